@@ -1,0 +1,69 @@
+# The whole developer's guide:
+#   make run     the workbench at http://127.0.0.1:7860, with demo data the first time
+#   make test    the whole suite, in a browser too
+#   make lint    style and types
+#   make bench   what the README claims about speed and accuracy
+# Everything is installed into .venv; delete that folder to begin again.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := run
+.PHONY: run test lint bench browser
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+HOST ?= 127.0.0.1
+PORT ?= 7860
+PY := .venv/bin/python
+
+# Installs Debian packages $(1) where that needs no password; elsewhere says what is needed $(2).
+define debian_install
+	if command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
+	  sudo=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$sudo apt-get update -q; \
+	  $$sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $(1); \
+	else echo "$(2)" >&2; exit 1; fi
+endef
+
+run: .venv/run.stamp
+	@exec $(PY) -m exdd_core serve --demo --host $(HOST) --port $(PORT)
+
+test: .venv/test.stamp browser
+	$(PY) -m pytest
+
+lint: .venv/test.stamp
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check . || { echo "Run: $(PY) -m ruff format ." >&2; exit 1; }
+	$(PY) -m mypy
+
+bench: .venv/test.stamp
+	$(PY) -m tests.bench
+
+browser:
+	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
+	[ -z "$${EXDD_CHROMIUM:-}" ] || exit 0; \
+	$(call debian_install,chromium fonts-dejavu-core,Browser tests need Chromium: install it with your system's packages or set EXDD_CHROMIUM to its path.)
+
+$(PY):
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" \
+	  || { echo "ExDD Workbench needs Python 3.11 or newer: set PYTHON, as in 'make run PYTHON=/path/to/python3.11'." >&2; exit 1; }
+	@$(PYTHON) -m venv .venv \
+	  || { rm -rf .venv; echo "Python cannot make .venv here: install its venv module (Debian: apt-get install python3-venv)." >&2; exit 1; }
+
+.venv/run.stamp: requirements.txt | $(PY)
+	$(PY) -m pip install -r requirements.txt
+	@# opencv-python needs two libraries that a bare Debian does not have.
+	@$(PY) -c "import cv2" 2>/dev/null || { \
+	  $(call debian_install,libgl1 libglib2.0-0,OpenCV does not start: install libGL and glib with your system's packages (Debian: apt-get install libgl1 libglib2.0-0).); }
+	@$(PY) -c "import cv2"
+	@touch $@
+
+.venv/test.stamp: tests/requirements.txt .venv/run.stamp
+	$(PY) -m pip install -r requirements.txt -r tests/requirements.txt
+	@# anomalib brings opencv-python-headless, which writes into the same cv2 folder: test what the product ships.
+	@if $(PY) -m pip show -q opencv-python-headless 2>/dev/null; then \
+	  $(PY) -m pip uninstall -q -y opencv-python-headless; \
+	  $(PY) -m pip install -q --force-reinstall --no-deps "opencv-python==$$($(PY) -c 'from importlib.metadata import version; print(version("opencv-python"))')"; \
+	fi
+	@$(PY) -c "import cv2"
+	@touch $@

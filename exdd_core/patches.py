@@ -1,0 +1,95 @@
+"""Locally aware patch features (Eq. 2-4): feature maps in, one vector per patch out.
+
+Knows backbones and image sizes. Knows nothing of banks, labels or scores. The patch grid is the shallower map's:
+stride 8 of the model's input, so 256 x 256 gives 32 x 32 patches.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+from exdd_core import images
+from exdd_core.backbones import Backbone
+from exdd_core.images import Size
+from exdd_core.progress import Progress
+
+PIXELS_PER_BATCH = 1_000_000  # about 0.4 GB of activations in wide_resnet50_2
+MEMORY_SHARE = 0.4  # features that need more of the free memory than this go to a file on disk
+
+Source = str | Path | np.ndarray
+
+
+def neighbourhood_average(maps: torch.Tensor) -> torch.Tensor:
+    """Eq. 2-3: mean over the 3x3 neighbourhood of every position, stride 1, size kept.
+
+    maps: float32 (b, c, h, w). Positions outside the map count as zero, as in PatchCore's own code.
+    """
+    return F.avg_pool2d(maps, kernel_size=3, stride=1, padding=1)
+
+
+def concatenate(maps: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Eq. 4: average every level, bring deeper ones to the first one's size bilinearly, join the channels.
+
+    maps: float32 (b, c_i, h_i, w_i), the shallowest first. Returns float32 (b, sum c_i, h_0, w_0).
+    """
+    averaged = [neighbourhood_average(m) for m in maps]
+    size = averaged[0].shape[-2:]
+    same = [F.interpolate(m, size=size, mode="bilinear", align_corners=False) for m in averaged[1:]]
+    return torch.cat([averaged[0], *same], dim=1)
+
+
+def features(backbone: Backbone, batch: np.ndarray) -> np.ndarray:
+    """Patch features of a batch: uint8 (b, H, W, 3) in, float32 (b, h, w, d) out."""
+    joined = concatenate(backbone(batch))
+    return joined.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+
+
+def read(source: Source, size: Size) -> np.ndarray:
+    """One image at the model's size: uint8 (size.height, size.width, 3)."""
+    image = source if isinstance(source, np.ndarray) else images.read_image(source)
+    return images.resize_image(image, size)
+
+
+def extract(backbone: Backbone, sources: Sequence[Source], size: Size, progress: Progress | None = None) -> np.ndarray:
+    """Patch features of many images, each read, fitted to `size` and sent through the backbone.
+
+    sources: paths, or uint8 (H, W, 3) RGB arrays of any size. Returns float32 (n, h, w, d); where that would fill
+    the memory, the array lies in a temporary file that goes when the array does.
+    """
+    progress = progress or Progress()
+    progress.begin("Computing features", len(sources))
+    per_batch = max(1, PIXELS_PER_BATCH // (size.width * size.height))
+    out: np.ndarray | None = None
+    for start in range(0, len(sources), per_batch):
+        batch = np.stack([read(s, size) for s in sources[start : start + per_batch]])
+        rows = features(backbone, batch)
+        if out is None:
+            out = _room((len(sources), *rows.shape[1:]))
+        out[start : start + len(rows)] = rows
+        progress.advance(len(rows))
+    return out if out is not None else np.zeros((0, 0, 0, backbone.dimension), np.float32)
+
+
+def covered(mask: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
+    """Share of every patch's area that a mask covers.
+
+    mask: bool (H, W) at the model's size. Returns float32 (h, w), 0 to 1.
+    """
+    area = torch.from_numpy(mask.astype(np.float32))[None, None]
+    return F.adaptive_avg_pool2d(area, grid)[0, 0].numpy()
+
+
+def _room(shape: tuple[int, ...]) -> np.ndarray:
+    """An uninitialised float32 array, in memory where it fits well, else in an unlinked temporary file."""
+    needed = 4 * int(np.prod(shape))
+    if needed < MEMORY_SHARE * os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"):
+        return np.empty(shape, np.float32)
+    with tempfile.NamedTemporaryFile(prefix="exdd-features-") as file:
+        return np.memmap(file.name, np.float32, "w+", shape=shape)

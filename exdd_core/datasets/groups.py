@@ -1,0 +1,166 @@
+"""Which images show one physical part, and splits and folds that never tear a part apart.
+
+Knows groups and labels. Knows nothing of files' content, of layouts or of what is done on either side of a
+split. A group is *defective* when any of its images is.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from exdd_core.datasets.record import DEFECT, Record, natural_key
+from exdd_core.errors import BadInput
+
+
+class Grouped(Protocol):
+    """Anything with a group and a label: a `Record`, a row of the workspace."""
+
+    @property
+    def group(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+
+
+# --- groups that a person brings ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class GroupRule:
+    """How the images of a plain folder fall into groups.
+
+    kind "subfolder": the folder an image lies in, below good/ or defect/ (and below the defect type, if any);
+    kind "csv": `value` is a CSV file with columns path,group, paths relative to the data set's root;
+    kind "pattern": the first capture group of the regular expression `value`, searched in the file's name.
+    """
+
+    kind: str
+    value: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> GroupRule:
+        """Read `subfolder`, `csv:FILE` or `pattern:REGEX`. Raises `BadInput`."""
+        kind, _, value = text.strip().partition(":")
+        if kind == "subfolder" and not value:
+            return cls(kind)
+        if kind == "csv" and value:
+            if not Path(value).is_file():
+                raise BadInput(f"The CSV file of groups {value} does not exist; check the path.")
+            return cls(kind, value)
+        if kind == "pattern" and value:
+            _compiled(value)
+            return cls(kind, value)
+        raise BadInput(f'"{text}" does not say how to group; write subfolder, csv:FILE or pattern:REGEX.')
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value}" if self.value else self.kind
+
+
+def apply_rule(records: Sequence[Record], rule: GroupRule) -> list[Record]:
+    """The records with groups by a "csv" or "pattern" rule ("subfolder" is the folder layout's own)."""
+    if rule.kind == "csv":
+        table = _read_groups(Path(rule.value))
+        names = [table.get(record.path) for record in records]
+        where = f"no row in {rule.value}"
+        advice = "add a row path,group for each, with paths relative to the data set's folder"
+    else:
+        pattern = _compiled(rule.value)
+        matches = [pattern.search(record.path.rsplit("/", 1)[-1]) for record in records]
+        names = [match[1] if match else None for match in matches]
+        where = f"a name that the pattern {rule.value} does not match"
+        advice = "change the pattern or rename them"
+    missing = [record.path for record, name in zip(records, names, strict=True) if not name]
+    if missing:
+        raise BadInput(
+            f"{len(missing)} of {len(records)} images have {where} (first: {missing[0]}); {advice}."
+        )
+    return [replace(record, group=str(name)) for record, name in zip(records, names, strict=True)]
+
+
+def _compiled(regex: str) -> re.Pattern[str]:
+    try:
+        pattern = re.compile(regex)
+    except re.error as error:
+        raise BadInput(f"The pattern {regex} is not a regular expression ({error}); correct it.") from None
+    if not pattern.groups:
+        raise BadInput(
+            f"The pattern {regex} captures nothing; put the part's name in brackets, such as (part\\d+)_."
+        )
+    return pattern
+
+
+def _read_groups(path: Path) -> dict[str, str]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if not {"path", "group"} <= set(reader.fieldnames or ()):
+                raise BadInput(f"{path} needs the columns path and group in its first line; add them.")
+            return {
+                Path((row["path"] or "").replace("\\", "/")).as_posix(): (row["group"] or "").strip()
+                for row in reader
+            }
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise BadInput(f"The CSV file of groups {path} cannot be read; save it as UTF-8 CSV.") from None
+
+
+# --- splits and folds ---------------------------------------------------------------------------------
+
+
+def grouped_split(records: Sequence[Record], test_every: tuple[int, int]) -> list[Record]:
+    """The records with "train" or "test" by group, in natural order of the groups' names.
+
+    `test_every` = (a, b): of the groups without a defect every a-th, of those with one every b-th is test.
+    """
+    defective = _defective_groups(records)
+    groups = sorted({record.group for record in records}, key=natural_key)
+    test: set[str] = set()
+    for kind, every in ((False, test_every[0]), (True, test_every[1])):
+        test.update([group for group in groups if (group in defective) == kind][every - 1 :: every])
+    return [replace(record, split="test" if record.group in test else "train") for record in records]
+
+
+def folds(records: Sequence[Grouped], k: int, seed: int = 0) -> list[set[int]]:
+    """The test indices of each of `k` folds; every record lies in exactly one, no group in two.
+
+    Groups are shuffled by `seed` and dealt out in turn, first the defective ones, then, going on where those
+    ended, the normal ones: no fold is empty, and the defective ones are spread evenly. Raises `BadInput`.
+    """
+    defective = _defective_groups(records)
+    groups = sorted({record.group for record in records}, key=natural_key)
+    if not 2 <= k <= len(groups):
+        raise BadInput(f"{k} folds cannot be made of {len(groups)} parts; choose 2 to {len(groups)} folds.")
+    rng = np.random.default_rng(seed)
+    dealt = [*_shuffled([g for g in groups if g in defective], rng)]
+    dealt += _shuffled([g for g in groups if g not in defective], rng)
+    fold_of = {group: turn % k for turn, group in enumerate(dealt)}
+    sides: list[set[int]] = [set() for _ in range(k)]
+    for index, record in enumerate(records):
+        sides[fold_of[record.group]].add(index)
+    return sides
+
+
+def limit_parts(records: Sequence[Grouped], m: int | None, seed: int = 0) -> list[int]:
+    """The indices that stay when only `m` defective groups may be known: all normal images, and the defect
+    images of `m` groups chosen by `seed`. More parts with the same seed always include the fewer. None: all.
+    """
+    if m is None:
+        return list(range(len(records)))
+    if m < 0:
+        raise BadInput(f"{m} is not a number of defective parts; choose 0 or more.")
+    chosen = _shuffled(sorted(_defective_groups(records), key=natural_key), np.random.default_rng(seed))[:m]
+    kept = set(chosen)
+    return [i for i, record in enumerate(records) if record.label != DEFECT or record.group in kept]
+
+
+def _defective_groups(records: Sequence[Grouped]) -> set[str]:
+    return {record.group for record in records if record.label == DEFECT}
+
+
+def _shuffled(groups: list[str], rng: np.random.Generator) -> list[str]:
+    return [groups[i] for i in rng.permutation(len(groups))]

@@ -1,0 +1,64 @@
+"""The CSV manifests of a data set, one a split: the thesis's path and label, and what grouping needs.
+
+Knows the table and its columns. Knows nothing of where the table comes from.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+
+from exdd_core.datasets.record import DEFECT, NORMAL, Record
+from exdd_core.errors import BadInput
+
+COLUMNS = ("path", "label", "split", "defect_type", "mask", "group")
+SPLITS = ("train", "test")
+
+
+def write_manifests(records: Iterable[Record], folder: Path) -> list[Path]:
+    """Write train.csv and test.csv (UTF-8) into `folder`, in the order of the records; return their paths."""
+    rows = list(records)
+    written = []
+    for split in SPLITS:
+        path = folder / f"{split}.csv"
+        # surrogateescape: file names that are not UTF-8 come back byte for byte
+        with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            for r in rows:
+                if r.split == split:
+                    writer.writerow([r.path, r.label, r.split, r.defect_type, r.mask or "", r.group])
+        written.append(path)
+    return written
+
+
+def read_manifests(folder: Path) -> list[Record]:
+    """The records of `folder`'s train.csv and test.csv, in file order. Raises `BadInput`."""
+    records: list[Record] = []
+    for split in SPLITS:
+        path = folder / f"{split}.csv"
+        try:
+            with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
+                reader = csv.DictReader(file)
+                if tuple(reader.fieldnames or ()) != COLUMNS:
+                    raise BadInput(f"{path} must have the columns {','.join(COLUMNS)}; write it again.")
+                records += [_record(row, path) for row in reader]
+        except (OSError, csv.Error):
+            raise BadInput(f"The manifest {path} cannot be read; import the data set again.") from None
+    return records
+
+
+def _record(row: dict[str, str], path: Path) -> Record:
+    if None in row or None in row.values() or row["label"] not in (NORMAL, DEFECT):
+        raise BadInput(
+            f"{path} has a line that is not an image with its label ({row.get('path')}); correct it."
+        )
+    return Record(
+        path=row["path"],
+        label=row["label"],
+        defect_type=row["defect_type"],
+        mask=row["mask"] or None,
+        split=row["split"],
+        group=row["group"],
+    )

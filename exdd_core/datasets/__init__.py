@@ -1,8 +1,8 @@
 """Data sets: one module a layout, each turning a folder into the same table of `Record`s.
 
 Knows which layouts there are and what they have in common: splits, groups, manifests. Knows nothing of
-features, of the workspace or of where a folder came from. A layout is a module with NAME, TITLE, DEFAULT_SIZE,
-`detect(root)`, `read(root)` and, where the layout brings no split of its own, TEST_EVERY.
+features, of the workspace or of where a folder came from. A layout is a module with NAME, TITLE,
+DEFAULT_SIZE, `detect(root)`, `read(root)` and, where the layout brings no split of its own, TEST_EVERY.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from types import ModuleType
 
-from exdd_core.datasets import folder, kolektor_sdd, magnetic_tile
+from exdd_core.datasets import demo, folder, kolektor_sdd, ksdd2, magnetic_tile, mvtec
 from exdd_core.datasets.groups import GroupRule, folds, grouped_split, limit_parts
 from exdd_core.datasets.manifests import read_manifests, write_manifests
 from exdd_core.datasets.record import DEFECT, NORMAL, Record, natural_key, subfolders
@@ -35,7 +35,7 @@ __all__ = [
 
 # In the order of detection: the particular before the general.
 LAYOUTS: dict[str, ModuleType] = {
-    module.NAME: module for module in (kolektor_sdd, magnetic_tile, folder)
+    module.NAME: module for module in (demo, ksdd2, kolektor_sdd, magnetic_tile, mvtec, folder)
 }
 
 

@@ -13,6 +13,8 @@ from __future__ import annotations
 import io
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -95,8 +97,8 @@ def read_image(source: Path | str | bytes, name: str | None = None) -> np.ndarra
     `name` is what messages call the image. Raises `BadInput`.
     """
     label = _label(source, name)
-    image = _open(source, label)
-    return _to_rgb(_load_upright(image, label), label)
+    with _opened(source, label) as image:
+        return _to_rgb(_decode(image, label), label)
 
 
 def read_mask(
@@ -108,11 +110,12 @@ def read_mask(
     values of a 16-bit mask are compared, because such masks mostly hold 0 and 255. Transparent is not set.
     """
     label = _label(source, name)
-    image = _load_upright(_open(source, label), label)
-    if image.mode == "L" or _is_deep(image):
-        mask = np.asarray(image) > MASK_THRESHOLD
+    with _opened(source, label) as image:
+        upright = _decode(image, label)
+    if upright.mode == "L" or _is_deep(upright):
+        mask = np.asarray(upright) > MASK_THRESHOLD
     else:
-        mask = _to_rgb(image, label).max(axis=2) > MASK_THRESHOLD
+        mask = _to_rgb(upright, label).max(axis=2) > MASK_THRESHOLD
     if shape is not None and mask.shape != tuple(shape):
         (height, width), (wanted_height, wanted_width) = mask.shape, shape
         turned = " (it seems turned by a quarter)" if (width, height) == (wanted_height, wanted_width) else ""
@@ -125,7 +128,7 @@ def read_mask(
 
 def probe(source: Path | str | bytes, name: str | None = None) -> tuple[int, int]:
     """The (width, height) of the upright image, from its header alone. Same limits as `read_image`."""
-    with _open(source, _label(source, name)) as image:
+    with _opened(source, _label(source, name)) as image:
         width, height = image.size
         return (height, width) if _orientation(image) >= 5 else (width, height)
 
@@ -136,11 +139,12 @@ def _label(source: Path | str | bytes, name: str | None) -> str:
     return "the uploaded image" if isinstance(source, bytes) else str(source)
 
 
-def _open(source: Path | str | bytes, label: str) -> Image.Image:
-    """Read the header and apply every limit that can be known from it; no pixel is decoded."""
-    stream = io.BytesIO(source) if isinstance(source, bytes) else _open_file(Path(source), label)
-    length = len(source) if isinstance(source, bytes) else Path(source).stat().st_size
-    try:
+@contextmanager
+def _opened(source: Path | str | bytes, label: str) -> Iterator[Image.Image]:
+    """The header, past every limit that can be known from it; no pixel is decoded yet."""
+    with io.BytesIO(source) if isinstance(source, bytes) else _open_file(Path(source), label) as stream:
+        length = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
         if length == 0:
             raise BadInput(f"{label} is empty (0 bytes); save or copy it again.")
         if length > MAX_BYTES:
@@ -157,10 +161,7 @@ def _open(source: Path | str | bytes, label: str) -> Image.Image:
                 f"{label} is {width} x {height} pixels; an image needs at least {MIN_SIDE} on each side, "
                 "use the original picture."
             )
-    except BaseException:
-        stream.close()
-        raise
-    return image
+        yield image
 
 
 def _open_file(path: Path, label: str) -> io.BufferedReader:
@@ -208,12 +209,11 @@ def _orientation(image: Image.Image) -> int:
     return value if value in TURNS else 1
 
 
-def _load_upright(image: Image.Image, label: str) -> Image.Image:
+def _decode(image: Image.Image, label: str) -> Image.Image:
     turn = TURNS.get(_orientation(image))
     try:
-        with image:
-            image.load()
-            return image.transpose(turn) if turn is not None else image.copy()
+        image.load()
+        return image.transpose(turn) if turn is not None else image
     except MemoryError:
         raise
     except Exception:  # decoders raise OSError, SyntaxError, ValueError, struct.error, ... for the same thing

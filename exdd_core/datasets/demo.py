@@ -1,9 +1,9 @@
 """The demo data set: believable surfaces with defects, made from a seed.
 
-A *part* is a small patch of surface: its height, its colour and its gloss at twice the resolution of the images,
-with a defect worked into all three. Two *shots* of a part are rendered from it, the lamp, the exposure and the
-part's place a little changed, so that the images of one part are as alike as two photographs. The files lie in
-the layout of plain folders; the part is in the name, MATERIAL_NN_SHOT.png. Knows nothing of banks or scores.
+A *part* is a small patch of surface: its height, its colour and its gloss at twice the resolution of the
+images, with a defect worked into all three. Two *shots* of a part are rendered from it, the lamp, the
+exposure and the part's place a little changed: as alike as two photographs of one thing. The files lie in the
+layout of plain folders; the part is in the name, MATERIAL_NN_SHOT.png. Knows nothing of banks or scores.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def generate(
 ) -> Path:
     """Write `normal` + `defective` images and masks into `folder`, whole or not at all, and return it.
 
-    The same seed gives the same files byte for byte. Raises `BadInput` where `folder` already holds something.
+    The same seed gives the same files byte for byte. Raises `BadInput` where `folder` is not empty.
     """
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise BadInput(f"{folder} already holds something; name a new folder for the demo images.")
@@ -142,7 +142,8 @@ def _photograph(surface: Surface, window: tuple[slice, slice], rng: np.random.Ge
     angle = np.deg2rad(surface.lamp + rng.uniform(-8, 8))
     lamp = np.array([np.cos(angle), np.sin(angle), surface.lift * rng.uniform(0.95, 1.05)])
     lamp /= np.linalg.norm(lamp)
-    half = (lamp + [0, 0, 1]) / np.linalg.norm(lamp + [0, 0, 1])
+    half = lamp + np.array([0, 0, 1])  # between the lamp and the camera, which looks straight down
+    half /= np.linalg.norm(half)
     height = surface.height[window]
     dx = cv2.Sobel(height, cv2.CV_32F, 1, 0, ksize=3, scale=1 / 8)
     dy = cv2.Sobel(height, cv2.CV_32F, 0, 1, ksize=3, scale=1 / 8)
@@ -171,8 +172,8 @@ def _falloff(rng: np.random.Generator) -> Array:
 
 
 def _noise(rng: np.random.Generator, sigma: float, across: float | None = None) -> Array:
-    """Gaussian noise (CANVAS, CANVAS) smoothed by `sigma` fine pixels along x and `across` along y, variance 1."""
-    noise = rng.standard_normal((CANVAS, CANVAS), dtype=np.float32)
+    """Noise (CANVAS, CANVAS) smoothed by `sigma` fine pixels along x and `across` along y, variance 1."""
+    noise: Array = rng.standard_normal((CANVAS, CANVAS), dtype=np.float32)
     vertical = sigma if across is None else across
     # Large sigmas are drawn coarsely and enlarged: same look, a fraction of the time.
     coarse = max(1, int(min(sigma, vertical) / 3))
@@ -186,9 +187,17 @@ def _noise(rng: np.random.Generator, sigma: float, across: float | None = None) 
 
 
 def _octaves(rng: np.random.Generator, largest: float, count: int, gain: float = 0.6) -> Array:
-    """Noise of `count` scales, each half as large as the one before and `gain` as strong, variance about 1."""
+    """Noise of `count` scales, each half as large as the last and `gain` as strong, variance about 1."""
     total = sum(gain**i * _noise(rng, largest / 2**i) for i in range(count))
     return np.asarray(total / np.sqrt(sum(gain ** (2 * i) for i in range(count))), dtype=np.float32)
+
+
+def _cells(rng: np.random.Generator, count: int) -> tuple[Array, Array]:
+    """The distance of every pixel from the nearest of `count` random points, and that point's number."""
+    points = np.ones((CANVAS, CANVAS), dtype=np.uint8)
+    rows, columns = rng.integers(0, CANVAS, (2, count))
+    points[rows, columns] = 0
+    return cv2.distanceTransformWithLabels(points, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
 
 
 def _step(low: float, high: float, values: Array) -> Array:
@@ -201,16 +210,16 @@ def _step(low: float, high: float, values: Array) -> Array:
 
 
 def _brushed_metal(rng: np.random.Generator) -> Surface:
-    """Long streaks along x with a slight slant, a broad anisotropic highlight, cool grey."""
-    streaks = 0.55 * _noise(rng, 70, 0.5) + 0.45 * _noise(rng, 25, 0.6) + 0.35 * _noise(rng, 120, 2.0)
-    streaks += 0.25 * _noise(rng, 6, 0.5)
+    """Fine streaks along x with a slight slant, in a slowly changing sheen; cool grey."""
+    streaks: Array = _noise(rng, 60, 0.6) + 0.8 * _noise(rng, 25, 0.6) + 0.6 * _noise(rng, 8, 0.6)
+    streaks += 0.5 * _noise(rng, 120, 2.5)
     slant = cv2.getRotationMatrix2D((CANVAS / 2, CANVAS / 2), rng.uniform(-2, 2), 1.0)
     streaks = cv2.warpAffine(streaks, slant, (CANVAS, CANVAS), borderMode=cv2.BORDER_REFLECT)
-    band = _noise(rng, 400, 90) * 0.02
-    grey = 0.56 + 0.045 * streaks + band
+    sheen = 0.025 * _noise(rng, 400, 60)
+    grey = 0.50 + 0.030 * streaks + sheen
     tint = np.array([0.985, 1.0, 1.02], dtype=np.float32)
     return Surface(
-        height=0.12 * streaks,
+        height=0.045 * streaks,
         colour=np.clip(grey, 0, 1)[..., None] * tint,
         gloss=np.full((CANVAS, CANVAS), 0.5, dtype=np.float32),
         lamp=-75,
@@ -219,36 +228,36 @@ def _brushed_metal(rng: np.random.Generator) -> Surface:
 
 
 def _cast_grain(rng: np.random.Generator) -> Surface:
-    """Sand-cast iron: rounded grains of several sizes, dark and slightly warm, mottled by oxide."""
-    grains = _octaves(rng, 5, 3, gain=0.7)
-    height = 1.5 * np.tanh(grains) + 1.2 * _noise(rng, 14)
+    """Sand-cast iron: rounded grains in a gently wavy skin, dark, slightly warm, mottled by oxide."""
+    distance, cells = _cells(rng, 9000)
+    size = 1 + 0.45 * rng.standard_normal(
+        int(cells.max()) + 1, dtype=np.float32
+    )  # how far a grain stands out
+    domes = cv2.GaussianBlur(np.maximum(0, 5 - distance) * size[cells], (0, 0), 1.1)
+    height = 0.55 * domes + 1.1 * _octaves(rng, 20, 3) + 0.25 * _noise(rng, 1.0)
     mottle = _octaves(rng, 60, 4)
-    grey = 0.36 + 0.022 * mottle + 0.02 * grains
-    tint = np.array([1.03, 1.0, 0.96], dtype=np.float32)
+    grey = 0.40 + 0.022 * mottle + 0.012 * (domes - domes.mean())
+    tint = np.array([1.02, 1.0, 0.97], dtype=np.float32)
     return Surface(
         height=height.astype(np.float32),
         colour=np.clip(grey, 0, 1)[..., None] * tint,
         gloss=np.clip(0.12 + 0.05 * mottle, 0, 1).astype(np.float32),
         lamp=-130,
-        lift=1.3,
+        lift=1.4,
     )
 
 
 def _stone(rng: np.random.Generator) -> Surface:
     """Sawn granite: crystals of feldspar, quartz and mica with ragged borders, nearly flat."""
-    seeds = np.ones((CANVAS, CANVAS), dtype=np.uint8)
-    at = rng.integers(0, CANVAS, (2, 5200))
-    seeds[at[0], at[1]] = 0
-    _, cells = cv2.distanceTransformWithLabels(seeds, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    _, cells = _cells(rng, 5200)
     y, x = np.mgrid[0:CANVAS, 0:CANVAS].astype(np.float32)
-    ragged = [np.float32(2.2) * _noise(rng, 2.5) for _ in range(2)]
-    cells = cv2.remap(cells.astype(np.float32), x + ragged[0], y + ragged[1], cv2.INTER_NEAREST).astype(int)
-    # Crystals of a kind lie together: the kind follows a slow noise at the cell's seed, plus its own luck.
+    drift: list[Array] = [2.2 * _noise(rng, 2.5) for _ in range(2)]
+    cells = cv2.remap(cells.astype(np.float32), x + drift[0], y + drift[1], cv2.INTER_NEAREST).astype(int)
     minerals = np.array([[0.72, 0.70, 0.67], [0.60, 0.585, 0.565], [0.53, 0.53, 0.53], [0.24, 0.235, 0.235]])
     count = int(cells.max()) + 1
     kind = rng.choice(4, size=count, p=[0.42, 0.30, 0.20, 0.08])
     shade = (minerals[kind] * (1 + 0.05 * rng.standard_normal((count, 1)))).astype(np.float32)
-    colour = cv2.GaussianBlur(shade[cells], (0, 0), 1.0)
+    colour: Array = cv2.GaussianBlur(shade[cells], (0, 0), 1.0)
     colour *= (1 + 0.03 * _octaves(rng, 40, 4))[..., None]
     return Surface(
         height=0.25 * _octaves(rng, 4, 3),
@@ -287,7 +296,7 @@ def _blot(
     turn = rng.uniform(0, np.pi)
     u = ((x - at[0]) * np.cos(turn) + (y - at[1]) * np.sin(turn)) / stretch
     v = ((y - at[1]) * np.cos(turn) - (x - at[0]) * np.sin(turn)) * stretch
-    return 1 - np.hypot(u, v) / radius + ragged * _octaves(rng, max(1.5, radius / 2.5), 3)
+    return 1 - np.hypot(u, v) / radius + ragged * _octaves(rng, max(2.0, radius / 2.5), 4, gain=0.7)
 
 
 def _scratch(surface: Surface, rng: np.random.Generator) -> Array:
@@ -296,11 +305,11 @@ def _scratch(surface: Surface, rng: np.random.Generator) -> Array:
     angle = rng.uniform(0, np.pi)
     for _ in range(rng.choice([1, 1, 2, 3])):
         distance, along = _stroke(rng, angle + rng.normal(0, 0.12))
-        width = FINE * rng.uniform(0.55, 1.3)
-        pressure = np.sin(np.pi * np.clip(along, 0.02, 0.98)) ** 0.4 * _skips(rng)[(along * 511).astype(int)]
+        width = FINE * rng.uniform(0.4, 0.95)
+        pressure = np.maximum(np.sin(np.pi * along), 0) ** 0.7 * _skips(rng)[(along * 511).astype(int)]
         groove = np.exp(-((distance / width) ** 2)) * pressure
         rim = np.exp(-(((distance - 2 * width) / (0.8 * width)) ** 2)) * pressure
-        depth = FINE * rng.uniform(0.9, 1.6)
+        depth = FINE * rng.uniform(0.6, 1.3)
         surface.height += depth * (0.45 * rim - groove)
         bare = (
             1 + 0.22 * rim - rng.uniform(0.1, 0.3) * groove
@@ -311,11 +320,11 @@ def _scratch(surface: Surface, rng: np.random.Generator) -> Array:
 
 
 def _stroke(rng: np.random.Generator, angle: float) -> tuple[Array, Array]:
-    """A bent line: the distance (H, W) of every pixel from it and where along it, 0..1, its nearest point is."""
+    """A bent line: every pixel's distance (H, W) from it, and where along it, 0..1, the nearest point is."""
     length = FINE * rng.uniform(50, 190)
     middle = _place(rng, 40)
     t = np.linspace(-0.5, 0.5, 600)
-    bend = length * rng.uniform(-0.1, 0.1) * (4 * t * t) + length * 0.015 * np.sin(rng.uniform(4, 9) * t)
+    bend = length * rng.normal(0, 0.025) * (4 * t * t) + length * 0.006 * np.sin(rng.uniform(4, 9) * t)
     x = middle[0] + t * length * np.cos(angle) - bend * np.sin(angle)
     y = middle[1] + t * length * np.sin(angle) + bend * np.cos(angle)
     inside = (x >= 0) & (x < CANVAS) & (y >= 0) & (y < CANVAS)
@@ -352,19 +361,20 @@ def _pit(surface: Surface, rng: np.random.Generator) -> Array:
 
 
 def _spot(surface: Surface, rng: np.random.Generator) -> Array:
-    """Dried drops: a fairly sharp irregular edge, darker at the rim, darkening, rusty or chalky."""
+    """Dried drops: a fairly sharp irregular edge, thickest at the rim, of rust, soot or lime."""
     mask = np.zeros((CANVAS, CANVAS), dtype=bool)
-    tone = np.array(
-        [[0.80, 0.62, 0.48], [0.55, 0.55, 0.56], [1.28, 1.27, 1.24]][rng.integers(3)], dtype=np.float32
-    )
-    strength = rng.uniform(0.45, 1.0)
+    rust, soot, lime = (0.40, 0.24, 0.14), (0.14, 0.14, 0.15), (0.88, 0.87, 0.83)
+    tones = np.array([rust, soot, lime], dtype=np.float32)
+    tones = tones[np.abs(tones - surface.colour.mean(axis=(0, 1))).max(axis=1) > 0.3]  # what would be seen
+    tone = tones[rng.integers(len(tones))]
+    strength = rng.uniform(0.4, 0.75)
     centre = _place(rng, 36)
     for i in range(rng.integers(1, 5)):
         at = centre if i == 0 else tuple(np.array(centre) + FINE * rng.normal(0, 24, 2))
-        radius = FINE * (rng.uniform(5, 11) if i == 0 else rng.uniform(2, 5))
-        blot = _blot(rng, at, radius, ragged=0.10)
+        radius = FINE * (rng.uniform(5, 12) if i == 0 else rng.uniform(2, 5))
+        blot = _blot(rng, at, radius, ragged=0.13, stretch=rng.uniform(1, 1.25))
         film = _step(0.0, 0.25, blot) * (0.75 + 0.25 * np.exp(-(((blot - 0.2) / 0.15) ** 2)))
-        surface.colour *= 1 + strength * film[..., None] * (tone - 1)
+        surface.colour += strength * film[..., None] * (tone - surface.colour)
         surface.gloss *= 1 - 0.7 * film
         mask |= blot > 0.08
     return mask
@@ -376,7 +386,7 @@ def _stain(surface: Surface, rng: np.random.Generator) -> Array:
     film = _step(-0.1, 0.45, blot) * (0.8 + 0.12 * _octaves(rng, 24, 4))
     tide = 0.35 * np.exp(-(((blot - 0.12) / 0.1) ** 2))
     tone = np.array([[0.86, 0.72, 0.56], [0.68, 0.69, 0.72]][rng.integers(2)], dtype=np.float32)
-    amount = rng.uniform(0.55, 1.0) * (film + tide)
+    amount = rng.uniform(0.7, 1.1) * (film + tide)
     surface.colour *= 1 + np.clip(amount, 0, 1.3)[..., None] * (tone - 1)
     surface.gloss *= 1 - 0.6 * np.clip(film, 0, 1)
     return blot > 0.08

@@ -1,6 +1,7 @@
 """KolektorSDD2: train/ and test/, each with NNNNN.png and its mask NNNNN_GT.png; the split is its own.
 
-J. Božič, D. Tabernik, D. Skočaj, "Mixed supervision for surface-defect detection", Computers in Industry 2021.
+J. Božič, D. Tabernik, D. Skočaj, "Mixed supervision for surface-defect detection", Computers in
+Industry, 2021.
 An image whose mask is empty is normal. Which part an image shows is not told: every image is its own group.
 Knows files and masks.
 """

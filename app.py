@@ -1,0 +1,173 @@
+"""Puts the pages on one app and serves it on this machine; knows addresses and files, not what the pages do.
+
+`python app.py --workspace DIR --host 127.0.0.1 --port 7860` is what `python -m exdd_core serve` starts.
+Nothing is asked of another machine: no analytics, no web fonts, no scripts from elsewhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+# Read by Gradio and the hub's client when they are imported.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+
+import gradio as gr
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from assets.theme import theme
+from exdd_core import reports
+from exdd_core.errors import BadInput
+from exdd_core.images import encode_jpeg, read_image, read_mask, thumbnail
+from exdd_core.workspace import Workspace
+from pages import _shared, banks, data
+
+ASSETS = Path(__file__).resolve().parent / "assets"
+TITLE = "ExDD Workbench"
+THUMBNAIL_SIDE = 240  # pixels of the longer side
+
+
+def create_app(workspace: Workspace) -> gr.Blocks:
+    """Every page inside its frame. `launch_options(workspace)` brings theme, style, scripts, thumbnails."""
+    app = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True)
+    with app, _shared.frame(workspace, "/"):
+        if importlib.util.find_spec("pages.inspect"):
+            importlib.import_module("pages.inspect").render(workspace)
+    for page in (data, banks):
+        with app.route(page.TITLE, page.PATH), _shared.frame(workspace, page.PATH):
+            page.render(workspace)
+    return app
+
+
+def launch_options(workspace: Workspace) -> dict[str, Any]:
+    """What `gr.Blocks.launch` needs beside an address: the look, our own routes, no footer of Gradio's."""
+    return {
+        "theme": theme(),
+        "favicon_path": str(ASSETS / "logo.svg"),
+        "footer_links": [],
+        "run_history": False,
+        "quiet": True,
+        "ssr_mode": False,
+        "enable_monitoring": False,
+        "allowed_paths": [str(workspace.path / "cache")],
+        "app_kwargs": {
+            "routes": [
+                Mount("/look", StaticFiles(directory=ASSETS)),
+                Route("/thumbnail", _thumbnail_route(workspace)),
+            ],
+            "middleware": [Middleware(HeadFirst, head=_head())],
+        },
+    }
+
+
+def _head() -> str:
+    """What stands first in every page's <head>: a title, the theme before anything is painted, styles.
+
+    Gradio adds its own `head` only after the page is up, which would flash in the wrong colours.
+    """
+    lines = [f"<title>{TITLE}</title>", f"<script>{(ASSETS / 'frame.js').read_text('utf-8')}</script>"]
+    for file in sorted(ASSETS.glob("*.css")):
+        lines.append(f'<link rel="stylesheet" href="/look/{file.name}?{file.stat().st_mtime_ns}">')
+    for file in sorted(set(ASSETS.glob("*.js")) - {ASSETS / "frame.js"}):
+        lines.append(f'<script defer src="/look/{file.name}?{file.stat().st_mtime_ns}"></script>')
+    return "\n".join(lines)
+
+
+class HeadFirst:
+    """ASGI middleware that puts `head` first into the <head> of the pages; the rest passes untouched."""
+
+    def __init__(self, app: ASGIApp, head: str):
+        self._app, self._head = app, head.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] not in {path for _, path in _shared.PAGES}:
+            await self._app(scope, receive, send)
+            return
+        body, start = bytearray(), {}
+
+        async def collect(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = dict(message)
+                return
+            body.extend(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            whole = bytes(body).replace(b"<head>", b"<head>" + self._head, 1)
+            headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+            start["headers"] = [*headers, (b"content-length", str(len(whole)).encode())]
+            await send(start)
+            await send({"type": "http.response.body", "body": whole})
+
+        await self._app(scope, receive, collect)
+
+
+def _thumbnail_route(workspace: Workspace) -> Any:
+    def small_picture(request: Request) -> Response:
+        """A small JPEG in an SVG as large as the original: the mask's outline keeps its coordinates."""
+        try:
+            row = workspace.image(request.query_params.get("image", ""))
+            picture = read_image(row.path)
+            outlined = row.mask is not None and request.query_params.get("outline") != "0"
+            lines = reports.outline(read_mask(row.mask, picture.shape[:2])) if row.mask and outlined else []
+        except BadInput as error:
+            return PlainTextResponse(str(error), status_code=404)
+        svg = _shared.picture_svg(encode_jpeg(thumbnail(picture, THUMBNAIL_SIDE)), picture.shape[:2], lines)
+        return Response(svg, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
+
+    return small_picture
+
+
+def serve(workspace: Workspace, host: str, port: int) -> None:
+    """Serve until interrupted. Raises `BadInput` when the address cannot be used."""
+    _check_address(host, port)
+    app = create_app(workspace)
+    app.launch(server_name=host, server_port=port, prevent_thread_lock=True, **launch_options(workspace))
+    print(f"ExDD Workbench: http://{host}:{port}/  (workspace {workspace.path}; Ctrl+C stops it)", flush=True)
+    app.block_thread()
+
+
+def _check_address(host: str, port: int) -> None:
+    try:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except (OSError, OverflowError) as error:
+        raise BadInput(f"Port {port} of {host} is not free ({error}); choose another with --port.") from None
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Open or create the workspace and serve it; 2 with one sentence when that cannot be."""
+    parser = argparse.ArgumentParser(prog="app.py", description="Serve ExDD Workbench on this machine.")
+    default = Path(os.environ.get("EXDD_WORKSPACE") or "data/workspace")
+    parser.add_argument(
+        "--workspace", type=Path, default=default, metavar="DIR", help="made if there is none"
+    )
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=7860)
+    options = parser.parse_args(arguments)
+    try:
+        serve(_open_or_create(options.workspace), options.host, options.port)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _open_or_create(folder: Path) -> Workspace:
+    return Workspace.open(folder) if (folder / "workspace.db").exists() else Workspace.create(folder)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,827 @@
+// The Inspect viewer: filmstrip or table, four panes, what a click found. pages/inspect.py puts it on its page, and
+// Gradio calls it once with the component's element, its functions on the server and its upload.
+// It shows what the server answers and keeps nothing but what a person chose to see: every number and every colour
+// comes from the server. Each function takes one object and answers one; { error } is a sentence for people.
+
+window.exddViewer = (element, server, upload) => {
+
+const $ = (selector) => element.querySelector(selector);
+const viewer = $(".viewer");
+const METHODS = { patchcore: "PatchCore", exdd: "ExDD" };
+const MAPS = ["patchcore", "exdd", "difference"];
+const KEEP = 24; // images whose pictures and maps stay in the browser, so that going back is instant
+
+const state = {
+  bank: null, lists: [], list: "", images: [], byId: new Map(), rows: new Map(), seen: 0, order: [],
+  scales: null, job: null, filter: "all", sort: null, id: null, picture: null, result: null, point: null,
+  solo: 0, zoom: { k: 1, x: 0, y: 0 }, mapsOn: true,
+};
+const remembered = { opacity: 65, values: "calibrated", truth: true, view: "strip", list: "" };
+try { Object.assign(remembered, JSON.parse(localStorage.getItem("exdd.inspect") || "{}")); } catch { /* a fresh start */ }
+const remember = (changes) => {
+  Object.assign(remembered, changes);
+  try { localStorage.setItem("exdd.inspect", JSON.stringify(remembered)); } catch { /* private window */ }
+};
+
+// ---------------------------------------------------------------------- small tools
+
+function make(tag, properties = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "class") node.className = value;
+    else if (name === "style") node.style.cssText = value;
+    else node.setAttribute(name, value === true ? "" : value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== undefined));
+  return node;
+}
+
+function drawing(width, height, ...paths) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  for (const [name, d] of paths) {
+    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
+    path.setAttribute("class", name);
+    path.setAttribute("d", d);
+    svg.append(path);
+  }
+  return svg;
+}
+
+const ICONS = {
+  normal: '<circle cx="8" cy="8" r="8" fill="currentColor"/><path d="M4.5 8.3l2.4 2.4 4.6-5" fill="none" stroke="#fff" stroke-width="1.8"/>',
+  defect: '<path d="M8 0l8 8-8 8-8-8z" fill="currentColor"/><path d="M5.5 5.5l5 5m0-5l-5 5" stroke="#fff" stroke-width="1.8"/>',
+  wrong: '<path d="M8 .5L16 15H0z" fill="currentColor"/><path d="M8 5.5v5m0 1.2v1.6" stroke="#fff" stroke-width="1.8"/>',
+};
+function icon(kind, words) {
+  const holder = make("span", { class: `vw-icon ${kind}`, title: words, role: "img", "aria-label": words });
+  holder.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true">${ICONS[kind]}</svg>`;
+  return holder;
+}
+
+async function call(name, argument = {}) {
+  let answer;
+  try { answer = await server[name](argument); }
+  catch { throw new Error("The workbench does not answer. Is it still running? Start it and reload this page."); }
+  if (answer && answer.error) throw new Error(answer.error);
+  return answer;
+}
+
+function say(sentence, plain = false) {
+  const box = $(".vw-message");
+  box.hidden = !sentence;
+  box.replaceChildren(make("div", { class: `note ${plain ? "info" : "error"}`, role: plain ? "status" : "alert" },
+    make("span", { class: "note-icon", "aria-hidden": "true" }, plain ? "i" : "!"), make("span", { class: "vw-space" }, sentence || ""),
+    make("button", { type: "button", class: "plain-button small", onclick: () => say("") }, "Close")));
+}
+const attempt = (action) => async (...given) => {
+  try { say(""); return await action(...given); } catch (error) { say(error.message); }
+};
+
+const fixed = (value) => Number(value).toFixed(Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 0.1 ? 2 : 3);
+const isRaw = () => remembered.values === "raw";
+const scoreOf = (side) => (isRaw() ? side.score : side.calibrated);
+const thresholdOf = (side) => (isRaw() ? side.threshold : 1);
+const labelOf = (image) => (image.label === "defect" ? image.type || "defect" : image.label || "unknown");
+
+// The verdict against the truth: how a verdict is coloured, drawn and worded.
+function outcome(image, verdict) {
+  if (image.label === "defect" && verdict === "normal") return { kind: "wrong", words: "Missed defect", is: "missed" };
+  if (image.label === "normal" && verdict === "defect") return { kind: "wrong", words: "False alarm", is: "false" };
+  return verdict === "defect" ? { kind: "defect", words: "Defect", is: "" } : { kind: "normal", words: "Normal", is: "" };
+}
+function verdict(image, side, withScore = true) {
+  const { kind, words } = outcome(image, side.verdict);
+  return make("span", { class: `vw-verdict ${kind}` }, icon(kind, words), words + (withScore ? ` ${fixed(scoreOf(side))}` : ""));
+}
+
+// ---------------------------------------------------------------------- lists, filters, order
+
+const FILTERS = [
+  ["all", "All", () => true],
+  ["missed", "Missed", (image, row) => row && outcome(image, row.exdd.verdict).is === "missed"],
+  ["false", "False alarm", (image, row) => row && outcome(image, row.exdd.verdict).is === "false"],
+  ["disagree", "Methods disagree", (image, row) => row && row.exdd.verdict !== row.patchcore.verdict],
+  ["defect", "Defect", (image) => image.label === "defect"],
+  ["normal", "Normal", (image) => image.label === "normal"],
+  ["found", "Verdict defect", (image, row) => row && row.exdd.verdict === "defect"],
+  ["passed", "Verdict normal", (image, row) => row && row.exdd.verdict === "normal"],
+];
+// Where no truth is known there is nothing to miss: filter by verdict instead.
+const filtersShown = () => {
+  const known = state.images.some((image) => image.label);
+  return FILTERS.filter(([key]) => (known ? !["found", "passed"] : !["missed", "false", "defect", "normal"]).includes(key));
+};
+const passes = (key, image) => FILTERS.find(([name]) => name === key)[2](image, state.rows.get(image.id));
+
+const COLUMNS = [
+  ["Image", (image) => image.name],
+  ["Truth", (image) => labelOf(image)],
+  ["PatchCore score", (image, row) => row && scoreOf(row.patchcore)],
+  ["Verdict", (image, row) => row && outcome(image, row.patchcore.verdict).words],
+  ["ExDD score", (image, row) => row && scoreOf(row.exdd)],
+  ["Verdict", (image, row) => row && outcome(image, row.exdd.verdict).words],
+  ["Reason", (image, row) => row && row.exdd.reason],
+];
+
+function arrange() {
+  let images = state.images.filter((image) => passes(state.filter, image));
+  if (state.sort) {
+    const value = COLUMNS[state.sort.column][1];
+    const keyed = images.map((image) => [value(image, state.rows.get(image.id)), image]);
+    keyed.sort(([a], [b]) => {
+      if (a === undefined || b === undefined) return (a === undefined) - (b === undefined); // unscored ones last
+      return (typeof a === "number" ? a - b : a.localeCompare(b, undefined, { numeric: true })) * state.sort.way;
+    });
+    images = keyed.map(([, image]) => image);
+  }
+  state.order = images.map((image) => image.id);
+}
+
+function showLists() {
+  const select = $(".vw-lists");
+  select.replaceChildren(...state.lists.map((list) =>
+    make("option", { value: list.key, selected: list.key === state.list }, `${list.title} (${list.count})`)));
+}
+
+function showFilters() {
+  const scored = state.images.some((image) => state.rows.has(image.id));
+  $(".vw-filters").replaceChildren(...filtersShown().map(([key, words]) => {
+    const count = state.images.filter((image) => passes(key, image)).length;
+    const needsScores = !["all", "defect", "normal"].includes(key);
+    return make("button", {
+      type: "button", class: "vw-chip", "data-filter": key, "aria-pressed": String(state.filter === key),
+      disabled: needsScores && !scored, title: needsScores && !scored ? "Score the images first" : null,
+      onclick: () => { state.filter = key; showList(); },
+    }, `${words} `, make("b", {}, needsScores && !scored ? "" : String(count)));
+  }));
+}
+
+const thumbnails = new Map(); // image id -> data address
+const wanted = new Set();
+let asking = false;
+async function fetchThumbnails() {
+  if (asking || !wanted.size) return;
+  asking = true;
+  try {
+    while (wanted.size) {
+      const ids = [...wanted].slice(-16); // the latest asked for are the ones on the screen now
+      ids.forEach((id) => wanted.delete(id));
+      const answer = await call("thumbnails", { ids });
+      for (const id of ids) {
+        thumbnails.set(id, answer.thumbnails[id] || "");
+        const picture = element.querySelector(`.vw-thumb[data-id="${CSS.escape(id)}"] img`);
+        if (picture && thumbnails.get(id)) picture.src = thumbnails.get(id);
+      }
+    }
+  } catch { /* the next scroll asks again */ } finally { asking = false; }
+}
+const watcher = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    const id = entry.target.dataset.id;
+    if (entry.isIntersecting && !thumbnails.has(id)) wanted.add(id);
+  }
+  fetchThumbnails();
+}, { root: $(".vw-strip"), rootMargin: "0px 400px" });
+
+function dot(image) {
+  const row = state.rows.get(image.id);
+  if (!row) return null;
+  const { kind, words } = outcome(image, row.exdd.verdict);
+  return icon(kind, `ExDD: ${words}`);
+}
+
+function thumb(image) {
+  const known = thumbnails.get(image.id);
+  return make("button", {
+    type: "button", role: "option", class: "vw-thumb", "data-id": image.id, title: `${image.name} (${labelOf(image)})`,
+    "aria-selected": String(image.id === state.id), onclick: () => select(image.id),
+  }, make("img", { alt: "", src: known || "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==" }), dot(image));
+}
+
+function tableCells(image) {
+  const row = state.rows.get(image.id);
+  const cells = [make("td", { class: "vw-file", title: image.name }, make("bdi", {}, image.name)), make("td", {}, labelOf(image))];
+  for (const method of Object.keys(METHODS)) {
+    cells.push(make("td", { class: "vw-number" }, row ? fixed(scoreOf(row[method])) : ""));
+    cells.push(make("td", {}, row ? verdict(image, row[method], false) : ""));
+  }
+  cells.push(make("td", { class: "vw-reason", title: row ? row.exdd.reason : null }, row ? row.exdd.reason : "not scored yet"));
+  return cells;
+}
+
+function showTable() {
+  $(".vw-table thead").replaceChildren(make("tr", {}, ...COLUMNS.map(([words], column) => {
+    const sorted = state.sort && state.sort.column === column;
+    return make("th", {
+      class: [2, 4].includes(column) ? "vw-number" : null, scope: "col",
+      "aria-sort": sorted ? (state.sort.way > 0 ? "ascending" : "descending") : null,
+      onclick: () => {
+        const numbers = [2, 4].includes(column);
+        state.sort = sorted ? { column, way: -state.sort.way } : { column, way: numbers ? -1 : 1 };
+        showList();
+      },
+    }, make("button", { type: "button" }, words));
+  })));
+  $(".vw-table tbody").replaceChildren(...state.order.map((id) => make("tr", {
+    "data-id": id, "aria-selected": String(id === state.id), onclick: () => select(id),
+  }, ...tableCells(state.byId.get(id)))));
+}
+
+// Everything that depends on which images are shown and in which order.
+function showList() {
+  arrange();
+  showFilters();
+  const table = remembered.view === "table";
+  $(".vw-strip").hidden = table;
+  $(".vw-tablebox").hidden = !table;
+  element.querySelectorAll("[data-view]").forEach((button) =>
+    button.setAttribute("aria-pressed", String(button.dataset.view === remembered.view)));
+  watcher.disconnect();
+  if (table) showTable();
+  else {
+    const strip = $(".vw-strip");
+    strip.replaceChildren(...state.order.map((id) => thumb(state.byId.get(id))));
+    strip.querySelectorAll(".vw-thumb").forEach((node) => watcher.observe(node));
+  }
+  if (!state.order.length && state.images.length) {
+    const words = "No image of this list passes the filter.";
+    if (table) $(".vw-table tbody").replaceChildren(make("tr", {}, make("td", { colspan: COLUMNS.length }, words)));
+    else $(".vw-strip").replaceChildren(make("p", { class: "vw-help" }, words));
+  }
+  markSelected();
+  layout();
+}
+
+function markSelected() {
+  let chosen = null;
+  element.querySelectorAll(".vw-strip [data-id], .vw-table tbody [data-id]").forEach((node) => {
+    const is = node.dataset.id === state.id;
+    node.setAttribute("aria-selected", String(is));
+    if (is) chosen = node;
+  });
+  if (chosen) { // scrolled by hand: scrollIntoView would move the whole page too
+    const box = chosen.closest(".vw-strip, .vw-tablebox");
+    if (box.classList.contains("vw-strip")) box.scrollLeft = chosen.offsetLeft - box.offsetLeft - (box.clientWidth - chosen.clientWidth) / 2;
+    else box.scrollTop = chosen.offsetTop - (box.clientHeight - chosen.clientHeight) / 2;
+  }
+  const place = state.order.indexOf(state.id);
+  $(".vw-position").textContent = place < 0 ? "" : `${place + 1} of ${state.order.length}`;
+}
+
+// New rows came in: change what they touch, and leave the order alone under a person's cursor.
+function takeRows(answer) {
+  state.seen = Math.max(state.seen, answer.seen || 0);
+  for (const [id, row] of Object.entries(answer.rows || {})) {
+    state.rows.set(id, row);
+    const image = state.byId.get(id);
+    if (!image) continue;
+    const shown = element.querySelector(`.vw-thumb[data-id="${CSS.escape(id)}"]`);
+    if (shown) { shown.querySelector(".vw-icon")?.remove(); shown.append(dot(image)); }
+    const line = element.querySelector(`.vw-table tbody tr[data-id="${CSS.escape(id)}"]`);
+    if (line) line.replaceChildren(...tableCells(image));
+  }
+  if (Object.keys(answer.rows || {}).length) showFilters();
+}
+
+// ---------------------------------------------------------------------- panes
+
+const views = [];
+function pane(number, title) {
+  const stage = make("div", { class: "vw-stage" });
+  const mark = make("div", { class: "vw-mark", hidden: true });
+  const view = make("div", { class: "vw-view", "data-pane": number }, stage, mark);
+  const part = { number, title, stage, mark, view, head: make("div", { class: "vw-head" }), note: make("div", { class: "vw-note" }) };
+  view.addEventListener("wheel", zoomAt, { passive: false });
+  view.addEventListener("pointerdown", press);
+  view.addEventListener("dblclick", () => { clearTimeout(pending); resetZoom(); });
+  views.push(part);
+  return [part.head, part.view, part.note];
+}
+function scaleColumn(name) {
+  return [make("div", { class: "vw-head" }), make("div", { class: `vw-scale vw-scale-${name}` }), make("div", { class: "vw-note" })];
+}
+const gridItems = [
+  pane(1, "Image"), pane(2, "PatchCore"), pane(3, "ExDD"), scaleColumn("score"), pane(4, "Difference"), scaleColumn("difference"),
+];
+$(".vw-panes").append(...gridItems.flat());
+
+function layout() {
+  const panes = $(".vw-panes");
+  const shown = state.picture || { width: 1, height: 1 };
+  panes.dataset.solo = state.solo || "";
+  const visible = [0, 1, 2, 3, 4, 5].filter((column) => {
+    if (!state.solo) return true;
+    const own = state.solo === 4 ? 4 : state.solo - 1;
+    return column === own || column === (own === 4 || own === 0 ? 5 : 3);
+  });
+  gridItems.forEach((items, column) => items.forEach((item) => { item.hidden = !visible.includes(column); }));
+  const first = views[state.solo ? state.solo - 1 : 0].view;
+  const width = first.clientWidth;
+  if (!width) return;
+  // As tall as the image needs at this width, but never taller than a screen: the whole image stays in sight.
+  const table = remembered.view === "table" ? 176 : 0;
+  const room = Math.max(264, window.innerHeight - (state.solo ? 216 : 400 - table));
+  const height = Math.round(Math.max(176, Math.min(width * shown.height / shown.width, room)));
+  panes.style.setProperty("--vw-height", `${height + 2}px`);
+  const fit = Math.min(width / shown.width, height / shown.height);
+  state.fit = { width: shown.width * fit, height: shown.height * fit, left: (width - shown.width * fit) / 2, top: (height - shown.height * fit) / 2, scale: fit };
+  for (const { stage } of views) Object.assign(stage.style, { width: `${state.fit.width}px`, height: `${state.fit.height}px` });
+  move();
+}
+
+// One zoom for all panes: the image's corner in pixels of a pane, and the enlargement.
+function move() {
+  const { fit, zoom, point } = state;
+  if (!fit) return;
+  const sharp = fit.scale * zoom.k * (state.picture ? state.picture.reduced : 1) > 3;
+  for (const { stage, mark } of views) {
+    stage.style.transform = `translate(${fit.left + zoom.x}px, ${fit.top + zoom.y}px) scale(${zoom.k})`;
+    const base = stage.querySelector(".vw-base");
+    if (base) base.style.imageRendering = sharp ? "pixelated" : "auto";
+    mark.hidden = !point;
+    if (point) {
+      mark.style.left = `${fit.left + zoom.x + (point.x + 0.5) * fit.scale * zoom.k}px`;
+      mark.style.top = `${fit.top + zoom.y + (point.y + 0.5) * fit.scale * zoom.k}px`;
+    }
+  }
+  $(".vw-reset").disabled = zoom.k === 1 && !zoom.x && !zoom.y;
+}
+function resetZoom() { state.zoom = { k: 1, x: 0, y: 0 }; move(); }
+
+function inPane(event) {
+  const box = event.currentTarget.getBoundingClientRect();
+  return [event.clientX - box.left - 1, event.clientY - box.top - 1]; // 1: the border
+}
+function keepInSight() { // at least a quarter of the pane still shows the image
+  const { fit, zoom } = state, view = views[state.solo ? state.solo - 1 : 0].view;
+  const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+  zoom.x = clamp(zoom.x, view.clientWidth / 4 - fit.left - fit.width * zoom.k, view.clientWidth * 3 / 4 - fit.left);
+  zoom.y = clamp(zoom.y, view.clientHeight / 4 - fit.top - fit.height * zoom.k, view.clientHeight * 3 / 4 - fit.top);
+}
+function zoomAt(event) {
+  if (!state.picture) return;
+  event.preventDefault();
+  const { fit, zoom } = state, [px, py] = inPane(event);
+  const k = Math.min(40, Math.max(1, zoom.k * Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015))));
+  if (k === 1) return resetZoom();
+  zoom.x = px - fit.left - (px - fit.left - zoom.x) * k / zoom.k;
+  zoom.y = py - fit.top - (py - fit.top - zoom.y) * k / zoom.k;
+  zoom.k = k;
+  keepInSight();
+  move();
+}
+
+let pending = 0;
+function press(event) {
+  if (event.button !== 0 || !state.picture || event.target.closest(".vw-cover")) return;
+  const view = event.currentTarget, from = { ...state.zoom }, start = [event.clientX, event.clientY], place = inPane(event);
+  let dragged = false;
+  view.setPointerCapture(event.pointerId);
+  const drag = (now) => {
+    const dx = now.clientX - start[0], dy = now.clientY - start[1];
+    if (!dragged && Math.hypot(dx, dy) < 4) return;
+    dragged = true;
+    view.classList.add("vw-dragging");
+    Object.assign(state.zoom, { x: from.x + dx, y: from.y + dy });
+    keepInSight();
+    move();
+  };
+  const release = () => {
+    view.removeEventListener("pointermove", drag);
+    view.classList.remove("vw-dragging");
+    if (dragged) return;
+    const { fit, zoom } = state;
+    const x = Math.floor((place[0] - fit.left - zoom.x) / (fit.scale * zoom.k));
+    const y = Math.floor((place[1] - fit.top - zoom.y) / (fit.scale * zoom.k));
+    if (x < 0 || y < 0 || x >= state.picture.width || y >= state.picture.height) return;
+    clearTimeout(pending);
+    pending = setTimeout(() => choosePoint(x, y, false), 180); // a second click within it is a double click
+  };
+  view.addEventListener("pointermove", drag);
+  view.addEventListener("pointerup", release, { once: true });
+  view.addEventListener("pointercancel", () => { dragged = true; release(); }, { once: true });
+}
+
+const polygon = (lines) => lines.map((line) => "M" + line.map(([x, y]) => `${x + 0.5} ${y + 0.5}`).join("L") + "Z").join("");
+
+function showPicture() {
+  const shown = state.picture;
+  const image = state.byId.get(state.id);
+  for (const part of views) {
+    const layers = [make("img", { class: "vw-base", alt: part.number === 1 ? image.name : "", draggable: "false", src: shown.image, style: part.number === 1 ? "" : "filter: grayscale(1)" })];
+    if (part.number > 1) layers.push(make("img", { class: "vw-over", alt: "", draggable: "false", hidden: true }));
+    if (shown.truth.lines.length) {
+      const d = polygon(shown.truth.lines);
+      const svg = drawing(shown.width, shown.height, ["vw-halo", d], ["vw-line", d]);
+      svg.classList.add("vw-truthline");
+      layers.push(svg);
+    }
+    layers.push(make("div", { class: "vw-boxes" }));
+    part.stage.replaceChildren(...layers);
+    cover(part, null);
+  }
+  $(".vw-name").textContent = image.name;
+  $(".vw-name").title = image.name;
+  heads();
+  resetZoom();
+  layout();
+}
+
+// What stands over a pane instead of a map: a wait, an error, or what to do.
+function cover(part, content, waiting = false) {
+  part.view.querySelector(".vw-cover")?.remove();
+  if (content) part.view.append(make("div", { class: `vw-cover ${waiting ? "vw-waiting" : ""}` }, ...[content].flat()));
+}
+
+function showMaps() {
+  const { result } = state;
+  MAPS.forEach((name, index) => {
+    const part = views[index + 1], over = part.stage.querySelector(".vw-over");
+    if (!over) return;
+    over.hidden = !result;
+    if (result) over.src = name === "difference" ? result.difference : result[name][isRaw() ? "raw_map" : "map"];
+    if (result) cover(part, null);
+  });
+  heads();
+  showScales();
+}
+
+function heads() {
+  const image = state.byId.get(state.id), { result, picture } = state;
+  if (!image) return;
+  const truth = image.label ? `Truth: ${image.label}${image.type ? `, ${image.type}` : ""}` : "Truth unknown";
+  for (const part of views) {
+    part.head.replaceChildren(make("span", {}, part.title));
+    part.note.replaceChildren();
+  }
+  views[0].note.append(make("span", {}, truth), make("span", { class: "vw-quiet" }, picture ? `${picture.width} × ${picture.height} pixels` : ""));
+  if (!result) return;
+  for (const [index, method] of Object.keys(METHODS).entries()) {
+    const side = result[method], part = views[index + 1];
+    part.head.append(verdict(image, side));
+    part.note.append(make("span", { class: "vw-quiet vw-bank" }, `Bank ${result.bank} · ${side.fusion} · threshold ${fixed(thresholdOf(side))}`), make("span", { class: "vw-why" }, side.reason));
+    if (method === "exdd" && !result.positive)
+      part.note.append(make("span", { class: "vw-quiet" }, "This bank version knows no defect yet: until it does, ExDD equals PatchCore."));
+  }
+  views[3].note.append(make("span", { class: "vw-quiet" }, `Bank ${result.bank} · calibrated ExDD − calibrated PatchCore`),
+    make("span", {}, "Orange: ExDD is more alarmed. Blue: PatchCore is."));
+}
+
+function showScales() {
+  const { result, scales } = state;
+  if (!scales) return;
+  const tick = (value, low, high, words, more = "") => {
+    const share = Math.min(1, Math.max(0, (high - value) / (high - low)));
+    const edge = share < 0.02 ? "vw-first" : share > 0.98 ? "vw-last" : "";
+    return make("div", { class: `vw-tick ${edge} ${more}`, style: `top: calc(${share} * (100% - 2px))` }, make("span", {}, words));
+  };
+  const score = $(".vw-scale-score"), gap = $(".vw-scale-difference");
+  const bar = (source) => make("div", { class: "vw-ramp", style: `background-image: url(${source})` });
+  const two = isRaw() && result;
+  score.classList.toggle("vw-two", Boolean(two));
+  if (two) {
+    const marks = ["patchcore", "exdd"].flatMap((method, index) => {
+      const { range: [low, high], median, threshold } = result[method], side = index ? "" : "vw-left";
+      const close = (high - low) / 12; // marks nearer than this would print over each other
+      const rest = [[high, fixed(high)], [low, fixed(low)], [median, fixed(median)]].filter(([value]) => Math.abs(value - threshold) > close);
+      const kept = rest.filter(([value], at) => at < 2 || rest.slice(0, 2).every(([other]) => Math.abs(value - other) > close));
+      return [tick(threshold, low, high, `${fixed(threshold)} t`, side), ...kept.map(([value, words]) => tick(value, low, high, value === median ? `${words} m` : words, side))];
+    });
+    score.replaceChildren(bar(scales.score), ...marks);
+  } else {
+    const [low, high] = scales.range;
+    score.replaceChildren(bar(scales.score), tick(high, low, high, `${high} or more`), tick(1, low, high, "1 threshold"), tick(0, low, high, "0 median normal"));
+  }
+  const scoreFoot = gridItems[3][2], scoreHead = gridItems[3][0];
+  scoreHead.replaceChildren(make("span", { class: "vw-quiet", style: "font-weight: 400; font-size: 11px" }, two ? "PatchCore | ExDD" : "both maps"));
+  scoreFoot.replaceChildren(make("span", { class: "vw-quiet", style: "font-size: 11px" }, two ? "t threshold, m median normal" : ""));
+  const [low, high] = scales.difference_range;
+  gap.replaceChildren(bar(scales.difference), tick(high, low, high, `+${high}`), tick(0, low, high, "0 same"), tick(low, low, high, `−${Math.abs(low)}`));
+}
+
+// ---------------------------------------------------------------------- one image
+
+const pictures = new Map(), results = new Map(); // id -> promise of the server's answer, newest last
+function cached(map, id, ask) {
+  let answer = map.get(id);
+  map.delete(id);
+  if (!answer) {
+    answer = ask();
+    answer.catch(() => map.delete(id));
+  }
+  map.set(id, answer);
+  if (map.size > KEEP) map.delete(map.keys().next().value);
+  return answer;
+}
+const fetchPicture = (id) => cached(pictures, id, () => call("picture", { id }));
+const fetchResult = (id) => cached(results, id, () => call("inspect", { id }));
+
+async function select(id) {
+  if (!state.byId.has(id)) return;
+  state.id = id;
+  state.result = null;
+  state.point = null;
+  clearTimeout(pending);
+  markSelected();
+  const address = new URL(location);
+  address.searchParams.set("image", id);
+  history.replaceState(history.state, "", address);
+  const mine = () => state.id === id;
+  showMatch(null);
+  try {
+    const picture = await fetchPicture(id);
+    if (!mine()) return;
+    state.picture = picture;
+    showPicture();
+    showMaps();
+    if (!state.bank) return showNoBank();
+    const slow = setTimeout(() => { if (mine() && !state.result) views.slice(1).forEach((part) => cover(part, "Scoring…", true)); }, 120);
+    const result = await fetchResult(id).finally(() => clearTimeout(slow));
+    if (!mine()) return;
+    state.result = result;
+    takeRows(result);
+    showMaps();
+    choosePoint(result.peak[0], result.peak[1], true);
+    const next = state.order[state.order.indexOf(id) + 1];
+    if (next && !state.job) fetchPicture(next).then(() => fetchResult(next)).catch(() => {}); // told when it is opened
+  } catch (error) {
+    if (!mine()) return;
+    if (!state.picture || !pictures.has(id)) { state.picture = null; views.forEach((part) => part.stage.replaceChildren()); heads(); }
+    views.forEach((part) => cover(part, null));
+    say(error.message);
+    views.slice(pictures.has(id) ? 1 : 0).forEach((part) => cover(part, "This image could not be scored."));
+  }
+}
+
+function showNoBank() {
+  views.slice(1).forEach((part) => cover(part, null));
+  cover(views[1], [make("span", {}, "No bank version yet: nothing to score with."),
+    make("a", { class: "main-button", href: state.links.banks }, "Build one in Banks")]);
+  [2, 3].forEach((index) => cover(views[index], make("span", { class: "vw-quiet" }, "Appears once a bank version is built.")));
+}
+
+function step(by) {
+  const place = state.order.indexOf(state.id);
+  const next = place < 0 ? state.order[0] : state.order[place + by];
+  if (next) select(next);
+}
+function nextWhere(key) { // around the list: the next image after this one that passes the filter
+  const ids = state.images.map((image) => image.id), start = ids.indexOf(state.id);
+  const found = [...ids.slice(start + 1), ...ids.slice(0, start + 1)].find((id) => passes(key, state.byId.get(id)));
+  const words = key === "missed" ? "missed defect" : "false alarm";
+  if (!found) return say(`No ${words} among the scored images of this list.`, true);
+  if (!state.order.includes(found)) { state.filter = "all"; showList(); }
+  select(found);
+}
+
+// ---------------------------------------------------------------------- one point
+
+async function choosePoint(x, y, isPeak) {
+  if (!state.result) return;
+  const id = state.id;
+  state.point = { x, y };
+  drawBox(null);
+  move();
+  try {
+    const answer = await call("point", { id, x, y });
+    if (state.id !== id || !state.point || state.point.x !== x || state.point.y !== y) return;
+    drawBox(answer.here.at);
+    showMatch(answer, isPeak);
+  } catch (error) { say(error.message); }
+}
+
+function drawBox(box) {
+  const { picture } = state;
+  for (const { stage } of views) {
+    const holder = stage.querySelector(".vw-boxes");
+    if (!holder) continue;
+    if (!box) { holder.replaceChildren(); continue; }
+    const [x0, y0, x1, y1] = box, d = `M${x0} ${y0}H${x1}V${y1}H${x0}Z`;
+    const svg = drawing(picture.width, picture.height, ["vw-boxhalo", d], ["vw-box", d]);
+    svg.style.cssText = "width: 100%; height: 100%; position: absolute";
+    holder.replaceChildren(svg);
+  }
+}
+
+function crop(part) {
+  const [x0, y0, x1, y1] = part.box.map((value) => `${value * 100}%`);
+  return make("div", { class: "vw-crop" }, make("img", { src: part.image, alt: "" }),
+    make("i", { style: `left: ${x0}; top: ${y0}; width: calc(${x1} - ${x0}); height: calc(${y1} - ${y0})` }));
+}
+const card = (kind, ...content) => make("div", { class: `vw-card vw-card-${kind}` }, ...content);
+const text = (...lines) => make("div", { class: "vw-text" }, ...lines);
+
+function showMatch(answer, isPeak = false) {
+  const box = $(".vw-match");
+  if (!answer) { box.replaceChildren(); return; }
+  const { here, normal, defect, ratio } = answer;
+  const cards = [card("here", crop(here), text(
+    make("h3", {}, isPeak ? "Patch of the highest score" : "Patch here"),
+    make("span", { class: "vw-quiet" }, `row ${here.row + 1}, column ${here.column + 1}`),
+    make("span", {}, `PatchCore ${fixed(here.patchcore)}`), make("span", {}, `ExDD ${fixed(here.exdd)}`),
+    make("span", { class: "vw-quiet" }, "calibrated: threshold 1")))];
+  cards.push(card("normal", crop(normal), text(
+    make("h3", {}, "Nearest normal patch"), make("span", { class: "vw-big" }, fixed(normal.distance)),
+    make("span", { class: "vw-quiet" }, "distance N"), make("span", { class: "vw-source" }, normal.name))));
+  cards.push(defect
+    ? card("defect", crop(defect), text(
+      make("h3", {}, "Nearest defect patch"), make("span", { class: "vw-big" }, fixed(defect.distance)),
+      make("span", { class: "vw-quiet" }, "distance P"), make("span", { class: "vw-source" }, `${defect.name} · ${defect.type || "defect"}`)))
+    : card("defect", text(make("h3", {}, "Nearest defect patch"),
+      make("span", { class: "vw-quiet" }, "This bank version has no positive bank, so there is no defect to compare with."))));
+  cards.push(card("ratio", text(make("h3", {}, "Ratio N / P"), ...(ratio === null
+    ? [make("span", { class: "vw-quiet" }, "Needs a positive bank.")]
+    : [make("span", { class: "vw-big" }, fixed(ratio)), make("span", {}, ratio > 1
+      ? "Farther from every normal patch than from a known defect."
+      : "Closer to a normal patch than to any known defect.")]))));
+  box.replaceChildren(...cards);
+}
+
+// ---------------------------------------------------------------------- many images, progress, export
+
+function showJob() {
+  const box = $(".vw-job"), { job } = state;
+  if (job) {
+    const bar = box.querySelector("progress");
+    if (bar) { // in place, so that Cancel can be pressed while the count moves
+      bar.value = job.fraction;
+      box.querySelector("span").textContent = job.text;
+      return;
+    }
+    box.replaceChildren(make("progress", { max: 1, value: job.fraction }), make("span", {}, job.text),
+      make("button", { type: "button", class: "plain-button vw-cancel", onclick: attempt(() => call("cancel")) }, "Cancel"));
+    return;
+  }
+  const left = state.images.filter((image) => !state.rows.has(image.id)).length;
+  box.replaceChildren(state.bank && state.images.length ? make("button", {
+    type: "button", class: `vw-score ${left ? "main-button" : "plain-button"}`, disabled: !left,
+    title: left ? "Score every image of this list with the active bank version" : "Every image of this list is scored with the active bank version",
+    onclick: attempt(scoreAll),
+  }, left === state.images.length ? `Score all ${left}` : left ? `Score the other ${left}` : "All scored") : "");
+}
+
+async function scoreAll() { follow((await call("score", { list: state.list })).job); }
+async function begin() { // images brought here are there to be scored
+  if (state.bank && !state.job && state.images.some((image) => !state.rows.has(image.id))) await scoreAll();
+}
+
+let following = false;
+async function follow(job) {
+  state.job = job;
+  showJob();
+  if (!job || following) return;
+  following = true;
+  try {
+    while (state.job) {
+      await new Promise((done) => setTimeout(done, 500));
+      const answer = await call("progress", { list: state.list, seen: state.seen });
+      takeRows(answer);
+      if (!answer.job || answer.job.state !== "running") {
+        state.job = null;
+        const { error = "", note = "", download = null } = answer.job || {};
+        showList();
+        if (error || note) say(error || note, !error);
+        if (download) save(download);
+      } else state.job = answer.job;
+      showJob();
+    }
+  } catch (error) { state.job = null; showJob(); say(error.message); } finally { following = false; }
+}
+
+function save({ address, name }) {
+  const link = make("a", { href: new URL(address, document.baseURI).href, download: name });
+  document.body.append(link);
+  link.click();
+  link.remove();
+}
+const exporting = {
+  csv: async () => save((await call("export_table", { ids: state.order })).download),
+  png: async () => { if (state.id) save((await call("export_panes", { id: state.id })).download); },
+  zip: async () => follow((await call("export_all", { ids: state.order })).job),
+};
+
+const addFiles = attempt(async (files) => {
+  if (!files.length) return;
+  $(".vw-add").open = false;
+  say(`Reading ${files.length === 1 ? files[0].name : `${files.length} files`}…`, true);
+  const sent = [];
+  for (const file of files) sent.push({ path: (await upload(file)).path, name: file.name });
+  const answer = await call("add_files", { files: sent });
+  await enter(answer, answer.first);
+  if (files.length > 1) await begin();
+});
+
+// ---------------------------------------------------------------------- beginning
+
+// Take a whole answer of `open_list`: the list, its images and what is known of them.
+async function enter(answer, wanted) {
+  say(answer.note || "", true);
+  const { need } = answer;
+  $(".vw-need").hidden = !need;
+  [".vw-main", ".vw-bar"].forEach((part) => { $(part).hidden = Boolean(need) && !answer.lists.length; });
+  if (need) $(".vw-need").replaceChildren(make("p", { class: "empty-title" }, need.title), make("p", {}, need.text), make("a", { class: "main-button", href: need.link }, need.button));
+  if (need && !answer.lists.length) { $(".vw-strip").hidden = true; return; }
+  Object.assign(state, {
+    bank: answer.bank, links: answer.links, lists: answer.lists, list: answer.list, images: answer.images, scales: answer.scales,
+    byId: new Map(answer.images.map((image) => [image.id, image])), rows: new Map(Object.entries(answer.rows)), seen: answer.seen,
+    filter: "all", sort: null, id: null, picture: null, result: null,
+  });
+  remember({ list: answer.list });
+  showLists();
+  showList();
+  showScales();
+  showJob();
+  const asked = wanted || new URL(location).searchParams.get("image");
+  const first = answer.images.find((image) => image.label === "defect") || answer.images[0];
+  await Promise.all([state.byId.has(asked) ? select(asked) : first && select(first.id), follow(answer.job)]);
+}
+const openList = attempt(async (list) => enter(await call("open_list", { list, image: new URL(location).searchParams.get("image") })));
+
+function wire() {
+  $(".vw-lists").addEventListener("change", (event) => openList(event.target.value));
+  $(".vw-choose").addEventListener("click", () => $(".vw-files").click());
+  $(".vw-files").addEventListener("change", (event) => { addFiles([...event.target.files]); event.target.value = ""; });
+  $(".vw-folderform").addEventListener("submit", attempt(async (event) => {
+    event.preventDefault();
+    const path = $(".vw-folder").value.trim();
+    if (!path) return;
+    await enter(await call("add_folder", { path }));
+    $(".vw-add").open = false;
+    await begin();
+  }));
+  element.querySelectorAll("[data-view]").forEach((button) => button.addEventListener("click", () => { remember({ view: button.dataset.view }); showList(); }));
+  element.querySelectorAll("[data-export]").forEach((button) => button.addEventListener("click", attempt(async () => {
+    $(".vw-export").open = false;
+    await exporting[button.dataset.export]();
+  })));
+  element.querySelectorAll("[data-values]").forEach((button) => button.addEventListener("click", () => showValues(button.dataset.values)));
+  $(".vw-prev").addEventListener("click", () => step(-1));
+  $(".vw-next").addEventListener("click", () => step(1));
+  $(".vw-reset").addEventListener("click", resetZoom);
+  $(".vw-truth").addEventListener("change", (event) => showTruth(event.target.checked));
+  const slider = $(".vw-opacity");
+  slider.addEventListener("input", () => { state.mapsOn = true; remember({ opacity: Number(slider.value) }); showOpacity(); });
+  slider.addEventListener("pointerup", () => slider.blur()); // so that the arrow keys go back to the images
+  $(".vw-truth").addEventListener("pointerup", (event) => setTimeout(() => event.target.blur()));
+  new ResizeObserver(() => layout()).observe(viewer);
+  window.addEventListener("resize", layout);
+  document.addEventListener("keydown", key);
+  document.addEventListener("pointerdown", (event) => {
+    element.querySelectorAll("details[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
+  });
+  for (const kind of ["dragenter", "dragover", "dragleave", "drop"]) {
+    document.addEventListener(kind, (event) => {
+      if (!viewer.isConnected || !event.dataTransfer?.types.includes("Files")) return;
+      event.preventDefault();
+      viewer.classList.toggle("vw-dropping", kind === "dragenter" || kind === "dragover");
+      if (kind === "drop") addFiles([...event.dataTransfer.files]);
+    });
+  }
+}
+
+function showValues(values) {
+  remember({ values });
+  element.querySelectorAll("[data-values]").forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.values === values)));
+  if (remembered.view === "table") showTable();
+  showMaps();
+}
+function showTruth(truth) {
+  remember({ truth });
+  $(".vw-truth").checked = truth;
+  viewer.classList.toggle("vw-notruth", !truth);
+}
+function showOpacity() {
+  const share = state.mapsOn ? remembered.opacity : 0;
+  viewer.style.setProperty("--vw-opacity", share / 100);
+  $(".vw-opacity").value = share;
+  $(".vw-percent").textContent = `${share} %`;
+}
+
+const KEYS = {
+  ArrowRight: () => step(1), j: () => step(1), ArrowLeft: () => step(-1), k: () => step(-1),
+  1: () => solo(1), 2: () => solo(2), 3: () => solo(3), 4: () => solo(4), Escape: () => solo(0),
+  o: () => { state.mapsOn = !state.mapsOn; if (state.mapsOn && !remembered.opacity) remember({ opacity: 65 }); showOpacity(); },
+  t: () => showTruth(!remembered.truth), m: () => nextWhere("missed"), f: () => nextWhere("false"),
+};
+function solo(number) { state.solo = state.solo === number ? 0 : number; state.zoom = { k: 1, x: 0, y: 0 }; layout(); }
+function key(event) {
+  if (!viewer.isConnected) return document.removeEventListener("keydown", key);
+  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !viewer.offsetParent) return;
+  if (event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
+  const action = KEYS[event.key] || KEYS[event.key.toLowerCase()];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+wire();
+showValues(remembered.values);
+showTruth(remembered.truth);
+showOpacity();
+openList(remembered.list);
+
+};

@@ -1,0 +1,266 @@
+"""Pictures and tables of what was found: coloured maps, outlines, colour scales, panes as PNG, rows as CSV.
+
+All arithmetic from numbers to pixels lives here. It knows arrays and `Inspection`s. It does not know where
+they come from, which page shows them, or anything of banks and workspaces.
+
+Colours: inferno for scores (perceptually uniform, readable without colour sense), blue - grey - orange for
+differences. A calibrated value is 0 at the median of normal images and 1 at the threshold of its method, so
+one fixed range, CALIBRATED, means the same brightness in both methods and in every image.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+if TYPE_CHECKING:
+    from exdd_core.detector import Inspection
+
+CALIBRATED = (0.0, 2.0)  # the range of every calibrated map: the threshold, 1, sits in the middle
+DIFFERENCE = (-1.0, 1.0)  # calibrated ExDD minus calibrated PatchCore
+
+# One row for each scored image, in the order of the exported table.
+COLUMNS = (
+    "image",
+    "truth",
+    "defect_type",
+    "patchcore_score",
+    "patchcore_threshold",
+    "patchcore_calibrated",
+    "patchcore_verdict",
+    "exdd_score",
+    "exdd_threshold",
+    "exdd_calibrated",
+    "exdd_verdict",
+    "fusion",
+    "bank_version",
+    "patchcore_reason",
+    "exdd_reason",
+)
+
+
+def _inferno() -> np.ndarray:
+    """The 256 colours of inferno, uint8 (256, 3) RGB."""
+    ramp = np.arange(256, dtype=np.uint8)[:, None]
+    return cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)[:, 0, ::-1].copy()
+
+
+def _diverging() -> np.ndarray:
+    """Blue over light grey to orange, uint8 (256, 3) RGB; straight lines in CIELAB, so steps look even."""
+    anchors = np.array([[5, 62, 128], [67, 137, 196], [238, 238, 238], [224, 130, 40], [122, 56, 4]])
+    lab = cv2.cvtColor((anchors[None] / 255).astype(np.float32), cv2.COLOR_RGB2LAB)[0]
+    position = np.linspace(0, len(anchors) - 1, 256)
+    line = np.stack([np.interp(position, np.arange(len(anchors)), lab[:, c]) for c in range(3)], axis=1)
+    rgb = cv2.cvtColor(line[None].astype(np.float32), cv2.COLOR_LAB2RGB)[0]
+    return np.clip(np.rint(rgb * 255), 0, 255).astype(np.uint8)
+
+
+SCORE_COLOURS = _inferno()
+DIFFERENCE_COLOURS = _diverging()
+
+
+def _paint(values: np.ndarray, low: float, high: float, colours: np.ndarray) -> np.ndarray:
+    """uint8 RGBA of the same height and width; values outside low..high take the colour of the nearer end."""
+    if not high > low:
+        raise ValueError(f"The range of a colour scale must grow, not {low} to {high}.")
+    position = (np.nan_to_num(np.asarray(values, np.float32), nan=low) - low) / (high - low)
+    index = np.clip(np.rint(position * 255), 0, 255).astype(np.uint8)
+    rgba = np.full((*index.shape, 4), 255, np.uint8)
+    rgba[..., :3] = colours[index]
+    return rgba
+
+
+def heatmap(values: np.ndarray, low: float = CALIBRATED[0], high: float = CALIBRATED[1]) -> np.ndarray:
+    """Colour a score map: float (H, W) -> opaque uint8 (H, W, 4) RGBA in inferno, black at `low`."""
+    return _paint(values, low, high, SCORE_COLOURS)
+
+
+def difference(patchcore: np.ndarray, exdd: np.ndarray) -> np.ndarray:
+    """Calibrated ExDD minus calibrated PatchCore, float32 (H, W): above 0 where ExDD is the more alarmed."""
+    return np.asarray(exdd, np.float32) - np.asarray(patchcore, np.float32)
+
+
+def difference_heatmap(values: np.ndarray) -> np.ndarray:
+    """Colour a difference: float (H, W) -> opaque uint8 (H, W, 4), blue below 0, grey at 0, orange above."""
+    return _paint(values, *DIFFERENCE, DIFFERENCE_COLOURS)
+
+
+def raw_range(inspection: Inspection) -> tuple[float, float]:
+    """The image's own lowest and highest raw value, stretched to hold the median and the threshold."""
+    low = min(float(np.min(inspection.map)), inspection.median, inspection.threshold)
+    high = max(float(np.max(inspection.map)), inspection.median, inspection.threshold)
+    return low, high if high > low else low + 1.0
+
+
+def reduce(values: np.ndarray, longest: int) -> np.ndarray:
+    """The same picture or map, its longer side at most `longest` pixels, by averaging; never larger."""
+    height, width = values.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return values
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+
+
+def outline(mask: np.ndarray) -> list[list[tuple[int, int]]]:
+    """Closed polylines around a mask: bool (H, W) -> a list of [(x, y), ...] in pixels of the mask.
+
+    The line runs one pixel outside the defect, so it never covers what it points at; holes have lines too.
+    """
+    grown = cv2.dilate(np.asarray(mask, np.uint8), np.ones((3, 3), np.uint8))
+    lines, _ = cv2.findContours(grown, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    tolerance = max(mask.shape) / 1500  # far below a pixel on the screen, yet a large mask stays a short list
+    short = [cv2.approxPolyDP(line, tolerance, True) for line in lines]
+    return [[(int(x), int(y)) for x, y in line[:, 0]] for line in short]
+
+
+def colour_scale(height: int = 256, diverging: bool = False) -> np.ndarray:
+    """A vertical bar of all colours, highest value on top: uint8 (height, 1, 3) RGB."""
+    colours = DIFFERENCE_COLOURS if diverging else SCORE_COLOURS
+    rows = np.rint(np.linspace(255, 0, height)).astype(int)
+    return colours[rows][:, None]
+
+
+def crop_around(
+    image: np.ndarray, box: tuple[int, int, int, int], context: float = 3.0
+) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+    """A square view of a patch and its surroundings: (uint8 (S, S, 3), the box inside the view).
+
+    `box` is (x0, y0, x1, y1); the view is `context` times the longer side of the box, at least 48 pixels,
+    moved inwards at the border and cut to the image where the image is smaller.
+    """
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = box
+    side = int(max(48, context * max(x1 - x0, y1 - y0)))
+    side_x, side_y = min(side, width), min(side, height)
+    left = int(np.clip((x0 + x1) // 2 - side_x // 2, 0, width - side_x))
+    top = int(np.clip((y0 + y1) // 2 - side_y // 2, 0, height - side_y))
+    view = image[top : top + side_y, left : left + side_x]
+    return view, (x0 - left, y0 - top, x1 - left, y1 - top)
+
+
+# ---------------------------------------------------------------------- panes of one image
+
+_INK, _PAPER, _QUIET = (28, 30, 34), (255, 255, 255), (96, 100, 108)
+
+
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _over(image: np.ndarray, rgba: np.ndarray, opacity: float) -> np.ndarray:
+    """uint8 (H, W, 3): the picture, greyed, under the coloured map."""
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    colours = cv2.resize(rgba[..., :3], (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return cv2.addWeighted(colours, opacity, grey, 1 - opacity, 0)
+
+
+def _outlined(picture: np.ndarray, lines: list[list[tuple[int, int]]], scale: float) -> np.ndarray:
+    drawn = picture.copy()
+    scaled = [np.rint(np.array(line) * scale).astype(np.int32) for line in lines]
+    cv2.polylines(drawn, scaled, True, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.polylines(drawn, scaled, True, (255, 255, 255), 1, cv2.LINE_AA)
+    return drawn
+
+
+def _scale_column(height: int, diverging: bool) -> Image.Image:
+    """A colour scale with its marks, as tall as a pane."""
+    low, high = DIFFERENCE if diverging else CALIBRATED
+    marks = (
+        ((-1.0, "-1"), (0.0, "0 same"), (1.0, "+1"))
+        if diverging
+        else ((0.0, "0 median normal"), (1.0, "1 threshold"), (2.0, "2 and above"))
+    )
+    column = Image.new("RGB", (124, height), _PAPER)
+    bar = Image.fromarray(colour_scale(height, diverging)).resize((14, height))
+    column.paste(bar, (0, 0))
+    draw = ImageDraw.Draw(column)
+    for value, words in marks:
+        y = round((high - value) / (high - low) * (height - 1))
+        draw.line((0, y, 18, y), fill=_INK)
+        draw.text((22, min(max(y - 6, 0), height - 14)), words, fill=_INK, font=_font(11))
+    return column
+
+
+def panes(
+    image: np.ndarray,
+    patchcore: Inspection,
+    exdd: Inspection,
+    truth: np.ndarray | None = None,
+    title: str = "",
+    opacity: float = 0.65,
+) -> np.ndarray:
+    """The four panes of one image with scores and scales: uint8 (H', W', 3), each pane at most 640 pixels.
+
+    `image` uint8 (H, W, 3); `truth` bool (H, W) is drawn as an outline.
+    """
+    side = max(160, min(640, max(image.shape[:2])))
+    scale = side / max(image.shape[:2])
+    width, height = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
+    base = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    lines = outline(truth) if truth is not None and truth.any() else []
+    gap = difference(patchcore.calibrated_map, exdd.calibrated_map)
+    pictures = [
+        base,
+        _over(base, heatmap(patchcore.calibrated_map), opacity),
+        _over(base, heatmap(exdd.calibrated_map), opacity),
+        _over(base, difference_heatmap(gap), opacity),
+    ]
+    captions = [
+        ("Image", "with the ground truth" if lines else ""),
+        ("PatchCore", _caption(patchcore)),
+        ("ExDD", _caption(exdd)),
+        ("Difference", "ExDD minus PatchCore"),
+    ]
+    column = max(width, 200)  # a caption needs room even over a very narrow image
+    sheet = Image.new("RGB", (4 * (column + 16) + 2 * 132 + 16, height + 88), _PAPER)
+    draw = ImageDraw.Draw(sheet)
+    draw.text((16, 10), title, fill=_INK, font=_font(15))
+    for number, (picture, (name, words)) in enumerate(zip(pictures, captions, strict=True)):
+        x = 16 + number * (column + 16) + (132 if number == 3 else 0)
+        draw.text((x, 36), name, fill=_INK, font=_font(14))
+        draw.text((x, 54), words, fill=_QUIET, font=_font(11))
+        sheet.paste(Image.fromarray(_outlined(picture, lines, scale)), (x, 72))
+        if number >= 2:
+            sheet.paste(_scale_column(height, diverging=number == 3), (x + column + 8, 72))
+    return np.asarray(sheet)
+
+
+def _caption(inspection: Inspection) -> str:
+    return f"{inspection.verdict}: {inspection.calibrated_score:.2f} (threshold 1), {inspection.fusion}"
+
+
+def write_panes(
+    path: Path | str,
+    image: np.ndarray,
+    patchcore: Inspection,
+    exdd: Inspection,
+    truth: np.ndarray | None = None,
+    title: str = "",
+) -> None:
+    """Write `panes` as a PNG file."""
+    Image.fromarray(panes(image, patchcore, exdd, truth, title)).save(path, format="PNG")
+
+
+# ---------------------------------------------------------------------- table of results
+
+
+def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> str:
+    """A header and one line a row; what a row lacks is left empty, keys outside `columns` are left out."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_csv(path: Path | str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> None:
+    """Write `csv_text` to a file, UTF-8."""
+    Path(path).write_text(csv_text(rows, columns), encoding="utf-8")

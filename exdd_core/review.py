@@ -1,0 +1,356 @@
+"""Looking through images: lists to look through, what both methods say of an image, results that are kept.
+
+Knows the workspace, its detectors and files elsewhere on this computer. Does not know pages, nor how anything
+is coloured or computed. Results are kept per bank version in cache/results/, one JSON line an image, appended
+as images are scored: another bank version starts afresh, and an old one finds its results again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import threading
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core import reports
+from exdd_core.datasets.record import image_files
+from exdd_core.errors import BadInput
+from exdd_core.images import encode_png, probe, read_image, read_mask
+from exdd_core.progress import Progress
+
+if TYPE_CHECKING:
+    from exdd_core.detector import Inspection
+    from exdd_core.workspace import BankVersion, ImageRow, Workspace
+
+FOLDERS_KEPT = 5  # folders elsewhere on this computer that the list of lists remembers
+FOLDERS, UPLOADS = "inspect_folders", "uploads"
+MEMORY = 384 * 2**20  # bytes of comparisons that stay in memory, for points clicked and images gone back to
+BATCH = 4  # images scored between two looks at the cancel button
+
+
+@dataclass(frozen=True)
+class ShownImage:
+    """One image of a list. A changed file has a new `id`; label "" where the truth is unknown."""
+
+    id: str
+    name: str
+    path: Path
+    label: str = ""
+    defect_type: str = ""
+    mask: Path | None = None
+
+
+@dataclass(frozen=True)
+class ImageList:
+    """Images that are looked through together; `key` names the list, `title` is for people."""
+
+    key: str
+    title: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What both methods say of one image. `pixels` uint8 (H, W, 3), `truth` bool (H, W) or None."""
+
+    image: ShownImage
+    bank: BankVersion
+    pixels: np.ndarray
+    truth: np.ndarray | None
+    patchcore: Inspection
+    exdd: Inspection
+
+    @property
+    def bytes(self) -> int:
+        values = [self.pixels, self.truth, *vars(self.patchcore).values(), *vars(self.exdd).values()]
+        return sum(value.nbytes for value in values if isinstance(value, np.ndarray))
+
+
+class Review:
+    """The lists and results of one workspace. Any thread may call anything."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self._results: dict[str, Results] = {}
+        self._comparisons: OrderedDict[tuple[str, str], Comparison] = OrderedDict()
+        self._lock = threading.Lock()
+
+    # --- lists ----------------------------------------------------------------------------------------
+
+    def lists(self) -> list[ImageList]:
+        """The active data set's test images first, then its others, other data sets, uploads and folders."""
+        found = []
+        active = self.workspace.setting("active_dataset")
+        for info in sorted(self.workspace.datasets(), key=lambda info: info.name != active):
+            for split in ("test", "train"):
+                count = len(self.workspace.images(info.name, split=split))
+                if count:
+                    found.append(ImageList(f"{info.name}/{split}", f"{info.name}, {split} images", count))
+        uploads = len(image_files(self._uploads)) if self._uploads.is_dir() else 0
+        if uploads:
+            found.append(ImageList(UPLOADS, "Uploaded images", uploads))
+        for folder in map(Path, self.workspace.setting(FOLDERS, [])):
+            if folder.is_dir():
+                found.append(ImageList(f"folder:{folder}", f"Folder {folder}", len(image_files(folder))))
+        return found
+
+    def images(self, key: str) -> list[ShownImage]:
+        """The images of a list, in natural order. Raises BadInput for a list that is not there (any more)."""
+        if key == UPLOADS:
+            newest_first = sorted(image_files(self._uploads), key=lambda path: -path.stat().st_mtime_ns)
+            return [_elsewhere(path, path.name) for path in newest_first]
+        if key.startswith("folder:"):
+            folder = Path(key.removeprefix("folder:"))
+            if str(folder) not in self.workspace.setting(FOLDERS, []) or not folder.is_dir():
+                raise BadInput(f"The folder {folder} is not there any more; add it again.")
+            return [_elsewhere(path, path.relative_to(folder).as_posix()) for path in image_files(folder)]
+        dataset, _, split = key.rpartition("/")
+        return [_of_dataset(row) for row in self.workspace.images(dataset, split=split)]
+
+    def image(self, id: str) -> ShownImage:
+        """One image by its id. Raises BadInput when it is gone, or is no image of a list."""
+        if not id.startswith("file:"):
+            return _of_dataset(self.workspace.image(id))
+        path = Path(id.removeprefix("file:").rpartition("#")[0])
+        roots = [self._uploads, *map(Path, self.workspace.setting(FOLDERS, []))]
+        if not any(path.is_relative_to(root) for root in roots):
+            raise BadInput(f"{path} is in none of the lists; add its folder again.")
+        if not path.is_file():
+            raise BadInput(f"{path} is not there any more.")
+        return _elsewhere(path, path.name)
+
+    def list_of(self, id: str) -> str:
+        """The key of the list that an image is in. Raises BadInput when it is in none."""
+        if not id.startswith("file:"):
+            row = self.workspace.image(id)
+            return f"{row.dataset}/{row.split}"
+        path = self.image(id).path
+        if path.is_relative_to(self._uploads):
+            return UPLOADS
+        return next(f"folder:{f}" for f in self.workspace.setting(FOLDERS, []) if path.is_relative_to(f))
+
+    def open_folder(self, path: Path | str) -> str:
+        """Remember a folder of images on this computer; the key of its list. Raises BadInput."""
+        folder = Path(path).expanduser().resolve()
+        if not folder.is_dir():
+            raise BadInput(f"{folder} is not a folder on this computer; give the full path of one.")
+        if not image_files(folder):
+            raise BadInput(f"{folder} holds no images; choose one with PNG, JPEG, BMP, TIFF or WebP files.")
+        kept = [known for known in self.workspace.setting(FOLDERS, []) if known != str(folder)]
+        self.workspace.set_setting(FOLDERS, [str(folder), *kept][:FOLDERS_KEPT])
+        return f"folder:{folder}"
+
+    def add_files(self, files: Sequence[tuple[Path, str]]) -> tuple[list[str], list[str]]:
+        """Keep uploaded files (path, name): ids of the images, and a sentence for each that is none."""
+        ids, refused = [], []
+        for path, name in files:
+            try:
+                probe(path, name)
+                with path.open("rb") as file:
+                    folder = self._uploads / hashlib.file_digest(file, "sha256").hexdigest()[:16]
+                folder.mkdir(parents=True, exist_ok=True)
+                kept = folder / Path(name).name
+                shutil.copyfile(path, kept)
+                ids.append(_elsewhere(kept, kept.name).id)
+            except BadInput as error:
+                refused.append(str(error))
+        return ids, refused
+
+    @property
+    def _uploads(self) -> Path:
+        return self.workspace.path / "cache" / "uploads"
+
+    # --- what both methods say -----------------------------------------------------------------------
+
+    def results(self, bank: BankVersion) -> Results:
+        with self._lock:
+            if bank.id not in self._results:
+                self._results[bank.id] = Results(
+                    self.workspace.path / "cache" / "results" / f"{bank.id}.jsonl"
+                )
+            return self._results[bank.id]
+
+    def compare(self, id: str) -> Comparison:
+        """Both methods on one image with the active bank version; what was compared lately is remembered."""
+        bank = self.workspace.bank()
+        key = (bank.id, id)
+        with self._lock:
+            if key in self._comparisons:
+                self._comparisons.move_to_end(key)
+                return self._comparisons[key]
+        image = self.image(id)
+        comparison = self._compare(bank, [image], [read_image(image.path, image.name)])[0]
+        with self._lock:
+            self._comparisons[key] = comparison
+            while len(self._comparisons) > 1 and sum(c.bytes for c in self._comparisons.values()) > MEMORY:
+                self._comparisons.popitem(last=False)
+        return comparison
+
+    def _compare(
+        self, bank: BankVersion, images: Sequence[ShownImage], pixels: Sequence[np.ndarray]
+    ) -> list[Comparison]:
+        pairs = self.workspace.detector(bank.id).compare(list(pixels))
+        made = [
+            Comparison(image, bank, picture, truth_of(image, picture.shape[:2]), patchcore, exdd)
+            for image, picture, (patchcore, exdd) in zip(images, pixels, pairs, strict=True)
+        ]
+        self.results(bank).add([_row(comparison) for comparison in made])
+        return made
+
+    def score(self, images: Sequence[ShownImage], progress: Progress | None = None) -> list[str]:
+        """Score every image that the active bank version has not scored; sentences about those unreadable.
+
+        What is scored is kept as it comes: cancelling loses nothing.
+        """
+        progress, bank = progress or Progress(), self.workspace.bank()
+        known = self.results(bank).rows
+        left = [image for image in images if image.id not in known]
+        progress.begin("Scoring images", len(left))
+        refused = []
+        for start in range(0, len(left), BATCH):
+            batch = left[start : start + BATCH]
+            readable, pixels = [], []
+            for image in batch:
+                try:
+                    pixels.append(read_image(image.path, image.name))
+                    readable.append(image)
+                except BadInput as error:
+                    refused.append(str(error))
+            if readable:
+                self._compare(bank, readable, pixels)
+            progress.advance(len(batch))
+        return refused
+
+    # --- export ---------------------------------------------------------------------------------------
+
+    def export_table(self, ids: Iterable[str]) -> Path:
+        """The results of these images as CSV, in this order; those not scored yet are left out."""
+        bank = self.workspace.bank()
+        rows = self.results(bank).rows
+        chosen = [rows[id] for id in ids if id in rows]
+        if not chosen:
+            raise BadInput("None of these images is scored yet; score them first.")
+        path = self._exports / f"results-bank-{bank.name}.csv"
+        reports.write_csv(path, chosen)
+        return path
+
+    def export_panes(self, id: str) -> Path:
+        """The four panes of one image as PNG."""
+        comparison = self.compare(id)
+        path = self._exports / f"{_file_name(comparison.image)}-bank-{comparison.bank.name}.png"
+        path.write_bytes(encode_png(_panes(comparison)))
+        return path
+
+    def export_all(self, ids: Sequence[str], progress: Progress | None = None) -> Path:
+        """The panes of many images and their table, as one zip."""
+        progress, bank = progress or Progress(), self.workspace.bank()
+        path = self._exports / f"panes-bank-{bank.name}.zip"
+        unfinished = path.with_suffix(".part")
+        progress.begin("Drawing panes", len(ids))
+        try:
+            with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed already
+                for number, id in enumerate(ids, 1):
+                    comparison = self.compare(id)
+                    name = f"{number:04d}-{_file_name(comparison.image)}.png"
+                    archive.writestr(name, encode_png(_panes(comparison)))
+                    progress.advance()
+                rows = self.results(bank).rows
+                archive.writestr("results.csv", reports.csv_text(rows[id] for id in ids))
+            unfinished.rename(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return path
+
+    @property
+    def _exports(self) -> Path:
+        folder = self.workspace.path / "cache" / "exports"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+
+class Results:
+    """Rows of one bank version by image id, on disk as they come. A line cut short by a crash is left out."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._lock = threading.Lock()
+        self.rows: dict[str, dict[str, Any]] = {}
+        self._order: list[str] = []  # ids in the order they came: whoever saw n of them asks for the rest
+        if path.is_file():
+            for line in path.read_text("utf-8").splitlines():
+                try:
+                    row = json.loads(line)
+                    self.rows[row["id"]] = row
+                except (ValueError, KeyError, TypeError):
+                    continue
+            self._order = list(self.rows)
+
+    def add(self, rows: Iterable[dict[str, Any]]) -> None:
+        """Keep the rows of images that have none yet."""
+        with self._lock:
+            fresh = [row for row in rows if row["id"] not in self.rows]
+            if not fresh:
+                return
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with self._path.open("a", encoding="utf-8") as file:
+                file.writelines(json.dumps(row) + "\n" for row in fresh)
+            for row in fresh:
+                self.rows[row["id"]] = row
+                self._order.append(row["id"])
+
+    def since(self, seen: int) -> tuple[int, list[dict[str, Any]]]:
+        """How many rows there are, and those that came after the first `seen`."""
+        with self._lock:
+            return len(self._order), [self.rows[id] for id in self._order[seen:]]
+
+
+def truth_of(image: ShownImage, shape: tuple[int, int]) -> np.ndarray | None:
+    """The ground-truth mask as bool (H, W); None where there is none or it cannot be read."""
+    if image.mask is None:
+        return None
+    try:
+        return read_mask(image.mask, shape)
+    except BadInput:
+        return None  # the data set's integrity report says so; the image can be looked at all the same
+
+
+def _of_dataset(row: ImageRow) -> ShownImage:
+    name = row.id.removeprefix(f"{row.dataset}/")
+    return ShownImage(row.id, name, row.path, row.label, row.defect_type, row.mask)
+
+
+def _elsewhere(path: Path, name: str) -> ShownImage:
+    return ShownImage(f"file:{path}#{path.stat().st_mtime_ns}", name, path)
+
+
+def _row(comparison: Comparison) -> dict[str, Any]:
+    """One line of the table: `id` and what reports.COLUMNS names."""
+    image = comparison.image
+    row: dict[str, Any] = {"id": image.id, "image": image.name, "truth": image.label}
+    row["defect_type"] = image.defect_type
+    for method in ("patchcore", "exdd"):
+        inspection: Inspection = getattr(comparison, method)
+        row[f"{method}_score"] = float(inspection.score)
+        row[f"{method}_threshold"] = float(inspection.threshold)
+        row[f"{method}_calibrated"] = float(inspection.calibrated_score)
+        row[f"{method}_verdict"] = inspection.verdict
+        row[f"{method}_reason"] = inspection.reason
+    return row | {"fusion": comparison.exdd.fusion, "bank_version": comparison.bank.name}
+
+
+def _panes(comparison: Comparison) -> np.ndarray:
+    title = f"{comparison.image.name}   bank {comparison.bank.name}"
+    return reports.panes(comparison.pixels, comparison.patchcore, comparison.exdd, comparison.truth, title)
+
+
+def _file_name(image: ShownImage) -> str:
+    name = Path(image.name).with_suffix("").as_posix()
+    return "".join(c if c.isalnum() or c in "-_." else "-" for c in name)

@@ -1,0 +1,9 @@
+"""`python -m exdd_core COMMAND`: see `exdd_core.cli`."""
+
+from __future__ import annotations
+
+import sys
+
+from exdd_core.cli import main
+
+sys.exit(main())

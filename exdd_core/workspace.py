@@ -1,0 +1,808 @@
+"""A workspace: one folder with everything that is kept, and the database that says what is there.
+
+    workspace.db      settings, data sets, images, bank versions (SQLite in WAL mode)
+    datasets/NAME/    the files of a data set in their original layout, with train.csv and test.csv
+    banks/ID/         one bank version, never changed once it is there
+    cache/            what can be made again
+
+Knows files, rows and which of both belong together. Does not know pages or commands, nor how a bank is
+computed.
+
+Whatever is made is made in a hidden folder, renamed into place when it is whole, and counts once its row is
+in the database. What a killed process leaves carries a mark and has no row; whoever opens the workspace next
+removes it, unless a lock says that its maker is still alive.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+import threading
+import time
+import uuid
+import zipfile
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+from sqlite_utils import Database
+
+from exdd_core import datasets
+from exdd_core.datasets.record import Record, image_files
+from exdd_core.errors import BadInput
+from exdd_core.images import MAX_BYTES, SUFFIXES, Size
+from exdd_core.progress import Progress
+
+if TYPE_CHECKING:  # torch and its kin take seconds to import, and half of the workspace needs none of them
+    from exdd_core.backbones import Backbone
+    from exdd_core.detector import Detector, TrainingImage
+
+DATABASE = "workspace.db"
+SCHEMA_VERSION = 1
+LOCK, TEMPORARY, MARK = ".lock", ".making-", ".unfinished"
+DETECTORS_KEPT = 2
+ZIP_MAX_FILES = 200_000
+ZIP_MAX_BYTES = 64 * 2**30
+ZIP_MAX_RATIO = 200  # of a whole archive; a single black mask alone may shrink a thousandfold
+ZIP_RATIO_FROM = 2**30
+POSITIVES = ("real", "synthetic", "both", "none")
+
+
+@dataclass(frozen=True)
+class DatasetInfo:
+    """One imported data set. `report` is the integrity report; `size` is what banks are built at."""
+
+    name: str
+    layout: str
+    title: str
+    size: Size
+    created: str  # ISO 8601, UTC
+    counts: dict[str, Any]
+    report: dict[str, Any]
+    changed: bool = True  # False when an import found that this very data set was there already
+
+
+@dataclass(frozen=True)
+class ImageRow:
+    """One image of a data set. `id` is "DATASET/relative/path.png"; width and height in pixels, upright."""
+
+    id: str
+    dataset: str
+    path: Path
+    label: str
+    split: str
+    defect_type: str
+    mask: Path | None
+    group: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class BankVersion:
+    """One bank version. `settings` and `summary` are its manifest's; `seconds` is the time it took."""
+
+    id: str
+    number: int
+    dataset: str
+    created: str  # ISO 8601, UTC
+    seconds: float
+    settings: dict[str, Any]
+    summary: dict[str, Any]
+    active: bool
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return f"v{self.number}"
+
+
+def plain_sentence(error: OSError | sqlite3.Error) -> str:
+    """What a person needs to know about a failed file or database access, in one sentence."""
+    number = getattr(error, "errno", None)
+    if number in (errno.ENOSPC, errno.EDQUOT) or "is full" in str(error):
+        return "The disk is full; free some space and try again, nothing half-made was kept."
+    place = getattr(error, "filename", None) or "the workspace"
+    if isinstance(error, PermissionError):
+        return f"No permission for {place}; change its owner or rights, or choose another place."
+    if isinstance(error, sqlite3.Error):
+        return (
+            f"The workspace's database cannot be used ({error}); check that its disk works and is not full."
+        )
+    return f"{place} cannot be used ({error.strerror or error}); check the path and the disk."
+
+
+@contextmanager
+def _plainly() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise BadInput(plain_sentence(error)) from error
+
+
+class Workspace:
+    """One workspace on disk. Any number of threads and processes may use it at once."""
+
+    def __init__(self, path: Path | str):
+        """Use `create` or `open`; this only notes the place."""
+        self.path = Path(path).expanduser().resolve()
+        self._backbones: dict[str, Backbone] = {}
+        self._detectors: OrderedDict[str, Detector] = OrderedDict()
+        self._loading = threading.RLock()  # a network or a bank is read once, however many threads ask
+
+    # --- making and opening ---------------------------------------------------------------------------
+
+    @staticmethod
+    def exists(path: Path | str) -> bool:
+        return (Path(path).expanduser() / DATABASE).is_file()
+
+    @classmethod
+    def create(cls, path: Path | str, backbone: str = "auto") -> Workspace:
+        """A new workspace in a folder that is new or empty. Its backbone is chosen and loaded here, once.
+
+        Raises BadInput where there is one already, where other files are in the way, for an unknown backbone
+        and for one whose weights cannot be had.
+        """
+        from exdd_core import backbones
+
+        workspace = cls(path)
+        name, reason = backbones.choose(backbone)
+        network = backbones.load(
+            name
+        )  # weights that cannot be had should be known now, not at the first build
+        chosen = {"backbone": name, "backbone_reason": reason, "backbone_weights": network.weights}
+        with _plainly():
+            workspace.path.mkdir(parents=True, exist_ok=True)
+            with FileLock(workspace.path / LOCK):
+                if cls.exists(workspace.path):
+                    raise BadInput(
+                        f"There is a workspace in {path} already; open it or choose another folder."
+                    )
+                if any(not entry.name.startswith(".") for entry in workspace.path.iterdir()):
+                    raise BadInput(f"{path} holds other files; choose a new or an empty folder.")
+                temporary = workspace.path / f".{DATABASE}"
+                temporary.unlink(missing_ok=True)
+                _write_schema(temporary, chosen)
+                temporary.rename(workspace.path / DATABASE)
+        opened = cls.open(workspace.path)
+        opened._backbones[name] = network
+        return opened
+
+    @classmethod
+    def open(cls, path: Path | str) -> Workspace:
+        """An existing workspace; what killed processes left half-made is removed. Raises BadInput."""
+        workspace = cls(path)
+        if not cls.exists(path):
+            raise BadInput(
+                f"There is no workspace in {path}; import a data set into it first, which makes one, "
+                "or choose another with --workspace."
+            )
+        with workspace._reading() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+        if version != SCHEMA_VERSION:
+            raise BadInput(
+                f"The workspace {path} is of version {version}, this program uses version {SCHEMA_VERSION}; "
+                "use the program that it was made with."
+            )
+        with _plainly():
+            for folder in (workspace._datasets, workspace._banks, workspace.path / "cache"):
+                folder.mkdir(exist_ok=True)
+            for folder in (workspace._datasets, workspace._banks):
+                try:
+                    with FileLock(folder / LOCK, timeout=0):
+                        workspace._sweep(folder)
+                except Timeout:
+                    pass  # somebody is making something right now and will sweep
+        return workspace
+
+    @property
+    def _datasets(self) -> Path:
+        return self.path / "datasets"
+
+    @property
+    def _banks(self) -> Path:
+        return self.path / "banks"
+
+    # --- the database: one connection a call, so that threads share nothing --------------------------------
+
+    @contextmanager
+    def _reading(self) -> Iterator[Database]:
+        with _plainly(), closing(_connect(self.path / DATABASE)) as connection:
+            yield Database(connection, execute_plugins=False)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Database]:
+        """All or nothing. Takes the write lock first: one that reads and then writes could fail late."""
+        with self._reading() as db:
+            db.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.conn.commit()
+            except BaseException:
+                db.conn.rollback()
+                raise
+
+    def setting(self, key: str, default: Any = None) -> Any:
+        with self._reading() as db:
+            row = db.execute("select value from settings where key = ?", [key]).fetchone()
+        return json.loads(row[0]) if row else default
+
+    def set_setting(self, key: str, value: Any) -> None:
+        with self._writing() as db:
+            _set(db, key, value)
+
+    # --- making something whole -------------------------------------------------------------------------
+
+    @contextmanager
+    def _making(self, folder: Path, what: str, progress: Progress) -> Iterator[Path]:
+        """A hidden folder to make something in, held by one maker at a time; removed whatever happens."""
+        lock = FileLock(folder / LOCK)
+        while True:
+            try:
+                lock.acquire(timeout=1)
+                break
+            except Timeout:
+                progress.begin(f"Waiting for another {what} to end", 1)  # raises when cancelled
+        try:
+            self._sweep(folder)
+            temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
+            try:
+                yield temporary
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        finally:
+            lock.release()
+
+    def _sweep(self, folder: Path) -> None:
+        """Remove what was begun and never entered in the database. The folder's lock must be held."""
+        table, key = ("datasets", "name") if folder == self._datasets else ("banks", "id")
+        with self._reading() as db:
+            known = {row[0] for row in db.execute(f"select {key} from {table}")}
+        for path in folder.iterdir():
+            if path.name.startswith(TEMPORARY) or ((path / MARK).exists() and path.name not in known):
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                (path / MARK).unlink(missing_ok=True) if path.is_dir() else None
+
+    @contextmanager
+    def _placed(self, whole: Path, final: Path) -> Iterator[Database]:
+        """Rename `whole` to `final` and run the block that enters it in the database: both or neither."""
+        (whole / MARK).touch()
+        os.sync()  # the files reach the disk before the row that vouches for them
+        whole.rename(final)
+        try:
+            with self._writing() as db:
+                yield db
+        except BaseException:
+            shutil.rmtree(final, ignore_errors=True)
+            raise
+        (final / MARK).unlink()
+
+    # --- data sets --------------------------------------------------------------------------------------
+
+    def import_dataset(
+        self,
+        source: Path | str,
+        name: str | None = None,
+        layout: str = "auto",
+        size: Size | None = None,
+        groups: datasets.GroupRule | None = None,
+        progress: Progress | None = None,
+    ) -> DatasetInfo:
+        """Copy a data set (a folder or a .zip) into the workspace, check it and make it the active one.
+
+        name: None takes the source's. size: what banks are built at; None takes the layout's. groups: for
+        plain folders, which images show one physical part. The same content under the same name changes
+        nothing (`changed` is False). Raises BadInput for anything that cannot be imported.
+        """
+        from exdd_core.datasets import integrity
+
+        source, progress = Path(source).expanduser(), progress or Progress()
+        name = _dataset_name(source, name)
+        with _plainly(), self._making(self._datasets, "import", progress) as temporary:
+            unpacked = source.is_file()
+            root = _unpack(source, temporary / "unpacked", progress) if unpacked else _existing(source)
+            root = datasets.find_root(root)
+            layout, records = datasets.read_layout(root, layout, groups)
+            size = size or datasets.LAYOUTS[layout].DEFAULT_SIZE
+            fingerprint = _fingerprint(root, records, (layout, *_size_row(size).values()), progress)
+            known = self._dataset_row(name)
+            if known is not None:
+                if known["fingerprint"] == fingerprint:
+                    return _dataset_info(known, changed=False)
+                raise BadInput(
+                    f'There is a data set "{name}" with other images, masks, groups or size; '
+                    "give this one a name of its own with --name."
+                )
+            whole = temporary / "whole"
+            _copy(root, whole, _files(records), progress, move=unpacked)
+            report = integrity.check(whole, records, progress)
+            rows = _image_rows(name, whole, records, report)
+            datasets.write_manifests(records, whole)
+            record = {
+                "name": name,
+                "layout": layout,
+                "title": datasets.LAYOUTS[layout].TITLE,
+                **_size_row(size),
+                "created": _now(),
+                "fingerprint": fingerprint,
+                "report": json.dumps(report),
+            }
+            with self._placed(whole, self._datasets / name) as db:
+                db.table("datasets").insert(record)
+                db.table("images").insert_all(rows)
+                _set(db, "active_dataset", name)
+        return _dataset_info(record)
+
+    def datasets(self) -> list[DatasetInfo]:
+        """All data sets, the oldest first."""
+        with self._reading() as db:
+            return [_dataset_info(row) for row in db.query("select * from datasets order by rowid")]
+
+    def dataset(self, name: str | None = None) -> DatasetInfo:
+        """The data set of that name, or the active one. Raises BadInput when there is none."""
+        wanted = name or self.setting("active_dataset")
+        if wanted is None:
+            raise BadInput("There is no data set yet; import one first.")
+        row = self._dataset_row(wanted)
+        if row is None:
+            names = ", ".join(info.name for info in self.datasets()) or "none"
+            raise BadInput(f'There is no data set "{wanted}"; those here are: {names}.')
+        return _dataset_info(row)
+
+    def activate_dataset(self, name: str) -> None:
+        self.set_setting("active_dataset", self.dataset(name).name)
+
+    def _dataset_row(self, name: str) -> dict[str, Any] | None:
+        with self._reading() as db:
+            return next(iter(db.query("select * from datasets where name = ?", [name])), None)
+
+    def images(
+        self,
+        dataset: str | None = None,
+        split: str | None = None,
+        label: str | None = None,
+        defect_type: str | None = None,
+    ) -> list[ImageRow]:
+        """The readable images of a data set (None: the active one) in natural order; None filters nothing."""
+        filters = {"split": split, "label": label, "defect_type": defect_type}
+        wanted = {"dataset": self.dataset(dataset).name} | {k: v for k, v in filters.items() if v is not None}
+        condition = " and ".join(f"{column} = :{column}" for column in wanted)
+        with self._reading() as db:
+            found = list(db.query(f"select * from images where {condition} order by rowid", wanted))
+        return [self._image_row(row) for row in found]
+
+    def image(self, id: str) -> ImageRow:
+        with self._reading() as db:
+            row = next(iter(db.query("select * from images where id = ?", [id])), None)
+        if row is None:
+            raise BadInput(f'There is no image "{id}" in this workspace.')
+        return self._image_row(row)
+
+    def _image_row(self, row: dict[str, Any]) -> ImageRow:
+        folder = self._datasets / row["dataset"]
+        mask = folder / row["mask"] if row["mask"] else None
+        return ImageRow(**row | {"path": folder / row["path"], "mask": mask})
+
+    # --- backbone ---------------------------------------------------------------------------------------
+
+    @property
+    def backbone_name(self) -> str:
+        return str(self.setting("backbone"))
+
+    def backbone(self, name: str | None = None) -> Backbone:
+        """The workspace's backbone, or another by name; loaded once."""
+        from exdd_core import backbones
+
+        name, _ = backbones.choose(name or self.backbone_name)
+        with self._loading:
+            if name not in self._backbones:
+                self._backbones[name] = backbones.load(name)
+            return self._backbones[name]
+
+    # --- bank versions ------------------------------------------------------------------------------------
+
+    def build(
+        self,
+        dataset: str | None = None,
+        *,
+        positives: str = "real",
+        max_real_parts: int | None = None,
+        seed: int = 0,
+        negative_ratio: float | None = None,
+        positive_ratio: float | None = None,
+        size: Size | None = None,
+        backbone: str | None = None,
+        fusion: str | None = None,
+        activate: bool = True,
+        progress: Progress | None = None,
+    ) -> BankVersion:
+        """Build a bank version from the training split of a data set (None: the active one).
+
+        positives: which defects teach the positive bank, one of `POSITIVES`. max_real_parts: at most that
+        many defective parts. The ratios are the shares of patches kept (0 to 1]; None leaves the detector's
+        default. Raises BadInput where nothing can be built of that.
+        """
+        from exdd_core.detector import Detector, Settings
+
+        began, progress, info = time.monotonic(), progress or Progress(), self.dataset(dataset)
+        normals, defects, note = self._training_images(info.name, positives, max_real_parts, seed)
+        network = self.backbone(backbone)
+        given = {"negative_ratio": negative_ratio, "positive_ratio": positive_ratio, "fusion": fusion}
+        settings = Settings(
+            backbone=network.name,
+            layers=network.layers,
+            size=size or info.size,
+            seed=seed,
+            **{key: value for key, value in given.items() if value is not None},
+        )
+        with _plainly(), self._making(self._banks, "build", progress) as temporary:
+            detector = Detector(network, settings).fit(normals, defects, progress)
+            progress.begin("Storing the bank version", 1)
+            whole = temporary / "whole"
+            detector.save(whole)
+            row = {
+                "id": uuid.uuid4().hex[:12],
+                "dataset": info.name,
+                "created": _now(),
+                "seconds": round(time.monotonic() - began, 2),
+                "settings": {
+                    **_jsonable(asdict(settings)),
+                    "positives": positives,
+                    "max_real_parts": max_real_parts,
+                },
+                "summary": {**_jsonable(detector.summary()), "note": note},
+            }
+            _write_manifest(whole / "manifest.json", row)
+            with self._placed(whole, self._banks / str(row["id"])) as db:
+                number = (
+                    json.loads(_get(db, "last_bank_number", "0")) + 1
+                )  # a deleted number never comes back
+                _set(db, "last_bank_number", number)
+                stored = {k: json.dumps(v) if isinstance(v, dict) else v for k, v in row.items()}
+                db.table("banks").insert({**stored, "number": number})
+                if activate or _get(db, "active_bank", "null") == "null":
+                    _set(db, "active_bank", row["id"])
+        return self.bank(str(row["id"]))
+
+    def _training_images(
+        self, dataset: str, positives: str, max_real_parts: int | None, seed: int
+    ) -> tuple[list[TrainingImage], list[TrainingImage], str]:
+        """Normal and defective training images, and one sentence on what was left out ("" for nothing)."""
+        from exdd_core.detector import TrainingImage
+
+        if positives not in POSITIVES:
+            raise BadInput(f'"{positives}" does not say which defects to use; choose {", ".join(POSITIVES)}.')
+        if positives == "synthetic":
+            raise BadInput(
+                "There are no accepted synthetic defects in this workspace; build with real ones or none."
+            )
+        rows = self.images(dataset, split="train")
+        rows = [rows[i] for i in datasets.limit_parts(rows, max_real_parts, seed)]
+        normals = [row for row in rows if row.label == datasets.NORMAL]
+        if not normals:
+            raise BadInput(
+                f'The training split of "{dataset}" has no normal images; nothing can be learned from it.'
+            )
+        defects = [row for row in rows if row.label == datasets.DEFECT and positives != "none"]
+        masked = [row for row in defects if row.mask is not None]
+        notes = []
+        if positives == "both":
+            notes.append("There are no accepted synthetic defects yet, so only real ones were used.")
+        if len(masked) < len(defects):
+            notes.append(
+                f"{len(defects) - len(masked)} defective images have no usable mask and were left out."
+            )
+
+        def training(row: ImageRow) -> TrainingImage:
+            return TrainingImage(row.id, row.path, row.group, row.mask, row.defect_type)
+
+        return [training(row) for row in normals], [training(row) for row in masked], " ".join(notes)
+
+    def banks(self, dataset: str | None = None) -> list[BankVersion]:
+        """All bank versions, or those built from one data set; the newest first."""
+        where = "where dataset = :dataset" if dataset else ""
+        with self._reading() as db:
+            active = json.loads(_get(db, "active_bank", "null"))
+            found = list(db.query(f"select * from banks {where} order by number desc", {"dataset": dataset}))
+        return [self._bank_version(row, active) for row in found]
+
+    def bank(self, id: str | None = None) -> BankVersion:
+        """The bank version of that id, name ("v3") or number; None: the active one. Raises BadInput."""
+        if id is None:
+            bank = self.active_bank()
+            if bank is None:
+                raise BadInput("There is no bank version yet; build one first.")
+            return bank
+        for bank in self.banks():
+            if str(id) in (bank.id, bank.name, str(bank.number)):
+                return bank
+        names = ", ".join(bank.name for bank in self.banks()) or "none"
+        raise BadInput(f'There is no bank version "{id}"; those here are: {names}.')
+
+    def active_bank(self) -> BankVersion | None:
+        return next((bank for bank in self.banks() if bank.active), None)
+
+    def activate_bank(self, id: str) -> None:
+        self.set_setting("active_bank", self.bank(id).id)
+
+    def delete_bank(self, id: str) -> None:
+        """Remove a bank version for good. Raises BadInput for the active one."""
+        bank = self.bank(id)
+        with self._writing() as db:
+            if _get(db, "active_bank", "null") == json.dumps(bank.id):
+                raise BadInput(
+                    f"{bank.name} is the active bank version; activate another before deleting it."
+                )
+            db.table("banks").delete(bank.id)
+            (
+                bank.path / MARK
+            ).touch()  # should we be killed before the folder is gone, the next sweep takes it
+        shutil.rmtree(bank.path, ignore_errors=True)
+        with self._loading:
+            self._detectors.pop(bank.id, None)
+
+    def _bank_version(self, row: dict[str, Any], active: str | None) -> BankVersion:
+        parsed = {key: json.loads(row[key]) for key in ("settings", "summary")}
+        return BankVersion(**row | parsed, active=row["id"] == active, path=self._banks / row["id"])
+
+    def detector(self, bank: str | None = None) -> Detector:
+        """The detector of a bank version (None: the active one); the last two used stay in memory."""
+        from exdd_core.detector import Detector
+
+        version = self.bank(bank)
+        with self._loading, _plainly():
+            if version.id not in self._detectors:
+                network = self.backbone(version.settings["backbone"])
+                self._detectors[version.id] = Detector.load(version.path, network)
+            self._detectors.move_to_end(version.id)
+            while len(self._detectors) > DETECTORS_KEPT:
+                self._detectors.popitem(last=False)
+            return self._detectors[version.id]
+
+
+def make_demo(path: Path | str, progress: Progress | None = None) -> Workspace:
+    """The workspace that a newcomer meets: generated images and a first bank version.
+
+    A workspace that has a data set of its own is opened and left alone; one that was killed on the way to
+    its demo is completed.
+    """
+    from exdd_core.datasets import demo
+
+    workspace = Workspace.open(path) if Workspace.exists(path) else Workspace.create(path)
+    if not workspace.datasets():
+        with tempfile.TemporaryDirectory(prefix="exdd-demo-") as folder:
+            demo.generate(Path(folder) / "demo", progress=progress)
+            workspace.import_dataset(Path(folder) / "demo", name="demo", progress=progress)
+    if [info.name for info in workspace.datasets()] == ["demo"] and not workspace.setting("last_bank_number"):
+        workspace.build("demo", progress=progress)
+    return workspace
+
+
+# --- rows -----------------------------------------------------------------------------------------------
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # mode=rw: a workspace that was deleted under our feet must not come back as an empty file
+    return sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=30)
+
+
+def _write_schema(path: Path, settings: dict[str, str]) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        db = Database(connection, execute_plugins=False)
+        db.enable_wal()
+        db.table("settings").create({"key": str, "value": str}, pk="key")
+        text = dict.fromkeys(("name", "layout", "title"), str)
+        size = dict.fromkeys(("width", "height", "keep_aspect"), int)
+        kept = dict.fromkeys(("created", "fingerprint", "report"), str)
+        db.table("datasets").create({**text, **size, **kept}, pk="name")
+        text = dict.fromkeys(("id", "dataset", "path", "label", "split", "defect_type", "mask", "group"), str)
+        db.table("images").create({**text, "width": int, "height": int}, pk="id")
+        db.table("images").create_index(["dataset", "split", "label"])
+        db.table("banks").create(
+            {
+                "id": str,
+                "number": int,
+                "dataset": str,
+                "created": str,
+                "seconds": float,
+                "settings": str,
+                "summary": str,
+            },
+            pk="id",
+        )
+        db.table("banks").create_index(["number"], unique=True)
+        for key, value in settings.items():
+            _set(db, key, value)
+        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # only the main file is renamed into place
+
+
+def _get(db: Database, key: str, default: str) -> str:
+    row = db.execute("select value from settings where key = ?", [key]).fetchone()
+    return str(row[0]) if row else default
+
+
+def _set(db: Database, key: str, value: Any) -> None:
+    db.table("settings").upsert({"key": key, "value": json.dumps(value)}, pk="key")
+
+
+def _dataset_info(row: dict[str, Any], changed: bool = True) -> DatasetInfo:
+    report = json.loads(row["report"])
+    size = Size(row["width"], row["height"], bool(row["keep_aspect"]))
+    return DatasetInfo(
+        row["name"], row["layout"], row["title"], size, row["created"], report["counts"], report, changed
+    )
+
+
+def _size_row(size: Size) -> dict[str, int]:
+    return {"width": size.width, "height": size.height, "keep_aspect": int(size.keep_aspect)}
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _jsonable(value: Any) -> Any:
+    """Settings and summaries as they are read back from JSON: sizes as "256x632", sequences as lists."""
+    return json.loads(json.dumps(value, default=str))
+
+
+def _write_manifest(path: Path, row: dict[str, Any]) -> None:
+    """Everything that a bank version came from, beside what the detector itself wrote there."""
+    libraries = (
+        "torch",
+        "torchvision",
+        "timm",
+        "faiss-gpu",
+        "faiss-cpu",
+        "numpy",
+        "scikit-learn",
+        "safetensors",
+    )
+    versions = {}
+    for library in libraries:
+        try:
+            versions[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:
+            continue
+    written = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps({**written, "bank": row, "libraries": versions}, indent=2))
+
+
+# --- files of a data set ----------------------------------------------------------------------------------
+
+
+def _dataset_name(source: Path, name: str | None) -> str:
+    if name is None:
+        stem = source.stem if source.suffix.lower() == ".zip" else source.resolve().name
+        name = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-") or "dataset"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise BadInput(
+            f'"{name}" cannot name a data set; use up to 64 letters, digits, dots, dashes and underscores, '
+            "a letter or digit first."
+        )
+    return name
+
+
+def _existing(source: Path) -> Path:
+    if not source.exists():
+        raise BadInput(f"{source} does not exist; check the path.")
+    if not source.is_dir():
+        raise BadInput(f"{source} is neither a folder nor a zip file; name one of those.")
+    if not image_files(source):
+        raise BadInput(f"{source} holds no images; name the folder that holds them.")
+    return source
+
+
+def _files(records: Sequence[Record]) -> list[str]:
+    """Every file that the records name, once, in their order."""
+    named = [name for record in records for name in (record.path, record.mask) if name]
+    for name in named:
+        if not name.isprintable():
+            raise BadInput(f"The file name {name!a} holds characters that cannot be stored; rename it.")
+    return list(dict.fromkeys(named))
+
+
+def _fingerprint(root: Path, records: Sequence[Record], settings: tuple, progress: Progress) -> str:
+    """One number for the content: every file's bytes and every record's fields, wherever they lie."""
+    files = _files(records)
+    progress.begin("Reading files", len(files))
+    total = hashlib.sha256(json.dumps([settings, [asdict(record) for record in records]]).encode())
+    for name in files:
+        with (root / name).open("rb") as file:
+            total.update(hashlib.file_digest(file, "sha256").digest())
+        progress.advance()
+    return total.hexdigest()
+
+
+def _copy(root: Path, target: Path, files: list[str], progress: Progress, move: bool) -> None:
+    needed = 0 if move else sum((root / name).stat().st_size for name in files)
+    free = shutil.disk_usage(target.parent).free
+    if needed > free:
+        raise BadInput(
+            f"The images take {needed / 2**20:.0f} MB, the workspace's disk has {free / 2**20:.0f} MB left; "
+            "free some space or put the workspace on another disk."
+        )
+    progress.begin("Copying files", len(files))
+    for name in files:
+        place = target / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(root / name, place) if move else shutil.copyfile(root / name, place)
+        progress.advance()
+
+
+def _image_rows(
+    dataset: str, root: Path, records: Sequence[Record], report: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """A row for every image that can be read; a mask that cannot be used is not named."""
+    raise NotImplementedError
+
+
+def _unpack(source: Path, target: Path, progress: Progress) -> Path:
+    """Unpack the images and tables of a zip file into `target`. Trusts nothing that the archive says."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            members = [member for member in archive.infolist() if _is_wanted(member)]
+            _check_members(source, archive, members, target.parent)
+            progress.begin("Unpacking", len(members))
+            for member in members:
+                place = target / PurePosixPath(member.filename)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with archive.open(member) as packed, place.open("wb") as file:
+                    shutil.copyfileobj(packed, file)  # zipfile stops at the size that was checked
+                progress.advance()
+    except (zipfile.BadZipFile, EOFError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+        raise BadInput(
+            f"{source} is not a zip file or is damaged; name a folder or pack it again."
+        ) from error
+    except (RuntimeError, NotImplementedError) as error:  # a password, an unknown compression
+        raise BadInput(f"{source} cannot be unpacked ({error}); pack it as a plain zip file.") from error
+    if not image_files(target):
+        raise BadInput(f"{source} holds no images; pack the folder that holds them.")
+    return target
+
+
+def _is_wanted(member: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(member.filename)
+    hidden = any(part.startswith(".") and part != ".." or part == "__MACOSX" for part in path.parts)
+    return not member.is_dir() and not hidden and path.suffix.lower() in (*SUFFIXES, ".csv", ".json")
+
+
+def _check_members(
+    source: Path, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], disk: Path
+) -> None:
+    if len(archive.infolist()) > ZIP_MAX_FILES:
+        raise BadInput(f"{source} holds more than {ZIP_MAX_FILES} files; import it as a folder.")
+    for member in members:
+        path = PurePosixPath(member.filename)
+        if path.is_absolute() or ".." in path.parts or ":" in member.filename:
+            raise BadInput(
+                f"{source} holds the path {member.filename!a}, which leads outside of it; pack it again."
+            )
+        if member.file_size > MAX_BYTES:
+            raise BadInput(
+                f"{member.filename} in {source} has more than {MAX_BYTES // 2**20} MB; leave it out."
+            )
+    total, packed = sum(m.file_size for m in members), max(1, source.stat().st_size)
+    if total > ZIP_MAX_BYTES or (total > ZIP_RATIO_FROM and total / packed > ZIP_MAX_RATIO):
+        raise BadInput(
+            f"{source} would unpack to {total / 2**30:.0f} GB; unpack it yourself and import the folder."
+        )
+    if total > (free := shutil.disk_usage(disk).free):
+        raise BadInput(
+            f"{source} needs {total / 2**20:.0f} MB and the workspace's disk has {free / 2**20:.0f} MB left; "
+            "free some space or put the workspace on another disk."
+        )

@@ -485,7 +485,7 @@ function showScales() {
   score.classList.toggle("vw-two", Boolean(two));
   if (two) {
     const marks = ["patchcore", "exdd"].flatMap((method, index) => {
-      const { range: [low, high], median, threshold } = result[method], side = index ? "" : "vw-left";
+      const { low, high, median, threshold } = result[method].raw_marks, side = index ? "" : "vw-left";
       const close = (high - low) / 12; // marks nearer than this would print over each other
       const rest = [[high, fixed(high)], [low, fixed(low)], [median, fixed(median)]].filter(([value]) => Math.abs(value - threshold) > close);
       const kept = rest.filter(([value], at) => at < 2 || rest.slice(0, 2).every(([other]) => Math.abs(value - other) > close));

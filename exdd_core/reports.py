@@ -20,6 +20,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from exdd_core.images import restore_map
+
 if TYPE_CHECKING:
     from exdd_core.detector import Inspection
 
@@ -93,10 +95,21 @@ def difference_heatmap(values: np.ndarray) -> np.ndarray:
 
 
 def raw_range(inspection: Inspection) -> tuple[float, float]:
-    """The image's own lowest and highest raw value, stretched to hold the median and the threshold."""
-    low = min(float(np.min(inspection.map)), inspection.median, inspection.threshold)
-    high = max(float(np.max(inspection.map)), inspection.median, inspection.threshold)
-    return low, high if high > low else low + 1.0
+    """The lowest and highest value of the raw map, stretched to hold its median and threshold."""
+    marks = (inspection.calibration.map_median, inspection.calibration.map_threshold)
+    low, high = float(np.min(inspection.model_map)), float(np.max(inspection.model_map))
+    return min(low, *marks), max(high, *marks)
+
+
+def small_map(inspection: Inspection, longest: int, raw: bool = False) -> np.ndarray:
+    """The calibrated (or raw) map in the image's proportions, float32, longer side `longest` pixels.
+
+    A map is as fine as its patches, so this holds all of it however large the image is.
+    """
+    scale = longest / max(inspection.shape)
+    height, width = (max(1, round(side * scale)) for side in inspection.shape)
+    values = inspection.model_map if raw else inspection.calibrated_model_map
+    return restore_map(values, inspection.size, (height, width))
 
 
 def reduce(values: np.ndarray, longest: int) -> np.ndarray:
@@ -206,12 +219,12 @@ def panes(
     width, height = max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale))
     base = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
     lines = outline(truth) if truth is not None and truth.any() else []
-    gap = difference(patchcore.calibrated_map, exdd.calibrated_map)
+    maps = [small_map(inspection, side) for inspection in (patchcore, exdd)]
     pictures = [
         base,
-        _over(base, heatmap(patchcore.calibrated_map), opacity),
-        _over(base, heatmap(exdd.calibrated_map), opacity),
-        _over(base, difference_heatmap(gap), opacity),
+        _over(base, heatmap(maps[0]), opacity),
+        _over(base, heatmap(maps[1]), opacity),
+        _over(base, difference_heatmap(difference(*maps)), opacity),
     ]
     captions = [
         ("Image", "with the ground truth" if lines else ""),

@@ -185,36 +185,32 @@ def inspect(review: Review, asked: Answer) -> Answer:
     seen, _ = review.results(made.bank).since(0)
     row = review.results(made.bank).rows[made.image.id]
     y, x = made.exdd.peak
-    gap = reports.difference(_small(made.patchcore.calibrated_map), _small(made.exdd.calibrated_map))
+    maps = [reports.small_map(inspection, MAP_SIDE) for inspection in (made.patchcore, made.exdd)]
     return {
         "bank": made.bank.name,
         "positive": made.exdd.positive_distance is not None,
         "peak": [int(x), int(y)],
         "patchcore": _side(made.patchcore),
         "exdd": _side(made.exdd),
-        "difference": _png(reports.difference_heatmap(gap)),
+        "difference": _png(reports.difference_heatmap(reports.difference(*maps))),
         "rows": {made.image.id: _sides(row)},
     }
 
 
 def _side(inspection: Inspection) -> Answer:
     low, high = reports.raw_range(inspection)
+    marks = inspection.calibration
     return {
         "score": float(inspection.score),
         "threshold": float(inspection.threshold),
-        "median": float(inspection.median),
         "calibrated": float(inspection.calibrated_score),
         "verdict": inspection.verdict,
         "reason": inspection.reason,
         "fusion": inspection.fusion,
-        "map": _png(reports.heatmap(_small(inspection.calibrated_map))),
-        "raw_map": _png(reports.heatmap(_small(inspection.map), low, high)),
-        "range": [low, high],
+        "map": _png(reports.heatmap(reports.small_map(inspection, MAP_SIDE))),
+        "raw_map": _png(reports.heatmap(reports.small_map(inspection, MAP_SIDE, raw=True), low, high)),
+        "raw_marks": {"low": low, "high": high, "median": marks.map_median, "threshold": marks.map_threshold},
     }
-
-
-def _small(values: np.ndarray) -> np.ndarray:
-    return reports.reduce(values, MAP_SIDE)
 
 
 def point(review: Review, asked: Answer) -> Answer:
@@ -238,10 +234,11 @@ def point(review: Review, asked: Answer) -> Answer:
 
 
 def _neighbour(review: Review, match: Match) -> Answer:
-    answer = {"distance": float(match.distance), "type": match.defect_type}
+    answer: Answer = {"distance": float(match.distance), "type": match.defect_type}
     try:
         image = review.image(match.image)
-        return answer | {"name": image.name} | _crop(read_image(image.path, image.name), match.box)
+        pixels = read_image(image.path, image.name)
+        return answer | {"name": image.name} | _crop(pixels, match.box(pixels.shape[:2]))
     except BadInput:
         return answer | {"name": f"{match.image} (no longer there)", "image": "", "box": [0, 0, 0, 0]}
 

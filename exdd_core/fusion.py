@@ -1,0 +1,296 @@
+"""From distances to one score (Eq. 12-20 and what we found to work better), by name.
+
+A fusion sees, for every patch, its distances to the nearest rows of the negative and of the positive bank and
+how far it lies along a supervised direction. It knows nothing of banks, images or the database. What it fits, it
+fits on distances that never cross a physical part with itself: the caller leaves a patch's own part out.
+
+Measured (SPEC, grouped folds): a plain ratio is a nearest-neighbour classifier, splendid with one kind of defect
+and worse than chance with unseen kinds; `stacked` is right at both ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import expit
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from exdd_core.errors import BadInput
+
+EPS = 1e-6  # of Eq. 20
+NEIGHBOURS = 5  # rows whose mean distance stands for N and P where a fusion does not say otherwise
+FEWEST_PARTS = 3  # with fewer defective parts nothing can be fitted leave-one-part-out
+
+
+@dataclass(frozen=True)
+class Distances:
+    """What is known of some patches, in any common shape S: those of one image are (h, w).
+
+    negative, positive: float32 (*S, k), Euclidean and ascending, to the k nearest rows of each bank.
+    negative_around, positive_around: float32 (*S, b), to the b bank rows nearest to the matched row, itself first.
+    direction: float32 (*S), the supervised direction's value, above 0 for defect-like patches.
+    Whatever needs a positive bank is None where there is none.
+    """
+
+    negative: np.ndarray
+    positive: np.ndarray | None = None
+    negative_around: np.ndarray | None = None
+    positive_around: np.ndarray | None = None
+    direction: np.ndarray | None = None
+
+    @property
+    def n(self) -> np.ndarray:
+        """N: mean distance to the nearest few negative rows, float32 (*S)."""
+        return self.negative[..., :NEIGHBOURS].mean(-1)
+
+    @property
+    def p(self) -> np.ndarray:
+        """P: mean distance to the nearest few positive rows, float32 (*S)."""
+        assert self.positive is not None
+        return self.positive[..., :NEIGHBOURS].mean(-1)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a fusion is fitted on: distances of patches to banks without their own physical part.
+
+    normals: of patches (a) of normal training images. defects: of patches (b) on training defects, or None.
+    """
+
+    normals: Distances
+    defects: Distances | None = None
+
+
+@dataclass(frozen=True)
+class Direction:
+    """A supervised direction in feature space: L(x) = x . weights + bias, above 0 for defect-like patches."""
+
+    weights: np.ndarray  # float32 (d,)
+    bias: float
+
+    def __call__(self, features: np.ndarray) -> np.ndarray:
+        """features: float32 (*S, d) -> float32 (*S)."""
+        return features @ self.weights + np.float32(self.bias)
+
+    @classmethod
+    def fit(cls, normals: np.ndarray, defects: np.ndarray) -> Direction:
+        """Logistic regression on standardised features, both classes weighing the same.
+
+        normals: float32 (a, d); defects: float32 (b, d).
+        """
+        x = np.concatenate([normals, defects])
+        y = np.repeat([0, 1], [len(normals), len(defects)])
+        weights, bias = _logistic(x, y)
+        return cls(weights.astype(np.float32), float(bias))
+
+
+def neighbour_softmax(distances: np.ndarray, scale: float = 1.0) -> np.ndarray:
+    """The fraction of Eq. 16-17: e^(s/scale) over the sum of e^(d/scale), s the first of `distances`.
+
+    distances: float32 (*S, b) to the matched row and its nearest bank rows, the matched row first. A negative scale
+    gives the paper's sign. Returns (*S), 0 to 1.
+    """
+    exponents = distances / scale
+    exponents = np.exp(exponents - exponents.max(-1, keepdims=True))
+    return exponents[..., 0] / exponents.sum(-1)
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Base: turns the distances of patches into scores, higher for defects. Subclasses are one per name."""
+
+    name: ClassVar[str]
+    sigma: ClassVar[float] = 2.0  # blur of the map in pixels of the model's input (paper)
+    needs_positive: ClassVar[bool] = True
+    needs_direction: ClassVar[bool] = False
+    around: ClassVar[int] = 0  # how many rows around the matched one it wants
+
+    @classmethod
+    def fit(cls, evidence: Evidence) -> Fusion:
+        """Set what the fusion learns from training data; the default learns nothing."""
+        return cls()
+
+    def patch_scores(self, distances: Distances) -> np.ndarray:
+        """Score of every patch, float32 (*S)."""
+        raise NotImplementedError
+
+    def image_score(self, distances: Distances) -> float:
+        """Score of an image with patches (h, w): that of its highest patch."""
+        return float(self.patch_scores(distances).max())
+
+    def state(self) -> dict[str, Any]:
+        """Everything fitted, JSON-able; `restore` takes it back."""
+        return {"name": self.name, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class PatchCore(Fusion):
+    """Distance to the nearest normal row (Roth et al. 2022, Eq. 6); blind to the positive bank.
+
+    neighbours > 1 weighs the image's score by how crowded the bank is around the matched row (their Eq. 7), as
+    anomalib does with 9; 1 is their plain maximum, which measured better on both our data sets.
+    """
+
+    name: ClassVar[str] = "patchcore"
+    sigma: ClassVar[float] = 4.0
+    needs_positive: ClassVar[bool] = False
+
+    def patch_scores(self, distances: Distances) -> np.ndarray:
+        return distances.negative[..., 0]
+
+
+@dataclass(frozen=True)
+class Paper(Fusion):
+    """Eq. 12-20 as printed: the largest N over the largest P, each at its own patch and each weighted.
+
+    dimension: length d of a patch feature. sign: +1 is the thesis' and PatchCore's exponent, -1 the paper's.
+    Kept to reproduce the paper: the patch farthest from the positive bank is not the one farthest from the negative.
+    """
+
+    name: ClassVar[str] = "paper"
+    around: ClassVar[int] = 3  # b
+
+    dimension: int = 1536
+    sign: int = 1
+
+    def weights(self, distances: Distances) -> tuple[np.ndarray, np.ndarray]:
+        """w_N = 1 - fraction (Eq. 16) and w_P = fraction (Eq. 17) of every patch, float32 (*S) each."""
+        assert distances.negative_around is not None and distances.positive_around is not None
+        scale = self.sign * float(np.sqrt(self.dimension))
+        return (
+            1 - neighbour_softmax(distances.negative_around, scale),
+            neighbour_softmax(distances.positive_around, scale),
+        )
+
+    def patch_scores(self, distances: Distances) -> np.ndarray:
+        """Eq. 21-23 without the optional weights: S_N / (S_P + eps)."""
+        assert distances.positive is not None
+        return distances.negative[..., 0] / (distances.positive[..., 0] + EPS)
+
+    def image_score(self, distances: Distances) -> float:
+        assert distances.positive is not None
+        w_n, w_p = self.weights(distances)
+        n, p = distances.negative[..., 0], distances.positive[..., 0]
+        at_n, at_p = n.argmax(), p.argmax()  # Eq. 12 and 14
+        s_n, s_p = w_n.flat[at_n] * n.flat[at_n], w_p.flat[at_p] * p.flat[at_p]  # Eq. 18-19
+        return float(s_n / (s_p + EPS))  # Eq. 20
+
+
+@dataclass(frozen=True)
+class Ratio(Fusion):
+    """N / P at one and the same patch, one neighbour each (Eq. 20 aligned)."""
+
+    name: ClassVar[str] = "ratio"
+
+    def patch_scores(self, distances: Distances) -> np.ndarray:
+        assert distances.positive is not None
+        return distances.negative[..., 0] / (distances.positive[..., 0] + EPS)
+
+
+@dataclass(frozen=True)
+class DistanceRatio(Fusion):
+    """N x N / P: a patch must be both far from normal and nearer to a defect."""
+
+    name: ClassVar[str] = "distance_ratio"
+
+    def patch_scores(self, distances: Distances) -> np.ndarray:
+        return distances.n**2 / (distances.p + EPS)
+
+
+@dataclass(frozen=True)
+class OpenSet(Fusion):
+    """N / h_N + log(0.5 + 0.5 exp(-(P - h_P) / (0.25 h_P))): nearness to a defect adds, distance takes little away.
+
+    A defect of a kind nobody has seen loses log 2 at the most. h_N: standard deviation of N over training normals.
+    h_P: median P of training defects, each against the other parts'.
+    """
+
+    name: ClassVar[str] = "open_set"
+
+    h_n: float = 1.0
+    h_p: float = 1.0
+
+    @classmethod
+    def fit(cls, evidence: Evidence) -> OpenSet:
+        assert evidence.defects is not None
+        p = evidence.defects.p
+        known = p[np.isfinite(p)]
+        if not len(known):  # a single part: nothing to leave out, so normals say how far "far" is
+            known = evidence.normals.p
+        return cls(max(float(evidence.normals.n.std()), EPS), max(float(np.median(known)), EPS))
+
+    def patch_scores(self, distances: Distances) -> np.ndarray:
+        closeness = -(distances.p - self.h_p) / (0.25 * self.h_p)
+        return distances.n / self.h_n + np.logaddexp(0, closeness) - np.log(2, dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Stacked(Fusion):
+    """Logistic regression on (N, P, L), fitted on training normals and on defects of parts left out of P and L.
+
+    The score is the log-odds. Assumes that defects to come are to the known ones as one known part is to the
+    others; with leave-one-image-out instead the same part sits on both sides and the fit collapses (SPEC, finding 1).
+    """
+
+    name: ClassVar[str] = "stacked"
+    needs_direction: ClassVar[bool] = True
+
+    weights: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    bias: float = 0.0
+
+    @classmethod
+    def fit(cls, evidence: Evidence) -> Stacked:
+        assert evidence.defects is not None
+        normals, defects = cls._columns(evidence.normals), cls._columns(evidence.defects)
+        x = np.concatenate([normals, defects])
+        weights, bias = _logistic(x, np.repeat([0, 1], [len(normals), len(defects)]))
+        return cls((float(weights[0]), float(weights[1]), float(weights[2])), float(bias))
+
+    def patch_scores(self, distances: Distances) -> np.ndarray:
+        return (self._columns(distances) @ np.array(self.weights) + self.bias).astype(np.float32)
+
+    def probability(self, distances: Distances) -> np.ndarray:
+        """The score as a share, 0 to 1, were normal and defective patches equally frequent."""
+        return expit(self.patch_scores(distances))
+
+    @staticmethod
+    def _columns(distances: Distances) -> np.ndarray:
+        assert distances.direction is not None
+        return np.stack([distances.n, distances.p, distances.direction], axis=-1).astype(np.float64)
+
+
+FUSIONS: dict[str, type[Fusion]] = {
+    f.name: f for f in (PatchCore, Paper, Ratio, DistanceRatio, OpenSet, Stacked)
+}
+
+
+def by_name(name: str) -> type[Fusion]:
+    """The fusion of that name. Raises BadInput where there is none."""
+    if name not in FUSIONS:
+        raise BadInput(f"There is no fusion named '{name}'; choose one of auto, {', '.join(FUSIONS)}.")
+    return FUSIONS[name]
+
+
+def default(defective_parts: int) -> str:
+    """The fusion for so many defective physical parts."""
+    if not defective_parts:
+        return PatchCore.name
+    return Stacked.name if defective_parts >= FEWEST_PARTS else OpenSet.name
+
+
+def restore(state: dict[str, Any]) -> Fusion:
+    """The fusion that `Fusion.state` described."""
+    values = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items() if k != "name"}
+    return by_name(state["name"])(**values)
+
+
+def _logistic(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
+    """Balanced logistic regression on standardised columns, as weights and bias for the columns as they are."""
+    scaler = StandardScaler().fit(x)
+    model = LogisticRegression(class_weight="balanced", max_iter=1000).fit(scaler.transform(x), y)
+    spread = np.where(scaler.scale_ > 0, scaler.scale_, 1)
+    weights = model.coef_[0] / spread
+    return weights, float(model.intercept_[0] - (weights * scaler.mean_).sum())

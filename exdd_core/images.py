@@ -166,9 +166,9 @@ def _opened(source: Path | str | bytes, label: str) -> Iterator[Image.Image]:
 
 def _open_file(path: Path, label: str) -> io.BufferedReader:
     try:
-        if path.is_dir():
-            raise BadInput(f"{label} is a folder; name an image file in it.")
         return path.open("rb")
+    except IsADirectoryError:
+        raise BadInput(f"{label} is a folder; name an image file in it.") from None
     except FileNotFoundError:
         raise BadInput(f"{label} does not exist; check the path.") from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the path

@@ -4,9 +4,9 @@ Reads every image and mask once. Knows records, pixels and a perceptual hash; kn
 features or of who reads the report.
 
 **Near-duplicates** are images of different groups that look like one part photographed twice. Each image
-becomes 256 bits (ImageHash's `phash` at size 16: the signs of the low frequencies of a 64 x 64 thumbnail). Two
-images are alike when at most 60 bits differ, or half of what usually differs between groups where that is less:
-images of one aligned product have much in common without showing the same part. Measured:
+becomes 256 bits (ImageHash's `phash` at size 16: the signs of the low frequencies of a 64 x 64 thumbnail).
+Two images are alike when at most 60 bits differ, or half of what usually differs between groups where that is
+less: images of one aligned product have much in common without showing the same part. Measured:
 
 - Magnetic tiles, 230,432 pairs of images of different groups: half of them differ in 124 bits or more. 27
   differ in at most 60, all of the same two groups (frames 306425-306696 and 309352-309443), and looking at
@@ -15,9 +15,9 @@ images of one aligned product have much in common without showing the same part.
   such a twin 96 %; with images split at random, 87 to 93 of the 91 to 96 torn tiles are found (5 seeds).
 - Commutators, 19,200 pairs of images of different parts: none is flagged.
 - Demo surfaces (3 seeds): 88 to 90 % of second shots are found; different parts differ in 98 bits or more.
-- Others, on tiles: phash at size 8 finds 67 % of the pairs at the price of 98 pairs between groups, difference,
-  average and wavelet hashes (8 and 16) and the correlation of thumbnails at the price of hundreds to
-  thousands, since they see the lighting first.
+- Others, on tiles: phash at size 8 finds 67 % of the pairs at the price of 98 pairs between groups,
+  difference, average and wavelet hashes (8 and 16) and the correlation of thumbnails at the price of hundreds
+  to thousands, since they see the lighting first.
 """
 
 from __future__ import annotations
@@ -54,9 +54,9 @@ def check(root: Path, records: Sequence[Record], progress: Progress | None = Non
     sizes: {different, smallest, largest, most_common}, each but the first (width, height) in pixels.
     unreadable: [{path, reason}].
     masks, of defect images: {empty, missing: [path of the image], wrong_size, unreadable: [{path, reason}]}.
-    near_duplicates: {pairs, across_split: how many pairs of images of different groups; group_pairs: how many
-    pairs of groups; listed: [{groups, images, pairs, difference 0..1, across_split}], one a pair of groups with
-    its most alike images, leaks first}.
+    near_duplicates: {pairs, across_split: how many pairs of images of different groups; group_pairs: how
+    many pairs of groups; listed: [{groups, images, pairs, difference 0..1, across_split}], one a pair of
+    groups with its most alike images, leaks first}.
     healthy: nothing needs looking at. sentences: all of it for people.
     """
     progress = progress or Progress()

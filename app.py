@@ -166,7 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _open_or_create(folder: Path) -> Workspace:
-    return Workspace.open(folder) if (folder / "workspace.db").exists() else Workspace.create(folder)
+    return Workspace.open(folder) if Workspace.exists(folder) else Workspace.create(folder)
 
 
 if __name__ == "__main__":

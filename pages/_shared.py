@@ -21,6 +21,7 @@ from gradio.context import Context
 
 from exdd_core import doctor, jobs
 from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
 
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetInfo, Workspace
@@ -198,57 +199,65 @@ def bar(share: float, label: str) -> str:
 class JobPanel:
     """Where a page shows its own kind of job: bar, count, time left and cancel; then how it ended.
 
-    Polled once a second, so that a reloaded page shows the running job again. `ended(job)` gives the sentence
-    for a job that is done; `refresh()` gives the updates of the page's other parts when one has ended.
+    Asked once a second, so that a reloaded page shows the running job again, and whoever comes back reads how the
+    last one ended. `ended(job)` gives the sentence for a job that is done.
     """
 
-    def __init__(self, kind: str, ended: Callable[[jobs.Job], str], refresh: Callable[[], dict[Any, Any]]):
-        self.kind, self._ended, self._refresh = kind, ended, refresh
+    def __init__(self, kind: str, ended: Callable[[jobs.Job], str]):
+        self.kind, self._ended = kind, ended
         self.panel = buttons(visible=False, elem_classes="job-panel")
         self.note = note()
-        self._seen = gr.State("")  # what the panel showed last: nothing is sent twice
+        self._watched = gr.State("")  # the job whose end this page will tell
+        self._seen = gr.State("")  # what the panel shows: nothing is sent twice
         self._timer = gr.Timer(1.0)
+        self._told: set[str] = set()  # jobs whose end somebody has read
+        self.outputs = [self.panel, self.note, self._watched, self._seen]
 
-    def connect(self, outputs: list[Any]) -> None:
-        """Start watching; call when every component in `outputs` (what `refresh` updates) exists."""
-        everything = [self.panel, self.note, self._seen, *outputs]
+    def connect(self, refresh: Callable[[], dict[Any, Any]], outputs: list[Any]) -> None:
+        """Start watching; call when every component in `outputs`, what `refresh` updates, exists."""
         quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-        self._timer.tick(self._tick, self._seen, everything, **quiet)
+
+        def look(watched: str, seen: str) -> dict[Any, Any]:
+            job = self._job()
+            if job and job.state == "running":
+                return {self._seen: seen} if _job_html(job) == seen else self._shown(job)
+            if job and (job.id == watched or job.id not in self._told):
+                return self._finished(job) | refresh()
+            return {self._seen: seen}
+
+        everything = [*self.outputs, *outputs]
+        self._timer.tick(look, [self._watched, self._seen], everything, **quiet)
         self.panel.act(self._cancel, None, self.panel, **quiet)
+
+    def begin(self, title: str, work: Callable[[Progress], Any]) -> dict[Any, Any]:
+        """Start a job of this kind and show it: updates for `outputs`. Raises BadInput while another runs."""
+        return self._shown(jobs.start(self.kind, title, work))
 
     def _job(self) -> jobs.Job | None:
         job = jobs.current()
         return job if job and job.kind == self.kind else None
 
-    def _tick(self, seen: str) -> dict[Any, Any]:
-        job = self._job()
-        if job is None:
-            return (
-                {self._seen: seen} if seen == "" else {self._seen: "", self.panel: gr.update(visible=False)}
-            )
-        if job.state == "running":
-            now = _job_html(job)
-            return {self._seen: seen} if now == seen else self._show(now)
-        if seen in ("", job.state):
-            return {self._seen: seen}
-        return self._finish(job)
+    def _shown(self, job: jobs.Job) -> dict[Any, Any]:
+        now = _job_html(job)
+        shown = {self.panel: gr.update(value=now, visible=True), self.note: say("info", "")}
+        return shown | {self._watched: job.id, self._seen: now}
 
-    def _show(self, now: str) -> dict[Any, Any]:
-        return {self._seen: now, self.panel: gr.update(value=now, visible=True), self.note: say("info", "")}
+    def _finished(self, job: jobs.Job) -> dict[Any, Any]:
+        self._told.add(job.id)
+        if job.state == "done":
+            said = say("done", self._ended(job))
+        elif job.state == "cancelled":
+            said = say("info", f"{job.title}: cancelled, and nothing was changed.")
+        else:
+            said = say("error", job.error)
+        hidden = {self.panel: gr.update(visible=False), self._watched: "", self._seen: ""}
+        return hidden | {self.note: said}
 
-    def _finish(self, job: jobs.Job) -> dict[Any, Any]:
-        said = {
-            "done": lambda: say("done", self._ended(job)),
-            "cancelled": lambda: say("info", f"{job.title}: cancelled; nothing was changed."),
-            "failed": lambda: say("error", job.error),
-        }[job.state]()
-        return {self._seen: "", self.panel: gr.update(visible=False), self.note: said} | self._refresh()
-
-    def _cancel(self) -> dict[Any, Any]:
+    def _cancel(self) -> Any:
         job = self._job()
         if job:
             job.cancel()
-        return {self.panel: gr.skip()}
+        return gr.skip()
 
 
 def _job_html(job: jobs.Job) -> str:

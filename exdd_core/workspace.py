@@ -475,6 +475,7 @@ class Workspace:
             }
             manifest = {**row, "backbone_weights": network.weights, "libraries": _versions()}
             (whole / "manifest.json").write_text(json.dumps(manifest, indent=2))
+            progress.advance()
             with self._placed(whole, self._banks / str(row["id"])) as db:
                 number = (
                     json.loads(_get(db, "last_bank_number", "0")) + 1

@@ -1,0 +1,531 @@
+"""The workspace: nothing half, nothing twice, nothing from outside; bank versions that keep their word."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exdd_core import datasets
+from exdd_core import workspace as module
+from exdd_core.errors import BadInput, Cancelled
+from exdd_core.images import Size, encode_png
+from exdd_core.progress import Progress
+from exdd_core.workspace import Workspace, make_demo
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = Size(64, 64)
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Plain folders: 12 normal images, 8 with a scratch, masks; every image a part of its own (read only)."""
+    folder = tmp_path_factory.mktemp("plain") / "plates"
+    rng = np.random.default_rng(0)
+    for place, count in (("good", 12), ("defect/scratch", 8)):
+        (folder / place).mkdir(parents=True)
+        for i in range(count):
+            image = rng.integers(90, 110, (48, 64, 3), dtype=np.uint8)
+            if place != "good":
+                mask = np.zeros((48, 64), bool)
+                mask[10 + i : 14 + i, 8:50] = True
+                image[mask] = 230
+                (folder / "masks" / "scratch").mkdir(parents=True, exist_ok=True)
+                (folder / "masks" / "scratch" / f"{i}.png").write_bytes(encode_png(mask))
+            (folder / place / f"{i}.png").write_bytes(encode_png(image))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def empty_workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace without anything in it, to be copied: loading a backbone for each test would take seconds."""
+    return Workspace.create(tmp_path_factory.mktemp("empty") / "w", backbone="efficientnet_lite0").path
+
+
+@pytest.fixture
+def workspace(empty_workspace: Path, tmp_path: Path) -> Workspace:
+    shutil.copytree(empty_workspace, tmp_path / "workspace")
+    return Workspace.open(tmp_path / "workspace")
+
+
+@pytest.fixture
+def filled(workspace: Workspace, source: Path) -> Workspace:
+    workspace.import_dataset(source, size=SMALL)
+    return workspace
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every visible file below a folder with its bytes."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not path.name.startswith((".", "workspace.db"))
+    }
+
+
+def leftovers(workspace: Workspace) -> list[str]:
+    return [
+        str(path.relative_to(workspace.path))
+        for path in workspace.path.rglob("*")
+        if path.name.startswith(module.TEMPORARY) or path.name == module.MARK
+    ]
+
+
+# --- making and opening -----------------------------------------------------------------------------------
+
+
+def test_a_new_workspace_records_its_backbone_and_why(empty_workspace):
+    workspace = Workspace.open(empty_workspace)
+    assert workspace.backbone_name == "efficientnet_lite0"
+    assert workspace.setting("backbone_reason").endswith(".")
+    assert "efficientnet" in workspace.setting("backbone_weights")
+    with sqlite3.connect(workspace.path / "workspace.db") as connection:
+        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_creating_never_overwrites(empty_workspace, tmp_path):
+    with pytest.raises(BadInput, match="already"):
+        Workspace.create(empty_workspace, backbone="efficientnet_lite0")
+    with pytest.raises(BadInput, match="no backbone named"):
+        Workspace.create(tmp_path / "new", backbone="vgg")
+    assert not (tmp_path / "new").exists()
+
+
+def test_what_is_no_workspace_is_a_sentence(empty_workspace, tmp_path):
+    with pytest.raises(BadInput, match="no workspace"):
+        Workspace.open(tmp_path)
+    (tmp_path / "workspace.db").write_text("this is not a database, but long enough to be looked at " * 20)
+    with pytest.raises(BadInput, match="database"):
+        Workspace.open(tmp_path)
+    newer = tmp_path / "newer"
+    shutil.copytree(empty_workspace, newer)
+    with sqlite3.connect(newer / "workspace.db") as connection:
+        connection.execute("PRAGMA user_version = 99")
+    with pytest.raises(BadInput, match="version 99"):
+        Workspace.open(newer)
+
+
+def test_a_deleted_workspace_does_not_come_back_as_an_empty_file(workspace):
+    shutil.rmtree(workspace.path)
+    with pytest.raises(BadInput):
+        workspace.datasets()
+    assert not workspace.path.exists()
+
+
+def test_settings_survive_many_threads(workspace):
+    def write(i: int) -> None:
+        workspace.set_setting(f"key{i % 5}", {"value": i})
+        workspace.setting(f"key{(i + 1) % 5}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, range(80)))
+    assert all(workspace.setting(f"key{i}")["value"] % 5 == i for i in range(5))
+    assert workspace.setting("none", "default") == "default"
+
+
+# --- importing ----------------------------------------------------------------------------------------------
+
+
+def test_import_copies_images_masks_and_manifests(workspace, source):
+    info = workspace.import_dataset(source, size=SMALL)
+    assert (info.name, info.layout, info.size, info.changed) == ("plates", "folder", SMALL, True)
+    assert workspace.dataset() == workspace.datasets()[0] == info
+    copied = tree(workspace.path / "datasets" / "plates")
+    assert copied.keys() - {"train.csv", "test.csv"} == tree(source).keys()
+    assert all(copied[name] == content for name, content in tree(source).items())
+
+    rows = workspace.images("plates")
+    assert len(rows) == 20 and len({row.id for row in rows}) == 20
+    defect = workspace.images("plates", split="train", label="defect", defect_type="scratch")
+    assert defect and all(row.mask and row.mask.is_file() and row.path.is_file() for row in defect)
+    assert (defect[0].width, defect[0].height) == (64, 48)
+    assert workspace.image(defect[0].id) == defect[0]
+    records = datasets.read_manifests(workspace.path / "datasets" / "plates")
+    assert {f"plates/{r.path}": (r.split, r.group) for r in records} == {
+        row.id: (row.split, row.group) for row in rows
+    }
+
+
+def test_importing_twice_changes_nothing(filled, source):
+    before, database = tree(filled.path), list(sqlite3.connect(filled.path / "workspace.db").iterdump())
+    again = filled.import_dataset(source, size=SMALL)
+    assert again.changed is False and again.name == "plates"
+    assert tree(filled.path) == before
+    assert list(sqlite3.connect(filled.path / "workspace.db").iterdump()) == database
+
+
+def test_the_same_name_with_other_content_is_refused(filled, source, tmp_path):
+    other = tmp_path / "plates"
+    shutil.copytree(source, other)
+    shutil.copy(other / "good" / "0.png", other / "good" / "99.png")
+    with pytest.raises(BadInput, match="--name"):
+        filled.import_dataset(other, size=SMALL)
+    with pytest.raises(BadInput, match="--name"):
+        filled.import_dataset(source, size=Size(32, 32))
+    assert len(filled.images("plates")) == 20
+    assert filled.import_dataset(other, name="plates2", size=SMALL).changed
+    assert [info.name for info in filled.datasets()] == ["plates", "plates2"]
+    assert filled.dataset().name == "plates2"
+    filled.activate_dataset("plates")
+    assert filled.dataset().name == "plates"
+
+
+def test_unusable_images_and_masks_are_left_out_and_reported(workspace, source, tmp_path):
+    damaged = tmp_path / "damaged"
+    shutil.copytree(source, damaged)
+    (damaged / "good" / "3.png").write_bytes((damaged / "good" / "3.png").read_bytes()[:200])
+    (damaged / "masks" / "scratch" / "1.png").write_bytes(encode_png(np.ones((20, 20), bool)))
+    (damaged / "masks" / "scratch" / "2.png").write_bytes(encode_png(np.zeros((48, 64), bool)))
+    info = workspace.import_dataset(damaged, size=SMALL)
+    assert not info.report["healthy"]
+    rows = {row.id.removeprefix("damaged/"): row for row in workspace.images()}
+    assert "good/3.png" not in rows and len(rows) == 19
+    assert rows["defect/scratch/1.png"].mask is None and rows["defect/scratch/2.png"].mask is None
+    assert rows["defect/scratch/0.png"].mask is not None
+    bank = workspace.build(backbone="efficientnet_lite0")
+    left_out = [r for r in workspace.images(split="train", label="defect") if r.mask is None]
+    assert left_out and f"{len(left_out)} defective" in bank.summary["note"]
+
+
+def test_sources_that_cannot_be_imported_are_sentences(workspace, tmp_path):
+    (tmp_path / "bare").mkdir()
+    (tmp_path / "note.txt").write_text("hello")
+    (tmp_path / "odd" / "pictures").mkdir(parents=True)
+    (tmp_path / "odd" / "pictures" / "a.png").write_bytes(encode_png(np.zeros((32, 32), np.uint8)))
+    for name, words in (
+        ("none", "does not exist"),
+        ("bare", "holds no images"),
+        ("note.txt", "zip"),
+        ("odd", "good/"),
+    ):
+        with pytest.raises(BadInput, match=words):
+            workspace.import_dataset(tmp_path / name)
+    assert workspace.datasets() == [] and leftovers(workspace) == []
+    with pytest.raises(BadInput, match="import one first"):
+        workspace.dataset()
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "..", "a b", "x" * 65, "ä"])
+def test_names_that_could_not_be_folders_are_refused(workspace, source, name):
+    with pytest.raises(BadInput, match="cannot name a data set"):
+        workspace.import_dataset(source, name=name)
+
+
+def test_a_cancelled_import_leaves_nothing(workspace, source):
+    progress = Progress(lambda p: p.cancel() if p.stage == "Copying files" and p.done == 5 else None)
+    with pytest.raises(Cancelled):
+        workspace.import_dataset(source, progress=progress)
+    assert workspace.datasets() == [] and leftovers(workspace) == []
+    assert not (workspace.path / "datasets" / "plates").exists()
+
+
+def test_a_full_disk_is_a_sentence_and_leaves_nothing(workspace, source, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(module.shutil, "copyfile", fail)
+    with pytest.raises(BadInput, match="disk is full"):
+        workspace.import_dataset(source)
+    assert workspace.datasets() == [] and leftovers(workspace) == []
+
+
+def test_too_little_space_is_seen_before_anything_is_copied(workspace, source, monkeypatch):
+    usage = shutil.disk_usage(source)
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage._replace(free=100))
+    with pytest.raises(BadInput, match="free some space"):
+        workspace.import_dataset(source)
+
+
+# --- zip files ----------------------------------------------------------------------------------------------
+
+
+def pack(target: Path, source: Path, top: str = "") -> Path:
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(source.rglob("*")):
+            archive.write(path, Path(top) / path.relative_to(source))
+    return target
+
+
+@pytest.mark.parametrize("top", ["", "outer/inner"])
+def test_a_zip_imports_like_its_folder(workspace, source, tmp_path, top):
+    archive = pack(tmp_path / "plates.zip", source, top)
+    with zipfile.ZipFile(archive, "a") as file:
+        file.writestr("__MACOSX/._junk.png", b"junk")
+        file.writestr("setup.exe", b"junk")
+    info = workspace.import_dataset(archive, size=SMALL)
+    assert info.name == "plates"
+    assert (
+        tree(workspace.path / "datasets" / "plates").keys() - {"train.csv", "test.csv"} == tree(source).keys()
+    )
+    # one content, whichever way it comes
+    assert workspace.import_dataset(source, size=SMALL).changed is False
+    assert leftovers(workspace) == []
+
+
+@pytest.mark.parametrize(
+    "path", ["../outside.png", "/outside.png", "good/../../outside.png", "C:/outside.png"]
+)
+def test_a_zip_writes_nothing_outside(workspace, source, tmp_path, path):
+    archive = pack(tmp_path / "plates.zip", source)
+    with zipfile.ZipFile(archive, "a") as file:
+        file.writestr(path, b"x")
+    with pytest.raises(BadInput, match="outside"):
+        workspace.import_dataset(archive)
+    assert not list(tmp_path.rglob("outside.png")) and leftovers(workspace) == []
+
+
+def test_a_zip_bomb_is_refused_before_it_is_unpacked(workspace, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "ZIP_RATIO_FROM", 2**20)
+    with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("good/0.bmp", bytes(2**23))
+    with pytest.raises(BadInput, match="would unpack to"):
+        workspace.import_dataset(tmp_path / "bomb.zip")
+
+
+def test_limits_of_a_zip_are_sentences(workspace, source, tmp_path, monkeypatch):
+    archive = pack(tmp_path / "plates.zip", source)
+    with monkeypatch.context() as limits:
+        limits.setattr(module, "ZIP_MAX_FILES", 3)
+        with pytest.raises(BadInput, match="more than 3 files"):
+            workspace.import_dataset(archive)
+    with monkeypatch.context() as limits:
+        limits.setattr(module, "MAX_BYTES", 2**5)
+        with pytest.raises(BadInput, match="leave it out"):
+            workspace.import_dataset(archive)
+    archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
+    with pytest.raises(BadInput, match="damaged"):
+        workspace.import_dataset(archive)
+    with zipfile.ZipFile(tmp_path / "words.zip", "w") as file:
+        file.writestr("readme.txt", "no images")
+    with pytest.raises(BadInput, match="holds no images"):
+        workspace.import_dataset(tmp_path / "words.zip")
+
+
+def test_damaged_bytes_inside_a_zip_are_a_sentence(workspace, source, tmp_path):
+    archive = tmp_path / "plates.zip"
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as file:
+        for path in sorted(source.rglob("*.png")):
+            file.write(path, path.relative_to(source))
+    content = bytearray(archive.read_bytes())
+    content[200:220] = bytes(20)  # inside the first image: its checksum no longer fits
+    archive.write_bytes(content)
+    with pytest.raises(BadInput, match="damaged"):
+        workspace.import_dataset(archive)
+
+
+# --- killed in the middle -----------------------------------------------------------------------------------
+
+KILLED = """
+import os, pathlib, signal, sys
+from exdd_core import workspace as module
+from exdd_core.progress import Progress
+from exdd_core.workspace import Size, Workspace
+
+place, work, point, source = sys.argv[1:]
+die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+workspace = Workspace.open(place)
+if point == "before the commit":  # the folder is in place, its rows are written, nothing is committed
+    module._set = die
+elif point == "after the commit":
+    pathlib.Path.unlink = die
+progress = Progress(lambda p: die() if p.stage == point and p.done * 2 >= p.total else None)
+if work == "import":
+    workspace.import_dataset(source, size=Size(64, 64), progress=progress)
+else:
+    workspace.build(progress=progress)
+"""
+
+
+def kill(workspace: Workspace, work: str, point: str, source: Path) -> None:
+    words = [sys.executable, "-c", KILLED, str(workspace.path), work, point, str(source)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+@pytest.mark.parametrize("point", ["Reading files", "Copying files", "Checking images", "before the commit"])
+def test_an_import_killed_in_the_middle_leaves_nothing(workspace, source, point):
+    kill(workspace, "import", point, source)
+    reopened = Workspace.open(workspace.path)
+    assert reopened.datasets() == [] and leftovers(reopened) == []
+    assert not (reopened.path / "datasets" / "plates").exists()
+    assert reopened.import_dataset(source, size=SMALL).changed  # and nothing is in the way of the next
+
+
+def test_an_import_killed_after_its_commit_is_whole(workspace, source):
+    kill(workspace, "import", "after the commit", source)
+    reopened = Workspace.open(workspace.path)
+    assert leftovers(reopened) == []
+    assert len(reopened.images("plates")) == 20 and all(row.path.is_file() for row in reopened.images())
+    assert reopened.import_dataset(source, size=SMALL).changed is False
+
+
+@pytest.mark.parametrize("point", ["Computing features", "Storing the bank version", "before the commit"])
+def test_a_build_killed_in_the_middle_leaves_the_active_bank(filled, source, point):
+    first = filled.build()
+    before = tree(first.path)
+    kill(filled, "build", point, source)
+    reopened = Workspace.open(filled.path)
+    assert [bank.id for bank in reopened.banks()] == [first.id] and reopened.active_bank() is not None
+    assert leftovers(reopened) == [] and tree(first.path) == before
+    assert [path.name for path in (reopened.path / "banks").iterdir() if path.is_dir()] == [first.id]
+    assert reopened.build().name == "v2"
+
+
+def test_opening_leaves_a_living_maker_and_foreign_folders_alone(workspace, source):
+    (workspace.path / "datasets" / "my own").mkdir()
+    (workspace.path / "datasets" / "my own" / "notes.txt").write_text("keep me")
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def wait(progress: Progress) -> None:
+        if progress.stage == "Copying files":
+            at_work.set()
+            go_on.wait(30)
+
+    with ThreadPoolExecutor(1) as pool:
+        importing = pool.submit(workspace.import_dataset, source, progress=Progress(wait))
+        assert at_work.wait(30)
+        other = Workspace.open(workspace.path)  # would sweep what no living maker holds
+        assert other.datasets() == [] and len(list(other.path.glob("datasets/.making-*"))) == 1
+        go_on.set()
+        assert importing.result().changed
+    assert len(other.images("plates")) == 20
+    assert (workspace.path / "datasets" / "my own" / "notes.txt").read_text() == "keep me"
+
+
+# --- bank versions --------------------------------------------------------------------------------------------
+
+
+def test_a_bank_version_knows_the_training_split_only(filled):
+    bank = filled.build(seed=4, negative_ratio=0.2, positive_ratio=0.5)
+    assert (bank.name, bank.dataset, bank.active) == ("v1", "plates", True)
+    assert filled.bank("v1") == filled.bank("1") == filled.bank(bank.id) == filled.bank() == bank
+    manifest = json.loads((bank.path / "manifest.json").read_text())
+    assert manifest["settings"]["negative_ratio"] == 0.2 and manifest["settings"]["seed"] == 4
+    assert manifest["settings"]["size"] == "64x64" and manifest["settings"]["layers"]
+    assert (
+        manifest["libraries"]["torch"]
+        and manifest["seconds"] > 0
+        and manifest["summary"]["positive_rows"] > 0
+    )
+
+    detector = filled.detector()
+    assert detector.positive is not None
+    learnt = {image.id for memory in (detector.negative, detector.positive) for image in memory.images}
+    assert learnt == {row.id for row in filled.images(split="train")}
+    assert filled.detector(bank.id) is detector  # read once
+    inspection = detector.score([filled.images(split="test", label="defect")[0].path])[0]
+    assert inspection.map.shape == (48, 64) and inspection.verdict in ("normal", "defect")
+
+
+def test_the_same_seed_builds_the_same_bank(filled):
+    one, two = filled.build(seed=1), filled.build(seed=1)
+    files = [name for name in tree(one.path) if name != "manifest.json"]
+    assert files and all(tree(one.path)[name] == tree(two.path)[name] for name in files)
+
+
+def test_which_defects_a_bank_learns_from(filled):
+    assert filled.build(positives="none").summary["positive_rows"] == 0
+    assert "synthetic" in filled.build(positives="both").summary["note"]
+    few = filled.build(max_real_parts=1)
+    assert few.summary["positive_images"] == 1 and few.settings["max_real_parts"] == 1
+    with pytest.raises(BadInput, match="no accepted synthetic"):
+        filled.build(positives="synthetic")
+    with pytest.raises(BadInput, match="real, synthetic, both, none"):
+        filled.build(positives="all")
+    with pytest.raises(BadInput):
+        filled.build(fusion="magic")
+    assert len(filled.banks()) == 3
+
+
+def test_activating_and_deleting(filled):
+    one = filled.build()
+    two = filled.build(activate=False)
+    assert filled.active_bank() == one
+    filled.activate_bank("v2")
+    assert filled.bank().id == two.id
+    with pytest.raises(BadInput, match="active"):
+        filled.delete_bank("v2")
+    filled.delete_bank("v1")
+    assert [bank.name for bank in filled.banks()] == ["v2"] and not one.path.exists()
+    assert filled.build().name == "v3"
+    filled.activate_bank("v2")
+    filled.delete_bank("v3")
+    assert filled.build(activate=False).name == "v4"  # a number never means two versions
+    with pytest.raises(BadInput, match='no bank version "v3"'):
+        filled.detector("v3")
+
+
+def test_two_builds_at_once_are_both_whole(filled):
+    with ThreadPoolExecutor(2) as pool:
+        banks = list(pool.map(lambda seed: filled.build(seed=seed), (1, 2)))
+    assert sorted(bank.name for bank in filled.banks()) == ["v1", "v2"]
+    assert all(filled.detector(bank.id).negative for bank in banks)
+    assert sum(bank.active for bank in filled.banks()) == 1 and leftovers(filled) == []
+
+
+def test_only_the_last_two_detectors_stay_in_memory(filled):
+    for seed in range(3):
+        filled.build(seed=seed)
+    first = filled.detector("v1")
+    filled.detector("v2")
+    assert filled.detector("v1") is first
+    filled.detector("v3")  # v2 is the one used longest ago
+    assert filled.detector("v1") is first
+    assert len(filled._detectors) == 2
+
+
+def test_a_cancelled_build_leaves_nothing(filled):
+    progress = Progress(lambda p: p.cancel() if p.stage == "Storing the bank version" else None)
+    with pytest.raises(Cancelled):
+        filled.build(progress=progress)
+    assert filled.banks() == [] and leftovers(filled) == []
+
+
+def test_a_bank_never_meets_features_of_another_network(filled):
+    bank = filled.build()
+    state = json.loads((bank.path / "detector.json").read_text())
+    state["backbone"]["fingerprint"] = "another"
+    (bank.path / "detector.json").write_text(json.dumps(state))
+    with pytest.raises(BadInput, match="built with"):
+        Workspace.open(filled.path).detector()
+
+
+def test_a_training_split_without_normals_is_a_sentence(filled):
+    with sqlite3.connect(filled.path / "workspace.db") as connection:
+        connection.execute("delete from images where label = 'normal'")
+    with pytest.raises(BadInput, match="no normal images"):
+        filled.build()
+
+
+# --- the demo -------------------------------------------------------------------------------------------------
+
+
+def test_the_demo_is_completed_where_it_was_killed_and_then_left_alone(workspace, monkeypatch):
+    from exdd_core.datasets import demo
+
+    small = functools.partial(demo.generate, normal=12, defective=6)
+    monkeypatch.setattr(demo, "generate", small)
+    stop = Progress(lambda p: p.cancel() if p.stage == "Computing features" else None)
+    with pytest.raises(Cancelled):
+        make_demo(workspace.path, stop)
+    assert [info.name for info in workspace.datasets()] == ["demo"] and workspace.banks() == []
+    assert make_demo(workspace.path).bank().dataset == "demo"
+    assert len(make_demo(workspace.path).banks()) == 1
+
+
+def test_the_demo_leaves_a_workspace_in_use_alone(filled):
+    make_demo(filled.path)
+    assert [info.name for info in filled.datasets()] == ["plates"] and filled.banks() == []

@@ -179,6 +179,20 @@ def empty(title: str, hint: str, action: str = "") -> str:
     return f'<div class="empty"><p class="empty-title">{text(title)}</p><p>{text(hint)}</p>{action}</div>'
 
 
+def pager(page: int, size: int, number: int) -> str:
+    """Buttons previous and next (data-act) around "61 to 120"; nothing where one page holds all `number`."""
+    if number <= size:
+        return ""
+    first, last = page * size + 1, min((page + 1) * size, number)
+
+    def button(act: str, title: str, possible: bool) -> str:
+        disabled = "" if possible else " disabled"
+        return f'<button type="button" class="plain-button small" data-act="{act}"{disabled}>{title}</button>'
+
+    before, after = button("previous", "‹ Previous", page > 0), button("next", "Next ›", last < number)
+    return f'<span class="pager">{before}<span>{first:,} to {last:,}</span>{after}</span>'
+
+
 def on_load(handler: Callable[..., Any], **options: Any) -> None:
     """Run `handler` whenever somebody opens the page that is being built."""
     page = Context.root_block

@@ -1,12 +1,417 @@
-"""stub"""
+"""The Banks page: build a bank version from a data set, see all versions, activate or delete them, look at rows.
+
+The workspace builds and keeps bank versions; this page collects settings and shows what was made.
+"""
+
 from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from exdd_core import jobs
+from exdd_core.errors import BadInput
+from exdd_core.images import Size
+from exdd_core.progress import Progress
 from pages import _shared
+from pages._shared import count, text
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import BankVersion, DatasetInfo, Workspace
 
 TITLE = "Banks"
 PATH = "/banks"
-def render(workspace):
-    _shared.heading(TITLE, "What it is for.")
-    gr.HTML(_shared.empty("Nothing", "hint"))
+HINT = "A bank version holds what normal surface and known defects look like. Inspect uses the active one."
+
+POSITIVES = {"Real defects of the training split": "real", "None: normal images only, as PatchCore": "none"}
+ALL_PARTS = "All of them"
+OWN_BACKBONE = ""  # the workspace's
+FUSION_HELP = {
+    "auto": "Best for the defects there are",
+    "stacked": "stacked: weighs both banks and a learned direction",
+    "open_set": "open_set: normal distance, more where a known defect is near",
+    "distance_ratio": "distance_ratio: normal distance times the ratio",
+    "ratio": "ratio: normal distance over defect distance",
+    "paper": "paper: Eq. 12-20 to the letter",
+    "patchcore": "patchcore: the normal bank alone",
+}
+ROWS_PAGE = 20
+
+
+def render(workspace: Workspace) -> None:
+    _shared.heading(TITLE, HINT)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=7, min_width=560):
+            versions = Versions(workspace)
+            rows = Rows(workspace)
+        with gr.Column(scale=4, min_width=368):
+            builder = Builder(workspace)
+    everything = [*versions.outputs, *rows.outputs, *builder.outputs]
+
+    def refresh(shown: str = "") -> dict[Any, Any]:
+        return versions.updates() | rows.updates(shown) | builder.updates()
+
+    versions.connect(refresh, rows, everything)
+    rows.connect()
+    builder.connect(refresh, everything)
+    _shared.on_load(refresh, outputs=everything)
+
+
+# --- versions -------------------------------------------------------------------------------------------
+
+
+class Versions:
+    """The table of bank versions: which is active, activate another, delete, choose whose rows are shown."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self.note = _shared.note()
+        self.confirm = _shared.buttons(visible=False, elem_id="confirm-delete")
+        self.table = _shared.buttons(elem_id="versions")
+        self.outputs = [self.note, self.confirm, self.table]
+
+    def updates(self) -> dict[Any, Any]:
+        ready = bool(self.workspace.datasets())
+        return {
+            self.table: _versions_html(self.workspace.banks(), ready),
+            self.confirm: gr.update(visible=False),
+        }
+
+    def connect(self, refresh: Callable[..., dict[Any, Any]], rows: Rows, outputs: list[Any]) -> None:
+        @_shared.sentences(self.note)
+        def act(event: gr.EventData) -> dict[Any, Any]:
+            bank = self.workspace.bank(event.id)
+            if event.act == "rows":
+                return rows.updates(bank.id)
+            if event.act == "activate":
+                self.workspace.activate_bank(bank.id)
+                return refresh(bank.id)
+            return {self.confirm: gr.update(value=_confirm_html(bank), visible=True)}
+
+        @_shared.sentences(self.note)
+        def decide(event: gr.EventData) -> dict[Any, Any]:
+            if event.act == "keep":
+                return {self.confirm: gr.update(visible=False)}
+            name = self.workspace.bank(event.id).name
+            self.workspace.delete_bank(event.id)
+            return refresh() | {self.note: _shared.say("done", f"{name} is deleted.")}
+
+        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        self.table.act(act, None, outputs, **hidden)
+        self.confirm.act(decide, None, outputs, **hidden)
+
+
+def _versions_html(banks: list[BankVersion], ready: bool) -> str:
+    if not banks and ready:
+        return _shared.empty(
+            "No bank version yet", "Build the first one with the form beside this; it takes a minute or two."
+        )
+    if not banks:
+        action = '<a class="main-button" href="/data">Import images in Data</a>'
+        return _shared.empty(
+            "No bank version yet", "Banks are learned from images, and there are none here yet.", action
+        )
+    rows = "".join(map(_version_row, banks))
+    return f"""<table class="table sortable"><caption>{count(len(banks), "bank version")}, newest first</caption>
+<thead><tr><th>Version</th><th>Data set</th><th class="number">Rows<span>normal · defect</span></th>
+<th class="number">Images<span>normal · defect</span></th><th>Fusion</th><th class="number">Took</th><th></th></tr>
+</thead><tbody>{rows}</tbody></table>"""
+
+
+def _version_row(bank: BankVersion) -> str:
+    summary, settings = bank.summary, bank.settings
+    tag = ' <span class="tag active">active</span>' if bank.active else ""
+    cells = [
+        f"<td><strong>{text(bank.name)}</strong>{tag}{_under(_when(bank.created))}</td>",
+        f"<td>{text(bank.dataset)}{_under(_size(settings))}</td>",
+        f'<td class="number">{summary["negative_rows"]:,} · {summary["positive_rows"]:,}{_under(_disk(bank))}</td>',
+        f'<td class="number">{summary["negative_images"]:,} · {summary["positive_images"]:,}</td>',
+        f"<td>{text(summary['fusion'])}{_under(settings['backbone'])}</td>",
+        f'<td class="number">{_shared.duration(bank.seconds)}</td>',
+        f'<td class="end">{_actions(bank)}</td>',
+    ]
+    selected = ' class="selected"' if bank.active else ""
+    return f"<tr{selected}>{''.join(cells)}</tr>"
+
+
+def _actions(bank: BankVersion) -> str:
+    def button(act: str, title: str) -> str:
+        label = f'aria-label="{title} {text(bank.name)}" data-id="{text(bank.id)}"'
+        return f'<button type="button" class="plain-button small" data-act="{act}" {label}>{title}</button>'
+
+    others = "" if bank.active else button("activate", "Activate") + button("delete", "Delete…")
+    return f'<span class="actions">{button("rows", "Rows")}{others}</span>'
+
+
+def _confirm_html(bank: BankVersion) -> str:
+    rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"
+    where = f"learned from {bank.dataset}, {_disk(bank)}"
+    return f"""<div class="card padded confirm" role="alertdialog" aria-label="Delete {text(bank.name)}">
+<p><strong>Delete {text(bank.name)}?</strong> Its {rows} ({text(where)}) go for good. The images stay.</p>
+<p class="actions"><button type="button" class="plain-button" data-act="delete" data-id="{text(bank.id)}">Delete
+{text(bank.name)}</button><button type="button" class="plain-button" data-act="keep">Keep it</button></p></div>"""
+
+
+def _under(line: str) -> str:
+    return f'<span class="under">{text(line)}</span>'
+
+
+def _when(created: str) -> str:
+    """ISO 8601 in UTC -> this machine's day and time."""
+    return f"{datetime.fromisoformat(created).astimezone():%d %b %Y, %H:%M}"
+
+
+def _size(settings: dict[str, Any]) -> str:
+    return str(Size(**settings["size"]))
+
+
+def _disk(bank: BankVersion) -> str:
+    return _shared.file_size(sum(file.stat().st_size for file in bank.path.rglob("*") if file.is_file()))
+
+
+# --- rows by image ----------------------------------------------------------------------------------------
+
+
+class Rows:
+    """How many rows each image has in a bank version, most first."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        with gr.Column(visible=False, elem_classes="section", elem_id="rows") as self.section:
+            self.title = _shared.markup()
+            self.side = gr.Radio(
+                [("Defect bank", "positive"), ("Normal bank", "negative")],
+                value="positive",
+                label="Bank",
+                show_label=False,
+                elem_classes="compact-radio",
+            )
+            self.list = _shared.buttons()
+        self.bank = gr.State("")
+        self.page = gr.State(0)
+        self.outputs = [self.section, self.title, self.side, self.list, self.bank, self.page]
+
+    def updates(self, id: str = "") -> dict[Any, Any]:
+        """Show the rows of that bank version, or of the active one."""
+        bank = self.workspace.bank(id) if id else self.workspace.active_bank()
+        if bank is None:
+            return {self.section: gr.update(visible=False)}
+        side = "positive" if bank.summary["positive_rows"] else "negative"
+        return {
+            self.section: gr.update(visible=True),
+            self.title: f'<h2 class="section-title">Rows of {text(bank.name)} by image</h2>{_told(bank)}',
+            self.side: side,
+            self.list: self._list(bank.id, side, 0),
+            self.bank: bank.id,
+            self.page: 0,
+        }
+
+    def connect(self) -> None:
+        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+        def change(bank: str, side: str) -> dict[Any, Any]:
+            return {self.list: self._list(bank, side, 0), self.page: 0}
+
+        def turn(bank: str, side: str, page: int, event: gr.EventData) -> dict[Any, Any]:
+            page += 1 if event.act == "next" else -1
+            return {self.list: self._list(bank, side, page), self.page: page}
+
+        self.side.input(change, [self.bank, self.side], [self.list, self.page], **hidden)
+        self.list.act(turn, [self.bank, self.side, self.page], [self.list, self.page], **hidden)
+
+    def _list(self, id: str, side: str, page: int) -> str:
+        detector = self.workspace.detector(id)
+        bank = detector.positive if side == "positive" else detector.negative
+        if bank is None:
+            return _shared.empty(
+                "No defect rows", "This version knows normal surface only and scores as PatchCore does."
+            )
+        return _rows_html(list(bank.rows_by_image().items()), len(bank), page)
+
+
+def _told(bank: BankVersion) -> str:
+    """The note that the build left, and every setting, folded."""
+    note = f'<p class="small">{text(bank.summary["note"])}</p>' if bank.summary.get("note") else ""
+    facts = {**bank.settings, "size": _size(bank.settings), **bank.summary}
+    lines = "".join(
+        f"<div><dt>{text(name.replace('_', ' '))}</dt><dd>{text(_fact(value))}</dd></div>"
+        for name, value in facts.items()
+        if name != "note" and value is not None
+    )
+    return (
+        f'{note}<details class="files"><summary>Every setting and count</summary><dl>{lines}</dl></details>'
+    )
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _rows_html(rows: list[tuple[str, int]], total: int, page: int) -> str:
+    most = max((number for _, number in rows), default=1)
+    shown = rows[page * ROWS_PAGE : (page + 1) * ROWS_PAGE]
+    head = f"{count(total, 'row')} from {count(len(rows), 'image')}"
+    body = "".join(_row_html(image, number, most) for image, number in shown)
+    pager = _shared.pager(page, ROWS_PAGE, len(rows))
+    return f'<p class="list-head"><strong>{head}</strong>{pager}</p><ul class="row-bars">{body}</ul>'
+
+
+def _row_html(image: str, number: int, most: int) -> str:
+    name = "/".join(PurePosixPath(image).parts[1:])
+    return (
+        f'<li><a href="{_shared.inspect_url(image)}"><img loading="lazy" src="{_shared.thumbnail_url(image)}" alt="">'
+        f'<span class="row-name">{text(name)}</span></a><span class="row-bar" aria-hidden="true">'
+        f'<span style="width:{number / most:.1%}"></span></span><span class="row-count">{number:,}</span></li>'
+    )
+
+
+# --- build ------------------------------------------------------------------------------------------------
+
+
+class Builder:
+    """The form that builds a bank version, its progress and how it ended."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        with gr.Column(elem_id="build", elem_classes="card form-card"):
+            _shared.markup('<h2 class="card-title">Build a bank version</h2>')
+            self.dataset = gr.Dropdown(
+                [], label="Data set", info="Its training split is what banks learn from."
+            )
+            self.positives = gr.Radio(
+                list(POSITIVES),
+                value=next(iter(POSITIVES)),
+                label="Defects to learn from",
+                info="Patches that lie on a defect, by its mask.",
+            )
+            self.parts = gr.Textbox(
+                label="Defective parts",
+                info="At most so many, to see how few would do. Empty: all.",
+                placeholder=ALL_PARTS,
+                max_lines=1,
+            )
+            self._build_advanced()
+            self.start = gr.Button("Build", variant="primary", elem_id="build-start")
+            self.note = _shared.note()
+            self.job = _shared.JobPanel("build", _ended)
+        self.given = [self.dataset, self.positives, self.parts, self.negative, self.positive, self.size]
+        self.given += [self.aspect, self.fusion, self.backbone, self.seed]
+        self.outputs = [self.dataset, self.size, self.aspect, self.backbone, self.fusion, self.start]
+
+    def _build_advanced(self) -> None:
+        with gr.Accordion("More settings", open=False):
+            self.fusion = gr.Dropdown(
+                [("Best for the defects there are", "auto")],
+                value="auto",
+                label="Fusion",
+                info="How both distances become one score.",
+            )
+            share: dict[str, Any] = {"min_width": 120, "precision": 3}
+            with gr.Row():
+                self.negative = gr.Number(
+                    1, label="Normal patches kept", info="In %, above 0 to 100.", **share
+                )
+                self.positive = gr.Number(
+                    10, label="Defect patches kept", info="In %, above 0 to 100.", **share
+                )
+            with gr.Row():
+                self.size = gr.Textbox(
+                    label="Size", info="Width x height in pixels.", max_lines=1, min_width=120
+                )
+                self.seed = gr.Number(
+                    0, label="Seed", info="Same seed, same bank.", precision=0, min_width=120
+                )
+            self.aspect = gr.Checkbox(
+                label="Keep the aspect ratio", info="Fit images into the size; do not stretch them."
+            )
+            self.backbone = gr.Dropdown(
+                [("This workspace's", OWN_BACKBONE)],
+                value=OWN_BACKBONE,
+                label="Backbone",
+                info="The network that describes patches.",
+            )
+
+    def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
+        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        begin = _shared.sentences(self.note)(self._begin)
+        self.start.click(begin, self.given, [self.note, *self.job.outputs], **hidden)
+        self.dataset.input(self._size_of, self.dataset, [self.size, self.aspect], **hidden)
+        self.job.connect(refresh, outputs)
+
+    def updates(self) -> dict[Any, Any]:
+        """Choices as they are now; what a person has chosen stays where it still exists."""
+        names = [info.name for info in self.workspace.datasets()]
+        active = _shared.active_dataset(self.workspace)
+        fusions, networks = _choices(self.workspace)
+        sizes = _size_fields(active) if active else {}
+        return {
+            self.dataset: gr.update(choices=names, value=active.name if active else None),
+            self.fusion: gr.update(choices=fusions),
+            self.backbone: gr.update(choices=networks),
+            self.size: sizes.get("size", gr.skip()),
+            self.aspect: sizes.get("aspect", gr.skip()),
+            self.start: gr.update(interactive=bool(names)),
+        }
+
+    def _size_of(self, name: str) -> tuple[str, bool]:
+        size = self.workspace.dataset(name).size
+        return str(size), size.keep_aspect
+
+    def _begin(self, *given: Any) -> dict[Any, Any]:
+        dataset, positives, parts, negative, positive, size, aspect, fusion, backbone, seed = given
+        if not dataset:
+            raise BadInput("There is no data set yet; import images on the Data page first.")
+        settings = {
+            "positives": POSITIVES[positives],
+            "max_real_parts": _whole(parts, "number of defective parts") if parts.strip() else None,
+            "negative_ratio": _share(negative, "normal"),
+            "positive_ratio": _share(positive, "defect"),
+            "size": Size.parse(size, aspect),
+            "fusion": fusion,
+            "backbone": backbone or None,
+            "seed": _whole(seed, "seed"),
+        }
+
+        def work(progress: Progress) -> BankVersion:
+            return self.workspace.build(dataset, **settings, progress=progress)
+
+        return self.job.begin(f"Building a bank version from {dataset}", work)
+
+
+def _size_fields(info: DatasetInfo) -> dict[str, Any]:
+    return {"size": str(info.size), "aspect": info.size.keep_aspect}
+
+
+def _choices(workspace: Workspace) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    """Fusions and backbones as (shown, name). Asked when the page is opened: torch takes seconds to import."""
+    from exdd_core import backbones
+    from exdd_core.fusion import FUSIONS
+
+    fusions = [(FUSION_HELP.get(name, name), name) for name in ("auto", *reversed(FUSIONS))]
+    own = (f"This workspace's: {workspace.backbone_name}", OWN_BACKBONE)
+    return fusions, [own, *((name, name) for name in backbones.NAMES if name != workspace.backbone_name)]
+
+
+def _share(percent: float | None, bank: str) -> float:
+    if percent is None or not 0 < percent <= 100:
+        raise BadInput(f"The share of {bank} patches kept must be above 0 and at most 100 %.")
+    return percent / 100
+
+
+def _whole(value: Any, what: str) -> int:
+    try:
+        return int(str(value).strip())
+    except ValueError:
+        raise BadInput(f'"{value}" is no {what}; type a whole number.') from None
+
+
+def _ended(job: jobs.Job) -> str:
+    bank: BankVersion = job.result
+    took = f"in {_shared.duration(bank.seconds)} from {bank.dataset}"
+    rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"
+    return f"Built {bank.name} {took}: {rows}. It is the active version now."

@@ -28,8 +28,9 @@ PATH = "/data"
 HINT = "Bring images, look through them, and check that no physical part is on both sides of the split."
 
 FOLDER, ZIP = "A folder on this machine", "A zip file to upload"
-SPLITS = {"All images": None, "Training": "train", "Test": "test"}
-LABELS = {"Both": None, "Normal": "normal", "Defect": "defect"}
+ALL, BOTH = "All", "Both"
+SPLITS = {ALL: None, "Training": "train", "Test": "test"}
+LABELS = {BOTH: None, "Normal": "normal", "Defect": "defect"}
 ALL_TYPES = "All types"
 PAGE_SIZE = 60
 PAIRS_SHOWN = 12
@@ -361,8 +362,8 @@ class Gallery:
 
     def _build_filters(self) -> None:
         with gr.Row(elem_classes="filters"):
-            self.split = gr.Radio(list(SPLITS), value="All images", label="Split", scale=3, min_width=240)
-            self.label = gr.Radio(list(LABELS), value="Both", label="Label", scale=3, min_width=220)
+            self.split = gr.Radio(list(SPLITS), value=ALL, label="Split", scale=3, min_width=240)
+            self.label = gr.Radio(list(LABELS), value=BOTH, label="Label", scale=3, min_width=220)
             self.type = gr.Dropdown(
                 [ALL_TYPES], value=ALL_TYPES, label="Type of defect", scale=2, min_width=160
             )
@@ -389,10 +390,10 @@ class Gallery:
         return {
             self.section: gr.update(visible=True),
             self.title: f'<h2 class="section-title">Images of {text(info.name)}</h2>',
-            self.split: "All images",
-            self.label: "Both",
+            self.split: ALL,
+            self.label: BOTH,
             self.type: gr.update(choices=[ALL_TYPES, *types], value=ALL_TYPES),
-            self.grid: self._grid(0, "All images", "Both", ALL_TYPES),
+            self.grid: self._grid(0, ALL, BOTH, ALL_TYPES),
             self.page: 0,
         }
 
@@ -410,23 +411,10 @@ class Gallery:
 def _gallery_html(rows: list[ImageRow], total: int, page: int) -> str:
     shown = rows[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
     found = count(total, "image") if len(rows) == total else f"{len(rows):,} of {count(total, 'image')}"
-    head = f'<p class="gallery-head"><strong>{found}</strong>{_pager(page, len(rows))}</p>'
+    head = f'<p class="list-head"><strong>{found}</strong>{_shared.pager(page, PAGE_SIZE, len(rows))}</p>'
     if not rows:
         return head + _shared.empty("No image is like that", "Choose another split, label or type above.")
     return head + f'<div class="gallery">{"".join(map(_thumbnail_html, shown))}</div>'
-
-
-def _pager(page: int, number: int) -> str:
-    if number <= PAGE_SIZE:
-        return ""
-    first, last = page * PAGE_SIZE + 1, min((page + 1) * PAGE_SIZE, number)
-    before = "" if page else " disabled"
-    after = "" if last < number else " disabled"
-    return (
-        f'<span class="pager"><button type="button" class="plain-button small" data-act="previous"{before}>'
-        f"‹ Previous</button><span>{first:,} to {last:,}</span>"
-        f'<button type="button" class="plain-button small" data-act="next"{after}>Next ›</button></span>'
-    )
 
 
 def _thumbnail_html(row: ImageRow) -> str:

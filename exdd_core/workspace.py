@@ -75,6 +75,17 @@ class DatasetInfo:
 
 
 @dataclass(frozen=True)
+class Preview:
+    """What an import would make of a source: the name, layout and size it would get, and its records."""
+
+    name: str
+    layout: str
+    title: str
+    size: Size
+    records: list[Record]
+
+
+@dataclass(frozen=True)
 class ImageRow:
     """One image of a data set. `id` is "DATASET/relative/path.png"; width and height in pixels, upright."""
 
@@ -317,9 +328,7 @@ class Workspace:
         name = _dataset_name(source, name)
         with _plainly(), self._making(self._datasets, "import", progress) as temporary:
             unpacked = source.is_file()
-            root = _unpack(source, temporary / "unpacked", progress) if unpacked else _existing(source)
-            root = datasets.find_root(root)
-            layout, records = datasets.read_layout(root, layout, groups)
+            root, layout, records = _read(source, temporary / "unpacked", layout, groups, progress)
             size = size or datasets.LAYOUTS[layout].DEFAULT_SIZE
             fingerprint = _fingerprint(root, records, (layout, *_size_row(size).values()), progress)
             known = self._dataset_row(name)
@@ -349,6 +358,22 @@ class Workspace:
                 db.table("images").insert_all(rows)
                 _set(db, "active_dataset", name)
         return _dataset_info(record)
+
+    def preview_dataset(
+        self,
+        source: Path | str,
+        layout: str = "auto",
+        groups: datasets.GroupRule | None = None,
+        progress: Progress | None = None,
+    ) -> Preview:
+        """What `import_dataset` would make of a source, the split included; nothing is kept. Raises BadInput."""
+        source = Path(source).expanduser()
+        name = _dataset_name(source, None)
+        with _plainly(), tempfile.TemporaryDirectory(prefix="preview-", dir=self.path / "cache") as temporary:
+            unpacked = Path(temporary) / "unpacked"
+            _, layout, records = _read(source, unpacked, layout, groups, progress or Progress())
+        module = datasets.LAYOUTS[layout]
+        return Preview(name, layout, module.TITLE, module.DEFAULT_SIZE, records)
 
     def datasets(self) -> list[DatasetInfo]:
         """All data sets, the oldest first."""
@@ -696,14 +721,20 @@ def _dataset_name(source: Path, name: str | None) -> str:
     return name
 
 
-def _existing(source: Path) -> Path:
+def _read(
+    source: Path, unpacked: Path, layout: str, groups: datasets.GroupRule | None, progress: Progress
+) -> tuple[Path, str, list[Record]]:
+    """Where the source's layout begins, its name and the records. A zip file's content goes to `unpacked`."""
     if not source.exists():
         raise BadInput(f"{source} does not exist; check the path.")
-    if not source.is_dir():
-        raise BadInput(f"{source} is neither a folder nor a zip file; name one of those.")
-    if not image_files(source):
-        raise BadInput(f"{source} holds no images; name the folder that holds them.")
-    return source
+    folder = source if source.is_dir() else _unpack(source, unpacked, progress)
+    if not image_files(folder):
+        raise BadInput(f"{source} holds no images; name the folder or zip file that holds them.")
+    root = datasets.find_root(folder)
+    try:
+        return root, *datasets.read_layout(root, layout, groups)
+    except BadInput as error:  # people know the zip file, not where it was unpacked
+        raise BadInput(str(error).replace(str(folder), str(source))) from error
 
 
 def _files(records: Sequence[Record]) -> list[str]:
@@ -784,8 +815,6 @@ def _unpack(source: Path, target: Path, progress: Progress) -> Path:
         ) from error
     except (RuntimeError, NotImplementedError) as error:  # a password, an unknown compression
         raise BadInput(f"{source} cannot be unpacked ({error}); pack it as a plain zip file.") from error
-    if not image_files(target):
-        raise BadInput(f"{source} holds no images; pack the folder that holds them.")
     return target
 
 

@@ -159,6 +159,17 @@ def test_import_copies_images_masks_and_manifests(workspace, source):
     }
 
 
+def test_a_preview_says_what_an_import_would_make(workspace, source, tmp_path):
+    for place in (source, pack(tmp_path / "plates.zip", source)):
+        preview = workspace.preview_dataset(place)
+        assert (preview.name, preview.layout, preview.size) == ("plates", "folder", Size(256, 256))
+        assert workspace.datasets() == [] and not any((workspace.path / "cache").iterdir())
+    workspace.import_dataset(source)
+    assert datasets.read_manifests(workspace.path / "datasets" / "plates") == sorted(
+        preview.records, key=lambda record: record.split == "test"
+    )
+
+
 def test_importing_twice_changes_nothing(filled, source):
     before, database = tree(filled.path), list(sqlite3.connect(filled.path / "workspace.db").iterdump())
     again = filled.import_dataset(source, size=SMALL)
@@ -213,6 +224,9 @@ def test_sources_that_cannot_be_imported_are_sentences(workspace, tmp_path):
     ):
         with pytest.raises(BadInput, match=words):
             workspace.import_dataset(tmp_path / name)
+    pack(tmp_path / "odd.zip", tmp_path / "odd")
+    with pytest.raises(BadInput, match=r"odd\.zip/pictures has no layout"):
+        workspace.import_dataset(tmp_path / "odd.zip")
     assert workspace.datasets() == [] and leftovers(workspace) == []
     with pytest.raises(BadInput, match="import one first"):
         workspace.dataset()

@@ -62,11 +62,18 @@ function icon(kind, words) {
   return holder;
 }
 
+class Sentence extends Error {} // what people may read; anything else is our mistake
+const sentence = (error) => {
+  if (error instanceof Sentence) return error.message;
+  console.error(error);
+  return "Something went wrong in this page that should not have; reload it.";
+};
+
 async function call(name, argument = {}) {
   let answer;
   try { answer = await server[name](argument); }
-  catch { throw new Error("The workbench does not answer. Is it still running? Start it and reload this page."); }
-  if (answer && answer.error) throw new Error(answer.error);
+  catch { throw new Sentence("The workbench does not answer. Is it still running? Start it and reload this page."); }
+  if (answer && answer.error) throw new Sentence(answer.error);
   return answer;
 }
 
@@ -78,10 +85,10 @@ function say(sentence, plain = false) {
     make("button", { type: "button", class: "plain-button small", onclick: () => say("") }, "Close")));
 }
 const attempt = (action) => async (...given) => {
-  try { say(""); return await action(...given); } catch (error) { say(error.message); }
+  try { say(""); return await action(...given); } catch (error) { say(sentence(error)); }
 };
 
-const fixed = (value) => Number(value).toFixed(Math.abs(value) >= 100 ? 1 : Math.abs(value) >= 0.1 ? 2 : 3);
+const fixed = (value) => Number(value).toFixed(Math.abs(value) >= 100 ? 1 : 2).replace("-", "−");
 const isRaw = () => remembered.values === "raw";
 const scoreOf = (side) => (isRaw() ? side.score : side.calibrated);
 const thresholdOf = (side) => (isRaw() ? side.threshold : 1);
@@ -104,7 +111,7 @@ const FILTERS = [
   ["all", "All", () => true],
   ["missed", "Missed", (image, row) => row && outcome(image, row.exdd.verdict).is === "missed"],
   ["false", "False alarm", (image, row) => row && outcome(image, row.exdd.verdict).is === "false"],
-  ["disagree", "Methods disagree", (image, row) => row && row.exdd.verdict !== row.patchcore.verdict],
+  ["disagree", "Disagree", (image, row) => row && row.exdd.verdict !== row.patchcore.verdict],
   ["defect", "Defect", (image) => image.label === "defect"],
   ["normal", "Normal", (image) => image.label === "normal"],
   ["found", "Verdict defect", (image, row) => row && row.exdd.verdict === "defect"],
@@ -113,7 +120,8 @@ const FILTERS = [
 // Where no truth is known there is nothing to miss: filter by verdict instead.
 const filtersShown = () => {
   const known = state.images.some((image) => image.label);
-  return FILTERS.filter(([key]) => (known ? !["found", "passed"] : !["missed", "false", "defect", "normal"]).includes(key));
+  const left = known ? ["found", "passed"] : ["missed", "false", "defect", "normal"];
+  return FILTERS.filter(([key]) => !left.includes(key));
 };
 const passes = (key, image) => FILTERS.find(([name]) => name === key)[2](image, state.rows.get(image.id));
 
@@ -154,7 +162,7 @@ function showFilters() {
     const needsScores = !["all", "defect", "normal"].includes(key);
     return make("button", {
       type: "button", class: "vw-chip", "data-filter": key, "aria-pressed": String(state.filter === key),
-      disabled: needsScores && !scored, title: needsScores && !scored ? "Score the images first" : null,
+      disabled: needsScores && !scored, title: needsScores && !scored ? "Score the images first" : key === "disagree" ? "The verdicts of the two methods differ" : null,
       onclick: () => { state.filter = key; showList(); },
     }, `${words} `, make("b", {}, needsScores && !scored ? "" : String(count)));
   }));
@@ -199,6 +207,7 @@ function thumb(image) {
   return make("button", {
     type: "button", role: "option", class: "vw-thumb", "data-id": image.id, title: `${image.name} (${labelOf(image)})`,
     "aria-selected": String(image.id === state.id), onclick: () => select(image.id),
+    style: `width: ${Math.round(Math.min(120, Math.max(40, 72 * image.ratio)))}px`,
   }, make("img", { alt: "", src: known || "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==" }), dot(image));
 }
 
@@ -313,6 +322,7 @@ function layout() {
   const panes = $(".vw-panes");
   const shown = state.picture || { width: 1, height: 1 };
   panes.dataset.solo = state.solo || "";
+  panes.dataset.values = remembered.values;
   const visible = [0, 1, 2, 3, 4, 5].filter((column) => {
     if (!state.solo) return true;
     const own = state.solo === 4 ? 4 : state.solo - 1;
@@ -322,9 +332,9 @@ function layout() {
   const first = views[state.solo ? state.solo - 1 : 0].view;
   const width = first.clientWidth;
   if (!width) return;
-  // As tall as the image needs at this width, but never taller than a screen: the whole image stays in sight.
-  const table = remembered.view === "table" ? 176 : 0;
-  const room = Math.max(264, window.innerHeight - (state.solo ? 216 : 400 - table));
+  // As tall as the image needs at this width, but all four heads, maps and notes stay on one screen.
+  const top = panes.getBoundingClientRect().top + window.scrollY;
+  const room = Math.max(window.innerHeight - top - 296, Math.min(window.innerHeight - 200, state.solo ? Infinity : 560));
   const height = Math.round(Math.max(176, Math.min(width * shown.height / shown.width, room)));
   panes.style.setProperty("--vw-height", `${height + 2}px`);
   const fit = Math.min(width / shown.width, height / shown.height);
@@ -340,6 +350,7 @@ function move() {
   const sharp = fit.scale * zoom.k * (state.picture ? state.picture.reduced : 1) > 3;
   for (const { stage, mark } of views) {
     stage.style.transform = `translate(${fit.left + zoom.x}px, ${fit.top + zoom.y}px) scale(${zoom.k})`;
+    stage.style.setProperty("--vw-zoom", zoom.k);
     const base = stage.querySelector(".vw-base");
     if (base) base.style.imageRendering = sharp ? "pixelated" : "auto";
     mark.hidden = !point;
@@ -453,22 +464,24 @@ function showMaps() {
 function heads() {
   const image = state.byId.get(state.id), { result, picture } = state;
   if (!image) return;
-  const truth = image.label ? `Truth: ${image.label}${image.type ? `, ${image.type}` : ""}` : "Truth unknown";
+  const truth = image.label ? `Truth: ${image.label}${image.type && image.type !== image.label ? `, ${image.type}` : ""}` : "Truth unknown";
   for (const part of views) {
     part.head.replaceChildren(make("span", {}, part.title));
     part.note.replaceChildren();
   }
+  $(".vw-reasons").replaceChildren();
   views[0].note.append(make("span", {}, truth), make("span", { class: "vw-quiet" }, picture ? `${picture.width} × ${picture.height} pixels` : ""));
   if (!result) return;
   for (const [index, method] of Object.keys(METHODS).entries()) {
     const side = result[method], part = views[index + 1];
     part.head.append(verdict(image, side));
-    part.note.append(make("span", { class: "vw-quiet vw-bank" }, `Bank ${result.bank} · ${side.fusion} · threshold ${fixed(thresholdOf(side))}`), make("span", { class: "vw-why" }, side.reason));
-    if (method === "exdd" && !result.positive)
-      part.note.append(make("span", { class: "vw-quiet" }, "This bank version knows no defect yet: until it does, ExDD equals PatchCore."));
+    const other = isRaw() ? `calibrated ${fixed(side.calibrated)}, threshold 1` : `raw ${fixed(side.score)}, threshold ${fixed(side.threshold)}`;
+    part.note.append(make("span", { class: "vw-quiet vw-bank" }, `Bank ${result.bank} · ${side.fusion}`), make("span", { class: "vw-quiet" }, other));
+    const equal = method === "exdd" && !result.positive ? " This bank version knows no defect yet: until it does, ExDD equals PatchCore." : "";
+    $(".vw-reasons").append(make("p", { class: `vw-why-${method}` }, make("b", {}, `${METHODS[method]}: `), side.reason + equal));
   }
-  views[3].note.append(make("span", { class: "vw-quiet" }, `Bank ${result.bank} · calibrated ExDD − calibrated PatchCore`),
-    make("span", {}, "Orange: ExDD is more alarmed. Blue: PatchCore is."));
+  views[3].note.append(make("span", { class: "vw-quiet" }, `Bank ${result.bank} · ExDD minus PatchCore`),
+    make("span", { class: "vw-quiet" }, "orange: ExDD higher, blue: lower"));
 }
 
 function showScales() {
@@ -494,10 +507,10 @@ function showScales() {
     score.replaceChildren(bar(scales.score), ...marks);
   } else {
     const [low, high] = scales.range;
-    score.replaceChildren(bar(scales.score), tick(high, low, high, `${high} or more`), tick(1, low, high, "1 threshold"), tick(0, low, high, "0 median normal"));
+    score.replaceChildren(bar(scales.score), tick(high, low, high, `${high} or\n   more`), tick(1, low, high, "1 threshold"), tick(0, low, high, "0 median\n   normal"));
   }
   const scoreFoot = gridItems[3][2], scoreHead = gridItems[3][0];
-  scoreHead.replaceChildren(make("span", { class: "vw-quiet", style: "font-weight: 400; font-size: 11px" }, two ? "PatchCore | ExDD" : "both maps"));
+  scoreHead.replaceChildren(make("span", { class: "vw-quiet", style: "font-weight: 400; font-size: 11px" }, two ? "PatchCore | ExDD" : ""));
   scoreFoot.replaceChildren(make("span", { class: "vw-quiet", style: "font-size: 11px" }, two ? "t threshold, m median normal" : ""));
   const [low, high] = scales.difference_range;
   gap.replaceChildren(bar(scales.difference), tick(high, low, high, `+${high}`), tick(0, low, high, "0 same"), tick(low, low, high, `−${Math.abs(low)}`));
@@ -552,7 +565,7 @@ async function select(id) {
     if (!mine()) return;
     if (!state.picture || !pictures.has(id)) { state.picture = null; views.forEach((part) => part.stage.replaceChildren()); heads(); }
     views.forEach((part) => cover(part, null));
-    say(error.message);
+    say(sentence(error));
     views.slice(pictures.has(id) ? 1 : 0).forEach((part) => cover(part, "This image could not be scored."));
   }
 }
@@ -591,7 +604,7 @@ async function choosePoint(x, y, isPeak) {
     if (state.id !== id || !state.point || state.point.x !== x || state.point.y !== y) return;
     drawBox(answer.here.at);
     showMatch(answer, isPeak);
-  } catch (error) { say(error.message); }
+  } catch (error) { say(sentence(error)); }
 }
 
 function drawBox(box) {
@@ -613,6 +626,8 @@ function crop(part) {
     make("i", { style: `left: ${x0}; top: ${y0}; width: calc(${x1} - ${x0}); height: calc(${y1} - ${y0})` }));
 }
 const card = (kind, ...content) => make("div", { class: `vw-card vw-card-${kind}` }, ...content);
+const source = (match) => make("span", { class: "vw-source", title: match.name },
+  [match.name.replaceAll("/", "/\u200b"), match.type, match.origin === "synthetic" ? "synthetic" : ""].filter(Boolean).join(" · "));
 const text = (...lines) => make("div", { class: "vw-text" }, ...lines);
 
 function showMatch(answer, isPeak = false) {
@@ -620,17 +635,17 @@ function showMatch(answer, isPeak = false) {
   if (!answer) { box.replaceChildren(); return; }
   const { here, normal, defect, ratio } = answer;
   const cards = [card("here", crop(here), text(
-    make("h3", {}, isPeak ? "Patch of the highest score" : "Patch here"),
+    make("h3", {}, isPeak ? "Highest score" : "Patch here"),
     make("span", { class: "vw-quiet" }, `row ${here.row + 1}, column ${here.column + 1}`),
     make("span", {}, `PatchCore ${fixed(here.patchcore)}`), make("span", {}, `ExDD ${fixed(here.exdd)}`),
     make("span", { class: "vw-quiet" }, "calibrated: threshold 1")))];
   cards.push(card("normal", crop(normal), text(
     make("h3", {}, "Nearest normal patch"), make("span", { class: "vw-big" }, fixed(normal.distance)),
-    make("span", { class: "vw-quiet" }, "distance N"), make("span", { class: "vw-source" }, normal.name))));
+    make("span", { class: "vw-quiet" }, "distance N"), source(normal))));
   cards.push(defect
     ? card("defect", crop(defect), text(
       make("h3", {}, "Nearest defect patch"), make("span", { class: "vw-big" }, fixed(defect.distance)),
-      make("span", { class: "vw-quiet" }, "distance P"), make("span", { class: "vw-source" }, `${defect.name} · ${defect.type || "defect"}`)))
+      make("span", { class: "vw-quiet" }, "distance P"), source(defect)))
     : card("defect", text(make("h3", {}, "Nearest defect patch"),
       make("span", { class: "vw-quiet" }, "This bank version has no positive bank, so there is no defect to compare with."))));
   cards.push(card("ratio", text(make("h3", {}, "Ratio N / P"), ...(ratio === null
@@ -645,15 +660,12 @@ function showMatch(answer, isPeak = false) {
 
 function showJob() {
   const box = $(".vw-job"), { job } = state;
+  box.classList.toggle("vw-running", Boolean(job));
   if (job) {
-    const bar = box.querySelector("progress");
-    if (bar) { // in place, so that Cancel can be pressed while the count moves
-      bar.value = job.fraction;
-      box.querySelector("span").textContent = job.text;
-      return;
-    }
-    box.replaceChildren(make("progress", { max: 1, value: job.fraction }), make("span", {}, job.text),
+    if (!box.querySelector(".bar")) box.replaceChildren(make("span", { class: "bar", role: "progressbar" }, make("span")), make("span", { class: "vw-told" }),
       make("button", { type: "button", class: "plain-button vw-cancel", onclick: attempt(() => call("cancel")) }, "Cancel"));
+    box.querySelector(".bar > span").style.width = `${job.fraction * 100}%`;
+    box.querySelector(".vw-told").textContent = job.text;
     return;
   }
   const left = state.images.filter((image) => !state.rows.has(image.id)).length;
@@ -661,7 +673,7 @@ function showJob() {
     type: "button", class: `vw-score ${left ? "main-button" : "plain-button"}`, disabled: !left,
     title: left ? "Score every image of this list with the active bank version" : "Every image of this list is scored with the active bank version",
     onclick: attempt(scoreAll),
-  }, left === state.images.length ? `Score all ${left}` : left ? `Score the other ${left}` : "All scored") : "");
+  }, left === state.images.length ? `Score all ${left}` : left ? `Score other ${left}` : "All scored") : "");
 }
 
 async function scoreAll() { follow((await call("score", { list: state.list })).job); }
@@ -689,7 +701,7 @@ async function follow(job) {
       } else state.job = answer.job;
       showJob();
     }
-  } catch (error) { state.job = null; showJob(); say(error.message); } finally { following = false; }
+  } catch (error) { state.job = null; showJob(); say(sentence(error)); } finally { following = false; }
 }
 
 function save({ address, name }) {
@@ -788,6 +800,7 @@ function showValues(values) {
   element.querySelectorAll("[data-values]").forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.values === values)));
   if (remembered.view === "table") showTable();
   showMaps();
+  layout();
 }
 function showTruth(truth) {
   remember({ truth });

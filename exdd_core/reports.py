@@ -3,7 +3,7 @@
 All arithmetic from numbers to pixels lives here. It knows arrays and `Inspection`s. It does not know where
 they come from, which page shows them, or anything of banks and workspaces.
 
-Colours: inferno for scores (perceptually uniform, readable without colour sense), blue - grey - orange for
+Colours: inferno for scores (perceptually uniform, readable without colour sense), blue - black - orange for
 differences. A calibrated value is 0 at the median of normal images and 1 at the threshold of its method, so
 one fixed range, CALIBRATED, means the same brightness in both methods and in every image.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from exdd_core.detector import Inspection
 
 CALIBRATED = (0.0, 2.0)  # the range of every calibrated map: the threshold, 1, sits in the middle
-DIFFERENCE = (-1.0, 1.0)  # calibrated ExDD minus calibrated PatchCore
+DIFFERENCE = (-2.0, 2.0)  # calibrated ExDD minus calibrated PatchCore
 
 # One row for each scored image, in the order of the exported table.
 COLUMNS = (
@@ -55,8 +55,11 @@ def _inferno() -> np.ndarray:
 
 
 def _diverging() -> np.ndarray:
-    """Blue over light grey to orange, uint8 (256, 3) RGB; straight lines in CIELAB, so steps look even."""
-    anchors = np.array([[5, 62, 128], [67, 137, 196], [238, 238, 238], [224, 130, 40], [122, 56, 4]])
+    """Blue over black to orange, uint8 (256, 3) RGB; straight lines in CIELAB, so steps look even.
+
+    Dark in the middle, so that in every pane dark means nothing and bright means something.
+    """
+    anchors = np.array([[163, 213, 255], [44, 116, 204], [20, 20, 20], [196, 92, 20], [255, 196, 130]])
     lab = cv2.cvtColor((anchors[None] / 255).astype(np.float32), cv2.COLOR_RGB2LAB)[0]
     position = np.linspace(0, len(anchors) - 1, 256)
     line = np.stack([np.interp(position, np.arange(len(anchors)), lab[:, c]) for c in range(3)], axis=1)
@@ -85,12 +88,15 @@ def heatmap(values: np.ndarray, low: float = CALIBRATED[0], high: float = CALIBR
 
 
 def difference(patchcore: np.ndarray, exdd: np.ndarray) -> np.ndarray:
-    """Calibrated ExDD minus calibrated PatchCore, float32 (H, W): above 0 where ExDD is the more alarmed."""
-    return np.asarray(exdd, np.float32) - np.asarray(patchcore, np.float32)
+    """Calibrated ExDD minus calibrated PatchCore, float32 (H, W): above 0 where ExDD is the more alarmed.
+
+    What lies below 0, the median of normal images, counts as 0: how normal "normal" is makes no difference.
+    """
+    return np.maximum(exdd, 0, dtype=np.float32) - np.maximum(patchcore, 0, dtype=np.float32)
 
 
 def difference_heatmap(values: np.ndarray) -> np.ndarray:
-    """Colour a difference: float (H, W) -> opaque uint8 (H, W, 4), blue below 0, grey at 0, orange above."""
+    """Colour a difference: float (H, W) -> opaque uint8 (H, W, 4), blue below 0, black at 0, orange above."""
     return _paint(values, *DIFFERENCE, DIFFERENCE_COLOURS)
 
 
@@ -179,18 +185,16 @@ def _outlined(picture: np.ndarray, lines: list[list[tuple[int, int]]], scale: fl
     drawn = picture.copy()
     scaled = [np.rint(np.array(line) * scale).astype(np.int32) for line in lines]
     cv2.polylines(drawn, scaled, True, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.polylines(drawn, scaled, True, (255, 255, 255), 1, cv2.LINE_AA)
+    cv2.polylines(drawn, scaled, True, (79, 216, 255), 1, cv2.LINE_AA)
     return drawn
 
 
 def _scale_column(height: int, diverging: bool) -> Image.Image:
     """A colour scale with its marks, as tall as a pane."""
     low, high = DIFFERENCE if diverging else CALIBRATED
-    marks = (
-        ((-1.0, "-1"), (0.0, "0 same"), (1.0, "+1"))
-        if diverging
-        else ((0.0, "0 median normal"), (1.0, "1 threshold"), (2.0, "2 and above"))
-    )
+    marks = [(0.0, "0 median normal"), (1.0, "1 threshold"), (high, "2 and above")]
+    if diverging:
+        marks = [(low, "-2"), (0.0, "0 same"), (high, "+2")]
     column = Image.new("RGB", (124, height), _PAPER)
     bar = Image.fromarray(colour_scale(height, diverging)).resize((14, height))
     column.paste(bar, (0, 0))

@@ -46,6 +46,7 @@ class ShownImage:
     label: str = ""
     defect_type: str = ""
     mask: Path | None = None
+    ratio: float = 1.0  # width / height; 1 where it is not known before the file is read
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ class Review:
             for split in ("test", "train"):
                 count = len(self.workspace.images(info.name, split=split))
                 if count:
-                    found.append(ImageList(f"{info.name}/{split}", f"{info.name}, {split} images", count))
+                    found.append(ImageList(f"{info.name}/{split}", f"{info.name} · {split}", count))
         uploads = len(image_files(self._uploads)) if self._uploads.is_dir() else 0
         if uploads:
             found.append(ImageList(UPLOADS, "Uploaded images", uploads))
@@ -324,7 +325,8 @@ def truth_of(image: ShownImage, shape: tuple[int, int]) -> np.ndarray | None:
 
 def _of_dataset(row: ImageRow) -> ShownImage:
     name = row.id.removeprefix(f"{row.dataset}/")
-    return ShownImage(row.id, name, row.path, row.label, row.defect_type, row.mask)
+    ratio = row.width / row.height
+    return ShownImage(row.id, name, row.path, row.label, row.defect_type, row.mask, ratio)
 
 
 def _elsewhere(path: Path, name: str) -> ShownImage:

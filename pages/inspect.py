@@ -127,7 +127,8 @@ def _note(key: str, bank: BankVersion | None) -> str:
 
 
 def _entry(image: ShownImage) -> Answer:
-    return {"id": image.id, "name": image.name, "label": image.label, "type": image.defect_type}
+    known = {"id": image.id, "name": image.name, "label": image.label, "type": image.defect_type}
+    return known | {"ratio": image.ratio}
 
 
 def _sides(row: Answer) -> Answer:
@@ -234,7 +235,7 @@ def point(review: Review, asked: Answer) -> Answer:
 
 
 def _neighbour(review: Review, match: Match) -> Answer:
-    answer: Answer = {"distance": float(match.distance), "type": match.defect_type}
+    answer: Answer = {"distance": float(match.distance), "type": match.defect_type, "origin": match.origin}
     try:
         image = review.image(match.image)
         pixels = read_image(image.path, image.name)

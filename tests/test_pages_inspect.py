@@ -1,0 +1,475 @@
+"""The Inspect page in a real browser on a real app: what a person sees, clicks, types, scores and takes away."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+import socket
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlparse
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from exdd_core import reports
+from exdd_core.images import encode_png, read_image
+from exdd_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+SLOW = 60_000  # milliseconds; loading the network on a busy machine
+
+
+@contextmanager
+def serving(workspace: Workspace) -> Iterator[str]:
+    """The real app on a free port of this machine; its address."""
+    import app
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    blocks = app.create_app(workspace)
+    options = app.launch_options(workspace)
+    blocks.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, **options)
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        blocks.close(verbose=False)
+
+
+@contextmanager
+def visiting(browser: Browser, width: int = 1280, height: int = 800, dark: bool = False) -> Iterator[Page]:
+    """A fresh visitor. Fails when a request would leave the machine or the page's own code failed."""
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+    )
+    page = context.new_page()
+    foreign: list[str] = []
+    failures: list[str] = []
+
+    def only_here(route) -> None:  # type: ignore[no-untyped-def]
+        if urlparse(route.request.url).hostname == "127.0.0.1":
+            route.continue_()
+        else:
+            foreign.append(route.request.url)
+            route.abort()
+
+    page.route(re.compile("^(http|ws)"), only_here)
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)
+    yield page
+    context.close()
+    assert not foreign, "requests left the machine"
+    assert not failures
+
+
+def opened(page: Page, address: str, image: str = "") -> None:
+    """Open the page, on an image if one is named, and wait until it is scored and its peak compared."""
+    page.goto(address + (f"?image={quote(image, safe='')}" if image else ""))
+    scored(page)
+
+
+def scored(page: Page, name: str = "") -> None:
+    if name:
+        page.locator(".vw-name", has_text=name).wait_for(timeout=SLOW)
+    page.locator(".vw-card-ratio").wait_for(timeout=SLOW)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.vw-over')].every(i => i.complete && i.naturalWidth)"
+    )
+
+
+def chosen(workspace: Workspace, label: str = "defect", dataset: str | None = None) -> list[str]:
+    return [row.id for row in workspace.images(dataset, split="test", label=label)]
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB")).astype(int)
+
+
+@pytest.fixture(scope="module")
+def workspace(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A copy of the demo workspace, for this module to write results into."""
+    folder = tmp_path_factory.mktemp("inspect") / "workspace"
+    shutil.copytree(demo_workspace.path, folder)
+    return Workspace.open(folder)
+
+
+@pytest.fixture(scope="module")
+def address(workspace: Workspace) -> Iterator[str]:
+    with serving(workspace) as address:
+        yield address
+
+
+@pytest.mark.parametrize(("width", "height", "dark"), [(1280, 800, False), (1400, 900, True)])
+def test_four_equal_panes_on_one_row(
+    browser: Browser, address: str, workspace: Workspace, width: int, height: int, dark: bool
+) -> None:
+    with visiting(browser, width, height, dark) as page:
+        opened(page, address, chosen(workspace)[0])
+        boxes = [page.locator(".vw-view").nth(i).bounding_box() for i in range(4)]
+        assert all(boxes)
+        assert len({(round(b["width"]), round(b["height"]), round(b["y"])) for b in boxes if b}) == 1
+        left = [b["x"] for b in boxes if b]
+        assert left == sorted(left) and boxes[3] and boxes[3]["x"] + boxes[3]["width"] < width
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # nothing sticks out
+        for pane in range(4):  # the whole image is in sight
+            view, stage = page.locator(".vw-view").nth(pane), page.locator(".vw-stage").nth(pane)
+            inner, outer = stage.bounding_box(), view.bounding_box()
+            assert inner and outer
+            assert inner["x"] >= outer["x"] and inner["x"] + inner["width"] <= outer["x"] + outer["width"]
+            assert inner["y"] >= outer["y"] and inner["y"] + inner["height"] <= outer["y"] + outer["height"]
+        assert page.locator(".vw-truthline").count() == 4
+        page.screenshot(
+            path=SCREENSHOTS / f"inspect-{width}-{'dark' if dark else 'light'}.png", full_page=True
+        )
+
+
+def test_scores_verdicts_bank_and_reasons_are_those_of_the_detector(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    row = workspace.image(chosen(workspace)[0])
+    patchcore, exdd = workspace.detector().compare([row.path])[0]
+    with visiting(browser) as page:
+        opened(page, address, row.id)
+        heads = page.locator(".vw-panes .vw-head").all_inner_texts()
+        notes = page.locator(".vw-bank").all_inner_texts()
+        for place, inspection, name in ((1, patchcore, "PatchCore"), (2, exdd, "ExDD")):
+            words = "Defect" if inspection.verdict == "defect" else "Missed defect"
+            score = f"{inspection.calibrated_score:.2f}".replace("-", "−")
+            assert heads[place].split() == [name, *words.split(), score]
+            assert notes[place - 1] == f"Bank v1 · {inspection.fusion}"
+            assert inspection.reason in page.locator(f".vw-why-{name.lower()}").inner_text()
+        marks = page.locator(".vw-scale-score .vw-tick").all_inner_texts()
+        assert [mark.split()[:2] for mark in marks] == [["2", "or"], ["1", "threshold"], ["0", "median"]]
+        page.click("[data-values=raw]")
+        raw = page.locator(".vw-panes .vw-head").nth(2).inner_text()
+        assert raw.split()[-1] == f"{exdd.score:.{1 if abs(exdd.score) >= 100 else 2}f}".replace("-", "−")
+        assert page.locator(".vw-scale-score .vw-left").count() >= 2  # each method has its own numbers
+
+
+def test_a_click_shows_both_neighbours(browser: Browser, address: str, workspace: Workspace) -> None:
+    row = workspace.image(chosen(workspace)[0])
+    exdd = workspace.detector().compare([row.path])[0][1]
+    with visiting(browser) as page:
+        opened(page, address, row.id)
+        box = page.locator(".vw-stage").nth(2).bounding_box()
+        assert box
+        x, y = 0.3, 0.7
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+        page.locator(".vw-card-here", has_text="Patch here").wait_for(timeout=SLOW)
+        assert page.locator(".vw-mark:not([hidden])").count() == 4  # marked in all four panes
+        assert page.locator(".vw-boxes path.vw-box").count() == 4
+        found = exdd.at(int(y * row.height), int(x * row.width))
+        assert found.positive and found.ratio
+        normal = page.locator(".vw-card-normal").inner_text().replace("\u200b", "")
+        defect = page.locator(".vw-card-defect").inner_text().replace("\u200b", "")
+        assert f"{found.negative.distance:.2f}" in normal
+        assert found.negative.image.removeprefix(f"{row.dataset}/") in normal
+        assert f"{found.positive.distance:.2f}" in defect and found.positive.defect_type in defect
+        assert f"{found.ratio:.2f}" in page.locator(".vw-card-ratio").inner_text()
+        for card in ("here", "normal", "defect"):  # a crop with its patch boxed, from the image it comes from
+            crop = page.locator(f".vw-card-{card} .vw-crop")
+            assert crop.locator("img").evaluate("i => i.complete && i.naturalWidth > 40")
+            inner, outer = crop.locator("i").bounding_box(), crop.bounding_box()
+            assert inner and outer and 4 < inner["width"] < outer["width"]
+
+
+def test_zoom_and_pan_move_all_panes_and_a_double_click_resets(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with visiting(browser) as page:
+        opened(page, address, chosen(workspace)[0])
+
+        def moves() -> set[str]:
+            return {page.locator(".vw-stage").nth(i).evaluate("e => e.style.transform") for i in range(4)}
+
+        before = moves()
+        box = page.locator(".vw-view").nth(1).bounding_box()
+        assert box and len(before) == 1
+        page.mouse.move(box["x"] + 60, box["y"] + 90)
+        page.mouse.wheel(0, -600)
+        page.wait_for_function("!document.querySelector('.vw-reset').disabled")
+        zoomed = moves()
+        assert len(zoomed) == 1 and zoomed != before
+        page.mouse.down()
+        page.mouse.move(box["x"] + 20, box["y"] + 50, steps=4)
+        page.mouse.up()
+        panned = moves()
+        assert len(panned) == 1 and panned != zoomed
+        assert page.locator(".vw-card-here", has_text="Highest score").count() == 1  # a drag is no click
+        page.mouse.dblclick(box["x"] + 60, box["y"] + 90)
+        assert moves() == before
+
+
+def test_keys_step_through_images_and_panes_but_not_while_typing(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    names = [row.id.partition("/")[2] for row in workspace.images(split="test")]
+    with visiting(browser) as page:
+        opened(page, address, workspace.images(split="test")[1].id)
+        for key, place in (("ArrowRight", 2), ("j", 3), ("ArrowLeft", 2), ("k", 1)):
+            page.keyboard.press(key)
+            scored(page, names[place])
+        assert "image=" + quote(workspace.images(split="test")[1].id, safe="") in page.url
+        page.keyboard.press("3")
+        assert page.locator(".vw-view:visible").count() == 1
+        assert page.locator(".vw-head:visible", has_text="ExDD").count() == 1
+        page.keyboard.press("Escape")
+        assert page.locator(".vw-view:visible").count() == 4
+        page.keyboard.press("t")
+        assert (
+            page.locator(".vw-truthline:visible").count() == 0 and not page.locator(".vw-truth").is_checked()
+        )
+        page.keyboard.press("t")
+        page.click(".vw-add summary")
+        page.locator(".vw-folder").press_sequentially("jkt3")
+        assert page.locator(".vw-folder").input_value() == "jkt3"
+        assert page.locator(".vw-name").inner_text() == names[1]
+        assert page.locator(".vw-view:visible").count() == 4 and page.locator(".vw-truth").is_checked()
+
+
+def test_opacity_acts_at_once_and_is_remembered(browser: Browser, address: str, workspace: Workspace) -> None:
+    with visiting(browser) as page:
+        opened(page, address, chosen(workspace)[0])
+        pane = page.locator(".vw-view").nth(2)
+        shown = pixels(pane.screenshot())
+        page.locator(".vw-opacity").fill("0")
+        bare = pixels(pane.screenshot())
+        assert np.abs(shown - bare).mean() > 5
+        spread = np.ptp(bare[20:-20, 20:-20], axis=2)
+        assert np.median(spread) <= 2  # the picture alone, in grey
+        page.locator(".vw-opacity").fill("100")
+        page.keyboard.press("Tab")
+        page.reload()
+        scored(page)
+        assert page.locator(".vw-percent").inner_text() == "100 %"
+        page.keyboard.press("o")  # maps off, and on again
+        assert page.locator(".vw-percent").inner_text() == "0 %"
+        page.keyboard.press("o")
+        assert page.locator(".vw-percent").inner_text() == "100 %"
+
+
+def test_score_all_sort_filter_open_and_find_it_again(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    count = len(workspace.images(split="test"))
+    with visiting(browser) as page:
+        opened(page, address)
+        page.click("[data-view=table]")
+        if page.locator(".vw-score").is_enabled():
+            page.click(".vw-score")
+        page.get_by_text("All scored").wait_for(timeout=SLOW)
+        rows = page.locator(".vw-table tbody tr")
+        assert rows.count() == count
+        page.click("th:has-text('ExDD score')")  # highest first
+
+        def column(number: int) -> list[str]:
+            return page.locator(f".vw-table tbody td:nth-child({number})").all_inner_texts()
+
+        def scores() -> list[float]:
+            return [float(text.replace("−", "-")) for text in column(5)]
+
+        assert scores() == sorted(scores(), reverse=True)
+        page.click("th:has-text('ExDD score')")
+        assert scores() == sorted(scores())
+        last = column(1)[-1]
+        rows.nth(count - 1).click()
+        scored(page, last)
+        page.screenshot(path=SCREENSHOTS / "inspect-table.png", full_page=True)
+        page.click("[data-filter=normal]")
+        assert set(column(2)) == {"normal"} and rows.count() == len(chosen(workspace, "normal"))
+        page.click("[data-filter=disagree]")
+        alarmed = {"Defect", "False alarm"}
+        if page.locator("[data-filter=disagree] b").inner_text() != "0":
+            assert all((a in alarmed) != (b in alarmed) for a, b in zip(column(4), column(6), strict=True))
+        page.reload()
+        scored(page)
+        page.get_by_text("All scored").wait_for(timeout=SLOW)
+        assert "not scored yet" not in page.locator(".vw-table").inner_text()
+
+
+def test_export_as_csv_png_and_zip(
+    browser: Browser, address: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    image = chosen(workspace)[0]
+    with visiting(browser) as page:
+        opened(page, address, image)
+        if page.locator(".vw-score").is_enabled():
+            page.click(".vw-score")
+        page.get_by_text("All scored").wait_for(timeout=SLOW)
+        page.click("[data-filter=defect]")
+        taken = {}
+        for kind in ("csv", "png", "zip"):
+            page.click(".vw-export summary")
+            with page.expect_download(timeout=SLOW) as download:
+                page.click(f"[data-export={kind}]")
+            taken[kind] = tmp_path / download.value.suggested_filename
+            download.value.save_as(taken[kind])
+        defects = chosen(workspace)
+        rows = list(csv.DictReader(io.StringIO(taken["csv"].read_text("utf-8"))))
+        assert len(rows) == len(defects) and {row["truth"] for row in rows} == {"defect"}
+        assert tuple(rows[0]) == reports.COLUMNS and taken["csv"].suffix == ".csv"
+        patchcore, exdd = workspace.detector().compare([workspace.image(image).path])[0]
+        name = image.partition("/")[2]
+        row = next(row for row in rows if row["image"] == name)
+        assert np.isclose(float(row["exdd_score"]), exdd.score, rtol=1e-4)
+        assert row["exdd_verdict"] == exdd.verdict and row["patchcore_reason"] == patchcore.reason
+        assert Image.open(taken["png"]).width > 4 * 160
+        with zipfile.ZipFile(taken["zip"]) as archive:
+            assert sum(name.endswith(".png") for name in archive.namelist()) == len(defects)
+            assert len(archive.read("results.csv").splitlines()) == len(defects) + 1
+
+
+def test_uploads_and_a_folder_with_a_file_that_is_no_image(
+    browser: Browser, address: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    sources = [workspace.image(id).path for id in chosen(workspace)[:2]]
+    broken = tmp_path / "notes.png"
+    broken.write_text("not an image")
+    folder = tmp_path / "line 3"
+    folder.mkdir()
+    shutil.copy(sources[1], folder / "a.png")
+    (folder / "b.png").write_bytes(sources[0].read_bytes()[:200])
+    with visiting(browser) as page:
+        opened(page, address)
+        page.locator(".vw-files").set_input_files([broken])
+        page.locator(".note.error", has_text="notes.png").wait_for(timeout=SLOW)
+        page.locator(".vw-files").set_input_files([sources[0]])
+        scored(page, sources[0].name)
+        assert page.locator(".vw-lists option:checked").inner_text() == "Uploaded images (1)"
+        assert "Truth unknown" in page.locator(".vw-panes .vw-note").first.inner_text()
+        assert page.locator("[data-filter=missed]").count() == 0  # nothing is missed where nothing is known
+        page.click(".vw-add summary")
+        page.fill(".vw-folder", str(tmp_path / "nowhere"))
+        page.keyboard.press("Enter")
+        page.locator(".note.error", has_text="not a folder").wait_for(timeout=SLOW)
+        page.fill(".vw-folder", str(folder))
+        page.keyboard.press("Enter")
+        page.locator(".vw-lists option:checked", has_text="line 3").wait_for(state="attached", timeout=SLOW)
+        page.locator(".note.error", has_text="1 image could not be read").wait_for(timeout=SLOW)
+        scored(page, "a.png")
+        page.keyboard.press("ArrowRight")
+        page.locator(".note.error", has_text="b.png").wait_for(timeout=SLOW)
+        page.screenshot(path=SCREENSHOTS / "inspect-unreadable.png", full_page=True)
+        page.keyboard.press("ArrowLeft")
+        scored(page, "a.png")
+        assert page.locator(".note.error").count() == 0
+
+
+def test_scoring_can_be_cancelled_and_keeps_what_it_has(
+    browser: Browser, address: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    source = read_image(workspace.image(chosen(workspace)[0]).path)
+    for number in range(120):
+        (tmp_path / f"{number:03d}.png").write_bytes(encode_png(np.roll(source, number, axis=1)))
+    with visiting(browser) as page:
+        opened(page, address)
+        page.click(".vw-add summary")
+        page.fill(".vw-folder", str(tmp_path))
+        page.keyboard.press("Enter")
+        page.locator(
+            ".vw-told", has_text=re.compile(r"Scoring images: \d+ of \d+, about \d+ s left")
+        ).wait_for(timeout=SLOW)
+        page.screenshot(path=SCREENSHOTS / "inspect-scoring.png")
+        page.click(".vw-cancel")
+        page.locator(".note", has_text="Cancelled").wait_for(timeout=SLOW)
+        words = page.locator(".vw-score").inner_text()
+        assert re.fullmatch(r"Score other \d+", words) and 0 < int(words.split()[-1]) < 120
+
+
+def test_without_a_data_set_the_page_leads_to_data(browser: Browser, tmp_path: Path) -> None:
+    empty = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
+    with serving(empty) as address, visiting(browser) as page:
+        page.goto(address)
+        link = page.locator(".vw-need a")
+        link.wait_for(timeout=SLOW)
+        assert link.get_attribute("href") == "/data"
+        assert page.locator(".vw-view:visible").count() == 0
+        page.screenshot(path=SCREENSHOTS / "inspect-no-data-set.png")
+
+
+def test_without_a_bank_or_a_positive_bank_the_page_says_what_to_do(
+    browser: Browser, demo_dataset: Path, tmp_path: Path
+) -> None:
+    fresh = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
+    fresh.import_dataset(demo_dataset, name="demo")
+    with serving(fresh) as address, visiting(browser) as page:
+        page.goto(address)
+        link = page.locator(".vw-cover a")
+        link.wait_for(timeout=SLOW)
+        assert link.get_attribute("href") == "/banks"
+        assert page.locator(".vw-view:visible").count() == 4  # the image can be looked at all the same
+        page.screenshot(path=SCREENSHOTS / "inspect-no-bank.png")
+        fresh.build("demo", positives="none")
+        page.reload()
+        scored(page)
+        assert "ExDD equals PatchCore" in page.locator(".vw-why-exdd").inner_text()
+        assert "no positive bank" in page.locator(".vw-card-defect").inner_text()
+        page.screenshot(path=SCREENSHOTS / "inspect-no-positives.png", full_page=True)
+
+
+def test_a_very_tall_and_a_very_large_image_are_whole(
+    browser: Browser, address: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    source = read_image(workspace.image(chosen(workspace)[0]).path)
+    (tmp_path / "tall.png").write_bytes(encode_png(cv2.resize(source, (500, 1260))))
+    (tmp_path / "vast.png").write_bytes(encode_png(cv2.resize(source, (4000, 3000))))
+    with visiting(browser) as page:
+        opened(page, address)
+        page.click(".vw-add summary")
+        page.fill(".vw-folder", str(tmp_path))
+        page.keyboard.press("Enter")
+        for name, ratio in (("tall.png", 500 / 1260), ("vast.png", 4 / 3)):
+            scored(page, name)
+            for pane in range(4):
+                view = page.locator(".vw-view").nth(pane).bounding_box()
+                stage = page.locator(".vw-stage").nth(pane).bounding_box()
+                assert view and stage and np.isclose(stage["width"] / stage["height"], ratio, rtol=0.02)
+                assert stage["width"] <= view["width"] and stage["height"] <= view["height"] <= 800
+            page.screenshot(path=SCREENSHOTS / f"inspect-{name}", full_page=True)
+            page.keyboard.press("ArrowRight")
+        assert (
+            page.locator(".vw-base").first.evaluate("i => i.naturalWidth") == 1600
+        )  # a reduced copy to look at
+
+
+def test_magnetic_tiles_from_import_to_both_neighbours(
+    browser: Browser, real_data: Path, tmp_path: Path
+) -> None:
+    """The issue's own test, on real images: a part of the magnetic tiles."""
+    few = {"MT_Free": 36, "MT_Blowhole": 12, "MT_Crack": 12}
+    for kind, number in few.items():
+        files = sorted((real_data / "magnetic_tile" / kind / "Imgs").glob("*.jpg"))
+        target = tmp_path / "magnetic_tile" / kind / "Imgs"
+        target.mkdir(parents=True)
+        for file in files[:: len(files) // number][:number]:
+            shutil.copy(file, target)
+            shutil.copy(file.with_suffix(".png"), target)
+    tiles = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
+    tiles.import_dataset(tmp_path / "magnetic_tile", name="tiles")
+    tiles.build("tiles")
+    image = tiles.image(chosen(tiles)[0])
+    with serving(tiles) as address, visiting(browser, 1400, 900) as page:
+        opened(page, address, image.id)
+        heat = page.locator(".vw-over")
+        assert heat.nth(0).get_attribute("src") != heat.nth(1).get_attribute("src")
+        box = page.locator(".vw-stage").first.bounding_box()
+        assert box
+        page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
+        page.locator(".vw-card-here", has_text="Patch here").wait_for(timeout=SLOW)
+        found = tiles.detector().compare([image.path])[0][1].at(image.height // 2, image.width // 2)
+        assert found.positive
+        for card, match in (("normal", found.negative), ("defect", found.positive)):
+            words = page.locator(f".vw-card-{card}").inner_text().replace("\u200b", "")
+            assert f"{match.distance:.2f}" in words and match.image.removeprefix("tiles/") in words
+        page.screenshot(path=SCREENSHOTS / "inspect-magnetic-tile.png", full_page=True)

@@ -152,7 +152,7 @@ function arrange() {
 function showLists() {
   const select = $(".vw-lists");
   select.replaceChildren(...state.lists.map((list) =>
-    make("option", { value: list.key, selected: list.key === state.list }, `${list.title} (${list.count})`)));
+    make("option", { value: list.key, title: list.key, selected: list.key === state.list }, `${list.title} (${list.count})`)));
 }
 
 function showFilters() {
@@ -181,8 +181,10 @@ async function fetchThumbnails() {
       const answer = await call("thumbnails", { ids });
       for (const id of ids) {
         thumbnails.set(id, answer.thumbnails[id] || "");
-        const picture = element.querySelector(`.vw-thumb[data-id="${CSS.escape(id)}"] img`);
-        if (picture && thumbnails.get(id)) picture.src = thumbnails.get(id);
+        const shown = element.querySelector(`.vw-thumb[data-id="${CSS.escape(id)}"]`);
+        if (!shown) continue;
+        if (thumbnails.get(id)) shown.querySelector("img").src = thumbnails.get(id);
+        else shown.classList.add("vw-broken");
       }
     }
   } catch { /* the next scroll asks again */ } finally { asking = false; }
@@ -205,7 +207,7 @@ function dot(image) {
 function thumb(image) {
   const known = thumbnails.get(image.id);
   return make("button", {
-    type: "button", role: "option", class: "vw-thumb", "data-id": image.id, title: `${image.name} (${labelOf(image)})`,
+    type: "button", role: "option", class: known === "" ? "vw-thumb vw-broken" : "vw-thumb", "data-id": image.id, title: `${image.name} (${labelOf(image)})`,
     "aria-selected": String(image.id === state.id), onclick: () => select(image.id),
     style: `width: ${Math.round(Math.min(120, Math.max(40, 72 * image.ratio)))}px`,
   }, make("img", { alt: "", src: known || "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==" }), dot(image));
@@ -353,7 +355,7 @@ function move() {
     stage.style.setProperty("--vw-zoom", zoom.k);
     const base = stage.querySelector(".vw-base");
     if (base) base.style.imageRendering = sharp ? "pixelated" : "auto";
-    mark.hidden = !point;
+    mark.hidden = !point || point.isPeak; // the box alone: a cross would hide a small defect
     if (point) {
       mark.style.left = `${fit.left + zoom.x + (point.x + 0.5) * fit.scale * zoom.k}px`;
       mark.style.top = `${fit.top + zoom.y + (point.y + 0.5) * fit.scale * zoom.k}px`;
@@ -435,9 +437,6 @@ function showPicture() {
     part.stage.replaceChildren(...layers);
     cover(part, null);
   }
-  $(".vw-name").textContent = image.name;
-  $(".vw-name").title = image.name;
-  heads();
   resetZoom();
   layout();
 }
@@ -535,11 +534,10 @@ const fetchResult = (id) => cached(results, id, () => call("inspect", { id }));
 
 async function select(id) {
   if (!state.byId.has(id)) return;
-  state.id = id;
-  state.result = null;
-  state.point = null;
+  Object.assign(state, { id, result: null, point: null });
   clearTimeout(pending);
   markSelected();
+  $(".vw-name").textContent = $(".vw-name").title = state.byId.get(id).name;
   const address = new URL(location);
   address.searchParams.set("image", id);
   history.replaceState(history.state, "", address);
@@ -563,10 +561,9 @@ async function select(id) {
     if (next && !state.job) fetchPicture(next).then(() => fetchResult(next)).catch(() => {}); // told when it is opened
   } catch (error) {
     if (!mine()) return;
-    if (!state.picture || !pictures.has(id)) { state.picture = null; views.forEach((part) => part.stage.replaceChildren()); heads(); }
-    views.forEach((part) => cover(part, null));
-    say(sentence(error));
-    views.slice(pictures.has(id) ? 1 : 0).forEach((part) => cover(part, "This image could not be scored."));
+    const first = pictures.has(id) ? 1 : 0; // a picture that cannot be shown, or one that cannot be scored
+    if (!first) { state.picture = null; views.forEach((part) => part.stage.replaceChildren()); heads(); move(); }
+    views.slice(first).forEach((part, index) => cover(part, index ? make("span", { class: "vw-quiet" }, "Not scored") : sentence(error)));
   }
 }
 
@@ -596,7 +593,7 @@ function nextWhere(key) { // around the list: the next image after this one that
 async function choosePoint(x, y, isPeak) {
   if (!state.result) return;
   const id = state.id;
-  state.point = { x, y };
+  state.point = { x, y, isPeak };
   drawBox(null);
   move();
   try {
@@ -749,7 +746,7 @@ async function enter(answer, wanted) {
   showJob();
   const asked = wanted || new URL(location).searchParams.get("image");
   const first = answer.images.find((image) => image.label === "defect") || answer.images[0];
-  await Promise.all([state.byId.has(asked) ? select(asked) : first && select(first.id), follow(answer.job)]);
+  await Promise.all([state.byId.has(asked) ? select(asked) : first && select(first.id), answer.job?.state === "running" && follow(answer.job)]);
 }
 const openList = attempt(async (list) => enter(await call("open_list", { list, image: new URL(location).searchParams.get("image") })));
 

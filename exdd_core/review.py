@@ -100,7 +100,7 @@ class Review:
             found.append(ImageList(UPLOADS, "Uploaded images", uploads))
         for folder in map(Path, self.workspace.setting(FOLDERS, [])):
             if folder.is_dir():
-                found.append(ImageList(f"folder:{folder}", f"Folder {folder}", len(image_files(folder))))
+                found.append(ImageList(f"folder:{folder}", f"Folder {folder.name}", len(image_files(folder))))
         return found
 
     def images(self, key: str) -> list[ShownImage]:

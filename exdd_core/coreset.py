@@ -13,7 +13,9 @@ import torch
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
-CHUNK = 65_536  # rows projected at a time
+CHUNK = 16_384  # rows projected or compared at a time
+WATCH_ALL = 8_192  # with no more rows than this, all are kept up to date
+WATCHED = 1 / 32  # of more rows, the share that is
 
 
 def projection(dimension: int, projection_dim: int, seed: int) -> torch.Tensor:
@@ -50,8 +52,8 @@ def greedy_coreset(
     """Eq. 8: `size` distinct row numbers whose rows cover all rows, in the order in which they were picked.
 
     features: (n, d) float32 array or tensor. Rows are compared by Euclidean distance after projection to
-    `projection_dim` dimensions (before it where d is no larger). The first row is drawn with `seed`; ties go to
-    the lowest row number, so the result depends on nothing else. Returns int64 (size,).
+    `projection_dim` dimensions (before it where d is no larger). The first row is drawn with `seed`; nothing else is
+    random. Returns int64 (size,).
     Raises BadInput when size is not between 1 and n, or when a feature is not finite.
     """
     n = len(features)
@@ -67,17 +69,49 @@ def greedy_coreset(
     nearest = torch.full(
         (n,), torch.inf, device=rows.device
     )  # distance of each row to its nearest picked one
+    compared = 0  # so many picked rows are in `nearest`
+    # Distances to the nearest picked row only shrink. So while some watched row is at least as far as every other row
+    # was when last looked at, the farthest row of all is a watched one, and only those need keeping up to date.
+    watched, floor = torch.arange(n, device=rows.device), -torch.inf
+    near, points = nearest.clone(), rows
     progress = progress or Progress()
     progress.begin("Choosing the rows to keep", size)
     for i in range(size):
-        current = first if i == 0 else int(nearest.argmax())
-        picked[i] = current
-        # Written out, not expanded into dot products: those would give equal rows a distance above zero.
-        distance = torch.cdist(rows, rows[current : current + 1], compute_mode="donot_use_mm_for_euclid_dist")
-        torch.minimum(nearest, distance[:, 0], out=nearest)
-        nearest[current] = -1  # never again, even where only copies of picked rows are left
+        if i and float(near.max()) < floor:
+            nearest[watched] = near
+            _compare(nearest, rows, rows[picked[compared:i]])
+            nearest[picked[:i]] = -1  # never again, even where only copies of picked rows are left
+            compared = i
+            watched, floor = _farthest(nearest)
+            near, points = nearest[watched], rows[watched]
+        at = int(near.argmax()) if i else first
+        picked[i] = watched[at]
+        torch.minimum(near, _distances(points, rows[picked[i]][None])[:, 0], out=near)
+        near[at] = -1
         progress.advance()
+        if i == 0 and n > WATCH_ALL:
+            floor = torch.inf  # all rows are up to date: begin to watch only the farthest
     return picked.numpy()
+
+
+def _farthest(nearest: torch.Tensor) -> tuple[torch.Tensor, float]:
+    """The rows worth watching: the farthest WATCHED share, and the largest distance among the others."""
+    if len(nearest) <= WATCH_ALL:
+        return torch.arange(len(nearest), device=nearest.device), -torch.inf
+    values, order = nearest.topk(max(WATCH_ALL, int(WATCHED * len(nearest))) + 1)
+    return order[:-1].sort().values, float(values[-1])
+
+
+def _compare(nearest: torch.Tensor, rows: torch.Tensor, points: torch.Tensor) -> None:
+    """Take `points` (m, d) into `nearest` (n), in place."""
+    for start in range(0, len(rows), CHUNK):
+        part = slice(start, start + CHUNK)
+        nearest[part] = torch.minimum(nearest[part], torch.cdist(rows[part], points).min(1).values)
+
+
+def _distances(rows: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+    """Euclidean distances (n, m). Written out: expanded into dot products, equal rows would be above zero apart."""
+    return torch.cdist(rows, points, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def covering_radius(features: np.ndarray, rows: np.ndarray) -> float:

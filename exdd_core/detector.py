@@ -233,17 +233,15 @@ class Inspection:
         matches = self.at(y, x)
         times = matches.negative.distance / self.calibration.usual_distance
         place = f"the patch at x {x}, y {y} is {times:.1f} times as far from normal surface as usual"
-        if matches.positive is None:
-            nearness = ""
-        else:
-            kind = matches.positive.defect_type or "a known defect"
-            closer = "nearer to" if matches.ratio and matches.ratio > 1 else "farther from"
-            nearness = f", and {closer} {kind} (of {matches.positive.image}) than to normal surface"
-            if closer == "farther from":
-                nearness = f", but still farther from any known defect, the nearest being {kind} of {matches.positive.image}"
+        if matches.positive is not None:
+            known = f"{matches.positive.defect_type or 'defect'} in {matches.positive.image}"
+            nearer = matches.negative.distance > matches.positive.distance
+            place += (
+                f" and {'nearer to' if nearer else 'still farther from'} the {known} than to normal surface"
+            )
         if self.verdict == "defect":
-            return f"Defect: {place}{nearness}."
-        return f"Normal: even at its most suspicious spot the score stays below the threshold; {place}{nearness}."
+            return f"Defect: {place}."
+        return f"Normal: even the most suspicious spot stays below the threshold; {place}."
 
     def _match(self, bank: Bank, rows: np.ndarray, distances: np.ndarray, row: int, column: int) -> Match:
         image, at_row, at_column = bank.origin(int(rows[row, column]))
@@ -267,7 +265,7 @@ class Detector:
         self.settings = settings or Settings(backbone=backbone.name)
         if self.settings.backbone != backbone.name:
             raise BadInput(
-                f"The settings name the backbone {self.settings.backbone} but {backbone.name} was given; use one of them."
+                f"The settings name the backbone {self.settings.backbone} but {backbone.name} was given; use one."
             )
         self.backbone = backbone
         self.negative = _empty_bank(backbone.dimension)
@@ -288,7 +286,8 @@ class Detector:
         """Build both banks from training images and fit every fusion that they allow. Returns the detector.
 
         normals: defect-free images, at least two. defects: images with masks; without any the detector is PatchCore.
-        Raises BadInput for too few images or a mask that is missing or marks nothing, `Cancelled` when asked to stop.
+        A defect whose mask marks nothing is left out. Raises BadInput for too few images or a missing mask, `Cancelled`
+        when asked to stop.
         """
         for image in defects:
             if image.mask is None:
@@ -310,7 +309,8 @@ class Detector:
         everywhere = np.ones(normals.features.shape[:3], bool)
         self.negative = _build_bank(normals, everywhere, settings.negative_ratio, seed, progress)
         self.positive, self.direction = None, None
-        if defects.on_defect.any():
+        defects = defects.take(np.flatnonzero(defects.on_defect.any((1, 2))))  # a mask may mark nothing
+        if defects.images:
             self.positive = _build_bank(defects, defects.on_defect, settings.positive_ratio, seed, progress)
         self._fit_fusions(normals, defects, progress or Progress())
         wanted = fusion.default(self._defective_parts) if settings.fusion == "auto" else settings.fusion
@@ -456,7 +456,7 @@ class Detector:
         if name not in self.fusions:
             if self.positive is None:
                 raise BadInput(
-                    f"The fusion {name} needs a positive bank, and this bank version has none; build one with defects."
+                    f"The fusion {name} needs a positive bank, and this bank version has none; build one."
                 )
             raise BadInput(
                 f"The fusion {kind.name} needs defects of at least {fusion.FEWEST_PARTS} physical parts, and the positive "
@@ -481,7 +481,7 @@ class Detector:
         if features.shape[:2] != self.grid:
             raise BadInput(
                 f"Features of a {features.shape[1]} x {features.shape[0]} patch grid were compared with banks built on "
-                f"{self.grid[1]} x {self.grid[0]}; use images of the size {self.settings.size} the banks were built with."
+                f"{self.grid[1]} x {self.grid[0]}; use images of their size, {self.settings.size}."
             )
         around = self.fusion.around if around is None else around
         shape, queries = features.shape[:2], features.reshape(-1, features.shape[-1])
@@ -588,8 +588,8 @@ class Detector:
         backbone = backbone or backbones.load(kept["name"])
         if backbone.fingerprint != kept["fingerprint"] or list(backbone.layers) != kept["layers"]:
             raise BadInput(
-                f"This bank version was built with {kept['name']} ({kept['weights']}, layers {', '.join(kept['layers'])}) and "
-                f"cannot be used with {backbone.name} ({backbone.weights}, layers {', '.join(backbone.layers)}); build a new one."
+                f"This bank version was built with {kept['name']} ({kept['weights']}; {', '.join(kept['layers'])}) and "
+                f"not with {backbone.name} ({backbone.weights}; {', '.join(backbone.layers)}); build a new one."
             )
         detector = cls(backbone, settings)
         detector.negative = Bank.load(folder / "negative.safetensors")
@@ -614,7 +614,7 @@ class _Nearest:
 def patch_set(
     backbone: Backbone, training: Sequence[TrainingImage], size: Size, progress: Progress | None = None
 ) -> PatchSet:
-    """Features of images with masks placed on the patch grid. Raises BadInput for a mask that marks nothing."""
+    """Features of images, with their masks placed on the patch grid."""
     features = patches.extract(backbone, [t.source for t in training], size, progress)
     on_defect = np.zeros(features.shape[:3], bool)
     for i, image in enumerate(training):
@@ -624,17 +624,14 @@ def patch_set(
 
 
 def _defect_patches(image: TrainingImage, size: Size, grid: tuple[int, int]) -> np.ndarray:
-    """Which patches lie on the defect: bool (h, w). Any overlap counts; a defect smaller than a patch has one."""
+    """Which patches lie on the defect: bool (h, w). At least half covered, or the most covered of a small defect."""
     mask, source = image.mask, image.source
     if isinstance(mask, str | Path):
         shape = source.shape[:2] if isinstance(source, np.ndarray) else images.probe(source)[::-1]
         mask = images.read_mask(mask, shape)
     assert mask is not None
-    if not mask.any():
-        raise BadInput(
-            f"The mask of {image.id} marks nothing, so its defect cannot be placed; draw it or leave the image out."
-        )
-    return patches.covered(images.resize_mask(mask, size), grid) > 0
+    share = patches.covered(images.resize_mask(mask, size), grid)
+    return (share > 0) & (share >= min(0.5, share.max()))
 
 
 def _build_bank(

@@ -290,7 +290,9 @@ def restore(state: dict[str, Any]) -> Fusion:
 def _logistic(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
     """Balanced logistic regression on standardised columns, as weights and bias for the columns as they are."""
     scaler = StandardScaler().fit(x)
-    model = LogisticRegression(class_weight="balanced", max_iter=1000).fit(scaler.transform(x), y)
+    # Newton steps need few passes over the data but a matrix of columns squared, which long features make dear.
+    solver = "newton-cholesky" if x.shape[1] <= 512 else "lbfgs"
+    model = LogisticRegression(class_weight="balanced", max_iter=1000, solver=solver).fit(scaler.transform(x), y)
     spread = np.where(scaler.scale_ > 0, scaler.scale_, 1)
     weights = model.coef_[0] / spread
     return weights, float(model.intercept_[0] - (weights * scaler.mean_).sum())

@@ -16,7 +16,7 @@ const state = {
   scales: null, job: null, filter: "all", sort: null, id: null, picture: null, result: null, point: null,
   solo: 0, zoom: { k: 1, x: 0, y: 0 }, mapsOn: true,
 };
-const remembered = { opacity: 65, values: "calibrated", truth: true, view: "strip", list: "" };
+const remembered = { opacity: 65, values: "calibrated", truth: true, view: "strip" };
 try { Object.assign(remembered, JSON.parse(localStorage.getItem("exdd.inspect") || "{}")); } catch { /* a fresh start */ }
 const remember = (changes) => {
   Object.assign(remembered, changes);
@@ -176,7 +176,7 @@ async function fetchThumbnails() {
   asking = true;
   try {
     while (wanted.size) {
-      const ids = [...wanted].slice(-16); // the latest asked for are the ones on the screen now
+      const ids = [...wanted].slice(-8); // the latest asked for are the ones on the screen now
       ids.forEach((id) => wanted.delete(id));
       const answer = await call("thumbnails", { ids });
       for (const id of ids) {
@@ -552,7 +552,7 @@ async function select(id) {
     if (!state.bank) return showNoBank();
     const slow = setTimeout(() => { if (mine() && !state.result) views.slice(1).forEach((part) => cover(part, "Scoring…", true)); }, 120);
     const result = await fetchResult(id).finally(() => clearTimeout(slow));
-    if (!mine()) return;
+    if (!mine() || await checkBank(result.bank)) return;
     state.result = result;
     takeRows(result);
     showMaps();
@@ -687,7 +687,7 @@ async function follow(job) {
   try {
     while (state.job) {
       await new Promise((done) => setTimeout(done, 500));
-      const answer = await call("progress", { list: state.list, seen: state.seen });
+      const answer = await call("progress", { seen: state.seen });
       takeRows(answer);
       if (!answer.job || answer.job.state !== "running") {
         state.job = null;
@@ -739,7 +739,6 @@ async function enter(answer, wanted) {
     byId: new Map(answer.images.map((image) => [image.id, image])), rows: new Map(Object.entries(answer.rows)), seen: answer.seen,
     filter: "all", sort: null, id: null, picture: null, result: null,
   });
-  remember({ list: answer.list });
   showLists();
   showList();
   showScales();
@@ -748,7 +747,16 @@ async function enter(answer, wanted) {
   const first = answer.images.find((image) => image.label === "defect") || answer.images[0];
   await Promise.all([state.byId.has(asked) ? select(asked) : first && select(first.id), answer.job?.state === "running" && follow(answer.job)]);
 }
-const openList = attempt(async (list) => enter(await call("open_list", { list, image: new URL(location).searchParams.get("image") })));
+const openList = attempt(async (list) => enter(await call("open_list", { list })));
+const openAddress = attempt(async () => enter(await call("open_list", { image: new URL(location).searchParams.get("image") })));
+
+// Another bank version was activated, perhaps in another tab: what is shown must be of that one.
+async function checkBank(name) {
+  if (!state.list || name === state.bank) return false;
+  results.clear();
+  await openList(state.list);
+  return true;
+}
 
 function wire() {
   $(".vw-lists").addEventListener("change", (event) => openList(event.target.value));
@@ -778,6 +786,9 @@ function wire() {
   $(".vw-truth").addEventListener("pointerup", (event) => setTimeout(() => event.target.blur()));
   new ResizeObserver(() => layout()).observe(viewer);
   window.addEventListener("resize", layout);
+  document.addEventListener("visibilitychange", attempt(async () => {
+    if (!document.hidden && state.list && !state.job) await checkBank((await call("progress", { seen: state.seen })).bank);
+  }));
   document.addEventListener("keydown", key);
   document.addEventListener("pointerdown", (event) => {
     element.querySelectorAll("details[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
@@ -832,6 +843,6 @@ wire();
 showValues(remembered.values);
 showTruth(remembered.truth);
 showOpacity();
-openList(remembered.list);
+openAddress();
 
 };

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import threading
 import zipfile
@@ -120,7 +121,7 @@ class Review:
         """One image by its id. Raises BadInput when it is gone, or is no image of a list."""
         if not id.startswith("file:"):
             return _of_dataset(self.workspace.image(id))
-        path = Path(id.removeprefix("file:").rpartition("#")[0])
+        path = Path(os.path.normpath(id.removeprefix("file:").rpartition("#")[0]))  # no way out by ".."
         roots = [self._uploads, *map(Path, self.workspace.setting(FOLDERS, []))]
         if not any(path.is_relative_to(root) for root in roots):
             raise BadInput(f"{path} is in none of the lists; add its folder again.")
@@ -159,7 +160,8 @@ class Review:
                     folder = self._uploads / hashlib.file_digest(file, "sha256").hexdigest()[:16]
                 folder.mkdir(parents=True, exist_ok=True)
                 kept = folder / Path(name).name
-                shutil.copyfile(path, kept)
+                if not kept.exists():
+                    shutil.copyfile(path, kept)
                 ids.append(_elsewhere(kept, kept.name).id)
             except BadInput as error:
                 refused.append(str(error))

@@ -153,6 +153,7 @@ def thumbnails(review: Review, asked: Answer) -> Answer:
     return {"thumbnails": {id: _thumbnail(review, id) for id in asked["ids"]}}
 
 
+@functools.lru_cache(maxsize=4096)  # an id never stands for other pixels
 def _thumbnail(review: Review, id: str) -> str:
     try:
         image = review.image(id)
@@ -172,7 +173,7 @@ def picture(review: Review, asked: Answer) -> Answer:
     shown = reports.reduce(pixels, DISPLAY_SIDE)
     truth = truth_of(image, (height, width))
     return {
-        "image": _jpeg(shown),
+        "image": _jpeg(shown, quality=95),
         "width": width,
         "height": height,
         "reduced": width / shown.shape[1],
@@ -183,7 +184,6 @@ def picture(review: Review, asked: Answer) -> Answer:
 def inspect(review: Review, asked: Answer) -> Answer:
     """Scores, verdicts, reasons and coloured maps of both methods."""
     made = review.compare(asked["id"])
-    seen, _ = review.results(made.bank).since(0)
     row = review.results(made.bank).rows[made.image.id]
     y, x = made.exdd.peak
     maps = [reports.small_map(inspection, MAP_SIDE) for inspection in (made.patchcore, made.exdd)]
@@ -267,7 +267,8 @@ def progress(review: Review, asked: Answer) -> Answer:
     """The running job and the rows that have come since the first `seen`."""
     job, bank = _job(), review.workspace.active_bank()  # the job first: rows of an ended job are all there
     seen, rows = review.results(bank).since(asked["seen"]) if bank else (0, [])
-    return {"job": job, "seen": seen, "rows": {row["id"]: _sides(row) for row in rows}}
+    shown = {row["id"]: _sides(row) for row in rows}
+    return {"job": job, "seen": seen, "rows": shown, "bank": bank.name if bank else None}
 
 
 def cancel(review: Review, asked: Answer) -> Answer:
@@ -285,7 +286,8 @@ def _job() -> Answer | None:
     told = job.progress
     shown: Answer = {"state": job.state, "fraction": told.fraction, "text": told.text, "error": job.error}
     if job.state == "cancelled":
-        shown["note"] = "Cancelled. What was scored until then is kept."
+        kept = {"score": "What was scored until then is kept.", "export": "No file was written."}
+        shown["note"] = f"Cancelled. {kept[job.kind]}"
     elif job.state == "done" and job.kind == "score" and job.result:
         shown["error"] = f"{_shared.count(len(job.result), 'image')} could not be read. {job.result[0]}"
     elif job.state == "done" and job.kind == "export":
@@ -325,5 +327,5 @@ def _png(pixels: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(encode_png(pixels)).decode()
 
 
-def _jpeg(pixels: np.ndarray) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(pixels)).decode()
+def _jpeg(pixels: np.ndarray, quality: int = 85) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(pixels, quality)).decode()

@@ -240,6 +240,26 @@ def test_keys_step_through_images_and_panes_but_not_while_typing(
         assert page.locator(".vw-view:visible").count() == 4 and page.locator(".vw-truth").is_checked()
 
 
+def test_lists_can_be_changed_and_another_bank_version_is_noticed(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with visiting(browser) as page:
+        opened(page, address, chosen(workspace)[0])
+        page.select_option(".vw-lists", "demo/train")
+        train = workspace.images(split="train")
+        page.locator(".vw-position", has_text=f"of {len(train)}").wait_for(timeout=SLOW)
+        scored(page)
+        assert "demo%2F" in page.url and page.locator(".vw-thumb").count() == len(train)
+        first = workspace.bank()
+        second = workspace.build("demo", positives="none")
+        workspace.activate_bank(second.id)
+        try:
+            page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+            page.locator(".vw-bank", has_text=f"Bank {second.name} ").first.wait_for(timeout=SLOW)
+        finally:
+            workspace.activate_bank(first.id)
+
+
 def test_opacity_acts_at_once_and_is_remembered(browser: Browser, address: str, workspace: Workspace) -> None:
     with visiting(browser) as page:
         opened(page, address, chosen(workspace)[0])

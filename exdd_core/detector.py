@@ -385,7 +385,7 @@ class Detector:
         found = []
         for image, features in zip(chosen.images, chosen.features, strict=True):
             found.append(
-                self._nearest(features, fusion.Paper.around, image.id if one_part else image.group).distances
+                self._nearest(features, self._paper().around, image.id if one_part else image.group).distances
             )
             progress.advance()
         return _stacked(found)
@@ -452,15 +452,15 @@ class Detector:
         return other
 
     def _fitted(self, name: str) -> tuple[Fusion, Calibration]:
-        kind = fusion.by_name(name)
+        fusion.by_name(name)
         if name not in self.fusions:
             if self.positive is None:
                 raise BadInput(
                     f"The fusion {name} needs a positive bank, and this bank version has none; build one."
                 )
             raise BadInput(
-                f"The fusion {kind.name} needs defects of at least {fusion.FEWEST_PARTS} physical parts, and the positive "
-                f"bank has {self._defective_parts}; choose open_set or add defects."
+                f"The fusion {name} needs defects of at least {fusion.FEWEST_PARTS} physical parts, and the positive bank "
+                f"has {self._defective_parts}; choose open_set or add defects."
             )
         return self.fusions[name]
 
@@ -493,7 +493,7 @@ class Detector:
 
         near, near_rows, near_around = ask(self.negative)
         if self.positive is None or self.direction is None:
-            return _Nearest(Distances(near), near_rows, None)
+            return _Nearest(Distances(near, negative_around=near_around), near_rows, None)
         far, far_rows, far_around = ask(self.positive)
         distances = Distances(near, far, near_around, far_around, self.direction(features))
         return _Nearest(distances, near_rows, far_rows)

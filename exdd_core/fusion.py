@@ -106,7 +106,11 @@ class Fusion:
     sigma: ClassVar[float] = 2.0  # blur of the map in pixels of the model's input (paper)
     needs_positive: ClassVar[bool] = True
     needs_direction: ClassVar[bool] = False
-    around: ClassVar[int] = 0  # how many rows around the matched one it wants
+
+    @property
+    def around(self) -> int:
+        """How many bank rows around the matched one it looks at; 0 for none."""
+        return 0
 
     @classmethod
     def fit(cls, evidence: Evidence) -> Fusion:
@@ -130,16 +134,30 @@ class Fusion:
 class PatchCore(Fusion):
     """Distance to the nearest normal row (Roth et al. 2022, Eq. 6); blind to the positive bank.
 
-    neighbours > 1 weighs the image's score by how crowded the bank is around the matched row (their Eq. 7), as
-    anomalib does with 9; 1 is their plain maximum, which measured better on both our data sets.
+    neighbours > 1 weighs the image's score by how isolated the matched row is among so many rows around it (their
+    Eq. 7; anomalib takes 9). 1 is the plain maximum.
     """
 
     name: ClassVar[str] = "patchcore"
     sigma: ClassVar[float] = 4.0
     needs_positive: ClassVar[bool] = False
 
+    neighbours: int = 1
+
+    @property
+    def around(self) -> int:
+        return self.neighbours if self.neighbours > 1 else 0
+
     def patch_scores(self, distances: Distances) -> np.ndarray:
         return distances.negative[..., 0]
+
+    def image_score(self, distances: Distances) -> float:
+        n = distances.negative[..., 0]
+        if not self.around:
+            return float(n.max())
+        assert distances.negative_around is not None
+        at = np.unravel_index(n.argmax(), n.shape)
+        return float((1 - neighbour_softmax(distances.negative_around[at][: self.neighbours])) * n[at])
 
 
 @dataclass(frozen=True)
@@ -151,10 +169,13 @@ class Paper(Fusion):
     """
 
     name: ClassVar[str] = "paper"
-    around: ClassVar[int] = 3  # b
 
     dimension: int = 1536
     sign: int = 1
+
+    @property
+    def around(self) -> int:
+        return 3  # b
 
     def weights(self, distances: Distances) -> tuple[np.ndarray, np.ndarray]:
         """w_N = 1 - fraction (Eq. 16) and w_P = fraction (Eq. 17) of every patch, float32 (*S) each."""
@@ -292,7 +313,9 @@ def _logistic(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
     scaler = StandardScaler().fit(x)
     # Newton steps need few passes over the data but a matrix of columns squared, which long features make dear.
     solver = "newton-cholesky" if x.shape[1] <= 512 else "lbfgs"
-    model = LogisticRegression(class_weight="balanced", max_iter=1000, solver=solver).fit(scaler.transform(x), y)
+    model = LogisticRegression(class_weight="balanced", max_iter=1000, solver=solver).fit(
+        scaler.transform(x), y
+    )
     spread = np.where(scaler.scale_ > 0, scaler.scale_, 1)
     weights = model.coef_[0] / spread
     return weights, float(model.intercept_[0] - (weights * scaler.mean_).sum())

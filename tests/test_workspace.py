@@ -410,10 +410,12 @@ def test_opening_leaves_a_living_maker_and_foreign_folders_alone(workspace, sour
 
     with ThreadPoolExecutor(1) as pool:
         importing = pool.submit(workspace.import_dataset, source, progress=Progress(wait))
-        assert at_work.wait(30)
-        other = Workspace.open(workspace.path)  # would sweep what no living maker holds
-        assert other.datasets() == [] and len(list(other.path.glob("datasets/.making-*"))) == 1
-        go_on.set()
+        try:
+            assert at_work.wait(30)
+            other = Workspace.open(workspace.path)  # would sweep what no living maker holds
+            assert other.datasets() == [] and len(list(other.path.glob("datasets/.making-*"))) == 1
+        finally:
+            go_on.set()
         assert importing.result().changed
     assert len(other.images("plates")) == 20
     assert (workspace.path / "datasets" / "my own" / "notes.txt").read_text() == "keep me"

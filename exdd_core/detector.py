@@ -368,9 +368,7 @@ class Detector:
         return Distances(near, far, direction=along)
 
     def _possible(self) -> list[type[Fusion]]:
-        parts = self._defective_parts
-        kinds = [k for k in fusion.FUSIONS.values() if parts or not k.needs_positive]
-        return [k for k in kinds if parts >= fusion.FEWEST_PARTS or not k.needs_direction]
+        return [k for k in fusion.FUSIONS.values() if self._defective_parts >= k.fewest_parts]
 
     def _paper(self) -> Fusion:
         return fusion.Paper(dimension=self.backbone.dimension, sign=self.settings.paper_sign)
@@ -452,15 +450,11 @@ class Detector:
         return other
 
     def _fitted(self, name: str) -> tuple[Fusion, Calibration]:
-        fusion.by_name(name)
+        needed = fusion.by_name(name).fewest_parts
         if name not in self.fusions:
-            if self.positive is None:
-                raise BadInput(
-                    f"The fusion {name} needs a positive bank, and this bank version has none; build one."
-                )
             raise BadInput(
-                f"The fusion {name} needs defects of at least {fusion.FEWEST_PARTS} physical parts, and the positive bank "
-                f"has {self._defective_parts}; choose open_set or add defects."
+                f"The fusion {name} needs defects of at least {needed} physical part{'s' if needed > 1 else ''}, and the "
+                f"positive bank has {self._defective_parts}; choose another fusion or build with more defects."
             )
         return self.fusions[name]
 

@@ -104,8 +104,7 @@ class Fusion:
 
     name: ClassVar[str]
     sigma: ClassVar[float] = 2.0  # blur of the map in pixels of the model's input (paper)
-    needs_positive: ClassVar[bool] = True
-    needs_direction: ClassVar[bool] = False
+    fewest_parts: ClassVar[int] = 1  # defective physical parts that must be in the positive bank
 
     @property
     def around(self) -> int:
@@ -140,7 +139,7 @@ class PatchCore(Fusion):
 
     name: ClassVar[str] = "patchcore"
     sigma: ClassVar[float] = 4.0
-    needs_positive: ClassVar[bool] = False
+    fewest_parts: ClassVar[int] = 0
 
     neighbours: int = 1
 
@@ -249,6 +248,17 @@ class OpenSet(Fusion):
 
 
 @dataclass(frozen=True)
+class Supervised(Fusion):
+    """L alone: where logistic regression on the patch features puts the patch. Knows only the defects it was shown."""
+
+    name: ClassVar[str] = "supervised"
+
+    def patch_scores(self, distances: Distances) -> np.ndarray:
+        assert distances.direction is not None
+        return distances.direction
+
+
+@dataclass(frozen=True)
 class Stacked(Fusion):
     """Logistic regression on (N, P, L), fitted on training normals and on defects of parts left out of P and L.
 
@@ -257,7 +267,7 @@ class Stacked(Fusion):
     """
 
     name: ClassVar[str] = "stacked"
-    needs_direction: ClassVar[bool] = True
+    fewest_parts: ClassVar[int] = FEWEST_PARTS
 
     weights: tuple[float, float, float] = (1.0, 0.0, 0.0)
     bias: float = 0.0

@@ -1,0 +1,20 @@
+"""Runs every benchmark, or those named on the command line."""
+
+from __future__ import annotations
+
+import argparse
+
+from tests.bench import fusions, speed
+
+BENCHMARKS = {"fusions": fusions.main, "speed": speed.main}
+
+parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all")
+parser.add_argument("--seeds", default="0,1,2", help="of the fusion tables; default: 0,1,2")
+parser.add_argument("--datasets", default="tiles,commutators", help="of the fusion tables; default: both")
+options = parser.parse_args()
+unknown = set(options.names) - set(BENCHMARKS)
+if unknown:
+    parser.error(f"there is no benchmark named {', '.join(sorted(unknown))}")
+for name in options.names or BENCHMARKS:
+    BENCHMARKS[name](options)

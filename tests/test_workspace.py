@@ -256,6 +256,16 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(workspace, source, monkeyp
     assert workspace.datasets() == [] and leftovers(workspace) == []
 
 
+def test_a_row_that_cannot_be_written_takes_its_files_with_it(workspace, source, monkeypatch):
+    def fail(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(module, "_set", fail)
+    with pytest.raises(BadInput, match="disk is full"):
+        workspace.import_dataset(source)
+    assert workspace.datasets() == [] and not (workspace.path / "datasets" / "plates").exists()
+
+
 def test_too_little_space_is_seen_before_anything_is_copied(workspace, source, monkeypatch):
     usage = shutil.disk_usage(source)
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage._replace(free=100))

@@ -13,8 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from copy import copy
-from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from exdd_core.coreset import greedy_coreset
 from exdd_core.errors import BadInput
 from exdd_core.fusion import Direction, Distances, Evidence, Fusion
 from exdd_core.images import Size
+from exdd_core.inspection import Calibration, Inspection, Match, Matches
 from exdd_core.patches import Source
 from exdd_core.progress import Progress
 
@@ -36,6 +36,17 @@ CALIBRATION_IMAGES = 150  # normal training images whose held-out scores set med
 FIT_PATCHES = 20_000  # at most so many patches of each class in a logistic regression
 FIT_FOLDS = 40  # more defective parts than this are left out a few at a time
 FORMAT = 1
+
+__all__ = [
+    "Calibration",
+    "Detector",
+    "Inspection",
+    "Match",
+    "Matches",
+    "PatchSet",
+    "Settings",
+    "TrainingImage",
+]
 
 
 @dataclass(frozen=True)
@@ -100,162 +111,6 @@ class PatchSet:
         """The same for the images of these numbers."""
         at = np.asarray(numbers, int)
         return PatchSet(self.features[at], self.on_defect[at], [self.images[i] for i in at])
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """What scores mean: those of normal images that the detector has not seen, and the threshold set from them."""
-
-    median: float  # of image scores
-    threshold: float
-    map_median: float  # of all map values
-    map_threshold: float  # the same share of images lies above it with their map's maximum
-    usual_distance: float  # median N of normal patches
-
-
-@dataclass(frozen=True)
-class Match:
-    """The bank row nearest to a patch, and where it came from."""
-
-    distance: float
-    image: str
-    group: str
-    defect_type: str
-    origin: str
-    row: int  # on its image's patch grid
-    column: int
-    grid: tuple[int, int]
-    size: Size
-
-    def box(self, shape: tuple[int, int]) -> tuple[int, int, int, int]:
-        """(x0, y0, x1, y1) in pixels of its image, whose height and width are `shape`."""
-        return images.patch_box(self.row, self.column, self.grid, self.size, shape)
-
-
-@dataclass(frozen=True)
-class Matches:
-    """What both banks say of one patch. box: (x0, y0, x1, y1) in pixels of the inspected image."""
-
-    row: int
-    column: int
-    box: tuple[int, int, int, int]
-    negative: Match
-    positive: Match | None
-
-    @property
-    def ratio(self) -> float | None:
-        """N / P, one neighbour each; above 1 the patch is nearer to a defect than to normal surface."""
-        return self.negative.distance / (self.positive.distance + fusion.EPS) if self.positive else None
-
-
-@dataclass
-class Inspection:
-    """One image as one detector sees it.
-
-    shape: (H, W) of the image as it came in. patch_scores, negative_distance, positive_distance: float32 (h, w) on the
-    patch grid; distances to the nearest row. model_map: float32 at the model's size, upsampled and blurred (Eq. 21-23).
-    """
-
-    score: float
-    fusion: str
-    calibration: Calibration
-    shape: tuple[int, int]
-    size: Size
-    patch_scores: np.ndarray
-    model_map: np.ndarray
-    negative_distance: np.ndarray
-    positive_distance: np.ndarray | None
-    _negative_rows: np.ndarray = field(repr=False)
-    _positive_rows: np.ndarray | None = field(repr=False)
-    _negative: Bank = field(repr=False)
-    _positive: Bank | None = field(repr=False)
-
-    @property
-    def threshold(self) -> float:
-        return self.calibration.threshold
-
-    @property
-    def verdict(self) -> str:
-        """ "defect" above the threshold, else "normal"."""
-        return "defect" if self.score > self.threshold else "normal"
-
-    @property
-    def calibrated_score(self) -> float:
-        """0 = median of normal images, 1 = threshold."""
-        c = self.calibration
-        return (self.score - c.median) / (c.threshold - c.median)
-
-    @cached_property
-    def map(self) -> np.ndarray:
-        """Float32 (H, W) of the image's own size: the anomaly map, higher where more like a defect."""
-        return images.restore_map(self.model_map, self.size, self.shape)
-
-    @property
-    def calibrated_model_map(self) -> np.ndarray:
-        """`model_map` on the scale 0 = median normal, 1 = threshold; float32."""
-        c = self.calibration
-        return (self.model_map - np.float32(c.map_median)) / np.float32(c.map_threshold - c.map_median)
-
-    @cached_property
-    def calibrated_map(self) -> np.ndarray:
-        """`map` on the scale 0 = median normal, 1 = threshold; float32 (H, W)."""
-        return images.restore_map(self.calibrated_model_map, self.size, self.shape)
-
-    @property
-    def peak(self) -> tuple[int, int]:
-        """(y, x), in pixels of the image, of the middle of the patch with the highest score."""
-        row, column = np.unravel_index(self.patch_scores.argmax(), self.patch_scores.shape)
-        x0, y0, x1, y1 = images.patch_box(
-            int(row), int(column), self.patch_scores.shape, self.size, self.shape
-        )
-        return (y0 + y1 - 1) // 2, (x0 + x1 - 1) // 2
-
-    def at(self, y: int, x: int) -> Matches:
-        """The matched rows of both banks for the patch under pixel (y, x) of the image."""
-        grid = self.patch_scores.shape
-        row, column = images.patch_at(y, x, grid, self.size, self.shape)
-        positive = None
-        if (
-            self._positive is not None
-            and self._positive_rows is not None
-            and self.positive_distance is not None
-        ):
-            positive = self._match(self._positive, self._positive_rows, self.positive_distance, row, column)
-        negative = self._match(self._negative, self._negative_rows, self.negative_distance, row, column)
-        return Matches(
-            row, column, images.patch_box(row, column, grid, self.size, self.shape), negative, positive
-        )
-
-    @property
-    def reason(self) -> str:
-        """One sentence that says why the verdict is what it is."""
-        y, x = self.peak
-        matches = self.at(y, x)
-        times = matches.negative.distance / self.calibration.usual_distance
-        place = f"the patch at x {x}, y {y} is {times:.1f} times as far from normal surface as usual"
-        if matches.positive is not None:
-            known = f"{matches.positive.defect_type or 'defect'} in {matches.positive.image}"
-            nearer = matches.negative.distance > matches.positive.distance
-            place += (
-                f" and {'nearer to' if nearer else 'still farther from'} the {known} than to normal surface"
-            )
-        if self.verdict == "defect":
-            return f"Defect: {place}."
-        return f"Normal: even the most suspicious spot stays below the threshold; {place}."
-
-    def _match(self, bank: Bank, rows: np.ndarray, distances: np.ndarray, row: int, column: int) -> Match:
-        image, at_row, at_column = bank.origin(int(rows[row, column]))
-        return Match(
-            float(distances[row, column]),
-            image.id,
-            image.group,
-            image.defect_type,
-            image.origin,
-            at_row,
-            at_column,
-            self.patch_scores.shape,
-            self.size,
-        )
 
 
 class Detector:
@@ -453,8 +308,8 @@ class Detector:
         needed = fusion.by_name(name).fewest_parts
         if name not in self.fusions:
             raise BadInput(
-                f"The fusion {name} needs defects of at least {needed} physical part{'s' if needed > 1 else ''}, and the "
-                f"positive bank has {self._defective_parts}; choose another fusion or build with more defects."
+                f"The fusion {name} needs defects of {needed} or more physical parts, and the positive bank has "
+                f"{self._defective_parts}; choose another fusion or build with more defects."
             )
         return self.fusions[name]
 

@@ -77,11 +77,11 @@ async function call(name, argument = {}) {
   return answer;
 }
 
-function say(sentence, plain = false) {
+function say(words, plain = false) {
   const box = $(".vw-message");
-  box.hidden = !sentence;
+  box.hidden = !words;
   box.replaceChildren(make("div", { class: `note ${plain ? "info" : "error"}`, role: plain ? "status" : "alert" },
-    make("span", { class: "note-icon", "aria-hidden": "true" }, plain ? "i" : "!"), make("span", { class: "vw-space" }, sentence || ""),
+    make("span", { class: "note-icon", "aria-hidden": "true" }, plain ? "i" : "!"), make("span", { class: "vw-space" }, words || ""),
     make("button", { type: "button", class: "plain-button small", onclick: () => say("") }, "Close")));
 }
 const attempt = (action) => async (...given) => {
@@ -91,7 +91,6 @@ const attempt = (action) => async (...given) => {
 const fixed = (value) => Number(value).toFixed(Math.abs(value) >= 100 ? 1 : 2).replace("-", "−");
 const isRaw = () => remembered.values === "raw";
 const scoreOf = (side) => (isRaw() ? side.score : side.calibrated);
-const thresholdOf = (side) => (isRaw() ? side.threshold : 1);
 const labelOf = (image) => (image.label === "defect" ? image.type || "defect" : image.label || "unknown");
 
 // The verdict against the truth: how a verdict is coloured, drawn and worded.
@@ -786,9 +785,10 @@ function wire() {
   $(".vw-truth").addEventListener("pointerup", (event) => setTimeout(() => event.target.blur()));
   new ResizeObserver(() => layout()).observe(viewer);
   window.addEventListener("resize", layout);
-  document.addEventListener("visibilitychange", attempt(async () => {
-    if (!document.hidden && state.list && !state.job) await checkBank((await call("progress", { seen: state.seen })).bank);
-  }));
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !state.list || state.job) return;
+    call("progress", { seen: state.seen }).then((answer) => checkBank(answer.bank)).catch(() => {}); // the next click says it
+  });
   document.addEventListener("keydown", key);
   document.addEventListener("pointerdown", (event) => {
     element.querySelectorAll("details[open]").forEach((menu) => { if (!menu.contains(event.target)) menu.open = false; });
@@ -832,6 +832,8 @@ function solo(number) { state.solo = state.solo === number ? 0 : number; state.z
 function key(event) {
   if (!viewer.isConnected) return document.removeEventListener("keydown", key);
   if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !viewer.offsetParent) return;
+  const menu = event.key === "Escape" && element.querySelector("details[open]");
+  if (menu) { menu.open = false; return; }
   if (event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;
   const action = KEYS[event.key] || KEYS[event.key.toLowerCase()];
   if (!action) return;

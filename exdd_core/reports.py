@@ -269,6 +269,20 @@ def write_panes(
 # ---------------------------------------------------------------------- table of results
 
 
+def result_row(
+    image: str, truth: str, defect_type: str, patchcore: Inspection, exdd: Inspection, bank_version: str
+) -> dict[str, Any]:
+    """One row of the table, with every key of COLUMNS. `truth`: "normal", "defect" or "" where unknown."""
+    row: dict[str, Any] = {"image": image, "truth": truth, "defect_type": defect_type}
+    for method, inspection in (("patchcore", patchcore), ("exdd", exdd)):
+        row[f"{method}_score"] = float(inspection.score)
+        row[f"{method}_threshold"] = float(inspection.threshold)
+        row[f"{method}_calibrated"] = float(inspection.calibrated_score)
+        row[f"{method}_verdict"] = inspection.verdict
+        row[f"{method}_reason"] = inspection.reason
+    return row | {"fusion": exdd.fusion, "bank_version": bank_version}
+
+
 def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> str:
     """A header and one line a row; what a row lacks is left empty, keys outside `columns` are left out."""
     text = io.StringIO()

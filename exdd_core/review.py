@@ -336,18 +336,10 @@ def _elsewhere(path: Path, name: str) -> ShownImage:
 
 
 def _row(comparison: Comparison) -> dict[str, Any]:
-    """One line of the table: `id` and what reports.COLUMNS names."""
     image = comparison.image
-    row: dict[str, Any] = {"id": image.id, "image": image.name, "truth": image.label}
-    row["defect_type"] = image.defect_type
-    for method in ("patchcore", "exdd"):
-        inspection: Inspection = getattr(comparison, method)
-        row[f"{method}_score"] = float(inspection.score)
-        row[f"{method}_threshold"] = float(inspection.threshold)
-        row[f"{method}_calibrated"] = float(inspection.calibrated_score)
-        row[f"{method}_verdict"] = inspection.verdict
-        row[f"{method}_reason"] = inspection.reason
-    return row | {"fusion": comparison.exdd.fusion, "bank_version": comparison.bank.name}
+    methods = (comparison.patchcore, comparison.exdd)
+    row = reports.result_row(image.name, image.label, image.defect_type, *methods, comparison.bank.name)
+    return {"id": image.id} | row
 
 
 def _panes(comparison: Comparison) -> np.ndarray:

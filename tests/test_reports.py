@@ -178,3 +178,11 @@ def test_csv_has_every_column_in_order_and_survives_commas_and_umlauts(tmp_path:
     assert (
         found["image"] == "Größe, 1.png" and found["exdd_score"] == "1.25" and found["patchcore_score"] == ""
     )
+
+
+def test_a_row_has_every_column(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Inspection, "reason", "because")
+    row = reports.result_row("a.png", "normal", "", inspection(3.0, 3.0), inspection(7.0, 30.0), "v3")
+    assert set(row) == set(reports.COLUMNS)
+    assert (row["patchcore_verdict"], row["exdd_verdict"]) == ("normal", "defect")
+    assert row["exdd_calibrated"] == 1.25 and row["exdd_threshold"] == 6.0 and row["bank_version"] == "v3"

@@ -35,6 +35,7 @@ from exdd_core.progress import Progress
 CALIBRATION_IMAGES = 150  # normal training images whose held-out scores set medians and thresholds
 FIT_PATCHES = 20_000  # at most so many patches of each class in a logistic regression
 FIT_FOLDS = 40  # more defective parts than this are left out a few at a time
+FEWEST_POSITIVE_ROWS = 1_000  # a tenth of the few patches on a few small defects would be next to nothing
 FORMAT = 1
 
 __all__ = [
@@ -56,7 +57,7 @@ class Settings:
     backbone: str = backbones.EMBEDDED
     size: Size = Size(256, 256)
     negative_ratio: float = 0.01  # share of normal patches kept (SPEC: the sections on implementation)
-    positive_ratio: float = 0.10
+    positive_ratio: float = 0.10  # of patches on defects; never fewer than FEWEST_POSITIVE_ROWS of them
     fusion: str = "auto"
     paper_sign: int = 1  # of Eq. 16-17; -1 is the paper to the letter
     false_alarm_rate: float = 0.02  # share of held-out normal images that may lie above the threshold
@@ -166,7 +167,8 @@ class Detector:
         self.positive, self.direction = None, None
         defects = defects.take(np.flatnonzero(defects.on_defect.any((1, 2))))  # a mask may mark nothing
         if defects.images:
-            self.positive = _build_bank(defects, defects.on_defect, settings.positive_ratio, seed, progress)
+            share = max(settings.positive_ratio, min(1, FEWEST_POSITIVE_ROWS / defects.on_defect.sum()))
+            self.positive = _build_bank(defects, defects.on_defect, share, seed, progress)
         self._fit_fusions(normals, defects, progress or Progress())
         wanted = fusion.default(self._defective_parts) if settings.fusion == "auto" else settings.fusion
         self.fusion = self._fitted(wanted)[0]

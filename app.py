@@ -11,6 +11,7 @@ import importlib.util
 import os
 import socket
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,8 @@ def serve(workspace: Workspace, host: str, port: int) -> None:
     _check_address(host, port)
     app = create_app(workspace)
     app.launch(server_name=host, server_port=port, prevent_thread_lock=True, **launch_options(workspace))
+    # What needs torch starts to load while people look around: the first heatmap comes sooner.
+    threading.Thread(target=importlib.import_module, args=("exdd_core.detector",), daemon=True).start()
     print(f"ExDD Workbench: http://{host}:{port}/  (workspace {workspace.path}; Ctrl+C stops it)", flush=True)
     app.block_thread()
 

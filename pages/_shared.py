@@ -179,6 +179,22 @@ def empty(title: str, hint: str, action: str = "") -> str:
     return f'<div class="empty"><p class="empty-title">{text(title)}</p><p>{text(hint)}</p>{action}</div>'
 
 
+def table(columns: list[tuple[str, str, str]], rows: list[str]) -> str:
+    """A table whose columns (title, a second line, class) sort by a click; `rows` are whole <tr> elements.
+
+    A cell sorts by its data-sort where it has one, else by its text.
+    """
+
+    def head(title: str, under: str, kind: str) -> str:
+        button = f'<button type="button" class="sort">{text(title)}<span>{text(under)}</span></button>'
+        return f'<th class="{kind}">{button if title else ""}</th>'
+
+    heads = "".join(head(*column) for column in columns)
+    return (
+        f'<table class="table sortable"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
+    )
+
+
 def pager(page: int, size: int, number: int) -> str:
     """Buttons previous and next (data-act) around "61 to 120"; nothing where one page holds all `number`."""
     if number <= size:
@@ -236,7 +252,7 @@ class JobPanel:
             if job and job.state == "running":
                 return {self._seen: seen} if _job_html(job) == seen else self._shown(job)
             if job and (job.id == watched or job.id not in self._told):
-                return self._finished(job) | refresh()
+                return self._finished(job, refresh)
             return {self._seen: seen}
 
         everything = [*self.outputs, *outputs]
@@ -256,7 +272,7 @@ class JobPanel:
         shown = {self.panel: gr.update(value=now, visible=True), self.note: say("info", "")}
         return shown | {self._watched: job.id, self._seen: now}
 
-    def _finished(self, job: jobs.Job) -> dict[Any, Any]:
+    def _finished(self, job: jobs.Job, refresh: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
         self._told.add(job.id)
         if job.state == "done":
             said = say("done", self._ended(job))
@@ -264,8 +280,11 @@ class JobPanel:
             said = say("info", f"{job.title}: cancelled, and nothing was changed.")
         else:
             said = say("error", job.error)
-        hidden = {self.panel: gr.update(visible=False), self._watched: "", self._seen: ""}
-        return hidden | {self.note: said}
+        over = {self.panel: gr.update(visible=False), self._watched: "", self._seen: "", self.note: said}
+        try:
+            return over | refresh()
+        except Exception as error:
+            return over | {self.note: say("error", sentence_of(error))}
 
     def _cancel(self) -> Any:
         job = self._job()
@@ -371,5 +390,11 @@ def _footer(workspace: Workspace) -> None:
 
 
 def _footer_html(workspace: Workspace) -> str:
-    lines = "".join(f"<span>{text(line)}</span>" for line in doctor.lines(doctor.report(workspace)))
-    return f'<div class="frame-footer">{lines}</div>'
+    parts = []
+    for line in doctor.lines(doctor.report(workspace)):
+        label, _, value = line.partition(":")
+        if label == "Versions":  # too many for one line
+            parts.append(f"<details><summary>{label}</summary>{text(value.strip())}</details>")
+        else:
+            parts.append(f"<span><b>{text(label)}</b> {text(value.strip())}</span>")
+    return f'<div class="frame-footer">{"".join(parts)}</div>'

@@ -20,7 +20,7 @@ from pages import _shared
 from pages._shared import count, text
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import BankVersion, DatasetInfo, Workspace
+    from exdd_core.workspace import BankVersion, Workspace
 
 TITLE = "Banks"
 PATH = "/banks"
@@ -38,6 +38,14 @@ FUSION_HELP = {
     "paper": "paper: Eq. 12-20 to the letter",
     "patchcore": "patchcore: the normal bank alone",
 }
+VERSION_COLUMNS = [
+    ("Version", "", ""),
+    ("Data set", "", ""),
+    ("Rows", "− normal · + defect", "number"),
+    ("Fusion", "", ""),
+    ("Took", "", "number"),
+    ("", "", ""),
+]
 ROWS_PAGE = 20
 
 
@@ -51,13 +59,20 @@ def render(workspace: Workspace) -> None:
             builder = Builder(workspace)
     everything = [*versions.outputs, *rows.outputs, *builder.outputs]
 
+    def lists() -> dict[Any, Any]:
+        return versions.updates() | builder.updates()
+
     def refresh(shown: str = "") -> dict[Any, Any]:
-        return versions.updates() | rows.updates(shown) | builder.updates()
+        return lists() | rows.updates(shown)
 
     versions.connect(refresh, rows, everything)
     rows.connect()
     builder.connect(refresh, everything)
-    _shared.on_load(refresh, outputs=everything)
+    said = _shared.sentences(versions.note)
+    _shared.on_load(said(lists), outputs=[*versions.outputs, *builder.outputs])
+    # Apart from the rest, which is there at once: these load the bank and torch.
+    _shared.on_load(said(rows.updates), outputs=[versions.note, *rows.outputs])
+    _shared.on_load(builder.choices, outputs=[builder.fusion, builder.backbone])
 
 
 # --- versions -------------------------------------------------------------------------------------------
@@ -114,23 +129,21 @@ def _versions_html(banks: list[BankVersion], ready: bool) -> str:
         return _shared.empty(
             "No bank version yet", "Banks are learned from images, and there are none here yet.", action
         )
-    rows = "".join(map(_version_row, banks))
-    return f"""<table class="table sortable"><caption>{count(len(banks), "bank version")}, newest first</caption>
-<thead><tr><th>Version</th><th>Data set</th><th class="number">Rows<span>normal · defect</span></th>
-<th class="number">Images<span>normal · defect</span></th><th>Fusion</th><th class="number">Took</th><th></th></tr>
-</thead><tbody>{rows}</tbody></table>"""
+    head = f'<p class="list-head"><strong>{count(len(banks), "bank version")}</strong></p>'
+    return head + _shared.table(VERSION_COLUMNS, [_version_row(bank) for bank in banks])
 
 
 def _version_row(bank: BankVersion) -> str:
     summary, settings = bank.summary, bank.settings
     tag = ' <span class="tag active">active</span>' if bank.active else ""
+    made = _under(_when(bank.created))
+    images = f"of {summary['negative_images']:,} · {summary['positive_images']:,} images"
     cells = [
-        f"<td><strong>{text(bank.name)}</strong>{tag}{_under(_when(bank.created))}</td>",
-        f"<td>{text(bank.dataset)}{_under(_size(settings))}</td>",
-        f'<td class="number">{summary["negative_rows"]:,} · {summary["positive_rows"]:,}{_under(_disk(bank))}</td>',
-        f'<td class="number">{summary["negative_images"]:,} · {summary["positive_images"]:,}</td>',
+        f'<td class="whole" data-sort="{bank.number}"><strong>{text(bank.name)}</strong>{tag}{made}</td>',
+        f"<td>{text(bank.dataset)}{_under(settings['size'])}</td>",
+        f'<td class="number">{summary["negative_rows"]:,} · {summary["positive_rows"]:,}{_under(images)}</td>',
         f"<td>{text(summary['fusion'])}{_under(settings['backbone'])}</td>",
-        f'<td class="number">{_shared.duration(bank.seconds)}</td>',
+        f'<td class="number" data-sort="{bank.seconds}">{_shared.duration(bank.seconds)}{_under(_disk(bank))}</td>',
         f'<td class="end">{_actions(bank)}</td>',
     ]
     selected = ' class="selected"' if bank.active else ""
@@ -139,7 +152,7 @@ def _version_row(bank: BankVersion) -> str:
 
 def _actions(bank: BankVersion) -> str:
     def button(act: str, title: str) -> str:
-        label = f'aria-label="{title} {text(bank.name)}" data-id="{text(bank.id)}"'
+        label = f'aria-label="{title.rstrip("…")} {text(bank.name)}" data-id="{text(bank.id)}"'
         return f'<button type="button" class="plain-button small" data-act="{act}" {label}>{title}</button>'
 
     others = "" if bank.active else button("activate", "Activate") + button("delete", "Delete…")
@@ -161,11 +174,7 @@ def _under(line: str) -> str:
 
 def _when(created: str) -> str:
     """ISO 8601 in UTC -> this machine's day and time."""
-    return f"{datetime.fromisoformat(created).astimezone():%d %b %Y, %H:%M}"
-
-
-def _size(settings: dict[str, Any]) -> str:
-    return str(Size(**settings["size"]))
+    return f"{datetime.fromisoformat(created).astimezone():%d %b %Y %H:%M}"
 
 
 def _disk(bank: BankVersion) -> str:
@@ -183,7 +192,7 @@ class Rows:
         with gr.Column(visible=False, elem_classes="section", elem_id="rows") as self.section:
             self.title = _shared.markup()
             self.side = gr.Radio(
-                [("Defect bank", "positive"), ("Normal bank", "negative")],
+                [("Positive bank: defects", "positive"), ("Negative bank: normal", "negative")],
                 value="positive",
                 label="Bank",
                 show_label=False,
@@ -234,16 +243,14 @@ class Rows:
 
 def _told(bank: BankVersion) -> str:
     """The note that the build left, and every setting, folded."""
-    note = f'<p class="small">{text(bank.summary["note"])}</p>' if bank.summary.get("note") else ""
-    facts = {**bank.settings, "size": _size(bank.settings), **bank.summary}
+    note = f'<p class="aside">{text(bank.summary["note"])}</p>' if bank.summary.get("note") else ""
+    facts = {**bank.settings, **bank.summary}
     lines = "".join(
         f"<div><dt>{text(name.replace('_', ' '))}</dt><dd>{text(_fact(value))}</dd></div>"
         for name, value in facts.items()
         if name != "note" and value is not None
     )
-    return (
-        f'{note}<details class="files"><summary>Every setting and count</summary><dl>{lines}</dl></details>'
-    )
+    return f'{note}<details class="settings"><summary>Every setting and count</summary><dl>{lines}</dl></details>'
 
 
 def _fact(value: Any) -> str:
@@ -301,7 +308,7 @@ class Builder:
             self.job = _shared.JobPanel("build", _ended)
         self.given = [self.dataset, self.positives, self.parts, self.negative, self.positive, self.size]
         self.given += [self.aspect, self.fusion, self.backbone, self.seed]
-        self.outputs = [self.dataset, self.size, self.aspect, self.backbone, self.fusion, self.start]
+        self.outputs = [self.dataset, self.size, self.aspect, self.start]
 
     def _build_advanced(self) -> None:
         with gr.Accordion("More settings", open=False):
@@ -314,10 +321,10 @@ class Builder:
             share: dict[str, Any] = {"min_width": 120, "precision": 3}
             with gr.Row():
                 self.negative = gr.Number(
-                    1, label="Normal patches kept", info="In %, above 0 to 100.", **share
+                    1, label="Negative share kept", info="% of normal patches, up to 100.", **share
                 )
                 self.positive = gr.Number(
-                    10, label="Defect patches kept", info="In %, above 0 to 100.", **share
+                    10, label="Positive share kept", info="% of defect patches, up to 100.", **share
                 )
             with gr.Row():
                 self.size = gr.Textbox(
@@ -347,16 +354,25 @@ class Builder:
         """Choices as they are now; what a person has chosen stays where it still exists."""
         names = [info.name for info in self.workspace.datasets()]
         active = _shared.active_dataset(self.workspace)
-        fusions, networks = _choices(self.workspace)
-        sizes = _size_fields(active) if active else {}
         return {
             self.dataset: gr.update(choices=names, value=active.name if active else None),
-            self.fusion: gr.update(choices=fusions),
-            self.backbone: gr.update(choices=networks),
-            self.size: sizes.get("size", gr.skip()),
-            self.aspect: sizes.get("aspect", gr.skip()),
+            self.size: str(active.size) if active else "",
+            self.aspect: active.size.keep_aspect if active else False,
             self.start: gr.update(interactive=bool(names)),
         }
+
+    def choices(self) -> tuple[Any, Any]:
+        """The fusions and backbones there are."""
+        from exdd_core import backbones
+        from exdd_core.fusion import FUSIONS
+
+        own = self.workspace.backbone_name
+        fusions = [(FUSION_HELP.get(name, name), name) for name in ("auto", *reversed(FUSIONS))]
+        networks = [
+            (f"This workspace's: {own}", OWN_BACKBONE),
+            *((n, n) for n in backbones.NAMES if n != own),
+        ]
+        return gr.update(choices=fusions), gr.update(choices=networks)
 
     def _size_of(self, name: str) -> tuple[str, bool]:
         size = self.workspace.dataset(name).size
@@ -369,8 +385,8 @@ class Builder:
         settings = {
             "positives": POSITIVES[positives],
             "max_real_parts": _whole(parts, "number of defective parts") if parts.strip() else None,
-            "negative_ratio": _share(negative, "normal"),
-            "positive_ratio": _share(positive, "defect"),
+            "negative_ratio": _share(negative, "negative"),
+            "positive_ratio": _share(positive, "positive"),
             "size": Size.parse(size, aspect),
             "fusion": fusion,
             "backbone": backbone or None,
@@ -383,23 +399,9 @@ class Builder:
         return self.job.begin(f"Building a bank version from {dataset}", work)
 
 
-def _size_fields(info: DatasetInfo) -> dict[str, Any]:
-    return {"size": str(info.size), "aspect": info.size.keep_aspect}
-
-
-def _choices(workspace: Workspace) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
-    """Fusions and backbones as (shown, name). Asked when the page is opened: torch takes seconds to import."""
-    from exdd_core import backbones
-    from exdd_core.fusion import FUSIONS
-
-    fusions = [(FUSION_HELP.get(name, name), name) for name in ("auto", *reversed(FUSIONS))]
-    own = (f"This workspace's: {workspace.backbone_name}", OWN_BACKBONE)
-    return fusions, [own, *((name, name) for name in backbones.NAMES if name != workspace.backbone_name)]
-
-
 def _share(percent: float | None, bank: str) -> float:
     if percent is None or not 0 < percent <= 100:
-        raise BadInput(f"The share of {bank} patches kept must be above 0 and at most 100 %.")
+        raise BadInput(f"The {bank} share kept must be above 0 and at most 100 %.")
     return percent / 100
 
 
@@ -414,4 +416,4 @@ def _ended(job: jobs.Job) -> str:
     bank: BankVersion = job.result
     took = f"in {_shared.duration(bank.seconds)} from {bank.dataset}"
     rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"
-    return f"Built {bank.name} {took}: {rows}. It is the active version now."
+    return f"Built {bank.name} {took}: {rows}. It is active now; look at it in Inspect."

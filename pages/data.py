@@ -32,6 +32,15 @@ ALL, BOTH = "All", "Both"
 SPLITS = {ALL: None, "Training": "train", "Test": "test"}
 LABELS = {BOTH: None, "Normal": "normal", "Defect": "defect"}
 ALL_TYPES = "All types"
+DATASET_COLUMNS = [
+    ("Name", "", ""),
+    ("Images", "", "number"),
+    ("Train", "normal · defect", "number"),
+    ("Test", "normal · defect", "number"),
+    ("Size", "", ""),
+    ("Health", "", ""),
+    ("", "", ""),
+]
 PAGE_SIZE = 60
 PAIRS_SHOWN = 12
 
@@ -67,7 +76,7 @@ def render(workspace: Workspace) -> None:
     sets.connect(refresh, everything, importer)
     importer.connect(refresh, everything)
     gallery.connect()
-    _shared.on_load(refresh, outputs=everything)
+    _shared.on_load(_shared.sentences(sets.note)(refresh), outputs=everything)
 
 
 # --- the data sets --------------------------------------------------------------------------------------
@@ -105,11 +114,8 @@ def _datasets_html(infos: list[DatasetInfo], active: str | None) -> str:
             "Import a folder or a zip file with the form beside this, or let ExDD draw images to try it on."
         )
         return _shared.empty("No data sets yet", hint, action)
-    rows = "".join(_dataset_row(info, info.name == active) for info in infos)
-    return f"""<table class="table"><caption>{count(len(infos), "data set")}</caption>
-<thead><tr><th>Name</th><th class="number">Images</th><th class="number">Train<span>normal · defect</span></th>
-<th class="number">Test<span>normal · defect</span></th><th>Size</th><th>Health</th><th></th></tr></thead>
-<tbody>{rows}</tbody></table>"""
+    head = f'<p class="list-head"><strong>{count(len(infos), "data set")}</strong></p>'
+    return head + _shared.table(DATASET_COLUMNS, [_dataset_row(info, info.name == active) for info in infos])
 
 
 def _dataset_row(info: DatasetInfo, active: bool) -> str:
@@ -126,7 +132,7 @@ def _dataset_row(info: DatasetInfo, active: bool) -> str:
         button = f'data-act="open" data-name="{text(info.name)}" {label}'
         last = f'<button type="button" class="plain-button small" {button}>Open</button>'
     return f"""<tr{' class="selected"' if active else ""}><td>{name}</td><td class="number">{_total(info):,}</td>{sides}
-<td>{text(info.size)}</td><td>{health}</td><td class="end">{last}</td></tr>"""
+<td>{text(info.size)}</td><td class="whole">{health}</td><td class="end">{last}</td></tr>"""
 
 
 def _cell(info: DatasetInfo, split: str, label: str) -> str:
@@ -337,7 +343,7 @@ def _preview_html(preview: Preview) -> str:
 <p class="lead">{text(preview.title)}: {count(len(records), "image")}</p>
 <table class="table compact"><thead><tr><th></th><th class="number">Normal</th><th class="number">Defect</th>
 <th class="number">Parts</th></tr></thead><tbody>{rows}</tbody></table>
-{"".join(f'<p class="small">{text(line)}</p>' for line in lines)}"""
+{"".join(f'<p class="aside">{text(line)}</p>' for line in lines)}"""
 
 
 def _of(records: list[Record], split: str, label: str) -> int:
@@ -362,10 +368,10 @@ class Gallery:
 
     def _build_filters(self) -> None:
         with gr.Row(elem_classes="filters"):
-            self.split = gr.Radio(list(SPLITS), value=ALL, label="Split", scale=3, min_width=240)
-            self.label = gr.Radio(list(LABELS), value=BOTH, label="Label", scale=3, min_width=220)
+            self.split = gr.Radio(list(SPLITS), value=ALL, label="Split", scale=0, min_width=272)
+            self.label = gr.Radio(list(LABELS), value=BOTH, label="Label", scale=0, min_width=288)
             self.type = gr.Dropdown(
-                [ALL_TYPES], value=ALL_TYPES, label="Type of defect", scale=2, min_width=160
+                [ALL_TYPES], value=ALL_TYPES, label="Type of defect", scale=1, min_width=144
             )
 
     def connect(self) -> None:
@@ -475,4 +481,4 @@ def _pair_html(dataset: str, pair: dict[str, Any]) -> str:
     )
     where = "one in training, one in test" if pair["across_split"] else "on the same side of the split"
     names = " and ".join(PurePosixPath(path).name for path in pair["images"])
-    return f'<div class="pair">{pictures}<p class="small">{text(names)}: {where}</p></div>'
+    return f'<div class="pair">{pictures}<p class="aside">{text(names)}: {where}</p></div>'

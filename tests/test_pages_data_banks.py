@@ -1,0 +1,382 @@
+"""The frame, the Data page and the Banks page in a real browser, served by the real program."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlparse
+
+import pytest
+
+from exdd_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+ROOT = Path(__file__).resolve().parent.parent
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+SLOW = 120_000  # milliseconds; a busy machine builds banks slowly
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def start(workspace: Path, port: int) -> subprocess.Popen[str]:
+    program = [sys.executable, "app.py", "--workspace", str(workspace), "--port", str(port)]
+    return subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@contextmanager
+def serving(workspace: Path) -> Iterator[str]:
+    """The program as people start it, on a free port; its address."""
+    port = free_port()
+    process = start(workspace, port)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(240):
+            assert process.poll() is None, process.communicate()[1]
+            try:
+                urllib.request.urlopen(address, timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.5)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A visitor's page that fails the test when anything asks another machine, or a script fails."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    page.set_default_timeout(30_000)
+    abroad: list[str] = []
+    failed: list[str] = []
+    here = {"127.0.0.1", None}  # None: data: and blob: addresses
+
+    def note(url: str) -> None:
+        if urlparse(url).hostname not in here:
+            abroad.append(url)
+
+    page.on("request", lambda request: note(request.url))
+    page.on("websocket", lambda socket: note(socket.url))
+    page.on("pageerror", lambda error: failed.append(str(error)))
+    page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 500 else None)
+    yield page
+    context.close()
+    assert not abroad, f"asked another machine: {abroad}"
+    assert not failed, failed
+
+
+def visit(page: Page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_selector(".frame-footer span")
+
+
+def shoot(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+def labelled(page: Page, label: str) -> Locator:
+    """The field of that label; Gradio counts the line of help as a part of it."""
+    return page.get_by_label(re.compile(f"^\\s*{re.escape(label)}"))
+
+
+def look_at(page: Page, source: Path | str) -> None:
+    labelled(page, "Folder").fill(str(source))
+    page.get_by_role("button", name="Look at it").click()
+
+
+def import_from(page: Page, source: Path, number: int) -> None:
+    look_at(page, source)
+    page.get_by_role("button", name=f"Import {number} images").click()
+
+
+def sentence(page: Page, words: str) -> Locator:
+    found = page.locator(".note", has_text=words)
+    found.wait_for(timeout=SLOW)
+    return found
+
+
+@pytest.fixture(scope="module")
+def folder(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Plain folders: 8 normal images and 4 defective ones with masks, two files a part."""
+    from exdd_core.datasets import read_layout
+
+    _, records = read_layout(demo_dataset)
+    target = tmp_path_factory.mktemp("plain") / "brackets"
+    for sub in ("good", "defect", "masks"):
+        (target / sub).mkdir(parents=True)
+    for i, record in enumerate([r for r in records if r.label == "normal"][:8]):
+        shutil.copy(demo_dataset / record.path, target / "good" / f"part{i // 2}_shot{i % 2}.png")
+    for i, record in enumerate([r for r in records if r.mask][:4]):
+        name = f"part{10 + i // 2}_shot{i % 2}.png"
+        shutil.copy(demo_dataset / record.path, target / "defect" / name)
+        shutil.copy(demo_dataset / str(record.mask), target / "masks" / name)
+    return target
+
+
+@pytest.fixture(scope="module")
+def address(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The program on a copy of the demo workspace: 24 images, one bank version."""
+    copy = tmp_path_factory.mktemp("pages") / "workspace"
+    shutil.copytree(demo_workspace.path, copy)
+    with serving(copy) as address:
+        yield address
+
+
+# --- the program ------------------------------------------------------------------------------------------
+
+
+def test_a_port_in_use_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = start(tmp_path / "workspace", taken.getsockname()[1])
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 2
+    assert out == ""
+    assert re.fullmatch(r"Port \d+ of 127\.0\.0\.1 .*--port\.\n", err)
+
+
+def test_an_empty_workspace_is_made_and_says_what_to_do(page: Page, folder: Path, tmp_path: Path) -> None:
+    with serving(tmp_path / "new") as address:
+        assert Workspace.exists(tmp_path / "new")
+        visit(page, f"{address}/data")
+        assert page.locator(".empty-title").inner_text() == "No data sets yet"
+        page.get_by_role("button", name="Make demo images").wait_for()
+        assert page.locator(".frame-state").inner_text().count("none yet") == 2
+        shoot(page, "data-empty")
+        visit(page, f"{address}/banks")
+        page.get_by_role("link", name="Import images in Data").click()
+        page.wait_for_url("**/data")
+
+        look_at(page, tmp_path / "nowhere")
+        assert str(tmp_path / "nowhere") in sentence(page, "does not exist").inner_text()
+        look_at(page, "")
+        sentence(page, "type the path of the folder")
+
+        import_from(page, folder, 12)
+        sentence(page, "Imported 12 images as brackets.")
+        page.locator(".frame-state", has_text="brackets").wait_for()
+        visit(page, f"{address}/banks")
+        page.locator(".empty-title", has_text="No bank version yet").wait_for()
+
+
+# --- Data -------------------------------------------------------------------------------------------------
+
+
+def test_import_shows_the_split_before_it_is_made(page: Page, address: str, folder: Path) -> None:
+    visit(page, f"{address}/data")
+    look_at(page, folder)
+    preview = page.locator("#import-preview")
+    preview.get_by_text("12 images").first.wait_for()
+    assert "Plain folders" in preview.inner_text()
+    training, test = preview.locator("tbody tr").all_inner_texts()
+    assert [int(n) for n in training.split()[1:]] == [6, 2, 8]  # normal, defect, parts: one an image
+    assert [int(n) for n in test.split()[1:]] == [2, 2, 4]
+
+    labelled(page, "Which images show the same physical part?").click()
+    page.get_by_role("option", name="A pattern on the file name").click()
+    rule = labelled(page, "Pattern")
+    rule.fill("part\\d+")
+    rule.press("Enter")
+    sentence(page, "put the part's name in brackets")
+    rule.fill("(part\\d+)_")
+    rule.press("Enter")
+    preview.locator("tbody tr", has_text=re.compile(r"Training\s*6\s*2\s*4")).wait_for()
+
+    labelled(page, "Name").fill("by part")
+    page.get_by_role("button", name="Import 12 images").click()
+    sentence(page, "cannot name a data set")
+
+
+def test_importing_twice_changes_nothing(page: Page, address: str, folder: Path) -> None:
+    visit(page, f"{address}/data")
+    import_from(page, folder, 12)
+    sentence(page, "Imported 12 images as brackets.")
+    row = page.locator("#datasets tbody tr", has_text="brackets")
+    assert "active" in row.inner_text()
+    assert "6 · 2" in row.inner_text()
+    shoot(page, "data-imported")
+    import_from(page, folder, 12)
+    sentence(page, "nothing changed")
+    page.get_by_role("button", name="Open demo").click()
+    page.locator("#datasets tr.selected", has_text="demo").wait_for()
+
+
+def test_a_zip_can_be_uploaded(page: Page, address: str, folder: Path, tmp_path: Path) -> None:
+    packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", folder))
+    visit(page, f"{address}/data")
+    page.get_by_label("A zip file to upload").check()
+    page.locator("#import-file input[type=file]").set_input_files(packed)
+    page.locator("#import-file", has_text="packed").wait_for()
+    page.get_by_role("button", name="Look at it").click()
+    page.get_by_role("button", name="Import 12 images").click()
+    sentence(page, "Imported 12 images as packed.")
+    page.get_by_role("button", name="Open demo").click()
+    page.locator("#datasets tr.selected", has_text="demo").wait_for()
+
+
+def test_the_gallery_filters_and_counts(page: Page, address: str) -> None:
+    visit(page, f"{address}/data")
+    head = page.locator("#gallery .list-head")
+    head.get_by_text("24 images", exact=True).wait_for()
+    page.get_by_label("Defect", exact=True).check()
+    head.get_by_text("9 of 24 images", exact=True).wait_for()
+    page.get_by_label("Training", exact=True).check()
+    page.wait_for_function("() => document.querySelectorAll('.thumb').length < 9")
+    shown = page.locator(".thumb")
+    assert head.inner_text() == f"{shown.count()} of 24 images"
+    assert all("train" in label for label in page.locator(".thumb-label").all_inner_texts())
+    shown.first.locator("img").evaluate("image => image.decode()")  # rejects where it cannot be shown
+    labelled(page, "Type of defect").click()
+    page.get_by_role("option").nth(1).click()
+    page.wait_for_function(
+        "() => new Set([...document.querySelectorAll('.thumb-label')].map(l => l.innerText)).size == 1"
+    )
+    assert page.locator("#report").get_by_text("Integrity of demo").count() == 1
+    shoot(page, "data-gallery")
+    shown.first.click()
+    page.wait_for_url(re.compile(r"/\?image=demo"))
+
+
+def test_a_thumbnail_of_nothing_is_a_sentence(page: Page, address: str) -> None:
+    answer = page.request.get(f"{address}/thumbnail?image=demo/nothing.png")
+    assert answer.status == 404
+    assert answer.text() == 'There is no image "demo/nothing.png" in this workspace.'
+
+
+# --- Banks ------------------------------------------------------------------------------------------------
+
+
+def test_build_activate_and_delete(page: Page, address: str) -> None:
+    visit(page, f"{address}/banks")
+    versions = page.locator("#versions tbody tr")
+    versions.first.wait_for()
+    assert versions.count() == 1
+    page.locator("#rows .row-bars li").first.wait_for(timeout=SLOW)
+
+    page.get_by_label("None: normal images only, as PatchCore").check()
+    page.get_by_role("button", name="Build", exact=True).click()
+    page.locator(".job .bar").wait_for()
+    page.locator(".frame-job").wait_for()
+    shoot(page, "banks-building")
+    page.reload()  # a reloaded page shows the build that goes on
+    page.wait_for_selector(".job, .note.done", timeout=SLOW)
+    sentence(page, "Built v2 in")
+    page.locator("#versions tr.selected", has_text="v2").wait_for()
+    page.locator(".frame-state", has_text="v2 · demo").wait_for()
+    page.locator("#rows", has_text="Rows of v2 by image").wait_for()
+    shoot(page, "banks-built")
+
+    page.get_by_role("button", name="Delete v1").click()
+    asked = page.get_by_role("alertdialog")
+    assert re.search(r"Delete v1\? Its [\d,]+ normal and [\d,]+ defect rows", asked.inner_text())
+    asked.get_by_role("button", name="Keep it").click()
+    asked.wait_for(state="hidden")
+
+    page.get_by_role("button", name="Activate v1").click()
+    page.locator("#versions tr.selected", has_text="v1").wait_for()
+    page.locator("#rows", has_text="Rows of v1 by image").wait_for()
+    page.get_by_role("button", name="Delete v2").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Delete v2").click()
+    sentence(page, "v2 is deleted.")
+    assert versions.count() == 1
+
+
+def test_a_build_can_be_cancelled(page: Page, address: str) -> None:
+    visit(page, f"{address}/banks")
+    before = page.locator("#versions tbody tr")
+    before.first.wait_for()
+    number = before.count()
+    page.get_by_role("button", name="More settings").click()
+    labelled(page, "Size").fill("1024x1024")  # long enough to be cancelled
+    page.get_by_role("button", name="Build", exact=True).click()
+    page.get_by_role("button", name="Cancel").click()
+    sentence(page, "cancelled, and nothing was changed")
+    assert before.count() == number
+
+
+@pytest.mark.parametrize(
+    ("label", "value", "words"),
+    [
+        ("Defective parts", "many", '"many" is no number of defective parts'),
+        ("Size", "big", "width x height"),
+        ("Negative share kept", "0", "above 0 and at most 100 %"),
+    ],
+)
+def test_wrong_settings_are_a_sentence(page: Page, address: str, label: str, value: str, words: str) -> None:
+    visit(page, f"{address}/banks")
+    page.locator("#versions tbody tr").first.wait_for()
+    page.get_by_role("button", name="More settings").click()
+    labelled(page, label).fill(value)
+    page.get_by_role("button", name="Build", exact=True).click()
+    sentence(page, words)
+    assert page.locator(".job").count() == 0
+
+
+# --- the frame --------------------------------------------------------------------------------------------
+
+
+def test_every_page_is_in_the_frame(page: Page, address: str) -> None:
+    for title, path in (("Inspect", "/"), ("Data", "/data"), ("Banks", "/banks")):
+        visit(page, f"{address}{path}")
+        assert page.locator(".frame-header nav [aria-current]").inner_text() == title
+        assert "demo" in page.locator(".frame-state").inner_text()
+        footer = page.locator(".frame-footer").inner_text()
+        assert all(word in footer for word in ("Device", "Backbone", "faiss", "SDXL", "Disk", "Versions"))
+        assert page.title() == "ExDD Workbench"
+        assert "Gradio" not in page.locator("body").inner_text().replace("gradio 6", "")
+
+
+def test_the_theme_is_switched_and_remembered(page: Page, address: str) -> None:
+    def colour() -> str:
+        return str(page.evaluate("getComputedStyle(document.querySelector('.frame-header')).backgroundColor"))
+
+    visit(page, f"{address}/data")
+    light = colour()
+    page.get_by_role("button", name="Switch between light and dark").click()
+    dark = colour()
+    assert dark != light
+    shoot(page, "data-dark")
+    visit(page, f"{address}/banks")
+    assert colour() == dark
+    shoot(page, "banks-dark")
+    page.get_by_role("button", name="Switch between light and dark").click()
+    assert colour() == light
+
+
+def test_first_steps_are_dismissed_for_good(page: Page, address: str) -> None:
+    visit(page, f"{address}/data")
+    assert page.locator(".first-steps li").count() == 3
+    page.locator(".first-steps").get_by_role("button", name="Dismiss").click()
+    page.locator(".first-steps").wait_for(state="hidden")
+    visit(page, f"{address}/banks")
+    assert not page.locator(".first-steps").is_visible()
+
+
+def test_tables_sort_by_a_click(page: Page, address: str, folder: Path) -> None:
+    visit(page, f"{address}/data")
+    import_from(page, folder, 12)
+    sentence(page, "brackets")
+    names = page.locator("#datasets tbody strong")
+    page.get_by_role("button", name="Images", exact=True).click()
+    assert names.all_inner_texts()[0] == "demo"  # 24 images, the most
+    page.get_by_role("button", name="Images", exact=True).click()
+    assert names.all_inner_texts()[-1] == "demo"

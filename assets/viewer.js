@@ -578,15 +578,6 @@ function step(by) {
   const next = place < 0 ? state.order[0] : state.order[place + by];
   if (next) select(next);
 }
-function nextWhere(key) { // around the list: the next image after this one that passes the filter
-  const ids = state.images.map((image) => image.id), start = ids.indexOf(state.id);
-  const found = [...ids.slice(start + 1), ...ids.slice(0, start + 1)].find((id) => passes(key, state.byId.get(id)));
-  const words = key === "missed" ? "missed defect" : "false alarm";
-  if (!found) return say(`No ${words} among the scored images of this list.`, true);
-  if (!state.order.includes(found)) { state.filter = "all"; showList(); }
-  select(found);
-}
-
 // ---------------------------------------------------------------------- one point
 
 async function choosePoint(x, y, isPeak) {
@@ -826,7 +817,7 @@ const KEYS = {
   ArrowRight: () => step(1), j: () => step(1), ArrowLeft: () => step(-1), k: () => step(-1),
   1: () => solo(1), 2: () => solo(2), 3: () => solo(3), 4: () => solo(4), Escape: () => solo(0),
   o: () => { state.mapsOn = !state.mapsOn; if (state.mapsOn && !remembered.opacity) remember({ opacity: 65 }); showOpacity(); },
-  t: () => showTruth(!remembered.truth), m: () => nextWhere("missed"), f: () => nextWhere("false"),
+  t: () => showTruth(!remembered.truth),
 };
 function solo(number) { state.solo = state.solo === number ? 0 : number; state.zoom = { k: 1, x: 0, y: 0 }; layout(); }
 function key(event) {

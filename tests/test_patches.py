@@ -1,0 +1,174 @@
+"""Patch features: the 3x3 average, the join of two levels, and the way from images to an array."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from exdd_core import images, patches
+from exdd_core.backbones import Backbone
+from exdd_core.errors import BadInput, Cancelled
+from exdd_core.images import Size
+from exdd_core.progress import Progress
+
+
+class Means(nn.Module):
+    """A network whose maps can be told by hand: mean colour of every 8 x 8 square, and red of every 16 x 16."""
+
+    def forward(self, batch: torch.Tensor) -> list[torch.Tensor]:
+        return [F.avg_pool2d(batch, 8), F.avg_pool2d(batch[:, :1], 16)]
+
+
+MEANS = Backbone("means", ("a", "b"), 4, "none", "0", torch.device("cpu"), Means(), (0.0,) * 3, (1.0,) * 3)
+
+
+def picture(height: int, width: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+# --- Eq. 2-3 --------------------------------------------------------------------------------------------
+
+
+def test_average_counts_nine_positions_and_zero_outside_the_map() -> None:
+    values = torch.arange(1.0, 10).reshape(1, 1, 3, 3)  # 1 2 3 / 4 5 6 / 7 8 9
+    averaged = patches.neighbourhood_average(values)[0, 0]
+    assert averaged.shape == (3, 3)
+    assert averaged[1, 1] == pytest.approx(45 / 9)  # all nine
+    assert averaged[0, 0] == pytest.approx((1 + 2 + 4 + 5) / 9)  # five of the nine lie outside
+    assert averaged[0, 1] == pytest.approx((1 + 2 + 3 + 4 + 5 + 6) / 9)
+    assert averaged[2, 1] == pytest.approx((4 + 5 + 6 + 7 + 8 + 9) / 9)
+
+
+def test_average_keeps_channels_and_images_apart() -> None:
+    values = torch.zeros(2, 2, 3, 3)
+    values[1, 0, 1, 1] = 9
+    averaged = patches.neighbourhood_average(values)
+    assert torch.equal(averaged[1, 0], torch.ones(3, 3))
+    assert not averaged[0].any() and not averaged[1, 1].any()
+
+
+# --- Eq. 4 ----------------------------------------------------------------------------------------------
+
+
+def test_deeper_map_is_averaged_then_upsampled_bilinearly() -> None:
+    shallow = torch.zeros(1, 1, 2, 8)
+    deep = torch.tensor([[[[9.0, 0, 0, 18]]]])
+    # Averages (one row, so three of the nine at most): (9+0)/9 = 1, (9+0+0)/9 = 1, (0+0+18)/9 = 2, (0+18)/9 = 2.
+    # Twice as wide, column c looks at (c + 1/2) / 2 - 1/2 = -1/4, 1/4, 3/4, 5/4, 7/4, 9/4, 11/4, 13/4, held inside 0..3:
+    # between positions 1 and 2, 5/4 is a quarter of the way from 1 to 2 and 7/4 three quarters.
+    joined = patches.concatenate([shallow, deep])
+    assert joined.shape == (1, 2, 2, 8)
+    expected = torch.tensor([1, 1, 1, 1.25, 1.75, 2, 2, 2])
+    assert torch.allclose(joined[0, 1], expected.expand(2, 8))  # one row becomes two alike
+
+
+def test_one_by_two_becomes_two_by_four() -> None:
+    # 9 and 18 average to (9 + 18) / 9 = 3 at both positions. Upsampled first, 9 11.25 15.75 18 in two rows, the
+    # corner's average would be 2 * (9 + 11.25) / 9 = 4.5.
+    joined = patches.concatenate([torch.zeros(1, 1, 2, 4), torch.tensor([[[[9.0, 18]]]])])
+    assert torch.allclose(joined[0, 1], torch.full((2, 4), 3.0))
+
+
+def test_shallow_channels_come_first() -> None:
+    # 3x3 averages of a single position in the middle of zeros: a ninth of it.
+    shallow = torch.tensor([9.0, 18]).reshape(1, 2, 1, 1)
+    deep = torch.tensor([27.0, 36, 45]).reshape(1, 3, 1, 1)
+    assert patches.concatenate([shallow, deep]).flatten().tolist() == pytest.approx([1, 2, 3, 4, 5])
+
+
+def test_features_have_one_vector_per_patch() -> None:
+    image = np.zeros((32, 48, 3), np.uint8)
+    image[8:16, 16:24] = (255, 0, 51)  # patch (1, 2), all of it
+    found = patches.features(MEANS, image[None])
+    assert found.shape == (1, 4, 6, 4) and found.dtype == np.float32
+    # Red 1, blue 51 / 255 = 0.2, an average over nine squares of which one counts.
+    assert found[0, 1, 2, :3] == pytest.approx([1 / 9, 0, 0.2 / 9])
+    assert found[0, 2, 3, :3] == pytest.approx([1 / 9, 0, 0.2 / 9])  # the diagonal neighbour shares it
+    assert not found[0, 3, :, :3].any()  # two rows below: none of it
+
+
+# --- images to an array ---------------------------------------------------------------------------------
+
+
+def test_extract_keeps_the_order_over_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    size = Size(32, 32)
+    pictures = [picture(32, 32, seed) for seed in range(5)]
+    monkeypatch.setattr(patches, "PIXELS_PER_BATCH", 2 * 32 * 32)  # batches of two, two and one
+    together = patches.extract(MEANS, pictures, size)
+    assert together.shape == (5, 4, 4, 4) and together.dtype == np.float32
+    for one, image in zip(together, pictures, strict=True):
+        np.testing.assert_allclose(one, patches.features(MEANS, image[None])[0], rtol=1e-6)
+
+
+def test_extract_reads_files_and_fits_them_to_the_size(tmp_path: Path) -> None:
+    size, image = Size(64, 32), picture(50, 71, 0)
+    (tmp_path / "image.png").write_bytes(images.encode_png(image))
+    from_array, from_path, from_text = patches.extract(
+        MEANS, [image, tmp_path / "image.png", str(tmp_path / "image.png")], size
+    )
+    fitted = images.resize_image(image, size)
+    np.testing.assert_allclose(from_array, patches.features(MEANS, fitted[None])[0], rtol=1e-6)
+    assert from_array.shape == (4, 8, 4)
+    assert np.array_equal(from_array, from_path) and np.array_equal(from_array, from_text)
+
+
+def test_extract_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patches, "PIXELS_PER_BATCH", 1)  # one image at a time
+    seen: list[tuple[str, int, int]] = []
+    progress = Progress(lambda p: seen.append((p.stage, p.done, p.total)))
+    patches.extract(MEANS, [picture(32, 32, 0)] * 3, Size(32, 32), progress)
+    assert seen == [("Computing features", done, 3) for done in range(4)]
+
+
+def test_extract_stops_when_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patches, "PIXELS_PER_BATCH", 1)
+
+    def stop(progress: Progress) -> None:
+        if progress.done == 1:
+            progress.cancel()
+
+    with pytest.raises(Cancelled):
+        patches.extract(MEANS, [picture(32, 32, 0)] * 3, Size(32, 32), Progress(stop))
+
+
+def test_features_too_large_for_the_memory_lie_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [picture(32, 32, seed) for seed in range(3)]
+    in_memory = patches.extract(MEANS, pictures, Size(32, 32))
+    monkeypatch.setattr(patches, "MEMORY_SHARE", 0.0)
+    on_disk = patches.extract(MEANS, pictures, Size(32, 32))
+    assert isinstance(on_disk, np.memmap) and not isinstance(in_memory, np.memmap)
+    assert np.array_equal(in_memory, on_disk)
+
+
+def test_extract_of_no_images_is_empty() -> None:
+    assert patches.extract(MEANS, [], Size(32, 32)).shape == (0, 0, 0, 4)
+
+
+def test_extract_says_which_file_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="gone.png does not exist"):
+        patches.extract(MEANS, [tmp_path / "gone.png"], Size(32, 32))
+
+
+# --- masks on the patch grid ----------------------------------------------------------------------------
+
+
+def test_covered_is_the_share_of_each_patch() -> None:
+    mask = np.zeros((16, 24), bool)
+    mask[2:8, 4:10] = True
+    # Patches of 8 x 8. The first holds rows 2-7 and columns 4-7: 6 * 4 / 64. The one right of it columns 8-9: 6 * 2 / 64.
+    expected = [[24 / 64, 12 / 64, 0], [0, 0, 0]]
+    share = patches.covered(mask, (2, 3))
+    assert share.dtype == np.float32
+    np.testing.assert_allclose(share, expected)
+
+
+def test_covered_reaches_one_and_works_where_patches_do_not_divide_the_size() -> None:
+    assert np.array_equal(patches.covered(np.ones((60, 100), bool), (8, 13)), np.ones((8, 13), np.float32))
+    mask = np.zeros((60, 100), bool)
+    mask[59, 99] = True
+    assert np.argwhere(patches.covered(mask, (8, 13))).tolist() == [[7, 12]]

@@ -23,7 +23,6 @@ from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
-    from exdd_core.detector import Inspection
     from exdd_core.workspace import Workspace
 
 APP = Path(__file__).resolve().parent.parent / "app.py"
@@ -149,7 +148,8 @@ def score(options: argparse.Namespace) -> dict[str, Any]:
         compared = detector.compare([pixels for _, pixels in images]) if images else []
         for (path, pixels), (patchcore, exdd) in zip(images, compared, strict=True):
             truth = known.get(path.resolve())
-            rows.append(_result_row(path, truth, patchcore, exdd, bank.name))
+            known_of = (truth.label, truth.defect_type) if truth else ("", "")
+            rows.append(reports.result_row(str(path), *known_of, patchcore, exdd, bank.name))
             if options.png:
                 mask = _truth_mask(truth, pixels.shape[:2])
                 target = options.png / f"{_flat_name(path, options.paths)}.png"
@@ -319,21 +319,6 @@ def _flat_name(path: Path, named: Sequence[Path]) -> str:
     return "-".join((folder.name, *path.relative_to(folder).with_suffix("").parts, path.suffix[1:])).lstrip(
         "-."
     )
-
-
-def _result_row(path: Path, truth: Any, patchcore: Inspection, exdd: Inspection, bank: str) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "image": str(path),
-        "truth": truth.label if truth else "",
-        "defect_type": truth.defect_type if truth else "",
-    }
-    for method, inspection in (("patchcore", patchcore), ("exdd", exdd)):
-        row[f"{method}_score"] = float(inspection.score)
-        row[f"{method}_threshold"] = float(inspection.threshold)
-        row[f"{method}_calibrated"] = float(inspection.calibrated_score)
-        row[f"{method}_verdict"] = inspection.verdict
-        row[f"{method}_reason"] = inspection.reason
-    return row | {"fusion": exdd.fusion, "bank_version": bank}
 
 
 # --- what a terminal shows ------------------------------------------------------------------------------

@@ -532,7 +532,8 @@ class Workspace:
                 f'The training split of "{dataset}" has no normal images; nothing can be learned from it.'
             )
         defects = [row for row in rows if row.label == datasets.DEFECT and positives != "none"]
-        masked = [row for row in defects if row.mask is not None]
+        empty = {f"{dataset}/{path}" for path in self.dataset(dataset).report["masks"]["empty"]}
+        masked = [row for row in defects if row.mask is not None and row.id not in empty]
         notes = []
         if positives == "both":
             notes.append("There are no accepted synthetic defects yet, so only real ones were used.")
@@ -777,12 +778,10 @@ def _copy(root: Path, target: Path, files: list[str], progress: Progress, move: 
 def _image_rows(
     dataset: str, root: Path, records: Sequence[Record], report: dict[str, Any]
 ) -> list[dict[str, Any]]:
-    """A row for every image that can be read; a mask that marks nothing or cannot be used is not named."""
+    """A row for every image that can be read; a mask that cannot be used is not named."""
     masks = report["masks"]
     unreadable = {item["path"] for item in report["unreadable"]}
-    useless = {item["path"] for kind in ("wrong_size", "unreadable") for item in masks[kind]} | set(
-        masks["empty"]
-    )
+    useless = {item["path"] for kind in ("wrong_size", "unreadable") for item in masks[kind]}
     if len(unreadable) == len(records):
         raise BadInput(f"None of the {len(records)} images can be read; {report['unreadable'][0]['reason']}")
     rows = []

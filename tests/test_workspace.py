@@ -204,11 +204,12 @@ def test_unusable_images_and_masks_are_left_out_and_reported(workspace, source, 
     assert not info.report["healthy"]
     rows = {row.id.removeprefix("damaged/"): row for row in workspace.images()}
     assert "good/3.png" not in rows and len(rows) == 19
-    assert rows["defect/scratch/1.png"].mask is None and rows["defect/scratch/2.png"].mask is None
-    assert rows["defect/scratch/0.png"].mask is not None
+    assert rows["defect/scratch/1.png"].mask is None and rows["defect/scratch/0.png"].mask is not None
     bank = workspace.build(backbone="efficientnet_lite0")
-    left_out = [r for r in workspace.images(split="train", label="defect") if r.mask is None]
+    training = {row.id for row in workspace.images(split="train", label="defect")}
+    left_out = training & {"damaged/defect/scratch/1.png", "damaged/defect/scratch/2.png"}
     assert left_out and f"{len(left_out)} defective" in bank.summary["note"]
+    assert bank.summary["positive_images"] == len(training - left_out)
 
 
 def test_sources_that_cannot_be_imported_are_sentences(workspace, tmp_path):

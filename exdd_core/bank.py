@@ -6,6 +6,7 @@ elsewhere. Search is exact (flat L2) by faiss, on the GPU where faiss has one.
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -14,7 +15,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 import torch  # noqa: F401  (loaded before faiss searches: both bring an OpenMP, and torch's must come first)
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from exdd_core.errors import BadInput
@@ -146,8 +147,6 @@ class Bank:
     @classmethod
     def load(cls, file: Path) -> Bank:
         """Read what `save` wrote. Raises BadInput when the file is missing or damaged."""
-        from safetensors import safe_open
-
         try:
             arrays = load_file(file)
             with safe_open(file, "numpy") as opened:
@@ -168,10 +167,15 @@ class Bank:
             )
 
 
+@functools.cache
+def _gpu_resources() -> faiss.StandardGpuResources:
+    return faiss.StandardGpuResources()  # sets memory aside, so all indexes share one
+
+
 def _flat_index(rows: np.ndarray) -> faiss.Index:
     index: faiss.Index = faiss.IndexFlatL2(rows.shape[1])
-    if getattr(faiss, "get_num_gpus", int)():
-        index = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, index)
+    if getattr(faiss, "get_num_gpus", int)():  # faiss-cpu lacks the function or answers 0
+        index = faiss.index_cpu_to_gpu(_gpu_resources(), 0, index)
     index.add(np.ascontiguousarray(rows))
     return index
 

@@ -7,7 +7,7 @@ Nothing is asked of another machine: no analytics, no web fonts, no scripts from
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import os
 import socket
 import sys
@@ -32,7 +32,7 @@ from exdd_core import reports
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_jpeg, read_image, read_mask, thumbnail
 from exdd_core.workspace import Workspace
-from pages import _shared, banks, data
+from pages import _shared, banks, data, inspect
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 TITLE = "ExDD Workbench"
@@ -41,10 +41,9 @@ THUMBNAIL_SIDE = 240  # pixels of the longer side
 
 def create_app(workspace: Workspace) -> gr.Blocks:
     """Every page inside its frame. `launch_options(workspace)` brings theme, style, scripts, thumbnails."""
-    app = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True)
-    with app, _shared.frame(workspace, "/"):
-        if importlib.util.find_spec("pages.inspect"):
-            importlib.import_module("pages.inspect").render(workspace)
+    app = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400))
+    with app, _shared.frame(workspace, inspect.PATH):
+        inspect.render(workspace)
     for page in (data, banks):
         with app.route(page.TITLE, page.PATH), _shared.frame(workspace, page.PATH):
             page.render(workspace)
@@ -131,8 +130,7 @@ def _thumbnail_route(workspace: Workspace) -> Any:
 
 
 def serve(workspace: Workspace, host: str, port: int) -> None:
-    """Serve until interrupted. Raises `BadInput` when the address cannot be used."""
-    _check_address(host, port)
+    """Serve until interrupted."""
     app = create_app(workspace)
     app.launch(server_name=host, server_port=port, prevent_thread_lock=True, **launch_options(workspace))
     # What needs torch starts to load while people look around: the first heatmap comes sooner.
@@ -161,6 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", type=int, default=7860)
     options = parser.parse_args(arguments)
     try:
+        _check_address(options.host, options.port)
         serve(_open_or_create(options.workspace), options.host, options.port)
     except BadInput as error:
         print(error, file=sys.stderr)

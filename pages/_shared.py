@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import gradio as gr
 from gradio.context import Context
+from gradio.events import Dependency
 
 from exdd_core import doctor, jobs
 from exdd_core.errors import BadInput
@@ -226,6 +227,10 @@ def bar(share: float, label: str) -> str:
     return f'<span class="bar" role="progressbar" aria-label="{text(label)}" {value}>{inside}</span>'
 
 
+END_SAID = 3  # times, a second apart
+QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+
+
 class JobPanel:
     """Where a page shows its own kind of job: bar, count, time left and cancel; then how it ended.
 
@@ -237,42 +242,45 @@ class JobPanel:
         self.kind, self._ended = kind, ended
         self.panel = buttons(visible=False, elem_classes="job-panel")
         self.note = note()
-        self._watched = gr.State("")  # the job whose end this page will tell
-        self._seen = gr.State("")  # what the panel shows: nothing is sent twice
         self._timer = gr.Timer(1.0)
+        # The job this page shows, and how often its end is still to be said: answers may overtake each other.
+        self._shown = gr.State(("", 0))
         self._told: set[str] = set()  # jobs whose end somebody has read
-        self.outputs = [self.panel, self.note, self._watched, self._seen]
 
     def connect(self, refresh: Callable[[], dict[Any, Any]], outputs: list[Any]) -> None:
         """Start watching; call when every component in `outputs`, what `refresh` updates, exists."""
-        quiet: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 
-        def look(watched: str, seen: str) -> dict[Any, Any]:
+        def look(shown: tuple[str, int]) -> dict[Any, Any]:
             job = self._job()
-            if job and job.state == "running":
-                return {self._seen: seen} if _job_html(job) == seen else self._shown(job)
-            if job and (job.id == watched or job.id not in self._told):
-                return self._finished(job, refresh)
-            return {self._seen: seen}
+            if job is None or tuple(shown) == (job.id, 0):
+                return {self._shown: shown}
+            if job.state == "running":
+                html = gr.update(value=_job_html(job), visible=True)
+                return {self.panel: html, self.note: say("info", ""), self._shown: (job.id, END_SAID)}
+            if shown[0] != job.id and job.id in self._told:
+                return {self._shown: (job.id, 0)}
+            left = shown[1] if shown[0] == job.id else END_SAID
+            over = self._over(job) | {self._shown: (job.id, left - 1)}
+            return over | self._refreshed(refresh) if left == END_SAID else over
 
-        everything = [*self.outputs, *outputs]
-        self._timer.tick(look, [self._watched, self._seen], everything, **quiet)
-        self.panel.act(self._cancel, None, self.panel, **quiet)
+        everything = [self.panel, self.note, self._shown, *outputs]
+        self._look: dict[str, Any] = {"fn": look, "inputs": self._shown, "outputs": everything}
+        self._timer.tick(**self._look, **QUIET)
+        self.panel.act(self._cancel, None, self.panel, **QUIET)
 
-    def begin(self, title: str, work: Callable[[Progress], Any]) -> dict[Any, Any]:
-        """Start a job of this kind and show it: updates for `outputs`. Raises BadInput while another runs."""
-        return self._shown(jobs.start(self.kind, title, work))
+    def begin(self, title: str, work: Callable[[Progress], Any]) -> None:
+        """Start a job of this kind; chain `look_after` to the event. Raises BadInput while another runs."""
+        jobs.start(self.kind, title, work)
+
+    def look_after(self, event: Dependency) -> None:
+        """Show at once what `event`'s handler has begun, and not only at the next second."""
+        event.then(**self._look, **QUIET)
 
     def _job(self) -> jobs.Job | None:
         job = jobs.current()
         return job if job and job.kind == self.kind else None
 
-    def _shown(self, job: jobs.Job) -> dict[Any, Any]:
-        now = _job_html(job)
-        shown = {self.panel: gr.update(value=now, visible=True), self.note: say("info", "")}
-        return shown | {self._watched: job.id, self._seen: now}
-
-    def _finished(self, job: jobs.Job, refresh: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
+    def _over(self, job: jobs.Job) -> dict[Any, Any]:
         self._told.add(job.id)
         if job.state == "done":
             said = say("done", self._ended(job))
@@ -280,11 +288,13 @@ class JobPanel:
             said = say("info", f"{job.title}: cancelled, and nothing was changed.")
         else:
             said = say("error", job.error)
-        over = {self.panel: gr.update(visible=False), self._watched: "", self._seen: "", self.note: said}
+        return {self.panel: gr.update(visible=False), self.note: said}
+
+    def _refreshed(self, refresh: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
         try:
-            return over | refresh()
+            return refresh()
         except Exception as error:
-            return over | {self.note: say("error", sentence_of(error))}
+            return {self.note: say("error", sentence_of(error))}
 
     def _cancel(self) -> Any:
         job = self._job()

@@ -346,9 +346,9 @@ class Builder:
     def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         begin = _shared.sentences(self.note)(self._begin)
-        self.start.click(begin, self.given, [self.note, *self.job.outputs], **hidden)
         self.dataset.input(self._size_of, self.dataset, [self.size, self.aspect], **hidden)
         self.job.connect(refresh, outputs)
+        self.job.look_after(self.start.click(begin, self.given, self.note, **hidden))
 
     def updates(self) -> dict[Any, Any]:
         """Choices as they are now; what a person has chosen stays where it still exists."""
@@ -396,7 +396,8 @@ class Builder:
         def work(progress: Progress) -> BankVersion:
             return self.workspace.build(dataset, **settings, progress=progress)
 
-        return self.job.begin(f"Building a bank version from {dataset}", work)
+        self.job.begin(f"Building a bank version from {dataset}", work)
+        return {}
 
 
 def _share(percent: float | None, bank: str) -> float:

@@ -73,8 +73,8 @@ def render(workspace: Workspace) -> None:
         shown = gr.update(visible=info is not None, value=_report_html(info) if info else "")
         return sets.updates() | gallery.updates(info) | {report: shown}
 
-    sets.connect(refresh, everything, importer)
     importer.connect(refresh, everything)
+    sets.connect(refresh, everything, importer)
     gallery.connect()
     _shared.on_load(_shared.sentences(sets.note)(refresh), outputs=everything)
 
@@ -99,12 +99,13 @@ class DatasetList:
         @_shared.sentences(self.note)
         def act(event: gr.EventData) -> dict[Any, Any]:
             if event.act == "demo":
-                return importer.make_demo()
+                importer.make_demo()
+                return {}
             self.workspace.activate_dataset(event.name)
             return refresh()
 
-        everything = [*outputs, *importer.job.outputs]
-        self.table.act(act, None, everything, show_progress="hidden", api_visibility="private")
+        acted = self.table.act(act, None, outputs, show_progress="hidden", api_visibility="private")
+        importer.job.look_after(acted)
 
 
 def _datasets_html(infos: list[DatasetInfo], active: str | None) -> str:
@@ -222,8 +223,8 @@ class Importer:
         gr.on(again, said(self._look_again), asked, shown, **hidden)
         self.back.click(self._back, None, shown, **hidden)
         given = [*self.origin, *self.settings]
-        self.start.click(said(self._begin), given, [*shown, *self.job.outputs], **hidden)
         self.job.connect(refresh, outputs)
+        self.job.look_after(self.start.click(said(self._begin), given, shown, **hidden))
 
     def _look(self, kind: str, path: str, file: str | None) -> dict[Any, Any]:
         """Show what the source would become, with everything at its defaults."""
@@ -273,11 +274,12 @@ class Importer:
             return self.workspace.import_dataset(source, name.strip() or None, layout, size, groups, progress)
 
         title = f"Importing {name.strip() or PurePosixPath(source).name}"
-        return self._back() | self.job.begin(title, work)
+        self.job.begin(title, work)
+        return self._back()
 
-    def make_demo(self) -> dict[Any, Any]:
+    def make_demo(self) -> None:
         """For who has no images yet: generated ones and a first bank version, as a job like any other."""
-        return self.job.begin("Making demo images", lambda progress: make_demo(self.workspace.path, progress))
+        self.job.begin("Making demo images", lambda progress: make_demo(self.workspace.path, progress))
 
     def _ended(self, job: jobs.Job) -> str:
         info = job.result if isinstance(job.result, DatasetInfo) else self.workspace.dataset("demo")

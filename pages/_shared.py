@@ -191,9 +191,8 @@ def table(columns: list[tuple[str, str, str]], rows: list[str]) -> str:
         return f'<th class="{kind}">{button if title else ""}</th>'
 
     heads = "".join(head(*column) for column in columns)
-    return (
-        f'<table class="table sortable"><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table>'
-    )
+    inside = f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody>"
+    return f'<div class="wide"><table class="table sortable">{inside}</table></div>'
 
 
 def pager(page: int, size: int, number: int) -> str:
@@ -405,6 +404,6 @@ def _footer_html(workspace: Workspace) -> str:
         label, _, value = line.partition(":")
         if label == "Versions":  # too many for one line
             parts.append(f"<details><summary>{label}</summary>{text(value.strip())}</details>")
-        else:
+        elif label != "Workspace":  # the disk's line names it
             parts.append(f"<span><b>{text(label)}</b> {text(value.strip())}</span>")
     return f'<div class="frame-footer">{"".join(parts)}</div>'

@@ -151,12 +151,14 @@ def _version_row(bank: BankVersion) -> str:
 
 
 def _actions(bank: BankVersion) -> str:
-    def button(act: str, title: str) -> str:
-        label = f'aria-label="{title.rstrip("…")} {text(bank.name)}" data-id="{text(bank.id)}"'
-        return f'<button type="button" class="plain-button small" data-act="{act}" {label}>{title}</button>'
+    def button(act: str, what: str, shown: str) -> str:
+        label = f'aria-label="{what} {text(bank.name)}" title="{what} {text(bank.name)}" data-id="{text(bank.id)}"'
+        return f'<button type="button" class="plain-button small" data-act="{act}" {label}>{shown}</button>'
 
-    others = "" if bank.active else button("activate", "Activate") + button("delete", "Delete…")
-    return f'<span class="actions">{button("rows", "Rows")}{others}</span>'
+    others = (
+        "" if bank.active else button("activate", "Activate", "Activate") + button("delete", "Delete", "✕")
+    )
+    return f'<span class="actions">{button("rows", "Rows of", "Rows")}{others}</span>'
 
 
 def _confirm_html(bank: BankVersion) -> str:
@@ -174,7 +176,7 @@ def _under(line: str) -> str:
 
 def _when(created: str) -> str:
     """ISO 8601 in UTC -> this machine's day and time."""
-    return f"{datetime.fromisoformat(created).astimezone():%d %b %Y %H:%M}"
+    return f"{datetime.fromisoformat(created).astimezone():%d %b %H:%M}"
 
 
 def _disk(bank: BankVersion) -> str:

@@ -282,7 +282,9 @@ class Importer:
         self.job.begin("Making demo images", lambda progress: make_demo(self.workspace.path, progress))
 
     def _ended(self, job: jobs.Job) -> str:
-        info = job.result if isinstance(job.result, DatasetInfo) else self.workspace.dataset("demo")
+        info = job.result
+        if not isinstance(info, DatasetInfo):
+            return "The demo images and a first bank version are made; look at them in Inspect."
         images = count(_total(info), "image")
         if not info.changed:
             return f"{info.name} is here already with the same {images}; nothing changed."

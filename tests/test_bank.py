@@ -181,7 +181,7 @@ def test_neighbourhoods_follow_the_rows() -> None:
 
 def test_rows_know_where_they_come_from() -> None:
     images = [BankImage("a", "p", "spot"), BankImage("b", "q"), BankImage("c", "p", "pit", "synthetic")]
-    bank = Bank(np.eye(4, 3), [2, 0, 2, 0], [[1, 2], [3, 4], [5, 6], [7, 8]], images)
+    bank = Bank(np.eye(4, 3), np.array([2, 0, 2, 0]), np.array([[1, 2], [3, 4], [5, 6], [7, 8]]), images)
     assert len(bank) == 4 and bank.dimension == 3
     assert bank.origin(0) == (images[2], 1, 2)
     assert bank.origin(3) == (images[0], 7, 8)

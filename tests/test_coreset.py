@@ -28,7 +28,9 @@ def radius(features: np.ndarray, picked: Any) -> float:
     """Covering radius in float64, from the definition."""
     points = torch.as_tensor(features, dtype=torch.float64)
     exact = "donot_use_mm_for_euclid_dist"
-    gaps = [torch.cdist(c, points[picked], compute_mode=exact).min(1).values.max() for c in points.split(2048)]
+    gaps = [
+        torch.cdist(c, points[picked], compute_mode=exact).min(1).values.max() for c in points.split(2048)
+    ]
     return float(max(gaps))
 
 
@@ -79,7 +81,9 @@ def test_projection_nearly_keeps_distances() -> None:
     rows = np.random.default_rng(0).standard_normal((60, 1536), np.float32)
     small = project(rows, 128, 0).cpu()
     ratio = torch.pdist(small) / torch.pdist(torch.as_tensor(rows)) * (1536 / 128) ** 0.5
-    assert float(ratio.min()) > 0.7 and float(ratio.max()) < 1.3  # six standard deviations of 1 / sqrt(2 * 128)
+    assert (
+        float(ratio.min()) > 0.7 and float(ratio.max()) < 1.3
+    )  # six standard deviations of 1 / sqrt(2 * 128)
 
 
 # --- Eq. 8 ----------------------------------------------------------------------------------------------
@@ -114,7 +118,7 @@ def test_radius_is_at_most_twice_the_best(points: np.ndarray, data: st.DataObjec
     size = data.draw(st.integers(1, len(points)))
     picked = greedy_coreset(points, size, seed=data.draw(st.integers(0, 99)))
     assert picked.dtype == np.int64 and picked.shape == (size,)
-    assert len(set(picked.tolist())) == size and 0 <= picked.min() and picked.max() < len(points)
+    assert len(set(picked.tolist())) == size and picked.min() >= 0 and picked.max() < len(points)
     best = min(radius(points, list(some)) for some in itertools.combinations(range(len(points)), size))
     assert radius(points, picked) <= 2 * best + 1e-5
 

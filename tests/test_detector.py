@@ -696,9 +696,7 @@ def test_positive_rows_lie_on_the_defect_at_every_size(sized: Detector) -> None:
 
 
 def test_settings_come_back_from_json() -> None:
-    settings = Settings(
-        size=Size(224, 632, True), negative_ratio=0.02, fusion="paper", paper_sign=-1, seed=7
-    )
+    settings = Settings(size=Size(224, 632, True), negative_ratio=0.02, fusion="paper", paper_sign=-1, seed=7)
     assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
 
 
@@ -725,7 +723,9 @@ def test_settings_that_cannot_be_are_refused(wrong: dict[str, Any]) -> None:
 
 
 def test_settings_of_another_backbone_are_refused(backbone: Backbone) -> None:
-    with pytest.raises(BadInput, match="settings name the backbone resnet50 but efficientnet_lite0 was given"):
+    with pytest.raises(
+        BadInput, match="settings name the backbone resnet50 but efficientnet_lite0 was given"
+    ):
         Detector(backbone, Settings(backbone="resnet50"))
 
 
@@ -777,7 +777,9 @@ def test_patchcore_comes_back_as_patchcore(exdd: Detector, tmp_path: Path, backb
 
 @pytest.mark.parametrize("change", [{"fingerprint": "0" * 64}, {"layers": ("blocks.1", "blocks.4")}], ids=str)
 def test_another_backbone_is_refused(saved: Path, backbone: Backbone, change: dict[str, Any]) -> None:
-    with pytest.raises(BadInput, match="This bank version was built with efficientnet_lite0.*build a new one"):
+    with pytest.raises(
+        BadInput, match="This bank version was built with efficientnet_lite0.*build a new one"
+    ):
         Detector.load(saved, replace(backbone, **change))
 
 

@@ -1,4 +1,4 @@
-"""Fusions: every equation with numbers worked by hand, the fitted ones against scikit-learn, PatchCore against anomalib."""
+"""Fusions: equations worked by hand, the fitted ones against scikit-learn, PatchCore against anomalib."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def test_n_and_p_are_means_of_the_five_nearest() -> None:
 def test_weights_with_the_plus_sign(line: Distances) -> None:
     w_n, w_p = Paper(dimension=DIMENSION).weights(line)
     assert w_n.shape == w_p.shape == (1, 3)
-    # Patch 14: exponents 4/2, 12/2, 14/2: e^2 / (e^2 + e^6 + e^7) = 1 / (1 + e^4 + e^5) = 1 / (1 + 54.59815 + 148.41316)
-    # = 1 / 204.01131 = 0.00490169, and w_N is what is missing to 1.
+    # Patch 14: exponents 4/2, 12/2, 14/2: e^2 / (e^2 + e^6 + e^7) = 1 / (1 + e^4 + e^5)
+    # = 1 / (1 + 54.59815 + 148.41316) = 1 / 204.01131 = 0.00490169, and w_N is what is missing to 1.
     assert w_n[0, 1] == pytest.approx(1 - 0.00490169, rel=1e-6)
     # Patch 4: exponents 1, 2, 3: 1 / (1 + e + e^2) = 1 / (1 + 2.718282 + 7.389056) = 1 / 11.107338 = 0.09003057.
     assert w_n[0, 0] == pytest.approx(1 - 0.09003057, rel=1e-6)
@@ -120,6 +120,18 @@ def test_weights_with_the_minus_sign_of_the_paper(line: Distances) -> None:
     assert w_n[0, 1] == pytest.approx(1 - 0.97555876, rel=1e-5)
     # Patch -2: 1 / (1 + e^-0.5 + e^-3) = 1 / (1 + 0.60653066 + 0.04978707) = 1 / 1.65631773 = 0.60374889.
     assert w_p[0, 2] == pytest.approx(0.60374889, rel=1e-6)
+
+
+def test_weights_look_at_three_rows_even_where_more_are_known(line: Distances) -> None:
+    assert line.negative_around is not None and line.positive_around is not None
+    more = replace(
+        line,
+        negative_around=np.concatenate([line.negative_around, np.full((1, 3, 6), 50)], axis=2),
+        positive_around=np.concatenate([line.positive_around, np.full((1, 3, 6), 50)], axis=2),
+    )
+    judge = Paper(dimension=DIMENSION)
+    for few, many in zip(judge.weights(line), judge.weights(more), strict=True):
+        np.testing.assert_allclose(few, many, rtol=1e-6)
 
 
 def test_only_the_plus_sign_gives_an_isolated_match_more_weight() -> None:
@@ -325,7 +337,9 @@ def test_patchcore_scores_as_anomalib_does(
 ) -> None:
     rng = np.random.default_rng(rows)
     kept = (centre + rng.standard_normal((rows, 48))).astype(np.float32)
-    queries = (centre + 1.2 * rng.standard_normal((4, 6, 7, 48))).astype(np.float32)  # 4 images of 6 x 7 patches
+    queries = (centre + 1.2 * rng.standard_normal((4, 6, 7, 48))).astype(
+        np.float32
+    )  # 4 images of 6 x 7 patches
     queries[1] = kept[rng.integers(0, rows, (6, 7))] + 0.05 * queries[1]  # an image that is well known
 
     anomalib_patchcore.num_neighbors = neighbours

@@ -59,8 +59,8 @@ def test_deeper_map_is_averaged_then_upsampled_bilinearly() -> None:
     shallow = torch.zeros(1, 1, 2, 8)
     deep = torch.tensor([[[[9.0, 0, 0, 18]]]])
     # Averages (one row, so three of the nine at most): (9+0)/9 = 1, (9+0+0)/9 = 1, (0+0+18)/9 = 2, (0+18)/9 = 2.
-    # Twice as wide, column c looks at (c + 1/2) / 2 - 1/2 = -1/4, 1/4, 3/4, 5/4, 7/4, 9/4, 11/4, 13/4, held inside 0..3:
-    # between positions 1 and 2, 5/4 is a quarter of the way from 1 to 2 and 7/4 three quarters.
+    # Twice as wide, column c looks at (c + 1/2) / 2 - 1/2 = -1/4, 1/4, 3/4, 5/4, 7/4, 9/4, 11/4, 13/4, held inside
+    # 0..3: between positions 1 and 2, 5/4 is a quarter of the way from 1 to 2 and 7/4 three quarters.
     joined = patches.concatenate([shallow, deep])
     assert joined.shape == (1, 2, 2, 8)
     expected = torch.tensor([1, 1, 1, 1.25, 1.75, 2, 2, 2])
@@ -160,8 +160,8 @@ def test_extract_says_which_file_is_missing(tmp_path: Path) -> None:
 def test_covered_is_the_share_of_each_patch() -> None:
     mask = np.zeros((16, 24), bool)
     mask[2:8, 4:10] = True
-    # Patches of 8 x 8. The first holds rows 2-7 and columns 4-7: 6 * 4 / 64. The one right of it columns 8-9: 6 * 2 / 64.
-    expected = [[24 / 64, 12 / 64, 0], [0, 0, 0]]
+    # Patches of 8 x 8. The first holds rows 2-7 and columns 4-7: 6 * 4 / 64. The one right of it columns 8-9: 12 / 64.
+    expected = np.array([[24 / 64, 12 / 64, 0], [0, 0, 0]])
     share = patches.covered(mask, (2, 3))
     assert share.dtype == np.float32
     np.testing.assert_allclose(share, expected)

@@ -33,7 +33,7 @@ from exdd_core.patches import Source
 from exdd_core.progress import Progress
 
 CALIBRATION_IMAGES = 150  # normal training images whose held-out scores set medians and thresholds
-FIT_PATCHES = 20_000  # at most so many patches of each class in a logistic regression
+FIT_PATCHES = 10_000  # at most so many patches of each class in a logistic regression
 FIT_FOLDS = 40  # more defective parts than this are left out a few at a time
 FEWEST_POSITIVE_ROWS = 1_000  # a tenth of the few patches on a few small defects would be next to nothing
 FORMAT = 1

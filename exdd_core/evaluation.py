@@ -211,21 +211,23 @@ def _figures(
     progress: Progress,
 ) -> dict[str, dict[str, float]]:
     """Metrics of each fusion named on the held-out images; "exdd" is the detector's own."""
-    wanted = [detector.fusion.name if n == "exdd" else n for n in names]
+    wanted = {n: detector.fusion.name if n == "exdd" else n for n in names}
+    fusions = list(dict.fromkeys(wanted.values()))
     size = detector.settings.size
-    scores = np.zeros((len(wanted), len(held_out)))
-    maps = np.zeros((len(wanted), len(held_out), size.height, size.width), np.float32)
+    scores = np.zeros((len(fusions), len(held_out)))
+    maps = np.zeros((len(fusions), len(held_out), size.height, size.width), np.float32)
     progress.begin("Scoring held-out images", len(held_out))
     for at, image in enumerate(held_out):
         for method, (score, anomaly_map) in enumerate(
-            detector.score_patches(patches.features[image], wanted)
+            detector.score_patches(patches.features[image], fusions)
         ):
             scores[method, at], maps[method, at] = score, anomaly_map
         progress.advance()
     with ThreadPoolExecutor(METRIC_THREADS) as pool:  # sorting millions of pixels leaves Python's lock
         truth, where = labels[held_out], masks[held_out]
-        figures = pool.map(lambda i: metrics(scores[i], truth, maps[i], where), range(len(names)))
-        return dict(zip(names, figures, strict=True))
+        measured = pool.map(lambda i: metrics(scores[i], truth, maps[i], where), range(len(fusions)))
+        by_fusion = dict(zip(fusions, measured, strict=True))
+    return {n: by_fusion[wanted[n]] for n in names}
 
 
 def _if_both(measure: Any, truth: np.ndarray, values: np.ndarray) -> float:

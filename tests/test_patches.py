@@ -98,7 +98,7 @@ def test_features_have_one_vector_per_patch() -> None:
 def test_extract_keeps_the_order_over_several_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     size = Size(32, 32)
     pictures = [picture(32, 32, seed) for seed in range(5)]
-    monkeypatch.setattr(patches, "PIXELS_PER_BATCH", 2 * 32 * 32)  # batches of two, two and one
+    monkeypatch.setattr(patches, "LARGEST_BATCH", 2)  # batches of two, two and one
     together = patches.extract(MEANS, pictures, size)
     assert together.shape == (5, 4, 4, 4) and together.dtype == np.float32
     for one, image in zip(together, pictures, strict=True):
@@ -118,7 +118,7 @@ def test_extract_reads_files_and_fits_them_to_the_size(tmp_path: Path) -> None:
 
 
 def test_extract_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patches, "PIXELS_PER_BATCH", 1)  # one image at a time
+    monkeypatch.setattr(patches, "LARGEST_BATCH", 1)  # one image at a time
     seen: list[tuple[str, int, int]] = []
     progress = Progress(lambda p: seen.append((p.stage, p.done, p.total)))
     patches.extract(MEANS, [picture(32, 32, 0)] * 3, Size(32, 32), progress)
@@ -126,7 +126,7 @@ def test_extract_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_extract_stops_when_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patches, "PIXELS_PER_BATCH", 1)
+    monkeypatch.setattr(patches, "LARGEST_BATCH", 1)
 
     def stop(progress: Progress) -> None:
         if progress.done == 1:

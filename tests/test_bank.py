@@ -84,6 +84,18 @@ def test_many_queries_are_exact(copies: int) -> None:
     check(bank_of(rows), queries, 6)
 
 
+@pytest.mark.parametrize("k", [1, 3, 6])
+@pytest.mark.parametrize("spread", [0.003, 0.03, 0.3])
+def test_rows_that_are_nearly_alike_are_told_apart(spread: float, k: int) -> None:
+    # Four rows around each of a hundred places: more digits than |a|^2 - 2ab + |b|^2 leaves in float32.
+    rng = np.random.default_rng(2)
+    places = np.repeat(3 * rng.standard_normal((100, LENGTH)), 4, axis=0)
+    rows = (places + spread * rng.standard_normal(places.shape)).astype(np.float32)
+    near = places[rng.integers(0, 400, MANY)]
+    queries = (near + spread * rng.standard_normal(near.shape)).astype(np.float32)
+    check(bank_of(rows), queries, k)
+
+
 @pytest.mark.parametrize("count", [5, MANY])
 def test_rows_far_from_the_origin_are_compared_as_precisely(count: int) -> None:
     # A spread of 0.01 around 1000: |a|^2 - 2ab + |b|^2 in float32 is off by more than all of the spread.

@@ -117,6 +117,24 @@ def test_extract_reads_files_and_fits_them_to_the_size(tmp_path: Path) -> None:
     assert np.array_equal(from_array, from_path) and np.array_equal(from_array, from_text)
 
 
+def test_batches_fit_into_the_memory_that_is_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[int] = []
+    features = patches.features
+
+    def count(backbone: Backbone, batch: np.ndarray) -> np.ndarray:
+        batches.append(len(batch))
+        return features(backbone, batch)
+
+    monkeypatch.setattr(patches, "features", count)
+    monkeypatch.setattr(patches, "BATCH_SHARE", 0.5)
+    for images_worth, expected in ((0, [1] * 5), (2, [1] * 5), (6.1, [3, 2]), (100, [5])):
+        room = int(images_worth * 32 * 32 * patches.BYTES_PER_PIXEL)
+        monkeypatch.setattr(patches, "_free_memory", lambda device, room=room: room)
+        patches.extract(MEANS, [picture(32, 32, 0)] * 5, Size(32, 32))
+        assert batches == expected
+        batches.clear()
+
+
 def test_extract_tells_how_far_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patches, "LARGEST_BATCH", 1)  # one image at a time
     seen: list[tuple[str, int, int]] = []

@@ -21,6 +21,7 @@ from safetensors.numpy import load_file, save_file
 from exdd_core.errors import BadInput
 
 QUERIES_AT_ONCE = 8192
+SPARE = 16  # candidates beyond those asked for, where rounding may have put them in the wrong order
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,7 @@ class Bank:
         self.images = list(images)
         if not (len(self.rows) == len(self.image) == len(self.position)):
             raise ValueError("rows, image and position must be of one length")
-        self._index: faiss.Index | None = None
-        self._neighbours: np.ndarray | None = None
+        self._index: _FlatIndex | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -91,30 +91,22 @@ class Bank:
         Raises BadInput for features of another length than the bank's.
         """
         self._check(queries)
-        if without is None or not without.any():
-            if self._index is None:
-                self._index = _flat_index(self.rows)
-            return _search(self._index, self.rows, queries, k)
-        others = np.flatnonzero(~without)
-        rows = self.rows[others]
-        distances, numbers = _search(_flat_index(rows), rows, queries, k)
-        return distances, others[numbers] if len(others) else numbers
+        return self._find(queries, k, without)
 
-    def around(self, queries: np.ndarray, matched: np.ndarray, b: int) -> np.ndarray:
+    def around(
+        self, queries: np.ndarray, matched: np.ndarray, b: int, without: np.ndarray | None = None
+    ) -> np.ndarray:
         """Distances from every query to the b bank rows nearest to its matched row, that row first (Eq. 16-17).
 
-        queries: float32 (q, d). matched: int64 (q,), row numbers. Returns float32 (q, min(b, n)).
+        queries: float32 (q, d). matched: int64 (q,), row numbers. without: as for `search`; must not hold a matched
+        row. Returns float32 (q, min(b, rows that are left)).
         """
-        if self._neighbours is None or self._neighbours.shape[1] < min(b, len(self)):
-            found = self.search(self.rows, b)[1][:, : len(self)]
-            for i in np.flatnonzero(
-                found[:, 0] != np.arange(len(self))
-            ):  # copies of one row: itself comes first
-                others = found[i][found[i] != i]
-                found[i] = np.concatenate([[i], others])[: found.shape[1]]
-            self._neighbours = found
-        near = self.rows[self._neighbours[matched, :b]]  # (q, b, d)
-        return np.linalg.norm(queries[:, None] - near, axis=-1)
+        b = min(b, len(self) - (0 if without is None else int(without.sum())))
+        rows, which = np.unique(matched, return_inverse=True)
+        near = self._find(self.rows[rows], b, without)[1]
+        for i in np.flatnonzero(near[:, 0] != rows):  # of copies of one row, the matched one comes first
+            near[i] = np.concatenate([[rows[i]], near[i][near[i] != rows[i]]])[:b]
+        return np.linalg.norm(queries[:, None] - self.rows[near[which]], axis=-1)
 
     def add(self, image: BankImage, rows: np.ndarray, position: np.ndarray) -> None:
         """Append the rows (m, d) of one image with their grid positions (m, 2)."""
@@ -151,13 +143,24 @@ class Bank:
             arrays = load_file(file)
             with safe_open(file, "numpy") as opened:
                 images = [BankImage(**i) for i in json.loads(opened.metadata()["images"])]
+            if len(arrays["image"]) and not 0 <= arrays["image"].min() <= arrays["image"].max() < len(images):
+                raise ValueError("rows of images that are not named")
             return cls(arrays["rows"], arrays["image"], arrays["position"], images)
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise BadInput(f"The bank file {file} is missing or damaged; build the bank again.") from error
 
     def _forget(self) -> None:
         """Drop what was derived from the rows."""
-        self._index, self._neighbours = None, None
+        self._index = None
+
+    def _find(self, queries: np.ndarray, k: int, without: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        if without is None or not without.any():
+            if self._index is None:
+                self._index = _FlatIndex(self.rows)
+            return self._index.search(queries, k)
+        others = np.flatnonzero(~without)
+        distances, numbers = _FlatIndex(self.rows[others]).search(queries, k)
+        return distances, others[numbers] if len(others) else numbers
 
     def _check(self, features: np.ndarray) -> None:
         if features.ndim != 2 or features.shape[1] != self.dimension:
@@ -172,34 +175,48 @@ def _gpu_resources() -> faiss.StandardGpuResources:
     return faiss.StandardGpuResources()  # sets memory aside, so all indexes share one
 
 
-def _flat_index(rows: np.ndarray) -> faiss.Index:
-    index: faiss.Index = faiss.IndexFlatL2(rows.shape[1])
-    if getattr(faiss, "get_num_gpus", int)():  # faiss-cpu lacks the function or answers 0
-        index = faiss.index_cpu_to_gpu(_gpu_resources(), 0, index)
-    index.add(np.ascontiguousarray(rows))
-    return index
+class _FlatIndex:
+    """Exact search among rows (n, d).
 
+    faiss expands |a - b|^2 into dot products and loses digits where a and b are long and alike. So everything is moved
+    by the rows' mean first, and what is near even then is measured again.
+    """
 
-def _search(
-    index: faiss.Index, rows: np.ndarray, queries: np.ndarray, k: int
-) -> tuple[np.ndarray, np.ndarray]:
-    queries = np.ascontiguousarray(queries, np.float32)
-    distances = np.full((len(queries), k), np.inf, np.float32)
-    numbers = np.full((len(queries), k), -1, np.int64)
-    there = min(k, len(rows))
-    for start in range(0, len(queries) if there else 0, QUERIES_AT_ONCE):
-        part = queries[start : start + QUERIES_AT_ONCE]
-        squared, found = index.search(part, there)
-        # faiss expands |a - b|^2 into dot products and loses digits where a and b are alike: measured again there.
-        scale = np.einsum("qd,qd->q", part, part)[:, None]
-        close_q, close_k = np.nonzero(squared < 1e-3 * scale)
-        gap = part[close_q] - rows[found[close_q, close_k]]
-        squared[close_q, close_k] = np.einsum("qd,qd->q", gap, gap)
-        stop = start + len(part)
-        distances[start:stop, :there], numbers[start:stop, :there] = np.sqrt(np.maximum(squared, 0)), found
-    if 0 < there < k:
-        distances[:, there:], numbers[:, there:] = (
-            distances[:, there - 1 : there],
-            numbers[:, there - 1 : there],
-        )
-    return distances, numbers
+    def __init__(self, rows: np.ndarray):
+        self.middle = rows.mean(0) if len(rows) else np.zeros(rows.shape[1], np.float32)
+        self.rows = np.ascontiguousarray(rows - self.middle)
+        self.index: faiss.Index = faiss.IndexFlatL2(rows.shape[1])
+        if getattr(faiss, "get_num_gpus", int)():  # faiss-cpu lacks the function or answers 0
+            self.index = faiss.index_cpu_to_gpu(_gpu_resources(), 0, self.index)
+        self.index.add(self.rows)
+
+    def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Distances float32 (q, k) and row numbers int64 (q, k), as `Bank.search` promises them."""
+        distances = np.full((len(queries), k), np.inf, np.float32)
+        numbers = np.full((len(queries), k), -1, np.int64)
+        there = min(k, len(self.rows))
+        for start in range(0, len(queries) if there else 0, QUERIES_AT_ONCE):
+            part = np.ascontiguousarray(queries[start : start + QUERIES_AT_ONCE] - self.middle, np.float32)
+            squared, found = self.index.search(part, there)
+            length = np.einsum("qd,qd->q", part, part)
+            for at in np.array_split(np.flatnonzero(squared[:, 0] < 1e-3 * length), 1 + len(part) // 256):
+                squared[at], found[at] = self._measured(part[at], there)
+            stop = start + len(part)
+            distances[start:stop, :there], numbers[start:stop, :there] = (
+                np.sqrt(np.maximum(squared, 0)),
+                found,
+            )
+        if 0 < there < k:
+            distances[:, there:], numbers[:, there:] = (
+                distances[:, there - 1 : there],
+                numbers[:, there - 1 : there],
+            )
+        return distances, numbers
+
+    def _measured(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Squared distances and row numbers (q, k), from more candidates than asked for and without dot products."""
+        found = self.index.search(queries, min(k + SPARE, len(self.rows)))[1]
+        gap = queries[:, None] - self.rows[found]
+        squared = np.einsum("qkd,qkd->qk", gap, gap)
+        best = squared.argsort(axis=1, kind="stable")[:, :k]
+        return np.take_along_axis(squared, best, 1), np.take_along_axis(found, best, 1)

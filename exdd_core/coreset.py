@@ -64,6 +64,7 @@ def greedy_coreset(
         raise BadInput(
             "Some features are not finite numbers, so no coreset can be taken; rebuild them from the images."
         )
+    rows -= rows.mean(0)  # distances stay, and dot products of rows far from the origin lose no digits
     first = int(torch.randint(n, (1,), generator=torch.Generator().manual_seed(seed)))
     picked = torch.empty(size, dtype=torch.int64)
     nearest = torch.full(

@@ -19,6 +19,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from exdd_core import backbones, fusion, images, patches
@@ -59,7 +60,6 @@ class Settings:
     negative_ratio: float = 0.01  # share of normal patches kept (SPEC: the sections on implementation)
     positive_ratio: float = 0.10  # of patches on defects; never fewer than FEWEST_POSITIVE_ROWS of them
     fusion: str = "auto"
-    paper_sign: int = 1  # of Eq. 16-17; -1 is the paper to the letter
     false_alarm_rate: float = 0.02  # share of held-out normal images that may lie above the threshold
     seed: int = 0
 
@@ -196,26 +196,31 @@ class Detector:
         held_out = self._held_out(normals, rng, progress)
         count = held_out.negative[..., 0].size
         sampled = np.sort(rng.permutation(count)[:FIT_PATCHES])
-        evidence = Evidence(_each(held_out, lambda v: v.reshape(count, *v.shape[3:])[sampled]))
+        of_normals = _each(held_out, lambda v: v.reshape(count, *v.shape[3:])[sampled])
+        evidence = Evidence(of_normals, dimension=self.backbone.dimension)
         if self.positive:
             evidence = replace(evidence, defects=self._apart(on_defect, defect_groups, learnt, progress))
         self.fusions = {}
         for kind in self._possible():
-            fitted = self._paper() if kind is fusion.Paper else kind.fit(evidence)
+            fitted = kind.fit(evidence)
             self.fusions[kind.name] = (fitted, self._calibrate(fitted, held_out))
 
     def _apart(
         self, defects: np.ndarray, groups: np.ndarray, normals: np.ndarray, progress: Progress
     ) -> Distances:
-        """N, P and L of defect patches (b, d), P and L from everything but the patch's own physical part."""
+        """N, P and L of defect patches (b, d), from everything but the patch's own physical part."""
         assert self.positive is not None
-        near = self.negative.search(defects, fusion.NEIGHBOURS)[0]
-        far, along = np.full_like(near, np.inf), np.zeros(len(defects), np.float32)
+        near = np.full((len(defects), fusion.NEIGHBOURS), np.inf, np.float32)
+        far, along = near.copy(), np.zeros(len(defects), np.float32)
         parts = np.unique(groups)
         folds = np.array_split(parts, min(len(parts), FIT_FOLDS))
         progress.begin("Fitting with each defective part left out", len(folds))
         for fold in folds:
             own = np.isin(groups, fold)
+            theirs = np.isin(self.negative.groups, fold)
+            near[own] = self.negative.search(
+                defects[own], fusion.NEIGHBOURS, None if theirs.all() else theirs
+            )[0]
             far[own] = self.positive.search(
                 defects[own], fusion.NEIGHBOURS, np.isin(self.positive.groups, fold)
             )[0]
@@ -227,9 +232,6 @@ class Detector:
     def _possible(self) -> list[type[Fusion]]:
         return [k for k in fusion.FUSIONS.values() if self._defective_parts >= k.fewest_parts]
 
-    def _paper(self) -> Fusion:
-        return fusion.Paper(dimension=self.backbone.dimension, sign=self.settings.paper_sign)
-
     def _held_out(self, normals: PatchSet, rng: np.random.Generator, progress: Progress) -> Distances:
         """Distances (m, h, w, ...) of up to CALIBRATION_IMAGES normals to the banks without their own part's rows."""
         chosen = normals.take(np.sort(rng.permutation(len(normals.images))[:CALIBRATION_IMAGES]))
@@ -240,7 +242,9 @@ class Detector:
         found = []
         for image, features in zip(chosen.images, chosen.features, strict=True):
             found.append(
-                self._nearest(features, self._paper().around, image.id if one_part else image.group).distances
+                self._nearest(
+                    features, fusion.Paper().around, image.id if one_part else image.group
+                ).distances
             )
             progress.advance()
         return _stacked(found)
@@ -298,6 +302,7 @@ class Detector:
         """The same negative bank without the positive one."""
         plain = self.with_fusion(fusion.PatchCore.name)
         plain.positive, plain.direction = None, None
+        plain.fusions = {fusion.PatchCore.name: self.fusions[fusion.PatchCore.name]}
         return plain
 
     def with_fusion(self, name: str) -> Detector:
@@ -338,8 +343,11 @@ class Detector:
         shape, queries = features.shape[:2], features.reshape(-1, features.shape[-1])
 
         def ask(bank: Bank) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-            near, rows = bank.search(queries, fusion.NEIGHBOURS, None if apart is None else bank.of(apart))
-            beside = bank.around(queries, rows[:, 0], around).reshape(*shape, -1) if around else None
+            without = None if apart is None else bank.of(apart)
+            if without is not None and without.all():  # a bank of nothing else is met as it is
+                without = None
+            near, rows = bank.search(queries, fusion.NEIGHBOURS, without)
+            beside = bank.around(queries, rows[:, 0], around, without).reshape(*shape, -1) if around else None
             return near.reshape(*shape, -1), rows[:, 0].reshape(shape), beside
 
         near, near_rows, near_around = ask(self.negative)
@@ -430,26 +438,36 @@ class Detector:
         try:
             state = json.loads((folder / "detector.json").read_text())
             settings, kept = Settings.from_json(state["settings"]), state["backbone"]
-            fitted = {
-                n: (fusion.restore(v["state"]), Calibration(**v["calibration"]))
-                for n, v in state["fusions"].items()
-            }
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            backbone = backbone or backbones.load(kept["name"])
+            if backbone.fingerprint != kept["fingerprint"] or list(backbone.layers) != kept["layers"]:
+                raise BadInput(
+                    f"This bank version was built with {kept['name']} ({', '.join(kept['layers'])}; {kept['weights']}),"
+                    f" not {backbone.name} ({', '.join(backbone.layers)}; {backbone.weights}); build a new one."
+                )
+            detector = cls(backbone, settings)
+            height, width = state["grid"]
+            detector.grid = (int(height), int(width))
+            for name, kept_fusion in state["fusions"].items():
+                fitted = fusion.restore(kept_fusion["state"])
+                detector.fusions[name] = (fitted, Calibration(**kept_fusion["calibration"]))
+            detector.fusion = detector.fusions[state["fusion"]][0]
+            detector.negative = Bank.load(folder / "negative.safetensors")
+            if any(f.fewest_parts for f, _ in detector.fusions.values()):
+                detector.positive = Bank.load(folder / "positive.safetensors")
+                line = load_file(folder / "direction.safetensors")
+                detector.direction = Direction(line["weights"], float(line["bias"][0]))
+        except BadInput:
+            raise
+        except (
+            OSError,
+            SafetensorError,
+            ValueError,
+            KeyError,
+            TypeError,
+            AttributeError,
+            IndexError,
+        ) as error:
             raise BadInput(f"The bank version in {folder} is missing or damaged; build it again.") from error
-        backbone = backbone or backbones.load(kept["name"])
-        if backbone.fingerprint != kept["fingerprint"] or list(backbone.layers) != kept["layers"]:
-            raise BadInput(
-                f"This bank version was built with {kept['name']} ({kept['weights']}; {', '.join(kept['layers'])}) and "
-                f"not with {backbone.name} ({backbone.weights}; {', '.join(backbone.layers)}); build a new one."
-            )
-        detector = cls(backbone, settings)
-        detector.negative = Bank.load(folder / "negative.safetensors")
-        if (folder / "positive.safetensors").exists():
-            detector.positive = Bank.load(folder / "positive.safetensors")
-            line = load_file(folder / "direction.safetensors")
-            detector.direction = Direction(line["weights"], float(line["bias"][0]))
-        detector.grid, detector.fusions = tuple(state["grid"]), fitted
-        detector.fusion = fitted[state["fusion"]][0]
         return detector
 
 
@@ -507,14 +525,13 @@ def _empty_bank(dimension: int) -> Bank:
 
 
 def _stacked(several: list[Distances]) -> Distances:
-    """Distances of images (h, w, ...) as one (m, h, w, ...)."""
-    return Distances(
-        **{
-            k: np.stack([getattr(d, k) for d in several])
-            for k, v in vars(several[0]).items()
-            if v is not None
-        }
-    )
+    """Distances of images (h, w, ...) as one (m, h, w, ...); k is that of the image that has fewest."""
+    columns: dict[str, np.ndarray] = {}
+    for name in [name for name, value in vars(several[0]).items() if value is not None]:
+        values = [getattr(d, name) for d in several]
+        fewest = min(v.shape[-1] for v in values)
+        columns[name] = np.stack([v[..., :fewest] for v in values])
+    return Distances(**columns)
 
 
 def _each(distances: Distances, change: Callable[[np.ndarray], np.ndarray]) -> Distances:

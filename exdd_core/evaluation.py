@@ -115,10 +115,15 @@ def cross_validate(
     """
     progress = progress or Progress()
     names = list(fusions or ()) or [fusion.PatchCore.name, "exdd"]
+    sides = datasets.folds(rows, folds, seed)
+    for fold, test in enumerate(sides, 1):
+        if len({rows[i].label for i in test}) == 1:
+            missing = "normal" if rows[min(test)].label == "defect" else "defective"
+            raise BadInput(f"Fold {fold} of {folds} has no {missing} image to measure with; use fewer folds.")
     patches, masks, labels = _read_all(rows, backbone, settings.size, progress)
     per_fold: dict[str, list[dict[str, float]]] = {name: [] for name in names}
     banks, chosen = [], []
-    for fold, test in enumerate(datasets.folds(rows, folds, seed)):
+    for fold, test in enumerate(sides):
         held_out = sorted(test)
         training = [i for i in range(len(rows)) if i not in test]
         training = [

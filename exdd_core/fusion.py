@@ -58,10 +58,12 @@ class Evidence:
     """What a fusion is fitted on: distances of patches to banks without their own physical part.
 
     normals: of patches (a) of normal training images. defects: of patches (b) on training defects, or None.
+    dimension: length d of a patch feature.
     """
 
     normals: Distances
     defects: Distances | None = None
+    dimension: int = 1536
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,10 @@ class Paper(Fusion):
     dimension: int = 1536
     sign: int = 1
 
+    @classmethod
+    def fit(cls, evidence: Evidence) -> Paper:
+        return cls(dimension=evidence.dimension)
+
     @property
     def around(self) -> int:
         return 3  # b
@@ -181,8 +187,8 @@ class Paper(Fusion):
         assert distances.negative_around is not None and distances.positive_around is not None
         scale = self.sign * float(np.sqrt(self.dimension))
         return (
-            1 - neighbour_softmax(distances.negative_around, scale),
-            neighbour_softmax(distances.positive_around, scale),
+            1 - neighbour_softmax(distances.negative_around[..., : self.around], scale),
+            neighbour_softmax(distances.positive_around[..., : self.around], scale),
         )
 
     def patch_scores(self, distances: Distances) -> np.ndarray:
@@ -197,6 +203,15 @@ class Paper(Fusion):
         at_n, at_p = n.argmax(), p.argmax()  # Eq. 12 and 14
         s_n, s_p = w_n.flat[at_n] * n.flat[at_n], w_p.flat[at_p] * p.flat[at_p]  # Eq. 18-19
         return float(s_n / (s_p + EPS))  # Eq. 20
+
+
+@dataclass(frozen=True)
+class PaperLiteral(Paper):
+    """`Paper` with the exponents' sign as the paper prints it: an isolated match then weighs less, not more."""
+
+    name: ClassVar[str] = "paper_literal"
+
+    sign: int = -1
 
 
 @dataclass(frozen=True)
@@ -293,9 +308,9 @@ class Stacked(Fusion):
         return np.stack([distances.n, distances.p, distances.direction], axis=-1).astype(np.float64)
 
 
-FUSIONS: dict[str, type[Fusion]] = {
-    f.name: f for f in (PatchCore, Paper, Ratio, DistanceRatio, OpenSet, Stacked)
-}
+KINDS = (PatchCore, Paper, PaperLiteral, Ratio, DistanceRatio, OpenSet, Supervised, Stacked)
+KINDS = (PatchCore, Paper, PaperLiteral, Ratio, DistanceRatio, OpenSet, Supervised, Stacked)
+FUSIONS: dict[str, type[Fusion]] = {kind.name: kind for kind in KINDS}
 
 
 def by_name(name: str) -> type[Fusion]:

@@ -35,7 +35,9 @@ FUSION_HELP = {
     "open_set": "open_set: normal distance, more where a known defect is near",
     "distance_ratio": "distance_ratio: normal distance times the ratio",
     "ratio": "ratio: normal distance over defect distance",
-    "paper": "paper: Eq. 12-20 to the letter",
+    "supervised": "supervised: the learned direction alone",
+    "paper": "paper: Eq. 12-20 with PatchCore's sign of the weights",
+    "paper_literal": "paper_literal: Eq. 12-20 with the paper's sign",
     "patchcore": "patchcore: the normal bank alone",
 }
 VERSION_COLUMNS = [

@@ -379,7 +379,16 @@ def test_patchcore_weight_by_hand() -> None:
 
 
 def test_every_fusion_of_the_specification_has_a_name() -> None:
-    table = {"patchcore", "paper", "ratio", "distance_ratio", "open_set", "supervised", "stacked"}
+    table = {
+        "patchcore",
+        "paper",
+        "paper_literal",
+        "ratio",
+        "distance_ratio",
+        "open_set",
+        "supervised",
+        "stacked",
+    }
     assert table == set(fusion.FUSIONS)
     for name, kind in fusion.FUSIONS.items():
         assert fusion.by_name(name) is kind and kind.name == name

@@ -175,13 +175,14 @@ def _read_state(file: Path, name: str) -> dict[str, torch.Tensor]:
     if not file.is_file():
         raise BadInput(f"The weights file {file} for {name} does not exist; check the path.")
     try:
-        return dict(torch.load(file, map_location="cpu", weights_only=True))
-    except (
-        Exception
-    ) as error:  # torch raises half a dozen unrelated types for a file that is not a state dict
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises half a dozen unrelated types for a file that it did not write
         raise BadInput(
             f"{file} cannot be read as the weights of {name}; give a PyTorch state dict."
         ) from error
+    if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise BadInput(f"{file} holds no state dict of {name} but something else; give a PyTorch state dict.")
+    return state
 
 
 def _hub_cache() -> Path:
@@ -189,10 +190,10 @@ def _hub_cache() -> Path:
 
 
 def _local_file(name: str) -> Path | None:
-    """The file EXDD_WEIGHTS points to (or a file of the hub's name in that folder), or the torch hub cache's."""
-    given = os.environ.get("EXDD_WEIGHTS")
-    places = [Path(given) / HUB_FILES[name]] if given else []
-    return next((p for p in [*places, _hub_cache() / HUB_FILES[name]] if p.is_file()), None)
+    """The hub's file of that name, in the folder EXDD_WEIGHTS (or that very file) or in the torch hub cache."""
+    given, file = os.environ.get("EXDD_WEIGHTS"), HUB_FILES[name]
+    places = [Path(given) if Path(given).name == file else Path(given) / file] if given else []
+    return next((p for p in [*places, _hub_cache() / file] if p.is_file()), None)
 
 
 def _hub_answers(name: str) -> bool:

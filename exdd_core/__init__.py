@@ -3,4 +3,10 @@
 The package knows arrays, files and the workspace. It never knows Gradio, HTTP or who is looking.
 """
 
+import os
+
+# torch and faiss each bring an OpenMP whose idle threads spin; beside each other, or beside a web server, they take the
+# processor from whoever works. Must be set before either is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 __version__ = "0.1.0"

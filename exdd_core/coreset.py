@@ -81,14 +81,13 @@ def greedy_coreset(
         if i and float(near.max()) < floor:
             nearest[watched] = near
             _compare(nearest, rows, rows[picked[compared:i]])
-            nearest[picked[:i]] = -1  # never again, even where only copies of picked rows are left
             compared = i
             watched, floor = _farthest(nearest)
             near, points = nearest[watched], rows[watched]
         at = int(near.argmax()) if i else first
         picked[i] = watched[at]
         torch.minimum(near, _distances(points, rows[picked[i]][None])[:, 0], out=near)
-        near[at] = -1
+        near[at] = -1  # never again, even where only copies of picked rows are left
         progress.advance()
         if i == 0 and n > WATCH_ALL:
             floor = torch.inf  # all rows are up to date: begin to watch only the farthest

@@ -69,6 +69,8 @@ class Settings:
                 raise BadInput(f"The {name} kept share is {share}; give a number above 0 and up to 1.")
         if not 0 < self.false_alarm_rate < 1:
             raise BadInput(f"The false-alarm rate is {self.false_alarm_rate}; give a number between 0 and 1.")
+        if self.seed < 0:
+            raise BadInput(f"The seed is {self.seed}; give a whole number from 0 on.")
         if self.fusion != "auto":
             fusion.by_name(self.fusion)
 
@@ -495,9 +497,11 @@ def patch_set(
 def _defect_patches(image: TrainingImage, size: Size, grid: tuple[int, int]) -> np.ndarray:
     """Which patches lie on the defect: bool (h, w). At least half covered, or the most covered of a small defect."""
     mask, source = image.mask, image.source
+    shape = source.shape[:2] if isinstance(source, np.ndarray) else images.probe(source)[::-1]
     if isinstance(mask, str | Path):
-        shape = source.shape[:2] if isinstance(source, np.ndarray) else images.probe(source)[::-1]
         mask = images.read_mask(mask, shape)
+    elif mask is not None and mask.shape != shape:
+        raise BadInput(f"The mask of {image.id} has another size than the image; give one of the same size.")
     assert mask is not None
     share = patches.covered(images.resize_mask(mask, size), grid)
     return (share > 0) & (share >= min(0.5, share.max()))

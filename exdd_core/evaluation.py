@@ -110,7 +110,8 @@ def cross_validate(
     fusions: names; "exdd" is the settings' own (its name, or the default for the defects at hand). Of each training
     side the defects of `max_real_parts` physical parts enter (all where None), drawn with `seed`.
     Returns {"folds", "seed", "methods": {name: {metric: mean over folds}}, "deviation": {name: {metric: standard
-    deviation}}, "per_fold": {name: [...]}, "rows": per fold, "fusion": what "exdd" was in each fold}.
+    deviation}}, "per_fold": {name: [...]}, "banks": what
+    each fold's banks hold, "fusion": what "exdd" was in each fold}.
     Raises BadInput when there are fewer groups than folds or a fold has only one class.
     """
     progress = progress or Progress()

@@ -338,7 +338,7 @@ def _logistic(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
     scaler = StandardScaler().fit(x)
     # Newton steps need few passes over the data but a matrix of columns squared, which long features make dear.
     solver = "newton-cholesky" if x.shape[1] <= 512 else "lbfgs"
-    model = LogisticRegression(class_weight="balanced", max_iter=1000, solver=solver).fit(
+    model = LogisticRegression(class_weight="balanced", max_iter=1000, tol=1e-6, solver=solver).fit(
         scaler.transform(x), y
     )
     spread = np.where(scaler.scale_ > 0, scaler.scale_, 1)

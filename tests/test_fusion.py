@@ -255,11 +255,9 @@ def two_clouds(length: int, normals: int = 300, defects: int = 40) -> tuple[np.n
     return normal.astype(np.float32), defect.astype(np.float32)
 
 
-def sklearn_decision(
-    normals: np.ndarray, defects: np.ndarray, at: np.ndarray, tolerance: float = 1e-10
-) -> np.ndarray:
+def sklearn_decision(normals: np.ndarray, defects: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Log-odds at `at` of scikit-learn's own pipeline with its default solver."""
-    model = LogisticRegression(class_weight="balanced", tol=tolerance, max_iter=5000)
+    model = LogisticRegression(class_weight="balanced", tol=1e-10, max_iter=5000)
     pipeline = make_pipeline(StandardScaler(), model)
     labels = np.repeat([0, 1], [len(normals), len(defects)])
     pipeline.fit(np.concatenate([normals, defects]).astype(float), labels)
@@ -294,9 +292,7 @@ def test_direction_is_logistic_regression_on_features(length: int) -> None:
     normals, defects = two_clouds(length)
     line = Direction.fit(normals, defects)
     grid = np.concatenate([normals[:8], defects[:8]]).reshape(4, 4, length)
-    # Beyond 512 columns it is solved as loosely as scikit-learn does by itself, and the clouds can be told apart.
-    tolerance = 1e-10 if length <= 512 else 1e-4
-    expected = sklearn_decision(normals, defects, grid.reshape(-1, length), tolerance).reshape(4, 4)
+    expected = sklearn_decision(normals, defects, grid.reshape(-1, length)).reshape(4, 4)
     found = line(grid)
     assert found.shape == (4, 4) and found.dtype == np.float32
     np.testing.assert_allclose(found, expected, atol=0.005 * np.abs(expected).max())

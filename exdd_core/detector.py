@@ -384,6 +384,7 @@ class Detector:
             positive_distance=distances.positive[..., 0]
             if with_positive and distances.positive is not None
             else None,
+            direction=distances.direction if self.fusion.uses_direction else None,
             _negative_rows=found.negative_rows,
             _positive_rows=found.positive_rows if with_positive else None,
             _negative=self.negative,

@@ -106,6 +106,7 @@ class Fusion:
 
     name: ClassVar[str]
     sigma: ClassVar[float] = 2.0  # blur of the map in pixels of the model's input (paper)
+    uses_direction: ClassVar[bool] = False
     fewest_parts: ClassVar[int] = 1  # defective physical parts that must be in the positive bank
 
     @property
@@ -267,6 +268,7 @@ class Supervised(Fusion):
     """L alone: where logistic regression on the patch features puts the patch. Knows only the defects it was shown."""
 
     name: ClassVar[str] = "supervised"
+    uses_direction: ClassVar[bool] = True
 
     def patch_scores(self, distances: Distances) -> np.ndarray:
         assert distances.direction is not None
@@ -282,6 +284,7 @@ class Stacked(Fusion):
     """
 
     name: ClassVar[str] = "stacked"
+    uses_direction: ClassVar[bool] = True
     fewest_parts: ClassVar[int] = FEWEST_PARTS
 
     weights: tuple[float, float, float] = (1.0, 0.0, 0.0)

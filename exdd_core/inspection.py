@@ -79,6 +79,7 @@ class Inspection:
     model_map: np.ndarray
     negative_distance: np.ndarray
     positive_distance: np.ndarray | None
+    direction: np.ndarray | None  # float32 (h, w), the supervised direction where the fusion looks at it
     _negative_rows: np.ndarray = field(repr=False)
     _positive_rows: np.ndarray | None = field(repr=False)
     _negative: Bank = field(repr=False)
@@ -149,10 +150,12 @@ class Inspection:
         place = f"the patch at x {x}, y {y} is {times:.1f} times as far from normal surface as usual"
         if matches.positive is not None:
             known = f"{matches.positive.defect_type or 'defect'} in {matches.positive.image}"
-            nearer = matches.negative.distance > matches.positive.distance
-            place += (
-                f" and {'nearer to' if nearer else 'still farther from'} the {known} than to normal surface"
-            )
+            if matches.negative.distance > matches.positive.distance:
+                place += f" and nearer to the {known} than to normal surface"
+            else:
+                place += f" and farther from the nearest known defect, the {known}, than from normal surface"
+                if self.direction is not None and self.direction[matches.row, matches.column] > 0:
+                    place += ", yet what was learnt from all known defects speaks for one here"
         if self.verdict == "defect":
             return f"Defect: {place}."
         return f"Normal: even the most suspicious spot stays below the threshold; {place}."

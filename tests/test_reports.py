@@ -38,6 +38,7 @@ def inspection(score: float, peak: float, shape: tuple[int, int] = (90, 60)) -> 
         model_map=values,
         negative_distance=grid,
         positive_distance=None,
+        direction=None,
         _negative_rows=grid.astype(int),
         _positive_rows=None,
         _negative=None,  # type: ignore[arg-type]

@@ -26,23 +26,22 @@ import tempfile
 import threading
 import time
 import uuid
-import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from exdd_core import datasets
+from exdd_core import archive, datasets
 from exdd_core.datasets.record import Record, image_files
 from exdd_core.errors import BadInput
-from exdd_core.images import MAX_BYTES, SUFFIXES, Size, probe
+from exdd_core.images import Size, probe
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:  # torch and its kin take seconds to import, and half of the workspace needs none of them
@@ -53,10 +52,6 @@ DATABASE = "workspace.db"
 SCHEMA_VERSION = 1
 LOCK, TEMPORARY, MARK = ".lock", ".making-", ".unfinished"
 DETECTORS_KEPT = 2
-ZIP_MAX_FILES = 200_000
-ZIP_MAX_BYTES = 64 * 2**30
-ZIP_MAX_RATIO = 200  # of a whole archive; a single black mask alone may shrink a thousandfold
-ZIP_RATIO_FROM = 2**30
 POSITIVES = ("real", "synthetic", "both", "none")
 
 
@@ -728,7 +723,7 @@ def _read(
     """Where the source's layout begins, its name and the records. A zip file's content goes to `unpacked`."""
     if not source.exists():
         raise BadInput(f"{source} does not exist; check the path.")
-    folder = source if source.is_dir() else _unpack(source, unpacked, progress)
+    folder = source if source.is_dir() else archive.unpack(source, unpacked, progress)
     if not image_files(folder):
         raise BadInput(f"{source} holds no images; name the folder or zip file that holds them.")
     root = datasets.find_root(folder)
@@ -793,58 +788,3 @@ def _image_rows(
         known = {"id": f"{dataset}/{record.path}", "dataset": dataset, "width": width, "height": height}
         rows.append({**asdict(record), **known, "mask": mask})
     return rows
-
-
-def _unpack(source: Path, target: Path, progress: Progress) -> Path:
-    """Unpack the images and tables of a zip file into `target`. Trusts nothing that the archive says."""
-    try:
-        with zipfile.ZipFile(source) as archive:
-            members = [member for member in archive.infolist() if _is_wanted(member)]
-            _check_members(source, archive, members, target.parent)
-            progress.begin("Unpacking", len(members))
-            for member in members:
-                place = target / PurePosixPath(member.filename)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                with archive.open(member) as packed, place.open("wb") as file:
-                    shutil.copyfileobj(packed, file)  # zipfile stops at the size that was checked
-                progress.advance()
-    except (zipfile.BadZipFile, EOFError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
-        raise BadInput(
-            f"{source} is not a zip file or is damaged; name a folder or pack it again."
-        ) from error
-    except (RuntimeError, NotImplementedError) as error:  # a password, an unknown compression
-        raise BadInput(f"{source} cannot be unpacked ({error}); pack it as a plain zip file.") from error
-    return target
-
-
-def _is_wanted(member: zipfile.ZipInfo) -> bool:
-    path = PurePosixPath(member.filename)
-    hidden = any(part.startswith(".") and part != ".." or part == "__MACOSX" for part in path.parts)
-    return not member.is_dir() and not hidden and path.suffix.lower() in (*SUFFIXES, ".csv", ".json")
-
-
-def _check_members(
-    source: Path, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], disk: Path
-) -> None:
-    if len(archive.infolist()) > ZIP_MAX_FILES:
-        raise BadInput(f"{source} holds more than {ZIP_MAX_FILES} files; import it as a folder.")
-    for member in members:
-        path = PurePosixPath(member.filename)
-        if path.is_absolute() or ".." in path.parts or ":" in member.filename:
-            raise BadInput(
-                f"{source} holds the path {member.filename!a}, which leads outside of it; pack it again."
-            )
-        if member.file_size > MAX_BYTES:
-            raise BadInput(
-                f"{member.filename} in {source} has more than {MAX_BYTES // 2**20} MB; leave it out."
-            )
-    total, packed = sum(m.file_size for m in members), max(1, source.stat().st_size)
-    if total > ZIP_MAX_BYTES or (total > ZIP_RATIO_FROM and total / packed > ZIP_MAX_RATIO):
-        raise BadInput(
-            f"{source} would unpack to {total / 2**30:.0f} GB; unpack it yourself and import the folder."
-        )
-    if total > (free := shutil.disk_usage(disk).free):
-        raise BadInput(
-            f"{source} needs {total / 2**20:.0f} MB and the workspace's disk has {free / 2**20:.0f} MB left; "
-            "free some space or put the workspace on another disk."
-        )

@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from exdd_core import archive as unpacking
 from exdd_core import datasets
 from exdd_core import workspace as module
 from exdd_core.errors import BadInput, Cancelled
@@ -313,7 +314,7 @@ def test_a_zip_writes_nothing_outside(workspace, source, tmp_path, path):
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(workspace, tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "ZIP_RATIO_FROM", 2**20)
+    monkeypatch.setattr(unpacking, "RATIO_FROM", 2**20)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("good/0.bmp", bytes(2**23))
     with pytest.raises(BadInput, match="would unpack to"):
@@ -323,11 +324,11 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(workspace, tmp_path, monkey
 def test_limits_of_a_zip_are_sentences(workspace, source, tmp_path, monkeypatch):
     archive = pack(tmp_path / "plates.zip", source)
     with monkeypatch.context() as limits:
-        limits.setattr(module, "ZIP_MAX_FILES", 3)
+        limits.setattr(unpacking, "MAX_FILES", 3)
         with pytest.raises(BadInput, match="more than 3 files"):
             workspace.import_dataset(archive)
     with monkeypatch.context() as limits:
-        limits.setattr(module, "MAX_BYTES", 2**5)
+        limits.setattr(unpacking, "MAX_BYTES", 2**5)
         with pytest.raises(BadInput, match="leave it out"):
             workspace.import_dataset(archive)
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])

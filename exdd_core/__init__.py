@@ -5,8 +5,9 @@ The package knows arrays, files and the workspace. It never knows Gradio, HTTP o
 
 import os
 
-# torch and faiss each bring an OpenMP whose idle threads spin; beside each other, or beside a web server, they take the
-# processor from whoever works. Must be set before either is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# torch and faiss each bring an OpenMP whose idle threads spin for milliseconds; beside each other, or beside a web
+# server, they take the processor from whoever works. A short spin costs nothing; none at all makes small steps slow.
+# Must be set before either is imported.
+os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
 __version__ = "0.1.0"

@@ -8,17 +8,23 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import faiss
 import numpy as np
-import torch  # noqa: F401  (loaded before faiss searches: both bring an OpenMP, and torch's must come first)
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
 from exdd_core.errors import BadInput
+
+# faiss brings an OpenBLAS that takes a processor newer than itself for one of 2004 and is then half as fast (measured:
+# 13.8 ms against 6.7). It asks for the kind of core once, when it is loaded; any with AVX2 can do what a Haswell does.
+if torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512"):
+    os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
+import faiss
 
 QUERIES_AT_ONCE = 8192
 SPARE = 16  # candidates beyond those asked for, where rounding may have put them in the wrong order
@@ -199,7 +205,8 @@ class _FlatIndex:
             part = np.ascontiguousarray(queries[start : start + QUERIES_AT_ONCE] - self.middle, np.float32)
             squared, found = self.index.search(part, there)
             length = np.einsum("qd,qd->q", part, part)
-            for at in np.array_split(np.flatnonzero(squared[:, 0] < 1e-3 * length), 1 + len(part) // 256):
+            close = np.flatnonzero(squared[:, 0] < 1e-3 * length)
+            for at in np.array_split(close, -(-len(close) // 256)) if len(close) else ():
                 squared[at], found[at] = self._measured(part[at], there)
             stop = start + len(part)
             distances[start:stop, :there], numbers[start:stop, :there] = (

@@ -237,17 +237,13 @@ class Detector:
     def _held_out(self, normals: PatchSet, rng: np.random.Generator, progress: Progress) -> Distances:
         """Distances (m, h, w, ...) of up to CALIBRATION_IMAGES normals to the banks without their own part's rows."""
         chosen = normals.take(np.sort(rng.permutation(len(normals.images))[:CALIBRATION_IMAGES]))
-        one_part = (
-            len(set(normals.groups)) == 1
-        )  # leaving it out would leave nothing: images are left out instead
+        # Of a single part, leaving it out would leave nothing: images are left out instead.
+        single = len(set(normals.groups)) == 1
         progress.begin("Calibrating on held-out normal images", len(chosen.images))
         found = []
         for image, features in zip(chosen.images, chosen.features, strict=True):
-            found.append(
-                self._nearest(
-                    features, fusion.Paper().around, image.id if one_part else image.group
-                ).distances
-            )
+            own = image.id if single else image.group
+            found.append(self._nearest(features, fusion.Paper().around, apart=own).distances)
             progress.advance()
         return _stacked(found)
 
@@ -262,16 +258,13 @@ class Detector:
         middle, map_middle = float(np.median(scores)), float(np.median(np.stack(maps)))
         limit = float(np.quantile(scores, keep, method="higher"))
         map_limit = float(np.quantile(peaks, keep, method="higher"))
-        gap, map_gap = (
-            1e-6 * (1 + abs(middle)),
-            1e-6 * (1 + abs(map_middle)),
-        )  # identical images: no spread at all
+        # Of identical images there is no spread at all, and a threshold must still lie above the median.
         return Calibration(
-            middle,
-            max(limit, middle + gap),
-            map_middle,
-            max(map_limit, map_middle + map_gap),
-            max(float(np.median(held_out.negative[..., 0])), fusion.EPS),
+            median=middle,
+            threshold=max(limit, middle + 1e-6 * (1 + abs(middle))),
+            map_median=map_middle,
+            map_threshold=max(map_limit, map_middle + 1e-6 * (1 + abs(map_middle))),
+            usual_distance=max(float(np.median(held_out.negative[..., 0])), fusion.EPS),
         )
 
     # Scoring

@@ -275,6 +275,8 @@ def test_build_activate_and_delete(page: Page, address: str) -> None:
     page.locator("#rows .row-bars li").first.wait_for(timeout=SLOW)
 
     page.get_by_label("None: normal images only, as PatchCore").check()
+    page.get_by_role("button", name="More settings").click()
+    labelled(page, "Size").fill("1024x1024")  # long enough to be seen
     page.get_by_role("button", name="Build", exact=True).click()
     page.locator(".job .bar").wait_for()
     page.locator(".frame-job").wait_for()

@@ -276,7 +276,7 @@ def test_build_activate_and_delete(page: Page, address: str) -> None:
 
     page.get_by_label("None: normal images only, as PatchCore").check()
     page.get_by_role("button", name="More settings").click()
-    labelled(page, "Size").fill("640x640")  # long enough to be seen
+    labelled(page, "Size").fill("1024x1024")  # long enough to be seen
     page.get_by_role("button", name="Build", exact=True).click()
     page.locator(".job .bar").wait_for()
     page.locator(".frame-job").wait_for()
@@ -330,10 +330,9 @@ def test_wrong_settings_are_a_sentence(page: Page, address: str, label: str, val
     page.locator("#versions tbody tr").first.wait_for()
     page.get_by_role("button", name="More settings").click()
     labelled(page, label).wait_for()
-    page.wait_for_timeout(1500)  # fields of a section just opened still get their first values
     labelled(page, label).fill(value)
     labelled(page, label).press("Tab")
-    page.wait_for_timeout(500)  # a number field hands its value over when it is left
+    page.wait_for_timeout(500)  # pressed within 30 ms of typing, Build met the old value once in five
     assert labelled(page, label).input_value() == value
     page.get_by_role("button", name="Build", exact=True).click()
     sentence(page, words)

@@ -38,7 +38,7 @@ from typing import TYPE_CHECKING, Any
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from exdd_core import archive, datasets
+from exdd_core import archive, datasets, schema
 from exdd_core.datasets.record import Record, image_files
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, probe
@@ -49,7 +49,6 @@ if TYPE_CHECKING:  # torch and its kin take seconds to import, and half of the w
     from exdd_core.detector import Detector, TrainingImage
 
 DATABASE = "workspace.db"
-SCHEMA_VERSION = 1
 LOCK, TEMPORARY, MARK = ".lock", ".making-", ".unfinished"
 DETECTORS_KEPT = 2
 POSITIVES = ("real", "synthetic", "both", "none")
@@ -199,13 +198,16 @@ class Workspace:
                 f"There is no workspace in {path}; import a data set into it first, which makes one, "
                 "or choose another with --workspace."
             )
-        with workspace._reading() as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version != SCHEMA_VERSION:
+        with workspace.reading() as db:
+            version = schema.version(db)
+        if version > schema.VERSION:
             raise BadInput(
-                f"The workspace {path} is of version {version}, this program uses version {SCHEMA_VERSION}; "
+                f"The workspace {path} is of version {version}, this program uses version {schema.VERSION}; "
                 "use the program that it was made with."
             )
+        if version < schema.VERSION:
+            with workspace.writing() as db:
+                schema.bring_up_to_date(db)
         with _plainly():
             for folder in (workspace._datasets, workspace._banks, workspace.path / "cache"):
                 folder.mkdir(exist_ok=True)
@@ -228,14 +230,15 @@ class Workspace:
     # --- the database: one connection a call, so that threads share nothing --------------------------------
 
     @contextmanager
-    def _reading(self) -> Iterator[Database]:
+    def reading(self) -> Iterator[Database]:
+        """A connection of one's own to the database."""
         with _plainly(), closing(_connect(self.path / DATABASE)) as connection:
             yield Database(connection, execute_plugins=False)
 
     @contextmanager
-    def _writing(self) -> Iterator[Database]:
+    def writing(self) -> Iterator[Database]:
         """All or nothing. Takes the write lock first: one that reads and then writes could fail late."""
-        with self._reading() as db:
+        with self.reading() as db:
             db.conn.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -245,12 +248,12 @@ class Workspace:
                 raise
 
     def setting(self, key: str, default: Any = None) -> Any:
-        with self._reading() as db:
+        with self.reading() as db:
             row = db.execute("select value from settings where key = ?", [key]).fetchone()
         return json.loads(row[0]) if row else default
 
     def set_setting(self, key: str, value: Any) -> None:
-        with self._writing() as db:
+        with self.writing() as db:
             _set(db, key, value)
 
     # --- making something whole -------------------------------------------------------------------------
@@ -278,7 +281,7 @@ class Workspace:
     def _sweep(self, folder: Path) -> None:
         """Remove what was begun and never entered in the database. The folder's lock must be held."""
         table, key = ("datasets", "name") if folder == self._datasets else ("banks", "id")
-        with self._reading() as db:
+        with self.reading() as db:
             known = {row[0] for row in db.execute(f"select {key} from {table}")}
         for path in folder.iterdir():
             if path.name.startswith(TEMPORARY) or ((path / MARK).exists() and path.name not in known):
@@ -293,7 +296,7 @@ class Workspace:
         os.sync()  # the files reach the disk before the row that vouches for them
         whole.rename(final)
         try:
-            with self._writing() as db:
+            with self.writing() as db:
                 yield db
         except BaseException:
             shutil.rmtree(final, ignore_errors=True)
@@ -372,7 +375,7 @@ class Workspace:
 
     def datasets(self) -> list[DatasetInfo]:
         """All data sets, the oldest first."""
-        with self._reading() as db:
+        with self.reading() as db:
             return [_dataset_info(row) for row in db.query("select * from datasets order by rowid")]
 
     def dataset(self, name: str | None = None) -> DatasetInfo:
@@ -390,7 +393,7 @@ class Workspace:
         self.set_setting("active_dataset", self.dataset(name).name)
 
     def _dataset_row(self, name: str) -> dict[str, Any] | None:
-        with self._reading() as db:
+        with self.reading() as db:
             return next(iter(db.query("select * from datasets where name = ?", [name])), None)
 
     def images(
@@ -404,12 +407,12 @@ class Workspace:
         filters = {"split": split, "label": label, "defect_type": defect_type}
         wanted = {"dataset": self.dataset(dataset).name} | {k: v for k, v in filters.items() if v is not None}
         condition = " and ".join(f"{column} = :{column}" for column in wanted)
-        with self._reading() as db:
+        with self.reading() as db:
             found = list(db.query(f"select * from images where {condition} order by rowid", wanted))
         return [self._image_row(row) for row in found]
 
     def image(self, id: str) -> ImageRow:
-        with self._reading() as db:
+        with self.reading() as db:
             row = next(iter(db.query("select * from images where id = ?", [id])), None)
         if row is None:
             raise BadInput(f'There is no image "{id}" in this workspace.')
@@ -545,7 +548,7 @@ class Workspace:
     def banks(self, dataset: str | None = None) -> list[BankVersion]:
         """All bank versions, or those built from one data set; the newest first."""
         where = "where dataset = :dataset" if dataset else ""
-        with self._reading() as db:
+        with self.reading() as db:
             active = json.loads(_get(db, "active_bank", "null"))
             found = list(db.query(f"select * from banks {where} order by number desc", {"dataset": dataset}))
         return [self._bank_version(row, active) for row in found]
@@ -572,7 +575,7 @@ class Workspace:
     def delete_bank(self, id: str) -> None:
         """Remove a bank version for good. Raises BadInput for the active one."""
         bank = self.bank(id)
-        with self._writing() as db:
+        with self.writing() as db:
             if _get(db, "active_bank", "null") == json.dumps(bank.id):
                 raise BadInput(
                     f"{bank.name} is the active bank version; activate another before deleting it."
@@ -635,29 +638,9 @@ def _write_schema(path: Path, settings: dict[str, str]) -> None:
         db = Database(connection, execute_plugins=False)
         db.enable_wal()
         db.table("settings").create({"key": str, "value": str}, pk="key")
-        text = dict.fromkeys(("name", "layout", "title"), str)
-        size = dict.fromkeys(("width", "height", "keep_aspect"), int)
-        kept = dict.fromkeys(("created", "fingerprint", "report"), str)
-        db.table("datasets").create({**text, **size, **kept}, pk="name")
-        text = dict.fromkeys(("id", "dataset", "path", "label", "split", "defect_type", "mask", "group"), str)
-        db.table("images").create({**text, "width": int, "height": int}, pk="id")
-        db.table("images").create_index(["dataset", "split", "label"])
-        db.table("banks").create(
-            {
-                "id": str,
-                "number": int,
-                "dataset": str,
-                "created": str,
-                "seconds": float,
-                "settings": str,
-                "summary": str,
-            },
-            pk="id",
-        )
-        db.table("banks").create_index(["number"], unique=True)
+        schema.bring_up_to_date(db)
         for key, value in settings.items():
             _set(db, key, value)
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # only the main file is renamed into place
 
 

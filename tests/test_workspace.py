@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 
 from exdd_core import archive as unpacking
-from exdd_core import datasets
+from exdd_core import datasets, schema
 from exdd_core import workspace as module
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import Size, encode_png
@@ -117,6 +117,21 @@ def test_what_is_no_workspace_is_a_sentence(empty_workspace, tmp_path):
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(BadInput, match="version 99"):
         Workspace.open(newer)
+
+
+def test_an_older_workspace_gets_the_tables_it_lacks_and_keeps_what_it_has(empty_workspace, tmp_path):
+    older = tmp_path / "older"
+    shutil.copytree(empty_workspace, older)
+    with sqlite3.connect(older / "workspace.db") as connection:
+        for table in ("jobs", "prompts", "candidates"):
+            connection.execute(f"drop table {table}")
+        connection.execute("PRAGMA user_version = 1")
+        connection.execute("insert into settings values ('kept', '7')")
+    workspace = Workspace.open(older)
+    with workspace.reading() as db:
+        assert {"jobs", "prompts", "candidates"} <= set(db.table_names())
+        assert schema.version(db) == schema.VERSION
+    assert workspace.setting("kept") == 7
 
 
 def test_a_deleted_workspace_does_not_come_back_as_an_empty_file(workspace):

@@ -5,12 +5,14 @@ Knows columns and what may not be there twice. Does not know what the rows mean 
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlite_utils import Database
 
 VERSION = 2
 
 # name -> (columns, primary key, indexes, unique indexes)
-TABLES: dict[str, tuple[dict[str, type], str, list[list[str]], list[list[str]]]] = {
+TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] = {
     "settings": ({"key": str, "value": str}, "key", [], []),
     "datasets": (
         dict.fromkeys(("name", "layout", "title"), str)

@@ -1,0 +1,591 @@
+"""Where a defect is to be painted: masks that are drawn, uploaded, borrowed from a real defect or generated.
+
+A `MaskSpec` says how a mask comes about; `realise` turns it into pixels, the same ones for the same spec and
+seed. Knows arrays and geometry, and where the part lies in its image (`foreground`). Does not know files, data
+sets, which split may lend a mask, or what is painted.
+
+Places are given as shares of the image (0 to 1 from its left and top edge), lengths and widths of generated
+shapes in percent of the image's shorter side, angles in degrees, counted clockwise on the screen. A borrowed
+mask keeps its own pixels: at scale 1 a defect is as large as in the image it comes from.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import cv2
+import numpy as np
+
+from exdd_core.errors import BadInput
+from exdd_core.images import thumbnail
+
+Array = np.ndarray
+Stroke = tuple[Array, Array | None]  # points (n, 2) as x, y; widths (n,) of a line, None for a filled outline
+
+SOURCES = ("drawn", "uploaded", "real", "generated")
+SHAPES = ("scratch", "spot", "crack", "blotch")
+
+# name: (lowest, highest) of every number in a spec.
+RANGES = {
+    "x": (0.0, 1.0),
+    "y": (0.0, 1.0),
+    "angle": (-360.0, 360.0),
+    "scale": (0.1, 4.0),
+    "length": (1.0, 100.0),
+    "width": (0.2, 50.0),
+    "irregularity": (0.0, 1.0),
+    "count": (1, 20),
+}
+
+# What each shape's sliders start from: about what real ones look like.
+DEFAULTS: dict[str, dict[str, float]] = {
+    "scratch": {"length": 30.0, "width": 1.0, "angle": 20.0, "irregularity": 0.3, "count": 1},
+    "spot": {"length": 6.0, "width": 5.0, "angle": 0.0, "irregularity": 0.3, "count": 1},
+    "crack": {"length": 35.0, "width": 1.0, "angle": 10.0, "irregularity": 0.5, "count": 1},
+    "blotch": {"length": 30.0, "width": 20.0, "angle": 0.0, "irregularity": 0.5, "count": 1},
+}
+
+# Of the part's area. The largest real defect of the data we know covers 49 %, and an engine that is to paint
+# a defect into a surface has to see some of the surface.
+TOO_LARGE = 0.75
+ON_PART = 0.5  # the share of a mask that has to lie on the part
+PAINTED = (
+    32  # alpha above which an editor's pixel is painted: see-through brushes are, an eraser's rim is not
+)
+ATTEMPTS = 24  # places tried for a varied mask before the best of them is taken
+
+# Of a background, in grey levels: how even it is, and how far from the part beside it.
+BACKGROUND_SPREAD, BACKGROUND_CONTRAST = 10, 30
+BACKGROUND_SIDE = 320  # the longer side of the copy in which it is looked for
+
+
+@dataclass(frozen=True)
+class MaskSpec:
+    """How one mask comes about. Numbers out of range and unknown words raise `BadInput`.
+
+    `file` names the mask of a drawn or uploaded one, `image` the defective image that lends a real one ("" =
+    any). `x`, `y` is the centre (of a borrowed mask: of its bounding box), `angle`, `scale` and `flip` (left to
+    right, before turning) move a real one; `shape`, `length`, `width`, `angle`, `irregularity`, `count` and
+    `seed` make a generated one. With `vary` every painting gets another place, angle and size.
+    """
+
+    source: str = "drawn"
+    file: str = ""
+    image: str = ""
+    x: float = 0.5
+    y: float = 0.5
+    angle: float = 0.0
+    scale: float = 1.0
+    flip: bool = False
+    shape: str = "scratch"
+    length: float = 30.0
+    width: float = 1.0
+    irregularity: float = 0.3
+    count: int = 1
+    seed: int = 0
+    vary: bool = False
+    from_test: bool = False
+
+    def __post_init__(self) -> None:
+        _require_choice("source", self.source, SOURCES)
+        _require_choice("shape", self.shape, SHAPES)
+        for name, (low, high) in RANGES.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+                raise BadInput(f"The mask's {name} is {value}; choose a number from {low:g} to {high:g}.")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> MaskSpec:
+        """The inverse of `to_json`; fields left out take their defaults. Raises `BadInput`."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise BadInput(f'A mask has no setting "{unknown[0]}"; leave it out.')
+        return cls(**values)
+
+
+def _require_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise BadInput(f'The mask\'s {name} is "{value}"; choose one of {", ".join(choices)}.')
+
+
+# --- from a spec to pixels ----------------------------------------------------------------------------
+
+
+def realise(spec: MaskSpec, image: Array, seed: int, lender: Array | None = None) -> Array:
+    """The mask for one painting of `image` (H, W, 3): bool (H, W), the same for the same arguments.
+
+    `lender` is the bool mask that `spec.file` or `spec.image` names, of any size; a drawn or uploaded one of
+    another size is stretched to the image, a real one keeps its pixels. `seed` matters with `spec.vary` alone;
+    a varied mask lies on the part. Raises `BadInput` where a mask is needed and is missing or empty.
+    """
+    shape = image.shape[:2]
+    if spec.source == "generated":
+        if not spec.vary:
+            return generate(
+                spec.shape,
+                shape,
+                x=spec.x,
+                y=spec.y,
+                length=spec.length,
+                width=spec.width,
+                angle=spec.angle,
+                irregularity=spec.irregularity,
+                count=spec.count,
+                seed=spec.seed,
+            )
+        return _varied(spec, image, seed, None)
+    if lender is None:
+        raise BadInput(
+            "No mask was drawn or chosen; draw one, borrow one from a real defect or generate one."
+        )
+    if spec.source != "real":
+        lender = _stretch(lender, shape)
+    if not lender.any():
+        raise BadInput("The mask is empty; paint where the defect is to be.")
+    if spec.vary:
+        return _varied(spec, image, seed, lender)
+    if spec.source == "real":
+        return place(lender, shape, spec.x, spec.y, spec.angle, spec.scale, spec.flip)
+    return lender.copy()
+
+
+def _varied(spec: MaskSpec, image: Array, seed: int, lender: Array | None) -> Array:
+    """A mask at a random place on the part, turned and resized; cut to the part where it does not fit."""
+    part = foreground(image)
+    rng = np.random.default_rng([seed % 2**63, spec.seed % 2**63])
+    rows, columns = np.nonzero(part)
+    best, best_share = np.zeros(part.shape, bool), -1.0
+    for attempt in range(ATTEMPTS):
+        spot = rng.integers(len(rows))
+        x, y = (columns[spot] + 0.5) / part.shape[1], (rows[spot] + 0.5) / part.shape[0]
+        size = float(np.exp(rng.uniform(np.log(0.7), np.log(1.4)))) * 0.9**attempt
+        angle = float(rng.uniform(-180, 180))
+        if lender is None:
+            strokes = _strokes(spec.shape, part.shape, spec.length * size, spec.width * max(size, 0.5), rng,
+                               irregularity=spec.irregularity, count=spec.count)  # fmt: skip
+            window, patch, area = _rasterise(strokes, part.shape, x, y, angle)
+        else:
+            flip = bool(rng.integers(2))
+            window, patch, area = _moved(lender, part.shape, x, y, angle, max(spec.scale * size, 0.05), flip)
+        share = np.count_nonzero(patch & part[window]) / max(area, 1)
+        if share > best_share:
+            best_share, best = share, np.zeros(part.shape, bool)
+            best[window] = patch
+            best[rows[spot], columns[spot]] |= not (best & part).any()
+        if share > 0.97:
+            break
+    return best & part
+
+
+def _stretch(mask: Array, shape: tuple[int, int]) -> Array:
+    if mask.shape == shape:
+        return mask
+    rows, columns = _nearest(shape[0], mask.shape[0]), _nearest(shape[1], mask.shape[1])
+    return mask[np.ix_(rows, columns)]
+
+
+# --- borrowed -----------------------------------------------------------------------------------------
+
+
+def place(
+    lender: Array,
+    shape: tuple[int, int],
+    x: float = 0.5,
+    y: float = 0.5,
+    angle: float = 0.0,
+    scale: float = 1.0,
+    flip: bool = False,
+) -> Array:
+    """`lender`'s mask, bool of any size, on an image of `shape` (H, W): bool (H, W).
+
+    Its bounding box is flipped left to right, scaled, turned clockwise by `angle` degrees and centred at (x, y),
+    shares of the image; what leaves the image is cut off. Nearest neighbour: at scale 1, moved, flipped or
+    turned by right angles, every pixel of the lender is found again. Shrunk, a pixel is set where any of the
+    lender's pixels falls, so that a hairline stays whole. `centre` gives the (x, y) where it lay.
+    """
+    result = np.zeros(shape, bool)
+    if lender.any():
+        window, patch, _ = _moved(lender, shape, x, y, angle, scale, flip)
+        result[window] = patch
+    return result
+
+
+def centre(mask: Array) -> tuple[float, float]:
+    """The middle of a mask's bounding box as shares (x, y) of its image; (0.5, 0.5) of an empty one."""
+    if not mask.any():
+        return 0.5, 0.5
+    top, bottom, left, right = _bounds(mask)
+    return (left + right) / 2 / mask.shape[1], (top + bottom) / 2 / mask.shape[0]
+
+
+def _moved(
+    lender: Array, shape: tuple[int, int], x: float, y: float, angle: float, scale: float, flip: bool
+) -> tuple[tuple[slice, slice], Array, float]:
+    """The window of the image that a placed mask touches, its pixels there, and its area before it was cut."""
+    top, bottom, left, right = _bounds(lender)
+    piece = lender[top:bottom, left:right]
+    if flip:
+        piece = piece[:, ::-1]
+    height, width = piece.shape
+    turn = math.radians(angle)
+    cos, sin = math.cos(turn), math.sin(turn)
+    at_x, at_y = x * shape[1], y * shape[0]
+    reach_x = scale * (abs(cos) * width + abs(sin) * height) / 2
+    reach_y = scale * (abs(sin) * width + abs(cos) * height) / 2
+    window = _window(shape, at_x - reach_x, at_y - reach_y, at_x + reach_x, at_y + reach_y)
+    # Image to lender, by the pixels' middles. The tiny shift decides ties the same way on every machine.
+    down = (np.arange(window[0].start, window[0].stop) + 0.5 - at_y)[:, None] / scale
+    across = (np.arange(window[1].start, window[1].stop) + 0.5 - at_x)[None, :] / scale
+    column = np.floor(cos * across + sin * down + width / 2 + 1e-6).astype(np.int64)
+    row = np.floor(-sin * across + cos * down + height / 2 + 1e-6).astype(np.int64)
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    patch = np.zeros(inside.shape, bool)
+    patch[inside] = piece[row[inside], column[inside]]
+    if scale < 1:  # and from the lender to the image, or thin lines would fall between its pixels
+        rows, columns = np.nonzero(piece)
+        across, down = (columns + 0.5 - width / 2) * scale, (rows + 0.5 - height / 2) * scale
+        column = np.floor(cos * across - sin * down + at_x).astype(np.int64) - window[1].start
+        row = np.floor(sin * across + cos * down + at_y).astype(np.int64) - window[0].start
+        inside = (row >= 0) & (row < patch.shape[0]) & (column >= 0) & (column < patch.shape[1])
+        patch[row[inside], column[inside]] = True
+    return window, patch, np.count_nonzero(piece) * scale**2
+
+
+def _window(
+    shape: tuple[int, int], left: float, top: float, right: float, bottom: float
+) -> tuple[slice, slice]:
+    """The pixels around a box that lie in the image; empty slices where none do."""
+    y0, x0 = max(0, math.floor(top) - 1), max(0, math.floor(left) - 1)
+    y1, x1 = min(shape[0], math.ceil(bottom) + 1), min(shape[1], math.ceil(right) + 1)
+    return slice(y0, max(y0, y1)), slice(x0, max(x0, x1))
+
+
+def _bounds(mask: Array) -> tuple[int, int, int, int]:
+    """top, bottom, left, right (ends excluded) of what is set in a mask that is not empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
+
+
+# --- generated ----------------------------------------------------------------------------------------
+
+
+def generate(
+    kind: str,
+    shape: tuple[int, int],
+    *,
+    x: float = 0.5,
+    y: float = 0.5,
+    length: float,
+    width: float,
+    angle: float = 0.0,
+    irregularity: float = 0.3,
+    count: int = 1,
+    seed: int = 0,
+) -> Array:
+    """A "scratch", "spot", "crack" or "blotch" on an image of `shape` (H, W): bool (H, W), never empty.
+
+    `length` along and `width` across, in percent of the shorter side, at least one pixel; `angle` turns it
+    clockwise, degrees; `irregularity` 0 (straight, round) to 1 (ragged). The first of `count` lies with its
+    middle at (x, y), the others around it. Raises `BadInput` for an unknown kind.
+    """
+    _require_choice("shape", kind, SHAPES)
+    rng = np.random.default_rng([seed % 2**63])
+    strokes = _strokes(kind, shape, length, width, rng, irregularity=irregularity, count=count)
+    window, patch, _ = _rasterise(strokes, shape, x, y, angle)
+    result = np.zeros(shape, bool)
+    result[window] = patch
+    if not result.any():  # all of it beyond the edge, or its middle off the line
+        result[min(int(y * shape[0]), shape[0] - 1), min(int(x * shape[1]), shape[1] - 1)] = True
+    return result
+
+
+def _strokes(
+    kind: str,
+    shape: tuple[int, int],
+    length: float,
+    width: float,
+    rng: np.random.Generator,
+    *,
+    irregularity: float,
+    count: int,
+) -> list[Stroke]:
+    """The lines and outlines of `count` shapes in pixels around (0, 0), lying along x."""
+    side = min(shape)
+    long, wide = max(1.0, length * side / 100), max(1.0, width * side / 100)
+    strokes: list[Stroke] = []
+    for number in range(count):
+        size = 1.0 if number == 0 else float(rng.uniform(0.5, 1.1))
+        made = _DRAW[kind](long * size, max(1.0, wide * size), irregularity, rng)
+        shift = np.zeros(2) if number == 0 else rng.normal(0, 0.2 * side, 2)
+        turn = 0.0 if number == 0 else float(rng.normal(0, 0.15 + 0.6 * irregularity))
+        strokes += [(_turned(points, turn) + shift, widths) for points, widths in made]
+    return strokes
+
+
+def _scratch(long: float, wide: float, irregularity: float, rng: np.random.Generator) -> list[Stroke]:
+    """One stroke of a hard point: slightly bowed, thinner at its ends, broken where it skips."""
+    along = np.linspace(-0.5, 0.5, 96)
+    bow = irregularity * long * (0.15 * rng.normal() * (along**2 - 0.08) + 0.012 * _wander(along, 4, rng))
+    points = np.stack([along * long, bow], axis=1)
+    widths = wide * (
+        1 - irregularity * (0.6 * (2 * along) ** 4 + 0.35 * (1 + np.tanh(_wander(along, 9, rng))))
+    )
+    lifted = _wander(along, 6, rng) > 2.6 - 1.4 * irregularity if irregularity > 0.1 else along > 1
+    lifted[40:56] = False  # its middle is always there
+    pieces = np.split(np.arange(len(along)), np.flatnonzero(np.diff(lifted.astype(int))) + 1)
+    return [(points[piece], widths[piece]) for piece in pieces if not lifted[piece[0]]]
+
+
+def _crack(long: float, wide: float, irregularity: float, rng: np.random.Generator) -> list[Stroke]:
+    """A jagged line of broken material, widest in its middle, with branches that run on along it."""
+    points = _jagged(long, irregularity, rng)
+    taper = 1 - 0.75 * np.abs(np.linspace(-1, 1, len(points))) ** 1.5
+    strokes: list[Stroke] = [(points - points[len(points) // 2], wide * taper)]
+    for _ in range(rng.poisson(3 * irregularity)):
+        start = int(rng.integers(len(points) // 6, len(points) - len(points) // 6))
+        branch = _jagged(long * rng.uniform(0.1, 0.35), irregularity, rng)
+        branch = _turned(branch - branch[0], float(rng.choice([-1, 1]) * rng.uniform(0.3, 1.0)))
+        thin = wide * taper[start] * np.linspace(0.8, 0.2, len(branch))
+        strokes.append((branch + strokes[0][0][start], thin))
+    return strokes
+
+
+def _jagged(long: float, irregularity: float, rng: np.random.Generator) -> Array:
+    """A line from -long/2 to long/2 by displacing the middles of its pieces, (65, 2)."""
+    points = np.array([[-long / 2, 0.0], [long / 2, 0.0]])
+    for step in range(6):
+        middles = (points[1:] + points[:-1]) / 2
+        middles += rng.normal(0, 0.16 * irregularity * long * 0.55**step, middles.shape) * [0.4, 1.0]
+        points = np.insert(points, np.arange(1, len(points)), middles, axis=0)
+    return points
+
+
+def _spot(long: float, wide: float, irregularity: float, rng: np.random.Generator) -> list[Stroke]:
+    """A pit or a stain: an ellipse whose rim wanders."""
+    around = np.linspace(0, 2 * np.pi, 72, endpoint=False)
+    radius = np.exp(0.28 * irregularity * _harmonics(around, 7, rng))
+    return [
+        (np.stack([np.cos(around) * long / 2, np.sin(around) * wide / 2], axis=1) * radius[:, None], None)
+    ]
+
+
+def _blotch(long: float, wide: float, irregularity: float, rng: np.random.Generator) -> list[Stroke]:
+    """A field without a form of its own: ragged spots that run into each other."""
+    strokes = _spot(long * (1 - 0.3 * irregularity), wide * (1 - 0.3 * irregularity), irregularity, rng)
+    for _ in range(round(7 * irregularity)):
+        toward, size = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.6)
+        middle = np.array([np.cos(toward) * long, np.sin(toward) * wide]) * rng.uniform(0.2, 0.45)
+        (points, _), = _spot(long * size, wide * size, irregularity, rng)  # fmt: skip
+        strokes.append((points + middle, None))
+    return strokes
+
+
+_DRAW = {"scratch": _scratch, "spot": _spot, "crack": _crack, "blotch": _blotch}
+
+
+def _wander(along: Array, waves: int, rng: np.random.Generator) -> Array:
+    """A smooth random line of about unit variance with up to `waves` half waves per length."""
+    phases, heights = rng.uniform(0, 2 * np.pi, waves), rng.normal(0, 1, waves) / np.sqrt(waves / 2)
+    return np.sum(heights * np.sin(np.pi * np.arange(1, waves + 1) * along[:, None] + phases), axis=1)
+
+
+def _harmonics(around: Array, waves: int, rng: np.random.Generator) -> Array:
+    """As `_wander`, closed on itself, with slow waves the largest."""
+    numbers = np.arange(2, waves + 2)
+    phases, heights = rng.uniform(0, 2 * np.pi, waves), rng.normal(0, 1, waves) * 1.6 / numbers**0.8
+    return np.sum(heights * np.sin(numbers * around[:, None] + phases), axis=1)
+
+
+def _turned(points: Array, turn: float) -> Array:
+    cos, sin = math.cos(turn), math.sin(turn)
+    return points @ np.array([[cos, sin], [-sin, cos]])
+
+
+def _rasterise(
+    strokes: list[Stroke], shape: tuple[int, int], x: float, y: float, angle: float
+) -> tuple[tuple[slice, slice], Array, float]:
+    """As `_moved`, for strokes; the area before cutting counts what lies beyond the edge of the image."""
+    middle = np.array(
+        [x * shape[1] - 0.5, y * shape[0] - 0.5]
+    )  # in OpenCV a pixel's middle is a whole number
+    turned = [(_turned(points, math.radians(angle)), widths) for points, widths in strokes]
+    margin = max([2.0, *(float(widths.max()) for _, widths in turned if widths is not None)])
+    everything = np.concatenate([points for points, _ in turned])
+    low, high = np.floor(everything.min(axis=0) - margin), np.ceil(everything.max(axis=0) + margin)
+    canvas = np.zeros((int(high[1] - low[1]) + 1, int(high[0] - low[0]) + 1), np.uint8)
+    corner = np.floor(middle + low).astype(int)  # of the canvas in the image
+    for points, widths in turned:
+        at = np.round((points + middle - corner) * 16).astype(
+            np.int32
+        )  # OpenCV's shift: sixteenths of a pixel
+        if widths is None:
+            cv2.fillPoly(canvas, [at], 1, shift=4)
+            continue
+        for a, b, wide in zip(at[:-1], at[1:], widths[:-1], strict=True):
+            start, end = (int(a[0]), int(a[1])), (int(b[0]), int(b[1]))
+            cv2.line(canvas, start, end, 1, max(1, round(float(wide))), shift=4)
+    window = _window(shape, corner[0] + 1, corner[1] + 1, corner[0] + canvas.shape[1] - 1,
+                     corner[1] + canvas.shape[0] - 1)  # fmt: skip
+    drawn = canvas.astype(bool)
+    cut = drawn[
+        max(0, window[0].start - corner[1]) : max(0, window[0].stop - corner[1]),
+        max(0, window[1].start - corner[0]) : max(0, window[1].stop - corner[0]),
+    ]
+    return window, cut, float(np.count_nonzero(drawn))
+
+
+# --- the part and its background ----------------------------------------------------------------------
+
+
+def foreground(image: Array) -> Array:
+    """Where the part is: bool (H, W) for uint8 (H, W, 3); True everywhere where no background can be told.
+
+    A background touches the border, is even, and ends at a step in brightness or colour. A surface that fills
+    the image has no such region, however dark one of its sides is: its brightness runs on without a step.
+    """
+    small = cv2.GaussianBlur(thumbnail(image, BACKGROUND_SIDE), (3, 3), 0).astype(np.int16)
+    background = np.zeros(small.shape[:2], bool)
+    border = np.ones(small.shape[:2], bool)
+    border[1:-1, 1:-1] = False
+    for _ in range(4):  # at most so many backgrounds of different colours
+        left = small[border & ~background]
+        if len(left) < 8:
+            break
+        level = _commonest(left)
+        near = (np.abs(small - level).max(axis=2) <= BACKGROUND_SPREAD) & ~background
+        found = _connected(near, border)
+        background |= np.where(_is_apart(small, found), found, False)
+        border &= ~found
+    if not background.any() or np.count_nonzero(~background) < 0.02 * background.size:
+        return np.ones(image.shape[:2], bool)
+    return _stretch(~background, image.shape[:2])
+
+
+def _commonest(colours: Array) -> Array:
+    """The colour (3,) that most of `colours` (n, 3) are close to."""
+    coarse = (colours // 8) @ np.array([1024, 32, 1])
+    values, counts = np.unique(coarse, return_counts=True)
+    return np.median(colours[coarse == values[counts.argmax()]], axis=0)
+
+
+def _connected(region: Array, border: Array) -> Array:
+    """The pieces of `region` that reach the border and are more than a speck."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8), connectivity=4)
+    large = stats[:, cv2.CC_STAT_AREA] >= max(12, region.size // 2000)
+    large[0] = False
+    touching = np.zeros(len(stats), bool)
+    touching[labels[border & region]] = True
+    return (large & touching)[labels]
+
+
+def _is_apart(small: Array, found: Array) -> Array:
+    """Per pixel of `found`: does its piece end at a step, all along most of its rim?"""
+    result = np.zeros(found.shape, bool)
+    count, labels = cv2.connectedComponents(found.astype(np.uint8), connectivity=4)
+    for label in range(1, count):
+        piece = (labels == label).astype(np.uint8)
+        near, far = (cv2.dilate(piece, np.ones((side, side), np.uint8)) for side in (5, 13))
+        beyond = (far > 0) & (near == 0)
+        if not beyond.any():
+            continue
+        level = np.median(small[piece > 0], axis=0)
+        steps = np.abs(small[beyond] - level).max(axis=1)
+        result |= (piece > 0) & (np.quantile(steps, 0.2) >= BACKGROUND_CONTRAST)
+    return result
+
+
+def check(mask: Array, image: Array) -> None:
+    """Raise `BadInput`, one sentence, where nothing sensible can be painted into `mask` (H, W) of `image`."""
+    if mask.shape != image.shape[:2]:
+        (height, width), (wanted_height, wanted_width) = mask.shape, image.shape[:2]
+        raise BadInput(
+            f"The mask is {width} x {height} pixels but the image is {wanted_width} x {wanted_height}; "
+            "use a mask of the image's size."
+        )
+    if not mask.any():
+        raise BadInput("The mask is empty; paint where the defect is to be.")
+    part = foreground(image)
+    on_part = np.count_nonzero(mask & part)
+    if on_part < ON_PART * np.count_nonzero(mask):
+        raise BadInput("The mask lies outside the part, on the background; paint it onto the part.")
+    if on_part > TOO_LARGE * np.count_nonzero(part):
+        raise BadInput(
+            f"The mask covers {100 * on_part / np.count_nonzero(part):.0f} % of the part, so nothing of its surface "
+            f"would be left to go by; paint at most {100 * TOO_LARGE:.0f} % of it."
+        )
+
+
+# --- the editor ---------------------------------------------------------------------------------------
+
+
+def editor_copy(image: Array, side: int = 1024) -> Array:
+    """uint8 (H, W, 3) reduced to at most `side` pixels on its longer side: what a browser paints on smoothly."""
+    return thumbnail(image, side)
+
+
+def from_editor(painted: Any, shape: tuple[int, int], shown: Array | None = None) -> Array:
+    """What was painted on an editor's copy, as a mask of the image's `shape`: bool (H, W).
+
+    `painted` is the value of a Gradio image editor (its layers count, not its composite), a list of layers, or
+    one layer: uint8 (h, w, 4), or alpha alone, (h, w), or bool. A pixel of the image takes the editor's pixel
+    that its middle lies in, so the outermost pixels are reached. `shown` is the mask (H, W) that `to_editor`
+    had put there: where the person left it alone its own, finer pixels stay. None painted: an empty mask.
+    """
+    layers = painted.get("layers") if isinstance(painted, Mapping) else painted
+    if layers is None:
+        layers = []
+    result = np.zeros(shape, bool)
+    for layer in [layers] if isinstance(layers, np.ndarray) else layers:
+        result |= _stretch(_painted(layer), shape)
+    if shown is None:
+        return result
+    untouched = result == _stretch(_reduced(shown, *_editor_shapes(layers, shape)), shape)
+    return np.where(untouched, shown, result)
+
+
+def _editor_shapes(layers: Any, shape: tuple[int, int]) -> tuple[int, int]:
+    first = layers if isinstance(layers, np.ndarray) else layers[0] if len(layers) else np.zeros(shape)
+    return first.shape[0], first.shape[1]
+
+
+def _painted(layer: Array) -> Array:
+    if layer.dtype == bool:
+        return layer
+    if layer.ndim == 3:
+        if layer.shape[2] != 4:
+            raise ValueError("an editor's layer needs its alpha channel: use image_mode RGBA")
+        layer = layer[:, :, 3]
+    return layer > PAINTED
+
+
+def to_editor(
+    mask: Array, shape: tuple[int, int], colour: tuple[int, int, int, int] = (227, 64, 64, 255)
+) -> Array:
+    """A mask bool (H, W) as a layer of an editor whose copy has `shape` (h, w): uint8 (h, w, 4).
+
+    A pixel is painted where any pixel of the mask falls into it, so that hairlines can be seen.
+    """
+    layer = np.zeros((*shape, 4), np.uint8)
+    layer[_reduced(mask, *shape)] = colour
+    return layer
+
+
+def _reduced(mask: Array, height: int, width: int) -> Array:
+    """bool (height, width): True where any True pixel of the mask has its middle, or its nearest, in it."""
+    if mask.shape[0] <= height and mask.shape[1] <= width:
+        return _stretch(mask, (height, width))
+    result = np.zeros((height, width), bool)
+    rows, columns = np.nonzero(mask)
+    result[_nearest(mask.shape[0], height)[rows], _nearest(mask.shape[1], width)[columns]] = True
+    return result
+
+
+def _nearest(length: int, other: int) -> Array:
+    """For each of `length` pixels along an axis the one of `other` that its middle lies in; whole numbers."""
+    return (2 * np.arange(length) + 1) * other // (2 * length)

@@ -3,6 +3,7 @@
     workspace.db      settings, data sets, images, bank versions (SQLite in WAL mode)
     datasets/NAME/    the files of a data set in their original layout, with train.csv and test.csv
     banks/ID/         one bank version, never changed once it is there
+    candidates/ID/    one painted defect: image, measured mask, drawn mask
     cache/            what can be made again
 
 Knows files, rows and which of both belong together. Does not know pages or commands, nor how a bank is
@@ -52,6 +53,8 @@ DATABASE = "workspace.db"
 LOCK, TEMPORARY, MARK = ".lock", ".making-", ".unfinished"
 DETECTORS_KEPT = 2
 POSITIVES = ("real", "synthetic", "both", "none")
+# folders of things that are made whole: the table and the column that say what is there
+MADE = {"datasets": ("datasets", "name"), "banks": ("banks", "id"), "candidates": ("candidates", "id")}
 
 
 @dataclass(frozen=True)
@@ -209,12 +212,12 @@ class Workspace:
             with workspace.writing() as db:
                 schema.bring_up_to_date(db)
         with _plainly():
-            for folder in (workspace._datasets, workspace._banks, workspace.path / "cache"):
-                folder.mkdir(exist_ok=True)
-            for folder in (workspace._datasets, workspace._banks):
+            for name in (*MADE, "cache"):
+                (workspace.path / name).mkdir(exist_ok=True)
+            for name in MADE:
                 try:
-                    with FileLock(folder / LOCK, timeout=0):
-                        workspace._sweep(folder)
+                    with FileLock(workspace.path / name / LOCK, timeout=0):
+                        workspace._sweep(workspace.path / name)
                 except Timeout:
                     pass  # somebody is making something right now and will sweep
         return workspace
@@ -259,8 +262,11 @@ class Workspace:
     # --- making something whole -------------------------------------------------------------------------
 
     @contextmanager
-    def _making(self, folder: Path, what: str, progress: Progress) -> Iterator[Path]:
-        """A hidden folder to make something in, held by one maker at a time; removed whatever happens."""
+    def making(self, folder: Path, what: str, progress: Progress) -> Iterator[Path]:
+        """A hidden folder to make something in, held by one maker at a time; removed whatever happens.
+
+        `folder` is one of `MADE` in this workspace; `what` names the kind of work to whoever has to wait.
+        """
         lock = FileLock(folder / LOCK)
         while True:
             try:
@@ -280,17 +286,23 @@ class Workspace:
 
     def _sweep(self, folder: Path) -> None:
         """Remove what was begun and never entered in the database. The folder's lock must be held."""
-        table, key = ("datasets", "name") if folder == self._datasets else ("banks", "id")
+        table, key = MADE[folder.name]
+        names = os.listdir(folder)  # plain strings: there may be many thousands
+        begun = [name for name in names if os.path.exists(f"{folder}/{name}/{MARK}")]
         with self.reading() as db:
-            known = {row[0] for row in db.execute(f"select {key} from {table}")}
-        for path in folder.iterdir():
-            if path.name.startswith(TEMPORARY) or ((path / MARK).exists() and path.name not in known):
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                (path / MARK).unlink(missing_ok=True) if path.is_dir() else None
+            entered = {
+                name
+                for name in begun
+                if db.execute(f"select 1 from {table} where {key} = ?", [name]).fetchone()
+            }
+        for name in names:
+            if name.startswith(TEMPORARY) or (name in begun and name not in entered):
+                shutil.rmtree(folder / name, ignore_errors=True)
+        for name in entered:
+            (folder / name / MARK).unlink(missing_ok=True)
 
     @contextmanager
-    def _placed(self, whole: Path, final: Path) -> Iterator[Database]:
+    def placed(self, whole: Path, final: Path) -> Iterator[Database]:
         """Rename `whole` to `final` and run the block that enters it in the database: both or neither."""
         (whole / MARK).touch()
         os.sync()  # the files reach the disk before the row that vouches for them
@@ -324,7 +336,7 @@ class Workspace:
 
         source, progress = Path(source).expanduser(), progress or Progress()
         name = _dataset_name(source, name)
-        with _plainly(), self._making(self._datasets, "import", progress) as temporary:
+        with _plainly(), self.making(self._datasets, "import", progress) as temporary:
             unpacked = source.is_file()
             root, layout, records = _read(source, temporary / "unpacked", layout, groups, progress)
             size = size or datasets.LAYOUTS[layout].DEFAULT_SIZE
@@ -351,7 +363,7 @@ class Workspace:
                 "fingerprint": fingerprint,
                 "report": json.dumps(report),
             }
-            with self._placed(whole, self._datasets / name) as db:
+            with self.placed(whole, self._datasets / name) as db:
                 db.table("datasets").insert(record)
                 db.table("images").insert_all(rows)
                 _set(db, "active_dataset", name)
@@ -475,7 +487,7 @@ class Workspace:
             seed=seed,
             **{key: value for key, value in given.items() if value is not None},
         )
-        with _plainly(), self._making(self._banks, "build", progress) as temporary:
+        with _plainly(), self.making(self._banks, "build", progress) as temporary:
             detector = Detector(network, settings).fit(normals, defects, progress)
             progress.begin("Storing the bank version", 1)
             whole = temporary / "whole"
@@ -499,7 +511,7 @@ class Workspace:
             manifest = {**row, "backbone_weights": network.weights, "libraries": _versions()}
             (whole / "manifest.json").write_text(json.dumps(manifest, indent=2))
             progress.advance()
-            with self._placed(whole, self._banks / str(row["id"])) as db:
+            with self.placed(whole, self._banks / str(row["id"])) as db:
                 number = (
                     json.loads(_get(db, "last_bank_number", "0")) + 1
                 )  # a deleted number never comes back

@@ -224,6 +224,14 @@ class Engine(ABC):
         """Make ready to paint; called once."""
         return
 
+    def _ready(self, settings: Mapping[str, Any], progress: Progress | None) -> None:
+        """Make ready for a request's settings. An engine whose settings choose a model loads that one instead."""
+        self.load(progress)
+
+    def _version(self, settings: Mapping[str, Any]) -> str:
+        """`version` of what has painted with these settings, which are complete."""
+        return self.version
+
     def _resolution(self, settings: Mapping[str, Any]) -> int:
         """The side of the square this engine works at, in pixels; 0 for the image's own."""
         return 0
@@ -272,7 +280,7 @@ class Engine(ABC):
         Raises `BadInput` for settings or a mask that cannot be used and where nothing visible changed,
         `Cancelled` within one step after `progress.cancel()`.
         """
-        self.load(progress)
+        self._ready(request.settings, progress)
         step = _Steps(progress, preview, counting=True)
         return next(self._paint_batch([request], step))
 
@@ -283,7 +291,8 @@ class Engine(ABC):
         preview: Callable[[np.ndarray], None] | None = None,
     ) -> Iterator[Painting]:
         """Paint one after another, in order, or several at once where the engine can. `progress` counts images."""
-        self.load(progress)
+        if requests:
+            self._ready(requests[0].settings, progress)
         if progress:
             progress.begin("Painting", len(requests))
         step = _Steps(progress, preview, counting=False)
@@ -309,7 +318,7 @@ class Engine(ABC):
                 image=image,
                 mask=measure(request.image, image, request.mask, window.box),
                 engine=self.NAME,
-                engine_version=self.version,
+                engine_version=self._version(window.settings),
                 settings=window.settings,
                 seed=request.seed,
                 notes=window.notes,

@@ -25,17 +25,25 @@ class Progress:
         self.total = 0
         self._listener = listener
         self._began = time.monotonic()
+        self._before = 0
         self._cancel = threading.Event()
 
-    def begin(self, stage: str, total: int) -> None:
-        """Start the next stage of `total` steps."""
-        self.stage, self.done, self.total, self._began = stage, 0, total, time.monotonic()
+    def begin(self, stage: str, total: int, done: int = 0) -> None:
+        """Start the next stage of `total` steps. `done` of them were made earlier: they tell nothing of the pace."""
+        self.stage, self.done, self.total, self._before = stage, done, total, done
+        self._began = time.monotonic()
         self._tell()
 
     def advance(self, steps: int = 1) -> None:
         """Report `steps` more steps as done. Raises `Cancelled` after `cancel`."""
         self.done += steps
         self._tell()
+
+    def part(self) -> Progress:
+        """For a computation inside one step of this one: counts for itself, unwatched, and is cancelled with it."""
+        inner = Progress()
+        inner._cancel = self._cancel
+        return inner
 
     def cancel(self) -> None:
         self._cancel.set()
@@ -47,28 +55,45 @@ class Progress:
     @property
     def fraction(self) -> float:
         """Share of the current stage that is done, 0 to 1."""
-        return min(1.0, self.done / self.total) if self.total else 0.0
+        return share(self.done, self.total)
 
     @property
     def seconds_left(self) -> float | None:
         """Time until the current stage ends at its pace so far; None while there is no pace yet."""
-        if not self.done or self.done >= self.total:
+        made = self.done - self._before
+        if made <= 0 or self.done >= self.total:
             return None
-        return (time.monotonic() - self._began) / self.done * (self.total - self.done)
+        return (time.monotonic() - self._began) / made * (self.total - self.done)
 
     @property
     def text(self) -> str:
         """One line for people, such as "Computing features: 37 of 200, about 12 s left"."""
-        if not self.stage:
-            return "Starting"
-        line = f"{self.stage}: {self.done} of {self.total}" if self.total > 1 else self.stage
-        left = self.seconds_left
-        if left is None:
-            return line
-        return f"{line}, about {left:.0f} s left" if left < 90 else f"{line}, about {left / 60:.0f} min left"
+        return line(self.stage, self.done, self.total, self.seconds_left)
 
     def _tell(self) -> None:
         if self._cancel.is_set():
             raise Cancelled(self.stage)
         if self._listener:
             self._listener(self)
+
+
+def share(done: int, total: int) -> float:
+    """Share of `total` that is done, 0 to 1."""
+    return min(1.0, done / total) if total else 0.0
+
+
+def line(stage: str, done: int, total: int, seconds_left: float | None) -> str:
+    """One line for people of where a computation stands, such as "Reading files: 37 of 200, about 12 s left"."""
+    if not stage:
+        return "Starting"
+    told = f"{stage}: {done} of {total}" if total > 1 else stage
+    if seconds_left is None:
+        return told
+    if seconds_left < 90:
+        return f"{told}, about {seconds_left:.0f} s left"
+    minutes = seconds_left / 60
+    return (
+        f"{told}, about {minutes:.0f} min left"
+        if minutes < 90
+        else f"{told}, about {minutes / 60:.1f} h left"
+    )

@@ -237,7 +237,7 @@ class JobPanel:
     last one ended. `ended(job)` gives the sentence for a job that is done.
     """
 
-    def __init__(self, kind: str, ended: Callable[[jobs.Job], str]):
+    def __init__(self, kind: str, ended: Callable[[jobs.ThreadJob], str]):
         self.kind, self._ended = kind, ended
         self.panel = buttons(visible=False, elem_classes="job-panel")
         self.note = note()
@@ -275,11 +275,11 @@ class JobPanel:
         """Show at once what `event`'s handler has begun, and not only at the next second."""
         event.then(**self._look, **QUIET)
 
-    def _job(self) -> jobs.Job | None:
+    def _job(self) -> jobs.ThreadJob | None:
         job = jobs.current()
         return job if job and job.kind == self.kind else None
 
-    def _over(self, job: jobs.Job) -> dict[Any, Any]:
+    def _over(self, job: jobs.ThreadJob) -> dict[Any, Any]:
         self._told.add(job.id)
         if job.state == "done":
             said = say("done", self._ended(job))
@@ -302,7 +302,7 @@ class JobPanel:
         return gr.skip()
 
 
-def _job_html(job: jobs.Job) -> str:
+def _job_html(job: jobs.ThreadJob) -> str:
     return (
         f'<div class="job"><p class="job-title">{text(job.title)}</p>{bar(job.progress.fraction, job.title)}'
         f'<p class="job-line"><span>{text(job.progress.text)}</span>'

@@ -417,7 +417,7 @@ def _whole(value: Any, what: str) -> int:
         raise BadInput(f'"{value}" is no {what}; type a whole number.') from None
 
 
-def _ended(job: jobs.Job) -> str:
+def _ended(job: jobs.ThreadJob) -> str:
     bank: BankVersion = job.result
     took = f"in {_shared.duration(bank.seconds)} from {bank.dataset}"
     rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"

@@ -281,7 +281,7 @@ class Importer:
         """For who has no images yet: generated ones and a first bank version, as a job like any other."""
         self.job.begin("Making demo images", lambda progress: make_demo(self.workspace.path, progress))
 
-    def _ended(self, job: jobs.Job) -> str:
+    def _ended(self, job: jobs.ThreadJob) -> str:
         info = job.result
         if not isinstance(info, DatasetInfo):
             return "The demo images and a first bank version are made; look at them in Inspect."

@@ -1,0 +1,172 @@
+"""What the kinds of background jobs do: each one function of the workspace, a specification and a progress.
+
+Specifications and results are plain JSON, so that a job outlives the process that asked for it. A function that is
+called again with the same job id goes on where it finds what is done already. Knows the core's long computations;
+does not know queues or who asked.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+
+if TYPE_CHECKING:
+    from exdd_core.images import Size
+    from exdd_core.workspace import BankVersion, DatasetInfo, Workspace
+
+Spec = dict[str, Any]
+Result = dict[str, Any]
+
+ALL = "all"
+
+
+def build(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
+    """spec: what `Workspace.build` takes, with `size` as "256x632" and `keep_aspect`; what is left out or null is
+    the default."""
+    given = {key: value for key, value in spec.items() if key != "keep_aspect" and value is not None}
+    if "size" in given:
+        given["size"] = _size(spec, workspace.dataset(spec.get("dataset")).size.keep_aspect)
+    return bank_told(workspace.build(**given, progress=progress))
+
+
+def bank_told(bank: BankVersion) -> Result:
+    return {
+        "bank": bank.id,
+        "name": bank.name,
+        "dataset": bank.dataset,
+        "active": bank.active,
+        "seconds": bank.seconds,
+        "settings": bank.settings,
+        "summary": bank.summary,
+        "path": str(bank.path),
+    }
+
+
+def import_(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
+    """spec: `source`, the path of a folder or zip file, or `upload`, that of an uploaded one; optional `name`,
+    `layout`, `size` with `keep_aspect`, and `groups` as "pattern:REGEX"."""
+    from exdd_core.datasets import GroupRule
+
+    return dataset_told(
+        workspace.import_dataset(
+            spec.get("upload") or spec["source"],
+            spec.get("name"),
+            spec.get("layout") or "auto",
+            _size(spec, False) if spec.get("size") else None,
+            GroupRule.parse(spec["groups"]) if spec.get("groups") else None,
+            progress,
+        )
+    )
+
+
+def dataset_told(info: DatasetInfo) -> Result:
+    return {
+        "dataset": info.name,
+        "changed": info.changed,
+        "layout": info.layout,
+        "size": str(info.size),
+        "counts": info.counts,
+        "healthy": info.report["healthy"],
+        "report": info.report,
+    }
+
+
+def demo(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
+    """Generated images and a first bank version, for who has no images yet."""
+    from exdd_core.workspace import make_demo
+
+    return {"dataset": make_demo(workspace.path, progress).dataset().name}
+
+
+def score(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
+    """spec: `list`, the key of one of `Review.lists`. What was scored before is not scored again."""
+    from exdd_core.review import Review
+
+    review = Review(workspace)
+    return {"unreadable": review.score(review.images(spec["list"]), progress)}
+
+
+def export(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
+    """spec: `ids` of images, whose panes become one zip file."""
+    from exdd_core.review import Review
+
+    return {"path": str(Review(workspace).export_all(spec["ids"], progress))}
+
+
+def synthesize(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
+    """spec: a `studio.Order` as JSON."""
+    studio = importlib.import_module("exdd_core.studio")
+    return dict(studio.run(workspace, spec, progress, job_id))
+
+
+def evaluate(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
+    """spec: `folds` (null: the test split, by `bank`), `dataset`, `fusion` and, for folds, the settings of banks."""
+    return (
+        _evaluate_folds(workspace, spec, progress)
+        if spec.get("folds")
+        else _evaluate_split(workspace, spec, progress)
+    )
+
+
+def _evaluate_split(workspace: Workspace, spec: Spec, progress: Progress) -> Result:
+    from exdd_core.evaluation import evaluate_split
+
+    bank = workspace.bank(spec.get("bank"))
+    dataset = workspace.dataset(spec.get("dataset") or bank.dataset)
+    rows = workspace.images(dataset.name, split="test")
+    if not rows:
+        raise BadInput(f'The data set "{dataset.name}" has no test images; measure it by --folds instead.')
+    result = evaluate_split(workspace.detector(bank.id), rows, spec.get("fusion"), progress)
+    return {"dataset": dataset.name, "bank_version": bank.name, **result}
+
+
+def _evaluate_folds(workspace: Workspace, spec: Spec, progress: Progress) -> Result:
+    from exdd_core.detector import Settings
+    from exdd_core.evaluation import cross_validate
+    from exdd_core.fusion import FUSIONS
+
+    dataset, backbone = workspace.dataset(spec.get("dataset")), workspace.backbone(spec.get("backbone"))
+    fusion, seed = spec.get("fusion"), spec.get("seed") or 0
+    given = {key: spec.get(key) for key in ("negative_ratio", "positive_ratio")}
+    if fusion != ALL:
+        given["fusion"] = fusion
+    methods = ["patchcore", "exdd"]
+    methods += [name for name in FUSIONS if fusion == ALL and name not in methods]
+    settings = Settings(
+        backbone=backbone.name,
+        size=_size(spec, dataset.size.keep_aspect) if spec.get("size") else dataset.size,
+        seed=seed,
+        **{key: value for key, value in given.items() if value is not None},
+    )
+    result = cross_validate(
+        workspace.images(dataset.name),
+        backbone,
+        settings,
+        folds=spec["folds"],
+        seed=seed,
+        max_real_parts=spec.get("max_real_parts"),
+        fusions=methods,
+        progress=progress,
+    )
+    return {"dataset": dataset.name, **result}
+
+
+def _size(spec: Spec, keep_aspect: bool) -> Size:
+    from exdd_core.images import Size
+
+    return Size.parse(spec["size"], spec.get("keep_aspect", keep_aspect))
+
+
+KINDS: dict[str, Callable[[Workspace, Spec, Progress, str], Result]] = {
+    "build": build,
+    "import": import_,
+    "demo": demo,
+    "score": score,
+    "export": export,
+    "synthesize": synthesize,
+    "evaluate": evaluate,
+}

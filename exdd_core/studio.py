@@ -1,0 +1,533 @@
+"""The studio: from an order for painted defects to candidates in the workspace.
+
+An `Order` says what a person wants: which images, engine, prompt, mask, how many. `recipes` turns it into one
+`Recipe` a painting, each a pure function of the order and the workspace's data sets; `paint` follows one. Knows
+which images may be painted on and which defects may lend. Does not know how an engine paints, who ordered, or
+what the result is worth.
+
+Only the training split gives images and lends masks and defects. Taking from the test split needs the switch
+`from_test` in the order's mask, which is part of every candidate's record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core import candidates, datasets, synthesis
+from exdd_core.candidates import Candidate
+from exdd_core.errors import BadInput, Cancelled
+from exdd_core.images import encode_png, read_image, read_mask
+from exdd_core.progress import Progress
+from exdd_core.synthesis import masks, prompts
+from exdd_core.synthesis.engine import Control, Donor, Engine, Painting, PaintRequest, measure
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import ImageRow, Workspace
+
+MASKS = "masks"  # folder of drawn and uploaded masks, named by their content
+MOST, MOST_CELLS = 2000, 36
+MOST_SEED = 2**53  # what JSON keeps exactly in a browser
+SENTENCES_KEPT = 5  # of what went wrong in a batch: they are mostly the same
+OF_ORDER = ("prompt", "negative_prompt", "engine", "seed")  # axes that are no control of an engine
+
+Preview = Callable[[np.ndarray], None]
+
+
+@dataclass(frozen=True)
+class Order:
+    """What somebody wants painted; all of it can be written as JSON.
+
+    sources: ids of normal images, taken in turn; [] draws one at random for each painting. template: the prompt,
+    with alternatives. each: `count` paintings of every prompt the template can become, instead of `count` in all.
+    mask: a `MaskSpec` as JSON. donor: the real defect to transplant, "" for any. parent: the candidate this was
+    edited from; with `onto_parent` it is painted into that one's picture. axes: of a comparison, see `grid`.
+    The i-th painting has the seed `seed + i`.
+    """
+
+    dataset: str
+    engine: str
+    sources: list[str] = field(default_factory=list)
+    template: str = ""
+    negative_prompt: str = ""
+    prompt_id: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+    mask: dict[str, Any] = field(default_factory=dict)
+    donor: str = ""
+    count: int = 1
+    each: bool = False
+    seed: int = 0
+    parent: str = ""
+    onto_parent: bool = False
+    defect_type: str = ""
+    axes: list[dict[str, Any]] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Order:
+        """The inverse of `to_json`. Raises BadInput for what is no order."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise BadInput(f'An order has no "{unknown[0]}"; leave it out.')
+        if not {"dataset", "engine"} <= set(values):
+            raise BadInput("An order needs a data set and an engine.")
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One painting, with everything decided. `mask` is a `MaskSpec` as JSON, `donor` the id of what lends."""
+
+    number: int
+    dataset: str
+    source: str
+    engine: str
+    template: str
+    prompt: str
+    negative_prompt: str
+    prompt_id: str
+    settings: dict[str, Any]
+    mask: dict[str, Any]
+    seed: int
+    donor: str
+    parent: str
+    onto_parent: bool
+    defect_type: str
+    axes: list[dict[str, Any]]
+
+
+def engine(workspace: Workspace, name: str) -> Engine:
+    """The engine of that name as this workspace has it set up. Raises BadInput for an unknown one."""
+    return synthesis.engine(name)
+
+
+# --- orders become recipes --------------------------------------------------------------------------------
+
+
+def recipes(workspace: Workspace, order: Order) -> list[Recipe]:
+    """One recipe a painting, in their order; those of a comparison by rows. Raises BadInput.
+
+    The same order gives the same recipes as long as its data set is the same.
+    """
+    if order.axes:
+        return _cells(workspace, order)
+    spec = _checked(workspace, order)
+    texts = _prompts(order)
+    sources = _sources(workspace, order, spec.from_test)
+    lenders = donors(workspace, order.dataset, spec.from_test) if _borrows(order, spec) else []
+    found = []
+    for number, text in enumerate(texts):
+        seed = order.seed + number
+        source = sources[number % len(sources)] if order.sources else sources[_draw(seed, 1, len(sources))]
+        donor = _lender(lenders, spec.image or order.donor, seed) if _borrows(order, spec) else None
+        found.append(
+            Recipe(
+                number=number,
+                dataset=order.dataset,
+                source=source.id,
+                engine=order.engine,
+                template=order.template,
+                prompt=text,
+                negative_prompt=order.negative_prompt,
+                prompt_id=order.prompt_id,
+                settings=order.settings,
+                mask=(replace(spec, image=donor.id) if donor and spec.source == "real" else spec).to_json(),
+                seed=seed,
+                donor=donor.id if donor else "",
+                parent=order.parent,
+                onto_parent=order.onto_parent,
+                defect_type=order.defect_type
+                or (donor.defect_type if donor and order.engine == "transplant" else ""),
+                axes=[],
+            )
+        )
+    return found
+
+
+def _checked(workspace: Workspace, order: Order) -> masks.MaskSpec:
+    """The order's mask, when everything else in the order can be used too."""
+    if isinstance(order.count, bool) or not isinstance(order.count, int) or not 1 <= order.count <= MOST:
+        raise BadInput(f"{order.count} paintings cannot be ordered; choose a whole number from 1 to {MOST}.")
+    if isinstance(order.seed, bool) or not isinstance(order.seed, int) or not 0 <= order.seed <= MOST_SEED:
+        raise BadInput(f"The seed {order.seed} cannot be used; choose a whole number from 0 to {MOST_SEED}.")
+    if order.onto_parent and not order.parent:
+        raise BadInput("There is no candidate to paint on; choose the one to edit from first.")
+    if order.parent:
+        candidates.get(workspace, order.parent)
+    workspace.dataset(order.dataset)
+    engine(workspace, order.engine).complete(order.settings)
+    return masks.MaskSpec.from_json(order.mask)
+
+
+def _prompts(order: Order) -> list[str]:
+    """The prompt of every painting."""
+    if not order.template.strip() and order.engine == "transplant":
+        return [""] * order.count  # a real defect needs no words
+    if not order.each:
+        return prompts.expand(order.template, order.count, order.seed)
+    texts = [text for text in prompts.every(order.template) for _ in range(order.count)]
+    if len(texts) > MOST:
+        raise BadInput(f"That would be {len(texts)} paintings; order at most {MOST} at a time.")
+    return texts
+
+
+def _sources(workspace: Workspace, order: Order, from_test: bool) -> list[ImageRow]:
+    """The images to paint on: those asked for, or else all normal ones of the training split."""
+    if order.onto_parent:
+        return [workspace.image(candidates.get(workspace, order.parent).source)]
+    if not order.sources:
+        rows = workspace.images(order.dataset, split="train", label=datasets.NORMAL)
+        if not rows:
+            raise BadInput(f'The training split of "{order.dataset}" has no normal images to paint on.')
+        return rows
+    rows = [workspace.image(id) for id in order.sources]
+    for row in rows:
+        if row.dataset != order.dataset:
+            raise BadInput(f"{row.id} is not in the data set {order.dataset}; choose one of its images.")
+        if row.label != datasets.NORMAL:
+            raise BadInput(f"{row.id} has a defect already; choose a normal image to paint on.")
+        if row.split != "train" and not from_test:
+            raise BadInput(_refused(row.id))
+    return rows
+
+
+def _refused(id: str) -> str:
+    return (
+        f"{id} is in the test split, which measures how good the detector is and so must not teach it; choose one "
+        "of the training split, or switch on taking from the test split, which the record then says."
+    )
+
+
+def _borrows(order: Order, spec: masks.MaskSpec) -> bool:
+    return spec.source == "real" or order.engine == "transplant"
+
+
+def donors(workspace: Workspace, dataset: str | None = None, from_test: bool = False) -> list[Donor]:
+    """The real defects that may lend their mask or themselves: of the training split, with a mask that marks one.
+
+    `from_test` adds those of the test split; whoever passes it keeps that in the record (`MaskSpec.from_test`).
+    """
+    info = workspace.dataset(dataset)
+    empty = {f"{info.name}/{path}" for path in info.report["masks"]["empty"]}
+    return [
+        Donor(row.id, row.path, row.mask, row.defect_type, row.group, row.split)
+        for row in workspace.images(info.name, label=datasets.DEFECT)
+        if row.mask is not None and row.id not in empty and (from_test or row.split == "train")
+    ]
+
+
+def _lender(lenders: Sequence[Donor], wanted: str, seed: int) -> Donor:
+    if not lenders:
+        raise BadInput(
+            "No defective image of the training split has a mask that could be borrowed; draw a mask or generate "
+            "one, and choose another engine than transplant."
+        )
+    if not wanted:
+        return lenders[_draw(seed, 2, len(lenders))]
+    for donor in lenders:
+        if donor.id == wanted:
+            return donor
+    raise BadInput(
+        f"{wanted} cannot lend its defect: it has no mask, or it is in the test split, which lends nothing."
+    )
+
+
+def _draw(seed: int, stream: int, length: int) -> int:
+    """A number below `length`; streams are independent of each other and of what engines draw."""
+    return int(np.random.default_rng([seed, stream]).integers(length))
+
+
+# --- comparisons ------------------------------------------------------------------------------------------
+
+
+def grid(
+    workspace: Workspace,
+    order: Order,
+    x: tuple[str, Sequence[Any]],
+    y: tuple[str, Sequence[Any]] | None = None,
+) -> Order:
+    """An order for a comparison: one painting for every value of `x` (columns), or of `x` and `y` (rows).
+
+    An axis is a name and its values: "prompt", "negative_prompt", "engine", "seed" or a control of the engine. All
+    cells share source image and mask, and the seed unless it is an axis. Raises BadInput.
+    """
+    if y is not None and x[0] == y[0]:
+        raise BadInput(f"Both axes are {_title(x[0])}; choose another one for the rows.")
+    axes = []
+    for name, values in (x,) if y is None else (x, y):
+        different = list(dict.fromkeys(values))
+        if not different:
+            raise BadInput(f"The axis {_title(name)} has no values; give at least one.")
+        axes.append({"name": name, "values": different})
+    cells = int(np.prod([len(axis["values"]) for axis in axes]))
+    if cells > MOST_CELLS:
+        raise BadInput(f"That would be {cells} cells; a comparison has at most {MOST_CELLS}.")
+    compared = replace(order, axes=axes, count=1, each=False)
+    recipes(workspace, compared)  # says what cannot be painted before anything is
+    return compared
+
+
+def _cells(workspace: Workspace, order: Order) -> list[Recipe]:
+    names = [axis["name"] for axis in order.axes]
+    pinned = replace(order, axes=[], count=1, each=False)
+    if "prompt" not in names and order.template.strip():
+        pinned = replace(pinned, template=prompts.expand(order.template, 1, order.seed)[0])
+    found: list[Recipe] = []
+    for places in _places([len(axis["values"]) for axis in order.axes]):
+        cell = pinned
+        chosen = [
+            (axis["name"], axis["values"][place]) for axis, place in zip(order.axes, places, strict=True)
+        ]
+        for name, value in sorted(
+            chosen, key=lambda pair: pair[0] != "engine"
+        ):  # it says which controls there are
+            cell = _varied(workspace, cell, name, value, compared="engine" in names)
+        if found:
+            cell = replace(cell, sources=[found[0].source])
+        recipe = recipes(workspace, cell)[0]
+        axes = [axis | {"index": place} for axis, place in zip(order.axes, places, strict=True)]
+        template = recipe.template if "prompt" in names else order.template
+        found.append(replace(recipe, number=len(found), axes=axes, template=template))
+    return found
+
+
+def _places(lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Every cell's place (column,) or (column, row), by rows."""
+    for row in range(lengths[1] if len(lengths) > 1 else 1):
+        for column in range(lengths[0]):
+            yield (column, row)[: len(lengths)]
+
+
+def _varied(workspace: Workspace, order: Order, name: str, value: Any, compared: bool) -> Order:
+    """The order with one value changed. With engines `compared`, settings that an engine has not are left out."""
+    if name == "prompt":
+        text = prompts.expand(str(value), 1, order.seed)[0]
+        return replace(order, template=text, prompt_id="")
+    if name == "negative_prompt":
+        return replace(order, negative_prompt=str(value))
+    if name == "seed":
+        return replace(order, seed=_whole(value))
+    if name == "engine":
+        known = {control.name for control in engine(workspace, str(value)).CONTROLS}
+        settings = {key: setting for key, setting in order.settings.items() if key in known}
+        return replace(order, engine=str(value), settings=settings)
+    control = next((c for c in engine(workspace, order.engine).CONTROLS if c.name == name), None)
+    if control is not None:
+        return replace(order, settings=order.settings | {name: control.read(value)})
+    if compared:  # the row of an engine that has no such control shows the same picture in every column
+        raise BadInput(
+            f'{engine(workspace, order.engine).TITLE} has no setting "{name}"; compare engines by another.'
+        )
+    raise BadInput(f'"{name}" cannot be compared; choose {", ".join(axes_of(workspace, order.engine))}.')
+
+
+def axes_of(workspace: Workspace, name: str) -> dict[str, Control | None]:
+    """What can be an axis of a comparison with that engine; None for what is no control of the engine."""
+    controls = engine(workspace, name).CONTROLS
+    return dict.fromkeys(OF_ORDER) | {c.name: c for c in controls if c.kind != "text"}
+
+
+def _whole(value: Any) -> int:
+    try:
+        return int(str(value))
+    except ValueError:
+        raise BadInput(f"The seed {value} is no whole number.") from None
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ")
+
+
+# --- painting ---------------------------------------------------------------------------------------------
+
+
+def paint(
+    workspace: Workspace, recipe: Recipe, progress: Progress | None = None, preview: Preview | None = None
+) -> tuple[Painting, np.ndarray]:
+    """Follow one recipe: the painting, and the mask bool (H, W) it was painted into. Raises BadInput, Cancelled.
+
+    The same recipe gives the same pixels. Whoever calls this holds `jobs.device`.
+    """
+    request = _request(workspace, recipe)
+    painting = engine(workspace, recipe.engine).paint(request, progress, preview)
+    return _finished(workspace, recipe, request, painting)
+
+
+def _request(workspace: Workspace, recipe: Recipe) -> PaintRequest:
+    spec = masks.MaskSpec.from_json(recipe.mask)
+    row = workspace.image(recipe.source)
+    if recipe.onto_parent:
+        image = read_image(candidates.get(workspace, recipe.parent).image)
+    else:
+        image = read_image(row.path, row.id)
+    donor = _donor(workspace, recipe.donor) if recipe.donor else None
+    mask = masks.realise(spec, image, recipe.seed, _lent(workspace, spec, donor))
+    masks.check(mask, image)
+    return PaintRequest(
+        image=image,
+        mask=mask,
+        prompt=recipe.prompt,
+        negative_prompt=recipe.negative_prompt,
+        settings=recipe.settings,
+        seed=recipe.seed,
+        donor=donor,
+    )
+
+
+def _donor(workspace: Workspace, id: str) -> Donor:
+    row = workspace.image(id)
+    if row.mask is None:
+        raise BadInput(f"{id} has no mask any more and cannot lend its defect.")
+    return Donor(row.id, row.path, row.mask, row.defect_type, row.group, row.split)
+
+
+def _lent(workspace: Workspace, spec: masks.MaskSpec, donor: Donor | None) -> np.ndarray | None:
+    """The mask that a spec names, bool (H, W) of its own size; None where it names none."""
+    if spec.source == "real" and donor:
+        return read_mask(donor.mask, None, donor.id)
+    if spec.source in ("drawn", "uploaded") and spec.file:
+        path = workspace.path / MASKS / spec.file
+        if path.parent != workspace.path / MASKS or not path.is_file():
+            raise BadInput(
+                "The mask that was drawn or uploaded is not in the workspace any more; make it again."
+            )
+        return read_mask(path, None, "the mask")
+    return None
+
+
+def _finished(
+    workspace: Workspace, recipe: Recipe, request: PaintRequest, painting: Painting
+) -> tuple[Painting, np.ndarray]:
+    """What was painted into a candidate's picture is measured against the image that this one came from."""
+    if not recipe.onto_parent:
+        return painting, request.mask
+    parent, row = candidates.get(workspace, recipe.parent), workspace.image(recipe.source)
+    drawn = request.mask | read_mask(parent.drawn, request.mask.shape)
+    mask = measure(read_image(row.path, row.id), painting.image, drawn)
+    return replace(painting, mask=mask), drawn
+
+
+def paint_one(
+    workspace: Workspace, order: Order, progress: Progress | None = None, preview: Preview | None = None
+) -> Candidate:
+    """Paint the first of an order at once and keep it as a candidate, waiting for one other image at most."""
+    from exdd_core import jobs
+
+    recipe = recipes(workspace, order)[0]
+    with jobs.device(workspace):
+        painting, drawn = paint(workspace, recipe, progress, preview)
+    return candidates.add(workspace, painting, recipe, drawn)
+
+
+def keep_mask(workspace: Workspace, mask: np.ndarray) -> str:
+    """Store a drawn or uploaded mask, bool (H, W), and return the name for `MaskSpec.file`."""
+    content = encode_png(mask)
+    name = f"{hashlib.sha256(content).hexdigest()[:20]}.png"
+    folder = workspace.path / MASKS
+    folder.mkdir(exist_ok=True)
+    if not (folder / name).exists():
+        unfinished = folder / f".{name}-{os.getpid()}"
+        unfinished.write_bytes(content)
+        unfinished.rename(folder / name)
+    return name
+
+
+# --- batches ----------------------------------------------------------------------------------------------
+
+
+def run(workspace: Workspace, spec: Mapping[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
+    """The job "synthesize": paint an order, keeping every image as soon as it is finished.
+
+    What the job has made before is left alone, so that running it again finishes it. An image that fails is
+    counted and told; where all fail, raises BadInput with the reason. Returns counts, sentences and ids.
+    """
+    order = Order.from_json(spec)
+    wanted = recipes(workspace, order)
+    there = candidates.numbers(workspace, job_id)
+    left = [recipe for recipe in wanted if recipe.number not in there]
+    _load(workspace, left, progress)
+    progress.begin("Painting defects", len(wanted), len(wanted) - len(left))
+    failures: list[str] = []
+    for recipe in left:
+        try:
+            painting, drawn = _painted(workspace, recipe, progress)
+        except (Cancelled, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            failures.append(_reason(recipe, error))
+        else:
+            candidates.add(workspace, painting, recipe, drawn, job_id, recipe.number)
+        progress.advance()
+    made = len(wanted) - len(failures)
+    if not made:
+        raise BadInput(f"None of the {len(wanted)} paintings could be made. {failures[0]}")
+    return {
+        "ordered": len(wanted),
+        "made": made,
+        "failed": len(failures),
+        "reasons": list(dict.fromkeys(failures))[:SENTENCES_KEPT],
+        "candidates": [c.id for c in reversed(candidates.listed(workspace, job=job_id))],
+    }
+
+
+def _load(workspace: Workspace, left: Sequence[Recipe], progress: Progress) -> None:
+    from exdd_core import jobs
+
+    for name in dict.fromkeys(recipe.engine for recipe in left):
+        with jobs.device(workspace):
+            engine(workspace, name).load(progress)
+
+
+def _painted(workspace: Workspace, recipe: Recipe, progress: Progress) -> tuple[Painting, np.ndarray]:
+    from exdd_core import jobs
+
+    with jobs.device(workspace):
+        return paint(workspace, recipe, progress.part())
+
+
+def _reason(recipe: Recipe, error: Exception) -> str:
+    if isinstance(error, BadInput):
+        return f"{recipe.source}: {error}"
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return f"{recipe.source}: the memory is full; paint smaller images or close other programs."
+    return f"{recipe.source}: painting failed ({type(error).__name__}: {error})."
+
+
+# --- again ------------------------------------------------------------------------------------------------
+
+
+def recipe_of(candidate: Candidate) -> Recipe:
+    """The recipe that a candidate was painted by, from its record."""
+    shared = {field.name for field in fields(Recipe)} - {"mask", "number"}
+    values = {name: getattr(candidate, name) for name in shared}
+    return Recipe(**values, mask=candidate.mask_spec, number=candidate.number or 0)
+
+
+def remake(workspace: Workspace, candidate: Candidate, progress: Progress | None = None) -> Painting:
+    """Paint a candidate again from its record: the same pixels with the same version of its engine."""
+    return paint(workspace, recipe_of(candidate), progress)[0]
+
+
+def order_of(candidate: Candidate) -> Order:
+    """An order for one more like this candidate: what "edit from here" and "another seed" begin with."""
+    return Order(
+        dataset=candidate.dataset,
+        engine=candidate.engine,
+        sources=[candidate.source],
+        template=candidate.prompt,
+        negative_prompt=candidate.negative_prompt,
+        prompt_id=candidate.prompt_id,
+        settings=candidate.settings,
+        mask=candidate.mask_spec,
+        donor=candidate.donor,
+        seed=candidate.seed,
+        parent=candidate.id,
+        defect_type=candidate.defect_type,
+    )

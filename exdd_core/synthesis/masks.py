@@ -56,6 +56,10 @@ PAINTED = (
     32  # alpha above which an editor's pixel is painted: see-through brushes are, an eraser's rim is not
 )
 ATTEMPTS = 24  # places tried for a varied mask before the best of them is taken
+VARIED_ANGLE, VARIED_SIZE = (
+    20.0,
+    1.4,
+)  # degrees (standard deviation) and factor by which a varied mask differs
 
 # Of a background, in grey levels: how even it is, and how far from the part beside it.
 BACKGROUND_SPREAD, BACKGROUND_CONTRAST = 10, 30
@@ -126,20 +130,9 @@ def realise(spec: MaskSpec, image: Array, seed: int, lender: Array | None = None
     """
     shape = image.shape[:2]
     if spec.source == "generated":
-        if not spec.vary:
-            return generate(
-                spec.shape,
-                shape,
-                x=spec.x,
-                y=spec.y,
-                length=spec.length,
-                width=spec.width,
-                angle=spec.angle,
-                irregularity=spec.irregularity,
-                count=spec.count,
-                seed=spec.seed,
-            )
-        return _varied(spec, image, seed, None)
+        if spec.vary:
+            return _varied(spec, image, seed, None)
+        return generate(spec, shape)
     if lender is None:
         raise BadInput(
             "No mask was drawn or chosen; draw one, borrow one from a real defect or generate one."
@@ -156,31 +149,89 @@ def realise(spec: MaskSpec, image: Array, seed: int, lender: Array | None = None
 
 
 def _varied(spec: MaskSpec, image: Array, seed: int, lender: Array | None) -> Array:
-    """A mask at a random place on the part, turned and resized; cut to the part where it does not fit."""
+    """A mask somewhere on the part, turned and resized a little; cut to the part where it does not fit.
+
+    A lender that is cut off by an edge of its image, as a crack that comes in from there, lies at that edge of
+    the part again.
+    """
     part = foreground(image)
     rng = np.random.default_rng([seed % 2**63, spec.seed % 2**63])
-    rows, columns = np.nonzero(part)
+    cut_off = None if lender is None else _cut_off(lender)
     best, best_share = np.zeros(part.shape, bool), -1.0
     for attempt in range(ATTEMPTS):
-        spot = rng.integers(len(rows))
-        x, y = (columns[spot] + 0.5) / part.shape[1], (rows[spot] + 0.5) / part.shape[0]
-        size = float(np.exp(rng.uniform(np.log(0.7), np.log(1.4)))) * 0.9**attempt
-        angle = float(rng.uniform(-180, 180))
+        size = float(np.exp(rng.uniform(-1, 1) * math.log(VARIED_SIZE))) * 0.9**attempt
+        angle = spec.angle + float(np.clip(rng.normal(0, VARIED_ANGLE), -90, 90))
+        over = bool(rng.integers(2))  # a flip, or for a generated one half a turn
         if lender is None:
-            strokes = _strokes(spec.shape, part.shape, spec.length * size, spec.width * max(size, 0.5), rng,
-                               irregularity=spec.irregularity, count=spec.count)  # fmt: skip
-            window, patch, area = _rasterise(strokes, part.shape, x, y, angle)
+            window, patch, area = _rasterise(
+                _strokes(spec, part.shape, size, rng), part.shape, *_anywhere(part, rng), angle + 180 * over
+            )
         else:
-            flip = bool(rng.integers(2))
-            window, patch, area = _moved(lender, part.shape, x, y, angle, max(spec.scale * size, 0.05), flip)
+            scale = max(spec.scale * size, 0.05)
+            flip = spec.flip != over
+            if cut_off is None:
+                window, patch, area = _moved(
+                    lender, part.shape, *_anywhere(part, rng), angle + 180 * rng.integers(2), scale, flip
+                )
+            else:
+                window, patch, area = _at_edge(lender, cut_off, part, angle, scale, over, rng)
         share = np.count_nonzero(patch & part[window]) / max(area, 1)
-        if share > best_share:
+        if share > best_share and (patch & part[window]).any():
             best_share, best = share, np.zeros(part.shape, bool)
             best[window] = patch
-            best[rows[spot], columns[spot]] |= not (best & part).any()
-        if share > 0.97:
+        if share > 0.95:
             break
+    if best_share < 0:  # nothing fits this part at all
+        x, y = _anywhere(part, rng)
+        best[int(y * part.shape[0]), int(x * part.shape[1])] = True
     return best & part
+
+
+def _anywhere(part: Array, rng: np.random.Generator) -> tuple[float, float]:
+    """A pixel of the part, as shares (x, y) of the image."""
+    at = np.flatnonzero(part)
+    row, column = divmod(int(at[rng.integers(len(at))]), part.shape[1])
+    return (column + 0.5) / part.shape[1], (row + 0.5) / part.shape[0]
+
+
+def _cut_off(mask: Array) -> str | None:
+    """The edge of its image, "left", "right", "top" or "bottom", that a mask touches most; None for none."""
+    touched = {
+        "left": mask[:, 0].sum(),
+        "right": mask[:, -1].sum(),
+        "top": mask[0].sum(),
+        "bottom": mask[-1].sum(),
+    }
+    edge = max(touched, key=lambda name: touched[name])
+    return edge if touched[edge] else None
+
+
+def _at_edge(
+    lender: Array, edge: str, part: Array, angle: float, scale: float, over: bool, rng: np.random.Generator
+) -> tuple[tuple[slice, slice], Array, float]:
+    """As `_moved`, with where the lender is cut off at that edge of the part; `over`: mirrored along it."""
+    # Everything as if the edge were the right one, then back.
+    turns = {"right": 0, "bottom": 1, "left": 2, "top": 3}[edge]
+    lender, field = np.rot90(lender, turns), np.rot90(part, turns)
+    lender = lender[::-1] if over else lender
+    rows = np.flatnonzero(field.any(axis=1))
+    row = int(rows[rng.integers(len(rows))])
+    last = int(np.flatnonzero(field[row])[-1])
+    touched = np.flatnonzero(lender[:, -1])
+    reach = max(4, math.ceil(0.5 * len(touched)))  # goes on, so that a turn leaves no gap
+    longer = np.pad(lender, ((0, 0), (0, reach)), mode="edge")
+    top, bottom, left, right = _bounds(longer)
+    away = np.array(
+        [(left + right) / 2 - lender.shape[1], (top + bottom) / 2 - (touched[0] + touched[-1] + 1) / 2]
+    )
+    middle = _turned(away[None] * scale, math.radians(angle))[0] + [last + 1, row + 0.5]
+    window, patch, _ = _moved(
+        longer, field.shape, middle[0] / field.shape[1], middle[1] / field.shape[0], angle, scale, False
+    )
+    result = np.zeros(field.shape, bool)
+    result[window] = patch
+    area = np.count_nonzero(lender) * scale**2
+    return (slice(0, part.shape[0]), slice(0, part.shape[1])), np.rot90(result, -turns), area
 
 
 def _stretch(mask: Array, shape: tuple[int, int]) -> Array:
@@ -275,55 +326,32 @@ def _bounds(mask: Array) -> tuple[int, int, int, int]:
 # --- generated ----------------------------------------------------------------------------------------
 
 
-def generate(
-    kind: str,
-    shape: tuple[int, int],
-    *,
-    x: float = 0.5,
-    y: float = 0.5,
-    length: float,
-    width: float,
-    angle: float = 0.0,
-    irregularity: float = 0.3,
-    count: int = 1,
-    seed: int = 0,
-) -> Array:
-    """A "scratch", "spot", "crack" or "blotch" on an image of `shape` (H, W): bool (H, W), never empty.
+def generate(spec: MaskSpec, shape: tuple[int, int]) -> Array:
+    """A scratch, spot, crack or blotch on an image of `shape` (H, W): bool (H, W), never empty.
 
-    `length` along and `width` across, in percent of the shorter side, at least one pixel; `angle` turns it
-    clockwise, degrees; `irregularity` 0 (straight, round) to 1 (ragged). The first of `count` lies with its
-    middle at (x, y), the others around it. Raises `BadInput` for an unknown kind.
+    `length` along and `width` across, in percent of the shorter side and at least one pixel; `angle` turns it
+    clockwise; `irregularity` goes from 0 (straight, round) to 1 (ragged). The first of `count` lies with its
+    middle at (x, y), the others around it. `seed` draws all that is left to chance.
     """
-    _require_choice("shape", kind, SHAPES)
-    rng = np.random.default_rng([seed % 2**63])
-    strokes = _strokes(kind, shape, length, width, rng, irregularity=irregularity, count=count)
-    window, patch, _ = _rasterise(strokes, shape, x, y, angle)
+    strokes = _strokes(spec, shape, 1.0, np.random.default_rng([spec.seed % 2**63]))
+    window, patch, _ = _rasterise(strokes, shape, spec.x, spec.y, spec.angle)
     result = np.zeros(shape, bool)
     result[window] = patch
-    if not result.any():  # all of it beyond the edge, or its middle off the line
-        result[min(int(y * shape[0]), shape[0] - 1), min(int(x * shape[1]), shape[1] - 1)] = True
+    if not result.any():  # its middle at the very edge, and the line beside it
+        result[min(int(spec.y * shape[0]), shape[0] - 1), min(int(spec.x * shape[1]), shape[1] - 1)] = True
     return result
 
 
-def _strokes(
-    kind: str,
-    shape: tuple[int, int],
-    length: float,
-    width: float,
-    rng: np.random.Generator,
-    *,
-    irregularity: float,
-    count: int,
-) -> list[Stroke]:
-    """The lines and outlines of `count` shapes in pixels around (0, 0), lying along x."""
+def _strokes(spec: MaskSpec, shape: tuple[int, int], size: float, rng: np.random.Generator) -> list[Stroke]:
+    """The lines and outlines of a spec's shapes, `size` times as large, in pixels around (0, 0), along x."""
     side = min(shape)
-    long, wide = max(1.0, length * side / 100), max(1.0, width * side / 100)
     strokes: list[Stroke] = []
-    for number in range(count):
-        size = 1.0 if number == 0 else float(rng.uniform(0.5, 1.1))
-        made = _DRAW[kind](long * size, max(1.0, wide * size), irregularity, rng)
+    for number in range(spec.count):
+        each = size if number == 0 else size * float(rng.uniform(0.5, 1.1))
+        long, wide = (max(1.0, each * share * side / 100) for share in (spec.length, spec.width))
+        made = _DRAW[spec.shape](long, wide, spec.irregularity, rng)
         shift = np.zeros(2) if number == 0 else rng.normal(0, 0.2 * side, 2)
-        turn = 0.0 if number == 0 else float(rng.normal(0, 0.15 + 0.6 * irregularity))
+        turn = 0.0 if number == 0 else float(rng.normal(0, 0.15 + 0.6 * spec.irregularity))
         strokes += [(_turned(points, turn) + shift, widths) for points, widths in made]
     return strokes
 

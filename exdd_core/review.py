@@ -280,39 +280,62 @@ class Review:
 
 
 class Results:
-    """Rows of one bank version by image id, on disk as they come. A line cut short by a crash is left out."""
+    """Rows of one bank version by image id, on disk as they come, whichever thread or process scores.
+
+    A line cut short by a crash is left out.
+    """
 
     def __init__(self, path: Path):
         self._path = path
         self._lock = threading.Lock()
-        self.rows: dict[str, dict[str, Any]] = {}
+        self._read = 0  # bytes of the file that are in `_rows`
+        self._rows: dict[str, dict[str, Any]] = {}
         self._order: list[str] = []  # ids in the order they came: whoever saw n of them asks for the rest
-        if path.is_file():
-            for line in path.read_text("utf-8").splitlines():
-                try:
-                    row = json.loads(line)
-                    self.rows[row["id"]] = row
-                except (ValueError, KeyError, TypeError):
-                    continue
-            self._order = list(self.rows)
+
+    @property
+    def rows(self) -> dict[str, dict[str, Any]]:
+        with self._lock:
+            self._catch_up()
+            return self._rows
 
     def add(self, rows: Iterable[dict[str, Any]]) -> None:
         """Keep the rows of images that have none yet."""
         with self._lock:
-            fresh = [row for row in rows if row["id"] not in self.rows]
+            self._catch_up()
+            fresh = [row for row in rows if row["id"] not in self._rows]
             if not fresh:
                 return
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with self._path.open("a", encoding="utf-8") as file:
-                file.writelines(json.dumps(row) + "\n" for row in fresh)
-            for row in fresh:
-                self.rows[row["id"]] = row
-                self._order.append(row["id"])
+            with self._path.open("ab") as file:
+                cut_short = file.tell() > self._read
+                lines = "".join(json.dumps(row) + "\n" for row in fresh)
+                file.write((("\n" if cut_short else "") + lines).encode())
+            self._catch_up()
 
     def since(self, seen: int) -> tuple[int, list[dict[str, Any]]]:
         """How many rows there are, and those that came after the first `seen`."""
         with self._lock:
-            return len(self._order), [self.rows[id] for id in self._order[seen:]]
+            self._catch_up()
+            return len(self._order), [self._rows[id] for id in self._order[seen:]]
+
+    def _catch_up(self) -> None:
+        """Take in the whole lines that the file has more. The lock must be held."""
+        if not self._path.is_file() or self._path.stat().st_size <= self._read:
+            return
+        with self._path.open("rb") as file:
+            file.seek(self._read)
+            new = file.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._read += len(whole)
+        for line in whole.splitlines():
+            try:
+                row = json.loads(line)
+                fresh = row["id"] not in self._rows
+                self._rows[row["id"]] = row
+            except (ValueError, KeyError, TypeError):
+                continue
+            if fresh:
+                self._order.append(row["id"])
 
 
 def truth_of(image: ShownImage, shape: tuple[int, int]) -> np.ndarray | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import fusions, speed
+from tests.bench import contact_sheet, fusions, speed
 
-BENCHMARKS = {"fusions": fusions.main, "speed": speed.main}
+BENCHMARKS = {"contact_sheet": contact_sheet.main, "fusions": fusions.main, "speed": speed.main}
 
 parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
 parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all")
 parser.add_argument("--seeds", default="0,1,2", help="of the fusion tables; default: 0,1,2")
 parser.add_argument("--datasets", default="tiles,commutators", help="of the fusion tables; default: both")
+parser.add_argument("--out", default="build", help="folder of the contact sheets; default: build")
 options = parser.parse_args()
 unknown = set(options.names) - set(BENCHMARKS)
 if unknown:

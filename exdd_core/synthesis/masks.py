@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import cv2
@@ -21,6 +21,7 @@ import numpy as np
 
 from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
+from exdd_core.synthesis.engine import MAX_SEED, Control
 
 Array = np.ndarray
 Stroke = tuple[Array, Array | None]  # points (n, 2) as x, y; widths (n,) of a line, None for a filled outline
@@ -28,38 +29,45 @@ Stroke = tuple[Array, Array | None]  # points (n, 2) as x, y; widths (n,) of a l
 SOURCES = ("drawn", "uploaded", "real", "generated")
 SHAPES = ("scratch", "spot", "crack", "blotch")
 
-# name: (lowest, highest) of every number in a spec.
-RANGES = {
-    "x": (0.0, 1.0),
-    "y": (0.0, 1.0),
-    "angle": (-360.0, 360.0),
-    "scale": (0.1, 4.0),
-    "length": (1.0, 100.0),
-    "width": (0.2, 50.0),
-    "irregularity": (0.0, 1.0),
-    "count": (1, 20),
+CONTROLS = {
+    control.name: control
+    for control in (
+        Control("x", "Across", "number", 0.5, 0, 1, 0.005, help="middle, as a share of the image's width"),
+        Control("y", "Down", "number", 0.5, 0, 1, 0.005, help="middle, as a share of the image's height"),
+        Control("angle", "Angle", "number", 0.0, -180, 180, 1, unit="°", help="turned clockwise"),
+        Control("scale", "Size", "number", 1.0, 0.1, 4, 0.05, help="1: as large as the real one, in pixels"),
+        Control("flip", "Flip", "switch", False, help="left to right, before it is turned"),
+        Control(
+            "length", "Length", "number", 30.0, 1, 100, 0.5, unit="%", help="of the image's shorter side"
+        ),
+        Control("width", "Width", "number", 1.0, 0.2, 50, 0.1, unit="%", help="of the image's shorter side"),
+        Control(
+            "irregularity", "Irregularity", "number", 0.3, 0, 1, 0.05, help="0: straight and even; 1: ragged"
+        ),
+        Control("count", "Count", "integer", 1, 1, 20, 1, help="how many lie around the first"),
+        Control("seed", "Seed", "integer", 0, 0, MAX_SEED, 1, help="another seed draws another one"),
+    )
 }
+BORROWED = ("x", "y", "angle", "scale", "flip")
+GENERATED = ("length", "width", "angle", "irregularity", "count", "x", "y", "seed")
 
-# What each shape's sliders start from: about what real ones look like.
-DEFAULTS: dict[str, dict[str, float]] = {
-    "scratch": {"length": 30.0, "width": 1.0, "angle": 20.0, "irregularity": 0.3, "count": 1},
-    "spot": {"length": 6.0, "width": 5.0, "angle": 0.0, "irregularity": 0.3, "count": 1},
-    "crack": {"length": 35.0, "width": 1.0, "angle": 10.0, "irregularity": 0.5, "count": 1},
-    "blotch": {"length": 30.0, "width": 20.0, "angle": 0.0, "irregularity": 0.5, "count": 1},
+# What a shape's sliders start from where that is not the control's own default: about what real ones look like.
+STARTS: dict[str, dict[str, float]] = {
+    "scratch": {"angle": 20.0},
+    "spot": {"length": 6.0, "width": 5.0},
+    "crack": {"length": 35.0, "irregularity": 0.5},
+    "blotch": {"width": 20.0, "irregularity": 0.5},
 }
 
 # Of the part's area. The largest real defect of the data we know covers 49 %, and an engine that is to paint
 # a defect into a surface has to see some of the surface.
 TOO_LARGE = 0.75
 ON_PART = 0.5  # the share of a mask that has to lie on the part
-PAINTED = (
-    32  # alpha above which an editor's pixel is painted: see-through brushes are, an eraser's rim is not
-)
 ATTEMPTS = 24  # places tried for a varied mask before the best of them is taken
-VARIED_ANGLE, VARIED_SIZE = (
-    20.0,
-    1.4,
-)  # degrees (standard deviation) and factor by which a varied mask differs
+VARIED_ANGLE = 20.0  # degrees by which a varied mask is turned, standard deviation
+VARIED_SIZE = 1.4  # times larger or smaller it is at most, where the part has room
+# Alpha above which an editor's pixel is painted: that of see-through brushes is, what an eraser leaves is not.
+PAINTED = 32
 
 # Of a background, in grey levels: how even it is, and how far from the part beside it.
 BACKGROUND_SPREAD, BACKGROUND_CONTRAST = 10, 30
@@ -96,10 +104,8 @@ class MaskSpec:
     def __post_init__(self) -> None:
         _require_choice("source", self.source, SOURCES)
         _require_choice("shape", self.shape, SHAPES)
-        for name, (low, high) in RANGES.items():
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
-                raise BadInput(f"The mask's {name} is {value}; choose a number from {low:g} to {high:g}.")
+        for name, control in CONTROLS.items():
+            object.__setattr__(self, name, control.read(getattr(self, name)))
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -111,6 +117,18 @@ class MaskSpec:
         if unknown:
             raise BadInput(f'A mask has no setting "{unknown[0]}"; leave it out.')
         return cls(**values)
+
+
+def controls(source: str, shape: str = "scratch") -> tuple[Control, ...]:
+    """The sliders of a "real" or a "generated" mask, with the shape's own starting values; else none."""
+    if source == "real":
+        return tuple(CONTROLS[name] for name in BORROWED)
+    if source != "generated":
+        return ()
+    _require_choice("shape", shape, SHAPES)
+    return tuple(
+        replace(CONTROLS[name], default=STARTS[shape].get(name, CONTROLS[name].default)) for name in GENERATED
+    )
 
 
 def _require_choice(name: str, value: str, choices: Sequence[str]) -> None:
@@ -155,7 +173,7 @@ def _varied(spec: MaskSpec, image: Array, seed: int, lender: Array | None) -> Ar
     the part again.
     """
     part = foreground(image)
-    rng = np.random.default_rng([seed % 2**63, spec.seed % 2**63])
+    rng = np.random.default_rng([seed, spec.seed])
     cut_off = None if lender is None else _cut_off(lender)
     best, best_share = np.zeros(part.shape, bool), -1.0
     for attempt in range(ATTEMPTS):
@@ -333,7 +351,7 @@ def generate(spec: MaskSpec, shape: tuple[int, int]) -> Array:
     clockwise; `irregularity` goes from 0 (straight, round) to 1 (ragged). The first of `count` lies with its
     middle at (x, y), the others around it. `seed` draws all that is left to chance.
     """
-    strokes = _strokes(spec, shape, 1.0, np.random.default_rng([spec.seed % 2**63]))
+    strokes = _strokes(spec, shape, 1.0, np.random.default_rng(spec.seed))
     window, patch, _ = _rasterise(strokes, shape, spec.x, spec.y, spec.angle)
     result = np.zeros(shape, bool)
     result[window] = patch

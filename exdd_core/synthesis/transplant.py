@@ -237,7 +237,7 @@ class _Search:
             worth = worth - 0.6 * self._correlated(self.part, beyond) / float(beyond.sum())
         best = float(worth.max())
         row, column = divmod(int(self.rng.choice(np.flatnonzero(worth >= best - 0.005))), worth.shape[1])
-        best -= 0.1 * abs(math.log(pose.scale)) / math.log(LIKELY_SCALE)
+        best -= 0.15 * abs(math.log(pose.scale)) / math.log(LIKELY_SCALE)
         if self.lean is not None:
             best -= 0.15 * abs(math.sin(math.radians(pose.angle - self.lean[pose.flip])))
         x, y = (column - width / 2) / self.reduced, (row - height / 2) / self.reduced

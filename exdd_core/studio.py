@@ -12,6 +12,8 @@ Only the training split gives images and lends masks and defects. Taking from th
 from __future__ import annotations
 
 import hashlib
+import itertools
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -31,12 +33,16 @@ if TYPE_CHECKING:
     from exdd_core.workspace import ImageRow, Workspace
 
 MASKS = "masks"  # folder of drawn and uploaded masks, named by their content
+MODELS = "models"  # folder where a workspace's own models for SDXL and LoRAs are looked for
 MOST, MOST_CELLS = 2000, 36
 MOST_SEED = 2**53  # what JSON keeps exactly in a browser
+PAINTING = "Painting defects"  # a batch's stage
 SENTENCES_KEPT = 5  # of what went wrong in a batch: they are mostly the same
 OF_ORDER = ("prompt", "negative_prompt", "engine", "seed")  # axes that are no control of an engine
 
+log = logging.getLogger(__name__)
 Preview = Callable[[np.ndarray], None]
+Made = tuple[Painting, np.ndarray] | Exception  # what became of a recipe: painting and drawn mask, or why not
 
 
 @dataclass(frozen=True)
@@ -104,8 +110,17 @@ class Recipe:
 
 
 def engine(workspace: Workspace, name: str) -> Engine:
-    """The engine of that name as this workspace has it set up. Raises BadInput for an unknown one."""
-    return synthesis.engine(name)
+    """The engine of that name, with this workspace's models. Raises BadInput for an unknown one."""
+    return synthesis.engine(name, **_options(workspace, name))
+
+
+def default_engine(workspace: Workspace) -> str:
+    """ "sdxl" where its weights are there, else "procedural"."""
+    return synthesis.default_engine(**_options(workspace, "sdxl"))
+
+
+def _options(workspace: Workspace, name: str) -> dict[str, str]:
+    return {"models": str(workspace.path / MODELS)} if name == "sdxl" else {}
 
 
 # --- orders become recipes --------------------------------------------------------------------------------
@@ -448,48 +463,94 @@ def run(workspace: Workspace, spec: Mapping[str, Any], progress: Progress, job_i
     What the job has made before is left alone, so that running it again finishes it. An image that fails is
     counted and told; where all fail, raises BadInput with the reason. Returns counts, sentences and ids.
     """
-    order = Order.from_json(spec)
-    wanted = recipes(workspace, order)
+    wanted = recipes(workspace, Order.from_json(spec))
     there = candidates.numbers(workspace, job_id)
     left = [recipe for recipe in wanted if recipe.number not in there]
-    _load(workspace, left, progress)
-    progress.begin("Painting defects", len(wanted), len(wanted) - len(left))
     failures: list[str] = []
-    for recipe in left:
-        try:
-            painting, drawn = _painted(workspace, recipe, progress)
-        except (Cancelled, KeyboardInterrupt):
-            raise
-        except Exception as error:
-            failures.append(_reason(recipe, error))
+    for recipe, made in _all_painted(workspace, left, len(wanted), progress):
+        if isinstance(made, Exception):
+            failures.append(_reason(recipe, made))
         else:
-            candidates.add(workspace, painting, recipe, drawn, job_id, recipe.number)
+            candidates.add(workspace, made[0], recipe, made[1], job_id, recipe.number)
         progress.advance()
-    made = len(wanted) - len(failures)
-    if not made:
-        raise BadInput(f"None of the {len(wanted)} paintings could be made. {failures[0]}")
+    reasons = list(dict.fromkeys(failures))
+    if len(failures) == len(wanted):
+        none = f"None of the {len(wanted)} paintings could be made. " if len(wanted) > 1 else ""
+        raise BadInput(none + reasons[0])
     return {
         "ordered": len(wanted),
-        "made": made,
+        "made": len(wanted) - len(failures),
         "failed": len(failures),
-        "reasons": list(dict.fromkeys(failures))[:SENTENCES_KEPT],
+        "reasons": reasons[:SENTENCES_KEPT],
         "candidates": [c.id for c in reversed(candidates.listed(workspace, job=job_id))],
     }
 
 
-def _load(workspace: Workspace, left: Sequence[Recipe], progress: Progress) -> None:
+def _all_painted(
+    workspace: Workspace, left: Sequence[Recipe], total: int, progress: Progress
+) -> Iterator[tuple[Recipe, Made]]:
+    """Each recipe with what became of it. Whoever asks counts them in `progress`."""
+    done = total - len(left)
+    for (name, settings), alike in itertools.groupby(left, lambda recipe: (recipe.engine, recipe.settings)):
+        group = list(alike)
+        try:
+            at_once = _prepared(workspace, name, settings, progress)
+        except Cancelled:
+            raise
+        except Exception as error:
+            yield from ((recipe, error) for recipe in group)
+        else:
+            if progress.stage != PAINTING:  # the first time, and after another model had to be loaded
+                progress.begin(PAINTING, total, done)
+            for start in range(0, len(group), at_once):
+                yield from _painted(workspace, group[start : start + at_once], progress)
+        done += len(group)
+
+
+def _prepared(workspace: Workspace, name: str, settings: Mapping[str, Any], progress: Progress) -> int:
+    """Make an engine ready and return how many images it takes in one call."""
     from exdd_core import jobs
 
-    for name in dict.fromkeys(recipe.engine for recipe in left):
-        with jobs.device(workspace):
-            engine(workspace, name).load(progress)
-
-
-def _painted(workspace: Workspace, recipe: Recipe, progress: Progress) -> tuple[Painting, np.ndarray]:
-    from exdd_core import jobs
-
+    painter = engine(workspace, name)
     with jobs.device(workspace):
-        return paint(workspace, recipe, progress.part())
+        painter.prepare(settings, progress)
+        return painter.at_once(settings)
+
+
+def _painted(
+    workspace: Workspace, chunk: Sequence[Recipe], progress: Progress
+) -> Iterator[tuple[Recipe, Made]]:
+    """A few recipes with the same engine and settings, in one call; one by one where that fails."""
+    from exdd_core import jobs
+
+    if len(chunk) > 1:
+        try:
+            with jobs.device(workspace):
+                requests = [_request(workspace, recipe) for recipe in chunk]
+                paintings = list(engine(workspace, chunk[0].engine).paint_many(requests, progress.part()))
+            made: list[Made] = [
+                _finished(workspace, *parts) for parts in zip(chunk, requests, paintings, strict=True)
+            ]
+            yield from zip(chunk, made, strict=True)
+            return
+        except Cancelled:
+            raise
+        except Exception as error:  # one of them: which one, and what is wrong with it, is found below
+            log.info("Painting %d at once failed (%s); painting them one by one.", len(chunk), error)
+    for recipe in chunk:
+        yield recipe, _one(workspace, recipe, progress)
+
+
+def _one(workspace: Workspace, recipe: Recipe, progress: Progress) -> Made:
+    from exdd_core import jobs
+
+    try:
+        with jobs.device(workspace):
+            return paint(workspace, recipe, progress.part())
+    except Cancelled:
+        raise
+    except Exception as error:
+        return error
 
 
 def _reason(recipe: Recipe, error: Exception) -> str:
@@ -497,7 +558,9 @@ def _reason(recipe: Recipe, error: Exception) -> str:
         return f"{recipe.source}: {error}"
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
         return f"{recipe.source}: the memory is full; paint smaller images or close other programs."
-    return f"{recipe.source}: painting failed ({type(error).__name__}: {error})."
+    log.error("Painting %s failed", recipe, exc_info=error)
+    told = " ".join(str(error).split())[:160]
+    return f"{recipe.source}: painting failed ({type(error).__name__}: {told}); the program's log says where."
 
 
 # --- again ------------------------------------------------------------------------------------------------

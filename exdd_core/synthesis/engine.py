@@ -261,6 +261,14 @@ class Engine(ABC):
             self._load(progress or Progress())
             self._loaded = True
 
+    def prepare(self, settings: Mapping[str, Any], progress: Progress | None = None) -> None:
+        """`load`, for requests with these settings: they may choose a model."""
+        self._ready(settings, progress)
+
+    def at_once(self, settings: Mapping[str, Any]) -> int:
+        """How many requests with these settings `paint_many` takes in one call, once it is ready for them."""
+        return self._at_once(self.complete(settings))
+
     def complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
         """Every setting of this engine, checked, defaults filled in. Raises `BadInput`."""
         known = {control.name: control for control in self.CONTROLS}

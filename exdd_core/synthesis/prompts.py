@@ -8,9 +8,10 @@ or who decides. A template is a prompt with alternatives in braces, as the dynam
 from __future__ import annotations
 
 import json
+import random
 import re
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -85,13 +86,19 @@ def expand(template: str, count: int, seed: int) -> list[str]:
     """`count` prompts of a template; the i-th depends on the template and `seed + i` alone. Raises BadInput."""
     if not is_template(check(template)):
         return [_squeezed(template)] * count
-    from dynamicprompts.generators import RandomPromptGenerator
+    from dynamicprompts.enums import SamplingMethod
+    from dynamicprompts.parser.parse import parse
+    from dynamicprompts.sampling_context import SamplingContext
     from dynamicprompts.wildcards import WildcardManager
 
-    def one(seed: int) -> str:
-        return RandomPromptGenerator(WildcardManager(None), seed=seed).generate(template, 1)[0]
+    def generate() -> Iterator[str]:
+        command = parse(template)  # once: it takes longer than all the drawing
+        for number in range(count):
+            chance = random.Random(seed + number)
+            context = SamplingContext(SamplingMethod.RANDOM, WildcardManager(None), rand=chance)
+            yield next(iter(context.sample_prompts(command, 1))).text
 
-    return _generated(template, lambda: [one(seed + i) for i in range(count)])
+    return _generated(template, generate)
 
 
 def every(template: str) -> list[str]:
@@ -101,6 +108,7 @@ def every(template: str) -> list[str]:
     from dynamicprompts.generators import CombinatorialPromptGenerator
     from dynamicprompts.wildcards import WildcardManager
 
+    expand(template, 1, 0)  # says what is wrong with weights, which do not matter from here on
     generator = CombinatorialPromptGenerator(WildcardManager(None))
     # Equal ones come once for every way to them, hence some more than may remain.
     found = _generated(template, lambda: generator.generate(template, 16 * MOST_PROMPTS))
@@ -152,7 +160,7 @@ def check(template: str) -> str:
     return template
 
 
-def _generated(template: str, generate: Any) -> list[str]:
+def _generated(template: str, generate: Callable[[], Iterable[str]]) -> list[str]:
     """What `generate()` makes of a template, squeezed; its many ways of failing told in one sentence."""
     try:
         found = [_squeezed(text) for text in generate()]
@@ -318,15 +326,19 @@ def import_json(workspace: Workspace, text: str, replace_same_names: bool = Fals
 
 
 def undo_import(workspace: Workspace, imported: Imported) -> None:
-    """Take an import back: what it added goes, what it replaced returns."""
+    """Take an import back: what it added goes, what it replaced returns, under its name if that is still free."""
     with workspace.writing() as db:
         for prompt in imported.after:
             db.execute("delete from prompts where id = ?", [prompt.id])
+        names = {row[0] for row in db.execute("select name from prompts")}
         for prompt in imported.before:
-            _keep(db, prompt)
+            _keep(
+                db,
+                replace(prompt, name=_free_name(prompt.name, names) if prompt.name in names else prompt.name),
+            )
 
 
-def _free_name(name: str, known: Mapping[str, Prompt]) -> str:
+def _free_name(name: str, known: Container[str]) -> str:
     number = 2
     while f"{name[:76]} {number}" in known:
         number += 1
@@ -366,13 +378,9 @@ def _read_row(row: Any, number: int) -> Prompt:
                 f"Prompt {number} of this file cannot be read: its {name.replace('_', ' ')} is wrong."
             )
     try:
-        return _checked(Prompt(**{name: row[name] for name in kinds if name in row} | _named(row)))
+        return _checked(Prompt(**{name: row.get(name, kind()) for name, kind in kinds.items()}))
     except BadInput as error:
         raise BadInput(f"Prompt {number} of this file cannot be used: {error}") from None
-
-
-def _named(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {"name": row.get("name", ""), "prompt": row.get("prompt", "")}
 
 
 # --- the scoreboard ---------------------------------------------------------------------------------------

@@ -376,14 +376,13 @@ def paint(
 
 
 def _request(workspace: Workspace, recipe: Recipe) -> PaintRequest:
-    spec = masks.MaskSpec.from_json(recipe.mask)
     row = workspace.image(recipe.source)
     if recipe.onto_parent:
         image = read_image(candidates.get(workspace, recipe.parent).image)
     else:
         image = read_image(row.path, row.id)
     donor = _donor(workspace, recipe.donor) if recipe.donor else None
-    mask = masks.realise(spec, image, recipe.seed, _lent(workspace, spec, donor))
+    mask = mask_of(workspace, recipe, image)
     masks.check(mask, image)
     return PaintRequest(
         image=image,
@@ -394,6 +393,13 @@ def _request(workspace: Workspace, recipe: Recipe) -> PaintRequest:
         seed=recipe.seed,
         donor=donor,
     )
+
+
+def mask_of(workspace: Workspace, recipe: Recipe, image: np.ndarray) -> np.ndarray:
+    """The mask that a recipe paints into: bool (H, W) for `image` (H, W, 3). Raises BadInput where there is none."""
+    spec = masks.MaskSpec.from_json(recipe.mask)
+    donor = _donor(workspace, recipe.donor) if recipe.donor else None
+    return masks.realise(spec, image, recipe.seed, _lent(workspace, spec, donor))
 
 
 def _donor(workspace: Workspace, id: str) -> Donor:

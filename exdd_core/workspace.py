@@ -265,7 +265,8 @@ class Workspace:
     def making(self, folder: Path, what: str, progress: Progress) -> Iterator[Path]:
         """A hidden folder to make something in, held by one maker at a time; removed whatever happens.
 
-        `folder` is one of `MADE` in this workspace; `what` names the kind of work to whoever has to wait.
+        `folder` is one of `MADE` in this workspace; `what` names the kind of work to whoever has to wait. A full
+        disk and the like end as BadInput.
         """
         lock = FileLock(folder / LOCK)
         while True:
@@ -278,7 +279,8 @@ class Workspace:
             self._sweep(folder)
             temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
             try:
-                yield temporary
+                with _plainly():
+                    yield temporary
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
         finally:

@@ -1,1 +1,1 @@
-"""Figures that the README states: `make bench`, or `python -m tests.bench fusions|speed`. Measurements, not tests."""
+"""Figures that the README states: `make bench`, or `python -m tests.bench contact_sheet|fusions|speed`. Measurements, not tests."""

@@ -21,7 +21,7 @@ import numpy as np
 
 from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
-from exdd_core.synthesis.engine import MAX_SEED, Control
+from exdd_core.synthesis.engine import Control
 
 Array = np.ndarray
 Stroke = tuple[Array, Array | None]  # points (n, 2) as x, y; widths (n,) of a line, None for a filled outline
@@ -45,7 +45,7 @@ CONTROLS = {
             "irregularity", "Irregularity", "number", 0.3, 0, 1, 0.05, help="0: straight and even; 1: ragged"
         ),
         Control("count", "Count", "integer", 1, 1, 20, 1, help="how many lie around the first"),
-        Control("seed", "Seed", "integer", 0, 0, MAX_SEED, 1, help="another seed draws another one"),
+        Control("seed", "Seed", "integer", 0, 0, 2**31 - 1, 1, help="another seed draws another one"),
     )
 }
 BORROWED = ("x", "y", "angle", "scale", "flip")
@@ -71,7 +71,7 @@ PAINTED = 32
 
 # Of a background, in grey levels: how even it is, and how far from the part beside it.
 BACKGROUND_SPREAD, BACKGROUND_CONTRAST = 10, 30
-BACKGROUND_SIDE = 320  # the longer side of the copy in which it is looked for
+BACKGROUND_SIDE = 256  # the longer side of the copy in which it is looked for
 
 
 @dataclass(frozen=True)
@@ -523,7 +523,7 @@ def _commonest(colours: Array) -> Array:
 def _connected(region: Array, border: Array) -> Array:
     """The pieces of `region` that reach the border and are more than a speck."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8), connectivity=4)
-    large = stats[:, cv2.CC_STAT_AREA] >= max(12, region.size // 2000)
+    large = stats[:, cv2.CC_STAT_AREA] >= max(12, region.size // 1000)
     large[0] = False
     touching = np.zeros(len(stats), bool)
     touching[labels[border & region]] = True

@@ -340,12 +340,12 @@ def _varied(workspace: Workspace, order: Order, name: str, value: Any, compared:
         raise BadInput(
             f'{engine(workspace, order.engine).TITLE} has no setting "{name}"; compare engines by another.'
         )
-    raise BadInput(f'"{name}" cannot be compared; choose {", ".join(axes_of(workspace, order.engine))}.')
+    raise BadInput(f'"{name}" cannot be compared; choose {", ".join(axes_of(order.engine))}.')
 
 
-def axes_of(workspace: Workspace, name: str) -> dict[str, Control | None]:
+def axes_of(name: str) -> dict[str, Control | None]:
     """What can be an axis of a comparison with that engine; None for what is no control of the engine."""
-    controls = engine(workspace, name).CONTROLS
+    controls = synthesis.ENGINES[name].CONTROLS
     return dict.fromkeys(OF_ORDER) | {c.name: c for c in controls if c.kind != "text"}
 
 

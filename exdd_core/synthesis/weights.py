@@ -1,0 +1,272 @@
+"""Where the weights of a Stable Diffusion model lie on this machine, whether they are whole, and how large.
+
+Reads names, sizes and the headers of files: no torch, no network. Does not know what the weights are used for.
+A model is a folder as diffusers saves it (with model_index.json), or one .safetensors file as trainers share it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from exdd_core.errors import BadInput
+
+DEFAULT = "diffusers/stable-diffusion-xl-1.0-inpainting-0.1"
+# Parts that have weights, by their names in model_index.json.
+PARTS = ("text_encoder", "text_encoder_2", "unet", "vae")
+SUFFIXES = (".safetensors", ".bin")
+# The same parts in a single file, by how their tensors' names begin.
+PREFIXES = {
+    "model.diffusion_model.": "unet",
+    "first_stage_model.": "vae",
+    "cond_stage_model.": "text_encoder",
+    "conditioner.embedders.0.": "text_encoder",
+    "conditioner.embedders.1.": "text_encoder_2",
+}
+FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
+# Parameters of DEFAULT, counted from its configuration: U-Net 2,567 million, text encoders 123 and 695, VAE 84.
+PARAMETERS = 3_468_852_267
+
+
+@dataclass(frozen=True)
+class Found:
+    """A search for the model `asked`: `path`, its folder or file, or None and `wanting`, what was the matter."""
+
+    asked: str
+    path: Path | None
+    wanting: str = ""
+
+    @property
+    def name(self) -> str:
+        """What people call it: the model id, or the name of its folder or file."""
+        if (
+            self.path is None
+            or re.fullmatch(r"[\w.-]+/[\w.-]+", self.asked)
+            and not Path(self.asked).exists()
+        ):
+            return self.asked
+        return self.path.name
+
+
+def find(model: str = "", models: str | Path = "") -> Found:
+    """Look for a model on this machine.
+
+    model: a folder, a .safetensors file, or a model id; "" takes the environment's EXDD_SDXL, then `DEFAULT`,
+    then whatever lies in `models`. models: a folder with models in it, such as a workspace's; the Hugging Face
+    cache is looked through as well. Nothing is downloaded.
+    """
+    asked = model or os.environ.get("EXDD_SDXL") or DEFAULT
+    wanting = ""
+    for place, named in _places(asked, Path(models) if models else None):
+        fault = _fault(place) if place.exists() else "-"
+        if not fault:
+            return Found(asked, place)
+        if place.exists() and named:
+            wanting = wanting or fault
+    return Found(asked, None, wanting)
+
+
+def missing(model: str = "", models: str | Path = "") -> str:
+    """Empty where the model is on this machine, or what to download, how large it is and where to put it."""
+    found = find(model, models)
+    if found.path:
+        return ""
+    place = Path(models or "models")
+    elsewhere = "The engines procedural and transplant need no weights and work now."
+    if found.asked != DEFAULT:
+        why = f"cannot be used: {found.wanting}" if found.wanting else "is not on this machine"
+        return (
+            f"The model {found.asked} {why}. Give a folder as diffusers saves it, a single .safetensors file, or "
+            f"the id of a model that was downloaded to {place} or to the Hugging Face cache ({hub_cache()}). "
+            f"{elsewhere}"
+        )
+    why = f"cannot be used: {found.wanting}" if found.wanting else "are not on this machine"
+    half, full = PARAMETERS * 2 / 1e9, PARAMETERS * 4 / 1e9
+    return (
+        f"SDXL's weights {why}. Download {DEFAULT}, {half:.1f} GB in half precision ({full:.1f} GB in full), with: "
+        f"{download(place)}. Any other Stable Diffusion folder or single .safetensors file does as well: put it into "
+        f"{place}, or name its place in the environment variable EXDD_SDXL; the Hugging Face cache ({hub_cache()}) is "
+        f"looked through too. {elsewhere}"
+    )
+
+
+def download(models: str | Path) -> str:
+    """The command that fetches `DEFAULT` in half precision into the folder `models`."""
+    place = Path(models) / DEFAULT.split("/")[1]
+    return f'hf download {DEFAULT} --include "*.json" "*.txt" "*.fp16.safetensors" --local-dir {place}'
+
+
+def status(model: str = "", models: str | Path = "") -> dict[str, Any]:
+    """{"present", "path", "sentence"} of a model for people to read; in a moment, and without torch."""
+    found = find(model, models)
+    if found.path is None:
+        why = found.wanting or f"no weights of {found.asked} on this machine"
+        return {"present": False, "path": None, "sentence": why}
+    size = sum(weigh(found.path).values()) * 2 / 1e9
+    sentence = f"weights in {found.path} ({size:.1f} GB in half precision)"
+    return {"present": True, "path": str(found.path), "sentence": sentence}
+
+
+def hub_cache() -> Path:
+    """Where the Hugging Face libraries keep what they downloaded, without importing them."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+
+
+def index(folder: Path) -> dict[str, Any]:
+    """model_index.json of a pipeline's folder. Raises `BadInput`."""
+    try:
+        content = json.loads((folder / "model_index.json").read_text())
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{folder / 'model_index.json'} cannot be read; download the model again.") from error
+    return content if isinstance(content, dict) else {}
+
+
+def parts(folder: Path) -> list[str]:
+    """The parts of a pipeline that have weights."""
+    content = index(folder)
+    return [part for part in PARTS if (content.get(part) or [None])[0]]
+
+
+def variant(part: Path, half: bool) -> str | None:
+    """ "fp16" where a part's folder has weights in half precision and they are wanted, or it has no others."""
+    halves = [".fp16" in file.name for file in _weights(part)]
+    return "fp16" if any(halves) and (half or all(halves)) else None
+
+
+def weigh(path: Path) -> dict[str, int]:
+    """How many parameters each part of a whole model has."""
+    if path.is_file():
+        counts: dict[str, int] = {}
+        for name, size in _tensors(path).items():
+            part = next((part for prefix, part in PREFIXES.items() if name.startswith(prefix)), "")
+            counts[part] = counts.get(part, 0) + math.prod(size)
+        return counts
+    return {part: sum(map(_parameters, _chosen(path / part))) for part in parts(path)}
+
+
+def family(file: Path) -> str:
+    """What a single file holds: "xl" or "sd", and "-inpaint" where it was made for that. Raises `BadInput`."""
+    tensors = _tensors(file)
+    first = tensors.get(FIRST_LAYER)
+    kinds = [
+        kind
+        for kind, prefix in (("xl", "conditioner.embedders.1."), ("sd", "cond_stage_model.transformer."))
+        if any(name.startswith(prefix) for name in tensors)
+    ]
+    if not first or not kinds:
+        raise BadInput(
+            f"{file} holds no Stable Diffusion model (a LoRA, perhaps); give a whole one (SD 1.5 or SDXL)."
+        )
+    return kinds[0] + ("-inpaint" if first[1] == 9 else "")
+
+
+def fingerprint(path: Path) -> str:
+    """Eight letters that change with a model's configuration or weights; reads only a little of each file."""
+    files = [path] if path.is_file() else _configurations(path) + _files(path)
+    stamps = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    return _digest(stamps, str(path))
+
+
+@functools.lru_cache(maxsize=32)
+def _digest(stamps: tuple[tuple[str, int, int], ...], root: str) -> str:
+    digest = hashlib.sha256()
+    for name, size, _ in stamps:
+        digest.update(f"{os.path.relpath(name, root)} {size}".encode())
+        with open(name, "rb") as stream:
+            # Two trainings of one network have files of the same size: the header and some weights tell.
+            for start in (0, size // 3, size // 2, max(0, size - 2**16)):
+                stream.seek(start)
+                digest.update(stream.read(2**16))
+    return digest.hexdigest()[:8]
+
+
+def _places(asked: str, models: Path | None) -> Iterator[tuple[Path, bool]]:
+    """Where to look, and whether somebody means this very place."""
+    yield Path(asked).expanduser(), True
+    if models:
+        yield models / asked, True
+        yield models / asked.rsplit("/", 1)[-1], True
+    snapshots = hub_cache() / f"models--{asked.replace('/', '--')}" / "snapshots"
+    for path in sorted(snapshots.glob("*"), key=lambda path: path.stat().st_mtime, reverse=True):
+        yield path, True
+    if models and asked == DEFAULT:  # whatever else somebody has put there
+        for path in sorted(models.glob("*")):
+            yield path, False
+
+
+def _fault(place: Path) -> str:
+    """Empty for a whole model, or why what is there cannot be used."""
+    if place.is_file():
+        try:
+            family(place)
+        except BadInput as fault:
+            return str(fault).split(";")[0]
+        return ""
+    if not (place / "model_index.json").is_file():
+        return f"{place} has no model_index.json"
+    lacking = [part for part in parts(place) if not _chosen(place / part)]
+    if lacking:
+        return f"{place} lacks the weights of {' and '.join(lacking)} (an unfinished download, perhaps)"
+    return ""
+
+
+def _configurations(folder: Path) -> list[Path]:
+    return sorted([folder / "model_index.json", *folder.glob("*/*config*.json")])
+
+
+def _files(folder: Path) -> list[Path]:
+    return [file for part in parts(folder) for file in _weights(folder / part)]
+
+
+def _weights(part: Path) -> list[Path]:
+    return sorted(file for file in part.glob("*") if file.suffix in SUFFIXES and file.is_file())
+
+
+def _chosen(part: Path) -> list[Path]:
+    """One complete set of a part's weights files; empty when there is none."""
+    files = _weights(part)
+    for suffix in SUFFIXES:
+        for half in (False, True):
+            some = [file for file in files if file.suffix == suffix and (".fp16" in file.name) == half]
+            counted = [re.search(r"-of-(\d+)", file.name) for file in some]
+            if some and len(some) >= max((int(count[1]) for count in counted if count), default=1):
+                return some
+    return []
+
+
+def _parameters(file: Path) -> int:
+    if file.suffix == ".safetensors":
+        return sum(map(math.prod, _tensors(file).values()))
+    return file.stat().st_size // (2 if ".fp16" in file.name else 4)
+
+
+def _tensors(file: Path) -> dict[str, list[int]]:
+    """Names and shapes of the tensors in a .safetensors file. Raises `BadInput` for any other."""
+    try:
+        stamp = file.stat()
+        return _header(str(file), stamp.st_size, stamp.st_mtime_ns)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BadInput(f"{file} is no whole .safetensors file; download it again.") from error
+
+
+@functools.lru_cache(maxsize=32)
+def _header(file: str, size: int, _: int) -> dict[str, list[int]]:
+    with open(file, "rb") as stream:
+        length = int.from_bytes(stream.read(8), "little")
+        if not 2 <= length <= min(size, 10**8):
+            raise ValueError("no header")
+        header = json.loads(stream.read(length))
+    header.pop("__metadata__", None)
+    end = max((tensor["data_offsets"][1] for tensor in header.values()), default=0)
+    if 8 + length + end != size:
+        raise ValueError("cut short")
+    return {name: tensor["shape"] for name, tensor in header.items()}

@@ -1,0 +1,182 @@
+"""Stable Diffusion pipelines of a few megabytes with random weights, made of the real classes.
+
+They paint coloured noise, but they load, encode, step and cancel as the real ones do. Knows nothing of engines.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import (
+    AutoencoderKL,
+    EulerDiscreteScheduler,
+    StableDiffusionInpaintPipeline,
+    StableDiffusionXLInpaintPipeline,
+    UNet2DConditionModel,
+)
+from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
+
+WORDS = (
+    "copper",
+    "metal",
+    "scratches",
+    "white",
+    "marks",
+    "on",
+    "the",
+    "wall",
+    "smooth",
+    "plain",
+    "black",
+    "dark",
+)
+
+# What SDXL's U-Net has and its predecessors' have not.
+LARGE: dict[str, Any] = {
+    "cross_attention_dim": 64,
+    "transformer_layers_per_block": (1, 1),
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 8,
+    "projection_class_embeddings_input_dim": 6 * 8 + 32,
+}
+
+
+def build(folder: Path, half: bool = False) -> Path:
+    """Save a tiny StableDiffusionXLInpaintPipeline with a 9-channel UNet into `folder`; half: as variant fp16."""
+    logging.getLogger("diffusers").setLevel(logging.ERROR)
+    torch.manual_seed(0)
+    first, second = _text(CLIPTextModel), _text(CLIPTextModelWithProjection)
+    pipeline = StableDiffusionXLInpaintPipeline(
+        vae=_autoencoder(),
+        text_encoder=first,
+        text_encoder_2=second,
+        tokenizer=_tokenizer(folder),
+        tokenizer_2=_tokenizer(folder),
+        unet=_unet(9, **LARGE),
+        scheduler=_scheduler(),
+        add_watermarker=False,
+    )
+    return _saved(pipeline, folder, half)
+
+
+def build_sd15(folder: Path, channels: int = 4) -> Path:
+    """Save a tiny Stable Diffusion 1.5 into `folder`; channels: 9 for inpainting weights, 4 for the plain model."""
+    torch.manual_seed(1)
+    pipeline = StableDiffusionInpaintPipeline(
+        vae=_autoencoder(),
+        text_encoder=_text(CLIPTextModel),
+        tokenizer=_tokenizer(folder),
+        unet=_unet(channels, cross_attention_dim=32),
+        scheduler=_scheduler(),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    )
+    return _saved(pipeline, folder, half=False)
+
+
+def build_lora(file: Path) -> Path:
+    """Save a small random LoRA for the U-Net of `build` as `file`."""
+    from peft import LoraConfig
+    from peft.utils import get_peft_model_state_dict
+
+    unet: Any = _unet(9, **LARGE)
+    torch.manual_seed(2)
+    unet.add_adapter(LoraConfig(r=2, init_lora_weights=False, target_modules=["to_q", "to_v"]))
+    StableDiffusionXLInpaintPipeline.save_lora_weights(
+        file.parent, unet_lora_layers=get_peft_model_state_dict(unet), weight_name=file.name
+    )
+    return file
+
+
+def _saved(pipeline: Any, folder: Path, half: bool) -> Path:
+    if half:
+        pipeline.to(torch.float16)
+    pipeline.save_pretrained(folder, variant="fp16" if half else None)
+    return folder
+
+
+def _unet(channels: int, **options: Any) -> UNet2DConditionModel:
+    return UNet2DConditionModel(
+        sample_size=16,
+        in_channels=channels,
+        layers_per_block=1,
+        block_out_channels=(32, 64),
+        down_block_types=("DownBlock2D", "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", "UpBlock2D"),
+        attention_head_dim=(2, 4),
+        norm_num_groups=8,
+        **options,
+    )
+
+
+def _autoencoder() -> AutoencoderKL:
+    """Shrinks by 8, as the real one: what is measured in latent cells must hold here too."""
+    return AutoencoderKL(
+        block_out_channels=(16, 16, 16, 16),
+        down_block_types=("DownEncoderBlock2D",) * 4,
+        up_block_types=("UpDecoderBlock2D",) * 4,
+        latent_channels=4,
+        norm_num_groups=8,
+        sample_size=128,
+        force_upcast=False,
+    )
+
+
+def _scheduler() -> EulerDiscreteScheduler:
+    return EulerDiscreteScheduler(
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        steps_offset=1,
+        timestep_spacing="leading",
+    )
+
+
+def _text(kind: type) -> CLIPTextModel:
+    config = CLIPTextConfig(
+        vocab_size=1000,
+        hidden_size=32,
+        intermediate_size=37,
+        num_hidden_layers=3,
+        num_attention_heads=4,
+        max_position_embeddings=77,
+        projection_dim=32,
+        bos_token_id=0,
+        eos_token_id=1,
+        pad_token_id=1,
+    )
+    return kind(config).eval()
+
+
+def _tokenizer(folder: Path) -> CLIPTokenizer:
+    """Knows WORDS; everything else is spelt out letter by letter."""
+    letters = [chr(code) for code in range(33, 127)]
+    tokens = ["<|startoftext|>", "<|endoftext|>", *letters, *(letter + "</w>" for letter in letters)]
+    merges: list[str] = []
+    for word in WORDS:
+        pieces = [*word[:-1], word[-1] + "</w>"]
+        while len(pieces) > 1:
+            merge = f"{pieces[0]} {pieces[1]}"
+            if merge not in merges:
+                merges.append(merge)
+                tokens.append(pieces[0] + pieces[1])
+            pieces[:2] = [pieces[0] + pieces[1]]
+    place = folder / "tokenizer"
+    place.mkdir(parents=True, exist_ok=True)
+    (place / "vocab.json").write_text(
+        json.dumps({token: number for number, token in enumerate(dict.fromkeys(tokens))})
+    )
+    (place / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
+    return CLIPTokenizer.from_pretrained(
+        place,
+        model_max_length=77,
+        bos_token="<|startoftext|>",
+        eos_token="<|endoftext|>",
+        pad_token="<|endoftext|>",
+    )

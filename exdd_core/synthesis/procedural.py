@@ -21,7 +21,8 @@ from exdd_core.synthesis.vocabulary import LINES, TYPES, Look
 VERSION = "1"
 PIECES = 64  # of a mask that are painted, the largest ones; each is a defect of its own
 MARGIN = 24  # pixels around a piece that are looked at for the surface's properties
-DARK, BRIGHT = 40.0, 215.0  # grey levels beyond which a surface cannot show darker or brighter defects
+DARKEST = 20.0  # grey level below which a surface cannot show that something is darker
+BRIGHT, LIGHTEST = 130.0, 238.0  # above which defects are rarely brighter; that no bright one exceeds by much
 
 
 class Procedural(Engine):
@@ -213,10 +214,9 @@ def _field(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> np
 
 
 def _octaves(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> np.ndarray:
-    """float32 (h, w): noise of three scales, the largest changing within `scale` pixels, variance about 1."""
-    return (
-        _field(shape, scale, rng) + 0.55 * _field(shape, scale / 2, rng) + 0.3 * _field(shape, scale / 4, rng)
-    ) / 1.18
+    """float32 (h, w): noise of four scales, the largest changing within `scale` pixels, variance about 1."""
+    fields = (gain * _field(shape, scale * gain, rng) for gain in (1.0, 0.5, 0.25, 0.125))
+    return np.asarray(sum(fields), np.float32) / 1.15
 
 
 def _step(low: float, high: float, values: np.ndarray) -> np.ndarray:
@@ -240,9 +240,16 @@ def _paint(kind: str, look: Look, pixels: np.ndarray, piece: Piece, lamp: np.nda
     brightness = float(surface.base[piece.mask].mean())
     if look.tone == 0 and look.colour is None:
         # Nobody said: what the surface can show.
-        look = replace(look, tone=1 if brightness < DARK / 2 else -1 if brightness > 240 else 0)
-    change = PAINTERS[kind](look, surface, piece, rng)
+        look = replace(look, tone=1 if brightness < DARKEST else -1 if brightness > LIGHTEST else 0)
+    change = PAINTERS[kind](_varied(look, rng), surface, piece, rng)
     area[:] = _applied(change, look, surface, area)
+
+
+def _varied(look: Look, rng: np.random.Generator) -> Look:
+    """No two defects of a kind are alike."""
+    spread = {"contrast": 0.2, "width": 0.15, "depth": 0.15, "rough": 0.15, "soft": 0.2}
+    factors = {name: getattr(look, name) * float(np.exp(rng.normal(0, s))) for name, s in spread.items()}
+    return replace(look, **factors)
 
 
 def _applied(change: Change, look: Look, surface: Surface, area: np.ndarray) -> np.ndarray:
@@ -270,10 +277,16 @@ def _tones(look: Look, surface: Surface, piece: Piece) -> tuple[float, float]:
     """Factors for the dark and the bright parts of a defect: strong enough to be seen above the texture."""
     brightness = max(float(surface.base[piece.mask].mean()), 4.0)
     least = 2.2 * surface.noise / brightness
-    dark = float(np.clip(max(0.5, least) * look.contrast, 0.05, 0.92))
-    room = max(0.15, (250 - brightness) / brightness)
+    dark = float(np.clip(max(0.46, least) * look.contrast, 0.05, 0.92))
+    room = max(0.12, (LIGHTEST - brightness) / brightness)
     bright = float(np.clip(max(0.45, least) * look.contrast, 0.05, room))
     return dark, bright
+
+
+def _usual_tone(look: Look, surface: Surface, piece: Piece, rng: np.random.Generator) -> int:
+    """Darker or brighter where the words leave it open: mostly darker, on a bright surface always."""
+    drawn = int(rng.choice([-1, -1, 1]))
+    return look.tone or (-1 if float(surface.base[piece.mask].mean()) > BRIGHT else drawn)
 
 
 # --- lines ----------------------------------------------------------------------------------------
@@ -327,6 +340,12 @@ def _cut(way: np.ndarray, look: Look, mask: np.ndarray, rng: np.random.Generator
     return way[start : start + length]
 
 
+def _line_unit(surface: Surface) -> float:
+    """Pixels; lines are wider on coarse and rough surfaces, where finer ones are neither seen nor labelled."""
+    relative = surface.noise / max(float(surface.base.mean()), 8.0)
+    return max(0.75, surface.unit) * min(1.6, 1 + 2 * relative)
+
+
 def _ends(way: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """float (n,): 1 along the line, falling to 0 towards its ends, but not where it leaves the image."""
     n = len(way)
@@ -359,14 +378,16 @@ def _scratch(look: Look, surface: Surface, piece: Piece, rng: np.random.Generato
     tone = look.tone
     to_dark = {0: 1.0, -1: 1.25, 1: 0.3}[tone] * min(1.4, 0.6 + 0.4 * look.depth)
     to_bright = {0: 0.8, -1: 0.15, 1: 1.5}[tone] * look.gloss**0.7
-    change.tint = (1 - np.clip(dark * to_dark, 0, 0.9) * groove) * (1 + bright * to_bright * lip)
+    change.tint = np.clip(1 - np.clip(dark * to_dark, 0, 0.9) * groove, 0.06, 1) * (
+        1 + bright * to_bright * lip
+    )
     if tone > 0:
         change.tint += bright * 0.9 * groove
     # A scratch lays open what is below: the film's colour lies in the groove and on the lip.
     change.deposit = np.clip(0.8 * look.contrast * np.maximum(groove, lip), 0, 0.95)
     if look.colour is not None:
         change.tint = 1 + 0.45 * (change.tint - 1)
-    change.keep = 1 - 0.5 * np.maximum(groove, lip)
+    change.keep = np.clip(1 - 0.6 * np.maximum(groove, lip), 0, 1)
     return change
 
 
@@ -387,12 +408,16 @@ def _stroke(
     aside = np.clip(
         rng.uniform(-1, 1) * fan + 0.15 * look.rough * lines.wave(len(way), 60 * unit, rng), -1, 1
     )
-    way = lines.shifted(way, aside * np.minimum(room, 5 * unit * look.width))
+    if look.strands > 1:
+        way = lines.shifted(way, aside * min(float(room.max()), 4 * unit * look.width))
+    else:
+        way = lines.shifted(way, aside * room)
     n = len(way)
-    nominal = unit * (1.0 if look.strands == 1 else 0.45) * look.width * rng.uniform(0.8, 1.25)
+    nominal = _line_unit(surface) * (1.0 if look.strands == 1 else 0.45) * look.width * rng.uniform(0.8, 1.25)
     width = nominal * np.exp(0.25 * look.rough * lines.wave(n, 20 * unit, rng))
     width = np.clip(width, 0.45, np.maximum(0.45, lines.at(depth, way) / 1.8))
-    press = _ends(way, piece.mask) * _unbroken(n, look.gaps, unit, rng)
+    press = np.clip(lines.at(depth, way) / (1.5 * unit), 0, 1) * _sharpened(width, surface)
+    press = press * _ends(way, piece.mask) * _unbroken(n, look.gaps, unit, rng)
     press *= np.clip(0.85 + 0.3 * look.rough * lines.wave(n, 9 * unit, rng), 0.15, 1.2)
     if look.strands > 1:
         press *= rng.uniform(0.35, 1.0)
@@ -412,6 +437,11 @@ def _stroke(
     lip[where] = np.maximum(lip[where], raised)
 
 
+def _sharpened(width: np.ndarray, surface: Surface) -> np.ndarray:
+    """What the camera's softness will take from the middle of a line of such a width (sigma, pixels), beforehand."""
+    return np.minimum(np.sqrt(1 + (surface.blur / width) ** 2), 1.7)
+
+
 def _crack(look: Look, surface: Surface, piece: Piece, rng: np.random.Generator) -> Change:
     """A gap that no light leaves: thin, jagged, branching, of changing width; its edges follow the texture."""
     change = Change.none(piece.mask.shape)
@@ -426,11 +456,11 @@ def _crack(look: Look, surface: Surface, piece: Piece, rng: np.random.Generator)
         change.tint = 1 + 1.6 * bright * gap
     else:
         deep = np.clip(dark * 1.35 * min(1.3, 0.7 + 0.3 * look.depth), 0, 0.93)
-        change.tint = 1 - deep * gap
+        change.tint = np.clip(1 - deep * gap, 0.05, 1)
     change.deposit = np.clip(0.85 * look.contrast * gap, 0, 0.95)
     if look.colour is not None:
         change.tint = 1 + 0.4 * (change.tint - 1)
-    change.keep = 1 - 0.75 * gap
+    change.keep = np.clip(1 - 0.75 * gap, 0, 1)
     return change
 
 
@@ -471,10 +501,14 @@ def _cleft(
 ) -> None:
     n, unit = len(line), surface.unit
     room = lines.at(lines.depth_of(piece.mask), line)
-    width = 0.85 * unit * share * look.width * rng.uniform(0.8, 1.3)
+    width = 1.05 * _line_unit(surface) * share * look.width * rng.uniform(0.8, 1.3)
     widths = width * np.exp(0.45 * look.rough**0.5 * lines.wave(n, 30 * unit, rng))
-    widths = np.clip(widths * (0.45 + 0.55 * _ends(line, piece.mask)), 0.4, np.maximum(0.4, room / 1.4))
-    open_ = _ends(line, piece.mask) ** 0.5 * (0.55 + 0.45 * _unbroken(n, look.gaps, unit, rng))
+    widths = np.clip(widths * (0.45 + 0.55 * _ends(line, piece.mask)), 0.4, np.maximum(0.4, room / 1.1))
+    open_ = (
+        _sharpened(widths, surface)
+        * _ends(line, piece.mask) ** 0.5
+        * (0.65 + 0.35 * _unbroken(n, look.gaps, unit, rng))
+    )
     open_ *= np.clip(0.9 + 0.22 * lines.wave(n, 24 * unit, rng), 0.3, 1.15)
     near = lines.band(line, 3.5 * float(widths.max()) + 1, piece.mask)
     if not len(near.rows):
@@ -551,23 +585,33 @@ def _pit(look: Look, surface: Surface, piece: Piece, rng: np.random.Generator) -
     floor = _step(0, wall, inside)
     uneven = _octaves(piece.mask.shape, max(3.0, 0.6 * radius), rng)
     height = -radius * 0.5 * look.depth * floor * (1 + 0.15 * look.rough * uneven)
-    shade = np.clip(1 + 0.9 * look.contrast * (_shade(height, surface, 0.5 * wall) - 1), 0.35, 1.9)
+    if look.ripples:
+        height = height + look.ripples * _ripples(inside, radius, uneven, rng) * floor
+    shade = np.clip(1 + 0.7 * look.contrast * (_shade(height, surface, 0.5 * wall) - 1), 0.45, 1.6)
     rim = np.exp(-(((inside + 0.4 * wall) / (0.45 * wall + 0.6)) ** 2)) * np.clip(shade - 0.85, 0, 1)
     if look.tone > 0:
         body = 1 + 1.2 * bright * floor
     else:
-        body = (
-            1
-            - np.clip(dark * (1.1 if look.tone else 0.95) * min(1.3, 0.7 + 0.3 * look.depth), 0, 0.9) * floor
+        deep = (
+            dark * (1.1 if look.tone else 0.95) * min(1.3, 0.7 + 0.3 * look.depth) * (1 - 0.55 * look.ripples)
         )
-        body *= 1 + 0.12 * floor * uneven
-    change.tint = (body * (1 + (shade - 1) * (0.35 + 0.4 * (1 - floor)))).astype(np.float32)
-    change.tint = change.tint + 0.6 * bright * look.gloss * rim * (1 - floor)
+        body = 1 - np.clip(deep, 0, 0.9) * floor * (1 + 0.1 * uneven)
+    change.tint = (body * (1 + (shade - 1) * (0.35 + 0.4 * np.maximum(1 - floor, look.ripples)))).astype(
+        np.float32
+    )
+    change.tint = change.tint + 0.3 * min(bright, 0.5) * look.gloss * rim * (1 - floor)
     change.deposit = np.clip(0.8 * look.contrast * floor, 0, 0.95)
     if look.colour is not None:
         change.tint = 1 + 0.5 * (change.tint - 1)
-    change.keep = 1 - 0.45 * floor
+    change.keep = 1 - (0.6 + 0.2 * look.ripples) * floor
     return change
+
+
+def _ripples(inside: np.ndarray, radius: float, uneven: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """float32 (h, w): the shell-like waves on the face of a fracture, closer together towards its rim."""
+    depth = np.clip(inside + 0.12 * radius * uneven, 0, None) / radius
+    waves = np.sin(2 * np.pi * rng.uniform(2.0, 4.5) * np.sqrt(depth) + rng.uniform(0, 2 * np.pi))
+    return (0.07 * radius * waves).astype(np.float32)
 
 
 def _spot(look: Look, surface: Surface, piece: Piece, rng: np.random.Generator) -> Change:
@@ -579,7 +623,7 @@ def _spot(look: Look, surface: Surface, piece: Piece, rng: np.random.Generator) 
     film = _step(0, 1.2 * look.soft * max(1.0, surface.unit), inside)
     rim = np.exp(-(((inside - 0.14 * radius) / (0.12 * radius + 0.6)) ** 2)) * film
     thick = film * (0.82 + 0.12 * _octaves(piece.mask.shape, max(4.0, radius), rng)) + 0.22 * rim
-    tone = look.tone or int(rng.choice([-1, -1, 1]))
+    tone = _usual_tone(look, surface, piece, rng)
     change.tint = 1 + (bright * 1.2 if tone > 0 else -dark * 0.85) * thick
     change.deposit = np.clip(0.85 * look.contrast**0.5 * thick, 0, 0.97)
     if look.colour is not None:
@@ -594,12 +638,12 @@ def _stain(look: Look, surface: Surface, piece: Piece, rng: np.random.Generator)
     dark, bright = _tones(look, surface, piece)
     inside = _blobs(look, piece, surface, 0.9, 0.5, rng)
     radius = max(2.0, float(inside.max()))
-    film = _step(0, max(2.0, 0.3 * radius * look.soft), inside)
+    film = _step(0, max(2.0, min(0.7, 0.3 * look.soft) * radius), inside)
     cloud = np.clip(0.72 + 0.22 * _octaves(piece.mask.shape, max(6.0, 0.8 * radius), rng), 0.2, 1.2)
     tide = np.exp(-(((inside - 0.18 * radius) / (0.1 * radius + 1)) ** 2)) * film
     amount = film * cloud + 0.45 * tide
     tone = look.tone or -1
-    change.tint = 1 + (bright * 0.8 if tone > 0 else -dark * 0.6) * amount
+    change.tint = 1 + (bright * 0.8 if tone > 0 else -dark * 0.65) * amount
     change.deposit = np.clip(0.55 * look.contrast * amount, 0, 0.9)
     if look.colour is not None:
         change.tint = 1 + 0.3 * (change.tint - 1)
@@ -617,8 +661,8 @@ def _dent(look: Look, surface: Surface, piece: Piece, rng: np.random.Generator) 
     relief = _shade(-radius * look.depth * bowl * wavy, surface, 0.12 * radius * look.soft) - 1
     relief /= max(float(np.abs(relief).max()), 1e-6)
     relief *= min(1.4, 0.5 + 0.5 * look.depth)
-    shine = {1: 1.5, 0: 1.0, -1: 0.35}[look.tone] * look.gloss**0.5
-    shadow = {1: 0.35, 0: 1.0, -1: 1.4}[look.tone]
+    shine = {1: 1.0, 0: 0.65, -1: 0.25}[look.tone] * look.gloss**0.5
+    shadow = {1: 0.35, 0: 0.8, -1: 1.3}[look.tone]
     change.tint = 1 + np.where(relief > 0, bright * shine * relief, np.clip(dark * shadow, 0, 0.9) * relief)
     change.tint = change.tint.astype(np.float32)
     change.deposit = np.clip(0.5 * look.contrast * bowl, 0, 0.9)
@@ -637,14 +681,14 @@ def _grain_break(look: Look, surface: Surface, piece: Piece, rng: np.random.Gene
     other = cv2.warpAffine(surface.texture.mean(axis=2), turn, (width, height), borderMode=cv2.BORDER_REFLECT)
     other = cv2.GaussianBlur(other, (0, 0), 0.8 + surface.blur)
     fine = _field((height, width), 2.5 * surface.unit, rng)
-    other = 0.5 * other + 0.8 * surface.noise * look.rough * fine
+    other = 0.35 * look.rough * other + 0.4 * surface.noise * look.rough * fine
     change.keep = 1 - 0.9 * worn
     change.light = (other * worn).astype(np.float32)
-    tone = look.tone or int(rng.choice([-1, -1, 1]))
+    tone = _usual_tone(look, surface, piece, rng)
     cloud = np.clip(
         0.85 + 0.15 * _octaves((height, width), max(8.0, 0.4 * max(height, width)), rng), 0.4, 1.2
     )
-    change.tint = 1 + (0.6 * bright if tone > 0 else -0.55 * dark) * worn * cloud
+    change.tint = 1 + (0.5 * bright if tone > 0 else -0.5 * dark) * worn * cloud
     change.deposit = np.clip(0.5 * look.contrast * worn, 0, 0.9)
     return change
 

@@ -42,6 +42,7 @@ class Look:
     angle: float | None = None  # degrees from the image's horizontal, counter-clockwise
     to_grain: float | None = None  # degrees from the surface's grain
     strands: int = 1  # parallel hairlines of a scratch
+    ripples: float = 0.0  # of a fracture's face, as where a chip broke off
     no_dark: bool = False
     no_bright: bool = False
 
@@ -102,7 +103,11 @@ WORDS: tuple[Word, ...] = (
         "pit", "pit pitted pitting hole blowhole pore cavity void", "a hollow with a dark floor and lit walls"
     ),
     _type(
-        "pit", "chip chipped break broken-off notch", "a hollow with a jagged outline", rough=1.9, depth=1.3
+        "pit",
+        "chip chipped break broken-off notch",
+        "a shallow hollow with a jagged outline and the ripples of a fracture",
+        rough=1.5,
+        ripples=1.0,
     ),
     _type(
         "spot", "spot speck speckle dot fleck blot splash deposit inclusion", "a deposit with a crisp edge"

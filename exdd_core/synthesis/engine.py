@@ -516,8 +516,9 @@ def measure(
         cv2.cvtColor(image[window].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
         for image in (original, result)
     )
-    difference = cv2.blur(np.linalg.norm(after - before, axis=2), (3, 3))
-    visible = (difference >= VISIBLE).astype(np.uint8)
+    difference = np.linalg.norm(after - before, axis=2)
+    # The average reaches a pixel beyond what changed, hence the second condition.
+    visible = ((cv2.blur(difference, (3, 3)) >= VISIBLE) & (difference >= VISIBLE / 3)).astype(np.uint8)
     closed = cv2.morphologyEx(visible, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & drawn[window]
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
     if count == 1:

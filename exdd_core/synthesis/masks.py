@@ -531,14 +531,21 @@ def _connected(region: Array, border: Array) -> Array:
 
 
 def _is_apart(small: Array, found: Array) -> Array:
-    """Per pixel of `found`: does its piece end at a step, all along most of its rim?"""
+    """Per pixel of `found`: is its piece solid, and does it end at a step along most of its rim?
+
+    What fills most of the image is the surface, unless it is all around the part.
+    """
     result = np.zeros(found.shape, bool)
+    border = np.ones(found.shape, bool)
+    border[1:-1, 1:-1] = False
     count, labels = cv2.connectedComponents(found.astype(np.uint8), connectivity=4)
     for label in range(1, count):
         piece = (labels == label).astype(np.uint8)
+        solid = cv2.morphologyEx(piece, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
         near, far = (cv2.dilate(piece, np.ones((side, side), np.uint8)) for side in (5, 13))
         beyond = (far > 0) & (near == 0)
-        if not beyond.any():
+        surface = piece.mean() > 0.5 and solid[border].mean() < 0.95
+        if surface or not beyond.any() or piece.sum() < 0.8 * solid.sum():
             continue
         level = np.median(small[piece > 0], axis=0)
         steps = np.abs(small[beyond] - level).max(axis=1)

@@ -23,11 +23,11 @@ Array = np.ndarray
 
 BEYOND = 24  # pixels by which a defect that its image's edge cuts off is thought to go on
 RING = 12  # pixels around the defect that are compared with the place where it goes
-SEARCH_SIDE = 288  # the longer side of the copy in which a place is looked for
+SEARCH_SIDE = 192  # the longer side of the copy in which a place is looked for
 TRIES = 24  # random poses that are compared
 LIKELY_SCALE = 1.35  # a defect is rarely shrunk or blown up by more than this
 GRAIN = 0.3  # coherence of the structure tensor from which a surface counts as grained
-GAIN, TEXTURE = (0.4, 2.5), (0.7, 1.4)  # limits of what is done to the donor's brightness and contrast
+GAIN, TEXTURE = (0.15, 3.0), (0.7, 1.4)  # limits of what is done to the donor's brightness and contrast
 TOLD = (0.7, 2.0)  # of the surface's usual deviation: not defect below, surely defect above
 FINEST = 3  # a level that follows the ring in steps of 2**3 pixels: finer is texture
 OVERHANG = 8  # pixels that a defect cut off by its image's edge is continued by
@@ -229,7 +229,6 @@ class _Search:
     def placed(self, pose: Pose) -> tuple[float, Pose]:
         """How good a pose is at its best place, and the pose there."""
         stamp, beyond = _stamp(self.piece, pose, self.squeeze, self.reduced)
-        height, width = stamp.shape
         overlap = self._correlated(self.region, stamp)
         area = max(float(stamp.sum()), 1e-3)
         worth = overlap / area + 0.3 * overlap / (area + self.area - overlap + 1e-3)
@@ -240,8 +239,7 @@ class _Search:
         best -= 0.15 * abs(math.log(pose.scale)) / math.log(LIKELY_SCALE)
         if self.lean is not None:
             best -= 0.15 * abs(math.sin(math.radians(pose.angle - self.lean[pose.flip])))
-        x, y = (column - width / 2) / self.reduced, (row - height / 2) / self.reduced
-        return best, replace(pose, x=x, y=y)
+        return best, replace(pose, x=column / self.reduced, y=row / self.reduced)
 
     def refined(self, pose: Pose) -> Pose:
         """The same pose, moved by the few pixels that the reduced copy could not tell."""
@@ -263,14 +261,14 @@ class _Search:
 
     @staticmethod
     def _correlated(layer: Array, stamp: Array) -> Array:
-        """What `stamp` covers of `layer` at every place that it reaches; the first is above and left of it."""
-        height, width = stamp.shape
-        padded = cv2.copyMakeBorder(layer, height, height, width, width, cv2.BORDER_CONSTANT)
+        """What `stamp` covers of `layer`, float32 (h + 1, w + 1), with its middle at every corner of a pixel."""
+        down, across = stamp.shape[0] // 2, stamp.shape[1] // 2
+        padded = cv2.copyMakeBorder(layer, down, down, across, across, cv2.BORDER_CONSTANT)
         return cv2.matchTemplate(padded, stamp, cv2.TM_CCORR)
 
 
 def _stamp(piece: Piece, pose: Pose, squeeze: tuple[float, float], reduced: float) -> tuple[Array, Array]:
-    """The defect and what is beyond its image's edge, float32 (h, w) around the middle of its mask."""
+    """The defect and what is beyond its image's edge, float32 (h, w), even, around the middle of its mask."""
     at = replace(pose, x=0.0, y=0.0)
     matrix = _matrix(piece, at, squeeze, reduced)
     rows, columns = np.nonzero(piece.mask | piece.beyond)
@@ -354,12 +352,15 @@ def blend(
     defect, margin = mask > 0.5, settings["margin"]
     seen = _grown((mask > 0.02) | (beyond > 0.02), max(3.0, margin))
     ring = _grown(seen, RING) & ~seen & (known > 0.99) & part
-    if np.count_nonzero(ring) < 8:  # no surroundings to go by: the receiver's level under the defect
+    surrounded = np.count_nonzero(ring) >= 8
+    if not surrounded:  # nothing to go by but the receiver's level under the defect
         ring = _grown(defect, margin + 2) & part
     donor = _matched(donor, receiver, ring)
     donor += _spread(receiver - donor, ring)
     ground = _spread(receiver, ring)
-    share = _share(defect, known > 0.5, margin) * _told(donor - ground, defect, ring) * part
+    share = _share(defect, known > 0.5, margin) * part
+    if surrounded:
+        share *= _told(donor - ground, defect, ring)
     donor = ground + settings["strength"] * (donor - ground)
     return np.rint(np.clip(_mixed(receiver, donor, share[..., None]), 0, 255)).astype(np.uint8)
 
@@ -407,8 +408,8 @@ def _told(difference: Array, defect: Array, ring: Array) -> Array:
     differs from the ground no more than the donor's surface does stays the receiver's. It is judged at about
     the label's thickness: a pixel of a large faint field tells nothing, the field does.
     """
-    if not defect.any() or np.count_nonzero(ring) < 8:
-        return np.ones(defect.shape, np.float32)
+    if not defect.any():
+        return np.zeros(defect.shape, np.float32)
     thick = float(cv2.distanceTransform(defect.astype(np.uint8), cv2.DIST_L2, 5).max())
     sigma = min(max(thick / 4, 0.8), 8.0)
     grey = cv2.GaussianBlur(cv2.cvtColor(difference, cv2.COLOR_RGB2GRAY), (0, 0), sigma)

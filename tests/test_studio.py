@@ -1,0 +1,506 @@
+"""The studio: orders become recipes, recipes candidates, and the same record the same pixels."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from exdd_core import candidates, studio
+from exdd_core.errors import BadInput, Cancelled
+from exdd_core.images import encode_png, read_image, read_mask
+from exdd_core.progress import Progress
+from exdd_core.studio import Order
+from exdd_core.synthesis import masks
+from exdd_core.synthesis.procedural import Procedural
+from exdd_core.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+GENERATED = {"source": "generated", "shape": "scratch", "vary": True}
+BORROWED = {"source": "real", "vary": True}
+ORDER = Order("small", "procedural", template="deep dark scratch", mask=GENERATED, seed=10)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """12 normal and 6 defective images of 96 x 80 pixels, of two sizes of defect; a third of them test images."""
+    folder = tmp_path_factory.mktemp("studio")
+    rng = np.random.default_rng(0)
+    for number in range(18):
+        image = np.clip(rng.normal(128, 8, (80, 96, 1)) + rng.normal(0, 2, (80, 96, 3)), 0, 255).astype(
+            np.uint8
+        )
+        place = (
+            folder / "small" / ("good" if number < 12 else "defect/pit" if number % 2 else "defect/scratch")
+        )
+        place.mkdir(parents=True, exist_ok=True)
+        if number >= 12:
+            mask = np.zeros((80, 96), bool)
+            mask[26:42, 16 : 40 + 8 * (number % 2)] = True
+            image[mask] //= 3
+            beside = folder / "small" / "masks" / place.name
+            beside.mkdir(parents=True, exist_ok=True)
+            (beside / f"{number}.png").write_bytes(encode_png(mask))
+        (place / f"{number}.png").write_bytes(encode_png(image))
+    made = Workspace.create(folder / "workspace", backbone="efficientnet_lite0")
+    made.import_dataset(folder / "small", name="small")
+    return made
+
+
+def train(workspace: Workspace, label: str = "normal") -> list[str]:
+    return [row.id for row in workspace.images("small", split="train", label=label)]
+
+
+def test(workspace: Workspace, label: str = "normal") -> list[str]:
+    return [row.id for row in workspace.images("small", split="test", label=label)]
+
+
+test.__test__ = False  # type: ignore[attr-defined]
+
+
+def run(workspace: Workspace, order: Order, job: str, progress: Progress | None = None) -> dict[str, Any]:
+    return studio.run(workspace, json.loads(json.dumps(order.to_json())), progress or Progress(), job)
+
+
+def pixels(workspace: Workspace, job: str) -> list[np.ndarray]:
+    made = candidates.listed(workspace, job=job)
+    return [read_image(c.image) for c in sorted(made, key=lambda c: c.number or 0)]
+
+
+# --- orders become recipes --------------------------------------------------------------------------------
+
+
+def test_a_recipe_depends_on_the_order_and_its_number_alone(workspace):
+    order = replace(ORDER, engine="transplant", template="{a|b|c|d} scratch", mask=BORROWED, count=20)
+    many = studio.recipes(workspace, order)
+    assert many == studio.recipes(workspace, Order.from_json(json.loads(json.dumps(order.to_json()))))
+    assert many[:5] == studio.recipes(workspace, replace(order, count=5))
+    assert [recipe.seed for recipe in many] == list(range(10, 30))
+    later = studio.recipes(workspace, replace(order, count=5, seed=15))
+    assert [replace(recipe, number=recipe.number + 5) for recipe in later] == many[5:10]
+    for name in ("prompt", "source", "donor"):  # each drawn anew
+        assert len({getattr(recipe, name) for recipe in many}) > 2, name
+
+
+def test_without_a_choice_only_normal_training_images_are_painted_on(workspace):
+    sources = {recipe.source for recipe in studio.recipes(workspace, replace(ORDER, count=200))}
+    assert sources == set(train(workspace))
+
+
+def test_chosen_images_take_turns(workspace):
+    chosen = train(workspace)[:3]
+    order = replace(ORDER, sources=chosen, count=7)
+    assert [recipe.source for recipe in studio.recipes(workspace, order)] == [*chosen, *chosen, chosen[0]]
+
+
+def test_so_many_of_each_prompt(workspace):
+    order = replace(ORDER, template="{fine|deep} {scratch|dent}", count=3, each=True)
+    found = [recipe.prompt for recipe in studio.recipes(workspace, order)]
+    assert len(found) == 12 and all(found.count(text) == 3 for text in found)
+    assert len(set(found)) == 4 and {r.template for r in studio.recipes(workspace, order)} == {order.template}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"count": 0}, "0 paintings"),
+        ({"count": 2001}, "from 1 to 2000"),
+        ({"count": True}, "paintings"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 1.5}, "seed"),
+        ({"engine": "magic"}, 'no engine "magic"'),
+        ({"settings": {"nonsense": 1}}, "nonsense"),
+        ({"settings": {"feather": -1}}, "Feather"),
+        ({"dataset": "nowhere"}, "nowhere"),
+        ({"sources": ["small/good/none.png"]}, "no image"),
+        ({"template": ""}, "empty"),
+        ({"template": "{fine scratch"}, "never closes"),
+        ({"mask": {"source": "magic"}}, "magic"),
+        ({"mask": {"nonsense": 1}}, "nonsense"),
+        ({"parent": "nobody"}, "nobody"),
+        ({"onto_parent": True}, "edit from"),
+        ({"template": "{a|b|c|d} scratch", "each": True, "count": 600}, "2400"),
+    ],
+)
+def test_an_order_that_cannot_be_painted_is_a_sentence(workspace, changes, words):
+    with pytest.raises(BadInput, match=words):
+        studio.recipes(workspace, replace(ORDER, **changes))
+
+
+def test_an_order_of_something_else_is_a_sentence():
+    with pytest.raises(BadInput, match="nonsense"):
+        Order.from_json({"dataset": "small", "engine": "procedural", "nonsense": 1})
+    with pytest.raises(BadInput, match="needs a data set"):
+        Order.from_json({"engine": "procedural"})
+
+
+# --- the test split lends nothing -------------------------------------------------------------------------
+
+
+def test_only_the_training_split_lends_unless_switched_and_recorded(workspace):
+    inside, outside = set(train(workspace, "defect")), set(test(workspace, "defect"))
+    assert inside and outside
+    assert {donor.id for donor in studio.donors(workspace, "small")} == inside
+    assert {donor.id for donor in studio.donors(workspace, "small", from_test=True)} == inside | outside
+    for engine, mask in (("transplant", GENERATED), ("procedural", BORROWED)):
+        order = replace(ORDER, engine=engine, mask=mask, count=100)
+        assert {recipe.donor for recipe in studio.recipes(workspace, order)} == inside
+        switched = replace(order, mask=mask | {"from_test": True})
+        assert {recipe.donor for recipe in studio.recipes(workspace, switched)} == inside | outside
+
+    leak = min(outside)
+    named = [
+        replace(ORDER, mask=BORROWED | {"image": leak}),
+        replace(ORDER, engine="transplant", donor=leak),
+        replace(ORDER, sources=[test(workspace)[0]]),
+    ]
+    for order in named:
+        with pytest.raises(BadInput, match="test split"):
+            studio.recipes(workspace, order)
+        switched = replace(order, mask=order.mask | {"from_test": True})
+        made = candidates.get(
+            workspace, run(workspace, switched, f"leak {named.index(order)}")["candidates"][0]
+        )
+        assert made.mask_spec["from_test"] is True
+
+
+def test_a_defective_image_is_not_painted_on(workspace):
+    with pytest.raises(BadInput, match="has a defect already"):
+        studio.recipes(workspace, replace(ORDER, sources=[train(workspace, "defect")[0]]))
+
+
+def test_a_data_set_whose_defects_have_no_masks_says_so(workspace, monkeypatch):
+    monkeypatch.setattr(studio, "donors", lambda *_: [])
+    with pytest.raises(BadInput, match="could be borrowed"):
+        studio.recipes(workspace, replace(ORDER, engine="transplant"))
+
+
+# --- painting ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("engine", ["procedural", "transplant"])
+@pytest.mark.parametrize("mask", [GENERATED, BORROWED])
+def test_the_same_record_gives_the_same_pixels(workspace, engine, mask):
+    order = replace(ORDER, engine=engine, template="{black|deep} dent", mask=mask, count=3, seed=40)
+    job = f"again {engine} {mask['source']}"
+    run(workspace, order, job)
+    again = Workspace.open(workspace.path)
+    made = candidates.listed(again, job=job)
+    assert len(made) == 3
+    for candidate in made:
+        painting = studio.remake(again, candidate)
+        assert np.array_equal(painting.image, read_image(candidate.image))
+        assert np.array_equal(painting.mask, read_mask(candidate.mask, None))
+        assert painting.engine_version == candidate.engine_version
+        outside = ~read_mask(candidate.drawn, None)
+        source = read_image(again.image(candidate.source).path)
+        assert np.array_equal(source[outside], painting.image[outside])
+    different = {read_mask(candidate.drawn, None).tobytes() for candidate in made}
+    assert len(different) == 3  # another mask each time
+
+
+def test_one_like_it_begins_with_its_settings(workspace):
+    made = candidates.get(
+        workspace, run(workspace, replace(ORDER, settings={"feather": 3}), "like it")["candidates"][0]
+    )
+    order = studio.order_of(made)
+    recipe = studio.recipes(workspace, order)[0]
+    assert recipe.parent == made.id and order.settings["feather"] == 3
+    painting, _ = studio.paint(workspace, recipe)
+    assert np.array_equal(painting.image, read_image(made.image))
+    other, _ = studio.paint(workspace, studio.recipes(workspace, replace(order, seed=99))[0])
+    assert not np.array_equal(other.image, painting.image)
+
+
+def test_painting_into_a_candidates_picture_measures_both(workspace):
+    first = {"source": "generated", "shape": "spot", "x": 0.25, "y": 0.3, "length": 20, "width": 20}
+    parent = candidates.get(workspace, run(workspace, replace(ORDER, mask=first), "first")["candidates"][0])
+    order = replace(studio.order_of(parent), mask=first | {"x": 0.75, "y": 0.7}, onto_parent=True)
+    child = candidates.get(workspace, run(workspace, order, "second")["candidates"][0])
+    assert child.parent == parent.id and child.source == parent.source and child.onto_parent
+    before, after = read_mask(parent.mask, None), read_mask(child.mask, None)
+    assert np.count_nonzero(after & before) > 0.9 * np.count_nonzero(before)
+    assert np.count_nonzero(after) > 1.3 * np.count_nonzero(before)
+    drawn, source = read_mask(child.drawn, None), read_image(workspace.image(child.source).path)
+    assert not (after & ~drawn).any()
+    assert np.array_equal(read_image(child.image)[~drawn], source[~drawn])
+    assert np.array_equal(studio.remake(workspace, child).image, read_image(child.image))
+
+
+def test_a_drawn_mask_is_kept_by_its_content_and_fits_other_sizes(workspace):
+    drawn = np.zeros((160, 192), bool)  # twice the images' size
+    drawn[40:80, 20:60] = True
+    name = studio.keep_mask(workspace, drawn)
+    assert name == studio.keep_mask(workspace, drawn) != studio.keep_mask(workspace, drawn[::-1])
+    order = replace(ORDER, mask={"source": "drawn", "file": name})
+    made = candidates.get(workspace, run(workspace, order, "drawn")["candidates"][0])
+    expected = np.zeros((80, 96), bool)
+    expected[20:40, 10:30] = True
+    assert np.array_equal(read_mask(made.drawn, None), expected)
+
+
+@pytest.mark.parametrize("file", ["gone.png", "../workspace.db", "/etc/passwd", "..", ""])
+def test_a_mask_that_is_not_there_is_a_sentence(workspace, file):
+    order = replace(ORDER, mask={"source": "drawn", "file": file})
+    with pytest.raises(BadInput, match="not in the workspace any more|No mask was drawn"):
+        studio.paint(workspace, studio.recipes(workspace, order)[0])
+
+
+def test_a_preview_is_kept_too(workspace):
+    made = studio.paint_one(workspace, replace(ORDER, seed=77))
+    assert made.status == "pending" and made.job == "" and made == candidates.listed(workspace, limit=1)[0]
+
+
+# --- batches ----------------------------------------------------------------------------------------------
+
+
+def test_a_batch_keeps_every_image_and_counts(workspace):
+    told: list[tuple[str, int, int]] = []
+    progress = Progress(lambda p: told.append((p.stage, p.done, p.total)))
+    result = run(workspace, replace(ORDER, count=4), "batch", progress)
+    assert (result["ordered"], result["made"], result["failed"], result["reasons"]) == (4, 4, 0, [])
+    assert told == [("Painting defects", n, 4) for n in range(5)]
+    made = [candidates.get(workspace, id) for id in result["candidates"]]
+    assert [c.number for c in made] == [0, 1, 2, 3] and {c.status for c in made} == {"pending"}
+    again = run(workspace, replace(ORDER, count=4), "batch")
+    assert again["candidates"] == result["candidates"]
+
+
+def test_cancelling_keeps_what_is_finished_and_another_run_makes_the_rest(workspace):
+    order = replace(ORDER, count=6, seed=300)
+    progress = Progress(lambda p: p.cancel() if p.done == 2 else None)
+    with pytest.raises(Cancelled):
+        run(workspace, order, "cancelled", progress)
+    first = candidates.numbers(workspace, "cancelled")
+    assert 2 <= len(first) < 6
+    run(workspace, order, "cancelled")
+    run(workspace, order, "at once")
+    for one, other in zip(pixels(workspace, "cancelled"), pixels(workspace, "at once"), strict=True):
+        assert np.array_equal(one, other)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, seeds: Sequence[int], error: Exception) -> None:
+    real = Procedural._render
+
+    def render(self: Procedural, window: Any, step: Any) -> np.ndarray:
+        if window.request.seed in seeds:
+            raise error
+        return real(self, window, step)
+
+    monkeypatch.setattr(Procedural, "_render", render)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (BadInput("Nothing visible changed."), "Nothing visible changed."),
+        (RuntimeError("CUDA out of memory. Tried to allocate"), "the memory is full"),
+        (ValueError("a\nlong\n" * 100), "ValueError: a long"),
+    ],
+)
+def test_one_that_fails_is_told_and_the_others_are_made(workspace, monkeypatch, error, words):
+    failing(monkeypatch, [11], error)
+    job = f"fails {words}"
+    result = run(workspace, replace(ORDER, count=4), job)
+    assert (result["made"], result["failed"]) == (3, 1)
+    (reason,) = result["reasons"]
+    assert words in reason and "\n" not in reason and len(reason) < 400
+    assert candidates.numbers(workspace, job) == {0, 2, 3}
+
+
+def test_where_all_fail_the_job_fails_with_the_reason(workspace, monkeypatch):
+    failing(monkeypatch, range(10, 14), BadInput("The model is tired; wait."))
+    with pytest.raises(BadInput, match="^None of the 4 paintings could be made.*The model is tired; wait.$"):
+        run(workspace, replace(ORDER, count=4), "all fail")
+
+
+def test_as_many_in_one_call_as_the_engine_takes_and_one_by_one_where_that_fails(workspace, monkeypatch):
+    calls: list[int] = []
+    real = Procedural._render_batch
+
+    def render_batch(self: Procedural, windows: Any, step: Any) -> Any:
+        calls.append(len(windows))
+        return real(self, windows, step)
+
+    run(workspace, replace(ORDER, count=10), "singly")
+    monkeypatch.setattr(Procedural, "_at_once", lambda *_: 4)
+    monkeypatch.setattr(Procedural, "_render_batch", render_batch)
+    run(workspace, replace(ORDER, count=10), "four at once")
+    assert calls == [4, 4, 2]
+    for one, other in zip(pixels(workspace, "singly"), pixels(workspace, "four at once"), strict=True):
+        assert np.array_equal(one, other)
+    calls.clear()
+    failing(monkeypatch, [15], RuntimeError("broken"))
+    assert run(workspace, replace(ORDER, count=10), "one of four")["failed"] == 1
+    assert calls == [4, 4, 1, 1, 1, 1, 2]
+
+
+def test_a_preview_waits_for_one_image_of_a_batch_at_most(workspace):
+    done: list[str] = []
+    begun = threading.Event()
+
+    def told(progress: Progress) -> None:
+        begun.set() if progress.done else None
+        time.sleep(0.05)
+
+    def paint_thirty() -> None:
+        run(workspace, replace(ORDER, count=30), "long", Progress(told))
+        done.append("batch")
+
+    batch = threading.Thread(target=paint_thirty)
+    batch.start()
+    assert begun.wait(30)
+    before = len(candidates.numbers(workspace, "long"))
+    studio.paint_one(workspace, ORDER)
+    done.append("preview")
+    assert len(candidates.numbers(workspace, "long")) - before < 15
+    batch.join()
+    assert done == ["preview", "batch"] and len(candidates.numbers(workspace, "long")) == 30
+
+
+BATCH = """
+import json, sys
+from exdd_core import studio
+from exdd_core.progress import Progress
+from exdd_core.workspace import Workspace
+workspace = Workspace.open(sys.argv[1])
+print("ready", flush=True)
+told = Progress(lambda progress: print(progress.done, flush=True))
+studio.run(workspace, json.loads(sys.argv[2]), told, "killed")
+"""
+
+
+def test_a_batch_of_thirty_killed_again_and_again_loses_nothing_and_doubles_nothing(workspace):
+    order = replace(ORDER, template="{fine|deep} scratch", count=30, seed=1000)
+    words = [sys.executable, "-c", BATCH, str(workspace.path), json.dumps(order.to_json())]
+    finished = 0
+    for kill_at, pause in ((4, 0.0), (12, 0.013), (21, 0.029)):
+        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.strip().isdecimal() and int(line) >= kill_at:
+                break
+        time.sleep(pause)  # somewhere within the next image
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        again = Workspace.open(workspace.path)
+        there = candidates.numbers(again, "killed")
+        assert there == set(range(len(there))) and max(kill_at, finished) <= len(there) < 30
+        finished = len(there)
+    kept = {c.number: c.id for c in candidates.listed(again, job="killed")}
+    result = run(again, order, "killed")
+    assert result["made"] == 30 and candidates.count(again, job="killed") == 30
+    assert candidates.numbers(again, "killed") == set(range(30))
+    made = {c.number: c.id for c in candidates.listed(again, job="killed")}
+    assert kept.items() <= made.items()
+    rooms = {path.name for path in (again.path / "candidates").iterdir() if path.name != ".lock"}
+    with again.reading() as db:
+        assert rooms == {row[0] for row in db.execute("select id from candidates")}
+    run(again, order, "never killed")
+    for one, other in zip(pixels(again, "killed"), pixels(again, "never killed"), strict=True):
+        assert np.array_equal(one, other)
+
+
+# --- comparisons ------------------------------------------------------------------------------------------
+
+
+def test_a_comparison_changes_its_axes_alone(workspace):
+    base = replace(ORDER, template="{fine|deep} scratch")
+    order = studio.grid(workspace, base, ("feather", [0, 4, 8]), ("seed", [1, 2]))
+    cells = studio.recipes(workspace, order)
+    places = [(c.axes[0]["index"], c.axes[1]["index"]) for c in cells]
+    assert places == [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1)]
+    assert [(c.settings["feather"], c.seed) for c in cells] == [
+        (0, 1),
+        (4, 1),
+        (8, 1),
+        (0, 2),
+        (4, 2),
+        (8, 2),
+    ]
+    assert [c.number for c in cells] == list(range(6))
+    assert len({(c.source, c.prompt, json.dumps(c.mask)) for c in cells}) == 1
+    assert {c.template for c in cells} == {base.template}
+
+
+def test_engines_and_prompts_side_by_side_with_the_settings_each_has(workspace):
+    base = replace(ORDER, engine="transplant", settings={"feather": 3, "angle": 10.0})
+    texts = ["fine scratch", "{deep|wide} dent"]
+    order = studio.grid(workspace, base, ("prompt", texts), ("engine", ["procedural", "transplant"]))
+    cells = studio.recipes(workspace, order)
+    assert [(c.engine, c.prompt.split()[-1]) for c in cells] == [
+        ("procedural", "scratch"),
+        ("procedural", "dent"),
+        ("transplant", "scratch"),
+        ("transplant", "dent"),
+    ]
+    assert [c.settings for c in cells] == [{"feather": 3}] * 2 + [{"feather": 3, "angle": 10.0}] * 2
+
+
+def test_a_comparisons_results_are_candidates_that_know_their_place(workspace):
+    order = studio.grid(workspace, ORDER, ("feather", [0, 6]), ("seed", [1, 2]))
+    run(workspace, order, "compared")
+    made = candidates.listed(Workspace.open(workspace.path), job="compared")
+    assert len(made) == 4
+    for candidate in made:
+        x, y = candidate.axes
+        assert (x["name"], x["values"], y["name"], y["values"]) == ("feather", [0, 6], "seed", [1, 2])
+        assert (
+            candidate.settings["feather"] == x["values"][x["index"]]
+            and candidate.seed == y["values"][y["index"]]
+        )
+        assert np.array_equal(studio.remake(workspace, candidate).image, read_image(candidate.image))
+    assert len({read_mask(c.drawn, None).tobytes() for c in made if c.seed == 1}) == 1
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "words"),
+    [
+        (("feather", []), None, "no values"),
+        (("feather", [1]), ("feather", [2]), "Both axes"),
+        (("seed", range(7)), ("feather", range(6)), "42 cells"),
+        (("nonsense", [1]), None, "cannot be compared.*feather"),
+        (("feather", [-5]), None, "Feather"),
+        (("seed", ["x"]), None, "no whole number"),
+        (("engine", ["magic"]), None, "magic"),
+        (("prompt", ["{fine"]), None, "never closes"),
+        (("engine", ["procedural", "transplant"]), ("angle", [1, 2]), "Procedural has no setting"),
+    ],
+)
+def test_a_comparison_that_cannot_be_is_a_sentence(workspace, x, y, words):
+    with pytest.raises(BadInput, match=words):
+        studio.grid(workspace, ORDER, x, y)
+
+
+def test_values_given_twice_are_compared_once(workspace):
+    assert len(studio.recipes(workspace, studio.grid(workspace, ORDER, ("seed", [3, 3, 4])))) == 2
+
+
+def test_every_axis_that_is_offered_can_be_compared(workspace):
+    for engine in ("procedural", "transplant", "sdxl"):
+        axes = studio.axes_of(engine)
+        assert {"prompt", "negative_prompt", "engine", "seed"} < set(axes)
+        for name, control in axes.items():
+            if control is not None:
+                studio.grid(workspace, replace(ORDER, engine=engine), (name, [control.default]))
+
+
+def test_masks_check_is_asked(workspace, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise BadInput("The mask lies outside the part.")
+
+    monkeypatch.setattr(masks, "check", refuse)
+    with pytest.raises(BadInput, match="outside the part"):
+        run(workspace, ORDER, "outside")

@@ -28,7 +28,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assets.theme import theme
-from exdd_core import reports
+from exdd_core import jobs, reports
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_jpeg, read_image, read_mask, thumbnail
 from exdd_core.workspace import Workspace
@@ -47,6 +47,7 @@ def create_app(workspace: Workspace) -> gr.Blocks:
     for page in (data, banks):
         with app.route(page.TITLE, page.PATH), _shared.frame(workspace, page.PATH):
             page.render(workspace)
+    jobs.start_worker(workspace)  # whoever shows the pages also does what people order there
     return app
 
 

@@ -650,7 +650,7 @@ function showJob() {
   box.classList.toggle("vw-running", Boolean(job));
   if (job) {
     if (!box.querySelector(".bar")) box.replaceChildren(make("span", { class: "bar", role: "progressbar" }, make("span")), make("span", { class: "vw-told" }),
-      make("button", { type: "button", class: "plain-button vw-cancel", onclick: attempt(() => call("cancel")) }, "Cancel"));
+      make("button", { type: "button", class: "plain-button vw-cancel", onclick: attempt(() => call("cancel", { job: state.job.id })) }, "Cancel"));
     box.querySelector(".bar > span").style.width = `${job.fraction * 100}%`;
     box.querySelector(".vw-told").textContent = job.text;
     return;
@@ -677,11 +677,11 @@ async function follow(job) {
   try {
     while (state.job) {
       await new Promise((done) => setTimeout(done, 500));
-      const answer = await call("progress", { seen: state.seen });
+      const answer = await call("progress", { seen: state.seen, job: state.job.id });
       takeRows(answer);
-      if (!answer.job || answer.job.state !== "running") {
+      if (!answer.job.running) {
         state.job = null;
-        const { error = "", note = "", download = null } = answer.job || {};
+        const { error = "", note = "", download = null } = answer.job;
         showList();
         if (error || note) say(error || note, !error);
         if (download) save(download);
@@ -735,7 +735,7 @@ async function enter(answer, wanted) {
   showJob();
   const asked = wanted || new URL(location).searchParams.get("image");
   const first = answer.images.find((image) => image.label === "defect") || answer.images[0];
-  await Promise.all([state.byId.has(asked) ? select(asked) : first && select(first.id), answer.job?.state === "running" && follow(answer.job)]);
+  await Promise.all([state.byId.has(asked) ? select(asked) : first && select(first.id), answer.job && follow(answer.job)]);
 }
 const openList = attempt(async (list) => enter(await call("open_list", { list })));
 const openAddress = attempt(async () => enter(await call("open_list", { image: new URL(location).searchParams.get("image") })));

@@ -7,14 +7,16 @@ does not know queues or who asked.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:
+    from exdd_core.datasets import GroupRule
     from exdd_core.images import Size
     from exdd_core.workspace import BankVersion, DatasetInfo, Workspace
 
@@ -47,8 +49,7 @@ def bank_told(bank: BankVersion) -> Result:
 
 
 def import_(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
-    """spec: `source`, the path of a folder or zip file, or `upload`, that of an uploaded one; optional `name`,
-    `layout`, `size` with `keep_aspect`, and `groups` as "pattern:REGEX"."""
+    """spec: `source`, the path of a folder or zip file, or `upload`, that of an uploaded one; then as `import_spec`."""
     from exdd_core.datasets import GroupRule
 
     return dataset_told(
@@ -61,6 +62,19 @@ def import_(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -
             progress,
         )
     )
+
+
+def import_spec(name: str | None, layout: str, size: Size | None, groups: GroupRule | None) -> Spec:
+    """What `import_` is given beside a source; None is the default."""
+    if groups is not None and groups.kind == "csv":
+        groups = replace(groups, value=str(Path(groups.value).expanduser().resolve()))
+    return {
+        "name": name,
+        "layout": layout,
+        "size": str(size) if size else None,
+        "keep_aspect": size.keep_aspect if size else None,
+        "groups": str(groups) if groups else None,
+    }
 
 
 def dataset_told(info: DatasetInfo) -> Result:
@@ -99,8 +113,9 @@ def export(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) ->
 
 def synthesize(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
     """spec: a `studio.Order` as JSON."""
-    studio = importlib.import_module("exdd_core.studio")
-    return dict(studio.run(workspace, spec, progress, job_id))
+    from exdd_core import studio
+
+    return studio.run(workspace, spec, progress, job_id)
 
 
 def evaluate(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:

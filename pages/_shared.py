@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import base64
 import functools
+import hashlib
 import html
+import json
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
 
 import gradio as gr
@@ -22,7 +26,6 @@ from gradio.events import Dependency
 
 from exdd_core import doctor, jobs
 from exdd_core.errors import BadInput
-from exdd_core.progress import Progress
 
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetInfo, Workspace
@@ -48,6 +51,9 @@ aria-label="Switch between light and dark"><svg viewBox="0 0 24 24" aria-hidden=
 <circle cx="12" cy="12" r="8" fill="none" stroke="currentColor" stroke-width="2"/>
 <path d="M12 4a8 8 0 0 1 0 16z" fill="currentColor"/></svg></button>"""
 
+JOBS_SHOWN = 60  # of the drawer's list
+JOBS_HTML = (Path(__file__).resolve().parent.parent / "assets" / "jobs.html").read_text("utf-8")
+
 # A click on any [data-act] inside the component becomes one event `act` that carries the data- attributes.
 BUTTONS_JS = """
 element.addEventListener('click', (event) => {
@@ -65,6 +71,22 @@ def markup(value: str = "", **options: Any) -> gr.HTML:
 def buttons(value: str = "", **options: Any) -> gr.HTML:
     """HTML whose elements with data-act="..." raise `.act(handler)`; the event carries their data- names."""
     return markup(value, js_on_load=BUTTONS_JS, **options)
+
+
+def answering(
+    question: Callable[[Any, dict[str, Any]], dict[str, Any]], about: Any
+) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """A function for a script in the browser: one object in, one out, every error a sentence in it (`error`)."""
+
+    @functools.wraps(question)
+    def answer(asked: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return question(about, asked)
+        except Exception as error:
+            return {"error": sentence_of(error)}
+
+    del answer.__wrapped__  # Gradio looks at the signature, which is of one object
+    return answer
 
 
 def text(value: object) -> str:
@@ -104,6 +126,11 @@ def inspect_url(image_id: str) -> str:
     return f"/?image={quote(image_id, safe='')}"
 
 
+def download_url(path: Path) -> str:
+    """Address of a file in the workspace's cache."""
+    return f"/gradio_api/file={quote(str(path))}"
+
+
 def picture_svg(jpeg: bytes, shape: tuple[int, ...], lines: list[list[tuple[int, int]]]) -> str:
     """A picture of an image of `shape` (H, W) with closed lines in the image's own pixels drawn over it."""
     height, width = shape[:2]
@@ -134,16 +161,17 @@ def note(kind: str = "info", sentence: str = "") -> gr.HTML:
     return markup(_note_html(kind, sentence), visible=bool(sentence), elem_classes="note-slot")
 
 
-def say(kind: str, sentence: str) -> Any:
-    """Update that shows `sentence` in a `note`; an empty one hides it."""
-    return gr.update(value=_note_html(kind, sentence), visible=bool(sentence))
+def say(kind: str, sentence: str, link: tuple[str, str] | None = None) -> Any:
+    """Update that shows `sentence` in a `note`, with a link (title, address) behind it; an empty one hides it."""
+    return gr.update(value=_note_html(kind, sentence, link), visible=bool(sentence))
 
 
-def _note_html(kind: str, sentence: str) -> str:
+def _note_html(kind: str, sentence: str, link: tuple[str, str] | None = None) -> str:
     icon = {"info": "i", "done": "✓", "error": "!"}[kind]
     role = "alert" if kind == "error" else "status"
     sign = f'<span class="note-icon" aria-hidden="true">{icon}</span>'
-    return f'<p class="note {kind}" role="{role}">{sign}<span>{text(sentence)}</span></p>'
+    after = f' <a href="{text(link[1])}">{text(link[0])}</a>' if link else ""
+    return f'<p class="note {kind}" role="{role}">{sign}<span>{text(sentence)}{after}</span></p>'
 
 
 def sentence_of(error: BaseException) -> str:
@@ -228,38 +256,44 @@ def bar(share: float, label: str) -> str:
 
 END_SAID = 3  # times, a second apart
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+STARTED = datetime.now(UTC).isoformat(
+    timespec="milliseconds"
+)  # pages tell of what ended since the program began
 
 
 class JobPanel:
-    """Where a page shows its own kind of job: bar, count, time left and cancel; then how it ended.
+    """Where a page shows its own kinds of job: bar, count, time left and cancel; then how the last one ended.
 
     Asked once a second, so that a reloaded page shows the running job again, and whoever comes back reads how the
-    last one ended. `ended(job)` gives the sentence for a job that is done.
+    last one ended.
     """
 
-    def __init__(self, kind: str, ended: Callable[[jobs.ThreadJob], str]):
-        self.kind, self._ended = kind, ended
+    def __init__(self, workspace: Workspace, *kinds: str):
+        self.workspace, self.kinds = workspace, kinds
         self.panel = buttons(visible=False, elem_classes="job-panel")
         self.note = note()
         self._timer = gr.Timer(1.0)
-        # The job this page shows, and how often its end is still to be said: answers may overtake each other.
+        # What this page shows, and how often its end is still to be said: answers may overtake each other.
         self._shown = gr.State(("", 0))
-        self._told: set[str] = set()  # jobs whose end somebody has read
+        self._told: set[str] = set()  # ends that somebody has read
 
     def connect(self, refresh: Callable[[], dict[Any, Any]], outputs: list[Any]) -> None:
         """Start watching; call when every component in `outputs`, what `refresh` updates, exists."""
 
         def look(shown: tuple[str, int]) -> dict[Any, Any]:
-            job = self._job()
-            if job is None or tuple(shown) == (job.id, 0):
+            job, others = self._job()
+            if job is None:
                 return {self._shown: shown}
-            if job.state == "running":
-                html = gr.update(value=_job_html(job), visible=True)
+            if job.active:
+                html = gr.update(value=_job_html(job, others), visible=True)
                 return {self.panel: html, self.note: say("info", ""), self._shown: (job.id, END_SAID)}
-            if shown[0] != job.id and job.id in self._told:
-                return {self._shown: (job.id, 0)}
-            left = shown[1] if shown[0] == job.id else END_SAID
-            over = self._over(job) | {self._shown: (job.id, left - 1)}
+            end = f"{job.id} {job.ended}"  # one that is resumed ends again
+            if tuple(shown) == (end, 0):
+                return {self._shown: shown}
+            if shown[0] not in (job.id, end) and end in self._told:
+                return {self._shown: (end, 0)}
+            left = shown[1] if shown[0] == end else END_SAID
+            over = self._over(job, end) | {self._shown: (end, left - 1)}
             return over | self._refreshed(refresh) if left == END_SAID else over
 
         everything = [self.panel, self.note, self._shown, *outputs]
@@ -267,26 +301,38 @@ class JobPanel:
         self._timer.tick(**self._look, **QUIET)
         self.panel.act(self._cancel, None, self.panel, **QUIET)
 
-    def begin(self, title: str, work: Callable[[Progress], Any]) -> None:
-        """Start a job of this kind; chain `look_after` to the event. Raises BadInput while another runs."""
-        jobs.start(self.kind, title, work)
+    def begin(self, kind: str, title: str, spec: dict[str, Any], upload: Path | None = None) -> None:
+        """Queue a job of one of these kinds; chain `look_after` to the event. Raises BadInput for one pressed twice."""
+        for job in jobs.listed(self.workspace, active=True):
+            if job.kind == kind and upload is None and job.spec == spec:
+                raise BadInput(
+                    f'"{job.title}" with these very settings is on its way already; see Jobs above.'
+                )
+        jobs.submit(self.workspace, kind, title, spec, upload=upload)
 
     def look_after(self, event: Dependency) -> None:
         """Show at once what `event`'s handler has begun, and not only at the next second."""
         event.then(**self._look, **QUIET)
 
-    def _job(self) -> jobs.ThreadJob | None:
-        job = jobs.current()
-        return job if job and job.kind == self.kind else None
+    def _job(self) -> tuple[jobs.Job | None, int]:
+        """The job to show, which is the first that runs or waits, else the last that ended; how many wait behind it."""
+        mine = [job for job in jobs.listed(self.workspace) if job.kind in self.kinds]
+        active = [job for job in mine if job.active]
+        if active:
+            return active[0], len(active) - 1
+        return next((job for job in mine if job.ended > STARTED), None), 0
 
-    def _over(self, job: jobs.ThreadJob) -> dict[Any, Any]:
-        self._told.add(job.id)
+    def _over(self, job: jobs.Job, end: str) -> dict[Any, Any]:
+        self._told.add(end)
         if job.state == "done":
-            said = say("done", self._ended(job))
-        elif job.state == "cancelled":
-            said = say("info", f"{job.title}: cancelled, and nothing was changed.")
-        else:
+            outcome = outcome_of(job)
+            said = say("done", outcome.said, outcome.link)
+        elif job.state == "failed":
             said = say("error", job.error)
+        elif job.state == "interrupted":
+            said = say("info", f"{job.title}: interrupted when the program ended. Resume it in Jobs above.")
+        else:
+            said = say("info", f"{job.title}: cancelled, and nothing was changed.")
         return {self.panel: gr.update(visible=False), self.note: said}
 
     def _refreshed(self, refresh: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
@@ -295,19 +341,77 @@ class JobPanel:
         except Exception as error:
             return {self.note: say("error", sentence_of(error))}
 
-    def _cancel(self) -> Any:
-        job = self._job()
-        if job:
-            job.cancel()
+    def _cancel(self, event: gr.EventData) -> Any:
+        jobs.cancel(self.workspace, event.id)
         return gr.skip()
 
 
-def _job_html(job: jobs.ThreadJob) -> str:
+def _job_html(job: jobs.Job, others: int) -> str:
+    behind = f" · {others} more behind it" if others else ""
     return (
-        f'<div class="job"><p class="job-title">{text(job.title)}</p>{bar(job.progress.fraction, job.title)}'
-        f'<p class="job-line"><span>{text(job.progress.text)}</span>'
-        f'<button type="button" class="plain-button" data-act="cancel">Cancel</button></p></div>'
+        f'<div class="job"><p class="job-title">{text(job.title)}</p>{bar(job.fraction, job.title)}'
+        f'<p class="job-line"><span>{text(job.text)}{behind}</span>'
+        f'<button type="button" class="plain-button" data-act="cancel" data-id="{job.id}">Cancel</button></p></div>'
     )
+
+
+class Outcome(NamedTuple):
+    """What came of a job that is done: a sentence, and where to go from there as (title, address)."""
+
+    said: str
+    link: tuple[str, str] | None = None
+
+
+def outcome_of(job: jobs.Job) -> Outcome:
+    """Of a job that is done."""
+    return OUTCOMES[job.kind](job, job.result or {})
+
+
+def _built(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+    summary = made["summary"]
+    rows = f"{summary['negative_rows']:,} normal and {summary['positive_rows']:,} defect rows"
+    active = " It is active now." if made["active"] else ""
+    said = f"Built {made['name']} in {duration(made['seconds'])} from {made['dataset']}: {rows}.{active}"
+    return Outcome(said, ("Look at it in Inspect", "/"))
+
+
+def _imported(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+    images = count(made["report"]["images"], "image")
+    if not made["changed"]:
+        return Outcome(f"{made['dataset']} is here already with the same {images}; nothing changed.")
+    return Outcome(f"Imported {images} as {made['dataset']}.", ("Build banks from them", "/banks"))
+
+
+def _scored(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+    broken = len(made["unreadable"])
+    said = f"Scored, but {count(broken, 'image')} could not be read." if broken else "Scored."
+    return Outcome(said, ("Look at them in Inspect", "/"))
+
+
+def _painted(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+    failed = f"; {made['failed']:,} could not be painted: {made['reasons'][0]}" if made["failed"] else "."
+    said = f"{count(made['made'], 'candidate')}{failed}"
+    return Outcome(said, ("Open in Studio", f"/studio?job={job.id}"))
+
+
+def _evaluated(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+    found = ", ".join(f"{name} {values['image_auroc']:.3f}" for name, values in made["methods"].items())
+    return Outcome(f"Image AUROC on {made['dataset']}: {found}.")
+
+
+OUTCOMES: dict[str, Callable[[jobs.Job, dict[str, Any]], Outcome]] = {
+    "build": _built,
+    "import": _imported,
+    "demo": lambda job, made: Outcome(
+        "The demo images and a first bank version are made.", ("Look at them in Inspect", "/")
+    ),
+    "score": _scored,
+    "export": lambda job, made: Outcome(
+        "The zip file is ready.", ("Download", download_url(Path(made["path"])))
+    ),
+    "synthesize": _painted,
+    "evaluate": _evaluated,
+}
 
 
 # ---- the frame -------------------------------------------------------------------------------------------
@@ -337,36 +441,52 @@ def _header(workspace: Workspace, path: str) -> None:
     with gr.Row(elem_classes="frame-header"):
         brand = f'<a class="brand" href="/">{MARK}<span>ExDD Workbench</span></a>'
         markup(f'<div class="frame-links">{brand}<nav aria-label="Pages">{links}</nav></div>')
-        state = markup(_state_html(workspace), elem_classes="frame-state-slot")
-        markup(THEME_BUTTON)
-    seen = gr.State("")
-
-    def refresh(before: str) -> tuple[Any, str]:
-        now = _state_html(workspace)
-        return (gr.skip(), before) if now == before else (now, now)
-
-    quiet: dict[str, Any] = {"queue": False, "api_visibility": "private"}
-    on_load(refresh, inputs=seen, outputs=[state, seen], **quiet)
-    gr.Timer(1.5).tick(refresh, seen, [state, seen], show_progress="hidden", **quiet)
-
-
-def _state_html(workspace: Workspace) -> str:
-    """Running job, active data set and active bank version, as the header shows them."""
-    parts = []
-    job = jobs.current()
-    if job and job.state == "running":
-        parts.append(
-            f'<span class="frame-job" title="{text(job.title)}">{bar(job.progress.fraction, job.title)}'
-            f"<span>{text(job.progress.text)}</span></span>"
+        markup(
+            JOBS_HTML,
+            js_on_load="exddJobs(element, server)",
+            server_functions=[answering(look, workspace), answering(act, workspace)],
+            elem_classes="frame-state-slot",
         )
-    dataset, bank = active_dataset(workspace), workspace.active_bank()
-    parts.append(_chip("/data", "Data set", dataset.name if dataset else "none yet"))
-    parts.append(_chip("/banks", "Bank", f"{bank.name} · {bank.dataset}" if bank else "none yet"))
-    return f'<div class="frame-state">{"".join(parts)}</div>'
+        markup(THEME_BUTTON)
 
 
-def _chip(url: str, label: str, value: str) -> str:
-    return f'<a class="chip" href="{url}"><span class="chip-label">{label}</span> {text(value)}</a>'
+def look(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
+    """Active data set and bank version, and the jobs; only a `stamp` where it is still the one asked with."""
+    bank, listed = workspace.active_bank(), jobs.listed(workspace)
+    shown = {
+        "chips": [
+            {"url": "/data", "label": "Data set", "value": workspace.setting("active_dataset")},
+            {"url": "/banks", "label": "Bank", "value": f"{bank.name} · {bank.dataset}" if bank else None},
+        ],
+        "jobs": [_job_told(job) for job in listed[:JOBS_SHOWN]],
+        "left_out": max(0, len(listed) - JOBS_SHOWN),
+    }
+    stamp = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
+    return {"stamp": stamp} if asked.get("stamp") == stamp else {"stamp": stamp, **shown}
+
+
+def act(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
+    """Cancel, resume or move one job, or clear those that have ended; then as `look`."""
+    if asked["act"] == "clear":
+        jobs.clear_ended(workspace)
+    elif asked["act"] in ("up", "down", "first"):
+        jobs.move(workspace, asked["id"], asked["act"])
+    else:
+        {"cancel": jobs.cancel, "resume": jobs.resume}[asked["act"]](workspace, asked["id"])
+    return look(workspace, {})
+
+
+def _job_told(job: jobs.Job) -> dict[str, Any]:
+    outcome = outcome_of(job) if job.state == "done" else Outcome(job.text)
+    return {
+        "id": job.id,
+        "title": job.title,
+        "state": job.state,
+        "text": outcome.said,
+        "link": outcome.link,
+        "fraction": job.fraction,
+        "ended": job.ended,
+    }
 
 
 def _first_steps(workspace: Workspace, path: str) -> None:

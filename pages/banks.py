@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from exdd_core import jobs
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
-from exdd_core.progress import Progress
 from pages import _shared
 from pages._shared import count, text
 
@@ -309,7 +307,7 @@ class Builder:
             self._build_advanced()
             self.start = gr.Button("Build", variant="primary", elem_id="build-start")
             self.note = _shared.note()
-            self.job = _shared.JobPanel("build", _ended)
+            self.job = _shared.JobPanel(workspace, "build")
         self.given = [self.dataset, self.positives, self.parts, self.negative, self.positive, self.size]
         self.given += [self.aspect, self.fusion, self.backbone, self.seed]
         self.outputs = [self.dataset, self.size, self.aspect, self.start]
@@ -391,16 +389,14 @@ class Builder:
             "max_real_parts": _whole(parts, "number of defective parts") if parts.strip() else None,
             "negative_ratio": _share(negative, "negative"),
             "positive_ratio": _share(positive, "positive"),
-            "size": Size.parse(size, aspect),
+            "size": str(Size.parse(size)),
+            "keep_aspect": aspect,
             "fusion": fusion,
             "backbone": backbone or None,
             "seed": _whole(seed, "seed"),
         }
 
-        def work(progress: Progress) -> BankVersion:
-            return self.workspace.build(dataset, **settings, progress=progress)
-
-        self.job.begin(f"Building a bank version from {dataset}", work)
+        self.job.begin("build", f"Building a bank version from {dataset}", {"dataset": dataset} | settings)
         return {}
 
 
@@ -415,10 +411,3 @@ def _whole(value: Any, what: str) -> int:
         return int(str(value).strip())
     except ValueError:
         raise BadInput(f'"{value}" is no {what}; type a whole number.') from None
-
-
-def _ended(job: jobs.ThreadJob) -> str:
-    bank: BankVersion = job.result
-    took = f"in {_shared.duration(bank.seconds)} from {bank.dataset}"
-    rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"
-    return f"Built {bank.name} {took}: {rows}. It is active now; look at it in Inspect."

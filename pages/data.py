@@ -6,22 +6,20 @@ It asks `datasets` what a folder would become and the workspace to import it; it
 from __future__ import annotations
 
 from collections import Counter
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from exdd_core import datasets, jobs
+from exdd_core import datasets, tasks
 from exdd_core.datasets import GroupRule, Record
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
-from exdd_core.progress import Progress
-from exdd_core.workspace import DatasetInfo, make_demo
 from pages import _shared
 from pages._shared import count, text
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import ImageRow, Preview, Workspace
+    from exdd_core.workspace import DatasetInfo, ImageRow, Preview, Workspace
 
 TITLE = "Data"
 PATH = "/data"
@@ -157,7 +155,7 @@ class Importer:
             self._build_source()
             self._build_preview()
             self.note = _shared.note()
-            self.job = _shared.JobPanel("import", self._ended)
+            self.job = _shared.JobPanel(workspace, "import", "demo")
         self.origin = [self.kind, self.path, self.file]
         self.settings = [
             self.layout,
@@ -270,25 +268,17 @@ class Importer:
         size = Size.parse(f"{width}x{height}", keep_aspect)
         groups = _group_rule(layout, grouping, rule)
 
-        def work(progress: Progress) -> DatasetInfo:
-            return self.workspace.import_dataset(source, name.strip() or None, layout, size, groups, progress)
-
+        spec = tasks.import_spec(name.strip() or None, layout, size, groups)
         title = f"Importing {name.strip() or PurePosixPath(source).name}"
-        self.job.begin(title, work)
+        if kind == ZIP:
+            self.job.begin("import", title, spec, upload=Path(source))
+        else:
+            self.job.begin("import", title, spec | {"source": str(Path(source).expanduser().resolve())})
         return self._back()
 
     def make_demo(self) -> None:
         """For who has no images yet: generated ones and a first bank version, as a job like any other."""
-        self.job.begin("Making demo images", lambda progress: make_demo(self.workspace.path, progress))
-
-    def _ended(self, job: jobs.ThreadJob) -> str:
-        info = job.result
-        if not isinstance(info, DatasetInfo):
-            return "The demo images and a first bank version are made; look at them in Inspect."
-        images = count(_total(info), "image")
-        if not info.changed:
-            return f"{info.name} is here already with the same {images}; nothing changed."
-        return f"Imported {images} as {info.name}. Next: build banks from them on the Banks page."
+        self.job.begin("demo", "Making demo images", {})
 
 
 def _fields_of_source(kind: str) -> tuple[Any, Any]:

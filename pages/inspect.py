@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import base64
 import functools
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from exdd_core import jobs, reports
 from exdd_core.errors import BadInput
@@ -56,23 +54,9 @@ def render(workspace: Workspace) -> None:
         "",
         html_template=TEMPLATE,
         js_on_load="exddViewer(element, server, upload)",
-        server_functions=[_answering(question, review) for question in questions],
+        server_functions=[_shared.answering(question, review) for question in questions],
         elem_id="inspect",
     )
-
-
-def _answering(question: Callable[[Review, Answer], Answer], review: Review) -> Callable[[Answer], Answer]:
-    """The function that the browser calls: one object in, one out, every error a sentence in it."""
-
-    @functools.wraps(question)
-    def answer(asked: Answer) -> Answer:
-        try:
-            return question(review, asked)
-        except Exception as error:
-            return {"error": _shared.sentence_of(error)}
-
-    del answer.__wrapped__  # Gradio looks at the signature, which is of one object
-    return answer
 
 
 # --- lists ------------------------------------------------------------------------------------------------
@@ -103,7 +87,7 @@ def open_list(review: Review, asked: Answer) -> Answer:
             "range": reports.CALIBRATED,
             "difference_range": reports.DIFFERENCE,
         },
-        "job": _job(),
+        "job": _active_job(review),
         "note": _note(key, bank),
     }
 
@@ -256,42 +240,50 @@ def _crop(pixels: np.ndarray, box: tuple[int, int, int, int]) -> Answer:
 
 
 def score(review: Review, asked: Answer) -> Answer:
-    """Begin to score every image of a list."""
-    images = review.images(asked["list"])
-    title = f"Score {_shared.count(len(images), 'image')}"
-    jobs.start("score", title, lambda told: review.score(images, told))
-    return {"job": _job()}
+    """Have every image of a list scored."""
+    number = _shared.count(len(review.images(asked["list"])), "image")
+    job = jobs.submit(review.workspace, "score", f"Scoring {number}", {"list": asked["list"]})
+    return {"job": _shown(job)}
 
 
 def progress(review: Review, asked: Answer) -> Answer:
-    """The running job and the rows that have come since the first `seen`."""
-    job, bank = _job(), review.workspace.active_bank()  # the job first: rows of an ended job are all there
+    """The job that the page follows, if it follows one, and the rows that have come since the first `seen`."""
+    # The job first: the rows of one that has ended are all there.
+    job = jobs.get(review.workspace, asked["job"]) if "job" in asked else None
+    bank = review.workspace.active_bank()
     seen, rows = review.results(bank).since(asked["seen"]) if bank else (0, [])
     shown = {row["id"]: _sides(row) for row in rows}
-    return {"job": job, "seen": seen, "rows": shown, "bank": bank.name if bank else None}
+    return {
+        "job": _shown(job) if job else None,
+        "seen": seen,
+        "rows": shown,
+        "bank": bank.name if bank else None,
+    }
 
 
 def cancel(review: Review, asked: Answer) -> Answer:
-    job = jobs.current()
-    if job and job.kind in JOBS:
-        job.cancel()
+    jobs.cancel(review.workspace, asked["job"])
     return {}
 
 
-def _job() -> Answer | None:
-    """The page's own job as the viewer shows it; None when there is none."""
-    job = jobs.current()
-    if job is None or job.kind not in JOBS:
-        return None
-    told = job.progress
-    shown: Answer = {"state": job.state, "fraction": told.fraction, "text": told.text, "error": job.error}
-    if job.state == "cancelled":
+def _active_job(review: Review) -> Answer | None:
+    """The first of the page's own jobs that runs or waits."""
+    active = (job for job in jobs.listed(review.workspace, active=True) if job.kind in JOBS)
+    return next(map(_shown, active), None)
+
+
+def _shown(job: jobs.Job) -> Answer:
+    """One of the page's own jobs as the viewer shows it."""
+    shown: Answer = {"id": job.id, "running": job.active, "fraction": job.fraction, "text": job.text}
+    shown["error"] = job.error
+    if job.state in ("cancelled", "interrupted"):
         kept = {"score": "What was scored until then is kept.", "export": "No file was written."}
-        shown["note"] = f"Cancelled. {kept[job.kind]}"
-    elif job.state == "done" and job.kind == "score" and job.result:
-        shown["error"] = f"{_shared.count(len(job.result), 'image')} could not be read. {job.result[0]}"
-    elif job.state == "done" and job.kind == "export":
-        shown["download"] = _download(job.result)
+        shown["note"] = f"{job.state.capitalize()}. {kept[job.kind]}"
+    elif job.kind == "score" and job.result and job.result["unreadable"]:
+        unreadable = job.result["unreadable"]
+        shown["error"] = f"{_shared.count(len(unreadable), 'image')} could not be read. {unreadable[0]}"
+    elif job.kind == "export" and job.result:
+        shown["download"] = _download(Path(job.result["path"]))
     return shown
 
 
@@ -311,13 +303,12 @@ def export_all(review: Review, asked: Answer) -> Answer:
     ids = list(asked["ids"])
     if not ids:
         raise BadInput("The list shows no image; choose another filter.")
-    title = f"Export {_shared.count(len(ids), 'image')}"
-    jobs.start("export", title, lambda told: review.export_all(ids, told))
-    return {"job": _job()}
+    title = f"Exporting {_shared.count(len(ids), 'image')}"
+    return {"job": _shown(jobs.submit(review.workspace, "export", title, {"ids": ids}))}
 
 
 def _download(path: Path) -> Answer:
-    return {"address": f"gradio_api/file={quote(str(path))}", "name": path.name}
+    return {"address": _shared.download_url(path), "name": path.name}
 
 
 # --- pictures as text -------------------------------------------------------------------------------------

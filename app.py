@@ -32,7 +32,7 @@ from exdd_core import jobs, reports
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_jpeg, read_image, read_mask, thumbnail
 from exdd_core.workspace import Workspace
-from pages import _shared, banks, data, inspect
+from pages import _shared, banks, data, inspect, studio
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 TITLE = "ExDD Workbench"
@@ -44,7 +44,7 @@ def create_app(workspace: Workspace) -> gr.Blocks:
     app = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400))
     with app, _shared.frame(workspace, inspect.PATH):
         inspect.render(workspace)
-    for page in (data, banks):
+    for page in (studio, data, banks):
         with app.route(page.TITLE, page.PATH), _shared.frame(workspace, page.PATH):
             page.render(workspace)
     jobs.start_worker(workspace)  # whoever shows the pages also does what people order there
@@ -66,6 +66,8 @@ def launch_options(workspace: Workspace) -> dict[str, Any]:
             "routes": [
                 Mount("/look", StaticFiles(directory=ASSETS)),
                 Route("/thumbnail", _thumbnail_route(workspace)),
+                Route("/candidate", _candidate_route(workspace)),
+                Route("/defect", _defect_route(workspace)),
             ],
             "middleware": [Middleware(HeadFirst, head=_head())],
         },
@@ -128,6 +130,33 @@ def _thumbnail_route(workspace: Workspace) -> Any:
         return Response(svg, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
 
     return small_picture
+
+
+def _candidate_route(workspace: Workspace) -> Any:
+    def picture_of_candidate(request: Request) -> Response:
+        """?id=..&what=image|source|mask|thumb, &full=1 for every pixel; a candidate's files never change."""
+        asked = request.query_params
+        try:
+            content, media_type = studio.picture(
+                workspace, asked.get("id", ""), asked.get("what", "image"), asked.get("full") == "1"
+            )
+        except BadInput as error:
+            return PlainTextResponse(str(error), status_code=404)
+        return Response(content, media_type=media_type, headers={"Cache-Control": "private, max-age=86400"})
+
+    return picture_of_candidate
+
+
+def _defect_route(workspace: Workspace) -> Any:
+    def real_defect(request: Request) -> Response:
+        """?image=..: a close-up of its defect with the outline."""
+        try:
+            svg = studio.close_up(workspace, request.query_params.get("image", ""))
+        except BadInput as error:
+            return PlainTextResponse(str(error), status_code=404)
+        return Response(svg, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
+
+    return real_defect
 
 
 def serve(workspace: Workspace, host: str, port: int) -> None:

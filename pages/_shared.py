@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 # Title and path of every page, in the order of the header's links.
-PAGES = [("Inspect", "/"), ("Data", "/data"), ("Banks", "/banks")]
+PAGES = [("Inspect", "/"), ("Studio", "/studio"), ("Data", "/data"), ("Banks", "/banks")]
 
 FIRST_STEPS = [
     ("Look at a heatmap", "/", "Inspect"),
-    ("Bring your own images", "/data", "Data"),
-    ("Build banks from them", "/banks", "Banks"),
+    ("Paint a defect", "/studio", "Studio"),
+    ("Build banks", "/banks", "Banks"),
 ]
 FIRST_STEPS_DISMISSED = "first_steps_dismissed"
 

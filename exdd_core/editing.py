@@ -1,0 +1,268 @@
+"""What an editor of masks needs of the workspace, and one painting at a time for whoever waits for it.
+
+Pictures to paint on, masks there and back between an editor's reduced copy and the image, real defects as pieces
+to move about, and paintings made beside the queue with what they look like by now. Knows orders, files and
+threads. Does not know widgets, browsers or what the defect shall look like.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core import studio
+from exdd_core.errors import BadInput, Cancelled
+from exdd_core.images import MIN_SIDE, read_image, read_mask
+from exdd_core.progress import Progress
+from exdd_core.reports import crop_around
+from exdd_core.synthesis import masks
+
+if TYPE_CHECKING:
+    from exdd_core.candidates import Candidate
+    from exdd_core.workspace import Workspace
+
+COLOUR = (79, 216, 255, 255)  # of a mask in an editor: that of every outline that marks a defect
+SIDE = 1024  # pixels of the longer side of an editor's copy
+CONTEXT = 1.8  # a close-up is so many times as large as what it shows
+KEPT = 24  # paintings that somebody may still ask about
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A picture to paint on: `pixels` uint8 (h, w, 3), reduced, of an image of `width` x `height` pixels."""
+
+    pixels: np.ndarray
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A mask as an editor shows it: `layer` uint8 (h, w, 4). `mask` bool (H, W) is the image's own.
+
+    share: how much of the image it covers, 0 to 1; box: (left, top, width, height), pixels of the image;
+    problem: one sentence where nothing can be painted into it, or "".
+    """
+
+    layer: np.ndarray
+    mask: np.ndarray
+    share: float
+    box: tuple[int, int, int, int]
+    problem: str
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The mask of a real defect: bool (h, w), cut to its bounding box, and that box's middle as shares of its image."""
+
+    mask: np.ndarray
+    x: float
+    y: float
+
+
+# --- masks --------------------------------------------------------------------------------------------
+
+
+def canvas(workspace: Workspace, source: str) -> Canvas:
+    image = _image(workspace, source)
+    return Canvas(masks.editor_copy(image, _side(image)), image.shape[1], image.shape[0])
+
+
+def _image(workspace: Workspace, source: str) -> np.ndarray:
+    row = workspace.image(source)
+    return read_image(row.path, row.id)
+
+
+def _side(image: np.ndarray) -> int:
+    """Of the editor's copy: a very long image keeps enough of its short side to be a picture at all."""
+    height, width = image.shape[:2]
+    return max(SIDE, -(-MIN_SIDE * max(height, width) // min(height, width)))
+
+
+def keep_drawn(workspace: Workspace, source: str, layer: bytes, base: str = "") -> str:
+    """Keep what was painted on an editor's copy of an image as a mask of that image; its name for `MaskSpec.file`.
+
+    layer: a PNG file's bytes, transparent where nothing is painted. base: the name of the mask that the editor
+    was given to begin with; where it was left alone, its own finer pixels stay.
+    """
+    row = workspace.image(source)
+    shape = (row.height, row.width)
+    before = read_mask(_file(workspace, base), None) if base else None
+    if before is not None and before.shape != shape:  # drawn for an image of another size
+        before = None
+    return studio.keep_mask(workspace, masks.from_editor(read_mask(layer, None, "the mask"), shape, before))
+
+
+def _file(workspace: Workspace, name: str) -> Any:
+    path = workspace.path / studio.MASKS / name
+    if path.parent != workspace.path / studio.MASKS or not path.is_file():
+        raise BadInput("The mask that was drawn is not in the workspace any more; draw it again.")
+    return path
+
+
+def keep_upload(workspace: Workspace, source: str, path: str, name: str) -> str:
+    """Keep an uploaded mask file, which has to be as large as the image; its name for `MaskSpec.file`."""
+    row = workspace.image(source)
+    return studio.keep_mask(workspace, read_mask(path, (row.height, row.width), name))
+
+
+def mask_shown(workspace: Workspace, order: studio.Order) -> Shown:
+    """The mask of the order's first painting, as it is and as an editor shows it. Raises BadInput without one."""
+    # Whatever else is still to be typed, the mask can be seen.
+    plain = replace(order, engine="procedural", settings={}, template="scratch", count=1, each=False)
+    recipe = studio.recipes(workspace, plain)[0]
+    image = _image(workspace, recipe.source)
+    return _shown(studio.mask_of(workspace, recipe, image), image)
+
+
+def drawn_shown(workspace: Workspace, candidate: Candidate) -> tuple[Shown, str]:
+    """The mask that a candidate was painted into, and the name under which it is kept for another one."""
+    image, mask = _image(workspace, candidate.source), read_mask(candidate.drawn, None)
+    return _shown(mask, image), studio.keep_mask(workspace, mask)
+
+
+def _shown(mask: np.ndarray, image: np.ndarray) -> Shown:
+    problem = ""
+    try:
+        masks.check(mask, image)
+    except BadInput as error:
+        problem = str(error)
+    height, width = masks.editor_copy(image, _side(image)).shape[:2]
+    left, top, right, bottom = _bounds(mask)
+    return Shown(
+        layer=masks.to_editor(mask, (height, width), COLOUR),
+        mask=mask,
+        share=float(mask.mean()),
+        box=(left, top, right - left, bottom - top),
+        problem=problem,
+    )
+
+
+def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """left, top, right, bottom (ends excluded) of what is set; all 0 where nothing is."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return (
+        (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+        if len(rows)
+        else (0, 0, 0, 0)
+    )
+
+
+def piece(workspace: Workspace, id: str) -> Piece:
+    """The mask of a defective image, to be moved about on another one."""
+    mask = _defect(workspace, id)[1]
+    left, top, right, bottom = _bounds(mask)
+    return Piece(mask[top:bottom, left:right], *masks.centre(mask))
+
+
+def close_up(workspace: Workspace, id: str) -> tuple[np.ndarray, ...]:
+    """A square view of a real defect, uint8 (s, s, 3), and its mask there, bool (s, s)."""
+    pixels, mask = _defect(workspace, id)
+    return tuple(crop_around(array, _bounds(mask), CONTEXT)[0] for array in (pixels, mask))
+
+
+def painted_close_up(candidate: Candidate) -> np.ndarray:
+    """A square view of where a candidate was painted, uint8 (s, s, 3): cells of a comparison show the same place."""
+    return crop_around(read_image(candidate.image), _bounds(read_mask(candidate.drawn, None)), CONTEXT)[0]
+
+
+def _defect(workspace: Workspace, id: str) -> tuple[np.ndarray, np.ndarray]:
+    row = workspace.image(id)
+    pixels = read_image(row.path, row.id)
+    mask = read_mask(row.mask, pixels.shape[:2]) if row.mask else np.zeros(pixels.shape[:2], bool)
+    if not mask.any():
+        raise BadInput(f"{id} has no mask that marks a defect; choose another one.")
+    return pixels, mask
+
+
+# --- one painting, watched ----------------------------------------------------------------------------
+
+
+@dataclass
+class Run:
+    """A painting (or the loading of an engine) that somebody waits for.
+
+    `picture` uint8 (H, W, 3) is what it looks like by now, the `pictures`-th; when it is `over`, there is a
+    `candidate` or an `error`.
+    """
+
+    id: str
+    progress: Progress
+    paints: bool = True  # else it loads an engine
+    picture: np.ndarray | None = None
+    pictures: int = 0
+    candidate: Candidate | None = None
+    error: Exception | None = None
+    over: threading.Event = field(default_factory=threading.Event)
+
+
+class Previews:
+    """Paintings beside the queue, each in a thread of its own; they outlive the page that asked for them."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self._runs: OrderedDict[str, Run] = OrderedDict()
+        self._adding = threading.Lock()
+
+    def begin(self, order: studio.Order) -> Run:
+        """Paint the first of an order and keep it. Raises BadInput at once where the order cannot be used."""
+        studio.recipes(self.workspace, order)
+
+        def paint(run: Run) -> None:
+            def seen(picture: np.ndarray) -> None:
+                run.picture, run.pictures = picture, run.pictures + 1
+
+            run.progress.begin("Waiting for the image that is being painted", 1)
+            run.candidate = studio.paint_one(self.workspace, order, run.progress, seen)
+
+        return self._start(paint, paints=True)
+
+    def load(self, engine: str) -> Run:
+        """Make an engine ready, so that the first painting does not wait for its model."""
+
+        def load(run: Run) -> None:
+            studio.engine(self.workspace, engine).load(run.progress)
+
+        return self._start(load, paints=False)
+
+    def _start(self, work: Callable[[Run], None], paints: bool) -> Run:
+        run = Run(uuid.uuid4().hex[:12], Progress(), paints)
+        with self._adding:
+            self._runs[run.id] = run
+            while len(self._runs) > KEPT and next(iter(self._runs.values())).over.is_set():
+                self._runs.popitem(last=False)
+
+        def do() -> None:
+            try:
+                work(run)
+            except Exception as error:
+                run.error = error
+            finally:
+                run.over.set()
+
+        threading.Thread(target=do, name=f"preview {run.id}", daemon=True).start()
+        return run
+
+    def get(self, id: str) -> Run:
+        """Raises BadInput for a run that is not known any more."""
+        if id not in self._runs:
+            raise BadInput("This preview was begun before the workbench was last started; preview it again.")
+        return self._runs[id]
+
+    def running(self) -> list[Run]:
+        """Paintings on their way, the oldest first."""
+        return [run for run in list(self._runs.values()) if run.paints and not run.over.is_set()]
+
+    def stop(self, id: str) -> None:
+        """Ask for the end of a painting; it comes within one step of its engine."""
+        self.get(id).progress.cancel()
+
+    @staticmethod
+    def was_stopped(run: Run) -> bool:
+        return isinstance(run.error, Cancelled)

@@ -30,6 +30,8 @@ GRAIN = 0.3  # coherence of the structure tensor from which a surface counts as 
 GAIN, TEXTURE = (0.15, 3.0), (0.7, 1.4)  # limits of what is done to the donor's brightness and contrast
 TOLD = (0.7, 2.0)  # of the surface's usual deviation: not defect below, surely defect above
 FINEST = 3  # a level that follows the ring in steps of 2**3 pixels: finer is texture
+THICK = 12  # half the width in pixels from which a defect is a field, which may end without an edge
+EDGE = (1.5, 4.0)  # of the surface's usual deviation: no edge below, surely one above
 OVERHANG = 8  # pixels that a defect cut off by its image's edge is continued by
 
 
@@ -204,6 +206,8 @@ class _Search:
             for layer in (region, part)
         )
         self.area = float(self.region.sum())
+        # A field brings its own grain along, and slanted grain among upright one is seen at once.
+        self.grain = 0.8 if _thickness(piece.mask) >= THICK else 0.15
 
     def random(self) -> Pose:
         """Near its own size; along the grain, or about as it lay in its own image."""
@@ -238,7 +242,7 @@ class _Search:
         row, column = divmod(int(self.rng.choice(np.flatnonzero(worth >= best - 0.005))), worth.shape[1])
         best -= 0.15 * abs(math.log(pose.scale)) / math.log(LIKELY_SCALE)
         if self.lean is not None:
-            best -= 0.15 * abs(math.sin(math.radians(pose.angle - self.lean[pose.flip])))
+            best -= self.grain * abs(math.sin(math.radians(pose.angle - self.lean[pose.flip])))
         return best, replace(pose, x=column / self.reduced, y=row / self.reduced)
 
     def refined(self, pose: Pose) -> Pose:
@@ -359,8 +363,9 @@ def blend(
     donor += _spread(receiver - donor, ring)
     ground = _spread(receiver, ring)
     share = _share(defect, known > 0.5, margin) * part
-    if surrounded:
-        share *= _told(donor - ground, defect, ring)
+    if surrounded and defect.any():
+        difference = cv2.cvtColor(donor - ground, cv2.COLOR_RGB2GRAY)
+        share *= _told(difference, defect, ring) * _soft(difference, defect, known > 0.5, ring)
     donor = ground + settings["strength"] * (donor - ground)
     return np.rint(np.clip(_mixed(receiver, donor, share[..., None]), 0, 255)).astype(np.uint8)
 
@@ -393,12 +398,46 @@ def _share(defect: Array, known: Array, margin: float) -> Array:
 
     Where an edge of its image cut the defect off and the receiver goes on, it fades before that edge.
     """
-    away = cv2.distanceTransform((~defect).astype(np.uint8), cv2.DIST_L2, 5) if defect.any() else np.inf
-    share = np.clip(1 - (away - 0.5) / (margin + 1), 0, 1) if defect.any() else np.zeros(defect.shape)
+    if not defect.any():
+        return np.zeros(defect.shape, np.float32)
+    away = cv2.distanceTransform((~defect).astype(np.uint8), cv2.DIST_L2, 5)
+    share = np.clip(1 - (away - 0.5) / (margin + 1), 0, 1)
     if not known.all():
         to_edge = cv2.distanceTransform(known.astype(np.uint8), cv2.DIST_L2, 5)
-        share = share * np.clip(to_edge / RING, 0, 1)
+        share = share * np.clip(to_edge / np.clip(_thickness(defect) / 2, RING, 2 * RING), 0, 1)
     return (share * share * (3 - 2 * share)).astype(np.float32)
+
+
+def _soft(difference: Array, defect: Array, known: Array, ring: Array) -> Array:
+    """A fade at the inside of a label's outline where the donor has no edge there, float32 (h, w), 0 to 1.
+
+    A stain ends at its outline; the outline of an uneven field is where somebody stopped drawing, and there a
+    sharp seam would be the most visible thing of the whole defect.
+    """
+    depth = cv2.distanceTransform(defect.astype(np.uint8), cv2.DIST_L2, 5)
+    thick = float(depth.max())
+    if thick < THICK:
+        return np.ones(defect.shape, np.float32)
+    reach = min(thick / 4, RING)
+    inside, outside = defect & (depth <= reach), ~defect & known & _grown(defect, reach)
+    (level_in, near_in), (level_out, near_out) = (
+        _local(difference, band, reach) for band in (inside, outside)
+    )
+    smooth = cv2.GaussianBlur(difference, (0, 0), reach / 2)
+    usual = 1.48 * float(np.median(np.abs(smooth - np.median(smooth[ring]))[ring])) + 0.5
+    edge = np.clip((np.abs(level_in - level_out) / usual - EDGE[0]) / (EDGE[1] - EDGE[0]), 0, 1)
+    outline = inside & (depth <= 2) & (near_in > 0.01) & (near_out > 0.01)
+    if not outline.any():
+        return np.ones(defect.shape, np.float32)
+    sharp, _ = _local(edge, outline, thick / 2)
+    return np.clip(depth / (1 + (1 - sharp) * 0.6 * thick), 0, 1).astype(np.float32)
+
+
+def _local(values: Array, where: Array, sigma: float) -> tuple[Array, Array]:
+    """The average of `values` nearby where they are known, and how much is known; both float32 (h, w)."""
+    known = cv2.GaussianBlur(where.astype(np.float32), (0, 0), sigma)
+    total = cv2.GaussianBlur(np.where(where, values, 0).astype(np.float32), (0, 0), sigma)
+    return total / np.maximum(known, 1e-6), known
 
 
 def _told(difference: Array, defect: Array, ring: Array) -> Array:
@@ -408,11 +447,8 @@ def _told(difference: Array, defect: Array, ring: Array) -> Array:
     differs from the ground no more than the donor's surface does stays the receiver's. It is judged at about
     the label's thickness: a pixel of a large faint field tells nothing, the field does.
     """
-    if not defect.any():
-        return np.zeros(defect.shape, np.float32)
-    thick = float(cv2.distanceTransform(defect.astype(np.uint8), cv2.DIST_L2, 5).max())
-    sigma = min(max(thick / 4, 0.8), 8.0)
-    grey = cv2.GaussianBlur(cv2.cvtColor(difference, cv2.COLOR_RGB2GRAY), (0, 0), sigma)
+    sigma = min(max(_thickness(defect) / 4, 0.8), 8.0)
+    grey = cv2.GaussianBlur(difference, (0, 0), sigma)
     usual = 1.48 * float(np.median(np.abs(grey[ring]))) + 0.5
     sign = np.sign(grey[defect].mean())
     grey = np.where(defect, np.abs(grey), sign * grey)  # in the margin only what continues the defect
@@ -457,6 +493,11 @@ def _warped(layer: Array, matrix: Array, size: tuple[int, int], how: int) -> Arr
         layer = cv2.GaussianBlur(layer, (0, 0), 0.4 / shrink)
     border = cv2.BORDER_REPLICATE if layer.ndim == 3 else cv2.BORDER_CONSTANT
     return cv2.warpAffine(layer, matrix, size, flags=how, borderMode=border)
+
+
+def _thickness(mask: Array) -> float:
+    """Half the width, in pixels, of a mask where it is widest."""
+    return float(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5).max())
 
 
 def _grown(mask: Array, pixels: float) -> Array:

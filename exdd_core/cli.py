@@ -16,6 +16,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +24,7 @@ from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
+    from exdd_core.studio import Order
     from exdd_core.workspace import Workspace
 
 APP = Path(__file__).resolve().parent.parent / "app.py"
@@ -33,7 +35,6 @@ METRICS = {
     "pixel_ap": "pixel AP",
     "aupro": "AUPRO",
 }
-ALL = "all"
 BATCH = 8  # images scored at a time: their maps have the images' own size
 
 
@@ -66,6 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def import_(options: argparse.Namespace) -> dict[str, Any]:
     """Copy a data set (a folder or a zip file) into the workspace, making the workspace if there is none."""
+    from exdd_core import jobs, tasks
     from exdd_core.datasets import GroupRule
     from exdd_core.images import Size
     from exdd_core.workspace import Workspace
@@ -77,14 +79,18 @@ def import_(options: argparse.Namespace) -> dict[str, Any]:
     else:
         workspace = Workspace.create(options.workspace, options.backbone)
         _say(f"Made the workspace {workspace.path}. Backbone: {workspace.setting('backbone_reason')}")
-    info = workspace.import_dataset(options.source, options.name, options.layout, size, groups, _progress())
+    spec = {"source": str(options.source.expanduser().absolute())}
+    spec |= tasks.import_spec(options.name, options.layout, size, groups)
+    title = f"Importing {options.name or options.source.name}"
+    result = jobs.run_here(workspace, "import", title, spec, _progress())
+    info = workspace.dataset(result["dataset"])
     if not options.json:
-        done = "Imported" if info.changed else "Nothing changed: already there as"
+        done = "Imported" if result["changed"] else "Nothing changed: already there as"
         print(f'{done} "{info.name}": {info.title}.')
         print("\n".join(info.report["sentences"]))
     return {
         "dataset": info.name,
-        "changed": info.changed,
+        "changed": result["changed"],
         "layout": info.layout,
         "size": str(info.size),
         "counts": info.counts,
@@ -95,38 +101,74 @@ def import_(options: argparse.Namespace) -> dict[str, Any]:
 
 def build(options: argparse.Namespace) -> dict[str, Any]:
     """Build a bank version from the training split of a data set."""
+    from exdd_core import jobs
     from exdd_core.images import Size
 
     workspace = _open(options)
     dataset = workspace.dataset(options.dataset)
-    bank = workspace.build(
-        dataset.name,
-        positives=options.positives,
-        max_real_parts=options.max_real_parts,
-        seed=options.seed,
-        negative_ratio=options.negative_ratio,
-        positive_ratio=options.positive_ratio,
-        size=Size.parse(options.size, dataset.size.keep_aspect) if options.size else None,
-        backbone=options.backbone,
-        fusion=options.fusion,
-        activate=not options.keep_active,
-        progress=_progress(),
-    )
-    if not options.json:
-        state = ", now active" if bank.active else ""
-        print(f"Built {bank.name} from {bank.dataset} in {bank.seconds:.1f} s{state}.")
-        for key, value in bank.summary.items():
-            print(f"  {key.replace('_', ' ')}: {value}")
-    return {
-        "bank": bank.id,
-        "name": bank.name,
-        "dataset": bank.dataset,
-        "active": bank.active,
-        "seconds": bank.seconds,
-        "settings": bank.settings,
-        "summary": bank.summary,
-        "path": str(bank.path),
+    spec = {
+        "dataset": dataset.name,
+        "positives": options.positives,
+        "size": str(Size.parse(options.size)) if options.size else None,
+        "fusion": options.fusion,
+        "activate": not options.keep_active,
+        **_bank_spec(options),
     }
+    title = f"Building a bank version from {dataset.name}"
+    result = jobs.run_here(workspace, "build", title, spec, _progress())
+    if not options.json:
+        state = ", now active" if result["active"] else ""
+        print(f"Built {result['name']} from {result['dataset']} in {result['seconds']:.1f} s{state}.")
+        for key, value in result["summary"].items():
+            print(f"  {key.replace('_', ' ')}: {value}")
+    return result
+
+
+def synthesize(options: argparse.Namespace) -> dict[str, Any]:
+    """Paint defects into normal images; every result waits as a pending candidate in the workspace."""
+    from exdd_core import candidates, jobs, studio
+
+    workspace = _open(options)
+    order = _order(workspace, options)
+    painter = studio.engine(workspace, order.engine)
+    if not order.settings.get("model") and (missing := painter.missing()):
+        raise BadInput(missing)  # before anything is queued for it
+    number = len(studio.recipes(workspace, order))
+    title = f"Painting {number} {'defect' if number == 1 else 'defects'} with {painter.TITLE}"
+    result = jobs.run_here(workspace, "synthesize", title, order.to_json(), _progress())
+    made = [candidates.get(workspace, id) for id in result["candidates"]]
+    if not options.json:
+        for candidate in made:
+            print("  ".join((candidate.id, candidate.source, candidate.prompt, *candidate.notes)))
+        print(f"Painted {len(made)} of {result['ordered']}; they wait as pending candidates.")
+    for reason in result["reasons"]:
+        _say(reason)
+    return {"dataset": order.dataset, "engine": order.engine, **result}
+
+
+def prompts(options: argparse.Namespace) -> dict[str, Any]:
+    """List the prompts of the library with what came of them, or export or import them as JSON."""
+    from exdd_core.synthesis import prompts as library
+
+    workspace = _open(options)
+    if (options.file is None) == (options.action != "list"):
+        raise BadInput("prompts list takes no file; prompts export and prompts import take one.")
+    if options.action == "export":
+        kept = library.library(workspace)
+        options.file.write_text(library.export_json(kept), encoding="utf-8")
+        _say(f"Wrote {len(kept)} prompts to {options.file}.")
+        return {"exported": len(kept), "file": str(options.file)}
+    if options.action == "import":
+        imported = library.import_json(workspace, _text(options.file), options.replace)
+        _say(f"Added {len(imported.added)} prompts and replaced {len(imported.replaced)}.")
+        return {"added": imported.added, "replaced": imported.replaced}
+    rows = [_prompt_row(score) for score in library.scoreboard(workspace)]
+    if not options.json:
+        print(f"{'made':>6} {'accepted':>9} {'rejected':>9} {'pending':>8}  prompt")
+        for row in rows:
+            counts = f"{row['made']:>6} {row['accepted']:>9} {row['rejected']:>9} {row['pending']:>8}"
+            print(f"{counts}  {row['prompt']}{' (' + row['name'] + ')' if row['name'] else ''}")
+    return {"prompts": rows}
 
 
 def score(options: argparse.Namespace) -> dict[str, Any]:
@@ -168,12 +210,52 @@ def score(options: argparse.Namespace) -> dict[str, Any]:
 
 def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     """Measure PatchCore and ExDD against the masks: the test split with the active bank, or grouped folds."""
+    from exdd_core import jobs
+    from exdd_core.images import Size
+
     workspace = _open(options)
-    result = _evaluate_folds(workspace, options) if options.folds else _evaluate_split(workspace, options)
+    given = _bank_spec(options) | {"size": str(Size.parse(options.size)) if options.size else None}
+    if options.folds:
+        if options.bank is not None:
+            raise BadInput("--bank and --folds exclude each other: every fold builds banks of its own.")
+        dataset = workspace.dataset(options.dataset).name
+        spec = given | {"folds": options.folds}
+    else:
+        for name in given:
+            if name != "seed" and getattr(options, name) is not None:
+                flag = "--" + name.replace("_", "-")
+                raise BadInput(
+                    f"{flag} needs --folds: without folds the bank version is used as it was built."
+                )
+        bank = workspace.bank(options.bank)
+        dataset = workspace.dataset(options.dataset or bank.dataset).name
+        spec = {"bank": bank.id}
+    spec |= {"dataset": dataset, "fusion": options.fusion}
+    title = f"Evaluating {dataset}: {_how(options)}"
+    result = jobs.run_here(workspace, "evaluate", title, spec, _progress())
     if not options.json:
         print(f"{result['dataset']}: {_how(options)}")
         _print_metrics(result["methods"])
     return result
+
+
+def jobs(options: argparse.Namespace) -> dict[str, Any]:
+    """List the background jobs of a workspace, cancel one, or resume one that was interrupted."""
+    from exdd_core import jobs
+
+    workspace = _open(options)
+    if options.action == "list":
+        listed = jobs.listed(workspace)
+        if not options.json:
+            print("\n".join(f"{job.id}  {job.state:<11}  {job.title}: {job.text}" for job in listed))
+        return {"jobs": [{k: v for k, v in asdict(job).items() if k != "spec"} for job in listed]}
+    if options.id is None:
+        raise BadInput(f"Say which job: jobs {options.action} ID; jobs list shows their ids.")
+    job = (jobs.cancel if options.action == "cancel" else jobs.resume)(workspace, options.id)
+    if not options.json:
+        after = {"running": "stops at its next step", "queued": "waits for the workbench to run it"}
+        print(f"{job.title}: {after.get(job.state, job.state)}.")
+    return {"job": job.id, "state": job.state}
 
 
 def serve(options: argparse.Namespace) -> dict[str, Any]:
@@ -209,58 +291,12 @@ def doctor(options: argparse.Namespace) -> dict[str, Any]:
     return report
 
 
-# --- evaluate's two ways --------------------------------------------------------------------------------
+# --- what build and evaluate are asked ------------------------------------------------------------------
 
 
-def _evaluate_split(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
-    for name in ("max_real_parts", "backbone", "size", "negative_ratio", "positive_ratio"):
-        if getattr(options, name) is not None:
-            flag = "--" + name.replace("_", "-")
-            raise BadInput(f"{flag} needs --folds: without folds the bank version is used as it was built.")
-    bank = workspace.bank(options.bank)
-    dataset = workspace.dataset(options.dataset or bank.dataset)
-    rows = workspace.images(dataset.name, split="test")
-    if not rows:
-        raise BadInput(f'The data set "{dataset.name}" has no test images; measure it by --folds instead.')
-    from exdd_core.evaluation import evaluate_split
-
-    result = evaluate_split(workspace.detector(bank.id), rows, options.fusion, _progress())
-    return {"dataset": dataset.name, "bank_version": bank.name, **result}
-
-
-def _evaluate_folds(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
-    if options.bank is not None:
-        raise BadInput("--bank and --folds exclude each other: every fold builds banks of its own.")
-    dataset = workspace.dataset(options.dataset)
-
-    from exdd_core.detector import Settings
-    from exdd_core.evaluation import cross_validate
-    from exdd_core.fusion import FUSIONS
-    from exdd_core.images import Size
-
-    backbone = workspace.backbone(options.backbone)
-    given: dict[str, Any] = {key: getattr(options, key) for key in ("negative_ratio", "positive_ratio")}
-    if options.fusion != ALL:
-        given["fusion"] = options.fusion
-    methods = ["patchcore", "exdd"]
-    methods += [name for name in FUSIONS if options.fusion == ALL and name not in methods]
-    settings = Settings(
-        backbone=backbone.name,
-        size=Size.parse(options.size, dataset.size.keep_aspect) if options.size else dataset.size,
-        seed=options.seed,
-        **{key: value for key, value in given.items() if value is not None},
-    )
-    result = cross_validate(
-        workspace.images(dataset.name),
-        backbone,
-        settings,
-        folds=options.folds,
-        seed=options.seed,
-        max_real_parts=options.max_real_parts,
-        fusions=methods,
-        progress=_progress(),
-    )
-    return {"dataset": dataset.name, **result}
+def _bank_spec(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("max_real_parts", "seed", "negative_ratio", "positive_ratio", "backbone")
+    return {name: getattr(options, name) for name in names}
 
 
 def _how(options: argparse.Namespace) -> str:
@@ -268,6 +304,83 @@ def _how(options: argparse.Namespace) -> str:
         return "test split"
     parts = f", {options.max_real_parts} defective parts each" if options.max_real_parts is not None else ""
     return f"{options.folds} grouped folds, seed {options.seed}{parts}"
+
+
+# --- synthesize's details -------------------------------------------------------------------------------
+
+
+def _order(workspace: Workspace, options: argparse.Namespace) -> Order:
+    """What the options ask for. A saved prompt's words, engine and settings count where no option says otherwise."""
+    from exdd_core import studio
+    from exdd_core.synthesis import prompts as library
+
+    saved = library.get(workspace, options.saved) if options.saved else None
+    engine = options.engine or (saved and saved.engine) or studio.default_engine(workspace)
+    dataset = workspace.dataset(options.dataset).name
+    negative = options.negative_prompt
+    settings = _settings(options.setting)
+    if options.sdxl_model:
+        if engine != "sdxl":
+            raise BadInput("--sdxl-model needs --engine sdxl.")
+        model = Path(options.sdxl_model).expanduser()
+        settings["model"] = str(model.resolve()) if model.exists() else options.sdxl_model
+    return studio.Order(
+        dataset=dataset,
+        engine=engine,
+        sources=[name if name.startswith(f"{dataset}/") else f"{dataset}/{name}" for name in options.image],
+        template=options.prompt or (saved.prompt if saved else ""),
+        negative_prompt=negative if negative is not None else (saved.negative_prompt if saved else ""),
+        prompt_id=saved.id if saved else "",
+        settings=(saved.settings if saved and saved.engine in ("", engine) else {}) | settings,
+        mask=_mask(workspace, options),
+        count=options.count,
+        each=options.each,
+        seed=options.seed,
+        defect_type=options.defect_type or "",
+    )
+
+
+def _settings(pairs: Sequence[str]) -> dict[str, Any]:
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise BadInput(f'--setting "{pair}" is no NAME=VALUE; write it like --setting steps=30.')
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _mask(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    """A `MaskSpec` as JSON: another mask for each painting, or that of a file for all."""
+    from exdd_core import studio
+    from exdd_core.images import read_mask
+    from exdd_core.synthesis import masks
+
+    if options.shape and options.masks != "procedural":
+        raise BadInput("--shape needs --masks procedural.")
+    spec: dict[str, Any] = {"source": "real", "vary": True}
+    if options.masks == "procedural":
+        shape = options.shape or masks.SHAPES[0]
+        spec = {"source": "generated", "shape": shape, "vary": True} | masks.STARTS.get(shape, {})
+    elif options.masks != "real":
+        file = studio.keep_mask(workspace, read_mask(Path(options.masks), None))
+        spec = {"source": "uploaded", "file": file}
+    return spec | {"from_test": options.from_test}
+
+
+def _prompt_row(score: Any) -> dict[str, Any]:
+    counts = ("made", "accepted", "rejected", "pending", "deleted", "rate", "quality")
+    row = {"name": score.prompt.name if score.prompt else "", "prompt": score.template}
+    return row | {name: getattr(score, name) for name in counts}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise BadInput(
+            f"{path} is no text file; choose one that was exported from a prompt library."
+        ) from None
 
 
 # --- score's details ------------------------------------------------------------------------------------
@@ -419,6 +532,9 @@ def _parser() -> argparse.ArgumentParser:
     _build_options(command(build))
     _score_options(command(score))
     _evaluate_options(command(evaluate))
+    _synthesize_options(command(synthesize))
+    _prompts_options(command(prompts))
+    _jobs_options(command(jobs))
     _serve_options(command(serve))
     command(doctor)
     return parser
@@ -479,6 +595,57 @@ def _evaluate_options(sub: argparse.ArgumentParser) -> None:
     _bank_options(sub)
 
 
+def _synthesize_options(sub: argparse.ArgumentParser) -> None:
+    add = sub.add_argument
+    add("--dataset", metavar="NAME", help="default: the active one")
+    add(
+        "--engine", metavar="NAME", help="sdxl, procedural or transplant; default: sdxl where its weights are"
+    )
+    add(
+        "--prompt",
+        metavar="TEXT",
+        help="the defect in words; may hold alternatives, {copper|steel} scratches",
+    )
+    add("--negative-prompt", metavar="TEXT", help="what the defect shall not be")
+    add("--saved", metavar="NAME", help="a prompt of the library, with its negative prompt and settings")
+    add("--count", type=_at_least(1), default=10, metavar="N", help="how many paintings; default: 10")
+    add("--each", action="store_true", help="as many of every prompt that --prompt can become")
+    add("--seed", type=_at_least(0), default=0, metavar="S", help="of the first painting; default: 0")
+    add(
+        "--masks",
+        default="real",
+        metavar="real|procedural|FILE",
+        help="where: like real defects of the training split, a generated shape, or a mask file; default: real",
+    )
+    add(
+        "--shape",
+        metavar="NAME",
+        help="of --masks procedural: scratch, spot, crack, blotch; default: scratch",
+    )
+    add(
+        "--image",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="paint on this normal image; may be repeated",
+    )
+    add("--setting", action="append", default=[], metavar="NAME=VALUE", help="of the engine; may be repeated")
+    add("--sdxl-model", metavar="MODEL", help="a folder, a .safetensors file or a model id")
+    add("--from-test", action="store_true", help="let the test split lend too; every record will say so")
+    add("--defect-type", metavar="TYPE", help="what the painted defects are called in the positive bank")
+
+
+def _prompts_options(sub: argparse.ArgumentParser) -> None:
+    add = sub.add_argument
+    add("action", choices=("list", "export", "import"), help="list, export or import")
+    add("file", type=Path, nargs="?", metavar="FILE", help="the JSON file of export and import")
+    add(
+        "--replace",
+        action="store_true",
+        help="import: replace prompts of the same name instead of keeping both",
+    )
+
+
 def _bank_options(sub: argparse.ArgumentParser) -> None:
     add = sub.add_argument
     add("--max-real-parts", type=_at_least(0), metavar="M", help="learn from at most M defective parts")
@@ -487,6 +654,11 @@ def _bank_options(sub: argparse.ArgumentParser) -> None:
     add("--positive-ratio", type=_share, metavar="R", help="share of defect patches kept, above 0 to 1")
     add("--size", metavar="WxH", help="of the model's input, width x height; default: the data set's")
     add("--backbone", metavar="NAME", help="default: the workspace's")
+
+
+def _jobs_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("action", choices=("list", "cancel", "resume"))
+    sub.add_argument("id", nargs="?", metavar="ID", help="of the job, as list shows it")
 
 
 def _serve_options(sub: argparse.ArgumentParser) -> None:

@@ -18,12 +18,13 @@ from exdd_core.progress import Progress
 if TYPE_CHECKING:
     from exdd_core.datasets import GroupRule
     from exdd_core.images import Size
-    from exdd_core.workspace import BankVersion, DatasetInfo, Workspace
+    from exdd_core.workspace import Workspace
 
 Spec = dict[str, Any]
 Result = dict[str, Any]
 
 ALL = "all"
+REASONS_KEPT = 5  # sentences on images that could not be read: results are read at every look at the list
 
 
 def build(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
@@ -32,10 +33,7 @@ def build(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> 
     given = {key: value for key, value in spec.items() if key != "keep_aspect" and value is not None}
     if "size" in given:
         given["size"] = _size(spec, workspace.dataset(spec.get("dataset")).size.keep_aspect)
-    return bank_told(workspace.build(**given, progress=progress))
-
-
-def bank_told(bank: BankVersion) -> Result:
+    bank = workspace.build(**given, progress=progress)
     return {
         "bank": bank.id,
         "name": bank.name,
@@ -52,16 +50,15 @@ def import_(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -
     """spec: `source`, the path of a folder or zip file, or `upload`, that of an uploaded one; then as `import_spec`."""
     from exdd_core.datasets import GroupRule
 
-    return dataset_told(
-        workspace.import_dataset(
-            spec.get("upload") or spec["source"],
-            spec.get("name"),
-            spec.get("layout") or "auto",
-            _size(spec, False) if spec.get("size") else None,
-            GroupRule.parse(spec["groups"]) if spec.get("groups") else None,
-            progress,
-        )
+    info = workspace.import_dataset(
+        spec.get("upload") or spec["source"],
+        spec.get("name"),
+        spec.get("layout") or "auto",
+        _size(spec, False) if spec.get("size") else None,
+        GroupRule.parse(spec["groups"]) if spec.get("groups") else None,
+        progress,
     )
+    return {"dataset": info.name, "changed": info.changed, "images": info.report["images"]}
 
 
 def import_spec(name: str | None, layout: str, size: Size | None, groups: GroupRule | None) -> Spec:
@@ -77,18 +74,6 @@ def import_spec(name: str | None, layout: str, size: Size | None, groups: GroupR
     }
 
 
-def dataset_told(info: DatasetInfo) -> Result:
-    return {
-        "dataset": info.name,
-        "changed": info.changed,
-        "layout": info.layout,
-        "size": str(info.size),
-        "counts": info.counts,
-        "healthy": info.report["healthy"],
-        "report": info.report,
-    }
-
-
 def demo(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
     """Generated images and a first bank version, for who has no images yet."""
     from exdd_core.workspace import make_demo
@@ -101,7 +86,8 @@ def score(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> 
     from exdd_core.review import Review
 
     review = Review(workspace)
-    return {"unreadable": review.score(review.images(spec["list"]), progress)}
+    reasons = review.score(review.images(spec["list"]), progress)
+    return {"unreadable": len(reasons), "reasons": reasons[:REASONS_KEPT]}
 
 
 def export(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
@@ -134,7 +120,7 @@ def _evaluate_split(workspace: Workspace, spec: Spec, progress: Progress) -> Res
     dataset = workspace.dataset(spec.get("dataset") or bank.dataset)
     rows = workspace.images(dataset.name, split="test")
     if not rows:
-        raise BadInput(f'The data set "{dataset.name}" has no test images; measure it by --folds instead.')
+        raise BadInput(f'The data set "{dataset.name}" has no test images; measure it by folds instead.')
     result = evaluate_split(workspace.detector(bank.id), rows, spec.get("fusion"), progress)
     return {"dataset": dataset.name, "bank_version": bank.name, **result}
 

@@ -376,14 +376,14 @@ def _built(job: jobs.Job, made: dict[str, Any]) -> Outcome:
 
 
 def _imported(job: jobs.Job, made: dict[str, Any]) -> Outcome:
-    images = count(made["report"]["images"], "image")
+    images = count(made["images"], "image")
     if not made["changed"]:
         return Outcome(f"{made['dataset']} is here already with the same {images}; nothing changed.")
     return Outcome(f"Imported {images} as {made['dataset']}.", ("Build banks from them", "/banks"))
 
 
 def _scored(job: jobs.Job, made: dict[str, Any]) -> Outcome:
-    broken = len(made["unreadable"])
+    broken = made["unreadable"]
     said = f"Scored, but {count(broken, 'image')} could not be read." if broken else "Scored."
     return Outcome(said, ("Look at them in Inspect", "/"))
 

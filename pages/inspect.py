@@ -280,8 +280,8 @@ def _shown(job: jobs.Job) -> Answer:
         kept = {"score": "What was scored until then is kept.", "export": "No file was written."}
         shown["note"] = f"{job.state.capitalize()}. {kept[job.kind]}"
     elif job.kind == "score" and job.result and job.result["unreadable"]:
-        unreadable = job.result["unreadable"]
-        shown["error"] = f"{_shared.count(len(unreadable), 'image')} could not be read. {unreadable[0]}"
+        broken = _shared.count(job.result["unreadable"], "image")
+        shown["error"] = f"{broken} could not be read. {job.result['reasons'][0]}"
     elif job.kind == "export" and job.result:
         shown["download"] = _download(Path(job.result["path"]))
     return shown

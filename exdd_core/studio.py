@@ -45,6 +45,10 @@ Preview = Callable[[np.ndarray], None]
 Made = tuple[Painting, np.ndarray] | Exception  # what became of a recipe: painting and drawn mask, or why not
 
 
+class NotReady(BadInput):
+    """An engine cannot paint at all: its weights are missing, or do not fit."""
+
+
 @dataclass(frozen=True)
 class Order:
     """What somebody wants painted; all of it can be written as JSON.
@@ -473,6 +477,7 @@ def run(workspace: Workspace, spec: Mapping[str, Any], progress: Progress, job_i
     there = candidates.numbers(workspace, job_id)
     left = [recipe for recipe in wanted if recipe.number not in there]
     failures: list[str] = []
+    progress.begin(PAINTING, len(wanted), len(there))
     for recipe, made in _all_painted(workspace, left, len(wanted), progress):
         if isinstance(made, Exception):
             failures.append(_reason(recipe, made))
@@ -481,8 +486,9 @@ def run(workspace: Workspace, spec: Mapping[str, Any], progress: Progress, job_i
         progress.advance()
     reasons = list(dict.fromkeys(failures))
     if len(failures) == len(wanted):
-        none = f"None of the {len(wanted)} paintings could be made. " if len(wanted) > 1 else ""
-        raise BadInput(none + reasons[0])
+        raise BadInput(
+            reasons[0] if len(reasons) == 1 else f"None of {len(wanted)} could be painted. {reasons[0]}"
+        )
     return {
         "ordered": len(wanted),
         "made": len(wanted) - len(failures),
@@ -504,9 +510,10 @@ def _all_painted(
         except Cancelled:
             raise
         except Exception as error:
-            yield from ((recipe, error) for recipe in group)
+            unready = NotReady(_sentence(error))  # told once for all of them
+            yield from ((recipe, unready) for recipe in group)
         else:
-            if progress.stage != PAINTING:  # the first time, and after another model had to be loaded
+            if progress.stage != PAINTING:  # another model had to be loaded
                 progress.begin(PAINTING, total, done)
             for start in range(0, len(group), at_once):
                 yield from _painted(workspace, group[start : start + at_once], progress)
@@ -560,13 +567,17 @@ def _one(workspace: Workspace, recipe: Recipe, progress: Progress) -> Made:
 
 
 def _reason(recipe: Recipe, error: Exception) -> str:
+    return str(error) if isinstance(error, NotReady) else f"{recipe.source}: {_sentence(error)}"
+
+
+def _sentence(error: Exception) -> str:
     if isinstance(error, BadInput):
-        return f"{recipe.source}: {error}"
+        return str(error)
+    log.error("Painting failed", exc_info=error)
     if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        return f"{recipe.source}: the memory is full; paint smaller images or close other programs."
-    log.error("Painting %s failed", recipe, exc_info=error)
+        return "The memory is full; paint smaller images or close other programs."
     told = " ".join(str(error).split())[:160]
-    return f"{recipe.source}: painting failed ({type(error).__name__}: {told}); the program's log says where."
+    return f"Painting failed ({type(error).__name__}: {told}); the program's log says where."
 
 
 # --- again ------------------------------------------------------------------------------------------------

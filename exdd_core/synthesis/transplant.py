@@ -26,6 +26,7 @@ RING = 12  # pixels around the defect that are compared with the place where it 
 SEARCH_SIDE = 192  # the longer side of the copy in which a place is looked for
 TRIES = 24  # random poses that are compared
 LIKELY_SCALE = 1.35  # a defect is rarely shrunk or blown up by more than this
+GRAIN_SIDE = 512  # pixels of a surface in which its grain is looked for
 GRAIN = 0.3  # coherence of the structure tensor from which a surface counts as grained
 GAIN, TEXTURE = (0.15, 3.0), (0.7, 1.4)  # limits of what is done to the donor's brightness and contrast
 TOLD = (0.7, 2.0)  # of the surface's usual deviation: not defect below, surely defect above
@@ -312,15 +313,19 @@ def _axis(mask: Array) -> tuple[float, float]:
 def _lean(piece: Piece, window: Window) -> tuple[float, float] | None:
     """Degrees from the donor's grain to the receiver's, as it is and flipped; None where either has none."""
     donor = _grain(piece.image, piece.known & ~_grown(piece.mask | piece.beyond, 3))
-    receiver = _grain(window.image.astype(np.float32), np.ones(window.mask.shape, bool))
+    receiver = _grain(window.image, np.ones(window.mask.shape, bool))
     return None if donor is None or receiver is None else (receiver - donor, receiver + donor)
 
 
 def _grain(image: Array, where: Array) -> float | None:
     """The direction of a surface's lines in degrees, from the structure tensor; None where it has none."""
+    top, left = (max(0, (side - GRAIN_SIDE) // 2) for side in where.shape)  # the middle says enough
+    middle = np.s_[top : top + GRAIN_SIDE, left : left + GRAIN_SIDE]
+    image, where = np.ascontiguousarray(image[middle]), where[middle]
     if np.count_nonzero(where) < 64:
         return None
-    grey = cv2.GaussianBlur(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (0, 0), 1.0)
+    grey = cv2.cvtColor(image.astype(np.float32), cv2.COLOR_RGB2GRAY)
+    grey = cv2.GaussianBlur(grey, (0, 0), 1.0)
     across, down = cv2.Sobel(grey, cv2.CV_32F, 1, 0), cv2.Sobel(grey, cv2.CV_32F, 0, 1)
     limit = 4 * np.median(np.hypot(across, down)[where]) + 1e-3  # an edge of the part is no grain
     calm = where & (np.hypot(across, down) < limit)
@@ -342,12 +347,14 @@ def blend(
     around the defect, as in Poisson blending (Perez et al., 2003), but from smoothed levels: the pixels along
     the seam do not run into the defect as streaks.
     """
-    height, width = image.shape[:2]
     matrix = _matrix(piece, pose, squeeze)
-    receiver = image.astype(np.float32)
-    donor = _warped(piece.image, matrix, (width, height), cv2.INTER_CUBIC)
+    top, bottom, left, right = _reach(piece, matrix, settings["margin"], image.shape[:2])
+    receiver, part = image[top:bottom, left:right].astype(np.float32), part[top:bottom, left:right]
+    matrix[:, 2] -= left, top
+    size = (right - left, bottom - top)
+    donor = _warped(piece.image, matrix, size, cv2.INTER_CUBIC)
     mask, known, beyond = (
-        _warped(layer.astype(np.float32), matrix, (width, height), cv2.INTER_LINEAR)
+        _warped(layer.astype(np.float32), matrix, size, cv2.INTER_LINEAR)
         for layer in (piece.mask, piece.known, piece.beyond)
     )
     behind = _depth_behind(beyond > 0.5, known > 0.5, part)
@@ -367,7 +374,22 @@ def blend(
         difference = cv2.cvtColor(donor - ground, cv2.COLOR_RGB2GRAY)
         share *= _told(difference, defect, ring) * _soft(difference, defect, known > 0.5, ring)
     donor = ground + settings["strength"] * (donor - ground)
-    return np.rint(np.clip(_mixed(receiver, donor, share[..., None]), 0, 255)).astype(np.uint8)
+    result = image.copy()
+    result[top:bottom, left:right] = np.rint(np.clip(_mixed(receiver, donor, share[..., None]), 0, 255))
+    return result
+
+
+def _reach(piece: Piece, matrix: Array, margin: float, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """top, bottom, left, right of the part of a window, (h, w), that the piece and its ring fall on."""
+    rows, columns = np.nonzero(piece.mask)
+    corners = np.array([[x, y, 1] for x in (columns.min(), columns.max()) for y in (rows.min(), rows.max())])
+    pad = math.ceil(2 * RING + BEYOND + margin)
+    (left, top), (right, bottom) = (corners @ matrix.T).min(axis=0), (corners @ matrix.T).max(axis=0)
+    y0, x0 = (
+        min(max(0, math.floor(at) - pad), side - 1) for at, side in zip((top, left), shape, strict=True)
+    )
+    y1, x1 = (min(max(0, math.ceil(at) + pad), side) for at, side in zip((bottom, right), shape, strict=True))
+    return y0, max(y1, y0 + 1), x0, max(x1, x0 + 1)
 
 
 def _depth_behind(beyond: Array, known: Array, part: Array) -> float:

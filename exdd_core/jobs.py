@@ -327,16 +327,18 @@ class Worker:
     def __init__(self, workspace: Workspace):
         self._stopped = threading.Event()
         _sweep(workspace)
-        huey = _queue(workspace, self._stopped).huey
-        self._consumer = _Consumer(huey, workers=1, max_delay=0.5, scheduler_interval=60)
+        look = _queue(workspace, self._stopped)
+        look()
+        self._consumer = _Consumer(look.huey, workers=1, max_delay=0.5, scheduler_interval=60)
         self._thread = threading.Thread(target=self._consumer.run, name="jobs", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
         """Take no further job; the one that runs goes on to its end, and this waits for it."""
         self._stopped.set()
-        self._consumer.stop(graceful=True)
+        self._consumer.stop_flag.set()
         self._thread.join()
+        self._consumer.stop(graceful=True)
 
 
 class _Consumer(Consumer):
@@ -357,7 +359,7 @@ class _Plain(Serializer):
 def _queue(workspace: Workspace, stopped: threading.Event) -> TaskWrapper:
     """The workspace's queue, as its one task: a call puts the message `look` there.
 
-    It also goes there when a worker begins and once a minute: nothing stays lying, whatever was killed.
+    It also goes there when a worker begins, and once a minute: nothing stays lying, whatever was killed.
     """
     huey = SqliteHuey(filename=str(workspace.path / DATABASE), results=False, serializer=_Plain(), cache_mb=1)
 

@@ -89,8 +89,8 @@ def paint(image: np.ndarray, mask: np.ndarray, resolution: int = 0, **chosen: ob
 @settings(max_examples=60, deadline=None)
 @given(
     shape=st.tuples(st.integers(16, 90), st.integers(16, 90)),
-    corner=st.tuples(st.floats(0, 0.95), st.floats(0, 0.95)),
-    size=st.tuples(st.integers(1, 60), st.integers(1, 60)),
+    corner=st.tuples(st.floats(0, 0.75), st.floats(0, 0.75)),
+    size=st.tuples(st.integers(4, 60), st.integers(4, 60)),
     geometry=st.sampled_from(["native", "paper"]),
     resolution=st.sampled_from([0, 40, 128]),
     feather=st.sampled_from([0, 1.5, 12]),

@@ -324,7 +324,7 @@ class Engine(ABC):
             image = lay_back(window, pixels)
             yield Painting(
                 image=image,
-                mask=measure(request.image, image, request.mask, window.box),
+                mask=measure(request.image, image, request.mask),
                 engine=self.NAME,
                 engine_version=self._version(window.settings),
                 settings=window.settings,
@@ -501,17 +501,15 @@ def _brightness_gap(source: np.ndarray, painted: np.ndarray, mask: np.ndarray) -
 # --- measuring ------------------------------------------------------------------------------------
 
 
-def measure(
-    original: np.ndarray, result: np.ndarray, drawn: np.ndarray, box: tuple[int, int, int, int] | None = None
-) -> np.ndarray:
+def measure(original: np.ndarray, result: np.ndarray, drawn: np.ndarray) -> np.ndarray:
     """bool (H, W): where two images, uint8 (H, W, 3), differ visibly within the mask `drawn`.
 
     Visibly: a Delta E (CIE 1976) of 3, averaged over 3 x 3 pixels. Gaps of a pixel or two are closed, specks
-    removed unless there is nothing else. Only `box` (left, top, right, bottom) is looked at.
-    Raises `BadInput` when nothing differs.
+    removed unless there is nothing else. Raises `BadInput` when nothing differs.
     """
-    left, top, right, bottom = box or (0, 0, drawn.shape[1], drawn.shape[0])
-    window = np.s_[top:bottom, left:right]
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    # With the pixel around it that an average of 3 x 3 looks at.
+    window = np.s_[max(0, rows[0] - 1) : rows[-1] + 2, max(0, columns[0] - 1) : columns[-1] + 2]
     before, after = (
         cv2.cvtColor(image[window].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
         for image in (original, result)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from scipy.stats import norm
 
 from exdd_core.synthesis import lines, vocabulary
 from exdd_core.synthesis.engine import Control, Engine, Step, Window, is_grey, shared_controls
@@ -20,6 +21,7 @@ from exdd_core.synthesis.vocabulary import LINES, TYPES, Look
 
 VERSION = "1"
 PIECES = 64  # of a mask that are painted, the largest ones; each is a defect of its own
+LARGE = 1_000_000  # pixels of a piece's surroundings above which its change is worked out in a reduced copy
 MARGIN = 24  # pixels around a piece that are looked at for the surface's properties
 DARKEST = 20.0  # grey level below which a surface cannot show that something is darker
 BRIGHT, LIGHTEST = 130.0, 238.0  # above which defects are rarely brighter; that no bright one exceeds by much
@@ -78,6 +80,9 @@ class Procedural(Engine):
                 _paint(kind, look, pixels, piece, lamp, window)
             painted.extend(kinds)
         step(len(pieces), len(pieces), None)
+        directed = look.angle is not None or look.to_grain is not None
+        if directed and any(piece.course is not None for piece in pieces) and set(painted) & set(LINES):
+            window.notes.append("The mask is narrow, so it sets the direction and not the words.")
         if not look.types:
             window.notes.append(f"The prompt names no defect; painted: {', '.join(dict.fromkeys(painted))}.")
         return np.rint(np.clip(pixels, 0, 255)).astype(np.uint8)
@@ -197,10 +202,10 @@ def _softness(residual: np.ndarray) -> float:
     White noise behind a Gaussian has the correlation exp(-1 / (4 sigma^2)) between neighbours. The direction
     in which neighbours are less alike tells it, since grain makes them alike along itself.
     """
-    fine = residual - cv2.GaussianBlur(residual, (0, 0), 3.0)
+    fine = residual - cv2.GaussianBlur(residual, (0, 0), 6.0)
     power = float((fine * fine).mean()) + 1e-6
     alike = min(float((fine[1:] * fine[:-1]).mean()), float((fine[:, 1:] * fine[:, :-1]).mean())) / power
-    return float(np.clip(0.5 / np.sqrt(-np.log(np.clip(alike, 0.02, 0.95))), 0.5, 1.8))
+    return float(np.clip(0.5 / np.sqrt(-np.log(np.clip(alike, 0.02, 0.97))), 0.7, 2.4))
 
 
 def _field(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> np.ndarray:
@@ -229,20 +234,35 @@ def _step(low: float, high: float, values: np.ndarray) -> np.ndarray:
 
 
 def _paint(kind: str, look: Look, pixels: np.ndarray, piece: Piece, lamp: np.ndarray, window: Window) -> None:
-    """Paint one type into one piece of the mask, in place. Random numbers are drawn for every piece alike."""
+    """Paint one type into one piece of the mask, in place."""
     left, top, right, bottom = piece.box
     area = pixels[top:bottom, left:right]
-    scale = window.image.shape[1] / (window.box[2] - window.box[0])
     height, width = window.request.image.shape[:2]
-    unit = float(np.clip(scale * np.sqrt(height * width) / 400, 0.6, 6.0))
-    surface = _surface(area, lamp, unit)
+    scale = window.image.shape[1] / (window.box[2] - window.box[0])
+    unit = float(np.clip(scale * np.sqrt(height * width) / 400, 0.6, 8.0))
+    # A change has no detail finer than the camera's softness: of a vast area it is worked out in a reduced copy.
+    by = int(np.ceil(np.sqrt(area.shape[0] * area.shape[1] / LARGE)))
+    reduced, piece = (area, piece) if by == 1 else _reduced(area, piece, by)
+    surface = _surface(reduced, lamp, unit / by)
     rng = np.random.default_rng(window.rng.integers(2**63))
-    brightness = float(surface.base[piece.mask].mean())
     if look.tone == 0 and look.colour is None:
         # Nobody said: what the surface can show.
+        brightness = float(surface.base[piece.mask].mean())
         look = replace(look, tone=1 if brightness < DARKEST else -1 if brightness > LIGHTEST else 0)
     change = PAINTERS[kind](_varied(look, rng), surface, piece, rng)
+    if by > 1:
+        size = (area.shape[1], area.shape[0])
+        change = Change(*(cv2.resize(values, size) for values in vars(change).values()))
+        base = cv2.resize(surface.base, size)
+        surface = replace(surface, base=base, texture=area - base, blur=0.7)
     area[:] = _applied(change, look, surface, area)
+
+
+def _reduced(area: np.ndarray, piece: Piece, by: int) -> tuple[np.ndarray, Piece]:
+    size = (max(1, area.shape[1] // by), max(1, area.shape[0] // by))
+    mask = cv2.resize(piece.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    course = None if piece.course is None else lines.resample(piece.course / by)
+    return cv2.resize(area, size, interpolation=cv2.INTER_AREA), Piece(piece.box, mask, course)
 
 
 def _varied(look: Look, rng: np.random.Generator) -> Look:
@@ -309,12 +329,15 @@ def _courses(
     else:
         rows, columns = np.nonzero(piece.mask)
         weight = depth[rows, columns] ** 1.5
-        chosen = rng.choice(len(rows), size=count, p=weight / weight.sum())
         angle = _angle(look, piece, surface, rng)
-        ways = [
-            lines.chord(piece.mask, (columns[i], rows[i]), angle + rng.normal(0, 0.09), look.bend, rng)
-            for i in chosen
-        ]
+        ways = []
+        for _ in range(count):  # the longest of a few, lest one merely cuts a corner
+            turned = angle + rng.normal(0, 0.09)
+            tried = [
+                lines.chord(piece.mask, (columns[i], rows[i]), turned, look.bend, rng)
+                for i in rng.choice(len(rows), size=3, p=weight / weight.sum())
+            ]
+            ways.append(max(tried, key=len))
     return [_cut(way, look, piece.mask, rng) for way in ways]
 
 
@@ -361,10 +384,11 @@ def _ends(way: np.ndarray, mask: np.ndarray) -> np.ndarray:
 def _unbroken(n: int, gaps: float, unit: float, rng: np.random.Generator) -> np.ndarray:
     """float (n,): 0 in the gaps of a line, 1 elsewhere; `gaps` 1 leaves out about a tenth of it."""
     noise = lines.wave(n, 14 * unit, rng)
-    share = min(0.6, 0.1 * gaps)
+    share = min(0.6, 0.12 * gaps)
     if share <= 0:
         return np.ones(n)
-    return _step(-0.25, 0.35, noise - np.quantile(noise, share))
+    noise += max(0.0, 0.5 - float(noise.max()))  # a short line is not all gap
+    return _step(-0.3, 0.3, noise - norm.ppf(share))
 
 
 def _scratch(look: Look, surface: Surface, piece: Piece, rng: np.random.Generator) -> Change:
@@ -439,7 +463,7 @@ def _stroke(
 
 def _sharpened(width: np.ndarray, surface: Surface) -> np.ndarray:
     """What the camera's softness will take from the middle of a line of such a width (sigma, pixels), beforehand."""
-    return np.minimum(np.sqrt(1 + (surface.blur / width) ** 2), 1.7)
+    return np.minimum(np.sqrt(1 + (surface.blur / width) ** 2), 1.5)
 
 
 def _crack(look: Look, surface: Surface, piece: Piece, rng: np.random.Generator) -> Change:
@@ -501,7 +525,7 @@ def _cleft(
 ) -> None:
     n, unit = len(line), surface.unit
     room = lines.at(lines.depth_of(piece.mask), line)
-    width = 1.05 * _line_unit(surface) * share * look.width * rng.uniform(0.8, 1.3)
+    width = 1.25 * _line_unit(surface) * share * look.width * rng.uniform(0.8, 1.3)
     widths = width * np.exp(0.45 * look.rough**0.5 * lines.wave(n, 30 * unit, rng))
     widths = np.clip(widths * (0.45 + 0.55 * _ends(line, piece.mask)), 0.4, np.maximum(0.4, room / 1.1))
     open_ = (
@@ -513,11 +537,13 @@ def _cleft(
     near = lines.band(line, 3.5 * float(widths.max()) + 1, piece.mask)
     if not len(near.rows):
         return
+    # What is finer than a pixel or two covers it in part only, hence is greyer.
+    open_ = open_ * np.clip(widths / (0.9 * _line_unit(surface)), 0.45, 1)
     local = surface.texture.mean(axis=2)[near.rows, near.columns] / surface.noise
     w = widths[near.nearest] * look.soft**0.5
     # Dark grains join the crack and bright ones bridge it.
     across = np.abs(near.across) / w + 0.3 * np.clip(local, -1.5, 1.5) * look.rough**0.5
-    cleft = open_[near.nearest] * np.exp(-(np.clip(across, 0, None) ** 2.2))
+    cleft = open_[near.nearest] * np.exp(-(np.clip(across, 0, None) ** 1.6))
     where = (near.rows, near.columns)
     gap[where] = np.maximum(gap[where], cleft)
 
@@ -537,7 +563,7 @@ def _blobs(
     deepest = float(depth.max())
     count = look.count if look.count else (int(rng.integers(2, 6)) if look.count == 0 else 1)
     share = float(np.clip(share * look.size * rng.uniform(0.9, 1.08), 0.12, 0.96))
-    ragged *= look.rough
+    ragged *= look.rough**1.6
     if count == 1 and look.size > 0.6:
         noise = _octaves(piece.mask.shape, max(4.0, 0.9 * deepest), rng)
         inset = (1 - share) * deepest
@@ -587,7 +613,8 @@ def _pit(look: Look, surface: Surface, piece: Piece, rng: np.random.Generator) -
     height = -radius * 0.5 * look.depth * floor * (1 + 0.15 * look.rough * uneven)
     if look.ripples:
         height = height + look.ripples * _ripples(inside, radius, uneven, rng) * floor
-    shade = np.clip(1 + 0.7 * look.contrast * (_shade(height, surface, 0.5 * wall) - 1), 0.45, 1.6)
+    relief = (0.7 - 0.25 * look.ripples) * look.contrast
+    shade = np.clip(1 + relief * (_shade(height, surface, 0.5 * wall) - 1), 0.45, 1.6)
     rim = np.exp(-(((inside + 0.4 * wall) / (0.45 * wall + 0.6)) ** 2)) * np.clip(shade - 0.85, 0, 1)
     if look.tone > 0:
         body = 1 + 1.2 * bright * floor
@@ -620,7 +647,8 @@ def _spot(look: Look, surface: Surface, piece: Piece, rng: np.random.Generator) 
     dark, bright = _tones(look, surface, piece)
     inside = _blobs(look, piece, surface, 0.88, 0.35, rng)
     radius = max(1.5, float(inside.max()))
-    film = _step(0, 1.2 * look.soft * max(1.0, surface.unit), inside)
+    edge = 1.2 * look.soft * max(1.0, surface.unit) + max(0.0, 0.25 * (look.soft - 1.4)) * radius
+    film = _step(0, min(edge, 0.9 * radius), inside)
     rim = np.exp(-(((inside - 0.14 * radius) / (0.12 * radius + 0.6)) ** 2)) * film
     thick = film * (0.82 + 0.12 * _octaves(piece.mask.shape, max(4.0, radius), rng)) + 0.22 * rim
     tone = _usual_tone(look, surface, piece, rng)

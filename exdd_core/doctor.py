@@ -19,9 +19,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-SDXL = "diffusers/stable-diffusion-xl-1.0-inpainting-0.1"
-SDXL_PARTS = ("unet", "vae", "text_encoder", "text_encoder_2")  # folders that hold weights
-WEIGHTS = (".safetensors", ".bin", ".ckpt")
 ASK_FAISS = (
     "import faiss; print(faiss.__version__, faiss.get_num_gpus() if hasattr(faiss, 'get_num_gpus') else 0)"
 )
@@ -34,6 +31,8 @@ LIBRARIES = (
     "gradio",
     "diffusers",
     "transformers",
+    "accelerate",
+    "peft",
     "opencv-python",
     "numpy",
     "scikit-learn",
@@ -51,7 +50,7 @@ def report(workspace: Workspace | None = None) -> dict[str, Any]:
         "device": _device(),
         "backbone": _backbone(workspace),
         "faiss": _faiss(),
-        "sdxl": _sdxl(),
+        "sdxl": _sdxl(workspace),
         "workspace": str(workspace.path) if workspace else None,
         "disk": {"path": str(place), "free_bytes": usage.free, "total_bytes": usage.total},
         "versions": {
@@ -116,29 +115,9 @@ def _faiss() -> dict[str, Any]:
     return {"version": version, "device": "GPU" if int(gpus) else "CPU", "gpus": int(gpus)}
 
 
-def _sdxl() -> dict[str, Any]:
-    """Whether the SDXL inpainting weights lie on this machine: EXDD_SDXL, or the Hugging Face cache."""
-    given = os.environ.get("EXDD_SDXL")
-    if given:
-        path = Path(given).expanduser()
-        if path.is_file() and path.suffix in WEIGHTS or _is_pipeline(path):
-            return {"present": True, "path": str(path), "sentence": f"weights in {path} (EXDD_SDXL)"}
-        return {"present": False, "path": None, "sentence": f"no weights in {path} (EXDD_SDXL)"}
-    snapshots = _hub_cache() / f"models--{SDXL.replace('/', '--')}" / "snapshots"
-    found = next((path for path in sorted(snapshots.glob("*")) if _is_pipeline(path)), None)
-    if found:
-        return {"present": True, "path": str(found), "sentence": f"weights in {found}"}
-    sentence = f"no weights of {SDXL} on this machine"
-    return {"present": False, "path": None, "sentence": sentence}
+def _sdxl(workspace: Workspace | None) -> dict[str, Any]:
+    """Whether a model for the engine sdxl lies on this machine, and where."""
+    from exdd_core.studio import MODELS
+    from exdd_core.synthesis import weights
 
-
-def _is_pipeline(folder: Path) -> bool:
-    """Whether a folder holds a whole diffusers pipeline: an interrupted download lacks a part."""
-    return (folder / "model_index.json").is_file() and all(
-        any(file.suffix in WEIGHTS for file in (folder / part).glob("*")) for part in SDXL_PARTS
-    )
-
-
-def _hub_cache() -> Path:
-    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
-    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+    return weights.status(models=workspace.path / MODELS if workspace else "")

@@ -63,6 +63,14 @@ def demo_workspace(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory)
     return workspace
 
 
+@pytest.fixture(scope="session")
+def tiny_sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a tiny random SDXL inpainting pipeline (read only)."""
+    from tests import tiny_sdxl
+
+    return tiny_sdxl.build(tmp_path_factory.mktemp("sdxl") / "tiny")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium under playwright. One a module: its event loop must not outlive the tests that need it."""

@@ -8,6 +8,9 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+from safetensors.numpy import save_file
+
 from exdd_core import doctor
 from exdd_core.workspace import Workspace
 
@@ -31,11 +34,13 @@ def test_report_of_a_workspace_says_where_the_weights_came_from(tmp_path):
 
 
 def write_pipeline(folder: Path, without: str = "") -> Path:
+    index: dict[str, object] = {"_class_name": "StableDiffusionXLInpaintPipeline"}
     for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
         (folder / part).mkdir(parents=True)
+        index |= {part: ["library", "Class"]}
         if part != without:
-            (folder / part / "model.fp16.safetensors").write_bytes(b"weights")
-    (folder / "model_index.json").write_text("{}")
+            save_file({"weight": np.zeros(1000, np.float16)}, folder / part / "model.fp16.safetensors")
+    (folder / "model_index.json").write_text(json.dumps(index))
     return folder
 
 
@@ -45,20 +50,33 @@ def test_sdxl_is_found_in_the_hub_cache_only_when_whole(tmp_path, monkeypatch):
     assert not doctor.report()["sdxl"]["present"]
     snapshots = tmp_path / "models--diffusers--stable-diffusion-xl-1.0-inpainting-0.1" / "snapshots"
     write_pipeline(snapshots / "a1", without="unet")
-    assert not doctor.report()["sdxl"]["present"]
+    report = doctor.report()["sdxl"]
+    assert not report["present"] and "lacks the weights of unet" in report["sentence"]
     whole = write_pipeline(snapshots / "b2")
-    assert doctor.report()["sdxl"] == {
-        "present": True,
-        "path": str(whole),
-        "sentence": f"weights in {whole}",
-    }
+    report = doctor.report()["sdxl"]
+    assert report["present"] and report["path"] == str(whole)
+    assert report["sentence"].startswith(f"weights in {whole}")
 
 
 def test_sdxl_is_found_where_the_environment_says(tmp_path, monkeypatch):
     monkeypatch.setenv("EXDD_SDXL", str(tmp_path / "sdxl.safetensors"))
     assert not doctor.report()["sdxl"]["present"]
     (tmp_path / "sdxl.safetensors").write_bytes(b"weights")
+    assert "no whole .safetensors file" in doctor.report()["sdxl"]["sentence"]
+    tensors = {
+        "model.diffusion_model.input_blocks.0.0.weight": np.zeros((4, 9, 3, 3), np.float16),
+        "conditioner.embedders.1.model.positional_embedding": np.zeros(4, np.float16),
+    }
+    save_file(tensors, tmp_path / "sdxl.safetensors")
     assert doctor.report()["sdxl"]["present"]
+
+
+def test_sdxl_is_found_in_the_workspaces_folder_of_models(tmp_path, monkeypatch):
+    monkeypatch.delenv("EXDD_SDXL", raising=False)
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "cache"))
+    workspace = Workspace.create(tmp_path / "w", backbone="efficientnet_lite0")
+    whole = write_pipeline(workspace.path / "models" / "any")
+    assert doctor.report(workspace)["sdxl"]["path"] == str(whole)
 
 
 def test_the_command_is_fast_and_loads_nothing_large():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from diffusers import (
     StableDiffusionXLInpaintPipeline,
     UNet2DConditionModel,
 )
+from safetensors.torch import load_file, save_file
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
 WORDS = (
@@ -37,7 +39,7 @@ WORDS = (
 
 # What SDXL's U-Net has and its predecessors' have not.
 LARGE: dict[str, Any] = {
-    "cross_attention_dim": 64,
+    "cross_attention_dim": 32 + 48,
     "transformer_layers_per_block": (1, 1),
     "use_linear_projection": True,
     "addition_embed_type": "text_time",
@@ -50,7 +52,7 @@ def build(folder: Path, half: bool = False) -> Path:
     """Save a tiny StableDiffusionXLInpaintPipeline with a 9-channel UNet into `folder`; half: as variant fp16."""
     logging.getLogger("diffusers").setLevel(logging.ERROR)
     torch.manual_seed(0)
-    first, second = _text(CLIPTextModel), _text(CLIPTextModelWithProjection)
+    first, second = _text(CLIPTextModel, 32), _text(CLIPTextModelWithProjection, 48)
     pipeline = StableDiffusionXLInpaintPipeline(
         vae=_autoencoder(),
         text_encoder=first,
@@ -69,7 +71,7 @@ def build_sd15(folder: Path, channels: int = 4) -> Path:
     torch.manual_seed(1)
     pipeline = StableDiffusionInpaintPipeline(
         vae=_autoencoder(),
-        text_encoder=_text(CLIPTextModel),
+        text_encoder=_text(CLIPTextModel, 32),
         tokenizer=_tokenizer(folder),
         unet=_unet(channels, cross_attention_dim=32),
         scheduler=_scheduler(),
@@ -92,6 +94,113 @@ def build_lora(file: Path) -> Path:
         file.parent, unet_lora_layers=get_peft_model_state_dict(unet), weight_name=file.name
     )
     return file
+
+
+def build_single(folder: Path) -> Path:
+    """The weights of `build` in one file beside its folder, named as trainers of SDXL name tensors."""
+    tensors = {}
+    for part, rename in (("unet", _old_unet), ("vae", _old_vae), ("text_encoder", _old_text)):
+        for name, tensor in _state(folder / part).items():
+            old = rename(name)
+            # Where diffusers has a linear layer, the old autoencoder has a convolution of one pixel.
+            tensors[old] = (
+                tensor[..., None, None]
+                if part == "vae" and ".attn_1." in old and tensor.ndim == 2
+                else tensor
+            )
+    tensors |= _old_text_2(_state(folder / "text_encoder_2"))
+    file = folder.with_suffix(".safetensors")
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, file)
+    return file
+
+
+def _state(part: Path) -> dict[str, torch.Tensor]:
+    return load_file(next(part.glob("*.safetensors")))
+
+
+def _renamed(name: str, table: dict[str, str]) -> str:
+    for new, old in table.items():
+        name = re.sub(new, old, name)
+    return name
+
+
+RESNET = {
+    r"norm1\.": "in_layers.0.",
+    r"conv1\.": "in_layers.2.",
+    r"time_emb_proj\.": "emb_layers.1.",
+    r"norm2\.": "out_layers.0.",
+    r"conv2\.": "out_layers.3.",
+    r"conv_shortcut\.": "skip_connection.",
+}
+UNET = {
+    r"^conv_in": "input_blocks.0.0",
+    r"^down_blocks\.0\.resnets\.0": "input_blocks.1.0",
+    r"^down_blocks\.0\.downsamplers\.0\.conv": "input_blocks.2.0.op",
+    r"^down_blocks\.1\.resnets\.0": "input_blocks.3.0",
+    r"^down_blocks\.1\.attentions\.0": "input_blocks.3.1",
+    r"^mid_block\.resnets\.0": "middle_block.0",
+    r"^mid_block\.attentions\.0": "middle_block.1",
+    r"^mid_block\.resnets\.1": "middle_block.2",
+    r"^up_blocks\.0\.resnets\.(\d)": r"output_blocks.\1.0",
+    r"^up_blocks\.0\.attentions\.(\d)": r"output_blocks.\1.1",
+    r"^up_blocks\.0\.upsamplers\.0\.conv": "output_blocks.1.2.conv",
+    r"^up_blocks\.1\.resnets\.0": "output_blocks.2.0",
+    r"^up_blocks\.1\.resnets\.1": "output_blocks.3.0",
+    r"^time_embedding\.linear_1": "time_embed.0",
+    r"^time_embedding\.linear_2": "time_embed.2",
+    r"^add_embedding\.linear_1": "label_emb.0.0",
+    r"^add_embedding\.linear_2": "label_emb.0.2",
+    r"^conv_norm_out": "out.0",
+    r"^conv_out": "out.2",
+}
+
+
+def _old_unet(name: str) -> str:
+    table = UNET | RESNET if ".resnets." in name else UNET
+    return "model.diffusion_model." + _renamed(name, table)
+
+
+def _old_vae(name: str) -> str:
+    name = re.sub(r"up_blocks\.(\d)", lambda found: f"up.{3 - int(found[1])}", name)
+    table = {
+        r"down_blocks\.": "down.",
+        r"mid_block\.resnets\.0": "mid.block_1",
+        r"mid_block\.resnets\.1": "mid.block_2",
+        r"mid_block\.attentions\.0": "mid.attn_1",
+        r"resnets\.": "block.",
+        r"(down|up)samplers\.0": r"\1sample",
+        r"conv_shortcut": "nin_shortcut",
+        r"conv_norm_out": "norm_out",
+        r"group_norm": "norm",
+        r"to_out\.0": "proj_out",
+        r"to_([qkv])": r"\1",
+    }
+    return "first_stage_model." + _renamed(name, table)
+
+
+def _old_text(name: str) -> str:
+    return "conditioner.embedders.0.transformer.text_model." + name.removeprefix("text_model.")
+
+
+def _old_text_2(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    table = {
+        r"^text_model\.": "",
+        r"embeddings\.position_embedding\.weight": "positional_embedding",
+        r"embeddings\.token_embedding": "token_embedding",
+        r"final_layer_norm": "ln_final",
+        r"encoder\.layers": "transformer.resblocks",
+        r"layer_norm": "ln_",
+        r"\.fc1\.": ".c_fc.",
+        r"\.fc2\.": ".c_proj.",
+        r"self_attn": "attn",
+        r"^text_projection\.weight": "text_projection",
+    }
+    old = {_renamed(name, table): tensor for name, tensor in state.items()}
+    old["text_projection"] = old["text_projection"].T
+    for name in [name for name in old if ".q_proj." in name]:
+        joined = [old.pop(name.replace("q_proj", f"{letter}_proj")) for letter in "qkv"]
+        old[name.replace("q_proj.", "in_proj_")] = torch.cat(joined)
+    return {f"conditioner.embedders.1.model.{name}": tensor for name, tensor in old.items()}
 
 
 def _saved(pipeline: Any, folder: Path, half: bool) -> Path:
@@ -138,10 +247,10 @@ def _scheduler() -> EulerDiscreteScheduler:
     )
 
 
-def _text(kind: type) -> CLIPTextModel:
+def _text(kind: type, width: int) -> CLIPTextModel:
     config = CLIPTextConfig(
         vocab_size=1000,
-        hidden_size=32,
+        hidden_size=width,
         intermediate_size=37,
         num_hidden_layers=3,
         num_attention_heads=4,

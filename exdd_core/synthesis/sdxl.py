@@ -52,7 +52,7 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "DEIS": ("DEISMultistepScheduler", {}),
     "Heun": ("HeunDiscreteScheduler", {}),
     "LMS": ("LMSDiscreteScheduler", {}),
-    "PNDM": ("PNDMScheduler", {}),
+    "PNDM": ("PNDMScheduler", {"skip_prk_steps": True}),
     "DDIM": ("DDIMScheduler", {}),
     "DDPM": ("DDPMScheduler", {}),
 }
@@ -346,14 +346,16 @@ class _Model:
             self.pipe.load_lora_weights(
                 str(lora.parent), weight_name=lora.name, adapter_name="lora", local_files_only=True
             )
-            fits = "lora" in {name for names in self.pipe.get_list_adapters().values() for name in names}
+            fits = any("lora" in names for names in self.pipe.get_list_adapters().values())
         except (
             Exception
-        ) as error:  # diffusers, peft and safetensors raise whatever they like for a file of others
-            self.pipe.unload_lora_weights()
-            raise BadInput(f"{lora} cannot be used as a LoRA of {self.path.name}: {_first(error)}") from error
+        ):  # diffusers, peft and safetensors raise whatever they like for a file of another kind
+            fits = False
         if not fits:
-            raise BadInput(f"{lora} is no LoRA for {self.path.name}; choose one that was made for it.")
+            self.pipe.unload_lora_weights()
+            raise BadInput(
+                f"{lora} is no LoRA for {self.path.name}; choose one that was made for this model."
+            )
 
     def paint(self, windows: list[Window], step: Step) -> list[np.ndarray]:
         """The windows as the model paints them, uint8 (h, w, 3) each; they share size and `SHARED` settings."""
@@ -553,7 +555,7 @@ def _widened(mask: np.ndarray, cell: int) -> np.ndarray:
     """
     if cell < 2:
         return mask
-    square = np.ones((cell, cell), np.uint8)
+    square = np.ones((cell | 1, cell | 1), np.uint8)  # odd: an even one has no middle and would move the mask
     thick = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, square) > 0
     return mask | (cv2.dilate((mask & ~thick).astype(np.uint8), square) > 0)
 
@@ -584,14 +586,13 @@ def _read_folder(folder: Path, dtype: torch.dtype, half: bool, progress: Progres
     from diffusers import AutoPipelineForInpainting
 
     content = weights.index(folder)
-    name = str(content.get("_class_name"))
-    if not name.startswith("StableDiffusion") or name.startswith("StableDiffusion3"):
-        raise BadInput(f"{folder} is a {name}; choose a model of the families Stable Diffusion 1, 2 or XL.")
     sizes = weights.weigh(folder)
     progress.begin("Loading the model", max(1, sum(sizes.values()) // 10**6))
     parts = {}
     for part, size in sizes.items():
         library, class_name = content[part]
+        if library not in ("diffusers", "transformers"):  # a downloaded file must not choose what is imported
+            raise BadInput(f"{folder} wants code of its own ({library}); choose another model.")
         kind = getattr(import_module(library), class_name)
         parts[part] = kind.from_pretrained(
             folder,
@@ -601,13 +602,9 @@ def _read_folder(folder: Path, dtype: torch.dtype, half: bool, progress: Progres
             **{"torch_dtype" if library == "diffusers" else "dtype": dtype},
         )
         progress.advance(size // 10**6)
-    # Neither a watermark nor a filter that blackens pictures belongs into a data set of defects.
-    extras = (
-        {"add_watermarker": False}
-        if "XL" in name
-        else {"safety_checker": None, "requires_safety_checker": False}
+    return AutoPipelineForInpainting.from_pretrained(
+        folder, local_files_only=True, **parts, **_extras("text_encoder_2" in parts)
     )
-    return AutoPipelineForInpainting.from_pretrained(folder, local_files_only=True, **parts, **extras)
 
 
 def _read_file(file: Path, dtype: torch.dtype, progress: Progress) -> Any:
@@ -618,15 +615,17 @@ def _read_file(file: Path, dtype: torch.dtype, progress: Progress) -> Any:
     progress.begin("Loading the model", 1)
     large = weights.family(file).startswith("xl")
     kind = StableDiffusionXLInpaintPipeline if large else StableDiffusionInpaintPipeline
-    extras = (
-        {"add_watermarker": False} if large else {"safety_checker": None, "requires_safety_checker": False}
-    )
     with blueprint(file) as config:
         pipe = kind.from_single_file(
-            str(file), config=str(config), torch_dtype=dtype, local_files_only=True, **extras
+            str(file), config=str(config), torch_dtype=dtype, local_files_only=True, **_extras(large)
         )
     progress.advance()
     return pipe
+
+
+def _extras(large: bool) -> dict[str, Any]:
+    """Neither a watermark nor a filter that blackens pictures belongs into a data set of defects."""
+    return {"add_watermarker": False} if large else {"safety_checker": None, "requires_safety_checker": False}
 
 
 def _hush() -> None:

@@ -213,9 +213,19 @@ def _fault(place: Path) -> str:
         return ""
     if not (place / "model_index.json").is_file():
         return f"{place} has no model_index.json"
+    try:
+        kind = str(index(place).get("_class_name"))
+    except BadInput as fault:
+        return str(fault).split(";")[0]
+    if not kind.startswith("StableDiffusion") or kind.startswith("StableDiffusion3"):
+        return f"{place} holds a {kind}, not a model of Stable Diffusion 1, 2 or XL"
     lacking = [part for part in parts(place) if not _chosen(place / part)]
     if lacking:
         return f"{place} lacks the weights of {' and '.join(lacking)} (an unfinished download, perhaps)"
+    try:
+        weigh(place)
+    except BadInput as fault:
+        return str(fault).split(";")[0]
     return ""
 
 

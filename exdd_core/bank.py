@@ -32,12 +32,16 @@ SPARE = 16  # candidates beyond those asked for, where rounding may have put the
 
 @dataclass(frozen=True)
 class BankImage:
-    """Where rows come from: an image, the physical part it shows, and what is known of its defect."""
+    """Where rows come from: an image, the physical part it shows, and what is known of its defect.
+
+    donor: the physical part whose defect was transplanted into it, "" for none.
+    """
 
     id: str
     group: str
     defect_type: str = ""
     origin: str = "real"  # or "synthetic"
+    donor: str = ""
 
 
 class Bank:
@@ -70,10 +74,27 @@ class Bank:
         """The physical part of every row: str (n,)."""
         return np.array([i.group for i in self.images])[self.image] if len(self) else np.zeros(0, str)
 
-    def of(self, name: str) -> np.ndarray:
-        """Which rows come from the physical part, or the image, of that name: bool (n,)."""
-        mine = np.array([name in (i.group, i.id) for i in self.images], bool)
+    def of(self, *names: str) -> np.ndarray:
+        """Which rows come from the physical parts, or the images, of these names: bool (n,).
+
+        A transplanted defect comes from two parts: that of its image and that of its donor.
+        """
+        wanted = set(names) - {""}
+        mine = np.array([not wanted.isdisjoint((i.group, i.id, i.donor)) for i in self.images], bool)
         return mine[self.image]
+
+    def by_image(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        """One value (or row of values) for every row, as arrays by image id."""
+        return {image.id: values[self.image == number] for number, image in enumerate(self.images)}
+
+    def of_images(self, ids: Iterable[str]) -> np.ndarray:
+        """Which rows come from the images of these ids: bool (n,)."""
+        wanted = set(ids)
+        return np.array([i.id in wanted for i in self.images], bool)[self.image]
+
+    def take(self, numbers: np.ndarray) -> Bank:
+        """A bank of these rows; it names the same images, also those that have no row in it."""
+        return Bank(self.rows[numbers], self.image[numbers], self.position[numbers], self.images)
 
     def origin(self, row: int) -> tuple[BankImage, int, int]:
         """The image of a row, and its row and column on that image's patch grid."""
@@ -119,7 +140,7 @@ class Bank:
         self._check(rows)
         if image.id in {i.id for i in self.images}:
             raise BadInput(f"{image.id} is already in the bank; remove it first.")
-        self.images.append(image)
+        self.images = [*self.images, image]  # a copy of this bank keeps its own
         self.rows = np.concatenate([self.rows, np.asarray(rows, np.float32)])
         self.image = np.concatenate([self.image, np.full(len(rows), len(self.images) - 1, np.int32)])
         self.position = np.concatenate([self.position, np.asarray(position, np.int16)])
@@ -133,9 +154,31 @@ class Bank:
         keep = self.image != number
         self.rows, self.position = self.rows[keep], self.position[keep]
         self.image = self.image[keep] - (self.image[keep] > number)
-        del self.images[number]
+        self.images = [*self.images[:number], *self.images[number + 1 :]]
         self._forget()
         return int((~keep).sum())
+
+    def widening(self, rows: np.ndarray, radius: float, room: int = 0) -> tuple[np.ndarray, float]:
+        """Which of `rows` (m, d) widen the bank's coverage: the greedy choice goes on where the coreset's ended.
+
+        Always takes the row farthest from the bank and from those taken, until none is farther than `radius`; the
+        first `room` are taken even so, unless they are in the bank already. Returns row numbers int64 in the order
+        taken, and the largest distance that is left.
+        """
+        self._check(rows)
+        nearest = self.search(rows)[0][:, 0] if len(self) else np.full(len(rows), np.inf, np.float32)
+        taken: list[int] = []
+        while len(rows) and (farthest := float(nearest.max())) > (0 if len(taken) < room else radius):
+            at = int(nearest.argmax())
+            taken.append(at)
+            nearest = np.minimum(nearest, np.linalg.norm(rows - rows[at], axis=1))
+            nearest[at] = 0
+        return np.array(taken, np.int64), farthest if len(rows) else 0.0
+
+    def drop(self, image_id: str) -> None:
+        """`remove` where the image is there, else nothing."""
+        if any(image.id == image_id for image in self.images):
+            self.remove(image_id)
 
     def save(self, file: Path) -> None:
         """Write the bank to one safetensors file; origins travel in its metadata."""

@@ -3,8 +3,9 @@
 A detector with no positive bank is PatchCore; with one it is ExDD. It knows patches, banks and fusions. It does not
 know the database, where images are kept, or who asks.
 
-Fitting: normals and defects -> patch features -> coreset -> two banks -> every fusion, fitted and calibrated on
-training images that meet no bank row of their own physical part.
+Fitting: normals and defects -> patch features -> clean rows -> coreset -> two banks -> every fusion, fitted and
+calibrated on training images that meet no bank row of their own physical part.
+Changing: rows of one image come to a bank or leave it; what that does not concern is kept, the rest fitted again.
 Scoring: image -> patch features -> N, P, L of every patch -> fusion -> map and score, against a calibrated threshold.
 """
 
@@ -22,11 +23,12 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from exdd_core import backbones, fusion, images, patches
+from exdd_core import backbones, fitting, fusion, images, patches
 from exdd_core.backbones import Backbone
 from exdd_core.bank import Bank, BankImage
-from exdd_core.coreset import greedy_coreset
+from exdd_core.coreset import covering_radius, greedy_coreset
 from exdd_core.errors import BadInput
+from exdd_core.fitting import HeldOut, Neighbours
 from exdd_core.fusion import Direction, Distances, Evidence, Fusion
 from exdd_core.images import Size
 from exdd_core.inspection import Calibration, Inspection, Match, Matches
@@ -35,14 +37,22 @@ from exdd_core.progress import Progress
 
 CALIBRATION_IMAGES = 150  # normal training images whose held-out scores set medians and thresholds
 FIT_PATCHES = 10_000  # at most so many patches of each class in a logistic regression
-FIT_FOLDS = 40  # more defective parts than this are left out a few at a time
+FIT_FOLDS = 10  # more defective parts than this are left out a few at a time
 FEWEST_POSITIVE_ROWS = 1_000  # a tenth of the few patches on a few small defects would be next to nothing
-FORMAT = 1
+TOO_NORMAL = (
+    0.75  # share of held-out normal patches that are nearer to normal rows than any positive row may be
+)
+VISIBLE = 0.99  # and the share that a patch must be beyond to count as visible
+FORMAT = 2  # 1 had nothing with it that banks can be changed with
 
 __all__ = [
     "Calibration",
+    "Change",
     "Detector",
+    "Drift",
+    "Examined",
     "Inspection",
+    "Marked",
     "Match",
     "Matches",
     "PatchSet",
@@ -92,10 +102,11 @@ class TrainingImage:
     mask: str | Path | np.ndarray | None = None  # a file, or bool (H, W) of the image's size
     defect_type: str = ""
     origin: str = "real"  # or "synthetic"
+    donor: str = ""  # the physical part whose defect was transplanted into it
 
     @property
     def bank_image(self) -> BankImage:
-        return BankImage(self.id, self.group, self.defect_type, self.origin)
+        return BankImage(self.id, self.group, self.defect_type, self.origin, self.donor)
 
 
 @dataclass(frozen=True)
@@ -115,6 +126,68 @@ class PatchSet:
         at = np.asarray(numbers, int)
         return PatchSet(self.features[at], self.on_defect[at], [self.images[i] for i in at])
 
+    def marked(self) -> list[Marked]:
+        """The patches on a defect, image by image; images without any are left out."""
+        found = []
+        for number in np.flatnonzero(self.on_defect.any((1, 2))):
+            row, column = np.nonzero(self.on_defect[number])
+            position = np.stack([row, column], 1).astype(np.int16)
+            found.append(Marked(self.images[number], self.features[number, row, column], position))
+        return found
+
+
+@dataclass(frozen=True)
+class Marked:
+    """The patches of one image that a mask marks. rows: float32 (m, d). position: int16 (m, 2), row and column."""
+
+    image: BankImage
+    rows: np.ndarray
+    position: np.ndarray
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What marked patches would bring to the positive bank.
+
+    distances: float32 (m, k), to the nearest negative rows of other parts. clean: bool (m,), False where normal
+    surface comes so close that the patch teaches nothing.
+    """
+
+    marked: Marked
+    distances: np.ndarray
+    clean: np.ndarray
+
+
+@dataclass(frozen=True)
+class Change:
+    """Rows of one image that come to a bank ("add") or leave it ("remove"); what a version's history is made of.
+
+    side: "positive" or "negative". rows: float32 (m, d) with position int16 (m, 2); of those added, the ones where
+    kept bool (m,) holds are in the bank, and the others lie within its covering radius.
+    """
+
+    side: str
+    action: str
+    image: BankImage
+    rows: np.ndarray
+    position: np.ndarray
+    kept: np.ndarray
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far a positive bank has come from the one that a build would make of the same images.
+
+    built, rows: rows when it was built, and now. uncovered: share of patches on known defects that are farther from
+    the bank than its radius was. radius: the farthest of them. fresh_radius: the same after a build.
+    """
+
+    built: int
+    rows: int
+    uncovered: float
+    radius: float
+    fresh_radius: float
+
 
 class Detector:
     """A negative bank, perhaps a positive one, and the fusions fitted to them."""
@@ -132,6 +205,20 @@ class Detector:
         self.fusions: dict[str, tuple[Fusion, Calibration]] = {}
         self.fusion: Fusion = fusion.PatchCore()
         self.grid: tuple[int, int] = (0, 0)
+        # What it was fitted on. A version of format 1 has only empty banks here and no held-out images.
+        self.learnt = _empty_bank(backbone.dimension)  # some patches of all training normals
+        self.defects = _empty_bank(
+            backbone.dimension
+        )  # every clean patch on a known defect; `positive` covers them
+        self.held_out: HeldOut | None = None
+        self.radius = 0.0  # of the positive bank: largest distance of any row of `defects` when it was built
+        self.too_normal = self.visible_from = 0.0  # mean distances to negative rows
+        self._near: dict[
+            str, np.ndarray
+        ] = {}  # by image, of its rows of `defects`: distances to negative rows
+        self._built = 0  # positive rows when it was built
+        self._seen: dict[str, Bank | None] = {}  # the banks as the held-out images last saw them,
+        self._since: list[Change] = []  # and what has changed since
 
     # Fitting
 
@@ -162,95 +249,159 @@ class Detector:
         """`fit` on features already computed; `defects` may hold no image."""
         if len(normals.images) < 2:
             raise BadInput("At least two normal training images are needed to build a bank; import more.")
-        settings, seed = self.settings, self.settings.seed
+        progress, settings, seed = progress or Progress(), self.settings, self.settings.seed
         self.grid = normals.features.shape[1:3]
         everywhere = np.ones(normals.features.shape[:3], bool)
         self.negative = _build_bank(normals, everywhere, settings.negative_ratio, seed, progress)
-        self.positive, self.direction = None, None
-        defects = defects.take(np.flatnonzero(defects.on_defect.any((1, 2))))  # a mask may mark nothing
-        if defects.images:
-            share = max(settings.positive_ratio, min(1, FEWEST_POSITIVE_ROWS / defects.on_defect.sum()))
-            self.positive = _build_bank(defects, defects.on_defect, share, seed, progress)
-        self._fit_fusions(normals, defects, progress or Progress())
-        wanted = fusion.default(self._defective_parts) if settings.fusion == "auto" else settings.fusion
-        self.fusion = self._fitted(wanted)[0]
+        self._hold_out(normals, progress)
+        self.positive, self.direction, self._near, self._since = None, None, {}, []
+        self.defects, self._seen = _empty_bank(self.backbone.dimension), {"negative": self.negative}
+        for marked in defects.marked():
+            self._know(self.examine(marked))
+        if len(self.defects):
+            kept = greedy_coreset(self.defects.rows, self._wanted_rows, seed=seed, progress=progress)
+            self.positive = self.defects.take(np.sort(kept))
+            self.radius = covering_radius(self.defects.rows, self.positive.rows)
+        self._built = len(self.positive) if self.positive else 0
+        self._follow()
+        self._fit_fusions([kind.name for kind in self._possible()], progress)
+        self._fitted(fusion.default(self._defective_parts) if settings.fusion == "auto" else settings.fusion)
         return self
+
+    def _hold_out(self, normals: PatchSet, progress: Progress) -> None:
+        """Choose normal patches for directions to learn from, and normal images to set thresholds by."""
+        rng = np.random.default_rng(self.settings.seed)
+        count, each = len(normals.images), self.grid[0] * self.grid[1]
+        learnt = np.sort(rng.permutation(count * each)[:FIT_PATCHES])
+        image, place = learnt // each, np.stack(np.divmod(learnt % each, self.grid[1]), 1)
+        self.learnt = Bank(normals.features[image, place[:, 0], place[:, 1]], image, place, normals.images)
+        chosen = np.sort(rng.permutation(count)[:CALIBRATION_IMAGES])
+        # Of a single part, leaving it out would leave nothing: images are left out instead.
+        single = len(set(normals.groups)) == 1
+        apart = [normals.images[i].id if single else normals.images[i].group for i in chosen]
+        features = [normals.features[i].reshape(each, -1) for i in chosen]
+        progress.begin("Comparing held-out normal images with the others", len(chosen))
+        found = Neighbours.find(self.negative, features, apart, fusion.NEIGHBOURS, progress)
+        self.held_out = HeldOut([normals.images[i] for i in chosen], apart, features, found)
+        usual = found.distances.mean(-1)
+        self.too_normal, self.visible_from = (float(np.quantile(usual, q)) for q in (TOO_NORMAL, VISIBLE))
+
+    @property
+    def _held_out(self) -> HeldOut:
+        if self.held_out is None:
+            raise BadInput(
+                "This bank version is of an older kind whose banks cannot be changed; build a new one."
+            )
+        return self.held_out
+
+    @property
+    def _wanted_rows(self) -> int:
+        """How many rows cover the known defects in a bank that is built at once."""
+        count = len(self.defects)
+        return max(1, min(count, FEWEST_POSITIVE_ROWS), round(self.settings.positive_ratio * count))
 
     @property
     def _defective_parts(self) -> int:
         return len({i.group for i in self.positive.images}) if self.positive else 0
 
-    def _fit_fusions(self, normals: PatchSet, defects: PatchSet, progress: Progress) -> None:
-        """Every fusion that the banks allow, with its calibration, from images that meet no row of their own part."""
-        rng = np.random.default_rng(self.settings.seed)
-        flat = normals.features.reshape(-1, self.backbone.dimension)
-        learnt = flat[np.sort(rng.permutation(len(flat))[:FIT_PATCHES])]
-        on_defect = defects.features[defects.on_defect] if self.positive else flat[:0]
-        defect_groups = (
-            np.repeat(defects.groups, defects.on_defect.sum((1, 2))) if self.positive else np.zeros(0, str)
-        )
-        if len(on_defect) > FIT_PATCHES:
-            some = np.sort(rng.permutation(len(on_defect))[:FIT_PATCHES])
-            on_defect, defect_groups = on_defect[some], defect_groups[some]
-        if self.positive:
-            self.direction = Direction.fit(learnt, on_defect)
+    def _possible(self) -> list[type[Fusion]]:
+        return [k for k in fusion.FUSIONS.values() if self._defective_parts >= k.fewest_parts]
 
-        held_out = self._held_out(normals, rng, progress)
-        count = held_out.negative[..., 0].size
-        sampled = np.sort(rng.permutation(count)[:FIT_PATCHES])
-        of_normals = _each(held_out, lambda v: v.reshape(count, *v.shape[3:])[sampled])
-        evidence = Evidence(of_normals, dimension=self.backbone.dimension)
+    def _fit_fusions(self, names: Sequence[str], progress: Progress) -> None:
+        """Fit and calibrate these fusions and take the one that is wanted, from what has a row in neither bank."""
         if self.positive:
-            evidence = replace(evidence, defects=self._apart(on_defect, defect_groups, learnt, progress))
+            known = self.defects.rows[fitting.some(self.defects, FIT_PATCHES, self.settings.seed)]
+            self.direction = fitting.direction(self.learnt.rows, known, self.direction)
+        else:
+            self.direction = None
+        evidence = self._evidence(progress)
         self.fusions = {}
-        for kind in self._possible():
-            fitted = kind.fit(evidence)
-            self.fusions[kind.name] = (fitted, self._calibrate(fitted, held_out))
+        progress.begin("Setting thresholds", len(names))
+        for name in names:
+            fitted = fusion.by_name(name).fit(evidence)
+            self.fusions[name] = (fitted, self._calibrate(fitted))
+            progress.advance()
+        self.fusion = self.fusions[self._wanted][0]
 
-    def _apart(
-        self, defects: np.ndarray, groups: np.ndarray, normals: np.ndarray, progress: Progress
-    ) -> Distances:
-        """N, P and L of defect patches (b, d), from everything but the patch's own physical part."""
+    @property
+    def _wanted(self) -> str:
+        """The fusion that was asked for where the banks allow it; what came may have gone again."""
+        possible = [kind.name for kind in self._possible()]
+        return (
+            self.settings.fusion
+            if self.settings.fusion in possible
+            else fusion.default(self._defective_parts)
+        )
+
+    def _evidence(self, progress: Progress) -> Evidence:
+        """What fusions are fitted on: held-out normal patches, and defects apart from their own part."""
+        count = self._held_out.negative.distances[..., 0].size
+        some = np.sort(np.random.default_rng(self.settings.seed).permutation(count)[:FIT_PATCHES])
+        normals = _each(self._held_out_distances(), lambda v: v.reshape(count, *v.shape[3:])[some])
+        defects = self._apart(progress) if self.positive else None
+        return Evidence(normals, defects, self.backbone.dimension)
+
+    def _apart(self, progress: Progress) -> Distances:
+        """N, P and L of patches on known defects, from everything but the patch's own physical part."""
         assert self.positive is not None
-        near = np.full((len(defects), fusion.NEIGHBOURS), np.inf, np.float32)
-        far, along = near.copy(), np.zeros(len(defects), np.float32)
+        defects = self.defects.take(fitting.some(self.defects, FIT_PATCHES, self.settings.seed))
+        near = self._negative_distances()[fitting.some(self.defects, FIT_PATCHES, self.settings.seed)]
+        far, along = np.full_like(near, np.inf), np.zeros(len(near), np.float32)
+        groups = defects.groups
         parts = np.unique(groups)
         folds = np.array_split(parts, min(len(parts), FIT_FOLDS))
         progress.begin("Fitting with each defective part left out", len(folds))
         for fold in folds:
-            own = np.isin(groups, fold)
-            theirs = np.isin(self.negative.groups, fold)
-            near[own] = self.negative.search(
-                defects[own], fusion.NEIGHBOURS, None if theirs.all() else theirs
-            )[0]
-            far[own] = self.positive.search(
-                defects[own], fusion.NEIGHBOURS, np.isin(self.positive.groups, fold)
-            )[0]
+            own, theirs = np.isin(groups, fold), defects.of(*fold)
+            far[own] = self.positive.search(defects.rows[own], fusion.NEIGHBOURS, self.positive.of(*fold))[0]
             if len(folds) >= fusion.FEWEST_PARTS:  # with fewer, nothing that looks at L is fitted
-                along[own] = Direction.fit(normals, defects[~own])(defects[own])
+                others = fitting.direction(self.learnt.rows, defects.rows[~theirs], self.direction)
+                along[own] = others(defects.rows[own])
             progress.advance()
         return Distances(near, far, direction=along)
 
-    def _possible(self) -> list[type[Fusion]]:
-        return [k for k in fusion.FUSIONS.values() if self._defective_parts >= k.fewest_parts]
+    def _negative_distances(self) -> np.ndarray:
+        """Distances of every row of `defects` to the nearest negative rows of other parts, float32 (n, k)."""
+        out = np.empty((len(self.defects), fusion.NEIGHBOURS), np.float32)
+        for number, image in enumerate(self.defects.images):
+            own = self.defects.image == number
+            if image.id not in self._near:
+                self._near[image.id] = self._normality(self.defects.rows[own], image)
+            out[own] = self._near[image.id]
+        return out
 
-    def _held_out(self, normals: PatchSet, rng: np.random.Generator, progress: Progress) -> Distances:
-        """Distances (m, h, w, ...) of up to CALIBRATION_IMAGES normals to the banks without their own part's rows."""
-        chosen = normals.take(np.sort(rng.permutation(len(normals.images))[:CALIBRATION_IMAGES]))
-        # Of a single part, leaving it out would leave nothing: images are left out instead.
-        single = len(set(normals.groups)) == 1
-        progress.begin("Calibrating on held-out normal images", len(chosen.images))
-        found = []
-        for image, features in zip(chosen.images, chosen.features, strict=True):
-            own = image.id if single else image.group
-            found.append(self._nearest(features, fusion.Paper().around, apart=own).distances)
-            progress.advance()
-        return _stacked(found)
+    def _normality(self, rows: np.ndarray, image: BankImage) -> np.ndarray:
+        own = self.negative.of(image.group, image.id, image.donor)
+        return self.negative.search(rows, fusion.NEIGHBOURS, None if own.all() else own)[0]
 
-    def _calibrate(self, fitted: Fusion, held_out: Distances) -> Calibration:
-        scores, maps = [], []
-        for i in range(len(held_out.negative)):
-            one = _each(held_out, lambda v: v[i])  # noqa: B023
+    def _held_out_distances(self, image: int | None = None, around: int = 0) -> Distances:
+        """Of the held-out normals, (m, h, w, ...), or of one of them, (h, w, ...); `around` is for one only."""
+        held, grid = self._held_out, self.grid
+        at = slice(None) if image is None else slice(image, image + 1)
+        assert held.features is not None
+        columns: dict[str, np.ndarray] = {}
+        for side in ("negative", "positive"):
+            bank, found = getattr(self, side), getattr(held, side)
+            if bank is None or found is None:
+                continue
+            columns[side] = found.distances[at]
+            if around and image is not None:
+                queries = np.asarray(held.features[image], np.float32)
+                apart = fitting.without(bank, held.apart[image])
+                columns[f"{side}_around"] = bank.around(queries, found.rows[image, :, 0], around, apart)[None]
+        if self.direction is not None:
+            columns["direction"] = np.stack(
+                [self.direction(np.asarray(f, np.float32)) for f in held.features[at]]
+            )
+        shaped = Distances(**{n: v.reshape(len(v), *grid, *v.shape[2:]) for n, v in columns.items()})
+        return shaped if image is None else _each(shaped, lambda v: v[0])
+
+    def _calibrate(self, fitted: Fusion) -> Calibration:
+        every, scores, maps = self._held_out_distances(), [], []
+        for i in range(len(every.negative)):
+            one = _each(every, lambda v: v[i])  # noqa: B023
+            if fitted.around:
+                one = self._held_out_distances(i, fitted.around)
             scores.append(fitted.image_score(one))
             maps.append(self._map(fitted.patch_scores(one), fitted.sigma))
         keep = 1 - self.settings.false_alarm_rate
@@ -264,7 +415,170 @@ class Detector:
             threshold=max(limit, middle + 1e-6 * (1 + abs(middle))),
             map_median=map_middle,
             map_threshold=max(map_limit, map_middle + 1e-6 * (1 + abs(map_middle))),
-            usual_distance=max(float(np.median(held_out.negative[..., 0])), fusion.EPS),
+            usual_distance=max(float(np.median(every.negative[..., 0])), fusion.EPS),
+        )
+
+    # Rows that come and go
+
+    @property
+    def can_change(self) -> bool:
+        """Whether it has with it what it was fitted on, but for the held-out features (see `recall`)."""
+        return self.held_out is not None
+
+    def recall(self, features: Sequence[np.ndarray]) -> None:
+        """Bring back the held-out images' features, (h, w, d) each, which are kept outside the bank version."""
+        each = [f.reshape(-1, f.shape[-1]) for f in features]
+        self.held_out = replace(self._held_out, features=each)
+
+    def examine(self, marked: Marked) -> Examined:
+        """What these patches would bring to the positive bank, which stays as it is."""
+        near = self._normality(marked.rows, marked.image)
+        usual = near.mean(-1)
+        clean = usual > self.too_normal
+        if marked.image.origin == "real" and len(usual) and not clean.any():
+            clean = usual == usual.max()  # a person knows of it: its clearest patch is a defect
+        return Examined(marked, near, clean)
+
+    def _know(self, seen: Examined) -> None:
+        marked, clean = seen.marked, seen.clean
+        self.defects.add(marked.image, marked.rows[clean], marked.position[clean])
+        self._near[marked.image.id] = seen.distances[clean]
+
+    def additions(self, several: Sequence[Marked], side: str = "positive") -> list[Change]:
+        """The changes that would add these images' patches, in turn: only rows that widen coverage.
+
+        Positive: clean patches farther from the bank than its covering radius, or as many as the bank still has
+        room for. Negative: patches farther than normal patches usually are. Raises BadInput for an image that is
+        there already.
+        """
+        trial, changes = self._copy(), []
+        for marked in several:
+            if side == "negative":
+                use = np.ones(len(marked.rows), bool)
+                usual = self.fusions[fusion.PatchCore.name][1].usual_distance
+                chosen, _ = trial.negative.widening(marked.rows, usual)
+            else:
+                use = trial.examine(marked).clean
+                bank = trial.positive or _empty_bank(self.backbone.dimension)
+                chosen, _ = bank.widening(marked.rows[use], trial.radius, trial._room(int(use.sum())))
+            kept = np.zeros(int(use.sum()), bool)
+            kept[chosen] = True
+            changes.append(Change(side, "add", marked.image, marked.rows[use], marked.position[use], kept))
+            trial._take(changes[-1])
+        return changes
+
+    def _room(self, more: int) -> int:
+        """How many rows a bank built with `more` further patches would have beyond those that are there."""
+        count = len(self.defects) + more
+        wanted = max(min(count, FEWEST_POSITIVE_ROWS), round(self.settings.positive_ratio * count))
+        return max(0, wanted - (len(self.positive) if self.positive else 0))
+
+    def removals(self, image_id: str, side: str = "positive") -> list[Change]:
+        """The change that takes every row of an image out of a bank. Raises BadInput where it has none there."""
+        bank = self.positive if side == "positive" else self.negative
+        image = next((i for i in bank.images if i.id == image_id), None) if bank else None
+        if image is None:
+            raise BadInput(f"{image_id} is not in the {side} bank.")
+        empty = np.zeros((0, self.backbone.dimension), np.float32)
+        return [Change(side, "remove", image, empty, np.zeros((0, 2), np.int16), np.zeros(0, bool))]
+
+    def changed(
+        self, changes: Sequence[Change], state: dict[str, Any] | None = None, progress: Progress | None = None
+    ) -> Detector:
+        """A detector with these changes made in turn; this one stays as it is.
+
+        state: what `fitted_state` said after the same changes, so that nothing needs fitting; without it the
+        held-out features must be there. Raises BadInput for an image that comes twice or leaves without being there.
+        """
+        other = self._copy()
+        for change in changes:
+            other._take(change)
+        if state is not None:
+            other._restore(state)
+            return other
+        other._follow()
+        names = {fusion.PatchCore.name, other._wanted}
+        other._fit_fusions([k.name for k in other._possible() if k.name in names], progress or Progress())
+        return other
+
+    def _copy(self) -> Detector:
+        """One whose banks can change without this one's; all that is large is shared until then."""
+        other = copy(self)
+        other.negative, other.learnt, other.defects = (
+            copy(self.negative),
+            copy(self.learnt),
+            copy(self.defects),
+        )
+        other.positive = copy(self.positive) if self.positive else None
+        other._near, other._since, other.fusions = dict(self._near), list(self._since), dict(self.fusions)
+        return other
+
+    def _take(self, change: Change) -> None:
+        """Make one change to the banks; what was fitted to them follows later."""
+        image, rows, position = change.image, change.rows, change.position
+        if change.side == "negative":
+            self._near = {}
+            if change.action == "add":
+                self.negative.add(image, rows[change.kept], position[change.kept])
+                self.learnt.add(image, rows, position)
+            else:
+                self.negative.remove(image.id)
+                self.learnt.drop(image.id)
+        elif change.action == "add":
+            self.positive = self.positive or _empty_bank(self.backbone.dimension)
+            self.positive.add(image, rows[change.kept], position[change.kept])
+            self.defects.add(image, rows, position)
+        elif self.positive is not None:
+            self.positive.remove(image.id)
+            self.defects.drop(image.id)
+            self._near.pop(image.id, None)
+            self.positive = self.positive if len(self.positive) else None
+        self._since.append(change)
+
+    def _follow(self) -> None:
+        """Let the held-out normals look at what has changed in both banks since they last did."""
+        for side, new in (("negative", self.negative), ("positive", self.positive)):
+            old = self._seen.get(side)
+            gone = {c.image.id for c in self._since if (c.side, c.action) == (side, "remove")}
+            if old is not None and any(c.side == side for c in self._since):
+                kept = ~old.of_images(gone)
+                self.held_out = self._held_out.follow(side, old, new, kept, fusion.NEIGHBOURS)
+            elif old is None:
+                self.held_out = self._held_out.follow(side, None, new, np.zeros(0, bool), fusion.NEIGHBOURS)
+        self._seen, self._since = {"negative": self.negative, "positive": self.positive}, []
+
+    def fitted_state(self) -> dict[str, Any]:
+        """What was fitted to the banks, JSON-able; `changed` takes it back."""
+        line = self.direction
+        return {
+            "direction": {"weights": line.weights.tolist(), "bias": line.bias} if line else None,
+            "fusion": self.fusion.name,
+            "fusions": {
+                n: {"state": f.state(), "calibration": asdict(c)} for n, (f, c) in self.fusions.items()
+            },
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        line = state["direction"]
+        self.direction = (
+            Direction(np.array(line["weights"], np.float32), float(line["bias"])) if line else None
+        )
+        self.fusions = {
+            name: (fusion.restore(kept["state"]), Calibration(**kept["calibration"]))
+            for name, kept in state["fusions"].items()
+        }
+        self.fusion = self.fusions[state["fusion"]][0]
+
+    def drift(self) -> Drift:
+        """How far the banks have come from what a build would make of the same images. Takes a second or two."""
+        built, now = self._built, len(self.positive) if self.positive else 0
+        if not self.positive or not len(self.defects):
+            return Drift(built, now, 0.0, 0.0, 0.0)
+        nearest = self.positive.search(self.defects.rows)[0][:, 0]
+        kept = greedy_coreset(self.defects.rows, self._wanted_rows, seed=self.settings.seed)
+        fresh = covering_radius(self.defects.rows, self.defects.rows[kept])
+        return Drift(
+            built, now, float((nearest > 1.001 * self.radius + 1e-6).mean()), float(nearest.max()), fresh
         )
 
     # Scoring
@@ -308,11 +622,20 @@ class Detector:
 
     def _fitted(self, name: str) -> tuple[Fusion, Calibration]:
         needed = fusion.by_name(name).fewest_parts
+        if name not in self.fusions and needed <= self._defective_parts and self.can_change:
+            return self._also(name)
         if name not in self.fusions:
             raise BadInput(
                 f"The fusion {name} needs defects of {needed} or more physical parts, and the positive bank has "
                 f"{self._defective_parts}; choose another fusion or build with more defects."
             )
+        return self.fusions[name]
+
+    def _also(self, name: str) -> tuple[Fusion, Calibration]:
+        """Fit a fusion that was left out when the banks changed."""
+        self._follow()
+        fitted = fusion.by_name(name).fit(self._evidence(Progress()))
+        self.fusions[name] = (fitted, self._calibrate(fitted))
         return self.fusions[name]
 
     def _features(self, sources: Sequence[Source]) -> list[tuple[np.ndarray, tuple[int, int]]]:
@@ -406,7 +729,11 @@ class Detector:
         if self.positive is not None and self.direction is not None:
             self.positive.save(folder / "positive.safetensors")
             bias = np.array([self.direction.bias], np.float32)
-            save_file({"weights": self.direction.weights, "bias": bias}, folder / "direction.safetensors")
+            line = {"weights": self.direction.weights, "bias": bias, "near": self._negative_distances()}
+            save_file(line, folder / "direction.safetensors")
+        self.learnt.save(folder / "learnt.safetensors")
+        self.defects.save(folder / "defects.safetensors")
+        self._held_out.save(folder / "held_out.safetensors")
         state = {
             "format": FORMAT,
             "settings": self.settings.to_json(),
@@ -418,6 +745,7 @@ class Detector:
                 "fingerprint": self.backbone.fingerprint,
             },
             "grid": list(self.grid),
+            "distances": {n: getattr(self, n) for n in ("radius", "too_normal", "visible_from")},
             "fusion": self.fusion.name,
             "fusions": {
                 n: {"state": f.state(), "calibration": asdict(c)} for n, (f, c) in self.fusions.items()
@@ -452,6 +780,10 @@ class Detector:
                 detector.positive = Bank.load(folder / "positive.safetensors")
                 line = load_file(folder / "direction.safetensors")
                 detector.direction = Direction(line["weights"], float(line["bias"][0]))
+            if state["format"] > 1:
+                detector._load_fitting(folder, state["distances"])
+                if detector.positive is not None:
+                    detector._near = detector.defects.by_image(line["near"])
         except BadInput:
             raise
         except (
@@ -465,6 +797,16 @@ class Detector:
         ) as error:
             raise BadInput(f"The bank version in {folder} is missing or damaged; build it again.") from error
         return detector
+
+    def _load_fitting(self, folder: Path, distances: dict[str, float]) -> None:
+        self.learnt = Bank.load(folder / "learnt.safetensors")
+        self.defects = Bank.load(folder / "defects.safetensors")
+        self.held_out = HeldOut.load(folder / "held_out.safetensors")
+        self.radius, self.too_normal, self.visible_from = (
+            float(distances[name]) for name in ("radius", "too_normal", "visible_from")
+        )
+        self._built = len(self.positive) if self.positive else 0
+        self._seen = {"negative": self.negative, "positive": self.positive}
 
 
 @dataclass(frozen=True)
@@ -520,16 +862,6 @@ def _build_bank(
 
 def _empty_bank(dimension: int) -> Bank:
     return Bank(np.zeros((0, dimension)), np.zeros(0), np.zeros((0, 2)), [])
-
-
-def _stacked(several: list[Distances]) -> Distances:
-    """Distances of images (h, w, ...) as one (m, h, w, ...); k is that of the image that has fewest."""
-    columns: dict[str, np.ndarray] = {}
-    for name in [name for name, value in vars(several[0]).items() if value is not None]:
-        values = [getattr(d, name) for d in several]
-        fewest = min(v.shape[-1] for v in values)
-        columns[name] = np.stack([v[..., :fewest] for v in values])
-    return Distances(**columns)
 
 
 def _each(distances: Distances, change: Callable[[np.ndarray], np.ndarray]) -> Distances:

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from scipy import ndimage
 
-from exdd_core import backbones, fusion, images, patches
+from exdd_core import backbones, fitting, fusion, images, patches
 from exdd_core import detector as detector_room
 from exdd_core.backbones import Backbone
 from exdd_core.bank import Bank
@@ -445,13 +445,13 @@ def test_supervised_evidence_leaves_each_part_out(
     backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[int] = []
-    fit = fusion.Direction.fit
+    fit = fitting.direction
 
-    def watch(normals: np.ndarray, defects: np.ndarray) -> fusion.Direction:
+    def watch(normals: np.ndarray, defects: np.ndarray, start: fusion.Direction | None) -> fusion.Direction:
         shown.append(len(defects))
-        return fit(normals, defects)
+        return fit(normals, defects, start)
 
-    monkeypatch.setattr(fusion.Direction, "fit", staticmethod(watch))
+    monkeypatch.setattr(fitting, "direction", watch)
     Detector(backbone, SMALL).fit(NORMALS, DEFECTS)
     per_image = patch_set(backbone, DEFECTS, SMALL.size).on_defect.sum((1, 2))
     parts = [per_image[0] + per_image[1], per_image[2], per_image[3]]
@@ -805,7 +805,15 @@ def refused(folder: Path, backbone: Backbone) -> None:
     assert str(caught.value).endswith(".") and "\n" not in str(caught.value)
 
 
-FILES = ["detector.json", "negative.safetensors", "positive.safetensors", "direction.safetensors"]
+FILES = [
+    "detector.json",
+    "direction.safetensors",
+    "negative.safetensors",
+    "positive.safetensors",
+    "learnt.safetensors",
+    "defects.safetensors",
+    "held_out.safetensors",
+]
 
 
 def test_all_files_are_known(saved: Path) -> None:

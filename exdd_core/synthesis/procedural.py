@@ -24,7 +24,8 @@ PIECES = 64  # of a mask that are painted, the largest ones; each is a defect of
 LARGE = 1_000_000  # pixels of a piece's surroundings above which its change is worked out in a reduced copy
 MARGIN = 24  # pixels around a piece that are looked at for the surface's properties
 DARKEST = 20.0  # grey level below which a surface cannot show that something is darker
-BRIGHT, LIGHTEST = 130.0, 238.0  # above which defects are rarely brighter; that no bright one exceeds by much
+EXPOSED = 110.0  # grey level of a usual surface, neither bright nor dark, in a well exposed picture
+BRIGHT, LIGHTEST = 130.0, 232.0  # above which defects are rarely brighter; that no bright one exceeds by much
 
 
 class Procedural(Engine):
@@ -218,10 +219,14 @@ def _field(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> np
     return full[: shape[0], : shape[1]]
 
 
-def _octaves(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> np.ndarray:
-    """float32 (h, w): noise of four scales, the largest changing within `scale` pixels, variance about 1."""
-    fields = (gain * _field(shape, scale * gain, rng) for gain in (1.0, 0.5, 0.25, 0.125))
-    return np.asarray(sum(fields), np.float32) / 1.15
+def _octaves(shape: tuple[int, ...], scale: float, rng: np.random.Generator, gain: float = 0.5) -> np.ndarray:
+    """float32 (h, w): noise of four scales, the largest changing within `scale` pixels, variance about 1.
+
+    Every scale is half as large as the one before and `gain` as strong.
+    """
+    strengths = [gain**i for i in range(4)]
+    fields = (strength * _field(shape, scale / 2**i, rng) for i, strength in enumerate(strengths))
+    return np.asarray(sum(fields), np.float32) / float(np.hypot.reduce(strengths))
 
 
 def _step(low: float, high: float, values: np.ndarray) -> np.ndarray:
@@ -285,12 +290,18 @@ def _applied(change: Change, look: Look, surface: Surface, area: np.ndarray) -> 
     )
     shown = surface.base + keep[..., None] * surface.texture
     if look.colour is not None:
-        film = np.array(look.colour, np.float32)
+        # In a dim picture white chalk is no brighter than a lit surface several times as reflective as this one.
+        exposure = float(np.clip(surface.base.mean() / EXPOSED, 0.4, 1.0))
+        film = exposure * np.array(look.colour, np.float32)
         # The surface's unevenness shows through a film, and so does some of its shading.
         uneven = np.clip(area.mean(axis=2) / np.maximum(surface.base.mean(axis=2), 8), 0.5, 1.6)
         lit = np.clip(surface.base.mean(axis=2) / max(float(surface.base.mean()), 8.0), 0.3, 1.6)
         shown += deposit[..., None] * (film * (uneven * lit)[..., None] - shown)
-    return shown * tint[..., None] + light[..., None]
+    result = shown * tint[..., None] + light[..., None]
+    # As film and sensors do, brightness runs into white gently; what was as bright before stays.
+    return np.where(
+        result > LIGHTEST, np.maximum(np.minimum(area, result), LIGHTEST + 0.3 * (result - LIGHTEST)), result
+    )
 
 
 def _tones(look: Look, surface: Surface, piece: Piece) -> tuple[float, float]:
@@ -408,9 +419,9 @@ def _scratch(look: Look, surface: Surface, piece: Piece, rng: np.random.Generato
     if tone > 0:
         change.tint += bright * 0.9 * groove
     # A scratch lays open what is below: the film's colour lies in the groove and on the lip.
-    change.deposit = np.clip(0.8 * look.contrast * np.maximum(groove, lip), 0, 0.95)
+    change.deposit = np.clip(0.75 * look.contrast * np.maximum(groove, lip), 0, 0.92)
     if look.colour is not None:
-        change.tint = 1 + 0.45 * (change.tint - 1)
+        change.tint = 1 + 0.7 * (change.tint - 1)
     change.keep = np.clip(1 - 0.6 * np.maximum(groove, lip), 0, 1)
     return change
 
@@ -565,7 +576,7 @@ def _blobs(
     share = float(np.clip(share * look.size * rng.uniform(0.9, 1.08), 0.12, 0.96))
     ragged *= look.rough**1.6
     if count == 1 and look.size > 0.6:
-        noise = _octaves(piece.mask.shape, max(4.0, 0.9 * deepest), rng)
+        noise = _octaves(piece.mask.shape, max(4.0, 0.9 * deepest), rng, _fineness(look))
         inset = (1 - share) * deepest
         return depth - inset - ragged * 0.28 * deepest * (noise + 0.6)
     rows, columns = np.nonzero(piece.mask)
@@ -579,17 +590,24 @@ def _blobs(
         radius = float(
             np.clip(typical * (1.0 if number == 0 else rng.uniform(0.4, 1.0)), 1.0, max(1.0, most * 0.95))
         )
-        inside = np.maximum(inside, _ellipse(x - columns[i], y - rows[i], radius, ragged, rng))
+        inside = np.maximum(
+            inside, _ellipse(x - columns[i], y - rows[i], radius, ragged, _fineness(look), rng)
+        )
     return np.where(piece.mask, inside, np.minimum(inside, 0))
 
 
+def _fineness(look: Look) -> float:
+    """How strong the small teeth of an outline are against the large ones."""
+    return float(np.clip(0.5 * look.rough**0.6, 0.25, 0.8))
+
+
 def _ellipse(
-    x: np.ndarray, y: np.ndarray, radius: float, ragged: float, rng: np.random.Generator
+    x: np.ndarray, y: np.ndarray, radius: float, ragged: float, fineness: float, rng: np.random.Generator
 ) -> np.ndarray:
     turn, stretch = rng.uniform(0, np.pi), rng.uniform(1.0, 1.35)
     u = (x * np.cos(turn) + y * np.sin(turn)) * stretch
     v = y * np.cos(turn) - x * np.sin(turn)
-    noise = _octaves(x.shape, max(3.0, 0.9 * radius), rng)
+    noise = _octaves(x.shape, max(3.0, 0.9 * radius), rng, fineness)
     return radius - np.hypot(u, v) - ragged * 0.25 * radius * noise
 
 

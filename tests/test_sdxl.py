@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import socket
+import subprocess
 import threading
 import types
 from collections.abc import Iterator
@@ -438,6 +441,16 @@ def test_without_weights_a_sentence_says_what_to_do_and_nothing_is_tried(tmp_pat
     assert "not on this machine" in engine.version
 
 
+def test_the_command_that_downloads_is_understood_by_the_program(tmp_path: Path) -> None:
+    command = shlex.split(weights.download(tmp_path / "my models"))
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"}, timeout=60
+    )
+    said = done.stdout + done.stderr
+    assert "offline" in said  # it got as far as wanting the network
+    assert "Ignoring" not in said and "Usage" not in said and "No such" not in said
+
+
 def test_a_model_that_is_not_whole_is_named(tmp_path: Path, tiny_sdxl: Path) -> None:
     folder = tmp_path / "models" / "stable-diffusion-xl-1.0-inpainting-0.1"
     shutil.copytree(tiny_sdxl, folder)
@@ -484,7 +497,7 @@ def test_the_model_loads_once_with_progress_and_unloads(engine: SDXL, tiny_sdxl:
         thread.start()
     for thread in threads:
         thread.join()
-    assert stages.count("Loading the model") == 5  # begun once, four parts
+    assert stages.count("Loading the model, percent") == 5  # begun once, four parts
     resident = sdxl._resident
     SDXL(models=tiny_sdxl.parent).load()
     assert sdxl._resident is resident  # found in another way, the same model
@@ -575,6 +588,33 @@ def test_free_memory_chooses_precision_and_offloading(
     chosen = plan(None if free is None else int(free * GB), 64 * GB, REAL)
     assert (chosen.device, chosen.half, chosen.offload, chosen.at_once) == (device, half, offload, at_once)
     assert chosen.tiled == (offload == "layers")
+
+
+@pytest.mark.parametrize(
+    ("offload", "method"),
+    [("none", "to"), ("parts", "enable_model_cpu_offload"), ("layers", "enable_sequential_cpu_offload")],
+)
+def test_the_plan_is_what_is_done(
+    engine: SDXL, monkeypatch: pytest.MonkeyPatch, offload: str, method: str
+) -> None:
+    """There is no GPU here: what would move the pipeline to it is only watched."""
+    import torch
+
+    tiled = offload == "layers"
+    monkeypatch.setattr(sdxl, "plan", lambda *_: sdxl.Plan("cuda", True, offload, tiled, at_once=3))
+    names = ("to", "enable_model_cpu_offload", "enable_sequential_cpu_offload")
+    spies = {name: Spy(monkeypatch, pipeline_class(), name, lambda pipe, *_: pipe) for name in names}
+    sdxl.unload()
+    engine.load()
+    resident = sdxl._resident
+    assert resident is not None
+    assert [name for name, spy in spies.items() if spy.calls] == [method]
+    assert {part.dtype for part in (resident.pipe.unet, resident.pipe.vae)} == {torch.float16}
+    assert resident.pipe.vae.use_tiling == tiled and resident.pipe.vae.use_slicing
+    assert engine._at_once(engine.complete({})) == 3
+    assert engine._at_once(engine.complete({"images_per_call": 2})) == 2
+    assert "half precision on cuda" in engine.version and ("tiles" in engine.version) == tiled
+    sdxl.unload()
 
 
 def test_main_memory_counts_where_weights_wait_in_it() -> None:

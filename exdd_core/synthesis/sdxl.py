@@ -586,9 +586,9 @@ def _read_folder(folder: Path, dtype: torch.dtype, half: bool, progress: Progres
     from diffusers import AutoPipelineForInpainting
 
     content = weights.index(folder)
-    sizes = weights.weigh(folder)
-    progress.begin("Loading the model", max(1, sum(sizes.values()) // 10**6))
-    parts = {}
+    sizes, read = weights.weigh(folder), 0
+    progress.begin("Loading the model, percent", 100)
+    parts: dict[str, Any] = {}
     for part, size in sizes.items():
         library, class_name = content[part]
         if library not in ("diffusers", "transformers"):  # a downloaded file must not choose what is imported
@@ -601,7 +601,8 @@ def _read_folder(folder: Path, dtype: torch.dtype, half: bool, progress: Progres
             local_files_only=True,
             **{"torch_dtype" if library == "diffusers" else "dtype": dtype},
         )
-        progress.advance(size // 10**6)
+        read += size
+        progress.advance(100 * read // sum(sizes.values()) - progress.done)
     return AutoPipelineForInpainting.from_pretrained(
         folder, local_files_only=True, **parts, **_extras("text_encoder_2" in parts)
     )
@@ -612,7 +613,7 @@ def _read_file(file: Path, dtype: torch.dtype, progress: Progress) -> Any:
 
     from exdd_core.synthesis.blueprint import blueprint
 
-    progress.begin("Loading the model", 1)
+    progress.begin("Loading the model", 1)  # diffusers says nothing while it reads one
     large = weights.family(file).startswith("xl")
     kind = StableDiffusionXLInpaintPipeline if large else StableDiffusionInpaintPipeline
     with blueprint(file) as config:

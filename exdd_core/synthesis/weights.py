@@ -12,6 +12,8 @@ import json
 import math
 import os
 import re
+import shlex
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,8 +102,11 @@ def missing(model: str = "", models: str | Path = "") -> str:
 
 def download(models: str | Path) -> str:
     """The command that fetches `DEFAULT` in half precision into the folder `models`."""
-    place = Path(models) / DEFAULT.split("/")[1]
-    return f'hf download {DEFAULT} --include "*.json" "*.txt" "*.fp16.safetensors" --local-dir {place}'
+    program = Path(sys.executable).with_name("hf")  # comes with huggingface-hub, but is seldom on the PATH
+    words = [str(program) if program.exists() else "hf", "download", DEFAULT]
+    for pattern in ("*.json", "*.txt", "*.fp16.safetensors"):
+        words += ["--include", pattern]
+    return shlex.join([*words, "--local-dir", str(Path(models) / DEFAULT.split("/")[1])])
 
 
 def status(model: str = "", models: str | Path = "") -> dict[str, Any]:

@@ -29,7 +29,10 @@ LIKELY_SCALE = 1.35  # a defect is rarely shrunk or blown up by more than this
 GRAIN_SIDE = 512  # pixels of a surface in which its grain is looked for
 GRAIN = 0.3  # coherence of the structure tensor from which a surface counts as grained
 GAIN, TEXTURE = (0.15, 3.0), (0.7, 1.4)  # limits of what is done to the donor's brightness and contrast
-TOLD = (0.7, 2.0)  # of the surface's usual deviation: not defect below, surely defect above
+# In usual deviations of the donor's surface. Below the first not defect but surface, above the second surely
+# defect: labels are drawn generously, and surface pasted along with a crack is seen as a band.
+TOLD = (1.0, 3.0)
+FIRM = (4.0, 12.0)  # and from where to where a defect takes the surface's place
 FINEST = 3  # a level that follows the ring in steps of 2**3 pixels: finer is texture
 THICK = 12  # half the width in pixels from which a defect is a field, which may end without an edge
 EDGE = (1.5, 4.0)  # of the surface's usual deviation: no edge below, surely one above
@@ -58,7 +61,7 @@ class Transplant(Engine):
             "margin",
             "Margin",
             "number",
-            2.0,
+            5.0,
             0,
             16,
             0.5,
@@ -92,7 +95,8 @@ class Transplant(Engine):
         window.notes.append(
             f"The {kind}defect of {donor.id}, turned by {pose.angle:.0f}°, scaled by {pose.scale:.2f}{flipped}."
         )
-        return blend(window.image, part, piece, pose, squeeze, window.settings)
+        painted = blend(window.image, part, piece, pose, squeeze, window.settings)
+        return _fading(window.image, painted, region)
 
 
 # --- the donor ----------------------------------------------------------------------------------------
@@ -236,7 +240,7 @@ class _Search:
         stamp, beyond = _stamp(self.piece, pose, self.squeeze, self.reduced)
         overlap = self._correlated(self.region, stamp)
         area = max(float(stamp.sum()), 1e-3)
-        worth = overlap / area + 0.3 * overlap / (area + self.area - overlap + 1e-3)
+        worth = 2 * overlap / area + 0.3 * overlap / (area + self.area - overlap + 1e-3)
         if beyond.sum() > 0.5:
             worth = worth - 0.6 * self._correlated(self.part, beyond) / float(beyond.sum())
         best = float(worth.max())
@@ -369,14 +373,27 @@ def blend(
     donor = _matched(donor, receiver, ring)
     donor += _spread(receiver - donor, ring)
     ground = _spread(receiver, ring)
-    share = _share(defect, known > 0.5, margin) * part
+    share, firm = _share(defect, known > 0.5, margin) * part, defect.astype(np.float32)
     if surrounded and defect.any():
         difference = cv2.cvtColor(donor - ground, cv2.COLOR_RGB2GRAY)
-        share *= _told(difference, defect, ring) * _soft(difference, defect, known > 0.5, ring)
+        standing = _standing_out(difference, defect, ring)
+        firm = np.clip((standing - FIRM[0]) / (FIRM[1] - FIRM[0]), 0, 1)
+        # In a faint defect what stands out most is the defect all the same.
+        faint = min(1.0, float(np.quantile(standing[defect], 0.9)) / TOLD[1])
+        share *= np.clip((standing - faint * TOLD[0]) / (faint * (TOLD[1] - TOLD[0]) + 1e-3), 0, 1)
+        share *= _soft(difference, defect, known > 0.5, ring)
     donor = ground + settings["strength"] * (donor - ground)
+    painted = _laid_on(receiver, donor, ground, share, firm)
     result = image.copy()
-    result[top:bottom, left:right] = np.rint(np.clip(_mixed(receiver, donor, share[..., None]), 0, 255))
+    result[top:bottom, left:right] = np.rint(np.clip(painted, 0, 255))
     return result
+
+
+def _fading(receiver: Array, painted: Array, region: Array) -> Array:
+    """`painted` inside `region`, fading towards its edge: a halo that is cut off shows where the cut was."""
+    depth = cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, 5)
+    share = np.clip(depth / np.clip(depth.max() / 4, 1, 4), 0, 1)[..., None]
+    return np.rint(receiver + share * (painted.astype(np.float32) - receiver)).astype(np.uint8)
 
 
 def _reach(piece: Piece, matrix: Array, margin: float, shape: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -462,33 +479,31 @@ def _local(values: Array, where: Array, sigma: float) -> tuple[Array, Array]:
     return total / np.maximum(known, 1e-6), known
 
 
-def _told(difference: Array, defect: Array, ring: Array) -> Array:
-    """How surely each pixel of the donor is defect and not just its surface, float32 (h, w) from 0 to 1.
+def _standing_out(difference: Array, defect: Array, ring: Array) -> Array:
+    """How far each pixel of the donor differs from its ground, in usual deviations of its surface; float32 (h, w).
 
-    Labels are drawn generously, and the donor's surface pasted along with a crack is seen as a band. So what
-    differs from the ground no more than the donor's surface does stays the receiver's. It is judged at about
-    the label's thickness: a pixel of a large faint field tells nothing, the field does.
+    Judged at about the label's thickness: a pixel of a large faint field tells nothing, the field does.
     """
     sigma = min(max(_thickness(defect) / 4, 0.8), 8.0)
     grey = cv2.GaussianBlur(difference, (0, 0), sigma)
     usual = 1.48 * float(np.median(np.abs(grey[ring]))) + 0.5
     sign = np.sign(grey[defect].mean())
     grey = np.where(defect, np.abs(grey), sign * grey)  # in the margin only what continues the defect
-    told = np.clip((grey / usual - TOLD[0]) / (TOLD[1] - TOLD[0]), 0, 1).astype(np.float32)
-    reach = 2 * math.ceil(2 * sigma) + 1  # what lies between told pixels belongs to them
-    told = cv2.morphologyEx(
-        told, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
-    )
-    return cv2.GaussianBlur(told, (0, 0), 0.7)
+    reach = 2 * math.ceil(2 * sigma) + 1  # what lies between pixels that stand out belongs to them
+    grey = (grey / usual).astype(np.float32)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    return cv2.GaussianBlur(cv2.morphologyEx(grey, cv2.MORPH_CLOSE, kernel), (0, 0), 0.7)
 
 
-def _mixed(receiver: Array, donor: Array, share: Array) -> Array:
-    """A blend that keeps the texture's strength: averaging two textures that know nothing of each other would
-    leave a smooth rim."""
-    low_receiver, low_donor = (cv2.GaussianBlur(pixels, (0, 0), 2) for pixels in (receiver, donor))
-    low = low_receiver + share * (low_donor - low_receiver)
-    fine = (1 - share) * (receiver - low_receiver) + share * (donor - low_donor)
-    return low + fine / np.sqrt(share**2 + (1 - share) ** 2)
+def _laid_on(receiver: Array, donor: Array, ground: Array, share: Array, firm: Array) -> Array:
+    """The defect on the receiver, float32 (h, w, 3).
+
+    Where it is faint, it darkens or brightens the receiver's own surface, whose texture goes on through it; where
+    it is `firm`, it takes the surface's place. A faint rim with a texture of its own is what gives a paste away.
+    """
+    light = np.clip((donor + 1) / (np.maximum(ground, 0) + 1), 0.02, 4)
+    faint = (receiver + 1) * light ** share[..., None] - 1
+    return faint + (share * firm)[..., None] * (donor - faint)
 
 
 def _spread(values: Array, where: Array) -> Array:

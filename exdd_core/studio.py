@@ -37,6 +37,7 @@ MODELS = "models"  # folder where a workspace's own models for SDXL and LoRAs ar
 MOST, MOST_CELLS = 2000, 36
 MOST_SEED = 2**53  # what JSON keeps exactly in a browser
 PAINTING = "Painting defects"  # a batch's stage
+TRIES, NEXT_SEED = 3, 1_000_003  # seeds that one painting of a batch is given, and how far they lie apart
 SENTENCES_KEPT = 5  # of what went wrong in a batch: they are mostly the same
 OF_ORDER = ("prompt", "negative_prompt", "engine", "seed")  # axes that are no control of an engine
 
@@ -57,7 +58,7 @@ class Order:
     with alternatives. each: `count` paintings of every prompt the template can become, instead of `count` in all.
     mask: a `MaskSpec` as JSON. donor: the real defect to transplant, "" for any. parent: the candidate this was
     edited from; with `onto_parent` it is painted into that one's picture. axes: of a comparison, see `grid`.
-    The i-th painting has the seed `seed + i`.
+    The i-th painting has the seed `seed + i`; in a batch another one where nothing came of that, see `_alone`.
     """
 
     dataset: str
@@ -533,37 +534,48 @@ def _prepared(workspace: Workspace, name: str, settings: Mapping[str, Any], prog
 def _painted(
     workspace: Workspace, chunk: Sequence[Recipe], progress: Progress
 ) -> Iterator[tuple[Recipe, Made]]:
-    """A few recipes with the same engine and settings, in one call; one by one where that fails."""
+    """A few recipes with the same engine and settings, in one call; from the first that fails on one by one."""
+    together = _together(workspace, chunk, progress) if len(chunk) > 1 else []
+    yield from zip(chunk, together, strict=False)
+    for recipe in chunk[len(together) :]:
+        yield recipe, _alone(workspace, recipe, progress)
+
+
+def _together(workspace: Workspace, chunk: Sequence[Recipe], progress: Progress) -> list[Made]:
     from exdd_core import jobs
 
-    if len(chunk) > 1:
-        try:
-            with jobs.device(workspace):
-                requests = [_request(workspace, recipe) for recipe in chunk]
-                paintings = list(engine(workspace, chunk[0].engine).paint_many(requests, progress.part()))
-            made: list[Made] = [
-                _finished(workspace, *parts) for parts in zip(chunk, requests, paintings, strict=True)
-            ]
-            yield from zip(chunk, made, strict=True)
-            return
-        except Cancelled:
-            raise
-        except Exception as error:  # one of them: which one, and what is wrong with it, is found below
-            log.info("Painting %d at once failed (%s); painting them one by one.", len(chunk), error)
-    for recipe in chunk:
-        yield recipe, _one(workspace, recipe, progress)
-
-
-def _one(workspace: Workspace, recipe: Recipe, progress: Progress) -> Made:
-    from exdd_core import jobs
-
+    made: list[Made] = []
     try:
         with jobs.device(workspace):
-            return paint(workspace, recipe, progress.part())
+            requests = [_request(workspace, recipe) for recipe in chunk]
+            paintings = engine(workspace, chunk[0].engine).paint_many(requests, progress.part())
+            for recipe, request, painting in zip(chunk, requests, paintings, strict=True):
+                made.append(_finished(workspace, recipe, request, painting))
     except Cancelled:
         raise
-    except Exception as error:
-        return error
+    except Exception as error:  # what is wrong with this one is found when it is painted alone
+        log.info("Painting %d at once ended with number %d (%s).", len(chunk), len(made), error)
+    return made
+
+
+def _alone(workspace: Workspace, recipe: Recipe, progress: Progress) -> Made:
+    """One painting. Where it does not come off, another seed gets its chance, unless seeds are compared."""
+    from exdd_core import jobs
+
+    problem: Exception | None = None
+    for attempt in range(1 if recipe.axes else TRIES):
+        try:
+            with jobs.device(workspace):
+                again = replace(recipe, seed=recipe.seed + attempt * NEXT_SEED)
+                return paint(workspace, again, progress.part())
+        except Cancelled:
+            raise
+        except BadInput as error:  # nothing visible changed, or the mask fell beside the part
+            problem = problem or error
+        except Exception as error:
+            return error
+    assert problem is not None
+    return problem
 
 
 def _reason(recipe: Recipe, error: Exception) -> str:

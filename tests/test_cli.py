@@ -15,8 +15,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core import cli
-from exdd_core.images import encode_png
+from exdd_core import candidates, cli, jobs
+from exdd_core.images import encode_png, read_mask
+from exdd_core.synthesis import prompts
 from exdd_core.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -44,7 +45,9 @@ def workspace(tmp_path: Path) -> Path:
     return Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0").path
 
 
-@pytest.mark.parametrize("command", ["import", "build", "score", "evaluate", "serve", "doctor"])
+@pytest.mark.parametrize(
+    "command", ["import", "build", "synthesize", "prompts", "score", "evaluate", "serve", "doctor"]
+)
 def test_every_command_has_help_workspace_and_json(command, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main([command, "--help"])
@@ -76,12 +79,19 @@ def test_every_command_has_help_workspace_and_json(command, capsys):
         (["evaluate", "--folds", "2"], "import one first"),
         (["evaluate", "--folds", "2", "--bank", "v1"], "--bank and --folds"),
         (["evaluate", "--max-real-parts", "3"], "--max-real-parts needs --folds"),
+        (["synthesize", "--prompt", "pits"], "import one first"),
+        (["synthesize", "--count", "0"], "'0' is not a whole number from 1"),
+        (["synthesize", "--engine", "magic"], "import one first"),
+        (["prompts", "forget"], "forget"),
+        (["prompts", "export"], "take one"),
+        (["prompts", "list", "file.json"], "takes no file"),
+        (["prompts", "import", "nowhere.json"], "nowhere.json"),
         (["serve", "--port", "0"], "'0' is not a port"),
         (["serve", "--host", "256.1.1.1"], "256.1.1.1"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(arguments, words, workspace, capsys):
-    if arguments and arguments[0] in ("import", "build", "score", "evaluate", "serve"):
+    if arguments and arguments[0] != "frobnicate":
         arguments = [*arguments, "--workspace", workspace]
     assert words in refusal(capsys, *arguments)
 
@@ -177,6 +187,158 @@ def test_a_broken_image_in_a_folder_is_left_out_and_named(demo_workspace, tmp_pa
     assert [Path(item["image"]).name for item in result["unreadable"]] == ["b.png"]
     # named itself, it is an error
     assert "b.png" in refusal(capsys, "score", folder / "b.png", "--workspace", demo_workspace.path)
+
+
+# --- painting -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def painted(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with the demo data set and no bank version, to paint in."""
+    workspace = Workspace.create(
+        tmp_path_factory.mktemp("painted") / "workspace", backbone="efficientnet_lite0"
+    )
+    workspace.import_dataset(demo_dataset, name="demo")
+    return workspace.path
+
+
+def made(capsys: pytest.CaptureFixture[str], painted: Path, *arguments: object) -> dict:
+    words = ["synthesize", "--workspace", painted, "--json", *arguments]
+    assert cli.main([str(word) for word in words]) == 0
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_painting_with_every_option(painted, capsys):
+    row = next(row for row in Workspace.open(painted).images("demo", split="train", label="normal"))
+    result = made(
+        capsys, painted, "--dataset", "demo", "--engine", "procedural", "--prompt", "{long|deep} dark scratch",
+        "--negative-prompt", "bright", "--each", "--count", 2, "--seed", 5, "--masks", "procedural",
+        "--shape", "blotch", "--image", row.id.removeprefix("demo/"), "--setting", "feather=1.5",
+        "--setting", "match_brightness=on", "--defect-type", "scratch",
+    )  # fmt: skip
+    assert result["engine"] == "procedural" and result["ordered"] == result["made"] == 4
+    kept = [candidates.get(Workspace.open(painted), id) for id in result["candidates"]]
+    assert [c.prompt for c in kept] == ["long dark scratch"] * 2 + ["deep dark scratch"] * 2
+    assert [c.seed for c in kept] == [5, 6, 7, 8]
+    for candidate in kept:
+        assert (candidate.source, candidate.negative_prompt, candidate.defect_type) == (
+            row.id,
+            "bright",
+            "scratch",
+        )
+        assert candidate.settings["feather"] == 1.5 and candidate.settings["match_brightness"] is True
+        assert candidate.mask_spec["shape"] == "blotch" and candidate.mask_spec["from_test"] is False
+        assert candidate.status == "pending"
+    job = jobs.get(Workspace.open(painted), kept[0].job)
+    assert job.kind == "synthesize" and job.state == "done" and "4 defects" in job.title
+
+
+def test_real_masks_transplants_and_a_mask_file(painted, tmp_path, capsys):
+    workspace = Workspace.open(painted)
+    lending = {row.id for row in workspace.images("demo", split="train", label="defect")}
+    kept = [
+        candidates.get(workspace, id) for id in made(capsys, painted, "--engine", "transplant")["candidates"]
+    ]
+    assert len(kept) > 7 and {c.donor for c in kept} <= lending  # a place may have no room for a defect
+    row = workspace.images("demo", split="train", label="normal")[0]
+    mask = np.zeros((row.height, row.width), bool)
+    mask[20:60, 30:70] = True
+    (tmp_path / "mask.png").write_bytes(encode_png(mask))
+    options = [
+        "--prompt",
+        "dark stain",
+        "--engine",
+        "procedural",
+        "--count",
+        1,
+        "--masks",
+        tmp_path / "mask.png",
+    ]
+    (id,) = made(capsys, painted, *options)["candidates"]
+    assert np.array_equal(read_mask(candidates.get(workspace, id).drawn, mask.shape), mask)
+
+
+def test_the_test_split_lends_only_when_told_to_and_then_it_says_so(painted, capsys):
+    workspace = Workspace.open(painted)
+    outside = workspace.images("demo", split="test", label="normal")[0].id
+    options = ["--prompt", "dark stain", "--engine", "procedural", "--count", 1, "--image", outside]
+    assert "test split" in refusal(capsys, "synthesize", "--workspace", painted, *options)
+    (id,) = made(capsys, painted, *options, "--from-test")["candidates"]
+    assert candidates.get(workspace, id).mask_spec["from_test"] is True
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--engine", "magic", "--prompt", "pits"], 'no engine "magic"'),
+        (["--engine", "procedural"], "prompt is empty"),
+        (["--prompt", "{pits"], "never closes"),
+        (["--prompt", "pits", "--setting", "feather"], "NAME=VALUE"),
+        (["--prompt", "pits", "--setting", "feather=soft"], "Feather"),
+        (["--prompt", "pits", "--setting", "nonsense=1"], "nonsense"),
+        (["--prompt", "pits", "--masks", "nowhere.png"], "nowhere.png does not exist"),
+        (["--prompt", "pits", "--masks", "procedural", "--shape", "star"], "star"),
+        (["--prompt", "pits", "--shape", "spot"], "--shape needs"),
+        (["--prompt", "pits", "--image", "good/none.png"], "no image"),
+        (["--prompt", "pits", "--dataset", "other"], "other"),
+        (["--engine", "procedural", "--prompt", "pits", "--sdxl-model", "x"], "--sdxl-model needs"),
+        (["--engine", "sdxl", "--prompt", "pits", "--sdxl-model", "no/such"], "no/such"),
+        (["--saved", "nobody"], 'no prompt "nobody"'),
+    ],
+)
+def test_what_cannot_be_painted_is_one_sentence(painted, arguments, words, capsys, monkeypatch):
+    monkeypatch.delenv("EXDD_SDXL", raising=False)
+    assert words in refusal(capsys, "synthesize", "--workspace", painted, "--count", 1, *arguments)
+
+
+def test_without_weights_it_says_what_to_download_and_what_works_now(painted, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
+    monkeypatch.delenv("EXDD_SDXL", raising=False)
+    monkeypatch.delenv("HF_HUB_CACHE", raising=False)
+    before = len(jobs.listed(Workspace.open(painted)))
+    sentence = refusal(capsys, "synthesize", "--workspace", painted, "--engine", "sdxl", "--prompt", "pits")
+    for words in ("stable-diffusion-xl-1.0-inpainting-0.1", "6.9 GB", str(painted / "models"), "procedural"):
+        assert words in sentence
+    assert len(jobs.listed(Workspace.open(painted))) == before
+
+
+def test_sdxl_paints_by_the_command_line_with_a_model_of_ones_own(painted, tiny_sdxl, capsys):
+    options = ["--engine", "sdxl", "--sdxl-model", tiny_sdxl, "--saved", "White marks", "--count", 2]
+    settings = [
+        "--setting",
+        "steps=2",
+        "--setting",
+        "resolution=64",
+        "--masks",
+        "procedural",
+        "--shape",
+        "blotch",
+    ]
+    result = made(capsys, painted, *options, *settings)
+    workspace = Workspace.open(painted)
+    kept = [candidates.get(workspace, id) for id in result["candidates"]]
+    assert len(kept) == 2 and {c.prompt for c in kept} == {"white marks on the wall"}
+    assert {(c.settings["steps"], c.settings["model"]) for c in kept} == {(2, str(tiny_sdxl))}
+    score = next(s for s in prompts.scoreboard(workspace) if s.prompt and s.prompt.name == "White marks")
+    assert score.made == 2
+
+
+def test_prompts_go_out_and_come_in(painted, tmp_path, capsys):
+    file = tmp_path / "prompts.json"
+    place = ["--workspace", str(painted), "--json"]
+
+    def result(*arguments: object) -> dict:
+        assert cli.main([*map(str, arguments), *place]) == 0
+        return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+    assert result("prompts", "export", file)["exported"] == 2
+    file.write_text(file.read_text().replace("copper metal", "brass metal"))
+    assert result("prompts", "import", file)["added"] == ["Copper scratches 2"]
+    assert result("prompts", "import", file, "--replace")["replaced"] == ["Copper scratches"]
+    texts = [row["prompt"] for row in result("prompts", "list")["prompts"]]
+    assert texts.count("brass metal scratches") == 2 and "copper metal scratches" not in texts
+    file.write_bytes(b"\xff\xfe")
+    assert "no text file" in refusal(capsys, "prompts", "import", file, "--workspace", painted)
 
 
 def test_ctrl_c_ends_with_130_and_nothing_half(demo_dataset, tmp_path):

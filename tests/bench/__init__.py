@@ -1,1 +1,4 @@
-"""Figures that the README states: `make bench`, or `python -m tests.bench contact_sheet|fusions|speed`. Measurements, not tests."""
+"""Figures that the README states and sheets to look at; measurements, not tests.
+
+`make bench`, or `python -m tests.bench contact_sheet|fusions|speed`.
+"""

@@ -20,10 +20,11 @@ from exdd_core.datasets import DEFECT, NORMAL, Record
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.synthesis import engine, masks
-from exdd_core.synthesis.engine import Donor, Painting, PaintRequest
+from exdd_core.synthesis.engine import Donor, PaintRequest
 
 ROOT = Path(__file__).resolve().parents[2]
 COUNT, COLUMNS, SIDE, LABEL = 12, 6, 256, 18
+ATTEMPTS = 5  # normal images that are tried for one painting
 SHEETS = {
     "tiles": ("magnetic_tile", 170),
     "commutators": ("kolektor_sdd", 280),
@@ -62,7 +63,9 @@ def sheet(root: Path, side: int) -> np.ndarray:
         for i in range(COUNT):
             # Other donors than those shown above, so that nobody compares a defect with its own copy.
             lender = lenders[(i + COUNT) % len(lenders)]
-            blocks[name].append(_painted(root, name, normals[5 * i % len(normals)], lender, i, side))
+            others = [normals[(5 * i + k) % len(normals)] for k in range(len(normals))]
+            others = [normal for normal in others if normal.group != lender.group]
+            blocks[name].append(_painted(root, name, others[:ATTEMPTS], lender, i, side))
     return np.vstack([_block(f"{root.name}: {name}", crops) for name, crops in blocks.items()])
 
 
@@ -92,26 +95,23 @@ def _real(root: Path, record: Record, side: int) -> tuple[str, np.ndarray]:
 
 
 def _painted(
-    root: Path, name: str, normal: Record, lender: Record, seed: int, side: int
+    root: Path, name: str, normals: list[Record], lender: Record, seed: int, side: int
 ) -> tuple[str, np.ndarray]:
-    image = read_image(root / normal.path)
-    lent = read_mask(root / str(lender.mask), None)
-    mask = masks.realise(masks.MaskSpec("real", image=lender.path, vary=True), image, seed, lent)
-    donor = Donor(
-        lender.path,
-        root / lender.path,
-        root / str(lender.mask),
-        lender.defect_type,
-        lender.group,
-        lender.split,
-    )
+    """One painting into the first of `normals` in which it is visible; that of a dark border may not be."""
+    paths = (root / lender.path, root / str(lender.mask))
+    donor = Donor(lender.path, *paths, lender.defect_type, lender.group, lender.split)
     prompt = PROMPTS[lender.defect_type] if name == "procedural" else ""
-    try:
-        painting: Painting = engine(name).paint(PaintRequest(image, mask, prompt, seed=seed, donor=donor))
-    except BadInput as refused:
-        print(f"{root.name}, {name} {seed}: {refused}")
-        return f"{lender.defect_type}: refused", _crop(image, mask, side)
-    return prompt or lender.defect_type, _crop(painting.image, painting.mask, side)
+    for normal in normals:
+        image = read_image(root / normal.path)
+        spec = masks.MaskSpec("real", image=lender.path, vary=True)
+        mask = masks.realise(spec, image, seed, read_mask(paths[1], None))
+        try:
+            painting = engine(name).paint(PaintRequest(image, mask, prompt, seed=seed, donor=donor))
+        except BadInput as refused:
+            print(f"{name} {seed} into {normal.path}: {refused}")
+        else:
+            return prompt or lender.defect_type, _crop(painting.image, painting.mask, side)
+    sys.exit(f"{name} painted nothing with the mask of {lender.path}.")
 
 
 def _crop(image: np.ndarray, mask: np.ndarray, side: int) -> np.ndarray:

@@ -223,6 +223,23 @@ def table(columns: list[tuple[str, str, str]], rows: list[str]) -> str:
     return f'<div class="wide"><table class="table sortable">{inside}</table></div>'
 
 
+@contextmanager
+def folded(title: str) -> Iterator[None]:
+    """A section that opens and closes by a click on its title.
+
+    Its fields are there from the start. gr.Accordion makes them when it is opened and gives them their first values
+    once more a frame later: what somebody typed by then, on a busy machine, was lost.
+    """
+    with gr.Column(elem_classes="folded"):
+        markup(
+            f'<button type="button" class="fold" aria-expanded="false">{text(title)}</button>',
+            js_on_load="const button = element.querySelector('.fold');"
+            "button.onclick = () => button.setAttribute('aria-expanded', button.ariaExpanded === 'false');",
+        )
+        with gr.Column(elem_classes="fold-body"):
+            yield
+
+
 def pager(page: int, size: int, number: int) -> str:
     """Buttons previous and next (data-act) around "61 to 120"; nothing where one page holds all `number`."""
     if number <= size:

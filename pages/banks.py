@@ -313,7 +313,7 @@ class Builder:
         self.outputs = [self.dataset, self.size, self.aspect, self.start]
 
     def _build_advanced(self) -> None:
-        with gr.Accordion("More settings", open=False):
+        with _shared.folded("More settings"):
             self.fusion = gr.Dropdown(
                 [("Best for the defects there are", "auto")],
                 value="auto",

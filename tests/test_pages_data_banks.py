@@ -329,11 +329,7 @@ def test_wrong_settings_are_a_sentence(page: Page, address: str, label: str, val
     visit(page, f"{address}/banks")
     page.locator("#versions tbody tr").first.wait_for()
     page.get_by_role("button", name="More settings").click()
-    labelled(page, label).wait_for()
     labelled(page, label).fill(value)
-    labelled(page, label).press("Tab")
-    page.wait_for_timeout(500)  # pressed within 30 ms of typing, Build met the old value once in five
-    assert labelled(page, label).input_value() == value
     page.get_by_role("button", name="Build", exact=True).click()
     sentence(page, words)
     assert page.locator(".job").count() == 0

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exdd_core import candidates, studio
+from exdd_core import candidates, jobs, studio
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
@@ -425,47 +425,43 @@ def test_a_preview_waits_for_one_image_of_a_batch_at_most(workspace):
     assert done == ["preview", "batch"] and len(candidates.numbers(workspace, "long")) == 30
 
 
-BATCH = """
-import json, sys
-from exdd_core import studio
-from exdd_core.progress import Progress
+WORKER = """
+import sys
+from exdd_core import jobs
 from exdd_core.workspace import Workspace
-workspace = Workspace.open(sys.argv[1])
-print("ready", flush=True)
-told = Progress(lambda progress: print(progress.done, flush=True))
-studio.run(workspace, json.loads(sys.argv[2]), told, "killed")
+jobs.run_next(Workspace.open(sys.argv[1]))
 """
 
 
 def test_a_batch_of_thirty_killed_again_and_again_loses_nothing_and_doubles_nothing(workspace):
     order = replace(ORDER, template="{fine|deep} scratch", count=30, seed=1000)
-    words = [sys.executable, "-c", BATCH, str(workspace.path), json.dumps(order.to_json())]
+    job = jobs.submit(workspace, "synthesize", "Painting 30 defects", order.to_json()).id
     finished = 0
     for kill_at, pause in ((4, 0.0), (12, 0.013), (21, 0.029)):
-        process = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.strip().isdecimal() and int(line) >= kill_at:
-                break
+        process = subprocess.Popen([sys.executable, "-c", WORKER, str(workspace.path)], cwd=ROOT)
+        while len(candidates.numbers(workspace, job)) < kill_at and process.poll() is None:
+            time.sleep(0.01)
         time.sleep(pause)  # somewhere within the next image
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        process.stdout.close()
         again = Workspace.open(workspace.path)
-        there = candidates.numbers(again, "killed")
+        there = candidates.numbers(again, job)
         assert there == set(range(len(there))) and max(kill_at, finished) <= len(there) < 30
         finished = len(there)
-    kept = {c.number: c.id for c in candidates.listed(again, job="killed")}
-    result = run(again, order, "killed")
-    assert result["made"] == 30 and candidates.count(again, job="killed") == 30
-    assert candidates.numbers(again, "killed") == set(range(30))
-    made = {c.number: c.id for c in candidates.listed(again, job="killed")}
+        assert jobs.get(again, job).state == "interrupted"
+        jobs.resume(again, job)
+    kept = {c.number: c.id for c in candidates.listed(again, job=job)}
+    ended = jobs.run_next(again)
+    assert ended is not None and ended.state == "done" and ended.result is not None
+    assert ended.result["made"] == 30 and candidates.count(again, job=job) == 30
+    assert candidates.numbers(again, job) == set(range(30))
+    made = {c.number: c.id for c in candidates.listed(again, job=job)}
     assert kept.items() <= made.items()
     rooms = {path.name for path in (again.path / "candidates").iterdir() if path.name != ".lock"}
     with again.reading() as db:
         assert rooms == {row[0] for row in db.execute("select id from candidates")}
     run(again, order, "never killed")
-    for one, other in zip(pixels(again, "killed"), pixels(again, "never killed"), strict=True):
+    for one, other in zip(pixels(again, job), pixels(again, "never killed"), strict=True):
         assert np.array_equal(one, other)
 
 

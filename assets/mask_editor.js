@@ -118,7 +118,7 @@ window.ExddMaskEditor = class {
     context.globalCompositeOperation = "source-over";
   }
 
-  get empty() { return !this.context.getImageData(0, 0, this.width, this.height).data.some((value, index) => index % 4 === 3 && value > 127); }
+  get empty() { return new Uint32Array(this.context.getImageData(0, 0, this.width, this.height).data.buffer).every((pixel) => pixel === 0); }
 
   // The mask as a PNG's address: opaque where it is set.
   toPng() { return this.canvas.toDataURL("image/png"); }

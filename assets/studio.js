@@ -58,8 +58,9 @@ const attempt = (action) => async (...given) => {
 };
 let fading = 0;
 function toast(words, undo) {
-  const box = $(".st-toast");
+  const box = $(".st-toast"), dialog = $(".st-dialog");
   clearTimeout(fading);
+  (dialog.open ? dialog : studio).append(box); // nothing outside of an open dialog can be pressed
   box.hidden = false;
   box.replaceChildren(make("span", {}, words), !undo ? "" : make("button", { type: "button", onclick: attempt(async () => { box.hidden = true; await undo(); }) }, "Undo"));
   box.style.paddingRight = undo ? "8px" : "16px";
@@ -131,7 +132,7 @@ function random() {
 
 const panes = new ExddPanes(element, {
   painted: () => { // a stroke, an undo: what is on the canvas is the mask now
-    form.drawn.layer = panes.editor.toPng();
+    form.drawn = panes.editor.empty ? { ...FRESH.drawn } : { ...form.drawn, layer: panes.editor.toPng() };
     remember();
     measure();
     showUndo();

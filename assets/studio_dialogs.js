@@ -7,11 +7,13 @@ const { make, counted, save, note, sentence } = exddParts;
 const { call, attempt, toast, state } = page;
 const dialog = element.querySelector(".st-dialog");
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+dialog.addEventListener("close", () => element.querySelector(".studio").append(element.querySelector(".st-toast")));
 
 function open(title, inside, footer = [], narrow = false) {
   dialog.classList.toggle("st-narrow", narrow);
   const close = make("button", { type: "button", class: "plain-button", onclick: () => dialog.close() }, "Close");
-  dialog.replaceChildren(make("div", { class: "st-sheet" },
+  dialog.querySelector(".st-sheet")?.remove();
+  dialog.prepend(make("div", { class: "st-sheet" },
     make("header", {}, make("h2", { class: "st-title" }, title), make("span", { class: "st-space" }), close),
     make("div", { class: "st-inside" }, make("div", { class: "st-dialogmessage" }), ...[inside].flat()), footer.length ? make("footer", {}, ...footer) : ""));
   if (!dialog.open) dialog.showModal();

@@ -1,0 +1,654 @@
+"""The Studio in a real browser on a real app: what a prompt engineer draws, types, previews, compares and queues."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+from exdd_core import candidates, jobs
+from exdd_core.images import encode_jpeg, encode_png, read_image, read_mask
+from exdd_core.synthesis import masks, prompts
+from exdd_core.synthesis.procedural import Procedural
+from exdd_core.workspace import Workspace
+from tests.test_pages_inspect import SCREENSHOTS, serving, visiting
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+    from exdd_core.candidates import Candidate
+
+SLOW = 60_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def imported(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a workspace with the demo images and nothing else, to be copied."""
+    folder = tmp_path_factory.mktemp("studio") / "workspace"
+    Workspace.create(folder, backbone="efficientnet_lite0").import_dataset(demo_dataset, name="demo")
+    return folder
+
+
+@pytest.fixture
+def workspace(imported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    """One for a test to fill. There are no weights for SDXL."""
+    for name in ("EXDD_SDXL", "HF_HUB_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    shutil.copytree(imported, tmp_path / "workspace")
+    return Workspace.open(tmp_path / "workspace")
+
+
+@pytest.fixture
+def address(workspace: Workspace) -> Iterator[str]:
+    with serving(workspace) as address:
+        yield address + "studio"
+
+
+@contextmanager
+def studio(browser: Browser, address: str, dark: bool = False) -> Iterator[Page]:
+    """A visitor whose Studio is open."""
+    with visiting(browser, 1400, 900, dark) as page:
+        page.set_default_timeout(30_000)
+        opened(page, address)
+        yield page
+
+
+def opened(page: Page, address: str) -> None:
+    page.goto(address)
+    page.locator(".st-result, .st-results .empty").first.wait_for(timeout=SLOW)
+    page.wait_for_function("document.querySelector('.st-base').complete")
+
+
+def stroke(page: Page, *points: tuple[float, float], steps: int = 12) -> None:
+    """Paint from point to point, in shares of the image as it lies in its pane."""
+    box = page.locator(".st-stage .st-mask").bounding_box()
+    assert box
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:] or places:
+        page.mouse.move(*place, steps=steps)
+    page.mouse.up()
+
+
+def preview(page: Page) -> None:
+    """Press Preview and wait until another result is shown."""
+    before = page.locator(".st-result").count()
+    page.click(".st-preview")
+    over = (
+        "document.querySelectorAll('.st-result').length > n || !document.querySelector('.st-message').hidden"
+    )
+    page.wait_for_function(f"n => {over}", arg=before, timeout=SLOW)
+    assert page.locator(".st-message").inner_text() == ""
+    page.locator(".st-editfrom").wait_for(timeout=SLOW)
+
+
+def newest(workspace: Workspace) -> Candidate:
+    return candidates.listed(workspace, limit=1)[0]
+
+
+def until(true: Callable[[], Any], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def sentence(page: Page, words: str) -> Locator:
+    found = page.locator(".st-message .note, .st-undermask .st-told, .st-dialogmessage .note", has_text=words)
+    found.first.wait_for()
+    return found
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_draw_preview_queue_twenty_close_the_tab_and_find_them(
+    browser: Browser, address: str, workspace: Workspace, dark: bool
+) -> None:
+    """The issue's own test, without weights."""
+    theme = "dark" if dark else "light"
+    with studio(browser, address, dark) as page:
+        assert page.locator("[data-engine=procedural]").get_attribute("aria-checked") == "true"
+        assert page.locator(".st-empty", has_text="Nothing painted yet").is_visible()
+        page.screenshot(path=SCREENSHOTS / f"studio-first-{theme}.png")
+        stroke(page, (0.3, 0.35), (0.5, 0.45), (0.7, 0.6))
+        page.locator(".st-share", has_text="of the image").wait_for()
+        began = time.monotonic()
+        page.click(".st-preview")
+        page.locator(".st-editfrom").wait_for()
+        page.wait_for_function("document.querySelector('.st-afterpicture')?.naturalWidth > 0")
+        assert time.monotonic() - began < 3
+        made = newest(workspace)
+        assert (
+            made.status == "pending"
+            and made.engine == "procedural"
+            and made.prompt == "copper metal scratches"
+        )
+        page.screenshot(path=SCREENSHOTS / f"studio-preview-{theme}.png", full_page=True)
+        page.fill(".st-number", "20")
+        page.locator(".st-queue", has_text="Queue 20").wait_for()
+        page.click(".st-queue")
+        page.locator(".st-toast", has_text="Queued 20 candidates").wait_for()
+        context = page.context
+        page.close()
+        until(lambda: candidates.count(workspace) == 21, 60)
+        page = context.new_page()
+        opened(page, address)
+        page.locator(".st-count", has_text="21 candidates").wait_for()
+        assert page.locator(".st-result").count() == 21
+        assert page.locator(
+            ".st-share", has_text="of the image"
+        ).is_visible()  # the drawn mask is there as well
+        page.locator(".st-result").last.scroll_into_view_if_needed()
+        page.wait_for_function(
+            "[...document.querySelectorAll('.st-result img')].every(i => i.naturalWidth > 0)"
+        )
+        page.screenshot(path=SCREENSHOTS / f"studio-results-{theme}.png", full_page=True)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # nothing sticks out
+    images = {made.source for made in candidates.listed(workspace, status="pending")}
+    rows = [workspace.image(image) for image in images]
+    assert len(rows) > 3 and all(row.split == "train" and row.label == "normal" for row in rows)
+    assert len({made.seed for made in candidates.listed(workspace)}) >= 20
+
+
+def test_painting_on_a_vast_image_is_smooth_and_reaches_every_edge(
+    browser: Browser, tmp_path: Path, workspace: Workspace
+) -> None:
+    rng = np.random.default_rng(0)
+    small = rng.normal(128, 12, (750, 1000, 1)).clip(0, 255).astype(np.uint8)
+    image = np.repeat(np.repeat(np.repeat(small, 4, axis=0), 4, axis=1), 3, axis=2)
+    for number in range(4):
+        (tmp_path / "vast" / "good").mkdir(parents=True, exist_ok=True)
+        shifted = np.roll(image, 97 * number, axis=1)
+        (tmp_path / "vast" / "good" / f"{number}.jpg").write_bytes(encode_jpeg(shifted, 90))
+    workspace.import_dataset(tmp_path / "vast", name="vast")
+    with serving(workspace) as address, studio(browser, address + "studio") as page:
+        assert page.locator(".st-base").evaluate("i => i.naturalWidth") == 1024
+        page.fill(".st-prompt", "bright spots")
+        page.locator(".st-brushrange").fill("45")
+        stroke(page, (-0.01, 0.1), (-0.01, 1.01), (1.01, 1.01), (1.01, -0.01), (0.2, -0.01), steps=30)
+        taken = page.evaluate(PAINT_AND_MEASURE)
+        assert np.quantile(taken, 0.9) < 16, (
+            "a movement of the brush takes longer than a frame of 60 a second"
+        )
+        preview(page)
+    drawn = read_mask(newest(workspace).drawn, (3000, 4000))
+    assert drawn[400:, 0].all() and drawn[-1].all() and drawn[100:, -1].all() and drawn[0, 900:].all()
+    assert not drawn[:200, 0].any()  # where nothing was painted
+    inside = drawn[1500, :2000]
+    assert 0 < inside.sum() < 200 and inside[: inside.sum()].all()  # half a brush, without a gap
+
+
+# Draws in the page as fast as a pointer can move and answers the milliseconds that each movement took.
+PAINT_AND_MEASURE = """() => {
+  const view = document.querySelector('[data-pane=mask]'), { x, y, width, height } = view.getBoundingClientRect();
+  const held = { button: 0, buttons: 1, pointerId: 1, bubbles: true };
+  const send = (kind, across, down) => view.dispatchEvent(
+    new PointerEvent(kind, { clientX: x + width * across, clientY: y + height * down, ...held }));
+  view.setPointerCapture = () => {};
+  const taken = [];
+  send('pointerdown', 0.8, 0.5);
+  for (let step = 0; step < 200; step += 1) {
+    const began = performance.now();
+    send('pointermove', 0.5 + 0.3 * Math.cos(step / 10), 0.5 + 0.3 * Math.sin(step / 10));
+    taken.push(performance.now() - began);
+  }
+  send('pointerup', 0.5, 0.5);
+  document.querySelector('.st-undo').click();
+  return taken;
+}"""
+
+
+def test_brush_eraser_undo_and_redo(browser: Browser, address: str, workspace: Workspace) -> None:
+    with studio(browser, address) as page:
+
+        def share() -> str:
+            page.wait_for_timeout(400)
+            return page.locator(".st-share").inner_text()
+
+        stroke(page, (0.2, 0.5), (0.8, 0.5))
+        whole = share()
+        page.keyboard.press("e")
+        assert page.locator("[data-tool=eraser]").get_attribute("aria-pressed") == "true"
+        stroke(page, (0.5, 0.3), (0.5, 0.7))
+        erased = share()
+        assert erased != whole
+        page.keyboard.press("Control+z")
+        assert share() == whole
+        page.keyboard.press("Control+Shift+z")
+        assert share() == erased
+        page.click(".st-undo")
+        page.click(".st-clear")
+        sentence(page, "Paint on the image where the defect goes")
+        page.click(".st-undo")
+        assert share() == whole
+        page.keyboard.press("b")
+        before = page.locator(".st-brushpx").inner_text()
+        page.keyboard.press("]")
+        assert page.locator(".st-brushpx").inner_text() != before
+        page.keyboard.press("Control+Enter")  # preview
+        page.locator(".st-editfrom").wait_for()
+    drawn = read_mask(newest(workspace).drawn, None)
+    assert drawn[128, 60:190].all() and not drawn[40].any()
+
+
+def test_a_borrowed_mask_is_moved_turned_and_flipped_on_the_image(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with studio(browser, address) as page:
+        page.click("[data-kind=real]")
+        tile = page.locator(".st-donors [data-id]").first
+        tile.wait_for()
+        page.locator(".st-frame .st-turn").wait_for()
+        donor = tile.get_attribute("data-id")
+        assert donor and workspace.image(donor).split == "train"
+        image = page.locator(".st-stage .st-mask").bounding_box()
+        assert image
+        page.locator(".st-frame path").wait_for()
+        at = page.locator(".st-frame path").bounding_box()
+        assert at
+        start = (at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
+        goal = (image["x"] + 0.4 * image["width"], image["y"] + 0.6 * image["height"])
+        before = page.evaluate("document.querySelector('.st-mask').toDataURL()")
+        page.mouse.move(*start)
+        page.mouse.down()
+        page.mouse.move(*goal)
+        assert (
+            page.evaluate("document.querySelector('.st-mask').toDataURL()") != before
+        )  # at once, under the hand
+        page.mouse.up()
+        knob = page.locator(".st-frame .st-turn").bounding_box()
+        assert knob
+        page.mouse.move(knob["x"] + 6, knob["y"] + 6)
+        page.mouse.down()
+        page.mouse.move(goal[0] + 80, goal[1], steps=4)
+        page.mouse.up()
+        page.check(".st-flip")
+        page.locator("[data-slider=scale] input").fill("1.5")
+        page.wait_for_timeout(500)
+        page.screenshot(path=SCREENSHOTS / "studio-borrow.png")
+        preview(page)
+        made = newest(workspace)
+        spec = masks.MaskSpec.from_json(made.mask_spec)
+        assert spec.source == "real" and spec.image == donor and spec.flip and spec.scale == 1.5
+        assert 60 < spec.angle < 120 and not spec.from_test and made.donor == donor
+        row = workspace.image(donor)
+        assert row.mask
+        wanted = masks.realise(
+            spec, read_image(workspace.image(made.source).path), 0, read_mask(row.mask, None)
+        )
+        assert np.array_equal(wanted, read_mask(made.drawn, None))
+        shown = page.evaluate(
+            "[...document.querySelector('.st-mask').getContext('2d').getImageData(0, 0, 256, 256).data]"
+            ".filter((value, index) => index % 4 == 3)"
+        )
+        assert np.array_equal(
+            np.array(shown).reshape(256, 256) > 127, wanted
+        )  # what is seen is what is painted
+
+
+def test_generated_varied_and_uploaded_masks(
+    browser: Browser, address: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    square = np.zeros((256, 256), bool)
+    square[100:140, 60:200] = True
+    (tmp_path / "square.png").write_bytes(encode_png(square))
+    (tmp_path / "wrong.png").write_bytes(encode_png(square[:200]))
+    with studio(browser, address) as page:
+        page.click("[data-kind=generated]")
+        page.click("[data-shape=blotch]")
+        page.locator("[data-slider=length] input").fill("40")
+        page.wait_for_timeout(300)
+        page.screenshot(path=SCREENSHOTS / "studio-generate.png")
+        preview(page)
+        spec = newest(workspace).mask_spec
+        assert (spec["source"], spec["shape"], spec["length"]) == ("generated", "blotch", 40)
+        page.check(".st-vary")
+        page.fill(".st-number", "4")
+        page.locator(".st-sum", has_text="each with another mask").wait_for()
+        page.click(".st-queue")
+        until(lambda: candidates.count(workspace) == 5)
+        drawn = [read_mask(made.drawn, None) for made in candidates.listed(workspace, limit=4)]
+        assert len({mask.tobytes() for mask in drawn}) == 4
+        page.uncheck(".st-vary")
+        page.click("[data-kind=uploaded]")
+        page.locator(".st-file").set_input_files(tmp_path / "wrong.png")
+        sentence(page, "save the mask at the size of its image")
+        page.locator(".st-file").set_input_files(tmp_path / "square.png")
+        page.locator(".st-share", has_text="140 × 40 px").wait_for()
+        page.get_by_role("button", name="Paint on it").click()  # and goes on with the brush
+        page.locator("[data-kind=drawn][aria-selected=true]").wait_for()
+        page.locator(".st-view.st-painting").wait_for()
+        stroke(page, (0.5, 0.1), (0.5, 0.3))
+        preview(page)
+        made = newest(workspace)
+        assert made.mask_spec["source"] == "drawn"
+        drawn = [read_mask(made.drawn, None)]
+        assert (drawn[0] & square).sum() == square.sum() and drawn[0][40, 128]
+
+
+def test_masks_of_the_test_split_need_a_switch_that_is_recorded(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with studio(browser, address) as page:
+        page.click("[data-kind=real]")
+        page.locator(".st-donors [data-id]").first.wait_for()
+        ids = page.locator(".st-donors [data-id]").evaluate_all("e => e.map(x => x.dataset.id)")
+        assert ids and all(workspace.image(id).split == "train" for id in ids)
+        page.check(".st-fromtest")
+        page.locator(".st-donors .st-flag", has_text="test").first.wait_for()
+        tested = page.locator(".st-donors [data-id]", has=page.locator(".st-flag", has_text="test")).first
+        donor = tested.get_attribute("data-id")
+        tested.click()
+        page.wait_for_timeout(300)
+        preview(page)
+    assert donor and workspace.image(donor).split == "test"
+    made = newest(workspace)
+    assert made.mask_spec["from_test"] is True and made.donor == donor
+
+
+def test_what_cannot_be_painted_is_said_in_a_sentence(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with studio(browser, address) as page:
+        page.click(".st-preview")
+        sentence(page, "No mask was drawn or chosen")
+        page.locator(".st-brushrange").fill("100")
+        for y in (0.05, 0.3, 0.55, 0.8, 0.98):
+            stroke(page, (0, y), (1, y))
+        sentence(page, "of the part, so nothing of its surface would be left")
+        page.click(".st-clear")
+        page.fill(".st-prompt", "{fine|deep scratches")
+        page.locator(".st-sum", has_text="never closes").wait_for()
+        page.fill(".st-prompt", "zebra scratches")
+        page.locator(".st-brushrange").fill("60")
+        stroke(page, (0.3, 0.3), (0.6, 0.6))
+        preview(page)
+        page.locator(".st-underresult", has_text="does not know: 'zebra'").wait_for()
+        page.fill(".st-seed", "-5")
+        page.click(".st-preview")
+        sentence(page, "The seed -5 cannot be used")
+    assert candidates.count(workspace) == 1
+
+
+def test_alternatives_are_counted_before_they_are_queued(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with studio(browser, address) as page:
+        stroke(page, (0.3, 0.3), (0.6, 0.6))
+        page.fill(".st-prompt", "{fine|deep} {scratch|crack}")
+        page.fill(".st-number", "2")
+        page.locator(".st-sum", has_text="2 for each of 4 prompts: 8 candidates").wait_for()
+        page.locator(".st-queue", has_text="Queue 8").wait_for()
+        page.click(".st-expanded summary")
+        assert "fine crack" in page.locator(".st-expanded ul").inner_text()
+        page.click(".st-queue")
+        until(lambda: candidates.count(workspace) == 8)
+    made = [candidate.prompt for candidate in candidates.listed(workspace)]
+    assert {prompt: made.count(prompt) for prompt in made} == dict.fromkeys(
+        ("fine scratch", "fine crack", "deep scratch", "deep crack"), 2
+    )
+
+
+def test_edit_from_here_brings_everything_back(browser: Browser, address: str, workspace: Workspace) -> None:
+    with studio(browser, address) as page:
+        stroke(page, (0.2, 0.3), (0.7, 0.5))
+        page.fill(".st-prompt", "deep scratch")
+        page.locator("[data-control=strength] input[type=number]").fill("1.6")
+        page.fill(".st-seed", "77")
+        preview(page)
+        first = newest(workspace)
+        page.click(".st-clear")
+        page.click("[data-engine=transplant]")
+        page.fill(".st-prompt", "something else")
+        page.fill(".st-seed", "5")
+        page.click(".st-random")
+        page.wait_for_timeout(500)
+        page.click(".st-editfrom")
+        page.locator(".st-toast", has_text="Loaded").wait_for()
+        assert page.locator(".st-prompt").input_value() == "deep scratch"
+        assert page.locator(".st-seed").input_value() == "77"
+        assert page.locator("[data-control=strength] input[type=number]").input_value() == "1.6"
+        page.locator(".st-undermask", has_text=f"Edited from {first.id[:6]}").wait_for()
+        preview(page)
+        again = newest(workspace)
+        assert again.parent == first.id and again.source == first.source and again.settings == first.settings
+        assert np.array_equal(read_image(again.image), read_image(first.image))  # same record, same pixels
+        page.click(".st-otherseed")
+        until(lambda: candidates.count(workspace) == 3)
+        page.locator(".st-change", has_text="seed").wait_for()  # the one thing that changed
+        assert page.locator(".st-change").count() == 1
+    other = newest(workspace)
+    assert other.seed != 77 and other.settings == first.settings
+
+
+def test_a_comparison_is_a_grid_whose_cells_lend_their_settings(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with studio(browser, address) as page:
+        stroke(page, (0.2, 0.3), (0.7, 0.5))
+        page.click(".st-compare")
+        page.select_option(".st-axis-x", "strength")
+        page.fill(".st-values-strength", "0.5, 9")
+        page.select_option(".st-axis-y", "prompt")
+        page.click(".st-startcompare")
+        sentence(page, "Strength (strength) cannot be 9")
+        page.fill(".st-values-strength", "0.5, 1, 2")
+        page.locator(".st-form", has_text="3 × 2 = 6 candidates").wait_for()
+        page.screenshot(path=SCREENSHOTS / "studio-compare-axes.png")
+        page.click(".st-startcompare")
+        page.locator(".st-cell:not([disabled]) img").nth(5).wait_for(timeout=SLOW)
+        heads = page.locator(".st-grid thead").inner_text().split()
+        assert heads == ["prompt", "strength", "0.5", "1", "2"]
+        rows = page.locator(".st-grid tbody th").all_inner_texts()
+        assert rows == ["copper metal scratches", "white marks on the wall"]
+        page.locator(".st-cell").nth(5).click()
+        page.locator(".st-toast", has_text="Took the settings").wait_for()
+        assert page.locator("[data-control=strength] input[type=number]").input_value() == "2"
+        assert page.locator(".st-prompt").input_value() == "white marks on the wall"
+        page.screenshot(path=SCREENSHOTS / "studio-comparison.png", full_page=True)
+        page.reload()
+        page.locator(".st-cell img").nth(5).wait_for(timeout=SLOW)  # it stays
+        cell = candidates.get(workspace, str(page.locator(".st-cell").nth(5).get_attribute("data-id")))
+        assert cell.settings["strength"] == 2 and cell.prompt == "white marks on the wall"
+    assert len({made.seed for made in candidates.listed(workspace)}) == 1
+
+
+def test_the_library_saves_loads_compares_deletes_and_travels(
+    browser: Browser, address: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    with studio(browser, address) as page:
+        assert page.locator(".st-prompts option:checked").inner_text() == "Copper scratches"
+        assert "smooth, plain" in page.locator(".st-negative").input_value()
+        stroke(page, (0.3, 0.3), (0.6, 0.6))
+        preview(page)
+        page.fill(".st-prompt", "fine {copper|steel} scratches")
+        page.locator("[data-control=strength] input[type=number]").fill("1.5")
+        page.click(".st-save summary")
+        page.click("[data-save=as]")
+        page.fill(".st-newname", "Fine scratches")
+        page.keyboard.press("Enter")
+        page.locator(".st-toast", has_text='Saved "Fine scratches"').wait_for()
+        saved = prompts.get(workspace, "Fine scratches")
+        assert saved.engine == "procedural" and saved.settings == {"strength": 1.5}
+        page.click(".st-library")
+        row = page.locator(".st-scores tr", has_text="Copper scratches")
+        row.wait_for()
+        assert row.locator("td.number").all_inner_texts() == ["1", "0", "0", "1", "–", "–"]
+        row.locator("input[type=checkbox]").check()
+        page.locator(".st-scores tr", has_text="Fine scratches").locator("input[type=checkbox]").check()
+        page.screenshot(path=SCREENSHOTS / "studio-library.png")
+        page.click(".st-differences")
+        told = page.locator(".st-difftable").inner_text()
+        assert "strength" in told and "1.5" in told and "fine {copper|steel} scratches" in told
+        page.get_by_role("button", name="Back to the library").click()
+        with page.expect_download() as download:
+            page.click(".st-export")
+        download.value.save_as(tmp_path / "prompts.json")
+        assert len(json.loads((tmp_path / "prompts.json").read_text())["prompts"]) == 2
+        page.locator(".st-scores tr", has_text="Fine scratches").get_by_role("button", name="Delete").click()
+        page.locator(".st-toast", has_text='Deleted "Fine scratches"').wait_for()
+        assert len(prompts.library(workspace)) == 2
+        page.locator(".st-importfile").set_input_files(tmp_path / "prompts.json")
+        page.locator(".st-toast", has_text="Imported 1 prompt").wait_for()
+        page.locator(".st-scores tr", has_text="Fine scratches").locator(".st-tags").fill("copper, line 3")
+        page.keyboard.press("Enter")
+        page.locator(".st-dialog .st-chip", has_text="line 3").click()
+        page.wait_for_function("document.querySelectorAll('.st-scores tbody tr').length == 1")
+        page.locator(".st-scores tr", has_text="Fine scratches").get_by_role("button", name="Load").click()
+        page.locator(".st-expanded summary", has_text="2 prompts").wait_for()
+        assert page.locator("[data-control=strength] input[type=number]").input_value() == "1.5"
+    assert prompts.get(workspace, "Fine scratches").tags == ["copper", "line 3"]
+
+
+def test_a_deleted_candidate_and_a_deleted_prompt_come_back(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with studio(browser, address) as page:
+        stroke(page, (0.3, 0.3), (0.6, 0.6))
+        preview(page)
+        page.click(".st-delete")
+        page.locator(".st-results .empty").wait_for()
+        assert candidates.count(workspace) == 0
+        page.locator(".st-toast").get_by_role("button", name="Undo").click()
+        page.locator(".st-result").wait_for()
+        assert candidates.count(workspace) == 1
+        page.keyboard.press("l")
+        page.locator(".st-scores tr", has_text="White marks").get_by_role("button", name="Delete").click()
+        page.locator(".st-toast", has_text="Deleted").wait_for()
+        assert len(prompts.library(workspace)) == 1
+        page.locator(".st-toast").get_by_role("button", name="Undo").click()  # within the dialog
+        until(lambda: len(prompts.library(workspace)) == 2)
+
+
+def test_without_weights_the_page_says_what_to_download_and_offers_the_others(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with studio(browser, address) as page:
+        page.click("[data-engine=sdxl]")
+        told = page.locator(".st-missing").inner_text()
+        assert "hf download diffusers/stable-diffusion-xl-1.0-inpainting-0.1" in told and "GB" in told
+        assert str(workspace.path) in told
+        assert page.locator(".st-preview").is_disabled() and page.locator(".st-queue").is_disabled()
+        assert page.locator("[data-control=guidance] input[type=number]").input_value() == "20"
+        page.screenshot(path=SCREENSHOTS / "studio-no-weights.png")
+        page.get_by_role("button", name="Use Transplant").click()
+        stroke(page, (0.3, 0.3), (0.6, 0.6))
+        page.wait_for_timeout(300)
+        preview(page)
+    assert newest(workspace).engine == "transplant"
+
+
+def test_a_slow_preview_shows_its_steps_and_can_be_cancelled(
+    browser: Browser, address: str, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    painted = Procedural._render
+
+    def slowly(self: Procedural, window: Any, step: Any) -> np.ndarray:
+        for number in range(60):
+            step(number, 60, window.image // 2)
+            time.sleep(0.1)
+        return painted(self, window, lambda *_: None)
+
+    monkeypatch.setattr(Procedural, "_render", slowly)
+    with studio(browser, address) as page:
+        stroke(page, (0.3, 0.3), (0.6, 0.6))
+        page.click(".st-preview")
+        page.locator(".st-growing").wait_for()
+        page.locator(".st-running", has_text="of 60").wait_for()
+        first = page.locator(".st-running").inner_text()
+        page.wait_for_timeout(600)
+        assert page.locator(".st-running").inner_text() != first
+        page.screenshot(path=SCREENSHOTS / "studio-growing.png")
+        page.reload()  # it goes on meanwhile and is found again
+        page.locator(".st-running", has_text="of 60").wait_for()
+        began = time.monotonic()
+        page.click(".st-stop")
+        page.locator(".st-running").wait_for(state="hidden")
+        assert time.monotonic() - began < 2
+        assert page.locator(".st-message").is_hidden()
+        page.locator(".st-empty").wait_for()
+    assert candidates.count(workspace) == 0
+
+
+def test_typed_text_settings_and_choices_outlast_a_reload(browser: Browser, address: str) -> None:
+    with studio(browser, address) as page:
+        page.fill(".st-prompt", "rusty pits")
+        page.fill(".st-negative", "bright")
+        page.fill(".st-seed", "4711")
+        page.select_option(".st-where", "this")
+        page.locator("[data-control=strength] input[type=number]").fill("0.7")
+        page.locator(".st-sources .st-tile").nth(3).click()
+        page.click("[data-kind=generated]")
+        page.click("[data-shape=spot]")
+        page.wait_for_timeout(400)
+        name = page.locator(".st-name").inner_text()
+        page.reload()
+        page.locator(".st-results .empty").wait_for()
+        page.locator(".st-name", has_text=name).wait_for()
+        values = [
+            page.locator(f".st-{field}").input_value() for field in ("prompt", "negative", "seed", "where")
+        ]
+        assert values == ["rusty pits", "bright", "4711", "this"]
+        assert page.locator("[data-control=strength] input[type=number]").input_value() == "0.7"
+        assert page.locator("[data-shape=spot]").get_attribute("aria-pressed") == "true"
+
+
+def test_both_panes_zoom_together_and_the_slider_shows_the_original(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with studio(browser, address) as page:
+        stroke(page, (0.4, 0.4), (0.5, 0.5))
+        preview(page)
+
+        def moves() -> list[str]:
+            return [stage.evaluate("e => e.style.transform") for stage in page.locator(".st-stage").all()]
+
+        page.keyboard.press("z")
+        assert len(set(moves())) == 1 and "scale(1)" not in moves()[0]
+        page.keyboard.press("0")
+        assert all(move.endswith("scale(1)") for move in moves())
+        split, view = page.locator(".st-split"), page.locator("[data-pane=result]").bounding_box()
+        assert view
+        split.drag_to(page.locator("[data-pane=result]"), target_position={"x": view["width"] / 2, "y": 30})
+        assert "inset(0px 0px 0px 5" in page.locator(".st-afterpicture").evaluate(
+            "e => getComputedStyle(e).clipPath"
+        )
+        assert page.locator(".st-before").is_visible()
+        outline = page.locator(".st-outlines")
+        assert outline.is_hidden()
+        page.keyboard.press("o")
+        assert outline.is_visible()
+
+
+def test_without_images_the_page_leads_to_data(browser: Browser, tmp_path: Path) -> None:
+    empty = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
+    with serving(empty) as address, visiting(browser, 1400, 900) as page:
+        page.goto(address + "studio")
+        link = page.locator(".st-need a")
+        link.wait_for(timeout=SLOW)
+        assert link.get_attribute("href") == "/data"
+        page.screenshot(path=SCREENSHOTS / "studio-no-data-set.png")
+
+
+def test_a_finished_job_is_opened_by_its_link(browser: Browser, address: str, workspace: Workspace) -> None:
+    with studio(browser, address) as page:
+        stroke(page, (0.3, 0.3), (0.6, 0.6))
+        preview(page)
+        page.fill(".st-number", "3")
+        page.locator(".st-queue", has_text="Queue 3").wait_for()
+        page.click(".st-queue")
+        until(lambda: candidates.count(workspace) == 4)
+        job = next(job for job in jobs.listed(workspace) if job.kind == "synthesize")
+        opened(page, f"{address}?job={job.id}")
+        page.locator(".st-count", has_text="3 candidates of one job").wait_for()
+        assert page.locator(".st-result").count() == 3
+        page.locator(".st-count").get_by_role("button", name="Show all").click()
+        page.locator(".st-count", has_text="4 candidates").wait_for()

@@ -278,6 +278,13 @@ def test_directions_turn_lines_in_a_broad_mask(word, degrees):
     assert np.median([apart(angle, degrees) for angle in found]) < 15
 
 
+def test_a_surface_without_grain_is_said_where_words_refer_to_it():
+    even = np.random.default_rng(0).integers(100, 130, (200, 240, 3), np.uint8)
+    assert any("no clear grain" in note for note in paint("scratch along the grain", None, even).notes)
+    assert paint("scratch along the grain").notes == []
+    assert paint("scratch", None, even).notes == []
+
+
 def test_in_a_narrow_mask_the_mask_sets_the_direction_and_that_is_said():
     painting = paint("vertical scratch", brushstroke())
     assert apart(direction(painting.mask), direction(brushstroke())) < 15

@@ -23,6 +23,8 @@ from exdd_core.synthesis.vocabulary import LINES, TYPES, Look
 VERSION = "1"
 PIECES = 64  # of a mask that are painted, the largest ones; each is a defect of its own
 LARGE = 1_000_000  # pixels of a piece's surroundings above which its change is worked out in a reduced copy
+GRAINED = 0.12  # coherence of the structure tensor from which a surface counts as grained
+NO_GRAIN = "The surface has no clear grain, so along and across it are a guess."
 MARGIN = 24  # pixels around a piece that are looked at for the surface's properties
 DARKEST = 20.0  # grey level below which a surface cannot show that something is darker
 EXPOSED = 110.0  # grey level of a usual surface, neither bright nor dark, in a well exposed picture
@@ -250,6 +252,8 @@ def _paint(kind: str, look: Look, pixels: np.ndarray, piece: Piece, lamp: np.nda
     by = int(np.ceil(np.sqrt(area.shape[0] * area.shape[1] / LARGE)))
     reduced, piece = (area, piece) if by == 1 else _reduced(area, piece, by)
     surface = _surface(reduced, lamp, unit / by)
+    if look.to_grain is not None and surface.coherence < GRAINED and NO_GRAIN not in window.notes:
+        window.notes.append(NO_GRAIN)
     rng = np.random.default_rng(window.rng.integers(2**63))
     if look.tone == 0 and look.colour is None:
         # Nobody said: what the surface can show.
@@ -728,8 +732,8 @@ def _grain_break(look: Look, surface: Surface, piece: Piece, rng: np.random.Gene
     turn[:, 2] = turn[:, 2] + rng.uniform(-12, 12, 2)
     other = cv2.warpAffine(surface.texture.mean(axis=2), turn, (width, height), borderMode=cv2.BORDER_REFLECT)
     other = cv2.GaussianBlur(other, (0, 0), 0.8 + surface.blur)
-    fine = _field((height, width), 2.5 * surface.unit, rng)
-    other = 0.35 * look.rough * other + 0.4 * surface.noise * look.rough * fine
+    fine = _field((height, width), 1.6 * surface.unit, rng)
+    other = 0.25 * look.rough * other + 0.4 * surface.noise * look.rough * fine
     change.keep = 1 - 0.9 * worn
     change.light = (other * worn).astype(np.float32)
     tone = _usual_tone(look, surface, piece, rng)

@@ -170,11 +170,11 @@ def _varied(spec: MaskSpec, image: Array, seed: int, lender: Array | None) -> Ar
     """A mask somewhere on the part, turned and resized a little; cut to the part where it does not fit.
 
     A lender that is cut off by an edge of its image, as a crack that comes in from there, lies at that edge of
-    the part again.
+    the part again; one that several edges cut off lies in that corner again.
     """
     part = foreground(image)
     rng = np.random.default_rng([seed, spec.seed])
-    cut_off = None if lender is None else _cut_off(lender)
+    edges = [] if lender is None else _cut_off(lender)
     best, best_share = np.zeros(part.shape, bool), -1.0
     for attempt in range(ATTEMPTS):
         size = float(np.exp(rng.uniform(-1, 1) * math.log(VARIED_SIZE))) * 0.9**attempt
@@ -187,12 +187,16 @@ def _varied(spec: MaskSpec, image: Array, seed: int, lender: Array | None) -> Ar
         else:
             scale = max(spec.scale * size, 0.05)
             flip = spec.flip != over
-            if cut_off is None:
+            if not edges:
                 window, patch, area = _moved(
                     lender, part.shape, *_anywhere(part, rng), angle + 180 * rng.integers(2), scale, flip
                 )
+            elif len(edges) == 1:
+                window, patch, area = _at_edge(lender, edges[0], part, angle, scale, over, rng)
             else:
-                window, patch, area = _at_edge(lender, cut_off, part, angle, scale, over, rng)
+                sizes = spec.scale * np.exp(rng.uniform(-1, 1, 2) * math.log(VARIED_SIZE)) * 0.9**attempt
+                patch = _in_corner(lender, edges, part.shape, sizes, flip)
+                window, area = np.s_[: part.shape[0], : part.shape[1]], float(np.count_nonzero(patch))
         share = np.count_nonzero(patch & part[window]) / max(area, 1)
         if share > best_share and (patch & part[window]).any():
             best_share, best = share, np.zeros(part.shape, bool)
@@ -212,16 +216,34 @@ def _anywhere(part: Array, rng: np.random.Generator) -> tuple[float, float]:
     return (column + 0.5) / part.shape[1], (row + 0.5) / part.shape[0]
 
 
-def _cut_off(mask: Array) -> str | None:
-    """The edge of its image, "left", "right", "top" or "bottom", that a mask touches most; None for none."""
-    touched = {
-        "left": mask[:, 0].sum(),
-        "right": mask[:, -1].sum(),
-        "top": mask[0].sum(),
-        "bottom": mask[-1].sum(),
-    }
-    edge = max(touched, key=lambda name: touched[name])
-    return edge if touched[edge] else None
+def _cut_off(mask: Array) -> list[str]:
+    """The edges of its image that a mask is cut off by: "left", "right", "top", "bottom", the longest cut first."""
+    cuts = {"left": mask[:, 0], "right": mask[:, -1], "top": mask[0], "bottom": mask[-1]}
+    length = {edge: int(np.count_nonzero(cut)) for edge, cut in cuts.items()}
+    longest = max(length.values())
+    edges = [edge for edge, cut in length.items() if cut == longest > 0 or cut >= max(3, 0.1 * longest)]
+    return sorted(edges, key=lambda edge: -length[edge])
+
+
+def _in_corner(lender: Array, edges: list[str], shape: tuple[int, int], size: Array, flip: bool) -> Array:
+    """A lender that several edges cut off, a field in a corner or a band across, at these edges: bool (H, W).
+
+    Stretched with the image, and by `size`, (2,), down and across, away from the edges it lies at; a `flip`
+    exchanges left and right.
+    """
+    where = []
+    for length, wanted, low, high, factor in (
+        (lender.shape[0], shape[0], "top" in edges, "bottom" in edges, size[0]),
+        (lender.shape[1], shape[1], "left" in edges, "right" in edges, size[1]),
+    ):
+        fixed = 0.5 if low == high else float(high)  # the share of the image that stays where it is
+        at = ((np.arange(wanted) + 0.5) / wanted - fixed) / (1.0 if low and high else factor) + fixed
+        where.append(np.floor(at * length + 1e-6).astype(int))
+    rows, columns = where
+    inside = (rows >= 0) & (rows < lender.shape[0]), (columns >= 0) & (columns < lender.shape[1])
+    result = np.zeros(shape, bool)
+    result[np.ix_(*inside)] = lender[np.ix_(rows[inside[0]], columns[inside[1]])]
+    return result[:, ::-1] if flip else result
 
 
 def _at_edge(

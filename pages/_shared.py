@@ -408,7 +408,7 @@ def _scored(job: jobs.Job, made: dict[str, Any]) -> Outcome:
 def _painted(job: jobs.Job, made: dict[str, Any]) -> Outcome:
     failed = f"; {made['failed']:,} could not be painted: {made['reasons'][0]}" if made["failed"] else "."
     said = f"{count(made['made'], 'candidate')}{failed}"
-    return Outcome(said, ("Open in Studio", f"/studio?job={job.id}"))
+    return Outcome(said, ("Open in Studio", "/studio"))
 
 
 def _evaluated(job: jobs.Job, made: dict[str, Any]) -> Outcome:

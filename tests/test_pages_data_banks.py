@@ -39,8 +39,8 @@ def start(workspace: Path, port: int) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def serving(workspace: Path) -> Iterator[str]:
-    """The program as people start it, on a free port; its address."""
+def serving(workspace: Path, *, kill: bool = False) -> Iterator[str]:
+    """The program as people start it, on a free port; its address. `kill` ends it as nothing should be ended."""
     port = free_port()
     process = start(workspace, port)
     address = f"http://127.0.0.1:{port}"
@@ -54,7 +54,7 @@ def serving(workspace: Path) -> Iterator[str]:
                 time.sleep(0.5)
         yield address
     finally:
-        process.terminate()
+        process.kill() if kill else process.terminate()
         process.wait(20)
 
 

@@ -295,25 +295,21 @@ def grid(
 
 
 def _cells(workspace: Workspace, order: Order) -> list[Recipe]:
-    names = [axis["name"] for axis in order.axes]
     pinned = replace(order, axes=[], count=1, each=False)
-    if "prompt" not in names and order.template.strip():
+    if order.template.strip():
         pinned = replace(pinned, template=prompts.expand(order.template, 1, order.seed)[0])
     found: list[Recipe] = []
     for places in _places([len(axis["values"]) for axis in order.axes]):
         cell = pinned
-        chosen = [
-            (axis["name"], axis["values"][place]) for axis, place in zip(order.axes, places, strict=True)
-        ]
-        for name, value in sorted(
-            chosen, key=lambda pair: pair[0] != "engine"
-        ):  # it says which controls there are
-            cell = _varied(workspace, cell, name, value, compared="engine" in names)
+        chosen = {axis["name"]: axis["values"][place] for axis, place in zip(order.axes, places, strict=True)}
+        # The engine says which controls there are; the seed comes last, so that it chooses no other words.
+        for name in sorted(chosen, key=lambda name: {"engine": 0, "seed": 2}.get(name, 1)):
+            cell = _varied(workspace, cell, name, chosen[name], compared="engine" in chosen)
         if found:
             cell = replace(cell, sources=[found[0].source])
         recipe = recipes(workspace, cell)[0]
         axes = [axis | {"index": place} for axis, place in zip(order.axes, places, strict=True)]
-        template = recipe.template if "prompt" in names else order.template
+        template = str(chosen.get("prompt", order.template))
         found.append(replace(recipe, number=len(found), axes=axes, template=template))
     return found
 
@@ -609,6 +605,9 @@ def remake(workspace: Workspace, candidate: Candidate, progress: Progress | None
 
 def order_of(candidate: Candidate) -> Order:
     """An order for one more like this candidate: what "edit from here" and "another seed" begin with."""
+    known = {
+        control.name for control in synthesis.ENGINES[candidate.engine].CONTROLS
+    }  # a record may hold more
     return Order(
         dataset=candidate.dataset,
         engine=candidate.engine,
@@ -616,7 +615,7 @@ def order_of(candidate: Candidate) -> Order:
         template=candidate.prompt,
         negative_prompt=candidate.negative_prompt,
         prompt_id=candidate.prompt_id,
-        settings=candidate.settings,
+        settings={name: value for name, value in candidate.settings.items() if name in known},
         mask=candidate.mask_spec,
         donor=candidate.donor,
         seed=candidate.seed,

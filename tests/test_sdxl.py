@@ -168,7 +168,7 @@ def test_every_scheduler_paints_the_same_again(engine: SDXL, name: str) -> None:
 def test_outside_the_mask_pixels_are_identical(
     engine: SDXL, geometry: str, padding: int, per_call: int
 ) -> None:
-    asked = request(geometry=geometry, padding_mask_crop=padding, images_per_call=per_call)
+    asked = request(geometry=geometry, padding_mask_crop=padding, painted_together=per_call)
     painting = engine.paint(asked)
     assert np.array_equal(painting.image[~asked.mask], asked.image[~asked.mask])
     assert far_apart(painting.image, asked.image) > 10
@@ -187,7 +187,7 @@ def test_a_batch_is_the_same_as_one_by_one(engine: SDXL, geometry: str) -> None:
         paddings = [2, 9, 0]
         return [
             request(
-                seed, f"copper {seed}", geometry=geometry, padding_mask_crop=pad, images_per_call=per_call
+                seed, f"copper {seed}", geometry=geometry, padding_mask_crop=pad, painted_together=per_call
             )
             for seed, pad in enumerate(paddings)
         ]
@@ -201,7 +201,7 @@ def test_a_batch_is_the_same_as_one_by_one(engine: SDXL, geometry: str) -> None:
     assert far_apart(alone[0].image, alone[1].image) > 10
     # A record says how many there were, and so is painted to the bit.
     last = together[2]
-    assert last.settings["images_per_call"] == 3
+    assert last.settings["painted_together"] == 3
     again = engine.paint(wishes(3)[2])
     assert np.array_equal(again.image, last.image)
     assert again.settings == last.settings
@@ -209,7 +209,7 @@ def test_a_batch_is_the_same_as_one_by_one(engine: SDXL, geometry: str) -> None:
 
 def test_requests_that_differ_in_settings_go_in_calls_of_their_own_and_stay_in_order(engine: SDXL) -> None:
     mixed = [
-        request(seed, guidance=guidance, images_per_call=4) for seed, guidance in enumerate((5, 5, 9, 5))
+        request(seed, guidance=guidance, painted_together=4) for seed, guidance in enumerate((5, 5, 9, 5))
     ]
     paintings = list(engine.paint_many(mixed))
     assert [painting.seed for painting in paintings] == [0, 1, 2, 3]
@@ -300,7 +300,7 @@ def test_a_prompt_is_encoded_once_for_fifty_images(engine: SDXL, monkeypatch: py
     engine.load()
     spy = Spy(monkeypatch, pipeline_class(), "encode_prompt")
     tokens = Spy(monkeypatch, type(sdxl._resident.pipe.text_encoder_2), "forward")  # type: ignore[union-attr]
-    fifty = [request(seed, steps=1, images_per_call=5) for seed in range(50)]
+    fifty = [request(seed, steps=1, painted_together=5) for seed in range(50)]
     assert len(list(engine.paint_many(fifty))) == 50
     own = [call for call in spy.calls if call.get("prompt")]
     assert len(own) == 1
@@ -601,7 +601,9 @@ def test_the_plan_is_what_is_done(
     import torch
 
     tiled = offload == "layers"
-    monkeypatch.setattr(sdxl, "plan", lambda *_: sdxl.Plan("cuda", True, offload, tiled, at_once=3))
+    monkeypatch.setattr(sdxl, "plan", lambda *_: sdxl.Plan("cuda", True, offload, tiled))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (6 * GB, 8 * GB))
     names = ("to", "enable_model_cpu_offload", "enable_sequential_cpu_offload")
     spies = {name: Spy(monkeypatch, pipeline_class(), name, lambda pipe, *_: pipe) for name in names}
     sdxl.unload()
@@ -611,8 +613,9 @@ def test_the_plan_is_what_is_done(
     assert [name for name, spy in spies.items() if spy.calls] == [method]
     assert {part.dtype for part in (resident.pipe.unet, resident.pipe.vae)} == {torch.float16}
     assert resident.pipe.vae.use_tiling == tiled and resident.pipe.vae.use_slicing
-    assert engine._at_once(engine.complete({})) == 3
-    assert engine._at_once(engine.complete({"images_per_call": 2})) == 2
+    assert engine.at_once({}) == (1 if tiled else 4)
+    assert engine.at_once({"resolution": 2048}) == 1
+    assert engine.at_once({"painted_together": 2}) == 2
     assert "half precision on cuda" in engine.version and ("tiles" in engine.version) == tiled
     sdxl.unload()
 
@@ -650,7 +653,7 @@ def test_a_full_gpu_paints_one_at_a_time_instead(engine: SDXL, monkeypatch: pyte
         return real(pipe, **kwargs)
 
     spy = Spy(monkeypatch, pipeline_class(), "__call__", tight)
-    paintings = list(engine.paint_many([request(seed, images_per_call=3) for seed in range(3)]))
+    paintings = list(engine.paint_many([request(seed, painted_together=3) for seed in range(3)]))
     assert len(spy.calls) == 4
-    assert [painting.settings["images_per_call"] for painting in paintings] == [1, 1, 1]
+    assert [painting.settings["painted_together"] for painting in paintings] == [1, 1, 1]
     assert np.array_equal(paintings[1].image, engine.paint(request(1)).image)

@@ -56,6 +56,9 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
     "DDIM": ("DDIMScheduler", {}),
     "DDPM": ("DDPMScheduler", {}),
 }
+# In a record only, no control: how many images shared the call. GPUs round differently for another number, so
+# that a record is painted again among as many.
+TOGETHER = Control("painted_together", "Painted together", "integer", 0, minimum=0, maximum=MOST_AT_ONCE)
 # Settings that all images of one call of the pipeline share.
 SHARED = ("model", "lora", "lora_weight", "steps", "guidance", "strength", "scheduler")
 
@@ -96,18 +99,22 @@ def plan(free: int | None, memory: int, parts: Mapping[str, int], pixels: int = 
     images, decoding = PER_IMAGE * pixels / 1024**2, DECODING * pixels / 1024**2
     room = (free or 0) - RESERVE
     if room >= total + max(images, decoding):
-        return Plan("cuda", half=True, at_once=min(MOST_AT_ONCE, int((room - total) // images)))
+        return Plan("cuda", half=True, at_once=_images(room - total, pixels))
     if memory < 1.1 * total:
         raise BadInput(
             f"This model takes {total / GB:.1f} GB of memory and {memory / GB:.1f} GB are free; close other "
             "programs or choose the engine procedural or transplant, which need no weights."
         )
     if room >= max(largest + images, decoding):
-        count = min(MOST_AT_ONCE, int((room - largest) // images))
-        return Plan("cuda", half=True, offload="parts", at_once=count)
+        return Plan("cuda", half=True, offload="parts", at_once=_images(room - largest, pixels))
     if free is not None and free >= LEAST:
         return Plan("cuda", half=True, offload="layers", tiled=True)
     return Plan("cpu", half=memory < 2.2 * total)
+
+
+def _images(room: float, pixels: int) -> int:
+    """How many images of that size are worked on at once in so many bytes."""
+    return max(1, min(MOST_AT_ONCE, int(room // (PER_IMAGE * pixels / 1024**2))))
 
 
 class SDXL(Engine):
@@ -145,11 +152,6 @@ class SDXL(Engine):
         ),
         Control("lora", "LoRA", "text", "", help="a .safetensors file, by its path or its name in the models' folder"),
         Control("lora_weight", "LoRA weight", "number", 1.0, minimum=-2, maximum=2, step=0.05),
-        Control(
-            "images_per_call", "Images per call", "integer", 0, minimum=0, maximum=MOST_AT_ONCE, step=1,
-            help="how many are painted together; 0: as many as the GPU holds. A record says how many it was, "
-            "because GPUs round differently for another number",
-        ),
         *shared_controls(geometry="paper", feather=4, match_brightness=False),
     )  # fmt: skip
 
@@ -173,7 +175,9 @@ class SDXL(Engine):
         unload()
 
     def complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
-        full = super().complete(settings)
+        asked = {name: value for name, value in settings.items() if name != TOGETHER.name}
+        full = super().complete(asked)
+        full[TOGETHER.name] = TOGETHER.read(settings.get(TOGETHER.name, TOGETHER.default))
         full["model"] = full["model"] or weights.find(self.model, self.models).asked
         if int(full["steps"] * full["strength"]) < 1:
             raise BadInput(
@@ -221,7 +225,7 @@ class SDXL(Engine):
     def _at_once(self, settings: Mapping[str, Any]) -> int:
         resident = _resident
         fitting = resident.fitting(settings["resolution"] ** 2) if resident else 1
-        return settings["images_per_call"] or fitting
+        return settings[TOGETHER.name] or fitting
 
     def _render(self, window: Window, step: Step) -> np.ndarray:
         return self._render_batch([window], step)[0]
@@ -236,6 +240,7 @@ class SDXL(Engine):
                 model.wear(
                     self._lora(settings["lora"]) if settings["lora"] else None, settings["lora_weight"]
                 )
+                model.remark(group)
                 watched = step if not rendered else _unseen(step)
                 rendered += model.paint(group, watched)
         return rendered
@@ -258,7 +263,7 @@ def _call_key(window: Window) -> tuple[Any, ...]:
     """What has to be alike for windows to share one call."""
     settings = window.settings
     whole = settings["padding_mask_crop"] < 0
-    return (window.image.shape, whole, settings["images_per_call"], *(settings[name] for name in SHARED))
+    return (window.image.shape, whole, settings[TOGETHER.name], *(settings[name] for name in SHARED))
 
 
 def _unseen(step: Step) -> Step:
@@ -289,9 +294,8 @@ class _Model:
 
         gpu = torch.cuda.mem_get_info()[0] if torch.cuda.is_available() else None
         self.path, self.fingerprint = path, weights.fingerprint(path)
-        self._free, self._memory = gpu, psutil.virtual_memory().available
-        self._parts = weights.weigh(path)
-        self.plan = plan(self._free, self._memory, self._parts)
+        self._free, self._parts = gpu, weights.weigh(path)
+        self.plan = plan(gpu, psutil.virtual_memory().available, self._parts)
         dtype = torch.float32
         if self.plan.half:
             dtype = torch.float16 if self.plan.device == "cuda" else torch.bfloat16
@@ -323,9 +327,11 @@ class _Model:
 
     def fitting(self, pixels: int) -> int:
         """How many images of that size one call takes."""
-        if self.plan.device != "cuda":
+        if self._free is None or self.plan.device != "cuda" or self.plan.offload == "layers":
             return 1
-        return plan(self._free, self._memory, self._parts, pixels).at_once
+        sizes = [2 * count for count in self._parts.values()]
+        taken = sum(sizes) if self.plan.offload == "none" else max(sizes)
+        return _images(self._free - RESERVE - taken, pixels)
 
     def wear(self, lora: Path | None, weight: float) -> None:
         """Put a LoRA on at a weight, or take it off. Raises `BadInput` for a file that does not fit the model."""
@@ -347,9 +353,7 @@ class _Model:
                 str(lora.parent), weight_name=lora.name, adapter_name="lora", local_files_only=True
             )
             fits = any("lora" in names for names in self.pipe.get_list_adapters().values())
-        except (
-            Exception
-        ):  # diffusers, peft and safetensors raise whatever they like for a file of another kind
+        except Exception:  # of three libraries, each raises what it likes for a file of another kind
             fits = False
         if not fits:
             self.pipe.unload_lora_weights()
@@ -361,13 +365,11 @@ class _Model:
         """The windows as the model paints them, uint8 (h, w, 3) each; they share size and `SHARED` settings."""
         import torch
 
-        count = windows[0].settings["images_per_call"] or len(windows)
+        count = windows[0].settings[TOGETHER.name] or len(windows)
         if len(windows) > count:
             return [*self.paint(windows[:count], step), *self.paint(windows[count:], _unseen(step))]
         for window in windows:
-            window.settings["images_per_call"] = count
-        self._remark(windows)
-        # A record of one of several is painted again among as many: GPUs round differently for another number.
+            window.settings[TOGETHER.name] = count
         padded = windows + windows[-1:] * (count - len(windows))
         try:
             return self._call(padded, step)[: len(windows)]
@@ -378,10 +380,11 @@ class _Model:
                 ) from None
         torch.cuda.empty_cache()
         for window in windows:
-            window.settings["images_per_call"] = 1
+            window.settings[TOGETHER.name] = 1
         return [pixels for window in windows for pixels in self.paint([window], step)]
 
-    def _remark(self, windows: Sequence[Window]) -> None:
+    def remark(self, windows: Sequence[Window]) -> None:
+        """Note what a person should know about what they asked of this model."""
         side = self.pipe.unet.config.sample_size * self.pipe.vae_scale_factor
         for window in windows:
             resolution = window.settings["resolution"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import shutil
@@ -17,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from exdd_core import jobs, tasks
+from exdd_core import cli, jobs, tasks
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace
@@ -457,6 +458,33 @@ try:
 except Timeout:
     print("held")
 """
+
+
+# --- the command line -----------------------------------------------------------------------------------------
+
+
+def test_the_command_line_lists_cancels_and_resumes(
+    workspace: Workspace, kind: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(*words: str) -> tuple[int, str, str]:
+        code = cli.main(["jobs", *words, "--workspace", str(workspace.path)])
+        return code, *capsys.readouterr()
+
+    job = jobs.submit(workspace, kind(lambda progress: {}), "Count sheep", {})
+    assert command("list") == (0, f"{job.id}  queued       Count sheep: Waiting for its turn\n", "")
+    assert command("cancel", job.id) == (0, "Count sheep: cancelled.\n", "")
+    shown = json.loads(command("list", "--json")[1])["jobs"]
+    assert [(row["id"], row["state"], row["title"]) for row in shown] == [
+        (job.id, "cancelled", "Count sheep")
+    ]
+    assert json.loads(command("resume", job.id, "--json")[1]) == {"job": job.id, "state": "queued"}
+    for words, sentence in (
+        (("resume", "x"), 'no job "x"'),
+        (("cancel",), "Say which job"),
+        (("stop",), "choice"),
+    ):
+        code, out, err = command(*words)
+        assert code == 2 and out == "" and sentence in err and err.count("\n") == 1
 
 
 # --- what a job is given to keep -----------------------------------------------------------------------------

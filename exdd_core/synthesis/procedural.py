@@ -250,6 +250,7 @@ def _paint(kind: str, look: Look, pixels: np.ndarray, piece: Piece, lamp: np.nda
     unit = float(np.clip(scale * np.sqrt(height * width) / 400, 0.6, 8.0))
     # A change has no detail finer than the camera's softness: of a vast area it is worked out in a reduced copy.
     by = int(np.ceil(np.sqrt(area.shape[0] * area.shape[1] / LARGE)))
+    mask = piece.mask
     reduced, piece = (area, piece) if by == 1 else _reduced(area, piece, by)
     surface = _surface(reduced, lamp, unit / by)
     if look.to_grain is not None and surface.coherence < GRAINED and NO_GRAIN not in window.notes:
@@ -260,12 +261,12 @@ def _paint(kind: str, look: Look, pixels: np.ndarray, piece: Piece, lamp: np.nda
         brightness = float(surface.base[piece.mask].mean())
         look = replace(look, tone=1 if brightness < DARKEST else -1 if brightness > LIGHTEST else 0)
     change = PAINTERS[kind](_varied(look, rng), surface, piece, rng)
+    base, blur = surface.base, surface.blur
     if by > 1:
         size = (area.shape[1], area.shape[0])
         change = Change(*(cv2.resize(values, size) for values in vars(change).values()))
-        base = cv2.resize(surface.base, size)
-        surface = replace(surface, base=base, texture=area - base, blur=0.7)
-    area[:] = _applied(change, look, surface, area)
+        base, blur = cv2.resize(base, size), 0.7
+    area[mask] = _applied(change, look, area[mask], base[mask], blur, mask)
 
 
 def _reduced(area: np.ndarray, piece: Piece, by: int) -> tuple[np.ndarray, Piece]:
@@ -282,31 +283,35 @@ def _varied(look: Look, rng: np.random.Generator) -> Look:
     return replace(look, **factors)
 
 
-def _applied(change: Change, look: Look, surface: Surface, area: np.ndarray) -> np.ndarray:
-    """The surface with a change, seen through the camera's softness."""
-    tint, light = change.tint, change.light
+def _applied(
+    change: Change, look: Look, area: np.ndarray, base: np.ndarray, blur: float, mask: np.ndarray
+) -> np.ndarray:
+    """float32 (k, 3): the pixels of a mask with a change, seen through the camera's softness.
+
+    `area` and `base` float32 (k, 3) are those pixels and what they are without texture.
+    """
+    tint, light, deposit, keep = (
+        cv2.GaussianBlur(values.astype(np.float32), (0, 0), blur)[mask][:, None]
+        for values in (change.tint, change.light, change.deposit, change.keep)
+    )
     if look.no_dark:
         tint = np.maximum(tint, 1 - 0.15 * (1 - tint))
     if look.no_bright:
         tint, light = np.minimum(tint, 1.05), np.minimum(light, 0)
-    tint, light, deposit, keep = (
-        cv2.GaussianBlur(values, (0, 0), surface.blur)
-        for values in (tint, light, change.deposit, change.keep)
-    )
-    shown = surface.base + keep[..., None] * surface.texture
+    shown = base + keep * (area - base)
     if look.colour is not None:
+        level = base.mean(axis=1, keepdims=True)
         # In a dim picture white chalk is no brighter than a lit surface several times as reflective as this one.
-        exposure = float(np.clip(surface.base.mean() / EXPOSED, 0.4, 1.0))
-        film = exposure * np.array(look.colour, np.float32)
+        exposure = float(np.clip(level.mean() / EXPOSED, 0.4, 1.0))
         # The surface's unevenness shows through a film, and so does some of its shading.
-        uneven = np.clip(area.mean(axis=2) / np.maximum(surface.base.mean(axis=2), 8), 0.5, 1.6)
-        lit = np.clip(surface.base.mean(axis=2) / max(float(surface.base.mean()), 8.0), 0.3, 1.6)
-        shown += deposit[..., None] * (film * (uneven * lit)[..., None] - shown)
-    result = shown * tint[..., None] + light[..., None]
+        uneven = np.clip(area.mean(axis=1, keepdims=True) / np.maximum(level, 8), 0.5, 1.6)
+        lit = np.clip(level / max(float(level.mean()), 8.0), 0.3, 1.6)
+        film = exposure * uneven * lit * np.array(look.colour, np.float32)
+        shown = shown + deposit * (film - shown)
+    result = shown * tint + light
     # As film and sensors do, brightness runs into white gently; what was as bright before stays.
-    return np.where(
-        result > LIGHTEST, np.maximum(np.minimum(area, result), LIGHTEST + 0.3 * (result - LIGHTEST)), result
-    )
+    gently = np.maximum(np.minimum(area, result), LIGHTEST + 0.3 * (result - LIGHTEST))
+    return np.where(result > LIGHTEST, gently, result)
 
 
 def _tones(look: Look, surface: Surface, piece: Piece) -> tuple[float, float]:

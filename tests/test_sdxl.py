@@ -146,6 +146,8 @@ def test_each_setting_changes_the_pixels(engine: SDXL, tiny_lora: Path) -> None:
         ({"scheduler": "magic"}, "scheduler"),
         ({"lora": "nowhere.safetensors"}, "nowhere.safetensors"),
         ({"model": "nobody/nothing"}, "nobody/nothing"),
+        ({"model": "n" * 5000}, "not on this machine"),
+        ({"lora": "\0"}, "does not exist"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_a_sentence(engine: SDXL, wrong: dict[str, Any], word: str) -> None:
@@ -367,6 +369,37 @@ def test_one_file_paints_as_its_folder_does(tmp_path: Path, engine: SDXL, tiny_s
     assert painting.engine_version.startswith("tiny.safetensors ")
 
 
+def test_one_file_alone_is_read_with_the_written_configuration(
+    tmp_path: Path, tiny_sdxl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the sizes of the tiny networks written in, which are all that differs from the real ones."""
+    from exdd_core.synthesis import blueprint
+    from tests import tiny_sdxl as tiny
+
+    for name, part in (
+        ("UNET_XL", "unet"),
+        ("VAE", "vae"),
+        ("TEXT", "text_encoder"),
+        ("TEXT_XL", "text_encoder_2"),
+    ):
+        content = json.loads((tiny_sdxl / part / "config.json").read_text())
+        monkeypatch.setattr(blueprint, name, content)
+    shutil.copytree(tiny_sdxl, tmp_path / "tiny")
+    file = tiny.build_single(tmp_path / "tiny").rename(tmp_path / "alone.safetensors")
+    SDXL(str(file)).load()
+    alone = sdxl._resident
+    assert alone is not None and type(alone.pipe) is pipeline_class()
+    SDXL(str(tiny_sdxl)).load()
+    whole = sdxl._resident
+    assert whole is not None
+    for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
+        ours, theirs = (getattr(model.pipe, part).state_dict() for model in (alone, whole))
+        assert ours.keys() == theirs.keys() and all((ours[name] == theirs[name]).all() for name in ours), part
+    assert alone.pipe.scheduler.config.timestep_spacing == "leading"
+    assert len(alone.pipe.tokenizer) == len(alone.pipe.tokenizer_2) == 49408
+    assert alone.pipe.tokenizer_2.pad_token == "!"
+
+
 @pytest.mark.parametrize("channels", [4, 9])
 def test_stable_diffusion_1_5_paints_too(tmp_path: Path, channels: int) -> None:
     from tests import tiny_sdxl as tiny
@@ -407,6 +440,7 @@ def test_a_model_is_found_where_people_put_it(
     assert weights.find("", models).path is None
     shutil.copytree(tiny_sdxl, models / "whatever")
     assert weights.find("", models).path == models / "whatever"
+    assert weights.find("", models).name == "whatever"  # not what was looked for at first
     shutil.copytree(tiny_sdxl, models / "stable-diffusion-xl-1.0-inpainting-0.1")
     assert weights.find("", models).path == models / "stable-diffusion-xl-1.0-inpainting-0.1"
     assert weights.find("whatever", models).path == models / "whatever"
@@ -620,13 +654,14 @@ def test_the_plan_is_what_is_done(
     sdxl.unload()
 
 
-def test_main_memory_counts_where_weights_wait_in_it() -> None:
+def test_main_memory_counts_too() -> None:
     assert plan(None, 10 * GB, REAL).half  # too little for full precision
     with pytest.raises(BadInput, match="6.9 GB of memory and 4.0 GB are free"):
         plan(None, 4 * GB, REAL)
     with pytest.raises(BadInput, match="procedural"):
         plan(int(7.5 * GB), 4 * GB, REAL)
-    assert plan(24 * GB, 4 * GB, REAL).offload == "none"
+    with pytest.raises(BadInput, match="procedural"):
+        plan(24 * GB, 4 * GB, REAL)
 
 
 @given(st.integers(0, 100 * GB), st.integers(0, 100 * GB))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import itertools
+import os
 import threading
 import time
 from collections import OrderedDict
@@ -63,7 +64,7 @@ TOGETHER = Control("painted_together", "Painted together", "integer", 0, minimum
 SHARED = ("model", "lora", "lora_weight", "steps", "guidance", "strength", "scheduler")
 
 # From latents straight to RGB, so that a step can be shown without decoding it. SDXL: the guide to callbacks in
-# diffusers' documentation; Stable Diffusion 1 and 2: the factors that its interfaces share.
+# diffusers' documentation; Stable Diffusion 1 and 2: as ComfyUI previews it, rounded.
 LATENT_RGB = {
     True: (np.array([[60, 60, 60], [-60, -5, 10], [25, 15, -5], [-70, -50, -35]]), np.array([150, 140, 130])),
     False: (
@@ -97,14 +98,14 @@ def plan(free: int | None, memory: int, parts: Mapping[str, int], pixels: int = 
     """
     total, largest = 2 * sum(parts.values()), 2 * max(parts.values())  # bytes in half precision
     images, decoding = PER_IMAGE * pixels / 1024**2, DECODING * pixels / 1024**2
-    room = (free or 0) - RESERVE
-    if room >= total + max(images, decoding):
-        return Plan("cuda", half=True, at_once=_images(room - total, pixels))
-    if memory < 1.1 * total:
+    if memory < 1.1 * total:  # weights come through it on their way to a GPU, too
         raise BadInput(
             f"This model takes {total / GB:.1f} GB of memory and {memory / GB:.1f} GB are free; close other "
             "programs or choose the engine procedural or transplant, which need no weights."
         )
+    room = (free or 0) - RESERVE
+    if room >= total + max(images, decoding):
+        return Plan("cuda", half=True, at_once=_images(room - total, pixels))
     if room >= max(largest + images, decoding):
         return Plan("cuda", half=True, offload="parts", at_once=_images(room - largest, pixels))
     if free is not None and free >= LEAST:
@@ -214,8 +215,8 @@ class SDXL(Engine):
         return ", ".join(words)
 
     def _lora(self, name: str) -> Path:
-        for file in (Path(name).expanduser(), Path(self.models or ".") / name):
-            if file.is_file():
+        for file in (Path(os.path.expanduser(name)), Path(self.models or ".") / name):
+            if os.path.isfile(file):
                 return file
         raise BadInput(f"The LoRA {name} does not exist; give the path of a .safetensors file.")
 

@@ -49,13 +49,10 @@ class Found:
     @property
     def name(self) -> str:
         """What people call it: the model id, or the name of its folder or file."""
-        if (
-            self.path is None
-            or re.fullmatch(r"[\w.-]+/[\w.-]+", self.asked)
-            and not Path(self.asked).exists()
-        ):
+        if self.path is None:
             return self.asked
-        return self.path.name
+        kept_by_id = self.path.parent.name == "snapshots" or self.path.name == self.asked.rsplit("/", 1)[-1]
+        return self.asked if kept_by_id and not os.path.exists(self.asked) else self.path.name
 
 
 def find(model: str = "", models: str | Path = "") -> Found:
@@ -68,11 +65,12 @@ def find(model: str = "", models: str | Path = "") -> Found:
     asked = model or os.environ.get("EXDD_SDXL") or DEFAULT
     wanting = ""
     for place, named in _places(asked, Path(models) if models else None):
-        fault = _fault(place) if place.exists() else "-"
+        if not os.path.exists(place):  # and not place.exists(), which fails for what cannot be a name at all
+            continue
+        fault = _fault(place)
         if not fault:
             return Found(asked, place)
-        if place.exists() and named:
-            wanting = wanting or fault
+        wanting = wanting or (fault if named else "")
     return Found(asked, None, wanting)
 
 
@@ -196,13 +194,14 @@ def _digest(stamps: tuple[tuple[str, int, int], ...], root: str) -> str:
 
 def _places(asked: str, models: Path | None) -> Iterator[tuple[Path, bool]]:
     """Where to look, and whether somebody means this very place."""
-    yield Path(asked).expanduser(), True
+    yield Path(os.path.expanduser(asked)), True
     if models:
         yield models / asked, True
         yield models / asked.rsplit("/", 1)[-1], True
     snapshots = hub_cache() / f"models--{asked.replace('/', '--')}" / "snapshots"
-    for path in sorted(snapshots.glob("*"), key=lambda path: path.stat().st_mtime, reverse=True):
-        yield path, True
+    if os.path.isdir(snapshots):
+        for path in sorted(snapshots.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True):
+            yield path, True
     if models and asked == DEFAULT:  # whatever else somebody has put there
         for path in sorted(models.glob("*")):
             yield path, False

@@ -35,10 +35,8 @@ function show(answer) {
   active = waiting.length;
   showButton(waiting, over);
   showList(".jobs-active", waiting, `${active === 1 ? "1 job" : `${active} jobs`} to do, one at a time in this order`);
-  showList(".jobs-over", over, `${over.length + answer.left_out} ended`);
+  showList(".jobs-over", over, `${over.length} ended`);
   $(".jobs-clear").hidden = !over.some((job) => job.state !== "interrupted");
-  $(".jobs-more").hidden = !answer.left_out;
-  $(".jobs-more").textContent = `and ${answer.left_out} older`;
   $(".jobs-none").hidden = answer.jobs.length > 0;
   const there = new Set(answer.jobs.map((job) => job.id));
   for (const [id, entry] of entries) if (!there.has(id)) { entry.remove(); entries.delete(id); }

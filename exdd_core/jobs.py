@@ -49,6 +49,7 @@ State = Literal["queued", "running", "done", "cancelled", "failed", "interrupted
 ENDED = ("done", "cancelled", "failed")  # what `clear_ended` removes: an interrupted job waits for a decision
 DATABASE, FOLDERS, ALIVE = "jobs.db", "cache/jobs", "alive.lock"
 QUEUED = "select * from jobs where state = 'queued' order by position, rowid"
+ENDED_KEPT = 100  # the last ones
 RUN_LOCK, DEVICE_LOCK, NEXT_LOCK = ".jobs.lock", ".device.lock", ".device-next.lock"
 TELL = 0.3  # seconds between two looks of a running job's watcher: at progress to write, and for a cancel
 WAIT = 0.2  # seconds between two tries to have one's turn
@@ -165,10 +166,8 @@ def move(workspace: Workspace, id: str, where: Literal["up", "down", "first"]) -
 
 def clear_ended(workspace: Workspace) -> int:
     """Take the jobs that are done, cancelled or failed off the list; how many. What they made stays."""
-    marks = ", ".join("?" * len(ENDED))
     with workspace.writing() as db:
-        gone = [r[0] for r in db.execute(f"select id from jobs where state in ({marks})", ENDED)]
-        db.execute(f"delete from jobs where state in ({marks})", ENDED)
+        gone = [row[0] for row in db.execute(f"delete from jobs where state in {ENDED} returning id")]
     for id in gone:
         shutil.rmtree(_folder(workspace, id), ignore_errors=True)
     return len(gone)
@@ -274,8 +273,15 @@ def _run(workspace: Workspace, job: Job, progress: Progress) -> dict[str, Any]:
         watcher.join()
         with workspace.writing() as db:
             _update(db, job.id, ended=_now(), **_standing(progress), **end)
+            _forget_old(db)
         if end["state"] == "done":
             shutil.rmtree(_folder(workspace, job.id), ignore_errors=True)
+
+
+def _forget_old(db: Database) -> None:
+    """Every look at the list reads all of it, so it stays short."""
+    over = f"from jobs where state in {ENDED}"
+    db.execute(f"delete {over} and id not in (select id {over} order by ended desc limit {ENDED_KEPT})")
 
 
 def _watch(workspace: Workspace, id: str, progress: Progress, over: threading.Event) -> None:
@@ -368,9 +374,8 @@ def _queue(workspace: Workspace, stopped: threading.Event) -> TaskWrapper:
 
     @huey.periodic_task(nothing_waits)
     def look() -> None:
-        while not stopped.is_set() and any(job.state == "queued" for job in listed(workspace, active=True)):
-            if run_next(workspace) is None:
-                stopped.wait(WAIT)
+        while not stopped.is_set() and (run_next(workspace) or listed(workspace, active=True)):
+            stopped.wait(WAIT)
 
     return look
 

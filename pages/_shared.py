@@ -51,7 +51,6 @@ aria-label="Switch between light and dark"><svg viewBox="0 0 24 24" aria-hidden=
 <circle cx="12" cy="12" r="8" fill="none" stroke="currentColor" stroke-width="2"/>
 <path d="M12 4a8 8 0 0 1 0 16z" fill="currentColor"/></svg></button>"""
 
-JOBS_SHOWN = 60  # of the drawer's list
 JOBS_HTML = (Path(__file__).resolve().parent.parent / "assets" / "jobs.html").read_text("utf-8")
 
 # A click on any [data-act] inside the component becomes one event `act` that carries the data- attributes.
@@ -469,14 +468,13 @@ def _header(workspace: Workspace, path: str) -> None:
 
 def look(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
     """Active data set and bank version, and the jobs; only a `stamp` where it is still the one asked with."""
-    bank, listed = workspace.active_bank(), jobs.listed(workspace)
+    bank = workspace.active_bank()
     shown = {
         "chips": [
             {"url": "/data", "label": "Data set", "value": workspace.setting("active_dataset")},
             {"url": "/banks", "label": "Bank", "value": f"{bank.name} · {bank.dataset}" if bank else None},
         ],
-        "jobs": [_job_told(job) for job in listed[:JOBS_SHOWN]],
-        "left_out": max(0, len(listed) - JOBS_SHOWN),
+        "jobs": [_job_told(job) for job in jobs.listed(workspace)],
     }
     stamp = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
     return {"stamp": stamp} if asked.get("stamp") == stamp else {"stamp": stamp, **shown}

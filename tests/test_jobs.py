@@ -320,6 +320,28 @@ def test_a_job_of_a_living_process_number_without_its_lock_is_interrupted(
     assert jobs.resume(workspace, job.id).state == "queued"
 
 
+def test_what_a_kill_left_is_written_down_when_a_worker_begins(workspace: Workspace, kind: Any) -> None:
+    job = jobs.submit(workspace, kind(lambda progress: {}), "Old", {})
+    with workspace.writing() as db:
+        db.execute("update jobs set state = 'running', pid = 1 where id = ?", [job.id])
+    worker = jobs.start_worker(workspace)
+    until(lambda: jobs.get(workspace, job.id).ended)
+    worker.stop()
+    assert jobs.get(workspace, job.id).state == "interrupted"
+
+
+def test_only_the_last_that_ended_stay_listed(
+    workspace: Workspace, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "ENDED_KEPT", 2)
+    name = kind(lambda progress: {})
+    for title in "abcd":
+        jobs.submit(workspace, name, title, {})
+    for _ in range(3):
+        jobs.run_next(workspace)
+    assert titles(workspace) == ["d", "c", "b"]
+
+
 def test_a_waiting_job_needs_no_message(workspace: Workspace, kind: Any) -> None:
     job = jobs.submit(workspace, kind(lambda progress: {}), "Lonely", {})
     (workspace.path / jobs.DATABASE).unlink()  # a kill between the table and the message

@@ -150,7 +150,7 @@ element.addEventListener("keydown", (event) => {
   if (drawer.contains(event.target)) event.stopPropagation(); // the page below has keys of its own
 });
 document.addEventListener("visibilitychange", look);
-window.addEventListener("exdd-jobs", look); // a page that has begun one need not wait for the next look
+document.addEventListener("click", () => setTimeout(look, 700)); // it may have begun a job
 let opened = "";
 try { opened = sessionStorage.getItem(OPEN); } catch { /* private window */ }
 open(Boolean(opened), false);

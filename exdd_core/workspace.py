@@ -1,6 +1,7 @@
 """A workspace: one folder with everything that is kept, and the database that says what is there.
 
     workspace.db      settings, data sets, images, bank versions (SQLite in WAL mode)
+    jobs.db           messages to whoever runs the background jobs, which are rows of workspace.db
     datasets/NAME/    the files of a data set in their original layout, with train.csv and test.csv
     banks/ID/         one bank version, never changed once it is there
     candidates/ID/    one painted defect: image, measured mask, drawn mask

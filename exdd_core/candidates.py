@@ -42,9 +42,9 @@ class Candidate:
 
     source: id of the image it was painted into. mask_spec: the `MaskSpec` as JSON. settings: the engine's, complete.
     notes: sentences of the engine. donor: id of the image that lent a mask or a defect, "" for none. parent: the
-    candidate it was edited from; `onto_parent` when it was painted into that one's picture. axes: its place in a
-    comparison, a list of {"name", "values", "index"}. job and number: which of a job's it is; "" and None when
-    made alone. quality: measures of curation, {} before there are any. seconds: how long painting took.
+    candidate it was edited from. axes: its place in a comparison, a list of {"name", "values", "index"}. job and
+    number: which of a job's it is; "" and None when made alone. quality: measures of curation, {} before there are
+    any. seconds: how long painting took.
     """
 
     id: str
@@ -62,7 +62,6 @@ class Candidate:
     notes: list[str]
     donor: str
     axes: list[dict[str, Any]]
-    onto_parent: bool
     defect_type: str
     parent: str
     job: str
@@ -124,12 +123,7 @@ def add(
 
 
 def _row(painting: Painting, recipe: Recipe, job: str, number: int | None) -> dict[str, Any]:
-    extra = {
-        "notes": painting.notes,
-        "donor": recipe.donor,
-        "axes": recipe.axes,
-        "onto_parent": recipe.onto_parent,
-    }
+    extra = {"notes": painting.notes, "donor": recipe.donor, "axes": recipe.axes}
     return {
         "id": uuid.uuid4().hex[:12],
         "dataset": recipe.dataset,
@@ -232,11 +226,9 @@ def numbers(workspace: Workspace, job: str) -> set[int]:
 
 
 def _candidate(workspace: Workspace, row: Mapping[str, Any]) -> Candidate:
-    values = (
-        dict(row)
-        | {name: json.loads(row[name]) for name in ("settings", "quality")}
-        | json.loads(row["notes"])
-    )
+    values = dict(row) | {name: json.loads(row[name]) for name in ("settings", "quality", "notes")}
+    extra = values.pop("notes")  # what has no column of its own is with the notes
+    values |= {name: extra[name] for name in ("notes", "donor", "axes")}
     values["mask_spec"] = json.loads(values.pop("mask"))
     return Candidate(**values | {"job": row["job"] or "", "folder": workspace.path / FOLDER / row["id"]})
 

@@ -27,7 +27,7 @@ from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
 from exdd_core.synthesis import masks, prompts
-from exdd_core.synthesis.engine import Control, Donor, Engine, Painting, PaintRequest, measure
+from exdd_core.synthesis.engine import Control, Donor, Engine, Painting, PaintRequest
 
 if TYPE_CHECKING:
     from exdd_core.workspace import ImageRow, Workspace
@@ -57,7 +57,7 @@ class Order:
     sources: ids of normal images, taken in turn; [] draws one at random for each painting. template: the prompt,
     with alternatives. each: `count` paintings of every prompt the template can become, instead of `count` in all.
     mask: a `MaskSpec` as JSON. donor: the real defect to transplant, "" for any. parent: the candidate this was
-    edited from; with `onto_parent` it is painted into that one's picture. axes: of a comparison, see `grid`.
+    edited from. axes: of a comparison, see `grid`.
     The i-th painting has the seed `seed + i`; in a batch another one where nothing came of that, see `_alone`.
     """
 
@@ -74,7 +74,6 @@ class Order:
     each: bool = False
     seed: int = 0
     parent: str = ""
-    onto_parent: bool = False
     defect_type: str = ""
     axes: list[dict[str, Any]] = field(default_factory=list)
 
@@ -109,7 +108,6 @@ class Recipe:
     seed: int
     donor: str
     parent: str
-    onto_parent: bool
     defect_type: str
     axes: list[dict[str, Any]]
 
@@ -162,7 +160,6 @@ def recipes(workspace: Workspace, order: Order) -> list[Recipe]:
                 seed=seed,
                 donor=donor.id if donor else "",
                 parent=order.parent,
-                onto_parent=order.onto_parent,
                 defect_type=order.defect_type
                 or (donor.defect_type if donor and order.engine == "transplant" else ""),
                 axes=[],
@@ -177,8 +174,6 @@ def _checked(workspace: Workspace, order: Order) -> masks.MaskSpec:
         raise BadInput(f"{order.count} paintings cannot be ordered; choose a whole number from 1 to {MOST}.")
     if isinstance(order.seed, bool) or not isinstance(order.seed, int) or not 0 <= order.seed <= MOST_SEED:
         raise BadInput(f"The seed {order.seed} cannot be used; choose a whole number from 0 to {MOST_SEED}.")
-    if order.onto_parent and not order.parent:
-        raise BadInput("There is no candidate to paint on; choose the one to edit from first.")
     if order.parent:
         candidates.get(workspace, order.parent)
     workspace.dataset(order.dataset)
@@ -200,8 +195,6 @@ def _prompts(order: Order) -> list[str]:
 
 def _sources(workspace: Workspace, order: Order, from_test: bool) -> list[ImageRow]:
     """The images to paint on: those asked for, or else all normal ones of the training split."""
-    if order.onto_parent:
-        return [workspace.image(candidates.get(workspace, order.parent).source)]
     if not order.sources:
         rows = workspace.images(order.dataset, split="train", label=datasets.NORMAL)
         if not rows:
@@ -296,7 +289,7 @@ def grid(
 
 def _cells(workspace: Workspace, order: Order) -> list[Recipe]:
     pinned = replace(order, axes=[], count=1, each=False)
-    if order.template.strip():
+    if order.template.strip() and all(axis["name"] != "prompt" for axis in order.axes):
         pinned = replace(pinned, template=prompts.expand(order.template, 1, order.seed)[0])
     found: list[Recipe] = []
     for places in _places([len(axis["values"]) for axis in order.axes]):
@@ -372,16 +365,12 @@ def paint(
     The same recipe gives the same pixels. Whoever calls this holds `jobs.device`.
     """
     request = _request(workspace, recipe)
-    painting = engine(workspace, recipe.engine).paint(request, progress, preview)
-    return _finished(workspace, recipe, request, painting)
+    return engine(workspace, recipe.engine).paint(request, progress, preview), request.mask
 
 
 def _request(workspace: Workspace, recipe: Recipe) -> PaintRequest:
     row = workspace.image(recipe.source)
-    if recipe.onto_parent:
-        image = read_image(candidates.get(workspace, recipe.parent).image)
-    else:
-        image = read_image(row.path, row.id)
+    image = read_image(row.path, row.id)
     donor = _donor(workspace, recipe.donor) if recipe.donor else None
     mask = mask_of(workspace, recipe, image)
     masks.check(mask, image)
@@ -422,18 +411,6 @@ def _lent(workspace: Workspace, spec: masks.MaskSpec, donor: Donor | None) -> np
             )
         return read_mask(path, None, "the mask")
     return None
-
-
-def _finished(
-    workspace: Workspace, recipe: Recipe, request: PaintRequest, painting: Painting
-) -> tuple[Painting, np.ndarray]:
-    """What was painted into a candidate's picture is measured against the image that this one came from."""
-    if not recipe.onto_parent:
-        return painting, request.mask
-    parent, row = candidates.get(workspace, recipe.parent), workspace.image(recipe.source)
-    drawn = request.mask | read_mask(parent.drawn, request.mask.shape)
-    mask = measure(read_image(row.path, row.id), painting.image, drawn)
-    return replace(painting, mask=mask), drawn
 
 
 def paint_one(
@@ -545,8 +522,8 @@ def _together(workspace: Workspace, chunk: Sequence[Recipe], progress: Progress)
         with jobs.device(workspace):
             requests = [_request(workspace, recipe) for recipe in chunk]
             paintings = engine(workspace, chunk[0].engine).paint_many(requests, progress.part())
-            for recipe, request, painting in zip(chunk, requests, paintings, strict=True):
-                made.append(_finished(workspace, recipe, request, painting))
+            for request, painting in zip(requests, paintings, strict=True):
+                made.append((painting, request.mask))
     except Cancelled:
         raise
     except Exception as error:  # what is wrong with this one is found when it is painted alone
@@ -601,24 +578,3 @@ def recipe_of(candidate: Candidate) -> Recipe:
 def remake(workspace: Workspace, candidate: Candidate, progress: Progress | None = None) -> Painting:
     """Paint a candidate again from its record: the same pixels with the same version of its engine."""
     return paint(workspace, recipe_of(candidate), progress)[0]
-
-
-def order_of(candidate: Candidate) -> Order:
-    """An order for one more like this candidate: what "edit from here" and "another seed" begin with."""
-    known = {
-        control.name for control in synthesis.ENGINES[candidate.engine].CONTROLS
-    }  # a record may hold more
-    return Order(
-        dataset=candidate.dataset,
-        engine=candidate.engine,
-        sources=[candidate.source],
-        template=candidate.prompt,
-        negative_prompt=candidate.negative_prompt,
-        prompt_id=candidate.prompt_id,
-        settings={name: value for name, value in candidate.settings.items() if name in known},
-        mask=candidate.mask_spec,
-        donor=candidate.donor,
-        seed=candidate.seed,
-        parent=candidate.id,
-        defect_type=candidate.defect_type,
-    )

@@ -37,7 +37,6 @@ RECIPE = Recipe(
     seed=7,
     donor="demo/defect/b.png",
     parent="c0",
-    onto_parent=False,
     defect_type="scratch",
     axes=[{"name": "seed", "values": [1, 2], "index": 1}],
 )

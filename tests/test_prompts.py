@@ -149,6 +149,7 @@ def test_saving_changing_deleting_and_taking_it_back(workspace):
         (Prompt("a" * 81, "pits"), "name"),
         (Prompt("new", "{pits"), "never closes"),
         (Prompt("new", ""), "empty"),
+        (Prompt("new", "pits", engine="magic"), 'no engine "magic"'),
         (Prompt("new", "pits", "dark " * 1000), "negative prompt"),
     ],
 )
@@ -236,6 +237,7 @@ def test_undoing_an_import_leaves_a_name_to_whoever_took_it(workspace):
         (file_of({"name": "A", "prompt": "pits"}, {"name": "B", "prompt": 7}), "Prompt 2.*prompt is wrong"),
         (file_of({"name": "A", "prompt": "pits", "tags": [1]}), "tags is wrong"),
         (file_of({"name": "A", "prompt": "{pits"}), "Prompt 1.*never closes"),
+        (file_of({"name": "A", "prompt": "pits", "engine": "magic"}), 'no engine "magic"'),
         (file_of({"prompt": "pits"}), "Prompt 1.*name"),
         (file_of({"name": "A", "prompt": "pits", "settings": []}), "settings is wrong"),
         (file_of(*[{"name": "A", "prompt": "pits"}] * 1001), "at most 1000"),

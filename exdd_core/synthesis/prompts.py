@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
+from exdd_core.synthesis import ENGINES
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -272,6 +273,8 @@ def _checked(prompt: Prompt) -> Prompt:
     if not name or len(name) > 80 or not name.isprintable():
         raise BadInput("A prompt needs a name of up to 80 characters.")
     expand(prompt.prompt, 1, 0)
+    if prompt.engine and prompt.engine not in ENGINES:
+        raise BadInput(f'There is no engine "{prompt.engine}"; choose {", ".join(ENGINES)}.')
     if len(prompt.negative_prompt) > LONGEST:
         raise BadInput(f"The negative prompt is longer than {LONGEST} characters; shorten it.")
     tags = list(dict.fromkeys(filter(None, map(_squeezed, prompt.tags))))

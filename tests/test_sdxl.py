@@ -654,6 +654,17 @@ def test_the_plan_is_what_is_done(
     sdxl.unload()
 
 
+def test_half_precision_paints_without_a_gpu_too(engine: SDXL, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sdxl, "plan", lambda *_: sdxl.Plan("cpu", half=True))
+    sdxl.unload()
+    asked = request(steps=3)
+    painting = engine.paint(asked)
+    assert "half precision on cpu" in painting.engine_version
+    assert np.array_equal(painting.image[~asked.mask], asked.image[~asked.mask])
+    assert np.array_equal(engine.paint(asked).image, painting.image)
+    sdxl.unload()
+
+
 def test_main_memory_counts_too() -> None:
     assert plan(None, 10 * GB, REAL).half  # too little for full precision
     with pytest.raises(BadInput, match="6.9 GB of memory and 4.0 GB are free"):

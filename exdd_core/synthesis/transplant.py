@@ -107,13 +107,15 @@ class Piece:
     """A defect with some of its surroundings, cut out of its image.
 
     `image` float32 (h, w, 3); `mask` bool (h, w) the defect; `beyond` bool (h, w) where it would go on behind
-    an edge of its image; `known` bool (h, w) False behind such an edge, where `image` repeats its last pixels.
+    an edge of its image; `known` bool (h, w) False behind such an edge, where `image` repeats its last pixels;
+    `surface` bool (h, w) where it shows the part.
     """
 
     image: Array
     mask: Array
     beyond: Array
     known: Array
+    surface: Array
 
 
 def cut(image: Array, mask: Array) -> Piece:
@@ -140,6 +142,7 @@ def cut(image: Array, mask: Array) -> Piece:
         mask=within,
         beyond=(extended(inside, cv2.BORDER_REPLICATE) > 0) & ~known,
         known=known,
+        surface=extended(foreground(image)[y0:y1, x0:x1].astype(np.uint8), cv2.BORDER_CONSTANT) > 0,
     )
 
 
@@ -316,7 +319,7 @@ def _axis(mask: Array) -> tuple[float, float]:
 
 def _lean(piece: Piece, window: Window) -> tuple[float, float] | None:
     """Degrees from the donor's grain to the receiver's, as it is and flipped; None where either has none."""
-    donor = _grain(piece.image, piece.known & ~_grown(piece.mask | piece.beyond, 3))
+    donor = _grain(piece.image, piece.surface & ~_grown(piece.mask | piece.beyond, 3))
     receiver = _grain(window.image, np.ones(window.mask.shape, bool))
     return None if donor is None or receiver is None else (receiver - donor, receiver + donor)
 
@@ -357,16 +360,16 @@ def blend(
     matrix[:, 2] -= left, top
     size = (right - left, bottom - top)
     donor = _warped(piece.image, matrix, size, cv2.INTER_CUBIC)
-    mask, known, beyond = (
+    mask, known, beyond, surface = (
         _warped(layer.astype(np.float32), matrix, size, cv2.INTER_LINEAR)
-        for layer in (piece.mask, piece.known, piece.beyond)
+        for layer in (piece.mask, piece.known, piece.beyond, piece.surface)
     )
     behind = _depth_behind(beyond > 0.5, known > 0.5, part)
     if behind <= OVERHANG:  # a sliver along the edge, from a small turn: the defect runs on through it
         mask, known = np.maximum(mask, beyond), np.ones_like(known)
     defect, margin = mask > 0.5, settings["margin"]
     seen = _grown((mask > 0.02) | (beyond > 0.02), max(3.0, margin))
-    ring = _grown(seen, RING) & ~seen & (known > 0.99) & part
+    ring = _grown(seen, RING) & ~seen & (surface > 0.99) & part
     surrounded = np.count_nonzero(ring) >= 8
     if not surrounded:  # nothing to go by but the receiver's level under the defect
         ring = _grown(defect, margin + 2) & part
@@ -381,7 +384,7 @@ def blend(
         # In a faint defect what stands out most is the defect all the same.
         faint = min(1.0, float(np.quantile(standing[defect], 0.9)) / TOLD[1])
         share *= np.clip((standing - faint * TOLD[0]) / (faint * (TOLD[1] - TOLD[0]) + 1e-3), 0, 1)
-        share *= _soft(difference, defect, known > 0.5, ring)
+        share *= _soft(difference, defect, surface > 0.5, ring)
     donor = ground + settings["strength"] * (donor - ground)
     painted = _laid_on(receiver, donor, ground, share, firm)
     result = image.copy()
@@ -447,7 +450,7 @@ def _share(defect: Array, known: Array, margin: float) -> Array:
     return (share * share * (3 - 2 * share)).astype(np.float32)
 
 
-def _soft(difference: Array, defect: Array, known: Array, ring: Array) -> Array:
+def _soft(difference: Array, defect: Array, surface: Array, ring: Array) -> Array:
     """A fade at the inside of a label's outline where the donor has no edge there, float32 (h, w), 0 to 1.
 
     A stain ends at its outline; the outline of an uneven field is where somebody stopped drawing, and there a
@@ -458,7 +461,7 @@ def _soft(difference: Array, defect: Array, known: Array, ring: Array) -> Array:
     if thick < THICK:
         return np.ones(defect.shape, np.float32)
     reach = min(thick / 4, RING)
-    inside, outside = defect & (depth <= reach), ~defect & known & _grown(defect, reach)
+    inside, outside = defect & (depth <= reach), ~defect & surface & _grown(defect, reach)
     (level_in, near_in), (level_out, near_out) = (
         _local(difference, band, reach) for band in (inside, outside)
     )

@@ -568,10 +568,19 @@ function order() {
 const preview = attempt(async () => {
   if (state.run) return;
   if (form.newSeed) reseed();
-  const began = await call("preview", order());
+  state.run = { text: "Starting", fraction: 0 };
+  showRunning();
+  let began;
+  try { began = await call("preview", order()); }
+  catch (error) { state.run = null; showRunning(); throw error; }
   await follow(began.run);
 });
-async function follow(id) {
+let followed = Promise.resolve(); // the end of the preview that runs
+function follow(id) {
+  followed = followToItsEnd(id);
+  return followed;
+}
+async function followToItsEnd(id) {
   state.run = { id, text: "Starting", fraction: 0 };
   showRunning();
   let seen = 0;
@@ -711,7 +720,12 @@ const editFrom = attempt(async (record, andThen) => {
   toast("Loaded its image, mask, prompt, settings and seed.", async () => { form = before; await openSource(form.source, { parent: true }); showForm(); });
   studio.scrollIntoView({ behavior: "smooth", block: "start" });
 });
-const otherSeed = (record) => editFrom(record, async () => { reseed(); form.newSeed = false; showForm(); await preview(); });
+const otherSeed = (record) => editFrom(record, async () => {
+  await followed.catch(() => {}); // what it said, it said
+  reseed();
+  showForm();
+  await preview();
+});
 
 // A cell of a comparison lends its prompt, engine, settings and seed; image and mask stay.
 function reuse(record) {

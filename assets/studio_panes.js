@@ -3,6 +3,8 @@
 // to the mask it tells through the functions in `told`.
 
 window.ExddPanes = class {
+  static AROUND = 12; // pixels around the whole image: a brush begins beyond its edge
+
   constructor(root, told) {
     const { make, drawing, polygon } = exddParts;
     Object.assign(this, { told, make, drawing, polygon });
@@ -89,13 +91,14 @@ window.ExddPanes = class {
     const width = this.mask.view.clientWidth;
     const top = this.root.getBoundingClientRect().top + window.scrollY;
     const room = Math.min(720, Math.max(320, window.innerHeight - top - 120));
-    const height = Math.round(Math.max(ratio > 2 ? 96 : 240, Math.min(width / ratio, room)));
+    const height = Math.round(Math.max(ratio > 2 ? 96 : 240, Math.min((width - 2 * ExddPanes.AROUND) / ratio + 2 * ExddPanes.AROUND, room)));
     this.root.style.setProperty("--st-height", `${height + 2}px`);
     this.move();
   }
 
   fit(pane) {
-    const { clientWidth: width, clientHeight: height } = pane.view, scale = Math.min(width / pane.size[0], height / pane.size[1]);
+    const { clientWidth: width, clientHeight: height } = pane.view, around = 2 * ExddPanes.AROUND;
+    const scale = Math.min((width - around) / pane.size[0], (height - around) / pane.size[1]);
     return { scale, left: (width - pane.size[0] * scale) / 2, top: (height - pane.size[1] * scale) / 2 };
   }
 

@@ -7,6 +7,7 @@ threads. Does not know widgets, browsers or what the defect shall look like.
 
 from __future__ import annotations
 
+import functools
 import threading
 import uuid
 from collections import OrderedDict
@@ -69,14 +70,19 @@ class Piece:
 # --- masks --------------------------------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=2)  # as the image itself
 def canvas(workspace: Workspace, source: str) -> Canvas:
+    """An image of the workspace as an editor shows it."""
     image = _image(workspace, source)
     return Canvas(masks.editor_copy(image, _side(image)), image.shape[1], image.shape[0])
 
 
+@functools.lru_cache(maxsize=2)  # asked again at every stroke; an id never stands for other pixels
 def _image(workspace: Workspace, source: str) -> np.ndarray:
     row = workspace.image(source)
-    return read_image(row.path, row.id)
+    image = read_image(row.path, row.id)
+    image.flags.writeable = False
+    return image
 
 
 def _side(image: np.ndarray) -> int:
@@ -85,18 +91,18 @@ def _side(image: np.ndarray) -> int:
     return max(SIDE, -(-MIN_SIDE * max(height, width) // min(height, width)))
 
 
-def keep_drawn(workspace: Workspace, source: str, layer: bytes, base: str = "") -> str:
-    """Keep what was painted on an editor's copy of an image as a mask of that image; its name for `MaskSpec.file`.
+def drawn(workspace: Workspace, source: str, layer: bytes, base: str = "") -> np.ndarray:
+    """What was painted on an editor's copy of an image as a mask of that image, bool (H, W).
 
-    layer: a PNG file's bytes, transparent where nothing is painted. base: the name of the mask that the editor
-    was given to begin with; where it was left alone, its own finer pixels stay.
+    layer: a PNG file's bytes, transparent where nothing is painted. base: the name of the kept mask that the
+    editor was given to begin with; where it was left alone, its own finer pixels stay.
     """
     row = workspace.image(source)
     shape = (row.height, row.width)
     before = read_mask(_file(workspace, base), None) if base else None
     if before is not None and before.shape != shape:  # drawn for an image of another size
         before = None
-    return studio.keep_mask(workspace, masks.from_editor(read_mask(layer, None, "the mask"), shape, before))
+    return masks.from_editor(read_mask(layer, None, "the mask"), shape, before)
 
 
 def _file(workspace: Workspace, name: str) -> Any:
@@ -117,23 +123,28 @@ def mask_shown(workspace: Workspace, order: studio.Order) -> Shown:
     # Whatever else is still to be typed, the mask can be seen.
     plain = replace(order, engine="procedural", settings={}, template="scratch", count=1, each=False)
     recipe = studio.recipes(workspace, plain)[0]
-    image = _image(workspace, recipe.source)
-    return _shown(studio.mask_of(workspace, recipe, image), image)
+    mask = studio.mask_of(workspace, recipe, _image(workspace, recipe.source))
+    return _shown(workspace, recipe.source, mask)
 
 
-def drawn_shown(workspace: Workspace, candidate: Candidate) -> tuple[Shown, str]:
+def drawn_shown(workspace: Workspace, source: str, mask: np.ndarray) -> Shown:
+    """A mask, bool (H, W), that was drawn on an image of the workspace."""
+    return _shown(workspace, source, mask)
+
+
+def painted_shown(workspace: Workspace, candidate: Candidate) -> tuple[Shown, str]:
     """The mask that a candidate was painted into, and the name under which it is kept for another one."""
-    image, mask = _image(workspace, candidate.source), read_mask(candidate.drawn, None)
-    return _shown(mask, image), studio.keep_mask(workspace, mask)
+    mask = read_mask(candidate.drawn, None)
+    return _shown(workspace, candidate.source, mask), studio.keep_mask(workspace, mask)
 
 
-def _shown(mask: np.ndarray, image: np.ndarray) -> Shown:
+def _shown(workspace: Workspace, source: str, mask: np.ndarray) -> Shown:
     problem = ""
     try:
-        masks.check(mask, image)
+        masks.check(mask, _image(workspace, source))
     except BadInput as error:
         problem = str(error)
-    height, width = masks.editor_copy(image, _side(image)).shape[:2]
+    height, width = canvas(workspace, source).pixels.shape[:2]
     left, top, right, bottom = _bounds(mask)
     return Shown(
         layer=masks.to_editor(mask, (height, width), COLOUR),

@@ -209,10 +209,14 @@ def piece(shared: Studio, asked: Answer) -> Answer:
 
 def mask(shared: Studio, asked: Answer) -> Answer:
     """The mask that a painting would get, as the editor shows it; with `keep` also stored, to be painted on."""
-    order = _order(shared, asked)
-    shown = editing.mask_shown(shared.workspace, order)
-    answer = _mask(shown) | {"file": order.mask["file"]}
-    return answer | {"file": studio.keep_mask(shared.workspace, shown.mask)} if asked.get("keep") else answer
+    spec = asked["mask"]
+    if spec["source"] == "drawn" and spec.get("layer") and not spec["vary"]:
+        shown = editing.drawn_shown(shared.workspace, asked["source"], _drawn(shared, asked))
+    else:
+        shown = editing.mask_shown(shared.workspace, _order(shared, asked))
+    return _mask(shown) | {
+        "file": studio.keep_mask(shared.workspace, shown.mask) if asked.get("keep") else ""
+    }
 
 
 def _mask(shown: editing.Shown) -> Answer:
@@ -231,17 +235,16 @@ def keep_mask(shared: Studio, asked: Answer) -> Answer:
 
 def drawn(shared: Studio, asked: Answer) -> Answer:
     """The mask that a candidate was painted into, to be painted on."""
-    shown, file = editing.drawn_shown(shared.workspace, candidates.get(shared.workspace, asked["id"]))
+    shown, file = editing.painted_shown(shared.workspace, candidates.get(shared.workspace, asked["id"]))
     return _mask(shown) | {"file": file}
 
 
 def _order(shared: Studio, asked: Answer) -> Order:
     """What the browser wants painted. A mask that was painted there is stored first."""
     spec = dict(asked["mask"])
-    layer, base = spec.pop("layer", ""), spec.pop("base", "")
     if spec["source"] == "drawn":
-        content = base64.b64decode(layer.partition(",")[2])
-        spec["file"] = editing.keep_drawn(shared.workspace, asked["source"], content, base) if layer else ""
+        spec["file"] = studio.keep_mask(shared.workspace, _drawn(shared, asked)) if spec["layer"] else ""
+        del spec["layer"], spec["base"]
     template = asked.get("template", "")
     return Order(
         dataset=shared.workspace.dataset().name,
@@ -258,6 +261,12 @@ def _order(shared: Studio, asked: Answer) -> Order:
         parent=asked.get("parent", ""),
         defect_type=asked.get("defect_type", ""),
     )
+
+
+def _drawn(shared: Studio, asked: Answer) -> np.ndarray:
+    """What was painted in the browser, as a mask of the image."""
+    content = base64.b64decode(asked["mask"]["layer"].partition(",")[2])
+    return editing.drawn(shared.workspace, asked["source"], content, asked["mask"]["base"])
 
 
 # --- prompt -----------------------------------------------------------------------------------------------

@@ -389,10 +389,14 @@ def test_negative_words_exclude():
     darkest = [c[disc()].min() for c in (change("pit", seeds=1)[0], change("pit", seeds=1)[0])]
     held = paint("pit", negative="dark, shadow").image.mean(axis=2) - brushed().mean(axis=2)
     assert held[disc()].min() > 0.5 * darkest[0]
-    with pytest.raises(BadInput, match='asks for "scratch" but the negative prompt excludes "scratches"'):
-        vocabulary.read("deep scratch", "scratches")
-    with pytest.raises(BadInput, match="dark"):
-        vocabulary.read("dark pit", "shadow")
+    asked = vocabulary.read("deep scratch", "scratches")
+    assert asked.look.types == ("scratch",) and not asked.look.excluded
+    assert asked.notes == [
+        "The prompt asks for 'scratch', so the negative prompt's 'scratches' was passed over."
+    ]
+    dark = vocabulary.read("dark pit", "smooth, plain, black, dark, shadow")
+    assert dark.look.tone < 0 and not dark.look.no_dark
+    assert dark.notes[-1].startswith("The prompt asks for 'dark', so the negative prompt's 'black', 'dark'")
     with pytest.raises(BadInput, match="every type"):
         vocabulary.read("", "scratch crack pit spot stain dent fray")
 

@@ -199,20 +199,26 @@ class Reading:
     look: Look
     known: dict[str, str]
     unknown: tuple[str, ...]
+    overruled: dict[str, str]  # word of the negative prompt -> what the prompt asks for instead
 
     @property
     def notes(self) -> list[str]:
         """Sentences for the person who wrote it; empty when every word was understood."""
         words = ", ".join(f"'{word}'" for word in self.unknown)
-        return [f"The procedural engine does not know: {words}."] if words else []
+        notes = [f"The procedural engine does not know: {words}."] if words else []
+        for asked in dict.fromkeys(self.overruled.values()):
+            words = ", ".join(f"'{word}'" for word, other in self.overruled.items() if other == asked)
+            notes.append(f"The prompt asks for '{asked}', so the negative prompt's {words} was passed over.")
+        return notes
 
 
 def read(prompt: str, negative_prompt: str = "") -> Reading:
     """Read both prompts. What the negative prompt names is excluded or reversed.
 
-    Raises `BadInput` when one asks for what the other excludes.
+    Where one asks for what the other excludes, the prompt is followed and a note says so: the paper's negative
+    prompt names "dark", and a dark scratch is wanted all the same. Raises `BadInput` when no type is left.
     """
-    look, known, unknown = Look(), {}, []
+    look, known, unknown, overruled = Look(), {}, [], {}
     for word, entry, plural, power in _words(prompt):
         if entry is None:
             unknown.append(word)
@@ -225,9 +231,12 @@ def read(prompt: str, negative_prompt: str = "") -> Reading:
         if entry is None:
             unknown.append(word)
             continue
+        if asked := _asked(look, word, entry):
+            overruled[word] = asked
+            continue
         known[f"not {word}"] = f"excluded: {entry.effect}"
-        look = _without(look, word, entry, power)
-    return Reading(look, known, tuple(dict.fromkeys(unknown)))
+        look = _without(look, entry, power)
+    return Reading(look, known, tuple(dict.fromkeys(unknown)), overruled)
 
 
 def _words(prompt: str) -> Iterator[tuple[str, Word | None, bool, float]]:
@@ -274,21 +283,24 @@ def _with(look: Look, changes: Mapping[str, Any], power: float) -> Look:
     return replace(look, **values)
 
 
-def _without(look: Look, word: str, entry: Word, power: float) -> Look:
+def _asked(look: Look, word: str, entry: Word) -> str:
+    """What the prompt asks for that this word of the negative prompt excludes; "" for nothing."""
+    if entry.kind == "type":
+        return entry.changes["types"][0] if entry.changes["types"][0] in look.types else ""
+    if entry.kind in ("brightness", "colour") and (tone := entry.changes.get("tone", 0)):
+        return ("bright" if tone > 0 else "dark") if look.tone == tone else ""
+    return word if entry.kind == "colour" and look.colour == entry.changes["colour"] else ""
+
+
+def _without(look: Look, entry: Word, power: float) -> Look:
     if entry.kind == "type":
         name = entry.changes["types"][0]
-        if name in look.types:
-            raise _conflict(name, word)
         if len(look.excluded | {name}) == len(TYPES):
             raise BadInput("The negative prompt excludes every type of defect; take one out.")
         return replace(look, excluded=look.excluded | {name})
     if entry.kind in ("brightness", "colour") and (tone := entry.changes.get("tone", 0)):
-        if look.tone == tone:
-            raise _conflict("bright" if tone > 0 else "dark", word)
         return replace(look, no_dark=look.no_dark or tone < 0, no_bright=look.no_bright or tone > 0)
     if entry.kind == "colour":
-        if look.colour == entry.changes["colour"]:
-            raise _conflict(word, word)
         return look
     if entry.kind == "count":
         return replace(look, count=1) if entry.changes["count"] != 1 else replace(look, count=look.count or 3)
@@ -297,9 +309,3 @@ def _without(look: Look, word: str, entry: Word, power: float) -> Look:
         return replace(look, **turned) if look.angle is None and look.to_grain is None else look
     opposite = {n: float(np.clip(v, 1 / 3, 3)) ** -0.5 for n, v in entry.changes.items() if n in FACTORS}
     return _with(look, opposite, power)
-
-
-def _conflict(asked: str, word: str) -> BadInput:
-    return BadInput(
-        f'The prompt asks for "{asked}" but the negative prompt excludes "{word}"; take one of them out.'
-    )

@@ -57,17 +57,17 @@ def render(workspace: Workspace) -> None:
             rows = Rows(workspace)
         with gr.Column(scale=4, min_width=368):
             builder = Builder(workspace)
-    everything = [*versions.outputs, *rows.outputs, *builder.outputs]
+    changing = [*versions.outputs, *rows.outputs]
 
     def lists() -> dict[Any, Any]:
         return versions.updates() | builder.updates()
 
     def refresh(shown: str = "") -> dict[Any, Any]:
-        return lists() | rows.updates(shown)
+        return versions.updates() | rows.updates(shown)  # and not the form: somebody may be filling it in
 
-    versions.connect(refresh, rows, everything)
+    versions.connect(refresh, rows, changing)
     rows.connect()
-    builder.connect(refresh, everything)
+    builder.connect(refresh, changing)
     said = _shared.sentences(versions.note)
     _shared.on_load(said(lists), outputs=[*versions.outputs, *builder.outputs])
     # Apart from the rest, which is there at once: these load the bank and torch.
@@ -353,7 +353,7 @@ class Builder:
         self.job.look_after(self.start.click(begin, self.given, self.note, **hidden))
 
     def updates(self) -> dict[Any, Any]:
-        """Choices as they are now; what a person has chosen stays where it still exists."""
+        """The data sets there are, and the active one's size."""
         names = [info.name for info in self.workspace.datasets()]
         active = _shared.active_dataset(self.workspace)
         return {

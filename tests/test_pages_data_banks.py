@@ -283,10 +283,14 @@ def test_build_activate_and_delete(page: Page, address: str) -> None:
     shoot(page, "banks-building")
     page.reload()  # a reloaded page shows the build that goes on
     page.wait_for_selector(".job, .note.done", timeout=SLOW)
+    versions.first.wait_for()
+    page.get_by_role("button", name="More settings").click()
+    labelled(page, "Size").fill("320x320")  # for the next one, while this one ends
     sentence(page, "Built v2 in")
     page.locator("#versions tr.selected", has_text="v2").wait_for()
     page.locator(".frame-state", has_text="v2 · demo").wait_for()
     page.locator("#rows", has_text="Rows of v2 by image").wait_for()
+    assert labelled(page, "Size").input_value() == "320x320"
     shoot(page, "banks-built")
 
     page.get_by_role("button", name="Delete v1").click()

@@ -85,6 +85,18 @@ def test_a_result_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
     assert list(Results(path).rows) == ["a", "b"]
 
 
+def test_rows_that_another_process_adds_show_up_once(tmp_path: Path) -> None:
+    ours, theirs = Results(tmp_path / "b.jsonl"), Results(tmp_path / "b.jsonl")
+    ours.add([{"id": "a", "by": "us"}])
+    theirs.add([{"id": "a", "by": "them"}, {"id": "b"}])
+    assert ours.since(1) == (2, [{"id": "b"}]) and ours.rows["a"]["by"] == "us"
+    with (tmp_path / "b.jsonl").open("a") as file:
+        file.write('{"id": "half')  # killed while it wrote
+    assert ours.since(2) == (2, [])
+    ours.add([{"id": "c"}])
+    assert theirs.since(2) == (3, [{"id": "c"}])
+
+
 def test_a_folder_is_remembered_and_a_changed_file_is_another_image(review: Review, tmp_path: Path) -> None:
     folder = tmp_path / "incoming"
     (folder / "sub").mkdir(parents=True)

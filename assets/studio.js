@@ -920,7 +920,7 @@ async function watch() { // asked often while something is made, seldom else
     try {
       const answer = await call("news", { stamp: state.stamp });
       if (answer.dataset !== state.dataset) { await enter(); continue; }
-      if (answer.changed) {
+      if (answer.changed && !state.run) { // else its end brings everything
         await refresh();
         if (state.comparison) await showComparison(state.comparison.job);
         if (!state.shown && state.results[0]) await shown(state.results[0].id);

@@ -89,17 +89,26 @@ def preview(page: Page) -> None:
     page.wait_for_function(f"n => {over}", arg=before, timeout=SLOW)
     assert page.locator(".st-message").inner_text() == ""
     page.locator(".st-editfrom").wait_for(timeout=SLOW)
+    page.locator(".st-running").wait_for(state="hidden")
 
 
 def newest(workspace: Workspace) -> Candidate:
     return candidates.listed(workspace, limit=1)[0]
 
 
-def until(true: Callable[[], Any], seconds: float = 30) -> None:
+def until(page: Page, true: Callable[[], Any], seconds: float = 30) -> None:
+    """Wait, and let the browser's requests through meanwhile."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
+        page.wait_for_timeout(50)
+
+
+def box_of(page: Page, selector: str) -> Any:
+    """Where an element is, which may be drawn anew meanwhile."""
+    page.locator(selector).wait_for()
+    until(page, lambda: page.locator(selector).bounding_box())
+    return page.locator(selector).bounding_box()
 
 
 def sentence(page: Page, words: str) -> Locator:
@@ -138,8 +147,8 @@ def test_draw_preview_queue_twenty_close_the_tab_and_find_them(
         page.locator(".st-toast", has_text="Queued 20 candidates").wait_for()
         context = page.context
         page.close()
-        until(lambda: candidates.count(workspace) == 21, 60)
         page = context.new_page()
+        until(page, lambda: candidates.count(workspace) == 21, 60)
         opened(page, address)
         page.locator(".st-count", has_text="21 candidates").wait_for()
         assert page.locator(".st-result").count() == 21
@@ -250,14 +259,12 @@ def test_a_borrowed_mask_is_moved_turned_and_flipped_on_the_image(
         page.click("[data-kind=real]")
         tile = page.locator(".st-donors [data-id]").first
         tile.wait_for()
-        page.locator(".st-frame .st-turn").wait_for()
         donor = tile.get_attribute("data-id")
         assert donor and workspace.image(donor).split == "train"
         image = page.locator(".st-stage .st-mask").bounding_box()
         assert image
-        page.locator(".st-frame path").wait_for()
-        at = page.locator(".st-frame path").bounding_box()
-        assert at
+        page.wait_for_timeout(400)
+        at = box_of(page, ".st-frame path")
         start = (at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)
         goal = (image["x"] + 0.4 * image["width"], image["y"] + 0.6 * image["height"])
         before = page.evaluate("document.querySelector('.st-mask').toDataURL()")
@@ -268,8 +275,7 @@ def test_a_borrowed_mask_is_moved_turned_and_flipped_on_the_image(
             page.evaluate("document.querySelector('.st-mask').toDataURL()") != before
         )  # at once, under the hand
         page.mouse.up()
-        knob = page.locator(".st-frame .st-turn").bounding_box()
-        assert knob
+        knob = box_of(page, ".st-frame .st-turn")
         page.mouse.move(knob["x"] + 6, knob["y"] + 6)
         page.mouse.down()
         page.mouse.move(goal[0] + 80, goal[1], steps=4)
@@ -318,7 +324,7 @@ def test_generated_varied_and_uploaded_masks(
         page.fill(".st-number", "4")
         page.locator(".st-sum", has_text="each with another mask").wait_for()
         page.click(".st-queue")
-        until(lambda: candidates.count(workspace) == 5)
+        until(page, lambda: candidates.count(workspace) == 5)
         drawn = [read_mask(made.drawn, None) for made in candidates.listed(workspace, limit=4)]
         assert len({mask.tobytes() for mask in drawn}) == 4
         page.uncheck(".st-vary")
@@ -394,7 +400,7 @@ def test_alternatives_are_counted_before_they_are_queued(
         page.click(".st-expanded summary")
         assert "fine crack" in page.locator(".st-expanded ul").inner_text()
         page.click(".st-queue")
-        until(lambda: candidates.count(workspace) == 8)
+        until(page, lambda: candidates.count(workspace) == 8)
     made = [candidate.prompt for candidate in candidates.listed(workspace)]
     assert {prompt: made.count(prompt) for prompt in made} == dict.fromkeys(
         ("fine scratch", "fine crack", "deep scratch", "deep crack"), 2
@@ -426,7 +432,7 @@ def test_edit_from_here_brings_everything_back(browser: Browser, address: str, w
         assert again.parent == first.id and again.source == first.source and again.settings == first.settings
         assert np.array_equal(read_image(again.image), read_image(first.image))  # same record, same pixels
         page.click(".st-otherseed")
-        until(lambda: candidates.count(workspace) == 3)
+        until(page, lambda: candidates.count(workspace) == 3)
         page.locator(".st-change", has_text="seed").wait_for()  # the one thing that changed
         assert page.locator(".st-change").count() == 1
     other = newest(workspace)
@@ -529,7 +535,7 @@ def test_a_deleted_candidate_and_a_deleted_prompt_come_back(
         page.locator(".st-toast", has_text="Deleted").wait_for()
         assert len(prompts.library(workspace)) == 1
         page.locator(".st-toast").get_by_role("button", name="Undo").click()  # within the dialog
-        until(lambda: len(prompts.library(workspace)) == 2)
+        until(page, lambda: len(prompts.library(workspace)) == 2)
 
 
 def test_without_weights_the_page_says_what_to_download_and_offers_the_others(
@@ -649,7 +655,7 @@ def test_a_finished_job_is_opened_by_its_link(browser: Browser, address: str, wo
         page.fill(".st-number", "3")
         page.locator(".st-queue", has_text="Queue 3").wait_for()
         page.click(".st-queue")
-        until(lambda: candidates.count(workspace) == 4)
+        until(page, lambda: candidates.count(workspace) == 4)
         job = next(job for job in jobs.listed(workspace) if job.kind == "synthesize")
         opened(page, f"{address}?job={job.id}")
         page.locator(".st-count", has_text="3 candidates of one job").wait_for()

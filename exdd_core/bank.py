@@ -74,6 +74,11 @@ class Bank:
         """The physical part of every row: str (n,)."""
         return np.array([i.group for i in self.images])[self.image] if len(self) else np.zeros(0, str)
 
+    @property
+    def real(self) -> np.ndarray:
+        """Which rows come from real defects, or from normal images: bool (n,)."""
+        return np.array([i.origin == "real" for i in self.images], bool)[self.image]
+
     def of(self, *names: str) -> np.ndarray:
         """Which rows come from the physical parts, or the images, of these names: bool (n,).
 

@@ -254,12 +254,17 @@ class Detector:
         everywhere = np.ones(normals.features.shape[:3], bool)
         self.negative = _build_bank(normals, everywhere, settings.negative_ratio, seed, progress)
         self._hold_out(normals, progress)
+        return self.fit_defects(defects.marked(), progress)
+
+    def fit_defects(self, defects: Sequence[Marked], progress: Progress | None = None) -> Detector:
+        """Build the positive bank anew, of these and no others, beside the negative one that is there."""
+        progress, settings = progress or Progress(), self.settings
         self.positive, self.direction, self._near, self._since = None, None, {}, []
         self.defects, self._seen = _empty_bank(self.backbone.dimension), {"negative": self.negative}
-        for marked in defects.marked():
+        for marked in defects:
             self._know(self.examine(marked))
         if len(self.defects):
-            kept = greedy_coreset(self.defects.rows, self._wanted_rows, seed=seed, progress=progress)
+            kept = greedy_coreset(self.defects.rows, self._wanted_rows, seed=settings.seed, progress=progress)
             self.positive = self.defects.take(np.sort(kept))
             self.radius = covering_radius(self.defects.rows, self.positive.rows)
         self._built = len(self.positive) if self.positive else 0
@@ -342,35 +347,39 @@ class Detector:
         return Evidence(normals, defects, self.backbone.dimension)
 
     def _apart(self, progress: Progress) -> Distances:
-        """N, P and L of patches on known defects, from everything but the patch's own physical part."""
+        """N, P and L of patches on known defects, from everything but the patch's own physical part.
+
+        Synthetic defects count as well: measured, a few real parts alone say too little of what P and L are worth.
+        """
         assert self.positive is not None
-        defects = self.defects.take(fitting.some(self.defects, FIT_PATCHES, self.settings.seed))
-        near = self._negative_distances()[fitting.some(self.defects, FIT_PATCHES, self.settings.seed)]
+        some = fitting.some(self.defects, FIT_PATCHES, self.settings.seed)
+        known, near = self.defects.take(some), self.negative_distances()[some]
         far, along = np.full_like(near, np.inf), np.zeros(len(near), np.float32)
-        groups = defects.groups
+        groups = known.groups
         parts = np.unique(groups)
         folds = np.array_split(parts, min(len(parts), FIT_FOLDS))
         progress.begin("Fitting with each defective part left out", len(folds))
         for fold in folds:
-            own, theirs = np.isin(groups, fold), defects.of(*fold)
-            far[own] = self.positive.search(defects.rows[own], fusion.NEIGHBOURS, self.positive.of(*fold))[0]
+            own = np.isin(groups, fold)
+            far[own] = self.positive.search(known.rows[own], fusion.NEIGHBOURS, self.positive.of(*fold))[0]
             if len(folds) >= fusion.FEWEST_PARTS:  # with fewer, nothing that looks at L is fitted
-                others = fitting.direction(self.learnt.rows, defects.rows[~theirs], self.direction)
-                along[own] = others(defects.rows[own])
+                others = fitting.direction(self.learnt.rows, known.rows[~known.of(*fold)], self.direction)
+                along[own] = others(known.rows[own])
             progress.advance()
         return Distances(near, far, direction=along)
 
-    def _negative_distances(self) -> np.ndarray:
+    def negative_distances(self) -> np.ndarray:
         """Distances of every row of `defects` to the nearest negative rows of other parts, float32 (n, k)."""
         out = np.empty((len(self.defects), fusion.NEIGHBOURS), np.float32)
         for number, image in enumerate(self.defects.images):
             own = self.defects.image == number
             if image.id not in self._near:
-                self._near[image.id] = self._normality(self.defects.rows[own], image)
+                self._near[image.id] = self.normality(self.defects.rows[own], image)
             out[own] = self._near[image.id]
         return out
 
-    def _normality(self, rows: np.ndarray, image: BankImage) -> np.ndarray:
+    def normality(self, rows: np.ndarray, image: BankImage) -> np.ndarray:
+        """Distances of patches (n, d) of an image to the nearest negative rows of other parts, float32 (n, k)."""
         own = self.negative.of(image.group, image.id, image.donor)
         return self.negative.search(rows, fusion.NEIGHBOURS, None if own.all() else own)[0]
 
@@ -426,13 +435,12 @@ class Detector:
         return self.held_out is not None
 
     def recall(self, features: Sequence[np.ndarray]) -> None:
-        """Bring back the held-out images' features, (h, w, d) each, which are kept outside the bank version."""
-        each = [f.reshape(-1, f.shape[-1]) for f in features]
-        self.held_out = replace(self._held_out, features=each)
+        """Bring back the held-out images' features, float16 or float32 (n, d) each, kept outside the bank version."""
+        self.held_out = replace(self._held_out, features=features)
 
     def examine(self, marked: Marked) -> Examined:
         """What these patches would bring to the positive bank, which stays as it is."""
-        near = self._normality(marked.rows, marked.image)
+        near = self.normality(marked.rows, marked.image)
         usual = near.mean(-1)
         clean = usual > self.too_normal
         if marked.image.origin == "real" and len(usual) and not clean.any():
@@ -729,7 +737,7 @@ class Detector:
         if self.positive is not None and self.direction is not None:
             self.positive.save(folder / "positive.safetensors")
             bias = np.array([self.direction.bias], np.float32)
-            line = {"weights": self.direction.weights, "bias": bias, "near": self._negative_distances()}
+            line = {"weights": self.direction.weights, "bias": bias, "near": self.negative_distances()}
             save_file(line, folder / "direction.safetensors")
         self.learnt.save(folder / "learnt.safetensors")
         self.defects.save(folder / "defects.safetensors")
@@ -831,7 +839,6 @@ def patch_set(
 
 
 def _defect_patches(image: TrainingImage, size: Size, grid: tuple[int, int]) -> np.ndarray:
-    """Which patches lie on the defect: bool (h, w). At least half covered, or the most covered of a small defect."""
     mask, source = image.mask, image.source
     shape = source.shape[:2] if isinstance(source, np.ndarray) else images.probe(source)[::-1]
     if isinstance(mask, str | Path):
@@ -839,6 +846,14 @@ def _defect_patches(image: TrainingImage, size: Size, grid: tuple[int, int]) -> 
     elif mask is not None and mask.shape != shape:
         raise BadInput(f"The mask of {image.id} has another size than the image; give one of the same size.")
     assert mask is not None
+    return defect_patches(mask, size, grid)
+
+
+def defect_patches(mask: np.ndarray, size: Size, grid: tuple[int, int]) -> np.ndarray:
+    """Which patches lie on a defect: bool (h, w). At least half covered, or the most covered of a small defect.
+
+    mask: bool (H, W) of the image's own size.
+    """
     share = patches.covered(images.resize_mask(mask, size), grid)
     return (share > 0) & (share >= min(0.5, share.max()))
 

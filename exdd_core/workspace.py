@@ -3,7 +3,7 @@
     workspace.db      settings, data sets, images, bank versions (SQLite in WAL mode)
     jobs.db           messages to whoever runs the background jobs, which are rows of workspace.db
     datasets/NAME/    the files of a data set in their original layout, with train.csv and test.csv
-    banks/ID/         one bank version, never changed once it is there
+    banks/ID/         one bank version, never changed once it is there; what came later is in the database
     candidates/ID/    one painted defect: image, measured mask, drawn mask
     cache/            what can be made again
 
@@ -53,6 +53,8 @@ if TYPE_CHECKING:  # torch and its kin take seconds to import, and half of the w
 DATABASE = "workspace.db"
 LOCK, TEMPORARY, MARK = ".lock", ".making-", ".unfinished"
 DETECTORS_KEPT = 2
+PINNED, FORMER = "pinned_banks", "former_banks"  # settings: ids of versions
+FORMER_KEPT = 20
 POSITIVES = ("real", "synthetic", "both", "none")
 # folders of things that are made whole: the table and the column that say what is there
 MADE = {"datasets": ("datasets", "name"), "banks": ("banks", "id"), "candidates": ("candidates", "id")}
@@ -116,6 +118,7 @@ class BankVersion:
     summary: dict[str, Any]
     active: bool
     path: Path
+    pinned: bool = False  # cannot be deleted
 
     @property
     def name(self) -> str:
@@ -152,7 +155,9 @@ class Workspace:
         """Use `create` or `open`; this only notes the place."""
         self.path = Path(path).expanduser().resolve()
         self._backbones: dict[str, Backbone] = {}
-        self._detectors: OrderedDict[str, Detector] = OrderedDict()
+        self._detectors: OrderedDict[str, tuple[int, Detector]] = (
+            OrderedDict()
+        )  # with its last change's number
         self._loading = threading.RLock()  # a network or a bank is read once, however many threads ask
 
     # --- making and opening ---------------------------------------------------------------------------
@@ -473,10 +478,12 @@ class Workspace:
     ) -> BankVersion:
         """Build a bank version from the training split of a data set (None: the active one).
 
-        positives: which defects teach the positive bank, one of `POSITIVES`. max_real_parts: at most that
-        many defective parts. The ratios are the shares of patches kept (0 to 1]; None leaves the detector's
-        default. Raises BadInput where nothing can be built of that.
+        positives: which defects teach the positive bank, one of `POSITIVES`: real ones, accepted synthetic ones,
+        both or none. max_real_parts: at most that many defective parts, and of the training split only. The
+        negative bank also gets what people marked as false alarms. The ratios are the shares of patches kept
+        (0 to 1]; None leaves the detector's default. Raises BadInput where nothing can be built of that.
         """
+        from exdd_core import curation, recall
         from exdd_core.detector import Detector, Settings
 
         began, progress, info = time.monotonic(), progress or Progress(), self.dataset(dataset)
@@ -492,6 +499,7 @@ class Workspace:
         )
         with _plainly(), self.making(self._banks, "build", progress) as temporary:
             detector = Detector(network, settings).fit(normals, defects, progress)
+            detector = curation.without_false_alarms(self, info.name, detector, progress)
             progress.begin("Storing the bank version", 1)
             whole = temporary / "whole"
             whole.mkdir()
@@ -511,6 +519,7 @@ class Workspace:
                 },
                 "summary": {**detector.summary(), "note": note},
             }
+            recall.keep(self, str(row["id"]), detector)
             manifest = {**row, "backbone_weights": network.weights, "libraries": _versions()}
             (whole / "manifest.json").write_text(json.dumps(manifest, indent=2))
             progress.advance()
@@ -522,33 +531,39 @@ class Workspace:
                 stored = {k: json.dumps(v) if isinstance(v, dict) else v for k, v in row.items()}
                 db.table("banks").insert({**stored, "number": number})
                 if activate or _get(db, "active_bank", "null") == "null":
-                    _set(db, "active_bank", row["id"])
+                    _activate(db, str(row["id"]))
         return self.bank(str(row["id"]))
 
     def _training_images(
         self, dataset: str, positives: str, max_real_parts: int | None, seed: int
     ) -> tuple[list[TrainingImage], list[TrainingImage], str]:
         """Normal and defective training images, and one sentence on what was left out ("" for nothing)."""
+        from exdd_core import curation
         from exdd_core.detector import TrainingImage
 
         if positives not in POSITIVES:
             raise BadInput(f'"{positives}" does not say which defects to use; choose {", ".join(POSITIVES)}.')
-        if positives == "synthetic":
+        accepted = curation.accepted(self, dataset) if positives in ("synthetic", "both") else []
+        if positives == "synthetic" and not accepted:
             raise BadInput(
                 "There are no accepted synthetic defects in this workspace; build with real ones or none."
             )
         rows = self.images(dataset, split="train")
         rows = [rows[i] for i in datasets.limit_parts(rows, max_real_parts, seed)]
-        normals = [row for row in rows if row.label == datasets.NORMAL]
+        out = {side: curation.dropped(self, dataset, side) for side in ("negative", "positive")}
+        normals = [row for row in rows if row.label == datasets.NORMAL and row.id not in out["negative"]]
         if not normals:
             raise BadInput(
                 f'The training split of "{dataset}" has no normal images; nothing can be learned from it.'
             )
-        defects = [row for row in rows if row.label == datasets.DEFECT and positives != "none"]
+        wanted = positives in ("real", "both")
+        defects = [
+            row for row in rows if row.label == datasets.DEFECT and row.id not in out["positive"] and wanted
+        ]
         empty = {f"{dataset}/{path}" for path in self.dataset(dataset).report["masks"]["empty"]}
         masked = [row for row in defects if row.mask is not None and row.id not in empty]
         notes = []
-        if positives == "both":
+        if positives == "both" and not accepted:
             notes.append("There are no accepted synthetic defects yet, so only real ones were used.")
         if len(masked) < len(defects):
             notes.append(
@@ -558,15 +573,18 @@ class Workspace:
         def training(row: ImageRow) -> TrainingImage:
             return TrainingImage(row.id, row.path, row.group, row.mask, row.defect_type)
 
-        return [training(row) for row in normals], [training(row) for row in masked], " ".join(notes)
+        real = [training(row) for row in masked]
+        if wanted and max_real_parts is None:
+            real += curation.missed_defects(self, dataset)
+        return [training(row) for row in normals], real + accepted, " ".join(notes)
 
     def banks(self, dataset: str | None = None) -> list[BankVersion]:
         """All bank versions, or those built from one data set; the newest first."""
         where = "where dataset = :dataset" if dataset else ""
         with self.reading() as db:
-            active = json.loads(_get(db, "active_bank", "null"))
+            active, pinned = (json.loads(_get(db, key, "null")) for key in ("active_bank", PINNED))
             found = list(db.query(f"select * from banks {where} order by number desc", {"dataset": dataset}))
-        return [self._bank_version(row, active) for row in found]
+        return [self._bank_version(row, active, pinned or []) for row in found]
 
     def bank(self, id: str | None = None) -> BankVersion:
         """The bank version of that id, name ("v3") or number; None: the active one. Raises BadInput."""
@@ -585,41 +603,89 @@ class Workspace:
         return next((bank for bank in self.banks() if bank.active), None)
 
     def activate_bank(self, id: str) -> None:
-        self.set_setting("active_bank", self.bank(id).id)
+        bank = self.bank(id)
+        with self.writing() as db:
+            _activate(db, bank.id)
+
+    def roll_back(self) -> BankVersion:
+        """Make the version active again that was so before, and return it. Raises BadInput where there is none."""
+        there = {bank.id for bank in self.banks()}
+        with self.writing() as db:
+            active = json.loads(_get(db, "active_bank", "null"))
+            former = [id for id in json.loads(_get(db, FORMER, "[]")) if id in there and id != active]
+            if not former:
+                raise BadInput("No other bank version was active before; choose one from the list.")
+            _set(db, "active_bank", former.pop())
+            _set(db, FORMER, former)
+        return self.bank()
+
+    def pin_bank(self, id: str, pinned: bool = True) -> None:
+        """Protect a version from being deleted, or no longer."""
+        bank = self.bank(id)
+        with self.writing() as db:
+            others = [other for other in json.loads(_get(db, PINNED, "[]")) if other != bank.id]
+            _set(db, PINNED, [*others, bank.id] if pinned else others)
 
     def delete_bank(self, id: str) -> None:
-        """Remove a bank version for good. Raises BadInput for the active one."""
+        """Remove a bank version and its changes for good. Raises BadInput for the active one and a pinned one."""
+        from exdd_core import recall
+
         bank = self.bank(id)
         with self.writing() as db:
             if _get(db, "active_bank", "null") == json.dumps(bank.id):
                 raise BadInput(
                     f"{bank.name} is the active bank version; activate another before deleting it."
                 )
+            if bank.id in json.loads(_get(db, PINNED, "[]")):
+                raise BadInput(f"{bank.name} is pinned; take the pin off before deleting it.")
             db.table("banks").delete(bank.id)
+            db.execute("delete from bank_changes where bank = ?", [bank.id])
             (
                 bank.path / MARK
             ).touch()  # should we be killed before the folder is gone, the next sweep takes it
         shutil.rmtree(bank.path, ignore_errors=True)
+        recall.forget(self, bank.id)
         with self._loading:
             self._detectors.pop(bank.id, None)
 
-    def _bank_version(self, row: dict[str, Any], active: str | None) -> BankVersion:
+    def _bank_version(self, row: dict[str, Any], active: str | None, pinned: list[str]) -> BankVersion:
         parsed = {key: json.loads(row[key]) for key in ("settings", "summary")}
-        return BankVersion(**row | parsed, active=row["id"] == active, path=self._banks / row["id"])
+        kept = {"active": row["id"] == active, "pinned": row["id"] in pinned}
+        return BankVersion(**row | parsed | kept, path=self._banks / row["id"])
 
     def detector(self, bank: str | None = None) -> Detector:
-        """The detector of a bank version (None: the active one); the last two used stay in memory."""
+        """The detector of a bank version (None: the active one), with all that has come to its banks since.
+
+        The last two used stay in memory and notice what other threads and processes change.
+        """
+        from exdd_core import history, recall
         from exdd_core.detector import Detector
 
         version = self.bank(bank)
         with self._loading, _plainly():
-            if version.id not in self._detectors:
+            with self.reading() as db:
+                newest = history.newest(db, version.id)
+            last, detector = self._detectors.get(version.id, (0, None))
+            if detector is None:
                 network = self.backbone(version.settings["backbone"])
-                self._detectors[version.id] = Detector.load(version.path, network)
-            self._detectors.move_to_end(version.id)
+                detector = Detector.load(version.path, network)
+                if detector.can_change:
+                    detector.recall(recall.Features(self, version.id, detector))
+            if last < newest:
+                with self.reading() as db:
+                    later = history.read(db, version.id, last)
+                last, detector = later.last, detector.changed(later.changes, later.state)
+            self.keep_detector(version.id, last, detector)
+            return detector
+
+    def keep_detector(self, bank: str, last: int, detector: Detector) -> None:
+        """Have this detector ready for whoever asks for the version; `last` is the number of its last change."""
+        with self._loading:
+            if bank not in self._detectors or self._detectors[bank][0] <= last:
+                self._detectors[bank] = (last, detector)
+            self._detectors.move_to_end(bank)
             while len(self._detectors) > DETECTORS_KEPT:
                 self._detectors.popitem(last=False)
-            return self._detectors[version.id]
 
 
 def make_demo(path: Path | str, progress: Progress | None = None) -> Workspace:
@@ -662,6 +728,15 @@ def _write_schema(path: Path, settings: dict[str, str]) -> None:
 def _get(db: Database, key: str, default: str) -> str:
     row = db.execute("select value from settings where key = ?", [key]).fetchone()
     return str(row[0]) if row else default
+
+
+def _activate(db: Database, id: str) -> None:
+    """Make a bank version the active one and remember which was."""
+    active = json.loads(_get(db, "active_bank", "null"))
+    former = json.loads(_get(db, FORMER, "[]"))
+    if active not in (None, id):
+        _set(db, FORMER, [*former, active][-FORMER_KEPT:])
+    _set(db, "active_bank", id)
 
 
 def _set(db: Database, key: str, value: Any) -> None:

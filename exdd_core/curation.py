@@ -1,0 +1,668 @@
+"""Curation: what a candidate is worth, what people decide about it, and what that does to the active bank version.
+
+Measures a candidate against the banks, claims it for whoever looks at it, and writes decisions: a decision, the
+candidate's status and the change of the bank are one transaction, so that history and bank agree whatever is
+killed. Real images come the same way: a defect that was missed, a false alarm. Knows the workspace, candidates and
+detectors; does not know pages or the command line, nor how a candidate was painted.
+
+Everything that people decided and did not take back stands in the table `decisions`. The active version of the
+candidate's data set changes at once; versions built later hold what is in force then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock
+
+from exdd_core import candidates, history, images, patches
+from exdd_core.bank import BankImage
+from exdd_core.candidates import Candidate
+from exdd_core.detector import Change, Detector, Marked, TrainingImage, defect_patches
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+from exdd_core.studio import keep_mask
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from exdd_core.workspace import BankVersion, Workspace
+
+REASONS = ("unrealistic", "wrong place", "artefact", "duplicate", "too faint")
+CLAIMED = 180.0  # seconds that a candidate stays somebody's after they last showed a sign of life
+LOCK = ".deciding.lock"
+FEATURES = "cache/candidates"
+TAUGHT, MASKS = "taught", "masks"  # images from outside that taught the banks, and masks that people drew
+OF_BANK = ("accept", "missed", "false_alarm", "drop")  # decisions that change a bank
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One line of the history. subject: id of a candidate or image. undone: the id of the decision that took it back.
+
+    action: accept, reject, trim, type, missed, false_alarm, drop or undo. reason: tags.
+    """
+
+    id: int
+    subject: str
+    action: str
+    reason: list[str]
+    who: str
+    created: str  # ISO 8601, UTC
+    detail: dict[str, Any]
+    undone: int | None
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What became of a decision on one or many. left_out: by id, why nothing was decided there. bank: the version
+    that has changed, "" for none. rows: how many came to its banks (below 0: left them). sentence: all that for
+    people."""
+
+    ids: list[str]
+    left_out: dict[str, str]
+    bank: str
+    rows: int
+    sentence: str
+
+
+# --- who has it open ----------------------------------------------------------------------------------------
+
+
+def claim(workspace: Workspace, id: str, who: str) -> str:
+    """Take a candidate for yourself while you look at it, or stay with it. Returns "" or the name of who has it."""
+    now = _now()
+    with workspace.writing() as db:
+        holder = _holder(db, id)
+        if holder not in ("", who):
+            return holder
+        until = (datetime.now(UTC) + timedelta(seconds=CLAIMED)).isoformat(timespec="milliseconds")
+        db.execute("delete from claims where candidate = ? or until < ?", [id, now])
+        db.execute("insert into claims (candidate, who, until) values (?, ?, ?)", [id, who, until])
+    return ""
+
+
+def release(workspace: Workspace, id: str, who: str) -> None:
+    with workspace.writing() as db:
+        db.execute("delete from claims where candidate = ? and who = ?", [id, who])
+
+
+def claims(workspace: Workspace) -> dict[str, str]:
+    """Who has which candidates open."""
+    with workspace.reading() as db:
+        return dict(db.execute("select candidate, who from claims where until >= ?", [_now()]).fetchall())
+
+
+def _holder(db: Database, id: str) -> str:
+    row = db.execute("select who from claims where candidate = ? and until >= ?", [id, _now()]).fetchone()
+    return row[0] if row else ""
+
+
+# --- the history ------------------------------------------------------------------------------------------
+
+
+def decisions(workspace: Workspace, subject: str | None = None, limit: int = -1) -> list[Decision]:
+    """Everything that was decided, the newest first."""
+    with workspace.reading() as db:
+        return _decisions(db, subject)[: limit if limit >= 0 else None]
+
+
+def _decisions(db: Database, subject: str | None = None) -> list[Decision]:
+    where = "where candidate = :subject" if subject is not None else ""
+    rows = list(db.query(f"select * from decisions {where} order by id desc", {"subject": subject}))
+    undone = {json.loads(row["detail"])["of"]: row["id"] for row in rows if row["action"] == "undo"}
+    return [
+        Decision(
+            row["id"],
+            row["candidate"],
+            row["action"],
+            json.loads(row["reason"]),
+            row["who"],
+            row["created"],
+            json.loads(row["detail"]),
+            undone.get(row["id"]),
+        )
+        for row in rows
+    ]
+
+
+def in_force(workspace: Workspace, *actions: str, dataset: str | None = None) -> list[Decision]:
+    """Decisions of these kinds that nobody took back, the oldest first."""
+    with workspace.reading() as db:
+        found = [d for d in _decisions(db) if d.action in actions and d.undone is None]
+    return [d for d in reversed(found) if dataset in (None, d.detail.get("dataset"))]
+
+
+def _write(
+    db: Database, subject: str, action: str, who: str, reason: Sequence[str] = (), **detail: Any
+) -> int:
+    row = [subject, action, json.dumps(list(reason)), who, _now(), json.dumps(detail)]
+    marks = (
+        "insert into decisions (candidate, action, reason, who, created, detail) values (?, ?, ?, ?, ?, ?)"
+    )
+    return int(db.execute(marks, row).lastrowid or 0)
+
+
+# --- deciding on candidates -----------------------------------------------------------------------------------
+
+
+def accept(
+    workspace: Workspace,
+    ids: Sequence[str],
+    who: str,
+    defect_type: str | None = None,
+    progress: Progress | None = None,
+) -> Decided:
+    """Take pending candidates into the positive bank of their data set's active version, and remember it.
+
+    What somebody else has decided meanwhile, or has open, is left out and named. Raises BadInput where a single
+    one was asked for and cannot be accepted.
+    """
+    progress = progress or Progress()
+    with _deciding(workspace):
+        chosen, left_out = _decidable(workspace, ids, who)
+        before = {candidate.id: candidate for candidate in chosen}
+        if defect_type is not None:
+            chosen = [replace(candidate, defect_type=_name(defect_type)) for candidate in chosen]
+        target = _target(workspace, chosen[0].dataset) if chosen else None
+        changes: list[Change] = []
+        if target is not None:
+            progress.begin("Reading the candidates' patches", len(chosen))
+            several = []
+            for candidate in chosen:
+                several.append(marked(workspace, candidate, target.detector))
+                progress.advance()
+            changes = target.add(several)
+        with workspace.writing() as db:
+            for candidate in chosen:
+                if defect_type is not None:
+                    _retype(db, before[candidate.id], defect_type, who)
+                _set_status(db, candidate.id, "pending", "accepted")
+                number = _write(db, candidate.id, "accept", who, dataset=candidate.dataset)
+                if target is not None:
+                    target.enter([c for c in changes if c.image.id == candidate.id], number)
+            last = target.write(db) if target else 0
+        if target is not None:
+            target.publish(workspace, last)
+    return _decided("Accepted", [c.id for c in chosen], left_out, target, changes)
+
+
+def reject(workspace: Workspace, ids: Sequence[str], who: str, reasons: Sequence[str] = ()) -> Decided:
+    """Say no to pending candidates, with tags of your own or of `REASONS`."""
+    with _deciding(workspace):
+        chosen, left_out = _decidable(workspace, ids, who)
+        with workspace.writing() as db:
+            for candidate in chosen:
+                _set_status(db, candidate.id, "pending", "rejected")
+                _write(db, candidate.id, "reject", who, _tags(reasons), dataset=candidate.dataset)
+    return _decided("Rejected", [c.id for c in chosen], left_out, None, [])
+
+
+def trim(workspace: Workspace, id: str, mask: np.ndarray, who: str) -> Decided:
+    """Let only a part of a pending candidate's mask count. mask: bool (H, W); what lies outside the measured mask is
+    cut off. Raises BadInput where nothing is left."""
+    candidate = candidates.get(workspace, id)
+    measured = images.read_mask(candidate.mask, None, "the mask")
+    if mask.shape != measured.shape:
+        raise BadInput(
+            "The trimmed mask has another size than the candidate; draw it on the candidate itself."
+        )
+    left = mask.astype(bool) & measured
+    if not left.any():
+        raise BadInput("Nothing of the mask is left; keep some of it, or reject the candidate.")
+    name = keep_mask(workspace, left)
+    with _deciding(workspace):
+        chosen, left_out = _decidable(workspace, [id], who)
+        with workspace.writing() as db:
+            _write(db, id, "trim", who, mask=name, dataset=candidate.dataset)
+    return _decided("Trimmed the mask of", [c.id for c in chosen], left_out, None, [])
+
+
+def set_type(workspace: Workspace, ids: Sequence[str], defect_type: str, who: str) -> Decided:
+    """Give pending candidates a defect type."""
+    with _deciding(workspace):
+        chosen, left_out = _decidable(workspace, ids, who)
+        with workspace.writing() as db:
+            for candidate in chosen:
+                _retype(db, candidate, defect_type, who)
+    return _decided("Named the defect of", [c.id for c in chosen], left_out, None, [])
+
+
+def undo(workspace: Workspace, decision: int, who: str) -> Decided:
+    """Take one decision back: what it changed changes back, and exactly that. Raises BadInput."""
+    with _deciding(workspace):
+        found = next((d for d in decisions(workspace) if d.id == decision), None)
+        if found is None:
+            raise BadInput(f"There is no decision {decision} in this workspace.")
+        if found.undone is not None or found.action == "undo":
+            raise BadInput("This was taken back already.")
+        target, changes = _reversal(workspace, found)
+        with workspace.writing() as db:
+            number = _write(db, found.subject, "undo", who, of=found.id, dataset=found.detail.get("dataset"))
+            if found.action in ("accept", "reject"):
+                old = "accepted" if found.action == "accept" else "rejected"
+                _set_status(db, found.subject, old, "pending")
+            elif found.action in ("trim", "type"):
+                _require_pending(db, found.subject)
+            if found.action == "type":
+                before = found.detail["before"]
+                db.execute("update candidates set defect_type = ? where id = ?", [before, found.subject])
+            if target is not None:
+                target.enter(changes, number)
+            last = target.write(db) if target else 0
+        if target is not None:
+            target.publish(workspace, last)
+    return _decided("Took back the decision on", [found.subject], {}, target, changes)
+
+
+def undo_last(workspace: Workspace, who: str) -> Decided:
+    """Take back what this person decided last and has not taken back. Raises BadInput where there is nothing."""
+    mine = [d for d in decisions(workspace) if d.who == who and d.action != "undo" and d.undone is None]
+    if not mine:
+        raise BadInput("There is nothing of yours to take back.")
+    return undo(workspace, mine[0].id, who)
+
+
+def _reversal(workspace: Workspace, found: Decision) -> tuple[_Target | None, list[Change]]:
+    """What the active version needs to lose, or to get back, when a decision is taken back."""
+    dataset = found.detail.get("dataset")
+    target = _target(workspace, dataset) if found.action in OF_BANK and dataset else None
+    if target is None:
+        return None, []
+    if found.action == "drop":
+        side = found.detail["side"]
+        if not target.holds(found.subject, side):
+            return target, target.add([_remembered(workspace, found.subject, side, target.detector)], side)
+    else:
+        side = "negative" if found.action == "false_alarm" else "positive"
+        if target.holds(found.subject, side):
+            return target, target.remove(workspace, found.subject, side)
+    return None, []
+
+
+def _decidable(workspace: Workspace, ids: Sequence[str], who: str) -> tuple[list[Candidate], dict[str, str]]:
+    """Of these candidates the pending ones that nobody else has open, and why the others are left out."""
+    chosen, left_out, holders = [], {}, claims(workspace)
+    for id in dict.fromkeys(ids):
+        candidate = candidates.get(workspace, id)
+        holder = holders.get(id, who)
+        if candidate.status != "pending":
+            left_out[id] = _already(workspace, candidate)
+        elif holder != who:
+            left_out[id] = f"{holder} has it open"
+        else:
+            chosen.append(candidate)
+    if len(left_out) == 1 and not chosen:
+        raise BadInput(f"Nothing was decided: {next(iter(left_out.values()))}.")
+    if len({c.dataset for c in chosen}) > 1:
+        raise BadInput("These candidates belong to several data sets; decide on one data set at a time.")
+    return chosen, left_out
+
+
+def _already(workspace: Workspace, candidate: Candidate) -> str:
+    last = next(
+        (d for d in decisions(workspace, candidate.id) if d.undone is None and d.action != "undo"), None
+    )
+    by = f" by {last.who}" if last else ""
+    return f"it was {candidate.status} already{by}"
+
+
+def _set_status(db: Database, id: str, old: str, new: str) -> None:
+    """Change a status that is what it is taken for. Whoever comes second raises BadInput and changes nothing."""
+    if (
+        db.execute("update candidates set status = ? where id = ? and status = ?", [new, id, old]).rowcount
+        != 1
+    ):
+        raise BadInput("Somebody else has decided on this meanwhile; nothing was changed.")
+
+
+def _require_pending(db: Database, id: str) -> None:
+    if db.execute("select status from candidates where id = ?", [id]).fetchone()[0] != "pending":
+        raise BadInput("It was decided on since; take that back first.")
+
+
+def _retype(db: Database, candidate: Candidate, defect_type: str, who: str) -> None:
+    named = _name(defect_type)
+    db.execute("update candidates set defect_type = ? where id = ?", [named, candidate.id])
+    _write(
+        db, candidate.id, "type", who, before=candidate.defect_type, after=named, dataset=candidate.dataset
+    )
+
+
+def _name(defect_type: str) -> str:
+    return " ".join(defect_type.split())[:60]
+
+
+def _tags(reasons: Sequence[str]) -> list[str]:
+    cleaned = (" ".join(reason.split())[:40] for reason in reasons)
+    return [tag for tag in dict.fromkeys(cleaned) if tag]
+
+
+def _decided(
+    done: str, ids: list[str], left_out: dict[str, str], target: _Target | None, changes: Sequence[Change]
+) -> Decided:
+    rows = sum(int(c.kept.sum()) for c in changes)
+    if target is not None and any(c.action == "remove" for c in changes):
+        rows = -target.gone
+    count = f"{len(ids)} candidates" if len(ids) != 1 else "1 candidate"
+    sentence = f"{done} {count}"
+    if target is not None:
+        sentence += f"; {abs(rows)} rows {'came to' if rows >= 0 else 'left'} bank {target.version.name}"
+    if left_out:
+        sentence += f"; {len(left_out)} left out: {next(iter(left_out.values()))}"
+    return Decided(ids, left_out, target.version.name if target else "", rows, sentence + ".")
+
+
+# --- real images --------------------------------------------------------------------------------------------
+
+
+def missed(
+    workspace: Workspace, image: str, path: Path, mask: np.ndarray, who: str, defect_type: str = ""
+) -> Decided:
+    """A defect that was missed: its patches go into the positive bank, and evaluation leaves its part out from now on.
+
+    image: an id of the workspace, or of an image elsewhere whose file is `path` (kept as a copy). mask: bool (H, W).
+    Raises BadInput for a training image, an empty mask, or an image that taught the bank already.
+    """
+    if not mask.any():
+        raise BadInput("The mask is empty; draw over the defect that was missed.")
+    origin = _origin(workspace, image, path)
+    known = BankImage(image, origin["group"], _name(defect_type))
+    return _teach(workspace, "missed", known, mask, who, origin)
+
+
+def false_alarm(
+    workspace: Workspace, image: str, path: Path, who: str, mask: np.ndarray | None = None
+) -> Decided:
+    """A false alarm: these patches go into the negative bank, and evaluation leaves the part out from now on.
+
+    mask: bool (H, W), or None for what raised the alarm. Raises BadInput as `missed` does, and for a defective image
+    without a mask.
+    """
+    origin = _origin(workspace, image, path)
+    if mask is None:
+        if origin["label"] == "defect":
+            raise BadInput("This image has a defect; mark the place that was a false alarm.")
+        bank = workspace.bank()
+        seen = workspace.detector(bank.id).score([images.read_image(path)])[0]
+        scores = seen.patch_scores
+        suspicious = scores > min(seen.threshold, float(scores.max()) * (1 - 1e-6))
+        mask = np.zeros(seen.shape, bool)
+        for row, column in np.argwhere(suspicious):
+            x0, y0, x1, y1 = images.patch_box(int(row), int(column), scores.shape, seen.size, seen.shape)
+            mask[y0:y1, x0:x1] = True
+    if not mask.any():
+        raise BadInput("The mask is empty; draw over the false alarm.")
+    return _teach(workspace, "false_alarm", BankImage(image, origin["group"]), mask, who, origin)
+
+
+def _teach(
+    workspace: Workspace, action: str, image: BankImage, mask: np.ndarray, who: str, origin: dict[str, Any]
+) -> Decided:
+    side = "negative" if action == "false_alarm" else "positive"
+    name = keep_mask(workspace, mask)
+    with _deciding(workspace):
+        if any(d.subject == image.id for d in in_force(workspace, action)):
+            raise BadInput(
+                "This image has taught the bank already; take that back first, then mark all at once."
+            )
+        target = _target(workspace, origin["dataset"])
+        changes: list[Change] = []
+        if target is not None:
+            if target.holds(image.id, side):
+                raise BadInput(f"This image is in the {side} bank already.")
+            pixels = images.read_image(workspace.path / origin["path"])
+            changes = target.add([_marked(pixels, mask, image, target.detector)], side)
+        with workspace.writing() as db:
+            detail = {k: v for k, v in origin.items() if k != "label"} | {
+                "mask": name,
+                "defect_type": image.defect_type,
+            }
+            number = _write(db, image.id, action, who, **detail)
+            if target is not None:
+                target.enter(changes, number)
+            last = target.write(db) if target else 0
+        if target is not None:
+            target.publish(workspace, last)
+    decided = _decided("", [image.id], {}, target, changes)
+    said = "Remembered the missed defect" if action == "missed" else "Remembered the false alarm"
+    where = f"; {decided.rows} rows came to the {side} bank of {decided.bank}" if target else ""
+    return Decided(
+        decided.ids, {}, decided.bank, decided.rows, f"{said}{where}. Evaluation leaves this part out."
+    )
+
+
+def _origin(workspace: Workspace, image: str, path: Path) -> dict[str, Any]:
+    """Where an image comes from: data set, physical part, label, and its file within the workspace."""
+    if not image.startswith("file:"):
+        row = workspace.image(image)
+        if row.split == "train":
+            raise BadInput(
+                f"{image} is a training image, so its data set should say what it shows; correct that and import it "
+                "again. Here, images that the banks have not learned from can be marked."
+            )
+        place = str(row.path.relative_to(workspace.path))
+        return {"dataset": row.dataset, "group": row.group, "label": row.label, "path": place}
+    content = path.read_bytes()
+    name = f"{hashlib.sha256(content).hexdigest()[:20]}{path.suffix.lower()}"
+    kept = workspace.path / TAUGHT / name
+    kept.parent.mkdir(exist_ok=True)
+    if not kept.exists():
+        unfinished = kept.with_name(f".{name}-{time.monotonic_ns()}")
+        unfinished.write_bytes(content)
+        unfinished.rename(kept)
+    dataset = workspace.bank().dataset
+    return {"dataset": dataset, "group": f"file:{name}", "label": "", "path": f"{TAUGHT}/{name}"}
+
+
+def drop(workspace: Workspace, image: str, side: str, who: str) -> Decided:
+    """Take an image's rows out of a bank of the active version, and leave it out of those built later.
+
+    An accepted candidate becomes pending again. Raises BadInput where the bank has no rows of it.
+    """
+    bank = workspace.bank()
+    for found in in_force(workspace, "accept", "missed", "false_alarm"):
+        if found.subject == image and (found.action == "false_alarm") == (side == "negative"):
+            return undo(workspace, found.id, who)
+    with _deciding(workspace):
+        target = _target(workspace, bank.dataset)
+        assert target is not None
+        changes = target.remove(workspace, image, side)
+        with workspace.writing() as db:
+            target.enter(changes, _write(db, image, "drop", who, side=side, dataset=bank.dataset))
+            last = target.write(db)
+        target.publish(workspace, last)
+    return _decided("Dropped", [image], {}, target, changes)
+
+
+# --- what is in force, for building -----------------------------------------------------------------------------
+
+
+def accepted(workspace: Workspace, dataset: str) -> list[TrainingImage]:
+    """The accepted candidates of a data set, as a build takes them."""
+    found = []
+    for candidate in reversed(candidates.listed(workspace, dataset, status="accepted")):
+        image = bank_image(workspace, candidate)
+        mask = mask_of(workspace, candidate)
+        found.append(_training(image, candidate.image, mask))
+    return found
+
+
+def missed_defects(workspace: Workspace, dataset: str) -> list[TrainingImage]:
+    """What people marked as missed defects, as a build takes it."""
+    return [
+        _training(
+            BankImage(d.subject, d.detail["group"], d.detail["defect_type"]),
+            workspace.path / d.detail["path"],
+            images.read_mask(workspace.path / MASKS / d.detail["mask"], None, "the mask"),
+        )
+        for d in in_force(workspace, "missed", dataset=dataset)
+    ]
+
+
+def dropped(workspace: Workspace, dataset: str, side: str) -> set[str]:
+    """Ids of training images that were taken out of one bank."""
+    return {d.subject for d in in_force(workspace, "drop", dataset=dataset) if d.detail["side"] == side}
+
+
+def taught(workspace: Workspace, dataset: str | None = None) -> dict[str, Decision]:
+    """Images beyond the training split that have taught the banks, by id: evaluation leaves their parts out."""
+    return {d.subject: d for d in in_force(workspace, "missed", "false_alarm", dataset=dataset)}
+
+
+def without_false_alarms(
+    workspace: Workspace, dataset: str, detector: Detector, progress: Progress | None = None
+) -> Detector:
+    """A detector that was just built, with what people marked as false alarms in its negative bank."""
+    several = []
+    for found in in_force(workspace, "false_alarm", dataset=dataset):
+        pixels = images.read_image(workspace.path / found.detail["path"])
+        mask = images.read_mask(workspace.path / MASKS / found.detail["mask"], None, "the mask")
+        several.append(_marked(pixels, mask, BankImage(found.subject, found.detail["group"]), detector))
+    return (
+        detector.changed(detector.additions(several, "negative"), progress=progress) if several else detector
+    )
+
+
+def _training(image: BankImage, path: Path, mask: np.ndarray) -> TrainingImage:
+    return TrainingImage(image.id, path, image.group, mask, image.defect_type, image.origin, image.donor)
+
+
+# --- candidates and their patches ---------------------------------------------------------------------------------
+
+
+def bank_image(workspace: Workspace, candidate: Candidate) -> BankImage:
+    """How a candidate is named in a bank: it belongs to the parts of its source and of what lent to it."""
+    group = workspace.image(candidate.source).group
+    donor = workspace.image(candidate.donor).group if candidate.donor else ""
+    return BankImage(candidate.id, group, candidate.defect_type, "synthetic", donor)
+
+
+def mask_of(workspace: Workspace, candidate: Candidate) -> np.ndarray:
+    """The mask that counts, bool (H, W): the measured one, or what somebody trimmed it to."""
+    trims = [d for d in decisions(workspace, candidate.id) if d.action == "trim" and d.undone is None]
+    file = workspace.path / MASKS / trims[0].detail["mask"] if trims else candidate.mask
+    return images.read_mask(file, None, "the mask")
+
+
+def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Marked:
+    """The patches that a candidate's mask marks, with their features; computed once and kept in the cache."""
+    size, grid = detector.settings.size, detector.grid
+    kind = f"{detector.backbone.fingerprint[:12]}-{size}{'-fitted' if size.keep_aspect else ''}"
+    file = workspace.path / FEATURES / kind / f"{candidate.id}.npz"
+    try:
+        with np.load(file) as kept:
+            rows, position = kept["rows"], kept["position"]
+    except (OSError, ValueError, KeyError):
+        pixels = images.read_image(candidate.image)
+        touched = (
+            patches.covered(images.resize_mask(images.read_mask(candidate.mask, None, ""), size), grid) > 0
+        )
+        features = patches.extract(detector.backbone, [pixels], size)[0]
+        rows, position = features[touched], np.argwhere(touched).astype(np.int16)
+        _keep(file, rows, position)
+    on = defect_patches(mask_of(workspace, candidate), size, grid)[position[:, 0], position[:, 1]]
+    return Marked(bank_image(workspace, candidate), rows[on], position[on])
+
+
+def _marked(pixels: np.ndarray, mask: np.ndarray, image: BankImage, detector: Detector) -> Marked:
+    if mask.shape != pixels.shape[:2]:
+        raise BadInput("The mask has another size than the image; draw it on the image itself.")
+    features = patches.extract(detector.backbone, [pixels], detector.settings.size)[0]
+    on = defect_patches(mask, detector.settings.size, detector.grid)
+    return Marked(image, features[on], np.argwhere(on).astype(np.int16))
+
+
+def _remembered(workspace: Workspace, id: str, side: str, detector: Detector) -> Marked:
+    """A training image that was dropped, for coming back. Of a normal one, every patch."""
+    row = workspace.image(id)
+    pixels = images.read_image(row.path)
+    mask = np.ones(pixels.shape[:2], bool)
+    if side == "positive":
+        mask = images.read_mask(row.mask, pixels.shape[:2]) if row.mask else mask
+    return _marked(pixels, mask, BankImage(row.id, row.group, row.defect_type), detector)
+
+
+def _keep(file: Path, rows: np.ndarray, position: np.ndarray) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = file.with_name(f".{file.stem}-{threading.get_ident()}-{time.monotonic_ns()}.npz")
+    np.savez(unfinished, rows=rows, position=position)
+    unfinished.rename(file)
+
+
+# --- the bank version that changes --------------------------------------------------------------------------------
+
+
+class _Target:
+    """The active version while a decision changes it: computed first, written in one transaction, then shown."""
+
+    def __init__(self, version: BankVersion, detector: Detector):
+        self.version, self.detector, self.new = version, detector, detector
+        self.gone = 0  # rows that left
+        self._entered: list[tuple[Change, int]] = []
+
+    def holds(self, id: str, side: str) -> bool:
+        bank = self.detector.negative if side == "negative" else self.detector.positive
+        return bank is not None and any(image.id == id for image in bank.images)
+
+    def add(self, several: Sequence[Marked], side: str = "positive") -> list[Change]:
+        fresh = [m for m in several if not self.holds(m.image.id, side)]
+        changes = self.detector.additions(fresh, side)
+        if changes:
+            self.new = self.detector.changed(changes)
+        return changes
+
+    def remove(self, workspace: Workspace, id: str, side: str) -> list[Change]:
+        """Takes an image's rows out. Where the bank held just what is left once before, all is as it was then."""
+        changes = self.detector.removals(id, side)
+        bank = self.detector.negative if side == "negative" else self.detector.positive
+        assert bank is not None
+        self.gone = int(bank.of_images([id]).sum())
+        with workspace.reading() as db:
+            state = history.state_of(db, self.version.id, id, side)
+        if state == {}:
+            state = Detector.load(self.version.path, self.detector.backbone).fitted_state()
+        self.new = self.detector.changed(changes, state)
+        return changes
+
+    def enter(self, changes: Sequence[Change], decision: int) -> None:
+        self._entered += [(change, decision) for change in changes]
+
+    def write(self, db: Database) -> int:
+        """Write what was entered; returns the number of the version's last change."""
+        for place, (change, decision) in enumerate(self._entered, 1):
+            state = self.new.fitted_state() if place == len(self._entered) else None
+            history.record(db, self.version.id, change, decision, state)
+        return history.newest(db, self.version.id)
+
+    def publish(self, workspace: Workspace, last: int) -> None:
+        workspace.keep_detector(self.version.id, last, self.new)
+
+
+def _target(workspace: Workspace, dataset: str) -> _Target | None:
+    """The active version, where it was built from this data set."""
+    version = workspace.active_bank()
+    if version is None or version.dataset != dataset:
+        return None
+    return _Target(version, workspace.detector(version.id))
+
+
+@contextmanager
+def _deciding(workspace: Workspace) -> Iterator[None]:
+    """One decision at a time, among all threads and processes; the lock goes with a process that is killed."""
+    with FileLock(workspace.path / LOCK, poll_interval=0.01):
+        yield
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

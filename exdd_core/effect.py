@@ -1,0 +1,318 @@
+"""What adding rows to the positive bank would change, measured on training data with each defective part held back.
+
+Every training defect is looked at by a detector that has never seen its part: no row of it, none of a defect
+transplanted from it, no direction and no fusion fitted with it. Held-out normal images stand beside it. The same
+again with further rows, and the difference is what those rows are worth for parts still to come. Knows detectors
+and their changes; knows neither candidates nor test images, nor what is decided.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.metrics import average_precision_score
+
+from exdd_core import fitting, fusion
+from exdd_core.bank import Bank, BankImage
+from exdd_core.detector import Change, Detector
+from exdd_core.errors import BadInput
+from exdd_core.fusion import Direction, Distances, Evidence
+from exdd_core.progress import Progress
+
+MOST_FOLDS = 8  # more defective parts than this are held back a few at a time
+FIT_PATCHES = 4_000  # of each class: fewer than a detector is fitted on, so that a candidate takes a moment
+NORMALS = 100  # held-out normal images to tell defects from
+K = fusion.NEIGHBOURS
+FAR = 1e3  # stands for "no row there": farther than any
+
+
+@dataclass(frozen=True)
+class HeldBack:
+    """A training image with a defect. features: float16 or float32 (n, d), all its patches."""
+
+    image: BankImage
+    features: np.ndarray
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How held-back defects fare among held-out normals.
+
+    parts: image AUROC of each part. image_auroc, image_ap: means over images, and over folds. found: images above
+    their fold's threshold, of `defects`. false_alarms: normal images above a threshold that others set, of
+    `normals`; mean over folds.
+    """
+
+    parts: dict[str, float]
+    image_auroc: float
+    image_ap: float
+    found: int
+    defects: int
+    false_alarms: float
+    normals: int
+
+
+class _Rows:
+    """Rows of a positive bank with, for each, the folds that must not meet it. Distances are found once for all folds.
+
+    kind: int (n,), an index into `unmet`, sets of fold numbers.
+    """
+
+    def __init__(self, bank: Bank, fold_of: dict[str, int]):
+        names = [{i.group, i.donor} - {""} for i in bank.images]
+        sets = [frozenset(fold_of[n] for n in own if n in fold_of) for own in names]
+        self.unmet = sorted(set(sets), key=sorted)
+        self.kind = np.array([self.unmet.index(s) for s in sets], int)[bank.image]
+        self.rows, self.bank = bank.rows, bank
+
+    def nearest(self, queries: np.ndarray, *apart: str) -> np.ndarray:
+        """Distances to the nearest K rows of every kind, float32 (kinds, q, K); without rows of the parts `apart`."""
+        out = np.full((len(self.unmet), len(queries), K), FAR, np.float32)
+        own = self.bank.of(*apart)
+        middle = self.rows.mean(0) if len(self.rows) else 0
+        there = torch.from_numpy(queries - middle)
+        for kind in range(len(self.unmet)):
+            rows = self.rows[(self.kind == kind) & ~own]
+            if len(rows):
+                found = torch.cdist(there, torch.from_numpy(rows - middle))
+                near = found.topk(min(K, len(rows)), dim=1, largest=False).values
+                out[kind, :, : near.shape[1]] = near.numpy()
+        return out
+
+    def met(self, near: np.ndarray, fold: int) -> np.ndarray:
+        """Distances to every kind of row, (kinds, ..., K), as one fold meets them: (..., K)."""
+        there = [found for found, unmet in zip(near, self.unmet, strict=True) if fold not in unmet]
+        return _closest(there) if there else np.full(near.shape[1:], FAR, np.float32)
+
+
+def _closest(several: Sequence[np.ndarray]) -> np.ndarray:
+    """The K smallest of ascending distances (..., K) each, ascending."""
+    if len(several) == 1:
+        return several[0]
+    return np.sort(np.concatenate(several, axis=-1), axis=-1)[..., :K]
+
+
+@dataclass(frozen=True)
+class _Near:
+    """Distances to the nearest K positive rows of everything that is looked at.
+
+    normals: float32 (folds, m, n, K), as each fold meets the bank. pictures: (n, K) each, from its own fold.
+    known: (b, K), of the rows that fusions are fitted on, each without its own part.
+    """
+
+    normals: np.ndarray
+    pictures: list[np.ndarray]
+    known: np.ndarray
+
+    def beside(self, other: _Near) -> _Near:
+        """With the rows of both banks."""
+        pictures = [_closest(pair) for pair in zip(self.pictures, other.pictures, strict=True)]
+        normals = _closest((self.normals, other.normals))
+        return _Near(normals, pictures, _closest((self.known, other.known)))
+
+
+class Validation:
+    """A detector's defective parts, each held back once. Any number of additions can be tried; none is kept."""
+
+    def __init__(self, detector: Detector, defects: Sequence[HeldBack], progress: Progress | None = None):
+        """defects: the real training images with a defect. Raises BadInput where they show fewer than two parts."""
+        held, progress, parts = (
+            detector.held_out,
+            progress or Progress(),
+            sorted({d.image.group for d in defects}),
+        )
+        if len(parts) < 2 or detector.positive is None:
+            raise BadInput(
+                "The effect is measured by holding one defective part back, so real defects of at least two parts "
+                "are needed; import more, or decide without it."
+            )
+        assert held is not None and held.features is not None
+        self.detector, self.kind = detector, type(detector.fusion)
+        several = np.array_split(np.array(parts), min(len(parts), MOST_FOLDS))
+        self.fold_of = {str(part): number for number, some in enumerate(several) for part in some}
+        self.folds = [[str(part) for part in some] for some in several]
+        count = min(NORMALS, len(held.images))
+        progress.begin("Holding each defective part back", len(defects) + 2)
+        self.apart, self.normals_n = held.apart[:count], held.negative.distances[:count]
+        self.normals = [np.asarray(f, np.float32) for f in held.features[:count]]
+        self.groups = [d.image.group for d in defects]
+        self.pictures = [np.asarray(d.features, np.float32) for d in defects]
+        self.pictures_n = []
+        for one, picture in zip(defects, self.pictures, strict=True):
+            self.pictures_n.append(detector.normality(picture, one.image))
+            progress.advance()
+        chosen = fitting.some(detector.defects, FIT_PATCHES, detector.settings.seed)
+        self.learnt = detector.learnt.rows[:: max(1, len(detector.learnt) // FIT_PATCHES)]
+        self.known, self.known_n = detector.defects.take(chosen), detector.negative_distances()[chosen]
+        self.rows = _Rows(detector.positive, self.fold_of)
+        self.near = self._nearest(self.rows, self.known)
+        progress.advance()
+        self.directions = self._directions(self.known, [detector.direction] * len(self.folds))
+        self.along = self._along(self.known, self.directions, [detector.direction] * 2)
+        self.before = self._outcome(self.near, self.directions, self.known, self.known_n, self.along)
+        progress.advance()
+
+    def outcome(self, additions: Sequence[Change]) -> Outcome:
+        """How held-back defects would fare with these rows in the bank too; `Detector.additions` makes them."""
+        if not additions:
+            return self.before
+        further = _bank(additions, kept=False)
+        further = further.take(fitting.some(further, FIT_PATCHES, self.detector.settings.seed))
+        added = np.empty((len(further), K), np.float32)
+        for number, image in enumerate(further.images):
+            own = further.image == number
+            added[own] = self.detector.normality(further.rows[own], image)
+        known = _joined(self.known, further)
+        near = self._nearest(_Rows(_bank(additions, kept=True), self.fold_of), known)
+        old = self._of_known(self.rows, further)
+        near = near.beside(
+            _Near(self.near.normals, self.near.pictures, np.concatenate([self.near.known, old]))
+        )
+        directions = self._directions(known, self.directions)
+        along = self._along(known, directions, self.directions[:1] * 2)
+        return self._outcome(near, directions, known, np.concatenate([self.known_n, added]), along)
+
+    def _nearest(self, rows: _Rows, known: Bank) -> _Near:
+        every = [rows.nearest(f, apart) for f, apart in zip(self.normals, self.apart, strict=True)]
+        normals = np.stack([rows.met(np.stack(every, 1), fold) for fold in range(len(self.folds))])
+        pictures = [
+            rows.met(rows.nearest(picture), self.fold_of[group])
+            for picture, group in zip(self.pictures, self.groups, strict=True)
+        ]
+        return _Near(normals, pictures, self._of_known(rows, known))
+
+    def _of_known(self, rows: _Rows, known: Bank) -> np.ndarray:
+        """Distances of known rows to a bank's, each without its own part and without its fold's: float32 (b, K)."""
+        out = np.full((len(known), K), FAR, np.float32)
+        for number, image in enumerate(known.images):
+            own = known.image == number
+            if own.any():
+                fold = self.fold_of.get(image.group, -1)
+                out[own] = rows.met(rows.nearest(known.rows[own], image.group, image.donor), fold)
+        return out
+
+    def _directions(self, known: Bank, start: Sequence[Direction | None]) -> list[Direction | None]:
+        """What each fold learns from the known rows, but for its own."""
+        if not self.kind.uses_direction:
+            return [None] * len(self.folds)
+        return [
+            fitting.direction(self.learnt, known.rows[~known.of(*parts)], before)
+            for parts, before in zip(self.folds, start, strict=True)
+        ]
+
+    def _along(
+        self, known: Bank, directions: Sequence[Direction | None], start: Sequence[Direction | None]
+    ) -> np.ndarray:
+        """L of every known row from a direction without its part: its fold's, or that of the other half."""
+        out = np.zeros(len(known), np.float32)
+        if not self.kind.uses_direction:
+            return out
+        fold = np.array([self.fold_of.get(group, -1) for group in known.groups])
+        for number, line in enumerate(directions):
+            out[fold == number] = _line(line, known.rows[fold == number])
+        others = sorted(set(known.groups[fold < 0]))
+        for half, before in zip((others[::2], others[1::2]), start, strict=True):
+            own = np.isin(known.groups, half)
+            if own.any():
+                out[own] = fitting.direction(self.learnt, known.rows[~known.of(*half)], before)(
+                    known.rows[own]
+                )
+        return out
+
+    def _outcome(
+        self,
+        near: _Near,
+        directions: Sequence[Direction | None],
+        known: Bank,
+        known_n: np.ndarray,
+        along: np.ndarray,
+    ) -> Outcome:
+        results = []
+        for number, (parts, line) in enumerate(zip(self.folds, directions, strict=True)):
+            others = ~known.of(*parts)
+            defects = Distances(known_n[others], near.known[others], direction=along[others])
+            lines = np.stack([_line(line, f) for f in self.normals])
+            normals = Distances(self.normals_n, near.normals[number], direction=lines)
+            fitted = self.kind.fit(Evidence(_some(normals), defects, self.detector.backbone.dimension))
+            usual = np.array([fitted.image_score(_one(normals, i)) for i in range(len(self.normals))])
+            theirs = [i for i, group in enumerate(self.groups) if self.fold_of[group] == number]
+            scores = []
+            for i in theirs:
+                seen = Distances(
+                    self.pictures_n[i], near.pictures[i], direction=_line(line, self.pictures[i])
+                )
+                scores.append(fitted.image_score(seen))
+            results.append(self._judge(usual, np.array(scores), [self.groups[i] for i in theirs]))
+        return _summed(results, len(self.normals))
+
+    def _judge(self, usual: np.ndarray, scores: np.ndarray, groups: Sequence[str]) -> _Fold:
+        """One fold: scores (m,) of normal images, and of the images held back with their parts."""
+        keep = 1 - self.detector.settings.false_alarm_rate
+        above = (usual < scores[:, None]).mean(1) + (usual == scores[:, None]).mean(1) / 2
+        truth = np.repeat([False, True], [len(usual), len(scores)])
+        ap = average_precision_score(truth, np.concatenate([usual, scores]))
+        halves = (usual[::2], usual[1::2])
+        limits = [np.quantile(half, keep, method="higher") for half in halves]
+        alarms = sum(int((half > limit).sum()) for half, limit in zip(halves, limits[::-1], strict=True))
+        found = int((scores > np.quantile(usual, keep, method="higher")).sum())
+        return _Fold(list(zip(groups, above.tolist(), strict=True)), float(ap), found, alarms)
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """What became of one fold. ranks: for each image its part and the share of normal images below it."""
+
+    ranks: list[tuple[str, float]]
+    ap: float
+    found: int
+    alarms: int
+
+
+def _summed(folds: Sequence[_Fold], normals: int) -> Outcome:
+    ranks = [pair for fold in folds for pair in fold.ranks]
+    parts = sorted({part for part, _ in ranks})
+    return Outcome(
+        parts={part: float(np.mean([rank for name, rank in ranks if name == part])) for part in parts},
+        image_auroc=float(np.mean([rank for _, rank in ranks])),
+        image_ap=float(np.mean([fold.ap for fold in folds])),
+        found=sum(fold.found for fold in folds),
+        defects=len(ranks),
+        false_alarms=float(np.mean([fold.alarms for fold in folds])),
+        normals=normals,
+    )
+
+
+def _bank(additions: Sequence[Change], kept: bool) -> Bank:
+    """What these changes add as a bank of its own: the kept rows, or all."""
+    use = [change.kept if kept else np.ones(len(change.rows), bool) for change in additions]
+    number = np.repeat(np.arange(len(additions)), [int(u.sum()) for u in use])
+    rows = np.concatenate([change.rows[u] for change, u in zip(additions, use, strict=True)])
+    position = np.concatenate([change.position[u] for change, u in zip(additions, use, strict=True)])
+    return Bank(rows, number, position, [change.image for change in additions])
+
+
+def _joined(one: Bank, other: Bank) -> Bank:
+    image = np.concatenate([one.image, other.image + len(one.images)])
+    rows, position = (
+        np.concatenate([getattr(b, name) for b in (one, other)]) for name in ("rows", "position")
+    )
+    return Bank(rows, image, position, [*one.images, *other.images])
+
+
+def _line(line: Direction | None, features: np.ndarray) -> np.ndarray:
+    return line(features) if line is not None else np.zeros(len(features), np.float32)
+
+
+def _one(distances: Distances, number: int) -> Distances:
+    return Distances(**{n: v[number] for n, v in vars(distances).items() if v is not None})
+
+
+def _some(distances: Distances) -> Distances:
+    """A few patches of all images, the same ones every time."""
+    count = distances.negative[..., 0].size
+    chosen = np.sort(np.random.default_rng(0).permutation(count)[:FIT_PATCHES])
+    columns = {n: v for n, v in vars(distances).items() if v is not None}
+    return Distances(**{n: v.reshape(count, *v.shape[2:])[chosen] for n, v in columns.items()})

@@ -1,0 +1,106 @@
+"""How bank versions have changed since they were built: rows of the table `bank_changes`, as detectors take them.
+
+A version's folder never changes. What was added to its banks or taken out stands here, in order, written in the
+same transaction as the decision that asked for it; whoever loads the version makes the same changes again. The
+last row of a transaction also says what was fitted to the banks then, so that nobody has to fit it twice. Nothing
+is ever changed or removed but with its bank version. Knows rows and JSON; does not know who decided, or why.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core.bank import BankImage
+from exdd_core.detector import Change
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Some of a version's changes. last: the number of the newest one, for asking what came after it. state: what
+    was fitted then, None where there are no changes."""
+
+    last: int
+    changes: list[Change]
+    state: dict[str, Any] | None
+
+
+def record(
+    db: Database, bank: str, change: Change, decision: int, state: dict[str, Any] | None = None
+) -> None:
+    """Write a change into a transaction that the caller has begun; the last one of it with what was fitted then."""
+    detail: dict[str, Any] = {
+        "image": asdict(change.image),
+        "position": change.position.tolist(),
+        "kept": np.flatnonzero(change.kept).tolist(),
+    }
+    row = {
+        "bank": bank,
+        "image": change.image.id,
+        "bank_side": change.side,
+        "action": change.action,
+        "rows": np.ascontiguousarray(change.rows, np.float32).tobytes(),
+        "detail": json.dumps(detail | ({"state": state} if state else {})),
+        "decision": decision,
+        "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
+    }
+    marks = ", ".join(f":{name}" for name in row)
+    db.execute(f"insert into bank_changes ({', '.join(row)}) values ({marks})", row)
+
+
+def newest(db: Database, bank: str) -> int:
+    """The number of a version's last change, 0 where it has none. Cheap: for asking before every use."""
+    return int(
+        db.execute("select coalesce(max(id), 0) from bank_changes where bank = ?", [bank]).fetchone()[0]
+    )
+
+
+def read(db: Database, bank: str, after: int = 0) -> Changes:
+    """A version's changes after the one of that number, in order."""
+    query = (
+        "select id, bank_side, action, rows, detail from bank_changes where bank = ? and id > ? order by id"
+    )
+    last, state = after, None
+    changes: list[Change] = []
+    for number, side, action, rows, detail in db.execute(query, [bank, after]):
+        last = int(number)
+        values = json.loads(detail)
+        state = values.get("state", state)
+        changes.append(_change(side, action, rows, values))
+    return Changes(last, changes, state)
+
+
+def _change(side: str, action: str, rows: bytes, detail: dict[str, Any]) -> Change:
+    position = np.array(detail["position"], np.int16).reshape(-1, 2)
+    flat = np.frombuffer(rows, np.float32)
+    kept = np.zeros(len(position), bool)
+    kept[detail["kept"]] = True
+    shaped = flat.reshape(len(position), -1) if len(position) else flat.reshape(0, 0)
+    return Change(side, action, BankImage(**detail["image"]), shaped, position, kept)
+
+
+def state_of(db: Database, bank: str, image: str, side: str) -> dict[str, Any] | None:
+    """What was fitted when a bank held what it holds now without that image: {} where that was when it was built.
+
+    None where there was no such moment, or where nothing was kept of it.
+    """
+    there: dict[
+        tuple[str, str], int
+    ] = {}  # what was added and is there, and since which change; or taken out
+    states: dict[frozenset[tuple[tuple[str, str], int]], dict[str, Any]] = {frozenset(): {}}
+    query = "select id, image, bank_side, action, detail from bank_changes where bank = ? order by id"
+    for id, name, at, action, detail in db.execute(query, [bank]):
+        if action == "remove" and (name, at) in there:
+            del there[name, at]
+        else:
+            there[name, at] = id
+        states.setdefault(frozenset(there.items()), json.loads(detail).get("state"))
+    there.pop((image, side), None)
+    return states.get(frozenset(there.items()))

@@ -1,0 +1,510 @@
+"""Curation: decisions that count once, banks that follow them and go back, whatever is killed; real images too."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exdd_core import candidates, curation, history
+from exdd_core.candidates import Candidate
+from exdd_core.errors import BadInput
+from exdd_core.images import Size, encode_png, read_mask
+from exdd_core.studio import Recipe
+from exdd_core.synthesis.engine import Painting
+from exdd_core.workspace import ImageRow, Workspace
+
+ROOT = Path(__file__).resolve().parent.parent
+SMALL = Size(64, 64)
+SHAPE = (48, 64)
+
+
+def plate(seed: int) -> np.ndarray:
+    """A grey surface with grain, uint8 (48, 64, 3)."""
+    return np.random.default_rng(seed).integers(90, 110, (*SHAPE, 3), dtype=np.uint8)
+
+
+def painting(seed: int, strength: int = 110) -> Painting:
+    """A bright bar painted on a plate; its place and tone come from the seed."""
+    rng = np.random.default_rng([7, seed])
+    image, mask = plate(seed), np.zeros(SHAPE, bool)
+    y, x = rng.integers(2, 30), rng.integers(2, 30)
+    mask[y : y + 12, x : x + 26] = True
+    if strength:
+        image[mask] = np.clip(image[mask].astype(int) + strength + rng.integers(-20, 20), 0, 255)
+    return Painting(image, mask, "procedural", "1", {}, seed, [], 0.1)
+
+
+def recipe(seed: int, **changed: object) -> Recipe:
+    values: dict = {
+        "number": 0,
+        "dataset": "plates",
+        "source": f"plates/good/{seed % 9}.png",
+        "engine": "procedural",
+        "template": "",
+        "prompt": "bright bar",
+        "negative_prompt": "",
+        "prompt_id": "",
+        "settings": {},
+        "mask": {"source": "generated"},
+        "seed": seed,
+        "donor": "",
+        "parent": "",
+        "defect_type": "",
+        "axes": [],
+    }
+    return Recipe(**values | changed)
+
+
+def paint(workspace: Workspace, seed: int, strength: int = 110, **changed: object) -> Candidate:
+    made = painting(seed, strength)
+    return candidates.add(workspace, made, recipe(seed, **changed), made.mask)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with 15 normal plates, 12 with a bar, one bank version and six pending candidates (to be copied)."""
+    source = tmp_path_factory.mktemp("curation") / "plates"
+    for i in range(15):
+        (source / "good").mkdir(parents=True, exist_ok=True)
+        (source / "good" / f"{i}.png").write_bytes(encode_png(plate(i)))
+    for i in range(12):
+        made = painting(1000 + i)
+        for folder, pixels in (("defect/bar", made.image), ("masks/bar", made.mask)):
+            (source / folder).mkdir(parents=True, exist_ok=True)
+            (source / folder / f"{i}.png").write_bytes(encode_png(pixels))
+    workspace = Workspace.create(source.parent / "workspace", backbone="efficientnet_lite0")
+    workspace.import_dataset(source, size=SMALL)
+    workspace.build(negative_ratio=0.2)
+    for seed in range(6):
+        paint(workspace, seed)
+    return workspace.path
+
+
+@pytest.fixture
+def workspace(built: Path, tmp_path: Path) -> Workspace:
+    shutil.copytree(built, tmp_path / "workspace")
+    return Workspace.open(tmp_path / "workspace")
+
+
+def pending(workspace: Workspace) -> list[str]:
+    return [c.id for c in reversed(candidates.listed(workspace, status="pending"))]
+
+
+def held_back(workspace: Workspace, label: str = "defect") -> ImageRow:
+    return workspace.images(split="test", label=label)[0]
+
+
+def scores(workspace: Workspace) -> list[float]:
+    rows = workspace.images(split="test")
+    return [seen.score for seen in workspace.detector().score([row.path for row in rows])]
+
+
+def positive_ids(workspace: Workspace) -> set[str]:
+    bank = workspace.detector().positive
+    assert bank is not None
+    return {image.id for image in bank.images}
+
+
+def agree(workspace: Workspace) -> None:
+    """History, statuses and bank say the same."""
+    accepted = {c.id for c in candidates.listed(workspace, status="accepted")}
+    in_bank = {id for id in positive_ids(workspace) if "/" not in id}
+    decided = {d.subject for d in curation.in_force(workspace, "accept")}
+    assert accepted == in_bank == decided
+
+
+# --- accepting and undoing --------------------------------------------------------------------------------
+
+
+def test_accepting_changes_the_detector_at_once_and_undo_changes_it_back(workspace):
+    before, rows = scores(workspace), len(workspace.detector().positive)
+    first = pending(workspace)[0]
+    decided = curation.accept(workspace, [first], "Anna")
+    assert decided.ids == [first] and decided.bank == "v1" and decided.rows > 0
+    assert len(workspace.detector().positive) == rows + decided.rows
+    after = scores(workspace)
+    assert after != before
+    agree(workspace)
+    undone = curation.undo(workspace, curation.decisions(workspace, first)[0].id, "Anna")
+    assert undone.rows == -decided.rows
+    assert scores(workspace) == before  # to the last bit: what was fitted then is what is taken again
+    assert candidates.get(workspace, first).status == "pending"
+    agree(workspace)
+
+
+def test_another_process_sees_the_same_detector(workspace):
+    curation.accept(workspace, pending(workspace)[:2], "Anna")
+    here = scores(workspace)
+    other = Workspace.open(workspace.path)
+    assert scores(other) == pytest.approx(here, rel=1e-6)
+    curation.accept(other, pending(other)[:1], "Ben")
+    assert scores(workspace) == pytest.approx(scores(other), rel=1e-6)  # the first one notices, too
+
+
+def test_the_folder_of_the_version_never_changes(workspace):
+    folder = workspace.bank().path
+    files = {p.name: p.read_bytes() for p in folder.iterdir()}
+    curation.accept(workspace, pending(workspace), "Anna")
+    curation.undo_last(workspace, "Anna")
+    assert files == {p.name: p.read_bytes() for p in folder.iterdir()}
+
+
+def test_undo_of_one_among_many_takes_exactly_its_rows(workspace):
+    ids = pending(workspace)[:3]
+    curation.accept(workspace, ids, "Anna")
+    held = workspace.detector().positive.rows_by_image()
+    curation.undo(workspace, curation.decisions(workspace, ids[1])[0].id, "Ben")
+    left = workspace.detector().positive.rows_by_image()
+    assert left == {id: count for id, count in held.items() if id != ids[1]}
+    agree(workspace)
+    curation.accept(workspace, [ids[1]], "Ben")
+    agree(workspace)
+
+
+def test_only_rows_that_widen_coverage_are_added(workspace):
+    first, twin = paint(workspace, 50), paint(workspace, 50)
+    gained = curation.accept(workspace, [first.id], "Anna").rows
+    assert gained > 0
+    assert curation.accept(workspace, [twin.id], "Anna").rows == 0  # there is nothing new in it
+    agree(workspace)
+
+
+def test_what_normal_surface_comes_close_to_is_left_out(workspace):
+    faint = paint(workspace, 60, strength=0)
+    detector = workspace.detector()
+    seen = detector.examine(curation.marked(workspace, faint, detector))
+    assert seen.clean.mean() < 0.6
+    decided = curation.accept(workspace, [faint.id], "Anna")
+    assert decided.rows <= seen.clean.sum()
+    agree(workspace)
+
+
+def test_decisions_are_remembered_with_who_when_and_what(workspace):
+    first, second = pending(workspace)[:2]
+    curation.accept(workspace, [first], "Anna", defect_type=" long  bar ")
+    curation.reject(workspace, [second], "Ben", ["too faint", "too faint", " ", "my own"])
+    newest = curation.decisions(workspace)[0]
+    assert (newest.subject, newest.action, newest.who) == (second, "reject", "Ben")
+    assert newest.reason == ["too faint", "my own"] and newest.created > "2020" and newest.undone is None
+    assert [d.action for d in curation.decisions(workspace, first)] == ["accept", "type"]
+    assert candidates.get(workspace, first).defect_type == "long bar"
+    bank = workspace.detector().positive
+    assert next(i for i in bank.images if i.id == first).defect_type == "long bar"
+    curation.undo_last(workspace, "Ben")
+    assert candidates.get(workspace, second).status == "pending"
+    with pytest.raises(BadInput, match="nothing of yours"):
+        curation.undo_last(workspace, "Ben")
+
+
+def test_nothing_is_taken_back_twice_or_out_of_order(workspace):
+    first = pending(workspace)[0]
+    curation.set_type(workspace, [first], "bar", "Anna")
+    curation.accept(workspace, [first], "Anna")
+    accepted, typed = curation.decisions(workspace, first)[:2]
+    with pytest.raises(BadInput, match="take that back first"):
+        curation.undo(workspace, typed.id, "Anna")
+    curation.undo(workspace, accepted.id, "Ben")
+    with pytest.raises(BadInput, match="already"):
+        curation.undo(workspace, accepted.id, "Anna")
+    curation.undo(workspace, typed.id, "Anna")
+    assert candidates.get(workspace, first).defect_type == ""
+    with pytest.raises(BadInput, match="no decision"):
+        curation.undo(workspace, 12345, "Anna")
+
+
+def test_a_trimmed_mask_is_what_counts(workspace):
+    first = candidates.get(workspace, pending(workspace)[0])
+    measured = read_mask(first.mask, SHAPE)
+    half = measured.copy()
+    half[:, : np.flatnonzero(measured.any(0)).mean().astype(int)] = False
+    whole = len(curation.marked(workspace, first, workspace.detector()).rows)
+    curation.trim(
+        workspace, first.id, half | ~measured, "Anna"
+    )  # what is outside the measured mask is cut off
+    assert np.array_equal(curation.mask_of(workspace, first), half)
+    assert 0 < len(curation.marked(workspace, first, workspace.detector()).rows) < whole
+    with pytest.raises(BadInput, match="Nothing of the mask is left"):
+        curation.trim(workspace, first.id, ~measured, "Anna")
+    with pytest.raises(BadInput, match="another size"):
+        curation.trim(workspace, first.id, half[:-1], "Anna")
+    curation.undo_last(workspace, "Anna")
+    assert np.array_equal(curation.mask_of(workspace, first), measured)
+
+
+# --- several people ---------------------------------------------------------------------------------------
+
+
+def test_a_claim_keeps_others_from_deciding_until_it_ends(workspace, monkeypatch):
+    first, second = pending(workspace)[:2]
+    assert curation.claim(workspace, first, "Anna") == ""
+    assert curation.claim(workspace, first, "Anna") == ""
+    assert curation.claim(workspace, first, "Ben") == "Anna"
+    assert curation.claims(workspace) == {first: "Anna"}
+    with pytest.raises(BadInput, match="Anna has it open"):
+        curation.accept(workspace, [first], "Ben")
+    decided = curation.reject(workspace, [first, second], "Ben")
+    assert decided.ids == [second] and list(decided.left_out) == [first] and "left out" in decided.sentence
+    curation.release(workspace, first, "Ben")  # not his to give up
+    assert curation.claim(workspace, first, "Ben") == "Anna"
+    curation.release(workspace, first, "Anna")
+    monkeypatch.setattr(curation, "CLAIMED", -1.0)
+    assert curation.claim(workspace, first, "Anna") == ""
+    assert curation.claim(workspace, first, "Ben") == ""  # hers has run out
+
+
+def test_two_decisions_on_one_never_both_count(workspace):
+    ids = pending(workspace)
+    other = Workspace.open(workspace.path)
+
+    def decide(place: Workspace, who: str, id: str) -> bool:
+        try:
+            (curation.accept if who == "Anna" else curation.reject)(place, [id], who)
+            return True
+        except BadInput:
+            return False
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(decide, p, w, id) for id in ids for p, w in ((workspace, "Anna"), (other, "Ben"))]
+        done = [job.result() for job in jobs]
+    assert sum(done) == len(ids)
+    counted = [d for d in curation.decisions(workspace) if d.action in ("accept", "reject")]
+    assert sorted(d.subject for d in counted) == sorted(ids)
+    assert not pending(workspace)
+    agree(workspace)
+
+
+SCRIPT = """
+import sys
+from exdd_core import candidates, curation
+from exdd_core.errors import BadInput
+from exdd_core.workspace import ImageRow, Workspace
+workspace, who = Workspace.open(sys.argv[1]), sys.argv[2]
+workspace.detector()
+print("ready", flush=True)
+sys.stdin.readline()
+for candidate in candidates.listed(workspace, status="pending"):
+    try:
+        curation.accept(workspace, [candidate.id], who)
+        print(candidate.id, flush=True)
+    except BadInput:
+        pass
+"""
+
+
+def run(workspace: Workspace, who: str) -> subprocess.Popen:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    program = [sys.executable, "-c", SCRIPT, str(workspace.path), who]
+    process = subprocess.Popen(
+        program, env=environment, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    return process
+
+
+def go(process: subprocess.Popen) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def test_two_processes_decide_on_one_queue(workspace):
+    ids, both = set(pending(workspace)), [run(workspace, "Anna"), run(workspace, "Ben")]
+    for process in both:
+        go(process)
+    told = [process.communicate(timeout=120)[0].split() for process in both]
+    assert not set(told[0]) & set(told[1]) and set(told[0]) | set(told[1]) == ids
+    agree(workspace)
+    agree(Workspace.open(workspace.path))
+
+
+@pytest.mark.parametrize("moment", [0.0, 0.02, 0.1, 0.3])
+def test_a_kill_while_accepting_leaves_history_and_bank_agreeing(workspace, moment):
+    process = run(workspace, "Anna")
+    go(process)
+    if moment:
+        assert process.stdout is not None
+        process.stdout.readline()  # the first is in; the next one is on its way
+        time.sleep(moment)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    opened = Workspace.open(workspace.path)
+    agree(opened)
+    curation.accept(opened, pending(opened)[:1], "Ben")
+    agree(opened)
+    assert np.isfinite(scores(opened)).all()
+
+
+# --- real images ------------------------------------------------------------------------------------------
+
+
+def test_a_missed_defect_goes_into_the_positive_bank_and_out_of_evaluation(workspace):
+    row = held_back(workspace)
+    before = scores(workspace)
+    decided = curation.missed(workspace, row.id, row.path, read_mask(row.mask, SHAPE), "Anna", "bar")
+    assert decided.rows > 0 and "Evaluation" in decided.sentence
+    assert row.id in positive_ids(workspace) and row.id in curation.taught(workspace, "plates")
+    assert scores(workspace) != before
+    with pytest.raises(BadInput, match="already"):
+        curation.missed(workspace, row.id, row.path, read_mask(row.mask, SHAPE), "Anna")
+    rebuilt = workspace.build(negative_ratio=0.2)
+    assert row.id in positive_ids(workspace) and rebuilt.active
+    curation.undo_last(workspace, "Anna")
+    assert row.id not in positive_ids(workspace) and not curation.taught(workspace, "plates")
+
+
+def test_a_missed_defect_needs_a_mask_and_an_image_that_is_not_trained_on(workspace):
+    row, trained = held_back(workspace), workspace.images(split="train", label="defect")[0]
+    with pytest.raises(BadInput, match="empty"):
+        curation.missed(workspace, row.id, row.path, np.zeros(SHAPE, bool), "Anna")
+    with pytest.raises(BadInput, match="another size"):
+        curation.missed(workspace, row.id, row.path, np.ones((5, 5), bool), "Anna")
+    with pytest.raises(BadInput, match="training image"):
+        curation.missed(workspace, trained.id, trained.path, np.ones(SHAPE, bool), "Anna")
+    assert not curation.decisions(workspace)
+
+
+def test_a_false_alarm_goes_into_the_negative_bank(workspace, tmp_path):
+    """An image from elsewhere; its file may go afterwards."""
+    made = painting(77, strength=60)
+    file = tmp_path / "camera" / "alarm.png"
+    file.parent.mkdir()
+    file.write_bytes(encode_png(made.image))
+    id = f"file:{file}#1"
+    detector = workspace.detector()
+    before = detector.score([file])[0]
+    decided = curation.false_alarm(workspace, id, file, "Anna")
+    assert decided.rows > 0
+    after = workspace.detector().score([file])[0]
+    assert after.negative_distance.max() < before.negative_distance.max()
+    file.unlink()
+    workspace.build(negative_ratio=0.2)
+    assert id in {image.id for image in workspace.detector().negative.images}
+    curation.undo_last(workspace, "Anna")
+    assert id not in {image.id for image in workspace.detector().negative.images}
+    rows = len(workspace.detector().negative)
+    workspace.build(negative_ratio=0.2)
+    assert len(workspace.detector().negative) == rows
+
+
+def test_a_defective_image_is_no_false_alarm_as_a_whole(workspace):
+    row = held_back(workspace)
+    with pytest.raises(BadInput, match="mark the place"):
+        curation.false_alarm(workspace, row.id, row.path, "Anna")
+
+
+def test_an_image_dropped_from_a_bank_stays_out_until_it_is_taken_back(workspace):
+    before = scores(workspace)
+    trained = workspace.images(split="train", label="defect")[0].id
+    curation.drop(workspace, trained, "positive", "Anna")
+    assert trained not in positive_ids(workspace) and scores(workspace) != before
+    workspace.build(negative_ratio=0.2)
+    assert trained not in positive_ids(workspace)
+    workspace.roll_back()
+    curation.undo_last(workspace, "Anna")
+    assert trained in positive_ids(workspace)
+    first = pending(workspace)[0]
+    curation.accept(workspace, [first], "Anna")
+    curation.drop(workspace, first, "positive", "Ben")  # the same as taking the acceptance back
+    assert candidates.get(workspace, first).status == "pending"
+    with pytest.raises(BadInput, match="not in the positive bank"):
+        curation.drop(workspace, "plates/good/0.png", "positive", "Anna")
+
+
+# --- building with them --------------------------------------------------------------------------------------
+
+
+def test_builds_take_accepted_defects_and_incremental_banks_agree_with_them(workspace):
+    """The stated tolerance: image scores move by no more than 5 % of their spread, and no verdict changes."""
+    curation.accept(workspace, pending(workspace)[:4], "Anna")
+    rows = workspace.images(split="test")
+    grown = workspace.detector().score([row.path for row in rows])
+    version = workspace.build(positives="both", negative_ratio=0.2)
+    assert version.summary["positive_images"] == len(positive_ids(workspace))
+    agree(workspace)
+    fresh = workspace.detector().score([row.path for row in rows])
+    calibrated = np.array(
+        [[a.calibrated_score, b.calibrated_score] for a, b in zip(grown, fresh, strict=True)]
+    )
+    assert np.abs(calibrated[:, 0] - calibrated[:, 1]).max() < 0.05 * np.ptp(calibrated)
+    assert [a.verdict for a in grown] == [b.verdict for b in fresh]
+    only = workspace.build(positives="synthetic", negative_ratio=0.2)
+    assert only.summary["positive_images"] == 4
+    with workspace.reading() as db:
+        assert history.newest(db, version.id) == 0  # a new version needs no changes
+
+
+def test_a_kill_during_a_rebuild_leaves_the_active_version_whole(workspace):
+    curation.accept(workspace, pending(workspace)[:2], "Anna")
+    before = scores(workspace)
+    code = "import sys; from exdd_core.workspace import Workspace; w = Workspace.open(sys.argv[1]); "
+    code += "print('go', flush=True); w.build(positives='both', negative_ratio=0.2)"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    for wait in (0.5, 2.5):
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, str(workspace.path)],
+            env=environment,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        process.stdout.readline()
+        time.sleep(wait)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        opened = Workspace.open(workspace.path)
+        agree(opened)
+        if opened.bank().name == "v1":
+            assert scores(opened) == pytest.approx(before, rel=1e-6)
+        assert not [p for p in (opened.path / "banks").iterdir() if p.name.startswith(".making")]
+
+
+def test_versions_are_rolled_back_pinned_and_deleted_with_their_changes(workspace):
+    curation.accept(workspace, pending(workspace)[:1], "Anna")
+    second = workspace.build(negative_ratio=0.2)
+    assert workspace.roll_back().name == "v1"
+    with pytest.raises(BadInput, match="before"):
+        workspace.roll_back()
+    workspace.activate_bank(second.id)
+    workspace.pin_bank("v1")
+    with pytest.raises(BadInput, match="pinned"):
+        workspace.delete_bank("v1")
+    workspace.pin_bank("v1", False)
+    old = workspace.bank("v1")
+    workspace.delete_bank("v1")
+    with workspace.reading() as db:
+        assert history.newest(db, old.id) == 0
+    with pytest.raises(BadInput, match="before"):
+        workspace.roll_back()
+
+
+def test_features_that_are_gone_from_the_cache_are_made_again(workspace):
+    first, second = pending(workspace)[:2]
+    shutil.rmtree(workspace.path / "cache" / "held_out")
+    workspace = Workspace.open(workspace.path)
+    with_made = curation.accept(workspace, [first], "Anna").rows
+    assert with_made > 0 and (workspace.path / "cache" / "held_out").is_dir()
+    for file in (workspace.path / "cache" / "candidates").rglob("*.npz"):
+        file.write_bytes(b"damaged")
+    assert curation.accept(workspace, [second], "Anna").rows > 0
+    agree(workspace)
+
+
+def test_accepting_without_a_bank_version_only_remembers(built, tmp_path):
+    shutil.copytree(built, tmp_path / "workspace")
+    workspace = Workspace.open(tmp_path / "workspace")
+    with workspace.writing() as db:
+        db.execute("delete from settings where key = 'active_bank'")
+        db.execute("delete from banks")
+    decided = curation.accept(workspace, pending(workspace)[:1], "Anna")
+    assert decided.bank == "" and candidates.get(workspace, decided.ids[0]).status == "accepted"
+    workspace.build(positives="both", negative_ratio=0.2)
+    agree(workspace)

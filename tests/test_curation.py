@@ -103,6 +103,11 @@ def held_back(workspace: Workspace, label: str = "defect") -> ImageRow:
     return workspace.images(split="test", label=label)[0]
 
 
+def truth(row: ImageRow) -> np.ndarray:
+    assert row.mask is not None
+    return read_mask(row.mask, SHAPE)
+
+
 def scores(workspace: Workspace) -> list[float]:
     rows = workspace.images(split="test")
     return [seen.score for seen in workspace.detector().score([row.path for row in rows])]
@@ -349,12 +354,12 @@ def test_a_kill_while_accepting_leaves_history_and_bank_agreeing(workspace, mome
 def test_a_missed_defect_goes_into_the_positive_bank_and_out_of_evaluation(workspace):
     row = held_back(workspace)
     before = scores(workspace)
-    decided = curation.missed(workspace, row.id, row.path, read_mask(row.mask, SHAPE), "Anna", "bar")
+    decided = curation.missed(workspace, row.id, row.path, truth(row), "Anna", "bar")
     assert decided.rows > 0 and "Evaluation" in decided.sentence
     assert row.id in positive_ids(workspace) and row.id in curation.taught(workspace, "plates")
     assert scores(workspace) != before
     with pytest.raises(BadInput, match="already"):
-        curation.missed(workspace, row.id, row.path, read_mask(row.mask, SHAPE), "Anna")
+        curation.missed(workspace, row.id, row.path, truth(row), "Anna")
     rebuilt = workspace.build(negative_ratio=0.2)
     assert row.id in positive_ids(workspace) and rebuilt.active
     curation.undo_last(workspace, "Anna")

@@ -31,6 +31,7 @@ APP = Path(__file__).resolve().parent.parent / "app.py"
 METRICS = {
     "image_auroc": "image AUROC",
     "image_ap": "image AP",
+    "image_f1": "image F1",
     "pixel_auroc": "pixel AUROC",
     "pixel_ap": "pixel AP",
     "aupro": "AUPRO",

@@ -2,31 +2,35 @@
 
 Knows detectors, labels and masks. Knows nothing of the database or of who reads the figures. No physical part is
 ever on both sides: folds come from `datasets.folds`, and test images reach no bank, fusion or threshold.
+
+What a measurement gives back is all that a report needs later: figures with intervals, paired tests between methods,
+and every image's score.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from exdd_core import datasets, fusion, images
+from exdd_core import confidence, datasets, fusion, images
 from exdd_core.backbones import Backbone
+from exdd_core.confidence import FPR_LIMIT, Contributions, region_shares
 from exdd_core.detector import Detector, PatchSet, Settings, TrainingImage, patch_set
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.progress import Progress
 
 METRIC_THREADS = 2  # each needs some 50 bytes a pixel
-FPR_LIMIT = 0.3  # of AUPRO, as everybody's
-METRICS = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro")
+METRICS = confidence.FIGURES
+FALSE_ALARM_RATE = 0.05  # of test normals, at which recall is read where nobody says otherwise
 
 
 class Labelled(Protocol):
@@ -47,7 +51,7 @@ class Labelled(Protocol):
 
 
 def metrics(scores: np.ndarray, labels: np.ndarray, maps: np.ndarray, masks: np.ndarray) -> dict[str, float]:
-    """Image and pixel AUROC and average precision, and AUPRO; shares, 0 to 1, NaN where only one class is there.
+    """Image and pixel AUROC and AP, F1 of images, AUPRO; shares, 0 to 1, NaN where only one class is there.
 
     scores: float (n,). labels: bool (n,), True for defective. maps: float32 (n, H, W). masks: bool (n, H, W).
     """
@@ -56,6 +60,7 @@ def metrics(scores: np.ndarray, labels: np.ndarray, maps: np.ndarray, masks: np.
     return {
         "image_auroc": _if_both(roc_auc_score, labels, scores),
         "image_ap": _if_both(average_precision_score, labels, scores),
+        "image_f1": _if_both(lambda truth, values: best_f1(values, truth)[0], labels, scores),
         "pixel_auroc": _if_both(roc_auc_score, flat_masks, flat_maps),
         "pixel_ap": _if_both(average_precision_score, flat_masks, flat_maps),
         "aupro": aupro(maps, masks, order=order),
@@ -72,14 +77,11 @@ def aupro(
     maps: float32 (n, H, W). masks: bool (n, H, W). order: pixel numbers by falling map value, where that is known.
     NaN where there is no defect or nothing else.
     """
-    weights = np.zeros(masks.shape)  # of a region's pixel: 1 / (region's area * number of regions)
+    weights = np.zeros(masks.shape)
     regions = 0
     for i in np.flatnonzero(masks.any((1, 2))):
-        count, region = cv2.connectedComponents(masks[i].astype(np.uint8), connectivity=8)
-        areas = np.bincount(region.ravel(), minlength=count)
-        inverse = np.concatenate([[0], 1 / areas[1:]])
-        weights[i] = inverse[region]
-        regions += count - 1
+        weights[i], count = region_shares(masks[i])
+        regions += count
     outside = int((~masks).sum())
     if not regions or not outside:
         return math.nan
@@ -94,6 +96,50 @@ def aupro(
     return float(np.trapezoid([*overlap[inside], at_limit], [*false[inside], limit]) / limit)
 
 
+def best_f1(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """The largest F1 over all thresholds, and the threshold: images with this score or a higher one are alarms.
+
+    scores: float (n,). labels: bool (n,), with at least one True.
+    """
+    precision, recall, thresholds = precision_recall_curve(labels, scores)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
+    best = int(np.argmax(f1[:-1]))  # the last point has no threshold
+    return float(f1[best]), float(thresholds[best])
+
+
+def threshold_at(normal_scores: np.ndarray, rate: float) -> float:
+    """The lowest threshold above which lies at most the share `rate` of these scores; an alarm is a score above it.
+
+    Raises BadInput for a rate outside 0 to 1 or without a score.
+    """
+    if not 0 <= rate < 1 or not len(normal_scores):
+        raise BadInput(
+            f"A false-alarm rate of {rate} cannot be read off {len(normal_scores)} normal images; "
+            "give a share from 0 to below 1 and images without a defect."
+        )
+    falling = np.sort(normal_scores)[::-1]
+    return float(falling[math.floor(rate * len(falling) + 1e-9)])
+
+
+def found_by_type(
+    scores: np.ndarray, labels: np.ndarray, types: Sequence[str], threshold: float
+) -> dict[str, Any]:
+    """What lies above a threshold: {"threshold", "false_alarms", "normal", "types": {type: {"found", "count"}}}.
+
+    scores: float (n,). labels: bool (n,). types: n names, "" where nobody named it.
+    """
+    alarm, kinds = scores > threshold, np.asarray(types, str)
+    by_type = {
+        kind: {
+            "found": int((alarm & labels & (kinds == kind)).sum()),
+            "count": int((labels & (kinds == kind)).sum()),
+        }
+        for kind in sorted(set(kinds[labels]))
+    }
+    false = int((alarm & ~labels).sum())
+    return {"threshold": threshold, "false_alarms": false, "normal": int((~labels).sum()), "types": by_type}
+
+
 def cross_validate(
     rows: Sequence[Labelled],
     backbone: Backbone,
@@ -103,6 +149,7 @@ def cross_validate(
     seed: int = 0,
     max_real_parts: int | None = None,
     fusions: Sequence[str] | None = None,
+    rate: float = FALSE_ALARM_RATE,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Grouped cross-validation: every fold has its own banks, built without its physical parts.
@@ -110,8 +157,8 @@ def cross_validate(
     fusions: names; "exdd" is the settings' own (its name, or the default for the defects at hand). Of each training
     side the defects of `max_real_parts` physical parts enter (all where None), drawn with `seed`.
     Returns {"folds", "seed", "methods": {name: {metric: mean over folds}}, "deviation": {name: {metric: standard
-    deviation}}, "per_fold": {name: [...]}, "banks": what
-    each fold's banks hold, "fusion": what "exdd" was in each fold}.
+    deviation}}, "per_fold": {name: [...]}, "banks": what each fold's banks hold, "fusion": what "exdd" was in each
+    fold} and what `_account` tells, of scores that each fold calibrated on its own training images.
     Raises BadInput when there are fewer groups than folds or a fold has only one class.
     """
     progress = progress or Progress()
@@ -122,7 +169,7 @@ def cross_validate(
             missing = "normal" if rows[min(test)].label == "defect" else "defective"
             raise BadInput(f"Fold {fold} of {folds} has no {missing} image to measure with; use fewer folds.")
     patches, masks, labels = _read_all(rows, backbone, settings.size, progress)
-    per_fold: dict[str, list[dict[str, float]]] = {name: [] for name in names}
+    measured: dict[str, list[_Measured]] = {name: [] for name in names}
     banks, chosen = [], []
     for fold, test in enumerate(sides):
         held_out = sorted(test)
@@ -137,11 +184,12 @@ def cross_validate(
             patches.take([i for i in training if labels[i]]),
             progress,
         )
-        figures = _figures(detector, patches, masks, labels, held_out, names, progress)
+        found = _measure(detector, patches, masks, labels, held_out, names, progress)
         for name in names:
-            per_fold[name].append(figures[name])
+            measured[name].append(found[name])
         banks.append(detector.summary())
         chosen.append(detector.fusion.name)
+    per_fold = {name: [fold.figures for fold in measured[name]] for name in names}
     return {
         "folds": folds,
         "seed": seed,
@@ -151,6 +199,7 @@ def cross_validate(
         "per_fold": per_fold,
         "banks": banks,
         "fusion": chosen,
+        **_account(rows, [sorted(test) for test in sides], measured, rate, progress),
     }
 
 
@@ -159,32 +208,66 @@ def evaluate_split(
     rows: Sequence[Labelled],
     fusion_name: str | None = None,
     progress: Progress | None = None,
+    *,
+    rate: float = FALSE_ALARM_RATE,
 ) -> dict[str, Any]:
     """PatchCore and ExDD (by its own fusion, or the one named) on test images that its banks have not seen.
 
     Raises BadInput when one of the images' physical parts is in a bank.
     """
+    judge = detector.with_fusion(fusion_name) if fusion_name else detector
+    result = evaluate_methods({"patchcore": detector.patchcore(), "exdd": judge}, rows, progress, rate=rate)
+    return {**result, "fusion": judge.fusion.name}
+
+
+def evaluate_methods(
+    detectors: Mapping[str, Detector],
+    rows: Sequence[Labelled],
+    progress: Progress | None = None,
+    *,
+    rate: float = FALSE_ALARM_RATE,
+) -> dict[str, Any]:
+    """Several detectors of one backbone and size, each by its own fusion, on test images that no bank has seen.
+
+    Returns {"methods": {name: {metric: value}}, "fusions": {name: fusion}, "images", "defective"} and what
+    `_account` tells. Raises BadInput when one of the images' physical parts is in a bank.
+    """
     progress = progress or Progress()
-    known = {i.group for bank in (detector.negative, detector.positive) if bank for i in bank.images}
-    known_images = {i.id for bank in (detector.negative, detector.positive) if bank for i in bank.images}
-    if any(r.id in known_images for r in rows):
+    _require_unseen(list(detectors.values()), rows)
+    first = next(iter(detectors.values()))
+    if any(
+        (d.backbone.fingerprint, d.settings.size) != (first.backbone.fingerprint, first.settings.size)
+        for d in detectors.values()
+    ):
+        raise BadInput(
+            "These bank versions look at images in different ways; compare ones of one backbone and size."
+        )
+    patches, masks, labels = _read_all(rows, first.backbone, first.settings.size, progress)
+    everything = list(range(len(rows)))
+    measured = {
+        name: [_measure(detector, patches, masks, labels, everything, ["exdd"], progress)["exdd"]]
+        for name, detector in detectors.items()
+    }
+    return {
+        "methods": {name: folds[0].figures for name, folds in measured.items()},
+        "fusions": {name: detector.fusion.name for name, detector in detectors.items()},
+        "images": len(rows),
+        "defective": int(labels.sum()),
+        **_account(rows, [everything], measured, rate, progress),
+    }
+
+
+def _require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> None:
+    """Raise BadInput where a bank knows one of the images, or another image of its physical part."""
+    banks = [bank for detector in detectors for bank in (detector.negative, detector.positive) if bank]
+    known = [image for bank in banks for image in bank.images]
+    if {i.id for i in known} & {r.id for r in rows}:
         raise BadInput("Some of these images are in the bank itself; evaluate on images that were held back.")
-    leaking = {r.group for r in rows} & known
+    leaking = {r.group for r in rows} & {i.group for i in known}
     if leaking:
         raise BadInput(
             f"Part {min(leaking)} is on both sides of the split; import the data set with its groups."
         )
-    judge = detector.with_fusion(fusion_name) if fusion_name else detector
-    patches, masks, labels = _read_all(rows, detector.backbone, detector.settings.size, progress)
-    names = [fusion.PatchCore.name, judge.fusion.name]
-    figures = _figures(detector, patches, masks, labels, list(range(len(rows))), names, progress)
-    methods = {"patchcore": figures[fusion.PatchCore.name], "exdd": figures[judge.fusion.name]}
-    return {
-        "methods": methods,
-        "fusion": judge.fusion.name,
-        "images": len(rows),
-        "defective": int(labels.sum()),
-    }
 
 
 def _read_all(
@@ -207,7 +290,17 @@ def _read_all(
     return patch_set(backbone, training, size, progress), masks, np.array([r.label == "defect" for r in rows])
 
 
-def _figures(
+@dataclass(frozen=True)
+class _Measured:
+    """One method on the held-out images of one fold: scores float (n,), calibrated as `Inspection.calibrated_score`."""
+
+    figures: dict[str, float]
+    scores: np.ndarray
+    calibrated: np.ndarray
+    contributions: Contributions
+
+
+def _measure(
     detector: Detector,
     patches: PatchSet,
     masks: np.ndarray,
@@ -215,8 +308,8 @@ def _figures(
     held_out: list[int],
     names: Sequence[str],
     progress: Progress,
-) -> dict[str, dict[str, float]]:
-    """Metrics of each fusion named on the held-out images; "exdd" is the detector's own."""
+) -> dict[str, _Measured]:
+    """Each fusion named on the held-out images; "exdd" is the detector's own."""
     wanted = {n: detector.fusion.name if n == "exdd" else n for n in names}
     fusions = list(dict.fromkeys(wanted.values()))
     size = detector.settings.size
@@ -229,11 +322,86 @@ def _figures(
         ):
             scores[method, at], maps[method, at] = score, anomaly_map
         progress.advance()
+    truth, where, groups = labels[held_out], masks[held_out], patches.groups[held_out]
+
+    def measured(method: int) -> _Measured:
+        calibration, own = detector.fusions[fusions[method]][1], scores[method]
+        return _Measured(
+            metrics(own, truth, maps[method], where),
+            own,
+            (own - calibration.median) / (calibration.threshold - calibration.median),
+            confidence.contributions(own, truth, maps[method], where, groups.tolist()),
+        )
+
     with ThreadPoolExecutor(METRIC_THREADS) as pool:  # sorting millions of pixels leaves Python's lock
-        truth, where = labels[held_out], masks[held_out]
-        measured = pool.map(lambda i: metrics(scores[i], truth, maps[i], where), range(len(fusions)))
-        by_fusion = dict(zip(fusions, measured, strict=True))
+        by_fusion = dict(zip(fusions, pool.map(measured, range(len(fusions))), strict=True))
     return {n: by_fusion[wanted[n]] for n in names}
+
+
+def _account(
+    rows: Sequence[Labelled],
+    folds: Sequence[Sequence[int]],
+    measured: Mapping[str, Sequence[_Measured]],
+    rate: float,
+    progress: Progress,
+) -> dict[str, Any]:
+    """What can be told of a measurement beside its figures; JSON-able. `folds` are the row numbers that each held out.
+
+    {"rate", "intervals": {name: {metric: [low, high]}}, "comparisons": [{"method", "against", "metric", "difference",
+    "low", "high", "p"}], "at_rate" and "at_threshold": {name: as `found_by_type`, of calibrated scores, at the rate
+    on these normal images and at the detector's own threshold}, "per_image": {"id", "group", "label", "defect_type",
+    "fold": lists}, "scores" and "calibrated": {name: list}}.
+    """
+    order = [i for fold in folds for i in fold]
+    labels = np.array([rows[i].label == "defect" for i in order])
+    types = [rows[i].defect_type for i in order]
+    calibrated = {name: np.concatenate([m.calibrated for m in each]) for name, each in measured.items()}
+    progress.begin("Drawing parts anew for intervals", len(measured))
+    drawn = {}
+    for name, each in measured.items():
+        drawn[name] = confidence.replicates([m.contributions for m in each])
+        progress.advance()
+    figures = {
+        name: {metric: float(np.mean([m.figures[metric] for m in each])) for metric in METRICS}
+        for name, each in measured.items()
+    }
+    comparisons = [
+        {"method": b, "against": a, "metric": metric}
+        | asdict(
+            confidence.compare(drawn[b][metric], drawn[a][metric], figures[b][metric] - figures[a][metric])
+        )
+        for a, b in combinations(measured, 2)
+        for metric in METRICS
+    ]
+    at = {
+        "at_rate": lambda own: threshold_at(own[~labels], rate),
+        "at_threshold": lambda own: 1.0,
+    }
+    return {
+        "rate": rate,
+        "intervals": {
+            name: {
+                metric: confidence.interval(drawn[name][metric], figures[name][metric]) for metric in METRICS
+            }
+            for name in measured
+        },
+        "comparisons": comparisons,
+        **{
+            key: {name: found_by_type(own, labels, types, where(own)) for name, own in calibrated.items()}
+            for key, where in at.items()
+        },
+        "per_image": {
+            "id": [rows[i].id for i in order],
+            "group": [rows[i].group for i in order],
+            "label": [rows[i].label for i in order],
+            "defect_type": types,
+            "fold": [number for number, fold in enumerate(folds) for _ in fold],
+        },
+        "scores": {
+            name: np.concatenate([m.scores for m in each]).tolist() for name, each in measured.items()
+        },
+        "calibrated": {name: own.tolist() for name, own in calibrated.items()},
+    }
 
 
 def _if_both(measure: Any, truth: np.ndarray, values: np.ndarray) -> float:

@@ -7,6 +7,7 @@ does not know queues or who asked.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -105,15 +106,34 @@ def synthesize(workspace: Workspace, spec: Spec, progress: Progress, job_id: str
 
 
 def evaluate(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
-    """spec: `folds` (null: the test split, by `bank`), `dataset`, `fusion` and, for folds, the settings of banks."""
-    return (
+    """spec: `folds` (null: the test split, by `bank`), `dataset`, `fusion`, `rate` (of false alarms, at which recall
+    is read) and, for folds, the settings of banks. Stored as a run of the job's id."""
+    from exdd_core import runs
+
+    began = time.monotonic()
+    result = (
         _evaluate_folds(workspace, spec, progress)
         if spec.get("folds")
         else _evaluate_split(workspace, spec, progress)
     )
+    spec = spec | {"dataset": result["dataset"], "rate": result["rate"]}
+    if not spec.get("folds"):
+        spec["bank"] = result["bank"]
+    how = f"{spec['folds']} grouped folds" if spec.get("folds") else f"test split, {result['bank_version']}"
+    title, seconds = f"{result['dataset']}: {how}", time.monotonic() - began
+    runs.store(workspace, job_id, "evaluate", title, spec, result, result.get("bank", ""), seconds)
+    return _brief(result) | {"run": job_id}
+
+
+def _brief(result: Result) -> Result:
+    """What a list of jobs can carry: the rest is in the stored run."""
+    from exdd_core.runs import BULKY
+
+    return {key: value for key, value in result.items() if key not in BULKY}
 
 
 def _evaluate_split(workspace: Workspace, spec: Spec, progress: Progress) -> Result:
+    from exdd_core import history, runs
     from exdd_core.evaluation import evaluate_split
 
     bank = workspace.bank(spec.get("bank"))
@@ -121,11 +141,23 @@ def _evaluate_split(workspace: Workspace, spec: Spec, progress: Progress) -> Res
     rows = workspace.images(dataset.name, split="test")
     if not rows:
         raise BadInput(f'The data set "{dataset.name}" has no test images; measure it by folds instead.')
-    result = evaluate_split(workspace.detector(bank.id), rows, spec.get("fusion"), progress)
-    return {"dataset": dataset.name, "bank_version": bank.name, **result}
+    with workspace.reading() as db:
+        changes = history.newest(db, bank.id)
+    detector = workspace.detector(bank.id)
+    result = evaluate_split(detector, rows, spec.get("fusion"), progress, rate=_rate(spec))
+    made_of = {"dataset": dataset.name, "bank_version": bank.name, "bank": bank.id, "changes": changes}
+    return {**made_of, "fingerprint": runs.fingerprint(workspace, dataset.name), **result}
+
+
+def _rate(spec: Spec) -> float:
+    from exdd_core.evaluation import FALSE_ALARM_RATE
+
+    rate = spec.get("rate")
+    return FALSE_ALARM_RATE if rate is None else rate
 
 
 def _evaluate_folds(workspace: Workspace, spec: Spec, progress: Progress) -> Result:
+    from exdd_core import runs
     from exdd_core.detector import Settings
     from exdd_core.evaluation import cross_validate
     from exdd_core.fusion import FUSIONS
@@ -151,9 +183,10 @@ def _evaluate_folds(workspace: Workspace, spec: Spec, progress: Progress) -> Res
         seed=seed,
         max_real_parts=spec.get("max_real_parts"),
         fusions=methods,
+        rate=_rate(spec),
         progress=progress,
     )
-    return {"dataset": dataset.name, **result}
+    return {"dataset": dataset.name, "fingerprint": runs.fingerprint(workspace, dataset.name), **result}
 
 
 def _size(spec: Spec, keep_aspect: bool) -> Size:

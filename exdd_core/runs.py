@@ -1,0 +1,237 @@
+"""Stored measurements: what was measured, with which settings and bank version, and every figure that came out.
+
+Every number that a page, a table or a report shows is from here, so it can be traced and measured again: a run's
+`spec` is what `tasks.KINDS[run.kind]` takes to do the same once more. Knows rows and JSON. Does not know how anything
+is measured.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from exdd_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from exdd_core.workspace import Workspace
+
+LAST = "last"
+BULKY = ("per_image", "scores", "calibrated")  # what a list of runs does without
+LIBRARIES = ("torch", "timm", "faiss-cpu", "faiss-gpu", "numpy", "scikit-learn", "opencv-python")
+SLACK = 1e-9  # figures that differ by less are the same
+
+
+@dataclass(frozen=True)
+class Run:
+    """One measurement. `result` holds "methods": {name: {figure: value}}; a figure that cannot be had is None."""
+
+    id: str
+    kind: str  # of `tasks.KINDS`
+    title: str
+    spec: dict[str, Any]
+    result: dict[str, Any]
+    bank: str  # id of the bank version, "" where the measurement built its own
+    created: str  # ISO 8601, UTC
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing in which two runs differ. what: "setting" or "figure"; name such as "exdd, image_auroc"."""
+
+    what: str
+    name: str
+    first: Any
+    second: Any
+
+
+def store(
+    workspace: Workspace,
+    id: str,
+    kind: str,
+    title: str,
+    spec: Mapping[str, Any],
+    result: Mapping[str, Any],
+    bank: str = "",
+    seconds: float = 0.0,
+) -> Run:
+    """Keep a measurement under the id of the job that made it. A second time under one id replaces the first."""
+    with workspace.writing() as db:
+        write(db, id, kind, title, spec, result, bank, seconds)
+    return get(workspace, id)
+
+
+def write(
+    db: Database,
+    id: str,
+    kind: str,
+    title: str,
+    spec: Mapping[str, Any],
+    result: Mapping[str, Any],
+    bank: str = "",
+    seconds: float = 0.0,
+) -> None:
+    """`store` within a transaction that the caller has begun."""
+    row = {
+        "id": id,
+        "kind": kind,
+        "title": title,
+        "spec": _text(spec),
+        "result": _text({**result, "libraries": _libraries()}),
+        "bank": bank,
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 2),
+    }
+    marks = ", ".join(f":{name}" for name in row)
+    db.execute(f"insert or replace into runs ({', '.join(row)}) values ({marks})", row)
+
+
+def listed(workspace: Workspace, dataset: str | None = None, kind: str | None = None) -> list[Run]:
+    """All runs, or those of one data set or kind, the newest first; their results without what `BULKY` names."""
+    paths = ", ".join(f"'$.{name}'" for name in BULKY)
+    columns = f"id, kind, title, spec, json_remove(result, {paths}) as result, bank, created, seconds"
+    with workspace.reading() as db:
+        found = [
+            _run(row) for row in db.query(f"select {columns} from runs order by created desc, rowid desc")
+        ]
+    return [
+        run
+        for run in found
+        if (dataset is None or run.spec.get("dataset") == dataset) and (kind is None or run.kind == kind)
+    ]
+
+
+def get(workspace: Workspace, id: str = LAST) -> Run:
+    """The run of that id, or of one that begins so; "last" is the newest. Raises BadInput."""
+    with workspace.reading() as db:
+        ids = [row[0] for row in db.execute("select id from runs order by created desc, rowid desc")]
+        matching = ids[:1] if id == LAST else [one for one in ids if one.startswith(id) and id]
+        if id in ids:
+            matching = [id]
+        if len(matching) != 1:
+            known = "is more than one" if matching else "is no"
+            raise BadInput(f'There {known} stored measurement "{id}"; "runs list" shows them all.')
+        return _run(next(iter(db.query("select * from runs where id = ?", matching))))
+
+
+def delete(workspace: Workspace, id: str) -> None:
+    run = get(workspace, id)
+    with workspace.writing() as db:
+        db.execute("delete from runs where id = ?", [run.id])
+
+
+def fingerprint(workspace: Workspace, dataset: str) -> str:
+    """The number of a data set's content as it was imported; a run says with it what it was measured on."""
+    with workspace.reading() as db:
+        return str(db.execute("select fingerprint from datasets where name = ?", [dataset]).fetchone()[0])
+
+
+def differences(first: Run, second: Run) -> list[Difference]:
+    """In which settings and figures two runs differ: settings first, then figures; empty where they are alike."""
+    settings = [_settings(run) for run in (first, second)]
+    figures = [_figures(run) for run in (first, second)]
+    found = []
+    for what, (a, b) in (("setting", settings), ("figure", figures)):
+        for name in dict.fromkeys([*a, *b]):
+            if not _same(a.get(name), b.get(name)):
+                found.append(Difference(what, name, a.get(name), b.get(name)))
+    return found
+
+
+def changed_verdicts(first: Run, second: Run, method: str) -> dict[str, list[str]]:
+    """Images that both runs measured and one method judged differently, each by its threshold then.
+
+    {"found", "lost", "new_alarms", "ended_alarms": lists of image ids}: from the first run to the second.
+    """
+    alarms = [_alarms(run, method) for run in (first, second)]
+    result: dict[str, list[str]] = {"found": [], "lost": [], "new_alarms": [], "ended_alarms": []}
+    for id, (label, before) in alarms[0].items():
+        now = alarms[1].get(id, (label, before))[1]
+        if now != before:
+            gained, gone = ("found", "lost") if label == "defect" else ("new_alarms", "ended_alarms")
+            result[gained if now else gone].append(id)
+    return result
+
+
+def _alarms(run: Run, method: str) -> dict[str, tuple[str, bool]]:
+    """Of every image its label and whether the method's calibrated score lies above its threshold, 1."""
+    if method not in run.result.get("calibrated", {}):
+        raise BadInput(f'"{run.title}" did not measure {method}; choose a method that both have.')
+    images = run.result["per_image"]
+    scores = run.result["calibrated"][method]
+    return {id: (label, s > 1) for id, label, s in zip(images["id"], images["label"], scores, strict=True)}
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    """What was asked for and what it was made of, flat."""
+    made = (
+        "fingerprint",
+        "bank_version",
+        "banks",
+        "changes",
+        "fusion",
+        "fusions",
+        "images",
+        "synthetic",
+        "libraries",
+    )
+    return _flat({**run.spec, **{key: run.result[key] for key in made if key in run.result}})
+
+
+def _figures(run: Run) -> dict[str, Any]:
+    return _flat(
+        {key: run.result[key] for key in ("methods", "at_rate", "at_threshold") if key in run.result}
+    )
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested names joined by commas."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{key}, {name}": inner for name, inner in _flat(value).items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def _same(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return abs(a - b) <= SLACK
+    return bool(a == b)
+
+
+def _libraries() -> dict[str, str]:
+    """Versions of what figures depend on; what is not installed is left out."""
+    found = {}
+    for name in LIBRARIES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _run(row: Mapping[str, Any]) -> Run:
+    parsed = {key: json.loads(row[key]) for key in ("spec", "result")}
+    return Run(**{**row, **parsed})
+
+
+def _text(value: Mapping[str, Any]) -> str:
+    return json.dumps(strict(value), allow_nan=False)
+
+
+def strict(value: Any) -> Any:
+    """The same with None for what is not a finite number: JSON, and whoever reads it, knows no NaN."""
+    if isinstance(value, Mapping):
+        return {str(key): strict(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [strict(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

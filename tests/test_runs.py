@@ -1,0 +1,112 @@
+"""Stored measurements: kept whole, found again, compared, and measured again to the same figures."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exdd_core import jobs, runs
+from exdd_core.errors import BadInput
+from exdd_core.workspace import Workspace
+
+
+@pytest.fixture
+def workspace(demo_workspace: Workspace, tmp_path: Path) -> Workspace:
+    """A copy that a test may change."""
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    return Workspace.open(tmp_path / "workspace")
+
+
+def some(auroc: float = 0.9, scores: tuple[float, ...] = (0.5, 1.5)) -> dict[str, Any]:
+    return {
+        "methods": {"exdd": {"image_auroc": auroc, "aupro": float("nan")}},
+        "per_image": {"id": ["a.png", "b.png"], "label": ["normal", "defect"]},
+        "calibrated": {"exdd": list(scores)},
+        "scores": {"exdd": list(scores)},
+    }
+
+
+def test_a_run_is_kept_and_found(workspace: Workspace) -> None:
+    spec = {"dataset": "demo", "seed": 3}
+    first = runs.store(workspace, "abc1", "evaluate", "One", spec, some(), "bank", 2.5)
+    second = runs.store(workspace, "abd2", "sweep", "Two", {"dataset": "other"}, some())
+    assert runs.get(workspace, "abc1") == first == runs.get(workspace, "abc")
+    assert runs.get(workspace) == second  # the newest
+    assert first.spec == spec and (first.bank, first.seconds) == ("bank", 2.5)
+    assert first.result["methods"]["exdd"] == {"image_auroc": 0.9, "aupro": None}  # JSON knows no NaN
+    assert first.result["libraries"]["numpy"]
+    assert [run.id for run in runs.listed(workspace)] == ["abd2", "abc1"]
+    assert [run.id for run in runs.listed(workspace, dataset="demo")] == ["abc1"]
+    assert [run.id for run in runs.listed(workspace, kind="sweep")] == ["abd2"]
+    brief = runs.listed(workspace)[0].result
+    assert brief["methods"] and not set(brief) & set(runs.BULKY)
+    runs.delete(workspace, "abd2")
+    assert [run.id for run in runs.listed(workspace)] == ["abc1"]
+
+
+@pytest.mark.parametrize(("id", "words"), [("x", "is no stored"), ("ab", "is more than one"), ("", "is no")])
+def test_a_run_that_is_not_clear_is_refused(workspace: Workspace, id: str, words: str) -> None:
+    for name in ("abc1", "abd2"):
+        runs.store(workspace, name, "evaluate", "One", {}, some())
+    with pytest.raises(BadInput, match=words):
+        runs.get(workspace, id)
+
+
+def test_one_job_keeps_one_run(workspace: Workspace) -> None:
+    runs.store(workspace, "abc", "evaluate", "Killed before it could say so", {}, some(0.1))
+    runs.store(workspace, "abc", "evaluate", "Resumed", {}, some(0.2))
+    found = [(run.title, run.result["methods"]["exdd"]["image_auroc"]) for run in runs.listed(workspace)]
+    assert found == [("Resumed", 0.2)]
+
+
+def test_differences_name_settings_and_figures(workspace: Workspace) -> None:
+    spec = {"seed": 0, "rate": 0.05}
+    one = runs.store(workspace, "one", "evaluate", "", spec, some(0.9, (0.5, 1.5)))
+    two = runs.store(workspace, "two", "evaluate", "", spec | {"seed": 1}, some(0.8, (1.2, 0.4)))
+    assert runs.differences(one, one) == []
+    found = [(d.what, d.name, d.first, d.second) for d in runs.differences(one, two)]
+    assert found == [("setting", "seed", 0, 1), ("figure", "methods, exdd, image_auroc", 0.9, 0.8)]
+    changed = runs.changed_verdicts(one, two, "exdd")
+    assert changed == {"found": [], "lost": ["b.png"], "new_alarms": ["a.png"], "ended_alarms": []}
+    assert runs.changed_verdicts(two, one, "exdd")["found"] == ["b.png"]
+    with pytest.raises(BadInput, match="did not measure magic"):
+        runs.changed_verdicts(one, two, "magic")
+
+
+def test_an_evaluation_is_stored_and_measured_again(workspace: Workspace) -> None:
+    said = jobs.run_here(workspace, "evaluate", "First", {"rate": 0.1})
+    run = runs.get(workspace, said["run"])
+    bank = workspace.bank()
+    assert run.bank == bank.id == run.spec["bank"] and run.spec["dataset"] == "demo"
+    assert said["methods"] == run.result["methods"] and not set(said) & set(runs.BULKY)
+    assert len(json.dumps(said)) < 10_000  # a list of jobs reads all of them
+    test = {row.id: row for row in workspace.images(split="test")}
+    images = run.result["per_image"]
+    assert sorted(images["id"]) == sorted(test)
+    assert images["group"] == [test[id].group for id in images["id"]]
+    assert len(run.result["scores"]["exdd"]) == len(test) == len(run.result["calibrated"]["patchcore"])
+    # again, after another version has become the active one: the record names its own
+    workspace.build(positives="none")
+    again = runs.get(workspace, jobs.run_here(workspace, run.kind, "Again", run.spec)["run"])
+    assert again.id != run.id and runs.differences(run, again) == []
+    assert again.result["scores"] == run.result["scores"]
+
+
+def test_what_a_run_says_of_recall_follows_from_its_scores(workspace: Workspace) -> None:
+    run = runs.get(workspace, jobs.run_here(workspace, "evaluate", "", {"rate": 0.25})["run"])
+    labels, scores = run.result["per_image"]["label"], run.result["calibrated"]["exdd"]
+    at = run.result["at_rate"]["exdd"]
+    normal = [s for s, label in zip(scores, labels, strict=True) if label == "normal"]
+    assert at["normal"] == len(normal) and at["false_alarms"] == sum(s > at["threshold"] for s in normal)
+    assert at["false_alarms"] <= 0.25 * len(normal)
+    own = run.result["at_threshold"]["exdd"]
+    assert own["threshold"] == 1 and own["false_alarms"] == sum(s > 1 for s in normal)
+    found = sum(s > 1 for s, label in zip(scores, labels, strict=True) if label == "defect")
+    assert sum(kind["found"] for kind in own["types"].values()) == found
+    for method, intervals in run.result["intervals"].items():
+        for figure, (low, high) in intervals.items():
+            assert 0 <= low <= run.result["methods"][method][figure] + 1e-9 and high <= 1

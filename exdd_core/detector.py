@@ -39,7 +39,7 @@ CALIBRATION_IMAGES = 150  # normal training images whose held-out scores set med
 FIT_PATCHES = 10_000  # at most so many patches of each class in a logistic regression
 FIT_FOLDS = 10  # more defective parts than this are left out a few at a time
 FEWEST_POSITIVE_ROWS = 1_000  # a tenth of the few patches on a few small defects would be next to nothing
-TOO_NORMAL = 0.5  # of held-out normal patches, the share that lies nearer to normal rows than a positive row may
+TOO_NORMAL = 0.5  # share of held-out normal patches that are nearer to normal rows than any positive row
 VISIBLE = 0.99  # and the share that a patch must be beyond to count as visible
 FORMAT = 2  # 1 had nothing with it that banks can be changed with
 

@@ -9,6 +9,7 @@ and their changes; knows neither candidates nor test images, nor what is decided
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,14 +42,14 @@ class HeldBack:
 class Outcome:
     """How held-back defects fare among held-out normals.
 
-    parts: image AUROC of each part. image_auroc, image_ap: means over images, and over folds. found: images above
-    their fold's threshold, of `defects`. false_alarms: normal images above a threshold that others set, of
-    `normals`; mean over folds.
+    parts: image AUROC of each part. auroc: their mean, so that a part photographed often does not count for more.
+    ap: mean over folds. found: images above their fold's threshold, of `defects`. false_alarms: normal images above a
+    threshold that others set, of `normals`; mean over folds.
     """
 
     parts: dict[str, float]
-    image_auroc: float
-    image_ap: float
+    auroc: float
+    ap: float
     found: int
     defects: int
     false_alarms: float
@@ -152,28 +153,31 @@ class Validation:
         progress.advance()
         self.directions = self._directions(self.known, [detector.direction] * len(self.folds))
         self.along = self._along(self.known, self.directions, [detector.direction] * 2)
-        self.before = self._outcome(self.near, self.directions, self.known, self.known_n, self.along)
+        self.before = self._outcome()
         progress.advance()
 
     def outcome(self, additions: Sequence[Change]) -> Outcome:
         """How held-back defects would fare with these rows in the bank too; `Detector.additions` makes them."""
-        if not additions:
-            return self.before
+        return self.extended(additions).before if additions else self.before
+
+    def extended(self, additions: Sequence[Change]) -> Validation:
+        """The same for the detector with these additions, without holding every part back again."""
         further = _bank(additions, kept=False)
         further = further.take(fitting.some(further, FIT_PATCHES, self.detector.settings.seed))
         added = np.empty((len(further), K), np.float32)
         for number, image in enumerate(further.images):
             own = further.image == number
             added[own] = self.detector.normality(further.rows[own], image)
-        known = _joined(self.known, further)
-        near = self._nearest(_Rows(_bank(additions, kept=True), self.fold_of), known)
-        old = self._of_known(self.rows, further)
-        near = near.beside(
-            _Near(self.near.normals, self.near.pictures, np.concatenate([self.near.known, old]))
-        )
-        directions = self._directions(known, self.directions)
-        along = self._along(known, directions, self.directions[:1] * 2)
-        return self._outcome(near, directions, known, np.concatenate([self.known_n, added]), along)
+        other, kept = copy(self), _Rows(_bank(additions, kept=True), self.fold_of)
+        other.known, other.known_n = _joined(self.known, further), np.concatenate([self.known_n, added])
+        beside = np.concatenate([self.near.known, self._of_known(self.rows, further)])
+        old = _Near(self.near.normals, self.near.pictures, beside)
+        other.near = self._nearest(kept, other.known).beside(old)
+        other.rows = _Rows(_joined(self.rows.bank, kept.bank), self.fold_of)
+        other.directions = self._directions(other.known, self.directions)
+        other.along = self._along(other.known, other.directions, self.directions[:1] * 2)
+        other.before = other._outcome()
+        return other
 
     def _nearest(self, rows: _Rows, known: Bank) -> _Near:
         every = [rows.nearest(f, apart) for f, apart in zip(self.normals, self.apart, strict=True)]
@@ -222,27 +226,20 @@ class Validation:
                 )
         return out
 
-    def _outcome(
-        self,
-        near: _Near,
-        directions: Sequence[Direction | None],
-        known: Bank,
-        known_n: np.ndarray,
-        along: np.ndarray,
-    ) -> Outcome:
+    def _outcome(self) -> Outcome:
         results = []
-        for number, (parts, line) in enumerate(zip(self.folds, directions, strict=True)):
-            others = ~known.of(*parts)
-            defects = Distances(known_n[others], near.known[others], direction=along[others])
+        for number, (parts, line) in enumerate(zip(self.folds, self.directions, strict=True)):
+            others = ~self.known.of(*parts)
+            defects = Distances(self.known_n[others], self.near.known[others], direction=self.along[others])
             lines = np.stack([_line(line, f) for f in self.normals])
-            normals = Distances(self.normals_n, near.normals[number], direction=lines)
+            normals = Distances(self.normals_n, self.near.normals[number], direction=lines)
             fitted = self.kind.fit(Evidence(_some(normals), defects, self.detector.backbone.dimension))
             usual = np.array([fitted.image_score(_one(normals, i)) for i in range(len(self.normals))])
             theirs = [i for i, group in enumerate(self.groups) if self.fold_of[group] == number]
             scores = []
             for i in theirs:
                 seen = Distances(
-                    self.pictures_n[i], near.pictures[i], direction=_line(line, self.pictures[i])
+                    self.pictures_n[i], self.near.pictures[i], direction=_line(line, self.pictures[i])
                 )
                 scores.append(fitted.image_score(seen))
             results.append(self._judge(usual, np.array(scores), [self.groups[i] for i in theirs]))
@@ -274,10 +271,11 @@ class _Fold:
 def _summed(folds: Sequence[_Fold], normals: int) -> Outcome:
     ranks = [pair for fold in folds for pair in fold.ranks]
     parts = sorted({part for part, _ in ranks})
+    by_part = {part: float(np.mean([rank for name, rank in ranks if name == part])) for part in parts}
     return Outcome(
-        parts={part: float(np.mean([rank for name, rank in ranks if name == part])) for part in parts},
-        image_auroc=float(np.mean([rank for _, rank in ranks])),
-        image_ap=float(np.mean([fold.ap for fold in folds])),
+        parts=by_part,
+        auroc=float(np.mean(list(by_part.values()))),
+        ap=float(np.mean([fold.ap for fold in folds])),
         found=sum(fold.found for fold in folds),
         defects=len(ranks),
         false_alarms=float(np.mean([fold.alarms for fold in folds])),

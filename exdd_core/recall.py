@@ -1,12 +1,15 @@
-"""The features of held-out images that a bank version is fitted again with when rows come or go.
+"""Features of whole images that a bank version is fitted again with, and judged by, when rows come or go.
 
-They are many times larger than the version and can be made again from its images: so they lie in the cache, at
-half precision, are mapped into memory when they are first looked at, and computed where they are gone. Knows files
-and the workspace's images; does not know what they are compared with.
+Those of its held-out normal images and of its defective training images are many times larger than the version and
+can be made again from the images: so they lie in the cache, at half precision, are mapped into memory when they are
+first looked at, and computed where they are gone. Knows files and the workspace's images; does not know what they
+are compared with.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,12 +18,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exdd_core import patches
+from exdd_core.effect import HeldBack
 
 if TYPE_CHECKING:
     from exdd_core.detector import Detector
     from exdd_core.workspace import Workspace
 
 FOLDER = "cache/held_out"
+PICTURES = 120  # defective training images that effects are measured on
 
 
 def keep(workspace: Workspace, bank: str, detector: Detector) -> None:
@@ -30,7 +35,25 @@ def keep(workspace: Workspace, bank: str, detector: Detector) -> None:
 
 
 def forget(workspace: Workspace, bank: str) -> None:
-    _file(workspace, bank).unlink(missing_ok=True)
+    for file in (workspace.path / FOLDER).glob(f"{bank}*.npy"):
+        file.unlink(missing_ok=True)
+
+
+def defects(workspace: Workspace, bank: str, detector: Detector) -> list[HeldBack]:
+    """The defective training images of a version with the features of all their patches; at most PICTURES of them,
+    as many of every part as of the others."""
+    known = [i for i in detector.defects.images if i.origin == "real" and not i.id.startswith("file:")]
+    turn: dict[str, int] = {}
+    order: list[tuple[int, int]] = []
+    for image in known:
+        turn[image.group] = turn.get(image.group, 0) + 1
+        order.append((turn[image.group], len(order)))
+    chosen = [known[at] for _, at in sorted(sorted(order)[:PICTURES], key=lambda pair: pair[1])]
+    if not chosen:
+        return []
+    names = hashlib.sha256(json.dumps([image.id for image in chosen]).encode()).hexdigest()[:12]
+    found = _features(workspace, f"{bank}-{names}", [image.id for image in chosen], detector)
+    return [HeldBack(image, features) for image, features in zip(chosen, found, strict=True)]
 
 
 class Features(Sequence):
@@ -51,22 +74,28 @@ class Features(Sequence):
         return self._read[number]
 
     def _found(self) -> np.ndarray:
-        height, width = self._detector.grid
-        shape = (len(self), height * width, self._detector.backbone.dimension)
-        file = _file(self._workspace, self._bank)
-        try:
-            found = np.load(file, mmap_mode="r")
-            if found.shape == shape:
-                return found
-        except (OSError, ValueError):
-            pass  # gone or damaged, as a cache may be
-        paths = [self._workspace.image(id).path for id in self._ids]
-        features = patches.extract(self._detector.backbone, paths, self._detector.settings.size)
-        return _store(file, features.reshape(shape))
+        return _features(self._workspace, self._bank, self._ids, self._detector)
 
 
-def _file(workspace: Workspace, bank: str) -> Path:
-    return workspace.path / FOLDER / f"{bank}.npy"
+def _features(workspace: Workspace, name: str, ids: Sequence[str], detector: Detector) -> np.ndarray:
+    """Of these images, float16 (m, n, d): from the cache, or else from their files."""
+    height, width = detector.grid
+    shape = (len(ids), height * width, detector.backbone.dimension)
+    file = _file(workspace, name)
+    try:
+        found = np.load(file, mmap_mode="r")
+        if found.shape == shape:
+            return found
+    except (OSError, ValueError):
+        pass  # gone or damaged, as a cache may be
+    features = patches.extract(
+        detector.backbone, [workspace.image(id).path for id in ids], detector.settings.size
+    )
+    return _store(file, features.reshape(shape))
+
+
+def _file(workspace: Workspace, name: str) -> Path:
+    return workspace.path / FOLDER / f"{name}.npy"
 
 
 def _store(file: Path, features: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:

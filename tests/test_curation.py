@@ -15,88 +15,23 @@ import numpy as np
 import pytest
 
 from exdd_core import candidates, curation, history
-from exdd_core.candidates import Candidate
 from exdd_core.errors import BadInput
-from exdd_core.images import Size, encode_png, read_mask
-from exdd_core.studio import Recipe
-from exdd_core.synthesis.engine import Painting
+from exdd_core.images import encode_png, read_mask
 from exdd_core.workspace import ImageRow, Workspace
+from tests.plates import SHAPE, build, paint, painting, pending
 
 ROOT = Path(__file__).resolve().parent.parent
-SMALL = Size(64, 64)
-SHAPE = (48, 64)
-
-
-def plate(seed: int) -> np.ndarray:
-    """A grey surface with grain, uint8 (48, 64, 3)."""
-    return np.random.default_rng(seed).integers(90, 110, (*SHAPE, 3), dtype=np.uint8)
-
-
-def painting(seed: int, strength: int = 110) -> Painting:
-    """A bright bar painted on a plate; its place and tone come from the seed."""
-    rng = np.random.default_rng([7, seed])
-    image, mask = plate(seed), np.zeros(SHAPE, bool)
-    y, x = rng.integers(2, 30), rng.integers(2, 30)
-    mask[y : y + 12, x : x + 26] = True
-    if strength:
-        image[mask] = np.clip(image[mask].astype(int) + strength + rng.integers(-20, 20), 0, 255)
-    return Painting(image, mask, "procedural", "1", {}, seed, [], 0.1)
-
-
-def recipe(seed: int, **changed: object) -> Recipe:
-    values: dict = {
-        "number": 0,
-        "dataset": "plates",
-        "source": f"plates/good/{seed % 9}.png",
-        "engine": "procedural",
-        "template": "",
-        "prompt": "bright bar",
-        "negative_prompt": "",
-        "prompt_id": "",
-        "settings": {},
-        "mask": {"source": "generated"},
-        "seed": seed,
-        "donor": "",
-        "parent": "",
-        "defect_type": "",
-        "axes": [],
-    }
-    return Recipe(**values | changed)
-
-
-def paint(workspace: Workspace, seed: int, strength: int = 110, **changed: object) -> Candidate:
-    made = painting(seed, strength)
-    return candidates.add(workspace, made, recipe(seed, **changed), made.mask)
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace with 15 normal plates, 12 with a bar, one bank version and six pending candidates (to be copied)."""
-    source = tmp_path_factory.mktemp("curation") / "plates"
-    for i in range(15):
-        (source / "good").mkdir(parents=True, exist_ok=True)
-        (source / "good" / f"{i}.png").write_bytes(encode_png(plate(i)))
-    for i in range(12):
-        made = painting(1000 + i)
-        for folder, pixels in (("defect/bar", made.image), ("masks/bar", made.mask)):
-            (source / folder).mkdir(parents=True, exist_ok=True)
-            (source / folder / f"{i}.png").write_bytes(encode_png(pixels))
-    workspace = Workspace.create(source.parent / "workspace", backbone="efficientnet_lite0")
-    workspace.import_dataset(source, size=SMALL)
-    workspace.build(negative_ratio=0.2)
-    for seed in range(6):
-        paint(workspace, seed)
-    return workspace.path
+    return build(tmp_path_factory.mktemp("curation"))
 
 
 @pytest.fixture
 def workspace(built: Path, tmp_path: Path) -> Workspace:
     shutil.copytree(built, tmp_path / "workspace")
     return Workspace.open(tmp_path / "workspace")
-
-
-def pending(workspace: Workspace) -> list[str]:
-    return [c.id for c in reversed(candidates.listed(workspace, status="pending"))]
 
 
 def held_back(workspace: Workspace, label: str = "defect") -> ImageRow:
@@ -292,6 +227,7 @@ import sys
 from exdd_core import candidates, curation
 from exdd_core.errors import BadInput
 from exdd_core.workspace import ImageRow, Workspace
+from tests.plates import SHAPE, build, paint, painting, pending
 workspace, who = Workspace.open(sys.argv[1]), sys.argv[2]
 workspace.detector()
 print("ready", flush=True)

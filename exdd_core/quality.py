@@ -1,0 +1,403 @@
+"""What a candidate is worth: five measures with plain names, and which candidates are worth accepting.
+
+Visible, Clean, Plausible and New compare a candidate with its source and with the banks; Effect says what accepting
+it would change for defective parts held back from training. Every measure is a value, a light and its meaning in a
+sentence. Test images are never looked at. Measures are kept with the candidate, for sorting a queue, together with
+the state of the bank that they hold for. Knows candidates, detectors and validations; does not decide.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core import candidates, curation, history, images, recall
+from exdd_core.bank import Bank, BankImage
+from exdd_core.candidates import Candidate
+from exdd_core.detector import Detector, Marked
+from exdd_core.effect import Outcome, Validation
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import BankVersion, Workspace
+
+CHANGED = 3  # grey levels: less is no change that a network or a person would see
+ALIKE = 3  # real defects shown beside a candidate
+TWIN = 0.8  # share of patches that lie close to those of one other image, for a near-duplicate
+GREEN, AMBER, RED, GREY = "green", "amber", "red", "grey"
+
+MEANINGS = {
+    "visible": "Share of the mask's patches that are farther from normal surface than 99 % of the patches of held-out "
+    "normal images. A defect that the network cannot see teaches nothing.",
+    "clean": "Share of the changed area that lies outside the mask. What changed there would be taken for normal.",
+    "plausible": "Distance of its patches to real defects of other parts, against the distance that real defects of "
+    "different parts have among themselves. 1 is as alike as they are to each other.",
+    "new": "Share of its patches that are farther from the positive bank than the bank's own rows cover. The others "
+    "are known already.",
+    "effect": "What accepting it would change for defects of training parts that are held back, one part at a time. "
+    "Test images play no role.",
+}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure. value: a share, a ratio, or percentage points of image AUROC for the effect; None where it cannot
+    be taken. light: green, amber, red or grey. text: the value in a sentence. meaning: what it is."""
+
+    name: str
+    value: float | None
+    light: str
+    text: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Alike:
+    """A real defect that a candidate resembles. distance: median over the candidate's patches."""
+
+    image: str
+    defect_type: str
+    distance: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """All that is known of a candidate's worth, for one state of one bank version.
+
+    patches: for display, one of "kept", "known", "too normal" for each [row, column] of the patch grid, which is
+    `grid` large. alike: the most alike real defects. twins: candidates and bank images that it nearly repeats.
+    """
+
+    visible: Measure
+    clean: Measure
+    plausible: Measure
+    new: Measure
+    effect: Measure
+    alike: list[Alike]
+    twins: list[str]
+    patches: list[tuple[int, int, str]]
+    grid: tuple[int, int]
+    state: str
+
+    @property
+    def measures(self) -> list[Measure]:
+        return [self.visible, self.clean, self.plausible, self.new, self.effect]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Quality:
+        named = {name: Measure(**values[name]) for name in MEANINGS}
+        alike = [Alike(**a) for a in values["alike"]]
+        patches = [(int(y), int(x), str(what)) for y, x, what in values["patches"]]
+        height, width = values["grid"]
+        return cls(
+            **named,
+            alike=alike,
+            twins=values["twins"],
+            patches=patches,
+            grid=(height, width),
+            state=values["state"],
+        )
+
+
+class Judge:
+    """Measures candidates against the active version of their data set. Any thread may call anything.
+
+    What is dear to make (each defective part held back) is made once for a state of the bank and goes along when
+    candidates are accepted.
+    """
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self._lock = threading.RLock()
+        self._bench: _Bench | None = None
+
+    def quality(self, id: str, effect: bool = True) -> Quality:
+        """The measures of one candidate, from what is kept or taken anew; without its effect where that is not
+        wanted and not known. Raises BadInput where there is no bank version of its data set."""
+        candidate = candidates.get(self.workspace, id)
+        bench = self._ready(candidate.dataset, effect)
+        kept = kept_quality(candidate)
+        if (
+            kept
+            and kept.state == bench.state(self.workspace, candidate)
+            and not (effect and kept.effect.light == GREY)
+        ):
+            return kept
+        with self._lock:
+            made = bench.quality(self.workspace, candidate, effect)
+        with self.workspace.writing() as db:
+            db.execute("update candidates set quality = ? where id = ?", [json.dumps(made.to_json()), id])
+        return made
+
+    def measure(self, ids: Sequence[str], progress: Progress | None = None) -> None:
+        """Take and keep the measures of many candidates, for sorting."""
+        progress = progress or Progress()
+        progress.begin("Measuring candidates", len(ids))
+        for id in ids:
+            self.quality(id)
+            progress.advance()
+
+    def effect(self, ids: Sequence[str]) -> Measure:
+        """What accepting all of these at once would change. Raises BadInput where it cannot be measured."""
+        chosen = [candidates.get(self.workspace, id) for id in ids]
+        if not chosen:
+            raise BadInput("No candidate was chosen; choose at least one.")
+        bench = self._ready(chosen[0].dataset, True)
+        with self._lock:
+            return bench.effect([curation.marked(self.workspace, c, bench.detector) for c in chosen])
+
+    def _ready(self, dataset: str, effect: bool) -> _Bench:
+        version = self.workspace.active_bank()
+        if version is None or version.dataset != dataset:
+            raise BadInput(f'The active bank version is not one of "{dataset}"; build or activate one first.')
+        with self._lock:
+            if self._bench is None or not self._bench.fits(version):
+                self._bench = _Bench(version)
+            self._bench.follow(self.workspace, effect)
+            return self._bench
+
+
+class _Bench:
+    """One version, ready to measure candidates against."""
+
+    def __init__(self, version: BankVersion):
+        self.version = version
+        self.last = -1
+        self.detector: Detector
+        self.validation: Validation | None = None
+        self.why_not = ""  # why effects cannot be measured
+
+    def fits(self, version: BankVersion) -> bool:
+        return self.version.id == version.id
+
+    def follow(self, workspace: Workspace, effect: bool) -> None:
+        """Take in what has come to the banks or left them since."""
+        with workspace.reading() as db:
+            later = history.read(db, self.version.id, max(self.last, 0))
+        if self.last < 0 or later.changes:
+            self.detector = workspace.detector(self.version.id)
+            self._prepare()
+        if self.validation is not None and later.changes and self.last >= 0:
+            grown = all((c.side, c.action) == ("positive", "add") for c in later.changes)
+            same = type(self.detector.fusion) is self.validation.kind
+            self.validation = self.validation.extended(later.changes) if grown and same else None
+        self.last = later.last
+        if effect and self.validation is None and not self.why_not:
+            try:
+                held = recall.defects(workspace, self.version.id, self.detector)
+                self.validation = Validation(self.detector, held)
+            except BadInput as error:
+                self.why_not = str(error)
+
+    def _prepare(self) -> None:
+        """What Plausible and New compare with."""
+        defects = self.detector.defects
+        self.real = defects.take(np.flatnonzero(defects.real))
+        self.usual_apart = self._usual_apart()
+        bank = self.detector.positive
+        self.reach = self.detector.radius
+        if bank is not None and len(bank) > 1 and self.reach == 0:  # every patch is in the bank
+            self.reach = float(np.median(bank.search(bank.rows, 2)[0][:, 1]))
+
+    def _usual_apart(self) -> float | None:
+        """Median distance of a real defect's patch to the nearest of another part; None with fewer than two."""
+        parts = sorted(set(self.real.groups))
+        if len(parts) < 2:
+            return None
+        found = []
+        for part in parts:
+            own = self.real.of(part)
+            found.append(self.real.search(self.real.rows[own], 1, own)[0][:, 0])
+        return float(np.median(np.concatenate(found)))
+
+    def state(self, workspace: Workspace, candidate: Candidate) -> str:
+        """Names what a candidate's measures depend on."""
+        trims = [d.id for d in curation.decisions(workspace, candidate.id) if d.action in ("trim", "undo")]
+        return f"{self.version.id}:{self.last}:{max(trims, default=0)}"
+
+    def quality(self, workspace: Workspace, candidate: Candidate, effect: bool) -> Quality:
+        marked = curation.marked(workspace, candidate, self.detector)
+        seen = self.detector.examine(marked)
+        visible = (
+            float((seen.distances.mean(-1) > self.detector.visible_from).mean()) if len(seen.clean) else 0.0
+        )
+        rows = marked.rows[seen.clean]
+        beyond = self._beyond(rows)
+        states = np.where(seen.clean, "known", "too normal").astype("U10")
+        change = self.detector.additions([marked])[0] if not self._is_in(marked.image) else None
+        if change is not None:
+            states[np.flatnonzero(seen.clean)[change.kept]] = "kept"
+        return Quality(
+            visible=_visible(visible),
+            clean=_clean(workspace, candidate),
+            plausible=self._plausible(rows, marked.image),
+            new=_new(beyond, int(seen.clean.sum()), len(seen.clean)),
+            effect=self.effect([marked]) if effect else _unknown("effect", "not measured yet"),
+            alike=self._alike(rows),
+            twins=self._twins(rows, candidate.id),
+            patches=[
+                (int(y), int(x), str(what)) for (y, x), what in zip(marked.position, states, strict=True)
+            ],
+            grid=self.detector.grid,
+            state=self.state(workspace, candidate),
+        )
+
+    def effect(self, several: Sequence[Marked]) -> Measure:
+        if self.validation is None:
+            return _unknown("effect", self.why_not)
+        fresh = [m for m in several if not self._is_in(m.image)]
+        after = self.validation.outcome(self.detector.additions(fresh)) if fresh else self.validation.before
+        return effect_of(self.validation.before, after)
+
+    def _is_in(self, image: BankImage) -> bool:
+        bank = self.detector.positive
+        return bank is not None and any(known.id == image.id for known in bank.images)
+
+    def _beyond(self, rows: np.ndarray) -> float:
+        """Share of rows that are farther from the positive bank than it covers."""
+        if not len(rows):
+            return 0.0
+        bank = self.detector.positive
+        return 1.0 if bank is None else float((bank.search(rows)[0][:, 0] > self.reach).mean())
+
+    def _plausible(self, rows: np.ndarray, image: BankImage) -> Measure:
+        others = ~self.real.of(image.donor) if image.donor else np.ones(len(self.real), bool)
+        if not len(rows):
+            return _unknown("plausible", "none of its patches differs from normal surface")
+        if self.usual_apart is None or not others.any():
+            return _unknown("plausible", "there are no real defects of two parts to compare with")
+        distance = float(np.median(self.real.search(rows, 1, ~others)[0][:, 0]))
+        ratio = distance / max(self.usual_apart, 1e-6)
+        light = GREEN if ratio <= 1.15 else AMBER if ratio <= 1.5 else RED
+        text = f"{ratio:.1f} times as far from real defects as these are from each other"
+        return Measure("plausible", ratio, light, text, MEANINGS["plausible"])
+
+    def _alike(self, rows: np.ndarray) -> list[Alike]:
+        if not len(rows) or not len(self.real):
+            return []
+        found = []
+        for number, image in enumerate(self.real.images):
+            theirs = self.real.rows[self.real.image == number]
+            if len(theirs):
+                near = Bank(theirs, np.zeros(len(theirs)), np.zeros((len(theirs), 2)), [image]).search(rows)[
+                    0
+                ]
+                found.append(Alike(image.id, image.defect_type, float(np.median(near))))
+        return sorted(found, key=lambda alike: alike.distance)[:ALIKE]
+
+    def _twins(self, rows: np.ndarray, id: str) -> list[str]:
+        """Images of the bank most of whose likeness this is: TWIN of its patches lie within reach of theirs."""
+        bank = self.detector.positive
+        if bank is None or not len(rows) or self.reach == 0:
+            return []
+        distances, numbers = bank.search(rows)
+        close = bank.image[numbers[distances[:, 0] <= self.reach / 2, 0]]
+        counts = np.bincount(close, minlength=len(bank.images))
+        return [
+            bank.images[i].id
+            for i in np.argsort(-counts, kind="stable")
+            if counts[i] >= TWIN * len(rows) and bank.images[i].id != id
+        ]
+
+
+def kept_quality(candidate: Candidate) -> Quality | None:
+    """The measures that were last taken of a candidate, though the bank may have changed since; None for none."""
+    try:
+        return Quality.from_json(candidate.quality) if candidate.quality else None
+    except (KeyError, TypeError, ValueError):
+        return None  # of another version of this program
+
+
+def queue(
+    workspace: Workspace, dataset: str | None = None, order: str = "effect", **filters: Any
+) -> list[tuple[Candidate, Quality | None]]:
+    """Pending candidates with the measures kept of them, best first by one of them, or "newest" or "oldest".
+
+    filters: engine, prompt_id, defect_type or job as `candidates.listed` takes them. Those without measures come last.
+    """
+    found = [(c, kept_quality(c)) for c in candidates.listed(workspace, dataset, "pending", **filters)]
+    if order == "oldest":
+        return found[::-1]
+    if order == "newest":
+        return found
+    if order not in MEANINGS:
+        raise BadInput(
+            f'Candidates cannot be sorted by "{order}"; choose {", ".join(MEANINGS)}, newest or oldest.'
+        )
+    sign = 1 if order in ("clean", "plausible") else -1  # of those, less is better
+
+    def place(pair: tuple[Candidate, Quality | None]) -> tuple[bool, float]:
+        value = getattr(pair[1], order).value if pair[1] else None
+        return value is None, sign * (value or 0.0)
+
+    return sorted(found, key=place)
+
+
+# --- single measures ----------------------------------------------------------------------------------------
+
+
+def _unknown(name: str, why: str) -> Measure:
+    return Measure(name, None, GREY, why, MEANINGS[name])
+
+
+def _visible(share: float) -> Measure:
+    light = GREEN if share >= 0.5 else AMBER if share >= 0.2 else RED
+    return Measure(
+        "visible",
+        share,
+        light,
+        f"{share:.0%} of its patches stand out from normal surface",
+        MEANINGS["visible"],
+    )
+
+
+def _new(beyond: float, clean: int, marked: int) -> Measure:
+    light = GREEN if beyond >= 0.3 else AMBER if beyond > 0 else RED
+    text = f"{beyond:.0%} of its patches are new to the positive bank"
+    if clean < marked:
+        text += f"; {marked - clean} of {marked} are too much like normal surface and are left out"
+    return Measure("new", beyond, light, text, MEANINGS["new"])
+
+
+def _clean(workspace: Workspace, candidate: Candidate) -> Measure:
+    """Compares a candidate with its source, pixel by pixel."""
+    source, painted = (
+        images.read_image(workspace.image(candidate.source).path),
+        images.read_image(candidate.image),
+    )
+    if source.shape != painted.shape:
+        return _unknown("clean", "its size is not that of its source")
+    difference = np.abs(source.astype(np.int16) - painted).max(-1)
+    changed, outside = difference >= CHANGED, ~images.read_mask(candidate.mask, painted.shape[:2])
+    missed = float((changed & outside).sum() / max(1, changed.sum()))
+    beyond = difference[outside] if outside.any() else np.zeros(1)
+    largest, mean = int(beyond.max()), float(beyond.mean())
+    light = GREEN if missed <= 0.1 else AMBER if missed <= 0.3 else RED
+    text = f"{missed:.0%} of what changed lies outside the mask"
+    text += f"; there it is {largest} of 255 at most, {mean:.2f} on average" if largest else ""
+    return Measure("clean", missed, light, text, MEANINGS["clean"])
+
+
+def effect_of(before: Outcome, after: Outcome) -> Measure:
+    """The difference of two outcomes, as a measure."""
+    gain = 100 * (after.auroc - before.auroc)
+    found, alarms = after.found - before.found, round(after.false_alarms - before.false_alarms)
+    light = GREEN if gain > 0.1 and alarms <= 0 else RED if gain < -0.1 or found < 0 else AMBER
+    if found:
+        first = f"finds {abs(found)} {'more' if found > 0 else 'fewer'} of {after.defects} held-back defects"
+    else:
+        first = f"finds the same {after.found} of {after.defects} held-back defects"
+    which = "new false alarm" if alarms >= 0 else "false alarm fewer"
+    second = (
+        f"{abs(alarms)} {which}" if abs(alarms) == 1 else f"{abs(alarms)} {which.replace('alarm', 'alarms')}"
+    )
+    return Measure("effect", gain, light, f"{first}; {second}; image AUROC {gain:+.1f}", MEANINGS["effect"])

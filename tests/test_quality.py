@@ -1,0 +1,151 @@
+"""The measures of a candidate: what is plain comes out plain, and effects look at training parts only."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exdd_core import candidates, curation, quality
+from exdd_core.errors import BadInput
+from exdd_core.images import encode_png
+from exdd_core.quality import Judge, Quality
+from exdd_core.workspace import Workspace
+from tests.plates import SHAPE, build, paint, painting, pending, recipe
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("quality"))
+
+
+@pytest.fixture
+def workspace(built: Path, tmp_path: Path) -> Workspace:
+    shutil.copytree(built, tmp_path / "workspace")
+    return Workspace.open(tmp_path / "workspace")
+
+
+def test_a_defect_like_the_real_ones_is_visible_clean_and_plausible(workspace):
+    found = Judge(workspace).quality(pending(workspace)[0])
+    assert [m.name for m in found.measures] == list(quality.MEANINGS)
+    assert found.visible.light == found.clean.light == found.plausible.light == "green"
+    assert found.clean.value == 0 and "0%" in found.clean.text
+    assert len(found.alike) == 3 and found.alike[0].distance <= found.alike[2].distance
+    assert all(workspace.image(alike.image).split == "train" for alike in found.alike)
+    assert {what for *_, what in found.patches} <= {"kept", "known", "too normal"}
+    assert all(m.text and m.meaning for m in found.measures)
+
+
+def test_a_defect_that_nobody_sees_is_not_visible(workspace):
+    found = Judge(workspace).quality(paint(workspace, 60, strength=0).id)
+    assert found.visible.light == "red" and found.visible.value == pytest.approx(0, abs=0.2)
+    assert "too normal" in {what for *_, what in found.patches}
+    assert "too much like normal surface" in found.new.text
+
+
+def test_what_changed_outside_the_mask_is_told(workspace):
+    made = painting(70)
+    image = made.image.copy()
+    image[40:48, :20] = 0
+    kept = candidates.add(workspace, type(made)(**vars(made) | {"image": image}), recipe(7), made.mask)
+    assert Judge(workspace).quality(kept.id).clean.light != "green"
+
+
+def test_a_twin_is_named_and_brings_nothing_new(workspace):
+    one, other = paint(workspace, 50), paint(workspace, 50)
+    curation.accept(workspace, [one.id], "Anna")
+    found = Judge(workspace).quality(other.id)
+    assert found.new.value == 0 and found.new.light == "red"
+    assert found.twins == [one.id]
+
+
+def test_measures_are_kept_until_the_bank_or_the_mask_changes(workspace, monkeypatch):
+    first, second = pending(workspace)[:2]
+    judge = Judge(workspace)
+    made = judge.quality(first)
+    kept = candidates.get(workspace, first).quality
+    assert Quality.from_json(json.loads(json.dumps(kept))) == made
+    monkeypatch.setattr(quality._Bench, "quality", None)  # nothing is measured again
+    assert judge.quality(first) == made and Judge(workspace).quality(first) == made
+    monkeypatch.undo()
+    curation.accept(workspace, [second], "Anna")
+    again = judge.quality(first)
+    assert again.state != made.state
+    mask = curation.mask_of(workspace, candidates.get(workspace, first))
+    mask[: np.flatnonzero(mask.any(1)).mean().astype(int)] = False
+    curation.trim(workspace, first, mask, "Anna")
+    assert len(judge.quality(first).patches) < len(again.patches)
+
+
+def test_the_effect_speaks_of_held_back_training_defects(workspace):
+    ids = pending(workspace)
+    one, many = Judge(workspace).effect(ids[:1]), Judge(workspace).effect(ids)
+    training = {row.id for row in workspace.images(split="train", label="defect")}
+    for found in (one, many):
+        assert f"of {len(training)} held-back defects" in found.text and "false alarm" in found.text
+        assert found.value is not None and found.light in ("green", "amber", "red")
+    with pytest.raises(BadInput, match="at least one"):
+        Judge(workspace).effect([])
+
+
+def test_the_effect_never_looks_at_test_images(workspace):
+    before = Judge(workspace).effect(pending(workspace))
+    for row in workspace.images(split="test"):
+        row.path.write_bytes(encode_png(np.zeros((*SHAPE, 3), np.uint8)))
+    assert Judge(Workspace.open(workspace.path)).effect(pending(workspace)) == before
+
+
+def test_the_effect_of_a_candidate_takes_well_under_a_second(workspace):
+    judge, ids = Judge(workspace), pending(workspace)
+    judge.quality(ids[0])
+    for id in ids[1:]:
+        curation.marked(workspace, candidates.get(workspace, id), workspace.detector())
+    began = time.process_time()
+    for id in ids[1:]:
+        judge.quality(id)
+    assert (time.process_time() - began) / len(ids[1:]) < 0.5
+
+
+def test_a_judge_follows_the_bank_as_it_grows_and_shrinks(workspace):
+    ids = pending(workspace)
+    judge = Judge(workspace)
+    judge.quality(ids[0])
+    curation.accept(workspace, ids[1:3], "Anna")
+    followed, fresh = judge.effect(ids[:1]), Judge(workspace).effect(ids[:1])
+    assert followed.value == pytest.approx(fresh.value, abs=2.0)  # sampled otherwise, not measured otherwise
+    curation.undo_last(workspace, "Anna")
+    assert judge.effect(ids[:1]).value == pytest.approx(Judge(workspace).effect(ids[:1]).value, abs=2.0)
+
+
+def test_the_queue_is_sorted_by_any_measure(workspace):
+    ids = pending(workspace)
+    Judge(workspace).measure(ids[:4])
+    for order in quality.MEANINGS:
+        found = quality.queue(workspace, order=order)
+        assert {c.id for c, _ in found} == set(ids)
+        assert [q is None for _, q in found] == [False] * 4 + [True] * 2
+        values = [getattr(q, order).value for _, q in found[:4]]
+        assert values == sorted(values, reverse=order not in ("clean", "plausible"))
+    assert [c.id for c, _ in quality.queue(workspace, order="oldest")] == ids
+    assert quality.queue(workspace, order="newest", engine="sdxl") == []
+    with pytest.raises(BadInput, match="sorted by"):
+        quality.queue(workspace, order="beauty")
+
+
+def test_without_real_defects_the_effect_says_why_it_cannot_be_measured(workspace):
+    workspace.build(positives="none", negative_ratio=0.2)
+    found = Judge(workspace).quality(pending(workspace)[0])
+    assert found.effect.light == found.plausible.light == "grey" and "two parts" in found.effect.text
+    curation.accept(workspace, pending(workspace)[:1], "Anna")
+    assert workspace.detector().positive is not None
+
+
+def test_without_a_bank_version_nothing_is_measured(workspace):
+    with workspace.writing() as db:
+        db.execute("delete from settings where key = 'active_bank'")
+    with pytest.raises(BadInput, match="bank version"):
+        Judge(workspace).quality(pending(workspace)[0])

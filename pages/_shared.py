@@ -33,12 +33,18 @@ if TYPE_CHECKING:
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 # Title and path of every page, in the order of the header's links.
-PAGES = [("Inspect", "/"), ("Studio", "/studio"), ("Data", "/data"), ("Banks", "/banks")]
+PAGES = [
+    ("Inspect", "/"),
+    ("Studio", "/studio"),
+    ("Curate", "/curate"),
+    ("Data", "/data"),
+    ("Banks", "/banks"),
+]
 
 FIRST_STEPS = [
     ("Look at a heatmap", "/", "Inspect"),
     ("Paint a defect", "/studio", "Studio"),
-    ("Build banks", "/banks", "Banks"),
+    ("Accept it and look again", "/curate", "Curate"),
 ]
 FIRST_STEPS_DISMISSED = "first_steps_dismissed"
 
@@ -427,6 +433,8 @@ OUTCOMES: dict[str, Callable[[jobs.Job, dict[str, Any]], Outcome]] = {
     ),
     "synthesize": _painted,
     "evaluate": _evaluated,
+    "table1": _evaluated,
+    "sweep": _evaluated,
 }
 
 

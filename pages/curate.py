@@ -1,0 +1,438 @@
+"""The Curate page: candidates that wait, one after another, for somebody to accept or reject them.
+
+The page itself (assets/curate*) runs in the browser; this module answers its questions with what `curation` and
+`candidates` return, as plain values and pictures. It knows neither arrays nor the database, and keeps nothing but
+the decisions on many at once that are on their way: everything else that was decided stands in the history.
+"""
+
+from __future__ import annotations
+
+import base64
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exdd_core import candidates, curation, editing, reports, studio
+from exdd_core.errors import BadInput, Cancelled
+from exdd_core.images import encode_png, read_mask
+from exdd_core.progress import Progress
+from exdd_core.synthesis import masks
+from pages import _shared
+
+if TYPE_CHECKING:
+    from exdd_core.candidates import Candidate
+    from exdd_core.curation import Decided, Decision
+    from exdd_core.workspace import Workspace
+
+TITLE = "Curate"
+PATH = "/curate"
+
+TEMPLATE = (Path(__file__).resolve().parent.parent / "assets" / "curate.html").read_text("utf-8")
+HISTORY = 60
+SOURCES = {"drawn": "Drawn", "real": "Borrowed", "generated": "Generated", "uploaded": "Uploaded"}
+FILTERS = ("prompt", "engine", "mask", "type")
+SAID = {
+    "accept": "accepted",
+    "reject": "rejected",
+    "trim": "trimmed the mask",
+    "type": "named the defect",
+    "missed": "marked a missed defect",
+    "false_alarm": "marked a false alarm",
+    "drop": "dropped from the bank",
+}
+
+NO_DATASET = {
+    "title": "No images yet",
+    "text": "Defects are painted into normal images and decided on here: import a data set that has some.",
+    "link": "/data",
+    "button": "Import images in Data",
+}
+NO_CANDIDATES = {
+    "title": "Nothing to decide on yet",
+    "text": "Painted defects wait here until somebody accepts them into the positive bank or rejects them.",
+    "link": "/studio",
+    "button": "Paint defects in Studio",
+}
+
+Answer = dict[str, Any]
+
+
+@dataclass
+class Bulk:
+    """A decision on many that is on its way: when it is `over` there is what was `decided`, or an `error`."""
+
+    progress: Progress = field(default_factory=Progress)
+    over: threading.Event = field(default_factory=threading.Event)
+    decided: Decided | None = None
+    error: Exception | None = None
+
+
+class Curate:
+    """What the questions of one app's pages share."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self.bulks: dict[str, Bulk] = {}
+
+
+def render(workspace: Workspace) -> None:
+    """Put the page's own part between header and footer."""
+    shared = Curate(workspace)
+    questions = [
+        open_page, queue, candidate, stay, leave, accept, reject, name_type, mask, trim,
+        undo, undo_last, undo_all, history, chosen, bulk, look, stop, news,
+    ]  # fmt: skip
+    _shared.markup(
+        "",
+        html_template=TEMPLATE,
+        js_on_load="exddCurate(element, server)",
+        server_functions=[_shared.answering(question, shared) for question in questions],
+        elem_id="curate",
+    )
+
+
+# --- the queue --------------------------------------------------------------------------------------------
+
+
+def open_page(shared: Curate, asked: Answer) -> Answer:
+    """The queue, or what is missing for one."""
+    info = _shared.active_dataset(shared.workspace)
+    if info is None:
+        return {"need": NO_DATASET, "dataset": ""}
+    if not candidates.count(shared.workspace, info.name):
+        return {"need": NO_CANDIDATES, "dataset": info.name}
+    threading.Thread(target=_warm, args=(shared.workspace,), name="warm detector", daemon=True).start()
+    return {"need": None, "dataset": info.name, "queue": queue(shared, asked)}
+
+
+def _warm(workspace: Workspace) -> None:
+    """Load the active version while somebody looks at the first candidate: the first decision need not wait for it."""
+    if bank := workspace.active_bank():
+        workspace.detector(bank.id)
+
+
+def queue(shared: Curate, asked: Answer) -> Answer:
+    """The first `limit` of the candidates that pass the filters, in order; how many there are, by status and filter."""
+    workspace = shared.workspace
+    dataset = workspace.dataset().name
+    everything = candidates.listed(workspace, dataset)
+    similar = [made for made in everything if _passes(made, asked)]
+    found = _in_order([made for made in similar if asked["status"] in ("all", made.status)], asked["sort"])
+    holders = curation.claims(workspace)
+    items = [_item(workspace, made, holders) for made in found[: asked["limit"]]]
+    return {
+        "items": items,
+        "total": len(found),
+        "counts": Counter(made.status for made in similar),
+        "filters": {name: _options(workspace, everything, name) for name in FILTERS},
+        "types": _types(workspace, everything),
+        "reasons": _reasons(workspace),
+        "stamp": _stamp(workspace, dataset),
+    }
+
+
+def _passes(made: Candidate, asked: Answer) -> bool:
+    """Whether a candidate passes every filter but that of its status. None lets everything pass."""
+    return all(asked[name] is None or asked[name] == _trait(made, name) for name in FILTERS)
+
+
+def _trait(made: Candidate, name: str) -> str:
+    if name == "prompt":
+        return made.template or made.prompt
+    return {"engine": made.engine, "type": made.defect_type, "mask": str(made.mask_spec.get("source", ""))}[
+        name
+    ]
+
+
+def _in_order(found: list[Candidate], sort: str) -> list[Candidate]:
+    return found[::-1] if sort == "oldest" else found
+
+
+def _options(workspace: Workspace, everything: Sequence[Candidate], name: str) -> list[Answer]:
+    """What a filter may be set to, with how many there are; the most frequent first."""
+    counts = Counter(_trait(made, name) for made in everything)
+    return [
+        {"value": value, "title": _option_title(workspace, name, value), "count": number}
+        for value, number in counts.most_common()
+    ]
+
+
+def _option_title(workspace: Workspace, name: str, value: str) -> str:
+    if name == "engine":
+        return studio.engine(workspace, value).TITLE
+    if name == "mask":
+        return SOURCES.get(value, value)
+    return value or {"prompt": "No prompt", "type": "No type"}[name]
+
+
+def _types(workspace: Workspace, everything: Sequence[Candidate]) -> list[str]:
+    """Defect types that are known, for choosing one of them."""
+    real = {row.defect_type for row in workspace.images(workspace.dataset().name, split="train")}
+    return sorted((real | {made.defect_type for made in everything}) - {""})
+
+
+def _reasons(workspace: Workspace) -> list[str]:
+    """The usual reasons, and the own ones that people have given most."""
+    given = Counter(reason for decision in curation.decisions(workspace) for reason in decision.reason)
+    own = [reason for reason, _ in given.most_common() if reason not in curation.REASONS]
+    return [*curation.REASONS, *own[:4]]
+
+
+def _item(workspace: Workspace, made: Candidate, holders: dict[str, str]) -> Answer:
+    return {
+        "id": made.id,
+        "prompt": made.prompt,
+        "title": studio.engine(workspace, made.engine).TITLE,
+        "type": made.defect_type,
+        "status": made.status,
+        "holder": holders.get(made.id, ""),
+    }
+
+
+def _stamp(workspace: Workspace, dataset: str) -> str:
+    """Differs as soon as there is anything new to show."""
+    counts = [candidates.count(workspace, dataset, status) for status in candidates.STATUSES]
+    last = curation.decisions(workspace, limit=1)
+    held = sorted(curation.claims(workspace).items())
+    return str([dataset, counts, last[0].id if last else 0, held])
+
+
+def news(shared: Curate, asked: Answer) -> Answer:
+    """Whether anything has changed since `stamp`: asked every few seconds."""
+    info = _shared.active_dataset(shared.workspace)
+    stamp = _stamp(shared.workspace, info.name) if info else ""
+    return {"dataset": info.name if info else "", "changed": stamp != asked["stamp"]}
+
+
+# --- one candidate ----------------------------------------------------------------------------------------
+
+
+def candidate(shared: Curate, asked: Answer) -> Answer:
+    """Everything about one candidate. With a `who` it is theirs from now on, and what they had open is free again."""
+    workspace = shared.workspace
+    made = candidates.get(workspace, asked["id"])
+    if asked.get("before"):
+        curation.release(workspace, asked["before"], asked["who"])
+    holder = curation.claim(workspace, made.id, asked["who"]) if made.status == "pending" else ""
+    width, height = made.size
+    last = next((d for d in curation.decisions(workspace, made.id) if _stands(d, "accept", "reject")), None)
+    return _item(workspace, made, {made.id: holder}) | {
+        "width": width,
+        "height": height,
+        "outline": reports.outline(curation.mask_of(workspace, made)),
+        "trimmed": any(_stands(d, "trim") for d in curation.decisions(workspace, made.id)),
+        "facts": _facts(workspace, made),
+        "notes": made.notes,
+        "decision": _line(workspace, last, {}) if last else None,
+    }
+
+
+def _stands(decision: Decision, *actions: str) -> bool:
+    return decision.action in actions and decision.undone is None
+
+
+def _facts(workspace: Workspace, made: Candidate) -> list[tuple[str, str]]:
+    """What it was made with, as (name, value); what is not there is left out."""
+    engine = studio.engine(workspace, made.engine)
+    told = [
+        ("Prompt", made.prompt),
+        ("Negative prompt", made.negative_prompt),
+        ("Engine", f"{engine.TITLE} {made.engine_version}"),
+        ("Seed", str(made.seed)),
+        ("Painted into", _name(made.source)),
+        ("Mask", SOURCES.get(made.mask_spec.get("source", ""), "")),
+        ("Lent by", _name(made.donor)),
+    ]
+    changed = [
+        f"{control.title.lower()} {_setting(made.settings[control.name])}"
+        for control in engine.CONTROLS
+        if made.settings.get(control.name, control.default) != control.default
+    ]
+    return [(name, value) for name, value in [*told, ("Settings", ", ".join(changed))] if value]
+
+
+def _name(image: str) -> str:
+    return image.partition("/")[2]
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def stay(shared: Curate, asked: Answer) -> Answer:
+    """A sign of life from whoever has a candidate open."""
+    return {"holder": curation.claim(shared.workspace, asked["id"], asked["who"])}
+
+
+def leave(shared: Curate, asked: Answer) -> Answer:
+    curation.release(shared.workspace, asked["id"], asked["who"])
+    return {}
+
+
+def accept(shared: Curate, asked: Answer) -> Answer:
+    return _told(curation.accept(shared.workspace, [asked["id"]], asked["who"]))
+
+
+def reject(shared: Curate, asked: Answer) -> Answer:
+    return _told(curation.reject(shared.workspace, [asked["id"]], asked["who"], asked["reasons"]))
+
+
+def name_type(shared: Curate, asked: Answer) -> Answer:
+    return _told(curation.set_type(shared.workspace, [asked["id"]], asked["type"], asked["who"]))
+
+
+def _told(decided: Decided) -> Answer:
+    return {"ids": decided.ids, "sentence": decided.sentence, "left_out": len(decided.left_out)}
+
+
+# --- trimming its mask ------------------------------------------------------------------------------------
+
+
+def mask(shared: Curate, asked: Answer) -> Answer:
+    """A candidate's mask as the editor shows it."""
+    made = candidates.get(shared.workspace, asked["id"])
+    shape = editing.canvas(shared.workspace, made.source).pixels.shape[:2]
+    layer = masks.to_editor(curation.mask_of(shared.workspace, made), shape, editing.COLOUR)
+    address = "data:image/png;base64," + base64.b64encode(encode_png(layer)).decode()
+    return {"layer": address, "width": shape[1], "height": shape[0]}
+
+
+def trim(shared: Curate, asked: Answer) -> Answer:
+    """Keep what was left of the mask in the editor; where it was not touched, its own finer pixels."""
+    made = candidates.get(shared.workspace, asked["id"])
+    layer = read_mask(base64.b64decode(asked["layer"].partition(",")[2]), None, "the mask")
+    width, height = made.size
+    left = masks.from_editor(layer, (height, width), curation.mask_of(shared.workspace, made))
+    return _told(curation.trim(shared.workspace, made.id, left, asked["who"]))
+
+
+# --- the history ------------------------------------------------------------------------------------------
+
+
+def history(shared: Curate, asked: Answer) -> Answer:
+    """What was decided on this data set, the newest first; what was taken back says by whom."""
+    workspace = shared.workspace
+    dataset = workspace.dataset().name
+    everything = curation.decisions(workspace)
+    by_number = {decision.id: decision for decision in everything}
+    found = [d for d in everything if d.action != "undo" and d.detail.get("dataset") == dataset]
+    lines = [_line(workspace, decision, by_number) for decision in found[: asked["limit"]]]
+    return {"lines": lines, "total": len(found)}
+
+
+def _line(workspace: Workspace, decision: Decision, by_number: dict[int, Decision]) -> Answer:
+    said = SAID[decision.action]
+    if decision.action == "type" and decision.detail["after"]:
+        said += f" {decision.detail['after']}"
+    if decision.reason:
+        said += f": {', '.join(decision.reason)}"
+    back = by_number.get(decision.undone or 0)
+    return {
+        "id": decision.id,
+        "subject": decision.subject,
+        "real": decision.action in ("missed", "false_alarm", "drop"),
+        "action": decision.action,
+        "said": said,
+        "who": decision.who,
+        "created": decision.created,
+        "undone": decision.undone is not None,
+        "undone_by": back.who if back else "",
+    }
+
+
+def undo(shared: Curate, asked: Answer) -> Answer:
+    return _told(curation.undo(shared.workspace, asked["decision"], asked["who"]))
+
+
+def undo_last(shared: Curate, asked: Answer) -> Answer:
+    return _told(curation.undo_last(shared.workspace, asked["who"]))
+
+
+def undo_all(shared: Curate, asked: Answer) -> Answer:
+    """Take back this person's decisions on these candidates, as far as they still stand."""
+    return _begin(shared, lambda progress: _undo_all(shared.workspace, asked["ids"], asked["who"], progress))
+
+
+def _undo_all(workspace: Workspace, ids: Sequence[str], who: str, progress: Progress) -> Decided:
+    wanted = set(ids)
+    standing = [
+        decision
+        for decision in curation.decisions(workspace)
+        if decision.subject in wanted and _stands(decision, "accept", "reject") and decision.who == who
+    ]
+    progress.begin("Taking back", len(standing))
+    back = []
+    for decision in standing:
+        back += curation.undo(workspace, decision.id, who).ids
+        progress.advance()
+    said = f"Took back {_shared.count(len(back), 'decision')}."
+    return curation.Decided(back, {}, "", 0, said)
+
+
+# --- many at once -----------------------------------------------------------------------------------------
+
+
+def chosen(shared: Curate, asked: Answer) -> Answer:
+    """The pending candidates that pass the filters now, and how many of them somebody else has open."""
+    workspace = shared.workspace
+    dataset = workspace.dataset().name
+    found = [made.id for made in candidates.listed(workspace, dataset, "pending") if _passes(made, asked)]
+    holders = curation.claims(workspace)
+    free = [id for id in found if holders.get(id, asked["who"]) == asked["who"]]
+    return {"ids": free, "held": len(found) - len(free)}
+
+
+def bulk(shared: Curate, asked: Answer) -> Answer:
+    """Begin to accept or reject these."""
+    workspace, ids, who = shared.workspace, asked["ids"], asked["who"]
+    if not ids:
+        raise BadInput("None of these candidates waits for a decision any more.")
+    if asked["action"] == "accept":
+        return _begin(shared, lambda progress: curation.accept(workspace, ids, who, progress=progress))
+    return _begin(shared, lambda progress: curation.reject(workspace, ids, who, asked["reasons"]))
+
+
+def _begin(shared: Curate, work: Callable[[Progress], Decided]) -> Answer:
+    run, number = Bulk(), uuid.uuid4().hex[:12]
+    shared.bulks[number] = run
+
+    def do() -> None:
+        try:
+            run.decided = work(run.progress)
+        except Exception as error:
+            run.error = error
+        finally:
+            run.over.set()
+
+    threading.Thread(target=do, name=f"decision {number}", daemon=True).start()
+    return {"run": number}
+
+
+def look(shared: Curate, asked: Answer) -> Answer:
+    """How far a decision on many is; at its end what became of it."""
+    run = shared.bulks.get(asked["run"])
+    if run is None:
+        raise BadInput(
+            "This was begun before the workbench was last started; the history says what was decided."
+        )
+    if not run.over.is_set():
+        return {"over": False, "text": run.progress.text, "fraction": run.progress.fraction}
+    del shared.bulks[asked["run"]]
+    if isinstance(run.error, Cancelled):
+        return {"over": True, "ids": [], "sentence": "Cancelled; what was not decided yet is left as it was."}
+    if run.error is not None:
+        raise run.error
+    assert run.decided is not None
+    return {"over": True} | _told(run.decided)
+
+
+def stop(shared: Curate, asked: Answer) -> Answer:
+    if run := shared.bulks.get(asked["run"]):
+        run.progress.cancel()
+    return {}

@@ -1,0 +1,242 @@
+"""Curate in a real browser on a real app: what somebody sees, presses and takes back, alone and with others."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exdd_core import candidates, curation, studio
+from exdd_core.progress import Progress
+from exdd_core.studio import Order
+from exdd_core.synthesis.masks import MaskSpec
+from exdd_core.workspace import Workspace
+from tests.test_pages_inspect import SCREENSHOTS, serving, visiting
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SLOW = 60_000  # milliseconds
+PAINTED = 9
+
+
+@pytest.fixture(scope="module")
+def filled(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a workspace with a bank version and nine candidates of two prompts, to be copied."""
+    folder = tmp_path_factory.mktemp("curate") / "workspace"
+    shutil.copytree(demo_workspace.path, folder)
+    workspace = Workspace.open(folder)
+    for prompt, shape, number in (("deep dark scratches", "scratch", 6), ("bright oil stain", "blotch", 3)):
+        order = Order(
+            dataset="demo",
+            engine="procedural",
+            template=prompt,
+            mask=MaskSpec(source="generated", shape=shape, vary=True).to_json(),
+            count=number,
+            seed=5,
+        )
+        studio.run(workspace, order.to_json(), Progress(), f"painted {shape}")
+    assert candidates.count(workspace) == PAINTED
+    return folder
+
+
+@pytest.fixture
+def workspace(filled: Path, tmp_path: Path) -> Workspace:
+    shutil.copytree(filled, tmp_path / "workspace")
+    return Workspace.open(tmp_path / "workspace")
+
+
+@pytest.fixture
+def address(workspace: Workspace) -> Iterator[str]:
+    with serving(workspace) as address:
+        yield address + "curate"
+
+
+@contextmanager
+def curating(browser: Browser, address: str, who: str = "Anna", dark: bool = False) -> Iterator[Page]:
+    """Somebody who has said their name and looks at the first candidate."""
+    with visiting(browser, 1400, 900, dark) as page:
+        page.set_default_timeout(30_000)
+        page.goto(address)
+        page.fill(".cu-askwho", who)
+        page.click(".st-dialog .main-button")
+        ready(page)
+        yield page
+
+
+def ready(page: Page) -> None:
+    """Wait until the candidate's pictures are there."""
+    page.locator(".cu-card[aria-selected=true]").wait_for(timeout=SLOW)
+    page.wait_for_function("document.querySelector('.cu-after').naturalWidth > 0")
+    page.wait_for_function("document.querySelector('.cu-facts') !== null")
+
+
+def at(page: Page) -> str:
+    return str(page.locator(".cu-card[aria-selected=true]").get_attribute("data-id"))
+
+
+def until(true: Callable[[], Any], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.05)
+
+
+def status(workspace: Workspace, id: str) -> str:
+    return candidates.get(workspace, id).status
+
+
+def said(page: Page, words: str) -> None:
+    page.locator(".st-toast", has_text=words).wait_for()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Workspace, dark: bool) -> None:
+    """Accept, reject for a reason, skip, go back, undo: what the history and the bank say follows."""
+    theme = "dark" if dark else "light"
+    rows = workspace.detector(workspace.bank().id).positive.rows.shape
+    with curating(browser, address, dark=dark) as page:
+        page.screenshot(path=SCREENSHOTS / f"curate-{theme}.png")
+        first = at(page)
+        page.keyboard.press("a")
+        said(page, "Accepted 1 candidate")
+        until(lambda: status(workspace, first) == "accepted")
+        second = at(page)
+        assert second != first
+        page.keyboard.press("r")
+        page.locator("[data-reason='too faint']").wait_for()
+        page.screenshot(path=SCREENSHOTS / f"curate-reasons-{theme}.png")
+        page.keyboard.press("5")
+        until(lambda: status(workspace, second) == "rejected")
+        said(page, "Rejected 1 candidate")
+        assert curation.decisions(workspace)[0].reason == ["too faint"]
+        third = at(page)
+        page.keyboard.press("s")
+        until(lambda: at(page) not in (first, second, third))
+        assert status(workspace, third) == "pending"
+        page.keyboard.press("ArrowLeft")
+        until(lambda: at(page) == third)
+        page.locator(".cu-line", has_text=f"2 of {PAINTED} decided · 1 accepted").wait_for()
+        page.locator(".cu-lines li", has_text="rejected: too faint").wait_for()
+        page.screenshot(path=SCREENSHOTS / f"curate-history-{theme}.png")
+        page.keyboard.press("u")
+        until(lambda: status(workspace, second) == "pending")
+        page.keyboard.press("u")
+        until(lambda: status(workspace, first) == "pending")
+        assert workspace.detector(workspace.bank().id).positive.rows.shape == rows
+        until(lambda: page.locator(".cu-undone").count() == 2)
+        assert {decision.who for decision in curation.decisions(workspace)} == {"Anna"}
+        assert page.locator(".st-message").inner_text() == ""
+
+
+def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, workspace: Workspace) -> None:
+    """What one has open the other sees and is not given; every candidate is decided on once."""
+    with curating(browser, address) as anna, curating(browser, address, "Ben") as ben:
+        assert at(anna) != at(ben)
+        ben.locator(".cu-card", has_text="open by Anna").click()
+        ben.locator(".cu-status", has_text="open by Anna").wait_for()
+        assert ben.locator(".cu-accept").is_disabled() and ben.locator(".cu-reject").is_disabled()
+        ben.screenshot(path=SCREENSHOTS / "curate-open-by.png")
+        ben.keyboard.press("a")  # nothing happens
+        ben.keyboard.press("s")
+        ben.locator(".cu-status .tag").wait_for(state="detached")
+
+        def both_decide() -> bool:
+            for page, keys in ((anna, ["a"]), (ben, ["r", "Enter"])):
+                if page.locator(".cu-accept").is_enabled():
+                    for key in keys:
+                        page.keyboard.press(key)
+            return not candidates.count(workspace, status="pending")
+
+        until(both_decide, 90)
+        decided = [decision.subject for decision in curation.decisions(workspace)]
+        assert sorted(decided) == sorted({made.id for made in candidates.listed(workspace)})
+        anna.locator(".empty-title", has_text="All decided").wait_for()
+        assert {decision.who for decision in curation.decisions(workspace)} == {"Anna", "Ben"}
+
+
+def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, workspace: Workspace) -> None:
+    """The confirmation names the count; one Undo takes all of it back."""
+    with curating(browser, address) as page:
+        page.locator("[data-filter=prompt]").select_option(label="bright oil stain (3)")
+        page.locator(".cu-count", has_text="3").wait_for()
+        page.click("[data-bulk=accept]")
+        page.locator(".cu-confirm", has_text="Accept 3 candidates").wait_for()
+        page.screenshot(path=SCREENSHOTS / "curate-bulk.png")
+        page.click(".cu-confirm")
+        said(page, "Accepted 3 candidates")
+        assert candidates.count(workspace, status="accepted") == 3
+        page.locator(".st-toast button").click()
+        said(page, "Took back 3 decisions")
+        assert candidates.count(workspace, status="accepted") == 0
+
+
+def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspace: Workspace) -> None:
+    with curating(browser, address) as page:
+        id = at(page)
+        before = curation.mask_of(workspace, candidates.get(workspace, id))
+        page.keyboard.press("t")
+        page.locator(".cu-trimbar [data-tool=eraser]").wait_for()
+        box = page.locator(".cu-view").bounding_box()
+        assert box
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.locator(".cu-size input").fill("20")
+        page.mouse.move(middle[0], box["y"] + 8)
+        page.mouse.down()
+        page.mouse.move(middle[0], box["y"] + box["height"] - 8, steps=12)
+        page.screenshot(path=SCREENSHOTS / "curate-trim.png")
+        page.mouse.up()
+        page.click(".cu-keep")
+        page.locator(".cu-status", has_text="mask trimmed").wait_for()
+        after = curation.mask_of(workspace, candidates.get(workspace, id))
+        assert 0 < after.sum() < before.sum() and not (after & ~before).any()
+        page.keyboard.press("d")
+        page.keyboard.type("gouge")
+        page.keyboard.press("Enter")
+        until(lambda: candidates.get(workspace, id).defect_type == "gouge")
+        page.locator(".st-toast button").wait_for()
+        page.locator(".cu-lines li", has_text="trimmed the mask").locator("button", has_text="Undo").click()
+        until(lambda: curation.mask_of(workspace, candidates.get(workspace, id)).sum() == before.sum())
+
+
+def test_without_candidates_there_is_one_way_on(
+    browser: Browser, demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    with (
+        serving(Workspace.open(tmp_path / "workspace")) as address,
+        visiting(browser, 1400, 900) as page,
+    ):
+        page.goto(address + "curate")
+        link = page.locator(".st-need a")
+        link.wait_for(timeout=SLOW)
+        page.screenshot(path=SCREENSHOTS / "curate-empty.png")
+        assert link.get_attribute("href") == "/studio"
+
+
+def test_the_original_is_at_the_left_of_the_handle(browser: Browser, address: str) -> None:
+    """With the handle at the right end, or Space held, only the original is seen; at the left end the result."""
+    with curating(browser, address) as page:
+
+        def shown() -> list[bool]:
+            sides = [page.locator(f".st-side.st-{side}") for side in ("before", "after")]
+            return [side.is_visible() for side in sides]
+
+        assert shown() == [True, True]
+        page.keyboard.down("Space")
+        assert shown() == [True, False]
+        page.keyboard.up("Space")
+        page.locator(".st-split").focus()
+        page.keyboard.press("Home")
+        page.keyboard.press("End")
+        assert shown() == [True, False]
+        page.keyboard.press("Home")
+        page.keyboard.press("End")
+        for _ in range(20):
+            page.keyboard.press("ArrowLeft")
+        assert shown() == [False, True]

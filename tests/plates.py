@@ -67,9 +67,9 @@ def build(folder: Path) -> Path:
         (source / "good" / f"{i}.png").write_bytes(encode_png(plate(i)))
     for i in range(12):
         made = painting(1000 + i)
-        for folder, pixels in (("defect/bar", made.image), ("masks/bar", made.mask)):
-            (source / folder).mkdir(parents=True, exist_ok=True)
-            (source / folder / f"{i}.png").write_bytes(encode_png(pixels))
+        for place, pixels in (("defect/bar", made.image), ("masks/bar", made.mask)):
+            (source / place).mkdir(parents=True, exist_ok=True)
+            (source / place / f"{i}.png").write_bytes(encode_png(pixels))
     workspace = Workspace.create(source.parent / "workspace", backbone="efficientnet_lite0")
     workspace.import_dataset(source, size=SMALL)
     workspace.build(negative_ratio=0.2)

@@ -36,6 +36,8 @@ METRICS = {
     "pixel_ap": "pixel AP",
     "aupro": "AUPRO",
 }
+RUNS_NAMED = {"list": 0, "show": 1, "compare": 2, "rerun": 1}  # how many ids each action of `runs` takes
+RUN_SHOWN = ("id", "kind", "title", "spec", "bank", "created", "seconds")
 BATCH = 8  # images scored at a time: their maps have the images' own size
 
 
@@ -215,6 +217,8 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     from exdd_core.images import Size
 
     workspace = _open(options)
+    if options.table1:
+        return _table_one(workspace, options)
     given = _bank_spec(options) | {"size": str(Size.parse(options.size)) if options.size else None}
     if options.folds:
         if options.bank is not None:
@@ -231,13 +235,67 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
         bank = workspace.bank(options.bank)
         dataset = workspace.dataset(options.dataset or bank.dataset).name
         spec = {"bank": bank.id}
-    spec |= {"dataset": dataset, "fusion": options.fusion}
+    spec |= {"dataset": dataset, "fusion": options.fusion, "rate": options.false_alarm_rate}
     title = f"Evaluating {dataset}: {_how(options)}"
     result = jobs.run_here(workspace, "evaluate", title, spec, _progress())
     if not options.json:
         print(f"{result['dataset']}: {_how(options)}")
         _print_metrics(result["methods"])
+        _print_recall(result)
     return result
+
+
+def sweep(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure ExDD with more and more accepted synthetic defects, several draws each (the paper's Table 2)."""
+    from exdd_core import jobs
+
+    workspace = _open(options)
+    names = ("max_real_parts", "negative_ratio", "positive_ratio", "backbone")
+    spec = {name: getattr(options, name) for name in names}
+    dataset = workspace.dataset(options.dataset).name
+    spec |= {"dataset": dataset, "counts": options.counts, "seeds": options.seeds}
+    title = f"Measuring {dataset} with {', '.join(map(str, options.counts))} synthetic defects"
+    result = jobs.run_here(workspace, "sweep", title, spec, _progress())
+    if not options.json:
+        print(f"{dataset}: mean of {options.seeds} seeds by the number of synthetic defects")
+        _print_metrics(result["methods"])
+        print("standard deviation")
+        _print_metrics(result["deviation"])
+        _print_notes(result)
+    return result
+
+
+def runs(options: argparse.Namespace) -> dict[str, Any]:
+    """List the stored measurements, show or compare some, or measure one again by its record."""
+    from exdd_core import jobs, runs
+
+    workspace, ids = _open(options), options.ids
+    if len(ids) != RUNS_NAMED[options.action]:
+        raise BadInput(f"{options.action} needs {RUNS_NAMED[options.action]} of the ids that list shows.")
+    found = [runs.get(workspace, id) for id in ids]
+    if options.action == "list":
+        listed = runs.listed(workspace)
+        if not options.json:
+            for run in listed:
+                print(f"{run.id}  {run.created}  {run.title}")
+            print(f"{len(listed)} stored measurements")
+        return {"runs": [{key: getattr(run, key) for key in RUN_SHOWN} for run in listed]}
+    if options.action == "show":
+        if not options.json:
+            print(f"{found[0].title}, {found[0].created}")
+            _print_metrics(found[0].result["methods"])
+            _print_recall(found[0].result)
+        return asdict(found[0])
+    if options.action == "rerun":
+        title = f"Measuring again: {found[0].title}"
+        again = jobs.run_here(workspace, found[0].kind, title, found[0].spec, _progress())
+        found.append(runs.get(workspace, again["run"]))
+    different = runs.differences(*found)
+    if not options.json:
+        for item in different:
+            print(f"{item.what} {item.name}: {item.first} -> {item.second}")
+        print(f"{len(different)} differences between {found[0].id} and {found[1].id}")
+    return {"runs": [run.id for run in found], "differences": [asdict(item) for item in different]}
 
 
 def jobs(options: argparse.Namespace) -> dict[str, Any]:
@@ -293,6 +351,34 @@ def doctor(options: argparse.Namespace) -> dict[str, Any]:
 
 
 # --- what build and evaluate are asked ------------------------------------------------------------------
+
+
+def _table_one(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import jobs, tables
+
+    if options.folds or options.bank or options.size or options.fusion:
+        raise BadInput(
+            "--table1 builds its own bank versions; --folds, --bank, --size and --fusion do not go with it."
+        )
+    dataset = workspace.dataset(options.dataset).name
+    spec = _bank_spec(options) | {"dataset": dataset, "rate": options.false_alarm_rate}
+    result = jobs.run_here(workspace, "table1", f"Evaluating {dataset}: Table 1", spec, _progress())
+    if not options.json:
+        print(
+            f"{dataset}: Table 1, test split, {result['images']} images, {result['synthetic']} synthetic defects"
+        )
+        _print_metrics({tables.TITLES[name]: values for name, values in result["methods"].items()})
+        print(f"The paper's own figures, of its own experiments on {tables.PAPER_DATASET}:")
+        _print_metrics({tables.TITLES[name]: values for name, values in tables.PAPER.items()})
+        print("Differences, 95 % intervals and p, parts resampled:")
+        for item in result["comparisons"]:
+            if item["metric"] in ("image_auroc", "pixel_auroc"):
+                print(
+                    f"{tables.TITLES[item['method']]} - {tables.TITLES[item['against']]}, {METRICS[item['metric']]}: "
+                    f"{item['difference']:+.4f} [{item['low']:+.4f}, {item['high']:+.4f}], {_p(item['p'])}"
+                )
+        _print_recall(result)
+    return result | {"paper": tables.PAPER}
 
 
 def _bank_spec(options: argparse.Namespace) -> dict[str, Any]:
@@ -457,6 +543,27 @@ def _print_metrics(methods: dict[str, dict[str, Any]]) -> None:
         print(f"{name:<{width}}" + "".join(f"{cell:>13}" for cell in shown))
 
 
+def _print_recall(result: dict[str, Any]) -> None:
+    """Defects found by type: at the wanted false-alarm rate, and at each method's own threshold."""
+    at = {"at_rate": f"at {result.get('rate', 0):.1%} false alarms", "at_threshold": "at its own threshold"}
+    for key, words in at.items():
+        for name, found in result.get(key, {}).items():
+            kinds = ", ".join(
+                f"{kind or 'defect'} {n['found']}/{n['count']}" for kind, n in found["types"].items()
+            )
+            print(f"{name} {words}: found {kinds}; false alarms {found['false_alarms']}/{found['normal']}")
+    _print_notes(result)
+
+
+def _p(value: float | None) -> str:
+    return "too few parts for p" if value is None or math.isnan(value) else f"p = {value:.3f}"
+
+
+def _print_notes(result: dict[str, Any]) -> None:
+    for sentence in result.get("notes", ()):
+        print(sentence)
+
+
 def _say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
@@ -533,6 +640,8 @@ def _parser() -> argparse.ArgumentParser:
     _build_options(command(build))
     _score_options(command(score))
     _evaluate_options(command(evaluate))
+    _sweep_options(command(sweep))
+    _runs_options(command(runs))
     _synthesize_options(command(synthesize))
     _prompts_options(command(prompts))
     _jobs_options(command(jobs))
@@ -593,7 +702,34 @@ def _evaluate_options(sub: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="of ExDD; default: the bank version's; with --folds also: all",
     )
+    add(
+        "--table1",
+        action="store_true",
+        help="PatchCore, ExDD with real defects, and with accepted synthetic ones",
+    )
+    add(
+        "--false-alarm-rate",
+        type=_rate,
+        metavar="R",
+        help="share of normal test images at which recall is read, from 0 to below 1; default: 0.05",
+    )
     _bank_options(sub)
+
+
+def _sweep_options(sub: argparse.ArgumentParser) -> None:
+    add = sub.add_argument
+    add("--dataset", metavar="NAME", help="default: the active one")
+    add("--counts", type=_counts, default=[0, 50, 100, 150], metavar="N,N", help="default: 0,50,100,150")
+    add("--seeds", type=_at_least(1), default=3, metavar="K", help="draws of each count; default: 3")
+    add("--max-real-parts", type=_at_least(0), metavar="M", help="learn from at most M defective parts")
+    add("--negative-ratio", type=_share, metavar="R", help="share of normal patches kept, above 0 to 1")
+    add("--positive-ratio", type=_share, metavar="R", help="share of defect patches kept, above 0 to 1")
+    add("--backbone", metavar="NAME", help="default: the workspace's")
+
+
+def _runs_options(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("action", choices=tuple(RUNS_NAMED))
+    sub.add_argument("ids", nargs="*", metavar="ID", help="of a measurement, as list shows it, or: last")
 
 
 def _synthesize_options(sub: argparse.ArgumentParser) -> None:
@@ -686,6 +822,20 @@ def _share(text: str) -> float:
     if not 0 < value <= 1:
         raise argparse.ArgumentTypeError(f"'{text}' is not a share above 0 and up to 1")
     return value
+
+
+def _rate(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a share from 0 to below 1")
+    return value
+
+
+def _counts(text: str) -> list[int]:
+    return sorted({_at_least(0)(part) for part in text.split(",")})
 
 
 def _port(text: str) -> int:

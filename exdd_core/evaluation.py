@@ -30,6 +30,7 @@ from exdd_core.progress import Progress
 
 METRIC_THREADS = 2  # each needs some 50 bytes a pixel
 METRICS = confidence.FIGURES
+FEWEST_PARTS = 6  # of each kind; of fewer, drawing anew makes differences look surer than they are
 FALSE_ALARM_RATE = 0.05  # of test normals, at which recall is read where nobody says otherwise
 
 
@@ -168,7 +169,7 @@ def cross_validate(
         if len({rows[i].label for i in test}) == 1:
             missing = "normal" if rows[min(test)].label == "defect" else "defective"
             raise BadInput(f"Fold {fold} of {folds} has no {missing} image to measure with; use fewer folds.")
-    patches, masks, labels = _read_all(rows, backbone, settings.size, progress)
+    patches, masks, labels = read_images(rows, backbone, settings.size, progress)
     measured: dict[str, list[_Measured]] = {name: [] for name in names}
     banks, chosen = [], []
     for fold, test in enumerate(sides):
@@ -242,7 +243,7 @@ def evaluate_methods(
         raise BadInput(
             "These bank versions look at images in different ways; compare ones of one backbone and size."
         )
-    patches, masks, labels = _read_all(rows, first.backbone, first.settings.size, progress)
+    patches, masks, labels = read_images(rows, first.backbone, first.settings.size, progress)
     everything = list(range(len(rows)))
     measured = {
         name: [_measure(detector, patches, masks, labels, everything, ["exdd"], progress)["exdd"]]
@@ -255,6 +256,17 @@ def evaluate_methods(
         "defective": int(labels.sum()),
         **_account(rows, [everything], measured, rate, progress),
     }
+
+
+def measure_images(
+    detector: Detector,
+    rows: Sequence[Labelled],
+    read: tuple[PatchSet, np.ndarray, np.ndarray],
+    progress: Progress,
+) -> dict[str, float]:
+    """The figures of one detector alone, by its own fusion, on images that `read_images` has read. Raises BadInput."""
+    _require_unseen([detector], rows)
+    return _measure(detector, *read, list(range(len(rows))), ["exdd"], progress)["exdd"].figures
 
 
 def _require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> None:
@@ -270,7 +282,7 @@ def _require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> 
         )
 
 
-def _read_all(
+def read_images(
     rows: Sequence[Labelled], backbone: Backbone, size: Size, progress: Progress
 ) -> tuple[PatchSet, np.ndarray, np.ndarray]:
     """Patches of all images, their masks bool (n, height, width) at the model's size, and labels bool (n,)."""
@@ -347,10 +359,10 @@ def _account(
 ) -> dict[str, Any]:
     """What can be told of a measurement beside its figures; JSON-able. `folds` are the row numbers that each held out.
 
-    {"rate", "intervals": {name: {metric: [low, high]}}, "comparisons": [{"method", "against", "metric", "difference",
-    "low", "high", "p"}], "at_rate" and "at_threshold": {name: as `found_by_type`, of calibrated scores, at the rate
-    on these normal images and at the detector's own threshold}, "per_image": {"id", "group", "label", "defect_type",
-    "fold": lists}, "scores" and "calibrated": {name: list}}.
+    {"rate", "notes": [sentence], "intervals": {name: {metric: [low, high]}}, "comparisons": [{"method", "against",
+    "metric", "difference", "low", "high", "p"}], "at_rate" and "at_threshold": {name: as `found_by_type`, of calibrated
+    scores, at the rate on these normal images and at the detector's own threshold}, "per_image": {"id", "group",
+    "label", "defect_type", "fold": lists}, "scores" and "calibrated": {name: list}}.
     """
     order = [i for fold in folds for i in fold]
     labels = np.array([rows[i].label == "defect" for i in order])
@@ -373,6 +385,13 @@ def _account(
         for a, b in combinations(measured, 2)
         for metric in METRICS
     ]
+    parts = [len({rows[i].group for i in order if rows[i].label == kind}) for kind in ("normal", "defect")]
+    notes = []
+    if min(parts) < FEWEST_PARTS:
+        notes.append(
+            f"With {parts[0]} normal and {parts[1]} defective parts intervals are rough and differences prove nothing."
+        )
+        comparisons = [item | {"p": math.nan} for item in comparisons]
     at = {
         "at_rate": lambda own: threshold_at(own[~labels], rate),
         "at_threshold": lambda own: 1.0,
@@ -386,6 +405,7 @@ def _account(
             for name in measured
         },
         "comparisons": comparisons,
+        "notes": notes,
         **{
             key: {name: found_by_type(own, labels, types, where(own)) for name, own in calibrated.items()}
             for key, where in at.items()

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:
@@ -125,6 +124,20 @@ def evaluate(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) 
     return _brief(result) | {"run": job_id}
 
 
+def table1(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
+    """spec: as `tables.table_one`."""
+    from exdd_core import tables
+
+    return tables.table_one(workspace, spec, progress, job_id)
+
+
+def sweep(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
+    """spec: as `tables.sweep`; goes on after the last cell that was measured."""
+    from exdd_core import tables
+
+    return tables.sweep(workspace, spec, progress, job_id)
+
+
 def _brief(result: Result) -> Result:
     """What a list of jobs can carry: the rest is in the stored run."""
     from exdd_core.runs import BULKY
@@ -133,20 +146,25 @@ def _brief(result: Result) -> Result:
 
 
 def _evaluate_split(workspace: Workspace, spec: Spec, progress: Progress) -> Result:
-    from exdd_core import history, runs
+    from exdd_core import history, runs, tables
     from exdd_core.evaluation import evaluate_split
 
     bank = workspace.bank(spec.get("bank"))
     dataset = workspace.dataset(spec.get("dataset") or bank.dataset)
-    rows = workspace.images(dataset.name, split="test")
-    if not rows:
-        raise BadInput(f'The data set "{dataset.name}" has no test images; measure it by folds instead.')
     with workspace.reading() as db:
         changes = history.newest(db, bank.id)
     detector = workspace.detector(bank.id)
+    learnt = [image for side in (detector.positive, detector.negative) if side for image in side.images]
+    rows, left_out = tables.unseen_images(workspace, dataset.name, learnt)
     result = evaluate_split(detector, rows, spec.get("fusion"), progress, rate=_rate(spec))
-    made_of = {"dataset": dataset.name, "bank_version": bank.name, "bank": bank.id, "changes": changes}
-    return {**made_of, "fingerprint": runs.fingerprint(workspace, dataset.name), **result}
+    made_of: Result = {
+        "dataset": dataset.name,
+        "bank_version": bank.name,
+        "bank": bank.id,
+        "changes": changes,
+    }
+    made_of["fingerprint"] = runs.fingerprint(workspace, dataset.name)
+    return {**made_of, **result, "notes": [sentence for sentence in (left_out, *result["notes"]) if sentence]}
 
 
 def _rate(spec: Spec) -> float:
@@ -203,4 +221,6 @@ KINDS: dict[str, Callable[[Workspace, Spec, Progress, str], Result]] = {
     "export": export,
     "synthesize": synthesize,
     "evaluate": evaluate,
+    "table1": table1,
+    "sweep": sweep,
 }

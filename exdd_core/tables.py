@@ -1,0 +1,258 @@
+"""The paper's tables on one's own images: methods side by side (Table 1), and more and more synthetic ones (Table 2).
+
+Table 1 builds two bank versions from the training split, with real defects only and with accepted synthetic ones too,
+and measures both and PatchCore on the test split. Table 2 draws that many of the accepted ones, with several seeds.
+What taught the banks beyond the training split is left out of the test images, with its whole physical part.
+
+Knows the workspace's banks and candidates, and stores what it measures as runs. Does not know pages or commands.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core import runs
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+
+if TYPE_CHECKING:
+    from exdd_core.bank import BankImage
+    from exdd_core.detector import Detector, TrainingImage
+    from exdd_core.workspace import BankVersion, ImageRow, Workspace
+
+TITLES = {
+    "patchcore": "PatchCore",
+    "exdd": "ExDD",
+    "exdd_base": "ExDD base (real defects)",
+    "exdd_full": "ExDD full (and accepted synthetic ones)",
+}
+METRIC_TITLES = {
+    "image_auroc": "image AUROC",
+    "image_ap": "image AP",
+    "image_f1": "best F1",
+    "pixel_auroc": "pixel AUROC",
+    "pixel_ap": "pixel AP",
+    "aupro": "AUPRO",
+}
+# What the paper reports of KSDD2, as shares: its own images and backbone, so they stand beside ours, never among them.
+PAPER_DATASET = "KSDD2"
+PAPER = {
+    "patchcore": {"image_auroc": 0.912, "pixel_auroc": 0.958},
+    "exdd_base": {"image_auroc": 0.931, "pixel_auroc": 0.969},
+    "exdd_full": {"image_auroc": 0.942, "pixel_auroc": 0.977},
+}
+PAPER_SWEEP = {
+    0: {"image_auroc": 0.931, "pixel_auroc": 0.969},
+    50: {"image_auroc": 0.934, "pixel_auroc": 0.971},
+    100: {"image_auroc": 0.942, "pixel_auroc": 0.977},
+    150: {"image_auroc": 0.935, "pixel_auroc": 0.972},
+}
+COUNTS = (0, 50, 100, 150)
+
+
+def unseen_images(
+    workspace: Workspace, dataset: str, learnt: Iterable[BankImage | TrainingImage]
+) -> tuple[list[ImageRow], str]:
+    """The test images of parts that taught no bank, and one sentence on those left out ("" for none).
+
+    A person may teach a bank by a test image (a missed defect, a false alarm) or paint into one. learnt: what positive
+    banks are made of. Raises BadInput where nothing is left.
+    """
+    from exdd_core import curation
+
+    rows = workspace.images(dataset, split="test")
+    if not rows:
+        raise BadInput(f'The data set "{dataset}" has no test images; measure it by folds instead.')
+    taught = {found.detail["group"] for found in curation.taught(workspace, dataset).values()}
+    for image in learnt:
+        taught |= {image.group, image.donor} if image.origin == "synthetic" else set()
+    left = [row for row in rows if row.group not in taught]
+    if not left:
+        raise BadInput(
+            f'Every test image of "{dataset}" has taught a bank; there is none left to measure with.'
+        )
+    out = len(rows) - len(left)
+    return left, f"{out} test images are left out: their parts have taught a bank." if out else ""
+
+
+def table_one(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
+    """PatchCore, ExDD base and ExDD full on the test split, stored as a run of the job's id.
+
+    spec: `dataset`, `rate`, `seed`, `max_real_parts` and the kept shares as `Workspace.build` takes them; `base` and
+    `full`, ids of bank versions, where they are built already. Without accepted synthetic defects full is left out.
+    """
+    from exdd_core.evaluation import FALSE_ALARM_RATE, evaluate_methods
+
+    began, dataset = time.monotonic(), workspace.dataset(spec.get("dataset")).name
+    banks = {"exdd_base": _version(workspace, dataset, spec, "base", "real", progress)}
+    note = "ExDD full is left out: no synthetic defect has been accepted yet."
+    if spec.get("full") or _accepted(workspace, dataset):
+        banks["exdd_full"], note = _version(workspace, dataset, spec, "full", "both", progress), ""
+    detectors = {name: workspace.detector(bank.id) for name, bank in banks.items()}
+    learnt = [image for detector in detectors.values() for image in detector.defects.images]
+    rows, left_out = unseen_images(workspace, dataset, learnt)
+    methods = {"patchcore": detectors["exdd_base"].patchcore(), **detectors}
+    rate = FALSE_ALARM_RATE if spec.get("rate") is None else spec["rate"]
+    result = evaluate_methods(methods, rows, progress, rate=rate)
+    result = {
+        "dataset": dataset,
+        "fingerprint": runs.fingerprint(workspace, dataset),
+        "banks": {name: bank.name for name, bank in banks.items()},
+        "synthetic": len({image.id for image in learnt if image.origin == "synthetic"}),
+        **result,
+        "notes": [sentence for sentence in (note, left_out, *result["notes"]) if sentence],
+    }
+    done = {f"{name.removeprefix('exdd_')}": bank.id for name, bank in banks.items()}
+    full_spec = {**spec, "dataset": dataset, "rate": rate, **done}
+    runs.store(
+        workspace,
+        job_id,
+        "table1",
+        f"{dataset}: Table 1",
+        full_spec,
+        result,
+        seconds=time.monotonic() - began,
+    )
+    return {key: value for key, value in result.items() if key not in runs.BULKY} | {"run": job_id}
+
+
+def _version(
+    workspace: Workspace, dataset: str, spec: dict[str, Any], which: str, positives: str, progress: Progress
+) -> BankVersion:
+    """The bank version that the spec names, or a new one, which does not become the active one."""
+    if spec.get(which):
+        return workspace.bank(spec[which])
+    names = ("seed", "max_real_parts", "negative_ratio", "positive_ratio", "backbone")
+    given = {name: spec[name] for name in names if spec.get(name) is not None}
+    return workspace.build(dataset, positives=positives, activate=False, progress=progress, **given)
+
+
+def _accepted(workspace: Workspace, dataset: str) -> bool:
+    from exdd_core import candidates
+
+    return candidates.count(workspace, dataset, status="accepted") > 0
+
+
+# --- Table 2 ----------------------------------------------------------------------------------------------
+
+
+def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
+    """ExDD with real defects and `counts` of the accepted synthetic ones, for each of `seeds` draws; one run in all.
+
+    spec: `dataset`, `counts` (a list), `seeds` (how many), and the kept shares as `Workspace.build` takes them. Every
+    cell is stored as soon as it is measured; called again with the same job id, this goes on after the last one.
+    Raises BadInput where a count is more than there are accepted ones.
+    """
+    from exdd_core.evaluation import METRICS
+
+    began, dataset = time.monotonic(), workspace.dataset(spec.get("dataset")).name
+    counts, seeds = sorted(set(spec["counts"])), spec["seeds"]
+    work = _Sweep(workspace, dataset, spec, progress)
+    if counts[-1] > len(work.pool):
+        raise BadInput(
+            f"{counts[-1]} synthetic defects are asked for and {len(work.pool)} are accepted; "
+            "accept more in Curate, or give smaller counts."
+        )
+    result: dict[str, Any] = {
+        "dataset": dataset,
+        "fingerprint": runs.fingerprint(workspace, dataset),
+        "counts": counts,
+        "seeds": seeds,
+        "synthetic": [image.id for image in work.pool],
+        "cells": [],
+        "complete": False,
+    }
+    result["cells"] = _cells_so_far(workspace, job_id, result)
+    spec = {**spec, "dataset": dataset, "counts": counts}
+    wanted = [(seed, count) for seed in range(seeds) for count in counts]
+    there = {(cell["seed"], cell["count"]) for cell in result["cells"]}
+    for seed, count in wanted:
+        if (seed, count) in there:
+            continue
+        result["cells"].append({"seed": seed, "count": count, **work.measure(seed, count)})
+        _keep(workspace, job_id, spec, result, began)
+    by_count = {
+        str(count): [cell["figures"] for cell in result["cells"] if cell["count"] == count]
+        for count in counts
+    }
+    for name, combine in (("methods", np.mean), ("deviation", np.std)):
+        result[name] = {
+            count: {metric: float(combine([figures[metric] for figures in cells])) for metric in METRICS}
+            for count, cells in by_count.items()
+        }
+    result |= {"complete": True, "notes": [work.left_out] if work.left_out else []}
+    _keep(workspace, job_id, spec, result, began)
+    return {**result, "synthetic": len(result["synthetic"]), "run": job_id}
+
+
+def _cells_so_far(workspace: Workspace, job_id: str, result: dict[str, Any]) -> list[dict[str, Any]]:
+    """What an interrupted sweep had measured, unless other images or other accepted ones are there now."""
+    try:
+        former = runs.get(workspace, job_id).result
+    except BadInput:
+        return []
+    same = all(former[key] == result[key] for key in ("fingerprint", "synthetic"))
+    return list(former["cells"]) if same else []
+
+
+def _keep(
+    workspace: Workspace, job_id: str, spec: dict[str, Any], result: dict[str, Any], began: float
+) -> None:
+    title = f"{result['dataset']}: synthetic defects {', '.join(map(str, result['counts']))}"
+    runs.store(workspace, job_id, "sweep", title, spec, result, seconds=time.monotonic() - began)
+
+
+class _Sweep:
+    """What the cells of one sweep have in common: features are computed once, the negative bank once a seed."""
+
+    def __init__(self, workspace: Workspace, dataset: str, spec: dict[str, Any], progress: Progress):
+        from exdd_core.detector import Settings
+
+        self.workspace, self.dataset, self.progress = workspace, dataset, progress
+        kind = "both" if _accepted(workspace, dataset) else "real"
+        self.normals, defects, _ = workspace._training_images(dataset, kind, spec.get("max_real_parts"), 0)
+        self.real = [image for image in defects if image.origin != "synthetic"]
+        self.pool = [image for image in defects if image.origin == "synthetic"]
+        self.backbone = workspace.backbone(spec.get("backbone"))
+        ratios = {k: spec[k] for k in ("negative_ratio", "positive_ratio") if spec.get(k) is not None}
+        size = workspace.dataset(dataset).size
+        self.settings = Settings(backbone=self.backbone.name, size=size, **ratios)
+        self.rows, self.left_out = unseen_images(workspace, dataset, self.pool)
+        self._begun: tuple[int, Detector] | None = None
+        self._features: Any = None
+        self._test: Any = None
+
+    def measure(self, seed: int, count: int) -> dict[str, Any]:
+        """One cell: {"figures", "fusion", "positive_rows"}."""
+        from exdd_core import curation
+        from exdd_core.evaluation import measure_images, read_images
+
+        if self._test is None:
+            self._test = read_images(self.rows, self.backbone, self.settings.size, self.progress)
+        detector = self._detector(seed, count)
+        detector = curation.without_false_alarms(self.workspace, self.dataset, detector, self.progress)
+        figures = measure_images(detector, self.rows, self._test, self.progress)
+        summary = detector.summary()
+        return {"figures": figures, "fusion": summary["fusion"], "positive_rows": summary["positive_rows"]}
+
+    def _detector(self, seed: int, count: int) -> Detector:
+        """A detector of all normals, all real defects and `count` synthetic ones; more hold those of fewer."""
+        from exdd_core.detector import Detector, patch_set
+
+        n, m = len(self.normals), len(self.real)
+        if self._features is None:
+            images = [*self.normals, *self.real, *self.pool]
+            self._features = patch_set(self.backbone, images, self.settings.size, self.progress)
+        drawn = np.random.default_rng(seed).permutation(len(self.pool))[:count]
+        defects = self._features.take([*range(n, n + m), *(n + m + i for i in np.sort(drawn))])
+        if self._begun is None or self._begun[0] != seed:
+            detector = Detector(self.backbone, replace(self.settings, seed=seed))
+            detector.fit_patches(self._features.take(range(n)), defects, self.progress)
+            self._begun = (seed, detector)
+            return detector
+        return self._begun[1].fit_defects(defects.marked(), self.progress)

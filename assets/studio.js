@@ -306,7 +306,6 @@ function borrowTools() {
 }
 async function loadDonors() {
   try { Object.assign(state, await call("donors", { from_test: form.fromTest })); } catch (error) { state.donors = []; say(sentence(error)); }
-  showSources();
   if (form.kind === "real") {
     if (form.real.image === null && state.donors.length) return lend(state.donors[0].id);
     showTools();
@@ -407,7 +406,8 @@ function showPrompts() {
   const chosen = chosenPrompt();
   $(".st-prompts").replaceChildren(make("option", { value: "" }, state.prompts.length ? "From the library…" : "The library is empty"),
     ...state.prompts.map((prompt) => make("option", { value: prompt.id, selected: prompt.id === form.promptId, title: prompt.prompt },
-      prompt.name + (prompt.id === form.promptId && !untouched() ? ", edited" : ""))));
+      prompt.name + (prompt.id === form.promptId && !untouched() ? " *" : ""))));
+  $(".st-prompts").title = chosen && !untouched() ? `${chosen.name}, edited here and not saved` : "";
   if (!chosen) $(".st-prompts").value = "";
 }
 function loadPrompt(id) {
@@ -472,9 +472,11 @@ function showEngine() {
     type: "button", role: "radio", "data-engine": one.name, "aria-checked": String(one.name === form.engine), title: one.about,
     onclick: () => { form.engine = one.name; remember(); showEngine(); expand(); },
   }, one.title)));
-  $(".st-about").replaceChildren(...(engine.missing ? [] : [engine.about, engine.words ? make("span", {}, " ", link("Words it knows", () => dialogs.words())) : ""]));
+  $(".st-about").textContent = $(".st-about").title = engine.missing ? "" : engine.about;
+  $(".st-aboutwords").hidden = Boolean(engine.missing);
+  $(".st-aboutwords").replaceChildren(engine.words ? link("Words it knows", () => dialogs.words()) : "");
   $(".st-missing").replaceChildren(engine.missing ? missingNote(engine) : "");
-  const near = engine.controls.slice(0, BESIDE), rest = engine.controls.slice(BESIDE);
+  const near = engine.controls.filter((one) => one.kind !== "text").slice(0, BESIDE), rest = engine.controls.filter((one) => !near.includes(one));
   $(".st-controls").replaceChildren(...(engine.lends ? [lenderChoice()] : []), ...near.map(control), ...(rest.length ? [make("details", {
     class: "st-moresettings", open: view.moreSettings, ontoggle: (event) => { view.moreSettings = event.target.open; remember(); } },
   make("summary", {}, `More settings (${rest.length})`), make("div", { class: "st-controls" }, ...rest.map(control)))] : []));
@@ -513,7 +515,7 @@ async function warm(engine) { // a model loads while the mask is drawn
   try {
     for (;;) {
       const answer = await call("warm", { engine: engine.name });
-      engine.loading = answer.over ? "" : answer.text;
+      engine.loading = answer.over ? null : answer;
       showLoading();
       if (answer.failure) say(answer.failure);
       if (answer.over) return;
@@ -524,7 +526,9 @@ async function warm(engine) { // a model loads while the mask is drawn
 function showLoading() {
   const { loading } = engineNow();
   $(".st-loading").hidden = !loading;
-  $(".st-loading").textContent = loading ? `${loading}. You may draw meanwhile.` : "";
+  if (!loading) return;
+  $(".st-loading").replaceChildren(make("span", { class: "bar", role: "progressbar", "aria-label": loading.text }, make("span", { style: `width: ${100 * loading.fraction}%` })),
+    `${loading.text}. You may draw meanwhile.`);
 }
 
 function control(one) {
@@ -847,6 +851,7 @@ async function showComparison(id) {
 function showForm() {
   $(".st-prompt").value = form.prompt;
   $(".st-negative").value = form.negative;
+  $(".st-type").value = form.type;
   $(".st-seed").value = form.seed;
   $(".st-newseed").checked = form.newSeed;
   $(".st-number").value = form.count;
@@ -884,6 +889,7 @@ const enter = attempt(async () => {
     return;
   }
   for (const name of ["dataset", "sources", "engines", "prompts", "shapes", "borrowed", "cells"]) state[name] = answer[name];
+  $("#st-types").replaceChildren(...answer.types.map((value) => make("option", { value })));
   if (kept.dataset !== state.dataset) { // masks and images of another data set mean nothing here
     Object.assign(form, { drawn: { ...FRESH.drawn }, real: { ...FRESH.real }, uploaded: { ...FRESH.uploaded }, parent: "" });
     view.shown = "";
@@ -955,6 +961,7 @@ function wire() {
   const typed = (selector, name, then = () => {}) => $(selector).addEventListener("input", (event) => { form[name] = event.target.type === "checkbox" ? event.target.checked : event.target.value; remember(); then(); });
   typed(".st-prompt", "prompt", () => { showPrompts(); expandSoon(); });
   typed(".st-negative", "negative", showPrompts);
+  typed(".st-type", "type");
   typed(".st-seed", "seed", () => { if (form.vary) settleMask(); });
   typed(".st-newseed", "newSeed");
   typed(".st-number", "count", expandSoon);

@@ -109,6 +109,8 @@ window.ExddPanes = class {
       Object.assign(pane.stage.style, {
         width: `${pane.size[0] * scale}px`, height: `${pane.size[1] * scale}px`, transform: `translate(${left + x}px, ${top + y}px) scale(${k})`,
       });
+      const sharp = scale * k * (pane === this.mask ? this.reduction : 1) > 3;
+      pane.stage.querySelectorAll("img, canvas").forEach((picture) => { picture.style.imageRendering = sharp ? "pixelated" : "auto"; });
       pane.stage.querySelectorAll("path").forEach((path, index) => { path.style.strokeWidth = `${[3.5, 1.5][index] / k}px`; });
     }
     this.#cut();
@@ -262,8 +264,14 @@ window.ExddPanes = class {
 
   #slide(event) {
     const [x] = this.#place(this.result, event);
-    this.share = Math.min(1, Math.max(0, x / this.result.view.clientWidth));
+    const [from, to] = this.#visible();
+    this.share = Math.min(1, Math.max(0, (x - from) / (to - from)));
     this.#cut();
+  }
+
+  #visible() { // from where to where the pane shows the result, pixels across
+    const { view, size } = this.result, { scale, left } = this.fit(this.result), { k, x } = this.zoom;
+    return [Math.max(0, left + x), Math.min(view.clientWidth, left + x + size[0] * scale * k)];
   }
 
   #nudge(event) {
@@ -280,9 +288,9 @@ window.ExddPanes = class {
     const { view, stage, size } = this.result, split = view.querySelector(".st-split");
     if (!stage || !split) return;
     const { scale, left } = this.fit(this.result), { k, x } = this.zoom;
-    const at = (this.share * view.clientWidth - left - x) / (size[0] * scale * k);
+    const [from, to] = this.#visible(), place = from + this.share * (to - from), at = (place - left - x) / (size[0] * scale * k);
     stage.querySelector(".st-afterpicture").style.clipPath = `inset(0 0 0 ${Math.min(1, Math.max(0, at)) * 100}%)`;
-    split.style.left = `${this.share * 100}%`;
+    split.style.left = `${place}px`;
     split.setAttribute("aria-valuenow", String(Math.round(this.share * 100)));
     view.querySelector(".st-before").hidden = this.share < 0.2;
     view.querySelector(".st-after").hidden = this.share > 0.8;

@@ -229,7 +229,7 @@ class Previews:
             def seen(picture: np.ndarray) -> None:
                 run.picture, run.pictures = picture, run.pictures + 1
 
-            run.progress.begin("Waiting for the image that is being painted", 1)
+            run.progress.begin("Waiting for the engine", 1)
             run.candidate = studio.paint_one(self.workspace, order, run.progress, seen)
 
         return self._start(paint, paints=True)
@@ -238,7 +238,9 @@ class Previews:
         """Make an engine ready, so that the first painting does not wait for its model."""
 
         def load(run: Run) -> None:
-            studio.engine(self.workspace, engine).load(run.progress)
+            made = studio.engine(self.workspace, engine)
+            run.progress.begin(f"Loading {made.TITLE}", 1)
+            made.load(run.progress)
 
         return self._start(load, paints=False)
 

@@ -103,7 +103,7 @@ def open_page(shared: Studio, asked: Answer) -> Answer:
     """Everything that does not change while somebody works: images, engines, prompts, sliders."""
     workspace = shared.workspace
     info = _shared.active_dataset(workspace)
-    rows = _sources(workspace, info.name, False) if info else []
+    rows = workspace.images(info.name, split="train", label=datasets.NORMAL) if info else []
     if info is None or not rows:
         return {"need": NO_DATASET if info is None else _no_normals(info.name)}
     running = next((run.id for run in shared.previews.running()), None)
@@ -114,6 +114,9 @@ def open_page(shared: Studio, asked: Answer) -> Answer:
         "engines": [_engine(workspace, name) for name in synthesis.ENGINES],
         "engine": studio.default_engine(workspace),
         "prompts": _prompts(workspace),
+        "types": sorted(
+            {row.defect_type for row in workspace.images(info.name, label=datasets.DEFECT)} - {""}
+        ),
         "shapes": {shape: _sliders("generated", shape) for shape in masks.SHAPES},
         "borrowed": _sliders("real", "scratch"),
         "run": running,
@@ -131,13 +134,8 @@ def _no_normals(dataset: str) -> Answer:
     }
 
 
-def _sources(workspace: Workspace, dataset: str, from_test: bool) -> list[ImageRow]:
-    rows = workspace.images(dataset, label=datasets.NORMAL)
-    return [row for row in rows if from_test or row.split == "train"]
-
-
 def _entry(row: ImageRow) -> Answer:
-    return {"id": row.id, "name": row.id.partition("/")[2], "split": row.split}
+    return {"id": row.id, "name": row.id.partition("/")[2]}
 
 
 def _engine(workspace: Workspace, name: str) -> Answer:
@@ -180,7 +178,7 @@ def source(shared: Studio, asked: Answer) -> Answer:
 
 
 def donors(shared: Studio, asked: Answer) -> Answer:
-    """Real defects that may lend, and the normal images of the splits that may be used."""
+    """Real defects that may lend their mask or themselves."""
     workspace = shared.workspace
     info = workspace.dataset()
     found = studio.donors(workspace, info.name, bool(asked["from_test"]))
@@ -193,8 +191,7 @@ def donors(shared: Studio, asked: Answer) -> Answer:
                 "split": donor.split,
             }
             for donor in found
-        ],
-        "sources": [_entry(row) for row in _sources(workspace, info.name, bool(asked["from_test"]))],
+        ]
     }
 
 

@@ -411,10 +411,12 @@ def test_edit_from_here_brings_everything_back(browser: Browser, address: str, w
     with studio(browser, address) as page:
         stroke(page, (0.2, 0.3), (0.7, 0.5))
         page.fill(".st-prompt", "deep scratch")
+        page.fill(".st-type", "groove")
         page.locator("[data-control=strength] input[type=number]").fill("1.6")
         page.fill(".st-seed", "77")
         preview(page)
         first = newest(workspace)
+        assert first.defect_type == "groove"
         page.click(".st-clear")
         page.click("[data-engine=transplant]")
         page.fill(".st-prompt", "something else")

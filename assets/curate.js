@@ -11,13 +11,14 @@ const call = caller(server);
 const $ = (selector) => element.querySelector(selector);
 const page = $(".curate");
 const STORED = "exdd.curate", WHO = "exdd.who", PAGE = 120, LINES = 60;
-const SORTS = [["newest", "Newest first"], ["oldest", "Oldest first"]];
+const SORTS = [["effect", "Most effect"], ["visible", "Most visible"], ["clean", "Cleanest"], ["plausible", "Most plausible"], ["new", "Most new"], ["newest", "Newest first"], ["oldest", "Oldest first"]];
 const STATUSES = [["pending", "Pending"], ["accepted", "Accepted"], ["rejected", "Rejected"], ["all", "All"]];
-const FILTERS = [["prompt", "Every prompt"], ["engine", "Every engine"], ["mask", "Every mask"], ["type", "Every type"]];
+const FILTERS = [["prompt", "Every prompt"], ["engine", "Every engine"], ["mask", "Every mask"], ["type", "Every type"], ["effect", "Every effect"]];
+const LIGHTS = { green: ["✓", "good"], amber: ["~", "so-so"], red: ["✕", "poor"], grey: ["?", "not known"] };
 const SIGNS = { pending: "○", accepted: "✓", rejected: "✕" };
 const MINUTE = 60_000;
 
-const view = { status: "pending", sort: "newest", prompt: null, engine: null, mask: null, type: null, close: true, outlined: true, share: 0.5, brush: 16 };
+const view = { status: "pending", sort: "effect", prompt: null, engine: null, mask: null, type: null, effect: null, close: true, outlined: true, share: 0.5, brush: 16 };
 const state = {
   dataset: "", items: [], total: 0, counts: {}, filters: {}, reasons: [], types: [], stamp: "",
   at: "", shown: null, held: "", lines: LINES, times: [], deciding: 0, picked: new Set(),
@@ -112,7 +113,7 @@ const address = (id, what) => `/candidate?id=${encodeURIComponent(id)}&what=${wh
 function showCards() {
   const known = new Map([...$(".cu-cards").querySelectorAll("[data-id]")].map((node) => [node.dataset.key, node]));
   const cards = state.items.map((item) => {
-    const key = JSON.stringify([item.id, item.status, elsewhere(item) ? item.holder : "", item.type]);
+    const key = JSON.stringify([item.id, item.status, elsewhere(item) ? item.holder : "", item.type, item.effect]);
     return known.get(key) || card(item, key);
   });
   const more = state.items.length < state.total && plain(`Show ${Math.min(PAGE, state.total - state.items.length)} more`, attempt(async () => take(await call("queue", asked(state.items.length + PAGE)))), { class: "plain-button small cu-more" });
@@ -124,8 +125,10 @@ function card(item, key) {
   return make("button", { type: "button", role: "option", class: `cu-card cu-${item.status}`, "data-id": item.id, "data-key": key, title: `${item.prompt || "No prompt"}\n${item.title}${held ? `\n${held}` : ""}`, onclick: attempt(() => show(item.id)) },
     make("img", { loading: "lazy", alt: "", src: address(item.id, "close") }),
     held ? make("span", { class: "cu-flag" }, held) : item.status !== "pending" && make("span", { class: "cu-flag" }, `${SIGNS[item.status]} ${item.status}`),
-    make("span", { class: "cu-words" }, item.prompt || item.title), item.type && make("span", { class: "cu-words st-quiet" }, item.type));
+    make("span", { class: "cu-words" }, item.prompt || item.title), (item.type || item.effect) && make("span", { class: "cu-words st-quiet" },
+      item.effect && make("span", { title: item.effect.text }, lamp(item.effect.light), ` effect ${item.effect.short}`), item.effect && item.type ? " · " : "", item.type));
 }
+const lamp = (light) => make("span", { class: `cu-lamp cu-${light}`, role: "img", "aria-label": LIGHTS[light][1] }, LIGHTS[light][0]);
 function emptyQueue() {
   const filtered = FILTERS.some(([name]) => view[name] !== null);
   return make("div", { class: "empty" }, make("p", { class: "empty-title" }, view.status === "pending" && !filtered ? "All decided" : "None here"),
@@ -172,11 +175,13 @@ const show = latest(async (id) => {
   state.held = record.status === "pending" && !record.holder ? id : "";
   if (state.at !== id) return;
   const other = state.shown?.id !== id;
+  if (!other) record.quality = state.shown.quality;
   state.shown = record;
   if (other) closeReasons();
   viewer.show({ before: address(id, "source"), after: address(id, "image"), width: record.width, height: record.height, outline: record.outline });
   showRecord();
   ahead();
+  measure().catch(() => {});
 });
 
 function showRecord() {
@@ -215,11 +220,35 @@ function ahead() {
 function showAbout() {
   const { shown: record } = state;
   if (!record) { $(".cu-about").replaceChildren(); return; }
-  $(".cu-about").replaceChildren(
+  $(".cu-about").replaceChildren(...showMeasures(record),
     make("div", { class: "st-bar" }, make("h2", { class: "st-title" }, "How it was made")),
     make("dl", { class: "cu-facts" }, ...record.facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)])),
     ...record.notes.map((words) => make("p", { class: "st-told st-warn" }, make("span", { class: "st-sign", "aria-hidden": "true" }, "i"), make("span", {}, words))));
 }
+
+function showMeasures({ quality }) {
+  const known = quality?.known, wait = quality?.current ? "" : "measuring…";
+  return [make("div", { class: "st-bar" }, make("h2", { class: "st-title" }, "Measures"), make("span", { class: "st-quiet cu-waits", role: "status" }, wait)),
+    quality?.problem && make("p", { class: "st-told st-warn" }, make("span", { class: "st-sign", "aria-hidden": "true" }, "i"), make("span", {}, quality.problem)),
+    ...(known ? [
+      make("ul", { class: "cu-measures" }, ...known.measures.map(({ name, light, text, meaning }) => make("li", { "data-measure": name, title: meaning }, lamp(light), make("b", {}, name[0].toUpperCase() + name.slice(1)), make("span", {}, text)))),
+      known.alike.length && make("p", { class: "st-quiet cu-alikehead" }, "Most alike real defects"),
+      known.alike.length && make("div", { class: "cu-alike" }, ...known.alike.map(({ image, type, distance }) => make("a", { href: `/?image=${encodeURIComponent(image)}`, title: `${image} · distance ${distance}; look at it in Inspect` },
+        make("img", { alt: "", loading: "lazy", src: `/defect?image=${encodeURIComponent(image)}` }), make("span", {}, type || "defect")))),
+      known.twins.length && make("p", { class: "cu-twins" }, "Nearly repeats ", ...known.twins.slice(0, 3).flatMap(({ id, name, real }, index) => [index ? ", " : "", real ? name : link(`candidate ${id.slice(0, 6)}`, () => attempt(show)(id))]), "."),
+    ] : [])].filter(Boolean);
+}
+const link = (words, onclick) => make("button", { type: "button", class: "st-reset", onclick }, words);
+
+// Measures are taken beside the page: asked again until they hold for the bank as it is.
+const measure = latest(async () => {
+  const { shown: record } = state;
+  if (!record) return;
+  const answer = await call("measures", { id: record.id });
+  if (state.shown !== record) return;
+  if (JSON.stringify(answer) !== JSON.stringify(record.quality)) { record.quality = answer; showAbout(); }
+  if (!answer.current) setTimeout(() => measure().catch(() => {}), 700);
+});
 
 function step(by) {
   const place = state.items.findIndex(({ id }) => id === state.at), next = state.items[place + by];
@@ -247,7 +276,7 @@ function inTurn(action) {
   sent = mine;
   return mine;
 }
-const settle = async () => { await refresh(); await showPast(); };
+const settle = async () => { await refresh(); await showPast(); measure().catch(() => {}); };
 
 function decide(action, given = {}) {
   const { shown: record } = state;
@@ -415,9 +444,11 @@ async function askBulk(action) {
   const chosen = FILTERS.filter(([name]) => view[name] !== null).map(([name]) => state.filters[name].find(({ value }) => value === view[name])?.title || "").filter(Boolean);
   const which = chosen.length ? `Every pending candidate with ${chosen.map((title) => `"${title}"`).join(", ")}.` : "Every pending candidate of this data set.";
   const fate = accepts ? "Their patches come to the positive bank of the active bank version." : "They stay out of the bank.";
+  const together = make("p", { class: "cu-together", role: "status" }, "Measuring the effect of all together…");
+  if (accepts && ids.length) call("effect", { ids }).then(({ light, text }) => together.replaceChildren(lamp(light), ` All together: ${text}.`)).catch((error) => { together.textContent = sentence(error); });
   sheet(`${word} ${many}?`, [
     make("p", {}, ids.length ? `${which} ${fate} Undo takes all of it back.` : "None of them is free to be decided on."),
-    held && make("p", { class: "st-quiet" }, `${counted(held, "candidate")} that others have open ${held === 1 ? "is" : "are"} left out.`), ...chips,
+    accepts && ids.length && together, held && make("p", { class: "st-quiet" }, `${counted(held, "candidate")} that others have open ${held === 1 ? "is" : "are"} left out.`), ...chips,
   ], [plain("Cancel", () => dialog.close()), make("button", { type: "button", class: "main-button cu-confirm", disabled: !ids.length, onclick: attempt(() => runBulk(action, ids, [...picked])) }, `${word} ${many}`)]);
 }
 async function runBulk(action, ids, reasons) {

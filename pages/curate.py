@@ -2,21 +2,23 @@
 
 The page itself (assets/curate*) runs in the browser; this module answers its questions with what `curation` and
 `candidates` return, as plain values and pictures. It knows neither arrays nor the database, and keeps nothing but
-the decisions on many at once that are on their way: everything else that was decided stands in the history.
+what is on its way, decisions on many at once and measurements: what was decided stands in the history.
 """
 
 from __future__ import annotations
 
 import base64
 import threading
+import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core import candidates, curation, editing, reports, studio
+from exdd_core import candidates, curation, editing, quality, reports, studio
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png, read_mask
 from exdd_core.progress import Progress
@@ -26,6 +28,7 @@ from pages import _shared
 if TYPE_CHECKING:
     from exdd_core.candidates import Candidate
     from exdd_core.curation import Decided, Decision
+    from exdd_core.quality import Quality
     from exdd_core.workspace import Workspace
 
 TITLE = "Curate"
@@ -34,7 +37,14 @@ PATH = "/curate"
 TEMPLATE = (Path(__file__).resolve().parent.parent / "assets" / "curate.html").read_text("utf-8")
 HISTORY = 60
 SOURCES = {"drawn": "Drawn", "real": "Borrowed", "generated": "Generated", "uploaded": "Uploaded"}
-FILTERS = ("prompt", "engine", "mask", "type")
+FILTERS = ("prompt", "engine", "mask", "type", "effect")
+EFFECTS = {
+    "green": "Useful effect",
+    "amber": "Little effect",
+    "red": "Harmful effect",
+    "grey": "Effect not known",
+}
+LESS_IS_BETTER = ("clean", "plausible")
 SAID = {
     "accept": "accepted",
     "reject": "rejected",
@@ -77,6 +87,79 @@ class Curate:
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         self.bulks: dict[str, Bulk] = {}
+        self.measuring = Measuring(workspace)
+
+
+class Measuring:
+    """Takes the measures of candidates in one thread beside the pages: of what somebody looks at, then of the rest.
+
+    done: for each candidate the state of the workspace that its measures were last found to hold for. problem: why
+    nothing can be measured now, or "".
+    """
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self.judge = quality.Judge(workspace)
+        self.done: dict[str, str] = {}
+        self.problem = ""
+        self._deciding = 0
+        self._wanted: list[str] = []
+        self._running = False
+        self._lock = threading.Lock()
+
+    def state(self) -> str:
+        """Differs as soon as any measure might."""
+        last = curation.decisions(self.workspace, limit=1)
+        bank = self.workspace.active_bank()
+        return f"{bank.id if bank else ''} {last[0].id if last else 0}"
+
+    def want(self, id: str = "") -> None:
+        """Measure this one next, and then the others."""
+        with self._lock:
+            if id:
+                self._wanted = [id]
+            if self._running:
+                return
+            self._running = True
+        threading.Thread(target=self._run, name="measuring candidates", daemon=True).start()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Begin no other measurement meanwhile: a decision is not to share the processor with it."""
+        with self._lock:
+            self._deciding += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._deciding -= 1
+
+    def _run(self) -> None:
+        while id := self._next():
+            while self._deciding:
+                time.sleep(0.05)
+            state = self.state()
+            try:
+                for effect in (False, True):
+                    self.judge.quality(id, effect)
+                self.problem = ""
+            except Exception as error:
+                self.problem = _shared.sentence_of(error)
+            self.done[id] = state
+
+    def _next(self) -> str:
+        with self._lock:
+            state = self.state()
+            while self._wanted:
+                if self.done.get(id := self._wanted.pop()) != state:
+                    return id
+            if not self.problem and (info := _shared.active_dataset(self.workspace)):
+                waiting = candidates.listed(self.workspace, info.name, "pending")
+                late = [made for made in waiting if self.done.get(made.id) != state]
+                if late:
+                    return min(late, key=lambda made: bool(made.quality)).id
+            self._running = False
+            return ""
 
 
 def render(workspace: Workspace) -> None:
@@ -84,7 +167,7 @@ def render(workspace: Workspace) -> None:
     shared = Curate(workspace)
     questions = [
         open_page, queue, candidate, stay, leave, accept, reject, name_type, mask, trim,
-        undo, undo_last, undo_all, history, chosen, bulk, look, stop, news,
+        undo, undo_last, undo_all, history, chosen, bulk, look, stop, news, measures, effect,
     ]  # fmt: skip
     _shared.markup(
         "",
@@ -105,14 +188,8 @@ def open_page(shared: Curate, asked: Answer) -> Answer:
         return {"need": NO_DATASET, "dataset": ""}
     if not candidates.count(shared.workspace, info.name):
         return {"need": NO_CANDIDATES, "dataset": info.name}
-    threading.Thread(target=_warm, args=(shared.workspace,), name="warm detector", daemon=True).start()
+    shared.measuring.want()  # which also loads the active version, so that the first decision need not wait for it
     return {"need": None, "dataset": info.name, "queue": queue(shared, asked)}
-
-
-def _warm(workspace: Workspace) -> None:
-    """Load the active version while somebody looks at the first candidate: the first decision need not wait for it."""
-    if bank := workspace.active_bank():
-        workspace.detector(bank.id)
 
 
 def queue(shared: Curate, asked: Answer) -> Answer:
@@ -143,13 +220,26 @@ def _passes(made: Candidate, asked: Answer) -> bool:
 def _trait(made: Candidate, name: str) -> str:
     if name == "prompt":
         return made.template or made.prompt
-    return {"engine": made.engine, "type": made.defect_type, "mask": str(made.mask_spec.get("source", ""))}[
-        name
-    ]
+    if name == "effect":
+        known = quality.kept_quality(made)
+        return known.effect.light if known else quality.GREY
+    if name == "mask":
+        return str(made.mask_spec.get("source", ""))
+    return made.engine if name == "engine" else made.defect_type
 
 
 def _in_order(found: list[Candidate], sort: str) -> list[Candidate]:
-    return found[::-1] if sort == "oldest" else found
+    """Those that have no such measure come last."""
+    if sort not in quality.MEANINGS:
+        return found[::-1] if sort == "oldest" else found
+    sign = 1 if sort in LESS_IS_BETTER else -1
+
+    def place(made: Candidate) -> tuple[bool, float]:
+        known = quality.kept_quality(made)
+        value = getattr(known, sort).value if known else None
+        return value is None, sign * (value or 0.0)
+
+    return sorted(found, key=place)
 
 
 def _options(workspace: Workspace, everything: Sequence[Candidate], name: str) -> list[Answer]:
@@ -164,8 +254,8 @@ def _options(workspace: Workspace, everything: Sequence[Candidate], name: str) -
 def _option_title(workspace: Workspace, name: str, value: str) -> str:
     if name == "engine":
         return studio.engine(workspace, value).TITLE
-    if name == "mask":
-        return SOURCES.get(value, value)
+    if name in ("mask", "effect"):
+        return {"mask": SOURCES, "effect": EFFECTS}[name].get(value, value)
     return value or {"prompt": "No prompt", "type": "No type"}[name]
 
 
@@ -190,7 +280,15 @@ def _item(workspace: Workspace, made: Candidate, holders: dict[str, str]) -> Ans
         "type": made.defect_type,
         "status": made.status,
         "holder": holders.get(made.id, ""),
+        "effect": _effect_shown(made),
     }
+
+
+def _effect_shown(made: Candidate) -> Answer | None:
+    known = quality.kept_quality(made)
+    if known is None or known.effect.value is None:
+        return None
+    return {"light": known.effect.light, "text": known.effect.text, "short": f"{known.effect.value:+.1f}"}
 
 
 def _stamp(workspace: Workspace, dataset: str) -> str:
@@ -276,7 +374,8 @@ def leave(shared: Curate, asked: Answer) -> Answer:
 
 
 def accept(shared: Curate, asked: Answer) -> Answer:
-    return _told(curation.accept(shared.workspace, [asked["id"]], asked["who"]))
+    with shared.measuring.held():
+        return _told(curation.accept(shared.workspace, [asked["id"]], asked["who"]))
 
 
 def reject(shared: Curate, asked: Answer) -> Answer:
@@ -289,6 +388,38 @@ def name_type(shared: Curate, asked: Answer) -> Answer:
 
 def _told(decided: Decided) -> Answer:
     return {"ids": decided.ids, "sentence": decided.sentence, "left_out": len(decided.left_out)}
+
+
+def measures(shared: Curate, asked: Answer) -> Answer:
+    """The measures of one candidate as far as they are known; `current` where they hold for the bank as it is now."""
+    measuring, made = shared.measuring, candidates.get(shared.workspace, asked["id"])
+    current = measuring.done.get(made.id) == measuring.state()
+    if not current:
+        measuring.want(made.id)
+    known = quality.kept_quality(made)
+    return {
+        "current": current,
+        "problem": measuring.problem if current else "",
+        "known": _quality(known) if known else None,
+    }
+
+
+def _quality(known: Quality) -> Answer:
+    return {
+        "measures": [
+            {"name": m.name, "light": m.light, "text": m.text, "meaning": m.meaning} for m in known.measures
+        ],
+        "alike": [
+            {"image": a.image, "type": a.defect_type, "distance": f"{a.distance:.1f}"} for a in known.alike
+        ],
+        "twins": [{"id": twin, "name": _name(twin), "real": "/" in twin} for twin in known.twins],
+    }
+
+
+def effect(shared: Curate, asked: Answer) -> Answer:
+    """What accepting all of these at once would change."""
+    found = shared.measuring.judge.effect(asked["ids"])
+    return {"light": found.light, "text": found.text}
 
 
 # --- trimming its mask ------------------------------------------------------------------------------------
@@ -404,7 +535,8 @@ def _begin(shared: Curate, work: Callable[[Progress], Decided]) -> Answer:
 
     def do() -> None:
         try:
-            run.decided = work(run.progress)
+            with shared.measuring.held():
+                run.decided = work(run.progress)
         except Exception as error:
             run.error = error
         finally:

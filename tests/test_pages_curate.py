@@ -66,6 +66,8 @@ def curating(browser: Browser, address: str, who: str = "Anna", dark: bool = Fal
         page.fill(".cu-askwho", who)
         page.click(".st-dialog .main-button")
         ready(page)
+        page.locator(".cu-sort").select_option("newest")  # an order that stays while measures come in
+        ready(page)
         yield page
 
 

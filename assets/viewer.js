@@ -5,6 +5,8 @@
 
 window.exddViewer = (element, server, upload) => {
 
+const { make, drawing, polygon, sentence, caller, save } = exddParts;
+const call = caller(server);
 const $ = (selector) => element.querySelector(selector);
 const viewer = $(".viewer");
 const METHODS = { patchcore: "PatchCore", exdd: "ExDD" };
@@ -25,32 +27,6 @@ const remember = (changes) => {
 
 // ---------------------------------------------------------------------- small tools
 
-function make(tag, properties = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [name, value] of Object.entries(properties)) {
-    if (value === undefined || value === null || value === false) continue;
-    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
-    else if (name === "class") node.className = value;
-    else if (name === "style") node.style.cssText = value;
-    else node.setAttribute(name, value === true ? "" : value);
-  }
-  node.append(...children.filter((child) => child !== null && child !== undefined));
-  return node;
-}
-
-function drawing(width, height, ...paths) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("preserveAspectRatio", "none");
-  for (const [name, d] of paths) {
-    const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-    path.setAttribute("class", name);
-    path.setAttribute("d", d);
-    svg.append(path);
-  }
-  return svg;
-}
-
 const ICONS = {
   normal: '<circle cx="8" cy="8" r="8" fill="currentColor"/><path d="M4.5 8.3l2.4 2.4 4.6-5" fill="none" stroke="#fff" stroke-width="1.8"/>',
   defect: '<path d="M8 0l8 8-8 8-8-8z" fill="currentColor"/><path d="M5.5 5.5l5 5m0-5l-5 5" stroke="#fff" stroke-width="1.8"/>',
@@ -60,21 +36,6 @@ function icon(kind, words) {
   const holder = make("span", { class: `vw-icon ${kind}`, title: words, role: "img", "aria-label": words });
   holder.innerHTML = `<svg viewBox="0 0 16 16" aria-hidden="true">${ICONS[kind]}</svg>`;
   return holder;
-}
-
-class Sentence extends Error {} // what people may read; anything else is our mistake
-const sentence = (error) => {
-  if (error instanceof Sentence) return error.message;
-  console.error(error);
-  return "Something went wrong in this page that should not have; reload it.";
-};
-
-async function call(name, argument = {}) {
-  let answer;
-  try { answer = await server[name](argument); }
-  catch { throw new Sentence("The workbench does not answer. Is it still running? Start it and reload this page."); }
-  if (answer && answer.error) throw new Sentence(answer.error);
-  return answer;
 }
 
 function say(words, plain = false) {
@@ -418,8 +379,6 @@ function press(event) {
   view.addEventListener("pointercancel", () => { dragged = true; release(); }, { once: true });
 }
 
-const polygon = (lines) => lines.map((line) => "M" + line.map(([x, y]) => `${x + 0.5} ${y + 0.5}`).join("L") + "Z").join("");
-
 function showPicture() {
   const shown = state.picture;
   const image = state.byId.get(state.id);
@@ -691,12 +650,6 @@ async function follow(job) {
   } catch (error) { state.job = null; showJob(); say(sentence(error)); } finally { following = false; }
 }
 
-function save({ address, name }) {
-  const link = make("a", { href: new URL(address, document.baseURI).href, download: name });
-  document.body.append(link);
-  link.click();
-  link.remove();
-}
 const exporting = {
   csv: async () => save((await call("export_table", { ids: state.order })).download),
   png: async () => { if (state.id) save((await call("export_panes", { id: state.id })).download); },

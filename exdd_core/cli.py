@@ -24,6 +24,7 @@ from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
+    from exdd_core.runs import Run
     from exdd_core.studio import Order
     from exdd_core.workspace import Workspace
 
@@ -36,7 +37,14 @@ METRICS = {
     "pixel_ap": "pixel AP",
     "aupro": "AUPRO",
 }
-RUNS_NAMED = {"list": 0, "show": 1, "compare": 2, "rerun": 1}  # how many ids each action of `runs` takes
+RUNS_NAMED = {
+    "list": 0,
+    "show": 1,
+    "compare": 2,
+    "rerun": 1,
+    "report": 1,
+    "figure": 1,
+}  # how many ids each action of `runs` takes
 RUN_SHOWN = ("id", "kind", "title", "spec", "bank", "created", "seconds")
 BATCH = 8  # images scored at a time: their maps have the images' own size
 
@@ -266,7 +274,7 @@ def sweep(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def runs(options: argparse.Namespace) -> dict[str, Any]:
-    """List the stored measurements, show or compare some, or measure one again by its record."""
+    """List the stored measurements; show, compare, measure again by the record, or write a report or Figure 2."""
     from exdd_core import jobs, runs
 
     workspace, ids = _open(options), options.ids
@@ -286,6 +294,8 @@ def runs(options: argparse.Namespace) -> dict[str, Any]:
             _print_metrics(found[0].result["methods"])
             _print_recall(found[0].result)
         return asdict(found[0])
+    if options.action in ("report", "figure"):
+        return _write_report(workspace, found[0], options)
     if options.action == "rerun":
         title = f"Measuring again: {found[0].title}"
         again = jobs.run_here(workspace, found[0].kind, title, found[0].spec, _progress())
@@ -555,6 +565,21 @@ def _print_recall(result: dict[str, Any]) -> None:
     _print_notes(result)
 
 
+def _write_report(workspace: Workspace, run: Run, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import evaluation_report
+
+    if options.to is None:
+        raise BadInput(f"{options.action} needs --to with the name of the file to write.")
+    if options.action == "report":
+        evaluation_report.write_html(workspace, run, options.to, _progress())
+    else:
+        sheet = evaluation_report.figure_two(workspace, run, options.image)
+        evaluation_report.write_figure(sheet, options.to)
+    if not options.json:
+        print(f"Wrote {options.to}")
+    return {"run": run.id, "path": options.to}
+
+
 def _p(value: float | None) -> str:
     return "too few parts for p" if value is None or math.isnan(value) else f"p = {value:.3f}"
 
@@ -730,6 +755,16 @@ def _sweep_options(sub: argparse.ArgumentParser) -> None:
 def _runs_options(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("action", choices=tuple(RUNS_NAMED))
     sub.add_argument("ids", nargs="*", metavar="ID", help="of a measurement, as list shows it, or: last")
+    sub.add_argument(
+        "--to", type=Path, metavar="FILE", help="report: an .html file; figure: a .png or .pdf file"
+    )
+    sub.add_argument(
+        "--image",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="figure: one row's image, again for more; default: where the methods disagree most",
+    )
 
 
 def _synthesize_options(sub: argparse.ArgumentParser) -> None:

@@ -170,7 +170,7 @@ def crop_around(
 _INK, _PAPER, _QUIET = (28, 30, 34), (255, 255, 255), (96, 100, 108)
 
 
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
@@ -181,7 +181,7 @@ def _over(image: np.ndarray, rgba: np.ndarray, opacity: float) -> np.ndarray:
     return cv2.addWeighted(colours, opacity, grey, 1 - opacity, 0)
 
 
-def _outlined(picture: np.ndarray, lines: list[list[tuple[int, int]]], scale: float) -> np.ndarray:
+def outlined(picture: np.ndarray, lines: list[list[tuple[int, int]]], scale: float) -> np.ndarray:
     drawn = picture.copy()
     scaled = [np.rint(np.array(line) * scale).astype(np.int32) for line in lines]
     cv2.polylines(drawn, scaled, True, (0, 0, 0), 3, cv2.LINE_AA)
@@ -202,7 +202,7 @@ def _scale_column(height: int, diverging: bool) -> Image.Image:
     for value, words in marks:
         y = round((high - value) / (high - low) * (height - 1))
         draw.line((0, y, 18, y), fill=_INK)
-        draw.text((22, min(max(y - 6, 0), height - 14)), words, fill=_INK, font=_font(11))
+        draw.text((22, min(max(y - 6, 0), height - 14)), words, fill=_INK, font=font(11))
     return column
 
 
@@ -239,12 +239,12 @@ def panes(
     column = max(width, 200)  # a caption needs room even over a very narrow image
     sheet = Image.new("RGB", (4 * (column + 16) + 2 * 132 + 16, height + 88), _PAPER)
     draw = ImageDraw.Draw(sheet)
-    draw.text((16, 10), title, fill=_INK, font=_font(15))
+    draw.text((16, 10), title, fill=_INK, font=font(15))
     for number, (picture, (name, words)) in enumerate(zip(pictures, captions, strict=True)):
         x = 16 + number * (column + 16) + (132 if number == 3 else 0)
-        draw.text((x, 36), name, fill=_INK, font=_font(14))
-        draw.text((x, 54), words, fill=_QUIET, font=_font(11))
-        sheet.paste(Image.fromarray(_outlined(picture, lines, scale)), (x, 72))
+        draw.text((x, 36), name, fill=_INK, font=font(14))
+        draw.text((x, 54), words, fill=_QUIET, font=font(11))
+        sheet.paste(Image.fromarray(outlined(picture, lines, scale)), (x, 72))
         if number >= 2:
             sheet.paste(_scale_column(height, diverging=number == 3), (x + column + 8, 72))
     return np.asarray(sheet)

@@ -8,6 +8,7 @@ the core and the terminal. Knows nothing of Gradio; `serve` starts the app as a 
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
 import math
 import os
@@ -327,6 +328,12 @@ def jobs(options: argparse.Namespace) -> dict[str, Any]:
     return {"job": job.id, "state": job.state}
 
 
+def candidates(options: argparse.Namespace) -> dict[str, Any]:
+    """List candidates, accept or reject them, say what that would do, take decisions back, show their history."""
+    workspace = _open(options)
+    return CANDIDATE_ACTIONS[options.action](workspace, options)
+
+
 def serve(options: argparse.Namespace) -> dict[str, Any]:
     """Start the workbench in the browser."""
     from exdd_core.workspace import Workspace, make_demo
@@ -531,6 +538,140 @@ def _flat_name(path: Path, named: Sequence[Path]) -> str:
     )
 
 
+# --- candidates' actions --------------------------------------------------------------------------------
+
+
+def _list_candidates(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import quality
+    from exdd_core.candidates import listed
+
+    dataset, order = workspace.dataset(options.dataset).name, options.sort
+    if options.status == "pending":
+        found = quality.queue(workspace, dataset, order or "newest", engine=options.engine)
+    elif order:
+        raise BadInput("--sort is for pending candidates; leave it or --status out.")
+    else:
+        made = listed(workspace, dataset, options.status, options.engine)
+        found = [(candidate, quality.kept_quality(candidate)) for candidate in made]
+    rows: list[dict[str, Any]] = [
+        {"id": c.id, "status": c.status, "engine": c.engine, "prompt": c.prompt, "defect_type": c.defect_type}
+        | {
+            "source": c.source,
+            "seed": c.seed,
+            "created": c.created,
+            "image": str(c.image),
+            "mask": str(c.mask),
+        }
+        | {"measures": {m.name: m.value for m in q.measures} if q else None}
+        for c, q in found
+    ]
+    if not options.json:
+        for row in rows:
+            values = (row["measures"] or {}).items()
+            shown = "  ".join(f"{name} {value:.2f}" for name, value in values if value is not None)
+            print(f"{row['id']}  {row['status']:<9} {row['engine']:<11} {row['prompt'][:40]:<40}  {shown}")
+        print(f"{len(rows)} candidates.")
+    return {"dataset": dataset, "candidates": rows}
+
+
+def _accept_candidates(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import curation
+
+    ids = _chosen_candidates(workspace, options)
+    if not ids:
+        return _told({"ids": [], "left_out": {}, "rows": 0, "sentence": "Nothing to accept."}, options)
+    decided = curation.accept(workspace, ids, options.who, options.type, _progress())
+    return _told(asdict(decided), options)
+
+
+def _reject_candidates(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import curation
+
+    ids = _chosen_candidates(workspace, options)
+    return _told(asdict(curation.reject(workspace, ids, options.who, options.reason or [])), options)
+
+
+def _effect_of_candidates(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core.quality import Judge
+
+    judge = Judge(workspace)
+    if options.recommended:
+        advice = judge.recommend(options.dataset, options.ids or None, _progress())
+        result = {"recommended": advice.ids, "of": advice.of, "sentence": advice.sentence}
+        trials = [{"groups": t.groups, "gain": t.gain, "error": t.error} for t in advice.trials]
+        return _told(result | {"trials": trials}, options)
+    ids = _chosen_candidates(workspace, options)
+    if len(ids) == 1:
+        measures = [asdict(measure) for measure in judge.quality(ids[0]).measures]
+        if not options.json:
+            print("\n".join(f"{m['name']:<10} {m['light']:<6} {m['text']}" for m in measures))
+        return {"ids": ids, "measures": measures}
+    return _told(
+        {"ids": ids, "effect": asdict(effect := judge.effect(ids)), "sentence": effect.text}, options
+    )
+
+
+def _undo_decision(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import curation
+
+    if not options.ids:
+        return _told(asdict(curation.undo_last(workspace, options.who)), options)
+    if len(options.ids) > 1 or not options.ids[0].isdecimal():
+        raise BadInput(
+            "Say which decision by its number, as candidates history shows it, or none for your last."
+        )
+    return _told(asdict(curation.undo(workspace, int(options.ids[0]), options.who)), options)
+
+
+def _decision_history(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import curation
+
+    found = [d for d in curation.decisions(workspace) if not options.ids or d.subject in options.ids]
+    if not options.json:
+        for d in found:
+            more = ", ".join(d.reason) + (" (taken back)" if d.undone else "")
+            print(f"{d.id:>5}  {d.created[:19]}  {d.who:<12} {d.action:<11} {d.subject}  {more}")
+    return {"decisions": [asdict(d) for d in found]}
+
+
+def _chosen_candidates(workspace: Workspace, options: argparse.Namespace) -> list[str]:
+    """Those named, all pending ones, or those that the tool recommends."""
+    if options.recommended:
+        from exdd_core.quality import Judge
+
+        advice = Judge(workspace).recommend(options.dataset, options.ids or None, _progress())
+        _say(advice.sentence)
+        return advice.ids
+    if options.all:
+        from exdd_core.candidates import listed
+
+        return [
+            c.id
+            for c in listed(workspace, workspace.dataset(options.dataset).name, "pending", options.engine)
+        ]
+    if not options.ids:
+        raise BadInput(f"Say which candidates: candidates {options.action} ID ..., --all or --recommended.")
+    return options.ids
+
+
+def _told(result: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    if not options.json:
+        print(result["sentence"])
+        for id, why in result.get("left_out", {}).items():
+            _say(f"{id}: {why}.")
+    return result
+
+
+CANDIDATE_ACTIONS = {
+    "list": _list_candidates,
+    "accept": _accept_candidates,
+    "reject": _reject_candidates,
+    "effect": _effect_of_candidates,
+    "undo": _undo_decision,
+    "history": _decision_history,
+}
+
+
 # --- what a terminal shows ------------------------------------------------------------------------------
 
 
@@ -669,6 +810,7 @@ def _parser() -> argparse.ArgumentParser:
     _runs_options(command(runs))
     _synthesize_options(command(synthesize))
     _prompts_options(command(prompts))
+    _candidates_options(command(candidates))
     _jobs_options(command(jobs))
     _serve_options(command(serve))
     command(doctor)
@@ -826,6 +968,43 @@ def _bank_options(sub: argparse.ArgumentParser) -> None:
     add("--positive-ratio", type=_share, metavar="R", help="share of defect patches kept, above 0 to 1")
     add("--size", metavar="WxH", help="of the model's input, width x height; default: the data set's")
     add("--backbone", metavar="NAME", help="default: the workspace's")
+
+
+def _candidates_options(sub: argparse.ArgumentParser) -> None:
+    add = sub.add_argument
+    add("action", choices=CANDIDATE_ACTIONS, metavar="ACTION", help=", ".join(CANDIDATE_ACTIONS))
+    add(
+        "ids",
+        nargs="*",
+        metavar="ID",
+        help="of candidates; for undo, the number of a decision (default: your last)",
+    )
+    add("--all", action="store_true", help="all pending candidates of the data set")
+    add("--recommended", action="store_true", help="those that help on training parts held back; maybe none")
+    add("--dataset", metavar="NAME", help="default: the active one")
+    add(
+        "--status",
+        default="pending",
+        choices=("pending", "accepted", "rejected", "deleted"),
+        help="list: default pending",
+    )
+    add("--engine", metavar="NAME", help="list, --all: only those of one engine")
+    add("--sort", metavar="MEASURE", help="list: effect, new, plausible, visible, clean, newest or oldest")
+    add(
+        "--reason",
+        action="append",
+        metavar="TAG",
+        help="reject: such as unrealistic or artefact; may be repeated",
+    )
+    add("--type", metavar="TYPE", help="accept: the defect's type")
+    add("--who", default=_user(), metavar="NAME", help="who decides; default: you")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return "someone"
 
 
 def _jobs_options(sub: argparse.ArgumentParser) -> None:

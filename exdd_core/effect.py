@@ -8,7 +8,7 @@ and their changes; knows neither candidates nor test images, nor what is decided
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from sklearn.metrics import average_precision_score
 
 from exdd_core import fitting, fusion
 from exdd_core.bank import Bank, BankImage
-from exdd_core.detector import Change, Detector
+from exdd_core.detector import Change, Detector, Marked
 from exdd_core.errors import BadInput
 from exdd_core.fusion import Direction, Distances, Evidence
 from exdd_core.progress import Progress
@@ -27,6 +27,9 @@ MOST_FOLDS = 8  # more defective parts than this are held back a few at a time
 FIT_PATCHES = 4_000  # of each class: fewer than a detector is fitted on, so that a candidate takes a moment
 NORMALS = 100  # held-out normal images to tell defects from
 K = fusion.NEIGHBOURS
+CERTAIN = (
+    1.0  # standard errors by which a gain must exceed nothing: parts are few, and doubt means "accept none"
+)
 FAR = 1e3  # stands for "no row there": farther than any
 
 
@@ -256,6 +259,67 @@ class Validation:
         alarms = sum(int((half > limit).sum()) for half, limit in zip(halves, limits[::-1], strict=True))
         found = int((scores > np.quantile(usual, keep, method="higher")).sum())
         return _Fold(list(zip(groups, above.tolist(), strict=True)), float(ap), found, alarms)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Some groups accepted together. gain: change of the mean AUROC over parts; error: its standard error."""
+
+    groups: tuple[str, ...]
+    gain: float
+    error: float
+    outcome: Outcome
+
+    @property
+    def sure(self) -> float:
+        """What the gain is at least, as far as so few parts can tell."""
+        return self.gain - CERTAIN * self.error
+
+
+@dataclass(frozen=True)
+class Advice:
+    """Which groups to accept, maybe none, and everything that was tried, best first."""
+
+    groups: tuple[str, ...]
+    trials: list[Trial]
+    before: Outcome
+
+
+def advise(
+    validation: Validation, groups: Mapping[str, Sequence[Marked]], progress: Progress | None = None
+) -> Advice:
+    """Which groups of marked patches are worth adding, going by training parts alone.
+
+    Groups are taken in greedily: the one that gains most comes first, and another joins while it gains more. What is
+    left must gain for sure, and not only for one part.
+    """
+    progress = progress or Progress()
+    progress.begin("Trying groups of candidates", len(groups) * (len(groups) + 1) // 2)
+    trials: list[Trial] = []
+    best: Trial | None = None
+    left = dict(groups)
+    while left:
+        tried = []
+        for name in left:
+            chosen = (*(best.groups if best else ()), name)
+            tried.append(_trial(validation, chosen, [m for group in chosen for m in groups[group]]))
+            progress.advance()
+        trials += tried
+        leader = max(tried, key=lambda trial: trial.gain)
+        if leader.gain <= (best.gain if best else 0.0):
+            break
+        best = leader
+        left.pop(leader.groups[-1])
+    sure = [trial for trial in trials if trial.sure > 0]
+    chosen = max(sure, key=lambda trial: trial.sure).groups if sure else ()
+    return Advice(chosen, sorted(trials, key=lambda trial: -trial.sure), validation.before)
+
+
+def _trial(validation: Validation, groups: tuple[str, ...], marked: Sequence[Marked]) -> Trial:
+    after, before = validation.outcome(validation.detector.additions(marked)), validation.before
+    gains = np.array([after.parts[part] - before.parts[part] for part in before.parts])
+    error = float(gains.std(ddof=1) / np.sqrt(len(gains)))
+    return Trial(groups, float(gains.mean()), error, after)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from exdd_core import candidates, curation, history, images, recall
 from exdd_core.bank import Bank, BankImage
 from exdd_core.candidates import Candidate
 from exdd_core.detector import Detector, Marked
-from exdd_core.effect import Outcome, Validation
+from exdd_core.effect import Advice, Outcome, Trial, Validation, advise
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
@@ -108,6 +108,42 @@ class Quality:
         )
 
 
+@dataclass(frozen=True)
+class Recommendation:
+    """Which candidates to accept, out of how many, why, and every group that was tried, best first."""
+
+    ids: list[str]
+    of: int
+    sentence: str
+    trials: list[Trial]
+
+
+def group_of(detector: Detector, engine: str, marked: Marked) -> str:
+    """The group that a candidate is tried with: candidates of one engine that the network sees well, or hardly.
+
+    "" for one that it does not see at all.
+    """
+    seen = detector.examine(marked)
+    if not seen.clean.any():
+        return ""
+    visible = float((seen.distances.mean(-1) > detector.visible_from).mean())
+    return f"{engine}, {'visible' if visible >= 0.5 else 'faint'}"
+
+
+def _advised(advice: Advice, accepted: Sequence[str], of: int) -> str:
+    if not advice.groups:
+        best = advice.trials[0] if advice.trials else None
+        tried = (
+            f"; the best of {len(advice.trials)} groups tried gains {100 * best.gain:+.1f}" if best else ""
+        )
+        return f"Accept none: nothing tried helps for sure on training parts held back{tried}."
+    trial = next(t for t in advice.trials if t.groups == advice.groups)
+    return (
+        f"Accept {len(accepted)} of {of} ({'; '.join(advice.groups)}): image AUROC {100 * trial.gain:+.1f} "
+        f"+- {100 * trial.error:.1f} on training parts held back."
+    )
+
+
 class Judge:
     """Measures candidates against the active version of their data set. Any thread may call anything.
 
@@ -154,6 +190,32 @@ class Judge:
         bench = self._ready(chosen[0].dataset, True)
         with self._lock:
             return bench.effect([curation.marked(self.workspace, c, bench.detector) for c in chosen])
+
+    def recommend(
+        self, dataset: str | None = None, ids: Sequence[str] | None = None, progress: Progress | None = None
+    ) -> Recommendation:
+        """Which of these pending candidates (None: all of the data set) to accept: maybe none. Training data only."""
+        progress = progress or Progress()
+        name = self.workspace.dataset(dataset).name
+        pending = candidates.listed(self.workspace, name, "pending")
+        chosen = [c for c in pending if ids is None or c.id in set(ids)]
+        if not chosen:
+            return Recommendation([], 0, "There are no pending candidates.", [])
+        bench = self._ready(name, True)
+        if bench.validation is None:
+            return Recommendation([], len(chosen), f"Accept none: {bench.why_not}", [])
+        progress.begin("Reading candidates", len(chosen))
+        groups: dict[str, list[tuple[str, Marked]]] = {}
+        for candidate in chosen:
+            marked = curation.marked(self.workspace, candidate, bench.detector)
+            kind = group_of(bench.detector, candidate.engine, marked)
+            if kind and not bench.is_in(marked.image):
+                groups.setdefault(kind, []).append((candidate.id, marked))
+            progress.advance()
+        with self._lock:
+            advice = advise(bench.validation, {k: [m for _, m in v] for k, v in groups.items()}, progress)
+        accepted = [id for group in advice.groups for id, _ in groups[group]]
+        return Recommendation(accepted, len(chosen), _advised(advice, accepted, len(chosen)), advice.trials)
 
     def _ready(self, dataset: str, effect: bool) -> _Bench:
         version = self.workspace.active_bank()
@@ -233,7 +295,7 @@ class _Bench:
         rows = marked.rows[seen.clean]
         beyond = self._beyond(rows)
         states = np.where(seen.clean, "known", "too normal").astype("U10")
-        change = self.detector.additions([marked])[0] if not self._is_in(marked.image) else None
+        change = self.detector.additions([marked])[0] if not self.is_in(marked.image) else None
         if change is not None:
             states[np.flatnonzero(seen.clean)[change.kept]] = "kept"
         return Quality(
@@ -254,11 +316,11 @@ class _Bench:
     def effect(self, several: Sequence[Marked]) -> Measure:
         if self.validation is None:
             return _unknown("effect", self.why_not)
-        fresh = [m for m in several if not self._is_in(m.image)]
+        fresh = [m for m in several if not self.is_in(m.image)]
         after = self.validation.outcome(self.detector.additions(fresh)) if fresh else self.validation.before
         return effect_of(self.validation.before, after)
 
-    def _is_in(self, image: BankImage) -> bool:
+    def is_in(self, image: BankImage) -> bool:
         bank = self.detector.positive
         return bank is not None and any(known.id == image.id for known in bank.images)
 

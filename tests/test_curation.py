@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from exdd_core import candidates, curation, history
+from exdd_core import candidates, cli, curation, history
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_mask
 from exdd_core.workspace import ImageRow, Workspace
@@ -449,3 +451,53 @@ def test_accepting_without_a_bank_version_only_remembers(built, tmp_path):
     assert decided.bank == "" and candidates.get(workspace, decided.ids[0]).status == "accepted"
     workspace.build(positives="both", negative_ratio=0.2)
     agree(workspace)
+
+
+# --- the command line -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def command(workspace: Workspace, capsys: pytest.CaptureFixture) -> Callable[..., dict]:
+    def run(*words: str) -> dict:
+        code = cli.main(["candidates", *words, "--workspace", str(workspace.path), "--json"])
+        told = capsys.readouterr()
+        assert code == 0, told.err
+        return json.loads(told.out.splitlines()[-1])
+
+    return run
+
+
+def test_the_command_line_decides_by_the_same_rules(workspace, command):
+    ids = pending(workspace)
+    assert {c["id"] for c in command("list")["candidates"]} == set(ids)
+    shown = command("effect", ids[0])["measures"]
+    assert [m["name"] for m in shown] == ["visible", "clean", "plausible", "new", "effect"]
+    assert "held-back defects" in command("effect", "--all")["sentence"]
+    curation.claim(workspace, ids[1], "Anna")
+    decided = command("accept", ids[0], ids[1], "--type", "bar", "--who", "Ben")
+    assert decided["ids"] == [ids[0]] and "Anna" in decided["left_out"][ids[1]]
+    command("reject", ids[2], "--reason", "too faint", "--reason", "artefact", "--who", "Ben")
+    history = command("history")["decisions"]
+    assert [d["action"] for d in history] == ["reject", "accept", "type"]
+    assert history[0]["reason"] == ["too faint", "artefact"]
+    agree(workspace)
+    assert command("undo", str(history[1]["id"]))["ids"] == [ids[0]]
+    agree(workspace)
+    told = command("effect", "--recommended")
+    assert told["of"] == 5 and told["sentence"].startswith("Accept ") and set(told["recommended"]) <= set(ids)
+    assert set(command("accept", "--recommended")["ids"]) <= set(told["recommended"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("accept",), "Say which candidates"),
+        (("accept", "nobody"), "no candidate"),
+        (("undo", "nobody"), "number"),
+        (("list", "--sort", "beauty"), "sorted by"),
+        (("praise",), "invalid choice"),
+    ],
+)
+def test_what_the_command_line_cannot_do_is_a_sentence(built, words, said, capsys):
+    assert cli.main(["candidates", *words, "--workspace", str(built)]) == 2
+    assert said in capsys.readouterr().err

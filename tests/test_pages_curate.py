@@ -82,7 +82,7 @@ def at(page: Page) -> str:
     return str(page.locator(".cu-card[aria-selected=true]").get_attribute("data-id"))
 
 
-def until(true: Callable[[], Any], seconds: float = 30) -> None:
+def until(true: Callable[[], Any], seconds: float = 90) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not happen"
@@ -94,7 +94,7 @@ def status(workspace: Workspace, id: str) -> str:
 
 
 def said(page: Page, words: str) -> None:
-    page.locator(".st-toast", has_text=words).wait_for()
+    page.locator(".st-toast", has_text=words).wait_for(timeout=SLOW)
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -155,7 +155,7 @@ def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, worksp
                         page.keyboard.press(key)
             return not candidates.count(workspace, status="pending")
 
-        until(both_decide, 90)
+        until(both_decide)
         decided = [decision.subject for decision in curation.decisions(workspace)]
         assert sorted(decided) == sorted({made.id for made in candidates.listed(workspace)})
         anna.locator(".empty-title", has_text="All decided").wait_for()

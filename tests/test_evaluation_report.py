@@ -1,0 +1,122 @@
+"""The report opens offline with its plots and says what the run says; Figure 2 has a row for each image."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import roc_auc_score
+
+from exdd_core import evaluation_report, jobs, runs
+from exdd_core.errors import BadInput
+from exdd_core.runs import Run
+from exdd_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+
+@pytest.fixture(scope="module")
+def workspace(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    folder = tmp_path_factory.mktemp("report") / "workspace"
+    shutil.copytree(demo_workspace.path, folder)
+    return Workspace.open(folder)
+
+
+@pytest.fixture(scope="module")
+def run(workspace: Workspace) -> Run:
+    return runs.get(workspace, jobs.run_here(workspace, "evaluate", "", {})["run"])
+
+
+def test_the_curve_is_the_figure(run: Run) -> None:
+    roc = evaluation_report.curves(run)["roc"]
+    labels = np.array(run.result["per_image"]["label"]) == "defect"
+    for line, (name, scores) in zip(roc.data, run.result["calibrated"].items(), strict=True):
+        area = np.trapezoid(line.y, line.x)
+        assert area == pytest.approx(roc_auc_score(labels, scores))
+        assert area == pytest.approx(run.result["methods"][name]["image_auroc"])
+
+
+def test_the_report_opens_offline_and_its_threshold_moves(
+    workspace: Workspace, run: Run, tmp_path: Path, browser: Browser
+) -> None:
+    file = tmp_path / "report.html"
+    evaluation_report.write_html(workspace, run, file)
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    asked: list[str] = []
+    broken: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("pageerror", lambda error: broken.append(str(error)))
+    page.goto(file.as_uri())
+    page.wait_for_selector(".js-plotly-plot .main-svg")
+    assert page.locator(".js-plotly-plot").count() == 4  # two curves, two histograms
+    labels, scores = run.result["per_image"]["label"], run.result["calibrated"]["exdd"]
+    said = page.locator(".counts[data-method=exdd]")
+
+    def expected(threshold: float) -> str:
+        missed = sum(s <= threshold for s, label in zip(scores, labels, strict=True) if label == "defect")
+        false = sum(s > threshold for s, label in zip(scores, labels, strict=True) if label == "normal")
+        return f"{missed} missed, {false} false alarms"
+
+    assert expected(1) in said.inner_text()
+    line = page.locator(".js-plotly-plot").nth(3).locator(".shapelayer path").first
+    box = line.bounding_box()
+    assert box is not None
+    line.scroll_into_view_if_needed()
+    box = line.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y, steps=6)
+    page.mouse.up()
+    page.wait_for_timeout(300)
+    moved = float(said.inner_text().split()[1].rstrip(":"))
+    assert moved > 1 and expected(moved) in said.inner_text()
+    shown = page.locator("details").nth(2).locator("figure")
+    assert shown.count() == sum(
+        s <= moved for s, label in zip(scores, labels, strict=True) if label == "defect"
+    )
+    page.close()
+    assert broken == [] and [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def test_names_from_outside_are_text(workspace: Workspace, run: Run, tmp_path: Path) -> None:
+    runs.store(workspace, "evil", run.kind, "<img src=x onerror=alert(1)>", {"n": "</script>"}, run.result)
+    evaluation_report.write_html(workspace, runs.get(workspace, "evil"), tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "<img src=x" not in text and "&lt;img src=x" in text and '"</script>"' not in text
+
+
+@pytest.mark.parametrize("ending", ["png", "pdf"])
+def test_figure_two_has_a_row_for_each_image(
+    workspace: Workspace, run: Run, tmp_path: Path, ending: str
+) -> None:
+    chosen = evaluation_report.disagreements(run, 2)
+    assert len(set(chosen)) == 2 and set(chosen) <= set(run.result["per_image"]["id"])
+    one = evaluation_report.figure_two(workspace, run, chosen[:1])
+    two = evaluation_report.figure_two(workspace, run, chosen)
+    assert two.shape[1] == one.shape[1] and two.shape[0] > 1.7 * one.shape[0]
+    file = tmp_path / f"figure.{ending}"
+    evaluation_report.write_figure(two, file)
+    if ending == "png":
+        assert Image.open(file).size == two.shape[1::-1]
+    else:
+        assert file.read_bytes().startswith(b"%PDF")
+    with pytest.raises(BadInput, match=r"neither a .png nor a .pdf"):
+        evaluation_report.write_figure(two, tmp_path / "figure.gif")
+
+
+def test_what_cannot_be_drawn_is_said(workspace: Workspace, run: Run) -> None:
+    without = runs.store(workspace, "folds", "evaluate", "Folds", {"dataset": "demo"}, run.result)
+    with pytest.raises(BadInput, match="names no bank version"):
+        evaluation_report.figure_two(workspace, without)
+    with pytest.raises(BadInput, match="no finished sweep"):
+        evaluation_report.sweep_curve(run)
+    empty = runs.store(workspace, "swept", "sweep", "Sweep", {}, {"methods": {}})
+    with pytest.raises(BadInput, match="keeps no scores"):
+        evaluation_report.curves(empty)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,7 +19,7 @@ from exdd_core.evaluation import best_f1, found_by_type, metrics, threshold_at
 PARTS = 8
 
 
-def results(seed: int, ties: bool = True, signal: float = 0.7) -> tuple[np.ndarray, ...]:
+def results(seed: int, ties: bool = True, signal: float = 0.7) -> Any:
     """Scores, labels, maps, masks and parts of 24 images of 12 x 14 pixels; half of the parts have defects."""
     rng = np.random.default_rng(seed)
     groups = np.array([f"p{i % PARTS}" for i in range(24)])
@@ -75,8 +77,8 @@ def test_copies_of_an_image_make_nothing_surer() -> None:
     """Ten copies of each image in its own part must leave the interval as it was; resampling images would not."""
     scores, labels, maps, masks, groups = results(1)
     plain = contributions(scores, labels, maps, masks, groups.tolist())
-    copied = [np.repeat(v, 10, axis=0) for v in (scores, labels, maps, masks, groups)]
-    tenfold = contributions(*copied[:4], copied[4].tolist())  # type: ignore[misc]
+    copied: Any = [np.repeat(v, 10, axis=0) for v in (scores, labels, maps, masks, groups)]
+    tenfold = contributions(*copied[:4], copied[4].tolist())
     for name, values in replicates([plain], 300).items():
         assert replicates([tenfold], 300)[name] == pytest.approx(values, abs=1e-9)
 
@@ -115,7 +117,7 @@ def test_noise_is_not_celebrated() -> None:
     blank, labels = np.zeros((60, 1, 1), np.float32), np.arange(60) % 2 == 0
     groups, celebrated = [str(i) for i in range(60)], 0
     for _ in range(100):
-        drawn = [
+        drawn: Any = [
             replicates(
                 [contributions(labels + rng.normal(0, 1, 60), labels, blank, blank.astype(bool), groups)], 200
             )["image_auroc"]
@@ -135,7 +137,7 @@ def test_one_class_has_no_interval() -> None:
 
 
 def test_several_folds_are_averaged() -> None:
-    folds = [contributions(*results(seed)[:4], results(seed)[4].tolist()) for seed in (0, 1)]  # type: ignore[misc]
+    folds = [contributions(*results(seed)[:4], results(seed)[4].tolist()) for seed in (0, 1)]
     both = replicates(folds, 50)
     for name in FIGURES:
         each = [replicates([fold], 50)[name][0] for fold in folds]

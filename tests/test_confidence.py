@@ -78,7 +78,7 @@ def test_copies_of_an_image_make_nothing_surer() -> None:
     scores, labels, maps, masks, groups = results(1)
     plain = contributions(scores, labels, maps, masks, groups.tolist())
     copied: Any = [np.repeat(v, 10, axis=0) for v in (scores, labels, maps, masks, groups)]
-    tenfold = contributions(*copied[:4], copied[4].tolist())
+    tenfold = contributions(copied[0], copied[1], copied[2], copied[3], copied[4].tolist())
     for name, values in replicates([plain], 300).items():
         assert replicates([tenfold], 300)[name] == pytest.approx(values, abs=1e-9)
 
@@ -123,7 +123,7 @@ def test_noise_is_not_celebrated() -> None:
             )["image_auroc"]
             for _ in range(2)
         ]
-        celebrated += compare(*drawn, drawn[0][0] - drawn[1][0]).p < 0.05
+        celebrated += compare(drawn[0], drawn[1], drawn[0][0] - drawn[1][0]).p < 0.05
     assert celebrated <= 12
 
 
@@ -137,7 +137,10 @@ def test_one_class_has_no_interval() -> None:
 
 
 def test_several_folds_are_averaged() -> None:
-    folds = [contributions(*results(seed)[:4], results(seed)[4].tolist()) for seed in (0, 1)]
+    folds = []
+    for seed in (0, 1):
+        scores, labels, maps, masks, groups = results(seed)
+        folds.append(contributions(scores, labels, maps, masks, groups.tolist()))
     both = replicates(folds, 50)
     for name in FIGURES:
         each = [replicates([fold], 50)[name][0] for fold in folds]

@@ -288,7 +288,9 @@ def test_a_kill_loses_nothing_doubles_nothing_and_resume_finishes(workspace: Wor
     long, short = files(workspace, "Long", 12, 0.1), files(workspace, "Short", 2, 0.05)
     with process(workspace) as running:
         # The list of jobs follows the files by a moment.
-        until(lambda: len(made(workspace, long)) >= 3 and jobs.get(workspace, long.id).text.startswith("Making"))
+        until(
+            lambda: len(made(workspace, long)) >= 3 and jobs.get(workspace, long.id).text.startswith("Making")
+        )
         assert [job.state for job in jobs.listed(workspace)] == ["running", "queued"]
         running.kill()
         running.wait()

@@ -97,11 +97,17 @@ def said(page: Page, words: str) -> None:
     page.locator(".st-toast", has_text=words).wait_for(timeout=SLOW)
 
 
+def positive_rows(workspace: Workspace) -> tuple[int, ...]:
+    positive = workspace.detector(workspace.bank().id).positive
+    assert positive is not None
+    return positive.rows.shape
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Workspace, dark: bool) -> None:
     """Accept, reject for a reason, skip, go back, undo: what the history and the bank say follows."""
     theme = "dark" if dark else "light"
-    rows = workspace.detector(workspace.bank().id).positive.rows.shape
+    rows = positive_rows(workspace)
     with curating(browser, address, dark=dark) as page:
         page.screenshot(path=SCREENSHOTS / f"curate-{theme}.png")
         first = at(page)
@@ -130,7 +136,7 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         until(lambda: status(workspace, second) == "pending")
         page.keyboard.press("u")
         until(lambda: status(workspace, first) == "pending")
-        assert workspace.detector(workspace.bank().id).positive.rows.shape == rows
+        assert positive_rows(workspace) == rows
         until(lambda: page.locator(".cu-undone").count() == 2)
         assert {decision.who for decision in curation.decisions(workspace)} == {"Anna"}
         assert page.locator(".st-message").inner_text() == ""

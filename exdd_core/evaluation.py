@@ -391,7 +391,7 @@ def _account(
         notes.append(
             f"With {parts[0]} normal and {parts[1]} defective parts intervals are rough and differences prove nothing."
         )
-        comparisons = [item | {"p": math.nan} for item in comparisons]
+        comparisons = [item | {"p": None} for item in comparisons]
     at = {
         "at_rate": lambda own: threshold_at(own[~labels], rate),
         "at_threshold": lambda own: 1.0,

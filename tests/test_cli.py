@@ -345,7 +345,12 @@ def test_ctrl_c_ends_with_130_and_nothing_half(demo_dataset, tmp_path):
     place = tmp_path / "workspace"
     words = ["import", demo_dataset, "--workspace", place, "--backbone", "efficientnet_lite0"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "exdd_core", *map(str, words)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "exdd_core", *map(str, words)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        # Tests that run in the background inherit that Ctrl+C is ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while not list(place.glob("datasets/.making-*")) and process.poll() is None:
         time.sleep(0.005)

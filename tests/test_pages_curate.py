@@ -82,11 +82,12 @@ def at(page: Page) -> str:
     return str(page.locator(".cu-card[aria-selected=true]").get_attribute("data-id"))
 
 
-def until(true: Callable[[], Any], seconds: float = 90) -> None:
+def until(page: Page, true: Callable[[], Any], seconds: float = 90) -> None:
+    """Wait, and let the browser's requests through meanwhile."""
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end, "it did not happen"
-        time.sleep(0.05)
+        page.wait_for_timeout(50)
 
 
 def status(workspace: Workspace, id: str) -> str:
@@ -113,31 +114,31 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         first = at(page)
         page.keyboard.press("a")
         said(page, "Accepted 1 candidate")
-        until(lambda: status(workspace, first) == "accepted")
+        until(page, lambda: status(workspace, first) == "accepted")
         second = at(page)
         assert second != first
         page.keyboard.press("r")
         page.locator("[data-reason='too faint']").wait_for()
         page.screenshot(path=SCREENSHOTS / f"curate-reasons-{theme}.png")
         page.keyboard.press("5")
-        until(lambda: status(workspace, second) == "rejected")
+        until(page, lambda: status(workspace, second) == "rejected")
         said(page, "Rejected 1 candidate")
         assert curation.decisions(workspace)[0].reason == ["too faint"]
         third = at(page)
         page.keyboard.press("s")
-        until(lambda: at(page) not in (first, second, third))
+        until(page, lambda: at(page) not in (first, second, third))
         assert status(workspace, third) == "pending"
         page.keyboard.press("ArrowLeft")
-        until(lambda: at(page) == third)
+        until(page, lambda: at(page) == third)
         page.locator(".cu-line", has_text=f"2 of {PAINTED} decided · 1 accepted").wait_for()
         page.locator(".cu-lines li", has_text="rejected: too faint").wait_for()
         page.screenshot(path=SCREENSHOTS / f"curate-history-{theme}.png")
         page.keyboard.press("u")
-        until(lambda: status(workspace, second) == "pending")
+        until(page, lambda: status(workspace, second) == "pending")
         page.keyboard.press("u")
-        until(lambda: status(workspace, first) == "pending")
+        until(page, lambda: status(workspace, first) == "pending")
         assert positive_rows(workspace) == rows
-        until(lambda: page.locator(".cu-undone").count() == 2)
+        until(page, lambda: page.locator(".cu-undone").count() == 2)
         assert {decision.who for decision in curation.decisions(workspace)} == {"Anna"}
         assert page.locator(".st-message").inner_text() == ""
 
@@ -161,7 +162,7 @@ def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, worksp
                         page.keyboard.press(key)
             return not candidates.count(workspace, status="pending")
 
-        until(both_decide)
+        until(anna, both_decide)
         decided = [decision.subject for decision in curation.decisions(workspace)]
         assert sorted(decided) == sorted({made.id for made in candidates.listed(workspace)})
         anna.locator(".empty-title", has_text="All decided").wait_for()
@@ -206,10 +207,10 @@ def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspa
         page.keyboard.press("d")
         page.keyboard.type("gouge")
         page.keyboard.press("Enter")
-        until(lambda: candidates.get(workspace, id).defect_type == "gouge")
+        until(page, lambda: candidates.get(workspace, id).defect_type == "gouge")
         page.locator(".st-toast button").wait_for()
         page.locator(".cu-lines li", has_text="trimmed the mask").locator("button", has_text="Undo").click()
-        until(lambda: curation.mask_of(workspace, candidates.get(workspace, id)).sum() == before.sum())
+        until(page, lambda: curation.mask_of(workspace, candidates.get(workspace, id)).sum() == before.sum())
 
 
 def test_without_candidates_there_is_one_way_on(

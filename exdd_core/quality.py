@@ -31,6 +31,7 @@ CHANGED = 3  # grey levels: less is no change that a network or a person would s
 ALIKE = 3  # real defects shown beside a candidate
 TWIN = 0.8  # share of patches that lie close to those of one other image, for a near-duplicate
 GREEN, AMBER, RED, GREY = "green", "amber", "red", "grey"
+LIGHT_WORTH = {GREEN: 1.0, AMBER: 0.5, RED: 0.0}  # grey: not known
 
 MEANINGS = {
     "visible": "Share of the mask's patches that are farther from normal surface than 99 % of the patches of held-out "
@@ -89,8 +90,14 @@ class Quality:
     def measures(self) -> list[Measure]:
         return [self.visible, self.clean, self.plausible, self.new, self.effect]
 
+    @property
+    def overall(self) -> float | None:
+        """The mean of its lights, green 1, amber 0.5, red 0; None where none is known. For comparing prompts."""
+        known = [LIGHT_WORTH[measure.light] for measure in self.measures if measure.light in LIGHT_WORTH]
+        return sum(known) / len(known) if known else None
+
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return asdict(self) | {"overall": self.overall}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Quality:

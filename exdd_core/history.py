@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
+GONE = 0  # no change has this number
+
+
 @dataclass(frozen=True)
 class Changes:
     """Some of a version's changes. last: the number of the newest one, for asking what came after it. state: what
@@ -93,14 +96,24 @@ def state_of(db: Database, bank: str, image: str, side: str) -> dict[str, Any] |
     """
     there: dict[
         tuple[str, str], int
-    ] = {}  # what was added and is there, and since which change; or taken out
+    ] = {}  # what is not as it was built: since which change it is there, or GONE
+    built: set[tuple[str, str]] = set()
     states: dict[frozenset[tuple[tuple[str, str], int]], dict[str, Any]] = {frozenset(): {}}
     query = "select id, image, bank_side, action, detail from bank_changes where bank = ? order by id"
     for id, name, at, action, detail in db.execute(query, [bank]):
-        if action == "remove" and (name, at) in there:
-            del there[name, at]
-        else:
+        if action == "add":
             there[name, at] = id
+        else:
+            _take_out(there, built, (name, at))
         states.setdefault(frozenset(there.items()), json.loads(detail).get("state"))
-    there.pop((image, side), None)
+    _take_out(there, built, (image, side))
     return states.get(frozenset(there.items()))
+
+
+def _take_out(there: dict[tuple[str, str], int], built: set[tuple[str, str]], key: tuple[str, str]) -> None:
+    """What came after the build goes without a trace; a bank without an image of its build is another one."""
+    if key in there and key not in built:
+        del there[key]
+    else:
+        built.add(key)
+        there[key] = GONE

@@ -349,6 +349,20 @@ def test_a_defective_image_is_no_false_alarm_as_a_whole(workspace):
         curation.false_alarm(workspace, row.id, row.path, "Anna")
 
 
+def test_what_was_fitted_follows_an_image_of_the_build_that_is_dropped(workspace):
+    built = workspace.detector().fitted_state()
+    trained = workspace.images(split="train", label="defect")[0].id
+    curation.drop(workspace, trained, "positive", "Anna")
+    without, after = workspace.detector().fitted_state(), scores(workspace)
+    assert without != built
+    curation.undo_last(workspace, "Anna")
+    assert scores(workspace) != after
+    curation.drop(workspace, trained, "positive", "Anna")
+    assert (
+        workspace.detector().fitted_state() == without and scores(workspace) == after
+    )  # as it was once before
+
+
 def test_an_image_dropped_from_a_bank_stays_out_until_it_is_taken_back(workspace):
     before = scores(workspace)
     trained = workspace.images(split="train", label="defect")[0].id

@@ -43,6 +43,7 @@ def record(
         "image": asdict(change.image),
         "position": change.position.tolist(),
         "kept": np.flatnonzero(change.kept).tolist(),
+        "dimension": change.rows.shape[1],  # no rows, too, have one
     }
     row = {
         "bank": bank,
@@ -82,10 +83,9 @@ def read(db: Database, bank: str, after: int = 0) -> Changes:
 
 def _change(side: str, action: str, rows: bytes, detail: dict[str, Any]) -> Change:
     position = np.array(detail["position"], np.int16).reshape(-1, 2)
-    flat = np.frombuffer(rows, np.float32)
+    shaped = np.frombuffer(rows, np.float32).reshape(len(position), detail["dimension"])
     kept = np.zeros(len(position), bool)
     kept[detail["kept"]] = True
-    shaped = flat.reshape(len(position), -1) if len(position) else flat.reshape(0, 0)
     return Change(side, action, BankImage(**detail["image"]), shaped, position, kept)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core import candidates, cli, curation, history
+from exdd_core import candidates, cli, curation, history, quality
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_mask
 from exdd_core.workspace import ImageRow, Workspace
@@ -132,6 +132,24 @@ def test_what_normal_surface_comes_close_to_is_left_out(workspace):
     assert 0 < decided.rows <= clean.sum()
     kept = {tuple(row) for one in seen for row in one.marked.rows[~one.clean]}
     assert not kept & {tuple(row) for row in workspace.detector().positive.rows}
+    agree(workspace)
+
+
+def test_a_candidate_without_any_row_of_use_can_be_accepted(workspace):
+    """Whoever opens the workspace next finds the same banks, and can go on."""
+    detector = workspace.detector()
+    faint = (paint(workspace, seed, strength=0) for seed in range(60, 100))
+    plain = next(
+        c for c in faint if not detector.examine(curation.marked(workspace, c, detector)).clean.any()
+    )
+    assert curation.accept(workspace, [plain.id], "Anna").rows == 0
+    other = Workspace.open(workspace.path)
+    assert scores(other) == pytest.approx(scores(workspace), rel=1e-6)
+    assert plain.id in positive_ids(other)
+    curation.accept(other, pending(other)[:1], "Ben")
+    judged = quality.Judge(workspace).quality(pending(workspace)[0])
+    assert judged.effect.value is not None
+    curation.undo(workspace, curation.decisions(workspace, plain.id)[0].id, "Anna")
     agree(workspace)
 
 

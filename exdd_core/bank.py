@@ -48,18 +48,28 @@ class Bank:
     """Patch features and their origins.
 
     rows: float32 (n, d). image: int32 (n,), an index into `images`. position: int16 (n, 2), row and column on that
-    image's patch grid.
+    image's patch grid. beside: float32 (n, e), what surrounds each row (see `surroundings`), or None where nobody
+    learns from it; it is carried along and takes no part in any distance.
     """
 
     def __init__(
-        self, rows: np.ndarray, image: np.ndarray, position: np.ndarray, images: Iterable[BankImage]
+        self,
+        rows: np.ndarray,
+        image: np.ndarray,
+        position: np.ndarray,
+        images: Iterable[BankImage],
+        beside: np.ndarray | None = None,
     ):
         self.rows = np.ascontiguousarray(rows, np.float32)
         self.image = np.asarray(image, np.int32)
         self.position = np.asarray(position, np.int16)
         self.images = list(images)
-        if not (len(self.rows) == len(self.image) == len(self.position)):
-            raise ValueError("rows, image and position must be of one length")
+        self.beside = None if beside is None else np.ascontiguousarray(beside, np.float32)
+        lengths = {len(self.rows), len(self.image), len(self.position)}
+        if self.beside is not None:
+            lengths.add(len(self.beside))
+        if len(lengths) > 1:
+            raise ValueError("rows, image, position and beside must be of one length")
         self._index: _FlatIndex | None = None
 
     def __len__(self) -> int:
@@ -99,7 +109,13 @@ class Bank:
 
     def take(self, numbers: np.ndarray) -> Bank:
         """A bank of these rows; it names the same images, also those that have no row in it."""
-        return Bank(self.rows[numbers], self.image[numbers], self.position[numbers], self.images)
+        beside = None if self.beside is None else self.beside[numbers]
+        return Bank(self.rows[numbers], self.image[numbers], self.position[numbers], self.images, beside)
+
+    def with_surroundings(self) -> Bank:
+        """The rows whose surroundings are known."""
+        there = np.zeros(len(self), bool) if self.beside is None else np.isfinite(self.beside).all(1)
+        return self.take(np.flatnonzero(there))
 
     def origin(self, row: int) -> tuple[BankImage, int, int]:
         """The image of a row, and its row and column on that image's patch grid."""
@@ -140,8 +156,11 @@ class Bank:
             near[i] = np.concatenate([[rows[i]], near[i][near[i] != rows[i]]])[:b]
         return np.linalg.norm(queries[:, None] - self.rows[near[which]], axis=-1)
 
-    def add(self, image: BankImage, rows: np.ndarray, position: np.ndarray) -> None:
-        """Append the rows (m, d) of one image with their grid positions (m, 2)."""
+    def add(
+        self, image: BankImage, rows: np.ndarray, position: np.ndarray, beside: np.ndarray | None = None
+    ) -> None:
+        """Append the rows (m, d) of one image with their grid positions (m, 2) and, where the bank has it, what
+        surrounds them (m, e); unknown surroundings are NaN."""
         self._check(rows)
         if image.id in {i.id for i in self.images}:
             raise BadInput(f"{image.id} is already in the bank; remove it first.")
@@ -149,6 +168,9 @@ class Bank:
         self.rows = np.concatenate([self.rows, np.asarray(rows, np.float32)])
         self.image = np.concatenate([self.image, np.full(len(rows), len(self.images) - 1, np.int32)])
         self.position = np.concatenate([self.position, np.asarray(position, np.int16)])
+        if self.beside is not None:
+            unknown = np.full((len(rows), self.beside.shape[1]), np.nan, np.float32)
+            self.beside = np.concatenate([self.beside, unknown if beside is None else beside])
         self._forget()
 
     def remove(self, image_id: str) -> int:
@@ -158,6 +180,7 @@ class Bank:
             raise BadInput(f"{image_id} is not in the bank.")
         keep = self.image != number
         self.rows, self.position = self.rows[keep], self.position[keep]
+        self.beside = None if self.beside is None else self.beside[keep]
         self.image = self.image[keep] - (self.image[keep] > number)
         self.images = [*self.images[:number], *self.images[number + 1 :]]
         self._forget()
@@ -188,6 +211,8 @@ class Bank:
     def save(self, file: Path) -> None:
         """Write the bank to one safetensors file; origins travel in its metadata."""
         arrays: dict[str, np.ndarray] = {"rows": self.rows, "image": self.image, "position": self.position}
+        if self.beside is not None:
+            arrays["beside"] = self.beside
         save_file(arrays, file, metadata={"images": json.dumps([asdict(i) for i in self.images])})
 
     @classmethod
@@ -199,7 +224,7 @@ class Bank:
                 images = [BankImage(**i) for i in json.loads(opened.metadata()["images"])]
             if len(arrays["image"]) and not 0 <= arrays["image"].min() <= arrays["image"].max() < len(images):
                 raise ValueError("rows of images that are not named")
-            return cls(arrays["rows"], arrays["image"], arrays["position"], images)
+            return cls(arrays["rows"], arrays["image"], arrays["position"], images, arrays.get("beside"))
         except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
             raise BadInput(f"The bank file {file} is missing or damaged; build the bank again.") from error
 

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock
 
-from exdd_core import candidates, history, images, patches
+from exdd_core import candidates, history, images, patches, surroundings
 from exdd_core.bank import BankImage
 from exdd_core.candidates import Candidate
 from exdd_core.detector import Change, Detector, Marked, TrainingImage, defect_patches
@@ -562,7 +562,7 @@ def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Ma
     file = workspace.path / FEATURES / kind / f"{candidate.id}.npz"
     try:
         with np.load(file) as kept:
-            rows, position = kept["rows"], kept["position"]
+            rows, position, beside = kept["rows"], kept["position"], kept["beside"]
     except (OSError, ValueError, KeyError):
         pixels = images.read_image(candidate.image)
         touched = (
@@ -570,9 +570,10 @@ def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Ma
         )
         features = patches.extract(detector.backbone, [pixels], size)[0]
         rows, position = features[touched], np.argwhere(touched).astype(np.int16)
-        _keep(file, rows, position)
+        beside = surroundings.around(features)[touched]
+        _keep(file, rows, position, beside)
     on = defect_patches(mask_of(workspace, candidate), size, grid)[position[:, 0], position[:, 1]]
-    return Marked(bank_image(workspace, candidate), rows[on], position[on])
+    return Marked(bank_image(workspace, candidate), rows[on], position[on], beside[on])
 
 
 def _marked(pixels: np.ndarray, mask: np.ndarray, image: BankImage, detector: Detector) -> Marked:
@@ -580,7 +581,7 @@ def _marked(pixels: np.ndarray, mask: np.ndarray, image: BankImage, detector: De
         raise BadInput("The mask has another size than the image; draw it on the image itself.")
     features = patches.extract(detector.backbone, [pixels], detector.settings.size)[0]
     on = defect_patches(mask, detector.settings.size, detector.grid)
-    return Marked(image, features[on], np.argwhere(on).astype(np.int16))
+    return Marked.of(image, features, on)
 
 
 def _remembered(workspace: Workspace, id: str, side: str, detector: Detector) -> Marked:
@@ -593,10 +594,10 @@ def _remembered(workspace: Workspace, id: str, side: str, detector: Detector) ->
     return _marked(pixels, mask, BankImage(row.id, row.group, row.defect_type), detector)
 
 
-def _keep(file: Path, rows: np.ndarray, position: np.ndarray) -> None:
+def _keep(file: Path, rows: np.ndarray, position: np.ndarray, beside: np.ndarray) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     unfinished = file.with_name(f".{file.stem}-{threading.get_ident()}-{time.monotonic_ns()}.npz")
-    np.savez(unfinished, rows=rows, position=position)
+    np.savez(unfinished, rows=rows, position=position, beside=beside)
     unfinished.rename(file)
 
 

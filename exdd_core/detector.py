@@ -23,7 +23,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from exdd_core import backbones, fitting, fusion, images, patches
+from exdd_core import backbones, fitting, fusion, images, patches, surroundings
 from exdd_core.backbones import Backbone
 from exdd_core.bank import Bank, BankImage
 from exdd_core.coreset import covering_radius, greedy_coreset
@@ -34,11 +34,13 @@ from exdd_core.images import Size
 from exdd_core.inspection import Calibration, Inspection, Match, Matches
 from exdd_core.patches import Source
 from exdd_core.progress import Progress
+from exdd_core.surroundings import Discriminant
 
 CALIBRATION_IMAGES = 150  # normal training images whose held-out scores set medians and thresholds
 FIT_PATCHES = 10_000  # at most so many patches of each class in a logistic regression
 FIT_FOLDS = 10  # more defective parts than this are left out a few at a time
 FEWEST_POSITIVE_ROWS = 1_000  # a tenth of the few patches on a few small defects would be next to nothing
+DOUBT = 5  # an image that so many times the wanted rate of normal images exceed is not surely normal
 TOO_NORMAL = 0.5  # share of held-out normal patches that are nearer to normal rows than any positive row
 VISIBLE = 0.99  # and the share that a patch must be beyond to count as visible
 FORMAT = 2  # 1 had nothing with it that banks can be changed with
@@ -128,19 +130,28 @@ class PatchSet:
         """The patches on a defect, image by image; images without any are left out."""
         found = []
         for number in np.flatnonzero(self.on_defect.any((1, 2))):
-            row, column = np.nonzero(self.on_defect[number])
-            position = np.stack([row, column], 1).astype(np.int16)
-            found.append(Marked(self.images[number], self.features[number, row, column], position))
+            found.append(Marked.of(self.images[number], self.features[number], self.on_defect[number]))
         return found
 
 
 @dataclass(frozen=True)
 class Marked:
-    """The patches of one image that a mask marks. rows: float32 (m, d). position: int16 (m, 2), row and column."""
+    """The patches of one image that a mask marks. rows: float32 (m, d). position: int16 (m, 2), row and column.
+
+    beside: float32 (m, e), what surrounds each (see `surroundings`); None where that is not known.
+    """
 
     image: BankImage
     rows: np.ndarray
     position: np.ndarray
+    beside: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, image: BankImage, features: np.ndarray, on: np.ndarray) -> Marked:
+        """features: float32 (h, w, d) of the whole image. on: bool (h, w), what is marked."""
+        row, column = np.nonzero(on)
+        beside = surroundings.around(features)[row, column]
+        return cls(image, features[row, column], np.stack([row, column], 1).astype(np.int16), beside)
 
 
 @dataclass(frozen=True)
@@ -161,7 +172,7 @@ class Change:
     """Rows of one image that come to a bank ("add") or leave it ("remove"); what a version's history is made of.
 
     side: "positive" or "negative". rows: float32 (m, d) with position int16 (m, 2); of those added, the ones where
-    kept bool (m,) holds are in the bank, and the others lie within its covering radius.
+    kept bool (m,) holds are in the bank, and the others lie within its covering radius. beside: as of `Marked`.
     """
 
     side: str
@@ -170,6 +181,7 @@ class Change:
     rows: np.ndarray
     position: np.ndarray
     kept: np.ndarray
+    beside: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -205,9 +217,11 @@ class Detector:
         self.grid: tuple[int, int] = (0, 0)
         # What it was fitted on. A version of format 1 has only empty banks here and no held-out images.
         self.learnt = _empty_bank(backbone.dimension)  # some patches of all training normals
-        self.defects = _empty_bank(
+        self.defects = _empty_teachers(
             backbone.dimension
-        )  # every clean patch on a known defect; `positive` covers them
+        )  # clean patches on known defects; `positive` covers them
+        self.discriminant: Discriminant | None = None  # learnt from both with their surroundings,
+        self._apart_from: list[Discriminant | None] = []  # and for each fold of parts without them
         self.held_out: HeldOut | None = None
         self.radius = 0.0  # of the positive bank: largest distance of any row of `defects` when it was built
         self.too_normal = self.visible_from = 0.0  # mean distances to negative rows
@@ -254,20 +268,31 @@ class Detector:
         self._hold_out(normals, progress)
         return self.fit_defects(defects.marked(), progress)
 
-    def fit_defects(self, defects: Sequence[Marked], progress: Progress | None = None) -> Detector:
-        """Build the positive bank anew, of these and no others, beside the negative one that is there."""
+    def fit_defects(
+        self,
+        defects: Sequence[Marked],
+        progress: Progress | None = None,
+        fusions: Sequence[str] | None = None,
+    ) -> Detector:
+        """Build the positive bank anew, of these and no others, beside the negative one that is there.
+
+        fusions: names of those to fit beside the wanted one; all that the banks allow where None.
+        """
         progress, settings = progress or Progress(), self.settings
         self.positive, self.direction, self._near, self._since = None, None, {}, []
-        self.defects, self._seen = _empty_bank(self.backbone.dimension), {"negative": self.negative}
+        self.defects, self._seen = _empty_teachers(self.backbone.dimension), {"negative": self.negative}
         for marked in defects:
             self._know(self.examine(marked))
         if len(self.defects):
             kept = greedy_coreset(self.defects.rows, self._wanted_rows, seed=settings.seed, progress=progress)
             self.positive = self.defects.take(np.sort(kept))
+            self.positive.beside = None
             self.radius = covering_radius(self.defects.rows, self.positive.rows)
         self._built = len(self.positive) if self.positive else 0
         self._follow()
-        self._fit_fusions([kind.name for kind in self._possible()], progress)
+        names = [kind.name for kind in self._possible()]
+        wanted = {fusion.PatchCore.name, self._wanted, *(names if fusions is None else fusions)}
+        self._fit_fusions([name for name in names if name in wanted], progress)
         self._fitted(fusion.default(self._defective_parts) if settings.fusion == "auto" else settings.fusion)
         return self
 
@@ -277,7 +302,12 @@ class Detector:
         count, each = len(normals.images), self.grid[0] * self.grid[1]
         learnt = np.sort(rng.permutation(count * each)[:FIT_PATCHES])
         image, place = learnt // each, np.stack(np.divmod(learnt % each, self.grid[1]), 1)
-        self.learnt = Bank(normals.features[image, place[:, 0], place[:, 1]], image, place, normals.images)
+        rows = normals.features[image, place[:, 0], place[:, 1]]
+        beside = np.empty((len(rows), surroundings.width(rows.shape[1])), np.float32)
+        for number in np.unique(image):
+            own = image == number
+            beside[own] = surroundings.around(normals.features[number])[place[own, 0], place[own, 1]]
+        self.learnt = Bank(rows, image, place, normals.images, beside)
         chosen = np.sort(rng.permutation(count)[:CALIBRATION_IMAGES])
         # Of a single part, leaving it out would leave nothing: images are left out instead.
         single = len(set(normals.groups)) == 1
@@ -308,7 +338,9 @@ class Detector:
         return len({i.group for i in self.positive.images}) if self.positive else 0
 
     def _possible(self) -> list[type[Fusion]]:
-        return [k for k in fusion.FUSIONS.values() if self._defective_parts >= k.fewest_parts]
+        whole = self.learnt.beside is not None and self.defects.beside is not None
+        kinds = [k for k in fusion.FUSIONS.values() if whole or not k.uses_context]
+        return [k for k in kinds if self._defective_parts >= k.fewest_parts]
 
     def _fit_fusions(self, names: Sequence[str], progress: Progress) -> None:
         """Fit and calibrate these fusions and take the one that is wanted, from what has a row in neither bank."""
@@ -317,14 +349,37 @@ class Detector:
             self.direction = fitting.direction(self.learnt.rows, known, self.direction)
         else:
             self.direction = None
+        self._fit_discriminant()
         evidence = self._evidence(progress)
         self.fusions = {}
         progress.begin("Setting thresholds", len(names))
         for name in names:
             fitted = fusion.by_name(name).fit(evidence)
-            self.fusions[name] = (fitted, self._calibrate(fitted))
+            self.fusions[name] = (fitted, self._calibrate(fitted, evidence))
             progress.advance()
         self.fusion = self.fusions[self._wanted][0]
+
+    def _fit_discriminant(self) -> None:
+        """What defects and their surroundings look like, and the same for every fold of parts without them."""
+        self.discriminant, self._apart_from = None, []
+        if self.positive is None:
+            return
+        defects = self.defects.take(fitting.some(self.defects, FIT_PATCHES, self.settings.seed))
+        self.discriminant, self._apart_from = fitting.discriminants(self.learnt, defects, self._folds())
+
+    def _folds(self) -> list[list[str]]:
+        """All parts dealt into folds, the ones with real defects evenly."""
+        real = sorted({i.group for i in self.defects.images if i.origin == "real"})
+        every = [i for bank in (self.learnt, self.defects) for i in bank.images]
+        others = sorted({name for i in every for name in (i.group, i.donor) if name} - set(real))
+        parts = [*real, *others]
+        return [parts[at::FIT_FOLDS] for at in range(min(FIT_FOLDS, len(parts)))]
+
+    def _without(self, part: str) -> Discriminant:
+        """The discriminant that has not seen this part; that of all where nothing else is known."""
+        own = [d for parts, d in zip(self._folds(), self._apart_from, strict=True) if part in parts]
+        assert self.discriminant is not None
+        return own[0] if own and own[0] is not None else self.discriminant
 
     @property
     def _wanted(self) -> str:
@@ -341,11 +396,23 @@ class Detector:
         count = self._held_out.negative.distances[..., 0].size
         some = np.sort(np.random.default_rng(self.settings.seed).permutation(count)[:FIT_PATCHES])
         normals = _each(self._held_out_distances(), lambda v: v.reshape(count, *v.shape[3:])[some])
-        defects = self._apart(progress) if self.positive else None
-        return Evidence(normals, defects, self.backbone.dimension)
+        if not self.positive:
+            return Evidence(normals, dimension=self.backbone.dimension)
+        known = fitting.some(self.defects, FIT_PATCHES, self.settings.seed)
+        of = self.defects.image[known]
+        real = [i.group if i.origin == "real" else "" for i in self.defects.images]
+        return Evidence(
+            normals,
+            self._apart(progress),
+            self.backbone.dimension,
+            parts=np.array(real)[of],
+            pictures=of,
+            share=len(self.defects) / max(1, len(self.learnt.images) * self.grid[0] * self.grid[1]),
+            images=len(self.learnt.images),
+        )
 
     def _apart(self, progress: Progress) -> Distances:
-        """N, P and L of patches on known defects, from everything but the patch's own physical part.
+        """N, P, L and C of patches on known defects, from everything but the patch's own physical part.
 
         Synthetic defects count as well: measured, a few real parts alone say too little of what P and L are worth.
         """
@@ -364,7 +431,17 @@ class Detector:
                 others = fitting.direction(self.learnt.rows, known.rows[~known.of(*fold)], self.direction)
                 along[own] = others(known.rows[own])
             progress.advance()
-        return Distances(near, far, direction=along)
+        return Distances(near, far, direction=along, context=self._contexts(known))
+
+    def _contexts(self, known: Bank) -> np.ndarray | None:
+        """C of rows on known defects, each from a discriminant that has not seen its part; NaN where not known."""
+        if self.discriminant is None or known.beside is None:
+            return None
+        out = np.empty(len(known), np.float32)
+        for part in np.unique(known.groups):
+            own = known.groups == part
+            out[own] = self._without(part)(known.rows[own], known.beside[own])
+        return out
 
     def negative_distances(self) -> np.ndarray:
         """Distances of every row of `defects` to the nearest negative rows of other parts, float32 (n, k)."""
@@ -400,10 +477,18 @@ class Detector:
             columns["direction"] = np.stack(
                 [self.direction(np.asarray(f, np.float32)) for f in held.features[at]]
             )
+        if self.discriminant is not None:
+            pairs = zip(held.images[at], held.features[at], strict=True)
+            columns["context"] = np.stack(
+                [
+                    self._without(i.group).of_image(np.asarray(f, np.float32).reshape(*grid, -1)).ravel()
+                    for i, f in pairs
+                ]
+            )
         shaped = Distances(**{n: v.reshape(len(v), *grid, *v.shape[2:]) for n, v in columns.items()})
         return shaped if image is None else _each(shaped, lambda v: v[0])
 
-    def _calibrate(self, fitted: Fusion) -> Calibration:
+    def _calibrate(self, fitted: Fusion, evidence: Evidence) -> Calibration:
         every, scores, maps = self._held_out_distances(), [], []
         for i in range(len(every.negative)):
             one = _each(every, lambda v: v[i])  # noqa: B023
@@ -411,11 +496,12 @@ class Detector:
                 one = self._held_out_distances(i, fitted.around)
             scores.append(fitted.image_score(one))
             maps.append(self._map(fitted.patch_scores(one), fitted.sigma))
-        keep = 1 - self.settings.false_alarm_rate
-        peaks = [m.max() for m in maps]
+        rate, parts = self.settings.false_alarm_rate, self._held_out.apart
         middle, map_middle = float(np.median(scores)), float(np.median(np.stack(maps)))
-        limit = float(np.quantile(scores, keep, method="higher"))
-        map_limit = float(np.quantile(peaks, keep, method="higher"))
+        limit, promised = fusion.conformal_threshold(np.array(scores), parts, rate)
+        map_limit = fusion.conformal_threshold(np.array([m.max() for m in maps]), parts, rate)[0]
+        doubt = fusion.conformal_threshold(np.array(scores), parts, min(0.5, DOUBT * rate))[0]
+        image_odds, patch_odds = self._odds(fitted, evidence, np.array(scores))
         # Of identical images there is no spread at all, and a threshold must still lie above the median.
         return Calibration(
             median=middle,
@@ -423,7 +509,33 @@ class Detector:
             map_median=map_middle,
             map_threshold=max(map_limit, map_middle + 1e-6 * (1 + abs(map_middle))),
             usual_distance=max(float(np.median(every.negative[..., 0])), fusion.EPS),
+            doubt=doubt,
+            promised=promised,
+            odds=image_odds,
+            patch_odds=patch_odds,
         )
+
+    def _odds(
+        self, fitted: Fusion, evidence: Evidence, normals: np.ndarray
+    ) -> tuple[tuple[float, float] | None, tuple[float, float] | None]:
+        """Log-odds of an image and of a patch, by image scores of held-out normals (m,) and defects held out by part.
+
+        A defective image counts with its clearest known patch. Real defects tell, painted ones where there are no real.
+        """
+        defects = evidence.defects
+        if defects is None or evidence.pictures is None or evidence.parts is None or fitted.around:
+            return None, None
+        use = evidence.parts != "" if evidence.real_parts else np.ones(len(evidence.parts), bool)
+        scores = fitted.patch_scores(_each(defects, lambda v: v[use]))
+        known = np.isfinite(scores)
+        if not known.any():
+            return None, None
+        scores, pictures = scores[known], evidence.pictures[use][known]
+        clearest = np.array([scores[pictures == number].max() for number in np.unique(pictures)])
+        share = len(clearest) / (len(clearest) + max(evidence.images, 1)) if evidence.real_parts else 0.5
+        images = fusion.odds(normals, clearest, share)
+        of_patches = fusion.odds(fitted.patch_scores(evidence.normals), scores, min(evidence.share, 0.5))
+        return images, of_patches
 
     # Rows that come and go
 
@@ -447,7 +559,8 @@ class Detector:
 
     def _know(self, seen: Examined) -> None:
         marked, clean = seen.marked, seen.clean
-        self.defects.add(marked.image, marked.rows[clean], marked.position[clean])
+        beside = None if marked.beside is None else marked.beside[clean]
+        self.defects.add(marked.image, marked.rows[clean], marked.position[clean], beside)
         self._near[marked.image.id] = seen.distances[clean]
 
     def additions(self, several: Sequence[Marked], side: str = "positive") -> list[Change]:
@@ -469,7 +582,9 @@ class Detector:
                 chosen, _ = bank.widening(marked.rows[use], trial.radius, trial._room(int(use.sum())))
             kept = np.zeros(int(use.sum()), bool)
             kept[chosen] = True
-            changes.append(Change(side, "add", marked.image, marked.rows[use], marked.position[use], kept))
+            beside = None if marked.beside is None else marked.beside[use]
+            rows, position = marked.rows[use], marked.position[use]
+            changes.append(Change(side, "add", marked.image, rows, position, kept, beside))
             trial._take(changes[-1])
         return changes
 
@@ -526,14 +641,14 @@ class Detector:
             self._near = {}
             if change.action == "add":
                 self.negative.add(image, rows[change.kept], position[change.kept])
-                self.learnt.add(image, rows, position)
+                self.learnt.add(image, rows, position, change.beside)
             else:
                 self.negative.remove(image.id)
                 self.learnt.drop(image.id)
         elif change.action == "add":
             self.positive = self.positive or _empty_bank(self.backbone.dimension)
             self.positive.add(image, rows[change.kept], position[change.kept])
-            self.defects.add(image, rows, position)
+            self.defects.add(image, rows, position, change.beside)
         elif self.positive is not None:
             self.positive.remove(image.id)
             self.defects.drop(image.id)
@@ -558,6 +673,7 @@ class Detector:
         line = self.direction
         return {
             "direction": {"weights": line.weights.tolist(), "bias": line.bias} if line else None,
+            "discriminant": self.discriminant.state() if self.discriminant else None,
             "fusion": self.fusion.name,
             "fusions": {
                 n: {"state": f.state(), "calibration": asdict(c)} for n, (f, c) in self.fusions.items()
@@ -569,8 +685,10 @@ class Detector:
         self.direction = (
             Direction(np.array(line["weights"], np.float32), float(line["bias"])) if line else None
         )
+        whole = state.get("discriminant")
+        self.discriminant = Discriminant.restore(whole) if whole else None
         self.fusions = {
-            name: (fusion.restore(kept["state"]), Calibration(**kept["calibration"]))
+            name: (fusion.restore(kept["state"]), Calibration.restore(kept["calibration"]))
             for name, kept in state["fusions"].items()
         }
         self.fusion = self.fusions[state["fusion"]][0]
@@ -613,6 +731,10 @@ class Detector:
         distances = self._nearest(features, max(f.around for f in chosen)).distances
         return [(f.image_score(distances), self._map(f.patch_scores(distances), f.sigma)) for f in chosen]
 
+    def distances(self, features: np.ndarray) -> Distances:
+        """What is known of one image's patches (h, w, d), for its own fusion to judge."""
+        return self._nearest(features).distances
+
     def patchcore(self) -> Detector:
         """The same negative bank without the positive one."""
         plain = self.with_fusion(fusion.PatchCore.name)
@@ -640,8 +762,10 @@ class Detector:
     def _also(self, name: str) -> tuple[Fusion, Calibration]:
         """Fit a fusion that was left out when the banks changed."""
         self._follow()
-        fitted = fusion.by_name(name).fit(self._evidence(Progress()))
-        self.fusions[name] = (fitted, self._calibrate(fitted))
+        self._fit_discriminant()
+        evidence = self._evidence(Progress())
+        fitted = fusion.by_name(name).fit(evidence)
+        self.fusions[name] = (fitted, self._calibrate(fitted, evidence))
         return self.fusions[name]
 
     def _features(self, sources: Sequence[Source]) -> list[tuple[np.ndarray, tuple[int, int]]]:
@@ -678,7 +802,8 @@ class Detector:
         if self.positive is None or self.direction is None:
             return _Nearest(Distances(near, negative_around=near_around), near_rows, None)
         far, far_rows, far_around = ask(self.positive)
-        distances = Distances(near, far, near_around, far_around, self.direction(features))
+        context = self.discriminant.of_image(features) if self.discriminant else None
+        distances = Distances(near, far, near_around, far_around, self.direction(features), context)
         return _Nearest(distances, near_rows, far_rows)
 
     def _map(self, patch_scores: np.ndarray, sigma: float) -> np.ndarray:
@@ -736,6 +861,9 @@ class Detector:
             self.positive.save(folder / "positive.safetensors")
             bias = np.array([self.direction.bias], np.float32)
             line = {"weights": self.direction.weights, "bias": bias, "near": self.negative_distances()}
+            if self.discriminant is not None:
+                line |= {"own": self.discriminant.own, "beside": self.discriminant.beside}
+                line["middle"] = np.array([self.discriminant.bias])
             save_file(line, folder / "direction.safetensors")
         self.learnt.save(folder / "learnt.safetensors")
         self.defects.save(folder / "defects.safetensors")
@@ -779,13 +907,17 @@ class Detector:
             detector.grid = (int(height), int(width))
             for name, kept_fusion in state["fusions"].items():
                 fitted = fusion.restore(kept_fusion["state"])
-                detector.fusions[name] = (fitted, Calibration(**kept_fusion["calibration"]))
+                detector.fusions[name] = (fitted, Calibration.restore(kept_fusion["calibration"]))
             detector.fusion = detector.fusions[state["fusion"]][0]
             detector.negative = Bank.load(folder / "negative.safetensors")
             if any(f.fewest_parts for f, _ in detector.fusions.values()):
                 detector.positive = Bank.load(folder / "positive.safetensors")
                 line = load_file(folder / "direction.safetensors")
                 detector.direction = Direction(line["weights"], float(line["bias"][0]))
+                if "own" in line:
+                    detector.discriminant = Discriminant(
+                        line["own"], line["beside"], float(line["middle"][0])
+                    )
             if state["format"] > 1:
                 detector._load_fitting(folder, state["distances"])
                 if detector.positive is not None:
@@ -875,6 +1007,12 @@ def _build_bank(
 
 def _empty_bank(dimension: int) -> Bank:
     return Bank(np.zeros((0, dimension)), np.zeros(0), np.zeros((0, 2)), [])
+
+
+def _empty_teachers(dimension: int) -> Bank:
+    """A bank whose rows come with their surroundings."""
+    beside = np.zeros((0, surroundings.width(dimension)))
+    return Bank(np.zeros((0, dimension)), np.zeros(0), np.zeros((0, 2)), [], beside)
 
 
 def _each(distances: Distances, change: Callable[[np.ndarray], np.ndarray]) -> Distances:

@@ -22,6 +22,7 @@ from exdd_core.detector import Change, Detector, Marked
 from exdd_core.errors import BadInput
 from exdd_core.fusion import Direction, Distances, Evidence
 from exdd_core.progress import Progress
+from exdd_core.surroundings import Discriminant
 
 MOST_FOLDS = 8  # more defective parts than this are held back a few at a time
 FIT_PATCHES = 4_000  # of each class: fewer than a detector is fitted on, so that a candidate takes a moment
@@ -149,12 +150,15 @@ class Validation:
             self.pictures_n.append(detector.normality(picture, one.image))
             progress.advance()
         chosen = fitting.some(detector.defects, FIT_PATCHES, detector.settings.seed)
-        self.learnt = detector.learnt.rows[:: max(1, len(detector.learnt) // FIT_PATCHES)]
+        step = max(1, len(detector.learnt) // FIT_PATCHES)
+        self.teachers = detector.learnt.take(np.arange(0, len(detector.learnt), step))
+        self.learnt = self.teachers.rows
         self.known, self.known_n = detector.defects.take(chosen), detector.negative_distances()[chosen]
         self.rows = _Rows(detector.positive, self.fold_of)
         self.near = self._nearest(self.rows, self.known)
         progress.advance()
         self.directions = self._directions(self.known, [detector.direction] * len(self.folds))
+        self.discriminants = self._discriminants(self.known)
         self.along = self._along(self.known, self.directions, [detector.direction] * 2)
         self.before = self._outcome()
         progress.advance()
@@ -178,6 +182,7 @@ class Validation:
         other.near = self._nearest(kept, other.known).beside(old)
         other.rows = _Rows(_joined(self.rows.bank, kept.bank), self.fold_of)
         other.directions = self._directions(other.known, self.directions)
+        other.discriminants = self._discriminants(other.known)
         other.along = self._along(other.known, other.directions, self.directions[:1] * 2)
         other.before = other._outcome()
         return other
@@ -210,6 +215,13 @@ class Validation:
             for parts, before in zip(self.folds, start, strict=True)
         ]
 
+    def _discriminants(self, known: Bank) -> list[Discriminant | None]:
+        """The same of the surroundings; of all known rows where a fold leaves none."""
+        if not self.kind.uses_context:
+            return [None] * len(self.folds)
+        whole, apart = fitting.discriminants(self.teachers, known, self.folds)
+        return [whole if one is None else one for one in apart]
+
     def _along(
         self, known: Bank, directions: Sequence[Direction | None], start: Sequence[Direction | None]
     ) -> np.ndarray:
@@ -235,18 +247,29 @@ class Validation:
             others = ~self.known.of(*parts)
             defects = Distances(self.known_n[others], self.near.known[others], direction=self.along[others])
             lines = np.stack([_line(line, f) for f in self.normals])
-            normals = Distances(self.normals_n, self.near.normals[number], direction=lines)
-            fitted = self.kind.fit(Evidence(_some(normals), defects, self.detector.backbone.dimension))
+            contexts = [c for c in (self._context(number, f) for f in self.normals) if c is not None]
+            context = np.stack(contexts) if contexts else None
+            normals = Distances(self.normals_n, self.near.normals[number], direction=lines, context=context)
+            parts = np.where(self.known.real, self.known.groups, "")[others]
+            fitted = self.kind.fit(Evidence(_some(normals), defects, self.detector.backbone.dimension, parts))
             usual = np.array([fitted.image_score(_one(normals, i)) for i in range(len(self.normals))])
             theirs = [i for i, group in enumerate(self.groups) if self.fold_of[group] == number]
             scores = []
             for i in theirs:
                 seen = Distances(
-                    self.pictures_n[i], self.near.pictures[i], direction=_line(line, self.pictures[i])
+                    self.pictures_n[i],
+                    self.near.pictures[i],
+                    direction=_line(line, self.pictures[i]),
+                    context=self._context(number, self.pictures[i]),
                 )
                 scores.append(fitted.image_score(seen))
             results.append(self._judge(usual, np.array(scores), [self.groups[i] for i in theirs]))
         return _summed(results, len(self.normals))
+
+    def _context(self, fold: int, features: np.ndarray) -> np.ndarray | None:
+        """C of an image's patches (n, d), from what has not seen the fold's parts: float32 (n,)."""
+        known = self.discriminants[fold]
+        return None if known is None else known.of_image(features.reshape(*self.detector.grid, -1)).ravel()
 
     def _judge(self, usual: np.ndarray, scores: np.ndarray, groups: Sequence[str]) -> _Fold:
         """One fold: scores (m,) of normal images, and of the images held back with their parts."""
@@ -353,7 +376,12 @@ def _bank(additions: Sequence[Change], kept: bool) -> Bank:
     number = np.repeat(np.arange(len(additions)), [int(u.sum()) for u in use])
     rows = np.concatenate([change.rows[u] for change, u in zip(additions, use, strict=True)])
     position = np.concatenate([change.position[u] for change, u in zip(additions, use, strict=True)])
-    return Bank(rows, number, position, [change.image for change in additions])
+    beside = None
+    if all(change.beside is not None for change in additions):
+        beside = np.concatenate(
+            [change.beside[u] for change, u in zip(additions, use, strict=True) if change.beside is not None]
+        )
+    return Bank(rows, number, position, [change.image for change in additions], beside)
 
 
 def _joined(one: Bank, other: Bank) -> Bank:
@@ -361,7 +389,9 @@ def _joined(one: Bank, other: Bank) -> Bank:
     rows, position = (
         np.concatenate([getattr(b, name) for b in (one, other)]) for name in ("rows", "position")
     )
-    return Bank(rows, image, position, [*one.images, *other.images])
+    both = one.beside is not None and other.beside is not None
+    beside = np.concatenate([one.beside, other.beside]) if both else None
+    return Bank(rows, image, position, [*one.images, *other.images], beside)
 
 
 def _line(line: Direction | None, features: np.ndarray) -> np.ndarray:

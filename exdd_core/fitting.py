@@ -19,15 +19,18 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from exdd_core import surroundings
 from exdd_core.bank import Bank, BankImage
 from exdd_core.errors import BadInput
 from exdd_core.fusion import Direction
 from exdd_core.progress import Progress
+from exdd_core.surroundings import Discriminant, Learnt
 
 LONG = (
     512  # features longer than this are fitted by gradients: Newton's steps need a matrix of length squared
 )
 STEPS = 15  # of Newton's; from a good start two or three are enough
+PAINTED = 0.2  # of the weight of all defects, at most, where there are real ones: measured
 SMALL_STEP = 1e-3  # in standardised weights: below it nothing that is compared changes
 
 Features = Sequence[np.ndarray]  # of m images, float16 or float32 (n, d) each
@@ -185,6 +188,32 @@ def direction(normals: np.ndarray, defects: np.ndarray, start: Direction | None 
     w = _newton(x, y, weigh, w)
     weights = (w[:-1] / spread).astype(np.float32)
     return Direction(weights, float(w[-1] - weights @ middle))
+
+
+def discriminants(
+    learnt: Bank, defects: Bank, folds: Sequence[Sequence[str]]
+) -> tuple[Discriminant | None, list[Discriminant | None]]:
+    """What defects look like with their surroundings, and the same without each of these folds of parts.
+
+    Each part weighs as the root of its patches, and so does each painted defect: neither one large defect nor many
+    small ones decide alone. Beside real defects, all painted ones together weigh no more than PAINTED of everything.
+    None where one side has no row whose surroundings are known.
+    """
+    learnt, defects = learnt.with_surroundings(), defects.with_surroundings()
+    if not len(learnt) or not len(defects):
+        return None, [None] * len(folds)
+    names = np.array([i.group if i.origin == "real" else i.id for i in defects.images])[defects.image]
+    _, which, count = np.unique(names, return_inverse=True, return_counts=True)
+    weights, real = 1 / np.sqrt(count[which]), defects.real
+    if real.any() and not real.all():
+        most = PAINTED / (1 - PAINTED) * weights[real].sum()
+        weights[~real] *= min(1.0, most / weights[~real].sum())
+
+    def teaching(bank: Bank, weights: np.ndarray) -> Learnt:
+        assert bank.beside is not None
+        return Learnt(bank.rows, bank.beside, np.stack([bank.of(*parts) for parts in folds]), weights)
+
+    return surroundings.fit(teaching(learnt, np.ones(len(learnt))), teaching(defects, weights))
 
 
 def _newton(x: np.ndarray, y: np.ndarray, weigh: np.ndarray, w: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ and worse than chance with unseen kinds; `stacked` is right at both ends.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -22,6 +23,7 @@ from exdd_core.errors import BadInput
 
 EPS = 1e-6  # of Eq. 20
 NEIGHBOURS = 5  # rows whose mean distance stands for N and P where a fusion does not say otherwise
+TRUST, TRUST_IN_PAINTED = 4.0, 0.25  # in what real defects, and painted ones alone, teach; measured
 FEWEST_PARTS = 3  # with fewer defective parts nothing can be fitted leave-one-part-out
 
 
@@ -31,7 +33,8 @@ class Distances:
 
     negative, positive: float32 (*S, k), Euclidean and ascending, to the k nearest rows of each bank.
     negative_around, positive_around: float32 (*S, b), to the b bank rows nearest to the matched row, itself first.
-    direction: float32 (*S), the supervised direction's value, above 0 for defect-like patches.
+    direction: float32 (*S), the supervised direction's value L, above 0 for defect-like patches.
+    context: float32 (*S), C of the patch with its surroundings (`surroundings.Discriminant`); NaN where not known.
     Whatever needs a positive bank is None where there is none.
     """
 
@@ -40,6 +43,7 @@ class Distances:
     negative_around: np.ndarray | None = None
     positive_around: np.ndarray | None = None
     direction: np.ndarray | None = None
+    context: np.ndarray | None = None
 
     @property
     def n(self) -> np.ndarray:
@@ -58,12 +62,22 @@ class Evidence:
     """What a fusion is fitted on: distances of patches to banks without their own physical part.
 
     normals: of patches (a) of normal training images. defects: of patches (b) on training defects, or None.
-    dimension: length d of a patch feature.
+    dimension: length d of a patch feature. parts: str (b,), the physical part that a real defect is on, "" for a
+    painted one. pictures: int (b,), which image. share: of all patches that lie on a defect. images: normal images.
     """
 
     normals: Distances
     defects: Distances | None = None
     dimension: int = 1536
+    parts: np.ndarray | None = None
+    pictures: np.ndarray | None = None
+    share: float = 0.5
+    images: int = 0
+
+    @property
+    def real_parts(self) -> int:
+        """How many physical parts with a real defect there are."""
+        return len(set(self.parts) - {""}) if self.parts is not None else 0
 
 
 @dataclass(frozen=True)
@@ -107,6 +121,7 @@ class Fusion:
     name: ClassVar[str]
     sigma: ClassVar[float] = 2.0  # blur of the map in pixels of the model's input (paper)
     uses_direction: ClassVar[bool] = False
+    uses_context: ClassVar[bool] = False
     fewest_parts: ClassVar[int] = 1  # defective physical parts that must be in the positive bank
 
     @property
@@ -311,8 +326,57 @@ class Stacked(Fusion):
         return np.stack([distances.n, distances.p, distances.direction], axis=-1).astype(np.float64)
 
 
-KINDS = (PatchCore, Paper, PaperLiteral, Ratio, DistanceRatio, OpenSet, Supervised, Stacked)
-KINDS = (PatchCore, Paper, PaperLiteral, Ratio, DistanceRatio, OpenSet, Supervised, Stacked)
+@dataclass(frozen=True)
+class Context(Fusion):
+    """(N - middle_n) / spread_n + trust * (C - middle_c) / spread_c: strangeness, and likeness to known defects.
+
+    N: distance to the nearest normal row, as PatchCore's. C: what a patch and its surroundings say along a linear
+    discriminant learnt from defects. Middle and spread are those of normal patches whose own part neither bank nor
+    discriminant has seen, so that one unit of either is as rare. `trust` depends on how many physical parts with a
+    real defect there were and on nothing else: it is not fitted, as few parts cannot tell it, and painted defects,
+    which a discriminant always finds, would set it too high.
+
+    Assumes that a defect stands out from normal surface or looks, with what surrounds it, like a known one; that
+    images come from one set-up (place, light and scale), since C compares surroundings; and that defects which are to
+    come occur on parts like the known ones. A kind that nobody has seen is left to N, which C can outvote by
+    `trust` times its own usual spread.
+    """
+
+    name: ClassVar[str] = "context"
+    uses_context: ClassVar[bool] = True
+
+    middle_n: float = 0.0
+    spread_n: float = 1.0
+    middle_c: float = 0.0
+    spread_c: float = 1.0
+    trust: float = 0.0
+
+    @classmethod
+    def fit(cls, evidence: Evidence) -> Context:
+        assert evidence.normals.context is not None
+        n, c = evidence.normals.negative[..., 0], evidence.normals.context
+        return cls(
+            float(n.mean()),
+            max(float(n.std()), EPS),
+            float(c.mean()),
+            max(float(c.std()), EPS),
+            trust(evidence.real_parts),
+        )
+
+    def patch_scores(self, distances: Distances) -> np.ndarray:
+        assert distances.context is not None
+        strange = (distances.negative[..., 0] - self.middle_n) / self.spread_n
+        return (strange + self.trust * (distances.context - self.middle_c) / self.spread_c).astype(np.float32)
+
+
+def trust(real_parts: int) -> float:
+    """What a unit of C counts for beside one of N, by the physical parts with a real defect that it learnt from."""
+    if real_parts < FEWEST_PARTS:
+        return TRUST_IN_PAINTED + (TRUST - TRUST_IN_PAINTED) * real_parts / FEWEST_PARTS
+    return TRUST
+
+
+KINDS = (PatchCore, Paper, PaperLiteral, Ratio, DistanceRatio, OpenSet, Supervised, Context, Stacked)
 FUSIONS: dict[str, type[Fusion]] = {kind.name: kind for kind in KINDS}
 
 
@@ -324,16 +388,55 @@ def by_name(name: str) -> type[Fusion]:
 
 
 def default(defective_parts: int) -> str:
-    """The fusion for so many defective physical parts."""
-    if not defective_parts:
-        return PatchCore.name
-    return Stacked.name if defective_parts >= FEWEST_PARTS else OpenSet.name
+    """The fusion for a positive bank of so many defective physical parts."""
+    return Context.name if defective_parts else PatchCore.name
 
 
 def restore(state: dict[str, Any]) -> Fusion:
     """The fusion that `Fusion.state` described."""
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items() if k != "name"}
     return by_name(state["name"])(**values)
+
+
+def conformal_threshold(scores: np.ndarray, parts: Sequence[str], rate: float) -> tuple[float, float]:
+    """The threshold that a normal image passes with a probability of at most `rate`, and the rate that is promised.
+
+    scores: float (n,), of normal images that what scores them has not seen. parts: the physical part of each.
+    Hierarchical split conformal (Lee, Barber, Willett 2023, Eq. 6): every part has the weight 1 / (parts + 1), shared
+    by its images, and the rest lies at infinity. With one image a part it is the ceil((n + 1)(1 - rate))-th smallest.
+
+    Guaranteed, for any number of parts: an image of a part still to come lies above the threshold with a probability
+    of at most the promised rate, provided that this part and the ones here are exchangeable (drawn alike, in any
+    order) and that the score was fixed without them. The probability is over the draw of all parts, these included; it
+    says nothing of one part in particular. With too few parts for `rate` the highest score is the threshold, and the
+    promised rate is 1 / (parts + 1).
+    """
+    names, which, count = np.unique(np.asarray(parts, str), return_inverse=True, return_counts=True)
+    weights = 1 / (len(names) + 1) / count[which]
+    order = np.argsort(scores, kind="stable")
+    below = np.cumsum(weights[order])
+    reached = np.flatnonzero(below >= 1 - rate - 1e-12)
+    if not len(reached):
+        return float(np.max(scores)), 1 / (len(names) + 1)
+    return float(np.asarray(scores)[order[reached[0]]]), rate
+
+
+def odds(normals: np.ndarray, defects: np.ndarray, share: float) -> tuple[float, float]:
+    """Slope (at least 0) and offset of the log-odds that a score comes from a defect (Platt 1999).
+
+    normals: float (a,), defects: float (b,), scores by what has seen neither. share: of defects among all that is to
+    be scored, 0 to 1; both kinds weigh by it, however many there are here.
+    """
+    x = np.concatenate([normals, defects]).astype(np.float64)
+    y = np.repeat([0, 1], [len(normals), len(defects)])
+    weights = np.repeat(
+        [(1 - share) / len(normals), share / len(defects)], [len(normals), len(defects)]
+    ) * len(x)
+    middle, spread = x.mean(), max(x.std(), EPS)
+    model = LogisticRegression(max_iter=1000).fit((x - middle)[:, None] / spread, y, sample_weight=weights)
+    slope = max(0.0, float(model.coef_[0, 0]) / spread)
+    offset = float(model.intercept_[0]) - float(model.coef_[0, 0]) * middle / spread
+    return (float(slope), float(offset)) if slope > 0 else (0.0, float(np.log(share / (1 - share))))
 
 
 def _logistic(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:

@@ -45,12 +45,16 @@ def record(
         "kept": np.flatnonzero(change.kept).tolist(),
         "dimension": change.rows.shape[1],  # no rows, too, have one
     }
+    rows = change.rows
+    if change.beside is not None:
+        detail["beside"] = change.beside.shape[1]  # the last so many columns
+        rows = np.concatenate([rows, change.beside], axis=1)
     row = {
         "bank": bank,
         "image": change.image.id,
         "bank_side": change.side,
         "action": change.action,
-        "rows": np.ascontiguousarray(change.rows, np.float32).tobytes(),
+        "rows": np.ascontiguousarray(rows, np.float32).tobytes(),
         "detail": json.dumps(detail | ({"state": state} if state else {})),
         "decision": decision,
         "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -83,10 +87,12 @@ def read(db: Database, bank: str, after: int = 0) -> Changes:
 
 def _change(side: str, action: str, rows: bytes, detail: dict[str, Any]) -> Change:
     position = np.array(detail["position"], np.int16).reshape(-1, 2)
-    shaped = np.frombuffer(rows, np.float32).reshape(len(position), detail["dimension"])
+    width = detail["dimension"]
+    shaped = np.frombuffer(rows, np.float32).reshape(len(position), width + detail.get("beside", 0))
     kept = np.zeros(len(position), bool)
     kept[detail["kept"]] = True
-    return Change(side, action, BankImage(**detail["image"]), shaped, position, kept)
+    beside = shaped[:, width:] if "beside" in detail else None
+    return Change(side, action, BankImage(**detail["image"]), shaped[:, :width], position, kept, beside)
 
 
 def state_of(db: Database, bank: str, image: str, side: str) -> dict[str, Any] | None:

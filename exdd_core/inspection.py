@@ -6,10 +6,13 @@ become scores.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from scipy.special import expit
 
 from exdd_core import fusion, images
 from exdd_core.bank import Bank
@@ -25,6 +28,22 @@ class Calibration:
     map_median: float  # of all map values
     map_threshold: float  # the same share of images lies above it with their map's maximum
     usual_distance: float  # median N of normal patches
+    doubt: float = (
+        math.inf
+    )  # image scores from here to the threshold are too high to be sure of a normal image
+    promised: float = (
+        math.nan
+    )  # false-alarm rate that the threshold keeps to, see `fusion.conformal_threshold`
+    odds: tuple[float, float] | None = (
+        None  # slope and offset of a defective image's log-odds; None where unknown
+    )
+    patch_odds: tuple[float, float] | None = None  # the same of a patch
+
+    @classmethod
+    def restore(cls, state: dict[str, Any]) -> Calibration:
+        """From what `dataclasses.asdict` made of one, maybe by way of JSON."""
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
+        return cls(**values)
 
 
 @dataclass(frozen=True)
@@ -91,8 +110,23 @@ class Inspection:
 
     @property
     def verdict(self) -> str:
-        """ "defect" above the threshold, else "normal"."""
-        return "defect" if self.score > self.threshold else "normal"
+        """ "defect" above the threshold, "not sure" where it comes close to it, else "normal"."""
+        if self.score > self.threshold:
+            return "defect"
+        return "not sure" if self.score > self.calibration.doubt else "normal"
+
+    @property
+    def probability(self) -> float | None:
+        """How probable a defect is, 0 to 1, were defects as frequent as in training; None where nothing tells."""
+        return (
+            None if self.calibration.odds is None else float(_probability(self.score, self.calibration.odds))
+        )
+
+    @property
+    def patch_probabilities(self) -> np.ndarray | None:
+        """The same for every patch, float32 (h, w)."""
+        known = self.calibration.patch_odds
+        return None if known is None else _probability(self.patch_scores, known).astype(np.float32)
 
     @property
     def calibrated_score(self) -> float:
@@ -158,6 +192,8 @@ class Inspection:
                     place += ", yet what was learnt from all known defects speaks for one here"
         if self.verdict == "defect":
             return f"Defect: {place}."
+        if self.verdict == "not sure":
+            return f"Not sure: close to the threshold, though below it; {place}."
         return f"Normal: even the most suspicious spot stays below the threshold; {place}."
 
     def _match(self, bank: Bank, rows: np.ndarray, distances: np.ndarray, row: int, column: int) -> Match:
@@ -173,3 +209,8 @@ class Inspection:
             self.patch_scores.shape,
             self.size,
         )
+
+
+def _probability(scores: np.ndarray | float, odds: tuple[float, float]) -> np.ndarray:
+    slope, offset = odds
+    return expit(slope * np.asarray(scores, np.float64) + offset)

@@ -29,6 +29,7 @@ ALL_PARTS = "All of them"
 OWN_BACKBONE = ""  # the workspace's
 FUSION_HELP = {
     "auto": "Best for the defects there are",
+    "context": "context: normal distance and what defects and their surroundings look like",
     "stacked": "stacked: weighs both banks and a learned direction",
     "open_set": "open_set: normal distance, more where a known defect is near",
     "distance_ratio": "distance_ratio: normal distance times the ratio",

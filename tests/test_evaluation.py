@@ -266,7 +266,7 @@ def test_figures_are_those_of_the_folds(rows: list[Row], backbone: Backbone) -> 
     result = cross_validate(rows, backbone, SMALL, folds=2, seed=1, fusions=names)
     assert json.loads(json.dumps(result)) == result
     assert list(result["methods"]) == list(result["deviation"]) == list(result["per_fold"]) == names
-    assert result["fusion"] == ["stacked", "stacked"] and len(result["banks"]) == 2
+    assert result["fusion"] == ["context", "context"] and len(result["banks"]) == 2
     for name in names:
         for metric in METRICS:
             values = [fold[metric] for fold in result["per_fold"][name]]
@@ -316,7 +316,7 @@ def test_no_more_real_parts_than_allowed(
         whole = {i for i in label if label[i] == "defect" and group[i] in {group[d] for d in defects}}
         assert defects == whole  # all images of those parts
     assert result["max_real_parts"] == most
-    assert result["fusion"] == ["open_set" if most else "patchcore"] * 2
+    assert result["fusion"] == ["context" if most else "patchcore"] * 2
     if not most:
         assert result["methods"]["exdd"] == result["methods"]["patchcore"]
 
@@ -387,7 +387,7 @@ def test_split_compares_patchcore_and_exdd(split: tuple[Detector, list[Row]]) ->
     detector, test = split
     result = evaluate_split(detector, test)
     assert json.loads(json.dumps(result)) == result
-    assert list(result["methods"]) == ["patchcore", "exdd"] and result["fusion"] == "stacked"
+    assert list(result["methods"]) == ["patchcore", "exdd"] and result["fusion"] == "context"
     assert (result["images"], result["defective"]) == (len(test), sum(r.label == "defect" for r in test))
     labels = np.array([r.label == "defect" for r in test])
     for name, judge in (("patchcore", detector.patchcore()), ("exdd", detector)):
@@ -398,7 +398,7 @@ def test_split_compares_patchcore_and_exdd(split: tuple[Detector, list[Row]]) ->
 def test_split_by_another_fusion(split: tuple[Detector, list[Row]]) -> None:
     detector, test = split
     result = evaluate_split(detector, test, "ratio")
-    assert result["fusion"] == "ratio" and detector.fusion.name == "stacked"
+    assert result["fusion"] == "ratio" and detector.fusion.name == "context"
     labels = np.array([r.label == "defect" for r in test])
     scores = [i.score for i in detector.with_fusion("ratio").score([r.path for r in test])]
     assert result["methods"]["exdd"]["image_auroc"] == pytest.approx(roc_auc_score(labels, scores))

@@ -384,6 +384,7 @@ def test_every_fusion_of_the_specification_has_a_name() -> None:
         "open_set",
         "supervised",
         "stacked",
+        "context",
     }
     assert table == set(fusion.FUSIONS)
     for name, kind in fusion.FUSIONS.items():
@@ -396,7 +397,7 @@ def test_an_unknown_name_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "name"), [(0, "patchcore"), (1, "open_set"), (2, "open_set"), (3, "stacked"), (40, "stacked")]
+    ("parts", "name"), [(0, "patchcore"), (1, "context"), (2, "context"), (3, "context"), (40, "context")]
 )
 def test_default_by_defective_parts(parts: int, name: str) -> None:
     assert fusion.default(parts) == name

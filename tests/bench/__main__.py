@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import contact_sheet, fusions, speed
+from tests.bench import contact_sheet, fusions, grid, speed
 
-BENCHMARKS = {"contact_sheet": contact_sheet.main, "fusions": fusions.main, "speed": speed.main}
+BENCHMARKS = {
+    "contact_sheet": contact_sheet.main,
+    "fusions": fusions.main,
+    "grid": grid.main,
+    "speed": speed.main,
+}
 
 parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
 parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all")
-parser.add_argument("--seeds", default="0,1,2", help="of the fusion tables; default: 0,1,2")
-parser.add_argument("--datasets", default="tiles,commutators", help="of the fusion tables; default: both")
-parser.add_argument("--out", default="build", help="folder of the contact sheets; default: build")
+parser.add_argument("--seeds", default="0,1,2", help="of the fusion tables and the grid; default: 0,1,2")
+parser.add_argument(
+    "--datasets", default="tiles,commutators", help="of the fusion tables and the grid; default: both"
+)
+parser.add_argument("--out", default="build", help="folder of what is written; default: build")
+parser.add_argument("--cells", default="all", help=f"of the grid: {', '.join(grid.CELLS)}; default: all")
+parser.add_argument(
+    "--anomalib", action="store_true", help="anomalib's PatchCore beside the grid; takes hours"
+)
 options = parser.parse_args()
 unknown = set(options.names) - set(BENCHMARKS)
 if unknown:

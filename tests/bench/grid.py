@@ -1,0 +1,309 @@
+"""The fusions on real images with few and many known defects, real and painted: the grid that the README states.
+
+Grouped 4-fold cross-validation. In every fold the same negative bank stands behind all cells and methods; painted
+defects are made from that fold's training images and training defects alone. PatchCore, the default fusion, the
+former one, the supervised baseline and the aligned ratio are measured in the same run, on the same features; anomalib's
+PatchCore too where asked for, with its own coreset, which takes most of an hour a data set.
+
+Prints per cell the mean over folds and seeds; for the default fusion also how many normal images came out above the
+threshold and between both, and how well its probabilities are calibrated. Folds are kept as JSON in OUT/grid, so that
+a run that was interrupted goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from exdd_core import backbones, datasets, synthesis
+from exdd_core.backbones import Backbone
+from exdd_core.bank import BankImage
+from exdd_core.datasets import DEFECT, Record
+from exdd_core.detector import Detector, Marked, PatchSet, Settings, TrainingImage, patch_set
+from exdd_core.errors import BadInput
+from exdd_core.evaluation import metrics
+from exdd_core.images import Size, probe, read_image, read_mask, resize_mask
+from exdd_core.synthesis.engine import Donor, PaintRequest
+from exdd_core.synthesis.masks import SHAPES, MaskSpec, realise
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = {
+    "tiles": ("magnetic_tile", Size(256, 256)),
+    "commutators": ("kolektor_sdd", Size(256, 632)),
+}
+CELLS: dict[str, tuple[int | None, str]] = {  # real defective parts (None: all), engine
+    "0+procedural": (0, "procedural"),
+    "3": (3, ""),
+    "3+procedural": (3, "procedural"),
+    "8": (8, ""),
+    "all": (None, ""),
+    "all+transplant": (None, "transplant"),
+}
+METHODS = ("patchcore", "context", "stacked", "supervised", "distance_ratio")
+COLUMNS = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro")
+FOLDS, PAINTED, BINS, FLOOR = 4, 100, 10, 0.5
+Fold = dict[str, Any]
+
+
+def main(options: argparse.Namespace) -> None:
+    data = Path(os.environ.get("EXDD_REAL_DATA", ROOT.parent / "shared" / "data"))
+    if not data.is_dir():
+        sys.exit(f"The real images are not in {data}; set EXDD_REAL_DATA to the folder that holds them.")
+    cells = list(CELLS) if options.cells == "all" else options.cells.split(",")
+    if unknown := set(cells) - set(CELLS):
+        sys.exit(f"There is no cell {min(unknown)}; choose from {', '.join(CELLS)}.")
+    seeds = [int(seed) for seed in options.seeds.split(",")]
+    for name in options.datasets.split(","):
+        kept, began = Path(options.out) / "grid", time.monotonic()
+        kept.mkdir(parents=True, exist_ok=True)
+        images: Images | None = None
+        found: dict[str, list[Fold]] = {cell: [] for cell in cells}
+        for seed in seeds:
+            for fold in range(FOLDS):
+                files = {cell: kept / f"{name}_{seed}_{fold}_{cell}.json" for cell in cells}
+                missing = [cell for cell, file in files.items() if not file.is_file()]
+                if missing:
+                    images = images or Images.read(data / FOLDERS[name][0], FOLDERS[name][1])
+                    for cell, result in run(images, kept / f"{name}_{seed}_{fold}", seed, fold, missing):
+                        files[cell].write_text(json.dumps(result))
+                for cell, file in files.items():
+                    found[cell].append(json.loads(file.read_text()))
+        for cell in cells:
+            show(name, cell, seeds, found[cell])
+        print(f"({name}: {time.monotonic() - began:.0f} s)")
+        if options.anomalib:
+            images = images or Images.read(data / FOLDERS[name][0], FOLDERS[name][1])
+            show_anomalib(name, [anomalib(images, seed, f) for seed in seeds for f in range(FOLDS)], seeds)
+
+
+@dataclass(frozen=True)
+class Images:
+    """A data set with the features of every image. masks: bool (n, height, width) at the model's size."""
+
+    root: Path
+    size: Size
+    records: list[Record]
+    patches: PatchSet
+    masks: np.ndarray
+    backbone: Backbone
+
+    @classmethod
+    def read(cls, root: Path, size: Size) -> Images:
+        _, records = datasets.read_layout(root)
+        backbone = backbones.load(backbones.EMBEDDED)
+        everything = patch_set(backbone, [_training(root, r) for r in records], size)
+        masks = np.zeros((len(records), size.height, size.width), bool)
+        for i, r in enumerate(records):
+            if r.mask:
+                masks[i] = resize_mask(read_mask(root / r.mask, probe(root / r.path)[::-1]), size)
+        return cls(root, size, records, everything, masks, backbone)
+
+    def sides(self, seed: int, fold: int, parts: int | None) -> tuple[list[int], list[int], list[int]]:
+        """Normal training images, training defects of so many parts, and test images, by number."""
+        test = datasets.folds(self.records, FOLDS, seed)[fold]
+        training = [i for i in range(len(self.records)) if i not in test]
+        few = [training[j] for j in datasets.limit_parts([self.records[i] for i in training], parts, seed)]
+        defects = [i for i in few if self.records[i].label == DEFECT]
+        return [i for i in few if self.records[i].label != DEFECT], defects, sorted(test)
+
+
+def _training(root: Path, record: Record) -> TrainingImage:
+    mask = root / record.mask if record.mask and record.label == DEFECT else None
+    return TrainingImage(record.path, root / record.path, record.group, mask, record.defect_type)
+
+
+def run(images: Images, kept: Path, seed: int, fold: int, cells: Sequence[str]) -> Iterator[tuple[str, Fold]]:
+    """(cell, its figures) one after another, all on one negative bank."""
+    normals, _, test = images.sides(seed, fold, 0)
+    detector = Detector(images.backbone, Settings(size=images.size, seed=seed))
+    detector.fit_patches(images.patches.take(normals), images.patches.take([]))
+    for cell in cells:
+        parts, engine = CELLS[cell]
+        _, defects, _ = images.sides(seed, fold, parts)
+        marked = images.patches.take(defects).marked()
+        if engine:
+            _, lenders, _ = images.sides(seed, fold, None)
+            marked += painted(images, kept, engine, normals, lenders, [seed, fold])
+        began = time.monotonic()
+        detector.fit_defects(marked, fusions=METHODS)
+        seconds = time.monotonic() - began
+        yield cell, measured(images, detector, test) | {"seconds": seconds}
+
+
+def painted(
+    images: Images, kept: Path, name: str, normals: list[int], lenders: list[int], seed: list[int]
+) -> list[Marked]:
+    """Patches of PAINTED defects on normal training images. Kept in a file, as painting takes longest."""
+    file = kept.with_name(f"{kept.name}_{name}.npz")
+    if not file.is_file():
+        made = list(_painted(images, name, normals, lenders, np.random.default_rng(seed)))
+        training = [
+            TrainingImage(f"painted/{i}", image, group, mask, "", "synthetic", donor)
+            for i, (image, mask, group, donor) in enumerate(made)
+        ]
+        several = patch_set(images.backbone, training, images.size)
+        names = np.array([[i.id, i.group, i.donor] for i in several.images])
+        np.savez(file, features=several.features.astype(np.float16), on=several.on_defect, names=names)
+    with np.load(file) as found:
+        origins = [
+            BankImage(id, group, "", "synthetic", donor) for id, group, donor in found["names"].tolist()
+        ]
+        return PatchSet(found["features"].astype(np.float32), found["on"], origins).marked()
+
+
+def _painted(
+    images: Images, name: str, normals: list[int], lenders: list[int], rng: np.random.Generator
+) -> Iterator[tuple[np.ndarray, np.ndarray, str, str]]:
+    """(image, mask, part of the image, part of the donor) of PAINTED defects that are visible."""
+    parts = sorted({images.records[i].group for i in lenders})
+    made = 0
+    while made < PAINTED:
+        source, number = images.records[int(rng.choice(normals))], int(rng.integers(2**31))
+        pixels, donor, lender = read_image(images.root / source.path), None, None
+        if name == "transplant":
+            part = str(rng.choice(parts))
+            lent = images.records[int(rng.choice([i for i in lenders if images.records[i].group == part]))]
+            image, mask = images.root / lent.path, images.root / str(lent.mask)
+            donor = Donor(lent.path, image, mask, lent.defect_type, lent.group, "train")
+            lender = read_mask(mask, probe(image)[::-1])
+            spec = MaskSpec("real", image=lent.path, vary=True)
+        else:
+            spec = MaskSpec("generated", shape=str(rng.choice(SHAPES)), seed=number, vary=True)
+        try:
+            where = realise(spec, pixels, number, lender)
+            painting = synthesis.engine(name).paint(PaintRequest(pixels, where, seed=number, donor=donor))
+        except BadInput:  # nothing visible, or a mask that marks nothing after binarising: another one
+            continue
+        made += 1
+        yield painting.image, painting.mask, source.group, donor.group if donor else ""
+
+
+def measured(images: Images, detector: Detector, test: list[int]) -> Fold:
+    """Metrics of every method that could be fitted, and what the default's threshold and probabilities are worth."""
+    names = [name for name in METHODS if name in detector.fusions]
+    scores = np.zeros((len(names), len(test)))
+    size = images.size
+    maps = np.zeros((len(names), len(test), size.height, size.width), np.float32)
+    began = time.monotonic()
+    for at, image in enumerate(test):
+        for method, (score, map) in enumerate(detector.score_patches(images.patches.features[image], names)):
+            scores[method, at], maps[method, at] = score, map
+    seconds = (time.monotonic() - began) / len(test)
+    truth = np.array([images.records[i].label == DEFECT for i in test])
+    found: Fold = {"rows": detector.summary(), "scoring": seconds}
+    found["methods"] = {
+        n: metrics(s, truth, m, images.masks[test]) for n, s, m in zip(names, scores, maps, strict=True)
+    }
+    calibration = detector.fusions[detector.fusion.name][1]
+    own = scores[names.index(detector.fusion.name)]
+    usual = own[~truth]
+    found["alarms"] = float((usual > calibration.threshold).mean())
+    found["unsure"] = float(((usual > calibration.doubt) & (usual <= calibration.threshold)).mean())
+    found["missed"] = float((own[truth] <= calibration.doubt).mean())
+    found["promised"] = calibration.promised
+    if calibration.odds and calibration.patch_odds:
+        slope, offset = calibration.odds
+        found["image_bins"] = bins(1 / (1 + np.exp(-np.clip(slope * own + offset, -50, 50))), truth)
+        found["patch_bins"] = _patch_bins(images, detector, test)
+    return found
+
+
+def _patch_bins(images: Images, detector: Detector, test: list[int]) -> list[list[float]]:
+    slope, offset = detector.fusions[detector.fusion.name][1].patch_odds or (0.0, 0.0)
+    total = np.zeros((BINS, 3))
+    for i in test:
+        distances = detector.distances(images.patches.features[i])
+        value = np.clip(slope * detector.fusion.patch_scores(distances) + offset, -50, 50)
+        total += bins(1 / (1 + np.exp(-value.ravel())), images.patches.on_defect[i].ravel())
+    return total.tolist()
+
+
+def bins(probability: np.ndarray, truth: np.ndarray) -> list[list[float]]:
+    """Of BINS equal intervals of probability: how many, the sum of their probabilities, and how many were defects."""
+    at = np.minimum((probability * BINS).astype(int), BINS - 1)
+    return [
+        [float((at == b).sum()), float(probability[at == b].sum()), float(truth[at == b].sum())]
+        for b in range(BINS)
+    ]
+
+
+def ece(several: list[list[list[float]]]) -> float:
+    """Expected calibration error: the mean gap between probability and frequency, weighted by how many there are."""
+    total = np.sum(several, axis=0)
+    return float(np.abs(total[:, 1] - total[:, 2]).sum() / total[:, 0].sum())
+
+
+def show(name: str, cell: str, seeds: list[int], folds: list[Fold]) -> None:
+    print(
+        f"\n{name}, {cell}: grouped 4-fold, mean over folds and seeds {', '.join(map(str, seeds))}, percent"
+    )
+    print(f"{'':16s}" + "".join(f"{c.replace('_', ' '):>13s}" for c in COLUMNS) + "  sd of image AUROC")
+    plain = [np.mean([f["methods"]["patchcore"][c] for f in folds]) for c in COLUMNS]
+    for method in METHODS:
+        every = [f["methods"][method] for f in folds if method in f["methods"]]
+        if not every:
+            continue
+        values = [np.mean([m[c] for m in every]) for c in COLUMNS]
+        line = f"{method:16s}" + "".join(f"{100 * v:13.1f}" for v in values)
+        below = [
+            c for c, v, p in zip(COLUMNS, values, plain, strict=True) if "auroc" in c and v < p - FLOOR / 100
+        ]
+        note = f"  below PatchCore: {', '.join(below)}" if below else ""
+        print(f"{line} {100 * np.std([m['image_auroc'] for m in every]):8.1f}{note}")
+    mean = {k: 100 * np.mean([f[k] for f in folds]) for k in ("alarms", "unsure", "missed", "promised")}
+    print(
+        f"default: normal images above the threshold {mean['alarms']:.1f} (promised {mean['promised']:.1f}), "
+        f"not sure {mean['unsure']:.1f}; defective ones called normal {mean['missed']:.1f}"
+    )
+    for kind in ("image", "patch"):
+        known = [f[f"{kind}_bins"] for f in folds if f"{kind}_bins" in f]
+        if known:
+            total = np.sum(known, axis=0)
+            line = " ".join(f"{100 * d / c:.0f}" if c >= 10 else "-" for c, _, d in total)
+            print(f"{kind} probability: ECE {100 * ece(known):.1f}; share of defects by tenth: {line}")
+    fitting, scoring = np.mean([f["seconds"] for f in folds]), 1e3 * np.mean([f["scoring"] for f in folds])
+    print(f"fitting {fitting:.1f} s, scoring {scoring:.0f} ms an image for all methods")
+
+
+def anomalib(images: Images, seed: int, fold: int) -> dict[str, float]:
+    """anomalib's PatchCore with its own coreset of 1 % and 9 neighbours, on the same features and folds."""
+    from anomalib.models.components import KCenterGreedy
+    from anomalib.models.image.patchcore.torch_model import PatchcoreModel
+
+    normals, _, test = images.sides(seed, fold, 0)
+    rows = torch.from_numpy(images.patches.features[normals].reshape(-1, images.backbone.dimension))
+    torch.manual_seed(seed)
+    bank = KCenterGreedy(rows, 0.01).sample_coreset()
+    model = PatchcoreModel(
+        list(images.backbone.layers), "tf_efficientnet_lite0", pre_trained=False, num_neighbors=9
+    )
+    model = model.eval()
+    model.memory_bank = bank
+    grid = images.patches.features.shape[1:3]
+    scores, maps = [], []
+    with torch.inference_mode():
+        for i in test:
+            queries = torch.from_numpy(images.patches.features[i].reshape(-1, images.backbone.dimension))
+            near, where = model.nearest_neighbors(embedding=queries, n_neighbors=1)
+            scores.append(float(model.compute_anomaly_score(near[None], where[None], queries)))
+            shaped = near.reshape(1, 1, *grid)
+            maps.append(
+                model.anomaly_map_generator(shaped, (images.size.height, images.size.width))[0, 0].numpy()
+            )
+    truth = np.array([images.records[i].label == DEFECT for i in test])
+    return metrics(np.array(scores), truth, np.stack(maps), images.masks[test])
+
+
+def show_anomalib(name: str, folds: list[dict[str, float]], seeds: list[int]) -> None:
+    print(f"\n{name}, anomalib's PatchCore, its own coreset, seeds {', '.join(map(str, seeds))}, percent")
+    print(f"{'anomalib':16s}" + "".join(f"{100 * np.mean([f[c] for f in folds]):13.1f}" for c in COLUMNS))

@@ -40,6 +40,7 @@ CALIBRATION_IMAGES = 150  # normal training images whose held-out scores set med
 FIT_PATCHES = 10_000  # at most so many patches of each class in a logistic regression
 FIT_FOLDS = 10  # more defective parts than this are left out a few at a time
 FEWEST_POSITIVE_ROWS = 1_000  # a tenth of the few patches on a few small defects would be next to nothing
+APART = 4  # so many times the parts that a guaranteed threshold needs, and they are kept apart for it
 DOUBT = 5  # an image that so many times the wanted rate of normal images exceed is not surely normal
 TOO_NORMAL = 0.5  # share of held-out normal patches that are nearer to normal rows than any positive row
 VISIBLE = 0.99  # and the share that a patch must be beyond to count as visible
@@ -215,6 +216,7 @@ class Detector:
         self.fusions: dict[str, tuple[Fusion, Calibration]] = {}
         self.fusion: Fusion = fusion.PatchCore()
         self.grid: tuple[int, int] = (0, 0)
+        self.guaranteed = False  # whether thresholds come from parts that nothing else has seen
         # What it was fitted on. A version of format 1 has only empty banks here and no held-out images.
         self.learnt = _empty_bank(backbone.dimension)  # some patches of all training normals
         self.defects = _empty_teachers(
@@ -263,10 +265,26 @@ class Detector:
             raise BadInput("At least two normal training images are needed to build a bank; import more.")
         progress, settings, seed = progress or Progress(), self.settings, self.settings.seed
         self.grid = normals.features.shape[1:3]
-        everywhere = np.ones(normals.features.shape[:3], bool)
-        self.negative = _build_bank(normals, everywhere, settings.negative_ratio, seed, progress)
-        self._hold_out(normals, progress)
+        apart = self._set_apart(normals.groups, {i.group for i in defects.images})
+        taught = normals.take(np.flatnonzero(~apart)) if apart.any() else normals
+        everywhere = np.ones(taught.features.shape[:3], bool)
+        self.negative = _build_bank(taught, everywhere, settings.negative_ratio, seed, progress)
+        self._hold_out(taught, normals.take(np.flatnonzero(apart)) if apart.any() else taught, progress)
+        self.guaranteed = bool(apart.any())
         return self.fit_defects(defects.marked(), progress)
+
+    def _set_apart(self, groups: np.ndarray, defective: set[str]) -> np.ndarray:
+        """Which normal images neither bank nor direction learns from, so that the threshold keeps what it promises.
+
+        groups: str (n,). Returns bool (n,): images of whole parts without a defect, where there are APART times as
+        many as a threshold at the wanted false-alarm rate needs; none otherwise, as a bank needs few parts more.
+        """
+        parts = np.array(sorted(set(groups) - defective))
+        needed = int(np.ceil(1 / self.settings.false_alarm_rate - 1e-9)) - 1
+        if len(parts) < APART * needed:
+            return np.zeros(len(groups), bool)
+        count = min(max(needed, CALIBRATION_IMAGES), len(parts) // APART)
+        return np.isin(groups, np.random.default_rng(self.settings.seed).permutation(parts)[:count])
 
     def fit_defects(
         self,
@@ -296,8 +314,8 @@ class Detector:
         self._fitted(fusion.default(self._defective_parts) if settings.fusion == "auto" else settings.fusion)
         return self
 
-    def _hold_out(self, normals: PatchSet, progress: Progress) -> None:
-        """Choose normal patches for directions to learn from, and normal images to set thresholds by."""
+    def _hold_out(self, normals: PatchSet, others: PatchSet, progress: Progress) -> None:
+        """Choose normal patches for directions to learn from, and among the others images to set thresholds by."""
         rng = np.random.default_rng(self.settings.seed)
         count, each = len(normals.images), self.grid[0] * self.grid[1]
         learnt = np.sort(rng.permutation(count * each)[:FIT_PATCHES])
@@ -308,14 +326,14 @@ class Detector:
             own = image == number
             beside[own] = surroundings.around(normals.features[number])[place[own, 0], place[own, 1]]
         self.learnt = Bank(rows, image, place, normals.images, beside)
-        chosen = np.sort(rng.permutation(count)[:CALIBRATION_IMAGES])
+        chosen = np.sort(rng.permutation(len(others.images))[:CALIBRATION_IMAGES])
         # Of a single part, leaving it out would leave nothing: images are left out instead.
         single = len(set(normals.groups)) == 1
-        apart = [normals.images[i].id if single else normals.images[i].group for i in chosen]
-        features = [normals.features[i].reshape(each, -1) for i in chosen]
+        apart = [others.images[i].id if single else others.images[i].group for i in chosen]
+        features = [others.features[i].reshape(each, -1) for i in chosen]
         progress.begin("Comparing held-out normal images with the others", len(chosen))
         found = Neighbours.find(self.negative, features, apart, fusion.NEIGHBOURS, progress)
-        self.held_out = HeldOut([normals.images[i] for i in chosen], apart, features, found)
+        self.held_out = HeldOut([others.images[i] for i in chosen], apart, features, found)
         usual = found.distances.mean(-1)
         self.too_normal, self.visible_from = (float(np.quantile(usual, q)) for q in (TOO_NORMAL, VISIBLE))
 
@@ -344,20 +362,24 @@ class Detector:
 
     def _fit_fusions(self, names: Sequence[str], progress: Progress) -> None:
         """Fit and calibrate these fusions and take the one that is wanted, from what has a row in neither bank."""
-        if self.positive:
-            known = self.defects.rows[fitting.some(self.defects, FIT_PATCHES, self.settings.seed)]
-            self.direction = fitting.direction(self.learnt.rows, known, self.direction)
-        else:
+        self.fusions = {}
+        if not any(fusion.by_name(name).uses_direction for name in names):
             self.direction = None
         self._fit_discriminant()
-        evidence = self._evidence(progress)
-        self.fusions = {}
+        self._fit(names, progress)
+        self.fusion = self.fusions[self._wanted][0]
+
+    def _fit(self, names: Sequence[str], progress: Progress) -> None:
+        if any(fusion.by_name(name).uses_direction for name in names):
+            known = self.defects.rows[fitting.some(self.defects, FIT_PATCHES, self.settings.seed)]
+            self.direction = fitting.direction(self.learnt.rows, known, self.direction)
+        held = self._held_out_distances()
+        evidence = self._evidence(held, progress)
         progress.begin("Setting thresholds", len(names))
         for name in names:
             fitted = fusion.by_name(name).fit(evidence)
-            self.fusions[name] = (fitted, self._calibrate(fitted, evidence))
+            self.fusions[name] = (fitted, self._calibrate(fitted, evidence, held))
             progress.advance()
-        self.fusion = self.fusions[self._wanted][0]
 
     def _fit_discriminant(self) -> None:
         """What defects and their surroundings look like, and the same for every fold of parts without them."""
@@ -391,11 +413,11 @@ class Detector:
             else fusion.default(self._defective_parts)
         )
 
-    def _evidence(self, progress: Progress) -> Evidence:
-        """What fusions are fitted on: held-out normal patches, and defects apart from their own part."""
+    def _evidence(self, held: Distances, progress: Progress) -> Evidence:
+        """What fusions are fitted on: held-out normal patches (m, h, w), and defects apart from their own part."""
         count = self._held_out.negative.distances[..., 0].size
         some = np.sort(np.random.default_rng(self.settings.seed).permutation(count)[:FIT_PATCHES])
-        normals = _each(self._held_out_distances(), lambda v: v.reshape(count, *v.shape[3:])[some])
+        normals = _each(held, lambda v: v.reshape(count, *v.shape[3:])[some])
         if not self.positive:
             return Evidence(normals, dimension=self.backbone.dimension)
         known = fitting.some(self.defects, FIT_PATCHES, self.settings.seed)
@@ -427,7 +449,7 @@ class Detector:
         for fold in folds:
             own = np.isin(groups, fold)
             far[own] = self.positive.search(known.rows[own], fusion.NEIGHBOURS, self.positive.of(*fold))[0]
-            if len(folds) >= fusion.FEWEST_PARTS:  # with fewer, nothing that looks at L is fitted
+            if self.direction is not None and len(folds) >= fusion.FEWEST_PARTS:  # fewer fit nothing with L
                 others = fitting.direction(self.learnt.rows, known.rows[~known.of(*fold)], self.direction)
                 along[own] = others(known.rows[own])
             progress.advance()
@@ -488,8 +510,9 @@ class Detector:
         shaped = Distances(**{n: v.reshape(len(v), *grid, *v.shape[2:]) for n, v in columns.items()})
         return shaped if image is None else _each(shaped, lambda v: v[0])
 
-    def _calibrate(self, fitted: Fusion, evidence: Evidence) -> Calibration:
-        every, scores, maps = self._held_out_distances(), [], []
+    def _calibrate(self, fitted: Fusion, evidence: Evidence, every: Distances) -> Calibration:
+        """every: of the held-out normals, (m, h, w)."""
+        scores, maps = [], []
         for i in range(len(every.negative)):
             one = _each(every, lambda v: v[i])  # noqa: B023
             if fitted.around:
@@ -510,7 +533,7 @@ class Detector:
             map_threshold=max(map_limit, map_middle + 1e-6 * (1 + abs(map_middle))),
             usual_distance=max(float(np.median(every.negative[..., 0])), fusion.EPS),
             doubt=doubt,
-            promised=promised,
+            promised=promised if self.guaranteed else None,
             odds=image_odds,
             patch_odds=patch_odds,
         )
@@ -763,9 +786,7 @@ class Detector:
         """Fit a fusion that was left out when the banks changed."""
         self._follow()
         self._fit_discriminant()
-        evidence = self._evidence(Progress())
-        fitted = fusion.by_name(name).fit(evidence)
-        self.fusions[name] = (fitted, self._calibrate(fitted, evidence))
+        self._fit([name], Progress())
         return self.fusions[name]
 
     def _features(self, sources: Sequence[Source]) -> list[tuple[np.ndarray, tuple[int, int]]]:
@@ -799,11 +820,12 @@ class Detector:
             return near.reshape(*shape, -1), rows[:, 0].reshape(shape), beside
 
         near, near_rows, near_around = ask(self.negative)
-        if self.positive is None or self.direction is None:
+        if self.positive is None:
             return _Nearest(Distances(near, negative_around=near_around), near_rows, None)
         far, far_rows, far_around = ask(self.positive)
+        along = self.direction(features) if self.direction else None
         context = self.discriminant.of_image(features) if self.discriminant else None
-        distances = Distances(near, far, near_around, far_around, self.direction(features), context)
+        distances = Distances(near, far, near_around, far_around, along, context)
         return _Nearest(distances, near_rows, far_rows)
 
     def _map(self, patch_scores: np.ndarray, sigma: float) -> np.ndarray:
@@ -852,19 +874,22 @@ class Detector:
             "positive_images": len(positive.images) if positive else 0,
             "defective_parts": self._defective_parts,
             "threshold": self.fusions[self.fusion.name][1].threshold,
+            "guaranteed": self.guaranteed,
         }
 
     def save(self, folder: Path) -> None:
         """Write banks (safetensors) and everything else (detector.json) into an existing, empty folder."""
         self.negative.save(folder / "negative.safetensors")
-        if self.positive is not None and self.direction is not None:
+        if self.positive is not None:
             self.positive.save(folder / "positive.safetensors")
-            bias = np.array([self.direction.bias], np.float32)
-            line = {"weights": self.direction.weights, "bias": bias, "near": self.negative_distances()}
+            learnt = {"near": self.negative_distances()}
+            if self.direction is not None:
+                learnt["weights"] = self.direction.weights
+                learnt["bias"] = np.array([self.direction.bias], np.float32)
             if self.discriminant is not None:
-                line |= {"own": self.discriminant.own, "beside": self.discriminant.beside}
-                line["middle"] = np.array([self.discriminant.bias])
-            save_file(line, folder / "direction.safetensors")
+                learnt |= {"own": self.discriminant.own, "beside": self.discriminant.beside}
+                learnt["middle"] = np.array([self.discriminant.bias])
+            save_file(learnt, folder / "direction.safetensors")
         self.learnt.save(folder / "learnt.safetensors")
         self.defects.save(folder / "defects.safetensors")
         self._held_out.save(folder / "held_out.safetensors")
@@ -879,6 +904,7 @@ class Detector:
                 "fingerprint": self.backbone.fingerprint,
             },
             "grid": list(self.grid),
+            "guaranteed": self.guaranteed,
             "distances": {n: getattr(self, n) for n in ("radius", "too_normal", "visible_from")},
             "fusion": self.fusion.name,
             "fusions": {
@@ -905,6 +931,7 @@ class Detector:
             detector = cls(backbone, settings)
             height, width = state["grid"]
             detector.grid = (int(height), int(width))
+            detector.guaranteed = bool(state.get("guaranteed"))
             for name, kept_fusion in state["fusions"].items():
                 fitted = fusion.restore(kept_fusion["state"])
                 detector.fusions[name] = (fitted, Calibration.restore(kept_fusion["calibration"]))
@@ -912,16 +939,16 @@ class Detector:
             detector.negative = Bank.load(folder / "negative.safetensors")
             if any(f.fewest_parts for f, _ in detector.fusions.values()):
                 detector.positive = Bank.load(folder / "positive.safetensors")
-                line = load_file(folder / "direction.safetensors")
-                detector.direction = Direction(line["weights"], float(line["bias"][0]))
-                if "own" in line:
-                    detector.discriminant = Discriminant(
-                        line["own"], line["beside"], float(line["middle"][0])
-                    )
+                learnt = load_file(folder / "direction.safetensors")
+                if "weights" in learnt:
+                    detector.direction = Direction(learnt["weights"], float(learnt["bias"][0]))
+                if "own" in learnt:
+                    bias = float(learnt["middle"][0])
+                    detector.discriminant = Discriminant(learnt["own"], learnt["beside"], bias)
             if state["format"] > 1:
                 detector._load_fitting(folder, state["distances"])
                 if detector.positive is not None:
-                    detector._near = detector.defects.by_image(line["near"])
+                    detector._near = detector.defects.by_image(learnt["near"])
         except BadInput:
             raise
         except (

@@ -30,7 +30,7 @@ LONG = (
     512  # features longer than this are fitted by gradients: Newton's steps need a matrix of length squared
 )
 STEPS = 15  # of Newton's; from a good start two or three are enough
-PAINTED = 0.2  # of the weight of all defects, at most, where there are real ones: measured
+PAINTED = 0.1  # of the weight of all defects, at most, where there are real ones: measured
 SMALL_STEP = 1e-3  # in standardised weights: below it nothing that is compared changes
 
 Features = Sequence[np.ndarray]  # of m images, float16 or float32 (n, d) each

@@ -5,7 +5,7 @@ how far it lies along a supervised direction. It knows nothing of banks, images 
 fits on distances that never cross a physical part with itself: the caller leaves a patch's own part out.
 
 Measured (SPEC, grouped folds): a plain ratio is a nearest-neighbour classifier, splendid with one kind of defect
-and worse than chance with unseen kinds; `stacked` is right at both ends.
+and worse than chance with unseen kinds; `context` is right at both ends.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from exdd_core.errors import BadInput
 
 EPS = 1e-6  # of Eq. 20
 NEIGHBOURS = 5  # rows whose mean distance stands for N and P where a fusion does not say otherwise
-TRUST, TRUST_IN_PAINTED = 4.0, 0.25  # in what real defects, and painted ones alone, teach; measured
+TRUST_IN_PAINTED, FULL_TRUST = 0.1, 3.0  # in what painted defects alone, and many real ones, teach; measured
+PARTS_A_UNIT = 8  # of trust: more defective parts than this earn more than a few do
 FEWEST_PARTS = 3  # with fewer defective parts nothing can be fitted leave-one-part-out
 
 
@@ -328,52 +329,53 @@ class Stacked(Fusion):
 
 @dataclass(frozen=True)
 class Context(Fusion):
-    """(N - middle_n) / spread_n + trust * (C - middle_c) / spread_c: strangeness, and likeness to known defects.
+    """z(N) + trust * (z(C) + z(log N/P) / 2): strangeness, and likeness to known defects.
 
-    N: distance to the nearest normal row, as PatchCore's. C: what a patch and its surroundings say along a linear
-    discriminant learnt from defects. Middle and spread are those of normal patches whose own part neither bank nor
-    discriminant has seen, so that one unit of either is as rare. `trust` depends on how many physical parts with a
-    real defect there were and on nothing else: it is not fitted, as few parts cannot tell it, and painted defects,
-    which a discriminant always finds, would set it too high.
+    z standardises by normal patches whose own part neither bank nor discriminant has seen, so that a unit of each is
+    as rare. N of the first term: distance to the nearest normal row, as PatchCore's. C: what a patch and its
+    surroundings say along a linear discriminant learnt from defects. N/P: the ratio of the distances to both banks,
+    each the mean of a few. `trust` depends on how many physical parts with a real defect there are and on nothing
+    else: it is not fitted, as few parts cannot tell it, and painted defects, which a discriminant always finds, would
+    set it too high.
 
     Assumes that a defect stands out from normal surface or looks, with what surrounds it, like a known one; that
     images come from one set-up (place, light and scale), since C compares surroundings; and that defects which are to
-    come occur on parts like the known ones. A kind that nobody has seen is left to N, which C can outvote by
-    `trust` times its own usual spread.
+    come occur on parts like the known ones. A kind that nobody has seen is left to z(N), which the other two can
+    outvote by `trust` times their own usual spread.
     """
 
     name: ClassVar[str] = "context"
     uses_context: ClassVar[bool] = True
 
-    middle_n: float = 0.0
-    spread_n: float = 1.0
-    middle_c: float = 0.0
-    spread_c: float = 1.0
+    strange: tuple[float, float] = (0.0, 1.0)  # middle and spread of N,
+    known: tuple[float, float] = (0.0, 1.0)  # of C
+    nearer: tuple[float, float] = (0.0, 1.0)  # and of log N/P
     trust: float = 0.0
 
     @classmethod
     def fit(cls, evidence: Evidence) -> Context:
-        assert evidence.normals.context is not None
-        n, c = evidence.normals.negative[..., 0], evidence.normals.context
-        return cls(
-            float(n.mean()),
-            max(float(n.std()), EPS),
-            float(c.mean()),
-            max(float(c.std()), EPS),
-            trust(evidence.real_parts),
-        )
+        n, c, ratio = ((float(v.mean()), max(float(v.std()), EPS)) for v in cls._columns(evidence.normals))
+        return cls(n, c, ratio, trust(evidence.real_parts))
 
     def patch_scores(self, distances: Distances) -> np.ndarray:
+        scales = (self.strange, self.known, self.nearer)
+        n, c, ratio = (
+            (v - middle) / spread
+            for v, (middle, spread) in zip(self._columns(distances), scales, strict=True)
+        )
+        return (n + self.trust * (c + ratio / 2)).astype(np.float32)
+
+    @staticmethod
+    def _columns(distances: Distances) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         assert distances.context is not None
-        strange = (distances.negative[..., 0] - self.middle_n) / self.spread_n
-        return (strange + self.trust * (distances.context - self.middle_c) / self.spread_c).astype(np.float32)
+        ratio = np.log(distances.n + EPS) - np.log(distances.p + EPS)
+        return distances.negative[..., 0], distances.context, ratio
 
 
 def trust(real_parts: int) -> float:
-    """What a unit of C counts for beside one of N, by the physical parts with a real defect that it learnt from."""
-    if real_parts < FEWEST_PARTS:
-        return TRUST_IN_PAINTED + (TRUST - TRUST_IN_PAINTED) * real_parts / FEWEST_PARTS
-    return TRUST
+    """What likeness to known defects counts for beside strangeness, by the parts with a real defect that taught it."""
+    few = TRUST_IN_PAINTED + (1 - TRUST_IN_PAINTED) * min(1.0, real_parts / FEWEST_PARTS)
+    return max(few, min(FULL_TRUST, real_parts / PARTS_A_UNIT))
 
 
 KINDS = (PatchCore, Paper, PaperLiteral, Ratio, DistanceRatio, OpenSet, Supervised, Context, Stacked)

@@ -31,12 +31,10 @@ class Calibration:
     doubt: float = (
         math.inf
     )  # image scores from here to the threshold are too high to be sure of a normal image
-    promised: float = (
-        math.nan
-    )  # false-alarm rate that the threshold keeps to, see `fusion.conformal_threshold`
-    odds: tuple[float, float] | None = (
-        None  # slope and offset of a defective image's log-odds; None where unknown
+    promised: float | None = (
+        None  # rate that the threshold is guaranteed to keep (`fusion.conformal_threshold`)
     )
+    odds: tuple[float, float] | None = None  # slope and offset of a defective image's log-odds, where known
     patch_odds: tuple[float, float] | None = None  # the same of a patch
 
     @classmethod

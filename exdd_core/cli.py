@@ -373,16 +373,16 @@ def doctor(options: argparse.Namespace) -> dict[str, Any]:
 def _table_one(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
     from exdd_core import jobs, tables
 
-    if options.folds or options.bank or options.size or options.fusion:
-        raise BadInput(
-            "--table1 builds its own bank versions; --folds, --bank, --size and --fusion do not go with it."
-        )
+    if options.bank or options.size:
+        raise BadInput("--table1 builds its own bank versions; --bank and --size do not go with it.")
     dataset = workspace.dataset(options.dataset).name
     spec = _bank_spec(options) | {"dataset": dataset, "rate": options.false_alarm_rate}
+    spec |= {"folds": options.folds, "fusion": options.fusion}
     result = jobs.run_here(workspace, "table1", f"Evaluating {dataset}: Table 1", spec, _progress())
     if not options.json:
         print(
-            f"{dataset}: Table 1, test split, {result['images']} images, {result['synthetic']} synthetic defects"
+            f"{dataset}: Table 1, {_how(options)}, {result['images']} images, "
+            f"{result['synthetic']} synthetic defects"
         )
         _print_metrics({tables.TITLES[name]: values for name, values in result["methods"].items()})
         print(f"The paper's own figures, of its own experiments on {tables.PAPER_DATASET}:")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 LAST = "last"
-BULKY = ("per_image", "scores", "calibrated")  # what a list of runs does without
+BULKY = ("per_image", "scores", "calibrated", "probabilities")  # what a list of runs does without
 LIBRARIES = ("torch", "timm", "faiss-cpu", "faiss-gpu", "numpy", "scikit-learn", "opencv-python")
 SLACK = 1e-9  # figures that differ by less are the same
 

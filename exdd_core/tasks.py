@@ -139,6 +139,15 @@ def sweep(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> 
     return tables.sweep(workspace, spec, progress, job_id)
 
 
+def map_(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
+    """spec: `bank`, the id of a version whose map by UMAP is made."""
+    from exdd_core import landscape
+
+    bank = workspace.bank(spec["bank"])
+    made = landscape.make(workspace, bank.id, progress)
+    return {"bank": bank.id, "name": bank.name, "rows": len(made.place), "left_out": made.left_out}
+
+
 def _brief(result: Result) -> Result:
     """What a list of jobs can carry: the rest is in the stored run."""
     from exdd_core.runs import BULKY
@@ -216,4 +225,5 @@ KINDS: dict[str, Callable[[Workspace, Spec, Progress, str], Result]] = {
     "evaluate": evaluate,
     "table1": table1,
     "sweep": sweep,
+    "map": map_,
 }

@@ -435,6 +435,9 @@ OUTCOMES: dict[str, Callable[[jobs.Job, dict[str, Any]], Outcome]] = {
     "evaluate": _evaluated,
     "table1": _evaluated,
     "sweep": _evaluated,
+    "map": lambda job, made: Outcome(
+        f"The map of {made['name']} by UMAP is made.", ("Look at it in Banks", "/banks")
+    ),
 }
 
 

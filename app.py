@@ -32,7 +32,7 @@ from exdd_core import jobs, reports
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_jpeg, read_image, read_mask, thumbnail
 from exdd_core.workspace import Workspace
-from pages import _shared, banks, curate, data, inspect, studio
+from pages import _shared, banks, curate, data, evaluate, inspect, studio
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 TITLE = "ExDD Workbench"
@@ -44,7 +44,7 @@ def create_app(workspace: Workspace) -> gr.Blocks:
     app = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400))
     with app, _shared.frame(workspace, inspect.PATH):
         inspect.render(workspace)
-    for page in (studio, curate, data, banks):
+    for page in (studio, curate, evaluate, data, banks):
         with app.route(page.TITLE, page.PATH), _shared.frame(workspace, page.PATH):
             page.render(workspace)
     jobs.start_worker(workspace)  # whoever shows the pages also does what people order there

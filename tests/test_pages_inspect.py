@@ -529,13 +529,10 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         box = page.locator(".vw-stage").first.bounding_box()
         assert box and row.mask
         ys, xs = np.nonzero(read_mask(row.mask, (row.height, row.width)))
-        middle = [
-            box[a] + box[b] * v
-            for a, b, v in (
-                ("x", "width", np.median(xs) / row.width),
-                ("y", "height", np.median(ys) / row.height),
-            )
-        ]
+        middle = (
+            box["x"] + box["width"] * float(np.median(xs)) / row.width,
+            box["y"] + box["height"] * float(np.median(ys)) / row.height,
+        )
         for _ in range(6):
             page.keyboard.press("]")  # a brush as large as the defect
         page.mouse.move(middle[0] - 12, middle[1])

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import contact_sheet, fusions, speed
+from tests.bench import contact_sheet, fusions, speed, tables
 
-BENCHMARKS = {"contact_sheet": contact_sheet.main, "fusions": fusions.main, "speed": speed.main}
+BENCHMARKS = {
+    "contact_sheet": contact_sheet.main,
+    "fusions": fusions.main,
+    "speed": speed.main,
+    "tables": tables.main,
+}
 
 parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
 parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all")

@@ -79,7 +79,7 @@ function watch(job, compared = "") {
 function jobLine(job) {
   return make("div", { class: "ev-job", "data-id": job.id }, make("b", {}, job.title), button("Cancel", attempt(async () => { await call("cancel", { id: job.id }); follow(); }), { class: "plain-button small" }),
     make("span", { class: "bar", role: "progressbar", "aria-label": job.title, "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(100 * job.fraction) }, make("span", { style: `width: ${100 * job.fraction}%` })),
-    make("span", { class: "ev-jobtext" }, job.state === "queued" ? "Waiting for other jobs" : job.text));
+    make("span", { class: "ev-jobtext" }, job.state === "queued" ? "Waiting for its turn" : job.text));
 }
 
 let following = false;

@@ -10,6 +10,7 @@ const SURE = 0.05; // p below which a difference is set in bold
 const FIRST = 24; // pictures of a gallery before "Show all"
 const MARGIN = { l: 56, r: 16, t: 36, b: 48 };
 const percent = (share, digits = 1) => (share === null || share === undefined ? "–" : (100 * share).toFixed(digits));
+const rated = (rate) => `${+(100 * rate).toFixed(2)} %`;
 const signed = (share) => (share === null || share === undefined ? "–" : `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)}`);
 const short = (title) => title.split(" (")[0];
 const under = (words) => make("span", { class: "ms-under" }, words);
@@ -42,20 +43,21 @@ function look() {
   return { ink: of("--ink"), muted: of("--muted"), line: of("--line"), surface: of("--surface") };
 }
 function layoutOf(given, height) {
-  const { ink, line, surface } = look();
+  const { ink, muted, line, surface } = look();
   const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, automargin: false };
   return {
     ...given, height, margin: MARGIN, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: "system-ui, sans-serif", size: 12, color: ink }, hoverlabel: { bgcolor: surface, font: { color: ink } },
     legend: { orientation: "h", x: 0, y: 1, yref: "container", yanchor: "top", bgcolor: "rgba(0,0,0,0)" },
-    xaxis: { ...given.xaxis, ...axis }, yaxis: { ...given.yaxis, ...axis },
+    xaxis: { ...given.xaxis, ...axis, title: { ...given.xaxis?.title, font: { size: 12 } } }, yaxis: { ...given.yaxis, ...axis, title: { ...given.yaxis?.title, font: { size: 12 } } },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: muted, activecolor: ink },
   };
 }
 function plot(place, figure, height, name, more = {}) {
   const layout = { ...layoutOf(figure.layout, height), ...more };
   Plotly.react(place, figure.data, layout, {
     responsive: true, displaylogo: false, toImageButtonOptions: { filename: name, scale: 2 },
-    modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+    modeBarButtons: [["toImage", ...(more.dragmode === false ? [] : ["zoom2d", "pan2d", "resetScale2d"])]], // by name: the usual ones offer to upload it
   });
   drawn.add(place);
 }
@@ -90,7 +92,7 @@ function figures(data) {
     ...theirs.map((metric) => make("td", { class: "ms-number ms-theirs" }, percent(paper.figures[name]?.[metric]))));
   const apart = (result.comparisons || []).reduce((pairs, one) => pairs.set(`${one.method} ${one.against}`, [...(pairs.get(`${one.method} ${one.against}`) || []), one]), new Map());
   const difference = (one) => cell(make("span", { class: one.p !== null && one.p < SURE ? "ms-sure" : "" }, signed(one.difference)),
-    one.low !== null && under(`${signed(one.low)} to ${signed(one.high)}`), one.low !== null && under(one.p === null ? "too few parts" : `p ${one.p < 0.001 ? "< 0.001" : one.p.toFixed(3)}`));
+    one.low !== null && under(`${signed(one.low)} to ${signed(one.high)}`), one.p !== null && under(`p ${one.p < 0.001 ? "< 0.001" : one.p.toFixed(3)}`));
   const table = make("table", { class: "ms-table ms-figures" },
     make("thead", {}, theirs.length > 0 && make("tr", {}, make("td", {}), make("th", { colspan: names.length, scope: "colgroup" }, "Measured here, percent; below it the 95 % interval"),
       make("th", { colspan: theirs.length, scope: "colgroup", class: "ms-theirs" }, `The paper's, on ${paper.dataset}`)),
@@ -102,7 +104,7 @@ function figures(data) {
   const { node, head } = card(data.kind === "table1" ? "Table 1" : "Figures");
   head.append(csvButton(table, "table-1.csv"));
   node.append(make("div", { class: "ms-wide" }, table), make("p", { class: "ms-said" },
-    `Intervals and p come from 1,000 draws of whole parts, the same for every method. Bold: p below ${SURE}; any other difference may be chance.`,
+    `Intervals and p come from 1,000 draws of whole parts, the same for every method. Bold: p below ${SURE}; any other difference may be chance.`.concat((result.comparisons || []).some(({ p }) => p === null) ? " There are too few parts here for p." : ""),
     data.spec.folds ? ` Figures are means over the ${data.spec.folds} folds.` : "", theirs.length ? ` The paper's figures are its authors' own, of other images and another backbone; nothing of them was measured here.` : ""));
   return node;
 }
@@ -119,7 +121,7 @@ function recall(data) {
   const group = (words, ...inside) => make("tbody", {}, make("tr", {}, make("th", { colspan: 2 + several + kinds.length, scope: "colgroup" }, words)), ...inside);
   const table = make("table", { class: "ms-table ms-recall" },
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Defects found"), ...heads(["False alarms", ...(several ? ["All defects"] : []), ...kinds.map((kind) => kind || "Defects")]))),
-    group(`With at most ${percent(result.rate)} % of these normal images as false alarms`, ...rows("at_rate", false)), group("At each method's own threshold, set on training images alone", ...rows("at_threshold", true)));
+    group(`With at most ${rated(result.rate)} of these normal images as false alarms`, ...rows("at_rate", false)), group("At each method's own threshold, set on training images alone", ...rows("at_threshold", true)));
   const { node, head } = card("Defects found by type", make("div", { class: "ms-wide" }, table));
   head.append(csvButton(table, "defects-found.csv"));
   return node;
@@ -146,7 +148,7 @@ class Threshold {
     const { node, head } = card("Threshold", make("p", { class: "ms-said" }, "Drag the line: above it an image is an alarm. Counts and pictures follow; nothing that is stored changes."),
       make("div", { class: "ms-threshold" }, make("div", { class: "ms-drag" }, this.place, this.handle), this.counts),
       make("div", { class: "ms-two" }, ...Object.entries(this.galleries).map(([kind, { title, box, more }]) => make("div", { "data-gallery": kind }, title, box, more))));
-    head.append(this.switch, make("span", { class: "ms-space" }), jump("Its own threshold", () => 1), jump(`At ${percent(data.result.rate)} % false alarms`, () => data.result.at_rate[this.method].threshold));
+    head.append(this.switch, make("span", { class: "ms-space" }), jump("Its own threshold", () => 1), jump(`At ${rated(data.result.rate)} false alarms`, () => data.result.at_rate[this.method].threshold));
     this.node = node;
     this.listen();
   }

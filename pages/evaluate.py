@@ -131,8 +131,8 @@ def _how(run: Run) -> str:
     if run.spec.get("folds"):
         return f"{run.spec['folds']} grouped folds"
     banks = run.result.get("banks") or [run.result.get("bank_version", "")]
-    names = list(banks.values()) if isinstance(banks, dict) else banks
-    return f"test split, bank {' and '.join(dict.fromkeys(map(str, names)))}"
+    names = list(dict.fromkeys(banks.values() if isinstance(banks, dict) else banks))
+    return f"test split, bank{'s' if len(names) > 1 else ''} {' and '.join(names)}"
 
 
 def _title(name: str) -> str:

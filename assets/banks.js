@@ -63,8 +63,9 @@ function layout(more) {
   const ink = colour("--ink"), line = colour("--line");
   const axis = { showgrid: true, gridcolor: line, zeroline: false, linecolor: line, tickfont: { color: colour("--muted") }, title: { font: { size: 12, color: colour("--muted") } } };
   return {
-    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: ink },
-    margin: { l: 32, r: 16, t: 40, b: 32 }, hoverdistance: 12, showlegend: true,
+    paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { family: getComputedStyle(page).fontFamily.replaceAll('"', "'"), size: 12, color: ink },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: colour("--muted"), activecolor: colour("--accent") },
+    margin: { l: 40, r: 16, t: 40, b: 40 }, hoverdistance: 12, showlegend: true,
     legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", itemsizing: "constant", font: { size: 13 } },
     ...more, xaxis: { ...axis, ...more.xaxis, title: { ...axis.title, ...more.xaxis?.title } }, yaxis: { ...axis, ...more.yaxis, title: { ...axis.title, ...more.yaxis?.title } },
   };
@@ -111,10 +112,10 @@ function hover(point) {
   if (point.customdata === undefined) return;
   const box = $(".lm-hover"), frame = $(".lm-frame"), { map } = state, image = map.images[map.image[point.customdata]];
   const x = point.xaxis.l2p(point.xaxis.d2l(point.x)) + point.xaxis._offset, y = point.yaxis.l2p(point.yaxis.d2l(point.y)) + point.yaxis._offset;
-  box.replaceChildren(make("img", { src: patchUrl(point.customdata), alt: "" }), make("span", {}, `${BANKS[image.side]} · ${image.side === "negative" ? "normal" : `${sourceOf(image).toLowerCase()} · ${typeOf(image)}`}`), make("span", { class: "st-quiet" }, nameOf(image)));
+  box.replaceChildren(make("img", { src: patchUrl(point.customdata), alt: "" }), make("span", {}, make("b", {}, BANKS[image.side])), make("span", {}, image.side === "negative" ? "Normal image" : `${sourceOf(image)} · ${typeOf(image)}`), make("span", { class: "st-quiet" }, nameOf(image)));
   box.hidden = false;
   box.style.left = `${x + 208 < frame.clientWidth ? x + 16 : x - 210}px`;
-  box.style.top = `${Math.max(8, Math.min(y - 112, frame.clientHeight - 244))}px`;
+  box.style.top = `${Math.max(8, Math.min(y - 112, frame.clientHeight - 264))}px`;
 }
 
 // ---------------------------------------------------------------------- the image behind a dot
@@ -155,7 +156,7 @@ async function dropImage(image, button, who) {
 
 // ---------------------------------------------------------------------- histograms
 
-const KINDS = { normal: ["Normal, held out", "--lm-normal", "solid"], real: ["Real defects", "--lm-defect", "solid"], synthetic: ["Painted defects", "--lm-painted", "dash"] };
+const KINDS = { normal: ["Normal", "--lm-normal", "solid"], real: ["Real defects", "--lm-defect", "solid"], synthetic: ["Painted defects", "--lm-painted", "dash"] };
 
 async function drawHistograms() {
   const found = state.histograms;
@@ -163,7 +164,7 @@ async function drawHistograms() {
   const Plotly = await plotly(), far = (name) => found.kinds.find((kind) => kind.name === name);
   const percent = (share) => `${(100 * share).toFixed(share < 0.1 ? 1 : 0)} %`;
   const parts = [["real", "real defects"], ["synthetic", "painted ones"]].filter(([name]) => far(name)).map(([name, words]) => `${percent(far(name).beyond)} of patches on ${words}`);
-  $(".lm-beyond").textContent = parts.length ? `Beyond the 99 % line of held-out normal patches lie ${parts.join(" and ")}: what lies before it, the network cannot tell from normal surface. Only patches that the positive bank learns from are counted.` : "This version knows no defects, so there are normal patches only.";
+  $(".lm-beyond").textContent = parts.length ? `Beyond the 99 % line of held-out normal patches lie ${parts.join(" and ")}: what lies before it looks much like normal surface. Counted are the patches that the positive bank learns from, without rows of their own part.` : "This version knows no defects, so there are normal patches only.";
   for (const side of ["negative", "positive"]) {
     const place = $(`.lm-${side}`), edges = found.edges[side], kinds = found.kinds.filter((kind) => kind[side]);
     if (!edges || !kinds.length) { // of one part there is no other that a patch could be near to
@@ -174,12 +175,11 @@ async function drawHistograms() {
     if (!place.data) place.replaceChildren();
     const lines = kinds.map((kind) => {
       const [name, shade, dash] = KINDS[kind.name];
-      return { type: "scatter", mode: "lines", name: `${name} (${kind.patches.toLocaleString("en")})`, x: edges, y: [...kind[side].map((share) => 100 * share), 0], line: { shape: "hv", width: 2, color: colour(shade), dash }, fill: "tozeroy", fillcolor: `color-mix(in srgb, ${colour(shade)} 18%, transparent)`, hovertemplate: "%{y:.1f} % around %{x:.1f}<extra>%{fullData.name}</extra>" };
+      return { type: "scatter", mode: "lines", name: `${name} (${kind.patches.toLocaleString("en")})`, x: edges, y: [...kind[side].map((share) => 100 * share), 0], line: { shape: "hv", width: 2, color: colour(shade), dash }, fill: "tozeroy", fillcolor: faint(colour(shade)), hovertemplate: "%{y:.1f} % around %{x:.1f}<extra>%{fullData.name}</extra>" };
     });
-    for (const line of lines) line.fillcolor = faint(line.line.color);
     const limit = side === "negative" && found.visible_from;
     await Plotly.react(place, lines, layout({
-      margin: { l: 48, r: 16, t: 32, b: 40 }, hovermode: "closest", dragmode: false, xaxis: { title: { text: side === "negative" ? "Distance N" : "Distance P" }, range: [0, edges.at(-1)], fixedrange: true }, yaxis: { title: { text: "Share of patches, %" }, rangemode: "tozero", fixedrange: true },
+      margin: { l: 56, r: 16, t: 32, b: 40 }, hovermode: "closest", dragmode: false, xaxis: { title: { text: side === "negative" ? "Distance N" : "Distance P" }, range: [0, edges.at(-1)], fixedrange: true }, yaxis: { title: { text: "Share of patches, %" }, rangemode: "tozero", fixedrange: true },
       shapes: limit ? [{ type: "line", x0: limit, x1: limit, y0: 0, y1: 1, yref: "paper", line: { color: colour("--ink"), width: 1.5, dash: "dot" } }] : [],
       annotations: limit ? [{ x: limit, y: 1, yref: "paper", yanchor: "top", xanchor: "left", xshift: 4, showarrow: false, text: "99 % of normal", font: { size: 12, color: colour("--ink") } }] : [],
     }), { displayModeBar: false, responsive: true });

@@ -7,6 +7,7 @@ not know colours, pages, or what anybody decides by looking.
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import uuid
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -105,11 +107,24 @@ def landscape(workspace: Workspace, bank: str | None = None, method: str = "pca"
         return every.on(method, place, np.ones(len(place), bool), explained)
     known = _kept(_file(workspace, version.id))
     if known is None:
+        forget(workspace, version.id)  # a damaged one is as none
         raise BadInput(f"The map of {version.name} by UMAP is not made yet; make it, which takes a minute.")
     keys = every.keys()
     there = np.array([key in known for key in keys], bool)
     place = np.array([known[key] for key in keys if key in known], np.float32).reshape(-1, 2)
     return every.on(method, place, there, ())
+
+
+def write_csv(found: Landscape, file: Path) -> None:
+    """A line for every row of the map: where it lies, which bank it is of and where it comes from."""
+    with file.open("w", newline="", encoding="utf-8") as opened:
+        lines = csv.writer(opened)
+        lines.writerow(["x", "y", "bank", "image", "row", "column", "source", "defect_type", "part"])
+        for (x, y), at, (row, column) in zip(found.place, found.image, found.position, strict=True):
+            image, side = found.images[at], found.sides[at]
+            source = "normal" if side == "negative" else image.origin
+            origin = [side, image.id, row, column, source, image.defect_type, image.group]
+            lines.writerow([f"{x:.4f}", f"{y:.4f}", *origin])
 
 
 def is_made(workspace: Workspace, bank: str) -> bool:
@@ -267,7 +282,7 @@ def _kept(file: Path) -> dict[tuple[str, str, int, int], list[float]] | None:
             names = json.loads(str(found["names"]))
             columns = (found[name].tolist() for name in ("image", "position", "place"))
             return {(*names[i], y, x): place for i, (y, x), place in zip(*columns, strict=True)}
-    except (OSError, ValueError, KeyError, IndexError):
+    except (OSError, ValueError, KeyError, IndexError, BadZipFile):
         return None
 
 

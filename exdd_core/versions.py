@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from exdd_core import candidates, curation, history, images, runs
+from exdd_core import candidates, curation, images, runs
 from exdd_core.coreset import covering_radius
 from exdd_core.errors import BadInput
 from exdd_core.workspace import FORMER
@@ -60,10 +60,14 @@ class Comparison:
 
 @dataclass(frozen=True)
 class State:
-    """How far a version has come from what a build would make of the same images, and in words whether one is due."""
+    """How far a version has come from what a build would make of the same images, and in words whether one is due.
+
+    behind: whether it does not follow what people decided, which `catch_up` mends without a build.
+    """
 
     drift: Drift
     due: bool
+    behind: bool
     sentence: str
 
 
@@ -120,15 +124,17 @@ def measured(workspace: Workspace) -> dict[str, Measured]:
         own = run.result.get("methods", {}).get("exdd")
         if run.bank in found or own is None or "changes" not in run.result:
             continue
-        with workspace.reading() as db:
-            since = _changes_since(db, run.bank, run.result["changes"])
+        since = changes(workspace, run.bank, run.result["changes"])
         metrics = {name: own.get(name) for name in METRICS}
         found[run.bank] = Measured(run.id, metrics, run.result.get("images", 0), since)
     return found
 
 
-def _changes_since(db: Any, bank: str, number: int) -> int:
-    return len(history.read(db, bank, number).changes) if history.newest(db, bank) > number else 0
+def changes(workspace: Workspace, id: str, after: int = 0) -> int:
+    """How many images have come to the banks of the version of this id, or left them, after that change."""
+    query = "select count(*) from bank_changes where bank = ? and id > ?"
+    with workspace.reading() as db:
+        return int(db.execute(query, [id, after]).fetchone()[0])
 
 
 def former(workspace: Workspace) -> BankVersion | None:
@@ -146,7 +152,7 @@ def state(workspace: Workspace, id: str | None = None) -> State:
     version = workspace.bank(id)
     detector = workspace.detector(version.id)
     found = detector.drift()
-    reasons = _lacking(workspace, version)
+    reasons = []
     if found.uncovered > UNCOVERED:
         reasons.append(f"{found.uncovered:.0%} of the known defects' patches have no row near them any more")
     if found.fresh_radius and found.radius > LOOSE * found.fresh_radius:
@@ -156,29 +162,27 @@ def state(workspace: Workspace, id: str | None = None) -> State:
         reasons.append(f"its positive bank has grown from {found.built:,} to {found.rows:,} rows")
     if not detector.can_change:
         reasons.append("it is of an older kind whose banks cannot be changed")
+    more = found.rows - found.built
+    grown = f" ({abs(more):,} {'more' if more > 0 else 'fewer'} than were built)" if more else ""
     if reasons:
-        return State(found, True, f"A full rebuild is due: {'; '.join(reasons)}.")
-    if not found.rows:
-        return State(found, False, "No rebuild is due: this version knows normal surface only.")
-    grown = f", {found.rows - found.built:+,} since the build" if found.rows != found.built else ""
-    said = (
-        f"No rebuild is due: {found.rows:,} defect rows{grown} cover what is known as well as a build would."
-    )
-    return State(found, False, said)
+        said = f"A full rebuild is due: {'; '.join(reasons)}."
+    elif not found.rows:
+        said = "No rebuild is due: this version knows normal surface only."
+    else:
+        said = f"No rebuild is due: {found.rows:,} defect rows{grown} cover what is known as well as a build would."
+    behind = _behind(workspace, version)
+    return State(found, bool(reasons), bool(behind), f"{behind} {said}".strip())
 
 
-def _lacking(workspace: Workspace, version: BankVersion) -> list[str]:
+def _behind(workspace: Workspace, version: BankVersion) -> str:
     """What people decided and this version does not follow, as after rolling back to it, in words."""
     lacks, surplus = lacking(workspace, version.id)
-    said = []
-    if lacks:
-        said.append(f"{_counted(lacks)} not in it")
-    if surplus:
-        said.append(f"{_counted(surplus, 'candidate')} in it though no longer accepted")
-    return said
+    said = [f"{_counted(lacks, 'accepted candidate')} not in it"] if lacks else []
+    said += [f"{_counted(surplus, 'candidate')} in it though no longer accepted"] if surplus else []
+    return f"It does not follow what was decided: {'; '.join(said)}." if said else ""
 
 
-def _counted(ids: list[str], what: str = "accepted candidate") -> str:
+def _counted(ids: list[str], what: str) -> str:
     return f"{len(ids):,} {what} is" if len(ids) == 1 else f"{len(ids):,} {what}s are"
 
 
@@ -196,6 +200,14 @@ def lacking(workspace: Workspace, id: str | None = None) -> tuple[list[str], lis
     if version.settings.get("positives") == "none" and not held:
         return [], []
     return sorted(wanted - held), sorted(held - {d.subject for d in accepted})
+
+
+def catch_up(workspace: Workspace, who: str) -> curation.Decided:
+    """Bring the active version in line with what is accepted now, as after rolling back to an older one."""
+    lacks, surplus = lacking(workspace)
+    if not lacks and not surplus:
+        raise BadInput("The active version follows what was decided already.")
+    return curation.align(workspace, lacks, surplus, who)
 
 
 def rebuild_spec(workspace: Workspace, id: str | None = None) -> dict[str, Any]:

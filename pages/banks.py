@@ -23,7 +23,7 @@ from pages import _shared
 from pages._shared import count, text
 
 if TYPE_CHECKING:
-    from exdd_core.versions import Comparison, Measured
+    from exdd_core.versions import Comparison, Measured, State
     from exdd_core.workspace import BankVersion, Workspace
 
 TITLE = "Banks"
@@ -32,7 +32,7 @@ HINT = "A bank version holds what normal surface and known defects look like. In
 
 POSITIVES = {
     "Real defects of the training split": "real",
-    "Real ones, and painted ones that were accepted": "both",
+    "Real and accepted painted ones": "both",
     "Accepted painted ones only": "synthetic",
     "None: normal images only, as PatchCore": "none",
 }
@@ -70,16 +70,22 @@ SHOWN = 12  # images that only one of two versions holds
 SMALL, LARGE = 240, 720  # pixels of a picture's longer side
 TEMPLATE = (Path(__file__).resolve().parent.parent / "assets" / "banks.html").read_text("utf-8")
 
+NOBODY = "someone"  # who never said their name
+# As `_shared.buttons`, and with the name that this browser knows from Curate.
+DUE_JS = _shared.BUTTONS_JS.replace(
+    "...button.dataset", "...button.dataset, who: localStorage.getItem('exdd.who')"
+)
+
 Answer = dict[str, Any]
 
 
 def render(workspace: Workspace) -> None:
     _shared.heading(TITLE, HINT)
     with gr.Row(equal_height=False):
-        with gr.Column(scale=7, min_width=560):
+        with gr.Column(scale=5, min_width=560):
             versions = Versions(workspace)
             compared = Compared(workspace)
-        with gr.Column(scale=4, min_width=368):
+        with gr.Column(scale=2, min_width=368):
             builder = Builder(workspace)
     questions = [open_picture, histograms, image, drop, put_back, order_map, cancel_map, news]
     _shared.markup(
@@ -122,17 +128,20 @@ class Versions:
         self.note = _shared.note()
         self.confirm = _shared.buttons(visible=False, elem_id="confirm-delete")
         self.table = _shared.buttons(elem_id="versions")
-        self.due = _shared.buttons(visible=False, elem_id="due")
+        self.due = _shared.markup(visible=False, elem_id="due", js_on_load=DUE_JS)
         self.outputs = [self.note, self.confirm, self.table, self.due]
 
     def updates(self) -> dict[Any, Any]:
         from exdd_core import versions
 
         ready = bool(self.workspace.datasets())
-        before = versions.former(self.workspace)
-        found = versions.measured(self.workspace)
+        before, found = versions.former(self.workspace), versions.measured(self.workspace)
+        rows = [
+            _version_row(bank, found.get(bank.id), versions.changes(self.workspace, bank.id))
+            for bank in self.workspace.banks()
+        ]
         return {
-            self.table: _versions_html(self.workspace.banks(), ready, before, found),
+            self.table: _versions_html(rows, ready, before),
             self.confirm: gr.update(visible=False),
         }
 
@@ -175,24 +184,27 @@ class Versions:
             return refresh() | {self.note: _shared.say("done", f"{name} is deleted.")}
 
         @_shared.sentences(self.note)
-        def rebuild(event: gr.EventData) -> dict[Any, Any]:
-            builder.rebuild(event.id)
-            return {}
+        def mend(event: gr.EventData) -> dict[Any, Any]:
+            from exdd_core import versions
+
+            if event.act == "rebuild":
+                builder.rebuild(event.id)
+                return {}
+            decided = versions.catch_up(self.workspace, event.who or NOBODY)
+            return refresh() | {self.note: _shared.say("done", decided.sentence)}
 
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         self.table.act(act, None, outputs, **hidden)
         self.confirm.act(decide, None, outputs, **hidden)
-        builder.job.look_after(self.due.act(rebuild, None, self.note, **hidden))
+        builder.job.look_after(self.due.act(mend, None, outputs, **hidden))
 
 
-def _versions_html(
-    banks: list[BankVersion], ready: bool, former: BankVersion | None, measured: Mapping[str, Measured]
-) -> str:
-    if not banks and ready:
+def _versions_html(rows: list[str], ready: bool, former: BankVersion | None) -> str:
+    if not rows and ready:
         return _shared.empty(
             "No bank version yet", "Build the first one with the form beside this; it takes a minute or two."
         )
-    if not banks:
+    if not rows:
         action = '<a class="main-button" href="/data">Import images in Data</a>'
         return _shared.empty(
             "No bank version yet", "Banks are learned from images, and there are none here yet.", action
@@ -203,20 +215,21 @@ def _versions_html(
         if former
         else ""
     )
-    head = f'<p class="list-head"><strong>{count(len(banks), "bank version")}</strong>{back}</p>'
-    rows = [_version_row(bank, measured.get(bank.id)) for bank in banks]
+    head = f'<p class="list-head"><strong>{count(len(rows), "bank version")}</strong>{back}</p>'
     return head + _shared.table(VERSION_COLUMNS, rows)
 
 
-def _version_row(bank: BankVersion, found: Measured | None) -> str:
+def _version_row(bank: BankVersion, found: Measured | None, changes: int) -> str:
     summary, settings = bank.summary, bank.settings
     tags = ' <span class="tag active">active</span>' if bank.active else ""
     tags += ' <span class="tag">pinned</span>' if bank.pinned else ""
-    made = _under(f"{_when(bank.created)}, in {_shared.duration(bank.seconds)}")
+    since = f" · {count(changes, 'change')}" if changes else ""
+    made, took = _under(_when(bank.created) + since), f"Took {_shared.duration(bank.seconds)}, {_disk(bank)}"
+    version = f"<strong>{text(bank.name)}</strong>{tags}{made}"
     images = f"of {summary['negative_images']:,} · {summary['positive_images']:,} images"
     reached = summary.get("radius") if summary["positive_rows"] else None
     cells = [
-        f'<td class="whole" data-sort="{bank.number}"><strong>{text(bank.name)}</strong>{tags}{made}</td>',
+        f'<td class="whole" data-sort="{bank.number}" title="{took}">{version}</td>',
         f"<td>{text(bank.dataset)}{_under(settings['size'])}</td>",
         f'<td class="number">{summary["negative_rows"]:,} · {summary["positive_rows"]:,}{_under(images)}</td>',
         f'<td class="number" data-sort="{reached or 0}">{_figure(reached, 2)}</td>',
@@ -250,18 +263,20 @@ def _actions(bank: BankVersion) -> str:
     return f'<span class="actions">{button("rows", "Show", "Show")}{activate}{pin}{delete}</span>'
 
 
-def _due_html(bank: BankVersion, found: Any) -> str:
-    if not found.due:
+def _due_html(bank: BankVersion, found: State) -> str:
+    def button(act: str, kind: str, words: str) -> str:
+        return f'<button type="button" class="{kind}" data-act="{act}" data-id="{text(bank.id)}">{text(words)}</button>'
+
+    if not found.due and not found.behind:
         return f'<p class="aside">{text(bank.name)}: {text(found.sentence)}</p>'
-    button = (
-        f'<button type="button" class="main-button" data-act="rebuild" data-id="{text(bank.id)}">'
-        f"Rebuild {text(bank.name)}</button>"
-    )
-    said = (
-        f"<span><strong>{text(bank.name)}.</strong> {text(found.sentence)} Scoring goes on meanwhile.</span>"
-    )
+    buttons = button("align", "main-button", "Bring it in line") if found.behind else ""
+    if found.due:
+        kind = "plain-button" if found.behind else "main-button"
+        buttons += button("rebuild", kind, f"Rebuild {bank.name}")
+    meanwhile = " Scoring goes on with this version meanwhile." if found.due else ""
+    said = f"<span><strong>{text(bank.name)}.</strong> {text(found.sentence)}{meanwhile}</span>"
     sign = '<span class="note-icon" aria-hidden="true">i</span>'
-    return f'<p class="note info due" role="status">{sign}{said}{button}</p>'
+    return f'<p class="note info due" role="status">{sign}{said}{buttons}</p>'
 
 
 def _confirm_html(bank: BankVersion) -> str:
@@ -305,6 +320,7 @@ class Compared:
             self.note = _shared.note()
             self.job = _shared.JobPanel(workspace, "evaluate")
             self.result = _shared.buttons(visible=False)
+            self.pair = gr.State(None)  # what is shown
         self.outputs = [self.section, self.first, self.second]
 
     def updates(self) -> dict[Any, Any]:
@@ -323,12 +339,24 @@ class Compared:
 
     def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
         said = _shared.sentences(self.note)
+        shown = [self.note, self.result, self.pair]
 
-        def show(first: str, second: str) -> dict[Any, Any]:
+        def compare(first: str, second: str) -> dict[Any, Any]:
             from exdd_core import versions
 
             found = versions.compare(self.workspace, first, second)
-            return {self.result: gr.update(value=_comparison_html(found), visible=True)}
+            return {
+                self.result: gr.update(value=_comparison_html(found), visible=True),
+                self.pair: (first, second),
+            }
+
+        def follow(first: str | None, second: str | None, pair: tuple[str, str] | None) -> dict[Any, Any]:
+            if not first or not second or (first, second) == tuple(pair or ()):
+                return {}
+            return compare(first, second)
+
+        def measured(*_: Any) -> dict[Any, Any]:
+            return refresh() | {self.pair: None}  # so that what is shown is asked for again
 
         def measure(event: gr.EventData) -> dict[Any, Any]:
             bank = self.workspace.bank(event.id)
@@ -337,20 +365,20 @@ class Compared:
             return {}
 
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        again: dict[str, Any] = {
-            "fn": said(show),
-            "inputs": [self.first, self.second],
-            "outputs": [self.note, self.result],
-        }
-        self.go.click(**again, **hidden)
-        self.job.connect(refresh, outputs)
+        self.go.click(said(compare), [self.first, self.second], shown, **hidden)
+        # By themselves, too, when the page is opened and when something has changed which two these are.
+        chosen = [self.first, self.second, self.pair]
+        gr.on(
+            [self.first.change, self.second.change, self.pair.change], said(follow), chosen, shown, **hidden
+        )
+        self.job.connect(measured, [*outputs, self.pair])
         self.job.look_after(self.result.act(said(measure), None, self.note, **hidden))
 
 
 def _comparison_html(found: Comparison) -> str:
     first, second = found.versions
-    columns = [("", "", ""), *((bank.name, bank.dataset, "number") for bank in found.versions)]
-    rows = [_compared_row(name, *values) for name, values in _compared(found)]
+    heads = [(bank.name, bank.dataset, "number") for bank in found.versions]
+    columns = [("", "", ""), *heads, ("Change", f"from {second.name} to {first.name}", "number")]
     measure = "".join(
         f'<button type="button" class="plain-button small" data-act="measure" data-id="{text(bank.id)}">'
         f"Measure {text(bank.name)}</button>"
@@ -364,30 +392,41 @@ def _comparison_html(found: Comparison) -> str:
         for side, images in reversed(by_side.items())
     )
     same = '<p class="aside">Both hold rows of the same images.</p>' if not only else ""
-    return f'<div class="compared">{_shared.table(columns, rows)}{hint}{only or same}</div>'
+    return f'<div class="compared">{_shared.table(columns, _compared(found))}{hint}{only or same}</div>'
 
 
-def _compared(found: Comparison) -> list[tuple[str, tuple[str, str]]]:
-    """Lines of the table: a name and what each version has."""
+def _compared(found: Comparison) -> list[str]:
+    """Lines of the table: rows, images and radius of both banks, figures, settings that differ."""
     lines = []
     for side, name in (("positive", "Defect"), ("negative", "Normal")):
         a, b = (sides[side] for sides in found.sides)
-        lines.append((f"{name} rows", (f"{a.rows:,}", f"{b.rows:,}")))
-        lines.append((f"Images with {name.lower()} rows", (f"{a.images:,}", f"{b.images:,}")))
-        lines.append((f"Radius of the {SIDES[side]}", (_figure(a.radius, 2), _figure(b.radius, 2))))
+        lines.append(_compared_row(f"{name} rows", a.rows, b.rows))
+        lines.append(_compared_row(f"Images with {name.lower()} rows", a.images, b.images))
+        lines.append(_compared_row(f"Radius of the {SIDES[side]}", a.radius, b.radius, 2))
     for key, name in METRICS.items():
         first, second = (last.metrics[key] if last else None for last in found.measured)
-        lines.append((name, (_figure(first), _figure(second))))
+        lines.append(_compared_row(f"{name}, test split", first, second))
     changes = [last.changes if last else 0 for last in found.measured]
     if any(changes):
-        lines.append(("Changes since it was measured", (f"{changes[0]}", f"{changes[1]}")))
-    for key, (one, other) in found.settings.items():
-        lines.append((key.replace("_", " ").capitalize(), (_fact(one), _fact(other))))
+        lines.append(_compared_row("Changes since it was measured", *changes))
+    lines += [
+        _line(key.replace("_", " ").capitalize(), _fact(one), _fact(other), "")
+        for key, (one, other) in found.settings.items()
+    ]
     return lines
 
 
-def _compared_row(name: str, first: str, second: str) -> str:
-    cells = "".join(f'<td class="number">{text(value)}</td>' for value in (first, second))
+def _compared_row(name: str, first: float | None, second: float | None, digits: int = 3) -> str:
+    whole = isinstance(first, int) and isinstance(second, int)
+    shown = [f"{value:,}" if whole else _figure(value, digits) for value in (first, second)]
+    change = ""
+    if first is not None and second is not None and shown[0] != shown[1]:
+        change = f"{first - second:+,}" if whole else f"{first - second:+.{digits}f}"
+    return _line(name, *shown, change.replace("-", "−"))
+
+
+def _line(name: str, *values: str) -> str:
+    cells = "".join(f'<td class="number">{text(value)}</td>' for value in values)
     return f'<tr><th scope="row">{text(name)}</th>{cells}</tr>'
 
 

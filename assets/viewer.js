@@ -669,7 +669,7 @@ const startMark = attempt(async (action) => {
   const { picture, result, id } = state;
   if (!picture || marker.open) return;
   if (!state.bank) { say("There is no bank version that could learn from it; build one in Banks.", true); return; }
-  if (!result) return;
+  if (!result) { toast("One moment: this image is still being scored."); return; }
   if (result.why_not) { say(result.why_not, true); return; }
   const base = views[0].stage.querySelector(".vw-base"), shown = [base.naturalWidth, base.naturalHeight];
   const alarm = action === "false_alarm" ? await call("alarm", { id, width: shown[0], height: shown[1] }) : { words: "", layer: "" };
@@ -709,12 +709,21 @@ const undoMark = attempt(async (wanted) => {
   const own = state.result?.marks?.at(-1);
   const { id, decision } = wanted || (own ? { id: state.id, decision: own.decision } : state.undoable.at(-1)) || {};
   if (!decision) { toast("There is no mark to take back."); return; }
-  const answer = await call("undo", { id, decision, who: ExddMark.who || "somebody" });
+  if (!ExddMark.who) { askWho(() => undoMark({ id, decision })); return; }
+  const answer = await call("undo", { id, decision, who: ExddMark.who });
   state.undoable = state.undoable.filter((one) => one.decision !== decision);
   if (id !== state.id && state.byId.has(id)) await select(id);
   await learnt(id, answer);
   toast(`Taken back. ${answer.said}`);
 });
+function askWho(then) { // of somebody whom this browser does not know yet
+  const field = make("input", { type: "text", maxlength: "40", placeholder: "your name", autocomplete: "name", "aria-label": "Your name" });
+  $(".vw-marks").replaceChildren(make("form", { class: "vw-markline", onsubmit: (event) => {
+    event.preventDefault();
+    if (ExddMark.remember(field.value)) then();
+  } }, make("span", {}, "Who takes it back?"), field, make("button", { type: "submit", class: "plain-button small" }, "Take back")));
+  field.focus();
+}
 // The banks have changed by this image: its own maps are new, those of all others are of before.
 async function learnt(id, answer) {
   results.clear();

@@ -19,6 +19,11 @@ window.ExddMark = class {
   }
 
   static get who() { return localStorage.getItem(ExddMark.WHO) || ""; }
+  static remember(name) { // and say what was remembered, "" for no name at all
+    const who = name.trim().replace(/\s+/g, " ");
+    if (who) localStorage.setItem(ExddMark.WHO, who);
+    return who;
+  }
   get open() { return this.action !== ""; }
   get changed() { return this.editor.past.length > 0; }
 
@@ -89,9 +94,8 @@ window.ExddMark = class {
   // Give what was drawn to whoever asked: `layer` is "" where what was given was left as it is.
   async keep() {
     if (!this.open || this.bar.querySelector(".vw-keep").disabled) return;
-    const field = this.bar.querySelector(".vw-who"), who = field.value.trim().replace(/\s+/g, " ");
+    const field = this.bar.querySelector(".vw-who"), who = ExddMark.remember(field.value);
     if (!who) { field.focus(); field.classList.add("vw-wanted"); return; }
-    localStorage.setItem(ExddMark.WHO, who);
     this.busy = true;
     this.#show();
     try {

@@ -21,6 +21,7 @@ from PIL import Image
 
 from exdd_core import curation, reports
 from exdd_core.images import encode_png, read_image, read_mask
+from exdd_core.inspection import Inspection
 from exdd_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -557,6 +558,9 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         assert page.locator(".vw-score").inner_text() == f"Score {rest} again"
         assert page.locator(".vw-thumb .vw-stale").count() == rest
         page.screenshot(path=SCREENSHOTS / "inspect-marked.png")
+        page.click(".vw-score")
+        page.get_by_text("All scored").wait_for()
+        assert page.locator(".vw-stale").count() == 0
         page.keyboard.press("u")
         toast("Taken back")
         assert heatmap() == before and line.count() == 0
@@ -594,3 +598,37 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         scored(page)
         page.keyboard.press("u")
         toast("There is no mark to take back")
+
+
+def test_not_sure_and_the_probability_are_shown_wherever_a_verdict_is(
+    browser: Browser, demo_workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verdict(seen: Inspection) -> str:
+        return "not sure" if seen.calibrated_score < 1 else "defect"
+
+    monkeypatch.setattr(Inspection, "verdict", property(verdict))
+    monkeypatch.setattr(Inspection, "probability", property(lambda seen: 0.874), raising=False)
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    workspace = Workspace.open(tmp_path / "workspace")
+    inspected = {row.id: workspace.detector().score([row.path])[0] for row in workspace.images(split="test")}
+    unsure = [id for id, seen in inspected.items() if seen.verdict == "not sure"]
+    assert 0 < len(unsure) < len(inspected)
+    with serving(workspace) as address, visiting(browser, 1280, 800) as page:
+        opened(page, address, unsure[0])
+        page.click(".vw-score")
+        page.get_by_text("All scored").wait_for(timeout=SLOW)
+        assert "Not sure" in page.locator(".vw-head").nth(2).inner_text()
+        assert page.locator(".vw-probability").all_inner_texts() == ["Probability 87 %"] * 2
+        page.screenshot(path=SCREENSHOTS / "inspect-not-sure.png")
+        page.click("[data-filter=doubt]")
+        assert page.locator(".vw-thumb").count() == len(unsure)
+        assert page.locator(".vw-thumb .vw-icon.doubt").first.get_attribute("title") == "ExDD: Not sure"
+        page.click("[data-view=table]")
+        cells = page.locator(".vw-table tbody tr").first.locator("td").all_inner_texts()
+        assert cells[5:7] == ["Not sure", "87 %"]
+        page.screenshot(path=SCREENSHOTS / "inspect-not-sure-table.png")
+        page.click(".vw-export summary")
+        with page.expect_download(timeout=SLOW) as download:
+            page.click("[data-export=csv]")
+        rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
+        assert {(row["exdd_verdict"], row["exdd_probability"]) for row in rows} == {("not sure", "0.874")}

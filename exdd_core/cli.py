@@ -343,6 +343,35 @@ def candidates(options: argparse.Namespace) -> dict[str, Any]:
     return CANDIDATE_ACTIONS[options.action](workspace, options)
 
 
+def mark(options: argparse.Namespace) -> dict[str, Any]:
+    """Teach the active bank version by an image that it judged wrongly: a missed defect, or a false alarm."""
+    from exdd_core import curation
+    from exdd_core.images import read_mask
+    from exdd_core.review import Review, score_change
+
+    workspace = _open(options)
+    id, path = _image_named(workspace, options.image)
+    if reason := Review(workspace).why_not(id):
+        raise BadInput(reason)
+    before = workspace.detector().score([path])[0]
+    mask = read_mask(options.mask, before.shape) if options.mask else None
+    if options.action == "false-alarm":
+        decided = curation.false_alarm(workspace, id, path, options.who, mask)
+    elif mask is None:
+        raise BadInput(
+            "A missed defect needs --mask FILE: an image as large as this one, white on the defect."
+        )
+    else:
+        decided = curation.missed(workspace, id, path, mask, options.who, options.type)
+    after = workspace.detector().score([path])[0]
+    number = curation.decisions(workspace, id, limit=1)[0].id
+    said = f"{decided.sentence} {score_change(before, after)}. Take it back with: candidates undo {number}"
+    scores = {name: seen.calibrated_score for name, seen in (("before", before), ("after", after))}
+    return _told(
+        asdict(decided) | scores | {"verdict": after.verdict, "decision": number, "sentence": said}, options
+    )
+
+
 def serve(options: argparse.Namespace) -> dict[str, Any]:
     """Start the workbench in the browser."""
     from exdd_core.workspace import Workspace, make_demo
@@ -511,6 +540,18 @@ def _images_in(paths: Sequence[Path]) -> list[Path]:
             raise BadInput(f"{path} holds no images; name the folder that holds them.")
         found += inside
     return list(dict.fromkeys(found))
+
+
+def _image_named(workspace: Workspace, name: str) -> tuple[str, Path]:
+    """The id and file of an image: one of a data set by its id or file, or a file elsewhere."""
+    path = Path(name).expanduser().resolve()
+    for info in workspace.datasets():
+        for row in workspace.images(info.name):
+            if name == row.id or path == row.path:
+                return row.id, row.path
+    if not path.is_file():
+        raise BadInput(f"{name} is neither an image's id nor a file; check it.")
+    return f"file:{path}#{path.stat().st_mtime_ns}", path
 
 
 def _read_images(
@@ -843,13 +884,15 @@ CANDIDATE_ACTIONS = {
 
 
 def _print_scores(rows: list[dict[str, Any]]) -> None:
-    print(f"{'PatchCore':>22}  {'ExDD':>22}  image")
+    print(f"{'PatchCore':>24}  {'ExDD':>24}  image")
     for row in rows:
         cells = [
-            f"{row[f'{m}_score']:9.3f} of {row[f'{m}_threshold']:<9.3f} {row[f'{m}_verdict']:>6}"
+            f"{row[f'{m}_score']:9.3f} of {row[f'{m}_threshold']:<9.3f} {row[f'{m}_verdict']:>8}"
             for m in ("patchcore", "exdd")
         ]
-        print(f"{'  '.join(cells)}  {row['image']}\n    {row['exdd_reason']}")
+        chance = row["exdd_probability"]
+        likely = "" if chance is None else f" Probability of a defect: {chance:.0%}."
+        print(f"{'  '.join(cells)}  {row['image']}\n    {row['exdd_reason']}{likely}")
 
 
 def _print_metrics(methods: dict[str, dict[str, Any]]) -> None:
@@ -978,6 +1021,7 @@ def _parser() -> argparse.ArgumentParser:
     _synthesize_options(command(synthesize))
     _prompts_options(command(prompts))
     _candidates_options(command(candidates))
+    _mark_options(command(mark))
     _banks_options(command(banks))
     _jobs_options(command(jobs))
     _serve_options(command(serve))
@@ -1166,6 +1210,20 @@ def _candidates_options(sub: argparse.ArgumentParser) -> None:
     )
     add("--type", metavar="TYPE", help="accept: the defect's type")
     add("--who", default=_user(), metavar="NAME", help="who decides; default: you")
+
+
+def _mark_options(sub: argparse.ArgumentParser) -> None:
+    add = sub.add_argument
+    add("action", choices=("missed", "false-alarm"), metavar="ACTION", help="missed, false-alarm")
+    add("image", metavar="IMAGE", help="the id of an image, or a file")
+    add(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="where it is, white; for false-alarm default: what lies above the threshold",
+    )
+    add("--type", default="", metavar="TYPE", help="missed: the defect's type")
+    add("--who", default=_user(), metavar="NAME", help="who says so; default: you")
 
 
 def _banks_options(sub: argparse.ArgumentParser) -> None:

@@ -501,6 +501,13 @@ def _state(workspace: Workspace, bank: BankVersion) -> str:
     return hashlib.sha256(json.dumps(standing).encode()).hexdigest()[:16] if standing else ""
 
 
+def score_change(before: Inspection, after: Inspection) -> str:
+    """What became of an image's score and verdict, in words."""
+    scores = " → ".join(f"{seen.calibrated_score:.2f}".replace("-", "−") for seen in (before, after))
+    again = "now" if before.verdict != after.verdict else "still"
+    return f"Score {scores}, {again} {after.verdict.capitalize()}"
+
+
 def truth_of(image: ShownImage, shape: tuple[int, int]) -> np.ndarray | None:
     """The ground-truth mask as bool (H, W); None where there is none or it cannot be read."""
     if image.mask is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from exdd_core import curation, editing, jobs, reports
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_jpeg, encode_png, read_image, read_mask, thumbnail
-from exdd_core.review import Comparison, Mark, Review, ShownImage, Standing, truth_of
+from exdd_core.review import Comparison, Mark, Review, ShownImage, Standing, score_change, truth_of
 from exdd_core.synthesis import masks
 from pages import _shared
 
@@ -335,10 +335,7 @@ def undo(review: Review, asked: Answer) -> Answer:
 
 def _taught(review: Review, before: Comparison, decided: Decided) -> Answer:
     after = review.compare(before.image.id)
-    scores = (f"{made.exdd.calibrated_score:.2f}".replace("-", "−") for made in (before, after))
-    score = f"Score {' → '.join(scores)}"
-    again = "now" if before.exdd.verdict != after.exdd.verdict else "still"
-    said = f"{score}, {again} {after.exdd.verdict.capitalize()}"
+    said = score_change(before.exdd, after.exdd)
     rows = _shared.count(abs(decided.rows), "row")
     if decided.bank:
         said += f" · {rows} {'came to' if decided.rows >= 0 else 'left'} bank {decided.bank}"

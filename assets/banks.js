@@ -179,7 +179,7 @@ async function drawHistograms() {
     });
     const limit = side === "negative" && found.visible_from;
     await Plotly.react(place, lines, layout({
-      margin: { l: 56, r: 16, t: 32, b: 40 }, hovermode: "closest", dragmode: false, xaxis: { title: { text: side === "negative" ? "Distance N" : "Distance P" }, range: [0, edges.at(-1)], fixedrange: true }, yaxis: { title: { text: "Share of patches, %" }, rangemode: "tozero", fixedrange: true },
+      margin: { l: 56, r: 16, t: 32, b: 48 }, hovermode: "closest", dragmode: false, xaxis: { title: { text: side === "negative" ? "Distance N" : "Distance P" }, range: [edges[0], edges.at(-1)], fixedrange: true }, yaxis: { title: { text: "Share of patches, %" }, rangemode: "tozero", fixedrange: true },
       shapes: limit ? [{ type: "line", x0: limit, x1: limit, y0: 0, y1: 1, yref: "paper", line: { color: colour("--ink"), width: 1.5, dash: "dot" } }] : [],
       annotations: limit ? [{ x: limit, y: 1, yref: "paper", yanchor: "top", xanchor: "left", xshift: 4, showarrow: false, text: "99 % of normal", font: { size: 12, color: colour("--ink") } }] : [],
     }), { displayModeBar: false, responsive: true });

@@ -362,13 +362,18 @@ def _finite(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _edges(several: Sequence[np.ndarray]) -> np.ndarray:
-    """Bins from 0 to where nearly all of every kind end; the last one takes the rest."""
-    ends = [float(np.quantile(values, 0.995)) for values in several if len(values)]
-    return np.linspace(0, max([*ends, 1e-6]) * 1.02, BINS + 1)
+    """Bins from where nearly all of any kind begin to where nearly all end; the outer ones take the rest."""
+    filled = [values for values in several if len(values)]
+    if not filled:
+        return np.linspace(0, 1, BINS + 1)
+    first = min(float(np.quantile(values, 0.002)) for values in filled)
+    last = max(float(np.quantile(values, 0.995)) for values in filled)
+    spare = max(last - first, 1e-6) / BINS
+    return np.linspace(max(0.0, first - spare), last + spare, BINS + 1)
 
 
 def _shares(values: np.ndarray, edges: np.ndarray) -> list[float]:
-    counted = np.histogram(np.minimum(values, edges[-1]), edges)[0]
+    counted = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]
     return (counted / max(1, len(values))).round(5).tolist()
 
 

@@ -64,6 +64,13 @@ METRICS = {
     "pixel_auroc": "Pixel AUROC",
     "pixel_ap": "Pixel AP",
 }
+SETTINGS = {
+    "positives": "Defects learned from",
+    "max_real_parts": "Defective parts, at most",
+    "negative_ratio": "Share of normal patches kept",
+    "positive_ratio": "Share of defect patches kept",
+    "keep_aspect": "Aspect ratio kept",
+}
 SIDES = {"negative": "negative bank", "positive": "positive bank"}
 ROWS_PAGE = 20
 SHOWN = 12  # images that only one of two versions holds
@@ -346,7 +353,7 @@ class Compared:
 
             found = versions.compare(self.workspace, first, second)
             return {
-                self.result: gr.update(value=_comparison_html(found), visible=True),
+                self.result: gr.update(value=_comparison_html(self.workspace, found), visible=True),
                 self.pair: (first, second),
             }
 
@@ -375,7 +382,7 @@ class Compared:
         self.job.look_after(self.result.act(said(measure), None, self.note, **hidden))
 
 
-def _comparison_html(found: Comparison) -> str:
+def _comparison_html(workspace: Workspace, found: Comparison) -> str:
     first, second = found.versions
     heads = [(bank.name, bank.dataset, "number") for bank in found.versions]
     columns = [("", "", ""), *heads, ("Change", f"from {second.name} to {first.name}", "number")]
@@ -387,7 +394,7 @@ def _comparison_html(found: Comparison) -> str:
     )
     hint = f'<p class="actions">{measure}</p>' if measure else ""
     only = "".join(
-        _only_html(f"{SIDES[side].capitalize()}: only in {bank.name}", bank, images)
+        _only_html(workspace, f"{SIDES[side].capitalize()}: only in {bank.name}", bank, images)
         for bank, by_side in zip((first, second), found.only, strict=True)
         for side, images in reversed(by_side.items())
     )
@@ -410,7 +417,7 @@ def _compared(found: Comparison) -> list[str]:
     if any(changes):
         lines.append(_compared_row("Changes since it was measured", *changes))
     lines += [
-        _line(key.replace("_", " ").capitalize(), _fact(one), _fact(other), "")
+        _line(SETTINGS.get(key, key.replace("_", " ").capitalize()), _fact(one), _fact(other), "")
         for key, (one, other) in found.settings.items()
     ]
     return lines
@@ -430,13 +437,14 @@ def _line(name: str, *values: str) -> str:
     return f'<tr><th scope="row">{text(name)}</th>{cells}</tr>'
 
 
-def _only_html(title: str, bank: BankVersion, images: list[str]) -> str:
+def _only_html(workspace: Workspace, title: str, bank: BankVersion, images: list[str]) -> str:
     if not images:
         return ""
-    shown = "".join(
-        f'<li title="{text(image)}"><img loading="lazy" src="{text(patch_url(bank.id, image))}" alt=""></li>'
-        for image in images[:SHOWN]
-    )
+    shown = ""
+    for image in images[:SHOWN]:
+        address = (_page_of(workspace, image) or ("", "#picture"))[1]
+        picture = f'<img loading="lazy" src="{text(patch_url(bank.id, image))}" alt="">'
+        shown += f'<li><a href="{text(address)}" title="{text(image)}">{picture}</a></li>'
     more = f'<li class="aside">and {len(images) - SHOWN:,} more</li>' if len(images) > SHOWN else ""
     head = f'<p class="only-head">{text(title)} <span class="tag">{count(len(images), "image")}</span></p>'
     return f'{head}<ul class="only">{shown}{more}</ul>'
@@ -523,6 +531,8 @@ def _told(bank: BankVersion) -> str:
 
 
 def _fact(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "–", True: "yes", False: "no"}[value]
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -103,10 +103,9 @@ def test_a_version_that_somebody_rolled_back_to_lacks_what_was_accepted_since(wo
     assert "1 candidate is in it though no longer accepted" in found.sentence
     versions.catch_up(workspace, "Ben")
     assert versions.lacking(workspace) == ([], []) and not versions.state(workspace).behind
-    held = {
-        i.id for i in Workspace.open(workspace.path).detector().positive.images if i.origin == "synthetic"
-    }
-    assert held == {second}
+    positive = Workspace.open(workspace.path).detector().positive
+    assert positive is not None
+    assert {i.id for i in positive.images if i.origin == "synthetic"} == {second}
     with pytest.raises(BadInput, match="already"):
         versions.catch_up(workspace, "Ben")
 

@@ -7,7 +7,7 @@ window.exddMeasured = () => {
 
 const { make, counted } = exddParts;
 const SURE = 0.05; // p below which a difference is set in bold
-const FIRST = 24; // pictures of a gallery before "Show all"
+const FIRST = 15; // pictures of a gallery before "Show all"
 const MARGIN = { l: 56, r: 16, t: 36, b: 48 };
 const percent = (share, digits = 1) => (share === null || share === undefined ? "–" : (100 * share).toFixed(digits));
 const rated = (rate) => `${+(100 * rate).toFixed(2)} %`;
@@ -25,14 +25,15 @@ function card(title, ...inside) {
 
 // ---------------------------------------------------------------------- taking a table along
 
-function saveTable(table, name) {
-  const quoted = (words) => (/[",\n]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words);
-  const lines = [...table.rows].map((row) => [...row.cells].flatMap((one) => [...one.childNodes].map((part) => part.textContent.trim()).join("; ")).map(quoted).join(","));
-  const link = make("a", { href: URL.createObjectURL(new Blob([`${lines.join("\n")}\n`], { type: "text/csv" })), download: name });
+function saveRows(rows, name) {
+  const quoted = (value) => { const words = String(value); return /[",\n]/.test(words) ? `"${words.replaceAll('"', '""')}"` : words; };
+  const text = rows.map((row) => `${row.map(quoted).join(",")}\n`).join("");
+  const link = make("a", { href: URL.createObjectURL(new Blob([text], { type: "text/csv" })), download: name });
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 1000);
 }
-const csvButton = (table, name) => make("button", { type: "button", class: "ms-button", title: "This table as a file", onclick: () => saveTable(table, name) }, "CSV");
+const rowsOf = (table) => [...table.rows].map((row) => [...row.cells].flatMap((one) => [[...one.childNodes].map((part) => part.textContent.trim()).join("; "), ...Array(one.colSpan - 1).fill("")]));
+const csvButton = (rows, name, words = "CSV") => make("button", { type: "button", class: "ms-button", title: "As a file", onclick: () => saveRows(rows(), name) }, words);
 
 // ---------------------------------------------------------------------- plots
 
@@ -102,7 +103,7 @@ function figures(data) {
       ...[...apart.values()].map((pairs) => make("tr", {}, make("th", { scope: "row" }, short(titles[pairs[0].method]), under(`minus ${short(titles[pairs[0].against])}`)),
         ...names.map((metric) => difference(pairs.find((one) => one.metric === metric))), theirs.length > 0 && make("td", { colspan: theirs.length, class: "ms-theirs" })))));
   const { node, head } = card(data.kind === "table1" ? "Table 1" : "Figures");
-  head.append(csvButton(table, "table-1.csv"));
+  head.append(csvButton(() => rowsOf(table), "table-1.csv"));
   node.append(make("div", { class: "ms-wide" }, table), make("p", { class: "ms-said" },
     `Intervals and p come from 1,000 draws of whole parts, the same for every method. Bold: p below ${SURE}; any other difference may be chance.`.concat((result.comparisons || []).some(({ p }) => p === null) ? " There are too few parts here for p." : ""),
     data.spec.folds ? ` Figures are means over the ${data.spec.folds} folds.` : "", theirs.length ? ` The paper's figures are its authors' own, of other images and another backbone; nothing of them was measured here.` : ""));
@@ -123,7 +124,7 @@ function recall(data) {
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Defects found"), ...heads(["False alarms", ...(several ? ["All defects"] : []), ...kinds.map((kind) => kind || "Defects")]))),
     group(`With at most ${rated(result.rate)} of these normal images as false alarms`, ...rows("at_rate", false)), group("At each method's own threshold, set on training images alone", ...rows("at_threshold", true)));
   const { node, head } = card("Defects found by type", make("div", { class: "ms-wide" }, table));
-  head.append(csvButton(table, "defects-found.csv"));
+  head.append(csvButton(() => rowsOf(table), "defects-found.csv"));
   return node;
 }
 const doubts = (unsure) => unsure && unsure.normal + unsure.defect > 0 && under(`not sure: ${counted(unsure.normal, "normal image")}, ${counted(unsure.defect, "defect")}`);
@@ -148,9 +149,14 @@ class Threshold {
     const { node, head } = card("Threshold", make("p", { class: "ms-said" }, "Drag the line: above it an image is an alarm. Counts and pictures follow; nothing that is stored changes."),
       make("div", { class: "ms-threshold" }, make("div", { class: "ms-drag" }, this.place, this.handle), this.counts),
       make("div", { class: "ms-two" }, ...Object.entries(this.galleries).map(([kind, { title, box, more }]) => make("div", { "data-gallery": kind }, title, box, more))));
-    head.append(this.switch, make("span", { class: "ms-space" }), jump("Its own threshold", () => 1), jump(`At ${rated(data.result.rate)} false alarms`, () => data.result.at_rate[this.method].threshold));
+    head.append(this.switch, make("span", { class: "ms-space" }), jump("Its own threshold", () => 1), jump(`At ${rated(data.result.rate)} false alarms`, () => data.result.at_rate[this.method].threshold), csvButton(() => this.rows(), "scores.csv", "Scores CSV"));
     this.node = node;
     this.listen();
+  }
+
+  rows() {
+    const { per_image: images, calibrated } = this.data.result;
+    return [["image", "part", "label", "type", ...this.methods], ...images.id.map((id, at) => [id, images.group[at], images.label[at], images.defect_type[at], ...this.methods.map((name) => calibrated[name][at])])];
   }
 
   listen() {
@@ -230,7 +236,7 @@ class Threshold {
   thumb({ id, type, score }) {
     const source = this.picture(id), address = this.link && this.link(id, this.method), name = id.slice(id.indexOf("/") + 1);
     return make(address ? "a" : "span", { class: "ms-thumb", "data-id": id, href: address, title: address ? `${name}: look at it in Inspect` : name },
-      source ? make("img", { src: source, alt: name, loading: "lazy" }) : make("span", { class: "ms-nopicture" }, name), make("span", {}, score.toFixed(2), type && ` · ${type}`));
+      source ? make("img", { src: source, alt: name, loading: "lazy" }) : make("span", { class: "ms-nopicture" }, name), make("span", {}, score.toFixed(2).replace("-", "−"), type && ` · ${type}`));
   }
 }
 
@@ -278,7 +284,7 @@ function sweep(data) {
     plot(place, data.figures[name], 340, `sweep-${name}`, { yaxis: { ...layoutOf(data.figures[name].layout).yaxis, tickformat: ".1%" } });
   };
   const { node, head } = card("Table 2", place, make("div", { class: "ms-wide" }, table), make("p", { class: "ms-said" }, "The band is one standard deviation over the seeds, each of which draws other synthetic defects. The paper's figures are its authors' own, of other images and another backbone."));
-  head.append(buttons, make("span", { class: "ms-space" }), csvButton(table, "table-2.csv"));
+  head.append(buttons, make("span", { class: "ms-space" }), csvButton(() => rowsOf(table), "table-2.csv"));
   return { node, show: () => show(names[0]) };
 }
 

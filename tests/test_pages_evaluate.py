@@ -88,6 +88,7 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
     with serving(workspace) as address, visiting(browser, 1400, 900) as page:
         page.set_default_timeout(SLOW)
         page.goto(address)
+        page.locator(".frame-footer").wait_for()  # nothing of this page is on its way any more
         page.get_by_role("link", name="Evaluate", exact=True).click()
         page.locator(".ev-none .main-button", has_text="Measure Table 1").wait_for()
         page.screenshot(path=SCREENSHOTS / "evaluate-empty.png")
@@ -150,7 +151,9 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         missed.first.click()
         scored(page, str(id).rpartition("/")[2])
         opened = parse_qs(urlparse(page.url).query)
-        assert opened["image"] == [id] and workspace.image(str(id)).label == "defect"
+        bank = workspace.bank(run.spec["full"])  # of the method whose threshold is shown at first
+        assert opened == {"image": [id], "bank": [bank.id]} and workspace.image(str(id)).label == "defect"
+        page.locator(".vw-bank", has_text=f"Bank {bank.name}").first.wait_for()
 
 
 def take_files_along(page: Page, workspace: Workspace, run: Run, folder: Path) -> None:

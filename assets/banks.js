@@ -196,7 +196,8 @@ function choices(place, options, at, onclick) {
 function told() {
   const { map, bank } = state, left = map.left_out;
   const said = map.method === "pca" ? "Both banks along the two directions in which they differ most." : "UMAP keeps rows that are alike together; the distance between groups says little.";
-  $(".lm-told").replaceChildren(`Every dot is a row of a bank. ${said}`, left ? ` ${counted(left, "row")} ${left === 1 ? "is" : "are"} not on this map. ` : "",
+  if (view.method !== map.method) $(".lm-told").replaceChildren("Every dot is a row of a bank.");
+  else $(".lm-told").replaceChildren(`Every dot is a row of a bank. ${said}`, left ? ` ${counted(left, "row")} ${left === 1 ? "is" : "are"} not on this map. ` : "",
     left && map.method === "umap" ? make("button", { type: "button", class: "plain-button small", onclick: attempt(order) }, "Make it again") : "");
   $(".lm-name").textContent = bank.name;
   choices(".lm-colours", Object.entries(COLOURS).map(([name, { title }]) => [name, title]), view.colour, async (name) => { view.colour = name; remember(); told(); await draw(); });

@@ -6,7 +6,7 @@ what people decided. Does not know how banks are built, nor pages.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from exdd_core import candidates, curation, images, runs
@@ -237,11 +237,20 @@ def drop(workspace: Workspace, image: str, side: str, who: str) -> curation.Deci
     """`curation.drop`: out of a bank ("positive" or "negative") of the active version; `put_back` is the undo."""
     if side not in SIDES:
         raise BadInput(f'There is no {side} bank; choose "positive" or "negative".')
-    return curation.drop(workspace, image, side, who)
+    decided = curation.drop(workspace, image, side, who)
+    painted = side == "positive" and not image.startswith("file:") and "/" not in image
+    again = " The candidate is pending again." if painted else ""
+    said = f"Dropped it: {abs(decided.rows):,} rows left {decided.bank}.{again}"
+    return replace(decided, sentence=said)
 
 
 def put_back(workspace: Workspace, image: str, who: str) -> curation.Decided:
     """Take the last `drop` of an image back, whichever way it left: a decision that it undid is made again."""
+    decided = _put_back(workspace, image, who)
+    return replace(decided, sentence=f"Put it back: {decided.rows:,} rows came to {decided.bank}.")
+
+
+def _put_back(workspace: Workspace, image: str, who: str) -> curation.Decided:
     past = curation.decisions(workspace, image)
     last = past[0] if past else None
     if last is not None and last.action == "drop":

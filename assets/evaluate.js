@@ -72,7 +72,7 @@ form.addEventListener("submit", (event) => { event.preventDefault(); begin(); })
 // ---------------------------------------------------------------------- what is being measured
 
 function watch(job, compared = "") {
-  state.watched.push({ id: job.id, compared });
+  state.watched.push({ id: job.id, mine: true, compared });
   $(".ev-work").replaceChildren(jobLine(job));
   follow();
 }
@@ -92,13 +92,14 @@ async function follow() {
     if (!document.hidden) {
       const answer = await call("work", { watched: state.watched.map(({ id }) => id) });
       active = answer.jobs.filter((job) => job.active);
-      for (const job of active) if (!state.watched.some(({ id }) => id === job.id)) state.watched.push({ id: job.id, compared: "" });
+      for (const job of active) if (!state.watched.some(({ id }) => id === job.id)) state.watched.push({ id: job.id, mine: false, compared: "" });
       showWork(active);
       const over = answer.jobs.filter((job) => !job.active);
       const ended = state.watched.filter(({ id }) => over.some((job) => job.id === id));
       state.watched = state.watched.filter((one) => !ended.includes(one));
       if (answer.stamp !== state.stamp || ended.length) await relist(answer.stamp);
-      for (const one of ended) await finished(over.find(({ id }) => id === one.id), one.compared);
+      for (const one of ended) await finished(over.find(({ id }) => id === one.id), one);
+      if (!state.at && state.runs.length) await open(state.runs[0].id);
     }
   } catch { /* a click says what is wrong; the next look may do */ }
   following = false;
@@ -109,8 +110,9 @@ function showWork(active) {
   $(".ev-work").replaceChildren(...active.map(jobLine));
   if (focused) $(`.ev-job[data-id="${focused}"] button`)?.focus();
 }
-async function finished(job, compared) {
-  if (job.state === "done") { await open(job.run); if (compared) await compareWith(compared); }
+// What was begun on this page is shown when it is done; what was begun elsewhere only comes to the list.
+async function finished(job, { mine, compared }) {
+  if (job.state === "done") { if (mine) await open(job.run); if (compared) await compareWith(compared); }
   else if (job.state === "failed") say(job.error);
   else say(`${job.title}: ${job.state}. ${job.state === "cancelled" ? "Nothing of it is kept but finished measurements of a Table 2." : "Resume it in Jobs above."}`, "info");
 }
@@ -118,7 +120,6 @@ async function relist(stamp) {
   state.runs = (await call("listed")).runs;
   state.stamp = stamp;
   showList();
-  if (!state.at && state.runs.length) await open(state.runs[0].id);
 }
 
 // ---------------------------------------------------------------------- what was measured

@@ -483,7 +483,7 @@ function heads() {
       const before = outcome(image, state.was.verdict);
       part.note.append(make("span", { class: "vw-was" }, `Before: ${fixed(scoreOf(state.was))}, ${before.words.toLowerCase()}`));
     }
-    if (side.probability !== null) part.note.append(make("span", { class: "vw-probability", title: "The probability that this image has a defect, as calibrated on held-out training images" }, `Probability ${percent(side.probability)}`));
+    if (side.probability !== null) part.note.append(make("span", { class: "vw-probability", title: "How probable a defect is in this image, were defects as frequent as among the training images" }, `Probability ${percent(side.probability)}`));
     part.note.append(make("span", { class: "vw-quiet vw-bank" }, `Bank ${result.bank} · ${side.fusion}`), make("span", { class: "vw-quiet" }, other));
     const equal = method === "exdd" && !result.positive ? " This bank version knows no defect yet: until it does, ExDD equals PatchCore." : "";
     $(".vw-reasons").append(make("p", { class: `vw-why-${method}` }, make("b", {}, `${METHODS[method]}: `), side.reason + equal));
@@ -671,6 +671,7 @@ const startMark = attempt(async (action) => {
   if (!state.bank) { say("There is no bank version that could learn from it; build one in Banks.", true); return; }
   if (!result) { toast("One moment: this image is still being scored."); return; }
   if (result.why_not) { say(result.why_not, true); return; }
+  if (result.marks.some((mark) => mark.action === action)) { say(`This image is marked as ${CALLED[action]} already: take that back first (U), then mark all of it at once.`, true); return; }
   const base = views[0].stage.querySelector(".vw-base"), shown = [base.naturalWidth, base.naturalHeight];
   const alarm = action === "false_alarm" ? await call("alarm", { id, width: shown[0], height: shown[1] }) : { words: "", layer: "" };
   const layer = alarm.layer && await loaded(alarm.layer);
@@ -679,6 +680,7 @@ const startMark = attempt(async (action) => {
   marker.begin({ action, view: views[0].view, stage: views[0].stage, width: picture.width, height: picture.height, shown, types: state.types, words, layer,
     warning: result.test ? "A test image: evaluation leaves its part out from then on." : "" });
   viewer.classList.add("vw-drawing");
+  $(".vw-toast").hidden = true;
   state.zoom = { k: 1, x: 0, y: 0 };
   layout();
 });

@@ -558,6 +558,8 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         assert page.locator(".vw-score").inner_text() == f"Score {rest} again"
         assert page.locator(".vw-thumb .vw-stale").count() == rest
         page.screenshot(path=SCREENSHOTS / "inspect-marked.png")
+        page.keyboard.press("m")
+        page.locator(".note", has_text="marked as a missed defect already").wait_for()
         page.click(".vw-score")
         page.get_by_text("All scored").wait_for()
         assert page.locator(".vw-stale").count() == 0

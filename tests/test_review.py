@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core import curation
+from exdd_core import curation, tables
 from exdd_core import review as review_module
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png, read_image
@@ -198,7 +198,11 @@ def test_a_missed_defect_is_learnt_at_once_and_forgotten_exactly(review: Review)
     (mark,) = review.marks(id)
     assert (mark.who, mark.action, mark.defect_type) == ("Anna", "missed", "dent")
     assert np.array_equal(mark.mask, mask) and review.marked() == {id}
+    part = review.workspace.image(id).group
+    left, note = tables.unseen_images(review.workspace, "demo", [])
+    assert part not in {row.group for row in left} and "left out" in note  # it is no test any more
     curation.undo(review.workspace, mark.decision, "Ben")
+    assert part in {row.group for row in tables.unseen_images(review.workspace, "demo", [])[0]}
     again = Review(Workspace.open(review.workspace.path)).compare(id)
     assert again.standing.state == before.standing.state and review.marked() == set()
     assert np.array_equal(again.exdd.model_map, before.exdd.model_map)

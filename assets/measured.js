@@ -91,7 +91,8 @@ function figures(data) {
       return cell(make("b", { "data-metric": metric }, percent(result.methods[name][metric])), low !== null && under(`${percent(low)} to ${percent(high)}`));
     }),
     ...theirs.map((metric) => make("td", { class: "ms-number ms-theirs" }, percent(paper.figures[name]?.[metric]))));
-  const apart = (result.comparisons || []).reduce((pairs, one) => pairs.set(`${one.method} ${one.against}`, [...(pairs.get(`${one.method} ${one.against}`) || []), one]), new Map());
+  const pairs = Object.values(Object.groupBy(result.comparisons || [], (one) => `${one.method} ${one.against}`));
+  const apart = pairs.length > 3 ? pairs.filter(([one]) => one.against === Object.keys(titles)[0]) : pairs; // of many methods, what each is better than the first
   const difference = (one) => cell(make("span", { class: one.p !== null && one.p < SURE ? "ms-sure" : "" }, signed(one.difference)),
     one.low !== null && under(`${signed(one.low)} to ${signed(one.high)}`), one.p !== null && under(`p ${one.p < 0.001 ? "< 0.001" : one.p.toFixed(3)}`));
   const table = make("table", { class: "ms-table ms-figures" },
@@ -99,9 +100,9 @@ function figures(data) {
       make("th", { colspan: theirs.length, scope: "colgroup", class: "ms-theirs" }, `The paper's, on ${paper.dataset}`)),
     make("tr", {}, make("th", { scope: "col" }, "Method"), ...heads(names.map((metric) => metrics[metric])), ...heads(theirs.map((metric) => metrics[metric]), "ms-number ms-theirs"))),
     make("tbody", {}, ...Object.keys(titles).map(row)),
-    apart.size > 0 && make("tbody", { class: "ms-apart" }, make("tr", {}, make("th", { colspan: 1 + names.length, scope: "colgroup" }, "Paired differences, points"), theirs.length > 0 && make("td", { colspan: theirs.length, class: "ms-theirs" })),
-      ...[...apart.values()].map((pairs) => make("tr", {}, make("th", { scope: "row" }, short(titles[pairs[0].method]), under(`minus ${short(titles[pairs[0].against])}`)),
-        ...names.map((metric) => difference(pairs.find((one) => one.metric === metric))), theirs.length > 0 && make("td", { colspan: theirs.length, class: "ms-theirs" })))));
+    apart.length > 0 && make("tbody", { class: "ms-apart" }, make("tr", {}, make("th", { colspan: 1 + names.length, scope: "colgroup" }, "Paired differences, points"), theirs.length > 0 && make("td", { colspan: theirs.length, class: "ms-theirs" })),
+      ...apart.map((pair) => make("tr", {}, make("th", { scope: "row" }, short(titles[pair[0].method]), under(`minus ${short(titles[pair[0].against])}`)),
+        ...names.map((metric) => difference(pair.find((one) => one.metric === metric))), theirs.length > 0 && make("td", { colspan: theirs.length, class: "ms-theirs" })))));
   const { node, head } = card(data.kind === "table1" ? "Table 1" : "Figures");
   head.append(csvButton(() => rowsOf(table), "table-1.csv"));
   node.append(make("div", { class: "ms-wide" }, table), make("p", { class: "ms-said" },

@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from exdd_core import candidates, curation, evaluation_report, runs, studio
+from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.runs import Run
 from exdd_core.workspace import Workspace
+from pages import evaluate
 from tests.test_pages_inspect import SCREENSHOTS, scored, serving, visiting
 
 if TYPE_CHECKING:
@@ -210,3 +212,33 @@ def sweep(page: Page, workspace: Workspace) -> None:
     page.select_option(".ev-filters [name=kind]", "")
     page.select_option(".ev-filters [name=sort]", "oldest")
     assert page.locator(".ev-run").last.get_attribute("data-id") == run.id
+
+
+def test_without_a_data_set_there_is_one_way_on(tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
+    answer = evaluate.open_page(evaluate.Evaluate(workspace), {})
+    assert answer["need"]["link"] == "/data"
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"folds": "1"}, '"1" does not fit folds; give a whole number from 2 to 50.'),
+        ({"folds": "none"}, '"none" does not fit folds'),
+        ({"folds": "2", "seed": "1.5"}, '"1.5" does not fit seed'),
+        ({"rate": "nan"}, '"nan" is no rate of false alarms'),
+        ({"kind": "sweep", "counts": "10, -1"}, '"10, -1" are no counts'),
+        ({"kind": "sweep", "counts": " "}, '" " are no counts'),
+        ({"kind": "sweep", "counts": "0", "seeds": "0"}, '"0" does not fit seeds'),
+        ({"kind": "evaluate", "bank": "v99"}, "v99"),
+        ({"dataset": "nowhere"}, "nowhere"),
+    ],
+)
+def test_nonsense_is_refused_with_one_sentence(
+    demo_workspace: Workspace, typed: dict[str, str], words: str
+) -> None:
+    given = {"kind": "table1", "dataset": "demo", "bank": "", "rate": "5", "fusion": "", "folds": ""}
+    given |= {"seed": "0", "counts": "0", "seeds": "1"} | typed
+    with pytest.raises(BadInput) as caught:
+        evaluate.start(evaluate.Evaluate(demo_workspace), given)
+    assert words in str(caught.value) and str(caught.value).endswith(".")

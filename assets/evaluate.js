@@ -17,7 +17,7 @@ const SORTS = [["newest", "Newest first"], ["oldest", "Oldest first"], ["best", 
 const QUICK = 700, SLOW = 3000; // milliseconds between two looks at what is measured
 
 const view = { kind: "", of: "", sort: "newest" };
-const state = { runs: [], at: "", shown: null, kind: "table1", stamp: "", watched: [], timer: 0, chosen: [] };
+const state = { runs: [], kinds: {}, at: "", shown: null, kind: "table1", stamp: "", watched: [], timer: 0, chosen: [] };
 
 function say(words, kind = "error") {
   const box = $(".st-message");
@@ -127,7 +127,7 @@ async function relist(stamp) {
 function showList() {
   const { runs } = state, kinds = [...new Set(runs.map(({ kind }) => kind))], sets = [...new Set(runs.map(({ dataset }) => dataset))];
   const [kind, of, sort] = [...$(".ev-filters").children];
-  options(kind, [["", "Every kind"], ...kinds.map((value) => [value, `${runs.find((run) => run.kind === value).title} (${runs.filter((run) => run.kind === value).length})`])], view.kind);
+  options(kind, [["", "Every kind"], ...kinds.map((value) => [value, `${state.kinds[value]} (${runs.filter((run) => run.kind === value).length})`])], view.kind);
   options(of, [["", "Every data set"], ...sets.map((name) => [name, name])], view.of);
   options(sort, SORTS, view.sort);
   $(".ev-filters").hidden = !runs.length;
@@ -202,9 +202,10 @@ const compareWith = attempt(async (id) => {
   const numbers = ({ first: a, second: b }) => [a, b].map((value) => make("td", { class: "ms-number" }, percent(value))).concat(make("td", { class: "ms-number" }, typeof a === "number" && typeof b === "number" ? signed(b - a) : "–"));
   const { node, head } = card("Compared");
   head.append(make("span", { class: "st-quiet" }, `${first} → ${second}`), button("Close", () => { $(".ev-compared").replaceChildren(); $(".ev-other").value = ""; }, { class: "ms-button" }));
-  const nothing = !answer.settings.length && !answer.figures.length && !answer.others.length;
+  const nothing = ![...answer.settings, ...answer.only.flat()].length && !answer.figures.length && !answer.others.length;
   node.append(nothing ? make("p", {}, "They do not differ: every setting and every figure is the same.") : "",
     ...(answer.figures.length ? [make("h3", { class: "st-label" }, "Figures, percent"), table(answer.figures, numbers)] : nothing ? [] : [make("p", {}, "Every figure that both have is the same.")]),
+    ...answer.only.map((names, at) => names.length > 0 && make("p", { class: "ms-said" }, `Only ${[first, second][at]}: ${names.join(", ")}.`)).filter(Boolean),
     ...Object.entries(answer.changed).flatMap(([name, changed]) => [make("h3", { class: "st-label" }, `${name}: other verdicts at its own threshold`), turned(changed)]),
     ...(answer.settings.length ? [make("h3", { class: "st-label" }, "Settings"), table(answer.settings)] : []),
     answer.others.length ? make("details", {}, make("summary", {}, `${counted(answer.others.length, "other figure")}`), table(answer.others)) : "");
@@ -291,7 +292,7 @@ async function start() {
     need.replaceChildren(make("p", { class: "empty-title" }, answer.need.title), make("p", {}, answer.need.text), make("a", { class: "main-button", href: answer.need.link }, answer.need.button));
     return;
   }
-  state.runs = answer.runs;
+  Object.assign(state, { runs: answer.runs, kinds: answer.kinds });
   showForm(answer);
   showList();
   const wanted = new URL(location).searchParams.get("run"), run = state.runs.find(({ id }) => id === wanted) || state.runs[0];

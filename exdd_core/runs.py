@@ -192,7 +192,10 @@ def settings(run: Run) -> dict[str, Any]:
         "synthetic",
         "libraries",
     )
-    return _flat({**run.spec, **{key: run.result[key] for key in made if key in run.result}})
+    known = {key: run.result[key] for key in made if key in run.result}
+    if run.spec.get("folds"):
+        known.pop("banks", None)  # every fold had its own, which are gone
+    return _flat({**run.spec, **known})
 
 
 def _figures(run: Run) -> dict[str, Any]:

@@ -29,7 +29,11 @@ TITLE = "Evaluate"
 PATH = "/evaluate"
 
 TEMPLATE = (Path(__file__).resolve().parent.parent / "assets" / "evaluate.html").read_text("utf-8")
-KINDS = {"table1": "Table 1", "sweep": "Table 2", "evaluate": "One bank version"}
+KINDS = {
+    "table1": "Table 1",
+    "sweep": "Table 2",
+    "evaluate": "One bank version",
+}  # of `tasks`, and what people call them
 MOST_ROWS = 24  # of Figure 2
 NO_DATASET = {
     "title": "No images yet",
@@ -111,7 +115,7 @@ def _line(workspace: Workspace, run: Run) -> Answer:
     return {
         "id": run.id,
         "kind": run.kind,
-        "title": KINDS.get(run.kind, run.kind),
+        "title": "By folds" if run.kind == "evaluate" and run.spec.get("folds") else KINDS[run.kind],
         "dataset": run.spec.get("dataset", ""),
         "how": _how(run),
         "created": run.created,
@@ -160,8 +164,8 @@ def _value(value: Any) -> str:
     if value is None:
         return "default"
     if isinstance(value, list):
-        words = ", ".join(map(str, value[:8]))
-        return f"{words} and {len(value) - 8} more" if len(value) > 8 else words
+        words = list(dict.fromkeys(map(str, value)))
+        return ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
     return str(value)
 
 
@@ -176,17 +180,23 @@ def compare(shared: Evaluate, asked: Answer) -> Answer:
         elif found.name.startswith("methods, "):
             _, method, metric = found.name.split(", ")
             title = f"{_title(method)}, {tables.METRIC_TITLES[metric]}"
-            figures.append({"name": title, "first": found.first, "second": found.second})
+            if None not in (found.first, found.second):
+                figures.append({"name": title, "first": found.first, "second": found.second})
         else:
             others.append({"name": found.name.replace("_", " "), **one})
     both = [
         name for name in first.result.get("calibrated", {}) if name in second.result.get("calibrated", {})
+    ]
+    only = [
+        [_title(name) for name in one.result["methods"] if name not in other.result["methods"]]
+        for one, other in ((first, second), (second, first))
     ]
     changed = {_title(name): runs.changed_verdicts(first, second, name) for name in both}
     return {
         "lines": [_line(shared.workspace, one) for one in (first, second)],
         "settings": settings,
         "figures": figures,
+        "only": only,
         "others": others,
         "changed": {name: found for name, found in changed.items() if any(found.values())},
     }

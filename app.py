@@ -32,7 +32,7 @@ from exdd_core import jobs, reports
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_jpeg, read_image, read_mask, thumbnail
 from exdd_core.workspace import Workspace
-from pages import _shared, banks, curate, data, inspect, studio
+from pages import _shared, banks, curate, data, evaluate, inspect, studio
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 TITLE = "ExDD Workbench"
@@ -44,7 +44,7 @@ def create_app(workspace: Workspace) -> gr.Blocks:
     app = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400))
     with app, _shared.frame(workspace, inspect.PATH):
         inspect.render(workspace)
-    for page in (studio, curate, data, banks):
+    for page in (studio, curate, evaluate, data, banks):
         with app.route(page.TITLE, page.PATH), _shared.frame(workspace, page.PATH):
             page.render(workspace)
     jobs.start_worker(workspace)  # whoever shows the pages also does what people order there
@@ -68,6 +68,8 @@ def launch_options(workspace: Workspace) -> dict[str, Any]:
                 Route("/thumbnail", _thumbnail_route(workspace)),
                 Route("/candidate", _candidate_route(workspace)),
                 Route("/defect", _defect_route(workspace)),
+                Route("/patch", _patch_route(workspace)),
+                Route("/plotly.js", _plotly),
             ],
             "middleware": [Middleware(HeadFirst, head=_head())],
         },
@@ -157,6 +159,27 @@ def _defect_route(workspace: Workspace) -> Any:
         return Response(svg, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
 
     return real_defect
+
+
+def _patch_route(workspace: Workspace) -> Any:
+    def patch_of_a_bank(request: Request) -> Response:
+        """?bank=..&image=..: an image that a bank has rows of; &row=..&column=.. marks a patch, &large=1 is larger."""
+        asked = request.query_params
+        try:
+            svg = banks.picture(workspace, asked)
+        except BadInput as error:
+            return PlainTextResponse(str(error), status_code=404)
+        return Response(svg, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
+
+    return patch_of_a_bank
+
+
+def _plotly(request: Request) -> Response:
+    """The script that draws diagrams, out of the Python package; pages load it when they have something to draw."""
+    from plotly.offline import get_plotlyjs
+
+    headers = {"Cache-Control": "private, max-age=86400"}
+    return Response(get_plotlyjs(), media_type="text/javascript", headers=headers)
 
 
 def serve(workspace: Workspace, host: str, port: int) -> None:

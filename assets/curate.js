@@ -73,7 +73,7 @@ function take(answer) {
   Object.assign(state, answer);
   showQueue();
   const { shown } = state, item = shown && state.items.find(({ id }) => id === shown.id);
-  if (shown && !state.deciding && !viewer.tool && (item ? item.status !== shown.status || (shown.holder && !elsewhere(item)) : state.counts[shown.status] !== undefined && shown.status === view.status)) show(shown.id);
+  if (shown && shown.id === state.at && !state.deciding && !viewer.tool && (item ? item.status !== shown.status || (shown.holder && !elsewhere(item)) : state.counts[shown.status] !== undefined && shown.status === view.status)) show(shown.id);
 }
 
 function showQueue() {
@@ -104,7 +104,7 @@ const narrow = attempt(async (change) => {
   state.items = [];
   await refresh();
   $(".cu-cards").scrollTop = 0;
-  if (!state.items.some(({ id }) => id === state.at)) await (state.items.length ? show(firstFree()) : nothing());
+  if (!state.items.some(({ id }) => id === state.at)) await (state.items.length ? show(firstFree(), true) : nothing());
 });
 const clearFilters = () => narrow({ status: "pending", ...Object.fromEntries(FILTERS.map(([name]) => [name, null])) });
 const firstFree = () => (state.items.find((item) => item.status === "pending" && !elsewhere(item)) || state.items[0]).id;
@@ -167,13 +167,18 @@ const viewer = new ExddCurateView($(".cu-view"), {
   zoomed: (close) => zoom(close),
 });
 
-const show = latest(async (id) => {
+// `onward`: nobody chose this one; where somebody else has it open, the next one is shown instead.
+const show = latest(async (id, onward = false) => {
   state.at = id;
   markCard();
   const before = state.held && state.held !== id ? state.held : "";
   const record = await call("candidate", { id, who, before });
   state.held = record.status === "pending" && !record.holder ? id : "";
   if (state.at !== id) return;
+  const item = state.items.find((one) => one.id === id);
+  if (item) item.holder = record.holder;
+  const free = onward && record.holder && following(id);
+  if (free) { show(free.id, true); return; } // not awaited: it runs when this one has ended
   const other = state.shown?.id !== id;
   if (!other) record.quality = state.shown.quality;
   state.shown = record;
@@ -261,7 +266,7 @@ function following(id) {
 }
 function skip() {
   const next = state.shown && following(state.shown.id);
-  if (next) attempt(show)(next.id);
+  if (next) attempt(show)(next.id, true);
   else toast("There is no other candidate that waits for a decision here.");
 }
 
@@ -288,7 +293,7 @@ function decide(action, given = {}) {
   if (view.status === "pending") state.items = state.items.filter((item) => item.id !== id);
   else state.items.find((item) => item.id === id).status = action === "accept" ? "accepted" : "rejected";
   showCards();
-  if (next) attempt(show)(next.id);
+  if (next) attempt(show)(next.id, true);
   else nothing();
   inTurn(async () => {
     try {
@@ -299,7 +304,7 @@ function decide(action, given = {}) {
       await call("leave", { id, who });
       await settle();
     }
-    if (!state.at && state.items.length && view.status === "pending") await show(firstFree());
+    if (!state.at && state.items.length && view.status === "pending") await show(firstFree(), true);
   });
 }
 
@@ -458,7 +463,7 @@ async function runBulk(action, ids, reasons) {
     try { answer = await followed(await call("bulk", { action, ids, reasons, who })); } finally { dialog.close(); }
     await settle();
     toast(answer.sentence, answer.ids.length ? () => takeBack(answer.ids) : null);
-    if (!state.items.some(({ id }) => id === state.at)) await (state.items.length ? show(firstFree()) : nothing());
+    if (!state.items.some(({ id }) => id === state.at)) await (state.items.length ? show(firstFree(), true) : nothing());
     else await show(state.at);
   });
 }
@@ -554,7 +559,7 @@ const enter = attempt(async () => {
   } else take(answer.queue);
   await showPast();
   if (wanted) await show(wanted);
-  else if (state.items.length) await show(firstFree());
+  else if (state.items.length) await show(firstFree(), true);
   else nothing();
   watch(false);
 });
@@ -572,7 +577,7 @@ async function watch(empty) { // what others decide, what is painted; a sign of 
         state.shown = null;
         return enter();
       }
-      if (answer.changed && !empty) { await settle(); if (!state.at && state.items.length) await show(firstFree()); }
+      if (answer.changed && !empty) { await settle(); if (!state.at && state.items.length) await show(firstFree(), true); }
       if (state.held && Date.now() - alive > MINUTE) {
         alive = Date.now();
         const { holder } = await call("stay", { id: state.held, who });

@@ -64,6 +64,15 @@ const save = ({ address, name }) => {
   link.remove();
 };
 
-return { make, drawing, polygon, Sentence, sentence, caller, note, counted, save };
+// What draws diagrams is large: it is loaded when a page has something to draw, once.
+let drawer = null;
+const plotly = () => drawer ||= new Promise((done, fail) => {
+  document.head.append(make("script", {
+    src: "/plotly.js", onload: () => done(window.Plotly),
+    onerror: (event) => { drawer = null; event.target.remove(); fail(new Sentence("The script that draws diagrams could not be loaded. Is the workbench still running? Reload this page.")); },
+  }));
+});
+
+return { make, drawing, polygon, Sentence, sentence, caller, note, counted, save, plotly };
 
 })();

@@ -2,11 +2,15 @@
 // Gradio calls it once with the component's element, its functions on the server and its upload.
 // It shows what the server answers and keeps nothing but what a person chose to see: every number and every colour
 // comes from the server. Each function takes one object and answers one; { error } is a sentence for people.
+// Drawing on the image, where somebody marks it as a missed defect or a false alarm, is ExddMark's.
 
 window.exddViewer = (element, server, upload) => {
 
 const { make, drawing, polygon, sentence, caller, save } = exddParts;
-const call = caller(server);
+const ask = caller(server);
+// The version to look with, where the page's address names one; null: the active one, whichever that is.
+let wantedBank = new URL(location).searchParams.get("bank");
+const call = (name, argument = {}) => ask(name, { bank: wantedBank, ...argument });
 const $ = (selector) => element.querySelector(selector);
 const viewer = $(".viewer");
 const METHODS = { patchcore: "PatchCore", exdd: "ExDD" };
@@ -14,9 +18,9 @@ const MAPS = ["patchcore", "exdd", "difference"];
 const KEEP = 24; // images whose pictures and maps stay in the browser, so that going back is instant
 
 const state = {
-  bank: null, lists: [], list: "", images: [], byId: new Map(), rows: new Map(), seen: 0, order: [],
+  bank: null, active: null, stamp: "", marked: new Set(), types: [], lists: [], list: "", images: [], byId: new Map(), rows: new Map(), seen: 0, order: [],
   scales: null, job: null, filter: "all", sort: null, id: null, picture: null, result: null, point: null,
-  solo: 0, zoom: { k: 1, x: 0, y: 0 }, mapsOn: true,
+  solo: 0, zoom: { k: 1, x: 0, y: 0 }, mapsOn: true, undoable: [],
 };
 const remembered = { opacity: 65, values: "calibrated", truth: true, view: "strip" };
 try { Object.assign(remembered, JSON.parse(localStorage.getItem("exdd.inspect") || "{}")); } catch { /* a fresh start */ }
@@ -30,6 +34,7 @@ const remember = (changes) => {
 const ICONS = {
   normal: '<circle cx="8" cy="8" r="8" fill="currentColor"/><path d="M4.5 8.3l2.4 2.4 4.6-5" fill="none" stroke="#fff" stroke-width="1.8"/>',
   defect: '<path d="M8 0l8 8-8 8-8-8z" fill="currentColor"/><path d="M5.5 5.5l5 5m0-5l-5 5" stroke="#fff" stroke-width="1.8"/>',
+  doubt: '<circle cx="8" cy="8" r="8" fill="currentColor"/><path d="M5.7 6.3a2.3 2.3 0 1 1 3.3 2.1c-.7.3-1 .7-1 1.4m0 1.6v1.6" fill="none" stroke="#fff" stroke-width="1.6"/>',
   wrong: '<path d="M8 .5L16 15H0z" fill="currentColor"/><path d="M8 5.5v5m0 1.2v1.6" stroke="#fff" stroke-width="1.8"/>',
 };
 function icon(kind, words) {
@@ -49,13 +54,25 @@ const attempt = (action) => async (...given) => {
   try { say(""); return await action(...given); } catch (error) { say(sentence(error)); }
 };
 
+let fading = 0;
+function toast(words, undo) {
+  const box = $(".vw-toast");
+  clearTimeout(fading);
+  box.hidden = false;
+  box.replaceChildren(make("span", {}, words), ...(undo ? [make("button", { type: "button", onclick: () => { box.hidden = true; undo(); } }, "Undo")] : []));
+  fading = setTimeout(() => { box.hidden = true; }, undo ? 12000 : 5000);
+}
+
 const fixed = (value) => Number(value).toFixed(Math.abs(value) >= 100 ? 1 : 2).replace("-", "−");
 const isRaw = () => remembered.values === "raw";
 const scoreOf = (side) => (isRaw() ? side.score : side.calibrated);
 const labelOf = (image) => (image.label === "defect" ? image.type || "defect" : image.label || "unknown");
 
+const percent = (share) => (share > 0.995 ? "over 99 %" : share < 0.005 ? "under 1 %" : `${Math.round(share * 100)} %`);
+
 // The verdict against the truth: how a verdict is coloured, drawn and worded.
 function outcome(image, verdict) {
+  if (verdict === "not sure") return { kind: "doubt", words: "Not sure", is: "doubt" };
   if (image.label === "defect" && verdict === "normal") return { kind: "wrong", words: "Missed defect", is: "missed" };
   if (image.label === "normal" && verdict === "defect") return { kind: "wrong", words: "False alarm", is: "false" };
   return verdict === "defect" ? { kind: "defect", words: "Defect", is: "" } : { kind: "normal", words: "Normal", is: "" };
@@ -71,17 +88,20 @@ const FILTERS = [
   ["all", "All", () => true],
   ["missed", "Missed", (image, row) => row && outcome(image, row.exdd.verdict).is === "missed"],
   ["false", "False alarm", (image, row) => row && outcome(image, row.exdd.verdict).is === "false"],
+  ["doubt", "Not sure", (image, row) => row && row.exdd.verdict === "not sure"],
   ["disagree", "Disagree", (image, row) => row && row.exdd.verdict !== row.patchcore.verdict],
   ["defect", "Defect", (image) => image.label === "defect"],
   ["normal", "Normal", (image) => image.label === "normal"],
   ["found", "Verdict defect", (image, row) => row && row.exdd.verdict === "defect"],
   ["passed", "Verdict normal", (image, row) => row && row.exdd.verdict === "normal"],
+  ["marked", "Marked", (image) => state.marked.has(image.id)],
 ];
 // Where no truth is known there is nothing to miss: filter by verdict instead.
 const filtersShown = () => {
   const known = state.images.some((image) => image.label);
   const left = known ? ["found", "passed"] : ["missed", "false", "defect", "normal"];
-  return FILTERS.filter(([key]) => !left.includes(key));
+  const none = state.filter !== "marked" && !state.images.some((image) => state.marked.has(image.id));
+  return FILTERS.filter(([key]) => !left.includes(key) && !(none && key === "marked"));
 };
 const passes = (key, image) => FILTERS.find(([name]) => name === key)[2](image, state.rows.get(image.id));
 
@@ -92,8 +112,11 @@ const COLUMNS = [
   ["Verdict", (image, row) => row && outcome(image, row.patchcore.verdict).words],
   ["ExDD score", (image, row) => row && scoreOf(row.exdd)],
   ["Verdict", (image, row) => row && outcome(image, row.exdd.verdict).words],
+  ["Probability", (image, row) => (row && row.exdd.probability !== null ? row.exdd.probability : undefined)],
   ["Reason", (image, row) => row && row.exdd.reason],
 ];
+
+const NUMBERS = [2, 4, 6]; // columns
 
 function arrange() {
   let images = state.images.filter((image) => passes(state.filter, image));
@@ -115,14 +138,18 @@ function showLists() {
     make("option", { value: list.key, title: list.key, selected: list.key === state.list }, `${list.title} (${list.count})`)));
 }
 
+const TIPS = {
+  disagree: "The verdicts of the two methods differ", doubt: "ExDD's score is so close to the threshold that a person should look",
+  marked: "Images that somebody marked as a missed defect or a false alarm",
+};
 function showFilters() {
   const scored = state.images.some((image) => state.rows.has(image.id));
   $(".vw-filters").replaceChildren(...filtersShown().map(([key, words]) => {
     const count = state.images.filter((image) => passes(key, image)).length;
-    const needsScores = !["all", "defect", "normal"].includes(key);
+    const needsScores = !["all", "defect", "normal", "marked"].includes(key);
     return make("button", {
       type: "button", class: "vw-chip", "data-filter": key, "aria-pressed": String(state.filter === key),
-      disabled: needsScores && !scored, title: needsScores && !scored ? "Score the images first" : key === "disagree" ? "The verdicts of the two methods differ" : null,
+      disabled: needsScores && !scored, title: needsScores && !scored ? "Score the images first" : TIPS[key],
       onclick: () => { state.filter = key; showList(); },
     }, `${words} `, make("b", {}, needsScores && !scored ? "" : String(count)));
   }));
@@ -161,8 +188,11 @@ function dot(image) {
   const row = state.rows.get(image.id);
   if (!row) return null;
   const { kind, words } = outcome(image, row.exdd.verdict);
-  return icon(kind, `ExDD: ${words}`);
+  const sign = icon(kind, `ExDD: ${words}${row.stale ? ", before the bank changed" : ""}`);
+  sign.classList.toggle("vw-stale", row.stale);
+  return sign;
 }
+const tag = (image) => state.marked.has(image.id) && make("span", { class: "vw-taught" }, "marked");
 
 function thumb(image) {
   const known = thumbnails.get(image.id);
@@ -170,17 +200,19 @@ function thumb(image) {
     type: "button", role: "option", class: known === "" ? "vw-thumb vw-broken" : "vw-thumb", "data-id": image.id, title: `${image.name} (${labelOf(image)})`,
     "aria-selected": String(image.id === state.id), onclick: () => select(image.id),
     style: `width: ${Math.round(Math.min(120, Math.max(40, 72 * image.ratio)))}px`,
-  }, make("img", { alt: "", src: known || "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==" }), dot(image));
+  }, make("img", { alt: "", src: known || "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==" }), dot(image), tag(image));
 }
 
 function tableCells(image) {
   const row = state.rows.get(image.id);
-  const cells = [make("td", { class: "vw-file", title: image.name }, make("bdi", {}, image.name)), make("td", {}, labelOf(image))];
+  const cells = [make("td", { class: "vw-file", title: image.name }, make("bdi", {}, image.name)), make("td", {}, labelOf(image), state.marked.has(image.id) && " · marked")];
   for (const method of Object.keys(METHODS)) {
     cells.push(make("td", { class: "vw-number" }, row ? fixed(scoreOf(row[method])) : ""));
     cells.push(make("td", {}, row ? verdict(image, row[method], false) : ""));
   }
-  cells.push(make("td", { class: "vw-reason", title: row ? row.exdd.reason : null }, row ? row.exdd.reason : "not scored yet"));
+  cells.push(make("td", { class: "vw-number" }, row && row.exdd.probability !== null ? percent(row.exdd.probability) : ""));
+  const old = row?.stale ? "Before the bank changed: " : "";
+  cells.push(make("td", { class: "vw-reason", title: row ? old + row.exdd.reason : null }, row ? old + row.exdd.reason : "not scored yet"));
   return cells;
 }
 
@@ -188,10 +220,10 @@ function showTable() {
   $(".vw-table thead").replaceChildren(make("tr", {}, ...COLUMNS.map(([words], column) => {
     const sorted = state.sort && state.sort.column === column;
     return make("th", {
-      class: [2, 4].includes(column) ? "vw-number" : null, scope: "col",
+      class: NUMBERS.includes(column) ? "vw-number" : null, scope: "col",
       "aria-sort": sorted ? (state.sort.way > 0 ? "ascending" : "descending") : null,
       onclick: () => {
-        const numbers = [2, 4].includes(column);
+        const numbers = NUMBERS.includes(column);
         state.sort = sorted ? { column, way: -state.sort.way } : { column, way: numbers ? -1 : 1 };
         showList();
       },
@@ -251,7 +283,7 @@ function takeRows(answer) {
     const image = state.byId.get(id);
     if (!image) continue;
     const shown = element.querySelector(`.vw-thumb[data-id="${CSS.escape(id)}"]`);
-    if (shown) { shown.querySelector(".vw-icon")?.remove(); shown.append(dot(image)); }
+    if (shown) { shown.querySelectorAll(".vw-icon, .vw-taught").forEach((node) => node.remove()); shown.append(dot(image), tag(image) || ""); }
     const line = element.querySelector(`.vw-table tbody tr[data-id="${CSS.escape(id)}"]`);
     if (line) line.replaceChildren(...tableCells(image));
   }
@@ -268,6 +300,7 @@ function pane(number, title) {
   const part = { number, title, stage, mark, view, head: make("div", { class: "vw-head" }), note: make("div", { class: "vw-note" }) };
   view.addEventListener("wheel", zoomAt, { passive: false });
   view.addEventListener("pointerdown", press);
+  view.addEventListener("pointermove", (event) => { if (marker.open && number === 1 && state.fit) marker.hover(inPane(event), state.fit.scale * state.zoom.k); });
   view.addEventListener("dblclick", () => { clearTimeout(pending); resetZoom(); });
   views.push(part);
   return [part.head, part.view, part.note];
@@ -280,24 +313,29 @@ const gridItems = [
 ];
 $(".vw-panes").append(...gridItems.flat());
 
+const frontView = () => views[state.solo && !marker.open ? state.solo - 1 : 0].view;
 function layout() {
+  const bar = $(".vw-bar"); // where not all fits into one row, the filters have the second one
+  bar.classList.remove("vw-tight");
+  bar.classList.toggle("vw-tight", $(".vw-export").offsetTop > $(".vw-lists").offsetTop + 16);
   const panes = $(".vw-panes");
   const shown = state.picture || { width: 1, height: 1 };
-  panes.dataset.solo = state.solo || "";
+  panes.dataset.solo = marker.open ? "mark" : state.solo || "";
   panes.dataset.values = remembered.values;
   const visible = [0, 1, 2, 3, 4, 5].filter((column) => {
+    if (marker.open) return [0, 2, 3].includes(column); // room to draw, and the map that tells where
     if (!state.solo) return true;
     const own = state.solo === 4 ? 4 : state.solo - 1;
     return column === own || column === (own === 4 || own === 0 ? 5 : 3);
   });
   gridItems.forEach((items, column) => items.forEach((item) => { item.hidden = !visible.includes(column); }));
-  const first = views[state.solo ? state.solo - 1 : 0].view;
+  const first = frontView();
   const width = first.clientWidth;
   if (!width) return;
   // As tall as the image needs at this width, but all four heads, maps and notes stay on one screen.
   const top = panes.getBoundingClientRect().top + window.scrollY;
   const room = Math.max(window.innerHeight - top - 296, Math.min(window.innerHeight - 200, state.solo ? Infinity : 560));
-  const height = Math.round(Math.max(176, Math.min(width * shown.height / shown.width, room)));
+  const height = Math.round(Math.max(176, Math.min(width * shown.height / shown.width, marker.open ? Math.max(360, window.innerHeight - top - 88) : room)));
   panes.style.setProperty("--vw-height", `${height + 2}px`);
   const fit = Math.min(width / shown.width, height / shown.height);
   state.fit = { width: shown.width * fit, height: shown.height * fit, left: (width - shown.width * fit) / 2, top: (height - shown.height * fit) / 2, scale: fit };
@@ -329,8 +367,12 @@ function inPane(event) {
   const box = event.currentTarget.getBoundingClientRect();
   return [event.clientX - box.left - 1, event.clientY - box.top - 1]; // 1: the border
 }
+function pixelAt(event) { // of the image, under a pointer over the first pane
+  const box = views[0].view.getBoundingClientRect(), { fit, zoom } = state, full = fit.scale * zoom.k;
+  return [(event.clientX - box.left - 1 - fit.left - zoom.x) / full, (event.clientY - box.top - 1 - fit.top - zoom.y) / full];
+}
 function keepInSight() { // at least a quarter of the pane still shows the image
-  const { fit, zoom } = state, view = views[state.solo ? state.solo - 1 : 0].view;
+  const { fit, zoom } = state, view = frontView();
   const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
   zoom.x = clamp(zoom.x, view.clientWidth / 4 - fit.left - fit.width * zoom.k, view.clientWidth * 3 / 4 - fit.left);
   zoom.y = clamp(zoom.y, view.clientHeight / 4 - fit.top - fit.height * zoom.k, view.clientHeight * 3 / 4 - fit.top);
@@ -350,7 +392,10 @@ function zoomAt(event) {
 
 let pending = 0;
 function press(event) {
-  if (event.button !== 0 || !state.picture || event.target.closest(".vw-cover")) return;
+  if (!state.picture || event.target.closest(".vw-cover")) return;
+  const draws = marker.open && event.currentTarget === views[0].view;
+  if (draws && event.button === 0) { marker.press(event, pixelAt); return; }
+  if (event.button !== (draws ? 1 : 0)) return; // while one button paints, the middle one pans
   const view = event.currentTarget, from = { ...state.zoom }, start = [event.clientX, event.clientY], place = inPane(event);
   let dragged = false;
   view.setPointerCapture(event.pointerId);
@@ -366,7 +411,7 @@ function press(event) {
   const release = () => {
     view.removeEventListener("pointermove", drag);
     view.classList.remove("vw-dragging");
-    if (dragged) return;
+    if (dragged || draws) return;
     const { fit, zoom } = state;
     const x = Math.floor((place[0] - fit.left - zoom.x) / (fit.scale * zoom.k));
     const y = Math.floor((place[1] - fit.top - zoom.y) / (fit.scale * zoom.k));
@@ -416,6 +461,7 @@ function showMaps() {
   });
   heads();
   showScales();
+  showMarks();
 }
 
 function heads() {
@@ -433,6 +479,11 @@ function heads() {
     const side = result[method], part = views[index + 1];
     part.head.append(verdict(image, side));
     const other = isRaw() ? `calibrated ${fixed(side.calibrated)}, threshold 1` : `raw ${fixed(side.score)}, threshold ${fixed(side.threshold)}`;
+    if (method === "exdd" && state.was) {
+      const before = outcome(image, state.was.verdict);
+      part.note.append(make("span", { class: "vw-was" }, `Before: ${fixed(scoreOf(state.was))}, ${before.words.toLowerCase()}`));
+    }
+    if (side.probability !== null) part.note.append(make("span", { class: "vw-probability", title: "How probable a defect is in this image, were defects as frequent as among the training images" }, `Probability ${percent(side.probability)}`));
     part.note.append(make("span", { class: "vw-quiet vw-bank" }, `Bank ${result.bank} · ${side.fusion}`), make("span", { class: "vw-quiet" }, other));
     const equal = method === "exdd" && !result.positive ? " This bank version knows no defect yet: until it does, ExDD equals PatchCore." : "";
     $(".vw-reasons").append(make("p", { class: `vw-why-${method}` }, make("b", {}, `${METHODS[method]}: `), side.reason + equal));
@@ -492,12 +543,15 @@ const fetchResult = (id) => cached(results, id, () => call("inspect", { id }));
 
 async function select(id) {
   if (!state.byId.has(id)) return;
-  Object.assign(state, { id, result: null, point: null });
+  leaveMark();
+  Object.assign(state, { id, result: null, point: null, was: null });
   clearTimeout(pending);
   markSelected();
   $(".vw-name").textContent = $(".vw-name").title = state.byId.get(id).name;
   const address = new URL(location);
   address.searchParams.set("image", id);
+  if (wantedBank) address.searchParams.set("bank", wantedBank);
+  else address.searchParams.delete("bank");
   history.replaceState(history.state, "", address);
   const mine = () => state.id === id;
   showMatch(null);
@@ -510,11 +564,8 @@ async function select(id) {
     if (!state.bank) return showNoBank();
     const slow = setTimeout(() => { if (mine() && !state.result) views.slice(1).forEach((part) => cover(part, "Scoring…", true)); }, 120);
     const result = await fetchResult(id).finally(() => clearTimeout(slow));
-    if (!mine() || await checkBank(result.bank)) return;
-    state.result = result;
-    takeRows(result);
-    showMaps();
-    choosePoint(result.peak[0], result.peak[1], true);
+    if (!mine() || await checkBank(result)) return;
+    showResult(result);
     const next = state.order[state.order.indexOf(id) + 1];
     if (next && !state.job) fetchPicture(next).then(() => fetchResult(next)).catch(() => {}); // told when it is opened
   } catch (error) {
@@ -523,6 +574,13 @@ async function select(id) {
     if (!first) { state.picture = null; views.forEach((part) => part.stage.replaceChildren()); heads(); move(); }
     views.slice(first).forEach((part, index) => cover(part, index ? make("span", { class: "vw-quiet" }, "Not scored") : sentence(error)));
   }
+}
+
+function showResult(result) {
+  state.result = result;
+  takeRows(result);
+  showMaps();
+  choosePoint(result.peak[0], result.peak[1], true);
 }
 
 function showNoBank() {
@@ -602,6 +660,107 @@ function showMatch(answer, isPeak = false) {
   box.replaceChildren(...cards);
 }
 
+// ---------------------------------------------------------------------- teaching the bank: missed defects, false alarms
+
+const marker = new ExddMark($(".vw-markbar"), { keep: (kept) => attempt(keepMark)(kept), leave: () => leaveMark() });
+const CALLED = { missed: "a missed defect", false_alarm: "a false alarm" };
+
+const startMark = attempt(async (action) => {
+  const { picture, result, id } = state;
+  if (!picture || marker.open) return;
+  if (!state.bank) { say("There is no bank version that could learn from it; build one in Banks.", true); return; }
+  if (!result) { toast("One moment: this image is still being scored."); return; }
+  if (result.why_not) { say(result.why_not, true); return; }
+  if (result.marks.some((mark) => mark.action === action)) { say(`This image is marked as ${CALLED[action]} already: take that back first (U), then mark all of it at once.`, true); return; }
+  const base = views[0].stage.querySelector(".vw-base"), shown = [base.naturalWidth, base.naturalHeight];
+  const alarm = action === "false_alarm" ? await call("alarm", { id, width: shown[0], height: shown[1] }) : { words: "", layer: "" };
+  const layer = alarm.layer && await loaded(alarm.layer);
+  if (state.id !== id || marker.open) return;
+  const words = layer ? `${alarm.words} goes into the negative bank. Draw to change that.` : alarm.words;
+  marker.begin({ action, view: views[0].view, stage: views[0].stage, width: picture.width, height: picture.height, shown, types: state.types, words, layer,
+    warning: result.test ? "A test image: evaluation leaves its part out from then on." : "" });
+  viewer.classList.add("vw-drawing");
+  $(".vw-toast").hidden = true;
+  state.zoom = { k: 1, x: 0, y: 0 };
+  layout();
+});
+const loaded = (source) => new Promise((done, failed) => {
+  const image = new Image();
+  image.onload = () => done(image);
+  image.onerror = () => failed(new exddParts.Sentence("A picture of this page could not be shown; reload it."));
+  image.src = source;
+});
+function leaveMark() {
+  if (!marker.open) return;
+  marker.end();
+  state.zoom = { k: 1, x: 0, y: 0 };
+  viewer.classList.remove("vw-drawing");
+  layout();
+}
+async function keepMark(kept) {
+  const { id } = state;
+  const answer = await call("mark", { id, ...kept });
+  leaveMark();
+  await learnt(id, answer);
+  const last = answer.marks.at(-1);
+  state.undoable.push({ id, decision: last.decision });
+  toast(answer.said, () => undoMark({ id, decision: last.decision }));
+}
+// U takes back the last mark of the image that is open, or else the last one made here.
+const undoMark = attempt(async (wanted) => {
+  const own = state.result?.marks?.at(-1);
+  const { id, decision } = wanted || (own ? { id: state.id, decision: own.decision } : state.undoable.at(-1)) || {};
+  if (!decision) { toast("There is no mark to take back."); return; }
+  if (!ExddMark.who) { askWho(() => undoMark({ id, decision })); return; }
+  const answer = await call("undo", { id, decision, who: ExddMark.who });
+  state.undoable = state.undoable.filter((one) => one.decision !== decision);
+  if (id !== state.id && state.byId.has(id)) await select(id);
+  await learnt(id, answer);
+  toast(`Taken back. ${answer.said}`);
+});
+function askWho(then) { // of somebody whom this browser does not know yet
+  const field = make("input", { type: "text", maxlength: "40", placeholder: "your name", autocomplete: "name", "aria-label": "Your name" });
+  $(".vw-marks").replaceChildren(make("form", { class: "vw-markline", onsubmit: (event) => {
+    event.preventDefault();
+    if (ExddMark.remember(field.value)) then();
+  } }, make("span", {}, "Who takes it back?"), field, make("button", { type: "submit", class: "plain-button small" }, "Take back")));
+  field.focus();
+}
+// The banks have changed by this image: its own maps are new, those of all others are of before.
+async function learnt(id, answer) {
+  results.clear();
+  take(await call("known", { list: state.list }));
+  if (state.id !== id) return;
+  results.set(id, Promise.resolve(answer));
+  state.was = answer.was;
+  showResult(answer);
+}
+
+function showMarks() {
+  const { result, picture } = state, marks = result?.marks || [];
+  const reason = result?.why_not || (state.bank ? "" : "There is no bank version that could learn from it; build one in Banks.");
+  for (const [name, what] of [["missed", "This is a missed defect: draw it, and the positive bank learns it (M)"], ["false", "This is a false alarm: the negative bank learns it (F)"]]) {
+    $(`.vw-${name}`).setAttribute("aria-disabled", String(Boolean(reason)));
+    $(`.vw-${name}`).title = reason || what;
+  }
+  $(".vw-marks").replaceChildren(...marks.map((mark) => make("p", { class: "vw-markline" }, make("span", { class: "vw-pen", "aria-hidden": "true" }, "✎"),
+    make("span", {}, `Marked as ${CALLED[mark.action]}${mark.type ? ` (${mark.type})` : ""} by ${mark.who}, ${when(mark.created)}`),
+    make("button", { type: "button", class: "plain-button small", onclick: () => undoMark({ id: state.id, decision: mark.decision }), title: "Take it back (U)" }, "Undo"))));
+  for (const { stage } of views) {
+    stage.querySelector(".vw-markline-on")?.remove();
+    const lines = marks.flatMap((mark) => mark.lines);
+    if (!lines.length || !picture || !stage.firstChild) continue;
+    const svg = drawing(picture.width, picture.height, ["vw-halo", polygon(lines)], ["vw-dashes", polygon(lines)]);
+    svg.classList.add("vw-markline-on");
+    stage.append(svg);
+  }
+}
+const day = (date) => date.toLocaleDateString(undefined, { day: "numeric", month: "short" });
+function when(created) {
+  const made = new Date(created);
+  return `${day(made) === day(new Date()) ? "" : `${day(made)} `}${made.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })}`;
+}
+
 // ---------------------------------------------------------------------- many images, progress, export
 
 function showJob() {
@@ -614,17 +773,18 @@ function showJob() {
     box.querySelector(".vw-told").textContent = job.text;
     return;
   }
-  const left = state.images.filter((image) => !state.rows.has(image.id)).length;
+  const left = unscored().length;
   box.replaceChildren(state.bank && state.images.length ? make("button", {
     type: "button", class: `vw-score ${left ? "main-button" : "plain-button"}`, disabled: !left,
-    title: left ? "Score every image of this list with the active bank version" : "Every image of this list is scored with the active bank version",
+    title: left ? `Score every image of this list with bank ${state.bank} as it is now` : `Every image of this list is scored with bank ${state.bank} as it is now`,
     onclick: attempt(scoreAll),
-  }, left === state.images.length ? `Score all ${left}` : left ? `Score other ${left}` : "All scored") : "");
+  }, !left ? "All scored" : unscored().every((image) => state.rows.has(image.id)) ? `Score ${left} again` : left === state.images.length ? `Score all ${left}` : `Score other ${left}`) : "");
 }
+const unscored = () => state.images.filter((image) => state.rows.get(image.id)?.stale !== false);
 
 async function scoreAll() { follow((await call("score", { list: state.list })).job); }
 async function begin() { // images brought here are there to be scored
-  if (state.bank && !state.job && state.images.some((image) => !state.rows.has(image.id))) await scoreAll();
+  if (state.bank && !state.job && unscored().length) await scoreAll();
 }
 
 let following = false;
@@ -678,10 +838,11 @@ async function enter(answer, wanted) {
   if (need) $(".vw-need").replaceChildren(make("p", { class: "empty-title" }, need.title), make("p", {}, need.text), make("a", { class: "main-button", href: need.link }, need.button));
   if (need && !answer.lists.length) { $(".vw-strip").hidden = true; return; }
   Object.assign(state, {
-    bank: answer.bank, links: answer.links, lists: answer.lists, list: answer.list, images: answer.images, scales: answer.scales,
+    bank: answer.bank, active: answer.active, stamp: answer.stamp, marked: new Set(answer.marked), types: answer.types, links: answer.links, lists: answer.lists, list: answer.list, images: answer.images, scales: answer.scales,
     byId: new Map(answer.images.map((image) => [image.id, image])), rows: new Map(Object.entries(answer.rows)), seen: answer.seen,
-    filter: "all", sort: null, id: null, picture: null, result: null,
+    filter: "all", sort: null, id: null, picture: null, result: null, undoable: [],
   });
+  showOtherBank();
   showLists();
   showList();
   showScales();
@@ -693,12 +854,36 @@ async function enter(answer, wanted) {
 const openList = attempt(async (list) => enter(await call("open_list", { list })));
 const openAddress = attempt(async () => enter(await call("open_list", { image: new URL(location).searchParams.get("image") })));
 
-// Another bank version was activated, perhaps in another tab: what is shown must be of that one.
-async function checkBank(name) {
-  if (!state.list || name === state.bank) return false;
+// Another bank version was activated, or its banks have changed, perhaps in another tab: what is shown must be of that.
+async function checkBank({ bank, active, stamp }) {
+  if (!state.list || (stamp === state.stamp && active === state.active)) return false;
   results.clear();
-  await openList(state.list);
+  if (bank !== state.bank || active !== state.active) await openList(state.list);
+  else {
+    const { id } = state;
+    take(await call("known", { list: state.list }));
+    await select(id);
+  }
   return true;
+}
+// What is known of the same images after the banks have changed.
+function take(answer) {
+  Object.assign(state, { stamp: answer.stamp, active: answer.active, rows: new Map(Object.entries(answer.rows)), seen: answer.seen, marked: new Set(answer.marked) });
+  showList();
+  showJob();
+}
+
+// Looking with another version than the active one is said all the time, with the way back.
+function showOtherBank() {
+  const box = $(".vw-other"), other = state.bank && state.bank !== state.active;
+  if (!other) wantedBank = null;
+  box.hidden = !other;
+  box.replaceChildren(...(other ? [make("span", {}, `Looking with bank ${state.bank}, which is not the active one.`),
+    state.active && make("button", { type: "button", class: "plain-button small", onclick: attempt(async () => {
+      wantedBank = null;
+      results.clear();
+      await enter(await call("open_list", { list: state.list, image: state.id }));
+    }) }, `Look with ${state.active}`)].filter(Boolean) : []));
 }
 
 function wire() {
@@ -722,6 +907,9 @@ function wire() {
   $(".vw-prev").addEventListener("click", () => step(-1));
   $(".vw-next").addEventListener("click", () => step(1));
   $(".vw-reset").addEventListener("click", resetZoom);
+  $(".vw-missed").addEventListener("click", () => startMark("missed"));
+  $(".vw-false").addEventListener("click", () => startMark("false_alarm"));
+  views[0].view.addEventListener("pointerleave", () => { marker.cursor.hidden = true; });
   $(".vw-truth").addEventListener("change", (event) => showTruth(event.target.checked));
   const slider = $(".vw-opacity");
   slider.addEventListener("input", () => { state.mapsOn = true; remember({ opacity: Number(slider.value) }); showOpacity(); });
@@ -731,7 +919,7 @@ function wire() {
   window.addEventListener("resize", layout);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden || !state.list || state.job) return;
-    call("progress", { seen: state.seen }).then((answer) => checkBank(answer.bank)).catch(() => {}); // the next click says it
+    if (!marker.open) call("progress", { seen: state.seen }).then(checkBank).catch(() => {}); // the next click says it
   });
   document.addEventListener("keydown", key);
   document.addEventListener("pointerdown", (event) => {
@@ -770,12 +958,17 @@ const KEYS = {
   ArrowRight: () => step(1), j: () => step(1), ArrowLeft: () => step(-1), k: () => step(-1),
   1: () => solo(1), 2: () => solo(2), 3: () => solo(3), 4: () => solo(4), Escape: () => solo(0),
   o: () => { state.mapsOn = !state.mapsOn; if (state.mapsOn && !remembered.opacity) remember({ opacity: 65 }); showOpacity(); },
-  t: () => showTruth(!remembered.truth),
+  t: () => showTruth(!remembered.truth), m: () => startMark("missed"), f: () => startMark("false_alarm"), u: () => undoMark(),
 };
 function solo(number) { state.solo = state.solo === number ? 0 : number; state.zoom = { k: 1, x: 0, y: 0 }; layout(); }
 function key(event) {
   if (!viewer.isConnected) return document.removeEventListener("keydown", key);
-  if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || !viewer.offsetParent) return;
+  if (event.defaultPrevented || !viewer.offsetParent) return;
+  if (marker.open) {
+    if (!event.target.closest?.("input:not([type=range]), textarea, select") && marker.key(event)) event.preventDefault();
+    return;
+  }
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
   const menu = event.key === "Escape" && element.querySelector("details[open]");
   if (menu) { menu.open = false; return; }
   if (event.target.closest?.("input, textarea, select, [contenteditable=true]")) return;

@@ -27,7 +27,7 @@ from exdd_core.progress import Progress
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
     from exdd_core.runs import Run
     from exdd_core.studio import Order
-    from exdd_core.workspace import Workspace
+    from exdd_core.workspace import BankVersion, Workspace
 
 APP = Path(__file__).resolve().parent.parent / "app.py"
 METRICS = {
@@ -309,6 +309,15 @@ def runs(options: argparse.Namespace) -> dict[str, Any]:
     return {"runs": [run.id for run in found], "differences": [asdict(item) for item in different]}
 
 
+def banks(options: argparse.Namespace) -> dict[str, Any]:
+    """List bank versions; compare two, activate, roll back, pin, delete or rebuild one, drop an image, make a map."""
+    function, fewest, most = BANK_ACTIONS[options.action]
+    if not fewest <= len(options.ids) <= most:
+        needed = {0: "no name", 1: "one name such as v3", 2: "two names such as v3"}[most]
+        raise BadInput(f"banks {options.action} takes {needed}; banks list shows the versions there are.")
+    return function(_open(options), options)
+
+
 def jobs(options: argparse.Namespace) -> dict[str, Any]:
     """List the background jobs of a workspace, cancel one, or resume one that was interrupted."""
     from exdd_core import jobs
@@ -332,6 +341,35 @@ def candidates(options: argparse.Namespace) -> dict[str, Any]:
     """List candidates, accept or reject them, say what that would do, take decisions back, show their history."""
     workspace = _open(options)
     return CANDIDATE_ACTIONS[options.action](workspace, options)
+
+
+def mark(options: argparse.Namespace) -> dict[str, Any]:
+    """Teach the active bank version by an image that it judged wrongly: a missed defect, or a false alarm."""
+    from exdd_core import curation
+    from exdd_core.images import read_mask
+    from exdd_core.review import Review, score_change
+
+    workspace = _open(options)
+    id, path = _image_named(workspace, options.image)
+    if reason := Review(workspace).why_not(id):
+        raise BadInput(reason)
+    before = workspace.detector().score([path])[0]
+    mask = read_mask(options.mask, before.shape) if options.mask else None
+    if options.action == "false-alarm":
+        decided = curation.false_alarm(workspace, id, path, options.who, mask)
+    elif mask is None:
+        raise BadInput(
+            "A missed defect needs --mask FILE: an image as large as this one, white on the defect."
+        )
+    else:
+        decided = curation.missed(workspace, id, path, mask, options.who, options.type)
+    after = workspace.detector().score([path])[0]
+    number = curation.decisions(workspace, id, limit=1)[0].id
+    said = f"{decided.sentence} {score_change(before, after)}. Take it back with: candidates undo {number}"
+    scores = {name: seen.calibrated_score for name, seen in (("before", before), ("after", after))}
+    return _told(
+        asdict(decided) | scores | {"verdict": after.verdict, "decision": number, "sentence": said}, options
+    )
 
 
 def serve(options: argparse.Namespace) -> dict[str, Any]:
@@ -373,16 +411,16 @@ def doctor(options: argparse.Namespace) -> dict[str, Any]:
 def _table_one(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
     from exdd_core import jobs, tables
 
-    if options.folds or options.bank or options.size or options.fusion:
-        raise BadInput(
-            "--table1 builds its own bank versions; --folds, --bank, --size and --fusion do not go with it."
-        )
+    if options.bank or options.size:
+        raise BadInput("--table1 builds its own bank versions; --bank and --size do not go with it.")
     dataset = workspace.dataset(options.dataset).name
     spec = _bank_spec(options) | {"dataset": dataset, "rate": options.false_alarm_rate}
+    spec |= {"folds": options.folds, "fusion": options.fusion}
     result = jobs.run_here(workspace, "table1", f"Evaluating {dataset}: Table 1", spec, _progress())
     if not options.json:
         print(
-            f"{dataset}: Table 1, test split, {result['images']} images, {result['synthetic']} synthetic defects"
+            f"{dataset}: Table 1, {_how(options)}, {result['images']} images, "
+            f"{result['synthetic']} synthetic defects"
         )
         _print_metrics({tables.TITLES[name]: values for name, values in result["methods"].items()})
         print(f"The paper's own figures, of its own experiments on {tables.PAPER_DATASET}:")
@@ -502,6 +540,18 @@ def _images_in(paths: Sequence[Path]) -> list[Path]:
             raise BadInput(f"{path} holds no images; name the folder that holds them.")
         found += inside
     return list(dict.fromkeys(found))
+
+
+def _image_named(workspace: Workspace, name: str) -> tuple[str, Path]:
+    """The id and file of an image: one of a data set by its id or file, or a file elsewhere."""
+    path = Path(name).expanduser().resolve()
+    for info in workspace.datasets():
+        for row in workspace.images(info.name):
+            if name == row.id or path == row.path:
+                return row.id, row.path
+    if not path.is_file():
+        raise BadInput(f"{name} is neither an image's id nor a file; check it.")
+    return f"file:{path}#{path.stat().st_mtime_ns}", path
 
 
 def _read_images(
@@ -662,6 +712,164 @@ def _told(result: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]
     return result
 
 
+# --- actions on bank versions ---------------------------------------------------------------------------------
+
+
+def _list_banks(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import versions
+
+    measured = versions.measured(workspace)
+    rows: list[dict[str, Any]] = []
+    for bank in workspace.banks():
+        last = measured.get(bank.id)
+        counts = {side: bank.summary[f"{side}_rows"] for side in versions.SIDES}
+        rows.append(
+            {
+                "id": bank.id,
+                "name": bank.name,
+                "dataset": bank.dataset,
+                "created": bank.created,
+                "active": bank.active,
+                "pinned": bank.pinned,
+                "rows": counts,
+                "changes": versions.changes(workspace, bank.id),
+                "measured": asdict(last) if last else None,
+            }
+        )
+    if not options.json:
+        print(
+            f"{'version':<8} {'made':<26} {'normal':>8} {'defect':>7} {'changes':>8} {'AUROC':>6}  data set"
+        )
+        for row in rows:
+            auroc = row["measured"]["metrics"]["image_auroc"] if row["measured"] else None
+            marks = "".join(f", {name}" for name in ("active", "pinned") if row[name])
+            print(
+                f"{row['name']:<8} {row['created']:<26} {row['rows']['negative']:>8} {row['rows']['positive']:>7} "
+                f"{row['changes']:>8} {'-' if auroc is None else f'{auroc:.3f}':>6}  {row['dataset']}{marks}"
+            )
+    return {"banks": rows}
+
+
+def _compare_banks(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import versions
+
+    found = versions.compare(workspace, *options.ids)
+    pairs: list[tuple[str, Any, Any]] = []
+    for side in versions.SIDES:
+        a, b = (asdict(sides[side]) for sides in found.sides)
+        pairs += [(f"{side} {key}", a[key], b[key]) for key in a]
+    for key in versions.METRICS:
+        first, second = (last.metrics[key] if last else None for last in found.measured)
+        pairs.append((METRICS[key], first, second))
+    pairs += [(key, *values) for key, values in found.settings.items()]
+    names = [bank.name for bank in found.versions]
+    if not options.json:
+        print(f"{'':<20} {names[0]:>16} {names[1]:>16}")
+        for name, *values in pairs:
+            shown = [f"{v:.3f}" if isinstance(v, float) else "-" if v is None else str(v) for v in values]
+            print(f"{name:<20} {shown[0]:>16} {shown[1]:>16}")
+        for name, only in zip(names, found.only, strict=True):
+            for side, ids in only.items():
+                print("\n  ".join([f"{len(ids)} images only in the {side} bank of {name}", *ids]))
+    return {
+        "versions": names,
+        "values": {name: values for name, *values in pairs},
+        "only": dict(zip(names, found.only, strict=True)),
+    }
+
+
+def _state_of_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import versions
+
+    bank = workspace.bank(options.ids[0] if options.ids else None)
+    found = versions.state(workspace, bank.id)
+    told = {"bank": bank.id, "name": bank.name, "due": found.due, "behind": found.behind}
+    told["drift"] = asdict(found.drift)
+    return _told(told | {"sentence": f"{bank.name}: {found.sentence}"}, options)
+
+
+def _align_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import versions
+
+    decided = versions.catch_up(workspace, options.who)
+    return _told({"images": decided.ids, "name": decided.bank, "sentence": decided.sentence}, options)
+
+
+def _activate_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    workspace.activate_bank(options.ids[0])
+    return _of_bank(workspace.bank(), "is active now.", options)
+
+
+def _roll_back(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    return _of_bank(workspace.roll_back(), "is active again.", options)
+
+
+def _pin_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    pinned = options.action == "pin"
+    workspace.pin_bank(options.ids[0], pinned)
+    said = "is pinned and cannot be deleted." if pinned else "is not pinned any more."
+    return _of_bank(workspace.bank(options.ids[0]), said, options)
+
+
+def _delete_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    bank = workspace.bank(options.ids[0])
+    workspace.delete_bank(bank.id)
+    return _of_bank(bank, "is deleted.", options)
+
+
+def _of_bank(bank: BankVersion, said: str, options: argparse.Namespace) -> dict[str, Any]:
+    return _told({"bank": bank.id, "name": bank.name, "sentence": f"{bank.name} {said}"}, options)
+
+
+def _rebuild_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import jobs, versions
+
+    bank = workspace.bank(options.ids[0] if options.ids else None)
+    spec = versions.rebuild_spec(workspace, bank.id)
+    made = jobs.run_here(workspace, "build", f"Rebuilding {bank.name}", spec, _progress())
+    said = f"Built {made['name']} from what is known and decided now; it is active."
+    return _told(made | {"rebuilt": bank.name, "sentence": said}, options)
+
+
+def _drop_from_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import versions
+
+    decided = versions.drop(workspace, options.ids[0], options.side, options.who)
+    return _told({"image": options.ids[0], "side": options.side, "sentence": decided.sentence}, options)
+
+
+def _map_of_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import jobs, landscape
+
+    bank = workspace.bank(options.ids[0] if options.ids else None)
+    if options.method == "umap" and not landscape.is_made(workspace, bank.id):
+        title = f"Making a map of {bank.name} by UMAP"
+        jobs.run_here(workspace, "map", title, {"bank": bank.id}, _progress())
+    found = landscape.landscape(workspace, bank.id, options.method)
+    if options.to:
+        landscape.write_csv(found, options.to)
+        _say(f"Wrote {len(found.place)} rows to {options.to}.")
+    elif not options.json:
+        raise BadInput("Say where the map goes: --to FILE.csv, or --json.")
+    return {"bank": bank.id, "name": bank.name, "map": found.to_json()}
+
+
+BANK_ACTIONS = {
+    "list": (_list_banks, 0, 0),
+    "compare": (_compare_banks, 2, 2),
+    "state": (_state_of_bank, 0, 1),
+    "align": (_align_bank, 0, 0),
+    "activate": (_activate_bank, 1, 1),
+    "rollback": (_roll_back, 0, 0),
+    "pin": (_pin_bank, 1, 1),
+    "unpin": (_pin_bank, 1, 1),
+    "delete": (_delete_bank, 1, 1),
+    "rebuild": (_rebuild_bank, 0, 1),
+    "drop": (_drop_from_bank, 1, 1),
+    "map": (_map_of_bank, 0, 1),
+}  # with how many names each takes, at least and at most
+
+
 CANDIDATE_ACTIONS = {
     "list": _list_candidates,
     "accept": _accept_candidates,
@@ -676,13 +884,15 @@ CANDIDATE_ACTIONS = {
 
 
 def _print_scores(rows: list[dict[str, Any]]) -> None:
-    print(f"{'PatchCore':>22}  {'ExDD':>22}  image")
+    print(f"{'PatchCore':>24}  {'ExDD':>24}  image")
     for row in rows:
         cells = [
-            f"{row[f'{m}_score']:9.3f} of {row[f'{m}_threshold']:<9.3f} {row[f'{m}_verdict']:>6}"
+            f"{row[f'{m}_score']:9.3f} of {row[f'{m}_threshold']:<9.3f} {row[f'{m}_verdict']:>8}"
             for m in ("patchcore", "exdd")
         ]
-        print(f"{'  '.join(cells)}  {row['image']}\n    {row['exdd_reason']}")
+        chance = row["exdd_probability"]
+        likely = "" if chance is None else f" Probability of a defect: {chance:.0%}."
+        print(f"{'  '.join(cells)}  {row['image']}\n    {row['exdd_reason']}{likely}")
 
 
 def _print_metrics(methods: dict[str, dict[str, Any]]) -> None:
@@ -811,6 +1021,8 @@ def _parser() -> argparse.ArgumentParser:
     _synthesize_options(command(synthesize))
     _prompts_options(command(prompts))
     _candidates_options(command(candidates))
+    _mark_options(command(mark))
+    _banks_options(command(banks))
     _jobs_options(command(jobs))
     _serve_options(command(serve))
     command(doctor)
@@ -998,6 +1210,40 @@ def _candidates_options(sub: argparse.ArgumentParser) -> None:
     )
     add("--type", metavar="TYPE", help="accept: the defect's type")
     add("--who", default=_user(), metavar="NAME", help="who decides; default: you")
+
+
+def _mark_options(sub: argparse.ArgumentParser) -> None:
+    add = sub.add_argument
+    add("action", choices=("missed", "false-alarm"), metavar="ACTION", help="missed, false-alarm")
+    add("image", metavar="IMAGE", help="the id of an image, or a file")
+    add(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="where it is, white; for false-alarm default: what lies above the threshold",
+    )
+    add("--type", default="", metavar="TYPE", help="missed: the defect's type")
+    add("--who", default=_user(), metavar="NAME", help="who says so; default: you")
+
+
+def _banks_options(sub: argparse.ArgumentParser) -> None:
+    add = sub.add_argument
+    add("action", choices=tuple(BANK_ACTIONS), metavar="ACTION", help=", ".join(BANK_ACTIONS))
+    add(
+        "ids",
+        nargs="*",
+        metavar="VERSION",
+        help="such as v3; default: the active one. For drop, an image's id",
+    )
+    add(
+        "--side",
+        default="positive",
+        choices=("positive", "negative"),
+        help="drop: which bank; default: positive",
+    )
+    add("--method", default="pca", choices=("pca", "umap"), help="map: default pca; umap takes a minute")
+    add("--to", type=Path, metavar="FILE", help="map: a .csv file with the place and the origin of every row")
+    add("--who", default=_user(), metavar="NAME", help="drop: who decides; default: you")
 
 
 def _user() -> str:

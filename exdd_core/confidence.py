@@ -1,4 +1,4 @@
-"""How sure a figure is: bootstrap intervals and paired tests, resampled by physical part.
+"""How sure a figure is: bootstrap intervals and paired tests, resampled by physical part; how true probabilities are.
 
 Images of one part resemble each other, so parts are drawn, never images, and parts with a defect apart from those
 without (the data set decided how many of each there are). Every figure here depends on sums over images only: what
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ REPLICATES = 1000
 STEPS = 512  # of a pixel curve; those of images are exact
 SAMPLED = 500_000  # map values that say where the steps lie
 FPR_LIMIT = 0.3  # of AUPRO, as everybody's
+BINS = 10  # of probabilities, equally wide
 FIGURES = ("image_auroc", "image_ap", "image_f1", "pixel_auroc", "pixel_ap", "aupro")
 
 
@@ -185,3 +187,23 @@ def compare(a: np.ndarray, b: np.ndarray, exact: float) -> Comparison:
     tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
     p = min(1.0, 2 * (1 + int(tail)) / (1 + len(drawn)))
     return Comparison(float(exact), float(low), float(high), p)
+
+
+def reliability(probabilities: np.ndarray, truth: np.ndarray, bins: int = BINS) -> dict[str, Any]:
+    """Whether of what is said to be probable that share happens (Guo et al. 2017), JSON-able.
+
+    probabilities: float (n,), 0 to 1. truth: bool (n,). {"ece": mean distance between both, weighted by count, "bins":
+    [{"count", "said": mean probability, "found": share that is true}]}, without the bins that hold nothing.
+    """
+    number = np.minimum((probabilities * bins).astype(int), bins - 1)
+    filled = [number == at for at in np.unique(number)]
+    told = [
+        {
+            "count": int(own.sum()),
+            "said": float(probabilities[own].mean()),
+            "found": float(truth[own].mean()),
+        }
+        for own in filled
+    ]
+    ece = sum(bin["count"] * abs(bin["said"] - bin["found"]) for bin in told) / max(1, len(truth))
+    return {"ece": float(ece), "bins": told}

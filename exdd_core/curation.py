@@ -16,7 +16,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,6 +36,7 @@ from exdd_core.studio import keep_mask
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
+    from exdd_core.inspection import Inspection
     from exdd_core.workspace import BankVersion, Workspace
 
 REASONS = ("unrealistic", "wrong place", "artefact", "duplicate", "too faint")
@@ -50,7 +51,7 @@ OF_BANK = ("accept", "missed", "false_alarm", "drop")  # decisions that change a
 class Decision:
     """One line of the history. subject: id of a candidate or image. undone: the id of the decision that took it back.
 
-    action: accept, reject, trim, type, missed, false_alarm, drop or undo. reason: tags.
+    action: accept, reject, trim, type, missed, false_alarm, drop, align or undo. reason: tags.
     """
 
     id: int
@@ -81,15 +82,18 @@ class Decided:
 
 def claim(workspace: Workspace, id: str, who: str) -> str:
     """Take a candidate for yourself while you look at it, or stay with it. Returns "" or the name of who has it."""
-    now = _now()
     with workspace.writing() as db:
         holder = _holder(db, id)
         if holder not in ("", who):
             return holder
-        until = (datetime.now(UTC) + timedelta(seconds=CLAIMED)).isoformat(timespec="milliseconds")
-        db.execute("delete from claims where candidate = ? or until < ?", [id, now])
-        db.execute("insert into claims (candidate, who, until) values (?, ?, ?)", [id, who, until])
+        _hold(db, id, who)
     return ""
+
+
+def _hold(db: Database, id: str, who: str) -> None:
+    until = (datetime.now(UTC) + timedelta(seconds=CLAIMED)).isoformat(timespec="milliseconds")
+    db.execute("delete from claims where candidate = ? or until < ?", [id, _now()])
+    db.execute("insert into claims (candidate, who, until) values (?, ?, ?)", [id, who, until])
 
 
 def release(workspace: Workspace, id: str, who: str) -> None:
@@ -114,13 +118,21 @@ def _holder(db: Database, id: str) -> str:
 def decisions(workspace: Workspace, subject: str | None = None, limit: int = -1) -> list[Decision]:
     """Everything that was decided, the newest first."""
     with workspace.reading() as db:
-        return _decisions(db, subject)[: limit if limit >= 0 else None]
+        return _decisions(db, "where (:subject is null or candidate = :subject)", subject, limit)
 
 
-def _decisions(db: Database, subject: str | None = None) -> list[Decision]:
-    where = "where candidate = :subject" if subject is not None else ""
-    rows = list(db.query(f"select * from decisions {where} order by id desc", {"subject": subject}))
-    undone = {json.loads(row["detail"])["of"]: row["id"] for row in rows if row["action"] == "undo"}
+def newest(workspace: Workspace) -> int:
+    """The number of the last decision, 0 where there is none. Cheap: for asking whether anything is new."""
+    with workspace.reading() as db:
+        return int(db.execute("select coalesce(max(id), 0) from decisions").fetchone()[0])
+
+
+def _decisions(db: Database, where: str, subject: str | int | None = None, limit: int = -1) -> list[Decision]:
+    undone = "select id as undone, json_extract(detail, '$.of') as one from decisions where action = 'undo'"
+    query = (
+        f"with back as ({undone}) select * from decisions left join back on one = id {where} order by id desc"
+    )
+    rows = db.query(f"{query} limit :limit", {"subject": subject, "limit": limit})
     return [
         Decision(
             row["id"],
@@ -130,16 +142,27 @@ def _decisions(db: Database, subject: str | None = None) -> list[Decision]:
             row["who"],
             row["created"],
             json.loads(row["detail"]),
-            undone.get(row["id"]),
+            row["undone"],
         )
         for row in rows
     ]
 
 
+def _standing(db: Database, decision: int) -> Decision:
+    """A decision that can be taken back. Raises BadInput."""
+    found = next(iter(_decisions(db, "where id = :subject", decision)), None)
+    if found is None:
+        raise BadInput(f"There is no decision {decision} in this workspace.")
+    if found.undone is not None or found.action == "undo":
+        raise BadInput("This was taken back already.")
+    if found.action == "align":
+        raise BadInput("This only made the bank follow what was decided; take those decisions back instead.")
+    return found
+
+
 def in_force(workspace: Workspace, *actions: str, dataset: str | None = None) -> list[Decision]:
     """Decisions of these kinds that nobody took back, the oldest first."""
-    with workspace.reading() as db:
-        found = [d for d in _decisions(db) if d.action in actions and d.undone is None]
+    found = [d for d in decisions(workspace) if d.action in actions and d.undone is None]
     return [d for d in reversed(found) if dataset in (None, d.detail.get("dataset"))]
 
 
@@ -169,8 +192,7 @@ def accept(
     one was asked for and cannot be accepted.
     """
     progress = progress or Progress()
-    with _deciding(workspace):
-        chosen, left_out = _decidable(workspace, ids, who)
+    with _deciding(workspace), _taken(workspace, ids, who) as (chosen, left_out):
         before = {candidate.id: candidate for candidate in chosen}
         if defect_type is not None:
             chosen = [replace(candidate, defect_type=_name(defect_type)) for candidate in chosen]
@@ -199,12 +221,11 @@ def accept(
 
 def reject(workspace: Workspace, ids: Sequence[str], who: str, reasons: Sequence[str] = ()) -> Decided:
     """Say no to pending candidates, with tags of your own or of `REASONS`."""
-    with _deciding(workspace):
+    with workspace.writing() as db:  # it changes no bank, so it waits for nobody who does
         chosen, left_out = _decidable(workspace, ids, who)
-        with workspace.writing() as db:
-            for candidate in chosen:
-                _set_status(db, candidate.id, "pending", "rejected")
-                _write(db, candidate.id, "reject", who, _tags(reasons), dataset=candidate.dataset)
+        for candidate in chosen:
+            _set_status(db, candidate.id, "pending", "rejected")
+            _write(db, candidate.id, "reject", who, _tags(reasons), dataset=candidate.dataset)
     return _decided("Rejected", [c.id for c in chosen], left_out, None, [])
 
 
@@ -240,14 +261,12 @@ def set_type(workspace: Workspace, ids: Sequence[str], defect_type: str, who: st
 
 def undo(workspace: Workspace, decision: int, who: str) -> Decided:
     """Take one decision back: what it changed changes back, and exactly that. Raises BadInput."""
-    with _deciding(workspace):
-        found = next((d for d in decisions(workspace) if d.id == decision), None)
-        if found is None:
-            raise BadInput(f"There is no decision {decision} in this workspace.")
-        if found.undone is not None or found.action == "undo":
-            raise BadInput("This was taken back already.")
+    with workspace.reading() as db:
+        found = _standing(db, decision)
+    with _deciding(workspace) if found.action in OF_BANK else nullcontext():
         target, changes = _reversal(workspace, found)
         with workspace.writing() as db:
+            _standing(db, decision)
             number = _write(db, found.subject, "undo", who, of=found.id, dataset=found.detail.get("dataset"))
             if found.action in ("accept", "reject"):
                 old = "accepted" if found.action == "accept" else "rejected"
@@ -267,7 +286,9 @@ def undo(workspace: Workspace, decision: int, who: str) -> Decided:
 
 def undo_last(workspace: Workspace, who: str) -> Decided:
     """Take back what this person decided last and has not taken back. Raises BadInput where there is nothing."""
-    mine = [d for d in decisions(workspace) if d.who == who and d.action != "undo" and d.undone is None]
+    with workspace.reading() as db:
+        query = "where who = :subject and action not in ('undo', 'align') and undone is null"
+        mine = _decisions(db, query, who, 1)
     if not mine:
         raise BadInput("There is nothing of yours to take back.")
     return undo(workspace, mine[0].id, who)
@@ -307,6 +328,24 @@ def _decidable(workspace: Workspace, ids: Sequence[str], who: str) -> tuple[list
     if len({c.dataset for c in chosen}) > 1:
         raise BadInput("These candidates belong to several data sets; decide on one data set at a time.")
     return chosen, left_out
+
+
+@contextmanager
+def _taken(
+    workspace: Workspace, ids: Sequence[str], who: str
+) -> Iterator[tuple[list[Candidate], dict[str, str]]]:
+    """What `_decidable` says, and those it chose kept from everybody else meanwhile."""
+    with workspace.writing() as db:
+        chosen, left_out = _decidable(workspace, ids, who)
+        free = [candidate.id for candidate in chosen if not _holder(db, candidate.id)]
+        for id in free:
+            _hold(db, id, who)
+    try:
+        yield chosen, left_out
+    finally:
+        with workspace.writing() as db:
+            for id in free:
+                db.execute("delete from claims where candidate = ? and who = ?", [id, who])
 
 
 def _already(workspace: Workspace, candidate: Candidate) -> str:
@@ -394,16 +433,20 @@ def false_alarm(
         if origin["label"] == "defect":
             raise BadInput("This image has a defect; mark the place that was a false alarm.")
         bank = workspace.bank()
-        seen = workspace.detector(bank.id).score([images.read_image(path)])[0]
-        scores = seen.patch_scores
-        suspicious = scores > min(seen.threshold, float(scores.max()) * (1 - 1e-6))
-        mask = np.zeros(seen.shape, bool)
-        for row, column in np.argwhere(suspicious):
-            x0, y0, x1, y1 = images.patch_box(int(row), int(column), scores.shape, seen.size, seen.shape)
-            mask[y0:y1, x0:x1] = True
+        mask = alarming(workspace.detector(bank.id).score([images.read_image(path)])[0])
     if not mask.any():
         raise BadInput("The mask is empty; draw over the false alarm.")
     return _teach(workspace, "false_alarm", BankImage(image, origin["group"]), mask, who, origin)
+
+
+def alarming(seen: Inspection) -> np.ndarray:
+    """What raised an alarm, bool (H, W): where the map lies above its threshold, else the most suspicious patch."""
+    above = seen.map > seen.calibration.map_threshold
+    if not above.any():
+        y, x = seen.peak
+        x0, y0, x1, y1 = seen.at(y, x).box
+        above[y0:y1, x0:x1] = True
+    return above
 
 
 def _teach(
@@ -483,6 +526,25 @@ def drop(workspace: Workspace, image: str, side: str, who: str) -> Decided:
             last = target.write(db)
         target.publish(workspace, last)
     return _decided("Dropped", [image], {}, target, changes)
+
+
+def align(workspace: Workspace, missing: Sequence[str], surplus: Sequence[str], who: str) -> Decided:
+    """Give the active version the accepted candidates that it lacks and take from it those that are accepted no
+    longer. No candidate's status changes."""
+    with _deciding(workspace):
+        version = workspace.bank()
+        target = _target(workspace, version.dataset)
+        assert target is not None
+        status = {id: candidates.get(workspace, id).status for id in (*missing, *surplus)}
+        there = [id for id in surplus if status[id] != "accepted" and target.holds(id, "positive")]
+        wanted = [candidates.get(workspace, id) for id in missing if status[id] == "accepted"]
+        changes = target.exchange([marked(workspace, c, target.detector) for c in wanted], there)
+        with workspace.writing() as db:
+            number = _write(db, version.id, "align", who, dataset=version.dataset)
+            target.enter(changes, number)
+            last = target.write(db)
+        target.publish(workspace, last)
+    return _decided("Brought the bank in line with", [*there, *(c.id for c in wanted)], {}, target, changes)
 
 
 # --- what is in force, for building -----------------------------------------------------------------------------
@@ -585,7 +647,9 @@ def _marked(pixels: np.ndarray, mask: np.ndarray, image: BankImage, detector: De
 
 
 def _remembered(workspace: Workspace, id: str, side: str, detector: Detector) -> Marked:
-    """A training image that was dropped, for coming back. Of a normal one, every patch."""
+    """An image that was dropped, for coming back: a training image (of a normal one, every patch) or a candidate."""
+    if "/" not in id:
+        return marked(workspace, candidates.get(workspace, id), detector)
     row = workspace.image(id)
     pixels = images.read_image(row.path)
     mask = np.ones(pixels.shape[:2], bool)
@@ -622,6 +686,14 @@ class _Target:
         if changes:
             self.new = self.detector.changed(changes)
         return changes
+
+    def exchange(self, several: Sequence[Marked], gone: Sequence[str]) -> list[Change]:
+        """Takes images out, then adds others."""
+        changes = [change for id in gone for change in self.detector.removals(id)]
+        self.new = self.detector.changed(changes) if changes else self.detector
+        added = self.new.additions([m for m in several if not self.holds(m.image.id, "positive")])
+        self.new = self.new.changed(added) if added else self.new
+        return changes + added
 
     def remove(self, workspace: Workspace, id: str, side: str) -> list[Change]:
         """Takes an image's rows out. Where the bank held just what is left once before, all is as it was then."""
@@ -660,7 +732,7 @@ def _target(workspace: Workspace, dataset: str) -> _Target | None:
 
 @contextmanager
 def _deciding(workspace: Workspace) -> Iterator[None]:
-    """One decision at a time, among all threads and processes; the lock goes with a process that is killed."""
+    """One change of the banks at a time, in all threads and processes; the lock goes with a process that is killed."""
     with FileLock(workspace.path / LOCK, poll_interval=0.01):
         yield
 

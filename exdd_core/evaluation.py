@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+from scipy.special import expit
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from exdd_core import confidence, datasets, fusion, images
@@ -151,25 +152,32 @@ def cross_validate(
     max_real_parts: int | None = None,
     fusions: Sequence[str] | None = None,
     rate: float = FALSE_ALARM_RATE,
+    painted: Sequence[TrainingImage] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Grouped cross-validation: every fold has its own banks, built without its physical parts.
 
     fusions: names; "exdd" is the settings' own (its name, or the default for the defects at hand). Of each training
     side the defects of `max_real_parts` physical parts enter (all where None), drawn with `seed`.
+    painted: synthetic defects, for Table 1: "exdd" is then "exdd_base", and "exdd_full" learns from these as well, but
+    for those that were painted into, or lent by, a held-out part; with an empty list there is no "exdd_full".
     Returns {"folds", "seed", "methods": {name: {metric: mean over folds}}, "deviation": {name: {metric: standard
     deviation}}, "per_fold": {name: [...]}, "banks": what each fold's banks hold, "fusion": what "exdd" was in each
     fold} and what `_account` tells, of scores that each fold calibrated on its own training images.
     Raises BadInput when there are fewer groups than folds or a fold has only one class.
     """
     progress = progress or Progress()
-    names = list(fusions or ()) or [fusion.PatchCore.name, "exdd"]
+    own = "exdd" if painted is None else "exdd_base"
+    wanted = {name: name for name in fusions or (fusion.PatchCore.name, "exdd")}
+    wanted = {own if name == "exdd" else name: "" if name == "exdd" else name for name in wanted}
+    names = [*wanted, *(["exdd_full"] if painted else [])]
     sides = datasets.folds(rows, folds, seed)
     for fold, test in enumerate(sides, 1):
         if len({rows[i].label for i in test}) == 1:
             missing = "normal" if rows[min(test)].label == "defect" else "defective"
             raise BadInput(f"Fold {fold} of {folds} has no {missing} image to measure with; use fewer folds.")
     patches, masks, labels = read_images(rows, backbone, settings.size, progress)
+    more = patch_set(backbone, list(painted), settings.size, progress).marked() if painted else []
     measured: dict[str, list[_Measured]] = {name: [] for name in names}
     banks, chosen = [], []
     for fold, test in enumerate(sides):
@@ -180,16 +188,18 @@ def cross_validate(
         ]
         detector = Detector(backbone, replace(settings, seed=seed))
         progress.begin(f"Fold {fold + 1} of {folds}", 1)
-        detector.fit_patches(
-            patches.take([i for i in training if not labels[i]]),
-            patches.take([i for i in training if labels[i]]),
-            progress,
-        )
-        found = _measure(detector, patches, masks, labels, held_out, names, progress)
-        for name in names:
-            measured[name].append(found[name])
+        defects = patches.take([i for i in training if labels[i]])
+        detector.fit_patches(patches.take([i for i in training if not labels[i]]), defects, progress)
+        found = _measure(detector, patches, masks, labels, held_out, wanted, progress)
         banks.append(detector.summary())
         chosen.append(detector.fusion.name)
+        if more:
+            known = {rows[i].group for i in held_out}
+            apart = [m for m in more if not known & {m.image.group, m.image.donor}]
+            detector.fit_defects([*defects.marked(), *apart], progress)
+            found |= _measure(detector, patches, masks, labels, held_out, {"exdd_full": ""}, progress)
+        for name in names:
+            measured[name].append(found[name])
     per_fold = {name: [fold.figures for fold in measured[name]] for name in names}
     return {
         "folds": folds,
@@ -246,7 +256,7 @@ def evaluate_methods(
     patches, masks, labels = read_images(rows, first.backbone, first.settings.size, progress)
     everything = list(range(len(rows)))
     measured = {
-        name: [_measure(detector, patches, masks, labels, everything, ["exdd"], progress)["exdd"]]
+        name: [_measure(detector, patches, masks, labels, everything, {"exdd": ""}, progress)["exdd"]]
         for name, detector in detectors.items()
     }
     return {
@@ -266,7 +276,7 @@ def measure_images(
 ) -> dict[str, float]:
     """The figures of one detector alone, by its own fusion, on images that `read_images` has read. Raises BadInput."""
     _require_unseen([detector], rows)
-    return _measure(detector, *read, list(range(len(rows))), ["exdd"], progress)["exdd"].figures
+    return _measure(detector, *read, list(range(len(rows))), {"exdd": ""}, progress)["exdd"].figures
 
 
 def _require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> None:
@@ -304,11 +314,16 @@ def read_images(
 
 @dataclass(frozen=True)
 class _Measured:
-    """One method on the held-out images of one fold: scores float (n,), calibrated as `Inspection.calibrated_score`."""
+    """One method on the held-out images of one fold: scores float (n,), calibrated as `Inspection.calibrated_score`.
+
+    unsure: bool (n,), whose verdict is "not sure". probabilities: float (n,) of a defect; None where nothing tells.
+    """
 
     figures: dict[str, float]
     scores: np.ndarray
     calibrated: np.ndarray
+    unsure: np.ndarray
+    probabilities: np.ndarray | None
     contributions: Contributions
 
 
@@ -318,11 +333,11 @@ def _measure(
     masks: np.ndarray,
     labels: np.ndarray,
     held_out: list[int],
-    names: Sequence[str],
+    methods: Mapping[str, str],
     progress: Progress,
 ) -> dict[str, _Measured]:
-    """Each fusion named on the held-out images; "exdd" is the detector's own."""
-    wanted = {n: detector.fusion.name if n == "exdd" else n for n in names}
+    """The methods {name: fusion} on the held-out images; the fusion "" is the detector's own."""
+    wanted = {name: kind or detector.fusion.name for name, kind in methods.items()}
     fusions = list(dict.fromkeys(wanted.values()))
     size = detector.settings.size
     scores = np.zeros((len(fusions), len(held_out)))
@@ -342,12 +357,19 @@ def _measure(
             metrics(own, truth, maps[method], where),
             own,
             (own - calibration.median) / (calibration.threshold - calibration.median),
+            (own > getattr(calibration, "doubt", math.inf)) & (own <= calibration.threshold),
+            _probabilities(own, getattr(calibration, "odds", None)),
             confidence.contributions(own, truth, maps[method], where, groups.tolist()),
         )
 
     with ThreadPoolExecutor(METRIC_THREADS) as pool:  # sorting millions of pixels leaves Python's lock
         by_fusion = dict(zip(fusions, pool.map(measured, range(len(fusions))), strict=True))
-    return {n: by_fusion[wanted[n]] for n in names}
+    return {name: by_fusion[kind] for name, kind in wanted.items()}
+
+
+def _probabilities(scores: np.ndarray, odds: tuple[float, float] | None) -> np.ndarray | None:
+    """Of a defect, by the slope and offset of its log-odds."""
+    return None if odds is None else expit(odds[0] * scores + odds[1])
 
 
 def _account(
@@ -362,12 +384,20 @@ def _account(
     {"rate", "notes": [sentence], "intervals": {name: {metric: [low, high]}}, "comparisons": [{"method", "against",
     "metric", "difference", "low", "high", "p"}], "at_rate" and "at_threshold": {name: as `found_by_type`, of calibrated
     scores, at the rate on these normal images and at the detector's own threshold}, "per_image": {"id", "group",
-    "label", "defect_type", "fold": lists}, "scores" and "calibrated": {name: list}}.
+    "label", "defect_type", "fold": lists}, "scores" and "calibrated": {name: list}, "not_sure": {name: {"normal",
+    "defect"}}, how many images got that verdict, "probabilities": {name: list} and "reliability": {name: as
+    `confidence.reliability`} of the methods that tell how probable a defect is}.
     """
     order = [i for fold in folds for i in fold]
     labels = np.array([rows[i].label == "defect" for i in order])
     types = [rows[i].defect_type for i in order]
     calibrated = {name: np.concatenate([m.calibrated for m in each]) for name, each in measured.items()}
+    unsure = {name: np.concatenate([m.unsure for m in each]) for name, each in measured.items()}
+    probabilities = {}
+    for name, each in measured.items():
+        told = [m.probabilities for m in each if m.probabilities is not None]
+        if len(told) == len(each):
+            probabilities[name] = np.concatenate(told)
     progress.begin("Drawing parts anew for intervals", len(measured))
     drawn = {}
     for name, each in measured.items():
@@ -421,6 +451,12 @@ def _account(
             name: np.concatenate([m.scores for m in each]).tolist() for name, each in measured.items()
         },
         "calibrated": {name: own.tolist() for name, own in calibrated.items()},
+        "not_sure": {
+            name: {"normal": int((own & ~labels).sum()), "defect": int((own & labels).sum())}
+            for name, own in unsure.items()
+        },
+        "probabilities": {name: own.tolist() for name, own in probabilities.items()},
+        "reliability": {name: confidence.reliability(own, labels) for name, own in probabilities.items()},
     }
 
 

@@ -9,7 +9,9 @@ from __future__ import annotations
 import base64
 import html
 import json
+import re
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,19 +27,47 @@ from exdd_core.runs import Run
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
+    from exdd_core.detector import Detector
     from exdd_core.workspace import ImageRow, Workspace
 
-COLOURS = {"patchcore": "#6b7280", "exdd": "#1d4ed8", "exdd_base": "#0f9d8a", "exdd_full": "#1d4ed8"}
-OTHERS = ("#b45309", "#7c3aed", "#0369a1", "#be185d")
-GALLERY = (
-    60  # images of each kind and method that can become a miss or a false alarm when the line is dragged
-)
+# Readable on white and on black, and told apart without colour sense.
+COLOURS = {"patchcore": "#8a94a3", "exdd": "#4c78e6", "exdd_base": "#0f9d8a", "exdd_full": "#4c78e6"}
+OTHERS = ("#c2700f", "#8f63e8", "#2a93c9", "#d0558f")
+NORMAL, DEFECT = "#8a94a3", "#4c78e6"
+BINS = 40  # of a histogram
+GALLERY = 60  # images of each kind and method that a report carries for when the line is dragged
 THUMBNAIL, PANE = 160, 260  # pixels of the longer side
-TEMPLATE = Path(__file__).resolve().parent.parent / "assets" / "report.html"
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+LEFT_OUT = ("scores", "per_fold", "libraries", "cells")  # what nobody is shown
+
+
+def shown(run: Run) -> dict[str, Any]:
+    """All that a page or a report shows of a run, JSON-able: figures as stored, and curves that follow from scores."""
+    figures = sweep_curves(run) if run.kind == "sweep" else curves(run)
+    names = run.result["methods"]
+    return {
+        "id": run.id,
+        "kind": run.kind,
+        "title": run.title,
+        "created": run.created,
+        "seconds": run.seconds,
+        "spec": run.spec,
+        "result": {key: value for key, value in run.result.items() if key not in LEFT_OUT},
+        "cells": len(run.result.get("cells", ())),
+        "titles": {name: _title(name) for name in names},
+        "metrics": tables.METRIC_TITLES,
+        "figures": {name: json.loads(figure.to_json()) for name, figure in figures.items()},
+        "paper": {
+            "dataset": tables.PAPER_DATASET,
+            "figures": {str(n): values for n, values in tables.PAPER_SWEEP.items()}
+            if run.kind == "sweep"
+            else tables.PAPER,
+        },
+    }
 
 
 def curves(run: Run) -> dict[str, go.Figure]:
-    """{"roc", "pr"} of all methods, and "histogram METHOD" of each, as plotly figures.
+    """{"roc", "pr"} of all methods, "histogram METHOD" of each and, where there are probabilities, "reliability".
 
     Scores are calibrated: 0 is the median of normal training images, 1 the method's threshold. Raises BadInput for a
     run without scores of images, as a sweep's.
@@ -49,173 +79,151 @@ def curves(run: Run) -> dict[str, go.Figure]:
     figures = {"roc": roc, "pr": pr}
     for name, colour in _colours(run).items():
         scores = np.array(run.result["calibrated"][name])
-        line = {"color": colour, "width": 2}
+        given = {"name": _short(name), "line": {"color": colour, "width": 2}, "mode": "lines"}
         if labels.any() and not labels.all():
             false, found, _ = roc_curve(labels, scores)
             precision, recall, _ = precision_recall_curve(labels, scores)
-            roc.add_scatter(x=false, y=found, name=_title(name), line=line, mode="lines")
-            pr.add_scatter(
-                x=recall, y=precision, name=_title(name), line={**line, "shape": "hv"}, mode="lines"
-            )
+            roc.add_scatter(x=false, y=found, **given)
+            pr.add_scatter(x=recall, y=precision, **given, line_shape="hv")
         figures[f"histogram {name}"] = _histogram(scores, labels)
     _axes(roc, "false alarms, share of normal images", "defects found, share")
-    _axes(pr, "defects found, share (recall)", "share of alarms that are defects (precision)")
+    _axes(pr, "defects found, share", "defects among the alarms, share")
     for figure in (roc, pr):
         figure.update_xaxes(range=[-0.01, 1.01])
         figure.update_yaxes(range=[0, 1.02])
+    if run.result.get("reliability"):
+        figures["reliability"] = _reliability(run)
     return figures
 
 
-def sweep_curve(run: Run, metric: str = "image_auroc") -> go.Figure:
-    """Table 2 as a line with a band of one standard deviation over the seeds. Raises BadInput for another run."""
+def _reliability(run: Run) -> go.Figure:
+    """Said against found; on the diagonal a probability is what it says. The size of a point: how many images."""
     import plotly.graph_objects as go
 
+    figure, colours = go.Figure(), _colours(run)
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": NORMAL, "dash": "dot"}, name="exact")
+    for name, told in run.result["reliability"].items():
+        said, found, count = ([bin[key] for bin in told["bins"]] for key in ("said", "found", "count"))
+        figure.add_scatter(
+            x=said,
+            y=found,
+            mode="lines+markers",
+            name=f"{_short(name)}, ECE {100 * told['ece']:.1f}",
+            line={"color": colours[name], "width": 2},
+            marker={"size": [6 + 2 * n**0.5 for n in count], "opacity": 0.7},
+            text=[f"{n} images" for n in count],
+        )
+    _axes(figure, "probability of a defect that is said", "defects among these images, share")
+    figure.update_xaxes(range=[-0.02, 1.02])
+    figure.update_yaxes(range=[-0.02, 1.05])
+    return figure
+
+
+def sweep_curves(run: Run) -> dict[str, go.Figure]:
+    """Table 2, a figure for each metric: a line with a band of one standard deviation over the seeds, and the paper's.
+
+    Raises BadInput for a run of another kind.
+    """
     if run.kind != "sweep" or not run.result.get("methods"):
-        raise BadInput(f'"{run.title}" is no finished sweep; measure one with "sweep".')
-    counts = run.result["counts"]
-    mean = np.array([run.result["methods"][str(c)][metric] for c in counts], float)
-    spread = np.array([run.result["deviation"][str(c)][metric] for c in counts], float)
+        raise BadInput(f'"{run.title}" is no sweep with anything measured; measure one with "sweep".')
+    return {metric: _sweep_curve(run, metric) for metric in tables.METRIC_TITLES}
+
+
+def _sweep_curve(run: Run, metric: str) -> go.Figure:
+    import plotly.graph_objects as go
+
+    counts = [int(count) for count in run.result["methods"]]
+    mean, spread = (
+        np.array([run.result[of][str(c)][metric] for c in counts], float) for of in ("methods", "deviation")
+    )
     figure = go.Figure()
     band = {"x": [*counts, *counts[::-1]], "y": [*(mean + spread), *(mean - spread)[::-1]]}
     figure.add_scatter(
-        **band, fill="toself", line={"width": 0}, fillcolor="rgba(29,78,216,0.15)", showlegend=False
+        **band,
+        fill="toself",
+        mode="lines",
+        line={"width": 0, "color": COLOURS["exdd"]},
+        fillcolor="rgba(76,120,230,0.2)",
+        name="one standard deviation",
+        hoverinfo="skip",
     )
-    figure.add_scatter(x=counts, y=mean, name="ExDD", mode="lines+markers", line={"color": COLOURS["exdd"]})
+    line = {"color": COLOURS["exdd"], "width": 2}
+    figure.add_scatter(x=counts, y=mean, name="ExDD, mean over seeds", mode="lines+markers", line=line)
+    theirs = {count: values[metric] for count, values in tables.PAPER_SWEEP.items() if metric in values}
+    if theirs:
+        figure.add_scatter(
+            x=list(theirs),
+            y=list(theirs.values()),
+            name=f"the paper's, on {tables.PAPER_DATASET}",
+            mode="lines+markers",
+            line={"color": NORMAL, "dash": "dot", "width": 2},
+        )
     _axes(figure, "synthetic defects in the positive bank", tables.METRIC_TITLES[metric])
     return figure
 
 
 def _histogram(scores: np.ndarray, labels: np.ndarray) -> go.Figure:
+    """With an x axis that holds 0, the median of normals, and 1, the threshold, and room to drag beyond all scores."""
     import plotly.graph_objects as go
 
+    low, high = min(0.0, float(scores.min())), max(1.0, float(scores.max()))
+    edges = {"start": low, "end": high + 1e-6, "size": (high - low) / BINS + 1e-9}
     figure = go.Figure()
-    edges = {
-        "start": float(scores.min()),
-        "end": float(scores.max()) + 1e-6,
-        "size": max(float(np.ptp(scores)), 1e-6) / 40,
-    }
-    for words, own, colour in (("normal", ~labels, "#2e7d32"), ("defect", labels, "#c62828")):
-        figure.add_histogram(x=scores[own], name=words, xbins=edges, marker_color=colour, opacity=0.6)
+    for words, own, colour in (("normal", ~labels, NORMAL), ("defect", labels, DEFECT)):
+        figure.add_histogram(x=scores[own], name=words, xbins=edges, marker_color=colour, opacity=0.75)
     figure.update_layout(barmode="overlay")
-    figure.add_shape(type="line", x0=1, x1=1, y0=0, y1=1, yref="paper", line={"color": "#111827", "width": 3})
-    _axes(figure, "score (0 median normal, 1 threshold)", "images")
+    _axes(figure, "score: 0 the median of normal images, 1 the method's own threshold", "images")
+    most = max(np.histogram(scores[own], BINS, (low, high))[0].max() for own in (labels, ~labels))
+    figure.update_yaxes(dtick=1 if most < 6 else None)  # there are no halves of images
+    room = 0.04 * (high - low)
+    figure.update_xaxes(range=[low - room, high + room])
     return figure
 
 
 def _axes(figure: go.Figure, x: str, y: str) -> None:
-    figure.update_layout(
-        template="plotly_white",
-        height=360,
-        margin={"l": 60, "r": 20, "t": 20, "b": 50},
-        xaxis_title=x,
-        yaxis_title=y,
-        legend={"orientation": "h", "y": 1.12},
-    )
+    """Colours and sizes are the viewer's (assets/measured.js), who may prefer the dark."""
+    figure.update_layout(template="none", xaxis_title=x, yaxis_title=y)
 
 
 def write_html(workspace: Workspace, run: Run, path: Path, progress: Progress | None = None) -> None:
     """One file with tables, curves and galleries that needs no network. Raises BadInput where it cannot be made."""
     from plotly.offline import get_plotlyjs
 
-    figures = {"sweep": sweep_curve(run)} if run.kind == "sweep" else curves(run)
     galleries = {} if run.kind == "sweep" else _galleries(run)
-    wanted = sorted(
-        {item["id"] for gallery in galleries.values() for kind in gallery.values() for item in kind}
-    )
-    data = {
-        "figures": {name: json.loads(figure.to_json()) for name, figure in figures.items()},
-        "galleries": galleries,
-        "scores": run.result.get("calibrated", {}),
-        "labels": run.result.get("per_image", {}).get("label", []),
-        "titles": {name: _title(name) for name in run.result["methods"]},
-        "thumbnails": _thumbnails(workspace, wanted, progress or Progress()),
-    }
+    wanted = sorted({id for gallery in galleries.values() for id in gallery})
+    data = shown(run) | {"thumbnails": _thumbnails(workspace, wanted, progress or Progress())}
+    record = {"spec": run.spec, "libraries": run.result["libraries"]}
     filled = {
         "TITLE": html.escape(run.title),
-        "TABLES": "".join(_tables(run)),
-        "RECORD": html.escape(json.dumps({"spec": run.spec, "libraries": run.result["libraries"]}, indent=2)),
-        "MADE": html.escape(f"Measured {run.created} in {run.seconds:.0f} s, kept as {run.id}."),
+        "RECORD": html.escape(json.dumps(record, indent=2)),
+        "MADE": html.escape(f"Measured {_when(run.created)} in {run.seconds:.0f} s, kept as {run.id}."),
         "AGAIN": html.escape(f"python -m exdd_core runs rerun {run.id} --workspace {workspace.path}"),
-        "DATA": json.dumps(runs.strict(data)).replace("</", "<\\/"),
+        "STYLE": (ASSETS / "measured.css").read_text("utf-8"),
+        "DATA": json.dumps(runs.strict(data)).replace("<", "\\u003c"),  # nothing in it can end the script
+        "PARTS": (ASSETS / "parts.js").read_text("utf-8"),
+        "MEASURED": (ASSETS / "measured.js").read_text("utf-8"),
         "PLOTLY": get_plotlyjs(),
     }
-    text = TEMPLATE.read_text(encoding="utf-8")
-    for key, value in filled.items():  # PLOTLY comes last: what it holds is not searched again
-        text = text.replace(f"@@{key}@@", value)
-    path.write_text(text, encoding="utf-8")
+    text = (ASSETS / "report.html").read_text("utf-8")
+    pieces = re.split(r"@@([A-Z]+)@@", text)  # in one go: what is filled in is not searched again
+    path.write_text(
+        "".join(filled[piece] if i % 2 else piece for i, piece in enumerate(pieces)), encoding="utf-8"
+    )
 
 
-def _tables(run: Run) -> list[str]:
-    result = run.result
-    intervals = result.get("intervals", {})
-    head = ["", *tables.METRIC_TITLES.values()]
-
-    def cell(name: str, metric: str) -> str:
-        value, ends = result["methods"][name].get(metric), intervals.get(name, {}).get(metric, [None, None])
-        if value is None:
-            return "-"
-        return f"{100 * value:.1f}" + (
-            f" <small>{100 * ends[0]:.1f} to {100 * ends[1]:.1f}</small>" if ends[0] is not None else ""
-        )
-
-    rows = [[_title(name), *(cell(name, m) for m in tables.METRIC_TITLES)] for name in result["methods"]]
-    made = [_table("Figures in percent, with 95 % intervals (parts resampled)", head, rows)]
-    if run.kind == "table1":
-        paper = [
-            [tables.TITLES[name], *(f"{100 * v[m]:.1f}" if m in v else "-" for m in tables.METRIC_TITLES)]
-            for name, v in tables.PAPER.items()
-        ]
-        made.append(
-            _table(f"The paper's own figures on {tables.PAPER_DATASET}, not measured here", head, paper)
-        )
-    if result.get("comparisons"):
-        pairs = [
-            [
-                f"{_title(c['method'])} minus {_title(c['against'])}",
-                tables.METRIC_TITLES[c["metric"]],
-                "-" if c["difference"] is None else f"{100 * c['difference']:+.1f}",
-                "-" if c["low"] is None else f"{100 * c['low']:+.1f} to {100 * c['high']:+.1f}",
-                "too few parts" if c["p"] is None else f"{c['p']:.3f}",
-            ]
-            for c in result["comparisons"]
-        ]
-        made.append(
-            _table("Differences in points", ["", "figure", "difference", "95 % interval", "p"], pairs)
-        )
-    for key, words in (
-        ("at_rate", f"at {result.get('rate', 0):.1%} false alarms"),
-        ("at_threshold", "at the methods' own thresholds"),
-    ):
-        found = [
-            [
-                _title(name),
-                html.escape(kind or "defect"),
-                f"{n['found']} of {n['count']}",
-                f"{at['false_alarms']} of {at['normal']}",
-            ]
-            for name, at in result.get(key, {}).items()
-            for kind, n in at["types"].items()
-        ]
-        if found:
-            made.append(_table(f"Defects found {words}", ["", "type", "found", "false alarms"], found))
-    return [*(f"<p>{html.escape(sentence)}</p>" for sentence in result.get("notes", [])), *made]
+def _when(created: str) -> str:
+    return f"{datetime.fromisoformat(created):%d %B %Y, %H:%M} UTC"
 
 
-def _table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    top = "".join(f"<th>{word}</th>" for word in head)
-    body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
-    return f"<h2>{html.escape(caption)}</h2><table><tr>{top}</tr>{body}</table>"
-
-
-def _galleries(run: Run) -> dict[str, dict[str, list[dict[str, Any]]]]:
-    """{method: {"defect": the lowest scores first, "normal": the highest first}}: what a dragged line can turn over."""
+def _galleries(run: Run) -> dict[str, list[str]]:
+    """{method: image ids} that a dragged line turns over first: the lowest defects and the highest normals."""
     ids, labels = run.result["per_image"]["id"], run.result["per_image"]["label"]
     made = {}
     for name, scores in run.result["calibrated"].items():
         every = sorted(zip(scores, ids, labels, strict=True))
-        low = [{"id": id, "score": s} for s, id, label in every if label == "defect"]
-        high = [{"id": id, "score": s} for s, id, label in reversed(every) if label == "normal"]
-        made[name] = {"defect": low[:GALLERY], "normal": high[:GALLERY]}
+        low = [id for _, id, label in every if label == "defect"]
+        high = [id for _, id, label in reversed(every) if label == "normal"]
+        made[name] = [*low[:GALLERY], *high[:GALLERY]]
     return made
 
 
@@ -254,60 +262,74 @@ def disagreements(run: Run, count: int) -> list[str]:
     return [run.result["per_image"]["id"][i] for i in order]
 
 
-def figure_two(workspace: Workspace, run: Run, ids: Sequence[str] = (), count: int = 4) -> np.ndarray:
+def figure_two(
+    workspace: Workspace,
+    run: Run,
+    ids: Sequence[str] = (),
+    count: int = 4,
+    progress: Progress | None = None,
+) -> np.ndarray:
     """Rows of image, truth, and each method's heatmap, as one sheet uint8 (H, W, 3).
 
     ids: of images; none chooses the `count` of largest disagreement. All heatmaps share one scale, 0 the median of
     normals and 1 the threshold. Raises BadInput for a run that names no bank version.
     """
-    names = {
-        "exdd": run.spec.get("bank"),
-        "exdd_base": run.spec.get("base"),
-        "exdd_full": run.spec.get("full"),
-    }
-    banks = {name: bank for name, bank in names.items() if bank}
+    banks, progress = runs.banks_of(run), progress or Progress()
     if not banks:
         raise BadInput(f'"{run.title}" names no bank version; make the figure of Table 1 or of a test split.')
     detectors = {name: workspace.detector(bank) for name, bank in banks.items()}
-    fusion = run.spec.get("fusion")
-    if fusion:
-        detectors = {name: detector.with_fusion(fusion) for name, detector in detectors.items()}
+    if run.spec.get("fusion"):
+        detectors = {name: judge.with_fusion(run.spec["fusion"]) for name, judge in detectors.items()}
     detectors = {"patchcore": next(iter(detectors.values())).patchcore(), **detectors}
-    titles = ["Image", "Truth", *(_title(name).split(" (")[0] for name in detectors)]
     sheet_rows = []
-    for id in ids or disagreements(run, count):
-        row = workspace.image(id)
-        image = images.read_image(row.path)
-        small = reports.reduce(image, PANE)
-        truth = (
-            np.zeros(image.shape[:2], bool)
-            if row.mask is None
-            else images.read_mask(row.mask, image.shape[:2])
-        )
-        drawn = Image.fromarray(np.where(truth, 255, 0).astype(np.uint8)).resize(small.shape[1::-1])
-        panes = [small, np.repeat(np.asarray(drawn)[..., None], 3, 2)]
-        for detector in detectors.values():
-            heat = reports.heatmap(reports.small_map(detector.score([row.path])[0], max(small.shape[:2])))
-            panes.append(np.asarray(Image.fromarray(heat[..., :3]).resize(small.shape[1::-1])))
-        sheet_rows.append((id, panes))
-    return _sheet(titles, sheet_rows)
+    chosen = ids or disagreements(run, count)
+    progress.begin("Drawing rows", len(chosen))
+    for id in chosen:
+        sheet_rows.append(_row(workspace.image(id), list(detectors.values())))
+        progress.advance()
+    return _sheet(["Image", "Truth", *map(_short, detectors)], sheet_rows)
 
 
-def _sheet(titles: Sequence[str], rows: Sequence[tuple[str, list[np.ndarray]]]) -> np.ndarray:
-    gap, top = 8, 28
-    widths = max(max(pane.shape[1] for _, panes in rows for pane in panes), 120)
-    heights = [panes[0].shape[0] + 20 for _, panes in rows]
-    size = (gap + len(titles) * (widths + gap), top + sum(heights) + gap * len(rows))
+def _row(row: ImageRow, detectors: Sequence[Detector]) -> list[tuple[np.ndarray, str]]:
+    """Panes of one image, each with what stands under it."""
+    image = images.read_image(row.path)
+    small = reports.reduce(image, PANE)
+    truth = np.zeros(image.shape[:2], bool)
+    if row.mask is not None:
+        truth = images.read_mask(row.mask, image.shape[:2])
+    drawn = Image.fromarray(np.where(truth, 255, 0).astype(np.uint8)).resize(small.shape[1::-1])
+    panes = [(small, row.id.partition("/")[2]), (np.repeat(np.asarray(drawn)[..., None], 3, 2), row.label)]
+    for detector in detectors:
+        found = detector.score([row.path])[0]
+        heat = reports.heatmap(reports.small_map(found, max(small.shape[:2])))
+        picture = np.asarray(Image.fromarray(heat[..., :3]).resize(small.shape[1::-1]))
+        panes.append((picture, f"{found.calibrated_score:.2f} {found.verdict}"))
+    return panes
+
+
+def _sheet(titles: Sequence[str], rows: Sequence[list[tuple[np.ndarray, str]]]) -> np.ndarray:
+    gap, top, under, scale = 8, 28, 22, 32
+    width = max(max(pane.shape[1] for panes in rows for pane, _ in panes), 120)
+    heights = [panes[0][0].shape[0] + under for panes in rows]
+    size = (gap + len(titles) * (width + gap), top + sum(heights) + gap * len(rows) + scale)
     sheet = Image.new("RGB", size, "white")
     draw = ImageDraw.Draw(sheet)
+    grey, small = "#60646c", reports.font(11)
     for column, words in enumerate(titles):
-        draw.text((gap + column * (widths + gap), 8), words, fill="black", font=reports.font(14))
+        draw.text((gap + column * (width + gap), 6), words, fill="black", font=reports.font(14))
     y = top
-    for (id, panes), height in zip(rows, heights, strict=True):
-        for column, pane in enumerate(panes):
-            sheet.paste(Image.fromarray(pane), (gap + column * (widths + gap), y))
-        draw.text((gap, y + height - 18), id, fill="#60646c", font=reports.font(11))
+    for panes, height in zip(rows, heights, strict=True):
+        for column, (pane, words) in enumerate(panes):
+            x = gap + column * (width + gap)
+            sheet.paste(Image.fromarray(pane), (x, y))
+            while draw.textlength(words, font=small) > width:
+                words = f"…{words[2:]}"  # names differ at their ends
+            draw.text((x, y + height - under + 4), words, fill=grey, font=small)
         y += height + gap
+    bar = Image.fromarray(np.rot90(reports.colour_scale(256), -1)).resize((256, 10))
+    sheet.paste(bar, (gap, y + 4))
+    meaning = "0 median of normal images, 1 (middle) threshold, 2 and above"
+    draw.text((gap + 264, y + 2), meaning, fill=grey, font=small)
     return np.asarray(sheet)
 
 
@@ -332,3 +354,7 @@ def _colours(run: Run) -> dict[str, str]:
 
 def _title(name: str) -> str:
     return tables.TITLES.get(name, name)
+
+
+def _short(name: str) -> str:
+    return _title(name).split(" (")[0]

@@ -3,14 +3,15 @@
 Visible, Clean, Plausible and New compare a candidate with its source and with the banks; Effect says what accepting
 it would change for defective parts held back from training. Every measure is a value, a light and its meaning in a
 sentence. Test images are never looked at. Measures are kept with the candidate, for sorting a queue, together with
-the state of the bank that they hold for. Knows candidates, detectors and validations; does not decide.
+the state of the bank that they hold for: what comes to the positive bank outdates New and Effect, and nothing else.
+Knows candidates, detectors and validations; does not decide.
 """
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ import numpy as np
 from exdd_core import candidates, curation, history, images, recall
 from exdd_core.bank import Bank, BankImage
 from exdd_core.candidates import Candidate
-from exdd_core.detector import Detector, Marked
+from exdd_core.detector import Change, Detector, Examined, Marked
 from exdd_core.effect import Advice, Outcome, Trial, Validation, advise
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -31,6 +32,9 @@ CHANGED = 3  # grey levels: less is no change that a network or a person would s
 ALIKE = 3  # real defects shown beside a candidate
 TWIN = 0.8  # share of patches that lie close to those of one other image, for a near-duplicate
 GREEN, AMBER, RED, GREY = "green", "amber", "red", "grey"
+# Names the mask that a candidate has now: of its decisions the last that can have changed it.
+TRIMMED = """coalesce((select max(id) from decisions where candidate = candidates.id
+    and action in ('trim', 'undo')), 0)"""
 LIGHT_WORTH = {GREEN: 1.0, AMBER: 0.5, RED: 0.0}  # grey: not known
 
 MEANINGS = {
@@ -71,8 +75,10 @@ class Alike:
 class Quality:
     """All that is known of a candidate's worth, for one state of one bank version.
 
-    patches: for display, one of "kept", "known", "too normal" for each [row, column] of the patch grid, which is
-    `grid` large. alike: the most alike real defects. twins: candidates and bank images that it nearly repeats.
+    patches: "kept", "known" or "too normal" for each [row, column] of the patch grid that its mask marks. left_out:
+    (x0, y0, x1, y1) in pixels of the image, ends excluded, of those that are too normal. alike: the most alike real
+    defects. twins: candidates and bank images that it nearly repeats. state: names what its measures hold for, basis
+    what all but New and Effect do; effect_state: what the effect holds for, "" where it was not taken yet.
     """
 
     visible: Measure
@@ -83,8 +89,10 @@ class Quality:
     alike: list[Alike]
     twins: list[str]
     patches: list[tuple[int, int, str]]
-    grid: tuple[int, int]
+    left_out: list[tuple[int, ...]]
+    basis: str
     state: str
+    effect_state: str
 
     @property
     def measures(self) -> list[Measure]:
@@ -101,17 +109,20 @@ class Quality:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Quality:
-        named = {name: Measure(**values[name]) for name in MEANINGS}
-        alike = [Alike(**a) for a in values["alike"]]
-        patches = [(int(y), int(x), str(what)) for y, x, what in values["patches"]]
-        height, width = values["grid"]
+        visible, clean, plausible, new, effect = (Measure(**values[name]) for name in MEANINGS)
         return cls(
-            **named,
-            alike=alike,
+            visible=visible,
+            clean=clean,
+            plausible=plausible,
+            new=new,
+            effect=effect,
+            alike=[Alike(**a) for a in values["alike"]],
             twins=values["twins"],
-            patches=patches,
-            grid=(height, width),
+            patches=[(int(y), int(x), str(what)) for y, x, what in values["patches"]],
+            left_out=[tuple(box) for box in values["left_out"]],
+            basis=values["basis"],
             state=values["state"],
+            effect_state=values["effect_state"],
         )
 
 
@@ -158,25 +169,22 @@ class Judge:
     candidates are accepted.
     """
 
-    def __init__(self, workspace: Workspace):
-        self.workspace = workspace
+    def __init__(self, workspace: Workspace, pause: Callable[[], None] = lambda: None):
+        """pause: called between the steps of what takes long, and may wait there."""
+        self.workspace, self.pause = workspace, pause
         self._lock = threading.RLock()
         self._bench: _Bench | None = None
 
     def quality(self, id: str, effect: bool = True) -> Quality:
-        """The measures of one candidate, from what is kept or taken anew; without its effect where that is not
-        wanted and not known. Raises BadInput where there is no bank version of its data set."""
+        """The measures of one candidate, from what is kept or taken anew; without `effect` its effect stays as it was
+        last measured. Raises BadInput where there is no bank version of its data set."""
         candidate = candidates.get(self.workspace, id)
-        bench = self._ready(candidate.dataset, effect)
-        kept = kept_quality(candidate)
-        if (
-            kept
-            and kept.state == bench.state(self.workspace, candidate)
-            and not (effect and kept.effect.light == GREY)
-        ):
-            return kept
         with self._lock:
-            made = bench.quality(self.workspace, candidate, effect)
+            bench = self._ready(candidate.dataset, effect)
+            kept, state = kept_quality(candidate), bench.state(self.workspace, candidate)
+            if kept and kept.state == state and (kept.effect_state == state or not effect):
+                return kept
+            made = bench.quality(self.workspace, candidate, kept, effect)
         with self.workspace.writing() as db:
             db.execute("update candidates set quality = ? where id = ?", [json.dumps(made.to_json()), id])
         return made
@@ -231,7 +239,7 @@ class Judge:
         with self._lock:
             if self._bench is None or not self._bench.fits(version):
                 self._bench = _Bench(version)
-            self._bench.follow(self.workspace, effect)
+            self._bench.follow(self.workspace, effect, Progress(lambda _: self.pause()))
             return self._bench
 
 
@@ -240,32 +248,57 @@ class _Bench:
 
     def __init__(self, version: BankVersion):
         self.version = version
-        self.last = -1
+        self.last = -1  # the number of the version's last change that was taken in
+        self.grounds = 0  # how many changes concerned normal images or real defects
         self.detector: Detector
         self.validation: Validation | None = None
         self.why_not = ""  # why effects cannot be measured
+        self._base: Validation | None = None  # of the banks as they were, without what has come since
+        self._since: list[Change] = []
 
     def fits(self, version: BankVersion) -> bool:
         return self.version.id == version.id
 
-    def follow(self, workspace: Workspace, effect: bool) -> None:
+    def follow(self, workspace: Workspace, effect: bool, progress: Progress) -> None:
         """Take in what has come to the banks or left them since."""
         with workspace.reading() as db:
-            later = history.read(db, self.version.id, max(self.last, 0))
+            if self.last >= 0 and history.newest(db, self.version.id) == self.last:
+                later = history.Changes(self.last, [], None)
+            else:
+                later = history.read(db, self.version.id, max(self.last, 0))
         if self.last < 0 or later.changes:
             self.detector = workspace.detector(self.version.id)
+            self._take(later.changes)
             self._prepare()
-        if self.validation is not None and later.changes and self.last >= 0:
-            grown = all((c.side, c.action) == ("positive", "add") for c in later.changes)
-            same = type(self.detector.fusion) is self.validation.kind
-            self.validation = self.validation.extended(later.changes) if grown and same else None
         self.last = later.last
         if effect and self.validation is None and not self.why_not:
+            self._validate(workspace, progress)
+
+    def _take(self, changes: Sequence[Change]) -> None:
+        """Every held-back part stays held back for what comes and goes of painted defects; for all else it is anew."""
+        for change in changes:
+            painted = change.image.origin != "real"
+            known = [c for c in self._since if c.image.id == change.image.id]
+            if painted and change.action == "add":
+                self._since.append(change)
+            elif painted and known:
+                self._since.remove(known[0])
+            else:
+                self._base, self._since = None, []
+            self.grounds += not painted
+        if changes:
+            self.validation, self.why_not = None, ""
+
+    def _validate(self, workspace: Workspace, progress: Progress) -> None:
+        kind = type(self.detector.fusion)
+        if self._base is None or self._base.kind is not kind:
             try:
                 held = recall.defects(workspace, self.version.id, self.detector)
-                self.validation = Validation(self.detector, held)
+                self._base, self._since = Validation(self.detector, held, progress), []
             except BadInput as error:
                 self.why_not = str(error)
+                return
+        self.validation = self._base.extended(self._since) if self._since else self._base
 
     def _prepare(self) -> None:
         """What Plausible and New compare with."""
@@ -290,34 +323,44 @@ class _Bench:
 
     def state(self, workspace: Workspace, candidate: Candidate) -> str:
         """Names what a candidate's measures depend on."""
-        trims = [d.id for d in curation.decisions(workspace, candidate.id) if d.action in ("trim", "undo")]
-        return f"{self.version.id}:{self.last}:{max(trims, default=0)}"
+        with workspace.reading() as db:
+            query = f"select {TRIMMED} from candidates where id = ?"
+            return f"{self.version.id}:{self.last}:{db.execute(query, [candidate.id]).fetchone()[0]}"
 
-    def quality(self, workspace: Workspace, candidate: Candidate, effect: bool) -> Quality:
+    def quality(
+        self, workspace: Workspace, candidate: Candidate, kept: Quality | None, effect: bool
+    ) -> Quality:
+        """kept: what was measured last, of which is taken over what holds still."""
+        state = self.state(workspace, candidate)
+        basis = f"{self.version.id}:{self.grounds}:{state.rpartition(':')[2]}"
+        known = kept if kept and kept.basis == basis else None
         marked = curation.marked(workspace, candidate, self.detector)
         seen = self.detector.examine(marked)
-        visible = (
-            float((seen.distances.mean(-1) > self.detector.visible_from).mean()) if len(seen.clean) else 0.0
-        )
-        rows = marked.rows[seen.clean]
-        beyond = self._beyond(rows)
-        states = np.where(seen.clean, "known", "too normal").astype("U10")
+        rows, (width, height) = marked.rows[seen.clean], candidate.size
+        what = np.where(seen.clean, "known", "too normal").astype("U10")
         change = self.detector.additions([marked])[0] if not self.is_in(marked.image) else None
         if change is not None:
-            states[np.flatnonzero(seen.clean)[change.kept]] = "kept"
+            what[np.flatnonzero(seen.clean)[change.kept]] = "kept"
+        places = [(int(y), int(x)) for y, x in marked.position]
+        grid, size = self.detector.grid, self.detector.settings.size
+        measured = self.effect([marked]) if effect else kept.effect if kept else None
         return Quality(
-            visible=_visible(visible),
-            clean=_clean(workspace, candidate),
-            plausible=self._plausible(rows, marked.image),
-            new=_new(beyond, int(seen.clean.sum()), len(seen.clean)),
-            effect=self.effect([marked]) if effect else _unknown("effect", "not measured yet"),
-            alike=self._alike(rows),
+            visible=known.visible if known else _visible(seen, self.detector.visible_from),
+            clean=known.clean if known else _clean(workspace, candidate),
+            plausible=known.plausible if known else self._plausible(rows, marked.image),
+            new=_new(self._beyond(rows), int(seen.clean.sum()), len(seen.clean)),
+            effect=measured or _unknown("effect", "not measured yet"),
+            alike=known.alike if known else self._alike(rows),
             twins=self._twins(rows, candidate.id),
-            patches=[
-                (int(y), int(x), str(what)) for (y, x), what in zip(marked.position, states, strict=True)
+            patches=[(y, x, str(w)) for (y, x), w in zip(places, what, strict=True)],
+            left_out=[
+                images.patch_box(y, x, grid, size, (height, width))
+                for (y, x), clean in zip(places, seen.clean, strict=True)
+                if not clean
             ],
-            grid=self.detector.grid,
-            state=self.state(workspace, candidate),
+            basis=basis,
+            state=state,
+            effect_state=state if effect else kept.effect_state if kept else "",
         )
 
     def effect(self, several: Sequence[Marked]) -> Measure:
@@ -386,6 +429,29 @@ def kept_quality(candidate: Candidate) -> Quality | None:
         return None  # of another version of this program
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A pending candidate, and whether its measures and its effect hold for the active version as it is now."""
+
+    id: str
+    measured: bool
+    effect: bool
+
+
+def waiting(workspace: Workspace, dataset: str) -> list[Waiting]:
+    """All pending candidates of a data set, the newest first. Cheap: looks at no picture and at no bank."""
+    version = workspace.active_bank()
+    now = f"coalesce((select max(id) from bank_changes where bank = :bank), 0) || ':' || {TRIMMED}"
+    parts = ", ".join(f"json_extract(quality, '$.{name}') = state" for name in ("state", "effect_state"))
+    query = f"""
+        with now as (select id, rowid as row, quality, :bank || ':' || {now} as state from candidates
+                     where dataset = :dataset and status = 'pending')
+        select id, {parts} from now order by row desc"""
+    with workspace.reading() as db:
+        rows = db.execute(query, {"bank": version.id if version else "", "dataset": dataset}).fetchall()
+    return [Waiting(id, bool(measured), bool(effect)) for id, measured, effect in rows]
+
+
 def queue(
     workspace: Workspace, dataset: str | None = None, order: str = "effect", **filters: Any
 ) -> list[tuple[Candidate, Quality | None]]:
@@ -418,7 +484,8 @@ def _unknown(name: str, why: str) -> Measure:
     return Measure(name, None, GREY, why, MEANINGS[name])
 
 
-def _visible(share: float) -> Measure:
+def _visible(seen: Examined, visible_from: float) -> Measure:
+    share = float((seen.distances.mean(-1) > visible_from).mean()) if len(seen.clean) else 0.0
     light = GREEN if share >= 0.5 else AMBER if share >= 0.2 else RED
     return Measure(
         "visible",

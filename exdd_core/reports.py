@@ -37,10 +37,12 @@ COLUMNS = (
     "patchcore_threshold",
     "patchcore_calibrated",
     "patchcore_verdict",
+    "patchcore_probability",
     "exdd_score",
     "exdd_threshold",
     "exdd_calibrated",
     "exdd_verdict",
+    "exdd_probability",
     "fusion",
     "bank_version",
     "patchcore_reason",
@@ -251,7 +253,11 @@ def panes(
 
 
 def _caption(inspection: Inspection) -> str:
-    return f"{inspection.verdict}: {inspection.calibrated_score:.2f} (threshold 1), {inspection.fusion}"
+    chance = probability(inspection)
+    likely = "" if chance is None else f", probability {chance:.0%}"
+    return (
+        f"{inspection.verdict}: {inspection.calibrated_score:.2f} (threshold 1){likely}, {inspection.fusion}"
+    )
 
 
 def write_panes(
@@ -269,6 +275,12 @@ def write_panes(
 # ---------------------------------------------------------------------- table of results
 
 
+def probability(inspection: Inspection) -> float | None:
+    """That the image has a defect, 0 to 1; None where the detector does not say."""
+    found = getattr(inspection, "probability", None)
+    return None if found is None else float(found)
+
+
 def result_row(
     image: str, truth: str, defect_type: str, patchcore: Inspection, exdd: Inspection, bank_version: str
 ) -> dict[str, Any]:
@@ -279,6 +291,7 @@ def result_row(
         row[f"{method}_threshold"] = float(inspection.threshold)
         row[f"{method}_calibrated"] = float(inspection.calibrated_score)
         row[f"{method}_verdict"] = inspection.verdict
+        row[f"{method}_probability"] = probability(inspection)
         row[f"{method}_reason"] = inspection.reason
     return row | {"fusion": exdd.fusion, "bank_version": bank_version}
 

@@ -2,7 +2,8 @@
 
 Knows the workspace, its detectors and files elsewhere on this computer. Does not know pages, nor how anything
 is coloured or computed. Results are kept per bank version in cache/results/, one JSON line an image, appended
-as images are scored: another bank version starts afresh, and an old one finds its results again.
+as images are scored: another bank version starts afresh, and an old one finds its results again. So does a version
+whose banks have changed and changed back: a result belongs to a version in one state of its banks (`Standing`).
 """
 
 from __future__ import annotations
@@ -21,13 +22,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exdd_core import reports
+from exdd_core import curation, reports
 from exdd_core.datasets.record import image_files
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, probe, read_image, read_mask
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:
+    from exdd_core.curation import Decided
     from exdd_core.detector import Inspection
     from exdd_core.workspace import BankVersion, ImageRow, Workspace
 
@@ -60,15 +62,44 @@ class ImageList:
 
 
 @dataclass(frozen=True)
+class Standing:
+    """A bank version in one state of its banks. state: "" as it was built, else a name of the changes that stand."""
+
+    version: BankVersion
+    state: str
+
+    @property
+    def stamp(self) -> str:
+        """Differs wherever scores may."""
+        return f"{self.version.id} {self.state}"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What somebody taught the banks by an image. action: missed or false_alarm. mask: bool (H, W)."""
+
+    decision: int
+    action: str
+    who: str
+    created: str  # ISO 8601, UTC
+    defect_type: str
+    mask: np.ndarray
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What both methods say of one image. `pixels` uint8 (H, W, 3), `truth` bool (H, W) or None."""
 
     image: ShownImage
-    bank: BankVersion
+    standing: Standing
     pixels: np.ndarray
     truth: np.ndarray | None
     patchcore: Inspection
     exdd: Inspection
+
+    @property
+    def bank(self) -> BankVersion:
+        return self.standing.version
 
     @property
     def bytes(self) -> int:
@@ -173,6 +204,20 @@ class Review:
 
     # --- what both methods say -----------------------------------------------------------------------
 
+    def standing(self, bank: str | None = None) -> Standing | None:
+        """A bank version (None: the active one) as its banks are now; None where none is active.
+
+        Raises BadInput for a version that is not there.
+        """
+        version = self.workspace.bank(bank) if bank else self.workspace.active_bank()
+        return Standing(version, _state(self.workspace, version)) if version else None
+
+    def _there(self, bank: str | None) -> Standing:
+        standing = self.standing(bank)
+        if standing is None:
+            raise BadInput("There is no bank version yet; build one first.")
+        return standing
+
     def results(self, bank: BankVersion) -> Results:
         with self._lock:
             if bank.id not in self._results:
@@ -181,10 +226,10 @@ class Review:
                 )
             return self._results[bank.id]
 
-    def compare(self, id: str) -> Comparison:
-        """Both methods on one image with the active bank version; what was compared lately is remembered."""
-        bank = self.workspace.bank()
-        key = (bank.id, id)
+    def compare(self, id: str, bank: str | None = None) -> Comparison:
+        """Both methods on one image with a bank version (None: the active one); what was compared lately is
+        remembered."""
+        key = (self._there(bank).stamp, id)
         with self._lock:
             if key in self._comparisons:
                 self._comparisons.move_to_end(key)
@@ -192,29 +237,38 @@ class Review:
         image = self.image(id)
         comparison = self._compare(bank, [image], [read_image(image.path, image.name)])[0]
         with self._lock:
-            self._comparisons[key] = comparison
+            self._comparisons[comparison.standing.stamp, id] = comparison
             while len(self._comparisons) > 1 and sum(c.bytes for c in self._comparisons.values()) > MEMORY:
                 self._comparisons.popitem(last=False)
         return comparison
 
     def _compare(
-        self, bank: BankVersion, images: Sequence[ShownImage], pixels: Sequence[np.ndarray]
+        self, bank: str | None, images: Sequence[ShownImage], pixels: Sequence[np.ndarray]
     ) -> list[Comparison]:
-        pairs = self.workspace.detector(bank.id).compare(list(pixels))
+        while True:  # a detector and the state that it is in: somebody may decide between the two
+            standing = self._there(bank)
+            detector = self.workspace.detector(standing.version.id)
+            if self._there(bank) == standing:
+                break
         made = [
-            Comparison(image, bank, picture, truth_of(image, picture.shape[:2]), patchcore, exdd)
-            for image, picture, (patchcore, exdd) in zip(images, pixels, pairs, strict=True)
+            Comparison(image, standing, picture, truth_of(image, picture.shape[:2]), patchcore, exdd)
+            for image, picture, (patchcore, exdd) in zip(
+                images, pixels, detector.compare(list(pixels)), strict=True
+            )
         ]
-        self.results(bank).add([_row(comparison) for comparison in made])
+        rows = [_row(comparison) for comparison in made]
+        self.results(standing.version).add(standing.state, rows)
         return made
 
-    def score(self, images: Sequence[ShownImage], progress: Progress | None = None) -> list[str]:
-        """Score every image that the active bank version has not scored; sentences about those unreadable.
+    def score(
+        self, images: Sequence[ShownImage], progress: Progress | None = None, bank: str | None = None
+    ) -> list[str]:
+        """Score every image that the bank version has not scored as it is now; sentences about those unreadable.
 
         What is scored is kept as it comes: cancelling loses nothing.
         """
-        progress, bank = progress or Progress(), self.workspace.bank()
-        known = self.results(bank).rows
+        progress, standing = progress or Progress(), self._there(bank)
+        known = self.results(standing.version).rows(standing.state)
         left = [image for image in images if image.id not in known]
         progress.begin("Scoring images", len(left))
         refused = []
@@ -228,45 +282,125 @@ class Review:
                 except BadInput as error:
                     refused.append(str(error))
             if readable:
-                self._compare(bank, readable, pixels)
+                self._compare(standing.version.id, readable, pixels)
             progress.advance(len(batch))
         return refused
 
+    # --- teaching the banks by an image -----------------------------------------------------------------
+
+    def why_not(self, id: str, bank: str | None = None) -> str:
+        """One sentence on why an image cannot teach the banks here, or ""."""
+        standing = self.standing(bank)
+        if standing is None:
+            return "There is no bank version that could learn from it; build one in Banks."
+        version = standing.version
+        if not version.active:
+            return f"Bank {version.name} is not the active one; activate it in Banks to mark this image."
+        if not id.startswith("file:"):
+            row = self.workspace.image(id)
+            if row.split == "train":
+                return (
+                    "This is a training image: its data set says what it shows. Correct that and import it again; "
+                    "other images can be marked here."
+                )
+            if row.dataset != version.dataset:
+                return (
+                    f'Bank {version.name} was built from "{version.dataset}"; activate a bank version of '
+                    f'"{row.dataset}" in Banks to mark this image.'
+                )
+        if not self.workspace.detector(version.id).can_change:
+            return f"Bank {version.name} cannot be changed any more, it is too old; build a new one in Banks."
+        return ""
+
+    def marks(self, id: str) -> list[Mark]:
+        """What this image taught the banks and nobody took back, the oldest first."""
+        found = [d for d in self._marked() if d.subject == id]
+        return [
+            Mark(
+                d.id,
+                d.action,
+                d.who,
+                d.created,
+                d.detail["defect_type"],
+                read_mask(self.workspace.path / curation.MASKS / d.detail["mask"], None, "the mask"),
+            )
+            for d in found
+        ]
+
+    def marked(self) -> set[str]:
+        """Ids of the images that taught the banks and still do."""
+        return {d.subject for d in self._marked()}
+
+    def _marked(self) -> list[curation.Decision]:
+        return curation.in_force(self.workspace, "missed", "false_alarm")
+
+    def alarm(self, id: str) -> tuple[np.ndarray, str]:
+        """What of an image a false alarm would teach, bool (H, W), and that in words; an empty mask where it has
+        to be drawn."""
+        made = self.compare(id)
+        height, width = made.pixels.shape[:2]
+        if made.image.label == "defect":
+            words = "This image has a defect: draw over the place that was a false alarm."
+            return np.zeros((height, width), bool), words
+        region = curation.alarming(made.exdd)
+        if (made.exdd.map[region] > made.exdd.calibration.map_threshold).any():
+            return region, "What lies above the threshold"
+        return region, "Nothing lies above the threshold; the most suspicious patch"
+
+    def mark_missed(self, id: str, mask: np.ndarray, who: str, defect_type: str = "") -> Decided:
+        """As `curation.missed`. mask: bool (H, W). Raises BadInput."""
+        self._check_mark(id, who)
+        return curation.missed(self.workspace, id, self.image(id).path, mask, who.strip(), defect_type)
+
+    def mark_false_alarm(self, id: str, mask: np.ndarray | None, who: str) -> Decided:
+        """As `curation.false_alarm`. mask: bool (H, W), None for what `alarm` says. Raises BadInput."""
+        self._check_mark(id, who)
+        return curation.false_alarm(self.workspace, id, self.image(id).path, who.strip(), mask)
+
+    def _check_mark(self, id: str, who: str) -> None:
+        if not who.strip():
+            raise BadInput("Say who you are; your name stands beside the mark.")
+        if reason := self.why_not(id):
+            raise BadInput(reason)
+
     # --- export ---------------------------------------------------------------------------------------
 
-    def export_table(self, ids: Iterable[str]) -> Path:
+    def export_table(self, ids: Iterable[str], bank: str | None = None) -> Path:
         """The results of these images as CSV, in this order; those not scored yet are left out."""
-        bank = self.workspace.bank()
-        rows = self.results(bank).rows
+        standing = self._there(bank)
+        rows = self.results(standing.version).rows(standing.state)
         chosen = [rows[id] for id in ids if id in rows]
         if not chosen:
             raise BadInput("None of these images is scored yet; score them first.")
-        path = self._exports / f"results-bank-{bank.name}.csv"
+        path = self._exports / f"results-bank-{standing.version.name}.csv"
         reports.write_csv(path, chosen)
         return path
 
-    def export_panes(self, id: str) -> Path:
+    def export_panes(self, id: str, bank: str | None = None) -> Path:
         """The four panes of one image as PNG."""
-        comparison = self.compare(id)
+        comparison = self.compare(id, bank)
         path = self._exports / f"{_file_name(comparison.image)}-bank-{comparison.bank.name}.png"
         path.write_bytes(encode_png(_panes(comparison)))
         return path
 
-    def export_all(self, ids: Sequence[str], progress: Progress | None = None) -> Path:
+    def export_all(
+        self, ids: Sequence[str], progress: Progress | None = None, bank: str | None = None
+    ) -> Path:
         """The panes of many images and their table, as one zip."""
-        progress, bank = progress or Progress(), self.workspace.bank()
-        path = self._exports / f"panes-bank-{bank.name}.zip"
+        progress, version = progress or Progress(), self._there(bank).version
+        path = self._exports / f"panes-bank-{version.name}.zip"
         unfinished = path.with_suffix(".part")
         progress.begin("Drawing panes", len(ids))
         try:
             with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as archive:  # PNG is packed already
+                rows = []
                 for number, id in enumerate(ids, 1):
-                    comparison = self.compare(id)
+                    comparison = self.compare(id, version.id)
+                    rows.append(_row(comparison))
                     name = f"{number:04d}-{_file_name(comparison.image)}.png"
                     archive.writestr(name, encode_png(_panes(comparison)))
                     progress.advance()
-                rows = self.results(bank).rows
-                archive.writestr("results.csv", reports.csv_text(rows[id] for id in ids))
+                archive.writestr("results.csv", reports.csv_text(rows))
             unfinished.rename(path)
         finally:
             unfinished.unlink(missing_ok=True)
@@ -280,7 +414,7 @@ class Review:
 
 
 class Results:
-    """Rows of one bank version by image id, on disk as they come, whichever thread or process scores.
+    """Rows of one bank version by state and image id, on disk as they come, whichever thread or process scores.
 
     A line cut short by a crash is left out.
     """
@@ -289,20 +423,31 @@ class Results:
         self._path = path
         self._lock = threading.Lock()
         self._read = 0  # bytes of the file that are in `_rows`
-        self._rows: dict[str, dict[str, Any]] = {}
-        self._order: list[str] = []  # ids in the order they came: whoever saw n of them asks for the rest
+        self._rows: dict[str, dict[str, dict[str, Any]]] = {}  # of each state by id
+        self._order: list[dict[str, Any]] = []  # as they came: whoever saw n of them asks for the rest
 
-    @property
-    def rows(self) -> dict[str, dict[str, Any]]:
+    def rows(self, state: str = "") -> dict[str, dict[str, Any]]:
+        """What was scored in this state of the banks."""
         with self._lock:
             self._catch_up()
-            return self._rows
+            return dict(self._rows.get(state, {}))
 
-    def add(self, rows: Iterable[dict[str, Any]]) -> None:
-        """Keep the rows of images that have none yet."""
+    def known(self, state: str = "") -> tuple[int, dict[str, dict[str, Any]]]:
+        """How many rows there are, and the best known one of each image: of this state, else the latest.
+
+        Those of another state are marked as `stale`.
+        """
         with self._lock:
             self._catch_up()
-            fresh = [row for row in rows if row["id"] not in self._rows]
+            latest = {row["id"]: row | {"stale": True} for row in self._order}
+            return len(self._order), latest | self._rows.get(state, {})
+
+    def add(self, state: str, rows: Iterable[dict[str, Any]]) -> None:
+        """Keep the rows of images that have none yet in this state."""
+        with self._lock:
+            self._catch_up()
+            there = self._rows.get(state, {})
+            fresh = [row | {"state": state} for row in rows if row["id"] not in there]
             if not fresh:
                 return
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -312,11 +457,11 @@ class Results:
                 file.write((("\n" if cut_short else "") + lines).encode())
             self._catch_up()
 
-    def since(self, seen: int) -> tuple[int, list[dict[str, Any]]]:
-        """How many rows there are, and those that came after the first `seen`."""
+    def since(self, seen: int, state: str = "") -> tuple[int, list[dict[str, Any]]]:
+        """How many rows there are, and those of this state that came after the first `seen`."""
         with self._lock:
             self._catch_up()
-            return len(self._order), [self._rows[id] for id in self._order[seen:]]
+            return len(self._order), [row for row in self._order[seen:] if row["state"] == state]
 
     def _catch_up(self) -> None:
         """Take in the whole lines that the file has more. The lock must be held."""
@@ -330,12 +475,37 @@ class Results:
         for line in whole.splitlines():
             try:
                 row = json.loads(line)
-                fresh = row["id"] not in self._rows
-                self._rows[row["id"]] = row
+                row = {"state": ""} | row
+                there = self._rows.setdefault(row["state"], {})
+                fresh = row["id"] not in there
             except (ValueError, KeyError, TypeError):
                 continue
             if fresh:
-                self._order.append(row["id"])
+                there[row["id"]] = row
+                self._order.append(row)
+
+
+def _state(workspace: Workspace, bank: BankVersion) -> str:
+    """A name of the changes to a version's banks that stand; what came and went again leaves no trace in it."""
+    query = "select id, image, bank_side, action from bank_changes where bank = ? order by id"
+    with workspace.reading() as db:
+        changes = db.execute(query, [bank.id]).fetchall()
+    there: dict[tuple[str, str], list[tuple[str, int]]] = {}
+    for id, image, side, action in changes:
+        past = there.setdefault((image, side), [])
+        if action == "remove" and [before for before, _ in past] == ["add"]:
+            past.clear()
+        else:
+            past.append((action, id))
+    standing = sorted(id for past in there.values() for _, id in past)
+    return hashlib.sha256(json.dumps(standing).encode()).hexdigest()[:16] if standing else ""
+
+
+def score_change(before: Inspection, after: Inspection) -> str:
+    """What became of an image's score and verdict, in words."""
+    scores = " → ".join(f"{seen.calibrated_score:.2f}".replace("-", "−") for seen in (before, after))
+    again = "now" if before.verdict != after.verdict else "still"
+    return f"Score {scores}, {again} {after.verdict.capitalize()}"
 
 
 def truth_of(image: ShownImage, shape: tuple[int, int]) -> np.ndarray | None:

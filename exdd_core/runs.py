@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 LAST = "last"
-BULKY = ("per_image", "scores", "calibrated")  # what a list of runs does without
+BULKY = ("per_image", "scores", "calibrated", "probabilities")  # what a list of runs does without
 LIBRARIES = ("torch", "timm", "faiss-cpu", "faiss-gpu", "numpy", "scikit-learn", "opencv-python")
 SLACK = 1e-9  # figures that differ by less are the same
 
@@ -135,10 +135,10 @@ def fingerprint(workspace: Workspace, dataset: str) -> str:
 
 def differences(first: Run, second: Run) -> list[Difference]:
     """In which settings and figures two runs differ: settings first, then figures; empty where they are alike."""
-    settings = [_settings(run) for run in (first, second)]
+    asked = [settings(run) for run in (first, second)]
     figures = [_figures(run) for run in (first, second)]
     found = []
-    for what, (a, b) in (("setting", settings), ("figure", figures)):
+    for what, (a, b) in (("setting", asked), ("figure", figures)):
         for name in dict.fromkeys([*a, *b]):
             if not _same(a.get(name), b.get(name)):
                 found.append(Difference(what, name, a.get(name), b.get(name)))
@@ -169,7 +169,17 @@ def _alarms(run: Run, method: str) -> dict[str, tuple[str, bool]]:
     return {id: (label, s > 1) for id, label, s in zip(images["id"], images["label"], scores, strict=True)}
 
 
-def _settings(run: Run) -> dict[str, Any]:
+def banks_of(run: Run) -> dict[str, str]:
+    """{method: id of the bank version that it was measured with}; empty where every fold had banks of its own."""
+    named = {
+        "exdd": run.spec.get("bank"),
+        "exdd_base": run.spec.get("base"),
+        "exdd_full": run.spec.get("full"),
+    }
+    return {name: bank for name, bank in named.items() if bank and not run.spec.get("folds")}
+
+
+def settings(run: Run) -> dict[str, Any]:
     """What was asked for and what it was made of, flat."""
     made = (
         "fingerprint",
@@ -182,7 +192,10 @@ def _settings(run: Run) -> dict[str, Any]:
         "synthetic",
         "libraries",
     )
-    return _flat({**run.spec, **{key: run.result[key] for key in made if key in run.result}})
+    known = {key: run.result[key] for key in made if key in run.result}
+    if run.spec.get("folds"):
+        known.pop("banks", None)  # every fold had its own, which are gone
+    return _flat({**run.spec, **known})
 
 
 def _figures(run: Run) -> dict[str, Any]:

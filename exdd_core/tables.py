@@ -1,7 +1,8 @@
 """The paper's tables on one's own images: methods side by side (Table 1), and more and more synthetic ones (Table 2).
 
 Table 1 builds two bank versions from the training split, with real defects only and with accepted synthetic ones too,
-and measures both and PatchCore on the test split. Table 2 draws that many of the accepted ones, with several seeds.
+and measures both and PatchCore on the test split, or does so by grouped folds of all images. Table 2 draws that many
+of the accepted ones, with several seeds.
 What taught the banks beyond the training split is left out of the test images, with its whole physical part.
 
 Knows the workspace's banks and candidates, and stores what it measures as runs. Does not know pages or commands.
@@ -10,7 +11,7 @@ Knows the workspace's banks and candidates, and stores what it measures as runs.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,9 @@ from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:
+    from exdd_core.backbones import Backbone
     from exdd_core.bank import BankImage
-    from exdd_core.detector import Detector, TrainingImage
+    from exdd_core.detector import Detector, Settings, TrainingImage
     from exdd_core.workspace import BankVersion, ImageRow, Workspace
 
 TITLES = {
@@ -81,44 +83,96 @@ def unseen_images(
 
 
 def table_one(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
-    """PatchCore, ExDD base and ExDD full on the test split, stored as a run of the job's id.
+    """PatchCore, ExDD base and ExDD full on the test split or by folds, stored as a run of the job's id.
 
-    spec: `dataset`, `rate`, `seed`, `max_real_parts` and the kept shares as `Workspace.build` takes them; `base` and
-    `full`, ids of bank versions, where they are built already. Without accepted synthetic defects full is left out.
+    spec: `dataset`, `rate`, `seed`, `fusion`, `max_real_parts` and the kept shares as `Workspace.build` takes them;
+    `folds` (null: the test split); `base` and `full`, ids of bank versions, where they are built already. Without
+    accepted synthetic defects full is left out.
     """
-    from exdd_core.evaluation import FALSE_ALARM_RATE, evaluate_methods
+    from exdd_core.evaluation import FALSE_ALARM_RATE
 
     began, dataset = time.monotonic(), workspace.dataset(spec.get("dataset")).name
+    spec = {
+        **spec,
+        "dataset": dataset,
+        "rate": FALSE_ALARM_RATE if spec.get("rate") is None else spec["rate"],
+    }
+    measure = _by_folds if spec.get("folds") else _by_test_split
+    result, banks = measure(workspace, dataset, spec, progress)
+    result = {"dataset": dataset, "fingerprint": runs.fingerprint(workspace, dataset), **result}
+    title = f"{dataset}: Table 1" + (f", {spec['folds']} grouped folds" if spec.get("folds") else "")
+    seconds = time.monotonic() - began
+    runs.store(workspace, job_id, "table1", title, {**spec, **banks}, result, seconds=seconds)
+    return {key: value for key, value in result.items() if key not in runs.BULKY} | {"run": job_id}
+
+
+NO_FULL = "ExDD full is left out: no synthetic defect has been accepted yet."
+
+
+def _by_test_split(
+    workspace: Workspace, dataset: str, spec: dict[str, Any], progress: Progress
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What was measured, and the ids of the bank versions that were."""
+    from exdd_core.evaluation import evaluate_methods
+
     banks = {"exdd_base": _version(workspace, dataset, spec, "base", "real", progress)}
-    note = "ExDD full is left out: no synthetic defect has been accepted yet."
+    note = NO_FULL
     if spec.get("full") or _accepted(workspace, dataset):
         banks["exdd_full"], note = _version(workspace, dataset, spec, "full", "both", progress), ""
     detectors = {name: workspace.detector(bank.id) for name, bank in banks.items()}
     learnt = [image for detector in detectors.values() for image in detector.defects.images]
     rows, left_out = unseen_images(workspace, dataset, learnt)
     methods = {"patchcore": detectors["exdd_base"].patchcore(), **detectors}
-    rate = FALSE_ALARM_RATE if spec.get("rate") is None else spec["rate"]
-    result = evaluate_methods(methods, rows, progress, rate=rate)
+    result = evaluate_methods(methods, rows, progress, rate=spec["rate"])
     result = {
-        "dataset": dataset,
-        "fingerprint": runs.fingerprint(workspace, dataset),
         "banks": {name: bank.name for name, bank in banks.items()},
         "synthetic": len({image.id for image in learnt if image.origin == "synthetic"}),
         **result,
         "notes": [sentence for sentence in (note, left_out, *result["notes"]) if sentence],
     }
-    done = {f"{name.removeprefix('exdd_')}": bank.id for name, bank in banks.items()}
-    full_spec = {**spec, "dataset": dataset, "rate": rate, **done}
-    runs.store(
-        workspace,
-        job_id,
-        "table1",
-        f"{dataset}: Table 1",
-        full_spec,
-        result,
-        seconds=time.monotonic() - began,
+    return result, {name.removeprefix("exdd_"): bank.id for name, bank in banks.items()}
+
+
+def _by_folds(
+    workspace: Workspace, dataset: str, spec: dict[str, Any], progress: Progress
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What was measured; every fold builds banks of its own, which nobody keeps."""
+    from exdd_core import curation
+    from exdd_core.evaluation import cross_validate
+
+    backbone, settings = fold_settings(workspace, dataset, spec)
+    painted = curation.accepted(workspace, dataset)
+    rows = workspace.images(dataset)
+    result = cross_validate(
+        rows,
+        backbone,
+        settings,
+        folds=spec["folds"],
+        seed=settings.seed,
+        max_real_parts=spec.get("max_real_parts"),
+        rate=spec["rate"],
+        painted=painted,
+        progress=progress,
     )
-    return {key: value for key, value in result.items() if key not in runs.BULKY} | {"run": job_id}
+    counts = {"images": len(rows), "defective": sum(row.label == "defect" for row in rows)}
+    notes = [*([] if painted else [NO_FULL]), *result["notes"]]
+    return {**counts, "synthetic": len(painted), **result, "notes": notes}, {}
+
+
+def fold_settings(workspace: Workspace, dataset: str, spec: dict[str, Any]) -> tuple[Backbone, Settings]:
+    """What the banks of folds are built with; what the spec leaves out or has as null is the default."""
+    from exdd_core.detector import Settings
+    from exdd_core.images import Size
+
+    size, backbone = workspace.dataset(dataset).size, workspace.backbone(spec.get("backbone"))
+    if spec.get("size"):
+        size = Size.parse(spec["size"], spec.get("keep_aspect", size.keep_aspect))
+    given = {name: spec.get(name) for name in ("negative_ratio", "positive_ratio", "fusion", "seed")}
+    return backbone, Settings(
+        backbone=backbone.name,
+        size=size,
+        **{name: value for name, value in given.items() if value is not None},
+    )
 
 
 def _version(
@@ -127,15 +181,15 @@ def _version(
     """The bank version that the spec names, or a new one, which does not become the active one."""
     if spec.get(which):
         return workspace.bank(spec[which])
-    names = ("seed", "max_real_parts", "negative_ratio", "positive_ratio", "backbone")
+    names = ("seed", "max_real_parts", "negative_ratio", "positive_ratio", "backbone", "fusion")
     given = {name: spec[name] for name in names if spec.get(name) is not None}
     return workspace.build(dataset, positives=positives, activate=False, progress=progress, **given)
 
 
-def _accepted(workspace: Workspace, dataset: str) -> bool:
+def _accepted(workspace: Workspace, dataset: str) -> int:
     from exdd_core import candidates
 
-    return candidates.count(workspace, dataset, status="accepted") > 0
+    return candidates.count(workspace, dataset, status="accepted")
 
 
 # --- Table 2 ----------------------------------------------------------------------------------------------
@@ -148,16 +202,10 @@ def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id
     cell is stored as soon as it is measured; called again with the same job id, this goes on after the last one.
     Raises BadInput where a count is more than there are accepted ones.
     """
-    from exdd_core.evaluation import METRICS
-
     began, dataset = time.monotonic(), workspace.dataset(spec.get("dataset")).name
     counts, seeds = sorted(set(spec["counts"])), spec["seeds"]
+    require_accepted(workspace, dataset, counts)
     work = _Sweep(workspace, dataset, spec, progress)
-    if counts[-1] > len(work.pool):
-        raise BadInput(
-            f"{counts[-1]} synthetic defects are asked for and {len(work.pool)} are accepted; "
-            "accept more in Curate, or give smaller counts."
-        )
     result: dict[str, Any] = {
         "dataset": dataset,
         "fingerprint": runs.fingerprint(workspace, dataset),
@@ -175,19 +223,35 @@ def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id
         if (seed, count) in there:
             continue
         result["cells"].append({"seed": seed, "count": count, **work.measure(seed, count)})
-        _keep(workspace, job_id, spec, result, began)
-    by_count = {
-        str(count): [cell["figures"] for cell in result["cells"] if cell["count"] == count]
-        for count in counts
-    }
-    for name, combine in (("methods", np.mean), ("deviation", np.std)):
-        result[name] = {
-            count: {metric: float(combine([figures[metric] for figures in cells])) for metric in METRICS}
-            for count, cells in by_count.items()
-        }
+        _keep(workspace, job_id, spec, result | _by_count(result["cells"]), began)
+    result |= _by_count(result["cells"])
     result |= {"complete": True, "notes": [work.left_out] if work.left_out else []}
     _keep(workspace, job_id, spec, result, began)
     return {**result, "synthetic": len(result["synthetic"]), "run": job_id}
+
+
+def require_accepted(workspace: Workspace, dataset: str, counts: Sequence[int]) -> None:
+    """Raise BadInput where more synthetic defects are asked for than have been accepted."""
+    there = _accepted(workspace, dataset)
+    if max(counts) > there:
+        raise BadInput(
+            f"{max(counts)} synthetic defects are asked for and {there} are accepted; "
+            "accept more in Curate, or give smaller counts."
+        )
+
+
+def _by_count(cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """{"methods", "deviation": {count: {metric: mean or standard deviation over the seeds measured so far}}}."""
+    from exdd_core.evaluation import METRICS
+
+    of = {
+        str(count): [cell["figures"] for cell in cells if cell["count"] == count]
+        for count in sorted({cell["count"] for cell in cells})
+    }
+    return {
+        name: {n: {m: float(combine([f[m] for f in own])) for m in METRICS} for n, own in of.items()}
+        for name, combine in (("methods", np.mean), ("deviation", np.std))
+    }
 
 
 def _cells_so_far(workspace: Workspace, job_id: str, result: dict[str, Any]) -> list[dict[str, Any]]:

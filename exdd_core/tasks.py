@@ -82,19 +82,20 @@ def demo(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> R
 
 
 def score(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
-    """spec: `list`, the key of one of `Review.lists`. What was scored before is not scored again."""
+    """spec: `list`, the key of one of `Review.lists`, and `bank`, left out for the active version. What was scored
+    before is not scored again."""
     from exdd_core.review import Review
 
     review = Review(workspace)
-    reasons = review.score(review.images(spec["list"]), progress)
+    reasons = review.score(review.images(spec["list"]), progress, spec.get("bank"))
     return {"unreadable": len(reasons), "reasons": reasons[:REASONS_KEPT]}
 
 
 def export(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
-    """spec: `ids` of images, whose panes become one zip file."""
+    """spec: `ids` of images, whose panes become one zip file, and `bank`, left out for the active version."""
     from exdd_core.review import Review
 
-    return {"path": str(Review(workspace).export_all(spec["ids"], progress))}
+    return {"path": str(Review(workspace).export_all(spec["ids"], progress, spec.get("bank")))}
 
 
 def synthesize(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
@@ -138,6 +139,15 @@ def sweep(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> 
     return tables.sweep(workspace, spec, progress, job_id)
 
 
+def map_(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
+    """spec: `bank`, the id of a version whose map by UMAP is made."""
+    from exdd_core import landscape
+
+    bank = workspace.bank(spec["bank"])
+    made = landscape.make(workspace, bank.id, progress)
+    return {"bank": bank.id, "name": bank.name, "rows": len(made.place), "left_out": made.left_out}
+
+
 def _brief(result: Result) -> Result:
     """What a list of jobs can carry: the rest is in the stored run."""
     from exdd_core.runs import BULKY
@@ -175,30 +185,22 @@ def _rate(spec: Spec) -> float:
 
 
 def _evaluate_folds(workspace: Workspace, spec: Spec, progress: Progress) -> Result:
-    from exdd_core import runs
-    from exdd_core.detector import Settings
+    from exdd_core import runs, tables
     from exdd_core.evaluation import cross_validate
     from exdd_core.fusion import FUSIONS
 
-    dataset, backbone = workspace.dataset(spec.get("dataset")), workspace.backbone(spec.get("backbone"))
-    fusion, seed = spec.get("fusion"), spec.get("seed") or 0
-    given = {key: spec.get(key) for key in ("negative_ratio", "positive_ratio")}
-    if fusion != ALL:
-        given["fusion"] = fusion
+    dataset, every = workspace.dataset(spec.get("dataset")), spec.get("fusion") == ALL
     methods = ["patchcore", "exdd"]
-    methods += [name for name in FUSIONS if fusion == ALL and name not in methods]
-    settings = Settings(
-        backbone=backbone.name,
-        size=_size(spec, dataset.size.keep_aspect) if spec.get("size") else dataset.size,
-        seed=seed,
-        **{key: value for key, value in given.items() if value is not None},
+    methods += [name for name in FUSIONS if every and name not in methods]
+    backbone, settings = tables.fold_settings(
+        workspace, dataset.name, spec | ({"fusion": None} if every else {})
     )
     result = cross_validate(
         workspace.images(dataset.name),
         backbone,
         settings,
         folds=spec["folds"],
-        seed=seed,
+        seed=settings.seed,
         max_real_parts=spec.get("max_real_parts"),
         fusions=methods,
         rate=_rate(spec),
@@ -223,4 +225,5 @@ KINDS: dict[str, Callable[[Workspace, Spec, Progress, str], Result]] = {
     "evaluate": evaluate,
     "table1": table1,
     "sweep": sweep,
+    "map": map_,
 }

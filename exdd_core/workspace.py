@@ -517,7 +517,7 @@ class Workspace:
                     "positives": positives,
                     "max_real_parts": max_real_parts,
                 },
-                "summary": {**detector.summary(), "note": note},
+                "summary": {**detector.summary(), "radius": detector.radius, "note": note},
             }
             recall.keep(self, str(row["id"]), detector)
             manifest = {**row, "backbone_weights": network.weights, "libraries": _versions()}
@@ -628,7 +628,7 @@ class Workspace:
 
     def delete_bank(self, id: str) -> None:
         """Remove a bank version and its changes for good. Raises BadInput for the active one and a pinned one."""
-        from exdd_core import recall
+        from exdd_core import landscape, recall
 
         bank = self.bank(id)
         with self.writing() as db:
@@ -645,6 +645,7 @@ class Workspace:
             ).touch()  # should we be killed before the folder is gone, the next sweep takes it
         shutil.rmtree(bank.path, ignore_errors=True)
         recall.forget(self, bank.id)
+        landscape.forget(self, bank.id)
         with self._loading:
             self._detectors.pop(bank.id, None)
 

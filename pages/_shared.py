@@ -37,6 +37,7 @@ PAGES = [
     ("Inspect", "/"),
     ("Studio", "/studio"),
     ("Curate", "/curate"),
+    ("Evaluate", "/evaluate"),
     ("Data", "/data"),
     ("Banks", "/banks"),
 ]
@@ -418,7 +419,8 @@ def _painted(job: jobs.Job, made: dict[str, Any]) -> Outcome:
 
 def _evaluated(job: jobs.Job, made: dict[str, Any]) -> Outcome:
     found = ", ".join(f"{name} {values['image_auroc']:.3f}" for name, values in made["methods"].items())
-    return Outcome(f"Image AUROC on {made['dataset']}: {found}.")
+    said = f"Image AUROC on {made['dataset']}: {found}."
+    return Outcome(said, ("Open in Evaluate", f"/evaluate?run={made['run']}"))
 
 
 OUTCOMES: dict[str, Callable[[jobs.Job, dict[str, Any]], Outcome]] = {
@@ -435,6 +437,9 @@ OUTCOMES: dict[str, Callable[[jobs.Job, dict[str, Any]], Outcome]] = {
     "evaluate": _evaluated,
     "table1": _evaluated,
     "sweep": _evaluated,
+    "map": lambda job, made: Outcome(
+        f"The map of {made['name']} by UMAP is made.", ("Look at it in Banks", "/banks")
+    ),
 }
 
 

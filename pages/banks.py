@@ -1,30 +1,41 @@
-"""The Banks page: build a bank version from a data set, see all versions, activate or delete them, look at rows.
+"""The Banks page: build bank versions, compare, activate, pin and delete them; see both banks of one on a map.
 
-The workspace builds and keeps bank versions; this page collects settings and shows what was made.
+The workspace builds and keeps bank versions; this page collects settings and shows what was made. The map with its
+histograms (assets/banks*) runs in the browser and asks the functions at the end of this module. Knows neither arrays
+nor the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from datetime import datetime
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import gradio as gr
 
+from exdd_core import candidates, jobs
 from exdd_core.errors import BadInput
-from exdd_core.images import Size
+from exdd_core.images import Size, encode_jpeg, read_image, thumbnail
 from pages import _shared
 from pages._shared import count, text
 
 if TYPE_CHECKING:
+    from exdd_core.versions import Comparison, Measured, State
     from exdd_core.workspace import BankVersion, Workspace
 
 TITLE = "Banks"
 PATH = "/banks"
 HINT = "A bank version holds what normal surface and known defects look like. Inspect uses the active one."
 
-POSITIVES = {"Real defects of the training split": "real", "None: normal images only, as PatchCore": "none"}
+POSITIVES = {
+    "Real defects of the training split": "real",
+    "Real and accepted painted ones": "both",
+    "Accepted painted ones only": "synthetic",
+    "None: normal images only, as PatchCore": "none",
+}
 ALL_PARTS = "All of them"
 OWN_BACKBONE = ""  # the workspace's
 FUSION_HELP = {
@@ -43,36 +54,74 @@ VERSION_COLUMNS = [
     ("Version", "", ""),
     ("Data set", "", ""),
     ("Rows", "− normal · + defect", "number"),
+    ("Radius", "of defects", "number"),
+    ("Image AUROC", "test split", "number"),
     ("Fusion", "", ""),
-    ("Took", "", "number"),
     ("", "", ""),
 ]
+METRICS = {
+    "image_auroc": "Image AUROC",
+    "image_ap": "Image AP",
+    "pixel_auroc": "Pixel AUROC",
+    "pixel_ap": "Pixel AP",
+}
+SETTINGS = {
+    "positives": "Defects learned from",
+    "max_real_parts": "Defective parts, at most",
+    "negative_ratio": "Share of normal patches kept",
+    "positive_ratio": "Share of defect patches kept",
+    "keep_aspect": "Aspect ratio kept",
+}
+SIDES = {"negative": "negative bank", "positive": "positive bank"}
 ROWS_PAGE = 20
+SHOWN = 12  # images that only one of two versions holds
+SMALL, LARGE = 240, 720  # pixels of a picture's longer side
+TEMPLATE = (Path(__file__).resolve().parent.parent / "assets" / "banks.html").read_text("utf-8")
+
+NOBODY = "someone"  # who never said their name
+# As `_shared.buttons`, and with the name that this browser knows from Curate.
+DUE_JS = _shared.BUTTONS_JS.replace(
+    "...button.dataset", "...button.dataset, who: localStorage.getItem('exdd.who')"
+)
+
+Answer = dict[str, Any]
 
 
 def render(workspace: Workspace) -> None:
     _shared.heading(TITLE, HINT)
     with gr.Row(equal_height=False):
-        with gr.Column(scale=7, min_width=560):
+        with gr.Column(scale=5, min_width=560):
             versions = Versions(workspace)
-            rows = Rows(workspace)
-        with gr.Column(scale=4, min_width=368):
+            compared = Compared(workspace)
+        with gr.Column(scale=2, min_width=368):
             builder = Builder(workspace)
-    changing = [*versions.outputs, *rows.outputs]
+    questions = [open_picture, histograms, image, drop, put_back, order_map, cancel_map, news]
+    _shared.markup(
+        "",
+        html_template=TEMPLATE,
+        js_on_load="exddBanks(element, server)",
+        server_functions=[_shared.answering(question, workspace) for question in questions],
+        elem_id="picture",
+    )
+    rows = Rows(workspace)
+    changing = [*versions.outputs, *compared.outputs, *rows.outputs]
 
     def lists() -> dict[Any, Any]:
-        return versions.updates() | builder.updates()
+        return versions.updates() | compared.updates() | builder.updates()
 
     def refresh(shown: str = "") -> dict[Any, Any]:
-        return versions.updates() | rows.updates(shown)  # and not the form: somebody may be filling it in
+        # and not the form: somebody may be filling it in
+        return versions.updates() | versions.state() | compared.updates() | rows.updates(shown)
 
-    versions.connect(refresh, rows, changing)
-    rows.connect()
     builder.connect(refresh, changing)
+    versions.connect(refresh, rows, builder, changing)
+    compared.connect(refresh, changing)
+    rows.connect()
     said = _shared.sentences(versions.note)
-    _shared.on_load(said(lists), outputs=[*versions.outputs, *builder.outputs])
+    _shared.on_load(said(lists), outputs=[*versions.outputs, *compared.outputs, *builder.outputs])
     # Apart from the rest, which is there at once: these load the bank and torch.
     _shared.on_load(said(rows.updates), outputs=[versions.note, *rows.outputs])
+    _shared.on_load(said(versions.state), outputs=[versions.note, versions.due])
     _shared.on_load(builder.choices, outputs=[builder.fusion, builder.backbone])
 
 
@@ -80,31 +129,58 @@ def render(workspace: Workspace) -> None:
 
 
 class Versions:
-    """The table of bank versions: which is active, activate another, delete, choose whose rows are shown."""
+    """The table of bank versions: which is active; activate, roll back, pin, delete, choose which one is shown."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         self.note = _shared.note()
         self.confirm = _shared.buttons(visible=False, elem_id="confirm-delete")
         self.table = _shared.buttons(elem_id="versions")
-        self.outputs = [self.note, self.confirm, self.table]
+        self.due = _shared.markup(visible=False, elem_id="due", js_on_load=DUE_JS)
+        self.outputs = [self.note, self.confirm, self.table, self.due]
 
     def updates(self) -> dict[Any, Any]:
+        from exdd_core import versions
+
         ready = bool(self.workspace.datasets())
+        before, found = versions.former(self.workspace), versions.measured(self.workspace)
+        rows = [
+            _version_row(bank, found.get(bank.id), versions.changes(self.workspace, bank.id))
+            for bank in self.workspace.banks()
+        ]
         return {
-            self.table: _versions_html(self.workspace.banks(), ready),
+            self.table: _versions_html(rows, ready, before),
             self.confirm: gr.update(visible=False),
         }
 
-    def connect(self, refresh: Callable[..., dict[Any, Any]], rows: Rows, outputs: list[Any]) -> None:
+    def state(self) -> dict[Any, Any]:
+        """Whether the active version should be built again; takes a moment."""
+        from exdd_core import versions
+
+        bank = self.workspace.active_bank()
+        if bank is None:
+            return {self.due: gr.update(visible=False)}
+        return {
+            self.due: gr.update(value=_due_html(bank, versions.state(self.workspace, bank.id)), visible=True)
+        }
+
+    def connect(
+        self, refresh: Callable[..., dict[Any, Any]], rows: Rows, builder: Builder, outputs: list[Any]
+    ) -> None:
         @_shared.sentences(self.note)
         def act(event: gr.EventData) -> dict[Any, Any]:
+            if event.act == "back":
+                bank = self.workspace.roll_back()
+                return refresh(bank.id) | {self.note: _shared.say("done", f"{bank.name} is active again.")}
             bank = self.workspace.bank(event.id)
             if event.act == "rows":
                 return rows.updates(bank.id)
             if event.act == "activate":
                 self.workspace.activate_bank(bank.id)
                 return refresh(bank.id)
+            if event.act in ("pin", "unpin"):
+                self.workspace.pin_bank(bank.id, event.act == "pin")
+                return self.updates()
             return {self.confirm: gr.update(value=_confirm_html(bank), visible=True)}
 
         @_shared.sentences(self.note)
@@ -115,40 +191,73 @@ class Versions:
             self.workspace.delete_bank(event.id)
             return refresh() | {self.note: _shared.say("done", f"{name} is deleted.")}
 
+        @_shared.sentences(self.note)
+        def mend(event: gr.EventData) -> dict[Any, Any]:
+            from exdd_core import versions
+
+            if event.act == "rebuild":
+                builder.rebuild(event.id)
+                return {}
+            decided = versions.catch_up(self.workspace, event.who or NOBODY)
+            return refresh() | {self.note: _shared.say("done", decided.sentence)}
+
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         self.table.act(act, None, outputs, **hidden)
         self.confirm.act(decide, None, outputs, **hidden)
+        builder.job.look_after(self.due.act(mend, None, outputs, **hidden))
 
 
-def _versions_html(banks: list[BankVersion], ready: bool) -> str:
-    if not banks and ready:
+def _versions_html(rows: list[str], ready: bool, former: BankVersion | None) -> str:
+    if not rows and ready:
         return _shared.empty(
             "No bank version yet", "Build the first one with the form beside this; it takes a minute or two."
         )
-    if not banks:
+    if not rows:
         action = '<a class="main-button" href="/data">Import images in Data</a>'
         return _shared.empty(
             "No bank version yet", "Banks are learned from images, and there are none here yet.", action
         )
-    head = f'<p class="list-head"><strong>{count(len(banks), "bank version")}</strong></p>'
-    return head + _shared.table(VERSION_COLUMNS, [_version_row(bank) for bank in banks])
+    back = (
+        f'<button type="button" class="plain-button small" data-act="back" title="Make {former.name} active again, '
+        f'which was so before">Roll back to {former.name}</button>'
+        if former
+        else ""
+    )
+    head = f'<p class="list-head"><strong>{count(len(rows), "bank version")}</strong>{back}</p>'
+    return head + _shared.table(VERSION_COLUMNS, rows)
 
 
-def _version_row(bank: BankVersion) -> str:
+def _version_row(bank: BankVersion, found: Measured | None, changes: int) -> str:
     summary, settings = bank.summary, bank.settings
-    tag = ' <span class="tag active">active</span>' if bank.active else ""
-    made = _under(_when(bank.created))
+    tags = ' <span class="tag active">active</span>' if bank.active else ""
+    tags += ' <span class="tag">pinned</span>' if bank.pinned else ""
+    since = f" · {count(changes, 'change')}" if changes else ""
+    made, took = _under(_when(bank.created) + since), f"Took {_shared.duration(bank.seconds)}, {_disk(bank)}"
+    version = f"<strong>{text(bank.name)}</strong>{tags}{made}"
     images = f"of {summary['negative_images']:,} · {summary['positive_images']:,} images"
+    reached = summary.get("radius") if summary["positive_rows"] else None
     cells = [
-        f'<td class="whole" data-sort="{bank.number}"><strong>{text(bank.name)}</strong>{tag}{made}</td>',
+        f'<td class="whole" data-sort="{bank.number}" title="{took}">{version}</td>',
         f"<td>{text(bank.dataset)}{_under(settings['size'])}</td>",
         f'<td class="number">{summary["negative_rows"]:,} · {summary["positive_rows"]:,}{_under(images)}</td>',
+        f'<td class="number" data-sort="{reached or 0}">{_figure(reached, 2)}</td>',
+        f'<td class="number">{_measured_html(found)}</td>',
         f"<td>{text(summary['fusion'])}{_under(settings['backbone'])}</td>",
-        f'<td class="number" data-sort="{bank.seconds}">{_shared.duration(bank.seconds)}{_under(_disk(bank))}</td>',
         f'<td class="end">{_actions(bank)}</td>',
     ]
     selected = ' class="selected"' if bank.active else ""
     return f"<tr{selected}>{''.join(cells)}</tr>"
+
+
+def _measured_html(found: Measured | None) -> str:
+    if found is None:
+        return f"–{_under('not measured')}"
+    since = _under(f"{count(found.changes, 'change')} ago") if found.changes else ""
+    return _figure(found.metrics["image_auroc"]) + since
+
+
+def _figure(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _actions(bank: BankVersion) -> str:
@@ -156,10 +265,26 @@ def _actions(bank: BankVersion) -> str:
         label = f'aria-label="{what} {text(bank.name)}" title="{what} {text(bank.name)}" data-id="{text(bank.id)}"'
         return f'<button type="button" class="plain-button small" data-act="{act}" {label}>{shown}</button>'
 
-    others = (
-        "" if bank.active else button("activate", "Activate", "Activate") + button("delete", "Delete", "✕")
-    )
-    return f'<span class="actions">{button("rows", "Rows of", "Rows")}{others}</span>'
+    pin = button("unpin", "Unpin", "Unpin") if bank.pinned else button("pin", "Pin", "Pin")
+    activate = "" if bank.active else button("activate", "Activate", "Activate")
+    delete = "" if bank.active or bank.pinned else button("delete", "Delete", "✕")
+    return f'<span class="actions">{button("rows", "Show", "Show")}{activate}{pin}{delete}</span>'
+
+
+def _due_html(bank: BankVersion, found: State) -> str:
+    def button(act: str, kind: str, words: str) -> str:
+        return f'<button type="button" class="{kind}" data-act="{act}" data-id="{text(bank.id)}">{text(words)}</button>'
+
+    if not found.due and not found.behind:
+        return f'<p class="aside">{text(bank.name)}: {text(found.sentence)}</p>'
+    buttons = button("align", "main-button", "Bring it in line") if found.behind else ""
+    if found.due:
+        kind = "plain-button" if found.behind else "main-button"
+        buttons += button("rebuild", kind, f"Rebuild {bank.name}")
+    meanwhile = " Scoring goes on with this version meanwhile." if found.due else ""
+    said = f"<span><strong>{text(bank.name)}.</strong> {text(found.sentence)}{meanwhile}</span>"
+    sign = '<span class="note-icon" aria-hidden="true">i</span>'
+    return f'<p class="note info due" role="status">{sign}{said}{buttons}</p>'
 
 
 def _confirm_html(bank: BankVersion) -> str:
@@ -182,6 +307,156 @@ def _when(created: str) -> str:
 
 def _disk(bank: BankVersion) -> str:
     return _shared.file_size(sum(file.stat().st_size for file in bank.path.rglob("*") if file.is_file()))
+
+
+# --- two versions beside each other -------------------------------------------------------------------------
+
+
+class Compared:
+    """Two versions side by side: rows, radius, measurements, settings, and the images that only one of them holds."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        with gr.Column(visible=False, elem_classes="section", elem_id="compared") as self.section:
+            with gr.Row(elem_classes="compare-bar", equal_height=True):
+                _shared.markup('<h2 class="section-title">Compare</h2>')
+                plain: dict[str, Any] = {"show_label": False, "container": False, "min_width": 96, "scale": 0}
+                self.first = gr.Dropdown([], label="First version", **plain)
+                _shared.markup('<span class="aside">with</span>')
+                self.second = gr.Dropdown([], label="Second version", **plain)
+                self.go = gr.Button("Compare", size="sm", min_width=96, scale=0, elem_id="compare-go")
+            self.note = _shared.note()
+            self.job = _shared.JobPanel(workspace, "evaluate")
+            self.result = _shared.buttons(visible=False)
+            self.pair = gr.State(None)  # what is shown
+        self.outputs = [self.section, self.first, self.second]
+
+    def updates(self) -> dict[Any, Any]:
+        from exdd_core import versions
+
+        banks = self.workspace.banks()
+        active = next((bank.id for bank in banks if bank.active), None)
+        before = versions.former(self.workspace)
+        other = before.id if before else next((bank.id for bank in banks if bank.id != active), None)
+        choices = [(f"{bank.name} · {bank.dataset}", bank.id) for bank in banks]
+        return {
+            self.section: gr.update(visible=len(banks) > 1),
+            self.first: gr.update(choices=choices, value=active),
+            self.second: gr.update(choices=choices, value=other),
+        }
+
+    def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
+        said = _shared.sentences(self.note)
+        shown = [self.note, self.result, self.pair]
+
+        def compare(first: str, second: str) -> dict[Any, Any]:
+            from exdd_core import versions
+
+            found = versions.compare(self.workspace, first, second)
+            return {
+                self.result: gr.update(value=_comparison_html(self.workspace, found), visible=True),
+                self.pair: (first, second),
+            }
+
+        def follow(first: str | None, second: str | None, pair: tuple[str, str] | None) -> dict[Any, Any]:
+            if not first or not second or (first, second) == tuple(pair or ()):
+                return {}
+            return compare(first, second)
+
+        def measured(*_: Any) -> dict[Any, Any]:
+            return refresh() | {self.pair: None}  # so that what is shown is asked for again
+
+        def measure(event: gr.EventData) -> dict[Any, Any]:
+            bank = self.workspace.bank(event.id)
+            spec = {"bank": bank.id, "dataset": bank.dataset, "fusion": None, "rate": None}
+            self.job.begin("evaluate", f"Measuring {bank.name} on the test split of {bank.dataset}", spec)
+            return {}
+
+        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        self.go.click(said(compare), [self.first, self.second], shown, **hidden)
+        # By themselves, too, when the page is opened and when something has changed which two these are.
+        chosen = [self.first, self.second, self.pair]
+        gr.on(
+            [self.first.change, self.second.change, self.pair.change], said(follow), chosen, shown, **hidden
+        )
+        self.job.connect(measured, [*outputs, self.pair])
+        self.job.look_after(self.result.act(said(measure), None, self.note, **hidden))
+
+
+def _comparison_html(workspace: Workspace, found: Comparison) -> str:
+    first, second = found.versions
+    heads = [(bank.name, bank.dataset, "number") for bank in found.versions]
+    columns = [("", "", ""), *heads, ("Change", f"from {second.name} to {first.name}", "number")]
+    measure = "".join(
+        f'<button type="button" class="plain-button small" data-act="measure" data-id="{text(bank.id)}">'
+        f"Measure {text(bank.name)}</button>"
+        for bank, last in zip(found.versions, found.measured, strict=True)
+        if last is None or last.changes
+    )
+    hint = f'<p class="actions">{measure}</p>' if measure else ""
+    only = "".join(
+        _only_html(workspace, f"{SIDES[side].capitalize()}: only in {bank.name}", bank, images)
+        for bank, by_side in zip((first, second), found.only, strict=True)
+        for side, images in reversed(by_side.items())
+    )
+    same = '<p class="aside">Both hold rows of the same images.</p>' if not only else ""
+    return f'<div class="compared">{_shared.table(columns, _compared(found))}{hint}{only or same}</div>'
+
+
+def _compared(found: Comparison) -> list[str]:
+    """Lines of the table: rows, images and radius of both banks, figures, settings that differ."""
+    lines = []
+    for side, name in (("positive", "Defect"), ("negative", "Normal")):
+        a, b = (sides[side] for sides in found.sides)
+        lines.append(_compared_row(f"{name} rows", a.rows, b.rows))
+        lines.append(_compared_row(f"Images with {name.lower()} rows", a.images, b.images))
+        lines.append(_compared_row(f"Radius of the {SIDES[side]}", a.radius, b.radius, 2))
+    for key, name in METRICS.items():
+        first, second = (last.metrics[key] if last else None for last in found.measured)
+        lines.append(_compared_row(f"{name}, test split", first, second))
+    changes = [last.changes if last else 0 for last in found.measured]
+    if any(changes):
+        lines.append(_compared_row("Changes since it was measured", *changes))
+    lines += [
+        _line(SETTINGS.get(key, key.replace("_", " ").capitalize()), _fact(one), _fact(other), "")
+        for key, (one, other) in found.settings.items()
+    ]
+    return lines
+
+
+def _compared_row(name: str, first: float | None, second: float | None, digits: int = 3) -> str:
+    whole = isinstance(first, int) and isinstance(second, int)
+    shown = [f"{value:,}" if whole else _figure(value, digits) for value in (first, second)]
+    change = ""
+    if first is not None and second is not None and shown[0] != shown[1]:
+        change = f"{first - second:+,}" if whole else f"{first - second:+.{digits}f}"
+    return _line(name, *shown, change.replace("-", "−"))
+
+
+def _line(name: str, *values: str) -> str:
+    cells = "".join(f'<td class="number">{text(value)}</td>' for value in values)
+    return f'<tr><th scope="row">{text(name)}</th>{cells}</tr>'
+
+
+def _only_html(workspace: Workspace, title: str, bank: BankVersion, images: list[str]) -> str:
+    if not images:
+        return ""
+    shown = ""
+    for image in images[:SHOWN]:
+        address = (_page_of(workspace, image) or ("", "#picture"))[1]
+        picture = f'<img loading="lazy" src="{text(patch_url(bank.id, image))}" alt="">'
+        shown += f'<li><a href="{text(address)}" title="{text(image)}">{picture}</a></li>'
+    more = f'<li class="aside">and {len(images) - SHOWN:,} more</li>' if len(images) > SHOWN else ""
+    head = f'<p class="only-head">{text(title)} <span class="tag">{count(len(images), "image")}</span></p>'
+    return f'{head}<ul class="only">{shown}{more}</ul>'
+
+
+def patch_url(bank: str, image: str, patch: tuple[int, int] | None = None, large: bool = False) -> str:
+    """Address of a picture of an image that a bank has rows of, see `picture`."""
+    asked: dict[str, Any] = {"bank": bank, "image": image}
+    if patch is not None:
+        asked |= {"row": patch[0], "column": patch[1]}
+    return f"/patch?{urlencode(asked | ({'large': 1} if large else {}))}"
 
 
 # --- rows by image ----------------------------------------------------------------------------------------
@@ -241,7 +516,7 @@ class Rows:
             return _shared.empty(
                 "No defect rows", "This version knows normal surface only and scores as PatchCore does."
             )
-        return _rows_html(list(bank.rows_by_image().items()), len(bank), page)
+        return _rows_html(self.workspace, id, list(bank.rows_by_image().items()), page)
 
 
 def _told(bank: BankVersion) -> str:
@@ -257,27 +532,35 @@ def _told(bank: BankVersion) -> str:
 
 
 def _fact(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "–", True: "yes", False: "no"}[value]
     if isinstance(value, list):
         return ", ".join(map(str, value))
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _rows_html(rows: list[tuple[str, int]], total: int, page: int) -> str:
+def _rows_html(workspace: Workspace, bank: str, rows: list[tuple[str, int]], page: int) -> str:
     most = max((number for _, number in rows), default=1)
     shown = rows[page * ROWS_PAGE : (page + 1) * ROWS_PAGE]
-    head = f"{count(total, 'row')} from {count(len(rows), 'image')}"
-    body = "".join(_row_html(image, number, most) for image, number in shown)
+    head = f"{count(sum(number for _, number in rows), 'row')} from {count(len(rows), 'image')}"
+    body = "".join(_row_html(workspace, bank, image, number, most) for image, number in shown)
     pager = _shared.pager(page, ROWS_PAGE, len(rows))
     return f'<p class="list-head"><strong>{head}</strong>{pager}</p><ul class="row-bars">{body}</ul>'
 
 
-def _row_html(image: str, number: int, most: int) -> str:
-    name = "/".join(PurePosixPath(image).parts[1:])
+def _row_html(workspace: Workspace, bank: str, image: str, number: int, most: int) -> str:
+    address = (_page_of(workspace, image) or ("", "#picture"))[1]
     return (
-        f'<li><a href="{_shared.inspect_url(image)}"><img loading="lazy" src="{_shared.thumbnail_url(image)}" alt="">'
-        f'<span class="row-name">{text(name)}</span></a><span class="row-bar" aria-hidden="true">'
+        f'<li><a href="{text(address)}"><img loading="lazy" src="{text(patch_url(bank, image))}" alt="">'
+        f'<span class="row-name">{text(_name(image))}</span></a><span class="row-bar" aria-hidden="true">'
         f'<span style="width:{number / most:.1%}"></span></span><span class="row-count">{number:,}</span></li>'
     )
+
+
+def _name(image: str) -> str:
+    """An image's path without its data set; a candidate has no path."""
+    path = PurePosixPath(image)
+    return "/".join(path.parts[1:]) or f"painted {image}"
 
 
 # --- build ------------------------------------------------------------------------------------------------
@@ -311,7 +594,7 @@ class Builder:
             self.job = _shared.JobPanel(workspace, "build")
         self.given = [self.dataset, self.positives, self.parts, self.negative, self.positive, self.size]
         self.given += [self.aspect, self.fusion, self.backbone, self.seed]
-        self.outputs = [self.dataset, self.size, self.aspect, self.start]
+        self.outputs = [self.dataset, self.positives, self.size, self.aspect, self.start]
 
     def _build_advanced(self) -> None:
         with _shared.folded("More settings"):
@@ -353,11 +636,20 @@ class Builder:
         self.job.connect(refresh, outputs)
         self.job.look_after(self.start.click(begin, self.given, self.note, **hidden))
 
+    def rebuild(self, id: str) -> None:
+        """Queue a build with the settings of that version, of what is known and decided now."""
+        from exdd_core import versions
+
+        name = self.workspace.bank(id).name
+        self.job.begin("build", f"Rebuilding {name}", versions.rebuild_spec(self.workspace, id))
+
     def updates(self) -> dict[Any, Any]:
         """The data sets there are, and the active one's size."""
         names = [info.name for info in self.workspace.datasets()]
         active = _shared.active_dataset(self.workspace)
+        painted = active is not None and candidates.count(self.workspace, active.name, "accepted") > 0
         return {
+            self.positives: list(POSITIVES)[1 if painted else 0],
             self.dataset: gr.update(choices=names, value=active.name if active else None),
             self.size: str(active.size) if active else "",
             self.aspect: active.size.keep_aspect if active else False,
@@ -412,3 +704,138 @@ def _whole(value: Any, what: str) -> int:
         return int(str(value).strip())
     except ValueError:
         raise BadInput(f'"{value}" is no {what}; type a whole number.') from None
+
+
+# --- what the map asks ------------------------------------------------------------------------------------------
+
+
+def picture(workspace: Workspace, asked: Mapping[str, str]) -> str:
+    """An SVG for the address /patch: an image that the version `bank` names, with the patch at `row` and `column`
+    marked. Raises BadInput."""
+    from exdd_core import landscape
+
+    patches = []
+    if "row" in asked or "column" in asked:
+        patches = [(_whole(asked.get("row"), "row"), _whole(asked.get("column"), "column"))]
+    found = landscape.seen(workspace, asked.get("bank", ""), asked.get("image", ""), patches)
+    small = thumbnail(read_image(found.path), LARGE if asked.get("large") == "1" else SMALL)
+    squares = [[(x0, y0), (x1, y0), (x1, y1), (x0, y1)] for x0, y0, x1, y1 in found.boxes]
+    return _shared.picture_svg(encode_jpeg(small), found.shape, squares)
+
+
+def open_picture(workspace: Workspace, asked: Answer) -> Answer:
+    """The map of a version (the active one where it is not there any more), by `method` if that one is made."""
+    from exdd_core import landscape
+
+    banks = {bank.id: bank for bank in workspace.banks()}
+    bank = banks.get(asked.get("bank", "")) or next((b for b in banks.values() if b.active), None)
+    if bank is None:
+        return {"bank": None, "stamp": _stamp(workspace, "")}
+    made = landscape.is_made(workspace, bank.id)
+    method = "umap" if made and asked.get("method") == "umap" else "pca"
+    return {
+        "bank": {"id": bank.id, "name": bank.name, "active": bank.active},
+        "made": made,
+        "map": landscape.landscape(workspace, bank.id, method).to_json(),
+        "stamp": _stamp(workspace, bank.id),
+    }
+
+
+def histograms(workspace: Workspace, asked: Answer) -> Answer:
+    """How far normal, real and painted patches lie from both banks of the version `bank`."""
+    from exdd_core import landscape
+
+    return asdict(landscape.distances(workspace, asked["bank"]))
+
+
+def image(workspace: Workspace, asked: Answer) -> Answer:
+    """Where on an image all its rows in one bank come from, the chosen one first, and pages that show it."""
+    from exdd_core import landscape
+
+    chosen = (asked["row"], asked["column"])
+    every = landscape.rows_of(workspace, asked["bank"], asked["image"], asked["side"])
+    others = [patch for patch in every if patch != chosen]
+    found = landscape.seen(workspace, asked["bank"], asked["image"], [chosen, *others])
+    return {
+        "url": patch_url(asked["bank"], found.id, large=True),
+        "height": found.shape[0],
+        "width": found.shape[1],
+        "boxes": found.boxes,
+        "link": _page_of(workspace, found.id),
+    }
+
+
+def _page_of(workspace: Workspace, id: str) -> tuple[str, str] | None:
+    """Where an image can be seen in full: (title, address)."""
+    try:
+        return ("Open in Inspect", _shared.inspect_url(workspace.image(id).id))
+    except BadInput:
+        return None if id.startswith("file:") else ("Open in Curate", f"/curate?{urlencode({'id': id})}")
+
+
+def drop(workspace: Workspace, asked: Answer) -> Answer:
+    """Take an image out of a bank of the active version, which is the one that is shown."""
+    from exdd_core import versions
+
+    bank = workspace.bank(asked["bank"])
+    if not bank.active:
+        raise BadInput(f"{bank.name} is not active any more; activate it to drop images from it.")
+    return {"sentence": versions.drop(workspace, asked["image"], asked["side"], _who(asked)).sentence}
+
+
+def put_back(workspace: Workspace, asked: Answer) -> Answer:
+    """Undo `drop`."""
+    from exdd_core import versions
+
+    return {"sentence": versions.put_back(workspace, asked["image"], _who(asked)).sentence}
+
+
+def _who(asked: Answer) -> str:
+    who = " ".join(str(asked.get("who", "")).split())[:40]
+    if not who:
+        raise BadInput("Type your name first: it stands beside what you decide.")
+    return who
+
+
+def order_map(workspace: Workspace, asked: Answer) -> Answer:
+    """Queue the making of a map by UMAP."""
+    bank = workspace.bank(asked["bank"])
+    if _map_job(workspace, bank.id) is None:
+        jobs.submit(workspace, "map", f"Making a map of {bank.name} by UMAP", {"bank": bank.id})
+    return news(workspace, asked)
+
+
+def cancel_map(workspace: Workspace, asked: Answer) -> Answer:
+    job = _map_job(workspace, asked["bank"])
+    if job is not None:
+        jobs.cancel(workspace, job.id)
+    return news(workspace, asked)
+
+
+def news(workspace: Workspace, asked: Answer) -> Answer:
+    """Whether the picture of the version `bank` is another now (`stamp`), and how far a map by UMAP is on its way."""
+    id = asked.get("bank", "")
+    job, last = _map_job(workspace, id), _last_map(workspace, id)
+    return {
+        "stamp": _stamp(workspace, id),
+        "job": {"text": job.text, "fraction": job.fraction} if job else None,
+        "failed": last.error if last and last.state == "failed" else "",
+    }
+
+
+def _stamp(workspace: Workspace, id: str) -> str:
+    from exdd_core import landscape
+
+    active = workspace.active_bank()
+    there = any(bank.id == id for bank in workspace.banks())
+    return f"{active.id if active else ''} {landscape.stamp(workspace, id) if there else ''}"
+
+
+def _map_job(workspace: Workspace, bank: str) -> jobs.Job | None:
+    found = jobs.listed(workspace, active=True)
+    return next((job for job in found if job.kind == "map" and job.spec["bank"] == bank), None)
+
+
+def _last_map(workspace: Workspace, bank: str) -> jobs.Job | None:
+    found = jobs.listed(workspace)
+    return next((job for job in found if job.kind == "map" and job.spec["bank"] == bank), None)

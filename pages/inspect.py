@@ -11,17 +11,19 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core import jobs, reports
+from exdd_core import curation, editing, jobs, reports
 from exdd_core.errors import BadInput
-from exdd_core.images import encode_jpeg, encode_png, read_image, thumbnail
-from exdd_core.review import Review, ShownImage, truth_of
+from exdd_core.images import encode_jpeg, encode_png, read_image, read_mask, thumbnail
+from exdd_core.review import Comparison, Mark, Review, ShownImage, Standing, score_change, truth_of
+from exdd_core.synthesis import masks
 from pages import _shared
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from exdd_core.curation import Decided
     from exdd_core.detector import Inspection, Match
-    from exdd_core.workspace import BankVersion, Workspace
+    from exdd_core.workspace import Workspace
 
 TITLE = "Inspect"
 PATH = "/"
@@ -48,7 +50,7 @@ def render(workspace: Workspace) -> None:
     review = Review(workspace)
     questions = [
         open_list, add_files, add_folder, thumbnails, picture, inspect, point,
-        score, progress, cancel, export_table, export_panes, export_all,
+        score, progress, cancel, known, alarm, mark, undo, export_table, export_panes, export_all,
     ]  # fmt: skip
     _shared.markup(
         "",
@@ -63,24 +65,24 @@ def render(workspace: Workspace) -> None:
 
 
 def open_list(review: Review, asked: Answer) -> Answer:
-    """The list that holds `image`, or the one named `list`, or the first: its images and what is known."""
+    """The list that holds `image`, or the one named `list`, or the first: its images and what is known.
+
+    bank: the version to look with, where that is not to be the active one.
+    """
     lists = review.lists()
-    bank = review.workspace.active_bank()
     keys = [known.key for known in lists]
-    key = _list_of(review, asked.get("image") or "") or asked.get("list")
+    key, gone = _list_of(review, asked.get("image") or "")
+    standing, unknown = _standing(review, asked.get("bank"))
+    key = key or asked.get("list")
     key = key if key in keys else (keys or [""])[0]
     images = review.images(key) if key else []
-    seen, rows = review.results(bank).since(0) if bank else (0, [])
-    shown = {image.id for image in images}
-    return {
+    return _known(review, standing, images) | {
         "need": None if review.workspace.datasets() else NO_DATASET,
         "links": {"banks": "/banks"},
         "lists": [{"key": known.key, "title": known.title, "count": known.count} for known in lists],
         "list": key,
         "images": [_entry(image) for image in images],
-        "bank": bank.name if bank else None,
-        "rows": {row["id"]: _sides(row) for row in rows if row["id"] in shown},
-        "seen": seen,
+        "types": _types(review, standing),
         "scales": {
             "score": _png(reports.colour_scale()),
             "difference": _png(reports.colour_scale(diverging=True)),
@@ -88,26 +90,67 @@ def open_list(review: Review, asked: Answer) -> Answer:
             "difference_range": reports.DIFFERENCE,
         },
         "job": _active_job(review),
-        "note": _note(key, bank),
+        "note": " ".join(filter(None, [gone, unknown, _note(key, standing)])),
     }
 
 
-def _list_of(review: Review, id: str) -> str | None:
-    """The list of the image that the page's address names; None when it names none that is there."""
+def known(review: Review, asked: Answer) -> Answer:
+    """What is known of the images of a list now that the banks are no longer what they were."""
+    standing, _ = _standing(review, asked.get("bank"))
+    return _known(review, standing, review.images(asked["list"]))
+
+
+def _known(review: Review, standing: Standing | None, images: list[ShownImage]) -> Answer:
+    seen, rows = review.results(standing.version).known(standing.state) if standing else (0, {})
+    marked = review.marked()
+    return _bank(review, standing) | {
+        "rows": {image.id: _sides(rows[image.id]) for image in images if image.id in rows},
+        "seen": seen,
+        "marked": [image.id for image in images if image.id in marked],
+    }
+
+
+def _bank(review: Review, standing: Standing | None) -> Answer:
+    """The version that is looked with; `stamp` differs wherever scores may, `active` names the active version."""
+    active = review.workspace.active_bank()
+    return {
+        "bank": standing.version.name if standing else None,
+        "stamp": standing.stamp if standing else "",
+        "active": active.name if active else None,
+    }
+
+
+def _list_of(review: Review, id: str) -> tuple[str | None, str]:
+    """The list of the image that the page's address names, or None and why there is none."""
     try:
-        return review.list_of(id) if id else None
+        return (review.list_of(id), "") if id else (None, "")
     except BadInput:
-        return None
+        return None, f'There is no image "{id}" in this workspace any more; here is another one.'
 
 
-def _note(key: str, bank: BankVersion | None) -> str:
+def _standing(review: Review, bank: str | None) -> tuple[Standing | None, str]:
+    """The version that the page's address names, or the active one and why it is that."""
+    try:
+        return review.standing(bank), ""
+    except BadInput as error:
+        return review.standing(), f"{error} Here is the active one."
+
+
+def _note(key: str, standing: Standing | None) -> str:
     dataset = key.rpartition("/")[0]
-    if bank is None or key.startswith("folder:") or not dataset or dataset == bank.dataset:
+    if standing is None or key.startswith("folder:") or dataset in ("", standing.version.dataset):
         return ""
+    bank = standing.version
     return (
         f'Bank {bank.name} was built from the data set "{bank.dataset}", these images are of "{dataset}": '
         "scores mean little. Build or activate a bank version of this data set in Banks."
     )
+
+
+def _types(review: Review, standing: Standing | None) -> list[str]:
+    """Defect types that are known, for choosing one of them."""
+    rows = review.workspace.images(standing.version.dataset, label="defect") if standing else []
+    return sorted({row.defect_type for row in rows} - {""})
 
 
 def _entry(image: ShownImage) -> Answer:
@@ -116,8 +159,9 @@ def _entry(image: ShownImage) -> Answer:
 
 
 def _sides(row: Answer) -> Answer:
-    parts = ("score", "threshold", "calibrated", "verdict", "reason")
-    return {method: {part: row[f"{method}_{part}"] for part in parts} for method in ("patchcore", "exdd")}
+    parts = ("score", "threshold", "calibrated", "verdict", "probability", "reason")
+    sides = {m: {part: row.get(f"{m}_{part}") for part in parts} for m in ("patchcore", "exdd")}
+    return sides | {"stale": row.get("stale", False)}
 
 
 def add_files(review: Review, asked: Answer) -> Answer:
@@ -166,19 +210,24 @@ def picture(review: Review, asked: Answer) -> Answer:
 
 
 def inspect(review: Review, asked: Answer) -> Answer:
-    """Scores, verdicts, reasons and coloured maps of both methods."""
-    made = review.compare(asked["id"])
-    row = review.results(made.bank).rows[made.image.id]
+    """Scores, verdicts, reasons and coloured maps of both methods, and what the image taught the banks."""
+    return _inspected(review, review.compare(asked["id"], asked.get("bank")))
+
+
+def _inspected(review: Review, made: Comparison) -> Answer:
+    row = review.results(made.bank).rows(made.standing.state)[made.image.id]
     y, x = made.exdd.peak
     maps = [reports.small_map(inspection, MAP_SIDE) for inspection in (made.patchcore, made.exdd)]
-    return {
-        "bank": made.bank.name,
+    return _bank(review, made.standing) | {
         "positive": made.exdd.positive_distance is not None,
         "peak": [int(x), int(y)],
         "patchcore": _side(made.patchcore),
         "exdd": _side(made.exdd),
         "difference": _png(reports.difference_heatmap(reports.difference(*maps))),
         "rows": {made.image.id: _sides(row)},
+        "marks": [_mark(mark) for mark in review.marks(made.image.id)],
+        "why_not": review.why_not(made.image.id, made.bank.id),
+        "test": not made.image.id.startswith("file:"),
     }
 
 
@@ -190,6 +239,7 @@ def _side(inspection: Inspection) -> Answer:
         "threshold": float(inspection.threshold),
         "calibrated": float(inspection.calibrated_score),
         "verdict": inspection.verdict,
+        "probability": reports.probability(inspection),
         "reason": inspection.reason,
         "fusion": inspection.fusion,
         "map": _png(reports.heatmap(reports.small_map(inspection, MAP_SIDE))),
@@ -200,7 +250,7 @@ def _side(inspection: Inspection) -> Answer:
 
 def point(review: Review, asked: Answer) -> Answer:
     """The patch at pixel (x, y) and its nearest patches in both banks."""
-    made = review.compare(asked["id"])
+    made = review.compare(asked["id"], asked.get("bank"))
     x, y = int(asked["x"]), int(asked["y"])
     found = made.exdd.at(y, x)
     return {
@@ -236,13 +286,71 @@ def _crop(pixels: np.ndarray, box: tuple[int, int, int, int]) -> Answer:
     return {"image": _jpeg(thumbnail(view, CROP_SIDE)), "box": shares}
 
 
+# --- teaching the banks by an image -----------------------------------------------------------------------
+
+
+def _mark(mark: Mark) -> Answer:
+    return {
+        "decision": mark.decision,
+        "action": mark.action,
+        "who": mark.who,
+        "created": mark.created,
+        "type": mark.defect_type,
+        "lines": reports.outline(mark.mask),
+    }
+
+
+def alarm(review: Review, asked: Answer) -> Answer:
+    """What of an image a false alarm would teach, as the editor shows it on a canvas of width x height."""
+    region, words = review.alarm(asked["id"])
+    layer = masks.to_editor(region, (int(asked["height"]), int(asked["width"])), editing.COLOUR)
+    return {"layer": _png(layer) if region.any() else "", "words": words}
+
+
+def mark(review: Review, asked: Answer) -> Answer:
+    """Teach the banks by an image: a missed defect or a false alarm; then what the image looks like with them.
+
+    layer: what was drawn, "" for what `alarm` says.
+    """
+    id, who, layer = asked["id"], asked["who"], asked["layer"]
+    before = review.compare(id)
+    mask = None
+    if layer:
+        drawn = read_mask(base64.b64decode(layer.partition(",")[2]), None, "the mask")
+        mask = masks.from_editor(drawn, before.pixels.shape[:2])
+    if asked["action"] == "missed":
+        if mask is None or not mask.any():
+            raise BadInput("The mask is empty; draw over the defect that was missed.")
+        decided = review.mark_missed(id, mask, who, asked["type"])
+    else:
+        decided = review.mark_false_alarm(id, mask, who)
+    return _taught(review, before, decided)
+
+
+def undo(review: Review, asked: Answer) -> Answer:
+    """Take a mark back; then what the image looks like without it."""
+    before = review.compare(asked["id"])
+    return _taught(review, before, curation.undo(review.workspace, asked["decision"], asked["who"]))
+
+
+def _taught(review: Review, before: Comparison, decided: Decided) -> Answer:
+    after = review.compare(before.image.id)
+    said = score_change(before.exdd, after.exdd)
+    rows = _shared.count(abs(decided.rows), "row")
+    if decided.bank:
+        said += f" · {rows} {'came to' if decided.rows >= 0 else 'left'} bank {decided.bank}"
+    was = {"calibrated": float(before.exdd.calibrated_score), "score": float(before.exdd.score)}
+    return _inspected(review, after) | {"said": said, "was": was | {"verdict": before.exdd.verdict}}
+
+
 # --- many images ------------------------------------------------------------------------------------------
 
 
 def score(review: Review, asked: Answer) -> Answer:
     """Have every image of a list scored."""
     number = _shared.count(len(review.images(asked["list"])), "image")
-    job = jobs.submit(review.workspace, "score", f"Scoring {number}", {"list": asked["list"]})
+    spec = {"list": asked["list"]} | _asked_bank(asked)
+    job = jobs.submit(review.workspace, "score", f"Scoring {number}", spec)
     return {"job": _shown(job)}
 
 
@@ -250,15 +358,20 @@ def progress(review: Review, asked: Answer) -> Answer:
     """The job that the page follows, if it follows one, and the rows that have come since the first `seen`."""
     # The job first: the rows of one that has ended are all there.
     job = jobs.get(review.workspace, asked["job"]) if "job" in asked else None
-    bank = review.workspace.active_bank()
-    seen, rows = review.results(bank).since(asked["seen"]) if bank else (0, [])
-    shown = {row["id"]: _sides(row) for row in rows}
-    return {
+    standing, _ = _standing(review, asked.get("bank"))
+    seen, rows = (
+        review.results(standing.version).since(asked["seen"], standing.state) if standing else (0, [])
+    )
+    return _bank(review, standing) | {
         "job": _shown(job) if job else None,
         "seen": seen,
-        "rows": shown,
-        "bank": bank.name if bank else None,
+        "rows": {row["id"]: _sides(row) for row in rows},
     }
+
+
+def _asked_bank(asked: Answer) -> Answer:
+    """The version to look with, as jobs are told: nothing where it is the active one."""
+    return {"bank": asked["bank"]} if asked.get("bank") else {}
 
 
 def cancel(review: Review, asked: Answer) -> Answer:
@@ -291,11 +404,11 @@ def _shown(job: jobs.Job) -> Answer:
 
 
 def export_table(review: Review, asked: Answer) -> Answer:
-    return {"download": _download(review.export_table(asked["ids"]))}
+    return {"download": _download(review.export_table(asked["ids"], asked.get("bank")))}
 
 
 def export_panes(review: Review, asked: Answer) -> Answer:
-    return {"download": _download(review.export_panes(asked["id"]))}
+    return {"download": _download(review.export_panes(asked["id"], asked.get("bank")))}
 
 
 def export_all(review: Review, asked: Answer) -> Answer:
@@ -304,7 +417,7 @@ def export_all(review: Review, asked: Answer) -> Answer:
     if not ids:
         raise BadInput("The list shows no image; choose another filter.")
     title = f"Exporting {_shared.count(len(ids), 'image')}"
-    return {"job": _shown(jobs.submit(review.workspace, "export", title, {"ids": ids}))}
+    return {"job": _shown(jobs.submit(review.workspace, "export", title, {"ids": ids} | _asked_bank(asked)))}
 
 
 def _download(path: Path) -> Answer:

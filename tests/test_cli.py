@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core import candidates, cli, jobs
+from exdd_core import candidates, cli, curation, jobs
 from exdd_core.images import encode_png, read_mask
 from exdd_core.synthesis import prompts
 from exdd_core.workspace import Workspace
@@ -367,3 +368,20 @@ def test_json_holds_no_nan():
         "b": [1, 0.5],
         "c": "x",
     }
+
+
+def test_a_missed_defect_is_taught_and_taken_back(demo_workspace, tmp_path, capsys):
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    workspace = Workspace.open(tmp_path / "workspace")
+    row = next(row for row in workspace.images(split="test") if row.defect_type == "spot")
+    place = ["--workspace", str(workspace.path), "--json"]
+    assert "--mask" in refusal(capsys, "mark", "missed", row.id, *place)
+    assert "neither" in refusal(capsys, "mark", "missed", "demo/gone.png", *place)
+    trained = workspace.images(split="train")[0].id
+    assert "training image" in refusal(capsys, "mark", "false-alarm", trained, *place)
+    options = ["--mask", str(row.mask), "--type", "spot", "--who", "Anna", *place]
+    assert cli.main(["mark", "missed", str(row.path), *options]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["rows"] > 0 and told["after"] > told["before"] and "→" in told["sentence"]
+    assert cli.main(["candidates", "undo", str(told["decision"]), *place]) == 0
+    assert curation.in_force(workspace, "missed") == []

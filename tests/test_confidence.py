@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_curve
 
-from exdd_core.confidence import FIGURES, Contributions, compare, contributions, interval, replicates
+from exdd_core.confidence import (
+    FIGURES,
+    Contributions,
+    compare,
+    contributions,
+    interval,
+    reliability,
+    replicates,
+)
 from exdd_core.confidence import _draws as draws
 from exdd_core.confidence import _figures as figures
 from exdd_core.errors import BadInput
@@ -192,3 +200,23 @@ def test_recall_by_type_by_hand() -> None:
     }
     with pytest.raises(BadInput, match="false-alarm rate"):
         threshold_at(scores[:3], 1.0)
+
+
+# --- probabilities ----------------------------------------------------------------------------------------
+
+
+def test_reliability_by_hand() -> None:
+    said = np.array([0.05, 0.15, 0.15, 0.95, 1.0])
+    told = reliability(said, np.array([False, True, False, True, True]))
+    assert [bin["count"] for bin in told["bins"]] == [1, 2, 2]  # 1.0 belongs to the last bin
+    assert [bin["found"] for bin in told["bins"]] == [0, 0.5, 1]
+    assert [bin["said"] for bin in told["bins"]] == pytest.approx([0.05, 0.15, 0.975])
+    assert told["ece"] == pytest.approx((0.05 + 2 * 0.35 + 2 * 0.025) / 5)
+
+
+def test_probabilities_that_are_true_have_little_error_and_others_much() -> None:
+    rng = np.random.default_rng(0)
+    said = rng.random(20_000)
+    truth = rng.random(20_000) < said
+    assert reliability(said, truth)["ece"] < 0.02
+    assert reliability(said**4, truth)["ece"] > 0.2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from exdd_core import evaluation_report, jobs, runs
 from exdd_core.errors import BadInput
 from exdd_core.runs import Run
 from exdd_core.workspace import Workspace
+from tests.test_pages_inspect import SCREENSHOTS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -53,34 +55,41 @@ def test_the_report_opens_offline_and_its_threshold_moves(
     page.on("pageerror", lambda error: broken.append(str(error)))
     page.goto(file.as_uri())
     page.wait_for_selector(".js-plotly-plot .main-svg")
-    assert page.locator(".js-plotly-plot").count() == 4  # two curves, two histograms
+    assert page.locator(".js-plotly-plot").count() == 3  # two curves, one histogram
     labels, scores = run.result["per_image"]["label"], run.result["calibrated"]["exdd"]
-    said = page.locator(".counts[data-method=exdd]")
+    handle, counts = page.locator(".ms-handle"), page.locator(".ms-counts")
 
-    def expected(threshold: float) -> str:
+    def wrong(threshold: float) -> tuple[int, int]:
         missed = sum(s <= threshold for s, label in zip(scores, labels, strict=True) if label == "defect")
-        false = sum(s > threshold for s, label in zip(scores, labels, strict=True) if label == "normal")
-        return f"{missed} missed, {false} false alarms"
+        return missed, sum(
+            s > threshold for s, label in zip(scores, labels, strict=True) if label == "normal"
+        )
 
-    assert expected(1) in said.inner_text()
-    line = page.locator(".js-plotly-plot").nth(3).locator(".shapelayer path").first
-    box = line.bounding_box()
-    assert box is not None
-    line.scroll_into_view_if_needed()
-    box = line.bounding_box()
+    def said() -> tuple[int, int]:
+        words = " ".join(counts.inner_text().split())
+        missed, false = re.search(r"(\d+) missed", words), re.search(r"(\d+) false alarm", words)
+        assert missed and false, words
+        return int(missed[1]), int(false[1])
+
+    assert said() == wrong(1) and page.locator(".ms-value").inner_text() == "1.00"
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
     assert box is not None
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + 60, y, steps=6)
+    moved = float(handle.get_attribute("aria-valuenow") or 0)  # while the button is still down
+    assert moved > 1 and said() == wrong(moved)
     page.mouse.up()
-    page.wait_for_timeout(300)
-    moved = float(said.inner_text().split()[1].rstrip(":"))
-    assert moved > 1 and expected(moved) in said.inner_text()
-    shown = page.locator("details").nth(2).locator("figure")
-    assert shown.count() == sum(
-        s <= moved for s, label in zip(scores, labels, strict=True) if label == "defect"
+    shown = page.locator("[data-gallery=defect] .ms-thumb")
+    assert shown.count() == wrong(moved)[0]
+    assert all(
+        page.locator(".ms-thumb img").evaluate_all("all => all.map(one => one.src.startsWith('data:'))")
     )
+    page.locator("button[data-method=patchcore]").first.click()
+    assert page.locator(".ms-value").inner_text() == "1.00"
+    page.screenshot(path=SCREENSHOTS / "evaluation-report.png", full_page=True)
     page.close()
     assert broken == [] and [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
 
@@ -115,8 +124,8 @@ def test_what_cannot_be_drawn_is_said(workspace: Workspace, run: Run) -> None:
     without = runs.store(workspace, "folds", "evaluate", "Folds", {"dataset": "demo"}, run.result)
     with pytest.raises(BadInput, match="names no bank version"):
         evaluation_report.figure_two(workspace, without)
-    with pytest.raises(BadInput, match="no finished sweep"):
-        evaluation_report.sweep_curve(run)
+    with pytest.raises(BadInput, match="no sweep with anything measured"):
+        evaluation_report.sweep_curves(run)
     empty = runs.store(workspace, "swept", "sweep", "Sweep", {}, {"methods": {}})
     with pytest.raises(BadInput, match="keeps no scores"):
         evaluation_report.curves(empty)

@@ -143,6 +143,35 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         assert page.locator(".st-message").inner_text() == ""
 
 
+def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, workspace: Workspace) -> None:
+    """What one has open the other sees and is not given; every candidate is decided on once."""
+    with curating(browser, address) as anna, curating(browser, address, "Ben") as ben:
+        assert at(anna) != at(ben)
+        ben.locator(".cu-card", has_text="open by Anna").click()
+        ben.locator(".cu-status", has_text="open by Anna").wait_for()
+        assert ben.locator(".cu-accept").is_disabled() and ben.locator(".cu-reject").is_disabled()
+        ben.screenshot(path=SCREENSHOTS / "curate-open-by.png")
+        ben.keyboard.press("a")  # nothing happens
+        ben.keyboard.press("s")
+        ben.locator(".cu-status .tag").wait_for(state="detached")
+
+        while candidates.count(
+            workspace, status="pending"
+        ):  # each decides once a round, and that has counted
+            for page, keys in ((anna, ["a"]), (ben, ["r", "Enter"])):
+                waiting = candidates.count(workspace, status="pending")
+                if not waiting:
+                    break
+                until(page, page.locator(".cu-accept").is_enabled)
+                for key in keys:
+                    page.keyboard.press(key)
+                until(page, lambda waiting=waiting: candidates.count(workspace, status="pending") < waiting)
+        decided = [decision.subject for decision in curation.decisions(workspace)]
+        assert sorted(decided) == sorted({made.id for made in candidates.listed(workspace)})
+        anna.locator(".empty-title", has_text="All decided").wait_for()
+        assert {decision.who for decision in curation.decisions(workspace)} == {"Anna", "Ben"}
+
+
 def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, workspace: Workspace) -> None:
     """The confirmation names the count; one Undo takes all of it back."""
     with curating(browser, address) as page:
@@ -157,6 +186,34 @@ def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, w
         page.locator(".st-toast button").click()
         said(page, "Took back 3 decisions")
         assert candidates.count(workspace, status="accepted") == 0
+
+
+def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspace: Workspace) -> None:
+    with curating(browser, address) as page:
+        id = at(page)
+        before = curation.mask_of(workspace, candidates.get(workspace, id))
+        page.keyboard.press("t")
+        page.locator(".cu-trimbar [data-tool=eraser]").wait_for()
+        box = page.locator(".cu-view").bounding_box()
+        assert box
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.locator(".cu-size input").fill("20")
+        page.mouse.move(middle[0], box["y"] + 8)
+        page.mouse.down()
+        page.mouse.move(middle[0], box["y"] + box["height"] - 8, steps=12)
+        page.screenshot(path=SCREENSHOTS / "curate-trim.png")
+        page.mouse.up()
+        page.click(".cu-keep")
+        page.locator(".cu-status", has_text="mask trimmed").wait_for()
+        after = curation.mask_of(workspace, candidates.get(workspace, id))
+        assert 0 < after.sum() < before.sum() and not (after & ~before).any()
+        page.keyboard.press("d")
+        page.keyboard.type("gouge")
+        page.keyboard.press("Enter")
+        until(page, lambda: candidates.get(workspace, id).defect_type == "gouge")
+        page.locator(".st-toast button").wait_for()
+        page.locator(".cu-lines li", has_text="trimmed the mask").locator("button", has_text="Undo").click()
+        until(page, lambda: curation.mask_of(workspace, candidates.get(workspace, id)).sum() == before.sum())
 
 
 def test_without_candidates_there_is_one_way_on(

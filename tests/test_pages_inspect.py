@@ -19,8 +19,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exdd_core import reports
-from exdd_core.images import encode_png, read_image
+from exdd_core import curation, reports
+from exdd_core.images import encode_png, read_image, read_mask
+from exdd_core.inspection import Inspection
 from exdd_core.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -311,9 +312,9 @@ def test_score_all_sort_filter_open_and_find_it_again(
         page.click("[data-filter=normal]")
         assert set(column(2)) == {"normal"} and rows.count() == len(chosen(workspace, "normal"))
         page.click("[data-filter=disagree]")
-        alarmed = {"Defect", "False alarm"}
+        said = {"False alarm": "Defect", "Missed defect": "Normal"}  # of the verdict alone
         if page.locator("[data-filter=disagree] b").inner_text() != "0":
-            assert all((a in alarmed) != (b in alarmed) for a, b in zip(column(4), column(6), strict=True))
+            assert all(said.get(a, a) != said.get(b, b) for a, b in zip(column(4), column(6), strict=True))
         page.reload()
         scored(page)
         page.get_by_text("All scored").wait_for(timeout=SLOW)
@@ -496,3 +497,140 @@ def test_magnetic_tiles_from_import_to_both_neighbours(
             words = page.locator(f".vw-card-{card}").inner_text().replace("\u200b", "")
             assert f"{match.distance:.2f}" in words and match.image.removeprefix("tiles/") in words
         page.screenshot(path=SCREENSHOTS / "inspect-magnetic-tile.png", full_page=True)
+
+
+def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_back(
+    browser: Browser, demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    """M, draw, keep: the heatmap changes at once; U: the same heatmap as before. F alike; then links to versions."""
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    workspace = Workspace.open(tmp_path / "workspace")
+    row = next(row for row in workspace.images(split="test") if row.defect_type == "spot")
+    normal = chosen(workspace, "normal")[-1]
+    with serving(workspace) as address, visiting(browser, 1400, 900) as page:
+        page.set_default_timeout(SLOW)
+        opened(page, address, row.id)
+
+        def heatmap() -> str | None:
+            return page.locator(".vw-over").nth(1).get_attribute("src")
+
+        def toast(words: str) -> None:
+            page.locator(".vw-toast:not([hidden])", has_text=words).wait_for()
+            scored(page)
+
+        page.click(".vw-score")
+        page.get_by_text("All scored").wait_for()
+        before = heatmap()
+        assert "Missed defect" in page.locator(".vw-head").nth(2).inner_text()
+        page.keyboard.press("m")
+        page.locator(".vw-keep").wait_for()
+        page.keyboard.press("Enter")  # nothing is drawn yet, so nothing is kept
+        page.keyboard.press("ArrowRight")  # nor does a slip of the hand lose what is
+        assert page.locator(".vw-keep").is_disabled() and page.locator(".vw-markbar").is_visible()
+        box = page.locator(".vw-stage").first.bounding_box()
+        assert box and row.mask
+        ys, xs = np.nonzero(read_mask(row.mask, (row.height, row.width)))
+        middle = (
+            box["x"] + box["width"] * float(np.median(xs)) / row.width,
+            box["y"] + box["height"] * float(np.median(ys)) / row.height,
+        )
+        for _ in range(6):
+            page.keyboard.press("]")  # a brush as large as the defect
+        page.mouse.move(middle[0] - 12, middle[1])
+        page.mouse.down()
+        page.mouse.move(middle[0] + 12, middle[1], steps=6)
+        page.mouse.up()
+        page.screenshot(path=SCREENSHOTS / "inspect-marking.png")
+        page.keyboard.press("Enter")  # whose decision is it?
+        assert page.evaluate("document.activeElement.className").startswith("vw-who")
+        page.keyboard.type("Anna")
+        page.fill(".vw-type", "spot")
+        page.keyboard.press("Enter")
+        toast("now Defect")
+        assert heatmap() != before
+        assert page.locator(".vw-was").inner_text().startswith("Before: −")
+        line = page.locator(".vw-markline", has_text="Marked as a missed defect (spot) by Anna")
+        line.wait_for()
+        assert page.locator(f".vw-thumb[data-id='{row.id}'] .vw-taught").inner_text() == "marked"
+        (decision,) = curation.decisions(workspace)
+        assert (decision.action, decision.who, decision.detail["defect_type"]) == ("missed", "Anna", "spot")
+        rest = len(workspace.images(split="test")) - 1
+        assert page.locator(".vw-score").inner_text() == f"Score {rest} again"
+        assert page.locator(".vw-thumb .vw-stale").count() == rest
+        page.screenshot(path=SCREENSHOTS / "inspect-marked.png")
+        page.keyboard.press("m")
+        page.locator(".note", has_text="marked as a missed defect already").wait_for()
+        page.click(".vw-score")
+        page.get_by_text("All scored").wait_for()
+        assert page.locator(".vw-stale").count() == 0
+        page.keyboard.press("u")
+        toast("Taken back")
+        assert heatmap() == before and line.count() == 0
+        page.get_by_text("All scored").wait_for()  # what was known before counts again
+        assert page.locator(".vw-stale, .vw-taught").count() == 0
+
+        page.locator(f".vw-thumb[data-id='{normal}']").click()
+        scored(page, normal.partition("/")[2])
+        before = heatmap()
+        page.keyboard.press("f")
+        page.locator(".vw-marktop", has_text="goes into the negative bank").wait_for()
+        page.keyboard.press("Enter")
+        toast("came to bank")
+        page.locator(".vw-markline", has_text="Marked as a false alarm by Anna").wait_for()
+        assert curation.decisions(workspace)[0].action == "false_alarm" and heatmap() != before
+        page.locator(".vw-toast button").click()
+        toast("Taken back")
+        assert heatmap() == before
+
+        older = workspace.bank()
+        newer = workspace.build("demo", positives="none")
+        page.goto(f"{address}?image={quote(row.id, safe='')}&bank={older.id}")
+        scored(page, row.id.partition("/")[2])
+        assert f"Looking with bank {older.name}" in page.locator(".vw-other").inner_text()
+        assert page.locator(".vw-bank").nth(1).inner_text().startswith(f"Bank {older.name} ")
+        page.keyboard.press("m")
+        page.locator(".note", has_text="is not the active one").wait_for()
+        page.screenshot(path=SCREENSHOTS / "inspect-other-bank.png")
+        page.locator(".vw-other button").click()
+        page.locator(".vw-bank", has_text=f"Bank {newer.name} ").first.wait_for()
+        assert "bank=" not in page.url and page.locator(".vw-name").inner_text() in row.id
+        page.goto(address + "?image=demo/gone.png&bank=v99")
+        page.locator(".note", has_text='There is no image "demo/gone.png"').wait_for()
+        assert 'no bank version "v99"' in page.locator(".note").first.inner_text()
+        scored(page)
+        page.keyboard.press("u")
+        toast("There is no mark to take back")
+
+
+def test_not_sure_and_the_probability_are_shown_wherever_a_verdict_is(
+    browser: Browser, demo_workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def verdict(seen: Inspection) -> str:
+        return "not sure" if seen.calibrated_score < 1 else "defect"
+
+    monkeypatch.setattr(Inspection, "verdict", property(verdict))
+    monkeypatch.setattr(Inspection, "probability", property(lambda seen: 0.874), raising=False)
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    workspace = Workspace.open(tmp_path / "workspace")
+    inspected = {row.id: workspace.detector().score([row.path])[0] for row in workspace.images(split="test")}
+    unsure = [id for id, seen in inspected.items() if seen.verdict == "not sure"]
+    assert 0 < len(unsure) < len(inspected)
+    with serving(workspace) as address, visiting(browser, 1280, 800) as page:
+        opened(page, address, unsure[0])
+        page.click(".vw-score")
+        page.get_by_text("All scored").wait_for(timeout=SLOW)
+        assert "Not sure" in page.locator(".vw-head").nth(2).inner_text()
+        assert page.locator(".vw-probability").all_inner_texts() == ["Probability 87 %"] * 2
+        page.screenshot(path=SCREENSHOTS / "inspect-not-sure.png")
+        page.click("[data-filter=doubt]")
+        assert page.locator(".vw-thumb").count() == len(unsure)
+        assert page.locator(".vw-thumb .vw-icon.doubt").first.get_attribute("title") == "ExDD: Not sure"
+        page.click("[data-view=table]")
+        cells = page.locator(".vw-table tbody tr").first.locator("td").all_inner_texts()
+        assert cells[5:7] == ["Not sure", "87 %"]
+        page.screenshot(path=SCREENSHOTS / "inspect-not-sure-table.png")
+        page.click(".vw-export summary")
+        with page.expect_download(timeout=SLOW) as download:
+            page.click("[data-export=csv]")
+        rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
+        assert {(row["exdd_verdict"], row["exdd_probability"]) for row in rows} == {("not sure", "0.874")}

@@ -81,6 +81,27 @@ def test_measures_are_kept_until_the_bank_or_the_mask_changes(workspace, monkeyp
     assert len(judge.quality(first).patches) < len(again.patches)
 
 
+def test_a_decision_outdates_what_it_can_have_changed_and_nothing_else(workspace):
+    first, second, third = pending(workspace)[:3]
+    judge = Judge(workspace)
+    made = [judge.quality(id) for id in (first, second, third)]
+
+    def current() -> dict[str, tuple[bool, bool]]:
+        return {one.id: (one.measured, one.effect) for one in quality.waiting(workspace, "plates")}
+
+    assert {id for id, state in current().items() if state == (True, True)} == {first, second, third}
+    curation.reject(workspace, [first], "Anna")
+    assert current()[second] == current()[third] == (True, True)
+    curation.accept(workspace, [second], "Anna")
+    assert current()[third] == (False, False)
+    again = judge.quality(third, effect=False)
+    assert current()[third] == (True, False)
+    assert again.effect == made[2].effect and again.effect_state == made[2].effect_state != again.state
+    assert again.basis == made[2].basis and (again.visible, again.clean) == (made[2].visible, made[2].clean)
+    judge.quality(third)
+    assert current()[third] == (True, True)
+
+
 def test_the_scoreboard_has_the_mean_of_what_was_measured(workspace):
     first, second = pending(workspace)[:2]
     judge = Judge(workspace)

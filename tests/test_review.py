@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from exdd_core import curation, tables
 from exdd_core import review as review_module
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png, read_image
@@ -36,7 +37,7 @@ def test_scores_are_kept_for_their_bank_version_and_made_once(review: Review) ->
     assert review.score(images, told) == []
     assert told.done == told.total == len(images)
     again = Review(review.workspace)  # as after a restart
-    rows = again.results(bank).rows
+    rows = again.results(bank).rows()
     assert set(rows) == {image.id for image in images}
     for image in images:
         made = again.compare(image.id)
@@ -47,7 +48,7 @@ def test_scores_are_kept_for_their_bank_version_and_made_once(review: Review) ->
     again.score(images, told)
     assert told.total == 0  # nothing was left to score
     other = review.workspace.build("demo", positives="none")
-    assert review.results(other).rows == {}
+    assert review.results(other).rows() == {}
 
 
 def test_a_comparison_is_made_once_and_memory_stays_bounded(
@@ -68,33 +69,33 @@ def test_cancelling_keeps_what_was_scored(review: Review) -> None:
     told = Progress(lambda progress: progress.cancel() if progress.done >= 4 else None)
     with pytest.raises(Cancelled):
         review.score(images, told)
-    kept = Review(review.workspace).results(review.workspace.bank()).rows
+    kept = Review(review.workspace).results(review.workspace.bank()).rows()
     assert 4 <= len(kept) < len(images)
     review.score(images)
-    assert len(Review(review.workspace).results(review.workspace.bank()).rows) == len(images)
+    assert len(Review(review.workspace).results(review.workspace.bank()).rows()) == len(images)
 
 
 def test_a_result_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
     results = Results(tmp_path / "results" / "b.jsonl")
-    results.add([{"id": "a"}, {"id": "b"}])
-    results.add([{"id": "b", "newer": True}, {"id": "c"}])
+    results.add("", [{"id": "a"}, {"id": "b"}])
+    results.add("", [{"id": "b", "newer": True}, {"id": "c"}])
     seen, rows = results.since(2)
-    assert seen == 3 and rows == [{"id": "c"}]
+    assert seen == 3 and rows == [{"id": "c", "state": ""}]
     path = tmp_path / "results" / "b.jsonl"
     path.write_text(path.read_text()[:-4] + '\n["not", "a", "row"]\n')
-    assert list(Results(path).rows) == ["a", "b"]
+    assert list(Results(path).rows()) == ["a", "b"]
 
 
 def test_rows_that_another_process_adds_show_up_once(tmp_path: Path) -> None:
     ours, theirs = Results(tmp_path / "b.jsonl"), Results(tmp_path / "b.jsonl")
-    ours.add([{"id": "a", "by": "us"}])
-    theirs.add([{"id": "a", "by": "them"}, {"id": "b"}])
-    assert ours.since(1) == (2, [{"id": "b"}]) and ours.rows["a"]["by"] == "us"
+    ours.add("", [{"id": "a", "by": "us"}])
+    theirs.add("", [{"id": "a", "by": "them"}, {"id": "b"}])
+    assert ours.since(1) == (2, [{"id": "b", "state": ""}]) and ours.rows()["a"]["by"] == "us"
     with (tmp_path / "b.jsonl").open("a") as file:
         file.write('{"id": "half')  # killed while it wrote
     assert ours.since(2) == (2, [])
-    ours.add([{"id": "c"}])
-    assert theirs.since(2) == (3, [{"id": "c"}])
+    ours.add("", [{"id": "c"}])
+    assert theirs.since(2) == (3, [{"id": "c", "state": ""}])
 
 
 def test_a_folder_is_remembered_and_a_changed_file_is_another_image(review: Review, tmp_path: Path) -> None:
@@ -163,3 +164,85 @@ def test_exports_of_what_is_not_scored_are_refused_and_a_cancelled_zip_leaves_no
     with pytest.raises(Cancelled):
         review.export_all(ids, Progress(lambda told: told.cancel() if told.done else None))
     assert list((review.workspace.path / "cache" / "exports").iterdir()) == []
+
+
+def test_an_old_row_is_told_as_stale_until_it_is_scored_again(tmp_path: Path) -> None:
+    results = Results(tmp_path / "b.jsonl")
+    results.add("", [{"id": "a", "score": 1}, {"id": "b", "score": 1}])
+    results.add("changed", [{"id": "a", "score": 2}])
+    assert {id: row["score"] for id, row in results.rows("changed").items()} == {"a": 2}
+    seen, known = Results(tmp_path / "b.jsonl").known("changed")
+    assert seen == 3 and known["a"]["score"] == 2 and "stale" not in known["a"]
+    assert known["b"] == {"id": "b", "score": 1, "state": "", "stale": True}
+    assert results.known("")[1]["a"]["score"] == 1  # changed back: what was known then counts again
+    assert results.since(1, "changed")[1] == [{"id": "a", "score": 2, "state": "changed"}]
+
+
+def test_a_missed_defect_is_learnt_at_once_and_forgotten_exactly(review: Review) -> None:
+    id = next(i.id for i in review.images("demo/test") if i.label == "defect" and i.defect_type == "spot")
+    before = review.compare(id)
+    assert before.exdd.verdict == "normal"  # the bank has seen no such defect
+    other = next(image.id for image in review.images("demo/test") if image.id != id)
+    review.compare(other)
+    mask = before.truth
+    assert mask is not None and review.why_not(id) == ""
+    decided = review.mark_missed(id, mask, " Anna ", "dent")
+    assert decided.rows > 0
+    after = review.compare(id)
+    assert after.exdd.calibrated_score > before.exdd.calibrated_score and after.standing != before.standing
+    assert not np.array_equal(after.exdd.model_map, before.exdd.model_map)
+    rows = review.results(after.bank)
+    assert (
+        set(rows.rows(after.standing.state)) == {id} and rows.known(after.standing.state)[1][other]["stale"]
+    )
+    (mark,) = review.marks(id)
+    assert (mark.who, mark.action, mark.defect_type) == ("Anna", "missed", "dent")
+    assert np.array_equal(mark.mask, mask) and review.marked() == {id}
+    part = review.workspace.image(id).group
+    left, note = tables.unseen_images(review.workspace, "demo", [])
+    assert part not in {row.group for row in left} and "left out" in note  # it is no test any more
+    curation.undo(review.workspace, mark.decision, "Ben")
+    assert part in {row.group for row in tables.unseen_images(review.workspace, "demo", [])[0]}
+    again = Review(Workspace.open(review.workspace.path)).compare(id)
+    assert again.standing.state == before.standing.state and review.marked() == set()
+    assert np.array_equal(again.exdd.model_map, before.exdd.model_map)
+    assert again.exdd.score == before.exdd.score
+
+
+def test_a_false_alarm_teaches_what_raised_it(review: Review) -> None:
+    normal, defect = (
+        next(image.id for image in review.images("demo/test") if image.label == label)
+        for label in ("normal", "defect")
+    )
+    region, words = review.alarm(normal)
+    assert region.any() and not region.all() and "threshold" in words
+    empty, words = review.alarm(defect)
+    assert not empty.any() and "draw" in words
+    with pytest.raises(BadInput, match="has a defect"):
+        review.mark_false_alarm(defect, None, "Anna")
+    before = review.compare(normal)
+    y, x = before.exdd.peak
+    assert region[y, x]
+    assert review.mark_false_alarm(normal, None, "Anna").rows >= 0
+    assert np.array_equal(review.marks(normal)[0].mask, region)
+    assert (
+        review.compare(normal).patchcore.at(y, x).negative.distance
+        <= before.patchcore.at(y, x).negative.distance
+    )
+
+
+def test_what_cannot_teach_the_bank_is_refused_in_a_sentence(review: Review, tmp_path: Path) -> None:
+    test, train = review.images("demo/test")[0].id, review.images("demo/train")[0].id
+    mask = np.ones(review.compare(test).pixels.shape[:2], bool)
+    with pytest.raises(BadInput, match="who you are"):
+        review.mark_missed(test, mask, "  ")
+    with pytest.raises(BadInput, match="training image"):
+        review.mark_missed(train, mask, "Anna")
+    with pytest.raises(BadInput, match="empty"):
+        review.mark_missed(test, ~mask, "Anna")
+    older, newer = review.workspace.bank(), review.workspace.build("demo", positives="none")
+    assert "not the active one" in review.why_not(test, older.id if newer.active else newer.id)
+    assert review.compare(test, older.id).bank.id == older.id
+    with pytest.raises(BadInput, match="no bank version"):
+        review.standing("v99")
+    assert curation.decisions(review.workspace) == []

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exdd_core import curation, images, jobs, runs, studio, tables
+from exdd_core import curation, datasets, images, jobs, runs, studio, tables
 from exdd_core.bank import BankImage
+from exdd_core.detector import Detector
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace
@@ -71,6 +72,40 @@ def test_table_one_and_the_sweep_with_synthetic_defects(with_synthetic: Workspac
         assert swept["methods"][count] == pytest.approx(table["methods"][name], abs=1e-6)
     with pytest.raises(BadInput, match="4 synthetic defects are asked for and 3 are accepted"):
         jobs.run_here(workspace, "sweep", "", {"counts": [0, 4], "seeds": 1})
+
+
+def test_table_one_by_folds(
+    with_synthetic: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Base is what an evaluation by folds measures; full learns from painted defects, but not of a held-out part."""
+    workspace, learnt = copy_of(with_synthetic, tmp_path), []
+    fit = Detector.fit_defects
+
+    def spy(detector: Detector, defects: Any, *more: Any, **given: Any) -> Detector:
+        learnt.append([marked.image for marked in defects])
+        return fit(detector, defects, *more, **given)
+
+    monkeypatch.setattr(Detector, "fit_defects", spy)
+    rows = workspace.images("demo")
+    sides = datasets.folds(rows, 2, 1)
+    said = jobs.run_here(workspace, "table1", "", {"folds": 2, "seed": 1})
+    assert len(learnt) == 4  # base and full of each fold
+    for number, test in enumerate(sides):
+        base, full = learnt[2 * number : 2 * number + 2]
+        painted = [image for image in full if image.origin == "synthetic"]
+        assert full == [*base, *painted] and all(image.origin == "real" for image in base)
+        assert not {rows[i].group for i in test} & {name for i in full for name in (i.group, i.donor)}
+    assert (
+        sum(image.origin == "synthetic" for images in learnt for image in images) == 3
+    )  # each in one of two folds
+    run = runs.get(workspace, said["run"])
+    assert list(run.result["methods"]) == ["patchcore", "exdd_base", "exdd_full"]
+    assert run.result["intervals"]["exdd_full"] and len(workspace.banks()) == len(with_synthetic.banks())
+    assert sorted(run.result["per_image"]["id"]) == sorted(row.id for row in rows)
+    alone = jobs.run_here(workspace, "evaluate", "", {"folds": 2, "seed": 1})
+    assert alone["methods"]["exdd"] == run.result["methods"]["exdd_base"]
+    assert alone["methods"]["patchcore"] == run.result["methods"]["patchcore"]
+    assert runs.banks_of(run) == {}
 
 
 def test_a_sweep_goes_on_after_its_last_cell(

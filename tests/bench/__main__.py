@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import contact_sheet, fusions, grid, speed
+from tests.bench import contact_sheet, fusions, grid, speed, tables
 
 BENCHMARKS = {
     "contact_sheet": contact_sheet.main,
     "fusions": fusions.main,
     "grid": grid.main,
     "speed": speed.main,
+    "tables": tables.main,
 }
 
 parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
@@ -21,9 +22,6 @@ parser.add_argument(
 )
 parser.add_argument("--out", default="build", help="folder of what is written; default: build")
 parser.add_argument("--cells", default="all", help=f"of the grid: {', '.join(grid.CELLS)}; default: all")
-parser.add_argument(
-    "--anomalib", action="store_true", help="anomalib's PatchCore beside the grid; takes hours"
-)
 options = parser.parse_args()
 unknown = set(options.names) - set(BENCHMARKS)
 if unknown:

@@ -1,0 +1,276 @@
+"""The picture of both banks: rows on a map, kept with their version; histograms of distances; images behind rows."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from exdd_core import curation, landscape, tasks, versions
+from exdd_core.errors import BadInput, Cancelled
+from exdd_core.progress import Progress
+from exdd_core.workspace import Workspace
+from tests.plates import build, pending
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """With two accepted candidates in the positive bank."""
+    workspace = Workspace.open(build(tmp_path_factory.mktemp("landscape")))
+    curation.accept(workspace, pending(workspace)[:2], "Anna")
+    return workspace.path
+
+
+@pytest.fixture
+def workspace(built: Path, tmp_path: Path) -> Workspace:
+    shutil.copytree(built, tmp_path / "workspace")
+    return Workspace.open(tmp_path / "workspace")
+
+
+# --- principal components -----------------------------------------------------------------------------------
+
+
+def test_principal_components_are_those_of_banks_that_weigh_the_same():
+    rng = np.random.default_rng(0)
+    normal = rng.normal(size=(900, 6)) * [1, 3, 1, 1, 1, 1]
+    defect = rng.normal(size=(30, 6)) * 0.1 + [0, 0, 8, 0, 0, 0]
+    rows = np.concatenate([normal, defect]).astype(np.float32)
+    positive = np.arange(930) >= 900
+    place, explained = landscape.principal(rows, positive)
+    assert place.dtype == np.float32 and place.shape == (930, 2)
+    assert place[positive, 0].mean() > place[~positive, 0].mean() + 7  # though few, they make the first axis
+    assert abs(np.corrcoef(place[~positive, 1], normal[:, 1])[0, 1]) > 0.99
+    assert 1 > explained[0] > explained[1] > 0
+    weigh = np.where(positive, 1 / 30, 1 / 900) / 2
+    centred = rows - weigh @ rows
+    assert explained[0] == pytest.approx(
+        (weigh @ (place[:, 0].astype(float) ** 2)) / (weigh @ (centred.astype(float) ** 2).sum(1)), rel=1e-3
+    )
+
+
+def test_rows_that_are_all_the_same_have_a_place_too():
+    place, explained = landscape.principal(np.ones((5, 3), np.float32), np.zeros(5, bool))
+    assert np.isfinite(place).all() and explained == (0.0, 0.0)
+
+
+# --- the map --------------------------------------------------------------------------------------------------
+
+
+def test_the_map_holds_every_row_of_both_banks_with_its_origin(workspace):
+    detector, found = workspace.detector(), landscape.landscape(workspace)
+    negative, positive = detector.negative, detector.positive
+    assert len(found.place) == len(negative) + len(positive) and found.left_out == 0
+    sides = [found.sides[at] for at in found.image]
+    assert sides.count("positive") == len(positive)
+    at = len(negative) + 3  # the positive rows come last
+    image, row, column = positive.origin(3)
+    assert found.images[found.image[at]] == image and tuple(found.position[at]) == (row, column)
+    assert {i.origin for i in found.images} == {"real", "synthetic"}
+    told = json.loads(json.dumps(found.to_json()))
+    assert len(told["x"]) == len(told["row"]) == len(found.place)
+    assert {image["side"] for image in told["images"]} == {"negative", "positive"}
+
+
+def test_too_many_rows_are_thinned_and_counted(workspace, monkeypatch):
+    everything = landscape.landscape(workspace)
+    monkeypatch.setattr(landscape, "MOST", 60)
+    found = landscape.landscape(workspace)
+    assert len(found.place) == 60 and found.left_out == len(everything.place) - 60
+    assert sum(found.sides[at] == "positive" for at in found.image) == 30
+
+
+def test_the_map_follows_a_drop_and_its_undo(workspace):
+    detector = workspace.detector()
+    id = pending_ids(workspace)[0]
+    rows = detector.positive.rows_by_image()[id]
+    before = len(landscape.landscape(workspace).place)
+    stamp = landscape.stamp(workspace, workspace.bank().id)
+    versions.drop(workspace, id, "positive", "Anna")
+    assert len(landscape.landscape(workspace).place) == before - rows
+    assert landscape.stamp(workspace, workspace.bank().id) != stamp
+    versions.put_back(workspace, id, "Anna")
+    assert len(landscape.landscape(workspace).place) == before
+
+
+def pending_ids(workspace: Workspace) -> list[str]:
+    positive = workspace.detector().positive
+    assert positive is not None
+    return [i.id for i in positive.images if i.origin == "synthetic"]
+
+
+def test_a_version_of_normal_surface_only_has_a_map(workspace):
+    workspace.build(positives="none", negative_ratio=0.2)
+    found = landscape.landscape(workspace)
+    assert set(found.sides) == {"negative"} and len(found.place) == len(workspace.detector().negative)
+
+
+def test_a_map_as_csv(workspace, tmp_path):
+    found = landscape.landscape(workspace)
+    landscape.write_csv(found, tmp_path / "map.csv")
+    lines = list(csv.DictReader((tmp_path / "map.csv").open()))
+    assert len(lines) == len(found.place)
+    assert {line["source"] for line in lines} == {"normal", "real", "synthetic"}
+    assert float(lines[5]["x"]) == pytest.approx(found.place[5, 0], abs=1e-4)
+
+
+# --- UMAP -------------------------------------------------------------------------------------------------------
+
+
+class Layout:
+    """In place of UMAP, whose compiling takes half a minute: the same calls, and a progress bar that is written."""
+
+    def __init__(self, **given: Any):
+        self.given = given
+        numbers, distances, _ = given["precomputed_knn"]
+        assert numbers.shape == distances.shape == (len(given["init"]), given["n_neighbors"])
+        assert (
+            numbers[:, 0] == np.arange(len(numbers))
+        ).mean() > 0.9  # each is its own nearest, but for copies
+
+    def fit_transform(self, rows: np.ndarray) -> np.ndarray:
+        bar = self.given["tqdm_kwds"]["file"]
+        for done in (0, 50, 200):
+            bar.write(f"\rEpochs completed: 25%| ## {done}/200 [00:01]")
+        return np.asarray(self.given["init"]) * 2
+
+
+@pytest.fixture
+def umap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Layout))
+
+
+def test_a_map_by_umap_is_made_once_and_kept_with_its_version(workspace, umap):
+    bank = workspace.bank().id
+    with pytest.raises(BadInput, match="not made yet"):
+        landscape.landscape(workspace, bank, "umap")
+    stages: list[tuple[str, int, int]] = []
+    progress = Progress(lambda p: stages.append((p.stage, p.done, p.total)))
+    told = tasks.KINDS["map"](workspace, {"bank": bank}, progress, "job")
+    found = landscape.landscape(workspace, bank, "umap")
+    assert told["rows"] == len(found.place) == len(landscape.landscape(workspace).place)
+    assert any(stage.startswith("Laying out") and (done, total) == (50, 200) for stage, done, total in stages)
+    assert landscape.is_made(workspace, bank)
+    id = pending_ids(workspace)[0]
+    dropped = int(workspace.detector().positive.rows_by_image()[id])
+    versions.drop(workspace, id, "positive", "Anna")
+    after = landscape.landscape(workspace, bank, "umap")
+    assert (
+        len(after.place) == len(found.place) - dropped and after.left_out == 0
+    )  # all others where they were
+    assert {tuple(p) for p in after.place.round(3)} <= {tuple(p) for p in found.place.round(3)}
+    curation.accept(workspace, pending(workspace)[-1:], "Anna")
+    came = landscape.landscape(workspace, bank, "umap").left_out
+    assert came == len(landscape.landscape(workspace).place) - len(after.place) > 0
+    workspace.build(negative_ratio=0.2)
+    workspace.delete_bank(bank)
+    assert not list((workspace.path / landscape.FOLDER).glob(f"{bank}*"))
+
+
+def test_a_map_in_the_making_can_be_cancelled(workspace, umap):
+    progress = Progress(lambda p: p.cancel() if p.stage.startswith("Laying out") else None)
+    with pytest.raises(Cancelled):
+        landscape.make(workspace, progress=progress)
+    assert not landscape.is_made(workspace, workspace.bank().id)
+
+
+def test_a_damaged_map_is_as_none(workspace, umap):
+    landscape.make(workspace)
+    file = next((workspace.path / landscape.FOLDER).glob("*.npz"))
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(BadInput, match="not made yet"):
+        landscape.landscape(workspace, method="umap")
+    with pytest.raises(BadInput, match='no map "tsne"'):
+        landscape.landscape(workspace, method="tsne")
+    assert not landscape.is_made(workspace, workspace.bank().id)
+
+
+def test_the_real_umap_separates_what_is_far_apart():
+    rng = np.random.default_rng(0)
+    rows = np.concatenate([rng.normal(0, 1, (40, 8)), rng.normal(20, 1, (40, 8))]).astype(np.float32)
+    positive = np.arange(80) >= 40
+    stages: list[str] = []
+    place = landscape.laid_out(rows, positive, Progress(lambda p: stages.append(f"{p.stage} {p.done}")))
+    assert place.shape == (80, 2) and np.isfinite(place).all()
+    centres = place[~positive].mean(0), place[positive].mean(0)
+    own = np.linalg.norm(place[positive] - centres[1], axis=1).max()
+    assert np.linalg.norm(centres[0] - centres[1]) > 2 * own
+    assert len([s for s in stages if s.startswith("Laying out 80 rows")]) > 2
+    with pytest.raises(BadInput, match="twenty rows"):
+        landscape.laid_out(rows[:5], positive[:5], Progress())
+
+
+# --- distances ----------------------------------------------------------------------------------------------------
+
+
+def test_histograms_hold_all_patches_and_one_in_a_hundred_normal_ones_is_past_the_line(workspace):
+    detector, found = workspace.detector(), landscape.distances(workspace)
+    kinds = {kind.name: kind for kind in found.kinds}
+    assert list(kinds) == ["normal", "real", "synthetic"]
+    assert found.visible_from == detector.visible_from
+    assert kinds["normal"].beyond == pytest.approx(0.01, abs=0.012)
+    assert kinds["real"].beyond > 0.5  # bright bars
+    real = detector.defects.real
+    assert (kinds["real"].patches, kinds["synthetic"].patches) == (real.sum(), (~real).sum())
+    for kind in found.kinds:
+        assert sum(kind.negative) == pytest.approx(1, abs=1e-3)
+        assert kind.positive is not None and sum(kind.positive) == pytest.approx(1, abs=1e-3)
+        assert len(kind.negative) == len(found.edges["negative"]) - 1 == len(found.edges["positive"]) - 1
+
+
+def test_distances_leave_a_patchs_own_part_out(workspace):
+    detector = workspace.detector()
+    near, far = landscape._of_defects(detector)["real"]
+    numbers = np.flatnonzero(detector.defects.real)
+    image = detector.defects.images[detector.defects.image[numbers[0]]]
+    own = detector.positive.of(image.group, image.id, image.donor)
+    expected = np.sort(
+        np.linalg.norm(detector.positive.rows[~own] - detector.defects.rows[numbers[0]], axis=1)
+    )
+    assert far is not None and far[0] == pytest.approx(expected[:5].mean(), rel=1e-3)
+    assert near[0] == pytest.approx(detector.negative_distances()[numbers[0]].mean(), rel=1e-5)
+
+
+def test_without_defects_there_are_normal_patches_only(workspace):
+    workspace.build(positives="none", negative_ratio=0.2)
+    found = landscape.distances(workspace)
+    assert [kind.name for kind in found.kinds] == ["normal"]
+    assert found.kinds[0].positive is None and "positive" not in found.edges
+
+
+def test_defects_of_a_single_part_have_no_others_to_be_near_to(workspace):
+    workspace.build(positives="real", max_real_parts=1, negative_ratio=0.2)
+    found = landscape.distances(workspace)
+    real = next(kind for kind in found.kinds if kind.name == "real")
+    assert real.patches > 0 and real.positive is None
+
+
+# --- images behind rows -------------------------------------------------------------------------------------------
+
+
+def test_an_image_is_found_wherever_its_rows_came_from(workspace, tmp_path):
+    real = workspace.detector().positive.images[0].id
+    painted = pending_ids(workspace)[0]
+    outside = tmp_path / "outside.png"
+    shutil.copy(workspace.images(split="test", label="defect")[0].path, outside)
+    mask = np.zeros((48, 64), bool)
+    mask[10:30, 10:40] = True
+    curation.missed(workspace, f"file:{outside}", outside, mask, "Anna")
+    for id in (real, painted, f"file:{outside}"):
+        found = landscape.seen(workspace, "v1", id, [(0, 0)])
+        assert found.path.is_file() and found.shape == (48, 64)
+        x0, y0, x1, y1 = found.boxes[0]
+        assert (x0, y0) == (0, 0) and 0 < x1 < 64 and 0 < y1 < 48
+    with pytest.raises(BadInput, match="any more"):
+        landscape.seen(workspace, "v1", "nothing")
+    with pytest.raises(BadInput, match="patch grid of v1"):
+        landscape.seen(workspace, "v1", real, [(0, 999)])
+    bank = workspace.detector().positive
+    assert len(landscape.rows_of(workspace, "v1", real, "positive")) == bank.rows_by_image()[real]
+    assert landscape.rows_of(workspace, "v1", real, "negative") == []

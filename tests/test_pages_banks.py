@@ -1,0 +1,199 @@
+"""Banks in a real browser: two versions compared, the map of both banks, an image dropped and put back, a roll back."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from exdd_core import candidates, curation, landscape, tasks
+from exdd_core.progress import Progress
+from exdd_core.workspace import Workspace
+from tests import plates
+from tests.test_landscape import Layout
+from tests.test_pages_data_banks import SLOW, page, serving, shoot, visit
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+__all__ = ["page"]  # a fixture
+
+# Where on the page a dot of a trace lies, and how many dots there are.
+PLACE = """([trace, dot]) => {
+  const plot = document.querySelector('.lm-plot'), { xaxis, yaxis } = plot._fullLayout, data = plot.data[trace];
+  const at = plot.getBoundingClientRect();
+  return [at.x + xaxis._offset + xaxis.d2p(data.x[dot]), at.y + yaxis._offset + yaxis.d2p(data.y[dot])];
+}"""
+DOTS = """document.querySelector('.lm-plot').data
+  .filter((t) => t.showlegend !== false).reduce((n, t) => n + t.x.length, 0)"""
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """v1 with two accepted candidates and a map by UMAP, measured; v2, active, with other rows."""
+    made = Workspace.open(plates.build(tmp_path_factory.mktemp("banks")))
+    ids = plates.pending(made)[:2]
+    curation.accept(made, ids, "Anna", "bar")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Layout))
+        landscape.make(made)
+    tasks.evaluate(made, {"bank": "v1"}, Progress(), "measured")
+    made.build(negative_ratio=0.1, positives="both")
+    return made
+
+
+@pytest.fixture
+def address(workspace: Workspace, tmp_path: Path) -> Iterator[str]:
+    shutil.copytree(workspace.path, tmp_path / "workspace")
+    with serving(tmp_path / "workspace") as address:
+        yield address
+
+
+def drawn(page: Page, name: str, dots: int) -> None:
+    page.locator(".lm-name", has_text=name).wait_for(timeout=SLOW)
+    page.wait_for_function(
+        f"() => document.querySelector('.lm-plot').data && {DOTS} === {dots}", timeout=SLOW
+    )
+
+
+def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
+    page: Page, address: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    own = Workspace.open(tmp_path / "workspace")
+
+    def rows(name: str) -> int:
+        detector = own.detector(name)
+        return len(detector.negative) + len(detector.positive or [])
+
+    visit(page, f"{address}/banks")
+    # Two versions beside each other, by themselves.
+    compared = page.locator("#compared .compared")
+    compared.wait_for(timeout=SLOW)
+    line = compared.locator("tr", has_text="Share of normal patches kept").inner_text().split()
+    assert line[-2:] == ["0.1", "0.2"]
+    negatives = [len(own.detector(name).negative) for name in ("v2", "v1")]
+    told = compared.get_by_role("row", name=re.compile("^Normal rows")).inner_text().replace(",", "").split()
+    assert told[2:] == [str(negatives[0]), str(negatives[1]), f"−{negatives[1] - negatives[0]}"]
+    auroc = compared.locator("tr", has_text="Image AUROC").inner_text().split()
+    assert auroc[-2] == "–" and 0 <= float(auroc[-1]) <= 1
+    page.locator("#due", has_text="v2: No rebuild is due").wait_for(timeout=SLOW)
+
+    # The map: every row a dot, colours by a switch.
+    page.locator(".lm-frame").scroll_into_view_if_needed()
+    drawn(page, "v2", rows("v2"))
+    painted = [i for i in own.detector("v2").positive.images if i.origin == "synthetic"]  # type: ignore[union-attr]
+    assert len(painted) == 2
+    page.get_by_role("button", name="Defect type").click()
+    page.locator(".lm-plot .legendtext", has_text="bar (").first.wait_for()
+    page.get_by_role("button", name="Source").click()
+    page.locator(".lm-plot .legendtext", has_text="Painted defect (").wait_for()
+
+    # A dot: its patch while one points at it, its image after a click.
+    page.locator(".lm-frame").evaluate("frame => frame.scrollIntoView({ block: 'center' })")
+    x, y = page.evaluate(PLACE, [2, 0])
+    page.mouse.move(x - 4, y - 4)
+    page.mouse.move(x, y)
+    hover = page.locator(".lm-hover")
+    hover.wait_for()
+    hover.locator("img").evaluate("image => image.decode()")
+    assert "Positive bank" in hover.inner_text()
+    shoot(page, "banks-hover")
+    page.mouse.click(x, y)
+    side = page.locator(".lm-side")
+    side.locator(".lm-id").wait_for()
+    side.locator("img").evaluate("image => image.decode()")
+    words = side.inner_text()
+    id = side.locator(".lm-id").inner_text().removeprefix("painted ")
+    source = "Painted defect" if "painted" in words else "Real defect"
+    assert source in words and "Rows here" in words
+    squares = str(side.locator("path").nth(0).get_attribute("d")).count("M") + 1
+    full = id if source == "Painted defect" else f"plates/{id}"
+    assert squares == len(landscape.rows_of(own, "v2", full, "positive")) > 0
+
+    # Dropped, with a name beside it; and undone.
+    before = rows("v2")
+    side.get_by_role("button", name="Drop from the positive bank").click()
+    page.locator(".st-message", has_text="Type your name first").wait_for()
+    side.get_by_label("Your name").fill("Anna")
+    side.get_by_role("button", name="Drop from the positive bank").click()
+    toast = page.locator(".landscape .st-toast")
+    toast.get_by_role("button", name="Undo").wait_for(timeout=SLOW)
+    drawn(page, "v2", before - squares)
+    assert rows("v2") == before - squares
+    assert curation.decisions(own)[0].who == "Anna"
+    shoot(page, "banks-dropped")
+    toast.get_by_role("button", name="Undo").click()
+    drawn(page, "v2", before)
+    assert full in own.detector("v2").positive.rows_by_image()  # type: ignore[union-attr]
+
+    # Histograms of both distances with the line that 99 % of normal patches stay below.
+    page.locator(".lm-negative .annotation-text", has_text="99 % of normal").wait_for(timeout=SLOW)
+    page.locator(".lm-positive .legendtext", has_text="Real defects").wait_for()
+    assert "real defects" in page.locator(".lm-beyond").inner_text()
+
+    # A map by UMAP is made when somebody asks for it; v1 has one already. Of it nothing can be dropped yet.
+    page.get_by_role("button", name="UMAP").click()
+    page.locator(".lm-order").get_by_role("button", name="Make it").wait_for()
+    shoot(page, "banks-umap-none")
+    page.get_by_role("button", name="Show v1").click()
+    drawn(page, "v1", rows("v1"))
+    page.locator(".lm-order").wait_for(state="hidden")
+    page.locator(".lm-told", has_text="UMAP keeps rows that are alike together").wait_for()
+    page.locator(".lm-frame").evaluate("frame => frame.scrollIntoView({ block: 'center' })")
+    page.mouse.click(*page.evaluate(PLACE, [1, 0]))
+    side.locator("p", has_text="v1 is not active").wait_for()
+    assert side.get_by_role("button", name="Drop from").is_disabled()
+    page.locator("#rows", has_text="Rows of v1 by image").wait_for(timeout=SLOW)
+
+    # Another version becomes the active one, and follows what was decided meanwhile; then back.
+    page.get_by_role("button", name="Activate v1").click()
+    page.locator("#versions tr.selected", has_text="v1").wait_for(timeout=SLOW)
+    page.locator(".frame-state", has_text="v1 · plates").wait_for()
+    drawn(page, "v1", rows("v1"))
+    page.locator("#due", has_text="v1").wait_for(timeout=SLOW)
+    page.get_by_role("button", name="Pin v1").click()
+    page.locator("#versions tr", has_text="pinned").wait_for()
+    page.get_by_role("button", name="Roll back to v2").click()
+    page.locator("#versions tr.selected", has_text="v2").wait_for(timeout=SLOW)
+    assert page.get_by_role("button", name="Delete v1").count() == 0  # pinned
+    page.get_by_role("button", name="Switch between light and dark").click()
+    page.evaluate("window.scrollTo(0, 0)")
+    shoot(page, "banks-versions-dark")
+
+
+def test_a_version_behind_what_was_decided_is_brought_in_line(
+    page: Page, workspace: Workspace, tmp_path: Path
+) -> None:
+    shutil.copytree(workspace.path, tmp_path / "workspace")
+    own = Workspace.open(tmp_path / "workspace")
+    later = plates.pending(own)[0]
+    curation.accept(own, [later], "Anna")
+    own.roll_back()
+    with serving(own.path) as address:
+        visit(page, f"{address}/banks")
+        due = page.locator("#due")
+        due.get_by_text("1 accepted candidate is not in it").wait_for(timeout=SLOW)
+        shoot(page, "banks-behind")
+        due.get_by_role("button", name="Bring it in line").click()
+        page.locator(".note.done", has_text="Brought the bank in line").wait_for(timeout=SLOW)
+        due.get_by_text("v1: No rebuild is due").wait_for(timeout=SLOW)
+        positive = own.detector("v1").positive
+        assert positive is not None and later in {i.id for i in positive.images}
+        assert candidates.get(own, later).status == "accepted"
+
+        bank = own.bank("v1").id
+        for asked, words in (
+            (f"bank={bank}&image=nothing", "There is no image"),
+            (f"bank=v9&image={later}", "There is no bank version"),
+            (f"bank={bank}&image={later}&row=x&column=1", "is no row"),
+            (f"bank={bank}&image={later}&row=999&column=1", "patch grid"),
+            ("", "no bank version"),
+        ):
+            answer: Any = page.request.get(f"{address}/patch?{asked}")
+            assert answer.status == 404 and words in answer.text()

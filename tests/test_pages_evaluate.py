@@ -1,0 +1,244 @@
+"""Evaluate in a real browser on a real app: measure, drag the threshold, look at what was missed, take files along."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlparse
+
+import pytest
+from PIL import Image
+
+from exdd_core import candidates, curation, evaluation_report, runs, studio
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+from exdd_core.runs import Run
+from exdd_core.workspace import Workspace
+from pages import evaluate
+from tests.test_pages_inspect import SCREENSHOTS, scored, serving, visiting
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+SLOW = 120_000  # milliseconds; a busy machine measures slowly
+
+
+@pytest.fixture(scope="module")
+def workspace(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """The demo with three accepted procedural defects."""
+    folder = tmp_path_factory.mktemp("evaluate") / "workspace"
+    shutil.copytree(demo_workspace.path, folder)
+    workspace = Workspace.open(folder)
+    mask = {"source": "generated", "shape": "blotch", "vary": True}
+    order = studio.Order(dataset="demo", engine="procedural", template="dark scratch", count=3, mask=mask)
+    studio.run(workspace, order.to_json(), Progress(), "painting")
+    curation.accept(workspace, [made.id for made in candidates.listed(workspace, "demo")], "tester")
+    return workspace
+
+
+def newest(workspace: Workspace, kind: str) -> Run:
+    return runs.get(workspace, runs.listed(workspace, kind=kind)[0].id)
+
+
+def refused(page: Page, words: str) -> None:
+    """The button is pressed and one plain sentence is the answer."""
+    page.click(".ev-start")
+    page.locator(".st-message .note.error", has_text=words).wait_for()
+    assert len(page.locator(".st-message").inner_text().splitlines()) <= 4  # sign, sentence, button
+
+
+def wrong(run: Run, method: str, threshold: float) -> tuple[int, int]:
+    """How many defects are missed and how many normal images alarm, by the stored scores."""
+    pairs = list(zip(run.result["calibrated"][method], run.result["per_image"]["label"], strict=True))
+    missed = sum(score <= threshold for score, label in pairs if label == "defect")
+    return missed, sum(score > threshold for score, label in pairs if label == "normal")
+
+
+def counted(page: Page) -> tuple[int, int]:
+    words = " ".join(page.locator(".ms-counts").inner_text().split())
+    missed, false = re.search(r"(\d+) missed", words), re.search(r"(\d+) false alarm", words)
+    assert missed and false, words
+    return int(missed[1]), int(false[1])
+
+
+def drag(page: Page, to: float) -> float:
+    """The line with the mouse to this share of the plot; where it then is."""
+    handle = page.locator(".ms-handle")
+    handle.scroll_into_view_if_needed()
+    box, plot = handle.bounding_box(), page.locator(".ms-drag").bounding_box()
+    assert box and plot
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + box["width"] / 2, y)
+    page.mouse.down()
+    page.mouse.move(plot["x"] + to * plot["width"], y, steps=8)
+    page.mouse.up()
+    return float(handle.get_attribute("aria-valuenow") or "nan")
+
+
+def figures_are_the_runs(page: Page, run: Run) -> None:
+    for method, figures in run.result["methods"].items():
+        for metric, value in figures.items():
+            shown = page.locator(f".ms-figures [data-method={method}] [data-metric={metric}]").inner_text()
+            assert shown == f"{100 * value:.1f}"
+
+
+def test_from_nothing_to_a_missed_defect_in_inspect(
+    browser: Browser, workspace: Workspace, tmp_path: Path
+) -> None:
+    with serving(workspace) as address, visiting(browser, 1400, 900) as page:
+        page.set_default_timeout(SLOW)
+        page.goto(address)
+        page.locator(".frame-footer").wait_for()  # nothing of this page is on its way any more
+        page.get_by_role("link", name="Evaluate", exact=True).click()
+        page.locator(".ev-none .main-button", has_text="Measure Table 1").wait_for()
+        page.screenshot(path=SCREENSHOTS / "evaluate-empty.png")
+
+        for rate in ("700", "seven", "-1", ""):
+            page.fill("[name=rate]", rate)
+            refused(page, f'"{rate}" is no rate of false alarms; give a number of percent')
+        page.click("[data-kind=sweep]")
+        page.fill("[name=counts]", "abc")
+        refused(page, '"abc" are no counts of synthetic defects')
+        page.fill("[name=counts]", "0, 4")
+        refused(page, "4 synthetic defects are asked for and 3 are accepted")
+        page.screenshot(path=SCREENSHOTS / "evaluate-refused.png")
+        assert runs.listed(workspace) == []
+
+        page.click("[data-kind=table1]")
+        page.fill("[name=rate]", "40 %")
+        page.click(".ev-start")
+        page.locator(".ev-job [role=progressbar]").wait_for()
+        page.screenshot(path=SCREENSHOTS / "evaluate-measuring.png")
+        page.locator(".ms-figures").wait_for()
+        run = newest(workspace, "table1")
+        assert run.spec["rate"] == 0.4 and list(run.result["methods"]) == [
+            "patchcore",
+            "exdd_base",
+            "exdd_full",
+        ]
+        figures_are_the_runs(page, run)
+        assert "93.1" in page.locator("[data-method=exdd_base] .ms-theirs").first.inner_text()
+        assert page.locator(".ev-run").count() == 1
+
+        page.locator(".ms-switch [data-method=patchcore]").click()
+        assert counted(page) == wrong(run, "patchcore", 1)
+        low, high = drag(page, 0.15), drag(page, 0.9)
+        assert low < 1 < high and counted(page) == wrong(run, "patchcore", high)
+        missed = page.locator("[data-gallery=defect] .ms-thumb")
+        assert missed.count() == wrong(run, "patchcore", high)[0] > 0
+        drag(page, 0.08)
+        at = float(page.locator(".ms-handle").get_attribute("aria-valuenow") or 0)
+        assert counted(page) == wrong(run, "patchcore", at) != wrong(run, "patchcore", high)
+        page.locator(".ms-handle").press("End")
+        assert counted(page)[1] == 0
+        page.screenshot(path=SCREENSHOTS / "evaluate-threshold.png")
+
+        take_files_along(page, workspace, run, tmp_path)
+        page.evaluate("scrollTo(0, 0)")
+        page.screenshot(path=SCREENSHOTS / "evaluate-light.png")
+        page.click("[data-theme-toggle]")
+        page.screenshot(path=SCREENSHOTS / "evaluate-dark.png", full_page=True)
+        page.click("[data-theme-toggle]")
+
+        page.click(".ev-again")
+        page.locator(".ev-compared", has_text="They do not differ").wait_for()
+        assert len(runs.listed(workspace)) == 2 and len(workspace.banks()) == 3
+        sweep(page, workspace)
+
+        page.locator(f".ev-run[data-id='{run.id}']").click()
+        page.locator(".ms-handle").press("End")
+        id = missed.first.get_attribute("data-id")
+        missed.first.click()
+        scored(page, str(id).rpartition("/")[2])
+        opened = parse_qs(urlparse(page.url).query)
+        bank = workspace.bank(run.spec["full"])  # of the method whose threshold is shown at first
+        assert opened == {"image": [id], "bank": [bank.id]} and workspace.image(str(id)).label == "defect"
+        page.locator(".vw-bank", has_text=f"Bank {bank.name}").first.wait_for()
+
+
+def take_files_along(page: Page, workspace: Workspace, run: Run, folder: Path) -> None:
+    """Figure 2 as PNG and PDF, its rows by hand; the report; a table."""
+
+    def saved(button: str) -> Path:
+        with page.expect_download() as download:
+            page.locator(button).first.click()
+        path = folder / download.value.suggested_filename
+        download.value.save_as(path)
+        return path
+
+    page.fill(".ev-rows", "lots")
+    page.click(".ev-draw")
+    page.locator(".st-message .note.error", has_text='"lots" does not fit rows').wait_for()
+    page.fill(".ev-rows", "2")
+    page.click(".ev-draw")
+    page.locator(".ev-sheet").wait_for()
+    page.get_by_role("button", name="Chosen by hand").click()
+    most = evaluation_report.disagreements(run, 3)
+    for id in (most[2], most[0], most[1]):
+        page.locator(f".ev-choice[data-id='{id}']").click()
+    page.locator(f".ev-choice[data-id='{most[0]}']").click()  # not this one after all
+    assert page.locator(f".ev-choice[data-id='{most[1]}'] .ev-number").inner_text() == "2"
+    drawn = page.locator(".ev-sheet").get_attribute("src")
+    page.click(".ev-draw")
+    page.wait_for_function(
+        "old => document.querySelector('.ev-sheet').getAttribute('src') !== old", arg=drawn
+    )
+    page.locator(".ev-figure").screenshot(path=SCREENSHOTS / "evaluate-figure.png")
+    expected = evaluation_report.figure_two(workspace, run, [most[2], most[1]])
+    assert Image.open(saved(".ev-file >> text=PNG")).size == expected.shape[1::-1]
+    assert saved(".ev-file >> text=PDF").read_bytes().startswith(b"%PDF")
+    assert "Measure it again" in saved(".ev-report").read_text("utf-8")
+    table = saved("section[aria-label='Table 1'] .ms-button").read_text("utf-8")
+    assert f"{100 * run.result['methods']['exdd_full']['aupro']:.1f}" in table
+
+
+def sweep(page: Page, workspace: Workspace) -> None:
+    """Table 2 with its band; the list's filter."""
+    page.click("[data-kind=sweep]")
+    page.fill("[name=counts]", "3 0")
+    page.fill("[name=seeds]", "2")
+    page.click(".ev-start")
+    page.locator(".ms-sweep").wait_for()
+    run = newest(workspace, "sweep")
+    assert run.spec["counts"] == [0, 3] and run.spec["seeds"] == 2
+    first = page.locator(".ms-sweep tbody tr").first.inner_text()
+    assert f"{100 * run.result['methods']['0']['image_auroc']:.1f}" in first and "93.1" in first
+    page.locator(".ms-switch [data-metric=pixel_auroc]").click()
+    page.screenshot(path=SCREENSHOTS / "evaluate-sweep.png")
+    page.select_option(".ev-filters [name=kind]", "sweep")
+    assert page.locator(".ev-run").count() == 1 and page.locator(".ev-count").inner_text() == "1 of 3"
+    page.select_option(".ev-filters [name=kind]", "")
+    page.select_option(".ev-filters [name=sort]", "oldest")
+    assert page.locator(".ev-run").last.get_attribute("data-id") == run.id
+
+
+def test_without_a_data_set_there_is_one_way_on(tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
+    answer = evaluate.open_page(evaluate.Evaluate(workspace), {})
+    assert answer["need"]["link"] == "/data"
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        ({"folds": "1"}, '"1" does not fit folds; give a whole number from 2 to 50.'),
+        ({"folds": "none"}, '"none" does not fit folds'),
+        ({"folds": "2", "seed": "1.5"}, '"1.5" does not fit seed'),
+        ({"rate": "nan"}, '"nan" is no rate of false alarms'),
+        ({"kind": "sweep", "counts": "10, -1"}, '"10, -1" are no counts'),
+        ({"kind": "sweep", "counts": " "}, '" " are no counts'),
+        ({"kind": "sweep", "counts": "0", "seeds": "0"}, '"0" does not fit seeds'),
+        ({"kind": "evaluate", "bank": "v99"}, "v99"),
+        ({"dataset": "nowhere"}, "nowhere"),
+    ],
+)
+def test_nonsense_is_refused_with_one_sentence(
+    demo_workspace: Workspace, typed: dict[str, str], words: str
+) -> None:
+    given = {"kind": "table1", "dataset": "demo", "bank": "", "rate": "5", "fusion": "", "folds": ""}
+    given |= {"seed": "0", "counts": "0", "seeds": "1"} | typed
+    with pytest.raises(BadInput) as caught:
+        evaluate.start(evaluate.Evaluate(demo_workspace), given)
+    assert words in str(caught.value) and str(caught.value).endswith(".")

@@ -1,0 +1,226 @@
+"""Bank versions beside each other: what is in and out, how far they drifted, what a rebuild takes, what is put back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exdd_core import candidates, cli, curation, runs, tasks, versions
+from exdd_core.detector import Detector, Drift
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+from exdd_core.workspace import Workspace
+from tests.plates import build, pending
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("versions"))
+
+
+@pytest.fixture
+def workspace(built: Path, tmp_path: Path) -> Workspace:
+    shutil.copytree(built, tmp_path / "workspace")
+    return Workspace.open(tmp_path / "workspace")
+
+
+def test_a_comparison_names_what_each_holds_alone(workspace):
+    ids = pending(workspace)[:2]
+    workspace.build(negative_ratio=0.1, activate=False)
+    curation.accept(workspace, ids, "Anna")
+    found = versions.compare(workspace, "v1", "v2")
+    held = set(workspace.detector("v1").positive.rows_by_image())
+    assert set(found.only[0]["positive"]) == held & set(ids) != set()
+    assert not found.only[1]["positive"]
+    assert found.settings == {"negative_ratio": (0.2, 0.1)}
+    (first, second) = found.sides
+    assert first["negative"].rows > second["negative"].rows
+    assert (first["negative"].radius or 0) < (
+        second["negative"].radius or 0
+    )  # fewer rows lie farther from what they cover
+    assert first["positive"].rows == len(workspace.detector("v1").positive)
+    assert found.measured == (None, None)
+    with pytest.raises(BadInput, match="with itself"):
+        versions.compare(workspace, "v1", "1")
+
+
+def test_a_measurement_is_of_its_version_and_says_how_much_has_changed_since(workspace):
+    tasks.evaluate(workspace, {"bank": "v1"}, Progress(), "first")
+    run = runs.get(workspace, "first")
+    found = versions.measured(workspace)[workspace.bank("v1").id]
+    assert found.metrics["image_auroc"] == run.result["methods"]["exdd"]["image_auroc"]
+    assert (found.run, found.changes) == ("first", 0)
+    curation.accept(workspace, pending(workspace)[:2], "Anna")
+    assert versions.measured(workspace)[run.bank].changes == 2
+    assert versions.changes(workspace, run.bank) == 2
+
+
+def test_a_fresh_version_has_not_drifted_and_one_that_grew_far_has(workspace):
+    found = versions.state(workspace)
+    assert not found.due and found.drift.rows == found.drift.built and found.drift.uncovered == 0
+    assert found.sentence.startswith("No rebuild is due")
+    curation.accept(workspace, pending(workspace), "Anna")
+    found = versions.state(workspace)
+    assert found.drift.rows > found.drift.built
+    assert found.due == (found.drift.rows > versions.GROWN * found.drift.built)
+
+
+@pytest.mark.parametrize(
+    ("drift", "words"),
+    [
+        (Drift(100, 201, 0.0, 4.0, 4.0), "its positive bank has grown from 100 to 201 rows"),
+        (Drift(100, 150, 0.0, 6.4, 4.0), "its rows lie 1.6 times as far apart as after a build"),
+        (Drift(100, 100, 0.06, 5.0, 4.0), "6% of the known defects' patches have no row near them any more"),
+        (Drift(100, 200, 0.05, 6.0, 4.0), ""),
+    ],
+)
+def test_what_has_drifted_too_far_is_due_in_words(workspace, monkeypatch, drift, words):
+    monkeypatch.setattr(Detector, "drift", lambda self: drift)
+    found = versions.state(workspace)
+    assert found.due == bool(words) and words in found.sentence
+    assert found.sentence.startswith(
+        "A full rebuild is due: " if words else "No rebuild is due: 200 defect rows (100"
+    )
+
+
+def test_a_version_that_somebody_rolled_back_to_lacks_what_was_accepted_since(workspace):
+    first, second = pending(workspace)[:2]
+    curation.accept(workspace, [first], "Anna")
+    workspace.build(positives="both", negative_ratio=0.2)
+    before = versions.former(workspace)
+    assert before is not None and before.name == "v1"
+    curation.accept(workspace, [second], "Anna")
+    accepted = next(d for d in curation.decisions(workspace, first) if d.action == "accept")
+    curation.undo(workspace, accepted.id, "Anna")
+    workspace.roll_back()
+    assert versions.lacking(workspace) == ([second], [first])
+    found = versions.state(workspace)
+    assert found.behind and "1 accepted candidate is not in it" in found.sentence
+    assert "1 candidate is in it though no longer accepted" in found.sentence
+    versions.catch_up(workspace, "Ben")
+    assert versions.lacking(workspace) == ([], []) and not versions.state(workspace).behind
+    positive = Workspace.open(workspace.path).detector().positive
+    assert positive is not None
+    assert {i.id for i in positive.images if i.origin == "synthetic"} == {second}
+    with pytest.raises(BadInput, match="already"):
+        versions.catch_up(workspace, "Ben")
+
+
+def test_what_is_accepted_while_a_rebuild_runs_is_brought_into_it(workspace):
+    id = pending(workspace)[0]
+
+    def meanwhile(progress: Progress) -> None:
+        if progress.stage == "Storing the bank version" and not progress.done:
+            assert curation.accept(workspace, [id], "Anna").bank == "v1"  # which still scores
+
+    tasks.build(workspace, versions.rebuild_spec(workspace), Progress(meanwhile), "job")
+    assert workspace.bank().name == "v2" and versions.lacking(workspace) == ([id], [])
+    versions.catch_up(workspace, "Anna")
+    assert versions.lacking(workspace) == ([], [])
+
+
+def test_a_build_without_candidates_lacks_only_what_came_later(workspace):
+    first, second = pending(workspace)[:2]
+    curation.accept(workspace, [first], "Anna")
+    workspace.build(negative_ratio=0.2, activate=False)
+    assert versions.lacking(workspace, "v2") == ([], [])
+    workspace.build(positives="none", activate=False)
+    curation.accept(workspace, [second], "Anna")
+    assert versions.lacking(workspace, "v2") == ([second], [])
+    assert versions.lacking(workspace, "v3") == ([], [])  # knows normal surface only, as somebody chose
+    assert "normal surface only" in versions.state(workspace, "v3").sentence
+
+
+def test_a_rebuild_has_the_same_settings_and_what_was_accepted(workspace):
+    id = pending(workspace)[0]
+    curation.accept(workspace, [id], "Anna")
+    spec = versions.rebuild_spec(workspace)
+    made = tasks.build(workspace, spec, Progress(), "job")
+    old, new = workspace.bank("v1"), workspace.bank(made["bank"])
+    assert new.settings == old.settings | {"positives": "both"}
+    assert new.active and id in {i.id for i in workspace.detector(new.id).positive.images}
+    assert versions.lacking(workspace) == ([], [])
+    assert versions.rebuild_spec(workspace) == spec
+
+
+def test_a_real_defect_that_is_dropped_comes_back_as_it_was(workspace):
+    before = workspace.detector().positive.rows_by_image()
+    id = next(iter(before))
+    assert versions.drop(workspace, id, "positive", "Anna").ids == [id]
+    assert id not in workspace.detector().positive.rows_by_image()
+    versions.put_back(workspace, id, "Anna")
+    assert workspace.detector().positive.rows_by_image()[id] > 0
+    with pytest.raises(BadInput, match="was not dropped"):
+        versions.put_back(workspace, id, "Anna")
+    with pytest.raises(BadInput, match="no left bank"):
+        versions.drop(workspace, id, "left", "Anna")
+
+
+def test_an_accepted_candidate_that_is_dropped_is_accepted_again(workspace):
+    id = pending(workspace)[0]
+    curation.accept(workspace, [id], "Anna")
+    rows = workspace.detector().positive.rows_by_image()[id]
+    versions.drop(workspace, id, "positive", "Ben")
+    assert candidates.get(workspace, id).status == "pending"
+    versions.put_back(workspace, id, "Ben")
+    assert candidates.get(workspace, id).status == "accepted"
+    assert workspace.detector().positive.rows_by_image()[id] == rows
+
+
+@pytest.mark.parametrize("action", ["missed", "false_alarm"])
+def test_a_marked_image_that_is_dropped_is_marked_again(workspace, action):
+    row = workspace.images(split="test", label="defect" if action == "missed" else "normal")[0]
+    mask = np.zeros((48, 64), bool)
+    mask[10:30, 10:40] = True
+    if action == "missed":
+        curation.missed(workspace, row.id, row.path, mask, "Anna", "bar")
+    else:
+        curation.false_alarm(workspace, row.id, row.path, "Anna", mask)
+    side = "positive" if action == "missed" else "negative"
+    bank = getattr(workspace.detector(), side)
+    rows = bank.rows_by_image().get(row.id, 0)
+    versions.drop(workspace, row.id, side, "Ben")
+    assert row.id not in {i.id for i in getattr(workspace.detector(), side).images}
+    versions.put_back(workspace, row.id, "Ben")
+    again = getattr(workspace.detector(), side)
+    assert row.id in {i.id for i in again.images} and again.rows_by_image().get(row.id, 0) == rows
+    assert set(curation.taught(workspace)) == {row.id}
+
+
+def test_the_command_line_does_the_same(workspace, tmp_path, capsys):
+    def banks(*words: str, code: int = 0) -> dict:
+        assert cli.main(["banks", *words, "--json", "--workspace", str(workspace.path)]) == code
+        said = capsys.readouterr()
+        return json.loads(said.out.splitlines()[-1]) if code == 0 else {"error": said.err}
+
+    curation.accept(workspace, pending(workspace)[:1], "Anna")
+    assert banks("rebuild")["name"] == "v2"
+    listed = banks("list")["banks"]
+    assert [(b["name"], b["active"], b["changes"]) for b in listed] == [("v2", True, 0), ("v1", False, 1)]
+    compared = banks("compare", "v2", "v1")
+    assert compared["values"]["positives"] == ["both", "real"] and compared["only"]["v1"]["positive"] == []
+    assert banks("rollback")["name"] == "v1"
+    assert banks("activate", "v2")["name"] == "v2" and workspace.bank().name == "v2"
+    banks("pin", "v1")
+    assert "v1 is pinned" in banks("delete", "v1", code=2)["error"]
+    banks("unpin", "v1")
+    banks("delete", "v1")
+    assert [bank.name for bank in workspace.banks()] == ["v2"]
+    assert not banks("state")["due"]
+    image = next(iter(workspace.detector().positive.rows_by_image()))
+    assert banks("drop", image, "--who", "Ben")["image"] == image
+    assert image not in workspace.detector().positive.rows_by_image()
+    assert len(banks("map", "--to", str(tmp_path / "map.csv"))["map"]["x"]) > 100
+    for words in (
+        ["compare", "v2"],
+        ["activate"],
+        ["list", "v2"],
+        ["state", "v9"],
+        ["align"],
+        ["drop", "nothing"],
+    ):
+        assert banks(*words, code=2)["error"].count("\n") == 1

@@ -108,6 +108,12 @@ def listed(workspace: Workspace, dataset: str | None = None, kind: str | None = 
     ]
 
 
+def stamp(workspace: Workspace) -> str:
+    """Differs as soon as there is another run, one has gone, or one was stored anew; cheap."""
+    with workspace.reading() as db:
+        return str(db.execute("select count(*), max(rowid), max(created) from runs").fetchone())
+
+
 def get(workspace: Workspace, id: str = LAST) -> Run:
     """The run of that id, or of one that begins so; "last" is the newest. Raises BadInput."""
     with workspace.reading() as db:

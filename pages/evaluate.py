@@ -270,8 +270,10 @@ def _counts(words: str) -> list[int]:
 def work(shared: Evaluate, asked: Answer) -> Answer:
     """The measurements that run, wait or have ended, and a stamp that differs as soon as there is another run."""
     mine = [job for job in jobs.listed(shared.workspace) if job.kind in KINDS]
-    stamp = str([(run.id, run.created) for run in runs.listed(shared.workspace)[:1]])
-    return {"jobs": [_job(job) for job in mine if job.active or job.id in asked["watched"]], "stamp": stamp}
+    return {
+        "jobs": [_job(job) for job in mine if job.active or job.id in asked["watched"]],
+        "stamp": runs.stamp(shared.workspace),
+    }
 
 
 def cancel(shared: Evaluate, asked: Answer) -> Answer:

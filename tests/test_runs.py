@@ -57,8 +57,12 @@ def test_a_run_that_is_not_clear_is_refused(workspace: Workspace, id: str, words
 
 
 def test_one_job_keeps_one_run(workspace: Workspace) -> None:
+    stamps = [runs.stamp(workspace)]
     runs.store(workspace, "abc", "evaluate", "Killed before it could say so", {}, some(0.1))
+    stamps.append(runs.stamp(workspace))
     runs.store(workspace, "abc", "evaluate", "Resumed", {}, some(0.2))
+    stamps.append(runs.stamp(workspace))
+    assert len(set(stamps)) == 3 and runs.stamp(workspace) == stamps[-1]
     found = [(run.title, run.result["methods"]["exdd"]["image_auroc"]) for run in runs.listed(workspace)]
     assert found == [("Resumed", 0.2)]
 

@@ -144,14 +144,16 @@ const choose = attempt(async (number) => {
 });
 
 async function dropImage(image, button, who) {
+  const words = button.textContent;
   button.disabled = true;
+  button.textContent = "Dropping…";
   const asked = { bank: state.bank.id, image: image.id, side: image.side, who };
   try {
     const answer = await call("drop", asked);
     try { localStorage.setItem(WHO, who); } catch { /* private window */ }
     await refresh();
     toast(answer.sentence, async () => { toast((await call("put_back", asked)).sentence); await refresh(); });
-  } finally { button.disabled = false; }
+  } finally { button.disabled = false; button.textContent = words; }
 }
 
 // ---------------------------------------------------------------------- histograms

@@ -331,18 +331,23 @@ class Compared:
         self.outputs = [self.section, self.first, self.second]
 
     def updates(self) -> dict[Any, Any]:
+        banks = self.workspace.banks()
+        first, second = self._usual()
+        choices = [(f"{bank.name} · {bank.dataset}", bank.id) for bank in banks]
+        return {
+            self.section: gr.update(visible=len(banks) > 1),
+            self.first: gr.update(choices=choices, value=first),
+            self.second: gr.update(choices=choices, value=second),
+        }
+
+    def _usual(self) -> tuple[str | None, str | None]:
+        """The active version and the one that was so before, or else the newest other."""
         from exdd_core import versions
 
         banks = self.workspace.banks()
         active = next((bank.id for bank in banks if bank.active), None)
         before = versions.former(self.workspace)
-        other = before.id if before else next((bank.id for bank in banks if bank.id != active), None)
-        choices = [(f"{bank.name} · {bank.dataset}", bank.id) for bank in banks]
-        return {
-            self.section: gr.update(visible=len(banks) > 1),
-            self.first: gr.update(choices=choices, value=active),
-            self.second: gr.update(choices=choices, value=other),
-        }
+        return active, before.id if before else next((bank.id for bank in banks if bank.id != active), None)
 
     def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
         said = _shared.sentences(self.note)
@@ -362,8 +367,9 @@ class Compared:
                 return {}
             return compare(first, second)
 
-        def measured(*_: Any) -> dict[Any, Any]:
-            return refresh() | {self.pair: None}  # so that what is shown is asked for again
+        def measured() -> dict[Any, Any]:
+            first, second = self._usual()
+            return refresh() | (compare(first, second) if first and second else {})
 
         def measure(event: gr.EventData) -> dict[Any, Any]:
             bank = self.workspace.bank(event.id)
@@ -378,7 +384,7 @@ class Compared:
         gr.on(
             [self.first.change, self.second.change, self.pair.change], said(follow), chosen, shown, **hidden
         )
-        self.job.connect(measured, [*outputs, self.pair])
+        self.job.connect(measured, [*outputs, self.result, self.pair])
         self.job.look_after(self.result.act(said(measure), None, self.note, **hidden))
 
 

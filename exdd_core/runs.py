@@ -79,16 +79,13 @@ def write(
     seconds: float = 0.0,
 ) -> None:
     """`store` within a transaction that the caller has begun."""
-    row = {
-        "id": id,
-        "kind": kind,
-        "title": title,
-        "spec": _text(spec),
-        "result": _text({**result, "libraries": _libraries()}),
-        "bank": bank,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(seconds, 2),
-    }
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    full = {**result, "libraries": _libraries()}
+    _insert(db, Run(id, kind, title, dict(spec), full, bank, created, round(seconds, 2)))
+
+
+def _insert(db: Database, run: Run) -> None:
+    row = {**vars(run), "spec": _text(run.spec), "result": _text(run.result)}
     marks = ", ".join(f":{name}" for name in row)
     db.execute(f"insert or replace into runs ({', '.join(row)}) values ({marks})", row)
 
@@ -127,10 +124,18 @@ def get(workspace: Workspace, id: str = LAST) -> Run:
         return _run(next(iter(db.query("select * from runs where id = ?", matching))))
 
 
-def delete(workspace: Workspace, id: str) -> None:
+def delete(workspace: Workspace, id: str) -> Run:
+    """Forget a run; it is returned, for `restore`. Raises BadInput."""
     run = get(workspace, id)
     with workspace.writing() as db:
         db.execute("delete from runs where id = ?", [run.id])
+    return run
+
+
+def restore(workspace: Workspace, run: Run) -> None:
+    """Keep a run again that was deleted, as it was."""
+    with workspace.writing() as db:
+        _insert(db, run)
 
 
 def fingerprint(workspace: Workspace, dataset: str) -> str:

@@ -61,12 +61,28 @@ class Evaluate:
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         self.making: dict[str, Making] = {}
+        self.deleted: dict[str, Run] = {}  # until the program ends they can come back
 
 
 def render(workspace: Workspace) -> None:
     """Put the page's own part between header and footer."""
     shared = Evaluate(workspace)
-    questions = [open_page, listed, run, compare, start, again, work, cancel, figure, report, look, stop]
+    questions = [
+        open_page,
+        listed,
+        run,
+        compare,
+        delete,
+        restore,
+        start,
+        again,
+        work,
+        cancel,
+        figure,
+        report,
+        look,
+        stop,
+    ]
     _shared.markup(
         "",
         html_template=TEMPLATE,
@@ -200,6 +216,18 @@ def compare(shared: Evaluate, asked: Answer) -> Answer:
         "others": others,
         "changed": {name: found for name, found in changed.items() if any(found.values())},
     }
+
+
+def delete(shared: Evaluate, asked: Answer) -> Answer:
+    shared.deleted[asked["id"]] = runs.delete(shared.workspace, asked["id"])
+    return listed(shared, asked)
+
+
+def restore(shared: Evaluate, asked: Answer) -> Answer:
+    if asked["id"] not in shared.deleted:
+        raise BadInput("The workbench was started anew since; this measurement is gone. Measure it again.")
+    runs.restore(shared.workspace, shared.deleted.pop(asked["id"]))
+    return listed(shared, asked)
 
 
 # --- measuring --------------------------------------------------------------------------------------------

@@ -44,8 +44,13 @@ def test_a_run_is_kept_and_found(workspace: Workspace) -> None:
     assert [run.id for run in runs.listed(workspace, kind="sweep")] == ["abd2"]
     brief = runs.listed(workspace)[0].result
     assert brief["methods"] and not set(brief) & set(runs.BULKY)
-    runs.delete(workspace, "abd2")
+    gone = runs.delete(workspace, "abd2")
     assert [run.id for run in runs.listed(workspace)] == ["abc1"]
+    runs.restore(workspace, gone)
+    assert runs.get(workspace, "abd2") == second and [run.id for run in runs.listed(workspace)] == [
+        "abd2",
+        "abc1",
+    ]
 
 
 @pytest.mark.parametrize(("id", "words"), [("x", "is no stored"), ("ab", "is more than one"), ("", "is no")])

@@ -250,7 +250,7 @@ function curves(data) {
   const titles = { roc: "ROC", pr: "Precision and recall", reliability: "Reliability" };
   const boxes = Object.entries(titles).filter(([name]) => data.figures[name]).map(([name, title]) => {
     const place = make("div", { class: "ms-plot" }), { node } = card(title, place);
-    if (name === "reliability") node.append(make("p", { class: "ms-said" }, "On the dotted line a probability is what it says. ECE: mean distance from it, in points, weighted by how many images there are (the size of a point)."));
+    if (name === "reliability") node.append(make("p", { class: "ms-said" }, "On the dotted line a probability is what it says, where defects are as frequent as in training; among more of them the points lie higher. ECE: mean distance from it, in points, weighted by how many images there are (the size of a point)."));
     return { name, node, place };
   });
   const draw = () => {

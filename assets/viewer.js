@@ -287,7 +287,9 @@ function takeRows(answer) {
     const line = element.querySelector(`.vw-table tbody tr[data-id="${CSS.escape(id)}"]`);
     if (line) line.replaceChildren(...tableCells(image));
   }
-  if (Object.keys(answer.rows || {}).length) showFilters();
+  if (!Object.keys(answer.rows || {}).length) return;
+  showFilters();
+  if (!state.job) showJob();
 }
 
 // ---------------------------------------------------------------------- panes

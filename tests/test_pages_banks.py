@@ -39,7 +39,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """v1 with two accepted candidates and a map by UMAP, measured; v2, active, with other rows."""
     made = Workspace.open(plates.build(tmp_path_factory.mktemp("banks")))
     ids = plates.pending(made)[:2]
-    curation.accept(made, ids, "Anna", "bar")
+    curation.accept(made, ids, "Anna", "7 <b>")  # as somebody might call it
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Layout))
         landscape.make(made)
@@ -94,7 +94,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     painted = [i for i in own.detector("v2").positive.images if i.origin == "synthetic"]  # type: ignore[union-attr]
     assert len(painted) == 2
     page.get_by_role("button", name="Defect type").click()
-    page.locator(".lm-plot .legendtext", has_text="bar (").first.wait_for()
+    page.locator(".lm-plot .legendtext", has_text="7 <b> (").first.wait_for()
     page.get_by_role("button", name="Source").click()
     page.locator(".lm-plot .legendtext", has_text="Painted defect (").wait_for()
 

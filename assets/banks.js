@@ -42,9 +42,10 @@ const typeOf = (image) => (image.side === "negative" ? "Normal" : image.defect_t
 const nameOf = (image) => image.id.split("/").slice(1).join("/") || `painted ${image.id}`;
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+// What dots may be coloured by: a name for every image, and [name, colour] of all names, that of normal rows first.
 const COLOURS = {
-  bank: { title: "Bank", of: (image) => BANKS[image.side], colours: () => ({ [BANKS.negative]: colour("--lm-normal"), [BANKS.positive]: colour("--lm-defect") }) },
-  source: { title: "Source", of: sourceOf, colours: () => ({ "Normal image": colour("--lm-normal"), "Real defect": colour("--lm-defect"), "Painted defect": colour("--lm-painted") }) },
+  bank: { title: "Bank", of: (image) => BANKS[image.side], colours: () => [[BANKS.negative, colour("--lm-normal")], [BANKS.positive, colour("--lm-defect")]] },
+  source: { title: "Source", of: sourceOf, colours: () => [["Normal image", colour("--lm-normal")], ["Real defect", colour("--lm-defect")], ["Painted defect", colour("--lm-painted")]] },
   type: { title: "Defect type", of: typeOf, colours: typeColours },
 };
 function typeColours() { // the most frequent types have a colour of their own
@@ -52,7 +53,7 @@ function typeColours() { // the most frequent types have a colour of their own
   for (const at of map.image) { const type = typeOf(map.images[at]); rows.set(type, (rows.get(type) || 0) + 1); }
   rows.delete("Normal");
   const types = [...rows].sort((a, b) => b[1] - a[1]).map(([type]) => type);
-  return Object.fromEntries([["Normal", colour("--lm-normal")], ...types.map((type, at) => [type, shades[Math.min(at, TYPES - 1)]])]);
+  return [["Normal", colour("--lm-normal")], ...types.map((type, at) => [type, shades[Math.min(at, TYPES - 1)]])];
 }
 
 // ---------------------------------------------------------------------- the map
@@ -73,13 +74,13 @@ function layout(more) {
 const CONFIG = { displaylogo: false, responsive: true, modeBarButtons: [["zoom2d", "pan2d", "resetScale2d"]] };
 
 function traces() {
-  const { map } = state, { of, colours } = COLOURS[view.colour], shades = colours(), groups = new Map(Object.keys(shades).map((name) => [name, []]));
+  const { map } = state, { of, colours } = COLOURS[view.colour] || COLOURS.bank, shades = new Map(colours()), groups = new Map([...shades.keys()].map((name) => [name, []]));
   map.image.forEach((at, number) => groups.get(of(map.images[at])).push(number));
   const type = webgl ? "scattergl" : "scatter", size = map.x.length > MANY ? 4 : 6;
   const pick = (column, numbers) => numbers.map((number) => column[number]);
   const found = [...groups].filter(([, numbers]) => numbers.length).map(([name, numbers], at) => ({
-    type, mode: "markers", name: `${name} (${numbers.length.toLocaleString("en")})`, customdata: numbers, hoverinfo: "none",
-    x: pick(map.x, numbers), y: pick(map.y, numbers), marker: { color: shades[name], size: at ? size + 1 : size, opacity: at ? 0.8 : 0.45, symbol: name === "Painted defect" ? "diamond" : "circle" },
+    type, mode: "markers", name: `${name.replaceAll("<", "&lt;")} (${numbers.length.toLocaleString("en")})`, customdata: numbers, hoverinfo: "none",
+    x: pick(map.x, numbers), y: pick(map.y, numbers), marker: { color: shades.get(name), size: at ? size + 1 : size, opacity: at ? 0.8 : 0.45, symbol: name === "Painted defect" ? "diamond" : "circle" },
   }));
   const own = state.chosen === null ? [] : map.image.flatMap((at, number) => (at === map.image[state.chosen] ? [number] : []));
   const ring = (numbers, width, dots) => ({ type, mode: "markers", showlegend: false, hoverinfo: "skip", x: pick(map.x, numbers), y: pick(map.y, numbers), marker: { color: colour("--ink"), size: dots, symbol: "circle-open", line: { width } } });
@@ -144,14 +145,16 @@ const choose = attempt(async (number) => {
 });
 
 async function dropImage(image, button, who) {
+  const words = button.textContent;
   button.disabled = true;
+  button.textContent = "Dropping…";
   const asked = { bank: state.bank.id, image: image.id, side: image.side, who };
   try {
     const answer = await call("drop", asked);
     try { localStorage.setItem(WHO, who); } catch { /* private window */ }
     await refresh();
     toast(answer.sentence, async () => { toast((await call("put_back", asked)).sentence); await refresh(); });
-  } finally { button.disabled = false; }
+  } finally { button.disabled = false; button.textContent = words; }
 }
 
 // ---------------------------------------------------------------------- histograms
@@ -169,7 +172,7 @@ async function drawHistograms() {
     const place = $(`.lm-${side}`), edges = found.edges[side], kinds = found.kinds.filter((kind) => kind[side]);
     if (!edges || !kinds.length) { // of one part there is no other that a patch could be near to
       if (place.data) Plotly.purge(place);
-      place.replaceChildren(make("div", { class: "empty" }, make("p", {}, "There are no defect rows of other parts to be near to.")));
+      place.replaceChildren(make("div", { class: "empty" }, make("p", {}, edges ? "There are no defect rows of other parts to be near to." : "This version has no positive bank.")));
       continue;
     }
     if (!place.data) place.replaceChildren();
@@ -177,11 +180,11 @@ async function drawHistograms() {
       const [name, shade, dash] = KINDS[kind.name];
       return { type: "scatter", mode: "lines", name: `${name} (${kind.patches.toLocaleString("en")})`, x: edges, y: [...kind[side].map((share) => 100 * share), 0], line: { shape: "hv", width: 2, color: colour(shade), dash }, fill: "tozeroy", fillcolor: faint(colour(shade)), hovertemplate: "%{y:.1f} % around %{x:.1f}<extra>%{fullData.name}</extra>" };
     });
-    const limit = side === "negative" && found.visible_from;
+    const limit = side === "negative" && found.visible_from, late = limit > edges[0] + 0.75 * (edges.at(-1) - edges[0]);
     await Plotly.react(place, lines, layout({
       margin: { l: 56, r: 16, t: 32, b: 48 }, hovermode: "closest", dragmode: false, xaxis: { title: { text: side === "negative" ? "Distance N" : "Distance P" }, range: [edges[0], edges.at(-1)], fixedrange: true }, yaxis: { title: { text: "Share of patches, %" }, rangemode: "tozero", fixedrange: true },
       shapes: limit ? [{ type: "line", x0: limit, x1: limit, y0: 0, y1: 1, yref: "paper", line: { color: colour("--ink"), width: 1.5, dash: "dot" } }] : [],
-      annotations: limit ? [{ x: limit, y: 1, yref: "paper", yanchor: "top", xanchor: "left", xshift: 4, showarrow: false, text: "99 % of normal", font: { size: 12, color: colour("--ink") } }] : [],
+      annotations: limit ? [{ x: limit, y: 1, yref: "paper", yanchor: "top", xanchor: late ? "right" : "left", xshift: late ? -4 : 4, showarrow: false, text: "99 % of normal", font: { size: 12, color: colour("--ink") } }] : [],
     }), { displayModeBar: false, responsive: true });
   }
 }
@@ -195,7 +198,7 @@ function choices(place, options, at, onclick) {
 
 function told() {
   const { map, bank } = state, left = map.left_out;
-  const said = map.method === "pca" ? "Both banks along the two directions in which they differ most." : "UMAP keeps rows that are alike together; the distance between groups says little.";
+  const said = map.method === "pca" ? "Its place is along the two directions in which rows differ most; both banks weigh the same." : "UMAP keeps rows that are alike together; the distance between groups says little.";
   if (view.method !== map.method) $(".lm-told").replaceChildren("Every dot is a row of a bank.");
   else $(".lm-told").replaceChildren(`Every dot is a row of a bank. ${said}`, left ? ` ${counted(left, "row")} ${left === 1 ? "is" : "are"} not on this map. ` : "",
     left && map.method === "umap" ? make("button", { type: "button", class: "plain-button small", onclick: attempt(order) }, "Make it again") : "");

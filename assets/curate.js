@@ -13,15 +13,17 @@ const page = $(".curate");
 const STORED = "exdd.curate", WHO = "exdd.who", PAGE = 120, LINES = 60;
 const SORTS = [["effect", "Most effect"], ["visible", "Most visible"], ["clean", "Cleanest"], ["plausible", "Most plausible"], ["new", "Most new"], ["newest", "Newest first"], ["oldest", "Oldest first"]];
 const STATUSES = [["pending", "Pending"], ["accepted", "Accepted"], ["rejected", "Rejected"], ["all", "All"]];
-const FILTERS = [["prompt", "Every prompt"], ["engine", "Every engine"], ["mask", "Every mask"], ["type", "Every type"], ["effect", "Every effect"]];
+const TRAITS = [["prompt", "Every prompt"], ["engine", "Every engine"], ["mask", "Every mask"], ["type", "Every type"]];
+const MEASURES = ["visible", "clean", "plausible", "new", "effect"];
+const FILTERS = [...TRAITS.map(([name]) => name), ...MEASURES];
 const LIGHTS = { green: ["✓", "good"], amber: ["~", "so-so"], red: ["✕", "poor"], grey: ["?", "not known"] };
 const SIGNS = { pending: "○", accepted: "✓", rejected: "✕" };
 const MINUTE = 60_000;
 
-const view = { status: "pending", sort: "effect", prompt: null, engine: null, mask: null, type: null, effect: null, close: true, outlined: true, share: 0.5, brush: 16 };
+const view = { status: "pending", sort: "effect", ...Object.fromEntries(FILTERS.map((name) => [name, null])), sifting: false, close: true, outlined: true, hatched: false, share: 0.5, brush: 16 };
 const state = {
   dataset: "", items: [], total: 0, counts: {}, filters: {}, reasons: [], types: [], stamp: "",
-  at: "", shown: null, held: "", lines: LINES, times: [], deciding: 0, picked: new Set(),
+  at: "", shown: null, held: "", lines: LINES, times: [], deciding: 0, left: 0, picked: new Set(),
 };
 let who = "";
 
@@ -65,7 +67,7 @@ function latest(question) {
 
 // ---------------------------------------------------------------------- the queue
 
-const asked = (limit = Math.max(PAGE, state.items.length)) => ({ ...Object.fromEntries(["status", "sort", ...FILTERS.map(([name]) => name)].map((name) => [name, view[name]])), limit, who });
+const asked = (limit = Math.max(PAGE, state.items.length)) => ({ ...Object.fromEntries(["status", "sort", ...FILTERS].map((name) => [name, view[name]])), limit, who });
 const refresh = latest(async () => { take(await call("queue", asked())); });
 const elsewhere = (item) => item.holder && item.holder !== who;
 
@@ -77,7 +79,6 @@ function take(answer) {
 }
 
 function showQueue() {
-  $(".cu-count").textContent = state.total.toLocaleString("en");
   $(".cu-sort").replaceChildren(...SORTS.map(([value, words]) => make("option", { value, selected: value === view.sort }, words)));
   const number = (status) => (status === "all" ? Object.values(state.counts).reduce((a, b) => a + b, 0) : state.counts[status] || 0);
   $(".st-chips").replaceChildren(...STATUSES.map(([status, words]) => make("button", { type: "button", class: "st-chip", "data-status": status, "aria-pressed": String(view.status === status),
@@ -91,12 +92,26 @@ function showQueue() {
 
 function showFilters() {
   const box = $(".cu-filters");
+  showLights();
   if (box.contains(document.activeElement)) return;
-  box.replaceChildren(...FILTERS.filter(([name]) => state.filters[name].length > 1 || view[name] !== null).map(([name, every]) => make("select", {
+  box.replaceChildren(...TRAITS.filter(([name]) => state.filters[name].length > 1 || view[name] !== null).map(([name, every]) => make("select", {
     "data-filter": name, "aria-label": every.replace("Every", "Filter by"), class: view[name] === null ? "" : "cu-set",
     onchange: (event) => { event.target.blur(); narrow({ [name]: event.target.value === "*" ? null : event.target.value.slice(1) }); },
-  }, make("option", { value: "*" }, every), ...state.filters[name].map(({ value, title, count }) => make("option", { value: `=${value}`, selected: value === view[name] }, `${title} (${count.toLocaleString("en")})`)))));
+  }, make("option", { value: "*" }, every), ...state.filters[name].map(({ value, title, count }) => make("option", { value: `=${value}`, selected: value === view[name] }, `${title} (${count.toLocaleString("en")})`)))),
+  make("button", { type: "button", class: `plain-button cu-sift${MEASURES.some((name) => view[name] !== null) ? " cu-set" : ""}`, "aria-expanded": String(view.sifting), "aria-controls": "cu-lights",
+    onclick: (event) => { view.sifting = !view.sifting; remember(); showLights(); event.target.setAttribute("aria-expanded", String(view.sifting)); } }, "By measure"));
 }
+// A line for each measure, with how many candidates have which light: a click shows those alone, another one all again.
+function showLights() {
+  const box = $(".cu-lights"), focused = box.contains(document.activeElement) && document.activeElement.dataset.light;
+  box.hidden = !view.sifting;
+  if (view.sifting) box.replaceChildren(...MEASURES.map((name) => make("div", { role: "group", "aria-label": named(name) }, make("span", {}, named(name)), ...Object.keys(LIGHTS).map((light) => {
+    const count = state.filters[name].find(({ value }) => value === light)?.count || 0, set = view[name] === light;
+    return make("button", { type: "button", "data-light": `${name} ${light}`, "aria-pressed": String(set), disabled: !count && !set, title: `${named(name)}: ${LIGHTS[light][1]}`, onclick: () => narrow({ [name]: set ? null : light }) }, lamp(light), count.toLocaleString("en"));
+  }))));
+  if (focused) box.querySelector(`[data-light="${focused}"]`).focus();
+}
+const named = (name) => name[0].toUpperCase() + name.slice(1);
 
 const narrow = attempt(async (change) => {
   Object.assign(view, change);
@@ -106,7 +121,8 @@ const narrow = attempt(async (change) => {
   $(".cu-cards").scrollTop = 0;
   if (!state.items.some(({ id }) => id === state.at)) await (state.items.length ? show(firstFree(), true) : nothing());
 });
-const clearFilters = () => narrow({ status: "pending", ...Object.fromEntries(FILTERS.map(([name]) => [name, null])) });
+const clearFilters = () => narrow({ status: "pending", ...Object.fromEntries(FILTERS.map((name) => [name, null])) });
+const filtering = () => FILTERS.filter((name) => view[name] !== null);
 const firstFree = () => (state.items.find((item) => item.status === "pending" && !elsewhere(item)) || state.items[0]).id;
 
 const address = (id, what) => `/candidate?id=${encodeURIComponent(id)}&what=${what}`;
@@ -130,7 +146,7 @@ function card(item, key) {
 }
 const lamp = (light) => make("span", { class: `cu-lamp cu-${light}`, role: "img", "aria-label": LIGHTS[light][1] }, LIGHTS[light][0]);
 function emptyQueue() {
-  const filtered = FILTERS.some(([name]) => view[name] !== null);
+  const filtered = filtering().length;
   return make("div", { class: "empty" }, make("p", { class: "empty-title" }, view.status === "pending" && !filtered ? "All decided" : "None here"),
     make("p", {}, filtered ? "No candidate passes the filters." : view.status === "pending" ? "Every candidate has been decided on." : `No candidate is ${view.status}.`),
     filtered || view.status !== "pending" ? plain("Show all pending", clearFilters) : make("a", { class: "main-button", href: "/studio" }, "Paint more in Studio"));
@@ -154,7 +170,8 @@ function showProgress() {
   state.times = state.times.filter((time) => now - time < 10 * MINUTE);
   const { times } = state, span = times.length > 2 ? times.at(-1) - times[0] : 0;
   const pace = span > 0 ? ` · your pace ${Math.round((times.length - 1) / span * MINUTE).toLocaleString("en")}/min` : "";
-  $(".cu-line").textContent = `${(accepted + rejected).toLocaleString("en")} of ${all.toLocaleString("en")} decided · ${accepted.toLocaleString("en")} accepted${pace}`;
+  $(".cu-line").textContent = `${(accepted + rejected).toLocaleString("en")} of ${all.toLocaleString("en")} decided · ${accepted.toLocaleString("en")} accepted${pace}${state.left ? ` · ${state.left.toLocaleString("en")} to measure` : ""}`;
+  $(".cu-count").textContent = state.total.toLocaleString("en");
   $(".cu-progress .bar > span").style.width = `${all ? 100 * (accepted + rejected) / all : 0}%`;
   $(".cu-who").textContent = who;
 }
@@ -180,7 +197,7 @@ const show = latest(async (id, onward = false) => {
   const free = onward && record.holder && following(id);
   if (free) { show(free.id, true); return; } // not awaited: it runs when this one has ended
   const other = state.shown?.id !== id;
-  if (!other) record.quality = state.shown.quality;
+  if (!other) Object.assign(record, { quality: state.shown.quality, late: state.shown.late, problem: state.shown.problem });
   state.shown = record;
   if (other) closeReasons();
   viewer.show({ before: address(id, "source"), after: address(id, "image"), width: record.width, height: record.height, outline: record.outline });
@@ -203,6 +220,7 @@ function showRecord() {
   if (document.activeElement !== field) field.value = record?.type || "";
   showTrim();
   showAbout();
+  showLeftOut();
   markCard();
 }
 
@@ -231,29 +249,51 @@ function showAbout() {
     ...record.notes.map((words) => make("p", { class: "st-told st-warn" }, make("span", { class: "st-sign", "aria-hidden": "true" }, "i"), make("span", {}, words))));
 }
 
-function showMeasures({ quality }) {
-  const known = quality?.known, wait = quality?.current ? "" : "measuring…";
+function showMeasures({ quality, late, problem }) {
+  const wait = !late || problem ? "" : late === "effect" && quality ? "measuring the effect…" : "measuring…";
   return [make("div", { class: "st-bar" }, make("h2", { class: "st-title" }, "Measures"), make("span", { class: "st-quiet cu-waits", role: "status" }, wait)),
-    quality?.problem && make("p", { class: "st-told st-warn" }, make("span", { class: "st-sign", "aria-hidden": "true" }, "i"), make("span", {}, quality.problem)),
-    ...(known ? [
-      make("ul", { class: "cu-measures" }, ...known.measures.map(({ name, light, text, meaning }) => make("li", { "data-measure": name, title: meaning }, lamp(light), make("b", {}, name[0].toUpperCase() + name.slice(1)), make("span", {}, text)))),
-      known.alike.length && make("p", { class: "st-quiet cu-alikehead" }, "Most alike real defects"),
-      known.alike.length && make("div", { class: "cu-alike" }, ...known.alike.map(({ image, type, distance }) => make("a", { href: `/?image=${encodeURIComponent(image)}`, title: `${image} · distance ${distance}; look at it in Inspect` },
+    problem && make("p", { class: "st-told st-warn" }, make("span", { class: "st-sign", "aria-hidden": "true" }, "i"), make("span", {}, problem)),
+    ...(quality ? [
+      make("ul", { class: "cu-measures" }, ...quality.measures.map(({ name, light, text, meaning }) => make("li", { "data-measure": name, title: meaning, class: late && (name === "effect" || (late === "all" && name === "new")) ? "cu-late" : "" }, lamp(light), make("b", {}, named(name)), make("span", {}, text)))),
+      quality.alike.length && make("p", { class: "st-quiet cu-alikehead" }, "Most alike real defects"),
+      quality.alike.length && make("div", { class: "cu-alike" }, ...quality.alike.map(({ image, type, distance }) => make("a", { href: `/?image=${encodeURIComponent(image)}`, title: `${image} · distance ${distance}; look at it in Inspect` },
         make("img", { alt: "", loading: "lazy", src: `/defect?image=${encodeURIComponent(image)}` }), make("span", {}, type || "defect")))),
-      known.twins.length && make("p", { class: "cu-twins" }, "Nearly repeats ", ...known.twins.slice(0, 3).flatMap(({ id, name, real }, index) => [index ? ", " : "", real ? name : link(`candidate ${id.slice(0, 6)}`, () => attempt(show)(id))]), "."),
+      quality.twins.length && make("p", { class: "st-quiet cu-alikehead" }, "Nearly repeats"),
+      quality.twins.length && make("div", { class: "cu-alike cu-twins" }, ...quality.twins.slice(0, 3).map(twin)),
     ] : [])].filter(Boolean);
 }
+const twin = ({ id, name, real }) => (real
+  ? make("a", { href: `/?image=${encodeURIComponent(id)}`, title: `${id}; look at it in Inspect` }, make("img", { alt: "", loading: "lazy", src: `/defect?image=${encodeURIComponent(id)}` }), make("span", {}, name))
+  : make("button", { type: "button", title: "An accepted candidate; show it", onclick: attempt(() => show(id)) }, make("img", { alt: "", loading: "lazy", src: address(id, "close") }), make("span", {}, `accepted ${id.slice(0, 6)}`)));
 const link = (words, onclick) => make("button", { type: "button", class: "st-reset", onclick }, words);
 
-// Measures are taken beside the page: asked again until they hold for the bank as it is.
+// Measures are taken beside the page: asked for again until they hold for the bank as it is.
+let asking = 0;
 const measure = latest(async () => {
   const { shown: record } = state;
+  clearTimeout(asking);
   if (!record) return;
-  const answer = await call("measures", { id: record.id });
-  if (state.shown !== record) return;
-  if (JSON.stringify(answer) !== JSON.stringify(record.quality)) { record.quality = answer; showAbout(); }
-  if (!answer.current) setTimeout(() => measure().catch(() => {}), 700);
+  const answer = await call("measures", { id: record.id, screen: onScreen(), have: record.quality?.stamp || "" });
+  for (const item of state.items) if (item.id in answer.screen) item.effect = answer.screen[item.id];
+  showCards();
+  const finished = state.left && !answer.left;
+  state.left = answer.left;
+  showProgress();
+  if (state.shown === record) {
+    const { late, problem } = answer;
+    if (answer.known || late !== record.late || problem !== record.problem) {
+      Object.assign(record, { late, problem, quality: answer.known || record.quality });
+      showAbout();
+      showLeftOut();
+    }
+  }
+  if (answer.left) asking = setTimeout(() => measure().catch(() => {}), 700);
+  else if (finished && !state.deciding) await refresh(); // in the order that the measures say
 });
+function onScreen() { // ids of the cards that can be seen
+  const list = $(".cu-cards"), end = list.scrollTop + list.clientHeight;
+  return [...list.querySelectorAll("[data-id]")].filter((node) => node.offsetTop + node.offsetHeight > list.scrollTop && node.offsetTop < end).map((node) => node.dataset.id);
+}
 
 function step(by) {
   const place = state.items.findIndex(({ id }) => id === state.at), next = state.items[place + by];
@@ -385,8 +425,9 @@ const startTrim = attempt(async () => {
   viewer.brush = view.brush;
   viewer.trim(await picture(answer.layer), answer.width, answer.height);
   showTrim();
+  showLeftOut();
 });
-function stopTrim() { viewer.stop(); showTrim(); }
+function stopTrim() { viewer.stop(); showTrim(); showLeftOut(); }
 const keepTrim = attempt(async () => {
   const { id } = state.shown;
   await call("trim", { id, layer: viewer.editor.toPng(), who });
@@ -434,7 +475,7 @@ function size(value) {
 // ---------------------------------------------------------------------- many at once
 
 function showBulk() {
-  const number = state.counts.pending || 0, some = FILTERS.some(([name]) => view[name] !== null) ? "these" : "all";
+  const number = state.counts.pending || 0, some = filtering().length ? "these" : "all";
   $(".cu-bulk").replaceChildren(...(number < 2 ? [] : [["accept", "Accept"], ["reject", "Reject"]].map(([action, words]) => plain(`${words} ${some} ${number.toLocaleString("en")}…`, attempt(() => askBulk(action)), { "data-bulk": action }))));
 }
 
@@ -446,7 +487,7 @@ async function askBulk(action) {
     if (!picked.delete(reason)) picked.add(reason);
     event.target.setAttribute("aria-pressed", String(picked.has(reason)));
   }, { class: "plain-button small", "aria-pressed": "false" })))];
-  const chosen = FILTERS.filter(([name]) => view[name] !== null).map(([name]) => state.filters[name].find(({ value }) => value === view[name])?.title || "").filter(Boolean);
+  const chosen = filtering().map((name) => state.filters[name].find(({ value }) => value === view[name])?.title || "").filter(Boolean);
   const which = chosen.length ? `Every pending candidate with ${chosen.map((title) => `"${title}"`).join(", ")}.` : "Every pending candidate of this data set.";
   const fate = accepts ? "Their patches come to the positive bank of the active bank version." : "They stay out of the bank.";
   const together = make("p", { class: "cu-together", role: "status" }, "Measuring the effect of all together…");
@@ -552,9 +593,9 @@ const enter = attempt(async () => {
   }
   fit();
   if (!who) { who = await askWho(); localStorage.setItem(WHO, who); }
-  const kept = FILTERS.filter(([name]) => view[name] !== null && !answer.queue.filters[name].some(({ value }) => value === view[name]));
+  const kept = filtering().filter((name) => !answer.queue.filters[name].some(({ value }) => value === view[name]));
   if (kept.length) { // filters of another data set
-    for (const [name] of kept) view[name] = null;
+    for (const name of kept) view[name] = null;
     await refresh();
   } else take(answer.queue);
   await showPast();
@@ -596,13 +637,25 @@ function fit() {
 function showSwitches() {
   $(".cu-close").setAttribute("aria-pressed", String(view.close));
   $(".cu-outline").setAttribute("aria-pressed", String(view.outlined));
+  showLeftOut();
 }
+// What of the mask is too much like normal surface for the positive bank, hatched, with a word.
+function showLeftOut() {
+  const quality = state.shown?.quality, [left, all] = quality?.patches || [0, 0], button = $(".cu-left"), tag = $(".cu-lefttag");
+  button.disabled = !left;
+  button.setAttribute("aria-pressed", String(view.hatched && left > 0));
+  button.title = left ? "The part of its mask that the positive bank leaves out (L)" : "Nothing of its mask is left out";
+  viewer.setLeftOut(view.hatched && left ? quality.leftOut : []);
+  tag.hidden = !(view.hatched && left) || Boolean(viewer.tool);
+  tag.textContent = `Hatched: left out of the bank, too much like normal surface (${left} of ${counted(all, "patch", "patches")})`;
+}
+function hatch() { view.hatched = !view.hatched; remember(); showLeftOut(); }
 function zoom(close = !view.close) { view.close = close; remember(); showSwitches(); viewer.setClose(close); }
 function outline() { view.outlined = !view.outlined; remember(); showSwitches(); viewer.setOutlined(view.outlined); }
 
 const KEYS = {
   a: () => decide("accept"), r: () => ($(".cu-reasons").hidden ? openReasons() : giveReasons()), s: skip, u: undoLast, arrowleft: () => step(-1), arrowright: () => step(1), arrowup: () => step(-2), arrowdown: () => step(2),
-  t: startTrim, z: () => zoom(), o: outline, d: () => $(".cu-type").focus(), escape: () => closeReasons(),
+  t: startTrim, z: () => zoom(), o: outline, l: hatch, d: () => $(".cu-type").focus(), escape: () => closeReasons(),
 };
 const TRIMMING = {
   e: () => pickTool("eraser"), b: () => pickTool("brush"), "[": () => size(Math.min(view.brush - 1, view.brush / 1.25)), "]": () => size(Math.max(view.brush + 1, view.brush * 1.25)),
@@ -633,7 +686,7 @@ function key(event) {
 function wire() {
   $(".cu-sort").addEventListener("change", (event) => { event.target.blur(); narrow({ sort: event.target.value }); });
   for (const [name, action] of [["accept", () => decide("accept")], ["reject", () => ($(".cu-reasons").hidden ? openReasons() : closeReasons())], ["skip", skip], ["undo", undoLast], ["prev", () => step(-1)], ["next", () => step(1)],
-    ["close", () => zoom()], ["outline", outline], ["trim", startTrim], ["who", changeWho]]) $(`.cu-${name}`).addEventListener("click", action);
+    ["close", () => zoom()], ["outline", outline], ["left", hatch], ["trim", startTrim], ["who", changeWho]]) $(`.cu-${name}`).addEventListener("click", action);
   $(".cu-type").addEventListener("change", nameType);
   $(".cu-type").addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === "Escape") event.target.blur(); });
   document.addEventListener("keydown", key);

@@ -13,8 +13,9 @@ window.ExddCurateView = class {
     this.before = make("img", { class: "cu-before", alt: "", draggable: "false" });
     this.after = make("img", { class: "cu-after", alt: "", draggable: "false" });
     this.lines = make("div", { class: "st-outlines" });
+    this.hatching = make("div", { class: "cu-hatching" });
     this.canvas = make("canvas", { class: "st-mask", width: 1, height: 1 });
-    this.stage = make("div", { class: "st-stage" }, this.before, this.after, this.lines, this.canvas);
+    this.stage = make("div", { class: "st-stage" }, this.before, this.after, this.hatching, this.lines, this.canvas);
     this.split = make("div", { class: "st-split", role: "slider", tabindex: "0", "aria-label": "Share of the pane that shows the original", "aria-valuemin": "0", "aria-valuemax": "100",
       onkeydown: (event) => this.#nudge(event) });
     this.names = [make("span", { class: "st-side st-before" }, "Original"), make("span", { class: "st-side st-after" }, "Painted")];
@@ -49,6 +50,17 @@ window.ExddCurateView = class {
     this.box = points.length ? [least(xs), least(ys), most(xs) - least(xs) + 1, most(ys) - least(ys) + 1] : null;
   }
 
+  // Lines around what is to be hatched, in pixels of the image; none hatches nothing.
+  setLeftOut(lines) {
+    const key = JSON.stringify(lines);
+    if (!this.size || key === this.hatched) return;
+    this.hatched = key;
+    const [width, height] = this.size, drawing = exddParts.drawing(width, height, ["cu-hatched", exddParts.polygon(lines)]);
+    drawing.insertAdjacentHTML("afterbegin", '<pattern id="cu-hatch" width="4" height="4" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect width="2" height="4" /></pattern>');
+    this.hatching.replaceChildren(drawing);
+    this.move();
+  }
+
   // ---- geometry
 
   fit() {
@@ -74,7 +86,8 @@ window.ExddCurateView = class {
     const { scale, left, top } = this.fit(), { k, x, y } = this.zoom;
     Object.assign(this.stage.style, { width: `${this.size[0] * scale}px`, height: `${this.size[1] * scale}px`, transform: `translate(${left + x}px, ${top + y}px) scale(${k})` });
     this.stage.classList.toggle("cu-pixels", scale * k > 4);
-    this.stage.querySelectorAll("path").forEach((path, index) => { path.style.strokeWidth = `${[3.5, 1.5][index] / k}px`; });
+    this.lines.querySelectorAll("path").forEach((path, index) => { path.style.strokeWidth = `${[3.5, 1.5][index] / k}px`; });
+    this.hatching.querySelector("pattern")?.setAttribute("patternTransform", `rotate(45) scale(${2 / (scale * k)})`);
     this.cut();
   }
 
@@ -88,6 +101,7 @@ window.ExddCurateView = class {
     this.split.setAttribute("aria-valuenow", String(Math.round(share * 100)));
     this.names[0].hidden = share < 0.15;
     this.names[1].hidden = share > 0.85;
+    this.hatching.style.display = this.tool || this.held ? "none" : "";
     this.lines.style.display = this.outlined && !this.tool && !this.held ? "" : "none";
     this.canvas.style.display = this.tool ? "" : "none";
     this.view.classList.toggle("st-painting", Boolean(this.tool));

@@ -185,6 +185,27 @@ function showRecord() {
     make("dl", { class: "ev-pairs" }, ...record.flatMap(([name, value]) => [make("dt", {}, name.replaceAll("_", " ")), make("dd", {}, value)]))));
 }
 
+// ---------------------------------------------------------------------- taking one off the list
+
+let fading = 0;
+$(".ev-delete").addEventListener("click", attempt(async () => {
+  const { at } = state, box = $(".st-toast"), { title, dataset } = state.runs.find(({ id }) => id === at);
+  await without((await call("delete", { id: at })).runs);
+  clearTimeout(fading);
+  box.hidden = false;
+  box.replaceChildren(make("span", {}, `Deleted ${title} of ${dataset}`), make("button", { type: "button", onclick: attempt(async () => {
+    box.hidden = true;
+    state.runs = (await call("restore", { id: at })).runs;
+    await open(at);
+  }) }, "Undo"));
+  fading = setTimeout(() => { box.hidden = true; }, 9000);
+}));
+async function without(runs) {
+  Object.assign(state, { runs, at: "", shown: null });
+  showList();
+  if (runs.length) await open(runs[0].id);
+}
+
 // ---------------------------------------------------------------------- comparing two
 
 function showOthers() {

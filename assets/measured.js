@@ -66,7 +66,7 @@ function recolour() {
   const { ink, line, surface } = look();
   for (const place of drawn) {
     if (!place.isConnected) { drawn.delete(place); continue; }
-    const shapes = (place.layout.shapes || []).map((shape) => ({ ...shape, line: { ...shape.line, color: ink } }));
+    const shapes = (place.layout.shapes || []).map((shape) => ({ ...shape, line: { ...shape.line, color: ink }, label: { ...shape.label, font: { ...shape.label?.font, color: ink } } }));
     const axes = ["xaxis", "yaxis"].flatMap((axis) => ["gridcolor", "zerolinecolor", "linecolor"].map((what) => [`${axis}.${what}`, line]));
     Plotly.relayout(place, { ...Object.fromEntries(axes), "font.color": ink, "hoverlabel.bgcolor": surface, "hoverlabel.font.color": ink, shapes });
   }
@@ -190,17 +190,20 @@ class Threshold {
     this.shown = {};
     this.open = { defect: false, normal: false };
     for (const { box } of Object.values(this.galleries)) box.replaceChildren(); // their scores are another method's
-    plot(this.place, this.data.figures[`histogram ${name}`], 320, `scores-${name}`, { shapes: [this.line()], dragmode: false, margin: { ...MARGIN, t: 64 } });
+    plot(this.place, this.data.figures[`histogram ${name}`], 320, `scores-${name}`, { shapes: this.shapes(), dragmode: false, margin: { ...MARGIN, t: 64 } });
     this.move(1);
   }
-  line() { return { type: "line", x0: this.value, x1: this.value, y0: 0, y1: 1, yref: "paper", line: { color: look().ink, width: 2 } }; }
+  shapes() {
+    const { ink } = look(), there = this.data.figures[`histogram ${this.method}`].layout.shapes || [];
+    return [...there.map((band) => ({ ...band, label: { ...band.label, font: { ...band.label?.font, color: ink } } })), { type: "line", x0: this.value, x1: this.value, y0: 0, y1: 1, yref: "paper", line: { color: ink, width: 2 } }];
+  }
 
   move(wanted) {
     this.value = Math.min(this.range[1], Math.max(this.range[0], wanted));
     this.put();
     this.count();
     cancelAnimationFrame(this.frame);
-    this.frame = requestAnimationFrame(() => Plotly.relayout(this.place, { shapes: [this.line()] }));
+    this.frame = requestAnimationFrame(() => Plotly.relayout(this.place, { shapes: this.shapes() }));
   }
 
   count() {
@@ -247,7 +250,7 @@ function curves(data) {
   const titles = { roc: "ROC", pr: "Precision and recall", reliability: "Reliability" };
   const boxes = Object.entries(titles).filter(([name]) => data.figures[name]).map(([name, title]) => {
     const place = make("div", { class: "ms-plot" }), { node } = card(title, place);
-    if (name === "reliability") node.append(make("p", { class: "ms-said" }, "On the dotted line a probability is what it says. ECE: mean distance from it, in points, weighted by how many images there are (the size of a point)."));
+    if (name === "reliability") node.append(make("p", { class: "ms-said" }, "On the dotted line a probability is what it says, where defects are as frequent as in training; among more of them the points lie higher. ECE: mean distance from it, in points, weighted by how many images there are (the size of a point)."));
     return { name, node, place };
   });
   const draw = () => {

@@ -287,7 +287,9 @@ function takeRows(answer) {
     const line = element.querySelector(`.vw-table tbody tr[data-id="${CSS.escape(id)}"]`);
     if (line) line.replaceChildren(...tableCells(image));
   }
-  if (Object.keys(answer.rows || {}).length) showFilters();
+  if (!Object.keys(answer.rows || {}).length) return;
+  showFilters();
+  if (!state.job) showJob();
 }
 
 // ---------------------------------------------------------------------- panes
@@ -695,6 +697,7 @@ function leaveMark() {
   marker.end();
   state.zoom = { k: 1, x: 0, y: 0 };
   viewer.classList.remove("vw-drawing");
+  markSelected(); // a list that was hidden has forgotten how far it was scrolled
   layout();
 }
 async function keepMark(kept) {
@@ -798,6 +801,7 @@ async function follow(job) {
       await new Promise((done) => setTimeout(done, 500));
       const answer = await call("progress", { seen: state.seen, job: state.job.id });
       takeRows(answer);
+      if (!marker.open) await checkBank(answer); // somebody may decide meanwhile
       if (!answer.job.running) {
         state.job = null;
         const { error = "", note = "", download = null } = answer.job;

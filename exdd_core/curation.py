@@ -396,7 +396,8 @@ def _decided(
     count = f"{len(ids)} candidates" if len(ids) != 1 else "1 candidate"
     sentence = f"{done} {count}"
     if target is not None:
-        sentence += f"; {abs(rows)} rows {'came to' if rows >= 0 else 'left'} bank {target.version.name}"
+        count = f"{abs(rows)} {'row' if abs(rows) == 1 else 'rows'}"
+        sentence += f"; {count} {'came to' if rows >= 0 else 'left'} bank {target.version.name}"
     if left_out:
         sentence += f"; {len(left_out)} left out: {next(iter(left_out.values()))}"
     return Decided(ids, left_out, target.version.name if target else "", rows, sentence + ".")

@@ -316,12 +316,14 @@ def read_images(
 class _Measured:
     """One method on the held-out images of one fold: scores float (n,), calibrated as `Inspection.calibrated_score`.
 
-    unsure: bool (n,), whose verdict is "not sure". probabilities: float (n,) of a defect; None where nothing tells.
+    doubt: the calibrated score from which on the verdict is "not sure" and no longer "normal". unsure: bool (n,), whose
+    verdict that is. probabilities: float (n,) of a defect; None where nothing tells.
     """
 
     figures: dict[str, float]
     scores: np.ndarray
     calibrated: np.ndarray
+    doubt: float
     unsure: np.ndarray
     probabilities: np.ndarray | None
     contributions: Contributions
@@ -353,11 +355,14 @@ def _measure(
 
     def measured(method: int) -> _Measured:
         calibration, own = detector.fusions[fusions[method]][1], scores[method]
+        doubt = getattr(calibration, "doubt", math.inf)
+        spread = calibration.threshold - calibration.median
         return _Measured(
             metrics(own, truth, maps[method], where),
             own,
-            (own - calibration.median) / (calibration.threshold - calibration.median),
-            (own > getattr(calibration, "doubt", math.inf)) & (own <= calibration.threshold),
+            (own - calibration.median) / spread,
+            (doubt - calibration.median) / spread,
+            (own > doubt) & (own <= calibration.threshold),
             _probabilities(own, getattr(calibration, "odds", None)),
             confidence.contributions(own, truth, maps[method], where, groups.tolist()),
         )
@@ -385,8 +390,9 @@ def _account(
     "metric", "difference", "low", "high", "p"}], "at_rate" and "at_threshold": {name: as `found_by_type`, of calibrated
     scores, at the rate on these normal images and at the detector's own threshold}, "per_image": {"id", "group",
     "label", "defect_type", "fold": lists}, "scores" and "calibrated": {name: list}, "not_sure": {name: {"normal",
-    "defect"}}, how many images got that verdict, "probabilities": {name: list} and "reliability": {name: as
-    `confidence.reliability`} of the methods that tell how probable a defect is}.
+    "defect"}}, how many images got that verdict, "doubt": {name: [calibrated score from which on, by fold]},
+    "probabilities": {name: list} and "reliability": {name: as `confidence.reliability`} of the methods that tell how
+    probable a defect is}.
     """
     order = [i for fold in folds for i in fold]
     labels = np.array([rows[i].label == "defect" for i in order])
@@ -454,6 +460,10 @@ def _account(
         "not_sure": {
             name: {"normal": int((own & ~labels).sum()), "defect": int((own & labels).sum())}
             for name, own in unsure.items()
+        },
+        "doubt": {
+            name: [m.doubt if math.isfinite(m.doubt) else None for m in each]
+            for name, each in measured.items()
         },
         "probabilities": {name: own.tolist() for name, own in probabilities.items()},
         "reliability": {name: confidence.reliability(own, labels) for name, own in probabilities.items()},

@@ -85,7 +85,8 @@ def curves(run: Run) -> dict[str, go.Figure]:
             precision, recall, _ = precision_recall_curve(labels, scores)
             roc.add_scatter(x=false, y=found, **given)
             pr.add_scatter(x=recall, y=precision, **given, line_shape="hv")
-        figures[f"histogram {name}"] = _histogram(scores, labels)
+        doubt = run.result.get("doubt", {}).get(name, [])
+        figures[f"histogram {name}"] = _histogram(scores, labels, doubt[0] if len(doubt) == 1 else None)
     _axes(roc, "false alarms, share of normal images", "defects found, share")
     _axes(pr, "defects found, share", "defects among the alarms, share")
     for figure in (roc, pr):
@@ -162,8 +163,11 @@ def _sweep_curve(run: Run, metric: str) -> go.Figure:
     return figure
 
 
-def _histogram(scores: np.ndarray, labels: np.ndarray) -> go.Figure:
-    """With an x axis that holds 0, the median of normals, and 1, the threshold, and room to drag beyond all scores."""
+def _histogram(scores: np.ndarray, labels: np.ndarray, doubt: float | None) -> go.Figure:
+    """With an x axis that holds 0, the median of normals, and 1, the threshold, and room to drag beyond all scores.
+
+    doubt: where "not sure" begins, which lasts up to the threshold; None where that is not one place.
+    """
     import plotly.graph_objects as go
 
     low, high = min(0.0, float(scores.min())), max(1.0, float(scores.max()))
@@ -175,6 +179,11 @@ def _histogram(scores: np.ndarray, labels: np.ndarray) -> go.Figure:
     _axes(figure, "score: 0 the median of normal images, 1 the method's own threshold", "images")
     most = max(np.histogram(scores[own], BINS, (low, high))[0].max() for own in (labels, ~labels))
     figure.update_yaxes(dtick=1 if most < 6 else None)  # there are no halves of images
+    if doubt is not None and doubt < 1:
+        figure.add_vrect(
+            x0=doubt, x1=1, line_width=0, fillcolor=NORMAL, opacity=0.25, layer="below",
+            label={"text": "not sure", "textposition": "top center", "font": {"size": 11}},
+        )  # fmt: skip
     room = 0.04 * (high - low)
     figure.update_xaxes(range=[low - room, high + room])
     return figure

@@ -11,6 +11,7 @@ import csv
 import json
 import re
 import uuid
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -187,7 +188,11 @@ def laid_out(rows: np.ndarray, positive: np.ndarray, progress: Progress) -> np.n
         n_jobs=1,  # with a seed there is one anyway
         tqdm_kwds={"file": _Counted(progress, f"Laying out {len(rows):,} rows"), "disable": False},
     )
-    return np.asarray(layout.fit_transform(reduced), np.float32)
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "precomputed_knn"
+        )  # it is only of use for placing rows that come later
+        return np.asarray(layout.fit_transform(reduced), np.float32)
 
 
 class _Counted:

@@ -452,6 +452,14 @@ def waiting(workspace: Workspace, dataset: str) -> list[Waiting]:
     return [Waiting(id, bool(measured), bool(effect)) for id, measured, effect in rows]
 
 
+def left_out(found: Quality, mask: np.ndarray) -> np.ndarray:
+    """The part of a candidate's mask, bool (H, W), whose patches are too normal for the positive bank."""
+    boxes = np.zeros_like(mask)
+    for x0, y0, x1, y1 in found.left_out:
+        boxes[y0:y1, x0:x1] = True
+    return boxes & mask
+
+
 def queue(
     workspace: Workspace, dataset: str | None = None, order: str = "effect", **filters: Any
 ) -> list[tuple[Candidate, Quality | None]]:
@@ -527,7 +535,8 @@ def effect_of(before: Outcome, after: Outcome) -> Measure:
     """The difference of two outcomes, as a measure."""
     gain = 100 * (after.auroc - before.auroc)
     found, alarms = after.found - before.found, round(after.false_alarms - before.false_alarms)
-    light = GREEN if gain > 0.1 and alarms <= 0 else RED if gain < -0.1 or found < 0 else AMBER
+    ap = 100 * (after.ap - before.ap)
+    light = GREEN if gain > 0.1 and ap > -1 and alarms <= 0 else RED if gain < -0.1 or found < 0 else AMBER
     if found:
         first = f"finds {abs(found)} {'more' if found > 0 else 'fewer'} of {after.defects} held-back defects"
     else:
@@ -536,4 +545,5 @@ def effect_of(before: Outcome, after: Outcome) -> Measure:
     second = (
         f"{abs(alarms)} {which}" if abs(alarms) == 1 else f"{abs(alarms)} {which.replace('alarm', 'alarms')}"
     )
-    return Measure("effect", gain, light, f"{first}; {second}; image AUROC {gain:+.1f}", MEANINGS["effect"])
+    third = f"image AUROC {gain:+.1f}, AP {ap:+.1f}"
+    return Measure("effect", gain, light, f"{first}; {second}; {third}", MEANINGS["effect"])

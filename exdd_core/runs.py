@@ -79,16 +79,13 @@ def write(
     seconds: float = 0.0,
 ) -> None:
     """`store` within a transaction that the caller has begun."""
-    row = {
-        "id": id,
-        "kind": kind,
-        "title": title,
-        "spec": _text(spec),
-        "result": _text({**result, "libraries": _libraries()}),
-        "bank": bank,
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(seconds, 2),
-    }
+    created = datetime.now(UTC).isoformat(timespec="seconds")
+    full = {**result, "libraries": _libraries()}
+    _insert(db, Run(id, kind, title, dict(spec), full, bank, created, round(seconds, 2)))
+
+
+def _insert(db: Database, run: Run) -> None:
+    row = {**vars(run), "spec": _text(run.spec), "result": _text(run.result)}
     marks = ", ".join(f":{name}" for name in row)
     db.execute(f"insert or replace into runs ({', '.join(row)}) values ({marks})", row)
 
@@ -108,6 +105,12 @@ def listed(workspace: Workspace, dataset: str | None = None, kind: str | None = 
     ]
 
 
+def stamp(workspace: Workspace) -> str:
+    """Differs as soon as there is another run, one has gone, or one was stored anew; cheap."""
+    with workspace.reading() as db:
+        return str(db.execute("select count(*), max(rowid), max(created) from runs").fetchone())
+
+
 def get(workspace: Workspace, id: str = LAST) -> Run:
     """The run of that id, or of one that begins so; "last" is the newest. Raises BadInput."""
     with workspace.reading() as db:
@@ -121,10 +124,18 @@ def get(workspace: Workspace, id: str = LAST) -> Run:
         return _run(next(iter(db.query("select * from runs where id = ?", matching))))
 
 
-def delete(workspace: Workspace, id: str) -> None:
+def delete(workspace: Workspace, id: str) -> Run:
+    """Forget a run; it is returned, for `restore`. Raises BadInput."""
     run = get(workspace, id)
     with workspace.writing() as db:
         db.execute("delete from runs where id = ?", [run.id])
+    return run
+
+
+def restore(workspace: Workspace, run: Run) -> None:
+    """Keep a run again that was deleted, as it was."""
+    with workspace.writing() as db:
+        _insert(db, run)
 
 
 def fingerprint(workspace: Workspace, dataset: str) -> str:

@@ -62,8 +62,8 @@ def unseen_images(
 ) -> tuple[list[ImageRow], str]:
     """The test images of parts that taught no bank, and one sentence on those left out ("" for none).
 
-    A person may teach a bank by a test image (a missed defect, a false alarm) or paint into one. learnt: what positive
-    banks are made of. Raises BadInput where nothing is left.
+    A person may teach a bank by a test image (a missed defect, a false alarm) or paint into one. learnt: what banks are
+    made of. Raises BadInput where nothing is left.
     """
     from exdd_core import curation
 
@@ -71,8 +71,10 @@ def unseen_images(
     if not rows:
         raise BadInput(f'The data set "{dataset}" has no test images; measure it by folds instead.')
     taught = {found.detail["group"] for found in curation.taught(workspace, dataset).values()}
-    for image in learnt:
-        taught |= {image.group, image.donor} if image.origin == "synthetic" else set()
+    trained = {row.id for row in workspace.images(dataset, split="train")}
+    for image in learnt:  # a version may hold what was marked when it was built and is no longer
+        if image.origin == "synthetic" or image.id not in trained:
+            taught |= {image.group, image.donor} - {""}
     left = [row for row in rows if row.group not in taught]
     if not left:
         raise BadInput(
@@ -120,7 +122,12 @@ def _by_test_split(
     if spec.get("full") or _accepted(workspace, dataset):
         banks["exdd_full"], note = _version(workspace, dataset, spec, "full", "both", progress), ""
     detectors = {name: workspace.detector(bank.id) for name, bank in banks.items()}
-    learnt = [image for detector in detectors.values() for image in detector.defects.images]
+    learnt = [
+        image
+        for detector in detectors.values()
+        for bank in (detector.defects, detector.positive, detector.negative)
+        for image in (bank.images if bank else ())
+    ]
     rows, left_out = unseen_images(workspace, dataset, learnt)
     methods = {"patchcore": detectors["exdd_base"].patchcore(), **detectors}
     result = evaluate_methods(methods, rows, progress, rate=spec["rate"])

@@ -53,7 +53,7 @@ FUSION_HELP = {
 VERSION_COLUMNS = [
     ("Version", "", ""),
     ("Data set", "", ""),
-    ("Rows", "− normal · + defect", "number"),
+    ("Rows built", "− normal · + defect", "number"),
     ("Radius", "of defects", "number"),
     ("Image AUROC", "test split", "number"),
     ("Fusion", "", ""),
@@ -92,6 +92,7 @@ def render(workspace: Workspace) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=560):
             versions = Versions(workspace)
+            about = _shared.markup(elem_id="about")
             compared = Compared(workspace)
         with gr.Column(scale=2, min_width=368):
             builder = Builder(workspace)
@@ -103,7 +104,7 @@ def render(workspace: Workspace) -> None:
         server_functions=[_shared.answering(question, workspace) for question in questions],
         elem_id="picture",
     )
-    rows = Rows(workspace)
+    rows = Rows(workspace, about)
     changing = [*versions.outputs, *compared.outputs, *rows.outputs]
 
     def lists() -> dict[Any, Any]:
@@ -332,18 +333,23 @@ class Compared:
         self.outputs = [self.section, self.first, self.second]
 
     def updates(self) -> dict[Any, Any]:
+        banks = self.workspace.banks()
+        first, second = self._usual()
+        choices = [(f"{bank.name} · {bank.dataset}", bank.id) for bank in banks]
+        return {
+            self.section: gr.update(visible=len(banks) > 1),
+            self.first: gr.update(choices=choices, value=first),
+            self.second: gr.update(choices=choices, value=second),
+        }
+
+    def _usual(self) -> tuple[str | None, str | None]:
+        """The active version and the one that was so before, or else the newest other."""
         from exdd_core import versions
 
         banks = self.workspace.banks()
         active = next((bank.id for bank in banks if bank.active), None)
         before = versions.former(self.workspace)
-        other = before.id if before else next((bank.id for bank in banks if bank.id != active), None)
-        choices = [(f"{bank.name} · {bank.dataset}", bank.id) for bank in banks]
-        return {
-            self.section: gr.update(visible=len(banks) > 1),
-            self.first: gr.update(choices=choices, value=active),
-            self.second: gr.update(choices=choices, value=other),
-        }
+        return active, before.id if before else next((bank.id for bank in banks if bank.id != active), None)
 
     def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
         said = _shared.sentences(self.note)
@@ -363,8 +369,9 @@ class Compared:
                 return {}
             return compare(first, second)
 
-        def measured(*_: Any) -> dict[Any, Any]:
-            return refresh() | {self.pair: None}  # so that what is shown is asked for again
+        def measured() -> dict[Any, Any]:
+            first, second = self._usual()
+            return refresh() | (compare(first, second) if first and second else {})
 
         def measure(event: gr.EventData) -> dict[Any, Any]:
             bank = self.workspace.bank(event.id)
@@ -379,7 +386,7 @@ class Compared:
         gr.on(
             [self.first.change, self.second.change, self.pair.change], said(follow), chosen, shown, **hidden
         )
-        self.job.connect(measured, [*outputs, self.pair])
+        self.job.connect(measured, [*outputs, self.result, self.pair])
         self.job.look_after(self.result.act(said(measure), None, self.note, **hidden))
 
 
@@ -418,8 +425,7 @@ def _compared(found: Comparison) -> list[str]:
     if any(changes):
         lines.append(_compared_row("Changes since it was measured", *changes))
     lines += [
-        _line(SETTINGS.get(key, key.replace("_", " ").capitalize()), _fact(one), _fact(other), "")
-        for key, (one, other) in found.settings.items()
+        _line(_setting(key), _fact(one), _fact(other), "") for key, (one, other) in found.settings.items()
     ]
     return lines
 
@@ -463,10 +469,10 @@ def patch_url(bank: str, image: str, patch: tuple[int, int] | None = None, large
 
 
 class Rows:
-    """How many rows each image has in a bank version, most first."""
+    """How many rows each image has in a bank version, most first; `about` is where its settings stand."""
 
-    def __init__(self, workspace: Workspace):
-        self.workspace = workspace
+    def __init__(self, workspace: Workspace, about: gr.HTML):
+        self.workspace, self.about = workspace, about
         with gr.Column(visible=False, elem_classes="section", elem_id="rows") as self.section:
             self.title = _shared.markup()
             self.side = gr.Radio(
@@ -479,17 +485,18 @@ class Rows:
             self.list = _shared.buttons()
         self.bank = gr.State("")
         self.page = gr.State(0)
-        self.outputs = [self.section, self.title, self.side, self.list, self.bank, self.page]
+        self.outputs = [self.about, self.section, self.title, self.side, self.list, self.bank, self.page]
 
     def updates(self, id: str = "") -> dict[Any, Any]:
         """Show the rows of that bank version, or of the active one."""
         bank = self.workspace.bank(id) if id else self.workspace.active_bank()
         if bank is None:
-            return {self.section: gr.update(visible=False)}
+            return {self.section: gr.update(visible=False), self.about: ""}
         side = "positive" if bank.summary["positive_rows"] else "negative"
         return {
             self.section: gr.update(visible=True),
-            self.title: f'<h2 class="section-title">Rows of {text(bank.name)} by image</h2>{_told(bank)}',
+            self.about: _told(bank, alone=len(self.workspace.banks()) == 1),
+            self.title: f'<h2 class="section-title">Rows of {text(bank.name)} by image</h2>',
             self.side: side,
             self.list: self._list(bank.id, side, 0),
             self.bank: bank.id,
@@ -519,16 +526,22 @@ class Rows:
         return _rows_html(self.workspace, id, list(bank.rows_by_image().items()), page)
 
 
-def _told(bank: BankVersion) -> str:
-    """The note that the build left, and every setting, folded."""
+def _told(bank: BankVersion, alone: bool) -> str:
+    """The note that the build left, and every setting: folded where other versions are to be compared with."""
     note = f'<p class="aside">{text(bank.summary["note"])}</p>' if bank.summary.get("note") else ""
     facts = {**bank.settings, **bank.summary}
     lines = "".join(
-        f"<div><dt>{text(name.replace('_', ' '))}</dt><dd>{text(_fact(value))}</dd></div>"
+        f"<div><dt>{text(_setting(name))}</dt><dd>{text(_fact(value))}</dd></div>"
         for name, value in facts.items()
         if name != "note" and value is not None
     )
-    return f'{note}<details class="settings"><summary>Every setting and count</summary><dl>{lines}</dl></details>'
+    title = f"Every setting and count of {text(bank.name)}"
+    opened = " open" if alone else ""
+    return f'{note}<details class="settings"{opened}><summary>{title}</summary><dl>{lines}</dl></details>'
+
+
+def _setting(name: str) -> str:
+    return SETTINGS.get(name, name.replace("_", " ").capitalize())
 
 
 def _fact(value: Any) -> str:

@@ -37,13 +37,10 @@ PATH = "/curate"
 TEMPLATE = (Path(__file__).resolve().parent.parent / "assets" / "curate.html").read_text("utf-8")
 HISTORY = 60
 SOURCES = {"drawn": "Drawn", "real": "Borrowed", "generated": "Generated", "uploaded": "Uploaded"}
-FILTERS = ("prompt", "engine", "mask", "type", "effect")
-EFFECTS = {
-    "green": "Useful effect",
-    "amber": "Little effect",
-    "red": "Harmful effect",
-    "grey": "Effect not known",
-}
+TRAITS = ("prompt", "engine", "mask", "type")
+MEASURES = tuple(quality.MEANINGS)
+FILTERS = (*TRAITS, *MEASURES)
+LIGHTS = {"green": "good", "amber": "so-so", "red": "poor", "grey": "not known"}
 LESS_IS_BETTER = ("clean", "plausible")
 SAID = {
     "accept": "accepted",
@@ -91,33 +88,32 @@ class Curate:
 
 
 class Measuring:
-    """Takes the measures of candidates in one thread beside the pages: of what somebody looks at, then of the rest.
-
-    done: for each candidate the state of the workspace that its measures were last found to hold for. problem: why
-    nothing can be measured now, or "".
-    """
+    """Takes the measures of candidates in one thread beside the pages, in small steps between which decisions go
+    first: of what somebody has open, then of what is on their screen, then of the rest."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
-        self.judge = quality.Judge(workspace)
-        self.done: dict[str, str] = {}
-        self.problem = ""
-        self._deciding = 0
+        self.judge = quality.Judge(workspace, self._rest)
+        self._unable: dict[str, str] = {}  # by candidate: why it cannot be measured against `_bank`
+        self._bank = ""
         self._wanted: list[str] = []
+        self._deciding = 0
         self._running = False
         self._lock = threading.Lock()
 
-    def state(self) -> str:
-        """Differs as soon as any measure might."""
-        last = curation.decisions(self.workspace, limit=1)
-        bank = self.workspace.active_bank()
-        return f"{bank.id if bank else ''} {last[0].id if last else 0}"
+    def waiting(self) -> list[quality.Waiting]:
+        """The pending candidates of the active data set."""
+        info = _shared.active_dataset(self.workspace)
+        return quality.waiting(self.workspace, info.name) if info else []
 
-    def want(self, id: str = "") -> None:
-        """Measure this one next, and then the others."""
+    def problem(self, id: str) -> str:
+        """Why this candidate cannot be measured, or ""."""
+        return self._unable.get(id, "")
+
+    def want(self, ids: Sequence[str] = ()) -> None:
+        """Measure these, the first one before the others, and then the rest."""
         with self._lock:
-            if id:
-                self._wanted = [id]
+            self._wanted = list(ids) or self._wanted
             if self._running:
                 return
             self._running = True
@@ -125,7 +121,7 @@ class Measuring:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Begin no other measurement meanwhile: a decision is not to share the processor with it."""
+        """Begin no other step meanwhile: a decision is not to share the processor with it."""
         with self._lock:
             self._deciding += 1
         try:
@@ -134,32 +130,34 @@ class Measuring:
             with self._lock:
                 self._deciding -= 1
 
-    def _run(self) -> None:
-        while id := self._next():
-            while self._deciding:
-                time.sleep(0.05)
-            state = self.state()
-            try:
-                for effect in (False, True):
-                    self.judge.quality(id, effect)
-                self.problem = ""
-            except Exception as error:
-                self.problem = _shared.sentence_of(error)
-            self.done[id] = state
+    def _rest(self) -> None:
+        while self._deciding:
+            time.sleep(0.02)
 
-    def _next(self) -> str:
+    def _run(self) -> None:
+        while step := self._next():
+            self._rest()
+            try:
+                self.judge.quality(*step)
+            except Exception as error:
+                self._unable[step[0]] = _shared.sentence_of(error)
+
+    def _next(self) -> tuple[str, bool] | None:
+        """What to measure next: which candidate, and whether its effect."""
         with self._lock:
-            state = self.state()
-            while self._wanted:
-                if self.done.get(id := self._wanted.pop()) != state:
-                    return id
-            if not self.problem and (info := _shared.active_dataset(self.workspace)):
-                waiting = candidates.listed(self.workspace, info.name, "pending")
-                late = [made for made in waiting if self.done.get(made.id) != state]
-                if late:
-                    return min(late, key=lambda made: bool(made.quality)).id
-            self._running = False
-            return ""
+            bank = self.workspace.active_bank()
+            if self._bank != (now := bank.id if bank else ""):
+                self._bank, self._unable = now, {}
+            late = [w for w in self.waiting() if not (w.measured and w.effect) and w.id not in self._unable]
+            if not late:
+                self._running = False
+                return None
+
+            def urgency(one: quality.Waiting) -> tuple[int, bool]:
+                return (2 if one.id not in self._wanted else int(one.id != self._wanted[0])), one.measured
+
+            first = min(late, key=urgency)
+            return first.id, first.measured
 
 
 def render(workspace: Workspace) -> None:
@@ -188,7 +186,7 @@ def open_page(shared: Curate, asked: Answer) -> Answer:
         return {"need": NO_DATASET, "dataset": ""}
     if not candidates.count(shared.workspace, info.name):
         return {"need": NO_CANDIDATES, "dataset": info.name}
-    shared.measuring.want()  # which also loads the active version, so that the first decision need not wait for it
+    shared.measuring.want()  # which also loads the active version: the first decision need not wait for it
     return {"need": None, "dataset": info.name, "queue": queue(shared, asked)}
 
 
@@ -196,73 +194,88 @@ def queue(shared: Curate, asked: Answer) -> Answer:
     """The first `limit` of the candidates that pass the filters, in order; how many there are, by status and filter."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
-    everything = candidates.listed(workspace, dataset)
-    similar = [made for made in everything if _passes(made, asked)]
-    found = _in_order([made for made in similar if asked["status"] in ("all", made.status)], asked["sort"])
+    everything = [_Entry.of(made) for made in candidates.listed(workspace, dataset)]
+    alike = [one for one in everything if one.passes(asked)]
+    found = _in_order([one for one in alike if asked["status"] in ("all", one.made.status)], asked["sort"])
     holders = curation.claims(workspace)
-    items = [_item(workspace, made, holders) for made in found[: asked["limit"]]]
+    shown = [one for one in everything if asked["status"] in ("all", one.made.status)]
     return {
-        "items": items,
+        "items": [_item(workspace, one, holders) for one in found[: asked["limit"]]],
         "total": len(found),
-        "counts": Counter(made.status for made in similar),
-        "filters": {name: _options(workspace, everything, name) for name in FILTERS},
+        "counts": Counter(one.made.status for one in alike),
+        "filters": {name: _options(workspace, shown, name) for name in FILTERS},
         "types": _types(workspace, everything),
         "reasons": _reasons(workspace),
         "stamp": _stamp(workspace, dataset),
     }
 
 
-def _passes(made: Candidate, asked: Answer) -> bool:
-    """Whether a candidate passes every filter but that of its status. None lets everything pass."""
-    return all(asked[name] is None or asked[name] == _trait(made, name) for name in FILTERS)
+@dataclass(frozen=True)
+class _Entry:
+    """A candidate with what is known of it."""
+
+    made: Candidate
+    known: Quality | None
+
+    @classmethod
+    def of(cls, made: Candidate) -> _Entry:
+        return cls(made, quality.kept_quality(made))
+
+    def passes(self, asked: Answer) -> bool:
+        """Whether it passes every filter but that of its status. None lets everything pass."""
+        return all(asked[name] is None or asked[name] == self.trait(name) for name in FILTERS)
+
+    def trait(self, name: str) -> str:
+        """What a filter looks at; of a measure its light."""
+        made = self.made
+        if name in MEASURES:
+            return getattr(self.known, name).light if self.known else quality.GREY
+        if name == "prompt":
+            return made.template or made.prompt
+        if name == "mask":
+            return str(made.mask_spec.get("source", ""))
+        return made.engine if name == "engine" else made.defect_type
 
 
-def _trait(made: Candidate, name: str) -> str:
-    if name == "prompt":
-        return made.template or made.prompt
-    if name == "effect":
-        known = quality.kept_quality(made)
-        return known.effect.light if known else quality.GREY
-    if name == "mask":
-        return str(made.mask_spec.get("source", ""))
-    return made.engine if name == "engine" else made.defect_type
-
-
-def _in_order(found: list[Candidate], sort: str) -> list[Candidate]:
+def _in_order(found: list[_Entry], sort: str) -> list[_Entry]:
     """Those that have no such measure come last."""
-    if sort not in quality.MEANINGS:
+    if sort not in MEASURES:
         return found[::-1] if sort == "oldest" else found
     sign = 1 if sort in LESS_IS_BETTER else -1
 
-    def place(made: Candidate) -> tuple[bool, float]:
-        known = quality.kept_quality(made)
-        value = getattr(known, sort).value if known else None
+    def place(one: _Entry) -> tuple[bool, float]:
+        value = getattr(one.known, sort).value if one.known else None
         return value is None, sign * (value or 0.0)
 
     return sorted(found, key=place)
 
 
-def _options(workspace: Workspace, everything: Sequence[Candidate], name: str) -> list[Answer]:
-    """What a filter may be set to, with how many there are; the most frequent first."""
-    counts = Counter(_trait(made, name) for made in everything)
+def _options(workspace: Workspace, shown: Sequence[_Entry], name: str) -> list[Answer]:
+    """What a filter may be set to, with how many there are; the most frequent first, lights from good to poor."""
+    counts = Counter(one.trait(name) for one in shown)
+    values = (
+        [light for light in LIGHTS if counts[light]] if name in MEASURES else list(dict(counts.most_common()))
+    )
     return [
-        {"value": value, "title": _option_title(workspace, name, value), "count": number}
-        for value, number in counts.most_common()
+        {"value": value, "title": _option_title(workspace, name, value), "count": counts[value]}
+        for value in values
     ]
 
 
 def _option_title(workspace: Workspace, name: str, value: str) -> str:
     if name == "engine":
         return studio.engine(workspace, value).TITLE
-    if name in ("mask", "effect"):
-        return {"mask": SOURCES, "effect": EFFECTS}[name].get(value, value)
+    if name in MEASURES:
+        return f"{name.capitalize()}: {LIGHTS[value]}"
+    if name == "mask":
+        return SOURCES.get(value, value)
     return value or {"prompt": "No prompt", "type": "No type"}[name]
 
 
-def _types(workspace: Workspace, everything: Sequence[Candidate]) -> list[str]:
+def _types(workspace: Workspace, everything: Sequence[_Entry]) -> list[str]:
     """Defect types that are known, for choosing one of them."""
     real = {row.defect_type for row in workspace.images(workspace.dataset().name, split="train")}
-    return sorted((real | {made.defect_type for made in everything}) - {""})
+    return sorted((real | {one.made.defect_type for one in everything}) - {""})
 
 
 def _reasons(workspace: Workspace) -> list[str]:
@@ -272,7 +285,8 @@ def _reasons(workspace: Workspace) -> list[str]:
     return [*curation.REASONS, *own[:4]]
 
 
-def _item(workspace: Workspace, made: Candidate, holders: dict[str, str]) -> Answer:
+def _item(workspace: Workspace, one: _Entry, holders: dict[str, str]) -> Answer:
+    made = one.made
     return {
         "id": made.id,
         "prompt": made.prompt,
@@ -280,12 +294,11 @@ def _item(workspace: Workspace, made: Candidate, holders: dict[str, str]) -> Ans
         "type": made.defect_type,
         "status": made.status,
         "holder": holders.get(made.id, ""),
-        "effect": _effect_shown(made),
+        "effect": _effect_shown(one.known),
     }
 
 
-def _effect_shown(made: Candidate) -> Answer | None:
-    known = quality.kept_quality(made)
+def _effect_shown(known: Quality | None) -> Answer | None:
     if known is None or known.effect.value is None:
         return None
     return {"light": known.effect.light, "text": known.effect.text, "short": f"{known.effect.value:+.1f}"}
@@ -294,9 +307,8 @@ def _effect_shown(made: Candidate) -> Answer | None:
 def _stamp(workspace: Workspace, dataset: str) -> str:
     """Differs as soon as there is anything new to show."""
     counts = [candidates.count(workspace, dataset, status) for status in candidates.STATUSES]
-    last = curation.decisions(workspace, limit=1)
     held = sorted(curation.claims(workspace).items())
-    return str([dataset, counts, last[0].id if last else 0, held])
+    return str([dataset, counts, curation.newest(workspace), held])
 
 
 def news(shared: Curate, asked: Answer) -> Answer:
@@ -318,7 +330,7 @@ def candidate(shared: Curate, asked: Answer) -> Answer:
     holder = curation.claim(workspace, made.id, asked["who"]) if made.status == "pending" else ""
     width, height = made.size
     last = next((d for d in curation.decisions(workspace, made.id) if _stands(d, "accept", "reject")), None)
-    return _item(workspace, made, {made.id: holder}) | {
+    return _item(workspace, _Entry.of(made), {made.id: holder}) | {
         "width": width,
         "height": height,
         "outline": reports.outline(curation.mask_of(workspace, made)),
@@ -391,20 +403,32 @@ def _told(decided: Decided) -> Answer:
 
 
 def measures(shared: Curate, asked: Answer) -> Answer:
-    """The measures of one candidate as far as they are known; `current` where they hold for the bank as it is now."""
+    """The measures of one candidate as far as they are known, and the effects of those on the screen.
+
+    known: None where they are what the asker has already (`have`). late: which of them hold for an earlier state of
+    the bank: "all", "effect" or "". left: how many candidates wait for being measured.
+    """
     measuring, made = shared.measuring, candidates.get(shared.workspace, asked["id"])
-    current = measuring.done.get(made.id) == measuring.state()
-    if not current:
-        measuring.want(made.id)
-    known = quality.kept_quality(made)
+    waiting = {one.id: one for one in measuring.waiting()}
+    left = sum(not (w.measured and w.effect) and not measuring.problem(w.id) for w in waiting.values())
+    problem, known = measuring.problem(made.id), quality.kept_quality(made)
+    if left:
+        measuring.want([made.id, *asked["screen"]])
+    own = waiting.get(made.id)  # what is decided is measured no more
+    late = "" if own is None or problem else "all" if not own.measured else "" if own.effect else "effect"
+    stamp = f"{known.state} {known.effect_state}" if known else ""
+    new = known is not None and stamp != asked["have"]
+    screen = [candidates.get(shared.workspace, id) for id in asked["screen"] if id in waiting]
     return {
-        "current": current,
-        "problem": measuring.problem if current else "",
-        "known": _quality(known) if known else None,
+        "known": _quality(shared.workspace, made, known) | {"stamp": stamp} if new and known else None,
+        "late": late,
+        "problem": problem,
+        "left": left,
+        "screen": {one.id: _effect_shown(quality.kept_quality(one)) for one in screen},
     }
 
 
-def _quality(known: Quality) -> Answer:
+def _quality(workspace: Workspace, made: Candidate, known: Quality) -> Answer:
     return {
         "measures": [
             {"name": m.name, "light": m.light, "text": m.text, "meaning": m.meaning} for m in known.measures
@@ -413,6 +437,8 @@ def _quality(known: Quality) -> Answer:
             {"image": a.image, "type": a.defect_type, "distance": f"{a.distance:.1f}"} for a in known.alike
         ],
         "twins": [{"id": twin, "name": _name(twin), "real": "/" in twin} for twin in known.twins],
+        "leftOut": reports.outline(quality.left_out(known, curation.mask_of(workspace, made))),
+        "patches": [len(known.left_out), len(known.patches)],
     }
 
 
@@ -478,11 +504,13 @@ def _line(workspace: Workspace, decision: Decision, by_number: dict[int, Decisio
 
 
 def undo(shared: Curate, asked: Answer) -> Answer:
-    return _told(curation.undo(shared.workspace, asked["decision"], asked["who"]))
+    with shared.measuring.held():
+        return _told(curation.undo(shared.workspace, asked["decision"], asked["who"]))
 
 
 def undo_last(shared: Curate, asked: Answer) -> Answer:
-    return _told(curation.undo_last(shared.workspace, asked["who"]))
+    with shared.measuring.held():
+        return _told(curation.undo_last(shared.workspace, asked["who"]))
 
 
 def undo_all(shared: Curate, asked: Answer) -> Answer:
@@ -513,7 +541,8 @@ def chosen(shared: Curate, asked: Answer) -> Answer:
     """The pending candidates that pass the filters now, and how many of them somebody else has open."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
-    found = [made.id for made in candidates.listed(workspace, dataset, "pending") if _passes(made, asked)]
+    pending = candidates.listed(workspace, dataset, "pending")
+    found = [made.id for made in pending if _Entry.of(made).passes(asked)]
     holders = curation.claims(workspace)
     free = [id for id in found if holders.get(id, asked["who"]) == asked["who"]]
     return {"ids": free, "held": len(found) - len(free)}

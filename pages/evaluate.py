@@ -61,12 +61,28 @@ class Evaluate:
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         self.making: dict[str, Making] = {}
+        self.deleted: dict[str, Run] = {}  # until the program ends they can come back
 
 
 def render(workspace: Workspace) -> None:
     """Put the page's own part between header and footer."""
     shared = Evaluate(workspace)
-    questions = [open_page, listed, run, compare, start, again, work, cancel, figure, report, look, stop]
+    questions = [
+        open_page,
+        listed,
+        run,
+        compare,
+        delete,
+        restore,
+        start,
+        again,
+        work,
+        cancel,
+        figure,
+        report,
+        look,
+        stop,
+    ]
     _shared.markup(
         "",
         html_template=TEMPLATE,
@@ -202,6 +218,18 @@ def compare(shared: Evaluate, asked: Answer) -> Answer:
     }
 
 
+def delete(shared: Evaluate, asked: Answer) -> Answer:
+    shared.deleted[asked["id"]] = runs.delete(shared.workspace, asked["id"])
+    return listed(shared, asked)
+
+
+def restore(shared: Evaluate, asked: Answer) -> Answer:
+    if asked["id"] not in shared.deleted:
+        raise BadInput("The workbench was started anew since; this measurement is gone. Measure it again.")
+    runs.restore(shared.workspace, shared.deleted.pop(asked["id"]))
+    return listed(shared, asked)
+
+
 # --- measuring --------------------------------------------------------------------------------------------
 
 
@@ -270,8 +298,10 @@ def _counts(words: str) -> list[int]:
 def work(shared: Evaluate, asked: Answer) -> Answer:
     """The measurements that run, wait or have ended, and a stamp that differs as soon as there is another run."""
     mine = [job for job in jobs.listed(shared.workspace) if job.kind in KINDS]
-    stamp = str([(run.id, run.created) for run in runs.listed(shared.workspace)[:1]])
-    return {"jobs": [_job(job) for job in mine if job.active or job.id in asked["watched"]], "stamp": stamp}
+    return {
+        "jobs": [_job(job) for job in mine if job.active or job.id in asked["watched"]],
+        "stamp": runs.stamp(shared.workspace),
+    }
 
 
 def cancel(shared: Evaluate, asked: Answer) -> Answer:

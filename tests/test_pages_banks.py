@@ -39,7 +39,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """v1 with two accepted candidates and a map by UMAP, measured; v2, active, with other rows."""
     made = Workspace.open(plates.build(tmp_path_factory.mktemp("banks")))
     ids = plates.pending(made)[:2]
-    curation.accept(made, ids, "Anna", "bar")
+    curation.accept(made, ids, "Anna", "7 <b>")  # as somebody might call it
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Layout))
         landscape.make(made)
@@ -83,6 +83,10 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     auroc = compared.locator("tr", has_text="Image AUROC").inner_text().split()
     assert auroc[-2] == "–" and 0 <= float(auroc[-1]) <= 1
     page.locator("#due", has_text="v2: No rebuild is due").wait_for(timeout=SLOW)
+    compared.get_by_role("button", name="Measure v2").click()
+    page.locator("#compared .note.done", has_text="Image AUROC on plates").wait_for(timeout=SLOW)
+    compared.get_by_role("button", name="Measure v2").wait_for(state="detached", timeout=SLOW)
+    assert "–" not in compared.locator("tr", has_text="Image AUROC").inner_text()
 
     # The map: every row a dot, colours by a switch.
     page.locator(".lm-frame").scroll_into_view_if_needed()
@@ -90,7 +94,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     painted = [i for i in own.detector("v2").positive.images if i.origin == "synthetic"]  # type: ignore[union-attr]
     assert len(painted) == 2
     page.get_by_role("button", name="Defect type").click()
-    page.locator(".lm-plot .legendtext", has_text="bar (").first.wait_for()
+    page.locator(".lm-plot .legendtext", has_text="7 <b> (").first.wait_for()
     page.get_by_role("button", name="Source").click()
     page.locator(".lm-plot .legendtext", has_text="Painted defect (").wait_for()
 
@@ -186,6 +190,17 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         positive = own.detector("v1").positive
         assert positive is not None and later in {i.id for i in positive.images}
         assert candidates.get(own, later).status == "accepted"
+
+        # So many come to it that a full rebuild is due, and the page says so.
+        curation.accept(
+            own, [*plates.pending(own), *(plates.paint(own, seed).id for seed in (50, 51, 52))], "Anna"
+        )
+        page.reload()
+        due.get_by_text("A full rebuild is due: its positive bank has grown from").wait_for(timeout=SLOW)
+        due.get_by_role("button", name="Rebuild v1").click()
+        page.locator("#versions tr.selected", has_text="v3").wait_for(timeout=SLOW)
+        due.get_by_text("v3: No rebuild is due").wait_for(timeout=SLOW)
+        assert own.bank().settings["positives"] == "both"
 
         bank = own.bank("v1").id
         for asked, words in (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exdd_core import candidates, curation, studio
+from exdd_core import candidates, curation, quality, studio
 from exdd_core.progress import Progress
 from exdd_core.studio import Order
 from exdd_core.synthesis.masks import MaskSpec
@@ -80,6 +80,10 @@ def ready(page: Page) -> None:
 
 def at(page: Page) -> str:
     return str(page.locator(".cu-card[aria-selected=true]").get_attribute("data-id"))
+
+
+def cards(page: Page) -> set[str]:
+    return set(page.eval_on_selector_all(".cu-card", "nodes => nodes.map((node) => node.dataset.id)"))
 
 
 def until(page: Page, true: Callable[[], Any], seconds: float = 90) -> None:
@@ -173,12 +177,36 @@ def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, worksp
 
 
 def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, workspace: Workspace) -> None:
-    """The confirmation names the count; one Undo takes all of it back."""
+    """Every measure filters, what the bank leaves out is hatched; the confirmation names count and effect."""
     with curating(browser, address) as page:
+        until(
+            page, lambda: all(one.measured and one.effect for one in quality.waiting(workspace, "demo")), 180
+        )
+        known = {made.id: quality.kept_quality(made) for made in candidates.listed(workspace)}
+        page.click(".cu-sift")
+        for name in quality.MEANINGS:
+            lights = {id: getattr(one, name).light for id, one in known.items()}
+            light = min(lights.values(), key=list(lights.values()).count)
+            button = page.locator(
+                f"[data-light='{name} {light}']", has_text=str(list(lights.values()).count(light))
+            )
+            button.click()
+            right = {id for id, value in lights.items() if value == light}
+            until(page, lambda right=right: cards(page) == right)
+            button.click()
+            until(page, lambda: len(cards(page)) == PAINTED)
+        left_out = next(id for id, one in known.items() if one and one.left_out)
+        page.locator(f".cu-card[data-id='{left_out}']").click()
+        page.locator(".cu-left:enabled").wait_for()
+        page.keyboard.press("l")
+        page.locator(".cu-lefttag", has_text="too much like normal surface").wait_for()
+        assert page.locator(".cu-hatched").get_attribute("d")
+        page.screenshot(path=SCREENSHOTS / "curate-measures.png")
         page.locator("[data-filter=prompt]").select_option(label="bright oil stain (3)")
         page.locator(".cu-count", has_text="3").wait_for()
         page.click("[data-bulk=accept]")
         page.locator(".cu-confirm", has_text="Accept 3 candidates").wait_for()
+        page.locator(".cu-together", has_text="held-back defects").wait_for(timeout=SLOW)
         page.screenshot(path=SCREENSHOTS / "curate-bulk.png")
         page.click(".cu-confirm")
         said(page, "Accepted 3 candidates")

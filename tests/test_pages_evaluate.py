@@ -212,6 +212,12 @@ def sweep(page: Page, workspace: Workspace) -> None:
     page.select_option(".ev-filters [name=kind]", "")
     page.select_option(".ev-filters [name=sort]", "oldest")
     assert page.locator(".ev-run").last.get_attribute("data-id") == run.id
+    page.click(".ev-delete")
+    page.locator(".st-toast", has_text="Deleted Table 2 of demo").wait_for()
+    assert len(runs.listed(workspace)) == 2
+    page.click(".st-toast button")
+    page.locator(f".ev-run[data-id='{run.id}'][aria-selected=true]").wait_for()
+    assert runs.get(workspace, run.id) == run
 
 
 def test_without_a_data_set_there_is_one_way_on(tmp_path: Path) -> None:

@@ -44,8 +44,13 @@ def test_a_run_is_kept_and_found(workspace: Workspace) -> None:
     assert [run.id for run in runs.listed(workspace, kind="sweep")] == ["abd2"]
     brief = runs.listed(workspace)[0].result
     assert brief["methods"] and not set(brief) & set(runs.BULKY)
-    runs.delete(workspace, "abd2")
+    gone = runs.delete(workspace, "abd2")
     assert [run.id for run in runs.listed(workspace)] == ["abc1"]
+    runs.restore(workspace, gone)
+    assert runs.get(workspace, "abd2") == second and [run.id for run in runs.listed(workspace)] == [
+        "abd2",
+        "abc1",
+    ]
 
 
 @pytest.mark.parametrize(("id", "words"), [("x", "is no stored"), ("ab", "is more than one"), ("", "is no")])
@@ -57,8 +62,12 @@ def test_a_run_that_is_not_clear_is_refused(workspace: Workspace, id: str, words
 
 
 def test_one_job_keeps_one_run(workspace: Workspace) -> None:
+    stamps = [runs.stamp(workspace)]
     runs.store(workspace, "abc", "evaluate", "Killed before it could say so", {}, some(0.1))
+    stamps.append(runs.stamp(workspace))
     runs.store(workspace, "abc", "evaluate", "Resumed", {}, some(0.2))
+    stamps.append(runs.stamp(workspace))
+    assert len(set(stamps)) == 3 and runs.stamp(workspace) == stamps[-1]
     found = [(run.title, run.result["methods"]["exdd"]["image_auroc"]) for run in runs.listed(workspace)]
     assert found == [("Resumed", 0.2)]
 

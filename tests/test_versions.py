@@ -14,7 +14,7 @@ from exdd_core.detector import Detector, Drift
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace
-from tests.plates import build, pending
+from tests.plates import build, pending, plate
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,10 @@ def test_what_is_accepted_while_a_rebuild_runs_is_brought_into_it(workspace):
 
     def meanwhile(progress: Progress) -> None:
         if progress.stage == "Storing the bank version" and not progress.done:
-            assert curation.accept(workspace, [id], "Anna").bank == "v1"  # which still scores
+            assert curation.accept(workspace, [id], "Anna").bank == "v1"
+            assert workspace.bank().name == "v1"  # still scores, and with what has just come to it
+            assert workspace.detector().score([plate(3)])[0].verdict == "normal"
+            assert id in {i.id for i in workspace.detector().positive.images}
 
     tasks.build(workspace, versions.rebuild_spec(workspace), Progress(meanwhile), "job")
     assert workspace.bank().name == "v2" and versions.lacking(workspace) == ([id], [])

@@ -423,22 +423,24 @@ def conformal_threshold(scores: np.ndarray, parts: Sequence[str], rate: float) -
     return float(np.asarray(scores)[order[reached[0]]]), rate
 
 
-def odds(normals: np.ndarray, defects: np.ndarray, share: float) -> tuple[float, float]:
-    """Slope (at least 0) and offset of the log-odds that a score comes from a defect (Platt 1999).
+def odds(normals: np.ndarray, defects: np.ndarray, share: float) -> tuple[float, float] | None:
+    """Slope and offset of the log-odds that a score comes from a defect; None where a high score tells nothing.
 
     normals: float (a,), defects: float (b,), scores by what has seen neither. share: of defects among all that is to
-    be scored, 0 to 1; both kinds weigh by it, however many there are here.
+    be scored, 0 to 1; both kinds weigh by it, however many there are here. Targets as of Platt (1999): with few scores
+    nothing is certain, also where they lie apart.
     """
+    a, b = len(normals), len(defects)
     x = np.concatenate([normals, defects]).astype(np.float64)
-    y = np.repeat([0, 1], [len(normals), len(defects)])
-    weights = np.repeat(
-        [(1 - share) / len(normals), share / len(defects)], [len(normals), len(defects)]
-    ) * len(x)
     middle, spread = x.mean(), max(x.std(), EPS)
-    model = LogisticRegression(max_iter=1000).fit((x - middle)[:, None] / spread, y, sample_weight=weights)
-    slope = max(0.0, float(model.coef_[0, 0]) / spread)
-    offset = float(model.intercept_[0]) - float(model.coef_[0, 0]) * middle / spread
-    return (float(slope), float(offset)) if slope > 0 else (0.0, float(np.log(share / (1 - share))))
+    target = np.repeat([1 / (a + 2), (b + 1) / (b + 2)], [a, b])
+    weight = np.repeat([(1 - share) / a, share / b], [a, b]) * len(x)
+    column = np.tile((x - middle) / spread, 2)[:, None]
+    model = LogisticRegression(C=1e6, max_iter=1000).fit(
+        column, np.repeat([1, 0], len(x)), np.concatenate([weight * target, weight * (1 - target)])
+    )
+    slope = float(model.coef_[0, 0]) / spread
+    return (slope, float(model.intercept_[0]) - slope * middle) if slope > 0 else None
 
 
 def _logistic(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:

@@ -193,7 +193,6 @@ def measured(images: Images, detector: Detector, test: list[int]) -> Fold:
     """Metrics of every method that could be fitted, and what the default's threshold and probabilities are worth."""
     names = [name for name in METHODS if name in detector.fusions]
     scores = np.zeros((len(names), len(test)))
-    size = images.size
     masks = images.masks[test][:, ::THINNED, ::THINNED]
     maps = np.zeros((len(names), *masks.shape), np.float32)
     began = time.monotonic()

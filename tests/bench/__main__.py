@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import contact_sheet, fusions, grid, speed, tables
+from tests.bench import contact_sheet, curation, fusions, grid, speed, tables
 
 BENCHMARKS = {
     "contact_sheet": contact_sheet.main,
+    "curation": curation.main,
     "fusions": fusions.main,
     "grid": grid.main,
     "speed": speed.main,
@@ -16,10 +17,8 @@ BENCHMARKS = {
 
 parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
 parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all")
-parser.add_argument("--seeds", default="0,1,2", help="of the fusion tables and the grid; default: 0,1,2")
-parser.add_argument(
-    "--datasets", default="tiles,commutators", help="of the fusion tables and the grid; default: both"
-)
+parser.add_argument("--seeds", default="0,1,2", help="of all tables; default: 0,1,2")
+parser.add_argument("--datasets", default="tiles,commutators", help="of all tables; default: both")
 parser.add_argument("--out", default="build", help="folder of what is written; default: build")
 parser.add_argument("--cells", default="all", help=f"of the grid: {', '.join(grid.CELLS)}; default: all")
 options = parser.parse_args()

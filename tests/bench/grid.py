@@ -149,7 +149,7 @@ def painted(
     if not file.is_file():
         made = list(_painted(images, name, normals, lenders, np.random.default_rng(seed)))
         training = [
-            TrainingImage(f"painted/{i}", image, group, mask, "", "synthetic", donor)
+            TrainingImage(f"{name}/{i}", image, group, mask, "", "synthetic", donor)
             for i, (image, mask, group, donor) in enumerate(made)
         ]
         several = patch_set(images.backbone, training, images.size)
@@ -189,9 +189,9 @@ def _painted(
         yield painting.image, painting.mask, source.group, donor.group if donor else ""
 
 
-def measured(images: Images, detector: Detector, test: list[int]) -> Fold:
+def measured(images: Images, detector: Detector, test: list[int], methods: Sequence[str] = METHODS) -> Fold:
     """Metrics of every method that could be fitted, and what the default's threshold and probabilities are worth."""
-    names = [name for name in METHODS if name in detector.fusions]
+    names = [name for name in methods if name in detector.fusions]
     scores = np.zeros((len(names), len(test)))
     masks = images.masks[test][:, ::THINNED, ::THINNED]
     maps = np.zeros((len(names), *masks.shape), np.float32)
@@ -204,6 +204,8 @@ def measured(images: Images, detector: Detector, test: list[int]) -> Fold:
     found: Fold = {"rows": detector.summary(), "scoring": seconds}
     found["methods"] = {n: metrics(s, truth, m, masks) for n, s, m in zip(names, scores, maps, strict=True)}
     calibration = detector.fusions[detector.fusion.name][1]
+    if detector.fusion.name not in names:
+        return found
     own = scores[names.index(detector.fusion.name)]
     usual = own[~truth]
     found["alarms"] = float((usual > calibration.threshold).mean())

@@ -117,7 +117,7 @@ function recall(data) {
   const { result, titles } = data, first = Object.values(result.at_rate)[0];
   const kinds = Object.keys(first.types), several = kinds.length > 1;
   const share = (found, count) => cell(make("b", {}, `${found} of ${count}`), make("span", { class: "ms-quiet" }, ` ${percent(count ? found / count : null, 0)} %`));
-  const rows = (at, unsure) => Object.entries(result[at]).map(([name, found]) => make("tr", {}, make("th", { scope: "row" }, short(titles[name]), unsure && doubts(result.not_sure?.[name])),
+  const rows = (at, own) => Object.entries(result[at]).map(([name, found]) => make("tr", {}, make("th", { scope: "row" }, short(titles[name]), own && promise(result.promised?.[name]), own && doubts(result.not_sure?.[name])),
     share(found.false_alarms, found.normal), several && share(...["found", "count"].map((key) => kinds.reduce((sum, kind) => sum + found.types[kind][key], 0))),
     ...kinds.map((kind) => share(found.types[kind].found, found.types[kind].count))));
   const group = (words, ...inside) => make("tbody", {}, make("tr", {}, make("th", { colspan: 2 + several + kinds.length, scope: "colgroup" }, words)), ...inside);
@@ -128,6 +128,7 @@ function recall(data) {
   head.append(csvButton(() => rowsOf(table), "defects-found.csv"));
   return node;
 }
+const promise = (rate) => rate !== null && rate !== undefined && under(`guaranteed: at most ${rated(rate)} false alarms`);
 const doubts = (unsure) => unsure && unsure.normal + unsure.defect > 0 && under(`not sure: ${counted(unsure.normal, "normal image")}, ${counted(unsure.defect, "defect")}`);
 
 // ---------------------------------------------------------------------- the threshold

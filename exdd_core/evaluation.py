@@ -316,13 +316,15 @@ def read_images(
 class _Measured:
     """One method on the held-out images of one fold: scores float (n,), calibrated as `Inspection.calibrated_score`.
 
-    doubt: the calibrated score from which on the verdict is "not sure" and no longer "normal". unsure: bool (n,), whose
+    promised: the rate of false alarms that the threshold is guaranteed to keep, None where nothing is. doubt: the
+    calibrated score from which on the verdict is "not sure" and no longer "normal". unsure: bool (n,), whose
     verdict that is. probabilities: float (n,) of a defect; None where nothing tells.
     """
 
     figures: dict[str, float]
     scores: np.ndarray
     calibrated: np.ndarray
+    promised: float | None
     doubt: float
     unsure: np.ndarray
     probabilities: np.ndarray | None
@@ -355,15 +357,15 @@ def _measure(
 
     def measured(method: int) -> _Measured:
         calibration, own = detector.fusions[fusions[method]][1], scores[method]
-        doubt = getattr(calibration, "doubt", math.inf)
         spread = calibration.threshold - calibration.median
         return _Measured(
             metrics(own, truth, maps[method], where),
             own,
             (own - calibration.median) / spread,
-            (doubt - calibration.median) / spread,
-            (own > doubt) & (own <= calibration.threshold),
-            _probabilities(own, getattr(calibration, "odds", None)),
+            calibration.promised,
+            (calibration.doubt - calibration.median) / spread,
+            (own > calibration.doubt) & (own <= calibration.threshold),
+            _probabilities(own, calibration.odds),
             confidence.contributions(own, truth, maps[method], where, groups.tolist()),
         )
 
@@ -390,7 +392,8 @@ def _account(
     "metric", "difference", "low", "high", "p"}], "at_rate" and "at_threshold": {name: as `found_by_type`, of calibrated
     scores, at the rate on these normal images and at the detector's own threshold}, "per_image": {"id", "group",
     "label", "defect_type", "fold": lists}, "scores" and "calibrated": {name: list}, "not_sure": {name: {"normal",
-    "defect"}}, how many images got that verdict, "doubt": {name: [calibrated score from which on, by fold]},
+    "defect"}}, how many images got that verdict, "promised": {name: the rate of false alarms that all
+    folds' own thresholds are guaranteed to keep, or None}, "doubt": {name: [calibrated score from which on, by fold]},
     "probabilities": {name: list} and "reliability": {name: as `confidence.reliability`} of the methods that tell how
     probable a defect is}.
     """
@@ -398,12 +401,6 @@ def _account(
     labels = np.array([rows[i].label == "defect" for i in order])
     types = [rows[i].defect_type for i in order]
     calibrated = {name: np.concatenate([m.calibrated for m in each]) for name, each in measured.items()}
-    unsure = {name: np.concatenate([m.unsure for m in each]) for name, each in measured.items()}
-    probabilities = {}
-    for name, each in measured.items():
-        told = [m.probabilities for m in each if m.probabilities is not None]
-        if len(told) == len(each):
-            probabilities[name] = np.concatenate(told)
     progress.begin("Drawing parts anew for intervals", len(measured))
     drawn = {}
     for name, each in measured.items():
@@ -457,10 +454,24 @@ def _account(
             name: np.concatenate([m.scores for m in each]).tolist() for name, each in measured.items()
         },
         "calibrated": {name: own.tolist() for name, own in calibrated.items()},
+        **_probable(measured, labels),
+    }
+
+
+def _probable(measured: Mapping[str, Sequence[_Measured]], labels: np.ndarray) -> dict[str, Any]:
+    """ "not_sure" to "reliability" of `_account`. labels: bool, of the images fold by fold."""
+    unsure = {name: np.concatenate([m.unsure for m in each]) for name, each in measured.items()}
+    probabilities = {}
+    for name, each in measured.items():
+        told = [m.probabilities for m in each if m.probabilities is not None]
+        if len(told) == len(each):
+            probabilities[name] = np.concatenate(told)
+    return {
         "not_sure": {
             name: {"normal": int((own & ~labels).sum()), "defect": int((own & labels).sum())}
             for name, own in unsure.items()
         },
+        "promised": {name: _worst([m.promised for m in each]) for name, each in measured.items()},
         "doubt": {
             name: [m.doubt if math.isfinite(m.doubt) else None for m in each]
             for name, each in measured.items()
@@ -468,6 +479,11 @@ def _account(
         "probabilities": {name: own.tolist() for name, own in probabilities.items()},
         "reliability": {name: confidence.reliability(own, labels) for name, own in probabilities.items()},
     }
+
+
+def _worst(rates: Sequence[float | None]) -> float | None:
+    known = [rate for rate in rates if rate is not None]
+    return max(known) if len(known) == len(rates) else None
 
 
 def _if_both(measure: Any, truth: np.ndarray, values: np.ndarray) -> float:

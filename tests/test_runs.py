@@ -119,3 +119,21 @@ def test_what_a_run_says_of_recall_follows_from_its_scores(workspace: Workspace)
     for method, intervals in run.result["intervals"].items():
         for figure, (low, high) in intervals.items():
             assert 0 <= low <= run.result["methods"][method][figure] + 1e-9 and high <= 1
+
+
+def test_what_a_run_says_of_verdicts_is_what_inspections_say(workspace: Workspace) -> None:
+    run = runs.get(workspace, jobs.run_here(workspace, "evaluate", "", {})["run"])
+    ids, labels = run.result["per_image"]["id"], run.result["per_image"]["label"]
+    found = workspace.detector(run.bank).score([workspace.image(id).path for id in ids])
+    said = {(label, i.verdict) for i, label in zip(found, labels, strict=True)}
+    unsure = {kind: sum(i.verdict == "not sure" and own == kind for i, own in zip(found, labels, strict=True))
+              for kind in ("normal", "defect")}  # fmt: skip
+    assert run.result["not_sure"]["exdd"] == unsure and len(said) > 1
+    assert run.result["promised"]["exdd"] == found[0].calibration.promised
+    told = run.result["probabilities"]["exdd"]
+    assert told == pytest.approx([i.probability for i in found], abs=1e-3)
+    kept = run.result["reliability"]["exdd"]
+    assert sum(bin["count"] for bin in kept["bins"]) == len(ids)
+    base = sum(label == "defect" for label in labels)
+    assert sum(bin["count"] * bin["found"] for bin in kept["bins"]) == pytest.approx(base)
+    assert 0 <= kept["ece"] <= 1

@@ -428,3 +428,77 @@ def test_a_fitted_fusion_comes_back_from_its_state(fitted: Fusion, line: Distanc
 def test_maps_are_blurred_as_their_source_says() -> None:
     assert PatchCore.sigma == 4
     assert all(kind.sigma == 2 for name, kind in fusion.FUSIONS.items() if name != "patchcore")
+
+
+# --- context: strangeness and likeness -----------------------------------------------------------------------
+
+
+def in_context(n: Any, p: Any, c: Any) -> Distances:
+    return replace(distances(n, p), context=np.asarray(c, np.float32))
+
+
+def test_context_by_hand() -> None:
+    """z(N) = (6 - 4) / 2 = 1, z(C) = (5 - 3) / 1 = 2, z(log N/P) = (log 6/2 - log 1) / log 3 = 1: 1 + 2 (2 + 1/2)."""
+    fitted = fusion.Context((4.0, 2.0), (3.0, 1.0), (0.0, math.log(3)), trust=2.0)
+    assert fitted.patch_scores(in_context([6], [2], [5]))[0] == pytest.approx(6.0, rel=1e-5)
+
+
+def test_context_standardises_by_normal_patches_and_trusts_by_real_parts() -> None:
+    normals = in_context([1.0, 3.0], [2.0, 2.0], [10.0, 14.0])
+    fitted = fusion.Context.fit(Evidence(normals, normals, parts=np.array(["a", "b", "", "c", "c"])))
+    assert fitted.strange == pytest.approx((2, 1)) and fitted.known == pytest.approx((12, 2))
+    ratios = np.log([1 / 2, 3 / 2])
+    assert fitted.nearer == pytest.approx((ratios.mean(), ratios.std()), rel=1e-4)
+    assert fitted.trust == fusion.trust(3) == pytest.approx(1)  # painted defects are no parts
+
+
+@given(parts=st.integers(0, 100))
+def test_more_real_parts_never_earn_less_trust(parts: int) -> None:
+    assert fusion.TRUST_IN_PAINTED <= fusion.trust(parts) <= fusion.trust(parts + 1) <= fusion.FULL_TRUST
+
+
+# --- thresholds and probabilities ----------------------------------------------------------------------------
+
+
+def test_conformal_threshold_by_hand() -> None:
+    """With one image a part the ceil((n + 1)(1 - rate))-th smallest: of 9 parts at 20 %, the eighth."""
+    scores = np.array([5, 1, 9, 3, 7, 2, 8, 4, 6], float)
+    parts = [str(i) for i in range(9)]
+    assert fusion.conformal_threshold(scores, parts, 0.2) == (8.0, 0.2)
+    assert fusion.conformal_threshold(scores, parts, 0.1) == (9.0, 0.1)
+    assert fusion.conformal_threshold(scores, parts, 0.05) == (9.0, pytest.approx(0.1))  # too few for 5 %
+
+
+def test_a_part_photographed_often_weighs_as_one() -> None:
+    """Two parts, one with three images: weights 1/9, 1/9, 1/9, 1/3; at 60 % false alarms 0.4 is reached at 10."""
+    scores, parts = np.array([1.0, 2.0, 3.0, 10.0]), ["a", "a", "a", "b"]
+    assert fusion.conformal_threshold(scores, parts, 0.6)[0] == 10.0
+    assert fusion.conformal_threshold(scores, parts, 0.7)[0] == 3.0
+
+
+@settings(max_examples=20, deadline=None)
+@given(count=st.integers(5, 60), rate=st.sampled_from([0.05, 0.1, 0.25]), seed=st.integers(0, 1000))
+def test_new_parts_exceed_the_threshold_no_more_often_than_promised(
+    count: int, rate: float, seed: int
+) -> None:
+    """Over 2,000 draws of all parts and one more; three standard errors are allowed."""
+    draws = np.random.default_rng(seed).exponential(size=(2000, count + 1))
+    names, above, promise = [str(i) for i in range(count)], 0, 0.0
+    for *known, new in draws:
+        limit, promise = fusion.conformal_threshold(np.array(known), names, rate)
+        above += new > limit
+    assert above / 2000 <= promise + 3 * math.sqrt(promise * (1 - promise) / 2000)
+
+
+def test_odds_are_those_of_two_normal_distributions() -> None:
+    """N(0, 1) against N(2, 1) at a share of 1/3: log-odds 2 x - 2 + log(1/2)."""
+    rng = np.random.default_rng(0)
+    found = fusion.odds(rng.normal(0, 1, 20_000), rng.normal(2, 1, 20_000), 1 / 3)
+    assert found == pytest.approx((2, -2 - math.log(2)), abs=0.1)
+
+
+def test_few_scores_that_lie_apart_leave_doubt() -> None:
+    slope, offset = fusion.odds(np.zeros(8) + np.arange(8) / 8, np.array([5.0, 6.0]), 0.5) or (0, 0)
+    sure = 1 / (1 + math.exp(-(slope * 6 + offset)))
+    assert 0.7 < sure < 0.9  # Platt's target of two defects is 3/4
+    assert fusion.odds(np.array([5.0, 6.0]), np.array([1.0, 2.0]), 0.5) is None  # high scores tell nothing

@@ -23,7 +23,7 @@ from exdd_core.errors import BadInput
 
 EPS = 1e-6  # of Eq. 20
 NEIGHBOURS = 5  # rows whose mean distance stands for N and P where a fusion does not say otherwise
-TRUST_IN_PAINTED, FULL_TRUST = 0.1, 3.0  # in what painted defects alone, and many real ones, teach; measured
+TRUST_IN_PAINTED, FULL_TRUST = 0.03, 3.0  # in what painted defects alone, and many real ones, teach; measured
 PARTS_A_UNIT = 8  # of trust: more defective parts than this earn more than a few do
 FEWEST_PARTS = 3  # with fewer defective parts nothing can be fitted leave-one-part-out
 
@@ -345,6 +345,7 @@ class Context(Fusion):
     """
 
     name: ClassVar[str] = "context"
+    sigma: ClassVar[float] = 4.0  # PatchCore's: what is seen of both maps differs by what is known alone
     uses_context: ClassVar[bool] = True
 
     strange: tuple[float, float] = (0.0, 1.0)  # middle and spread of N,

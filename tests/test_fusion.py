@@ -426,8 +426,10 @@ def test_a_fitted_fusion_comes_back_from_its_state(fitted: Fusion, line: Distanc
 
 
 def test_maps_are_blurred_as_their_source_says() -> None:
-    assert PatchCore.sigma == 4
-    assert all(kind.sigma == 2 for name, kind in fusion.FUSIONS.items() if name != "patchcore")
+    assert PatchCore.sigma == fusion.Context.sigma == 4
+    assert all(
+        kind.sigma == 2 for name, kind in fusion.FUSIONS.items() if name not in ("patchcore", "context")
+    )
 
 
 # --- context: strangeness and likeness -----------------------------------------------------------------------

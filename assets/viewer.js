@@ -479,7 +479,9 @@ function heads() {
   if (!result) return;
   for (const [index, method] of Object.keys(METHODS).entries()) {
     const side = result[method], part = views[index + 1];
-    part.head.append(verdict(image, side));
+    const shown = verdict(image, side);
+    shown.title = side.doubt < 1 ? `Calibrated: above ${fixed(side.doubt)} not sure, above 1 a defect` : "Calibrated: above 1 a defect";
+    part.head.append(shown);
     const other = isRaw() ? `calibrated ${fixed(side.calibrated)}, threshold 1` : `raw ${fixed(side.score)}, threshold ${fixed(side.threshold)}`;
     if (method === "exdd" && state.was) {
       const before = outcome(image, state.was.verdict);
@@ -644,6 +646,7 @@ function showMatch(answer, isPeak = false) {
     make("h3", {}, isPeak ? "Highest score" : "Patch here"),
     make("span", { class: "vw-quiet" }, `row ${here.row + 1}, column ${here.column + 1}`),
     make("span", {}, `PatchCore ${fixed(here.patchcore)}`), make("span", {}, `ExDD ${fixed(here.exdd)}`),
+    ...here.probability === null ? [] : [make("span", { title: "How probable it is that this patch shows a defect" }, `Probability ${percent(here.probability)}`)],
     make("span", { class: "vw-quiet" }, "calibrated: threshold 1")))];
   cards.push(card("normal", crop(normal), text(
     make("h3", {}, "Nearest normal patch"), make("span", { class: "vw-big" }, fixed(normal.distance)),

@@ -253,7 +253,7 @@ def panes(
 
 
 def _caption(inspection: Inspection) -> str:
-    chance = probability(inspection)
+    chance = inspection.probability
     likely = "" if chance is None else f", probability {chance:.0%}"
     return (
         f"{inspection.verdict}: {inspection.calibrated_score:.2f} (threshold 1){likely}, {inspection.fusion}"
@@ -275,12 +275,6 @@ def write_panes(
 # ---------------------------------------------------------------------- table of results
 
 
-def probability(inspection: Inspection) -> float | None:
-    """That the image has a defect, 0 to 1; None where the detector does not say."""
-    found = getattr(inspection, "probability", None)
-    return None if found is None else float(found)
-
-
 def result_row(
     image: str, truth: str, defect_type: str, patchcore: Inspection, exdd: Inspection, bank_version: str
 ) -> dict[str, Any]:
@@ -291,7 +285,7 @@ def result_row(
         row[f"{method}_threshold"] = float(inspection.threshold)
         row[f"{method}_calibrated"] = float(inspection.calibrated_score)
         row[f"{method}_verdict"] = inspection.verdict
-        row[f"{method}_probability"] = probability(inspection)
+        row[f"{method}_probability"] = inspection.probability
         row[f"{method}_reason"] = inspection.reason
     return row | {"fusion": exdd.fusion, "bank_version": bank_version}
 

@@ -239,7 +239,8 @@ def _side(inspection: Inspection) -> Answer:
         "threshold": float(inspection.threshold),
         "calibrated": float(inspection.calibrated_score),
         "verdict": inspection.verdict,
-        "probability": reports.probability(inspection),
+        "probability": inspection.probability,
+        "doubt": (min(marks.doubt, marks.threshold) - marks.median) / (marks.threshold - marks.median),
         "reason": inspection.reason,
         "fusion": inspection.fusion,
         "map": _png(reports.heatmap(reports.small_map(inspection, MAP_SIDE))),
@@ -253,6 +254,7 @@ def point(review: Review, asked: Answer) -> Answer:
     made = review.compare(asked["id"], asked.get("bank"))
     x, y = int(asked["x"]), int(asked["y"])
     found = made.exdd.at(y, x)
+    probabilities = made.exdd.patch_probabilities
     return {
         "here": _crop(made.pixels, found.box)
         | {
@@ -261,6 +263,7 @@ def point(review: Review, asked: Answer) -> Answer:
             "column": found.column,
             "patchcore": float(made.patchcore.calibrated_map[y, x]),
             "exdd": float(made.exdd.calibrated_map[y, x]),
+            "probability": (None if probabilities is None else float(probabilities[found.row, found.column])),
         },
         "normal": _neighbour(review, found.negative),
         "defect": _neighbour(review, found.positive) if found.positive else None,

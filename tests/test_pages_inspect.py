@@ -610,7 +610,7 @@ def test_not_sure_and_the_probability_are_shown_wherever_a_verdict_is(
         return "not sure" if seen.calibrated_score < 1 else "defect"
 
     monkeypatch.setattr(Inspection, "verdict", property(verdict))
-    monkeypatch.setattr(Inspection, "probability", property(lambda seen: 0.874), raising=False)
+    monkeypatch.setattr(Inspection, "probability", property(lambda seen: 0.874))
     shutil.copytree(demo_workspace.path, tmp_path / "workspace")
     workspace = Workspace.open(tmp_path / "workspace")
     inspected = {row.id: workspace.detector().score([row.path])[0] for row in workspace.images(split="test")}

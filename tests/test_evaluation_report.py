@@ -55,7 +55,7 @@ def test_the_report_opens_offline_and_its_threshold_moves(
     page.on("pageerror", lambda error: broken.append(str(error)))
     page.goto(file.as_uri())
     page.wait_for_selector(".js-plotly-plot .main-svg")
-    assert page.locator(".js-plotly-plot").count() == 3  # two curves, one histogram
+    assert page.locator(".js-plotly-plot").count() == 4  # histogram, ROC, precision and recall, reliability
     labels, scores = run.result["per_image"]["label"], run.result["calibrated"]["exdd"]
     handle, counts = page.locator(".ms-handle"), page.locator(".ms-counts")
 

@@ -28,7 +28,7 @@ from exdd_core.backbones import Backbone
 from exdd_core.bank import Bank, BankImage
 from exdd_core.coreset import covering_radius, greedy_coreset
 from exdd_core.errors import BadInput
-from exdd_core.fitting import HeldOut, Neighbours
+from exdd_core.fitting import HeldOut, Lessons, Neighbours
 from exdd_core.fusion import Direction, Distances, Evidence, Fusion
 from exdd_core.images import Size
 from exdd_core.inspection import Calibration, Inspection, Match, Matches
@@ -223,6 +223,7 @@ class Detector:
             backbone.dimension
         )  # clean patches on known defects; `positive` covers them
         self.discriminant: Discriminant | None = None  # learnt from both with their surroundings,
+        self._lessons: tuple[Lessons, list[str]] | None = None  # with the ids of the images of the defects
         self._apart_from: list[Discriminant | None] = []  # and for each fold of parts without them
         self.held_out: HeldOut | None = None
         self.radius = 0.0  # of the positive bank: largest distance of any row of `defects` when it was built
@@ -386,8 +387,21 @@ class Detector:
         self.discriminant, self._apart_from = None, []
         if self.positive is None:
             return
+        lessons = self._sum_up()
+        self._lessons = None
+        if lessons:
+            self._lessons = lessons, [image.id for image in self.defects.images]
+            self.discriminant, self._apart_from = lessons.discriminants()
+
+    def _sum_up(self) -> Lessons | None:
+        """What discriminants learn from; where painted defects have come to what was known, only they are new."""
+        folds, (lessons, known) = self._folds(), self._lessons or (None, [])
+        before, new = [i.id for i in self.defects.images[: len(known)]], self.defects.images[len(known) :]
+        grown = known == before and all(image.origin != "real" for image in new)
+        if lessons and lessons.folds == folds and grown and len(self.defects) <= FIT_PATCHES:
+            return lessons.plus(self.defects.take(np.flatnonzero(self.defects.image >= len(known))))
         defects = self.defects.take(fitting.some(self.defects, FIT_PATCHES, self.settings.seed))
-        self.discriminant, self._apart_from = fitting.discriminants(self.learnt, defects, self._folds())
+        return Lessons.of(self.learnt, defects, folds)
 
     def _folds(self) -> list[list[str]]:
         """All parts dealt into folds, the ones with real defects evenly."""
@@ -661,7 +675,7 @@ class Detector:
         """Make one change to the banks; what was fitted to them follows later."""
         image, rows, position = change.image, change.rows, change.position
         if change.side == "negative":
-            self._near = {}
+            self._near, self._lessons = {}, None
             if change.action == "add":
                 self.negative.add(image, rows[change.kept], position[change.kept])
                 self.learnt.add(image, rows, position, change.beside)

@@ -8,7 +8,7 @@ and their changes; knows neither candidates nor test images, nor what is decided
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
 
@@ -16,11 +16,12 @@ import numpy as np
 import torch
 from sklearn.metrics import average_precision_score
 
-from exdd_core import fitting, fusion
+from exdd_core import fitting, fusion, surroundings
 from exdd_core.bank import Bank, BankImage
 from exdd_core.detector import Change, Detector, Marked
 from exdd_core.errors import BadInput
-from exdd_core.fusion import Direction, Distances, Evidence
+from exdd_core.fitting import Lessons
+from exdd_core.fusion import Direction, Distances, Evidence, Fusion
 from exdd_core.progress import Progress
 from exdd_core.surroundings import Discriminant
 
@@ -31,6 +32,7 @@ K = fusion.NEIGHBOURS
 CERTAIN = (
     1.0  # standard errors by which a gain must exceed nothing: parts are few, and doubt means "accept none"
 )
+AT_ONCE = 8_192  # patches that are compared with the rows of a bank
 FAR = 1e3  # stands for "no row there": farther than any
 
 
@@ -76,28 +78,50 @@ class _Rows:
     def nearest(self, queries: np.ndarray, *apart: str) -> np.ndarray:
         """Distances to the nearest K rows of every kind, float32 (kinds, q, K); without rows of the parts `apart`."""
         out = np.full((len(self.unmet), len(queries), K), FAR, np.float32)
-        own = self.bank.of(*apart)
-        middle = self.rows.mean(0) if len(self.rows) else 0
-        there = torch.from_numpy(queries - middle)
-        for kind in range(len(self.unmet)):
-            rows = self.rows[(self.kind == kind) & ~own]
-            if len(rows):
-                found = torch.cdist(there, torch.from_numpy(rows - middle))
-                near = found.topk(min(K, len(rows)), dim=1, largest=False).values
-                out[kind, :, : near.shape[1]] = near.numpy()
+        for kind, rows in self._by_kind(self.bank.of(*apart)):
+            _come(out[kind], queries, rows)
         return out
 
     def met(self, near: np.ndarray, fold: int) -> np.ndarray:
         """Distances to every kind of row, (kinds, ..., K), as one fold meets them: (..., K)."""
         there = [found for found, unmet in zip(near, self.unmet, strict=True) if fold not in unmet]
-        return _closest(there) if there else np.full(near.shape[1:], FAR, np.float32)
+        if not there:
+            return np.full(near.shape[1:], FAR, np.float32)
+        return there[0] if len(there) == 1 else np.sort(np.concatenate(there, axis=-1), axis=-1)[..., :K]
+
+    def come(self, near: np.ndarray, queries: np.ndarray, folds: Sequence[int], *apart: str) -> None:
+        """Take these rows into what queries (q, d) had nearest: float32 (folds, q, K), changed in place."""
+        for kind, rows in self._by_kind(self.bank.of(*apart)):
+            meet = [i for i, fold in enumerate(folds) if fold not in self.unmet[kind]]
+            if meet:
+                _come(near, queries, rows, meet)
+
+    def _by_kind(self, without: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+        for kind in range(len(self.unmet)):
+            rows = self.rows[(self.kind == kind) & ~without]
+            if len(rows):
+                yield kind, rows
 
 
-def _closest(several: Sequence[np.ndarray]) -> np.ndarray:
-    """The K smallest of ascending distances (..., K) each, ascending."""
-    if len(several) == 1:
-        return several[0]
-    return np.sort(np.concatenate(several, axis=-1), axis=-1)[..., :K]
+def _come(near: np.ndarray, queries: np.ndarray, rows: np.ndarray, which: Sequence[int] = (0,)) -> None:
+    """Take distances from queries (q, d) to rows (r, d) into the nearest K: (q, K), or (several, q, K) where `which`.
+
+    Nothing is lost to rounding where vectors are long and alike: all are moved by the rows' mean. In place.
+    """
+    near = near if near.ndim == 3 else near[None]
+    middle = rows.mean(0)
+    there = torch.from_numpy(rows - middle)
+    for start in range(0, len(queries), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        found = torch.cdist(torch.from_numpy(queries[part] - middle), there)
+        least = found.min(1).values.numpy()
+        nearer = np.flatnonzero(least < near[list(which), part, -1].max(0))
+        if not len(nearer):
+            continue
+        best = found[nearer].topk(min(K, len(rows)), dim=1, largest=False).values.numpy()
+        for i in which:
+            both = np.concatenate([near[i, start + nearer], best], axis=1)
+            near[i, start + nearer] = np.sort(both, axis=1)[:, :K]
 
 
 @dataclass(frozen=True)
@@ -111,12 +135,6 @@ class _Near:
     normals: np.ndarray
     pictures: list[np.ndarray]
     known: np.ndarray
-
-    def beside(self, other: _Near) -> _Near:
-        """With the rows of both banks."""
-        pictures = [_closest(pair) for pair in zip(self.pictures, other.pictures, strict=True)]
-        normals = _closest((self.normals, other.normals))
-        return _Near(normals, pictures, _closest((self.known, other.known)))
 
 
 class Validation:
@@ -142,7 +160,7 @@ class Validation:
         count = min(NORMALS, len(held.images))
         progress.begin("Holding each defective part back", len(defects) + 2)
         self.apart, self.normals_n = held.apart[:count], held.negative.distances[:count]
-        self.normals = [np.asarray(f, np.float32) for f in held.features[:count]]
+        self.normals = np.stack([np.asarray(f, np.float32) for f in held.features[:count]])
         self.groups = [d.image.group for d in defects]
         self.pictures = [np.asarray(d.features, np.float32) for d in defects]
         self.pictures_n = []
@@ -158,7 +176,8 @@ class Validation:
         self.near = self._nearest(self.rows, self.known)
         progress.advance()
         self.directions = self._directions(self.known, [detector.direction] * len(self.folds))
-        self.discriminants = self._discriminants(self.known)
+        self.lessons = self._lessons()
+        self.discriminants = self._discriminants()
         self.along = self._along(self.known, self.directions, [detector.direction] * 2)
         self.before = self._outcome()
         progress.advance()
@@ -177,12 +196,12 @@ class Validation:
             added[own] = self.detector.normality(further.rows[own], image)
         other, kept = copy(self), _Rows(_bank(additions, kept=True), self.fold_of)
         other.known, other.known_n = _joined(self.known, further), np.concatenate([self.known_n, added])
-        beside = np.concatenate([self.near.known, self._of_known(self.rows, further)])
-        old = _Near(self.near.normals, self.near.pictures, beside)
-        other.near = self._nearest(kept, other.known).beside(old)
+        other.near = self._nearer(kept, further, other.known)
         other.rows = _Rows(_joined(self.rows.bank, kept.bank), self.fold_of)
         other.directions = self._directions(other.known, self.directions)
-        other.discriminants = self._discriminants(other.known)
+        painted = not further.real.any()
+        other.lessons = self.lessons.plus(further) if self.lessons and painted else other._lessons()
+        other.discriminants = other._discriminants()
         other.along = self._along(other.known, other.directions, self.directions[:1] * 2)
         other.before = other._outcome()
         return other
@@ -195,6 +214,22 @@ class Validation:
             for picture, group in zip(self.pictures, self.groups, strict=True)
         ]
         return _Near(normals, pictures, self._of_known(rows, known))
+
+    def _nearer(self, kept: _Rows, further: Bank, known: Bank) -> _Near:
+        """What all have nearest when further rows come, of which the bank keeps some. Most of it stays as it is."""
+        folds = range(len(self.folds))
+        normals = self.near.normals.copy()
+        kept.come(normals.reshape(len(folds), -1, K), self.normals.reshape(-1, kept.rows.shape[1]), folds)
+        owners = {name for image in kept.bank.images for name in (image.id, image.group, image.donor)}
+        for i in (i for i, part in enumerate(self.apart) if part in owners):  # these must not meet their own
+            normals[:, i] = self.near.normals[:, i]
+            kept.come(normals[:, i], self.normals[i], folds, self.apart[i])
+        pictures = [near.copy() for near in self.near.pictures]
+        for near, picture, group in zip(pictures, self.pictures, self.groups, strict=True):
+            kept.come(near[None], picture, [self.fold_of[group]])
+        beside = np.concatenate([self.near.known, self._of_known(self.rows, further)])
+        of_kept = np.concatenate([beside, self._of_known(kept, known)], axis=1)
+        return _Near(normals, pictures, np.sort(of_kept, axis=1)[:, :K])
 
     def _of_known(self, rows: _Rows, known: Bank) -> np.ndarray:
         """Distances of known rows to a bank's, each without its own part and without its fold's: float32 (b, K)."""
@@ -215,12 +250,16 @@ class Validation:
             for parts, before in zip(self.folds, start, strict=True)
         ]
 
-    def _discriminants(self, known: Bank) -> list[Discriminant | None]:
-        """The same of the surroundings; of all known rows where a fold leaves none."""
-        if not self.kind.uses_context:
-            return [None] * len(self.folds)
-        whole, apart = fitting.discriminants(self.teachers, known, self.folds)
-        return [whole if one is None else one for one in apart]
+    def _lessons(self) -> Lessons | None:
+        """The same of the surroundings."""
+        return Lessons.of(self.teachers, self.known, self.folds) if self.kind.uses_context else None
+
+    def _discriminants(self) -> list[Discriminant] | None:
+        """What each fold learns of them; of all known rows where it leaves none."""
+        if self.lessons is None:
+            return None
+        whole, apart = self.lessons.discriminants()
+        return [one or whole for one in apart]
 
     def _along(
         self, known: Bank, directions: Sequence[Direction | None], start: Sequence[Direction | None]
@@ -242,34 +281,40 @@ class Validation:
         return out
 
     def _outcome(self) -> Outcome:
-        results = []
+        results, context = [], self._context(self.discriminants, self.normals)
         for number, (parts, line) in enumerate(zip(self.folds, self.directions, strict=True)):
             others = ~self.known.of(*parts)
             defects = Distances(self.known_n[others], self.near.known[others], direction=self.along[others])
-            lines = np.stack([_line(line, f) for f in self.normals])
-            contexts = [c for c in (self._context(number, f) for f in self.normals) if c is not None]
-            context = np.stack(contexts) if contexts else None
-            normals = Distances(self.normals_n, self.near.normals[number], direction=lines, context=context)
-            parts = np.where(self.known.real, self.known.groups, "")[others]
-            fitted = self.kind.fit(Evidence(_some(normals), defects, self.detector.backbone.dimension, parts))
-            usual = np.array([fitted.image_score(_one(normals, i)) for i in range(len(self.normals))])
+            normals = Distances(
+                self.normals_n,
+                self.near.normals[number],
+                direction=_line(line, self.normals),
+                context=None if context is None else context[number],
+            )
+            real = np.where(self.known.real, self.known.groups, "")[others]
+            fitted = self.kind.fit(Evidence(_some(normals), defects, self.detector.backbone.dimension, real))
             theirs = [i for i, group in enumerate(self.groups) if self.fold_of[group] == number]
-            scores = []
-            for i in theirs:
-                seen = Distances(
-                    self.pictures_n[i],
-                    self.near.pictures[i],
-                    direction=_line(line, self.pictures[i]),
-                    context=self._context(number, self.pictures[i]),
-                )
-                scores.append(fitted.image_score(seen))
-            results.append(self._judge(usual, np.array(scores), [self.groups[i] for i in theirs]))
+            pictures = np.stack([self.pictures[i] for i in theirs])
+            own = self._context(self.discriminants and self.discriminants[number : number + 1], pictures)
+            seen = Distances(
+                np.stack([self.pictures_n[i] for i in theirs]),
+                np.stack([self.near.pictures[i] for i in theirs]),
+                direction=_line(line, pictures),
+                context=None if own is None else own[0],
+            )
+            usual, scores = _scores(fitted, normals), _scores(fitted, seen)
+            results.append(self._judge(usual, scores, [self.groups[i] for i in theirs]))
         return _summed(results, len(self.normals))
 
-    def _context(self, fold: int, features: np.ndarray) -> np.ndarray | None:
-        """C of an image's patches (n, d), from what has not seen the fold's parts: float32 (n,)."""
-        known = self.discriminants[fold]
-        return None if known is None else known.of_image(features.reshape(*self.detector.grid, -1)).ravel()
+    def _context(
+        self, discriminants: Sequence[Discriminant] | None, features: np.ndarray
+    ) -> np.ndarray | None:
+        """C of images' patches, float32 (m, n, d), by each of these: float32 (discriminants, m, n)."""
+        if discriminants is None:
+            return None
+        m, n, d = features.shape
+        found = surroundings.values(discriminants, features.reshape(m, *self.detector.grid, d))
+        return found.reshape(-1, m, n)
 
     def _judge(self, usual: np.ndarray, scores: np.ndarray, groups: Sequence[str]) -> _Fold:
         """One fold: scores (m,) of normal images, and of the images held back with their parts."""
@@ -395,11 +440,16 @@ def _joined(one: Bank, other: Bank) -> Bank:
 
 
 def _line(line: Direction | None, features: np.ndarray) -> np.ndarray:
-    return line(features) if line is not None else np.zeros(len(features), np.float32)
+    return line(features) if line is not None else np.zeros(features.shape[:-1], np.float32)
 
 
-def _one(distances: Distances, number: int) -> Distances:
-    return Distances(**{n: v[number] for n, v in vars(distances).items() if v is not None})
+def _scores(fitted: Fusion, distances: Distances) -> np.ndarray:
+    """Of images whose patches are (m, n): float (m,)."""
+    if type(fitted).image_score is Fusion.image_score:
+        return fitted.patch_scores(distances).max(-1)
+    columns = {n: v for n, v in vars(distances).items() if v is not None}
+    several = (Distances(**{n: v[i] for n, v in columns.items()}) for i in range(len(distances.negative)))
+    return np.array([fitted.image_score(one) for one in several])
 
 
 def _some(distances: Distances) -> Distances:

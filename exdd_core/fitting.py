@@ -24,7 +24,7 @@ from exdd_core.bank import Bank, BankImage
 from exdd_core.errors import BadInput
 from exdd_core.fusion import Direction
 from exdd_core.progress import Progress
-from exdd_core.surroundings import Discriminant, Learnt
+from exdd_core.surroundings import Discriminant, Learnt, Scale, Sums
 
 LONG = (
     512  # features longer than this are fitted by gradients: Newton's steps need a matrix of length squared
@@ -190,30 +190,60 @@ def direction(normals: np.ndarray, defects: np.ndarray, start: Direction | None 
     return Direction(weights, float(w[-1] - weights @ middle))
 
 
-def discriminants(
-    learnt: Bank, defects: Bank, folds: Sequence[Sequence[str]]
-) -> tuple[Discriminant | None, list[Discriminant | None]]:
-    """What defects look like with their surroundings, and the same without each of these folds of parts.
+@dataclass(frozen=True)
+class Lessons:
+    """What discriminants learn from, summed once, so that further painted defects cost no more than themselves.
 
     Each part weighs as the root of its patches, and so does each painted defect: neither one large defect nor many
     small ones decide alone. Beside real defects, all painted ones together weigh no more than PAINTED of everything.
-    None where one side has no row whose surroundings are known.
     """
-    learnt, defects = learnt.with_surroundings(), defects.with_surroundings()
-    if not len(learnt) or not len(defects):
-        return None, [None] * len(folds)
-    names = np.array([i.group if i.origin == "real" else i.id for i in defects.images])[defects.image]
+
+    folds: Sequence[Sequence[str]]
+    scale: Scale
+    normals: Sums
+    real: Sums
+    painted: Sums
+    count: int  # of defect patches
+
+    @classmethod
+    def of(cls, learnt: Bank, defects: Bank, folds: Sequence[Sequence[str]]) -> Lessons | None:
+        """None where one side has no row whose surroundings are known."""
+        learnt, defects = learnt.with_surroundings(), defects.with_surroundings()
+        if not len(learnt) or not len(defects):
+            return None
+        normals = _teaching(learnt, folds, np.ones(len(learnt)))
+        scale = Scale.of(normals)
+        real, painted = (
+            Sums.of(_teaching(one, folds, _weights(one)), scale)
+            for one in (defects.take(np.flatnonzero(side)) for side in (defects.real, ~defects.real))
+        )
+        return cls(folds, scale, Sums.of(normals, scale), real, painted, len(defects))
+
+    def plus(self, painted: Bank) -> Lessons:
+        """With further painted defects."""
+        painted = painted.with_surroundings()
+        more = Sums.of(_teaching(painted, self.folds, _weights(painted)), self.scale)
+        return replace(self, painted=self.painted.plus(more), count=self.count + len(painted))
+
+    def discriminants(self) -> tuple[Discriminant, list[Discriminant | None]]:
+        """What defects look like with their surroundings, and the same without each of the folds of parts."""
+        real, painted = self.real.every.weight, self.painted.every.weight
+        share = 1.0
+        if real > 0 and painted > 0:
+            share = min(1.0, PAINTED / (1 - PAINTED) * real / painted)
+        return surroundings.solved(self.scale, self.normals, self.real.plus(self.painted, share), self.count)
+
+
+def _weights(defects: Bank) -> np.ndarray:
+    """Of every row, float64 (n,): all of a part, or of a painted defect, weigh as the root of their number."""
+    names = np.array([i.group if i.origin == "real" else i.id for i in defects.images], str)[defects.image]
     _, which, count = np.unique(names, return_inverse=True, return_counts=True)
-    weights, real = 1 / np.sqrt(count[which]), defects.real
-    if real.any() and not real.all():
-        most = PAINTED / (1 - PAINTED) * weights[real].sum()
-        weights[~real] *= min(1.0, most / weights[~real].sum())
+    return 1 / np.sqrt(count[which])
 
-    def teaching(bank: Bank, weights: np.ndarray) -> Learnt:
-        assert bank.beside is not None
-        return Learnt(bank.rows, bank.beside, np.stack([bank.of(*parts) for parts in folds]), weights)
 
-    return surroundings.fit(teaching(learnt, np.ones(len(learnt))), teaching(defects, weights))
+def _teaching(bank: Bank, folds: Sequence[Sequence[str]], weights: np.ndarray) -> Learnt:
+    assert bank.beside is not None
+    return Learnt(bank.rows, bank.beside, np.stack([bank.of(*parts) for parts in folds]), weights)
 
 
 def _newton(x: np.ndarray, y: np.ndarray, weigh: np.ndarray, w: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+import scipy.linalg
 
 from exdd_core.coreset import project
 
@@ -90,24 +91,50 @@ class Learnt:
     weights: np.ndarray
 
 
+def values(discriminants: Sequence[Discriminant], features: np.ndarray) -> np.ndarray:
+    """What `Discriminant.of_image` says for several images and discriminants at once.
+
+    features: float32 (m, h, w, d) -> float32 (discriminants, m, h, w).
+    """
+    m, h, w, d = features.shape
+    flat = features.reshape(-1, d)
+    own = flat @ np.stack([one.own for one in discriminants], 1)
+    beside = _short(flat) @ np.concatenate([one.beside for one in discriminants]).T
+    parts = beside.reshape(m, h, w, len(discriminants), LEVELS)
+    found = own.reshape(m, h, w, -1) + np.array([one.bias for one in discriminants], np.float32)
+    found += parts[..., -1].mean((1, 2), keepdims=True)
+    for level, window in enumerate(WINDOWS):
+        found += np.stack([_blurred(np.ascontiguousarray(image), window) for image in parts[..., level]])
+    return np.moveaxis(found, -1, 0)
+
+
 def fit(normals: Learnt, defects: Learnt) -> tuple[Discriminant, list[Discriminant | None]]:
     """The discriminant of all patches, and one for every fold that has not seen what is left out in it.
 
     Where a fold leaves no normal patch or no defect, there is None. Linear discriminant analysis (Fisher 1936) with
     the covariance SHARED * normals + (1 - SHARED) * defects + ridge, in columns that are standardised by the normals.
     """
-    middle, spread = _scale(normals)
-    of_normals, of_defects = (_Sums.of(side, middle, spread) for side in (normals, defects))
+    scale = Scale.of(normals)
     count = int(np.count_nonzero(defects.weights))
+    return solved(scale, Sums.of(normals, scale), Sums.of(defects, scale), count)
+
+
+def solved(
+    scale: Scale, of_normals: Sums, of_defects: Sums, count: int
+) -> tuple[Discriminant, list[Discriminant | None]]:
+    """`fit` from sums that are there already. count: of defect patches."""
+    middle, spread = scale.middle, scale.spread
     ridge = RIDGE * (1 + FEW / count)
-    d = normals.rows.shape[1]
+    d = scale.dimension
 
     def solve(a: _Sum, b: _Sum) -> Discriminant | None:
         if a.weight <= 0 or b.weight <= 0:
             return None
         (mean_a, cov_a), (mean_b, cov_b) = a.moments(), b.moments()
         within = SHARED * cov_a + (1 - SHARED) * cov_b + ridge * np.eye(len(middle))
-        line = np.linalg.solve(within, mean_b - mean_a)
+        line = scipy.linalg.solve(
+            within, mean_b - mean_a, assume_a="pos", overwrite_a=True, check_finite=False
+        )
         weights = (line / spread).astype(np.float32)
         bias = -float(line @ (mean_a + mean_b)) / 2 - float(weights.astype(np.float64) @ middle)
         return Discriminant(weights[:d], weights[d:].reshape(LEVELS, -1), bias)
@@ -131,6 +158,13 @@ class _Sum:
         weighted = columns * weights[:, None].astype(np.float32)
         return cls(float(weights.sum()), weighted.sum(0, dtype=np.float64), weighted.T @ columns)
 
+    def plus(self, other: _Sum, weight: float) -> _Sum:
+        return _Sum(
+            self.weight + weight * other.weight,
+            self.first + weight * other.first,
+            self.second + np.float32(weight) * other.second,
+        )
+
     def less(self, other: _Sum) -> _Sum:
         left = self.weight - other.weight
         rounded = left if left > 1e-9 * self.weight else 0.0  # what is left of nothing is nothing
@@ -142,27 +176,45 @@ class _Sum:
 
 
 @dataclass(frozen=True)
-class _Sums:
+class Sums:
+    """What `solved` needs to know of one side: sums over its patches, and the same for every fold without what is
+    left out in it. Those of several sets of patches add up."""
+
     every: _Sum
-    folds: list[_Sum]  # without what is left out
+    folds: list[_Sum]
 
     @classmethod
-    def of(cls, side: Learnt, middle: np.ndarray, spread: np.ndarray) -> _Sums:
+    def of(cls, side: Learnt, scale: Scale) -> Sums:
         columns = np.concatenate([side.rows, side.around], axis=1)
-        columns -= middle.astype(np.float32)
-        columns /= spread.astype(np.float32)
+        columns -= scale.middle.astype(np.float32)
+        columns /= scale.spread.astype(np.float32)
         every = _Sum.over(columns, side.weights)
         folds = [every.less(_Sum.over(columns[own], side.weights[own])) for own in side.apart]
         return cls(every, folds)
 
+    def plus(self, other: Sums, weight: float = 1.0) -> Sums:
+        """Both together, the other one's patches at so many times their weight."""
+        folds = [a.plus(b, weight) for a, b in zip(self.folds, other.folds, strict=True)]
+        return Sums(self.every.plus(other.every, weight), folds)
 
-def _scale(normals: Learnt) -> tuple[np.ndarray, np.ndarray]:
-    """Middle and spread of every column. A mean has the spread of what it averages, so it varies less than 1."""
-    short = _short(normals.rows)
-    middle = [normals.rows.mean(0), *[short.mean(0)] * LEVELS]
-    spread = [normals.rows.std(0), *[short.std(0)] * LEVELS]
-    spreads = np.concatenate(spread).astype(np.float64)
-    return np.concatenate(middle).astype(np.float64), np.where(spreads > 0, spreads, 1)
+
+@dataclass(frozen=True)
+class Scale:
+    """Middle and spread of every column, float64 (D,), by which all are standardised. dimension: of the features."""
+
+    middle: np.ndarray
+    spread: np.ndarray
+    dimension: int
+
+    @classmethod
+    def of(cls, normals: Learnt) -> Scale:
+        """A mean has the spread of what it averages, so it varies less than 1."""
+        short = _short(normals.rows)
+        middle = [normals.rows.mean(0), *[short.mean(0)] * LEVELS]
+        spread = [normals.rows.std(0), *[short.std(0)] * LEVELS]
+        spreads = np.concatenate(spread).astype(np.float64)
+        scale = np.where(spreads > 0, spreads, 1)
+        return cls(np.concatenate(middle).astype(np.float64), scale, normals.rows.shape[1])
 
 
 def _short(rows: np.ndarray) -> np.ndarray:

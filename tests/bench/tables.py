@@ -1,8 +1,8 @@
-"""Every table on the real images by one command: Table 1 and Table 2, the grid of fusions, curation.
+"""Every table on the real images by one command: Table 1 and Table 2, all fusions, their grid, curation.
 
 Table 1 and Table 2 go through the command line, as a user would, in a fresh workspace: import, build, paint
 procedural defects with the masks of real training defects, accept all of them, `evaluate --table1` on the test split
-and by grouped folds, `sweep`. The grid and curation have benchmarks of their own, which are called where they are.
+and by grouped folds, `sweep`. The others have benchmarks of their own, which are called where they are.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PROMPTS = {
     "tiles": "{dark|deep} {crack|blowhole|fray}",
     "commutators": "{fine|deep} crack",
 }
-OTHERS = ("grid", "curation")
+OTHERS = ("fusions", "grid", "curation")
 
 
 def main(options: argparse.Namespace) -> None:

@@ -1,0 +1,59 @@
+"""What discriminants learn: summed up piece by piece it is what is summed at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from exdd_core import surroundings
+from exdd_core.bank import Bank, BankImage
+from exdd_core.fitting import Lessons
+
+DIMENSION = 6
+
+
+def bank(images: list[BankImage], each: int, middle: float, seed: int) -> Bank:
+    rng = np.random.default_rng(seed)
+    count = each * len(images)
+    image, position = np.repeat(np.arange(len(images)), each), np.zeros((count, 2))
+    rows = rng.normal(middle, 1, (count, DIMENSION))
+    beside = rng.normal(middle / 2, 1, (count, surroundings.width(DIMENSION)))
+    return Bank(rows, image, position, images, beside.astype(np.float32))
+
+
+def joined(one: Bank, other: Bank) -> Bank:
+    rows, position, beside = (
+        np.concatenate([getattr(each, name) for each in (one, other)])
+        for name in ("rows", "position", "beside")
+    )
+    image = np.concatenate([one.image, other.image + len(one.images)])
+    return Bank(rows, image, position, [*one.images, *other.images], beside)
+
+
+def test_painted_defects_that_come_later_teach_as_if_they_had_been_there() -> None:
+    normals = bank([BankImage(f"n{i}", f"part{i}") for i in range(5)], 40, 0, 1)
+    real = bank([BankImage(f"r{i}", f"part{i}") for i in range(3)], 12, 2, 2)
+    later = [BankImage(f"p{i}", f"part{i}", origin="synthetic", donor="part2") for i in range(4)]
+    painted = bank(later, 9, 3, 3)
+    folds = [["part0", "part3"], ["part1", "part4"], ["part2"]]
+    at_once, before = Lessons.of(normals, joined(real, painted), folds), Lessons.of(normals, real, folds)
+    assert at_once and before
+    one, several = at_once.discriminants()
+    other, others = before.plus(painted).discriminants()
+    assert not np.allclose(before.discriminants()[0].own, one.own, rtol=1e-3)
+    for a, b in zip([one, *several], [other, *others], strict=True):
+        assert a is not None and b is not None
+        np.testing.assert_allclose(a.own, b.own, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(a.beside, b.beside, rtol=1e-3, atol=1e-5)
+        assert a.bias == pytest.approx(b.bias, rel=1e-3)
+
+
+def test_several_images_and_discriminants_at_once_are_each_alone() -> None:
+    lessons = Lessons.of(*(bank([BankImage("i", "part")], 60, middle, 7) for middle in (0, 2)), [["other"]])
+    assert lessons
+    one, (other,) = lessons.discriminants()
+    assert other is not None
+    images = np.random.default_rng(4).normal(size=(3, 8, 7, DIMENSION)).astype(np.float32)
+    for discriminant, found in zip([one, other], surroundings.values([one, other], images), strict=True):
+        alone = [discriminant.of_image(picture) for picture in images]
+        np.testing.assert_allclose(found, alone, rtol=1e-4, atol=1e-4)

@@ -182,7 +182,7 @@ function showRecord() {
   $(".ev-record").replaceChildren(make("details", { class: "ms-card" }, make("summary", {}, "Record: settings, bank versions, libraries"),
     make("p", { class: "ms-said" }, "One command measures the same again:"),
     make("div", { class: "ev-command" }, make("code", {}, command), button("Copy", async (event) => { const { target } = event; await navigator.clipboard.writeText(command); target.textContent = "Copied"; }, { class: "plain-button small" })),
-    make("dl", { class: "ev-pairs" }, ...record.flatMap(([name, value]) => [make("dt", {}, name.replaceAll("_", " ")), make("dd", {}, value)]))));
+    make("dl", { class: "ev-pairs" }, ...record.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]))));
 }
 
 // ---------------------------------------------------------------------- taking one off the list

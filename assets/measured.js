@@ -77,7 +77,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => reco
 // ---------------------------------------------------------------------- Table 1
 
 const aboutMethod = (data, name) => {
-  const { result, titles } = data, fusion = result.fusions?.[name] || (name === "exdd" && result.fusion);
+  const { result, titles } = data, fusion = result.fusions?.[name] || (["exdd", "exdd_base"].includes(name) && result.fusion);
   const kinds = fusion && name !== "patchcore" ? [...new Set([fusion].flat())].join(", ") : "";
   const words = titles[name].match(/ \((.*)\)$/)?.[1] || "";
   return [words, kinds && kinds !== "patchcore" && `fusion ${kinds}`].filter(Boolean).join(" · ");

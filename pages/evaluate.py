@@ -34,6 +34,14 @@ KINDS = {
     "sweep": "Table 2",
     "evaluate": "One bank version",
 }  # of `tasks`, and what people call them
+SETTINGS = {  # where the record's own name says too little
+    "rate": "false alarms, share",
+    "fingerprint": "fingerprint of the images",
+    "bank": "bank version, id",
+    "base": "ExDD base, bank version, id",
+    "full": "ExDD full, bank version, id",
+    "changes": "bank's last change",
+}
 MOST_ROWS = 24  # of Figure 2
 NO_DATASET = {
     "title": "No images yet",
@@ -171,9 +179,13 @@ def run(shared: Evaluate, asked: Answer) -> Answer:
         "shown": evaluation_report.shown(found),
         "banks": banks,
         "rows": evaluation_report.disagreements(found, len(ids)) if banks and ids else [],
-        "record": [[name, _value(value)] for name, value in runs.settings(found).items()],
+        "record": [[_named(name), _value(value)] for name, value in runs.settings(found).items()],
         "command": f"python -m exdd_core runs rerun {found.id} --workspace {workspace.path}",
     }
+
+
+def _named(setting: str) -> str:
+    return SETTINGS.get(setting, setting.replace("_", " "))
 
 
 def _value(value: Any) -> str:
@@ -192,7 +204,7 @@ def compare(shared: Evaluate, asked: Answer) -> Answer:
     for found in runs.differences(first, second):
         one = {"first": _value(found.first), "second": _value(found.second)}
         if found.what == "setting":
-            settings.append({"name": found.name.replace("_", " "), **one})
+            settings.append({"name": _named(found.name), **one})
         elif found.name.startswith("methods, "):
             _, method, metric = found.name.split(", ")
             title = f"{_title(method)}, {tables.METRIC_TITLES[metric]}"

@@ -286,7 +286,7 @@ function sweep(data) {
   const buttons = make("div", { class: "ms-switch", role: "group", "aria-label": "Figure" }, ...names.map((name) => make("button", { type: "button", "data-metric": name, onclick: () => show(name) }, metrics[name])));
   const show = (name) => {
     for (const button of buttons.children) button.setAttribute("aria-pressed", String(button.dataset.metric === name));
-    plot(place, data.figures[name], 340, `sweep-${name}`, { yaxis: { ...layoutOf(data.figures[name].layout).yaxis, tickformat: ".1%" } });
+    plot(place, data.figures[name], 340, `sweep-${name}`, { yaxis: { ...layoutOf(data.figures[name].layout).yaxis, tickformat: ".1%" }, margin: { ...MARGIN, l: 72 } });
   };
   const { node, head } = card("Table 2", place, make("div", { class: "ms-wide" }, table), make("p", { class: "ms-said" }, "The band is one standard deviation over the seeds, each of which draws other synthetic defects. The paper's figures are its authors' own, of other images and another backbone."));
   head.append(buttons, make("span", { class: "ms-space" }), csvButton(() => rowsOf(table), "table-2.csv"));

@@ -6,10 +6,11 @@
 
 window.exddCurate = (element, server) => {
 
-const { make, note, counted, sentence, caller } = exddParts;
+const { make, counted, sentence, caller, latest, voice } = exddParts;
 const call = caller(server);
 const $ = (selector) => element.querySelector(selector);
 const page = $(".curate");
+const { say, attempt, toast } = voice(element);
 const STORED = "exdd.curate", WHO = "exdd.who", PAGE = 120, LINES = 60;
 const SORTS = [["effect", "Most effect"], ["visible", "Most visible"], ["clean", "Cleanest"], ["plausible", "Most plausible"], ["new", "Most new"], ["newest", "Newest first"], ["oldest", "Oldest first"]];
 const STATUSES = [["pending", "Pending"], ["accepted", "Accepted"], ["rejected", "Rejected"], ["all", "All"]];
@@ -31,39 +32,8 @@ function remember() {
   try { localStorage.setItem(STORED, JSON.stringify(view)); } catch { /* a private window, or no room */ }
 }
 
-// ---------------------------------------------------------------------- sentences
-
-function say(words, kind = "error") {
-  const box = $(".st-message");
-  box.hidden = !words;
-  box.replaceChildren(words ? note(words, kind, () => say("")) : "");
-}
-const attempt = (action) => async (...given) => {
-  try { say(""); return await action(...given); } catch (error) { say(sentence(error)); }
-};
-let fading = 0;
-function toast(words, undo) {
-  const box = $(".st-toast");
-  clearTimeout(fading);
-  box.hidden = false;
-  box.replaceChildren(make("span", {}, words), !undo ? "" : make("button", { type: "button", onclick: attempt(async () => { box.hidden = true; await undo(); }) }, "Undo"));
-  box.style.paddingRight = undo ? "8px" : "16px";
-  fading = setTimeout(() => { box.hidden = true; }, undo ? 9000 : 4000);
-}
 const plain = (words, onclick, properties = {}) => make("button", { type: "button", class: "plain-button", onclick, ...properties }, words);
 const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseconds));
-
-// Only the latest answer to a question counts, and no two run at once.
-function latest(question) {
-  let running = null, next = null;
-  return (...given) => {
-    next = given;
-    running ||= (async () => {
-      try { while (next) { const now = next; next = null; await question(...now); } } finally { running = null; }
-    })();
-    return running;
-  };
-}
 
 // ---------------------------------------------------------------------- the queue
 

@@ -137,35 +137,22 @@ window.ExddCurateView = class {
 
   // ---- pointers: the handle, the brush while a mask is trimmed, else the hand
 
-  #drag(event, step, end = () => {}) {
-    const { view } = this;
-    event.preventDefault();
-    view.setPointerCapture(event.pointerId);
-    const finish = () => {
-      view.removeEventListener("pointermove", step);
-      ["pointerup", "pointercancel"].forEach((name) => view.removeEventListener(name, finish));
-      end();
-    };
-    view.addEventListener("pointermove", step);
-    ["pointerup", "pointercancel"].forEach((name) => view.addEventListener(name, finish));
-  }
-
   #press(event) {
     if (!this.size) return;
     document.activeElement?.blur?.(); // so that keys are the page's again
     if (event.target === this.split && event.button === 0) {
-      this.#drag(event, (now) => this.#slide(this.#place(now)[0] / this.view.clientWidth), () => this.told.slid(this.share));
+      exddParts.drag(event, (now) => this.#slide(this.#place(now)[0] / this.view.clientWidth), () => this.told.slid(this.share));
     } else if (this.tool && event.button === 0) {
       const { editor } = this;
       editor.begin(this.#pixel(event), Math.max(0.5, this.brush / 2 * this.editor.width / this.size[0]), this.tool === "eraser");
-      this.#drag(event, (now) => {
+      exddParts.drag(event, (now) => {
         const points = now.getCoalescedEvents?.() || [];
         editor.extend((points.length ? points : [now]).map((point) => this.#pixel(point)));
       }, () => editor.end());
     } else {
       const from = { ...this.zoom }, start = [event.clientX, event.clientY];
       this.view.classList.add("st-panning");
-      this.#drag(event, (now) => {
+      exddParts.drag(event, (now) => {
         if (this.zoom.k === 1) return;
         Object.assign(this.zoom, { x: from.x + now.clientX - start[0], y: from.y + now.clientY - start[1] });
         this.#keepInSight();

@@ -73,6 +73,55 @@ const plotly = () => drawer ||= new Promise((done, fail) => {
   }));
 });
 
-return { make, drawing, polygon, Sentence, sentence, caller, note, counted, save, plotly };
+// Only the latest answer to a question counts, and no two run at once.
+function latest(question) {
+  let running = null, next = null;
+  return (...given) => {
+    next = given;
+    running ||= (async () => {
+      try { while (next) { const now = next; next = null; await question(...now); } } finally { running = null; }
+    })();
+    return running;
+  };
+}
+
+// What a page with .st-message, .st-toast and .st-dialog says: `say` a sentence above everything, `toast` one that goes
+// by itself and can offer an Undo; `attempt` makes an action whose errors are said.
+function voice(page) {
+  const [message, box, dialog] = ["message", "toast", "dialog"].map((name) => page.querySelector(`.st-${name}`)), usual = box.parentNode;
+  let fading = 0;
+  const say = (words, kind = "error") => {
+    message.hidden = !words;
+    message.replaceChildren(words ? note(words, kind, () => say("")) : "");
+  };
+  const attempt = (action) => async (...given) => {
+    try { say(""); return await action(...given); } catch (error) { say(sentence(error)); }
+  };
+  const toast = (words, undo) => {
+    clearTimeout(fading);
+    (dialog.open ? dialog : usual).append(box); // nothing outside of an open dialog can be pressed
+    box.hidden = false;
+    box.replaceChildren(make("span", {}, words), !undo ? "" : make("button", { type: "button", onclick: attempt(async () => { box.hidden = true; await undo(); }) }, "Undo"));
+    box.style.paddingRight = undo ? "8px" : "16px";
+    fading = setTimeout(() => { box.hidden = true; }, undo ? 9000 : 4000);
+  };
+  return { say, attempt, toast };
+}
+
+// Follow the pointer that pressed an element until it is let go.
+function drag(event, step, end = () => {}) {
+  const view = event.currentTarget;
+  event.preventDefault();
+  view.setPointerCapture(event.pointerId);
+  const finish = () => {
+    view.removeEventListener("pointermove", step);
+    ["pointerup", "pointercancel"].forEach((name) => view.removeEventListener(name, finish));
+    end();
+  };
+  view.addEventListener("pointermove", step);
+  ["pointerup", "pointercancel"].forEach((name) => view.addEventListener(name, finish));
+}
+
+return { make, drawing, polygon, Sentence, sentence, caller, note, counted, save, plotly, latest, voice, drag };
 
 })();

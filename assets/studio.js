@@ -5,7 +5,7 @@
 
 window.exddStudio = (element, server, upload) => {
 
-const { make, note, counted, sentence, caller } = exddParts;
+const { make, counted, sentence, caller, latest, voice } = exddParts;
 const call = caller(server);
 const $ = (selector) => element.querySelector(selector);
 const $$ = (selector) => [...element.querySelectorAll(selector)];
@@ -48,35 +48,7 @@ window.addEventListener("pagehide", store);
 
 // ---------------------------------------------------------------------- sentences
 
-function say(words, kind = "error") {
-  const box = $(".st-message");
-  box.hidden = !words;
-  box.replaceChildren(words ? note(words, kind, () => say("")) : "");
-}
-const attempt = (action) => async (...given) => {
-  try { say(""); return await action(...given); } catch (error) { say(sentence(error)); }
-};
-let fading = 0;
-function toast(words, undo) {
-  const box = $(".st-toast"), dialog = $(".st-dialog");
-  clearTimeout(fading);
-  (dialog.open ? dialog : studio).append(box); // nothing outside of an open dialog can be pressed
-  box.hidden = false;
-  box.replaceChildren(make("span", {}, words), !undo ? "" : make("button", { type: "button", onclick: attempt(async () => { box.hidden = true; await undo(); }) }, "Undo"));
-  box.style.paddingRight = undo ? "8px" : "16px";
-  fading = setTimeout(() => { box.hidden = true; }, undo ? 9000 : 4000);
-}
-
-// Only the latest answer to a question counts: sliders ask faster than the server answers.
-function latest(question) {
-  let running = false, next = null;
-  return async (...given) => {
-    next = given;
-    if (running) return;
-    running = true;
-    try { while (next) { const now = next; next = null; await question(...now); } } finally { running = false; }
-  };
-}
+const { say, attempt, toast } = voice(element);
 function settled(action, wait) {
   let timer = 0;
   return (...given) => { clearTimeout(timer); timer = setTimeout(() => action(...given), wait); };

@@ -166,18 +166,9 @@ window.ExddPanes = class {
 
   // ---- pointers
 
-  #drag(event, start, step, end = () => {}) {
-    const view = event.currentTarget;
-    event.preventDefault();
-    view.setPointerCapture(event.pointerId);
+  #drag(event, start, step, end) {
     start();
-    const finish = () => {
-      view.removeEventListener("pointermove", step);
-      ["pointerup", "pointercancel"].forEach((name) => view.removeEventListener(name, finish));
-      end();
-    };
-    view.addEventListener("pointermove", step);
-    ["pointerup", "pointercancel"].forEach((name) => view.addEventListener(name, finish));
+    exddParts.drag(event, step, end);
   }
 
   #pan(event) {

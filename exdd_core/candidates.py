@@ -164,7 +164,8 @@ def listed(
     offset: int = 0,
 ) -> list[Candidate]:
     """Candidates, the newest first; None filters nothing, but deleted ones come only by their status."""
-    condition, values = _condition(dataset, status, engine, prompt_id, job, defect_type)
+    others = {"engine": engine, "prompt_id": prompt_id, "job": job, "defect_type": defect_type}
+    condition, values = _condition(dataset, status, **others)
     with workspace.reading() as db:
         query = f"select * from candidates where {condition} order by rowid desc limit :limit offset :offset"
         rows = list(db.query(query, values | {"limit": limit, "offset": offset}))
@@ -172,32 +173,17 @@ def listed(
 
 
 def count(
-    workspace: Workspace,
-    dataset: str | None = None,
-    status: str | None = None,
-    engine: str | None = None,
-    prompt_id: str | None = None,
-    job: str | None = None,
-    defect_type: str | None = None,
+    workspace: Workspace, dataset: str | None = None, status: str | None = None, **others: str | None
 ) -> int:
     """How many `listed` would find without a limit."""
-    condition, values = _condition(dataset, status, engine, prompt_id, job, defect_type)
+    condition, values = _condition(dataset, status, **others)
     with workspace.reading() as db:
         return int(db.execute(f"select count(*) from candidates where {condition}", values).fetchone()[0])
 
 
-def _condition(
-    dataset: str | None,
-    status: str | None,
-    engine: str | None,
-    prompt_id: str | None,
-    job: str | None,
-    defect_type: str | None,
-) -> tuple[str, dict[str, Any]]:
-    given = {"dataset": dataset, "status": status, "engine": engine, "prompt_id": prompt_id, "job": job}
-    wanted = {
-        name: value for name, value in (given | {"defect_type": defect_type}).items() if value is not None
-    }
+def _condition(dataset: str | None, status: str | None, **others: str | None) -> tuple[str, dict[str, str]]:
+    given = {"dataset": dataset, "status": status} | others
+    wanted = {name: value for name, value in given.items() if value is not None}
     terms = [f"{name} = :{name}" for name in wanted] + ([] if status else ["status <> 'deleted'"])
     return " and ".join(terms), wanted
 

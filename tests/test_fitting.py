@@ -49,7 +49,8 @@ def test_painted_defects_that_come_later_teach_as_if_they_had_been_there() -> No
 
 
 def test_several_images_and_discriminants_at_once_are_each_alone() -> None:
-    lessons = Lessons.of(*(bank([BankImage("i", "part")], 60, middle, 7) for middle in (0, 2)), [["other"]])
+    normals, defects = (bank([BankImage("i", "part")], 60, middle, 7) for middle in (0, 2))
+    lessons = Lessons.of(normals, defects, [["other"]])
     assert lessons
     one, (other,) = lessons.discriminants()
     assert other is not None

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +16,7 @@ from exdd_core.studio import Order
 from exdd_core.synthesis.masks import MaskSpec
 from exdd_core.workspace import Workspace
 from tests.test_pages_inspect import SCREENSHOTS, serving, visiting
+from tests.test_pages_studio import until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -84,14 +84,6 @@ def at(page: Page) -> str:
 
 def cards(page: Page) -> set[str]:
     return set(page.eval_on_selector_all(".cu-card", "nodes => nodes.map((node) => node.dataset.id)"))
-
-
-def until(page: Page, true: Callable[[], Any], seconds: float = 90) -> None:
-    """Wait, and let the browser's requests through meanwhile."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        page.wait_for_timeout(50)
 
 
 def status(workspace: Workspace, id: str) -> str:

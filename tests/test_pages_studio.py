@@ -96,7 +96,7 @@ def newest(workspace: Workspace) -> Candidate:
     return candidates.listed(workspace, limit=1)[0]
 
 
-def until(page: Page, true: Callable[[], Any], seconds: float = 30) -> None:
+def until(page: Page, true: Callable[[], Any], seconds: float = 90) -> None:
     """Wait, and let the browser's requests through meanwhile."""
     end = time.monotonic() + seconds
     while not true():

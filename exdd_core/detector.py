@@ -421,11 +421,11 @@ class Detector:
     def _wanted(self) -> str:
         """The fusion that was asked for where the banks allow it; what came may have gone again."""
         possible = [kind.name for kind in self._possible()]
-        return (
-            self.settings.fusion
-            if self.settings.fusion in possible
-            else fusion.default(self._defective_parts)
-        )
+        older = fusion.Stacked.name if fusion.Stacked.name in possible else fusion.OpenSet.name
+        for name in (self.settings.fusion, fusion.default(self._defective_parts), older):
+            if name in possible:
+                return name
+        return fusion.PatchCore.name
 
     def _evidence(self, held: Distances, progress: Progress) -> Evidence:
         """What fusions are fitted on: held-out normal patches (m, h, w), and defects apart from their own part."""

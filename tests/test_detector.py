@@ -872,3 +872,15 @@ def test_a_manifest_that_makes_no_sense_is_refused(
     state = json.loads((saved / "detector.json").read_text())
     (saved / "detector.json").write_text(json.dumps({**state, key: value}))
     refused(saved, backbone)
+
+
+def test_a_version_from_before_context_can_still_change(backbone: Backbone, tmp_path: Path) -> None:
+    """What it learnt from has no surroundings with it: it stays with a fusion that needs none."""
+    settings = replace(SMALL, fusion="stacked")
+    detector = Detector(backbone, settings).fit(NORMALS, DEFECTS)
+    detector.settings = replace(settings, fusion="auto")
+    detector.learnt.beside = detector.defects.beside = None
+    changed = detector.changed(detector.removals("defect/3"))
+    assert changed.positive is not None and changed.fusion.name in ("stacked", "open_set")
+    added = changed.changed(changed.additions(patch_set(backbone, [defect(3)], SMALL.size).marked()))
+    assert added.fusion.name == "stacked"

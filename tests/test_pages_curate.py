@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,14 @@ def cards(page: Page) -> set[str]:
     return set(page.eval_on_selector_all(".cu-card", "nodes => nodes.map((node) => node.dataset.id)"))
 
 
+def shows(page: Page, ids: set[str]) -> bool:
+    return cards(page) == ids
+
+
+def fewer(left: Callable[[], int], before: int) -> bool:
+    return left() < before
+
+
 def status(workspace: Workspace, id: str) -> str:
     return candidates.get(workspace, id).status
 
@@ -151,17 +160,16 @@ def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, worksp
         ben.keyboard.press("s")
         ben.locator(".cu-status .tag").wait_for(state="detached")
 
-        while candidates.count(
-            workspace, status="pending"
-        ):  # each decides once a round, and that has counted
+        def left() -> int:
+            return candidates.count(workspace, status="pending")
+
+        while left():  # each decides once a round, and that has counted
             for page, keys in ((anna, ["a"]), (ben, ["r", "Enter"])):
-                waiting = candidates.count(workspace, status="pending")
-                if not waiting:
-                    break
-                until(page, page.locator(".cu-accept").is_enabled)
-                for key in keys:
-                    page.keyboard.press(key)
-                until(page, lambda waiting=waiting: candidates.count(workspace, status="pending") < waiting)
+                if before := left():
+                    until(page, page.locator(".cu-accept").is_enabled)
+                    for key in keys:
+                        page.keyboard.press(key)
+                    until(page, partial(fewer, left, before))
         decided = [decision.subject for decision in curation.decisions(workspace)]
         assert sorted(decided) == sorted({made.id for made in candidates.listed(workspace)})
         anna.locator(".empty-title", has_text="All decided").wait_for()
@@ -184,7 +192,7 @@ def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, w
             )
             button.click()
             right = {id for id, value in lights.items() if value == light}
-            until(page, lambda right=right: cards(page) == right)
+            until(page, partial(shows, page, right))
             button.click()
             until(page, lambda: len(cards(page)) == PAINTED)
         left_out = next(id for id, one in known.items() if one and one.left_out)

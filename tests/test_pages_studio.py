@@ -263,6 +263,7 @@ def test_a_borrowed_mask_is_moved_turned_and_flipped_on_the_image(
         assert donor and workspace.image(donor).split == "train"
         image = page.locator(".st-stage .st-mask").bounding_box()
         assert image
+        page.locator(".st-frame path").first.wait_for()
         page.wait_for_timeout(400)
         at = box_of(page, ".st-frame path")
         start = (at["x"] + at["width"] / 2, at["y"] + at["height"] / 2)

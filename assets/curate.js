@@ -220,7 +220,7 @@ function showAbout() {
 }
 
 function showMeasures({ quality, late, problem }) {
-  const wait = !late || problem ? "" : late === "effect" && quality ? "measuring the effect…" : "measuring…";
+  const wait = problem || late === "" ? "" : late === "effect" && quality ? "measuring the effect…" : "measuring…";
   return [make("div", { class: "st-bar" }, make("h2", { class: "st-title" }, "Measures"), make("span", { class: "st-quiet cu-waits", role: "status" }, wait)),
     problem && make("p", { class: "st-told st-warn" }, make("span", { class: "st-sign", "aria-hidden": "true" }, "i"), make("span", {}, problem)),
     ...(quality ? [

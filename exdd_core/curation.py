@@ -15,6 +15,7 @@ import hashlib
 import json
 import threading
 import time
+import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
@@ -626,7 +627,7 @@ def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Ma
     try:
         with np.load(file) as kept:
             rows, position, beside = kept["rows"], kept["position"], kept["beside"]
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         pixels = images.read_image(candidate.image)
         touched = (
             patches.covered(images.resize_mask(images.read_mask(candidate.mask, None, ""), size), grid) > 0

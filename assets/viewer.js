@@ -480,7 +480,8 @@ function heads() {
   for (const [index, method] of Object.keys(METHODS).entries()) {
     const side = result[method], part = views[index + 1];
     const shown = verdict(image, side);
-    shown.title = side.doubt < 1 ? `Calibrated: above ${fixed(side.doubt)} not sure, above 1 a defect` : "Calibrated: above 1 a defect";
+    const kept = side.promised === null ? "measured with each normal part left out, not guaranteed: too few of them" : `guaranteed: at most ${percent(side.promised)} of normal images of new parts lie above`;
+    shown.title = `Calibrated: ${side.doubt < 1 ? `above ${fixed(side.doubt)} not sure, ` : ""}above 1 a defect. The threshold is ${kept}.`;
     part.head.append(shown);
     const other = isRaw() ? `calibrated ${fixed(side.calibrated)}, threshold 1` : `raw ${fixed(side.score)}, threshold ${fixed(side.threshold)}`;
     if (method === "exdd" && state.was) {

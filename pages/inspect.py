@@ -240,6 +240,7 @@ def _side(inspection: Inspection) -> Answer:
         "calibrated": float(inspection.calibrated_score),
         "verdict": inspection.verdict,
         "probability": inspection.probability,
+        "promised": marks.promised,
         "doubt": (min(marks.doubt, marks.threshold) - marks.median) / (marks.threshold - marks.median),
         "reason": inspection.reason,
         "fusion": inspection.fusion,

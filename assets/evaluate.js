@@ -198,7 +198,7 @@ $(".ev-delete").addEventListener("click", attempt(async () => {
     state.runs = (await call("restore", { id: at })).runs;
     await open(at);
   }) }, "Undo"));
-  fading = setTimeout(() => { box.hidden = true; }, 9000);
+  fading = setTimeout(() => { box.hidden = true; }, 15_000);
 }));
 async function without(runs) {
   Object.assign(state, { runs, at: "", shown: null });

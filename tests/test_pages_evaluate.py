@@ -213,9 +213,10 @@ def sweep(page: Page, workspace: Workspace) -> None:
     page.select_option(".ev-filters [name=sort]", "oldest")
     assert page.locator(".ev-run").last.get_attribute("data-id") == run.id
     page.click(".ev-delete")
-    page.locator(".st-toast", has_text="Deleted Table 2 of demo").wait_for()
+    undo = page.locator(".st-toast", has_text="Deleted Table 2 of demo").locator("button")
+    undo.wait_for()
     assert len(runs.listed(workspace)) == 2
-    page.click(".st-toast button")
+    undo.click()
     page.locator(f".ev-run[data-id='{run.id}'][aria-selected=true]").wait_for()
     assert runs.get(workspace, run.id) == run
 

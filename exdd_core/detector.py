@@ -260,8 +260,14 @@ class Detector:
             everything.take(range(n)), everything.take(range(n, n + len(defects))), progress
         )
 
-    def fit_patches(self, normals: PatchSet, defects: PatchSet, progress: Progress | None = None) -> Detector:
-        """`fit` on features already computed; `defects` may hold no image."""
+    def fit_patches(
+        self,
+        normals: PatchSet,
+        defects: PatchSet,
+        progress: Progress | None = None,
+        fusions: Sequence[str] | None = None,
+    ) -> Detector:
+        """`fit` on features already computed; `defects` may hold no image. fusions: as `fit_defects` takes them."""
         if len(normals.images) < 2:
             raise BadInput("At least two normal training images are needed to build a bank; import more.")
         progress, settings, seed = progress or Progress(), self.settings, self.settings.seed
@@ -272,7 +278,7 @@ class Detector:
         self.negative = _build_bank(taught, everywhere, settings.negative_ratio, seed, progress)
         self._hold_out(taught, normals.take(np.flatnonzero(apart)) if apart.any() else taught, progress)
         self.guaranteed = bool(apart.any())
-        return self.fit_defects(defects.marked(), progress)
+        return self.fit_defects(defects.marked(), progress, fusions)
 
     def _set_apart(self, groups: np.ndarray, defective: set[str]) -> np.ndarray:
         """Which normal images neither bank nor direction learns from, so that the threshold keeps what it promises.

@@ -189,14 +189,18 @@ def cross_validate(
         detector = Detector(backbone, replace(settings, seed=seed))
         progress.begin(f"Fold {fold + 1} of {folds}", 1)
         defects = patches.take([i for i in training if labels[i]])
-        detector.fit_patches(patches.take([i for i in training if not labels[i]]), defects, progress)
+        normals, asked = (
+            patches.take([i for i in training if not labels[i]]),
+            [n for n in wanted.values() if n],
+        )
+        detector.fit_patches(normals, defects, progress, asked)
         found = _measure(detector, patches, masks, labels, held_out, wanted, progress)
         banks.append(detector.summary())
         chosen.append(detector.fusion.name)
         if more:
             known = {rows[i].group for i in held_out}
             apart = [m for m in more if not known & {m.image.group, m.image.donor}]
-            detector.fit_defects([*defects.marked(), *apart], progress)
+            detector.fit_defects([*defects.marked(), *apart], progress, asked)
             found |= _measure(detector, patches, masks, labels, held_out, {"exdd_full": ""}, progress)
         for name in names:
             measured[name].append(found[name])

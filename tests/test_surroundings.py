@@ -85,7 +85,9 @@ def test_a_fold_is_as_if_it_had_never_been_there() -> None:
         alone, _ = surroundings.fit(one, other)
         assert fold is not None
         values = [line(defects.rows, defects.around) for line in (fold, alone)]
-        assert np.corrcoef(values[0], values[1])[0, 1] > 0.995  # the same but for the scale, which all normals set
+        assert (
+            np.corrcoef(values[0], values[1])[0, 1] > 0.995
+        )  # the same but for the scale, which all normals set
 
 
 def test_a_fold_that_leaves_nothing_has_no_line() -> None:

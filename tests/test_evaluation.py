@@ -214,16 +214,14 @@ class Watch:
         self.seeds: list[int] = []
         fit, score = Detector.fit_patches, Detector.score_patches
 
-        def spy_fit(
-            detector: Detector, normals: PatchSet, defects: PatchSet, progress: Progress | None = None
-        ) -> Detector:
+        def spy_fit(detector: Detector, normals: PatchSet, defects: PatchSet, *more: Any) -> Detector:
             self.normals.append({i.id for i in normals.images})
             self.defects.append({i.id for i in defects.images})
             self.fitted.append({f.tobytes() for part in (normals, defects) for f in part.features})
             self.scored.append([])
             self.seeds.append(detector.settings.seed)
             assert not normals.on_defect.any() and defects.on_defect.any((1, 2)).all()
-            return fit(detector, normals, defects, progress)
+            return fit(detector, normals, defects, *more)
 
         def spy_score(detector: Detector, features: np.ndarray, fusions: Sequence[str] = ()) -> Any:
             self.scored[-1].append(np.ascontiguousarray(features).tobytes())

@@ -660,7 +660,7 @@ function showMatch(answer, isPeak = false) {
       make("span", { class: "vw-quiet" }, "This bank version has no positive bank, so there is no defect to compare with."))));
   cards.push(card("ratio", text(make("h3", {}, "Ratio N / P"), ...(ratio === null
     ? [make("span", { class: "vw-quiet" }, "Needs a positive bank.")]
-    : [make("span", { class: "vw-big" }, fixed(ratio)), make("span", {}, ratio > 1
+    : [make("span", { class: "vw-big" }, ratio > 1000 ? "over 1,000" : fixed(ratio)), make("span", {}, ratio > 1
       ? "Farther from every normal patch than from a known defect."
       : "Closer to a normal patch than to any known defect.")]))));
   box.replaceChildren(...cards);

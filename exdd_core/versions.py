@@ -7,6 +7,7 @@ what people decided. Does not know how banks are built, nor pages.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from exdd_core import candidates, curation, images, runs
@@ -195,7 +196,8 @@ def lacking(workspace: Workspace, id: str | None = None) -> tuple[list[str], lis
     detector = workspace.detector(version.id)
     every = version.settings.get("positives") in ("both", "synthetic")
     accepted = curation.in_force(workspace, "accept", dataset=version.dataset)
-    wanted = {d.subject for d in accepted if every or d.created > version.created}
+    began = datetime.fromisoformat(version.created) - timedelta(seconds=version.seconds)
+    wanted = {d.subject for d in accepted if every or datetime.fromisoformat(d.created) > began}
     held = {i.id for i in detector.positive.images if i.origin == "synthetic"} if detector.positive else set()
     if version.settings.get("positives") == "none" and not held:
         return [], []

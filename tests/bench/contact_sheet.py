@@ -7,7 +7,6 @@ borrowed from real defects of other parts, one of every kind in turn, and moved 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -21,8 +20,8 @@ from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.synthesis import engine, masks
 from exdd_core.synthesis.engine import Donor, PaintRequest
+from tests.bench import real_images
 
-ROOT = Path(__file__).resolve().parents[2]
 COUNT, COLUMNS, SIDE, LABEL = 12, 6, 256, 18
 ATTEMPTS = 5  # normal images that are tried for one painting
 SHEETS = {
@@ -40,9 +39,7 @@ PROMPTS = {  # what a person would write for a defect of this kind
 
 
 def main(options: argparse.Namespace) -> None:
-    data = Path(os.environ.get("EXDD_REAL_DATA", ROOT.parent / "shared" / "data"))
-    if not data.is_dir():
-        sys.exit(f"The real images are not in {data}; set EXDD_REAL_DATA to the folder that holds them.")
+    data = real_images()
     out = Path(options.out)
     out.mkdir(parents=True, exist_ok=True)
     for name, (folder, side) in SHEETS.items():

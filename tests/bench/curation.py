@@ -11,8 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -23,7 +21,8 @@ import numpy as np
 from exdd_core.detector import Detector, Marked, Settings
 from exdd_core.effect import HeldBack, Validation, advise
 from exdd_core.quality import group_of
-from tests.bench.grid import FOLDERS, FOLDS, ROOT, Images, measured, painted
+from tests.bench import real_images
+from tests.bench.grid import FOLDERS, FOLDS, Images, measured, painted
 
 KNOWN = {"tiles": 6, "commutators": 4}  # defective parts of each training side
 FUSIONS = ("context", "distance_ratio")
@@ -34,9 +33,7 @@ Fold = dict[str, Any]
 
 
 def main(options: argparse.Namespace) -> None:
-    data = Path(os.environ.get("EXDD_REAL_DATA", ROOT.parent / "shared" / "data"))
-    if not data.is_dir():
-        sys.exit(f"The real images are not in {data}; set EXDD_REAL_DATA to the folder that holds them.")
+    data = real_images()
     kept = Path(options.out) / "curation"
     kept.mkdir(parents=True, exist_ok=True)
     for name in options.datasets.split(","):

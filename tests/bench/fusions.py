@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import time
-from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.bench import ROOT, real_images
+
 FOLDERS = {"tiles": "magnetic_tile", "commutators": "kolektor_sdd"}
 COLUMNS = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap")
 SPEC = {  # percent; image AUROC, image AP, pixel AUROC, pixel AP. The paper's score stands there without its weights.
@@ -42,9 +41,7 @@ SPEC = {  # percent; image AUROC, image AP, pixel AUROC, pixel AP. The paper's s
 
 
 def main(options: argparse.Namespace) -> None:
-    data = Path(os.environ.get("EXDD_REAL_DATA", ROOT.parent / "shared" / "data"))
-    if not data.is_dir():
-        sys.exit(f"The real images are not in {data}; set EXDD_REAL_DATA to the folder that holds them.")
+    data = real_images()
     seeds = [int(seed) for seed in options.seeds.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         for name in options.datasets.split(","):

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -35,8 +34,8 @@ from exdd_core.evaluation import metrics
 from exdd_core.images import Size, probe, read_image, read_mask, resize_mask
 from exdd_core.synthesis.engine import Donor, PaintRequest
 from exdd_core.synthesis.masks import SHAPES, MaskSpec, realise
+from tests.bench import real_images
 
-ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = {
     "tiles": ("magnetic_tile", Size(256, 256)),
     "commutators": ("kolektor_sdd", Size(256, 632)),
@@ -57,9 +56,7 @@ Fold = dict[str, Any]
 
 
 def main(options: argparse.Namespace) -> None:
-    data = Path(os.environ.get("EXDD_REAL_DATA", ROOT.parent / "shared" / "data"))
-    if not data.is_dir():
-        sys.exit(f"The real images are not in {data}; set EXDD_REAL_DATA to the folder that holds them.")
+    data = real_images()
     cells = list(CELLS) if options.cells == "all" else options.cells.split(",")
     if unknown := set(cells) - set(CELLS):
         sys.exit(f"There is no cell {min(unknown)}; choose from {', '.join(CELLS)}.")

@@ -10,14 +10,14 @@ from __future__ import annotations
 import argparse
 import importlib
 import importlib.util
-import os
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.fusions import FOLDERS, ROOT
+from tests.bench import ROOT, real_images
+from tests.bench.fusions import FOLDERS
 
 PAINTED = 150  # the most that the paper adds
 PROMPTS = {
@@ -28,9 +28,7 @@ OTHERS = ("fusions", "grid", "curation")
 
 
 def main(options: argparse.Namespace) -> None:
-    data = Path(os.environ.get("EXDD_REAL_DATA", ROOT.parent / "shared" / "data"))
-    if not data.is_dir():
-        sys.exit(f"The real images are not in {data}; set EXDD_REAL_DATA to the folder that holds them.")
+    data = real_images()
     seeds = [int(seed) for seed in options.seeds.split(",")]
     with tempfile.TemporaryDirectory() as folder:
         for name in options.datasets.split(","):

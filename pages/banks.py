@@ -71,6 +71,7 @@ SETTINGS = {
     "negative_ratio": "Share of normal patches kept",
     "positive_ratio": "Share of defect patches kept",
     "keep_aspect": "Aspect ratio kept",
+    "guaranteed": "False alarm rate guaranteed",
 }
 SIDES = {"negative": "negative bank", "positive": "positive bank"}
 ROWS_PAGE = 20

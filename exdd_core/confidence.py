@@ -189,21 +189,26 @@ def compare(a: np.ndarray, b: np.ndarray, exact: float) -> Comparison:
     return Comparison(float(exact), float(low), float(high), p)
 
 
-def reliability(probabilities: np.ndarray, truth: np.ndarray, bins: int = BINS) -> dict[str, Any]:
+def tally(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Probabilities in BINS bins: float64 (BINS, 3), how many, their sum, and how many are true.
+
+    probabilities: float, 0 to 1, of any shape. truth: bool, of the same. Tallies of several images or folds add up.
+    """
+    said, true = probabilities.ravel().astype(np.float64), truth.ravel()
+    number = np.minimum((said * BINS).astype(int), BINS - 1)
+    return np.stack([np.bincount(number, w, BINS) for w in (np.ones(len(said)), said, true)], axis=1)
+
+
+def reliability(tallied: np.ndarray) -> dict[str, Any]:
     """Whether of what is said to be probable that share happens (Guo et al. 2017), JSON-able.
 
-    probabilities: float (n,), 0 to 1. truth: bool (n,). {"ece": mean distance between both, weighted by count, "bins":
-    [{"count", "said": mean probability, "found": share that is true}]}, without the bins that hold nothing.
+    tallied: as `tally` gives it. {"ece": mean distance between both, weighted by count, "bins": [{"count", "said": mean
+    probability, "found": share that is true}]}, without the bins that hold nothing.
     """
-    number = np.minimum((probabilities * bins).astype(int), bins - 1)
-    filled = [number == at for at in np.unique(number)]
     told = [
-        {
-            "count": int(own.sum()),
-            "said": float(probabilities[own].mean()),
-            "found": float(truth[own].mean()),
-        }
-        for own in filled
+        {"count": int(count), "said": float(said / count), "found": float(true / count)}
+        for count, said, true in tallied
+        if count
     ]
-    ece = sum(bin["count"] * abs(bin["said"] - bin["found"]) for bin in told) / max(1, len(truth))
-    return {"ece": float(ece), "bins": told}
+    count, said, true = tallied.T
+    return {"ece": float(np.abs(said - true).sum() / max(1, count.sum())), "bins": told}

@@ -768,11 +768,13 @@ class Detector:
 
     def score_patches(
         self, features: np.ndarray, fusions: Sequence[str] = ()
-    ) -> list[tuple[float, np.ndarray]]:
-        """(image score, map at the model's size) of one image's features (h, w, d), by each fusion named."""
+    ) -> list[tuple[float, np.ndarray, np.ndarray]]:
+        """(image score, patch scores (h, w), map at the model's size) of one image's features (h, w, d), by each
+        fusion named."""
         chosen = [self._fitted(name)[0] for name in fusions] or [self.fusion]
         distances = self._nearest(features, max(f.around for f in chosen)).distances
-        return [(f.image_score(distances), self._map(f.patch_scores(distances), f.sigma)) for f in chosen]
+        found = [(f, f.patch_scores(distances)) for f in chosen]
+        return [(f.image_score(distances), scores, self._map(scores, f.sigma)) for f, scores in found]
 
     def distances(self, features: np.ndarray) -> Distances:
         """What is known of one image's patches (h, w, d), for its own fusion to judge."""

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-from scipy.special import expit
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from exdd_core import confidence, datasets, fusion, images
@@ -27,6 +26,7 @@ from exdd_core.confidence import FPR_LIMIT, Contributions, region_shares
 from exdd_core.detector import Detector, PatchSet, Settings, TrainingImage, patch_set
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
+from exdd_core.inspection import probability
 from exdd_core.progress import Progress
 
 METRIC_THREADS = 2  # each needs some 50 bytes a pixel
@@ -322,7 +322,8 @@ class _Measured:
 
     promised: the rate of false alarms that the threshold is guaranteed to keep, None where nothing is. doubt: the
     calibrated score from which on the verdict is "not sure" and no longer "normal". unsure: bool (n,), whose
-    verdict that is. probabilities: float (n,) of a defect; None where nothing tells.
+    verdict that is. probabilities: float (n,) of a defect, and patches: as `confidence.tally`, those of all patches;
+    None where nothing tells.
     """
 
     figures: dict[str, float]
@@ -332,6 +333,7 @@ class _Measured:
     doubt: float
     unsure: np.ndarray
     probabilities: np.ndarray | None
+    patches: np.ndarray | None
     contributions: Contributions
 
 
@@ -350,12 +352,17 @@ def _measure(
     size = detector.settings.size
     scores = np.zeros((len(fusions), len(held_out)))
     maps = np.zeros((len(fusions), len(held_out), size.height, size.width), np.float32)
+    odds = [detector.fusions[name][1].patch_odds for name in fusions]
+    tallies = [np.zeros((confidence.BINS, 3)) if known else None for known in odds]
     progress.begin("Scoring held-out images", len(held_out))
     for at, image in enumerate(held_out):
-        for method, (score, anomaly_map) in enumerate(
+        for method, (score, of_patches, anomaly_map) in enumerate(
             detector.score_patches(patches.features[image], fusions)
         ):
             scores[method, at], maps[method, at] = score, anomaly_map
+            likely = probability(of_patches, odds[method])
+            if likely is not None:
+                tallies[method] += confidence.tally(likely, patches.on_defect[image])
         progress.advance()
     truth, where, groups = labels[held_out], masks[held_out], patches.groups[held_out]
 
@@ -369,18 +376,14 @@ def _measure(
             calibration.promised,
             (calibration.doubt - calibration.median) / spread,
             (own > calibration.doubt) & (own <= calibration.threshold),
-            _probabilities(own, calibration.odds),
+            probability(own, calibration.odds),
+            tallies[method],
             confidence.contributions(own, truth, maps[method], where, groups.tolist()),
         )
 
     with ThreadPoolExecutor(METRIC_THREADS) as pool:  # sorting millions of pixels leaves Python's lock
         by_fusion = dict(zip(fusions, pool.map(measured, range(len(fusions))), strict=True))
     return {name: by_fusion[kind] for name, kind in wanted.items()}
-
-
-def _probabilities(scores: np.ndarray, odds: tuple[float, float] | None) -> np.ndarray | None:
-    """Of a defect, by the slope and offset of its log-odds."""
-    return None if odds is None else expit(odds[0] * scores + odds[1])
 
 
 def _account(
@@ -398,8 +401,8 @@ def _account(
     "label", "defect_type", "fold": lists}, "scores" and "calibrated": {name: list}, "not_sure": {name: {"normal",
     "defect"}}, how many images got that verdict, "promised": {name: the rate of false alarms that all
     folds' own thresholds are guaranteed to keep, or None}, "doubt": {name: [calibrated score from which on, by fold]},
-    "probabilities": {name: list} and "reliability": {name: as `confidence.reliability`} of the methods that tell how
-    probable a defect is}.
+    "probabilities": {name: list}, "reliability" and "patch_reliability": {name: as `confidence.reliability`, of images
+    and of patches} of the methods that tell how probable a defect is}.
     """
     order = [i for fold in folds for i in fold]
     labels = np.array([rows[i].label == "defect" for i in order])
@@ -463,13 +466,16 @@ def _account(
 
 
 def _probable(measured: Mapping[str, Sequence[_Measured]], labels: np.ndarray) -> dict[str, Any]:
-    """ "not_sure" to "reliability" of `_account`. labels: bool, of the images fold by fold."""
+    """ "not_sure" to "patch_reliability" of `_account`. labels: bool, of the images fold by fold."""
     unsure = {name: np.concatenate([m.unsure for m in each]) for name, each in measured.items()}
-    probabilities = {}
+    probabilities, tallies = {}, {}
     for name, each in measured.items():
         told = [m.probabilities for m in each if m.probabilities is not None]
         if len(told) == len(each):
             probabilities[name] = np.concatenate(told)
+        counted = [m.patches for m in each if m.patches is not None]
+        if len(counted) == len(each):
+            tallies[name] = np.sum(counted, axis=0)
     return {
         "not_sure": {
             name: {"normal": int((own & ~labels).sum()), "defect": int((own & labels).sum())}
@@ -481,7 +487,10 @@ def _probable(measured: Mapping[str, Sequence[_Measured]], labels: np.ndarray) -
             for name, each in measured.items()
         },
         "probabilities": {name: own.tolist() for name, own in probabilities.items()},
-        "reliability": {name: confidence.reliability(own, labels) for name, own in probabilities.items()},
+        "reliability": {
+            name: confidence.reliability(confidence.tally(own, labels)) for name, own in probabilities.items()
+        },
+        "patch_reliability": {name: confidence.reliability(own) for name, own in tallies.items()},
     }
 
 

@@ -116,15 +116,14 @@ class Inspection:
     @property
     def probability(self) -> float | None:
         """How probable a defect is, 0 to 1, were defects as frequent as in training; None where nothing tells."""
-        return (
-            None if self.calibration.odds is None else float(_probability(self.score, self.calibration.odds))
-        )
+        likely = probability(self.score, self.calibration.odds)
+        return None if likely is None else float(likely)
 
     @property
     def patch_probabilities(self) -> np.ndarray | None:
         """The same for every patch, float32 (h, w)."""
-        known = self.calibration.patch_odds
-        return None if known is None else _probability(self.patch_scores, known).astype(np.float32)
+        likely = probability(self.patch_scores, self.calibration.patch_odds)
+        return None if likely is None else likely.astype(np.float32)
 
     @property
     def calibrated_score(self) -> float:
@@ -209,6 +208,9 @@ class Inspection:
         )
 
 
-def _probability(scores: np.ndarray | float, odds: tuple[float, float]) -> np.ndarray:
+def probability(scores: np.ndarray | float, odds: tuple[float, float] | None) -> np.ndarray | None:
+    """Of a defect, float64 of the shape of `scores`, by a `Calibration`'s odds; None where these are."""
+    if odds is None:
+        return None
     slope, offset = odds
     return expit(slope * np.asarray(scores, np.float64) + offset)

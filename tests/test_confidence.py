@@ -18,6 +18,7 @@ from exdd_core.confidence import (
     interval,
     reliability,
     replicates,
+    tally,
 )
 from exdd_core.confidence import _draws as draws
 from exdd_core.confidence import _figures as figures
@@ -207,16 +208,20 @@ def test_recall_by_type_by_hand() -> None:
 
 def test_reliability_by_hand() -> None:
     said = np.array([0.05, 0.15, 0.15, 0.95, 1.0])
-    told = reliability(said, np.array([False, True, False, True, True]))
+    true = np.array([False, True, False, True, True])
+    told = reliability(tally(said, true))
     assert [bin["count"] for bin in told["bins"]] == [1, 2, 2]  # 1.0 belongs to the last bin
     assert [bin["found"] for bin in told["bins"]] == [0, 0.5, 1]
     assert [bin["said"] for bin in told["bins"]] == pytest.approx([0.05, 0.15, 0.975])
     assert told["ece"] == pytest.approx((0.05 + 2 * 0.35 + 2 * 0.025) / 5)
+    several = tally(said[:2], true[:2]) + tally(said[2:].reshape(3, 1), true[2:].reshape(3, 1))
+    assert reliability(several) == told  # images and folds add up
+    assert reliability(tally(said[:0], true[:0])) == {"ece": 0, "bins": []}
 
 
 def test_probabilities_that_are_true_have_little_error_and_others_much() -> None:
     rng = np.random.default_rng(0)
     said = rng.random(20_000)
     truth = rng.random(20_000) < said
-    assert reliability(said, truth)["ece"] < 0.02
-    assert reliability(said**4, truth)["ece"] > 0.2
+    assert reliability(tally(said, truth))["ece"] < 0.02
+    assert reliability(tally(said**4, truth))["ece"] > 0.2

@@ -246,11 +246,12 @@ def test_patchcore_has_no_other_fusion(exdd: Detector) -> None:
 def test_the_map_of_each_fusion_named(exdd: Detector) -> None:
     features = patches.extract(exdd.backbone, [UNSEEN[1]], SMALL.size)[0]
     names = list(exdd.fusions)
-    for name, (score, anomaly_map) in zip(names, exdd.score_patches(features, names), strict=True):
+    for name, (score, own, anomaly_map) in zip(names, exdd.score_patches(features, names), strict=True):
         inspection = exdd.with_fusion(name).score([UNSEEN[1]])[0]
         assert score == pytest.approx(inspection.score, rel=1e-5)
+        np.testing.assert_allclose(own, inspection.patch_scores, rtol=1e-4, atol=1e-5)
         np.testing.assert_allclose(anomaly_map, inspection.model_map, rtol=1e-4, atol=1e-5)
-    (score, anomaly_map), *rest = exdd.score_patches(features)  # its own fusion where none is named
+    (score, _, anomaly_map), *rest = exdd.score_patches(features)  # its own fusion where none is named
     assert not rest and score == exdd.score([UNSEEN[1]])[0].score
 
 

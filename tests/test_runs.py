@@ -7,10 +7,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from exdd_core import jobs, runs
+from exdd_core.detector import defect_patches
 from exdd_core.errors import BadInput
+from exdd_core.images import read_mask
 from exdd_core.workspace import Workspace
 
 
@@ -137,3 +140,22 @@ def test_what_a_run_says_of_verdicts_is_what_inspections_say(workspace: Workspac
     base = sum(label == "defect" for label in labels)
     assert sum(bin["count"] * bin["found"] for bin in kept["bins"]) == pytest.approx(base)
     assert 0 <= kept["ece"] <= 1
+
+
+def test_what_a_run_says_of_patches_is_what_inspections_say(workspace: Workspace) -> None:
+    run = runs.get(workspace, jobs.run_here(workspace, "evaluate", "", {})["run"])
+    rows = [workspace.image(id) for id in run.result["per_image"]["id"]]
+    found = workspace.detector(run.bank).score([row.path for row in rows])
+    likely = [i.patch_probabilities for i in found]
+    assert likely[0] is not None
+    kept = run.result["patch_reliability"]["exdd"]
+    total = sum(bin["count"] for bin in kept["bins"])
+    assert total == len(found) * likely[0].size and len(kept["bins"]) <= 10 and 0 <= kept["ece"] <= 1
+    said = sum(bin["count"] * bin["said"] for bin in kept["bins"]) / total
+    assert said == pytest.approx(np.mean([own for own in likely if own is not None]), abs=1e-4)
+    marked = 0
+    for row, one in zip(rows, found, strict=True):
+        if row.mask is not None:
+            mask = read_mask(row.mask, one.shape)
+            marked += int(defect_patches(mask, one.size, one.patch_scores.shape).sum())
+    assert sum(bin["count"] * bin["found"] for bin in kept["bins"]) == pytest.approx(marked) and marked

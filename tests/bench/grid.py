@@ -27,11 +27,13 @@ import torch
 from exdd_core import backbones, datasets, synthesis
 from exdd_core.backbones import Backbone
 from exdd_core.bank import BankImage
+from exdd_core.confidence import reliability, tally
 from exdd_core.datasets import DEFECT, Record
 from exdd_core.detector import Detector, Marked, PatchSet, Settings, TrainingImage, patch_set
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import metrics
 from exdd_core.images import Size, probe, read_image, read_mask, resize_mask
+from exdd_core.inspection import probability
 from exdd_core.synthesis.engine import Donor, PaintRequest
 from exdd_core.synthesis.masks import SHAPES, MaskSpec, realise
 from tests.bench import real_images
@@ -50,7 +52,7 @@ CELLS: dict[str, tuple[int | None, str]] = {  # real defective parts (None: all)
 }
 METHODS = ("patchcore", "context", "supervised")
 COLUMNS = ("image_auroc", "image_ap", "pixel_auroc", "pixel_ap", "aupro")
-FOLDS, PAINTED, BINS, FLOOR = 4, 100, 10, 0.5
+FOLDS, PAINTED, FLOOR = 4, 100, 0.5
 THINNED = 2  # pixels are measured on every second row and column: the same figures in a quarter of the time
 Fold = dict[str, Any]
 
@@ -192,15 +194,19 @@ def measured(images: Images, detector: Detector, test: list[int], methods: Seque
     scores = np.zeros((len(names), len(test)))
     masks = images.masks[test][:, ::THINNED, ::THINNED]
     maps = np.zeros((len(names), *masks.shape), np.float32)
+    calibration, tallies = detector.fusions[detector.fusion.name][1], []
     began = time.monotonic()
     for at, image in enumerate(test):
-        for method, (score, map) in enumerate(detector.score_patches(images.patches.features[image], names)):
+        found_here = detector.score_patches(images.patches.features[image], names)
+        for method, (score, of_patches, map) in enumerate(found_here):
             scores[method, at], maps[method, at] = score, map[::THINNED, ::THINNED]
+            likely = probability(of_patches, calibration.patch_odds)
+            if likely is not None and names[method] == detector.fusion.name:
+                tallies.append(tally(likely, images.patches.on_defect[image]))
     seconds = (time.monotonic() - began) / len(test)
     truth = np.array([images.records[i].label == DEFECT for i in test])
     found: Fold = {"rows": detector.summary(), "scoring": seconds}
     found["methods"] = {n: metrics(s, truth, m, masks) for n, s, m in zip(names, scores, maps, strict=True)}
-    calibration = detector.fusions[detector.fusion.name][1]
     if detector.fusion.name not in names:
         return found
     own = scores[names.index(detector.fusion.name)]
@@ -209,36 +215,11 @@ def measured(images: Images, detector: Detector, test: list[int], methods: Seque
     found["unsure"] = float(((usual > calibration.doubt) & (usual <= calibration.threshold)).mean())
     found["missed"] = float((own[truth] <= calibration.doubt).mean())
     found["wanted"] = detector.settings.false_alarm_rate
-    if calibration.odds and calibration.patch_odds:
-        slope, offset = calibration.odds
-        found["image_bins"] = bins(1 / (1 + np.exp(-np.clip(slope * own + offset, -50, 50))), truth)
-        found["patch_bins"] = _patch_bins(images, detector, test)
+    likely = probability(own, calibration.odds)
+    if likely is not None and tallies:
+        found["image_bins"] = tally(likely, truth).tolist()
+        found["patch_bins"] = np.sum(tallies, axis=0).tolist()
     return found
-
-
-def _patch_bins(images: Images, detector: Detector, test: list[int]) -> list[list[float]]:
-    slope, offset = detector.fusions[detector.fusion.name][1].patch_odds or (0.0, 0.0)
-    total = np.zeros((BINS, 3))
-    for i in test:
-        distances = detector.distances(images.patches.features[i])
-        value = np.clip(slope * detector.fusion.patch_scores(distances) + offset, -50, 50)
-        total += bins(1 / (1 + np.exp(-value.ravel())), images.patches.on_defect[i].ravel())
-    return total.tolist()
-
-
-def bins(probability: np.ndarray, truth: np.ndarray) -> list[list[float]]:
-    """Of BINS equal intervals of probability: how many, the sum of their probabilities, and how many were defects."""
-    at = np.minimum((probability * BINS).astype(int), BINS - 1)
-    return [
-        [float((at == b).sum()), float(probability[at == b].sum()), float(truth[at == b].sum())]
-        for b in range(BINS)
-    ]
-
-
-def ece(several: list[list[list[float]]]) -> float:
-    """Expected calibration error: the mean gap between probability and frequency, weighted by how many there are."""
-    total = np.sum(several, axis=0)
-    return float(np.abs(total[:, 1] - total[:, 2]).sum() / total[:, 0].sum())
 
 
 def show(name: str, cell: str, seeds: list[int], folds: list[Fold]) -> None:
@@ -268,7 +249,9 @@ def show(name: str, cell: str, seeds: list[int], folds: list[Fold]) -> None:
         if known:
             total = np.sum(known, axis=0)
             line = " ".join(f"{100 * d / c:.0f}" if c >= 10 else "-" for c, _, d in total)
-            print(f"{kind} probability: ECE {100 * ece(known):.1f}; share of defects by tenth: {line}")
+            print(
+                f"{kind} probability: ECE {100 * reliability(total)['ece']:.1f}; share of defects by tenth: {line}"
+            )
     fitting, scoring = np.mean([f["seconds"] for f in folds]), 1e3 * np.mean([f["scoring"] for f in folds])
     print(f"fitting {fitting:.1f} s, scoring {scoring:.0f} ms an image for all methods")
 

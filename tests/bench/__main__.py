@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import contact_sheet, curation, fusions, grid, speed, tables
+from tests.bench import contact_sheet, curation, fusions, grid, layers, speed, tables
 
 BENCHMARKS = {
     "contact_sheet": contact_sheet.main,
     "curation": curation.main,
     "fusions": fusions.main,
     "grid": grid.main,
+    "layers": layers.main,
     "speed": speed.main,
     "tables": tables.main,
 }

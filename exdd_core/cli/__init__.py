@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # imported by the command that needs them: --help answers at 
     from exdd_core.studio import Order
     from exdd_core.workspace import BankVersion, Workspace
 
-APP = Path(__file__).resolve().parent.parent / "app.py"
+APP = Path(__file__).resolve().parents[2] / "app.py"
 METRICS = {
     "image_auroc": "image AUROC",
     "image_ap": "image AP",

@@ -248,21 +248,25 @@ class Threshold {
 // ---------------------------------------------------------------------- curves
 
 function curves(data) {
-  const titles = { roc: "ROC", pr: "Precision and recall", reliability: "Reliability" };
+  const titles = { roc: "ROC", pr: "Precision and recall", reliability: "Reliability of images", patch_reliability: "Reliability of patches" };
+  const said = {
+    reliability: "On the dotted line a probability is what it says, where defects are as frequent as in training; among more of them the points lie higher. ECE: mean distance from it, in points, weighted by how many there are: the larger a point, the more.",
+    patch_reliability: "The same of every patch; one that a mask covers by half is a defect. Nearly all patches are normal and lie at the left, so ECE is small: look at the points, too.",
+  };
   const boxes = Object.entries(titles).filter(([name]) => data.figures[name]).map(([name, title]) => {
     const place = make("div", { class: "ms-plot" }), { node } = card(title, place);
-    if (name === "reliability") node.append(make("p", { class: "ms-said" }, "On the dotted line a probability is what it says, where defects are as frequent as in training; among more of them the points lie higher. ECE: mean distance from it, in points, weighted by how many images there are (the size of a point)."));
+    if (said[name]) node.append(make("p", { class: "ms-said" }, said[name]));
     return { name, node, place };
   });
   const draw = () => {
     for (const { name, place } of boxes) plot(place, data.figures[name], 340, name);
-    for (const [name, { place }] of boxes.map((box) => [box.name, box]).filter(([name]) => name !== "reliability"))
+    for (const { name, place } of boxes.filter(({ name }) => !said[name]))
       Plotly.addTraces(place, { x: [], y: [], mode: "markers", name: "threshold", cliponaxis: false, marker: { size: 12, symbol: "circle-open", line: { width: 3 }, color: data.figures[name].data[0]?.line.color } });
   };
   const mark = (method, at) => {
     for (const { name, place } of boxes) {
       const last = place.data?.length - 1;
-      if (name === "reliability" || !place.data || last < 1) continue;
+      if (said[name] || !place.data || last < 1) continue;
       const [x, y] = name === "roc" ? [at.false, at.found] : [at.found, at.right];
       const own = data.figures[name].data.find((line) => line.name === short(data.titles[method]));
       Plotly.restyle(place, { x: [[x]], y: [[y]], "marker.color": own?.line.color }, [last]);

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import html
 import json
+import math
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -67,7 +68,8 @@ def shown(run: Run) -> dict[str, Any]:
 
 
 def curves(run: Run) -> dict[str, go.Figure]:
-    """{"roc", "pr"} of all methods, "histogram METHOD" of each and, where there are probabilities, "reliability".
+    """{"roc", "pr"} of all methods, "histogram METHOD" of each and, where there are probabilities, "reliability" and
+    "patch_reliability".
 
     Scores are calibrated: 0 is the median of normal training images, 1 the method's threshold. Raises BadInput for a
     run without scores of images, as a sweep's.
@@ -92,29 +94,31 @@ def curves(run: Run) -> dict[str, go.Figure]:
     for figure in (roc, pr):
         figure.update_xaxes(range=[-0.01, 1.01])
         figure.update_yaxes(range=[0, 1.02])
-    if run.result.get("reliability"):
-        figures["reliability"] = _reliability(run)
+    for told, things in (("reliability", "images"), ("patch_reliability", "patches")):
+        if run.result.get(told):  # runs of older versions tell of images alone
+            figures[told] = _reliability(run, told, things)
     return figures
 
 
-def _reliability(run: Run) -> go.Figure:
-    """Said against found; on the diagonal a probability is what it says. The size of a point: how many images."""
+def _reliability(run: Run, told: str, things: str) -> go.Figure:
+    """Said against found; on the diagonal a probability is what it says. The size of a point: how many things, in
+    powers of ten."""
     import plotly.graph_objects as go
 
     figure, colours = go.Figure(), _colours(run)
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": NORMAL, "dash": "dot"}, name="exact")
-    for name, told in run.result["reliability"].items():
-        said, found, count = ([bin[key] for bin in told["bins"]] for key in ("said", "found", "count"))
+    for name, own in run.result[told].items():
+        said, found, count = ([bin[key] for bin in own["bins"]] for key in ("said", "found", "count"))
         figure.add_scatter(
             x=said,
             y=found,
             mode="lines+markers",
-            name=f"{_short(name)}, ECE {100 * told['ece']:.1f}",
+            name=f"{_short(name)}, ECE {100 * own['ece']:.1f}",
             line={"color": colours[name], "width": 2},
-            marker={"size": [6 + 2 * n**0.5 for n in count], "opacity": 0.7},
-            text=[f"{n} images" for n in count],
+            marker={"size": [6 + 5 * math.log10(n) for n in count], "opacity": 0.7},
+            text=[f"{n:,} {things}" for n in count],
         )
-    _axes(figure, "probability of a defect that is said", "defects among these images, share")
+    _axes(figure, "probability of a defect that is said", f"defects among these {things}, share")
     figure.update_xaxes(range=[-0.02, 1.02])
     figure.update_yaxes(range=[-0.02, 1.05])
     return figure

@@ -55,7 +55,7 @@ def test_the_report_opens_offline_and_its_threshold_moves(
     page.on("pageerror", lambda error: broken.append(str(error)))
     page.goto(file.as_uri())
     page.wait_for_selector(".js-plotly-plot .main-svg")
-    assert page.locator(".js-plotly-plot").count() == 4  # histogram, ROC, precision and recall, reliability
+    assert page.locator(".js-plotly-plot").count() == 5  # histogram and four curves
     labels, scores = run.result["per_image"]["label"], run.result["calibrated"]["exdd"]
     handle, counts = page.locator(".ms-handle"), page.locator(".ms-counts")
 
@@ -92,6 +92,19 @@ def test_the_report_opens_offline_and_its_threshold_moves(
     page.screenshot(path=SCREENSHOTS / "evaluation-report.png", full_page=True)
     page.close()
     assert broken == [] and [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+
+
+def test_a_diagram_is_what_the_run_tells_and_old_runs_open(workspace: Workspace, run: Run) -> None:
+    figures = evaluation_report.curves(run)
+    for told, things in (("reliability", "images"), ("patch_reliability", "patches")):
+        lines = figures[told].data[1:]  # after the diagonal
+        for line, (name, own) in zip(lines, run.result[told].items(), strict=True):
+            assert list(line.x) == [bin["said"] for bin in own["bins"]], name
+            assert list(line.y) == [bin["found"] for bin in own["bins"]]
+            assert line.text[0] == f"{own['bins'][0]['count']:,} {things}"
+    former = {key: value for key, value in run.result.items() if key != "patch_reliability"}
+    old = runs.store(workspace, "old", run.kind, "Of an older version", run.spec, former)
+    assert set(figures) - set(evaluation_report.shown(old)["figures"]) == {"patch_reliability"}
 
 
 def test_names_from_outside_are_text(workspace: Workspace, run: Run, tmp_path: Path) -> None:

@@ -29,10 +29,11 @@ from filelock import FileLock
 from exdd_core import candidates, history, images, patches, surroundings
 from exdd_core.bank import BankImage
 from exdd_core.candidates import Candidate
-from exdd_core.detector import Change, Detector, Marked, TrainingImage, defect_patches
+from exdd_core.detector import Change, Detector
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.studio import keep_mask
+from exdd_core.training import Marked, TrainingImage, defect_patches
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

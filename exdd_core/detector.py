@@ -35,6 +35,7 @@ from exdd_core.inspection import Calibration, Inspection, Match, Matches
 from exdd_core.patches import Source
 from exdd_core.progress import Progress
 from exdd_core.surroundings import Discriminant
+from exdd_core.training import Marked, PatchSet, TrainingImage, patch_set
 
 CALIBRATION_IMAGES = 150  # normal training images whose held-out scores set medians and thresholds
 FIT_PATCHES = 10_000  # at most so many patches of each class in a logistic regression
@@ -53,12 +54,9 @@ __all__ = [
     "Drift",
     "Examined",
     "Inspection",
-    "Marked",
     "Match",
     "Matches",
-    "PatchSet",
     "Settings",
-    "TrainingImage",
 ]
 
 
@@ -91,68 +89,6 @@ class Settings:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Settings:
         return cls(**{**values, "size": Size(**values["size"])})
-
-
-@dataclass(frozen=True)
-class TrainingImage:
-    """An image to learn from: where it is, which physical part it shows, and where its defect lies."""
-
-    id: str
-    source: Source
-    group: str
-    mask: str | Path | np.ndarray | None = None  # a file, or bool (H, W) of the image's size
-    defect_type: str = ""
-    origin: str = "real"  # or "synthetic"
-    donor: str = ""  # the physical part whose defect was transplanted into it
-
-    @property
-    def bank_image(self) -> BankImage:
-        return BankImage(self.id, self.group, self.defect_type, self.origin, self.donor)
-
-
-@dataclass(frozen=True)
-class PatchSet:
-    """The patches of some images: features float32 (n, h, w, d), which lie on a defect bool (n, h, w), origins (n)."""
-
-    features: np.ndarray
-    on_defect: np.ndarray
-    images: list[BankImage]
-
-    @property
-    def groups(self) -> np.ndarray:
-        return np.array([i.group for i in self.images], dtype=str)
-
-    def take(self, numbers: Sequence[int] | np.ndarray) -> PatchSet:
-        """The same for the images of these numbers."""
-        at = np.asarray(numbers, int)
-        return PatchSet(self.features[at], self.on_defect[at], [self.images[i] for i in at])
-
-    def marked(self) -> list[Marked]:
-        """The patches on a defect, image by image; images without any are left out."""
-        found = []
-        for number in np.flatnonzero(self.on_defect.any((1, 2))):
-            found.append(Marked.of(self.images[number], self.features[number], self.on_defect[number]))
-        return found
-
-
-@dataclass(frozen=True)
-class Marked:
-    """The patches of one image that a mask marks. rows: float32 (m, d). position: int16 (m, 2), row and column.
-
-    beside: float32 (m, e), what surrounds each (see `surroundings`); None where that is not known.
-    """
-
-    image: BankImage
-    rows: np.ndarray
-    position: np.ndarray
-    beside: np.ndarray | None = None
-
-    @classmethod
-    def of(cls, image: BankImage, features: np.ndarray, on: np.ndarray) -> Marked:
-        """features: float32 (h, w, d) of the whole image. on: bool (h, w), what is marked."""
-        row, column = np.nonzero(on)
-        beside = surroundings.around(features)[row, column]
-        return cls(image, features[row, column], np.stack([row, column], 1).astype(np.int16), beside)
 
 
 @dataclass(frozen=True)
@@ -1003,38 +939,6 @@ class _Nearest:
     distances: Distances
     negative_rows: np.ndarray
     positive_rows: np.ndarray | None
-
-
-def patch_set(
-    backbone: Backbone, training: Sequence[TrainingImage], size: Size, progress: Progress | None = None
-) -> PatchSet:
-    """Features of images, with their masks placed on the patch grid."""
-    features = patches.extract(backbone, [t.source for t in training], size, progress)
-    on_defect = np.zeros(features.shape[:3], bool)
-    for i, image in enumerate(training):
-        if image.mask is not None:
-            on_defect[i] = _defect_patches(image, size, features.shape[1:3])
-    return PatchSet(features, on_defect, [t.bank_image for t in training])
-
-
-def _defect_patches(image: TrainingImage, size: Size, grid: tuple[int, int]) -> np.ndarray:
-    mask, source = image.mask, image.source
-    shape = source.shape[:2] if isinstance(source, np.ndarray) else images.probe(source)[::-1]
-    if isinstance(mask, str | Path):
-        mask = images.read_mask(mask, shape)
-    elif mask is not None and mask.shape != shape:
-        raise BadInput(f"The mask of {image.id} has another size than the image; give one of the same size.")
-    assert mask is not None
-    return defect_patches(mask, size, grid)
-
-
-def defect_patches(mask: np.ndarray, size: Size, grid: tuple[int, int]) -> np.ndarray:
-    """Which patches lie on a defect: bool (h, w). At least half covered, or the most covered of a small defect.
-
-    mask: bool (H, W) of the image's own size.
-    """
-    share = patches.covered(images.resize_mask(mask, size), grid)
-    return (share > 0) & (share >= min(0.5, share.max()))
 
 
 def _build_bank(

@@ -23,11 +23,12 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from exdd_core import confidence, datasets, fusion, images
 from exdd_core.backbones import Backbone
 from exdd_core.confidence import FPR_LIMIT, Contributions, region_shares
-from exdd_core.detector import Detector, PatchSet, Settings, TrainingImage, patch_set
+from exdd_core.detector import Detector, Settings
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.inspection import probability
 from exdd_core.progress import Progress
+from exdd_core.training import PatchSet, TrainingImage, patch_set
 
 METRIC_THREADS = 2  # each needs some 50 bytes a pixel
 METRICS = confidence.FIGURES

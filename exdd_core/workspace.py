@@ -48,7 +48,8 @@ from exdd_core.progress import Progress
 
 if TYPE_CHECKING:  # torch and its kin take seconds to import, and half of the workspace needs none of them
     from exdd_core.backbones import Backbone
-    from exdd_core.detector import Detector, TrainingImage
+    from exdd_core.detector import Detector
+    from exdd_core.training import TrainingImage
 
 DATABASE = "workspace.db"
 LOCK, TEMPORARY, MARK = ".lock", ".making-", ".unfinished"
@@ -539,7 +540,7 @@ class Workspace:
     ) -> tuple[list[TrainingImage], list[TrainingImage], str]:
         """Normal and defective training images, and one sentence on what was left out ("" for nothing)."""
         from exdd_core import curation
-        from exdd_core.detector import TrainingImage
+        from exdd_core.training import TrainingImage
 
         if positives not in POSITIVES:
             raise BadInput(f'"{positives}" does not say which defects to use; choose {", ".join(POSITIVES)}.')

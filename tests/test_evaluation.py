@@ -19,11 +19,12 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from exdd_core import backbones, datasets, images
 from exdd_core.backbones import Backbone
-from exdd_core.detector import Detector, PatchSet, Settings, TrainingImage
+from exdd_core.detector import Detector, Settings
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.evaluation import METRICS, aupro, cross_validate, evaluate_split, metrics
 from exdd_core.images import Size
 from exdd_core.progress import Progress
+from exdd_core.training import PatchSet, TrainingImage
 
 SIDE = 64
 SMALL = Settings(size=Size(SIDE, SIDE), negative_ratio=0.05)

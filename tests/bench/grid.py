@@ -29,13 +29,14 @@ from exdd_core.backbones import Backbone
 from exdd_core.bank import BankImage
 from exdd_core.confidence import reliability, tally
 from exdd_core.datasets import DEFECT, Record
-from exdd_core.detector import Detector, Marked, PatchSet, Settings, TrainingImage, patch_set
+from exdd_core.detector import Detector, Settings
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import metrics
 from exdd_core.images import Size, probe, read_image, read_mask, resize_mask
 from exdd_core.inspection import probability
 from exdd_core.synthesis.engine import Donor, PaintRequest
 from exdd_core.synthesis.masks import SHAPES, MaskSpec, realise
+from exdd_core.training import Marked, PatchSet, TrainingImage, patch_set
 from tests.bench import real_images
 
 FOLDERS = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-VERSION = 2
+VERSION = 3
 
 # name -> (columns, primary key, indexes, unique indexes)
 TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] = {
@@ -31,7 +31,7 @@ TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] 
     ),
     "banks": (
         {"id": str, "number": int, "dataset": str, "created": str, "seconds": float}
-        | dict.fromkeys(("settings", "summary"), str),
+        | dict.fromkeys(("settings", "summary", "who"), str),
         "id",
         [],
         [["number"]],
@@ -92,9 +92,11 @@ def version(db: Database) -> int:
 
 
 def bring_up_to_date(db: Database) -> None:
-    """Make the tables that are not there yet. The caller holds the write lock, or the file is its own."""
+    """Make the tables and columns that are not there yet. The caller holds the write lock, or the file is its own."""
     for name, (columns, key, indexes, unique) in TABLES.items():
         if db.table(name).exists():
+            for column in columns.keys() - db.table(name).columns_dict.keys():
+                db.table(name).add_column(column, columns[column])
             continue
         db.table(name).create(columns, pk=key)
         for index in indexes:

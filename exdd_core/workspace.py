@@ -107,7 +107,8 @@ class BankVersion:
     """One bank version.
 
     settings: the detector's (size as "256x632"), layers, positives, max_real_parts. summary: rows and images
-    of both banks, the fusion, and a `note` on what was left out. seconds: the time the build took.
+    of both banks, the fusion, and a `note` on what was left out. seconds: the time the build took. who: built
+    it, "" where that is not known.
     """
 
     id: str
@@ -120,6 +121,7 @@ class BankVersion:
     active: bool
     path: Path
     pinned: bool = False  # cannot be deleted
+    who: str = ""
 
     @property
     def name(self) -> str:
@@ -475,6 +477,7 @@ class Workspace:
         backbone: str | None = None,
         fusion: str | None = None,
         activate: bool = True,
+        who: str = "",
         progress: Progress | None = None,
     ) -> BankVersion:
         """Build a bank version from the training split of a data set (None: the active one).
@@ -482,7 +485,8 @@ class Workspace:
         positives: which defects teach the positive bank, one of `POSITIVES`: real ones, accepted synthetic ones,
         both or none. max_real_parts: at most that many defective parts, and of the training split only. The
         negative bank also gets what people marked as false alarms. The ratios are the shares of patches kept
-        (0 to 1]; None leaves the detector's default. Raises BadInput where nothing can be built of that.
+        (0 to 1]; None leaves the detector's default. who: whoever asked for it. Raises BadInput where nothing can be
+        built of that.
         """
         from exdd_core import curation, recall
         from exdd_core.detector import Detector, Settings
@@ -509,6 +513,7 @@ class Workspace:
                 "id": uuid.uuid4().hex[:12],
                 "dataset": info.name,
                 "created": _now(),
+                "who": " ".join(who.split())[:40],
                 "seconds": round(time.monotonic() - began, 2),
                 "settings": {
                     **settings.to_json(),
@@ -652,7 +657,7 @@ class Workspace:
 
     def _bank_version(self, row: dict[str, Any], active: str | None, pinned: list[str]) -> BankVersion:
         parsed = {key: json.loads(row[key]) for key in ("settings", "summary")}
-        kept = {"active": row["id"] == active, "pinned": row["id"] in pinned}
+        kept = {"active": row["id"] == active, "pinned": row["id"] in pinned, "who": row["who"] or ""}
         return BankVersion(**row | parsed | kept, path=self._banks / row["id"])
 
     def detector(self, bank: str | None = None) -> Detector:

@@ -48,6 +48,17 @@ def test_a_comparison_names_what_each_holds_alone(workspace):
         versions.compare(workspace, "v1", "1")
 
 
+def test_a_version_says_who_built_it_and_older_ones_say_nothing(workspace):
+    assert workspace.build(negative_ratio=0.2, who="  Anna \n Berg ").who == "Anna Berg"
+    with workspace.writing() as db:
+        db.execute("alter table banks drop column who")  # as a workspace of an earlier program
+        db.execute("PRAGMA user_version = 2")
+    opened = Workspace.open(workspace.path)
+    assert [bank.who for bank in opened.banks()] == ["", ""]
+    built = tasks.build(opened, {"negative_ratio": 0.2, "who": "Ben"}, Progress(), "job")
+    assert opened.bank(built["bank"]).who == "Ben" == Workspace.open(workspace.path).bank().who
+
+
 def test_a_measurement_is_of_its_version_and_says_how_much_has_changed_since(workspace):
     tasks.evaluate(workspace, {"bank": "v1"}, Progress(), "first")
     run = runs.get(workspace, "first")

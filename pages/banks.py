@@ -52,6 +52,7 @@ FUSION_HELP = {
 }
 VERSION_COLUMNS = [
     ("Version", "", ""),
+    ("Made", "by", ""),
     ("Data set", "", ""),
     ("Rows built", "− normal · + defect", "number"),
     ("Radius", "of defects", "number"),
@@ -80,10 +81,10 @@ SMALL, LARGE = 240, 720  # pixels of a picture's longer side
 TEMPLATE = (Path(__file__).resolve().parent.parent / "assets" / "banks.html").read_text("utf-8")
 
 NOBODY = "someone"  # who never said their name
-# As `_shared.buttons`, and with the name that this browser knows from Curate.
-DUE_JS = _shared.BUTTONS_JS.replace(
-    "...button.dataset", "...button.dataset, who: localStorage.getItem('exdd.who')"
-)
+# The name that this browser knows from Curate: with what `_shared.buttons` tell, and as the last of a form's values.
+WHO_JS = "localStorage.getItem('exdd.who')"
+DUE_JS = _shared.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
+FORM_JS = f"(...given) => [...given.slice(0, -1), {WHO_JS} || '']"
 
 Answer = dict[str, Any]
 
@@ -198,7 +199,7 @@ class Versions:
             from exdd_core import versions
 
             if event.act == "rebuild":
-                builder.rebuild(event.id)
+                builder.rebuild(event.id, event.who or "")
                 return {}
             decided = versions.catch_up(self.workspace, event.who or NOBODY)
             return refresh() | {self.note: _shared.say("done", decided.sentence)}
@@ -233,13 +234,15 @@ def _version_row(bank: BankVersion, found: Measured | None, changes: int) -> str
     summary, settings = bank.summary, bank.settings
     tags = ' <span class="tag active">active</span>' if bank.active else ""
     tags += ' <span class="tag">pinned</span>' if bank.pinned else ""
-    since = f" · {count(changes, 'change')}" if changes else ""
-    made, took = _under(_when(bank.created) + since), f"Took {_shared.duration(bank.seconds)}, {_disk(bank)}"
-    version = f"<strong>{text(bank.name)}</strong>{tags}{made}"
+    since = f"{count(changes, 'change')} since" if changes else ""
+    took = f"Took {_shared.duration(bank.seconds)}, {_disk(bank)}"
+    made = f"{_when(bank.created)}{_under(bank.who or '–')}"
+    version = f"<strong>{text(bank.name)}</strong>{tags}{_under(since)}"
     images = f"of {summary['negative_images']:,} · {summary['positive_images']:,} images"
     reached = summary.get("radius") if summary["positive_rows"] else None
     cells = [
-        f'<td class="whole" data-sort="{bank.number}" title="{took}">{version}</td>',
+        f'<td class="whole" data-sort="{bank.number}">{version}</td>',
+        f'<td class="whole" data-sort="{bank.created}" title="{took}">{made}</td>',
         f"<td>{text(bank.dataset)}{_under(settings['size'])}</td>",
         f'<td class="number">{summary["negative_rows"]:,} · {summary["positive_rows"]:,}{_under(images)}</td>',
         f'<td class="number" data-sort="{reached or 0}">{_figure(reached, 2)}</td>',
@@ -606,8 +609,9 @@ class Builder:
             self.start = gr.Button("Build", variant="primary", elem_id="build-start")
             self.note = _shared.note()
             self.job = _shared.JobPanel(workspace, "build")
+            self.who = gr.Textbox(visible=False)  # FORM_JS fills it in
         self.given = [self.dataset, self.positives, self.parts, self.negative, self.positive, self.size]
-        self.given += [self.aspect, self.fusion, self.backbone, self.seed]
+        self.given += [self.aspect, self.fusion, self.backbone, self.seed, self.who]
         self.outputs = [self.dataset, self.positives, self.size, self.aspect, self.start]
 
     def _build_advanced(self) -> None:
@@ -648,14 +652,14 @@ class Builder:
         begin = _shared.sentences(self.note)(self._begin)
         self.dataset.input(self._size_of, self.dataset, [self.size, self.aspect], **hidden)
         self.job.connect(refresh, outputs)
-        self.job.look_after(self.start.click(begin, self.given, self.note, **hidden))
+        self.job.look_after(self.start.click(begin, self.given, self.note, js=FORM_JS, **hidden))
 
-    def rebuild(self, id: str) -> None:
+    def rebuild(self, id: str, who: str) -> None:
         """Queue a build with the settings of that version, of what is known and decided now."""
         from exdd_core import versions
 
-        name = self.workspace.bank(id).name
-        self.job.begin("build", f"Rebuilding {name}", versions.rebuild_spec(self.workspace, id))
+        name, spec = self.workspace.bank(id).name, versions.rebuild_spec(self.workspace, id)
+        self.job.begin("build", f"Rebuilding {name}", spec | {"who": who})
 
     def updates(self) -> dict[Any, Any]:
         """The data sets there are, and the active one's size."""
@@ -688,7 +692,7 @@ class Builder:
         return str(size), size.keep_aspect
 
     def _begin(self, *given: Any) -> dict[Any, Any]:
-        dataset, positives, parts, negative, positive, size, aspect, fusion, backbone, seed = given
+        dataset, positives, parts, negative, positive, size, aspect, fusion, backbone, seed, who = given
         if not dataset:
             raise BadInput("There is no data set yet; import images on the Data page first.")
         settings = {
@@ -701,6 +705,7 @@ class Builder:
             "fusion": fusion,
             "backbone": backbone or None,
             "seed": _whole(seed, "seed"),
+            "who": who,
         }
 
         self.job.begin("build", f"Building a bank version from {dataset}", {"dataset": dataset} | settings)

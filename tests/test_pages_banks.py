@@ -179,6 +179,7 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
     later = plates.pending(own)[0]
     curation.accept(own, [later], "Anna")
     own.roll_back()
+    page.add_init_script("localStorage.setItem('exdd.who', 'Ben')")
     with serving(own.path) as address:
         visit(page, f"{address}/banks")
         due = page.locator("#due")
@@ -200,7 +201,7 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         due.get_by_role("button", name="Rebuild v1").click()
         page.locator("#versions tr.selected", has_text="v3").wait_for(timeout=SLOW)
         due.get_by_text("v3: No rebuild is due").wait_for(timeout=SLOW)
-        assert own.bank().settings["positives"] == "both"
+        assert own.bank().settings["positives"] == "both" and own.bank().who == "Ben"
 
         bank = own.bank("v1").id
         for asked, words in (

@@ -268,6 +268,7 @@ def test_a_thumbnail_of_nothing_is_a_sentence(page: Page, address: str) -> None:
 
 
 def test_build_activate_and_delete(page: Page, address: str) -> None:
+    page.add_init_script("localStorage.setItem('exdd.who', 'Anna')")
     visit(page, f"{address}/banks")
     versions = page.locator("#versions tbody tr")
     versions.first.wait_for()
@@ -288,6 +289,8 @@ def test_build_activate_and_delete(page: Page, address: str) -> None:
     labelled(page, "Size").fill("320x320")  # for the next one, while this one ends
     sentence(page, "Built v2 in")
     page.locator("#versions tr.selected", has_text="v2").wait_for()
+    built_by = page.locator("#versions td:nth-child(2) .under")
+    assert built_by.all_inner_texts() == ["Anna", "–"]  # nobody in particular built the demo's
     page.locator(".frame-state", has_text="v2 · demo").wait_for()
     page.locator("#rows", has_text="Rows of v2 by image").wait_for()
     assert labelled(page, "Size").input_value() == "320x320"

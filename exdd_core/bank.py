@@ -107,6 +107,10 @@ class Bank:
         wanted = set(ids)
         return np.array([i.id in wanted for i in self.images], bool)[self.image]
 
+    def of_image(self, id: str) -> Bank:
+        """A bank of one image's rows."""
+        return self.take(np.flatnonzero(self.of_images([id])))
+
     def take(self, numbers: np.ndarray) -> Bank:
         """A bank of these rows; it names the same images, also those that have no row in it."""
         beside = None if self.beside is None else self.beside[numbers]

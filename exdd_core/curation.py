@@ -217,7 +217,7 @@ def accept(
                     target.enter([c for c in changes if c.image.id == candidate.id], number)
             last = target.write(db) if target else 0
         if target is not None:
-            target.publish(workspace, last)
+            target.publish(last)
     return _decided("Accepted", [c.id for c in chosen], left_out, target, changes)
 
 
@@ -282,7 +282,7 @@ def undo(workspace: Workspace, decision: int, who: str) -> Decided:
                 target.enter(changes, number)
             last = target.write(db) if target else 0
         if target is not None:
-            target.publish(workspace, last)
+            target.publish(last)
     return _decided("Took back the decision on", [found.subject], {}, target, changes)
 
 
@@ -305,11 +305,13 @@ def _reversal(workspace: Workspace, found: Decision) -> tuple[_Target | None, li
     if found.action == "drop":
         side = found.detail["side"]
         if not target.holds(found.subject, side):
-            return target, target.add([_remembered(workspace, found.subject, side, target.detector)], side)
+            return target, target.put_back(found.subject, side) or target.add(
+                [_remembered(workspace, found.subject, side, target.detector)], side
+            )
     else:
         side = "negative" if found.action == "false_alarm" else "positive"
         if target.holds(found.subject, side):
-            return target, target.remove(workspace, found.subject, side)
+            return target, target.remove(found.subject, side)
     return None, []
 
 
@@ -392,9 +394,7 @@ def _tags(reasons: Sequence[str]) -> list[str]:
 def _decided(
     done: str, ids: list[str], left_out: dict[str, str], target: _Target | None, changes: Sequence[Change]
 ) -> Decided:
-    rows = sum(int(c.kept.sum()) for c in changes)
-    if target is not None and any(c.action == "remove" for c in changes):
-        rows = -target.gone
+    rows = sum(int(c.kept.sum()) * (-1 if c.action == "remove" else 1) for c in changes)
     count = f"{len(ids)} candidates" if len(ids) != 1 else "1 candidate"
     sentence = f"{done} {count}"
     if target is not None:
@@ -479,7 +479,7 @@ def _teach(
                 target.enter(changes, number)
             last = target.write(db) if target else 0
         if target is not None:
-            target.publish(workspace, last)
+            target.publish(last)
     decided = _decided("", [image.id], {}, target, changes)
     said = "Remembered the missed defect" if action == "missed" else "Remembered the false alarm"
     where = f"; {decided.rows} rows came to the {side} bank of {decided.bank}" if target else ""
@@ -523,11 +523,11 @@ def drop(workspace: Workspace, image: str, side: str, who: str) -> Decided:
     with _deciding(workspace):
         target = _target(workspace, bank.dataset)
         assert target is not None
-        changes = target.remove(workspace, image, side)
+        changes = target.remove(image, side)
         with workspace.writing() as db:
             target.enter(changes, _write(db, image, "drop", who, side=side, dataset=bank.dataset))
             last = target.write(db)
-        target.publish(workspace, last)
+        target.publish(last)
     return _decided("Dropped", [image], {}, target, changes)
 
 
@@ -546,7 +546,7 @@ def align(workspace: Workspace, missing: Sequence[str], surplus: Sequence[str], 
             number = _write(db, version.id, "align", who, dataset=version.dataset)
             target.enter(changes, number)
             last = target.write(db)
-        target.publish(workspace, last)
+        target.publish(last)
     return _decided("Brought the bank in line with", [*there, *(c.id for c in wanted)], {}, target, changes)
 
 
@@ -674,9 +674,9 @@ def _keep(file: Path, rows: np.ndarray, position: np.ndarray, beside: np.ndarray
 class _Target:
     """The active version while a decision changes it: computed first, written in one transaction, then shown."""
 
-    def __init__(self, version: BankVersion, detector: Detector):
-        self.version, self.detector, self.new = version, detector, detector
-        self.gone = 0  # rows that left
+    def __init__(self, workspace: Workspace, version: BankVersion):
+        self.workspace, self.version = workspace, version
+        self.detector = self.new = workspace.detector(version.id)
         self._entered: list[tuple[Change, int]] = []
 
     def holds(self, id: str, side: str) -> bool:
@@ -685,6 +685,8 @@ class _Target:
 
     def add(self, several: Sequence[Marked], side: str = "positive") -> list[Change]:
         fresh = [m for m in several if not self.holds(m.image.id, side)]
+        if len(fresh) == 1 and self._just_left(fresh[0], side):
+            return self.put_back(fresh[0].image.id, side)
         changes = self.detector.additions(fresh, side)
         if changes:
             self.new = self.detector.changed(changes)
@@ -698,14 +700,30 @@ class _Target:
         self.new = self.new.changed(added) if added else self.new
         return changes + added
 
-    def remove(self, workspace: Workspace, id: str, side: str) -> list[Change]:
-        """Takes an image's rows out. Where the bank held just what is left once before, all is as it was then."""
-        changes = self.detector.removals(id, side)
-        bank = self.detector.negative if side == "negative" else self.detector.positive
-        assert bank is not None
-        self.gone = int(bank.of_images([id]).sum())
-        with workspace.reading() as db:
-            state = history.state_of(db, self.version.id, id, side)
+    def remove(self, id: str, side: str) -> list[Change]:
+        """Takes an image's rows out."""
+        return self._make(self.detector.removals(id, side))
+
+    def put_back(self, id: str, side: str) -> list[Change]:
+        """Gives an image the very rows back with which it left; nothing where that is not known."""
+        with self.workspace.reading() as db:
+            found = history.left(db, self.version.id, id, side)
+        return self._make([found[1]]) if found else []
+
+    def _just_left(self, marked: Marked, side: str) -> bool:
+        """Whether these patches, and no others, were the last to leave: to add them again is to take that back."""
+        with self.workspace.reading() as db:
+            found = history.left(db, self.version.id, marked.image.id, side)
+            if found is None or found[0] != history.newest(db, self.version.id):
+                return False
+        use = self.detector.examine(marked).clean if side == "positive" else slice(None)
+        return found[1].image == marked.image and np.array_equal(found[1].position, marked.position[use])
+
+    def _make(self, changes: list[Change]) -> list[Change]:
+        """Where the bank held just what it will hold once before, all is as it was then, and nothing is fitted."""
+        (change,) = changes
+        with self.workspace.reading() as db:
+            state = history.state_of(db, self.version.id, change.image.id, change.side, change.action)
         if state == {}:
             state = Detector.load(self.version.path, self.detector.backbone).fitted_state()
         self.new = self.detector.changed(changes, state)
@@ -721,8 +739,8 @@ class _Target:
             history.record(db, self.version.id, change, decision, state)
         return history.newest(db, self.version.id)
 
-    def publish(self, workspace: Workspace, last: int) -> None:
-        workspace.keep_detector(self.version.id, last, self.new)
+    def publish(self, last: int) -> None:
+        self.workspace.keep_detector(self.version.id, last, self.new)
 
 
 def _target(workspace: Workspace, dataset: str) -> _Target | None:
@@ -730,7 +748,7 @@ def _target(workspace: Workspace, dataset: str) -> _Target | None:
     version = workspace.active_bank()
     if version is None or version.dataset != dataset:
         return None
-    return _Target(version, workspace.detector(version.id))
+    return _Target(workspace, version)
 
 
 @contextmanager

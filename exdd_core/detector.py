@@ -106,10 +106,12 @@ class Examined:
 
 @dataclass(frozen=True)
 class Change:
-    """Rows of one image that come to a bank ("add") or leave it ("remove"); what a version's history is made of.
+    """Rows of one image that come to a bank ("add"), leave it ("remove") or come back as they were ("return"); what a
+    version's history is made of.
 
-    side: "positive" or "negative". rows: float32 (m, d) with position int16 (m, 2); of those added, the ones where
-    kept bool (m,) holds are in the bank, and the others lie within its covering radius. beside: as of `Marked`.
+    side: "positive" or "negative". rows: float32 (m, d) with position int16 (m, 2); those where kept bool (m,) holds
+    are in the bank, and the others lie within its covering radius. beside: as of `Marked`. taught: bool (m,), the
+    rows that what is fitted learns from; None where it is all of them.
     """
 
     side: str
@@ -119,6 +121,7 @@ class Change:
     position: np.ndarray
     kept: np.ndarray
     beside: np.ndarray | None = None
+    taught: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -574,13 +577,31 @@ class Detector:
         return max(0, wanted - (len(self.positive) if self.positive else 0))
 
     def removals(self, image_id: str, side: str = "positive") -> list[Change]:
-        """The change that takes every row of an image out of a bank. Raises BadInput where it has none there."""
-        bank = self.positive if side == "positive" else self.negative
+        """The change that takes every row of an image out of a bank, and holds all that it took, so that it can come
+        back. Raises BadInput where it has none there."""
+        bank, known = (self.positive, self.defects) if side == "positive" else (self.negative, self.learnt)
         image = next((i for i in bank.images if i.id == image_id), None) if bank else None
-        if image is None:
+        if bank is None or image is None:
             raise BadInput(f"{image_id} is not in the {side} bank.")
-        empty = np.zeros((0, self.backbone.dimension), np.float32)
-        return [Change(side, "remove", image, empty, np.zeros((0, 2), np.int16), np.zeros(0, bool))]
+        own, taught = bank.of_image(image_id), known.of_image(image_id)
+        further = own.take(np.flatnonzero(~_among(own.position, taught.position)))
+        position = np.concatenate([taught.position, further.position])
+        beside = None
+        if taught.beside is not None:
+            unknown = np.full((len(further), taught.beside.shape[1]), np.nan, np.float32)
+            beside = np.concatenate([taught.beside, unknown])
+        return [
+            Change(
+                side,
+                "remove",
+                image,
+                np.concatenate([taught.rows, further.rows]),
+                position,
+                _among(position, own.position),
+                beside,
+                np.arange(len(position)) < len(taught),
+            )
+        ]
 
     def changed(
         self, changes: Sequence[Change], state: dict[str, Any] | None = None, progress: Progress | None = None
@@ -618,13 +639,15 @@ class Detector:
         image, rows, position = change.image, change.rows, change.position
         if change.side == "negative":
             self._near, self._lessons = {}, None
-            if change.action == "add":
-                self.negative.add(image, rows[change.kept], position[change.kept])
-                self.learnt.add(image, rows, position, change.beside)
-            else:
+            if change.action == "remove":
                 self.negative.remove(image.id)
                 self.learnt.drop(image.id)
-        elif change.action == "add":
+            else:
+                use = slice(None) if change.taught is None else change.taught
+                beside = None if change.beside is None else change.beside[use]
+                self.negative.add(image, rows[change.kept], position[change.kept])
+                self.learnt.add(image, rows[use], position[use], beside)
+        elif change.action != "remove":
             self.positive = self.positive or _empty_bank(self.backbone.dimension)
             self.positive.add(image, rows[change.kept], position[change.kept])
             self.defects.add(image, rows, position, change.beside)
@@ -966,6 +989,11 @@ def _empty_teachers(dimension: int) -> Bank:
     """A bank whose rows come with their surroundings."""
     beside = np.zeros((0, surroundings.width(dimension)))
     return Bank(np.zeros((0, dimension)), np.zeros(0), np.zeros((0, 2)), [], beside)
+
+
+def _among(position: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which places (m, 2) are among those (n, 2): bool (m,)."""
+    return (position[:, None] == others[None]).all(-1).any(1)
 
 
 def _each(distances: Distances, change: Callable[[np.ndarray], np.ndarray]) -> Distances:

@@ -9,7 +9,7 @@ is ever changed or removed but with its bank version. Knows rows and JSON; does 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,8 @@ def record(
         "dimension": change.rows.shape[1],  # no rows, too, have one
     }
     rows = change.rows
+    if change.taught is not None:
+        detail["taught"] = np.flatnonzero(change.taught).tolist()
     if change.beside is not None:
         detail["beside"] = change.beside.shape[1]  # the last so many columns
         rows = np.concatenate([rows, change.beside], axis=1)
@@ -87,39 +89,84 @@ def read(db: Database, bank: str, after: int = 0) -> Changes:
 
 def _change(side: str, action: str, rows: bytes, detail: dict[str, Any]) -> Change:
     position = np.array(detail["position"], np.int16).reshape(-1, 2)
-    width = detail["dimension"]
+    width, image = detail["dimension"], BankImage(**detail["image"])
     shaped = np.frombuffer(rows, np.float32).reshape(len(position), width + detail.get("beside", 0))
-    kept = np.zeros(len(position), bool)
-    kept[detail["kept"]] = True
+
+    def marked(name: str) -> np.ndarray:
+        out = np.zeros(len(position), bool)
+        out[detail[name]] = True
+        return out
+
     beside = shaped[:, width:] if "beside" in detail else None
-    return Change(side, action, BankImage(**detail["image"]), shaped[:, :width], position, kept, beside)
+    taught = marked("taught") if "taught" in detail else None
+    return Change(side, action, image, shaped[:, :width], position, marked("kept"), beside, taught)
 
 
-def state_of(db: Database, bank: str, image: str, side: str) -> dict[str, Any] | None:
-    """What was fitted when a bank held what it holds now without that image: {} where that was when it was built.
+def left(db: Database, bank: str, image: str, side: str) -> tuple[int, Change] | None:
+    """The change that brings back what an image had in a bank when it left it, and the number of that leaving.
+
+    None where it did not leave, or where nothing was kept of it.
+    """
+    query = """select id, action, rows, detail from bank_changes where bank = ? and image = ? and bank_side = ?
+               order by id desc limit 1"""
+    for id, action, rows, detail in db.execute(query, [bank, image, side]):
+        values = json.loads(detail)
+        if action == "remove" and "taught" in values:
+            return int(id), _change(side, "return", rows, values)
+    return None
+
+
+@dataclass
+class Standing:
+    """What of a version's banks is not as it was built.
+
+    there: by image and side the number of the change since which it is there, or GONE.
+    """
+
+    there: dict[tuple[str, str], int] = field(default_factory=dict)
+    _built: set[tuple[str, str]] = field(default_factory=set)  # what the build had there, and is gone
+    _left: dict[tuple[str, str], int | None] = field(default_factory=dict)  # what was there before it left
+
+    def take(self, image: str, side: str, action: str, number: int = GONE) -> None:
+        """Take one change in. What came after the build goes without a trace, and what returns is as it was."""
+        key = (image, side)
+        if action == "add":
+            self.there[key] = number
+        elif action == "return":
+            since = self._left.pop(key)
+            if since is None:
+                del self.there[key]
+                self._built.discard(key)
+            else:
+                self.there[key] = since
+        else:
+            self._left[key] = since = self.there.pop(key, None)
+            if since is None:
+                self._built.add(key)
+            if key in self._built:
+                self.there[key] = GONE
+
+
+def standing(db: Database, bank: str) -> Standing:
+    """What a version's changes come to."""
+    found = Standing()
+    query = "select image, bank_side, action, id from bank_changes where bank = ? order by id"
+    for change in db.execute(query, [bank]):
+        found.take(*change)
+    return found
+
+
+def state_of(db: Database, bank: str, image: str, side: str, action: str) -> dict[str, Any] | None:
+    """What was fitted when a bank held what it will hold once this image leaves it ("remove") or comes back as it was
+    ("return"): {} where that was when it was built.
 
     None where there was no such moment, or where nothing was kept of it.
     """
-    there: dict[
-        tuple[str, str], int
-    ] = {}  # what is not as it was built: since which change it is there, or GONE
-    built: set[tuple[str, str]] = set()
-    states: dict[frozenset[tuple[tuple[str, str], int]], dict[str, Any]] = {frozenset(): {}}
+    now = Standing()
+    states: dict[frozenset[tuple[tuple[str, str], int]], dict[str, Any] | None] = {frozenset(): {}}
     query = "select id, image, bank_side, action, detail from bank_changes where bank = ? order by id"
-    for id, name, at, action, detail in db.execute(query, [bank]):
-        if action == "add":
-            there[name, at] = id
-        else:
-            _take_out(there, built, (name, at))
-        states.setdefault(frozenset(there.items()), json.loads(detail).get("state"))
-    _take_out(there, built, (image, side))
-    return states.get(frozenset(there.items()))
-
-
-def _take_out(there: dict[tuple[str, str], int], built: set[tuple[str, str]], key: tuple[str, str]) -> None:
-    """What came after the build goes without a trace; a bank without an image of its build is another one."""
-    if key in there and key not in built:
-        del there[key]
-    else:
-        built.add(key)
-        there[key] = GONE
+    for id, name, at, what, detail in db.execute(query, [bank]):
+        now.take(name, at, what, id)
+        states.setdefault(frozenset(now.there.items()), json.loads(detail).get("state"))
+    now.take(image, side, action)
+    return states.get(frozenset(now.there.items()))

@@ -280,7 +280,7 @@ class _Bench:
         for change in changes:
             painted = change.image.origin != "real"
             known = [c for c in self._since if c.image.id == change.image.id]
-            if painted and change.action == "add":
+            if painted and change.action != "remove":
                 self._since.append(change)
             elif painted and known:
                 self._since.remove(known[0])

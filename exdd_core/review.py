@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exdd_core import curation, reports
+from exdd_core import curation, history, reports
 from exdd_core.datasets.record import image_files
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, probe, read_image, read_mask
@@ -487,17 +487,9 @@ class Results:
 
 def _state(workspace: Workspace, bank: BankVersion) -> str:
     """A name of the changes to a version's banks that stand; what came and went again leaves no trace in it."""
-    query = "select id, image, bank_side, action from bank_changes where bank = ? order by id"
     with workspace.reading() as db:
-        changes = db.execute(query, [bank.id]).fetchall()
-    there: dict[tuple[str, str], list[tuple[str, int]]] = {}
-    for id, image, side, action in changes:
-        past = there.setdefault((image, side), [])
-        if action == "remove" and [before for before, _ in past] == ["add"]:
-            past.clear()
-        else:
-            past.append((action, id))
-    standing = sorted(id for past in there.values() for _, id in past)
+        there = history.standing(db, bank.id).there
+    standing = sorted([*key, since] for key, since in there.items())
     return hashlib.sha256(json.dumps(standing).encode()).hexdigest()[:16] if standing else ""
 
 

@@ -11,12 +11,14 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from exdd_core import candidates, cli, curation, history, quality
+from exdd_core import candidates, cli, curation, history, quality, versions
+from exdd_core.bank import Bank
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_mask
 from exdd_core.workspace import ImageRow, Workspace
@@ -367,6 +369,69 @@ def test_a_defective_image_is_no_false_alarm_as_a_whole(workspace):
         curation.false_alarm(workspace, row.id, row.path, "Anna")
 
 
+def content(bank: Bank) -> list[bytes]:
+    """Every row with its origin, in no order."""
+    names = [asdict(image) for image in bank.images]
+    parts = zip(bank.image, bank.position, bank.rows, strict=True)
+    return sorted(repr((names[i], y, x)).encode() + row.tobytes() for i, (y, x), row in parts)
+
+
+def held(workspace: Workspace) -> list[list[bytes]]:
+    """What both banks hold, and what is fitted learns from."""
+    d = workspace.detector()
+    return [content(bank) for bank in (d.negative, d.positive, d.learnt, d.defects)]
+
+
+def test_what_comes_back_to_a_bank_comes_with_exactly_its_rows(workspace):
+    """An image of the build, normal or defective, and what was added later, whatever else came in between."""
+    ids, row = pending(workspace), held_back(workspace)
+    curation.accept(workspace, ids[:2], "Anna")
+    curation.missed(workspace, row.id, row.path, truth(row), "Anna", "bar")
+    build_of = workspace.images(split="train")
+    normal, defect = (next(r.id for r in build_of if r.label == label) for label in ("normal", "defect"))
+    before, fitted = held(workspace), workspace.detector().fitted_state()
+    rows = len(workspace.detector().negative)
+    for image, side in (
+        (normal, "negative"),
+        (defect, "positive"),
+        (ids[0], "positive"),
+        (row.id, "positive"),
+    ):
+        gone = versions.drop(workspace, image, side, "Ben").rows
+        assert gone <= 0 and held(workspace) != before
+        place = Workspace.open(workspace.path) if side == "negative" else workspace
+        assert versions.put_back(place, image, "Ben").rows == -gone
+        assert held(workspace) == before
+        assert workspace.detector().fitted_state() == fitted  # and nothing was fitted anew
+    assert len(workspace.detector().negative) == rows
+    # Others come in between: what is fitted is another thing then, but the rows are the same ones.
+    versions.drop(workspace, normal, "negative", "Ben")
+    curation.accept(workspace, ids[2:3], "Anna")
+    versions.put_back(workspace, normal, "Ben")
+    curation.undo_last(workspace, "Anna")
+    assert held(workspace) == before and held(Workspace.open(workspace.path)) == before
+    agree(workspace)
+
+
+def test_what_was_taken_back_is_accepted_again_as_it_was_unless_its_mask_is_another(workspace):
+    first = candidates.get(workspace, pending(workspace)[0])
+    curation.accept(workspace, [first.id], "Anna")
+    before = held(workspace)
+    curation.undo_last(workspace, "Anna")
+    curation.accept(workspace, [first.id], "Anna")
+    assert held(workspace) == before
+    curation.undo_last(workspace, "Anna")
+    half = read_mask(first.mask, SHAPE)
+    half[:, : np.flatnonzero(half.any(0)).mean().astype(int)] = False
+    curation.trim(workspace, first.id, half, "Anna")
+    curation.accept(workspace, [first.id], "Anna", defect_type="bar")
+    there, detector = workspace.detector().defects.of_image(first.id), workspace.detector()
+    left = curation.marked(workspace, candidates.get(workspace, first.id), detector)
+    assert 0 < len(there) <= len(left.rows) and left.image.defect_type == "bar"
+    assert {tuple(p) for p in there.position} <= {tuple(p) for p in left.position}
+    assert first.id in {i.id for i in there.images if i.defect_type == "bar"}
+
+
 def test_what_was_fitted_follows_an_image_of_the_build_that_is_dropped(workspace):
     built = workspace.detector().fitted_state()
     trained = workspace.images(split="train", label="defect")[0].id
@@ -374,7 +439,7 @@ def test_what_was_fitted_follows_an_image_of_the_build_that_is_dropped(workspace
     without, after = workspace.detector().fitted_state(), scores(workspace)
     assert without != built
     curation.undo_last(workspace, "Anna")
-    assert scores(workspace) != after
+    assert workspace.detector().fitted_state() == built and scores(workspace) != after
     curation.drop(workspace, trained, "positive", "Anna")
     assert (
         workspace.detector().fitted_state() == without and scores(workspace) == after

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from exdd_core import candidates, cli, curation, jobs
+from exdd_core.cli import measure
 from exdd_core.images import encode_png, read_mask
 from exdd_core.synthesis import prompts
 from exdd_core.workspace import Workspace
@@ -165,7 +166,7 @@ def test_a_whole_round_by_processes(demo_dataset, tmp_path):
     measured = result("evaluate")
     assert measured["dataset"] == "demo"
     for method in ("patchcore", "exdd"):
-        assert set(measured["methods"][method]) >= set(cli.METRICS)
+        assert set(measured["methods"][method]) >= set(measure.METRICS)
         assert 0 <= measured["methods"][method]["image_auroc"] <= 1
 
 

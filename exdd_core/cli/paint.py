@@ -1,0 +1,189 @@
+"""Painting defects, and the prompts they are painted by: synthesize, prompts.
+
+Knows what an order is made of. Does not know how an engine paints, nor what becomes of a candidate.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exdd_core.cli.arguments import Add, at_least, open_workspace
+from exdd_core.cli.terminal import progress, say
+from exdd_core.errors import BadInput
+
+if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
+    from exdd_core.studio import Order
+    from exdd_core.workspace import Workspace
+
+
+def synthesize_options(add: Add) -> None:
+    add("--dataset", metavar="NAME", help="default: the active one")
+    add(
+        "--engine", metavar="NAME", help="sdxl, procedural or transplant; default: sdxl where its weights are"
+    )
+    add(
+        "--prompt",
+        metavar="TEXT",
+        help="the defect in words; may hold alternatives, {copper|steel} scratches",
+    )
+    add("--negative-prompt", metavar="TEXT", help="what the defect shall not be")
+    add("--saved", metavar="NAME", help="a prompt of the library, with its negative prompt and settings")
+    add("--count", type=at_least(1), default=10, metavar="N", help="how many paintings; default: 10")
+    add("--each", action="store_true", help="as many of every prompt that --prompt can become")
+    add("--seed", type=at_least(0), default=0, metavar="S", help="of the first painting; default: 0")
+    add(
+        "--masks",
+        default="real",
+        metavar="real|procedural|FILE",
+        help="where: like real defects of the training split, a generated shape, or a mask file; default: real",
+    )
+    add(
+        "--shape",
+        metavar="NAME",
+        help="of --masks procedural: scratch, spot, crack, blotch; default: scratch",
+    )
+    add(
+        "--image",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="paint on this normal image; may be repeated",
+    )
+    add("--setting", action="append", default=[], metavar="NAME=VALUE", help="of the engine; may be repeated")
+    add("--sdxl-model", metavar="MODEL", help="a folder, a .safetensors file or a model id")
+    add("--from-test", action="store_true", help="let the test split lend too; every record will say so")
+    add("--defect-type", metavar="TYPE", help="what the painted defects are called in the positive bank")
+
+
+def synthesize(options: argparse.Namespace) -> dict[str, Any]:
+    """Paint defects into normal images; every result waits as a pending candidate in the workspace."""
+    from exdd_core import candidates, jobs, studio
+
+    workspace = open_workspace(options)
+    order = _order(workspace, options)
+    painter = studio.engine(workspace, order.engine)
+    if not order.settings.get("model") and (missing := painter.missing()):
+        raise BadInput(missing)  # before anything is queued for it
+    number = len(studio.recipes(workspace, order))
+    title = f"Painting {number} {'defect' if number == 1 else 'defects'} with {painter.TITLE}"
+    result = jobs.run_here(workspace, "synthesize", title, order.to_json(), progress())
+    made = [candidates.get(workspace, id) for id in result["candidates"]]
+    if not options.json:
+        for candidate in made:
+            print("  ".join((candidate.id, candidate.source, candidate.prompt, *candidate.notes)))
+        print(f"Painted {len(made)} of {result['ordered']}; they wait as pending candidates.")
+    for reason in result["reasons"]:
+        say(reason)
+    return {"dataset": order.dataset, "engine": order.engine, **result}
+
+
+def _order(workspace: Workspace, options: argparse.Namespace) -> Order:
+    """What the options ask for. A saved prompt's words, engine and settings count where no option says otherwise."""
+    from exdd_core import studio
+    from exdd_core.synthesis import prompts as library
+
+    saved = library.get(workspace, options.saved) if options.saved else None
+    engine = options.engine or (saved and saved.engine) or studio.default_engine(workspace)
+    dataset = workspace.dataset(options.dataset).name
+    negative = options.negative_prompt
+    settings = _settings(options.setting)
+    if options.sdxl_model:
+        if engine != "sdxl":
+            raise BadInput("--sdxl-model needs --engine sdxl.")
+        model = Path(options.sdxl_model).expanduser()
+        settings["model"] = str(model.resolve()) if model.exists() else options.sdxl_model
+    return studio.Order(
+        dataset=dataset,
+        engine=engine,
+        sources=[name if name.startswith(f"{dataset}/") else f"{dataset}/{name}" for name in options.image],
+        template=options.prompt or (saved.prompt if saved else ""),
+        negative_prompt=negative if negative is not None else (saved.negative_prompt if saved else ""),
+        prompt_id=saved.id if saved else "",
+        settings=(saved.settings if saved and saved.engine in ("", engine) else {}) | settings,
+        mask=_mask(workspace, options),
+        count=options.count,
+        each=options.each,
+        seed=options.seed,
+        defect_type=options.defect_type or "",
+    )
+
+
+def _settings(pairs: Sequence[str]) -> dict[str, Any]:
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise BadInput(f'--setting "{pair}" is no NAME=VALUE; write it like --setting steps=30.')
+        found[name.strip()] = value.strip()
+    return found
+
+
+def _mask(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+    """A `MaskSpec` as JSON: another mask for each painting, or that of a file for all."""
+    from exdd_core import studio
+    from exdd_core.images import read_mask
+    from exdd_core.synthesis import masks
+
+    if options.shape and options.masks != "procedural":
+        raise BadInput("--shape needs --masks procedural.")
+    spec: dict[str, Any] = {"source": "real", "vary": True}
+    if options.masks == "procedural":
+        shape = options.shape or masks.SHAPES[0]
+        spec = {"source": "generated", "shape": shape, "vary": True} | masks.STARTS.get(shape, {})
+    elif options.masks != "real":
+        file = studio.keep_mask(workspace, read_mask(Path(options.masks), None))
+        spec = {"source": "uploaded", "file": file}
+    return spec | {"from_test": options.from_test}
+
+
+def prompts_options(add: Add) -> None:
+    add("action", choices=("list", "export", "import"), help="list, export or import")
+    add("file", type=Path, nargs="?", metavar="FILE", help="the JSON file of export and import")
+    add(
+        "--replace",
+        action="store_true",
+        help="import: replace prompts of the same name instead of keeping both",
+    )
+
+
+def prompts(options: argparse.Namespace) -> dict[str, Any]:
+    """List the prompts of the library with what came of them, or export or import them as JSON."""
+    from exdd_core.synthesis import prompts as library
+
+    workspace = open_workspace(options)
+    if (options.file is None) == (options.action != "list"):
+        raise BadInput("prompts list takes no file; prompts export and prompts import take one.")
+    if options.action == "export":
+        kept = library.library(workspace)
+        options.file.write_text(library.export_json(kept), encoding="utf-8")
+        say(f"Wrote {len(kept)} prompts to {options.file}.")
+        return {"exported": len(kept), "file": str(options.file)}
+    if options.action == "import":
+        imported = library.import_json(workspace, _text(options.file), options.replace)
+        say(f"Added {len(imported.added)} prompts and replaced {len(imported.replaced)}.")
+        return {"added": imported.added, "replaced": imported.replaced}
+    rows = [_prompt_row(score) for score in library.scoreboard(workspace)]
+    if not options.json:
+        print(f"{'made':>6} {'accepted':>9} {'rejected':>9} {'pending':>8}  prompt")
+        for row in rows:
+            counts = f"{row['made']:>6} {row['accepted']:>9} {row['rejected']:>9} {row['pending']:>8}"
+            print(f"{counts}  {row['prompt']}{' (' + row['name'] + ')' if row['name'] else ''}")
+    return {"prompts": rows}
+
+
+def _prompt_row(score: Any) -> dict[str, Any]:
+    counts = ("made", "accepted", "rejected", "pending", "deleted", "rate", "quality")
+    row = {"name": score.prompt.name if score.prompt else "", "prompt": score.template}
+    return row | {name: getattr(score, name) for name in counts}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise BadInput(
+            f"{path} is no text file; choose one that was exported from a prompt library."
+        ) from None

@@ -1,0 +1,105 @@
+"""The workbench as a program: its background jobs, starting it, what this machine offers: jobs, serve, doctor.
+
+Knows processes and ports. Does not know pages: the app is a program of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from exdd_core.cli.arguments import Add, open_workspace
+from exdd_core.cli.terminal import progress, say
+from exdd_core.errors import BadInput
+
+APP = Path(__file__).resolve().parents[2] / "app.py"
+
+
+def jobs_options(add: Add) -> None:
+    add("action", choices=("list", "cancel", "resume"))
+    add("id", nargs="?", metavar="ID", help="of the job, as list shows it")
+
+
+def jobs(options: argparse.Namespace) -> dict[str, Any]:
+    """List the background jobs of a workspace, cancel one, or resume one that was interrupted."""
+    from exdd_core import jobs
+
+    workspace = open_workspace(options)
+    if options.action == "list":
+        listed = jobs.listed(workspace)
+        if not options.json:
+            print("\n".join(f"{job.id}  {job.state:<11}  {job.title}: {job.text}" for job in listed))
+        return {"jobs": [{k: v for k, v in asdict(job).items() if k != "spec"} for job in listed]}
+    if options.id is None:
+        raise BadInput(f"Say which job: jobs {options.action} ID; jobs list shows their ids.")
+    job = (jobs.cancel if options.action == "cancel" else jobs.resume)(workspace, options.id)
+    if not options.json:
+        after = {"running": "stops at its next step", "queued": "waits for the workbench to run it"}
+        print(f"{job.title}: {after.get(job.state, job.state)}.")
+    return {"job": job.id, "state": job.state}
+
+
+def serve_options(add: Add) -> None:
+    add("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine only")
+    add("--port", type=_port, default=7860, help="default: 7860")
+    add("--demo", action="store_true", help="fill a workspace without data sets with generated images first")
+
+
+def serve(options: argparse.Namespace) -> dict[str, Any]:
+    """Start the workbench in the browser."""
+    from exdd_core.workspace import Workspace, make_demo
+
+    _check_port(options.host, options.port)
+    if options.demo:
+        make_demo(options.workspace, progress())
+    elif not Workspace.exists(options.workspace):
+        Workspace.create(options.workspace)
+    if not APP.is_file():
+        raise BadInput(f"{APP} is missing; run this from a complete copy of the project.")
+    address = f"http://{options.host}:{options.port}"
+    say(f"Starting the workbench on {address} (stop it with Ctrl-C).")
+    if options.json:  # serving does not end, so the result comes first
+        print(json.dumps({"address": address, "workspace": str(options.workspace)}), flush=True)
+    program = [sys.executable, str(APP), "--workspace", str(options.workspace)]
+    program += ["--host", options.host, "--port", str(options.port)]
+    sys.stderr.flush()
+    os.execv(sys.executable, program)  # signals and the exit code are the app's own from here on
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a port from 1 to 65535")
+    return int(text)
+
+
+def _check_port(host: str, port: int) -> None:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except socket.gaierror:
+        raise BadInput(f"{host} is not an address of this machine; use 127.0.0.1 or 0.0.0.0.") from None
+    except OSError as error:
+        raise BadInput(
+            f"{host}:{port} cannot be used ({error.strerror}); stop the program that uses it or choose "
+            "another --port."
+        ) from None
+
+
+def doctor(options: argparse.Namespace) -> dict[str, Any]:
+    """Say what this machine offers: device, backbone, faiss, SDXL weights, disk, versions."""
+    from exdd_core import doctor as examination
+    from exdd_core.workspace import Workspace
+
+    workspace = Workspace.open(options.workspace) if Workspace.exists(options.workspace) else None
+    report = examination.report(workspace)
+    if not options.json:
+        print("\n".join(examination.lines(report)))
+    return report

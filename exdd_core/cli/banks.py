@@ -35,7 +35,7 @@ def banks_options(add: Add) -> None:
     )
     add("--method", default="pca", choices=("pca", "umap"), help="map: default pca; umap takes a minute")
     add("--to", type=Path, metavar="FILE", help="map: a .csv file with the place and the origin of every row")
-    add("--who", default=user(), metavar="NAME", help="drop: who decides; default: you")
+    add("--who", default=user(), metavar="NAME", help="drop, rebuild: who decides; default: you")
 
 
 def banks(options: argparse.Namespace) -> dict[str, Any]:
@@ -61,6 +61,7 @@ def _list_banks(workspace: Workspace, options: argparse.Namespace) -> dict[str, 
                 "name": bank.name,
                 "dataset": bank.dataset,
                 "created": bank.created,
+                "who": bank.who,
                 "active": bank.active,
                 "pinned": bank.pinned,
                 "rows": counts,
@@ -70,14 +71,16 @@ def _list_banks(workspace: Workspace, options: argparse.Namespace) -> dict[str, 
         )
     if not options.json:
         print(
-            f"{'version':<8} {'made':<26} {'normal':>8} {'defect':>7} {'changes':>8} {'AUROC':>6}  data set"
+            f"{'version':<8} {'made':<20} {'normal':>8} {'defect':>7} {'changes':>8} {'AUROC':>6}  {'by':<12} data set"
         )
         for row in rows:
             auroc = row["measured"]["metrics"]["image_auroc"] if row["measured"] else None
+            counts = f"{row['rows']['negative']:>8} {row['rows']['positive']:>7} {row['changes']:>8}"
+            measured = "-" if auroc is None else f"{auroc:.3f}"
             marks = "".join(f", {name}" for name in ("active", "pinned") if row[name])
             print(
-                f"{row['name']:<8} {row['created']:<26} {row['rows']['negative']:>8} {row['rows']['positive']:>7} "
-                f"{row['changes']:>8} {'-' if auroc is None else f'{auroc:.3f}':>6}  {row['dataset']}{marks}"
+                f"{row['name']:<8} {row['created'][:19]:<20} {counts} {measured:>6}  "
+                f"{row['who'] or '-':<12} {row['dataset']}{marks}"
             )
     return {"banks": rows}
 
@@ -157,7 +160,7 @@ def _rebuild_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str
     from exdd_core import jobs, versions
 
     bank = workspace.bank(options.ids[0] if options.ids else None)
-    spec = versions.rebuild_spec(workspace, bank.id)
+    spec = versions.rebuild_spec(workspace, bank.id) | {"who": options.who}
     made = jobs.run_here(workspace, "build", f"Rebuilding {bank.name}", spec, progress())
     said = f"Built {made['name']} from what is known and decided now; it is active."
     return told(made | {"rebuilt": bank.name, "sentence": said}, options)

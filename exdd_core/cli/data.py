@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from exdd_core.cli.arguments import Add, bank_options, bank_spec, open_workspace
+from exdd_core.cli.arguments import Add, bank_options, bank_spec, open_workspace, user
 from exdd_core.cli.terminal import progress, say
 
 
@@ -67,6 +67,7 @@ def build_options(add: Add) -> None:
     add("--keep-active", action="store_true", help="do not make the new bank version the active one")
     add("--fusion", metavar="NAME", help="how distances become a score; default: chosen by what there is")
     bank_options(add)
+    add("--who", default=user(), metavar="NAME", help="who builds it; default: you")
 
 
 def build(options: argparse.Namespace) -> dict[str, Any]:
@@ -82,6 +83,7 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
         "size": str(Size.parse(options.size)) if options.size else None,
         "fusion": options.fusion,
         "activate": not options.keep_active,
+        "who": options.who,
         **bank_spec(options),
     }
     title = f"Building a bank version from {dataset.name}"

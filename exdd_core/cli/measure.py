@@ -264,7 +264,16 @@ def _print_recall(result: dict[str, Any]) -> None:
                 f"{kind or 'defect'} {n['found']}/{n['count']}" for kind, n in found["types"].items()
             )
             print(f"{name} {words}: found {kinds}; false alarms {found['false_alarms']}/{found['normal']}")
+    _print_calibration(result)
     _print_notes(result)
+
+
+def _print_calibration(result: dict[str, Any]) -> None:
+    """How far probabilities are from what happens, in points (expected calibration error), of images and patches."""
+    for name, images in result.get("reliability", {}).items():
+        patches = result.get("patch_reliability", {}).get(name)
+        more = f", of patches {100 * patches['ece']:.1f}" if patches else ""
+        print(f"{name}: probabilities are off by {100 * images['ece']:.1f} points (ECE) of images{more}")
 
 
 def _print_notes(result: dict[str, Any]) -> None:

@@ -117,7 +117,7 @@ function recall(data) {
   const { result, titles } = data, first = Object.values(result.at_rate)[0];
   const kinds = Object.keys(first.types), several = kinds.length > 1;
   const share = (found, count) => cell(make("b", {}, `${found} of ${count}`), make("span", { class: "ms-quiet" }, ` ${percent(count ? found / count : null, 0)} %`));
-  const rows = (at, own) => Object.entries(result[at]).map(([name, found]) => make("tr", {}, make("th", { scope: "row" }, short(titles[name]), own && promise(result.promised?.[name]), own && doubts(result.not_sure?.[name])),
+  const rows = (at, own) => Object.entries(result[at]).map(([name, found]) => make("tr", {}, make("th", { scope: "row" }, short(titles[name]), own && result.promised && promise(result.promised[name]), own && doubts(result.not_sure?.[name])),
     share(found.false_alarms, found.normal), several && share(...["found", "count"].map((key) => kinds.reduce((sum, kind) => sum + found.types[kind][key], 0))),
     ...kinds.map((kind) => share(found.types[kind].found, found.types[kind].count))));
   const group = (words, ...inside) => make("tbody", {}, make("tr", {}, make("th", { colspan: 2 + several + kinds.length, scope: "colgroup" }, words)), ...inside);
@@ -128,7 +128,7 @@ function recall(data) {
   head.append(csvButton(() => rowsOf(table), "defects-found.csv"));
   return node;
 }
-const promise = (rate) => rate !== null && rate !== undefined && under(`guaranteed: at most ${rated(rate)} false alarms`);
+const promise = (rate) => under(typeof rate === "number" ? `guaranteed: at most ${rated(rate)} false alarms` : "not guaranteed: too few normal parts in training");
 const doubts = (unsure) => unsure && unsure.normal + unsure.defect > 0 && under(`not sure: ${counted(unsure.normal, "normal image")}, ${counted(unsure.defect, "defect")}`);
 
 // ---------------------------------------------------------------------- the threshold
@@ -251,7 +251,7 @@ function curves(data) {
   const titles = { roc: "ROC", pr: "Precision and recall", reliability: "Reliability of images", patch_reliability: "Reliability of patches" };
   const said = {
     reliability: "On the dotted line a probability is what it says, where defects are as frequent as in training; among more of them the points lie higher. ECE: mean distance from it, in points, weighted by how many there are: the larger a point, the more.",
-    patch_reliability: "The same of every patch; one that a mask covers by half is a defect. Nearly all patches are normal and lie at the left, so ECE is small: look at the points, too.",
+    patch_reliability: "The same of every patch. Nearly all are normal and lie at the left, so look at the points as well as at ECE. One that a mask covers by half is a defect; those beside it resemble it and count as normal, which draws the points at the right down.",
   };
   const boxes = Object.entries(titles).filter(([name]) => data.figures[name]).map(([name, title]) => {
     const place = make("div", { class: "ms-plot" }), { node } = card(title, place);

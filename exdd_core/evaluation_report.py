@@ -115,7 +115,7 @@ def _reliability(run: Run, told: str, things: str) -> go.Figure:
             mode="lines+markers",
             name=f"{_short(name)}, ECE {100 * own['ece']:.1f}",
             line={"color": colours[name], "width": 2},
-            marker={"size": [6 + 5 * math.log10(n) for n in count], "opacity": 0.7},
+            marker={"size": [5 + 3 * math.log10(n) for n in count], "opacity": 0.7},
             text=[f"{n:,} {things}" for n in count],
         )
     _axes(figure, "probability of a defect that is said", f"defects among these {things}, share")
@@ -265,14 +265,17 @@ def _with_truth(row: ImageRow, longest: int) -> np.ndarray:
 
 
 def disagreements(run: Run, count: int) -> list[str]:
-    """Ids of the images on which the methods' calibrated scores lie farthest apart, the farthest first.
+    """Ids of the images on which the methods' calibrated scores lie farthest apart: of every physical part the
+    farthest, then the others. Images of one part resemble each other, and one of them says it.
 
     Scores beyond the colour scale count as its end: how normal "normal" is makes no difference.
     """
     _labels(run)
     scores = np.clip(np.array(list(run.result["calibrated"].values())), *reports.CALIBRATED)
-    order = np.argsort(-np.ptp(scores, axis=0), kind="stable")[:count]
-    return [run.result["per_image"]["id"][i] for i in order]
+    order = np.argsort(-np.ptp(scores, axis=0), kind="stable")
+    _, first = np.unique(np.array(run.result["per_image"]["group"])[order], return_index=True)
+    chosen = [*order[np.sort(first)], *np.delete(order, first)]
+    return [run.result["per_image"]["id"][i] for i in chosen[:count]]
 
 
 def figure_two(

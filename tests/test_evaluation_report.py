@@ -119,6 +119,10 @@ def test_figure_two_has_a_row_for_each_image(
     workspace: Workspace, run: Run, tmp_path: Path, ending: str
 ) -> None:
     chosen = evaluation_report.disagreements(run, 2)
+    images, scores = run.result["per_image"], np.array(list(run.result["calibrated"].values()))
+    part, apart = dict(zip(images["id"], images["group"], strict=True)), np.ptp(np.clip(scores, 0, 2), axis=0)
+    assert apart[images["id"].index(chosen[0])] == apart.max() and part[chosen[0]] != part[chosen[1]]
+    assert sorted(evaluation_report.disagreements(run, 99)) == sorted(images["id"])
     assert len(set(chosen)) == 2 and set(chosen) <= set(run.result["per_image"]["id"])
     one = evaluation_report.figure_two(workspace, run, chosen[:1])
     two = evaluation_report.figure_two(workspace, run, chosen)

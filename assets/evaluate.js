@@ -114,7 +114,7 @@ function showWork(active) {
 async function finished(job, { mine, compared }) {
   if (job.state === "done") { if (mine) await open(job.run); if (compared) await compareWith(compared); }
   else if (job.state === "failed") say(job.error);
-  else say(`${job.title}: ${job.state}. ${job.state === "cancelled" ? "Nothing of it is kept but finished measurements of a Table 2." : "Resume it in Jobs above."}`, "info");
+  else say(`“${job.title}” was ${job.state}. ${job.state !== "cancelled" ? "Resume it in Jobs above." : job.kind === "sweep" ? "What it had measured is kept, as not finished." : "Nothing of it is kept."}`, "info");
 }
 async function relist(stamp) {
   state.runs = (await call("listed")).runs;

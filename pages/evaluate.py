@@ -321,7 +321,7 @@ def cancel(shared: Evaluate, asked: Answer) -> Answer:
 
 
 def _job(job: Job) -> Answer:
-    shown = ("id", "title", "state", "active", "text", "fraction", "error")
+    shown = ("id", "kind", "title", "state", "active", "text", "fraction", "error")
     return {name: getattr(job, name) for name in shown} | {"run": (job.result or {}).get("run", "")}
 
 

@@ -108,6 +108,11 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         assert runs.listed(workspace) == []
 
         page.click("[data-kind=table1]")
+        page.fill("[name=rate]", "0")
+        page.click(".ev-start")
+        page.locator(".ev-job button").click()
+        page.locator(".st-message", has_text="was cancelled. Nothing of it is kept.").wait_for()
+        assert runs.listed(workspace) == []
         page.fill("[name=rate]", "40 %")
         page.click(".ev-start")
         page.locator(".ev-job [role=progressbar]").wait_for()

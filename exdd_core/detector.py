@@ -163,7 +163,7 @@ class Detector:
         )  # clean patches on known defects; `positive` covers them
         self.discriminant: Discriminant | None = None  # learnt from both with their surroundings,
         self._lessons: tuple[Lessons, list[str]] | None = None  # with the ids of the images of the defects
-        self._apart_from: list[Discriminant | None] = []  # and for each fold of parts without them
+        self._apart_from: dict[str, Discriminant] = {}  # and by part what has not seen that one
         self.held_out: HeldOut | None = None
         self.radius = 0.0  # of the positive bank: largest distance of any row of `defects` when it was built
         self.too_normal = self.visible_from = 0.0  # mean distances to negative rows
@@ -171,6 +171,7 @@ class Detector:
             str, np.ndarray
         ] = {}  # by image, of its rows of `defects`: distances to negative rows
         self._built = 0  # positive rows when it was built
+        self._usual: tuple[Neighbours, _Usual] | None = None  # of PatchCore, for these distances
         self._seen: dict[str, Bank | None] = {}  # the banks as the held-out images last saw them,
         self._since: list[Change] = []  # and what has changed since
 
@@ -329,14 +330,26 @@ class Detector:
 
     def _fit_discriminant(self) -> None:
         """What defects and their surroundings look like, and the same for every fold of parts without them."""
-        self.discriminant, self._apart_from = None, []
+        self.discriminant, self._apart_from = None, {}
         if self.positive is None:
             return
         lessons = self._sum_up()
         self._lessons = None
         if lessons:
             self._lessons = lessons, [image.id for image in self.defects.images]
-            self.discriminant, self._apart_from = lessons.discriminants()
+            self.discriminant, several = lessons.discriminants()
+            pairs = zip(lessons.folds, several, strict=True)
+            self._apart_from = {part: one for parts, one in pairs if one is not None for part in parts}
+
+    def prepare(self) -> None:
+        """Do before the first change to the banks what no later one does again."""
+        if self.positive is None or not self.can_change or self._usual is not None:
+            return
+        near = self._held_out.negative.distances
+        every = Distances(near.reshape(len(near), *self.grid, -1))
+        self._of_held_out(self.fusions[fusion.PatchCore.name][0], every)
+        if lessons := self._sum_up():
+            self._lessons = lessons, [image.id for image in self.defects.images]
 
     def _sum_up(self) -> Lessons | None:
         """What discriminants learn from; where painted defects have come to what was known, only they are new."""
@@ -358,9 +371,8 @@ class Detector:
 
     def _without(self, part: str) -> Discriminant:
         """The discriminant that has not seen this part; that of all where nothing else is known."""
-        own = [d for parts, d in zip(self._folds(), self._apart_from, strict=True) if part in parts]
         assert self.discriminant is not None
-        return own[0] if own and own[0] is not None else self.discriminant
+        return self._apart_from.get(part, self.discriminant)
 
     @property
     def _wanted(self) -> str:
@@ -471,19 +483,13 @@ class Detector:
 
     def _calibrate(self, fitted: Fusion, evidence: Evidence, every: Distances) -> Calibration:
         """every: of the held-out normals, (m, h, w)."""
-        scores, maps = [], []
-        for i in range(len(every.negative)):
-            one = _each(every, lambda v: v[i])  # noqa: B023
-            if fitted.around:
-                one = self._held_out_distances(i, fitted.around)
-            scores.append(fitted.image_score(one))
-            maps.append(self._map(fitted.patch_scores(one), fitted.sigma))
         rate, parts = self.settings.false_alarm_rate, self._held_out.apart
-        middle, map_middle = float(np.median(scores)), float(np.median(np.stack(maps)))
-        limit, promised = fusion.conformal_threshold(np.array(scores), parts, rate)
-        map_limit = fusion.conformal_threshold(np.array([m.max() for m in maps]), parts, rate)[0]
-        doubt = fusion.conformal_threshold(np.array(scores), parts, min(0.5, DOUBT * rate))[0]
-        image_odds, patch_odds = self._odds(fitted, evidence, np.array(scores))
+        usual = self._of_held_out(fitted, every)
+        middle, map_middle = float(np.median(usual.scores)), usual.map_middle
+        limit, promised = fusion.conformal_threshold(usual.scores, parts, rate)
+        map_limit = fusion.conformal_threshold(usual.peaks, parts, rate)[0]
+        doubt = fusion.conformal_threshold(usual.scores, parts, min(0.5, DOUBT * rate))[0]
+        image_odds, patch_odds = self._odds(fitted, evidence, usual.scores)
         # Of identical images there is no spread at all, and a threshold must still lie above the median.
         return Calibration(
             median=middle,
@@ -496,6 +502,25 @@ class Detector:
             odds=image_odds,
             patch_odds=patch_odds,
         )
+
+    def _of_held_out(self, fitted: Fusion, every: Distances) -> _Usual:
+        """PatchCore's is kept: what comes to the positive bank and leaves it changes nothing there."""
+        plain, near = type(fitted) is fusion.PatchCore, self._held_out.negative
+        if plain and self._usual is not None and self._usual[0] is near:
+            return self._usual[1]
+        size, scores = self.settings.size, []
+        maps = np.empty((len(every.negative), size.height, size.width), np.float32)
+        for i in range(len(maps)):
+            one = _each(every, lambda v: v[i])  # noqa: B023
+            if fitted.around:
+                one = self._held_out_distances(i, fitted.around)
+            scores.append(fitted.image_score(one))
+            maps[i] = self._map(fitted.patch_scores(one), fitted.sigma)
+        peaks = maps.max((1, 2))  # before their median turns the pixels over, as a copy would take too long
+        found = _Usual(np.array(scores), float(np.median(maps, overwrite_input=True)), peaks)
+        if plain:
+            self._usual = near, found
+        return found
 
     def _odds(
         self, fitted: Fusion, evidence: Evidence, normals: np.ndarray
@@ -953,6 +978,16 @@ class Detector:
         )
         self._built = len(self.positive) if self.positive else 0
         self._seen = {"negative": self.negative, "positive": self.positive}
+
+
+@dataclass(frozen=True)
+class _Usual:
+    """What one fusion says of m held-out normal images: their scores and the peaks of their maps, float (m,), and the
+    median of all maps."""
+
+    scores: np.ndarray
+    map_middle: float
+    peaks: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -67,8 +67,7 @@ class Neighbours:
         lost = ~np.append(kept, True)[self.rows].all(-1)
         distances, rows = self.distances.copy(), number[self.rows].astype(np.int32)
         first, k = int(kept.sum()), self.rows.shape[-1]
-        for i, name in enumerate(apart):
-            before, now = without(old, name), without(new, name)
+        for i, (before, now) in enumerate(zip(_without(old, apart), _without(new, apart), strict=True)):
             few = len(old) - (0 if before is None else int(before.sum())) < k  # the last of few is repeated
             if few or (before is None) != (now is None):
                 again = np.arange(len(lost[i]))
@@ -101,6 +100,12 @@ def without(bank: Bank, name: str) -> np.ndarray | None:
     """The rows that a patch of this part must not meet; None where it may meet all, as in a bank of nothing else."""
     own = bank.of(name)
     return None if own.all() or not own.any() else own
+
+
+def _without(bank: Bank, apart: Sequence[str]) -> list[np.ndarray | None]:
+    """`without` for each of these names, of which few are in the bank."""
+    there = {name for i in bank.images for name in (i.group, i.id, i.donor)}
+    return [without(bank, name) if name in there else None for name in apart]
 
 
 def _single(features: np.ndarray) -> np.ndarray:

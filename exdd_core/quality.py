@@ -176,6 +176,11 @@ class Judge:
         self._lock = threading.RLock()
         self._bench: _Bench | None = None
 
+    def prepare(self, dataset: str) -> None:
+        """Load the active version, for the first measure and the first decision not to wait for it. Raises BadInput
+        where it is of another data set."""
+        self._ready(dataset, False).detector.prepare()
+
     def quality(self, id: str, effect: bool = True) -> Quality:
         """The measures of one candidate, from what is kept or taken anew; without `effect` its effect stays as it was
         last measured. Raises BadInput where there is no bank version of its data set."""

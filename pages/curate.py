@@ -13,7 +13,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -135,12 +135,20 @@ class Measuring:
             time.sleep(0.02)
 
     def _run(self) -> None:
+        self._rest()
+        with suppress(Exception):  # the first measure says what is wrong
+            self._prepare()
         while step := self._next():
             self._rest()
             try:
                 self.judge.quality(*step)
             except Exception as error:
                 self._unable[step[0]] = _shared.sentence_of(error)
+
+    def _prepare(self) -> None:
+        info, bank = _shared.active_dataset(self.workspace), self.workspace.active_bank()
+        if info and bank and bank.dataset == info.name:
+            self.judge.prepare(info.name)
 
     def _next(self) -> tuple[str, bool] | None:
         """What to measure next: which candidate, and whether its effect."""

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core import candidates, cli, curation, history, quality, versions
+from exdd_core import candidates, cli, curation, fitting, history, quality, versions
 from exdd_core.bank import Bank
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_mask
@@ -83,6 +83,20 @@ def test_accepting_changes_the_detector_at_once_and_undo_changes_it_back(workspa
     assert scores(workspace) == before  # to the last bit: what was fitted then is what is taken again
     assert candidates.get(workspace, first).status == "pending"
     agree(workspace)
+
+
+def test_what_is_prepared_before_the_first_decision_changes_nothing_but_its_time(workspace, monkeypatch):
+    other = Workspace.open(workspace.path)
+    quality.Judge(other).prepare("plates")
+    detector, first = other.detector(), pending(workspace)[0]
+    marked = curation.marked(workspace, candidates.get(workspace, first), detector)
+    fitted = workspace.detector().changed(workspace.detector().additions([marked])).fitted_state()
+    monkeypatch.setattr(fitting.Lessons, "of", None)  # summed up already
+    again = detector.changed(detector.additions([marked])).fitted_state()
+    for name, kept in fitted["fusions"].items():
+        one, other_one = kept["calibration"], again["fusions"][name]["calibration"]
+        assert one["threshold"] == pytest.approx(other_one["threshold"], rel=1e-4)
+        assert one["map_threshold"] == pytest.approx(other_one["map_threshold"], rel=1e-4)
 
 
 def test_another_process_sees_the_same_detector(workspace):

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core import candidates, cli, curation, jobs
-from exdd_core.cli import measure
+from exdd_core import candidates, cli, curation, jobs, tables
+from exdd_core.cli.arguments import Group
 from exdd_core.images import encode_png, read_mask
 from exdd_core.synthesis import prompts
 from exdd_core.workspace import Workspace
@@ -41,21 +41,50 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     return last
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Path:
-    """A workspace without a data set."""
-    return Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0").path
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace without a data set; tests must not change that."""
+    return Workspace.create(
+        tmp_path_factory.mktemp("empty") / "workspace", backbone="efficientnet_lite0"
+    ).path
 
 
-@pytest.mark.parametrize(
-    "command", ["import", "build", "synthesize", "prompts", "score", "evaluate", "serve", "doctor"]
-)
+def every_command() -> list[list[str]]:
+    words: list[list[str]] = [[]]
+    for name, entry in cli.COMMANDS.items():
+        words += (
+            [[name], *([name, action] for action in entry.actions)] if isinstance(entry, Group) else [[name]]
+        )
+    return words
+
+
+@pytest.mark.parametrize("command", every_command(), ids=" ".join)
 def test_every_command_has_help_workspace_and_json(command, capsys):
     with pytest.raises(SystemExit) as end:
-        cli.main([command, "--help"])
+        cli.main([*command, "--help"])
     assert end.value.code == 0
     text = capsys.readouterr().out
     assert "--workspace" in text and "--json" in text
+    said = text.split("\n\n")[1]
+    assert said[0].isupper() and said.endswith(".")
+
+
+@pytest.mark.parametrize("before", [0, 1, 2])
+def test_what_is_common_may_stand_before_a_command_or_after_it(before, workspace, capsys):
+    words = ["banks", "list"]
+    words[before:before] = ["--workspace", str(workspace), "--json"]
+    assert cli.main(words) == 0
+    assert json.loads(capsys.readouterr().out) == {"banks": []}
+
+
+def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset, tmp_path, capsys):
+    place = tmp_path / "workspace"
+    assert "nowhere does not exist" in refusal(capsys, "import", "nowhere", "--workspace", place)
+    assert not place.exists()
+    place.write_text("a letter")
+    for command in (["import", demo_dataset], ["banks", "list"], ["doctor"], ["serve"]):
+        assert "is a file; name a folder" in refusal(capsys, *command, "--workspace", place)
+    assert place.read_text() == "a letter"
 
 
 @pytest.mark.parametrize(
@@ -72,6 +101,7 @@ def test_every_command_has_help_workspace_and_json(command, capsys):
         (["import", "nowhere", "--name", "../up"], "../up"),
         (["build"], "import one first"),
         (["build", "--seed", "-1"], "-1"),
+        (["build", "--seed", "9" * 20], "to 4294967295"),
         (["build", "--negative-ratio", "0"], "'0' is not a share"),
         (["build", "--positive-ratio", "nan"], "'nan' is not a share"),
         (["build", "--max-real-parts", "many"], "'many' is not a whole number"),
@@ -85,9 +115,23 @@ def test_every_command_has_help_workspace_and_json(command, capsys):
         (["synthesize", "--count", "0"], "'0' is not a whole number from 1"),
         (["synthesize", "--engine", "magic"], "import one first"),
         (["prompts", "forget"], "forget"),
-        (["prompts", "export"], "take one"),
-        (["prompts", "list", "file.json"], "takes no file"),
+        (["prompts", "export"], "required: FILE"),
+        (["prompts", "export", "."], "'.' is a folder"),
+        (
+            ["prompts", "list", "file.json"],
+            "Unrecognized arguments: file.json; python -m exdd_core prompts list",
+        ),
         (["prompts", "import", "nowhere.json"], "nowhere.json"),
+        (["banks"], "required: ACTION"),
+        (["banks", "list", "--side", "positive"], "--side"),
+        (["banks", "map"], "--to FILE.csv"),
+        (["banks", "map", "--to", "map.png"], "does not end in .csv"),
+        (["mark", "missed", "part.png"], "--mask"),
+        (["candidates", "accept", "x", "--all"], "--all means"),
+        (["candidates", "list", "--engine", "magic"], 'no engine "magic"'),
+        (["candidates", "undo", "last"], "'last' is not a whole number"),
+        (["runs", "report", "last"], "--to"),
+        (["evaluate", "--seed", "3"], "--seed needs --folds"),
         (["serve", "--port", "0"], "'0' is not a port"),
         (["serve", "--host", "256.1.1.1"], "256.1.1.1"),
     ],
@@ -166,7 +210,7 @@ def test_a_whole_round_by_processes(demo_dataset, tmp_path):
     measured = result("evaluate")
     assert measured["dataset"] == "demo"
     for method in ("patchcore", "exdd"):
-        assert set(measured["methods"][method]) >= set(measure.METRICS)
+        assert set(measured["methods"][method]) >= set(tables.METRIC_TITLES)
         assert 0 <= measured["methods"][method]["image_auroc"] <= 1
 
 
@@ -377,7 +421,7 @@ def test_a_missed_defect_is_taught_and_taken_back(demo_workspace, tmp_path, caps
     row = next(row for row in workspace.images(split="test") if row.defect_type == "spot")
     place = ["--workspace", str(workspace.path), "--json"]
     assert "--mask" in refusal(capsys, "mark", "missed", row.id, *place)
-    assert "neither" in refusal(capsys, "mark", "missed", "demo/gone.png", *place)
+    assert "neither" in refusal(capsys, "mark", "missed", "demo/gone.png", "--mask", row.mask, *place)
     trained = workspace.images(split="train")[0].id
     assert "training image" in refusal(capsys, "mark", "false-alarm", trained, *place)
     options = ["--mask", str(row.mask), "--type", "spot", "--who", "Anna", *place]

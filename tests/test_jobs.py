@@ -505,7 +505,7 @@ def test_the_command_line_lists_cancels_and_resumes(
     assert json.loads(command("resume", job.id, "--json")[1]) == {"job": job.id, "state": "queued"}
     for words, sentence in (
         (("resume", "x"), 'no job "x"'),
-        (("cancel",), "Say which job"),
+        (("cancel",), "required: ID"),
         (("stop",), "choice"),
     ):
         code, out, err = command(*words)

@@ -14,36 +14,40 @@ import math
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from exdd_core.cli import banks, data, judge, measure, paint, run, score
-from exdd_core.cli.arguments import Add
+from exdd_core.cli.arguments import Command, Group, folder
 from exdd_core.errors import BadInput, Cancelled
 
-COMMANDS: dict[str, tuple[Callable[[argparse.Namespace], dict[str, Any]], Callable[[Add], None]]] = {
+COMMANDS: dict[str, Command | Group] = {
     "import": (data.import_, data.import_options),
     "build": (data.build, data.build_options),
     "score": (score.score, score.score_options),
     "evaluate": (measure.evaluate, measure.evaluate_options),
     "sweep": (measure.sweep, measure.sweep_options),
-    "runs": (measure.runs, measure.runs_options),
+    "runs": measure.RUNS,
     "synthesize": (paint.synthesize, paint.synthesize_options),
-    "prompts": (paint.prompts, paint.prompts_options),
-    "candidates": (judge.candidates, judge.candidates_options),
-    "mark": (judge.mark, judge.mark_options),
-    "banks": (banks.banks, banks.banks_options),
-    "jobs": (run.jobs, run.jobs_options),
+    "prompts": paint.PROMPTS,
+    "candidates": judge.CANDIDATES,
+    "mark": judge.MARK,
+    "banks": banks.BANKS,
+    "jobs": run.JOBS,
     "serve": (run.serve, run.serve_options),
-    "doctor": (run.doctor, lambda add: None),
+    "doctor": (run.doctor, None),
 }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        options = _parser().parse_args(arguments)
+        words = sys.argv[1:] if arguments is None else arguments
+        given = argparse.Namespace(workspace=_place(), json=False)
+        options, unknown = _parser(words).parse_known_args(words, given)
+        if unknown:
+            options.refuse(f"unrecognized arguments: {' '.join(unknown)}")
         result = options.command(options)
         if options.json:
             print(json.dumps(_strict(result), ensure_ascii=False), flush=True)
@@ -87,21 +91,40 @@ class _Parser(argparse.ArgumentParser):
         raise BadInput(f"{message[0].upper()}{message[1:]}; {self.prog} --help lists what can be given.")
 
 
-def _parser() -> argparse.ArgumentParser:
-    common = _Parser(add_help=False)
-    place = os.environ.get("EXDD_WORKSPACE") or "data/workspace"
-    common.add_argument(
-        "--workspace", type=Path, metavar="DIR", default=Path(place), help=f"default: {place}"
-    )
-    common.add_argument("--json", action="store_true", help="the result as the last line of standard output")
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
+    """For these words: commands that are not among them have a name and a sentence only, so --help answers at once.
 
-    parser = _Parser(prog="python -m exdd_core", description="ExDD Workbench without a browser.")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for name, (function, options) in COMMANDS.items():
-        said = function.__doc__ or ""
-        sub = commands.add_parser(
-            name, parents=[common], help=said.split("\n")[0], description=said, allow_abbrev=False
-        )
-        sub.set_defaults(command=function)
-        options(sub.add_argument)
+    What is common may stand before a command's name or after it: no default after it undoes what was said before.
+    """
+    none = argparse.SUPPRESS
+    common = _Parser(add_help=False)
+    common.add_argument("--workspace", type=folder, metavar="DIR", default=none, help=f"default: {_place()}")
+    common.add_argument(
+        "--json", action="store_true", default=none, help="the result as the last line of standard output"
+    )
+
+    def add(parsers: Any, name: str, said: str) -> argparse.ArgumentParser:
+        help = said.split("\n")[0]
+        return parsers.add_parser(name, parents=[common], help=help, description=said, allow_abbrev=False)
+
+    def add_all(parser: argparse.ArgumentParser, what: str, entries: Mapping[str, Command | Group]) -> None:
+        parsers = parser.add_subparsers(metavar=what, required=True)
+        for name, entry in entries.items():
+            if isinstance(entry, Group):
+                below = add(parsers, name, f"{entry.title}: {', '.join(entry.actions)}.")
+                add_all(below, "ACTION", entry.actions if name in words else {})
+                continue
+            function, options = entry
+            below = add(parsers, name, function.__doc__ or "")
+            below.set_defaults(command=function, refuse=below.error)
+            if options and name in words:
+                options(below.add_argument)
+
+    said = "ExDD Workbench without a browser."
+    parser = _Parser(prog="python -m exdd_core", parents=[common], description=said, allow_abbrev=False)
+    add_all(parser, "COMMAND", COMMANDS)
     return parser
+
+
+def _place() -> Path:
+    return Path(os.environ.get("EXDD_WORKSPACE") or "data/workspace")

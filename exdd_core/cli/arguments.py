@@ -10,12 +10,22 @@ import argparse
 import getpass
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
     from exdd_core.workspace import Workspace
 
 Add = Callable[..., Any]  # `ArgumentParser.add_argument`, which is all that a command needs of its parser
+Command = tuple[Callable[[argparse.Namespace], dict[str, Any]], Callable[[Add], Any] | None]
+LARGEST = 2**32 - 1  # whole number; every generator of random numbers takes it
+
+
+class Group(NamedTuple):
+    """Commands under one word, such as `banks list`; `title` says what they are about."""
+
+    title: str
+    actions: dict[str, Command]
 
 
 def open_workspace(options: argparse.Namespace) -> Workspace:
@@ -26,7 +36,9 @@ def open_workspace(options: argparse.Namespace) -> Workspace:
 
 def bank_options(add: Add) -> None:
     add("--max-real-parts", type=at_least(0), metavar="M", help="learn from at most M defective parts")
-    add("--seed", type=at_least(0), default=0, metavar="S", help="default: 0")
+    add(
+        "--seed", type=at_least(0), metavar="S", help="of the rows that are kept and of the folds; default: 0"
+    )
     add("--negative-ratio", type=share, metavar="R", help="share of normal patches kept, above 0 to 1")
     add("--positive-ratio", type=share, metavar="R", help="share of defect patches kept, above 0 to 1")
     add("--size", metavar="WxH", help="of the model's input, width x height; default: the data set's")
@@ -34,14 +46,14 @@ def bank_options(add: Add) -> None:
 
 
 def bank_spec(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("max_real_parts", "seed", "negative_ratio", "positive_ratio", "backbone")
-    return {name: getattr(options, name) for name in names}
+    names = ("max_real_parts", "negative_ratio", "positive_ratio", "backbone")
+    return {name: getattr(options, name) for name in names} | {"seed": options.seed or 0}
 
 
 def at_least(lowest: int) -> Any:
     def parse(text: str) -> int:
-        if not text.strip().lstrip("-").isdecimal() or int(text) < lowest:
-            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {lowest} on")
+        if not text.strip().lstrip("-").isdecimal() or not lowest <= int(text) <= LARGEST:
+            raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {lowest} to {LARGEST}")
         return int(text)
 
     return parse
@@ -57,7 +69,30 @@ def share(text: str) -> float:
     return value
 
 
-def user() -> str:
+def folder(text: str) -> Path:
+    if Path(text).is_file():
+        raise argparse.ArgumentTypeError(f"'{text}' is a file; name a folder")
+    return Path(text)
+
+
+def new_file(*suffixes: str) -> Any:
+    """For a file to be written: refused before the work where it cannot become one, or is no .suffix."""
+
+    def parse(text: str) -> Path:
+        if Path(text).is_dir():
+            raise argparse.ArgumentTypeError(f"'{text}' is a folder; name a file in it")
+        if suffixes and Path(text).suffix.lower() not in suffixes:
+            raise argparse.ArgumentTypeError(f"'{text}' does not end in {' or '.join(suffixes)}")
+        return Path(text)
+
+    return parse
+
+
+def who_option(add: Add) -> None:
+    add("--who", default=_user(), metavar="NAME", help="who decides; default: you")
+
+
+def _user() -> str:
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name, as in some containers

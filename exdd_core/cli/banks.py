@@ -1,4 +1,4 @@
-"""Bank versions from the first to the active one: banks and its actions.
+"""Bank versions from the first to the active one: banks list, compare, ..., map.
 
 Knows versions by name. Does not know what lies in a version's folder.
 """
@@ -7,49 +7,21 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core.cli.arguments import Add, open_workspace, user
-from exdd_core.cli.measure import METRICS
-from exdd_core.cli.terminal import progress, say, told
+from exdd_core.cli.arguments import Add, Group, new_file, open_workspace, who_option
+from exdd_core.cli.terminal import progress, told
 from exdd_core.errors import BadInput
 
-if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
-    from exdd_core.workspace import BankVersion, Workspace
+if TYPE_CHECKING:  # imported by the command that needs it: --help answers at once
+    from exdd_core.workspace import BankVersion
 
 
-def banks_options(add: Add) -> None:
-    add("action", choices=tuple(BANK_ACTIONS), metavar="ACTION", help=", ".join(BANK_ACTIONS))
-    add(
-        "ids",
-        nargs="*",
-        metavar="VERSION",
-        help="such as v3; default: the active one. For drop, an image's id",
-    )
-    add(
-        "--side",
-        default="positive",
-        choices=("positive", "negative"),
-        help="drop: which bank; default: positive",
-    )
-    add("--method", default="pca", choices=("pca", "umap"), help="map: default pca; umap takes a minute")
-    add("--to", type=Path, metavar="FILE", help="map: a .csv file with the place and the origin of every row")
-    add("--who", default=user(), metavar="NAME", help="drop, rebuild: who decides; default: you")
-
-
-def banks(options: argparse.Namespace) -> dict[str, Any]:
-    """List bank versions; compare two, activate, roll back, pin, delete or rebuild one, drop an image, make a map."""
-    function, fewest, most = BANK_ACTIONS[options.action]
-    if not fewest <= len(options.ids) <= most:
-        needed = {0: "no name", 1: "one name such as v3", 2: "two names such as v3"}[most]
-        raise BadInput(f"banks {options.action} takes {needed}; banks list shows the versions there are.")
-    return function(open_workspace(options), options)
-
-
-def _list_banks(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def list_banks(options: argparse.Namespace) -> dict[str, Any]:
+    """List the versions there are: rows of both banks, changes since, the last measurement, who built it."""
     from exdd_core import versions
 
+    workspace = open_workspace(options)
     measured = versions.measured(workspace)
     rows: list[dict[str, Any]] = []
     for bank in workspace.banks():
@@ -75,27 +47,34 @@ def _list_banks(workspace: Workspace, options: argparse.Namespace) -> dict[str, 
         )
         for row in rows:
             auroc = row["measured"]["metrics"]["image_auroc"] if row["measured"] else None
-            counts = f"{row['rows']['negative']:>8} {row['rows']['positive']:>7} {row['changes']:>8}"
-            measured = "-" if auroc is None else f"{auroc:.3f}"
+            rows_of = f"{row['rows']['negative']:>8} {row['rows']['positive']:>7} {row['changes']:>8}"
+            shown = "-" if auroc is None else f"{auroc:.3f}"
             marks = "".join(f", {name}" for name in ("active", "pinned") if row[name])
             print(
-                f"{row['name']:<8} {row['created'][:19]:<20} {counts} {measured:>6}  "
+                f"{row['name']:<8} {row['created'][:19]:<20} {rows_of} {shown:>6}  "
                 f"{row['who'] or '-':<12} {row['dataset']}{marks}"
             )
     return {"banks": rows}
 
 
-def _compare_banks(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
-    from exdd_core import versions
+def compare_options(add: Add) -> None:
+    add("versions", nargs=2, metavar="VERSION", help="two versions, such as v3 v4")
 
-    found = versions.compare(workspace, *options.ids)
+
+def compare_banks(options: argparse.Namespace) -> dict[str, Any]:
+    """Compare two versions: rows, images, radius, measurements, settings, and the images only one of them has."""
+    from exdd_core import versions
+    from exdd_core.tables import METRIC_TITLES
+
+    workspace = open_workspace(options)
+    found = versions.compare(workspace, *options.versions)
     pairs: list[tuple[str, Any, Any]] = []
     for side in versions.SIDES:
         a, b = (asdict(sides[side]) for sides in found.sides)
         pairs += [(f"{side} {key}", a[key], b[key]) for key in a]
     for key in versions.METRICS:
         first, second = (last.metrics[key] if last else None for last in found.measured)
-        pairs.append((METRICS[key], first, second))
+        pairs.append((METRIC_TITLES[key], first, second))
     pairs += [(key, *values) for key, values in found.settings.items()]
     names = [bank.name for bank in found.versions]
     if not options.json:
@@ -113,41 +92,66 @@ def _compare_banks(workspace: Workspace, options: argparse.Namespace) -> dict[st
     }
 
 
-def _state_of_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def one_version(add: Add) -> None:
+    add("version", metavar="VERSION", help="such as v3")
+
+
+def version_or_active(add: Add) -> None:
+    add("version", nargs="?", metavar="VERSION", help="such as v3; default: the active one")
+
+
+def bank_state(options: argparse.Namespace) -> dict[str, Any]:
+    """Say whether a version should be built again, and why."""
     from exdd_core import versions
 
-    bank = workspace.bank(options.ids[0] if options.ids else None)
+    workspace = open_workspace(options)
+    bank = workspace.bank(options.version)
     found = versions.state(workspace, bank.id)
     result = {"bank": bank.id, "name": bank.name, "due": found.due, "behind": found.behind}
     result["drift"] = asdict(found.drift)
     return told(result | {"sentence": f"{bank.name}: {found.sentence}"}, options)
 
 
-def _align_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def align_bank(options: argparse.Namespace) -> dict[str, Any]:
+    """Bring the active version in line with what is accepted now, as after rolling back to an older one."""
     from exdd_core import versions
 
+    workspace = open_workspace(options)
     decided = versions.catch_up(workspace, options.who)
     return told({"images": decided.ids, "name": decided.bank, "sentence": decided.sentence}, options)
 
 
-def _activate_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
-    workspace.activate_bank(options.ids[0])
+def activate_bank(options: argparse.Namespace) -> dict[str, Any]:
+    """Make a version the active one."""
+    workspace = open_workspace(options)
+    workspace.activate_bank(options.version)
     return _of_bank(workspace.bank(), "is active now.", options)
 
 
-def _roll_back(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def roll_back(options: argparse.Namespace) -> dict[str, Any]:
+    """Make the version active again that was active before."""
+    workspace = open_workspace(options)
     return _of_bank(workspace.roll_back(), "is active again.", options)
 
 
-def _pin_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
-    pinned = options.action == "pin"
-    workspace.pin_bank(options.ids[0], pinned)
-    said = "is pinned and cannot be deleted." if pinned else "is not pinned any more."
-    return _of_bank(workspace.bank(options.ids[0]), said, options)
+def pin_bank(options: argparse.Namespace) -> dict[str, Any]:
+    """Pin a version: it cannot be deleted."""
+    workspace = open_workspace(options)
+    workspace.pin_bank(options.version)
+    return _of_bank(workspace.bank(options.version), "is pinned and cannot be deleted.", options)
 
 
-def _delete_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
-    bank = workspace.bank(options.ids[0])
+def unpin_bank(options: argparse.Namespace) -> dict[str, Any]:
+    """Let a pinned version be deleted again."""
+    workspace = open_workspace(options)
+    workspace.pin_bank(options.version, False)
+    return _of_bank(workspace.bank(options.version), "is not pinned any more.", options)
+
+
+def delete_bank(options: argparse.Namespace) -> dict[str, Any]:
+    """Delete a version and its changes."""
+    workspace = open_workspace(options)
+    bank = workspace.bank(options.version)
     workspace.delete_bank(bank.id)
     return _of_bank(bank, "is deleted.", options)
 
@@ -156,50 +160,94 @@ def _of_bank(bank: BankVersion, said: str, options: argparse.Namespace) -> dict[
     return told({"bank": bank.id, "name": bank.name, "sentence": f"{bank.name} {said}"}, options)
 
 
-def _rebuild_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def rebuild_options(add: Add) -> None:
+    version_or_active(add)
+    who_option(add)
+
+
+def rebuild_bank(options: argparse.Namespace) -> dict[str, Any]:
+    """Build a version anew by its settings, of all that is known and decided now."""
     from exdd_core import jobs, versions
 
-    bank = workspace.bank(options.ids[0] if options.ids else None)
+    workspace = open_workspace(options)
+    bank = workspace.bank(options.version)
     spec = versions.rebuild_spec(workspace, bank.id) | {"who": options.who}
     made = jobs.run_here(workspace, "build", f"Rebuilding {bank.name}", spec, progress())
     said = f"Built {made['name']} from what is known and decided now; it is active."
     return told(made | {"rebuilt": bank.name, "sentence": said}, options)
 
 
-def _drop_from_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def drop_options(add: Add) -> None:
+    add(
+        "image", metavar="IMAGE", help="id of an image or a candidate, as banks compare and banks map show it"
+    )
+    add("--side", default="positive", choices=("positive", "negative"), help="which bank; default: positive")
+    who_option(add)
+
+
+def drop_image(options: argparse.Namespace) -> dict[str, Any]:
+    """Take an image's rows out of a bank of the active version."""
     from exdd_core import versions
 
-    decided = versions.drop(workspace, options.ids[0], options.side, options.who)
-    return told({"image": options.ids[0], "side": options.side, "sentence": decided.sentence}, options)
+    workspace = open_workspace(options)
+    decided = versions.drop(workspace, options.image, options.side, options.who)
+    return told({"image": options.image, "side": options.side, "sentence": decided.sentence}, options)
 
 
-def _map_of_bank(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def put_back_options(add: Add) -> None:
+    add("image", metavar="IMAGE", help="id of the image that was dropped")
+    who_option(add)
+
+
+def put_back_image(options: argparse.Namespace) -> dict[str, Any]:
+    """Put an image back that was dropped, with the rows it had."""
+    from exdd_core import versions
+
+    workspace = open_workspace(options)
+    decided = versions.put_back(workspace, options.image, options.who)
+    return told({"image": options.image, "sentence": decided.sentence}, options)
+
+
+def map_options(add: Add) -> None:
+    version_or_active(add)
+    add("--method", default="pca", choices=("pca", "umap"), help="default: pca; umap takes a minute")
+    add("--to", type=new_file(".csv"), metavar="FILE", help="the .csv file; --json needs none")
+
+
+def map_bank(options: argparse.Namespace) -> dict[str, Any]:
+    """Lay both banks out on a map and write the place and origin of every row."""
     from exdd_core import jobs, landscape
 
-    bank = workspace.bank(options.ids[0] if options.ids else None)
+    if not options.to and not options.json:
+        raise BadInput("Say where the map goes: --to FILE.csv, or --json.")
+    workspace = open_workspace(options)
+    bank = workspace.bank(options.version)
     if options.method == "umap" and not landscape.is_made(workspace, bank.id):
         title = f"Making a map of {bank.name} by UMAP"
         jobs.run_here(workspace, "map", title, {"bank": bank.id}, progress())
     found = landscape.landscape(workspace, bank.id, options.method)
     if options.to:
         landscape.write_csv(found, options.to)
-        say(f"Wrote {len(found.place)} rows to {options.to}.")
-    elif not options.json:
-        raise BadInput("Say where the map goes: --to FILE.csv, or --json.")
+        if not options.json:
+            print(f"Wrote {len(found.place)} rows to {options.to}.")
     return {"bank": bank.id, "name": bank.name, "map": found.to_json()}
 
 
-BANK_ACTIONS = {
-    "list": (_list_banks, 0, 0),
-    "compare": (_compare_banks, 2, 2),
-    "state": (_state_of_bank, 0, 1),
-    "align": (_align_bank, 0, 0),
-    "activate": (_activate_bank, 1, 1),
-    "rollback": (_roll_back, 0, 0),
-    "pin": (_pin_bank, 1, 1),
-    "unpin": (_pin_bank, 1, 1),
-    "delete": (_delete_bank, 1, 1),
-    "rebuild": (_rebuild_bank, 0, 1),
-    "drop": (_drop_from_bank, 1, 1),
-    "map": (_map_of_bank, 0, 1),
-}  # with how many names each takes, at least and at most
+BANKS = Group(
+    "Bank versions",
+    {
+        "list": (list_banks, None),
+        "compare": (compare_banks, compare_options),
+        "state": (bank_state, version_or_active),
+        "align": (align_bank, who_option),
+        "activate": (activate_bank, one_version),
+        "rollback": (roll_back, None),
+        "pin": (pin_bank, one_version),
+        "unpin": (unpin_bank, one_version),
+        "delete": (delete_bank, one_version),
+        "rebuild": (rebuild_bank, rebuild_options),
+        "drop": (drop_image, drop_options),
+        "put-back": (put_back_image, put_back_options),
+        "map": (map_bank, map_options),
+    },
+)

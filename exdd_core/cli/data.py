@@ -9,8 +9,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from exdd_core.cli.arguments import Add, bank_options, bank_spec, open_workspace, user
+from exdd_core.cli.arguments import Add, bank_options, bank_spec, open_workspace, who_option
 from exdd_core.cli.terminal import progress, say
+from exdd_core.errors import BadInput
 
 
 def import_options(add: Add) -> None:
@@ -36,12 +37,15 @@ def import_(options: argparse.Namespace) -> dict[str, Any]:
 
     size = Size.parse(options.size, options.keep_aspect) if options.size else None
     groups = GroupRule.parse(options.groups) if options.groups else None
+    source = options.source.expanduser().absolute()
     if Workspace.exists(options.workspace):
         workspace = Workspace.open(options.workspace)
+    elif not source.exists():
+        raise BadInput(f"{source} does not exist; check the path.")  # before a workspace is made for it
     else:
         workspace = Workspace.create(options.workspace, options.backbone)
         say(f"Made the workspace {workspace.path}. Backbone: {workspace.setting('backbone_reason')}")
-    spec = {"source": str(options.source.expanduser().absolute())}
+    spec = {"source": str(source)}
     spec |= tasks.import_spec(options.name, options.layout, size, groups)
     title = f"Importing {options.name or options.source.name}"
     result = jobs.run_here(workspace, "import", title, spec, progress())
@@ -67,7 +71,7 @@ def build_options(add: Add) -> None:
     add("--keep-active", action="store_true", help="do not make the new bank version the active one")
     add("--fusion", metavar="NAME", help="how distances become a score; default: chosen by what there is")
     bank_options(add)
-    add("--who", default=user(), metavar="NAME", help="who builds it; default: you")
+    who_option(add)
 
 
 def build(options: argparse.Namespace) -> dict[str, Any]:
@@ -92,5 +96,14 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
         state = ", now active" if result["active"] else ""
         print(f"Built {result['name']} from {result['dataset']} in {result['seconds']:.1f} s{state}.")
         for key, value in result["summary"].items():
-            print(f"  {key.replace('_', ' ')}: {value}")
+            if value != "":
+                print(f"  {key.replace('_', ' ')}: {_shown(value)}")
     return result
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.3f}"
+    return ", ".join(value) if isinstance(value, list) else str(value)

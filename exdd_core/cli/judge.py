@@ -6,57 +6,39 @@ Knows who decides and how a decision is told. Does not know what a decision does
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core.cli.arguments import Add, open_workspace, user
+from exdd_core.cli.arguments import Add, Group, at_least, open_workspace, who_option
 from exdd_core.cli.terminal import progress, say, told
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
+    from exdd_core.curation import Decided
     from exdd_core.workspace import Workspace
 
 
-def candidates_options(add: Add) -> None:
-    add("action", choices=CANDIDATE_ACTIONS, metavar="ACTION", help=", ".join(CANDIDATE_ACTIONS))
-    add(
-        "ids",
-        nargs="*",
-        metavar="ID",
-        help="of candidates; for undo, the number of a decision (default: your last)",
-    )
-    add("--all", action="store_true", help="all pending candidates of the data set")
-    add("--recommended", action="store_true", help="those that help on training parts held back; maybe none")
+def list_options(add: Add) -> None:
     add("--dataset", metavar="NAME", help="default: the active one")
     add(
         "--status",
         default="pending",
         choices=("pending", "accepted", "rejected", "deleted"),
-        help="list: default pending",
+        help="default: pending",
     )
-    add("--engine", metavar="NAME", help="list, --all: only those of one engine")
-    add("--sort", metavar="MEASURE", help="list: effect, new, plausible, visible, clean, newest or oldest")
-    add(
-        "--reason",
-        action="append",
-        metavar="TAG",
-        help="reject: such as unrealistic or artefact; may be repeated",
-    )
-    add("--type", metavar="TYPE", help="accept: the defect's type")
-    add("--who", default=user(), metavar="NAME", help="who decides; default: you")
+    add("--engine", metavar="NAME", help="only those of one engine")
+    add("--sort", metavar="MEASURE", help="effect, new, plausible, visible, clean, newest or oldest")
 
 
-def candidates(options: argparse.Namespace) -> dict[str, Any]:
-    """List candidates, accept or reject them, say what that would do, take decisions back, show their history."""
-    workspace = open_workspace(options)
-    return CANDIDATE_ACTIONS[options.action](workspace, options)
-
-
-def _list_candidates(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def list_candidates(options: argparse.Namespace) -> dict[str, Any]:
+    """List candidates with their measures."""
     from exdd_core import quality
     from exdd_core.candidates import listed
 
+    _check_engine(options.engine)
+    workspace = open_workspace(options)
     dataset, order = workspace.dataset(options.dataset).name, options.sort
     if options.status == "pending":
         found = quality.queue(workspace, dataset, order or "newest", engine=options.engine)
@@ -86,9 +68,57 @@ def _list_candidates(workspace: Workspace, options: argparse.Namespace) -> dict[
     return {"dataset": dataset, "candidates": rows}
 
 
-def _accept_candidates(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def _check_engine(name: str | None) -> None:
+    from exdd_core.synthesis import ENGINES
+
+    if name is not None and name not in ENGINES:
+        raise BadInput(f'There is no engine "{name}"; choose {", ".join(ENGINES)}.')
+
+
+def _choice_options(add: Add) -> None:
+    add("ids", nargs="*", metavar="ID", help="of candidates, as candidates list shows them")
+    add("--all", action="store_true", help="all pending candidates of the data set")
+    add("--recommended", action="store_true", help="those that help on training parts held back; maybe none")
+    add("--dataset", metavar="NAME", help="default: the active one")
+    add("--engine", metavar="NAME", help="--all: only those of one engine")
+
+
+def _chosen_candidates(workspace: Workspace, options: argparse.Namespace) -> list[str]:
+    """Those named, all pending ones, or those that the tool recommends."""
+    _check_engine(options.engine)
+    if options.engine and not options.all:
+        raise BadInput("--engine narrows --all; leave it out or add --all.")
+    if options.all and (options.ids or options.recommended):
+        raise BadInput("--all means all pending candidates; leave it, or the ids and --recommended, out.")
+    if options.recommended:
+        from exdd_core.quality import Judge
+
+        advice = Judge(workspace).recommend(options.dataset, options.ids or None, progress())
+        say(advice.sentence)
+        return advice.ids
+    if options.all:
+        from exdd_core.candidates import listed
+
+        return [
+            c.id
+            for c in listed(workspace, workspace.dataset(options.dataset).name, "pending", options.engine)
+        ]
+    if not options.ids:
+        raise BadInput("Say which candidates: ID ..., --all or --recommended; candidates list shows them.")
+    return options.ids
+
+
+def accept_options(add: Add) -> None:
+    _choice_options(add)
+    add("--type", metavar="TYPE", help="the defect's type")
+    who_option(add)
+
+
+def accept_candidates(options: argparse.Namespace) -> dict[str, Any]:
+    """Accept candidates: they come to the positive bank of the active version at once."""
     from exdd_core import curation
 
+    workspace = open_workspace(options)
     ids = _chosen_candidates(workspace, options)
     if not ids:
         return told({"ids": [], "left_out": {}, "rows": 0, "sentence": "Nothing to accept."}, options)
@@ -96,16 +126,26 @@ def _accept_candidates(workspace: Workspace, options: argparse.Namespace) -> dic
     return told(asdict(decided), options)
 
 
-def _reject_candidates(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def reject_options(add: Add) -> None:
+    _choice_options(add)
+    add("--reason", action="append", metavar="TAG", help="such as unrealistic or artefact; may be repeated")
+    who_option(add)
+
+
+def reject_candidates(options: argparse.Namespace) -> dict[str, Any]:
+    """Reject candidates."""
     from exdd_core import curation
 
+    workspace = open_workspace(options)
     ids = _chosen_candidates(workspace, options)
     return told(asdict(curation.reject(workspace, ids, options.who, options.reason or [])), options)
 
 
-def _effect_of_candidates(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def effect_of_candidates(options: argparse.Namespace) -> dict[str, Any]:
+    """Say what accepting candidates would change, on training parts held back; changes nothing."""
     from exdd_core.quality import Judge
 
+    workspace = open_workspace(options)
     judge = Judge(workspace)
     if options.recommended:
         advice = judge.recommend(options.dataset, options.ids or None, progress())
@@ -121,21 +161,36 @@ def _effect_of_candidates(workspace: Workspace, options: argparse.Namespace) -> 
     return told({"ids": ids, "effect": asdict(effect := judge.effect(ids)), "sentence": effect.text}, options)
 
 
-def _undo_decision(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def undo_options(add: Add) -> None:
+    add(
+        "decision",
+        nargs="?",
+        type=at_least(1),
+        metavar="NUMBER",
+        help="of the decision, as candidates history shows it; default: your last",
+    )
+    who_option(add)
+
+
+def undo_decision(options: argparse.Namespace) -> dict[str, Any]:
+    """Take a decision back."""
     from exdd_core import curation
 
-    if not options.ids:
+    workspace = open_workspace(options)
+    if options.decision is None:
         return told(asdict(curation.undo_last(workspace, options.who)), options)
-    if len(options.ids) > 1 or not options.ids[0].isdecimal():
-        raise BadInput(
-            "Say which decision by its number, as candidates history shows it, or none for your last."
-        )
-    return told(asdict(curation.undo(workspace, int(options.ids[0]), options.who)), options)
+    return told(asdict(curation.undo(workspace, options.decision, options.who)), options)
 
 
-def _decision_history(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def history_options(add: Add) -> None:
+    add("ids", nargs="*", metavar="ID", help="of candidates or marked images; default: all")
+
+
+def decision_history(options: argparse.Namespace) -> dict[str, Any]:
+    """Show who decided what, newest first."""
     from exdd_core import curation
 
+    workspace = open_workspace(options)
     found = [d for d in curation.decisions(workspace) if not options.ids or d.subject in options.ids]
     if not options.json:
         for d in found:
@@ -144,51 +199,59 @@ def _decision_history(workspace: Workspace, options: argparse.Namespace) -> dict
     return {"decisions": [asdict(d) for d in found]}
 
 
-def _chosen_candidates(workspace: Workspace, options: argparse.Namespace) -> list[str]:
-    """Those named, all pending ones, or those that the tool recommends."""
-    if options.recommended:
-        from exdd_core.quality import Judge
-
-        advice = Judge(workspace).recommend(options.dataset, options.ids or None, progress())
-        say(advice.sentence)
-        return advice.ids
-    if options.all:
-        from exdd_core.candidates import listed
-
-        return [
-            c.id
-            for c in listed(workspace, workspace.dataset(options.dataset).name, "pending", options.engine)
-        ]
-    if not options.ids:
-        raise BadInput(f"Say which candidates: candidates {options.action} ID ..., --all or --recommended.")
-    return options.ids
+CANDIDATES = Group(
+    "What was painted, and decisions on it",
+    {
+        "list": (list_candidates, list_options),
+        "accept": (accept_candidates, accept_options),
+        "reject": (reject_candidates, reject_options),
+        "effect": (effect_of_candidates, _choice_options),
+        "undo": (undo_decision, undo_options),
+        "history": (decision_history, history_options),
+    },
+)
 
 
-CANDIDATE_ACTIONS = {
-    "list": _list_candidates,
-    "accept": _accept_candidates,
-    "reject": _reject_candidates,
-    "effect": _effect_of_candidates,
-    "undo": _undo_decision,
-    "history": _decision_history,
-}
+def missed_options(add: Add) -> None:
+    add("image", metavar="IMAGE", help="the id of an image, or a file")
+    add("--mask", type=Path, required=True, metavar="FILE", help="as large as the image, white on the defect")
+    add("--type", default="", metavar="TYPE", help="the defect's type")
+    who_option(add)
 
 
-def mark_options(add: Add) -> None:
-    add("action", choices=("missed", "false-alarm"), metavar="ACTION", help="missed, false-alarm")
+def mark_missed(options: argparse.Namespace) -> dict[str, Any]:
+    """Teach the active version a defect that it missed: into the positive bank."""
+    from exdd_core import curation
+
+    def teach(workspace: Workspace, id: str, path: Path, mask: Any) -> Decided:
+        return curation.missed(workspace, id, path, mask, options.who, options.type)
+
+    return _taught(teach, options)
+
+
+def false_alarm_options(add: Add) -> None:
     add("image", metavar="IMAGE", help="the id of an image, or a file")
     add(
         "--mask",
         type=Path,
         metavar="FILE",
-        help="where it is, white; for false-alarm default: what lies above the threshold",
+        help="as large as the image, white where it is normal; default: what lies above the threshold",
     )
-    add("--type", default="", metavar="TYPE", help="missed: the defect's type")
-    add("--who", default=user(), metavar="NAME", help="who says so; default: you")
+    who_option(add)
 
 
-def mark(options: argparse.Namespace) -> dict[str, Any]:
-    """Teach the active bank version by an image that it judged wrongly: a missed defect, or a false alarm."""
+def mark_false_alarm(options: argparse.Namespace) -> dict[str, Any]:
+    """Teach the active version that what it took for a defect is normal: into the negative bank."""
+    from exdd_core import curation
+
+    def teach(workspace: Workspace, id: str, path: Path, mask: Any) -> Decided:
+        return curation.false_alarm(workspace, id, path, options.who, mask)
+
+    return _taught(teach, options)
+
+
+def _taught(teach: Callable[..., Decided], options: argparse.Namespace) -> dict[str, Any]:
+    """Before and after: what `teach` did to the image's score."""
     from exdd_core import curation
     from exdd_core.images import read_mask
     from exdd_core.review import Review, score_change
@@ -199,14 +262,7 @@ def mark(options: argparse.Namespace) -> dict[str, Any]:
         raise BadInput(reason)
     before = workspace.detector().score([path])[0]
     mask = read_mask(options.mask, before.shape) if options.mask else None
-    if options.action == "false-alarm":
-        decided = curation.false_alarm(workspace, id, path, options.who, mask)
-    elif mask is None:
-        raise BadInput(
-            "A missed defect needs --mask FILE: an image as large as this one, white on the defect."
-        )
-    else:
-        decided = curation.missed(workspace, id, path, mask, options.who, options.type)
+    decided = teach(workspace, id, path, mask)
     after = workspace.detector().score([path])[0]
     number = curation.decisions(workspace, id, limit=1)[0].id
     said = f"{decided.sentence} {score_change(before, after)}. Take it back with: candidates undo {number}"
@@ -226,3 +282,9 @@ def _image_named(workspace: Workspace, name: str) -> tuple[str, Path]:
     if not path.is_file():
         raise BadInput(f"{name} is neither an image's id nor a file; check it.")
     return f"file:{path}#{path.stat().st_mtime_ns}", path
+
+
+MARK = Group(
+    "Images that the active version judged wrongly",
+    {"missed": (mark_missed, missed_options), "false-alarm": (mark_false_alarm, false_alarm_options)},
+)

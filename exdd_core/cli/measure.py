@@ -8,10 +8,18 @@ from __future__ import annotations
 import argparse
 import math
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core.cli.arguments import Add, at_least, bank_options, bank_spec, open_workspace, share
+from exdd_core.cli.arguments import (
+    Add,
+    Group,
+    at_least,
+    bank_options,
+    bank_spec,
+    new_file,
+    open_workspace,
+    share,
+)
 from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
 
@@ -19,22 +27,6 @@ if TYPE_CHECKING:  # imported by the command that needs them: --help answers at 
     from exdd_core.runs import Run
     from exdd_core.workspace import Workspace
 
-METRICS = {
-    "image_auroc": "image AUROC",
-    "image_ap": "image AP",
-    "image_f1": "image F1",
-    "pixel_auroc": "pixel AUROC",
-    "pixel_ap": "pixel AP",
-    "aupro": "AUPRO",
-}
-RUNS_NAMED = {
-    "list": 0,
-    "show": 1,
-    "compare": 2,
-    "rerun": 1,
-    "report": 1,
-    "figure": 1,
-}  # how many ids each action of `runs` takes
 RUN_SHOWN = ("id", "kind", "title", "spec", "bank", "created", "seconds")
 
 
@@ -92,7 +84,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
         spec = given | {"folds": options.folds}
     else:
         for name in given:
-            if name != "seed" and getattr(options, name) is not None:
+            if getattr(options, name) is not None:
                 flag = "--" + name.replace("_", "-")
                 raise BadInput(
                     f"{flag} needs --folds: without folds the bank version is used as it was built."
@@ -130,9 +122,11 @@ def _table_one(workspace: Workspace, options: argparse.Namespace) -> dict[str, A
         print("Differences, 95 % intervals and p, parts resampled:")
         for item in result["comparisons"]:
             if item["metric"] in ("image_auroc", "pixel_auroc"):
+                what = f"{tables.TITLES[item['method']]} - {tables.TITLES[item['against']]}"
+                interval = f"[{item['low']:+.4f}, {item['high']:+.4f}]"
                 print(
-                    f"{tables.TITLES[item['method']]} - {tables.TITLES[item['against']]}, {METRICS[item['metric']]}: "
-                    f"{item['difference']:+.4f} [{item['low']:+.4f}, {item['high']:+.4f}], {_p(item['p'])}"
+                    f"{what}, {tables.METRIC_TITLES[item['metric']]}: "
+                    f"{item['difference']:+.4f} {interval}, {_p(item['p'])}"
                 )
         _print_recall(result)
     return result | {"paper": tables.PAPER}
@@ -142,7 +136,7 @@ def _how(options: argparse.Namespace) -> str:
     if not options.folds:
         return "test split"
     parts = f", {options.max_real_parts} defective parts each" if options.max_real_parts is not None else ""
-    return f"{options.folds} grouped folds, seed {options.seed}{parts}"
+    return f"{options.folds} grouped folds, seed {options.seed or 0}{parts}"
 
 
 def _p(value: float | None) -> str:
@@ -183,74 +177,138 @@ def sweep(options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def runs_options(add: Add) -> None:
-    add("action", choices=tuple(RUNS_NAMED))
-    add("ids", nargs="*", metavar="ID", help="of a measurement, as list shows it, or: last")
-    add("--to", type=Path, metavar="FILE", help="report: an .html file; figure: a .png or .pdf file")
+def list_runs(options: argparse.Namespace) -> dict[str, Any]:
+    """List what was measured, newest first."""
+    from exdd_core import runs
+
+    listed = runs.listed(open_workspace(options))
+    if not options.json:
+        for run in listed:
+            print(f"{run.id}  {run.created}  {run.title}")
+        print(f"{len(listed)} stored measurements")
+    return {"runs": [{key: getattr(run, key) for key in RUN_SHOWN} for run in listed]}
+
+
+def one_run(add: Add) -> None:
+    add("id", metavar="ID", help="of a measurement, as runs list shows it, or: last")
+
+
+def show_run(options: argparse.Namespace) -> dict[str, Any]:
+    """Show the figures of a measurement."""
+    from exdd_core import runs
+
+    found = runs.get(open_workspace(options), options.id)
+    if not options.json:
+        print(f"{found.title}, {found.created}")
+        _print_metrics(found.result["methods"])
+        _print_recall(found.result)
+    return asdict(found)
+
+
+def compare_options(add: Add) -> None:
+    add("ids", nargs=2, metavar="ID", help="of two measurements, as runs list shows them, or: last")
+
+
+def compare_runs(options: argparse.Namespace) -> dict[str, Any]:
+    """Compare the settings and figures of two measurements."""
+    from exdd_core import runs
+
+    workspace = open_workspace(options)
+    first, second = (runs.get(workspace, id) for id in options.ids)
+    return _differences(first, second, options)
+
+
+def rerun(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure again by the record of a measurement, and compare."""
+    from exdd_core import jobs, runs
+
+    workspace = open_workspace(options)
+    first = runs.get(workspace, options.id)
+    again = jobs.run_here(workspace, first.kind, f"Measuring again: {first.title}", first.spec, progress())
+    return _differences(first, runs.get(workspace, again["run"]), options)
+
+
+def _differences(first: Run, second: Run, options: argparse.Namespace) -> dict[str, Any]:
+    from exdd_core import runs
+
+    different = runs.differences(first, second)
+    if not options.json:
+        for item in different:
+            print(f"{item.what} {item.name}: {item.first} -> {item.second}")
+        print(f"{len(different)} differences between {first.id} and {second.id}")
+    return {"runs": [first.id, second.id], "differences": [asdict(item) for item in different]}
+
+
+def report_options(add: Add) -> None:
+    one_run(add)
+    add("--to", type=new_file(".html"), required=True, metavar="FILE", help="the .html file to write")
+
+
+def report(options: argparse.Namespace) -> dict[str, Any]:
+    """Write everything about a measurement into one HTML file."""
+    from exdd_core import evaluation_report, runs
+
+    workspace = open_workspace(options)
+    found = runs.get(workspace, options.id)
+    evaluation_report.write_html(workspace, found, options.to, progress())
+    return _written(found, options)
+
+
+def figure_options(add: Add) -> None:
+    one_run(add)
+    add(
+        "--to",
+        type=new_file(".png", ".pdf"),
+        required=True,
+        metavar="FILE",
+        help="the .png or .pdf file to write",
+    )
     add(
         "--image",
         action="append",
         default=[],
         metavar="ID",
-        help="figure: one row's image, again for more; default: where the methods disagree most",
+        help="of one row; may be repeated; default: where the methods disagree most",
     )
 
 
-def runs(options: argparse.Namespace) -> dict[str, Any]:
-    """List the stored measurements; show, compare, measure again by the record, or write a report or Figure 2."""
-    from exdd_core import jobs, runs
+def figure(options: argparse.Namespace) -> dict[str, Any]:
+    """Write the paper's Figure 2 of a measurement: images with both methods' heatmaps."""
+    from exdd_core import evaluation_report, runs
 
-    workspace, ids = open_workspace(options), options.ids
-    if len(ids) != RUNS_NAMED[options.action]:
-        raise BadInput(f"{options.action} needs {RUNS_NAMED[options.action]} of the ids that list shows.")
-    found = [runs.get(workspace, id) for id in ids]
-    if options.action == "list":
-        listed = runs.listed(workspace)
-        if not options.json:
-            for run in listed:
-                print(f"{run.id}  {run.created}  {run.title}")
-            print(f"{len(listed)} stored measurements")
-        return {"runs": [{key: getattr(run, key) for key in RUN_SHOWN} for run in listed]}
-    if options.action == "show":
-        if not options.json:
-            print(f"{found[0].title}, {found[0].created}")
-            _print_metrics(found[0].result["methods"])
-            _print_recall(found[0].result)
-        return asdict(found[0])
-    if options.action in ("report", "figure"):
-        return _write_report(workspace, found[0], options)
-    if options.action == "rerun":
-        title = f"Measuring again: {found[0].title}"
-        again = jobs.run_here(workspace, found[0].kind, title, found[0].spec, progress())
-        found.append(runs.get(workspace, again["run"]))
-    different = runs.differences(*found)
-    if not options.json:
-        for item in different:
-            print(f"{item.what} {item.name}: {item.first} -> {item.second}")
-        print(f"{len(different)} differences between {found[0].id} and {found[1].id}")
-    return {"runs": [run.id for run in found], "differences": [asdict(item) for item in different]}
+    workspace = open_workspace(options)
+    found = runs.get(workspace, options.id)
+    sheet = evaluation_report.figure_two(workspace, found, options.image)
+    evaluation_report.write_figure(sheet, options.to)
+    return _written(found, options)
 
 
-def _write_report(workspace: Workspace, run: Run, options: argparse.Namespace) -> dict[str, Any]:
-    from exdd_core import evaluation_report
-
-    if options.to is None:
-        raise BadInput(f"{options.action} needs --to with the name of the file to write.")
-    if options.action == "report":
-        evaluation_report.write_html(workspace, run, options.to, progress())
-    else:
-        sheet = evaluation_report.figure_two(workspace, run, options.image)
-        evaluation_report.write_figure(sheet, options.to)
+def _written(run: Run, options: argparse.Namespace) -> dict[str, Any]:
     if not options.json:
         print(f"Wrote {options.to}")
     return {"run": run.id, "path": options.to}
 
 
+RUNS = Group(
+    "Stored measurements",
+    {
+        "list": (list_runs, None),
+        "show": (show_run, one_run),
+        "compare": (compare_runs, compare_options),
+        "rerun": (rerun, one_run),
+        "report": (report, report_options),
+        "figure": (figure, figure_options),
+    },
+)
+
+
 def _print_metrics(methods: dict[str, dict[str, Any]]) -> None:
+    from exdd_core.tables import METRIC_TITLES
+
     width = max(len(name) for name in methods) + 2
-    print(" " * width + "".join(f"{title:>13}" for title in METRICS.values()))
+    print(" " * width + "".join(f"{title:>13}" for title in METRIC_TITLES.values()))
     for name, values in methods.items():
-        cells = [values.get(key) for key in METRICS]
+        cells = [values.get(key) for key in METRIC_TITLES]
         shown = ["-" if cell is None or math.isnan(cell) else f"{cell:.4f}" for cell in cells]
         print(f"{name:<{width}}" + "".join(f"{cell:>13}" for cell in shown))
 

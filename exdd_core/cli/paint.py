@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core.cli.arguments import Add, at_least, open_workspace
+from exdd_core.cli.arguments import Add, Group, at_least, new_file, open_workspace
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 
@@ -22,7 +22,9 @@ if TYPE_CHECKING:  # imported by the command that needs them: --help answers at 
 def synthesize_options(add: Add) -> None:
     add("--dataset", metavar="NAME", help="default: the active one")
     add(
-        "--engine", metavar="NAME", help="sdxl, procedural or transplant; default: sdxl where its weights are"
+        "--engine",
+        metavar="NAME",
+        help="sdxl, procedural or transplant; default: sdxl where its weights are, else procedural",
     )
     add(
         "--prompt",
@@ -139,38 +141,17 @@ def _mask(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
     return spec | {"from_test": options.from_test}
 
 
-def prompts_options(add: Add) -> None:
-    add("action", choices=("list", "export", "import"), help="list, export or import")
-    add("file", type=Path, nargs="?", metavar="FILE", help="the JSON file of export and import")
-    add(
-        "--replace",
-        action="store_true",
-        help="import: replace prompts of the same name instead of keeping both",
-    )
+def list_prompts(options: argparse.Namespace) -> dict[str, Any]:
+    """List the prompts of the library and of the candidates, with what came of them."""
+    from exdd_core.synthesis import prompts
 
-
-def prompts(options: argparse.Namespace) -> dict[str, Any]:
-    """List the prompts of the library with what came of them, or export or import them as JSON."""
-    from exdd_core.synthesis import prompts as library
-
-    workspace = open_workspace(options)
-    if (options.file is None) == (options.action != "list"):
-        raise BadInput("prompts list takes no file; prompts export and prompts import take one.")
-    if options.action == "export":
-        kept = library.library(workspace)
-        options.file.write_text(library.export_json(kept), encoding="utf-8")
-        say(f"Wrote {len(kept)} prompts to {options.file}.")
-        return {"exported": len(kept), "file": str(options.file)}
-    if options.action == "import":
-        imported = library.import_json(workspace, _text(options.file), options.replace)
-        say(f"Added {len(imported.added)} prompts and replaced {len(imported.replaced)}.")
-        return {"added": imported.added, "replaced": imported.replaced}
-    rows = [_prompt_row(score) for score in library.scoreboard(workspace)]
+    rows = [_prompt_row(score) for score in prompts.scoreboard(open_workspace(options))]
     if not options.json:
         print(f"{'made':>6} {'accepted':>9} {'rejected':>9} {'pending':>8}  prompt")
         for row in rows:
             counts = f"{row['made']:>6} {row['accepted']:>9} {row['rejected']:>9} {row['pending']:>8}"
-            print(f"{counts}  {row['prompt']}{' (' + row['name'] + ')' if row['name'] else ''}")
+            words = row["prompt"] or "without words"
+            print(f"{counts}  {words}{' (' + row['name'] + ')' if row['name'] else ''}")
     return {"prompts": rows}
 
 
@@ -180,6 +161,36 @@ def _prompt_row(score: Any) -> dict[str, Any]:
     return row | {name: getattr(score, name) for name in counts}
 
 
+def export_options(add: Add) -> None:
+    add("file", type=new_file(), metavar="FILE", help="the JSON file to write")
+
+
+def export_prompts(options: argparse.Namespace) -> dict[str, Any]:
+    """Write the prompts of the library to a JSON file."""
+    from exdd_core.synthesis import prompts
+
+    kept = prompts.library(open_workspace(options))
+    options.file.write_text(prompts.export_json(kept), encoding="utf-8")
+    if not options.json:
+        print(f"Wrote {len(kept)} prompts to {options.file}.")
+    return {"exported": len(kept), "file": str(options.file)}
+
+
+def import_prompts_options(add: Add) -> None:
+    add("file", type=Path, metavar="FILE", help="a JSON file that was exported from a library")
+    add("--replace", action="store_true", help="replace prompts of the same name instead of keeping both")
+
+
+def import_prompts(options: argparse.Namespace) -> dict[str, Any]:
+    """Add the prompts of a JSON file to the library."""
+    from exdd_core.synthesis import prompts
+
+    imported = prompts.import_json(open_workspace(options), _text(options.file), options.replace)
+    if not options.json:
+        print(f"Added {len(imported.added)} prompts and replaced {len(imported.replaced)}.")
+    return {"added": imported.added, "replaced": imported.replaced}
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
@@ -187,3 +198,13 @@ def _text(path: Path) -> str:
         raise BadInput(
             f"{path} is no text file; choose one that was exported from a prompt library."
         ) from None
+
+
+PROMPTS = Group(
+    "The library of prompts",
+    {
+        "list": (list_prompts, None),
+        "export": (export_prompts, export_options),
+        "import": (import_prompts, import_prompts_options),
+    },
+)

@@ -12,37 +12,58 @@ import socket
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from exdd_core.cli.arguments import Add, open_workspace
+from exdd_core.cli.arguments import Add, Group, open_workspace
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
+
+if TYPE_CHECKING:  # imported by the command that needs it: --help answers at once
+    from exdd_core.jobs import Job
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
 
-def jobs_options(add: Add) -> None:
-    add("action", choices=("list", "cancel", "resume"))
-    add("id", nargs="?", metavar="ID", help="of the job, as list shows it")
-
-
-def jobs(options: argparse.Namespace) -> dict[str, Any]:
-    """List the background jobs of a workspace, cancel one, or resume one that was interrupted."""
+def list_jobs(options: argparse.Namespace) -> dict[str, Any]:
+    """List what runs, waits and has ended."""
     from exdd_core import jobs
 
-    workspace = open_workspace(options)
-    if options.action == "list":
-        listed = jobs.listed(workspace)
-        if not options.json:
-            print("\n".join(f"{job.id}  {job.state:<11}  {job.title}: {job.text}" for job in listed))
-        return {"jobs": [{k: v for k, v in asdict(job).items() if k != "spec"} for job in listed]}
-    if options.id is None:
-        raise BadInput(f"Say which job: jobs {options.action} ID; jobs list shows their ids.")
-    job = (jobs.cancel if options.action == "cancel" else jobs.resume)(workspace, options.id)
+    listed = jobs.listed(open_workspace(options))
+    if not options.json:
+        for job in listed:
+            print(f"{job.id}  {job.state:<11}  {job.title}: {job.text}")
+    return {"jobs": [{k: v for k, v in asdict(job).items() if k != "spec"} for job in listed]}
+
+
+def one_job(add: Add) -> None:
+    add("id", metavar="ID", help="of the job, as jobs list shows it")
+
+
+def cancel_job(options: argparse.Namespace) -> dict[str, Any]:
+    """Cancel a job that waits, or stop one that runs at its next step."""
+    from exdd_core import jobs
+
+    return _job_now(jobs.cancel(open_workspace(options), options.id), options)
+
+
+def resume_job(options: argparse.Namespace) -> dict[str, Any]:
+    """Let a job that was cancelled, failed or interrupted go on where it stopped."""
+    from exdd_core import jobs
+
+    return _job_now(jobs.resume(open_workspace(options), options.id), options)
+
+
+def _job_now(job: Job, options: argparse.Namespace) -> dict[str, Any]:
     if not options.json:
         after = {"running": "stops at its next step", "queued": "waits for the workbench to run it"}
         print(f"{job.title}: {after.get(job.state, job.state)}.")
     return {"job": job.id, "state": job.state}
+
+
+JOBS = Group(
+    "Background jobs",
+    {"list": (list_jobs, None), "cancel": (cancel_job, one_job), "resume": (resume_job, one_job)},
+)
 
 
 def serve_options(add: Add) -> None:
@@ -85,7 +106,7 @@ def _check_port(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except socket.gaierror:
-        raise BadInput(f"{host} is not an address of this machine; use 127.0.0.1 or 0.0.0.0.") from None
+        raise BadInput(f'"{host}" is not an address of this machine; use 127.0.0.1 or 0.0.0.0.') from None
     except OSError as error:
         raise BadInput(
             f"{host}:{port} cannot be used ({error.strerror}); stop the program that uses it or choose "

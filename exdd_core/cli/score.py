@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from exdd_core.cli.arguments import Add, open_workspace
+from exdd_core.cli.arguments import Add, new_file, open_workspace
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 
@@ -20,7 +20,7 @@ BATCH = 8  # images scored at a time: their maps have the images' own size
 def score_options(add: Add) -> None:
     add("paths", type=Path, nargs="+", metavar="PATH", help="images, or folders of images")
     add("--bank", metavar="VERSION", help="such as v3; default: the active one")
-    add("--csv", type=Path, metavar="FILE", help="write the table of results")
+    add("--csv", type=new_file(), metavar="FILE", help="write the table of results")
     add(
         "--png",
         type=Path,

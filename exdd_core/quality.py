@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from exdd_core import candidates, curation, history, images, recall
 from exdd_core.bank import Bank, BankImage
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 CHANGED = 3  # grey levels: less is no change that a network or a person would see
 ALIKE = 3  # real defects shown beside a candidate
+FEW = 16  # patches of a candidate that are compared with those of many others
 TWIN = 0.8  # share of patches that lie close to those of one other image, for a near-duplicate
 GREEN, AMBER, RED, GREY = "green", "amber", "red", "grey"
 # Names the mask that a candidate has now: of its decisions the last that can have changed it.
@@ -211,6 +213,14 @@ class Judge:
         bench = self._ready(chosen[0].dataset, True)
         with self._lock:
             return bench.effect([curation.marked(self.workspace, c, bench.detector) for c in chosen])
+
+    def repeats(self, ids: Sequence[str]) -> dict[str, str]:
+        """Of these candidates, by id, the ones that nearly repeat one of the others, which stands before them."""
+        chosen = [candidates.get(self.workspace, id) for id in ids]
+        if not chosen:
+            return {}
+        bench = self._ready(chosen[0].dataset, False)
+        return bench.repeats([curation.marked(self.workspace, c, bench.detector) for c in chosen])
 
     def recommend(
         self, dataset: str | None = None, ids: Sequence[str] | None = None, progress: Progress | None = None
@@ -413,18 +423,35 @@ class _Bench:
         return sorted(found, key=lambda alike: alike.distance)[:ALIKE]
 
     def _twins(self, rows: np.ndarray, id: str) -> list[str]:
-        """Images of the bank most of whose likeness this is: TWIN of its patches lie within reach of theirs."""
-        bank = self.detector.positive
-        if bank is None or not len(rows) or self.reach == 0:
+        """Images that taught the positive bank and that this one nearly repeats; the bank itself keeps few rows."""
+        known = self.detector.defects
+        if not len(rows) or not len(known):
             return []
-        distances, numbers = bank.search(rows)
-        close = bank.image[numbers[distances[:, 0] <= self.reach / 2, 0]]
-        counts = np.bincount(close, minlength=len(bank.images))
-        return [
-            bank.images[i].id
-            for i in np.argsort(-counts, kind="stable")
-            if counts[i] >= TWIN * len(rows) and bank.images[i].id != id
-        ]
+        distances, numbers = known.search(rows)
+        images = self._repeated(distances[:, 0], known.image[numbers[:, 0]])
+        return [known.images[i].id for i in images if known.images[i].id != id]
+
+    def _repeated(self, distances: np.ndarray, image: np.ndarray) -> list[int]:
+        """Numbers of the images that a defect nearly repeats, the most alike first: TWIN of its patches lie near one
+        image's own. distances: float (m,) of its patches to the nearest ones, which are those of images int (m,)."""
+        counts = np.bincount(image[distances <= self.reach / 2])
+        order = np.argsort(-counts, kind="stable")
+        return [int(i) for i in order if self.reach and counts[i] >= TWIN * len(distances)]
+
+    def repeats(self, several: Sequence[Marked]) -> dict[str, str]:
+        """Of these, by id, the ones that nearly repeat one before them. Looks at FEW patches of each."""
+        clean = [m.rows[self.detector.examine(m).clean] for m in several]
+        image = np.repeat(np.arange(len(several)), [len(rows) for rows in clean])
+        every, found = torch.from_numpy(np.concatenate(clean)), {}
+        every = every - every.mean(0)  # nothing is lost to rounding where vectors are long and alike
+        for number, rows in enumerate(clean):
+            start = int(np.searchsorted(image, number))
+            if start and len(rows):
+                some = every[start : start + len(rows)][:: -(-len(rows) // FEW)]
+                nearest = torch.cdist(some, every[:start]).min(1)
+                if twins := self._repeated(nearest.values.numpy(), image[nearest.indices.numpy()]):
+                    found[several[number].image.id] = several[twins[0]].image.id
+        return found
 
 
 def kept_quality(candidate: Candidate) -> Quality | None:

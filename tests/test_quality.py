@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core import candidates, curation, quality
+from exdd_core import candidates, curation, detector, quality
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png
 from exdd_core.quality import Judge, Quality
@@ -61,6 +61,34 @@ def test_a_twin_is_named_and_brings_nothing_new(workspace):
     found = Judge(workspace).quality(other.id)
     assert found.new.value == 0 and found.new.light == "red"
     assert found.twins == [one.id]
+
+
+def test_of_those_that_wait_the_ones_that_repeat_others_are_named(workspace):
+    one, copy = paint(workspace, 50), paint(workspace, 50, defect_type="bar")
+    nothing, others = paint(workspace, 60, strength=0), pending(workspace)[:3]
+    judge = Judge(workspace)
+    assert judge.repeats([others[0], one.id, *others[1:], nothing.id, copy.id]) == {copy.id: one.id}
+    assert judge.repeats([copy.id, one.id, others[2]]) == {one.id: copy.id}
+    assert judge.repeats(others) == judge.repeats([]) == judge.repeats([nothing.id]) == {}
+
+
+def test_a_twin_is_told_by_all_patches_of_what_is_accepted_and_not_by_the_few_rows_kept(
+    workspace, monkeypatch
+):
+    one, other = paint(workspace, 50), paint(workspace, 50)
+    monkeypatch.setattr(
+        detector.Detector, "additions", lambda self, several, side="positive": [few(several[0])]
+    )
+
+    def few(marked: detector.Marked) -> detector.Change:
+        kept = np.arange(len(marked.rows)) == 0
+        return detector.Change(
+            "positive", "add", marked.image, marked.rows, marked.position, kept, marked.beside
+        )
+
+    curation.accept(workspace, [one.id], "Anna")
+    monkeypatch.undo()
+    assert Judge(workspace).quality(other.id).twins == [one.id]
 
 
 def test_measures_are_kept_until_the_bank_or_the_mask_changes(workspace, monkeypatch):

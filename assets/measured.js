@@ -83,6 +83,10 @@ const aboutMethod = (data, name) => {
   return [words, kinds && kinds !== "patchcore" && `fusion ${kinds}`].filter(Boolean).join(" · ");
 };
 
+// A paired difference with its interval and p; bold where it is hardly chance.
+const difference = (one) => cell(make("span", { class: one.p !== null && one.p < SURE ? "ms-sure" : "" }, signed(one.difference)),
+  one.low !== null && under(`${signed(one.low)} to ${signed(one.high)}`), one.p !== null && under(`p ${one.p < 0.001 ? "< 0.001" : one.p.toFixed(3)}`));
+
 function figures(data) {
   const { result, metrics, titles, paper } = data, names = Object.keys(metrics), theirs = data.kind === "table1" ? ["image_auroc", "pixel_auroc"] : [];
   const row = (name) => make("tr", { "data-method": name }, make("th", { scope: "row" }, short(titles[name]), under(aboutMethod(data, name))),
@@ -93,8 +97,6 @@ function figures(data) {
     ...theirs.map((metric) => make("td", { class: "ms-number ms-theirs" }, percent(paper.figures[name]?.[metric]))));
   const pairs = Object.values(Object.groupBy(result.comparisons || [], (one) => `${one.method} ${one.against}`));
   const apart = pairs.length > 3 ? pairs.filter(([one]) => one.against === Object.keys(titles)[0]) : pairs; // of many methods, what each is better than the first
-  const difference = (one) => cell(make("span", { class: one.p !== null && one.p < SURE ? "ms-sure" : "" }, signed(one.difference)),
-    one.low !== null && under(`${signed(one.low)} to ${signed(one.high)}`), one.p !== null && under(`p ${one.p < 0.001 ? "< 0.001" : one.p.toFixed(3)}`));
   const table = make("table", { class: "ms-table ms-figures" },
     make("thead", {}, theirs.length > 0 && make("tr", {}, make("td", {}), make("th", { colspan: names.length, scope: "colgroup" }, "Measured here, percent; below it the 95 % interval"),
       make("th", { colspan: theirs.length, scope: "colgroup", class: "ms-theirs" }, `The paper's, on ${paper.dataset}`)),
@@ -116,15 +118,18 @@ function figures(data) {
 function recall(data) {
   const { result, titles } = data, first = Object.values(result.at_rate)[0];
   const kinds = Object.keys(first.types), several = kinds.length > 1;
-  const share = (found, count) => cell(make("b", {}, `${found} of ${count}`), make("span", { class: "ms-quiet" }, ` ${percent(count ? found / count : null, 0)} %`));
+  const share = (found, count, interval) => cell(make("b", {}, `${found} of ${count}`), make("span", { class: "ms-quiet" }, ` ${percent(count ? found / count : null, 0)} %`), interval && interval[0] !== null && under(`${percent(interval[0], 0)} to ${percent(interval[1], 0)}`));
+  const sure = (at, name) => result.recall?.[at].intervals[name]; // runs of older versions have none
   const rows = (at, own) => Object.entries(result[at]).map(([name, found]) => make("tr", {}, make("th", { scope: "row" }, short(titles[name]), own && result.promised && promise(result.promised[name]), own && doubts(result.not_sure?.[name])),
-    share(found.false_alarms, found.normal), several && share(...["found", "count"].map((key) => kinds.reduce((sum, kind) => sum + found.types[kind][key], 0))),
-    ...kinds.map((kind) => share(found.types[kind].found, found.types[kind].count))));
+    share(found.false_alarms, found.normal, own && sure(at, name)?.false_alarms), several && share(...["found", "count"].map((key) => kinds.reduce((sum, kind) => sum + found.types[kind][key], 0)), sure(at, name)?.defects),
+    ...kinds.map((kind) => share(found.types[kind].found, found.types[kind].count, several ? sure(at, name)?.types[kind] : sure(at, name)?.defects)))).concat(apart(at));
+  const apart = (at) => (kinds.length && result.recall?.[at].comparisons || []).filter((one, _, all) => all.length <= 3 || one.against === Object.keys(titles)[0]).map((one) =>
+    make("tr", {}, make("th", { scope: "row", class: "ms-quiet" }, `${short(titles[one.method])} minus ${short(titles[one.against])}`), make("td", {}), difference(one), ...(several ? kinds : []).map(() => make("td", {}))));
   const group = (words, ...inside) => make("tbody", {}, make("tr", {}, make("th", { colspan: 2 + several + kinds.length, scope: "colgroup" }, words)), ...inside);
   const table = make("table", { class: "ms-table ms-recall" },
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "Defects found"), ...heads(["False alarms", ...(several ? ["All defects"] : []), ...kinds.map((kind) => kind || "Defects")]))),
     group(`With at most ${rated(result.rate)} of these normal images as false alarms`, ...rows("at_rate", false)), group("At each method's own threshold, set on training images alone", ...rows("at_threshold", true)));
-  const { node, head } = card("Defects found by type", make("div", { class: "ms-wide" }, table));
+  const { node, head } = card("Defects found by type", make("div", { class: "ms-wide" }, table), result.recall && make("p", { class: "ms-said" }, "Below a share its 95 % interval, parts drawn anew; a type of one part has none, and of few parts it is rough. Differences are paired, in points of all defects found."));
   head.append(csvButton(() => rowsOf(table), "defects-found.csv"));
   return node;
 }

@@ -155,6 +155,58 @@ def _figures(curve: Curve, weights: np.ndarray) -> dict[str, np.ndarray]:
     return {name: np.where(both, values, np.nan) for name, values in figures.items()}
 
 
+@dataclass(frozen=True)
+class Recall:
+    """Shares above a threshold on resampled parts: float64 (1 + count,), the first on the parts as they are.
+
+    types: of each type of defect. A replicate is NaN where it drew none, and where all there are come of one part:
+    that tells nothing of others.
+    """
+
+    false_alarms: np.ndarray
+    defects: np.ndarray
+    types: dict[str, np.ndarray]
+
+
+def recall(
+    scores: np.ndarray,
+    labels: np.ndarray,
+    types: Sequence[str],
+    groups: Sequence[str],
+    rate: float | None,
+    count: int = REPLICATES,
+    seed: int = 0,
+) -> Recall:
+    """What is found with at most the share `rate` of false alarms, each replicate by its own threshold; None: above 1.
+
+    scores: float (n,), calibrated. labels: bool (n,). types, groups: n names. The same parts and seed draw the same
+    replicates, whatever the scores.
+    """
+    parts, own = np.unique(np.asarray(groups, str), return_inverse=True)
+    defective = np.zeros(len(parts), bool)
+    np.logical_or.at(defective, own, labels)
+    weights = _draws(defective, count, [seed])[:, own]
+    alarm = np.broadcast_to(scores > 1, weights.shape)
+    if rate is not None:
+        falling = np.argsort(-scores, kind="stable")
+        values = scores[falling]
+        last = np.flatnonzero(np.diff(values, append=-np.inf))  # images of one score pass together
+        false = np.cumsum(weights[:, falling] * ~labels[falling], axis=1)
+        allowed = (false[:, last] <= rate * false[:, -1:] + 1e-9).sum(1)
+        alarm = scores >= np.concatenate([[np.inf], values[last]])[allowed][:, None]
+
+    def share(which: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            shares = np.asarray((weights * alarm)[:, which].sum(1) / weights[:, which].sum(1))
+        if len(set(own[which])) < 2:
+            shares[1:] = np.nan
+        return shares
+
+    kinds = np.asarray(types, str)
+    by_type = {kind: share(labels & (kinds == kind)) for kind in sorted(set(kinds[labels]))}
+    return Recall(share(~labels), share(labels), by_type)
+
+
 def _area(height: np.ndarray, along: np.ndarray) -> np.ndarray:
     """Under curves (r, steps) that begin at (0, 0), by trapezoids: (r,)."""
     before = np.pad(height[:, :-1], ((0, 0), (1, 0)))

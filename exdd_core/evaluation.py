@@ -22,6 +22,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 
 from exdd_core import confidence, datasets, fusion, images
 from exdd_core.backbones import Backbone
+from exdd_core.bank import BankImage
 from exdd_core.confidence import FPR_LIMIT, Contributions, region_shares
 from exdd_core.detector import Detector, Settings
 from exdd_core.errors import BadInput
@@ -169,6 +170,7 @@ def cross_validate(
     """
     progress = progress or Progress()
     own = "exdd" if painted is None else "exdd_base"
+    require_measurable(rows, rate)
     wanted = {name: name for name in fusions or (fusion.PatchCore.name, "exdd")}
     wanted = {own if name == "exdd" else name: "" if name == "exdd" else name for name in wanted}
     names = [*wanted, *(["exdd_full"] if painted else [])]
@@ -249,6 +251,7 @@ def evaluate_methods(
     `_account` tells. Raises BadInput when one of the images' physical parts is in a bank.
     """
     progress = progress or Progress()
+    require_measurable(rows, rate)
     _require_unseen(list(detectors.values()), rows)
     first = next(iter(detectors.values()))
     if any(
@@ -285,9 +288,8 @@ def measure_images(
 
 
 def _require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> None:
-    """Raise BadInput where a bank knows one of the images, or another image of its physical part."""
-    banks = [bank for detector in detectors for bank in (detector.negative, detector.positive) if bank]
-    known = [image for bank in banks for image in bank.images]
+    """Raise BadInput where one of the images, or another image of its physical part, has taught a detector."""
+    known = taught_by(*detectors)
     if {i.id for i in known} & {r.id for r in rows}:
         raise BadInput("Some of these images are in the bank itself; evaluate on images that were held back.")
     leaking = {r.group for r in rows} & {i.group for i in known}
@@ -295,6 +297,32 @@ def _require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> 
         raise BadInput(
             f"Part {min(leaking)} is on both sides of the split; import the data set with its groups."
         )
+
+
+def taught_by(*detectors: Detector) -> list[BankImage]:
+    """Every image that a bank, a fusion or a threshold of these was made of."""
+    rooms = [
+        room
+        for d in detectors
+        for room in (d.negative, d.positive, d.defects, d.held_out)
+        if room is not None
+    ]
+    return [image for room in rooms for image in room.images]
+
+
+def require_measurable(rows: Sequence[Labelled], rate: float = 0.0) -> None:
+    """Raise BadInput where nothing can be measured on these images, before anything long begins."""
+    normal = sum(row.label != "defect" for row in rows)
+    if not normal:
+        raise BadInput(
+            "There is no normal image to test with, so no false alarm can be counted; import some."
+        )
+    threshold_at(np.zeros(normal), rate)
+    for row in rows:
+        if row.label == "defect" and row.mask is None:
+            raise BadInput(
+                f"{row.id} is defective but has no mask, which pixel figures need; add masks to the data set."
+            )
 
 
 def read_images(
@@ -305,11 +333,6 @@ def read_images(
         TrainingImage(r.id, r.path, r.group, r.mask if r.label == "defect" else None, r.defect_type)
         for r in rows
     ]
-    for image, row in zip(training, rows, strict=True):
-        if row.label == "defect" and image.mask is None:
-            raise BadInput(
-                f"{row.id} is defective but has no mask, which pixel figures need; add masks to the data set."
-            )
     masks = np.zeros((len(rows), size.height, size.width), bool)
     for i, row in enumerate(rows):
         if row.label == "defect" and row.mask is not None:
@@ -353,6 +376,8 @@ def _measure(
     size = detector.settings.size
     scores = np.zeros((len(fusions), len(held_out)))
     maps = np.zeros((len(fusions), len(held_out), size.height, size.width), np.float32)
+    for name in fusions:
+        detector.with_fusion(name)  # refused here where its parts do not allow it
     odds = [detector.fusions[name][1].patch_odds for name in fusions]
     tallies = [np.zeros((confidence.BINS, 3)) if known else None for known in odds]
     progress.begin("Scoring held-out images", len(held_out))
@@ -398,12 +423,12 @@ def _account(
 
     {"rate", "notes": [sentence], "intervals": {name: {metric: [low, high]}}, "comparisons": [{"method", "against",
     "metric", "difference", "low", "high", "p"}], "at_rate" and "at_threshold": {name: as `found_by_type`, of calibrated
-    scores, at the rate on these normal images and at the detector's own threshold}, "per_image": {"id", "group",
-    "label", "defect_type", "fold": lists}, "scores" and "calibrated": {name: list}, "not_sure": {name: {"normal",
-    "defect"}}, how many images got that verdict, "promised": {name: the rate of false alarms that all
-    folds' own thresholds are guaranteed to keep, or None}, "doubt": {name: [calibrated score from which on, by fold]},
-    "probabilities": {name: list}, "reliability" and "patch_reliability": {name: as `confidence.reliability`, of images
-    and of patches} of the methods that tell how probable a defect is}.
+    scores, at the rate on these normal images and at the detector's own threshold}, "recall": as `_recall`,
+    "per_image": {"id", "group", "label", "defect_type", "fold": lists}, "scores" and "calibrated": {name: list},
+    "not_sure": {name: {"normal", "defect"}}, how many images got that verdict, "promised": {name: the rate of false
+    alarms that all folds' own thresholds are guaranteed to keep, or None}, "doubt": {name: [calibrated score from which
+    on, by fold]}, "probabilities": {name: list}, "reliability" and "patch_reliability": {name: as
+    `confidence.reliability`, of images and of patches} of the methods that tell how probable a defect is}.
     """
     order = [i for fold in folds for i in fold]
     labels = np.array([rows[i].label == "defect" for i in order])
@@ -428,7 +453,9 @@ def _account(
     ]
     parts = [len({rows[i].group for i in order if rows[i].label == kind}) for kind in ("normal", "defect")]
     notes = []
-    if min(parts) < FEWEST_PARTS:
+    if not parts[1]:
+        notes.append("None of these images has a defect: only false alarms can be counted.")
+    elif min(parts) < FEWEST_PARTS:
         notes.append(
             f"With {parts[0]} normal and {parts[1]} defective parts intervals are rough and differences prove nothing."
         )
@@ -451,6 +478,9 @@ def _account(
             key: {name: found_by_type(own, labels, types, where(own)) for name, own in calibrated.items()}
             for key, where in at.items()
         },
+        "recall": _recall(
+            calibrated, labels, types, [rows[i].group for i in order], rate, min(parts) >= FEWEST_PARTS
+        ),
         "per_image": {
             "id": [rows[i].id for i in order],
             "group": [rows[i].group for i in order],
@@ -464,6 +494,43 @@ def _account(
         "calibrated": {name: own.tolist() for name, own in calibrated.items()},
         **_probable(measured, labels),
     }
+
+
+def _recall(
+    calibrated: Mapping[str, np.ndarray],
+    labels: np.ndarray,
+    types: Sequence[str],
+    groups: Sequence[str],
+    rate: float,
+    enough: bool,
+) -> dict[str, Any]:
+    """How sure the shares found are, parts drawn anew. {"at_rate", "at_threshold": {"intervals": {name: {
+    "false_alarms", "defects": [low, high], "types": {type: the same}}}, "comparisons": [{"method",
+    "against", "difference", "low", "high", "p"}], of all defects; p is None without `enough` parts}}."""
+    told = {}
+    for key, limit in (("at_rate", rate), ("at_threshold", None)):
+        drawn = {
+            name: confidence.recall(own, labels, types, groups, limit) for name, own in calibrated.items()
+        }
+        intervals = {
+            name: {
+                "false_alarms": _within(own.false_alarms),
+                "defects": _within(own.defects),
+                "types": {kind: _within(shares) for kind, shares in own.types.items()},
+            }
+            for name, own in drawn.items()
+        }
+        comparisons = []
+        for a, b in combinations(drawn, 2):
+            gain = drawn[b].defects[0] - drawn[a].defects[0]
+            found = asdict(confidence.compare(drawn[b].defects, drawn[a].defects, gain))
+            comparisons.append({"method": b, "against": a} | found | ({} if enough else {"p": None}))
+        told[key] = {"intervals": intervals, "comparisons": comparisons}
+    return told
+
+
+def _within(shares: np.ndarray) -> list[float]:
+    return confidence.interval(shares, float(shares[0]))
 
 
 def _probable(measured: Mapping[str, Sequence[_Measured]], labels: np.ndarray) -> dict[str, Any]:

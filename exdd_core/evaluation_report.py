@@ -68,8 +68,8 @@ def shown(run: Run) -> dict[str, Any]:
 
 
 def curves(run: Run) -> dict[str, go.Figure]:
-    """{"roc", "pr"} of all methods, "histogram METHOD" of each and, where there are probabilities, "reliability" and
-    "patch_reliability".
+    """{"roc", "pr"} of all methods where there are both classes, "histogram METHOD" of each and, where there are
+    probabilities, "reliability" and "patch_reliability".
 
     Scores are calibrated: 0 is the median of normal training images, 1 the method's threshold. Raises BadInput for a
     run without scores of images, as a sweep's.
@@ -78,11 +78,12 @@ def curves(run: Run) -> dict[str, go.Figure]:
 
     labels = _labels(run)
     roc, pr = go.Figure(), go.Figure()
-    figures = {"roc": roc, "pr": pr}
+    both = labels.any() and not labels.all()
+    figures = {"roc": roc, "pr": pr} if both else {}
     for name, colour in _colours(run).items():
         scores = np.array(run.result["calibrated"][name])
         given = {"name": _short(name), "line": {"color": colour, "width": 2}, "mode": "lines"}
-        if labels.any() and not labels.all():
+        if both:
             false, found, _ = roc_curve(labels, scores)
             precision, recall, _ = precision_recall_curve(labels, scores)
             roc.add_scatter(x=false, y=found, **given)

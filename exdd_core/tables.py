@@ -116,19 +116,15 @@ def _by_test_split(
     workspace: Workspace, dataset: str, spec: dict[str, Any], progress: Progress
 ) -> tuple[dict[str, Any], dict[str, str]]:
     """What was measured, and the ids of the bank versions that were."""
-    from exdd_core.evaluation import evaluate_methods
+    from exdd_core.evaluation import evaluate_methods, require_measurable, taught_by
 
+    require_measurable(unseen_images(workspace, dataset, [])[0], spec["rate"])
     banks = {"exdd_base": _version(workspace, dataset, spec, "base", "real", progress)}
     note = NO_FULL
     if spec.get("full") or _accepted(workspace, dataset):
         banks["exdd_full"], note = _version(workspace, dataset, spec, "full", "both", progress), ""
     detectors = {name: workspace.detector(bank.id) for name, bank in banks.items()}
-    learnt = [
-        image
-        for detector in detectors.values()
-        for bank in (detector.defects, detector.positive, detector.negative)
-        for image in (bank.images if bank else ())
-    ]
+    learnt = taught_by(*detectors.values())
     rows, left_out = unseen_images(workspace, dataset, learnt)
     methods = {"patchcore": detectors["exdd_base"].patchcore(), **detectors}
     result = evaluate_methods(methods, rows, progress, rate=spec["rate"])
@@ -284,6 +280,7 @@ class _Sweep:
 
     def __init__(self, workspace: Workspace, dataset: str, spec: dict[str, Any], progress: Progress):
         from exdd_core.detector import Settings
+        from exdd_core.evaluation import require_measurable
 
         self.workspace, self.dataset, self.progress = workspace, dataset, progress
         kind = "both" if _accepted(workspace, dataset) else "real"
@@ -295,6 +292,7 @@ class _Sweep:
         size = workspace.dataset(dataset).size
         self.settings = Settings(backbone=self.backbone.name, size=size, **ratios)
         self.rows, self.left_out = unseen_images(workspace, dataset, self.pool)
+        require_measurable(self.rows)
         self._begun: tuple[int, Detector] | None = None
         self._features: Any = None
         self._test: Any = None

@@ -157,15 +157,14 @@ def _brief(result: Result) -> Result:
 
 def _evaluate_split(workspace: Workspace, spec: Spec, progress: Progress) -> Result:
     from exdd_core import history, runs, tables
-    from exdd_core.evaluation import evaluate_split
+    from exdd_core.evaluation import evaluate_split, taught_by
 
     bank = workspace.bank(spec.get("bank"))
     dataset = workspace.dataset(spec.get("dataset") or bank.dataset)
     with workspace.reading() as db:
         changes = history.newest(db, bank.id)
     detector = workspace.detector(bank.id)
-    learnt = [image for side in (detector.positive, detector.negative) if side for image in side.images]
-    rows, left_out = tables.unseen_images(workspace, dataset.name, learnt)
+    rows, left_out = tables.unseen_images(workspace, dataset.name, taught_by(detector))
     result = evaluate_split(detector, rows, spec.get("fusion"), progress, rate=_rate(spec))
     made_of: Result = {
         "dataset": dataset.name,

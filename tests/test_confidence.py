@@ -16,6 +16,7 @@ from exdd_core.confidence import (
     compare,
     contributions,
     interval,
+    recall,
     reliability,
     replicates,
     tally,
@@ -201,6 +202,31 @@ def test_recall_by_type_by_hand() -> None:
     }
     with pytest.raises(BadInput, match="false-alarm rate"):
         threshold_at(scores[:3], 1.0)
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.2, 0.5, None])
+def test_recall_on_parts_drawn_is_that_of_images_repeated(rate: float | None) -> None:
+    rng = np.random.default_rng(5)
+    groups = np.array([f"p{i % 10}" for i in range(50)])
+    labels = np.arange(50) % 10 < 5
+    named = ("spot", "scratch", "alone", "scratch", "spot", "", "", "", "", "")
+    types = [named[i % 10] for i in range(50)]
+    scores = (labels + rng.normal(1, 1, 50)).round(1)  # ties
+    found = recall(scores, labels, types, groups.tolist(), rate, 6)
+    parts, defective = np.unique(groups), np.arange(10) < 5
+    for number, row in enumerate(draws(defective, 6, [0])):
+        again = np.repeat(np.arange(50), [int(row[list(parts).index(g)]) for g in groups])
+        threshold = 1.0 if rate is None else threshold_at(scores[again][~labels[again]], rate)
+        told = found_by_type(scores[again], labels[again], [types[i] for i in again], threshold)
+        assert found.false_alarms[number] == pytest.approx(told["false_alarms"] / told["normal"])
+        every = [sum(kind[key] for kind in told["types"].values()) for key in ("found", "count")]
+        assert found.defects[number] == pytest.approx(every[0] / every[1])
+        for kind, own in told["types"].items():
+            shares = found.types[kind]
+            if number and kind == "alone":  # of one part
+                assert np.isnan(shares[number])
+            else:
+                assert shares[number] == pytest.approx(own["found"] / own["count"])
 
 
 # --- probabilities ----------------------------------------------------------------------------------------

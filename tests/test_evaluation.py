@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from exdd_core import backbones, datasets, images
 from exdd_core.backbones import Backbone
+from exdd_core.bank import BankImage
 from exdd_core.detector import Detector, Settings
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.evaluation import METRICS, aupro, cross_validate, evaluate_split, metrics
@@ -440,6 +442,32 @@ def test_parts_without_a_row_in_the_bank_are_refused_too(tmp_path: Path, backbon
     for row in rows:
         with pytest.raises(BadInput, match="on both sides"):
             evaluate_split(detector, [replace(row, id="set/new.png")])
+
+
+def test_parts_that_set_a_threshold_are_refused_too(split: tuple[Detector, list[Row]]) -> None:
+    """Normal images that are kept apart for the threshold are in no bank."""
+    detector, test = split
+    judge = copy(detector)
+    assert detector.held_out is not None
+    judge.held_out = replace(detector.held_out, images=[BankImage("set/apart.png", "kept apart")])
+    with pytest.raises(BadInput, match="Part kept apart is on both sides"):
+        evaluate_split(judge, [*test, replace(test[0], id="set/new.png", group="kept apart")])
+
+
+def test_without_a_normal_image_nothing_is_begun(split: tuple[Detector, list[Row]]) -> None:
+    detector, test = split
+    with pytest.raises(BadInput, match="no normal image to test with"):
+        evaluate_split(detector, [r for r in test if r.label == "defect"])
+    with pytest.raises(BadInput, match="A false-alarm rate of 1.0 cannot be read off"):
+        evaluate_split(detector, test, rate=1.0)
+
+
+def test_without_a_defect_false_alarms_are_counted(split: tuple[Detector, list[Row]]) -> None:
+    detector, test = split
+    result = evaluate_split(detector, [r for r in test if r.label == "normal"])
+    assert result["notes"] == ["None of these images has a defect: only false alarms can be counted."]
+    assert all(math.isnan(value) for value in result["methods"]["exdd"].values())
+    assert result["at_threshold"]["exdd"]["normal"] == result["images"] and result["defective"] == 0
 
 
 def test_a_test_image_without_a_mask_is_refused(split: tuple[Detector, list[Row]]) -> None:

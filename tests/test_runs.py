@@ -119,6 +119,12 @@ def test_what_a_run_says_of_recall_follows_from_its_scores(workspace: Workspace)
     assert own["threshold"] == 1 and own["false_alarms"] == sum(s > 1 for s in normal)
     found = sum(s > 1 for s, label in zip(scores, labels, strict=True) if label == "defect")
     assert sum(kind["found"] for kind in own["types"].values()) == found
+    sure = run.result["recall"]["at_threshold"]["intervals"]["exdd"]
+    low, high = sure["defects"]
+    assert 0 <= low <= found / sum(kind["count"] for kind in own["types"].values()) <= high <= 1
+    assert set(sure["types"]) == set(own["types"])
+    (pair,) = run.result["recall"]["at_rate"]["comparisons"]
+    assert (pair["method"], pair["against"], pair["p"]) == ("exdd", "patchcore", None)  # too few parts
     for method, intervals in run.result["intervals"].items():
         for figure, (low, high) in intervals.items():
             assert 0 <= low <= run.result["methods"][method][figure] + 1e-9 and high <= 1

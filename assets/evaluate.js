@@ -223,7 +223,8 @@ const compareWith = attempt(async (id) => {
   const numbers = ({ first: a, second: b }) => [a, b].map((value) => make("td", { class: "ms-number" }, percent(value))).concat(make("td", { class: "ms-number" }, typeof a === "number" && typeof b === "number" ? signed(b - a) : "–"));
   const { node, head } = card("Compared");
   head.append(make("span", { class: "st-quiet" }, `${first} → ${second}`), button("Close", () => { $(".ev-compared").replaceChildren(); $(".ev-other").value = ""; }, { class: "ms-button" }));
-  const nothing = ![...answer.settings, ...answer.only.flat()].length && !answer.figures.length && !answer.others.length;
+  const nothing = !answer.images && ![...answer.settings, ...answer.only.flat()].length && !answer.figures.length && !answer.others.length;
+  if (answer.images) node.append(make("p", { class: "ms-note" }, answer.images));
   node.append(nothing ? make("p", {}, "They do not differ: every setting and every figure is the same.") : "",
     ...(answer.figures.length ? [make("h3", { class: "st-label" }, "Figures, percent"), table(answer.figures, numbers)] : nothing ? [] : [make("p", {}, "Every figure that both have is the same.")]),
     ...answer.only.map((names, at) => names.length > 0 && make("p", { class: "ms-said" }, `Only ${[first, second][at]}: ${names.join(", ")}.`)).filter(Boolean),

@@ -171,6 +171,18 @@ def changed_verdicts(first: Run, second: Run, method: str) -> dict[str, list[str
     return result
 
 
+def other_images(first: Run, second: Run) -> str:
+    """One sentence where two runs did not measure the same images, "" where they did or do not say."""
+    ids = [set(run.result.get("per_image", {}).get("id", ())) for run in (first, second)]
+    if not all(ids) or ids[0] == ids[1]:
+        return ""
+    both = len(ids[0] & ids[1])
+    return (
+        f"They did not measure the same images: {len(ids[0])} and {len(ids[1])}, {both} of them in both; "
+        "figures may differ for that alone."
+    )
+
+
 def _alarms(run: Run, method: str) -> dict[str, tuple[str, bool]]:
     """Of every image its label and whether the method's calibrated score lies above its threshold, 1."""
     if method not in run.result.get("calibrated", {}):

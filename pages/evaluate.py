@@ -42,6 +42,7 @@ SETTINGS = {  # where the record's own name says too little
     "full": "ExDD full, bank version, id",
     "changes": "bank's last change",
 }
+NOTHING = "–"  # where a run has no such setting
 MOST_ROWS = 24  # of Figure 2
 NO_DATASET = {
     "title": "No images yet",
@@ -201,17 +202,19 @@ def compare(shared: Evaluate, asked: Answer) -> Answer:
     """What differs between two runs: settings, figures, and images that the same method judged otherwise."""
     first, second = (runs.get(shared.workspace, asked[which]) for which in ("first", "second"))
     figures, others, settings = [], [], []
+    known = {"first": runs.settings(first), "second": runs.settings(second)}
     for found in runs.differences(first, second):
-        one = {"first": _value(found.first), "second": _value(found.second)}
+        one = {"first": found.first, "second": found.second}
         if found.what == "setting":
-            settings.append({"name": _named(found.name), **one})
+            words = {side: _value(one[side]) if found.name in known[side] else NOTHING for side in one}
+            settings.append({"name": _named(found.name), **words})
+        elif None in one.values():
+            continue  # of a method or type that one of them did not measure
         elif found.name.startswith("methods, "):
             _, method, metric = found.name.split(", ")
-            title = f"{_title(method)}, {tables.METRIC_TITLES[metric]}"
-            if None not in (found.first, found.second):
-                figures.append({"name": title, "first": found.first, "second": found.second})
+            figures.append({"name": f"{_title(method)}, {tables.METRIC_TITLES[metric]}", **one})
         else:
-            others.append({"name": found.name.replace("_", " "), **one})
+            others.append({"name": found.name.replace("_", " "), **{k: _value(v) for k, v in one.items()}})
     both = [
         name for name in first.result.get("calibrated", {}) if name in second.result.get("calibrated", {})
     ]
@@ -222,6 +225,7 @@ def compare(shared: Evaluate, asked: Answer) -> Answer:
     changed = {_title(name): runs.changed_verdicts(first, second, name) for name in both}
     return {
         "lines": [_line(shared.workspace, one) for one in (first, second)],
+        "images": runs.other_images(first, second),
         "settings": settings,
         "figures": figures,
         "only": only,

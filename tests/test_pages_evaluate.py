@@ -233,6 +233,30 @@ def test_without_a_data_set_there_is_one_way_on(tmp_path: Path) -> None:
     assert answer["need"]["link"] == "/data"
 
 
+def test_what_only_one_run_has_is_no_difference(workspace: Workspace) -> None:
+    def store(id: str, names: list[str], images: list[str], spec: dict[str, object]) -> None:
+        labels = ["defect"] * len(images)
+        result = {
+            "methods": {name: {"image_auroc": 0.9 + len(images) / 100} for name in names},
+            "per_image": {"id": images, "label": labels},
+            "calibrated": {name: [2.0] * len(images) for name in names},
+        }
+        runs.store(workspace, id, "evaluate", id, {"dataset": "demo", **spec}, result)
+
+    store("one", ["patchcore", "exdd"], ["a", "b"], {"bank": "x", "fusion": None})
+    store("two", ["patchcore", "exdd_full"], ["b", "c", "d"], {"full": "y", "fusion": "ratio"})
+    told = evaluate.compare(evaluate.Evaluate(workspace), {"first": "one", "second": "two"})
+    assert "2 and 3, 1 of them in both" in told["images"]
+    assert [item["name"] for item in told["figures"]] == ["PatchCore, image AUROC"]
+    assert told["only"] == [["ExDD"], ["ExDD full"]] and told["others"] == []
+    asked = {item["name"]: (item["first"], item["second"]) for item in told["settings"]}
+    assert asked["bank version, id"] == ("x", "–") and asked["fusion"] == ("default", "ratio")
+    same = evaluate.compare(evaluate.Evaluate(workspace), {"first": "one", "second": "one"})
+    assert same["images"] == "" and not same["settings"] + same["figures"]
+    for id in ("one", "two"):
+        runs.delete(workspace, id)
+
+
 @pytest.mark.parametrize(
     ("typed", "words"),
     [

@@ -225,9 +225,12 @@ def test_the_command_line_does_the_same(workspace, tmp_path, capsys):
     banks("delete", "v1")
     assert [bank.name for bank in workspace.banks()] == ["v2"]
     assert not banks("state")["due"]
-    image = next(iter(workspace.detector().positive.rows_by_image()))
+    before = workspace.detector().positive.rows_by_image()
+    image = next(iter(before))
     assert banks("drop", image, "--who", "Ben")["image"] == image
     assert image not in workspace.detector().positive.rows_by_image()
+    assert banks("put-back", image, "--who", "Ben")["image"] == image
+    assert workspace.detector().positive.rows_by_image() == before
     assert len(banks("map", "--to", str(tmp_path / "map.csv"))["map"]["x"]) > 100
     for words in (
         ["compare", "v2"],
@@ -236,5 +239,6 @@ def test_the_command_line_does_the_same(workspace, tmp_path, capsys):
         ["state", "v9"],
         ["align"],
         ["drop", "nothing"],
+        ["put-back", image],
     ):
         assert banks(*words, code=2)["error"].count("\n") == 1

@@ -72,14 +72,15 @@ def newest(db: Database, bank: str) -> int:
     )
 
 
-def read(db: Database, bank: str, after: int = 0) -> Changes:
-    """A version's changes after the one of that number, in order."""
+def read(db: Database, bank: str, after: int = 0, until: int = 2**63 - 1) -> Changes:
+    """A version's changes after the one of that number, in order; up to that of the number `until`."""
     query = (
-        "select id, bank_side, action, rows, detail from bank_changes where bank = ? and id > ? order by id"
+        "select id, bank_side, action, rows, detail from bank_changes "
+        "where bank = ? and id > ? and id <= ? order by id"
     )
     last, state = after, None
     changes: list[Change] = []
-    for number, side, action, rows, detail in db.execute(query, [bank, after]):
+    for number, side, action, rows, detail in db.execute(query, [bank, after, until]):
         last = int(number)
         values = json.loads(detail)
         state = values.get("state", state)

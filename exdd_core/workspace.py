@@ -660,9 +660,10 @@ class Workspace:
         kept = {"active": row["id"] == active, "pinned": row["id"] in pinned, "who": row["who"] or ""}
         return BankVersion(**row | parsed | kept, path=self._banks / row["id"])
 
-    def detector(self, bank: str | None = None) -> Detector:
+    def detector(self, bank: str | None = None, until: int | None = None) -> Detector:
         """The detector of a bank version (None: the active one), with all that has come to its banks since.
 
+        until: the number of its last change then (`history.newest`), for what is measured again; None: as it is now.
         The last two used stay in memory and notice what other threads and processes change.
         """
         from exdd_core import history, recall
@@ -672,7 +673,9 @@ class Workspace:
         with self._loading, _plainly():
             with self.reading() as db:
                 newest = history.newest(db, version.id)
-            last, detector = self._detectors.get(version.id, (0, None))
+            then = until is not None and until != newest
+            newest = until if until is not None else newest
+            last, detector = (0, None) if then else self._detectors.get(version.id, (0, None))
             if detector is None:
                 network = self.backbone(version.settings["backbone"])
                 detector = Detector.load(version.path, network)
@@ -680,9 +683,10 @@ class Workspace:
                     detector.recall(recall.Features(self, version.id, detector))
             if last < newest:
                 with self.reading() as db:
-                    later = history.read(db, version.id, last)
+                    later = history.read(db, version.id, last, newest)
                 last, detector = later.last, detector.changed(later.changes, later.state)
-            self.keep_detector(version.id, last, detector)
+            if not then:
+                self.keep_detector(version.id, last, detector)
             return detector
 
     def keep_detector(self, bank: str, last: int, detector: Detector) -> None:

@@ -294,7 +294,8 @@ def figure_two(
     banks, progress = runs.banks_of(run), progress or Progress()
     if not banks:
         raise BadInput(f'"{run.title}" names no bank version; make the figure of Table 1 or of a test split.')
-    detectors = {name: workspace.detector(bank) for name, bank in banks.items()}
+    changes = runs.changes_of(run)
+    detectors = {name: workspace.detector(bank, changes.get(name)) for name, bank in banks.items()}
     if run.spec.get("fusion"):
         detectors = {name: judge.with_fusion(run.spec["fusion"]) for name, judge in detectors.items()}
     detectors = {"patchcore": next(iter(detectors.values())).patchcore(), **detectors}

@@ -202,6 +202,14 @@ def banks_of(run: Run) -> dict[str, str]:
     return {name: bank for name, bank in named.items() if bank and not run.spec.get("folds")}
 
 
+def changes_of(run: Run) -> dict[str, int]:
+    """{method: number of the last change of its bank version when it was measured}, where the record says it."""
+    known = run.spec.get("changes", run.result.get("changes"))
+    if isinstance(known, Mapping):
+        return {f"exdd_{name}": number for name, number in known.items()}
+    return {} if known is None else {"exdd": known}
+
+
 def settings(run: Run) -> dict[str, Any]:
     """What was asked for and what it was made of, flat."""
     made = (

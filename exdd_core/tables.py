@@ -89,8 +89,8 @@ def table_one(workspace: Workspace, spec: dict[str, Any], progress: Progress, jo
     """PatchCore, ExDD base and ExDD full on the test split or by folds, stored as a run of the job's id.
 
     spec: `dataset`, `rate`, `seed`, `fusion`, `max_real_parts` and the kept shares as `Workspace.build` takes them;
-    `folds` (null: the test split); `base` and `full`, ids of bank versions, where they are built already. Without
-    accepted synthetic defects full is left out.
+    `folds` (null: the test split); `base` and `full`, ids of bank versions that are built already, and `changes`,
+    the number of the last change of each. Without accepted synthetic defects full is left out.
     """
     from exdd_core.evaluation import FALSE_ALARM_RATE
 
@@ -114,8 +114,9 @@ NO_FULL = "ExDD full is left out: no synthetic defect has been accepted yet."
 
 def _by_test_split(
     workspace: Workspace, dataset: str, spec: dict[str, Any], progress: Progress
-) -> tuple[dict[str, Any], dict[str, str]]:
-    """What was measured, and the ids of the bank versions that were."""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was measured, and the ids of the bank versions that were, with their last changes."""
+    from exdd_core import history
     from exdd_core.evaluation import evaluate_methods, require_measurable, taught_by
 
     require_measurable(unseen_images(workspace, dataset, [])[0], spec["rate"])
@@ -123,7 +124,12 @@ def _by_test_split(
     note = NO_FULL
     if spec.get("full") or _accepted(workspace, dataset):
         banks["exdd_full"], note = _version(workspace, dataset, spec, "full", "both", progress), ""
-    detectors = {name: workspace.detector(bank.id) for name, bank in banks.items()}
+    with workspace.reading() as db:
+        changes = {name.removeprefix("exdd_"): history.newest(db, bank.id) for name, bank in banks.items()}
+    changes |= spec.get("changes") or {}
+    detectors = {
+        name: workspace.detector(bank.id, changes[name.removeprefix("exdd_")]) for name, bank in banks.items()
+    }
     learnt = taught_by(*detectors.values())
     rows, left_out = unseen_images(workspace, dataset, learnt)
     methods = {"patchcore": detectors["exdd_base"].patchcore(), **detectors}
@@ -134,12 +140,14 @@ def _by_test_split(
         **result,
         "notes": [sentence for sentence in (note, left_out, *result["notes"]) if sentence],
     }
-    return result, {name.removeprefix("exdd_"): bank.id for name, bank in banks.items()}
+    return result, {name.removeprefix("exdd_"): bank.id for name, bank in banks.items()} | {
+        "changes": changes
+    }
 
 
 def _by_folds(
     workspace: Workspace, dataset: str, spec: dict[str, Any], progress: Progress
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """What was measured; every fold builds banks of its own, which nobody keeps."""
     from exdd_core import curation
     from exdd_core.evaluation import cross_validate

@@ -106,8 +106,9 @@ def synthesize(workspace: Workspace, spec: Spec, progress: Progress, job_id: str
 
 
 def evaluate(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
-    """spec: `folds` (null: the test split, by `bank`), `dataset`, `fusion`, `rate` (of false alarms, at which recall
-    is read) and, for folds, the settings of banks. Stored as a run of the job's id."""
+    """spec: `folds` (null: the test split, by `bank` as it is after `changes`, the number of its last one; null: as it
+    is now), `dataset`, `fusion`, `rate` (of false alarms, at which recall is read) and, for folds, the settings of
+    banks. Stored as a run of the job's id."""
     from exdd_core import runs
 
     began = time.monotonic()
@@ -118,7 +119,7 @@ def evaluate(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) 
     )
     spec = spec | {"dataset": result["dataset"], "rate": result["rate"]}
     if not spec.get("folds"):
-        spec["bank"] = result["bank"]
+        spec |= {"bank": result["bank"], "changes": result["changes"]}
     how = f"{spec['folds']} grouped folds" if spec.get("folds") else f"test split, {result['bank_version']}"
     title, seconds = f"{result['dataset']}: {how}", time.monotonic() - began
     runs.store(workspace, job_id, "evaluate", title, spec, result, result.get("bank", ""), seconds)
@@ -161,9 +162,11 @@ def _evaluate_split(workspace: Workspace, spec: Spec, progress: Progress) -> Res
 
     bank = workspace.bank(spec.get("bank"))
     dataset = workspace.dataset(spec.get("dataset") or bank.dataset)
-    with workspace.reading() as db:
-        changes = history.newest(db, bank.id)
-    detector = workspace.detector(bank.id)
+    changes = spec.get("changes")
+    if changes is None:
+        with workspace.reading() as db:
+            changes = history.newest(db, bank.id)
+    detector = workspace.detector(bank.id, changes)
     rows, left_out = tables.unseen_images(workspace, dataset.name, taught_by(detector))
     result = evaluate_split(detector, rows, spec.get("fusion"), progress, rate=_rate(spec))
     made_of: Result = {

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exdd_core import jobs, runs
+from exdd_core import curation, jobs, runs
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
 from exdd_core.training import defect_patches
@@ -101,11 +101,16 @@ def test_an_evaluation_is_stored_and_measured_again(workspace: Workspace) -> Non
     assert sorted(images["id"]) == sorted(test)
     assert images["group"] == [test[id].group for id in images["id"]]
     assert len(run.result["scores"]["exdd"]) == len(test) == len(run.result["calibrated"]["patchcore"])
-    # again, after another version has become the active one: the record names its own
+    # again, after the version has changed and another become the active one: the record names its own as it was
+    dropped = curation.drop(workspace, workspace.detector().defects.images[0].id, "positive", "tester")
+    assert dropped.rows
     workspace.build(positives="none")
     again = runs.get(workspace, jobs.run_here(workspace, run.kind, "Again", run.spec)["run"])
     assert again.id != run.id and runs.differences(run, again) == []
     assert again.result["scores"] == run.result["scores"]
+    now = runs.get(workspace, jobs.run_here(workspace, "evaluate", "As it is now", {"bank": bank.id})["run"])
+    assert {d.name for d in runs.differences(run, now)} > {"changes"}
+    assert runs.changes_of(now)["exdd"] > runs.changes_of(run)["exdd"] == 0
 
 
 def test_what_a_run_says_of_recall_follows_from_its_scores(workspace: Workspace) -> None:

@@ -90,7 +90,8 @@ def table_one(workspace: Workspace, spec: dict[str, Any], progress: Progress, jo
 
     spec: `dataset`, `rate`, `seed`, `fusion`, `max_real_parts` and the kept shares as `Workspace.build` takes them;
     `folds` (null: the test split); `base` and `full`, ids of bank versions that are built already, and `changes`,
-    the number of the last change of each. Without accepted synthetic defects full is left out.
+    the number of the last change of each; by folds `synthetic`, ids of accepted defects (null: all). Without accepted
+    synthetic defects full is left out.
     """
     from exdd_core.evaluation import FALSE_ALARM_RATE
 
@@ -148,12 +149,12 @@ def _by_test_split(
 def _by_folds(
     workspace: Workspace, dataset: str, spec: dict[str, Any], progress: Progress
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What was measured; every fold builds banks of its own, which nobody keeps."""
+    """What was measured, and the ids of the synthetic defects; every fold builds its own banks, which nobody keeps."""
     from exdd_core import curation
     from exdd_core.evaluation import cross_validate
 
     backbone, settings = fold_settings(workspace, dataset, spec)
-    painted = curation.accepted(workspace, dataset)
+    painted = _those(curation.accepted(workspace, dataset), spec.get("synthetic"))
     rows = workspace.images(dataset)
     result = cross_validate(
         rows,
@@ -168,7 +169,8 @@ def _by_folds(
     )
     counts = {"images": len(rows), "defective": sum(row.label == "defect" for row in rows)}
     notes = [*([] if painted else [NO_FULL]), *result["notes"]]
-    return {**counts, "synthetic": len(painted), **result, "notes": notes}, {}
+    made_of = {"synthetic": [image.id for image in painted]}
+    return {**counts, "synthetic": len(painted), **result, "notes": notes}, made_of
 
 
 def fold_settings(workspace: Workspace, dataset: str, spec: dict[str, Any]) -> tuple[Backbone, Settings]:
@@ -198,6 +200,20 @@ def _version(
     return workspace.build(dataset, positives=positives, activate=False, progress=progress, **given)
 
 
+def _those(accepted: Sequence[TrainingImage], wanted: Sequence[str] | None) -> list[TrainingImage]:
+    """The accepted defects that a record names, in its order; all where it names none. Raises BadInput."""
+    if wanted is None:
+        return list(accepted)
+    there = {image.id: image for image in accepted}
+    gone = [id for id in wanted if id not in there]
+    if gone:
+        raise BadInput(
+            f"{len(gone)} of the {len(wanted)} synthetic defects of that measurement are no longer accepted; "
+            "accept them again in Curate, or measure anew."
+        )
+    return [there[id] for id in wanted]
+
+
 def _accepted(workspace: Workspace, dataset: str) -> int:
     from exdd_core import candidates
 
@@ -210,8 +226,9 @@ def _accepted(workspace: Workspace, dataset: str) -> int:
 def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
     """ExDD with real defects and `counts` of the accepted synthetic ones, for each of `seeds` draws; one run in all.
 
-    spec: `dataset`, `counts` (a list), `seeds` (how many), and the kept shares as `Workspace.build` takes them. Every
-    cell is stored as soon as it is measured; called again with the same job id, this goes on after the last one.
+    spec: `dataset`, `counts` (a list), `seeds` (how many), and the kept shares as `Workspace.build` takes them;
+    `synthetic`, ids of accepted ones to draw from (null: all). Every cell is stored as soon as it is measured; called
+    again with the same job id, this goes on after the last one.
     Raises BadInput where a count is more than there are accepted ones.
     """
     began, dataset = time.monotonic(), workspace.dataset(spec.get("dataset")).name
@@ -228,7 +245,7 @@ def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id
         "complete": False,
     }
     result["cells"] = _cells_so_far(workspace, job_id, result)
-    spec = {**spec, "dataset": dataset, "counts": counts}
+    spec = {**spec, "dataset": dataset, "counts": counts, "synthetic": result["synthetic"]}
     wanted = [(seed, count) for seed in range(seeds) for count in counts]
     there = {(cell["seed"], cell["count"]) for cell in result["cells"]}
     for seed, count in wanted:
@@ -294,7 +311,8 @@ class _Sweep:
         kind = "both" if _accepted(workspace, dataset) else "real"
         self.normals, defects, _ = workspace._training_images(dataset, kind, spec.get("max_real_parts"), 0)
         self.real = [image for image in defects if image.origin != "synthetic"]
-        self.pool = [image for image in defects if image.origin == "synthetic"]
+        synthetic = [image for image in defects if image.origin == "synthetic"]
+        self.pool = _those(synthetic, spec.get("synthetic"))
         self.backbone = workspace.backbone(spec.get("backbone"))
         ratios = {k: spec[k] for k in ("negative_ratio", "positive_ratio") if spec.get(k) is not None}
         size = workspace.dataset(dataset).size

@@ -105,7 +105,7 @@ def test_table_one_by_folds(
     alone = jobs.run_here(workspace, "evaluate", "", {"folds": 2, "seed": 1})
     assert alone["methods"]["exdd"] == run.result["methods"]["exdd_base"]
     assert alone["methods"]["patchcore"] == run.result["methods"]["patchcore"]
-    assert runs.banks_of(run) == {}
+    assert runs.banks_of(run) == {} and len(run.spec["synthetic"]) == 3
 
 
 def test_a_sweep_goes_on_after_its_last_cell(
@@ -135,6 +135,13 @@ def test_a_sweep_goes_on_after_its_last_cell(
     assert runs.get(workspace, "job").result["complete"]
     assert result["methods"]["2"]["aupro"] == pytest.approx(0.7)
     assert result["deviation"]["2"]["aupro"] == pytest.approx(0.5)
+    # The record names what was drawn from, so that it is the same when more has been accepted, or is missed.
+    kept = runs.get(workspace, "job").spec
+    assert len(kept["synthetic"]) == 3
+    fewer = tables._Sweep(workspace, "demo", kept | {"synthetic": kept["synthetic"][:0:-1]}, Progress())
+    assert [image.id for image in fewer.pool] == kept["synthetic"][:0:-1]
+    with pytest.raises(BadInput, match="1 of the 4 synthetic defects of that measurement are no longer"):
+        tables.sweep(workspace, kept | {"synthetic": [*kept["synthetic"], "gone"]}, Progress(), "again")
 
 
 def test_more_synthetic_ones_hold_those_of_fewer(with_synthetic: Workspace) -> None:

@@ -154,6 +154,7 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         sweep(page, workspace)
 
         page.locator(f".ev-run[data-id='{run.id}']").click()
+        page.wait_for_url(re.compile(f"run={run.id}"))  # till then another measurement's line is there
         page.locator(".ms-handle").press("End")
         id = missed.first.get_attribute("data-id")
         missed.first.click()

@@ -55,7 +55,7 @@ def shown(run: Run) -> dict[str, Any]:
         "spec": run.spec,
         "result": {key: value for key, value in run.result.items() if key not in LEFT_OUT},
         "cells": len(run.result.get("cells", ())),
-        "titles": {name: _title(name) for name in names},
+        "titles": {name: tables.title(name) for name in names},
         "metrics": tables.METRIC_TITLES,
         "figures": {name: json.loads(figure.to_json()) for name, figure in figures.items()},
         "paper": {
@@ -82,7 +82,7 @@ def curves(run: Run) -> dict[str, go.Figure]:
     figures = {"roc": roc, "pr": pr} if both else {}
     for name, colour in _colours(run).items():
         scores = np.array(run.result["calibrated"][name])
-        given = {"name": _short(name), "line": {"color": colour, "width": 2}, "mode": "lines"}
+        given = {"name": tables.short_title(name), "line": {"color": colour, "width": 2}, "mode": "lines"}
         if both:
             false, found, _ = roc_curve(labels, scores)
             precision, recall, _ = precision_recall_curve(labels, scores)
@@ -114,7 +114,7 @@ def _reliability(run: Run, told: str, things: str) -> go.Figure:
             x=said,
             y=found,
             mode="lines+markers",
-            name=f"{_short(name)}, ECE {100 * own['ece']:.1f}",
+            name=f"{tables.short_title(name)}, ECE {100 * own['ece']:.1f}",
             line={"color": colours[name], "width": 2},
             marker={"size": [5 + 3 * math.log10(n) for n in count], "opacity": 0.7},
             text=[f"{n:,} {things}" for n in count],
@@ -305,7 +305,7 @@ def figure_two(
     for id in chosen:
         sheet_rows.append(_row(workspace.image(id), list(detectors.values())))
         progress.advance()
-    return _sheet(["Image", "Truth", *map(_short, detectors)], sheet_rows)
+    return _sheet(["Image", "Truth", *map(tables.short_title, detectors)], sheet_rows)
 
 
 def _row(row: ImageRow, detectors: Sequence[Detector]) -> list[tuple[np.ndarray, str]]:
@@ -368,11 +368,3 @@ def _labels(run: Run) -> np.ndarray:
 def _colours(run: Run) -> dict[str, str]:
     names = list(run.result["calibrated"])
     return {name: COLOURS.get(name, OTHERS[i % len(OTHERS)]) for i, name in enumerate(names)}
-
-
-def _title(name: str) -> str:
-    return tables.TITLES.get(name, name)
-
-
-def _short(name: str) -> str:
-    return _title(name).split(" (")[0]

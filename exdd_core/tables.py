@@ -58,6 +58,16 @@ PAPER_SWEEP = {
 COUNTS = (0, 50, 100, 150)
 
 
+def title(method: str) -> str:
+    """What people call a method: a fusion by its name."""
+    return TITLES.get(method, method)
+
+
+def short_title(method: str) -> str:
+    """The same without what stands in brackets."""
+    return title(method).split(" (")[0]
+
+
 def unseen_images(
     workspace: Workspace, dataset: str, learnt: Iterable[BankImage | TrainingImage]
 ) -> tuple[list[ImageRow], str]:

@@ -147,7 +147,7 @@ def _line(workspace: Workspace, run: Run) -> Answer:
         "seconds": run.seconds,
         "complete": run.result.get("complete", True),
         "figures": [
-            [name if run.kind == "sweep" else _title(name), values.get("image_auroc")]
+            [name if run.kind == "sweep" else tables.short_title(name), values.get("image_auroc")]
             for name, values in methods.items()
         ],
     }
@@ -162,10 +162,6 @@ def _how(run: Run) -> str:
     banks = run.result.get("banks") or [run.result.get("bank_version", "")]
     names = list(dict.fromkeys(banks.values() if isinstance(banks, dict) else banks))
     return f"test split, bank{'s' if len(names) > 1 else ''} {' and '.join(names)}"
-
-
-def _title(name: str) -> str:
-    return tables.TITLES.get(name, name).split(" (")[0]
 
 
 def run(shared: Evaluate, asked: Answer) -> Answer:
@@ -212,17 +208,17 @@ def compare(shared: Evaluate, asked: Answer) -> Answer:
             continue  # of a method or type that one of them did not measure
         elif found.name.startswith("methods, "):
             _, method, metric = found.name.split(", ")
-            figures.append({"name": f"{_title(method)}, {tables.METRIC_TITLES[metric]}", **one})
+            figures.append({"name": f"{tables.short_title(method)}, {tables.METRIC_TITLES[metric]}", **one})
         else:
             others.append({"name": found.name.replace("_", " "), **{k: _value(v) for k, v in one.items()}})
     both = [
         name for name in first.result.get("calibrated", {}) if name in second.result.get("calibrated", {})
     ]
     only = [
-        [_title(name) for name in one.result["methods"] if name not in other.result["methods"]]
+        [tables.short_title(name) for name in one.result["methods"] if name not in other.result["methods"]]
         for one, other in ((first, second), (second, first))
     ]
-    changed = {_title(name): runs.changed_verdicts(first, second, name) for name in both}
+    changed = {tables.short_title(name): runs.changed_verdicts(first, second, name) for name in both}
     return {
         "lines": [_line(shared.workspace, one) for one in (first, second)],
         "images": runs.other_images(first, second),

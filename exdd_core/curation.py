@@ -26,20 +26,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock
 
-from exdd_core import candidates, history, images, patches, surroundings
+from exdd_core import candidates, images, patches, surroundings
 from exdd_core.bank import BankImage
 from exdd_core.candidates import Candidate
 from exdd_core.detector import Change, Detector
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.studio import keep_mask
+from exdd_core.target import Target
 from exdd_core.training import Marked, TrainingImage, defect_patches
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from exdd_core.inspection import Inspection
-    from exdd_core.workspace import BankVersion, Workspace
+    from exdd_core.workspace import Workspace
 
 REASONS = ("unrealistic", "wrong place", "artefact", "duplicate", "too faint")
 CLAIMED = 180.0  # seconds that a candidate stays somebody's after they last showed a sign of life
@@ -198,7 +199,7 @@ def accept(
         before = {candidate.id: candidate for candidate in chosen}
         if defect_type is not None:
             chosen = [replace(candidate, defect_type=_name(defect_type)) for candidate in chosen]
-        target = _target(workspace, chosen[0].dataset) if chosen else None
+        target = Target.active(workspace, chosen[0].dataset) if chosen else None
         changes: list[Change] = []
         if target is not None:
             progress.begin("Reading the candidates' patches", len(chosen))
@@ -296,10 +297,10 @@ def undo_last(workspace: Workspace, who: str) -> Decided:
     return undo(workspace, mine[0].id, who)
 
 
-def _reversal(workspace: Workspace, found: Decision) -> tuple[_Target | None, list[Change]]:
+def _reversal(workspace: Workspace, found: Decision) -> tuple[Target | None, list[Change]]:
     """What the active version needs to lose, or to get back, when a decision is taken back."""
     dataset = found.detail.get("dataset")
-    target = _target(workspace, dataset) if found.action in OF_BANK and dataset else None
+    target = Target.active(workspace, dataset) if found.action in OF_BANK and dataset else None
     if target is None:
         return None, []
     if found.action == "drop":
@@ -392,7 +393,7 @@ def _tags(reasons: Sequence[str]) -> list[str]:
 
 
 def _decided(
-    done: str, ids: list[str], left_out: dict[str, str], target: _Target | None, changes: Sequence[Change]
+    done: str, ids: list[str], left_out: dict[str, str], target: Target | None, changes: Sequence[Change]
 ) -> Decided:
     rows = sum(int(c.kept.sum()) * (-1 if c.action == "remove" else 1) for c in changes)
     count = f"{len(ids)} candidates" if len(ids) != 1 else "1 candidate"
@@ -462,7 +463,7 @@ def _teach(
             raise BadInput(
                 "This image has taught the bank already; take that back first, then mark all at once."
             )
-        target = _target(workspace, origin["dataset"])
+        target = Target.active(workspace, origin["dataset"])
         changes: list[Change] = []
         if target is not None:
             if target.holds(image.id, side):
@@ -521,7 +522,7 @@ def drop(workspace: Workspace, image: str, side: str, who: str) -> Decided:
         if found.subject == image and (found.action == "false_alarm") == (side == "negative"):
             return undo(workspace, found.id, who)
     with _deciding(workspace):
-        target = _target(workspace, bank.dataset)
+        target = Target.active(workspace, bank.dataset)
         assert target is not None
         changes = target.remove(image, side)
         with workspace.writing() as db:
@@ -536,7 +537,7 @@ def align(workspace: Workspace, missing: Sequence[str], surplus: Sequence[str], 
     longer. No candidate's status changes."""
     with _deciding(workspace):
         version = workspace.bank()
-        target = _target(workspace, version.dataset)
+        target = Target.active(workspace, version.dataset)
         assert target is not None
         status = {id: candidates.get(workspace, id).status for id in (*missing, *surplus)}
         there = [id for id in surplus if status[id] != "accepted" and target.holds(id, "positive")]
@@ -666,89 +667,6 @@ def _keep(file: Path, rows: np.ndarray, position: np.ndarray, beside: np.ndarray
     unfinished = file.with_name(f".{file.stem}-{threading.get_ident()}-{time.monotonic_ns()}.npz")
     np.savez(unfinished, rows=rows, position=position, beside=beside)
     unfinished.rename(file)
-
-
-# --- the bank version that changes --------------------------------------------------------------------------------
-
-
-class _Target:
-    """The active version while a decision changes it: computed first, written in one transaction, then shown."""
-
-    def __init__(self, workspace: Workspace, version: BankVersion):
-        self.workspace, self.version = workspace, version
-        self.detector = self.new = workspace.detector(version.id)
-        self._entered: list[tuple[Change, int]] = []
-
-    def holds(self, id: str, side: str) -> bool:
-        bank = self.detector.negative if side == "negative" else self.detector.positive
-        return bank is not None and any(image.id == id for image in bank.images)
-
-    def add(self, several: Sequence[Marked], side: str = "positive") -> list[Change]:
-        fresh = [m for m in several if not self.holds(m.image.id, side)]
-        if len(fresh) == 1 and self._just_left(fresh[0], side):
-            return self.put_back(fresh[0].image.id, side)
-        changes = self.detector.additions(fresh, side)
-        if changes:
-            self.new = self.detector.changed(changes)
-        return changes
-
-    def exchange(self, several: Sequence[Marked], gone: Sequence[str]) -> list[Change]:
-        """Takes images out, then adds others."""
-        changes = [change for id in gone for change in self.detector.removals(id)]
-        self.new = self.detector.changed(changes) if changes else self.detector
-        added = self.new.additions([m for m in several if not self.holds(m.image.id, "positive")])
-        self.new = self.new.changed(added) if added else self.new
-        return changes + added
-
-    def remove(self, id: str, side: str) -> list[Change]:
-        """Takes an image's rows out."""
-        return self._make(self.detector.removals(id, side))
-
-    def put_back(self, id: str, side: str) -> list[Change]:
-        """Gives an image the very rows back with which it left; nothing where that is not known."""
-        with self.workspace.reading() as db:
-            found = history.left(db, self.version.id, id, side)
-        return self._make([found[1]]) if found else []
-
-    def _just_left(self, marked: Marked, side: str) -> bool:
-        """Whether these patches, and no others, were the last to leave: to add them again is to take that back."""
-        with self.workspace.reading() as db:
-            found = history.left(db, self.version.id, marked.image.id, side)
-            if found is None or found[0] != history.newest(db, self.version.id):
-                return False
-        use = self.detector.examine(marked).clean if side == "positive" else slice(None)
-        return found[1].image == marked.image and np.array_equal(found[1].position, marked.position[use])
-
-    def _make(self, changes: list[Change]) -> list[Change]:
-        """Where the bank held just what it will hold once before, all is as it was then, and nothing is fitted."""
-        (change,) = changes
-        with self.workspace.reading() as db:
-            state = history.state_of(db, self.version.id, change.image.id, change.side, change.action)
-        if state == {}:
-            state = Detector.load(self.version.path, self.detector.backbone).fitted_state()
-        self.new = self.detector.changed(changes, state)
-        return changes
-
-    def enter(self, changes: Sequence[Change], decision: int) -> None:
-        self._entered += [(change, decision) for change in changes]
-
-    def write(self, db: Database) -> int:
-        """Write what was entered; returns the number of the version's last change."""
-        for place, (change, decision) in enumerate(self._entered, 1):
-            state = self.new.fitted_state() if place == len(self._entered) else None
-            history.record(db, self.version.id, change, decision, state)
-        return history.newest(db, self.version.id)
-
-    def publish(self, last: int) -> None:
-        self.workspace.keep_detector(self.version.id, last, self.new)
-
-
-def _target(workspace: Workspace, dataset: str) -> _Target | None:
-    """The active version, where it was built from this data set."""
-    version = workspace.active_bank()
-    if version is None or version.dataset != dataset:
-        return None
-    return _Target(workspace, version)
 
 
 @contextmanager

@@ -460,12 +460,25 @@ async function askBulk(action) {
   const chosen = filtering().map((name) => state.filters[name].find(({ value }) => value === view[name])?.title || "").filter(Boolean);
   const which = chosen.length ? `Every pending candidate with ${chosen.map((title) => `"${title}"`).join(", ")}.` : "Every pending candidate of this data set.";
   const fate = accepts ? "Their patches come to the positive bank of the active bank version." : "They stay out of the bank.";
-  const together = make("p", { class: "cu-together", role: "status" }, "Measuring the effect of all together…");
-  if (accepts && ids.length) call("effect", { ids }).then(({ light, text }) => together.replaceChildren(lamp(light), ` All together: ${text}.`)).catch((error) => { together.textContent = sentence(error); });
-  sheet(`${word} ${many}?`, [
+  const together = make("div", { class: "cu-together", role: "status" }, "Measuring the effect of all together…");
+  const title = `${word} ${many}`, go = make("button", { type: "button", class: "main-button cu-confirm", disabled: !ids.length, onclick: attempt(() => runBulk(action, ids.filter((id) => !without.has(id)), [...picked])) }, title);
+  let without = new Set(); // near-duplicates that are left out
+  const leaveOut = (repeats) => {
+    without = new Set(repeats);
+    const left = counted(ids.length - without.size, "candidate");
+    go.textContent = `${word} ${left}`;
+    dialog.querySelector("h2").textContent = `${word} ${left}?`;
+  };
+  const tell = ({ light, text, repeats }) => together.replaceChildren(make("p", {}, lamp(light), ` All together: ${text}.`), ...(repeats.length ? [
+    make("p", {}, `${repeats.length.toLocaleString("en")} of them nearly ${repeats.length === 1 ? "repeats another" : "repeat others"} of these, and would teach the bank nothing new:`),
+    make("div", { class: "cu-alike cu-repeats" }, ...repeats.slice(0, 6).map((id) => make("img", { alt: `Near-duplicate ${id}`, title: id, src: address(id, "close") })), repeats.length > 6 && make("span", { class: "st-quiet" }, `and ${(repeats.length - 6).toLocaleString("en")} more`)),
+    make("label", { class: "cu-check" }, make("input", { type: "checkbox", onchange: (event) => leaveOut(event.target.checked ? repeats : []) }), ` Leave ${repeats.length === 1 ? "it" : "them"} out`),
+  ] : []));
+  if (accepts && ids.length) call("effect", { ids }).then(tell).catch((error) => { together.textContent = sentence(error); });
+  sheet(`${title}?`, [
     make("p", {}, ids.length ? `${which} ${fate} Undo takes all of it back.` : "None of them is free to be decided on."),
     accepts && ids.length && together, held && make("p", { class: "st-quiet" }, `${counted(held, "candidate")} that others have open ${held === 1 ? "is" : "are"} left out.`), ...chips,
-  ], [plain("Cancel", () => dialog.close()), make("button", { type: "button", class: "main-button cu-confirm", disabled: !ids.length, onclick: attempt(() => runBulk(action, ids, [...picked])) }, `${word} ${many}`)]);
+  ], [plain("Cancel", () => dialog.close()), go]);
 }
 async function runBulk(action, ids, reasons) {
   const dialog = $(".st-dialog");
@@ -625,7 +638,7 @@ function outline() { view.outlined = !view.outlined; remember(); showSwitches();
 
 const KEYS = {
   a: () => decide("accept"), r: () => ($(".cu-reasons").hidden ? openReasons() : giveReasons()), s: skip, u: undoLast, arrowleft: () => step(-1), arrowright: () => step(1), arrowup: () => step(-2), arrowdown: () => step(2),
-  t: startTrim, z: () => zoom(), o: outline, l: hatch, d: () => $(".cu-type").focus(), escape: () => closeReasons(),
+  t: startTrim, z: () => zoom(), o: outline, l: hatch, d: () => $(".cu-type").select(), escape: () => closeReasons(),
 };
 const TRIMMING = {
   e: () => pickTool("eraser"), b: () => pickTool("brush"), "[": () => size(Math.min(view.brush - 1, view.brush / 1.25)), "]": () => size(Math.max(view.brush + 1, view.brush * 1.25)),

@@ -76,8 +76,11 @@ window.ExddCurateView = class {
     if (this.close && this.box) {
       const { clientWidth, clientHeight } = this.view, fit = this.fit(), [left, top, width, height] = this.box, wide = ExddCurateView.CONTEXT * fit.scale;
       const k = Math.min(24, Math.max(1, Math.min(clientWidth / (width * wide), clientHeight / (height * wide))));
-      const at = (start, length, view, side) => view / 2 - side - (start + length / 2) * fit.scale * k;
-      if (k > 1) this.zoom = { k, x: at(left, width, clientWidth, fit.left), y: at(top, height, clientHeight, fit.top) };
+      const at = (start, length, view, side, whole) => { // no more beside the image than there has to be
+        const long = whole * fit.scale * k, wanted = view / 2 - (start + length / 2) * fit.scale * k;
+        return (long < view ? (view - long) / 2 : Math.min(0, Math.max(view - long, wanted))) - side;
+      };
+      if (k > 1) this.zoom = { k, x: at(left, width, clientWidth, fit.left, this.size[0]), y: at(top, height, clientHeight, fit.top, this.size[1]) };
     }
     this.move();
   }

@@ -451,9 +451,10 @@ def _quality(workspace: Workspace, made: Candidate, known: Quality) -> Answer:
 
 
 def effect(shared: Curate, asked: Answer) -> Answer:
-    """What accepting all of these at once would change."""
+    """What accepting all of these at once would change, and which of them nearly repeat others of them."""
     found = shared.measuring.judge.effect(asked["ids"])
-    return {"light": found.light, "text": found.text}
+    repeats = shared.measuring.judge.repeats(asked["ids"])
+    return {"light": found.light, "text": found.text, "repeats": list(repeats)}
 
 
 # --- trimming its mask ------------------------------------------------------------------------------------

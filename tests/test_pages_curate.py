@@ -95,6 +95,14 @@ def fewer(left: Callable[[], int], before: int) -> bool:
     return left() < before
 
 
+def again(workspace: Workspace, id: str) -> None:
+    """Make another candidate of the same pictures."""
+    shutil.copytree(workspace.path / "candidates" / id, workspace.path / "candidates" / "again")
+    with workspace.writing() as db:
+        (row,) = db.query("select * from candidates where id = ?", [id])
+        db.table("candidates").insert(row | {"id": "again", "job": None, "number": None, "quality": "{}"})
+
+
 def status(workspace: Workspace, id: str) -> str:
     return candidates.get(workspace, id).status
 
@@ -124,6 +132,8 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         assert second != first
         page.keyboard.press("r")
         page.locator("[data-reason='too faint']").wait_for()
+        toast, reasons = (page.locator(name).bounding_box() for name in (".st-toast", ".cu-reasons"))
+        assert toast is None or (reasons and toast["y"] + toast["height"] <= reasons["y"])
         page.screenshot(path=SCREENSHOTS / f"curate-reasons-{theme}.png")
         page.keyboard.press("5")
         until(page, lambda: status(workspace, second) == "rejected")
@@ -214,21 +224,31 @@ def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, w
         page.locator(".st-toast button").click()
         said(page, "Took back 3 decisions")
         assert candidates.count(workspace, status="accepted") == 0
+        again(workspace, next(id for id in cards(page) if (one := known[id]) and one.new.value))
+        page.locator(".cu-count", has_text="4").wait_for(timeout=SLOW)
+        page.click("[data-bulk=accept]")
+        page.locator(".cu-together", has_text="1 of them nearly repeats another").wait_for(timeout=SLOW)
+        page.get_by_label("Leave it out").check()
+        page.locator(".cu-confirm", has_text="Accept 3 candidates").wait_for()
+        page.screenshot(path=SCREENSHOTS / "curate-repeats.png")
+        page.click(".cu-confirm")
+        said(page, "Accepted 3 candidates")
 
 
 def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspace: Workspace) -> None:
     with curating(browser, address) as page:
         id = at(page)
         before = curation.mask_of(workspace, candidates.get(workspace, id))
+        box = page.locator(".cu-view").bounding_box()
+        outline = page.locator(".cu-view svg path").first.bounding_box()
+        assert box and outline
+        middle = outline["x"] + outline["width"] / 2
         page.keyboard.press("t")
         page.locator(".cu-trimbar [data-tool=eraser]").wait_for()
-        box = page.locator(".cu-view").bounding_box()
-        assert box
-        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
         page.locator(".cu-size input").fill("20")
-        page.mouse.move(middle[0], box["y"] + 8)
+        page.mouse.move(middle, box["y"] + 8)
         page.mouse.down()
-        page.mouse.move(middle[0], box["y"] + box["height"] - 8, steps=12)
+        page.mouse.move(middle, box["y"] + box["height"] - 8, steps=12)
         page.screenshot(path=SCREENSHOTS / "curate-trim.png")
         page.mouse.up()
         page.click(".cu-keep")
@@ -239,6 +259,10 @@ def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspa
         page.keyboard.type("gouge")
         page.keyboard.press("Enter")
         until(page, lambda: candidates.get(workspace, id).defect_type == "gouge")
+        page.keyboard.press("d")
+        page.keyboard.type("nick")
+        page.keyboard.press("Enter")
+        until(page, lambda: candidates.get(workspace, id).defect_type == "nick")
         page.locator(".st-toast button").wait_for()
         page.locator(".cu-lines li", has_text="trimmed the mask").locator("button", has_text="Undo").click()
         until(page, lambda: curation.mask_of(workspace, candidates.get(workspace, id)).sum() == before.sum())

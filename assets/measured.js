@@ -256,7 +256,7 @@ function curves(data) {
   const titles = { roc: "ROC", pr: "Precision and recall", reliability: "Reliability of images", patch_reliability: "Reliability of patches" };
   const said = {
     reliability: "On the dotted line a probability is what it says, where defects are as frequent as in training; among more of them the points lie higher. ECE: mean distance from it, in points, weighted by how many there are: the larger a point, the more.",
-    patch_reliability: "The same of every patch. Nearly all are normal and lie at the left, so look at the points as well as at ECE. One that a mask covers by half is a defect; those beside it resemble it and count as normal, which draws the points at the right down.",
+    patch_reliability: "The same of every patch. Nearly all are normal and lie at the left, so look at the points as well as at ECE. One that a mask covers by half is a defect; those beside it resemble it and count as normal, so few patches reach a high probability.",
   };
   const boxes = Object.entries(titles).filter(([name]) => data.figures[name]).map(([name, title]) => {
     const place = make("div", { class: "ms-plot" }), { node } = card(title, place);

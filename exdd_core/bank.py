@@ -116,6 +116,19 @@ class Bank:
         beside = None if self.beside is None else self.beside[numbers]
         return Bank(self.rows[numbers], self.image[numbers], self.position[numbers], self.images, beside)
 
+    def joined(self, other: Bank) -> Bank:
+        """A bank of these rows and then the other's; surroundings only where both have them."""
+        beside = None
+        if self.beside is not None and other.beside is not None:
+            beside = np.concatenate([self.beside, other.beside])
+        return Bank(
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.image, other.image + len(self.images)]),
+            np.concatenate([self.position, other.position]),
+            [*self.images, *other.images],
+            beside,
+        )
+
     def with_surroundings(self) -> Bank:
         """The rows whose surroundings are known."""
         there = np.zeros(len(self), bool) if self.beside is None else np.isfinite(self.beside).all(1)

@@ -35,10 +35,11 @@ from exdd_core.inspection import Calibration, Inspection, Match, Matches
 from exdd_core.patches import Source
 from exdd_core.progress import Progress
 from exdd_core.surroundings import Discriminant
-from exdd_core.training import Marked, PatchSet, TrainingImage, patch_set
+from exdd_core.training import Marked, PatchSet, TrainingImage, Unmarked, patch_set
 
 CALIBRATION_IMAGES = 150  # normal training images whose held-out scores set medians and thresholds
 FIT_PATCHES = 10_000  # at most so many patches of each class in a logistic regression
+FIT_UNMARKED = 2_000  # of the other patches of images with real defects
 FIT_FOLDS = 10  # more defective parts than this are left out a few at a time
 FEWEST_POSITIVE_ROWS = 1_000  # a tenth of the few patches on a few small defects would be next to nothing
 APART = 4  # so many times the parts that a guaranteed threshold needs, and they are kept apart for it
@@ -161,6 +162,8 @@ class Detector:
         self.defects = _empty_teachers(
             backbone.dimension
         )  # clean patches on known defects; `positive` covers them
+        self.unmarked = _empty_teachers(backbone.dimension)  # of the same images, what their masks leave out:
+        self._stand_for = np.zeros(0, np.float32)  # float32 (n,), how many patches each of them stands for
         self.discriminant: Discriminant | None = None  # learnt from both with their surroundings,
         self._lessons: tuple[Lessons, list[str]] | None = None  # with the ids of the images of the defects
         self._apart_from: dict[str, Discriminant] = {}  # and by part what has not seen that one
@@ -170,6 +173,7 @@ class Detector:
         self._near: dict[
             str, np.ndarray
         ] = {}  # by image, of its rows of `defects`: distances to negative rows
+        self._unmarked_near: dict[str, np.ndarray] = {}  # the same of `unmarked`
         self._built = 0  # positive rows when it was built
         self._usual: tuple[Neighbours, _Usual] | None = None  # of PatchCore, for these distances
         self._seen: dict[str, Bank | None] = {}  # the banks as the held-out images last saw them,
@@ -248,6 +252,7 @@ class Detector:
         self.defects, self._seen = _empty_teachers(self.backbone.dimension), {"negative": self.negative}
         for marked in defects:
             self._know(self.examine(marked))
+        self._leave_unmarked([(m.image, m.unmarked) for m in defects if m.unmarked is not None])
         if len(self.defects):
             kept = greedy_coreset(self.defects.rows, self._wanted_rows, seed=settings.seed, progress=progress)
             self.positive = self.defects.take(np.sort(kept))
@@ -260,6 +265,18 @@ class Detector:
         self._fit_fusions([name for name in names if name in wanted], progress)
         self._fitted(fusion.default(self._defective_parts) if settings.fusion == "auto" else settings.fusion)
         return self
+
+    def _leave_unmarked(self, several: Sequence[tuple[BankImage, Unmarked]]) -> None:
+        """Keep some patches of images with real defects off their masks. They come to no bank; probabilities are
+        fitted to them, as the ones beside a defect resemble it and are far more than those of normal images that do.
+        """
+        self.unmarked, self._unmarked_near = _empty_teachers(self.backbone.dimension), {}
+        for image, found in several:
+            self.unmarked.add(image, found.rows, found.position, found.beside)
+        each = np.concatenate([np.zeros(0, np.float32), *[found.each for _, found in several]])
+        kept = fitting.some(self.unmarked, FIT_UNMARKED, self.settings.seed)
+        self.unmarked = self.unmarked.take(kept)
+        self._stand_for = each[kept] * (each.sum() / max(1.0, each[kept].sum()))
 
     def _hold_out(self, normals: PatchSet, others: PatchSet, progress: Progress) -> None:
         """Choose normal patches for directions to learn from, and among the others images to set thresholds by."""
@@ -387,47 +404,56 @@ class Detector:
     def _evidence(self, held: Distances, progress: Progress) -> Evidence:
         """What fusions are fitted on: held-out normal patches (m, h, w), and defects apart from their own part."""
         count = self._held_out.negative.distances[..., 0].size
-        some = np.sort(np.random.default_rng(self.settings.seed).permutation(count)[:FIT_PATCHES])
-        normals = _each(held, lambda v: v.reshape(count, *v.shape[3:])[some])
+        some_normal = np.sort(np.random.default_rng(self.settings.seed).permutation(count)[:FIT_PATCHES])
+        normals = _each(held, lambda v: v.reshape(count, *v.shape[3:])[some_normal])
         if not self.positive:
             return Evidence(normals, dimension=self.backbone.dimension)
-        known = fitting.some(self.defects, FIT_PATCHES, self.settings.seed)
-        of = self.defects.image[known]
+        some = fitting.some(self.defects, FIT_PATCHES, self.settings.seed)
+        there = np.flatnonzero(self.unmarked.of_images(i.id for i in self.defects.images))
+        known, others, each = self.defects.take(some), self.unmarked.take(there), self._stand_for[there]
+        near = np.concatenate([self.negative_distances()[some], self._unmarked_distances()[there]])
+        apart = self._apart(known, others, near, progress)
+        of, b = known.image, len(known)
         real = [i.group if i.origin == "real" else "" for i in self.defects.images]
+        marked = int(self.defects.real.sum()) or len(self.defects)
+        all_normal = len(self.learnt.images) * self.grid[0] * self.grid[1]
         return Evidence(
             normals,
-            self._apart(progress),
+            _each(apart, lambda v: v[:b]),
             self.backbone.dimension,
             parts=np.array(real)[of],
             pictures=of,
-            share=len(self.defects) / max(1, len(self.learnt.images) * self.grid[0] * self.grid[1]),
+            share=marked / (marked + all_normal + float(each.sum())),
             images=len(self.learnt.images),
+            unmarked=_each(apart, lambda v: v[b:]),
+            each=each,
+            each_normal=all_normal / len(some_normal),
         )
 
-    def _apart(self, progress: Progress) -> Distances:
-        """N, P, L and C of patches on known defects, from everything but the patch's own physical part.
+    def _apart(self, known: Bank, unmarked: Bank, near: np.ndarray, progress: Progress) -> Distances:
+        """N, P, L and C of patches on known defects and then of unmarked ones, from everything but the patch's own
+        physical part. near: float32 (n, k), their distances to negative rows.
 
         Synthetic defects count as well: measured, a few real parts alone say too little of what P and L are worth.
         """
         assert self.positive is not None
-        some = fitting.some(self.defects, FIT_PATCHES, self.settings.seed)
-        known, near = self.defects.take(some), self.negative_distances()[some]
+        asked = known.joined(unmarked)
         far, along = np.full_like(near, np.inf), np.zeros(len(near), np.float32)
-        groups = known.groups
+        groups = asked.groups
         parts = np.unique(groups)
         folds = np.array_split(parts, min(len(parts), FIT_FOLDS))
         progress.begin("Fitting with each defective part left out", len(folds))
         for fold in folds:
             own = np.isin(groups, fold)
-            far[own] = self.positive.search(known.rows[own], fusion.NEIGHBOURS, self.positive.of(*fold))[0]
+            far[own] = self.positive.search(asked.rows[own], fusion.NEIGHBOURS, self.positive.of(*fold))[0]
             if self.direction is not None and len(folds) >= fusion.FEWEST_PARTS:  # fewer fit nothing with L
                 others = fitting.direction(self.learnt.rows, known.rows[~known.of(*fold)], self.direction)
-                along[own] = others(known.rows[own])
+                along[own] = others(asked.rows[own])
             progress.advance()
-        return Distances(near, far, direction=along, context=self._contexts(known))
+        return Distances(near, far, direction=along, context=self._contexts(asked))
 
     def _contexts(self, known: Bank) -> np.ndarray | None:
-        """C of rows on known defects, each from a discriminant that has not seen its part; NaN where not known."""
+        """C of rows (n, d), each from a discriminant that has not seen its part; NaN where not known."""
         if self.discriminant is None or known.beside is None:
             return None
         out = np.empty(len(known), np.float32)
@@ -438,12 +464,19 @@ class Detector:
 
     def negative_distances(self) -> np.ndarray:
         """Distances of every row of `defects` to the nearest negative rows of other parts, float32 (n, k)."""
-        out = np.empty((len(self.defects), fusion.NEIGHBOURS), np.float32)
-        for number, image in enumerate(self.defects.images):
-            own = self.defects.image == number
-            if image.id not in self._near:
-                self._near[image.id] = self.normality(self.defects.rows[own], image)
-            out[own] = self._near[image.id]
+        return self._in_order(self.defects, self._near)
+
+    def _unmarked_distances(self) -> np.ndarray:
+        """The same of `unmarked`."""
+        return self._in_order(self.unmarked, self._unmarked_near)
+
+    def _in_order(self, bank: Bank, known: dict[str, np.ndarray]) -> np.ndarray:
+        out = np.empty((len(bank), fusion.NEIGHBOURS), np.float32)
+        for number, image in enumerate(bank.images):
+            own = bank.image == number
+            if image.id not in known:
+                known[image.id] = self.normality(bank.rows[own], image)
+            out[own] = known[image.id]
         return out
 
     def normality(self, rows: np.ndarray, image: BankImage) -> np.ndarray:
@@ -541,7 +574,14 @@ class Detector:
         clearest = np.array([scores[pictures == number].max() for number in np.unique(pictures)])
         share = len(clearest) / (len(clearest) + max(evidence.images, 1)) if evidence.real_parts else 0.5
         images = fusion.odds(normals, clearest, share)
-        of_patches = fusion.odds(fitted.patch_scores(evidence.normals), scores, min(evidence.share, 0.5))
+        usual = fitted.patch_scores(evidence.normals)
+        each = np.full(len(usual), evidence.each_normal)
+        if evidence.unmarked is not None and evidence.each is not None:
+            others = fitted.patch_scores(evidence.unmarked)
+            finite = np.isfinite(others)
+            usual = np.concatenate([usual, others[finite]])
+            each = np.concatenate([each, evidence.each[finite]])
+        of_patches = fusion.odds(usual, scores, min(evidence.share, 0.5), each)
         return images, of_patches
 
     # Rows that come and go
@@ -657,13 +697,14 @@ class Detector:
         )
         other.positive = copy(self.positive) if self.positive else None
         other._near, other._since, other.fusions = dict(self._near), list(self._since), dict(self.fusions)
+        other._unmarked_near = dict(self._unmarked_near)
         return other
 
     def _take(self, change: Change) -> None:
         """Make one change to the banks; what was fitted to them follows later."""
         image, rows, position = change.image, change.rows, change.position
         if change.side == "negative":
-            self._near, self._lessons = {}, None
+            self._near, self._unmarked_near, self._lessons = {}, {}, None
             if change.action == "remove":
                 self.negative.remove(image.id)
                 self.learnt.drop(image.id)
@@ -889,6 +930,9 @@ class Detector:
         if self.positive is not None:
             self.positive.save(folder / "positive.safetensors")
             learnt = {"near": self.negative_distances()}
+            if len(self.unmarked):
+                self.unmarked.save(folder / "unmarked.safetensors")
+                learnt |= {"unmarked_near": self._unmarked_distances(), "stand_for": self._stand_for}
             if self.direction is not None:
                 learnt["weights"] = self.direction.weights
                 learnt["bias"] = np.array([self.direction.bias], np.float32)
@@ -955,6 +999,10 @@ class Detector:
                 detector._load_fitting(folder, state["distances"])
                 if detector.positive is not None:
                     detector._near = detector.defects.by_image(learnt["near"])
+                    if "stand_for" in learnt:  # older versions have none
+                        detector.unmarked = Bank.load(folder / "unmarked.safetensors")
+                        detector._stand_for = learnt["stand_for"]
+                        detector._unmarked_near = detector.unmarked.by_image(learnt["unmarked_near"])
         except BadInput:
             raise
         except (

@@ -65,6 +65,8 @@ class Evidence:
     normals: of patches (a) of normal training images. defects: of patches (b) on training defects, or None.
     dimension: length d of a patch feature. parts: str (b,), the physical part that a real defect is on, "" for a
     painted one. pictures: int (b,), which image. share: of all patches that lie on a defect. images: normal images.
+    unmarked: of patches (c) off the marked defects in the same images, or None; each: float (c,), how many one of them
+    stands for where one of `normals` stands for `each_normal`.
     """
 
     normals: Distances
@@ -74,6 +76,9 @@ class Evidence:
     pictures: np.ndarray | None = None
     share: float = 0.5
     images: int = 0
+    unmarked: Distances | None = None
+    each: np.ndarray | None = None
+    each_normal: float = 1.0
 
     @property
     def real_parts(self) -> int:
@@ -424,18 +429,22 @@ def conformal_threshold(scores: np.ndarray, parts: Sequence[str], rate: float) -
     return float(np.asarray(scores)[order[reached[0]]]), rate
 
 
-def odds(normals: np.ndarray, defects: np.ndarray, share: float) -> tuple[float, float] | None:
+def odds(
+    normals: np.ndarray, defects: np.ndarray, share: float, each: np.ndarray | None = None
+) -> tuple[float, float] | None:
     """Slope and offset of the log-odds that a score comes from a defect; None where a high score tells nothing.
 
     normals: float (a,), defects: float (b,), scores by what has seen neither. share: of defects among all that is to
-    be scored, 0 to 1; both kinds weigh by it, however many there are here. Targets as of Platt (1999): with few scores
-    nothing is certain, also where they lie apart.
+    be scored, 0 to 1; both kinds weigh by it, however many there are here. each: float (a,), how many patches each of
+    the normals stands for; alike where None. Targets as of Platt (1999): with few scores nothing is certain, also
+    where they lie apart.
     """
     a, b = len(normals), len(defects)
     x = np.concatenate([normals, defects]).astype(np.float64)
     middle, spread = x.mean(), max(x.std(), EPS)
     target = np.repeat([1 / (a + 2), (b + 1) / (b + 2)], [a, b])
-    weight = np.repeat([(1 - share) / a, share / b], [a, b]) * len(x)
+    usual = np.full(a, 1 / a) if each is None else each / each.sum()
+    weight = np.concatenate([(1 - share) * usual, np.full(b, share / b)]) * len(x)
     column = np.tile((x - middle) / spread, 2)[:, None]
     model = LogisticRegression(C=1e6, max_iter=1000).fit(
         column, np.repeat([1, 0], len(x)), np.concatenate([weight * target, weight * (1 - target)])

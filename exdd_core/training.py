@@ -5,10 +5,12 @@ Knows patches and masks; knows neither banks nor scores, nor where images are ke
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 
 from exdd_core import images, patches, surroundings
@@ -18,6 +20,9 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.patches import Source
 from exdd_core.progress import Progress
+
+FRINGE = 3  # patches from a marked one, within which others see much of the same defect
+UNMARKED = 30  # patches kept of an image's fringe, and as many of what lies farther off
 
 
 @dataclass(frozen=True)
@@ -66,20 +71,53 @@ class PatchSet:
 class Marked:
     """The patches of one image that a mask marks. rows: float32 (m, d). position: int16 (m, 2), row and column.
 
-    beside: float32 (m, e), what surrounds each (see `surroundings`); None where that is not known.
+    beside: float32 (m, e), what surrounds each (see `surroundings`); None where that is not known. unmarked: some of
+    the others of an image with a real defect, where they are known.
     """
 
     image: BankImage
     rows: np.ndarray
     position: np.ndarray
     beside: np.ndarray | None = None
+    unmarked: Unmarked | None = None
 
     @classmethod
     def of(cls, image: BankImage, features: np.ndarray, on: np.ndarray) -> Marked:
         """features: float32 (h, w, d) of the whole image. on: bool (h, w), what is marked."""
         row, column = np.nonzero(on)
-        beside = surroundings.around(features)[row, column]
-        return cls(image, features[row, column], np.stack([row, column], 1).astype(np.int16), beside)
+        around = surroundings.around(features)
+        unmarked = Unmarked.of(image, features, around, on) if image.origin == "real" and on.any() else None
+        position = np.stack([row, column], 1).astype(np.int16)
+        return cls(image, features[row, column], position, around[row, column], unmarked)
+
+
+@dataclass(frozen=True)
+class Unmarked:
+    """Some patches of an image with a defect that its mask does not mark; the ones beside the defect resemble it.
+
+    rows, position, beside: as of `Marked`. each: float32 (m,), how many patches each stands for: the few in the fringe
+    are kept more often than what lies farther off.
+    """
+
+    rows: np.ndarray
+    position: np.ndarray
+    beside: np.ndarray
+    each: np.ndarray
+
+    @classmethod
+    def of(cls, image: BankImage, features: np.ndarray, around: np.ndarray, on: np.ndarray) -> Unmarked:
+        """features, around: float32 (h, w, ...) of the whole image. on: bool (h, w), what is marked."""
+        square = np.ones((2 * FRINGE + 1, 2 * FRINGE + 1), np.uint8)
+        fringe = cv2.dilate(on.astype(np.uint8), square).astype(bool)
+        rng = np.random.default_rng(zlib.crc32(image.id.encode()))
+        places, each = [], []
+        for side in (fringe & ~on, ~fringe):
+            there = np.argwhere(side)
+            places.append(rng.permutation(there)[:UNMARKED])
+            each.append(np.full(len(places[-1]), len(there) / max(1, len(places[-1])), np.float32))
+        position = np.concatenate(places).astype(np.int16)
+        row, column = position.T
+        return cls(features[row, column], position, around[row, column], np.concatenate(each))
 
 
 def patch_set(

@@ -13,15 +13,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from safetensors.numpy import load_file, save_file
 from scipy import ndimage
 
-from exdd_core import backbones, fitting, fusion, images, patches
+from exdd_core import backbones, fitting, fusion, images, patches, surroundings
 from exdd_core import detector as detector_room
 from exdd_core.backbones import Backbone
 from exdd_core.bank import Bank
 from exdd_core.detector import Detector, Inspection, Settings
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import Size
+from exdd_core.inspection import probability
 from exdd_core.progress import Progress
 from exdd_core.training import TrainingImage, patch_set
 
@@ -778,6 +780,51 @@ def test_features_of_another_length_are_refused(exdd: Detector) -> None:
         exdd.score_patches(np.zeros((8, 8, 1536), np.float32))
 
 
+# --- probabilities ----------------------------------------------------------------------------------------
+
+
+def half_marked(number: int) -> TrainingImage:
+    """A spot of which the mask shows but the left half: the patches of the right half look the same."""
+    y0, y1, x0, x1 = box = (16, 48, 16, 48)
+    image, mask = scratched(3000 + number, box)
+    mask[:, (x0 + x1) // 2 :] = False
+    return TrainingImage(f"half/{number}", image, f"h{number}", mask, "spot")
+
+
+def test_patches_that_resemble_a_defect_beside_it_are_not_called_one(backbone: Backbone) -> None:
+    train = patch_set(backbone, [*NORMALS, *(half_marked(i) for i in range(6))], SMALL.size)
+    defects = train.take(range(8, 14)).marked()
+    test = patch_set(backbone, [half_marked(i) for i in range(6, 12)], SMALL.size)
+    detector = Detector(backbone, SMALL).fit_patches(train.take(range(8)), train.take([]))
+    said = {}
+    for name, known in (("both", defects), ("marked", [replace(m, unmarked=None) for m in defects])):
+        detector.fit_defects(known)
+        found = detector.fusions["context"]
+        scores = [detector.score_patches(f, ["context"])[0][1] for f in test.features]
+        likely = probability(np.array(scores), found[1].patch_odds)
+        assert likely is not None
+        said[name] = float(likely[test.on_defect].mean())
+    highest = np.sort(np.array(scores).ravel())[-test.on_defect.sum() :]
+    truth = test.on_defect[np.array(scores) >= highest[0]].mean()  # of what looks most like a defect
+    assert truth < 0.75 and said["marked"] > truth + 0.2
+    assert abs(said["both"] - truth) < 0.15
+
+
+def test_patches_off_the_mask_are_counted_once(backbone: Backbone) -> None:
+    several = patch_set(backbone, [half_marked(0)], Size(256, 256))
+    (marked,) = several.marked()
+    assert marked.unmarked is not None
+    row, column = marked.unmarked.position.T
+    on = several.on_defect[0]
+    assert not on[row, column].any() and len(set(zip(row, column, strict=True))) == len(row)
+    assert marked.unmarked.each.sum() == pytest.approx((~on).sum())
+    assert marked.unmarked.each[0] < marked.unmarked.each[-1]  # what lies near is kept more often
+    assert np.array_equal(marked.unmarked.rows, several.features[0][row, column])
+    assert np.array_equal(marked.unmarked.beside, surroundings.around(several.features[0])[row, column])
+    painted = replace(several, images=[replace(several.images[0], origin="synthetic")])
+    assert painted.marked()[0].unmarked is None
+
+
 # --- on disk ----------------------------------------------------------------------------------------------
 
 
@@ -834,6 +881,7 @@ FILES = [
     "positive.safetensors",
     "learnt.safetensors",
     "defects.safetensors",
+    "unmarked.safetensors",
     "held_out.safetensors",
 ]
 
@@ -874,6 +922,37 @@ def test_a_manifest_that_makes_no_sense_is_refused(
     state = json.loads((saved / "detector.json").read_text())
     (saved / "detector.json").write_text(json.dumps({**state, key: value}))
     refused(saved, backbone)
+
+
+def test_unmarked_patches_come_and_go_with_their_image(
+    exdd: Detector, saved: Path, backbone: Backbone
+) -> None:
+    back = Detector.load(saved, backbone)
+    back.recall(exdd._held_out.features or [])
+    assert len(back.unmarked) and len(back.unmarked) == len(exdd.unmarked)
+    gone = exdd.removals("defect/3")
+    for one, other in ((back, exdd), (back.changed(gone), exdd.changed(gone))):
+        again = [d._evidence(d._held_out_distances(), Progress()) for d in (one, other)]
+        assert len(again[0].each) == len(again[1].each) and again[0].share == again[1].share
+        assert one.fusions["context"][1].patch_odds == pytest.approx(other.fusions["context"][1].patch_odds)
+    less = back.changed(gone)
+    assert len(less._evidence(less._held_out_distances(), Progress()).each) < len(back.unmarked)
+    (returned,) = [replace(change, action="return") for change in gone]
+    whole = less.changed([returned]).fusions["context"][1].patch_odds
+    assert whole == pytest.approx(back.changed([]).fusions["context"][1].patch_odds, rel=1e-3)
+
+
+def test_a_version_from_before_unmarked_patches_loads_and_changes(
+    exdd: Detector, saved: Path, backbone: Backbone
+) -> None:
+    (saved / "unmarked.safetensors").unlink()
+    learnt = load_file(saved / "direction.safetensors")
+    kept = {name: values for name, values in learnt.items() if name not in ("stand_for", "unmarked_near")}
+    save_file(kept, saved / "direction.safetensors")
+    back = Detector.load(saved, backbone)
+    assert back.fusions == exdd.fusions and not len(back.unmarked)
+    back.recall(exdd._held_out.features or [])
+    sensible(back.changed(back.removals("defect/3")))
 
 
 def test_a_version_from_before_context_can_still_change(backbone: Backbone, tmp_path: Path) -> None:

@@ -504,3 +504,11 @@ def test_few_scores_that_lie_apart_leave_doubt() -> None:
     sure = 1 / (1 + math.exp(-(slope * 6 + offset)))
     assert 0.7 < sure < 0.9  # Platt's target of two defects is 3/4
     assert fusion.odds(np.array([5.0, 6.0]), np.array([1.0, 2.0]), 0.5) is None  # high scores tell nothing
+
+
+def test_what_stands_for_several_weighs_as_they_do() -> None:
+    rng = np.random.default_rng(0)
+    usual, beside, defects = rng.normal(0, 1, 6000), rng.normal(1, 1, 3000), rng.normal(3, 1, 2000)
+    every = fusion.odds(np.concatenate([usual, np.tile(beside, 4)]), defects, 0.1)
+    each = np.repeat([1.0, 4.0], [len(usual), len(beside)])
+    assert fusion.odds(np.concatenate([usual, beside]), defects, 0.1, each) == pytest.approx(every, rel=2e-3)

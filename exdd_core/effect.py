@@ -31,10 +31,8 @@ FIT_PATCHES = 4_000  # of each class: fewer than a detector is fitted on, so tha
 NORMALS = 100  # held-out normal images to tell defects from
 K = fusion.NEIGHBOURS
 CERTAIN = (
-    1.5  # standard errors by which a gain must exceed nothing: parts are few, and doubt means "accept none"
+    1.0  # standard errors by which a gain must exceed nothing: parts are few, and doubt means "accept none"
 )
-HIGHEST = 0.05  # share of normal images, the highest, that a defect's height is measured against
-LEAST = 0.1  # the lowest height that counts: how deep a lost defect lies among the normals says nothing
 AT_ONCE = 8_192  # patches that are compared with the rows of a bank
 FAR = 1e3  # stands for "no row there": farther than any
 
@@ -52,14 +50,11 @@ class Outcome:
     """How held-back defects fare among held-out normals.
 
     parts: image AUROC of each part. auroc: their mean, so that a part photographed often does not count for more.
-    heights: of each part, the mean logarithm of how far its images stand above the median of normal ones, 1 being the
-    mean of the highest of those. It tells more than the AUROC where a part is found already, or far from it.
     ap: mean over folds. found: images above their fold's threshold, of `defects`. false_alarms: normal images above a
     threshold that others set, of `normals`; mean over folds.
     """
 
     parts: dict[str, float]
-    heights: dict[str, float]
     auroc: float
     ap: float
     found: int
@@ -332,22 +327,22 @@ class Validation:
         limits = [np.quantile(half, keep, method="higher") for half in halves]
         alarms = sum(int((half > limit).sum()) for half, limit in zip(halves, limits[::-1], strict=True))
         found = int((scores > np.quantile(usual, keep, method="higher")).sum())
-        return _Fold(groups, above.tolist(), _heights(usual, scores).tolist(), float(ap), found, alarms)
+        return _Fold(list(zip(groups, above.tolist(), strict=True)), float(ap), found, alarms)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Some groups accepted together. lift: change of the mean height over parts; error: its standard error."""
+    """Some groups accepted together. gain: change of the mean AUROC over parts; error: its standard error."""
 
     groups: tuple[str, ...]
-    lift: float
+    gain: float
     error: float
     outcome: Outcome
 
     @property
     def sure(self) -> float:
-        """What the lift is at least, as far as so few parts can tell."""
-        return self.lift - CERTAIN * self.error
+        """What the gain is at least, as far as so few parts can tell."""
+        return self.gain - CERTAIN * self.error
 
 
 @dataclass(frozen=True)
@@ -364,9 +359,8 @@ def advise(
 ) -> Advice:
     """Which groups of marked patches are worth adding, going by training parts alone.
 
-    Groups are taken in greedily: the one that lifts defects highest comes first, and another joins while it lifts them
-    higher. What is left must lift them for sure, and not only those of one part. Image AUROC would be the plainer
-    measure, but parts that are found already cannot gain there, and few others remain to be sure by.
+    Groups are taken in greedily: the one that gains most comes first, and another joins while it gains more. What is
+    left must gain for sure, and not only for one part.
     """
     progress = progress or Progress()
     progress.begin("Trying groups of candidates", len(groups) * (len(groups) + 1) // 2)
@@ -380,8 +374,8 @@ def advise(
             tried.append(_trial(validation, chosen, [m for group in chosen for m in groups[group]]))
             progress.advance()
         trials += tried
-        leader = max(tried, key=lambda trial: trial.lift)
-        if leader.lift <= (best.lift if best else 0.0):
+        leader = max(tried, key=lambda trial: trial.gain)
+        if leader.gain <= (best.gain if best else 0.0):
             break
         best = leader
         left.pop(leader.groups[-1])
@@ -392,42 +386,31 @@ def advise(
 
 def _trial(validation: Validation, groups: tuple[str, ...], marked: Sequence[Marked]) -> Trial:
     after, before = validation.outcome(validation.detector.additions(marked)), validation.before
-    lifts = np.array([after.heights[part] - before.heights[part] for part in before.heights])
-    error = float(lifts.std(ddof=1) / np.sqrt(len(lifts)))
-    return Trial(groups, float(lifts.mean()), error, after)
-
-
-def _heights(usual: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """Of images with these scores (m,) among the scores of normal ones (n,): float (m,)."""
-    middle, highest = np.median(usual), np.sort(usual)[-max(1, round(HIGHEST * len(usual))) :].mean()
-    return np.log(np.maximum((scores - middle) / max(highest - middle, fusion.EPS), LEAST))
+    gains = np.array([after.parts[part] - before.parts[part] for part in before.parts])
+    error = float(gains.std(ddof=1) / np.sqrt(len(gains)))
+    return Trial(groups, float(gains.mean()), error, after)
 
 
 @dataclass(frozen=True)
 class _Fold:
-    """What became of one fold. Of each image: its part, the share of normal images below it, and its height."""
+    """What became of one fold. ranks: for each image its part and the share of normal images below it."""
 
-    groups: Sequence[str]
-    above: list[float]
-    heights: list[float]
+    ranks: list[tuple[str, float]]
     ap: float
     found: int
     alarms: int
 
 
 def _summed(folds: Sequence[_Fold], normals: int) -> Outcome:
-    groups = np.array([group for fold in folds for group in fold.groups])
-    above, heights = (
-        np.concatenate([getattr(fold, name) for fold in folds]) for name in ("above", "heights")
-    )
-    by_part = {str(part): float(above[groups == part].mean()) for part in np.unique(groups)}
+    ranks = [pair for fold in folds for pair in fold.ranks]
+    parts = sorted({part for part, _ in ranks})
+    by_part = {part: float(np.mean([rank for name, rank in ranks if name == part])) for part in parts}
     return Outcome(
         parts=by_part,
-        heights={part: float(heights[groups == part].mean()) for part in by_part},
         auroc=float(np.mean(list(by_part.values()))),
         ap=float(np.mean([fold.ap for fold in folds])),
         found=sum(fold.found for fold in folds),
-        defects=len(groups),
+        defects=len(ranks),
         false_alarms=float(np.mean([fold.alarms for fold in folds])),
         normals=normals,
     )

@@ -155,20 +155,14 @@ def _advised(advice: Advice, accepted: Sequence[str], of: int) -> str:
     if not advice.groups:
         best = advice.trials[0] if advice.trials else None
         tried = (
-            f"; the best of {len(advice.trials)} groups tried lifts them by {_lifted(best)}" if best else ""
+            f"; the best of {len(advice.trials)} groups tried gains {100 * best.gain:+.1f}" if best else ""
         )
         return f"Accept none: nothing tried helps for sure on training parts held back{tried}."
     trial = next(t for t in advice.trials if t.groups == advice.groups)
-    gained = 100 * (trial.outcome.auroc - advice.before.auroc)
     return (
-        f"Accept {len(accepted)} of {of} ({'; '.join(advice.groups)}): defects of training parts held back come to "
-        f"stand {_lifted(trial)} higher above normal images; image AUROC {gained:+.1f}."
+        f"Accept {len(accepted)} of {of} ({'; '.join(advice.groups)}): image AUROC {100 * trial.gain:+.1f} "
+        f"+- {100 * trial.error:.1f} on training parts held back."
     )
-
-
-def _lifted(trial: Trial) -> str:
-    """The lift with its standard error, of the heights themselves, not of their logarithms."""
-    return f"{100 * np.expm1(trial.lift):.0f} % (+- {100 * np.exp(trial.lift) * trial.error:.0f})"
 
 
 class Judge:

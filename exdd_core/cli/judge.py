@@ -150,7 +150,7 @@ def effect_of_candidates(options: argparse.Namespace) -> dict[str, Any]:
     if options.recommended:
         advice = judge.recommend(options.dataset, options.ids or None, progress())
         result = {"recommended": advice.ids, "of": advice.of, "sentence": advice.sentence}
-        trials = [{"groups": t.groups, "lift": t.lift, "error": t.error} for t in advice.trials]
+        trials = [{"groups": t.groups, "gain": t.gain, "error": t.error} for t in advice.trials]
         return told(result | {"trials": trials}, options)
     ids = _chosen_candidates(workspace, options)
     if len(ids) == 1:

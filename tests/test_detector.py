@@ -931,12 +931,12 @@ def test_unmarked_patches_come_and_go_with_their_image(
     back.recall(exdd._held_out.features or [])
     assert len(back.unmarked) and len(back.unmarked) == len(exdd.unmarked)
     gone = exdd.removals("defect/3")
-    for one, other in ((back, exdd), (back.changed(gone), exdd.changed(gone))):
-        again = [d._evidence(d._held_out_distances(), Progress()) for d in (one, other)]
-        assert len(again[0].each) == len(again[1].each) and again[0].share == again[1].share
-        assert one.fusions["context"][1].patch_odds == pytest.approx(other.fusions["context"][1].patch_odds)
     less = back.changed(gone)
-    assert len(less._evidence(less._held_out_distances(), Progress()).each) < len(back.unmarked)
+    for one, other in ((back, exdd), (less, exdd.changed(gone))):
+        mine, its = (d._evidence(d._held_out_distances(), Progress()) for d in (one, other))
+        assert mine.each is not None and its.each is not None and np.array_equal(mine.each, its.each)
+        assert (len(mine.each) < len(back.unmarked)) == (one is less) and mine.share == its.share
+        assert one.fusions["context"][1].patch_odds == pytest.approx(other.fusions["context"][1].patch_odds)
     (returned,) = [replace(change, action="return") for change in gone]
     whole = less.changed([returned]).fusions["context"][1].patch_odds
     assert whole == pytest.approx(back.changed([]).fusions["context"][1].patch_odds, rel=1e-3)

@@ -1,0 +1,42 @@
+"""What to recommend: groups are taken only where most parts gain."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from exdd_core.effect import Outcome, advise
+
+PARTS = "abcd"
+
+
+def validation(gains: dict[str, list[float]]) -> Any:
+    """One whose parts gain these, for every group that is added."""
+
+    def outcome(added: list[str]) -> Outcome:
+        total = np.sum([gains[group] for group in added], axis=0) if added else np.zeros(len(PARTS))
+        return Outcome(dict(zip(PARTS, total.tolist(), strict=True)), float(total.mean()), 1.0, 4, 4, 0.0, 10)
+
+    detector = SimpleNamespace(additions=lambda marked: marked)
+    return SimpleNamespace(detector=detector, before=outcome([]), outcome=outcome)
+
+
+@pytest.mark.parametrize(
+    ("gains", "chosen"),
+    [
+        ({"good": [0.2, 0.3, 0.2, 0.3]}, {"good"}),
+        ({"bad": [-0.2, -0.3, -0.2, -0.3]}, set()),
+        ({"one part alone": [0.0, 0.0, 0.0, 3.0]}, set()),
+        ({"good": [0.2, 0.3, 0.2, 0.3], "too": [0.1, 0.1, 0.2, 0.1]}, {"good", "too"}),
+        ({"good": [0.2, 0.3, 0.2, 0.3], "bad": [-0.1, -0.2, 0.0, -0.1]}, {"good"}),
+        ({"unsure": [2.0, -1.0, 1.5, -1.0], "small": [0.1, 0.1, 0.1, 0.09]}, {"small"}),
+        ({}, set()),
+    ],
+)
+def test_groups_are_taken_where_most_parts_gain(gains, chosen):
+    found = advise(validation(gains), {name: [name] for name in gains})
+    assert set(found.groups) == chosen
+    assert [t.sure for t in found.trials] == sorted((t.sure for t in found.trials), reverse=True)

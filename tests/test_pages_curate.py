@@ -240,12 +240,15 @@ def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspa
         id = at(page)
         before = curation.mask_of(workspace, candidates.get(workspace, id))
         box = page.locator(".cu-view").bounding_box()
-        outline = page.locator(".cu-view svg path").first.bounding_box()
+        outline = page.locator(".cu-view .st-outlines path").first.bounding_box()
         assert box and outline
-        middle = outline["x"] + outline["width"] / 2
+        middle = outline["x"] + outline["width"] / 2 - box["x"]
         page.keyboard.press("t")
         page.locator(".cu-trimbar [data-tool=eraser]").wait_for()
         page.locator(".cu-size input").fill("20")
+        box = page.locator(".cu-view").bounding_box()  # what comes late above it moves it
+        assert box
+        middle += box["x"]
         page.mouse.move(middle, box["y"] + 8)
         page.mouse.down()
         page.mouse.move(middle, box["y"] + box["height"] - 8, steps=12)

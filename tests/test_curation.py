@@ -393,6 +393,7 @@ def content(bank: Bank) -> list[bytes]:
 def held(workspace: Workspace) -> list[list[bytes]]:
     """What both banks hold, and what is fitted learns from."""
     d = workspace.detector()
+    assert d.positive
     return [content(bank) for bank in (d.negative, d.positive, d.learnt, d.defects)]
 
 

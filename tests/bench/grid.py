@@ -60,7 +60,7 @@ Fold = dict[str, Any]
 
 def main(options: argparse.Namespace) -> None:
     data = real_images()
-    cells = list(CELLS) if options.cells == "all" else options.cells.split(",")
+    cells = list(CELLS) if options.cells == "every" else options.cells.split(",")
     if unknown := set(cells) - set(CELLS):
         sys.exit(f"There is no cell {min(unknown)}; choose from {', '.join(CELLS)}.")
     seeds = [int(seed) for seed in options.seeds.split(",")]

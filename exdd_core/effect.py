@@ -196,9 +196,9 @@ class Validation:
             own = further.image == number
             added[own] = self.detector.normality(further.rows[own], image)
         other, kept = copy(self), _Rows(_bank(additions, kept=True), self.fold_of)
-        other.known, other.known_n = _joined(self.known, further), np.concatenate([self.known_n, added])
+        other.known, other.known_n = self.known.joined(further), np.concatenate([self.known_n, added])
         other.near = self._nearer(kept, further, other.known)
-        other.rows = _Rows(_joined(self.rows.bank, kept.bank), self.fold_of)
+        other.rows = _Rows(self.rows.bank.joined(kept.bank), self.fold_of)
         other.directions = self._directions(other.known, self.directions)
         painted = not further.real.any()
         other.lessons = self.lessons.plus(further) if self.lessons and painted else other._lessons()
@@ -428,16 +428,6 @@ def _bank(additions: Sequence[Change], kept: bool) -> Bank:
             [change.beside[u] for change, u in zip(additions, use, strict=True) if change.beside is not None]
         )
     return Bank(rows, number, position, [change.image for change in additions], beside)
-
-
-def _joined(one: Bank, other: Bank) -> Bank:
-    image = np.concatenate([one.image, other.image + len(one.images)])
-    rows, position = (
-        np.concatenate([getattr(b, name) for b in (one, other)]) for name in ("rows", "position")
-    )
-    both = one.beside is not None and other.beside is not None
-    beside = np.concatenate([one.beside, other.beside]) if both else None
-    return Bank(rows, image, position, [*one.images, *other.images], beside)
 
 
 def _line(line: Direction | None, features: np.ndarray) -> np.ndarray:

@@ -21,7 +21,9 @@ parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHM
 parser.add_argument("--seeds", default="0,1,2", help="of all tables; default: 0,1,2")
 parser.add_argument("--datasets", default="tiles,commutators", help="of all tables; default: both")
 parser.add_argument("--out", default="build", help="folder of what is written; default: build")
-parser.add_argument("--cells", default="every", help=f"of the grid: {', '.join(grid.CELLS)}; default: every one")
+parser.add_argument(
+    "--cells", default="every", help=f"of the grid: {', '.join(grid.CELLS)}; default: every one"
+)
 options = parser.parse_args()
 unknown = set(options.names) - set(BENCHMARKS)
 if unknown:

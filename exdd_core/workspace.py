@@ -56,6 +56,7 @@ LOCK, TEMPORARY, MARK = ".lock", ".making-", ".unfinished"
 DETECTORS_KEPT = 2
 PINNED, FORMER = "pinned_banks", "former_banks"  # settings: ids of versions
 FORMER_KEPT = 20
+DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 POSITIVES = ("real", "synthetic", "both", "none")
 # folders of things that are made whole: the table and the column that say what is there
 MADE = {"datasets": ("datasets", "name"), "banks": ("banks", "id"), "candidates": ("candidates", "id")}
@@ -136,6 +137,11 @@ def plain_sentence(error: OSError | sqlite3.Error) -> str:
     place = getattr(error, "filename", None) or "the workspace"
     if isinstance(error, PermissionError):
         return f"No permission for {place}; change its owner or rights, or choose another place."
+    if getattr(error, "sqlite_errorcode", None) in DAMAGED:
+        return (
+            f"The workspace's database is damaged ({error}); put a copy of {DATABASE} from a backup in its place, "
+            "or choose another folder with --workspace: the files beside it are still there."
+        )
     if isinstance(error, sqlite3.Error):
         return (
             f"The workspace's database cannot be used ({error}); check that its disk works and is not full."
@@ -212,6 +218,11 @@ class Workspace:
             )
         with workspace.reading() as db:
             version = schema.version(db)
+        if version == 0:  # ours has had its number since before it was renamed into place
+            raise BadInput(
+                f"{workspace.path / DATABASE} is not the database of a workspace; put a copy of the right one from a "
+                "backup in its place, or choose another folder with --workspace."
+            )
         if version > schema.VERSION:
             raise BadInput(
                 f"The workspace {path} is of version {version}, this program uses version {schema.VERSION}; "
@@ -359,6 +370,11 @@ class Workspace:
                 raise BadInput(
                     f'There is a data set "{name}" with other images, masks, groups or size; '
                     "give this one a name of its own with --name."
+                )
+            if (self._datasets / name).exists():
+                raise BadInput(
+                    f"{self._datasets / name} holds files of a data set that the workspace's database does not know; "
+                    "move that folder away, or give this data set another name with --name."
                 )
             whole = temporary / "whole"
             _copy(root, whole, _files(records), progress, move=unpacked)
@@ -721,8 +737,16 @@ def make_demo(path: Path | str, progress: Progress | None = None) -> Workspace:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
+    if path.stat().st_size == 0:  # SQLite would take it for a new one, and remove the log beside it
+        raise _damaged("it is empty")
     # mode=rw: a workspace that was deleted under our feet must not come back as an empty file
     return sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=30)
+
+
+def _damaged(why: str) -> sqlite3.DatabaseError:
+    error = sqlite3.DatabaseError(why)
+    error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
+    return error
 
 
 def _write_schema(path: Path, settings: dict[str, str]) -> None:

@@ -119,6 +119,41 @@ def test_what_is_no_workspace_is_a_sentence(empty_workspace, tmp_path):
         Workspace.open(newer)
 
 
+@pytest.mark.parametrize("left", [0, 10, 600, 4096, 70000])
+def test_a_database_cut_short_is_a_sentence_and_stays_as_it_is(empty_workspace, source, tmp_path, left):
+    folder = tmp_path / "cut"
+    shutil.copytree(empty_workspace, folder)
+    database, log = folder / "workspace.db", folder / "workspace.db-wal"
+    os.truncate(database, left)
+    log.write_bytes(b"what was written last")
+    before = database.read_bytes()
+    with pytest.raises(
+        BadInput, match=r"database is damaged \(.+\); put a copy of workspace.db from a backup"
+    ):
+        Workspace.open(folder)
+    assert database.read_bytes() == before and (left or log.exists())
+
+
+def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path):
+    with sqlite3.connect(tmp_path / "workspace.db") as connection:
+        connection.execute("create table settings (theirs)")
+    before = (tmp_path / "workspace.db").read_bytes()
+    with pytest.raises(BadInput, match="not the database of a workspace"):
+        Workspace.open(tmp_path)
+    assert (tmp_path / "workspace.db").read_bytes() == before
+
+
+def test_files_of_a_data_set_that_the_database_forgot_are_kept_and_named(filled, source):
+    before = tree(filled.path / "datasets")
+    with filled.writing() as db:
+        db.execute("delete from images")
+        db.execute("delete from datasets")
+    with pytest.raises(BadInput, match="move that folder away, or give this data set another name"):
+        filled.import_dataset(source, size=SMALL)
+    assert tree(filled.path / "datasets") == before and not leftovers(filled)
+    assert filled.import_dataset(source, name="again", size=SMALL).changed
+
+
 def test_an_older_workspace_gets_the_tables_it_lacks_and_keeps_what_it_has(empty_workspace, tmp_path):
     older = tmp_path / "older"
     shutil.copytree(empty_workspace, older)

@@ -79,7 +79,9 @@ def serve(options: argparse.Namespace) -> dict[str, Any]:
     _check_port(options.host, options.port)
     if options.demo:
         make_demo(options.workspace, progress())
-    elif not Workspace.exists(options.workspace):
+    elif Workspace.exists(options.workspace):
+        Workspace.open(options.workspace)  # one that cannot be used should be known before it is announced
+    else:
         Workspace.create(options.workspace)
     if not APP.is_file():
         raise BadInput(f"{APP} is missing; run this from a complete copy of the project.")

@@ -20,6 +20,7 @@ import json
 import logging
 import os
 import shutil
+import sqlite3
 import threading
 import time
 import uuid
@@ -367,7 +368,7 @@ def _queue(workspace: Workspace, stopped: threading.Event) -> TaskWrapper:
 
     It also goes there when a worker begins, and once a minute: nothing stays lying, whatever was killed.
     """
-    huey = SqliteHuey(filename=str(workspace.path / DATABASE), results=False, serializer=_Plain(), cache_mb=1)
+    huey = _opened(workspace.path / DATABASE)
 
     def nothing_waits(when: datetime) -> bool:
         return bool(huey.pending_count() == 0)
@@ -378,6 +379,19 @@ def _queue(workspace: Workspace, stopped: threading.Event) -> TaskWrapper:
             stopped.wait(WAIT)
 
     return look
+
+
+def _opened(file: Path) -> SqliteHuey:
+    """A damaged file is begun anew: what it held were messages, and the table has the jobs."""
+    options: dict[str, Any] = {"results": False, "serializer": _Plain(), "cache_mb": 1}
+    try:
+        return SqliteHuey(filename=str(file), **options)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise
+        for name in (file, *file.parent.glob(f"{file.name}-*")):
+            name.unlink(missing_ok=True)
+        return SqliteHuey(filename=str(file), **options)
 
 
 def _wake(workspace: Workspace) -> None:

@@ -551,3 +551,16 @@ def test_uploads_of_jobs_that_are_not_there_are_swept(workspace: Workspace, tmp_
     os.utime(old, (0, 0))
     jobs.start_worker(workspace).stop()
     assert not old.exists() and new.exists()  # the new one's job may be about to be entered
+
+
+@pytest.mark.parametrize("damage", [b"", b"0123456789" * 900])
+def test_damaged_messages_are_begun_anew_and_no_job_is_lost(workspace: Workspace, damage: bytes) -> None:
+    job = jobs.submit(workspace, "build", "Build", {})
+    (workspace.path / jobs.DATABASE).write_bytes(damage)
+    jobs.submit(workspace, "build", "Build again", {})
+    worker = jobs.start_worker(workspace)
+    until = time.monotonic() + SOON
+    while jobs.get(workspace, job.id).active and time.monotonic() < until:
+        time.sleep(0.05)
+    worker.stop()
+    assert jobs.get(workspace, job.id).state == "failed"  # there is nothing to build from, which it found out

@@ -19,7 +19,7 @@ import numpy as np
 
 from exdd_core import studio
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.images import MIN_SIDE, read_image, read_mask
+from exdd_core.images import MIN_SIDE, read_image, read_mask, take_mask
 from exdd_core.progress import Progress
 from exdd_core.reports import crop_around
 from exdd_core.synthesis import masks
@@ -115,7 +115,7 @@ def _file(workspace: Workspace, name: str) -> Any:
 def keep_upload(workspace: Workspace, source: str, path: str, name: str) -> str:
     """Keep an uploaded mask file, which has to be as large as the image; its name for `MaskSpec.file`."""
     row = workspace.image(source)
-    return studio.keep_mask(workspace, read_mask(path, (row.height, row.width), name))
+    return studio.keep_mask(workspace, take_mask(path, (row.height, row.width), name))
 
 
 def mask_shown(workspace: Workspace, order: studio.Order) -> Shown:

@@ -444,7 +444,7 @@ def _files_html(info: DatasetInfo) -> str:
         ("Defect without a mask", masks["missing"]),
         ("Empty mask", masks["empty"]),
         ("Mask of another size", masks["wrong_size"]),
-        ("Mask cannot be read", masks["unreadable"]),
+        ("Mask cannot be used", masks["unreadable"]),
     ]
     parts = [_file_list(f"{title}: {count(len(files), 'image')}", files) for title, files in lists if files]
     pairs = report["near_duplicates"]["listed"]

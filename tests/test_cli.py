@@ -16,8 +16,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core import candidates, cli, curation, jobs, tables
+from exdd_core import candidates, cli, curation, editing, jobs, tables
 from exdd_core.cli.arguments import Group
+from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_mask
 from exdd_core.synthesis import prompts
 from exdd_core.workspace import Workspace
@@ -302,6 +303,10 @@ def test_real_masks_transplants_and_a_mask_file(painted, tmp_path, capsys):
     ]
     (id,) = made(capsys, painted, *options)["candidates"]
     assert np.array_equal(read_mask(candidates.get(workspace, id).drawn, mask.shape), mask)
+    with pytest.raises(BadInput, match="mine.png is a photograph and no mask"):
+        editing.keep_upload(workspace, row.id, str(row.path), "mine.png")
+    photograph = refusal(capsys, "synthesize", "--workspace", painted, *options[:-1], row.path)
+    assert "is a photograph and no mask" in photograph
 
 
 def test_the_test_split_lends_only_when_told_to_and_then_it_says_so(painted, capsys):
@@ -424,6 +429,9 @@ def test_a_missed_defect_is_taught_and_taken_back(demo_workspace, tmp_path, caps
     assert "neither" in refusal(capsys, "mark", "missed", "demo/gone.png", "--mask", row.mask, *place)
     trained = workspace.images(split="train")[0].id
     assert "training image" in refusal(capsys, "mark", "false-alarm", trained, *place)
+    photograph = refusal(capsys, "mark", "missed", row.id, "--mask", row.path, *place)
+    assert f"{row.path} is a photograph and no mask" in photograph
+    assert curation.in_force(workspace, "missed") == [] and not (workspace.path / "masks").exists()
     options = ["--mask", str(row.mask), "--type", "spot", "--who", "Anna", *place]
     assert cli.main(["mark", "missed", str(row.path), *options]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])

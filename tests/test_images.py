@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFilter
 
 from exdd_core import images
 from exdd_core.errors import BadInput
@@ -29,6 +29,7 @@ from exdd_core.images import (
     resize_image,
     resize_mask,
     restore_map,
+    take_mask,
     thumbnail,
 )
 
@@ -256,6 +257,38 @@ def test_a_mask_of_another_size_is_refused() -> None:
     assert read_mask(mask, None).shape == (20, 30)
 
 
+@pytest.mark.parametrize("kind", ["grain", "narrow", "deep", "dark ground"])
+def test_a_photograph_is_no_mask(kind: str) -> None:
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (64, 64)).astype(np.uint8)
+    if kind == "narrow":  # an even surface: few levels, all of them grey
+        pixels = rng.integers(90, 110, (64, 64)).astype(np.uint8)
+    elif kind == "dark ground":
+        pixels[:, :32] = 0
+    image = Image.fromarray(pixels.astype(np.uint16) * 257 if kind == "deep" else pixels)
+    assert read_mask(saved(image), (64, 64)).shape == (64, 64)  # what is kept already can still be read
+    with pytest.raises(BadInput, match="surface.png is a photograph and no mask; a mask is white"):
+        take_mask(saved(image), (64, 64), "surface.png")
+
+
+def test_masks_with_soft_rims_or_labels_are_taken() -> None:
+    wanted = np.zeros((96, 128), dtype=np.uint8)
+    wanted[20:60, 30:36] = wanted[70:90, 50:110] = 255
+    labels = np.where(np.arange(128) < 60, wanted, wanted // 2)  # half grey over a large part
+    labels[:, 90:] = 128
+    for source in (
+        saved(Image.fromarray(wanted)),
+        saved(Image.fromarray(wanted), "JPEG", quality=10),
+        saved(Image.fromarray(wanted).filter(ImageFilter.GaussianBlur(4))),
+        saved(Image.fromarray(labels.astype(np.uint8))),
+        saved(Image.fromarray(wanted.astype(np.uint16) * 257)),
+        saved(Image.new("L", (128, 96))),
+    ):
+        assert np.array_equal(take_mask(source, (96, 128)), read_mask(source, (96, 128)))
+    with pytest.raises(BadInput, match="its image is"):
+        take_mask(saved(Image.fromarray(wanted)), (96, 127))
+
+
 # --- sizes --------------------------------------------------------------------------------------------
 
 
@@ -387,3 +420,11 @@ def test_real_images_and_masks_are_read(real_data: Path) -> None:
     assert image.shape == (1270, 500, 3) and probe(path) == (500, 1270)
     mask = read_mask(path.with_name("Part5_label.bmp"), image.shape[:2])
     assert 0 < mask.mean() < 0.1
+    files = [*real_data.glob("kolektor_sdd/kos0[1-5]/*"), *real_data.glob("magnetic_tile/MT_[BC]*/Imgs/*3.*")]
+    assert len(files) > 100
+    for file in files:
+        if file.suffix == ".jpg":
+            with pytest.raises(BadInput, match="is a photograph and no mask"):
+                take_mask(file, None)
+        else:
+            assert np.array_equal(take_mask(file, None), read_mask(file, None))

@@ -55,12 +55,13 @@ def test_a_healthy_set(tmp_path: Path) -> None:
 
 
 def test_everything_that_is_wrong_is_named(tmp_path: Path) -> None:
-    for n in range(4):
+    for n in range(5):
         (tmp_path / f"{n}.png").write_bytes(encode_png(surface(n)))
     (tmp_path / "cut.png").write_bytes(encode_png(surface(9))[:500])
     (tmp_path / "empty.png").write_bytes(encode_png(np.zeros((128, 128), bool)))
     (tmp_path / "small.png").write_bytes(encode_png(np.ones((64, 128), bool)))
     (tmp_path / "broken.png").write_bytes(b"text")
+    (tmp_path / "photograph.png").write_bytes((tmp_path / "4.png").read_bytes())
     records = [
         normal("cut.png"),
         normal("gone.png"),
@@ -68,6 +69,7 @@ def test_everything_that_is_wrong_is_named(tmp_path: Path) -> None:
         defect("1.png", "small.png"),
         defect("2.png", "broken.png"),
         defect("3.png", None),
+        defect("4.png", "photograph.png"),
     ]
     report = integrity.check(tmp_path, records)
     assert report["healthy"] is False
@@ -75,7 +77,8 @@ def test_everything_that_is_wrong_is_named(tmp_path: Path) -> None:
     masks = report["masks"]
     assert masks["empty"] == ["0.png"] and masks["missing"] == ["3.png"]
     assert masks["wrong_size"] == [{"path": "1.png", "reason": "128 x 64 instead of 128 x 128 pixels"}]
-    assert [row["path"] for row in masks["unreadable"]] == ["2.png"]
+    assert [row["path"] for row in masks["unreadable"]] == ["2.png", "4.png"]
+    assert "photograph.png is a photograph and no mask" in masks["unreadable"][1]["reason"]
     text = "\n".join(report["sentences"])
     assert "Cannot be read: 2 images (cut.png, gone.png); replace or remove." in text
     assert "Defect without a mask: 1 image (3.png);" in text

@@ -253,15 +253,15 @@ def mark_false_alarm(options: argparse.Namespace) -> dict[str, Any]:
 def _taught(teach: Callable[..., Decided], options: argparse.Namespace) -> dict[str, Any]:
     """Before and after: what `teach` did to the image's score."""
     from exdd_core import curation
-    from exdd_core.images import read_mask
+    from exdd_core.images import probe, take_mask
     from exdd_core.review import Review, score_change
 
     workspace = open_workspace(options)
     id, path = _image_named(workspace, options.image)
     if reason := Review(workspace).why_not(id):
         raise BadInput(reason)
+    mask = take_mask(options.mask, probe(path)[::-1]) if options.mask else None
     before = workspace.detector().score([path])[0]
-    mask = read_mask(options.mask, before.shape) if options.mask else None
     decided = teach(workspace, id, path, mask)
     after = workspace.detector().score([path])[0]
     number = curation.decisions(workspace, id, limit=1)[0].id

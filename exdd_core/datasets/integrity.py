@@ -35,7 +35,7 @@ from PIL import Image
 from exdd_core.datasets.manifests import SPLITS
 from exdd_core.datasets.record import DEFECT, NORMAL, Record
 from exdd_core.errors import BadInput
-from exdd_core.images import read_image, read_mask, thumbnail
+from exdd_core.images import read_image, take_mask, thumbnail
 from exdd_core.progress import Progress
 
 HASH_SIDE = 16
@@ -103,7 +103,7 @@ def _check_mask(
         masks["missing"].append(record.path)
         return
     try:
-        mask = read_mask(root / record.mask, None, record.mask)
+        mask = take_mask(root / record.mask, None, record.mask)
     except BadInput as error:
         masks["unreadable"].append({"path": record.path, "reason": str(error)})
         return
@@ -247,7 +247,7 @@ def _problems(report: dict[str, Any]) -> list[str]:
             ("Defect without a mask", masks["missing"], "without one it cannot enter the positive bank"),
             ("Empty mask, nothing brighter than 127", masks["empty"], "draw defects in white on black"),
             ("Mask of another size", masks["wrong_size"], "save masks at the size of their image"),
-            ("Mask that cannot be read", masks["unreadable"], "save it again"),
+            ("Mask that cannot be used", masks["unreadable"], "save it again, white on black"),
         )
         if found
     ]

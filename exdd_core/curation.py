@@ -415,7 +415,9 @@ def missed(
     """A defect that was missed: its patches go into the positive bank, and evaluation leaves its part out from now on.
 
     image: an id of the workspace, or of an image elsewhere whose file is `path` (kept as a copy). mask: bool (H, W).
-    Raises BadInput for a training image, an empty mask, or an image that taught the bank already.
+    What probabilities learn from patches off the mask (`training.Unmarked`) waits for the next build, which takes the
+    image as it takes any training image with a mask. Raises BadInput for a training image, an empty mask, or an
+    image that taught the bank already.
     """
     if not mask.any():
         raise BadInput("The mask is empty; draw over the defect that was missed.")

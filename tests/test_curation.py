@@ -21,8 +21,9 @@ from exdd_core import candidates, cli, curation, fitting, history, quality, vers
 from exdd_core.bank import Bank
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_mask
+from exdd_core.training import defect_patches
 from exdd_core.workspace import ImageRow, Workspace
-from tests.plates import SHAPE, build, paint, painting, pending
+from tests.plates import SHAPE, SMALL, build, paint, painting, pending
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -267,8 +268,9 @@ SCRIPT = """
 import sys
 from exdd_core import candidates, curation
 from exdd_core.errors import BadInput
+from exdd_core.training import defect_patches
 from exdd_core.workspace import ImageRow, Workspace
-from tests.plates import SHAPE, build, paint, painting, pending
+from tests.plates import SHAPE, SMALL, build, paint, painting, pending
 workspace, who = Workspace.open(sys.argv[1]), sys.argv[2]
 workspace.detector()
 print("ready", flush=True)
@@ -341,6 +343,31 @@ def test_a_missed_defect_goes_into_the_positive_bank_and_out_of_evaluation(works
     assert row.id in positive_ids(workspace) and rebuilt.active
     curation.undo_last(workspace, "Anna")
     assert row.id not in positive_ids(workspace) and not curation.taught(workspace, "plates")
+
+
+def test_what_lies_off_the_mask_of_a_missed_defect_counts_from_the_next_build_on(workspace, tmp_path):
+    row, other = workspace.images(split="test", label="defect")[:2]
+    shutil.copy(other.path, tmp_path / "elsewhere.png")
+    names = {row.id: row, f"file:{tmp_path / 'elsewhere.png'}#1": other}
+
+    def counted() -> dict[str, float]:
+        unmarked = workspace.detector().unmarked
+        each = workspace.detector()._stand_for
+        return {i.id: float(each[unmarked.of_images([i.id])].sum()) for i in unmarked.images}
+
+    before = counted()
+    for id, shown in names.items():
+        path = tmp_path / "elsewhere.png" if id.startswith("file:") else shown.path
+        curation.missed(workspace, id, path, truth(shown), "Anna", "bar")
+    assert counted() == before  # on the spot only what the mask marks
+    workspace.build(negative_ratio=0.2)
+    after, patches = counted(), np.prod(workspace.detector().grid)
+    assert set(after) == {*before, *names}
+    for id, shown in names.items():
+        marked = defect_patches(truth(shown), SMALL, workspace.detector().grid)
+        assert after[id] == pytest.approx(patches - marked.sum(), rel=1e-3)
+    workspace.build(negative_ratio=0.2, positives="none")
+    assert counted() == {}
 
 
 def test_a_missed_defect_needs_a_mask_and_an_image_that_is_not_trained_on(workspace):

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import torchvision
 from torch import nn
 
 from exdd_core.errors import BadInput
@@ -149,6 +148,8 @@ def _efficientnet_lite0(weights: str | Path | None) -> tuple[Any, str]:
 
 
 def _resnet(name: str, weights: str | Path | None) -> tuple[Any, str]:
+    import torchvision  # takes a second or two, so not before it is needed
+
     network = torchvision.models.get_model(name, weights=None)
     file = Path(weights) if weights else _local_file(name)
     if file:

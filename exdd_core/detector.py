@@ -360,7 +360,7 @@ class Detector:
 
     def prepare(self) -> None:
         """Do before the first change to the banks what no later one does again."""
-        if self.positive is None or not self.can_change or self._usual is not None:
+        if self.positive is None or not self.can_change or self._lessons is not None:
             return
         near = self._held_out.negative.distances
         every = Distances(near.reshape(len(near), *self.grid, -1))
@@ -961,6 +961,8 @@ class Detector:
                 n: {"state": f.state(), "calibration": asdict(c)} for n, (f, c) in self.fusions.items()
             },
         }
+        if self._usual is not None and self._usual[0] is self._held_out.negative:
+            state["usual"] = self._usual[1].state()
         (folder / "detector.json").write_text(json.dumps(state, indent=1))
 
     @classmethod
@@ -997,6 +999,8 @@ class Detector:
                     detector.discriminant = Discriminant(learnt["own"], learnt["beside"], bias)
             if state["format"] > 1:
                 detector._load_fitting(folder, state["distances"])
+                if detector.held_out is not None and "usual" in state:  # older versions have none
+                    detector._usual = detector.held_out.negative, _Usual.restore(state["usual"])
                 if detector.positive is not None:
                     detector._near = detector.defects.by_image(learnt["near"])
                     if "stand_for" in learnt:  # older versions have none
@@ -1036,6 +1040,15 @@ class _Usual:
     scores: np.ndarray
     map_middle: float
     peaks: np.ndarray
+
+    def state(self) -> dict[str, Any]:
+        """JSON-able; `restore` takes it back."""
+        return {"scores": self.scores.tolist(), "map_middle": self.map_middle, "peaks": self.peaks.tolist()}
+
+    @classmethod
+    def restore(cls, state: dict[str, Any]) -> _Usual:
+        scores, peaks = np.array(state["scores"]), np.array(state["peaks"], np.float32)
+        return cls(scores, float(state["map_middle"]), peaks)
 
 
 @dataclass(frozen=True)

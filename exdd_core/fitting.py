@@ -26,6 +26,7 @@ from exdd_core.fusion import Direction
 from exdd_core.progress import Progress
 from exdd_core.surroundings import Discriminant, Learnt, Scale, Sums
 
+AT_ONCE = 8_192  # patches that are compared with further rows
 LONG = (
     512  # features longer than this are fitted by gradients: Newton's steps need a matrix of length squared
 )
@@ -66,18 +67,29 @@ class Neighbours:
         number = np.append(np.cumsum(kept) - 1, -1)  # of -1, "no row", stays -1
         lost = ~np.append(kept, True)[self.rows].all(-1)
         distances, rows = self.distances.copy(), number[self.rows].astype(np.int32)
-        first, k = int(kept.sum()), self.rows.shape[-1]
-        for i, (before, now) in enumerate(zip(_without(old, apart), _without(new, apart), strict=True)):
+        first, (_, n, k) = int(kept.sum()), self.rows.shape
+        pairs = list(zip(_without(old, apart), _without(new, apart), strict=True))
+        meets_all = []
+        for i, (before, now) in enumerate(pairs):
             few = len(old) - (0 if before is None else int(before.sum())) < k  # the last of few is repeated
             if few or (before is None) != (now is None):
-                again = np.arange(len(lost[i]))
+                lost[i] = True
+            elif now is None:
+                meets_all.append(i)
             else:
-                further = np.arange(first, len(new)) if now is None else first + np.flatnonzero(~now[first:])
+                further = first + np.flatnonzero(~now[first:])
                 _merge(distances[i], rows[i], _single(features[i]), new.rows[further], further)
-                again = np.flatnonzero(lost[i])
-            if len(again):
-                found = new.search(_single(features[i][again]), k, now)
-                distances[i, again], rows[i, again] = found
+        if meets_all and first < len(new):
+            pieces = min(len(meets_all), len(meets_all) * n // AT_ONCE + 1)
+            for several in np.array_split(meets_all, pieces):
+                near, numbers = distances[several].reshape(-1, k), rows[several].reshape(-1, k)
+                queries = np.concatenate([_single(features[i]) for i in several])
+                _merge(near, numbers, queries, new.rows[first:], np.arange(first, len(new)))
+                distances[several], rows[several] = near.reshape(-1, n, k), numbers.reshape(-1, n, k)
+        for i in np.flatnonzero(lost.any(1)):
+            again = np.flatnonzero(lost[i])
+            found = new.search(_single(features[i][again]), k, pairs[i][1])
+            distances[i, again], rows[i, again] = found
         return Neighbours(distances, rows)
 
 

@@ -446,7 +446,7 @@ def odds(
     usual = np.full(a, 1 / a) if each is None else each / each.sum()
     weight = np.concatenate([(1 - share) * usual, np.full(b, share / b)]) * len(x)
     column = np.tile((x - middle) / spread, 2)[:, None]
-    model = LogisticRegression(C=1e6, max_iter=1000).fit(
+    model = LogisticRegression(C=1e6, max_iter=1000, solver="newton-cholesky").fit(
         column, np.repeat([1, 0], len(x)), np.concatenate([weight * target, weight * (1 - target)])
     )
     slope = float(model.coef_[0, 0]) / spread

@@ -845,6 +845,19 @@ def test_a_saved_detector_scores_the_same(exdd: Detector, saved: Path, backbone:
             same(one, other)
 
 
+def test_what_patchcore_says_of_the_normals_is_saved_for_the_first_change(
+    exdd: Detector, saved: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    back = Detector.load(saved, backbone)
+    back.recall(exdd._held_out.features or [])
+    asked = []
+    monkeypatch.setattr(fusion.PatchCore, "image_score", lambda self, d: asked.append(1) or 1.0)
+    less = back.changed(back.removals("defect/3"))
+    assert not asked and less.fusions["patchcore"][1].threshold == exdd.fusions["patchcore"][1].threshold
+    back.changed(back.removals(back.negative.images[0].id, "negative"))
+    assert len(asked) == len(exdd._held_out.images)
+
+
 def test_a_saved_detector_finds_its_backbone_itself(exdd: Detector, saved: Path) -> None:
     back = Detector.load(saved)
     assert back.backbone.fingerprint == exdd.backbone.fingerprint

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exdd_core import surroundings
+from exdd_core import fitting, surroundings
 from exdd_core.bank import Bank, BankImage
-from exdd_core.fitting import Lessons
+from exdd_core.fitting import Lessons, Neighbours
 
 DIMENSION = 6
 
@@ -58,3 +58,25 @@ def test_several_images_and_discriminants_at_once_are_each_alone() -> None:
     for discriminant, found in zip([one, other], surroundings.values([one, other], images), strict=True):
         alone = [discriminant.of_image(picture) for picture in images]
         np.testing.assert_allclose(found, alone, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("at_once", [1, 20, 10_000])
+@pytest.mark.parametrize(("gone", "come"), [(0, 3), (2, 0), (2, 3), (4, 1)])
+def test_neighbours_that_follow_a_bank_are_those_that_would_be_found_in_it(
+    gone: int, come: int, at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many images are looked at together; some of them have rows of their own part among old and new ones."""
+    monkeypatch.setattr(fitting, "AT_ONCE", at_once)
+    old = bank([BankImage(f"o{i}", f"part{i}") for i in range(5)], 4, 0, 1)
+    kept = ~old.of_images([f"o{i}" for i in range(gone)])
+    new = old.take(np.flatnonzero(kept))
+    if come:
+        new = new.joined(bank([BankImage(f"n{i}", f"part{i + 3}") for i in range(come)], 4, 0.5, 2))
+    features = np.random.default_rng(3).normal(0, 1, (9, 7, DIMENSION)).astype(np.float16)
+    apart = [f"part{i}" for i in range(9)]
+    before = Neighbours.find(old, features, apart, 3)
+    followed = before.follow(old, new, kept, features, apart)
+    found = Neighbours.find(new, features, apart, 3)
+    np.testing.assert_allclose(followed.distances, found.distances, atol=1e-3)
+    if len(new) - 8 >= 3:  # rows that are repeated for want of others may stand in any order
+        np.testing.assert_array_equal(followed.rows, found.rows)

@@ -569,7 +569,8 @@ def effect_of(before: Outcome, after: Outcome) -> Measure:
     gain = 100 * (after.auroc - before.auroc)
     found, alarms = after.found - before.found, round(after.false_alarms - before.false_alarms)
     ap = 100 * (after.ap - before.ap)
-    light = GREEN if gain > 0.1 and ap > -1 and alarms <= 0 else RED if gain < -0.1 or found < 0 else AMBER
+    helps, harms = gain > 0.1 and ap > -1 and alarms <= 0, gain < -0.1 or found < 0
+    light = AMBER if helps == harms else GREEN if helps else RED
     if found:
         first = f"finds {abs(found)} {'more' if found > 0 else 'fewer'} of {after.defects} held-back defects"
     else:
@@ -578,5 +579,5 @@ def effect_of(before: Outcome, after: Outcome) -> Measure:
     second = (
         f"{abs(alarms)} {which}" if abs(alarms) == 1 else f"{abs(alarms)} {which.replace('alarm', 'alarms')}"
     )
-    third = f"image AUROC {gain:+.1f}, AP {ap:+.1f}"
+    third = f"image AUROC {round(gain, 1) + 0:+.1f}, AP {round(ap, 1) + 0:+.1f}"  # + 0: no "-0.0"
     return Measure("effect", gain, light, f"{first}; {second}; {third}", MEANINGS["effect"])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from exdd_core import candidates, curation, detector, quality
+from exdd_core.effect import Outcome
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png
 from exdd_core.quality import Judge, Quality
@@ -204,3 +205,15 @@ def test_without_a_bank_version_nothing_is_measured(workspace):
         db.execute("delete from settings where key = 'active_bank'")
     with pytest.raises(BadInput, match="bank version"):
         Judge(workspace).quality(pending(workspace)[0])
+
+
+@pytest.mark.parametrize(
+    ("gain", "found", "light"),
+    [(0.01, 1, "green"), (0.01, -1, "amber"), (0.0, -1, "red"), (-0.01, 1, "red"), (0.0, 0, "amber")],
+)
+def test_an_effect_is_green_only_where_nothing_contradicts_it(gain: float, found: int, light: str) -> None:
+    before, after = (
+        Outcome({}, auroc, 0.5, number, 9, 0.0, 9) for auroc, number in ((0.9, 5), (0.9 + gain, 5 + found))
+    )
+    assert quality.effect_of(before, after).light == light
+    assert "-0.0" not in quality.effect_of(before, Outcome({}, 0.9 - 1e-5, 0.5 - 1e-5, 5, 9, 0.0, 9)).text

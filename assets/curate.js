@@ -24,7 +24,8 @@ const MINUTE = 60_000;
 const view = { status: "pending", sort: "effect", ...Object.fromEntries(FILTERS.map((name) => [name, null])), sifting: false, close: true, outlined: true, hatched: false, share: 0.5, brush: 16 };
 const state = {
   dataset: "", items: [], total: 0, counts: {}, filters: {}, reasons: [], types: [], stamp: "",
-  at: "", shown: null, held: "", lines: LINES, times: [], deciding: 0, left: 0, picked: new Set(),
+  at: "", shown: null, held: "", lines: LINES, times: [], deciding: 0, doing: "", left: 0, picked: new Set(),
+  together: [], // what was decided on at once and last: Undo takes all of it back
 };
 let who = "";
 
@@ -112,7 +113,7 @@ function card(item, key) {
     make("img", { loading: "lazy", alt: "", src: address(item.id, "close") }),
     held ? make("span", { class: "cu-flag" }, held) : item.status !== "pending" && make("span", { class: "cu-flag" }, `${SIGNS[item.status]} ${item.status}`),
     make("span", { class: "cu-words" }, item.prompt || item.title), (item.type || item.effect) && make("span", { class: "cu-words st-quiet" },
-      item.effect && make("span", { title: item.effect.text }, lamp(item.effect.light), ` effect ${item.effect.short}`), item.effect && item.type ? " · " : "", item.type));
+      item.effect && make("span", { title: `Effect: ${item.effect.text}` }, lamp(item.effect.light), ` ${item.effect.short}`), item.effect && item.type ? " · " : "", item.type));
 }
 const lamp = (light) => make("span", { class: `cu-lamp cu-${light}`, role: "img", "aria-label": LIGHTS[light][1] }, LIGHTS[light][0]);
 function emptyQueue() {
@@ -140,7 +141,7 @@ function showProgress() {
   state.times = state.times.filter((time) => now - time < 10 * MINUTE);
   const { times } = state, span = times.length > 2 ? times.at(-1) - times[0] : 0;
   const pace = span > 0 ? ` · your pace ${Math.round((times.length - 1) / span * MINUTE).toLocaleString("en")}/min` : "";
-  $(".cu-line").textContent = `${(accepted + rejected).toLocaleString("en")} of ${all.toLocaleString("en")} decided · ${accepted.toLocaleString("en")} accepted${pace}${state.left ? ` · ${state.left.toLocaleString("en")} to measure` : ""}`;
+  $(".cu-line").textContent = `${state.doing ? `${state.doing}… · ` : ""}${(accepted + rejected).toLocaleString("en")} of ${all.toLocaleString("en")} decided · ${accepted.toLocaleString("en")} accepted${pace}${state.left ? ` · ${state.left.toLocaleString("en")} to measure` : ""}`;
   $(".cu-count").textContent = state.total.toLocaleString("en");
   $(".cu-progress .bar > span").style.width = `${all ? 100 * (accepted + rejected) / all : 0}%`;
   $(".cu-who").textContent = who;
@@ -283,10 +284,16 @@ function skip() {
 // ---------------------------------------------------------------------- deciding
 
 let sent = Promise.resolve(); // the end of the last decision that was sent
-function inTurn(action) {
+function inTurn(doing, action) { // doing: in words, for what takes longer than a moment
+  const slow = setTimeout(() => { state.doing = doing; showProgress(); }, 400);
   const mine = sent.then(async () => {
     state.deciding += 1;
-    try { return await action(); } catch (error) { say(sentence(error)); } finally { state.deciding -= 1; }
+    try { return await action(); } catch (error) { say(sentence(error)); } finally {
+      state.deciding -= 1;
+      state.doing = "";
+      clearTimeout(slow);
+      showProgress();
+    }
   });
   sent = mine;
   return mine;
@@ -299,13 +306,14 @@ function decide(action, given = {}) {
   say("");
   closeReasons();
   const { id } = record, next = following(id);
+  state.together = [];
   state.held = ""; // stays ours until the decision has counted
   if (view.status === "pending") state.items = state.items.filter((item) => item.id !== id);
   else state.items.find((item) => item.id === id).status = action === "accept" ? "accepted" : "rejected";
   showCards();
   if (next) attempt(show)(next.id, true);
   else nothing();
-  inTurn(async () => {
+  inTurn(action === "accept" ? "Accepting" : "Rejecting", async () => {
     try {
       const answer = await call(action, { id, who, ...given });
       state.times.push(Date.now());
@@ -318,19 +326,20 @@ function decide(action, given = {}) {
   });
 }
 
-const undoLast = () => inTurn(async () => {
+const undoLast = () => (state.together.length ? takeBack(state.together) : inTurn("Taking back", async () => {
   const answer = await call("undo_last", { who });
   toast(answer.sentence);
   await settle();
   await back(answer.ids);
-});
-const undoOne = (line) => inTurn(async () => {
+}));
+const undoOne = (line) => inTurn("Taking back", async () => {
   const answer = await call("undo", { decision: line.id, who });
   toast(answer.sentence);
   await settle();
   if (!line.real) await back(answer.ids);
 });
-const takeBack = (ids) => inTurn(async () => {
+const takeBack = (ids) => inTurn("Taking back", async () => {
+  state.together = [];
   const answer = await followed(await call("undo_all", { ids, who }));
   toast(answer.sentence);
   await settle();
@@ -376,7 +385,8 @@ function nameType() {
   const { shown: record } = state, type = $(".cu-type").value.trim();
   if (!record || record.status !== "pending" || type === record.type) return;
   record.type = type;
-  inTurn(async () => { await call("name_type", { id: record.id, type, who }); await settle(); });
+  state.together = [];
+  inTurn("Naming the defect", async () => { await call("name_type", { id: record.id, type, who }); await settle(); });
 }
 
 // ---------------------------------------------------------------------- trimming the mask
@@ -399,8 +409,11 @@ const startTrim = attempt(async () => {
 });
 function stopTrim() { viewer.stop(); showTrim(); showLeftOut(); }
 const keepTrim = attempt(async () => {
-  const { id } = state.shown;
-  await call("trim", { id, layer: viewer.editor.toPng(), who });
+  const { id } = state.shown, button = $(".cu-keep");
+  if (button.disabled) return;
+  button.disabled = true;
+  try { await call("trim", { id, layer: viewer.editor.toPng(), who }); } finally { showTrim(); }
+  state.together = [];
   viewer.stop();
   await settle();
   await show(id);
@@ -446,11 +459,20 @@ function size(value) {
 
 function showBulk() {
   const number = state.counts.pending || 0, some = filtering().length ? "these" : "all";
-  $(".cu-bulk").replaceChildren(...(number < 2 ? [] : [["accept", "Accept"], ["reject", "Reject"]].map(([action, words]) => plain(`${words} ${some} ${number.toLocaleString("en")}…`, attempt(() => askBulk(action)), { "data-bulk": action }))));
+  $(".cu-bulk").replaceChildren(...(number < 2 ? [] : [["accept", "Accept"], ["reject", "Reject"]].map(([action, words]) => plain(`${words} ${some} ${number.toLocaleString("en")}…`, attempt(async () => askBulk(action, await call("chosen", asked()))), { "data-bulk": action }))),
+    number < 2 ? "" : plain("Accept what is recommended…", attempt(askRecommended), { "data-bulk": "recommended", title: "Finds out which of them help on training parts held back, maybe none; takes a moment, and asks before anything is accepted" }));
 }
 
-async function askBulk(action) {
-  const dialog = $(".st-dialog"), { ids, held } = await call("chosen", asked()), accepts = action === "accept";
+async function askRecommended() {
+  const { ids, sentence: advice, cancelled } = await followed(await call("recommend", asked()));
+  if (cancelled) return;
+  const words = advice.replaceAll("+-", "±");
+  if (ids.length) askBulk("accept", { ids, held: 0 }, words);
+  else sheet("Nothing is recommended", [make("p", {}, words)], [plain("Close", () => $(".st-dialog").close())]);
+}
+
+function askBulk(action, { ids, held }, advice) {
+  const dialog = $(".st-dialog"), accepts = action === "accept";
   const word = accepts ? "Accept" : "Reject", many = counted(ids.length, "candidate");
   const picked = new Set();
   const chips = accepts ? [] : [make("p", { class: "st-quiet" }, "Why?"), make("div", { class: "st-do" }, ...state.reasons.map((reason) => plain(reason, (event) => {
@@ -458,7 +480,7 @@ async function askBulk(action) {
     event.target.setAttribute("aria-pressed", String(picked.has(reason)));
   }, { class: "plain-button small", "aria-pressed": "false" })))];
   const chosen = filtering().map((name) => state.filters[name].find(({ value }) => value === view[name])?.title || "").filter(Boolean);
-  const which = chosen.length ? `Every pending candidate with ${chosen.map((title) => `"${title}"`).join(", ")}.` : "Every pending candidate of this data set.";
+  const which = advice || (chosen.length ? `Every pending candidate with ${chosen.map((title) => `"${title}"`).join(", ")}.` : "Every pending candidate of this data set.");
   const fate = accepts ? "Their patches come to the positive bank of the active bank version." : "They stay out of the bank.";
   const together = make("div", { class: "cu-together", role: "status" }, "Measuring the effect of all together…");
   const title = `${word} ${many}`, go = make("button", { type: "button", class: "main-button cu-confirm", disabled: !ids.length, onclick: attempt(() => runBulk(action, ids.filter((id) => !without.has(id)), [...picked])) }, title);
@@ -482,9 +504,10 @@ async function askBulk(action) {
 }
 async function runBulk(action, ids, reasons) {
   const dialog = $(".st-dialog");
-  await inTurn(async () => {
+  await inTurn(action === "accept" ? "Accepting" : "Rejecting", async () => {
     let answer;
     try { answer = await followed(await call("bulk", { action, ids, reasons, who })); } finally { dialog.close(); }
+    state.together = answer.ids;
     await settle();
     toast(answer.sentence, answer.ids.length ? () => takeBack(answer.ids) : null);
     if (!state.items.some(({ id }) => id === state.at)) await (state.items.length ? show(firstFree(), true) : nothing());
@@ -528,9 +551,9 @@ function past(line) {
   const made = new Date(line.created), now = new Date(), when = `${day(made) === day(now) ? "" : `${day(made)} `}${made.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit" })}`;
   const source = line.real ? `/thumbnail?image=${encodeURIComponent(line.subject)}` : address(line.subject, "close");
   return make("li", { class: line.undone ? "cu-undone" : "", "data-decision": line.id },
-    make("button", { type: "button", class: "cu-thumb", disabled: line.real, title: "Show it", onclick: attempt(() => show(line.subject)) }, make("img", { loading: "lazy", alt: "", src: source })),
+    line.bank ? make("span", { class: "cu-thumb" }) : make("button", { type: "button", class: "cu-thumb", disabled: line.real, title: line.real ? "A real image" : "Show it", onclick: attempt(() => show(line.subject)) }, make("img", { loading: "lazy", alt: "", src: source })),
     make("span", { class: "cu-said" }, make("span", { class: "cu-what" }, make("b", {}, line.who), ` ${line.said}`), make("span", { class: "st-quiet" }, line.undone ? `${when}, taken back${line.undone_by ? ` by ${line.undone_by}` : ""}` : when)),
-    !line.undone && plain("Undo", () => undoOne(line), { class: "plain-button small", "aria-label": `Undo: ${line.said}` }));
+    !line.undone && !line.bank && plain("Undo", () => undoOne(line), { class: "plain-button small", "aria-label": `Undo: ${line.said}` }));
 }
 
 // ---------------------------------------------------------------------- who decides

@@ -50,6 +50,7 @@ SAID = {
     "missed": "marked a missed defect",
     "false_alarm": "marked a false alarm",
     "drop": "dropped from the bank",
+    "align": "brought a bank version in line",
 }
 
 NO_DATASET = {
@@ -70,11 +71,12 @@ Answer = dict[str, Any]
 
 @dataclass
 class Bulk:
-    """A decision on many that is on its way: when it is `over` there is what was `decided`, or an `error`."""
+    """What takes a while and is on its way, such as a decision on many: when it is `over` there is its `answer`, or an
+    `error`."""
 
     progress: Progress = field(default_factory=Progress)
     over: threading.Event = field(default_factory=threading.Event)
-    decided: Decided | None = None
+    answer: Answer = field(default_factory=dict)
     error: Exception | None = None
 
 
@@ -173,7 +175,7 @@ def render(workspace: Workspace) -> None:
     shared = Curate(workspace)
     questions = [
         open_page, queue, candidate, stay, leave, accept, reject, name_type, mask, trim,
-        undo, undo_last, undo_all, history, chosen, bulk, look, stop, news, measures, effect,
+        undo, undo_last, undo_all, history, chosen, recommend, bulk, look, stop, news, measures, effect,
     ]  # fmt: skip
     _shared.markup(
         "",
@@ -211,7 +213,7 @@ def queue(shared: Curate, asked: Answer) -> Answer:
         "items": [_item(workspace, one, holders) for one in found[: asked["limit"]]],
         "total": len(found),
         "counts": Counter(one.made.status for one in alike),
-        "filters": {name: _options(workspace, shown, name) for name in FILTERS},
+        "filters": {name: _options(workspace, shown, name, asked[name]) for name in FILTERS},
         "types": _types(workspace, everything),
         "reasons": _reasons(workspace),
         "stamp": _stamp(workspace, dataset),
@@ -258,11 +260,16 @@ def _in_order(found: list[_Entry], sort: str) -> list[_Entry]:
     return sorted(found, key=place)
 
 
-def _options(workspace: Workspace, shown: Sequence[_Entry], name: str) -> list[Answer]:
-    """What a filter may be set to, with how many there are; the most frequent first, lights from good to poor."""
+def _options(workspace: Workspace, shown: Sequence[_Entry], name: str, chosen: str | None) -> list[Answer]:
+    """What a filter may be set to, with how many there are; the most frequent first, lights from good to poor.
+    What it is set to stays among them when there is none of it any more."""
     counts = Counter(one.trait(name) for one in shown)
+    if chosen is not None:
+        counts[chosen] += 0
     values = (
-        [light for light in LIGHTS if counts[light]] if name in MEASURES else list(dict(counts.most_common()))
+        [light for light in LIGHTS if light in counts]
+        if name in MEASURES
+        else list(dict(counts.most_common()))
     )
     return [
         {"value": value, "title": _option_title(workspace, name, value), "count": counts[value]}
@@ -309,7 +316,11 @@ def _item(workspace: Workspace, one: _Entry, holders: dict[str, str]) -> Answer:
 def _effect_shown(known: Quality | None) -> Answer | None:
     if known is None or known.effect.value is None:
         return None
-    return {"light": known.effect.light, "text": known.effect.text, "short": f"{known.effect.value:+.1f}"}
+    return {
+        "light": known.effect.light,
+        "text": known.effect.text,
+        "short": f"{round(known.effect.value, 1) + 0:+.1f}",
+    }
 
 
 def _stamp(workspace: Workspace, dataset: str) -> str:
@@ -503,6 +514,7 @@ def _line(workspace: Workspace, decision: Decision, by_number: dict[int, Decisio
         "id": decision.id,
         "subject": decision.subject,
         "real": decision.action in ("missed", "false_alarm", "drop"),
+        "bank": decision.action == "align",  # and no picture's: there is none to show, and nothing to take back
         "action": decision.action,
         "said": said,
         "who": decision.who,
@@ -524,7 +536,12 @@ def undo_last(shared: Curate, asked: Answer) -> Answer:
 
 def undo_all(shared: Curate, asked: Answer) -> Answer:
     """Take back this person's decisions on these candidates, as far as they still stand."""
-    return _begin(shared, lambda progress: _undo_all(shared.workspace, asked["ids"], asked["who"], progress))
+
+    def work(progress: Progress) -> Answer:
+        with shared.measuring.held():
+            return _told(_undo_all(shared.workspace, asked["ids"], asked["who"], progress))
+
+    return _begin(shared, work)
 
 
 def _undo_all(workspace: Workspace, ids: Sequence[str], who: str, progress: Progress) -> Decided:
@@ -557,35 +574,50 @@ def chosen(shared: Curate, asked: Answer) -> Answer:
     return {"ids": free, "held": len(found) - len(free)}
 
 
+def recommend(shared: Curate, asked: Answer) -> Answer:
+    """Begin to find out which of those that `chosen` names would help."""
+    ids, dataset = chosen(shared, asked)["ids"], shared.workspace.dataset().name
+
+    def work(progress: Progress) -> Answer:
+        advice = shared.measuring.judge.recommend(dataset, ids, progress)
+        return {"ids": advice.ids, "sentence": advice.sentence}
+
+    return _begin(shared, work)
+
+
 def bulk(shared: Curate, asked: Answer) -> Answer:
     """Begin to accept or reject these."""
     workspace, ids, who = shared.workspace, asked["ids"], asked["who"]
     if not ids:
         raise BadInput("None of these candidates waits for a decision any more.")
-    if asked["action"] == "accept":
-        return _begin(shared, lambda progress: curation.accept(workspace, ids, who, progress=progress))
-    return _begin(shared, lambda progress: curation.reject(workspace, ids, who, asked["reasons"]))
+
+    def work(progress: Progress) -> Answer:
+        with shared.measuring.held():
+            if asked["action"] == "accept":
+                return _told(curation.accept(workspace, ids, who, progress=progress))
+            return _told(curation.reject(workspace, ids, who, asked["reasons"]))
+
+    return _begin(shared, work)
 
 
-def _begin(shared: Curate, work: Callable[[Progress], Decided]) -> Answer:
+def _begin(shared: Curate, work: Callable[[Progress], Answer]) -> Answer:
     run, number = Bulk(), uuid.uuid4().hex[:12]
     shared.bulks[number] = run
 
     def do() -> None:
         try:
-            with shared.measuring.held():
-                run.decided = work(run.progress)
+            run.answer = work(run.progress)
         except Exception as error:
             run.error = error
         finally:
             run.over.set()
 
-    threading.Thread(target=do, name=f"decision {number}", daemon=True).start()
+    threading.Thread(target=do, name=f"at work {number}", daemon=True).start()
     return {"run": number}
 
 
 def look(shared: Curate, asked: Answer) -> Answer:
-    """How far a decision on many is; at its end what became of it."""
+    """How far it is; at its end what became of it."""
     run = shared.bulks.get(asked["run"])
     if run is None:
         raise BadInput(
@@ -595,11 +627,11 @@ def look(shared: Curate, asked: Answer) -> Answer:
         return {"over": False, "text": run.progress.text, "fraction": run.progress.fraction}
     del shared.bulks[asked["run"]]
     if isinstance(run.error, Cancelled):
-        return {"over": True, "ids": [], "sentence": "Cancelled; what was not decided yet is left as it was."}
+        said = "Cancelled; what was not decided yet is left as it was."
+        return {"over": True, "cancelled": True, "ids": [], "sentence": said}
     if run.error is not None:
         raise run.error
-    assert run.decided is not None
-    return {"over": True} | _told(run.decided)
+    return {"over": True} | run.answer
 
 
 def stop(shared: Curate, asked: Answer) -> Answer:

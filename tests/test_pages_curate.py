@@ -16,6 +16,7 @@ from exdd_core.progress import Progress
 from exdd_core.studio import Order
 from exdd_core.synthesis.masks import MaskSpec
 from exdd_core.workspace import Workspace
+from pages import curate
 from tests.test_pages_inspect import SCREENSHOTS, serving, visiting
 from tests.test_pages_studio import until
 
@@ -233,6 +234,10 @@ def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, w
         page.screenshot(path=SCREENSHOTS / "curate-repeats.png")
         page.click(".cu-confirm")
         said(page, "Accepted 3 candidates")
+        assert page.locator("[data-filter=prompt]").input_value() == "=bright oil stain"
+        page.keyboard.press("u")  # what was decided at once goes back at once
+        said(page, "Took back 3 decisions")
+        assert candidates.count(workspace, status="accepted") == 0
 
 
 def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspace: Workspace) -> None:
@@ -307,3 +312,52 @@ def test_the_original_is_at_the_left_of_the_handle(browser: Browser, address: st
         for _ in range(20):
             page.keyboard.press("ArrowLeft")
         assert shown() == [False, True]
+
+
+def test_the_history_tells_of_banks_that_were_brought_in_line(workspace: Workspace) -> None:
+    curation.align(workspace, [], [], "Eva")
+    (line,) = curate.history(curate.Curate(workspace), {"limit": 5})["lines"]
+    assert (line["who"], line["said"], line["bank"]) == ("Eva", "brought a bank version in line", True)
+
+
+def test_a_filter_that_nothing_passes_any_more_is_still_named(workspace: Workspace) -> None:
+    asked = dict.fromkeys(curate.FILTERS) | {"status": "pending", "sort": "newest", "limit": 9}
+    found = curate.queue(curate.Curate(workspace), asked | {"type": "dent", "engine": "transplant"})
+    assert found["total"] == 0
+    assert {"value": "dent", "title": "dent", "count": 0} in found["filters"]["type"]
+    assert {"value": "transplant", "title": "Transplant", "count": 0} in found["filters"]["engine"]
+    assert "dent" not in str(curate.queue(curate.Curate(workspace), asked)["filters"])
+
+
+def test_a_narrow_window_has_room_for_everything(browser: Browser, address: str) -> None:
+    with curating(browser, address) as page:
+        page.set_viewport_size({"width": 1024, "height": 700})
+        page.click(".cu-sift")
+        page.locator(".cu-lights").wait_for()
+        page.screenshot(path=SCREENSHOTS / "curate-narrow.png")
+        outside = page.evaluate(
+            """() => [...document.querySelectorAll('.cu-body > section')].flatMap((section) => {
+              const end = section.getBoundingClientRect().right + 5;
+              return [...section.querySelectorAll('button, input, select, h2')].filter((node) => {
+                const box = node.getBoundingClientRect();
+                return box.width && box.right > end && !node.closest('.cu-view');
+              }).map((node) => node.className || node.outerHTML);
+            })"""
+        )
+        assert outside == []
+        name, link, jobs = (
+            page.locator(found).bounding_box()
+            for found in (".cu-name", ".frame-links a >> nth=-1", ".jobs-word")
+        )
+        assert name and link and jobs
+        assert name["width"] > 100 and link["x"] + link["width"] < jobs["x"]
+
+
+def test_what_is_recommended_is_told_and_not_yet_accepted(workspace: Workspace) -> None:
+    shared, everything = curate.Curate(workspace), dict.fromkeys(curate.FILTERS)
+    run = curate.recommend(shared, everything | {"who": "Anna"})["run"]
+    assert shared.bulks[run].over.wait(120)
+    answer = curate.look(shared, {"run": run})
+    assert answer["over"] and answer["sentence"].startswith("Accept ")
+    assert set(answer["ids"]) <= {made.id for made in candidates.listed(workspace, status="pending")}
+    assert candidates.count(workspace, status="pending") == PAINTED

@@ -1,15 +1,16 @@
 // Banks: the map of both banks of one version, the image behind a dot, histograms of both distances. pages/banks.py
-// puts it on its page, and Gradio calls it once with the component's element and its functions on the server.
+// puts it on its page, and Gradio calls it once with the component's element, its functions on the server, and a function
+// that tells the rest of the page that a bank has changed.
 // It draws what the server answers with plotly; every place and every share comes from the server.
 
-window.exddBanks = (element, server) => {
+window.exddBanks = (element, server, changed) => {
 
 const { make, drawing, sentence, caller, note, counted, plotly } = exddParts;
 const call = caller(server);
 const $ = (selector) => element.querySelector(selector);
 const page = $(".landscape");
 const STORED = "exdd.banks", WHO = "exdd.who", MANY = 6000, TYPES = 8;
-const state = { bank: null, map: null, made: false, stamp: "", job: null, chosen: null, wanted: "", histograms: null, drawn: false };
+const state = { bank: null, map: null, made: false, stamp: "", job: null, cancelling: false, own: false, chosen: null, wanted: "", histograms: null, drawn: false };
 const view = { colour: "bank", method: "pca" };
 try { Object.assign(view, JSON.parse(localStorage.getItem(STORED) || "{}")); } catch { /* a fresh start */ }
 const remember = () => { try { localStorage.setItem(STORED, JSON.stringify(view)); } catch { /* private window */ } };
@@ -93,7 +94,11 @@ async function draw() {
   const Plotly = await plotly();
   const share = (at) => (map.explained.length ? `Component ${at + 1}, ${Math.round(100 * map.explained[at])} % of the variance` : "");
   const flat = { showticklabels: false, ticks: "" };
-  const shown = layout({ uirevision: `${bank.id} ${map.method}`, dragmode: "zoom", hovermode: "closest", xaxis: { ...flat, title: { text: share(0) } }, yaxis: { ...flat, title: { text: share(1) } } });
+  const span = (values) => { // with some room, and the same whatever is chosen
+    const least = values.reduce((a, b) => Math.min(a, b)), most = values.reduce((a, b) => Math.max(a, b)), room = 0.06 * (most - least) || 1;
+    return [least - room, most + room];
+  };
+  const shown = layout({ uirevision: `${bank.id} ${map.method}`, dragmode: "zoom", hovermode: "closest", xaxis: { ...flat, range: span(map.x), title: { text: share(0) } }, yaxis: { ...flat, range: span(map.y), title: { text: share(1) } } });
   const plot = $(".lm-plot");
   await Plotly.react(plot, traces(), shown, CONFIG);
   if (!state.drawn) {
@@ -152,8 +157,13 @@ async function dropImage(image, button, who) {
   try {
     const answer = await call("drop", asked);
     try { localStorage.setItem(WHO, who); } catch { /* private window */ }
+    toast(answer.sentence, async () => {
+      toast((await call("put_back", asked)).sentence);
+      changed(state.bank.id);
+      await refresh();
+    });
+    changed(state.bank.id);
     await refresh();
-    toast(answer.sentence, async () => { toast((await call("put_back", asked)).sentence); await refresh(); });
   } finally { button.disabled = false; button.textContent = words; }
 }
 
@@ -217,12 +227,17 @@ function offer() { // over the map: what a map by UMAP takes, or how far it is
     return;
   }
   box.replaceChildren(make("p", { class: "empty-title" }, job.text), make("span", { class: "bar", role: "progressbar", "aria-label": "Map by UMAP", "aria-valuenow": Math.round(100 * job.fraction) }, make("span", { style: `width: ${100 * job.fraction}%` })),
-    make("button", { type: "button", class: "plain-button", onclick: attempt(async () => heard(await call("cancel_map", { bank: state.bank.id }))) }, "Cancel"));
+    make("button", { type: "button", class: "plain-button", disabled: state.cancelling, onclick: attempt(async () => {
+      state.cancelling = true;
+      offer();
+      heard(await call("cancel_map", { bank: state.bank.id }));
+    }) }, state.cancelling ? "Cancelling…" : "Cancel"));
 }
 async function order() { heard(await call("order_map", { bank: state.bank.id })); }
 function heard(answer) {
   const ended = state.job && !answer.job && answer.failed;
   state.job = answer.job;
+  state.cancelling &&= Boolean(answer.job);
   if (ended) say(answer.failed);
   offer();
 }
@@ -260,17 +275,22 @@ async function watch() {
     try {
       const answer = await call("news", { bank: state.bank?.id || "" });
       heard(answer);
-      if (answer.stamp !== state.stamp) await refresh();
+      if (answer.stamp !== state.stamp) {
+        await refresh();
+        if (!state.own) changed(state.bank?.id || "");
+        state.own = false;
+      }
     } catch { /* the next click says it */ }
   }
 }
 
 // "Show" in the table of versions is Gradio's; the map follows it.
 document.addEventListener("click", (event) => {
-  const button = event.target.closest?.('#versions [data-act="rows"], #versions [data-act="activate"]');
+  const button = event.target.closest?.(':is(#versions, #due) [data-act]'), act = button?.dataset.act;
   if (!button || !page.isConnected) return;
-  state.wanted = button.dataset.act === "rows" ? button.dataset.id : "";
-  if (button.dataset.act === "rows") attempt(refresh)();
+  if (["activate", "back", "align"].includes(act)) state.own = true; // the lists know of it themselves
+  if (["rows", "activate", "back"].includes(act)) state.wanted = act === "rows" ? button.dataset.id : "";
+  if (act === "rows") attempt(async () => { await refresh(); page.scrollIntoView({ behavior: "smooth" }); })();
 });
 new MutationObserver(() => { if (state.map) { draw(); drawHistograms(); } }).observe(document.documentElement, { attributeFilter: ["class"] });
 

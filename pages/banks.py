@@ -84,6 +84,15 @@ NOBODY = "someone"  # who never said their name
 # The name that this browser knows from Curate: with what `_shared.buttons` tell, and as the last of a form's values.
 WHO_JS = "localStorage.getItem('exdd.who')"
 DUE_JS = _shared.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
+# A second press while the first is under way would do it twice; an error leaves the button, to be pressed again.
+DUE_JS += """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-act]'), words = button?.textContent;
+  if (!button) return;
+  Object.assign(button, { disabled: true, textContent: `${words}…` });
+  setTimeout(() => Object.assign(button, { disabled: false, textContent: words }), 10000);
+});
+"""
 FORM_JS = f"(...given) => [...given.slice(0, -1), {WHO_JS} || '']"
 
 Answer = dict[str, Any]
@@ -99,10 +108,10 @@ def render(workspace: Workspace) -> None:
         with gr.Column(scale=2, min_width=368):
             builder = Builder(workspace)
     questions = [open_picture, histograms, image, drop, put_back, order_map, cancel_map, news]
-    _shared.markup(
+    landscape = _shared.markup(
         "",
         html_template=TEMPLATE,
-        js_on_load="exddBanks(element, server)",
+        js_on_load="exddBanks(element, server, (bank) => trigger('act', { bank }))",
         server_functions=[_shared.answering(question, workspace) for question in questions],
         elem_id="picture",
     )
@@ -116,11 +125,25 @@ def render(workspace: Workspace) -> None:
         # and not the form: somebody may be filling it in
         return versions.updates() | versions.state() | compared.updates() | rows.updates(shown)
 
+    def changed(
+        pair: tuple[str, str] | None, bank: str, side: str, page: int, event: gr.EventData
+    ) -> dict[Any, Any]:
+        """A bank is another now, by what was done on the map or elsewhere: what stands of it, where it stands."""
+        told = rows.again(bank, side, page) if event.bank == bank else rows.updates(event.bank)
+        return versions.listed() | versions.state() | compared.again(pair) | told
+
     builder.connect(refresh, changing)
     versions.connect(refresh, rows, builder, changing)
     compared.connect(refresh, changing)
     rows.connect()
     said = _shared.sentences(versions.note)
+    landscape.act(
+        said(changed),
+        [compared.pair, rows.bank, rows.side, rows.page],
+        [*changing, compared.result],
+        show_progress="hidden",
+        api_visibility="private",
+    )
     _shared.on_load(said(lists), outputs=[*versions.outputs, *compared.outputs, *builder.outputs])
     # Apart from the rest, which is there at once: these load the bank and torch.
     _shared.on_load(said(rows.updates), outputs=[versions.note, *rows.outputs])
@@ -143,6 +166,9 @@ class Versions:
         self.outputs = [self.note, self.confirm, self.table, self.due]
 
     def updates(self) -> dict[Any, Any]:
+        return self.listed() | {self.confirm: gr.update(visible=False)}
+
+    def listed(self) -> dict[Any, Any]:
         from exdd_core import versions
 
         ready = bool(self.workspace.datasets())
@@ -151,10 +177,7 @@ class Versions:
             _version_row(bank, found.get(bank.id), versions.changes(self.workspace, bank.id))
             for bank in self.workspace.banks()
         ]
-        return {
-            self.table: _versions_html(rows, ready, before),
-            self.confirm: gr.update(visible=False),
-        }
+        return {self.table: _versions_html(rows, ready, before)}
 
     def state(self) -> dict[Any, Any]:
         """Whether the active version should be built again; takes a moment."""
@@ -355,18 +378,23 @@ class Compared:
         before = versions.former(self.workspace)
         return active, before.id if before else next((bank.id for bank in banks if bank.id != active), None)
 
+    def _beside(self, first: str, second: str) -> dict[Any, Any]:
+        from exdd_core import versions
+
+        found = versions.compare(self.workspace, first, second)
+        return {self.result: gr.update(value=_comparison_html(self.workspace, found), visible=True)}
+
+    def again(self, pair: tuple[str, str] | None) -> dict[Any, Any]:
+        """What is compared, as it is now."""
+        there = {bank.id for bank in self.workspace.banks()}
+        return self._beside(*pair) if pair and there >= set(pair) else {}
+
     def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
         said = _shared.sentences(self.note)
         shown = [self.note, self.result, self.pair]
 
         def compare(first: str, second: str) -> dict[Any, Any]:
-            from exdd_core import versions
-
-            found = versions.compare(self.workspace, first, second)
-            return {
-                self.result: gr.update(value=_comparison_html(self.workspace, found), visible=True),
-                self.pair: (first, second),
-            }
+            return self._beside(first, second) | {self.pair: (first, second)}
 
         def follow(first: str | None, second: str | None, pair: tuple[str, str] | None) -> dict[Any, Any]:
             if not first or not second or (first, second) == tuple(pair or ()):
@@ -507,6 +535,10 @@ class Rows:
             self.page: 0,
         }
 
+    def again(self, bank: str, side: str, page: int) -> dict[Any, Any]:
+        """The rows that are shown, as they are now."""
+        return {self.list: self._list(bank, side, page)}
+
     def connect(self) -> None:
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
@@ -558,6 +590,7 @@ def _fact(value: Any) -> str:
 
 def _rows_html(workspace: Workspace, bank: str, rows: list[tuple[str, int]], page: int) -> str:
     most = max((number for _, number in rows), default=1)
+    page = min(page, max(0, len(rows) - 1) // ROWS_PAGE)
     shown = rows[page * ROWS_PAGE : (page + 1) * ROWS_PAGE]
     head = f"{count(sum(number for _, number in rows), 'row')} from {count(len(rows), 'image')}"
     body = "".join(_row_html(workspace, bank, image, number, most) for image, number in shown)

@@ -112,6 +112,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     side = page.locator(".lm-side")
     side.locator(".lm-id").wait_for()
     side.locator("img").evaluate("image => image.decode()")
+    assert page.evaluate(PLACE, [2, 0]) == pytest.approx([x, y], abs=0.5)  # no dot moves when one is chosen
     words = side.inner_text()
     id = side.locator(".lm-id").inner_text().removeprefix("painted ")
     source = "Painted defect" if "painted" in words else "Real defect"
@@ -132,8 +133,14 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     assert rows("v2") == before - squares
     assert curation.decisions(own)[0].who == "Anna"
     shoot(page, "banks-dropped")
+    listed = page.locator("#rows .list-head strong")  # and so do the lists that stand above and below the map
+    defects = len(own.detector("v2").positive or [])
+    listed.get_by_text(f"{defects} rows from").wait_for(timeout=SLOW)
+    compared.get_by_role("row", name=re.compile(f"^Defect rows {defects} ")).wait_for(timeout=SLOW)
+    page.locator("#versions tr.selected", has_text="1 change since").wait_for(timeout=SLOW)
     toast.get_by_role("button", name="Undo").click()
     drawn(page, "v2", before)
+    listed.get_by_text(f"{defects + squares} rows from").wait_for(timeout=SLOW)
     assert full in own.detector("v2").positive.rows_by_image()  # type: ignore[union-attr]
 
     # Histograms of both distances with the line that 99 % of normal patches stay below.
@@ -147,6 +154,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     shoot(page, "banks-umap-none")
     page.get_by_role("button", name="Show v1").click()
     drawn(page, "v1", rows("v1"))
+    page.wait_for_function("document.querySelector('.landscape').getBoundingClientRect().top < 200")
     page.locator(".lm-order").wait_for(state="hidden")
     page.locator(".lm-told", has_text="UMAP keeps rows that are alike together").wait_for()
     page.locator(".lm-frame").evaluate("frame => frame.scrollIntoView({ block: 'center' })")

@@ -150,7 +150,7 @@ function showFilters() {
     return make("button", {
       type: "button", class: "vw-chip", "data-filter": key, "aria-pressed": String(state.filter === key),
       disabled: needsScores && !scored, title: needsScores && !scored ? "Score the images first" : TIPS[key],
-      onclick: () => { state.filter = key; showList(); },
+      onclick: () => { state.filter = key; showList(); if (state.order.length && !state.order.includes(state.id)) select(state.order[0]); },
     }, `${words} `, make("b", {}, needsScores && !scored ? "" : String(count)));
   }));
 }
@@ -636,7 +636,7 @@ function crop(part) {
 }
 const card = (kind, ...content) => make("div", { class: `vw-card vw-card-${kind}` }, ...content);
 const source = (match) => make("span", { class: "vw-source", title: match.name },
-  [match.name.replaceAll("/", "/\u200b"), match.type, match.origin === "synthetic" ? "synthetic" : ""].filter(Boolean).join(" · "));
+  [match.name.replaceAll("/", "/\u200b"), match.type, match.origin === "synthetic" ? "painted" : ""].filter(Boolean).join(" · "));
 const text = (...lines) => make("div", { class: "vw-text" }, ...lines);
 
 function showMatch(answer, isPeak = false) {
@@ -707,8 +707,7 @@ function leaveMark() {
 async function keepMark(kept) {
   const { id } = state;
   const answer = await call("mark", { id, ...kept });
-  leaveMark();
-  await learnt(id, answer);
+  await learnt(id, answer, leaveMark); // the bar says what is going on until there is something new to see
   const last = answer.marks.at(-1);
   state.undoable.push({ id, decision: last.decision });
   toast(answer.said, () => undoMark({ id, decision: last.decision }));
@@ -734,9 +733,9 @@ function askWho(then) { // of somebody whom this browser does not know yet
   field.focus();
 }
 // The banks have changed by this image: its own maps are new, those of all others are of before.
-async function learnt(id, answer) {
+async function learnt(id, answer, then = () => {}) {
   results.clear();
-  take(await call("known", { list: state.list }));
+  try { take(await call("known", { list: state.list })); } finally { then(); }
   if (state.id !== id) return;
   results.set(id, Promise.resolve(answer));
   state.was = answer.was;

@@ -311,6 +311,8 @@ def test_score_all_sort_filter_open_and_find_it_again(
         page.screenshot(path=SCREENSHOTS / "inspect-table.png", full_page=True)
         page.click("[data-filter=normal]")
         assert set(column(2)) == {"normal"} and rows.count() == len(chosen(workspace, "normal"))
+        normals = rows.count()  # the image that is open is one of those that are shown
+        page.locator(".vw-position", has_text=re.compile(f"of {normals}$")).wait_for()
         page.click("[data-filter=disagree]")
         said = {"False alarm": "Defect", "Missed defect": "Normal"}  # of the verdict alone
         if page.locator("[data-filter=disagree] b").inner_text() != "0":

@@ -284,7 +284,8 @@ def undo(workspace: Workspace, decision: int, who: str) -> Decided:
             last = target.write(db) if target else 0
         if target is not None:
             target.publish(last)
-    return _decided("Took back the decision on", [found.subject], {}, target, changes)
+    what = "image" if found.action in ("missed", "false_alarm", "drop") else "candidate"
+    return _decided("Took back the decision on", [found.subject], {}, target, changes, what)
 
 
 def undo_last(workspace: Workspace, who: str) -> Decided:
@@ -393,10 +394,15 @@ def _tags(reasons: Sequence[str]) -> list[str]:
 
 
 def _decided(
-    done: str, ids: list[str], left_out: dict[str, str], target: Target | None, changes: Sequence[Change]
+    done: str,
+    ids: list[str],
+    left_out: dict[str, str],
+    target: Target | None,
+    changes: Sequence[Change],
+    what: str = "candidate",
 ) -> Decided:
     rows = sum(int(c.kept.sum()) * (-1 if c.action == "remove" else 1) for c in changes)
-    count = f"{len(ids)} candidates" if len(ids) != 1 else "1 candidate"
+    count = f"{len(ids)} {what}s" if len(ids) != 1 else f"1 {what}"
     sentence = f"{done} {count}"
     if target is not None:
         count = f"{abs(rows)} {'row' if abs(rows) == 1 else 'rows'}"
@@ -485,7 +491,8 @@ def _teach(
             target.publish(last)
     decided = _decided("", [image.id], {}, target, changes)
     said = "Remembered the missed defect" if action == "missed" else "Remembered the false alarm"
-    where = f"; {decided.rows} rows came to the {side} bank of {decided.bank}" if target else ""
+    rows = f"{decided.rows} {'row' if decided.rows == 1 else 'rows'}"
+    where = f"; {rows} came to the {side} bank of {decided.bank}" if target else ""
     return Decided(
         decided.ids, {}, decided.bank, decided.rows, f"{said}{where}. Evaluation leaves this part out."
     )

@@ -341,7 +341,8 @@ def test_a_missed_defect_goes_into_the_positive_bank_and_out_of_evaluation(works
         curation.missed(workspace, row.id, row.path, truth(row), "Anna")
     rebuilt = workspace.build(negative_ratio=0.2)
     assert row.id in positive_ids(workspace) and rebuilt.active
-    curation.undo_last(workspace, "Anna")
+    undone = curation.undo_last(workspace, "Anna")
+    assert undone.sentence.startswith("Took back the decision on 1 image")
     assert row.id not in positive_ids(workspace) and not curation.taught(workspace, "plates")
 
 

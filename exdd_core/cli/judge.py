@@ -64,7 +64,7 @@ def list_candidates(options: argparse.Namespace) -> dict[str, Any]:
             values = (row["measures"] or {}).items()
             shown = "  ".join(f"{name} {value:.2f}" for name, value in values if value is not None)
             print(f"{row['id']}  {row['status']:<9} {row['engine']:<11} {row['prompt'][:40]:<40}  {shown}")
-        print(f"{len(rows)} candidates.")
+        print(f"{len(rows)} candidate{'' if len(rows) == 1 else 's'}.")
     return {"dataset": dataset, "candidates": rows}
 
 

@@ -86,7 +86,7 @@ class Neighbours:
                 queries = np.concatenate([_single(features[i]) for i in several])
                 _merge(near, numbers, queries, new.rows[first:], np.arange(first, len(new)))
                 distances[several], rows[several] = near.reshape(-1, n, k), numbers.reshape(-1, n, k)
-        for i in np.flatnonzero(lost.any(1)):
+        for i in np.flatnonzero(lost.any(1)).tolist():
             again = np.flatnonzero(lost[i])
             found = new.search(_single(features[i][again]), k, pairs[i][1])
             distances[i, again], rows[i, again] = found

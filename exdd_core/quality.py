@@ -151,17 +151,23 @@ def group_of(detector: Detector, engine: str, marked: Marked) -> str:
     return f"{engine}, {'visible' if visible >= 0.5 else 'faint'}"
 
 
-def _advised(advice: Advice, accepted: Sequence[str], of: int) -> str:
-    if not advice.groups:
+def _advised(advice: Advice, of: int) -> str:
+    if advice.trial is None:
         best = advice.trials[0] if advice.trials else None
         tried = (
             f"; the best of {len(advice.trials)} groups tried gains {100 * best.gain:+.1f}" if best else ""
         )
         return f"Accept none: nothing tried helps for sure on training parts held back{tried}."
-    trial = next(t for t in advice.trials if t.groups == advice.groups)
+    trial, gain = (
+        advice.trial,
+        f"image AUROC {100 * advice.trial.gain:+.1f} +- {100 * advice.trial.error:.1f}",
+    )
+    what = f"Accept {trial.count} of {of} ({'; '.join(trial.groups)})"
+    if trial.sure > 0:
+        return f"{what}: {gain} on training parts held back."
     return (
-        f"Accept {len(accepted)} of {of} ({'; '.join(advice.groups)}): image AUROC {100 * trial.gain:+.1f} "
-        f"+- {100 * trial.error:.1f} on training parts held back."
+        f"{what}: no training part held back fares worse ({gain}), and painted defects weigh little beside real "
+        "ones, so they may help with defects still to come."
     )
 
 
@@ -246,7 +252,7 @@ class Judge:
         with self._lock:
             advice = advise(bench.validation, {k: [m for _, m in v] for k, v in groups.items()}, progress)
         accepted = [id for group in advice.groups for id, _ in groups[group]]
-        return Recommendation(accepted, len(chosen), _advised(advice, accepted, len(chosen)), advice.trials)
+        return Recommendation(accepted, len(chosen), _advised(advice, len(chosen)), advice.trials)
 
     def _ready(self, dataset: str, effect: bool) -> _Bench:
         version = self.workspace.active_bank()

@@ -13,15 +13,15 @@ from exdd_core.effect import Outcome, advise
 PARTS = "abcd"
 
 
-def validation(gains: dict[str, list[float]]) -> Any:
-    """One whose parts gain these, for every group that is added."""
+def validation(gains: dict[str, list[float]], context: bool = False) -> Any:
+    """One whose parts gain these, for every group that is added. context: whether painted ones weigh little."""
 
     def outcome(added: list[str]) -> Outcome:
         total = np.sum([gains[group] for group in added], axis=0) if added else np.zeros(len(PARTS))
         return Outcome(dict(zip(PARTS, total.tolist(), strict=True)), float(total.mean()), 1.0, 4, 4, 0.0, 10)
 
-    detector = SimpleNamespace(additions=lambda marked: marked)
-    return SimpleNamespace(detector=detector, before=outcome([]), outcome=outcome)
+    detector, kind = SimpleNamespace(additions=lambda marked: marked), SimpleNamespace(uses_context=context)
+    return SimpleNamespace(detector=detector, kind=kind, before=outcome([]), outcome=outcome)
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,23 @@ def test_groups_are_taken_where_most_parts_gain(gains, chosen):
     found = advise(validation(gains), {name: [name] for name in gains})
     assert set(found.groups) == chosen
     assert [t.sure for t in found.trials] == sorted((t.sure for t in found.trials), reverse=True)
+    n = len(gains)
+    assert len(found.trials) == n * (n + 1) // 2 and n in {0, *(len(t.groups) for t in found.trials)}
+
+
+@pytest.mark.parametrize(
+    ("gains", "chosen"),
+    [
+        ({"nothing": [0.0] * 4, "nothing either": [0.0] * 4}, {"nothing", "nothing either"}),
+        ({"nothing": [0.0] * 4, "bad": [0.0, 0.0, 0.0, -0.1]}, {"nothing"}),
+        ({"one part alone": [0.0, 0.0, 0.0, 3.0], "nothing": [0.0] * 4}, {"one part alone", "nothing"}),
+        ({"unsure": [2.0, -1.0, 1.5, -1.0]}, set()),
+        ({"good": [0.2, 0.3, 0.2, 0.3], "nothing": [0.0] * 4}, {"good", "nothing"}),
+        ({}, set()),
+    ],
+)
+def test_where_painted_defects_weigh_little_they_may_come_if_no_part_fares_worse(gains, chosen):
+    found = advise(validation(gains, context=True), {name: [name] for name in gains})
+    assert set(found.groups) == chosen
+    full = advise(validation(gains), {name: [name] for name in gains})
+    assert set(full.groups) == (chosen if found.trial and found.trial.sure > 0 else set())

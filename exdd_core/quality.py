@@ -155,7 +155,9 @@ def _advised(advice: Advice, of: int) -> str:
     if advice.trial is None:
         best = advice.trials[0] if advice.trials else None
         tried = (
-            f"; the best of {len(advice.trials)} groups tried gains {100 * best.gain:+.1f}" if best else ""
+            f"; the best of {len(advice.trials)} groups tried gains {100 * best.gain:+.1f} points of image AUROC"
+            if best
+            else ""
         )
         return f"Accept none: nothing tried helps for sure on training parts held back{tried}."
     trial, gain = (

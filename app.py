@@ -12,6 +12,8 @@ import os
 import socket
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
+from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -71,7 +74,7 @@ def launch_options(workspace: Workspace) -> dict[str, Any]:
                 Route("/patch", _patch_route(workspace)),
                 Route("/plotly.js", _plotly),
             ],
-            "middleware": [Middleware(HeadFirst, head=_head())],
+            "middleware": [Middleware(HeadFirst, head=_head(), now=partial(_shared.first_style, workspace))],
         },
     }
 
@@ -90,10 +93,11 @@ def _head() -> str:
 
 
 class HeadFirst:
-    """ASGI middleware that puts `head` first into the <head> of the pages; the rest passes untouched."""
+    """ASGI middleware that puts `head`, and what `now()` says, first into the <head> of the pages; the rest passes
+    untouched."""
 
-    def __init__(self, app: ASGIApp, head: str):
-        self._app, self._head = app, head.encode()
+    def __init__(self, app: ASGIApp, head: str, now: Callable[[], str]):
+        self._app, self._head, self._now = app, head, now
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] not in {path for _, path in _shared.PAGES}:
@@ -109,7 +113,8 @@ class HeadFirst:
             body.extend(message.get("body", b""))
             if message.get("more_body"):
                 return
-            whole = bytes(body).replace(b"<head>", b"<head>" + self._head, 1)
+            head = self._head + await run_in_threadpool(self._now)
+            whole = bytes(body).replace(b"<head>", b"<head>" + head.encode(), 1)
             headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
             start["headers"] = [*headers, (b"content-length", str(len(whole)).encode())]
             await send(start)

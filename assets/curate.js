@@ -702,6 +702,6 @@ function wire() {
 }
 
 wire();
-enter();
+enter().finally(() => $(".cu-body").classList.add("cu-settled"));
 
 };

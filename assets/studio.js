@@ -985,6 +985,6 @@ function key(event) {
 }
 
 wire();
-enter();
+enter().finally(() => studio.classList.add("st-ready"));
 
 };

@@ -642,6 +642,7 @@ const text = (...lines) => make("div", { class: "vw-text" }, ...lines);
 function showMatch(answer, isPeak = false) {
   const box = $(".vw-match");
   if (!answer) { box.replaceChildren(); return; }
+  $(".vw-hints").classList.add("vw-settled");
   const { here, normal, defect, ratio } = answer;
   const cards = [card("here", crop(here), text(
     make("h3", {}, isPeak ? "Highest score" : "Patch here"),

@@ -458,8 +458,9 @@ def frame(workspace: Workspace, path: str) -> Iterator[None]:
 
 
 def heading(title: str, hint: str) -> None:
-    """The page's title with one line of what it is for."""
-    markup(f'<h1 class="title">{text(title)}</h1><p class="hint">{text(hint)}</p>')
+    """The page's title with one line of what it is for; as with `_first_steps`, the row keeps its room."""
+    with gr.Row(elem_classes="heading-slot"):
+        markup(f'<h1 class="title">{text(title)}</h1><p class="hint">{text(hint)}</p>')
 
 
 def _header(workspace: Workspace, path: str) -> None:
@@ -517,28 +518,36 @@ def _job_told(job: jobs.Job) -> dict[str, Any]:
     }
 
 
+def first_style(workspace: Workspace) -> str:
+    """What a page's <head> holds beside what is always there: a strip that was dismissed never takes any room."""
+    try:
+        dismissed = workspace.setting(FIRST_STEPS_DISMISSED, False)
+    except BadInput:  # the page itself will say it
+        return ""
+    return "<style>.gradio-container .first-steps-slot { display: none; }</style>" if dismissed else ""
+
+
 def _first_steps(workspace: Workspace, path: str) -> None:
-    """The strip that a newcomer sees until they dismiss it, for good."""
+    """The strip that a newcomer sees until they dismiss it, for good.
+
+    Gradio shows rows at once and HTML a moment later: the row keeps the strip's room, so that nothing moves.
+    """
     steps = "".join(
         f'<li><a href="{url}"{" aria-current=step" if url == path else ""}><span class="step">{number}</span>'
         f'{text(title)} <span class="step-page">{text(page)}</span></a></li>'
         for number, (title, url, page) in enumerate(FIRST_STEPS, 1)
     )
-    strip = buttons(
-        f'<div class="first-steps"><span class="first-steps-title">First steps</span><ol>{steps}</ol>'
-        '<button type="button" class="plain-button" data-act="dismiss">Dismiss</button></div>',
-        visible=not workspace.setting(FIRST_STEPS_DISMISSED, False),
-    )
+    with gr.Row(elem_classes="first-steps-slot") as slot:
+        strip = buttons(
+            f'<div class="first-steps"><span class="first-steps-title">First steps</span><ol>{steps}</ol>'
+            '<button type="button" class="plain-button" data-act="dismiss">Dismiss</button></div>'
+        )
 
     def dismiss() -> Any:
         workspace.set_setting(FIRST_STEPS_DISMISSED, True)
         return gr.update(visible=False)
 
-    def visible() -> Any:
-        return gr.update(visible=not workspace.setting(FIRST_STEPS_DISMISSED, False))
-
-    strip.act(dismiss, None, strip, queue=False, show_progress="hidden", api_visibility="private")
-    on_load(visible, outputs=strip, queue=False, api_visibility="private")
+    strip.act(dismiss, None, slot, queue=False, show_progress="hidden", api_visibility="private")
 
 
 def _footer(workspace: Workspace) -> None:

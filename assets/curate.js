@@ -386,7 +386,7 @@ function nameType() {
   if (!record || record.status !== "pending" || type === record.type) return;
   record.type = type;
   state.together = [];
-  inTurn("Naming the defect", async () => { await call("name_type", { id: record.id, type, who }); await settle(); });
+  inTurn("Naming the defect", async () => { toast((await call("name_type", { id: record.id, type, who })).sentence, undoLast); await settle(); });
 }
 
 // ---------------------------------------------------------------------- trimming the mask
@@ -458,7 +458,7 @@ function size(value) {
 // ---------------------------------------------------------------------- many at once
 
 function showBulk() {
-  const number = state.counts.pending || 0, some = filtering().length ? "these" : "all";
+  const number = ["pending", "all"].includes(view.status) ? state.counts.pending || 0 : 0, some = filtering().length ? "these" : "all"; // none that the list does not show
   $(".cu-bulk").replaceChildren(...(number < 2 ? [] : [["accept", "Accept"], ["reject", "Reject"]].map(([action, words]) => plain(`${words} ${some} ${number.toLocaleString("en")}…`, attempt(async () => askBulk(action, await call("chosen", asked()))), { "data-bulk": action }))),
     number < 2 ? "" : plain("Accept what is recommended…", attempt(askRecommended), { "data-bulk": "recommended", title: "Finds out which of them help on training parts held back, maybe none; takes a moment, and asks before anything is accepted" }));
 }

@@ -13,8 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
-import time
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -26,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock
 
-from exdd_core import candidates, images, patches, surroundings
+from exdd_core import candidates, files, images, patches, surroundings
 from exdd_core.bank import BankImage
 from exdd_core.candidates import Candidate
 from exdd_core.detector import Change, Detector
@@ -514,9 +512,8 @@ def _origin(workspace: Workspace, image: str, path: Path) -> dict[str, Any]:
     kept = workspace.path / TAUGHT / name
     kept.parent.mkdir(exist_ok=True)
     if not kept.exists():
-        unfinished = kept.with_name(f".{name}-{time.monotonic_ns()}")
-        unfinished.write_bytes(content)
-        unfinished.rename(kept)
+        with files.whole(kept) as place:
+            place.write_bytes(content)
     dataset = workspace.bank().dataset
     return {"dataset": dataset, "group": f"file:{name}", "label": "", "path": f"{TAUGHT}/{name}"}
 
@@ -673,9 +670,8 @@ def _remembered(workspace: Workspace, id: str, side: str, detector: Detector) ->
 
 def _keep(file: Path, rows: np.ndarray, position: np.ndarray, beside: np.ndarray) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.stem}-{threading.get_ident()}-{time.monotonic_ns()}.npz")
-    np.savez(unfinished, rows=rows, position=position, beside=beside)
-    unfinished.rename(file)
+    with files.whole(file) as place:
+        np.savez(place, rows=rows, position=position, beside=beside)
 
 
 @contextmanager

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from exdd_core import images, reports, runs, tables
+from exdd_core import files, images, reports, runs, tables
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.runs import Run
@@ -220,9 +220,10 @@ def write_html(workspace: Workspace, run: Run, path: Path, progress: Progress | 
     }
     text = (ASSETS / "report.html").read_text("utf-8")
     pieces = re.split(r"@@([A-Z]+)@@", text)  # in one go: what is filled in is not searched again
-    path.write_text(
-        "".join(filled[piece] if i % 2 else piece for i, piece in enumerate(pieces)), encoding="utf-8"
-    )
+    with files.whole(path) as place:
+        place.write_text(
+            "".join(filled[piece] if i % 2 else piece for i, piece in enumerate(pieces)), encoding="utf-8"
+        )
 
 
 def _when(created: str) -> str:
@@ -356,7 +357,8 @@ def write_figure(sheet: np.ndarray, path: Path) -> None:
     kind = {".png": "PNG", ".pdf": "PDF"}.get(path.suffix.lower())
     if kind is None:
         raise BadInput(f"{path.name} is neither a .png nor a .pdf file; name one of these.")
-    Image.fromarray(sheet).save(path, format=kind, resolution=150.0)
+    with files.whole(path) as place:
+        Image.fromarray(sheet).save(place, format=kind, resolution=150.0)
 
 
 def _labels(run: Run) -> np.ndarray:

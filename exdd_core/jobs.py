@@ -315,6 +315,10 @@ def _standing(progress: Progress) -> dict[str, Any]:
 def _sentence(title: str, error: BaseException) -> str:
     if isinstance(error, BadInput):
         return str(error)
+    if isinstance(error, (OSError, sqlite3.Error)):
+        from exdd_core.workspace import plain_sentence
+
+        return plain_sentence(error)
     if isinstance(error, MemoryError):
         return "The memory is full; use smaller images, a smaller share of patches or fewer images."
     return f"{title} failed ({type(error).__name__}: {error}); the program's log says where."

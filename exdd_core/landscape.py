@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import uuid
 import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -20,7 +19,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from exdd_core import candidates, curation, fitting, history, images
+from exdd_core import candidates, curation, files, fitting, history, images
 from exdd_core.bank import Bank, BankImage
 from exdd_core.errors import BadInput
 from exdd_core.fusion import NEIGHBOURS
@@ -118,7 +117,7 @@ def landscape(workspace: Workspace, bank: str | None = None, method: str = "pca"
 
 def write_csv(found: Landscape, file: Path) -> None:
     """A line for every row of the map: where it lies, which bank it is of and where it comes from."""
-    with file.open("w", newline="", encoding="utf-8") as opened:
+    with files.whole(file) as place, place.open("w", newline="", encoding="utf-8") as opened:
         lines = csv.writer(opened)
         lines.writerow(["x", "y", "bank", "image", "row", "column", "source", "defect_type", "part"])
         for (x, y), at, (row, column) in zip(found.place, found.image, found.position, strict=True):
@@ -275,9 +274,8 @@ def _file(workspace: Workspace, bank: str) -> Path:
 def _keep(file: Path, every: _Rows, place: np.ndarray) -> None:
     names = json.dumps([[side, i.id] for side, i in zip(every.sides, every.images, strict=True)])
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_name(f".{file.stem}-{uuid.uuid4().hex[:8]}.npz")
-    np.savez(unfinished, place=place, image=every.image, position=every.position, names=np.array(names))
-    unfinished.rename(file)
+    with files.whole(file) as unfinished:
+        np.savez(unfinished, place=place, image=every.image, position=every.position, names=np.array(names))
 
 
 def _kept(file: Path) -> dict[tuple[str, str, int, int], list[float]] | None:

@@ -10,14 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exdd_core import patches
+from exdd_core import files, patches
 from exdd_core.effect import HeldBack
 
 if TYPE_CHECKING:
@@ -100,10 +99,10 @@ def _file(workspace: Workspace, name: str) -> Path:
 
 def _store(file: Path, features: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     file.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = file.with_suffix(f".{uuid.uuid4().hex[:8]}")
-    stored = np.lib.format.open_memmap(unfinished, "w+", np.float16, (len(features), *features[0].shape))
-    for number, one in enumerate(features):
-        stored[number] = one
-    stored.flush()
-    unfinished.rename(file)
-    return stored
+    kind = {"descr": "<f2", "fortran_order": False, "shape": (len(features), *features[0].shape)}
+    # Not through a map of the file: on a full disk that ends the process, without a word.
+    with files.whole(file) as place, place.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, kind)
+        for one in features:
+            stream.write(np.ascontiguousarray(one, "<f2").data)
+    return np.load(file, mmap_mode="r")

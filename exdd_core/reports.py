@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from exdd_core import files
 from exdd_core.images import restore_map
 
 if TYPE_CHECKING:
@@ -269,7 +270,8 @@ def write_panes(
     title: str = "",
 ) -> None:
     """Write `panes` as a PNG file."""
-    Image.fromarray(panes(image, patchcore, exdd, truth, title)).save(path, format="PNG")
+    with files.whole(Path(path)) as place:
+        Image.fromarray(panes(image, patchcore, exdd, truth, title)).save(place, format="PNG")
 
 
 # ---------------------------------------------------------------------- table of results
@@ -301,4 +303,5 @@ def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS
 
 def write_csv(path: Path | str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> None:
     """Write `csv_text` to a file, UTF-8."""
-    Path(path).write_text(csv_text(rows, columns), encoding="utf-8")
+    with files.whole(Path(path)) as place:
+        place.write_text(csv_text(rows, columns), encoding="utf-8")

@@ -14,14 +14,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exdd_core import candidates, datasets, synthesis
+from exdd_core import candidates, datasets, files, synthesis
 from exdd_core.candidates import Candidate
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png, read_image, read_mask
@@ -432,9 +431,8 @@ def keep_mask(workspace: Workspace, mask: np.ndarray) -> str:
     folder = workspace.path / MASKS
     folder.mkdir(exist_ok=True)
     if not (folder / name).exists():
-        unfinished = folder / f".{name}-{os.getpid()}"
-        unfinished.write_bytes(content)
-        unfinished.rename(folder / name)
+        with files.whole(folder / name) as place:
+            place.write_bytes(content)
     return name
 
 

@@ -38,6 +38,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
+from safetensors import SafetensorError
 from sqlite_utils import Database
 
 from exdd_core import archive, datasets, schema
@@ -129,10 +130,10 @@ class BankVersion:
         return f"v{self.number}"
 
 
-def plain_sentence(error: OSError | sqlite3.Error) -> str:
+def plain_sentence(error: OSError | sqlite3.Error | SafetensorError) -> str:
     """What a person needs to know about a failed file or database access, in one sentence."""
-    number = getattr(error, "errno", None)
-    if number in (errno.ENOSPC, errno.EDQUOT) or "is full" in str(error):
+    number, said = getattr(error, "errno", None), str(error)
+    if number in (errno.ENOSPC, errno.EDQUOT) or "is full" in said or "No space left" in said:
         return "The disk is full; free some space and try again, nothing half-made was kept."
     place = getattr(error, "filename", None) or "the workspace"
     if isinstance(error, PermissionError):
@@ -146,14 +147,16 @@ def plain_sentence(error: OSError | sqlite3.Error) -> str:
         return (
             f"The workspace's database cannot be used ({error}); check that its disk works and is not full."
         )
-    return f"{place} cannot be used ({error.strerror or error}); check the path and the disk."
+    return (
+        f"{place} cannot be used ({getattr(error, 'strerror', None) or error}); check the path and the disk."
+    )
 
 
 @contextmanager
 def _plainly() -> Iterator[None]:
     try:
         yield
-    except (OSError, sqlite3.Error) as error:
+    except (OSError, sqlite3.Error, SafetensorError) as error:
         raise BadInput(plain_sentence(error)) from error
 
 
@@ -200,9 +203,14 @@ class Workspace:
                 if any(not entry.name.startswith(".") for entry in workspace.path.iterdir()):
                     raise BadInput(f"{path} holds other files; choose a new or an empty folder.")
                 temporary = workspace.path / f".{DATABASE}"
-                temporary.unlink(missing_ok=True)
-                _write_schema(temporary, chosen)
-                temporary.rename(workspace.path / DATABASE)
+                try:
+                    temporary.unlink(missing_ok=True)
+                    _write_schema(temporary, chosen)
+                    temporary.rename(workspace.path / DATABASE)
+                except BaseException:
+                    for left in workspace.path.glob(f".{DATABASE}*"):
+                        left.unlink(missing_ok=True)
+                    raise
         opened = cls.open(workspace.path)
         opened._backbones[name] = network
         return opened

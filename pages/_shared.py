@@ -11,6 +11,7 @@ import functools
 import hashlib
 import html
 import json
+import sqlite3
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -185,6 +186,10 @@ def sentence_of(error: BaseException) -> str:
     if isinstance(error, BadInput):
         return str(error)
     traceback.print_exception(error, file=sys.stderr)
+    if isinstance(error, (OSError, sqlite3.Error)):
+        from exdd_core.workspace import plain_sentence
+
+        return plain_sentence(error)
     return (
         f"Something went wrong that should not have ({type(error).__name__}); the terminal has the details."
     )

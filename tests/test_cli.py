@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shutil
@@ -173,6 +174,23 @@ def test_a_place_without_permission_is_a_sentence(demo_dataset, capsys):
     assert place in refusal(
         capsys, "import", demo_dataset, "--workspace", place, "--backbone", "efficientnet_lite0"
     )
+
+
+def test_a_full_disk_is_a_sentence_and_what_was_there_stays(workspace, tmp_path, capsys, monkeypatch):
+    if Path("/dev/full").exists():  # a device is written to as it is
+        assert "The disk is full" in refusal(
+            capsys, "prompts", "export", "/dev/full", "--workspace", workspace
+        )
+    file = tmp_path / "kept.json"
+    file.write_text("old")
+
+    def full(path: Path, text: str, **_: object) -> None:
+        path.write_bytes(text.encode()[:10])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    assert "The disk is full" in refusal(capsys, "prompts", "export", file, "--workspace", workspace)
+    assert file.read_bytes() == b"old" and list(tmp_path.iterdir()) == [file]
 
 
 def test_a_port_in_use_is_a_sentence(workspace, capsys):

@@ -18,9 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 
 from exdd_core import archive as unpacking
-from exdd_core import datasets, schema
+from exdd_core import datasets, recall, schema
 from exdd_core import workspace as module
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import Size, encode_png
@@ -306,6 +307,41 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(workspace, source, monkeyp
     with pytest.raises(BadInput, match="disk is full"):
         workspace.import_dataset(source)
     assert workspace.datasets() == [] and leftovers(workspace) == []
+
+
+def test_a_disk_that_fills_up_while_a_bank_is_stored_is_a_sentence(filled, monkeypatch):
+    def full(*_):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    before = tree(filled.path)
+    monkeypatch.setattr("exdd_core.bank.save_file", lambda *_, **__: full())
+    with pytest.raises(BadInput, match="The disk is full; free some space"):
+        filled.build(negative_ratio=0.2)
+    assert filled.banks() == [] and tree(filled.path) == before and not leftovers(filled)
+
+
+def test_features_that_do_not_fit_on_the_disk_leave_no_file(tmp_path):
+    class Ends(list):
+        def __iter__(self):
+            yield self[0]
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        recall._store(tmp_path / "cache" / "kept.npy", Ends([np.zeros((4, 3), np.float16)] * 2))
+    assert list((tmp_path / "cache").iterdir()) == []
+    rows = np.arange(24, dtype=np.float16).reshape(2, 4, 3)
+    assert np.array_equal(recall._store(tmp_path / "cache" / "kept.npy", list(rows)), rows)
+    assert np.array_equal(np.load(tmp_path / "cache" / "kept.npy"), rows)
+
+
+def test_a_workspace_that_cannot_be_made_leaves_no_database(tmp_path, monkeypatch):
+    def full(self, *_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(BadInput, match="The disk is full"):
+        Workspace.create(tmp_path / "new", backbone="efficientnet_lite0")
+    assert [entry.name for entry in (tmp_path / "new").iterdir()] == [".lock"]
 
 
 def test_a_row_that_cannot_be_written_takes_its_files_with_it(workspace, source, monkeypatch):

@@ -167,10 +167,12 @@ def export_options(add: Add) -> None:
 
 def export_prompts(options: argparse.Namespace) -> dict[str, Any]:
     """Write the prompts of the library to a JSON file."""
+    from exdd_core import files
     from exdd_core.synthesis import prompts
 
     kept = prompts.library(open_workspace(options))
-    options.file.write_text(prompts.export_json(kept), encoding="utf-8")
+    with files.whole(options.file) as place:
+        place.write_text(prompts.export_json(kept), encoding="utf-8")
     if not options.json:
         print(f"Wrote {len(kept)} prompts to {options.file}.")
     return {"exported": len(kept), "file": str(options.file)}

@@ -160,10 +160,8 @@ def _advised(advice: Advice, of: int) -> str:
             else ""
         )
         return f"Accept none: nothing tried helps for sure on training parts held back{tried}."
-    trial, gain = (
-        advice.trial,
-        f"image AUROC {100 * advice.trial.gain:+.1f} +- {100 * advice.trial.error:.1f}",
-    )
+    trial = advice.trial
+    gain = f"image AUROC {100 * trial.gain:+.1f} ± {100 * trial.error:.1f}"
     what = f"Accept {trial.count} of {of} ({'; '.join(trial.groups)})"
     if trial.sure > 0:
         return f"{what}: {gain} on training parts held back."

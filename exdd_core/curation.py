@@ -512,8 +512,8 @@ def _origin(workspace: Workspace, image: str, path: Path) -> dict[str, Any]:
     kept = workspace.path / TAUGHT / name
     kept.parent.mkdir(exist_ok=True)
     if not kept.exists():
-        with files.whole(kept) as place:
-            place.write_bytes(content)
+        with files.whole(kept) as unfinished:
+            unfinished.write_bytes(content)
     dataset = workspace.bank().dataset
     return {"dataset": dataset, "group": f"file:{name}", "label": "", "path": f"{TAUGHT}/{name}"}
 

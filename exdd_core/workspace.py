@@ -57,6 +57,7 @@ LOCK, TEMPORARY, MARK = ".lock", ".making-", ".unfinished"
 DETECTORS_KEPT = 2
 PINNED, FORMER = "pinned_banks", "former_banks"  # settings: ids of versions
 FORMER_KEPT = 20
+READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 POSITIVES = ("real", "synthetic", "both", "none")
 # folders of things that are made whole: the table and the column that say what is there
@@ -138,6 +139,11 @@ def plain_sentence(error: OSError | sqlite3.Error | SafetensorError) -> str:
     place = getattr(error, "filename", None) or "the workspace"
     if isinstance(error, PermissionError):
         return f"No permission for {place}; change its owner or rights, or choose another place."
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in READ_ONLY:
+        return (
+            f"The workspace cannot be written to ({error}): its folder or its disk is read-only, or not yours; change "
+            "that, or copy it to another place."
+        )
     if getattr(error, "sqlite_errorcode", None) in DAMAGED:
         return (
             f"The workspace's database is damaged ({error}); put a copy of {DATABASE} from a backup in its place, "

@@ -135,6 +135,13 @@ def test_a_database_cut_short_is_a_sentence_and_stays_as_it_is(empty_workspace, 
     assert database.read_bytes() == before and (left or log.exists())
 
 
+@pytest.mark.parametrize("code", [sqlite3.SQLITE_READONLY_DIRECTORY, sqlite3.SQLITE_CANTOPEN])
+def test_a_place_that_cannot_be_written_to_is_named_as_that(code):
+    error = sqlite3.OperationalError("attempt to write a readonly database")
+    error.sqlite_errorcode = code
+    assert "cannot be written to (attempt to write a readonly database)" in module.plain_sentence(error)
+
+
 def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path):
     with sqlite3.connect(tmp_path / "workspace.db") as connection:
         connection.execute("create table settings (theirs)")

@@ -24,7 +24,7 @@ const MINUTE = 60_000;
 const view = { status: "pending", sort: "effect", ...Object.fromEntries(FILTERS.map((name) => [name, null])), sifting: false, close: true, outlined: true, hatched: false, share: 0.5, brush: 16 };
 const state = {
   dataset: "", items: [], total: 0, counts: {}, filters: {}, reasons: [], types: [], stamp: "",
-  at: "", shown: null, held: "", lines: LINES, times: [], deciding: 0, doing: "", left: 0, picked: new Set(),
+  at: "", shown: null, held: "", lines: LINES, times: [], deciding: 0, doing: "", left: 0, picked: new Set(), sending: new Set(),
   together: [], // what was decided on at once and last: Undo takes all of it back
 };
 let who = "";
@@ -39,11 +39,12 @@ const pause = (milliseconds) => new Promise((done) => setTimeout(done, milliseco
 // ---------------------------------------------------------------------- the queue
 
 const asked = (limit = Math.max(PAGE, state.items.length)) => ({ ...Object.fromEntries(["status", "sort", ...FILTERS].map((name) => [name, view[name]])), limit, who });
-const refresh = latest(async () => { take(await call("queue", asked())); });
+const refresh = latest(async (limit) => { take(await call("queue", asked(limit))); });
 const elsewhere = (item) => item.holder && item.holder !== who;
 
 function take(answer) {
   Object.assign(state, answer);
+  if (view.status === "pending") state.items = state.items.filter(({ id }) => !state.sending.has(id)); // the answer may be older than a decision
   showQueue();
   const { shown } = state, item = shown && state.items.find(({ id }) => id === shown.id);
   if (shown && shown.id === state.at && !state.deciding && !viewer.tool && (item ? item.status !== shown.status || (shown.holder && !elsewhere(item)) : state.counts[shown.status] !== undefined && shown.status === view.status)) show(shown.id);
@@ -87,8 +88,7 @@ const named = (name) => name[0].toUpperCase() + name.slice(1);
 const narrow = attempt(async (change) => {
   Object.assign(view, change);
   remember();
-  state.items = [];
-  await refresh();
+  await refresh(PAGE);
   $(".cu-cards").scrollTop = 0;
   if (!state.items.some(({ id }) => id === state.at)) await (state.items.length ? show(firstFree(), true) : nothing());
 });
@@ -307,6 +307,7 @@ function decide(action, given = {}) {
   closeReasons();
   const { id } = record, next = following(id);
   state.together = [];
+  state.sending.add(id);
   state.held = ""; // stays ours until the decision has counted
   if (view.status === "pending") state.items = state.items.filter((item) => item.id !== id);
   else state.items.find((item) => item.id === id).status = action === "accept" ? "accepted" : "rejected";
@@ -319,6 +320,7 @@ function decide(action, given = {}) {
       state.times.push(Date.now());
       toast(answer.sentence, () => takeBack([id]));
     } finally {
+      state.sending.delete(id);
       await call("leave", { id, who });
       await settle();
     }

@@ -21,7 +21,7 @@ from tests.test_pages_inspect import SCREENSHOTS, serving, visiting
 from tests.test_pages_studio import until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 SLOW = 60_000  # milliseconds
 PAINTED = 9
@@ -361,3 +361,24 @@ def test_what_is_recommended_is_told_and_not_yet_accepted(workspace: Workspace) 
     assert answer["over"] and answer["sentence"].startswith("Accept ")
     assert set(answer["ids"]) <= {made.id for made in candidates.listed(workspace, status="pending")}
     assert candidates.count(workspace, status="pending") == PAINTED
+
+
+def test_a_decision_while_the_queue_is_asked_for_anew_goes_on_to_the_next(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with curating(browser, address) as page:
+        held: list[Route] = []
+        page.route("**/component_server**", lambda route: held.append(route))
+        page.locator(".cu-sort").select_option("oldest")
+        until(page, lambda: len(held) > 0)
+        first = at(page)
+        page.keyboard.press("a")
+        page.wait_for_timeout(300)
+        assert page.locator(".cu-card[aria-selected=true]").count() == 1 and at(page) != first
+        page.unroute("**/component_server**")
+        for route in held:
+            route.continue_()
+        until(page, lambda: status(workspace, first) == "accepted")
+        ready(page)
+        until(page, lambda: first not in cards(page))
+        assert status(workspace, at(page)) == "pending"

@@ -136,6 +136,13 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["evaluate", "--seed", "3"], "--seed needs --folds"),
         (["serve", "--port", "0"], "'0' is not a port"),
         (["serve", "--host", "256.1.1.1"], "256.1.1.1"),
+        (["serve", "--host", "a" * 300], "is not an address"),
+        (["import", ""], "Nothing is given where a word should stand"),
+        (["score", " "], "Nothing is given where a word should stand"),
+        (["score", "x.png", "--png", ""], "Nothing is given for --png"),
+        (["build", "--dataset="], "Nothing is given for --dataset"),
+        (["import", "~nobody-of-that-name/x"], "There is no home folder"),
+        (["import", ROOT, "--backbone", "vgg"], "has the backbone efficientnet_lite0 already"),
     ],
 )
 def test_bad_input_is_one_sentence_and_exit_code_2(arguments, words, workspace, capsys):

@@ -9,6 +9,7 @@ nothing of Gradio; `serve` starts the app as a program of its own.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
 import os
@@ -40,10 +41,17 @@ COMMANDS: dict[str, Command | Group] = {
 }
 
 
+MAY_BE_EMPTY = ("--prompt", "--negative-prompt", "--type", "--defect-type")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
-        words = sys.argv[1:] if arguments is None else arguments
+        words = list(sys.argv[1:] if arguments is None else arguments)
+        for stream in (sys.stdout, sys.stderr):  # names of files may hold bytes that are no text
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
+        _check_empty(words)
         given = argparse.Namespace(workspace=_place(), json=False)
         options, unknown = _parser(words).parse_known_args(words, given)
         if unknown:
@@ -64,8 +72,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from exdd_core.workspace import plain_sentence
 
         return _refuse(plain_sentence(error))
+    except RuntimeError as error:
+        if "home directory" not in str(error):  # what pathlib says of ~somebody
+            raise
+        return _refuse("There is no home folder of that name; write the whole path instead of ~.")
     except MemoryError:
         return _refuse("The memory is full; use smaller images, a smaller share of patches or fewer images.")
+
+
+def _check_empty(words: Sequence[str]) -> None:
+    """An empty word is mostly a variable of a script that was never set: it must not stand for a default, or for the
+    folder that one is in."""
+    for before, word in zip(["", *words], words, strict=False):
+        ends = word.startswith("--") and word.endswith("=")
+        name = word[:-1] if ends else before
+        if (ends or not word.strip()) and name not in MAY_BE_EMPTY:
+            what = f"for {name}" if name.startswith("--") else "where a word should stand"
+            raise BadInput(f"Nothing is given {what}; say what is meant, or leave it out.")
 
 
 def _refuse(sentence: str) -> int:

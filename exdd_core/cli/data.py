@@ -25,7 +25,7 @@ def import_options(add: Add) -> None:
     add("--size", metavar="WxH", help="what banks are built at, width x height; default: the layout's")
     add("--keep-aspect", action="store_true", help="letterbox images into --size instead of stretching them")
     add("--groups", metavar="RULE", help="plain folders: subfolder, csv:FILE or pattern:REGEX")
-    add("--backbone", default="auto", metavar="NAME", help="of a workspace that is made now; default: auto")
+    add("--backbone", metavar="NAME", help="of a workspace that is made now; default: auto")
 
 
 def import_(options: argparse.Namespace) -> dict[str, Any]:
@@ -40,10 +40,15 @@ def import_(options: argparse.Namespace) -> dict[str, Any]:
     source = options.source.expanduser().absolute()
     if Workspace.exists(options.workspace):
         workspace = Workspace.open(options.workspace)
+        if options.backbone not in (None, "auto", workspace.backbone_name):
+            raise BadInput(
+                f"This workspace has the backbone {workspace.backbone_name} already; --backbone is for one that is "
+                "made now, so leave it out or choose another --workspace."
+            )
     elif not source.exists():
         raise BadInput(f"{source} does not exist; check the path.")  # before a workspace is made for it
     else:
-        workspace = Workspace.create(options.workspace, options.backbone)
+        workspace = Workspace.create(options.workspace, options.backbone or "auto")
         say(f"Made the workspace {workspace.path}. Backbone: {workspace.setting('backbone_reason')}")
     spec = {"source": str(source)}
     spec |= tasks.import_spec(options.name, options.layout, size, groups)

@@ -107,7 +107,7 @@ def _check_port(host: str, port: int) -> None:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
-    except socket.gaierror:
+    except (socket.gaierror, UnicodeError):
         raise BadInput(f'"{host}" is not an address of this machine; use 127.0.0.1 or 0.0.0.0.') from None
     except OSError as error:
         raise BadInput(

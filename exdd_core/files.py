@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -24,6 +24,9 @@ def whole(file: Path) -> Iterator[Path]:
     try:
         yield unfinished
         unfinished.replace(file.resolve())  # a link stays one
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
+    except BaseException as error:
+        if isinstance(error, OSError) and str(error.filename) == str(unfinished):
+            error.filename = str(file)  # the name that people know
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
         raise

@@ -192,12 +192,16 @@ def test_a_full_disk_is_a_sentence_and_what_was_there_stays(workspace, tmp_path,
     file.write_text("old")
 
     def full(path: Path, text: str, **_: object) -> None:
+        if not path.parent.exists():
+            raise FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
         path.write_bytes(text.encode()[:10])
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
     assert "The disk is full" in refusal(capsys, "prompts", "export", file, "--workspace", workspace)
     assert file.read_bytes() == b"old" and list(tmp_path.iterdir()) == [file]
+    nowhere = refusal(capsys, "prompts", "export", tmp_path / "none" / "p.json", "--workspace", workspace)
+    assert f"{tmp_path / 'none' / 'p.json'} cannot be used" in nowhere
 
 
 def test_a_port_in_use_is_a_sentence(workspace, capsys):
@@ -349,6 +353,8 @@ def test_the_test_split_lends_only_when_told_to_and_then_it_says_so(painted, cap
         (["--engine", "magic", "--prompt", "pits"], 'no engine "magic"'),
         (["--engine", "procedural"], "prompt is empty"),
         (["--prompt", "{pits"], "never closes"),
+        (["--engine", "procedural", "--prompt", "dark \udcff pits"], "bytes that are no text"),
+        (["--prompt", "pits", "--count=--5"], "'--5' is not a whole number"),
         (["--prompt", "pits", "--setting", "feather"], "NAME=VALUE"),
         (["--prompt", "pits", "--setting", "feather=soft"], "Feather"),
         (["--prompt", "pits", "--setting", "nonsense=1"], "nonsense"),

@@ -72,6 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from exdd_core.workspace import plain_sentence
 
         return _refuse(plain_sentence(error))
+    except UnicodeEncodeError:
+        return _refuse(
+            "A word or a file's name holds bytes that are no text; rename the file, or write the word anew."
+        )
     except RuntimeError as error:
         if "home directory" not in str(error):  # what pathlib says of ~somebody
             raise

@@ -52,7 +52,7 @@ def bank_spec(options: argparse.Namespace) -> dict[str, Any]:
 
 def at_least(lowest: int) -> Any:
     def parse(text: str) -> int:
-        if not text.strip().lstrip("-").isdecimal() or not lowest <= int(text) <= LARGEST:
+        if not text.strip().removeprefix("-").isdecimal() or not lowest <= int(text) <= LARGEST:
             raise argparse.ArgumentTypeError(f"'{text}' is not a whole number from {lowest} to {LARGEST}")
         return int(text)
 

@@ -159,6 +159,7 @@ const viewer = new ExddCurateView($(".cu-view"), {
 const show = latest(async (id, onward = false) => {
   state.at = id;
   markCard();
+  $(".cu-decide").setAttribute("aria-busy", String(state.shown?.id !== id)); // nobody decides on what is not shown yet
   const before = state.held && state.held !== id ? state.held : "";
   const record = await call("candidate", { id, who, before });
   state.held = record.status === "pending" && !record.holder ? id : "";
@@ -178,6 +179,7 @@ const show = latest(async (id, onward = false) => {
 });
 
 function showRecord() {
+  $(".cu-decide").setAttribute("aria-busy", "false");
   const { shown: record } = state, open = record && record.status === "pending" && !record.holder;
   $(".cu-name").textContent = $(".cu-name").title = record ? record.prompt || `${record.title}, no prompt` : "";
   const last = record?.decision;
@@ -354,7 +356,7 @@ async function back(ids) { if (ids.length) await show(ids[0]); }
 
 function openReasons() {
   const { shown: record } = state;
-  if (!record || record.status !== "pending" || record.holder) return;
+  if (!record || record.id !== state.at || record.status !== "pending" || record.holder) return;
   const box = $(".cu-reasons"), own = make("input", { type: "text", class: "cu-own", maxlength: "40", placeholder: "own reason, then Enter", "aria-label": "Own reason",
     onkeydown: (event) => {
       event.stopPropagation();
@@ -401,7 +403,7 @@ const picture = (source) => new Promise((done, failed) => {
 });
 const startTrim = attempt(async () => {
   const { shown: record } = state;
-  if (!record || record.status !== "pending" || record.holder) return;
+  if (!record || record.id !== state.at || record.status !== "pending" || record.holder) return;
   if (viewer.tool) return stopTrim();
   const answer = await call("mask", { id: record.id });
   viewer.brush = view.brush;

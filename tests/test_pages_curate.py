@@ -80,6 +80,11 @@ def ready(page: Page) -> None:
     page.wait_for_function("document.querySelector('.cu-facts') !== null")
 
 
+def open_to_decide(page: Page) -> bool:
+    """Whether the candidate is there that the next key decides on."""
+    return page.locator(".cu-decide[aria-busy=false] .cu-accept:enabled").count() == 1
+
+
 def at(page: Page) -> str:
     return str(page.locator(".cu-card[aria-selected=true]").get_attribute("data-id"))
 
@@ -129,6 +134,7 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         page.keyboard.press("a")
         said(page, "Accepted 1 candidate")
         until(page, lambda: status(workspace, first) == "accepted")
+        until(page, lambda: open_to_decide(page))
         second = at(page)
         assert second != first
         page.keyboard.press("r")
@@ -140,6 +146,7 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         until(page, lambda: status(workspace, second) == "rejected")
         said(page, "Rejected 1 candidate")
         assert curation.decisions(workspace)[0].reason == ["too faint"]
+        until(page, lambda: open_to_decide(page))
         third = at(page)
         page.keyboard.press("s")
         until(page, lambda: at(page) not in (first, second, third))
@@ -177,7 +184,7 @@ def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, worksp
         while left():  # each decides once a round, and that has counted
             for page, keys in ((anna, ["a"]), (ben, ["r", "Enter"])):
                 if before := left():
-                    until(page, page.locator(".cu-accept").is_enabled)
+                    until(page, partial(open_to_decide, page))
                     for key in keys:
                         page.keyboard.press(key)
                     until(page, partial(fewer, left, before))
@@ -225,6 +232,7 @@ def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, w
         page.locator(".st-toast button").click()
         said(page, "Took back 3 decisions")
         assert candidates.count(workspace, status="accepted") == 0
+        until(page, lambda: len(cards(page)) == 3)
         again(workspace, next(id for id in cards(page) if (one := known[id]) and one.new.value))
         page.locator(".cu-count", has_text="4").wait_for(timeout=SLOW)
         page.click("[data-bulk=accept]")

@@ -251,9 +251,9 @@ function showList() {
     strip.querySelectorAll(".vw-thumb").forEach((node) => watcher.observe(node));
   }
   if (!state.order.length && state.images.length) {
-    const words = "No image of this list passes the filter.";
-    if (table) $(".vw-table tbody").replaceChildren(make("tr", {}, make("td", { colspan: COLUMNS.length }, words)));
-    else $(".vw-strip").replaceChildren(make("p", { class: "vw-help" }, words));
+    const words = ["No image of this list passes the filter. ", make("button", { type: "button", class: "plain-button small vw-all", onclick: () => { state.filter = "all"; showList(); } }, "Show all")];
+    if (table) $(".vw-table tbody").replaceChildren(make("tr", {}, make("td", { colspan: COLUMNS.length }, ...words)));
+    else $(".vw-strip").replaceChildren(make("p", { class: "vw-help" }, ...words));
   }
   markSelected();
   layout();
@@ -336,8 +336,8 @@ function layout() {
   if (!width) return;
   // As tall as the image needs at this width, but all four heads, maps and notes stay on one screen.
   const top = panes.getBoundingClientRect().top + window.scrollY;
-  const room = Math.max(window.innerHeight - top - 296, Math.min(window.innerHeight - 200, state.solo ? Infinity : 560));
-  const height = Math.round(Math.max(176, Math.min(width * shown.height / shown.width, marker.open ? Math.max(360, window.innerHeight - top - 88) : room)));
+  const room = Math.max(window.innerHeight - top - 296, Math.min(window.innerHeight - 200, 560)), alone = Math.max(360, window.innerHeight - top - 88);
+  const height = Math.round(Math.max(176, Math.min(width * shown.height / shown.width, marker.open || state.solo ? alone : room)));
   panes.style.setProperty("--vw-height", `${height + 2}px`);
   const fit = Math.min(width / shown.width, height / shown.height);
   state.fit = { width: shown.width * fit, height: shown.height * fit, left: (width - shown.width * fit) / 2, top: (height - shown.height * fit) / 2, scale: fit };

@@ -82,7 +82,15 @@ window.ExddCurateView = class {
       };
       if (k > 1) this.zoom = { k, x: at(left, width, clientWidth, fit.left, this.size[0]), y: at(top, height, clientHeight, fit.top, this.size[1]) };
     }
+    this.#halve();
     this.move();
+  }
+
+  // The handle through the middle of the defect, so that both sides show some of it; left at an edge it stays there.
+  #halve() {
+    if (!this.box || this.share < 0.15 || this.share > 0.85) return;
+    const { scale, left } = this.fit(), { k, x } = this.zoom, middle = this.box[0] + this.box[2] / 2;
+    this.share = Math.min(0.8, Math.max(0.2, (left + x + middle * scale * k) / this.view.clientWidth));
   }
 
   move() {

@@ -308,6 +308,13 @@ def test_the_original_is_at_the_left_of_the_handle(browser: Browser, address: st
             return [side.is_visible() for side in sides]
 
         assert shown() == [True, True]
+        page.keyboard.press("z")  # the whole image, with the handle through its defect
+        handle, defect = (
+            page.locator(f".cu-view {n}").first.bounding_box() for n in (".st-split", ".st-outlines path")
+        )
+        assert handle and defect
+        through = handle["x"] + handle["width"] / 2 - defect["x"]
+        assert 0 < through < defect["width"]
         page.keyboard.down("Space")
         assert shown() == [True, False]
         page.keyboard.up("Space")

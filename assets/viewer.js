@@ -575,6 +575,7 @@ async function select(id) {
     if (next && !state.job) fetchPicture(next).then(() => fetchResult(next)).catch(() => {}); // told when it is opened
   } catch (error) {
     if (!mine()) return;
+    settle();
     const first = pictures.has(id) ? 1 : 0; // a picture that cannot be shown, or one that cannot be scored
     if (!first) { state.picture = null; views.forEach((part) => part.stage.replaceChildren()); heads(); move(); }
     views.slice(first).forEach((part, index) => cover(part, index ? make("span", { class: "vw-quiet" }, "Not scored") : sentence(error)));
@@ -588,7 +589,10 @@ function showResult(result) {
   choosePoint(result.peak[0], result.peak[1], true);
 }
 
+function settle() { $(".vw-hints").classList.add("vw-settled"); } // what stands above it will not move it any more
+
 function showNoBank() {
+  settle();
   views.slice(1).forEach((part) => cover(part, null));
   cover(views[1], [make("span", {}, "No bank version yet: nothing to score with."),
     make("a", { class: "main-button", href: state.links.banks }, "Build one in Banks")]);
@@ -642,7 +646,7 @@ const text = (...lines) => make("div", { class: "vw-text" }, ...lines);
 function showMatch(answer, isPeak = false) {
   const box = $(".vw-match");
   if (!answer) { box.replaceChildren(); return; }
-  $(".vw-hints").classList.add("vw-settled");
+  settle();
   const { here, normal, defect, ratio } = answer;
   const cards = [card("here", crop(here), text(
     make("h3", {}, isPeak ? "Highest score" : "Patch here"),

@@ -15,7 +15,7 @@ import hashlib
 import json
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -347,7 +347,10 @@ def _taken(
     try:
         yield chosen, left_out
     finally:
-        with workspace.writing() as db:
+        with (
+            suppress(BadInput),
+            workspace.writing() as db,
+        ):  # what was decided stands, and claims end by themselves
             for id in free:
                 db.execute("delete from claims where candidate = ? and who = ?", [id, who])
 

@@ -272,9 +272,12 @@ def _run(workspace: Workspace, job: Job, progress: Progress) -> dict[str, Any]:
     finally:
         over.set()
         watcher.join()
-        with workspace.writing() as db:
-            _update(db, job.id, ended=_now(), **_standing(progress), **end)
-            _forget_old(db)
+        try:
+            with workspace.writing() as db:
+                _update(db, job.id, ended=_now(), **_standing(progress), **end)
+                _forget_old(db)
+        except BadInput:  # a full disk, say: what was made is there, and the job will read as interrupted
+            log.warning("The end of job %s could not be written", job.id)
         if end["state"] == "done":
             shutil.rmtree(_folder(workspace, job.id), ignore_errors=True)
 

@@ -117,6 +117,21 @@ def test_the_folder_of_the_version_never_changes(workspace):
     assert files == {p.name: p.read_bytes() for p in folder.iterdir()}
 
 
+def test_a_disk_that_fills_up_after_a_decision_does_not_deny_it(workspace, monkeypatch):
+    id, writing, times = pending(workspace)[0], Workspace.writing, []
+
+    def full(self: Workspace):
+        times.append(1)
+        if len(times) == 3:  # after claiming and deciding: letting go
+            raise BadInput("The disk is full.")
+        return writing(self)
+
+    monkeypatch.setattr(Workspace, "writing", full)
+    assert curation.accept(workspace, [id], "Anna").ids == [id]
+    assert len(times) == 3 and id in positive_ids(workspace)
+    agree(workspace)
+
+
 def test_undo_of_one_among_many_takes_exactly_its_rows(workspace):
     ids = pending(workspace)[:3]
     curation.accept(workspace, ids, "Anna")

@@ -553,6 +553,21 @@ def test_uploads_of_jobs_that_are_not_there_are_swept(workspace: Workspace, tmp_
     assert not old.exists() and new.exists()  # the new one's job may be about to be entered
 
 
+def test_work_whose_end_cannot_be_written_is_done_all_the_same(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
+        monkeypatch.setattr(jobs, "_update", full)
+        return {"made": 1}
+
+    def full(*_: object, **__: object) -> None:
+        raise BadInput("The disk is full.")
+
+    monkeypatch.setitem(tasks.KINDS, "work", work)
+    assert jobs.run_here(workspace, "work", "Work", {}) == {"made": 1}
+    assert [job.state for job in jobs.listed(workspace)] == ["interrupted"]
+
+
 @pytest.mark.parametrize("damage", [b"", b"0123456789" * 900])
 def test_damaged_messages_are_begun_anew_and_no_job_is_lost(workspace: Workspace, damage: bytes) -> None:
     job = jobs.submit(workspace, "build", "Build", {})

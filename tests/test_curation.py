@@ -11,11 +11,13 @@ import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlite_utils import Database
 
 from exdd_core import candidates, cli, curation, fitting, history, quality, versions
 from exdd_core.bank import Bank
@@ -120,7 +122,7 @@ def test_the_folder_of_the_version_never_changes(workspace):
 def test_a_disk_that_fills_up_after_a_decision_does_not_deny_it(workspace, monkeypatch):
     id, writing, times = pending(workspace)[0], Workspace.writing, []
 
-    def full(self: Workspace):
+    def full(self: Workspace) -> AbstractContextManager[Database]:
         times.append(1)
         if len(times) == 3:  # after claiming and deciding: letting go
             raise BadInput("The disk is full.")

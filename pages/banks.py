@@ -133,7 +133,7 @@ def render(workspace: Workspace) -> None:
         return versions.listed() | versions.state() | compared.again(pair) | told
 
     builder.connect(refresh, changing)
-    versions.connect(refresh, rows, builder, changing)
+    versions.connect(refresh, rows, builder, compared, changing)
     compared.connect(refresh, changing)
     rows.connect()
     said = _shared.sentences(versions.note)
@@ -191,7 +191,12 @@ class Versions:
         }
 
     def connect(
-        self, refresh: Callable[..., dict[Any, Any]], rows: Rows, builder: Builder, outputs: list[Any]
+        self,
+        refresh: Callable[..., dict[Any, Any]],
+        rows: Rows,
+        builder: Builder,
+        compared: Compared,
+        outputs: list[Any],
     ) -> None:
         @_shared.sentences(self.note)
         def act(event: gr.EventData) -> dict[Any, Any]:
@@ -218,19 +223,19 @@ class Versions:
             return refresh() | {self.note: _shared.say("done", f"{name} is deleted.")}
 
         @_shared.sentences(self.note)
-        def mend(event: gr.EventData) -> dict[Any, Any]:
+        def mend(pair: tuple[str, str] | None, event: gr.EventData) -> dict[Any, Any]:
             from exdd_core import versions
 
             if event.act == "rebuild":
                 builder.rebuild(event.id, event.who or "")
                 return {}
             decided = versions.catch_up(self.workspace, event.who or NOBODY)
-            return refresh() | {self.note: _shared.say("done", decided.sentence)}
+            return refresh() | compared.again(pair) | {self.note: _shared.say("done", decided.sentence)}
 
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         self.table.act(act, None, outputs, **hidden)
         self.confirm.act(decide, None, outputs, **hidden)
-        builder.job.look_after(self.due.act(mend, None, outputs, **hidden))
+        builder.job.look_after(self.due.act(mend, compared.pair, [*outputs, compared.result], **hidden))
 
 
 def _versions_html(rows: list[str], ready: bool, former: BankVersion | None) -> str:

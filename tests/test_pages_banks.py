@@ -198,6 +198,8 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         due.get_by_text("v1: No rebuild is due").wait_for(timeout=SLOW)
         positive = own.detector("v1").positive
         assert positive is not None and later in {i.id for i in positive.images}
+        row = page.locator("#compared").get_by_role("row", name=re.compile(f"^Defect rows {len(positive)} "))
+        row.wait_for(timeout=SLOW)
         assert candidates.get(own, later).status == "accepted"
 
         # So many come to it that a full rebuild is due, and the page says so.

@@ -119,7 +119,7 @@ class Measuring:
             if self._running:
                 return
             self._running = True
-        threading.Thread(target=self._run, name="measuring candidates", daemon=True).start()
+        threading.Thread(target=self._run, name="measuring candidates").start()
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -140,7 +140,8 @@ class Measuring:
         self._rest()
         with suppress(Exception):  # the first measure says what is wrong
             self._prepare()
-        while step := self._next():
+        # A program that ends waits for the step in hand: ended within, torch would end it with an error.
+        while threading.main_thread().is_alive() and (step := self._next()):
             self._rest()
             try:
                 self.judge.quality(*step)
@@ -514,7 +515,8 @@ def _line(workspace: Workspace, decision: Decision, by_number: dict[int, Decisio
         "id": decision.id,
         "subject": decision.subject,
         "real": decision.action in ("missed", "false_alarm", "drop"),
-        "bank": decision.action == "align",  # and no picture's: there is none to show, and nothing to take back
+        "bank": decision.action
+        == "align",  # and no picture's: there is none to show, and nothing to take back
         "action": decision.action,
         "said": said,
         "who": decision.who,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -24,7 +26,29 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
 SLOW = 60_000  # milliseconds
+ENDS_WHILE_MEASURING = """
+import threading, time
+from types import SimpleNamespace
+from pages.curate import Measuring
+
+begun, measuring = threading.Event(), Measuring(None)
+
+def quality(id, effect):
+    begun.set()
+    time.sleep(0.3)
+    print("measured", flush=True)
+
+measuring.judge, measuring._next = SimpleNamespace(quality=quality), lambda: ("one", False)
+measuring.want()
+begun.wait()
+"""
 PAINTED = 9
+
+
+def test_a_program_that_ends_waits_for_the_measure_in_hand_and_for_no_other():
+    code = [sys.executable, "-c", ENDS_WHILE_MEASURING]
+    ended = subprocess.run(code, cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=120)
+    assert (ended.returncode, ended.stdout) == (0, "measured\n"), ended.stderr
 
 
 @pytest.fixture(scope="module")

@@ -851,7 +851,12 @@ def test_what_patchcore_says_of_the_normals_is_saved_for_the_first_change(
     back = Detector.load(saved, backbone)
     back.recall(exdd._held_out.features or [])
     asked = []
-    monkeypatch.setattr(fusion.PatchCore, "image_score", lambda self, d: asked.append(1) or 1.0)
+
+    def score(self: fusion.PatchCore, distances: fusion.Distances) -> float:
+        asked.append(distances)
+        return 1.0
+
+    monkeypatch.setattr(fusion.PatchCore, "image_score", score)
     less = back.changed(back.removals("defect/3"))
     assert not asked and less.fusions["patchcore"][1].threshold == exdd.fusions["patchcore"][1].threshold
     back.changed(back.removals(back.negative.images[0].id, "negative"))

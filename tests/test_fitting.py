@@ -21,22 +21,13 @@ def bank(images: list[BankImage], each: int, middle: float, seed: int) -> Bank:
     return Bank(rows, image, position, images, beside.astype(np.float32))
 
 
-def joined(one: Bank, other: Bank) -> Bank:
-    rows, position, beside = (
-        np.concatenate([getattr(each, name) for each in (one, other)])
-        for name in ("rows", "position", "beside")
-    )
-    image = np.concatenate([one.image, other.image + len(one.images)])
-    return Bank(rows, image, position, [*one.images, *other.images], beside)
-
-
 def test_painted_defects_that_come_later_teach_as_if_they_had_been_there() -> None:
     normals = bank([BankImage(f"n{i}", f"part{i}") for i in range(5)], 40, 0, 1)
     real = bank([BankImage(f"r{i}", f"part{i}") for i in range(3)], 12, 2, 2)
     later = [BankImage(f"p{i}", f"part{i}", origin="synthetic", donor="part2") for i in range(4)]
     painted = bank(later, 9, 3, 3)
     folds = [["part0", "part3"], ["part1", "part4"], ["part2"]]
-    at_once, before = Lessons.of(normals, joined(real, painted), folds), Lessons.of(normals, real, folds)
+    at_once, before = Lessons.of(normals, real.joined(painted), folds), Lessons.of(normals, real, folds)
     assert at_once and before
     one, several = at_once.discriminants()
     other, others = before.plus(painted).discriminants()
@@ -72,7 +63,7 @@ def test_neighbours_that_follow_a_bank_are_those_that_would_be_found_in_it(
     new = old.take(np.flatnonzero(kept))
     if come:
         new = new.joined(bank([BankImage(f"n{i}", f"part{i + 3}") for i in range(come)], 4, 0.5, 2))
-    features = np.random.default_rng(3).normal(0, 1, (9, 7, DIMENSION)).astype(np.float16)
+    features = list(np.random.default_rng(3).normal(0, 1, (9, 7, DIMENSION)).astype(np.float16))
     apart = [f"part{i}" for i in range(9)]
     before = Neighbours.find(old, features, apart, 3)
     followed = before.follow(old, new, kept, features, apart)

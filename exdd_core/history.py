@@ -148,11 +148,11 @@ class Standing:
                 self.there[key] = GONE
 
 
-def standing(db: Database, bank: str) -> Standing:
-    """What a version's changes come to."""
+def standing(db: Database, bank: str, until: int = 2**63 - 1) -> Standing:
+    """What a version's changes come to, up to the one of the number `until`."""
     found = Standing()
-    query = "select image, bank_side, action, id from bank_changes where bank = ? order by id"
-    for change in db.execute(query, [bank]):
+    query = "select image, bank_side, action, id from bank_changes where bank = ? and id <= ? order by id"
+    for change in db.execute(query, [bank, until]):
         found.take(*change)
     return found
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from exdd_core import candidates, curation, images, runs
+from exdd_core import candidates, curation, history, images, runs
 from exdd_core.coreset import covering_radius
 from exdd_core.errors import BadInput
 from exdd_core.workspace import FORMER
@@ -135,10 +135,13 @@ def measured(workspace: Workspace) -> dict[str, Measured]:
 
 
 def changes(workspace: Workspace, id: str, after: int = 0) -> int:
-    """How many images have come to the banks of the version of this id, or left them, after that change."""
-    query = "select count(*) from bank_changes where bank = ? and id > ?"
+    """How many images are otherwise in a bank of the version of this id than after that change (0: when it was built).
+
+    What came and went again, or left and returned as it was, does not count.
+    """
     with workspace.reading() as db:
-        return int(db.execute(query, [id, after]).fetchone()[0])
+        then, now = history.standing(db, id, after).there, history.standing(db, id).there
+    return sum(then.get(key) != now.get(key) for key in then.keys() | now.keys())
 
 
 def former(workspace: Workspace) -> BankVersion | None:

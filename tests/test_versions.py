@@ -68,6 +68,8 @@ def test_a_measurement_is_of_its_version_and_says_how_much_has_changed_since(wor
     curation.accept(workspace, pending(workspace)[:2], "Anna")
     assert versions.measured(workspace)[run.bank].changes == 2
     assert versions.changes(workspace, run.bank) == 2
+    curation.undo(workspace, curation.decisions(workspace)[0].id, "Anna")  # came and went: as if it had not
+    assert versions.measured(workspace)[run.bank].changes == versions.changes(workspace, run.bank) == 1
 
 
 def test_a_fresh_version_has_not_drifted_and_one_that_grew_far_has(workspace):

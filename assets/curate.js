@@ -470,9 +470,8 @@ function showBulk() {
 async function askRecommended() {
   const { ids, sentence: advice, cancelled } = await followed(await call("recommend", asked()));
   if (cancelled) return;
-  const words = advice.replaceAll("+-", "±");
-  if (ids.length) askBulk("accept", { ids, held: 0 }, words);
-  else sheet("Nothing is recommended", [make("p", {}, words)], [plain("Close", () => $(".st-dialog").close())]);
+  if (ids.length) askBulk("accept", { ids, held: 0 }, advice);
+  else sheet("Nothing is recommended", [make("p", {}, advice)], [plain("Close", () => $(".st-dialog").close())]);
 }
 
 function askBulk(action, { ids, held }, advice) {

@@ -238,7 +238,7 @@ class Judge:
         chosen = [c for c in pending if ids is None or c.id in set(ids)]
         if not chosen:
             return Recommendation([], 0, "There are no pending candidates.", [])
-        bench = self._ready(name, True)
+        bench = self._ready(name, True, progress)
         if bench.validation is None:
             return Recommendation([], len(chosen), f"Accept none: {bench.why_not}", [])
         progress.begin("Reading candidates", len(chosen))
@@ -254,14 +254,14 @@ class Judge:
         accepted = [id for group in advice.groups for id, _ in groups[group]]
         return Recommendation(accepted, len(chosen), _advised(advice, len(chosen)), advice.trials)
 
-    def _ready(self, dataset: str, effect: bool) -> _Bench:
+    def _ready(self, dataset: str, effect: bool, progress: Progress | None = None) -> _Bench:
         version = self.workspace.active_bank()
         if version is None or version.dataset != dataset:
             raise BadInput(f'The active bank version is not one of "{dataset}"; build or activate one first.')
         with self._lock:
             if self._bench is None or not self._bench.fits(version):
                 self._bench = _Bench(version)
-            self._bench.follow(self.workspace, effect, Progress(lambda _: self.pause()))
+            self._bench.follow(self.workspace, effect, progress or Progress(lambda _: self.pause()))
             return self._bench
 
 

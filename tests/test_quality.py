@@ -11,8 +11,9 @@ import pytest
 
 from exdd_core import candidates, curation, detector, quality
 from exdd_core.effect import Outcome
-from exdd_core.errors import BadInput
+from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png
+from exdd_core.progress import Progress
 from exdd_core.quality import Judge, Quality
 from exdd_core.synthesis import prompts
 from exdd_core.workspace import Workspace
@@ -198,6 +199,23 @@ def test_without_real_defects_the_effect_says_why_it_cannot_be_measured(workspac
     assert found.effect.light == found.plausible.light == "grey" and "two parts" in found.effect.text
     curation.accept(workspace, pending(workspace)[:1], "Anna")
     assert workspace.detector().positive is not None
+
+
+def test_a_recommendation_shows_its_stages_can_be_stopped_in_each_and_then_begun_again(workspace):
+    judge, stages = Judge(workspace), []
+
+    def told(progress: Progress) -> None:
+        if progress.stage not in stages:
+            stages.append(progress.stage)
+            progress.cancel()
+
+    for _ in range(3):
+        with pytest.raises(Cancelled):
+            judge.recommend(progress=Progress(told))
+    assert [stage.split()[0] for stage in stages] == ["Holding", "Reading", "Trying"]
+    found = judge.recommend(progress=Progress(told))
+    assert found == Judge(workspace).recommend() and found.of == len(pending(workspace))
+    assert found.trials and set(found.ids) <= set(pending(workspace))
 
 
 def test_without_a_bank_version_nothing_is_measured(workspace):

@@ -205,6 +205,7 @@ def accept(
             for candidate in chosen:
                 several.append(marked(workspace, candidate, target.detector))
                 progress.advance()
+            progress.begin("Fitting the bank to them", 1)
             changes = target.add(several)
         with workspace.writing() as db:
             for candidate in chosen:

@@ -113,8 +113,8 @@ def show(name: str, folds: list[Fold]) -> None:
         }
         for arm in ARMS:
             print(f"{arm:>16s}" + "".join(f"{value:13.1f}" for value in mean[arm]))
-        names = Counter(" + ".join(f[fusion]["groups"]) or "none" for f in folds)
-        print("  recommended: " + ", ".join(f"{group} {count}" for group, count in names.most_common()))
+        names = Counter(" + ".join(sorted(f[fusion]["groups"])) or "none" for f in folds)
+        print("  recommended: " + "; ".join(f"{count} x {group}" for group, count in names.most_common()))
         own, best = mean["recommended"][0], max(values[0] for values in mean.values())
         verdicts = {
             f"not worse than none by more than {WORSE}": own >= mean["none"][0] - WORSE,

@@ -55,6 +55,15 @@ def address(workspace: Workspace, tmp_path: Path) -> Iterator[str]:
         yield address
 
 
+def still(page: Page, dot: list[int]) -> list[float]:
+    """Where a dot is once what loads around the map, or scrolls to it, moves it no more."""
+    before: list[float] = []
+    while before != (now := page.evaluate(PLACE, dot)):
+        before = now
+        page.wait_for_timeout(300)
+    return now
+
+
 def drawn(page: Page, name: str, dots: int) -> None:
     page.locator(".lm-name", has_text=name).wait_for(timeout=SLOW)
     page.wait_for_function(
@@ -100,7 +109,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
 
     # A dot: its patch while one points at it, its image after a click.
     page.locator(".lm-frame").evaluate("frame => frame.scrollIntoView({ block: 'center' })")
-    x, y = page.evaluate(PLACE, [2, 0])
+    x, y = still(page, [2, 0])
     page.mouse.move(x - 4, y - 4)
     page.mouse.move(x, y)
     hover = page.locator(".lm-hover")
@@ -158,10 +167,10 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     page.locator(".lm-order").wait_for(state="hidden")
     page.locator(".lm-told", has_text="UMAP keeps rows that are alike together").wait_for()
     page.locator(".lm-frame").evaluate("frame => frame.scrollIntoView({ block: 'center' })")
-    page.mouse.click(*page.evaluate(PLACE, [1, 0]))
+    page.locator("#rows", has_text="Rows of v1 by image").wait_for(timeout=SLOW)
+    page.mouse.click(*still(page, [1, 0]))
     side.locator("p", has_text="v1 is not active").wait_for()
     assert side.get_by_role("button", name="Drop from").is_disabled()
-    page.locator("#rows", has_text="Rows of v1 by image").wait_for(timeout=SLOW)
 
     # Another version becomes the active one, and follows what was decided meanwhile; then back.
     page.get_by_role("button", name="Activate v1").click()

@@ -348,10 +348,8 @@ def _taken(
     try:
         yield chosen, left_out
     finally:
-        with (
-            suppress(BadInput),
-            workspace.writing() as db,
-        ):  # what was decided stands, and claims end by themselves
+        # Where this fails, what was decided stands all the same, and claims end by themselves.
+        with suppress(BadInput), workspace.writing() as db:
             for id in free:
                 db.execute("delete from claims where candidate = ? and who = ?", [id, who])
 

@@ -304,6 +304,5 @@ def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS
 def write_csv(path: Path | str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> None:
     """Write `csv_text` to a file, UTF-8."""
     with files.whole(Path(path)) as place:
-        place.write_text(
-            csv_text(rows, columns), encoding="utf-8", errors="surrogateescape"
-        )  # any file's name
+        # A file's name may hold bytes that are no text: they are written as they are.
+        place.write_text(csv_text(rows, columns), encoding="utf-8", errors="surrogateescape")

@@ -515,8 +515,8 @@ def _line(workspace: Workspace, decision: Decision, by_number: dict[int, Decisio
         "id": decision.id,
         "subject": decision.subject,
         "real": decision.action in ("missed", "false_alarm", "drop"),
-        "bank": decision.action
-        == "align",  # and no picture's: there is none to show, and nothing to take back
+        # A bank's and no picture's: there is none to show, and nothing to take back.
+        "bank": decision.action == "align",
         "action": decision.action,
         "said": said,
         "who": decision.who,

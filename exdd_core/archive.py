@@ -6,31 +6,46 @@ Knows zip files, paths and the disk's limits. Does not know data sets, or what b
 from __future__ import annotations
 
 import shutil
+import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 
 from exdd_core.errors import BadInput
-from exdd_core.images import MAX_BYTES, SUFFIXES
+from exdd_core.formats import HEAD, is_system_file, may_be_picture
+from exdd_core.images import MAX_BYTES
 from exdd_core.progress import Progress
 
 MAX_FILES = 200_000
 MAX_TOTAL_BYTES = 64 * 2**30
 MAX_RATIO = 200  # of a whole archive; a single black mask alone may shrink a thousandfold
 RATIO_FROM = 2**30
+TABLES = (".csv", ".tsv", ".json", ".txt", ".xml", ".yaml", ".yml")
+LINK = "a link in a zip file, which is not followed"
 
 
-def unpack(source: Path, target: Path, progress: Progress) -> Path:
-    """Unpack the images and tables of the zip file `source` into `target`, and return that.
+def unpack(source: Path, target: Path, progress: Progress, left_out: dict[str, str] | None = None) -> Path:
+    """Unpack the pictures and tables of the zip file `source` into `target`, and return that.
 
-    Raises BadInput for a file that is no zip, is damaged or locked, leads outside of `target`, or is too large.
+    left_out: takes the names of links, with the reason; they are never followed. Raises BadInput for a file that is no
+    zip, is damaged or locked, leads outside of `target`, or is too large.
     """
     try:
         with zipfile.ZipFile(source) as archive:
-            members = [member for member in archive.infolist() if _is_wanted(member)]
+            members = []
+            for member in archive.infolist():
+                if stat.S_ISLNK(member.external_attr >> 16):
+                    if left_out is not None:
+                        left_out[_name(member)] = LINK
+                elif _is_wanted(archive, member):
+                    members.append(member)
             _check_members(source, archive, members, target.parent)
             progress.begin("Unpacking", len(members))
+            target.mkdir(parents=True, exist_ok=True)
+            for folder in (member for member in archive.infolist() if member.is_dir()):
+                if _is_safe(_name(folder)) and not _is_hidden(_name(folder)):
+                    (target / _name(folder)).mkdir(parents=True, exist_ok=True)  # an empty one is named later
             for member in members:
-                place = target / PurePosixPath(member.filename)
+                place = target / _name(member)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(member) as packed, place.open("wb") as file:
                     shutil.copyfileobj(packed, file)  # zipfile stops at the size that was checked
@@ -44,10 +59,28 @@ def unpack(source: Path, target: Path, progress: Progress) -> Path:
     return target
 
 
-def _is_wanted(member: zipfile.ZipInfo) -> bool:
-    path = PurePosixPath(member.filename)
-    hidden = any(part.startswith(".") and part != ".." or part == "__MACOSX" for part in path.parts)
-    return not member.is_dir() and not hidden and path.suffix.lower() in (*SUFFIXES, ".csv", ".json")
+def _name(member: zipfile.ZipInfo) -> str:
+    """The path in the archive; some programs of Windows write backslashes."""
+    return member.filename.replace("\\", "/")
+
+
+def _is_hidden(name: str) -> bool:
+    return any(is_system_file(part) for part in PurePosixPath(name).parts if part != "..")
+
+
+def _is_wanted(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bool:
+    name = _name(member)
+    if name.endswith("/") or _is_hidden(name):
+        return False
+    if PurePosixPath(name).suffix.lower() in TABLES or may_be_picture(name, b""):
+        return True
+    with archive.open(member) as packed:
+        return may_be_picture(name, packed.read(HEAD))
+
+
+def _is_safe(name: str) -> bool:
+    path = PurePosixPath(name)
+    return not path.is_absolute() and ".." not in path.parts and ":" not in name
 
 
 def _check_members(
@@ -56,8 +89,7 @@ def _check_members(
     if len(archive.infolist()) > MAX_FILES:
         raise BadInput(f"{source} holds more than {MAX_FILES} files; import it as a folder.")
     for member in members:
-        path = PurePosixPath(member.filename)
-        if path.is_absolute() or ".." in path.parts or ":" in member.filename:
+        if not _is_safe(_name(member)):
             raise BadInput(
                 f"{source} holds the path {member.filename!a}, which leads outside of it; pack it again."
             )

@@ -1,21 +1,16 @@
 """The one door for pixels: decode, check, orient, resize and restore images and masks.
 
-It knows files, bytes and geometry, and every limit on what may come in. It does not know what an image is
-for, where it is kept or who looks at it. Decoding is Pillow's, resizing OpenCV's.
-
-Three spaces meet here: the *original image* (H, W), the *model input* (`Size`, what a backbone sees) and the
-*grid* of patches (h, w) which evenly divides the model input. `Frame` says where the original image lies in
-the model input; with `keep_aspect` a border around it is filled by repeating its edge.
+It knows files, bytes and every limit on what may come in, and offers `geometry` with it. It does not know what an
+image is for, where it is kept or who looks at it. Decoding is Pillow's, and OpenCV's for colours of more than 8 bits,
+which Pillow cuts.
 """
 
 from __future__ import annotations
 
 import io
-import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,21 +18,57 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
+from exdd_core import mask_rules
+from exdd_core.depth import HIGHEST, Depth
 from exdd_core.errors import BadInput
+from exdd_core.formats import FORMATS, FORMATS_TEXT
+from exdd_core.geometry import (
+    Frame,
+    Size,
+    fit,
+    frame,
+    mask_share,
+    patch_at,
+    patch_box,
+    resize_image,
+    resize_mask,
+    restore_map,
+)
+from exdd_core.mask_rules import MaskRule
+
+__all__ = [
+    "Frame",
+    "Header",
+    "Size",
+    "encode_jpeg",
+    "encode_png",
+    "exif_orientation",
+    "frame",
+    "header",
+    "mask_share",
+    "mask_values",
+    "of_shape",
+    "patch_at",
+    "patch_box",
+    "probe",
+    "read_deep",
+    "read_image",
+    "read_mask",
+    "require_mask",
+    "resize_image",
+    "resize_mask",
+    "restore_map",
+    "take_mask",
+    "thumbnail",
+    "turned",
+]
+
+Source = Path | str | bytes
 
 MAX_BYTES = 256 * 2**20
 MAX_PIXELS = 80_000_000
 MIN_SIDE = 16  # one step of the deepest feature map: anything smaller has nothing to look at
-MIN_MODEL_SIDE, MAX_MODEL_SIDE = 32, 4096
-MASK_THRESHOLD = 127  # a mask is set where it is brighter: JPEG rims and half-grey labels are not defect
-# What tells a photograph from a mask: many levels, and many pixels neither near black nor near white. Real masks with
-# the rims of JPEG have below 1 % of those, blurred by 8 pixels below 16 %; real images of surfaces have over 27 %.
-MASK_LEVELS, BETWEEN, MOST_BETWEEN = 16, (48, 208), 0.25
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM")
-FORMATS_TEXT = "PNG, JPEG, BMP, TIFF, WebP, PGM or PPM"
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
-TWELVE_BIT, SIXTEEN_BIT = 4095, 65535
-
+TWELVE_BIT = 4095
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -47,95 +78,130 @@ TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+# The same for arrays, which OpenCV leaves as they lie in the file.
+TURNED: dict[int, Callable[[np.ndarray], np.ndarray]] = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a),
+}
+BITS_PER_SAMPLE = 258  # of TIFF
 
-
-@dataclass(frozen=True)
-class Size:
-    """The size of a model's input in pixels; `keep_aspect` letterboxes instead of stretching."""
-
-    width: int
-    height: int
-    keep_aspect: bool = False
-
-    @classmethod
-    def parse(cls, text: str, keep_aspect: bool = False) -> Size:
-        """Read "256x632" (width x height). Raises `BadInput`."""
-        match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×]\s*(\d{1,6})\s*", text)
-        if not match:
-            raise BadInput(f'"{text}" is not a size; write width x height in pixels, such as 256x632.')
-        width, height = int(match[1]), int(match[2])
-        for side in (width, height):
-            if not MIN_MODEL_SIDE <= side <= MAX_MODEL_SIDE:
-                raise BadInput(
-                    f"The size {width}x{height} is out of range; "
-                    f"choose sides from {MIN_MODEL_SIDE} to {MAX_MODEL_SIDE} pixels."
-                )
-        return cls(width, height, keep_aspect)
-
-    def __str__(self) -> str:
-        return f"{self.width}x{self.height}"
-
-
-class Frame(NamedTuple):
-    """The rectangle of the model input that the original image fills."""
-
-    left: int
-    top: int
-    width: int
-    height: int
+# What tells a photograph from a mask: many levels, and many pixels neither near black nor near white. Real masks with
+# the rims of JPEG have below 1 % of those, blurred by 8 pixels below 16 %; real images of surfaces have over 27 %.
+MASK_LEVELS, BETWEEN, MOST_BETWEEN = 16, (48, 208), 0.25
+FEW_COLOURS = 16  # a mask of at most so many colours, not all of them grey, tells its labels by colour
 
 
 # --- decoding -------------------------------------------------------------------------------------
 
 
-def read_image(source: Path | str | bytes, name: str | None = None) -> np.ndarray:
-    """Decode a file or its bytes to uint8 (H, W, 3) RGB, upright.
+def read_image(source: Source, name: str | None = None, depth: Depth | None = None) -> np.ndarray:
+    """Decode the first page of a file or its bytes to uint8 (H, W, 3) RGB, upright.
 
     Orientation is taken from EXIF. Transparent pixels are laid on black, which is what they hold in most
-    files and what readers that ignore alpha show. Grey of more than 8 bits: values above 4095 anywhere mean
-    16 bits, else 12 bits; the range of the type is scaled to 0..255, never the range of the values, so that
-    the same brightness stays the same in every image of a camera. (10-bit data come out dark but alike:
-    guessing 10 bits from the values would make a dark image four times as bright as its neighbour.)
-
-    `name` is what messages call the image. Raises `BadInput`.
+    files and what readers that ignore alpha show. depth: the window of values of an image with more than 8 bits a
+    channel, grey or colour; None reads it as bank versions did that were built before depths were kept: values above
+    4095 anywhere mean 16 bits, else 12 bits. `name` is what messages call the image. Raises `BadInput`.
     """
     label = _label(source, name)
     with _opened(source, label) as image:
+        if _is_deep(image):
+            return _scaled(_deep_values(image, source, label), depth)
         return _to_rgb(_decode(image, label), label)
 
 
-def read_mask(
-    source: Path | str | bytes, shape: tuple[int, int] | None, name: str | None = None
-) -> np.ndarray:
-    """Decode a mask to bool (H, W): set where any channel is brighter than 127.
+def read_deep(source: Source, name: str | None = None) -> np.ndarray | None:
+    """The raw values of an image with more than 8 bits a channel, upright: uint16 (H, W) or (H, W, 3) RGB.
 
-    `shape` is the (H, W) of its upright image; another size raises `BadInput`. None accepts any size. The raw
-    values of a 16-bit mask are compared, because such masks mostly hold 0 and 255. Transparent is not set.
+    None for an image of 8 bits. Raises `BadInput`.
     """
     label = _label(source, name)
-    return _of_shape(_brightness(source, label) > MASK_THRESHOLD, shape, label)
+    with _opened(source, label) as image:
+        return _deep_values(image, source, label) if _is_deep(image) else None
 
 
-def take_mask(
-    source: Path | str | bytes, shape: tuple[int, int] | None, name: str | None = None
+def read_mask(
+    source: Source,
+    shape: tuple[int, int] | None,
+    name: str | None = None,
+    rule: MaskRule | None = None,
 ) -> np.ndarray:
-    """`read_mask` of what a person hands in for a mask: a photograph, too, raises `BadInput`."""
+    """Decode a mask to bool (H, W): set where `rule` says so; None, as for masks that are kept here: above 127.
+
+    `shape` is the (H, W) of its upright image; another size raises `BadInput`. None accepts any size.
+    """
     label = _label(source, name)
-    values = _brightness(source, label)
+    return of_shape((rule or MaskRule()).marks(mask_values(source, label)), shape, label)
+
+
+def take_mask(source: Source, shape: tuple[int, int] | None, name: str | None = None) -> np.ndarray:
+    """`read_mask` of what a person hands in for a mask, by the rule that its own values call for.
+
+    A photograph raises `BadInput`.
+    """
+    label = _label(source, name)
+    values = mask_values(source, label)
+    require_mask(values, label)
+    return of_shape(mask_rules.decide([values]).marks(values), shape, label)
+
+
+def mask_values(source: Source, name: str | None = None) -> np.ndarray:
+    """What a mask's file holds as grey values (H, W), upright: the brightest channel, or the raw values of a deep one.
+
+    A mask whose labels are told by colour, by a palette or without, has 0 on its background and 255 elsewhere; a
+    palette that gives several labels one colour is passed over for the numbers of the labels. Transparent is 0.
+    """
+    label = _label(source, name)
+    with _opened(source, label) as image:
+        if _is_deep(image):
+            values = _deep_values(image, source, label)
+            return values if values.ndim == 2 else values.max(axis=2)
+        upright = _decode(image, label)
+    if upright.mode == "L":
+        return np.asarray(upright)
+    if upright.mode == "P" and "transparency" not in upright.info:
+        return _by_palette(upright)
+    return _by_colour(_to_rgb(upright, label))
+
+
+def _by_palette(image: Image.Image) -> np.ndarray:
+    """Brightness of a palette of greys; 255 on every label but the background's of one of colours; else the labels."""
+    numbers = np.asarray(image)
+    used = np.flatnonzero(np.bincount(numbers.ravel()))
+    palette = np.array(image.getpalette("RGB"), np.uint8).reshape(-1, 3)
+    if used[-1] >= len(palette) or len(np.unique(palette[used], axis=0)) < len(used):
+        return numbers
+    if (palette[used] == palette[used, :1]).all():
+        return palette[:, 0][numbers]
+    black = used[(palette[used] == 0).all(axis=1)]
+    return np.where(numbers == (black[0] if len(black) else used[0]), 0, 255).astype(np.uint8)
+
+
+def _by_colour(pixels: np.ndarray) -> np.ndarray:
+    """RGB (H, W, 3) to 0 on the background and 255 on any other colour; where colours are greys or many: brightness.
+
+    The background is black where there is any, else the commonest colour.
+    """
+    brightest = pixels.max(axis=2)
+    if (pixels == pixels[..., :1]).all():
+        return brightest
+    codes = pixels.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32)
+    colours, counts = np.unique(codes, return_counts=True)
+    if len(colours) > FEW_COLOURS:
+        return brightest
+    return np.where(codes == (0 if colours[0] == 0 else colours[counts.argmax()]), 0, 255).astype(np.uint8)
+
+
+def require_mask(values: np.ndarray, label: str) -> None:
+    """Raise `BadInput` where the values of a mask file are those of a photograph."""
     if _is_photograph(values):
         raise BadInput(
             f"{label} is a photograph and no mask; a mask is white on the defect and black everywhere else."
         )
-    return _of_shape(values > MASK_THRESHOLD, shape, label)
-
-
-def _brightness(source: Path | str | bytes, label: str) -> np.ndarray:
-    """The brightest channel of every pixel, (H, W), upright: 0 to 255, or the raw values of a deep image."""
-    with _opened(source, label) as image:
-        upright = _decode(image, label)
-    if upright.mode == "L" or _is_deep(upright):
-        return np.asarray(upright)
-    return _to_rgb(upright, label).max(axis=2)
 
 
 def _is_photograph(values: np.ndarray) -> bool:
@@ -145,32 +211,62 @@ def _is_photograph(values: np.ndarray) -> bool:
     return bool(between.mean() > MOST_BETWEEN) and len(np.unique(values)) > MASK_LEVELS
 
 
-def _of_shape(mask: np.ndarray, shape: tuple[int, int] | None, label: str) -> np.ndarray:
+def of_shape(mask: np.ndarray, shape: tuple[int, int] | None, label: str) -> np.ndarray:
     if shape is not None and mask.shape != tuple(shape):
         (height, width), (wanted_height, wanted_width) = mask.shape, shape
-        turned = " (it seems turned by a quarter)" if (width, height) == (wanted_height, wanted_width) else ""
+        turn = " (it seems turned by a quarter)" if (width, height) == (wanted_height, wanted_width) else ""
         raise BadInput(
             f"The mask {label} is {width} x {height} pixels but its image is {wanted_width} x {wanted_height}"
-            f"{turned}; save the mask at the size of its image."
+            f"{turn}; save the mask at the size of its image."
         )
     return mask
 
 
-def probe(source: Path | str | bytes, name: str | None = None) -> tuple[int, int]:
+def probe(source: Source, name: str | None = None) -> tuple[int, int]:
     """The (width, height) of the upright image, from its header alone. Same limits as `read_image`."""
     with _opened(source, _label(source, name)) as image:
         width, height = image.size
         return (height, width) if _orientation(image) >= 5 else (width, height)
 
 
-def _label(source: Path | str | bytes, name: str | None) -> str:
+class Header(NamedTuple):
+    """What an image's header tells: more than 8 bits a channel or not, and how many pages or frames there are."""
+
+    deep: bool
+    pages: int
+
+
+def header(source: Source, name: str | None = None) -> Header:
+    """Only the first page of a file is ever read. Raises `BadInput`."""
+    with _opened(source, _label(source, name)) as image:
+        try:
+            return Header(_is_deep(image), int(getattr(image, "n_frames", 1)))
+        except Exception:  # a damaged directory of pages is told when the pixels are read
+            return Header(_is_deep(image), 1)
+
+
+def exif_orientation(source: Source, name: str | None = None) -> int:
+    """The EXIF orientation, 1 to 8, by which `read_image` turns the image; 1 is upright. Raises `BadInput`."""
+    with _opened(source, _label(source, name)) as image:
+        return _orientation(image)
+
+
+# --- files ---
+
+
+def turned(array: np.ndarray, turn: int) -> np.ndarray:
+    """An array (H, W, ...) as stored in a file, turned by its EXIF orientation, 1 to 8."""
+    return TURNED[turn](array) if turn in TURNED else array
+
+
+def _label(source: Source, name: str | None) -> str:
     if name is not None:
         return name
     return "the uploaded image" if isinstance(source, bytes) else str(source)
 
 
 @contextmanager
-def _opened(source: Path | str | bytes, label: str) -> Iterator[Image.Image]:
+def _opened(source: Source, label: str) -> Iterator[Image.Image]:
     """The header, past every limit that can be known from it; no pixel is decoded yet."""
     with io.BytesIO(source) if isinstance(source, bytes) else _open_file(Path(source), label) as stream:
         length = stream.seek(0, io.SEEK_END)
@@ -251,13 +347,43 @@ def _decode(image: Image.Image, label: str) -> Image.Image:
 
 
 def _is_deep(image: Image.Image) -> bool:
-    return image.mode == "I" or image.mode.startswith("I;16")
+    """Whether it has more than 8 bits a channel, which Pillow cuts to 8 where it has colours."""
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        return True
+    if image.format == "TIFF":
+        return image.mode != "F" and max(image.tag_v2.get(BITS_PER_SAMPLE, (8,))) > 8  # type: ignore[attr-defined]
+    tiles = getattr(image, "tile", ())
+    return image.format == "PNG" and any(";16" in str(tile[3]) for tile in tiles)
+
+
+def _deep_values(image: Image.Image, source: Source, label: str) -> np.ndarray:
+    """uint16 (H, W) or (H, W, 3) RGB, upright."""
+    if image.mode == "I" or image.mode.startswith("I;16"):
+        values = np.asarray(_decode(image, label))
+    else:
+        data = np.frombuffer(source if isinstance(source, bytes) else Path(source).read_bytes(), np.uint8)
+        read = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)  # without EXIF
+        if read is None or read.ndim not in (2, 3):
+            raise BadInput(f"{label} is damaged or cut short; copy it again from where it came from.")
+        if read.ndim == 3:
+            opaque = read[..., 3:] if read.shape[2] == 4 else None
+            read = np.where(opaque > 0, read[..., :3], 0) if opaque is not None else read
+            read = read[..., ::-1]
+        values = turned(read, _orientation(image))
+    if values.dtype.kind not in "iu" or values.min() < 0 or values.max() > HIGHEST:
+        raise BadInput(f"{label} holds more than 16 bits a pixel; save it with 8 or 16 bits.")
+    return np.ascontiguousarray(values, np.uint16)
+
+
+def _scaled(values: np.ndarray, depth: Depth | None) -> np.ndarray:
+    """Values of more than 8 bits, (H, W) or (H, W, 3), to uint8 (H, W, 3)."""
+    if depth is None:
+        depth = Depth.of_bits(12 if values.max() <= TWELVE_BIT else 16)
+    small = depth.to_8_bits(values)
+    return cv2.cvtColor(small, cv2.COLOR_GRAY2RGB) if small.ndim == 2 else small
 
 
 def _to_rgb(image: Image.Image, label: str) -> np.ndarray:
-    if _is_deep(image):
-        grey = _scale_deep(np.asarray(image), label)
-        return cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB)
     if image.mode == "F":
         raise BadInput(f"{label} holds floating-point values; save it with 8 or 16 bits a channel.")
     if image.has_transparency_data:
@@ -267,107 +393,6 @@ def _to_rgb(image: Image.Image, label: str) -> np.ndarray:
     return np.array(image.convert("RGB"))
 
 
-def _scale_deep(values: np.ndarray, label: str) -> np.ndarray:
-    """Grey integers of more than 8 bits (H, W) to uint8 by the range of their type: 12 or 16 bits."""
-    low, high = int(values.min()), int(values.max())
-    if low < 0 or high > SIXTEEN_BIT:
-        raise BadInput(f"{label} holds more than 16 bits a pixel; save it with 8 or 16 bits.")
-    return (values >> (4 if high <= TWELVE_BIT else 8)).astype(np.uint8)
-
-
-# --- sizes and places -----------------------------------------------------------------------------
-
-
-def frame(size: Size, shape: tuple[int, int]) -> Frame:
-    """Where an image of `shape` (H, W) lies in the model input: all of it, or centred when aspect is kept."""
-    if not size.keep_aspect:
-        return Frame(0, 0, size.width, size.height)
-    height, width = shape
-    scale = min(size.width / width, size.height / height)
-    inner_width = min(size.width, max(1, round(width * scale)))
-    inner_height = min(size.height, max(1, round(height * scale)))
-    left, top = (size.width - inner_width) // 2, (size.height - inner_height) // 2
-    return Frame(left, top, inner_width, inner_height)
-
-
-def _fit(array: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Area averaging along what shrinks, bilinear along what grows."""
-    # OpenCV's INTER_AREA silently becomes nearest-like as soon as one side grows, hence two steps.
-    small = (min(array.shape[1], width), min(array.shape[0], height))
-    if small != (array.shape[1], array.shape[0]):
-        array = cv2.resize(array, small, interpolation=cv2.INTER_AREA)
-    if small != (width, height):
-        array = cv2.resize(array, (width, height), interpolation=cv2.INTER_LINEAR)
-    return array
-
-
-def resize_image(image: np.ndarray, size: Size) -> np.ndarray:
-    """uint8 (H, W, 3) to uint8 (size.height, size.width, 3); a letterbox repeats the image's edge."""
-    left, top, width, height = frame(size, image.shape[:2])
-    inner = _fit(image, width, height)
-    right, bottom = size.width - width - left, size.height - height - top
-    if not (left or top or right or bottom):
-        return np.ascontiguousarray(inner)
-    return cv2.copyMakeBorder(inner, top, bottom, left, right, cv2.BORDER_REPLICATE)
-
-
-def resize_mask(mask: np.ndarray, size: Size) -> np.ndarray:
-    """bool (H, W) to bool (size.height, size.width) by nearest neighbour; the letterbox is False."""
-    left, top, width, height = frame(size, mask.shape[:2])
-    inner = cv2.resize(mask.astype(np.uint8), (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
-    result = np.zeros((size.height, size.width), dtype=bool)
-    result[top : top + height, left : left + width] = inner > 0
-    return result
-
-
-def restore_map(map: np.ndarray, size: Size, shape: tuple[int, int]) -> np.ndarray:
-    """A map at model size (size.height, size.width) to float32 (H, W) of the original image, bilinear."""
-    if map.shape != (size.height, size.width):
-        raise ValueError(f"a map of {map.shape} is not at model size {(size.height, size.width)}")
-    left, top, width, height = frame(size, shape)
-    inner = np.ascontiguousarray(map[top : top + height, left : left + width], dtype=np.float32)
-    return cv2.resize(inner, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-
-
-def patch_box(
-    row: int, column: int, grid: tuple[int, int], size: Size, shape: tuple[int, int]
-) -> tuple[int, int, int, int]:
-    """The pixels (x0, y0, x1, y1), ends excluded, of the original image that a patch covers; never empty.
-
-    A pixel belongs to the patch that its centre lies in, so the boxes of a grid tile the image. A patch
-    wholly in the letterbox gets the nearest pixels of the image, a patch smaller than a pixel that pixel.
-    """
-    inside = frame(size, shape)
-    x0, x1 = _span(column, grid[1], size.width, inside.left, inside.width, shape[1])
-    y0, y1 = _span(row, grid[0], size.height, inside.top, inside.height, shape[0])
-    return x0, y0, x1, y1
-
-
-def patch_at(y: int, x: int, grid: tuple[int, int], size: Size, shape: tuple[int, int]) -> tuple[int, int]:
-    """The (row, column) of the patch that covers pixel (y, x) of the original image; outside, the nearest."""
-    inside = frame(size, shape)
-    return (
-        _step(y, grid[0], size.height, inside.top, inside.height, shape[0]),
-        _step(x, grid[1], size.width, inside.left, inside.width, shape[1]),
-    )
-
-
-# Along one axis: model coordinate X = offset + x * inner / length, patch = floor(X * steps / side). Whole
-# numbers only, so that _span and _step agree on every pixel.
-def _span(step: int, steps: int, side: int, offset: int, inner: int, length: int) -> tuple[int, int]:
-    def first_pixel(edge: int) -> int:  # the first x whose centre x + 1/2 is not before this patch edge
-        twice = 2 * length * (edge * side - offset * steps) - inner * steps
-        return -(-twice // (2 * inner * steps))
-
-    start = min(max(first_pixel(step), 0), length - 1)
-    return start, min(max(first_pixel(step + 1), start + 1), length)
-
-
-def _step(pixel: int, steps: int, side: int, offset: int, inner: int, length: int) -> int:
-    step = ((2 * int(pixel) + 1) * inner + 2 * length * offset) * steps // (2 * length * side)
-    return min(max(step, 0), steps - 1)
-
-
 # --- going out ------------------------------------------------------------------------------------
 
 
@@ -375,7 +400,7 @@ def thumbnail(image: np.ndarray, side: int = 192) -> np.ndarray:
     """uint8 (H, W, 3) shrunk to at most `side` pixels on its longer side; a small image stays as it is."""
     height, width = image.shape[:2]
     scale = min(1.0, side / max(height, width))
-    return _fit(image, max(1, round(width * scale)), max(1, round(height * scale)))
+    return fit(image, max(1, round(width * scale)), max(1, round(height * scale)))
 
 
 def encode_png(array: np.ndarray) -> bytes:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exdd_core import curation, history, reports
-from exdd_core.datasets.record import image_files
+from exdd_core.datasets.tree import image_files
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, probe, read_image, read_mask
 from exdd_core.progress import Progress

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-VERSION = 3
+VERSION = 4
 
 # name -> (columns, primary key, indexes, unique indexes)
 TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] = {
@@ -17,7 +17,8 @@ TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] 
     "datasets": (
         dict.fromkeys(("name", "layout", "title"), str)
         | dict.fromkeys(("width", "height", "keep_aspect"), int)
-        | dict.fromkeys(("created", "fingerprint", "report"), str),
+        | dict.fromkeys(("created", "fingerprint", "report"), str)
+        | {"depth": str, "mask_rule": str},
         "name",
         [],
         [],

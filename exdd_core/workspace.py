@@ -31,20 +31,22 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from sqlite_utils import Database
 
 from exdd_core import archive, datasets, schema
-from exdd_core.datasets.record import Record, image_files
+from exdd_core.datasets.record import Record
+from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
-from exdd_core.images import Size, probe
+from exdd_core.images import Size, encode_png, probe, read_image
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:  # torch and its kin take seconds to import, and half of the workspace needs none of them
@@ -54,6 +56,9 @@ if TYPE_CHECKING:  # torch and its kin take seconds to import, and half of the w
 
 DATABASE = "workspace.db"
 LOCK, TEMPORARY, MARK = ".lock", ".making-", ".unfinished"
+WRITTEN = (
+    "exdd-masks"  # folder of a data set with masks that were written from others, from outlines or values
+)
 DETECTORS_KEPT = 2
 PINNED, FORMER = "pinned_banks", "former_banks"  # settings: ids of versions
 FORMER_KEPT = 20
@@ -75,18 +80,23 @@ class DatasetInfo:
     created: str  # ISO 8601, UTC
     counts: dict[str, Any]
     report: dict[str, Any]
+    depth: Depth | None = None  # of images with more than 8 bits a channel; None where there are none
     changed: bool = True  # False when an import found that this very data set was there already
 
 
 @dataclass(frozen=True)
 class Preview:
-    """What an import would make of a source: the name, layout and size it would get, and its records."""
+    """What an import would make of a source: the name, layout and size it would get, its records and what it says."""
 
     name: str
     layout: str
     title: str
     size: Size
     records: list[Record]
+    report: dict[str, Any]  # as `datasets.Survey.to_report`
+    example: tuple[np.ndarray, np.ndarray] | None = (
+        None  # a defective image, uint8 (H, W, 3), and its mask, bool (H, W)
+    )
 
 
 @dataclass(frozen=True)
@@ -361,12 +371,14 @@ class Workspace:
         size: Size | None = None,
         groups: datasets.GroupRule | None = None,
         progress: Progress | None = None,
+        choices: datasets.Choices | None = None,
     ) -> DatasetInfo:
         """Copy a data set (a folder or a .zip) into the workspace, check it and make it the active one.
 
-        name: None takes the source's. size: what banks are built at; None takes the layout's. groups: for
-        plain folders, which images show one physical part. The same content under the same name changes
-        nothing (`changed` is False). Raises BadInput for anything that cannot be imported.
+        name: None takes the source's. size: what banks are built at; None takes the layout's. choices: what a person
+        says of the source, in place of `layout` and `groups`. Masks that are not one file that is white above 127 are
+        written as such. The same content under the same name changes nothing (`changed` is False). Raises BadInput for
+        anything that cannot be imported.
         """
         from exdd_core.datasets import integrity
 
@@ -374,9 +386,13 @@ class Workspace:
         name = _dataset_name(source, name)
         with _plainly(), self.making(self._datasets, "import", progress) as temporary:
             unpacked = source.is_file()
-            root, layout, records = _read(source, temporary / "unpacked", layout, groups, progress)
+            choices = choices or datasets.Choices(layout, groups)
+            layout, found = _read(source, temporary / "unpacked", choices, progress)
+            datasets.require_normal(found, source)
+            root, records = found.tree.root, found.records
             size = size or datasets.LAYOUTS[layout].DEFAULT_SIZE
-            fingerprint = _fingerprint(root, records, (layout, *_size_row(size).values()), progress)
+            settings = (layout, *_size_row(size).values(), str(found.rule), str(found.depth))
+            fingerprint = _fingerprint(root, records, settings, progress)
             known = self._dataset_row(name)
             if known is not None:
                 if known["fingerprint"] == fingerprint:
@@ -391,8 +407,9 @@ class Workspace:
                     "move that folder away, or give this data set another name with --name."
                 )
             whole = temporary / "whole"
-            _copy(root, whole, _files(records), progress, move=unpacked)
-            report = integrity.check(whole, records, progress)
+            records, unusable = _write_masks(found, whole, progress)
+            _copy(root, whole, _files(records, written=False), progress, move=unpacked)
+            report = integrity.check(whole, records, progress, found, unusable, size)
             rows = _image_rows(name, whole, records, report)
             datasets.write_manifests(records, whole)
             record = {
@@ -403,6 +420,8 @@ class Workspace:
                 "created": _now(),
                 "fingerprint": fingerprint,
                 "report": json.dumps(report),
+                "depth": str(found.depth) if found.depth else None,
+                "mask_rule": str(found.rule),
             }
             with self.placed(whole, self._datasets / name) as db:
                 db.table("datasets").insert(record)
@@ -416,15 +435,20 @@ class Workspace:
         layout: str = "auto",
         groups: datasets.GroupRule | None = None,
         progress: Progress | None = None,
+        choices: datasets.Choices | None = None,
     ) -> Preview:
         """What `import_dataset` would make of a source, the split included; nothing is kept. Raises BadInput."""
         source = Path(source).expanduser()
         name = _dataset_name(source, None)
         with _plainly(), tempfile.TemporaryDirectory(prefix="preview-", dir=self.path / "cache") as temporary:
             unpacked = Path(temporary) / "unpacked"
-            _, layout, records = _read(source, unpacked, layout, groups, progress or Progress())
+            choices = choices or datasets.Choices(layout, groups)
+            layout, found = _read(source, unpacked, choices, progress or Progress())
+            example = _example(found)
         module = datasets.LAYOUTS[layout]
-        return Preview(name, layout, module.TITLE, module.DEFAULT_SIZE, records)
+        return Preview(
+            name, layout, module.TITLE, module.DEFAULT_SIZE, found.records, found.to_report(), example
+        )
 
     def datasets(self) -> list[DatasetInfo]:
         """All data sets, the oldest first."""
@@ -795,8 +819,17 @@ def _set(db: Database, key: str, value: Any) -> None:
 def _dataset_info(row: dict[str, Any], changed: bool = True) -> DatasetInfo:
     report = json.loads(row["report"])
     size = Size(row["width"], row["height"], bool(row["keep_aspect"]))
+    depth = Depth.parse(row["depth"]) if row["depth"] else None
     return DatasetInfo(
-        row["name"], row["layout"], row["title"], size, row["created"], report["counts"], report, changed
+        row["name"],
+        row["layout"],
+        row["title"],
+        size,
+        row["created"],
+        report["counts"],
+        report,
+        depth,
+        changed,
     )
 
 
@@ -840,28 +873,71 @@ def _dataset_name(source: Path, name: str | None) -> str:
 
 
 def _read(
-    source: Path, unpacked: Path, layout: str, groups: datasets.GroupRule | None, progress: Progress
-) -> tuple[Path, str, list[Record]]:
-    """Where the source's layout begins, its name and the records. A zip file's content goes to `unpacked`."""
+    source: Path, unpacked: Path, choices: datasets.Choices, progress: Progress
+) -> tuple[str, datasets.Survey]:
+    """The layout of a source and what it would become. A zip file's content goes to `unpacked`."""
     if not source.exists():
         raise BadInput(f"{source} does not exist; check the path.")
-    folder = source if source.is_dir() else archive.unpack(source, unpacked, progress)
-    if not image_files(folder):
-        raise BadInput(f"{source} holds no images; name the folder or zip file that holds them.")
-    root = datasets.find_root(folder)
+    left: dict[str, str] = {}
+    folder = source if source.is_dir() else archive.unpack(source, unpacked, progress, left)
     try:
-        return root, *datasets.read_layout(root, layout, groups)
+        found = datasets.look(folder, choices, progress, left)
+        if not found[1].tree.images:
+            raise BadInput(f"{source} holds no images; name the folder or zip file that holds them.")
+        return found
     except BadInput as error:  # people know the zip file, not where it was unpacked
         raise BadInput(str(error).replace(str(folder), str(source))) from error
 
 
-def _files(records: Sequence[Record]) -> list[str]:
-    """Every file that the records name, once, in their order."""
-    named = [name for record in records for name in (record.path, record.mask) if name]
+def _example(found: datasets.Survey) -> tuple[np.ndarray, np.ndarray] | None:
+    """A defective image and what its mask marks, to look at."""
+    for record in found.records:
+        if record.label == datasets.DEFECT and (record.masks or record.outlines):
+            try:
+                mask = found.mask_of(record)
+                image = read_image(found.tree.path(record.path), record.path, found.depth)
+            except BadInput:
+                continue
+            if mask is not None and mask.any() and mask.shape == image.shape[:2]:
+                return image, mask
+    return None
+
+
+def _write_masks(
+    found: datasets.Survey, target: Path, progress: Progress
+) -> tuple[list[Record], dict[str, str]]:
+    """Records whose mask is one file each that is white above 127, and image -> why its mask could not be used.
+
+    What is no such file is written into `target`, below `WRITTEN`.
+    """
+    records, unusable = [], {}
+    progress.begin("Writing masks", len(found.records))
+    for record in found.records:
+        if found.must_be_written(record):
+            plain = replace(record, mask=None, more_masks=(), outlines=())
+            try:
+                mask = found.mask_of(record)
+                assert mask is not None
+                name = f"{WRITTEN}/{record.path}.png"
+                place = target / name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(encode_png(mask))
+                record = replace(plain, mask=name)
+            except BadInput as error:
+                unusable[record.path] = str(error)
+                record = plain
+        records.append(record)
+        progress.advance()
+    return records, unusable
+
+
+def _files(records: Sequence[Record], written: bool = True) -> list[str]:
+    """Every file that the records name, once, in their order; without the masks that were written here."""
+    named = [name for record in records for name in (record.path, *record.masks) if name]
     for name in named:
         if not name.isprintable():
             raise BadInput(f"The file name {name!a} holds characters that cannot be stored; rename it.")
-    return list(dict.fromkeys(named))
+    return [name for name in dict.fromkeys(named) if written or not name.startswith(f"{WRITTEN}/")]
 
 
 def _fingerprint(root: Path, records: Sequence[Record], settings: tuple, progress: Progress) -> str:
@@ -908,5 +984,8 @@ def _image_rows(
         width, height = probe(root / record.path)
         mask = None if record.path in useless else record.mask
         known = {"id": f"{dataset}/{record.path}", "dataset": dataset, "width": width, "height": height}
-        rows.append({**asdict(record), **known, "mask": mask})
+        row = {
+            name: value for name, value in asdict(record).items() if name not in ("more_masks", "outlines")
+        }
+        rows.append({**row, **known, "mask": mask})
     return rows

@@ -23,6 +23,7 @@ from exdd_core.datasets import (
     folds,
     grouped_split,
     limit_parts,
+    look,
     natural_key,
     read_layout,
     read_manifests,
@@ -168,7 +169,7 @@ def read_layout_of_defects(root: Path) -> list[Record]:
     """`read_layout` wants normal images; what the layout itself reads needs none."""
     with pytest.raises(BadInput, match="holds no normal images"):
         read_layout(root)
-    return LAYOUTS[detect_layout(root)].read(root)
+    return look(root)[1].records
 
 
 def test_magnetic_tile_with_another_name_is_refused(tmp_path: Path) -> None:

@@ -285,7 +285,7 @@ def test_sources_that_cannot_be_imported_are_sentences(workspace, tmp_path):
         with pytest.raises(BadInput, match=words):
             workspace.import_dataset(tmp_path / name)
     pack(tmp_path / "odd.zip", tmp_path / "odd")
-    with pytest.raises(BadInput, match=r"odd\.zip/pictures has no layout"):
+    with pytest.raises(BadInput, match=r"odd\.zip has no layout"):
         workspace.import_dataset(tmp_path / "odd.zip")
     assert workspace.datasets() == [] and leftovers(workspace) == []
     with pytest.raises(BadInput, match="import one first"):

@@ -67,7 +67,7 @@ def score(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _images_in(paths: Sequence[Path]) -> list[Path]:
-    from exdd_core.datasets.record import image_files
+    from exdd_core.datasets.tree import image_files
 
     found: list[Path] = []
     for path in paths:

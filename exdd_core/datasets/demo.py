@@ -20,7 +20,8 @@ import numpy as np
 
 from exdd_core.datasets import folder as plain
 from exdd_core.datasets.groups import GroupRule
-from exdd_core.datasets.record import Record
+from exdd_core.datasets.record import Reading
+from exdd_core.datasets.tree import Tree
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png
 from exdd_core.progress import Progress
@@ -41,13 +42,13 @@ SHOTS = 2
 Array = np.ndarray
 
 
-def detect(root: Path) -> bool:
-    return (root / MARKER).is_file() and plain.detect(root)
+def detect(tree: Tree) -> bool:
+    return MARKER in tree.files and plain.detect(tree)
 
 
-def read(root: Path) -> list[Record]:
+def read(tree: Tree) -> Reading:
     """One record an image, split "", grouped by part."""
-    return plain.read(root, PART_OF_NAME)
+    return plain.read(tree, PART_OF_NAME)
 
 
 def generate(

@@ -1,16 +1,23 @@
-"""Plain folders: good/ (or ok/, normal/), defect/ (or bad/, ng/) and, where there are any, masks/.
+"""Plain folders whose names say what they hold: good/ and defect/, masks/ anywhere, train/ and test/ if there are any.
 
-Subfolders of defect/ are the types of defect. A mask lies in masks/ at the same place as its image (from the
-root, or from inside defect/), named like it or with _mask behind, or as NAME_mask beside it. No split. Every
+Words in any case and spelling count (see `words`); what a name does not surely say is asked. Folders below those of
+defects are the types of defect. A mask lies beside its image, named like it with _mask, _GT, _label or _seg behind, or
+in a folder of masks at the place of its image; outlines may also come from annotation files beside the images. Every
 image is its own group unless a `GroupRule` says better. Knows folders and names, no pixels.
 """
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from collections import Counter
+from collections.abc import Mapping, Sequence
 
+from exdd_core.datasets.annotated import outlines_beside
 from exdd_core.datasets.groups import GroupRule, apply_rule
-from exdd_core.datasets.record import DEFECT, NORMAL, Record, image_files, in_natural_order, subfolders
+from exdd_core.datasets.pairing import in_mask_folder, joined, masks_in_folders, named_masks
+from exdd_core.datasets.record import DEFECT, NORMAL, Question, Reading, Record, in_natural_order
+from exdd_core.datasets.survey import AS_CHOSEN
+from exdd_core.datasets.tree import Tree, base, is_below, parent, stem
+from exdd_core.datasets.words import is_held_back, is_mask_word, label_guess, label_word, split_word
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 
@@ -18,90 +25,180 @@ NAME = "folder"
 TITLE = "Plain folders (good/, defect/, masks/)"
 DEFAULT_SIZE = Size(256, 256)
 TEST_EVERY = (3, 2)  # of the groups without and with a defect, see groups.grouped_split
+GROUPS = True
 
-NORMAL_NAMES = ("good", "ok", "normal")
-DEFECT_NAMES = ("defect", "defects", "bad", "ng")
-MASK_NAMES = ("masks", "mask")
-
-
-def detect(root: Path) -> bool:
-    return bool(_named(root, NORMAL_NAMES))
+MASK, NONE, UNKNOWN = "mask", "none", ""
+ASKED = "nobody has said whether they are normal or defective; answer in the preview, or with --role FOLDER=defect"
+NO_IMAGE = "masks of which no image has the name"
 
 
-def read(root: Path, rule: GroupRule | None = None) -> list[Record]:
-    """One record an image, split "". Raises `BadInput` where the rule leaves an image without a group."""
-    masks = _index(root, [path for folder in _named(root, MASK_NAMES) for path in image_files(folder)])
+def detect(tree: Tree) -> bool:
+    """Whether a folder at the top, or in one of a split, says that its images are normal."""
+    tops = [folder for folder in tree.subfolders() if not split_word(folder)]
+    inner = [below for folder in tree.subfolders() if split_word(folder) for below in tree.subfolders(folder)]
+    return any(label_word(base(folder)) == NORMAL for folder in (*tops, *inner))
+
+
+def says_something(folder: str) -> bool:
+    """Whether the name of a folder says what it holds, so that it is no mere wrapping."""
+    name = base(folder)
+    return bool(label_word(name) or split_word(name) or is_mask_word(name))
+
+
+def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | None = None) -> Reading:
+    """One record an image. roles: folder -> a key of `ROLES`, which counts for all below it.
+
+    Raises `BadInput` for an answer that cannot be meant, and where the rule leaves an image without a group.
+    """
+    answers = _checked(tree, roles or {})
     by_subfolder = rule is not None and rule.kind == "subfolder"
-    records = [
-        Record(_relative(root, path), NORMAL, "", None, "", _group(root, path, folder, by_subfolder))
-        for folder in _named(root, NORMAL_NAMES)
-        for path in image_files(folder)
-    ]
-    for folder in _named(root, DEFECT_NAMES):
-        images = image_files(folder)
-        beside = _index(root, images)
-        for path in images:
-            if _is_mask_beside(root, path, beside):
-                continue
-            records.append(
-                Record(
-                    path=_relative(root, path),
-                    label=DEFECT,
-                    defect_type=_type(path, folder, by_subfolder),
-                    mask=_mask(root, path, folder, masks | beside),
-                    split="",
-                    group=_group(root, path, folder, by_subfolder),
-                )
+    role_of = {folder: _role(folder, answers) for folder in {parent(name) for name in tree.images}}
+    sorted_out: dict[str, list[str]] = {role: [] for role in (NORMAL, DEFECT, MASK, NONE, UNKNOWN)}
+    for name in tree.images:
+        sorted_out[role_of[parent(name)]].append(name)
+    images = [*sorted_out[NORMAL], *sorted_out[DEFECT]]
+    beside = named_masks(images)
+    taken = {mask for masks in beside.values() for mask in masks}
+    images = [name for name in images if name not in taken]
+    masks = joined(beside, _masks_apart(tree, images, role_of, sorted_out[MASK], answers))
+    outlined, used = outlines_beside(tree)
+
+    records = []
+    for name in images:
+        label = role_of[parent(name)]
+        own = masks.get(name, [])
+        records.append(
+            Record(
+                path=name,
+                label=label,
+                defect_type=_type(name, answers, by_subfolder) if label == DEFECT else "",
+                mask=own[0] if own else None,
+                split=_split(name),
+                group=_group(name, answers, by_subfolder),
+                more_masks=tuple(own[1:]),
+                outlines=() if own else outlined.get(name, ()),
             )
+        )
+    paired = {mask for own in masks.values() for mask in own}
+    left = {name: AS_CHOSEN for name in sorted_out[NONE]} | {name: ASKED for name in sorted_out[UNKNOWN]}
+    left |= {name: NO_IMAGE for name in sorted_out[MASK] if name not in paired}
     records = in_natural_order(records)
-    return apply_rule(records, rule) if rule is not None and not by_subfolder else records
+    if rule is not None and not by_subfolder:
+        records = apply_rule(records, rule)
+    return Reading(records, left, _questions(sorted_out[UNKNOWN], answers), _notes(records), used)
 
 
-def _named(root: Path, names: tuple[str, ...]) -> list[Path]:
-    return [folder for folder in subfolders(root) if folder.name.lower() in names]
+# --- what folders are -------------------------------------------------------------------------------------
 
 
-def _relative(root: Path, path: Path) -> str:
-    return path.relative_to(root).as_posix()
+def _checked(tree: Tree, roles: Mapping[str, str]) -> dict[str, str]:
+    answers = {}
+    for folder, role in roles.items():
+        name = folder.strip("/").removeprefix("./")
+        name = "" if name == "." else name
+        while (
+            name and not tree.has_folder(name) and "/" in name
+        ):  # as it stands below what wraps the data set
+            name = name.partition("/")[2]
+        if name == tree.root.name and not tree.has_folder(name):
+            name = ""
+        if role not in (NORMAL, DEFECT, MASK, NONE):
+            raise BadInput(f'"{role}" does not say what {folder} holds; choose normal, defect, mask or none.')
+        if not tree.has_folder(name):
+            raise BadInput(f"There is no folder {folder} in {tree.root}; name one as it stands below that.")
+        answers[name] = role
+    return answers
 
 
-def _stem(root: Path, path: Path) -> str:
-    return path.relative_to(root).with_suffix("").as_posix()
+def _role(folder: str, answers: Mapping[str, str]) -> str:
+    """What the images directly in a folder are: by the nearest answer, else by the words above them."""
+    at = folder
+    while True:
+        if at in answers:
+            return answers[at]
+        if not at:
+            return _by_words(folder)
+        at = parent(at)
 
 
-def _index(root: Path, files: list[Path]) -> dict[str, str]:
-    """Path without suffix -> path, both relative to the root."""
-    return {_stem(root, path): _relative(root, path) for path in files}
+def _by_words(folder: str) -> str:
+    parts = [part for part in folder.split("/") if part]
+    if any(is_mask_word(part) for part in parts):
+        return MASK
+    told = {label for label in map(label_word, parts) if label}
+    return told.pop() if len(told) == 1 else UNKNOWN
 
 
-def _is_mask_beside(root: Path, path: Path, beside: dict[str, str]) -> bool:
-    stem = _stem(root, path)
-    return stem.endswith("_mask") and stem.removesuffix("_mask") in beside
+def _questions(unknown: Sequence[str], answers: Mapping[str, str]) -> list[Question]:
+    """One question a folder of images that nothing is known of; the folder itself only where images lie in it."""
+    asked = Counter(parent(name) for name in unknown)
+    # Folders of which all that is below is unknown are asked together.
+    tops: Counter[str] = Counter()
+    for folder, count in asked.items():
+        parts = folder.split("/")
+        start = next((i for i, part in enumerate(parts) if not split_word(part)), len(parts) - 1)
+        tops["/".join(parts[: start + 1])] += count
+    return [Question(folder, count, label_guess(base(folder))) for folder, count in sorted(tops.items())]
 
 
-def _mask(root: Path, path: Path, folder: Path, files: dict[str, str]) -> str | None:
-    stem, inner = _stem(root, path), _stem(folder, path)
-    places = [stem + "_mask"]
-    for masks in _named(root, MASK_NAMES):
-        for name in (stem, inner):
-            places += [f"{masks.name}/{name}", f"{masks.name}/{name}_mask"]
-    return next((files[place] for place in places if place in files), None)
+def _notes(records: Sequence[Record]) -> list[str]:
+    held_back = {part for r in records for part in parent(r.path).split("/") if is_held_back(part)}
+    return [f"{name}/ counts as training." for name in sorted(held_back)]
 
 
-def _type(path: Path, folder: Path, by_subfolder: bool) -> str:
-    """The folders between defect/ and the image, without the part's own folder when that is the group."""
-    inner = PurePosixPath(path.relative_to(folder).as_posix()).parent
+# --- what images are ----------------------------------------------------------------------------------------
+
+
+def _masks_apart(
+    tree: Tree,
+    images: Sequence[str],
+    role_of: Mapping[str, str],
+    masks: Sequence[str],
+    answers: Mapping[str, str],
+) -> dict[str, list[str]]:
+    """Masks in folders of their own: those of defective images first, as normal ones have the same names."""
+    places = {mask: _below_answer(mask, answers) for mask in masks}
+    found: dict[str, list[str]] = {}
+    for label in (DEFECT, NORMAL):
+        left = [mask for mask in masks if mask not in {m for own in found.values() for m in own}]
+        wanted = [name for name in images if role_of[parent(name)] == label]
+        found = joined(found, masks_in_folders(wanted, left, places))
+    return found
+
+
+def _below_answer(mask: str, answers: Mapping[str, str]) -> str:
+    """A mask's path as names compare: without the folder that somebody called one of masks."""
+    above = [folder for folder, role in answers.items() if role == MASK and is_below(mask, folder)]
+    longest = max(above, key=len, default="")
+    return mask[len(longest) + 1 :] if longest and not in_mask_folder(mask) else mask
+
+
+def _inner(name: str, answers: Mapping[str, str]) -> list[str]:
+    """The folders above an image that say neither its label nor its side."""
+    parts = [part for part in parent(name).split("/") if part]
+    kept = [part for part in parts if not label_word(part) and not split_word(part)]
+    return kept
+
+
+def _type(name: str, answers: Mapping[str, str], by_subfolder: bool) -> str:
+    """The folders that say no label, without the part's own folder when that is the group."""
+    inner = _inner(name, answers)
     if by_subfolder:
-        inner = inner.parent
-    return "/".join(inner.parts) or "defect"
+        inner = inner[:-1]
+    return "/".join(inner) or "defect"
 
 
-def _group(root: Path, path: Path, folder: Path, by_subfolder: bool) -> str:
+def _split(name: str) -> str:
+    return next((split for split in map(split_word, parent(name).split("/")) if split), "")
+
+
+def _group(name: str, answers: Mapping[str, str], by_subfolder: bool) -> str:
     if not by_subfolder:
-        return _stem(root, path)
-    if path.parent == folder:
+        return stem(name)
+    folder = base(parent(name))
+    if not folder or label_word(folder) or split_word(folder):
         raise BadInput(
-            f"{_relative(root, path)} lies in no subfolder, so its part is unknown; put the images of each "
+            f"{name} lies in no subfolder, so its part is unknown; put the images of each "
             "part in a folder of their own, or group by a CSV file or a pattern."
         )
-    return path.parent.name
+    return folder

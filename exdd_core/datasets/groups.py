@@ -7,7 +7,9 @@ split. A group is *defective* when any of its images is.
 from __future__ import annotations
 
 import csv
+import io
 import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -66,7 +68,7 @@ def apply_rule(records: Sequence[Record], rule: GroupRule) -> list[Record]:
     """The records with groups by a "csv" or "pattern" rule ("subfolder" is the folder layout's own)."""
     if rule.kind == "csv":
         table = _read_groups(Path(rule.value))
-        names = [table.get(record.path) for record in records]
+        names = [table.get(_table_key(record.path)) for record in records]
         where = f"no row in {rule.value}"
         advice = "add a row path,group for each, with paths relative to the data set's folder"
     else:
@@ -96,17 +98,36 @@ def _compiled(regex: str) -> re.Pattern[str]:
 
 
 def _read_groups(path: Path) -> dict[str, str]:
+    rows = read_table(path, ("path", "group"))
+    return {_table_key(row["path"].replace("\\", "/")): row["group"].strip() for row in rows}
+
+
+def _table_key(path: str) -> str:
+    return unicodedata.normalize("NFC", Path(path).as_posix())
+
+
+def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file with commas, semicolons or tabs, in UTF-8 with or without a byte-order mark.
+
+    columns: names that its first line must have, in any case. Raises `BadInput`.
+    """
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            if not {"path", "group"} <= set(reader.fieldnames or ()):
-                raise BadInput(f"{path} needs the columns path and group in its first line; add them.")
-            return {
-                Path((row["path"] or "").replace("\\", "/")).as_posix(): (row["group"] or "").strip()
-                for row in reader
-            }
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise BadInput(f"The CSV file of groups {path} cannot be read; save it as UTF-8 CSV.") from None
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError):
+        raise BadInput(f"The CSV file {path} cannot be read; save it as UTF-8 CSV.") from None
+    first = text.partition("\n")[0]
+    separator = max(",;\t", key=first.count)
+    try:
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)
+        names = {name.strip().casefold(): name for name in reader.fieldnames or () if name}
+        if not set(columns) <= set(names):
+            raise BadInput(
+                f"{path} needs the columns {' and '.join(columns)} in its first line, separated by commas, semicolons "
+                "or tabs; add them."
+            )
+        return [{column: row[names[column]] or "" for column in columns} for row in reader]
+    except csv.Error:
+        raise BadInput(f"The CSV file {path} cannot be read; save it as UTF-8 CSV.") from None
 
 
 # --- splits and folds ---------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ less: images of one aligned product have much in common without showing the same
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +32,12 @@ import imagehash
 import numpy as np
 from PIL import Image
 
+from exdd_core.datasets.looks import Looks
 from exdd_core.datasets.manifests import SPLITS
 from exdd_core.datasets.record import DEFECT, NORMAL, Record
+from exdd_core.datasets.survey import Survey
 from exdd_core.errors import BadInput
-from exdd_core.images import read_image, take_mask, thumbnail
+from exdd_core.images import Size, read_image, take_mask, thumbnail
 from exdd_core.progress import Progress
 
 HASH_SIDE = 16
@@ -46,40 +48,62 @@ MEDIAN_ROWS = 500  # images from which that median is taken
 BLOCK = 1024  # rows of the distance matrix held at once
 LISTED = 100  # group pairs that the report names
 NAMED = 3  # files that a sentence names
+MOST = 0.5  # share of an image above which a mask is questioned
+FEW_NORMAL = 10  # normal training images below which a threshold is worth little
+HEALTHY = "Every file can be read and no image leaks."
 
 
-def check(root: Path, records: Sequence[Record], progress: Progress | None = None) -> dict[str, Any]:
+def check(
+    root: Path,
+    records: Sequence[Record],
+    progress: Progress | None = None,
+    found: Survey | None = None,
+    unusable: Mapping[str, str] | None = None,
+    size: Size | None = None,
+) -> dict[str, Any]:
     """The report, ready for JSON:
 
     images, groups: numbers. counts: split -> label -> images. types: defect type -> split -> images.
     sizes: {different, smallest, largest, most_common}, each but the first (width, height) in pixels.
     unreadable: [{path, reason}].
-    masks, of defect images: {empty, missing: [path of the image], wrong_size, unreadable: [{path, reason}]}.
+    masks, of defect images: {empty, missing, covering, inverted: [path of the image], wrong_size, unreadable: [{path,
+    reason}], small: [path of the image], small_size: "WxH" or ""}. covering: most of the image is marked. small: no
+    patch of the model's input is covered by half.
+    grey: {label: share of images without colour}.
     near_duplicates: {pairs, across_split: how many pairs of images of different groups; group_pairs: how
     many pairs of groups; listed: [{groups, images, pairs, difference 0..1, across_split}], one a pair of
     groups with its most alike images, leaks first}.
-    healthy: nothing needs looking at. sentences: all of it for people.
+    healthy: nothing needs looking at. sentences: all of it for people. Besides all that `Survey.to_report` tells.
+
+    found: what the records were settled by. unusable: image -> why its mask could not be written. size: what banks are
+    built at; None leaves small defects unnamed.
     """
     progress = progress or Progress()
     progress.begin("Checking images", len(records))
     unreadable: list[dict[str, str]] = []
-    masks: dict[str, list[Any]] = {"empty": [], "missing": [], "wrong_size": [], "unreadable": []}
+    masks: dict[str, list[Any]] = {
+        name: [] for name in ("empty", "missing", "covering", "inverted", "wrong_size", "unreadable", "small")
+    }
+    looks = Looks(size)
     sizes: list[tuple[int, int]] = []
     hashes: list[np.ndarray] = []
     hashed: list[Record] = []
     for record in records:
-        shape = None
+        image = None
         try:
-            image = read_image(root / record.path, record.path)
-            shape = image.shape[:2]
-            sizes.append((shape[1], shape[0]))
+            image = read_image(root / record.path, record.path, found.depth if found else None)
+            sizes.append((image.shape[1], image.shape[0]))
             hashes.append(_hash(image))
             hashed.append(record)
         except BadInput as error:
             unreadable.append({"path": record.path, "reason": str(error)})
+        mask = None
         if record.label == DEFECT:
-            _check_mask(root, record, shape, masks)
+            mask = _check_mask(root, record, image, masks, unusable or {})
+        if image is not None:
+            looks.add(record, image, mask)
         progress.advance()
+    masks["small"], masks["inverted"] = looks.small, looks.inverted()
     report: dict[str, Any] = {
         "images": len(records),
         "groups": len({record.group for record in records}),
@@ -87,31 +111,48 @@ def check(root: Path, records: Sequence[Record], progress: Progress | None = Non
         "types": _types(records),
         "sizes": _sizes(sizes),
         "unreadable": unreadable,
-        "masks": masks,
+        "masks": {**masks, "small_size": looks.size_that_shows()},
+        "grey": looks.grey(),
         "near_duplicates": near_duplicates(hashed, np.array(hashes, dtype=bool).reshape(-1, BITS)),
     }
-    problems = _problems(report)
+    told = found.to_report() if found else {"notes": [], "problems": []}
+    problems = [*_problems(report, size), *told.pop("problems")]
     report["healthy"] = not problems
-    report["sentences"] = _summary(report) + (problems or ["Every file can be read and no image leaks."])
-    return report
+    report["sentences"] = _summary(report) + told["notes"] + (problems or [HEALTHY])
+    return report | told
 
 
 def _check_mask(
-    root: Path, record: Record, shape: tuple[int, ...] | None, masks: dict[str, list[Any]]
-) -> None:
+    root: Path,
+    record: Record,
+    image: np.ndarray | None,
+    masks: dict[str, list[Any]],
+    unusable: Mapping[str, str],
+) -> np.ndarray | None:
+    """Sort a record's mask by what is wrong with it; bool (H, W) where it can be used."""
+    if record.path in unusable:
+        kind = "wrong_size" if "pixels but its image" in unusable[record.path] else "unreadable"
+        masks[kind].append({"path": record.path, "reason": unusable[record.path]})
+        return None
     if record.mask is None:
         masks["missing"].append(record.path)
-        return
+        return None
     try:
         mask = take_mask(root / record.mask, None, record.mask)
     except BadInput as error:
         masks["unreadable"].append({"path": record.path, "reason": str(error)})
-        return
-    if shape is not None and mask.shape != shape:
-        reason = f"{mask.shape[1]} x {mask.shape[0]} instead of {shape[1]} x {shape[0]} pixels"
+        return None
+    if image is not None and mask.shape != image.shape[:2]:
+        height, width = image.shape[:2]
+        reason = f"{mask.shape[1]} x {mask.shape[0]} instead of {width} x {height} pixels"
         masks["wrong_size"].append({"path": record.path, "reason": reason})
-    elif not mask.any():
+        return None
+    if not mask.any():
         masks["empty"].append(record.path)
+        return None
+    if mask.mean() > MOST:
+        masks["covering"].append(record.path)
+    return mask
 
 
 # --- counting -----------------------------------------------------------------------------------------
@@ -233,12 +274,18 @@ def _summary(report: dict[str, Any]) -> list[str]:
             f"Sizes from {_pixels(sizes['smallest'])} to {_pixels(sizes['largest'])} pixels, "
             f"{sizes['different']} different ones."
         )
+    if 0 < counts["train"][NORMAL] < FEW_NORMAL:
+        lines.append(
+            f"Only {_count(counts['train'][NORMAL], 'normal training image')}: a threshold from so few cannot promise "
+            f"fewer false alarms than 1 in {counts['train'][NORMAL] + 1}, and one new image may change every verdict; "
+            f"import {FEW_NORMAL} or more."
+        )
     if not counts["train"][DEFECT]:
         lines.append("The training side has no defects: a positive bank needs accepted synthetic ones.")
     return lines
 
 
-def _problems(report: dict[str, Any]) -> list[str]:
+def _problems(report: dict[str, Any], size: Size | None) -> list[str]:
     masks, twins = report["masks"], report["near_duplicates"]
     lines = [
         f"{what}: {_named(found)}; {advice}."
@@ -246,11 +293,34 @@ def _problems(report: dict[str, Any]) -> list[str]:
             ("Cannot be read", report["unreadable"], "replace or remove"),
             ("Defect without a mask", masks["missing"], "without one it cannot enter the positive bank"),
             ("Empty mask, nothing brighter than 127", masks["empty"], "draw defects in white on black"),
+            (
+                "Mask that seems inverted",
+                masks["inverted"],
+                "import again with --masks inverted where that is so",
+            ),
+            (
+                "Mask that marks more than half of its image",
+                [path for path in masks["covering"] if path not in masks["inverted"]],
+                "look whether that is meant",
+            ),
             ("Mask of another size", masks["wrong_size"], "save masks at the size of their image"),
             ("Mask that cannot be used", masks["unreadable"], "save it again, white on black"),
         )
         if found
     ]
+    if masks["small"] and size is not None:
+        shows = masks["small_size"]
+        advice = f"--size {shows} would show them" if shows else "no size that can be had would show them"
+        few = _count(len(masks["small"]), "defect")
+        verb = "is" if len(masks["small"]) == 1 else "are"
+        lines.append(f"{few} {verb} smaller than a patch at {size}: {_named(masks['small'])}; {advice}.")
+    grey = report["grey"]
+    if len(grey) == 2 and abs(grey[NORMAL] - grey[DEFECT]) > 0.5:
+        colour, plain = ("normal", "defective") if grey[NORMAL] < grey[DEFECT] else ("defective", "normal")
+        lines.append(
+            f"Most {colour} images have colours and most {plain} ones are grey: a bank would tell them apart by that "
+            "alone; take both with one camera and save them alike."
+        )
     if twins["pairs"]:
         a, b = twins["listed"][0]["images"]
         leak = (

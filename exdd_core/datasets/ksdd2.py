@@ -3,52 +3,62 @@
 J. Božič, D. Tabernik, D. Skočaj, "Mixed supervision for surface-defect detection", Computers in
 Industry, 2021.
 An image whose mask is empty is normal. Which part an image shows is not told: every image is its own group.
-Knows files and masks.
+Knows files' names, no pixels.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from exdd_core.datasets.record import DEFECT, NORMAL, Record, image_files, in_natural_order
+from exdd_core.datasets.pairing import is_copy, named_masks
+from exdd_core.datasets.record import BY_MASK, Reading, Record, in_natural_order
+from exdd_core.datasets.tree import Tree, base, name_key, stem
 from exdd_core.errors import BadInput
-from exdd_core.images import Size, read_mask
+from exdd_core.images import Size
 
 NAME = "ksdd2"
 TITLE = "KolektorSDD2 (train/, test/, NNNNN_GT.png)"
 DEFAULT_SIZE = Size(224, 632)
 MASK_ENDING = "_GT"
+COPY = "copies of other files of the folder, as the official archive holds one"
+NO_MASK = "without a mask nobody knows whether they are normal; add their masks"
+FEW = 0.1  # share of the images that may be without a mask; more of them are a mistake
 
 
-def detect(root: Path) -> bool:
-    return all((root / split).is_dir() for split in ("train", "test")) and any(
-        (root / "train").glob(f"*{MASK_ENDING}.png")
-    )
+def detect(tree: Tree) -> bool:
+    return tree.has_folder("test") and any(_is_mask(name) for name in tree.directly_in("train"))
 
 
-def read(root: Path) -> list[Record]:
-    """One record an image. Raises `BadInput` for one without its mask: only the mask tells the label."""
-    records = []
+def read(tree: Tree) -> Reading:
+    """One record an image that has a mask: only the mask tells the label. Raises `BadInput` where many have none."""
+    records, left = [], {}
     for split in ("train", "test"):
-        files = {path.stem: path for path in image_files(root / split) if path.parent == root / split}
-        for stem, path in files.items():
-            if stem.endswith(MASK_ENDING):
+        files = tree.directly_in(split)
+        masks = named_masks(files)
+        taken = {mask for own in masks.values() for mask in own}
+        for name in files:
+            if name in taken:
                 continue
-            mask = files.get(stem + MASK_ENDING)
-            if mask is None:
-                raise BadInput(
-                    f"{split}/{path.name} has no mask {stem}{MASK_ENDING}.png, so nobody knows whether it is "
-                    "normal; add the file or take the image out."
-                )
-            defect = bool(read_mask(mask, None).any())
-            records.append(
-                Record(
-                    path=f"{split}/{path.name}",
-                    label=DEFECT if defect else NORMAL,
-                    defect_type="defect" if defect else "",
-                    mask=f"{split}/{mask.name}" if defect else None,
-                    split=split,
-                    group=f"{split}/{stem}",
-                )
-            )
-    return in_natural_order(records)
+            if is_copy(name, files):
+                left[name] = COPY
+            elif not masks.get(name):
+                left[name] = NO_MASK
+            else:
+                mask, *more = masks[name]
+                records.append(Record(name, BY_MASK, "defect", mask, split, stem(name), tuple(more)))
+    require_few(
+        [name for name, why in left.items() if why == NO_MASK], len(records), f"mask NNN{MASK_ENDING}.png"
+    )
+    return Reading(in_natural_order(records), left)
+
+
+def require_few(bare: list[str], others: int, what: str) -> None:
+    """Raise `BadInput` where many images lack the file that alone tells whether they are normal."""
+    if len(bare) > FEW * (len(bare) + others):
+        name, more = bare[0], f", and so do {len(bare) - 1} others" if len(bare) > 1 else ""
+        raise BadInput(
+            f"{name} has no {what.replace('NNN', base(stem(name)))}{more}, so nobody knows whether it is normal; add "
+            "the file or take the image out."
+        )
+
+
+def _is_mask(name: str) -> bool:
+    return name_key(stem(name)).endswith(name_key(MASK_ENDING))

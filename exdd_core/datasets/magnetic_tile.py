@@ -8,9 +8,9 @@ are chained by gaps of at most 200 are one group, over all classes. No split. Kn
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-from exdd_core.datasets.record import DEFECT, NORMAL, Record, image_files, in_natural_order, subfolders
+from exdd_core.datasets.record import DEFECT, NORMAL, Reading, Record, in_natural_order
+from exdd_core.datasets.tree import Tree, base, name_key, stem
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 
@@ -19,28 +19,32 @@ TITLE = "Magnetic tile (MT_Free, MT_Blowhole, ...)"
 DEFAULT_SIZE = Size(256, 256)
 TEST_EVERY = (3, 2)  # of the groups without and with a defect, see groups.grouped_split
 LARGEST_GAP = 200
+NO_IMAGE = "masks of which no image has the name"
 
 
-def detect(root: Path) -> bool:
-    return any(folder.name == "MT_Free" for folder in _classes(root))
+def detect(tree: Tree) -> bool:
+    return any(folder == "MT_Free" for folder in _classes(tree))
 
 
-def read(root: Path) -> list[Record]:
+def read(tree: Tree) -> Reading:
     """One record an image, split "". Raises `BadInput` for a file name without its frame number."""
-    found: list[tuple[int, Path, str]] = []
-    for folder in _classes(root):
-        for path in image_files(folder / "Imgs"):
-            if path.suffix.lower() == ".png":  # a mask
+    found: list[tuple[int, str, str]] = []
+    masks: dict[str, str] = {}
+    for folder in _classes(tree):
+        for name in tree.below(f"{folder}/Imgs"):
+            if name.lower().endswith(".png"):
+                masks[name_key(stem(name))] = name
                 continue
-            match = re.fullmatch(r"exp\d+_num_(\d+)", path.stem)
+            match = re.fullmatch(r"exp\d+_num_(\d+)", base(stem(name)))
             if not match:
                 raise BadInput(
-                    f"{path.relative_to(root).as_posix()} is not named expE_num_N.jpg, so the tile it shows "
-                    "is unknown; rename it or take it out."
+                    f"{name} is not named expE_num_N.jpg, so the tile it shows is unknown; rename it or take it out."
                 )
-            found.append((int(match[1]), path, folder.name.removeprefix("MT_").lower()))
+            found.append((int(match[1]), name, folder.removeprefix("MT_").lower()))
     groups = chain_frames([frame for frame, _, _ in found])
-    return in_natural_order(_record(root, path, kind, groups[frame]) for frame, path, kind in found)
+    records = in_natural_order(_record(name, kind, groups[frame], masks) for frame, name, kind in found)
+    taken = {record.mask for record in records}
+    return Reading(records, {name: NO_IMAGE for name in masks.values() if name not in taken})
 
 
 def chain_frames(frames: list[int]) -> dict[int, str]:
@@ -53,18 +57,21 @@ def chain_frames(frames: list[int]) -> dict[int, str]:
     return {frame: f"frames {chain[0]}-{chain[-1]}" for chain in chains for frame in chain}
 
 
-def _record(root: Path, path: Path, kind: str, group: str) -> Record:
+def _record(name: str, kind: str, group: str, masks: dict[str, str]) -> Record:
     normal = kind == "free"
-    mask = path.with_suffix(".png")
     return Record(
-        path=path.relative_to(root).as_posix(),
+        path=name,
         label=NORMAL if normal else DEFECT,
         defect_type="" if normal else kind,
-        mask=None if normal or not mask.is_file() else mask.relative_to(root).as_posix(),
+        mask=masks.get(name_key(stem(name))),
         split="",
         group=group,
     )
 
 
-def _classes(root: Path) -> list[Path]:
-    return [f for f in subfolders(root) if f.name.startswith("MT_") and (f / "Imgs").is_dir()]
+def _classes(tree: Tree) -> list[str]:
+    return [
+        folder
+        for folder in tree.subfolders()
+        if folder.startswith("MT_") and tree.has_folder(f"{folder}/Imgs")
+    ]

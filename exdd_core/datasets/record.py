@@ -1,18 +1,34 @@
-"""One row of a data set's table, and the few things every layout needs to make it from files.
+"""One row of a data set's table, what a layout makes of a folder, and the order of files.
 
-Knows names and order of files. Knows nothing of pixels, features or any particular layout.
+Knows names. Knows nothing of pixels, features or any particular layout.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-
-from exdd_core.images import SUFFIXES
+from dataclasses import dataclass, field
 
 NORMAL, DEFECT = "normal", "defect"
+BY_MASK = (
+    "by mask"  # the label of an image that is a defect where its mask marks anything, until masks are read
+)
+
+
+@dataclass(frozen=True)
+class Outline:
+    """A region that an annotation file marks, in pixels of the upright image, x before y.
+
+    kind: "polygon" (x0, y0, x1, y1, ...), "box" (left, top, right, bottom), "disc" (x, y, radius) or "runs": COCO's
+    run lengths, `points` being the (height, width) that they fill and `runs` their compressed text or the numbers
+    joined by spaces. share: points are shares of width and height, 0 to 1. label: what it was called.
+    """
+
+    kind: str
+    points: tuple[float, ...]
+    label: str = ""
+    runs: str = ""
+    share: bool = False
 
 
 @dataclass(frozen=True)
@@ -20,41 +36,66 @@ class Record:
     """One image: where it lies and what is known of it. Paths are posix and relative to the data set's root.
 
     `mask` marks the defect's pixels, None for normal images and where there is none. `group` is the physical
-    part: images of one group never lie on both sides of a split or fold (SPEC, finding 1).
+    part: images of one group never lie on both sides of a split or fold (SPEC, finding 1). Until a data set is
+    imported, a mask may also be told by `more_masks`, files that are united with `mask`, and by `outlines`.
     """
 
     path: str
-    label: str  # "normal" or "defect"
+    label: str  # "normal", "defect" or, until masks are read, BY_MASK
     defect_type: str  # "" for normal
     mask: str | None
     split: str  # "train", "test" or "" where it is still to be made
     group: str
+    more_masks: tuple[str, ...] = ()
+    outlines: tuple[Outline, ...] = ()
+
+    @property
+    def masks(self) -> tuple[str, ...]:
+        """All files that mark its defect."""
+        return (*((self.mask,) if self.mask else ()), *self.more_masks)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a layout is not sure of, for a person to answer with one click: what the images of a folder show.
+
+    folder: its path, "" for the root. images: how many lie in it. guess: the answer that its name suggests, or "".
+    """
+
+    folder: str
+    images: int
+    guess: str = ""
+
+
+# What the images of a folder may be, as a person answers a `Question`.
+ROLES = {
+    "normal": "Normal images",
+    "defect": "Images with a defect",
+    "mask": "Masks",
+    "none": "Leave out",
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a layout makes of a folder.
+
+    left_out: path of an image -> why it is neither an image nor a mask of the data set. notes: sentences about
+    choices that the layout made, such as a split that counts as another. used: tables and annotation files that were
+    read.
+    """
+
+    records: list[Record]
+    left_out: dict[str, str] = field(default_factory=dict)
+    questions: list[Question] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    used: frozenset[str] = frozenset()
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     """Sort key in which "part2" comes before "part10"."""
     pieces = re.split(r"([0-9]+)", text)
     return tuple((0, int(p), p) if i % 2 else (1, 0, p) for i, p in enumerate(pieces) if p)
-
-
-def image_files(folder: Path) -> list[Path]:
-    """Every image below `folder` in natural order; hidden files and those of macOS archives are left out."""
-    found = [
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not _is_hidden(path.relative_to(folder)) and path.is_file()
-    ]
-    return sorted(found, key=lambda path: natural_key(path.relative_to(folder).as_posix()))
-
-
-def subfolders(folder: Path) -> list[Path]:
-    """The visible folders directly in `folder`, in natural order."""
-    found = [path for path in folder.iterdir() if path.is_dir() and not _is_hidden(Path(path.name))]
-    return sorted(found, key=lambda path: natural_key(path.name))
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def in_natural_order(records: Iterable[Record]) -> list[Record]:

@@ -1,0 +1,162 @@
+"""Where an image lies in a model's input, and back: sizes, letterboxes, patches.
+
+Three spaces meet here: the *original image* (H, W), the *model input* (`Size`, what a backbone sees) and the
+*grid* of patches (h, w) which evenly divides the model input. `Frame` says where the original image lies in
+the model input; with `keep_aspect` a border around it is filled by repeating its edge. Resizing is OpenCV's.
+Knows numbers and arrays. Knows no files; `images` offers all of this beside what it decodes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from exdd_core.errors import BadInput
+
+MIN_MODEL_SIDE, MAX_MODEL_SIDE = 32, 4096
+
+
+@dataclass(frozen=True)
+class Size:
+    """The size of a model's input in pixels; `keep_aspect` letterboxes instead of stretching."""
+
+    width: int
+    height: int
+    keep_aspect: bool = False
+
+    @classmethod
+    def parse(cls, text: str, keep_aspect: bool = False) -> Size:
+        """Read "256x632" (width x height). Raises `BadInput`."""
+        match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×]\s*(\d{1,6})\s*", text)
+        if not match:
+            raise BadInput(f'"{text}" is not a size; write width x height in pixels, such as 256x632.')
+        width, height = int(match[1]), int(match[2])
+        for side in (width, height):
+            if not MIN_MODEL_SIDE <= side <= MAX_MODEL_SIDE:
+                raise BadInput(
+                    f"The size {width}x{height} is out of range; "
+                    f"choose sides from {MIN_MODEL_SIDE} to {MAX_MODEL_SIDE} pixels."
+                )
+        return cls(width, height, keep_aspect)
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+class Frame(NamedTuple):
+    """The rectangle of the model input that the original image fills."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+def frame(size: Size, shape: tuple[int, int]) -> Frame:
+    """Where an image of `shape` (H, W) lies in the model input: all of it, or centred when aspect is kept."""
+    if not size.keep_aspect:
+        return Frame(0, 0, size.width, size.height)
+    height, width = shape
+    scale = min(size.width / width, size.height / height)
+    inner_width = min(size.width, max(1, round(width * scale)))
+    inner_height = min(size.height, max(1, round(height * scale)))
+    left, top = (size.width - inner_width) // 2, (size.height - inner_height) // 2
+    return Frame(left, top, inner_width, inner_height)
+
+
+def fit(array: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Area averaging along what shrinks, bilinear along what grows."""
+    # OpenCV's INTER_AREA silently becomes nearest-like as soon as one side grows, hence two steps.
+    small = (min(array.shape[1], width), min(array.shape[0], height))
+    if small != (array.shape[1], array.shape[0]):
+        array = cv2.resize(array, small, interpolation=cv2.INTER_AREA)
+    if small != (width, height):
+        array = cv2.resize(array, (width, height), interpolation=cv2.INTER_LINEAR)
+    return array
+
+
+def resize_image(image: np.ndarray, size: Size) -> np.ndarray:
+    """uint8 (H, W, 3) to uint8 (size.height, size.width, 3); a letterbox repeats the image's edge."""
+    left, top, width, height = frame(size, image.shape[:2])
+    inner = fit(image, width, height)
+    right, bottom = size.width - width - left, size.height - height - top
+    if not (left or top or right or bottom):
+        return np.ascontiguousarray(inner)
+    return cv2.copyMakeBorder(inner, top, bottom, left, right, cv2.BORDER_REPLICATE)
+
+
+def resize_mask(mask: np.ndarray, size: Size) -> np.ndarray:
+    """bool (H, W) to bool (size.height, size.width): set where a mask covers at least half; the letterbox is False.
+
+    A region that covers half of no pixel keeps the pixels that it covers most, so that no defect vanishes.
+    """
+    share = mask_share(mask, size)
+    result = share >= 0.5
+    if not mask.any() or not (size.width < mask.shape[1] or size.height < mask.shape[0]):
+        return result
+    _, regions = cv2.connectedComponents((share > 0).astype(np.uint8))
+    lost = np.setdiff1d(np.unique(regions[share > 0]), regions[result])
+    for region in lost:
+        own = np.where(regions == region, share, 0)
+        result |= own == own.max()
+    return result
+
+
+def mask_share(mask: np.ndarray, size: Size) -> np.ndarray:
+    """bool (H, W) to float32 (size.height, size.width): how much of every pixel it covers, 0 to 1; letterbox 0."""
+    left, top, width, height = frame(size, mask.shape[:2])
+    result = np.zeros((size.height, size.width), np.float32)
+    result[top : top + height, left : left + width] = fit(mask.astype(np.float32), width, height)
+    return result
+
+
+def restore_map(map: np.ndarray, size: Size, shape: tuple[int, int]) -> np.ndarray:
+    """A map at model size (size.height, size.width) to float32 (H, W) of the original image, bilinear."""
+    if map.shape != (size.height, size.width):
+        raise ValueError(f"a map of {map.shape} is not at model size {(size.height, size.width)}")
+    left, top, width, height = frame(size, shape)
+    inner = np.ascontiguousarray(map[top : top + height, left : left + width], dtype=np.float32)
+    return cv2.resize(inner, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+
+
+def patch_box(
+    row: int, column: int, grid: tuple[int, int], size: Size, shape: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """The pixels (x0, y0, x1, y1), ends excluded, of the original image that a patch covers; never empty.
+
+    A pixel belongs to the patch that its centre lies in, so the boxes of a grid tile the image. A patch
+    wholly in the letterbox gets the nearest pixels of the image, a patch smaller than a pixel that pixel.
+    """
+    inside = frame(size, shape)
+    x0, x1 = _span(column, grid[1], size.width, inside.left, inside.width, shape[1])
+    y0, y1 = _span(row, grid[0], size.height, inside.top, inside.height, shape[0])
+    return x0, y0, x1, y1
+
+
+def patch_at(y: int, x: int, grid: tuple[int, int], size: Size, shape: tuple[int, int]) -> tuple[int, int]:
+    """The (row, column) of the patch that covers pixel (y, x) of the original image; outside, the nearest."""
+    inside = frame(size, shape)
+    return (
+        _step(y, grid[0], size.height, inside.top, inside.height, shape[0]),
+        _step(x, grid[1], size.width, inside.left, inside.width, shape[1]),
+    )
+
+
+# Along one axis: model coordinate X = offset + x * inner / length, patch = floor(X * steps / side). Whole
+# numbers only, so that _span and _step agree on every pixel.
+def _span(step: int, steps: int, side: int, offset: int, inner: int, length: int) -> tuple[int, int]:
+    def first_pixel(edge: int) -> int:  # the first x whose centre x + 1/2 is not before this patch edge
+        twice = 2 * length * (edge * side - offset * steps) - inner * steps
+        return -(-twice // (2 * inner * steps))
+
+    start = min(max(first_pixel(step), 0), length - 1)
+    return start, min(max(first_pixel(step + 1), start + 1), length)
+
+
+def _step(pixel: int, steps: int, side: int, offset: int, inner: int, length: int) -> int:
+    step = ((2 * int(pixel) + 1) * inner + 2 * length * offset) * steps // (2 * length * side)
+    return min(max(step, 0), steps - 1)

@@ -1,0 +1,127 @@
+"""Which values of a mask file mark a defect: decided once for all masks that belong together.
+
+Knows arrays of grey values. Does not know files, nor what a mask is for.
+
+Masks are written as 0 and 255 with grey rims, as 0 and 1, as the numbers of labels, as two greys. A rule for one
+file alone would read them differently; a fixed threshold loses defects without a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from exdd_core.errors import BadInput
+
+USUAL = 127  # the middle of 0 and 255: JPEG rims and half-grey edges are not defect
+FEW_LEVELS = 64  # more different values than this are no labels but rims, blur or JPEG
+UNKNOWN = ((127, 255), (128, 255))  # half grey beside white is what trimaps call unknown, and no label
+DARK, BRIGHT = 48, 191  # masks from darker than this to brighter than that were black and white before a blur
+RIM_SHARE = 0.5  # of the pixels between the darkest and the brightest value that lie beside a brighter one
+
+
+@dataclass(frozen=True)
+class MaskRule:
+    """A defect is where a value lies above `above`, or where it does not, when `inverted`.
+
+    title: what the masks seem to be, for people.
+    """
+
+    above: int = USUAL
+    inverted: bool = False
+    title: str = "black and white"
+
+    @classmethod
+    def parse(cls, text: str) -> MaskRule:
+        """Read "above:127", "labels" (every value but 0), and either with " inverted" behind. Raises `BadInput`."""
+        match = re.fullmatch(r"\s*(?:above:(\d{1,5})|(labels))?\s*(inverted)?\s*", text)
+        if not match or not text.strip():
+            raise BadInput(
+                f'"{text}" is no rule for masks; write labels (every value but 0 is a defect), above:N (values '
+                'above N are), or inverted behind either, such as "above:127 inverted".'
+            )
+        above = 0 if match[2] else int(match[1] or USUAL)
+        return cls(above, bool(match[3]), "as chosen")
+
+    def __str__(self) -> str:
+        return ("labels" if self.above == 0 else f"above:{self.above}") + (
+            " inverted" if self.inverted else ""
+        )
+
+    @property
+    def sentence(self) -> str:
+        """For people: what of a mask counts as a defect."""
+        what = "every value but 0" if self.above == 0 else f"values above {self.above}"
+        where = f"{what} {'are no defect, the rest is' if self.inverted else 'count as a defect'}"
+        return f"Masks are {self.title}: {where}."
+
+    def marks(self, values: np.ndarray) -> np.ndarray:
+        """Grey values (H, W) to bool (H, W)."""
+        return (values > self.above) != self.inverted
+
+
+class Tally:
+    """Counts the values of masks one by one, to decide on one rule for all of them."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+        self._rims: dict[int, int] = {}  # of those, pixels that touch a brighter value and a darker one
+
+    def add(self, values: np.ndarray) -> None:
+        """values: grey values (H, W) of one mask, uint8 or uint16."""
+        levels = _count_into(self._counts, values)
+        if levels > 2:
+            around = np.ones((3, 3), np.uint8)
+            rim = (cv2.dilate(values, around) > values) & (cv2.erode(values, around) < values)
+            _count_into(self._rims, values[rim])
+
+    def rule(self) -> MaskRule:
+        """The rule for all masks that were added; the usual one where there are none, or only empty ones."""
+        levels = sorted(self._counts)
+        if len(levels) < 2:
+            return (
+                replace(MaskRule(), above=levels[0] - 1) if levels and 0 < levels[0] <= USUAL else MaskRule()
+            )
+        low, high = levels[0], levels[-1]
+        between = [value for value in levels[1:-1] if (value, high) not in UNKNOWN]
+        inner = sum(self._counts[v] for v in between)
+        rims = sum(self._rims.get(v, 0) for v in between)
+        if between and len(levels) <= FEW_LEVELS and rims < RIM_SHARE * inner and self._firm(between):
+            return MaskRule(low, title=f"labels ({_listed(levels)})")
+        middle = USUAL if low < DARK and BRIGHT < high < 256 else (low + high) // 2
+        if between:
+            return MaskRule(middle, title=f"white on black with grey rims ({low} to {high})")
+        title = (
+            "black and white" if (low, high) in ((0, 255), (0, 65535)) else f"two levels ({low} and {high})"
+        )
+        return MaskRule(low if high - low < 3 else middle, title=title)
+
+    def _firm(self, between: list[int]) -> bool:
+        """Whether the middle values are areas of their own, not a stray pixel: more than a thousandth of the top."""
+        return sum(self._counts[v] for v in between) > self._counts[max(self._counts)] / 1000
+
+
+def _count_into(counts: dict[int, int], values: np.ndarray) -> int:
+    """Add how often each value occurs, and return how many different ones there are."""
+    found = np.bincount(values.ravel())
+    levels = np.flatnonzero(found).tolist()
+    for level in levels:
+        counts[level] = counts.get(level, 0) + int(found[level])
+    return len(levels)
+
+
+def decide(masks: Iterable[np.ndarray]) -> MaskRule:
+    """One rule for masks, grey values (H, W) each."""
+    tally = Tally()
+    for values in masks:
+        tally.add(values)
+    return tally.rule()
+
+
+def _listed(levels: list[int]) -> str:
+    shown = ", ".join(map(str, levels[:6]))
+    return f"{shown}, ..." if len(levels) > 6 else shown

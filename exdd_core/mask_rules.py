@@ -55,9 +55,9 @@ class MaskRule:
     @property
     def sentence(self) -> str:
         """For people: what of a mask counts as a defect."""
-        what = "every value but 0" if self.above == 0 else f"values above {self.above}"
-        where = f"{what} {'are no defect, the rest is' if self.inverted else 'count as a defect'}"
-        return f"Masks are {self.title}: {where}."
+        what = "every value but 0 counts" if self.above == 0 else f"values above {self.above} count"
+        rest = ", and it is the rest that is a defect (inverted)" if self.inverted else ""
+        return f"Masks are {self.title}: {what} as {'normal' if self.inverted else 'a defect'}{rest}."
 
     def marks(self, values: np.ndarray) -> np.ndarray:
         """Grey values (H, W) to bool (H, W)."""

@@ -49,6 +49,7 @@ BLOCK = 1024  # rows of the distance matrix held at once
 LISTED = 100  # group pairs that the report names
 NAMED = 3  # files that a sentence names
 MOST = 0.5  # share of an image above which a mask is questioned
+FEW_SMALL = 0.1  # share of the defects that may be smaller than a patch before somebody should look
 FEW_NORMAL = 10  # normal training images below which a threshold is worth little
 HEALTHY = "Every file can be read and no image leaks."
 
@@ -68,7 +69,7 @@ def check(
     unreadable: [{path, reason}].
     masks, of defect images: {empty, missing, covering, inverted: [path of the image], wrong_size, unreadable: [{path,
     reason}], small: [path of the image], small_size: "WxH" or ""}. covering: most of the image is marked. small: no
-    patch of the model's input is covered by half.
+    patch of the model's input is covered enough to show it.
     grey: {label: share of images without colour}.
     near_duplicates: {pairs, across_split: how many pairs of images of different groups; group_pairs: how
     many pairs of groups; listed: [{groups, images, pairs, difference 0..1, across_split}], one a pair of
@@ -117,6 +118,8 @@ def check(
     }
     told = found.to_report() if found else {"notes": [], "problems": []}
     problems = [*_problems(report, size), *told.pop("problems")]
+    if masks["small"] and not _many_small(report):
+        told["notes"] = [*told["notes"], _small(report, size)]
     report["healthy"] = not problems
     report["sentences"] = _summary(report) + told["notes"] + (problems or [HEALTHY])
     return report | told
@@ -308,12 +311,8 @@ def _problems(report: dict[str, Any], size: Size | None) -> list[str]:
         )
         if found
     ]
-    if masks["small"] and size is not None:
-        shows = masks["small_size"]
-        advice = f"--size {shows} would show them" if shows else "no size that can be had would show them"
-        few = _count(len(masks["small"]), "defect")
-        verb = "is" if len(masks["small"]) == 1 else "are"
-        lines.append(f"{few} {verb} smaller than a patch at {size}: {_named(masks['small'])}; {advice}.")
+    if _many_small(report):
+        lines.append(_small(report, size))
     grey = report["grey"]
     if len(grey) == 2 and abs(grey[NORMAL] - grey[DEFECT]) > 0.5:
         colour, plain = ("normal", "defective") if grey[NORMAL] < grey[DEFECT] else ("defective", "normal")
@@ -331,6 +330,23 @@ def _problems(report: dict[str, Any], size: Size | None) -> list[str]:
             f"{a} and {b}; figures look better than they are until each part's images are in one group."
         )
     return lines
+
+
+def _many_small(report: dict[str, Any]) -> bool:
+    return len(report["masks"]["small"]) > FEW_SMALL * sum(
+        report["counts"][split][DEFECT] for split in SPLITS
+    )
+
+
+def _small(report: dict[str, Any], size: Size | None) -> str:
+    masks = report["masks"]
+    few = _count(len(masks["small"]), "defect")
+    verb = "is" if len(masks["small"]) == 1 else "are"
+    shows = masks["small_size"]
+    advice = (
+        f"--size {shows} would show them" if shows else "no size shows them all, so cut the images into tiles"
+    )
+    return f"{few} {verb} smaller than a patch at {size}: {_named(masks['small'])}; {advice}."
 
 
 def _pixels(size: Sequence[int]) -> str:

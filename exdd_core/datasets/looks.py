@@ -14,7 +14,9 @@ from exdd_core.datasets.record import DEFECT, NORMAL, Record
 from exdd_core.geometry import MAX_MODEL_SIDE, Size, mask_share
 
 STRIDE = 8  # pixels of the model's input under one patch, for every backbone
-HALF = 0.5  # share of a patch that its defect covers, so that the patch shows it
+SHOWN = 0.25  # share of a patch that a defect has to cover, so that the patch shows it
+# Factors by which a size is made larger until it shows small defects.
+FACTORS = (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12, 16)
 INVERTED_FROM = 0.3  # share of an image that a mask must mark before it is suspected
 
 
@@ -25,12 +27,9 @@ class Looks:
         self._size = size
         self._coloured: dict[str, list[bool]] = defaultdict(list)
         self._normal: list[np.ndarray] = []
-        self._sides: dict[
-            str, tuple[np.ndarray, np.ndarray]
-        ] = {}  # image -> looks inside and outside of its mask
-        self._needed: list[
-            tuple[float, float]
-        ] = []  # of small defects: factors by which the sides would have to grow
+        # Image -> looks inside and outside of its mask.
+        self._sides: dict[str, tuple[np.ndarray, np.ndarray]] = {}
+        self._small: list[tuple[np.ndarray, tuple[int, int]]] = []  # masks of small defects: bits and shape
         self.small: list[str] = []
 
     def add(self, record: Record, image: np.ndarray, mask: np.ndarray | None) -> None:
@@ -64,23 +63,38 @@ class Looks:
         ]
 
     def size_that_shows(self) -> str:
-        """The smallest size, in multiples of 32, at which every small defect covers half of a patch; "" for none."""
-        if self._size is None or not self._needed:
+        """The smallest size that was tried at which every small defect is shown, as "WxH"; "" where there is none."""
+        if self._size is None or not self._small:
             return ""
-        wide, high = (max(factors) for factors in zip(*self._needed, strict=True))
-        width, height = (
-            -(-round(side * factor) // 32) * 32
-            for side, factor in ((self._size.width, wide), (self._size.height, high))
-        )
-        return f"{width}x{height}" if max(width, height) <= MAX_MODEL_SIDE else ""
+        sides = {
+            (_side(self._size.width, wide), _side(self._size.height, high))
+            for wide in FACTORS
+            for high in FACTORS
+        }
+        for width, height in sorted(sides, key=lambda pair: (pair[0] * pair[1], pair)):
+            larger = Size(width, height, self._size.keep_aspect)
+            if max(width, height) <= MAX_MODEL_SIDE and all(
+                _shown(np.unpackbits(bits, count=shape[0] * shape[1]).reshape(shape).astype(bool), larger)
+                for bits, shape in self._small
+            ):
+                return str(larger)
+        return ""
 
     def _note_if_small(self, path: str, mask: np.ndarray, size: Size) -> None:
-        grid = (size.width // STRIDE, size.height // STRIDE)
-        share = cv2.resize(mask_share(mask, size), grid, interpolation=cv2.INTER_AREA)
-        if float(share.max()) >= HALF:
-            return
-        self.small.append(path)
-        self._needed.append(_growth(mask, size))
+        if not _shown(mask, size):
+            self.small.append(path)
+            self._small.append((np.packbits(mask), (mask.shape[0], mask.shape[1])))
+
+
+def _side(length: int, factor: float) -> int:
+    """A side of the model's input made larger, in whole steps of 32 pixels."""
+    return round(length * factor / 32) * 32
+
+
+def _shown(mask: np.ndarray, size: Size) -> bool:
+    """Whether a mask, bool (H, W), covers enough of any patch of the model's input."""
+    grid = (size.width // STRIDE, size.height // STRIDE)
+    return float(cv2.resize(mask_share(mask, size), grid, interpolation=cv2.INTER_AREA).max()) >= SHOWN
 
 
 def _look(image: np.ndarray, where: np.ndarray) -> np.ndarray:
@@ -88,19 +102,3 @@ def _look(image: np.ndarray, where: np.ndarray) -> np.ndarray:
     grey = image.mean(axis=2)
     rough = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 2))
     return np.array([grey[where].mean(), rough[where].mean()])
-
-
-def _growth(mask: np.ndarray, size: Size) -> tuple[float, float]:
-    """By how much width and height of the model's input have to grow until the mask covers half of a patch."""
-    for factor in (1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12, 16):
-        for wide, high in ((factor, 1.0), (1.0, factor), (factor, factor)):
-            larger = Size(
-                round(size.width * wide / 32) * 32, round(size.height * high / 32) * 32, size.keep_aspect
-            )
-            if max(larger.width, larger.height) > MAX_MODEL_SIDE:
-                continue
-            grid = (larger.width // STRIDE, larger.height // STRIDE)
-            share = cv2.resize(mask_share(mask, larger), grid, interpolation=cv2.INTER_AREA)
-            if float(share.max()) >= HALF:
-                return larger.width / size.width, larger.height / size.height
-    return float("inf"), float("inf")

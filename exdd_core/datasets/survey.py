@@ -24,7 +24,7 @@ from exdd_core.datasets import outlines
 from exdd_core.datasets.groups import GroupRule
 from exdd_core.datasets.record import BY_MASK, DEFECT, NORMAL, Question, Reading, Record, natural_key
 from exdd_core.datasets.tree import Tree, is_below, name_key, parent, stem
-from exdd_core.depth import Depth
+from exdd_core.depth import OUTLIERS, Depth
 from exdd_core.errors import BadInput
 from exdd_core.mask_rules import USUAL, MaskRule, Tally
 from exdd_core.progress import Progress
@@ -179,8 +179,17 @@ class Survey:
             lines.append(
                 f"Images of more than 8 bits are read with {self.depth.title}; --depth chooses another."
             )
+        if self.clipped and max(self.clipped.values()) <= OUTLIERS:
+            lines.append(self._clipping())
         lines += [left.sentence for left in self.left_out if not left.serious]
         return lines
+
+    def _clipping(self) -> str:
+        window = self.depth.title if self.depth else ""
+        return (
+            f"Values beyond {window} are clipped in {named(list(self.clipped))}, up to "
+            f"{100 * max(self.clipped.values()):.2g} % of an image's pixels."
+        )
 
     def _problems(self) -> list[str]:
         lines = [left.sentence for left in self.left_out if left.serious]
@@ -199,12 +208,8 @@ class Survey:
                 f"{named(list(self.several_pages))}; "
                 "save each page as a file of its own."
             )
-        if self.clipped:
-            worst = max(self.clipped.values())
-            lines.append(
-                f"Values beyond {self.depth.title if self.depth else ''} are clipped in {named(list(self.clipped))}, "
-                f"up to {100 * worst:.2g} % of an image's pixels; --depth chooses another depth."
-            )
+        if self.clipped and max(self.clipped.values()) > OUTLIERS:
+            lines.append(self._clipping())
         return lines
 
 

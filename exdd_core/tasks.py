@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:
-    from exdd_core.datasets import GroupRule
+    from exdd_core.datasets import Choices
     from exdd_core.images import Size
     from exdd_core.workspace import Workspace
 
@@ -48,29 +48,28 @@ def build(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> 
 
 def import_(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
     """spec: `source`, the path of a folder or zip file, or `upload`, that of an uploaded one; then as `import_spec`."""
-    from exdd_core.datasets import GroupRule
+    from exdd_core.datasets import Choices
 
     info = workspace.import_dataset(
         spec.get("upload") or spec["source"],
         spec.get("name"),
-        spec.get("layout") or "auto",
-        _size(spec, False) if spec.get("size") else None,
-        GroupRule.parse(spec["groups"]) if spec.get("groups") else None,
-        progress,
+        size=_size(spec, False) if spec.get("size") else None,
+        progress=progress,
+        choices=Choices.from_json(spec),
     )
     return {"dataset": info.name, "changed": info.changed, "images": info.report["images"]}
 
 
-def import_spec(name: str | None, layout: str, size: Size | None, groups: GroupRule | None) -> Spec:
+def import_spec(name: str | None, size: Size | None, choices: Choices) -> Spec:
     """What `import_` is given beside a source; None is the default."""
+    groups = choices.groups
     if groups is not None and groups.kind == "csv":
         groups = replace(groups, value=str(Path(groups.value).expanduser().resolve()))
     return {
         "name": name,
-        "layout": layout,
         "size": str(size) if size else None,
         "keep_aspect": size.keep_aspect if size else None,
-        "groups": str(groups) if groups else None,
+        **replace(choices, groups=groups).to_json(),
     }
 
 

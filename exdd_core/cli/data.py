@@ -31,7 +31,7 @@ def import_options(add: Add) -> None:
 def import_(options: argparse.Namespace) -> dict[str, Any]:
     """Copy a data set (a folder or a zip file) into the workspace, making the workspace if there is none."""
     from exdd_core import jobs, tasks
-    from exdd_core.datasets import GroupRule
+    from exdd_core.datasets import Choices, GroupRule
     from exdd_core.images import Size
     from exdd_core.workspace import Workspace
 
@@ -51,7 +51,7 @@ def import_(options: argparse.Namespace) -> dict[str, Any]:
         workspace = Workspace.create(options.workspace, options.backbone or "auto")
         say(f"Made the workspace {workspace.path}. Backbone: {workspace.setting('backbone_reason')}")
     spec = {"source": str(source)}
-    spec |= tasks.import_spec(options.name, options.layout, size, groups)
+    spec |= tasks.import_spec(options.name, size, Choices(options.layout, groups))
     title = f"Importing {options.name or options.source.name}"
     result = jobs.run_here(workspace, "import", title, spec, progress())
     info = workspace.dataset(result["dataset"])

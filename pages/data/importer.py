@@ -1,0 +1,293 @@
+"""The form that imports, in two steps: choose a source; see what it would become, answer what is asked, import it.
+
+It asks the workspace for a preview and queues the import; it knows no file formats.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from exdd_core import datasets, tasks
+from exdd_core.datasets import Choices, GroupRule
+from exdd_core.depth import Depth
+from exdd_core.errors import BadInput
+from exdd_core.images import Size
+from exdd_core.mask_rules import MaskRule
+from exdd_core.progress import Progress
+from pages import _shared
+from pages.data.preview import asked_of, preview_html, questions_html
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Preview, Workspace
+
+FOLDER, ZIP = "A folder on this machine", "A zip file to upload"
+
+# What a person chooses -> the kind of a GroupRule; "" is one group an image.
+GROUPINGS = {
+    "Every image is a part of its own": "",
+    "Subfolders are parts": "subfolder",
+    "A CSV file says (path,group)": "csv",
+    "A pattern on the file name": "pattern",
+}
+GROUP_HELP = {
+    "csv": ("CSV file on this machine", "Columns path and group; paths relative to the folder."),
+    "pattern": ("Pattern", "A regular expression; its first bracket is the part, such as (part\\d+)_"),
+}
+AS_FOUND = ""  # the value of a field that follows what was found
+DEPTHS = ["8", "10", "12", "14", "16"]
+MASK_RULES = [
+    ("Every value but 0 is a defect (labels)", "labels"),
+    ("Values above 127 are a defect", "above:127"),
+    ("Values above 127 are normal (inverted)", "above:127 inverted"),
+    ("Only 0 is a defect (inverted)", "labels inverted"),
+]
+
+
+class Importer:
+    """The card with the form; `job` shows how the import gets on."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        with gr.Column(elem_id="import", elem_classes="card form-card"):
+            _shared.markup('<h2 class="card-title">Import images</h2>')
+            self._build_source()
+            self._build_preview()
+            self.note = _shared.note()
+            self.job = _shared.JobPanel(workspace, "import", "demo")
+        self.origin = [self.kind, self.path, self.file]
+        self.said = [self.layout, self.grouping, self.rule, self.roles, self.depth, self.masks]
+        self.settings = [*self.said, self.name, self.width, self.height, self.aspect]
+
+    def _build_source(self) -> None:
+        with gr.Column(elem_classes="form-step") as self.source:
+            self.kind = gr.Radio([FOLDER, ZIP], value=FOLDER, label="Where are the images?")
+            self.path = gr.Textbox(
+                label="Folder",
+                info="The one that holds the images. A .zip file on this machine will do, too.",
+                placeholder="/home/me/parts",
+                max_lines=1,
+                elem_id="import-path",
+            )
+            zip_file: dict[str, Any] = {"file_types": [".zip"], "type": "filepath", "height": 128}
+            self.file = gr.File(label="Zip file", visible=False, elem_id="import-file", **zip_file)
+            self.look = gr.Button("Look at it", variant="primary", elem_id="import-look")
+
+    def _build_preview(self) -> None:
+        layouts = [("Guess", "auto"), *((module.TITLE, name) for name, module in datasets.LAYOUTS.items())]
+        with gr.Column(visible=False, elem_classes="form-step", elem_id="import-preview") as self.preview:
+            self.summary = _shared.markup()
+            self.questions = _shared.buttons(visible=False, elem_id="import-questions")
+            self.roles = gr.State({})
+            with gr.Row():
+                self.name = gr.Textbox(label="Name", info="For this workspace.", max_lines=1, min_width=120)
+                self.layout = gr.Dropdown(
+                    layouts, value="auto", label="Layout", info="How the folder is arranged.", min_width=160
+                )
+            self._build_reading()
+            self.grouping = gr.Dropdown(
+                list(GROUPINGS),
+                value=next(iter(GROUPINGS)),
+                label="Which images show the same physical part?",
+                info="Images of one part never go to both training and test.",
+            )
+            self.rule = gr.Textbox(label="Rule", visible=False, max_lines=1)
+            with gr.Row():
+                self.width = gr.Number(label="Width", info="Pixels, for banks.", precision=0, min_width=96)
+                self.height = gr.Number(label="Height", info="Pixels, for banks.", precision=0, min_width=96)
+            self.aspect = gr.Checkbox(
+                label="Keep the aspect ratio",
+                info="Fit images into this size instead of stretching them to it.",
+            )
+            with gr.Row():
+                self.back = gr.Button("Another source", elem_id="import-back", min_width=96)
+                self.start = gr.Button(
+                    "Import", variant="primary", elem_id="import-start", min_width=160
+                )
+
+    def _build_reading(self) -> None:
+        """How files become pixels: shown only where a data set leaves it open."""
+        self.masks = gr.Dropdown(
+            MASK_RULES, label="What masks mark", info="The same for all masks.", visible=False, elem_id="import-masks"
+        )
+        self.depth = gr.Dropdown(
+            DEPTHS,
+            label="Bit depth",
+            info="Bits a channel, or the values of black and white such as 100-3000; the same for all images.",
+            allow_custom_value=True,
+            visible=False,
+            elem_id="import-depth",
+        )
+
+    def connect(self, refresh: Any, outputs: list[Any]) -> None:
+        plain: dict[str, Any] = {"api_visibility": "private"}
+        hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+        shown = [self.note, self.source, self.preview, self.summary, self.questions, self.start, *self.settings]
+        said = _shared.sentences(self.note)
+
+        self.kind.input(_fields_of_source, self.kind, [self.path, self.file], **hidden)
+        gr.on([self.look.click, self.path.submit], said(self._look), self.origin, shown, **plain)
+        asked = [*self.origin, *self.said]
+        again = [self.layout.input, self.grouping.input, self.rule.submit, self.rule.blur]
+        again += [self.depth.input, self.masks.input]
+        gr.on(again, said(self._look_again), asked, shown, **hidden)
+        self.questions.act(said(self._answer), asked, shown, **hidden)
+        self.back.click(self._back, None, shown, **hidden)
+        given = [*self.origin, *self.settings]
+        self.job.connect(refresh, outputs)
+        self.job.look_after(self.start.click(said(self._begin), given, shown, **hidden))
+
+    # --- what is seen ----------------------------------------------------------------------------------------
+
+    def _look(
+        self, kind: str, path: str, file: str | None, progress: gr.Progress = gr.Progress()  # noqa: B008
+    ) -> dict[Any, Any]:
+        """Show what the source would become, with everything at its defaults."""
+        preview = self._previewed(_chosen(kind, path, file), Choices(), progress)
+        return self._shown(preview, {}) | {
+            self.source: gr.update(visible=False),
+            self.preview: gr.update(visible=True),
+            self.name: preview.name,
+            self.layout: "auto",
+            self.grouping: gr.update(value=next(iter(GROUPINGS)), visible=_takes_groups(preview)),
+            self.rule: gr.update(value="", visible=False),
+            self.depth: _depth_field(preview),
+            self.masks: _mask_field(preview),
+            self.width: preview.size.width,
+            self.height: preview.size.height,
+            self.aspect: preview.size.keep_aspect,
+        }
+
+    def _look_again(self, *values: Any) -> dict[Any, Any]:
+        """The same source with another layout, other groups, another depth or another rule for masks."""
+        kind, path, file, layout, grouping, rule, roles, depth, masks = values
+        field = _rule_field(grouping)
+        if GROUPINGS[grouping] in GROUP_HELP and not rule.strip():
+            return {self.rule: field}  # the rule is still to be typed
+        choices = _choices(layout, grouping, rule, roles, depth, masks)
+        preview = self._previewed(_chosen(kind, path, file), choices)
+        takes = _takes_groups(preview)
+        return self._shown(preview, roles) | {
+            self.grouping: gr.update(visible=takes),
+            self.rule: field if takes else gr.update(visible=False),
+            self.depth: gr.update(visible=_is_deep(preview)),
+            self.masks: gr.update(visible=_has_masks(preview)),
+        }
+
+    def _answer(self, *values: Any) -> dict[Any, Any]:
+        """One click on what the images of a folder are."""
+        *values, event = values
+        roles = dict(values[6])
+        if roles.get(event.folder) == event.role:
+            del roles[event.folder]  # a second click takes the answer back
+        else:
+            roles[event.folder] = event.role
+        return self._look_again(*values[:6], roles, *values[7:])
+
+    def _previewed(self, source: str, choices: Choices, bar: gr.Progress | None = None) -> Preview:
+        def show(progress: Progress) -> None:
+            if bar is not None and progress.total:
+                bar((progress.done, progress.total), desc=progress.stage, unit="files")
+
+        return self.workspace.preview_dataset(source, progress=Progress(show), choices=choices)
+
+    def _shown(self, preview: Preview, roles: dict[str, str]) -> dict[Any, Any]:
+        asked = asked_of(preview, roles)
+        ready = any(record.label == datasets.NORMAL for record in preview.records)
+        label = f"Import {_shared.count(len(preview.records), 'image')}" if ready else "Say which images are normal"
+        return {
+            self.summary: preview_html(preview),
+            self.questions: gr.update(value=questions_html(asked, roles), visible=bool(asked)),
+            self.roles: roles,
+            self.start: gr.update(value=label, interactive=ready),
+        }
+
+    def _back(self) -> dict[Any, Any]:
+        return {self.source: gr.update(visible=True), self.preview: gr.update(visible=False)}
+
+    # --- what is begun ---------------------------------------------------------------------------------------
+
+    def _begin(self, *values: Any) -> dict[Any, Any]:
+        kind, path, file, layout, grouping, rule, roles, depth, masks, name, width, height, keep_aspect = values
+        source = _chosen(kind, path, file)
+        size = Size.parse(f"{width}x{height}", keep_aspect)
+        choices = _choices(layout, grouping, rule, roles, depth, masks)
+        spec = tasks.import_spec(name.strip() or None, size, choices)
+        title = f"Importing {name.strip() or PurePosixPath(source).name}"
+        if kind == ZIP:
+            self.job.begin("import", title, spec, upload=Path(source))
+        else:
+            self.job.begin("import", title, spec | {"source": str(Path(source).expanduser().resolve())})
+        return self._back()
+
+    def make_demo(self) -> None:
+        """For who has no images yet: generated ones and a first bank version, as a job like any other."""
+        self.job.begin("demo", "Making demo images", {})
+
+
+# --- fields ---------------------------------------------------------------------------------------------------
+
+
+def _fields_of_source(kind: str) -> tuple[Any, Any]:
+    return gr.update(visible=kind == FOLDER), gr.update(visible=kind == ZIP)
+
+
+def _takes_groups(preview: Preview) -> bool:
+    """Whether the layout leaves it to people to say which images show one part."""
+    return hasattr(datasets.LAYOUTS[preview.layout], "GROUPS")
+
+
+def _is_deep(preview: Preview) -> bool:
+    return preview.report["depth"] is not None
+
+
+def _has_masks(preview: Preview) -> bool:
+    return bool(preview.report["mask_rule"]["sentence"])
+
+
+def _depth_field(preview: Preview) -> Any:
+    """Open on what was guessed; only where there are images of more than 8 bits."""
+    if not _is_deep(preview):
+        return gr.update(value=AS_FOUND, visible=False)
+    found = preview.report["depth"]
+    return gr.update(choices=[(f"As found: {found['title']}", AS_FOUND), *DEPTHS], value=AS_FOUND, visible=True)
+
+
+def _mask_field(preview: Preview) -> Any:
+    found = preview.report["mask_rule"]["rule"]
+    choices = [(f"As found: {found}", AS_FOUND), *MASK_RULES]
+    return gr.update(choices=choices, value=AS_FOUND, visible=_has_masks(preview))
+
+
+def _chosen(kind: str, path: str, file: str | None) -> str:
+    if kind == ZIP:
+        if not file:
+            raise BadInput("No zip file yet; drop one into the field or click it to choose one.")
+        return file
+    if not path.strip():
+        raise BadInput("No folder yet; type the path of the folder that holds the images.")
+    return path.strip()
+
+
+def _choices(layout: str, grouping: str, rule: str, roles: dict[str, str], depth: str, masks: str) -> Choices:
+    return Choices(
+        layout,
+        _group_rule(layout, grouping, rule),
+        roles,
+        Depth.parse(str(depth)) if depth else None,
+        MaskRule.parse(masks) if masks else None,
+    )
+
+
+def _group_rule(layout: str, grouping: str, rule: str) -> GroupRule | None:
+    kind = GROUPINGS[grouping]
+    if not kind or (layout != "auto" and not hasattr(datasets.LAYOUTS[layout], "GROUPS")):
+        return None
+    return GroupRule.parse(kind if kind == "subfolder" else f"{kind}:{rule.strip()}")
+
+
+def _rule_field(grouping: str) -> Any:
+    label, info = GROUP_HELP.get(GROUPINGS[grouping], ("", ""))
+    return gr.update(visible=bool(label), label=label, info=info)

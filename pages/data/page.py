@@ -1,0 +1,116 @@
+"""The Data page: the list of data sets beside the import form, and the gallery and report of the active one.
+
+It asks the workspace what there is; it knows no file formats.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from pages import _shared
+from pages._shared import count, text
+from pages.data.gallery import Gallery
+from pages.data.importer import Importer
+from pages.data.report import report_html
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import DatasetInfo, Workspace
+
+TITLE = "Data"
+PATH = "/data"
+HINT = "Bring images, look through them, and check that no physical part is on both sides of the split."
+
+DATASET_COLUMNS = [
+    ("Name", "", ""),
+    ("Images", "", "number"),
+    ("Train", "normal · defect", "number"),
+    ("Test", "normal · defect", "number"),
+    ("Size", "", ""),
+    ("Health", "", ""),
+    ("", "", ""),
+]
+
+
+def render(workspace: Workspace) -> None:
+    _shared.heading(TITLE, HINT)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=7, min_width=560):
+            sets = DatasetList(workspace)
+            gallery = Gallery(workspace)
+        with gr.Column(scale=4, min_width=368):
+            importer = Importer(workspace)
+            report = _shared.markup(visible=False, elem_id="report")
+    everything = [*sets.outputs, *gallery.outputs, report]
+
+    def refresh() -> dict[Any, Any]:
+        info = _shared.active_dataset(workspace)
+        shown = gr.update(visible=info is not None, value=report_html(info) if info else "")
+        return sets.updates() | gallery.updates(info) | {report: shown}
+
+    importer.connect(refresh, everything)
+    sets.connect(refresh, everything, importer)
+    gallery.connect()
+    _shared.on_load(_shared.sentences(sets.note)(refresh), outputs=everything)
+
+
+# --- the data sets --------------------------------------------------------------------------------------
+
+
+class DatasetList:
+    """The table of data sets; opening one makes it the active one, which gallery, banks and Inspect use."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self.table = _shared.buttons(elem_id="datasets")
+        self.note = _shared.note()
+        self.outputs = [self.table, self.note]
+
+    def updates(self) -> dict[Any, Any]:
+        active = self.workspace.setting("active_dataset")
+        return {self.table: _datasets_html(self.workspace.datasets(), active)}
+
+    def connect(self, refresh: Any, outputs: list[Any], importer: Importer) -> None:
+        @_shared.sentences(self.note)
+        def act(event: gr.EventData) -> dict[Any, Any]:
+            if event.act == "demo":
+                importer.make_demo()
+                return {}
+            self.workspace.activate_dataset(event.name)
+            return refresh()
+
+        acted = self.table.act(act, None, outputs, show_progress="hidden", api_visibility="private")
+        importer.job.look_after(acted)
+
+
+def _datasets_html(infos: list[DatasetInfo], active: str | None) -> str:
+    if not infos:
+        action = '<button type="button" class="main-button" data-act="demo">Make demo images</button>'
+        hint = (
+            "Import a folder or a zip file with the form beside this, or let ExDD draw images to try it on."
+        )
+        return _shared.empty("No data sets yet", hint, action)
+    head = f'<p class="list-head"><strong>{count(len(infos), "data set")}</strong></p>'
+    return head + _shared.table(DATASET_COLUMNS, [_dataset_row(info, info.name == active) for info in infos])
+
+
+def _dataset_row(info: DatasetInfo, active: bool) -> str:
+    sides = "".join(
+        f'<td class="number">{_cell(info, split, "normal")} · {_cell(info, split, "defect")}</td>'
+        for split in ("train", "test")
+    )
+    healthy = info.report["healthy"]
+    health = "✓ healthy" if healthy else "! see report"
+    name = f'<strong>{text(info.name)}</strong><span class="under">{text(info.title)}</span>'
+    last = '<span class="tag active">active</span>'
+    if not active:
+        label = f'aria-label="Open {text(info.name)}"'
+        button = f'data-act="open" data-name="{text(info.name)}" {label}'
+        last = f'<button type="button" class="plain-button small" {button}>Open</button>'
+    return f"""<tr{' class="selected"' if active else ""}><td>{name}</td><td class="number">{info.report["images"]:,}</td>{sides}
+<td>{text(info.size)}</td><td class="whole">{health}</td><td class="end">{last}</td></tr>"""
+
+
+def _cell(info: DatasetInfo, split: str, label: str) -> str:
+    return f"{info.counts[split][label]:,}"

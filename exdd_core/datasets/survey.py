@@ -361,7 +361,7 @@ def _upright(tree: Tree, record: Record, name: str, values: np.ndarray) -> np.nd
         return values
     picture = images.read_image(tree.path(record.path), record.path)
     other = images.turned(values, turn)
-    return other if _fit(picture, other) > _fit(picture, values) else values
+    return other if mask_fit(picture, other) > mask_fit(picture, values) else values
 
 
 def _may_be_turned(tree: Tree, record: Record, name: str) -> int:
@@ -382,7 +382,7 @@ def _turn(tree: Tree, record: Record) -> str:
     return ""
 
 
-def _fit(picture: np.ndarray, values: np.ndarray) -> float:
+def mask_fit(picture: np.ndarray, values: np.ndarray) -> float:
     """How much what a mask marks differs from the rest of its picture; -1 where it has another size."""
     if values.shape != picture.shape[:2]:
         return -1.0

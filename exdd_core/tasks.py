@@ -97,6 +97,13 @@ def export(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) ->
     return {"path": str(Review(workspace).export_all(spec["ids"], progress, spec.get("bank")))}
 
 
+def export_dataset(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
+    """spec: what `exporting.export` takes."""
+    from exdd_core import exporting
+
+    return exporting.export(workspace, **spec, progress=progress)
+
+
 def synthesize(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
     """spec: a `studio.Order` as JSON."""
     from exdd_core import studio
@@ -222,6 +229,7 @@ KINDS: dict[str, Callable[[Workspace, Spec, Progress, str], Result]] = {
     "demo": demo,
     "score": score,
     "export": export,
+    "export_dataset": export_dataset,
     "synthesize": synthesize,
     "evaluate": evaluate,
     "table1": table1,

@@ -438,6 +438,7 @@ OUTCOMES: dict[str, Callable[[jobs.Job, dict[str, Any]], Outcome]] = {
     "export": lambda job, made: Outcome(
         "The zip file is ready.", ("Download", download_url(Path(made["path"])))
     ),
+    "export_dataset": lambda job, made: Outcome(made["sentences"][0]),
     "synthesize": _painted,
     "evaluate": _evaluated,
     "table1": _evaluated,

@@ -1,0 +1,41 @@
+"""A data set goes out in a layout that other programs read: export.
+
+Knows what can be left out and where it goes. Does not know layouts.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from exdd_core.cli.arguments import Add, open_workspace
+from exdd_core.cli.terminal import progress
+
+
+def export_options(add: Add) -> None:
+    add("dataset", nargs="?", metavar="DATASET", help="name of the data set; default: the active one")
+    add("--as", dest="layout", required=True, choices=("mvtec", "coco"), help="MVTec AD, or COCO with RLE")
+    add("--to", type=Path, required=True, metavar="PLACE", help="a new folder, or a new .zip file")
+    add("--without-painted", action="store_true", help="leave out accepted painted defects")
+    add("--without-marks", action="store_true", help="leave out what was marked as missed or a false alarm")
+
+
+def export(options: argparse.Namespace) -> dict[str, Any]:
+    """Write a data set, its painted defects and its marks as MVTec AD or as COCO, with a manifest."""
+    from exdd_core import jobs
+
+    workspace = open_workspace(options)
+    dataset = workspace.dataset(options.dataset).name
+    spec = {
+        "dataset": dataset,
+        "layout": options.layout,
+        "target": str(options.to.expanduser().absolute()),
+        "painted": not options.without_painted,
+        "marks": not options.without_marks,
+    }
+    result = jobs.run_here(workspace, "export_dataset", f"Exporting {dataset}", spec, progress())
+    if not options.json:
+        print(f'Exported "{dataset}" to {result["path"]}.')
+        print("\n".join(result["sentences"]))
+    return result

@@ -1,0 +1,262 @@
+"""Where the images and masks of a data set go when it is exported, as MVTec AD and as COCO.
+
+Knows names, masks and the two layouts, and chooses names that every system can hold and that pair a mask with its
+image and no other. Does not know the workspace, nor what is written to disk.
+
+MVTec AD: P. Bergmann et al., "The MVTec anomaly detection dataset", International Journal of Computer Vision, 2021.
+It has no defects on its training side; here they lie in train/TYPE, beside train/good, with masks in ground_truth/TYPE
+like all others. COCO: T.-Y. Lin et al., "Microsoft COCO: common objects in context", ECCV 2014.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, count
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from pycocotools import mask as coco
+
+from exdd_core.datasets.pairing import plain_stem
+from exdd_core.datasets.record import DEFECT, NORMAL, natural_key
+from exdd_core.datasets.tree import base, name_key, parent, stem
+from exdd_core.datasets.words import is_mask_word, label_word, split_word
+from exdd_core.formats import SUFFIXES, is_system_file, picture_format
+
+SPLITS = ("train", "test")
+NO_TYPE = "defect"  # what defects are called whose type nobody has named
+ILLEGAL = frozenset('<>:"/\\|?*')  # in names of files, on Windows
+DEVICES = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)))
+)
+LONGEST = 160  # bytes of one part of a path
+SUFFIX_OF = {"JPEG": ".jpg", "BMP": ".bmp", "TIFF": ".tif", "WEBP": ".webp", "PPM": ".ppm"}  # else .png
+IMAGE_FOLDERS = (
+    "images",
+    "image",
+    "imgs",
+    "img",
+)  # such a folder says nothing of which mask belongs to an image
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image that is exported.
+
+    file: where it lies. name: what it is called, a posix path with the folders that tell it from others. split: "train"
+    or "test". mask: reads what marks its defect as bool (H, W) of the upright image; None where there is none. about:
+    what else is known of it, by column of the manifest.
+    """
+
+    file: Path
+    name: str
+    label: str
+    split: str
+    defect_type: str = ""
+    group: str = ""
+    mask: Callable[[], np.ndarray] | None = None
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def kind(self) -> str:
+        """Its type of defect; "" for a normal image."""
+        return "" if self.label == NORMAL else self.defect_type or NO_TYPE
+
+
+class Place(NamedTuple):
+    """Where an image and its mask go, as posix paths; mask is "" where the layout has no file for one. kind: the type
+    of defect as the layout spells it."""
+
+    path: str
+    mask: str
+    kind: str
+
+
+# --- the two layouts ------------------------------------------------------------------------------------------
+
+
+def mvtec_places(items: Sequence[Item]) -> list[Place]:
+    """train/good, test/good, train/TYPE, test/TYPE and ground_truth/TYPE/NAME_mask.png."""
+    folders = type_folders(item.kind for item in items if item.label == DEFECT)
+    nested = any("/" in folder for folder in folders.values())
+
+    def scope(item: Item) -> Hashable:
+        """Names are unique in it: masks of both sides share a folder, and folders in folders may share their parts."""
+        if item.label == NORMAL:
+            return item.split
+        return DEFECT if nested else (DEFECT, folders[item.kind])
+
+    places = []
+    for item, name in zip(items, unique_names(items, scope), strict=True):
+        kind = "" if item.label == NORMAL else folders[item.kind]
+        mask = f"ground_truth/{kind}/{stem(name)}_mask.png" if kind and item.mask else ""
+        places.append(Place(f"{item.split}/{kind or 'good'}/{name}", mask, kind))
+    return places
+
+
+def coco_places(items: Sequence[Item]) -> list[Place]:
+    """images/ with the folders that the data set has; masks are in the annotation files."""
+    folders = ["/".join(map(safe, filter(None, parent(item.name).split("/")))) for item in items]
+    by_item = {id(item): folder for item, folder in zip(items, folders, strict=True)}
+    names = unique_names(items, lambda item: name_key(by_item[id(item)]))
+    return [
+        Place("/".join(filter(None, ("images", folder, name))), "", item.kind)
+        for item, folder, name in zip(items, folders, names, strict=True)
+    ]
+
+
+class CocoWriter:
+    """Collects what COCO's annotation files say, one file a split."""
+
+    def __init__(self, kinds: Iterable[str]):
+        """kinds: all types of defect, so that both files number them alike."""
+        names = sorted({kind for kind in kinds if kind}, key=natural_key)
+        self._numbers = {name: number for number, name in enumerate(names, 1)}
+        self._images: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
+        self._annotations: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
+        self._count = 0
+
+    def add(self, item: Item, place: Place, size: tuple[int, int], mask: np.ndarray | None) -> None:
+        """size: (width, height) of the upright image. mask: bool (H, W), None where there is none.
+
+        A defective image without a mask gets an annotation that covers no pixel: without one it would be normal.
+        """
+        self._count += 1
+        width, height = size
+        known = {"group": item.group, "label": item.label, "defect_type": place.kind}
+        known |= {name: value for name, value in item.about.items() if value not in ("", None)}
+        file = place.path.removeprefix("images/")
+        image = {"id": self._count, "file_name": file, "width": width, "height": height}
+        self._images[item.split].append(image | {k: v for k, v in known.items() if k not in image})
+        if item.label == NORMAL:
+            return
+        marked = mask if mask is not None else np.zeros((height, width), bool)
+        self._annotations[item.split].append(
+            {
+                "id": self._count,
+                "image_id": self._count,
+                "category_id": self._numbers[place.kind],
+                "segmentation": run_lengths(marked),
+                "area": int(marked.sum()),
+                "bbox": box(marked),
+                "iscrowd": 0,
+            }
+        )
+
+    def document(self, split: str, description: str) -> dict[str, Any]:
+        return {
+            "info": {"description": description},
+            "images": self._images[split],
+            "annotations": self._annotations[split],
+            "categories": [{"id": number, "name": name} for name, number in self._numbers.items()],
+        }
+
+
+def run_lengths(mask: np.ndarray) -> dict[str, Any]:
+    """bool (H, W) as COCO's compressed run lengths, {"size": [H, W], "counts": text}."""
+    packed = coco.encode(np.asfortranarray(mask, np.uint8))
+    return {"size": list(mask.shape), "counts": packed["counts"].decode()}
+
+
+def box(mask: np.ndarray) -> list[int]:
+    """[left, top, width, height] of what a mask marks; zeros where it marks nothing."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return [0, 0, 0, 0]
+    return [
+        int(columns[0]),
+        int(rows[0]),
+        int(columns[-1] - columns[0]) + 1,
+        int(rows[-1] - rows[0]) + 1,
+    ]
+
+
+# --- names ------------------------------------------------------------------------------------------------------
+
+
+def type_folders(kinds: Iterable[str]) -> dict[str, str]:
+    """Type of defect -> its folder: the type itself, unless that cannot be a folder or would say something else."""
+    folders: dict[str, str] = {}
+    used: set[str] = set()
+    for kind in sorted(set(kinds), key=natural_key):
+        parts = [_of_no_meaning(safe(part)) for part in kind.split("/") if part] or [NO_TYPE]
+        if label_word(parts[0]) == NORMAL:
+            parts[0] += "-type"
+        folder = "/".join(parts)
+        tries = chain([folder], (f"{folder}-{number}" for number in count(2)))
+        folders[kind] = next(name for name in tries if name_key(name) not in used)
+        used.add(name_key(folders[kind]))
+    return folders
+
+
+def _of_no_meaning(part: str) -> str:
+    """A folder that is taken for a type of defect, not for masks or a side of the split."""
+    told = is_mask_word(part) or split_word(part) or name_key(part) in IMAGE_FOLDERS
+    return f"{part}-type" if told else part
+
+
+def unique_names(items: Sequence[Item], scope: Callable[[Item], Hashable]) -> list[str]:
+    """A file's name for every item, unique in its scope even where neither case nor suffix counts.
+
+    The name that it has, where it can be; names that several have in a scope get their folders before them.
+    """
+    names = [_file_name(item) for item in items]
+    scopes = [scope(item) for item in items]
+    longer = [_with_folders(item.name, stem(name)) for item, name in zip(items, names, strict=True)]
+    often = Counter(
+        (where, name_key(tried)) for where, tries in zip(scopes, longer, strict=True) for tried in tries
+    )
+    used: set[tuple[Hashable, str]] = set()
+    chosen = []
+    for name, where, tries in zip(names, scopes, longer, strict=True):
+        alone = [tried for tried in tries if often[where, name_key(tried)] == 1]
+        last = tries[-1]
+        others = (f"{last}-image", f"image-{last}", f"image-{last}-image")
+        numbered = (f"image-{number}" for number in count(1))
+        taken = next(
+            tried
+            for tried in chain(alone, others, numbered)
+            if (where, name_key(tried)) not in used and _pairs(tried)
+        )
+        used.add((where, name_key(taken)))
+        chosen.append(taken + name[len(stem(name)) :])
+    return chosen
+
+
+def _with_folders(name: str, file_stem: str) -> list[str]:
+    """What a file may be called: its own name, and with one folder after another before it; "b/a/7" is b-a-7."""
+    tries = [file_stem]
+    for folder in reversed(parent(name).split("/")):
+        if folder:
+            tries.append(safe(f"{folder}-{tries[-1]}"))
+    return list(dict.fromkeys(tries))
+
+
+def _file_name(item: Item) -> str:
+    """Its name without what not every system can hold, with a suffix that says the format."""
+    name = base(item.name)
+    if Path(name).suffix.lower() in SUFFIXES:
+        start, suffix = stem(name), Path(name).suffix
+    else:
+        start, suffix = name, SUFFIX_OF.get(picture_format(item.file), ".png")
+    return safe(start).rstrip(" ._-") + suffix if safe(start).rstrip(" ._-") else f"image{suffix}"
+
+
+def _pairs(file_stem: str) -> bool:
+    """Whether an image of this name pairs with its own mask and is not taken for another's mask."""
+    mask = plain_stem(f"{file_stem}_mask.png")
+    return not plain_stem(f"{file_stem}.png") and mask == name_key(file_stem)
+
+
+def safe(part: str) -> str:
+    """One part of a path as every system can hold it, and as no program takes it for hidden or its own."""
+    text = "".join("_" if char in ILLEGAL or not char.isprintable() else char for char in part)
+    while len(text.encode()) > LONGEST:
+        text = text[:-1]
+    text = text.rstrip(" .")
+    if not text or is_system_file(text) or text.split(".")[0].strip().casefold() in DEVICES:
+        text = f"_{text}"
+    return text

@@ -1,0 +1,185 @@
+"""Files that a person hands in: pictures to be judged and masks, and what has to be said of each.
+
+Knows files, bit depths and listings of folders. Does not know banks, the workspace or who hands something in.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from exdd_core import depth as depths
+from exdd_core import images
+from exdd_core.datasets.survey import like_a_mask, mask_fit
+from exdd_core.datasets.tree import Tree
+from exdd_core.depth import Depth
+from exdd_core.errors import BadInput
+from exdd_core.formats import FORMATS, FORMATS_TEXT, picture_format
+
+NAMED = 3  # files that a sentence names
+LEAST_SHARE = 1e-4  # of an image's values: fewer are called "less than 0.01 %"
+BORDER = 0.9  # share of an image's border that an inverted mask marks
+LEAST_FIT, CLEARLY = 0.5, 2.0  # how well, and how many times better, a mask must fit when it is turned
+INVERTED_FROM = 0.3  # share of an image that a mask must mark before it can be inverted
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture as a bank sees it.
+
+    pixels: uint8 (H, W, 3). depth: by which its values of more than 8 bits were read, None for an image of 8 bits.
+    clipped: share of its values beyond that depth, 0 to 1. pages: of its file; only the first is read.
+    """
+
+    pixels: np.ndarray
+    depth: Depth | None
+    clipped: float
+    pages: int
+
+
+def read(path: Path, name: str | None = None, depth: Depth | None = None) -> Picture:
+    """Read a picture by the depth of the images that it is compared with; None where those have 8 bits.
+
+    Where there is no such depth, that of the picture itself is guessed, whatever single bright pixels it has. Raises
+    `BadInput`.
+    """
+    told = images.header(path, name)
+    values = images.read_deep(path, name) if told.deep else None
+    if values is None:
+        return Picture(images.read_image(path, name), None, 0.0, told.pages)
+    if depth is None:
+        depth = depths.guess([cv2.medianBlur(values, 3)])
+    assert depth is not None  # a guess from an image is one
+    return Picture(images.read_image(path, name, depth), depth, depth.beyond(values), told.pages)
+
+
+def notes(picture: Picture, bank: str = "", depth: Depth | None = None) -> list[str]:
+    """Sentences about a picture that was judged. bank, depth: of the version that judged it, "" where none did."""
+    said = []
+    if picture.pages > 1:
+        said.append(f"Only page 1 of {picture.pages} was looked at; save each page as a file of its own.")
+    if picture.depth is not None and bank and depth is None:
+        bits = picture.depth.title
+        said.append(
+            f"Read as {bits}; bank {bank} was built from images of 8 bits, so the brightness may differ."
+        )
+    if picture.depth is not None and picture.clipped:
+        whose = f", the depth of bank {bank}," if bank and depth is not None else ""
+        said.append(
+            f"{percent(picture.clipped)} of its values lie beyond {picture.depth.title}{whose} and were clipped."
+        )
+    return said
+
+
+def shallow_note(count: int, bank: str, depth: Depth) -> str:
+    """One sentence about images of 8 bits that a bank of deeper images judges."""
+    what = "1 image has" if count == 1 else f"{count} images have"
+    return (
+        f"{what} 8 bits, while bank {bank} was built from images of {depth.title}: the brightness may differ."
+    )
+
+
+def percent(share: float) -> str:
+    """A share, 0 to 1, for people: "0.4 %"; what is there is never called 0."""
+    if 0 < share < LEAST_SHARE:
+        return f"less than {100 * LEAST_SHARE:g} %"
+    return f"{float(f'{100 * share:.2g}'):g} %"
+
+
+def mask_note(path: Path) -> str:
+    """A sentence about a picture that looks like a mask, or ""."""
+    if not like_a_mask(path):
+        return ""
+    return "It looks like a mask, black and white, and no picture of a part; leave it out if it is one."
+
+
+# --- what is not looked at --------------------------------------------------------------------------------
+
+
+def require_picture(path: Path, name: str) -> None:
+    """Raise `BadInput` for a picture of a format that is not read; any other file is left to whoever decodes it."""
+    told = picture_format(path)
+    if told and told not in FORMATS:
+        raise BadInput(f"{name}: {told} pictures are not read; save it as {FORMATS_TEXT}.")
+
+
+def left_out(tree: Tree) -> dict[str, str]:
+    """Path -> reason, of the pictures and links below a folder that are not looked at."""
+    return tree.unread | tree.not_followed
+
+
+def left_out_sentences(tree: Tree) -> list[str]:
+    """What of a folder is not looked at: one sentence a reason."""
+    by_reason: Mapping[str, list[str]] = defaultdict(list)
+    for name, reason in left_out(tree).items():
+        by_reason[reason].append(name)
+    return [f"Left out: {_named(names)}: {reason}." for reason, names in by_reason.items()]
+
+
+def _named(names: list[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{', '.join(names[:NAMED])}{more}"
+
+
+# --- masks ---------------------------------------------------------------------------------------------------
+
+
+def take_mask(
+    source: Path, shape: tuple[int, int] | None, name: str | None = None, image: Path | None = None
+) -> np.ndarray:
+    """A mask file as bool (H, W), by the rule that its own values call for (`images.take_mask`).
+
+    shape: (H, W) of its upright image, None for any. image: the file of that image, where there is one. Raises
+    `BadInput` for a photograph, another size, a mask that marks nothing, and one that lies as the camera held the
+    image, which its EXIF turns.
+    """
+    label = name or str(source)
+    mask = images.take_mask(source, shape, label)
+    if not mask.any():
+        raise BadInput(
+            f"{label} marks nothing: it has one value everywhere; a mask is white on the defect and black on the rest."
+        )
+    if image is not None and _lies_as_held(mask, source, image):
+        raise BadInput(
+            f"The mask {label} seems to lie as the camera held {image.name}, which is turned when it is shown; turn "
+            "the mask with it."
+        )
+    return mask
+
+
+def _lies_as_held(mask: np.ndarray, source: Path, image: Path) -> bool:
+    """Whether a mask without a turn of its own fits its image, which has one, better when it is turned with it."""
+    turn = images.exif_orientation(image)
+    if turn == 1 or images.exif_orientation(source) == turn:
+        return False
+    picture, drawn = images.read_image(image), mask.astype(np.uint8)
+    turned, own = mask_fit(picture, images.turned(drawn, turn)), mask_fit(picture, drawn)
+    return turned > max(LEAST_FIT, CLEARLY * own)
+
+
+def require_defect(mask: np.ndarray, part: np.ndarray, most: float) -> None:
+    """Raise `BadInput` where a mask marks more than `most` of the part, or what is normal in place of the defect.
+
+    mask, part: bool (H, W), what is marked and where the part is. most: 0 to 1.
+    """
+    share = np.count_nonzero(mask & part) / max(1, int(np.count_nonzero(part)))
+    if share > most:
+        raise BadInput(
+            f"The mask marks {100 * share:.0f} % of the part, so hardly any normal surface is left; mark the defect "
+            "alone, and invert the mask if it is white where the surface is normal."
+        )
+    if mask.mean() > INVERTED_FROM and _border(mask) >= BORDER:
+        raise BadInput(
+            "The mask seems to be inverted: it marks the border of the image all around and leaves a hole; invert "
+            "it, so that it is white on the defect."
+        )
+
+
+def _border(mask: np.ndarray) -> float:
+    """The share of the outermost pixels that a mask marks."""
+    return float(np.concatenate([mask[0], mask[-1], mask[1:-1, 0], mask[1:-1, -1]]).mean())

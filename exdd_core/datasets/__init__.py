@@ -3,7 +3,7 @@
 Knows which layouts there are and what they have in common: splits, groups, manifests. Knows nothing of
 features, of the workspace or of where a folder came from. A layout is a module with NAME, TITLE,
 DEFAULT_SIZE, `detect(tree)`, `read(tree)` and, where the layout brings no split of its own, TEST_EVERY; one with
-GROUPS also takes a `GroupRule`.
+GROUPS also takes a `GroupRule`, one with ASKS the answers to its questions.
 """
 
 from __future__ import annotations
@@ -13,7 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
-from exdd_core.datasets import demo, folder, kolektor_sdd, ksdd2, magnetic_tile, mvtec
+from exdd_core.datasets import (
+    coco,
+    demo,
+    folder,
+    kolektor_sdd,
+    ksdd2,
+    label_studio,
+    labelme,
+    magnetic_tile,
+    mvtec,
+    voc,
+    yolo,
+)
 from exdd_core.datasets.groups import GroupRule, folds, grouped_split, limit_parts
 from exdd_core.datasets.manifests import read_manifests, write_manifests
 from exdd_core.datasets.record import DEFECT, NORMAL, ROLES, Question, Record, natural_key
@@ -50,7 +62,12 @@ __all__ = [
 
 # In the order of detection: the particular before the general.
 LAYOUTS: dict[str, ModuleType] = {
-    module.NAME: module for module in (demo, ksdd2, kolektor_sdd, magnetic_tile, mvtec, folder)
+    module.NAME: module
+    for module in (
+        *(demo, ksdd2, kolektor_sdd, magnetic_tile),
+        *(coco, label_studio, labelme, voc, yolo),
+        *(mvtec, folder),
+    )
 }
 
 FOLDERS_NAMED = 6  # in the sentence that asks what they hold
@@ -100,20 +117,20 @@ def look(
     if choices.layout != "auto" and choices.layout not in LAYOUTS:
         raise BadInput(f'"{choices.layout}" is not a layout; choose auto, {", ".join(LAYOUTS)}.')
     tree, found_name = _find(tree)
-    name = found_name or folder.NAME
-    if choices.roles:
+    name = choices.layout if choices.layout != "auto" else found_name or folder.NAME
+    if choices.roles and not hasattr(LAYOUTS[name], "ASKS"):
         name = folder.NAME
-    elif choices.layout != "auto":
-        name = choices.layout
-        if name != folder.NAME and not LAYOUTS[name].detect(tree):
-            raise BadInput(
-                f"{root} does not have the layout {LAYOUTS[name].TITLE}; choose another or leave it to auto."
-            )
+    if name != folder.NAME and not LAYOUTS[name].detect(tree):
+        raise BadInput(
+            f"{root} does not have the layout {LAYOUTS[name].TITLE}; choose another or leave it to auto."
+        )
     module = LAYOUTS[name]
     if choices.groups is not None and not hasattr(module, "GROUPS"):
         raise BadInput(f"Groups can be given for plain folders only; {module.TITLE} has its own.")
     if module is folder:
         reading = folder.read(tree, choices.groups, choices.roles)
+    elif hasattr(module, "ASKS"):
+        reading = module.read(tree, choices.roles)
     else:
         reading = module.read(tree) if choices.groups is None else module.read(tree, choices.groups)
     found = survey(tree, reading, choices, progress)

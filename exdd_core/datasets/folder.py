@@ -61,7 +61,7 @@ def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | N
     taken = {mask for masks in beside.values() for mask in masks}
     images = [name for name in images if name not in taken]
     masks = joined(beside, _masks_apart(tree, images, role_of, sorted_out[MASK], answers))
-    outlined, used = outlines_beside(tree)
+    beside = outlines_beside(tree)
 
     records = []
     for name in images:
@@ -76,7 +76,7 @@ def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | N
                 split=_split(name),
                 group=_group(name, answers, by_subfolder),
                 more_masks=tuple(own[1:]),
-                outlines=() if own else outlined.get(name, ()),
+                outlines=() if own else beside.outlines.get(name, ()),
             )
         )
     paired = {mask for own in masks.values() for mask in own}
@@ -85,7 +85,9 @@ def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | N
     records = in_natural_order(records)
     if rule is not None and not by_subfolder:
         records = apply_rule(records, rule)
-    return Reading(records, left, _questions(sorted_out[UNKNOWN], answers), _notes(records), used)
+    notes = [*_notes(records), *beside.notes]
+    asked = _questions(sorted_out[UNKNOWN], answers)
+    return Reading(records, left, asked, notes, beside.used, beside.problems)
 
 
 # --- what folders are -------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
-"""From what annotation files mark to masks.
+"""From what annotation files mark to masks: polygons, boxes, discs, lines and COCO's run lengths.
 
-Knows polygons, boxes, discs and COCO's run lengths. Does not know files.
+Pixel (x, y) covers x to x + 1 and y to y + 1, as in COCO. What lies outside the image is clipped. Knows numbers. Does
+not know files.
 """
 
 from __future__ import annotations
@@ -14,53 +15,198 @@ from pycocotools import mask as coco
 from exdd_core.datasets.record import Outline
 from exdd_core.errors import BadInput
 
+LINE_SHARE, LINE_LEAST = 200, 3  # a line is drawn 1/200 of the longer side wide, and 3 pixels at least
+NEAREST = 0.71  # pixels: some pixel's middle lies within this of any point
+LARGEST = 1e9  # a coordinate beyond this is no pixel
+MOST_PIXELS = 80_000_000  # of run lengths, as of images
+
 
 def draw(outlines: Sequence[Outline], shape: tuple[int, int], name: str) -> np.ndarray:
     """The union of outlines on an image of `shape` (H, W), as bool (H, W). Raises `BadInput`; `name` is the image's."""
-    mask = np.zeros(shape, np.uint8)
+    mask = np.zeros(shape, bool)
     for outline in outlines:
-        if outline.kind == "runs":
-            mask |= _filled(outline, shape, name)
-            continue
-        height, width = shape
-        points = np.array(outline.points, np.float64)
-        if not np.isfinite(points).all() or len(points) < 3:
+        if why := fault(outline):
+            raise BadInput(f"An outline on {name} {why}; correct its annotation file.")
+        size = _stated_size(outline)
+        if size is not None and size != shape[::-1]:
             raise BadInput(
-                f"An outline on {name} has points that are no numbers; correct its annotation file."
+                f"The annotation of {name} is for {size[0]} x {size[1]} pixels but its image has {shape[1]} x "
+                f"{shape[0]}; correct one of them."
             )
-        if outline.kind == "disc":
-            cv2.circle(mask, _whole(points[:2]), max(1, round(points[2])), 1, -1)
+        if outline.kind == "runs":
+            mask |= _filled(outline)
             continue
-        pairs = points[: len(points) // 2 * 2].reshape(-1, 2) * ((width, height) if outline.share else 1)
-        if outline.kind == "box":
-            left, top = np.clip(np.floor(pairs.min(0)), 0, None).astype(int)
-            right, bottom = np.ceil(pairs.max(0)).astype(int)
-            mask[top:bottom, left:right] = 1
+        points = np.array(outline.points, np.float64)
+        if outline.share:
+            points[:] = (points.reshape(-1, 2) * shape[::-1]).ravel()
+        if outline.kind == "disc":
+            _mark_near(mask, points[:2], points[:2], points[2])
+        elif outline.kind == "line":
+            pairs = points.reshape(-1, 2)
+            for start, end in zip(
+                pairs[: max(1, len(pairs) - 1)], pairs[min(1, len(pairs) - 1) :], strict=True
+            ):
+                _mark_near(mask, start, end, line_width(shape) / 2)
+        elif outline.kind == "box":
+            left, right = np.clip(np.sort(points[[0, 2]]), 0, shape[1])
+            top, bottom = np.clip(np.sort(points[[1, 3]]), 0, shape[0])
+            mask[int(top) : int(np.ceil(bottom)), int(left) : int(np.ceil(right))] = True
         else:
-            cv2.fillPoly(mask, [np.round(pairs).astype(np.int32)], 1)
-    return mask.astype(bool)
+            _mark_polygon(mask, points.reshape(-1, 2))
+    return mask
 
 
-def _whole(point: np.ndarray) -> tuple[int, int]:
-    return round(float(point[0])), round(float(point[1]))
+def line_width(shape: tuple[int, int]) -> int:
+    """Pixels across a line that an annotation draws without a width, on an image of `shape` (H, W)."""
+    return max(LINE_LEAST, round(max(shape) / LINE_SHARE))
 
 
-def _filled(outline: Outline, shape: tuple[int, int], name: str) -> np.ndarray:
-    """COCO's run lengths, which go down the columns, as uint8 (H, W)."""
+def fault(outline: Outline) -> str:
+    """What is wrong with an outline, as a verb and its object; "" where it can be drawn on some image."""
+    points, kind = outline.points, outline.kind
+    if not all(np.isfinite(points)) or any(abs(value) > LARGEST for value in points):
+        return "has points that are no numbers"
+    if kind == "runs":
+        return _fault_of_runs(outline)
+    if kind != "disc" and len(points) % 2:
+        return "has an x without its y"
+    if kind == "polygon" and len({*zip(points[::2], points[1::2], strict=True)}) < 3:
+        return "has fewer than 3 points"
+    if kind == "box" and (len(points) != 4 or points[0] == points[2] or points[1] == points[3]):
+        return "is a box without width or height"
+    if kind == "disc" and (len(points) != 3 or points[2] <= 0):
+        return "is a circle without a radius"
+    return "" if points else "has no points"
+
+
+def beyond(outline: Outline) -> bool:
+    """Whether an outline reaches more than a pixel, or a hundredth, out of its image, as far as that is told."""
+    if outline.kind not in ("polygon", "box", "line") or not (outline.share or outline.size):
+        return False
+    (width, height), slack = (1, 1) if outline.share else outline.size or (1, 1), 0.01 if outline.share else 1
+    across, down = outline.points[::2], outline.points[1::2]
+    return bool(min(*across, *down) < -slack or max(across) > width + slack or max(down) > height + slack)
+
+
+def area(outline: Outline) -> float:
+    """Roughly what an outline covers, in its own units squared."""
+    points = np.array(outline.points, np.float64)
+    if outline.kind == "runs":
+        return float(sum(map(int, outline.runs.split()[1::2])))
+    if outline.kind == "disc":
+        return float(np.pi * points[2] ** 2)
+    pairs = points.reshape(-1, 2)
+    if outline.kind == "line":
+        return float(LINE_LEAST * (1 + np.hypot(*np.diff(pairs, axis=0).T).sum()))
+    if outline.kind == "box":
+        return float(np.prod(np.abs(pairs[1] - pairs[0])))
+    x, y = pairs.T
+    return float(abs(x @ np.roll(y, 1) - y @ np.roll(x, 1)) / 2)
+
+
+def runs_of(mask: np.ndarray, label: str = "") -> Outline:
+    """A mask, bool (H, W), as an outline of run lengths."""
+    flat = np.concatenate(([False], mask.T.ravel(), [True]))
+    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    if not len(edges) or edges[-1] != mask.size:
+        edges = np.append(edges, mask.size)
+    counts = np.diff(edges, prepend=0)
+    return Outline("runs", mask.shape, label, " ".join(map(str, counts.tolist())))
+
+
+def unpacked(text: str) -> str:
+    """COCO's compressed run lengths as numbers joined by spaces. Raises `ValueError` for other text.
+
+    Each number is written in groups of 5 bits, the lowest first, from character 48 on; 32 says that more follow. From
+    the fourth on, the difference to the last but one is written.
+    """
+    counts: list[int] = []
+    value = shift = 0
+    for character in text:
+        bits = ord(character) - 48
+        if not 0 <= bits < 64:
+            raise ValueError(f"{character!r} is no part of run lengths")
+        value |= (bits & 31) << shift
+        shift += 5
+        if bits & 32:
+            if shift > 60:
+                raise ValueError("a run that has no end")
+            continue
+        if bits & 16:
+            value -= 1 << shift
+        counts.append(value + counts[-2] if len(counts) > 2 else value)
+        value = shift = 0
+    if shift:
+        raise ValueError("cut off")
+    return " ".join(map(str, counts))
+
+
+def _stated_size(outline: Outline) -> tuple[int, int] | None:
+    """(width, height) of the image that an outline is for."""
+    if outline.kind == "runs":
+        return int(outline.points[1]), int(outline.points[0])
+    return outline.size
+
+
+def _fault_of_runs(outline: Outline) -> str:
+    counts = outline.runs.split()
+    if (
+        len(outline.points) != 2
+        or not counts
+        or not all(c.isascii() and c.isdigit() and len(c) < 12 for c in counts)
+    ):
+        return "has run lengths that cannot be read"
+    pixels = outline.points[0] * outline.points[1]
+    if not 0 < pixels <= MOST_PIXELS or sum(map(int, counts)) != pixels:
+        return "has run lengths that do not fill its image"
+    return ""
+
+
+def _filled(outline: Outline) -> np.ndarray:
+    """COCO's run lengths, which go down the columns and begin outside, as bool (H, W)."""
     height, width = (int(side) for side in outline.points)
-    if (height, width) != shape:
-        raise BadInput(
-            f"The annotation of {name} is for {width} x {height} pixels and the image has {shape[1]} x {shape[0]}; "
-            "correct one of them."
-        )
-    text = outline.runs
-    try:
-        if text and all(part.isdigit() for part in text.split(" ")):
-            packed = coco.frPyObjects(
-                {"size": [height, width], "counts": [int(n) for n in text.split(" ")]}, height, width
-            )
-        else:
-            packed = {"size": [height, width], "counts": text.encode()}
-        return np.asarray(coco.decode(packed), np.uint8)
-    except Exception:  # pycocotools raises whatever its compiled code trips over
-        raise BadInput(f"The run lengths of {name} cannot be read; export its annotations again.") from None
+    counts = np.array([int(count) for count in outline.runs.split()])
+    return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T
+
+
+def _mark_near(mask: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float) -> None:
+    """Mark the pixels whose middle lies within `radius` of the line from `start` to `end`, points (x, y)."""
+    radius = max(radius, NEAREST)
+    limits = np.array(mask.shape[::-1])
+    left, top = np.clip(np.floor(np.minimum(start, end) - radius), 0, limits).astype(int)
+    right, bottom = np.clip(np.ceil(np.maximum(start, end) + radius), 0, limits).astype(int)
+    across, down = np.arange(left, right) + 0.5, (np.arange(top, bottom) + 0.5)[:, None]
+    (x, y), (along, aside) = start, end - start
+    length = along**2 + aside**2
+    at = np.clip(((across - x) * along + (down - y) * aside) / length, 0, 1) if length else 0.0
+    mask[top:bottom, left:right] |= (across - x - at * along) ** 2 + (down - y - at * aside) ** 2 <= radius**2
+
+
+def _mark_polygon(mask: np.ndarray, pairs: np.ndarray) -> None:
+    """Mark a polygon (n, 2) as COCO fills it; where that is no pixel, as of a thin scratch, mark its line."""
+    height, width = mask.shape
+    pairs = _clipped(pairs, width, height)
+    if len(pairs) < 3:
+        return
+    filled = coco.decode(coco.frPyObjects([pairs.ravel().tolist()], height, width))[..., 0]
+    if not filled.any():
+        pixels = np.minimum(np.floor(pairs), (width - 1, height - 1)).astype(np.int32)
+        cv2.fillPoly(filled := np.zeros((height, width), np.uint8), [pixels], 1)
+    mask |= filled.astype(bool)
+
+
+def _clipped(pairs: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The part of a polygon (n, 2) inside an image: cut at its four edges in turn (Sutherland and Hodgman)."""
+    for axis, limit, sign in ((0, 0, 1), (0, width, -1), (1, 0, 1), (1, height, -1)):
+        inside = sign * (pairs[:, axis] - limit) >= 0
+        if inside.all():
+            continue
+        kept: list[np.ndarray] = []
+        for i in range(len(pairs)):
+            if inside[i] != inside[i - 1]:
+                share = (limit - pairs[i - 1, axis]) / (pairs[i, axis] - pairs[i - 1, axis])
+                kept.append(pairs[i - 1] + share * (pairs[i] - pairs[i - 1]))
+            if inside[i]:
+                kept.append(pairs[i])
+        pairs = np.array(kept).reshape(-1, 2)
+    return np.clip(pairs, 0, (width, height))

@@ -19,9 +19,10 @@ BY_MASK = (
 class Outline:
     """A region that an annotation file marks, in pixels of the upright image, x before y.
 
-    kind: "polygon" (x0, y0, x1, y1, ...), "box" (left, top, right, bottom), "disc" (x, y, radius) or "runs": COCO's
-    run lengths, `points` being the (height, width) that they fill and `runs` their compressed text or the numbers
-    joined by spaces. share: points are shares of width and height, 0 to 1. label: what it was called.
+    kind: "polygon" (x0, y0, x1, y1, ...), "box" (left, top, right, bottom), "disc" (x, y, radius), "line" (x0, y0, x1,
+    y1, ...; a point where there is one only) or "runs": COCO's run lengths, `points` being the (height, width) that
+    they fill and `runs` the numbers joined by spaces. share: points are shares of width and height, 0 to 1. label:
+    what it was called. size: (width, height) of the image that it was drawn on, None where the file does not say.
     """
 
     kind: str
@@ -29,6 +30,7 @@ class Outline:
     label: str = ""
     runs: str = ""
     share: bool = False
+    size: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,8 +83,8 @@ class Reading:
     """What a layout makes of a folder.
 
     left_out: path of an image -> why it is neither an image nor a mask of the data set. notes: sentences about
-    choices that the layout made, such as a split that counts as another. used: tables and annotation files that were
-    read.
+    choices that the layout made, such as a split that counts as another. problems: sentences about what somebody
+    should look at. used: tables and annotation files that were read.
     """
 
     records: list[Record]
@@ -90,6 +92,7 @@ class Reading:
     questions: list[Question] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     used: frozenset[str] = frozenset()
+    problems: list[str] = field(default_factory=list)
 
 
 def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:

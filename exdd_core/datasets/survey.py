@@ -105,7 +105,7 @@ class Survey:
     depth: None where no image has more than 8 bits a channel. clipped: image -> share of its pixels beyond the depth.
     turned: image -> what its mask was turned by, as the image's EXIF says and the mask's does not. several_pages:
     image -> how many pages or frames its file has, of which the first is read. masks_of_normal: images that the
-    layout calls normal although their mask marks something.
+    layout calls normal although their mask marks something. doubts: what the layout says somebody should look at.
     """
 
     tree: Tree
@@ -119,6 +119,7 @@ class Survey:
     turned: dict[str, str] = field(default_factory=dict)
     several_pages: dict[str, int] = field(default_factory=dict)
     masks_of_normal: list[str] = field(default_factory=list)
+    doubts: list[str] = field(default_factory=list)
 
     def mask_of(self, record: Record) -> np.ndarray | None:
         """The mask of a record as bool (H, W) of its upright image, by the rule of the data set; None without one.
@@ -192,7 +193,7 @@ class Survey:
         )
 
     def _problems(self) -> list[str]:
-        lines = [left.sentence for left in self.left_out if left.serious]
+        lines = [*self.doubts, *(left.sentence for left in self.left_out if left.serious)]
         if self.turned:
             lines.append(
                 f"Masks that are not turned as their images are: {named(list(self.turned))}; they are turned here."
@@ -249,6 +250,7 @@ def survey(tree: Tree, reading: Reading, choices: Choices, progress: Progress | 
         turned,
         pages,
         of_normal,
+        reading.problems,
     )
 
 

@@ -1,0 +1,169 @@
+"""COCO's JSON: a list of images and a list of annotations, in one file or one a side, and Roboflow's export of it.
+
+T.-Y. Lin et al., "Microsoft COCO: common objects in context", ECCV 2014; https://cocodataset.org/#format-data. Regions
+are polygons, run lengths (plain or compressed) or boxes. The side of an image is told by the name of its file
+(instances_train.json), by the folder that this lies in (Roboflow's train/_annotations.coco.json) or by the image's own
+folder. Knows the format. Knows no pixels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+from exdd_core.datasets import mvtec
+from exdd_core.datasets.groups import GroupRule
+from exdd_core.datasets.marks import Finder, Marks
+from exdd_core.datasets.outlines import fault, unpacked
+from exdd_core.datasets.pairing import in_mask_folder
+from exdd_core.datasets.record import Outline, Reading
+from exdd_core.datasets.texts import AGAIN, COCO, json_format, read_json
+from exdd_core.datasets.tree import Tree, base, parent, stem
+from exdd_core.datasets.words import split_word
+from exdd_core.errors import BadInput
+from exdd_core.images import Size
+
+NAME = "coco"
+TITLE = "COCO JSON (polygons, run lengths or boxes), Roboflow's too"
+DEFAULT_SIZE = Size(256, 256)
+TEST_EVERY = (3, 2)
+GROUPS = True
+
+
+def detect(tree: Tree) -> bool:
+    """Whether a JSON of COCO is there; the masks of a folder like MVTec AD's are worth more."""
+    if not _files(tree):
+        return False
+    return not (mvtec.detect(tree) and any(in_mask_folder(name) for name in tree.images))
+
+
+def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
+    """One record for each image that is listed. Raises `BadInput` for files that are damaged or list nothing."""
+    marks, finder, empty = Marks(), Finder(tree), []
+    for name in _files(tree):
+        marks.used.add(name)
+        if not _File(tree, name).put_into(marks, finder):
+            empty.append(name)
+    if empty and not marks.outlines:
+        raise BadInput(
+            f"{empty[0]} lists no images, so nobody knows which of the {len(tree.images)} images are normal; {AGAIN} "
+            "with all images in it, or say what the folders hold with --role FOLDER=normal or =defect."
+        )
+    marks.problems += [f"{name} lists no images." for name in empty]
+    return marks.reading(tree, rule)
+
+
+def _files(tree: Tree) -> list[str]:
+    return [
+        name for name in tree.files if name.lower().endswith(".json") and json_format(tree.path(name)) == COCO
+    ]
+
+
+class _File:
+    """One file of the format, checked as far as all of it depends on it."""
+
+    def __init__(self, tree: Tree, name: str):
+        self.name = name
+        content = read_json(tree.path(name), name)
+        self.images = self._table(content, "images")
+        self.annotations = self._table(content, "annotations")
+        self.labels = {
+            _key(row.get("id")): str(row.get("name", ""))
+            for row in (self._table(content, "categories") if content.get("categories") else [])
+        }
+
+    def put_into(self, marks: Marks, finder: Finder) -> int:
+        """Add all that the file says; returns how many images it lists, there or not."""
+        names = [str(row.get("file_name") or "") for row in self.images]
+        often = Counter(base(name.replace("\\", "/")) for name in names)
+        found: dict[str, tuple[str, tuple[int, int] | None]] = {}  # id -> image and its size
+        ids: dict[str, str] = {}
+        for row, wanted in zip(self.images, names, strict=True):
+            id = _key(row.get("id"))
+            if not id or not wanted:
+                raise BadInput(f"{self.name} lists an image without an id or a file_name; {AGAIN}.")
+            if ids.setdefault(id, wanted) != wanted:
+                raise BadInput(f"{self.name} gives {ids[id]} and {wanted} the same id {id}; {AGAIN}.")
+            image = finder.find(wanted, parent(self.name), often[base(wanted.replace("\\", "/"))] == 1)
+            if image is None:
+                marks.missing(self.name, wanted)
+                continue
+            marks.listed(image, self._side())
+            found[id] = (image, _size(row))
+        strangers = 0
+        for row in self.annotations:
+            id = _key(row.get("image_id"))
+            if id in found:
+                self._add(row, *found[id], marks)
+            elif id not in ids:
+                strangers += 1
+        if strangers:
+            marks.problems.append(
+                f"{self.name}: {strangers} {'annotation belongs' if strangers == 1 else 'annotations belong'} to no "
+                "image that it lists."
+            )
+        return len(self.images)
+
+    def _add(self, row: Mapping[str, Any], image: str, size: tuple[int, int] | None, marks: Marks) -> None:
+        label = self.labels.get(_key(row.get("category_id")), "")
+        told = row.get("segmentation")
+        try:
+            drawn = [_sized(outline, size) for outline in _outlines(told, label)] if told else []
+        except (TypeError, ValueError, KeyError, OverflowError):
+            marks.cannot_draw(image, "has a segmentation that cannot be read", label)
+            drawn = []
+        for outline in drawn:
+            marks.add(image, outline)
+        if any(not fault(outline) for outline in drawn):
+            return
+        try:
+            left, top, width, height = (float(value) for value in row["bbox"])
+        except (TypeError, ValueError, KeyError, OverflowError):
+            if not told:
+                marks.cannot_draw(image, "has neither a segmentation nor a box", label)
+            return
+        marks.add(image, Outline("box", (left, top, left + width, top + height), label, size=size))
+
+    def _side(self) -> str:
+        """The word that tells the side of all its images: in its own name, else in a folder's."""
+        words = re.split(r"[^0-9A-Za-z]+|(?<=[a-z])(?=\d)", base(stem(self.name)))
+        folders = [part for part in parent(self.name).split("/") if split_word(part)]
+        return next((word for word in words if split_word(word)), folders[-1] + "/" if folders else "")
+
+    def _table(self, content: Any, key: str) -> list[dict[str, Any]]:
+        rows = content.get(key) if isinstance(content, dict) else None
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise BadInput(f'{self.name} has no list of "{key}", as COCO\'s JSON has; {AGAIN}.')
+        return rows
+
+
+def _outlines(told: Any, label: str) -> list[Outline]:
+    """The parts of a segmentation. Raises `TypeError`, `ValueError` or `KeyError` where it is none."""
+    if isinstance(told, dict):
+        height, width = (int(side) for side in told["size"])
+        counts = told["counts"]
+        runs = unpacked(counts) if isinstance(counts, str) else " ".join(str(int(count)) for count in counts)
+        return [Outline("runs", (height, width), label, runs)]
+    parts = told if isinstance(told[0], list) else [told]
+    return [Outline("polygon", tuple(float(value) for value in part), label) for part in parts]
+
+
+def _sized(outline: Outline, size: tuple[int, int] | None) -> Outline:
+    return (
+        outline if outline.kind == "runs" else Outline(outline.kind, outline.points, outline.label, size=size)
+    )
+
+
+def _size(row: Mapping[str, Any]) -> tuple[int, int] | None:
+    """(width, height) that an image is said to have; None where that is nothing."""
+    try:
+        width, height = int(row["width"]), int(row["height"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+    return (width, height) if width > 0 and height > 0 else None
+
+
+def _key(id: Any) -> str:
+    return "" if id is None else str(id)

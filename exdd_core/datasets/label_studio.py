@@ -1,0 +1,249 @@
+"""Label Studio's export as JSON or JSON-MIN: a list of tasks with polygons, rectangles, ellipses and brush strokes.
+
+https://labelstud.io/guide/export. Coordinates are percent of the image. Images are named by URL or by the name that an
+upload gave them, eight signs and a dash before their own. A task that nobody has annotated says nothing of its image.
+Knows the format. Knows no pixels.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import numpy as np
+
+from exdd_core.datasets.groups import GroupRule
+from exdd_core.datasets.marks import Finder, Marks
+from exdd_core.datasets.outlines import MOST_PIXELS, runs_of
+from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Reading
+from exdd_core.datasets.texts import AGAIN, LABEL_STUDIO, json_format, read_json
+from exdd_core.datasets.tree import Tree, base, parent
+from exdd_core.datasets.words import label_word
+from exdd_core.errors import BadInput
+from exdd_core.formats import SUFFIXES
+from exdd_core.images import Size
+
+NAME = "label_studio"
+TITLE = "Label Studio JSON export"
+DEFAULT_SIZE = Size(256, 256)
+TEST_EVERY = (3, 2)
+GROUPS = True
+UPLOADED = re.compile(r"^[0-9a-f]{8}-", re.IGNORECASE)
+NOT_ANNOTATED = (
+    "tasks of Label Studio that nobody has annotated; annotate them, with nothing where they are normal"
+)
+CORNERS = 64  # of the polygon that stands for an ellipse
+CHANNELS = 4  # of the picture whose last one is the brush
+
+
+def detect(tree: Tree) -> bool:
+    return bool(_files(tree))
+
+
+def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
+    """One record for each image that a task with an annotation names. Raises `BadInput` for damaged files."""
+    marks, finder = Marks(), Finder(tree)
+    several = 0
+    for name in _files(tree):
+        marks.used.add(name)
+        tasks = read_json(tree.path(name), name)
+        if not all(isinstance(task, dict) for task in tasks):
+            raise BadInput(f"{name} is no list of tasks, as Label Studio exports them; {AGAIN}.")
+        for task in tasks:
+            told = _names(task)
+            image = next(filter(None, (_find(finder, text, parent(name)) for text in told)), None)
+            if image is None:
+                marks.missing(name, told[0] if told else f"the image of task {task.get('id')}")
+                continue
+            annotations = _annotations(task)
+            several += len(annotations) > 1
+            if not annotations:
+                marks.left.setdefault(image, NOT_ANNOTATED)
+            for results in annotations:
+                marks.listed(image)
+                for result in results:
+                    _add(result, image, marks)
+                if choice := _unsure(results):
+                    marks.unsure(image, f'the choice "{choice}" alone does not say whether they are normal')
+    if several:
+        marks.notes.append(f"{several} images annotated more than once: the regions are united.")
+    return marks.reading(tree, rule)
+
+
+def _files(tree: Tree) -> list[str]:
+    return [
+        name
+        for name in tree.files
+        if name.lower().endswith(".json") and json_format(tree.path(name)) == LABEL_STUDIO
+    ]
+
+
+# --- tasks ----------------------------------------------------------------------------------------------------
+
+
+def _names(task: Mapping[str, Any]) -> list[str]:
+    """What a task calls its image: its data, which JSON-MIN has in the task itself, and the upload's name."""
+    data = task["data"] if isinstance(task.get("data"), dict) else task
+    texts = [value for value in data.values() if isinstance(value, str)]
+    if isinstance(task.get("file_upload"), str):
+        texts.append(task["file_upload"])
+    names = list(dict.fromkeys(map(_path, texts)))
+    return [name for name in names if name.lower().endswith(SUFFIXES)]
+
+
+def _path(text: str) -> str:
+    """The path in a URL or in the query of one, such as /data/local-files/?d=parts/a.png."""
+    try:
+        url = urlsplit(text)
+        inner = parse_qs(url.query).get("d")
+    except ValueError:
+        return text
+    if inner:
+        return inner[0]
+    return unquote(url.path) if url.scheme or text.startswith("/data/") else text
+
+
+def _find(finder: Finder, name: str, beside: str) -> str | None:
+    short = UPLOADED.sub("", base(name.replace("\\", "/")))
+    return finder.find(name, beside) or finder.find(short, beside)
+
+
+def _annotations(task: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+    """The results of each annotation of a task; none where it is not annotated or was skipped."""
+    if isinstance(task.get("data"), dict):
+        rows = task.get("annotations", task.get("completions"))
+        return [
+            _dicts(row.get("result"))
+            for row in _dicts(rows)
+            if not row.get("was_cancelled") and not row.get("skipped")
+        ]
+    results: list[dict[str, Any]] = []
+    for key, value in task.items():
+        for item in _dicts(value):
+            kind = next((k for k in item if k.lower().endswith("labels")), "")
+            results.append({**item, "type": kind or key, "value": item})
+        if isinstance(value, str) and label_word(value):
+            results.append({"type": "choices", "value": {"choices": [value]}})
+    return [results] if results or "annotator" in task or "annotation_id" in task else []
+
+
+def _unsure(results: list[dict[str, Any]]) -> str:
+    """A choice that says neither normal nor defect, of an annotation with no region; "" where there is none."""
+    choices = [
+        str(choice)
+        for result in results
+        if result.get("type") == "choices" and isinstance(result.get("value"), dict)
+        for choice in result["value"].get("choices") or []
+    ]
+    return choices[0] if choices and not any(map(label_word, choices)) else ""
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+# --- regions --------------------------------------------------------------------------------------------------
+
+
+def _add(result: Mapping[str, Any], image: str, marks: Marks) -> None:
+    kind, value = str(result.get("type") or "").lower(), result.get("value")
+    if not isinstance(value, dict) or kind in ("textarea", "rating", "number", "datetime", "relation"):
+        return
+    if kind == "choices":
+        for choice in value.get("choices") or []:
+            if label_word(str(choice)) == DEFECT:
+                marks.defect(image, str(choice))
+        return
+    labels = next((v for k, v in value.items() if k.lower().endswith("labels") and isinstance(v, list)), [])
+    label = str(labels[0]) if labels else ""
+    if result.get("image_rotation"):
+        marks.cannot_draw(image, "was drawn on a turned image", label)
+        return
+    try:
+        outlines = list(_outlines(value, result, label))
+    except (IndexError, KeyError, OverflowError, TypeError, ValueError):
+        marks.cannot_draw(image, f"is a region ({kind}) that cannot be read", label)
+        return
+    if not outlines and label_word(label) != NORMAL:
+        marks.cannot_draw(image, f"is a region ({kind}) that is not known here", label)
+    for outline in outlines:
+        marks.add(image, outline)
+
+
+def _outlines(value: Mapping[str, Any], result: Mapping[str, Any], label: str) -> Iterator[Outline]:
+    """By what a region holds, as other tags ("polygon", "labels") write the same."""
+    width, height = (int(result.get(f"original_{side}") or 0) for side in ("width", "height"))
+    size = (width, height) if width > 0 and height > 0 else None
+    if "rle" in value:
+        if size is None:
+            raise ValueError("a brush needs the size of its image")
+        yield runs_of(_brush(value["rle"], *size), label)
+    elif "points" in value:
+        points = np.array(value["points"], np.float64).reshape(-1, 2)
+        yield Outline("polygon", tuple((points / 100).ravel().tolist()), label, share=True, size=size)
+    elif "width" in value and "height" in value:
+        x, y, wide, high = (float(value[key]) for key in ("x", "y", "width", "height"))
+        if not float(value.get("rotation") or 0):
+            sides = (x / 100, y / 100, (x + wide) / 100, (y + high) / 100)
+            yield Outline("box", sides, label, share=True, size=size)
+        else:
+            corners = np.array([(0, 0), (wide, 0), (wide, high), (0, high)])
+            yield _turned(corners, (x, y), float(value["rotation"]), size, label)
+    elif "radiusX" in value and "radiusY" in value:
+        x, y, across, down = (float(value[key]) for key in ("x", "y", "radiusX", "radiusY"))
+        angles = np.arange(CORNERS) * 2 * np.pi / CORNERS
+        corners = np.stack([across * np.cos(angles), down * np.sin(angles)], axis=1)
+        yield _turned(corners, (x, y), float(value.get("rotation") or 0), size, label)
+
+
+def _turned(
+    corners: np.ndarray, around: tuple[float, float], degrees: float, size: tuple[int, int] | None, label: str
+) -> Outline:
+    """A polygon (n, 2) in percent, turned clockwise around the origin, which then moves to `around`.
+
+    Right angles are those of pixels: percents of width and height differ unless the image is square.
+    """
+    if degrees and size is None:
+        raise ValueError("a turned region needs the size of its image")
+    scale = np.array(size or (1, 1)) / 100
+    turn = np.deg2rad(degrees)
+    matrix = np.array([(np.cos(turn), np.sin(turn)), (-np.sin(turn), np.cos(turn))])
+    points = (corners * scale) @ matrix / scale + around
+    return Outline("polygon", tuple((points / 100).ravel().tolist()), label, share=True, size=size)
+
+
+def _brush(packed: list[int], width: int, height: int) -> np.ndarray:
+    """The brush's strokes as bool (H, W), from the bits of thi.ng's rle-pack, as Label Studio writes them.
+
+    32 bits: how many values; 5: bits of a value less 1; four times 4: bits of a run's length less 1. Then runs: one bit
+    that says whether one value is repeated, 2 that say which of the four lengths is meant, the length less 1, and the
+    value, or as many as the length says. Raises `ValueError`.
+    """
+    bits = np.unpackbits(np.array(packed, np.uint8))
+    at = 0
+
+    def take(count: int) -> int:
+        nonlocal at
+        if at + count > len(bits):
+            raise ValueError("cut off")
+        at += count
+        return int("".join(map(str, bits[at - count : at])), 2)
+
+    number, of_value = take(32), take(5) + 1
+    lengths = [take(4) + 1 for _ in range(4)]
+    if number != width * height * CHANNELS or width * height > MOST_PIXELS or of_value > 8:
+        raise ValueError("of another image")
+    values = np.zeros(number, np.uint8)
+    done = 0
+    while done < number:
+        repeated = take(1)
+        end = done + 1 + take(lengths[take(2)])
+        if repeated:
+            values[done:end] = take(of_value)
+        else:
+            for index in range(done, min(end, number)):
+                values[index] = take(of_value)
+        done = end
+    return values.reshape(height, width, CHANNELS)[..., 3] > 0

@@ -1,0 +1,143 @@
+"""LabelMe's JSON: one file an image, beside it or in a folder of its own, with polygons, boxes, circles, lines, points.
+
+K. Wada, https://github.com/wkentaro/labelme. The image has the name of its file; where none has, the file says which
+it is. The image that may be written into the file is passed over. Knows the format. Knows no pixels but those of masks
+that are written into the file.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from exdd_core.datasets.groups import GroupRule
+from exdd_core.datasets.marks import Finder, Marks, has_normal_folder
+from exdd_core.datasets.outlines import MOST_PIXELS, runs_of
+from exdd_core.datasets.record import DEFECT, Outline, Reading
+from exdd_core.datasets.texts import AGAIN, LABELME, json_format, read_json
+from exdd_core.datasets.tree import Tree, parent
+from exdd_core.datasets.words import label_word
+from exdd_core.errors import BadInput
+from exdd_core.images import Size
+
+NAME = "labelme"
+TITLE = "LabelMe JSON (one file an image)"
+DEFAULT_SIZE = Size(256, 256)
+TEST_EVERY = (3, 2)
+GROUPS = True
+
+
+def detect(tree: Tree) -> bool:
+    """Whether images have files of LabelMe, and no folder says which are normal: plain folders read them too."""
+    return not has_normal_folder(tree) and bool(_files(tree))
+
+
+def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
+    """One record for each image that has a file."""
+    marks = Marks()
+    add_all(tree, marks)
+    return marks.reading(tree, rule)
+
+
+def add_all(tree: Tree, marks: Marks) -> None:
+    """Add what the files of LabelMe say of the images of a tree."""
+    finder = Finder(tree)
+    for name in _files(tree):
+        marks.used.add(name)
+        image = finder.of_stem(name)
+        try:
+            content = read_json(tree.path(name), name)
+            if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
+                raise BadInput(f"{name} has no list of shapes, as LabelMe's files have; {AGAIN}.")
+        except BadInput as error:
+            if image is None:
+                marks.problems.append(str(error))
+            else:
+                marks.left[image] = str(error).rstrip(".")
+            continue
+        told = str(content.get("imagePath") or "")
+        image = image or finder.find(told, parent(name))
+        if image is None:
+            marks.missing(name, told or "an image of its name")
+            continue
+        marks.listed(image)
+        size = _size(content)
+        for shape in content["shapes"]:
+            _add(shape, image, size, marks)
+        flags = content.get("flags")
+        for flag, is_set in flags.items() if isinstance(flags, dict) else ():
+            if is_set and label_word(str(flag)) == DEFECT:
+                marks.defect(image, flag)
+
+
+def _files(tree: Tree) -> list[str]:
+    return [
+        name
+        for name in tree.files
+        if name.lower().endswith(".json") and json_format(tree.path(name)) == LABELME
+    ]
+
+
+def _add(shape: Any, image: str, size: tuple[int, int] | None, marks: Marks) -> None:
+    kind = "polygon"
+    label: Any = ""
+    try:
+        label, kind = shape.get("label") or "", shape.get("shape_type") or "polygon"
+        points = [(float(x), float(y)) for x, y in shape["points"]]
+        outline = _outline(kind, points, shape, size)
+    except (AttributeError, BadInput, IndexError, KeyError, OverflowError, TypeError, ValueError):
+        marks.cannot_draw(image, f"is a shape ({kind}) that cannot be read", label)
+        return
+    if outline is None:
+        marks.cannot_draw(image, f"is a shape ({kind}) that is not known here", label)
+        return
+    marks.add(image, Outline(outline.kind, outline.points, str(label), outline.runs, size=size))
+
+
+def _outline(
+    kind: str, points: list[tuple[float, float]], shape: Mapping[str, Any], size: tuple[int, int] | None
+) -> Outline | None:
+    flat = tuple(value for point in points for value in point)
+    if kind == "polygon":
+        return Outline("polygon", flat)
+    if kind == "rectangle":
+        return Outline("box", flat) if len(points) == 2 else Outline("polygon", flat)
+    if kind == "circle":
+        (x, y), (edge_x, edge_y) = points
+        return Outline("disc", (x, y, float(np.hypot(edge_x - x, edge_y - y))))
+    if kind in ("line", "linestrip", "point"):
+        return Outline("line", flat)
+    return _mask(points, shape["mask"], size) if kind == "mask" else None
+
+
+def _mask(points: list[tuple[float, float]], text: str, size: tuple[int, int] | None) -> Outline:
+    """A mask that is written into the file as a picture of what lies between two corners."""
+    if size is None or size[0] * size[1] > MOST_PIXELS:
+        raise ValueError("a mask needs the size of its image")
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(text)), formats=("PNG",)) as picture:
+            if picture.width * picture.height > MOST_PIXELS:
+                raise ValueError("larger than any image")
+            inner = np.asarray(picture.convert("L")) > 0
+    except Exception as error:  # Pillow raises whatever a damaged picture makes it trip over
+        raise ValueError("no picture") from error
+    left, top = (round(value) for value in points[0])
+    mask = np.zeros(size[::-1], bool)
+    part = mask[max(0, top) :, max(0, left) :]
+    inner = inner[max(0, -top) :, max(0, -left) :][: part.shape[0], : part.shape[1]]
+    part[: inner.shape[0], : inner.shape[1]] = inner
+    return runs_of(mask)
+
+
+def _size(content: Mapping[str, Any]) -> tuple[int, int] | None:
+    """(width, height) that the image is said to have; None where that is nothing."""
+    try:
+        width, height = int(content["imageWidth"]), int(content["imageHeight"])
+    except (KeyError, OverflowError, TypeError, ValueError):
+        return None
+    return (width, height) if width > 0 and height > 0 else None

@@ -1,0 +1,311 @@
+"""What annotation files say of the images of a folder, collected one by one, and what comes of it as a data set.
+
+An image with an outline is a defect, an image that is listed with none is normal, and what nothing mentions is left
+out: nobody knows whether it is normal. Where an image lies in a folder that surely says normal or defect, the folder
+counts besides. Knows names, outlines and sentences. Does not know formats.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from exdd_core.datasets.groups import GroupRule, apply_rule
+from exdd_core.datasets.outlines import LINE_LEAST, LINE_SHARE, area, beyond, fault
+from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Reading, Record, in_natural_order, natural_key
+from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
+from exdd_core.datasets.words import is_held_back, label_word, split_word
+from exdd_core.errors import BadInput
+
+NAMED = 3  # files that a sentence names
+UNLISTED = (
+    "no annotation file mentions them, so nobody knows whether they are normal; annotate them, or put normal ones "
+    "into a folder good"
+)
+NO_DEFECT = frozenset(("background", "ignore"))  # labels of outlines, beside words for normal
+LONGEST = 80  # characters of a defect's type
+# Roboflow writes each copy of an image as NAME_jpg.rf.HASH.jpg: all of one name show one part.
+ROBOFLOW = re.compile(r"\.rf\.[0-9a-f]{16,}$", re.IGNORECASE)
+
+
+class Finder:
+    """Finds the images that annotation files name: by path, by the end of a path, or by their own name."""
+
+    def __init__(self, tree: Tree):
+        self._by_key: dict[str, list[str]] = defaultdict(list)
+        self._by_base: dict[str, list[str]] = defaultdict(list)
+        self._by_stem: dict[str, list[str]] = defaultdict(list)
+        for name in tree.images:
+            self._by_key[name_key(name)].append(name)
+            self._by_base[name_key(base(name))].append(name)
+            self._by_stem[name_key(base(stem(name)))].append(name)
+
+    def find(self, wanted: str, beside: str = "", anywhere: bool = True) -> str | None:
+        """The image that a file in the folder `beside` calls `wanted`, with any slashes; None where no single one fits.
+
+        anywhere: its own name is enough, unless the folders' names contradict it; else one folder above must fit too.
+        """
+        parts = [part for part in wanted.replace("\\", "/").split("/") if part not in ("", ".")]
+        if not parts:
+            return None
+        ends = ["/".join(parts[start:]) for start in range(len(parts))]
+        above = [beside, *_parents(beside)]
+        for end in ends if anywhere else [ends[0], *(end for end in ends[1:] if "/" in end)]:
+            for folder in (*above, *(posixpath.join(place, "images") for place in above)):
+                if found := self._exact(posixpath.normpath(posixpath.join(folder, end))):
+                    return None if _contradicts(wanted, beside, found) else found
+        if not anywhere:
+            return None
+        same = self._by_base.get(name_key(parts[-1])) or (
+            self._by_stem.get(name_key(parts[-1]), []) if "." not in parts[-1] else []
+        )
+        fits = [name for name in same if not _contradicts(wanted, beside, name)]
+        return fits[0] if len(fits) == 1 else None
+
+    def of_stem(self, annotation: str) -> str | None:
+        """The image beside an annotation file, or else anywhere, that has its name but for the suffix."""
+        same = self._by_stem.get(name_key(base(stem(annotation))), [])
+        beside = [name for name in same if parent(name) == parent(annotation)]
+        fits = beside or [name for name in same if not _contradicts(annotation, "", name)]
+        return fits[0] if len(fits) == 1 else None
+
+    def _exact(self, path: str) -> str | None:
+        same = self._by_key.get(name_key(path), [])
+        return path if path in same else same[0] if len(same) == 1 else None
+
+
+class Marks:
+    """Collects outlines of images, and what is wrong with them. `used`: annotation files that were read."""
+
+    def __init__(self) -> None:
+        self.outlines: dict[str, list[Outline]] = {}  # of every image that is listed
+        self.notes: list[str] = []
+        self.problems: list[str] = []
+        self.left: dict[str, str] = {}
+        self.used: set[str] = set()
+        self._types: dict[str, str] = {}  # image -> type of defect, where no outline tells it
+        self._sides: dict[str, set[str]] = defaultdict(set)
+        self._held_back: set[str] = set()
+        self._faults: dict[str, list[str]] = defaultdict(
+            list
+        )  # what is wrong -> images, one for each outline
+        self._unsure: dict[str, str] = {}
+        self._no_defect: Counter[str] = Counter()
+        self._missing: dict[str, list[str]] = defaultdict(
+            list
+        )  # annotation file -> images that are not there
+
+    def listed(self, image: str, side: str = "") -> None:
+        """An annotation file knows this image. side: a word for its split, in any spelling."""
+        self.outlines.setdefault(image, [])
+        if split_word(side):
+            self._sides[image].add(split_word(side))
+            if is_held_back(side):
+                self._held_back.add(side)
+
+    def add(self, image: str, outline: Outline) -> None:
+        """An outline of an image; one that cannot be drawn leaves its image a defect and is named."""
+        self.listed(image)
+        outline = replace(outline, label=_plain(outline.label))
+        if label_word(outline.label) == NORMAL or outline.label.strip("_").lower() in NO_DEFECT:
+            self._no_defect[outline.label] += 1
+        elif why := fault(outline):
+            self.cannot_draw(image, why, outline.label)
+        else:
+            self.outlines[image].append(outline)
+
+    def cannot_draw(self, image: str, why: str, label: str = "") -> None:
+        """Something on an image is annotated that cannot become a mask. why: a verb and its object."""
+        self._faults[why].append(image)
+        self.defect(image, label)
+
+    def defect(self, image: str, kind: str = "") -> None:
+        """An image has a defect, wherever it may be."""
+        self.listed(image)
+        self._types.setdefault(image, _plain(kind) or "defect")
+
+    def unsure(self, image: str, why: str) -> None:
+        """An image that is left out unless something else marks it as a defect."""
+        self._unsure.setdefault(image, why)
+
+    def missing(self, annotation: str, image: str) -> None:
+        self._missing[annotation].append(image)
+
+    def reading(self, tree: Tree, rule: GroupRule | None = None, masks: Iterable[str] = ()) -> Reading:
+        """The records. masks: files that are no images. Raises `BadInput` where nothing listed is there."""
+        self._require_some(tree)
+        for name, why in self._unsure.items():
+            if not self.outlines.get(name) and name not in self._types:
+                self.outlines.pop(name, None)
+                self.left[name] = why
+        known = set(self.outlines) | set(self.left) | set(masks)
+        by_folder = [name for name in tree.images if name not in known and folder_label(name) == NORMAL]
+        left = {name: UNLISTED for name in tree.images if name not in known and name not in set(by_folder)}
+        records = [self._record(name) for name in (*self.outlines, *by_folder)]
+        if by_folder:
+            self.notes.append(
+                f"{_named(by_folder)} that no annotation file mentions: normal, as their folder says."
+            )
+        reading = Reading(
+            in_natural_order(records),
+            left | self.left,
+            notes=self.all_notes(),
+            used=frozenset(self.used),
+            problems=self.all_problems(records),
+        )
+        return replace(reading, records=_grouped(reading.records, rule)) if rule is not None else reading
+
+    def _record(self, image: str) -> Record:
+        outlines = tuple(dict.fromkeys(self.outlines.get(image, ())))
+        bad = bool(outlines) or image in self._types or folder_label(image) == DEFECT
+        return Record(
+            path=image,
+            label=DEFECT if bad else NORMAL,
+            defect_type=(most_marked(outlines) or self._types.get(image, "defect")) if bad else "",
+            mask=None,
+            split=self._side(image),
+            group=ROBOFLOW.sub("", stem(image)),
+            outlines=outlines,
+        )
+
+    def _side(self, image: str) -> str:
+        if sides := self._sides.get(image):
+            return "train" if "train" in sides else "test"
+        for part in parent(image).split("/"):
+            if split_word(part):
+                if is_held_back(part):
+                    self._held_back.add(part + "/")
+                return split_word(part)
+        return ""
+
+    def _require_some(self, tree: Tree) -> None:
+        if self.outlines or self.left or not self._missing:
+            return
+        annotation, lost = next(iter(self._missing.items()))
+        raise BadInput(
+            f"None of the images that {annotation} lists lies in {tree.root} ({_list(lost)}); put it beside its images."
+        )
+
+    def all_notes(self) -> list[str]:
+        """What was chosen, in sentences; call it once all records are made."""
+        lines = [f"{name} counts as training." for name in sorted(self._held_back)]
+        boxes = [name for name, own in self.outlines.items() for outline in own if outline.kind == "box"]
+        if boxes:
+            lines.append(
+                f"{_regions(boxes)} {_are(boxes)} boxes, not outlines: filled, with the good surface that they hold."
+            )
+        thin = [name for name, own in self.outlines.items() for outline in own if outline.kind == "line"]
+        if thin:
+            lines.append(
+                f"{_regions(thin)} {_are(thin)} lines or points without a width: drawn 1/{LINE_SHARE} of the image's "
+                f"longer side wide, {LINE_LEAST} pixels at least."
+            )
+        far = [name for name, own in self.outlines.items() for outline in own if beyond(outline)]
+        if far:
+            lines.append(f"{_regions(far)} reach{'es' if len(far) == 1 else ''} out of the image: clipped.")
+        for label, count in self._no_defect.items():
+            lines.append(
+                f'{count} {"outline is" if count == 1 else "outlines are"} called "{label}": no defect.'
+            )
+        return lines + self.notes
+
+    def all_problems(self, records: Sequence[Record] = ()) -> list[str]:
+        """What somebody should look at, in sentences."""
+        lines = [
+            f"{annotation} lists {_named(lost)} that {'is' if len(lost) == 1 else 'are'} not there."
+            for annotation, lost in self._missing.items()
+        ]
+        for why, images in self._faults.items():
+            lines.append(f"{_regions(images)} cannot be drawn: each {why}; the images stay defects.")
+        if torn := [name for name, sides in self._sides.items() if len(sides) > 1]:
+            lines.append(f"{_named(torn)} listed for training and for testing: they count as training.")
+        outlined = [r.path for r in records if r.outlines and folder_label(r.path) == NORMAL]
+        if outlined:
+            lines.append(
+                f"{_named(outlined)} in a folder of normal images with outlines of defects: defects."
+            )
+        bare = [r.path for r in records if r.label == DEFECT and not r.outlines and r.path not in self._types]
+        if bare:
+            lines.append(f"{_named(bare)} in a folder of defects without an outline: defects without a mask.")
+        if records and not any(record.label == DEFECT for record in records):
+            lines.append(
+                "No annotation marks anything, so all listed images are normal; is the file the last one?"
+            )
+        return lines + self.problems
+
+
+def folder_label(image: str) -> str:
+    """What the folders above an image surely say: "normal", "defect" or ""."""
+    told = {label for label in map(label_word, parent(image).split("/")) if label}
+    return told.pop() if len(told) == 1 else ""
+
+
+def has_normal_folder(tree: Tree) -> bool:
+    """Whether a folder of images is named good or alike, so that folders say what is normal."""
+    return any(folder_label(name) == NORMAL for name in tree.images)
+
+
+def most_marked(outlines: Iterable[Outline]) -> str:
+    """The label with the largest area of an image's outlines."""
+    areas: dict[str, float] = defaultdict(float)
+    for outline in outlines:
+        areas[outline.label or "defect"] += area(outline)
+    return max(areas, key=lambda label: areas[label], default="")
+
+
+def _grouped(records: list[Record], rule: GroupRule) -> list[Record]:
+    if rule.kind != "subfolder":
+        return apply_rule(records, rule)
+    lost = next((record.path for record in records if not parent(record.path)), None)
+    if lost:
+        raise BadInput(
+            f"{lost} lies in no subfolder, so its part is unknown; group by a CSV file or a pattern."
+        )
+    return [replace(record, group=base(parent(record.path))) for record in records]
+
+
+def _contradicts(wanted: str, beside: str, image: str) -> bool:
+    """Whether the folders of a name that was looked for and of an image say different labels or sides."""
+    asked = [*beside.split("/"), *wanted.replace("\\", "/").split("/")[:-1]]
+    for word in (label_word, split_word):
+        said = {told for told in map(word, asked) if told}
+        there = {told for told in map(word, parent(image).split("/")) if told}
+        if said and there and not said & there:
+            return True
+    return False
+
+
+def _parents(folder: str) -> list[str]:
+    found = []
+    while folder:
+        folder = parent(folder)
+        found.append(folder)
+    return found
+
+
+def _plain(label: object) -> str:
+    """A label as one short line."""
+    text = "" if label is None else str(label)
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:LONGEST]
+
+
+def _are(found: Sequence[str]) -> str:
+    return "is" if len(found) == 1 else "are"
+
+
+def _regions(images: Sequence[str]) -> str:
+    """ "3 regions on 2 images (a.png, b.png)", of the image of each region."""
+    many = "1 region" if len(images) == 1 else f"{len(images)} regions"
+    return f"{many} on {_named(list(dict.fromkeys(images)))}"
+
+
+def _named(paths: Sequence[str]) -> str:
+    return f"{'1 image' if len(paths) == 1 else f'{len(paths)} images'} ({_list(sorted(paths, key=natural_key))})"
+
+
+def _list(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
+    return ", ".join(paths[:NAMED]) + more

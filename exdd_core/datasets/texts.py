@@ -1,0 +1,106 @@
+"""Reading annotation files: JSON, XML, YAML and lines of text, of limited size, and telling which format a JSON has.
+
+Knows files and syntax. Does not know what their content means.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import yaml
+
+from exdd_core.errors import BadInput
+
+MOST_BYTES = 256 * 2**20
+AGAIN = "export it again from the tool that made it"
+
+COCO, LABELME, LABEL_STUDIO = "COCO", "LabelMe", "Label Studio"
+_SHAPES = re.compile(r'"shapes"\s*:\s*\[')
+_IMAGES = re.compile(r'"images"\s*:\s*\[')
+_ANNOTATIONS = re.compile(r'"(?:annotations|categories)"\s*:')
+_TASKS = re.compile(r'"(?:annotations|completions)"\s*:')
+_DATA = re.compile(r'"data"\s*:\s*\{')
+_REGIONS = re.compile(r'"(?:polygon|rectangle|ellipse|brush)labels"\s*:', re.IGNORECASE)
+
+
+def read_json(path: Path, name: str) -> Any:
+    """The content of a JSON file, in any Unicode encoding. `name` is what messages call it. Raises `BadInput`."""
+    try:
+        return json.loads(_decoded(_bytes(path, name)))
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{name} is damaged in line {error.lineno} ({error.msg}); {AGAIN}.") from None
+    except (ValueError, RecursionError):
+        raise BadInput(f"{name} is no JSON that can be read; {AGAIN}.") from None
+
+
+def read_xml(path: Path, name: str) -> ElementTree.Element:
+    """The root of an XML file. Documents that declare entities are refused. Raises `BadInput`."""
+    data = _bytes(path, name)
+    if b"\0" in data:
+        raise BadInput(f"{name} is not written as UTF-8; save it so.")
+    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+        raise BadInput(f"{name} declares entities, which annotation files have no need of; {AGAIN}.")
+    try:
+        return ElementTree.fromstring(data)
+    except (ElementTree.ParseError, LookupError, ValueError) as error:
+        raise BadInput(f"{name} is damaged XML ({error}); {AGAIN}.") from None
+
+
+def read_yaml(path: Path, name: str) -> Any:
+    """The content of a YAML file. Raises `BadInput`."""
+    try:
+        return yaml.safe_load(_decoded(_bytes(path, name)))
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise BadInput(f"{name} is no YAML that can be read; {AGAIN}.") from None
+
+
+def read_lines(path: Path, name: str) -> list[str]:
+    """The lines of a text file that hold anything. Raises `BadInput`."""
+    return [line.strip() for line in _decoded(_bytes(path, name)).splitlines() if line.strip()]
+
+
+def json_format(path: Path) -> str:
+    """The format of a JSON file of annotations: `COCO`, `LABELME`, `LABEL_STUDIO`, or "". A damaged one has it too."""
+    try:
+        told = path.stat()
+    except OSError:
+        return ""
+    return _json_format(path, told.st_size, told.st_mtime_ns)
+
+
+@lru_cache(maxsize=8192)
+def _json_format(path: Path, size: int, changed: int) -> str:
+    """Size and time of change are there to read a file again that has changed."""
+    try:
+        text = _decoded(_bytes(path, path.name))
+    except BadInput:
+        return ""
+    begin = text.lstrip()[:1]
+    if begin == "[":
+        tasks = _DATA.search(text) and _TASKS.search(text)
+        return LABEL_STUDIO if tasks or _REGIONS.search(text) else ""
+    if begin != "{":
+        return ""
+    named = "coco" in path.name.lower() or "instances" in path.name.lower()
+    if _IMAGES.search(text) and (named or _ANNOTATIONS.search(text)):
+        return COCO
+    return LABELME if _SHAPES.search(text) else ""
+
+
+def _bytes(path: Path, name: str) -> bytes:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise BadInput(f"{name} is larger than {MOST_BYTES >> 20} MB; split it, or {AGAIN} in parts.")
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInput(f"{name} cannot be opened ({error.strerror}); check it.") from None
+
+
+def _decoded(data: bytes) -> str:
+    """Text of any Unicode encoding, told by its first bytes; what is none of it becomes a sign of replacement."""
+    return data.decode(json.detect_encoding(data), errors="replace").removeprefix("\ufeff")

@@ -1,0 +1,158 @@
+"""Pascal VOC's XML: one file an image with boxes, beside the images or in Annotations/ with JPEGImages/.
+
+M. Everingham et al., "The Pascal visual object classes challenge", International Journal of Computer Vision, 2010.
+Masks in SegmentationClass/ mark more exactly and are taken where they are; Roboflow's export has polygons beside the
+boxes. ImageSets/Main/train.txt, val.txt and test.txt tell the split. Knows the format. Knows no pixels.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from xml.etree.ElementTree import Element
+
+from exdd_core.datasets.groups import GroupRule
+from exdd_core.datasets.marks import Finder, Marks, has_normal_folder, most_marked
+from exdd_core.datasets.outlines import fault
+from exdd_core.datasets.record import BY_MASK, DEFECT, Outline, Reading, Record
+from exdd_core.datasets.texts import read_lines, read_xml
+from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
+from exdd_core.datasets.words import split_word, squeezed
+from exdd_core.errors import BadInput
+from exdd_core.images import Size
+
+NAME = "voc"
+TITLE = "Pascal VOC XML (boxes; Annotations/, JPEGImages/)"
+DEFAULT_SIZE = Size(256, 256)
+TEST_EVERY = (3, 2)
+GROUPS = True
+HEAD = 4096  # bytes in which the root of the XML stands
+BY_OBJECT = "masks of single objects; those in SegmentationClass/ hold them all"
+NO_IMAGE = "masks of which no image has the name"
+
+
+def detect(tree: Tree) -> bool:
+    """Whether images have XML files of VOC, and no folder says which are normal: plain folders read them too."""
+    return not has_normal_folder(tree) and bool(_files(tree))
+
+
+def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
+    """One record for each image that has an XML file or a mask."""
+    folder_of = {name: squeezed(base(parent(name))) for name in tree.images}
+    masks = [name for name, folder in folder_of.items() if folder == "segmentationclass"]
+    by_object = [name for name, folder in folder_of.items() if folder == "segmentationobject"]
+    pictures = replace(tree, images=tuple(n for n in tree.images if n not in {*masks, *by_object}))
+    marks, finder = Marks(), Finder(pictures)
+    add_all(pictures, marks)
+    mask_of = {image: mask for mask in masks if (image := finder.of_stem(mask))}
+    boxed = {image: most_marked(marks.outlines.get(image, ())) for image in mask_of}
+    for image in mask_of:
+        marks.outlines[image] = []
+    sides = _sides(pictures)
+    for image in marks.outlines:
+        marks.listed(image, sides.get(name_key(base(stem(image))), ""))
+    reading = marks.reading(pictures, rule)
+    records = [
+        _with_mask(record, mask_of[record.path], boxed[record.path]) if record.path in mask_of else record
+        for record in reading.records
+    ]
+    left = {name: NO_IMAGE for name in masks if name not in mask_of.values()}
+    left |= {name: BY_OBJECT for name in by_object}
+    return replace(reading, records=records, left_out=reading.left_out | left)
+
+
+def _with_mask(record: Record, mask: str, label: str) -> Record:
+    """An image with a mask is a defect where anything is annotated besides, else where the mask marks anything."""
+    sure = bool(label) or record.label == DEFECT
+    kind = label or record.defect_type or "defect"
+    return replace(record, label=DEFECT if sure else BY_MASK, defect_type=kind, mask=mask)
+
+
+def add_all(tree: Tree, marks: Marks) -> None:
+    """Add what the XML files say of the images of a tree."""
+    finder = Finder(tree)
+    for name in _files(tree):
+        marks.used.add(name)
+        image = finder.of_stem(name)
+        try:
+            root = read_xml(tree.path(name), name)
+        except BadInput as error:
+            if image is None:
+                marks.problems.append(str(error))
+            else:
+                marks.left[image] = str(error).rstrip(".")
+            continue
+        told = (root.findtext("filename") or "").strip()
+        image = image or finder.find(told, parent(name))
+        if image is None:
+            marks.missing(name, told or "an image of its name")
+            continue
+        marks.listed(image)
+        size = _size(root)
+        for found in root.iter("object"):
+            _add(found, image, size, marks)
+
+
+def _files(tree: Tree) -> list[str]:
+    return [name for name in tree.files if name.lower().endswith(".xml") and _is_voc(tree, name)]
+
+
+def _is_voc(tree: Tree, name: str) -> bool:
+    try:
+        with tree.path(name).open("rb") as file:
+            return re.search(rb"<annotation[\s>/]", file.read(HEAD)) is not None
+    except OSError:
+        return False
+
+
+def _add(found: Element, image: str, size: tuple[int, int] | None, marks: Marks) -> None:
+    label = (found.findtext("name") or "").strip()
+    polygon, box = found.find("polygon"), found.find("bndbox")
+    if polygon is not None:
+        try:
+            outline = Outline("polygon", _corners(polygon), label, size=size)
+        except ValueError:
+            outline = Outline("polygon", (), label)
+        if not fault(outline) or box is None:
+            marks.add(image, outline)
+            return
+    if box is None:
+        marks.cannot_draw(image, "has no box", label)
+        return
+    try:
+        sides = tuple(float(box.findtext(side) or "nan") for side in ("xmin", "ymin", "xmax", "ymax"))
+    except ValueError:
+        marks.cannot_draw(image, "has points that are no numbers", label)
+        return
+    marks.add(image, Outline("box", sides, label, size=size))
+
+
+def _corners(polygon: Element) -> tuple[float, ...]:
+    """x1, y1, x2, y2, ... as Roboflow writes them, or points with an x and a y as others do."""
+    points = [(point.findtext("x"), point.findtext("y")) for point in polygon.iter("point")]
+    number = 1
+    while polygon.find(f"x{number}") is not None:
+        points.append((polygon.findtext(f"x{number}"), polygon.findtext(f"y{number}")))
+        number += 1
+    return tuple(float(value or "nan") for point in points for value in point)
+
+
+def _size(root: Element) -> tuple[int, int] | None:
+    """(width, height) that the image is said to have; None where that is nothing."""
+    try:
+        width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
+    except (OverflowError, ValueError):
+        return None
+    return (width, height) if width > 0 and height > 0 else None
+
+
+def _sides(tree: Tree) -> dict[str, str]:
+    """Key of an image's name -> the word of its side, by the lists in ImageSets/."""
+    sides: dict[str, str] = {}
+    for name in tree.files:
+        folders = [squeezed(part) for part in parent(name).split("/")]
+        word = base(stem(name))
+        if "imagesets" in folders and name.lower().endswith(".txt") and split_word(word):
+            for line in read_lines(tree.path(name), name):
+                sides.setdefault(name_key(base(line.split()[0])), word)
+    return sides

@@ -1,0 +1,225 @@
+"""YOLO's text: one file an image, a line a region, in labels/ beside images/ or beside the images themselves.
+
+https://docs.ultralytics.com/datasets/segment. A line is the number of a class, then the corners of a polygon or the
+middle, width and height of a box, all as shares of the image. Names of classes stand in data.yaml, or in classes.txt.
+The split is told by folders (train/images or images/train) or by lists (train.txt). An image with an empty file, or
+with none, is background, which here means normal. Knows the format. Knows no pixels.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from typing import Any
+
+from exdd_core.datasets.groups import GroupRule
+from exdd_core.datasets.marks import Finder, Marks, folder_label, has_normal_folder
+from exdd_core.datasets.record import DEFECT, Outline, Reading
+from exdd_core.datasets.texts import read_lines, read_yaml
+from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
+from exdd_core.datasets.words import split_word, squeezed
+from exdd_core.errors import BadInput
+from exdd_core.images import Size
+
+NAME = "yolo"
+TITLE = "YOLO text (images/, labels/, data.yaml)"
+DEFAULT_SIZE = Size(256, 256)
+TEST_EVERY = (3, 2)
+GROUPS = True
+TABLES = ("classes.txt", "obj.names", "names.txt")
+LIST_OF = ("train", "val", "valid", "test")
+NO_TEXT = (
+    "no image of this folder has a text file of YOLO, so nobody knows whether they are normal; add labels/"
+)
+MOST_CLASSES = 1 << 16
+FAR = 2.0  # shares beyond this are meant as pixels
+
+
+def detect(tree: Tree) -> bool:
+    """Whether images have text files of YOLO, and no folder says which are normal: plain folders read them too."""
+    if has_normal_folder(tree):
+        return False
+    texts = _texts(tree)
+    return any(_is_yolo(tree, text) for text in texts.values()) or (
+        bool(texts)
+        and any(squeezed(base(parent(text))) == "labels" for text in texts.values())
+        and _told(tree)
+    )
+
+
+def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
+    """One record for each image of a folder in which any image has a text file."""
+    marks = Marks()
+    texts = add_all(tree, marks)
+    sides = _lists(tree)
+    folders: dict[str, list[str]] = defaultdict(list)
+    for image in tree.images:
+        folders[parent(image)].append(image)
+    background = []
+    for inside in folders.values():
+        bare = [image for image in inside if image not in texts]
+        if len(bare) == len(inside):
+            marks.left.update({image: NO_TEXT for image in bare})
+            continue
+        background += [image for image in bare if folder_label(image) != DEFECT]
+        for image in bare:
+            marks.listed(image)
+    for image in marks.outlines:
+        marks.listed(image, sides.get(image, ""))
+    if background:
+        many = "1 image has" if len(background) == 1 else f"{len(background)} images have"
+        marks.notes.append(
+            f"{many} no text file ({', '.join(background[:3])}{', ...' if len(background) > 3 else ''}): background "
+            "for YOLO, so normal here; take those out that nobody has looked at."
+        )
+    return marks.reading(tree, rule)
+
+
+def add_all(tree: Tree, marks: Marks, only_beside: bool = False) -> dict[str, str]:
+    """Add what text files of YOLO say of the images of a tree; returns image -> its file.
+
+    only_beside: a file must hold lines of YOLO to be taken for one, as there may be others.
+    """
+    texts, names, keypoints = _texts(tree), _names(tree, marks), _has_keypoints(tree)
+    taken = {}
+    for image, text in texts.items():
+        if only_beside and not _is_yolo(tree, text):
+            continue
+        taken[image] = text
+        marks.used.add(text)
+        try:
+            lines = read_lines(tree.path(text), text)
+        except BadInput as error:
+            marks.left[image] = str(error).rstrip(".")
+            continue
+        marks.listed(image)
+        for line in lines:
+            _add(line, image, names, keypoints, marks)
+    return taken
+
+
+# --- files ----------------------------------------------------------------------------------------------------
+
+
+def _texts(tree: Tree) -> dict[str, str]:
+    """image -> its text file: in labels/ where the image lies in images/, else beside it, else alone in any labels/."""
+    files: dict[str, str] = {}
+    in_labels: dict[str, list[str]] = defaultdict(list)
+    for name in tree.files:
+        if name.lower().endswith(".txt") and base(name).lower() not in TABLES:
+            files[name_key(stem(name))] = name
+            if any(squeezed(part) == "labels" for part in parent(name).split("/")):
+                in_labels[name_key(base(stem(name)))].append(name)
+    stems: dict[str, int] = defaultdict(int)
+    for image in tree.images:
+        stems[name_key(base(stem(image)))] += 1
+    found = {}
+    for image in tree.images:
+        key = name_key(stem(image))
+        alone = in_labels.get(base(key), []) if stems[base(key)] == 1 else []
+        text = files.get(_swapped(key)) or files.get(key) or (alone[0] if len(alone) == 1 else None)
+        if text is not None:
+            found[image] = text
+    return found
+
+
+def _swapped(key: str) -> str:
+    """The path with its last folder "images" called "labels"."""
+    parts = key.split("/")
+    for at in range(len(parts) - 2, -1, -1):
+        if parts[at] == "images":
+            return "/".join([*parts[:at], "labels", *parts[at + 1 :]])
+    return key
+
+
+def _is_yolo(tree: Tree, text: str) -> bool:
+    """Whether the first line is a class and at least 4 numbers."""
+    try:
+        lines = read_lines(tree.path(text), text)
+    except BadInput:
+        return False
+    numbers = _numbers(lines[0]) if lines else None
+    return numbers is not None and len(numbers) >= 5 and numbers[0] == int(numbers[0])
+
+
+def _told(tree: Tree) -> bool:
+    """Whether a file besides says that this is YOLO: all of its text files may be empty."""
+    return bool(_settings(tree)) or any(base(name).lower() in TABLES for name in tree.files)
+
+
+def _settings(tree: Tree) -> list[str]:
+    return [name for name in tree.files if name.lower().endswith((".yaml", ".yml"))]
+
+
+def _yaml(tree: Tree) -> list[tuple[str, dict[str, Any]]]:
+    """The YAML files that can be read and name classes."""
+    found = []
+    for name in _settings(tree):
+        try:
+            content = read_yaml(tree.path(name), name)
+        except BadInput:
+            continue
+        if isinstance(content, dict) and "names" in content:
+            found.append((name, content))
+    return found
+
+
+def _names(tree: Tree, marks: Marks) -> dict[int, str]:
+    """Number of a class -> its name, from data.yaml, else from a list of names."""
+    for name, content in _yaml(tree):
+        names = content["names"]
+        marks.used.add(name)
+        if isinstance(names, list):
+            return {number: str(label) for number, label in enumerate(names)}
+        if isinstance(names, dict):
+            return {int(n): str(label) for n, label in names.items() if str(n).isdecimal()}
+    for name in tree.files:
+        if base(name).lower() in TABLES:
+            marks.used.add(name)
+            return dict(enumerate(read_lines(tree.path(name), name)))
+    return {}
+
+
+def _has_keypoints(tree: Tree) -> bool:
+    return any("kpt_shape" in content for _, content in _yaml(tree))
+
+
+def _lists(tree: Tree) -> dict[str, str]:
+    """image -> the word of its side, by files such as train.txt that list images."""
+    finder, sides = Finder(tree), {}
+    for name in tree.files:
+        word = base(stem(name)).lower()
+        if name.lower().endswith(".txt") and word in LIST_OF and split_word(word):
+            for line in read_lines(tree.path(name), name):
+                if image := finder.find(line, parent(name)):
+                    sides[image] = word
+    return sides
+
+
+# --- lines ----------------------------------------------------------------------------------------------------
+
+
+def _add(line: str, image: str, names: dict[int, str], keypoints: bool, marks: Marks) -> None:
+    numbers = _numbers(line)
+    if numbers is None or len(numbers) < 5 or not 0 <= numbers[0] < MOST_CLASSES:
+        marks.cannot_draw(image, "is a line that is not a class and its points")
+        return
+    number, points = int(numbers[0]), numbers[1:]
+    label = names.get(number, f"class {number}")
+    if any(abs(value) > FAR for value in points if math.isfinite(value)):
+        marks.cannot_draw(image, "has points that are no shares of the image, 0 to 1", label)
+        return
+    if keypoints or len(points) < 6:  # a fifth number is the confidence of a prediction
+        x, y, width, height = points[:4]
+        sides = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+        marks.add(image, Outline("box", sides, label, share=True))
+    else:
+        marks.add(image, Outline("polygon", tuple(points), label, share=True))
+
+
+def _numbers(line: str) -> list[float] | None:
+    try:
+        numbers = [float(part) for part in line.split()]
+    except ValueError:
+        return None
+    return numbers if numbers and math.isfinite(numbers[0]) else None

@@ -4,75 +4,120 @@ P. Bergmann et al., "The MVTec anomaly detection dataset", International Journal
 images have several masks each (ground_truth/TYPE/NNN/), and AD 2 (test_public/) by the same authors; BTAD (ok, ko) by
 P. Mishra et al., 2021; VisA as its authors convert it. The split is kept; a validation side counts as training. The
 training side mostly has no defects, so a bank of defects needs synthetic ones. Which part an image shows is not told:
-every image is its own group. Knows folders and names, no pixels.
+every image is its own group. A folder that may be no type of
+defect is asked for. Knows folders and names, no pixels.
 """
 
 from __future__ import annotations
 
-from exdd_core.datasets.pairing import in_mask_folder, joined, masks_in_folders, named_masks
+from collections.abc import Mapping, Sequence
+
+from exdd_core.datasets.pairing import in_mask_folder, paired
 from exdd_core.datasets.record import DEFECT, NORMAL, Reading, Record, in_natural_order
-from exdd_core.datasets.tree import Tree, base, parent, stem
-from exdd_core.datasets.words import is_held_back, label_word, split_word
+from exdd_core.datasets.roles import ASKED, MASK, NONE, UNKNOWN, checked, place_of_mask, questions, role_of
+from exdd_core.datasets.survey import AS_CHOSEN
+from exdd_core.datasets.tree import Tree, base, is_below, parent, stem
+from exdd_core.datasets.words import is_held_back, is_image_word, label_word, role_guess, split_word, squeezed
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 
 NAME = "mvtec"
 TITLE = "MVTec AD and its kin (train/good, test/TYPE, ground_truth/TYPE)"
 DEFAULT_SIZE = Size(256, 256)
-NO_IMAGE = "masks of which no image has the name"
-NO_FOLDER = "images of a split lie in a folder named good or by the type of defect"
+ASKS = True  # answers to its questions are for `read`
+PRIVATE = "their authors keep the labels to themselves, so nobody here knows whether they are normal"
+NO_TYPE = frozenset(
+    ("unlabeled", "unlabelled", "unknown", "other", "misc")
+)  # folders that are no type of defect
+OUTSIDE = "outside"  # the role of what lies in no folder of a split
 
 
 def detect(tree: Tree) -> bool:
-    return _is_category(tree, "") or bool(_categories(tree))
+    """Whether the root is a category, or holds some; one that is merely wrapped is found below its wrapping."""
+    if _is_category(tree, ""):
+        return True
+    wrapped = len(tree.subfolders()) == 1 and not tree.directly_in("")
+    return bool(_categories(tree)) and not wrapped
 
 
-def read(tree: Tree) -> Reading:
-    """One record an image of the category `root`. Raises `BadInput` for the folder of all categories."""
+def read(tree: Tree, roles: Mapping[str, str] | None = None) -> Reading:
+    """One record an image of the category `root`. roles: folder -> a key of `record.ROLES`.
+
+    Raises `BadInput` for the folder of all categories, and for an answer that cannot be meant.
+    """
     if not _is_category(tree, ""):
-        names = _categories(tree)
-        raise BadInput(
-            f"{tree.root} holds {len(names)} categories of MVTec AD ({', '.join(names)}); choose one, "
-            f"such as {tree.root / names[0]}."
-        )
-    left: dict[str, str] = {}
-    kinds: dict[str, str] = {}  # image -> the folder that says normal or the type of defect
-    for name in tree.images:
-        parts = parent(name).split("/")
-        if in_mask_folder(name) or not split_word(parts[0]):
-            continue
-        if len(parts) > 1:
-            kinds[name] = "/".join(parts[1:])
-        else:
-            left[name] = NO_FOLDER
-    beside = named_masks(kinds)
-    for own in beside.values():
-        for mask in own:
-            kinds.pop(mask, None)
-    normal = {name for name, kind in kinds.items() if label_word(kind.split("/")[0]) == NORMAL}
-    masks = [name for name in tree.images if in_mask_folder(name)]
-    found = joined(beside, masks_in_folders([name for name in kinds if name not in normal], masks))
-    taken = {mask for own in found.values() for mask in own}
-    found = joined(found, masks_in_folders(list(normal), [mask for mask in masks if mask not in taken]))
-    taken = {mask for own in found.values() for mask in own}
-    left |= {mask: NO_IMAGE for mask in masks if mask not in taken}
-    records = in_natural_order(
-        _record(name, kind, name in normal, found.get(name, [])) for name, kind in kinds.items()
+        raise choose_one(tree, _categories(tree), "MVTec AD")
+    answers = checked(tree, roles or {})
+    marked = {part for name in tree.images if in_mask_folder(name) for part in parent(name).split("/")}
+    role = {name: _role(parent(name), answers, marked) for name in (*tree.images, *tree.unread)}
+    pairs = paired(role, {name: place_of_mask(name, answers) for name in role if role[name] == MASK})
+    images = [name for name in tree.images if name not in pairs.masks]
+    chosen = [name for name in images if role[name] in (NORMAL, DEFECT)]
+    unknown = [name for name in images if role[name] == UNKNOWN]
+    left = pairs.left_out(chosen)
+    left |= {mask: AS_CHOSEN for name, own in pairs.of.items() if role[name] == NONE for mask in own}
+    left |= {name: AS_CHOSEN for name in images if role[name] == NONE} | {name: ASKED for name in unknown}
+    left |= {name: PRIVATE for name in images if role[name] == OUTSIDE and _is_private(name)}
+    records = in_natural_order(_record(name, role[name], pairs.of.get(name, [])) for name in chosen)
+    sides = sorted({name.split("/")[0] for name in chosen})
+    notes = [f"{side}/ counts as training." for side in sides if is_held_back(side) or not split_word(side)]
+    return Reading(records, left, questions(unknown, chosen), notes)
+
+
+def choose_one(tree: Tree, names: Sequence[str], what: str) -> BadInput:
+    """What to say of a folder that holds several categories of a data set, each of which is one by itself."""
+    many = f"{len(names)} categories" if len(names) > 1 else "1 category"
+    return BadInput(
+        f"{tree.root} holds {many} of {what} ({', '.join(names)}); choose one, such as {tree.root / names[0]}."
     )
-    held_back = sorted({name.split("/")[0] for name in kinds if is_held_back(name.split("/")[0])})
-    return Reading(records, left, notes=[f"{name}/ counts as training." for name in held_back])
 
 
-def _record(name: str, kind: str, normal: bool, masks: list[str]) -> Record:
+def _record(name: str, label: str, masks: list[str]) -> Record:
+    side, *kind = parent(name).split("/")
     return Record(
         path=name,
-        label=NORMAL if normal else DEFECT,
-        defect_type="" if normal else kind,
+        label=label,
+        defect_type="" if label == NORMAL else "/".join(p for p in kind if not is_image_word(p)) or "defect",
         mask=masks[0] if masks else None,
-        split=split_word(name.split("/")[0]),
+        split=split_word(side) or "train",
         group=stem(name),
         more_masks=tuple(masks[1:]),
     )
+
+
+def _role(folder: str, answers: Mapping[str, str], marked: set[str]) -> str:
+    """What the images directly in a folder are. marked: names of folders that have a counterpart with masks.
+
+    A folder of the test side is a type of defect, unless its name suggests something else; one of the training side
+    only where there are masks for it.
+    """
+    told = role_of(folder, answers)
+    side, *kind = folder.split("/")
+    answered = [name for name in answers if name and is_below(f"{folder}/", name)]
+    if told in (MASK, NONE) or any("/" in name or not split_word(side) for name in answered):
+        return told
+    if not split_word(side):
+        return OUTSIDE
+    unsure = answers.get(side, UNKNOWN)
+    if not kind:
+        return unsure
+    if label_word(kind[0]):
+        return role_of("/".join(kind), {})
+    if any(label_word(part) == NORMAL for part in kind):
+        return UNKNOWN
+    if kind[0] in marked:
+        return DEFECT
+    says_type = (
+        squeezed(kind[0]) not in NO_TYPE
+        and not is_image_word(kind[0])
+        and role_guess(kind[0]) in ("", DEFECT)
+    )
+    return DEFECT if split_word(side) == "test" and says_type else unsure
+
+
+def _is_private(name: str) -> bool:
+    """Whether a file is of a test side of MVTec AD 2 that comes without labels."""
+    return squeezed(name.split("/")[0]).startswith("testprivate")
 
 
 def _is_category(tree: Tree, root: str) -> bool:

@@ -8,15 +8,22 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
-from exdd_core.datasets.words import is_mask_word, label_word, split_word
+from exdd_core.datasets.record import DEFECT, NORMAL
+from exdd_core.datasets.tree import base, name_key, parent, stem
+from exdd_core.datasets.words import is_image_word, is_mask_word, label_word, masks_of, split_word
+from exdd_core.formats import SUFFIXES
 
 # What stands behind an image's name, or before it, in the name of its mask; a number may follow.
-_MARK = r"(?:segmentation|ground_?truth|annotations?|masks?|labels?|seg|gt)"
+_MARK = r"(?:segmentation|segm?|ground[ ._-]?truth|annotations?|anno?t?|(?:defect|label|gt)?[ ._-]?masks?|labels?|gt)"
 ENDING = re.compile(rf"[ ._-]+{_MARK}(?:[ ._-]?\d+)?$")
 BEGINNING = re.compile(rf"^{_MARK}[ ._-]+")
 
+
+NO_IMAGE = "masks of which no image has the name"
+SEVERAL = "masks that fit more than one image; put each at the place of its image, such as masks/scratch/"
+IMAGE_LEFT_OUT = "masks of images that are left out"
 
 _COPY = re.compile(r"^(.+?)[ _-]*(?:\(copy\)|\(\d+\)|- copy(?: \(\d+\))?|copy)$")
 
@@ -41,26 +48,17 @@ def plain_stem(name: str) -> str:
 def named_masks(images: Iterable[str]) -> dict[str, list[str]]:
     """Of files that lie together: image -> its masks, for names such as 007.png and 007_mask.png, in one folder."""
     files = list(images)
-    by_key: dict[str, list[str]] = defaultdict(list)
+    by_key: dict[str, str] = {}
     for name in files:
-        by_key[name_key(stem(name))].append(name)
+        by_key.setdefault(name_key(stem(name)), name)
     found: dict[str, list[str]] = defaultdict(list)
     for name in files:
         plain = plain_stem(name)
-        for image in by_key.get(plain, []) if plain else []:
+        image = by_key.get(plain) or by_key.get(_without_suffix(plain))
+        if plain and image:
             found[image].append(name)
-            break
-    return dict(found)
-
-
-def mask_folders(tree: Tree) -> list[str]:
-    """The topmost folders whose names say that they hold masks."""
-    found: list[str] = []
-    for folder in tree.folders:
-        above = parent(folder)
-        if is_mask_word(base(folder)) and not any(is_mask_word(part) for part in above.split("/") if part):
-            found.append(folder)
-    return found
+    masks = {mask for own in found.values() for mask in own}
+    return {image: own for image, own in found.items() if image not in masks}
 
 
 def in_mask_folder(name: str) -> bool:
@@ -69,54 +67,83 @@ def in_mask_folder(name: str) -> bool:
 
 
 def masks_in_folders(
-    images: Sequence[str], masks: Sequence[str], places: Mapping[str, str] | None = None
-) -> dict[str, list[str]]:
+    stages: Iterable[tuple[str, Sequence[str]]],
+    masks: Iterable[str],
+    places: Mapping[str, str] | None = None,
+) -> tuple[dict[str, list[str]], list[str]]:
     """image -> its masks, which lie in folders of masks at the place where the image lies in its own folders.
 
     A mask is found when the rest of its path, without the folder of masks, ends an image's path, leaving out words
-    such as "images", "good", "train"; a folder named like the image may hold several masks. Where more than one image
-    fits, the one whose path has most in common is taken, and none if that is no single one. places: mask -> the path
-    to compare in place of its own.
+    such as "images", "good", "train"; a folder named like the image may hold several masks. stages: images, the likely
+    ones first, each with the label that no folder above their masks contradicts, or "". Where more than one image of a
+    stage fits, the one whose path has most in common is taken; where that is no single one, the mask is among the
+    second result. places: mask -> the path to compare in place of its own.
     """
-    by_base: dict[str, list[str]] = defaultdict(list)
-    for name in images:
-        by_base[base(_key(name))].append(name)
     found: dict[str, list[str]] = defaultdict(list)
-    for mask in masks:
-        image = _image_of((places or {}).get(mask, mask), by_base)
-        if image is not None:
-            found[image].append(mask)
-    return dict(found)
+    several = []
+    left = list(masks)
+    for label, images in stages:
+        by_base: dict[str, list[str]] = defaultdict(list)
+        for name in images:
+            by_base[base(_key(name))].append(name)
+        later = []
+        for mask in left:
+            may = not label or _labels_above(mask) <= {label}
+            fitting = _images_of((places or {}).get(mask, mask), by_base) if may else []
+            if len(fitting) == 1:
+                found[fitting[0]].append(mask)
+            else:
+                (several if fitting else later).append(mask)
+        left = later
+    return dict(found), several
 
 
-def _image_of(mask: str, by_base: dict[str, list[str]]) -> str | None:
-    key = _key(mask)
-    plain = plain_stem(mask)
-    folder = parent(key)
-    tries = [key, plain, folder] if folder and not is_mask_word(base(folder)) else [key, plain]
-    for tried in tries:
-        wanted = _places(tried)
-        ranked = []
-        for image in by_base.get(base(tried), []) if tried else []:
+def _images_of(mask: str, by_base: Mapping[str, list[str]]) -> list[str]:
+    """The images that a mask fits best: none, one, or several that fit as well as each other."""
+    key, plain = _key(mask), plain_stem(mask)
+    tries = [key, plain, _without_suffix(key), _without_suffix(plain)]
+    if (folder := parent(key)) and not is_mask_word(base(folder)):
+        tries.append(folder)
+    tied: list[str] = []
+    for tried in filter(None, tries):
+        wanted, named = _places(tried), _named_after(tried)
+        ranked: dict[int, list[str]] = defaultdict(list)
+        for image in by_base.get(base(tried), []):
             places = _places(_key(image))
             if not _contradicts(wanted, places):
-                ranked.append((_shared(wanted, places), image))
-        ranked.sort()
-        if ranked and (len(ranked) == 1 or ranked[-1][0] > ranked[-2][0]):
-            return ranked[-1][1]
-    return None
+                ranked[_shared([*wanted, *named], places)].append(image)
+        best = ranked[max(ranked)] if ranked else []
+        if len(best) == 1:
+            return best
+        tied = tied or best
+    return tied
 
 
 def _key(name: str) -> str:
     return name_key(stem(name))
 
 
+def _without_suffix(key: str) -> str:
+    """The key of "007.jpg" for one of "007.jpg.png"; "" where it has no second suffix."""
+    return next((key[: -len(suffix)] for suffix in SUFFIXES if key.endswith(suffix)), "")
+
+
 def _places(key: str) -> list[str]:
     """The folders above a name, without those that say image or mask."""
-    parts = parent(key).split("/") if "/" in key else []
     return [
-        part for part in parts if not is_mask_word(part) and part not in ("images", "image", "imgs", "img")
+        part for part in parent(key).split("/") if part and not is_mask_word(part) and not is_image_word(part)
     ]
+
+
+def _named_after(key: str) -> list[str]:
+    """What folders of masks above a name are named after, as in scratch_masks/007."""
+    return [told for told in map(masks_of, parent(key).split("/")) if told]
+
+
+def _labels_above(name: str) -> set[str]:
+    """The labels that the folders above a mask say: bad/007.png and bad_masks/007.png belong to no normal image."""
+    parts = parent(name).split("/")
+    return {label for label in map(label_word, [*parts, *map(masks_of, parts)]) if label}
 
 
 def _shared(mask: list[str], image: list[str]) -> int:
@@ -144,3 +171,52 @@ def joined(*several: dict[str, list[str]]) -> dict[str, list[str]]:
         for image, masks in table.items():
             found[image] += [mask for mask in masks if mask not in found[image]]
     return dict(found)
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Which pictures are masks, and whose. of: image -> its masks. masks: all that are called masks, in a folder of
+    masks or by their own name. several: those of them that fit more than one image.
+    """
+
+    of: dict[str, list[str]]
+    masks: frozenset[str]
+    several: frozenset[str]
+
+    def left_out(self, images: Iterable[str]) -> dict[str, str]:
+        """mask -> why it is left out, for those that belong to none of `images`."""
+        kept = set(images)
+        image_of = {mask: image for image, own in self.of.items() for mask in own}
+        left = {}
+        for mask in self.masks:
+            if mask not in image_of:
+                left[mask] = SEVERAL if mask in self.several else NO_IMAGE
+            elif image_of[mask] not in kept:
+                left[mask] = IMAGE_LEFT_OUT
+        return left
+
+
+def paired(role: Mapping[str, str], places: Mapping[str, str] | None = None) -> Pairs:
+    """Find the images of all masks. role: picture -> "mask", "normal", "defect" or another word for what is not used.
+
+    Pictures that are not decoded take part, so that their masks are not taken for those of other images. A mask
+    belongs rather to a defective image than to one of unknown role, and to a normal one last. places: see
+    `masks_in_folders`.
+    """
+    beside = named_masks(name for name in role if role[name] != "mask")
+    masks = {mask for own in beside.values() for mask in own}
+    images = [name for name in role if role[name] != "mask" and name not in masks]
+    elsewhere = [name for name in images if plain_stem(name)]
+    found, _ = masks_in_folders(_stages(role, set(images) - set(elsewhere)), elsewhere)
+    masks |= {mask for own in found.values() for mask in own}
+    apart = [name for name in role if role[name] == "mask"]
+    others, several = masks_in_folders(_stages(role, set(images) - masks), apart, places)
+    return Pairs(joined(beside, found, others), frozenset(masks.union(apart)), frozenset(several))
+
+
+def _stages(role: Mapping[str, str], images: set[str]) -> list[tuple[str, list[str]]]:
+    """The images in the order in which they are offered to masks, with the label that a mask must not contradict."""
+    ordered = [name for name in role if name in images]
+    sure = {label: [name for name in ordered if role[name] == label] for label in (DEFECT, NORMAL)}
+    other = [name for name in ordered if role[name] not in sure]
+    return [(DEFECT, sure[DEFECT]), ("", other), (NORMAL, sure[NORMAL])]

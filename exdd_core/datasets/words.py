@@ -28,6 +28,7 @@ MASK_WORDS = _words(
 )
 TRAIN_WORDS = _words("train training trainset val valid validation dev")
 TEST_WORDS = _words("test testing testset testpublic eval evaluation")
+IMAGE_WORDS = _words("image images img imgs picture pictures photo photos data rgb")
 HELD_BACK_WORDS = _words("val valid validation dev")  # of TRAIN_WORDS: a side of its own elsewhere
 NEGATIONS = frozenset(("non", "no", "not", "un", "without", "free"))
 UNSURE_WORDS = frozenset(("positive", "positives", "negative", "negatives", "free", "correct"))
@@ -56,9 +57,32 @@ def label_guess(name: str) -> str:
 
 
 def is_mask_word(name: str) -> bool:
-    """Whether a folder of this name holds masks."""
+    """Whether a folder of this name holds masks: "masks", "GT_2", "scratch_mask"."""
     word = squeezed(name)
-    return word in MASK_WORDS or re.sub(r"\d+$", "", word) in MASK_WORDS
+    return word in MASK_WORDS or re.sub(r"\d+$", "", word) in MASK_WORDS or bool(masks_of(name))
+
+
+def masks_of(name: str) -> str:
+    """What a folder of masks is named after: "scratch" for "scratch_masks"; "" of "masks", "no_mask" and others."""
+    match = re.fullmatch(r"(.*[^\s._-])[\s._-]+(?:masks?|gts?|ground[\s._-]?truths?)", name.casefold())
+    if (
+        match is None
+        or squeezed(name) in MASK_WORDS
+        or {"with", *NEGATIONS} & set(re.split(r"[\s._-]+", match[1]))
+    ):
+        return ""
+    return match[1]
+
+
+def is_image_word(name: str) -> bool:
+    """Whether a folder of this name holds images of any kind, so that it says nothing of them."""
+    return squeezed(name) in IMAGE_WORDS
+
+
+def role_guess(name: str) -> str:
+    """What the images of a folder of this name may be, to suggest it: "mask", "normal", "defect" or ""."""
+    words = re.split(r"[^0-9a-z]+", name.casefold())
+    return "mask" if is_mask_word(name) or any(map(is_mask_word, words)) else label_guess(name)
 
 
 def split_word(name: str) -> str:

@@ -21,6 +21,7 @@ USUAL = 127  # the middle of 0 and 255: JPEG rims and half-grey edges are not de
 FEW_LEVELS = 64  # more different values than this are no labels but rims, blur or JPEG
 UNKNOWN = ((127, 255), (128, 255))  # half grey beside white is what trimaps call unknown, and no label
 DARK, BRIGHT = 48, 191  # masks from darker than this to brighter than that were black and white before a blur
+STRAY, STRAY_SHARE = 4, 0.001  # so few pixels, or so small a share of the brightest value's, are no label
 RIM_SHARE = 0.5  # of the pixels between the darkest and the brightest value that lie beside a brighter one
 
 
@@ -101,8 +102,10 @@ class Tally:
         return MaskRule(low if high - low < 3 else middle, title=title)
 
     def _firm(self, between: list[int]) -> bool:
-        """Whether the middle values are areas of their own, not a stray pixel: more than a thousandth of the top."""
-        return sum(self._counts[v] for v in between) > self._counts[max(self._counts)] / 1000
+        """Whether the middle values are areas of their own and no stray pixels."""
+        return sum(self._counts[v] for v in between) > max(
+            STRAY, self._counts[max(self._counts)] * STRAY_SHARE
+        )
 
 
 def _count_into(counts: dict[int, int], values: np.ndarray) -> int:

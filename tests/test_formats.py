@@ -1,0 +1,65 @@
+"""What is an image is told by its first bytes, for import, score and upload alike."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from exdd_core import formats
+from exdd_core.formats import is_image, is_system_file, may_be_picture, picture_format
+
+
+def encoded(format: str) -> bytes:
+    stream = io.BytesIO()
+    Image.fromarray(np.full((20, 20), 90, np.uint8)).save(stream, format)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("format", [*formats.FORMATS, "GIF"])
+@pytest.mark.parametrize("name", ["a.png", "a.jfif", "a.dat", "a", "a.gif"])
+def test_content_decides_and_no_name(tmp_path: Path, format: str, name: str) -> None:
+    (tmp_path / name).write_bytes(encoded(format))
+    assert picture_format(tmp_path / name) == format
+    assert is_image(tmp_path / name) == (format != "GIF")
+
+
+@pytest.mark.parametrize("format", ["AVIF", "JPEG2000", "ICO"])
+def test_other_pictures_are_told_apart(tmp_path: Path, format: str) -> None:
+    try:
+        content = encoded(format)
+    except (KeyError, OSError):
+        pytest.skip(f"this Pillow writes no {format}")
+    (tmp_path / "a.ico").write_bytes(content)
+    assert picture_format(tmp_path / "a.ico") in formats.OTHER_SUFFIXES
+
+
+def test_a_damaged_image_is_still_one(tmp_path: Path) -> None:
+    """Whoever decodes it says what is wrong; a text file of any other name is none."""
+    for name, wanted in (("a.png", True), ("b.JPG", True), ("notes.txt", False), ("c.heic", False)):
+        (tmp_path / name).write_bytes(b"some text")
+        assert is_image(tmp_path / name) == wanted
+    assert picture_format(tmp_path / "c.heic") == "HEIC"
+    (tmp_path / "empty.tif").touch()
+    assert is_image(tmp_path / "empty.tif")
+
+
+@pytest.mark.parametrize("text", [b"BMW built this", b"P6 is a bus line", b"II is a numeral", b"RIFFraff"])
+def test_text_that_begins_like_a_signature_is_no_picture(tmp_path: Path, text: bytes) -> None:
+    (tmp_path / "notes").write_bytes(text)
+    assert picture_format(tmp_path / "notes") == ""
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_sorted(content: bytes) -> None:
+    assert isinstance(may_be_picture("file", content), bool)
+
+
+@pytest.mark.parametrize("name", [".DS_Store", "Thumbs.db", "@eaDir", "__MACOSX", "._a.png", "desktop.ini"])
+def test_what_systems_leave_is_known(name: str) -> None:
+    assert is_system_file(name) and not is_system_file("thumbs.png")

@@ -1,0 +1,255 @@
+"""What a folder would become is settled from its pixels, and every picture that becomes nothing is named."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from exdd_core.datasets import Choices, integrity, look
+from exdd_core.datasets.record import DEFECT, NORMAL
+from exdd_core.depth import Depth
+from exdd_core.images import Size, encode_png, read_image
+from exdd_core.mask_rules import MaskRule
+
+SIDE = 64
+SPOT = (slice(20, 34), slice(12, 40))
+
+
+def surface(seed: int, spot: bool = False) -> np.ndarray:
+    """A rough grey surface, uint8 (64, 64); with a dark spot where that is asked."""
+    rng = np.random.default_rng(seed)
+    rough = cv2.GaussianBlur(rng.standard_normal((SIDE, SIDE)), (0, 0), 1.5)
+    grey = 140 + 18 * rough / rough.std()
+    if spot:
+        grey[SPOT] -= 70
+    return np.clip(grey, 0, 255).astype(np.uint8)
+
+
+def spot_mask(value: int = 255) -> np.ndarray:
+    mask = np.zeros((SIDE, SIDE), np.uint8)
+    mask[SPOT] = value
+    return mask
+
+
+def put(path: Path, pixels: np.ndarray, orientation: int = 1, suffix: str = "PNG") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stream = io.BytesIO()
+    options = {"exif": exif.tobytes()} if orientation != 1 else {}
+    Image.fromarray(pixels).save(stream, suffix, **options)
+    path.write_bytes(stream.getvalue())
+
+
+def make(root: Path, normal: int = 8, defects: int = 4, value: int = 255) -> Path:
+    for n in range(normal):
+        put(root / "good" / f"{n:03}.png", surface(n))
+    for n in range(defects):
+        put(root / "defect" / f"{n:03}.png", surface(100 + n, spot=True))
+        put(root / "masks" / f"{n:03}.png", spot_mask(value))
+    return root
+
+
+def checked(root: Path, choices: Choices | None = None, size: Size | None = None) -> dict:
+    """The report of an import whose masks are plain files."""
+    found = look(root, choices)[1]
+    return integrity.check(found.tree.root, found.records, None, found, {}, size)
+
+
+def test_a_plain_set_is_healthy(tmp_path: Path) -> None:
+    report = checked(make(tmp_path, normal=12))
+    assert report["healthy"] and report["left_out"] == [] and report["depth"] is None
+    assert report["sentences"][-1] == "Every file can be read and no image leaks."
+
+
+@pytest.mark.parametrize("value", [1, 2, 40, 200])
+def test_masks_of_any_value_keep_their_defects(tmp_path: Path, value: int) -> None:
+    _, found = look(make(tmp_path, value=value))
+    defects = [record for record in found.records if record.label == DEFECT]
+    assert len(defects) == 4 and found.to_report()["mask_rule"]["sentence"]
+    for record in defects:
+        mask = found.mask_of(record)
+        assert mask is not None and np.array_equal(mask, spot_mask() > 0)
+
+
+def test_labels_by_masks_of_zero_and_one(tmp_path: Path) -> None:
+    """KSDD2 with masks of 0 and 1: none of its defects becomes a normal image."""
+    for split in ("train", "test"):
+        for n in range(6):
+            put(tmp_path / split / f"{n}.png", surface(n, spot=n < 2))
+            put(tmp_path / split / f"{n}_GT.png", spot_mask(1 if n < 2 else 0))
+    name, found = look(tmp_path)
+    assert name == "ksdd2"
+    assert [r.label for r in found.records] == [DEFECT, DEFECT, *[NORMAL] * 4] * 2
+
+
+def test_a_chosen_rule_and_a_chosen_depth_are_followed(tmp_path: Path) -> None:
+    make(tmp_path)
+    for n in range(4):
+        put(tmp_path / "masks" / f"{n:03}.png", 255 - spot_mask())
+    _, found = look(tmp_path, Choices(masks=MaskRule.parse("above:127 inverted"), depth=Depth(0, 4095)))
+    record = next(r for r in found.records if r.label == DEFECT)
+    assert np.array_equal(found.mask_of(record), spot_mask() > 0)
+    assert found.depth == Depth(0, 4095) and found.must_be_written(record)
+
+
+def test_inverted_masks_are_questioned(tmp_path: Path) -> None:
+    make(tmp_path)
+    for n in range(4):
+        put(tmp_path / "masks" / f"{n:03}.png", 255 - spot_mask())
+    report = checked(tmp_path)
+    assert len(report["masks"]["inverted"]) == 4 and not report["healthy"]
+    assert any("seems inverted: 4 images" in line for line in report["sentences"])
+    assert checked(make(tmp_path / "right"))["masks"]["inverted"] == []
+
+
+def test_a_large_defect_is_not_called_inverted(tmp_path: Path) -> None:
+    make(tmp_path, defects=0)
+    image, mask = surface(7), np.zeros((SIDE, SIDE), np.uint8)
+    image[:, :50] //= 3
+    mask[:, :50] = 255
+    put(tmp_path / "defect" / "0.png", image)
+    put(tmp_path / "masks" / "0.png", mask)
+    report = checked(tmp_path)
+    assert report["masks"]["inverted"] == [] and report["masks"]["covering"] == ["defect/0.png"]
+
+
+def test_an_empty_mask_of_a_defective_image_is_named(tmp_path: Path) -> None:
+    make(tmp_path)
+    put(tmp_path / "masks" / "001.png", spot_mask(0))
+    report = checked(tmp_path)
+    assert report["masks"]["empty"] == ["defect/001.png"] and not report["healthy"]
+
+
+def test_a_mask_of_a_normal_image(tmp_path: Path) -> None:
+    make(tmp_path)
+    put(tmp_path / "good" / "000_mask.png", spot_mask(0))
+    put(tmp_path / "good" / "001_mask.png", spot_mask())
+    _, found = look(tmp_path)
+    assert found.masks_of_normal == ["good/001.png"]
+    assert sum(r.label == NORMAL for r in found.records) == 8
+    assert all(r.mask is None for r in found.records if r.label == NORMAL)
+
+
+def test_masks_that_pair_with_nothing_are_no_images(tmp_path: Path) -> None:
+    make(tmp_path)
+    put(tmp_path / "defect" / "sketch of something.png", spot_mask())
+    put(tmp_path / "good" / "black.bmp", np.zeros((SIDE, SIDE), np.uint8), suffix="BMP")
+    _, found = look(tmp_path)
+    assert len(found.records) == 12
+    left = {path: row.reason for row in found.left_out for path in row.paths}
+    assert set(left) == {"defect/sketch of something.png", "good/black.bmp"}
+    assert all("black and white" in reason for reason in left.values())
+
+
+def test_a_set_of_black_and_white_images_stays(tmp_path: Path) -> None:
+    """Where most images look like masks, that is how the product looks."""
+    for n in range(6):
+        put(tmp_path / "good" / f"{n}.png", ((surface(n) > 140) * 255).astype(np.uint8))
+    assert len(look(tmp_path)[1].records) == 6
+
+
+def test_twins_of_another_suffix_are_image_and_mask(tmp_path: Path) -> None:
+    make(tmp_path, defects=0)
+    for n in range(3):
+        put(tmp_path / "defect" / f"{n}.jpg", surface(n + 50, spot=True), suffix="JPEG")
+        put(tmp_path / "defect" / f"{n}.png", spot_mask())
+    records = [r for r in look(tmp_path)[1].records if r.label == DEFECT]
+    assert [(r.path, r.mask) for r in records] == [(f"defect/{n}.jpg", f"defect/{n}.png") for n in range(3)]
+
+
+@pytest.mark.parametrize("orientation", [2, 3, 4, 5, 6, 7, 8])
+def test_a_mask_that_is_not_turned_with_its_image(tmp_path: Path, orientation: int) -> None:
+    """The camera's EXIF turns the image; its mask was drawn on the stored pixels, also of a square."""
+    make(tmp_path)
+    put(tmp_path / "defect" / "000.png", surface(100, spot=True), orientation)
+    _, found = look(tmp_path)
+    assert list(found.turned) == ["defect/000.png"]
+    record = next(r for r in found.records if r.path == "defect/000.png")
+    mask, image = found.mask_of(record), read_image(tmp_path / "defect" / "000.png")
+    assert mask is not None and image[mask].mean() < image[~mask].mean() - 50
+    assert found.must_be_written(record)
+    # A mask that was drawn on the upright image is left as it is.
+    put(tmp_path / "masks" / "000.png", mask.astype(np.uint8) * 255)
+    assert look(tmp_path)[1].turned == {}
+
+
+def test_pages_depth_and_clipping_are_told(tmp_path: Path) -> None:
+    make(tmp_path)
+    stack = [Image.fromarray(surface(n)) for n in range(3)]
+    stack[0].save(tmp_path / "good" / "stack.tif", save_all=True, append_images=stack[1:])
+    deep = surface(3).astype(np.uint16) * 16
+    put(tmp_path / "good" / "deep.png", deep)
+    glint = deep.copy()
+    glint[5, 5] = 5000
+    put(tmp_path / "good" / "glint.png", np.tile(glint, (1, 1)))
+    _, found = look(tmp_path)
+    assert found.several_pages == {"good/stack.tif": 3}
+    assert found.depth == Depth.of_bits(14)  # one pixel of 8,192 is no outlier yet
+    _, found = look(tmp_path, Choices(depth=Depth.of_bits(12)))
+    assert found.clipped == {"good/glint.png": pytest.approx(1 / SIDE**2)}
+    assert any("clipped in 1 image (good/glint.png)" in line for line in found.to_report()["problems"])
+
+
+def test_empty_folders_are_named(tmp_path: Path) -> None:
+    make(tmp_path, defects=0)
+    (tmp_path / "defect" / "scratch").mkdir(parents=True)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "readme.txt").write_text("no image here")
+    report = checked(tmp_path)
+    assert [(row["folder"], row["reason"]) for row in report["left_out"]] == [
+        ("defect/scratch", "it holds nothing")
+    ]
+    assert not report["healthy"]
+
+
+def test_colours_on_one_side_only_are_a_warning(tmp_path: Path) -> None:
+    make(tmp_path, defects=4)
+    for n in range(8):
+        tinted = np.stack([surface(n), surface(n) // 2, surface(n) // 3], axis=2)
+        put(tmp_path / "good" / f"{n:03}.png", tinted)
+    report = checked(tmp_path)
+    assert report["grey"] == {NORMAL: 0.0, DEFECT: 1.0}
+    assert any("Most normal images have colours" in line for line in report["sentences"])
+
+
+@pytest.mark.parametrize(("normal", "said"), [(2, "than 1 in 3"), (16, "")])
+def test_too_few_normal_images(tmp_path: Path, normal: int, said: str) -> None:
+    report = checked(make(tmp_path, normal=normal, defects=0))
+    told = [line for line in report["sentences"] if "cannot promise" in line]
+    assert bool(told) == bool(said) and all(said in line for line in told)
+
+
+def test_small_defects_are_named_with_a_size_that_shows_them(tmp_path: Path) -> None:
+    """A scratch of 2 pixels across an image of 1,024: half a pixel of a model that sees 256."""
+    for n in range(4):
+        put(tmp_path / "good" / f"{n}.png", np.tile(surface(n), (4, 16)))
+    for n, column in enumerate((500, 501)):
+        image, mask = np.tile(surface(9), (4, 16)), np.zeros((256, 1024), np.uint8)
+        image[100:103, column : column + 2] = 0
+        mask[100:103, column : column + 2] = 255
+        put(tmp_path / "defect" / f"{n}.png", image)
+        put(tmp_path / "masks" / f"{n}.png", mask)
+    report = checked(tmp_path, size=Size(256, 256))
+    assert report["masks"]["small"] == ["defect/0.png", "defect/1.png"]
+    line = next(line for line in report["sentences"] if "smaller than a patch at 256x256" in line)
+    shows = report["masks"]["small_size"]
+    assert shows and f"--size {shows} would show them" in line
+    assert checked(tmp_path, size=Size.parse(shows))["masks"]["small"] == []
+
+
+def test_preview_and_report_say_the_same(tmp_path: Path) -> None:
+    make(tmp_path)
+    put(tmp_path / "unknown" / "1.png", surface(5))
+    (tmp_path / "good" / "x.gif").write_bytes(b"GIF89a" + encode_png(surface(1))[:50])
+    told = look(tmp_path)[1].to_report()
+    report = checked(tmp_path)
+    assert {name: report[name] for name in told if name != "problems"} == {
+        name: value for name, value in told.items() if name != "problems"
+    }
+    assert set(told["problems"]) <= set(report["sentences"])

@@ -15,6 +15,7 @@ from types import ModuleType
 
 from exdd_core.datasets import (
     coco,
+    dagm,
     demo,
     folder,
     kolektor_sdd,
@@ -23,6 +24,8 @@ from exdd_core.datasets import (
     labelme,
     magnetic_tile,
     mvtec,
+    real_iad,
+    visa,
     voc,
     yolo,
 )
@@ -64,7 +67,7 @@ __all__ = [
 LAYOUTS: dict[str, ModuleType] = {
     module.NAME: module
     for module in (
-        *(demo, ksdd2, kolektor_sdd, magnetic_tile),
+        *(demo, ksdd2, kolektor_sdd, magnetic_tile, visa, real_iad, dagm),
         *(coco, label_studio, labelme, voc, yolo),
         *(mvtec, folder),
     )

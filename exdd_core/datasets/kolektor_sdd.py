@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 
 from exdd_core.datasets.ksdd2 import require_few
-from exdd_core.datasets.pairing import named_masks
+from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, named_masks
 from exdd_core.datasets.record import BY_MASK, Reading, Record, in_natural_order
-from exdd_core.datasets.tree import Tree, base, stem
+from exdd_core.datasets.tree import Tree, base, parent, stem
 from exdd_core.images import Size
 
 NAME = "kolektor_sdd"
@@ -30,10 +30,13 @@ def detect(tree: Tree) -> bool:
 
 def read(tree: Tree) -> Reading:
     """One record an image that has a label file. Raises `BadInput` where many have none."""
-    records, left = [], {}
+    records = []
+    left: dict[str, str] = {}
     for part in _parts(tree):
         files = tree.directly_in(part)
-        masks = named_masks(files)
+        unread = [name for name in tree.unread if parent(name) == part]
+        masks = named_masks([*files, *unread])
+        left |= {mask: IMAGE_LEFT_OUT for name in unread for mask in masks.get(name, [])}
         labels = {mask for own in masks.values() for mask in own}
         for name in files:
             if name in labels:
@@ -43,7 +46,9 @@ def read(tree: Tree) -> Reading:
                 continue
             mask, *more = masks[name]
             records.append(Record(name, BY_MASK, "defect", mask, "", base(part), tuple(more)))
-    require_few(list(left), len(records), "label file NNN_label.bmp")
+    require_few(
+        [name for name, why in left.items() if why == NO_LABEL], len(records), "label file NNN_label.bmp"
+    )
     return Reading(in_natural_order(records), left)
 
 

@@ -8,9 +8,9 @@ Knows files' names, no pixels.
 
 from __future__ import annotations
 
-from exdd_core.datasets.pairing import is_copy, named_masks
+from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, is_copy, named_masks
 from exdd_core.datasets.record import BY_MASK, Reading, Record, in_natural_order
-from exdd_core.datasets.tree import Tree, base, name_key, stem
+from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 
@@ -29,11 +29,14 @@ def detect(tree: Tree) -> bool:
 
 def read(tree: Tree) -> Reading:
     """One record an image that has a mask: only the mask tells the label. Raises `BadInput` where many have none."""
-    records, left = [], {}
+    records = []
+    left: dict[str, str] = {}
     for split in ("train", "test"):
         files = tree.directly_in(split)
-        masks = named_masks(files)
+        unread = [name for name in tree.unread if parent(name) == split]
+        masks = named_masks([*files, *unread])
         taken = {mask for own in masks.values() for mask in own}
+        left |= {mask: IMAGE_LEFT_OUT for name in unread for mask in masks.get(name, [])}
         for name in files:
             if name in taken:
                 continue

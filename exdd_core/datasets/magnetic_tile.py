@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, NO_IMAGE
 from exdd_core.datasets.record import DEFECT, NORMAL, Reading, Record, in_natural_order
 from exdd_core.datasets.tree import Tree, base, name_key, stem
 from exdd_core.errors import BadInput
@@ -19,7 +20,6 @@ TITLE = "Magnetic tile (MT_Free, MT_Blowhole, ...)"
 DEFAULT_SIZE = Size(256, 256)
 TEST_EVERY = (3, 2)  # of the groups without and with a defect, see groups.grouped_split
 LARGEST_GAP = 200
-NO_IMAGE = "masks of which no image has the name"
 
 
 def detect(tree: Tree) -> bool:
@@ -44,7 +44,9 @@ def read(tree: Tree) -> Reading:
     groups = chain_frames([frame for frame, _, _ in found])
     records = in_natural_order(_record(name, kind, groups[frame], masks) for frame, name, kind in found)
     taken = {record.mask for record in records}
-    return Reading(records, {name: NO_IMAGE for name in masks.values() if name not in taken})
+    unread = {name_key(stem(name)) for name in tree.unread}
+    left = {name: key in unread for key, name in masks.items() if name not in taken}
+    return Reading(records, {name: IMAGE_LEFT_OUT if out else NO_IMAGE for name, out in left.items()})
 
 
 def chain_frames(frames: list[int]) -> dict[int, str]:

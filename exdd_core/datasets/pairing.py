@@ -80,13 +80,13 @@ def masks_in_folders(
     second result. places: mask -> the path to compare in place of its own.
     """
     found: dict[str, list[str]] = defaultdict(list)
-    several = []
+    several: list[str] = []
     left = list(masks)
     for label, images in stages:
         by_base: dict[str, list[str]] = defaultdict(list)
         for name in images:
             by_base[base(_key(name))].append(name)
-        later = []
+        later: list[str] = []
         for mask in left:
             may = not label or _labels_above(mask) <= {label}
             fitting = _images_of((places or {}).get(mask, mask), by_base) if may else []

@@ -1,0 +1,106 @@
+"""DAGM 2007: ClassN/Train/NNNN.PNG and ClassN/Test/NNNN.PNG, with Label/NNNN_label.PNG in both for defective images.
+
+M. Wieler, T. Hahn, "Weakly supervised learning for industrial optical inspection", DAGM symposium, 2007. The split is
+kept. An image is normal where nothing names a label file for it; Labels.txt names them too, so that a file that is
+missing is found. Which part an image shows is not told: every image is its own group. Knows names, no pixels.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+
+from exdd_core.datasets.mvtec import choose_one
+from exdd_core.datasets.pairing import paired
+from exdd_core.datasets.record import DEFECT, NORMAL, Reading, Record, in_natural_order
+from exdd_core.datasets.tree import Tree, base, is_below, name_key, parent, stem
+from exdd_core.datasets.words import split_word
+from exdd_core.images import Size
+
+NAME = "dagm"
+TITLE = "DAGM 2007 (Train/, Test/, each with Label/NNNN_label.PNG)"
+DEFAULT_SIZE = Size(256, 256)
+BY_DEFINITION = "Images without a label file are normal: the layout has label files for defects only."
+WEAK = "Masks are ellipses drawn around the defects and wider than they are, so pixel figures are rough."
+LABEL = re.compile(r"\b(\d+)_label\.\w+", re.IGNORECASE)
+
+
+def detect(tree: Tree) -> bool:
+    """Whether the root is a class, or holds some; one that is merely wrapped is found below its wrapping."""
+    if _sides(tree, ""):
+        return True
+    wrapped = len(tree.subfolders()) == 1 and not tree.directly_in("")
+    return bool(_classes(tree)) and not wrapped
+
+
+def read(tree: Tree) -> Reading:
+    """One record an image of the class `root`. Raises `BadInput` for the folder of all classes."""
+    sides = _sides(tree, "")
+    if not sides:
+        raise choose_one(tree, _classes(tree), "DAGM 2007")
+    role: dict[str, str] = {}
+    defective: set[str] = set()
+    used = set()
+    for side in sides:
+        for name in (*tree.images, *tree.unread):
+            if parent(name) == side:
+                role[name] = DEFECT
+            elif _is_label(name) and is_below(name, side):
+                role[name] = "mask"
+        for name in tree.files:
+            if is_below(name, side) and (numbers := _listed(tree, name)):
+                used.add(name)
+                defective |= {f"{name_key(side)}/{number}" for number in numbers}
+    pairs = paired(role)
+    defective |= {name_key(stem(name)) for name in pairs.of}
+    # The pictures of a label that is not decoded are named as such; their images have a defect all the same.
+    defective |= {
+        f"{name_key(parent(parent(name)))}/{match[1]}"
+        for name in tree.unread
+        if (match := LABEL.search(base(name))) and role.get(name) == "mask"
+    }
+    records = []
+    for name in tree.images:
+        if role.get(name) != DEFECT:
+            continue
+        label = DEFECT if name_key(stem(name)) in defective else NORMAL
+        own = pairs.of.get(name, [])
+        records.append(
+            Record(
+                path=name,
+                label=label,
+                defect_type="defect" if label == DEFECT else "",
+                mask=own[0] if own else None,
+                split=split_word(name.split("/")[0]),
+                group=stem(name),
+                more_masks=tuple(own[1:]),
+            )
+        )
+    left = pairs.left_out(record.path for record in records)
+    return Reading(in_natural_order(records), left, notes=[BY_DEFINITION, WEAK], used=frozenset(used))
+
+
+def _listed(tree: Tree, name: str) -> set[str]:
+    """The numbers of the images for which Labels.txt names a label file."""
+    if name_key(base(name)) != "labels.txt":
+        return set()
+    with suppress(OSError):
+        return set(LABEL.findall(tree.path(name).read_text(encoding="utf-8", errors="replace")))
+    return set()
+
+
+def _is_label(name: str) -> bool:
+    return name_key(base(parent(name))) == "label"
+
+
+def _sides(tree: Tree, root: str) -> list[str]:
+    """The folders Train and Test of a class, where both hold images and one holds label files; else none."""
+    sides = [folder for folder in tree.subfolders(root) if name_key(base(folder)) in ("train", "test")]
+    labelled = any(
+        _is_label(name) and LABEL.fullmatch(base(name)) for side in sides for name in tree.below(side)
+    )
+    return sides if labelled and len(sides) == 2 and all(map(tree.directly_in, sides)) else []
+
+
+def _classes(tree: Tree) -> list[str]:
+    return [folder for folder in tree.subfolders() if _sides(tree, folder)]

@@ -1,0 +1,150 @@
+"""VisA as its authors publish it: a category with Data/Images/{Normal,Anomaly}, Data/Masks/Anomaly and image_anno.csv.
+
+Y. Zou et al., "SPot-the-Difference self-supervised pre-training for anomaly detection and segmentation", ECCV, 2022.
+image_anno.csv says the types of defect. The official split is split_csv/1cls.csv beside the categories' folders; where
+it is missing, the grouped one is made. Which part an image shows is not told: every image is its own group. Masks hold
+the numbers of labels, which the rule for masks sees. Knows folders, names and both tables, no pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from exdd_core.datasets.groups import read_table
+from exdd_core.datasets.mvtec import choose_one
+from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, paired
+from exdd_core.datasets.record import DEFECT, NORMAL, Reading, Record, in_natural_order
+from exdd_core.datasets.tree import Tree, is_below, name_key, parent, stem
+from exdd_core.datasets.words import label_word
+from exdd_core.images import Size
+
+NAME = "visa"
+TITLE = "VisA (Data/Images/{Normal,Anomaly}, image_anno.csv)"
+DEFAULT_SIZE = Size(256, 256)
+TEST_EVERY = (3, 2)  # of the groups without and with a defect, see groups.grouped_split
+IMAGES, MASKS, TABLE = "Data/Images", "Data/Masks", "image_anno.csv"
+SPLIT = "split_csv/1cls.csv"
+NOT_SURE = "image_anno.csv does not name them, and they lie neither in Normal/ nor in Anomaly/"
+CONTRADICTED = "image_anno.csv and the folder say different things of them; correct one of both"
+
+
+def detect(tree: Tree) -> bool:
+    """Whether the root is a category, or holds some; one that is merely wrapped is found below its wrapping."""
+    if _is_category(tree, ""):
+        return True
+    wrapped = len(tree.subfolders()) == 1 and not tree.directly_in("")
+    return bool(_categories(tree)) and not wrapped
+
+
+def read(tree: Tree) -> Reading:
+    """One record an image of the category `root`. Raises `BadInput` for the folder of all categories."""
+    if not _is_category(tree, ""):
+        raise choose_one(tree, _categories(tree), "VisA")
+    rows = read_table(tree.path(TABLE), ("image", "label", "mask")) if TABLE in tree.files else []
+    pictures = [name for name in (*tree.images, *tree.unread) if is_below(name, IMAGES)]
+    masks = [name for name in tree.images if is_below(name, MASKS)]
+    told = _told(rows, pictures, masks)
+    left = {}
+    label_of: dict[str, str] = {}
+    for name in pictures:
+        by_folder = next(filter(None, map(label_word, parent(name).split("/"))), "")
+        by_table = _label(told[name][0]) if name in told else ""
+        label_of[name] = by_table or by_folder
+        if not label_of[name]:
+            left[name] = NOT_SURE
+        elif {by_table, by_folder} == {NORMAL, DEFECT}:
+            left[name], label_of[name] = CONTRADICTED, ""
+    own = {name: mask for name, (_, mask) in told.items() if mask}
+    others = [mask for mask in masks if mask not in own.values()]
+    pairs = paired(label_of | dict.fromkeys(others, "mask"))
+    sides, notes = _split(tree, rows, pictures)
+    records = []
+    for name in tree.images:
+        if label := label_of.get(name, ""):
+            found = list(dict.fromkeys([*([own[name]] if name in own else []), *pairs.of.get(name, [])]))
+            kind = _type(told[name][0]) if name in told else "defect"
+            records.append(
+                Record(
+                    path=name,
+                    label=label,
+                    defect_type="" if label == NORMAL else kind,
+                    mask=found[0] if found else None,
+                    split=sides.get(name, ""),
+                    group=stem(name),
+                    more_masks=tuple(found[1:]),
+                )
+            )
+    kept = {record.path for record in records}
+    left |= pairs.left_out(kept) | {mask: IMAGE_LEFT_OUT for name, mask in own.items() if name not in kept}
+    missing = len(rows) - len(told)
+    if missing:
+        notes.append(f"{missing} rows of {TABLE} name images that are not there.")
+    used = {TABLE} if rows else set()
+    return Reading(in_natural_order(records), left, notes=notes, used=frozenset(used))
+
+
+def _told(
+    rows: Iterable[dict[str, str]], pictures: Iterable[str], masks: Iterable[str]
+) -> dict[str, tuple[str, str]]:
+    """image -> its label in the table, and its mask or ""."""
+    images, marks = _by_key(pictures), _by_key(masks)
+    found = {}
+    for row in rows:
+        if name := images.get(_inside(row["image"])):
+            found[name] = row["label"], marks.get(_inside(row["mask"]), "")
+    return found
+
+
+def _split(tree: Tree, rows: list[dict[str, str]], pictures: list[str]) -> tuple[dict[str, str], list[str]]:
+    """image -> its side in the official split, and a sentence about where the split comes from."""
+    root = tree.root.absolute()
+    table = next((place / SPLIT for place in (root, root.parent) if (place / SPLIT).is_file()), None)
+    made = "a split is made that keeps every third normal and every second defective image for the test."
+    if table is None:
+        return {}, [f"There is no {SPLIT} beside {tree.root.name}/, so {made}"]
+    named = {name_key(row["image"].replace("\\", "/").split("/")[0]) for row in rows}
+    named.add(name_key(tree.root.name))
+    images = _by_key(pictures)
+    sides = {}
+    for row in read_table(table, ("object", "split", "image")):
+        name = images.get(_inside(row["image"]))
+        side = row["split"].strip().casefold()
+        if name and name_key(row["object"].strip()) in named and side in ("train", "test"):
+            sides[name] = side
+    if not sides:
+        return {}, [f"{SPLIT} names no image of {tree.root.name}/, so {made}"]
+    bare = len(set(pictures) - set(sides))
+    others = f" {bare} images are not in it: of these {made}" if bare else ""
+    return sides, [f"The split is that of {SPLIT}.{others}"]
+
+
+def _by_key(names: Iterable[str]) -> dict[str, str]:
+    return {name_key(name): name for name in names}
+
+
+def _inside(written: str) -> str:
+    """The key of a path in a table, from Data/ on: tables give it below the folder of all categories."""
+    key = name_key(written.strip().replace("\\", "/"))
+    start = key.find("data/")
+    return key[start:] if start >= 0 else key
+
+
+def _label(text: str) -> str:
+    """The label of a row: "normal", or the names of defects."""
+    return "" if not text.strip() else NORMAL if label_word(text) == NORMAL else DEFECT
+
+
+def _type(text: str) -> str:
+    """The type of a row's defects, "defect" where it names none."""
+    kinds = [kind.strip() for kind in text.split(",") if kind.strip()]
+    return "defect" if not kinds or all(map(label_word, kinds)) else ", ".join(kinds)
+
+
+def _is_category(tree: Tree, root: str) -> bool:
+    at = f"{root}/" if root else ""
+    told = f"{at}{TABLE}" in tree.files or tree.has_folder(f"{at}{MASKS}")
+    return told and tree.has_folder(f"{at}{IMAGES}") and bool(tree.below(f"{at}{IMAGES}"))
+
+
+def _categories(tree: Tree) -> list[str]:
+    return [folder for folder in tree.subfolders() if _is_category(tree, folder)]

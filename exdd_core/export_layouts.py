@@ -20,26 +20,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from pycocotools import mask as coco
 
+from exdd_core.datasets.mvtec import NO_TYPE
 from exdd_core.datasets.pairing import plain_stem
 from exdd_core.datasets.record import DEFECT, NORMAL, natural_key
 from exdd_core.datasets.tree import base, name_key, parent, stem
-from exdd_core.datasets.words import is_mask_word, label_word, split_word
+from exdd_core.datasets.words import is_image_word, is_mask_word, label_word, role_guess, split_word, squeezed
 from exdd_core.formats import SUFFIXES, is_system_file, picture_format
 
 SPLITS = ("train", "test")
-NO_TYPE = "defect"  # what defects are called whose type nobody has named
 ILLEGAL = frozenset('<>:"/\\|?*')  # in names of files, on Windows
 DEVICES = frozenset(
     ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)))
 )
 LONGEST = 160  # bytes of one part of a path
+LONGEST_CATEGORY = 70  # characters
 SUFFIX_OF = {"JPEG": ".jpg", "BMP": ".bmp", "TIFF": ".tif", "WEBP": ".webp", "PPM": ".ppm"}  # else .png
-IMAGE_FOLDERS = (
-    "images",
-    "image",
-    "imgs",
-    "img",
-)  # such a folder says nothing of which mask belongs to an image
 
 
 @dataclass(frozen=True)
@@ -62,8 +57,8 @@ class Item:
 
     @property
     def kind(self) -> str:
-        """Its type of defect; "" for a normal image."""
-        return "" if self.label == NORMAL else self.defect_type or NO_TYPE
+        """Its type of defect, "defect" where nobody has named it; "" for a normal image."""
+        return "" if self.label == NORMAL else self.defect_type or DEFECT
 
 
 class Place(NamedTuple):
@@ -80,7 +75,7 @@ class Place(NamedTuple):
 
 def mvtec_places(items: Sequence[Item]) -> list[Place]:
     """train/good, test/good, train/TYPE, test/TYPE and ground_truth/TYPE/NAME_mask.png."""
-    folders = type_folders(item.kind for item in items if item.label == DEFECT)
+    folders = type_folders(items)
     nested = any("/" in folder for folder in folders.values())
 
     def scope(item: Item) -> Hashable:
@@ -98,14 +93,21 @@ def mvtec_places(items: Sequence[Item]) -> list[Place]:
 
 
 def coco_places(items: Sequence[Item]) -> list[Place]:
-    """images/ with the folders that the data set has; masks are in the annotation files."""
-    folders = ["/".join(map(safe, filter(None, parent(item.name).split("/")))) for item in items]
-    by_item = {id(item): folder for item, folder in zip(items, folders, strict=True)}
-    names = unique_names(items, lambda item: name_key(by_item[id(item)]))
+    """All in images/, as other folders might say another label; masks are in the annotation files."""
+    categories = _spelled((item.kind for item in items if item.label == DEFECT), _category)
+    names = unique_names(items, lambda item: "")
     return [
-        Place("/".join(filter(None, ("images", folder, name))), "", item.kind)
-        for item, folder, name in zip(items, folders, names, strict=True)
+        Place(f"images/{name}", "", categories[item.kind] if item.label == DEFECT else "")
+        for item, name in zip(items, names, strict=True)
     ]
+
+
+def _category(kind: str) -> str:
+    """A type of defect as a category's name: one short line that is not taken for normal."""
+    text = " ".join("".join(char if char.isprintable() else " " for char in kind).split())
+    text = text[:LONGEST_CATEGORY].strip() or DEFECT
+    means_nothing = label_word(text) == NORMAL or text.strip("_").lower() in ("background", "ignore")
+    return f"{text}-type" if means_nothing else text
 
 
 class CocoWriter:
@@ -122,26 +124,24 @@ class CocoWriter:
     def add(self, item: Item, place: Place, size: tuple[int, int], mask: np.ndarray | None) -> None:
         """size: (width, height) of the upright image. mask: bool (H, W), None where there is none.
 
-        A defective image without a mask gets an annotation that covers no pixel: without one it would be normal.
+        A defective image without a mask gets an annotation that marks nothing: without one it would be normal.
         """
         self._count += 1
         width, height = size
-        known = {"group": item.group, "label": item.label, "defect_type": place.kind}
+        known = {"label": item.label, "defect_type": place.kind, "group": item.group}
         known |= {name: value for name, value in item.about.items() if value not in ("", None)}
-        file = place.path.removeprefix("images/")
-        image = {"id": self._count, "file_name": file, "width": width, "height": height}
-        self._images[item.split].append(image | {k: v for k, v in known.items() if k not in image})
+        file = {"id": self._count, "file_name": place.path.removeprefix("images/")}
+        self._images[item.split].append(known | file | {"width": width, "height": height})
         if item.label == NORMAL:
             return
-        marked = mask if mask is not None else np.zeros((height, width), bool)
         self._annotations[item.split].append(
             {
                 "id": self._count,
                 "image_id": self._count,
                 "category_id": self._numbers[place.kind],
-                "segmentation": run_lengths(marked),
-                "area": int(marked.sum()),
-                "bbox": box(marked),
+                "segmentation": [] if mask is None else run_lengths(mask),
+                "area": 0 if mask is None else int(mask.sum()),
+                "bbox": [0, 0, 0, 0] if mask is None else box(mask),
                 "iscrowd": 0,
             }
         )
@@ -177,25 +177,42 @@ def box(mask: np.ndarray) -> list[int]:
 # --- names ------------------------------------------------------------------------------------------------------
 
 
-def type_folders(kinds: Iterable[str]) -> dict[str, str]:
-    """Type of defect -> its folder: the type itself, unless that cannot be a folder or would say something else."""
-    folders: dict[str, str] = {}
-    used: set[str] = set()
-    for kind in sorted(set(kinds), key=natural_key):
-        parts = [_of_no_meaning(safe(part)) for part in kind.split("/") if part] or [NO_TYPE]
-        if label_word(parts[0]) == NORMAL:
-            parts[0] += "-type"
-        folder = "/".join(parts)
-        tries = chain([folder], (f"{folder}-{number}" for number in count(2)))
-        folders[kind] = next(name for name in tries if name_key(name) not in used)
-        used.add(name_key(folders[kind]))
+def type_folders(items: Iterable[Item]) -> dict[str, str]:
+    """Type of defect -> its folder: the type itself, unless that cannot be a folder or would say something else.
+
+    A folder that no masks vouch for is taken for a type of defect on the test side only, and not if its name suggests
+    something else; so it lies in defect/.
+    """
+    defects = [item for item in items if item.label == DEFECT]
+    folders = _spelled((item.kind for item in defects), _folder)
+    with_masks = {folders[item.kind].split("/")[0] for item in defects if item.mask}
+    for kind, folder in folders.items():
+        top = folder.split("/")[0]
+        tested = all(item.split == "test" for item in defects if item.kind == kind)
+        told = label_word(top) == DEFECT or (role_guess(top) in ("", DEFECT) and squeezed(top) not in NO_TYPE)
+        if top not in with_masks and label_word(top) != DEFECT and not (tested and told):
+            folders[kind] = f"{DEFECT}/{folder}"
     return folders
 
 
-def _of_no_meaning(part: str) -> str:
-    """A folder that is taken for a type of defect, not for masks or a side of the split."""
-    told = is_mask_word(part) or split_word(part) or name_key(part) in IMAGE_FOLDERS
-    return f"{part}-type" if told else part
+def _spelled(kinds: Iterable[str], spell: Callable[[str], str]) -> dict[str, str]:
+    """Each type as a layout writes it, no two alike even where case does not count."""
+    found: dict[str, str] = {}
+    used: set[str] = set()
+    exact = sorted(set(kinds), key=lambda kind: (spell(kind) != kind, natural_key(kind)))
+    for kind in exact:  # those first that need no other spelling
+        name = spell(kind)
+        tries = chain([name], (f"{name}-{number}" for number in count(2)))
+        found[kind] = next(tried for tried in tries if name_key(tried) not in used)
+        used.add(name_key(found[kind]))
+    return found
+
+
+def _folder(kind: str) -> str:
+    """A type of defect as a path whose folders are taken for no label, side or masks."""
+    parts = [safe(part) for part in kind.split("/") if part] or [DEFECT]
+    means = (is_mask_word, split_word, is_image_word, lambda part: label_word(part) == NORMAL)
+    return "/".join(f"{part}-type" if any(told(part) for told in means) else part for part in parts)
 
 
 def unique_names(items: Sequence[Item], scope: Callable[[Item], Hashable]) -> list[str]:

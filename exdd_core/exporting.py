@@ -254,7 +254,9 @@ def _write(
     rows = [_row(item, place, info, layout) for item, place in zip(items, places, strict=True)]
     put("manifest.csv", _table(COLUMNS, rows))
     put("groups.csv", _table(("path", "group"), rows))
-    renamed = {i.kind: p.kind for i, p in zip(items, places, strict=True) if i.kind != p.kind}
+    renamed = {
+        item.kind: place.kind for item, place in zip(items, places, strict=True) if item.kind != place.kind
+    }
     return {"without_mask": without, "turned": turned, "renamed_types": renamed}
 
 
@@ -300,7 +302,7 @@ def _sentences(
     if unread := info.report.get("unreadable"):
         lines.append(f"Not exported, as they cannot be read: {_named([item['path'] for item in unread])}.")
     if written["without_mask"]:
-        told = "without a mask" if layout == "mvtec" else "with an annotation that covers no pixel"
+        told = "without a mask" if layout == "mvtec" else "with an annotation that marks nothing"
         lines.append(f"Defects that have no mask are exported {told}: {_named(written['without_mask'])}.")
     if layout == "mvtec" and any(i.label == DEFECT and i.split == "train" for i in items):
         lines.append("MVTec AD has no defects on its training side; here they lie in train/TYPE.")
@@ -308,7 +310,7 @@ def _sentences(
         lines.append("The data set has no test images.")
     renamed = ", ".join(f"{old} as {new}" for old, new in written["renamed_types"].items())
     if renamed:
-        lines.append(f"Types of defect that are no usable folder are written otherwise: {renamed}.")
+        lines.append(f"Types of defect that the layout cannot hold as they are: {renamed}.")
     if len({item.group for item in items}) < len(items):
         lines.append("Several images show one part: groups.csv says which, for import --groups csv:FILE.")
     if any(item.about["depth"] not in ("8", "") for item in items):

@@ -15,7 +15,7 @@ from typing import Any
 
 from exdd_core.datasets import mvtec
 from exdd_core.datasets.groups import GroupRule
-from exdd_core.datasets.marks import Finder, Marks
+from exdd_core.datasets.marks import Finder, Marks, is_wrapping
 from exdd_core.datasets.outlines import fault, unpacked
 from exdd_core.datasets.pairing import in_mask_folder
 from exdd_core.datasets.record import Outline, Reading
@@ -34,7 +34,7 @@ GROUPS = True
 
 def detect(tree: Tree) -> bool:
     """Whether a JSON of COCO is there; the masks of a folder like MVTec AD's are worth more."""
-    if not _files(tree):
+    if is_wrapping(tree) or not _files(tree):
         return False
     return not (mvtec.detect(tree) and any(in_mask_folder(name) for name in tree.images))
 

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 
 from exdd_core.datasets.groups import GroupRule
-from exdd_core.datasets.marks import Finder, Marks
+from exdd_core.datasets.marks import Finder, Marks, is_wrapping
 from exdd_core.datasets.outlines import MOST_PIXELS, runs_of
 from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Reading
 from exdd_core.datasets.texts import AGAIN, LABEL_STUDIO, json_format, read_json
@@ -39,7 +39,7 @@ CHANNELS = 4  # of the picture whose last one is the brush
 
 
 def detect(tree: Tree) -> bool:
-    return bool(_files(tree))
+    return not is_wrapping(tree) and bool(_files(tree))
 
 
 def read(tree: Tree, rule: GroupRule | None = None) -> Reading:

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from exdd_core.datasets.groups import GroupRule
-from exdd_core.datasets.marks import Finder, Marks, has_normal_folder
+from exdd_core.datasets.marks import Finder, Marks, has_normal_folder, is_wrapping
 from exdd_core.datasets.outlines import MOST_PIXELS, runs_of
 from exdd_core.datasets.record import DEFECT, Outline, Reading
 from exdd_core.datasets.texts import AGAIN, LABELME, json_format, read_json
@@ -34,7 +34,7 @@ GROUPS = True
 
 def detect(tree: Tree) -> bool:
     """Whether images have files of LabelMe, and no folder says which are normal: plain folders read them too."""
-    return not has_normal_folder(tree) and bool(_files(tree))
+    return not is_wrapping(tree) and not has_normal_folder(tree) and bool(_files(tree))
 
 
 def read(tree: Tree, rule: GroupRule | None = None) -> Reading:

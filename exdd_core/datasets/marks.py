@@ -17,7 +17,7 @@ from exdd_core.datasets.groups import GroupRule, apply_rule
 from exdd_core.datasets.outlines import LINE_LEAST, LINE_SHARE, area, beyond, fault
 from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Reading, Record, in_natural_order, natural_key
 from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
-from exdd_core.datasets.words import is_held_back, label_word, split_word
+from exdd_core.datasets.words import is_held_back, label_word, split_word, squeezed
 from exdd_core.errors import BadInput
 
 NAMED = 3  # files that a sentence names
@@ -26,6 +26,7 @@ UNLISTED = (
     "into a folder good"
 )
 NO_DEFECT = frozenset(("background", "ignore"))  # labels of outlines, beside words for normal
+PARTS = frozenset(("images", "labels", "annotations", "jpegimages"))  # folders of a layout
 LONGEST = 80  # characters of a defect's type
 # Roboflow writes each copy of an image as NAME_jpg.rf.HASH.jpg: all of one name show one part.
 ROBOFLOW = re.compile(r"\.rf\.[0-9a-f]{16,}$", re.IGNORECASE)
@@ -246,6 +247,14 @@ def folder_label(image: str) -> str:
 def has_normal_folder(tree: Tree) -> bool:
     """Whether a folder of images is named good or alike, so that folders say what is normal."""
     return any(folder_label(name) == NORMAL for name in tree.images)
+
+
+def is_wrapping(tree: Tree) -> bool:
+    """Whether all there is lies in one folder whose name says nothing: a layout begins below it."""
+    inner = tree.subfolders()
+    if len(inner) != 1 or any(not parent(name) for name in (*tree.images, *tree.files)):
+        return False
+    return not label_word(inner[0]) and not split_word(inner[0]) and squeezed(inner[0]) not in PARTS
 
 
 def most_marked(outlines: Iterable[Outline]) -> str:

@@ -16,6 +16,7 @@ from exdd_core.datasets.record import Outline
 from exdd_core.errors import BadInput
 
 LINE_SHARE, LINE_LEAST = 200, 3  # a line is drawn 1/200 of the longer side wide, and 3 pixels at least
+SLIVER = 0.05  # pixels at the side of a box that are an error of rounding, as in shares of 6 digits
 NEAREST = 0.71  # pixels: some pixel's middle lies within this of any point
 LARGEST = 1e9  # a coordinate beyond this is no pixel
 MOST_PIXELS = 80_000_000  # of run lengths, as of images
@@ -50,7 +51,10 @@ def draw(outlines: Sequence[Outline], shape: tuple[int, int], name: str) -> np.n
         elif outline.kind == "box":
             left, right = np.clip(np.sort(points[[0, 2]]), 0, shape[1])
             top, bottom = np.clip(np.sort(points[[1, 3]]), 0, shape[0])
-            mask[int(top) : int(np.ceil(bottom)), int(left) : int(np.ceil(right))] = True
+            first = np.floor([top + SLIVER, left + SLIVER]).astype(int)
+            last = np.maximum(np.ceil([bottom - SLIVER, right - SLIVER]).astype(int), first + 1)
+            if left < right and top < bottom:
+                mask[first[0] : last[0], first[1] : last[1]] = True
         else:
             _mark_polygon(mask, points.reshape(-1, 2))
     return mask

@@ -12,7 +12,7 @@ from dataclasses import replace
 from xml.etree.ElementTree import Element
 
 from exdd_core.datasets.groups import GroupRule
-from exdd_core.datasets.marks import Finder, Marks, has_normal_folder, most_marked
+from exdd_core.datasets.marks import Finder, Marks, has_normal_folder, is_wrapping, most_marked
 from exdd_core.datasets.outlines import fault
 from exdd_core.datasets.record import BY_MASK, DEFECT, Outline, Reading, Record
 from exdd_core.datasets.texts import read_lines, read_xml
@@ -33,7 +33,7 @@ NO_IMAGE = "masks of which no image has the name"
 
 def detect(tree: Tree) -> bool:
     """Whether images have XML files of VOC, and no folder says which are normal: plain folders read them too."""
-    return not has_normal_folder(tree) and bool(_files(tree))
+    return not is_wrapping(tree) and not has_normal_folder(tree) and bool(_files(tree))
 
 
 def read(tree: Tree, rule: GroupRule | None = None) -> Reading:

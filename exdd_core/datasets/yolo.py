@@ -13,7 +13,7 @@ from collections import defaultdict
 from typing import Any
 
 from exdd_core.datasets.groups import GroupRule
-from exdd_core.datasets.marks import Finder, Marks, folder_label, has_normal_folder
+from exdd_core.datasets.marks import Finder, Marks, folder_label, has_normal_folder, is_wrapping
 from exdd_core.datasets.record import DEFECT, Outline, Reading
 from exdd_core.datasets.texts import read_lines, read_yaml
 from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
@@ -37,7 +37,7 @@ FAR = 2.0  # shares beyond this are meant as pixels
 
 def detect(tree: Tree) -> bool:
     """Whether images have text files of YOLO, and no folder says which are normal: plain folders read them too."""
-    if has_normal_folder(tree):
+    if is_wrapping(tree) or has_normal_folder(tree):
         return False
     texts = _texts(tree)
     return any(_is_yolo(tree, text) for text in texts.values()) or (

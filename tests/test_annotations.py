@@ -1,0 +1,585 @@
+"""Layouts of annotation files: what their regions mark, pixel by pixel, and what cannot be used is named."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from pycocotools import mask as pycoco
+
+from exdd_core.datasets import look, require_normal
+from exdd_core.datasets.outlines import draw, fault, runs_of, unpacked
+from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Record
+from exdd_core.datasets.survey import Survey
+from exdd_core.errors import BadInput
+
+WIDTH, HEIGHT = 64, 48
+BOX = (10, 8, 30, 20)  # left, top, right, bottom
+
+
+def picture(path: Path, seed: int = 0) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    values = np.random.default_rng(seed).integers(60, 200, (HEIGHT, WIDTH), dtype=np.uint8)
+    Image.fromarray(values).save(path)
+
+
+def pictures(root: Path, *names: str) -> None:
+    for seed, name in enumerate(names):
+        picture(root / name, seed)
+
+
+def write(path: Path, content: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+
+
+def filled(left: int = 10, top: int = 8, right: int = 30, bottom: int = 20) -> np.ndarray:
+    mask = np.zeros((HEIGHT, WIDTH), bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+def seen(root: Path, layout: str) -> tuple[dict[str, Record], Survey]:
+    name, found = look(root)
+    assert name == layout
+    return {record.path: record for record in found.records}, found
+
+
+def mask_of(found: Survey, record: Record) -> np.ndarray:
+    mask = found.mask_of(record)
+    assert mask is not None
+    return mask
+
+
+def told(found: Survey) -> str:
+    report = found.to_report()
+    return "\n".join([*report["notes"], *report["problems"]])
+
+
+def problems(found: Survey) -> str:
+    return "\n".join(found.to_report()["problems"])
+
+
+# --- COCO -----------------------------------------------------------------------------------------------------
+
+
+def coco(names: list[str], annotations: list[dict[str, Any]], **size: int) -> dict[str, Any]:
+    return {
+        "images": [{"id": i, "file_name": name, **size} for i, name in enumerate(names)],
+        "annotations": [{"id": i, "category_id": 1, **row} for i, row in enumerate(annotations)],
+        "categories": [{"id": 1, "name": "scratch"}, {"id": 2, "name": "pit"}],
+    }
+
+
+def test_coco_regions(tmp_path: Path) -> None:
+    names = [f"{i}.png" for i in range(6)]
+    pictures(tmp_path / "images", *names)
+    expected = filled()
+    expected[40:44, 50:60] = True
+    packed = pycoco.encode(np.asfortranarray(filled().astype(np.uint8)))
+    runs = [int(n) for n in runs_of(filled()).runs.split()]
+    two = [[10, 8, 30, 8, 30, 20, 10, 20], [50, 40, 60, 40, 60, 44, 50, 44]]
+    size = [HEIGHT, WIDTH]
+    rows: list[dict[str, Any]] = [
+        {"image_id": 0, "segmentation": two, "bbox": [0, 0, 64, 48]},
+        {"image_id": 1, "segmentation": {"size": size, "counts": packed["counts"].decode()}},
+        {"image_id": 2, "segmentation": {"size": size, "counts": runs}, "iscrowd": 1},
+        {"image_id": 3, "segmentation": [], "bbox": [10, 8, 20, 12]},
+        {"image_id": 3, "segmentation": [[0, 0, 40, 0, 40, 20, 0, 20]], "category_id": 2},
+    ]
+    write(tmp_path / "annotations" / "instances_default.json", coco(names, rows, width=64, height=48))
+    records, found = seen(tmp_path, "coco")
+    assert [records[f"images/{n}"].label for n in names] == [DEFECT] * 4 + [NORMAL] * 2
+    assert [records[f"images/{n}"].defect_type for n in names] == [*["scratch"] * 3, "pit", "", ""]
+    masks = [mask_of(found, records[f"images/{n}.png"]) for n in range(4)]
+    np.testing.assert_array_equal(masks[0], expected)
+    np.testing.assert_array_equal(masks[1], filled())
+    np.testing.assert_array_equal(masks[2], filled())
+    np.testing.assert_array_equal(masks[3], filled(0, 0, 40, 20))
+    assert "1 region on 1 image (images/3.png) is boxes, not outlines" in told(found)
+    assert not problems(found)
+    assert {record.split for record in found.records} == {"train", "test"}
+
+
+def test_coco_sides_and_images_by_any_path(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"pictures/a/{n}.png" for n in range(3)), "pictures/b/9.png")
+    outline = {"image_id": 0, "segmentation": [[10, 8, 30, 8, 30, 20, 10, 20]]}
+    write(
+        tmp_path / "annotations" / "instances_train2017.json",
+        coco(["pictures\\a\\0.png", "1.png"], [outline]),
+    )
+    content = json.dumps(coco(["C:\\data\\pictures\\a\\2.png", "gone.png"], []))
+    (tmp_path / "annotations" / "instances_test.json").write_bytes(content.encode("utf-8-sig"))
+    records, found = seen(tmp_path, "coco")
+    assert {path: (r.label, r.split) for path, r in records.items()} == {
+        "pictures/a/0.png": (DEFECT, "train"),
+        "pictures/a/1.png": (NORMAL, "train"),
+        "pictures/a/2.png": (NORMAL, "test"),
+    }
+    assert "instances_test.json lists 1 image (gone.png) that is not there" in problems(found)
+    assert "9.png" in problems(found) and "nobody knows whether they are normal" in problems(found)
+
+
+def test_coco_does_not_take_another_image_of_the_same_name(tmp_path: Path) -> None:
+    pictures(tmp_path, "crack/000.png", "fine/000.png")
+    rows = [{"image_id": 1, "segmentation": [[0, 0, 9, 0, 9, 9]]}]
+    write(tmp_path / "all.json", coco(["crack/000.png", "hole/000.png", "fine/000.png"], rows))
+    records, found = seen(tmp_path, "coco")
+    assert records["crack/000.png"].outlines == ()
+    assert "hole/000.png" in problems(found)
+    write(tmp_path / "all.json", coco(["test/000.png", "train/001.png"], []))
+    pictures(tmp_path, "train/000.png", "train/001.png")
+    records, found = seen(tmp_path, "coco")
+    assert list(records) == ["fine/000.png", "train/001.png"]
+    assert "test/000.png" in problems(found)
+
+
+def test_roboflow_coco(tmp_path: Path) -> None:
+    copies = [f"part_jpg.rf.{digit * 32}.jpg" for digit in "ab"]
+    pictures(tmp_path, *(f"train/{n}" for n in copies), "valid/x.jpg", "test/y.jpg")
+    for side, names in (("train", copies), ("valid", ["x.jpg"]), ("test", ["y.jpg"])):
+        rows = [{"image_id": 0, "bbox": [10, 8, 20, 12]}] if side != "valid" else []
+        write(tmp_path / side / "_annotations.coco.json", coco(names, rows))
+    records, found = seen(tmp_path, "coco")
+    assert [(r.path.split("/")[0], r.split, r.label) for r in found.records] == [
+        ("test", "test", DEFECT),
+        ("train", "train", DEFECT),
+        ("train", "train", NORMAL),
+        ("valid", "train", NORMAL),
+    ]
+    assert len({records[f"train/{n}"].group for n in copies}) == 1
+    assert "valid/ counts as training." in told(found)
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ({"images": [], "annotations": [], "categories": []}, "lists no images"),
+        ({"images": [{"id": 1, "file_name": "0.png"}], "categories": []}, 'no list of "annotations"'),
+        ({"images": [{"id": 1}], "annotations": []}, "without an id or a file_name"),
+        (coco(["x.png", "y.png"], []), "None of the images that a.json lists"),
+        (json.dumps(coco(["0.png"], []))[:-4], "a.json is damaged in line 1"),
+        ('{"images": [' * 50000 + ', "annotations":', "a.json is"),
+    ],
+)
+def test_coco_that_says_nothing_is_refused(tmp_path: Path, content: Any, sentence: str) -> None:
+    pictures(tmp_path, "0.png", "1.png")
+    write(tmp_path / "a.json", content)
+    with pytest.raises(BadInput) as error:
+        look(tmp_path)
+    assert sentence in str(error.value)
+
+
+def test_coco_outlines_that_cannot_be_drawn_are_named_and_never_make_an_image_normal(tmp_path: Path) -> None:
+    names = [f"{i}.png" for i in range(8)]
+    pictures(tmp_path, *names)
+    nan = float("nan")
+    rows: list[dict[str, Any]] = [
+        {"image_id": 0, "segmentation": [[1, 1, 2, 2]]},
+        {"image_id": 1, "segmentation": [[nan, 1, 2, 2, 3, 9]]},
+        {"image_id": 2, "segmentation": {"size": [HEIGHT, WIDTH], "counts": "11"}},
+        {"image_id": 3, "segmentation": {"size": [HEIGHT, WIDTH], "counts": [1, -1]}},
+        {"image_id": 4},
+        {"image_id": 5, "segmentation": "x", "bbox": [10, 8, 20, 12]},
+        {"image_id": 6, "bbox": [50, 40, 100, 100]},
+        {"image_id": 77, "bbox": [0, 0, 1, 1]},
+    ]
+    write(tmp_path / "a.json", coco(names, rows, width=WIDTH, height=HEIGHT))
+    records, found = seen(tmp_path, "coco")
+    assert [records[n].label for n in names] == [DEFECT] * 7 + [NORMAL]
+    assert [bool(records[n].outlines) for n in names] == [False] * 5 + [True] * 2 + [False]
+    np.testing.assert_array_equal(mask_of(found, records["6.png"]), filled(50, 40, WIDTH, HEIGHT))
+    for part in ("fewer than 3 points", "no numbers", "do not fill", "neither a segmentation nor a box"):
+        assert part in problems(found)
+    assert "1 annotation belongs to no image" in problems(found)
+    assert "reaches out of the image: clipped" in told(found)
+
+
+def test_an_annotation_for_another_size_is_not_drawn(tmp_path: Path) -> None:
+    pictures(tmp_path, "0.png", "1.png")
+    write(
+        tmp_path / "a.json",
+        coco(["0.png", "1.png"], [{"image_id": 0, "bbox": [1, 1, 5, 5]}], width=128, height=96),
+    )
+    records, found = seen(tmp_path, "coco")
+    with pytest.raises(BadInput, match="is for 128 x 96 pixels but its image has 64 x 48"):
+        found.mask_of(records["0.png"])
+
+
+def test_folders_that_say_normal_or_defect_count_beside_coco(tmp_path: Path) -> None:
+    pictures(tmp_path, "good/0.png", "good/1.png", "bad/2.png", "bad/3.png")
+    write(tmp_path / "a.json", coco(["bad/2.png", "bad/3.png"], [{"image_id": 0, "bbox": [1, 1, 5, 5]}]))
+    records, found = seen(tmp_path, "coco")
+    assert [r.label for r in found.records] == [DEFECT, DEFECT, NORMAL, NORMAL]
+    assert "bad/3.png" in problems(found) and "without a mask" in problems(found)
+    assert "2 images (good/0.png, good/1.png) that no annotation file mentions: normal" in told(found)
+
+
+# --- LabelMe --------------------------------------------------------------------------------------------------
+
+
+def labelme(image: str, *shapes: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"version": "5.0", "shapes": list(shapes), "imagePath": image, "imageData": "AAAA", **more}
+
+
+def shape(kind: str, points: list[list[float]], label: str = "dent", **more: Any) -> dict[str, Any]:
+    return {"label": label, "points": points, "shape_type": kind, **more}
+
+
+def test_labelme_shapes(tmp_path: Path) -> None:
+    inside = np.zeros((12, 20), np.uint8)
+    inside[2:5, 3:9] = 1
+    stream = io.BytesIO()
+    Image.fromarray(inside).save(stream, "PNG")
+    text = base64.b64encode(stream.getvalue()).decode()
+    size = {"imageWidth": WIDTH, "imageHeight": HEIGHT}
+    files = {
+        "0": labelme("..\\other\\0.png", shape("rectangle", [[30, 20], [10, 8]])),
+        "1": labelme("1.png", shape("polygon", [[10, 8], [30, 8], [30, 20], [10, 20]])),
+        "2": labelme("2.png", shape("mask", [[10, 8], [29, 19]], mask=text), **size),
+        "3": labelme("3.png", shape("circle", [[20, 20], [20, 25]])),
+        "4": labelme("4.png", shape("linestrip", [[10, 20.5], [30, 20.5]])),
+        "5": labelme("5.png", shape("point", [[10.5, 20.5]])),
+        "6": labelme("6.png", shape("cube", [[10, 20]])),
+        "7": labelme("7.png"),
+        "8": labelme("8.png", shape("rectangle", [[1, 1], [9, 9]], "normal")),
+        "9": labelme("9.png", flags={"defect": True, "checked": True}),
+    }
+    pictures(tmp_path, *(f"{n}.png" for n in range(12)))
+    for name, content in files.items():
+        write(tmp_path / f"{name}.json", content)
+    write(tmp_path / "10.json", '{"shapes": [')
+    records, found = seen(tmp_path, "labelme")
+    assert [record.label for record in found.records] == [*[DEFECT] * 7, NORMAL, NORMAL, DEFECT]
+    masks = {n: mask_of(found, records[f"{n}.png"]) for n in range(6)}
+    np.testing.assert_array_equal(masks[0], filled())
+    np.testing.assert_array_equal(masks[1], filled())
+    np.testing.assert_array_equal(masks[2], filled(13, 10, 19, 13))
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    np.testing.assert_array_equal(masks[3], (x - 20) ** 2 + (y - 20) ** 2 <= 25)
+    np.testing.assert_array_equal(np.flatnonzero(masks[4][:, 20]), [19, 20, 21])
+    assert masks[4][:, 11:29].sum() == 3 * 18 and not masks[4][:, :8].any()
+    assert masks[5][20, 10] and 1 <= masks[5].sum() <= 9
+    assert "(cube) that is not known here" in problems(found)
+    assert "10.json is damaged" in problems(found) and "11.png" in problems(found)
+    assert 'called "normal": no defect' in told(found)
+
+
+def test_labelme_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    pictures(tmp_path, "images/a.png", "images/b.png")
+    write(
+        tmp_path / "json" / "first.json",
+        labelme("..\\images\\a.png", shape("rectangle", [[10, 8], [30, 20]])),
+    )
+    write(tmp_path / "json" / "b.json", labelme("renamed.png"))
+    write(tmp_path / "json" / "c.json", labelme("c.png"))
+    records, found = seen(tmp_path, "labelme")
+    assert {n: r.label for n, r in records.items()} == {"images/a.png": DEFECT, "images/b.png": NORMAL}
+    assert "json/c.json lists 1 image (c.png) that is not there" in problems(found)
+
+
+def test_annotations_beside_images_of_plain_folders(tmp_path: Path) -> None:
+    pictures(
+        tmp_path, "good/0.png", "good/1.png", "defect/2.png", "defect/3.png", "defect/4.png", "defect/5.png"
+    )
+    write(tmp_path / "defect" / "2.json", labelme("2.png", shape("rectangle", [[10, 8], [30, 20]])))
+    write(
+        tmp_path / "defect" / "3.xml", voc("3.png", "<object><name>pit</name>" + bndbox(*BOX) + "</object>")
+    )
+    write(tmp_path / "defect" / "4.txt", "0 0.3125 0.2916666667 0.3125 0.25\n")
+    write(tmp_path / "defect" / "5.txt", "seen by Anna\n")
+    records, found = seen(tmp_path, "folder")
+    assert [records[f"defect/{n}.png"].defect_type for n in (2, 3, 4, 5)] == [
+        "dent",
+        "pit",
+        "class 0",
+        "defect",
+    ]
+    for n in (2, 3, 4):
+        np.testing.assert_array_equal(mask_of(found, records[f"defect/{n}.png"]), filled())
+    assert found.mask_of(records["defect/5.png"]) is None
+    assert "3 regions on 3 images" in told(found) and "boxes, not outlines" in told(found)
+
+
+# --- YOLO -----------------------------------------------------------------------------------------------------
+
+POLYGON = " ".join(f"{x / WIDTH} {y / HEIGHT}" for x, y in ((10, 8), (30, 8), (30, 20), (10, 20)))
+
+
+@pytest.mark.parametrize("order", ["{side}/{kind}", "{kind}/{side}"])
+def test_yolo(tmp_path: Path, order: str) -> None:
+    for side in ("train", "valid", "test"):
+        images, labels = (tmp_path / order.format(side=side, kind=kind) for kind in ("images", "labels"))
+        pictures(images, "0.png", "1.png", "2.png")
+        write(labels / "0.txt", "\ufeff1 " + POLYGON + "\n")
+        write(labels / "1.txt", "")
+    write(tmp_path / "data.yaml", "names: [pit, scratch]\nnc: 2\ntrain: ../train/images\n")
+    _, found = seen(tmp_path, "yolo")
+    assert [r.label for r in found.records] == [DEFECT, NORMAL, NORMAL] * 3
+    assert {r.split for r in found.records if "valid" in r.path} == {"train"}
+    assert {r.split for r in found.records if "test" in r.path} == {"test"}
+    for record in found.records:
+        if record.label == DEFECT:
+            assert record.defect_type == "scratch"
+            np.testing.assert_array_equal(mask_of(found, record), filled())
+    assert "valid/ counts as training." in told(found)
+    assert "3 images have no text file" in told(found)
+
+
+def test_yolo_boxes_beside_images_and_lines_that_are_none(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"set/{n}.png" for n in range(5)), "set/away/x.png")
+    write(tmp_path / "set" / "0.txt", "0 0.3125 0.2916666667 0.3125 0.25")
+    write(tmp_path / "set" / "1.txt", "0 20 14 20 12")
+    write(tmp_path / "set" / "2.txt", "0 nan 0.5 0.1 0.1\n0 0.3125 0.2916666667 0.3125 0.25")
+    write(tmp_path / "set" / "3.txt", "")
+    write(tmp_path / "set" / "classes.txt", "hole\n")
+    write(tmp_path / "train.txt", "set/0.png\n./set/3.png\n")
+    write(tmp_path / "test.txt", "set/1.png\nset/2.png\nset/4.png\n")
+    records, found = seen(tmp_path, "yolo")
+    assert [r.label for r in found.records] == [DEFECT, DEFECT, DEFECT, NORMAL, NORMAL]
+    assert [r.split for r in found.records] == ["train", "test", "test", "train", "test"]
+    assert records["set/0.png"].defect_type == "hole"
+    np.testing.assert_array_equal(mask_of(found, records["set/0.png"]), filled())
+    np.testing.assert_array_equal(mask_of(found, records["set/2.png"]), filled())
+    assert not records["set/1.png"].outlines
+    assert "no shares of the image" in problems(found) and "no numbers" in problems(found)
+    assert "set/away/ is left out (x.png)" in problems(found)
+
+
+# --- VOC ------------------------------------------------------------------------------------------------------
+
+
+def bndbox(*sides: float) -> str:
+    names = ("xmin", "ymin", "xmax", "ymax")
+    return "<bndbox>" + "".join(f"<{n}>{v}</{n}>" for n, v in zip(names, sides, strict=True)) + "</bndbox>"
+
+
+def voc(image: str, objects: str = "", head: str = "") -> str:
+    return f"{head}<annotation><filename>{image}</filename>{objects}</annotation>"
+
+
+def test_voc(tmp_path: Path) -> None:
+    pictures(tmp_path / "JPEGImages", *(f"{n}.jpg" for n in range(6)))
+    box = f"<object><name>pit</name>{bndbox(*BOX)}</object>"
+    for n, text in enumerate((voc("0.jpg", box), voc("1.jpg"), voc("2.jpg", box), voc("3.jpg", "<object/>"))):
+        write(tmp_path / "Annotations" / f"{n}.xml", text)
+    write(tmp_path / "Annotations" / "4.xml", voc("4.jpg", box, '<!DOCTYPE a [<!ENTITY x "y">]>'))
+    write(tmp_path / "ImageSets" / "Main" / "train.txt", "0\n1\n")
+    write(tmp_path / "ImageSets" / "Main" / "val.txt", "2 1\n")
+    write(tmp_path / "ImageSets" / "Main" / "test.txt", "3\n")
+    mask = Image.fromarray(filled(0, 0, 32, 24).astype(np.uint8))
+    mask.putpalette([0, 0, 0, 128, 0, 0] + [0] * 762)
+    for folder in ("SegmentationClass", "SegmentationObject"):
+        (tmp_path / folder).mkdir()
+        mask.save(tmp_path / folder / "2.png")
+    records, found = seen(tmp_path, "voc")
+    assert [(r.label, r.split) for r in found.records] == [
+        (DEFECT, "train"),
+        (NORMAL, "train"),
+        (DEFECT, "train"),
+        (DEFECT, "test"),
+    ]
+    np.testing.assert_array_equal(mask_of(found, records["JPEGImages/0.jpg"]), filled())
+    np.testing.assert_array_equal(mask_of(found, records["JPEGImages/2.jpg"]), filled(0, 0, 32, 24))
+    assert records["JPEGImages/2.jpg"].defect_type == "pit"
+    assert "boxes, not outlines" in told(found) and "val counts as training." in told(found)
+    for part in ("has no box", "declares entities", "5.jpg", "masks of single objects"):
+        assert part in problems(found)
+
+
+# --- Label Studio ---------------------------------------------------------------------------------------------
+
+
+def result(kind: str, value: dict[str, Any]) -> dict[str, Any]:
+    sides = {"original_width": WIDTH, "original_height": HEIGHT, "image_rotation": 0}
+    return {"type": kind, "value": {**value, kind: ["crack"]} if kind != "choices" else value, **sides}
+
+
+def brush(mask: np.ndarray) -> list[int]:
+    """rle-pack by its description: a run of up to 8 equal values at a time, or two values one by one."""
+    values = np.repeat(mask.astype(int).ravel() * 255, 4)
+    bits = f"{len(values):032b}" + f"{7:05b}" + "".join(f"{length - 1:04b}" for length in (1, 2, 3, 4))
+    at = 0
+    while at < len(values):
+        same = 1
+        while same < 8 and at + same < len(values) and values[at + same] == values[at]:
+            same += 1
+        if same == 1 and at + 1 < len(values):
+            bits += "0" + "00" + "1" + f"{values[at]:08b}{values[at + 1]:08b}"
+            at += 2
+        else:
+            bits += "1" + "10" + f"{same - 1:03b}" + f"{values[at]:08b}"
+            at += same
+    bits += "0" * (-len(bits) % 8)
+    return [int(bits[i : i + 8], 2) for i in range(0, len(bits), 8)]
+
+
+def test_label_studio(tmp_path: Path) -> None:
+    box = {
+        "x": 1000 / WIDTH,
+        "y": 800 / HEIGHT,
+        "width": 2000 / WIDTH,
+        "height": 1200 / HEIGHT,
+        "rotation": 0,
+    }
+    corners = [[x * 100 / WIDTH, y * 100 / HEIGHT] for x, y in ((10, 8), (30, 8), (30, 20), (10, 20))]
+    turned = {
+        "x": 3000 / WIDTH,
+        "y": 800 / HEIGHT,
+        "width": 1200 / WIDTH,
+        "height": 2000 / HEIGHT,
+        "rotation": 90,
+    }
+    oval = {"x": 2000 / WIDTH, "y": 2000 / HEIGHT, "radiusX": 1000 / WIDTH, "radiusY": 500 / HEIGHT}
+    cut = {"format": "rle", "rle": brush(filled())[:20]}
+    results: list[tuple[str, list[dict[str, Any]]]] = [
+        ("/data/upload/1/ab12cd34-0.png", [result("rectanglelabels", box)]),
+        ("/data/local-files/?d=pictures/1.png", [result("polygonlabels", {"points": corners})]),
+        ("https://host/bucket/2%2Epng", [result("rectanglelabels", turned)]),
+        ("0a0a0a0a-3.png", [result("brushlabels", {"format": "rle", "rle": brush(filled())})]),
+        ("4.png", [result("ellipselabels", oval)]),
+        ("5.png", [result("brushlabels", cut)]),
+        ("6.png", [result("keypointlabels", {"x": 1, "y": 1, "width": 1})]),
+        ("7.png", []),
+        ("8.png", [result("choices", {"choices": ["NG"]})]),
+        ("9.png", [result("choices", {"choices": ["later"]})]),
+        ("gone.png", []),
+    ]
+    tasks: list[dict[str, Any]] = [
+        {"id": n, "data": {"image": name, "part": "x"}, "annotations": [{"result": r}]}
+        for n, (name, r) in enumerate(results)
+    ]
+    tasks.append({"id": 90, "data": {"image": "10.png"}, "annotations": []})
+    tasks.append(
+        {"id": 91, "data": {"image": "11.png"}, "annotations": [{"result": [], "was_cancelled": True}]}
+    )
+    pictures(tmp_path, *(f"pictures/{n}.png" for n in range(12)))
+    write(tmp_path / "project-1.json", tasks)
+    records, found = seen(tmp_path, "label_studio")
+    assert [r.label for r in found.records] == [*[DEFECT] * 7, NORMAL, DEFECT]
+    for n in range(4):
+        np.testing.assert_array_equal(mask_of(found, records[f"pictures/{n}.png"]), filled(), err_msg=str(n))
+    oval_mask = mask_of(found, records["pictures/4.png"])
+    assert oval_mask[20, 11:29].all() and oval_mask[16:24, 20].all() and not oval_mask[16, 12]
+    assert abs(oval_mask.sum() - np.pi * 10 * 5) < 8
+    for part in ("(brushlabels) that cannot be read", "(keypointlabels) that is not known", "gone.png"):
+        assert part in problems(found)
+    for part in ('the choice "later"', "nobody has annotated"):
+        assert part in problems(found)
+
+
+def test_label_studio_min(tmp_path: Path) -> None:
+    corners = [[x * 100 / WIDTH, y * 100 / HEIGHT] for x, y in ((10, 8), (30, 8), (30, 20), (10, 20))]
+    item = {"points": corners, "polygonlabels": ["crack"], "original_width": WIDTH, "original_height": HEIGHT}
+    tasks = [
+        {"image": "/data/upload/ab12cd34-0.png", "id": 1, "label": [item], "annotator": 1},
+        {"image": "/data/upload/ab12cd34-1.png", "id": 2, "annotator": 1},
+        {"image": "/data/upload/ab12cd34-2.png", "id": 3},
+    ]
+    pictures(tmp_path, "0.png", "1.png", "2.png")
+    write(tmp_path / "min.json", tasks)
+    records, found = seen(tmp_path, "label_studio")
+    assert {n: r.label for n, r in records.items()} == {"0.png": DEFECT, "1.png": NORMAL}
+    np.testing.assert_array_equal(mask_of(found, records["0.png"]), filled())
+
+
+# --- all of them ----------------------------------------------------------------------------------------------
+
+
+def test_what_wraps_a_data_set_and_json_of_other_kinds(tmp_path: Path) -> None:
+    pictures(tmp_path / "export", "images/0.png", "images/1.png")
+    write(
+        tmp_path / "export" / "labels.json", coco(["0.png", "1.png"], [{"image_id": 0, "bbox": [1, 1, 5, 5]}])
+    )
+    records, _ = seen(tmp_path, "coco")
+    assert list(records) == ["images/0.png", "images/1.png"]
+    pictures(tmp_path / "plain", "good/0.png", "good/1.png", "bad/2.png")
+    for name, content in (("a.json", {"images": 3, "shapes": 1}), ("b.json", [1, 2]), ("c.json", "{")):
+        write(tmp_path / "plain" / name, content)
+    seen(tmp_path / "plain", "folder")
+
+
+def test_only_defects_cannot_be_imported(tmp_path: Path) -> None:
+    pictures(tmp_path, "0.png")
+    write(tmp_path / "a.json", coco(["0.png"], [{"image_id": 0, "bbox": [1, 1, 5, 5]}]))
+    _, found = seen(tmp_path, "coco")
+    with pytest.raises(BadInput, match="no normal images"):
+        require_normal(found, tmp_path)
+
+
+def test_import_writes_the_masks(tmp_path: Path) -> None:
+    from exdd_core.images import read_mask
+    from exdd_core.workspace import Workspace
+
+    source = tmp_path / "source"
+    pictures(source, *(f"images/{n}.png" for n in range(10)))
+    rows = [{"image_id": n, "segmentation": [[10, 8, 30, 8, 30, 20, 10, 20]]} for n in range(4)]
+    rows += [{"image_id": 4, "segmentation": [[1, 1]]}]
+    write(source / "annotations.json", coco([f"{n}.png" for n in range(10)], rows))
+    workspace = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
+    info = workspace.import_dataset(source, name="parts")
+    assert info.layout == "coco"
+    rows_kept = workspace.images("parts")
+    assert sum(row.label == DEFECT for row in rows_kept) == 5
+    masks = [row.mask for row in rows_kept if row.mask is not None]
+    assert len(masks) == 4
+    for path in masks:
+        np.testing.assert_array_equal(read_mask(path, (HEIGHT, WIDTH)), filled())
+    assert not info.report["healthy"]
+    assert info.report["masks"]["missing"] == ["images/4.png"]
+
+
+def test_outlines_outside_of_the_image_mark_nothing_and_thin_ones_mark_something() -> None:
+    def pixels(kind: str, *points: float) -> int:
+        return int(draw([Outline(kind, points)], (HEIGHT, WIDTH), "x").sum())
+
+    for box in ((-20, 5, -3, 9), (70, 5, 90, 9), (5, -20, 9, -3), (5, 50, 9, 60)):
+        assert pixels("box", *box) == 0
+    assert pixels("polygon", -9, -9, -3, -9, -3, -3) == pixels("disc", -9, -9, 3) == 0
+    assert pixels("box", 5.2, 5.2, 5.3, 25) == 20
+    assert pixels("polygon", 5, 5.1, 25, 5.2, 5, 5.3) >= 20
+    assert pixels("polygon", -1e8, -1e8, 1e8, -1e8, 1e8, 1e8, -1e8, 1e8) == HEIGHT * WIDTH
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 30), st.integers(1, 30), st.randoms(use_true_random=False))
+def test_run_lengths_are_those_of_pycocotools(height: int, width: int, random: Any) -> None:
+    share = random.random()
+    mask = np.array([[random.random() < share for _ in range(width)] for _ in range(height)])
+    outline = runs_of(mask)
+    np.testing.assert_array_equal(draw([outline], (height, width), "x"), mask)
+    packed = pycoco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"].decode()
+    assert unpacked(packed) == outline.runs
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(-90, 150), st.integers(-90, 150)), min_size=3, max_size=8, unique=True))
+def test_polygons_are_clipped_at_the_border(points: list[tuple[int, int]]) -> None:
+    """A polygon on a canvas that holds it all, cut out, is what the clipped one marks, but for its rim."""
+    flat = tuple(float(value) for point in points for value in point)
+    outline = Outline("polygon", flat)
+    if fault(outline):
+        return
+    moved = Outline("polygon", tuple(value + 100 for value in flat))
+    whole = draw([moved], (260, 260), "x")[100 : 100 + HEIGHT, 100 : 100 + WIDTH]
+    clipped = draw([outline], (HEIGHT, WIDTH), "x")
+    assert (whole != clipped).sum() <= 2 * (HEIGHT + WIDTH) * len(points) // 3
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.text(alphabet="0123456789:;<=>?@PQRSTopn[]{} ", max_size=30))
+def test_damaged_run_lengths_are_never_drawn(text: str) -> None:
+    try:
+        runs = unpacked(text)
+    except ValueError:
+        return
+    outline = Outline("runs", (HEIGHT, WIDTH), runs=runs)
+    assert fault(outline) or sum(map(int, runs.split())) == HEIGHT * WIDTH

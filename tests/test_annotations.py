@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from pycocotools import mask as pycoco
 
-from exdd_core.datasets import look, require_normal
+from exdd_core.datasets import Choices, GroupRule, look, require_normal
 from exdd_core.datasets.outlines import draw, fault, runs_of, unpacked
 from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Record
 from exdd_core.datasets.survey import Survey
@@ -352,6 +352,36 @@ def test_yolo_boxes_beside_images_and_lines_that_are_none(tmp_path: Path) -> Non
     assert not records["set/1.png"].outlines
     assert "no shares of the image" in problems(found) and "no numbers" in problems(found)
     assert "set/away/ is left out (x.png)" in problems(found)
+
+
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [
+        ("0.png", "labels/0.txt"),
+        ("a/0.png", "a/labels/0.txt"),
+        ("a/0.png", "labels/a/0.txt"),
+        ("Images/a/0.png", "Labels/a/0.txt"),
+        ("pictures/a/0.png", "labels/0.txt"),
+    ],
+)
+def test_yolo_text_in_other_places(tmp_path: Path, image: str, text: str) -> None:
+    pictures(tmp_path, image, image.replace("0", "1"))
+    if "/a/" in text or text.startswith("a/"):  # another image of the same name, with a text of its own
+        pictures(tmp_path, image.replace("a/", "b/"))
+        write(tmp_path / text.replace("a/", "b/"), "")
+    write(tmp_path / text, "1 " + POLYGON)
+    records, found = seen(tmp_path, "yolo")
+    assert {name for name, record in records.items() if record.label == DEFECT} == {image}
+    np.testing.assert_array_equal(mask_of(found, records[image]), filled())
+
+
+def test_groups_are_taken_from_a_rule(tmp_path: Path) -> None:
+    pictures(tmp_path, *(f"p{n // 2}/p{n // 2}_{n}.png" for n in range(4)))
+    names = [f"p{n // 2}/p{n // 2}_{n}.png" for n in range(4)]
+    write(tmp_path / "a.json", coco(names, [{"image_id": 0, "bbox": [1, 1, 5, 5]}]))
+    for rule in ("subfolder", "pattern:(p[0-9])_"):
+        _, found = look(tmp_path, Choices(groups=GroupRule.parse(rule)))
+        assert [record.group for record in found.records] == ["p0", "p0", "p1", "p1"]
 
 
 # --- VOC ------------------------------------------------------------------------------------------------------

@@ -117,7 +117,9 @@ def _texts(tree: Tree) -> dict[str, str]:
     for image in tree.images:
         key = name_key(stem(image))
         alone = in_labels.get(base(key), []) if stems[base(key)] == 1 else []
-        text = files.get(_swapped(key)) or files.get(key) or (alone[0] if len(alone) == 1 else None)
+        folder, _, last = key.rpartition("/")
+        places = (_swapped(key), key, f"labels/{key}", f"{folder}/labels/{last}".lstrip("/"))
+        text = next(filter(None, map(files.get, places)), alone[0] if len(alone) == 1 else None)
         if text is not None:
             found[image] = text
     return found

@@ -33,7 +33,7 @@ from exdd_core.datasets.groups import GroupRule, folds, grouped_split, limit_par
 from exdd_core.datasets.manifests import read_manifests, write_manifests
 from exdd_core.datasets.record import DEFECT, NORMAL, ROLES, Question, Record, natural_key
 from exdd_core.datasets.survey import Choices, LeftOut, Survey, survey
-from exdd_core.datasets.tree import Tree, image_files
+from exdd_core.datasets.tree import Tree, image_files, is_below
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
@@ -187,7 +187,21 @@ def _find(tree: Tree) -> tuple[Tree, str | None]:
         below = tree.subfolders()
         if len(below) != 1 or tree.directly_in("") or folder.says_something(below[0]):
             return tree, None
-        tree = tree.under(below[0])
+        tree = _unwrapped(tree, below[0])
+
+
+def _unwrapped(tree: Tree, inner: str) -> Tree:
+    """The listing of a folder, with what lies beside it and is not read, which is named all the same."""
+
+    def beside(reasons: Mapping[str, str]) -> dict[str, str]:
+        return {f"../{name}": why for name, why in reasons.items() if not is_below(name, inner)}
+
+    found = tree.under(inner)
+    return replace(
+        found,
+        unread=found.unread | beside(tree.unread),
+        not_followed=found.not_followed | beside(tree.not_followed),
+    )
 
 
 def _detect(tree: Tree) -> str | None:

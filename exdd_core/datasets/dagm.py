@@ -51,14 +51,8 @@ def read(tree: Tree) -> Reading:
             if is_below(name, side) and (numbers := _listed(tree, name)):
                 used.add(name)
                 defective |= {f"{name_key(side)}/{number}" for number in numbers}
-    pairs = paired(role)
+    pairs = paired(role, tree.unread)
     defective |= {name_key(stem(name)) for name in pairs.of}
-    # The pictures of a label that is not decoded are named as such; their images have a defect all the same.
-    defective |= {
-        f"{name_key(parent(parent(name)))}/{match[1]}"
-        for name in tree.unread
-        if (match := LABEL.search(base(name))) and role.get(name) == "mask"
-    }
     records = []
     for name in tree.images:
         if role.get(name) != DEFECT:

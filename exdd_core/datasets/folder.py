@@ -62,7 +62,9 @@ def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | N
     answers = checked(tree, roles or {})
     by_subfolder = rule is not None and rule.kind == "subfolder"
     role = {name: role_of(parent(name), answers) for name in (*tree.images, *tree.unread)}
-    pairs = paired(role, {name: place_of_mask(name, answers) for name in role if role[name] == MASK})
+    pairs = paired(
+        role, tree.unread, {name: place_of_mask(name, answers) for name in role if role[name] == MASK}
+    )
     images = [name for name in tree.images if name not in pairs.masks]
     chosen = [name for name in images if role[name] in (NORMAL, DEFECT)]
     beside = outlines_beside(tree)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from exdd_core.datasets.ksdd2 import require_few
-from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, named_masks
+from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, named_masks, readable
 from exdd_core.datasets.record import BY_MASK, Reading, Record, in_natural_order
 from exdd_core.datasets.tree import Tree, base, parent, stem
 from exdd_core.images import Size
@@ -37,14 +37,15 @@ def read(tree: Tree) -> Reading:
         unread = [name for name in tree.unread if parent(name) == part]
         masks = named_masks([*files, *unread])
         left |= {mask: IMAGE_LEFT_OUT for name in unread for mask in masks.get(name, [])}
+        usable = readable(masks, unread)
         labels = {mask for own in masks.values() for mask in own}
         for name in files:
             if name in labels:
                 continue
-            if not masks.get(name):
+            if not (own := usable.get(name)):
                 left[name] = NO_LABEL
                 continue
-            mask, *more = masks[name]
+            mask, *more = own
             records.append(Record(name, BY_MASK, "defect", mask, "", base(part), tuple(more)))
     require_few(
         [name for name, why in left.items() if why == NO_LABEL], len(records), "label file NNN_label.bmp"

@@ -8,7 +8,7 @@ Knows files' names, no pixels.
 
 from __future__ import annotations
 
-from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, is_copy, named_masks
+from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, is_copy, named_masks, readable
 from exdd_core.datasets.record import BY_MASK, Reading, Record, in_natural_order
 from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.errors import BadInput
@@ -35,6 +35,7 @@ def read(tree: Tree) -> Reading:
         files = tree.directly_in(split)
         unread = [name for name in tree.unread if parent(name) == split]
         masks = named_masks([*files, *unread])
+        usable = readable(masks, unread)
         taken = {mask for own in masks.values() for mask in own}
         left |= {mask: IMAGE_LEFT_OUT for name in unread for mask in masks.get(name, [])}
         for name in files:
@@ -42,10 +43,10 @@ def read(tree: Tree) -> Reading:
                 continue
             if is_copy(name, files):
                 left[name] = COPY
-            elif not masks.get(name):
+            elif not (own := usable.get(name)):
                 left[name] = NO_MASK
             else:
-                mask, *more = masks[name]
+                mask, *more = own
                 records.append(Record(name, BY_MASK, "defect", mask, split, stem(name), tuple(more)))
     require_few(
         [name for name, why in left.items() if why == NO_MASK], len(records), f"mask NNN{MASK_ENDING}.png"

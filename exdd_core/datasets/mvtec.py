@@ -50,7 +50,9 @@ def read(tree: Tree, roles: Mapping[str, str] | None = None) -> Reading:
     answers = checked(tree, roles or {})
     marked = {part for name in tree.images if in_mask_folder(name) for part in parent(name).split("/")}
     role = {name: _role(parent(name), answers, marked) for name in (*tree.images, *tree.unread)}
-    pairs = paired(role, {name: place_of_mask(name, answers) for name in role if role[name] == MASK})
+    pairs = paired(
+        role, tree.unread, {name: place_of_mask(name, answers) for name in role if role[name] == MASK}
+    )
     images = [name for name in tree.images if name not in pairs.masks]
     chosen = [name for name in images if role[name] in (NORMAL, DEFECT)]
     unknown = [name for name in images if role[name] == UNKNOWN]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exdd_core.datasets.record import DEFECT, NORMAL
@@ -196,12 +196,14 @@ class Pairs:
         return left
 
 
-def paired(role: Mapping[str, str], places: Mapping[str, str] | None = None) -> Pairs:
+def paired(
+    role: Mapping[str, str], unread: Collection[str], places: Mapping[str, str] | None = None
+) -> Pairs:
     """Find the images of all masks. role: picture -> "mask", "normal", "defect" or another word for what is not used.
 
-    Pictures that are not decoded take part, so that their masks are not taken for those of other images. A mask
-    belongs rather to a defective image than to one of unknown role, and to a normal one last. places: see
-    `masks_in_folders`.
+    unread: of these pictures, those that are not decoded. They take part, so that their masks are not taken for those
+    of other images; as masks they are of no use, and an image that has no other one has an empty list. A mask belongs
+    rather to a defective image than to one of unknown role, and to a normal one last. places: see `masks_in_folders`.
     """
     beside = named_masks(name for name in role if role[name] != "mask")
     masks = {mask for own in beside.values() for mask in own}
@@ -211,7 +213,13 @@ def paired(role: Mapping[str, str], places: Mapping[str, str] | None = None) -> 
     masks |= {mask for own in found.values() for mask in own}
     apart = [name for name in role if role[name] == "mask"]
     others, several = masks_in_folders(_stages(role, set(images) - masks), apart, places)
-    return Pairs(joined(beside, found, others), frozenset(masks.union(apart)), frozenset(several))
+    of = joined(beside, found, others)
+    return Pairs(readable(of, unread), frozenset(masks.union(apart)), frozenset(several))
+
+
+def readable(of: Mapping[str, Sequence[str]], unread: Collection[str]) -> dict[str, list[str]]:
+    """image -> those of its masks that are decoded."""
+    return {image: [mask for mask in own if mask not in unread] for image, own in of.items()}
 
 
 def _stages(role: Mapping[str, str], images: set[str]) -> list[tuple[str, list[str]]]:

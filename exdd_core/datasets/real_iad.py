@@ -12,12 +12,12 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from exdd_core.datasets.mvtec import choose_one
-from exdd_core.datasets.pairing import Pairs, joined, named_masks
+from exdd_core.datasets.pairing import Pairs, joined, named_masks, readable
 from exdd_core.datasets.record import DEFECT, NORMAL, Reading, Record, in_natural_order
 from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.errors import BadInput
@@ -59,7 +59,7 @@ def read(tree: Tree) -> Reading:
         raise choose_one(tree, _objects(tree), "Real-IAD")
     pictures = [name for name in (*tree.images, *tree.unread) if _side_folder(name)]
     told = _told(tree)
-    pairs = _pairs(pictures, told)
+    pairs = _pairs(pictures, tree.unread, told)
     views = [name for name in tree.images if _side_folder(name) and name not in pairs.masks]
     masked = any(_side_folder(name) == "ng" for name in pairs.of)
     label_of, left = {}, {}
@@ -99,7 +99,7 @@ def _type(name: str, told: _Told) -> str:
     return code or told.kind.get(name_key(name), "") or "defect"
 
 
-def _pairs(pictures: Iterable[str], told: _Told) -> Pairs:
+def _pairs(pictures: Iterable[str], unread: Collection[str], told: _Told) -> Pairs:
     """The masks: those that the JSON file names, those named like one, and the .png beside an image of its name."""
     by_key = {name_key(name): name for name in pictures}
     of = {
@@ -124,7 +124,7 @@ def _pairs(pictures: Iterable[str], told: _Told) -> Pairs:
             lone.update(marks)
     found = joined(of, beside, twins)
     masks = {mask for own in found.values() for mask in own} | (lone - set(found))
-    return Pairs(found, frozenset(masks), frozenset())
+    return Pairs(readable(found, unread), frozenset(masks), frozenset())
 
 
 def _sides(tree: Tree, told: _Told, views: Iterable[str]) -> tuple[dict[str, str], list[str]]:

@@ -56,7 +56,7 @@ def read(tree: Tree) -> Reading:
             left[name], label_of[name] = CONTRADICTED, ""
     own = {name: mask for name, (_, mask) in told.items() if mask}
     others = [mask for mask in masks if mask not in own.values()]
-    pairs = paired(label_of | dict.fromkeys(others, "mask"))
+    pairs = paired(label_of | dict.fromkeys(others, "mask"), tree.unread)
     sides, notes = _split(tree, rows, pictures)
     records = []
     for name in tree.images:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import io
 import json
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -602,6 +604,59 @@ def test_polygons_are_clipped_at_the_border(points: list[tuple[int, int]]) -> No
     whole = draw([moved], (260, 260), "x")[100 : 100 + HEIGHT, 100 : 100 + WIDTH]
     clipped = draw([outline], (HEIGHT, WIDTH), "x")
     assert (whole != clipped).sum() <= 2 * (HEIGHT + WIDTH) * len(points) // 3
+
+
+JUNK = (None, True, -1, 3, 10**30, float("nan"), "", "x", "../..", [], [[]], [[1, 2]], {}, {"a": 1})
+
+
+def places(content: Any, at: tuple = ()) -> list[tuple]:
+    """The path of every value in JSON."""
+    inner = (
+        content.items()
+        if isinstance(content, dict)
+        else enumerate(content)
+        if isinstance(content, list)
+        else ()
+    )
+    return [*([at] if at else []), *(place for key, value in inner for place in places(value, (*at, key)))]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.randoms(use_true_random=False), st.sampled_from(["coco", "labelme", "label_studio"]))
+def test_damaged_annotations_are_refused_in_a_sentence_or_read(random: Any, kind: str) -> None:
+    """And no image of which an outline was damaged becomes a normal one because of that."""
+    box = {"x": 9, "y": 9, "width": 20, "height": 20, "rotation": 4}
+    strokes = result("brushlabels", {"format": "rle", "rle": brush(filled())[:60]})
+    content: Any = {
+        "coco": coco(
+            ["0.png"], [{"image_id": 0, "bbox": [1, 1, 5, 5], "segmentation": [[1, 1, 9, 1, 9, 9]]}]
+        ),
+        "labelme": labelme("0.png", shape("rectangle", [[1, 1], [9, 9]]), shape("circle", [[9, 9], [9, 20]])),
+        "label_studio": [
+            {"data": {"image": "0.png"}, "annotations": [{"result": [result("rectanglelabels", box)]}]}
+        ],
+    }[kind]
+    if kind == "label_studio":
+        content[0]["annotations"][0]["result"] += [strokes]
+    *way, last = random.choice(places(content))
+    inner = content
+    for key in way:
+        inner = inner[key]
+    inner[last] = random.choice(JUNK)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        pictures(root, "0.png", "1.png")
+        write(root / "0.json", content)
+        try:
+            _, found = look(root)
+        except BadInput:
+            return
+        json.dumps(found.to_report())
+        inside_an_outline = {"bbox", "segmentation", "points", "value", "shape_type", "type"} & {*way, last}
+        for record in found.records:
+            assert record.label == DEFECT or not (record.path == "0.png" and inside_an_outline)
+            with suppress(BadInput):
+                found.mask_of(record)
 
 
 @settings(max_examples=80, deadline=None)

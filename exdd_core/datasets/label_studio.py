@@ -131,13 +131,15 @@ def _annotations(task: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
 
 def _unsure(results: list[dict[str, Any]]) -> str:
     """A choice that says neither normal nor defect, of an annotation with no region; "" where there is none."""
-    choices = [
-        str(choice)
-        for result in results
-        if result.get("type") == "choices" and isinstance(result.get("value"), dict)
-        for choice in result["value"].get("choices") or []
-    ]
+    choices = [choice for result in results for choice in _choices(result)]
     return choices[0] if choices and not any(map(label_word, choices)) else ""
+
+
+def _choices(result: Mapping[str, Any]) -> list[str]:
+    """What was chosen for a whole image; empty for a result of another type."""
+    value = result.get("value")
+    told = value.get("choices") if result.get("type") == "choices" and isinstance(value, dict) else None
+    return [str(choice) for choice in told] if isinstance(told, list) else []
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
@@ -149,12 +151,15 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 
 def _add(result: Mapping[str, Any], image: str, marks: Marks) -> None:
     kind, value = str(result.get("type") or "").lower(), result.get("value")
-    if not isinstance(value, dict) or kind in ("textarea", "rating", "number", "datetime", "relation"):
+    if kind in ("textarea", "rating", "number", "datetime", "relation"):
         return
     if kind == "choices":
-        for choice in value.get("choices") or []:
-            if label_word(str(choice)) == DEFECT:
-                marks.defect(image, str(choice))
+        for choice in _choices(result):
+            if label_word(choice) == DEFECT:
+                marks.defect(image, choice)
+        return
+    if not isinstance(value, dict):
+        marks.cannot_draw(image, f"is a region ({kind}) that cannot be read")
         return
     labels = next((v for k, v in value.items() if k.lower().endswith("labels") and isinstance(v, list)), [])
     label = str(labels[0]) if labels else ""

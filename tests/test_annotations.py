@@ -606,7 +606,22 @@ def test_polygons_are_clipped_at_the_border(points: list[tuple[int, int]]) -> No
     assert (whole != clipped).sum() <= 2 * (HEIGHT + WIDTH) * len(points) // 3
 
 
-JUNK = (None, True, -1, 3, 10**30, float("nan"), "", "x", "../..", [], [[]], [[1, 2]], {}, {"a": 1})
+JUNK: tuple[Any, ...] = (
+    None,
+    True,
+    -1,
+    3,
+    10**30,
+    float("nan"),
+    "",
+    "x",
+    "../..",
+    [],
+    [[]],
+    [[1, 2]],
+    {},
+    {"a": 1},
+)
 
 
 def places(content: Any, at: tuple = ()) -> list[tuple]:

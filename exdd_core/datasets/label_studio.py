@@ -117,7 +117,7 @@ def _annotations(task: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
         return [
             _dicts(row.get("result"))
             for row in _dicts(rows)
-            if not row.get("was_cancelled") and not row.get("skipped")
+            if isinstance(row.get("result"), list) and not row.get("was_cancelled") and not row.get("skipped")
         ]
     results: list[dict[str, Any]] = []
     for key, value in task.items():

@@ -337,7 +337,10 @@ def test_any_names_and_types_come_in_with_their_own_masks(layout, items, tmp_pat
         record = records[placed.path]
         assert (record.label, record.split, record.defect_type) == (item.label, item.split, placed.kind)
         back = found.mask_of(record)
-        assert (back is None) == (mask is None) and (mask is None or np.array_equal(back, mask))
+        if mask is None or back is None:
+            assert mask is back is None
+        else:
+            assert np.array_equal(back, mask)
     assert {left.folder for left in found.left_out} <= {"test/good"}  # which is empty without a test side
 
 

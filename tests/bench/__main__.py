@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import contact_sheet, curation, fusions, grid, layers, speed, tables
+from tests.bench import cases, contact_sheet, curation, fusions, grid, layers, speed, tables
 
 BENCHMARKS = {
+    "cases": cases.main,
     "contact_sheet": contact_sheet.main,
     "curation": curation.main,
     "fusions": fusions.main,
@@ -24,7 +25,10 @@ parser.add_argument("--out", default="build", help="folder of what is written; d
 parser.add_argument(
     "--cells", default="every", help=f"of the grid: {', '.join(grid.CELLS)}; default: every one"
 )
+parser.add_argument("--cases", default=str(cases.FOLDER), help="folder of cases; default: ../shared/cases")
 options = parser.parse_args()
+if len(options.names) == 2 and options.names[0] == "cases":
+    options.cases = options.names.pop()
 unknown = set(options.names) - set(BENCHMARKS)
 if unknown:
     parser.error(f"there is no benchmark named {', '.join(sorted(unknown))}")

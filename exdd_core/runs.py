@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from exdd_core import dataset_states
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -138,10 +139,10 @@ def restore(workspace: Workspace, run: Run) -> None:
         _insert(db, run)
 
 
-def fingerprint(workspace: Workspace, dataset: str) -> str:
-    """The number of a data set's content as it was imported; a run says with it what it was measured on."""
+def fingerprint(workspace: Workspace, dataset: str, state: int | None = None) -> str:
+    """The number of what a data set held in a state (None: holds now); a run says with it what it was measured on."""
     with workspace.reading() as db:
-        return str(db.execute("select fingerprint from datasets where name = ?", [dataset]).fetchone()[0])
+        return dataset_states.fingerprint(db, dataset, state)
 
 
 def differences(first: Run, second: Run) -> list[Difference]:
@@ -213,6 +214,7 @@ def changes_of(run: Run) -> dict[str, int]:
 def settings(run: Run) -> dict[str, Any]:
     """What was asked for and what it was made of, flat."""
     made = (
+        "state",
         "fingerprint",
         "bank_version",
         "banks",

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-VERSION = 4
+VERSION = 5
 
 # name -> (columns, primary key, indexes, unique indexes)
 TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] = {
@@ -18,17 +18,29 @@ TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] 
         dict.fromkeys(("name", "layout", "title"), str)
         | dict.fromkeys(("width", "height", "keep_aspect"), int)
         | dict.fromkeys(("created", "fingerprint", "report"), str)
-        | {"depth": str, "mask_rule": str},
+        | {"depth": str, "mask_rule": str}
+        # state: number of the last change, null for 1. called: for people, null for the name. roi: a file.
+        | {"state": int, "called": str, "roi": str},
         "name",
         [],
         [],
     ),
     "images": (
         dict.fromkeys(("id", "dataset", "path", "label", "split", "defect_type", "mask", "group"), str)
-        | {"width": int, "height": int},
+        | {"width": int, "height": int}
+        # retired: null where it counts, else why it does not. originals: the files of a mask that was written from
+        # others, as a list in JSON.
+        | {"retired": str, "originals": str},
         "id",
         [["dataset", "split", "label"]],
         [],
+    ),
+    "dataset_changes": (
+        {"id": int, "dataset": str, "state": int}
+        | dict.fromkeys(("action", "detail", "who", "created"), str),
+        "id",
+        [],
+        [["dataset", "state"]],
     ),
     "banks": (
         {"id": str, "number": int, "dataset": str, "created": str, "seconds": float}

@@ -47,21 +47,31 @@ def build(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> 
 
 
 def import_(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
-    """spec: `source`, the path of a folder or zip file, or `upload`, that of an uploaded one; then as `import_spec`."""
+    """spec: `source`, the path of a folder or zip file, or `upload`, that of an uploaded one; then as `import_spec`.
+
+    The result says which data set it is and whether anything is new; with `into` also all that `joining.Joined` does,
+    but for the report.
+    """
+    from exdd_core import joining
     from exdd_core.datasets import Choices
 
-    info = workspace.import_dataset(
-        spec.get("upload") or spec["source"],
-        spec.get("name"),
-        size=_size(spec, False) if spec.get("size") else None,
-        progress=progress,
-        choices=Choices.from_json(spec),
-    )
+    source, choices = spec.get("upload") or spec["source"], Choices.from_json(spec)
+    if spec.get("into"):
+        joined = joining.join(workspace, spec["into"], source, choices, spec.get("who") or "", progress)
+        told = {key: value for key, value in vars(joined).items() if key != "report"}
+        return {**told, "changed": bool(joined.joined), "images": joined.report["images"]}
+    size = _size(spec, False) if spec.get("size") else None
+    info = workspace.import_dataset(source, spec.get("name"), size=size, progress=progress, choices=choices)
     return {"dataset": info.name, "changed": info.changed, "images": info.report["images"]}
 
 
-def import_spec(name: str | None, size: Size | None, choices: Choices) -> Spec:
-    """What `import_` is given beside a source; None is the default."""
+def import_spec(
+    name: str | None, size: Size | None, choices: Choices, into: str | None = None, who: str = ""
+) -> Spec:
+    """What `import_` is given beside a source; None is the default.
+
+    into: the data set that the images join, in place of `name` and `size`. who: whoever asked for that.
+    """
     groups = choices.groups
     if groups is not None and groups.kind == "csv":
         groups = replace(groups, value=str(Path(groups.value).expanduser().resolve()))
@@ -69,6 +79,8 @@ def import_spec(name: str | None, size: Size | None, choices: Choices) -> Spec:
         "name": name,
         "size": str(size) if size else None,
         "keep_aspect": size.keep_aspect if size else None,
+        "into": into,
+        "who": who,
         **replace(choices, groups=groups).to_json(),
     }
 
@@ -112,9 +124,9 @@ def synthesize(workspace: Workspace, spec: Spec, progress: Progress, job_id: str
 
 
 def evaluate(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
-    """spec: `folds` (null: the test split, by `bank` as it is after `changes`, the number of its last one; null: as it
-    is now), `dataset`, `fusion`, `rate` (of false alarms, at which recall is read) and, for folds, the settings of
-    banks. Stored as a run of the job's id."""
+    """spec: `state` of the data set (null: as it is now), `folds` (null: the test split, by `bank` as it is after
+    `changes`, the number of its last one; null: as it is now), `dataset`, `fusion`, `rate` (of false alarms, at which
+    recall is read) and, for folds, the settings of banks. Stored as a run of the job's id."""
     from exdd_core import runs
 
     began = time.monotonic()
@@ -123,7 +135,7 @@ def evaluate(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) 
         if spec.get("folds")
         else _evaluate_split(workspace, spec, progress)
     )
-    spec = spec | {"dataset": result["dataset"], "rate": result["rate"]}
+    spec = spec | {name: result[name] for name in ("dataset", "state", "rate")}
     if not spec.get("folds"):
         spec |= {"bank": result["bank"], "changes": result["changes"]}
     how = f"{spec['folds']} grouped folds" if spec.get("folds") else f"test split, {result['bank_version']}"
@@ -167,21 +179,22 @@ def _evaluate_split(workspace: Workspace, spec: Spec, progress: Progress) -> Res
     from exdd_core.evaluation import evaluate_split, taught_by
 
     bank = workspace.bank(spec.get("bank"))
-    dataset = workspace.dataset(spec.get("dataset") or bank.dataset)
+    dataset = workspace.dataset(spec.get("dataset") or bank.dataset, spec.get("state"))
     changes = spec.get("changes")
     if changes is None:
         with workspace.reading() as db:
             changes = history.newest(db, bank.id)
     detector = workspace.detector(bank.id, changes)
-    rows, left_out = tables.unseen_images(workspace, dataset.name, taught_by(detector))
+    rows, left_out = tables.unseen_images(workspace, dataset.name, taught_by(detector), dataset.state)
     result = evaluate_split(detector, rows, spec.get("fusion"), progress, rate=_rate(spec))
     made_of: Result = {
         "dataset": dataset.name,
         "bank_version": bank.name,
         "bank": bank.id,
         "changes": changes,
+        "state": dataset.state,
+        "fingerprint": runs.fingerprint(workspace, dataset.name, dataset.state),
     }
-    made_of["fingerprint"] = runs.fingerprint(workspace, dataset.name)
     return {**made_of, **result, "notes": [sentence for sentence in (left_out, *result["notes"]) if sentence]}
 
 
@@ -197,14 +210,15 @@ def _evaluate_folds(workspace: Workspace, spec: Spec, progress: Progress) -> Res
     from exdd_core.evaluation import cross_validate
     from exdd_core.fusion import FUSIONS
 
-    dataset, every = workspace.dataset(spec.get("dataset")), spec.get("fusion") == ALL
+    dataset = workspace.dataset(spec.get("dataset"), spec.get("state"))
+    every = spec.get("fusion") == ALL
     methods = ["patchcore", "exdd"]
     methods += [name for name in FUSIONS if every and name not in methods]
     backbone, settings = tables.fold_settings(
-        workspace, dataset.name, spec | ({"fusion": None} if every else {})
+        workspace, dataset.name, spec | {"state": dataset.state} | ({"fusion": None} if every else {})
     )
     result = cross_validate(
-        workspace.images(dataset.name),
+        workspace.images(dataset.name, state=dataset.state),
         backbone,
         settings,
         folds=spec["folds"],
@@ -212,9 +226,11 @@ def _evaluate_folds(workspace: Workspace, spec: Spec, progress: Progress) -> Res
         max_real_parts=spec.get("max_real_parts"),
         fusions=methods,
         rate=_rate(spec),
+        roi=workspace.region(dataset.name, dataset.state),
         progress=progress,
     )
-    return {"dataset": dataset.name, "fingerprint": runs.fingerprint(workspace, dataset.name), **result}
+    print_ = runs.fingerprint(workspace, dataset.name, dataset.state)
+    return {"dataset": dataset.name, "state": dataset.state, "fingerprint": print_, **result}
 
 
 def _size(spec: Spec, keep_aspect: bool) -> Size:

@@ -2,7 +2,8 @@
 
     workspace.db      settings, data sets, images, bank versions (SQLite in WAL mode)
     jobs.db           messages to whoever runs the background jobs, which are rows of workspace.db
-    datasets/NAME/    the files of a data set in their original layout, with train.csv and test.csv
+    datasets/NAME/    the files of a data set in their original layout, with train.csv and test.csv; masks that were
+                      written from others or drawn in exdd-masks/, regions of interest in roi-STATE.png
     banks/ID/         one bank version, never changed once it is there; what came later is in the database
     candidates/ID/    one painted defect: image, measured mask, drawn mask
     cache/            what can be made again
@@ -18,10 +19,8 @@ removes it, unless a lock says that its maker is still alive.
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
-import re
 import shutil
 import sqlite3
 import tempfile
@@ -29,9 +28,9 @@ import threading
 import time
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -42,11 +41,11 @@ from filelock import FileLock, Timeout
 from safetensors import SafetensorError
 from sqlite_utils import Database
 
-from exdd_core import archive, datasets, schema
+from exdd_core import dataset_states, datasets, schema
 from exdd_core.datasets.record import Record
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
-from exdd_core.images import Size, encode_png, probe, read_image
+from exdd_core.images import Size, read_mask
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:  # torch and its kin take seconds to import, and half of the workspace needs none of them
@@ -56,14 +55,12 @@ if TYPE_CHECKING:  # torch and its kin take seconds to import, and half of the w
 
 DATABASE = "workspace.db"
 LOCK, TEMPORARY, MARK = ".lock", ".making-", ".unfinished"
-WRITTEN = (
-    "exdd-masks"  # folder of a data set with masks that were written from others, from outlines or values
-)
 DETECTORS_KEPT = 2
 PINNED, FORMER = "pinned_banks", "former_banks"  # settings: ids of versions
 FORMER_KEPT = 20
 READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+IMAGE_COLUMNS = ("id", "dataset", "label", "split", "defect_type", "group", "width", "height")
 POSITIVES = ("real", "synthetic", "both", "none")
 # folders of things that are made whole: the table and the column that say what is there
 MADE = {"datasets": ("datasets", "name"), "banks": ("banks", "id"), "candidates": ("candidates", "id")}
@@ -82,6 +79,10 @@ class DatasetInfo:
     report: dict[str, Any]
     depth: Depth | None = None  # of images with more than 8 bits a channel; None where there are none
     changed: bool = True  # False when an import found that this very data set was there already
+    state: int = 1  # the number of its last change, 1 as it was imported
+    called: str = ""  # what people call it; `name` stays in ids and folders
+    roi: str | None = None  # file of the region outside of which nothing counts, in its folder
+    mask_rule: str = ""  # how masks that come with new images are read, as `MaskRule.parse` takes it
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ class ImageRow:
     group: str
     width: int
     height: int
+    depth: Depth | None = None  # how its values are read where they have more than 8 bits
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,11 @@ class BankVersion:
     @property
     def name(self) -> str:
         return f"v{self.number}"
+
+    @property
+    def state(self) -> int:
+        """The state of its data set that it was built from."""
+        return int(self.settings.get("state", dataset_states.FIRST))
 
 
 def plain_sentence(error: OSError | sqlite3.Error | SafetensorError) -> str:
@@ -169,7 +176,8 @@ def plain_sentence(error: OSError | sqlite3.Error | SafetensorError) -> str:
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
+def plainly() -> Iterator[None]:
+    """Files and databases that cannot be used end as one sentence, a `BadInput`."""
     try:
         yield
     except (OSError, sqlite3.Error, SafetensorError) as error:
@@ -209,7 +217,7 @@ class Workspace:
             name
         )  # weights that cannot be had should be known now, not at the first build
         chosen = {"backbone": name, "backbone_reason": reason, "backbone_weights": network.weights}
-        with _plainly():
+        with plainly():
             workspace.path.mkdir(parents=True, exist_ok=True)
             with FileLock(workspace.path / LOCK):
                 if cls.exists(workspace.path):
@@ -255,7 +263,7 @@ class Workspace:
         if version < schema.VERSION:
             with workspace.writing() as db:
                 schema.bring_up_to_date(db)
-        with _plainly():
+        with plainly():
             for name in (*MADE, "cache"):
                 (workspace.path / name).mkdir(exist_ok=True)
             for name in MADE:
@@ -279,7 +287,7 @@ class Workspace:
     @contextmanager
     def reading(self) -> Iterator[Database]:
         """A connection of one's own to the database."""
-        with _plainly(), closing(_connect(self.path / DATABASE)) as connection:
+        with plainly(), closing(_connect(self.path / DATABASE)) as connection:
             yield Database(connection, execute_plugins=False)
 
     @contextmanager
@@ -323,7 +331,7 @@ class Workspace:
             self._sweep(folder)
             temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
             try:
-                with _plainly():
+                with plainly():
                     yield temporary
             finally:
                 shutil.rmtree(temporary, ignore_errors=True)
@@ -380,54 +388,12 @@ class Workspace:
         written as such. The same content under the same name changes nothing (`changed` is False). Raises BadInput for
         anything that cannot be imported.
         """
-        from exdd_core.datasets import integrity
+        from exdd_core import imports
 
-        source, progress = Path(source).expanduser(), progress or Progress()
-        name = _dataset_name(source, name)
-        with _plainly(), self.making(self._datasets, "import", progress) as temporary:
-            unpacked = source.is_file()
-            choices = choices or datasets.Choices(layout, groups)
-            layout, found = _read(source, temporary / "unpacked", choices, progress)
-            datasets.require_normal(found, source)
-            root, records = found.tree.root, found.records
-            size = size or datasets.LAYOUTS[layout].DEFAULT_SIZE
-            settings = (layout, *_size_row(size).values(), str(found.rule), str(found.depth))
-            fingerprint = _fingerprint(root, records, settings, progress)
-            known = self._dataset_row(name)
-            if known is not None:
-                if known["fingerprint"] == fingerprint:
-                    return _dataset_info(known, changed=False)
-                raise BadInput(
-                    f'There is a data set "{name}" with other images, masks, groups or size; '
-                    "give this one a name of its own with --name."
-                )
-            if (self._datasets / name).exists():
-                raise BadInput(
-                    f"{self._datasets / name} holds files of a data set that the workspace's database does not know; "
-                    "move that folder away, or give this data set another name with --name."
-                )
-            whole = temporary / "whole"
-            records, unusable = _write_masks(found, whole, progress)
-            _copy(root, whole, _files(records, written=False), progress, move=unpacked)
-            report = integrity.check(whole, records, progress, found, unusable, size)
-            rows = _image_rows(name, whole, records, report)
-            datasets.write_manifests(records, whole)
-            record = {
-                "name": name,
-                "layout": layout,
-                "title": datasets.LAYOUTS[layout].TITLE,
-                **_size_row(size),
-                "created": _now(),
-                "fingerprint": fingerprint,
-                "report": json.dumps(report),
-                "depth": str(found.depth) if found.depth else None,
-                "mask_rule": str(found.rule),
-            }
-            with self.placed(whole, self._datasets / name) as db:
-                db.table("datasets").insert(record)
-                db.table("images").insert_all(rows)
-                _set(db, "active_dataset", name)
-        return _dataset_info(record)
+        choices = choices or datasets.Choices(layout, groups)
+        return imports.import_dataset(
+            self, Path(source).expanduser(), name, size, choices, progress or Progress()
+        )
 
     def preview_dataset(
         self,
@@ -438,40 +404,41 @@ class Workspace:
         choices: datasets.Choices | None = None,
     ) -> Preview:
         """What `import_dataset` would make of a source, the split included; nothing is kept. Raises BadInput."""
-        source = Path(source).expanduser()
-        name = _dataset_name(source, None)
-        with _plainly(), tempfile.TemporaryDirectory(prefix="preview-", dir=self.path / "cache") as temporary:
-            unpacked = Path(temporary) / "unpacked"
-            choices = choices or datasets.Choices(layout, groups)
-            layout, found = _read(source, unpacked, choices, progress or Progress())
-            example = _example(found)
-        module = datasets.LAYOUTS[layout]
-        return Preview(
-            name, layout, module.TITLE, module.DEFAULT_SIZE, found.records, found.to_report(), example
-        )
+        from exdd_core import imports
+
+        choices = choices or datasets.Choices(layout, groups)
+        return imports.preview_dataset(self, Path(source).expanduser(), choices, progress or Progress())
 
     def datasets(self) -> list[DatasetInfo]:
         """All data sets, the oldest first."""
         with self.reading() as db:
-            return [_dataset_info(row) for row in db.query("select * from datasets order by rowid")]
+            return [dataset_info(row) for row in db.query("select * from datasets order by rowid")]
 
-    def dataset(self, name: str | None = None) -> DatasetInfo:
-        """The data set of that name, or the active one. Raises BadInput when there is none."""
+    def dataset(self, name: str | None = None, state: int | None = None) -> DatasetInfo:
+        """The data set of that name, or the active one, as it was in a state (None: as it is).
+
+        The name may be the one that people call it by. Raises BadInput when there is none.
+        """
         wanted = name or self.setting("active_dataset")
         if wanted is None:
             raise BadInput("There is no data set yet; import one first.")
-        row = self._dataset_row(wanted)
+        row = self.dataset_row(wanted)
         if row is None:
-            names = ", ".join(info.name for info in self.datasets()) or "none"
+            names = ", ".join(info.called for info in self.datasets()) or "none"
             raise BadInput(f'There is no data set "{wanted}"; those here are: {names}.')
-        return _dataset_info(row)
+        if state is not None and state != dataset_states.current(row):
+            with self.reading() as db:
+                row, _ = dataset_states.at(db, row["name"], state)
+        return dataset_info(row)
 
     def activate_dataset(self, name: str) -> None:
         self.set_setting("active_dataset", self.dataset(name).name)
 
-    def _dataset_row(self, name: str) -> dict[str, Any] | None:
+    def dataset_row(self, name: str) -> dict[str, Any] | None:
+        """The row of the data set of that name, or called so; None where there is none."""
+        query = "select * from datasets where name = :name or called = :name order by name <> :name"
         with self.reading() as db:
-            return next(iter(db.query("select * from datasets where name = ?", [name])), None)
+            return next(iter(db.query(query, {"name": name})), None)
 
     def images(
         self,
@@ -479,26 +446,53 @@ class Workspace:
         split: str | None = None,
         label: str | None = None,
         defect_type: str | None = None,
+        state: int | None = None,
     ) -> list[ImageRow]:
-        """The readable images of a data set (None: the active one) in natural order; None filters nothing."""
+        """The readable images of a data set (None: the active one) in natural order; None filters nothing.
+
+        state: as they were in that state of the data set, in place of now. What is retired is left out.
+        """
+        info = self.dataset(dataset, state)
         filters = {"split": split, "label": label, "defect_type": defect_type}
-        wanted = {"dataset": self.dataset(dataset).name} | {k: v for k, v in filters.items() if v is not None}
-        condition = " and ".join(f"{column} = :{column}" for column in wanted)
+        wanted = {k: v for k, v in filters.items() if v is not None}
         with self.reading() as db:
-            found = list(db.query(f"select * from images where {condition} order by rowid", wanted))
-        return [self._image_row(row) for row in found]
+            _, rows = dataset_states.at(db, info.name, state)
+        found = [
+            row
+            for row in dataset_states.counting(rows)
+            if all(row[column] == value for column, value in wanted.items())
+        ]
+        if info.state > dataset_states.FIRST:  # what joined later has later rows
+            found.sort(key=lambda row: datasets.natural_key(row["path"]))
+        return [self._image_row(row, info.depth) for row in found]
 
     def image(self, id: str) -> ImageRow:
+        """One image as it is now, also a retired one. Raises BadInput."""
+        query = (
+            "select images.*, datasets.depth from images left join datasets on dataset = name where id = ?"
+        )
         with self.reading() as db:
-            row = next(iter(db.query("select * from images where id = ?", [id])), None)
+            row = next(iter(db.query(query, [id])), None)
         if row is None:
             raise BadInput(f'There is no image "{id}" in this workspace.')
-        return self._image_row(row)
+        return self._image_row(row, Depth.parse(row["depth"]) if row["depth"] else None)
 
-    def _image_row(self, row: dict[str, Any]) -> ImageRow:
+    def _image_row(self, row: dict[str, Any], depth: Depth | None) -> ImageRow:
         folder = self._datasets / row["dataset"]
+        known = {name: row[name] for name in IMAGE_COLUMNS}
         mask = folder / row["mask"] if row["mask"] else None
-        return ImageRow(**row | {"path": folder / row["path"], "mask": mask})
+        return ImageRow(**known | {"path": folder / row["path"], "mask": mask, "depth": depth})
+
+    def region(self, dataset: str | None = None, state: int | None = None) -> np.ndarray | None:
+        """The region of interest, bool (H, W), True where something counts; None where all of an image does."""
+        info = self.dataset(dataset, state)
+        return read_mask(self._datasets / info.name / info.roi, None, info.roi) if info.roi else None
+
+    def set_region(self, dataset: str | None, mask: np.ndarray | None, who: str = "") -> DatasetInfo:
+        """Set the region of interest, bool (H, W), or take it away (None). Raises BadInput for one without sense."""
+        from exdd_core import dataset_settings
+
+        return dataset_settings.set_region(self, dataset, mask, who)
 
     # --- backbone ---------------------------------------------------------------------------------------
 
@@ -532,6 +526,7 @@ class Workspace:
         fusion: str | None = None,
         activate: bool = True,
         who: str = "",
+        state: int | None = None,
         progress: Progress | None = None,
     ) -> BankVersion:
         """Build a bank version from the training split of a data set (None: the active one).
@@ -539,14 +534,14 @@ class Workspace:
         positives: which defects teach the positive bank, one of `POSITIVES`: real ones, accepted synthetic ones,
         both or none. max_real_parts: at most that many defective parts, and of the training split only. The
         negative bank also gets what people marked as false alarms. The ratios are the shares of patches kept
-        (0 to 1]; None leaves the detector's default. who: whoever asked for it. Raises BadInput where nothing can be
-        built of that.
+        (0 to 1]; None leaves the detector's default. who: whoever asked for it. state: of the data set; None is as
+        it is now. Raises BadInput where nothing can be built of that.
         """
         from exdd_core import curation, recall
         from exdd_core.detector import Detector, Settings
 
-        began, progress, info = time.monotonic(), progress or Progress(), self.dataset(dataset)
-        normals, defects, note = self._training_images(info.name, positives, max_real_parts, seed)
+        began, progress, info = time.monotonic(), progress or Progress(), self.dataset(dataset, state)
+        normals, defects, note = self._training_images(info.name, positives, max_real_parts, seed, info.state)
         network = self.backbone(backbone)
         given: dict[str, Any] = {"negative_ratio": negative_ratio, "positive_ratio": positive_ratio}
         given["fusion"] = fusion
@@ -554,10 +549,13 @@ class Workspace:
             backbone=network.name,
             size=size or info.size,
             seed=seed,
+            depth=info.depth,
             **{key: value for key, value in given.items() if value is not None},
         )
-        with _plainly(), self.making(self._banks, "build", progress) as temporary:
-            detector = Detector(network, settings).fit(normals, defects, progress)
+        with plainly(), self.making(self._banks, "build", progress) as temporary:
+            detector = Detector(network, settings, self.region(info.name, info.state))
+            detector.fit(normals, defects, progress)
+            note = " ".join(filter(None, [note, *detector.notes(_larger(info, settings.size))]))
             detector = curation.without_false_alarms(self, info.name, detector, progress)
             progress.begin("Storing the bank version", 1)
             whole = temporary / "whole"
@@ -566,7 +564,7 @@ class Workspace:
             row = {
                 "id": uuid.uuid4().hex[:12],
                 "dataset": info.name,
-                "created": _now(),
+                "created": now(),
                 "who": " ".join(who.split())[:40],
                 "seconds": round(time.monotonic() - began, 2),
                 "settings": {
@@ -576,6 +574,7 @@ class Workspace:
                     "layers": network.layers,
                     "positives": positives,
                     "max_real_parts": max_real_parts,
+                    "state": info.state,
                 },
                 "summary": {**detector.summary(), "radius": detector.radius, "note": note},
             }
@@ -584,6 +583,7 @@ class Workspace:
             (whole / "manifest.json").write_text(json.dumps(manifest, indent=2))
             progress.advance()
             with self.placed(whole, self._banks / str(row["id"])) as db:
+                dataset_states.at(db, info.name)  # raises where it was deleted meanwhile
                 number = (
                     json.loads(_get(db, "last_bank_number", "0")) + 1
                 )  # a deleted number never comes back
@@ -595,7 +595,7 @@ class Workspace:
         return self.bank(str(row["id"]))
 
     def _training_images(
-        self, dataset: str, positives: str, max_real_parts: int | None, seed: int
+        self, dataset: str, positives: str, max_real_parts: int | None, seed: int, state: int | None = None
     ) -> tuple[list[TrainingImage], list[TrainingImage], str]:
         """Normal and defective training images, and one sentence on what was left out ("" for nothing)."""
         from exdd_core import curation
@@ -608,7 +608,7 @@ class Workspace:
             raise BadInput(
                 "There are no accepted synthetic defects in this workspace; build with real ones or none."
             )
-        rows = self.images(dataset, split="train")
+        rows = self.images(dataset, split="train", state=state)
         rows = [rows[i] for i in datasets.limit_parts(rows, max_real_parts, seed)]
         out = {side: curation.dropped(self, dataset, side) for side in ("negative", "positive")}
         normals = [row for row in rows if row.label == datasets.NORMAL and row.id not in out["negative"]]
@@ -620,7 +620,7 @@ class Workspace:
         defects = [
             row for row in rows if row.label == datasets.DEFECT and row.id not in out["positive"] and wanted
         ]
-        empty = {f"{dataset}/{path}" for path in self.dataset(dataset).report["masks"]["empty"]}
+        empty = {f"{dataset}/{path}" for path in self.dataset(dataset, state).report["masks"]["empty"]}
         masked = [row for row in defects if row.mask is not None and row.id not in empty]
         notes = []
         if positives == "both" and not accepted:
@@ -706,8 +706,12 @@ class Workspace:
         shutil.rmtree(bank.path, ignore_errors=True)
         recall.forget(self, bank.id)
         landscape.forget(self, bank.id)
+        self.forget_detector(bank.id)
+
+    def forget_detector(self, bank: str) -> None:
+        """Let the detector of a version that is gone go, too."""
         with self._loading:
-            self._detectors.pop(bank.id, None)
+            self._detectors.pop(bank, None)
 
     def _bank_version(self, row: dict[str, Any], active: str | None, pinned: list[str]) -> BankVersion:
         parsed = {key: json.loads(row[key]) for key in ("settings", "summary")}
@@ -724,7 +728,7 @@ class Workspace:
         from exdd_core.detector import Detector
 
         version = self.bank(bank)
-        with self._loading, _plainly():
+        with self._loading, plainly():
             with self.reading() as db:
                 newest = history.newest(db, version.id)
             then = until is not None and until != newest
@@ -751,6 +755,11 @@ class Workspace:
             self._detectors.move_to_end(bank)
             while len(self._detectors) > DETECTORS_KEPT:
                 self._detectors.popitem(last=False)
+
+
+def _larger(info: DatasetInfo, size: Size) -> str:
+    """The size at which a data set shows the defects that are smaller than a patch at this one; "" if not known."""
+    return str(info.report["masks"].get("small_size", "")) if size == info.size else ""
 
 
 def make_demo(path: Path | str, progress: Progress | None = None) -> Workspace:
@@ -816,28 +825,28 @@ def _set(db: Database, key: str, value: Any) -> None:
     db.table("settings").upsert({"key": key, "value": json.dumps(value)}, pk="key")
 
 
-def _dataset_info(row: dict[str, Any], changed: bool = True) -> DatasetInfo:
+def dataset_info(row: dict[str, Any], changed: bool = True) -> DatasetInfo:
+    """What a row of `datasets` says."""
     report = json.loads(row["report"])
-    size = Size(row["width"], row["height"], bool(row["keep_aspect"]))
-    depth = Depth.parse(row["depth"]) if row["depth"] else None
     return DatasetInfo(
         row["name"],
         row["layout"],
         row["title"],
-        size,
+        Size(row["width"], row["height"], bool(row["keep_aspect"])),
         row["created"],
         report["counts"],
         report,
-        depth,
+        Depth.parse(row["depth"]) if row["depth"] else None,
         changed,
+        dataset_states.current(row),
+        row["called"] or row["name"],
+        row["roi"],
+        row["mask_rule"] or "",
     )
 
 
-def _size_row(size: Size) -> dict[str, int]:
-    return {"width": size.width, "height": size.height, "keep_aspect": int(size.keep_aspect)}
-
-
-def _now() -> str:
+def now() -> str:
+    """ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
@@ -855,137 +864,3 @@ def _versions() -> dict[str, str]:
     )
     installed = {dist.name: dist.version for dist in metadata.distributions()}
     return {name: installed[name] for name in wanted if name in installed}
-
-
-# --- files of a data set ----------------------------------------------------------------------------------
-
-
-def _dataset_name(source: Path, name: str | None) -> str:
-    if name is None:
-        stem = source.stem if source.suffix.lower() == ".zip" else source.resolve().name
-        name = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-") or "dataset"
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
-        raise BadInput(
-            f'"{name}" cannot name a data set; use up to 64 letters, digits, dots, dashes and underscores, '
-            "a letter or digit first."
-        )
-    return name
-
-
-def _read(
-    source: Path, unpacked: Path, choices: datasets.Choices, progress: Progress
-) -> tuple[str, datasets.Survey]:
-    """The layout of a source and what it would become. A zip file's content goes to `unpacked`."""
-    if not source.exists():
-        raise BadInput(f"{source} does not exist; check the path.")
-    left: dict[str, str] = {}
-    folder = source if source.is_dir() else archive.unpack(source, unpacked, progress, left)
-    try:
-        found = datasets.look(folder, choices, progress, left)
-        if not found[1].tree.images:
-            raise BadInput(f"{source} holds no images; name the folder or zip file that holds them.")
-        return found
-    except BadInput as error:  # people know the zip file, not where it was unpacked
-        raise BadInput(str(error).replace(str(folder), str(source))) from error
-
-
-def _example(found: datasets.Survey) -> tuple[np.ndarray, np.ndarray] | None:
-    """A defective image and what its mask marks, to look at."""
-    for record in found.records:
-        if record.label == datasets.DEFECT and (record.masks or record.outlines):
-            try:
-                mask = found.mask_of(record)
-                image = read_image(found.tree.path(record.path), record.path, found.depth)
-            except BadInput:
-                continue
-            if mask is not None and mask.any() and mask.shape == image.shape[:2]:
-                return image, mask
-    return None
-
-
-def _write_masks(
-    found: datasets.Survey, target: Path, progress: Progress
-) -> tuple[list[Record], dict[str, str]]:
-    """Records whose mask is one file each that is white above 127, and image -> why its mask could not be used.
-
-    What is no such file is written into `target`, below `WRITTEN`.
-    """
-    records, unusable = [], {}
-    progress.begin("Writing masks", len(found.records))
-    for record in found.records:
-        if found.must_be_written(record):
-            plain = replace(record, mask=None, more_masks=(), outlines=())
-            try:
-                mask = found.mask_of(record)
-                assert mask is not None
-                name = f"{WRITTEN}/{record.path}.png"
-                place = target / name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(encode_png(mask))
-                record = replace(plain, mask=name)
-            except BadInput as error:
-                unusable[record.path] = str(error)
-                record = plain
-        records.append(record)
-        progress.advance()
-    return records, unusable
-
-
-def _files(records: Sequence[Record], written: bool = True) -> list[str]:
-    """Every file that the records name, once, in their order; without the masks that were written here."""
-    named = [name for record in records for name in (record.path, *record.masks) if name]
-    for name in named:
-        if not name.isprintable():
-            raise BadInput(f"The file name {name!a} holds characters that cannot be stored; rename it.")
-    return [name for name in dict.fromkeys(named) if written or not name.startswith(f"{WRITTEN}/")]
-
-
-def _fingerprint(root: Path, records: Sequence[Record], settings: tuple, progress: Progress) -> str:
-    """One number for the content: every file's bytes and every record's fields, wherever they lie."""
-    files = _files(records)
-    progress.begin("Reading files", len(files))
-    total = hashlib.sha256(json.dumps([settings, [asdict(record) for record in records]]).encode())
-    for name in files:
-        with (root / name).open("rb") as file:
-            total.update(hashlib.file_digest(file, "sha256").digest())
-        progress.advance()
-    return total.hexdigest()
-
-
-def _copy(root: Path, target: Path, files: list[str], progress: Progress, move: bool) -> None:
-    needed = 0 if move else sum((root / name).stat().st_size for name in files)
-    free = shutil.disk_usage(target.parent).free
-    if needed > free:
-        raise BadInput(
-            f"The images take {needed / 2**20:.0f} MB, the workspace's disk has {free / 2**20:.0f} MB left; "
-            "free some space or put the workspace on another disk."
-        )
-    progress.begin("Copying files", len(files))
-    for name in files:
-        place = target / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(root / name, place) if move else shutil.copyfile(root / name, place)
-        progress.advance()
-
-
-def _image_rows(
-    dataset: str, root: Path, records: Sequence[Record], report: dict[str, Any]
-) -> list[dict[str, Any]]:
-    """A row for every image that can be read; a mask that cannot be used is not named."""
-    masks = report["masks"]
-    unreadable = {item["path"] for item in report["unreadable"]}
-    useless = {item["path"] for kind in ("wrong_size", "unreadable") for item in masks[kind]}
-    if len(unreadable) == len(records):
-        raise BadInput(f"None of the {len(records)} images can be read; {report['unreadable'][0]['reason']}")
-    rows = []
-    for record in records:
-        if record.path in unreadable:
-            continue
-        width, height = probe(root / record.path)
-        mask = None if record.path in useless else record.mask
-        known = {"id": f"{dataset}/{record.path}", "dataset": dataset, "width": width, "height": height}
-        row = {
-            name: value for name, value in asdict(record).items() if name not in ("more_masks", "outlines")
-        }
-        rows.append({**row, **known, "mask": mask})
-    return rows

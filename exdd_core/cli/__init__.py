@@ -19,13 +19,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from exdd_core.cli import banks, data, export, judge, measure, paint, run, score
+from exdd_core.cli import banks, data, datasets, export, judge, measure, paint, run, score
 from exdd_core.cli.arguments import Command, Group, folder
 from exdd_core.errors import BadInput, Cancelled
 
 COMMANDS: dict[str, Command | Group] = {
     "import": (data.import_, data.import_options),
     "export": (export.export, export.export_options),
+    "datasets": datasets.DATASETS,
     "build": (data.build, data.build_options),
     "score": (score.score, score.score_options),
     "evaluate": (measure.evaluate, measure.evaluate_options),

@@ -32,6 +32,7 @@ def list_banks(options: argparse.Namespace) -> dict[str, Any]:
                 "id": bank.id,
                 "name": bank.name,
                 "dataset": bank.dataset,
+                "state": bank.state,
                 "created": bank.created,
                 "who": bank.who,
                 "active": bank.active,
@@ -52,7 +53,7 @@ def list_banks(options: argparse.Namespace) -> dict[str, Any]:
             marks = "".join(f", {name}" for name in ("active", "pinned") if row[name])
             print(
                 f"{row['name']:<8} {row['created'][:19]:<20} {rows_of} {shown:>6}  "
-                f"{row['who'] or '-':<12} {row['dataset']}{marks}"
+                f"{row['who'] or '-':<12} {row['dataset']}, state {row['state']}{marks}"
             )
     return {"banks": rows}
 

@@ -7,37 +7,105 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exdd_core.cli.arguments import Add, bank_options, bank_spec, open_workspace, who_option
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 
+if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
+    from exdd_core.datasets import Choices
+    from exdd_core.workspace import Workspace
+
 
 def import_options(add: Add) -> None:
     add("source", type=Path, help="a folder or a zip file")
     add("--name", help="of the data set; default: the source's name")
-    add(
-        "--layout",
-        default="auto",
-        help="ksdd2, kolektor_sdd, magnetic_tile, mvtec, folder, demo; default: auto",
-    )
+    add("--into", metavar="NAME", help="a data set that is there and gets the images that are new")
+    add("--layout", default="auto", help="its name; one that there is not lists them all; default: auto")
     add("--size", metavar="WxH", help="what banks are built at, width x height; default: the layout's")
     add("--keep-aspect", action="store_true", help="letterbox images into --size instead of stretching them")
     add("--groups", metavar="RULE", help="plain folders: subfolder, csv:FILE or pattern:REGEX")
+    add(
+        "--role",
+        action="append",
+        default=[],
+        metavar="FOLDER=ROLE",
+        help="plain folders: what one holds, normal, defect, mask or none; may be repeated",
+    )
+    add(
+        "--depth", metavar="BITS", help="of images with more than 8 bits: 10, 12, 14, 16, or values: 100-3000"
+    )
+    add("--masks", metavar="RULE", help="what of a mask is defect: labels, above:N, inverted behind either")
     add("--backbone", metavar="NAME", help="of a workspace that is made now; default: auto")
+    who_option(add)
 
 
 def import_(options: argparse.Namespace) -> dict[str, Any]:
     """Copy a data set (a folder or a zip file) into the workspace, making the workspace if there is none."""
     from exdd_core import jobs, tasks
-    from exdd_core.datasets import Choices, GroupRule
     from exdd_core.images import Size
-    from exdd_core.workspace import Workspace
 
     size = Size.parse(options.size, options.keep_aspect) if options.size else None
-    groups = GroupRule.parse(options.groups) if options.groups else None
+    choices = _choices(options)
+    if options.into and (options.name or size):
+        raise BadInput(
+            "--into brings images to a data set that has a name and a size; leave --name and --size out."
+        )
     source = options.source.expanduser().absolute()
+    workspace = _workspace_for(options, source)
+    into = workspace.dataset(options.into).name if options.into else None
+    spec = {"source": str(source), **tasks.import_spec(options.name, size, choices, into, options.who)}
+    title = f"Importing {options.name or options.source.name}" + (f" into {options.into}" if into else "")
+    result = jobs.run_here(workspace, "import", title, spec, progress())
+    info = workspace.dataset(result["dataset"])
+    if not options.json:
+        if into:
+            print("\n".join([*result["sentences"], f'"{info.called}" is in state {info.state} now:']))
+        else:
+            done = "Imported" if result["changed"] else "Nothing changed: already there as"
+            print(f'{done} "{info.name}": {info.title}.')
+        print("\n".join(info.report["sentences"]))
+    joined = {key: result[key] for key in ("joined", "passed_over", "renamed", "copies", "sentences") if into}
+    return {
+        "dataset": info.name,
+        "changed": result["changed"],
+        "layout": info.layout,
+        "size": str(info.size),
+        "counts": info.counts,
+        "state": info.state,
+        "healthy": info.report["healthy"],
+        "report": info.report,
+        **joined,
+    }
+
+
+def _choices(options: argparse.Namespace) -> Choices:
+    from exdd_core.datasets import ROLES, Choices, GroupRule
+    from exdd_core.depth import Depth
+    from exdd_core.mask_rules import MaskRule
+
+    roles = {}
+    for text in options.role:
+        folder, equals, role = text.rpartition("=")
+        if not equals or not folder.strip() or role not in ROLES:
+            raise BadInput(
+                f'"{text}" does not say what a folder holds; write FOLDER=ROLE, with {", ".join(ROLES)} as the role.'
+            )
+        roles[folder] = role
+    return Choices(
+        options.layout,
+        GroupRule.parse(options.groups) if options.groups else None,
+        roles,
+        Depth.parse(options.depth) if options.depth else None,
+        MaskRule.parse(options.masks) if options.masks else None,
+    )
+
+
+def _workspace_for(options: argparse.Namespace, source: Path) -> Workspace:
+    """The workspace that is there, or a new one."""
+    from exdd_core.workspace import Workspace
+
     if Workspace.exists(options.workspace):
         workspace = Workspace.open(options.workspace)
         if options.backbone not in (None, "auto", workspace.backbone_name):
@@ -45,29 +113,14 @@ def import_(options: argparse.Namespace) -> dict[str, Any]:
                 f"This workspace has the backbone {workspace.backbone_name} already; --backbone is for one that is "
                 "made now, so leave it out or choose another --workspace."
             )
-    elif not source.exists():
+        return workspace
+    if options.into:
+        return open_workspace(options)  # says that there is none
+    if not source.exists():
         raise BadInput(f"{source} does not exist; check the path.")  # before a workspace is made for it
-    else:
-        workspace = Workspace.create(options.workspace, options.backbone or "auto")
-        say(f"Made the workspace {workspace.path}. Backbone: {workspace.setting('backbone_reason')}")
-    spec = {"source": str(source)}
-    spec |= tasks.import_spec(options.name, size, Choices(options.layout, groups))
-    title = f"Importing {options.name or options.source.name}"
-    result = jobs.run_here(workspace, "import", title, spec, progress())
-    info = workspace.dataset(result["dataset"])
-    if not options.json:
-        done = "Imported" if result["changed"] else "Nothing changed: already there as"
-        print(f'{done} "{info.name}": {info.title}.')
-        print("\n".join(info.report["sentences"]))
-    return {
-        "dataset": info.name,
-        "changed": result["changed"],
-        "layout": info.layout,
-        "size": str(info.size),
-        "counts": info.counts,
-        "healthy": info.report["healthy"],
-        "report": info.report,
-    }
+    workspace = Workspace.create(options.workspace, options.backbone or "auto")
+    say(f"Made the workspace {workspace.path}. Backbone: {workspace.setting('backbone_reason')}")
+    return workspace
 
 
 def build_options(add: Add) -> None:

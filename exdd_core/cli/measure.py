@@ -199,7 +199,9 @@ def show_run(options: argparse.Namespace) -> dict[str, Any]:
 
     found = runs.get(open_workspace(options), options.id)
     if not options.json:
-        print(f"{found.title}, {found.created}")
+        state = found.result.get("state")
+        seen = f", state {state} of the data set" if state else ""
+        print(f"{found.title}, {found.created}{seen}")
         _print_metrics(found.result["methods"])
         _print_recall(found.result)
     return asdict(found)

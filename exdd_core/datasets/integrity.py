@@ -37,7 +37,8 @@ from exdd_core.datasets.manifests import SPLITS
 from exdd_core.datasets.record import DEFECT, NORMAL, Record
 from exdd_core.datasets.survey import Survey
 from exdd_core.errors import BadInput
-from exdd_core.images import Size, read_image, take_mask, thumbnail
+from exdd_core.images import Size, mask_values, read_image, require_mask, thumbnail
+from exdd_core.mask_rules import MaskRule
 from exdd_core.progress import Progress
 
 HASH_SIDE = 16
@@ -141,7 +142,9 @@ def _check_mask(
         masks["missing"].append(record.path)
         return None
     try:
-        mask = take_mask(root / record.mask, None, record.mask)
+        values = mask_values(root / record.mask, record.mask)
+        require_mask(values, record.mask)
+        mask = MaskRule().marks(values)  # as everybody reads the masks that are kept
     except BadInput as error:
         masks["unreadable"].append({"path": record.path, "reason": str(error)})
         return None

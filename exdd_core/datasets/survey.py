@@ -153,7 +153,11 @@ class Survey:
                 }
                 for f in self.left_out
             ],
-            "mask_rule": {"rule": str(self.rule), "sentence": self.rule.sentence if self._with_masks else ""},
+            "mask_rule": {
+                "rule": str(self.rule),
+                "title": self.rule.title,
+                "sentence": self.rule.sentence if self._with_masks else "",
+            },
             "masks_turned": self.turned,
             "masks_of_normal": self.masks_of_normal,
             "depth": {"value": str(self.depth), "title": self.depth.title, "clipped": self.clipped}

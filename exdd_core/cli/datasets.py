@@ -1,0 +1,290 @@
+"""Data sets that grow and change: datasets list, show, move, relabel, ..., delete.
+
+Knows data sets by name and images by id or file. Does not know what a change does to rows or files.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exdd_core.cli.arguments import Add, Group, at_least, open_workspace, who_option
+from exdd_core.cli.terminal import progress, told
+from exdd_core.errors import BadInput
+
+if TYPE_CHECKING:  # imported by the command that needs it: --help answers at once
+    from exdd_core.dataset_changes import Changed
+    from exdd_core.workspace import DatasetInfo, Workspace
+
+
+def list_datasets(options: argparse.Namespace) -> dict[str, Any]:
+    """List the data sets there are: images, state, layout."""
+    workspace = open_workspace(options)
+    active = workspace.setting("active_dataset")
+    rows = [_summary(info) | {"active": info.name == active} for info in workspace.datasets()]
+    if not options.json:
+        print(f"{'data set':<20} {'normal':>7} {'defect':>7} {'state':>6}  {'imported':<20} layout")
+        for row in rows:
+            counts = [sum(side[label] for side in row["counts"].values()) for label in ("normal", "defect")]
+            mark = ", active" if row["active"] else ""
+            print(
+                f"{row['called']:<20} {counts[0]:>7} {counts[1]:>7} {row['state']:>6}  "
+                f"{row['created'][:19]:<20} {row['title']}{mark}"
+            )
+    return {"datasets": rows}
+
+
+def _summary(info: DatasetInfo) -> dict[str, Any]:
+    return {
+        "dataset": info.name,
+        "called": info.called,
+        "layout": info.layout,
+        "title": info.title,
+        "size": str(info.size),
+        "created": info.created,
+        "counts": info.counts,
+        "state": info.state,
+        "depth": str(info.depth) if info.depth else None,
+        "mask_rule": info.mask_rule,
+        "roi": info.roi,
+        "healthy": info.report["healthy"],
+    }
+
+
+def one_or_active(add: Add) -> None:
+    add("name", nargs="?", metavar="NAME", help="of the data set; default: the active one")
+
+
+def show_dataset(options: argparse.Namespace) -> dict[str, Any]:
+    """Show a data set: its report, its settings, what it was used for, and all its changes."""
+    from exdd_core import dataset_changes, dataset_uses
+
+    workspace = open_workspace(options)
+    info = workspace.dataset(options.name)
+    changes = dataset_changes.changes(workspace, info.name)
+    used = dataset_uses.uses(workspace, info.name)
+    if not options.json:
+        print(f'"{info.called}", state {info.state}: {info.title}, built at {info.size}.')
+        print("\n".join(info.report["sentences"]))
+        print(f"Used by: {used.sentence or 'nothing yet'}.")
+        for change in changes:
+            undone = " (taken back)" if change.undone else ""
+            print(f"{change.state:>5}  {change.created[:19]}  {change.who:<12} {change.sentence}{undone}")
+    return {
+        **_summary(info),
+        "used_by": asdict(used),
+        "changes": [asdict(change) for change in changes],
+        "report": info.report,
+    }
+
+
+def _of_images(
+    options: argparse.Namespace, change: Callable[[Workspace, list[str]], Changed]
+) -> dict[str, Any]:
+    return told(asdict(change(open_workspace(options), options.images)), options)
+
+
+def images_options(add: Add) -> None:
+    add("images", nargs="+", metavar="IMAGE", help="ids of images, or their files")
+    who_option(add)
+
+
+def move_options(add: Add) -> None:
+    images_options(add)
+    add("--split", required=True, choices=("train", "test"), help="the side to move them to")
+
+
+def move(options: argparse.Namespace) -> dict[str, Any]:
+    """Move images to a side of the split, each with all images of its part."""
+    from exdd_core import dataset_changes
+
+    return _of_images(
+        options,
+        lambda workspace, names: dataset_changes.move(
+            workspace, names, options.split, options.who, progress()
+        ),
+    )
+
+
+def relabel_options(add: Add) -> None:
+    images_options(add)
+    add("--label", required=True, choices=("normal", "defect"), help="what they show")
+    add("--type", default="", metavar="TYPE", help="the defect's type")
+    add("--mask", type=Path, metavar="FILE", help="of one image: as large as it is, white on the defect")
+
+
+def relabel(options: argparse.Namespace) -> dict[str, Any]:
+    """Call images normal or defective, or give a defective one its mask."""
+    from exdd_core import dataset_changes
+    from exdd_core.images import take_mask
+
+    mask = take_mask(options.mask, None) if options.mask else None
+    return _of_images(
+        options,
+        lambda workspace, names: dataset_changes.relabel(
+            workspace, names, options.label, options.who, options.type, mask, progress()
+        ),
+    )
+
+
+def retire(options: argparse.Namespace) -> dict[str, Any]:
+    """Let images count no more, in no bank and no figure."""
+    from exdd_core import dataset_changes
+
+    return _of_images(
+        options,
+        lambda workspace, names: dataset_changes.retire(workspace, names, options.who, progress()),
+    )
+
+
+def restore(options: argparse.Namespace) -> dict[str, Any]:
+    """Let retired images count again."""
+    from exdd_core import dataset_changes
+
+    return _of_images(
+        options,
+        lambda workspace, names: dataset_changes.restore(workspace, names, options.who, progress()),
+    )
+
+
+def undo_options(add: Add) -> None:
+    one_or_active(add)
+    who_option(add)
+
+
+def undo(options: argparse.Namespace) -> dict[str, Any]:
+    """Take the last change of a data set back."""
+    from exdd_core import dataset_changes
+
+    return told(asdict(dataset_changes.undo(open_workspace(options), options.name, options.who)), options)
+
+
+def rename_options(add: Add) -> None:
+    add("name", metavar="OLD", help="the data set")
+    add("new", metavar="NEW", help="what it is called from now on")
+    who_option(add)
+
+
+def rename(options: argparse.Namespace) -> dict[str, Any]:
+    """Give a data set another name; both names are understood from then on."""
+    from exdd_core import dataset_settings
+
+    changed = dataset_settings.rename(open_workspace(options), options.name, options.new, options.who)
+    return told(asdict(changed), options)
+
+
+def set_options(add: Add) -> None:
+    add("name", metavar="NAME", help="the data set")
+    add("--depth", metavar="BITS", help="8, 10, 12, 14, 16, or the values of black and white: 100-3000")
+    add("--masks", metavar="RULE", help="labels, above:N, or either with inverted behind it")
+    add("--size", metavar="WxH", help="what banks are built at, width x height")
+    add("--keep-aspect", action="store_true", help="letterbox images into --size instead of stretching them")
+    who_option(add)
+
+
+def set_choices(options: argparse.Namespace) -> dict[str, Any]:
+    """Change how a data set's images and masks are read, or what size banks are built at."""
+    from exdd_core import dataset_settings
+    from exdd_core.depth import Depth
+    from exdd_core.images import Size
+    from exdd_core.mask_rules import MaskRule
+
+    if not (options.depth or options.masks or options.size):
+        raise BadInput("Say what to set: --depth, --masks or --size.")
+    changed = dataset_settings.set_choices(
+        open_workspace(options),
+        options.name,
+        options.who,
+        Depth.parse(options.depth) if options.depth else None,
+        MaskRule.parse(options.masks) if options.masks else None,
+        Size.parse(options.size, options.keep_aspect) if options.size else None,
+        progress(),
+    )
+    return told(asdict(changed), options)
+
+
+def roi_options(add: Add) -> None:
+    add("name", metavar="NAME", help="the data set")
+    add("--file", type=Path, metavar="MASK", help="as large as most images, white where something counts")
+    add("--threshold", type=at_least(0), metavar="N", help="what is brighter than N in normal images counts")
+    add("--clear", action="store_true", help="all of an image counts again")
+    who_option(add)
+
+
+def region_of_interest(options: argparse.Namespace) -> dict[str, Any]:
+    """Set the region of interest of a data set: outside it nothing counts."""
+    from exdd_core import dataset_settings
+    from exdd_core.images import take_mask
+
+    if sum((options.file is not None, options.threshold is not None, options.clear)) != 1:
+        raise BadInput("Say one of --file MASK, --threshold N and --clear.")
+    workspace = open_workspace(options)
+    mask = take_mask(options.file, None) if options.file else None
+    if options.threshold is not None:
+        mask = dataset_settings.region_by_threshold(workspace, options.name, options.threshold)
+    info = workspace.set_region(options.name, mask, options.who)
+    share = None if mask is None else float(mask.mean())
+    said = "all of an image" if share is None else f"{share:.0%} of an image"
+    result = {"dataset": info.name, "state": info.state, "roi": info.roi, "share": share}
+    return told(result | {"sentence": f"What counts is {said} now."}, options)
+
+
+def join_options(add: Add) -> None:
+    add("new", metavar="NEW", help="name of the data set that is made")
+    add("names", nargs="+", metavar="NAME", help="data sets that it is made of")
+
+
+def join(options: argparse.Namespace) -> dict[str, Any]:
+    """Make one data set of several, such as products or cameras, for one bank of all of them."""
+    from exdd_core import merging
+
+    info = merging.join_datasets(open_workspace(options), options.new, options.names, progress())
+    said = f'Made "{info.name}" of {", ".join(options.names)}: {info.report["images"]} images.'
+    return told(
+        {**_summary(info), "report": info.report, "sentence": "\n".join([said, *info.report["sentences"]])},
+        options,
+    )
+
+
+def delete_options(add: Add) -> None:
+    add("name", metavar="NAME", help="the data set")
+    add("--yes", action="store_true", help="delete it with all that was made from it; there is no way back")
+
+
+def delete(options: argparse.Namespace) -> dict[str, Any]:
+    """Delete a data set with its bank versions, measurements, candidates and decisions."""
+    from exdd_core import dataset_uses
+
+    workspace = open_workspace(options)
+    info = workspace.dataset(options.name)
+    used = dataset_uses.uses(workspace, info.name)
+    if not options.yes:
+        also = f" and {used.sentence} that used it" if used.sentence else ""
+        raise BadInput(
+            f'This would delete "{info.called}" with its {info.report["images"]} images{also}, for good; add --yes '
+            "to do so."
+        )
+    said = dataset_uses.delete(workspace, info.name)
+    return told({"dataset": info.name, "deleted": asdict(used), "sentence": said}, options)
+
+
+DATASETS = Group(
+    "Data sets and their changes",
+    {
+        "list": (list_datasets, None),
+        "show": (show_dataset, one_or_active),
+        "move": (move, move_options),
+        "relabel": (relabel, relabel_options),
+        "retire": (retire, images_options),
+        "restore": (restore, images_options),
+        "undo": (undo, undo_options),
+        "rename": (rename, rename_options),
+        "set": (set_choices, set_options),
+        "roi": (region_of_interest, roi_options),
+        "join": (join, join_options),
+        "delete": (delete, delete_options),
+    },
+)

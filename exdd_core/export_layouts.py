@@ -4,8 +4,9 @@ Knows names, masks and the two layouts, and chooses names that every system can 
 image and no other. Does not know the workspace, nor what is written to disk.
 
 MVTec AD: P. Bergmann et al., "The MVTec anomaly detection dataset", International Journal of Computer Vision, 2021.
-It has no defects on its training side; here they lie in train/TYPE, beside train/good, with masks in ground_truth/TYPE
-like all others. COCO: T.-Y. Lin et al., "Microsoft COCO: common objects in context", ECCV 2014.
+It has no defects on its training side; here they lie in train/TYPE, beside train/good, with masks in
+ground_truth/train/TYPE, so that ground_truth/TYPE holds a mask for each defect of the test side, as programs expect.
+COCO: T.-Y. Lin et al., "Microsoft COCO: common objects in context", ECCV 2014.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import numpy as np
 from pycocotools import mask as coco
 
 from exdd_core.datasets.mvtec import NO_TYPE
-from exdd_core.datasets.pairing import plain_stem
+from exdd_core.datasets.pairing import named_masks, plain_stem
 from exdd_core.datasets.record import DEFECT, NORMAL, natural_key
 from exdd_core.datasets.tree import base, name_key, parent, stem
 from exdd_core.datasets.words import is_image_word, is_mask_word, label_word, role_guess, split_word, squeezed
@@ -74,12 +75,12 @@ class Place(NamedTuple):
 
 
 def mvtec_places(items: Sequence[Item]) -> list[Place]:
-    """train/good, test/good, train/TYPE, test/TYPE and ground_truth/TYPE/NAME_mask.png."""
+    """train/good, test/good, test/TYPE and ground_truth/TYPE/NAME_mask.png; train/TYPE and ground_truth/train/TYPE."""
     folders = type_folders(items)
     nested = any("/" in folder for folder in folders.values())
 
     def scope(item: Item) -> Hashable:
-        """Names are unique in it: masks of both sides share a folder, and folders in folders may share their parts."""
+        """Names are unique in it: masks may not say their side, and folders in folders may share their parts."""
         if item.label == NORMAL:
             return item.split
         return DEFECT if nested else (DEFECT, folders[item.kind])
@@ -87,7 +88,8 @@ def mvtec_places(items: Sequence[Item]) -> list[Place]:
     places = []
     for item, name in zip(items, unique_names(items, scope), strict=True):
         kind = "" if item.label == NORMAL else folders[item.kind]
-        mask = f"ground_truth/{kind}/{stem(name)}_mask.png" if kind and item.mask else ""
+        side = "train/" if item.split == "train" else ""
+        mask = f"ground_truth/{side}{kind}/{stem(name)}_mask.png" if kind and item.mask else ""
         places.append(Place(f"{item.split}/{kind or 'good'}/{name}", mask, kind))
     return places
 
@@ -264,8 +266,9 @@ def _file_name(item: Item) -> str:
 
 def _pairs(file_stem: str) -> bool:
     """Whether an image of this name pairs with its own mask and is not taken for another's mask."""
-    mask = plain_stem(f"{file_stem}_mask.png")
-    return not plain_stem(f"{file_stem}.png") and mask == name_key(file_stem)
+    image, mask = f"{file_stem}.png", f"{file_stem}_mask.png"
+    own = plain_stem(mask) == name_key(file_stem) and named_masks([image, mask]) == {image: [mask]}
+    return own and not plain_stem(image) and not named_masks(["another.png", image])
 
 
 def safe(part: str) -> str:

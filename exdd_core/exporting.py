@@ -2,6 +2,7 @@
 
     manifest.csv    one row an image: label, split, type, mask, part, whether it is real, painted or marked, and by what
     groups.csv      path and group, as `import --groups csv:FILE` reads it
+    region.json     the region of interest as COCO's run lengths, where the data set has one
 
 Images are copied byte for byte; masks are written anew, white on black. Knows a workspace's rows, candidates, marks and
 files. Does not know pages or commands; where a layout puts what is told by `export_layouts`.
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import ExifTags, Image
 
-from exdd_core import candidates, curation, images
+from exdd_core import candidates, curation, dataset_states, images
 from exdd_core.datasets.record import DEFECT, NORMAL
 from exdd_core.errors import BadInput
 from exdd_core.export_layouts import (
@@ -54,7 +55,7 @@ COLUMNS = (
         "engine_version",
         "prompt",
     ),
-    *("seed", "source", "depth", "dataset", "region", "note"),
+    *("seed", "source", "depth", "dataset", "state", "region", "note"),
 )
 NAMED = 3  # images that a sentence names
 BACK = {6: 8, 8: 6}  # EXIF orientations whose turn is undone by another one
@@ -86,8 +87,11 @@ def export(
             f'"{info.name}" has no normal images on its training side, which MVTec AD is made of; export it as COCO.'
         )
     places = mvtec_places(items) if layout == "mvtec" else coco_places(items)
+    region = workspace.region(info.name)
     with whole_target(target, sum(item.file.stat().st_size for item in items)) as put:
         written = _write(put, items, places, info, layout, progress)
+        if region is not None:
+            put("region.json", json.dumps(run_lengths(region)).encode())
     return {
         "dataset": info.name,
         "layout": layout,
@@ -98,7 +102,7 @@ def export(
         "masks": sum(item.mask is not None for item in items),
         **{name: sum(item.about["origin"] == name for item in items) for name in ("painted", "marked")},
         **written,
-        "sentences": _sentences(info, items, places, layout, written),
+        "sentences": [*_sentences(info, items, places, layout, written), *_besides(workspace, info)],
     }
 
 
@@ -275,7 +279,7 @@ def _mask_bytes(mask: np.ndarray, turn: int) -> bytes:
 def _row(item: Item, place: Place, info: DatasetInfo, layout: str) -> dict[str, Any]:
     annotated = f"annotations/instances_{item.split}.json" if layout == "coco" and item.mask else ""
     known = {"path": place.path, "label": item.label, "split": item.split, "defect_type": item.kind}
-    return item.about | known | {"mask": place.mask or annotated, "group": item.group}
+    return item.about | known | {"mask": place.mask or annotated, "group": item.group, "state": info.state}
 
 
 def _table(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> bytes:
@@ -305,7 +309,10 @@ def _sentences(
         told = "without a mask" if layout == "mvtec" else "with an annotation that marks nothing"
         lines.append(f"Defects that have no mask are exported {told}: {_named(written['without_mask'])}.")
     if layout == "mvtec" and any(i.label == DEFECT and i.split == "train" for i in items):
-        lines.append("MVTec AD has no defects on its training side; here they lie in train/TYPE.")
+        lines.append(
+            "MVTec AD has no defects on its training side; here they lie in train/TYPE, with masks in "
+            "ground_truth/train: programs that take all of train/ for normal must be given train/good alone."
+        )
     if not any(item.split == "test" for item in items):
         lines.append("The data set has no test images.")
     renamed = ", ".join(f"{old} as {new}" for old, new in written["renamed_types"].items())
@@ -321,6 +328,21 @@ def _sentences(
         lines.append(
             f"Turned by EXIF: {_named(written['turned'])}; their annotations are for the upright image."
         )
+    return lines
+
+
+def _besides(workspace: Workspace, info: DatasetInfo) -> list[str]:
+    """What the data set has that the layout has no place for."""
+    with workspace.reading() as db:
+        _, rows = dataset_states.at(db, info.name)
+    retired = [
+        id.removeprefix(f"{info.name}/")
+        for id, row in rows.items()
+        if row["retired"] not in (None, dataset_states.UNDONE)
+    ]
+    lines = [f"Not exported, as they are retired: {_named(retired)}."] if retired else []
+    if info.roi:
+        lines.append("The region of interest is in region.json, as run lengths: no import reads it.")
     return lines
 
 

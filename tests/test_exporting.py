@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from exdd_core import candidates, cli, curation, exporting
+from exdd_core import candidates, cli, curation, dataset_changes, exporting
 from exdd_core.datasets import DEFECT, NORMAL, GroupRule, look
 from exdd_core.datasets.survey import Choices
 from exdd_core.errors import BadInput, Cancelled
@@ -391,3 +391,24 @@ def test_a_safe_name_is_one_that_windows_takes(text):
     assert name and not set(name) & set('<>:"/\\|?*') and name.isprintable() and len(name.encode()) < 200
     assert not name.endswith((" ", ".")) and not name.startswith(".") and safe(name) == name
     assert name.split(".")[0].strip().lower() not in ("con", "nul", "aux", "prn", "com1", "lpt9")
+
+
+# --- data sets that grew --------------------------------------------------------------------------------------------
+
+
+@LAYOUTS
+def test_retired_images_stay_behind_and_the_region_and_state_are_told(layout, demo_dataset, tmp_path):
+    workspace = Workspace.create(tmp_path / "w", backbone="efficientnet_lite0")
+    workspace.import_dataset(demo_dataset, name="demo")
+    gone = workspace.images("demo")[0]
+    dataset_changes.retire(workspace, [gone.id], "Anna")
+    region = np.ones((gone.height, gone.width), bool)
+    region[:, : gone.width // 8] = False
+    info = workspace.set_region("demo", region, "Anna")
+    made = exporting.export(workspace, "demo", layout, tmp_path / "out")
+    rows = rows_of(tmp_path / "out")
+    assert made["images"] == len(rows) == 23 and gone.id not in {row["source"] for row in rows}
+    assert {row["state"] for row in rows} == {str(info.state)} and info.state == 3
+    assert any("retired" in sentence and gone.path.name in sentence for sentence in made["sentences"])
+    assert np.array_equal(decoded(json.loads((tmp_path / "out" / "region.json").read_text())), region)
+    assert not look(tmp_path / "out")[1].left_out

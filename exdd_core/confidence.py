@@ -60,9 +60,17 @@ class Comparison:
 
 
 def contributions(
-    scores: np.ndarray, labels: np.ndarray, maps: np.ndarray, masks: np.ndarray, groups: Sequence[str]
+    scores: np.ndarray,
+    labels: np.ndarray,
+    maps: np.ndarray,
+    masks: np.ndarray,
+    groups: Sequence[str],
+    counted: np.ndarray | None = None,
 ) -> Contributions:
-    """scores float (n,), labels bool (n,), maps float32 (n, H, W), masks bool (n, H, W), groups: n names of parts."""
+    """scores float (n,), labels bool (n,), maps float32 (n, H, W), masks bool (n, H, W), groups: n names of parts.
+
+    counted: bool (n, H, W), the pixels that pixel figures look at; None for all.
+    """
     parts, own = np.unique(np.asarray(groups, str), return_inverse=True)
     defective = np.zeros(len(parts), bool)
     np.logical_or.at(defective, own, labels)
@@ -71,18 +79,24 @@ def contributions(
     images = [np.zeros((len(parts), len(values))) for _ in range(2)]
     np.add.at(images[0], (own, step), labels)
     np.add.at(images[1], (own, step), ~labels)
-    return Contributions(parts.tolist(), defective, Curve(*images), _pixels(maps, masks, own, len(parts)))
+    pixels = _pixels(maps, masks, own, len(parts), counted)
+    return Contributions(parts.tolist(), defective, Curve(*images), pixels)
 
 
-def _pixels(maps: np.ndarray, masks: np.ndarray, own: np.ndarray, parts: int) -> Curve:
+def _pixels(
+    maps: np.ndarray, masks: np.ndarray, own: np.ndarray, parts: int, counted: np.ndarray | None
+) -> Curve:
+    if counted is not None:
+        masks = masks & counted
     edges = _edges(maps, masks)
     count = len(edges) + 1
     positive, negative, overlap = (np.zeros((parts, count)) for _ in range(3))
     regions = np.zeros(parts)
-    for values, mask, part in zip(maps, masks, own, strict=True):
+    for number, (values, mask, part) in enumerate(zip(maps, masks, own, strict=True)):
         step = count - 1 - np.searchsorted(edges, values.ravel(), side="right")
         marked = mask.ravel()
-        negative[part] += np.bincount(step[~marked], minlength=count)
+        clean = ~marked if counted is None else ~marked & counted[number].ravel()
+        negative[part] += np.bincount(step[clean], minlength=count)
         if marked.any():
             positive[part] += np.bincount(step[marked], minlength=count)
             shares, number = region_shares(mask)
@@ -116,14 +130,24 @@ def replicates(
 ) -> dict[str, np.ndarray]:
     """Every figure on resampled parts: {figure: float64 (1 + count,)}, the first on the parts as they are.
 
-    Of several folds the mean, each with draws of its own: a part is in one fold only. The same parts and seed draw the
-    same replicates, whatever the method: differences of two methods' replicates are paired.
+    Of several folds the mean, each with draws of its own: a part is in one fold only; a fold that has no figure, as one
+    without masks, is left out. The same parts and seed draw the same replicates, whatever the method: differences of
+    two methods' replicates are paired.
     """
     each = []
     for number, fold in enumerate(folds):
         drawn = _draws(fold.defective, count, [seed, number])
         each.append(_figures(fold.images, drawn) | _figures(fold.pixels, drawn))
-    return {name: np.mean([figures[name] for figures in each], axis=0) for name in FIGURES}
+    return {name: over_folds([figures[name] for figures in each]) for name in FIGURES}
+
+
+def over_folds(figures: Sequence[Any], combine: Any = np.mean) -> Any:
+    """The mean of a figure over folds, or what else combines it; without the folds that have none.
+
+    figures: a number a fold, or replicates (1 + r,), of which the first is the figure itself.
+    """
+    known = [figure for figure in figures if np.isfinite(np.atleast_1d(figure)[0])]
+    return combine(known or figures, axis=0)
 
 
 def _draws(defective: np.ndarray, count: int, seed: Sequence[int]) -> np.ndarray:

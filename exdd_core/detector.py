@@ -12,7 +12,7 @@ Scoring: image -> patch features -> N, P, L of every patch -> fusion -> map and 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,10 +23,11 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from exdd_core import backbones, fitting, fusion, images, patches, surroundings
+from exdd_core import backbones, fitting, fusion, images, incoming, patches, surroundings
 from exdd_core.backbones import Backbone
 from exdd_core.bank import Bank, BankImage
 from exdd_core.coreset import covering_radius, greedy_coreset
+from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.fitting import HeldOut, Lessons, Neighbours
 from exdd_core.fusion import Direction, Distances, Evidence, Fusion
@@ -34,8 +35,19 @@ from exdd_core.images import Size
 from exdd_core.inspection import Calibration, Inspection, Match, Matches
 from exdd_core.patches import Source
 from exdd_core.progress import Progress
+from exdd_core.region import HALF, Region
 from exdd_core.surroundings import Discriminant
-from exdd_core.training import Marked, PatchSet, TrainingImage, Unmarked, patch_set
+from exdd_core.training import (
+    EMPTY,
+    OUTSIDE,
+    SMALL,
+    Marked,
+    PatchSet,
+    TrainingImage,
+    Unmarked,
+    defect_patches,
+    patch_set,
+)
 
 CALIBRATION_IMAGES = 150  # normal training images whose held-out scores set medians and thresholds
 FIT_PATCHES = 10_000  # at most so many patches of each class in a logistic regression
@@ -46,6 +58,8 @@ APART = 4  # so many times the parts that a guaranteed threshold needs, and they
 DOUBT = 5  # an image that so many times the wanted rate of normal images exceed is not surely normal
 TOO_NORMAL = 0.5  # share of held-out normal patches that are nearer to normal rows than any positive row
 VISIBLE = 0.99  # and the share that a patch must be beyond to count as visible
+NAMED = 3  # images that a sentence names
+ROI = "roi.safetensors"  # in a bank version's folder: the region of interest
 FORMAT = 2  # 1 had nothing with it that banks can be changed with
 
 __all__ = [
@@ -63,7 +77,11 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a person may set about a detector. JSON-able by `to_json` and `from_json`."""
+    """Everything a person may set about a detector. JSON-able by `to_json` and `from_json`.
+
+    depth: how images of more than 8 bits a channel are read; None where the bank was built from none. by_brightest:
+    the bank is older than depths that are kept, and read each of these images by its brightest values.
+    """
 
     backbone: str = backbones.EMBEDDED
     size: Size = Size(256, 256)
@@ -72,6 +90,8 @@ class Settings:
     fusion: str = "auto"
     false_alarm_rate: float = 0.02  # share of held-out normal images that may lie above the threshold
     seed: int = 0
+    depth: Depth | None = None
+    by_brightest: bool = False
 
     def __post_init__(self) -> None:
         for name, share in (("negative", self.negative_ratio), ("positive", self.positive_ratio)):
@@ -85,11 +105,19 @@ class Settings:
             fusion.by_name(self.fusion)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        values = asdict(self) | {"depth": str(self.depth) if self.depth else None}
+        del values["by_brightest"]
+        return values
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> Settings:
-        return cls(**{**values, "size": Size(**values["size"])})
+        depth = Depth.parse(values["depth"]) if values.get("depth") else None
+        told = {"size": Size(**values["size"]), "depth": depth, "by_brightest": "depth" not in values}
+        return cls(**{**values, **told})
+
+    def read(self, path: str | Path) -> np.ndarray:
+        """An image's file as the bank's own were read: uint8 (H, W, 3) RGB. Raises BadInput."""
+        return incoming.read(Path(path), None, self.depth, self.by_brightest).pixels
 
 
 @dataclass(frozen=True)
@@ -141,9 +169,16 @@ class Drift:
 
 
 class Detector:
-    """A negative bank, perhaps a positive one, and the fusions fitted to them."""
+    """A negative bank, perhaps a positive one, and the fusions fitted to them.
 
-    def __init__(self, backbone: Backbone, settings: Settings | None = None):
+    roi: bool (H, W), the region of interest of all images; patches outside of it teach nothing and score as nothing.
+    None where everything counts.
+    """
+
+    def __init__(
+        self, backbone: Backbone, settings: Settings | None = None, roi: np.ndarray | Region | None = None
+    ):
+        self.region = Region(roi) if isinstance(roi, np.ndarray) else roi
         self.settings = settings or Settings(backbone=backbone.name)
         if self.settings.backbone != backbone.name:
             raise BadInput(
@@ -156,6 +191,9 @@ class Detector:
         self.fusions: dict[str, tuple[Fusion, Calibration]] = {}
         self.fusion: Fusion = fusion.PatchCore()
         self.grid: tuple[int, int] = (0, 0)
+        self.amiss: Mapping[
+            str, str
+        ] = {}  # of defects it was fitted on, by image: what is wrong with the mask
         self.guaranteed = False  # whether thresholds come from parts that nothing else has seen
         # What it was fitted on. A version of format 1 has only empty banks here and no held-out images.
         self.learnt = _empty_bank(backbone.dimension)  # some patches of all training normals
@@ -190,15 +228,18 @@ class Detector:
         """Build both banks from training images and fit every fusion that they allow. Returns the detector.
 
         normals: defect-free images, at least two. defects: images with masks; without any the detector is PatchCore.
-        A defect whose mask marks nothing is left out. Raises BadInput for too few images or a missing mask, `Cancelled`
-        when asked to stop.
+        A defect whose mask marks nothing, or nothing in the region of interest, is left out, as `notes` says. Raises
+        BadInput for too few images or a missing mask, `Cancelled` when asked to stop.
         """
         for image in defects:
             if image.mask is None:
                 raise BadInput(
                     f"{image.id} has no mask, so its defect cannot be placed; give it one or leave it out."
                 )
-        everything = patch_set(self.backbone, [*normals, *defects], self.settings.size, progress)
+        settings = self.settings
+        everything = patch_set(
+            self.backbone, [*normals, *defects], settings.size, progress, settings.read, self.region
+        )
         n = len(normals)
         return self.fit_patches(
             everything.take(range(n)), everything.take(range(n, n + len(defects))), progress
@@ -218,10 +259,10 @@ class Detector:
         self.grid = normals.features.shape[1:3]
         apart = self._set_apart(normals.groups, {i.group for i in defects.images})
         taught = normals.take(np.flatnonzero(~apart)) if apart.any() else normals
-        everywhere = np.ones(taught.features.shape[:3], bool)
-        self.negative = _build_bank(taught, everywhere, settings.negative_ratio, seed, progress)
+        counts = np.ones(taught.features.shape[:3], bool) if taught.inside is None else taught.inside
+        self.negative = _build_bank(taught, counts, settings.negative_ratio, seed, progress)
         self._hold_out(taught, normals.take(np.flatnonzero(apart)) if apart.any() else taught, progress)
-        self.guaranteed = bool(apart.any())
+        self.guaranteed, self.amiss = bool(apart.any()), defects.amiss
         return self.fit_defects(defects.marked(), progress, fusions)
 
     def _set_apart(self, groups: np.ndarray, defective: set[str]) -> np.ndarray:
@@ -282,7 +323,10 @@ class Detector:
         """Choose normal patches for directions to learn from, and among the others images to set thresholds by."""
         rng = np.random.default_rng(self.settings.seed)
         count, each = len(normals.images), self.grid[0] * self.grid[1]
-        learnt = np.sort(rng.permutation(count * each)[:FIT_PATCHES])
+        order = rng.permutation(count * each)
+        if normals.inside is not None:
+            order = order[normals.inside.ravel()[order]]
+        learnt = np.sort(order[:FIT_PATCHES])
         image, place = learnt // each, np.stack(np.divmod(learnt % each, self.grid[1]), 1)
         rows = normals.features[image, place[:, 0], place[:, 1]]
         beside = np.empty((len(rows), surroundings.width(rows.shape[1])), np.float32)
@@ -297,8 +341,10 @@ class Detector:
         features = [others.features[i].reshape(each, -1) for i in chosen]
         progress.begin("Comparing held-out normal images with the others", len(chosen))
         found = Neighbours.find(self.negative, features, apart, fusion.NEIGHBOURS, progress)
-        self.held_out = HeldOut([others.images[i] for i in chosen], apart, features, found)
+        inside = None if others.inside is None else others.inside[chosen].reshape(len(chosen), each)
+        self.held_out = HeldOut([others.images[i] for i in chosen], apart, features, found, inside=inside)
         usual = found.distances.mean(-1)
+        usual = usual if inside is None else usual[inside]
         self.too_normal, self.visible_from = (float(np.quantile(usual, q)) for q in (TOO_NORMAL, VISIBLE))
 
     @property
@@ -403,8 +449,11 @@ class Detector:
 
     def _evidence(self, held: Distances, progress: Progress) -> Evidence:
         """What fusions are fitted on: held-out normal patches (m, h, w), and defects apart from their own part."""
-        count = self._held_out.negative.distances[..., 0].size
-        some_normal = np.sort(np.random.default_rng(self.settings.seed).permutation(count)[:FIT_PATCHES])
+        count, inside = self._held_out.negative.distances[..., 0].size, self._held_out.inside
+        order = np.random.default_rng(self.settings.seed).permutation(count)
+        if inside is not None:
+            order = order[inside.ravel()[order]]
+        some_normal = np.sort(order[:FIT_PATCHES])
         normals = _each(held, lambda v: v.reshape(count, *v.shape[3:])[some_normal])
         if not self.positive:
             return Evidence(normals, dimension=self.backbone.dimension)
@@ -417,6 +466,8 @@ class Detector:
         real = [i.group if i.origin == "real" else "" for i in self.defects.images]
         marked = int(self.defects.real.sum()) or len(self.defects)
         all_normal = len(self.learnt.images) * self.grid[0] * self.grid[1]
+        if inside is not None:
+            all_normal = round(all_normal * float(inside.mean()))
         return Evidence(
             normals,
             _each(apart, lambda v: v[:b]),
@@ -505,12 +556,14 @@ class Detector:
             )
         if self.discriminant is not None:
             pairs = zip(held.images[at], held.features[at], strict=True)
-            columns["context"] = np.stack(
-                [
-                    self._without(i.group).of_image(np.asarray(f, np.float32).reshape(*grid, -1)).ravel()
-                    for i, f in pairs
-                ]
-            )
+            context = [
+                self._without(i.group).of_image(np.asarray(f, np.float32).reshape(*grid, -1))
+                for i, f in pairs
+            ]
+            if self.region is not None and held.inside is not None:
+                several = zip(context, held.inside[at], strict=True)
+                context = [self.region.spread(c, inside.reshape(grid)) for c, inside in several]
+            columns["context"] = np.stack([c.ravel() for c in context])
         shaped = Distances(**{n: v.reshape(len(v), *grid, *v.shape[2:]) for n, v in columns.items()})
         return shaped if image is None else _each(shaped, lambda v: v[0])
 
@@ -523,13 +576,16 @@ class Detector:
         map_limit = fusion.conformal_threshold(usual.peaks, parts, rate)[0]
         doubt = fusion.conformal_threshold(usual.scores, parts, min(0.5, DOUBT * rate))[0]
         image_odds, patch_odds = self._odds(fitted, evidence, usual.scores)
+        distances, inside = every.negative[..., 0], self._held_out.inside
+        if inside is not None:
+            distances = distances[inside.reshape(distances.shape)]
         # Of identical images there is no spread at all, and a threshold must still lie above the median.
         return Calibration(
             median=middle,
             threshold=max(limit, middle + 1e-6 * (1 + abs(middle))),
             map_median=map_middle,
             map_threshold=max(map_limit, map_middle + 1e-6 * (1 + abs(map_middle))),
-            usual_distance=max(float(np.median(every.negative[..., 0])), fusion.EPS),
+            usual_distance=max(float(np.median(distances)), fusion.EPS),
             doubt=doubt,
             promised=promised if self.guaranteed else None,
             odds=image_odds,
@@ -550,6 +606,11 @@ class Detector:
             scores.append(fitted.image_score(one))
             maps[i] = self._map(fitted.patch_scores(one), fitted.sigma)
         peaks = maps.max((1, 2))  # before their median turns the pixels over, as a copy would take too long
+        inside = self._held_out.inside
+        if inside is not None:  # what lies outside repeats what is nearest inside
+            maps = np.concatenate(
+                [m[_enlarged(i.reshape(self.grid), size)] for m, i in zip(maps, inside, strict=True)]
+            )
         found = _Usual(np.array(scores), float(np.median(maps, overwrite_input=True)), peaks)
         if plain:
             self._usual = near, found
@@ -595,14 +656,70 @@ class Detector:
         """Bring back the held-out images' features, float16 or float32 (n, d) each, kept outside the bank version."""
         self.held_out = replace(self._held_out, features=features)
 
+    @property
+    def roi(self) -> str:
+        """Names the region of interest: a few letters of its digest, "whole" where everything counts."""
+        return self.region.digest if self.region is not None else "whole"
+
+    def marks(self, mask: np.ndarray) -> np.ndarray:
+        """Which patches of an image a mask, bool (H, W) of the image's size, marks: bool (h, w)."""
+        return defect_patches(mask, self.settings.size, self.grid, self.region)
+
+    def knows(self, image_id: str) -> bool:
+        """Whether the image of this id has taught a bank, a fusion or a threshold."""
+        rooms = (self.negative, self.positive, self.learnt, self.defects, self.held_out)
+        return any(image.id == image_id for room in rooms if room is not None for image in room.images)
+
+    def notes(self, larger: str = "") -> list[str]:
+        """Sentences about defects that it was fitted on which taught less than one may think.
+
+        larger: the size, as "WxH", that shows those that are smaller than a patch; "" where none is known.
+        """
+        of = {
+            what: [id for id, found in self.amiss.items() if found == what]
+            for what in (EMPTY, OUTSIDE, SMALL)
+        }
+        known = self.defects.rows_by_image()
+        of["plain"] = [image.id for image in self.defects.images if image.id not in known]
+        lie = "outside the region of interest and teach"
+        look = "like normal surface everywhere and teach"
+        words = {
+            EMPTY: (
+                "mask marks nothing, so its defect teaches",
+                "masks mark nothing, so their defects teach",
+            ),
+            OUTSIDE: (f"defect lies {lie}es", f"defects lie {lie}"),
+            "plain": (f"defect looks {look}es", f"defects look {look}"),
+        }
+        said = [f"{_many(of[w], *pair)} nothing: {_named(of[w])}." for w, pair in words.items() if of[w]]
+        if of[SMALL]:
+            few = _many(of[SMALL], "defect is", "defects are")
+            advice = (
+                f"; --size {larger} would show {'it' if len(of[SMALL]) == 1 else 'them'}" if larger else ""
+            )
+            said.append(f"{few} smaller than a patch at {self.settings.size}: {_named(of[SMALL])}{advice}.")
+        if said and self.positive is None:
+            said.insert(0, "No defect teaches the positive bank, so this is PatchCore.")
+        return said
+
     def examine(self, marked: Marked) -> Examined:
         """What these patches would bring to the positive bank, which stays as it is."""
         near = self.normality(marked.rows, marked.image)
-        usual = near.mean(-1)
-        clean = usual > self.too_normal
-        if marked.image.origin == "real" and len(usual) and not clean.any():
-            clean = usual == usual.max()  # a person knows of it: its clearest patch is a defect
+        usual, counts = near.mean(-1), self._counts(marked)
+        clean = (usual > self.too_normal) & counts
+        if marked.image.origin == "real" and counts.any() and not clean.any():
+            clean = counts & (
+                usual == usual[counts].max()
+            )  # a person knows of it: its clearest patch is a defect
         return Examined(marked, near, clean)
+
+    def _counts(self, marked: Marked) -> np.ndarray:
+        """Which of these patches lie in the region of interest, bool (m,). Where letterboxes differ from image to
+        image, only the masks that patches come from tell."""
+        if self.region is None or self.settings.size.keep_aspect:
+            return np.ones(len(marked.rows), bool)
+        row, column = marked.position.T
+        return self._inside()[row, column]
 
     def _know(self, seen: Examined) -> None:
         marked, clean = seen.marked, seen.clean
@@ -620,9 +737,9 @@ class Detector:
         trial, changes = self._copy(), []
         for marked in several:
             if side == "negative":
-                use = np.ones(len(marked.rows), bool)
+                use = self._counts(marked)
                 usual = self.fusions[fusion.PatchCore.name][1].usual_distance
-                chosen, _ = trial.negative.widening(marked.rows, usual)
+                chosen, _ = trial.negative.widening(marked.rows[use], usual)
             else:
                 use = trial.examine(marked).clean
                 bank = trial.positive or _empty_bank(self.backbone.dimension)
@@ -787,17 +904,18 @@ class Detector:
         plain = self.patchcore()
         pairs = []
         for features, shape in self._features(sources):
-            found = self._nearest(features)
+            found = self._nearest(features, inside=self._inside(shape) if self.region else None)
             pairs.append((plain._inspect(features, shape, found), self._inspect(features, shape, found)))
         return pairs
 
     def score_patches(
-        self, features: np.ndarray, fusions: Sequence[str] = ()
+        self, features: np.ndarray, fusions: Sequence[str] = (), inside: np.ndarray | None = None
     ) -> list[tuple[float, np.ndarray, np.ndarray]]:
         """(image score, patch scores (h, w), map at the model's size) of one image's features (h, w, d), by each
-        fusion named."""
+        fusion named. inside: bool (h, w), its patches in the region of interest; the others repeat the nearest of
+        them."""
         chosen = [self._fitted(name)[0] for name in fusions] or [self.fusion]
-        distances = self._nearest(features, max(f.around for f in chosen)).distances
+        distances = self._nearest(features, max(f.around for f in chosen), inside=inside).distances
         found = [(f, f.patch_scores(distances)) for f in chosen]
         return [(f.image_score(distances), scores, self._map(scores, f.sigma)) for f, scores in found]
 
@@ -838,17 +956,36 @@ class Detector:
 
     def _features(self, sources: Sequence[Source]) -> list[tuple[np.ndarray, tuple[int, int]]]:
         """Features (h, w, d) and height and width of every image."""
-        pairs = []
+        pairs, settings = [], self.settings
         for source in sources:
-            image = source if isinstance(source, np.ndarray) else images.read_image(source)
-            batch = images.resize_image(image, self.settings.size)[None]
-            pairs.append((patches.features(self.backbone, batch)[0], (image.shape[0], image.shape[1])))
+            image, shape = patches.read(source, settings.size, settings.read, self.region)
+            found = patches.features(self.backbone, image[None])[0]
+            if self.region is not None:
+                found = self.region.spread(found, self._inside(shape))
+            pairs.append((found, shape))
         return pairs
 
-    def _nearest(self, features: np.ndarray, around: int | None = None, apart: str | None = None) -> _Nearest:
+    def features(self, source: Source) -> np.ndarray:
+        """Features of one image as its banks hold them, float32 (h, w, d). source: as of `score`."""
+        return self._features([source])[0][0]
+
+    def _inside(self, shape: tuple[int, int] | None = None) -> np.ndarray:
+        """The patches of an image of `shape` (H, W), or of the region's own, that lie in the region of interest: bool
+        (h, w)."""
+        assert self.region is not None
+        return patches.inside(self.region, self.settings.size, self.grid, shape)
+
+    def _nearest(
+        self,
+        features: np.ndarray,
+        around: int | None = None,
+        apart: str | None = None,
+        inside: np.ndarray | None = None,
+    ) -> _Nearest:
         """Distances of one image's patches (h, w, d), and which rows matched.
 
-        apart: rows of the physical part, or of the image, of this name are not met.
+        apart: rows of the physical part, or of the image, of this name are not met. inside: bool (h, w), the patches
+        in the region of interest.
         """
         if features.shape[:2] != self.grid:
             raise BadInput(
@@ -872,8 +1009,18 @@ class Detector:
         far, far_rows, far_around = ask(self.positive)
         along = self.direction(features) if self.direction else None
         context = self.discriminant.of_image(features) if self.discriminant else None
+        if context is not None and self.region is not None and inside is not None:
+            context = self.region.spread(context, inside)
         distances = Distances(near, far, near_around, far_around, along, context)
         return _Nearest(distances, near_rows, far_rows)
+
+    def spread(self, values: np.ndarray) -> np.ndarray:
+        """Values of patches (k, h, w) with that of the nearest patch inside in place of every patch outside the region
+        of interest; as they are where there is none."""
+        if self.region is None:
+            return values
+        inside = self._inside()
+        return np.stack([self.region.spread(one, inside) for one in values])
 
     def _map(self, patch_scores: np.ndarray, sigma: float) -> np.ndarray:
         """Eq. 21-23: patch scores (h, w) bilinearly at the model's size, blurred; float32 (height, width)."""
@@ -885,17 +1032,26 @@ class Detector:
     def _inspect(
         self, features: np.ndarray, shape: tuple[int, int], nearest: _Nearest | None = None
     ) -> Inspection:
-        found = nearest or self._nearest(features)
+        inside = self._inside(shape) if self.region else None
+        found = nearest or self._nearest(features, inside=inside)
         distances, with_positive = found.distances, self.positive is not None
         scores = self.fusion.patch_scores(distances)
+        calibration = self.fusions[self.fusion.name][1]
+        anomaly_map = self._map(scores, self.fusion.sigma)
+        if self.region is not None and inside is not None:
+            scores = np.where(inside, scores, min(np.float32(calibration.median), scores[inside].min()))
+            shown = _enlarged(inside, self.settings.size) & (
+                self.region.share(self.settings.size, shape) >= HALF
+            )
+            anomaly_map = np.where(shown, anomaly_map, np.float32(calibration.map_median))
         return Inspection(
             score=self.fusion.image_score(distances),
             fusion=self.fusion.name,
-            calibration=self.fusions[self.fusion.name][1],
+            calibration=calibration,
             shape=shape,
             size=self.settings.size,
             patch_scores=scores,
-            model_map=self._map(scores, self.fusion.sigma),
+            model_map=anomaly_map,
             negative_distance=distances.negative[..., 0],
             positive_distance=distances.positive[..., 0]
             if with_positive and distances.positive is not None
@@ -905,6 +1061,8 @@ class Detector:
             _positive_rows=found.positive_rows if with_positive else None,
             _negative=self.negative,
             _positive=self.positive,
+            inside=inside,
+            _region=self.region,
         )
 
     # On disk
@@ -922,7 +1080,7 @@ class Detector:
             "defective_parts": self._defective_parts,
             "threshold": self.fusions[self.fusion.name][1].threshold,
             "guaranteed": self.guaranteed,
-        }
+        } | ({"roi": round(float(self.region.mask.mean()), 4)} if self.region else {})
 
     def save(self, folder: Path) -> None:
         """Write banks (safetensors) and everything else (detector.json) into an existing, empty folder."""
@@ -940,6 +1098,8 @@ class Detector:
                 learnt |= {"own": self.discriminant.own, "beside": self.discriminant.beside}
                 learnt["middle"] = np.array([self.discriminant.bias])
             save_file(learnt, folder / "direction.safetensors")
+        if self.region is not None:
+            save_file({"roi": self.region.mask}, folder / ROI)
         self.learnt.save(folder / "learnt.safetensors")
         self.defects.save(folder / "defects.safetensors")
         self._held_out.save(folder / "held_out.safetensors")
@@ -955,6 +1115,7 @@ class Detector:
             },
             "grid": list(self.grid),
             "guaranteed": self.guaranteed,
+            "roi": self.region is not None,
             "distances": {n: getattr(self, n) for n in ("radius", "too_normal", "visible_from")},
             "fusion": self.fusion.name,
             "fusions": {
@@ -980,7 +1141,8 @@ class Detector:
                     f"This bank version was built with {kept['name']} ({', '.join(kept['layers'])}; {kept['weights']}),"
                     f" not {backbone.name} ({', '.join(backbone.layers)}; {backbone.weights}); build a new one."
                 )
-            detector = cls(backbone, settings)
+            roi = load_file(folder / ROI)["roi"] if state.get("roi") else None
+            detector = cls(backbone, settings, roi)
             height, width = state["grid"]
             detector.grid = (int(height), int(width))
             detector.guaranteed = bool(state.get("guaranteed"))
@@ -1090,6 +1252,21 @@ def _empty_teachers(dimension: int) -> Bank:
 def _among(position: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Which places (m, 2) are among those (n, 2): bool (m,)."""
     return (position[:, None] == others[None]).all(-1).any(1)
+
+
+def _enlarged(of_patches: np.ndarray, size: Size) -> np.ndarray:
+    """bool (h, w) of patches to bool (size.height, size.width) of pixels."""
+    whole = (size.width, size.height)
+    return cv2.resize(of_patches.astype(np.uint8), whole, interpolation=cv2.INTER_NEAREST).astype(bool)
+
+
+def _many(ids: Sequence[str], one: str, several: str) -> str:
+    return f"{len(ids)} {one if len(ids) == 1 else several}"
+
+
+def _named(ids: Sequence[str]) -> str:
+    """The first few of some ids, and how many more there are."""
+    return ", ".join(ids[:NAMED]) + (f" and {len(ids) - NAMED} more" if len(ids) > NAMED else "")
 
 
 def _each(distances: Distances, change: Callable[[np.ndarray], np.ndarray]) -> Distances:

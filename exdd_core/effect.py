@@ -315,6 +315,7 @@ class Validation:
             return None
         m, n, d = features.shape
         found = surroundings.values(discriminants, features.reshape(m, *self.detector.grid, d))
+        found = self.detector.spread(found.reshape(-1, *self.detector.grid))
         return found.reshape(-1, m, n)
 
     def _judge(self, usual: np.ndarray, scores: np.ndarray, groups: Sequence[str]) -> _Fold:

@@ -26,13 +26,15 @@ from exdd_core.bank import BankImage
 from exdd_core.confidence import FPR_LIMIT, Contributions, region_shares
 from exdd_core.detector import Detector, Settings
 from exdd_core.errors import BadInput
-from exdd_core.images import Size
 from exdd_core.inspection import probability
 from exdd_core.progress import Progress
+from exdd_core.region import HALF, Region
 from exdd_core.training import PatchSet, TrainingImage, patch_set
 
 METRIC_THREADS = 2  # each needs some 50 bytes a pixel
 METRICS = confidence.FIGURES
+PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "aupro")  # of METRICS, those that need masks
+NAMED = 3  # images that a sentence names
 FEWEST_PARTS = 6  # of each kind; of fewer, drawing anew makes differences look surer than they are
 FALSE_ALARM_RATE = 0.05  # of test normals, at which recall is read where nobody says otherwise
 
@@ -54,12 +56,21 @@ class Labelled(Protocol):
     def defect_type(self) -> str: ...
 
 
-def metrics(scores: np.ndarray, labels: np.ndarray, maps: np.ndarray, masks: np.ndarray) -> dict[str, float]:
+def metrics(
+    scores: np.ndarray,
+    labels: np.ndarray,
+    maps: np.ndarray,
+    masks: np.ndarray,
+    counted: np.ndarray | None = None,
+) -> dict[str, float]:
     """Image and pixel AUROC and AP, F1 of images, AUPRO; shares, 0 to 1, NaN where only one class is there.
 
-    scores: float (n,). labels: bool (n,), True for defective. maps: float32 (n, H, W). masks: bool (n, H, W).
+    scores: float (n,). labels: bool (n,), True for defective. maps: float32 (n, H, W). masks: bool (n, H, W). counted:
+    bool (n, H, W), the pixels that pixel figures look at; None for all.
     """
     order = np.argsort(maps, axis=None)[::-1]  # once for all: what is sorted already is cheap to sort again
+    if counted is not None:
+        order, masks = order[counted.ravel()[order]], masks & counted
     flat_maps, flat_masks = maps.ravel()[order], masks.ravel()[order]
     return {
         "image_auroc": _if_both(roc_auc_score, labels, scores),
@@ -67,30 +78,38 @@ def metrics(scores: np.ndarray, labels: np.ndarray, maps: np.ndarray, masks: np.
         "image_f1": _if_both(lambda truth, values: best_f1(values, truth)[0], labels, scores),
         "pixel_auroc": _if_both(roc_auc_score, flat_masks, flat_maps),
         "pixel_ap": _if_both(average_precision_score, flat_masks, flat_maps),
-        "aupro": aupro(maps, masks, order=order),
+        "aupro": aupro(maps, masks, order=order, counted=counted),
     }
 
 
 def aupro(
-    maps: np.ndarray, masks: np.ndarray, limit: float = FPR_LIMIT, order: np.ndarray | None = None
+    maps: np.ndarray,
+    masks: np.ndarray,
+    limit: float = FPR_LIMIT,
+    order: np.ndarray | None = None,
+    counted: np.ndarray | None = None,
 ) -> float:
     """Area under the per-region overlap curve up to a false-positive rate of `limit`, over `limit`.
 
     The overlap at a threshold is the mean, over the connected regions (8-neighbourhood) of all masks, of the share of
     the region above it; the false-positive rate is that of all pixels outside any mask (Bergmann et al. 2020).
     maps: float32 (n, H, W). masks: bool (n, H, W). order: pixel numbers by falling map value, where that is known.
-    NaN where there is no defect or nothing else.
+    counted: as of `metrics`; what else there is of a region does not count as part of it. NaN where there is no defect
+    or nothing else.
     """
+    if counted is not None:
+        masks = masks & counted
     weights = np.zeros(masks.shape)
     regions = 0
     for i in np.flatnonzero(masks.any((1, 2))):
         weights[i], count = region_shares(masks[i])
         regions += count
-    outside = int((~masks).sum())
+    outside = int((~masks).sum() if counted is None else (counted & ~masks).sum())
     if not regions or not outside:
         return math.nan
     if order is None:
         order = np.argsort(maps, axis=None)[::-1]
+        order = order if counted is None else order[counted.ravel()[order]]
     values = maps.ravel()[order]
     last = np.flatnonzero(np.diff(values, append=-np.inf))  # pixels of one value pass the threshold together
     overlap = np.concatenate([[0], np.cumsum(weights.ravel()[order])[last] / regions])
@@ -155,6 +174,7 @@ def cross_validate(
     fusions: Sequence[str] | None = None,
     rate: float = FALSE_ALARM_RATE,
     painted: Sequence[TrainingImage] | None = None,
+    roi: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Grouped cross-validation: every fold has its own banks, built without its physical parts.
@@ -163,13 +183,17 @@ def cross_validate(
     side the defects of `max_real_parts` physical parts enter (all where None), drawn with `seed`.
     painted: synthetic defects, for Table 1: "exdd" is then "exdd_base", and "exdd_full" learns from these as well, but
     for those that were painted into, or lent by, a held-out part; with an empty list there is no "exdd_full".
+    roi: bool (H, W), the region of interest, outside of which nothing counts; None where everything does.
     Returns {"folds", "seed", "methods": {name: {metric: mean over folds}}, "deviation": {name: {metric: standard
     deviation}}, "per_fold": {name: [...]}, "banks": what each fold's banks hold, "fusion": what "exdd" was in each
-    fold} and what `_account` tells, of scores that each fold calibrated on its own training images.
+    fold, "masks": as `TestImages.masked`} and what `_account` tells, of scores that each fold calibrated on its own
+    training images. Without a mask of any defect pixel figures are None.
     Raises BadInput when there are fewer groups than folds or a fold has only one class.
     """
     progress = progress or Progress()
     own = "exdd" if painted is None else "exdd_base"
+    region = None if roi is None else Region(roi)
+    rows, left_out = without_outside(rows, region)
     require_measurable(rows, rate)
     wanted = {name: name for name in fusions or (fusion.PatchCore.name, "exdd")}
     wanted = {own if name == "exdd" else name: "" if name == "exdd" else name for name in wanted}
@@ -179,8 +203,11 @@ def cross_validate(
         if len({rows[i].label for i in test}) == 1:
             missing = "normal" if rows[min(test)].label == "defect" else "defective"
             raise BadInput(f"Fold {fold} of {folds} has no {missing} image to measure with; use fewer folds.")
-    patches, masks, labels = read_images(rows, backbone, settings.size, progress)
-    more = patch_set(backbone, list(painted), settings.size, progress).marked() if painted else []
+    read = read_images(rows, backbone, settings, progress, region)
+    patches, labels, more = read.patches, read.labels, []
+    if painted:
+        size, reader = settings.size, settings.read
+        more = patch_set(backbone, list(painted), size, progress, reader, region).marked()
     measured: dict[str, list[_Measured]] = {name: [] for name in names}
     banks, chosen = [], []
     for fold, test in enumerate(sides):
@@ -189,7 +216,7 @@ def cross_validate(
         training = [
             training[j] for j in datasets.limit_parts([rows[i] for i in training], max_real_parts, seed)
         ]
-        detector = Detector(backbone, replace(settings, seed=seed))
+        detector = Detector(backbone, replace(settings, seed=seed), region)
         progress.begin(f"Fold {fold + 1} of {folds}", 1)
         defects = patches.take([i for i in training if labels[i]])
         normals, asked = (
@@ -197,27 +224,31 @@ def cross_validate(
             [n for n in wanted.values() if n],
         )
         detector.fit_patches(normals, defects, progress, asked)
-        found = _measure(detector, patches, masks, labels, held_out, wanted, progress)
+        found = _measure(detector, read, held_out, wanted, progress)
         banks.append(detector.summary())
         chosen.append(detector.fusion.name)
         if more:
             known = {rows[i].group for i in held_out}
             apart = [m for m in more if not known & {m.image.group, m.image.donor}]
             detector.fit_defects([*defects.marked(), *apart], progress, asked)
-            found |= _measure(detector, patches, masks, labels, held_out, {"exdd_full": ""}, progress)
+            found |= _measure(detector, read, held_out, {"exdd_full": ""}, progress)
         for name in names:
             measured[name].append(found[name])
-    per_fold = {name: [fold.figures for fold in measured[name]] for name in names}
+    per_fold = {name: [read.told(fold.figures) for fold in measured[name]] for name in names}
+    mean, spread = ({n: read.told(_over_folds(measured[n], by)) for n in names} for by in (np.mean, np.std))
+    told = _account(rows, [sorted(test) for test in sides], measured, rate, progress)
     return {
         "folds": folds,
         "seed": seed,
         "max_real_parts": max_real_parts,
-        "methods": {n: {m: float(np.mean([f[m] for f in per_fold[n]])) for m in METRICS} for n in names},
-        "deviation": {n: {m: float(np.std([f[m] for f in per_fold[n]])) for m in METRICS} for n in names},
+        "methods": mean,
+        "deviation": spread,
         "per_fold": per_fold,
         "banks": banks,
         "fusion": chosen,
-        **_account(rows, [sorted(test) for test in sides], measured, rate, progress),
+        **told,
+        "masks": read.masked,
+        "notes": [*left_out, *read.notes, *told["notes"]],
     }
 
 
@@ -247,44 +278,56 @@ def evaluate_methods(
 ) -> dict[str, Any]:
     """Several detectors of one backbone and size, each by its own fusion, on test images that no bank has seen.
 
-    Returns {"methods": {name: {metric: value}}, "fusions": {name: fusion}, "images", "defective"} and what
-    `_account` tells. Raises BadInput when one of the images' physical parts is in a bank.
+    Returns {"methods": {name: {metric: value}}, "fusions": {name: fusion}, "images", "defective", "masks"} and what
+    `_account` tells; without a mask of any defect pixel figures are None. Raises BadInput when one of the images'
+    physical parts is in a bank.
     """
     progress = progress or Progress()
+    first = next(iter(detectors.values()))
+    if any(_look(d) != _look(first) for d in detectors.values()):
+        raise BadInput(
+            "These bank versions look at images in different ways; compare ones of one backbone, size, bit depth and "
+            "region of interest."
+        )
+    rows, left_out = without_outside(rows, first.region)
     require_measurable(rows, rate)
     _require_unseen(list(detectors.values()), rows)
-    first = next(iter(detectors.values()))
-    if any(
-        (d.backbone.fingerprint, d.settings.size) != (first.backbone.fingerprint, first.settings.size)
-        for d in detectors.values()
-    ):
-        raise BadInput(
-            "These bank versions look at images in different ways; compare ones of one backbone and size."
-        )
-    patches, masks, labels = read_images(rows, first.backbone, first.settings.size, progress)
+    read = read_images(rows, first.backbone, first.settings, progress, first.region)
     everything = list(range(len(rows)))
     measured = {
-        name: [_measure(detector, patches, masks, labels, everything, {"exdd": ""}, progress)["exdd"]]
+        name: [_measure(detector, read, everything, {"exdd": ""}, progress)["exdd"]]
         for name, detector in detectors.items()
     }
+    told = _account(rows, [everything], measured, rate, progress)
     return {
-        "methods": {name: folds[0].figures for name, folds in measured.items()},
+        "methods": {name: read.told(folds[0].figures) for name, folds in measured.items()},
         "fusions": {name: detector.fusion.name for name, detector in detectors.items()},
         "images": len(rows),
-        "defective": int(labels.sum()),
-        **_account(rows, [everything], measured, rate, progress),
+        "defective": int(read.labels.sum()),
+        **told,
+        "masks": read.masked,
+        "notes": [*left_out, *read.notes, *told["notes"]],
     }
+
+
+def _look(detector: Detector) -> tuple[Any, ...]:
+    """What decides on the features that a detector sees of an image."""
+    settings = detector.settings
+    return (
+        detector.backbone.fingerprint,
+        settings.size,
+        settings.depth,
+        settings.by_brightest,
+        detector.region,
+    )
 
 
 def measure_images(
-    detector: Detector,
-    rows: Sequence[Labelled],
-    read: tuple[PatchSet, np.ndarray, np.ndarray],
-    progress: Progress,
-) -> dict[str, float]:
+    detector: Detector, rows: Sequence[Labelled], read: TestImages, progress: Progress
+) -> dict[str, float | None]:
     """The figures of one detector alone, by its own fusion, on images that `read_images` has read. Raises BadInput."""
     _require_unseen([detector], rows)
-    return _measure(detector, *read, list(range(len(rows))), {"exdd": ""}, progress)["exdd"].figures
+    return read.told(_measure(detector, read, list(range(len(rows))), {"exdd": ""}, progress)["exdd"].figures)
 
 
 def _require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> None:
@@ -318,26 +361,110 @@ def require_measurable(rows: Sequence[Labelled], rate: float = 0.0) -> None:
             "There is no normal image to test with, so no false alarm can be counted; import some."
         )
     threshold_at(np.zeros(normal), rate)
-    for row in rows:
-        if row.label == "defect" and row.mask is None:
-            raise BadInput(
-                f"{row.id} is defective but has no mask, which pixel figures need; add masks to the data set."
-            )
+
+
+@dataclass(frozen=True)
+class TestImages:
+    """Images to measure with, as a detector sees them: n of them.
+
+    masks: bool (n, height, width) at the model's size. labels: bool (n,), True for defective. known: bool (n,), False
+    for a defective image whose mask is missing or empty: of its pixels nothing is known. counted: bool (n, height,
+    width), the pixels that pixel figures look at; None for all.
+    """
+
+    __test__ = False  # no test of pytest's
+
+    patches: PatchSet
+    masks: np.ndarray
+    labels: np.ndarray
+    known: np.ndarray
+    counted: np.ndarray | None
+
+    @property
+    def masked(self) -> dict[str, int]:
+        """How many defective images have a usable mask, and how many have none."""
+        return {
+            "used": int((self.labels & self.known).sum()),
+            "missing": int((self.labels & ~self.known).sum()),
+        }
+
+    @property
+    def notes(self) -> list[str]:
+        """What pixel figures leave out, in a sentence."""
+        used, missing = self.masked.values()
+        if not missing:
+            return []
+        if not used:
+            return ["No defective image has a mask, so there are no pixel figures."]
+        have = "has" if missing == 1 else "have"
+        return [
+            f"{missing} of {used + missing} defective images {have} no mask; pixel figures leave them out."
+        ]
+
+    def told(self, figures: Mapping[str, float]) -> dict[str, float | None]:
+        """Figures with None for those that nothing can be said of, as no defective image has a mask."""
+        none = () if self.masked["used"] or not self.masked["missing"] else PIXEL_METRICS
+        return {name: None if name in none else value for name, value in figures.items()}
 
 
 def read_images(
-    rows: Sequence[Labelled], backbone: Backbone, size: Size, progress: Progress
-) -> tuple[PatchSet, np.ndarray, np.ndarray]:
-    """Patches of all images, their masks bool (n, height, width) at the model's size, and labels bool (n,)."""
-    training = [
-        TrainingImage(r.id, r.path, r.group, r.mask if r.label == "defect" else None, r.defect_type)
-        for r in rows
-    ]
+    rows: Sequence[Labelled],
+    backbone: Backbone,
+    settings: Settings,
+    progress: Progress,
+    region: Region | None = None,
+) -> TestImages:
+    """Patches, masks and labels of all images. Raises BadInput where one cannot be read."""
+    size, labels = settings.size, np.array([r.label == "defect" for r in rows])
+    training, known = [], np.ones(len(rows), bool)
     masks = np.zeros((len(rows), size.height, size.width), bool)
+    counted = None
+    if region is not None:
+        counted = np.stack([region.share(size, images.probe(r.path)[::-1]) >= HALF for r in rows])
     for i, row in enumerate(rows):
-        if row.label == "defect" and row.mask is not None:
-            masks[i] = images.resize_mask(images.read_mask(row.mask, images.probe(row.path)[::-1]), size)
-    return patch_set(backbone, training, size, progress), masks, np.array([r.label == "defect" for r in rows])
+        mask = _truth(row)
+        known[i] = row.label != "defect" or mask is not None
+        place = None if mask is None else row.mask
+        training.append(TrainingImage(row.id, row.path, row.group, place, row.defect_type))
+        if mask is not None:
+            masks[i] = images.resize_mask(mask if region is None else mask & region.at(mask.shape), size)
+    if not known.all():
+        counted = np.ones_like(masks) if counted is None else counted
+        counted[~known] = False
+    patches = patch_set(backbone, training, size, progress, settings.read, region)
+    return TestImages(patches, masks, labels, known, counted)
+
+
+def _truth(row: Labelled) -> np.ndarray | None:
+    """Where the defect of an image is, bool (H, W); None for a normal one and where no mask, or an empty one, tells."""
+    if row.label != "defect" or row.mask is None:
+        return None
+    mask = images.read_mask(row.mask, images.probe(row.path)[::-1])
+    return mask if mask.any() else None
+
+
+def without_outside(rows: Sequence[Labelled], region: Region | None) -> tuple[Sequence[Labelled], list[str]]:
+    """The images without those whose defect lies wholly outside the region of interest, and a sentence on these.
+
+    Such an image is not normal, nor has it a defect that counts.
+    """
+    if region is None:
+        return rows, []
+    outside = []
+    for row in rows:
+        mask = _truth(row)
+        if mask is not None and not (mask & region.at(mask.shape)).any():
+            outside.append(row.id)
+    if not outside:
+        return rows, []
+    named = ", ".join(outside[:NAMED]) + (f" and {len(outside) - NAMED} more" if len(outside) > NAMED else "")
+    many = (
+        "image is left out: its defect lies"
+        if len(outside) == 1
+        else "images are left out: their defects lie"
+    )
+    sentence = f"{len(outside)} {many} outside the region of interest ({named})."
+    return [row for row in rows if row.id not in set(outside)], [sentence]
 
 
 @dataclass(frozen=True)
@@ -363,9 +490,7 @@ class _Measured:
 
 def _measure(
     detector: Detector,
-    patches: PatchSet,
-    masks: np.ndarray,
-    labels: np.ndarray,
+    read: TestImages,
     held_out: list[int],
     methods: Mapping[str, str],
     progress: Progress,
@@ -373,7 +498,7 @@ def _measure(
     """The methods {name: fusion} on the held-out images; the fusion "" is the detector's own."""
     wanted = {name: kind or detector.fusion.name for name, kind in methods.items()}
     fusions = list(dict.fromkeys(wanted.values()))
-    size = detector.settings.size
+    size, patches = detector.settings.size, read.patches
     scores = np.zeros((len(fusions), len(held_out)))
     maps = np.zeros((len(fusions), len(held_out), size.height, size.width), np.float32)
     for name in fusions:
@@ -382,21 +507,24 @@ def _measure(
     tallies = [np.zeros((confidence.BINS, 3)) if known else None for known in odds]
     progress.begin("Scoring held-out images", len(held_out))
     for at, image in enumerate(held_out):
+        inside = {} if patches.inside is None else {"inside": patches.inside[image]}
         for method, (score, of_patches, anomaly_map) in enumerate(
-            detector.score_patches(patches.features[image], fusions)
+            detector.score_patches(patches.features[image], fusions, **inside)
         ):
             scores[method, at], maps[method, at] = score, anomaly_map
             likely = probability(of_patches, odds[method])
-            if likely is not None:
-                tallies[method] += confidence.tally(likely, patches.on_defect[image])
+            if likely is not None and read.known[image]:
+                which = inside.get("inside", ...)
+                tallies[method] += confidence.tally(likely[which], patches.on_defect[image][which])
         progress.advance()
-    truth, where, groups = labels[held_out], masks[held_out], patches.groups[held_out]
+    truth, where, groups = read.labels[held_out], read.masks[held_out], patches.groups[held_out]
+    counted = None if read.counted is None else read.counted[held_out]
 
     def measured(method: int) -> _Measured:
         calibration, own = detector.fusions[fusions[method]][1], scores[method]
         spread = calibration.threshold - calibration.median
         return _Measured(
-            metrics(own, truth, maps[method], where),
+            metrics(own, truth, maps[method], where, counted),
             own,
             (own - calibration.median) / spread,
             calibration.promised,
@@ -404,7 +532,7 @@ def _measure(
             (own > calibration.doubt) & (own <= calibration.threshold),
             probability(own, calibration.odds),
             tallies[method],
-            confidence.contributions(own, truth, maps[method], where, groups.tolist()),
+            confidence.contributions(own, truth, maps[method], where, groups.tolist(), counted),
         )
 
     with ThreadPoolExecutor(METRIC_THREADS) as pool:  # sorting millions of pixels leaves Python's lock
@@ -439,10 +567,7 @@ def _account(
     for name, each in measured.items():
         drawn[name] = confidence.replicates([m.contributions for m in each])
         progress.advance()
-    figures = {
-        name: {metric: float(np.mean([m.figures[metric] for m in each])) for metric in METRICS}
-        for name, each in measured.items()
-    }
+    figures = {name: _over_folds(each) for name, each in measured.items()}
     comparisons = [
         {"method": b, "against": a, "metric": metric}
         | asdict(
@@ -494,6 +619,11 @@ def _account(
         "calibrated": {name: own.tolist() for name, own in calibrated.items()},
         **_probable(measured, labels),
     }
+
+
+def _over_folds(each: Sequence[_Measured], combine: Any = np.mean) -> dict[str, float]:
+    """Figures of several folds as one, without the folds that have none."""
+    return {m: float(confidence.over_folds([fold.figures[m] for fold in each], combine)) for m in METRICS}
 
 
 def _recall(

@@ -129,7 +129,8 @@ class HeldOut:
     """Normal training images that meet no bank row of their own part: what thresholds are set from.
 
     apart: the part of each image, or the image itself where all show one part. features: None until somebody
-    brings them back, as they are kept outside the bank version.
+    brings them back, as they are kept outside the bank version. inside: bool (m, n), the patches in the region of
+    interest; None where everything counts.
     """
 
     images: list[BankImage]
@@ -137,6 +138,7 @@ class HeldOut:
     features: Features | None
     negative: Neighbours
     positive: Neighbours | None = None
+    inside: np.ndarray | None = None
 
     def follow(self, side: str, old: Bank | None, new: Bank | None, kept: np.ndarray, k: int) -> HeldOut:
         """The same after the bank of one side ("negative" or "positive") has changed from `old` to `new`."""
@@ -154,6 +156,8 @@ class HeldOut:
         """Everything but the features."""
         sides = {"negative": self.negative, "positive": self.positive}
         arrays = {f"{s}_{n}": a for s, found in sides.items() if found for n, a in vars(found).items()}
+        if self.inside is not None:
+            arrays["inside"] = self.inside
         text = json.dumps([[asdict(i) for i in self.images], self.apart])
         save_file(arrays, file, metadata={"images": text})
 
@@ -170,7 +174,8 @@ class HeldOut:
         )
         if negative is None or len(negative.rows) != len(images):
             raise BadInput(f"The file {file} is damaged; build the bank again.")
-        return cls([BankImage(**i) for i in images], apart, None, negative, positive)
+        inside = arrays.get("inside")
+        return cls([BankImage(**i) for i in images], apart, None, negative, positive, inside)
 
 
 def some(bank: Bank, most: int, seed: int) -> np.ndarray:

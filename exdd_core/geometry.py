@@ -98,12 +98,11 @@ def resize_mask(mask: np.ndarray, size: Size) -> np.ndarray:
     result = share >= 0.5
     if not mask.any() or not (size.width < mask.shape[1] or size.height < mask.shape[0]):
         return result
-    _, regions = cv2.connectedComponents((share > 0).astype(np.uint8))
-    lost = np.setdiff1d(np.unique(regions[share > 0]), regions[result])
-    for region in lost:
-        own = np.where(regions == region, share, 0)
-        result |= own == own.max()
-    return result
+    count, regions = cv2.connectedComponents((share > 0).astype(np.uint8))
+    most = np.zeros(count, np.float32)  # of each region: the share from which on its pixels are kept
+    np.maximum.at(most, regions.ravel().astype(np.intp), share.ravel())
+    most[0] = most[regions[result]] = np.inf
+    return result | (share >= most[regions])
 
 
 def mask_share(mask: np.ndarray, size: Size) -> np.ndarray:

@@ -105,7 +105,8 @@ def read_image(source: Source, name: str | None = None, depth: Depth | None = No
     Orientation is taken from EXIF. Transparent pixels are laid on black, which is what they hold in most
     files and what readers that ignore alpha show. depth: the window of values of an image with more than 8 bits a
     channel, grey or colour; None reads it as bank versions did that were built before depths were kept: values above
-    4095 anywhere mean 16 bits, else 12 bits. `name` is what messages call the image. Raises `BadInput`.
+    4095, but for single bright pixels, mean 16 bits, else 12 bits. `name` is what messages call the image. Raises
+    `BadInput`.
     """
     label = _label(source, name)
     with _opened(source, label) as image:
@@ -378,7 +379,7 @@ def _deep_values(image: Image.Image, source: Source, label: str) -> np.ndarray:
 def _scaled(values: np.ndarray, depth: Depth | None) -> np.ndarray:
     """Values of more than 8 bits, (H, W) or (H, W, 3), to uint8 (H, W, 3)."""
     if depth is None:
-        depth = Depth.of_bits(12 if values.max() <= TWELVE_BIT else 16)
+        depth = Depth.of_bits(12 if cv2.medianBlur(values, 3).max() <= TWELVE_BIT else 16)
     small = depth.to_8_bits(values)
     return cv2.cvtColor(small, cv2.COLOR_GRAY2RGB) if small.ndim == 2 else small
 

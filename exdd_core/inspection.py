@@ -17,6 +17,7 @@ from scipy.special import expit
 from exdd_core import fusion, images
 from exdd_core.bank import Bank
 from exdd_core.images import Size
+from exdd_core.region import Region
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,8 @@ class Inspection:
 
     shape: (H, W) of the image as it came in. patch_scores, negative_distance, positive_distance: float32 (h, w) on the
     patch grid; distances to the nearest row. model_map: float32 at the model's size, upsampled and blurred (Eq. 21-23).
+    inside: bool (h, w), the patches in the region of interest, None where all count. Outside, patch scores are lower
+    than inside, maps have the median of normal images, and distances are those of the nearest patch inside.
     """
 
     score: float
@@ -101,6 +104,8 @@ class Inspection:
     _positive_rows: np.ndarray | None = field(repr=False)
     _negative: Bank = field(repr=False)
     _positive: Bank | None = field(repr=False)
+    inside: np.ndarray | None = None
+    _region: Region | None = field(repr=False, default=None)
 
     @property
     def threshold(self) -> float:
@@ -123,7 +128,10 @@ class Inspection:
     def patch_probabilities(self) -> np.ndarray | None:
         """The same for every patch, float32 (h, w)."""
         likely = probability(self.patch_scores, self.calibration.patch_odds)
-        return None if likely is None else likely.astype(np.float32)
+        if likely is None:
+            return None
+        likely = likely if self.inside is None else np.where(self.inside, likely, 0)
+        return likely.astype(np.float32)
 
     @property
     def calibrated_score(self) -> float:
@@ -134,7 +142,14 @@ class Inspection:
     @cached_property
     def map(self) -> np.ndarray:
         """Float32 (H, W) of the image's own size: the anomaly map, higher where more like a defect."""
-        return images.restore_map(self.model_map, self.size, self.shape)
+        whole = images.restore_map(self.model_map, self.size, self.shape)
+        return self.within(whole, np.float32(self.calibration.map_median))
+
+    def within(self, of_pixels: np.ndarray, outside: Any = 0) -> np.ndarray:
+        """An array (H, W) of the image's size with another value outside the region of interest, if there is one."""
+        if self._region is None:
+            return of_pixels
+        return np.where(self._region.at(self.shape), of_pixels, np.array(outside, of_pixels.dtype))
 
     @property
     def calibrated_model_map(self) -> np.ndarray:
@@ -145,12 +160,15 @@ class Inspection:
     @cached_property
     def calibrated_map(self) -> np.ndarray:
         """`map` on the scale 0 = median normal, 1 = threshold; float32 (H, W)."""
-        return images.restore_map(self.calibrated_model_map, self.size, self.shape)
+        return self.within(images.restore_map(self.calibrated_model_map, self.size, self.shape))
 
     @property
     def peak(self) -> tuple[int, int]:
         """(y, x), in pixels of the image, of the middle of the patch with the highest score."""
-        row, column = np.unravel_index(self.patch_scores.argmax(), self.patch_scores.shape)
+        scores = (
+            self.patch_scores if self.inside is None else np.where(self.inside, self.patch_scores, -np.inf)
+        )
+        row, column = np.unravel_index(scores.argmax(), scores.shape)
         x0, y0, x1, y1 = images.patch_box(
             int(row), int(column), self.patch_scores.shape, self.size, self.shape
         )

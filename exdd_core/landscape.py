@@ -333,7 +333,10 @@ def _of_normals(detector: Detector) -> Pair:
     near, far = [], []
     for number, apart in enumerate(held.apart):
         features = held.features[number]
-        chosen = np.sort(rng.permutation(len(features))[:each])
+        order = rng.permutation(len(features))
+        if held.inside is not None:
+            order = order[held.inside[number][order]]
+        chosen = np.sort(order[:each])
         rows = np.asarray(features[chosen], np.float32)
         near.append(_mean(detector.negative, rows, fitting.without(detector.negative, apart)))
         if detector.positive is not None:

@@ -87,8 +87,9 @@ def _features(workspace: Workspace, name: str, ids: Sequence[str], detector: Det
             return found
     except (OSError, ValueError):
         pass  # gone or damaged, as a cache may be
+    paths, settings = [workspace.image(id).path for id in ids], detector.settings
     features = patches.extract(
-        detector.backbone, [workspace.image(id).path for id in ids], detector.settings.size
+        detector.backbone, paths, settings.size, reader=settings.read, region=detector.region
     )
     return _store(file, features.reshape(shape))
 

@@ -69,20 +69,23 @@ def short_title(method: str) -> str:
 
 
 def unseen_images(
-    workspace: Workspace, dataset: str, learnt: Iterable[BankImage | TrainingImage]
+    workspace: Workspace,
+    dataset: str,
+    learnt: Iterable[BankImage | TrainingImage],
+    state: int | None = None,
 ) -> tuple[list[ImageRow], str]:
     """The test images of parts that taught no bank, and one sentence on those left out ("" for none).
 
     A person may teach a bank by a test image (a missed defect, a false alarm) or paint into one. learnt: what banks are
-    made of. Raises BadInput where nothing is left.
+    made of. state: of the data set; None is as it is now. Raises BadInput where nothing is left.
     """
     from exdd_core import curation
 
-    rows = workspace.images(dataset, split="test")
+    rows = workspace.images(dataset, split="test", state=state)
     if not rows:
         raise BadInput(f'The data set "{dataset}" has no test images; measure it by folds instead.')
     taught = {found.detail["group"] for found in curation.taught(workspace, dataset).values()}
-    trained = {row.id for row in workspace.images(dataset, split="train")}
+    trained = {row.id for row in workspace.images(dataset, split="train", state=state)}
     for image in learnt:  # a version may hold what was marked when it was built and is no longer
         if image.origin == "synthetic" or image.id not in trained:
             taught |= {image.group, image.donor} - {""}
@@ -98,22 +101,26 @@ def unseen_images(
 def table_one(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
     """PatchCore, ExDD base and ExDD full on the test split or by folds, stored as a run of the job's id.
 
-    spec: `dataset`, `rate`, `seed`, `fusion`, `max_real_parts` and the kept shares as `Workspace.build` takes them;
+    spec: `dataset`, its `state` (null: as it is now), `rate`, `seed`, `fusion`, `max_real_parts` and the kept shares
+    as `Workspace.build` takes them;
     `folds` (null: the test split); `base` and `full`, ids of bank versions that are built already, and `changes`,
     the number of the last change of each; by folds `synthetic`, ids of accepted defects (null: all). Without accepted
     synthetic defects full is left out.
     """
     from exdd_core.evaluation import FALSE_ALARM_RATE
 
-    began, dataset = time.monotonic(), workspace.dataset(spec.get("dataset")).name
+    began, info = time.monotonic(), workspace.dataset(spec.get("dataset"), spec.get("state"))
+    dataset = info.name
     spec = {
         **spec,
         "dataset": dataset,
+        "state": info.state,
         "rate": FALSE_ALARM_RATE if spec.get("rate") is None else spec["rate"],
     }
     measure = _by_folds if spec.get("folds") else _by_test_split
     result, banks = measure(workspace, dataset, spec, progress)
-    result = {"dataset": dataset, "fingerprint": runs.fingerprint(workspace, dataset), **result}
+    made_of = {"state": info.state, "fingerprint": runs.fingerprint(workspace, dataset, info.state)}
+    result = {"dataset": dataset, **made_of, **result}
     title = f"{dataset}: Table 1" + (f", {spec['folds']} grouped folds" if spec.get("folds") else "")
     seconds = time.monotonic() - began
     runs.store(workspace, job_id, "table1", title, {**spec, **banks}, result, seconds=seconds)
@@ -130,7 +137,7 @@ def _by_test_split(
     from exdd_core import history
     from exdd_core.evaluation import evaluate_methods, require_measurable, taught_by
 
-    require_measurable(unseen_images(workspace, dataset, [])[0], spec["rate"])
+    require_measurable(unseen_images(workspace, dataset, [], spec["state"])[0], spec["rate"])
     banks = {"exdd_base": _version(workspace, dataset, spec, "base", "real", progress)}
     note = NO_FULL
     if spec.get("full") or _accepted(workspace, dataset):
@@ -142,7 +149,7 @@ def _by_test_split(
         name: workspace.detector(bank.id, changes[name.removeprefix("exdd_")]) for name, bank in banks.items()
     }
     learnt = taught_by(*detectors.values())
-    rows, left_out = unseen_images(workspace, dataset, learnt)
+    rows, left_out = unseen_images(workspace, dataset, learnt, spec["state"])
     methods = {"patchcore": detectors["exdd_base"].patchcore(), **detectors}
     result = evaluate_methods(methods, rows, progress, rate=spec["rate"])
     result = {
@@ -165,7 +172,7 @@ def _by_folds(
 
     backbone, settings = fold_settings(workspace, dataset, spec)
     painted = _those(curation.accepted(workspace, dataset), spec.get("synthetic"))
-    rows = workspace.images(dataset)
+    rows = workspace.images(dataset, state=spec["state"])
     result = cross_validate(
         rows,
         backbone,
@@ -175,6 +182,7 @@ def _by_folds(
         max_real_parts=spec.get("max_real_parts"),
         rate=spec["rate"],
         painted=painted,
+        roi=workspace.region(dataset, spec["state"]),
         progress=progress,
     )
     counts = {"images": len(rows), "defective": sum(row.label == "defect" for row in rows)}
@@ -188,13 +196,17 @@ def fold_settings(workspace: Workspace, dataset: str, spec: dict[str, Any]) -> t
     from exdd_core.detector import Settings
     from exdd_core.images import Size
 
-    size, backbone = workspace.dataset(dataset).size, workspace.backbone(spec.get("backbone"))
+    size, backbone = (
+        workspace.dataset(dataset, spec.get("state")).size,
+        workspace.backbone(spec.get("backbone")),
+    )
     if spec.get("size"):
         size = Size.parse(spec["size"], spec.get("keep_aspect", size.keep_aspect))
     given = {name: spec.get(name) for name in ("negative_ratio", "positive_ratio", "fusion", "seed")}
     return backbone, Settings(
         backbone=backbone.name,
         size=size,
+        depth=workspace.dataset(dataset, spec.get("state")).depth,
         **{name: value for name, value in given.items() if value is not None},
     )
 
@@ -205,7 +217,7 @@ def _version(
     """The bank version that the spec names, or a new one, which does not become the active one."""
     if spec.get(which):
         return workspace.bank(spec[which])
-    names = ("seed", "max_real_parts", "negative_ratio", "positive_ratio", "backbone", "fusion")
+    names = ("state", "seed", "max_real_parts", "negative_ratio", "positive_ratio", "backbone", "fusion")
     given = {name: spec[name] for name in names if spec.get(name) is not None}
     return workspace.build(dataset, positives=positives, activate=False, progress=progress, **given)
 
@@ -241,13 +253,15 @@ def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id
     again with the same job id, this goes on after the last one.
     Raises BadInput where a count is more than there are accepted ones.
     """
-    began, dataset = time.monotonic(), workspace.dataset(spec.get("dataset")).name
+    began, info = time.monotonic(), workspace.dataset(spec.get("dataset"), spec.get("state"))
+    dataset, spec = info.name, {**spec, "state": info.state}
     counts, seeds = sorted(set(spec["counts"])), spec["seeds"]
     require_accepted(workspace, dataset, counts)
     work = _Sweep(workspace, dataset, spec, progress)
     result: dict[str, Any] = {
         "dataset": dataset,
-        "fingerprint": runs.fingerprint(workspace, dataset),
+        "state": info.state,
+        "fingerprint": runs.fingerprint(workspace, dataset, info.state),
         "counts": counts,
         "seeds": seeds,
         "synthetic": [image.id for image in work.pool],
@@ -264,7 +278,7 @@ def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id
         result["cells"].append({"seed": seed, "count": count, **work.measure(seed, count)})
         _keep(workspace, job_id, spec, result | _by_count(result["cells"]), began)
     result |= _by_count(result["cells"])
-    result |= {"complete": True, "notes": [work.left_out] if work.left_out else []}
+    result |= {"complete": True, "notes": work.notes, "masks": work.masks}
     _keep(workspace, job_id, spec, result, began)
     return {**result, "synthetic": len(result["synthetic"]), "run": job_id}
 
@@ -288,9 +302,15 @@ def _by_count(cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
         for count in sorted({cell["count"] for cell in cells})
     }
     return {
-        name: {n: {m: float(combine([f[m] for f in own])) for m in METRICS} for n, own in of.items()}
+        name: {n: {m: _combined(own, m, combine) for m in METRICS} for n, own in of.items()}
         for name, combine in (("methods", np.mean), ("deviation", np.std))
     }
+
+
+def _combined(figures: Sequence[dict[str, Any]], metric: str, combine: Any) -> float | None:
+    """One figure of several draws; None where there are none, as of images without masks."""
+    known = [own[metric] for own in figures if own[metric] is not None]
+    return float(combine(known)) if known else None
 
 
 def _cells_so_far(workspace: Workspace, job_id: str, result: dict[str, Any]) -> list[dict[str, Any]]:
@@ -315,23 +335,30 @@ class _Sweep:
 
     def __init__(self, workspace: Workspace, dataset: str, spec: dict[str, Any], progress: Progress):
         from exdd_core.detector import Settings
-        from exdd_core.evaluation import require_measurable
+        from exdd_core.evaluation import require_measurable, without_outside
+        from exdd_core.region import Region
 
         self.workspace, self.dataset, self.progress = workspace, dataset, progress
         kind = "both" if _accepted(workspace, dataset) else "real"
-        self.normals, defects, _ = workspace._training_images(dataset, kind, spec.get("max_real_parts"), 0)
+        self.normals, defects, _ = workspace._training_images(
+            dataset, kind, spec.get("max_real_parts"), 0, spec["state"]
+        )
         self.real = [image for image in defects if image.origin != "synthetic"]
         synthetic = [image for image in defects if image.origin == "synthetic"]
         self.pool = _those(synthetic, spec.get("synthetic"))
         self.backbone = workspace.backbone(spec.get("backbone"))
         ratios = {k: spec[k] for k in ("negative_ratio", "positive_ratio") if spec.get(k) is not None}
-        size = workspace.dataset(dataset).size
-        self.settings = Settings(backbone=self.backbone.name, size=size, **ratios)
-        self.rows, self.left_out = unseen_images(workspace, dataset, self.pool)
+        info, roi = workspace.dataset(dataset, spec["state"]), workspace.region(dataset, spec["state"])
+        self.settings = Settings(backbone=self.backbone.name, size=info.size, depth=info.depth, **ratios)
+        self.region = None if roi is None else Region(roi)
+        rows, left_out = unseen_images(workspace, dataset, self.pool, spec["state"])
+        self.rows, outside = without_outside(rows, self.region)
+        self.notes = [*([left_out] if left_out else []), *outside]
         require_measurable(self.rows)
         self._begun: tuple[int, Detector] | None = None
         self._features: Any = None
         self._test: Any = None
+        self.masks: dict[str, int] | None = None  # as `TestImages.masked`, once images are read
 
     def measure(self, seed: int, count: int) -> dict[str, Any]:
         """One cell: {"figures", "fusion", "positive_rows"}."""
@@ -339,7 +366,8 @@ class _Sweep:
         from exdd_core.evaluation import measure_images, read_images
 
         if self._test is None:
-            self._test = read_images(self.rows, self.backbone, self.settings.size, self.progress)
+            self._test = read_images(self.rows, self.backbone, self.settings, self.progress, self.region)
+            self.masks, self.notes = self._test.masked, [*self.notes, *self._test.notes]
         detector = self._detector(seed, count)
         detector = curation.without_false_alarms(self.workspace, self.dataset, detector, self.progress)
         figures = measure_images(detector, self.rows, self._test, self.progress)
@@ -354,11 +382,12 @@ class _Sweep:
         n, m = len(self.normals), len(self.real)
         if self._features is None:
             images = [*self.normals, *self.real, *self.pool]
-            self._features = patch_set(self.backbone, images, self.settings.size, self.progress)
+            size, reader = self.settings.size, self.settings.read
+            self._features = patch_set(self.backbone, images, size, self.progress, reader, self.region)
         drawn = np.random.default_rng(seed).permutation(len(self.pool))[:count]
         defects = self._features.take([*range(n, n + m), *(n + m + i for i in np.sort(drawn))])
         if self._begun is None or self._begun[0] != seed:
-            detector = Detector(self.backbone, replace(self.settings, seed=seed))
+            detector = Detector(self.backbone, replace(self.settings, seed=seed), self.region)
             detector.fit_patches(self._features.take(range(n)), defects, self.progress)
             self._begun = (seed, detector)
             return detector

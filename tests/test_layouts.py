@@ -405,6 +405,15 @@ def test_mvtec_asks_for_folders_that_may_be_no_type_of_defect(tmp_path: Path) ->
     assert rows(found)["extra/8.png"].split == "train" and "extra/ counts as training." in found.notes
 
 
+def test_masks_of_good_test_images_are_none_of_training_images(tmp_path: Path) -> None:
+    make_mvtec(tmp_path)
+    mask(tmp_path / "ground_truth/good/001_mask.png", value=0)
+    _, found = look(tmp_path)
+    assert not found.left_out and not found.masks_of_normal
+    mask(tmp_path / "ground_truth/good/002_mask.png")
+    assert look(tmp_path)[1].masks_of_normal == ["test/good/002.png"]
+
+
 def test_mvtec_names_masks_of_pictures_that_are_not_read(tmp_path: Path) -> None:
     make_mvtec(tmp_path)
     (tmp_path / "test/crack/001.png").unlink()

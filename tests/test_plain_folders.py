@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from exdd_core.datasets import DEFECT, NORMAL, ROLES, Choices, GroupRule, Survey, look, read_layout
 from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, NO_IMAGE, SEVERAL, plain_stem
-from exdd_core.datasets.roles import ASKED
+from exdd_core.datasets.roles import ASKED, says_nothing
 from exdd_core.datasets.survey import LIKE_A_MASK
 from exdd_core.datasets.words import is_mask_word, label_word, masks_of, role_guess
 from exdd_core.errors import BadInput
@@ -222,6 +222,30 @@ def test_a_folder_of_masks_that_holds_everything_is_a_wrapping(tmp_path: Path) -
     assert labels(found) == {(NORMAL, ""): 2, (DEFECT, "defect"): 1} and len(masks(found)) == 1
 
 
+def test_a_file_that_is_called_mask_marks_the_image_beside_it(tmp_path: Path) -> None:
+    make(tmp_path, *goods(), "bad/part7/image.png", "bad/part8/a.png", "bad/part8/b.png")
+    for part in ("part7", "part8"):
+        mask(tmp_path / f"bad/{part}/mask.png")
+    _, found = look(tmp_path)
+    assert masks(found) == {"bad/part7/image.png": ("bad/part7/mask.png",)}
+    assert left_out(found) == {"bad/part8/mask.png": LIKE_A_MASK}
+
+
+@pytest.mark.parametrize("place", ["", "images/", "train/images/"])
+def test_masks_tell_the_labels_where_no_folder_does(tmp_path: Path, place: str) -> None:
+    make(tmp_path, *(f"{place}{n}.png" for n in range(6)))
+    for n in range(5):
+        mask(tmp_path / f"masks/{n}.png", value=255 * (n % 2))
+    _, found = look(tmp_path)
+    folder = place.rstrip("/")
+    assert labels(found) == {(NORMAL, ""): 3, (DEFECT, "defect"): 2}
+    assert [(q.folder, q.images) for q in found.questions] == [(folder, 1)]
+    assert any("those whose mask is empty are normal" in note for note in found.notes)
+    _, found = look(tmp_path, Choices(roles={folder or ".": "normal"}))
+    assert labels(found) == {(NORMAL, ""): 4, (DEFECT, "defect"): 2}
+    assert not found.masks_of_normal and not found.left_out
+
+
 # --- labels and types ----------------------------------------------------------------------------------------------
 
 
@@ -334,6 +358,8 @@ def test_empty_folders_are_named(tmp_path: Path) -> None:
         ("parts-ng", "defect"),
         ("no_defects_found", "normal"),
         ("positive", "defect"),
+        ("NG1", "defect"),
+        ("def_front", "defect"),
         ("lot7", ""),
         ("良品", ""),
     ],
@@ -426,7 +452,7 @@ def require_labels(found: Survey, answers: Mapping[str, str]) -> None:
         assert told <= {record.label} or len(told) == 1 and record.label == DEFECT and record.defect_type, (
             record
         )
-        if record.label == NORMAL:
+        if record.label == NORMAL and not says_nothing(record.path.rpartition("/")[0]):
             assert told == {NORMAL}, record
 
 

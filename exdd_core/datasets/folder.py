@@ -1,9 +1,10 @@
 """Plain folders whose names say what they hold: good/ and defect/, masks/ anywhere, train/ and test/ if there are any.
 
 Words in any case and spelling count (see `words`); what a name does not surely say is asked. Folders below those of
-defects are the types of defect. A mask lies beside its image, named like it with _mask, _GT, _label or _seg behind, or
-in a folder of masks at the place of its image; outlines may also come from annotation files beside the images. Every
-image is its own group unless a `GroupRule` says better. Knows folders and names, no pixels.
+defects are the types of defect. Where folders such as images/ say no label, the masks of their images do. A mask lies
+beside its image, named like it with _mask, _GT, _label or _seg behind, or in a folder of masks at the place of its
+image; outlines may also come from annotation files beside the images. Every image is its own group unless a
+`GroupRule` says better. Knows folders and names, no pixels.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from exdd_core.datasets.annotated import outlines_beside
 from exdd_core.datasets.groups import GroupRule, apply_rule
 from exdd_core.datasets.pairing import paired
-from exdd_core.datasets.record import DEFECT, NORMAL, Reading, Record, in_natural_order
+from exdd_core.datasets.record import BY_MASK, DEFECT, NORMAL, Reading, Record, in_natural_order
 from exdd_core.datasets.roles import (
     ASKED,
     MASK,
@@ -24,6 +25,7 @@ from exdd_core.datasets.roles import (
     place_of_mask,
     questions,
     role_of,
+    says_nothing,
 )
 from exdd_core.datasets.survey import AS_CHOSEN
 from exdd_core.datasets.tree import Tree, base, parent, stem
@@ -66,7 +68,10 @@ def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | N
         role, tree.unread, {name: place_of_mask(name, answers) for name in role if role[name] == MASK}
     )
     images = [name for name in tree.images if name not in pairs.masks]
-    chosen = [name for name in images if role[name] in (NORMAL, DEFECT)]
+    for name in images:
+        if pairs.of.get(name) and role[name] in (NORMAL, UNKNOWN) and says_nothing(parent(name)):
+            role[name] = BY_MASK
+    chosen = [name for name in images if role[name] in (NORMAL, DEFECT, BY_MASK)]
     beside = outlines_beside(tree)
 
     records = []
@@ -80,7 +85,7 @@ def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | N
             Record(
                 path=name,
                 label=label,
-                defect_type=kind if label == DEFECT else "",
+                defect_type=kind if label != NORMAL else "",
                 mask=own[0] if own else None,
                 split=_split(name),
                 group=_group(name, answers) if by_subfolder else stem(name),
@@ -101,7 +106,15 @@ def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | N
 
 def _notes(records: Sequence[Record]) -> list[str]:
     held_back = {part for r in records for part in parent(r.path).split("/") if is_held_back(part)}
-    return [f"{name}/ counts as training." for name in sorted(held_back)]
+    told = sorted({parent(r.path) for r in records if r.label == BY_MASK})
+    return [
+        *(f"{name}/ counts as training." for name in sorted(held_back)),
+        *(
+            f"{f'{folder}/' if folder else 'The folder itself'} says no labels: images whose mask marks something are "
+            "defects, those whose mask is empty are normal."
+            for folder in told
+        ),
+    ]
 
 
 def _split(name: str) -> str:

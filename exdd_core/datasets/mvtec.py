@@ -16,8 +16,16 @@ from exdd_core.datasets.pairing import in_mask_folder, paired
 from exdd_core.datasets.record import DEFECT, NORMAL, Reading, Record, in_natural_order
 from exdd_core.datasets.roles import ASKED, MASK, NONE, UNKNOWN, checked, place_of_mask, questions, role_of
 from exdd_core.datasets.survey import AS_CHOSEN
-from exdd_core.datasets.tree import Tree, base, is_below, parent, stem
-from exdd_core.datasets.words import is_held_back, is_image_word, label_word, role_guess, split_word, squeezed
+from exdd_core.datasets.tree import Tree, base, is_below, name_key, parent, stem
+from exdd_core.datasets.words import (
+    is_held_back,
+    is_image_word,
+    is_mask_word,
+    label_word,
+    role_guess,
+    split_word,
+    squeezed,
+)
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 
@@ -50,9 +58,9 @@ def read(tree: Tree, roles: Mapping[str, str] | None = None) -> Reading:
     answers = checked(tree, roles or {})
     marked = {part for name in tree.images if in_mask_folder(name) for part in parent(name).split("/")}
     role = {name: _role(parent(name), answers, marked) for name in (*tree.images, *tree.unread)}
-    pairs = paired(
-        role, tree.unread, {name: place_of_mask(name, answers) for name in role if role[name] == MASK}
-    )
+    tested = {name_key(base(parent(name))) for name in role if split_word(name.split("/")[0]) == "test"}
+    places = {name: _place(place_of_mask(name, answers), tested) for name in role if role[name] == MASK}
+    pairs = paired(role, tree.unread, places)
     images = [name for name in tree.images if name not in pairs.masks]
     chosen = [name for name in images if role[name] in (NORMAL, DEFECT)]
     unknown = [name for name in images if role[name] == UNKNOWN]
@@ -115,6 +123,15 @@ def _role(folder: str, answers: Mapping[str, str], marked: set[str]) -> str:
         and role_guess(kind[0]) in ("", DEFECT)
     )
     return DEFECT if split_word(side) == "test" and says_type else unsure
+
+
+def _place(mask: str, tested: set[str]) -> str:
+    """Where a mask belongs: on the test side, where nothing else is said and that side has a folder of its type."""
+    parts = parent(mask).split("/")
+    kinds = [part for part in parts if not is_mask_word(part)]
+    return (
+        f"test/{mask}" if kinds and not any(map(split_word, parts)) and name_key(kinds[0]) in tested else mask
+    )
 
 
 def _is_private(name: str) -> bool:

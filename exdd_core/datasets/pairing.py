@@ -18,6 +18,7 @@ from exdd_core.formats import SUFFIXES
 # What stands behind an image's name, or before it, in the name of its mask; a number may follow.
 _MARK = r"(?:segmentation|segm?|ground[ ._-]?truth|annotations?|anno?t?|(?:defect|label|gt)?[ ._-]?masks?|labels?|gt)"
 ENDING = re.compile(rf"[ ._-]+{_MARK}(?:[ ._-]?\d+)?$")
+ALONE = re.compile(rf"{_MARK}(?:[ ._-]?\d+)?")
 BEGINNING = re.compile(rf"^{_MARK}[ ._-]+")
 
 
@@ -57,8 +58,24 @@ def named_masks(images: Iterable[str]) -> dict[str, list[str]]:
         image = by_key.get(plain) or by_key.get(_without_suffix(plain))
         if plain and image:
             found[image].append(name)
+    taken = {mask for own in found.values() for mask in own}
+    alone: dict[str, list[str]] = defaultdict(list)  # folder -> files such as mask.png
+    others: dict[str, list[str]] = defaultdict(list)  # folder -> files whose names say nothing of masks
+    for name in files:
+        if _is_alone(name) and name not in taken:
+            alone[parent(name)].append(name)
+        elif not _is_alone(name) and not plain_stem(name):
+            others[parent(name)].append(name)
+    for folder, marks in alone.items():
+        if len(others[folder]) == 1:  # a folder an image, such as 7/image.png beside 7/mask.png
+            found[others[folder][0]] += marks
     masks = {mask for own in found.values() for mask in own}
     return {image: own for image, own in found.items() if image not in masks}
+
+
+def _is_alone(name: str) -> bool:
+    """Whether the whole name of a file says that it is a mask."""
+    return bool(ALONE.fullmatch(base(name_key(stem(name)))))
 
 
 def in_mask_folder(name: str) -> bool:

@@ -73,6 +73,11 @@ def role_of(folder: str, answers: Mapping[str, str]) -> str:
     return told.pop() if told else answer
 
 
+def says_nothing(folder: str) -> bool:
+    """Whether a folder and all above it are named as images or sides of a split only, so that masks tell the labels."""
+    return all(is_image_word(part) or split_word(part) for part in folder.split("/") if part)
+
+
 def questions(unknown: Iterable[str], known: Iterable[str]) -> list[Question]:
     """What to ask about images of unknown role: one question a folder that holds nothing of a known one.
 

@@ -55,8 +55,8 @@ def read(tree: Tree) -> Reading:
         elif {by_table, by_folder} == {NORMAL, DEFECT}:
             left[name], label_of[name] = CONTRADICTED, ""
     own = {name: mask for name, (_, mask) in told.items() if mask}
-    others = [mask for mask in masks if mask not in own.values()]
-    pairs = paired(label_of | dict.fromkeys(others, "mask"), tree.unread)
+    others = set(masks) - set(own.values())
+    pairs = paired(label_of | dict.fromkeys(sorted(others), "mask"), tree.unread)
     sides, notes = _split(tree, rows, pictures)
     records = []
     for name in tree.images:

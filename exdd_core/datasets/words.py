@@ -20,7 +20,7 @@ NORMAL_WORDS = _words(
 )
 DEFECT_WORDS = _words(
     "defect defects defective bad ng nok notok notgood ko fail failed failure fault faults faulty flaw flaws reject "
-    "rejects rejected anomaly anomalies anomalous abnormal nio schlecht nonconforming positive positives"
+    "rejects rejected def anomaly anomalies anomalous abnormal nio schlecht nonconforming positive positives"
 )
 MASK_WORDS = _words(
     "mask masks groundtruth groundtruths gt gts label labels annotation annotations seg segs segmentation "
@@ -31,7 +31,7 @@ TEST_WORDS = _words("test testing testset testpublic eval evaluation")
 IMAGE_WORDS = _words("image images img imgs picture pictures photo photos data rgb")
 HELD_BACK_WORDS = _words("val valid validation dev")  # of TRAIN_WORDS: a side of its own elsewhere
 NEGATIONS = frozenset(("non", "no", "not", "un", "without", "free"))
-UNSURE_WORDS = frozenset(("positive", "positives", "negative", "negatives", "free", "correct"))
+UNSURE_WORDS = frozenset(("positive", "positives", "negative", "negatives", "free", "correct", "def"))
 
 
 def squeezed(name: str) -> str:
@@ -49,7 +49,7 @@ def label_guess(name: str) -> str:
     """As `label_word`, and what a name of several words, or one of two meanings, suggests."""
     if told := _label(squeezed(name)):
         return told
-    words = [word for word in re.split(r"[^0-9a-z]+", name.casefold()) if word]
+    words = [word for word in re.split(r"[^a-z]+", name.casefold()) if word]
     told = next((label for label in map(_label, words) if label), "")
     if told and NEGATIONS & set(words):
         return NORMAL if told == DEFECT else DEFECT

@@ -128,7 +128,7 @@ def _thumbnail_route(workspace: Workspace) -> Any:
         """A small JPEG in an SVG as large as the original: the mask's outline keeps its coordinates."""
         try:
             row = workspace.image(request.query_params.get("image", ""))
-            picture = read_image(row.path)
+            picture = read_image(row.path, row.id, row.depth)
             outlined = row.mask is not None and request.query_params.get("outline") != "0"
             lines = reports.outline(read_mask(row.mask, picture.shape[:2])) if row.mask and outlined else []
         except BadInput as error:

@@ -282,6 +282,7 @@ def bar(share: float, label: str) -> str:
     return f'<span class="bar" role="progressbar" aria-label="{text(label)}" {value}>{inside}</span>'
 
 
+EXPORTS = "exports"  # folder of the cache with what pages export
 END_SAID = 3  # times, a second apart
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 STARTED = datetime.now(UTC).isoformat(
@@ -405,6 +406,10 @@ def _built(job: jobs.Job, made: dict[str, Any]) -> Outcome:
 
 def _imported(job: jobs.Job, made: dict[str, Any]) -> Outcome:
     images = count(made["images"], "image")
+    if "joined" in made:
+        return Outcome(
+            " ".join(made["sentences"]), ("Rebuild the bank", "/banks") if made["changed"] else None
+        )
     if not made["changed"]:
         return Outcome(f"{made['dataset']} is here already with the same {images}; nothing changed.")
     return Outcome(f"Imported {images} as {made['dataset']}.", ("Build banks from them", "/banks"))
@@ -428,6 +433,12 @@ def _evaluated(job: jobs.Job, made: dict[str, Any]) -> Outcome:
     return Outcome(said, ("Open in Evaluate", f"/evaluate?run={made['run']}"))
 
 
+def _exported(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+    path = Path(made["path"])  # elsewhere than in the cache where the command line said so
+    link = ("Download", download_url(path)) if path.parent.name == EXPORTS else None
+    return Outcome(" ".join(made["sentences"]), link)
+
+
 OUTCOMES: dict[str, Callable[[jobs.Job, dict[str, Any]], Outcome]] = {
     "build": _built,
     "import": _imported,
@@ -438,7 +449,7 @@ OUTCOMES: dict[str, Callable[[jobs.Job, dict[str, Any]], Outcome]] = {
     "export": lambda job, made: Outcome(
         "The zip file is ready.", ("Download", download_url(Path(made["path"])))
     ),
-    "export_dataset": lambda job, made: Outcome(made["sentences"][0]),
+    "export_dataset": _exported,
     "synthesize": _painted,
     "evaluate": _evaluated,
     "table1": _evaluated,

@@ -1,6 +1,6 @@
-"""The images of the active data set, by filter and page.
+"""The images of the active data set, by filter and page; those that are ticked are moved, relabelled or retired.
 
-Knows the workspace's rows and how they look as thumbnails.
+Knows the workspace's rows, how they look as thumbnails, and which changes of a data set there are.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from exdd_core import dataset_changes
+from exdd_core.errors import BadInput
 from pages import _shared
 from pages._shared import count, text
+from pages.data.who import WHO_JS, who_of
 
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetInfo, ImageRow, Workspace
@@ -22,6 +25,32 @@ LABELS = {BOTH: None, "Normal": "normal", "Defect": "defect"}
 ALL_TYPES = "All types"
 PAGE_SIZE = 60
 
+# What is done with ticked images: the name of the act -> its title and what it does to them.
+ACTS: dict[str, tuple[str, str]] = {
+    "test": ("Move to test", "With all images of their parts"),
+    "train": ("Move to training", "With all images of their parts"),
+    "defect": ("Call defective", "They keep the type and mask that they have"),
+    "normal": ("Call normal", "Type and mask go"),
+    "retire": ("Retire", "They count no more; Undo brings them back"),
+}
+# As `_shared.BUTTONS_JS`, with the ids of the ticked images and who asks; ticking shows the buttons.
+GRID_JS = f"""
+const ticked = () => [...element.querySelectorAll('.tick:checked')].map((box) => box.value);
+element.addEventListener('click', (event) => {{
+  const button = event.target.closest('[data-act]');
+  if (!button || !element.contains(button)) return;
+  event.preventDefault();
+  trigger('act', {{ ...button.dataset, ids: ticked(), who: {WHO_JS} || '' }});
+}});
+element.addEventListener('change', (event) => {{
+  if (event.target.matches('.tick-all')) for (const box of element.querySelectorAll('.tick')) box.checked = event.target.checked;
+  const number = ticked().length, bar = element.querySelector('.ticked');
+  if (!bar) return;
+  bar.classList.toggle('open', number > 0);
+  bar.querySelector('strong').textContent = `${{number}} ticked`;
+}});
+"""
+
 
 class Gallery:
     """The images of the active data set, by filter and page."""
@@ -31,10 +60,11 @@ class Gallery:
         with gr.Column(visible=False, elem_classes="section") as self.section:
             self.title = _shared.markup()
             self._build_filters()
-            self.grid = _shared.buttons(elem_id="gallery")
+            self.note = _shared.note()
+            self.grid = _shared.markup(elem_id="gallery", js_on_load=GRID_JS)
         self.page = gr.State(0)
         self.filters = [self.split, self.label, self.type]
-        self.outputs = [self.section, self.title, *self.filters, self.grid, self.page]
+        self.outputs = [self.section, self.title, *self.filters, self.note, self.grid, self.page]
 
     def _build_filters(self) -> None:
         with gr.Row(elem_classes="filters"):
@@ -44,19 +74,38 @@ class Gallery:
                 [ALL_TYPES], value=ALL_TYPES, label="Type of defect", scale=1, min_width=144
             )
 
-    def connect(self) -> None:
+    def connect(self, refresh: Any, everything: list[Any]) -> None:
+        """`refresh` shows the whole page anew after a change."""
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
         def filtered(*filters: str) -> dict[Any, Any]:
             return {self.grid: self._grid(0, *filters), self.page: 0}
 
-        def turn(page: int, split: str, label: str, kind: str, event: gr.EventData) -> dict[Any, Any]:
-            page += 1 if event.act == "next" else -1
-            return {self.grid: self._grid(page, split, label, kind), self.page: page}
+        @_shared.sentences(self.note)
+        def act(page: int, split: str, label: str, kind: str, event: gr.EventData) -> dict[Any, Any]:
+            if event.act in ("next", "previous"):
+                page += 1 if event.act == "next" else -1
+                return {self.grid: self._grid(page, split, label, kind), self.page: page}
+            said = self._change(event.act, list(event.ids), who_of(event.who))
+            return refresh() | {
+                self.note: _shared.say("done", f"{said} Undo is under State of the data set."),
+                self.split: split,
+                self.label: label,
+                self.grid: self._grid(0, split, label, kind),
+            }
 
         changed = [self.split.input, self.label.input, self.type.input]
         gr.on(changed, filtered, self.filters, [self.grid, self.page], **hidden)
-        self.grid.act(turn, [self.page, *self.filters], [self.grid, self.page], **hidden)
+        self.grid.act(act, [self.page, *self.filters], everything, **hidden)
+
+    def _change(self, act: str, ids: list[str], who: str) -> str:
+        if not ids:
+            raise BadInput("No image is ticked; tick the images that are meant.")
+        if act in ("train", "test"):
+            return dataset_changes.move(self.workspace, ids, act, who).sentence
+        if act == "retire":
+            return dataset_changes.retire(self.workspace, ids, who).sentence
+        return dataset_changes.relabel(self.workspace, ids, act, who).sentence
 
     def updates(self, info: DatasetInfo | None) -> dict[Any, Any]:
         """Everything afresh for the data set that is active now."""
@@ -65,11 +114,12 @@ class Gallery:
         types = sorted({row.defect_type for row in self.workspace.images(info.name, label="defect")})
         return {
             self.section: gr.update(visible=True),
-            self.title: f'<h2 class="section-title">Images of {text(info.name)}</h2>',
+            self.title: f'<h2 class="section-title">Images of {text(info.called)}</h2>',
             self.split: ALL,
             self.label: BOTH,
             self.type: gr.update(choices=[ALL_TYPES, *types], value=ALL_TYPES),
             self.grid: self._grid(0, ALL, BOTH, ALL_TYPES),
+            self.note: _shared.say("info", ""),
             self.page: 0,
         }
 
@@ -81,24 +131,37 @@ class Gallery:
             label=LABELS[label],
             defect_type=None if kind == ALL_TYPES else kind,
         )
-        return _gallery_html(rows, int(info.report["images"]), page)
+        return _gallery_html(rows, info, page)
 
 
-def _gallery_html(rows: list[ImageRow], total: int, page: int) -> str:
+def _gallery_html(rows: list[ImageRow], info: DatasetInfo, page: int) -> str:
+    total = int(info.report["images"])
     shown = rows[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
     found = count(total, "image") if len(rows) == total else f"{len(rows):,} of {count(total, 'image')}"
     head = f'<p class="list-head"><strong>{found}</strong>{_shared.pager(page, PAGE_SIZE, len(rows))}</p>'
     if not rows:
         return head + _shared.empty("No image is like that", "Choose another split, label or type above.")
-    return head + f'<div class="gallery">{"".join(map(_thumbnail_html, shown))}</div>'
+    return head + _acts_html(len(shown)) + f'<div class="gallery">{"".join(_thumbnail_html(row, info.state) for row in shown)}</div>'
 
 
-def _thumbnail_html(row: ImageRow) -> str:
+def _acts_html(shown: int) -> str:
+    """What can be done with the ticked images of this page."""
+    acts = "".join(
+        f'<button type="button" class="plain-button small" data-act="{act}" title="{text(hint)}">{text(title)}</button>'
+        for act, (title, hint) in ACTS.items()
+    )
+    every = f'<label><input type="checkbox" class="tick-all"> Tick all {shown} of this page</label>'
+    return f'<div class="ticked">{every}<span class="acts"><strong>0 ticked</strong>{acts}</span></div>'
+
+
+def _thumbnail_html(row: ImageRow, state: int) -> str:
     name = row.id.removeprefix(f"{row.dataset}/")
     tail = "/".join(PurePosixPath(name).parts[-2:])
+    tick = f'<input type="checkbox" class="tick" value="{text(row.id)}" aria-label="Tick {text(name)}">'
     return (
+        f'<div class="thumb-cell">{tick}'
         f'<a class="thumb" href="{_shared.inspect_url(row.id)}" title="{text(name)}, {row.width} x {row.height}">'
-        f'<img loading="lazy" src="{_shared.thumbnail_url(row.id)}" alt="{text(name)}">'
+        f'<img loading="lazy" src="{_shared.thumbnail_url(row.id)}&amp;state={state}" alt="{text(name)}">'
         f'<span class="thumb-name"><bdi>{text(tail)}</bdi></span>'
-        f'<span class="thumb-label {row.label}">{text(row.defect_type or row.label)} · {text(row.split)}</span></a>'
+        f'<span class="thumb-label {row.label}">{text(row.defect_type or row.label)} · {text(row.split)}</span></a></div>'
     )

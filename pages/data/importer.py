@@ -18,7 +18,8 @@ from exdd_core.images import Size
 from exdd_core.mask_rules import MaskRule
 from exdd_core.progress import Progress
 from pages import _shared
-from pages.data.preview import asked_of, preview_html, questions_html
+from pages.data.preview import asked_of, details_html, questions_html, summary_html
+from pages.data.who import WHO_JS, who_of
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Preview, Workspace
@@ -36,6 +37,7 @@ GROUP_HELP = {
     "csv": ("CSV file on this machine", "Columns path and group; paths relative to the folder."),
     "pattern": ("Pattern", "A regular expression; its first bracket is the part, such as (part\\d+)_"),
 }
+NEW = ""  # in place of a data set's name: the images become a new one
 AS_FOUND = ""  # the value of a field that follows what was found
 DEPTHS = ["8", "10", "12", "14", "16"]
 MASK_RULES = [
@@ -59,7 +61,14 @@ class Importer:
             self.job = _shared.JobPanel(workspace, "import", "demo")
         self.origin = [self.kind, self.path, self.file]
         self.said = [self.layout, self.grouping, self.rule, self.roles, self.depth, self.masks]
-        self.settings = [*self.said, self.name, self.width, self.height, self.aspect]
+        self.settings = [*self.said, self.name, self.width, self.height, self.aspect, self.into]
+        self.who = gr.State("")
+        self.outputs = [self.into]
+
+    def updates(self) -> dict[Any, Any]:
+        """The data sets that images may join."""
+        known = [(f"They join {info.called}", info.name) for info in self.workspace.datasets()]
+        return {self.into: gr.update(choices=[("A new data set", NEW), *known], visible=bool(known))}
 
     def _build_source(self) -> None:
         with gr.Column(elem_classes="form-step") as self.source:
@@ -80,7 +89,16 @@ class Importer:
         with gr.Column(visible=False, elem_classes="form-step", elem_id="import-preview") as self.preview:
             self.summary = _shared.markup()
             self.questions = _shared.buttons(visible=False, elem_id="import-questions")
+            self.details = _shared.markup()
             self.roles = gr.State({})
+            self.into = gr.Dropdown(
+                [("A new data set", NEW)],
+                value=NEW,
+                label="What becomes of them?",
+                info="Images that join a data set are read as it is; known parts keep their side.",
+                visible=False,
+                elem_id="import-into",
+            )
             with gr.Row():
                 self.name = gr.Textbox(label="Name", info="For this workspace.", max_lines=1, min_width=120)
                 self.layout = gr.Dropdown(
@@ -94,7 +112,7 @@ class Importer:
                 info="Images of one part never go to both training and test.",
             )
             self.rule = gr.Textbox(label="Rule", visible=False, max_lines=1)
-            with gr.Row():
+            with gr.Row() as self.sizes:
                 self.width = gr.Number(label="Width", info="Pixels, for banks.", precision=0, min_width=96)
                 self.height = gr.Number(label="Height", info="Pixels, for banks.", precision=0, min_width=96)
             self.aspect = gr.Checkbox(
@@ -124,7 +142,7 @@ class Importer:
     def connect(self, refresh: Any, outputs: list[Any]) -> None:
         plain: dict[str, Any] = {"api_visibility": "private"}
         hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        shown = [self.note, self.source, self.preview, self.summary, self.questions, self.start, *self.settings]
+        shown = [self.note, self.source, self.preview, self.summary, self.questions, self.details, self.start, self.sizes, *self.settings]
         said = _shared.sentences(self.note)
 
         self.kind.input(_fields_of_source, self.kind, [self.path, self.file], **hidden)
@@ -135,9 +153,12 @@ class Importer:
         gr.on(again, said(self._look_again), asked, shown, **hidden)
         self.questions.act(said(self._answer), asked, shown, **hidden)
         self.back.click(self._back, None, shown, **hidden)
-        given = [*self.origin, *self.settings]
+        own = [self.name, self.sizes, self.aspect]
+        self.into.input(lambda into: [gr.update(visible=into == NEW)] * len(own), self.into, own, **hidden)
+        given = [*self.origin, *self.settings, self.who]
+        whose = {**hidden, "js": f"(...given) => [...given.slice(0, -1), {WHO_JS}]"}
         self.job.connect(refresh, outputs)
-        self.job.look_after(self.start.click(said(self._begin), given, shown, **hidden))
+        self.job.look_after(self.start.click(said(self._begin), given, shown, **whose))
 
     # --- what is seen ----------------------------------------------------------------------------------------
 
@@ -149,7 +170,9 @@ class Importer:
         return self._shown(preview, {}) | {
             self.source: gr.update(visible=False),
             self.preview: gr.update(visible=True),
-            self.name: preview.name,
+            self.name: gr.update(value=preview.name, visible=True),
+            self.sizes: gr.update(visible=True),
+            self.into: NEW,
             self.layout: "auto",
             self.grouping: gr.update(value=next(iter(GROUPINGS)), visible=_takes_groups(preview)),
             self.rule: gr.update(value="", visible=False),
@@ -157,7 +180,7 @@ class Importer:
             self.masks: _mask_field(preview),
             self.width: preview.size.width,
             self.height: preview.size.height,
-            self.aspect: preview.size.keep_aspect,
+            self.aspect: gr.update(value=preview.size.keep_aspect, visible=True),
         }
 
     def _look_again(self, *values: Any) -> dict[Any, Any]:
@@ -176,15 +199,24 @@ class Importer:
             self.masks: gr.update(visible=_has_masks(preview)),
         }
 
-    def _answer(self, *values: Any) -> dict[Any, Any]:
-        """One click on what the images of a folder are."""
-        *values, event = values
-        roles = dict(values[6])
-        if roles.get(event.folder) == event.role:
-            del roles[event.folder]  # a second click takes the answer back
-        else:
-            roles[event.folder] = event.role
-        return self._look_again(*values[:6], roles, *values[7:])
+    def _answer(
+        self,
+        kind: str,
+        path: str,
+        file: str | None,
+        layout: str,
+        grouping: str,
+        rule: str,
+        roles: dict[str, str],
+        depth: str,
+        masks: str,
+        event: gr.EventData,
+    ) -> dict[Any, Any]:
+        """One click on what the images of a folder are; a second one takes the answer back."""
+        others = {folder: role for folder, role in roles.items() if folder != event.folder}
+        if roles.get(event.folder) != event.role:
+            others[event.folder] = event.role
+        return self._look_again(kind, path, file, layout, grouping, rule, others, depth, masks)
 
     def _previewed(self, source: str, choices: Choices, bar: gr.Progress | None = None) -> Preview:
         def show(progress: Progress) -> None:
@@ -198,7 +230,8 @@ class Importer:
         ready = any(record.label == datasets.NORMAL for record in preview.records)
         label = f"Import {_shared.count(len(preview.records), 'image')}" if ready else "Say which images are normal"
         return {
-            self.summary: preview_html(preview),
+            self.summary: summary_html(preview),
+            self.details: details_html(preview),
             self.questions: gr.update(value=questions_html(asked, roles), visible=bool(asked)),
             self.roles: roles,
             self.start: gr.update(value=label, interactive=ready),
@@ -210,12 +243,16 @@ class Importer:
     # --- what is begun ---------------------------------------------------------------------------------------
 
     def _begin(self, *values: Any) -> dict[Any, Any]:
-        kind, path, file, layout, grouping, rule, roles, depth, masks, name, width, height, keep_aspect = values
+        kind, path, file, layout, grouping, rule, roles, depth, masks, name, width, height, keep_aspect, into, who = values
         source = _chosen(kind, path, file)
-        size = Size.parse(f"{width}x{height}", keep_aspect)
         choices = _choices(layout, grouping, rule, roles, depth, masks)
-        spec = tasks.import_spec(name.strip() or None, size, choices)
-        title = f"Importing {name.strip() or PurePosixPath(source).name}"
+        if into != NEW:
+            spec = tasks.import_spec(None, None, choices, into, who_of(who))
+            title = f"Joining {PurePosixPath(source).name} to {self.workspace.dataset(into).called}"
+        else:
+            size = Size.parse(f"{width}x{height}", keep_aspect)
+            spec = tasks.import_spec(name.strip() or None, size, choices)
+            title = f"Importing {name.strip() or PurePosixPath(source).name}"
         if kind == ZIP:
             self.job.begin("import", title, spec, upload=Path(source))
         else:

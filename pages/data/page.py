@@ -13,6 +13,7 @@ from pages import _shared
 from pages._shared import count, text
 from pages.data.gallery import Gallery
 from pages.data.importer import Importer
+from pages.data.manage import Manage, due_html
 from pages.data.report import report_html
 
 if TYPE_CHECKING:
@@ -35,23 +36,32 @@ DATASET_COLUMNS = [
 
 def render(workspace: Workspace) -> None:
     _shared.heading(TITLE, HINT)
+    due = _shared.markup(visible=False, elem_id="data-due")
     with gr.Row(equal_height=False):
         with gr.Column(scale=7, min_width=560):
             sets = DatasetList(workspace)
+            manage = Manage(workspace)
             gallery = Gallery(workspace)
         with gr.Column(scale=4, min_width=368):
             importer = Importer(workspace)
             report = _shared.markup(visible=False, elem_id="report")
-    everything = [*sets.outputs, *gallery.outputs, report]
+    everything = [due, *sets.outputs, *manage.outputs, *gallery.outputs, *importer.outputs, report]
 
     def refresh() -> dict[Any, Any]:
         info = _shared.active_dataset(workspace)
         shown = gr.update(visible=info is not None, value=report_html(info) if info else "")
-        return sets.updates() | gallery.updates(info) | {report: shown}
+        banner = due_html(workspace)
+        updates = {due: gr.update(value=banner, visible=bool(banner)), report: shown}
+        for part in (sets, importer):
+            updates |= part.updates()
+        for section in (manage, gallery):
+            updates |= section.updates(info)
+        return updates
 
     importer.connect(refresh, everything)
     sets.connect(refresh, everything, importer)
-    gallery.connect()
+    manage.connect(refresh, everything)
+    gallery.connect(refresh, everything)
     _shared.on_load(_shared.sentences(sets.note)(refresh), outputs=everything)
 
 
@@ -102,10 +112,10 @@ def _dataset_row(info: DatasetInfo, active: bool) -> str:
     )
     healthy = info.report["healthy"]
     health = "✓ healthy" if healthy else "! see report"
-    name = f'<strong>{text(info.name)}</strong><span class="under">{text(info.title)}</span>'
+    name = f'<strong>{text(info.called)}</strong><span class="under">{text(info.title)}</span>'
     last = '<span class="tag active">active</span>'
     if not active:
-        label = f'aria-label="Open {text(info.name)}"'
+        label = f'aria-label="Open {text(info.called)}"'
         button = f'data-act="open" data-name="{text(info.name)}" {label}'
         last = f'<button type="button" class="plain-button small" {button}>Open</button>'
     return f"""<tr{' class="selected"' if active else ""}><td>{name}</td><td class="number">{info.report["images"]:,}</td>{sides}

@@ -53,22 +53,27 @@ def _question_html(question: dict[str, Any], role: str) -> str:
     )
 
 
-def preview_html(preview: Preview) -> str:
-    """Layout, the split by label with parts on each side, and what somebody should look at, before anything is made."""
-    records, report = preview.records, preview.report
+def summary_html(preview: Preview) -> str:
+    """Layout, and the split by label with parts on each side, before anything is made."""
+    records = preview.records
     rows = "".join(
         f'<tr><th scope="row">{title}</th>'
         + "".join(f'<td class="number">{_of(records, split, label):,}</td>' for label in ("normal", "defect"))
         + f'<td class="number">{len({r.group for r in records if r.split == split}):,}</td></tr>'
         for split, title in (("train", "Training"), ("test", "Test"))
     )
-    problems = "".join(f'<li class="problem">{text(line)}</li>' for line in report["problems"])
-    notes = "".join(f"<li>{text(line)}</li>" for line in [*_lines(records), *report["notes"]])
     return f"""<h2 class="card-title">What it would become</h2>
 <p class="lead">{text(preview.title)}: {count(len(records), "image")}</p>
 <table class="table compact"><thead><tr><th></th><th class="number">Normal</th><th class="number">Defect</th>
-<th class="number">Parts</th></tr></thead><tbody>{rows}</tbody></table>
-<ul class="sentences">{problems}{notes}</ul>{_example_html(preview)}"""
+<th class="number">Parts</th></tr></thead><tbody>{rows}</tbody></table>"""
+
+
+def details_html(preview: Preview) -> str:
+    """What somebody should look at, what else is worth knowing, and an example of a mask."""
+    report = preview.report
+    problems = "".join(f'<li class="problem">! {text(line)}</li>' for line in report["problems"])
+    notes = "".join(f"<li>{text(line)}</li>" for line in [*_lines(preview.records), *report["notes"]])
+    return f'<ul class="sentences">{problems}{notes}</ul>{_example_html(preview)}'
 
 
 def _lines(records: list[Record]) -> list[str]:

@@ -22,7 +22,7 @@ def report_html(info: DatasetInfo) -> str:
     report = info.report
     verdict = "✓ Nothing to worry about" if report["healthy"] else "! Something to look at"
     sentences = "".join(f"<li>{text(sentence)}</li>" for sentence in report["sentences"])
-    return f"""<div class="card padded"><h3 class="card-title">Integrity of {text(info.name)}</h3>
+    return f"""<div class="card padded"><h3 class="card-title">Integrity of {text(info.called)}</h3>
 <p class="lead">{verdict}</p><ul class="sentences">{sentences}</ul>{_files_html(info)}</div>"""
 
 

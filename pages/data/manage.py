@@ -1,0 +1,176 @@
+"""What is done with a whole data set: its states with undo, its name, its export, its end.
+
+Knows the changes of data sets and what uses one; it does not know single images.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from exdd_core import dataset_changes, dataset_settings, dataset_uses, exporting
+from exdd_core.depth import Depth
+from exdd_core.errors import BadInput
+from exdd_core.mask_rules import MaskRule
+from pages import _shared
+from pages._shared import count, text
+from pages.data.who import WHO_JS, who_of
+
+if TYPE_CHECKING:
+    from exdd_core.dataset_states import Change
+    from exdd_core.workspace import DatasetInfo, Workspace
+
+SHOWN = 12  # changes that are listed
+BUTTONS_JS = _shared.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
+
+
+class Manage:
+    """A section for the active data set, and the banner that offers a rebuild where its images have changed."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        with gr.Column(visible=False, elem_classes="section", elem_id="manage") as self.section:
+            with _shared.folded("State of the data set"):
+                self.note = _shared.note()
+                self.states = _shared.markup(js_on_load=BUTTONS_JS, elem_id="states")
+                with gr.Row():
+                    self.name = gr.Textbox(label="Name", info="For people; ids keep the old one.", max_lines=1)
+                    self.depth = gr.Textbox(
+                        label="Bit depth",
+                        info="Bits, or black and white such as 100-3000.",
+                        max_lines=1,
+                        visible=False,
+                    )
+                    self.masks = gr.Textbox(
+                        label="What masks mark", info="labels, above:127, or inverted behind.", max_lines=1
+                    )
+                    self.keep = gr.Button("Change", min_width=96, elem_id="manage-keep")
+                self.actions = _shared.markup(_ACTIONS, js_on_load=BUTTONS_JS, elem_id="manage-actions")
+                self.job = _shared.JobPanel(workspace, "export_dataset")
+        self.who = gr.State("")
+        self.outputs = [self.section, self.note, self.states, self.name, self.depth, self.masks, self.actions]
+
+    def updates(self, info: DatasetInfo | None) -> dict[Any, Any]:
+        if info is None:
+            return {self.section: gr.update(visible=False)}
+        rule = self.workspace.dataset_row(info.name) or {}
+        return {
+            self.section: gr.update(visible=True),
+            self.states: states_html(info, dataset_changes.changes(self.workspace, info.name)),
+            self.name: info.called,
+            self.depth: gr.update(value=str(info.depth or ""), visible=info.depth is not None),
+            self.masks: rule.get("mask_rule") or "",
+            self.actions: _ACTIONS,
+            self.note: _shared.say("info", ""),
+        }
+
+    def connect(self, refresh: Any, everything: list[Any]) -> None:
+        said = _shared.sentences(self.note)
+        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+        def done(sentence: str) -> dict[Any, Any]:
+            return refresh() | {self.note: _shared.say("done", sentence)}
+
+        def act(event: gr.EventData) -> dict[Any, Any]:
+            info = self.workspace.dataset()
+            if event.act == "undo":
+                return done(dataset_changes.undo(self.workspace, info.name, who_of(event.who)).sentence)
+            if event.act == "ask":
+                return {self.actions: _confirm_html(info, dataset_uses.uses(self.workspace, info.name).sentence)}
+            if event.act == "keep":
+                return {self.actions: _ACTIONS}
+            if event.act == "delete":
+                return done(dataset_uses.delete(self.workspace, event.name))
+            self._export(info, event.act)
+            return {}
+
+        def change(name: str, depth: str, masks: str, who: str) -> dict[Any, Any]:
+            return done(self._change(name.strip(), depth.strip(), masks.strip(), who_of(who)))
+
+        self.states.act(said(act), None, everything, **hidden)
+        acted = self.actions.act(said(act), None, everything, **hidden)
+        self.job.connect(lambda: {}, [])
+        self.job.look_after(acted)
+        given = [self.name, self.depth, self.masks, self.who]
+        whose = f"(...given) => [...given.slice(0, -1), {WHO_JS}]"
+        self.keep.click(said(change), given, everything, js=whose, api_visibility="private")
+
+    def _change(self, name: str, depth: str, masks: str, who: str) -> str:
+        info = self.workspace.dataset()
+        row = self.workspace.dataset_row(info.name) or {}
+        lines = []
+        if name and name != info.called:
+            lines.append(dataset_settings.rename(self.workspace, info.name, name, who).sentence)
+        chosen: dict[str, Any] = {}
+        if depth and depth != str(info.depth or ""):
+            chosen["depth"] = Depth.parse(depth)
+        if masks and masks != (row.get("mask_rule") or ""):
+            chosen["masks"] = MaskRule.parse(masks)
+        if chosen:
+            lines.append(dataset_settings.set_choices(self.workspace, info.name, who, **chosen).sentence)
+        if not lines:
+            raise BadInput("Nothing is different; change the name, the bit depth or what masks mark first.")
+        return " ".join(lines)
+
+    def _export(self, info: DatasetInfo, layout: str) -> None:
+        folder = self.workspace.path / "cache" / _shared.EXPORTS
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / f"{info.called}-{layout}.zip"
+        target.unlink(missing_ok=True)  # what was exported before
+        title = f"Exporting {info.called} as {exporting.LAYOUTS[layout]}"
+        self.job.begin("export_dataset", title, {"dataset": info.name, "layout": layout, "target": str(target)})
+
+
+def due_html(workspace: Workspace) -> str:
+    """The banner that offers a rebuild, "" while there is no reason for one."""
+    sentence = dataset_changes.due(workspace)
+    if not sentence:
+        return ""
+    return (
+        f'<p class="note info" role="status"><span class="note-icon" aria-hidden="true">i</span><span>{text(sentence)} '
+        '<a href="/banks">Rebuild in Banks</a></span></p>'
+    )
+
+
+_ACTIONS = (
+    '<div class="acts">'
+    + "".join(
+        f'<button type="button" class="plain-button" data-act="{layout}">Export as {title}</button>'
+        for layout, title in exporting.LAYOUTS.items()
+    )
+    + '<button type="button" class="plain-button" data-act="ask">Delete…</button></div>'
+)
+
+
+def _confirm_html(info: DatasetInfo, used: str) -> str:
+    with_it = f", and with it {used}" if used else ""
+    return (
+        f'<div class="note error" role="alert"><span class="note-icon" aria-hidden="true">!</span><span>Delete '
+        f"{text(info.called)} with {count(info.report['images'], 'image')}{text(with_it)}? This cannot be undone.</span>"
+        f'</div><div class="acts"><button type="button" class="plain-button" data-act="delete" data-name="{text(info.name)}">'
+        'Delete for good</button><button type="button" class="plain-button" data-act="keep">Keep it</button></div>'
+    )
+
+
+def states_html(info: DatasetInfo, changes: list[Change]) -> str:
+    """The state that a data set is in and the changes that led there, the newest first."""
+    head = f'<p class="lead">{text(info.called)} is in state {info.state}.</p>'
+    if not changes:
+        return head + '<p class="aside">Nothing was changed since it was imported.</p>'
+    last = next((c for c in changes if c.undone is None and c.action != "undo"), None)
+    rows = "".join(_change_html(change, change is last) for change in changes[:SHOWN])
+    more = f'<p class="aside">and {len(changes) - SHOWN} before these</p>' if len(changes) > SHOWN else ""
+    return f'{head}<ol class="changes">{rows}</ol>{more}'
+
+
+def _change_html(change: Change, last: bool) -> str:
+    when = datetime.fromisoformat(change.created).astimezone().strftime("%Y-%m-%d %H:%M")
+    undo = '<button type="button" class="plain-button small" data-act="undo">Undo</button>' if last else ""
+    gone = " gone" if change.undone is not None else ""
+    back = " · taken back" if change.undone is not None else ""
+    return (
+        f'<li class="change{gone}"><span><b>{change.state}</b> {text(change.sentence)}<span class="aside"> '
+        f"{text(change.who)} · {when}{back}</span></span>{undo}</li>"
+    )

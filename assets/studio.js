@@ -33,7 +33,7 @@ let form = copy(FRESH);
 const view = { tool: "brush", brush: 24, share: 0.08, outlined: false, against: "original", moreSettings: false, shown: "", closed: "", compared: "", job: "", status: "all", engine: "", prompt: "" };
 const state = {
   dataset: "", sources: [], engines: [], prompts: [], donors: null, shapes: {},  borrowed: [], picture: null, piece: null,
-  problem: "", expanded: { prompts: [], each: true, total: 0, problem: "", error: "" }, results: [], total: 0, counts: {}, shown: null, previous: null, run: null, jobs: [], comparison: null,
+  problem: "", note: "", expanded: { prompts: [], each: true, total: 0, problem: "", error: "" }, results: [], total: 0, counts: {}, shown: null, previous: null, run: null, jobs: [], comparison: null,
 };
 
 let storing = 0;
@@ -187,7 +187,7 @@ const measure = latest(async () => {
   try { answer = await call("mask", { source: form.source, mask: maskSpec(), seed: Number(form.seed) || 0 }); }
   catch (error) { answer = { problem: sentence(error), share: 0 }; }
   if (kind !== form.kind) return;
-  Object.assign(state, { problem: answer.problem, box: answer.share ? answer.box : null });
+  Object.assign(state, { problem: answer.problem, note: answer.problem ? "" : answer.note || "", box: answer.share ? answer.box : null });
   $(".st-close").disabled = !state.box;
   if (answer.layer && (form.kind !== "drawn" || form.vary)) {
     panes.editor.load(await picture(answer.layer));
@@ -204,6 +204,8 @@ function showUnderMask() {
   if (state.problem) {
     lines.push(make("p", { class: "st-told st-warn" }, make("span", { class: "st-sign", "aria-hidden": "true" }, "i"),
       make("span", {}, untouched ? "Paint on the image where the defect goes, then press Preview." : state.problem)));
+  } else if (state.note) {
+    lines.push(make("p", { class: "st-told st-warn" }, make("span", { class: "st-sign", "aria-hidden": "true" }, "i"), make("span", {}, state.note)));
   } else if (form.vary) {
     lines.push(make("p", { class: "st-quiet" }, "One of many: each painting gets its own, and a preview this one. ", link("Show another", () => { reseed(); measure(); })));
   }
@@ -314,7 +316,7 @@ function chooseShape(shape) {
 }
 
 function uploadTools() {
-  const files = make("input", { type: "file", class: "st-file", accept: "image/*,.bmp,.tif,.tiff", hidden: true, onchange: (event) => uploadMask(event.target.files[0]) });
+  const files = make("input", { type: "file", class: "st-file", hidden: true, onchange: (event) => uploadMask(event.target.files[0]) });
   return make("div", { class: "st-row" }, plain("Choose a mask file…", () => files.click()), files,
     make("span", { class: "st-quiet" }, form.uploaded.name || "PNG, BMP, TIFF or JPEG, as large as the image; or drop it on the image."),
     make("span", { class: "st-space" }), form.uploaded.file && plain("Paint on it", paintOnIt, { title: "Go on with brush and eraser" }));

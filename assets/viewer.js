@@ -135,7 +135,7 @@ function arrange() {
 function showLists() {
   const select = $(".vw-lists");
   select.replaceChildren(...state.lists.map((list) =>
-    make("option", { value: list.key, title: list.key, selected: list.key === state.list }, `${list.title} (${list.count})`)));
+    make("option", { value: list.key, title: list.key, selected: list.key === state.list }, `${list.title} (${list.count}${list.left})`)));
 }
 
 const TIPS = {
@@ -475,7 +475,8 @@ function heads() {
     part.note.replaceChildren();
   }
   $(".vw-reasons").replaceChildren();
-  views[0].note.append(make("span", {}, truth), make("span", { class: "vw-quiet" }, picture ? `${picture.width} × ${picture.height} pixels` : ""));
+  views[0].note.append(make("span", {}, truth), make("span", { class: "vw-quiet" }, picture ? `${picture.width} × ${picture.height} pixels` : ""),
+    ...(picture?.notes || []).map((words) => make("span", { class: "vw-told-of" }, words)));
   if (!result) return;
   for (const [index, method] of Object.keys(METHODS).entries()) {
     const side = result[method], part = views[index + 1];
@@ -690,11 +691,51 @@ const startMark = attempt(async (action) => {
   const words = layer ? `${alarm.words} goes into the negative bank. Draw to change that.` : alarm.words;
   marker.begin({ action, view: views[0].view, stage: views[0].stage, width: picture.width, height: picture.height, shown, types: state.types, words, layer,
     warning: result.test ? "A test image: evaluation leaves its part out from then on." : "" });
+  draws();
+});
+// The mask of a defect whose data set came without one: drawn, or what the heatmap shows, for a person to accept.
+const startOutline = attempt(async (proposed) => {
+  const { picture, result, id } = state;
+  if (!picture?.outline.wanted || marker.open) return;
+  if (proposed && !result) { toast("One moment: this image is still being scored."); return; }
+  const base = views[0].stage.querySelector(".vw-base"), shown = [base.naturalWidth, base.naturalHeight];
+  const given = proposed ? await call("proposal", { id, width: shown[0], height: shown[1] }) : null;
+  const layer = given && await loaded(given.layer);
+  if (state.id !== id || marker.open) return;
+  const words = given ? `${given.words}: keep it as the mask of the defect, or draw and erase to correct it.` : "";
+  state.proposed = Boolean(proposed);
+  marker.begin({ action: "outline", view: views[0].view, stage: views[0].stage, width: picture.width, height: picture.height, shown, types: [], words, layer, warning: "" });
+  draws();
+});
+function draws() { // room for the pane that is drawn on
   viewer.classList.add("vw-drawing");
   $(".vw-toast").hidden = true;
   state.zoom = { k: 1, x: 0, y: 0 };
   layout();
+}
+function showOutlined(id, { picture, said }, undo) {
+  pictures.set(id, Promise.resolve(picture));
+  if (state.id === id) {
+    state.picture = picture;
+    showPicture();
+    showMaps();
+    if (state.result) choosePoint(state.result.peak[0], state.result.peak[1], true);
+  }
+  toast(said, undo);
+}
+const undoOutline = attempt(async (id) => {
+  if (!ExddMark.who) { askWho(() => undoOutline(id)); return; }
+  showOutlined(id, await call("undo_outline", { id, who: ExddMark.who }));
 });
+function outlineLine({ wanted, by }) {
+  const button = (words, onclick, more) => make("button", { type: "button", class: "plain-button small", onclick, ...more }, words);
+  if (wanted) {
+    return [make("p", { class: "vw-markline vw-wantsmask" }, make("span", {}, "This image has a defect and no mask of it:"), button("Outline the defect", () => startOutline(false), { title: "Draw its mask (D)" }),
+      state.bank && button("Outline what the heatmap shows", () => startOutline(true), { title: "The region above the threshold, for you to accept or correct" }))];
+  }
+  return by ? [make("p", { class: "vw-markline" }, make("span", { class: "vw-pen", "aria-hidden": "true" }, "✎"), make("span", {}, `Outlined by ${by.who}, ${when(by.created)}`),
+    by.last && button("Undo", () => undoOutline(state.id), { title: "Take the mask back (U)" }))] : [];
+}
 const loaded = (source) => new Promise((done, failed) => {
   const image = new Image();
   image.onload = () => done(image);
@@ -711,6 +752,12 @@ function leaveMark() {
 }
 async function keepMark(kept) {
   const { id } = state;
+  if (kept.action === "outline") {
+    const answer = await call("outline", { id, proposed: state.proposed, ...kept });
+    leaveMark();
+    showOutlined(id, answer, () => undoOutline(id));
+    return;
+  }
   const answer = await call("mark", { id, ...kept });
   await learnt(id, answer, leaveMark); // the bar says what is going on until there is something new to see
   const last = answer.marks.at(-1);
@@ -720,6 +767,7 @@ async function keepMark(kept) {
 // U takes back the last mark of the image that is open, or else the last one made here.
 const undoMark = attempt(async (wanted) => {
   const own = state.result?.marks?.at(-1);
+  if (!wanted && !own && state.picture?.outline.by?.last) { await undoOutline(state.id); return; }
   const { id, decision } = wanted || (own ? { id: state.id, decision: own.decision } : state.undoable.at(-1)) || {};
   if (!decision) { toast("There is no mark to take back."); return; }
   if (!ExddMark.who) { askWho(() => undoMark({ id, decision })); return; }
@@ -754,7 +802,7 @@ function showMarks() {
     $(`.vw-${name}`).setAttribute("aria-disabled", String(Boolean(reason)));
     $(`.vw-${name}`).title = reason || what;
   }
-  $(".vw-marks").replaceChildren(...marks.map((mark) => make("p", { class: "vw-markline" }, make("span", { class: "vw-pen", "aria-hidden": "true" }, "✎"),
+  $(".vw-marks").replaceChildren(...(picture ? outlineLine(picture.outline) : []), ...marks.map((mark) => make("p", { class: "vw-markline" }, make("span", { class: "vw-pen", "aria-hidden": "true" }, "✎"),
     make("span", {}, `Marked as ${CALLED[mark.action]}${mark.type ? ` (${mark.type})` : ""} by ${mark.who}, ${when(mark.created)}`),
     make("button", { type: "button", class: "plain-button small", onclick: () => undoMark({ id: state.id, decision: mark.decision }), title: "Take it back (U)" }, "Undo"))));
   for (const { stage } of views) {
@@ -870,7 +918,10 @@ const openAddress = attempt(async () => enter(await call("open_list", { image: n
 async function checkBank({ bank, active, stamp }) {
   if (!state.list || (stamp === state.stamp && active === state.active)) return false;
   results.clear();
-  if (bank !== state.bank || active !== state.active) await openList(state.list);
+  if (bank !== state.bank || active !== state.active) {
+    pictures.clear(); // what is said of how they were read is said of a bank
+    await openList(state.list);
+  }
   else {
     const { id } = state;
     take(await call("known", { list: state.list }));
@@ -894,6 +945,7 @@ function showOtherBank() {
     state.active && make("button", { type: "button", class: "plain-button small", onclick: attempt(async () => {
       wantedBank = null;
       results.clear();
+      pictures.clear();
       await enter(await call("open_list", { list: state.list, image: state.id }));
     }) }, `Look with ${state.active}`)].filter(Boolean) : []));
 }
@@ -970,7 +1022,7 @@ const KEYS = {
   ArrowRight: () => step(1), j: () => step(1), ArrowLeft: () => step(-1), k: () => step(-1),
   1: () => solo(1), 2: () => solo(2), 3: () => solo(3), 4: () => solo(4), Escape: () => solo(0),
   o: () => { state.mapsOn = !state.mapsOn; if (state.mapsOn && !remembered.opacity) remember({ opacity: 65 }); showOpacity(); },
-  t: () => showTruth(!remembered.truth), m: () => startMark("missed"), f: () => startMark("false_alarm"), u: () => undoMark(),
+  t: () => showTruth(!remembered.truth), d: () => startOutline(false), m: () => startMark("missed"), f: () => startMark("false_alarm"), u: () => undoMark(),
 };
 function solo(number) { state.solo = state.solo === number ? 0 : number; state.zoom = { k: 1, x: 0, y: 0 }; layout(); }
 function key(event) {

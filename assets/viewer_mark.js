@@ -7,7 +7,10 @@ window.ExddMark = class {
   static WORDS = {
     missed: ["Missed defect", "Draw over the defect. Its patches go into the positive bank."],
     false_alarm: ["False alarm", "What is marked goes into the negative bank."],
+    outline: ["Outline of the defect", "Draw over the defect. The data set keeps the mask, and banks built from then on learn it."],
   };
+  static KEEPING = { outline: ["Keep the mask (Enter)", "Keeping the mask…"] };
+  static TEACHING = ["Teach the bank (Enter)", "Teaching the bank…"];
 
   constructor(bar, { keep, leave }) {
     this.bar = bar;
@@ -24,6 +27,7 @@ window.ExddMark = class {
     if (who) localStorage.setItem(ExddMark.WHO, who);
     return who;
   }
+  get #words() { return ExddMark.KEEPING[this.action] || ExddMark.TEACHING; }
   get open() { return this.action !== ""; }
   get changed() { return this.editor.past.length > 0; }
 
@@ -67,7 +71,7 @@ window.ExddMark = class {
       make("label", { class: "vw-field" }, "By", make("input", { type: "text", class: "vw-who", maxlength: "40", value: ExddMark.who, placeholder: "your name", autocomplete: "name", title: "Your name stands beside the mark; this browser remembers it" })),
       make("span", { class: "vw-space" }),
       plain("Cancel", () => this.told.leave(), { title: "Leave everything as it was (Esc)" }),
-      make("button", { type: "button", class: "main-button vw-keep", title: "Teach the bank (Enter)", onclick: () => this.keep() }, "Keep"));
+      make("button", { type: "button", class: "main-button vw-keep", title: this.#words[0], onclick: () => this.keep() }, "Keep"));
     for (const field of this.bar.querySelectorAll("input[type=text]")) field.addEventListener("keydown", (event) => {
       if (event.key === "Enter") { event.preventDefault(); event.stopPropagation(); this.keep(); }
       if (event.key === "Escape") field.blur();
@@ -85,7 +89,7 @@ window.ExddMark = class {
     bar.querySelector("output").textContent = `${this.brush} px`;
     const keep = bar.querySelector(".vw-keep");
     keep.disabled = this.busy || !(this.given || this.changed);
-    keep.textContent = this.busy ? "Teaching the bank…" : "Keep";
+    keep.textContent = this.busy ? this.#words[1] : "Keep";
   }
 
   pick(tool) { this.tool = tool; this.cursor.classList.toggle("vw-erasing", tool === "eraser"); this.#show(); }

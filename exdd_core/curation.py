@@ -24,15 +24,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock
 
-from exdd_core import candidates, files, images, patches, surroundings
+from exdd_core import candidates, files, images, incoming, patches, surroundings
 from exdd_core.bank import BankImage
 from exdd_core.candidates import Candidate
 from exdd_core.detector import Change, Detector
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.studio import keep_mask
+from exdd_core.synthesis import masks
 from exdd_core.target import Target
-from exdd_core.training import Marked, TrainingImage, defect_patches
+from exdd_core.training import Marked, TrainingImage
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -425,8 +426,9 @@ def missed(
     image as it takes any training image with a mask. Raises BadInput for a training image, an empty mask, or an
     image that taught the bank already.
     """
-    if not mask.any():
-        raise BadInput("The mask is empty; draw over the defect that was missed.")
+    require_marked(mask)
+    _require_untrained(workspace, image)
+    check_missed(mask, images.probe(path)[::-1])
     origin = _origin(workspace, image, path)
     known = BankImage(image, origin["group"], _name(defect_type))
     return _teach(workspace, "missed", known, mask, who, origin)
@@ -444,11 +446,28 @@ def false_alarm(
     if mask is None:
         if origin["label"] == "defect":
             raise BadInput("This image has a defect; mark the place that was a false alarm.")
-        bank = workspace.bank()
-        mask = alarming(workspace.detector(bank.id).score([images.read_image(path)])[0])
+        detector = workspace.detector(workspace.bank().id)
+        mask = alarming(detector.score([pixels_of(workspace, image, path, detector)])[0])
     if not mask.any():
         raise BadInput("The mask is empty; draw over the false alarm.")
     return _teach(workspace, "false_alarm", BankImage(image, origin["group"]), mask, who, origin)
+
+
+def require_marked(mask: np.ndarray) -> None:
+    """Raise `BadInput` for an empty mask of a missed defect."""
+    if not mask.any():
+        raise BadInput("The mask is empty; draw over the defect that was missed.")
+
+
+def check_missed(mask: np.ndarray, shape: tuple[int, int]) -> None:
+    """Raise `BadInput` where a mask, bool (H, W), cannot be that of a defect of an image of `shape` (H, W).
+
+    That is one that is empty, of another size, marks most of the image, or is inverted.
+    """
+    require_marked(mask)
+    if mask.shape != shape:
+        raise BadInput("The mask has another size than the image; draw it on the image itself.")
+    incoming.require_defect(mask, masks.TOO_LARGE)
 
 
 def alarming(seen: Inspection) -> np.ndarray:
@@ -458,7 +477,7 @@ def alarming(seen: Inspection) -> np.ndarray:
         y, x = seen.peak
         x0, y0, x1, y1 = seen.at(y, x).box
         above[y0:y1, x0:x1] = True
-    return above
+    return seen.within(above)
 
 
 def _teach(
@@ -476,7 +495,7 @@ def _teach(
         if target is not None:
             if target.holds(image.id, side):
                 raise BadInput(f"This image is in the {side} bank already.")
-            pixels = images.read_image(workspace.path / origin["path"])
+            pixels = pixels_of(workspace, image.id, workspace.path / origin["path"], target.detector)
             changes = target.add([_marked(pixels, mask, image, target.detector)], side)
         with workspace.writing() as db:
             detail = {k: v for k, v in origin.items() if k != "label"} | {
@@ -498,15 +517,28 @@ def _teach(
     )
 
 
+def pixels_of(workspace: Workspace, id: str, path: Path, detector: Detector) -> np.ndarray:
+    """An image that teaches the banks, uint8 (H, W, 3), read as the bank's own images were."""
+    own = None
+    with suppress(BadInput):  # of a data set that is gone
+        own = None if id.startswith("file:") else workspace.image(id).depth
+    kept = detector.settings
+    return incoming.read(path, None, kept.depth or own, kept.by_brightest).pixels
+
+
+def _require_untrained(workspace: Workspace, image: str) -> None:
+    if not image.startswith("file:") and workspace.image(image).split == "train":
+        raise BadInput(
+            f"{image} is a training image, so its data set should say what it shows; correct that and import it "
+            "again. Here, images that the banks have not learned from can be marked."
+        )
+
+
 def _origin(workspace: Workspace, image: str, path: Path) -> dict[str, Any]:
     """Where an image comes from: data set, physical part, label, and its file within the workspace."""
+    _require_untrained(workspace, image)
     if not image.startswith("file:"):
         row = workspace.image(image)
-        if row.split == "train":
-            raise BadInput(
-                f"{image} is a training image, so its data set should say what it shows; correct that and import it "
-                "again. Here, images that the banks have not learned from can be marked."
-            )
         place = str(row.path.relative_to(workspace.path))
         return {"dataset": row.dataset, "group": row.group, "label": row.label, "path": place}
     content = path.read_bytes()
@@ -600,7 +632,7 @@ def without_false_alarms(
     """A detector that was just built, with what people marked as false alarms in its negative bank."""
     several = []
     for found in in_force(workspace, "false_alarm", dataset=dataset):
-        pixels = images.read_image(workspace.path / found.detail["path"])
+        pixels = pixels_of(workspace, found.subject, workspace.path / found.detail["path"], detector)
         mask = images.read_mask(workspace.path / MASKS / found.detail["mask"], None, "the mask")
         several.append(_marked(pixels, mask, BankImage(found.subject, found.detail["group"]), detector))
     return (
@@ -632,7 +664,9 @@ def mask_of(workspace: Workspace, candidate: Candidate) -> np.ndarray:
 def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Marked:
     """The patches that a candidate's mask marks, with their features; computed once and kept in the cache."""
     size, grid = detector.settings.size, detector.grid
-    kind = f"{detector.backbone.fingerprint[:12]}-{size}{'-fitted' if size.keep_aspect else ''}"
+    kind = (
+        f"{detector.backbone.fingerprint[:12]}-{size}{'-fitted' if size.keep_aspect else ''}-{detector.roi}"
+    )
     file = workspace.path / FEATURES / kind / f"{candidate.id}.npz"
     try:
         with np.load(file) as kept:
@@ -640,22 +674,20 @@ def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Ma
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         pixels = images.read_image(candidate.image)
         touched = (
-            patches.covered(images.resize_mask(images.read_mask(candidate.mask, None, ""), size), grid) > 0
+            patches.covered(images.mask_share(images.read_mask(candidate.mask, None, ""), size), grid) > 0
         )
-        features = patches.extract(detector.backbone, [pixels], size)[0]
+        features = detector.features(pixels)
         rows, position = features[touched], np.argwhere(touched).astype(np.int16)
         beside = surroundings.around(features)[touched]
         _keep(file, rows, position, beside)
-    on = defect_patches(mask_of(workspace, candidate), size, grid)[position[:, 0], position[:, 1]]
+    on = detector.marks(mask_of(workspace, candidate))[position[:, 0], position[:, 1]]
     return Marked(bank_image(workspace, candidate), rows[on], position[on], beside[on])
 
 
 def _marked(pixels: np.ndarray, mask: np.ndarray, image: BankImage, detector: Detector) -> Marked:
     if mask.shape != pixels.shape[:2]:
         raise BadInput("The mask has another size than the image; draw it on the image itself.")
-    features = patches.extract(detector.backbone, [pixels], detector.settings.size)[0]
-    on = defect_patches(mask, detector.settings.size, detector.grid)
-    return Marked.of(image, features, on)
+    return Marked.of(image, detector.features(pixels), detector.marks(mask))
 
 
 def _remembered(workspace: Workspace, id: str, side: str, detector: Detector) -> Marked:
@@ -663,7 +695,7 @@ def _remembered(workspace: Workspace, id: str, side: str, detector: Detector) ->
     if "/" not in id:
         return marked(workspace, candidates.get(workspace, id), detector)
     row = workspace.image(id)
-    pixels = images.read_image(row.path)
+    pixels = pixels_of(workspace, id, row.path, detector)
     mask = np.ones(pixels.shape[:2], bool)
     if side == "positive":
         mask = images.read_mask(row.mask, pixels.shape[:2]) if row.mask else mask

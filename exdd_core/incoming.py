@@ -42,11 +42,13 @@ class Picture:
     pages: int
 
 
-def read(path: Path, name: str | None = None, depth: Depth | None = None) -> Picture:
+def read(
+    path: Path, name: str | None = None, depth: Depth | None = None, by_brightest: bool = False
+) -> Picture:
     """Read a picture by the depth of the images that it is compared with; None where those have 8 bits.
 
-    Where there is no such depth, that of the picture itself is guessed, whatever single bright pixels it has. Raises
-    `BadInput`.
+    Where there is no such depth, that of the picture itself is guessed, whatever single bright pixels it has.
+    by_brightest: guess as banks did that kept no depth, 12 or 16 bits. Raises `BadInput`.
     """
     told = images.header(path, name)
     values = images.read_deep(path, name) if told.deep else None
@@ -54,20 +56,24 @@ def read(path: Path, name: str | None = None, depth: Depth | None = None) -> Pic
         return Picture(images.read_image(path, name), None, 0.0, told.pages)
     if depth is None:
         depth = depths.guess([cv2.medianBlur(values, 3)])
-    assert depth is not None  # a guess from an image is one
+        assert depth is not None  # a guess from an image is one
+        if by_brightest:
+            depth = Depth.of_bits(12 if depth.high < 2**12 else 16)
     return Picture(images.read_image(path, name, depth), depth, depth.beyond(values), told.pages)
 
 
-def notes(picture: Picture, bank: str = "", depth: Depth | None = None) -> list[str]:
+def notes(
+    picture: Picture, bank: str = "", depth: Depth | None = None, by_brightest: bool = False
+) -> list[str]:
     """Sentences about a picture that was judged. bank, depth: of the version that judged it, "" where none did."""
     said = []
     if picture.pages > 1:
         said.append(f"Only page 1 of {picture.pages} was looked at; save each page as a file of its own.")
     if picture.depth is not None and bank and depth is None:
-        bits = picture.depth.title
-        said.append(
-            f"Read as {bits}; bank {bank} was built from images of 8 bits, so the brightness may differ."
-        )
+        why = f"bank {bank} was built from images of 8 bits, so the brightness may differ"
+        if by_brightest:
+            why = f"bank {bank} is too old to know the depth of its own images, build it anew"
+        said.append(f"Read as {picture.depth.title}; {why}.")
     if picture.depth is not None and picture.clipped:
         whose = f", the depth of bank {bank}," if bank and depth is not None else ""
         said.append(
@@ -162,18 +168,15 @@ def _lies_as_held(mask: np.ndarray, source: Path, image: Path) -> bool:
     return turned > max(LEAST_FIT, CLEARLY * own)
 
 
-def require_defect(mask: np.ndarray, part: np.ndarray, most: float) -> None:
-    """Raise `BadInput` where a mask marks more than `most` of the part, or what is normal in place of the defect.
-
-    mask, part: bool (H, W), what is marked and where the part is. most: 0 to 1.
-    """
-    share = np.count_nonzero(mask & part) / max(1, int(np.count_nonzero(part)))
+def require_defect(mask: np.ndarray, most: float) -> None:
+    """Raise `BadInput` where a mask, bool (H, W), marks more than this share of its image, or is inverted."""
+    share = float(mask.mean())
     if share > most:
         raise BadInput(
-            f"The mask marks {100 * share:.0f} % of the part, so hardly any normal surface is left; mark the defect "
+            f"The mask marks {100 * share:.0f} % of the image, so hardly any normal surface is left; mark the defect "
             "alone, and invert the mask if it is white where the surface is normal."
         )
-    if mask.mean() > INVERTED_FROM and _border(mask) >= BORDER:
+    if share > INVERTED_FROM and _border(mask) >= BORDER:
         raise BadInput(
             "The mask seems to be inverted: it marks the border of the image all around and leaves a hole; invert "
             "it, so that it is white on the defect."

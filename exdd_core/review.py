@@ -22,14 +22,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exdd_core import curation, history, reports
-from exdd_core.datasets.tree import image_files
+from exdd_core import curation, history, incoming, outlining, reports
+from exdd_core.datasets.tree import Tree, image_files
+from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
-from exdd_core.images import encode_png, probe, read_image, read_mask
+from exdd_core.formats import FORMATS_TEXT, is_system_file
+from exdd_core.images import encode_png, probe, read_mask
+from exdd_core.learnt import Learnt, reason
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:
     from exdd_core.curation import Decided
+    from exdd_core.dataset_changes import Changed
     from exdd_core.detector import Inspection
     from exdd_core.workspace import BankVersion, ImageRow, Workspace
 
@@ -37,6 +41,7 @@ FOLDERS_KEPT = 5  # folders elsewhere on this computer that the list of lists re
 FOLDERS, UPLOADS = "inspect_folders", "uploads"
 MEMORY = 384 * 2**20  # bytes of comparisons that stay in memory, for points clicked and images gone back to
 BATCH = 4  # images scored between two looks at the cancel button
+NAME = 200  # bytes of the name of an uploaded file; file systems take 255
 
 
 @dataclass(frozen=True)
@@ -50,15 +55,20 @@ class ShownImage:
     defect_type: str = ""
     mask: Path | None = None
     ratio: float = 1.0  # width / height; 1 where it is not known before the file is read
+    depth: Depth | None = None  # of its data set's images with more than 8 bits
 
 
 @dataclass(frozen=True)
 class ImageList:
-    """Images that are looked through together; `key` names the list, `title` is for people."""
+    """Images that are looked through together; `key` names the list, `title` is for people.
+
+    left_out: how many pictures of the folder are not looked at.
+    """
 
     key: str
     title: str
     count: int
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,7 +98,10 @@ class Mark:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What both methods say of one image. `pixels` uint8 (H, W, 3), `truth` bool (H, W) or None."""
+    """What both methods say of one image. `pixels` uint8 (H, W, 3), `truth` bool (H, W) or None.
+
+    learnt: as `Learnt.sentence`.
+    """
 
     image: ShownImage
     standing: Standing
@@ -96,10 +109,15 @@ class Comparison:
     truth: np.ndarray | None
     patchcore: Inspection
     exdd: Inspection
+    learnt: str = ""
 
     @property
     def bank(self) -> BankVersion:
         return self.standing.version
+
+    def reason(self, seen: Inspection) -> str:
+        """Why the verdict of one of the methods is what it is."""
+        return reason(seen.verdict, self.learnt, seen.reason)
 
     @property
     def bytes(self) -> int:
@@ -132,8 +150,15 @@ class Review:
             found.append(ImageList(UPLOADS, "Uploaded images", uploads))
         for folder in map(Path, self.workspace.setting(FOLDERS, [])):
             if folder.is_dir():
-                found.append(ImageList(f"folder:{folder}", f"Folder {folder.name}", len(image_files(folder))))
+                tree = Tree.read(folder)
+                left = len(incoming.left_out(tree))
+                found.append(ImageList(f"folder:{folder}", f"Folder {folder.name}", len(tree.images), left))
         return found
+
+    def left_out(self, key: str) -> list[str]:
+        """Sentences about the pictures of a list's folder that are not looked at."""
+        folder = Path(key.removeprefix("folder:"))
+        return incoming.left_out_sentences(Tree.read(folder)) if key.startswith("folder:") else []
 
     def images(self, key: str) -> list[ShownImage]:
         """The images of a list, in natural order. Raises BadInput for a list that is not there (any more)."""
@@ -175,8 +200,10 @@ class Review:
         folder = Path(path).expanduser().resolve()
         if not folder.is_dir():
             raise BadInput(f"{folder} is not a folder on this computer; give the full path of one.")
-        if not image_files(folder):
-            raise BadInput(f"{folder} holds no images; choose one with PNG, JPEG, BMP, TIFF or WebP files.")
+        tree = Tree.read(folder)
+        if not tree.images:
+            told = " ".join(incoming.left_out_sentences(tree))
+            raise BadInput(f"{folder} holds no images; choose one with {FORMATS_TEXT} files. {told}".rstrip())
         kept = [known for known in self.workspace.setting(FOLDERS, []) if known != str(folder)]
         self.workspace.set_setting(FOLDERS, [str(folder), *kept][:FOLDERS_KEPT])
         return f"folder:{folder}"
@@ -186,11 +213,12 @@ class Review:
         ids, refused = [], []
         for path, name in files:
             try:
+                incoming.require_picture(path, name)
                 probe(path, name)
                 with path.open("rb") as file:
                     folder = self._uploads / hashlib.file_digest(file, "sha256").hexdigest()[:16]
                 folder.mkdir(parents=True, exist_ok=True)
-                kept = folder / Path(name).name
+                kept = folder / _kept_name(name)
                 if not kept.exists():
                     shutil.copyfile(path, kept)
                 ids.append(_elsewhere(kept, kept.name).id)
@@ -235,26 +263,55 @@ class Review:
                 self._comparisons.move_to_end(key)
                 return self._comparisons[key]
         image = self.image(id)
-        comparison = self._compare(bank, [image], [read_image(image.path, image.name)])[0]
+        comparison = self._compare(bank, [image], [self.read(image, bank)])[0]
         with self._lock:
             self._comparisons[comparison.standing.stamp, id] = comparison
             while len(self._comparisons) > 1 and sum(c.bytes for c in self._comparisons.values()) > MEMORY:
                 self._comparisons.popitem(last=False)
         return comparison
 
+    def read(self, image: ShownImage, bank: str | None = None) -> incoming.Picture:
+        """An image as a bank version (None: the active one) sees it. Raises BadInput."""
+        standing = self.standing(bank)
+        depth, by_brightest = depth_of(standing.version) if standing else (None, False)
+        return incoming.read(image.path, image.name, depth or image.depth, by_brightest)
+
+    def notes(self, image: ShownImage, picture: incoming.Picture, bank: str | None = None) -> list[str]:
+        """What a person should know of how an image was read by that version."""
+        standing = self.standing(bank)
+        version = standing.version if standing else None
+        if version is None:
+            said = incoming.notes(picture)
+        else:
+            depth, by_brightest = depth_of(version)
+            said = incoming.notes(picture, version.name, depth, by_brightest)
+            if picture.depth is None and depth is not None:
+                said.append(incoming.shallow_note(1, version.name, depth))
+        if image.id.startswith("file:") and (alike := incoming.mask_note(image.path)):
+            said.append(alike)
+        return said
+
     def _compare(
-        self, bank: str | None, images: Sequence[ShownImage], pixels: Sequence[np.ndarray]
+        self, bank: str | None, images: Sequence[ShownImage], pictures: Sequence[incoming.Picture]
     ) -> list[Comparison]:
         while True:  # a detector and the state that it is in: somebody may decide between the two
             standing = self._there(bank)
             detector = self.workspace.detector(standing.version.id)
             if self._there(bank) == standing:
                 break
+        taught = Learnt(self.workspace, standing.version, detector)
+        compared = detector.compare([picture.pixels for picture in pictures])
         made = [
-            Comparison(image, standing, picture, truth_of(image, picture.shape[:2]), patchcore, exdd)
-            for image, picture, (patchcore, exdd) in zip(
-                images, pixels, detector.compare(list(pixels)), strict=True
+            Comparison(
+                image,
+                standing,
+                picture.pixels,
+                truth_of(image, picture.pixels.shape[:2]),
+                patchcore,
+                exdd,
+                taught.sentence(image.id, image.path),
             )
+            for image, picture, (patchcore, exdd) in zip(images, pictures, compared, strict=True)
         ]
         rows = [_row(comparison) for comparison in made]
         self.results(standing.version).add(standing.state, rows)
@@ -274,15 +331,15 @@ class Review:
         refused = []
         for start in range(0, len(left), BATCH):
             batch = left[start : start + BATCH]
-            readable, pixels = [], []
+            readable, pictures = [], []
             for image in batch:
                 try:
-                    pixels.append(read_image(image.path, image.name))
+                    pictures.append(self.read(image, standing.version.id))
                     readable.append(image)
                 except BadInput as error:
                     refused.append(str(error))
             if readable:
-                self._compare(standing.version.id, readable, pixels)
+                self._compare(standing.version.id, readable, pictures)
             progress.advance(len(batch))
         return refused
 
@@ -342,10 +399,34 @@ class Review:
         if made.image.label == "defect":
             words = "This image has a defect: draw over the place that was a false alarm."
             return np.zeros((height, width), bool), words
+        return self.shown(id)
+
+    def shown(self, id: str) -> tuple[np.ndarray, str]:
+        """What the heatmap shows of an image, bool (H, W), as a proposal for its mask; and that in words."""
+        made = self.compare(id)
         region = curation.alarming(made.exdd)
         if (made.exdd.map[region] > made.exdd.calibration.map_threshold).any():
             return region, "What lies above the threshold"
         return region, "Nothing lies above the threshold; the most suspicious patch"
+
+    def outline(self, id: str, mask: np.ndarray | None, who: str) -> Changed:
+        """As `outlining.keep`; None for what `shown` says. Raises BadInput."""
+        region = self.shown(id)[0] if mask is None else mask
+        changed = outlining.keep(self.workspace, id, region, who)
+        self._forget(id)
+        return changed
+
+    def undo_outline(self, id: str, who: str) -> Changed:
+        """As `outlining.undo`."""
+        changed = outlining.undo(self.workspace, id, who)
+        self._forget(id)
+        return changed
+
+    def _forget(self, id: str) -> None:
+        """What was compared holds the truth of before."""
+        with self._lock:
+            for key in [key for key in self._comparisons if key[1] == id]:
+                del self._comparisons[key]
 
     def mark_missed(self, id: str, mask: np.ndarray, who: str, defect_type: str = "") -> Decided:
         """As `curation.missed`. mask: bool (H, W). Raises BadInput."""
@@ -485,6 +566,13 @@ class Results:
                 self._order.append(row)
 
 
+def depth_of(version: BankVersion) -> tuple[Depth | None, bool]:
+    """Of the images with more than 8 bits that a version was built from, None where it had none of these; and whether
+    the version is older than depths that are kept, so that nobody knows."""
+    kept = version.settings.get("depth")
+    return (Depth.parse(kept) if kept else None), "depth" not in version.settings
+
+
 def _state(workspace: Workspace, bank: BankVersion) -> str:
     """A name of the changes to a version's banks that stand; what came and went again leaves no trace in it."""
     with workspace.reading() as db:
@@ -513,7 +601,7 @@ def truth_of(image: ShownImage, shape: tuple[int, int]) -> np.ndarray | None:
 def _of_dataset(row: ImageRow) -> ShownImage:
     name = row.id.removeprefix(f"{row.dataset}/")
     ratio = row.width / row.height
-    return ShownImage(row.id, name, row.path, row.label, row.defect_type, row.mask, ratio)
+    return ShownImage(row.id, name, row.path, row.label, row.defect_type, row.mask, ratio, row.depth)
 
 
 def _elsewhere(path: Path, name: str) -> ShownImage:
@@ -524,12 +612,22 @@ def _row(comparison: Comparison) -> dict[str, Any]:
     image = comparison.image
     methods = (comparison.patchcore, comparison.exdd)
     row = reports.result_row(image.name, image.label, image.defect_type, *methods, comparison.bank.name)
+    for method, seen in zip(("patchcore", "exdd"), methods, strict=True):
+        row[f"{method}_reason"] = comparison.reason(seen)
     return {"id": image.id} | row
 
 
 def _panes(comparison: Comparison) -> np.ndarray:
     title = f"{comparison.image.name}   bank {comparison.bank.name}"
     return reports.panes(comparison.pixels, comparison.patchcore, comparison.exdd, comparison.truth, title)
+
+
+def _kept_name(name: str) -> str:
+    """The name of an uploaded file as it is kept: no folder, not too long, and none that a listing passes over."""
+    last = Path(name.replace("\0", "")).name.encode("utf-8", "replace").decode()
+    if len(last.encode()) > NAME:
+        last = last.encode()[: NAME // 2].decode("utf-8", "ignore") + Path(last).suffix[-10:]
+    return last if last and not is_system_file(last) else f"image-{last.lstrip('.')}"
 
 
 def _file_name(image: ShownImage) -> str:

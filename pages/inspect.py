@@ -8,13 +8,23 @@ from __future__ import annotations
 
 import base64
 import functools
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core import curation, editing, jobs, reports
+from exdd_core import curation, editing, jobs, outlining, reports
 from exdd_core.errors import BadInput
-from exdd_core.images import encode_jpeg, encode_png, read_image, read_mask, thumbnail
-from exdd_core.review import Comparison, Mark, Review, ShownImage, Standing, score_change, truth_of
+from exdd_core.images import encode_jpeg, encode_png, read_mask, thumbnail
+from exdd_core.review import (
+    Comparison,
+    ImageList,
+    Mark,
+    Review,
+    ShownImage,
+    Standing,
+    score_change,
+    truth_of,
+)
 from exdd_core.synthesis import masks
 from pages import _shared
 
@@ -51,6 +61,7 @@ def render(workspace: Workspace) -> None:
     questions = [
         open_list, add_files, add_folder, thumbnails, picture, inspect, point,
         score, progress, cancel, known, alarm, mark, undo, export_table, export_panes, export_all,
+        proposal, outline, undo_outline,
     ]  # fmt: skip
     _shared.markup(
         "",
@@ -79,7 +90,7 @@ def open_list(review: Review, asked: Answer) -> Answer:
     return _known(review, standing, images) | {
         "need": None if review.workspace.datasets() else NO_DATASET,
         "links": {"banks": "/banks"},
-        "lists": [{"key": known.key, "title": known.title, "count": known.count} for known in lists],
+        "lists": [_listed(known) for known in lists],
         "list": key,
         "images": [_entry(image) for image in images],
         "types": _types(review, standing),
@@ -90,8 +101,13 @@ def open_list(review: Review, asked: Answer) -> Answer:
             "difference_range": reports.DIFFERENCE,
         },
         "job": _active_job(review),
-        "note": " ".join(filter(None, [gone, unknown, _note(key, standing)])),
+        "note": " ".join(filter(None, [gone, unknown, _note(key, standing), *review.left_out(key)])),
     }
+
+
+def _listed(known: ImageList) -> Answer:
+    left = f", {known.left_out} left out" if known.left_out else ""
+    return {"key": known.key, "title": known.title, "count": known.count, "left": left}
 
 
 def known(review: Review, asked: Answer) -> Answer:
@@ -169,7 +185,8 @@ def add_files(review: Review, asked: Answer) -> Answer:
     ids, refused = review.add_files([(Path(file["path"]), file["name"]) for file in asked["files"]])
     if not ids:
         raise BadInput(" ".join(refused))
-    return open_list(review, {"image": ids[0]}) | {"note": " ".join(refused), "first": ids[0]}
+    opened = open_list(review, {"image": ids[0]})
+    return opened | {"note": " ".join(filter(None, [*refused, opened["note"]])), "first": ids[0]}
 
 
 def add_folder(review: Review, asked: Answer) -> Answer:
@@ -185,7 +202,7 @@ def thumbnails(review: Review, asked: Answer) -> Answer:
 def _thumbnail(review: Review, id: str) -> str:
     try:
         image = review.image(id)
-        return _jpeg(thumbnail(read_image(image.path, image.name), THUMBNAIL_SIDE))
+        return _jpeg(thumbnail(review.read(image).pixels, THUMBNAIL_SIDE))
     except BadInput:
         return ""
 
@@ -195,8 +212,9 @@ def _thumbnail(review: Review, id: str) -> str:
 
 def picture(review: Review, asked: Answer) -> Answer:
     """The image as it is shown, and the outline of its truth in its own pixels: needs no bank version."""
-    image = review.image(asked["id"])
-    pixels = read_image(image.path, image.name)
+    image, bank = review.image(asked["id"]), asked.get("bank")
+    read = review.read(image, bank)
+    pixels = read.pixels
     height, width = pixels.shape[:2]
     shown = reports.reduce(pixels, DISPLAY_SIDE)
     truth = truth_of(image, (height, width))
@@ -206,7 +224,15 @@ def picture(review: Review, asked: Answer) -> Answer:
         "height": height,
         "reduced": width / shown.shape[1],
         "truth": {"lines": reports.outline(truth) if truth is not None else []},
+        "notes": review.notes(image, read, bank),
+        "outline": _outline(review, image.id),
     }
+
+
+def _outline(review: Review, id: str) -> Answer:
+    """Whether an image wants a mask, and who gave it the one that it has."""
+    by = outlining.outlined(review.workspace, id)
+    return {"wanted": outlining.wanted(review.workspace, id), "by": asdict(by) if by else None}
 
 
 def inspect(review: Review, asked: Answer) -> Answer:
@@ -221,8 +247,8 @@ def _inspected(review: Review, made: Comparison) -> Answer:
     return _bank(review, made.standing) | {
         "positive": made.exdd.positive_distance is not None,
         "peak": [int(x), int(y)],
-        "patchcore": _side(made.patchcore),
-        "exdd": _side(made.exdd),
+        "patchcore": _side(made.patchcore) | {"reason": made.reason(made.patchcore)},
+        "exdd": _side(made.exdd) | {"reason": made.reason(made.exdd)},
         "difference": _png(reports.difference_heatmap(reports.difference(*maps))),
         "rows": {made.image.id: _sides(row)},
         "marks": [_mark(mark) for mark in review.marks(made.image.id)],
@@ -242,7 +268,6 @@ def _side(inspection: Inspection) -> Answer:
         "probability": inspection.probability,
         "promised": marks.promised,
         "doubt": (min(marks.doubt, marks.threshold) - marks.median) / (marks.threshold - marks.median),
-        "reason": inspection.reason,
         "fusion": inspection.fusion,
         "map": _png(reports.heatmap(reports.small_map(inspection, MAP_SIDE))),
         "raw_map": _png(reports.heatmap(reports.small_map(inspection, MAP_SIDE, raw=True), low, high)),
@@ -276,7 +301,7 @@ def _neighbour(review: Review, match: Match) -> Answer:
     answer: Answer = {"distance": float(match.distance), "type": match.defect_type, "origin": match.origin}
     try:
         image = review.image(match.image)
-        pixels = read_image(image.path, image.name)
+        pixels = review.read(image).pixels
         return answer | {"name": image.name} | _crop(pixels, match.box(pixels.shape[:2]))
     except BadInput:
         return answer | {"name": f"{match.image} (no longer there)", "image": "", "box": [0, 0, 0, 0]}
@@ -320,8 +345,7 @@ def mark(review: Review, asked: Answer) -> Answer:
     before = review.compare(id)
     mask = None
     if layer:
-        drawn = read_mask(base64.b64decode(layer.partition(",")[2]), None, "the mask")
-        mask = masks.from_editor(drawn, before.pixels.shape[:2])
+        mask = masks.from_editor(_drawn(layer), before.pixels.shape[:2])
     if asked["action"] == "missed":
         if mask is None or not mask.any():
             raise BadInput("The mask is empty; draw over the defect that was missed.")
@@ -329,6 +353,35 @@ def mark(review: Review, asked: Answer) -> Answer:
     else:
         decided = review.mark_false_alarm(id, mask, who)
     return _taught(review, before, decided)
+
+
+def proposal(review: Review, asked: Answer) -> Answer:
+    """What the heatmap shows, as the editor shows it on a canvas of width x height."""
+    region, words = review.shown(asked["id"])
+    layer = masks.to_editor(region, (int(asked["height"]), int(asked["width"])), editing.COLOUR)
+    return {"layer": _png(layer), "words": words}
+
+
+def outline(review: Review, asked: Answer) -> Answer:
+    """Give an image the mask that was drawn; layer "": what `proposal` showed. Then the image as it is shown."""
+    id, mask, before = asked["id"], None, None
+    if asked["layer"]:
+        before = review.shown(id)[0] if asked["proposed"] else None
+        image = review.image(id)
+        mask = masks.from_editor(_drawn(asked["layer"]), review.read(image).pixels.shape[:2], before)
+    changed = review.outline(id, mask, asked["who"])
+    return {"picture": picture(review, asked), "said": f"The mask is kept with {changed.dataset}."}
+
+
+def undo_outline(review: Review, asked: Answer) -> Answer:
+    """Take the mask of an image back; then the image as it is shown."""
+    changed = review.undo_outline(asked["id"], asked["who"])
+    return {"picture": picture(review, asked), "said": changed.sentence}
+
+
+def _drawn(layer: str) -> np.ndarray:
+    """What was painted in the browser, bool (h, w) of the editor's copy."""
+    return read_mask(base64.b64decode(layer.partition(",")[2]), None, "the mask")
 
 
 def undo(review: Review, asked: Answer) -> Answer:

@@ -17,6 +17,7 @@ from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
     from exdd_core.curation import Decided
+    from exdd_core.inspection import Inspection
     from exdd_core.workspace import Workspace
 
 
@@ -226,7 +227,7 @@ def mark_missed(options: argparse.Namespace) -> dict[str, Any]:
     def teach(workspace: Workspace, id: str, path: Path, mask: Any) -> Decided:
         return curation.missed(workspace, id, path, mask, options.who, options.type)
 
-    return _taught(teach, options)
+    return _taught(teach, options, check=True)
 
 
 def false_alarm_options(add: Add) -> None:
@@ -250,26 +251,41 @@ def mark_false_alarm(options: argparse.Namespace) -> dict[str, Any]:
     return _taught(teach, options)
 
 
-def _taught(teach: Callable[..., Decided], options: argparse.Namespace) -> dict[str, Any]:
-    """Before and after: what `teach` did to the image's score."""
-    from exdd_core import curation
-    from exdd_core.images import probe, take_mask
+def _taught(
+    teach: Callable[..., Decided], options: argparse.Namespace, check: bool = False
+) -> dict[str, Any]:
+    """Before and after: what `teach` did to the image's score. check: whether the mask has to be that of a defect."""
+    from exdd_core import curation, incoming
+    from exdd_core.images import probe
     from exdd_core.review import Review, score_change
 
     workspace = open_workspace(options)
     id, path = _image_named(workspace, options.image)
     if reason := Review(workspace).why_not(id):
         raise BadInput(reason)
-    mask = take_mask(options.mask, probe(path)[::-1]) if options.mask else None
-    before = workspace.detector().score([path])[0]
+    mask = None
+    if options.mask:
+        shape = probe(path)[::-1]
+        mask = incoming.take_mask(options.mask, shape, image=path)
+        if check:
+            curation.check_missed(mask, shape)
+    before = _seen(workspace, id, path)
     decided = teach(workspace, id, path, mask)
-    after = workspace.detector().score([path])[0]
+    after = _seen(workspace, id, path)
     number = curation.decisions(workspace, id, limit=1)[0].id
     said = f"{decided.sentence} {score_change(before, after)}. Take it back with: candidates undo {number}"
     scores = {name: seen.calibrated_score for name, seen in (("before", before), ("after", after))}
     return told(
         asdict(decided) | scores | {"verdict": after.verdict, "decision": number, "sentence": said}, options
     )
+
+
+def _seen(workspace: Workspace, id: str, path: Path) -> Inspection:
+    """What the active version says of an image now."""
+    from exdd_core import curation
+
+    detector = workspace.detector()
+    return detector.score([curation.pixels_of(workspace, id, path, detector)])[0]
 
 
 def _image_named(workspace: Workspace, name: str) -> tuple[str, Path]:

@@ -125,8 +125,7 @@ def _settings(pairs: Sequence[str]) -> dict[str, Any]:
 
 def _mask(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
     """A `MaskSpec` as JSON: another mask for each painting, or that of a file for all."""
-    from exdd_core import studio
-    from exdd_core.images import take_mask
+    from exdd_core import incoming, studio
     from exdd_core.synthesis import masks
 
     if options.shape and options.masks != "procedural":
@@ -136,7 +135,7 @@ def _mask(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
         shape = options.shape or masks.SHAPES[0]
         spec = {"source": "generated", "shape": shape, "vary": True} | masks.STARTS.get(shape, {})
     elif options.masks != "real":
-        file = studio.keep_mask(workspace, take_mask(Path(options.masks), None))
+        file = studio.keep_mask(workspace, incoming.take_mask(Path(options.masks), None))
         spec = {"source": "uploaded", "file": file}
     return spec | {"from_test": options.from_test}
 

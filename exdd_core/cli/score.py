@@ -6,15 +6,25 @@ Knows files and folders of images, and the truth where a data set has it. Does n
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from exdd_core.cli.arguments import Add, new_file, open_workspace
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 
+if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
+    from exdd_core.detector import Settings
+    from exdd_core.incoming import Picture
+    from exdd_core.workspace import ImageRow
+
 BATCH = 8  # images scored at a time: their maps have the images' own size
+LONGEST = 120  # bytes of a file's name without suffix; some file systems take no more than 143
 
 
 def score_options(add: Add) -> None:
@@ -29,70 +39,108 @@ def score_options(add: Add) -> None:
     )
 
 
+@dataclass(frozen=True)
+class Read:
+    """One image that can be scored. truth: its row where a data set of the workspace has it."""
+
+    path: Path
+    picture: Picture
+    truth: ImageRow | None
+
+
 def score(options: argparse.Namespace) -> dict[str, Any]:
     """Score images or whole folders with PatchCore and ExDD, by the active bank version."""
-    from exdd_core import reports
+    from exdd_core import incoming, learnt, reports
 
     workspace = open_workspace(options)
-    paths, bank = _images_in(options.paths), workspace.bank(options.bank)
+    (paths, left_out), bank = _images_in(options.paths), workspace.bank(options.bank)
     known = {row.path: row for info in workspace.datasets() for row in workspace.images(info.name)}
     for target in (options.png, options.csv.parent if options.csv else None):
         if target:
             target.mkdir(parents=True, exist_ok=True)
     detector, watched = workspace.detector(bank.id), progress()
+    taught, settings = learnt.Learnt(workspace, bank, detector), detector.settings
+    names = pane_names(paths, options.paths)
     watched.begin("Scoring images", len(paths))
-    rows, unreadable = [], []
+    rows, unreadable, shallow = [], [], 0
     for start in range(0, len(paths), BATCH):
-        images, broken = _read_images(paths[start : start + BATCH], strict=options.paths)
+        images, broken = _read_images(paths[start : start + BATCH], options.paths, known, settings)
         unreadable += broken
-        compared = detector.compare([pixels for _, pixels in images]) if images else []
-        for (path, pixels), (patchcore, exdd) in zip(images, compared, strict=True):
-            truth = known.get(path.resolve())
-            known_of = (truth.label, truth.defect_type) if truth else ("", "")
-            rows.append(reports.result_row(str(path), *known_of, patchcore, exdd, bank.name))
+        compared = detector.compare([one.picture.pixels for one in images]) if images else []
+        for one, (patchcore, exdd) in zip(images, compared, strict=True):
+            of = (one.truth.label, one.truth.defect_type) if one.truth else ("", "")
+            row = reports.result_row(str(one.path), *of, patchcore, exdd, bank.name)
+            id = one.truth.id if one.truth else _id_of(one.path)
+            rows.append(_with_notes(row, one, taught.sentence(id, one.path), bank.name, settings))
+            shallow += one.picture.depth is None
             if options.png:
-                mask = _truth_mask(truth, pixels.shape[:2])
-                target = options.png / f"{_flat_name(path, options.paths)}.png"
-                reports.write_panes(target, pixels, patchcore, exdd, mask, title=path.name)
+                mask = _truth_mask(one.truth, one.picture.pixels.shape[:2])
+                target = options.png / f"{names[one.path]}.png"
+                reports.write_panes(target, one.picture.pixels, patchcore, exdd, mask, title=one.path.name)
         watched.advance(min(BATCH, len(paths) - start))
     if options.csv:
         reports.write_csv(options.csv, rows)
     for item in unreadable:
         say(f"Left out: {item['reason']}")
+    for item in left_out:
+        say(f"Left out: {item['image']}: {item['reason']}.")
     if not rows:
         raise BadInput("None of these images could be read; nothing was scored.")
+    depth = settings.depth
+    notes = [incoming.shallow_note(shallow, bank.name, depth)] if shallow and depth else []
     if not options.json:
         _print_scores(rows)
-    return {"bank_version": bank.name, "bank": bank.id, "images": rows, "unreadable": unreadable}
+        print(*notes, sep="\n", end="\n" if notes else "")
+    return {
+        "bank_version": bank.name,
+        "bank": bank.id,
+        "images": rows,
+        "unreadable": unreadable,
+        "left_out": unreadable + left_out,
+        "notes": notes,
+    }
 
 
-def _images_in(paths: Sequence[Path]) -> list[Path]:
-    from exdd_core.datasets.tree import image_files
+def _images_in(paths: Sequence[Path]) -> tuple[list[Path], list[dict[str, str]]]:
+    """Every image that is named, itself or by its folder, and what of the folders is not looked at."""
+    from exdd_core import incoming
+    from exdd_core.datasets.tree import Tree
 
     found: list[Path] = []
+    left_out: dict[str, str] = {}
     for path in paths:
         if not path.exists():
             raise BadInput(f"{path} does not exist; check the path.")
-        inside = image_files(path) if path.is_dir() else [path]
-        if not inside:
-            raise BadInput(f"{path} holds no images; name the folder that holds them.")
-        found += inside
-    return list(dict.fromkeys(found))
+        if not path.is_dir():
+            incoming.require_picture(path, str(path))
+            found.append(path)
+            continue
+        tree = Tree.read(path)
+        aside = incoming.left_out(tree)
+        if not tree.images:
+            told = " ".join(incoming.left_out_sentences(tree))
+            raise BadInput(f"{path} holds no images; name the folder that holds them. {told}".rstrip())
+        found += [path / name for name in tree.images]
+        left_out |= {str(path / name): reason for name, reason in aside.items()}
+    items = [{"image": image, "reason": reason} for image, reason in left_out.items()]
+    return list(dict.fromkeys(found)), items
 
 
 def _read_images(
-    paths: Sequence[Path], strict: Sequence[Path]
-) -> tuple[list[tuple[Path, Any]], list[dict[str, str]]]:
-    """The images that can be read with their paths, and the others with a reason.
+    paths: Sequence[Path], strict: Sequence[Path], known: Mapping[Path, ImageRow], settings: Settings
+) -> tuple[list[Read], list[dict[str, str]]]:
+    """The images that can be read, and the others with a reason. settings: of the bank.
 
     One that was named itself (in `strict`) must be readable; one in a named folder may be left out.
     """
-    from exdd_core.images import read_image
+    from exdd_core import incoming
 
     images, broken = [], []
     for path in paths:
+        truth = known.get(path.resolve())
         try:
-            images.append((path, read_image(path)))
+            depth = settings.depth or (truth.depth if truth else None)
+            images.append(Read(path, incoming.read(path, None, depth, settings.by_brightest), truth))
         except BadInput as error:
             if path in strict:
                 raise
@@ -100,18 +148,89 @@ def _read_images(
     return images, broken
 
 
-def _truth_mask(truth: Any, shape: tuple[int, int]) -> Any:
+def _id_of(path: Path) -> str:
+    """What the workspace calls a file elsewhere, should it have taught a bank."""
+    place = path.resolve()
+    return f"file:{place}#{place.stat().st_mtime_ns}"
+
+
+def _with_notes(row: dict[str, Any], one: Read, taught: str, bank: str, settings: Settings) -> dict[str, Any]:
+    """A row of the table with what a person should know of the image beside its score."""
+    from exdd_core import incoming, learnt
+
+    for method in ("patchcore", "exdd"):
+        row[f"{method}_reason"] = learnt.reason(row[f"{method}_verdict"], taught, row[f"{method}_reason"])
+    like_a_mask = incoming.mask_note(one.path)
+    notes = incoming.notes(one.picture, bank, settings.depth, settings.by_brightest)
+    notes += filter(None, [like_a_mask])
+    return row | {
+        "in_bank": bool(taught),
+        "pages": one.picture.pages,
+        "depth": str(one.picture.depth) if one.picture.depth else None,
+        "clipped": one.picture.clipped,
+        "like_a_mask": bool(like_a_mask),
+        "notes": notes,
+    }
+
+
+def _truth_mask(truth: ImageRow | None, shape: tuple[int, int]) -> Any:
     from exdd_core.images import read_mask
 
     return read_mask(truth.mask, shape) if truth is not None and truth.mask else None
 
 
-def _flat_name(path: Path, named: Sequence[Path]) -> str:
-    """A file name no other image of the named folders has: its path below the folder, joined by dashes."""
+# --- names of the files that --png writes -----------------------------------------------------------------
+
+
+def pane_names(paths: Sequence[Path], named: Sequence[Path]) -> dict[Path, str]:
+    """A file's name, without ".png", for every image; no two are the same, in no case of their letters.
+
+    It is the path from the named folder on, joined by dashes; where that is not enough, from a folder above it on.
+    """
+    shown = {path: _shown(path, named) for path in paths}
+    alike: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        alike[_key(_name(*shown[path], 0))].append(path)
+    names: dict[Path, str] = {}
+    taken: set[str] = set()
+    for group in alike.values():
+        deepest = max(len(shown[path][0]) for path in group)
+        more = next(
+            (n for n in range(deepest) if len({_key(_name(*shown[p], n)) for p in group}) == len(group)), 0
+        )
+        for path in group:
+            wanted = name = _name(*shown[path], more)
+            number = 1
+            while _key(name) in taken:
+                number += 1
+                name = f"{wanted}-{number}"
+            taken.add(_key(name))
+            names[path] = name
+    return names
+
+
+def _shown(path: Path, named: Sequence[Path]) -> tuple[tuple[str, ...], int]:
+    """The parts of a path from the root on, and how many of them its name has: from the named folder on."""
     folder = next((p for p in named if p.is_dir() and path.is_relative_to(p)), path.parent)
-    return "-".join((folder.name, *path.relative_to(folder).with_suffix("").parts, path.suffix[1:])).lstrip(
-        "-."
-    )
+    place = Path(os.path.abspath(path))
+    parts = (*place.parts[1:-1], *filter(None, (place.stem, place.suffix[1:])))
+    return parts, len(parts) - len(Path(os.path.abspath(folder)).parts[1:-1])
+
+
+def _name(parts: tuple[str, ...], count: int, more: int) -> str:
+    """The last `count` parts of a path and `more` of those before, joined; cut where no file may be called so."""
+    name = "-".join(parts[-min(len(parts), count + more) :]).lstrip("-.") or "image"
+    content = os.fsencode(name)
+    if len(content) <= LONGEST:
+        return name
+    mark = hashlib.sha256(content).hexdigest()[:12]
+    return f"{content[:LONGEST].decode('utf-8', 'ignore')}-{mark}"
+
+
+def _key(name: str) -> str:
+    from exdd_core.datasets.tree import name_key
+
+    return name_key(name)
 
 
 def _print_scores(rows: list[dict[str, Any]]) -> None:
@@ -124,3 +243,5 @@ def _print_scores(rows: list[dict[str, Any]]) -> None:
         chance = row["exdd_probability"]
         likely = "" if chance is None else f" Probability of a defect: {chance:.0%}."
         print(f"{'  '.join(cells)}  {row['image']}\n    {row['exdd_reason']}{likely}")
+        for note in row["notes"]:
+            print(f"    {note}")

@@ -1,0 +1,64 @@
+"""Which files a bank version has learnt from: by the image that they are, or by identical bytes.
+
+Knows the rows of a workspace and what a detector says of its banks. Does not know what a score is, nor who asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from exdd_core.detector import Detector
+    from exdd_core.workspace import BankVersion, ImageRow, Workspace
+
+
+class Learnt:
+    """What one bank version has learnt from. Lists the files of its images at the first file from elsewhere."""
+
+    def __init__(self, workspace: Workspace, version: BankVersion, detector: Detector):
+        self.version = version
+        self._workspace, self._detector = workspace, detector
+        self._by_size: dict[int, list[ImageRow]] | None = None
+        self._by_digest: dict[int, dict[bytes, str]] = {}  # of each size that was asked for
+
+    def sentence(self, id: str, path: Path) -> str:
+        """Why the score of an image means nothing, without a verdict and a full stop; "" where it means something.
+
+        id: of the workspace, or one that begins with "file:" for a file elsewhere, which may be a copy of an image
+        that the version was built from.
+        """
+        known = id if self._detector.knows(id) else ""
+        if not known and id.startswith("file:"):
+            known = self._copy_of(path)
+        if not known:
+            return ""
+        taught = known.startswith("file:") or self._workspace.image(known).split != "train"
+        how = "learnt from it" if taught else "was built from it"
+        itself = f"this image is in the bank itself ({self.version.name} {how})"
+        return f"{itself}, so its score says nothing about new parts"
+
+    def _copy_of(self, path: Path) -> str:
+        """The id of an image that the banks know whose file has the same bytes as this one; "" for none."""
+        if self._by_size is None:
+            self._by_size = defaultdict(list)
+            for info in self._workspace.datasets():
+                for row in self._workspace.images(info.name):
+                    if self._detector.knows(row.id) and row.path.is_file():
+                        self._by_size[row.path.stat().st_size].append(row)
+        size = path.stat().st_size
+        if size in self._by_size and size not in self._by_digest:
+            self._by_digest[size] = {_digest(row.path): row.id for row in self._by_size[size]}
+        return self._by_digest[size].get(_digest(path), "") if size in self._by_digest else ""
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def reason(verdict: str, learnt: str, otherwise: str) -> str:
+    """Why a verdict is what it is: by what `Learnt.sentence` says, where it says anything."""
+    return f"{verdict.capitalize()}: {learnt}." if learnt else otherwise

@@ -181,14 +181,13 @@ class Versions:
 
     def state(self) -> dict[Any, Any]:
         """Whether the active version should be built again; takes a moment."""
-        from exdd_core import versions
+        from exdd_core import dataset_changes, versions
 
         bank = self.workspace.active_bank()
         if bank is None:
             return {self.due: gr.update(visible=False)}
-        return {
-            self.due: gr.update(value=_due_html(bank, versions.state(self.workspace, bank.id)), visible=True)
-        }
+        html = _due_html(bank, versions.state(self.workspace, bank.id), dataset_changes.due(self.workspace))
+        return {self.due: gr.update(value=html, visible=True)}
 
     def connect(
         self,
@@ -304,18 +303,24 @@ def _actions(bank: BankVersion) -> str:
     return f'<span class="actions">{button("rows", "Show", "Show")}{activate}{pin}{delete}</span>'
 
 
-def _due_html(bank: BankVersion, found: State) -> str:
+def _due_html(bank: BankVersion, found: State, grown: str) -> str:
+    """grown: what the data set's images have become since the version was built, "" for nothing."""
+
     def button(act: str, kind: str, words: str) -> str:
         return f'<button type="button" class="{kind}" data-act="{act}" data-id="{text(bank.id)}">{text(words)}</button>'
 
-    if not found.due and not found.behind:
+    due = found.due or bool(grown)
+    if not due and not found.behind:
         return f'<p class="aside">{text(bank.name)}: {text(found.sentence)}</p>'
     buttons = button("align", "main-button", "Bring it in line") if found.behind else ""
-    if found.due:
+    if due:
         kind = "plain-button" if found.behind else "main-button"
         buttons += button("rebuild", kind, f"Rebuild {bank.name}")
-    meanwhile = " Scoring goes on with this version meanwhile." if found.due else ""
-    said = f"<span><strong>{text(bank.name)}.</strong> {text(found.sentence)}{meanwhile}</span>"
+    meanwhile = " Scoring goes on with this version meanwhile." if due else ""
+    sentences = " ".join(
+        filter(None, (grown, found.sentence if found.due or found.behind or not grown else ""))
+    )
+    said = f"<span><strong>{text(bank.name)}.</strong> {text(sentences)}{meanwhile}</span>"
     sign = '<span class="note-icon" aria-hidden="true">i</span>'
     return f'<p class="note info due" role="status">{sign}{said}{buttons}</p>'
 
@@ -775,7 +780,9 @@ def picture(workspace: Workspace, asked: Mapping[str, str]) -> str:
     if "row" in asked or "column" in asked:
         patches = [(_whole(asked.get("row"), "row"), _whole(asked.get("column"), "column"))]
     found = landscape.seen(workspace, asked.get("bank", ""), asked.get("image", ""), patches)
-    small = thumbnail(read_image(found.path), LARGE if asked.get("large") == "1" else SMALL)
+    small = thumbnail(
+        read_image(found.path, found.id, found.depth), LARGE if asked.get("large") == "1" else SMALL
+    )
     squares = [[(x0, y0), (x1, y0), (x1, y1), (x0, y1)] for x0, y0, x1, y1 in found.boxes]
     return _shared.picture_svg(encode_jpeg(small), found.shape, squares)
 

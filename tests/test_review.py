@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from exdd_core import curation, tables
+from exdd_core import curation, dataset_changes, outlining, tables
 from exdd_core import review as review_module
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.images import encode_png, read_image
+from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
 from exdd_core.review import Results, Review
 from exdd_core.workspace import Workspace
@@ -245,3 +247,143 @@ def test_what_cannot_teach_the_bank_is_refused_in_a_sentence(review: Review, tmp
     with pytest.raises(BadInput, match="no bank version"):
         review.standing("v99")
     assert curation.decisions(review.workspace) == []
+
+
+def test_uploads_are_taken_by_content_and_appear_whatever_they_are_called(
+    review: Review, tmp_path: Path
+) -> None:
+    pixels = read_image(review.images("demo/test")[0].path)
+    names = [
+        "part.jfif",
+        "part.dat",
+        ".hidden.png",
+        "Thumbs.db",
+        "no suffix",
+        "é" * 200 + ".png",
+        "a&b=c?<b>.PNG",
+    ]
+    files = []
+    for number, name in enumerate(names):
+        file = tmp_path / f"upload{number}"
+        Image.fromarray(np.roll(pixels, number, axis=0)).save(file, format="JPEG" if number == 0 else "PNG")
+        files.append((file, name))
+    Image.fromarray(pixels).save(tmp_path / "moving", format="GIF")
+    ids, refused = review.add_files([*files, (tmp_path / "moving", "moving.png")])
+    assert len(refused) == 1 and refused[0].startswith(
+        "moving.png: GIF pictures are not read; save it as PNG"
+    )
+    listed = review.images("uploads")
+    assert len(ids) == len(names) and {image.id for image in listed} == set(ids)
+    assert {"part.jfif", "part.dat", "no suffix", "a&b=c?<b>.PNG"} <= {image.name for image in listed}
+    assert all(review.compare(id).pixels.shape == pixels.shape for id in ids)
+
+
+def test_what_of_a_folder_is_left_out_is_counted_and_named(review: Review, tmp_path: Path) -> None:
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    pixels = read_image(review.images("demo/test")[0].path)
+    Image.fromarray(pixels).save(folder / "a.jfif", format="JPEG")
+    Image.fromarray(pixels).save(folder / "b.gif")
+    key = review.open_folder(folder)
+    (listed,) = [known for known in review.lists() if known.key == key]
+    assert (listed.count, listed.left_out) == (1, 1)
+    (said,) = review.left_out(key)
+    assert "b.gif" in said and "GIF" in said
+    assert review.left_out("demo/test") == []
+    (tmp_path / "gifs").mkdir()
+    shutil.copy(folder / "b.gif", tmp_path / "gifs")
+    with pytest.raises(BadInput, match=r"holds no images.*b\.gif.*GIF"):
+        review.open_folder(tmp_path / "gifs")
+
+
+def test_images_of_more_than_8_bits_and_of_several_pages_are_said(review: Review, tmp_path: Path) -> None:
+    folder = tmp_path / "incoming"
+    folder.mkdir()
+    pixels = read_image(review.images("demo/test")[0].path)
+    values = pixels.mean(axis=2).astype(np.uint16) << 4
+    bright = values.copy()
+    bright[5, 5] = 60000
+    for name, content in (("a.png", values), ("b.png", bright)):
+        assert cv2.imwrite(str(folder / name), content)
+    stack = [Image.fromarray(np.roll(pixels, n, axis=1)) for n in range(3)]
+    stack[0].save(folder / "c.tif", save_all=True, append_images=stack[1:])
+    plain, one, pages = review.images(review.open_folder(folder))
+    seen = [review.read(image) for image in (plain, one, pages)]
+    said = [
+        " ".join(review.notes(image, read)) for image, read in zip((plain, one, pages), seen, strict=True)
+    ]
+    assert "Read as 12 bits" in said[0] and "bank v1 was built from images of 8 bits" in said[0]
+    assert "clipped" in said[1] and "clipped" not in said[0] and "page 1 of 3" in said[2]
+    first, second = (review.compare(image.id) for image in (plain, one))
+    assert (first.pixels != second.pixels).any(axis=2).sum() == 1
+    assert np.array_equal(first.pixels, seen[0].pixels)  # what is shown is what is scored
+
+
+def test_an_image_of_the_bank_says_so_in_place_of_itself_as_its_neighbour(
+    review: Review, tmp_path: Path
+) -> None:
+    train = review.images("demo/train")
+    (tmp_path / "copies").mkdir()
+    for label in ("normal", "defect"):
+        image = next(image for image in train if image.label == label)
+        shutil.copy(image.path, tmp_path / "copies" / f"{label}.png")
+        made = review.compare(image.id)
+        assert "v1 was built from it" in made.learnt
+        assert made.reason(made.exdd) == f"{made.exdd.verdict.capitalize()}: {made.learnt}."
+        row = review.results(made.bank).rows(made.standing.state)[image.id]
+        assert row["exdd_reason"] == made.reason(made.exdd)
+    for image in review.images(review.open_folder(tmp_path / "copies")):
+        assert "v1 was built from it" in review.compare(image.id).learnt
+    test = review.compare(review.images("demo/test")[0].id)
+    assert test.learnt == "" and test.reason(test.exdd) == test.exdd.reason
+
+
+def test_a_mask_of_most_of_the_image_or_an_inverted_one_is_no_missed_defect(review: Review) -> None:
+    id = next(image.id for image in review.images("demo/test") if image.label == "defect")
+    truth = review.compare(id).truth
+    assert truth is not None
+    with pytest.raises(BadInput, match=r"marks \d+ % of the image.*invert"):
+        review.mark_missed(id, ~truth, "Anna")
+    large = np.zeros_like(truth)
+    height, width = large.shape
+    large[height // 10 : -height // 10, width // 10 : -width // 10] = True
+    with pytest.raises(BadInput, match="inverted"):
+        review.mark_missed(id, ~large, "Anna")
+    assert curation.decisions(review.workspace) == []
+
+
+def test_a_defect_without_a_mask_gets_one_that_its_data_set_keeps(review: Review) -> None:
+    workspace = review.workspace
+    normal, defect = (
+        next(image.id for image in review.images("demo/test") if image.label == label)
+        for label in ("normal", "defect")
+    )
+    assert not outlining.wanted(workspace, normal) and not outlining.wanted(workspace, defect)
+    with pytest.raises(BadInput, match="without a mask"):
+        review.outline(defect, None, "Anna")
+    dataset_changes.relabel(workspace, [normal], "defect", "Anna", "stain")
+    assert outlining.wanted(workspace, normal) and review.compare(normal).truth is None
+    region, words = review.shown(normal)
+    for wrong, said in ((np.zeros_like(region), "empty"), (np.ones_like(region), "invert")):
+        with pytest.raises(BadInput, match=said):
+            review.outline(normal, wrong, "Anna")
+    with pytest.raises(BadInput, match="who you are"):
+        review.outline(normal, region, " ")
+    changed = review.outline(normal, None, "Anna")
+    row = workspace.image(normal)
+    assert row.mask and np.array_equal(read_mask(row.mask, region.shape), region) and "threshold" in words
+    truth = review.compare(normal).truth
+    assert truth is not None and np.array_equal(truth, region) and row.defect_type == "stain"
+    by = outlining.outlined(workspace, normal)
+    assert by is not None and (by.who, by.state, by.last) == ("Anna", changed.state, True)
+    assert outlining.outlined(workspace, defect) is None
+    dataset_changes.relabel(workspace, [defect], "defect", "Ben", "other")
+    with pytest.raises(BadInput, match="changed since"):
+        review.undo_outline(normal, "Anna")
+    dataset_changes.undo(workspace, "demo", "Ben")
+    review.undo_outline(normal, "Anna")
+    assert outlining.wanted(workspace, normal) and review.compare(normal).truth is None
+    drawn = np.zeros_like(region)
+    drawn[5:20, 5:30] = True
+    review.outline(normal, drawn, "Ben")
+    assert np.array_equal(read_mask(workspace.image(normal).mask or Path(), None), drawn)

@@ -133,12 +133,12 @@ def test_one_bright_pixel_leaves_the_score_where_it_is(
     bank: str, tmp_path: Path, capsys: Said, request: pytest.FixtureRequest
 ) -> None:
     workspace = request.getfixturevalue(bank)
-    values = deep_plate(70)
+    values = np.kron(deep_plate(70), np.ones((4, 4), np.uint16))  # so that one pixel is no defect in itself
     bright = values.copy()
     bright[3, 3] = 4200
     written(tmp_path / "new" / "a.png", values)
     written(tmp_path / "new" / "b.png", bright)
-    written(tmp_path / "new" / "c.png", np.where(np.arange(64) < 32, values, 5000).astype(np.uint16))
+    written(tmp_path / "new" / "c.png", np.where(np.arange(256) < 128, values, 5000).astype(np.uint16))
     written(tmp_path / "new" / "d.png", (values >> 8).astype(np.uint8))  # as 16 bits would show it
     plain, one, half, dark = scored(capsys, workspace, tmp_path / "new")["images"]
     for method in ("patchcore", "exdd"):

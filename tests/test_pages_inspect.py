@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exdd_core import curation, reports
+from exdd_core import curation, dataset_changes, outlining, reports
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.inspection import Inspection
 from exdd_core.workspace import Workspace
@@ -644,3 +644,98 @@ def test_not_sure_and_the_probability_are_shown_wherever_a_verdict_is(
             page.click("[data-export=csv]")
         rows = list(csv.DictReader(io.StringIO(Path(download.value.path()).read_text("utf-8"))))
         assert {(row["exdd_verdict"], row["exdd_probability"]) for row in rows} == {("not sure", "0.874")}
+
+
+def test_what_is_uploaded_is_taken_by_content_and_what_was_not_looked_at_is_said(
+    browser: Browser, address: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    source = read_image(workspace.image(chosen(workspace)[0]).path)
+    picture = Image.fromarray(np.roll(source, 7, axis=0))
+    picture.save(tmp_path / "part.jfif", format="JPEG")
+    picture.save(tmp_path / "part.dat", format="PNG")
+    picture.save(tmp_path / "moving.gif")
+    folder = tmp_path / "line 4"
+    folder.mkdir()
+    stack = [Image.fromarray(np.roll(source, n, axis=1)) for n in range(3)]
+    stack[0].save(folder / "stack.tif", save_all=True, append_images=stack[1:])
+    picture.save(folder / "moving.gif")
+    train = workspace.images(split="train")[0]
+    with visiting(browser) as page:
+        page.set_default_timeout(SLOW)
+        opened(page, address)
+        page.locator(".vw-files").set_input_files(
+            [tmp_path / n for n in ("part.jfif", "part.dat", "moving.gif")]
+        )
+        page.locator(".note", has_text="moving.gif: GIF pictures are not read").wait_for()
+        titles = page.locator(".vw-thumb")
+        for name in ("part.jfif", "part.dat"):
+            page.locator(f".vw-thumb[title^='{name}']").wait_for()
+        assert titles.count() >= 2
+        page.click(".vw-add summary")
+        page.fill(".vw-folder", str(folder))
+        page.keyboard.press("Enter")
+        page.locator(".vw-lists option:checked", has_text="Folder line 4 (1, 1 left out)").wait_for(
+            state="attached"
+        )
+        page.locator(".note", has_text="Left out: moving.gif: GIF pictures are not read").wait_for()
+        scored(page, "stack.tif")
+        note = page.locator(".vw-panes .vw-note").first
+        assert "Only page 1 of 3 was looked at" in note.inner_text()
+        page.screenshot(path=SCREENSHOTS / "inspect-said.png", full_page=True)
+        opened(page, address, train.id)
+        for method in ("patchcore", "exdd"):
+            words = page.locator(f".vw-why-{method}").inner_text()
+            assert "this image is in the bank itself (v1 was built from it)" in words
+
+
+def test_a_defect_without_a_mask_is_outlined_by_hand_or_from_the_heatmap(
+    browser: Browser, demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    """D, draw, keep; U; then the region above the threshold, as it is. The data set has the mask each time."""
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    workspace = Workspace.open(tmp_path / "workspace")
+    id = chosen(workspace, "normal")[0]
+    dataset_changes.relabel(workspace, [id], "defect", "Anna", "stain")
+    with serving(workspace) as address, visiting(browser, 1400, 900) as page:
+        page.set_default_timeout(SLOW)
+        opened(page, address, id)
+        page.locator(".vw-wantsmask", has_text="no mask of it").wait_for()
+        assert page.locator(".vw-truthline").count() == 0
+        page.screenshot(path=SCREENSHOTS / "inspect-wants-mask.png", full_page=True)
+        page.keyboard.press("d")
+        page.locator(".vw-marktop", has_text="The data set keeps the mask").wait_for()
+        assert page.locator(".vw-keep").is_disabled()
+        box = page.locator(".vw-stage").first.bounding_box()
+        assert box
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        page.mouse.move(x - 20, y)
+        page.mouse.down()
+        page.mouse.move(x + 20, y, steps=6)
+        page.mouse.up()
+        page.fill(".vw-who", "Ben")
+        page.keyboard.press("Enter")
+        line = page.locator(".vw-markline", has_text="Outlined by Ben")
+        line.wait_for()
+        assert page.locator(".vw-truthline").count() == 4 and not outlining.wanted(workspace, id)
+        row = workspace.image(id)
+        assert row.mask is not None
+        mask = read_mask(row.mask, (row.height, row.width))
+        assert mask[row.height // 2, row.width // 2] and mask.mean() < 0.2
+        page.screenshot(path=SCREENSHOTS / "inspect-outlined.png", full_page=True)
+        page.keyboard.press("u")
+        page.locator(".vw-wantsmask").wait_for()
+        assert outlining.wanted(workspace, id) and page.locator(".vw-truthline").count() == 0
+
+        page.get_by_text("Outline what the heatmap shows").click()
+        page.locator(".vw-marktop", has_text="keep it as the mask of the defect").wait_for()
+        page.screenshot(path=SCREENSHOTS / "inspect-outlining.png", full_page=True)
+        page.keyboard.press("Enter")
+        line.wait_for()
+        seen = workspace.detector().compare([row.path])[0][1]
+        row = workspace.image(id)
+        assert row.mask is not None
+        kept = read_mask(row.mask, (row.height, row.width))
+        assert np.array_equal(kept, curation.alarming(seen))
+        page.locator(".vw-toast button").click()
+        page.locator(".vw-wantsmask").wait_for()
+        assert outlining.wanted(workspace, id)

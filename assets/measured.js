@@ -12,6 +12,9 @@ const MARGIN = { l: 56, r: 16, t: 36, b: 48 };
 const percent = (share, digits = 1) => (share === null || share === undefined ? "–" : (100 * share).toFixed(digits));
 const rated = (rate) => `${+(100 * rate).toFixed(2)} %`;
 const signed = (share) => (share === null || share === undefined ? "–" : `${share < 0 ? "−" : "+"}${Math.abs(100 * share).toFixed(1)}`);
+// A figure in percent, or why there is none.
+const PIXEL = ["pixel_auroc", "pixel_ap", "aupro"];
+const figureOf = (result, metric, share) => ((share === null || share === undefined) && PIXEL.includes(metric) && result.masks?.missing && !result.masks.used ? "no masks" : percent(share));
 const short = (title) => title.split(" (")[0];
 const under = (words) => make("span", { class: "ms-under" }, words);
 const cell = (...inside) => make("td", { class: "ms-number" }, ...inside);
@@ -92,7 +95,7 @@ function figures(data) {
   const row = (name) => make("tr", { "data-method": name }, make("th", { scope: "row" }, short(titles[name]), under(aboutMethod(data, name))),
     ...names.map((metric) => {
       const [low, high] = result.intervals?.[name]?.[metric] || [null, null];
-      return cell(make("b", { "data-metric": metric }, percent(result.methods[name][metric])), low !== null && under(`${percent(low)} to ${percent(high)}`));
+      return cell(make("b", { "data-metric": metric }, figureOf(result, metric, result.methods[name][metric])), low !== null && under(`${percent(low)} to ${percent(high)}`));
     }),
     ...theirs.map((metric) => make("td", { class: "ms-number ms-theirs" }, percent(paper.figures[name]?.[metric]))));
   const pairs = Object.values(Object.groupBy(result.comparisons || [], (one) => `${one.method} ${one.against}`));
@@ -290,7 +293,7 @@ function sweep(data) {
     make("thead", {}, make("tr", {}, make("td", {}), make("th", { colspan: names.length, scope: "colgroup" }, `Measured here, percent: mean of ${counted(result.seeds, "seed")} ± standard deviation`), make("th", { colspan: theirs.length, scope: "colgroup", class: "ms-theirs" }, `The paper's, on ${paper.dataset}`)),
       make("tr", {}, make("th", { scope: "col" }, "Synthetic defects"), ...heads(names.map((name) => metrics[name])), ...heads(theirs.map((name) => metrics[name]), "ms-number ms-theirs"))),
     make("tbody", {}, ...every.map((count) => make("tr", {}, make("th", { scope: "row" }, count.toLocaleString("en")),
-      ...names.map((name) => cell(mean(count, name) === undefined ? "" : make("b", {}, percent(mean(count, name))), mean(count, name) !== undefined && under(`± ${percent(spread(count, name))}`))),
+      ...names.map((name) => cell(mean(count, name) === undefined ? "" : make("b", {}, figureOf(result, name, mean(count, name))), mean(count, name) !== undefined && mean(count, name) !== null && under(`± ${percent(spread(count, name))}`))),
       ...theirs.map((name) => make("td", { class: "ms-number ms-theirs" }, paper.figures[count] ? percent(paper.figures[count][name]) : ""))))));
   const buttons = make("div", { class: "ms-switch", role: "group", "aria-label": "Figure" }, ...names.map((name) => make("button", { type: "button", "data-metric": name, onclick: () => show(name) }, metrics[name])));
   const show = (name) => {

@@ -22,7 +22,8 @@ STEPS = 512  # of a pixel curve; those of images are exact
 SAMPLED = 500_000  # map values that say where the steps lie
 FPR_LIMIT = 0.3  # of AUPRO, as everybody's
 BINS = 10  # of probabilities, equally wide
-FIGURES = ("image_auroc", "image_ap", "image_f1", "pixel_auroc", "pixel_ap", "aupro")
+PIXEL_FIGURES = ("pixel_auroc", "pixel_ap", "aupro")  # those that need masks
+FIGURES = ("image_auroc", "image_ap", "image_f1", *PIXEL_FIGURES)
 
 
 @dataclass(frozen=True)

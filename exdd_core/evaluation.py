@@ -33,7 +33,6 @@ from exdd_core.training import PatchSet, TrainingImage, patch_set
 
 METRIC_THREADS = 2  # each needs some 50 bytes a pixel
 METRICS = confidence.FIGURES
-PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "aupro")  # of METRICS, those that need masks
 NAMED = 3  # images that a sentence names
 FEWEST_PARTS = 6  # of each kind; of fewer, drawing anew makes differences look surer than they are
 FALSE_ALARM_RATE = 0.05  # of test normals, at which recall is read where nobody says otherwise
@@ -403,7 +402,7 @@ class TestImages:
 
     def told(self, figures: Mapping[str, float]) -> dict[str, float | None]:
         """Figures with None for those that nothing can be said of, as no defective image has a mask."""
-        none = () if self.masked["used"] or not self.masked["missing"] else PIXEL_METRICS
+        none = () if self.masked["used"] or not self.masked["missing"] else confidence.PIXEL_FIGURES
         return {name: None if name in none else value for name, value in figures.items()}
 
 

@@ -11,13 +11,14 @@ Knows the workspace's banks and candidates, and stores what it measures as runs.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exdd_core import runs
+from exdd_core.confidence import PIXEL_FIGURES
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
@@ -56,6 +57,15 @@ PAPER_SWEEP = {
     150: {"image_auroc": 0.935, "pixel_auroc": 0.972},
 }
 COUNTS = (0, 50, 100, 150)
+
+
+NO_MASKS = "no masks"
+
+
+def without_masks(result: Mapping[str, Any], metric: str) -> bool:
+    """Whether a measurement has no such figure because no defective image has a mask."""
+    masks = result.get("masks") or {}
+    return metric in PIXEL_FIGURES and not masks.get("used") and bool(masks.get("missing"))
 
 
 def title(method: str) -> str:
@@ -341,17 +351,20 @@ class _Sweep:
         self.workspace, self.dataset, self.progress = workspace, dataset, progress
         kind = "both" if _accepted(workspace, dataset) else "real"
         self.normals, defects, _ = workspace._training_images(
-            dataset, kind, spec.get("max_real_parts"), 0, spec["state"]
+            dataset, kind, spec.get("max_real_parts"), 0, spec.get("state")
         )
         self.real = [image for image in defects if image.origin != "synthetic"]
         synthetic = [image for image in defects if image.origin == "synthetic"]
         self.pool = _those(synthetic, spec.get("synthetic"))
         self.backbone = workspace.backbone(spec.get("backbone"))
         ratios = {k: spec[k] for k in ("negative_ratio", "positive_ratio") if spec.get(k) is not None}
-        info, roi = workspace.dataset(dataset, spec["state"]), workspace.region(dataset, spec["state"])
+        info, roi = (
+            workspace.dataset(dataset, spec.get("state")),
+            workspace.region(dataset, spec.get("state")),
+        )
         self.settings = Settings(backbone=self.backbone.name, size=info.size, depth=info.depth, **ratios)
         self.region = None if roi is None else Region(roi)
-        rows, left_out = unseen_images(workspace, dataset, self.pool, spec["state"])
+        rows, left_out = unseen_images(workspace, dataset, self.pool, spec.get("state"))
         self.rows, outside = without_outside(rows, self.region)
         self.notes = [*([left_out] if left_out else []), *outside]
         require_measurable(self.rows)

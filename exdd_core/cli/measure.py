@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +98,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     result = jobs.run_here(workspace, "evaluate", title, spec, progress())
     if not options.json:
         print(f"{result['dataset']}: {_how(options)}")
-        _print_metrics(result["methods"])
+        _print_metrics(result["methods"], result)
         _print_recall(result)
     return result
 
@@ -116,12 +117,13 @@ def _table_one(workspace: Workspace, options: argparse.Namespace) -> dict[str, A
             f"{dataset}: Table 1, {_how(options)}, {result['images']} images, "
             f"{result['synthetic']} synthetic defects"
         )
-        _print_metrics({tables.TITLES[name]: values for name, values in result["methods"].items()})
+        _print_metrics({tables.TITLES[name]: values for name, values in result["methods"].items()}, result)
         print(f"The paper's own figures, of its own experiments on {tables.PAPER_DATASET}:")
         _print_metrics({tables.TITLES[name]: values for name, values in tables.PAPER.items()})
         print("Differences, 95 % intervals and p, parts resampled:")
         for item in result["comparisons"]:
-            if item["metric"] in ("image_auroc", "pixel_auroc"):
+            wanted = item["metric"] in ("image_auroc", "pixel_auroc")
+            if wanted and not tables.without_masks(result, item["metric"]):
                 what = f"{tables.TITLES[item['method']]} - {tables.TITLES[item['against']]}"
                 interval = f"[{item['low']:+.4f}, {item['high']:+.4f}]"
                 print(
@@ -170,9 +172,9 @@ def sweep(options: argparse.Namespace) -> dict[str, Any]:
     result = jobs.run_here(workspace, "sweep", title, spec, progress())
     if not options.json:
         print(f"{dataset}: mean of {options.seeds} seeds by the number of synthetic defects")
-        _print_metrics(result["methods"])
+        _print_metrics(result["methods"], result)
         print("standard deviation")
-        _print_metrics(result["deviation"])
+        _print_metrics(result["deviation"], result)
         _print_notes(result)
     return result
 
@@ -202,7 +204,7 @@ def show_run(options: argparse.Namespace) -> dict[str, Any]:
         state = found.result.get("state")
         seen = f", state {state} of the data set" if state else ""
         print(f"{found.title}, {found.created}{seen}")
-        _print_metrics(found.result["methods"])
+        _print_metrics(found.result["methods"], found.result)
         _print_recall(found.result)
     return asdict(found)
 
@@ -304,14 +306,18 @@ RUNS = Group(
 )
 
 
-def _print_metrics(methods: dict[str, dict[str, Any]]) -> None:
-    from exdd_core.tables import METRIC_TITLES
+def _print_metrics(methods: dict[str, dict[str, Any]], result: Mapping[str, Any] | None = None) -> None:
+    """A table of figures. result: what was measured beside them, which says why one is missing."""
+    from exdd_core.tables import METRIC_TITLES, NO_MASKS, without_masks
 
     width = max(len(name) for name in methods) + 2
     print(" " * width + "".join(f"{title:>13}" for title in METRIC_TITLES.values()))
     for name, values in methods.items():
-        cells = [values.get(key) for key in METRIC_TITLES]
-        shown = ["-" if cell is None or math.isnan(cell) else f"{cell:.4f}" for cell in cells]
+        shown = []
+        for metric in METRIC_TITLES:
+            cell = values.get(metric)
+            missing = NO_MASKS if without_masks(result or {}, metric) else "-"
+            shown.append(missing if cell is None or math.isnan(cell) else f"{cell:.4f}")
         print(f"{name:<{width}}" + "".join(f"{cell:>13}" for cell in shown))
 
 

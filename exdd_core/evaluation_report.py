@@ -205,7 +205,8 @@ def write_html(workspace: Workspace, run: Run, path: Path, progress: Progress | 
 
     galleries = {} if run.kind == "sweep" else _galleries(run)
     wanted = sorted({id for gallery in galleries.values() for id in gallery})
-    data = shown(run) | {"thumbnails": _thumbnails(workspace, wanted, progress or Progress())}
+    small = _thumbnails(workspace, wanted, progress or Progress(), run.spec.get("state"))
+    data = shown(run) | {"thumbnails": small}
     record = {"spec": run.spec, "libraries": run.result["libraries"]}
     filled = {
         "TITLE": html.escape(run.title),
@@ -242,14 +243,17 @@ def _galleries(run: Run) -> dict[str, list[str]]:
     return made
 
 
-def _thumbnails(workspace: Workspace, ids: Sequence[str], progress: Progress) -> dict[str, str]:
-    """{image id: data URI} with the defect outlined; an image that is gone is left out."""
+def _thumbnails(
+    workspace: Workspace, ids: Sequence[str], progress: Progress, state: int | None
+) -> dict[str, str]:
+    """{image id: data URI} with the defect outlined, as it was in a state of its data set; an image that is gone is
+    left out."""
     made = {}
     progress.begin("Making small pictures", len(ids))
     for id in ids:
         progress.advance()
         try:
-            row = workspace.image(id)
+            row = workspace.image(id, state)
             picture = _with_truth(row, THUMBNAIL)
         except BadInput:
             continue
@@ -258,7 +262,7 @@ def _thumbnails(workspace: Workspace, ids: Sequence[str], progress: Progress) ->
 
 
 def _with_truth(row: ImageRow, longest: int) -> np.ndarray:
-    image = images.read_image(row.path)
+    image = images.read_image(row.path, row.id, row.depth)
     small = reports.reduce(image, longest)
     if row.mask is None:
         return small
@@ -304,14 +308,14 @@ def figure_two(
     chosen = ids or disagreements(run, count)
     progress.begin("Drawing rows", len(chosen))
     for id in chosen:
-        sheet_rows.append(_row(workspace.image(id), list(detectors.values())))
+        sheet_rows.append(_row(workspace.image(id, run.spec.get("state")), list(detectors.values())))
         progress.advance()
     return _sheet(["Image", "Truth", *map(tables.short_title, detectors)], sheet_rows)
 
 
 def _row(row: ImageRow, detectors: Sequence[Detector]) -> list[tuple[np.ndarray, str]]:
     """Panes of one image, each with what stands under it."""
-    image = images.read_image(row.path)
+    image = images.read_image(row.path, row.id, row.depth)
     small = reports.reduce(image, PANE)
     truth = np.zeros(image.shape[:2], bool)
     if row.mask is not None:

@@ -26,6 +26,7 @@ from exdd_core.fusion import NEIGHBOURS
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:
+    from exdd_core.depth import Depth
     from exdd_core.detector import Detector
     from exdd_core.workspace import Workspace
 
@@ -388,12 +389,14 @@ def _shares(values: np.ndarray, edges: np.ndarray) -> list[float]:
 
 @dataclass(frozen=True)
 class Seen:
-    """An image that a bank has rows of. boxes: (x0, y0, x1, y1) in its pixels, of the patches asked for."""
+    """An image that a bank has rows of. boxes: (x0, y0, x1, y1) in its pixels, of the patches asked for. depth: how the
+    bank reads it."""
 
     id: str
     path: Path
     shape: tuple[int, int]
     boxes: list[tuple[int, int, int, int]]
+    depth: Depth | None = None
 
 
 def seen(workspace: Workspace, bank: str, image: str, patches: Sequence[tuple[int, int]] = ()) -> Seen:
@@ -401,11 +404,12 @@ def seen(workspace: Workspace, bank: str, image: str, patches: Sequence[tuple[in
     version, path = workspace.bank(bank), picture(workspace, image)
     width, height = images.probe(path)
     size = images.Size.parse(version.settings["size"], bool(version.settings.get("keep_aspect")))
-    grid = workspace.detector(version.id).grid
+    detector = workspace.detector(version.id)
+    grid = detector.grid
     if any(not (0 <= y < grid[0] and 0 <= x < grid[1]) for y, x in patches):
         raise BadInput(f"The patch grid of {version.name} has {grid[0]} rows and {grid[1]} columns.")
     boxes = [images.patch_box(y, x, grid, size, (height, width)) for y, x in patches]
-    return Seen(image, path, (height, width), boxes)
+    return Seen(image, path, (height, width), boxes, detector.settings.depth)
 
 
 def rows_of(workspace: Workspace, bank: str, image: str, side: str) -> list[tuple[int, int]]:

@@ -553,10 +553,8 @@ def _new(beyond: float, clean: int, marked: int) -> Measure:
 
 def _clean(workspace: Workspace, candidate: Candidate) -> Measure:
     """Compares a candidate with its source, pixel by pixel."""
-    source, painted = (
-        images.read_image(workspace.image(candidate.source).path),
-        images.read_image(candidate.image),
-    )
+    row = workspace.image(candidate.source)
+    source, painted = images.read_image(row.path, row.id, row.depth), images.read_image(candidate.image)
     if source.shape != painted.shape:
         return _unknown("clean", "its size is not that of its source")
     difference = np.abs(source.astype(np.int16) - painted).max(-1)

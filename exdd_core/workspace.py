@@ -466,15 +466,18 @@ class Workspace:
             found.sort(key=lambda row: datasets.natural_key(row["path"]))
         return [self._image_row(row, info.depth) for row in found]
 
-    def image(self, id: str) -> ImageRow:
-        """One image as it is now, also a retired one. Raises BadInput."""
+    def image(self, id: str, state: int | None = None) -> ImageRow:
+        """One image as it is now, or was in a state of its data set; also a retired one. Raises BadInput."""
         query = (
             "select images.*, datasets.depth from images left join datasets on dataset = name where id = ?"
         )
         with self.reading() as db:
             row = next(iter(db.query(query, [id])), None)
-        if row is None:
-            raise BadInput(f'There is no image "{id}" in this workspace.')
+            if row is None:
+                raise BadInput(f'There is no image "{id}" in this workspace.')
+            if state is not None:
+                info, rows = dataset_states.at(db, row["dataset"], state)
+                row = {**rows.get(id, row), "depth": info["depth"]}
         return self._image_row(row, Depth.parse(row["depth"]) if row["depth"] else None)
 
     def _image_row(self, row: dict[str, Any], depth: Depth | None) -> ImageRow:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from exdd_core import candidates, cli, curation, editing, jobs, tables
 from exdd_core.cli.arguments import Group
@@ -101,6 +102,22 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["import", "nowhere", "--size", "8x8"], "8x8"),
         (["import", "nowhere", "--groups", "by-luck"], "by-luck"),
         (["import", "nowhere", "--name", "../up"], "../up"),
+        (["import", "nowhere", "--role", "pictures"], "write FOLDER=ROLE"),
+        (["import", "nowhere", "--role", "pictures=nice"], "normal, defect, mask, none"),
+        (["import", "nowhere", "--depth", "many"], "no bit depth"),
+        (["import", "nowhere", "--masks", "white"], "no rule for masks"),
+        (["import", "nowhere", "--into", "tiles"], 'no data set "tiles"'),
+        (["import", "nowhere", "--into", "tiles", "--name", "x"], "leave --name and --size out"),
+        (["datasets"], "required: ACTION"),
+        (["datasets", "show"], "import one first"),
+        (["datasets", "undo"], "import one first"),
+        (["datasets", "move", "a/b.png"], "--split"),
+        (["datasets", "move", "a/b.png", "--split", "train"], 'no image "a/b.png"'),
+        (["datasets", "relabel", "a/b.png", "--label", "odd"], "odd"),
+        (["datasets", "set", "tiles"], "--depth, --masks or --size"),
+        (["datasets", "roi", "tiles"], "Say one of"),
+        (["datasets", "roi", "tiles", "--clear", "--threshold", "3"], "Say one of"),
+        (["datasets", "delete", "tiles"], 'no data set "tiles"'),
         (["build"], "import one first"),
         (["build", "--seed", "-1"], "-1"),
         (["build", "--seed", "9" * 20], "to 4294967295"),
@@ -263,6 +280,110 @@ def test_a_broken_image_in_a_folder_is_left_out_and_named(demo_workspace, tmp_pa
     assert [Path(item["image"]).name for item in result["unreadable"]] == ["b.png"]
     # named itself, it is an error
     assert "b.png" in refusal(capsys, "score", folder / "b.png", "--workspace", demo_workspace.path)
+
+
+# --- data sets ----------------------------------------------------------------------------------------------
+
+
+def spoken(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict:
+    assert cli.main([*map(str, arguments), "--json"]) == 0
+    return json.loads(capsys.readouterr().out.splitlines()[-1])
+
+
+def test_a_person_says_what_folders_hold_how_deep_images_are_and_what_masks_mean(workspace, tmp_path, capsys):
+    shutil.copytree(workspace, tmp_path / "w")
+    place, source = ["--workspace", tmp_path / "w"], tmp_path / "parts"
+    rng = np.random.default_rng(0)
+    for folder, count in (("monday", 6), ("broken", 2), ("drawn", 2)):
+        (source / folder).mkdir(parents=True)
+        for i in range(count):
+            values = rng.integers(0, 4000, (32, 40)).astype(np.uint16)
+            if folder == "drawn":
+                values = np.zeros((32, 40), np.uint8)
+                values[4:20, 4:30] = 1
+            Image.fromarray(values).save(source / folder / f"{i}.png")
+    assert "--role" in refusal(capsys, "import", source, *place)
+    roles = ["--role", "monday=normal", "--role", "broken=defect", "--role", "drawn=mask"]
+    told = spoken(capsys, "import", source, *roles, "--depth", "100-3000", "--masks", "labels", *place)
+    report = told["report"]
+    assert told["counts"]["train"]["normal"] + told["counts"]["test"]["normal"] == 6 and told["state"] == 1
+    assert report["depth"]["value"] == "100-3000" and report["mask_rule"]["rule"] == "labels"
+    assert report["masks"]["empty"] == report["masks"]["missing"] == [] and report["left_out"] == []
+    assert report["questions"] == []
+    kept = [row.mask for row in Workspace.open(tmp_path / "w").images("parts", label="defect")]
+    assert [int(read_mask(mask, (32, 40)).sum()) for mask in kept if mask] == 2 * [16 * 26]
+    told = spoken(capsys, "import", source, "--name", "some", *roles[:2], "--role", "broken=none", *place)
+    assert [item["folder"] for item in told["report"]["left_out"]] == ["broken", "drawn"]
+    assert not told["healthy"]  # drawn/ is asked for
+
+
+def test_a_data_set_grows_changes_and_goes_by_commands(workspace, demo_dataset, tmp_path, capsys):
+    shutil.copytree(workspace, tmp_path / "w")
+    place = ["--workspace", tmp_path / "w"]
+    spoken(capsys, "import", demo_dataset, "--name", "demo", *place)
+    more = tmp_path / "tomorrow"
+    (more / "good").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for i in range(4):
+        image = rng.integers(90, 110, (64, 64, 3), dtype=np.uint8)
+        (more / "good" / f"n{i}.png").write_bytes(encode_png(image))
+    told = spoken(capsys, "import", more, "--into", "demo", "--who", "Anna", *place)
+    assert (told["dataset"], told["state"], len(told["joined"]), told["changed"]) == ("demo", 2, 4, True)
+    assert told["report"]["images"] == 28 and "4 new images joined" in told["sentences"][0]
+    opened = Workspace.open(tmp_path / "w")
+    first = opened.images("demo", split="train", label="normal")[0]
+    assert first.id in spoken(capsys, "datasets", "move", first.path, "--split", "test", *place)["images"]
+    mask = tmp_path / "mask.png"
+    mask.write_bytes(
+        encode_png(np.pad(np.ones((9, 9), bool), ((5, first.height - 14), (5, first.width - 14))))
+    )
+    words = ["datasets", "relabel", first.id, "--label", "defect", "--type", "pit", "--mask", mask, *place]
+    assert spoken(capsys, *words)["state"] == 4
+    assert spoken(capsys, "datasets", "retire", "demo/good/n1.png", *place)["state"] == 5
+    assert spoken(capsys, "datasets", "restore", "demo/good/n1.png", *place)["state"] == 6
+    assert "Took back: Restored" in spoken(capsys, "datasets", "undo", "demo", *place)["sentence"]
+    assert spoken(capsys, "datasets", "rename", "demo", "wood", *place)["dataset"] == "demo"
+    assert spoken(capsys, "datasets", "set", "wood", "--size", "64x64", *place)["state"] == 9
+    assert 0 < spoken(capsys, "datasets", "roi", "wood", "--threshold", "100", *place)["share"] < 1
+    assert spoken(capsys, "datasets", "roi", "wood", "--clear", *place)["roi"] is None
+    shown = spoken(capsys, "datasets", "show", "wood", *place)
+    assert (shown["dataset"], shown["called"], shown["state"], shown["size"]) == ("demo", "wood", 11, "64x64")
+    actions = [change["action"] for change in shown["changes"]]
+    assert actions == [
+        "roi", "roi", "set", "rename", "undo", "restore", "retire", "relabel", "move", "join"
+    ]  # fmt: skip
+    assert shown["changes"][-1]["who"] == "Anna" and shown["changes"][5]["undone"] == 7
+    spoken(capsys, "import", demo_dataset, "--name", "other", *place)
+    both = spoken(capsys, "datasets", "join", "both", "wood", "other", *place)
+    assert both["report"]["images"] == 27 + 24
+    assert [row["called"] for row in spoken(capsys, "datasets", "list", *place)["datasets"]] == [
+        "wood", "other", "both"
+    ]  # fmt: skip
+    said = refusal(capsys, "datasets", "delete", "wood", *place)
+    assert 'delete "wood" with its 27 images' in said and "--yes" in said
+    assert "is deleted" in spoken(capsys, "datasets", "delete", "wood", "--yes", *place)["sentence"]
+    assert [info.name for info in Workspace.open(tmp_path / "w").datasets()] == ["other", "both"]
+
+
+def test_a_measurement_is_made_again_on_the_images_of_then(demo_workspace, tmp_path, capsys):
+    shutil.copytree(demo_workspace.path, tmp_path / "w")
+    place = ["--workspace", tmp_path / "w"]
+    spoken(capsys, "evaluate", *place)
+    first = spoken(capsys, "runs", "show", "last", *place)
+    assert first["spec"]["state"] == first["result"]["state"] == 1
+    opened = Workspace.open(tmp_path / "w")
+    test = opened.images("demo", split="test")
+    for row in (test[0], test[-1]):
+        spoken(capsys, "datasets", "retire", row.id, *place)
+    other = "normal" if test[1].label == "defect" else "defect"
+    spoken(capsys, "datasets", "relabel", test[1].id, "--label", other, *place)
+    again = spoken(capsys, "runs", "rerun", first["id"], *place)
+    assert again["differences"] == []
+    spoken(capsys, "evaluate", *place)
+    now = spoken(capsys, "runs", "show", "last", *place)
+    assert now["result"]["state"] == 4 and now["result"]["images"] == first["result"]["images"] - 2
+    assert now["result"]["fingerprint"] != first["result"]["fingerprint"]
+    assert spoken(capsys, "banks", "list", *place)["banks"][0]["state"] == 1
 
 
 # --- painting -----------------------------------------------------------------------------------------------

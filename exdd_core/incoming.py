@@ -15,6 +15,7 @@ import numpy as np
 
 from exdd_core import depth as depths
 from exdd_core import images
+from exdd_core.datasets.record import natural_key
 from exdd_core.datasets.survey import like_a_mask, mask_fit
 from exdd_core.datasets.tree import Tree
 from exdd_core.depth import Depth
@@ -116,7 +117,8 @@ def require_picture(path: Path, name: str) -> None:
 
 def left_out(tree: Tree) -> dict[str, str]:
     """Path -> reason, of the pictures and links below a folder that are not looked at."""
-    return tree.unread | tree.not_followed
+    found = tree.unread | tree.not_followed
+    return {name: found[name] for name in sorted(found, key=natural_key)}
 
 
 def left_out_sentences(tree: Tree) -> list[str]:

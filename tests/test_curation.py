@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
-from exdd_core import candidates, cli, curation, fitting, history, quality, versions
+from exdd_core import candidates, cli, curation, editing, fitting, history, quality, versions
 from exdd_core.bank import Bank
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_mask
@@ -397,6 +397,40 @@ def test_a_missed_defect_needs_a_mask_and_an_image_that_is_not_trained_on(worksp
     with pytest.raises(BadInput, match="training image"):
         curation.missed(workspace, trained.id, trained.path, np.ones(SHAPE, bool), "Anna")
     assert not curation.decisions(workspace)
+
+
+@pytest.mark.parametrize("levels", [(0, 1), (100, 200), (0, 255)])
+def test_a_mask_file_of_a_missed_defect_is_read_by_its_own_values(workspace, tmp_path, capsys, levels):
+    row = held_back(workspace)
+    file = tmp_path / "mask.png"
+    file.write_bytes(encode_png(np.where(truth(row), levels[1], levels[0]).astype(np.uint8)))
+    place = ["--who", "Anna", "--workspace", str(workspace.path)]
+    assert cli.main(["mark", "missed", row.id, "--mask", str(file), *place]) == 0
+    (kept,) = (workspace.path / curation.MASKS).iterdir()
+    assert np.array_equal(read_mask(kept, SHAPE), truth(row))
+
+
+def test_a_mask_file_that_cannot_be_a_defect_is_refused_with_what_to_do(workspace, tmp_path, capsys):
+    row = held_back(workspace)
+
+    def refused(mask: np.ndarray, *command: str) -> str:
+        file = tmp_path / "mask.png"
+        file.write_bytes(encode_png(mask))
+        assert cli.main([*command, str(file), "--workspace", str(workspace.path)]) == 2
+        return capsys.readouterr().err
+
+    mark = ("mark", "missed", row.id, "--mask")
+    ring = np.ones(SHAPE, bool)
+    ring[6:-6, 6:-6] = False
+    assert "marks nothing" in refused(np.zeros(SHAPE, bool), *mark)
+    assert "marks nothing" in refused(np.zeros(SHAPE, bool), "synthesize", "--prompt", "scratch", "--masks")
+    assert "invert the mask" in refused(~truth(row), *mark)
+    assert "seems to be inverted" in refused(ring, *mark)
+    assert "seems turned by a quarter" in refused(truth(row).T, *mark)
+    assert not curation.decisions(workspace) and not (workspace.path / curation.MASKS).exists()
+    with pytest.raises(BadInput, match="nothing.png marks nothing"):  # as the Studio page says it
+        (tmp_path / "nothing.png").write_bytes(encode_png(np.zeros(SHAPE, bool)))
+        editing.keep_upload(workspace, row.id, str(tmp_path / "nothing.png"), "nothing.png")
 
 
 def test_a_false_alarm_goes_into_the_negative_bank(workspace, tmp_path):

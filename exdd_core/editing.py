@@ -13,20 +13,22 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exdd_core import studio
+from exdd_core import incoming, studio
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.images import MIN_SIDE, read_image, read_mask, take_mask
+from exdd_core.images import MIN_SIDE, read_image, read_mask
 from exdd_core.progress import Progress
 from exdd_core.reports import crop_around
 from exdd_core.synthesis import masks
 
 if TYPE_CHECKING:
     from exdd_core.candidates import Candidate
-    from exdd_core.workspace import Workspace
+    from exdd_core.depth import Depth
+    from exdd_core.workspace import ImageRow, Workspace
 
 COLOUR = (79, 216, 255, 255)  # of a mask in an editor: that of every outline that marks a defect
 SIDE = 1024  # pixels of the longer side of an editor's copy
@@ -48,7 +50,7 @@ class Shown:
     """A mask as an editor shows it: `layer` uint8 (h, w, 4). `mask` bool (H, W) is the image's own.
 
     share: how much of the image it covers, 0 to 1; box: (left, top, width, height), pixels of the image;
-    problem: one sentence where nothing can be painted into it, or "".
+    problem: one sentence where nothing can be painted into it, or ""; note: one on what of it is left out, or "".
     """
 
     layer: np.ndarray
@@ -56,6 +58,7 @@ class Shown:
     share: float
     box: tuple[int, int, int, int]
     problem: str
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,17 +73,25 @@ class Piece:
 # --- masks --------------------------------------------------------------------------------------------
 
 
-@functools.lru_cache(maxsize=2)  # as the image itself
 def canvas(workspace: Workspace, source: str) -> Canvas:
     """An image of the workspace as an editor shows it."""
-    image = _image(workspace, source)
+    return _canvas(workspace, workspace.image(source))
+
+
+@functools.lru_cache(maxsize=2)  # as the image itself
+def _canvas(workspace: Workspace, row: ImageRow) -> Canvas:
+    image = _image(workspace, row.id)
     return Canvas(masks.editor_copy(image, _side(image)), image.shape[1], image.shape[0])
 
 
-@functools.lru_cache(maxsize=2)  # asked again at every stroke; an id never stands for other pixels
 def _image(workspace: Workspace, source: str) -> np.ndarray:
     row = workspace.image(source)
-    image = read_image(row.path, row.id)
+    return _pixels(row.path, row.id, row.depth)
+
+
+@functools.lru_cache(maxsize=2)  # asked again at every stroke; a file never changes, its depth may
+def _pixels(path: Path, id: str, depth: Depth | None) -> np.ndarray:
+    image = read_image(path, id, depth)
     image.flags.writeable = False
     return image
 
@@ -115,7 +126,8 @@ def _file(workspace: Workspace, name: str) -> Any:
 def keep_upload(workspace: Workspace, source: str, path: str, name: str) -> str:
     """Keep an uploaded mask file, which has to be as large as the image; its name for `MaskSpec.file`."""
     row = workspace.image(source)
-    return studio.keep_mask(workspace, take_mask(path, (row.height, row.width), name))
+    mask = incoming.take_mask(Path(path), (row.height, row.width), name, row.path)
+    return studio.keep_mask(workspace, mask)
 
 
 def mask_shown(workspace: Workspace, order: studio.Order) -> Shown:
@@ -139,9 +151,10 @@ def painted_shown(workspace: Workspace, candidate: Candidate) -> tuple[Shown, st
 
 
 def _shown(workspace: Workspace, source: str, mask: np.ndarray) -> Shown:
-    problem = ""
+    problem, dataset = "", workspace.dataset(workspace.image(source).dataset)
+    region = studio.region_of(workspace, dataset.name, dataset.roi or "", mask.shape)
     try:
-        masks.check(mask, _image(workspace, source))
+        masks.check(mask, _image(workspace, source), region)
     except BadInput as error:
         problem = str(error)
     height, width = canvas(workspace, source).pixels.shape[:2]
@@ -152,6 +165,7 @@ def _shown(workspace: Workspace, source: str, mask: np.ndarray) -> Shown:
         share=float(mask.mean()),
         box=(left, top, right - left, bottom - top),
         problem=problem,
+        note=masks.within(mask, region)[1],
     )
 
 
@@ -185,7 +199,7 @@ def painted_close_up(candidate: Candidate) -> np.ndarray:
 
 def _defect(workspace: Workspace, id: str) -> tuple[np.ndarray, np.ndarray]:
     row = workspace.image(id)
-    pixels = read_image(row.path, row.id)
+    pixels = read_image(row.path, row.id, row.depth)
     mask = read_mask(row.mask, pixels.shape[:2]) if row.mask else np.zeros(pixels.shape[:2], bool)
     if not mask.any():
         raise BadInput(f"{id} has no mask that marks a defect; choose another one.")

@@ -91,6 +91,24 @@ window.ExddMaskEditor = class {
     this.changed();
   }
 
+  // A rectangle between two corners, set or erased; its edges lie between pixels.
+  rectangle([x0, y0], [x1, y1], erase = false) {
+    const { context } = this, [left, right] = [x0, x1].map(Math.round).sort((a, b) => a - b), [top, bottom] = [y0, y1].map(Math.round).sort((a, b) => a - b);
+    if (erase) context.clearRect(left, top, right - left, bottom - top);
+    else { context.fillStyle = ExddMaskEditor.COLOUR; context.fillRect(left, top, right - left, bottom - top); }
+    this.#keep([left, top, right, bottom]);
+  }
+
+  // What is set becomes empty and the other way round.
+  invert() {
+    const { context } = this;
+    context.globalCompositeOperation = "xor";
+    context.fillStyle = ExddMaskEditor.COLOUR;
+    context.fillRect(0, 0, this.width, this.height);
+    context.globalCompositeOperation = "source-over";
+    this.#keep([0, 0, this.width, this.height]);
+  }
+
   clear() {
     this.context.clearRect(0, 0, this.width, this.height);
     this.#keep([0, 0, this.width, this.height]);

@@ -26,7 +26,9 @@ from exdd_core.progress import Progress
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetInfo, Workspace
 
-PICTURES = 32  # normal images of which a region by threshold is made
+# Normal images of which a region by threshold is made, and the pixels that they have at most, or there are five.
+PICTURES, LEAST_PICTURES, MOST_PIXELS = 32, 5, 64_000_000
+BAND = 64  # rows of which the median is taken at a time
 Row = dict[str, Any]
 
 
@@ -149,10 +151,21 @@ def _require_region(workspace: Workspace, dataset: str, mask: np.ndarray) -> Non
 
 def region_by_threshold(workspace: Workspace, dataset: str | None, threshold: int) -> np.ndarray:
     """Where the middle (median) of normal images of the commonest size is brighter than a grey value, bool (H, W)."""
+    return usual_brightness(workspace, dataset) > threshold
+
+
+def usual_brightness(workspace: Workspace, dataset: str | None) -> np.ndarray:
+    """The median of normal images of the commonest size, as grey values from 0 to 255: float32 (H, W)."""
     info = workspace.dataset(dataset)
     size = tuple(info.report["sizes"]["most_common"])
     rows = [row for row in workspace.images(info.name, label="normal") if (row.width, row.height) == size]
     if not rows:
         raise BadInput("No normal image has the commonest size; give the region as a file.")
-    pictures = [images.read_image(row.path, row.id, row.depth).mean(axis=2) for row in rows[:PICTURES]]
-    return np.median(np.stack(pictures), axis=0) > threshold
+    rows = rows[: min(PICTURES, max(LEAST_PICTURES, MOST_PIXELS // (size[0] * size[1])))]
+    sums = np.empty((len(rows), size[1], size[0]), np.uint16)  # of three channels, so that no fraction is lost
+    for number, row in enumerate(rows):
+        sums[number] = images.read_image(row.path, row.id, row.depth).sum(axis=2, dtype=np.uint16)
+    result = np.empty(sums.shape[1:], np.float32)
+    for top in range(0, len(result), BAND):
+        result[top : top + BAND] = np.median(sums[:, top : top + BAND], axis=0) / 3
+    return result

@@ -14,6 +14,7 @@ from pages._shared import count, text
 from pages.data.gallery import Gallery
 from pages.data.importer import Importer
 from pages.data.manage import Manage, due_html
+from pages.data.region import Region
 from pages.data.report import report_html
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ def render(workspace: Workspace) -> None:
             sets = DatasetList(workspace)
             manage = Manage(workspace)
             gallery = Gallery(workspace)
+            region = Region(workspace)
         with gr.Column(scale=4, min_width=368):
             importer = Importer(workspace)
             report = _shared.markup(visible=False, elem_id="report")
-    everything = [due, *sets.outputs, *manage.outputs, *gallery.outputs, *importer.outputs, report]
+    everything = [due, *sets.outputs, *manage.outputs, *gallery.outputs, *region.outputs, *importer.outputs, report]
 
     def refresh() -> dict[Any, Any]:
         info = _shared.active_dataset(workspace)
@@ -54,7 +56,7 @@ def render(workspace: Workspace) -> None:
         updates = {due: gr.update(value=banner, visible=bool(banner)), report: shown}
         for part in (sets, importer):
             updates |= part.updates()
-        for section in (manage, gallery):
+        for section in (manage, gallery, region):
             updates |= section.updates(info)
         return updates
 
@@ -62,6 +64,7 @@ def render(workspace: Workspace) -> None:
     sets.connect(refresh, everything, importer)
     manage.connect(refresh, everything)
     gallery.connect(refresh, everything)
+    region.connect(refresh, everything)
     _shared.on_load(_shared.sentences(sets.note)(refresh), outputs=everything)
 
 

@@ -1,0 +1,235 @@
+"""The region of interest of the active data set: drawn on one of its images, made by brightness, or taken from a file.
+
+The editor (assets/region.js) runs in the browser on a copy of an image; this module answers its questions. Knows images
+of the commonest size and masks. Does not know what banks make of a region.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import gradio as gr
+import numpy as np
+
+from exdd_core import dataset_changes, dataset_settings, editing, images, region
+from exdd_core.errors import BadInput
+from exdd_core.synthesis import masks
+from pages import _shared
+from pages._shared import count, text
+from pages.data.who import who_of
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import DatasetInfo, ImageRow, Workspace
+
+SIDE = 1024  # pixels of the longer side of the copy that is drawn on
+KEPT = 8  # masks of files that were handed in
+MOST_SHOWN = 4096  # pixels of the longer side of a picture that a browser may ask for
+
+Answer = dict[str, Any]
+
+
+class Region:
+    """A section for the active data set, with the editor."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        editor = Editor(workspace)
+        questions = [look, propose, take, save, remove, undo]
+        column = gr.Column(visible=False, elem_classes="section", elem_id="region")
+        with column as self.section, _shared.folded("Region of interest"):
+            self.card = _shared.markup(
+                "",
+                js_on_load="exddRegion(element, server, { upload, watch, changed: () => trigger('act', {}) })",
+                server_functions=[_shared.answering(question, editor) for question in questions],
+                elem_id="region-editor",
+            )
+        self.outputs = [self.section, self.card]
+
+    def updates(self, info: DatasetInfo | None) -> dict[Any, Any]:
+        """Everything afresh for the data set that is active now."""
+        if info is None:
+            return {self.section: gr.update(visible=False)}
+        # The editor's script looks at this whenever it changes.
+        now = f'<div data-dataset="{text(info.name)}" data-state="{info.state}" hidden></div>'
+        return {self.section: gr.update(visible=True), self.card: now}
+
+    def connect(self, refresh: Any, everything: list[Any]) -> None:
+        """`refresh` shows the whole page anew after a change."""
+
+        def changed() -> dict[Any, Any]:
+            return refresh()
+
+        self.card.act(changed, None, everything, show_progress="hidden", api_visibility="private")
+
+
+class Editor:
+    """What the questions of one app's pages share."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self._files: OrderedDict[str, tuple[np.ndarray, tuple[int, int]]] = OrderedDict()
+        self._brightness: tuple[Any, np.ndarray] | None = None
+
+    def pictures(self, info: DatasetInfo) -> list[ImageRow]:
+        """The images of the commonest size, normal ones first. Raises `BadInput` where there is none any more."""
+        size = tuple(info.report["sizes"]["most_common"])
+        rows = [row for row in self.workspace.images(info.name) if (row.width, row.height) == size]
+        if not rows:
+            raise BadInput("No image has the commonest size any more; import some, or undo the last change.")
+        return sorted(rows, key=lambda row: row.label != "normal")
+
+    def brightness(self, info: DatasetInfo) -> np.ndarray:
+        """As `dataset_settings.usual_brightness`; kept, since a threshold is tried again and again."""
+        about = info.name, str(info.depth), [row.id for row in self.pictures(info)]
+        if self._brightness is None or self._brightness[0] != about:
+            self._brightness = about, dataset_settings.usual_brightness(self.workspace, info.name)
+        return self._brightness[1]
+
+    def keep(self, mask: np.ndarray) -> str:
+        """A name for a mask of a file, bool (H, W), until others have come after it."""
+        packed = np.packbits(mask)
+        name = hashlib.sha256(packed.tobytes()).hexdigest()[:16]
+        self._files[name] = packed, (mask.shape[0], mask.shape[1])
+        while len(self._files) > KEPT:
+            self._files.popitem(last=False)
+        return name
+
+    def given(self, info: DatasetInfo, name: str) -> np.ndarray | None:
+        """The mask that the editor was given under a name, bool (H, W) with all of its pixels; None for ""."""
+        kind, _, which = name.partition(":")
+        if kind == "above":
+            return self.brightness(info) > int(which)
+        if kind == "file":
+            if which not in self._files:
+                raise BadInput("The workbench was started anew since the file was chosen; choose it again.")
+            packed, shape = self._files[which]
+            return np.unpackbits(packed, count=shape[0] * shape[1]).reshape(shape).astype(bool)
+        if kind == "state":
+            return _region(self.workspace, info, int(which))
+        return None
+
+
+def _shape(info: DatasetInfo) -> tuple[int, int]:
+    """(H, W) of the commonest size."""
+    width, height = info.report["sizes"]["most_common"]
+    return height, width
+
+
+def _region(workspace: Workspace, info: DatasetInfo, state: int | None = None) -> np.ndarray | None:
+    mask = workspace.region(info.name, state)
+    return None if mask is None else region.Region(mask).at(_shape(info))
+
+
+# --- what there is ----------------------------------------------------------------------------------------
+
+
+def look(shared: Editor, asked: Answer) -> Answer:
+    """One image as a picture to draw on, and the region as it is. index: counts on, over the end as well."""
+    info = shared.workspace.dataset(asked["dataset"])
+    rows = shared.pictures(info)
+    index = int(asked["index"]) % len(rows)
+    row = rows[index]
+    small = masks.editor_copy(images.read_image(row.path, row.id, row.depth), SIDE)
+    height, width = small.shape[:2]
+    others = int(info.report["images"]) - len(rows)
+    mask = _region(shared.workspace, info)
+    return {
+        "picture": f"data:image/jpeg;base64,{base64.b64encode(images.encode_jpeg(small)).decode()}",
+        "name": row.id.removeprefix(f"{info.name}/"),
+        "label": row.defect_type or row.label,
+        "index": index,
+        "number": len(rows),
+        "size": [row.width, row.height],
+        "shown": [width, height],
+        "others": f"{count(others, 'image')} of another size: the region is stretched to them"
+        if others
+        else "",
+        "base": f"state:{info.state}" if mask is not None else "",
+        **(_layer(mask, (height, width)) if mask is not None else {"layer": "", "share": 1.0}),
+    }
+
+
+def _layer(mask: np.ndarray, shown: tuple[int, int]) -> Answer:
+    """A mask as a picture for the editor, and how much of an image it is."""
+    layer = masks.to_editor(mask, shown, editing.COLOUR)
+    content = base64.b64encode(images.encode_png(layer)).decode()
+    return {"layer": f"data:image/png;base64,{content}", "share": float(mask.mean())}
+
+
+def _shown(asked: Answer) -> tuple[int, int]:
+    """(h, w) of the copy that the editor draws on."""
+    width, height = (int(side) for side in asked["shown"])
+    if not (0 < width <= MOST_SHOWN and 0 < height <= MOST_SHOWN):
+        raise BadInput("The picture is of a size that cannot be drawn on; reload this page.")
+    return height, width
+
+
+# --- masks that are given -----------------------------------------------------------------------------------
+
+
+def propose(shared: Editor, asked: Answer) -> Answer:
+    """What is brighter than a grey value in most normal images."""
+    info, threshold = shared.workspace.dataset(asked["dataset"]), int(asked["threshold"])
+    return _layer(shared.brightness(info) > threshold, _shown(asked)) | {"base": f"above:{threshold}"}
+
+
+def take(shared: Editor, asked: Answer) -> Answer:
+    """Take a mask file, as large as most images, white where something counts."""
+    info = shared.workspace.dataset(asked["dataset"])
+    mask = images.take_mask(Path(asked["path"]), _shape(info), asked["name"])
+    if not mask.any():
+        raise BadInput(
+            f"{asked['name']} marks nothing: it has one value everywhere; a region is white where something counts "
+            "and black elsewhere."
+        )
+    return _layer(mask, _shown(asked)) | {"base": f"file:{shared.keep(mask)}"}
+
+
+# --- changes --------------------------------------------------------------------------------------------------
+
+
+def save(shared: Editor, asked: Answer) -> Answer:
+    """Make what was drawn the region. layer: a PNG of the editor's copy; base: what the editor was given, which keeps
+    its own pixels where it was left alone."""
+    info = shared.workspace.dataset(asked["dataset"])
+    mask = masks.from_editor(_drawn(asked["layer"]), _shape(info), shared.given(info, asked["base"]))
+    made = shared.workspace.set_region(info.name, mask, who_of(asked["who"]))
+    said = f"Saved: {_percent(mask)} of an image counts. Banks built before keep their own region."
+    return {"said": said, "state": made.state}
+
+
+def _drawn(layer: str) -> np.ndarray:
+    """What is painted in a PNG of the browser, by its opacity alone: bool (h, w). An opaque one is painted all over."""
+    content = np.frombuffer(base64.b64decode(layer.partition(",")[2]), np.uint8)
+    pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if len(content) else None
+    if pixels is None:
+        raise BadInput("The drawing did not arrive; save it again.")
+    if pixels.ndim != 3 or pixels.shape[2] != 4:
+        return np.ones(pixels.shape[:2], bool)
+    return pixels[:, :, 3] >= 128
+
+
+def _percent(mask: np.ndarray) -> str:
+    share = float(mask.mean())
+    return "Less than 1%" if share < 0.01 else "More than 99%" if share > 0.99 else f"{share:.0%}"
+
+
+def remove(shared: Editor, asked: Answer) -> Answer:
+    made = shared.workspace.set_region(asked["dataset"], None, who_of(asked["who"]))
+    said = "Removed: all of an image counts again. Banks built before keep their own region."
+    return {"said": said, "state": made.state}
+
+
+def undo(shared: Editor, asked: Answer) -> Answer:
+    """Take the change back that made `state`, where no other has followed."""
+    info = shared.workspace.dataset(asked["dataset"])
+    if info.state != asked["state"]:
+        raise BadInput(
+            "The data set was changed again since; its last change is under State of the data set."
+        )
+    return {"said": dataset_changes.undo(shared.workspace, info.name, who_of(asked["who"])).sentence}

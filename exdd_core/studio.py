@@ -25,6 +25,7 @@ from exdd_core.candidates import Candidate
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
+from exdd_core.region import Region
 from exdd_core.synthesis import masks, prompts
 from exdd_core.synthesis.engine import Control, Donor, Engine, Painting, PaintRequest
 
@@ -135,7 +136,7 @@ def recipes(workspace: Workspace, order: Order) -> list[Recipe]:
     """
     if order.axes:
         return _cells(workspace, order)
-    spec = _checked(workspace, order)
+    spec = replace(_checked(workspace, order), region=workspace.dataset(order.dataset).roi or "")
     texts = _prompts(order)
     sources = _sources(workspace, order, spec.from_test)
     lenders = donors(workspace, order.dataset, spec.from_test) if _borrows(order, spec) else []
@@ -229,7 +230,7 @@ def donors(workspace: Workspace, dataset: str | None = None, from_test: bool = F
     info = workspace.dataset(dataset)
     empty = {f"{info.name}/{path}" for path in info.report["masks"]["empty"]}
     return [
-        Donor(row.id, row.path, row.mask, row.defect_type, row.group, row.split)
+        Donor(row.id, row.path, row.mask, row.defect_type, row.group, row.split, row.depth)
         for row in workspace.images(info.name, label=datasets.DEFECT)
         if row.mask is not None and row.id not in empty and (from_test or row.split == "train")
     ]
@@ -363,17 +364,25 @@ def paint(
 
     The same recipe gives the same pixels. Whoever calls this holds `jobs.device`.
     """
-    request = _request(workspace, recipe)
-    return engine(workspace, recipe.engine).paint(request, progress, preview), request.mask
+    request, cut = _request(workspace, recipe)
+    painting = engine(workspace, recipe.engine).paint(request, progress, preview)
+    return _noted(painting, cut), request.mask
 
 
-def _request(workspace: Workspace, recipe: Recipe) -> PaintRequest:
+def _noted(painting: Painting, sentence: str) -> Painting:
+    return replace(painting, notes=[*painting.notes, sentence]) if sentence else painting
+
+
+def _request(workspace: Workspace, recipe: Recipe) -> tuple[PaintRequest, str]:
+    """What an engine is asked for, and a sentence on what of the mask lay outside the region of interest, or ""."""
     row = workspace.image(recipe.source)
-    image = read_image(row.path, row.id)
+    image = read_image(row.path, row.id, row.depth)
     donor = _donor(workspace, recipe.donor) if recipe.donor else None
     mask = mask_of(workspace, recipe, image)
-    masks.check(mask, image)
-    return PaintRequest(
+    region = region_of(workspace, recipe.dataset, recipe.mask.get("region", ""), image.shape[:2])
+    masks.check(mask, image, region)
+    mask, cut = masks.within(mask, region)
+    request = PaintRequest(
         image=image,
         mask=mask,
         prompt=recipe.prompt,
@@ -382,20 +391,40 @@ def _request(workspace: Workspace, recipe: Recipe) -> PaintRequest:
         seed=recipe.seed,
         donor=donor,
     )
+    return request, cut
+
+
+def region_of(workspace: Workspace, dataset: str, file: str, shape: tuple[int, int]) -> np.ndarray | None:
+    """A region of interest that a data set has or had, by its file, on an image of `shape` (H, W): bool (H, W).
+
+    None for "", where all of an image counts. So a painting can be made again after the region has changed.
+    """
+    if not file:
+        return None
+    folder = workspace.path / "datasets" / dataset
+    if (folder / file).parent != folder or not (folder / file).is_file():
+        raise BadInput(
+            "The region of interest that this was painted in is not there any more; paint it anew."
+        )
+    return Region(read_mask(folder / file, None, file)).at(shape)
 
 
 def mask_of(workspace: Workspace, recipe: Recipe, image: np.ndarray) -> np.ndarray:
-    """The mask that a recipe paints into: bool (H, W) for `image` (H, W, 3). Raises BadInput where there is none."""
+    """The mask that a recipe asks for: bool (H, W) for `image` (H, W, 3). Raises BadInput where there is none.
+
+    What of it lies outside the region of interest is not painted; that is for `masks.check` and `masks.within`.
+    """
     spec = masks.MaskSpec.from_json(recipe.mask)
     donor = _donor(workspace, recipe.donor) if recipe.donor else None
-    return masks.realise(spec, image, recipe.seed, _lent(workspace, spec, donor))
+    region = region_of(workspace, recipe.dataset, spec.region, image.shape[:2])
+    return masks.realise(spec, image, recipe.seed, _lent(workspace, spec, donor), region)
 
 
 def _donor(workspace: Workspace, id: str) -> Donor:
     row = workspace.image(id)
     if row.mask is None:
         raise BadInput(f"{id} has no mask any more and cannot lend its defect.")
-    return Donor(row.id, row.path, row.mask, row.defect_type, row.group, row.split)
+    return Donor(row.id, row.path, row.mask, row.defect_type, row.group, row.split, row.depth)
 
 
 def _lent(workspace: Workspace, spec: masks.MaskSpec, donor: Donor | None) -> np.ndarray | None:
@@ -518,10 +547,11 @@ def _together(workspace: Workspace, chunk: Sequence[Recipe], progress: Progress)
     made: list[Made] = []
     try:
         with jobs.device(workspace):
-            requests = [_request(workspace, recipe) for recipe in chunk]
+            asked = [_request(workspace, recipe) for recipe in chunk]
+            requests = [request for request, _ in asked]
             paintings = engine(workspace, chunk[0].engine).paint_many(requests, progress.part())
-            for request, painting in zip(requests, paintings, strict=True):
-                made.append((painting, request.mask))
+            for (request, cut), painting in zip(asked, paintings, strict=True):
+                made.append((_noted(painting, cut), request.mask))
     except Cancelled:
         raise
     except Exception as error:  # what is wrong with this one is found when it is painted alone

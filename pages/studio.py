@@ -222,6 +222,7 @@ def _mask(shown: editing.Shown) -> Answer:
         "share": shown.share,
         "box": list(shown.box),
         "problem": shown.problem,
+        "note": shown.note,
     }
 
 
@@ -532,7 +533,7 @@ def picture(workspace: Workspace, id: str, what: str, full: bool = False) -> tup
     row = workspace.image(made.source) if what == "source" else None
     if full and row is None:
         return made.image.read_bytes(), "image/png"
-    pixels = read_image(row.path, row.id) if row else read_image(made.image)
+    pixels = read_image(row.path, row.id, row.depth) if row else read_image(made.image)
     if what == "thumb":
         return encode_jpeg(thumbnail(pixels, THUMBNAIL_SIDE)), "image/jpeg"
     return encode_jpeg(reports.reduce(pixels, DISPLAY_SIDE), 95), "image/jpeg"

@@ -20,6 +20,7 @@ from typing import Any
 import cv2
 import numpy as np
 
+from exdd_core.depth import Depth
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import Size, resize_image
 from exdd_core.progress import Progress
@@ -133,7 +134,7 @@ def shared_controls(geometry: str, feather: float, match_brightness: bool) -> tu
 
 @dataclass(frozen=True)
 class Donor:
-    """A real defect that lends itself: image and mask file, and where they come from."""
+    """A real defect that lends itself: image and mask file, and where they come from. depth: of its data set."""
 
     id: str
     image: Path
@@ -141,6 +142,7 @@ class Donor:
     defect_type: str
     group: str
     split: str
+    depth: Depth | None = None
 
 
 @dataclass(frozen=True)

@@ -81,7 +81,8 @@ class MaskSpec:
     `file` names the mask of a drawn or uploaded one, `image` the defective image that lends a real one ("" =
     any). `x`, `y` is the centre (of a borrowed mask: of its bounding box), `angle`, `scale` and `flip` (left to
     right, before turning) move a real one; `shape`, `length`, `width`, `angle`, `irregularity`, `count` and
-    `seed` make a generated one. With `vary` every painting gets another place, angle and size.
+    `seed` make a generated one. With `vary` every painting gets another place, angle and size. `region` names the
+    file of the region of interest that the mask stays in, "" for none.
     """
 
     source: str = "drawn"
@@ -100,6 +101,7 @@ class MaskSpec:
     seed: int = 0
     vary: bool = False
     from_test: bool = False
+    region: str = ""
 
     def __post_init__(self) -> None:
         _require_choice("source", self.source, SOURCES)
@@ -139,17 +141,21 @@ def _require_choice(name: str, value: str, choices: Sequence[str]) -> None:
 # --- from a spec to pixels ----------------------------------------------------------------------------
 
 
-def realise(spec: MaskSpec, image: Array, seed: int, lender: Array | None = None) -> Array:
+def realise(
+    spec: MaskSpec, image: Array, seed: int, lender: Array | None = None, region: Array | None = None
+) -> Array:
     """The mask for one painting of `image` (H, W, 3): bool (H, W), the same for the same arguments.
 
     `lender` is the bool mask that `spec.file` or `spec.image` names, of any size; a drawn or uploaded one of
     another size is stretched to the image, a real one keeps its pixels. `seed` matters with `spec.vary` alone;
-    a varied mask lies on the part. Raises `BadInput` where a mask is needed and is missing or empty.
+    a varied mask lies on the part. `region` is the region of interest, bool (H, W), None where everything counts: a
+    varied mask lies in it, too; any other stays where it was put, and `check` and `within` say what becomes of it.
+    Raises `BadInput` where a mask is needed and is missing or empty, and where nothing of the part is in the region.
     """
     shape = image.shape[:2]
     if spec.source == "generated":
         if spec.vary:
-            return _varied(spec, image, seed, None)
+            return _varied(spec, image, seed, None, region)
         return generate(spec, shape)
     if lender is None:
         raise BadInput(
@@ -160,19 +166,29 @@ def realise(spec: MaskSpec, image: Array, seed: int, lender: Array | None = None
     if not lender.any():
         raise BadInput("The mask is empty; paint where the defect is to be.")
     if spec.vary:
-        return _varied(spec, image, seed, lender)
+        return _varied(spec, image, seed, lender, region)
     if spec.source == "real":
         return place(lender, shape, spec.x, spec.y, spec.angle, spec.scale, spec.flip)
     return lender.copy()
 
 
-def _varied(spec: MaskSpec, image: Array, seed: int, lender: Array | None) -> Array:
+def _varied(
+    spec: MaskSpec, image: Array, seed: int, lender: Array | None, region: Array | None = None
+) -> Array:
     """A mask somewhere on the part, turned and resized a little; cut to the part where it does not fit.
 
     A lender that is cut off by an edge of its image, as a crack that comes in from there, lies at that edge of
-    the part again; one that several edges cut off lies in that corner again.
+    the part again; one that several edges cut off lies in that corner again. With a region of interest, only what
+    of the part is in it counts as the part, and a corner outside of it is given up for any place inside.
     """
     part = foreground(image)
+    if region is not None:
+        part = part & region
+        if not part.any():
+            raise BadInput(
+                "Nothing of the part lies in the region of interest, so there is no place for a defect; draw the "
+                "region where the part shows."
+            )
     rng = np.random.default_rng([seed, spec.seed])
     edges = [] if lender is None else _cut_off(lender)
     best, best_share = np.zeros(part.shape, bool), -1.0
@@ -187,7 +203,7 @@ def _varied(spec: MaskSpec, image: Array, seed: int, lender: Array | None) -> Ar
         else:
             scale = max(spec.scale * size, 0.05)
             flip = spec.flip != over
-            if not edges:
+            if not edges or (region is not None and best_share < 0 and attempt >= ATTEMPTS // 2):
                 window, patch, area = _moved(
                     lender, part.shape, *_anywhere(part, rng), angle + 180 * rng.integers(2), scale, flip
                 )
@@ -203,6 +219,10 @@ def _varied(spec: MaskSpec, image: Array, seed: int, lender: Array | None) -> Ar
             best[window] = patch
         if share > 0.95:
             break
+    if best_share < 0 and region is not None:
+        raise BadInput(
+            "No place was found for this mask in the region of interest; make the mask smaller or the region larger."
+        )
     if best_share < 0:  # nothing fits this part at all
         x, y = _anywhere(part, rng)
         best[int(y * part.shape[0]), int(x * part.shape[1])] = True
@@ -575,8 +595,11 @@ def _is_apart(small: Array, found: Array) -> Array:
     return result
 
 
-def check(mask: Array, image: Array) -> None:
-    """Raise `BadInput`, one sentence, where nothing sensible can be painted into `mask` (H, W) of `image`."""
+def check(mask: Array, image: Array, region: Array | None = None) -> None:
+    """Raise `BadInput`, one sentence, where nothing sensible can be painted into `mask` (H, W) of `image`.
+
+    region: the region of interest, bool (H, W); only what of the mask is in it counts. None where everything does.
+    """
     if mask.shape != image.shape[:2]:
         (height, width), (wanted_height, wanted_width) = mask.shape, image.shape[:2]
         raise BadInput(
@@ -585,6 +608,11 @@ def check(mask: Array, image: Array) -> None:
         )
     if not mask.any():
         raise BadInput("The mask is empty; paint where the defect is to be.")
+    mask = within(mask, region)[0]
+    if not mask.any():
+        raise BadInput(
+            "The mask lies outside the region of interest, where nothing counts; paint it inside the region."
+        )
     part = foreground(image)
     on_part = np.count_nonzero(mask & part)
     if on_part < ON_PART * np.count_nonzero(mask):
@@ -594,6 +622,15 @@ def check(mask: Array, image: Array) -> None:
             f"The mask covers {100 * on_part / np.count_nonzero(part):.0f} % of the part, so nothing of its surface "
             f"would be left to go by; paint at most {100 * TOO_LARGE:.0f} % of it."
         )
+
+
+def within(mask: Array, region: Array | None) -> tuple[Array, str]:
+    """What of a mask, bool (H, W), is in the region of interest, and a sentence on what was cut off, "" for nothing."""
+    if region is None or not (mask & ~region).any():
+        return mask, ""
+    share = np.count_nonzero(mask & ~region) / np.count_nonzero(mask)
+    cut = "Less than 1 %" if share < 0.01 else f"{100 * share:.0f} %"
+    return mask & region, f"{cut} of the mask lay outside the region of interest and was left out."
 
 
 # --- the editor ---------------------------------------------------------------------------------------

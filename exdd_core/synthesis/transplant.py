@@ -79,7 +79,7 @@ class Transplant(Engine):
         donor = window.request.donor
         if donor is None:
             raise BadInput("A transplant needs a real defect that lends itself; choose one.")
-        image = read_image(donor.image)
+        image = read_image(donor.image, donor.id, donor.depth)
         piece = cut(image, read_mask(donor.mask, image.shape[:2]))
         left, top, right, bottom = window.box
         squeeze = (window.image.shape[1] / (right - left), window.image.shape[0] / (bottom - top))

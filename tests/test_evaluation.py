@@ -18,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from exdd_core import backbones, datasets, images
+from exdd_core import backbones, datasets, images, runs
 from exdd_core.backbones import Backbone
 from exdd_core.bank import BankImage
 from exdd_core.detector import Detector, Settings
@@ -350,10 +350,85 @@ def test_a_fusion_that_the_parts_do_not_allow_is_refused(rows: list[Row], backbo
         cross_validate(rows, backbone, SMALL, folds=2, max_real_parts=0, fusions=["magic"])
 
 
-def test_a_defect_without_a_mask_is_refused(rows: list[Row], backbone: Backbone) -> None:
-    unmasked = [replace(r, mask=None) if r.group == "d3" else r for r in rows]
-    with pytest.raises(BadInput, match=r"set/d3_1.png is defective but has no mask"):
-        cross_validate(unmasked, backbone, SMALL, folds=2)
+def without_masks(rows: list[Row], groups: set[str], empty: Path | None = None) -> list[Row]:
+    """The same rows where the defects of these parts have no mask, or an empty one."""
+    return [replace(r, mask=empty if r.label == "defect" else None) if r.group in groups else r for r in rows]
+
+
+@pytest.fixture
+def empty_mask(tmp_path: Path) -> Path:
+    file = tmp_path / "empty.png"
+    file.write_bytes(images.encode_png(np.zeros((SIDE, SIDE), bool)))
+    return file
+
+
+def test_a_defect_without_a_mask_counts_as_an_image_and_not_as_background(
+    rows: list[Row], backbone: Backbone, empty_mask: Path
+) -> None:
+    """Pixel figures are those of the other images; a mask that marks nothing is none."""
+    detector = Detector(backbone, SMALL).fit(*training_images())
+    all_there = evaluate_split(detector, rows)
+    assert all_there["masks"] == {"used": 9, "missing": 0}
+    missing = {"d3", "d4"}
+    lack = sum(r.group in missing and r.label == "defect" for r in rows)
+    others = [r for r in rows if not (r.group in missing and r.label == "defect")]
+    rest = evaluate_split(detector, others)
+    for empty in (None, empty_mask):
+        found = evaluate_split(detector, without_masks(rows, missing, empty))
+        assert found["masks"] == {"used": 9 - lack, "missing": lack}
+        assert found["images"] == len(rows) and found["defective"] == 9
+        said = f"{lack} of 9 defective images have no mask; pixel figures leave them out."
+        assert said in found["notes"]
+        for method, figures in found["methods"].items():
+            for name, value in figures.items():
+                same_as = rest if name in ("pixel_auroc", "pixel_ap", "aupro") else all_there
+                assert value == pytest.approx(same_as["methods"][method][name], abs=1e-12), name
+        for name, tally in found["patch_reliability"].items():
+            counted = sum(bin["count"] for bin in tally["bins"])
+            assert counted == (len(rows) - lack) * 64, name
+
+
+def test_without_any_mask_there_are_image_figures_alone(rows: list[Row], backbone: Backbone) -> None:
+    bare = without_masks(rows, {r.group for r in rows})
+    detector = Detector(backbone, SMALL).fit(*training_images())
+    for found in (evaluate_split(detector, bare), cross_validate(bare, backbone, SMALL, folds=2)):
+        assert found["masks"] == {"used": 0, "missing": 9}
+        assert found["notes"][0] == "No defective image has a mask, so there are no pixel figures."
+        for figures in found["methods"].values():
+            assert [name for name, value in figures.items() if value is None] == [
+                "pixel_auroc",
+                "pixel_ap",
+                "aupro",
+            ]
+            assert all(0 <= figures[name] <= 1 for name in ("image_auroc", "image_ap", "image_f1"))
+        text = json.dumps(runs.strict(found))  # as it is kept
+        assert json.loads(text)["methods"]["exdd"]["aupro"] is None
+    # No defect can be placed, so that there is nothing but PatchCore.
+    assert found["fusion"] == ["patchcore"] * 2
+    assert found["methods"]["exdd"] == found["methods"]["patchcore"]
+
+
+def test_a_fold_without_masks_leaves_pixel_figures_to_the_others(rows: list[Row], backbone: Backbone) -> None:
+    sides = datasets.folds(rows, 2, 0)
+    of_first = {rows[i].group for i in sides[0] if rows[i].label == "defect"}
+    found = cross_validate(without_masks(rows, of_first), backbone, SMALL, folds=2)
+    first, second = found["per_fold"]["patchcore"]
+    assert math.isnan(first["pixel_auroc"]) and not math.isnan(first["image_auroc"])
+    assert found["methods"]["patchcore"]["pixel_auroc"] == second["pixel_auroc"]
+    low, high = found["intervals"]["patchcore"]["pixel_auroc"]
+    assert 0 <= low <= second["pixel_auroc"] <= high <= 1
+
+
+def training_images() -> tuple[list[TrainingImage], list[TrainingImage]]:
+    """Six normal and two defective images of other parts than those of `rows`."""
+    normals = [TrainingImage(f"train/n{i}", surface(9000 + i), f"train{i}") for i in range(6)]
+    defects = []
+    for i in range(2):
+        image, mask = surface(9100 + i), np.zeros((SIDE, SIDE), bool)
+        mask[20:36, 24:40] = True
+        image[mask] = (0.6 * image[mask] + (60, 0, 0)).astype(np.uint8)
+        defects.append(TrainingImage(f"train/d{i}", image, f"traind{i}", mask, "spot"))
+    return normals, defects
 
 
 def test_cross_validation_can_be_cancelled(rows: list[Row], backbone: Backbone) -> None:
@@ -470,7 +545,14 @@ def test_without_a_defect_false_alarms_are_counted(split: tuple[Detector, list[R
     assert result["at_threshold"]["exdd"]["normal"] == result["images"] and result["defective"] == 0
 
 
-def test_a_test_image_without_a_mask_is_refused(split: tuple[Detector, list[Row]]) -> None:
+def test_test_images_without_masks_have_image_figures(split: tuple[Detector, list[Row]]) -> None:
     detector, test = split
-    with pytest.raises(BadInput, match="has no mask, which pixel figures need"):
-        evaluate_split(detector, [replace(r, mask=None) for r in test])
+    before, found = (
+        evaluate_split(detector, test),
+        evaluate_split(detector, [replace(r, mask=None) for r in test]),
+    )
+    for method, figures in found["methods"].items():
+        for name in ("image_auroc", "image_ap", "image_f1"):
+            assert figures[name] == before["methods"][method][name]
+        assert figures["pixel_auroc"] is figures["pixel_ap"] is figures["aupro"] is None
+    assert found["at_threshold"] == before["at_threshold"] and found["scores"] == before["scores"]

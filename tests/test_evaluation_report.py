@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -12,10 +13,12 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from exdd_core import evaluation_report, jobs, runs
+from exdd_core import cli, evaluation_report, jobs, runs
 from exdd_core.errors import BadInput
+from exdd_core.images import encode_png
 from exdd_core.runs import Run
 from exdd_core.workspace import Workspace
+from tests import plates
 from tests.test_pages_inspect import SCREENSHOTS
 
 if TYPE_CHECKING:
@@ -146,3 +149,58 @@ def test_what_cannot_be_drawn_is_said(workspace: Workspace, run: Run) -> None:
     empty = runs.store(workspace, "swept", "sweep", "Sweep", {}, {"methods": {}})
     with pytest.raises(BadInput, match="keeps no scores"):
         evaluation_report.curves(empty)
+
+
+# --- a data set without masks -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def unmasked(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """Plates with and without a bar, of which nobody has drawn where the bars are; and a bank of them."""
+    folder = tmp_path_factory.mktemp("unmasked")
+    for i in range(15):
+        for place, pixels in (("good", plates.plate(i)), ("defect", plates.painting(1000 + i).image)):
+            (folder / "plates" / place).mkdir(parents=True, exist_ok=True)
+            (folder / "plates" / place / f"{i}.png").write_bytes(encode_png(pixels))
+    workspace = Workspace.create(folder / "workspace", backbone="efficientnet_lite0")
+    workspace.import_dataset(folder / "plates", size=plates.SMALL)
+    workspace.build(negative_ratio=0.2)
+    return workspace
+
+
+def test_what_builds_without_masks_is_patchcore_and_says_so(unmasked: Workspace) -> None:
+    summary = unmasked.bank().summary
+    assert summary["fusion"] == "patchcore" and summary["positive_rows"] == 0
+    assert "have no usable mask and were left out" in summary["note"]
+
+
+def test_figures_without_masks_are_said_on_the_command_line_and_in_reports(
+    unmasked: Workspace, tmp_path: Path, browser: Browser, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = ["--workspace", str(unmasked.path)]
+    assert cli.main(["evaluate", *folder]) == 0
+    table, rest = capsys.readouterr().out.split("exdd at")[0], "No defective image has a mask"
+    lines = [line for line in table.splitlines() if line.startswith(("patchcore ", "exdd "))]
+    assert len(lines) >= 2
+    for line in lines[:2]:
+        assert line.count("no masks") == 3 and "-" not in line and float(line.split()[1]) > 0.9
+    assert cli.main(["evaluate", "--json", *folder]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["methods"]["exdd"]["pixel_auroc"] is None and told["methods"]["exdd"]["image_auroc"] > 0.9
+    assert told["masks"]["used"] == 0 and told["masks"]["missing"] == told["defective"]
+    assert any(rest in sentence for sentence in told["notes"])
+    for kind, spec in (("table1", {}), ("sweep", {"counts": [0], "seeds": 1}), ("evaluate", {"folds": 2})):
+        run = runs.get(unmasked, jobs.run_here(unmasked, kind, "", spec)["run"])
+        assert all(figures["aupro"] is None for figures in run.result["methods"].values()), kind
+        assert any(rest in sentence for sentence in run.result["notes"])
+        assert cli.main(["runs", "show", run.id, *folder]) == 0
+        assert "no masks" in capsys.readouterr().out
+        evaluation_report.write_html(unmasked, run, tmp_path / f"{kind}.html")
+        page = browser.new_page()
+        broken: list[str] = []
+        page.on("pageerror", lambda error, broken=broken: broken.append(str(error)))
+        page.goto((tmp_path / f"{kind}.html").as_uri())
+        page.wait_for_selector(".ms-table tbody tr")
+        cells = page.locator(".ms-table td.ms-number b").all_inner_texts()
+        assert cells.count("no masks") == 3 * len(run.result["methods"]) and broken == [], kind
+        page.close()

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from exdd_core import images, patches
@@ -15,6 +17,8 @@ from exdd_core.backbones import Backbone
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import Size
 from exdd_core.progress import Progress
+from exdd_core.region import Region
+from exdd_core.training import EMPTY, OUTSIDE, SMALL, TrainingImage, defect_patches, patch_set
 
 
 class Means(nn.Module):
@@ -190,3 +194,94 @@ def test_covered_reaches_one_and_works_where_patches_do_not_divide_the_size() ->
     mask = np.zeros((60, 100), bool)
     mask[59, 99] = True
     assert np.argwhere(patches.covered(mask, (8, 13))).tolist() == [[7, 12]]
+
+
+def test_covered_takes_shares_of_pixels() -> None:
+    share = np.zeros((16, 16), np.float32)
+    share[:8, :8], share[8:, 8:] = 0.25, 0.75
+    np.testing.assert_allclose(patches.covered(share, (2, 2)), [[0.25, 0], [0, 0.75]])
+
+
+# --- which patches lie on a defect ------------------------------------------------------------------------
+
+
+def test_a_patch_lies_on_a_defect_that_covers_half_of_it() -> None:
+    mask = np.zeros((32, 32), bool)
+    mask[:, :4] = True  # exactly half of the first column of patches
+    mask[:8, 16:19] = True  # three eighths of another, but a region of its own, which keeps its only patch
+    expected = np.zeros((4, 4), bool)
+    expected[:, 0] = expected[0, 2] = True
+    assert np.array_equal(defect_patches(mask, Size(32, 32), (4, 4)), expected)
+    mask[:8, 8:16] = True  # now it is part of a larger one, of which all of a patch is marked
+    expected[0, 1], expected[0, 2] = True, False
+    assert np.array_equal(defect_patches(mask, Size(32, 32), (4, 4)), expected)
+
+
+def test_the_share_is_that_of_the_mask_itself_and_not_of_its_pixels_at_the_models_size() -> None:
+    # At half the size a pixel is 2 x 2 of the mask. Three of the four are marked in five of eight rows of the first
+    # patch: 15/32 of it, though five eighths of its pixels are set. The patch right of it is marked wholly.
+    mask = np.zeros((64, 64), bool)
+    mask[:10, :16] = True
+    mask[1:10:2, 1:16:2] = False
+    mask[:16, 16:32] = True
+    assert patches.covered(images.resize_mask(mask, Size(32, 32)), (4, 4))[0, 0] == 5 / 8
+    assert np.argwhere(defect_patches(mask, Size(32, 32), (4, 4))).tolist() == [[0, 1]]
+
+
+def test_of_a_small_defect_the_most_covered_patch_is_left() -> None:
+    mask = np.zeros((256, 256), bool)
+    mask[10, 60:70] = True  # at a quarter of the size patches are 32 wide: 4 pixels in one, 6 in the next
+    assert np.argwhere(defect_patches(mask, Size(64, 64), (8, 8))).tolist() == [[0, 2]]
+    mask[200, 100] = True  # a speck elsewhere is not lost beside it
+    assert np.argwhere(defect_patches(mask, Size(64, 64), (8, 8))).tolist() == [[0, 2], [6, 3]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    shape=st.sampled_from([(1024, 1024), (160, 6000), (700, 300), (40, 50)]),
+    box=st.tuples(*[st.floats(0, 1)] * 2, st.integers(1, 3), st.integers(1, 400)),
+    turned=st.booleans(),
+    keep_aspect=st.booleans(),
+)
+def test_no_scratch_is_lost_wherever_it_lies(
+    shape: tuple[int, int], box: tuple[float, float, int, int], turned: bool, keep_aspect: bool
+) -> None:
+    """It keeps a patch and pixels, and these lie where it is."""
+    size = Size(256, 256, keep_aspect)
+    height, width = box[2:] if not turned else box[2:][::-1]
+    y, x = (int(share * (length - 1)) for share, length in zip(box[:2], shape, strict=True))
+    mask = np.zeros(shape, bool)
+    mask[y : y + height, x : x + width] = True
+    on, pixels = defect_patches(mask, size, (32, 32)), images.resize_mask(mask, size)
+    assert on.any() and pixels.any()
+    share = images.mask_share(mask, size)
+    assert (share[pixels] > 0).all() and share[pixels].max() == share.max()
+    covered = patches.covered(share, (32, 32))
+    assert (covered[on] > 0).all() and on[covered >= 0.5 + 1e-6].all()
+    assert covered[on].max() == pytest.approx(covered.max(), abs=1e-6)
+
+
+def test_every_region_of_many_keeps_its_own() -> None:
+    mask = np.zeros((1024, 1024), bool)
+    mask[100:400, 100:400] = True
+    specks = [(20 + 64 * i, 980 - 96 * j) for i in range(15) for j in range(3)]
+    for y, x in specks:
+        mask[y, x] = True
+    on = defect_patches(mask, Size(256, 256), (32, 32))
+    pixels = images.resize_mask(mask, Size(256, 256))
+    for y, x in specks:
+        assert on[y // 32, x // 32] and pixels[y // 4, x // 4]
+
+
+def test_what_is_wrong_with_masks_is_known_of_each_image() -> None:
+    region = Region(np.tile(np.arange(64) < 32, (64, 1)))
+    masks = {name: np.zeros((64, 64), bool) for name in ("nothing", "right", "speck", "large")}
+    masks["right"][:, 40:], masks["speck"][3, 3], masks["large"][:32, :32] = True, True, True
+    training = [TrainingImage(name, picture(64, 64, 0), name, mask) for name, mask in masks.items()]
+    found = patch_set(MEANS, training, Size(64, 64), region=region)
+    assert found.amiss == {"nothing": EMPTY, "right": OUTSIDE, "speck": SMALL}
+    assert found.take([1, 3]).amiss == {"right": OUTSIDE}
+    assert [int(on.sum()) for on in found.on_defect] == [0, 0, 1, 16]
+    assert found.inside is not None and found.inside[:, :, :4].all() and not found.inside[:, :, 4:].any()
+    plain = patch_set(MEANS, training, Size(64, 64))
+    assert plain.inside is None and plain.amiss == {"nothing": EMPTY, "speck": SMALL}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,8 +17,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from exdd_core import candidates, jobs, studio
+from exdd_core import candidates, editing, jobs, studio
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
@@ -538,3 +541,110 @@ def test_masks_check_is_asked(workspace, monkeypatch):
     monkeypatch.setattr(masks, "check", refuse)
     with pytest.raises(BadInput, match="outside the part"):
         run(workspace, ORDER, "outside")
+
+
+# --- the region of interest ---------------------------------------------------------------------------------
+
+REGION = np.zeros((80, 96), bool)
+REGION[8:40, 50:90] = True
+
+
+@pytest.fixture
+def regional(workspace: Workspace, tmp_path: Path) -> Workspace:
+    """A copy of the workspace whose data set has `REGION`."""
+    shutil.copytree(workspace.path, tmp_path / "workspace")
+    made = Workspace.open(tmp_path / "workspace")
+    made.set_region("small", REGION, "Ann")
+    return made
+
+
+def drawn_order(workspace: Workspace, mask: np.ndarray, **changed: Any) -> Order:
+    spec = {"source": "drawn", "file": studio.keep_mask(workspace, mask)}
+    return replace(ORDER, mask=spec, sources=train(workspace)[:1], **changed)
+
+
+def boxed(top: int, bottom: int, left: int, right: int) -> np.ndarray:
+    mask = np.zeros((80, 96), bool)
+    mask[top:bottom, left:right] = True
+    return mask
+
+
+@pytest.mark.parametrize("spec", [GENERATED, GENERATED | {"shape": "blotch"}, BORROWED])
+@pytest.mark.parametrize("engine", ["procedural", "transplant"])
+def test_random_places_lie_in_the_region_and_nothing_outside_changes(regional, spec, engine):
+    order = replace(
+        ORDER, mask=spec, engine=engine, template="" if engine == "transplant" else ORDER.template, count=8
+    )
+    made = run(regional, order, "regional")
+    assert made["made"] >= 7, made["reasons"]
+    for candidate in candidates.listed(regional, job="regional"):
+        assert (
+            read_mask(candidate.drawn, None).any() and not (read_mask(candidate.drawn, None) & ~REGION).any()
+        )
+        source = read_image(regional.image(candidate.source).path)
+        assert np.array_equal(read_image(candidate.image)[~REGION], source[~REGION])
+        assert not (read_mask(candidate.mask, None) & ~REGION).any()
+
+
+def test_a_mask_outside_the_region_is_refused_and_one_across_its_edge_is_cut_and_said(regional):
+    with pytest.raises(BadInput, match="^The mask lies outside the region of interest") as refused:
+        studio.paint_one(regional, drawn_order(regional, boxed(50, 70, 10, 40)))
+    assert str(refused.value).count(".") == 1
+    across = boxed(20, 32, 40, 60)  # half of it
+    made = studio.paint_one(regional, drawn_order(regional, across))
+    assert np.array_equal(read_mask(made.drawn, None), across & REGION)
+    assert made.notes[-1] == "50 % of the mask lay outside the region of interest and was left out."
+    within = studio.paint_one(regional, drawn_order(regional, boxed(20, 32, 60, 80)))
+    assert not any("region" in note for note in within.notes)
+
+
+def test_what_the_studio_shows_of_a_mask_says_so_too(regional):
+    outside = editing.mask_shown(regional, drawn_order(regional, boxed(50, 70, 10, 40)))
+    assert outside.problem.startswith("The mask lies outside the region of interest")
+    across = editing.mask_shown(regional, drawn_order(regional, boxed(20, 32, 40, 60)))
+    assert across.problem == "" and across.note.startswith("50 % of the mask lay outside")
+    inside = editing.mask_shown(regional, drawn_order(regional, boxed(20, 32, 60, 80)))
+    assert (inside.problem, inside.note) == ("", "")
+
+
+def test_a_fixed_shape_outside_the_region_is_refused_as_a_drawn_one(regional):
+    spec = {"source": "generated", "shape": "spot", "x": 0.2, "y": 0.8}
+    with pytest.raises(BadInput, match="outside the region of interest"):
+        studio.paint_one(regional, replace(ORDER, mask=spec))
+
+
+def test_a_painting_is_made_again_in_the_region_that_it_was_painted_in(regional):
+    made = studio.paint_one(regional, replace(ORDER, sources=train(regional)[:1]))
+    regional.set_region("small", np.roll(REGION, 30, axis=0), "Ann")
+    assert np.array_equal(studio.remake(regional, made).image, read_image(made.image))
+    regional.set_region("small", None, "Ann")
+    assert np.array_equal(studio.remake(regional, made).image, read_image(made.image))
+    assert studio.recipes(regional, ORDER)[0].mask["region"] == ""
+
+
+def test_without_a_place_in_the_region_the_reason_is_one_sentence(tmp_path):
+    image = np.full((80, 96, 3), 20, np.uint8)  # a bright part on a dark ground
+    image[20:60, 20:70] = 150
+    image += np.random.default_rng(0).integers(0, 8, image.shape, dtype=np.uint8)
+    beside = boxed(0, 10, 0, 96)
+    with pytest.raises(BadInput, match="Nothing of the part lies in the region of interest"):
+        masks.realise(masks.MaskSpec("generated", vary=True), image, 0, None, beside)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.tuples(st.integers(0, 60), st.integers(4, 40), st.integers(0, 70), st.integers(4, 40)),
+    st.sampled_from(["scratch", "spot", "crack", "blotch", "corner", "edge", "free"]),
+    st.integers(0, 2**31),
+)
+def test_any_varied_mask_lies_in_any_region_or_is_refused(box, kind, seed):
+    region, lender = boxed(box[0], box[0] + box[1], box[2], box[2] + box[3]), None
+    image = np.random.default_rng(3).integers(120, 136, (80, 96, 3), dtype=np.uint8)
+    spec = masks.MaskSpec("real", vary=True)
+    if kind in ("corner", "edge", "free"):
+        lender = boxed(0, 30, 0, 30) if kind == "corner" else boxed(20, 40, 0 if kind == "edge" else 20, 50)
+    else:
+        spec = masks.MaskSpec("generated", shape=kind, vary=True)
+    mask = masks.realise(spec, image, seed, lender, region)
+    assert mask.any() and not (mask & ~region).any()
+    assert np.array_equal(mask, masks.realise(spec, image, seed, lender, region))

@@ -22,7 +22,7 @@ class Learnt:
         self.version = version
         self._workspace, self._detector = workspace, detector
         self._by_size: dict[int, list[ImageRow]] | None = None
-        self._by_digest: dict[int, dict[bytes, str]] = {}  # of each size that was asked for
+        self._by_digest: dict[int, dict[bytes, list[str]]] = {}  # of each size that was asked for
 
     def sentence(self, id: str, path: Path) -> str:
         """Why the score of an image means nothing, without a verdict and a full stop; "" where it means something.
@@ -46,12 +46,17 @@ class Learnt:
             self._by_size = defaultdict(list)
             for info in self._workspace.datasets():
                 for row in self._workspace.images(info.name):
-                    if self._detector.knows(row.id) and row.path.is_file():
+                    if row.path.is_file():
                         self._by_size[row.path.stat().st_size].append(row)
         size = path.stat().st_size
-        if size in self._by_size and size not in self._by_digest:
-            self._by_digest[size] = {_digest(row.path): row.id for row in self._by_size[size]}
-        return self._by_digest[size].get(_digest(path), "") if size in self._by_digest else ""
+        if size not in self._by_size:
+            return ""
+        if size not in self._by_digest:
+            self._by_digest[size] = defaultdict(list)
+            for row in self._by_size[size]:
+                self._by_digest[size][_digest(row.path)].append(row.id)
+        same = self._by_digest[size].get(_digest(path), [])
+        return next((id for id in same if self._detector.knows(id)), "")
 
 
 def _digest(path: Path) -> bytes:

@@ -34,7 +34,7 @@ from exdd_core.progress import Progress
 if TYPE_CHECKING:
     from exdd_core.curation import Decided
     from exdd_core.dataset_changes import Changed
-    from exdd_core.detector import Inspection
+    from exdd_core.detector import Detector, Inspection
     from exdd_core.workspace import BankVersion, ImageRow, Workspace
 
 FOLDERS_KEPT = 5  # folders elsewhere on this computer that the list of lists remembers
@@ -132,6 +132,7 @@ class Review:
         self.workspace = workspace
         self._results: dict[str, Results] = {}
         self._comparisons: OrderedDict[tuple[str, str], Comparison] = OrderedDict()
+        self._learnt: tuple[str, Learnt] | None = None  # of one standing
         self._lock = threading.Lock()
 
     # --- lists ----------------------------------------------------------------------------------------
@@ -299,7 +300,7 @@ class Review:
             detector = self.workspace.detector(standing.version.id)
             if self._there(bank) == standing:
                 break
-        taught = Learnt(self.workspace, standing.version, detector)
+        taught = self._learnt_by(standing, detector)
         compared = detector.compare([picture.pixels for picture in pictures])
         made = [
             Comparison(
@@ -316,6 +317,13 @@ class Review:
         rows = [_row(comparison) for comparison in made]
         self.results(standing.version).add(standing.state, rows)
         return made
+
+    def _learnt_by(self, standing: Standing, detector: Detector) -> Learnt:
+        """The last one is kept: it has listed the files of the data sets."""
+        with self._lock:
+            if self._learnt is None or self._learnt[0] != standing.stamp:
+                self._learnt = standing.stamp, Learnt(self.workspace, standing.version, detector)
+            return self._learnt[1]
 
     def score(
         self, images: Sequence[ShownImage], progress: Progress | None = None, bank: str | None = None

@@ -540,7 +540,9 @@ def _origin(workspace: Workspace, image: str, path: Path) -> dict[str, Any]:
     if not image.startswith("file:"):
         row = workspace.image(image)
         place = str(row.path.relative_to(workspace.path))
-        return {"dataset": row.dataset, "group": row.group, "label": row.label, "path": place}
+        state = workspace.dataset(row.dataset).state
+        origin = {"dataset": row.dataset, "group": row.group, "label": row.label, "path": place}
+        return origin | {"state": state}
     content = path.read_bytes()
     name = f"{hashlib.sha256(content).hexdigest()[:20]}{path.suffix.lower()}"
     kept = workspace.path / TAUGHT / name

@@ -313,10 +313,12 @@ def _retired(
 # --- what a rebuild would take in ---------------------------------------------------------------------------
 
 
-def due(workspace: Workspace) -> str:
-    """What the training images of the active bank's data set have become since it was built, in one sentence; "" for
-    nothing."""
-    bank = workspace.active_bank()
+def due(workspace: Workspace, bank_id: str | None = None) -> str:
+    """What the training images of a bank's data set have become since it was built, in one sentence; "" for nothing.
+
+    None: of the active bank.
+    """
+    bank = workspace.bank(bank_id) if bank_id else workspace.active_bank()
     if bank is None or workspace.dataset_row(bank.dataset) is None:
         return ""
     info = workspace.dataset(bank.dataset)

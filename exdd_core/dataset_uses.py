@@ -124,8 +124,9 @@ def _candidate_folders(db: Database, workspace: Workspace, name: str) -> list[Pa
 
 
 def _require_idle(db: Database, name: str, called: str) -> None:
-    query = """select title from jobs where state in ('queued', 'running') and kind <> 'import'
-               and (json_extract(spec, '$.dataset') in (:name, :called) or json_extract(spec, '$.dataset') is null)"""
+    query = """select title from jobs where state in ('queued', 'running')
+               and (json_extract(spec, '$.dataset') in (:name, :called) or json_extract(spec, '$.into') in
+               (:name, :called) or (json_extract(spec, '$.dataset') is null and kind <> 'import'))"""
     row = db.execute(query, {"name": name, "called": called}).fetchone()
     if row:
         raise BadInput(

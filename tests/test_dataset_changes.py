@@ -764,6 +764,7 @@ def test_banks_say_their_state_and_what_a_rebuild_would_take_in(curated, tmp_pat
     dataset_changes.relabel(curated, [train[1].id], "defect", WHO, mask=_bar())
     said = dataset_changes.due(curated)
     assert "panels since v1 was built (state 1, now 6): 2 joined, 1 left, 1 changed" in said
+    assert dataset_changes.due(curated, "v1") == said
     built = curated.build(negative_ratio=0.2)
     assert built.state == 6 and dataset_changes.due(curated) == ""
     old = curated.build(negative_ratio=0.2, state=1, activate=False)
@@ -774,6 +775,22 @@ def _bar() -> np.ndarray:
     mask = np.zeros(plates.SHAPE, bool)
     mask[5:15, 5:40] = True
     return mask
+
+
+def test_a_marked_image_teaches_once_where_it_trains_and_nothing_where_it_is_retired(curated):
+    marked_ones = curated.images("plates", split="test", label="defect")[:2]
+    before = curated.build(negative_ratio=0.2, activate=False).summary["positive_images"]
+    for r in marked_ones:
+        curation.missed(curated, r.id, r.path, read_mask(r.mask or b"", None), WHO, "bar")
+    mark_of = curation.in_force(curated, "missed")[0]
+    assert mark_of.detail["state"] == 1
+    assert curated.build(negative_ratio=0.2, activate=False).summary["positive_images"] == before + 2
+    dataset_changes.move(curated, [marked_ones[0].id], "train", WHO)
+    dataset_changes.retire(curated, [marked_ones[1].id], WHO)
+    bank = curated.build(negative_ratio=0.2, activate=False)
+    assert bank.summary["positive_images"] == before + 1
+    positive = curated.detector(bank.id).positive
+    assert positive is not None and [i.id for i in positive.images].count(marked_ones[0].id) == 1
 
 
 def test_a_workspace_of_schema_version_3_opens_and_grows(imported, tmp_path):

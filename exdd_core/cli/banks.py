@@ -103,14 +103,16 @@ def version_or_active(add: Add) -> None:
 
 def bank_state(options: argparse.Namespace) -> dict[str, Any]:
     """Say whether a version should be built again, and why."""
-    from exdd_core import versions
+    from exdd_core import dataset_changes, versions
 
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
     found = versions.state(workspace, bank.id)
     result = {"bank": bank.id, "name": bank.name, "due": found.due, "behind": found.behind}
     result["drift"] = asdict(found.drift)
-    return told(result | {"sentence": f"{bank.name}: {found.sentence}"}, options)
+    result["changed"] = dataset_changes.due(workspace, bank.id)
+    said = f"{bank.name}: {found.sentence} {result['changed']}".strip()
+    return told(result | {"sentence": said}, options)
 
 
 def align_bank(options: argparse.Namespace) -> dict[str, Any]:

@@ -154,7 +154,8 @@ def mask_values(source: Source, name: str | None = None) -> np.ndarray:
     """What a mask's file holds as grey values (H, W), upright: the brightest channel, or the raw values of a deep one.
 
     A mask whose labels are told by colour, by a palette or without, has 0 on its background and 255 elsewhere; a
-    palette that gives several labels one colour is passed over for the numbers of the labels. Transparent is 0.
+    palette that gives several labels one colour is passed over for the numbers of the labels. Transparent is 0; where
+    nothing else differs, what is opaque is marked.
     """
     label = _label(source, name)
     with _opened(source, label) as image:
@@ -166,7 +167,10 @@ def mask_values(source: Source, name: str | None = None) -> np.ndarray:
         return np.asarray(upright)
     if upright.mode == "P" and "transparency" not in upright.info:
         return _by_palette(upright)
-    return _by_colour(_to_rgb(upright, label))
+    values = _by_colour(_to_rgb(upright, label))
+    if upright.mode in ("RGBA", "LA") and values.min() == values.max():  # black paint on a transparent layer
+        return np.asarray(upright.getchannel("A"))
+    return values
 
 
 def _by_palette(image: Image.Image) -> np.ndarray:

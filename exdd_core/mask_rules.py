@@ -21,6 +21,10 @@ USUAL = 127  # the middle of 0 and 255: JPEG rims and half-grey edges are not de
 FEW_LEVELS = 64  # more different values than this are no labels but rims, blur or JPEG
 UNKNOWN = ((127, 255), (128, 255))  # half grey beside white is what trimaps call unknown, and no label
 DARK, BRIGHT = 48, 191  # masks from darker than this to brighter than that were black and white before a blur
+FEW_AROUND, MIXED_SHARE = (
+    3,
+    0.1,
+)  # labels end sharply: next to them lies the background and rarely a third one
 STRAY, STRAY_SHARE = 4, 0.001  # so few pixels, or so small a share of the brightest value's, are no label
 RIM_SHARE = 0.5  # of the pixels between the darkest and the brightest value that lie beside a brighter one
 
@@ -71,6 +75,7 @@ class Tally:
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
         self._rims: dict[int, int] = {}  # of those, pixels that touch a brighter value and a darker one
+        self._mixed: dict[int, int] = {}  # and pixels around which there are many values, as JPEG leaves them
 
     def add(self, values: np.ndarray) -> None:
         """values: grey values (H, W) of one mask, uint8 or uint16."""
@@ -79,6 +84,7 @@ class Tally:
             around = np.ones((3, 3), np.uint8)
             rim = (cv2.dilate(values, around) > values) & (cv2.erode(values, around) < values)
             _count_into(self._rims, values[rim])
+            _count_into(self._mixed, values[_is_mixed(values)])
 
     def rule(self) -> MaskRule:
         """The rule for all masks that were added; the usual one where there are none, or only empty ones."""
@@ -90,8 +96,9 @@ class Tally:
         low, high = levels[0], levels[-1]
         between = [value for value in levels[1:-1] if (value, high) not in UNKNOWN]
         inner = sum(self._counts[v] for v in between)
-        rims = sum(self._rims.get(v, 0) for v in between)
-        if between and len(levels) <= FEW_LEVELS and rims < RIM_SHARE * inner and self._firm(between):
+        rims, mixed = (sum(found.get(v, 0) for v in between) for found in (self._rims, self._mixed))
+        sharp = rims < RIM_SHARE * inner and mixed < MIXED_SHARE * inner
+        if between and len(levels) <= FEW_LEVELS and sharp and self._firm(between):
             return MaskRule(low, title=f"labels ({_listed(levels)})")
         middle = USUAL if low < DARK and BRIGHT < high < 256 else (low + high) // 2
         if between:
@@ -106,6 +113,20 @@ class Tally:
         return sum(self._counts[v] for v in between) > max(
             STRAY, self._counts[max(self._counts)] * STRAY_SHARE
         )
+
+
+def _is_mixed(values: np.ndarray) -> np.ndarray:
+    """Where a pixel and its eight neighbours hold more than `FEW_AROUND` different values: bool (H, W)."""
+    height, width = values.shape
+    padded = np.pad(values, 1, mode="edge")
+    around = [padded[y : y + height, x : x + width] for y in range(3) for x in range(3)]
+    different = np.ones(values.shape, np.uint8)
+    for i, one in enumerate(around[1:], 1):
+        fresh = np.ones(values.shape, bool)
+        for before in around[:i]:
+            fresh &= one != before
+        different += fresh
+    return different > FEW_AROUND
 
 
 def _count_into(counts: dict[int, int], values: np.ndarray) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFilter
 
 from exdd_core.errors import BadInput
-from exdd_core.images import mask_values, take_mask
+from exdd_core.images import encode_jpeg, mask_values, take_mask
 from exdd_core.mask_rules import USUAL, MaskRule, decide
 
 
@@ -57,6 +57,22 @@ def test_grey_rims_stay_out() -> None:
     stray = square(255)
     stray[60, 60] = 85  # two pixels of the real commutators are so
     assert decide([stray]).above == USUAL
+
+
+@pytest.mark.parametrize("quality", [20, 50, 75, 90, 97])
+def test_masks_saved_as_jpeg_are_no_labels(quality: int) -> None:
+    """What JPEG leaves around an edge are few different greys when all masks are alike, and defects of no kind."""
+    masks = [mask_values(encode_jpeg(square(255, at=10 + n), quality)) for n in range(2)]
+    rule = decide(masks)
+    assert rule.above == USUAL
+    assert np.array_equal(rule.marks(masks[0]), WANTED)
+
+
+def test_black_paint_on_a_transparent_layer_is_a_mask() -> None:
+    layer = np.dstack([np.zeros((64, 64, 3), np.uint8), square(255)])
+    assert np.array_equal(take_mask(png(Image.fromarray(layer)), (64, 64)), WANTED)
+    layer[..., :3] = 255  # white paint always was
+    assert np.array_equal(take_mask(png(Image.fromarray(layer)), (64, 64)), WANTED)
 
 
 def test_one_rule_for_all() -> None:

@@ -94,7 +94,8 @@ def test_a_chosen_rule_and_a_chosen_depth_are_followed(tmp_path: Path) -> None:
         put(tmp_path / "masks" / f"{n:03}.png", 255 - spot_mask())
     _, found = look(tmp_path, Choices(masks=MaskRule.parse("above:127 inverted"), depth=Depth(0, 4095)))
     record = next(r for r in found.records if r.label == DEFECT)
-    assert np.array_equal(found.mask_of(record), spot_mask() > 0)
+    mask = found.mask_of(record)
+    assert mask is not None and np.array_equal(mask, spot_mask() > 0)
     assert found.depth == Depth(0, 4095) and found.must_be_written(record)
 
 
@@ -145,6 +146,20 @@ def test_masks_that_pair_with_nothing_are_no_images(tmp_path: Path) -> None:
     left = {path: row.reason for row in found.left_out for path in row.paths}
     assert set(left) == {"defect/sketch of something.png", "good/black.bmp"}
     assert all("black and white" in reason for reason in left.values())
+
+
+def test_folders_of_images_and_of_masks_side_by_side(tmp_path: Path) -> None:
+    """images/train/good beside masks/test/bad: nothing is a category, and every mask finds its image."""
+    for n in range(6):
+        put(tmp_path / "images" / "train" / "good" / f"{n}.png", surface(n))
+        put(tmp_path / "images" / "test" / "bad" / f"{n}.png", surface(n + 50, spot=True))
+        put(tmp_path / "masks" / "test" / "bad" / f"{n}.png", spot_mask())
+    name, found = look(tmp_path)
+    assert name == "folder" and found.left_out == []
+    assert {(r.split, r.label, bool(r.mask)) for r in found.records} == {
+        ("train", NORMAL, False),
+        ("test", DEFECT, True),
+    }
 
 
 def test_a_set_of_black_and_white_images_stays(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ from exdd_core.datasets.roles import (
 )
 from exdd_core.datasets.survey import AS_CHOSEN
 from exdd_core.datasets.tree import Tree, base, parent, stem
-from exdd_core.datasets.words import is_held_back, label_word, split_word
+from exdd_core.datasets.words import is_held_back, is_image_word, label_word, split_word
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 
@@ -41,10 +41,14 @@ GROUPS = True
 
 
 def detect(tree: Tree) -> bool:
-    """Whether a folder at the top, or in one of a split, says that its images are normal."""
-    tops = [folder for folder in tree.subfolders() if not split_word(folder)]
-    inner = [below for folder in tree.subfolders() if split_word(folder) for below in tree.subfolders(folder)]
-    return any(label_word(base(folder)) == NORMAL for folder in (*tops, *inner))
+    """Whether a folder at the top, or below ones of a split or of images alone, says that its images are normal."""
+    folders = list(tree.subfolders())
+    for folder in folders:  # which grows while it is walked
+        if label_word(base(folder)) == NORMAL:
+            return True
+        if split_word(base(folder)) or is_image_word(base(folder)):
+            folders += tree.subfolders(folder)
+    return False
 
 
 def says_something(folder: str) -> bool:

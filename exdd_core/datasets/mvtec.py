@@ -44,8 +44,9 @@ def detect(tree: Tree) -> bool:
     """Whether the root is a category, or holds some; one that is merely wrapped is found below its wrapping."""
     if _is_category(tree, ""):
         return True
-    wrapped = len(tree.subfolders()) == 1 and not tree.directly_in("")
-    return bool(_categories(tree)) and not wrapped
+    found = _categories(tree)
+    alone = len(found) == 1 and (len(tree.subfolders()) == 1 or is_image_word(base(found[0])))
+    return bool(found) and not alone
 
 
 def read(tree: Tree, roles: Mapping[str, str] | None = None) -> Reading:

@@ -64,7 +64,7 @@ def import_dataset(
         whole = temporary / "whole"
         written, unusable = write_masks(found, whole, WRITTEN, progress)
         names = _files(records)
-        copy(root, whole, dict(zip(names, names, strict=True)), progress, move=source.is_file())
+        copy(root, whole, dict(zip(names, names, strict=True)), progress, move=not source.is_dir())
         report = integrity.check(whole, written, progress, found, unusable, size)
         report |= {"choices": choices.to_json(), "doubts": found.doubts}
         name_unreadable(report, written)
@@ -147,10 +147,29 @@ def read(
 
 def opened(source: Path, unpacked: Path, progress: Progress) -> tuple[Path, dict[str, str]]:
     """The folder of a source, and what an archive held besides with the reason why it was not unpacked."""
-    if not source.exists():
-        raise BadInput(f"{source} does not exist; check the path.")
+    archived, inside = in_archive(source)
+    if archived is None:
+        return source, {}
     left: dict[str, str] = {}
-    return source if source.is_dir() else archive.unpack(source, unpacked, progress, left), left
+    folder = archive.unpack(archived, unpacked, progress, left) / inside
+    if not folder.is_dir():
+        raise BadInput(f"There is no folder {inside} in {archived}; name one as it stands in the zip file.")
+    return folder, left
+
+
+def in_archive(source: Path) -> tuple[Path | None, str]:
+    """The file of a source that is one, and the folder in it that is meant, as in sets.zip/bottle; None for a folder.
+
+    Raises `BadInput` for a source that is not there.
+    """
+    if source.is_dir():
+        return None, ""
+    for place in (source, *source.parents):
+        if place.is_file():
+            return place, "" if place == source else source.relative_to(place).as_posix()
+        if place.exists():
+            break
+    raise BadInput(f"{source} does not exist; check the path.")
 
 
 def look(

@@ -406,6 +406,26 @@ def test_a_zip_writes_nothing_outside(workspace, source, tmp_path, path):
     assert not list(tmp_path.rglob("outside.png")) and leftovers(workspace) == []
 
 
+def test_one_of_several_data_sets_in_a_zip_is_chosen_by_its_folder(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    for name in ("bottle", "cable"):
+        for n in range(3):
+            for place in (f"train/good/{n}", f"test/good/{n + 5}", f"test/crack/{n}"):
+                file = tmp_path / "sets" / name / f"{place}.png"
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(encode_png(np.full((32, 32), 40 + n, np.uint8)))
+    packed = pack(tmp_path / "sets.zip", tmp_path / "sets")
+    with pytest.raises(BadInput, match=r"2 categories of MVTec AD .*such as .*sets\.zip/bottle"):
+        workspace.import_dataset(packed)
+    info = workspace.import_dataset(packed / "cable")
+    assert info.name == "cable" and info.layout == "mvtec" and info.report["images"] == 9
+    with pytest.raises(BadInput, match="There is no folder glass in"):
+        workspace.import_dataset(packed / "glass")
+    with pytest.raises(BadInput, match="does not exist"):
+        workspace.import_dataset(tmp_path / "other.zip" / "cable")
+
+
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(workspace, tmp_path, monkeypatch):
     monkeypatch.setattr(unpacking, "RATIO_FROM", 2**20)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:

@@ -104,6 +104,7 @@ def _choices(options: argparse.Namespace) -> Choices:
 
 def _workspace_for(options: argparse.Namespace, source: Path) -> Workspace:
     """The workspace that is there, or a new one."""
+    from exdd_core.imports import in_archive
     from exdd_core.workspace import Workspace
 
     if Workspace.exists(options.workspace):
@@ -116,8 +117,7 @@ def _workspace_for(options: argparse.Namespace, source: Path) -> Workspace:
         return workspace
     if options.into:
         return open_workspace(options)  # says that there is none
-    if not source.exists():
-        raise BadInput(f"{source} does not exist; check the path.")  # before a workspace is made for it
+    in_archive(source)  # before a workspace is made for it
     workspace = Workspace.create(options.workspace, options.backbone or "auto")
     say(f"Made the workspace {workspace.path}. Backbone: {workspace.setting('backbone_reason')}")
     return workspace

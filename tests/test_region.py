@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from exdd_core import backbones, confidence, curation, images, patches
+from exdd_core import backbones, confidence, curation, images, jobs, patches, recall
 from exdd_core.backbones import Backbone
 from exdd_core.bank import BankImage
 from exdd_core.detector import Detector, Settings
@@ -22,6 +22,7 @@ from exdd_core.evaluation import aupro, cross_validate, evaluate_split, metrics
 from exdd_core.images import Size
 from exdd_core.region import FILL, Region
 from exdd_core.training import Marked, TrainingImage
+from exdd_core.workspace import Workspace
 
 SIDE = 64
 SMALL = Settings(size=Size(SIDE, SIDE), negative_ratio=0.1)  # 8 x 8 patches
@@ -383,3 +384,68 @@ def test_detectors_of_other_regions_are_not_compared(
     plain = Detector(backbone, SMALL).fit(NORMALS)
     with pytest.raises(BadInput, match="region of interest"):
         evaluate_methods({"a": half, "b": plain}, rows_in(tmp_path))
+
+
+# --- a workspace ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A data set whose region of interest is its left half, and nothing built."""
+    for i in range(12):
+        place = tmp_path / "set" / "good" / f"{i}.png"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(images.encode_png(texture(i)))
+    for i in range(8):
+        image, mask = spotted(1000 + i, RIGHT if i in (1, 2, 3) else LEFT)
+        if i == 0:
+            mask[...] = False
+            mask[20, 6] = True  # far smaller than a patch
+        for folder, pixels in (("defect", image), ("masks", mask)):
+            place = tmp_path / "set" / folder / f"{i}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(images.encode_png(pixels))
+    made = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
+    made.import_dataset(tmp_path / "set", size=SMALL.size)
+    made.set_region("set", ROI)
+    return made
+
+
+def test_a_bank_is_built_of_the_region_and_says_what_that_leaves_out(workspace: Workspace) -> None:
+    bank = workspace.build(negative_ratio=0.2)
+    outside = [
+        r.id for r in workspace.images("set", split="train", label="defect") if int(r.path.stem) in (1, 2, 3)
+    ]
+    small = [r.id for r in workspace.images("set", split="train", label="defect") if r.path.stem == "0"]
+    assert outside and small, "the split has changed: let the test have one of each in training"
+    assert (
+        f"{outside[0]}" in bank.summary["note"] and "outside the region of interest" in bank.summary["note"]
+    )
+    assert "1 defect is smaller than a patch at 64x64: set/defect/0.png" in bank.summary["note"]
+    detector = workspace.detector(bank.id)
+    assert detector.positive is not None
+    for rows in (detector.negative, detector.positive):
+        assert INSIDE[tuple(rows.position.T)].all()
+    assert not {image.id for image in detector.defects.images} & set(outside)
+    recalled = recall.defects(workspace, bank.id, detector)  # made again from the files
+    for one in recalled:
+        whole = np.asarray(one.features, np.float32).reshape(8, 8, -1)
+        assert (whole[:, 5:] == whole[:, 4:5]).all()
+
+
+def test_marks_and_measurements_keep_to_the_region(workspace: Workspace) -> None:
+    workspace.build(negative_ratio=0.2)
+    test = [r for r in workspace.images("set", split="test") if r.label == "normal"]
+    mask = np.zeros((SIDE, SIDE), bool)
+    mask[20:36, 30:50] = True  # across the border
+    curation.missed(workspace, test[0].id, test[0].path, mask, "somebody", "spot")
+    curation.false_alarm(workspace, test[1].id, test[1].path, "somebody")
+    detector = workspace.detector()
+    assert detector.positive is not None and detector.knows(test[0].id) and detector.knows(test[1].id)
+    for rows in (detector.negative, detector.positive, detector.defects, detector.learnt):
+        assert INSIDE[tuple(rows.position.T)].all()
+    result = jobs.run_here(workspace, "evaluate", "", {"folds": 2})
+    assert any("outside the region of interest" in sentence for sentence in result["notes"])
+    again = workspace.build(negative_ratio=0.2)  # with what was marked
+    rows = workspace.detector(again.id).defects
+    assert INSIDE[tuple(rows.position.T)].all() and test[0].id in {image.id for image in rows.images}

@@ -23,7 +23,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from exdd_core import backbones, fitting, fusion, images, incoming, patches, surroundings
+from exdd_core import backbones, fitting, fusion, incoming, patches, surroundings
 from exdd_core.backbones import Backbone
 from exdd_core.bank import Bank, BankImage
 from exdd_core.coreset import covering_radius, greedy_coreset

@@ -142,6 +142,7 @@ def test_a_built_bank_has_the_depth_of_its_data_set(tmp_path: Path) -> None:
     assert bank.settings["depth"] == "14"
     detector = workspace.detector(bank.id)
     assert detector.settings.depth == FOURTEEN and detector.held_out is not None
+    assert detector.held_out.features is not None
     kept = np.array(detector.held_out.features[:])
     recall.forget(workspace, bank.id)
     again = np.array(recall.Features(workspace, bank.id, detector)[:])

@@ -22,7 +22,7 @@ from tests import plates
 from tests.test_pages_inspect import SCREENSHOTS
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Error
 
 
 @pytest.fixture(scope="module")
@@ -197,8 +197,8 @@ def test_figures_without_masks_are_said_on_the_command_line_and_in_reports(
         assert "no masks" in capsys.readouterr().out
         evaluation_report.write_html(unmasked, run, tmp_path / f"{kind}.html")
         page = browser.new_page()
-        broken: list[str] = []
-        page.on("pageerror", lambda error, broken=broken: broken.append(str(error)))
+        broken: list[Error] = []
+        page.on("pageerror", broken.append)
         page.goto((tmp_path / f"{kind}.html").as_uri())
         page.wait_for_selector(".ms-table tbody tr")
         cells = page.locator(".ms-table td.ms-number b").all_inner_texts()

@@ -20,7 +20,7 @@ import numpy as np
 
 from exdd_core import incoming, studio
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.images import MIN_SIDE, read_image, read_mask
+from exdd_core.images import MIN_SIDE, read_image, read_layer, read_mask
 from exdd_core.progress import Progress
 from exdd_core.reports import crop_around
 from exdd_core.synthesis import masks
@@ -113,7 +113,7 @@ def drawn(workspace: Workspace, source: str, layer: bytes, base: str = "") -> np
     before = read_mask(_file(workspace, base), None) if base else None
     if before is not None and before.shape != shape:  # drawn for an image of another size
         before = None
-    return masks.from_editor(read_mask(layer, None, "the mask"), shape, before)
+    return masks.from_editor(read_layer(layer, "The drawing"), shape, before)
 
 
 def _file(workspace: Workspace, name: str) -> Any:

@@ -53,6 +53,7 @@ __all__ = [
     "probe",
     "read_deep",
     "read_image",
+    "read_layer",
     "read_mask",
     "require_mask",
     "resize_image",
@@ -148,6 +149,23 @@ def take_mask(source: Source, shape: tuple[int, int] | None, name: str | None = 
     values = mask_values(source, label)
     require_mask(values, label)
     return of_shape(mask_rules.decide([values]).marks(values), shape, label)
+
+
+def read_layer(source: bytes, name: str) -> np.ndarray:
+    """What is painted in an image of a browser's editor, by its opacity alone: bool (h, w).
+
+    One without transparency is painted all over, in one colour. Raises `BadInput`.
+    """
+    with _opened(source, name) as image:
+        layer = _decode(image, name)
+    if layer.has_transparency_data:
+        return np.asarray(layer.convert("RGBA").getchannel("A")) > mask_rules.USUAL
+    pixels = _to_rgb(layer, name)
+    if (pixels != pixels[0, 0]).any():
+        raise BadInput(
+            f"{name} has no transparency, so nothing tells what is painted; make what is not painted transparent."
+        )
+    return np.ones(pixels.shape[:2], bool)
 
 
 def mask_values(source: Source, name: str | None = None) -> np.ndarray:

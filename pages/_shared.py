@@ -27,8 +27,11 @@ from gradio.events import Dependency
 
 from exdd_core import doctor, jobs
 from exdd_core.errors import BadInput
+from exdd_core.images import read_layer
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from exdd_core.workspace import DatasetInfo, Workspace
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
@@ -99,6 +102,22 @@ def answering(
 def text(value: object) -> str:
     """`value` made safe to stand in HTML, attributes included."""
     return html.escape(str(value), quote=True)
+
+
+def layer_of(address: str) -> bytes:
+    """The PNG in a data URL that an editor of the browser sends. Raises `BadInput` for none."""
+    try:
+        content = base64.b64decode(address.partition(",")[2])
+    except ValueError:
+        content = b""
+    if not content:
+        raise BadInput("The drawing did not arrive; save it again.")
+    return content
+
+
+def drawn(address: str) -> np.ndarray:
+    """What is painted in it: bool (h, w) of the editor's copy. Raises `BadInput`."""
+    return read_layer(layer_of(address), "The drawing")
 
 
 def count(number: int, one: str, many: str | None = None) -> str:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from exdd_core import candidates, curation, editing, quality, reports, studio
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.images import encode_png, read_mask
+from exdd_core.images import encode_png
 from exdd_core.progress import Progress
 from exdd_core.synthesis import masks
 from pages import _shared
@@ -484,9 +484,10 @@ def mask(shared: Curate, asked: Answer) -> Answer:
 def trim(shared: Curate, asked: Answer) -> Answer:
     """Keep what was left of the mask in the editor; where it was not touched, its own finer pixels."""
     made = candidates.get(shared.workspace, asked["id"])
-    layer = read_mask(base64.b64decode(asked["layer"].partition(",")[2]), None, "the mask")
     width, height = made.size
-    left = masks.from_editor(layer, (height, width), curation.mask_of(shared.workspace, made))
+    left = masks.from_editor(
+        _shared.drawn(asked["layer"]), (height, width), curation.mask_of(shared.workspace, made)
+    )
     return _told(curation.trim(shared.workspace, made.id, left, asked["who"]))
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from exdd_core import curation, editing, jobs, outlining, reports
 from exdd_core.errors import BadInput
-from exdd_core.images import encode_jpeg, encode_png, read_mask, thumbnail
+from exdd_core.images import encode_jpeg, encode_png, thumbnail
 from exdd_core.review import (
     Comparison,
     ImageList,
@@ -345,7 +345,7 @@ def mark(review: Review, asked: Answer) -> Answer:
     before = review.compare(id)
     mask = None
     if layer:
-        mask = masks.from_editor(_drawn(layer), before.pixels.shape[:2])
+        mask = masks.from_editor(_shared.drawn(layer), before.pixels.shape[:2])
     if asked["action"] == "missed":
         if mask is None or not mask.any():
             raise BadInput("The mask is empty; draw over the defect that was missed.")
@@ -368,7 +368,7 @@ def outline(review: Review, asked: Answer) -> Answer:
     if asked["layer"]:
         before = review.shown(id)[0] if asked["proposed"] else None
         image = review.image(id)
-        mask = masks.from_editor(_drawn(asked["layer"]), review.read(image).pixels.shape[:2], before)
+        mask = masks.from_editor(_shared.drawn(asked["layer"]), review.read(image).pixels.shape[:2], before)
     changed = review.outline(id, mask, asked["who"])
     return {"picture": picture(review, asked), "said": f"The mask is kept with {changed.dataset}."}
 
@@ -377,11 +377,6 @@ def undo_outline(review: Review, asked: Answer) -> Answer:
     """Take the mask of an image back; then the image as it is shown."""
     changed = review.undo_outline(asked["id"], asked["who"])
     return {"picture": picture(review, asked), "said": changed.sentence}
-
-
-def _drawn(layer: str) -> np.ndarray:
-    """What was painted in the browser, bool (h, w) of the editor's copy."""
-    return read_mask(base64.b64decode(layer.partition(",")[2]), None, "the mask")
 
 
 def undo(review: Review, asked: Answer) -> Answer:

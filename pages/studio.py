@@ -263,7 +263,7 @@ def _order(shared: Studio, asked: Answer) -> Order:
 
 def _drawn(shared: Studio, asked: Answer) -> np.ndarray:
     """What was painted in the browser, as a mask of the image."""
-    content = base64.b64decode(asked["mask"]["layer"].partition(",")[2])
+    content = _shared.layer_of(asked["mask"]["layer"])
     return editing.drawn(shared.workspace, asked["source"], content, asked["mask"]["base"])
 
 

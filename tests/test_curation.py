@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -14,6 +15,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +28,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_mask
 from exdd_core.training import defect_patches
 from exdd_core.workspace import ImageRow, Workspace
+from pages import curate
 from tests.plates import SHAPE, SMALL, build, paint, painting, pending
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -218,6 +222,17 @@ def test_nothing_is_taken_back_twice_or_out_of_order(workspace):
     assert candidates.get(workspace, first).defect_type == ""
     with pytest.raises(BadInput, match="no decision"):
         curation.undo(workspace, 12345, "Anna")
+
+
+def test_a_layer_that_is_painted_all_over_is_full_and_not_empty(workspace):
+    first = candidates.get(workspace, pending(workspace)[0])
+    layer = np.full((*SHAPE, 4), (79, 216, 255, 255), np.uint8)
+    assert editing.drawn(workspace, first.source, encode_png(layer)).all()
+    address = "data:image/png;base64," + base64.b64encode(encode_png(layer)).decode()
+    measured = curation.mask_of(workspace, first)
+    shared: Any = SimpleNamespace(workspace=workspace)
+    curate.trim(shared, {"id": first.id, "layer": address, "who": "Anna"})
+    assert np.array_equal(curation.mask_of(workspace, first), measured)
 
 
 def test_a_trimmed_mask_is_what_counts(workspace):

@@ -81,6 +81,27 @@ def test_palette_is_looked_up() -> None:
     assert np.array_equal(read_image(saved(Image.fromarray(pixels).quantize(4))), pixels)
 
 
+@pytest.mark.parametrize("colour", [(79, 216, 255), (0, 0, 0), (255, 255, 255)])
+def test_what_is_painted_in_an_editor_is_told_by_its_opacity(colour: tuple[int, int, int]) -> None:
+    layer = np.zeros((20, 30, 4), np.uint8)
+    layer[..., :3] = colour
+    assert not images.read_layer(saved(Image.fromarray(layer)), "It").any()
+    layer[5:9, 3:20, 3] = 255
+    layer[0, 0, 3] = 100
+    assert np.array_equal(images.read_layer(saved(Image.fromarray(layer)), "It"), layer[..., 3] == 255)
+    layer[..., 3] = 255  # all over: neither its colour nor a missing opacity makes it empty
+    for mode in ("RGBA", "RGB"):
+        whole = images.read_layer(saved(Image.fromarray(layer).convert(mode)), "It")
+        assert whole.shape == (20, 30) and whole.all()
+
+
+def test_a_picture_is_no_layer_of_an_editor() -> None:
+    half = np.zeros((20, 30), np.uint8)
+    half[:10] = 255
+    with pytest.raises(BadInput, match="It has no transparency"):
+        images.read_layer(saved(Image.fromarray(half)), "It")
+
+
 def test_transparent_pixels_lie_on_black() -> None:
     layer = np.full((20, 20, 4), 255, dtype=np.uint8)
     layer[0, 0, 3] = 0

@@ -12,7 +12,6 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import gradio as gr
 import numpy as np
 
@@ -197,21 +196,10 @@ def save(shared: Editor, asked: Answer) -> Answer:
     """Make what was drawn the region. layer: a PNG of the editor's copy; base: what the editor was given, which keeps
     its own pixels where it was left alone."""
     info = shared.workspace.dataset(asked["dataset"])
-    mask = masks.from_editor(_drawn(asked["layer"]), _shape(info), shared.given(info, asked["base"]))
+    mask = masks.from_editor(_shared.drawn(asked["layer"]), _shape(info), shared.given(info, asked["base"]))
     made = shared.workspace.set_region(info.name, mask, who_of(asked["who"]))
     said = f"Saved: {_percent(mask)} of an image counts. Banks built before keep their own region."
     return {"said": said, "state": made.state}
-
-
-def _drawn(layer: str) -> np.ndarray:
-    """What is painted in a PNG of the browser, by its opacity alone: bool (h, w). An opaque one is painted all over."""
-    content = np.frombuffer(base64.b64decode(layer.partition(",")[2]), np.uint8)
-    pixels = cv2.imdecode(content, cv2.IMREAD_UNCHANGED) if len(content) else None
-    if pixels is None:
-        raise BadInput("The drawing did not arrive; save it again.")
-    if pixels.ndim != 3 or pixels.shape[2] != 4:
-        return np.ones(pixels.shape[:2], bool)
-    return pixels[:, :, 3] >= 128
 
 
 def _percent(mask: np.ndarray) -> str:

@@ -11,7 +11,7 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 from exdd_core.errors import BadInput
-from exdd_core.formats import HEAD, is_system_file, may_be_picture
+from exdd_core.formats import HEAD, PACKED, is_archive, is_system_file, may_be_picture
 from exdd_core.images import MAX_BYTES
 from exdd_core.progress import Progress
 
@@ -21,23 +21,21 @@ MAX_RATIO = 200  # of a whole archive; a single black mask alone may shrink a th
 RATIO_FROM = 2**30
 TABLES = (".csv", ".tsv", ".json", ".txt", ".xml", ".yaml", ".yml")
 LINK = "a link in a zip file, which is not followed"
+TWICE = "there are several files of this name in the zip file, of which the last is read"
 
 
 def unpack(source: Path, target: Path, progress: Progress, left_out: dict[str, str] | None = None) -> Path:
     """Unpack the pictures and tables of the zip file `source` into `target`, and return that.
 
-    left_out: takes the names of links, with the reason; they are never followed. Raises BadInput for a file that is no
+    left_out: takes the names of links, of archives within, and of files that another one of the same name replaces,
+    each with the reason. Raises BadInput for a file that is no
     zip, is damaged or locked, leads outside of `target`, or is too large.
     """
     try:
         with zipfile.ZipFile(source) as archive:
-            members = []
-            for member in archive.infolist():
-                if stat.S_ISLNK(member.external_attr >> 16):
-                    if left_out is not None:
-                        left_out[_name(member)] = LINK
-                elif _is_wanted(archive, member):
-                    members.append(member)
+            members, left = _sorted_out(archive)
+            if left_out is not None:
+                left_out.update(left)
             _check_members(source, archive, members, target.parent)
             progress.begin("Unpacking", len(members))
             target.mkdir(parents=True, exist_ok=True)
@@ -54,9 +52,28 @@ def unpack(source: Path, target: Path, progress: Progress, left_out: dict[str, s
         raise BadInput(
             f"{source} is not a zip file or is damaged; name a folder or pack it again."
         ) from error
-    except (RuntimeError, NotImplementedError) as error:  # a password, an unknown compression
+    except RuntimeError as error:  # NotImplementedError, which is one, tells of an unknown compression
+        if not isinstance(error, NotImplementedError):
+            raise BadInput(f"{source} is locked with a password; pack it again without one.") from error
         raise BadInput(f"{source} cannot be unpacked ({error}); pack it as a plain zip file.") from error
     return target
+
+
+def _sorted_out(archive: zipfile.ZipFile) -> tuple[list[zipfile.ZipInfo], dict[str, str]]:
+    """What of an archive is unpacked, and what is not although it may hold pictures: name -> reason."""
+    wanted: dict[str, zipfile.ZipInfo] = {}
+    left: dict[str, str] = {}
+    for member in archive.infolist():
+        name = _name(member)
+        if stat.S_ISLNK(member.external_attr >> 16):
+            left[name.rstrip("/")] = LINK
+        elif _is_wanted(archive, member):
+            if name in wanted:
+                left[name] = TWICE
+            wanted[name] = member
+        elif is_archive(name) and not _is_hidden(name):
+            left[name] = PACKED
+    return list(wanted.values()), left
 
 
 def _name(member: zipfile.ZipInfo) -> str:

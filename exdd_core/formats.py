@@ -32,6 +32,8 @@ OTHER_SUFFIXES = {
     "icon": (".ico",),
 }
 _BY_SUFFIX = {suffix: name for name, suffixes in OTHER_SUFFIXES.items() for suffix in suffixes}
+ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
+PACKED = "an archive within the data set, which is not opened: unpack it, or import it by itself"
 HEAD = 132  # bytes; DICOM has its mark behind 128
 
 # Signatures at the beginning of a file.
@@ -74,6 +76,11 @@ def is_image(path: Path) -> bool:
 def is_system_file(name: str) -> bool:
     """Whether a file or folder of this name is hidden or left by an operating system."""
     return name.startswith(".") or name.lower() in _SYSTEM_NAMES
+
+
+def is_archive(name: str) -> bool:
+    """Whether a file of this name may hold images that nobody sees before it is unpacked."""
+    return Path(name).suffix.lower() in ARCHIVES
 
 
 def may_be_picture(name: str, head: bytes) -> bool:

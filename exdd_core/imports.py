@@ -179,7 +179,7 @@ def look(
     try:
         found = datasets.look(folder, choices, progress, left)
         if not found[1].tree.images:
-            raise BadInput(f"{source} holds no images; name the folder or zip file that holds them.")
+            raise datasets.no_images(source, found[1].tree)
         return found
     except BadInput as error:  # people know the zip file, not where it was unpacked
         raise BadInput(str(error).replace(str(folder), str(source))) from error

@@ -69,6 +69,9 @@ def masks(found: Survey) -> dict[str, tuple[str, ...]]:
         "masks/7/0.png",
         "masks/7.png.png",
         "masks/defect/7/segment_1.png",
+        "masks/7_2.png",
+        "masks/defect/7-001.png",
+        "masks/7_mask_2.png",
         "segmentation/mask_7.png",
         "defect/7_mask.png",
         "defect/7_GT.png",
@@ -98,6 +101,15 @@ def test_several_masks_of_one_image_are_united(tmp_path: Path) -> None:
     make(tmp_path, *goods(), "defect/7.png", "defect/7_mask_0.png", "defect/7_mask_1.png", "masks/7.png")
     _, found = look(tmp_path)
     assert masks(found) == {"defect/7.png": ("defect/7_mask_0.png", "defect/7_mask_1.png", "masks/7.png")}
+
+
+def test_a_number_behind_a_mask_counts_only_where_no_image_has_it(tmp_path: Path) -> None:
+    make(
+        tmp_path, *goods(), "defect/7.png", "good/7_1.png", "masks/7_1.png", "masks/7_2.png", "masks/9_1.png"
+    )
+    _, found = look(tmp_path)
+    assert masks(found) == {"defect/7.png": ("masks/7_2.png",)} and found.masks_of_normal == ["good/7_1.png"]
+    assert [left.paths for left in found.left_out] == [("masks/9_1.png",)]
 
 
 def test_the_darker_twin_of_another_suffix_is_a_mask(tmp_path: Path) -> None:

@@ -194,6 +194,22 @@ def test_a_mask_that_is_not_turned_with_its_image(tmp_path: Path, orientation: i
     assert look(tmp_path)[1].turned == {}
 
 
+@pytest.mark.parametrize("orientation", [2, 3, 4, 5, 6, 7, 8])
+@pytest.mark.parametrize("image_turn", [1, 3])
+def test_a_mask_that_is_turned_and_its_image_is_not(
+    tmp_path: Path, orientation: int, image_turn: int
+) -> None:
+    """A program left an EXIF turn in the mask that its image does not have, or has otherwise."""
+    make(tmp_path)
+    put(tmp_path / "defect" / "000.png", surface(100, spot=True), image_turn)
+    put(tmp_path / "masks" / "000.png", spot_mask(), orientation)
+    _, found = look(tmp_path)
+    assert list(found.turned) == ([] if orientation == image_turn else ["defect/000.png"])
+    record = next(r for r in found.records if r.path == "defect/000.png")
+    mask, image = found.mask_of(record), read_image(tmp_path / "defect" / "000.png")
+    assert mask is not None and image[mask].mean() < image[~mask].mean() - 50
+
+
 def test_pages_depth_and_clipping_are_told(tmp_path: Path) -> None:
     make(tmp_path)
     stack = [Image.fromarray(surface(n)) for n in range(3)]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from exdd_core.datasets.tree import Tree, image_files, name_key, stem
+from exdd_core.formats import PACKED
 from exdd_core.images import encode_png
 
 PNG = encode_png(np.full((20, 20), 90, np.uint8))
@@ -76,6 +77,21 @@ def test_a_pipe_is_named_and_never_opened(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "2.png")
     tree = Tree.read(tmp_path)
     assert tree.images == ("1.png",) and tree.not_followed == {"2.png": "not a regular file"}
+
+
+def test_a_link_to_itself_is_named(tmp_path: Path) -> None:
+    put(tmp_path / "1.png")
+    (tmp_path / "2.png").symlink_to("2.png")
+    tree = Tree.read(tmp_path)
+    assert tree.images == ("1.png",) and tree.not_followed == {"2.png": "a link that leads nowhere"}
+
+
+def test_an_archive_within_is_named_and_a_picture_of_its_suffix_is_read(tmp_path: Path) -> None:
+    put(tmp_path / "1.png")
+    put(tmp_path / "2.gz")
+    put(tmp_path / "more.ZIP", b"PK\3\4")
+    tree = Tree.read(tmp_path)
+    assert tree.images == ("1.png", "2.gz") and tree.not_followed == {"more.ZIP": PACKED}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may open every folder")

@@ -426,6 +426,37 @@ def test_one_of_several_data_sets_in_a_zip_is_chosen_by_its_folder(
         workspace.import_dataset(tmp_path / "other.zip" / "cable")
 
 
+def test_what_of_a_zip_is_not_unpacked_is_named(workspace, source, tmp_path):
+    archive = pack(tmp_path / "plates.zip", source)
+    first = next(p.relative_to(source).as_posix() for p in sorted(source.rglob("*.png")))
+    with zipfile.ZipFile(archive, "a") as file, pytest.warns(UserWarning, match="Duplicate"):
+        file.writestr("more.zip", b"PK")
+        file.writestr(first, (source / first).read_bytes())
+    left = {name for item in workspace.import_dataset(archive).report["left_out"] for name in item["paths"]}
+    assert left == {"more.zip", first}
+
+
+def test_a_zip_without_a_readable_image_says_what_it_holds(workspace, tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("good/1.gif", b"GIF89a")
+        file.writestr("good/2.gif", b"GIF89a")
+    with pytest.raises(BadInput, match=r"a\.zip holds no images that can be read.*1\.gif and 1 more \(GIF"):
+        workspace.import_dataset(tmp_path / "a.zip")
+
+
+def test_a_locked_zip_is_refused_plainly(workspace, source, tmp_path):
+    archive = pack(tmp_path / "plates.zip", source)
+    content = bytearray(archive.read_bytes())
+    for mark, at in ((b"PK\3\4", 6), (b"PK\1\2", 8)):  # set the flag of encryption in every header
+        place = content.find(mark)
+        while place >= 0:
+            content[place + at] |= 1
+            place = content.find(mark, place + 4)
+    archive.write_bytes(content)
+    with pytest.raises(BadInput, match=r"plates\.zip is locked with a password"):
+        workspace.import_dataset(archive)
+
+
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(workspace, tmp_path, monkeypatch):
     monkeypatch.setattr(unpacking, "RATIO_FROM", 2**20)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:

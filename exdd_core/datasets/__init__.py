@@ -57,6 +57,7 @@ __all__ = [
     "limit_parts",
     "look",
     "natural_key",
+    "no_images",
     "read_layout",
     "read_manifests",
     "require_normal",
@@ -149,6 +150,16 @@ def require_normal(found: Survey, root: Path) -> None:
     raise BadInput(f"{root} holds no normal images; add some, ExDD learns from them first.")
 
 
+def no_images(root: Path, tree: Tree) -> BadInput:
+    """What to say of a source without an image that can be read: what it holds in place of one, where it does."""
+    left = tree.unread | tree.not_followed
+    if not left:
+        return BadInput(f"{root} holds no images; name the folder or zip file that holds them.")
+    name = min(left, key=natural_key)
+    more = f" and {len(left) - 1} more" if len(left) > 1 else ""
+    return BadInput(f"{root} holds no images that can be read; left out: {name}{more} ({left[name]}).")
+
+
 def _with_splits(records: list[Record], module: ModuleType) -> list[Record]:
     """Records whose layout, or whose folder, says no side get one by the grouped split."""
     open_ones = [record for record in records if not record.split]
@@ -160,7 +171,7 @@ def _with_splits(records: list[Record], module: ModuleType) -> list[Record]:
 
 def _unknown(root: Path, tree: Tree, questions: Sequence[Question] = ()) -> BadInput:
     if not tree.images:
-        return BadInput(f"{root} holds no images; name the folder or zip file that holds them.")
+        return no_images(root, tree)
     asked = list(questions) or folder.read(tree).questions
     names = ", ".join(
         f"{question.folder or tree.root.name} ({question.images})" for question in asked[:FOLDERS_NAMED]

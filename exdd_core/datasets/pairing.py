@@ -19,6 +19,7 @@ from exdd_core.formats import SUFFIXES
 _MARK = r"(?:segmentation|segm?|ground[ ._-]?truth|annotations?|anno?t?|(?:defect|label|gt)?[ ._-]?masks?|labels?|gt)"
 ENDING = re.compile(rf"[ ._-]+{_MARK}(?:[ ._-]?\d+)?$")
 ALONE = re.compile(rf"{_MARK}(?:[ ._-]?\d+)?")
+NUMBER = re.compile(r"[ ._-]+\d+$")
 BEGINNING = re.compile(rf"^{_MARK}[ ._-]+")
 
 
@@ -91,22 +92,24 @@ def masks_in_folders(
     """image -> its masks, which lie in folders of masks at the place where the image lies in its own folders.
 
     A mask is found when the rest of its path, without the folder of masks, ends an image's path, leaving out words
-    such as "images", "good", "train"; a folder named like the image may hold several masks. stages: images, the likely
-    ones first, each with the label that no folder above their masks contradicts, or "". Where more than one image of a
-    stage fits, the one whose path has most in common is taken; where that is no single one, the mask is among the
-    second result. places: mask -> the path to compare in place of its own.
+    such as "images", "good", "train"; a folder named like the image may hold several masks, and so may numbers
+    behind its name, where no image has the whole name. stages: images, the likely ones first, each with the label
+    that no folder above their masks contradicts, or "". Where more than one image of a stage fits, the one whose
+    path has most in common is taken; where that is no single one, the mask is among the second result. places: mask
+    -> the path to compare in place of its own.
     """
     found: dict[str, list[str]] = defaultdict(list)
     several: list[str] = []
     left = list(masks)
-    for label, images in stages:
+    stages = list(stages)
+    for (label, images), numbered in [(stage, numbered) for numbered in (False, True) for stage in stages]:
         by_base: dict[str, list[str]] = defaultdict(list)
         for name in images:
             by_base[base(_key(name))].append(name)
         later: list[str] = []
         for mask in left:
             may = not label or _labels_above(mask) <= {label}
-            fitting = _images_of((places or {}).get(mask, mask), by_base) if may else []
+            fitting = _images_of((places or {}).get(mask, mask), by_base, numbered) if may else []
             if len(fitting) == 1:
                 found[fitting[0]].append(mask)
             else:
@@ -115,9 +118,14 @@ def masks_in_folders(
     return dict(found), several
 
 
-def _images_of(mask: str, by_base: Mapping[str, list[str]]) -> list[str]:
-    """The images that a mask fits best: none, one, or several that fit as well as each other."""
+def _images_of(mask: str, by_base: Mapping[str, list[str]], numbered: bool) -> list[str]:
+    """The images that a mask fits best: none, one, or several that fit as well as each other.
+
+    numbered: without the number behind its name, as in 007_2.png for the second mask of 007.png.
+    """
     key, plain = _key(mask), plain_stem(mask)
+    if numbered:
+        key, plain = NUMBER.sub("", key), NUMBER.sub("", plain)
     tries = [key, plain, _without_suffix(key), _without_suffix(plain)]
     if (folder := parent(key)) and not is_mask_word(base(folder)):
         tries.append(folder)

@@ -30,6 +30,7 @@ from exdd_core.mask_rules import USUAL, MaskRule, Tally
 from exdd_core.progress import Progress
 
 NAMED = 3  # files that a sentence names
+BACK = {6: 8, 8: 6}  # EXIF orientation -> the one that undoes it; the others undo themselves
 DENSE = 0.15  # bytes a pixel: a picture of two levels takes less, so only smaller files are looked at
 TWO_LEVELS = 0.98  # share of the pixels of a mask that are its darkest or its brightest value
 UNCLAIMED = "the layout has no place for them; put them into a folder that it has, or move them away"
@@ -91,7 +92,7 @@ class LeftOut:
         what = f"{self.folder}/" if self.folder else "the folder itself"
         many = len(self.paths)
         if self.paths == (self.folder,):
-            return f"{what} is left out: {self.reason}."
+            return f"{what if self.reason == EMPTY else self.folder} is left out: {self.reason}."
         shown = ", ".join(path[len(self.folder) :].lstrip("/") for path in self.paths[:NAMED])
         more = f" and {many - NAMED} more" if many > NAMED else ""
         files = f"1 file of {what} is" if many == 1 else f"{many} files of {what} are"
@@ -103,7 +104,7 @@ class Survey:
     """A folder as a data set. `records` have their labels, and a split only where the layout brings one.
 
     depth: None where no image has more than 8 bits a channel. clipped: image -> share of its pixels beyond the depth.
-    turned: image -> what its mask was turned by, as the image's EXIF says and the mask's does not. several_pages:
+    turned: image -> what its mask was turned by, where the EXIF of only one of both says so. several_pages:
     image -> how many pages or frames its file has, of which the first is read. masks_of_normal: images that the
     layout calls normal although their mask marks something. doubts: what the layout says somebody should look at.
     """
@@ -361,29 +362,32 @@ def _mask_of(tree: Tree, record: Record, rule: MaskRule) -> np.ndarray | None:
 
 
 def _upright(tree: Tree, record: Record, name: str, values: np.ndarray) -> np.ndarray:
-    """A mask's values as its image lies: turned by the image's EXIF where it has none of its own and fits better so."""
-    turn = _may_be_turned(tree, record, name)
-    if turn == 1:
+    """A mask's values as its image lies: turned by the image's EXIF in place of its own where it fits better so."""
+    turn, own = _turns(tree, record, name)
+    if turn == own:
         return values
     picture = images.read_image(tree.path(record.path), record.path)
-    other = images.turned(values, turn)
+    other = images.turned(images.turned(values, BACK.get(own, own)), turn)
     return other if mask_fit(picture, other) > mask_fit(picture, values) else values
 
 
-def _may_be_turned(tree: Tree, record: Record, name: str) -> int:
-    """The EXIF orientation of an image whose mask has another one; 1 where both have the same."""
+def _turns(tree: Tree, record: Record, name: str) -> tuple[int, int]:
+    """The EXIF orientations of an image and of its mask."""
     turn = images.exif_orientation(tree.path(record.path), record.path)
-    return 1 if turn == 1 or images.exif_orientation(tree.path(name), name) == turn else turn
+    return turn, images.exif_orientation(tree.path(name), name)
 
 
 def _turn(tree: Tree, record: Record) -> str:
     """What a mask of a record was turned by, in words, or ""."""
     for name in record.masks:
         with suppress(BadInput):
-            if _may_be_turned(tree, record, name) == 1:
+            turn, own = _turns(tree, record, name)
+            if turn == own:
                 continue
             values = images.mask_values(tree.path(name), name)
             if _upright(tree, record, name, values) is not values:
+                if turn == 1:
+                    return f"{name} has an EXIF turn that {record.path} has not and is not turned by it"
                 return f"{name} lies as the camera held {record.path} and is turned with it"
     return ""
 

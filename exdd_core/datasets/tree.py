@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 
 from exdd_core.datasets.record import natural_key
-from exdd_core.formats import FORMATS, FORMATS_TEXT, is_system_file, picture_format
+from exdd_core.formats import FORMATS, FORMATS_TEXT, PACKED, is_archive, is_system_file, picture_format
 
 
 def name_key(text: str) -> str:
@@ -27,7 +27,7 @@ class Tree:
 
     images: what is decoded. unread: pictures that are not, with the reason. files: everything else, such as tables.
     folders: all of them. system: hidden files and folders, and what operating systems leave. not_followed: links
-    that lead nowhere or to what is read already, with the reason.
+    that lead nowhere or to what is read already, and archives, with the reason.
     """
 
     root: Path
@@ -121,6 +121,14 @@ def is_below(name: str, folder: str) -> bool:
     return not folder or name.startswith(folder + "/")
 
 
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder or leads to one; a link to itself is none."""
+    try:
+        return entry.is_dir()
+    except OSError:
+        return False
+
+
 class _Walk:
     """Real folders are entered before any link is followed: what is reached twice keeps its own name."""
 
@@ -152,7 +160,7 @@ class _Walk:
             inner = f"{name}/{entry.name}" if name else entry.name
             if is_system_file(entry.name):
                 self._system.append(inner)
-            elif not entry.is_dir():
+            elif not _is_folder(entry):
                 self._sort(inner, place / entry.name)
             elif entry.is_symlink():
                 self._links.append((inner, place / entry.name))
@@ -175,6 +183,8 @@ class _Walk:
             self._images.append(name)
         elif told:
             self._unread[name] = f"{told} pictures are not read: save them as {FORMATS_TEXT}"
+        elif is_archive(name):
+            self._not_followed[name] = PACKED
         else:
             self._files.append(name)
 

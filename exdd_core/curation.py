@@ -523,7 +523,7 @@ def pixels_of(workspace: Workspace, id: str, path: Path, detector: Detector) -> 
     with suppress(BadInput):  # of a data set that is gone
         own = None if id.startswith("file:") else workspace.image(id).depth
     kept = detector.settings
-    return incoming.read(path, None, kept.depth or own, kept.by_brightest).pixels
+    return incoming.read(path, None, kept.depth, kept.by_brightest, own).pixels
 
 
 def _require_untrained(workspace: Workspace, image: str) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exdd_core import dataset_reports, dataset_states, datasets, images, imports
+from exdd_core import dataset_reports, dataset_states, datasets, images, imports, incoming
 from exdd_core import workspace as home
 from exdd_core.dataset_states import RETIRED, UNDONE, Change
 from exdd_core.datasets.manifests import SPLITS
@@ -25,12 +25,12 @@ from exdd_core.datasets.record import Record
 from exdd_core.datasets.survey import Survey
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
+from exdd_core.synthesis import masks
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 LABELS = (datasets.NORMAL, datasets.DEFECT)
-PICTURES = 32  # normal images of which a region by threshold is made
 Row = dict[str, Any]
 
 
@@ -275,6 +275,7 @@ def _require_mask(workspace: Workspace, ids: Sequence[str], mask: np.ndarray) ->
     images.of_shape(mask, (row.height, row.width), "that is given")
     if not mask.any():
         raise BadInput("The mask marks nothing; draw the defect in white on black.")
+    incoming.require_defect(mask, masks.TOO_LARGE)
 
 
 def retire(

@@ -17,7 +17,7 @@ from exdd_core import dataset_reports, dataset_states, datasets, images, imports
 from exdd_core.dataset_changes import Changed, Draft, changed, changing, require_own_name
 from exdd_core.datasets.survey import Survey
 from exdd_core.datasets.tree import Tree
-from exdd_core.depth import Depth
+from exdd_core.depth import Depth, guess
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png
 from exdd_core.mask_rules import USUAL, MaskRule
@@ -74,6 +74,31 @@ def set_choices(
             said.append(_masks_anew(draft, masks, progress))
         draft.sentence = " ".join(said) or "it is set so already."
     return changed(draft)
+
+
+def settled(
+    workspace: Workspace, dataset: str | None, state: int | None, progress: Progress
+) -> tuple[DatasetInfo, str]:
+    """A data set in a state (None: as it is), and a sentence where its bit depth had to be guessed first, else "".
+
+    Versions that kept no depths read each image by its own brightest values. So the first time that anything is built
+    from what they imported, the depth is guessed of all images, which is a change of the data set like any other.
+    """
+    info = workspace.dataset(dataset, state)
+    if (
+        state is not None or info.depth is not None or info.mask_rule
+    ):  # with a rule it was imported since then
+        return info, ""
+    paths = [row.path for row in workspace.images(info.name) if images.header(row.path).deep]
+    depth = guess(values for path in paths if (values := images.read_deep(path)) is not None)
+    if depth is None:
+        return info, ""
+    set_choices(workspace, info.name, "", depth, progress=progress)
+    said = (
+        f"Images of {info.called}, which kept no bit depth, are read with {depth.title} from now on, guessed of all; "
+        f"datasets set {info.name} --depth changes that."
+    )
+    return workspace.dataset(info.name), said
 
 
 def _require_deep(draft: Draft) -> None:
@@ -162,7 +187,9 @@ def usual_brightness(workspace: Workspace, dataset: str | None) -> np.ndarray:
     if not rows:
         raise BadInput("No normal image has the commonest size; give the region as a file.")
     rows = rows[: min(PICTURES, max(LEAST_PICTURES, MOST_PIXELS // (size[0] * size[1])))]
-    sums = np.empty((len(rows), size[1], size[0]), np.uint16)  # of three channels, so that no fraction is lost
+    sums = np.empty(
+        (len(rows), size[1], size[0]), np.uint16
+    )  # of three channels, so that no fraction is lost
     for number, row in enumerate(rows):
         sums[number] = images.read_image(row.path, row.id, row.depth).sum(axis=2, dtype=np.uint16)
     result = np.empty(sums.shape[1:], np.float32)

@@ -283,7 +283,7 @@ def evaluate_methods(
     """
     progress = progress or Progress()
     first = next(iter(detectors.values()))
-    if any(_look(d) != _look(first) for d in detectors.values()):
+    if any(_look(d, rows) != _look(first, rows) for d in detectors.values()):
         raise BadInput(
             "These bank versions look at images in different ways; compare ones of one backbone, size, bit depth and "
             "region of interest."
@@ -309,16 +309,12 @@ def evaluate_methods(
     }
 
 
-def _look(detector: Detector) -> tuple[Any, ...]:
-    """What decides on the features that a detector sees of an image."""
+def _look(detector: Detector, rows: Sequence[Labelled]) -> tuple[Any, ...]:
+    """What decides on the features that a detector sees of these images: a bit depth only where one is deep."""
     settings = detector.settings
-    return (
-        detector.backbone.fingerprint,
-        settings.size,
-        settings.depth,
-        settings.by_brightest,
-        detector.region,
-    )
+    deep = any(images.header(row.path).deep for row in rows)
+    depth = (settings.depth, settings.by_brightest) if deep else ()
+    return detector.backbone.fingerprint, settings.size, depth, detector.region
 
 
 def measure_images(

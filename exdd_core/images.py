@@ -40,6 +40,7 @@ __all__ = [
     "Frame",
     "Header",
     "Size",
+    "by_brightest",
     "encode_jpeg",
     "encode_png",
     "exif_orientation",
@@ -398,11 +399,14 @@ def _deep_values(image: Image.Image, source: Source, label: str) -> np.ndarray:
     return np.ascontiguousarray(values, np.uint16)
 
 
+def by_brightest(values: np.ndarray) -> Depth:
+    """12 or 16 bits, by the brightest of an image's values, (H, W) or (H, W, 3), that is no single bright pixel."""
+    return Depth.of_bits(12 if cv2.medianBlur(values, 3).max() <= TWELVE_BIT else 16)
+
+
 def _scaled(values: np.ndarray, depth: Depth | None) -> np.ndarray:
     """Values of more than 8 bits, (H, W) or (H, W, 3), to uint8 (H, W, 3)."""
-    if depth is None:
-        depth = Depth.of_bits(12 if cv2.medianBlur(values, 3).max() <= TWELVE_BIT else 16)
-    small = depth.to_8_bits(values)
+    small = (depth or by_brightest(values)).to_8_bits(values)
     return cv2.cvtColor(small, cv2.COLOR_GRAY2RGB) if small.ndim == 2 else small
 
 

@@ -44,22 +44,27 @@ class Picture:
 
 
 def read(
-    path: Path, name: str | None = None, depth: Depth | None = None, by_brightest: bool = False
+    path: Path,
+    name: str | None = None,
+    depth: Depth | None = None,
+    by_brightest: bool = False,
+    own: Depth | None = None,
 ) -> Picture:
     """Read a picture by the depth of the images that it is compared with; None where those have 8 bits.
 
-    Where there is no such depth, that of the picture itself is guessed, whatever single bright pixels it has.
-    by_brightest: guess as banks did that kept no depth, 12 or 16 bits. Raises `BadInput`.
+    Where there is no such depth, it is that of the picture's own data set (`own`), and where there is none either,
+    it is guessed of the picture itself, whatever single bright pixels it has. by_brightest: guess as banks did that
+    kept no depth, 12 or 16 bits, whatever `own` is. Raises `BadInput`.
     """
     told = images.header(path, name)
     values = images.read_deep(path, name) if told.deep else None
     if values is None:
         return Picture(images.read_image(path, name), None, 0.0, told.pages)
     if depth is None:
-        depth = depths.guess([cv2.medianBlur(values, 3)])
+        depth = (
+            images.by_brightest(values) if by_brightest else own or depths.guess([cv2.medianBlur(values, 3)])
+        )
         assert depth is not None  # a guess from an image is one
-        if by_brightest:
-            depth = Depth.of_bits(12 if depth.high < 2**12 else 16)
     return Picture(images.read_image(path, name, depth), depth, depth.beyond(values), told.pages)
 
 

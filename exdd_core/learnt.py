@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from exdd_core.detector import Detector
-    from exdd_core.workspace import BankVersion, ImageRow, Workspace
+    from exdd_core.workspace import BankVersion, Workspace
 
 
 class Learnt:
@@ -21,7 +22,7 @@ class Learnt:
     def __init__(self, workspace: Workspace, version: BankVersion, detector: Detector):
         self.version = version
         self._workspace, self._detector = workspace, detector
-        self._by_size: dict[int, list[ImageRow]] | None = None
+        self._by_size: dict[int, list[tuple[str, Path]]] | None = None
         self._by_digest: dict[int, dict[bytes, list[str]]] = {}  # of each size that was asked for
 
     def sentence(self, id: str, path: Path) -> str:
@@ -44,17 +45,17 @@ class Learnt:
         """The id of an image that the banks know whose file has the same bytes as this one; "" for none."""
         if self._by_size is None:
             self._by_size = defaultdict(list)
-            for info in self._workspace.datasets():
-                for row in self._workspace.images(info.name):
-                    if row.path.is_file():
-                        self._by_size[row.path.stat().st_size].append(row)
+            for id, file in self._workspace.files_of_images():  # those that count no more have taught it, too
+                if file.is_file():
+                    self._by_size[file.stat().st_size].append((id, file))
         size = path.stat().st_size
         if size not in self._by_size:
             return ""
         if size not in self._by_digest:
             self._by_digest[size] = defaultdict(list)
-            for row in self._by_size[size]:
-                self._by_digest[size][_digest(row.path)].append(row.id)
+            for id, file in self._by_size[size]:
+                with suppress(OSError):  # of a data set that was deleted meanwhile
+                    self._by_digest[size][_digest(file)].append(id)
         same = self._by_digest[size].get(_digest(path), [])
         return next((id for id in same if self._detector.knows(id)), "")
 

@@ -16,6 +16,7 @@ import threading
 import zipfile
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -258,12 +259,12 @@ class Review:
     def compare(self, id: str, bank: str | None = None) -> Comparison:
         """Both methods on one image with a bank version (None: the active one); what was compared lately is
         remembered."""
-        key = (self._there(bank).stamp, id)
+        key, image = (self._there(bank).stamp, id), self.image(id)
         with self._lock:
-            if key in self._comparisons:
+            known = self._comparisons.get(key)
+            if known is not None and known.image == image:  # its label, mask and depth may have changed
                 self._comparisons.move_to_end(key)
-                return self._comparisons[key]
-        image = self.image(id)
+                return known
         comparison = self._compare(bank, [image], [self.read(image, bank)])[0]
         with self._lock:
             self._comparisons[comparison.standing.stamp, id] = comparison
@@ -275,7 +276,7 @@ class Review:
         """An image as a bank version (None: the active one) sees it. Raises BadInput."""
         standing = self.standing(bank)
         depth, by_brightest = depth_of(standing.version) if standing else (None, False)
-        return incoming.read(image.path, image.name, depth or image.depth, by_brightest)
+        return incoming.read(image.path, image.name, depth, by_brightest, image.depth)
 
     def notes(self, image: ShownImage, picture: incoming.Picture, bank: str | None = None) -> list[str]:
         """What a person should know of how an image was read by that version."""
@@ -420,21 +421,11 @@ class Review:
     def outline(self, id: str, mask: np.ndarray | None, who: str) -> Changed:
         """As `outlining.keep`; None for what `shown` says. Raises BadInput."""
         region = self.shown(id)[0] if mask is None else mask
-        changed = outlining.keep(self.workspace, id, region, who)
-        self._forget(id)
-        return changed
+        return outlining.keep(self.workspace, id, region, who)
 
     def undo_outline(self, id: str, who: str) -> Changed:
         """As `outlining.undo`."""
-        changed = outlining.undo(self.workspace, id, who)
-        self._forget(id)
-        return changed
-
-    def _forget(self, id: str) -> None:
-        """What was compared holds the truth of before."""
-        with self._lock:
-            for key in [key for key in self._comparisons if key[1] == id]:
-                del self._comparisons[key]
+        return outlining.undo(self.workspace, id, who)
 
     def mark_missed(self, id: str, mask: np.ndarray, who: str, defect_type: str = "") -> Decided:
         """As `curation.missed`. mask: bool (H, W). Raises BadInput."""
@@ -458,12 +449,19 @@ class Review:
         """The results of these images as CSV, in this order; those not scored yet are left out."""
         standing = self._there(bank)
         rows = self.results(standing.version).rows(standing.state)
-        chosen = [rows[id] for id in ids if id in rows]
+        chosen = [self._labelled(rows[id]) for id in ids if id in rows]
         if not chosen:
             raise BadInput("None of these images is scored yet; score them first.")
         path = self._exports / f"results-bank-{standing.version.name}.csv"
         reports.write_csv(path, chosen)
         return path
+
+    def _labelled(self, row: dict[str, Any]) -> dict[str, Any]:
+        """A row with the label and type that its image has now; they may have changed since it was scored."""
+        with suppress(BadInput):  # of an image that is gone
+            image = self.image(row["id"])
+            return row | {"truth": image.label, "defect_type": image.defect_type}
+        return row
 
     def export_panes(self, id: str, bank: str | None = None) -> Path:
         """The four panes of one image as PNG."""

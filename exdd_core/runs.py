@@ -228,7 +228,8 @@ def settings(run: Run) -> dict[str, Any]:
     known = {key: run.result[key] for key in made if key in run.result}
     if run.spec.get("folds"):
         known.pop("banks", None)  # every fold had its own, which are gone
-    return _flat({**run.spec, **known})
+    before = {"state": dataset_states.FIRST}  # of runs from before data sets had states
+    return _flat({**before, **run.spec, **known})
 
 
 def _figures(run: Run) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exdd_core import runs
+from exdd_core import dataset_settings, runs
 from exdd_core.confidence import PIXEL_FIGURES
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -119,7 +119,8 @@ def table_one(workspace: Workspace, spec: dict[str, Any], progress: Progress, jo
     """
     from exdd_core.evaluation import FALSE_ALARM_RATE
 
-    began, info = time.monotonic(), workspace.dataset(spec.get("dataset"), spec.get("state"))
+    began = time.monotonic()
+    info, guessed = dataset_settings.settled(workspace, spec.get("dataset"), spec.get("state"), progress)
     dataset = info.name
     spec = {
         **spec,
@@ -130,7 +131,8 @@ def table_one(workspace: Workspace, spec: dict[str, Any], progress: Progress, jo
     measure = _by_folds if spec.get("folds") else _by_test_split
     result, banks = measure(workspace, dataset, spec, progress)
     made_of = {"state": info.state, "fingerprint": runs.fingerprint(workspace, dataset, info.state)}
-    result = {"dataset": dataset, **made_of, **result}
+    notes = [*filter(None, [guessed]), *result["notes"]]
+    result = {"dataset": dataset, **made_of, **result, "notes": notes}
     title = f"{dataset}: Table 1" + (f", {spec['folds']} grouped folds" if spec.get("folds") else "")
     seconds = time.monotonic() - began
     runs.store(workspace, job_id, "table1", title, {**spec, **banks}, result, seconds=seconds)
@@ -195,7 +197,8 @@ def _by_folds(
         roi=workspace.region(dataset, spec["state"]),
         progress=progress,
     )
-    counts = {"images": len(rows), "defective": sum(row.label == "defect" for row in rows)}
+    labels = result["per_image"]["label"]  # without the images that were left out
+    counts = {"images": len(labels), "defective": labels.count("defect")}
     notes = [*([] if painted else [NO_FULL]), *result["notes"]]
     made_of = {"synthetic": [image.id for image in painted]}
     return {**counts, "synthetic": len(painted), **result, "notes": notes}, made_of
@@ -263,11 +266,13 @@ def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id
     again with the same job id, this goes on after the last one.
     Raises BadInput where a count is more than there are accepted ones.
     """
-    began, info = time.monotonic(), workspace.dataset(spec.get("dataset"), spec.get("state"))
+    began = time.monotonic()
+    info, guessed = dataset_settings.settled(workspace, spec.get("dataset"), spec.get("state"), progress)
     dataset, spec = info.name, {**spec, "state": info.state}
     counts, seeds = sorted(set(spec["counts"])), spec["seeds"]
     require_accepted(workspace, dataset, counts)
     work = _Sweep(workspace, dataset, spec, progress)
+    work.notes[:0] = filter(None, [guessed])
     result: dict[str, Any] = {
         "dataset": dataset,
         "state": info.state,
@@ -278,7 +283,7 @@ def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id
         "cells": [],
         "complete": False,
     }
-    result["cells"] = _cells_so_far(workspace, job_id, result)
+    result |= {"notes": work.notes, "masks": None} | _so_far(workspace, job_id, result)
     spec = {**spec, "dataset": dataset, "counts": counts, "synthetic": result["synthetic"]}
     wanted = [(seed, count) for seed in range(seeds) for count in counts]
     there = {(cell["seed"], cell["count"]) for cell in result["cells"]}
@@ -286,9 +291,10 @@ def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id
         if (seed, count) in there:
             continue
         result["cells"].append({"seed": seed, "count": count, **work.measure(seed, count)})
+        result |= {"notes": work.notes, "masks": work.masks}
         _keep(workspace, job_id, spec, result | _by_count(result["cells"]), began)
     result |= _by_count(result["cells"])
-    result |= {"complete": True, "notes": work.notes, "masks": work.masks}
+    result["complete"] = True
     _keep(workspace, job_id, spec, result, began)
     return {**result, "synthetic": len(result["synthetic"]), "run": job_id}
 
@@ -323,14 +329,14 @@ def _combined(figures: Sequence[dict[str, Any]], metric: str, combine: Any) -> f
     return float(combine(known)) if known else None
 
 
-def _cells_so_far(workspace: Workspace, job_id: str, result: dict[str, Any]) -> list[dict[str, Any]]:
+def _so_far(workspace: Workspace, job_id: str, result: dict[str, Any]) -> dict[str, Any]:
     """What an interrupted sweep had measured, unless other images or other accepted ones are there now."""
     try:
         former = runs.get(workspace, job_id).result
     except BadInput:
-        return []
+        return {}
     same = all(former[key] == result[key] for key in ("fingerprint", "synthetic"))
-    return list(former["cells"]) if same else []
+    return {key: former[key] for key in ("cells", "notes", "masks") if key in former} if same else {}
 
 
 def _keep(

@@ -206,11 +206,11 @@ def _rate(spec: Spec) -> float:
 
 
 def _evaluate_folds(workspace: Workspace, spec: Spec, progress: Progress) -> Result:
-    from exdd_core import runs, tables
+    from exdd_core import dataset_settings, runs, tables
     from exdd_core.evaluation import cross_validate
     from exdd_core.fusion import FUSIONS
 
-    dataset = workspace.dataset(spec.get("dataset"), spec.get("state"))
+    dataset, guessed = dataset_settings.settled(workspace, spec.get("dataset"), spec.get("state"), progress)
     every = spec.get("fusion") == ALL
     methods = ["patchcore", "exdd"]
     methods += [name for name in FUSIONS if every and name not in methods]
@@ -229,8 +229,12 @@ def _evaluate_folds(workspace: Workspace, spec: Spec, progress: Progress) -> Res
         roi=workspace.region(dataset.name, dataset.state),
         progress=progress,
     )
-    print_ = runs.fingerprint(workspace, dataset.name, dataset.state)
-    return {"dataset": dataset.name, "state": dataset.state, "fingerprint": print_, **result}
+    made_of = {
+        "dataset": dataset.name,
+        "state": dataset.state,
+        "fingerprint": runs.fingerprint(workspace, dataset.name, dataset.state),
+    }
+    return {**made_of, **result, "notes": [*filter(None, [guessed]), *result["notes"]]}
 
 
 def _size(spec: Spec, keep_aspect: bool) -> Size:

@@ -480,6 +480,12 @@ class Workspace:
                 row = {**rows.get(id, row), "depth": info["depth"]}
         return self._image_row(row, Depth.parse(row["depth"]) if row["depth"] else None)
 
+    def files_of_images(self) -> list[tuple[str, Path]]:
+        """Id and file of every image that any data set has or had, those that count no more included."""
+        with self.reading() as db:
+            rows = db.execute("select id, dataset, path from images order by rowid").fetchall()
+        return [(id, self._datasets / dataset / path) for id, dataset, path in rows]
+
     def _image_row(self, row: dict[str, Any], depth: Depth | None) -> ImageRow:
         folder = self._datasets / row["dataset"]
         known = {name: row[name] for name in IMAGE_COLUMNS}
@@ -540,10 +546,11 @@ class Workspace:
         (0 to 1]; None leaves the detector's default. who: whoever asked for it. state: of the data set; None is as
         it is now. Raises BadInput where nothing can be built of that.
         """
-        from exdd_core import curation, recall
+        from exdd_core import curation, dataset_settings, recall
         from exdd_core.detector import Detector, Settings
 
-        began, progress, info = time.monotonic(), progress or Progress(), self.dataset(dataset, state)
+        began, progress = time.monotonic(), progress or Progress()
+        info, guessed = dataset_settings.settled(self, dataset, state, progress)
         normals, defects, note = self._training_images(info.name, positives, max_real_parts, seed, info.state)
         network = self.backbone(backbone)
         given: dict[str, Any] = {"negative_ratio": negative_ratio, "positive_ratio": positive_ratio}
@@ -558,7 +565,7 @@ class Workspace:
         with plainly(), self.making(self._banks, "build", progress) as temporary:
             detector = Detector(network, settings, self.region(info.name, info.state))
             detector.fit(normals, defects, progress)
-            note = " ".join(filter(None, [note, *detector.notes(_larger(info, settings.size))]))
+            note = " ".join(filter(None, [guessed, note, *detector.notes(_larger(info, settings.size))]))
             detector = curation.without_false_alarms(self, info.name, detector, progress)
             progress.begin("Storing the bank version", 1)
             whole = temporary / "whole"

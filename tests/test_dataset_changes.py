@@ -34,7 +34,9 @@ from exdd_core.datasets import Choices
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png, read_image, read_mask
+from exdd_core.learnt import Learnt
 from exdd_core.mask_rules import MaskRule
+from exdd_core.progress import Progress
 from exdd_core.workspace import ImageRow, Workspace
 from tests import plates
 
@@ -830,3 +832,76 @@ def test_a_workspace_of_schema_version_3_opens_and_grows(imported, tmp_path):
     with workspace.reading() as reading:
         assert schema.version(reading) == schema.VERSION
         assert dataset_states.current(reading.query("select * from datasets").__next__()) == 3
+
+
+# --- what older versions left -----------------------------------------------------------------------------------
+
+
+def as_of_an_older_version(workspace: Workspace) -> None:
+    """Data sets as they were before depths and rules for masks were kept."""
+    with workspace.writing() as db:
+        db.execute("update datasets set depth = null, mask_rule = null")
+
+
+def test_a_depth_that_was_never_kept_is_guessed_once_of_all_images_and_said(
+    bare: Workspace, tmp_path: Path
+) -> None:
+    bare.import_dataset(deep(tmp_path / "deep", 6, 4095), size=Size(64, 64))
+    as_of_an_older_version(bare)
+    before = bare.dataset()
+    info, said = dataset_settings.settled(bare, None, None, Progress())
+    assert before.depth is None and info.depth == Depth.of_bits(12) and info.state == before.state + 1
+    assert "12 bits (0 to 4095)" in said and "datasets set deep --depth" in said
+    assert dataset_settings.settled(bare, None, None, Progress()) == (info, "")
+    assert dataset_settings.settled(bare, None, before.state, Progress())[0].depth is None
+    assert bare.build(positives="none").settings["depth"] == "12"
+
+
+def test_a_build_of_an_older_data_set_says_that_a_depth_was_guessed(bare: Workspace, tmp_path: Path) -> None:
+    bare.import_dataset(deep(tmp_path / "deep", 6, 16383), size=Size(64, 64))
+    as_of_an_older_version(bare)
+    bank = bare.build(positives="none")
+    assert bank.settings["depth"] == "14" and "guessed of all" in bank.summary["note"]
+    assert bank.state == bare.dataset().state
+
+
+def test_images_of_8_bits_of_an_older_data_set_are_left_alone(workspace: Workspace) -> None:
+    as_of_an_older_version(workspace)
+    state = workspace.dataset().state
+    assert dataset_settings.settled(workspace, None, None, Progress())[1] == ""
+    assert workspace.dataset().state == state
+
+
+def test_an_image_that_was_retired_is_still_known_to_the_bank_that_learnt_it(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    bank = workspace.build(positives="none")
+    first = workspace.images(split="train", label="normal")[0]
+    dataset_changes.retire(workspace, [first.id], WHO)
+    copy = tmp_path / "copy.png"
+    shutil.copyfile(first.path, copy)
+    known = Learnt(workspace, bank, workspace.detector(bank.id))
+    assert "in the bank itself" in known.sentence("file:copy", copy)
+    write(copy, plate(4711))
+    assert known.sentence("file:copy", copy) == ""
+
+
+@pytest.mark.parametrize("share, words", [(0.9, "hardly any normal surface"), (0.6, "inverted")])
+def test_a_mask_that_cannot_be_that_of_a_defect_labels_nothing(
+    workspace: Workspace, share: float, words: str
+) -> None:
+    mask = np.ones(SHAPE, bool)
+    height, width = SHAPE
+    hole = int((height * width * (1 - share)) ** 0.5)
+    mask[8 : 8 + hole, 8 : 8 + hole] = False
+    image = row(workspace, "good/0.png").id
+    with pytest.raises(BadInput, match=words):
+        dataset_changes.relabel(workspace, [image], "defect", WHO, "dent", mask)
+    assert workspace.image(image).label == "normal"
+
+
+def test_a_measurement_from_before_states_is_made_again_of_what_was_imported() -> None:
+    older = runs.Run("a", "evaluate", "old", {"dataset": "plates"}, {"methods": {}}, "", "", 0.0)
+    assert runs.settings(older)["state"] == dataset_states.FIRST
+    newer = runs.Run("b", "evaluate", "new", {"state": 3}, {"state": 3, "methods": {}}, "", "", 0.0)
+    assert runs.settings(newer)["state"] == 3

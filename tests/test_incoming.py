@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from exdd_core import incoming
+from exdd_core import images, incoming
 from exdd_core.cli.score import LONGEST, pane_names
 from exdd_core.datasets.tree import Tree, name_key
 from exdd_core.depth import Depth
@@ -61,6 +61,19 @@ def test_the_depth_of_the_bank_counts_and_what_it_clips_is_said(tmp_path: Path) 
     assert said.startswith("Read as 14 bits (0 to 16383); bank v3 was built from images of 8 bits")
     window = incoming.read(file, depth=Depth(11000, 12000))
     assert 0 < window.clipped < 1 and window.pixels.max() == 255
+
+
+def test_a_bank_that_kept_no_depth_reads_as_it_was_built_whatever_its_data_set_says_now(
+    tmp_path: Path,
+) -> None:
+    values = plate(12)
+    values[:4] = 5000  # a strip, and no single bright pixel
+    path, ten = deep(tmp_path / "a.png", values), Depth.of_bits(10)
+    kept = incoming.read(path, by_brightest=True, own=ten)
+    assert kept.depth == Depth.of_bits(16)
+    assert np.array_equal(kept.pixels, images.read_image(path))
+    assert incoming.read(path, own=ten).depth == ten  # of a bank of images of 8 bits
+    assert incoming.read(path, depth=Depth.of_bits(14), own=ten).depth == Depth.of_bits(14)
 
 
 def test_an_image_of_8_bits_is_left_as_it_is(tmp_path: Path) -> None:

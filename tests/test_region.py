@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from exdd_core import backbones, confidence, curation, images, jobs, patches, recall
@@ -382,8 +383,25 @@ def test_detectors_of_other_regions_are_not_compared(
     from exdd_core.evaluation import evaluate_methods
 
     plain = Detector(backbone, SMALL).fit(NORMALS)
+    rows = rows_in(tmp_path)
     with pytest.raises(BadInput, match="region of interest"):
-        evaluate_methods({"a": half, "b": plain}, rows_in(tmp_path))
+        evaluate_methods({"a": half, "b": plain}, rows)
+
+
+def test_detectors_of_other_depths_are_compared_only_on_images_of_8_bits(
+    backbone: Backbone, tmp_path: Path
+) -> None:
+    from exdd_core.evaluation import evaluate_methods
+
+    plain = Detector(backbone, SMALL).fit(NORMALS)
+    older = Detector(backbone, replace(SMALL, by_brightest=True)).fit(NORMALS)
+    rows = rows_in(tmp_path)
+    figures = evaluate_methods({"a": plain, "b": older}, rows)["methods"]
+    assert figures["a"] == figures["b"]
+    shallow = np.asarray(Image.open(rows[0].path).convert("L"))
+    Image.fromarray(shallow.astype(np.uint16) << 4).save(rows[0].path)
+    with pytest.raises(BadInput, match="bit depth"):
+        evaluate_methods({"a": plain, "b": older}, rows)
 
 
 # --- a workspace ------------------------------------------------------------------------------------------------

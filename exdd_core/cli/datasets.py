@@ -118,16 +118,19 @@ def relabel_options(add: Add) -> None:
 
 def relabel(options: argparse.Namespace) -> dict[str, Any]:
     """Call images normal or defective, or give a defective one its mask."""
-    from exdd_core import dataset_changes
-    from exdd_core.images import take_mask
+    from exdd_core import dataset_changes, incoming
 
-    mask = take_mask(options.mask, None) if options.mask else None
-    return _of_images(
-        options,
-        lambda workspace, names: dataset_changes.relabel(
+    def change(workspace: Workspace, names: list[str]) -> Changed:
+        mask = None
+        if options.mask:
+            ids = dataset_changes.named(workspace, names)[1]
+            row = workspace.image(ids[0])
+            mask = incoming.take_mask(options.mask, (row.height, row.width), image=row.path)
+        return dataset_changes.relabel(
             workspace, names, options.label, options.who, options.type, mask, progress()
-        ),
-    )
+        )
+
+    return _of_images(options, change)
 
 
 def retire(options: argparse.Namespace) -> dict[str, Any]:

@@ -224,11 +224,13 @@ def compare_runs(options: argparse.Namespace) -> dict[str, Any]:
 
 def rerun(options: argparse.Namespace) -> dict[str, Any]:
     """Measure again by the record of a measurement, and compare."""
-    from exdd_core import jobs, runs
+    from exdd_core import dataset_states, jobs, runs
 
     workspace = open_workspace(options)
     first = runs.get(workspace, options.id)
-    again = jobs.run_here(workspace, first.kind, f"Measuring again: {first.title}", first.spec, progress())
+    # Before data sets had states, all were as they were imported.
+    spec = {"state": dataset_states.FIRST, **first.spec}
+    again = jobs.run_here(workspace, first.kind, f"Measuring again: {first.title}", spec, progress())
     return _differences(first, runs.get(workspace, again["run"]), options)
 
 

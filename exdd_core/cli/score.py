@@ -139,8 +139,9 @@ def _read_images(
     for path in paths:
         truth = known.get(path.resolve())
         try:
-            depth = settings.depth or (truth.depth if truth else None)
-            images.append(Read(path, incoming.read(path, None, depth, settings.by_brightest), truth))
+            own = truth.depth if truth else None
+            picture = incoming.read(path, None, settings.depth, settings.by_brightest, own)
+            images.append(Read(path, picture, truth))
         except BadInput as error:
             if path in strict:
                 raise

@@ -141,7 +141,11 @@ def _gallery_html(rows: list[ImageRow], info: DatasetInfo, page: int) -> str:
     head = f'<p class="list-head"><strong>{found}</strong>{_shared.pager(page, PAGE_SIZE, len(rows))}</p>'
     if not rows:
         return head + _shared.empty("No image is like that", "Choose another split, label or type above.")
-    return head + _acts_html(len(shown)) + f'<div class="gallery">{"".join(_thumbnail_html(row, info.state) for row in shown)}</div>'
+    return (
+        head
+        + _acts_html(len(shown))
+        + f'<div class="gallery">{"".join(_thumbnail_html(row, info.state) for row in shown)}</div>'
+    )
 
 
 def _acts_html(shown: int) -> str:

@@ -121,14 +121,16 @@ class Importer:
             )
             with gr.Row():
                 self.back = gr.Button("Another source", elem_id="import-back", min_width=96)
-                self.start = gr.Button(
-                    "Import", variant="primary", elem_id="import-start", min_width=160
-                )
+                self.start = gr.Button("Import", variant="primary", elem_id="import-start", min_width=160)
 
     def _build_reading(self) -> None:
         """How files become pixels: shown only where a data set leaves it open."""
         self.masks = gr.Dropdown(
-            MASK_RULES, label="What masks mark", info="The same for all masks.", visible=False, elem_id="import-masks"
+            MASK_RULES,
+            label="What masks mark",
+            info="The same for all masks.",
+            visible=False,
+            elem_id="import-masks",
         )
         self.depth = gr.Dropdown(
             DEPTHS,
@@ -142,7 +144,17 @@ class Importer:
     def connect(self, refresh: Any, outputs: list[Any]) -> None:
         plain: dict[str, Any] = {"api_visibility": "private"}
         hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        shown = [self.note, self.source, self.preview, self.summary, self.questions, self.details, self.start, self.sizes, *self.settings]
+        shown = [
+            self.note,
+            self.source,
+            self.preview,
+            self.summary,
+            self.questions,
+            self.details,
+            self.start,
+            self.sizes,
+            *self.settings,
+        ]
         said = _shared.sentences(self.note)
 
         self.kind.input(_fields_of_source, self.kind, [self.path, self.file], **hidden)
@@ -163,7 +175,11 @@ class Importer:
     # --- what is seen ----------------------------------------------------------------------------------------
 
     def _look(
-        self, kind: str, path: str, file: str | None, progress: gr.Progress = gr.Progress()  # noqa: B008
+        self,
+        kind: str,
+        path: str,
+        file: str | None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> dict[Any, Any]:
         """Show what the source would become, with everything at its defaults."""
         preview = self._previewed(_chosen(kind, path, file), Choices(), progress)
@@ -228,7 +244,11 @@ class Importer:
     def _shown(self, preview: Preview, roles: dict[str, str]) -> dict[Any, Any]:
         asked = asked_of(preview, roles)
         ready = any(record.label == datasets.NORMAL for record in preview.records)
-        label = f"Import {_shared.count(len(preview.records), 'image')}" if ready else "Say which images are normal"
+        label = (
+            f"Import {_shared.count(len(preview.records), 'image')}"
+            if ready
+            else "Say which images are normal"
+        )
         return {
             self.summary: summary_html(preview),
             self.details: details_html(preview),
@@ -243,7 +263,23 @@ class Importer:
     # --- what is begun ---------------------------------------------------------------------------------------
 
     def _begin(self, *values: Any) -> dict[Any, Any]:
-        kind, path, file, layout, grouping, rule, roles, depth, masks, name, width, height, keep_aspect, into, who = values
+        (
+            kind,
+            path,
+            file,
+            layout,
+            grouping,
+            rule,
+            roles,
+            depth,
+            masks,
+            name,
+            width,
+            height,
+            keep_aspect,
+            into,
+            who,
+        ) = values
         source = _chosen(kind, path, file)
         choices = _choices(layout, grouping, rule, roles, depth, masks)
         if into != NEW:
@@ -289,7 +325,9 @@ def _depth_field(preview: Preview) -> Any:
     if not _is_deep(preview):
         return gr.update(value=AS_FOUND, visible=False)
     found = preview.report["depth"]
-    return gr.update(choices=[(f"As found: {found['title']}", AS_FOUND), *DEPTHS], value=AS_FOUND, visible=True)
+    return gr.update(
+        choices=[(f"As found: {found['title']}", AS_FOUND), *DEPTHS], value=AS_FOUND, visible=True
+    )
 
 
 def _mask_field(preview: Preview) -> Any:

@@ -36,7 +36,9 @@ class Manage:
                 self.note = _shared.note()
                 self.states = _shared.markup(js_on_load=BUTTONS_JS, elem_id="states")
                 with gr.Row():
-                    self.name = gr.Textbox(label="Name", info="For people; ids keep the old one.", max_lines=1)
+                    self.name = gr.Textbox(
+                        label="Name", info="For people; ids keep the old one.", max_lines=1
+                    )
                     self.depth = gr.Textbox(
                         label="Bit depth",
                         info="Bits, or black and white such as 100-3000.",
@@ -78,7 +80,9 @@ class Manage:
             if event.act == "undo":
                 return done(dataset_changes.undo(self.workspace, info.name, who_of(event.who)).sentence)
             if event.act == "ask":
-                return {self.actions: _confirm_html(info, dataset_uses.uses(self.workspace, info.name).sentence)}
+                return {
+                    self.actions: _confirm_html(info, dataset_uses.uses(self.workspace, info.name).sentence)
+                }
             if event.act == "keep":
                 return {self.actions: _ACTIONS}
             if event.act == "delete":
@@ -101,13 +105,13 @@ class Manage:
         info = self.workspace.dataset()
         row = self.workspace.dataset_row(info.name) or {}
         lines = []
-        if name and name != info.called:
-            lines.append(dataset_settings.rename(self.workspace, info.name, name, who).sentence)
         chosen: dict[str, Any] = {}
         if depth and depth != str(info.depth or ""):
             chosen["depth"] = Depth.parse(depth)
         if masks and masks != (row.get("mask_rule") or ""):
             chosen["masks"] = MaskRule.parse(masks)
+        if name and name != info.called:
+            lines.append(dataset_settings.rename(self.workspace, info.name, name, who).sentence)
         if chosen:
             lines.append(dataset_settings.set_choices(self.workspace, info.name, who, **chosen).sentence)
         if not lines:
@@ -120,7 +124,9 @@ class Manage:
         target = folder / f"{info.called}-{layout}.zip"
         target.unlink(missing_ok=True)  # what was exported before
         title = f"Exporting {info.called} as {exporting.LAYOUTS[layout]}"
-        self.job.begin("export_dataset", title, {"dataset": info.name, "layout": layout, "target": str(target)})
+        self.job.begin(
+            "export_dataset", title, {"dataset": info.name, "layout": layout, "target": str(target)}
+        )
 
 
 def due_html(workspace: Workspace) -> str:

@@ -47,7 +47,15 @@ def render(workspace: Workspace) -> None:
         with gr.Column(scale=4, min_width=368):
             importer = Importer(workspace)
             report = _shared.markup(visible=False, elem_id="report")
-    everything = [due, *sets.outputs, *manage.outputs, *gallery.outputs, *region.outputs, *importer.outputs, report]
+    everything = [
+        due,
+        *sets.outputs,
+        *manage.outputs,
+        *gallery.outputs,
+        *region.outputs,
+        *importer.outputs,
+        report,
+    ]
 
     def refresh() -> dict[Any, Any]:
         info = _shared.active_dataset(workspace)

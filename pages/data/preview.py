@@ -25,7 +25,9 @@ EXAMPLE_SIDE = 320  # pixels of the longer side of the example
 def asked_of(preview: Preview, roles: dict[str, str]) -> list[dict[str, Any]]:
     """What is asked, with what was answered before: answers can be changed until the import begins."""
     open_ones = {question["folder"]: question for question in preview.report["questions"]}
-    answered = {folder: {"folder": folder, "images": None, "guess": ""} for folder in roles if folder not in open_ones}
+    answered = {
+        folder: {"folder": folder, "images": None, "guess": ""} for folder in roles if folder not in open_ones
+    }
     return [*open_ones.values(), *answered.values()]
 
 
@@ -96,7 +98,9 @@ def _example_html(preview: Preview) -> str:
     image, mask = preview.example
     small = thumbnail(image, EXAMPLE_SIDE)
     scale = small.shape[0] / mask.shape[0]
-    lines = [[(round(x * scale), round(y * scale)) for x, y in line] for line in reports.outline(np.asarray(mask))]
+    lines = [
+        [(round(x * scale), round(y * scale)) for x, y in line] for line in reports.outline(np.asarray(mask))
+    ]
     share = f"{100 * mask.mean():.2g} % of the image"
     sentence = preview.report["mask_rule"]["sentence"] or "Masks are drawn from annotations."
     picture = picture_svg(encode_jpeg(small), small.shape, lines)

@@ -237,6 +237,9 @@ def test_groups_by_csv(tmp_path: Path) -> None:
     table.write_text("path,group\n" + "".join(f"{p},a\n" for p in paths[:-3]))
     with pytest.raises(BadInput, match=r"3 of 32 images have no row in .*groups\.csv \(first: good/part11_b"):
         read_layout(root, groups=GroupRule.parse(f"csv:{table}"))
+    table.write_text("path,group\n" + "".join(f"{p},a\n" for p in paths) + "good\\part10_a.png,b\n")
+    with pytest.raises(BadInput, match=r"gives good/part10_a\.png two groups, a and b"):
+        read_layout(root, groups=GroupRule.parse(f"csv:{table}"))
     table.write_text("file,part\n")
     with pytest.raises(BadInput, match="needs the columns path and group"):
         read_layout(root, groups=GroupRule.parse(f"csv:{table}"))

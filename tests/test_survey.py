@@ -227,6 +227,20 @@ def test_pages_depth_and_clipping_are_told(tmp_path: Path) -> None:
     assert any("clipped in 1 image (good/glint.png)" in line for line in found.to_report()["problems"])
 
 
+def test_images_of_8_bits_beside_deeper_ones_are_named(tmp_path: Path) -> None:
+    make(tmp_path)
+    for n in range(4):
+        put(tmp_path / "defect" / f"{n:03}.png", surface(100 + n, spot=True).astype(np.uint16) * 16)
+    report = checked(tmp_path)
+    assert not report["healthy"]
+    assert any(
+        "8 images (good/000.png" in s and "of 8 bits beside 4 images" in s for s in report["sentences"]
+    )
+    for n in range(8):
+        put(tmp_path / "good" / f"{n:03}.png", surface(n).astype(np.uint16) * 16)
+    assert not any("of 8 bits" in line for line in look(tmp_path)[1].to_report()["problems"])
+
+
 def test_empty_folders_are_named(tmp_path: Path) -> None:
     make(tmp_path, defects=0)
     (tmp_path / "defect" / "scratch").mkdir(parents=True)

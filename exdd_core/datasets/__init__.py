@@ -147,7 +147,8 @@ def require_normal(found: Survey, root: Path) -> None:
         return
     if found.questions or not found.records:
         raise _unknown(root, found.tree, found.questions)
-    raise BadInput(f"{root} holds no normal images; add some, ExDD learns from them first.")
+    others = " ".join(left.sentence for left in found.left_out[:FOLDERS_NAMED] if left.serious)
+    raise BadInput(f"{root} holds no normal images; add some, ExDD learns from them first. {others}".rstrip())
 
 
 def no_images(root: Path, tree: Tree) -> BadInput:

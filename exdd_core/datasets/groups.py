@@ -98,8 +98,14 @@ def _compiled(regex: str) -> re.Pattern[str]:
 
 
 def _read_groups(path: Path) -> dict[str, str]:
-    rows = read_table(path, ("path", "group"))
-    return {_table_key(row["path"].replace("\\", "/")): row["group"].strip() for row in rows}
+    groups: dict[str, str] = {}
+    for row in read_table(path, ("path", "group")):
+        key, group = _table_key(row["path"].replace("\\", "/")), row["group"].strip()
+        if groups.setdefault(key, group) != group:
+            raise BadInput(
+                f"{path} gives {key} two groups, {groups[key]} and {group}; an image shows one part, so keep one row."
+            )
+    return groups
 
 
 def _table_key(path: str) -> str:

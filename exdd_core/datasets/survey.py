@@ -35,6 +35,7 @@ DENSE = 0.15  # bytes a pixel: a picture of two levels takes less, so only small
 TWO_LEVELS = 0.98  # share of the pixels of a mask that are its darkest or its brightest value
 UNCLAIMED = "the layout has no place for them; put them into a folder that it has, or move them away"
 EMPTY = "it holds nothing"
+DIFFER = "their brightness may differ for no other reason; save all of them alike"
 AS_CHOSEN = "as you chose"
 CHOSEN = (AS_CHOSEN,)  # reasons that nobody needs to look at
 LIKE_A_MASK = (
@@ -194,7 +195,7 @@ class Survey:
         window = self.depth.title if self.depth else ""
         return (
             f"Values beyond {window} are clipped in {named(list(self.clipped))}, up to "
-            f"{100 * max(self.clipped.values()):.2g} % of an image's pixels."
+            f"{float(f'{100 * max(self.clipped.values()):.2g}'):g} % of an image's pixels."
         )
 
     def _problems(self) -> list[str]:
@@ -236,7 +237,7 @@ def survey(tree: Tree, reading: Reading, choices: Choices, progress: Progress | 
     records, like_masks = _without_masks(tree, records)
     rule = choices.masks or _rule(tree, records, progress)
     records, turned, of_normal = _settled(tree, records, rule, progress)
-    depth, clipped, pages = _depth(tree, records, choices.depth, progress)
+    depth, clipped, pages, shallow = _depth(tree, records, choices.depth, progress)
     claimed = {name for record in records for name in (record.path, *record.masks)}
     reasons = {name: reading.left_out.get(name, UNCLAIMED) for name in tree.images if name not in claimed}
     reasons |= {name: LIKE_A_MASK for name in like_masks if name not in claimed}
@@ -255,7 +256,7 @@ def survey(tree: Tree, reading: Reading, choices: Choices, progress: Progress | 
         turned,
         pages,
         of_normal,
-        reading.problems,
+        [*reading.problems, *shallow],
     )
 
 
@@ -412,16 +413,19 @@ def mask_fit(picture: np.ndarray, values: np.ndarray) -> float:
 
 def _depth(
     tree: Tree, records: Sequence[Record], chosen: Depth | None, progress: Progress
-) -> tuple[Depth | None, dict[str, float], dict[str, int]]:
-    """The depth of all images together, image -> share of its pixels beyond it, and image -> pages where several."""
+) -> tuple[Depth | None, dict[str, float], dict[str, int], list[str]]:
+    """The depth of all images together, image -> share of its pixels beyond it, and image -> pages where several.
+
+    Last, what to say where some images have 8 bits and others more.
+    """
     deep: list[str] = []
+    shallow: list[str] = []
     pages: dict[str, int] = {}
     progress.begin("Reading headers", len(records))
     for record in records:
         with suppress(BadInput):
             told = images.header(tree.path(record.path), record.path)
-            if told.deep:
-                deep.append(record.path)
+            (deep if told.deep else shallow).append(record.path)
             if told.pages > 1:
                 pages[record.path] = told.pages
         progress.advance()
@@ -434,12 +438,17 @@ def _depth(
                     yield name, found
 
     if not deep:
-        return chosen, {}, pages
+        return chosen, {}, pages, []
+    mixed = (
+        [f"{named(shallow)} of 8 bits beside {_count(len(deep), 'image')} of more: {DIFFER}."]
+        if shallow
+        else []
+    )
     depth = chosen or depths.guess(found for _, found in values())
     if depth is None:
-        return None, {}, pages
+        return None, {}, pages, mixed
     shares = {name: depth.beyond(found) for name, found in values()}
-    return depth, {name: share for name, share in shares.items() if share}, pages
+    return depth, {name: share for name, share in shares.items() if share}, pages, mixed
 
 
 # --- what is left -----------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from exdd_core import workspace as home
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
+from exdd_core.sentences import count, listed
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -36,20 +37,15 @@ class Uses:
     @property
     def sentence(self) -> str:
         """ "2 bank versions (v1, v3), 4 measurements and 10 candidates", or "" for nothing."""
-        more = f" and {len(self.versions) - NAMED} more" if len(self.versions) > NAMED else ""
-        shown = ", ".join(self.versions[:NAMED]) + more
-        parts = [f"{_count(len(self.versions), 'bank version')} ({shown})"] if self.versions else []
+        shown = listed(self.versions, NAMED)
+        parts = [f"{count(len(self.versions), 'bank version')} ({shown})"] if self.versions else []
         for number, what in (
             (self.runs, "measurement"),
             (self.candidates, "candidate"),
             (self.decisions, "decision"),
         ):
-            parts += [_count(number, what)] if number else []
+            parts += [count(number, what)] if number else []
         return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number:,} {what}s"
 
 
 def uses(workspace: Workspace, dataset: str | None = None) -> Uses:

@@ -36,6 +36,7 @@ from exdd_core.inspection import Calibration, Inspection, Match, Matches
 from exdd_core.patches import Source
 from exdd_core.progress import Progress
 from exdd_core.region import HALF, Region
+from exdd_core.sentences import count, listed
 from exdd_core.surroundings import Discriminant
 from exdd_core.training import (
     EMPTY,
@@ -58,7 +59,6 @@ APART = 4  # so many times the parts that a guaranteed threshold needs, and they
 DOUBT = 5  # an image that so many times the wanted rate of normal images exceed is not surely normal
 TOO_NORMAL = 0.5  # share of held-out normal patches that are nearer to normal rows than any positive row
 VISIBLE = 0.99  # and the share that a patch must be beyond to count as visible
-NAMED = 3  # images that a sentence names
 ROI = "roi.safetensors"  # in a bank version's folder: the region of interest
 FORMAT = 2  # 1 had nothing with it that banks can be changed with
 
@@ -691,13 +691,13 @@ class Detector:
             OUTSIDE: (f"defect lies {lie}es", f"defects lie {lie}"),
             "plain": (f"defect looks {look}es", f"defects look {look}"),
         }
-        said = [f"{_many(of[w], *pair)} nothing: {_named(of[w])}." for w, pair in words.items() if of[w]]
+        said = [f"{count(len(of[w]), *pair)} nothing: {listed(of[w])}." for w, pair in words.items() if of[w]]
         if of[SMALL]:
-            few = _many(of[SMALL], "defect is", "defects are")
+            few = count(len(of[SMALL]), "defect is", "defects are")
             advice = (
                 f"; --size {larger} would show {'it' if len(of[SMALL]) == 1 else 'them'}" if larger else ""
             )
-            said.append(f"{few} smaller than a patch at {self.settings.size}: {_named(of[SMALL])}{advice}.")
+            said.append(f"{few} smaller than a patch at {self.settings.size}: {listed(of[SMALL])}{advice}.")
         if said and self.positive is None:
             said.insert(0, "No defect teaches the positive bank, so this is PatchCore.")
         return said
@@ -1258,15 +1258,6 @@ def _enlarged(of_patches: np.ndarray, size: Size) -> np.ndarray:
     """bool (h, w) of patches to bool (size.height, size.width) of pixels."""
     whole = (size.width, size.height)
     return cv2.resize(of_patches.astype(np.uint8), whole, interpolation=cv2.INTER_NEAREST).astype(bool)
-
-
-def _many(ids: Sequence[str], one: str, several: str) -> str:
-    return f"{len(ids)} {one if len(ids) == 1 else several}"
-
-
-def _named(ids: Sequence[str]) -> str:
-    """The first few of some ids, and how many more there are."""
-    return ", ".join(ids[:NAMED]) + (f" and {len(ids) - NAMED} more" if len(ids) > NAMED else "")
 
 
 def _each(distances: Distances, change: Callable[[np.ndarray], np.ndarray]) -> Distances:

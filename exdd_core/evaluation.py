@@ -29,11 +29,11 @@ from exdd_core.errors import BadInput
 from exdd_core.inspection import probability
 from exdd_core.progress import Progress
 from exdd_core.region import HALF, Region
+from exdd_core.sentences import count, listed
 from exdd_core.training import PatchSet, TrainingImage, patch_set
 
 METRIC_THREADS = 2  # each needs some 50 bytes a pixel
 METRICS = confidence.FIGURES
-NAMED = 3  # images that a sentence names
 FEWEST_PARTS = 6  # of each kind; of fewer, drawing anew makes differences look surer than they are
 FALSE_ALARM_RATE = 0.05  # of test normals, at which recall is read where nobody says otherwise
 
@@ -452,13 +452,8 @@ def without_outside(rows: Sequence[Labelled], region: Region | None) -> tuple[Se
             outside.append(row.id)
     if not outside:
         return rows, []
-    named = ", ".join(outside[:NAMED]) + (f" and {len(outside) - NAMED} more" if len(outside) > NAMED else "")
-    many = (
-        "image is left out: its defect lies"
-        if len(outside) == 1
-        else "images are left out: their defects lie"
-    )
-    sentence = f"{len(outside)} {many} outside the region of interest ({named})."
+    words = ("image is left out: its defect lies", "images are left out: their defects lie")
+    sentence = f"{count(len(outside), *words)} outside the region of interest ({listed(outside)})."
     return [row for row in rows if row.id not in set(outside)], [sentence]
 
 

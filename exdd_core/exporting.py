@@ -36,6 +36,7 @@ from exdd_core.export_layouts import (
 )
 from exdd_core.export_target import Put, free_place, whole_target
 from exdd_core.progress import Progress
+from exdd_core.sentences import count, counted
 
 if TYPE_CHECKING:
     from exdd_core.curation import Decision
@@ -57,7 +58,6 @@ COLUMNS = (
     ),
     *("seed", "source", "depth", "dataset", "state", "region", "note"),
 )
-NAMED = 3  # images that a sentence names
 BACK = {6: 8, 8: 6}  # EXIF orientations whose turn is undone by another one
 
 
@@ -300,14 +300,14 @@ def _sentences(
     origins = Counter(item.about["origin"] for item in items)
     normal = sum(item.label == NORMAL for item in items)
     lines = [
-        f"{_count(len(items), 'image')}, {normal} normal and {len(items) - normal} with a defect: {origins['real']} of "
+        f"{count(len(items), 'image')}, {normal} normal and {len(items) - normal} with a defect: {origins['real']} of "
         f"the data set, {origins['painted']} painted, {origins['marked']} marked; manifest.csv says which."
     ]
     if unread := info.report.get("unreadable"):
-        lines.append(f"Not exported, as they cannot be read: {_named([item['path'] for item in unread])}.")
+        lines.append(f"Not exported, as they cannot be read: {counted([item['path'] for item in unread])}.")
     if written["without_mask"]:
         told = "without a mask" if layout == "mvtec" else "with an annotation that marks nothing"
-        lines.append(f"Defects that have no mask are exported {told}: {_named(written['without_mask'])}.")
+        lines.append(f"Defects that have no mask are exported {told}: {counted(written['without_mask'])}.")
     if layout == "mvtec" and any(i.label == DEFECT and i.split == "train" for i in items):
         lines.append(
             "MVTec AD has no defects on its training side; here they lie in train/TYPE, with masks in "
@@ -326,7 +326,7 @@ def _sentences(
         )
     if written["turned"] and layout == "coco":
         lines.append(
-            f"Turned by EXIF: {_named(written['turned'])}; their annotations are for the upright image."
+            f"Turned by EXIF: {counted(written['turned'])}; their annotations are for the upright image."
         )
     return lines
 
@@ -340,16 +340,7 @@ def _besides(workspace: Workspace, info: DatasetInfo) -> list[str]:
         for id, row in rows.items()
         if row["retired"] not in (None, dataset_states.UNDONE)
     ]
-    lines = [f"Not exported, as they are retired: {_named(retired)}."] if retired else []
+    lines = [f"Not exported, as they are retired: {counted(retired)}."] if retired else []
     if info.roi:
         lines.append("The region of interest is in region.json, as run lengths: no import reads it.")
     return lines
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
-def _named(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
-    return f"{_count(len(paths), 'image')} ({', '.join(paths[:NAMED])}{more})"

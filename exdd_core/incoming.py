@@ -21,8 +21,8 @@ from exdd_core.datasets.tree import Tree
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.formats import FORMATS, FORMATS_TEXT, picture_format
+from exdd_core.sentences import listed
 
-NAMED = 3  # files that a sentence names
 LEAST_SHARE = 1e-4  # of an image's values: fewer are called "less than 0.01 %"
 BORDER = 0.9  # share of an image's border that an inverted mask marks
 LEAST_FIT, CLEARLY = 0.5, 2.0  # how well, and how many times better, a mask must fit when it is turned
@@ -131,12 +131,7 @@ def left_out_sentences(tree: Tree) -> list[str]:
     by_reason: Mapping[str, list[str]] = defaultdict(list)
     for name, reason in left_out(tree).items():
         by_reason[reason].append(name)
-    return [f"Left out: {_named(names)}: {reason}." for reason, names in by_reason.items()]
-
-
-def _named(names: list[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return f"{', '.join(names[:NAMED])}{more}"
+    return [f"Left out: {listed(names)}: {reason}." for reason, names in by_reason.items()]
 
 
 # --- masks ---------------------------------------------------------------------------------------------------

@@ -21,12 +21,13 @@ from exdd_core import dataset_reports, datasets, imports
 from exdd_core.dataset_changes import Draft, changing
 from exdd_core.datasets import integrity
 from exdd_core.datasets.record import DEFECT, Record, natural_key
-from exdd_core.datasets.survey import LeftOut, Survey, named
+from exdd_core.datasets.survey import LeftOut, Survey
 from exdd_core.datasets.tree import Tree, parent, stem
 from exdd_core.datasets.words import split_word
 from exdd_core.errors import BadInput
 from exdd_core.mask_rules import MaskRule
 from exdd_core.progress import Progress
+from exdd_core.sentences import counted
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -226,7 +227,8 @@ class _Plan:
             found.append((record, replace(record, path=place, group=group)))
         if otherwise:
             self._result.sentences.append(
-                f"The source calls {named(otherwise)} otherwise than the data set does; relabel them where it is right."
+                f"The source calls {counted(otherwise)} otherwise than the data set does; relabel them where it is "
+                "right."
             )
         return found
 
@@ -386,11 +388,11 @@ def _sentences(result: Joined, source: Path, rows: Sequence[Row]) -> list[str]:
         f"{count('split', 'train')} to train, {count('split', 'test')} to test."
     ]
     if result.passed_over:
-        lines.append(f"Passed over, as they are there already: {named(result.passed_over)}.")
+        lines.append(f"Passed over, as they are there already: {counted(result.passed_over)}.")
     if result.renamed:
         shown = [f"{old} as {new}" for old, new in result.renamed.items()]
-        lines.append(f"Stored under another name, as other images have theirs: {named(shown)}.")
+        lines.append(f"Stored under another name, as other images have theirs: {counted(shown)}.")
     if result.copies:
         shown = [f"{new} of {old}" for new, old in result.copies.items()]
-        lines.append(f"Exact copies of images that are there under another name: {named(shown)}.")
+        lines.append(f"Exact copies of images that are there under another name: {counted(shown)}.")
     return lines

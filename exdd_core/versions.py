@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from exdd_core import candidates, curation, history, images, runs
 from exdd_core.coreset import covering_radius
 from exdd_core.errors import BadInput
+from exdd_core.sentences import count
 from exdd_core.workspace import FORMER
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ def compare(workspace: Workspace, first: str, second: str) -> Comparison:
     sides_b, held_b = _sides(workspace, b)
     keys = sorted(set(a.settings) | set(b.settings))
     pairs = {key: (a.settings.get(key), b.settings.get(key)) for key in keys}
+    pairs["region_of_interest"] = _region(workspace, a), _region(workspace, b)
     last = measured(workspace)
     return Comparison(
         (a, b),
@@ -115,6 +117,12 @@ def _sides(workspace: Workspace, version: BankVersion) -> tuple[dict[str, Side],
         )
         for side, (bank, patches) in known.items()
     }, held
+
+
+def _region(workspace: Workspace, version: BankVersion) -> str:
+    """What of an image counts for a version; the letters are its region's alone, where two cover the same share."""
+    region = workspace.detector(version.id).region
+    return "all of an image" if region is None else f"{region.mask.mean():.0%} of an image ({region.digest})"
 
 
 def _images(bank: Bank | None) -> set[str]:
@@ -185,13 +193,10 @@ def state(workspace: Workspace, id: str | None = None) -> State:
 def _behind(workspace: Workspace, version: BankVersion) -> str:
     """What people decided and this version does not follow, as after rolling back to it, in words."""
     lacks, surplus = lacking(workspace, version.id)
-    said = [f"{_counted(lacks, 'accepted candidate')} not in it"] if lacks else []
-    said += [f"{_counted(surplus, 'candidate')} in it though no longer accepted"] if surplus else []
+    words = ("candidate is", "candidates are")
+    said = [f"{count(len(lacks), *(f'accepted {word}' for word in words))} not in it"] if lacks else []
+    said += [f"{count(len(surplus), *words)} in it though no longer accepted"] if surplus else []
     return f"It does not follow what was decided: {'; '.join(said)}." if said else ""
-
-
-def _counted(ids: list[str], what: str) -> str:
-    return f"{len(ids):,} {what} is" if len(ids) == 1 else f"{len(ids):,} {what}s are"
 
 
 def lacking(workspace: Workspace, id: str | None = None) -> tuple[list[str], list[str]]:

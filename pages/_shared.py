@@ -28,6 +28,7 @@ from gradio.events import Dependency
 from exdd_core import doctor, jobs
 from exdd_core.errors import BadInput
 from exdd_core.images import read_layer
+from exdd_core.sentences import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -118,11 +119,6 @@ def layer_of(address: str) -> bytes:
 def drawn(address: str) -> np.ndarray:
     """What is painted in it: bool (h, w) of the editor's copy. Raises `BadInput`."""
     return read_layer(layer_of(address), "The drawing")
-
-
-def count(number: int, one: str, many: str | None = None) -> str:
-    """A number with its noun: "1 image", "1,204 images"."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
 def duration(seconds: float) -> str:

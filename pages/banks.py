@@ -73,6 +73,9 @@ SETTINGS = {
     "positive_ratio": "Share of defect patches kept",
     "keep_aspect": "Aspect ratio kept",
     "guaranteed": "False alarm rate guaranteed",
+    "depth": "Bit depth",
+    "state": "State of the data set",
+    "roi": "Region of interest, share of an image",
 }
 SIDES = {"negative": "negative bank", "positive": "positive bank"}
 ROWS_PAGE = 20

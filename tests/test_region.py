@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from exdd_core import backbones, confidence, curation, images, jobs, patches, recall
+from exdd_core import backbones, confidence, curation, images, jobs, patches, recall, versions
 from exdd_core.backbones import Backbone
 from exdd_core.bank import BankImage
 from exdd_core.detector import Detector, Settings
@@ -449,6 +449,14 @@ def test_a_bank_is_built_of_the_region_and_says_what_that_leaves_out(workspace: 
     for one in recalled:
         whole = np.asarray(one.features, np.float32).reshape(8, 8, -1)
         assert (whole[:, 5:] == whole[:, 4:5]).all()
+
+
+def test_versions_of_other_regions_differ_in_a_setting(workspace: Workspace) -> None:
+    workspace.build(negative_ratio=0.2)
+    workspace.set_region("set", None)
+    workspace.build(negative_ratio=0.2)
+    first, second = versions.compare(workspace, "v1", "v2").settings["region_of_interest"]
+    assert first.startswith(f"{ROI.mean():.0%} of an image (") and second == "all of an image"
 
 
 def test_marks_and_measurements_keep_to_the_region(workspace: Workspace) -> None:

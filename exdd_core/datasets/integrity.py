@@ -40,6 +40,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size, mask_values, read_image, require_mask, thumbnail
 from exdd_core.mask_rules import MaskRule
 from exdd_core.progress import Progress
+from exdd_core.sentences import count, counted
 
 HASH_SIDE = 16
 BITS = HASH_SIDE**2
@@ -48,7 +49,6 @@ ALIKE_SHARE = 0.5  # of the median between groups
 MEDIAN_ROWS = 500  # images from which that median is taken
 BLOCK = 1024  # rows of the distance matrix held at once
 LISTED = 100  # group pairs that the report names
-NAMED = 3  # files that a sentence names
 MOST = 0.5  # share of an image above which a mask is questioned
 FEW_SMALL = 0.1  # share of the defects that may be smaller than a patch before somebody should look
 FEW_NORMAL = 10  # normal training images below which a threshold is worth little
@@ -263,8 +263,8 @@ def _summary(report: dict[str, Any]) -> list[str]:
     normal, defect = (sum(counts[split][label] for split in SPLITS) for label in (NORMAL, DEFECT))
     own = report["groups"] == report["images"] > 0
     lines = [
-        f"{_count(report['images'], 'image')}, {normal} normal and {defect} with a defect, "
-        + ("each counted as a part of its own." if own else f"of {_count(report['groups'], 'part')}."),
+        f"{count(report['images'], 'image')}, {normal} normal and {defect} with a defect, "
+        + ("each counted as a part of its own." if own else f"of {count(report['groups'], 'part')}."),
         "; ".join(
             f"{split}: {counts[split][NORMAL]} normal, {counts[split][DEFECT]} defect" for split in SPLITS
         ).capitalize()
@@ -282,7 +282,7 @@ def _summary(report: dict[str, Any]) -> list[str]:
         )
     if 0 < counts["train"][NORMAL] < FEW_NORMAL:
         lines.append(
-            f"Only {_count(counts['train'][NORMAL], 'normal training image')}: a threshold from so few cannot promise "
+            f"Only {count(counts['train'][NORMAL], 'normal training image')}: a threshold from so few cannot promise "
             f"fewer false alarms than 1 in {counts['train'][NORMAL] + 1}, and one new image may change every verdict; "
             f"import {FEW_NORMAL} or more."
         )
@@ -329,7 +329,7 @@ def _problems(report: dict[str, Any], size: Size | None) -> list[str]:
             f" ({twins['across_split']} with one on each side of the split)" if twins["across_split"] else ""
         )
         lines.append(
-            f"Near-duplicates in different groups: {_count(twins['pairs'], 'pair')} of images{leak}, such as "
+            f"Near-duplicates in different groups: {count(twins['pairs'], 'pair')} of images{leak}, such as "
             f"{a} and {b}; figures look better than they are until each part's images are in one group."
         )
     return lines
@@ -343,7 +343,7 @@ def _many_small(report: dict[str, Any]) -> bool:
 
 def _small(report: dict[str, Any], size: Size | None) -> str:
     masks = report["masks"]
-    few = _count(len(masks["small"]), "defect")
+    few = count(len(masks["small"]), "defect")
     verb = "is" if len(masks["small"]) == 1 else "are"
     shows = masks["small_size"]
     advice = (
@@ -356,12 +356,6 @@ def _pixels(size: Sequence[int]) -> str:
     return f"{size[0]} x {size[1]}"
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
-
-
 def _named(found: Sequence[Any]) -> str:
     """ "5 images (a.png, b.png, c.png and 2 more)", of paths or of rows with a path."""
-    paths = [item if isinstance(item, str) else item["path"] for item in found]
-    more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
-    return f"{_count(len(paths), 'image')} ({', '.join(paths[:NAMED])}{more})"
+    return counted([item if isinstance(item, str) else item["path"] for item in found])

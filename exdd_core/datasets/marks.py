@@ -19,8 +19,8 @@ from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Reading, Record, 
 from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.datasets.words import is_held_back, label_word, split_word, squeezed
 from exdd_core.errors import BadInput
+from exdd_core.sentences import counted, listed
 
-NAMED = 3  # files that a sentence names
 UNLISTED = (
     "no annotation file mentions them, so nobody knows whether they are normal; annotate them, or put normal ones "
     "into a folder good"
@@ -187,7 +187,8 @@ class Marks:
             return
         annotation, lost = next(iter(self._missing.items()))
         raise BadInput(
-            f"None of the images that {annotation} lists lies in {tree.root} ({_list(lost)}); put it beside its images."
+            f"None of the images that {annotation} lists lies in {tree.root} ({listed(lost)}); put it beside its "
+            "images."
         )
 
     def all_notes(self) -> list[str]:
@@ -312,9 +313,4 @@ def _regions(images: Sequence[str]) -> str:
 
 
 def _named(paths: Sequence[str]) -> str:
-    return f"{'1 image' if len(paths) == 1 else f'{len(paths)} images'} ({_list(sorted(paths, key=natural_key))})"
-
-
-def _list(paths: Sequence[str]) -> str:
-    more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
-    return ", ".join(paths[:NAMED]) + more
+    return counted(sorted(paths, key=natural_key))

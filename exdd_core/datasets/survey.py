@@ -28,8 +28,8 @@ from exdd_core.depth import OUTLIERS, Depth
 from exdd_core.errors import BadInput
 from exdd_core.mask_rules import USUAL, MaskRule, Tally
 from exdd_core.progress import Progress
+from exdd_core.sentences import count, counted, listed
 
-NAMED = 3  # files that a sentence names
 BACK = {6: 8, 8: 6}  # EXIF orientation -> the one that undoes it; the others undo themselves
 DENSE = 0.15  # bytes a pixel: a picture of two levels takes less, so only smaller files are looked at
 TWO_LEVELS = 0.98  # share of the pixels of a mask that are its darkest or its brightest value
@@ -94,10 +94,9 @@ class LeftOut:
         many = len(self.paths)
         if self.paths == (self.folder,):
             return f"{what if self.reason == EMPTY else self.folder} is left out: {self.reason}."
-        shown = ", ".join(path[len(self.folder) :].lstrip("/") for path in self.paths[:NAMED])
-        more = f" and {many - NAMED} more" if many > NAMED else ""
+        shown = listed([path[len(self.folder) :].lstrip("/") for path in self.paths])
         files = f"1 file of {what} is" if many == 1 else f"{many} files of {what} are"
-        return f"{files} left out ({shown}{more}): {self.reason}."
+        return f"{files} left out ({shown}): {self.reason}."
 
 
 @dataclass(frozen=True)
@@ -179,7 +178,7 @@ class Survey:
         lines = [*self.notes]
         united = sum(bool(record.more_masks) for record in self.records)
         if united:
-            lines.append(f"{_count(united, 'image')} with several masks each: they are united.")
+            lines.append(f"{count(united, 'image')} with several masks each: they are united.")
         if self._with_masks and (self.rule.above, self.rule.inverted) != (USUAL, False):
             lines.append(self.rule.sentence)
         if self.depth is not None:
@@ -194,7 +193,7 @@ class Survey:
     def _clipping(self) -> str:
         window = self.depth.title if self.depth else ""
         return (
-            f"Values beyond {window} are clipped in {named(list(self.clipped))}, up to "
+            f"Values beyond {window} are clipped in {counted(list(self.clipped))}, up to "
             f"{float(f'{100 * max(self.clipped.values()):.2g}'):g} % of an image's pixels."
         )
 
@@ -202,32 +201,22 @@ class Survey:
         lines = [*self.doubts, *(left.sentence for left in self.left_out if left.serious)]
         if self.turned:
             lines.append(
-                f"Masks that are not turned as their images are: {named(list(self.turned))}; they are turned here."
+                f"Masks that are not turned as their images are: {counted(list(self.turned))}; they are turned here."
             )
         if self.masks_of_normal:
             lines.append(
-                f"Called normal, but a mask marks a defect: {named(self.masks_of_normal)}; move them to the defects, "
+                f"Called normal, but a mask marks a defect: {counted(self.masks_of_normal)}; move them to the defects, "
                 "or take the masks away."
             )
         if self.several_pages:
             lines.append(
                 "Several pages or frames in one file, of which only the first is read: "
-                f"{named(list(self.several_pages))}; "
+                f"{counted(list(self.several_pages))}; "
                 "save each page as a file of its own."
             )
         if self.clipped and max(self.clipped.values()) > OUTLIERS:
             lines.append(self._clipping())
         return lines
-
-
-def named(paths: Sequence[str]) -> str:
-    """ "5 images (a.png, b.png, c.png and 2 more)"."""
-    more = f" and {len(paths) - NAMED} more" if len(paths) > NAMED else ""
-    return f"{_count(len(paths), 'image')} ({', '.join(paths[:NAMED])}{more})"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def survey(tree: Tree, reading: Reading, choices: Choices, progress: Progress | None = None) -> Survey:
@@ -440,7 +429,7 @@ def _depth(
     if not deep:
         return chosen, {}, pages, []
     mixed = (
-        [f"{named(shallow)} of 8 bits beside {_count(len(deep), 'image')} of more: {DIFFER}."]
+        [f"{counted(shallow)} of 8 bits beside {count(len(deep), 'image')} of more: {DIFFER}."]
         if shallow
         else []
     )

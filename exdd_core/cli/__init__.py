@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
+from exdd_core import __version__
 from exdd_core.cli import banks, data, datasets, export, judge, measure, paint, run, score
 from exdd_core.cli.arguments import Command, Group, folder
 from exdd_core.errors import BadInput, Cancelled
@@ -53,11 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for stream in (sys.stdout, sys.stderr):  # names of files may hold bytes that are no text
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
-        _check_empty(words)
-        given = argparse.Namespace(workspace=_place(), json=False)
-        options, unknown = _parser(words).parse_known_args(words, given)
-        if unknown:
-            options.refuse(f"unrecognized arguments: {' '.join(unknown)}")
+        options = parse(words)
         result = options.command(options)
         if options.json:
             print(json.dumps(_strict(result), ensure_ascii=False), flush=True)
@@ -84,6 +81,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _refuse("There is no home folder of that name; write the whole path instead of ~.")
     except MemoryError:
         return _refuse("The memory is full; use smaller images, a smaller share of patches or fewer images.")
+
+
+def parse(words: Sequence[str]) -> argparse.Namespace:
+    """The options of one command and, as `command`, the function that takes them; nothing is run.
+
+    Raises `BadInput` for words that no command takes; --help and --version print and raise `SystemExit`.
+    """
+    _check_empty(words)
+    given = argparse.Namespace(workspace=_place(), json=False)
+    options, unknown = _parser(words).parse_known_args(words, given)
+    if unknown:
+        options.refuse(f"unrecognized arguments: {' '.join(unknown)}")
+    return options
 
 
 def _check_empty(words: Sequence[str]) -> None:
@@ -151,6 +161,7 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
 
     said = "ExDD Workbench without a browser."
     parser = _Parser(prog="python -m exdd_core", parents=[common], description=said, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"ExDD Workbench {__version__}")
     add_all(parser, "COMMAND", COMMANDS)
     return parser
 

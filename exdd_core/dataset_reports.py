@@ -16,7 +16,7 @@ from typing import Any
 from exdd_core import images, imports
 from exdd_core.datasets import integrity
 from exdd_core.datasets.record import Question, Record
-from exdd_core.datasets.survey import LeftOut, Survey
+from exdd_core.datasets.survey import DIFFER, LeftOut, Survey
 from exdd_core.datasets.tree import Tree
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
@@ -117,7 +117,27 @@ def _survey(
         [path for path in old.get("masks_of_normal", ()) if path in there],
         old.get("doubts", []),
     )
-    return _with(found, more) if more is not None else found
+    found = _with(found, more) if more is not None else found
+    doubts = [doubt for doubt in found.doubts if DIFFER not in doubt]
+    return replace(found, doubts=[*doubts, *of_two_depths(folder, found)])
+
+
+def of_two_depths(folder: Path, found: Survey) -> list[str]:
+    """What to say where some images of a data set have 8 bits and others more; nothing where all are alike."""
+    if found.depth is None:
+        return []
+    shallow: list[str] = []
+    deep: list[str] = []
+    for record in found.records:
+        with suppress(BadInput):
+            told = images.header(folder / record.path, record.path)
+            (deep if told.deep else shallow).append(record.path)
+    if not shallow or not deep:
+        return []
+    return [
+        f"Images of 8 bits ({len(shallow)}, such as {shallow[0]}) beside images of more ({len(deep)}, such as "
+        f"{deep[0]}): {DIFFER}."
+    ]
 
 
 def _rule(info: Row, old: Mapping[str, Any]) -> MaskRule:

@@ -65,6 +65,7 @@ def join_datasets(
         rules = {info.mask_rule for info in infos}
         rule = MaskRule.parse(rules.pop()) if len(rules) == 1 and infos[0].mask_rule else MaskRule()
         found = Survey(Tree(whole), records, [], [], _notes(infos), rule, next(iter(depths), None))
+        found = replace(found, doubts=dataset_reports.of_two_depths(whole, found))
         report = integrity.check(whole, records, progress, found, {}, infos[0].size)
         imports.name_unreadable(report, records)
         datasets.write_manifests(records, whole)
@@ -76,7 +77,7 @@ def join_datasets(
             **imports.size_row(infos[0].size),
             "created": home.now(),
             "fingerprint": hashlib.sha256(content.encode()).hexdigest(),
-            "report": json.dumps(report | {"choices": {}, "doubts": []}),
+            "report": json.dumps(report | {"choices": {}, "doubts": found.doubts}),
             "depth": str(found.depth) if found.depth else None,
             "mask_rule": str(rule),
         }

@@ -542,6 +542,11 @@ def test_the_first_deep_images_give_a_data_set_its_depth(workspace, tmp_path):
     joined = joining.join(workspace, "plates", source)
     assert workspace.dataset("plates").depth == Depth.of_bits(12)
     assert any("first images of more than 8 bits" in said for said in joined.sentences)
+    mixed = [said for said in joined.report["sentences"] if "of 8 bits (" in said]
+    assert len(mixed) == 1 and "beside images of more (3, such as good/" in mixed[0]
+    more = joining.join(workspace, "plates", make(tmp_path / "shallow", 2, 0, seed=90))
+    mixed_again = [said for said in more.report["sentences"] if "of 8 bits (" in said]
+    assert len(mixed_again) == 1 and mixed_again != mixed and not more.report["healthy"]
     assert workspace.dataset("plates", 1).depth is None
 
 
@@ -676,7 +681,9 @@ def test_data_sets_of_different_depths_are_not_joined(bare, tmp_path):
     bare.import_dataset(make(tmp_path / "c", 4, 0))
     with pytest.raises(BadInput, match=r"a with 12 bits .*, b with 16 bits"):
         merging.join_datasets(bare, "all", ["a", "b"])
-    assert merging.join_datasets(bare, "all", ["c", "a"]).depth == Depth.of_bits(12)
+    both = merging.join_datasets(bare, "all", ["c", "a"])
+    assert both.depth == Depth.of_bits(12) and not both.report["healthy"]
+    assert any("of 8 bits (4, such as c/" in said for said in both.report["sentences"])
 
 
 @pytest.fixture(scope="module")

@@ -100,9 +100,9 @@ def _pixels(
         negative[part] += np.bincount(step[clean], minlength=count)
         if marked.any():
             positive[part] += np.bincount(step[marked], minlength=count)
-            shares, number = region_shares(mask)
+            shares, found = region_shares(mask)
             overlap[part] += np.bincount(step, shares.ravel(), minlength=count)
-            regions[part] += number
+            regions[part] += found
     return Curve(positive, negative, overlap, regions)
 
 

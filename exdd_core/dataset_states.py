@@ -21,10 +21,8 @@ if TYPE_CHECKING:
 
 FIRST = 1
 UNDO = "undo"
-RETIRED, UNDONE = (
-    "retired",
-    "undone",
-)  # why an image does not count: put away, or came by a join that was taken back
+# Why an image does not count: put away, or came by a join that was taken back.
+RETIRED, UNDONE = "retired", "undone"
 Row = dict[str, Any]
 
 

@@ -191,9 +191,8 @@ class Detector:
         self.fusions: dict[str, tuple[Fusion, Calibration]] = {}
         self.fusion: Fusion = fusion.PatchCore()
         self.grid: tuple[int, int] = (0, 0)
-        self.amiss: Mapping[
-            str, str
-        ] = {}  # of defects it was fitted on, by image: what is wrong with the mask
+        # Of defects it was fitted on, by image: what is wrong with the mask.
+        self.amiss: Mapping[str, str] = {}
         self.guaranteed = False  # whether thresholds come from parts that nothing else has seen
         # What it was fitted on. A version of format 1 has only empty banks here and no held-out images.
         self.learnt = _empty_bank(backbone.dimension)  # some patches of all training normals

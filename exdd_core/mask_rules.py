@@ -21,10 +21,8 @@ USUAL = 127  # the middle of 0 and 255: JPEG rims and half-grey edges are not de
 FEW_LEVELS = 64  # more different values than this are no labels but rims, blur or JPEG
 UNKNOWN = ((127, 255), (128, 255))  # half grey beside white is what trimaps call unknown, and no label
 DARK, BRIGHT = 48, 191  # masks from darker than this to brighter than that were black and white before a blur
-FEW_AROUND, MIXED_SHARE = (
-    3,
-    0.1,
-)  # labels end sharply: next to them lies the background and rarely a third one
+# Labels end sharply: next to them lies the background and rarely a third one.
+FEW_AROUND, MIXED_SHARE = 3, 0.1
 STRAY, STRAY_SHARE = 4, 0.001  # so few pixels, or so small a share of the brightest value's, are no label
 RIM_SHARE = 0.5  # of the pixels between the darkest and the brightest value that lie beside a brighter one
 

@@ -18,9 +18,8 @@ from exdd_core.errors import BadInput
 from exdd_core.geometry import Size, mask_share
 
 FILL = (124, 116, 104)  # the mean colour of the images that networks were trained on: they see it as nothing
-HALF = (
-    0.5 - 1e-6
-)  # of a pixel or patch must lie inside; averages of exactly a half may come out a little lower
+# Of a pixel or patch must lie inside; averages of exactly a half may come out a little lower.
+HALF = 0.5 - 1e-6
 
 
 class Region:

@@ -95,9 +95,8 @@ class Preview:
     size: Size
     records: list[Record]
     report: dict[str, Any]  # as `datasets.Survey.to_report`
-    example: tuple[np.ndarray, np.ndarray] | None = (
-        None  # a defective image, uint8 (H, W, 3), and its mask, bool (H, W)
-    )
+    # A defective image, uint8 (H, W, 3), and its mask, bool (H, W).
+    example: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)

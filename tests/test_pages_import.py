@@ -215,7 +215,7 @@ def test_a_data_set_is_renamed_exported_and_deleted(
     visit(page, f"{address}/data")
     page.get_by_role("button", name="State of the data set").click()
     manage = page.locator("#manage")
-    field = manage.get_by_label("Name")
+    field = manage.get_by_label("Called")
     field.fill("covers")
     page.locator("#manage-keep").click()
     sentence(page, '"lids" is called "covers" now.')

@@ -37,7 +37,7 @@ class Manage:
                 self.states = _shared.markup(js_on_load=BUTTONS_JS, elem_id="states")
                 with gr.Row():
                     self.name = gr.Textbox(
-                        label="Name", info="For people; ids keep the old one.", max_lines=1
+                        label="Called", info="For people; ids keep the first name.", max_lines=1
                     )
                     self.depth = gr.Textbox(
                         label="Bit depth",

@@ -377,13 +377,26 @@ def _is_deep(image: Image.Image) -> bool:
     if image.format == "TIFF":
         return image.mode != "F" and max(image.tag_v2.get(BITS_PER_SAMPLE, (8,))) > 8  # type: ignore[attr-defined]
     tiles = getattr(image, "tile", ())
-    return image.format == "PNG" and any(";16" in str(tile[3]) for tile in tiles)
+    return _largest_of_ppm(image) > 255 or (
+        image.format == "PNG" and any(";16" in str(tile[3]) for tile in tiles)
+    )
+
+
+def _largest_of_ppm(image: Image.Image) -> int:
+    """The value of white that the header of a PGM or PPM file names; 0 for another format and for plain bytes."""
+    if image.format != "PPM":
+        return 0
+    told = [args for tile in getattr(image, "tile", ()) if isinstance(args := tile[3], tuple)]
+    return max((int(args[1]) for args in told if len(args) > 1), default=0)
 
 
 def _deep_values(image: Image.Image, source: Source, label: str) -> np.ndarray:
     """uint16 (H, W) or (H, W, 3) RGB, upright."""
     if image.mode == "I" or image.mode.startswith("I;16"):
+        white = _largest_of_ppm(image) or HIGHEST
         values = np.asarray(_decode(image, label))
+        if white < HIGHEST:  # Pillow has stretched them to 16 bits
+            values = np.rint(values * (white / HIGHEST)).astype(np.int64)
     else:
         data = np.frombuffer(source if isinstance(source, bytes) else Path(source).read_bytes(), np.uint8)
         read = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)  # without EXIF

@@ -94,6 +94,22 @@ def test_colours_keep_all_their_bits(tmp_path: Path, suffix: str) -> None:
     assert np.array_equal(read_image(file.read_bytes(), None, Depth.of_bits(12)), (rgb >> 4).astype(np.uint8))
 
 
+@pytest.mark.parametrize("white", [1023, 4095, 65535])
+@pytest.mark.parametrize("kind", ["P2", "P5", "P6"])
+def test_portable_maps_keep_the_values_that_they_hold(white: int, kind: str) -> None:
+    """Pillow stretches grey ones to 16 bits and cuts colours to 8: neither is what the camera wrote."""
+    values = (np.arange(32 * 32).reshape(32, 32) * 61 % (white + 1)).astype(">u2")
+    header = f"{kind}\n32 32\n{white}\n".encode()
+    if kind == "P2":
+        file = header + b" ".join(str(value).encode() for value in values.ravel().tolist()) + b"\n"
+    else:
+        file = header + (values if kind == "P5" else np.repeat(values[..., None], 3, 2)).tobytes()
+    raw = read_deep(file)
+    assert raw is not None and np.array_equal(raw if kind != "P6" else raw[..., 0], values)
+    assert guess([np.full((20, 20), white, np.uint16)]) == Depth(0, white)
+    assert np.array_equal(read_image(file, None, Depth(0, white))[..., 0], Depth(0, white).to_8_bits(values))
+
+
 def test_deep_colours_are_turned_by_exif(tmp_path: Path) -> None:
     rgb = np.zeros((20, 32, 3), np.uint16)
     rgb[:10, :8] = 4095

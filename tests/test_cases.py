@@ -24,7 +24,13 @@ def test_a_case_that_is_misread_is_called_wrong(tmp_path: Path) -> None:
     folder = Path(os.environ.get("EXDD_CASES") or cases.FOLDER)
     if not (folder / cases.BASE).is_dir():
         pytest.skip(f"no cases in {folder}: set EXDD_CASES")
-    strangers = {"01-types-beside-good", "04-btad", "07-ksdd2-masks-0-1", "25-mvtec-capital-good", "not-known"}
+    strangers = {
+        "01-types-beside-good",
+        "04-btad",
+        "07-ksdd2-masks-0-1",
+        "25-mvtec-capital-good",
+        "not-known",
+    }
     for name in strangers:
         (tmp_path / "cases" / name).mkdir(parents=True)
         (tmp_path / "cases" / name / "in").symlink_to(folder / cases.BASE / "in")

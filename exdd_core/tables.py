@@ -113,8 +113,8 @@ def table_one(workspace: Workspace, spec: dict[str, Any], progress: Progress, jo
 
     spec: `dataset`, its `state` (null: as it is now), `rate`, `seed`, `fusion`, `max_real_parts` and the kept shares
     as `Workspace.build` takes them; `folds` (null: the test split); `base` and `full`, ids of bank versions that are
-    built already, and `changes`, the number of the last change of each; by folds `synthetic`, ids of accepted defects (null: all). Without accepted
-    synthetic defects full is left out.
+    built already, and `changes`, the number of the last change of each; by folds `synthetic`, ids of accepted
+    defects (null: all). Without accepted synthetic defects full is left out.
     """
     from exdd_core.evaluation import FALSE_ALARM_RATE
 

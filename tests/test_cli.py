@@ -100,6 +100,7 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["import", "nowhere"], "nowhere does not exist"),
         (["import", "nowhere", "--size", "large"], "large"),
         (["import", "nowhere", "--size", "8x8"], "8x8"),
+        (["import", "nowhere", "--keep-aspect"], "goes with --size"),
         (["import", "nowhere", "--groups", "by-luck"], "by-luck"),
         (["import", "nowhere", "--name", "../up"], "../up"),
         (["import", "nowhere", "--role", "pictures"], "write FOLDER=ROLE"),

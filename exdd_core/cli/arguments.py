@@ -13,7 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from exdd_core.errors import BadInput
+
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
+    from exdd_core.images import Size
     from exdd_core.workspace import Workspace
 
 Add = Callable[..., Any]  # `ArgumentParser.add_argument`, which is all that a command needs of its parser
@@ -48,6 +51,17 @@ def bank_options(add: Add) -> None:
 def bank_spec(options: argparse.Namespace) -> dict[str, Any]:
     names = ("max_real_parts", "negative_ratio", "positive_ratio", "backbone")
     return {name: getattr(options, name) for name in names} | {"seed": options.seed or 0}
+
+
+def model_size(options: argparse.Namespace) -> Size | None:
+    """What --size and --keep-aspect say of the model's input; None where neither is given. Raises `BadInput`."""
+    from exdd_core.images import Size
+
+    if options.keep_aspect and not options.size:
+        raise BadInput(
+            "--keep-aspect goes with --size; say the size that images are fitted into, such as 256x256."
+        )
+    return Size.parse(options.size, options.keep_aspect) if options.size else None
 
 
 def at_least(lowest: int) -> Any:

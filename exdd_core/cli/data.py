@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core.cli.arguments import Add, bank_options, bank_spec, open_workspace, who_option
+from exdd_core.cli.arguments import Add, bank_options, bank_spec, model_size, open_workspace, who_option
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 
@@ -44,9 +44,8 @@ def import_options(add: Add) -> None:
 def import_(options: argparse.Namespace) -> dict[str, Any]:
     """Copy a data set (a folder or a zip file) into the workspace, making the workspace if there is none."""
     from exdd_core import jobs, tasks
-    from exdd_core.images import Size
 
-    size = Size.parse(options.size, options.keep_aspect) if options.size else None
+    size = model_size(options)
     choices = _choices(options)
     if options.into and (options.name or size):
         raise BadInput(

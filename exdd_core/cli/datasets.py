@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core.cli.arguments import Add, Group, at_least, open_workspace, who_option
+from exdd_core.cli.arguments import Add, Group, at_least, model_size, open_workspace, who_option
 from exdd_core.cli.terminal import progress, told
 from exdd_core.errors import BadInput
 
@@ -192,7 +192,6 @@ def set_choices(options: argparse.Namespace) -> dict[str, Any]:
     """Change how a data set's images and masks are read, or what size banks are built at."""
     from exdd_core import dataset_settings
     from exdd_core.depth import Depth
-    from exdd_core.images import Size
     from exdd_core.mask_rules import MaskRule
 
     if not (options.depth or options.masks or options.size):
@@ -203,7 +202,7 @@ def set_choices(options: argparse.Namespace) -> dict[str, Any]:
         options.who,
         Depth.parse(options.depth) if options.depth else None,
         MaskRule.parse(options.masks) if options.masks else None,
-        Size.parse(options.size, options.keep_aspect) if options.size else None,
+        model_size(options),
         progress(),
     )
     return told(asdict(changed), options)

@@ -198,7 +198,11 @@ def test_figures_without_masks_are_said_on_the_command_line_and_in_reports(
         evaluation_report.write_html(unmasked, run, tmp_path / f"{kind}.html")
         page = browser.new_page()
         broken: list[Error] = []
-        page.on("pageerror", lambda error, broken=broken: broken.append(error))
+
+        def note(error: Error, kept: list[Error] = broken) -> None:
+            kept.append(error)
+
+        page.on("pageerror", note)
         page.goto((tmp_path / f"{kind}.html").as_uri())
         page.wait_for_selector(".ms-table tbody tr")
         cells = page.locator(".ms-table td.ms-number b").all_inner_texts()

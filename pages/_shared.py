@@ -138,9 +138,9 @@ def file_size(octets: int) -> str:
     return f"{octets / 1_000_000:.1f} MB" if octets < 1_000_000_000 else f"{octets / 1_000_000_000:.1f} GB"
 
 
-def thumbnail_url(image_id: str, *, outline: bool = True) -> str:
+def thumbnail_url(image_id: str) -> str:
     """Address of a small picture of an image, with its mask's outline; made when a browser asks for it."""
-    return f"/thumbnail?image={quote(image_id, safe='')}" + ("" if outline else "&outline=0")
+    return f"/thumbnail?image={quote(image_id, safe='')}"
 
 
 def inspect_url(image_id: str) -> str:
@@ -178,13 +178,16 @@ def active_dataset(workspace: Workspace) -> DatasetInfo | None:
 # ---- sentences -------------------------------------------------------------------------------------------
 
 
-def note(kind: str = "info", sentence: str = "") -> gr.HTML:
-    """A place for one sentence, hidden while there is none. `kind`: info, done or error."""
-    return markup(_note_html(kind, sentence), visible=bool(sentence), elem_classes="note-slot")
+def note() -> gr.HTML:
+    """A place for one sentence, hidden until `say` puts one there."""
+    return markup(_note_html("info", ""), visible=False, elem_classes="note-slot")
 
 
 def say(kind: str, sentence: str, link: tuple[str, str] | None = None) -> Any:
-    """Update that shows `sentence` in a `note`, with a link (title, address) behind it; an empty one hides it."""
+    """Update that shows `sentence` in a `note`, with a link (title, address) behind it; an empty one hides it.
+
+    kind: info, done or error.
+    """
     return gr.update(value=_note_html(kind, sentence, link), visible=bool(sentence))
 
 

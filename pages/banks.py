@@ -502,11 +502,9 @@ def _only_html(workspace: Workspace, title: str, bank: BankVersion, images: list
     return f'{head}<ul class="only">{shown}{more}</ul>'
 
 
-def patch_url(bank: str, image: str, patch: tuple[int, int] | None = None, large: bool = False) -> str:
+def patch_url(bank: str, image: str, large: bool = False) -> str:
     """Address of a picture of an image that a bank has rows of, see `picture`."""
     asked: dict[str, Any] = {"bank": bank, "image": image}
-    if patch is not None:
-        asked |= {"row": patch[0], "column": patch[1]}
     return f"/patch?{urlencode(asked | ({'large': 1} if large else {}))}"
 
 

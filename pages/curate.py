@@ -35,7 +35,6 @@ TITLE = "Curate"
 PATH = "/curate"
 
 TEMPLATE = (Path(__file__).resolve().parent.parent / "assets" / "curate.html").read_text("utf-8")
-HISTORY = 60
 SOURCES = {"drawn": "Drawn", "real": "Borrowed", "generated": "Generated", "uploaded": "Uploaded"}
 TRAITS = ("prompt", "engine", "mask", "type")
 MEASURES = tuple(quality.MEANINGS)

@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-REPLICATES = 1000
+REPLICATES, SEED = 1000, 0
 STEPS = 512  # of a pixel curve; those of images are exact
 SAMPLED = 500_000  # map values that say where the steps lie
 FPR_LIMIT = 0.3  # of AUPRO, as everybody's
@@ -126,18 +126,16 @@ def region_shares(mask: np.ndarray) -> tuple[np.ndarray, int]:
     return np.concatenate([[0], 1 / areas[1:]])[region], count - 1
 
 
-def replicates(
-    folds: Sequence[Contributions], count: int = REPLICATES, seed: int = 0
-) -> dict[str, np.ndarray]:
+def replicates(folds: Sequence[Contributions], count: int = REPLICATES) -> dict[str, np.ndarray]:
     """Every figure on resampled parts: {figure: float64 (1 + count,)}, the first on the parts as they are.
 
     Of several folds the mean, each with draws of its own: a part is in one fold only; a fold that has no figure, as one
-    without masks, is left out. The same parts and seed draw the same replicates, whatever the method: differences of
-    two methods' replicates are paired.
+    without masks, is left out. The same parts draw the same replicates, whatever the method: differences of two
+    methods' replicates are paired.
     """
     each = []
     for number, fold in enumerate(folds):
-        drawn = _draws(fold.defective, count, [seed, number])
+        drawn = _draws(fold.defective, count, [SEED, number])
         each.append(_figures(fold.images, drawn) | _figures(fold.pixels, drawn))
     return {name: over_folds([figures[name] for figures in each]) for name in FIGURES}
 
@@ -200,17 +198,16 @@ def recall(
     groups: Sequence[str],
     rate: float | None,
     count: int = REPLICATES,
-    seed: int = 0,
 ) -> Recall:
     """What is found with at most the share `rate` of false alarms, each replicate by its own threshold; None: above 1.
 
-    scores: float (n,), calibrated. labels: bool (n,). types, groups: n names. The same parts and seed draw the same
+    scores: float (n,), calibrated. labels: bool (n,). types, groups: n names. The same parts draw the same
     replicates, whatever the scores.
     """
     parts, own = np.unique(np.asarray(groups, str), return_inverse=True)
     defective = np.zeros(len(parts), bool)
     np.logical_or.at(defective, own, labels)
-    weights = _draws(defective, count, [seed])[:, own]
+    weights = _draws(defective, count, [SEED])[:, own]
     alarm = np.broadcast_to(scores > 1, weights.shape)
     if rate is not None:
         falling = np.argsort(-scores, kind="stable")

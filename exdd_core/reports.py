@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,6 +170,7 @@ def crop_around(
 
 # ---------------------------------------------------------------------- panes of one image
 
+OPACITY = 0.65  # of a heatmap over its image
 _INK, _PAPER, _QUIET = (28, 30, 34), (255, 255, 255), (96, 100, 108)
 
 
@@ -215,7 +216,6 @@ def panes(
     exdd: Inspection,
     truth: np.ndarray | None = None,
     title: str = "",
-    opacity: float = 0.65,
 ) -> np.ndarray:
     """The four panes of one image with scores and scales: uint8 (H', W', 3), each pane at most 640 pixels.
 
@@ -229,9 +229,9 @@ def panes(
     maps = [small_map(inspection, side) for inspection in (patchcore, exdd)]
     pictures = [
         base,
-        _over(base, heatmap(maps[0]), opacity),
-        _over(base, heatmap(maps[1]), opacity),
-        _over(base, difference_heatmap(difference(*maps)), opacity),
+        _over(base, heatmap(maps[0]), OPACITY),
+        _over(base, heatmap(maps[1]), OPACITY),
+        _over(base, difference_heatmap(difference(*maps)), OPACITY),
     ]
     captions = [
         ("Image", "with the ground truth" if lines else ""),
@@ -292,17 +292,17 @@ def result_row(
     return row | {"fusion": exdd.fusion, "bank_version": bank_version}
 
 
-def csv_text(rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> str:
-    """A header and one line a row; what a row lacks is left empty, keys outside `columns` are left out."""
+def csv_text(rows: Iterable[Mapping[str, Any]]) -> str:
+    """A header and one line a row; what a row lacks is left empty, keys outside COLUMNS are left out."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
+    writer = csv.DictWriter(text, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()
 
 
-def write_csv(path: Path | str, rows: Iterable[Mapping[str, Any]], columns: Sequence[str] = COLUMNS) -> None:
+def write_csv(path: Path | str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write `csv_text` to a file, UTF-8."""
     with files.whole(Path(path)) as place:
         # A file's name may hold bytes that are no text: they are written as they are.
-        place.write_text(csv_text(rows, columns), encoding="utf-8", errors="surrogateescape")
+        place.write_text(csv_text(rows), encoding="utf-8", errors="surrogateescape")

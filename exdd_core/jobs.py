@@ -177,13 +177,13 @@ def clear_ended(workspace: Workspace) -> int:
 # --- running ----------------------------------------------------------------------------------------------
 
 
-def run_next(workspace: Workspace, timeout: float = WAIT) -> Job | None:
+def run_next(workspace: Workspace) -> Job | None:
     """Run the first queued job in this thread and return it ended. This is all that a worker does.
 
-    None where none is queued, where another process runs one and does not end within `timeout` seconds, and
+    None where none is queued, where another process runs one and does not end within WAIT seconds, and
     where the first is one that a command line keeps for itself.
     """
-    with _turn(workspace, timeout) as ours:
+    with _turn(workspace) as ours:
         job = _first(workspace) if ours else None
         if job is None:
             return None
@@ -211,7 +211,7 @@ def run_here(
         _insert(workspace, id, kind, title, spec, pid=os.getpid())
         try:
             while True:
-                with _turn(workspace, WAIT) as ours:
+                with _turn(workspace) as ours:
                     job = _first(workspace, mine=id) if ours else None
                     if job is not None and _take(workspace, id):
                         return _run(workspace, job, progress)
@@ -446,11 +446,11 @@ def _device_lock(folder: Path) -> FileLock:
 
 
 @contextmanager
-def _turn(workspace: Workspace, timeout: float) -> Iterator[bool]:
-    """The right to run a job; False where somebody else has it for longer than `timeout` seconds."""
+def _turn(workspace: Workspace) -> Iterator[bool]:
+    """The right to run a job; False where somebody else has it for longer than WAIT seconds."""
     lock = FileLock(workspace.path / RUN_LOCK)
     try:
-        lock.acquire(timeout=timeout)
+        lock.acquire(timeout=WAIT)
     except Timeout:
         yield False
         return

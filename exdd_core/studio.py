@@ -603,6 +603,6 @@ def recipe_of(candidate: Candidate) -> Recipe:
     return Recipe(**values, mask=candidate.mask_spec, number=candidate.number or 0)
 
 
-def remake(workspace: Workspace, candidate: Candidate, progress: Progress | None = None) -> Painting:
+def remake(workspace: Workspace, candidate: Candidate) -> Painting:
     """Paint a candidate again from its record: the same pixels with the same version of its engine."""
-    return paint(workspace, recipe_of(candidate), progress)[0]
+    return paint(workspace, recipe_of(candidate))[0]

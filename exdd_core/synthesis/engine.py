@@ -298,14 +298,13 @@ class Engine(ABC):
         self,
         requests: Sequence[PaintRequest],
         progress: Progress | None = None,
-        preview: Callable[[np.ndarray], None] | None = None,
     ) -> Iterator[Painting]:
         """Paint one after another, in order, or several at once where the engine can. `progress` counts images."""
         if requests:
             self._ready(requests[0].settings, progress)
         if progress:
             progress.begin("Painting", len(requests))
-        step = _Steps(progress, preview, counting=False)
+        step = _Steps(progress, None, counting=False)
         left = iter(requests)
         while first := next(left, None):
             rest = itertools.islice(left, self._at_once(self.complete(first.settings)) - 1)

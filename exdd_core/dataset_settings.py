@@ -143,10 +143,9 @@ def set_region(
     dataset: str | None,
     mask: np.ndarray | None,
     who: str,
-    progress: Progress | None = None,
 ) -> DatasetInfo:
     """As `Workspace.set_region`: bool (H, W) of the size that most images have; None takes the region away."""
-    with changing(workspace, dataset, "roi", who, progress or Progress()) as draft:
+    with changing(workspace, dataset, "roi", who, Progress()) as draft:
         draft.looks_again = False
         if mask is None:
             draft.settings = {"roi": None} if draft.info["roi"] else {}

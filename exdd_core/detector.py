@@ -978,13 +978,11 @@ class Detector:
         self,
         features: np.ndarray,
         around: int | None = None,
-        apart: str | None = None,
         inside: np.ndarray | None = None,
     ) -> _Nearest:
         """Distances of one image's patches (h, w, d), and which rows matched.
 
-        apart: rows of the physical part, or of the image, of this name are not met. inside: bool (h, w), the patches
-        in the region of interest.
+        inside: bool (h, w), the patches in the region of interest.
         """
         if features.shape[:2] != self.grid:
             raise BadInput(
@@ -995,11 +993,8 @@ class Detector:
         shape, queries = features.shape[:2], features.reshape(-1, features.shape[-1])
 
         def ask(bank: Bank) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-            without = None if apart is None else bank.of(apart)
-            if without is not None and without.all():  # a bank of nothing else is met as it is
-                without = None
-            near, rows = bank.search(queries, fusion.NEIGHBOURS, without)
-            beside = bank.around(queries, rows[:, 0], around, without).reshape(*shape, -1) if around else None
+            near, rows = bank.search(queries, fusion.NEIGHBOURS)
+            beside = bank.around(queries, rows[:, 0], around).reshape(*shape, -1) if around else None
             return near.reshape(*shape, -1), rows[:, 0].reshape(shape), beside
 
         near, near_rows, near_around = ask(self.negative)

@@ -131,14 +131,13 @@ def read_mask(
     source: Source,
     shape: tuple[int, int] | None,
     name: str | None = None,
-    rule: MaskRule | None = None,
 ) -> np.ndarray:
-    """Decode a mask to bool (H, W): set where `rule` says so; None, as for masks that are kept here: above 127.
+    """Decode a mask that is kept here to bool (H, W): set above 127.
 
     `shape` is the (H, W) of its upright image; another size raises `BadInput`. None accepts any size.
     """
     label = _label(source, name)
-    return of_shape((rule or MaskRule()).marks(mask_values(source, label)), shape, label)
+    return of_shape(MaskRule().marks(mask_values(source, label)), shape, label)
 
 
 def take_mask(source: Source, shape: tuple[int, int] | None, name: str | None = None) -> np.ndarray:

@@ -135,14 +135,14 @@ class Marks:
     def missing(self, annotation: str, image: str) -> None:
         self._missing[annotation].append(image)
 
-    def reading(self, tree: Tree, rule: GroupRule | None = None, masks: Iterable[str] = ()) -> Reading:
-        """The records. masks: files that are no images. Raises `BadInput` where nothing listed is there."""
+    def reading(self, tree: Tree, rule: GroupRule | None = None) -> Reading:
+        """The records. Raises `BadInput` where nothing listed is there."""
         self._require_some(tree)
         for name, why in self._unsure.items():
             if not self.outlines.get(name) and name not in self._types:
                 self.outlines.pop(name, None)
                 self.left[name] = why
-        known = set(self.outlines) | set(self.left) | set(masks)
+        known = set(self.outlines) | set(self.left)
         by_folder = [name for name in tree.images if name not in known and folder_label(name) == NORMAL]
         left = {name: UNLISTED for name in tree.images if name not in known and name not in set(by_folder)}
         records = [self._record(name) for name in (*self.outlines, *by_folder)]

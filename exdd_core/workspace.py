@@ -608,6 +608,7 @@ class Workspace:
     ) -> tuple[list[TrainingImage], list[TrainingImage], str]:
         """Normal and defective training images, and one sentence on what was left out ("" for nothing)."""
         from exdd_core import curation
+        from exdd_core.datasets import integrity
         from exdd_core.training import TrainingImage
 
         if positives not in POSITIVES:
@@ -648,6 +649,7 @@ class Workspace:
             known = {row.id for row in self.images(dataset, split="test", state=state)}
             missed = curation.missed_defects(self, dataset)
             real += [image for image in missed if image.id in known or image.id.startswith("file:")]
+        notes += filter(None, [integrity.few_normal(len(normals))])
         return [training(row) for row in normals], real + accepted, " ".join(notes)
 
     def banks(self, dataset: str | None = None) -> list[BankVersion]:

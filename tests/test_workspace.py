@@ -608,6 +608,19 @@ def test_the_same_seed_builds_the_same_bank(filled):
     assert files and all(tree(one.path)[name] == tree(two.path)[name] for name in files)
 
 
+def test_a_threshold_from_few_images_is_said_to_be_worth_little(workspace, source, tmp_path):
+    few = tmp_path / "few"
+    shutil.copytree(source / "good", few / "good")
+    for file in sorted((few / "good").iterdir())[2:]:
+        file.unlink()
+    info = workspace.import_dataset(few, size=SMALL)
+    told = (
+        "Only 2 normal training images: a threshold from so few cannot promise fewer false alarms than 1 in 3"
+    )
+    assert any(told in sentence for sentence in info.report["sentences"])
+    assert told in workspace.build().summary["note"]
+
+
 def test_which_defects_a_bank_learns_from(filled):
     assert filled.build(positives="none").summary["positive_rows"] == 0
     assert "synthetic" in filled.build(positives="both").summary["note"]

@@ -280,15 +280,20 @@ def _summary(report: dict[str, Any]) -> list[str]:
             f"Sizes from {_pixels(sizes['smallest'])} to {_pixels(sizes['largest'])} pixels, "
             f"{sizes['different']} different ones."
         )
-    if 0 < counts["train"][NORMAL] < FEW_NORMAL:
-        lines.append(
-            f"Only {count(counts['train'][NORMAL], 'normal training image')}: a threshold from so few cannot promise "
-            f"fewer false alarms than 1 in {counts['train'][NORMAL] + 1}, and one new image may change every verdict; "
-            f"import {FEW_NORMAL} or more."
-        )
+    lines += filter(None, [few_normal(counts["train"][NORMAL])])
     if not counts["train"][DEFECT]:
         lines.append("The training side has no defects: a positive bank needs accepted synthetic ones.")
     return lines
+
+
+def few_normal(number: int) -> str:
+    """What a threshold from so few normal training images is worth, "" from `FEW_NORMAL` on and for none."""
+    if not 0 < number < FEW_NORMAL:
+        return ""
+    return (
+        f"Only {count(number, 'normal training image')}: a threshold from so few cannot promise fewer false alarms "
+        f"than 1 in {number + 1}, and one new image may change every verdict; import {FEW_NORMAL} or more."
+    )
 
 
 def _problems(report: dict[str, Any], size: Size | None) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import json
+import os
 from pathlib import Path
 
 import cv2
@@ -239,6 +241,18 @@ def test_images_of_8_bits_beside_deeper_ones_are_named(tmp_path: Path) -> None:
     for n in range(8):
         put(tmp_path / "good" / f"{n:03}.png", surface(n).astype(np.uint16) * 16)
     assert not any("of 8 bits" in line for line in look(tmp_path)[1].to_report()["problems"])
+
+
+def test_names_that_cannot_be_stored_are_named_and_the_rest_comes_in(tmp_path: Path) -> None:
+    make(tmp_path)
+    put(tmp_path / "good" / "two\nlines.png", surface(70))
+    (tmp_path / "good" / os.fsdecode(b"gr\xfcn.png")).write_bytes(encode_png(surface(71)))
+    report = checked(tmp_path)
+    (row,) = report["left_out"]
+    assert row["folder"] == "good" and row["count"] == 2 and "rename them" in row["reason"]
+    assert row["paths"] == ["good/gr\\udcfcn.png", "good/two\\nlines.png"]
+    assert report["images"] == 12 and not report["healthy"]
+    json.dumps(report, ensure_ascii=False).encode()
 
 
 def test_empty_folders_are_named(tmp_path: Path) -> None:

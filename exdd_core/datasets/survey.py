@@ -35,6 +35,7 @@ DENSE = 0.15  # bytes a pixel: a picture of two levels takes less, so only small
 TWO_LEVELS = 0.98  # share of the pixels of a mask that are its darkest or its brightest value
 UNCLAIMED = "the layout has no place for them; put them into a folder that it has, or move them away"
 EMPTY = "it holds nothing"
+UNPRINTABLE = "their names hold characters that cannot be stored, such as line breaks; rename them"
 DIFFER = "that alone may change their brightness; save all of them alike"
 AS_CHOSEN = "as you chose"
 CHOSEN = (AS_CHOSEN,)  # reasons that nobody needs to look at
@@ -224,12 +225,15 @@ def survey(tree: Tree, reading: Reading, choices: Choices, progress: Progress | 
     progress = progress or Progress()
     records = _with_same_stem(tree, reading.records)
     records, like_masks = _without_masks(tree, records)
+    unnamed = [r for r in records if not all(name.isprintable() for name in (r.path, *r.masks))]
+    records = [record for record in records if record not in unnamed]
     rule = choices.masks or _rule(tree, records, progress)
     records, turned, of_normal = _settled(tree, records, rule, progress)
     depth, clipped, pages, shallow = _depth(tree, records, choices.depth, progress)
     claimed = {name for record in records for name in (record.path, *record.masks)}
     reasons = {name: reading.left_out.get(name, UNCLAIMED) for name in tree.images if name not in claimed}
     reasons |= {name: LIKE_A_MASK for name in like_masks if name not in claimed}
+    reasons |= {name: UNPRINTABLE for record in unnamed for name in (record.path, *record.masks)}
     return Survey(
         tree,
         [
@@ -455,6 +459,15 @@ def _left_out(tree: Tree, reasons: dict[str, str]) -> list[LeftOut]:
         if folder not in full and not any(is_below(name, folder) for name in (*full, *tree.folders)):
             grouped[folder, EMPTY].append(folder)
     return [
-        LeftOut(folder, reason, tuple(sorted(paths, key=natural_key)), reason not in CHOSEN)
+        LeftOut(
+            _spelt(folder), reason, tuple(map(_spelt, sorted(paths, key=natural_key))), reason not in CHOSEN
+        )
         for (folder, reason), paths in sorted(grouped.items(), key=lambda item: natural_key(item[0][0]))
     ]
+
+
+def _spelt(name: str) -> str:
+    """A name as it can be shown and stored: what is no character that prints is written as its number."""
+    return (
+        name if name.isprintable() else name.encode("ascii", "backslashreplace").decode().replace("\n", "\\n")
+    )

@@ -255,6 +255,27 @@ def test_names_that_cannot_be_stored_are_named_and_the_rest_comes_in(tmp_path: P
     json.dumps(report, ensure_ascii=False).encode()
 
 
+def test_images_that_show_nothing_are_named(tmp_path: Path) -> None:
+    """What is wholly transparent is laid on black, and would teach a bank that black is normal."""
+    make(tmp_path)
+    layer = np.dstack([surface(5)] * 3 + [np.zeros((SIDE, SIDE), np.uint8)])
+    put(tmp_path / "good" / "clear.png", layer)
+    put(tmp_path / "good" / "grey.jpg", np.full((SIDE, SIDE), 128, np.uint8), suffix="JPEG")
+    told = checked(tmp_path)
+    named = {*told["blank"], *(path for row in told["left_out"] for path in row["paths"])}
+    assert {"good/clear.png", "good/grey.jpg"} <= named and not told["healthy"]
+    assert checked(make(tmp_path / "right"))["blank"] == []
+
+
+def test_damaged_annotations_beside_images_are_named(tmp_path: Path) -> None:
+    make(tmp_path)
+    (tmp_path / "annotations.json").write_text('{"images": [{"id": 1, "file_name": "defect/0')
+    (tmp_path / "camera.json").write_text('{"exposure": 12}')
+    found = look(tmp_path)[1]
+    (line,) = found.to_report()["problems"]
+    assert line.startswith("annotations.json is damaged")
+
+
 def test_empty_folders_are_named(tmp_path: Path) -> None:
     make(tmp_path, defects=0)
     (tmp_path / "defect" / "scratch").mkdir(parents=True)

@@ -5,12 +5,15 @@ Knows which formats there are. Knows nothing of folders' names.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from exdd_core.datasets import labelme, voc, yolo
 from exdd_core.datasets.marks import Marks, most_marked
 from exdd_core.datasets.record import Outline
+from exdd_core.datasets.texts import read_json
 from exdd_core.datasets.tree import Tree
+from exdd_core.errors import BadInput
 
 
 @dataclass(frozen=True)
@@ -39,4 +42,17 @@ def outlines_beside(tree: Tree) -> Beside:
     yolo.add_all(tree, marks, only_beside=True)
     outlines = {image: tuple(dict.fromkeys(own)) for image, own in marks.outlines.items() if own}
     problems = [*marks.all_problems(), *(f"{why}." for why in marks.left.values())]
+    problems += _damaged(tree, marks.used)
     return Beside(outlines, frozenset(marks.used), marks.all_notes(), problems)
+
+
+def _damaged(tree: Tree, used: Collection[str]) -> list[str]:
+    """A sentence about each JSON file that nobody has read and nobody can: what it marks is not known."""
+    found = []
+    for name in tree.files:
+        if name.lower().endswith(".json") and name not in used:
+            try:
+                read_json(tree.path(name), name)
+            except BadInput as error:
+                found.append(str(error))
+    return found

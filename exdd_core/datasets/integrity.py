@@ -67,7 +67,7 @@ def check(
 
     images, groups: numbers. counts: split -> label -> images. types: defect type -> split -> images.
     sizes: {different, smallest, largest, most_common}, each but the first (width, height) in pixels.
-    unreadable: [{path, reason}].
+    unreadable: [{path, reason}]. blank: [path of an image of one value everywhere].
     masks, of defect images: {empty, missing, covering, inverted: [path of the image], wrong_size, unreadable: [{path,
     reason}], small: [path of the image], small_size: "WxH" or ""}. covering: most of the image is marked. small: no
     patch of the model's input is covered enough to show it.
@@ -113,6 +113,7 @@ def check(
         "types": _types(records),
         "sizes": _sizes(sizes),
         "unreadable": unreadable,
+        "blank": looks.blank,
         "masks": {**masks, "small_size": looks.size_that_shows()},
         "grey": looks.grey(),
         "near_duplicates": near_duplicates(hashed, np.array(hashes, dtype=bool).reshape(-1, BITS)),
@@ -302,6 +303,11 @@ def _problems(report: dict[str, Any], size: Size | None) -> list[str]:
         f"{what}: {_named(found)}; {advice}."
         for what, found, advice in (
             ("Cannot be read", report["unreadable"], "replace or remove"),
+            (
+                "One value everywhere, such as wholly transparent",
+                report["blank"],
+                "they show nothing, so save them again or take them out",
+            ),
             ("Defect without a mask", masks["missing"], "without one it cannot enter the positive bank"),
             ("Empty mask, nothing brighter than 127", masks["empty"], "draw defects in white on black"),
             (

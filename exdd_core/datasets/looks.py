@@ -31,11 +31,14 @@ class Looks:
         self._sides: dict[str, tuple[np.ndarray, np.ndarray]] = {}
         self._small: list[tuple[np.ndarray, tuple[int, int]]] = []  # masks of small defects: bits and shape
         self.small: list[str] = []
+        self.blank: list[str] = []  # images of one value everywhere, as what is wholly transparent becomes
 
     def add(self, record: Record, image: np.ndarray, mask: np.ndarray | None) -> None:
         """image: uint8 (H, W, 3). mask: bool (H, W) of a defective image, not empty; None where there is none."""
         step = max(1, min(image.shape[:2]) // 64)
         few = image[::step, ::step]
+        if few.min() == few.max() and image.min() == image.max():
+            self.blank.append(record.path)
         self._coloured[record.label].append(bool((few != few[..., :1]).any()))
         if record.label == NORMAL:
             self._normal.append(_look(image, np.ones(image.shape[:2], bool)))

@@ -30,6 +30,7 @@ def _files_html(info: DatasetInfo) -> str:
     report, masks = info.report, info.report["masks"]
     lists = [
         ("Cannot be read", report["unreadable"]),
+        ("One value everywhere", report.get("blank", [])),
         ("Defect without a mask", masks["missing"]),
         ("Empty mask", masks["empty"]),
         ("Mask of another size", masks["wrong_size"]),

@@ -629,11 +629,21 @@ def taught(workspace: Workspace, dataset: str | None = None) -> dict[str, Decisi
 
 
 def without_false_alarms(
-    workspace: Workspace, dataset: str, detector: Detector, progress: Progress | None = None
+    workspace: Workspace,
+    dataset: str,
+    detector: Detector,
+    progress: Progress | None = None,
+    state: int | None = None,
 ) -> Detector:
-    """A detector that was just built, with what people marked as false alarms in its negative bank."""
+    """A detector that was just built, with what people marked as false alarms in its negative bank.
+
+    state: of the data set, None as it is now; an image that is retired in it teaches nothing.
+    """
     several = []
+    known = {row.id for row in workspace.images(dataset, state=state)}
     for found in in_force(workspace, "false_alarm", dataset=dataset):
+        if found.subject not in known and not found.subject.startswith("file:"):
+            continue
         pixels = pixels_of(workspace, found.subject, workspace.path / found.detail["path"], detector)
         mask = images.read_mask(workspace.path / MASKS / found.detail["mask"], None, "the mask")
         several.append(_marked(pixels, mask, BankImage(found.subject, found.detail["group"]), detector))

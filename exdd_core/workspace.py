@@ -565,7 +565,7 @@ class Workspace:
             detector = Detector(network, settings, self.region(info.name, info.state))
             detector.fit(normals, defects, progress)
             note = " ".join(filter(None, [guessed, note, *detector.notes(_larger(info, settings.size))]))
-            detector = curation.without_false_alarms(self, info.name, detector, progress)
+            detector = curation.without_false_alarms(self, info.name, detector, progress, state)
             progress.begin("Storing the bank version", 1)
             whole = temporary / "whole"
             whole.mkdir()

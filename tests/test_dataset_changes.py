@@ -802,6 +802,21 @@ def test_a_marked_image_teaches_once_where_it_trains_and_nothing_where_it_is_ret
     assert positive is not None and [i.id for i in positive.images].count(marked_ones[0].id) == 1
 
 
+def test_a_false_alarm_on_a_retired_image_teaches_no_build(curated):
+    normal = curated.images("plates", split="test", label="normal")[0]
+    place = np.zeros((normal.height, normal.width), bool)
+    place[4:20, 4:20] = True
+    curation.false_alarm(curated, normal.id, normal.path, WHO, place)
+
+    def teachers() -> list[str]:
+        bank = curated.build(negative_ratio=0.2, activate=False)
+        return [image.id for image in curated.detector(bank.id).negative.images]
+
+    assert normal.id in teachers()
+    dataset_changes.retire(curated, [normal.id], WHO)
+    assert normal.id not in teachers()
+
+
 def test_a_workspace_of_schema_version_3_opens_and_grows(imported, tmp_path):
     """Tables as they were before states, depths and rules were kept."""
     shutil.copytree(imported, tmp_path / "old")

@@ -267,6 +267,22 @@ def test_images_that_show_nothing_are_named(tmp_path: Path) -> None:
     assert checked(make(tmp_path / "right"))["blank"] == []
 
 
+def test_outlines_beside_images_of_a_split_are_their_masks(tmp_path: Path) -> None:
+    """test/bad without ground_truth/, each image with LabelMe's JSON beside it."""
+    for n in range(4):
+        put(tmp_path / "train" / "good" / f"{n}.png", surface(n))
+        put(tmp_path / "test" / "bad" / f"{n}.png", surface(n + 50, spot=True))
+        shape = {"label": "spot", "shape_type": "rectangle", "points": [[12, 20], [40, 34]]}
+        content = {"shapes": [shape], "imagePath": f"{n}.png", "imageHeight": SIDE, "imageWidth": SIDE}
+        (tmp_path / "test" / "bad" / f"{n}.json").write_text(json.dumps(content))
+    name, found = look(tmp_path)
+    defects = [record for record in found.records if record.label == DEFECT]
+    assert name == "mvtec" and len(defects) == 4
+    for record in defects:
+        mask = found.mask_of(record)
+        assert mask is not None and np.array_equal(mask, spot_mask() > 0)
+
+
 def test_damaged_annotations_beside_images_are_named(tmp_path: Path) -> None:
     make(tmp_path)
     (tmp_path / "annotations.json").write_text('{"images": [{"id": 1, "file_name": "defect/0')

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from exdd_core.datasets.annotated import outlines_beside
 from exdd_core.datasets.pairing import in_mask_folder, paired
-from exdd_core.datasets.record import DEFECT, NORMAL, Reading, Record, in_natural_order
+from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Reading, Record, in_natural_order
 from exdd_core.datasets.roles import ASKED, MASK, NONE, UNKNOWN, checked, place_of_mask, questions, role_of
 from exdd_core.datasets.survey import AS_CHOSEN
 from exdd_core.datasets.tree import Tree, base, is_below, name_key, parent, stem
@@ -69,10 +70,14 @@ def read(tree: Tree, roles: Mapping[str, str] | None = None) -> Reading:
     left |= {mask: AS_CHOSEN for name, own in pairs.of.items() if role[name] == NONE for mask in own}
     left |= {name: AS_CHOSEN for name in images if role[name] == NONE} | {name: ASKED for name in unknown}
     left |= {name: PRIVATE for name in images if role[name] == OUTSIDE and _is_private(name)}
-    records = in_natural_order(_record(name, role[name], pairs.of.get(name, [])) for name in chosen)
+    beside = outlines_beside(tree)
+    records = in_natural_order(
+        _record(name, role[name], pairs.of.get(name, []), beside.outlines.get(name, ())) for name in chosen
+    )
     sides = sorted({name.split("/")[0] for name in chosen})
     notes = [f"{side}/ counts as training." for side in sides if is_held_back(side) or not split_word(side)]
-    return Reading(records, left, questions(unknown, chosen), notes)
+    notes += beside.notes
+    return Reading(records, left, questions(unknown, chosen), notes, beside.used, beside.problems)
 
 
 def choose_one(tree: Tree, names: Sequence[str], what: str) -> BadInput:
@@ -83,7 +88,7 @@ def choose_one(tree: Tree, names: Sequence[str], what: str) -> BadInput:
     )
 
 
-def _record(name: str, label: str, masks: list[str]) -> Record:
+def _record(name: str, label: str, masks: list[str], outlines: tuple[Outline, ...]) -> Record:
     side, *kind = parent(name).split("/")
     return Record(
         path=name,
@@ -93,6 +98,7 @@ def _record(name: str, label: str, masks: list[str]) -> Record:
         split=split_word(side) or "train",
         group=stem(name),
         more_masks=tuple(masks[1:]),
+        outlines=() if masks else outlines,
     )
 
 

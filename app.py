@@ -192,7 +192,7 @@ def serve(workspace: Workspace, host: str, port: int) -> None:
     app = create_app(workspace)
     app.launch(server_name=host, server_port=port, prevent_thread_lock=True, **launch_options(workspace))
     # What needs torch starts to load while people look around: the first heatmap comes sooner.
-    threading.Thread(target=importlib.import_module, args=("exdd_core.detector",), daemon=True).start()
+    threading.Thread(target=importlib.import_module, args=("exdd_core.detector.detector",), daemon=True).start()
     print(f"ExDD Workbench: http://{host}:{port}/  (workspace {workspace.path}; Ctrl+C stops it)", flush=True)
     app.block_thread()
 

@@ -24,21 +24,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from filelock import FileLock
 
-from exdd_core import candidates, files, images, incoming, patches, surroundings
-from exdd_core.bank import BankImage
+from exdd_core import candidates, files, images, incoming
 from exdd_core.candidates import Candidate
-from exdd_core.detector import Change, Detector
+from exdd_core.detector import Change, Detector, patches
+from exdd_core.detector import context as surroundings
+from exdd_core.detector.bank import BankImage
+from exdd_core.detector.examples import Marked, TrainingImage
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.studio import keep_mask
 from exdd_core.synthesis import masks
 from exdd_core.target import Target
-from exdd_core.training import Marked, TrainingImage
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from exdd_core.inspection import Inspection
+    from exdd_core.detector.inspection import Inspection
     from exdd_core.workspace import Workspace
 
 REASONS = ("unrealistic", "wrong place", "artefact", "duplicate", "too faint")

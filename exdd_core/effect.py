@@ -16,15 +16,16 @@ import numpy as np
 import torch
 from sklearn.metrics import average_precision_score
 
-from exdd_core import fitting, fusion, surroundings
-from exdd_core.bank import Bank, BankImage
-from exdd_core.detector import Change, Detector
+from exdd_core.detector import Change, Detector, fusion
+from exdd_core.detector import context as surroundings
+from exdd_core.detector import held_out as fitting
+from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.context import Discriminant
+from exdd_core.detector.examples import Marked
+from exdd_core.detector.fusion import Direction, Distances, Evidence, Fusion
+from exdd_core.detector.held_out import Lessons
 from exdd_core.errors import BadInput
-from exdd_core.fitting import Lessons
-from exdd_core.fusion import Direction, Distances, Evidence, Fusion
 from exdd_core.progress import Progress
-from exdd_core.surroundings import Discriminant
-from exdd_core.training import Marked
 
 MOST_FOLDS = 8  # more defective parts than this are held back a few at a time
 FIT_PATCHES = 4_000  # of each class: fewer than a detector is fitted on, so that a candidate takes a moment

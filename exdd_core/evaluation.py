@@ -20,17 +20,17 @@ from typing import Any, Protocol
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
-from exdd_core import confidence, datasets, fusion, images
-from exdd_core.backbones import Backbone
-from exdd_core.bank import BankImage
+from exdd_core import confidence, datasets, images
 from exdd_core.confidence import FPR_LIMIT, Contributions, region_shares
-from exdd_core.detector import Detector, Settings
+from exdd_core.detector import Detector, Settings, fusion
+from exdd_core.detector.backbones import Backbone
+from exdd_core.detector.bank import BankImage
+from exdd_core.detector.examples import PatchSet, TrainingImage, patch_set
+from exdd_core.detector.inspection import probability
 from exdd_core.errors import BadInput
-from exdd_core.inspection import probability
 from exdd_core.progress import Progress
 from exdd_core.region import HALF, Region
 from exdd_core.sentences import count, listed
-from exdd_core.training import PatchSet, TrainingImage, patch_set
 
 METRIC_THREADS = 2  # each needs some 50 bytes a pixel
 METRICS = confidence.FIGURES

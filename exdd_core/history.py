@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exdd_core.bank import BankImage
 from exdd_core.detector import Change
+from exdd_core.detector.bank import BankImage
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

@@ -19,10 +19,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from exdd_core import candidates, curation, files, fitting, history, images
-from exdd_core.bank import Bank, BankImage
+from exdd_core import candidates, curation, files, history, images
+from exdd_core.detector import held_out as fitting
+from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.fusion import NEIGHBOURS
 from exdd_core.errors import BadInput
-from exdd_core.fusion import NEIGHBOURS
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:

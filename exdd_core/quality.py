@@ -19,13 +19,14 @@ import numpy as np
 import torch
 
 from exdd_core import candidates, curation, history, images, recall
-from exdd_core.bank import Bank, BankImage
 from exdd_core.candidates import Candidate
-from exdd_core.detector import Change, Detector, Examined
+from exdd_core.detector import Change, Detector
+from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.detector import Examined
+from exdd_core.detector.examples import Marked
 from exdd_core.effect import Advice, Outcome, Trial, Validation, advise
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
-from exdd_core.training import Marked
 
 if TYPE_CHECKING:
     from exdd_core.workspace import BankVersion, Workspace

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exdd_core import files, patches
+from exdd_core import files
+from exdd_core.detector import patches
 from exdd_core.effect import HeldBack
 
 if TYPE_CHECKING:

@@ -23,10 +23,10 @@ from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:
-    from exdd_core.backbones import Backbone
-    from exdd_core.bank import BankImage
     from exdd_core.detector import Detector, Settings
-    from exdd_core.training import TrainingImage
+    from exdd_core.detector.backbones import Backbone
+    from exdd_core.detector.bank import BankImage
+    from exdd_core.detector.examples import TrainingImage
     from exdd_core.workspace import BankVersion, ImageRow, Workspace
 
 TITLES = {
@@ -395,7 +395,7 @@ class _Sweep:
     def _detector(self, seed: int, count: int) -> Detector:
         """A detector of all normals, all real defects and `count` synthetic ones; more hold those of fewer."""
         from exdd_core.detector import Detector
-        from exdd_core.training import patch_set
+        from exdd_core.detector.examples import patch_set
 
         n, m = len(self.normals), len(self.real)
         if self._features is None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from exdd_core import history
 from exdd_core.detector import Change, Detector
-from exdd_core.training import Marked
+from exdd_core.detector.examples import Marked
 
 if TYPE_CHECKING:
     from sqlite_utils import Database

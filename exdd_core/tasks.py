@@ -207,8 +207,8 @@ def _rate(spec: Spec) -> float:
 
 def _evaluate_folds(workspace: Workspace, spec: Spec, progress: Progress) -> Result:
     from exdd_core import dataset_settings, runs, tables
+    from exdd_core.detector.fusion import FUSIONS
     from exdd_core.evaluation import cross_validate
-    from exdd_core.fusion import FUSIONS
 
     dataset, guessed = dataset_settings.settled(workspace, spec.get("dataset"), spec.get("state"), progress)
     every = spec.get("fusion") == ALL

@@ -11,14 +11,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from exdd_core import candidates, curation, history, images, runs
-from exdd_core.coreset import covering_radius
+from exdd_core.detector.coreset import covering_radius
 from exdd_core.errors import BadInput
 from exdd_core.sentences import count
 from exdd_core.workspace import FORMER
 
 if TYPE_CHECKING:
-    from exdd_core.bank import Bank
-    from exdd_core.detector import Drift
+    from exdd_core.detector.bank import Bank
+    from exdd_core.detector.detector import Drift
     from exdd_core.workspace import BankVersion, Workspace
 
 UNCOVERED = 0.05  # share of known defect patches that no row is near, at which a rebuild is due

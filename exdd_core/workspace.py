@@ -49,9 +49,9 @@ from exdd_core.images import Size, read_mask
 from exdd_core.progress import Progress
 
 if TYPE_CHECKING:  # torch and its kin take seconds to import, and half of the workspace needs none of them
-    from exdd_core.backbones import Backbone
     from exdd_core.detector import Detector
-    from exdd_core.training import TrainingImage
+    from exdd_core.detector.backbones import Backbone
+    from exdd_core.detector.examples import TrainingImage
 
 DATABASE = "workspace.db"
 LOCK, TEMPORARY, MARK = ".lock", ".making-", ".unfinished"
@@ -208,7 +208,7 @@ class Workspace:
         Raises BadInput where there is one already, where other files are in the way, for an unknown backbone
         and for one whose weights cannot be had.
         """
-        from exdd_core import backbones
+        from exdd_core.detector import backbones
 
         workspace = cls(path)
         name, reason = backbones.choose(backbone)
@@ -510,7 +510,7 @@ class Workspace:
 
     def backbone(self, name: str | None = None) -> Backbone:
         """The workspace's backbone, or another by name; loaded once."""
-        from exdd_core import backbones
+        from exdd_core.detector import backbones
 
         name, _ = backbones.choose(name or self.backbone_name)
         with self._loading:
@@ -609,7 +609,7 @@ class Workspace:
         """Normal and defective training images, and one sentence on what was left out ("" for nothing)."""
         from exdd_core import curation
         from exdd_core.datasets import integrity
-        from exdd_core.training import TrainingImage
+        from exdd_core.detector.examples import TrainingImage
 
         if positives not in POSITIVES:
             raise BadInput(f'"{positives}" does not say which defects to use; choose {", ".join(POSITIVES)}.')

@@ -720,8 +720,8 @@ class Builder:
 
     def choices(self) -> tuple[Any, Any]:
         """The fusions and backbones there are."""
-        from exdd_core import backbones
-        from exdd_core.fusion import FUSIONS
+        from exdd_core.detector import backbones
+        from exdd_core.detector.fusion import FUSIONS
 
         own = self.workspace.backbone_name
         fusions = [(FUSION_HELP.get(name, name), name) for name in ("auto", *reversed(FUSIONS))]

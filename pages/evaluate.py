@@ -106,7 +106,7 @@ def render(workspace: Workspace) -> None:
 
 def open_page(shared: Evaluate, asked: Answer) -> Answer:
     """The runs and what can be measured, or what is missing for it."""
-    from exdd_core.fusion import FUSIONS
+    from exdd_core.detector.fusion import FUSIONS
 
     workspace = shared.workspace
     info = _shared.active_dataset(workspace)

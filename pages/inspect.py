@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from exdd_core.curation import Decided
-    from exdd_core.detector import Inspection, Match
+    from exdd_core.detector import Inspection
+    from exdd_core.detector.inspection import Match
     from exdd_core.workspace import Workspace
 
 TITLE = "Inspect"

@@ -12,7 +12,7 @@ import timm
 import torch
 import torchvision
 
-from exdd_core import backbones
+from exdd_core.detector import backbones
 from exdd_core.errors import BadInput
 
 

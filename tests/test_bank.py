@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from exdd_core.bank import Bank, BankImage
+from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.errors import BadInput
 
 MANY = 1024  # queries of a 256 x 256 image; of 152 numbers each, faiss multiplies matrices instead of subtracting

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from exdd_core import coreset
-from exdd_core.coreset import covering_radius, greedy_coreset, project, projection
+from exdd_core.detector import coreset
+from exdd_core.detector.coreset import covering_radius, greedy_coreset, project, projection
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 

@@ -22,11 +22,12 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
-from exdd_core import candidates, cli, curation, editing, fitting, history, quality, versions
-from exdd_core.bank import Bank
+from exdd_core import candidates, cli, curation, editing, history, quality, versions
+from exdd_core.detector import held_out as fitting
+from exdd_core.detector.bank import Bank
+from exdd_core.detector.examples import defect_patches
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_mask
-from exdd_core.training import defect_patches
 from exdd_core.workspace import ImageRow, Workspace
 from pages import curate
 from tests.plates import SHAPE, SMALL, build, paint, painting, pending
@@ -300,7 +301,7 @@ SCRIPT = """
 import sys
 from exdd_core import candidates, curation
 from exdd_core.errors import BadInput
-from exdd_core.training import defect_patches
+from exdd_core.detector.examples import defect_patches
 from exdd_core.workspace import ImageRow, Workspace
 from tests.plates import SHAPE, SMALL, build, paint, painting, pending
 workspace, who = Workspace.open(sys.argv[1]), sys.argv[2]

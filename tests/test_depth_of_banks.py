@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exdd_core import backbones, images, recall
-from exdd_core.backbones import Backbone
+from exdd_core import images, recall
 from exdd_core.depth import Depth
-from exdd_core.detector import Detector, Settings
+from exdd_core.detector import Detector, Settings, backbones
+from exdd_core.detector.backbones import Backbone
+from exdd_core.detector.examples import TrainingImage
 from exdd_core.images import Size
-from exdd_core.training import TrainingImage
 from exdd_core.workspace import Workspace
 
 SIDE = 64

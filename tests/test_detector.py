@@ -16,16 +16,18 @@ import torch.nn.functional as F
 from safetensors.numpy import load_file, save_file
 from scipy import ndimage
 
-from exdd_core import backbones, fitting, fusion, images, patches, surroundings
-from exdd_core import detector as detector_room
-from exdd_core.backbones import Backbone
-from exdd_core.bank import Bank
-from exdd_core.detector import Detector, Inspection, Settings
+from exdd_core import images
+from exdd_core.detector import Detector, Inspection, Settings, backbones, fusion, patches
+from exdd_core.detector import context as surroundings
+from exdd_core.detector import detector as detector_room
+from exdd_core.detector import held_out as fitting
+from exdd_core.detector.backbones import Backbone
+from exdd_core.detector.bank import Bank
+from exdd_core.detector.examples import TrainingImage, patch_set
+from exdd_core.detector.inspection import probability
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import Size
-from exdd_core.inspection import probability
 from exdd_core.progress import Progress
-from exdd_core.training import TrainingImage, patch_set
 
 SMALL = Settings(size=Size(64, 64), negative_ratio=0.1)  # 8 x 8 patches
 BOX = (20, 36, 28, 44)  # y0, y1, x0, x1 of a drawn defect

@@ -18,15 +18,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from exdd_core import backbones, datasets, images, runs
-from exdd_core.backbones import Backbone
-from exdd_core.bank import BankImage
-from exdd_core.detector import Detector, Settings
+from exdd_core import datasets, images, runs
+from exdd_core.detector import Detector, Settings, backbones
+from exdd_core.detector.backbones import Backbone
+from exdd_core.detector.bank import BankImage
+from exdd_core.detector.examples import PatchSet, TrainingImage
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.evaluation import METRICS, aupro, cross_validate, evaluate_split, metrics
 from exdd_core.images import Size
 from exdd_core.progress import Progress
-from exdd_core.training import PatchSet, TrainingImage
 
 SIDE = 64
 SMALL = Settings(size=Size(SIDE, SIDE), negative_ratio=0.05)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exdd_core import fitting, surroundings
-from exdd_core.bank import Bank, BankImage
-from exdd_core.fitting import Lessons, Neighbours
+from exdd_core.detector import context as surroundings
+from exdd_core.detector import held_out as fitting
+from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.held_out import Lessons, Neighbours
 
 DIMENSION = 6
 

@@ -17,10 +17,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from exdd_core import fusion
-from exdd_core.bank import Bank, BankImage
-from exdd_core.errors import BadInput
-from exdd_core.fusion import (
+from exdd_core.detector import fusion
+from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.fusion import (
     Direction,
     DistanceRatio,
     Distances,
@@ -34,6 +33,7 @@ from exdd_core.fusion import (
     Supervised,
     neighbour_softmax,
 )
+from exdd_core.errors import BadInput
 
 # Everything by hand happens on a line in four dimensions, so sqrt(d) = 2: points (x, 0, 0, 0) by their x.
 #   negative bank: 0, 2, 10 and -50          positive bank: 20, 21, 26 and 60

@@ -20,8 +20,8 @@ import pytest
 from PIL import Image
 
 from exdd_core import curation, dataset_changes, outlining, reports
+from exdd_core.detector.inspection import Inspection
 from exdd_core.images import encode_png, read_image, read_mask
-from exdd_core.inspection import Inspection
 from exdd_core.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from exdd_core import images, patches
-from exdd_core.backbones import Backbone
+from exdd_core import images
+from exdd_core.detector import patches
+from exdd_core.detector.backbones import Backbone
+from exdd_core.detector.examples import EMPTY, OUTSIDE, SMALL, TrainingImage, defect_patches, patch_set
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import Size
 from exdd_core.progress import Progress
 from exdd_core.region import Region
-from exdd_core.training import EMPTY, OUTSIDE, SMALL, TrainingImage, defect_patches, patch_set
 
 
 class Means(nn.Module):

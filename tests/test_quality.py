@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core import candidates, curation, detector, quality
+from exdd_core import candidates, curation, quality
+from exdd_core.detector import Change, Detector
+from exdd_core.detector.examples import Marked
 from exdd_core.effect import Outcome
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png
@@ -79,12 +81,12 @@ def test_a_twin_is_told_by_all_patches_of_what_is_accepted_and_not_by_the_few_ro
 ):
     one, other = paint(workspace, 50), paint(workspace, 50)
     monkeypatch.setattr(
-        detector.Detector, "additions", lambda self, several, side="positive": [few(several[0])]
+        Detector, "additions", lambda self, several, side="positive": [few(several[0])]
     )
 
-    def few(marked: detector.Marked) -> detector.Change:
+    def few(marked: Marked) -> Change:
         kept = np.arange(len(marked.rows)) == 0
-        return detector.Change(
+        return Change(
             "positive", "add", marked.image, marked.rows, marked.position, kept, marked.beside
         )
 

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from exdd_core import backbones, confidence, curation, images, jobs, patches, recall, versions
-from exdd_core.backbones import Backbone
-from exdd_core.bank import BankImage
-from exdd_core.detector import Detector, Settings
+from exdd_core import confidence, curation, images, jobs, recall, versions
+from exdd_core.detector import Detector, Settings, backbones, patches
+from exdd_core.detector.backbones import Backbone
+from exdd_core.detector.bank import BankImage
+from exdd_core.detector.examples import Marked, TrainingImage
 from exdd_core.effect import HeldBack, Validation
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import aupro, cross_validate, evaluate_split, metrics
 from exdd_core.images import Size
 from exdd_core.region import FILL, Region
-from exdd_core.training import Marked, TrainingImage
 from exdd_core.workspace import Workspace
 
 SIDE = 64

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from exdd_core import reports
-from exdd_core.detector import Calibration, Inspection
+from exdd_core.detector.inspection import Calibration, Inspection
 from exdd_core.images import Size
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from exdd_core import curation, jobs, runs
+from exdd_core.detector.examples import defect_patches
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
-from exdd_core.training import defect_patches
 from exdd_core.workspace import Workspace
 
 

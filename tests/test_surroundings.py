@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from exdd_core import surroundings
-from exdd_core.surroundings import Discriminant, Learnt
+from exdd_core.detector import context as surroundings
+from exdd_core.detector.context import Discriminant, Learnt
 
 
 def features(h: int = 9, w: int = 13, d: int = 4, seed: int = 0) -> np.ndarray:

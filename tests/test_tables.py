@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from exdd_core import curation, datasets, images, jobs, runs, studio, tables
-from exdd_core.bank import BankImage
 from exdd_core.detector import Detector
+from exdd_core.detector.bank import BankImage
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from exdd_core import candidates, cli, curation, runs, tasks, versions
-from exdd_core.detector import Detector, Drift
+from exdd_core.detector import Detector
+from exdd_core.detector.detector import Drift
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace

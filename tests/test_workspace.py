@@ -321,7 +321,7 @@ def test_a_disk_that_fills_up_while_a_bank_is_stored_is_a_sentence(filled, monke
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
     before = tree(filled.path)
-    monkeypatch.setattr("exdd_core.bank.save_file", lambda *_, **__: full())
+    monkeypatch.setattr("exdd_core.detector.bank.save_file", lambda *_, **__: full())
     with pytest.raises(BadInput, match="The disk is full; free some space"):
         filled.build(negative_ratio=0.2)
     assert filled.banks() == [] and tree(filled.path) == before and not leftovers(filled)

@@ -17,7 +17,7 @@ from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
     from exdd_core.curation import Decided
-    from exdd_core.inspection import Inspection
+    from exdd_core.detector.inspection import Inspection
     from exdd_core.workspace import Workspace
 
 

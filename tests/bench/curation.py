@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from exdd_core.detector import Detector, Settings
+from exdd_core.detector.examples import Marked
 from exdd_core.effect import HeldBack, Validation, advise
 from exdd_core.quality import group_of
-from exdd_core.training import Marked
 from tests.bench import real_images
 from tests.bench.grid import FOLDERS, FOLDS, Images, measured, painted
 

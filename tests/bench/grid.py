@@ -24,19 +24,19 @@ from typing import Any
 import numpy as np
 import torch
 
-from exdd_core import backbones, datasets, synthesis
-from exdd_core.backbones import Backbone
-from exdd_core.bank import BankImage
+from exdd_core import datasets, synthesis
 from exdd_core.confidence import reliability, tally
 from exdd_core.datasets import DEFECT, Record
-from exdd_core.detector import Detector, Settings
+from exdd_core.detector import Detector, Settings, backbones
+from exdd_core.detector.backbones import Backbone
+from exdd_core.detector.bank import BankImage
+from exdd_core.detector.examples import Marked, PatchSet, TrainingImage, patch_set
+from exdd_core.detector.inspection import probability
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import metrics
 from exdd_core.images import Size, probe, read_image, read_mask, resize_mask
-from exdd_core.inspection import probability
 from exdd_core.synthesis.engine import Donor, PaintRequest
 from exdd_core.synthesis.masks import SHAPES, MaskSpec, realise
-from exdd_core.training import Marked, PatchSet, TrainingImage, patch_set
 from tests.bench import real_images
 
 FOLDERS = {

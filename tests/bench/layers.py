@@ -13,13 +13,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from exdd_core.bank import Bank
-from exdd_core.coreset import greedy_coreset
 from exdd_core.datasets import DEFECT
 from exdd_core.detector import Detector, Settings
+from exdd_core.detector.bank import Bank
+from exdd_core.detector.coreset import greedy_coreset
+from exdd_core.detector.fusion import NEIGHBOURS, Context, DistanceRatio, Distances, Evidence, Fusion
+from exdd_core.detector.held_out import without
 from exdd_core.evaluation import metrics
-from exdd_core.fitting import without
-from exdd_core.fusion import NEIGHBOURS, Context, DistanceRatio, Distances, Evidence, Fusion
 from tests.bench import real_images
 from tests.bench.grid import COLUMNS, FOLDERS, FOLDS, THINNED, Images
 

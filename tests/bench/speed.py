@@ -12,11 +12,10 @@ import torch
 from anomalib.models.components import KCenterGreedy
 from anomalib.models.image.patchcore.torch_model import PatchcoreModel
 
-from exdd_core import backbones, patches
-from exdd_core.bank import BankImage
-from exdd_core.coreset import greedy_coreset
-from exdd_core.detector import Detector, Settings
-from exdd_core.training import PatchSet
+from exdd_core.detector import Detector, Settings, backbones, patches
+from exdd_core.detector.bank import BankImage
+from exdd_core.detector.coreset import greedy_coreset
+from exdd_core.detector.examples import PatchSet
 
 IMAGES, SIDE, ROUNDS = 104, 256, 15  # 104 images of 32 x 32 patches: 106,496 rows, 2 % of which are 2,129
 

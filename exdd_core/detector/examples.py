@@ -13,12 +13,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from exdd_core import images, patches, surroundings
-from exdd_core.backbones import Backbone
-from exdd_core.bank import BankImage
+from exdd_core import images
+from exdd_core.detector import context as surroundings
+from exdd_core.detector import patches
+from exdd_core.detector.backbones import Backbone
+from exdd_core.detector.bank import BankImage
+from exdd_core.detector.patches import Reader, Source
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
-from exdd_core.patches import Reader, Source
 from exdd_core.progress import Progress
 from exdd_core.region import HALF, Region
 

@@ -23,22 +23,16 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from exdd_core import backbones, fitting, fusion, incoming, patches, surroundings
-from exdd_core.backbones import Backbone
-from exdd_core.bank import Bank, BankImage
-from exdd_core.coreset import covering_radius, greedy_coreset
+from exdd_core import incoming
 from exdd_core.depth import Depth
-from exdd_core.errors import BadInput
-from exdd_core.fitting import HeldOut, Lessons, Neighbours
-from exdd_core.fusion import Direction, Distances, Evidence, Fusion
-from exdd_core.images import Size
-from exdd_core.inspection import Calibration, Inspection, Match, Matches
-from exdd_core.patches import Source
-from exdd_core.progress import Progress
-from exdd_core.region import HALF, Region
-from exdd_core.sentences import count, listed
-from exdd_core.surroundings import Discriminant
-from exdd_core.training import (
+from exdd_core.detector import backbones, fusion, patches
+from exdd_core.detector import context as surroundings
+from exdd_core.detector import held_out as fitting
+from exdd_core.detector.backbones import Backbone
+from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.context import Discriminant
+from exdd_core.detector.coreset import covering_radius, greedy_coreset
+from exdd_core.detector.examples import (
     EMPTY,
     OUTSIDE,
     SMALL,
@@ -49,6 +43,15 @@ from exdd_core.training import (
     defect_patches,
     patch_set,
 )
+from exdd_core.detector.fusion import Direction, Distances, Evidence, Fusion
+from exdd_core.detector.held_out import HeldOut, Lessons, Neighbours
+from exdd_core.detector.inspection import Calibration, Inspection, Match, Matches
+from exdd_core.detector.patches import Source
+from exdd_core.errors import BadInput
+from exdd_core.images import Size
+from exdd_core.progress import Progress
+from exdd_core.region import HALF, Region
+from exdd_core.sentences import count, listed
 
 CALIBRATION_IMAGES = 150  # normal training images whose held-out scores set medians and thresholds
 FIT_PATCHES = 10_000  # at most so many patches of each class in a logistic regression

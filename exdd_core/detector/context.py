@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import scipy.linalg
 
-from exdd_core.coreset import project
+from exdd_core.detector.coreset import project
 
 WINDOWS = (5, 11)  # sides, in patches, of the squares that are averaged around a patch; then the whole image
 LEVELS = len(WINDOWS) + 1

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from exdd_core import images
-from exdd_core.backbones import Backbone
+from exdd_core.detector.backbones import Backbone
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.progress import Progress

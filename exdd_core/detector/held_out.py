@@ -19,12 +19,12 @@ import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
-from exdd_core import surroundings
-from exdd_core.bank import Bank, BankImage
+from exdd_core.detector import context as surroundings
+from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.context import Discriminant, Learnt, Scale, Sums
+from exdd_core.detector.fusion import Direction
 from exdd_core.errors import BadInput
-from exdd_core.fusion import Direction
 from exdd_core.progress import Progress
-from exdd_core.surroundings import Discriminant, Learnt, Scale, Sums
 
 AT_ONCE = 8_192  # patches that are compared with further rows
 LONG = (

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from exdd_core import fusion, images
-from exdd_core.bank import Bank
+from exdd_core import images
+from exdd_core.detector import fusion
+from exdd_core.detector.bank import Bank
 from exdd_core.images import Size
 from exdd_core.region import Region
 

@@ -1,0 +1,43 @@
+"""Two memory banks and what they say of an image: anomaly map, score, verdict and the bank rows behind them.
+
+The room knows arrays, the paper's equations and safetensors files. It does not know the database, candidates,
+decisions or who asks.
+
+>>> import numpy as np
+>>> from exdd_core.detector import greedy_coreset
+>>> features = np.array([[0, 0], [1, 0], [9, 0], [9, 1]], np.float32)
+>>> sorted(greedy_coreset(features, 2).tolist() // np.array(2))  # one row of each of the two clusters
+[0, 1]
+
+torch and faiss are imported when a name that needs them is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exdd_core.detector.bank import Bank
+    from exdd_core.detector.coreset import greedy_coreset
+    from exdd_core.detector.detector import Change, Detector, Settings
+    from exdd_core.detector.fusion import FUSIONS
+    from exdd_core.detector.inspection import Inspection
+
+__all__ = ["FUSIONS", "Bank", "Change", "Detector", "Inspection", "Settings", "greedy_coreset"]
+
+_PLACES = {
+    "Bank": "bank",
+    "Change": "detector",
+    "Detector": "detector",
+    "FUSIONS": "fusion",
+    "Inspection": "inspection",
+    "Settings": "detector",
+    "greedy_coreset": "coreset",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__} has no attribute {name}")
+    return getattr(importlib.import_module(f"{__name__}.{_PLACES[name]}"), name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from tests.bench import cases, contact_sheet, curation, fusions, grid, layers, speed, tables
+from tests.bench import cases, contact_sheet, curation, fusions, grid, layers, scores, speed, tables
 
 BENCHMARKS = {
     "cases": cases.main,
@@ -13,6 +13,7 @@ BENCHMARKS = {
     "fusions": fusions.main,
     "grid": grid.main,
     "layers": layers.main,
+    "scores": scores.main,
     "speed": speed.main,
     "tables": tables.main,
 }

@@ -22,6 +22,7 @@ from exdd_core import datasets
 from exdd_core.datasets import DEFECT, NORMAL, demo
 from exdd_core.detector import Detector, Inspection, Settings, backbones
 from exdd_core.detector.examples import Marked, PatchSet, TrainingImage, patch_set
+from exdd_core.detector.patches import Source
 from exdd_core.images import Size
 from tests.bench import real_images
 
@@ -99,7 +100,7 @@ def _changed(detector: Detector, defects: Sequence[Marked], normals: PatchSet) -
     return detector.changed(detector.additions([alarm], "negative"))
 
 
-def _print(name: str, stage: str, detector: Detector, fusions: Sequence[str], scored: Sequence[Path]) -> None:
+def _print(name: str, stage: str, detector: Detector, fusions: Sequence[str], scored: Sequence[Source]) -> None:
     for fusion in fusions:
         detector.with_fusion(fusion)  # fits those that a change left out, one after another
     for fusion in fusions:

@@ -16,9 +16,14 @@ import pytest
 # Nothing leaves the machine, and no test sees the workspace of the person who runs it. Set before any import.
 os.environ.update(HF_HUB_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False", MPLBACKEND="Agg")
 os.environ.pop("EXDD_WORKSPACE", None)
+# Workers in parallel share the cores: each of them, and each process it starts, computes in so many threads.
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    threads = max(1, cores // int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))
+    os.environ.setdefault("OMP_NUM_THREADS", str(threads))
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
     from exdd_core.workspace import Workspace
 
@@ -30,6 +35,13 @@ def missing(reason: str) -> None:
     if os.environ.get("EXDD_REQUIRE_ALL"):
         pytest.fail(f"{reason} (EXDD_REQUIRE_ALL is set)", pytrace=False)
     pytest.skip(reason)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a browser, for `make test-fast` to leave out."""
+    for item in items:
+        if "browser" in getattr(item, "fixturenames", ()):
+            item.add_marker("browser")
 
 
 @pytest.fixture(scope="session")
@@ -84,8 +96,19 @@ def browser() -> Iterator[Browser]:
     except ImportError:
         missing("playwright is not installed: see tests/requirements.txt")
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"]
+    arguments += ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]  # no other machine is found
     arguments += ["--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=arguments)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """The page of a visitor who may see the program end, which the console calls an error."""
+    from tests.browser import visiting
+
+    with visiting(browser, 1400, 900, errors=False) as page:
+        page.set_default_timeout(30_000)
+        yield page

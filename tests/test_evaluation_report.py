@@ -19,7 +19,7 @@ from exdd_core.images import encode_png
 from exdd_core.runs import Run
 from exdd_core.workspace import Workspace
 from tests import plates
-from tests.test_pages_inspect import SCREENSHOTS
+from tests.browser import SCREENSHOTS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Error

@@ -7,8 +7,6 @@ import json
 import shutil
 import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +15,7 @@ from exdd_core import curation, landscape, tasks, versions
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace
+from tests import tiny_umap
 from tests.plates import build, pending
 
 
@@ -123,27 +122,9 @@ def test_a_map_as_csv(workspace, tmp_path):
 # --- UMAP -------------------------------------------------------------------------------------------------------
 
 
-class Layout:
-    """In place of UMAP, whose compiling takes half a minute: the same calls, and a progress bar that is written."""
-
-    def __init__(self, **given: Any):
-        self.given = given
-        numbers, distances, _ = given["precomputed_knn"]
-        assert numbers.shape == distances.shape == (len(given["init"]), given["n_neighbors"])
-        assert (
-            numbers[:, 0] == np.arange(len(numbers))
-        ).mean() > 0.9  # each is its own nearest, but for copies
-
-    def fit_transform(self, rows: np.ndarray) -> np.ndarray:
-        bar = self.given["tqdm_kwds"]["file"]
-        for done in (0, 50, 200):
-            bar.write(f"\rEpochs completed: 25%| ## {done}/200 [00:01]")
-        return np.asarray(self.given["init"]) * 2
-
-
 @pytest.fixture
 def umap(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Layout))
+    monkeypatch.setitem(sys.modules, "umap", tiny_umap)
 
 
 def test_a_map_by_umap_is_made_once_and_kept_with_its_version(workspace, umap):

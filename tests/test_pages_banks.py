@@ -7,7 +7,6 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,14 +14,11 @@ import pytest
 from exdd_core import candidates, curation, landscape, tasks
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace
-from tests import plates
-from tests.test_landscape import Layout
-from tests.test_pages_data_banks import SLOW, page, serving, shoot, visit
+from tests import plates, tiny_umap
+from tests.browser import SLOW, program, shoot, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
-
-__all__ = ["page"]  # a fixture
 
 # Where on the page a dot of a trace lies, and how many dots there are.
 PLACE = """([trace, dot]) => {
@@ -41,7 +37,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     ids = plates.pending(made)[:2]
     curation.accept(made, ids, "Anna", "7 <b>")  # as somebody might call it
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Layout))
+        patch.setitem(sys.modules, "umap", tiny_umap)
         landscape.make(made)
     tasks.evaluate(made, {"bank": "v1"}, Progress(), "measured")
     made.build(negative_ratio=0.1, positives="both")
@@ -51,7 +47,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture
 def address(workspace: Workspace, tmp_path: Path) -> Iterator[str]:
     shutil.copytree(workspace.path, tmp_path / "workspace")
-    with serving(tmp_path / "workspace") as address:
+    with program(tmp_path / "workspace") as address:
         yield address
 
 
@@ -201,7 +197,7 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
     curation.accept(own, [later], "Anna")
     own.roll_back()
     page.add_init_script("localStorage.setItem('exdd.who', 'Ben')")
-    with serving(own.path) as address:
+    with program(own.path) as address:
         visit(page, f"{address}/banks")
         due = page.locator("#due")
         due.get_by_text("1 accepted candidate is not in it").wait_for(timeout=SLOW)

@@ -19,13 +19,11 @@ from exdd_core.studio import Order
 from exdd_core.synthesis.masks import MaskSpec
 from exdd_core.workspace import Workspace
 from pages import curate
-from tests.test_pages_inspect import SCREENSHOTS, serving, visiting
-from tests.test_pages_studio import until
+from tests.browser import SCREENSHOTS, SLOW, at, positive_rows, ready, said, serving, status, until, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Route
 
-SLOW = 60_000  # milliseconds
 ENDS_WHILE_MEASURING = """
 import threading, time
 from types import SimpleNamespace
@@ -97,20 +95,9 @@ def curating(browser: Browser, address: str, who: str = "Anna", dark: bool = Fal
         yield page
 
 
-def ready(page: Page) -> None:
-    """Wait until the candidate's pictures are there."""
-    page.locator(".cu-card[aria-selected=true]").wait_for(timeout=SLOW)
-    page.wait_for_function("document.querySelector('.cu-after').naturalWidth > 0")
-    page.wait_for_function("document.querySelector('.cu-facts') !== null")
-
-
 def open_to_decide(page: Page) -> bool:
     """Whether the candidate is there that the next key decides on."""
     return page.locator(".cu-decide[aria-busy=false] .cu-accept:enabled").count() == 1
-
-
-def at(page: Page) -> str:
-    return str(page.locator(".cu-card[aria-selected=true]").get_attribute("data-id"))
 
 
 def cards(page: Page) -> set[str]:
@@ -131,20 +118,6 @@ def again(workspace: Workspace, id: str) -> None:
     with workspace.writing() as db:
         (row,) = db.query("select * from candidates where id = ?", [id])
         db.table("candidates").insert(row | {"id": "again", "job": None, "number": None, "quality": "{}"})
-
-
-def status(workspace: Workspace, id: str) -> str:
-    return candidates.get(workspace, id).status
-
-
-def said(page: Page, words: str) -> None:
-    page.locator(".st-toast", has_text=words).wait_for(timeout=SLOW)
-
-
-def positive_rows(workspace: Workspace) -> tuple[int, ...]:
-    positive = workspace.detector(workspace.bank().id).positive
-    assert positive is not None
-    return positive.rows.shape
 
 
 @pytest.mark.parametrize("dark", [False, True])
@@ -416,7 +389,7 @@ def test_a_decision_while_the_queue_is_asked_for_anew_goes_on_to_the_next(
         page.keyboard.press("a")
         page.wait_for_timeout(300)
         assert page.locator(".cu-card[aria-selected=true]").count() == 1 and at(page) != first
-        page.unroute("**/component_server**")
+        page.route("**/component_server**", lambda route: route.continue_())
         for route in held:
             route.continue_()
         until(page, lambda: status(workspace, first) == "accepted")

@@ -5,112 +5,22 @@ from __future__ import annotations
 import re
 import shutil
 import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlparse
 
 import pytest
 
 from exdd_core.workspace import Workspace
+from tests.browser import SLOW, labelled, look_at, program, sentence, shoot, start, visit
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
-
-ROOT = Path(__file__).resolve().parent.parent
-SCREENSHOTS = Path(__file__).parent / "screenshots"
-SLOW = 120_000  # milliseconds; a busy machine builds banks slowly
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def start(workspace: Path, port: int) -> subprocess.Popen[str]:
-    program = [sys.executable, "app.py", "--workspace", str(workspace), "--port", str(port)]
-    return subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-@contextmanager
-def serving(workspace: Path, *, kill: bool = False) -> Iterator[str]:
-    """The program as people start it, on a free port; its address. `kill` ends it as nothing should be ended."""
-    port = free_port()
-    process = start(workspace, port)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        for _ in range(240):
-            assert process.poll() is None, process.communicate()[1]
-            try:
-                urllib.request.urlopen(address, timeout=5).close()
-                break
-            except OSError:
-                time.sleep(0.5)
-        yield address
-    finally:
-        process.kill() if kill else process.terminate()
-        process.wait(20)
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    """A visitor's page that fails the test when anything asks another machine, or a script fails."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme="light")
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    abroad: list[str] = []
-    failed: list[str] = []
-    here = {"127.0.0.1", None}  # None: data: and blob: addresses
-
-    def note(url: str) -> None:
-        if urlparse(url).hostname not in here:
-            abroad.append(url)
-
-    page.on("request", lambda request: note(request.url))
-    page.on("websocket", lambda socket: note(socket.url))
-    page.on("pageerror", lambda error: failed.append(str(error)))
-    page.on("response", lambda answer: failed.append(answer.url) if answer.status >= 500 else None)
-    yield page
-    context.close()
-    assert not abroad, f"asked another machine: {abroad}"
-    assert not failed, failed
-
-
-def visit(page: Page, address: str) -> None:
-    page.goto(address)
-    page.wait_for_selector(".frame-footer span")
-
-
-def shoot(page: Page, name: str) -> None:
-    SCREENSHOTS.mkdir(exist_ok=True)
-    page.screenshot(path=SCREENSHOTS / f"{name}.png")
-
-
-def labelled(page: Page, label: str) -> Locator:
-    """The field of that label; Gradio counts the line of help as a part of it."""
-    return page.get_by_label(re.compile(f"^\\s*{re.escape(label)}"))
-
-
-def look_at(page: Page, source: Path | str) -> None:
-    labelled(page, "Folder").fill(str(source))
-    page.get_by_role("button", name="Look at it").click()
+    from playwright.sync_api import Page
 
 
 def import_from(page: Page, source: Path, number: int) -> None:
     look_at(page, source)
     page.get_by_role("button", name=f"Import {number} images").click()
-
-
-def sentence(page: Page, words: str) -> Locator:
-    found = page.locator(".note", has_text=words)
-    found.wait_for(timeout=SLOW)
-    return found
 
 
 @pytest.fixture(scope="module")
@@ -136,7 +46,7 @@ def address(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory)
     """The program on a copy of the demo workspace: 24 images, one bank version."""
     copy = tmp_path_factory.mktemp("pages") / "workspace"
     shutil.copytree(demo_workspace.path, copy)
-    with serving(copy) as address:
+    with program(copy) as address:
         yield address
 
 
@@ -155,7 +65,7 @@ def test_a_port_in_use_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
 
 
 def test_an_empty_workspace_is_made_and_says_what_to_do(page: Page, folder: Path, tmp_path: Path) -> None:
-    with serving(tmp_path / "new") as address:
+    with program(tmp_path / "new") as address:
         assert Workspace.exists(tmp_path / "new")
         visit(page, f"{address}/data")
         assert page.locator(".empty-title").inner_text() == "No data sets yet"

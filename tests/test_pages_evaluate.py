@@ -17,12 +17,11 @@ from exdd_core.progress import Progress
 from exdd_core.runs import Run
 from exdd_core.workspace import Workspace
 from pages import evaluate
-from tests.test_pages_inspect import SCREENSHOTS, scored, serving, visiting
+from tests.browser import SCREENSHOTS, SLOW, scored, serving, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-SLOW = 120_000  # milliseconds
 MEASURED = 300_000  # a busy machine measures slowly
 
 

@@ -14,8 +14,7 @@ from PIL import Image
 
 from exdd_core.images import read_image, read_mask
 from exdd_core.workspace import Workspace
-from tests.test_pages_data_banks import labelled, look_at, sentence, serving, shoot, visit
-from tests.test_pages_data_banks import page as page
+from tests.browser import labelled, look_at, program, sentence, shoot, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -57,7 +56,7 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     folder = tmp_path_factory.mktemp("import") / "workspace"
     Workspace.create(folder, "efficientnet_lite0")
-    with serving(folder) as address:
+    with program(folder) as address:
         yield address, folder
 
 

@@ -6,13 +6,11 @@ import csv
 import io
 import re
 import shutil
-import socket
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlparse
+from urllib.parse import quote
 
 import cv2
 import numpy as np
@@ -23,74 +21,10 @@ from exdd_core import curation, dataset_changes, outlining, reports
 from exdd_core.detector.inspection import Inspection
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.workspace import Workspace
+from tests.browser import SCREENSHOTS, SLOW, chosen, opened, scored, serving, visiting
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
-
-SCREENSHOTS = Path(__file__).parent / "screenshots"
-SLOW = 60_000  # milliseconds; loading the network on a busy machine
-
-
-@contextmanager
-def serving(workspace: Workspace) -> Iterator[str]:
-    """The real app on a free port of this machine; its address."""
-    import app
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    blocks = app.create_app(workspace)
-    options = app.launch_options(workspace)
-    blocks.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, **options)
-    try:
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        blocks.close(verbose=False)
-
-
-@contextmanager
-def visiting(browser: Browser, width: int = 1280, height: int = 800, dark: bool = False) -> Iterator[Page]:
-    """A fresh visitor. Fails when a request would leave the machine or the page's own code failed."""
-    context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
-    )
-    page = context.new_page()
-    foreign: list[str] = []
-    failures: list[str] = []
-
-    def only_here(route) -> None:  # type: ignore[no-untyped-def]
-        if urlparse(route.request.url).hostname == "127.0.0.1":
-            route.continue_()
-        else:
-            foreign.append(route.request.url)
-            route.abort()
-
-    page.route(re.compile("^(http|ws)"), only_here)
-    page.on("pageerror", lambda error: failures.append(str(error)))
-    page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)
-    yield page
-    context.close()
-    assert not foreign, "requests left the machine"
-    assert not failures
-
-
-def opened(page: Page, address: str, image: str = "") -> None:
-    """Open the page, on an image if one is named, and wait until it is scored and its peak compared."""
-    page.goto(address + (f"?image={quote(image, safe='')}" if image else ""))
-    scored(page)
-
-
-def scored(page: Page, name: str = "") -> None:
-    if name:
-        page.locator(".vw-name", has_text=name).wait_for(timeout=SLOW)
-    page.locator(".vw-card-ratio").wait_for(timeout=SLOW)
-    page.wait_for_function(
-        "[...document.querySelectorAll('.vw-over')].every(i => i.complete && i.naturalWidth)"
-    )
-
-
-def chosen(workspace: Workspace, label: str = "defect", dataset: str | None = None) -> list[str]:
-    return [row.id for row in workspace.images(dataset, split="test", label=label)]
+    from playwright.sync_api import Browser
 
 
 def pixels(png: bytes) -> np.ndarray:

@@ -13,12 +13,10 @@ import pytest
 
 from exdd_core import jobs
 from exdd_core.workspace import Workspace
-from tests.test_pages_data_banks import SLOW, page, serving, shoot, visit
+from tests.browser import SLOW, program, shoot, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
-
-__all__ = ["page"]  # the fixture
 
 PAINTING = {
     "dataset": "demo",
@@ -51,7 +49,7 @@ def until(found: Callable[[], Any]) -> Any:
 
 
 def test_the_drawer_shows_orders_cancels_and_clears(page: Page, workspace: Workspace) -> None:
-    with serving(workspace.path) as address:
+    with program(workspace.path) as address:
         visit(page, address)
         button, drawer = page.locator(".jobs-button"), page.locator(".jobs-drawer")
         assert not drawer.is_visible() and button.get_attribute("aria-expanded") == "false"
@@ -107,10 +105,10 @@ def test_a_killed_program_loses_no_job(page: Page, workspace: Workspace) -> None
         with workspace.reading() as db:
             return int(db.execute("select count(*) from candidates where job = ?", [killed.id]).fetchone()[0])
 
-    with serving(workspace.path, kill=True):
+    with program(workspace.path, kill=True):
         until(lambda: made() >= 3)
     kept = made()
-    with serving(workspace.path) as address:
+    with program(workspace.path) as address:
         visit(page, address)
         entry(page, "Paint few").get_by_text("2 candidates.").wait_for(state="attached", timeout=SLOW)
         page.locator(".jobs-button", has_text="1 interrupted").click()

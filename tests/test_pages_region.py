@@ -16,8 +16,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png, read_image
 from exdd_core.workspace import Workspace
 from pages.data import region
-from tests.test_pages_data_banks import page as page
-from tests.test_pages_data_banks import serving, shoot, visit
+from tests.browser import program, shoot, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -201,7 +200,7 @@ def test_a_mask_of_a_large_image_keeps_every_pixel_that_is_left_alone(tmp_path: 
 def served(parts: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     folder = tmp_path / "served"
     shutil.copytree(parts, folder)
-    with serving(folder) as address:
+    with program(folder) as address:
         yield address, folder
 
 

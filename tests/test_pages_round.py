@@ -8,9 +8,22 @@ from typing import TYPE_CHECKING
 
 from exdd_core import candidates
 from exdd_core.workspace import Workspace
-from tests.test_pages_curate import at, positive_rows, ready, said, status, until
-from tests.test_pages_inspect import SCREENSHOTS, SLOW, chosen, opened, scored, serving, visiting
-from tests.test_pages_studio import stroke
+from tests.browser import (
+    SCREENSHOTS,
+    SLOW,
+    at,
+    chosen,
+    opened,
+    positive_rows,
+    ready,
+    said,
+    scored,
+    serving,
+    status,
+    stroke,
+    until,
+    visiting,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +18,12 @@ from exdd_core.images import encode_jpeg, encode_png, read_image, read_mask
 from exdd_core.synthesis import masks, prompts
 from exdd_core.synthesis.procedural import Procedural
 from exdd_core.workspace import Workspace
-from tests.test_pages_inspect import SCREENSHOTS, serving, visiting
+from tests.browser import SCREENSHOTS, SLOW, serving, stroke, until, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
     from exdd_core.candidates import Candidate
-
-SLOW = 60_000  # milliseconds
 
 
 @pytest.fixture(scope="module")
@@ -67,18 +65,6 @@ def opened(page: Page, address: str) -> None:
     page.wait_for_function("document.querySelector('.st-base').complete")
 
 
-def stroke(page: Page, *points: tuple[float, float], steps: int = 12) -> None:
-    """Paint from point to point, in shares of the image as it lies in its pane."""
-    box = page.locator(".st-stage .st-mask").bounding_box()
-    assert box
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:] or places:
-        page.mouse.move(*place, steps=steps)
-    page.mouse.up()
-
-
 def preview(page: Page) -> None:
     """Press Preview and wait until another result is shown."""
     before = page.locator(".st-result").count()
@@ -94,14 +80,6 @@ def preview(page: Page) -> None:
 
 def newest(workspace: Workspace) -> Candidate:
     return candidates.listed(workspace, limit=1)[0]
-
-
-def until(page: Page, true: Callable[[], Any], seconds: float = 90) -> None:
-    """Wait, and let the browser's requests through meanwhile."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, "it did not happen"
-        page.wait_for_timeout(50)
 
 
 def box_of(page: Page, selector: str) -> Any:

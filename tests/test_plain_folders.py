@@ -20,7 +20,7 @@ from exdd_core.datasets.roles import ASKED, says_nothing
 from exdd_core.datasets.survey import LIKE_A_MASK
 from exdd_core.datasets.words import is_mask_word, label_word, masks_of, role_guess
 from exdd_core.errors import BadInput
-from tests.test_layouts import gif, labels, left_out, mask, picture, rows
+from tests.layouts import gif, labels, left_out, mask, picture, rows
 
 
 def make(root: Path, *names: str) -> Path:

@@ -1,0 +1,213 @@
+"""What tests in a browser share: the app served, a visitor's page, and what somebody does there and waits for.
+
+One section a page of the app. It knows selectors; what a test asserts stands in the test.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlparse
+
+from exdd_core import candidates
+from exdd_core.workspace import Workspace
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+ROOT = Path(__file__).resolve().parent.parent
+SCREENSHOTS = Path(__file__).parent / "screenshots"
+SLOW = 120_000  # milliseconds; a busy machine loads the network and builds banks slowly
+
+
+# --- the app ----------------------------------------------------------------------------------------------------
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serving(workspace: Workspace) -> Iterator[str]:
+    """The app in this process, on a free port of this machine; its address, which ends in /."""
+    import app
+
+    port = free_port()
+    blocks = app.create_app(workspace)
+    options = app.launch_options(workspace)
+    blocks.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, **options)
+    try:
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        blocks.close(verbose=False)
+
+
+def start(workspace: Path, port: int) -> subprocess.Popen[str]:
+    program = [sys.executable, "app.py", "--workspace", str(workspace), "--port", str(port)]
+    return subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@contextmanager
+def program(workspace: Path, *, kill: bool = False) -> Iterator[str]:
+    """The program as people start it, on a free port; its address. `kill` ends it as nothing should be ended."""
+    port = free_port()
+    process = start(workspace, port)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        for _ in range(1200):
+            assert process.poll() is None, process.communicate()[1]
+            try:
+                urllib.request.urlopen(address, timeout=5).close()
+                break
+            except OSError:
+                time.sleep(0.1)
+        yield address
+    finally:
+        process.kill() if kill else process.terminate()
+        process.wait(20)
+
+
+# --- a visitor --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def visiting(
+    browser: Browser, width: int = 1280, height: int = 800, dark: bool = False, errors: bool = True
+) -> Iterator[Page]:
+    """A fresh visitor. Fails when a request would leave the machine, the page's own code failed or the app did.
+
+    `errors` says whether what the console calls an error fails the test, too.
+    """
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+    )
+    page = context.new_page()
+    foreign: list[str] = []
+    failures: list[str] = []
+
+    def note(url: str) -> None:
+        if urlparse(url).hostname not in {"127.0.0.1", None}:  # None: data: and blob: addresses
+            foreign.append(url)
+
+    page.on("request", lambda request: note(request.url))
+    page.on("websocket", lambda socket: note(socket.url))
+    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("response", lambda answer: failures.append(answer.url) if answer.status >= 500 else None)
+    if errors:
+        page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)
+    yield page
+    context.close()
+    assert not foreign, "requests left the machine"
+    assert not failures, failures
+
+
+def until(page: Page, true: Callable[[], Any], seconds: float = 90) -> None:
+    """Wait, and let the browser's requests through meanwhile."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        page.wait_for_timeout(50)
+
+
+def shoot(page: Page, name: str) -> None:
+    SCREENSHOTS.mkdir(exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / f"{name}.png")
+
+
+# --- Data, Banks and the frame around every page ----------------------------------------------------------------
+
+
+def visit(page: Page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_selector(".frame-footer span")
+
+
+def labelled(page: Page, label: str) -> Locator:
+    """The field of that label; Gradio counts the line of help as a part of it."""
+    return page.get_by_label(re.compile(f"^\\s*{re.escape(label)}"))
+
+
+def look_at(page: Page, source: Path | str) -> None:
+    labelled(page, "Folder").fill(str(source))
+    page.get_by_role("button", name="Look at it").click()
+
+
+def sentence(page: Page, words: str) -> Locator:
+    found = page.locator(".note", has_text=words)
+    found.wait_for(timeout=SLOW)
+    return found
+
+
+# --- Inspect ----------------------------------------------------------------------------------------------------
+
+
+def opened(page: Page, address: str, image: str = "") -> None:
+    """Open the page, on an image if one is named, and wait until it is scored and its peak compared."""
+    page.goto(address + (f"?image={quote(image, safe='')}" if image else ""))
+    scored(page)
+
+
+def scored(page: Page, name: str = "") -> None:
+    if name:
+        page.locator(".vw-name", has_text=name).wait_for(timeout=SLOW)
+    page.locator(".vw-card-ratio").wait_for(timeout=SLOW)
+    page.wait_for_function(
+        "[...document.querySelectorAll('.vw-over')].every(i => i.complete && i.naturalWidth)"
+    )
+
+
+def chosen(workspace: Workspace, label: str = "defect", dataset: str | None = None) -> list[str]:
+    return [row.id for row in workspace.images(dataset, split="test", label=label)]
+
+
+# --- Studio -----------------------------------------------------------------------------------------------------
+
+
+def stroke(page: Page, *points: tuple[float, float], steps: int = 12) -> None:
+    """Paint from point to point, in shares of the image as it lies in its pane."""
+    box = page.locator(".st-stage .st-mask").bounding_box()
+    assert box
+    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
+    page.mouse.move(*places[0])
+    page.mouse.down()
+    for place in places[1:] or places:
+        page.mouse.move(*place, steps=steps)
+    page.mouse.up()
+
+
+# --- Curate -----------------------------------------------------------------------------------------------------
+
+
+def ready(page: Page) -> None:
+    """Wait until the candidate's pictures are there."""
+    page.locator(".cu-card[aria-selected=true]").wait_for(timeout=SLOW)
+    page.wait_for_function("document.querySelector('.cu-after').naturalWidth > 0")
+    page.wait_for_function("document.querySelector('.cu-facts') !== null")
+
+
+def at(page: Page) -> str:
+    return str(page.locator(".cu-card[aria-selected=true]").get_attribute("data-id"))
+
+
+def status(workspace: Workspace, id: str) -> str:
+    return candidates.get(workspace, id).status
+
+
+def said(page: Page, words: str) -> None:
+    page.locator(".st-toast", has_text=words).wait_for(timeout=SLOW)
+
+
+def positive_rows(workspace: Workspace) -> tuple[int, ...]:
+    positive = workspace.detector(workspace.bank().id).positive
+    assert positive is not None
+    return positive.rows.shape

@@ -776,7 +776,9 @@ function showResults() {
   $(".st-more").replaceChildren(state.results.length < state.total ? plain(`Show ${Math.min(PAGE, state.total - state.results.length)} more`, attempt(async () => take(await call("results", asked(state.results.length + PAGE))))) : "");
 }
 function markResult() {
-  $$(".st-results [data-id], .st-grid [data-id]").forEach((node) => node.setAttribute("aria-selected", String(node.dataset.id === state.shown?.id)));
+  const mark = (node, attribute) => node.setAttribute(attribute, String(node.dataset.id === state.shown?.id));
+  $$(".st-results [data-id]").forEach((node) => mark(node, "aria-selected"));
+  $$(".st-grid [data-id]").forEach((node) => mark(node, "aria-current"));
 }
 function showFilters() {
   $(".st-count").replaceChildren(state.total ? counted(state.total, "candidate") : "", view.job ? make("span", {}, " of one job ", link("Show all", showAll)) : "");

@@ -64,7 +64,7 @@ window.ExddPanes = class {
     const picture = (src, name) => make("img", { class: name, src, alt: "", draggable: "false" });
     const stage = make("div", { class: "st-stage" }, before && picture(before, "st-beforepicture"), picture(after, "st-afterpicture"), svg);
     const split = before && make("div", { class: "st-split", role: "slider", tabindex: "0", "aria-label": `Share of the pane that shows: ${label}`,
-      "aria-valuemin": "0", "aria-valuemax": "100", onkeydown: (event) => this.#nudge(event) });
+      "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "50", onkeydown: (event) => this.#nudge(event) });
     view.replaceChildren(stage, ...(before ? [make("span", { class: "st-side st-before" }, label), make("span", { class: "st-side st-after" }, "Result"), split] : []));
     Object.assign(this.result, { stage, size: [width, height] });
     this.layout();

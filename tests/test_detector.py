@@ -17,12 +17,22 @@ from safetensors.numpy import load_file, save_file
 from scipy import ndimage
 
 from exdd_core import images
-from exdd_core.detector import Detector, Inspection, Settings, backbones, fusion, patches
-from exdd_core.detector import context as surroundings
-from exdd_core.detector import detector as detector_room
-from exdd_core.detector import held_out as fitting
+from exdd_core.detector import (
+    Detector,
+    Inspection,
+    Settings,
+    backbones,
+    change,
+    context,
+    direction,
+    fusion,
+    patches,
+)
+from exdd_core.detector.anomaly_map import anomaly_map
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import Bank
+from exdd_core.detector.direction import Direction
+from exdd_core.detector.evidence import evidence, held_out_distances
 from exdd_core.detector.examples import TrainingImage, patch_set
 from exdd_core.detector.inspection import probability
 from exdd_core.errors import BadInput, Cancelled
@@ -154,17 +164,17 @@ def test_many_normal_parts_earn_a_guaranteed_threshold(backbone: Backbone, tmp_p
     """Parts set apart are in no bank and teach nothing, and the rate is that of split conformal prediction."""
     several = [normal(i) for i in range(17)]
     detector = Detector(backbone, replace(SMALL, false_alarm_rate=0.2)).fit(several, DEFECTS)
-    assert detector.held_out is not None and detector.guaranteed
-    apart = {image.group for image in detector.held_out.images}
+    assert detector.fitted.held_out is not None and detector.fitted.reference.guaranteed
+    apart = {image.group for image in detector.fitted.held_out.images}
     assert len(apart) == 4  # 1 / 0.2 - 1; four times as many there are
-    for bank in (detector.negative, detector.learnt):
+    for bank in (detector.negative, detector.fitted.examples.normals):
         assert len(bank) and not apart & {image.group for image in bank.images}
     scores = [one.score for one in detector.score([s.source for s in several if s.group in apart])]
     for _, calibration in detector.fusions.values():
         assert calibration.promised == 0.2
     assert detector.fusions[detector.fusion.name][1].threshold == pytest.approx(max(scores), rel=1e-4)
     detector.save(tmp_path)
-    assert Detector.load(tmp_path, backbone).guaranteed
+    assert Detector.load(tmp_path, backbone).fitted.reference.guaranteed
 
 
 def test_patches_stay_with_their_place(exdd: Detector) -> None:
@@ -251,12 +261,12 @@ def test_patchcore_has_no_other_fusion(exdd: Detector) -> None:
 def test_the_map_of_each_fusion_named(exdd: Detector) -> None:
     features = patches.extract(exdd.backbone, [UNSEEN[1]], SMALL.size)[0]
     names = list(exdd.fusions)
-    for name, (score, own, anomaly_map) in zip(names, exdd.score_patches(features, names), strict=True):
+    for name, (score, own, model_map) in zip(names, exdd.score_patches(features, names), strict=True):
         inspection = exdd.with_fusion(name).score([UNSEEN[1]])[0]
         assert score == pytest.approx(inspection.score, rel=1e-5)
         np.testing.assert_allclose(own, inspection.patch_scores, rtol=1e-4, atol=1e-5)
-        np.testing.assert_allclose(anomaly_map, inspection.model_map, rtol=1e-4, atol=1e-5)
-    (score, _, anomaly_map), *rest = exdd.score_patches(features)  # its own fusion where none is named
+        np.testing.assert_allclose(model_map, inspection.model_map, rtol=1e-4, atol=1e-5)
+    (score, _, model_map), *rest = exdd.score_patches(features)  # its own fusion where none is named
     assert not rest and score == exdd.score([UNSEEN[1]])[0].score
 
 
@@ -264,7 +274,7 @@ def test_the_map_of_each_fusion_named(exdd: Detector) -> None:
 
 
 def test_banks_keep_their_share(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(detector_room, "FEWEST_POSITIVE_ROWS", 1)
+    monkeypatch.setattr(change, "FEWEST_POSITIVE_ROWS", 1)
     settings = replace(SMALL, negative_ratio=0.05, positive_ratio=0.5)
     detector = Detector(backbone, settings).fit(NORMALS, DEFECTS)
     assert detector.positive is not None
@@ -471,13 +481,13 @@ def test_supervised_evidence_leaves_each_part_out(
     backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shown: list[int] = []
-    fit = fitting.direction
+    fit = direction.fit_direction
 
-    def watch(normals: np.ndarray, defects: np.ndarray, start: fusion.Direction | None) -> fusion.Direction:
+    def watch(normals: np.ndarray, defects: np.ndarray, start: Direction | None) -> Direction:
         shown.append(len(defects))
         return fit(normals, defects, start)
 
-    monkeypatch.setattr(fitting, "direction", watch)
+    monkeypatch.setattr(direction, "fit_direction", watch)
     Detector(backbone, SMALL).fit(NORMALS, DEFECTS)
     per_image = patch_set(backbone, DEFECTS, SMALL.size).on_defect.sum((1, 2))
     parts = [per_image[0] + per_image[1], per_image[2], per_image[3]]
@@ -633,7 +643,7 @@ def test_every_stage_counts_to_its_end(backbone: Backbone) -> None:
 
 def map_of(scores: np.ndarray, sigma: float, backbone: Backbone, size: Size | None = None) -> np.ndarray:
     size = size or Size(8 * scores.shape[1], 8 * scores.shape[0])
-    return Detector(backbone, Settings(size=size))._map(scores, sigma)
+    return anomaly_map(scores, sigma, size)
 
 
 @pytest.mark.parametrize("sigma", [2.0, 4.0])
@@ -822,7 +832,7 @@ def test_patches_off_the_mask_are_counted_once(backbone: Backbone) -> None:
     assert marked.unmarked.each.sum() == pytest.approx((~on).sum())
     assert marked.unmarked.each[0] < marked.unmarked.each[-1]  # what lies near is kept more often
     assert np.array_equal(marked.unmarked.rows, several.features[0][row, column])
-    assert np.array_equal(marked.unmarked.beside, surroundings.around(several.features[0])[row, column])
+    assert np.array_equal(marked.unmarked.surroundings, context.around(several.features[0])[row, column])
     painted = replace(several, images=[replace(several.images[0], origin="synthetic")])
     assert painted.marked()[0].unmarked is None
 
@@ -851,7 +861,7 @@ def test_what_patchcore_says_of_the_normals_is_saved_for_the_first_change(
     exdd: Detector, saved: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     back = Detector.load(saved, backbone)
-    back.recall(exdd._held_out.features or [])
+    back.recall(exdd.fitted.held.features or [])
     asked = []
 
     def score(self: fusion.PatchCore, distances: fusion.Distances) -> float:
@@ -862,7 +872,7 @@ def test_what_patchcore_says_of_the_normals_is_saved_for_the_first_change(
     less = back.changed(back.removals("defect/3"))
     assert not asked and less.fusions["patchcore"][1].threshold == exdd.fusions["patchcore"][1].threshold
     back.changed(back.removals(back.negative.images[0].id, "negative"))
-    assert len(asked) == len(exdd._held_out.images)
+    assert len(asked) == len(exdd.fitted.held.images)
 
 
 def test_a_saved_detector_finds_its_backbone_itself(exdd: Detector, saved: Path) -> None:
@@ -948,14 +958,16 @@ def test_unmarked_patches_come_and_go_with_their_image(
     exdd: Detector, saved: Path, backbone: Backbone
 ) -> None:
     back = Detector.load(saved, backbone)
-    back.recall(exdd._held_out.features or [])
-    assert len(back.unmarked) and len(back.unmarked) == len(exdd.unmarked)
+    back.recall(exdd.fitted.held.features or [])
+    assert len(back.fitted.examples.unmarked) and len(back.fitted.examples.unmarked) == len(
+        exdd.fitted.examples.unmarked
+    )
     gone = exdd.removals("defect/3")
     less = back.changed(gone)
     for one, other in ((back, exdd), (less, exdd.changed(gone))):
-        mine, its = (d._evidence(d._held_out_distances(), Progress()) for d in (one, other))
+        mine, its = (evidence(d.fitted, held_out_distances(d.fitted), Progress()) for d in (one, other))
         assert mine.each is not None and its.each is not None and np.array_equal(mine.each, its.each)
-        assert (len(mine.each) < len(back.unmarked)) == (one is less) and mine.share == its.share
+        assert (len(mine.each) < len(unmarked)) == (one is less) and mine.share == its.share
         assert one.fusions["context"][1].patch_odds == pytest.approx(other.fusions["context"][1].patch_odds)
     (returned,) = [replace(change, action="return") for change in gone]
     whole = less.changed([returned]).fusions["context"][1].patch_odds
@@ -970,8 +982,8 @@ def test_a_version_from_before_unmarked_patches_loads_and_changes(
     kept = {name: values for name, values in learnt.items() if name not in ("stand_for", "unmarked_near")}
     save_file(kept, saved / "direction.safetensors")
     back = Detector.load(saved, backbone)
-    assert back.fusions == exdd.fusions and not len(back.unmarked)
-    back.recall(exdd._held_out.features or [])
+    assert back.fusions == exdd.fusions and not len(back.fitted.examples.unmarked)
+    back.recall(exdd.fitted.held.features or [])
     sensible(back.changed(back.removals("defect/3")))
 
 
@@ -979,8 +991,10 @@ def test_a_version_from_before_context_can_still_change(backbone: Backbone, tmp_
     """What it learnt from has no surroundings with it: it stays with a fusion that needs none."""
     settings = replace(SMALL, fusion="stacked")
     detector = Detector(backbone, settings).fit(NORMALS, DEFECTS)
-    detector.settings = replace(settings, fusion="auto")
-    detector.learnt.beside = detector.defects.beside = None
+    setup = replace(detector.fitted.setup, settings=replace(settings, fusion="auto"))
+    detector.fitted = replace(detector.fitted, setup=setup)
+    examples = detector.fitted.examples
+    examples.normals.surroundings = examples.defects.surroundings = None
     changed = detector.changed(detector.removals("defect/3"))
     assert changed.positive is not None and changed.fusion.name in ("stacked", "open_set")
     added = changed.changed(changed.additions(patch_set(backbone, [defect(3)], SMALL.size).marked()))

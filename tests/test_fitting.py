@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from exdd_core.detector import context as surroundings
-from exdd_core.detector import held_out as fitting
+from exdd_core.detector import context, nearest
 from exdd_core.detector.bank import Bank, BankImage
-from exdd_core.detector.held_out import Lessons, Neighbours
+from exdd_core.detector.context import TrainingSums
+from exdd_core.detector.held_out import Neighbours
 
 DIMENSION = 6
 
@@ -18,7 +18,7 @@ def bank(images: list[BankImage], each: int, middle: float, seed: int) -> Bank:
     count = each * len(images)
     image, position = np.repeat(np.arange(len(images)), each), np.zeros((count, 2))
     rows = rng.normal(middle, 1, (count, DIMENSION))
-    beside = rng.normal(middle / 2, 1, (count, surroundings.width(DIMENSION)))
+    beside = rng.normal(middle / 2, 1, (count, context.width(DIMENSION)))
     return Bank(rows, image, position, images, beside.astype(np.float32))
 
 
@@ -28,7 +28,10 @@ def test_painted_defects_that_come_later_teach_as_if_they_had_been_there() -> No
     later = [BankImage(f"p{i}", f"part{i}", origin="synthetic", donor="part2") for i in range(4)]
     painted = bank(later, 9, 3, 3)
     folds = [["part0", "part3"], ["part1", "part4"], ["part2"]]
-    at_once, before = Lessons.of(normals, real.joined(painted), folds), Lessons.of(normals, real, folds)
+    at_once, before = (
+        TrainingSums.of(normals, real.joined(painted), folds),
+        TrainingSums.of(normals, real, folds),
+    )
     assert at_once and before
     one, several = at_once.discriminants()
     other, others = before.plus(painted).discriminants()
@@ -36,18 +39,18 @@ def test_painted_defects_that_come_later_teach_as_if_they_had_been_there() -> No
     for a, b in zip([one, *several], [other, *others], strict=True):
         assert a is not None and b is not None
         np.testing.assert_allclose(a.own, b.own, rtol=1e-3, atol=1e-5)
-        np.testing.assert_allclose(a.beside, b.beside, rtol=1e-3, atol=1e-5)
+        np.testing.assert_allclose(a.surrounding, b.surrounding, rtol=1e-3, atol=1e-5)
         assert a.bias == pytest.approx(b.bias, rel=1e-3)
 
 
 def test_several_images_and_discriminants_at_once_are_each_alone() -> None:
     normals, defects = (bank([BankImage("i", "part")], 60, middle, 7) for middle in (0, 2))
-    lessons = Lessons.of(normals, defects, [["other"]])
+    lessons = TrainingSums.of(normals, defects, [["other"]])
     assert lessons
     one, (other,) = lessons.discriminants()
     assert other is not None
     images = np.random.default_rng(4).normal(size=(3, 8, 7, DIMENSION)).astype(np.float32)
-    for discriminant, found in zip([one, other], surroundings.values([one, other], images), strict=True):
+    for discriminant, found in zip([one, other], context.values([one, other], images), strict=True):
         alone = [discriminant.of_image(picture) for picture in images]
         np.testing.assert_allclose(found, alone, rtol=1e-4, atol=1e-4)
 
@@ -58,7 +61,7 @@ def test_neighbours_that_follow_a_bank_are_those_that_would_be_found_in_it(
     gone: int, come: int, at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many images are looked at together; some of them have rows of their own part among old and new ones."""
-    monkeypatch.setattr(fitting, "AT_ONCE", at_once)
+    monkeypatch.setattr(nearest, "QUERIES_AT_ONCE", at_once)
     old = bank([BankImage(f"o{i}", f"part{i}") for i in range(5)], 4, 0, 1)
     kept = ~old.of_images([f"o{i}" for i in range(gone)])
     new = old.take(np.flatnonzero(kept))

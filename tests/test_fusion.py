@@ -17,10 +17,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from exdd_core.detector import fusion
+from exdd_core.detector import fusion, thresholds
 from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.direction import Direction
 from exdd_core.detector.fusion import (
-    Direction,
     DistanceRatio,
     Distances,
     Evidence,
@@ -456,7 +456,7 @@ def test_context_standardises_by_normal_patches_and_trusts_by_real_parts() -> No
 
 @given(parts=st.integers(0, 100))
 def test_more_real_parts_never_earn_less_trust(parts: int) -> None:
-    assert fusion.TRUST_IN_PAINTED <= fusion.trust(parts) <= fusion.trust(parts + 1) <= fusion.FULL_TRUST
+    assert fusion.WEIGHT_OF_PAINTED <= fusion.trust(parts) <= fusion.trust(parts + 1) <= fusion.LARGEST_WEIGHT
 
 
 # --- thresholds and probabilities ----------------------------------------------------------------------------
@@ -466,16 +466,16 @@ def test_conformal_threshold_by_hand() -> None:
     """With one image a part the ceil((n + 1)(1 - rate))-th smallest: of 9 parts at 20 %, the eighth."""
     scores = np.array([5, 1, 9, 3, 7, 2, 8, 4, 6], float)
     parts = [str(i) for i in range(9)]
-    assert fusion.conformal_threshold(scores, parts, 0.2) == (8.0, 0.2)
-    assert fusion.conformal_threshold(scores, parts, 0.1) == (9.0, 0.1)
-    assert fusion.conformal_threshold(scores, parts, 0.05) == (9.0, pytest.approx(0.1))  # too few for 5 %
+    assert thresholds.conformal_threshold(scores, parts, 0.2) == (8.0, 0.2)
+    assert thresholds.conformal_threshold(scores, parts, 0.1) == (9.0, 0.1)
+    assert thresholds.conformal_threshold(scores, parts, 0.05) == (9.0, pytest.approx(0.1))  # too few for 5 %
 
 
 def test_a_part_photographed_often_weighs_as_one() -> None:
     """Two parts, one with three images: weights 1/9, 1/9, 1/9, 1/3; at 60 % false alarms 0.4 is reached at 10."""
     scores, parts = np.array([1.0, 2.0, 3.0, 10.0]), ["a", "a", "a", "b"]
-    assert fusion.conformal_threshold(scores, parts, 0.6)[0] == 10.0
-    assert fusion.conformal_threshold(scores, parts, 0.7)[0] == 3.0
+    assert thresholds.conformal_threshold(scores, parts, 0.6)[0] == 10.0
+    assert thresholds.conformal_threshold(scores, parts, 0.7)[0] == 3.0
 
 
 @settings(max_examples=20, deadline=None)
@@ -487,7 +487,7 @@ def test_new_parts_exceed_the_threshold_no_more_often_than_promised(
     draws = np.random.default_rng(seed).exponential(size=(2000, count + 1))
     names, above, promise = [str(i) for i in range(count)], 0, 0.0
     for *known, new in draws:
-        limit, promise = fusion.conformal_threshold(np.array(known), names, rate)
+        limit, promise = thresholds.conformal_threshold(np.array(known), names, rate)
         above += new > limit
     assert above / 2000 <= promise + 3 * math.sqrt(promise * (1 - promise) / 2000)
 
@@ -495,20 +495,24 @@ def test_new_parts_exceed_the_threshold_no_more_often_than_promised(
 def test_odds_are_those_of_two_normal_distributions() -> None:
     """N(0, 1) against N(2, 1) at a share of 1/3: log-odds 2 x - 2 + log(1/2)."""
     rng = np.random.default_rng(0)
-    found = fusion.odds(rng.normal(0, 1, 20_000), rng.normal(2, 1, 20_000), 1 / 3)
+    found = thresholds.odds(rng.normal(0, 1, 20_000), rng.normal(2, 1, 20_000), 1 / 3)
     assert found == pytest.approx((2, -2 - math.log(2)), abs=0.1)
 
 
 def test_few_scores_that_lie_apart_leave_doubt() -> None:
-    slope, offset = fusion.odds(np.zeros(8) + np.arange(8) / 8, np.array([5.0, 6.0]), 0.5) or (0, 0)
+    slope, offset = thresholds.odds(np.zeros(8) + np.arange(8) / 8, np.array([5.0, 6.0]), 0.5) or (0, 0)
     sure = 1 / (1 + math.exp(-(slope * 6 + offset)))
     assert 0.7 < sure < 0.9  # Platt's target of two defects is 3/4
-    assert fusion.odds(np.array([5.0, 6.0]), np.array([1.0, 2.0]), 0.5) is None  # high scores tell nothing
+    assert (
+        thresholds.odds(np.array([5.0, 6.0]), np.array([1.0, 2.0]), 0.5) is None
+    )  # high scores tell nothing
 
 
 def test_what_stands_for_several_weighs_as_they_do() -> None:
     rng = np.random.default_rng(0)
     usual, beside, defects = rng.normal(0, 1, 6000), rng.normal(1, 1, 3000), rng.normal(3, 1, 2000)
-    every = fusion.odds(np.concatenate([usual, np.tile(beside, 4)]), defects, 0.1)
+    every = thresholds.odds(np.concatenate([usual, np.tile(beside, 4)]), defects, 0.1)
     each = np.repeat([1.0, 4.0], [len(usual), len(beside)])
-    assert fusion.odds(np.concatenate([usual, beside]), defects, 0.1, each) == pytest.approx(every, rel=2e-3)
+    assert thresholds.odds(np.concatenate([usual, beside]), defects, 0.1, each) == pytest.approx(
+        every, rel=2e-3
+    )

@@ -280,9 +280,9 @@ def test_what_is_wrong_with_masks_is_known_of_each_image() -> None:
     masks["right"][:, 40:], masks["speck"][3, 3], masks["large"][:32, :32] = True, True, True
     training = [TrainingImage(name, picture(64, 64, 0), name, mask) for name, mask in masks.items()]
     found = patch_set(MEANS, training, Size(64, 64), region=region)
-    assert found.amiss == {"nothing": EMPTY, "right": OUTSIDE, "speck": SMALL}
-    assert found.take([1, 3]).amiss == {"right": OUTSIDE}
+    assert found.mask_faults == {"nothing": EMPTY, "right": OUTSIDE, "speck": SMALL}
+    assert found.take([1, 3]).mask_faults == {"right": OUTSIDE}
     assert [int(on.sum()) for on in found.on_defect] == [0, 0, 1, 16]
     assert found.inside is not None and found.inside[:, :, :4].all() and not found.inside[:, :, 4:].any()
     plain = patch_set(MEANS, training, Size(64, 64))
-    assert plain.inside is None and plain.amiss == {"nothing": EMPTY, "speck": SMALL}
+    assert plain.inside is None and plain.mask_faults == {"nothing": EMPTY, "speck": SMALL}

@@ -8,27 +8,27 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
-from exdd_core.detector import context as surroundings
-from exdd_core.detector.context import Discriminant, Learnt
+from exdd_core.detector import context
+from exdd_core.detector.context import Discriminant, TrainingPatches
 
 
 def features(h: int = 9, w: int = 13, d: int = 4, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).normal(size=(h, w, d)).astype(np.float32)
 
 
-def learnt(count: int, shift: float, seed: int, d: int = 4) -> Learnt:
+def patches(count: int, shift: float, seed: int, d: int = 4) -> TrainingPatches:
     rng = np.random.default_rng(seed)
     rows = (rng.normal(size=(count, d)) + shift).astype(np.float32)
-    around = rng.normal(size=(count, surroundings.width(d))).astype(np.float32)
-    apart = np.arange(count)[None] % 3 == np.arange(3)[:, None]
-    return Learnt(rows, around, apart, rng.uniform(0.5, 1.5, count))
+    around = rng.normal(size=(count, context.width(d))).astype(np.float32)
+    left_out = np.arange(count)[None] % 3 == np.arange(3)[:, None]
+    return TrainingPatches(rows, around, left_out, rng.uniform(0.5, 1.5, count))
 
 
 def test_means_of_squares_and_of_the_whole_image() -> None:
     image = features()
-    found = surroundings.around(image)
-    assert found.shape == (9, 13, surroundings.width(4)) and found.dtype == np.float32
-    for level, window in enumerate(surroundings.WINDOWS):
+    found = context.around(image)
+    assert found.shape == (9, 13, context.width(4)) and found.dtype == np.float32
+    for level, window in enumerate(context.WINDOWS):
         half = window // 2
         mirrored = np.pad(image, ((half, half), (half, half), (0, 0)), mode="symmetric")
         for row, column in ((0, 0), (4, 6), (8, 12)):
@@ -39,21 +39,21 @@ def test_means_of_squares_and_of_the_whole_image() -> None:
 
 def test_long_features_are_shortened_alike_every_time() -> None:
     image = features(6, 6, 400)
-    found = surroundings.around(image)
-    assert found.shape[-1] == surroundings.width(400) == surroundings.LEVELS * surroundings.WIDEST
-    np.testing.assert_array_equal(found, surroundings.around(image.copy()))
+    found = context.around(image)
+    assert found.shape[-1] == context.width(400) == context.LEVELS * context.WIDEST
+    np.testing.assert_array_equal(found, context.around(image.copy()))
 
 
 @pytest.mark.parametrize("dimension", [4, 400])
 def test_of_image_is_what_every_patch_says(dimension: int) -> None:
     image, rng = features(7, 8, dimension), np.random.default_rng(1)
-    length = surroundings.width(dimension) // surroundings.LEVELS
+    length = context.width(dimension) // context.LEVELS
     line = Discriminant(
         rng.normal(size=dimension).astype(np.float32),
-        rng.normal(size=(surroundings.LEVELS, length)).astype(np.float32),
+        rng.normal(size=(context.LEVELS, length)).astype(np.float32),
         0.5,
     )
-    one_by_one = line(image.reshape(-1, dimension), surroundings.around(image).reshape(56, -1))
+    one_by_one = line(image.reshape(-1, dimension), context.around(image).reshape(56, -1))
     np.testing.assert_allclose(line.of_image(image).ravel(), one_by_one, rtol=1e-3, atol=1e-3)
     again = Discriminant.restore(json.loads(json.dumps(line.state())))
     np.testing.assert_array_equal(again.of_image(image), line.of_image(image))
@@ -61,28 +61,30 @@ def test_of_image_is_what_every_patch_says(dimension: int) -> None:
 
 def test_the_line_is_fishers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without ridge and with both classes' spread in equal shares it is scikit-learn's, but for its length."""
-    monkeypatch.setattr(surroundings, "RIDGE", 0.0)
-    monkeypatch.setattr(surroundings, "SHARED", 0.5)
-    normals, defects = learnt(4000, 0, 1), learnt(4000, 0.5, 2)
-    normals, defects = (Learnt(s.rows, s.around, s.apart, np.ones(4000)) for s in (normals, defects))
-    whole, _ = surroundings.fit(normals, defects)
+    monkeypatch.setattr(context, "RIDGE", 0.0)
+    monkeypatch.setattr(context, "SHARED", 0.5)
+    normals, defects = patches(4000, 0, 1), patches(4000, 0.5, 2)
+    normals, defects = (
+        TrainingPatches(s.rows, s.around, s.left_out, np.ones(4000)) for s in (normals, defects)
+    )
+    whole, _ = context.fit(normals, defects)
     x = np.concatenate([np.concatenate([s.rows, s.around], 1) for s in (normals, defects)])
     peer = LinearDiscriminantAnalysis().fit(x, np.repeat([0, 1], 4000)).coef_[0]
-    ours = np.concatenate([whole.own, whole.beside.ravel()])
+    ours = np.concatenate([whole.own, whole.surrounding.ravel()])
     assert float(peer @ ours / np.linalg.norm(peer) / np.linalg.norm(ours)) > 0.9999
 
 
 def test_a_fold_is_as_if_it_had_never_been_there() -> None:
-    normals, defects = learnt(600, 0, 3), learnt(90, 1, 4)
-    _, folds = surroundings.fit(normals, defects)
+    normals, defects = patches(600, 0, 3), patches(90, 1, 4)
+    _, folds = context.fit(normals, defects)
     for number, fold in enumerate(folds):
         one, other = (
-            Learnt(
-                s.rows, s.around, np.zeros((0, len(s.rows)), bool), np.where(s.apart[number], 0, s.weights)
+            TrainingPatches(
+                s.rows, s.around, np.zeros((0, len(s.rows)), bool), np.where(s.left_out[number], 0, s.weights)
             )
             for s in (normals, defects)
         )
-        alone, _ = surroundings.fit(one, other)
+        alone, _ = context.fit(one, other)
         assert fold is not None
         values = [line(defects.rows, defects.around) for line in (fold, alone)]
         assert (
@@ -91,10 +93,10 @@ def test_a_fold_is_as_if_it_had_never_been_there() -> None:
 
 
 def test_a_fold_that_leaves_nothing_has_no_line() -> None:
-    normals, defects = learnt(50, 0, 5), learnt(10, 1, 6)
+    normals, defects = patches(50, 0, 5), patches(10, 1, 6)
     everything = np.ones((1, 10), bool)
-    whole, folds = surroundings.fit(
-        Learnt(normals.rows, normals.around, np.zeros((1, 50), bool), normals.weights),
-        Learnt(defects.rows, defects.around, everything, defects.weights),
+    whole, folds = context.fit(
+        TrainingPatches(normals.rows, normals.around, np.zeros((1, 50), bool), normals.weights),
+        TrainingPatches(defects.rows, defects.around, everything, defects.weights),
     )
     assert folds == [None] and np.isfinite(whole.own).all()

@@ -20,19 +20,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from exdd_core.detector.bank import Bank
     from exdd_core.detector.coreset import greedy_coreset
-    from exdd_core.detector.detector import Change, Detector, Settings
+    from exdd_core.detector.detector import Detector
     from exdd_core.detector.fusion import FUSIONS
     from exdd_core.detector.inspection import Inspection
+    from exdd_core.detector.records import Change
+    from exdd_core.detector.settings import Settings
 
 __all__ = ["FUSIONS", "Bank", "Change", "Detector", "Inspection", "Settings", "greedy_coreset"]
 
 _PLACES = {
     "Bank": "bank",
-    "Change": "detector",
+    "Change": "records",
     "Detector": "detector",
     "FUSIONS": "fusion",
     "Inspection": "inspection",
-    "Settings": "detector",
+    "Settings": "settings",
     "greedy_coreset": "coreset",
 }
 

@@ -1,7 +1,7 @@
 """Frozen ImageNet networks and where their weights come from (Eq. 1).
 
-A backbone turns a batch of images into feature maps of two mid levels. It knows nothing of patches, banks or
-scores, and never learns anything: its weights are read once and stay as they are.
+A backbone turns a batch of images into feature maps of two middle layers. Its weights are read once and never trained.
+Does not know patches, banks or scores.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ import numpy as np
 import torch
 from torch import nn
 
+from exdd_core.detector.settings import EMBEDDED
 from exdd_core.errors import BadInput
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-EMBEDDED = "efficientnet_lite0"
-PREFERRED = "wide_resnet50_2"  # the paper's
+PREFERRED = "wide_resnet50_2"  # the backbone of the paper
 NAMES = (PREFERRED, "resnet50", EMBEDDED)
 HUB = "https://download.pytorch.org/models/"
 HUB_FILES = {

@@ -1,7 +1,7 @@
-"""A memory bank (Eq. 5-6): patch features with the place each one came from, and the search for the nearest.
+"""A memory bank (Eq. 5-6): patch features with the place that each came from, and the search for the nearest rows.
 
-Rows are added and removed by image. The bank knows distances, never what a distance means: scores are made
-elsewhere. Search is exact (flat L2) by faiss, on the GPU where faiss has one.
+Rows are added and removed by image. The search is exact (flat L2) by faiss, on the GPU where faiss has one. Knows
+features, images and physical parts by name, and safetensors files. Does not know what a distance means.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from safetensors.numpy import load_file, save_file
 
 from exdd_core.errors import BadInput
 
-# faiss brings an OpenBLAS that takes a processor newer than itself for one of 2004 and is then half as fast (measured:
-# 13.8 ms against 6.7). It asks for the kind of core once, when it is loaded; any with AVX2 can do what a Haswell does.
+# faiss brings an OpenBLAS that takes a newer processor for one of 2004 and is then half as fast (measured: 13.8 ms
+# against 6.7). It reads the variable once, when it is loaded. Any core with AVX2 can run the code for Haswell.
 if torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512"):
     os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 import faiss
 
 QUERIES_AT_ONCE = 8192
-SPARE = 16  # candidates beyond those asked for, where rounding may have put them in the wrong order
+SPARE = 16  # further candidates where rounding may have changed the order of neighbours
 
 
 @dataclass(frozen=True)
 class BankImage:
-    """Where rows come from: an image, the physical part it shows, and what is known of its defect.
+    """The image that rows come from: its id, the physical part it shows, and its defect.
 
-    donor: the physical part whose defect was transplanted into it, "" for none.
+    origin: "real" or "synthetic". donor: the physical part whose defect was transplanted into the image, or "".
     """
 
     id: str
     group: str
     defect_type: str = ""
-    origin: str = "real"  # or "synthetic"
+    origin: str = "real"
     donor: str = ""
 
 
 class Bank:
     """Patch features and their origins.
 
-    rows: float32 (n, d). image: int32 (n,), an index into `images`. position: int16 (n, 2), row and column on that
-    image's patch grid. beside: float32 (n, e), what surrounds each row (see `surroundings`), or None where nobody
-    learns from it; it is carried along and takes no part in any distance.
+    rows: float32 (n, d). image: int32 (n,), an index into `images`. position: int16 (n, 2), row and column on the
+    patch grid of that image. surroundings: float32 (n, e), the mean features around each row (`context.around`), NaN
+    where unknown, or None for a bank without them; distances do not use them.
     """
 
     def __init__(
@@ -58,18 +58,18 @@ class Bank:
         image: np.ndarray,
         position: np.ndarray,
         images: Iterable[BankImage],
-        beside: np.ndarray | None = None,
+        surroundings: np.ndarray | None = None,
     ):
         self.rows = np.ascontiguousarray(rows, np.float32)
         self.image = np.asarray(image, np.int32)
         self.position = np.asarray(position, np.int16)
         self.images = list(images)
-        self.beside = None if beside is None else np.ascontiguousarray(beside, np.float32)
+        self.surroundings = None if surroundings is None else np.ascontiguousarray(surroundings, np.float32)
         lengths = {len(self.rows), len(self.image), len(self.position)}
-        if self.beside is not None:
-            lengths.add(len(self.beside))
+        if self.surroundings is not None:
+            lengths.add(len(self.surroundings))
         if len(lengths) > 1:
-            raise ValueError("rows, image, position and beside must be of one length")
+            raise ValueError("rows, image, position and surroundings must be of one length")
         self._index: _FlatIndex | None = None
 
     def __len__(self) -> int:
@@ -92,14 +92,14 @@ class Bank:
     def of(self, *names: str) -> np.ndarray:
         """Which rows come from the physical parts, or the images, of these names: bool (n,).
 
-        A transplanted defect comes from two parts: that of its image and that of its donor.
+        A transplanted defect comes from two parts: the part of its image and the part of its donor.
         """
         wanted = set(names) - {""}
         mine = np.array([not wanted.isdisjoint((i.group, i.id, i.donor)) for i in self.images], bool)
         return mine[self.image]
 
     def by_image(self, values: np.ndarray) -> dict[str, np.ndarray]:
-        """One value (or row of values) for every row, as arrays by image id."""
+        """Arrays of the values of each image's rows, by image id. values: (n, ...), one for every row."""
         return {image.id: values[self.image == number] for number, image in enumerate(self.images)}
 
     def of_images(self, ids: Iterable[str]) -> np.ndarray:
@@ -112,26 +112,30 @@ class Bank:
         return self.take(np.flatnonzero(self.of_images([id])))
 
     def take(self, numbers: np.ndarray) -> Bank:
-        """A bank of these rows; it names the same images, also those that have no row in it."""
-        beside = None if self.beside is None else self.beside[numbers]
-        return Bank(self.rows[numbers], self.image[numbers], self.position[numbers], self.images, beside)
+        """A bank of the rows with these numbers. It lists the same images, even those without a row in it."""
+        surroundings = None if self.surroundings is None else self.surroundings[numbers]
+        return Bank(
+            self.rows[numbers], self.image[numbers], self.position[numbers], self.images, surroundings
+        )
 
     def joined(self, other: Bank) -> Bank:
-        """A bank of these rows and then the other's; surroundings only where both have them."""
-        beside = None
-        if self.beside is not None and other.beside is not None:
-            beside = np.concatenate([self.beside, other.beside])
+        """A bank of these rows and then the other's; with surroundings where both have them."""
+        surroundings = None
+        if self.surroundings is not None and other.surroundings is not None:
+            surroundings = np.concatenate([self.surroundings, other.surroundings])
         return Bank(
             np.concatenate([self.rows, other.rows]),
             np.concatenate([self.image, other.image + len(self.images)]),
             np.concatenate([self.position, other.position]),
             [*self.images, *other.images],
-            beside,
+            surroundings,
         )
 
     def with_surroundings(self) -> Bank:
         """The rows whose surroundings are known."""
-        there = np.zeros(len(self), bool) if self.beside is None else np.isfinite(self.beside).all(1)
+        there = (
+            np.zeros(len(self), bool) if self.surroundings is None else np.isfinite(self.surroundings).all(1)
+        )
         return self.take(np.flatnonzero(there))
 
     def origin(self, row: int) -> tuple[BankImage, int, int]:
@@ -140,7 +144,7 @@ class Bank:
         return self.images[self.image[row]], int(y), int(x)
 
     def rows_by_image(self) -> dict[str, int]:
-        """How many rows each image has in the bank, most first; images without any are left out."""
+        """The number of rows of each image id, largest first; without images that have no row."""
         counts = np.bincount(self.image, minlength=len(self.images))
         pairs = ((self.images[i].id, int(counts[i])) for i in np.argsort(-counts, kind="stable") if counts[i])
         return dict(pairs)
@@ -150,10 +154,10 @@ class Bank:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest rows of every query.
 
-        queries: float32 (q, d). without: bool (n,), rows that must not be found, such as those of the queries' own
-        physical part. Returns distances float32 (q, k), Euclidean and ascending, and row numbers int64 (q, k); where
-        fewer than k rows are left, the last one is repeated; where none is, distances are infinite and numbers -1.
-        Raises BadInput for features of another length than the bank's.
+        queries: float32 (q, d). without: bool (n,), rows to leave out, such as those of the queries' own physical part.
+        Returns distances float32 (q, k), Euclidean and ascending, and row numbers int64 (q, k). With fewer than k rows
+        left, the last one is repeated; with none left, distances are infinite and numbers -1. Raises BadInput for
+        features of another length than the bank's.
         """
         self._check(queries)
         return self._find(queries, k, without)
@@ -163,52 +167,54 @@ class Bank:
     ) -> np.ndarray:
         """Distances from every query to the b bank rows nearest to its matched row, that row first (Eq. 16-17).
 
-        queries: float32 (q, d). matched: int64 (q,), row numbers. without: as for `search`; must not hold a matched
-        row. Returns float32 (q, min(b, rows that are left)).
+        queries: float32 (q, d). matched: int64 (q,), row numbers. without: as for `search`; must not include a matched
+        row. Returns float32 (q, min(b, rows left)).
         """
         b = min(b, len(self) - (0 if without is None else int(without.sum())))
         rows, which = np.unique(matched, return_inverse=True)
         near = self._find(self.rows[rows], b, without)[1]
-        for i in np.flatnonzero(near[:, 0] != rows):  # of copies of one row, the matched one comes first
+        for i in np.flatnonzero(near[:, 0] != rows):  # among copies of a row the matched one is first
             near[i] = np.concatenate([[rows[i]], near[i][near[i] != rows[i]]])[:b]
         return np.linalg.norm(queries[:, None] - self.rows[near[which]], axis=-1)
 
     def add(
-        self, image: BankImage, rows: np.ndarray, position: np.ndarray, beside: np.ndarray | None = None
+        self, image: BankImage, rows: np.ndarray, position: np.ndarray, surroundings: np.ndarray | None = None
     ) -> None:
-        """Append the rows (m, d) of one image with their grid positions (m, 2) and, where the bank has it, what
-        surrounds them (m, e); unknown surroundings are NaN."""
+        """Append the rows (m, d) of one image with their grid positions (m, 2) and, in a bank that has them, their
+        surroundings (m, e); unknown ones become NaN. Raises BadInput for an image that is in the bank already."""
         self._check(rows)
         if image.id in {i.id for i in self.images}:
             raise BadInput(f"{image.id} is already in the bank; remove it first.")
-        self.images = [*self.images, image]  # a copy of this bank keeps its own
+        self.images = [*self.images, image]  # a new list, as a shallow copy of this bank shares the old one
         self.rows = np.concatenate([self.rows, np.asarray(rows, np.float32)])
         self.image = np.concatenate([self.image, np.full(len(rows), len(self.images) - 1, np.int32)])
         self.position = np.concatenate([self.position, np.asarray(position, np.int16)])
-        if self.beside is not None:
-            unknown = np.full((len(rows), self.beside.shape[1]), np.nan, np.float32)
-            self.beside = np.concatenate([self.beside, unknown if beside is None else beside])
+        if self.surroundings is not None:
+            unknown = np.full((len(rows), self.surroundings.shape[1]), np.nan, np.float32)
+            self.surroundings = np.concatenate(
+                [self.surroundings, unknown if surroundings is None else surroundings]
+            )
         self._forget()
 
     def remove(self, image_id: str) -> int:
-        """Drop every row of one image; returns how many there were. Raises BadInput for an unknown image."""
+        """Remove every row of one image and return their number. Raises BadInput for an unknown image."""
         number = next((i for i, image in enumerate(self.images) if image.id == image_id), None)
         if number is None:
             raise BadInput(f"{image_id} is not in the bank.")
         keep = self.image != number
         self.rows, self.position = self.rows[keep], self.position[keep]
-        self.beside = None if self.beside is None else self.beside[keep]
+        self.surroundings = None if self.surroundings is None else self.surroundings[keep]
         self.image = self.image[keep] - (self.image[keep] > number)
         self.images = [*self.images[:number], *self.images[number + 1 :]]
         self._forget()
         return int((~keep).sum())
 
     def widening(self, rows: np.ndarray, radius: float, room: int = 0) -> tuple[np.ndarray, float]:
-        """Which of `rows` (m, d) widen the bank's coverage: the greedy choice goes on where the coreset's ended.
+        """Which of `rows` (m, d) extend the bank's coverage, chosen greedily as in the coreset.
 
-        Always takes the row farthest from the bank and from those taken, until none is farther than `radius`; the
-        first `room` are taken even so, unless they are in the bank already. Returns row numbers int64 in the order
-        taken, and the largest distance that is left.
+        Takes the row with the largest distance from the bank and the rows taken, until no distance exceeds `radius`.
+        The first `room` rows are taken at any distance above 0. Returns row numbers int64 in the order taken, and the
+        largest remaining distance.
         """
         self._check(rows)
         nearest = self.search(rows)[0][:, 0] if len(self) else np.full(len(rows), np.inf, np.float32)
@@ -221,20 +227,20 @@ class Bank:
         return np.array(taken, np.int64), farthest if len(rows) else 0.0
 
     def drop(self, image_id: str) -> None:
-        """`remove` where the image is there, else nothing."""
+        """Remove every row of one image, if the bank has the image."""
         if any(image.id == image_id for image in self.images):
             self.remove(image_id)
 
     def save(self, file: Path) -> None:
-        """Write the bank to one safetensors file; origins travel in its metadata."""
+        """Write the bank to one safetensors file, with the images in its metadata."""
         arrays: dict[str, np.ndarray] = {"rows": self.rows, "image": self.image, "position": self.position}
-        if self.beside is not None:
-            arrays["beside"] = self.beside
+        if self.surroundings is not None:
+            arrays["beside"] = self.surroundings
         save_file(arrays, file, metadata={"images": json.dumps([asdict(i) for i in self.images])})
 
     @classmethod
     def load(cls, file: Path) -> Bank:
-        """Read what `save` wrote. Raises BadInput when the file is missing or damaged."""
+        """Read a file that `save` wrote. Raises BadInput for a missing or damaged file."""
         try:
             arrays = load_file(file)
             with safe_open(file, "numpy") as opened:
@@ -246,7 +252,7 @@ class Bank:
             raise BadInput(f"The bank file {file} is missing or damaged; build the bank again.") from error
 
     def _forget(self) -> None:
-        """Drop what was derived from the rows."""
+        """Drop the search index, which no longer matches the rows."""
         self._index = None
 
     def _find(self, queries: np.ndarray, k: int, without: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
@@ -268,14 +274,14 @@ class Bank:
 
 @functools.cache
 def _gpu_resources() -> faiss.StandardGpuResources:
-    return faiss.StandardGpuResources()  # sets memory aside, so all indexes share one
+    return faiss.StandardGpuResources()  # reserves GPU memory, so all indexes share one
 
 
 class _FlatIndex:
     """Exact search among rows (n, d).
 
-    faiss expands |a - b|^2 into dot products and loses digits where a and b are long and alike. So everything is moved
-    by the rows' mean first, and what is near even then is measured again.
+    faiss expands |a - b|^2 into dot products and loses digits where a and b are long and alike. So all vectors are
+    first moved by the rows' mean, and distances that are small even then are computed again by subtraction.
     """
 
     def __init__(self, rows: np.ndarray):
@@ -311,7 +317,7 @@ class _FlatIndex:
         return distances, numbers
 
     def _measured(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Squared distances and row numbers (q, k), from more candidates than asked for and without dot products."""
+        """Squared distances and row numbers (q, k), computed by subtraction from k + SPARE candidates."""
         found = self.index.search(queries, min(k + SPARE, len(self.rows)))[1]
         gap = queries[:, None] - self.rows[found]
         squared = np.einsum("qkd,qkd->qk", gap, gap)

@@ -1,41 +1,45 @@
-"""What lies around a patch, and a discriminant that learns defects from a patch together with its surroundings.
+"""The surroundings of patches, and a discriminant that detects defects by a patch together with its surroundings.
 
-A single patch rarely shows that a region is ground unevenly or that a dark spot is the only one of its kind; the
-mean of the features around it does. Arrays in, arrays out: knows neither banks, nor images, nor what is done with
-its values. What it fits assumes that normal and defective patches differ in the mean and have much the same spread
-(a linear discriminant); `fit` leaves folds out exactly, without fitting anew.
+A single patch rarely shows that a region is ground unevenly, or that a dark spot is the only one of its kind; the mean
+of the features around it does. The linear discriminant (Fisher 1936) assumes that normal and defective patches differ
+in the mean and have much the same covariance. Folds of physical parts are left out exactly, by subtracting sums.
+Knows banks as arrays with the part of every row. Does not know images, scores or what the values are used for.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import TypedDict
 
 import cv2
 import numpy as np
 import scipy.linalg
 
+from exdd_core.detector.bank import Bank
 from exdd_core.detector.coreset import project
 
-WINDOWS = (5, 11)  # sides, in patches, of the squares that are averaged around a patch; then the whole image
-LEVELS = len(WINDOWS) + 1
-WIDEST = 160  # longer features are projected to so many dimensions before they are averaged
+WINDOWS = (5, 11)  # sides, in patches, of the squares that are averaged around a patch
+LEVELS = len(WINDOWS) + 1  # the last level averages the whole image
+WIDEST = 160  # longer features are projected to this many dimensions before they are averaged
 CHANNELS = 64  # averaged at a time
-SHARED = (
-    0.9  # of the spread within a class that normal patches tell; they are many, defects few and of all kinds
-)
-RIDGE = 0.1  # added to the variance of every standardised column,
-FEW = 1000  # and once more for every so many defect patches that are missing: 1 + FEW / their number times
+# Share of the normal patches in the covariance within a class: they are many, defects few and of all kinds.
+SHARED = 0.9
+RIDGE = 0.1  # added to the variance of every standardised column, times 1 + FEW / number of defect patches
+FEW = 1000
+PAINTED = 0.1  # with real defects, largest share of painted ones in the weight of all defects; measured
 
 
 def width(dimension: int) -> int:
-    """How many columns `around` gives for features of that length."""
+    """The number of columns that `around` returns for features of length `dimension`."""
     return LEVELS * min(dimension, WIDEST)
 
 
 def around(features: np.ndarray) -> np.ndarray:
-    """The means around every patch of an image: float32 (h, w, d) to (h, w, LEVELS * e), e = min(d, WIDEST)."""
+    """The mean features around every patch of an image.
+
+    features: float32 (h, w, d). Returns float32 (h, w, LEVELS * e), e = min(d, WIDEST): one mean for each level.
+    """
     h, w, _ = features.shape
     short = _short(features.reshape(h * w, -1)).reshape(h, w, -1)
     levels = [_blurred(short, window) for window in WINDOWS]
@@ -43,64 +47,73 @@ def around(features: np.ndarray) -> np.ndarray:
     return np.concatenate(levels, axis=-1)
 
 
+class DiscriminantState(TypedDict):
+    """`Discriminant` as JSON."""
+
+    own: list[float]
+    beside: list[list[float]]
+    bias: float
+
+
 @dataclass(frozen=True)
 class Discriminant:
-    """C(x) = x . own + around(x) . beside + bias, higher for patches that look like defects where they are.
+    """C(x) = x . own + around(x) . surrounding + bias, higher for patches like defects in surroundings like theirs.
 
-    own: float32 (d,). beside: float32 (LEVELS, e).
+    own: float32 (d,), weights of the patch. surrounding: float32 (LEVELS, e), weights of its surroundings.
     """
 
     own: np.ndarray
-    beside: np.ndarray
+    surrounding: np.ndarray
     bias: float
 
     def __call__(self, rows: np.ndarray, around: np.ndarray) -> np.ndarray:
         """rows: float32 (n, d), around: float32 (n, LEVELS * e) -> float32 (n,)."""
-        return rows @ self.own + around @ self.beside.ravel() + np.float32(self.bias)
+        return rows @ self.own + around @ self.surrounding.ravel() + np.float32(self.bias)
 
     def of_image(self, features: np.ndarray) -> np.ndarray:
-        """float32 (h, w, d) -> (h, w). Averages the few products instead of the many features."""
+        """features: float32 (h, w, d) -> float32 (h, w). Averages a few products in place of many features."""
         h, w, _ = features.shape
         flat = features.reshape(h * w, -1)
-        parts = (_short(flat) @ self.beside.T).reshape(h, w, LEVELS)
+        parts = (_short(flat) @ self.surrounding.T).reshape(h, w, LEVELS)
         value = (flat @ self.own).reshape(h, w) + np.float32(self.bias) + parts[..., -1].mean()
         for level, window in enumerate(WINDOWS):
             value += _blurred(np.ascontiguousarray(parts[..., level : level + 1]), window)[..., 0]
         return value
 
-    def state(self) -> dict[str, Any]:
-        """JSON-able; `restore` takes it back."""
-        return {"own": self.own.tolist(), "beside": self.beside.tolist(), "bias": self.bias}
+    def state(self) -> DiscriminantState:
+        """The discriminant as JSON; `restore` reads it."""
+        return {"own": self.own.tolist(), "beside": self.surrounding.tolist(), "bias": self.bias}
 
     @classmethod
-    def restore(cls, state: dict[str, Any]) -> Discriminant:
-        own, beside = (np.array(state[name], np.float32) for name in ("own", "beside"))
-        return cls(own, beside, state["bias"])
+    def restore(cls, state: DiscriminantState) -> Discriminant:
+        """The discriminant that `state` described."""
+        own, surrounding = np.array(state["own"], np.float32), np.array(state["beside"], np.float32)
+        return cls(own, surrounding, state["bias"])
 
 
 @dataclass(frozen=True)
-class Learnt:
-    """Patches that a discriminant learns from. rows: float32 (n, d). around: float32 (n, LEVELS * e).
+class TrainingPatches:
+    """Patches that a discriminant is fitted on. rows: float32 (n, d). around: float32 (n, LEVELS * e).
 
-    apart: bool (folds, n), in which folds a patch is left out. weights: float64 (n,).
+    left_out: bool (folds, n), the folds that leave out each patch. weights: float64 (n,).
     """
 
     rows: np.ndarray
     around: np.ndarray
-    apart: np.ndarray
+    left_out: np.ndarray
     weights: np.ndarray
 
 
 def values(discriminants: Sequence[Discriminant], features: np.ndarray) -> np.ndarray:
-    """What `Discriminant.of_image` says for several images and discriminants at once.
+    """`Discriminant.of_image` for several images and discriminants at once.
 
-    features: float32 (m, h, w, d) -> float32 (discriminants, m, h, w).
+    features: float32 (m, h, w, d). Returns float32 (discriminants, m, h, w).
     """
     m, h, w, d = features.shape
     flat = features.reshape(-1, d)
     own = flat @ np.stack([one.own for one in discriminants], 1)
-    beside = _short(flat) @ np.concatenate([one.beside for one in discriminants]).T
-    parts = beside.reshape(m, h, w, len(discriminants), LEVELS)
+    surrounding = _short(flat) @ np.concatenate([one.surrounding for one in discriminants]).T
+    parts = surrounding.reshape(m, h, w, len(discriminants), LEVELS)
     found = own.reshape(m, h, w, -1) + np.array([one.bias for one in discriminants], np.float32)
     found += parts[..., -1].mean((1, 2), keepdims=True)
     for level, window in enumerate(WINDOWS):
@@ -108,11 +121,11 @@ def values(discriminants: Sequence[Discriminant], features: np.ndarray) -> np.nd
     return np.moveaxis(found, -1, 0)
 
 
-def fit(normals: Learnt, defects: Learnt) -> tuple[Discriminant, list[Discriminant | None]]:
-    """The discriminant of all patches, and one for every fold that has not seen what is left out in it.
+def fit(normals: TrainingPatches, defects: TrainingPatches) -> tuple[Discriminant, list[Discriminant | None]]:
+    """The discriminant of all patches, and one for every fold without the patches that the fold leaves out.
 
-    Where a fold leaves no normal patch or no defect, there is None. Linear discriminant analysis (Fisher 1936) with
-    the covariance SHARED * normals + (1 - SHARED) * defects + ridge, in columns that are standardised by the normals.
+    A fold that leaves no normal patch or no defect has None. Linear discriminant analysis (Fisher 1936) with the
+    covariance SHARED * normals + (1 - SHARED) * defects + ridge, in columns standardised by the normals.
     """
     scale = Scale.of(normals)
     count = int(np.count_nonzero(defects.weights))
@@ -122,7 +135,7 @@ def fit(normals: Learnt, defects: Learnt) -> tuple[Discriminant, list[Discrimina
 def solved(
     scale: Scale, of_normals: Sums, of_defects: Sums, count: int
 ) -> tuple[Discriminant, list[Discriminant | None]]:
-    """`fit` from sums that are there already. count: of defect patches."""
+    """`fit` from sums over the patches. count: number of defect patches."""
     middle, spread = scale.middle, scale.spread
     ridge = RIDGE * (1 + FEW / count)
     d = scale.dimension
@@ -147,7 +160,7 @@ def solved(
 
 @dataclass(frozen=True)
 class _Sum:
-    """Weighted sums over patches: of 1, of the columns (D,), of their products (D, D)."""
+    """Weighted sums over patches: of 1, of the columns (D,), and of their products (D, D)."""
 
     weight: float
     first: np.ndarray
@@ -156,7 +169,7 @@ class _Sum:
     @classmethod
     def over(cls, columns: np.ndarray, weights: np.ndarray) -> _Sum:
         root = np.sqrt(weights).astype(np.float32)
-        halved = columns * root[:, None]  # a matrix times itself takes half the work
+        halved = columns * root[:, None]  # the product of a matrix with itself takes half the work
         return cls(float(weights.sum()), root.astype(np.float64) @ halved, halved.T @ halved)
 
     def plus(self, other: _Sum, weight: float = 1.0) -> _Sum:
@@ -168,7 +181,7 @@ class _Sum:
 
     def less(self, other: _Sum) -> _Sum:
         left = self.weight - other.weight
-        rounded = left if left > 1e-9 * self.weight else 0.0  # what is left of nothing is nothing
+        rounded = left if left > 1e-9 * self.weight else 0.0  # rounding must not leave a tiny weight
         return _Sum(rounded, self.first - other.first, self.second - other.second)
 
     def moments(self) -> tuple[np.ndarray, np.ndarray]:
@@ -178,19 +191,18 @@ class _Sum:
 
 @dataclass(frozen=True)
 class Sums:
-    """What `solved` needs to know of one side: sums over its patches, and the same for every fold without what is
-    left out in it. Those of several sets of patches add up."""
+    """Sums over the patches of one class, and for every fold the sums without the patches that it leaves out."""
 
     every: _Sum
     folds: list[_Sum]
 
     @classmethod
-    def of(cls, side: Learnt, scale: Scale) -> Sums:
+    def of(cls, side: TrainingPatches, scale: Scale) -> Sums:
         columns = np.concatenate([side.rows, side.around], axis=1)
         columns -= scale.middle.astype(np.float32)
         columns /= scale.spread.astype(np.float32)
-        # What is left out in the same folds is summed once; all sums are made of these.
-        kinds, which = np.unique(side.apart, axis=1, return_inverse=True)
+        # Patches that the same folds leave out are summed once; all sums are made of these.
+        kinds, which = np.unique(side.left_out, axis=1, return_inverse=True)
         sums = [
             _Sum.over(columns[which == kind], side.weights[which == kind]) for kind in range(kinds.shape[1])
         ]
@@ -206,22 +218,22 @@ class Sums:
         return cls(every, folds)
 
     def plus(self, other: Sums, weight: float = 1.0) -> Sums:
-        """Both together, the other one's patches at so many times their weight."""
+        """The sums over both sets of patches, with the weights of the other set times `weight`."""
         folds = [a.plus(b, weight) for a, b in zip(self.folds, other.folds, strict=True)]
         return Sums(self.every.plus(other.every, weight), folds)
 
 
 @dataclass(frozen=True)
 class Scale:
-    """Middle and spread of every column, float64 (D,), by which all are standardised. dimension: of the features."""
+    """Mean and standard deviation of every column, float64 (D,), to standardise by. dimension: of a patch feature."""
 
     middle: np.ndarray
     spread: np.ndarray
     dimension: int
 
     @classmethod
-    def of(cls, normals: Learnt) -> Scale:
-        """A mean has the spread of what it averages, so it varies less than 1."""
+    def of(cls, normals: TrainingPatches) -> Scale:
+        """Columns of surroundings take the deviation of the averaged features, so they vary by less than 1."""
         short = _short(normals.rows)
         middle = [normals.rows.mean(0), *[short.mean(0)] * LEVELS]
         spread = [normals.rows.std(0), *[short.std(0)] * LEVELS]
@@ -230,13 +242,72 @@ class Scale:
         return cls(np.concatenate(middle).astype(np.float64), scale, normals.rows.shape[1])
 
 
+@dataclass(frozen=True)
+class TrainingSums:
+    """Sums over the patches that discriminants are fitted on, so that further painted defects add only their own.
+
+    Each part has the weight of the square root of its number of patches, and so has each painted defect: neither one
+    large defect nor many small ones decide alone. With real defects, all painted ones together have at most the share
+    PAINTED of the weight. count: number of defect patches.
+    """
+
+    folds: Sequence[Sequence[str]]
+    scale: Scale
+    normals: Sums
+    real: Sums
+    painted: Sums
+    count: int
+
+    @classmethod
+    def of(cls, normals: Bank, defects: Bank, folds: Sequence[Sequence[str]]) -> TrainingSums | None:
+        """folds: names of the parts that each fold leaves out. None where one side has no known surroundings."""
+        normals, defects = normals.with_surroundings(), defects.with_surroundings()
+        if not len(normals) or not len(defects):
+            return None
+        patches = _training_patches(normals, folds, np.ones(len(normals)))
+        scale = Scale.of(patches)
+        real, painted = (
+            Sums.of(_training_patches(one, folds, _weights(one)), scale)
+            for one in (defects.take(np.flatnonzero(side)) for side in (defects.real, ~defects.real))
+        )
+        return cls(folds, scale, Sums.of(patches, scale), real, painted, len(defects))
+
+    def plus(self, painted: Bank) -> TrainingSums:
+        """The sums with further painted defects."""
+        painted = painted.with_surroundings()
+        more = Sums.of(_training_patches(painted, self.folds, _weights(painted)), self.scale)
+        return replace(self, painted=self.painted.plus(more), count=self.count + len(painted))
+
+    def discriminants(self) -> tuple[Discriminant, list[Discriminant | None]]:
+        """The discriminant of all patches, and one for each fold without its parts, as `fit` returns them."""
+        real, painted = self.real.every.weight, self.painted.every.weight
+        share = 1.0
+        if real > 0 and painted > 0:
+            share = min(1.0, PAINTED / (1 - PAINTED) * real / painted)
+        return solved(self.scale, self.normals, self.real.plus(self.painted, share), self.count)
+
+
+def _weights(defects: Bank) -> np.ndarray:
+    """Weights of defect rows, float64 (n,): the rows of one part, or of one painted defect, sum to the square root of
+    their number."""
+    names = np.array([i.group if i.origin == "real" else i.id for i in defects.images], str)[defects.image]
+    _, which, count = np.unique(names, return_inverse=True, return_counts=True)
+    return 1 / np.sqrt(count[which])
+
+
+def _training_patches(bank: Bank, folds: Sequence[Sequence[str]], weights: np.ndarray) -> TrainingPatches:
+    assert bank.surroundings is not None
+    left_out = np.stack([bank.of(*parts) for parts in folds])
+    return TrainingPatches(bank.rows, bank.surroundings, left_out, weights)
+
+
 def _short(rows: np.ndarray) -> np.ndarray:
-    """Rows (n, d) in at most WIDEST dimensions: the same projection always."""
+    """Rows (n, d) in at most WIDEST dimensions, always by the same projection."""
     return project(rows, WIDEST, seed=0).cpu().numpy() if rows.shape[1] > WIDEST else rows
 
 
 def _blurred(image: np.ndarray, window: int) -> np.ndarray:
-    """(h, w, c) averaged over squares around every position, mirrored at the edges."""
+    """float32 (h, w, c) averaged over squares around every position, mirrored at the edges."""
     parts: Sequence[np.ndarray] = [
         cv2.blur(
             np.ascontiguousarray(image[..., at : at + CHANNELS]),

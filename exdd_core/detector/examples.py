@@ -1,6 +1,6 @@
-"""What a detector learns from: images with the part they show, their patches, and which of them a mask marks.
+"""Training examples: images with the physical part they show, their patches, and the patches that a mask marks.
 
-Knows patches and masks; knows neither banks nor scores, nor where images are kept.
+Knows patches and masks. Does not know distances or scores, or where images are stored.
 """
 
 from __future__ import annotations
@@ -14,8 +14,7 @@ import cv2
 import numpy as np
 
 from exdd_core import images
-from exdd_core.detector import context as surroundings
-from exdd_core.detector import patches
+from exdd_core.detector import context, patches
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import BankImage
 from exdd_core.detector.patches import Reader, Source
@@ -24,24 +23,29 @@ from exdd_core.images import Size
 from exdd_core.progress import Progress
 from exdd_core.region import HALF, Region
 
-FRINGE = 3  # patches from a marked one, within which others see much of the same defect
-UNMARKED = 30  # patches kept of an image's fringe, and as many of what lies farther off
-TIE = 1e-6  # shares that differ by less are alike
-SHOWN = 0.25  # of a patch that a defect has to cover, else it is smaller than a patch
-EMPTY, OUTSIDE, SMALL = "empty", "outside", "small"  # what may be wrong with a defect's mask
+FRINGE = 3  # distance in patches from a marked patch within which unmarked ones still show much of the defect
+UNMARKED = 30  # unmarked patches kept of an image's fringe, and as many of the rest of the image
+TIE = 1e-6  # covered shares that differ by less count as equal
+SHOWN = 0.25  # a defect that covers less than this share of every patch is smaller than a patch
+EMPTY, OUTSIDE, SMALL = "empty", "outside", "small"  # faults of a defect's mask
 
 
 @dataclass(frozen=True)
 class TrainingImage:
-    """An image to learn from: where it is, which physical part it shows, and where its defect lies."""
+    """An image to train on.
+
+    source: a path, or uint8 (H, W, 3) RGB. group: the physical part it shows. mask: where its defect lies, a path or
+    bool (H, W) of the image's size. origin: "real" or "synthetic". donor: the physical part whose defect was
+    transplanted into the image, or "".
+    """
 
     id: str
     source: Source
     group: str
-    mask: str | Path | np.ndarray | None = None  # a file, or bool (H, W) of the image's size
+    mask: str | Path | np.ndarray | None = None
     defect_type: str = ""
-    origin: str = "real"  # or "synthetic"
-    donor: str = ""  # the physical part whose defect was transplanted into it
+    origin: str = "real"
+    donor: str = ""
 
     @property
     def bank_image(self) -> BankImage:
@@ -50,32 +54,35 @@ class TrainingImage:
 
 @dataclass(frozen=True)
 class PatchSet:
-    """The patches of some images: features float32 (n, h, w, d), which lie on a defect bool (n, h, w), origins (n).
+    """The patches of n images.
 
-    inside: bool (n, h, w), those that lie in the region of interest; None where everything counts. amiss: of some
-    images, by id, what is wrong with the mask: it is EMPTY, lies wholly OUTSIDE the region, or its defect is SMALL.
+    features: float32 (n, h, w, d). on_defect: bool (n, h, w), the patches on a defect. images: where they come from.
+    inside: bool (n, h, w), the patches in the region of interest; None without a region. mask_faults: by image id, the
+    fault of its mask, if any: it is EMPTY, lies wholly OUTSIDE the region, or its defect is SMALL.
     """
 
     features: np.ndarray
     on_defect: np.ndarray
     images: list[BankImage]
     inside: np.ndarray | None = None
-    amiss: Mapping[str, str] = field(default_factory=dict)
+    mask_faults: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def groups(self) -> np.ndarray:
         return np.array([i.group for i in self.images], dtype=str)
 
     def take(self, numbers: Sequence[int] | np.ndarray) -> PatchSet:
-        """The same for the images of these numbers."""
+        """The patches of the images with these numbers."""
         at = np.asarray(numbers, int)
         inside = None if self.inside is None else self.inside[at]
         images = [self.images[i] for i in at]
-        amiss = {image.id: self.amiss[image.id] for image in images if image.id in self.amiss}
-        return PatchSet(self.features[at], self.on_defect[at], images, inside, amiss)
+        mask_faults = {
+            image.id: self.mask_faults[image.id] for image in images if image.id in self.mask_faults
+        }
+        return PatchSet(self.features[at], self.on_defect[at], images, inside, mask_faults)
 
     def marked(self) -> list[Marked]:
-        """The patches on a defect, image by image; images without any are left out."""
+        """The patches on a defect of every image that has some."""
         found = []
         for number in np.flatnonzero(self.on_defect.any((1, 2))):
             inside = None if self.inside is None else self.inside[number]
@@ -86,26 +93,27 @@ class PatchSet:
 
 @dataclass(frozen=True)
 class Marked:
-    """The patches of one image that a mask marks. rows: float32 (m, d). position: int16 (m, 2), row and column.
+    """The m patches of one image that a mask marks.
 
-    beside: float32 (m, e), what surrounds each (see `surroundings`); None where that is not known. unmarked: some of
-    the others of an image with a real defect, where they are known.
+    rows: float32 (m, d). position: int16 (m, 2), row and column on the patch grid. surroundings: float32 (m, e), the
+    mean features around each patch (`context.around`), or None where unknown. unmarked: a sample of the other patches
+    of an image with a real defect, or None.
     """
 
     image: BankImage
     rows: np.ndarray
     position: np.ndarray
-    beside: np.ndarray | None = None
+    surroundings: np.ndarray | None = None
     unmarked: Unmarked | None = None
 
     @classmethod
     def of(
         cls, image: BankImage, features: np.ndarray, on: np.ndarray, inside: np.ndarray | None = None
     ) -> Marked:
-        """features: float32 (h, w, d) of the whole image. on: bool (h, w), what is marked. inside: bool (h, w), the
-        patches that count; None where all do."""
+        """features: float32 (h, w, d), of the whole image. on: bool (h, w), the marked patches. inside: bool (h, w),
+        the patches in the region of interest; None without a region."""
         row, column = np.nonzero(on)
-        around = surroundings.around(features)
+        around = context.around(features)
         unmarked = None
         if image.origin == "real" and on.any():
             unmarked = Unmarked.of(image, features, around, on, inside)
@@ -115,15 +123,15 @@ class Marked:
 
 @dataclass(frozen=True)
 class Unmarked:
-    """Some patches of an image with a defect that its mask does not mark; the ones beside the defect resemble it.
+    """A sample of the patches outside a defect's mask, of which those in the fringe of the mask resemble the defect.
 
-    rows, position, beside: as of `Marked`. each: float32 (m,), how many patches each stands for: the few in the fringe
-    are kept more often than what lies farther off.
+    rows, position, surroundings: as in `Marked`. each: float32 (m,), the number of patches that each stands for: the
+    fringe is sampled more densely than the rest of the image.
     """
 
     rows: np.ndarray
     position: np.ndarray
-    beside: np.ndarray
+    surroundings: np.ndarray
     each: np.ndarray
 
     @classmethod
@@ -135,8 +143,8 @@ class Unmarked:
         on: np.ndarray,
         inside: np.ndarray | None = None,
     ) -> Unmarked:
-        """features, around: float32 (h, w, ...) of the whole image. on: bool (h, w), what is marked. inside: as of
-        `Marked`."""
+        """features, around: float32 (h, w, ...), of the whole image and its surroundings. on, inside: as in
+        `Marked.of`."""
         square = np.ones((2 * FRINGE + 1, 2 * FRINGE + 1), np.uint8)
         fringe = cv2.dilate(on.astype(np.uint8), square).astype(bool)
         rng = np.random.default_rng(zlib.crc32(image.id.encode()))
@@ -150,6 +158,14 @@ class Unmarked:
         return cls(features[row, column], position, around[row, column], np.concatenate(each))
 
 
+@dataclass(frozen=True)
+class DefectImage:
+    """All patches of a training image with a defect. features: float16 or float32 (n, d), n patches of the grid."""
+
+    image: BankImage
+    features: np.ndarray
+
+
 def patch_set(
     backbone: Backbone,
     training: Sequence[TrainingImage],
@@ -158,24 +174,24 @@ def patch_set(
     reader: Reader = images.read_image,
     region: Region | None = None,
 ) -> PatchSet:
-    """Features of images, with their masks placed on the patch grid. reader, region: as of `patches.extract`."""
+    """Compute the features of images and place their masks on the patch grid. reader, region: see `patches.extract`."""
     features = patches.extract(backbone, [t.source for t in training], size, progress, reader, region)
     on_defect = np.zeros(features.shape[:3], bool)
     inside = None if region is None else np.zeros(features.shape[:3], bool)
-    grid, amiss = features.shape[1:3], {}
+    grid, mask_faults = features.shape[1:3], {}
     for i, image in enumerate(training):
         if inside is not None and region is not None:
             inside[i] = patches.inside(region, size, grid, _shape(image))
         if image.mask is not None:
             mask = _mask(image)
             on_defect[i] = defect_patches(mask, size, grid, region)
-            if said := _amiss(mask, on_defect[i], size):
-                amiss[image.id] = said
-    return PatchSet(features, on_defect, [t.bank_image for t in training], inside, amiss)
+            if said := _fault(mask, on_defect[i], size):
+                mask_faults[image.id] = said
+    return PatchSet(features, on_defect, [t.bank_image for t in training], inside, mask_faults)
 
 
 def _shape(image: TrainingImage) -> tuple[int, int]:
-    """Height and width, of a file by its header."""
+    """Height and width of an image; of a file by its header."""
     if isinstance(image.source, np.ndarray):
         return image.source.shape[0], image.source.shape[1]
     width, height = images.probe(image.source)
@@ -192,8 +208,8 @@ def _mask(image: TrainingImage) -> np.ndarray:
     return mask
 
 
-def _amiss(mask: np.ndarray, on: np.ndarray, size: Size) -> str:
-    """What is wrong with a mask, bool (H, W), of which patches `on`, bool (h, w), are left; "" for nothing."""
+def _fault(mask: np.ndarray, on: np.ndarray, size: Size) -> str:
+    """The fault of a mask, bool (H, W), that marks the patches `on`, bool (h, w); "" for none."""
     if not mask.any():
         return EMPTY
     if not on.any():
@@ -204,10 +220,10 @@ def _amiss(mask: np.ndarray, on: np.ndarray, size: Size) -> str:
 def defect_patches(
     mask: np.ndarray, size: Size, grid: tuple[int, int], region: Region | None = None
 ) -> np.ndarray:
-    """Which patches lie on a defect: bool (h, w). Those that are covered by half or more, and of every region of the
-    mask that covers half of none the one that is covered most.
+    """Which patches lie on a defect: bool (h, w).
 
-    mask: bool (H, W) of the image's own size. region: only what lies inside is looked at.
+    These are the patches that the mask covers by half or more, and for every connected area of the mask without such a
+    patch the one that it covers most. mask: bool (H, W) of the image's size. region: the mask outside it is ignored.
     """
     if region is not None:
         mask = mask & region.at(mask.shape)
@@ -221,7 +237,9 @@ def defect_patches(
     row, column = _patch_of_pixels(mask, size, grid)
     marked = regions[mask]
     at_pixel = share[row, column]
-    most = np.zeros(count, np.float32)  # of each region: the share from which on its patches are taken
+    most = np.zeros(
+        count, np.float32
+    )  # by connected area: the covered share from which its patches are taken
     np.maximum.at(most, marked, at_pixel)
     most[marked[on[row, column]]] = np.inf
     taken = (at_pixel > 0) & (at_pixel >= most[marked] - TIE)
@@ -230,7 +248,7 @@ def defect_patches(
 
 
 def _patch_of_pixels(mask: np.ndarray, size: Size, grid: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Row and column of the patch that each marked pixel lies in, int (m,) each, of a mask, bool (H, W)."""
+    """Row and column, int (m,) each, of the patch of every marked pixel of a mask, bool (H, W)."""
     y, x = np.nonzero(mask)
     rows = np.array([images.patch_at(i, 0, grid, size, mask.shape)[0] for i in range(mask.shape[0])])
     columns = np.array([images.patch_at(0, i, grid, size, mask.shape)[1] for i in range(mask.shape[1])])

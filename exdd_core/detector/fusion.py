@@ -1,42 +1,44 @@
-"""From distances to one score (Eq. 12-20 and what we found to work better), by name.
+"""From distances to one score, by name: Eq. 12-20 of the paper and fusions that were measured to work better.
 
-A fusion sees, for every patch, its distances to the nearest rows of the negative and of the positive bank and
-how far it lies along a supervised direction. It knows nothing of banks, images or the database. What it fits, it
-fits on distances that never cross a physical part with itself: the caller leaves a patch's own part out.
+A fusion gets, for every patch, its distances to the nearest rows of the negative and the positive bank, and the values
+of a supervised direction and a discriminant. It does not know banks, images or the database. A fusion is fitted on
+distances from which the caller has left out the rows of each patch's own physical part.
 
-Measured (SPEC, grouped folds): a plain ratio is a nearest-neighbour classifier, splendid with one kind of defect
-and worse than chance with unseen kinds; `context` is right at both ends.
+Measured by cross-validation over physical parts: a plain ratio of distances is a nearest-neighbour classifier, which
+is very good with one kind of defect and worse than chance with unseen kinds; `context` is good at both.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
 
+from exdd_core.detector.direction import logistic
 from exdd_core.errors import BadInput
 
 EPS = 1e-6  # of Eq. 20
-NEIGHBOURS = 5  # rows whose mean distance stands for N and P where a fusion does not say otherwise
-TRUST_IN_PAINTED, FULL_TRUST = 0.03, 3.0  # in what painted defects alone, and many real ones, teach; measured
-PARTS_A_UNIT = 8  # of trust: more defective parts than this earn more than a few do
-FEWEST_PARTS = 3  # with fewer defective parts nothing can be fitted leave-one-part-out
+NEIGHBOURS = 5  # N and P are mean distances to this many rows where a fusion does not say otherwise
+# The weight of likeness in `Context`, measured: with painted defects alone, and at most with many real ones.
+WEIGHT_OF_PAINTED, LARGEST_WEIGHT = 0.03, 3.0
+PARTS_PER_WEIGHT = 8  # defective parts for each 1 of that weight, once they give more than 1
+FEWEST_PARTS = 3  # leave-one-part-out needs at least this many defective parts
+
+State = dict[str, str | int | float | list[float] | tuple[float, ...]]  # a fusion as JSON
 
 
 @dataclass(frozen=True)
 class Distances:
-    """What is known of some patches, in any common shape S: those of one image are (h, w).
+    """Distances and other values of some patches, in any common shape S: the patches of one image are (h, w).
 
     negative, positive: float32 (*S, k), Euclidean and ascending, to the k nearest rows of each bank.
     negative_around, positive_around: float32 (*S, b), to the b bank rows nearest to the matched row, itself first.
-    direction: float32 (*S), the supervised direction's value L, above 0 for defect-like patches.
-    context: float32 (*S), C of the patch with its surroundings (`surroundings.Discriminant`); NaN where not known.
-    Whatever needs a positive bank is None where there is none.
+    direction: float32 (*S), the supervised direction's value L, above 0 for patches like known defects.
+    context: float32 (*S), the value C of the patch with its surroundings (`context.Discriminant`); NaN where unknown.
+    Without a positive bank, everything that needs one is None.
     """
 
     negative: np.ndarray
@@ -57,16 +59,22 @@ class Distances:
         assert self.positive is not None
         return self.positive[..., :NEIGHBOURS].mean(-1)
 
+    def each(self, change: Callable[[np.ndarray], np.ndarray]) -> Distances:
+        """The same with a function applied to every array that is there."""
+        return Distances(
+            **{name: change(values) for name, values in vars(self).items() if values is not None}
+        )
+
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a fusion is fitted on: distances of patches to banks without their own physical part.
+    """What a fusion is fitted on: distances of patches to banks without the rows of their own physical part.
 
     normals: of patches (a) of normal training images. defects: of patches (b) on training defects, or None.
     dimension: length d of a patch feature. parts: str (b,), the physical part that a real defect is on, "" for a
-    painted one. pictures: int (b,), which image. share: of all patches that lie on a defect. images: normal images.
-    unmarked: of patches (c) off the marked defects in the same images, or None; each: float (c,), how many one of them
-    stands for where one of `normals` stands for `each_normal`.
+    painted one. pictures: int (b,), the number of each patch's image. share: of patches that lie on a defect, 0 to 1.
+    images: the number of normal images. unmarked: of patches (c) outside the masks of the same images, or None.
+    each: float (c,), how many patches each of `unmarked` stands for; each of `normals` stands for `each_normal`.
     """
 
     normals: Distances
@@ -82,35 +90,12 @@ class Evidence:
 
     @property
     def real_parts(self) -> int:
-        """How many physical parts with a real defect there are."""
+        """The number of physical parts with a real defect."""
         return len(set(self.parts) - {""}) if self.parts is not None else 0
 
 
-@dataclass(frozen=True)
-class Direction:
-    """A supervised direction in feature space: L(x) = x . weights + bias, above 0 for defect-like patches."""
-
-    weights: np.ndarray  # float32 (d,)
-    bias: float
-
-    def __call__(self, features: np.ndarray) -> np.ndarray:
-        """features: float32 (*S, d) -> float32 (*S)."""
-        return features @ self.weights + np.float32(self.bias)
-
-    @classmethod
-    def fit(cls, normals: np.ndarray, defects: np.ndarray) -> Direction:
-        """Logistic regression on standardised features, both classes weighing the same.
-
-        normals: float32 (a, d); defects: float32 (b, d).
-        """
-        x = np.concatenate([normals, defects])
-        y = np.repeat([0, 1], [len(normals), len(defects)])
-        weights, bias = _logistic(x, y)
-        return cls(weights.astype(np.float32), float(bias))
-
-
 def neighbour_softmax(distances: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """The fraction of Eq. 16-17: e^(s/scale) over the sum of e^(d/scale), s the first of `distances`.
+    """The fraction of Eq. 16-17: e^(s/scale) over the sum of e^(d/scale), where s is the first of `distances`.
 
     distances: float32 (*S, b) to the matched row and its nearest bank rows, the matched row first. A negative scale
     gives the paper's sign. Returns (*S), 0 to 1.
@@ -122,7 +107,7 @@ def neighbour_softmax(distances: np.ndarray, scale: float = 1.0) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Fusion:
-    """Base: turns the distances of patches into scores, higher for defects. Subclasses are one per name."""
+    """Base class: turns distances of patches into scores, higher for defects. Each subclass has its own name."""
 
     name: ClassVar[str]
     sigma: ClassVar[float] = 2.0  # blur of the map in pixels of the model's input (paper)
@@ -132,12 +117,12 @@ class Fusion:
 
     @property
     def around(self) -> int:
-        """How many bank rows around the matched one it looks at; 0 for none."""
+        """The number of bank rows around the matched one that the fusion needs; 0 for none."""
         return 0
 
     @classmethod
     def fit(cls, evidence: Evidence) -> Fusion:
-        """Set what the fusion learns from training data; the default learns nothing."""
+        """Fit the fusion to training data; this base class fits nothing."""
         return cls()
 
     def patch_scores(self, distances: Distances) -> np.ndarray:
@@ -145,20 +130,20 @@ class Fusion:
         raise NotImplementedError
 
     def image_score(self, distances: Distances) -> float:
-        """Score of an image with patches (h, w): that of its highest patch."""
+        """The score of an image with patches (h, w): the score of its highest patch."""
         return float(self.patch_scores(distances).max())
 
-    def state(self) -> dict[str, Any]:
-        """Everything fitted, JSON-able; `restore` takes it back."""
+    def state(self) -> State:
+        """The fusion as JSON; `restore` reads it."""
         return {"name": self.name, **asdict(self)}
 
 
 @dataclass(frozen=True)
 class PatchCore(Fusion):
-    """Distance to the nearest normal row (Roth et al. 2022, Eq. 6); blind to the positive bank.
+    """Distance to the nearest normal row (Roth et al. 2022, Eq. 6); does not use the positive bank.
 
-    neighbours > 1 weighs the image's score by how isolated the matched row is among so many rows around it (their
-    Eq. 7; anomalib takes 9). 1 is the plain maximum.
+    neighbours: above 1, the image's score is weighted by how isolated the matched row is among this many rows around
+    it (their Eq. 7; anomalib takes 9). 1 is the plain maximum.
     """
 
     name: ClassVar[str] = "patchcore"
@@ -187,8 +172,8 @@ class PatchCore(Fusion):
 class Paper(Fusion):
     """Eq. 12-20 as printed: the largest N over the largest P, each at its own patch and each weighted.
 
-    dimension: length d of a patch feature. sign: +1 is the thesis' and PatchCore's exponent, -1 the paper's.
-    Kept to reproduce the paper: the patch farthest from the positive bank is not the one farthest from the negative.
+    dimension: length d of a patch feature. sign: of the exponents, +1 as in the thesis and PatchCore, -1 as in the
+    paper. Here to reproduce the paper: its two largest distances belong to different patches.
     """
 
     name: ClassVar[str] = "paper"
@@ -229,7 +214,7 @@ class Paper(Fusion):
 
 @dataclass(frozen=True)
 class PaperLiteral(Paper):
-    """`Paper` with the exponents' sign as the paper prints it: an isolated match then weighs less, not more."""
+    """`Paper` with the exponents' sign as the paper prints it, which gives an isolated match less weight, not more."""
 
     name: ClassVar[str] = "paper_literal"
 
@@ -238,7 +223,7 @@ class PaperLiteral(Paper):
 
 @dataclass(frozen=True)
 class Ratio(Fusion):
-    """N / P at one and the same patch, one neighbour each (Eq. 20 aligned)."""
+    """N / P at the same patch, one neighbour each (Eq. 20 aligned)."""
 
     name: ClassVar[str] = "ratio"
 
@@ -249,7 +234,7 @@ class Ratio(Fusion):
 
 @dataclass(frozen=True)
 class DistanceRatio(Fusion):
-    """N x N / P: a patch must be both far from normal and nearer to a defect."""
+    """N x N / P: high where a patch is distant from normal rows and closer to a defect row."""
 
     name: ClassVar[str] = "distance_ratio"
 
@@ -259,10 +244,10 @@ class DistanceRatio(Fusion):
 
 @dataclass(frozen=True)
 class OpenSet(Fusion):
-    """N / h_N + log(0.5 + 0.5 exp(-(P - h_P) / (0.25 h_P))): nearness to a defect adds, distance takes little away.
+    """N / h_N + log(0.5 + 0.5 exp(-(P - h_P) / (0.25 h_P))): a small P adds to the score, a large P takes little away.
 
-    A defect of a kind nobody has seen loses log 2 at the most. h_N: standard deviation of N over training normals.
-    h_P: median P of training defects, each against the other parts'.
+    A defect of an unseen kind loses log 2 at most. h_n: standard deviation of N over training normals. h_p: median P of
+    training defects, each to the rows of other parts.
     """
 
     name: ClassVar[str] = "open_set"
@@ -275,7 +260,7 @@ class OpenSet(Fusion):
         assert evidence.defects is not None
         p = evidence.defects.p
         known = p[np.isfinite(p)]
-        if not len(known):  # a single part: nothing to leave out, so normals say how far "far" is
+        if not len(known):  # with a single part no row is left for it, so P of normals sets the scale
             known = evidence.normals.p
         return cls(max(float(evidence.normals.n.std()), EPS), max(float(np.median(known)), EPS))
 
@@ -286,7 +271,7 @@ class OpenSet(Fusion):
 
 @dataclass(frozen=True)
 class Supervised(Fusion):
-    """L alone: where logistic regression on the patch features puts the patch. Knows only the defects it was shown."""
+    """L alone: logistic regression on patch features. It detects only defects like those in training."""
 
     name: ClassVar[str] = "supervised"
     uses_direction: ClassVar[bool] = True
@@ -298,10 +283,10 @@ class Supervised(Fusion):
 
 @dataclass(frozen=True)
 class Stacked(Fusion):
-    """Logistic regression on (N, P, L), fitted on training normals and on defects of parts left out of P and L.
+    """Logistic regression on (N, P, L), fitted on training normals and on defects whose part P and L leave out.
 
-    The score is the log-odds. Assumes that defects to come are to the known ones as one known part is to the
-    others; with leave-one-image-out instead the same part sits on both sides and the fit collapses (SPEC, finding 1).
+    The score is the log-odds. Assumes that future defects differ from the known ones as one known part differs from the
+    others. Leaving out images in place of parts keeps the same part on both sides, and the fit collapses.
     """
 
     name: ClassVar[str] = "stacked"
@@ -316,14 +301,14 @@ class Stacked(Fusion):
         assert evidence.defects is not None
         normals, defects = cls._columns(evidence.normals), cls._columns(evidence.defects)
         x = np.concatenate([normals, defects])
-        weights, bias = _logistic(x, np.repeat([0, 1], [len(normals), len(defects)]))
+        weights, bias = logistic(x, np.repeat([0, 1], [len(normals), len(defects)]))
         return cls((float(weights[0]), float(weights[1]), float(weights[2])), float(bias))
 
     def patch_scores(self, distances: Distances) -> np.ndarray:
         return (self._columns(distances) @ np.array(self.weights) + self.bias).astype(np.float32)
 
     def probability(self, distances: Distances) -> np.ndarray:
-        """The score as a share, 0 to 1, were normal and defective patches equally frequent."""
+        """The score as a probability, 0 to 1, if normal and defective patches were equally frequent."""
         return expit(self.patch_scores(distances))
 
     @staticmethod
@@ -334,28 +319,29 @@ class Stacked(Fusion):
 
 @dataclass(frozen=True)
 class Context(Fusion):
-    """z(N) + trust * (z(C) + z(log N/P) / 2): strangeness, and likeness to known defects.
+    """z(N) + trust * (z(C) + z(log N/P) / 2): distance from normal rows, and likeness to known defects.
 
-    z standardises by normal patches whose own part neither bank nor discriminant has seen, so that a unit of each is
-    as rare. N of the first term: distance to the nearest normal row, as PatchCore's. C: what a patch and its
-    surroundings say along a linear discriminant learnt from defects. N/P: the ratio of the distances to both banks,
-    each the mean of a few. `trust` depends on how many physical parts with a real defect there are and on nothing
-    else: it is not fitted, as few parts cannot tell it, and painted defects, which a discriminant always finds, would
-    set it too high.
+    z standardises by held-out normal patches, so that one unit of each term is equally rare. N of the first term:
+    distance to the nearest normal row, as in PatchCore. C: value of a patch and its surroundings under a linear
+    discriminant fitted on defects. N/P: ratio of the mean distances to a few rows of each bank. trust: set by the
+    number of physical parts with a real defect and not fitted: few parts cannot determine it, and painted defects,
+    which a discriminant always detects, would set it too high.
 
-    Assumes that a defect stands out from normal surface or looks, with what surrounds it, like a known one; that
-    images come from one set-up (place, light and scale), since C compares surroundings; and that defects which are to
-    come occur on parts like the known ones. A kind that nobody has seen is left to z(N), which the other two can
-    outvote by `trust` times their own usual spread.
+    Assumes that a defect differs from normal surface, or resembles a known defect together with its surroundings; that
+    all images come from one set-up (place, light and scale), since C compares surroundings; and that future defects
+    occur on parts like the known ones. Defects of an unseen kind are detected by z(N) alone, which the other two terms
+    can outweigh by `trust` times their own spread.
     """
 
     name: ClassVar[str] = "context"
-    sigma: ClassVar[float] = 4.0  # PatchCore's: what is seen of both maps differs by what is known alone
+    sigma: ClassVar[float] = (
+        4.0  # as PatchCore's, so that the maps of both differ only in what the banks know
+    )
     uses_context: ClassVar[bool] = True
 
-    strange: tuple[float, float] = (0.0, 1.0)  # middle and spread of N,
-    known: tuple[float, float] = (0.0, 1.0)  # of C
-    nearer: tuple[float, float] = (0.0, 1.0)  # and of log N/P
+    strange: tuple[float, float] = (0.0, 1.0)  # mean and standard deviation of N
+    known: tuple[float, float] = (0.0, 1.0)  # mean and standard deviation of C
+    nearer: tuple[float, float] = (0.0, 1.0)  # mean and standard deviation of log N/P
     trust: float = 0.0
 
     @classmethod
@@ -379,9 +365,9 @@ class Context(Fusion):
 
 
 def trust(real_parts: int) -> float:
-    """What likeness to known defects counts for beside strangeness, by the parts with a real defect that taught it."""
-    few = TRUST_IN_PAINTED + (1 - TRUST_IN_PAINTED) * min(1.0, real_parts / FEWEST_PARTS)
-    return max(few, min(FULL_TRUST, real_parts / PARTS_A_UNIT))
+    """The weight of likeness to known defects in `Context`, by the number of parts with a real defect."""
+    few = WEIGHT_OF_PAINTED + (1 - WEIGHT_OF_PAINTED) * min(1.0, real_parts / FEWEST_PARTS)
+    return max(few, min(LARGEST_WEIGHT, real_parts / PARTS_PER_WEIGHT))
 
 
 KINDS = (PatchCore, Paper, PaperLiteral, Ratio, DistanceRatio, OpenSet, Supervised, Context, Stacked)
@@ -396,71 +382,11 @@ def by_name(name: str) -> type[Fusion]:
 
 
 def default(defective_parts: int) -> str:
-    """The fusion for a positive bank of so many defective physical parts."""
+    """The name of the fusion that "auto" means for a positive bank with this many defective physical parts."""
     return Context.name if defective_parts else PatchCore.name
 
 
-def restore(state: dict[str, Any]) -> Fusion:
+def restore(state: Mapping[str, Any]) -> Fusion:
     """The fusion that `Fusion.state` described."""
     values = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items() if k != "name"}
     return by_name(state["name"])(**values)
-
-
-def conformal_threshold(scores: np.ndarray, parts: Sequence[str], rate: float) -> tuple[float, float]:
-    """The threshold that a normal image passes with a probability of at most `rate`, and the rate that is promised.
-
-    scores: float (n,), of normal images that what scores them has not seen. parts: the physical part of each.
-    Hierarchical split conformal (Lee, Barber, Willett 2023, Eq. 6): every part has the weight 1 / (parts + 1), shared
-    by its images, and the rest lies at infinity. With one image a part it is the ceil((n + 1)(1 - rate))-th smallest.
-
-    Guaranteed, for any number of parts: an image of a part still to come lies above the threshold with a probability
-    of at most the promised rate, provided that this part and the ones here are exchangeable (drawn alike, in any
-    order) and that the score was fixed without them. The probability is over the draw of all parts, these included; it
-    says nothing of one part in particular. With too few parts for `rate` the highest score is the threshold, and the
-    promised rate is 1 / (parts + 1).
-    """
-    names, which, count = np.unique(np.asarray(parts, str), return_inverse=True, return_counts=True)
-    weights = 1 / (len(names) + 1) / count[which]
-    order = np.argsort(scores, kind="stable")
-    below = np.cumsum(weights[order])
-    reached = np.flatnonzero(below >= 1 - rate - 1e-12)
-    if not len(reached):
-        return float(np.max(scores)), 1 / (len(names) + 1)
-    return float(np.asarray(scores)[order[reached[0]]]), rate
-
-
-def odds(
-    normals: np.ndarray, defects: np.ndarray, share: float, each: np.ndarray | None = None
-) -> tuple[float, float] | None:
-    """Slope and offset of the log-odds that a score comes from a defect; None where a high score tells nothing.
-
-    normals: float (a,), defects: float (b,), scores by what has seen neither. share: of defects among all that is to
-    be scored, 0 to 1; both kinds weigh by it, however many there are here. each: float (a,), how many patches each of
-    the normals stands for; alike where None. Targets as of Platt (1999): with few scores nothing is certain, also
-    where they lie apart.
-    """
-    a, b = len(normals), len(defects)
-    x = np.concatenate([normals, defects]).astype(np.float64)
-    middle, spread = x.mean(), max(x.std(), EPS)
-    target = np.repeat([1 / (a + 2), (b + 1) / (b + 2)], [a, b])
-    usual = np.full(a, 1 / a) if each is None else each / each.sum()
-    weight = np.concatenate([(1 - share) * usual, np.full(b, share / b)]) * len(x)
-    column = np.tile((x - middle) / spread, 2)[:, None]
-    model = LogisticRegression(C=1e6, max_iter=1000, solver="newton-cholesky").fit(
-        column, np.repeat([1, 0], len(x)), np.concatenate([weight * target, weight * (1 - target)])
-    )
-    slope = float(model.coef_[0, 0]) / spread
-    return (slope, float(model.intercept_[0]) - slope * middle) if slope > 0 else None
-
-
-def _logistic(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
-    """Balanced logistic regression on standardised columns, as weights and bias for the columns as they are."""
-    scaler = StandardScaler().fit(x)
-    # Newton steps need few passes over the data but a matrix of columns squared, which long features make dear.
-    solver = "newton-cholesky" if x.shape[1] <= 512 else "lbfgs"
-    model = LogisticRegression(class_weight="balanced", max_iter=1000, tol=1e-6, solver=solver).fit(
-        scaler.transform(x), y
-    )
-    spread = np.where(scaler.scale_ > 0, scaler.scale_, 1)
-    weights = model.coef_[0] / spread
-    return weights, float(model.intercept_[0] - (weights * scaler.mean_).sum())

@@ -1,12 +1,11 @@
-"""What a detector says of one image: map, score, verdict, reason, and the bank rows behind every point of it.
+"""The result for one image: anomaly map, score, verdict, reason, and the bank rows matched at every point.
 
-Knows distances, banks' origins and how scores are calibrated. Does not know how banks are built or how distances
-become scores.
+Knows distances, the origins of bank rows and how scores are calibrated. Does not know how banks are built or how
+distances become scores.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,45 +16,21 @@ from scipy.special import expit
 from exdd_core import images
 from exdd_core.detector import fusion
 from exdd_core.detector.bank import Bank
+from exdd_core.detector.thresholds import Calibration
 from exdd_core.images import Size
 from exdd_core.region import Region
 
 
 @dataclass(frozen=True)
-class Calibration:
-    """What scores mean: those of normal images that the detector has not seen, and the threshold set from them."""
-
-    median: float  # of image scores
-    threshold: float
-    map_median: float  # of all map values
-    map_threshold: float  # the same share of images lies above it with their map's maximum
-    usual_distance: float  # median N of normal patches
-    doubt: float = (
-        math.inf
-    )  # image scores from here to the threshold are too high to be sure of a normal image
-    promised: float | None = (
-        None  # rate that the threshold is guaranteed to keep (`fusion.conformal_threshold`)
-    )
-    odds: tuple[float, float] | None = None  # slope and offset of a defective image's log-odds, where known
-    patch_odds: tuple[float, float] | None = None  # the same of a patch
-
-    @classmethod
-    def restore(cls, state: dict[str, Any]) -> Calibration:
-        """From what `dataclasses.asdict` made of one, maybe by way of JSON."""
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
-        return cls(**values)
-
-
-@dataclass(frozen=True)
 class Match:
-    """The bank row nearest to a patch, and where it came from."""
+    """The bank row nearest to a patch, and where it came from. row, column: on the patch grid of its image."""
 
     distance: float
     image: str
     group: str
     defect_type: str
     origin: str
-    row: int  # on its image's patch grid
+    row: int
     column: int
     grid: tuple[int, int]
     size: Size
@@ -67,7 +42,7 @@ class Match:
 
 @dataclass(frozen=True)
 class Matches:
-    """What both banks say of one patch. box: (x0, y0, x1, y1) in pixels of the inspected image."""
+    """The matches of one patch in both banks. box: (x0, y0, x1, y1) in pixels of the inspected image."""
 
     row: int
     column: int
@@ -83,12 +58,13 @@ class Matches:
 
 @dataclass
 class Inspection:
-    """One image as one detector sees it.
+    """The result of one detector for one image.
 
-    shape: (H, W) of the image as it came in. patch_scores, negative_distance, positive_distance: float32 (h, w) on the
-    patch grid; distances to the nearest row. model_map: float32 at the model's size, upsampled and blurred (Eq. 21-23).
-    inside: bool (h, w), the patches in the region of interest, None where all count. Outside, patch scores are lower
-    than inside, maps have the median of normal images, and distances are those of the nearest patch inside.
+    shape: (H, W) of the image. patch_scores, negative_distance, positive_distance: float32 (h, w) on the patch grid;
+    the distances are those to the nearest row. model_map: float32 at the model's size, upsampled and blurred (Eq.
+    21-23). direction: float32 (h, w), the values of the supervised direction where the fusion uses it. inside: bool
+    (h, w), the patches in the region of interest, None without a region. Outside it, patch scores are lower than
+    inside, maps have the median of normal images, and distances repeat the nearest patch inside.
     """
 
     score: float
@@ -100,7 +76,7 @@ class Inspection:
     model_map: np.ndarray
     negative_distance: np.ndarray
     positive_distance: np.ndarray | None
-    direction: np.ndarray | None  # float32 (h, w), the supervised direction where the fusion looks at it
+    direction: np.ndarray | None
     _negative_rows: np.ndarray = field(repr=False)
     _positive_rows: np.ndarray | None = field(repr=False)
     _negative: Bank = field(repr=False)
@@ -114,20 +90,20 @@ class Inspection:
 
     @property
     def verdict(self) -> str:
-        """ "defect" above the threshold, "not sure" where it comes close to it, else "normal"."""
+        """ "defect" above the threshold, "not sure" above the level of doubt, else "normal"."""
         if self.score > self.threshold:
             return "defect"
         return "not sure" if self.score > self.calibration.doubt else "normal"
 
     @property
     def probability(self) -> float | None:
-        """How probable a defect is, 0 to 1, were defects as frequent as in training; None where nothing tells."""
+        """The probability of a defect, 0 to 1, if defects are as frequent as in training; None where unknown."""
         likely = probability(self.score, self.calibration.odds)
         return None if likely is None else float(likely)
 
     @property
     def patch_probabilities(self) -> np.ndarray | None:
-        """The same for every patch, float32 (h, w)."""
+        """The probability of a defect for every patch, float32 (h, w), 0 to 1; None where unknown."""
         likely = probability(self.patch_scores, self.calibration.patch_odds)
         if likely is None:
             return None
@@ -136,36 +112,36 @@ class Inspection:
 
     @property
     def calibrated_score(self) -> float:
-        """0 = median of normal images, 1 = threshold."""
+        """The score on a scale where 0 is the median of normal images and 1 the threshold."""
         c = self.calibration
         return (self.score - c.median) / (c.threshold - c.median)
 
     @cached_property
     def map(self) -> np.ndarray:
-        """Float32 (H, W) of the image's own size: the anomaly map, higher where more like a defect."""
+        """The anomaly map, float32 (H, W) of the image's size, higher for defects."""
         whole = images.restore_map(self.model_map, self.size, self.shape)
         return self.within(whole, np.float32(self.calibration.map_median))
 
     def within(self, of_pixels: np.ndarray, outside: Any = 0) -> np.ndarray:
-        """An array (H, W) of the image's size with another value outside the region of interest, if there is one."""
+        """An array (H, W) of the image's size with the value `outside` beyond the region of interest, if any."""
         if self._region is None:
             return of_pixels
         return np.where(self._region.at(self.shape), of_pixels, np.array(outside, of_pixels.dtype))
 
     @property
     def calibrated_model_map(self) -> np.ndarray:
-        """`model_map` on the scale 0 = median normal, 1 = threshold; float32."""
+        """`model_map` on a scale where 0 is the median of normal maps and 1 the threshold; float32."""
         c = self.calibration
         return (self.model_map - np.float32(c.map_median)) / np.float32(c.map_threshold - c.map_median)
 
     @cached_property
     def calibrated_map(self) -> np.ndarray:
-        """`map` on the scale 0 = median normal, 1 = threshold; float32 (H, W)."""
+        """`map` on a scale where 0 is the median of normal maps and 1 the threshold; float32 (H, W)."""
         return self.within(images.restore_map(self.calibrated_model_map, self.size, self.shape))
 
     @property
     def peak(self) -> tuple[int, int]:
-        """(y, x), in pixels of the image, of the middle of the patch with the highest score."""
+        """(y, x), in pixels of the image, of the centre of the patch with the highest score."""
         scores = (
             self.patch_scores if self.inside is None else np.where(self.inside, self.patch_scores, -np.inf)
         )
@@ -176,7 +152,7 @@ class Inspection:
         return (y0 + y1 - 1) // 2, (x0 + x1 - 1) // 2
 
     def at(self, y: int, x: int) -> Matches:
-        """The matched rows of both banks for the patch under pixel (y, x) of the image."""
+        """The matched rows of both banks for the patch at pixel (y, x) of the image."""
         grid = self.patch_scores.shape
         row, column = images.patch_at(y, x, grid, self.size, self.shape)
         positive = None
@@ -193,7 +169,7 @@ class Inspection:
 
     @property
     def reason(self) -> str:
-        """One sentence that says why the verdict is what it is."""
+        """One sentence that explains the verdict."""
         y, x = self.peak
         matches = self.at(y, x)
         times = matches.negative.distance / self.calibration.usual_distance
@@ -228,7 +204,7 @@ class Inspection:
 
 
 def probability(scores: np.ndarray | float, odds: tuple[float, float] | None) -> np.ndarray | None:
-    """Of a defect, float64 of the shape of `scores`, by a `Calibration`'s odds; None where these are."""
+    """The probability of a defect, float64 of the shape of `scores`, from a calibration's odds; None without them."""
     if odds is None:
         return None
     slope, offset = odds

@@ -80,8 +80,7 @@ def report(
         detector.save(Path(folder))
         loaded = Detector.load(Path(folder), backbone)
     _print(name, "loaded", loaded, fusions, scored)
-    assert detector.held_out is not None and detector.held_out.features is not None
-    loaded.recall(detector.held_out.features)
+    loaded.recall(detector.fitted.held.features or [])
     changed = _changed(loaded, several[2].marked(), several[3])
     _print(name, "changed", changed, fusions, scored)
     print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
@@ -100,7 +99,9 @@ def _changed(detector: Detector, defects: Sequence[Marked], normals: PatchSet) -
     return detector.changed(detector.additions([alarm], "negative"))
 
 
-def _print(name: str, stage: str, detector: Detector, fusions: Sequence[str], scored: Sequence[Source]) -> None:
+def _print(
+    name: str, stage: str, detector: Detector, fusions: Sequence[str], scored: Sequence[Source]
+) -> None:
     for fusion in fusions:
         detector.with_fusion(fusion)  # fits those that a change left out, one after another
     for fusion in fusions:

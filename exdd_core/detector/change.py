@@ -1,0 +1,214 @@
+"""Add rows of an image to a bank, remove them or put them back, without building anew.
+
+What a change does not concern is kept, the rest is fitted again. Knows a fitted detector. Does not know who decides on
+a change, or how it is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from exdd_core.detector import fusion
+from exdd_core.detector.bank import Bank
+from exdd_core.detector.coreset import covering_radius, greedy_coreset
+from exdd_core.detector.evidence import normality
+from exdd_core.detector.examples import Marked, defect_patches
+from exdd_core.detector.fit_models import fit_fusions, follow, possible, wanted
+from exdd_core.detector.fitted import Banks, Examples, Fitted, Refit, empty_bank
+from exdd_core.detector.models_state import restored
+from exdd_core.detector.patches import inside
+from exdd_core.detector.records import Change, Drift, Examined
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+
+# A tenth of the few patches on a few small defects would be next to nothing: the positive bank has at least as many.
+FEWEST_POSITIVE_ROWS = 1_000
+
+
+def bank_size(patches: int, ratio: float) -> int:
+    """The number of rows that cover this many patches on known defects in a new build."""
+    return max(1, min(patches, FEWEST_POSITIVE_ROWS), round(ratio * patches))
+
+
+def examine(fitted: Fitted, marked: Marked) -> Examined:
+    """Find which of these patches are clean: less normal than many normal patches, and in the region of interest."""
+    near = normality(fitted, marked.rows, marked.image)
+    usual, counts = near.mean(-1), _counts(fitted, marked)
+    clean = (usual > fitted.reference.too_normal) & counts
+    if marked.image.origin == "real" and counts.any() and not clean.any():
+        # A person has marked a real defect, so at least its least normal patch shows it.
+        clean = counts & (usual == usual[counts].max())
+    return Examined(marked, near, clean)
+
+
+def marks(fitted: Fitted, mask: np.ndarray) -> np.ndarray:
+    """Which patches of an image a mask, bool (H, W) of the image's size, marks: bool (h, w)."""
+    setup = fitted.setup
+    return defect_patches(mask, setup.settings.size, setup.grid, setup.region)
+
+
+def _counts(fitted: Fitted, marked: Marked) -> np.ndarray:
+    """Which of these patches lie in the region of interest, bool (m,).
+
+    With letterboxes, which differ from image to image, the masks were already limited to the region.
+    """
+    setup = fitted.setup
+    if setup.region is None or setup.settings.size.keep_aspect:
+        return np.ones(len(marked.rows), bool)
+    row, column = marked.position.T
+    return inside(setup.region, setup.settings.size, setup.grid)[row, column]
+
+
+def known(fitted: Fitted, seen: Examined) -> Fitted:
+    """Add the clean patches of an image to the known defects, not to the positive bank."""
+    marked, clean = seen.marked, seen.clean
+    surroundings = None if marked.surroundings is None else marked.surroundings[clean]
+    defects = copy(fitted.examples.defects)
+    defects.add(marked.image, marked.rows[clean], marked.position[clean], surroundings)
+    distances = fitted.refit.defect_distances | {marked.image.id: seen.distances[clean]}
+    return replace(
+        fitted,
+        examples=replace(fitted.examples, defects=defects),
+        refit=replace(fitted.refit, defect_distances=distances),
+    )
+
+
+def additions(fitted: Fitted, several: Sequence[Marked], side: str = "positive") -> list[Change]:
+    """The changes that add these images' patches in turn, each with only the rows that extend the bank's coverage.
+
+    Positive: clean patches whose distance to the bank exceeds its covering radius, and further ones up to the size of
+    a new build. Negative: patches whose distance exceeds that of usual normal patches. Raises BadInput for an image
+    that is in the bank already.
+    """
+    changes = []
+    for marked in several:
+        if side == "negative":
+            use = _counts(fitted, marked)
+            usual = fitted.models.fusions[fusion.PatchCore.name][1].usual_distance
+            chosen, _ = fitted.banks.negative.widening(marked.rows[use], usual)
+        else:
+            use = examine(fitted, marked).clean
+            bank = fitted.banks.positive or empty_bank(fitted.setup.backbone.dimension)
+            room = _room(fitted, int(use.sum()))
+            chosen, _ = bank.widening(marked.rows[use], fitted.reference.radius, room)
+        kept = np.zeros(int(use.sum()), bool)
+        kept[chosen] = True
+        surroundings = None if marked.surroundings is None else marked.surroundings[use]
+        rows, position = marked.rows[use], marked.position[use]
+        changes.append(Change(side, "add", marked.image, rows, position, kept, surroundings))
+        fitted = _taken(fitted, changes[-1])
+    return changes
+
+
+def _room(fitted: Fitted, more: int) -> int:
+    """The number of rows that a build with `more` further patches would have beyond those of the bank."""
+    count = len(fitted.examples.defects) + more
+    size = max(min(count, FEWEST_POSITIVE_ROWS), round(fitted.setup.settings.positive_ratio * count))
+    return max(0, size - (len(fitted.banks.positive) if fitted.banks.positive else 0))
+
+
+def removals(fitted: Fitted, image_id: str, side: str = "positive") -> list[Change]:
+    """The change that removes every row of an image from a bank, with all that is needed to put it back.
+
+    Raises BadInput where the image has no row there.
+    """
+    banks, examples = fitted.banks, fitted.examples
+    bank = banks.positive if side == "positive" else banks.negative
+    known_rows = examples.defects if side == "positive" else examples.normals
+    image = next((i for i in bank.images if i.id == image_id), None) if bank else None
+    if bank is None or image is None:
+        raise BadInput(f"{image_id} is not in the {side} bank.")
+    own, fitted_on = bank.of_image(image_id), known_rows.of_image(image_id)
+    further = own.take(np.flatnonzero(~_among(own.position, fitted_on.position)))
+    position = np.concatenate([fitted_on.position, further.position])
+    surroundings = None
+    if fitted_on.surroundings is not None:
+        unknown = np.full((len(further), fitted_on.surroundings.shape[1]), np.nan, np.float32)
+        surroundings = np.concatenate([fitted_on.surroundings, unknown])
+    rows, kept = np.concatenate([fitted_on.rows, further.rows]), _among(position, own.position)
+    used = np.arange(len(position)) < len(fitted_on)
+    return [Change(side, "remove", image, rows, position, kept, surroundings, used)]
+
+
+def _among(position: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Which places, int (m, 2), are among others, int (n, 2): bool (m,)."""
+    return (position[:, None] == others[None]).all(-1).any(1)
+
+
+def changed(
+    fitted: Fitted,
+    changes: Sequence[Change],
+    state: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Fitted:
+    """Make these changes in turn and fit the models again.
+
+    state: the models as they were stored after the same changes, so that nothing is fitted; without it the held-out
+    features must be there. Raises BadInput for an image that is added twice or removed without being there.
+    """
+    for change in changes:
+        fitted = _taken(fitted, change)
+    if state is not None:
+        return replace(fitted, models=restored(state, fitted.models))
+    fitted = follow(fitted)
+    names = {fusion.PatchCore.name, wanted(fitted)}
+    return fit_fusions(fitted, [k.name for k in possible(fitted) if k.name in names], progress or Progress())
+
+
+def _taken(fitted: Fitted, change: Change) -> Fitted:
+    """Make one change to the banks and examples; models are not fitted again."""
+    take = _taken_negative if change.side == "negative" else _taken_positive
+    banks, examples, refit = take(fitted, change)
+    refit = replace(refit, changes=(*refit.changes, change))
+    return replace(fitted, banks=banks, examples=examples, refit=refit)
+
+
+def _taken_negative(fitted: Fitted, change: Change) -> tuple[Banks, Examples, Refit]:
+    negative, normals = copy(fitted.banks.negative), copy(fitted.examples.normals)
+    if change.action == "remove":
+        negative.remove(change.image.id)
+        normals.drop(change.image.id)
+    else:
+        use = slice(None) if change.fitted_on is None else change.fitted_on
+        surroundings = None if change.surroundings is None else change.surroundings[use]
+        negative.add(change.image, change.rows[change.kept], change.position[change.kept])
+        normals.add(change.image, change.rows[use], change.position[use], surroundings)
+    refit = replace(fitted.refit, defect_distances={}, unmarked_distances={}, sums=None)
+    return Banks(negative, fitted.banks.positive), replace(fitted.examples, normals=normals), refit
+
+
+def _taken_positive(fitted: Fitted, change: Change) -> tuple[Banks, Examples, Refit]:
+    banks, defects, distances = fitted.banks, copy(fitted.examples.defects), fitted.refit.defect_distances
+    positive: Bank | None = copy(banks.positive) if banks.positive else None
+    distances = dict(distances)
+    if change.action != "remove":
+        positive = positive or empty_bank(fitted.setup.backbone.dimension)
+        positive.add(change.image, change.rows[change.kept], change.position[change.kept])
+        defects.add(change.image, change.rows, change.position, change.surroundings)
+    elif positive is not None:
+        positive.remove(change.image.id)
+        defects.drop(change.image.id)
+        distances.pop(change.image.id, None)
+        positive = positive if len(positive) else None
+    refit = replace(fitted.refit, defect_distances=distances)
+    return Banks(banks.negative, positive), replace(fitted.examples, defects=defects), refit
+
+
+def drift(fitted: Fitted) -> Drift:
+    """Compare the positive bank with a new build of the same images; takes a second or two."""
+    positive, defects, reference = fitted.banks.positive, fitted.examples.defects, fitted.reference
+    rows = len(positive) if positive else 0
+    if not positive or not len(defects):
+        return Drift(reference.built, rows, 0.0, 0.0, 0.0)
+    nearest = positive.search(defects.rows)[0][:, 0]
+    settings = fitted.setup.settings
+    size = bank_size(len(defects), settings.positive_ratio)
+    kept = greedy_coreset(defects.rows, size, seed=settings.seed)
+    fresh = covering_radius(defects.rows, defects.rows[kept])
+    uncovered = float((nearest > 1.001 * reference.radius + 1e-6).mean())
+    return Drift(reference.built, rows, uncovered, float(nearest.max()), fresh)

@@ -1,0 +1,173 @@
+"""The distances that fusions are fitted and calibrated on, none of which crosses a physical part with itself.
+
+Knows a fitted detector's banks and examples. Does not know what fusions make of the distances.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from exdd_core.detector import direction, fusion, held_out
+from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.fitted import Fitted
+from exdd_core.detector.fusion import Distances, Evidence
+from exdd_core.progress import Progress
+
+FIT_PATCHES = 10_000  # at most this many patches of each class are fitted on
+FIT_FOLDS = 10  # physical parts with defects are left out in at most this many folds
+
+
+def normality(fitted: Fitted, rows: np.ndarray, image: BankImage) -> np.ndarray:
+    """Distances of patches (n, d) of an image to the nearest negative rows of other parts, float32 (n, k).
+
+    Where all negative rows are of the image's own part, these are used.
+    """
+    negative = fitted.banks.negative
+    own = negative.of(image.group, image.id, image.donor)
+    return negative.search(rows, fusion.NEIGHBOURS, None if own.all() else own)[0]
+
+
+def defect_distances(fitted: Fitted) -> np.ndarray:
+    """`normality` of every row of `Examples.defects`, float32 (n, k)."""
+    return _by_image(fitted, fitted.examples.defects, fitted.refit.defect_distances)
+
+
+def unmarked_distances(fitted: Fitted) -> np.ndarray:
+    """`normality` of every row of `Examples.unmarked`, float32 (n, k)."""
+    return _by_image(fitted, fitted.examples.unmarked, fitted.refit.unmarked_distances)
+
+
+def _by_image(fitted: Fitted, bank: Bank, known: dict[str, np.ndarray]) -> np.ndarray:
+    """The distances of a bank's rows; those of images that are not `known` are computed and kept there."""
+    out = np.empty((len(bank), fusion.NEIGHBOURS), np.float32)
+    for number, image in enumerate(bank.images):
+        own = bank.image == number
+        if image.id not in known:
+            known[image.id] = normality(fitted, bank.rows[own], image)
+        out[own] = known[image.id]
+    return out
+
+
+def held_out_distances(fitted: Fitted) -> Distances:
+    """Distances of all held-out normal images, (m, h, w, ...)."""
+    return _held_out(fitted, slice(None), 0)
+
+
+def held_out_image(fitted: Fitted, image: int, around: int) -> Distances:
+    """Distances of one held-out image, (h, w, ...), with those to `around` rows around the matched ones."""
+    return _held_out(fitted, slice(image, image + 1), around).each(lambda v: v[0])
+
+
+def _held_out(fitted: Fitted, at: slice, around: int) -> Distances:
+    held, (h, w), models = fitted.held, fitted.setup.grid, fitted.models
+    assert held.features is not None
+    columns: dict[str, np.ndarray] = {}
+    sides = {
+        "negative": (fitted.banks.negative, held.negative),
+        "positive": (fitted.banks.positive, held.positive),
+    }
+    for side, (bank, found) in sides.items():
+        if bank is None or found is None:
+            continue
+        columns[side] = found.distances[at]
+        if around:
+            queries = np.asarray(held.features[at.start], np.float32)
+            left_out = held_out.rows_of_part(bank, held.parts[at.start])
+            matched = found.rows[at.start, :, 0]
+            columns[f"{side}_around"] = bank.around(queries, matched, around, left_out)[None]
+    if models.direction is not None:
+        several = [models.direction(np.asarray(f, np.float32)) for f in held.features[at]]
+        columns["direction"] = np.stack(several)
+    if models.discriminant is not None:
+        columns["context"] = _contexts_of_held_out(fitted, at)
+    return Distances(**{n: v.reshape(len(v), h, w, *v.shape[2:]) for n, v in columns.items()})
+
+
+def _contexts_of_held_out(fitted: Fitted, at: slice) -> np.ndarray:
+    """C of held-out images, each from the discriminant without its part: float32 (m, n)."""
+    held, grid, region = fitted.held, fitted.setup.grid, fitted.setup.region
+    assert held.features is not None
+    contexts = [
+        fitted.models.discriminant_for(i.group).of_image(np.asarray(f, np.float32).reshape(*grid, -1))
+        for i, f in zip(held.images[at], held.features[at], strict=True)
+    ]
+    if region is not None and held.inside is not None:
+        several = zip(contexts, held.inside[at], strict=True)
+        contexts = [region.spread(c, inside.reshape(grid)) for c, inside in several]
+    return np.stack([c.ravel() for c in contexts])
+
+
+def evidence(fitted: Fitted, held: Distances, progress: Progress) -> Evidence:
+    """What fusions are fitted on. held: of all held-out images, (m, h, w, ...)."""
+    settings, examples, inside = fitted.setup.settings, fitted.examples, fitted.held.inside
+    count = fitted.held.negative.distances[..., 0].size
+    order = np.random.default_rng(settings.seed).permutation(count)
+    if inside is not None:
+        order = order[inside.ravel()[order]]
+    some_normal = np.sort(order[:FIT_PATCHES])
+    normals = held.each(lambda v: v.reshape(count, *v.shape[3:])[some_normal])
+    if not fitted.banks.positive:
+        return Evidence(normals, dimension=fitted.setup.backbone.dimension)
+    some = held_out.sample(examples.defects, FIT_PATCHES, settings.seed)
+    there = np.flatnonzero(examples.unmarked.of_images(i.id for i in examples.defects.images))
+    known, each = examples.defects.take(some), examples.stand_for[there]
+    near = np.concatenate([defect_distances(fitted)[some], unmarked_distances(fitted)[there]])
+    found = _of_defects(fitted, known, examples.unmarked.take(there), near, progress)
+    real = [i.group if i.origin == "real" else "" for i in examples.defects.images]
+    marked = int(examples.defects.real.sum()) or len(examples.defects)
+    images = len(examples.normals.images)
+    all_normal = images * fitted.setup.grid[0] * fitted.setup.grid[1]
+    if inside is not None:
+        all_normal = round(all_normal * float(inside.mean()))
+    return Evidence(
+        normals,
+        found.each(lambda v: v[: len(known)]),
+        fitted.setup.backbone.dimension,
+        parts=np.array(real)[known.image],
+        pictures=known.image,
+        share=marked / (marked + all_normal + float(each.sum())),
+        images=images,
+        unmarked=found.each(lambda v: v[len(known) :]),
+        each=each,
+        each_normal=all_normal / len(some_normal),
+    )
+
+
+def _of_defects(
+    fitted: Fitted, known: Bank, unmarked: Bank, near: np.ndarray, progress: Progress
+) -> Distances:
+    """N, P, L and C of known defect patches and then of unmarked ones, each without the rows of its own part.
+
+    near: float32 (n, k), their distances to negative rows. Synthetic defects are included: measured, a few real parts
+    alone say too little about the value of P and L.
+    """
+    positive, models = fitted.banks.positive, fitted.models
+    assert positive is not None
+    asked = known.joined(unmarked)
+    far, along = np.full_like(near, np.inf), np.zeros(len(near), np.float32)
+    groups = asked.groups
+    parts = np.unique(groups)
+    folds = np.array_split(parts, min(len(parts), FIT_FOLDS))
+    progress.begin("Fitting with each defective part left out", len(folds))
+    for fold in folds:
+        own = np.isin(groups, fold)
+        far[own] = positive.search(asked.rows[own], fusion.NEIGHBOURS, positive.of(*fold))[0]
+        if (
+            models.direction is not None and len(folds) >= fusion.FEWEST_PARTS
+        ):  # else no fusion is fitted on L
+            others = known.rows[~known.of(*fold)]
+            normals = fitted.examples.normals.rows
+            along[own] = direction.fit_direction(normals, others, models.direction)(asked.rows[own])
+        progress.advance()
+    return Distances(near, far, direction=along, context=_contexts(fitted, asked))
+
+
+def _contexts(fitted: Fitted, known: Bank) -> np.ndarray | None:
+    """C of rows (n, d), each from the discriminant without its part; NaN for unknown surroundings."""
+    if fitted.models.discriminant is None or known.surroundings is None:
+        return None
+    out = np.empty(len(known), np.float32)
+    for part in np.unique(known.groups):
+        own = known.groups == part
+        out[own] = fitted.models.discriminant_for(part)(known.rows[own], known.surroundings[own])
+    return out

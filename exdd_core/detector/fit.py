@@ -1,0 +1,219 @@
+"""Fit a detector: normals and defects -> patch features -> coresets -> two banks -> every fusion, calibrated.
+
+Fusions are fitted and calibrated on training images that are compared with no bank row of their own physical part.
+Knows training examples and banks. Does not know where images are stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from exdd_core.detector import context, fusion
+from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.change import bank_size, examine, known
+from exdd_core.detector.coreset import covering_radius, greedy_coreset
+from exdd_core.detector.evidence import FIT_PATCHES
+from exdd_core.detector.examples import Marked, PatchSet, TrainingImage, Unmarked, patch_set
+from exdd_core.detector.fit_models import fit_fusions, follow, possible, wanted, with_fitted
+from exdd_core.detector.fitted import Banks, Examples, Fitted, Reference, Refit, empty_examples
+from exdd_core.detector.held_out import HeldOut, Neighbours, sample
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+
+CALIBRATION_IMAGES = 150  # at most this many held-out normal images set medians and thresholds
+FIT_UNMARKED = 2_000  # at most this many patches outside the masks of real defects are fitted on
+# Parts are reserved for a guaranteed threshold where there are this many times as many as it needs.
+PLENTY = 4
+TOO_NORMAL = 0.5  # share of held-out normal patches that are less normal than a patch that is not clean
+VISIBLE = 0.99  # share of held-out normal patches that are more normal than a visible patch
+
+
+def fit(
+    fitted: Fitted,
+    normals: Sequence[TrainingImage],
+    defects: Sequence[TrainingImage] = (),
+    progress: Progress | None = None,
+) -> Fitted:
+    """Build both banks from training images and fit every fusion that they allow.
+
+    normals: defect-free images, at least two. defects: images with masks; without any the detector is PatchCore. A
+    defect whose mask marks nothing, or nothing in the region of interest, is left out, as `summary.notes` tells. Raises
+    BadInput for too few images or a missing mask, `Cancelled` when asked to stop.
+    """
+    for image in defects:
+        if image.mask is None:
+            raise BadInput(
+                f"{image.id} has no mask, so its defect cannot be placed; give it one or leave it out."
+            )
+    setup, settings = fitted.setup, fitted.setup.settings
+    everything = patch_set(
+        setup.backbone, [*normals, *defects], settings.size, progress, settings.read, setup.region
+    )
+    n = len(normals)
+    of_defects = everything.take(range(n, n + len(defects)))
+    return fit_patches(fitted, everything.take(range(n)), of_defects, progress)
+
+
+def fit_patches(
+    fitted: Fitted,
+    normals: PatchSet,
+    defects: PatchSet,
+    progress: Progress | None = None,
+    fusions: Sequence[str] | None = None,
+) -> Fitted:
+    """`fit` from computed features; `defects` may hold no image. fusions: see `fit_defects`."""
+    if len(normals.images) < 2:
+        raise BadInput("At least two normal training images are needed to build a bank; import more.")
+    progress, settings = progress or Progress(), fitted.setup.settings
+    reserved = _reserved(
+        normals.groups, {i.group for i in defects.images}, settings.false_alarm_rate, settings.seed
+    )
+    used = normals.take(np.flatnonzero(~reserved)) if reserved.any() else normals
+    others = normals.take(np.flatnonzero(reserved)) if reserved.any() else used
+    counts = np.ones(used.features.shape[:3], bool) if used.inside is None else used.inside
+    negative = _coreset_bank(used, counts, settings.negative_ratio, settings.seed, progress)
+    rng = np.random.default_rng(settings.seed)
+    examples = replace(fitted.examples, normals=_sample_normals(used, rng), mask_faults=defects.mask_faults)
+    held = _hold_out(negative, used, others, rng, progress)
+    usual = held.negative.distances.mean(-1)
+    usual = usual if held.inside is None else usual[held.inside]
+    too_normal, visible_from = (float(np.quantile(usual, q)) for q in (TOO_NORMAL, VISIBLE))
+    fitted = replace(
+        fitted,
+        setup=replace(fitted.setup, grid=normals.features.shape[1:3]),
+        banks=Banks(negative),
+        examples=examples,
+        held_out=held,
+        reference=Reference(
+            too_normal=too_normal, visible_from=visible_from, guaranteed=bool(reserved.any())
+        ),
+        refit=Refit(),
+    )
+    return fit_defects(fitted, defects.marked(), progress, fusions)
+
+
+def _reserved(groups: np.ndarray, defective: set[str], rate: float, seed: int) -> np.ndarray:
+    """Which normal images neither banks nor models use, so that the threshold keeps its guarantee.
+
+    groups: str (n,). Returns bool (n,): the images of whole parts without a defect, where there are PLENTY times as
+    many parts as a threshold at the false-alarm rate `rate` needs; none otherwise.
+    """
+    parts = np.array(sorted(set(groups) - defective))
+    needed = int(np.ceil(1 / rate - 1e-9)) - 1
+    if len(parts) < PLENTY * needed:
+        return np.zeros(len(groups), bool)
+    count = min(max(needed, CALIBRATION_IMAGES), len(parts) // PLENTY)
+    return np.isin(groups, np.random.default_rng(seed).permutation(parts)[:count])
+
+
+def _coreset_bank(
+    patch_set: PatchSet, chosen: np.ndarray, ratio: float, seed: int, progress: Progress | None
+) -> Bank:
+    """The coreset of the patches where `chosen`, bool (n, h, w), holds, each with its origin."""
+    image, row, column = np.nonzero(chosen)
+    features = (
+        patch_set.features[image, row, column]
+        if not chosen.all()
+        else patch_set.features.reshape(len(image), -1)
+    )
+    kept = np.sort(
+        greedy_coreset(features, max(1, round(ratio * len(features))), seed=seed, progress=progress)
+    )
+    position = np.stack([row[kept], column[kept]], axis=1)
+    return Bank(features[kept], image[kept], position, patch_set.images)
+
+
+def _sample_normals(normals: PatchSet, rng: np.random.Generator) -> Bank:
+    """The normal patches, with their surroundings, that models are fitted on."""
+    h, w = normals.features.shape[1:3]
+    order = rng.permutation(len(normals.images) * h * w)
+    if normals.inside is not None:
+        order = order[normals.inside.ravel()[order]]
+    chosen = np.sort(order[:FIT_PATCHES])
+    image, place = chosen // (h * w), np.stack(np.divmod(chosen % (h * w), w), 1)
+    rows = normals.features[image, place[:, 0], place[:, 1]]
+    surroundings = np.empty((len(rows), context.width(rows.shape[1])), np.float32)
+    for number in np.unique(image):
+        own = image == number
+        surroundings[own] = context.around(normals.features[number])[place[own, 0], place[own, 1]]
+    return Bank(rows, image, place, normals.images, surroundings)
+
+
+def _hold_out(
+    negative: Bank, used: PatchSet, others: PatchSet, rng: np.random.Generator, progress: Progress
+) -> HeldOut:
+    """Choose the images among `others` that set thresholds, and find their nearest rows in the negative bank."""
+    chosen = np.sort(rng.permutation(len(others.images))[:CALIBRATION_IMAGES])
+    patches = others.features.shape[1] * others.features.shape[2]
+    # Where all images show a single part, leaving it out would leave no row: images are left out instead.
+    single = len(set(used.groups)) == 1
+    parts = [others.images[i].id if single else others.images[i].group for i in chosen]
+    features = [others.features[i].reshape(patches, -1) for i in chosen]
+    progress.begin("Comparing held-out normal images with the others", len(chosen))
+    found = Neighbours.find(negative, features, parts, fusion.NEIGHBOURS, progress)
+    inside = None if others.inside is None else others.inside[chosen].reshape(len(chosen), patches)
+    return HeldOut([others.images[i] for i in chosen], parts, features, found, inside=inside)
+
+
+def fit_defects(
+    fitted: Fitted,
+    defects: Sequence[Marked],
+    progress: Progress | None = None,
+    fusions: Sequence[str] | None = None,
+) -> Fitted:
+    """Build the positive bank anew from these defects alone, and fit fusions; the negative bank stays.
+
+    fusions: names of those to fit besides the wanted one; None for all that the banks allow. Raises BadInput where the
+    banks do not allow the wanted one.
+    """
+    progress, settings = progress or Progress(), fitted.setup.settings
+    empty = empty_examples(fitted.setup.backbone.dimension)
+    fitted = replace(
+        fitted,
+        banks=Banks(fitted.banks.negative),
+        examples=replace(fitted.examples, defects=empty),
+        models=replace(fitted.models, direction=None),
+        refit=replace(fitted.refit, defect_distances={}, seen=Banks(fitted.banks.negative), changes=()),
+    )
+    for marked in defects:
+        fitted = known(fitted, examine(fitted, marked))
+    fitted = _with_unmarked(fitted, [(m.image, m.unmarked) for m in defects if m.unmarked is not None])
+    fitted = follow(_with_positive_bank(fitted, progress))
+    names = [kind.name for kind in possible(fitted)]
+    asked = {fusion.PatchCore.name, wanted(fitted), *(names if fusions is None else fusions)}
+    fitted = fit_fusions(fitted, [name for name in names if name in asked], progress)
+    automatic = settings.fusion == "auto"
+    return with_fitted(fitted, fusion.default(fitted.defective_parts) if automatic else settings.fusion)
+
+
+def _with_unmarked(fitted: Fitted, several: Sequence[tuple[BankImage, Unmarked]]) -> Fitted:
+    """Keep a sample of the patches outside the masks of real defects, which probabilities are fitted to.
+
+    They are in no bank. They resemble the defects beside them more often than patches of normal images do.
+    """
+    unmarked = empty_examples(fitted.setup.backbone.dimension)
+    for image, found in several:
+        unmarked.add(image, found.rows, found.position, found.surroundings)
+    each = np.concatenate([np.zeros(0, np.float32), *[found.each for _, found in several]])
+    kept = sample(unmarked, FIT_UNMARKED, fitted.setup.settings.seed)
+    stand_for = each[kept] * (each.sum() / max(1.0, each[kept].sum()))
+    examples: Examples = replace(fitted.examples, unmarked=unmarked.take(kept), stand_for=stand_for)
+    return replace(fitted, examples=examples, refit=replace(fitted.refit, unmarked_distances={}))
+
+
+def _with_positive_bank(fitted: Fitted, progress: Progress) -> Fitted:
+    """Choose the rows of the positive bank from the known defects; none where there are no defects."""
+    defects = fitted.examples.defects
+    if not len(defects):
+        return replace(fitted, reference=replace(fitted.reference, built=0))
+    settings = fitted.setup.settings
+    size = bank_size(len(defects), settings.positive_ratio)
+    kept = greedy_coreset(defects.rows, size, seed=settings.seed, progress=progress)
+    positive = defects.take(np.sort(kept))
+    positive.surroundings = None
+    radius = covering_radius(defects.rows, positive.rows)
+    reference = replace(fitted.reference, radius=radius, built=len(positive))
+    return replace(fitted, banks=Banks(fitted.banks.negative, positive), reference=reference)

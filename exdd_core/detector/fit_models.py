@@ -1,0 +1,184 @@
+"""Fit models to the banks as they are: the supervised direction, discriminants, and fusions with their calibration.
+
+After a change to the banks the held-out images follow, and everything starts from what was fitted before. Knows a
+fitted detector. Does not know images, nor why banks change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from exdd_core.detector import direction, fusion, held_out
+from exdd_core.detector.calibration import calibrate, normal_scores
+from exdd_core.detector.context import Discriminant, TrainingSums
+from exdd_core.detector.evidence import FIT_FOLDS, FIT_PATCHES, evidence, held_out_distances
+from exdd_core.detector.fitted import Fitted, Models
+from exdd_core.detector.fusion import Distances, Fusion
+from exdd_core.detector.thresholds import NormalScores
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+
+
+def possible(fitted: Fitted) -> list[type[Fusion]]:
+    """The fusions that the banks allow: enough defective parts, and surroundings where a fusion needs them."""
+    examples = fitted.examples
+    whole = examples.normals.surroundings is not None and examples.defects.surroundings is not None
+    kinds = [k for k in fusion.FUSIONS.values() if whole or not k.uses_context]
+    return [k for k in kinds if fitted.defective_parts >= k.fewest_parts]
+
+
+def wanted(fitted: Fitted) -> str:
+    """The name of the fusion in the settings, or the next best one where the banks do not allow it."""
+    names = [kind.name for kind in possible(fitted)]
+    older = fusion.Stacked.name if fusion.Stacked.name in names else fusion.OpenSet.name
+    for name in (fitted.setup.settings.fusion, fusion.default(fitted.defective_parts), older):
+        if name in names:
+            return name
+    return fusion.PatchCore.name
+
+
+def follow(fitted: Fitted) -> Fitted:
+    """Compare the held-out images with the rows that were added since they last saw the banks."""
+    seen, changes, held = fitted.refit.seen, fitted.refit.changes, fitted.held_out
+    for side in ("negative", "positive"):
+        old, new = getattr(seen, side, None), getattr(fitted.banks, side)
+        gone = {c.image.id for c in changes if (c.side, c.action) == (side, "remove")}
+        if old is not None and any(c.side == side for c in changes):
+            held = fitted.held if held is None else held
+            held = held.follow(side, old, new, ~old.of_images(gone), fusion.NEIGHBOURS)
+        elif old is None:
+            held = fitted.held if held is None else held
+            held = held.follow(side, None, new, np.zeros(0, bool), fusion.NEIGHBOURS)
+    return replace(fitted, held_out=held, refit=replace(fitted.refit, seen=fitted.banks, changes=()))
+
+
+def fit_fusions(fitted: Fitted, names: Sequence[str], progress: Progress) -> Fitted:
+    """Fit and calibrate these fusions and no others, and score by the wanted one, which must be among them."""
+    line = fitted.models.direction if any(fusion.by_name(name).uses_direction for name in names) else None
+    fitted = fit_discriminants(replace(fitted, models=replace(fitted.models, fusions={}, direction=line)))
+    fitted = _fit_named(fitted, names, progress)
+    chosen = fitted.models.fusions[wanted(fitted)][0]
+    return replace(fitted, models=replace(fitted.models, fusion=chosen))
+
+
+def _fit_named(fitted: Fitted, names: Sequence[str], progress: Progress) -> Fitted:
+    """Add these fusions to those that are fitted."""
+    examples, models = fitted.examples, fitted.models
+    if any(fusion.by_name(name).uses_direction for name in names):
+        some = held_out.sample(examples.defects, FIT_PATCHES, fitted.setup.settings.seed)
+        known = examples.defects.rows[some]
+        line = direction.fit_direction(examples.normals.rows, known, models.direction)
+        fitted = replace(fitted, models=replace(models, direction=line))
+    every = held_out_distances(fitted)
+    found = evidence(fitted, every, progress)
+    fusions = dict(fitted.models.fusions)
+    progress.begin("Setting thresholds", len(names))
+    for name in names:
+        one = fusion.by_name(name).fit(found)
+        fitted, usual = _normal_scores(fitted, one, every)
+        fusions[name] = one, calibrate(fitted, one, found, every, usual)
+        progress.advance()
+    return replace(fitted, models=replace(fitted.models, fusions=fusions))
+
+
+def _normal_scores(fitted: Fitted, one: Fusion, every: Distances) -> tuple[Fitted, NormalScores]:
+    """`normal_scores`, kept for PatchCore: changes to the positive bank do not concern it."""
+    if type(one) is not fusion.PatchCore:
+        return fitted, normal_scores(fitted, one, every)
+    kept, neighbours = fitted.refit.patchcore, fitted.held.negative
+    if kept is None or kept[0] is not neighbours:
+        kept = neighbours, normal_scores(fitted, one, every)
+        fitted = replace(fitted, refit=replace(fitted.refit, patchcore=kept))
+    return fitted, kept[1]
+
+
+def fit_discriminants(fitted: Fitted) -> Fitted:
+    """Fit the discriminant of all training patches, and one for every fold of parts without them."""
+    if fitted.banks.positive is None:
+        return _with_discriminants(fitted, None, {})
+    sums = _training_sums(fitted)
+    fitted = _with_sums(fitted, sums)
+    if sums is None:
+        return _with_discriminants(fitted, None, {})
+    whole, several = sums.discriminants()
+    pairs = zip(sums.folds, several, strict=True)
+    without = {part: one for parts, one in pairs if one is not None for part in parts}
+    return _with_discriminants(fitted, whole, without)
+
+
+def _with_discriminants(
+    fitted: Fitted, whole: Discriminant | None, without: dict[str, Discriminant]
+) -> Fitted:
+    return replace(fitted, models=replace(fitted.models, discriminant=whole, discriminants_without=without))
+
+
+def _with_sums(fitted: Fitted, sums: TrainingSums | None) -> Fitted:
+    kept = (sums, [image.id for image in fitted.examples.defects.images]) if sums else None
+    return replace(fitted, refit=replace(fitted.refit, sums=kept))
+
+
+def _training_sums(fitted: Fitted) -> TrainingSums | None:
+    """The sums that discriminants are fitted from; only painted defects that are new are added to known sums."""
+    defects, folds = fitted.examples.defects, _folds(fitted)
+    sums, known = fitted.refit.sums or (None, [])
+    before, new = [i.id for i in defects.images[: len(known)]], defects.images[len(known) :]
+    grown = known == before and all(image.origin != "real" for image in new)
+    if sums and sums.folds == folds and grown and len(defects) <= FIT_PATCHES:
+        return sums.plus(defects.take(np.flatnonzero(defects.image >= len(known))))
+    some = held_out.sample(defects, FIT_PATCHES, fitted.setup.settings.seed)
+    return TrainingSums.of(fitted.examples.normals, defects.take(some), folds)
+
+
+def _folds(fitted: Fitted) -> list[list[str]]:
+    """All parts in folds, with those that have real defects spread evenly."""
+    normals, defects = fitted.examples.normals, fitted.examples.defects
+    real = sorted({i.group for i in defects.images if i.origin == "real"})
+    every = [*normals.images, *defects.images]
+    others = sorted({name for i in every for name in (i.group, i.donor) if name} - set(real))
+    parts = [*real, *others]
+    return [parts[at::FIT_FOLDS] for at in range(min(FIT_FOLDS, len(parts)))]
+
+
+def prepare(fitted: Fitted) -> Fitted:
+    """Compute ahead what the first change to the positive bank needs and later ones reuse."""
+    if fitted.banks.positive is None or fitted.held_out is None or fitted.refit.sums is not None:
+        return fitted
+    near = fitted.held_out.negative.distances
+    every = Distances(near.reshape(len(near), *fitted.setup.grid, -1))
+    fitted, _ = _normal_scores(fitted, fitted.models.fusions[fusion.PatchCore.name][0], every)
+    sums = _training_sums(fitted)
+    return _with_sums(fitted, sums) if sums else fitted
+
+
+def with_fitted(fitted: Fitted, name: str) -> Fitted:
+    """A value that has this fusion, fitting it where a change left it out.
+
+    Raises BadInput for an unknown fusion and for one that the banks do not allow.
+    """
+    needed = fusion.by_name(name).fewest_parts
+    if name in fitted.models.fusions:
+        return fitted
+    if needed <= fitted.defective_parts and fitted.can_change:
+        return _fit_named(fit_discriminants(follow(fitted)), [name], Progress())
+    raise BadInput(
+        f"The fusion {name} needs defects of {needed} or more physical parts, and the positive bank has "
+        f"{fitted.defective_parts}; choose another fusion or build with more defects."
+    )
+
+
+def scored_by(fitted: Fitted, name: str) -> Fitted:
+    """A value that scores by this fusion. Raises BadInput as `with_fitted` does."""
+    fitted = with_fitted(fitted, name)
+    return replace(fitted, models=replace(fitted.models, fusion=fitted.models.fusions[name][0]))
+
+
+def patchcore(fitted: Fitted) -> Fitted:
+    """The same negative bank without a positive one, scored by PatchCore."""
+    kept = {fusion.PatchCore.name: fitted.models.fusions[fusion.PatchCore.name]}
+    models: Models = replace(
+        fitted.models, fusion=kept[fusion.PatchCore.name][0], fusions=kept, direction=None
+    )
+    return replace(fitted, banks=replace(fitted.banks, positive=None), models=models)

@@ -1,0 +1,168 @@
+"""Score images: features -> distances to both banks -> fusion -> anomaly map, image score and matched rows.
+
+Knows a fitted detector. Does not know how it was fitted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from exdd_core.detector import fusion, patches
+from exdd_core.detector.anomaly_map import anomaly_map, enlarged
+from exdd_core.detector.bank import Bank
+from exdd_core.detector.fit_models import patchcore
+from exdd_core.detector.fitted import Fitted
+from exdd_core.detector.fusion import Distances, Fusion
+from exdd_core.detector.inspection import Inspection
+from exdd_core.detector.patches import Source
+from exdd_core.errors import BadInput
+from exdd_core.region import HALF
+
+Shape = tuple[int, int]  # height and width of an image
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """Distances of one image's patches, and the number of the matched row of each bank, int64 (h, w)."""
+
+    distances: Distances
+    negative_rows: np.ndarray
+    positive_rows: np.ndarray | None
+
+
+def score(fitted: Fitted, sources: Sequence[Source]) -> list[Inspection]:
+    """Inspect images: paths, or uint8 (H, W, 3) RGB arrays of any size.
+
+    Raises BadInput for an image that cannot be read.
+    """
+    return [_inspected(fitted, found, shape) for found, shape in _features(fitted, sources)]
+
+
+def compare(fitted: Fitted, sources: Sequence[Source]) -> list[tuple[Inspection, Inspection]]:
+    """The inspections of every image by PatchCore and by this detector, from the same features and distances."""
+    plain, pairs = patchcore(fitted), []
+    for found, shape in _features(fitted, sources):
+        near = _nearest(fitted, found, inside=_inside(fitted, shape))
+        pairs.append((_inspected(plain, found, shape, near), _inspected(fitted, found, shape, near)))
+    return pairs
+
+
+def features(fitted: Fitted, source: Source) -> np.ndarray:
+    """Features of one image as the banks hold them, float32 (h, w, d). source: see `score`."""
+    return next(_features(fitted, [source]))[0]
+
+
+def _features(fitted: Fitted, sources: Sequence[Source]) -> Iterator[tuple[np.ndarray, Shape]]:
+    """Features, float32 (h, w, d), and height and width of every image."""
+    setup = fitted.setup
+    for source in sources:
+        image, shape = patches.read(source, setup.settings.size, setup.settings.read, setup.region)
+        found = patches.features(setup.backbone, image[None])[0]
+        inside = _inside(fitted, shape)
+        if setup.region is not None and inside is not None:
+            found = setup.region.spread(found, inside)
+        yield found, shape
+
+
+def patch_scores(
+    fitted: Fitted, found: np.ndarray, fusions: Sequence[Fusion], inside: np.ndarray | None = None
+) -> list[tuple[float, np.ndarray, np.ndarray]]:
+    """Score one image's features, (h, w, d), by several fusions.
+
+    inside: bool (h, w), the patches in the region of interest; the others repeat the nearest of them. Returns for each
+    fusion the image score, patch scores (h, w) and the map at the model's size.
+    """
+    distances = _nearest(fitted, found, max(f.around for f in fusions), inside).distances
+    scores = [(f, f.patch_scores(distances)) for f in fusions]
+    size = fitted.setup.settings.size
+    return [(f.image_score(distances), values, anomaly_map(values, f.sigma, size)) for f, values in scores]
+
+
+def distances_of(fitted: Fitted, found: np.ndarray) -> Distances:
+    """The distances of one image's features, (h, w, d), that the detector's fusion scores."""
+    return _nearest(fitted, found).distances
+
+
+def spread(fitted: Fitted, values: np.ndarray) -> np.ndarray:
+    """Values of patches, (k, h, w), where those outside the region of interest repeat the nearest one inside."""
+    region, inside = fitted.setup.region, _inside(fitted)
+    if region is None or inside is None:
+        return values
+    return np.stack([region.spread(one, inside) for one in values])
+
+
+def _inside(fitted: Fitted, shape: Shape | None = None) -> np.ndarray | None:
+    """The patches in the region of interest of an image of this shape, or of the region's own: bool (h, w)."""
+    setup = fitted.setup
+    if setup.region is None:
+        return None
+    return patches.inside(setup.region, setup.settings.size, setup.grid, shape)
+
+
+def _nearest(
+    fitted: Fitted, found: np.ndarray, around: int | None = None, inside: np.ndarray | None = None
+) -> Nearest:
+    """Search both banks for the rows nearest to one image's features, (h, w, d). inside: see `patch_scores`."""
+    grid, models, positive = fitted.setup.grid, fitted.models, fitted.banks.positive
+    if found.shape[:2] != grid:
+        raise BadInput(
+            f"Features of a {found.shape[1]} x {found.shape[0]} patch grid were compared with banks built on "
+            f"{grid[1]} x {grid[0]}; use images of their size, {fitted.setup.settings.size}."
+        )
+    around = models.fusion.around if around is None else around
+    negative, negative_rows, negative_around = _search(fitted.banks.negative, found, around)
+    if positive is None:
+        return Nearest(Distances(negative, negative_around=negative_around), negative_rows, None)
+    far, positive_rows, positive_around = _search(positive, found, around)
+    along = models.direction(found) if models.direction else None
+    context = models.discriminant.of_image(found) if models.discriminant else None
+    if context is not None and fitted.setup.region is not None and inside is not None:
+        context = fitted.setup.region.spread(context, inside)
+    distances = Distances(negative, far, negative_around, positive_around, along, context)
+    return Nearest(distances, negative_rows, positive_rows)
+
+
+def _search(bank: Bank, found: np.ndarray, around: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Distances (h, w, k) to the nearest rows, the matched row's number (h, w), and distances (h, w, b) around it."""
+    shape, queries = found.shape[:2], found.reshape(-1, found.shape[-1])
+    near, rows = bank.search(queries, fusion.NEIGHBOURS)
+    near_match = bank.around(queries, rows[:, 0], around).reshape(*shape, -1) if around else None
+    return near.reshape(*shape, -1), rows[:, 0].reshape(shape), near_match
+
+
+def _inspected(fitted: Fitted, found: np.ndarray, shape: Shape, near: Nearest | None = None) -> Inspection:
+    """Make the inspection of one image from its features, (h, w, d)."""
+    setup, one, positive = fitted.setup, fitted.models.fusion, fitted.banks.positive
+    inside = _inside(fitted, shape)
+    near = near or _nearest(fitted, found, inside=inside)
+    distances = near.distances
+    scores = one.patch_scores(distances)
+    calibration = fitted.models.fusions[one.name][1]
+    model_map = anomaly_map(scores, one.sigma, setup.settings.size)
+    if setup.region is not None and inside is not None:
+        scores = np.where(inside, scores, min(np.float32(calibration.median), scores[inside].min()))
+        share = setup.region.share(setup.settings.size, shape)
+        shown = enlarged(inside, setup.settings.size) & (share >= HALF)
+        model_map = np.where(shown, model_map, np.float32(calibration.map_median))
+    to_positive = distances.positive if positive is not None else None
+    return Inspection(
+        score=one.image_score(distances),
+        fusion=one.name,
+        calibration=calibration,
+        shape=shape,
+        size=setup.settings.size,
+        patch_scores=scores,
+        model_map=model_map,
+        negative_distance=distances.negative[..., 0],
+        positive_distance=None if to_positive is None else to_positive[..., 0],
+        direction=distances.direction if one.uses_direction else None,
+        _negative_rows=near.negative_rows,
+        _positive_rows=near.positive_rows if positive is not None else None,
+        _negative=fitted.banks.negative,
+        _positive=positive,
+        inside=inside,
+        _region=setup.region,
+    )

@@ -959,9 +959,8 @@ def test_unmarked_patches_come_and_go_with_their_image(
 ) -> None:
     back = Detector.load(saved, backbone)
     back.recall(exdd.fitted.held.features or [])
-    assert len(back.fitted.examples.unmarked) and len(back.fitted.examples.unmarked) == len(
-        exdd.fitted.examples.unmarked
-    )
+    unmarked = back.fitted.examples.unmarked
+    assert len(unmarked) and len(unmarked) == len(exdd.fitted.examples.unmarked)
     gone = exdd.removals("defect/3")
     less = back.changed(gone)
     for one, other in ((back, exdd), (less, exdd.changed(gone))):

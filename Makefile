@@ -1,7 +1,7 @@
 # The whole developer's guide:
 #   make run     the workbench at http://127.0.0.1:7860, with demo data the first time
 #   make test    the whole suite, in a browser too
-#   make lint    style and types
+#   make lint    style and types, and the tests of the scripts (these need Node, nothing else does)
 #   make bench   what the README claims about speed and accuracy
 # Everything is installed into .venv; delete that folder to begin again.
 
@@ -31,10 +31,14 @@ run: .venv/run.stamp
 test: .venv/test.stamp browser
 	$(PY) -m pytest
 
-lint: .venv/test.stamp
+lint: .venv/test.stamp assets/node_modules/stamp
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check . || { echo "Run: $(PY) -m ruff format ." >&2; exit 1; }
 	$(PY) -m mypy
+	cd assets && npx eslint .
+	cd assets && npx prettier --check . || { echo "Run: cd assets && npx prettier --write ." >&2; exit 1; }
+	cd assets && npx tsc
+	cd assets && node --test
 
 bench: .venv/test.stamp
 	$(PY) -m tests.bench
@@ -66,4 +70,10 @@ $(PY):
 	  $(PY) -m pip install -q --force-reinstall --no-deps "opencv-python==$$($(PY) -c 'from importlib.metadata import version; print(version("opencv-python"))')"; \
 	fi
 	@$(PY) -c "import cv2"
+	@touch $@
+
+assets/node_modules/stamp: assets/package.json assets/package-lock.json
+	@command -v npm >/dev/null || { \
+	  $(call debian_install,nodejs npm,Checking the scripts needs Node 18 or newer with npm: install them with your system's packages.); }
+	cd assets && npm ci --ignore-scripts --no-audit --no-fund
 	@touch $@

@@ -13,7 +13,6 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -67,37 +67,74 @@ def launch_options(workspace: Workspace) -> dict[str, Any]:
         "allowed_paths": [str(workspace.path / "cache")],
         "app_kwargs": {
             "routes": [
-                Mount("/look", StaticFiles(directory=ASSETS)),
+                Mount("/look", Look(directory=ASSETS)),
                 Route("/thumbnail", _thumbnail_route(workspace)),
                 Route("/candidate", _candidate_route(workspace)),
                 Route("/defect", _defect_route(workspace)),
                 Route("/patch", _patch_route(workspace)),
                 Route("/plotly.js", _plotly),
             ],
-            "middleware": [Middleware(HeadFirst, head=_head(), now=partial(_shared.first_style, workspace))],
+            "middleware": [
+                Middleware(HeadFirst, head=lambda path: _head(path) + _shared.first_style(workspace))
+            ],
         },
     }
 
 
-def _head() -> str:
-    """What stands first in every page's <head>: a title, the theme before anything is painted, styles.
+class Look(StaticFiles):
+    """Serves what pages show from `assets`: scripts, styles and pictures; nothing else that lies there.
+
+    Modules import each other by plain relative addresses, so nothing in an address tells a new file from an old one:
+    browsers ask whether a file has changed (ETag) before they use the one that they keep.
+    """
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        if not _is_served(ASSETS / path):
+            raise HTTPException(status_code=404)
+        response = await super().get_response(path, scope)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def _is_served(file: Path) -> bool:
+    tools = "node_modules" in file.parts or file.name.endswith((".test.js", ".config.js"))
+    return file.suffix in {".css", ".js", ".png", ".svg"} and not tools
+
+
+def _head(path: str) -> str:
+    """What stands first in the <head> of the page at `path`: a title, the theme before anything is painted, styles,
+    and the modules of the page, whose `start` becomes `exdd.FOLDER` for Gradio's `js_on_load`.
 
     Gradio adds its own `head` only after the page is up, which would flash in the wrong colours.
     """
     lines = [f"<title>{TITLE}</title>", f"<script>{(ASSETS / 'frame.js').read_text('utf-8')}</script>"]
-    for file in sorted(ASSETS.glob("*.css")):
-        lines.append(f'<link rel="stylesheet" href="/look/{file.name}?{file.stat().st_mtime_ns}">')
-    for file in sorted(set(ASSETS.glob("*.js")) - {ASSETS / "frame.js"}):
-        lines.append(f'<script defer src="/look/{file.name}?{file.stat().st_mtime_ns}"></script>')
+    for file in _looks("*.css", "*/*.css"):
+        lines.append(f'<link rel="stylesheet" href="/look/{file}">')
+    folders = [
+        folder for folder in ("jobs", path.strip("/") or "inspect") if (ASSETS / folder / "page.js").is_file()
+    ]
+    for file in _looks(*(f"{folder}/*.js" for folder in ("shared", *folders))):
+        lines.append(f'<link rel="modulepreload" href="/look/{file}">')
+    imports = "".join(f'import {{ start as {folder} }} from "/look/{folder}/page.js"; ' for folder in folders)
+    lines.append(f'<script type="module">{imports}window.exdd = {{ {", ".join(folders)} }};</script>')
+    # TO BE REMOVED when no script lies flat in assets any more.
+    lines.append('<script type="module" src="/look/shared/bridge.js"></script>')
+    for file in _looks("*.js"):
+        if file != "frame.js":
+            lines.append(f'<script defer src="/look/{file}"></script>')
     return "\n".join(lines)
 
 
-class HeadFirst:
-    """ASGI middleware that puts `head`, and what `now()` says, first into the <head> of the pages; the rest passes
-    untouched."""
+def _looks(*patterns: str) -> list[str]:
+    files = [file for pattern in patterns for file in sorted(ASSETS.glob(pattern)) if _is_served(file)]
+    return [file.relative_to(ASSETS).as_posix() for file in files]
 
-    def __init__(self, app: ASGIApp, head: str, now: Callable[[], str]):
-        self._app, self._head, self._now = app, head, now
+
+class HeadFirst:
+    """ASGI middleware that puts `head(path)` first into the <head> of the pages; the rest passes untouched."""
+
+    def __init__(self, app: ASGIApp, head: Callable[[str], str]):
+        self._app, self._head = app, head
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["path"] not in {path for _, path in _shared.PAGES}:
@@ -113,7 +150,7 @@ class HeadFirst:
             body.extend(message.get("body", b""))
             if message.get("more_body"):
                 return
-            head = self._head + await run_in_threadpool(self._now)
+            head = await run_in_threadpool(self._head, scope["path"])
             whole = bytes(body).replace(b"<head>", b"<head>" + head.encode(), 1)
             headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
             start["headers"] = [*headers, (b"content-length", str(len(whole)).encode())]
@@ -192,7 +229,9 @@ def serve(workspace: Workspace, host: str, port: int) -> None:
     app = create_app(workspace)
     app.launch(server_name=host, server_port=port, prevent_thread_lock=True, **launch_options(workspace))
     # What needs torch starts to load while people look around: the first heatmap comes sooner.
-    threading.Thread(target=importlib.import_module, args=("exdd_core.detector.detector",), daemon=True).start()
+    threading.Thread(
+        target=importlib.import_module, args=("exdd_core.detector.detector",), daemon=True
+    ).start()
     print(f"ExDD Workbench: http://{host}:{port}/  (workspace {workspace.path}; Ctrl+C stops it)", flush=True)
     app.block_thread()
 

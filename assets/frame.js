@@ -1,5 +1,6 @@
 // Runs first on every page: light or dark before anything is painted, the button that switches and remembers it, and
 // the sorting of tables. It knows nothing of pages; Gradio asks matchMedia what the system prefers, so it answers.
+// It stands in the page's <head> itself and is no module: a module would run after the first paint.
 (() => {
   const KEY = "exdd-theme";
   const ask = window.matchMedia.bind(window);
@@ -7,9 +8,16 @@
   const systemTheme = () => (system.matches ? "dark" : "light");
   const theme = () => localStorage.getItem(KEY) || systemTheme();
 
+  /** @param {string} query */
+  const answer = (query) => ({
+    matches: theme() === "dark",
+    media: query,
+    addEventListener() {},
+    removeEventListener() {},
+  });
   window.matchMedia = (query) =>
     /prefers-color-scheme:\s*dark/.test(query)
-      ? { matches: theme() === "dark", media: query, addEventListener() {}, removeEventListener() {} }
+      ? /** @type {MediaQueryList} */ (/** @type {unknown} */ (answer(query)))
       : ask(query);
 
   const apply = () => {
@@ -21,8 +29,12 @@
   document.addEventListener("DOMContentLoaded", apply);
   system.addEventListener("change", apply);
 
+  /** @param {MouseEvent} event @param {string} selector */
+  const clicked = (event, selector) =>
+    event.target instanceof Element ? event.target.closest(selector) : null;
+
   document.addEventListener("click", (event) => {
-    if (!event.target.closest?.("[data-theme-toggle]")) return;
+    if (!clicked(event, "[data-theme-toggle]")) return;
     const next = theme() === "dark" ? "light" : "dark";
     // Back at the system's own preference there is nothing to remember.
     if (next === systemTheme()) localStorage.removeItem(KEY);
@@ -30,17 +42,22 @@
     apply();
   });
 
+  /** @param {HTMLTableRowElement} row @param {number} column */
+  const value = (row, column) =>
+    row.cells[column].dataset.sort ?? row.cells[column].innerText.replaceAll(",", "");
+
   // A click on a column's title sorts the table by it, a second one the other way round.
-  const value = (row, column) => row.cells[column].dataset.sort ?? row.cells[column].innerText.replaceAll(",", "");
   document.addEventListener("click", (event) => {
-    const head = event.target.closest?.(".sortable .sort")?.closest("th");
-    if (!head) return;
+    const head = clicked(event, ".sortable .sort")?.closest("th");
+    const body = head?.closest("table")?.tBodies[0];
+    if (!head || !body) return;
     const down = head.getAttribute("aria-sort") !== "descending";
-    for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
+    for (const other of head.parentElement?.children ?? []) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
-    const body = head.closest("table").tBodies[0];
     const order = new Intl.Collator(undefined, { numeric: true });
-    const rows = [...body.rows].sort((a, b) => order.compare(value(a, head.cellIndex), value(b, head.cellIndex)));
+    const rows = [...body.rows].sort((a, b) =>
+      order.compare(value(a, head.cellIndex), value(b, head.cellIndex)),
+    );
     body.append(...(down ? rows.reverse() : rows));
   });
 })();

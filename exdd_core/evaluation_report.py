@@ -10,6 +10,7 @@ import base64
 import html
 import json
 import math
+import posixpath
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -39,6 +40,7 @@ BINS = 40  # of a histogram
 GALLERY = 60  # images of each kind and method that a report carries for when the line is dragged
 THUMBNAIL, PANE = 160, 260  # pixels of the longer side
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
+_IMPORTED = re.compile(r'^(?:import|export|\}).*"(\.{1,2}/[^"]+)";$', re.MULTILINE)
 LEFT_OUT = ("scores", "per_fold", "libraries", "cells")  # what nobody is shown
 
 
@@ -215,7 +217,7 @@ def write_html(workspace: Workspace, run: Run, path: Path, progress: Progress | 
         "AGAIN": html.escape(f"python -m exdd_core runs rerun {run.id} --workspace {workspace.path}"),
         "STYLE": (ASSETS / "measured.css").read_text("utf-8"),
         "DATA": json.dumps(runs.strict(data)).replace("<", "\\u003c"),  # nothing in it can end the script
-        "PARTS": (ASSETS / "parts.js").read_text("utf-8"),
+        "MODULES": json.dumps({"imports": import_map("shared/bridge.js")}),
         "MEASURED": (ASSETS / "measured.js").read_text("utf-8"),
         "PLOTLY": get_plotlyjs(),
     }
@@ -225,6 +227,27 @@ def write_html(workspace: Workspace, run: Run, path: Path, progress: Progress | 
         place.write_text(
             "".join(filled[piece] if i % 2 else piece for i, piece in enumerate(pieces)), encoding="utf-8"
         )
+
+
+def import_map(entry: str) -> dict[str, str]:
+    """{file in assets: data address with its source} of the module `entry` and of all that it imports.
+
+    A module in a data address has no folder that its relative imports could begin at: each becomes a key of the map.
+    """
+    sources: dict[str, str] = {}
+    wanted = [entry]
+    while wanted:
+        name = wanted.pop()
+        if name in sources:
+            continue
+        source = (ASSETS / name).read_text("utf-8")
+        folder = posixpath.dirname(name)
+        for relative in set(_IMPORTED.findall(source)):
+            file = posixpath.normpath(posixpath.join(folder, relative))
+            source = source.replace(f'"{relative}"', f'"{file}"')
+            wanted.append(file)
+        sources[name] = "data:text/javascript;base64," + base64.b64encode(source.encode()).decode()
+    return sources
 
 
 def _when(created: str) -> str:

@@ -508,7 +508,7 @@ def _header(workspace: Workspace, path: str) -> None:
         markup(f'<div class="frame-links">{brand}<nav aria-label="Pages">{links}</nav></div>')
         markup(
             JOBS_HTML,
-            js_on_load="exddJobs(element, server)",
+            js_on_load="exdd.jobs(element, server)",
             server_functions=[answering(look, workspace), answering(act, workspace)],
             elem_classes="frame-state-slot",
         )

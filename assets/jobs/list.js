@@ -1,0 +1,135 @@
+// The two lists of the Jobs drawer. Knows jobs and what a click asks for, not the server.
+// An entry stays the same element from one look to the next, so that nobody's focus is taken away.
+
+import { find, make } from "../shared/dom.js";
+import { ACTS, BUTTONS, split, stateOf, textOf, uselessActs } from "./words.js";
+
+/** @typedef {import("./words.js").Job} Job */
+/** @typedef {import("./words.js").Act} Act */
+/** @typedef {(act: Act, job: Job) => void} OnAct */
+
+/**
+ * A function that shows jobs in the drawer; `onAct` is called with what is clicked.
+ * @param {HTMLElement} element
+ * @param {OnAct} onAct
+ */
+export function jobLists(element, onAct) {
+  /** By a job's id. @type {Map<string, HTMLLIElement>} */
+  const entries = new Map();
+
+  /** @param {Job} job */
+  const entryOf = (job) => {
+    const entry = entries.get(job.id) ?? emptyEntry();
+    entries.set(job.id, entry);
+    fillEntry(entry, job, onAct);
+    return entry;
+  };
+
+  /** @param {Job[]} jobs */
+  return (jobs) => {
+    const { waiting, over } = split(jobs);
+    const many = waiting.length === 1 ? "1 job" : `${waiting.length} jobs`;
+    showList(find(element, ".jobs-active"), waiting, `${many} to do, one at a time in this order`, entryOf);
+    showList(find(element, ".jobs-over"), over, `${over.length} ended`, entryOf);
+    find(element, ".jobs-clear").hidden = !over.some((job) => job.state !== "interrupted");
+    find(element, ".jobs-none").hidden = jobs.length > 0;
+    const there = new Set(jobs.map((job) => job.id));
+    for (const [id, entry] of entries) {
+      if (there.has(id)) continue;
+      entry.remove();
+      entries.delete(id);
+    }
+  };
+}
+
+/**
+ * @param {HTMLElement} section
+ * @param {Job[]} jobs
+ * @param {string} title
+ * @param {(job: Job) => HTMLLIElement} entryOf
+ */
+function showList(section, jobs, title, entryOf) {
+  section.hidden = !jobs.length;
+  find(section, "h3").textContent = title;
+  const list = find(section, "ul");
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  jobs.forEach((job, at) => {
+    const entry = entryOf(job);
+    if (list.children[at] !== entry) list.insertBefore(entry, list.children[at] || null);
+    const useless = uselessActs(job, jobs);
+    for (const button of entry.querySelectorAll("button")) {
+      button.disabled = useless.includes(/** @type {Act} */ (button.dataset.act));
+    }
+  });
+  // An element that is moved loses the focus.
+  if (focused && focused !== document.activeElement && list.contains(focused)) focused.focus();
+}
+
+function emptyEntry() {
+  return make(
+    "li",
+    { class: "jobs-entry" },
+    make(
+      "div",
+      { class: "jobs-line" },
+      make("strong", { class: "jobs-title" }),
+      make("span", { class: "jobs-state" }),
+    ),
+    make(
+      "span",
+      { class: "bar", role: "progressbar", "aria-valuemin": 0, "aria-valuemax": 100 },
+      make("span"),
+    ),
+    make(
+      "div",
+      { class: "jobs-line" },
+      make("span", { class: "jobs-text" }),
+      make("span", { class: "jobs-acts" }),
+    ),
+  );
+}
+
+/**
+ * Show a job in its entry, unless it is shown already. The buttons stay while the state does.
+ * @param {HTMLLIElement} entry
+ * @param {Job} job
+ * @param {OnAct} onAct
+ */
+function fillEntry(entry, job, onAct) {
+  const now = JSON.stringify(job);
+  if (entry.dataset.shown === now) return;
+  const changed = entry.dataset.state !== job.state;
+  Object.assign(entry.dataset, { shown: now, state: job.state });
+  find(entry, ".jobs-title").textContent = job.title;
+  find(entry, ".jobs-state").textContent = stateOf(job, new Date());
+  const text = find(entry, ".jobs-text");
+  text.replaceChildren(textOf(job));
+  if (job.link) text.append(" ", make("a", { href: job.link[1] }, job.link[0]));
+  const bar = find(entry, ".bar");
+  showBar(bar, job);
+  bar.hidden = !["running", "interrupted"].includes(job.state);
+  if (!changed) return;
+  const buttons = ACTS[job.state].map((act) => actButton(act, job, onAct));
+  find(entry, ".jobs-acts").replaceChildren(...buttons);
+}
+
+/** @param {Act} act @param {Job} job @param {OnAct} onAct */
+function actButton(act, job, onAct) {
+  const [sign, words] = BUTTONS[act];
+  const attributes = { type: "button", class: "plain-button small", "data-act": act, title: words };
+  return make(
+    "button",
+    { ...attributes, "aria-label": `${words}: ${job.title}`, onclick: () => onAct(act, job) },
+    sign,
+  );
+}
+
+/**
+ * @param {HTMLElement} bar
+ * @param {Job} job
+ */
+export function showBar(bar, job) {
+  find(bar, "span").style.width = `${job.fraction * 100}%`;
+  bar.setAttribute("aria-valuenow", String(Math.round(job.fraction * 100)));
+  bar.setAttribute("aria-label", job.title);
+}

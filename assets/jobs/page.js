@@ -1,0 +1,162 @@
+// The right half of every page's header: running job, active data set and bank version; and the drawer with all
+// jobs. pages/_shared.py answers `look` and `act`; this shows it, and keeps nothing but whether the drawer is open.
+
+import { find, make } from "../shared/dom.js";
+import { recall, remember } from "../shared/memory.js";
+import { caller, sentence } from "../shared/server.js";
+import { createStore } from "../shared/store.js";
+import { note } from "../shared/voice.js";
+import { jobLists, showBar } from "./list.js";
+import { countOf, split } from "./words.js";
+
+/**
+ * @typedef {{ url: string, label: string, value: string | null }} Chip
+ * @typedef {object} State
+ * @property {import("./words.js").Job[]} jobs
+ * @property {Chip[]} chips
+ * @property {string} stamp of what the server told last
+ * @property {string} said what went wrong, or ""
+ * @property {boolean} open whether the drawer is
+ */
+/** @typedef {import("../shared/store.js").Store<State>} JobsStore */
+/** @typedef {(name: string, argument: object) => Promise<any>} Call */
+
+const OPEN = "exdd.jobs.open";
+// Milliseconds between two looks: while something runs or is watched, and otherwise.
+const QUICK = 1000;
+const SLOW = 3000;
+
+/**
+ * Called by Gradio once the header stands.
+ * @param {HTMLElement} element
+ * @param {import("../shared/server.js").Server} server
+ */
+export function start(element, server) {
+  const call = caller(server);
+  const isOpen = Boolean(recall(OPEN, "sessionStorage"));
+  /** @type {JobsStore} */
+  const store = createStore(
+    /** @type {State} */ ({ jobs: [], chips: [], stamp: "", said: "", open: isOpen }),
+  );
+  const ask = asker(store, call);
+  const look = looker(element, store, call);
+  const showLists = jobLists(element, (act, { id }) => ask({ act: act === "again" ? "resume" : act, id }));
+  store.subscribe(["chips"], ({ chips }) =>
+    find(element, ".frame-chips").replaceChildren(...chips.map(chip)),
+  );
+  store.subscribe(["jobs"], ({ jobs }) => showButton(element, jobs));
+  store.subscribe(["jobs"], ({ jobs }) => showLists(jobs));
+  store.subscribe(["said"], ({ said }) => {
+    const close = () => store.patch({ said: "" });
+    find(element, ".jobs-said").replaceChildren(said ? note(said, "error", close) : "");
+  });
+  wireDrawer(element, store, ask, look);
+  document.addEventListener("visibilitychange", look);
+  document.addEventListener("click", () => setTimeout(look, 700)); // it may have begun a job
+  look();
+}
+
+/**
+ * A function that asks for an act, and says what went wrong.
+ * @param {JobsStore} store
+ * @param {Call} call
+ */
+function asker(store, call) {
+  /** @param {{ act: string, id?: string }} argument */
+  return async (argument) => {
+    try {
+      store.patch({ ...(await call("act", argument)), said: "" });
+    } catch (error) {
+      store.patch({ said: sentence(error) });
+    }
+  };
+}
+
+/**
+ * A function that looks at the jobs now and from then on, while the page is seen.
+ * @param {HTMLElement} element
+ * @param {JobsStore} store
+ * @param {Call} call
+ */
+function looker(element, store, call) {
+  let timer = 0;
+  let looking = false;
+  return async function look() {
+    clearTimeout(timer);
+    if (document.hidden || looking || !element.isConnected) return;
+    looking = true;
+    try {
+      // Where nothing has changed the answer is the stamp alone.
+      store.patch(await call("look", { stamp: store.get().stamp }));
+    } catch {
+      store.patch({ stamp: "" }); // a click says what is wrong; the next look may succeed
+    }
+    looking = false;
+    const { jobs, open } = store.get();
+    timer = window.setTimeout(look, open || split(jobs).waiting.length ? QUICK : SLOW);
+  };
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {JobsStore} store
+ * @param {(argument: { act: string }) => Promise<void>} ask
+ * @param {() => void} look
+ */
+function wireDrawer(element, store, ask, look) {
+  const drawer = find(element, ".jobs-drawer");
+  const button = find(element, ".jobs-button");
+  const show = () => {
+    const { open } = store.get();
+    drawer.hidden = !open;
+    button.setAttribute("aria-expanded", String(open));
+    remember(OPEN, open ? "1" : "", "sessionStorage");
+  };
+  /** @param {boolean} open */
+  const turn = (open) => {
+    store.patch({ open });
+    (open ? drawer : button).focus();
+    if (open) look();
+  };
+  store.subscribe(["open"], show);
+  show();
+  button.addEventListener("click", () => turn(drawer.hidden));
+  find(drawer, ".jobs-close").addEventListener("click", () => turn(false));
+  find(drawer, ".jobs-clear").addEventListener("click", async () => {
+    await ask({ act: "clear" });
+    drawer.focus();
+  });
+  element.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && store.get().open) turn(false);
+    // The page below has keys of its own.
+    if (event.target instanceof Node && drawer.contains(event.target)) event.stopPropagation();
+  });
+}
+
+/** @param {Chip} chip */
+function chip({ url, label, value }) {
+  const shown = value || "none yet";
+  return make(
+    "a",
+    { class: "chip", href: url, title: shown },
+    make("span", { class: "chip-label" }, label),
+    ` ${shown}`,
+  );
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {import("./words.js").Job[]} jobs
+ */
+function showButton(element, jobs) {
+  const job = split(jobs).waiting[0];
+  find(element, ".frame-job").hidden = !job;
+  if (job) {
+    showBar(find(element, ".frame-job .bar"), job);
+    find(element, ".frame-told").textContent = job.state === "running" ? job.text : job.title;
+  }
+  find(element, ".jobs-button").title = job ? job.title : "";
+  const count = find(element, ".jobs-count");
+  count.textContent = countOf(jobs);
+  count.hidden = !count.textContent;
+}

@@ -1,0 +1,103 @@
+// What the Jobs drawer says about jobs, and what can be done with them. Pure: knows no element and no server.
+
+/**
+ * A job as pages/_shared.py tells of it.
+ * @typedef {"running" | "queued" | "done" | "cancelled" | "failed" | "interrupted"} State
+ * @typedef {object} Job
+ * @property {string} id
+ * @property {string} title
+ * @property {State} state
+ * @property {string} text
+ * @property {[words: string, url: string] | null} link
+ * @property {number} fraction 0 to 1
+ * @property {string | null} ended ISO time
+ *
+ * @typedef {"first" | "up" | "down" | "cancel" | "resume" | "again"} Act
+ */
+
+/** @type {Record<State, string>} */
+const STATES = {
+  running: "▶ Running",
+  queued: "◷ Waiting",
+  done: "✓ Done",
+  cancelled: "– Cancelled",
+  failed: "! Failed",
+  interrupted: "‖ Interrupted",
+};
+
+/** What can be done in each state. @type {Record<State, Act[]>} */
+export const ACTS = {
+  running: ["cancel"],
+  queued: ["first", "up", "down", "cancel"],
+  done: [],
+  cancelled: ["resume"],
+  failed: ["again"],
+  interrupted: ["resume", "cancel"],
+};
+
+/** What a button shows, and what it is called. @type {Record<Act, [sign: string, words: string]>} */
+export const BUTTONS = {
+  first: ["⤒", "Run next"],
+  up: ["↑", "Earlier"],
+  down: ["↓", "Later"],
+  cancel: ["Cancel", "Cancel"],
+  resume: ["Resume", "Resume"],
+  again: ["Try again", "Try again"],
+};
+
+/**
+ * The jobs that are to do, in their order, and those that have ended.
+ * @param {Job[]} jobs
+ */
+export function split(jobs) {
+  /** @param {Job} job */
+  const isWaiting = ({ state }) => state === "running" || state === "queued";
+  return { waiting: jobs.filter(isWaiting), over: jobs.filter((job) => !isWaiting(job)) };
+}
+
+/**
+ * What the header's button counts: the jobs behind the first one, else those that were interrupted, else "".
+ * @param {Job[]} jobs
+ */
+export function countOf(jobs) {
+  const { waiting, over } = split(jobs);
+  const lost = over.filter(({ state }) => state === "interrupted").length;
+  if (waiting.length > 1) return `+${waiting.length - 1}`;
+  return lost ? `${lost} interrupted` : "";
+}
+
+/**
+ * Which moves would leave a queued job where it is.
+ * @param {Job} job
+ * @param {Job[]} jobs
+ * @returns {Act[]}
+ */
+export function uselessActs(job, jobs) {
+  if (job.state !== "queued") return [];
+  const queue = jobs.filter(({ state }) => state === "queued");
+  const place = queue.indexOf(job);
+  return [
+    ...(place === 0 ? /** @type {Act[]} */ (["first", "up"]) : []),
+    ...(place === queue.length - 1 ? /** @type {Act[]} */ (["down"]) : []),
+  ];
+}
+
+/**
+ * A job's state, with the time at which it ended: of another day with its date.
+ * @param {Job} job
+ * @param {Date} now
+ */
+export function stateOf(job, now) {
+  if (!job.ended) return STATES[job.state];
+  const time = new Date(job.ended);
+  const clock = time.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", hour12: false });
+  if (time.toDateString() === now.toDateString()) return `${STATES[job.state]} ${clock}`;
+  return `${STATES[job.state]} ${time.toLocaleDateString([], { day: "2-digit", month: "short" })} ${clock}`;
+}
+
+/**
+ * A job's text without what its state says already.
+ * @param {Job} job
+ */
+export const textOf = ({ state, text }) =>
+  state === "queued" ? "" : text.replace(/^(Cancelled|Interrupted)( at: |$)/, "");

@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { countOf, split, stateOf, textOf, uselessActs } from "./words.js";
+
+/**
+ * @param {string} id
+ * @param {import("./words.js").State} state
+ * @param {Partial<import("./words.js").Job>} [more]
+ */
+const job = (id, state, more = {}) => ({
+  id,
+  title: `Job ${id}`,
+  state,
+  text: "",
+  link: null,
+  fraction: 0,
+  ended: null,
+  ...more,
+});
+
+test("what runs or waits is to do, all else has ended", () => {
+  const jobs = [job("a", "running"), job("b", "queued"), job("c", "interrupted"), job("d", "done")];
+  const { waiting, over } = split(jobs);
+  assert.deepEqual(
+    [waiting.map(({ id }) => id), over.map(({ id }) => id)],
+    [
+      ["a", "b"],
+      ["c", "d"],
+    ],
+  );
+});
+
+test("the button counts what is behind the first job, then what was interrupted", () => {
+  const lost = job("c", "interrupted");
+  assert.equal(countOf([job("a", "running"), job("b", "queued"), job("d", "queued"), lost]), "+2");
+  assert.equal(countOf([job("a", "running"), lost]), "1 interrupted");
+  assert.equal(countOf([job("a", "running"), job("b", "done")]), "");
+});
+
+test("the first in the queue cannot move up, nor the last down", () => {
+  const jobs = [job("a", "running"), job("b", "queued"), job("c", "queued"), job("d", "queued")];
+  assert.deepEqual(
+    jobs.map((one) => uselessActs(one, jobs)),
+    [[], ["first", "up"], [], ["down"]],
+  );
+  const alone = [job("b", "queued")];
+  assert.deepEqual(uselessActs(alone[0], alone), ["first", "up", "down"]);
+});
+
+test("a job that ended today says when, one of another day says which", () => {
+  const now = new Date(2026, 2, 14, 18, 0);
+  const ended = (/** @type {Date} */ time) => stateOf(job("a", "done", { ended: time.toISOString() }), now);
+  assert.equal(ended(new Date(2026, 2, 14, 9, 5)), "✓ Done 09:05");
+  assert.match(ended(new Date(2026, 2, 13, 9, 5)), /^✓ Done .*13.* 09:05$/);
+  assert.equal(stateOf(job("a", "running"), now), "▶ Running");
+});
+
+test("a text does not repeat the state", () => {
+  assert.equal(textOf(job("a", "cancelled", { text: "Cancelled at: 3 of 8 images" })), "3 of 8 images");
+  assert.equal(textOf(job("a", "interrupted", { text: "Interrupted" })), "");
+  assert.equal(textOf(job("a", "queued", { text: "Waiting" })), "");
+  assert.equal(textOf(job("a", "running", { text: "3 of 8 images" })), "3 of 8 images");
+});

@@ -1,0 +1,6 @@
+// What classic scripts and Gradio put on the window.
+interface Window {
+  Plotly: any;
+  /** TO BE REMOVED with shared/bridge.js. */
+  exddParts: object;
+}

@@ -1,0 +1,74 @@
+// Asks the functions of a Gradio component's server, and turns what goes wrong into a sentence.
+// Knows no element and no page.
+
+/**
+ * What Gradio hands to `js_on_load`: the component's functions on the server.
+ * @typedef {Record<string, (argument: object) => Promise<any>>} Server
+ */
+
+/** An error whose message people can read; any other error is a mistake in these scripts. */
+export class Sentence extends Error {}
+
+/**
+ * The sentence to show for an error.
+ * @param {unknown} error
+ */
+export function sentence(error) {
+  if (error instanceof Sentence) return error.message;
+  console.error(error);
+  return "Something went wrong in this page that should not have; reload it.";
+}
+
+/**
+ * A function that asks the server's function `name`. Throws a Sentence where the server answers { error }, or
+ * does not answer.
+ * @param {Server} server
+ */
+export function caller(server) {
+  /**
+   * @param {string} name
+   * @param {object} [argument]
+   * @returns {Promise<any>}
+   */
+  return async (name, argument = {}) => {
+    let answer;
+    try {
+      answer = await server[name](argument);
+    } catch {
+      throw new Sentence(
+        "The workbench does not answer. Is it still running? Start it and reload this page.",
+      );
+    }
+    if (answer && answer.error) throw new Sentence(answer.error);
+    return answer;
+  };
+}
+
+/**
+ * Wrap a question so that no two run at once: while one runs, only the latest of those asked meanwhile waits.
+ * @template {unknown[]} Given
+ * @param {(...given: Given) => Promise<unknown>} question
+ */
+export function latest(question) {
+  /** @type {Promise<void> | null} */
+  let running = null;
+  /** @type {Given | null} */
+  let next = null;
+  const run = async () => {
+    try {
+      while (next) {
+        const now = next;
+        next = null;
+        await question(...now);
+      }
+    } finally {
+      running = null;
+    }
+  };
+  /** @param {Given} given */
+  return (...given) => {
+    next = given;
+    running ||= run();
+    return running;
+  };
+}

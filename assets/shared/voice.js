@@ -1,0 +1,84 @@
+// Shows sentences: notes, and the message and the toast of a page. Knows the classes .st-message, .st-toast and,
+// where a page has one, dialog.st-dialog; knows no page.
+
+import { find, make } from "./dom.js";
+import { sentence } from "./server.js";
+
+/** @typedef {"info" | "done" | "error"} Kind */
+const ICONS = { info: "i", done: "✓", error: "!" };
+
+/**
+ * A coloured line with an icon, and a Close button where `close` is given.
+ * @param {string} words
+ * @param {Kind} kind
+ * @param {() => void} [close]
+ */
+export function note(words, kind, close) {
+  return make(
+    "div",
+    { class: `note ${kind}`, role: kind === "error" ? "alert" : "status" },
+    make("span", { class: "note-icon", "aria-hidden": "true" }, ICONS[kind]),
+    make("span", { style: "flex: 1" }, words),
+    close && make("button", { type: "button", class: "plain-button small", onclick: close }, "Close"),
+  );
+}
+
+/**
+ * What a page says: `say` shows a sentence above everything, `toast` one that goes by itself and can offer an
+ * Undo; `attempt` makes of an action one whose errors are shown.
+ * @param {ParentNode} page
+ */
+export function voice(page) {
+  const message = find(page, ".st-message");
+
+  /** @param {string} words @param {Kind} [kind] */
+  const say = (words, kind = "error") => {
+    message.hidden = !words;
+    message.replaceChildren(words ? note(words, kind, () => say("")) : "");
+  };
+
+  /**
+   * @template {unknown[]} Given
+   * @template Answer
+   * @param {(...given: Given) => Answer | Promise<Answer>} action
+   */
+  const attempt =
+    (action) =>
+    /** @param {Given} given @returns {Promise<Answer | undefined>} */
+    async (...given) => {
+      try {
+        say("");
+        return await action(...given);
+      } catch (error) {
+        say(sentence(error));
+      }
+    };
+
+  return { say, attempt, toast: toaster(page, attempt) };
+}
+
+/**
+ * @param {ParentNode} page
+ * @param {(action: () => Promise<void>) => () => Promise<void>} attempt
+ */
+function toaster(page, attempt) {
+  const box = find(page, ".st-toast");
+  const dialog = /** @type {HTMLDialogElement | null} */ (page.querySelector("dialog.st-dialog"));
+  const usual = box.parentElement;
+  let fading = 0;
+
+  /** @param {string} words @param {() => unknown} [undo] */
+  return (words, undo) => {
+    clearTimeout(fading);
+    (dialog?.open ? dialog : usual)?.append(box); // nothing outside of an open dialog can be pressed
+    box.hidden = false;
+    const takeBack = attempt(async () => {
+      box.hidden = true;
+      await undo?.();
+    });
+    const button = undo && make("button", { type: "button", onclick: takeBack }, "Undo");
+    box.replaceChildren(make("span", {}, words), button || "");
+    box.style.paddingRight = undo ? "8px" : "16px";
+    fading = window.setTimeout(() => (box.hidden = true), undo ? 9000 : 4000);
+  };
+}

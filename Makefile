@@ -1,14 +1,19 @@
 # The whole developer's guide:
 #   make run     the workbench at http://127.0.0.1:7860, with demo data the first time
 #   make test    the whole suite, in a browser too
+<<<<<<< Updated upstream
 #   make lint    style and types, and the tests of the scripts (these need Node, nothing else does)
+=======
+#   make test-fast   without the browser and without what starts and kills programs: under 3 minutes on 2 cores
+#   make lint    style and types
+>>>>>>> Stashed changes
 #   make bench   what the README claims about speed and accuracy
 # Everything is installed into .venv; delete that folder to begin again.
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
-.PHONY: run test lint bench browser
+.PHONY: run test test-fast lint bench browser
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -28,8 +33,14 @@ endef
 run: .venv/run.stamp
 	@exec $(PY) -m exdd_core serve --demo --host $(HOST) --port $(PORT)
 
+# One worker a core; the tests of a file stay together, since they share what is costly to make.
+PYTEST := $(PY) -m pytest -n logical --maxprocesses=4 --dist loadfile --no-loadscope-reorder
+
 test: .venv/test.stamp browser
-	$(PY) -m pytest
+	$(PYTEST)
+
+test-fast: .venv/test.stamp
+	$(PYTEST) -m "not browser and not slow"
 
 lint: .venv/test.stamp assets/node_modules/stamp
 	$(PY) -m ruff check .

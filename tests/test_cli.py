@@ -230,6 +230,7 @@ def test_a_port_in_use_is_a_sentence(workspace, capsys):
         assert f"{port} cannot be used" in refusal(capsys, "serve", "--port", port, "--workspace", workspace)
 
 
+@pytest.mark.slow
 def test_a_whole_round_by_processes(demo_dataset, tmp_path):
     """import, import again, build, score, evaluate: what a script would do."""
     place = ["--workspace", tmp_path / "workspace", "--json"]
@@ -545,6 +546,7 @@ def test_prompts_go_out_and_come_in(painted, tmp_path, capsys):
     assert "no text file" in refusal(capsys, "prompts", "import", file, "--workspace", painted)
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_nothing_half(demo_dataset, tmp_path):
     place = tmp_path / "workspace"
     words = ["import", demo_dataset, "--workspace", place, "--backbone", "efficientnet_lite0"]

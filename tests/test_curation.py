@@ -333,6 +333,7 @@ def go(process: subprocess.Popen) -> None:
     process.stdin.flush()
 
 
+@pytest.mark.slow
 def test_two_processes_decide_on_one_queue(workspace):
     ids, both = set(pending(workspace)), [run(workspace, "Anna"), run(workspace, "Ben")]
     for process in both:
@@ -343,6 +344,7 @@ def test_two_processes_decide_on_one_queue(workspace):
     agree(Workspace.open(workspace.path))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", [0.0, 0.02, 0.1, 0.3])
 def test_a_kill_while_accepting_leaves_history_and_bank_agreeing(workspace, moment):
     process = run(workspace, "Anna")
@@ -597,6 +599,7 @@ def test_builds_take_accepted_defects_and_incremental_banks_agree_with_them(work
         assert history.newest(db, version.id) == 0  # a new version needs no changes
 
 
+@pytest.mark.slow
 def test_a_kill_during_a_rebuild_leaves_the_active_version_whole(workspace):
     curation.accept(workspace, pending(workspace)[:2], "Anna")
     before = scores(workspace)

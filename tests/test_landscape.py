@@ -172,6 +172,7 @@ def test_a_damaged_map_is_as_none(workspace, umap):
     assert not landscape.is_made(workspace, workspace.bank().id)
 
 
+@pytest.mark.slow
 def test_the_real_umap_separates_what_is_far_apart():
     rng = np.random.default_rng(0)
     rows = np.concatenate([rng.normal(0, 1, (40, 8)), rng.normal(20, 1, (40, 8))]).astype(np.float32)

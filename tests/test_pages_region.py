@@ -161,6 +161,7 @@ def test_a_file_is_taken_by_its_own_values_or_refused_with_one_sentence(
         region.save(region.Editor(workspace), asked(layer=made["layer"], base=made["base"]))
 
 
+@pytest.mark.slow
 def test_a_mask_of_a_large_image_keeps_every_pixel_that_is_left_alone(tmp_path: Path) -> None:
     shape, editor_shape = (3000, 4000), (768, 1024)
     for n in range(3):

@@ -409,6 +409,7 @@ jobs.run_next(Workspace.open(sys.argv[1]))
 """
 
 
+@pytest.mark.slow
 def test_a_batch_of_thirty_killed_again_and_again_loses_nothing_and_doubles_nothing(workspace):
     order = replace(ORDER, template="{fine|deep} scratch", count=30, seed=1000)
     job = jobs.submit(workspace, "synthesize", "Painting 30 defects", order.to_json()).id

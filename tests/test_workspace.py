@@ -542,6 +542,7 @@ def test_an_import_killed_after_its_commit_is_whole(workspace, source):
     assert reopened.import_dataset(source, size=SMALL).changed is False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", ["Computing features", "Storing the bank version", "before the commit"])
 def test_a_build_killed_in_the_middle_leaves_the_active_bank(filled, source, point):
     first = filled.build()

@@ -1,12 +1,8 @@
 # The whole developer's guide:
 #   make run     the workbench at http://127.0.0.1:7860, with demo data the first time
 #   make test    the whole suite, in a browser too
-<<<<<<< Updated upstream
-#   make lint    style and types, and the tests of the scripts (these need Node, nothing else does)
-=======
 #   make test-fast   without the browser and without what starts and kills programs: under 3 minutes on 2 cores
-#   make lint    style and types
->>>>>>> Stashed changes
+#   make lint    style and types, and the tests of the scripts (these need Node, nothing else does)
 #   make bench   what the README claims about speed and accuracy
 # Everything is installed into .venv; delete that folder to begin again.
 

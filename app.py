@@ -31,11 +31,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assets.theme import theme
-from exdd_core import jobs, reports
+from exdd_core import drawing, jobs
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_jpeg, read_image, read_mask, thumbnail
 from exdd_core.workspace import Workspace
-from pages import _shared, banks, curate, data, evaluate, inspect, studio
+from pages import banks, curate, data, evaluate, frame, html, inspect, studio
+from pages.banks import map
+from pages.studio import results
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 TITLE = "ExDD Workbench"
@@ -45,10 +47,10 @@ THUMBNAIL_SIDE = 240  # pixels of the longer side
 def create_app(workspace: Workspace) -> gr.Blocks:
     """Every page inside its frame. `launch_options(workspace)` brings theme, style, scripts, thumbnails."""
     app = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400))
-    with app, _shared.frame(workspace, inspect.PATH):
+    with app, frame.frame(workspace, inspect.PATH):
         inspect.render(workspace)
     for page in (studio, curate, evaluate, data, banks):
-        with app.route(page.TITLE, page.PATH), _shared.frame(workspace, page.PATH):
+        with app.route(page.TITLE, page.PATH), frame.frame(workspace, page.PATH):
             page.render(workspace)
     jobs.start_worker(workspace)  # whoever shows the pages also does what people order there
     return app
@@ -75,7 +77,7 @@ def launch_options(workspace: Workspace) -> dict[str, Any]:
                 Route("/plotly.js", _plotly),
             ],
             "middleware": [
-                Middleware(HeadFirst, head=lambda path: _head(path) + _shared.first_style(workspace))
+                Middleware(HeadFirst, head=lambda path: _head(path) + frame.first_style(workspace))
             ],
         },
     }
@@ -137,7 +139,7 @@ class HeadFirst:
         self._app, self._head = app, head
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] not in {path for _, path in _shared.PAGES}:
+        if scope["type"] != "http" or scope["path"] not in {path for _, path in frame.PAGES}:
             await self._app(scope, receive, send)
             return
         body, start = bytearray(), {}
@@ -167,10 +169,10 @@ def _thumbnail_route(workspace: Workspace) -> Any:
             row = workspace.image(request.query_params.get("image", ""))
             picture = read_image(row.path, row.id, row.depth)
             outlined = row.mask is not None and request.query_params.get("outline") != "0"
-            lines = reports.outline(read_mask(row.mask, picture.shape[:2])) if row.mask and outlined else []
+            lines = drawing.outline(read_mask(row.mask, picture.shape[:2])) if row.mask and outlined else []
         except BadInput as error:
             return PlainTextResponse(str(error), status_code=404)
-        svg = _shared.picture_svg(encode_jpeg(thumbnail(picture, THUMBNAIL_SIDE)), picture.shape[:2], lines)
+        svg = html.picture_svg(encode_jpeg(thumbnail(picture, THUMBNAIL_SIDE)), picture.shape[:2], lines)
         return Response(svg, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
 
     return small_picture
@@ -181,7 +183,7 @@ def _candidate_route(workspace: Workspace) -> Any:
         """?id=..&what=image|source|mask|thumb, &full=1 for every pixel; a candidate's files never change."""
         asked = request.query_params
         try:
-            content, media_type = studio.picture(
+            content, media_type = results.picture(
                 workspace, asked.get("id", ""), asked.get("what", "image"), asked.get("full") == "1"
             )
         except BadInput as error:
@@ -195,7 +197,7 @@ def _defect_route(workspace: Workspace) -> Any:
     def real_defect(request: Request) -> Response:
         """?image=..: a close-up of its defect with the outline."""
         try:
-            svg = studio.close_up(workspace, request.query_params.get("image", ""))
+            svg = results.close_up(workspace, request.query_params.get("image", ""))
         except BadInput as error:
             return PlainTextResponse(str(error), status_code=404)
         return Response(svg, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
@@ -208,7 +210,7 @@ def _patch_route(workspace: Workspace) -> Any:
         """?bank=..&image=..: an image that a bank has rows of; &row=..&column=.. marks a patch, &large=1 is larger."""
         asked = request.query_params
         try:
-            svg = banks.picture(workspace, asked)
+            svg = map.picture(workspace, asked)
         except BadInput as error:
             return PlainTextResponse(str(error), status_code=404)
         return Response(svg, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})

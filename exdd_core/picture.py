@@ -11,8 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from exdd_core import depth as depths
-from exdd_core import images
+from exdd_core import depth as depths, images
 from exdd_core.depth import Depth
 
 

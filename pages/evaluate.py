@@ -15,15 +15,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core import candidates, evaluation_report, jobs, runs, tables
+from exdd_core import jobs, sentences
 from exdd_core.errors import BadInput, Cancelled
+from exdd_core.experiments import figure_two, names as names_, report as report_, run_differences, sweep
 from exdd_core.progress import Progress
-from pages import _shared
+from exdd_core.workspace import candidates, runs
+from pages import answers, html
 
 if TYPE_CHECKING:
     from exdd_core.jobs import Job
-    from exdd_core.runs import Run
     from exdd_core.workspace import Workspace
+    from exdd_core.workspace.runs import Run
 
 TITLE = "Evaluate"
 PATH = "/evaluate"
@@ -92,11 +94,11 @@ def render(workspace: Workspace) -> None:
         look,
         stop,
     ]
-    _shared.markup(
+    answers.markup(
         "",
         html_template=TEMPLATE,
         js_on_load="exddEvaluate(element, server)",
-        server_functions=[_shared.answering(question, shared) for question in questions],
+        server_functions=[answers.answering(question, shared) for question in questions],
         elem_id="evaluate",
     )
 
@@ -109,11 +111,11 @@ def open_page(shared: Evaluate, asked: Answer) -> Answer:
     from exdd_core.detector.fusion import FUSIONS
 
     workspace = shared.workspace
-    info = _shared.active_dataset(workspace)
+    info = answers.active_dataset(workspace)
     if info is None:
         return {"need": NO_DATASET}
     accepted = candidates.count(workspace, info.name, status="accepted")
-    counts = [count for count in tables.COUNTS if count <= accepted]
+    counts = [count for count in names_.COUNTS if count <= accepted]
     return {
         "need": None,
         "datasets": [known.name for known in workspace.datasets()],
@@ -125,7 +127,7 @@ def open_page(shared: Evaluate, asked: Answer) -> Answer:
             for bank in workspace.banks()
         ],
         "accepted": accepted,
-        "counts": sorted({*counts, accepted} if accepted < tables.COUNTS[-1] else counts),
+        "counts": sorted({*counts, accepted} if accepted < names_.COUNTS[-1] else counts),
         **listed(shared, asked),
     }
 
@@ -147,7 +149,7 @@ def _line(workspace: Workspace, run: Run) -> Answer:
         "seconds": run.seconds,
         "complete": run.result.get("complete", True),
         "figures": [
-            [name if run.kind == "sweep" else tables.short_title(name), values.get("image_auroc")]
+            [name if run.kind == "sweep" else names_.short_title(name), values.get("image_auroc")]
             for name, values in methods.items()
         ],
     }
@@ -156,7 +158,7 @@ def _line(workspace: Workspace, run: Run) -> Answer:
 def _how(run: Run) -> str:
     """What it was measured with, in a few words."""
     if run.kind == "sweep":
-        return _shared.count(run.result["seeds"], "seed")
+        return sentences.count(run.result["seeds"], "seed")
     if run.spec.get("folds"):
         return f"{run.spec['folds']} grouped folds"
     banks = run.result.get("banks") or [run.result.get("bank_version", "")]
@@ -173,9 +175,9 @@ def run(shared: Evaluate, asked: Answer) -> Answer:
     ids = found.result.get("per_image", {}).get("id", [])
     return {
         "line": _line(workspace, found),
-        "shown": evaluation_report.shown(found),
+        "shown": report_.shown(found),
         "banks": banks,
-        "rows": evaluation_report.disagreements(found, len(ids)) if banks and ids else [],
+        "rows": figure_two.disagreements(found, len(ids)) if banks and ids else [],
         "record": [[_named(name), _value(value)] for name, value in runs.settings(found).items()],
         "command": f"python -m exdd_core runs rerun {found.id} --workspace {workspace.path}",
     }
@@ -199,7 +201,7 @@ def compare(shared: Evaluate, asked: Answer) -> Answer:
     first, second = (runs.get(shared.workspace, asked[which]) for which in ("first", "second"))
     figures, others, settings = [], [], []
     known = {"first": runs.settings(first), "second": runs.settings(second)}
-    for found in runs.differences(first, second):
+    for found in run_differences.differences(first, second):
         one = {"first": found.first, "second": found.second}
         if found.what == "setting":
             words = {side: _value(one[side]) if found.name in known[side] else NOTHING for side in one}
@@ -208,20 +210,22 @@ def compare(shared: Evaluate, asked: Answer) -> Answer:
             continue  # of a method or type that one of them did not measure
         elif found.name.startswith("methods, "):
             _, method, metric = found.name.split(", ")
-            figures.append({"name": f"{tables.short_title(method)}, {tables.METRIC_TITLES[metric]}", **one})
+            figures.append({"name": f"{names_.short_title(method)}, {names_.METRIC_TITLES[metric]}", **one})
         else:
             others.append({"name": found.name.replace("_", " "), **{k: _value(v) for k, v in one.items()}})
     both = [
         name for name in first.result.get("calibrated", {}) if name in second.result.get("calibrated", {})
     ]
     only = [
-        [tables.short_title(name) for name in one.result["methods"] if name not in other.result["methods"]]
+        [names_.short_title(name) for name in one.result["methods"] if name not in other.result["methods"]]
         for one, other in ((first, second), (second, first))
     ]
-    changed = {tables.short_title(name): runs.changed_verdicts(first, second, name) for name in both}
+    changed = {
+        names_.short_title(name): run_differences.changed_verdicts(first, second, name) for name in both
+    }
     return {
         "lines": [_line(shared.workspace, one) for one in (first, second)],
-        "images": runs.other_images(first, second),
+        "images": run_differences.other_images(first, second),
         "settings": settings,
         "figures": figures,
         "only": only,
@@ -252,7 +256,7 @@ def start(shared: Evaluate, asked: Answer) -> Answer:
     spec: Answer = {"dataset": dataset}
     if kind == "sweep":
         spec |= {"counts": _counts(asked["counts"]), "seeds": _whole(asked["seeds"], "seeds", 1, 100)}
-        tables.require_accepted(workspace, dataset, spec["counts"])
+        sweep.require_accepted(workspace, dataset, spec["counts"])
         title = f"Measuring {dataset} with {', '.join(map(str, spec['counts']))} synthetic defects"
     else:
         spec |= {"rate": _percent(asked["rate"]), "fusion": asked["fusion"] or None}
@@ -336,10 +340,10 @@ def figure(shared: Evaluate, asked: Answer) -> Answer:
         raise BadInput(f"{len(ids)} rows are too many for one figure; choose at most {MOST_ROWS}.")
 
     def draw(progress: Progress) -> list[Path]:
-        sheet = evaluation_report.figure_two(shared.workspace, found, ids, count, progress)
+        sheet = figure_two.figure_two(shared.workspace, found, ids, count, progress)
         files = [_file(shared.workspace, f"figure-2-{found.id}.{ending}") for ending in ("png", "pdf")]
         for file in files:
-            evaluation_report.write_figure(sheet, file)
+            figure_two.write_figure(sheet, file)
         return files
 
     return _begin(shared, draw)
@@ -351,7 +355,7 @@ def report(shared: Evaluate, asked: Answer) -> Answer:
 
     def write(progress: Progress) -> list[Path]:
         file = _file(shared.workspace, f"report-{found.id}.html")
-        evaluation_report.write_html(shared.workspace, found, file, progress)
+        report_.write_html(shared.workspace, found, file, progress)
         return [file]
 
     return _begin(shared, write)
@@ -393,7 +397,7 @@ def look(shared: Evaluate, asked: Answer) -> Answer:
         raise made.error
     return {
         "over": True,
-        "files": [{"address": _shared.download_url(file), "name": file.name} for file in made.files],
+        "files": [{"address": html.download_url(file), "name": file.name} for file in made.files],
     }
 
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlparse
 
-from exdd_core import candidates
-from exdd_core.workspace import Workspace
+from exdd_core.banks.detectors import load_detector
+from exdd_core.workspace import Workspace, candidates
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -208,6 +208,6 @@ def said(page: Page, words: str) -> None:
 
 
 def positive_rows(workspace: Workspace) -> tuple[int, ...]:
-    positive = workspace.detector(workspace.bank().id).positive
+    positive = load_detector(workspace, workspace.bank().id).positive
     assert positive is not None
     return positive.rows.shape

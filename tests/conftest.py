@@ -69,12 +69,14 @@ def demo_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def demo_workspace(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace with the small demo data set and one bank version; tests must not change it."""
+    from exdd_core.banks.building import build_bank
     from exdd_core.workspace import Workspace
+    from exdd_core.workspace.imports import import_dataset
 
     folder = tmp_path_factory.mktemp("demo_workspace") / "workspace"
     workspace = Workspace.create(folder, backbone="efficientnet_lite0")
-    workspace.import_dataset(demo_dataset, name="demo")
-    workspace.build("demo")
+    import_dataset(workspace, demo_dataset, name="demo")
+    build_bank(workspace, "demo")
     return workspace
 
 

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from exdd_core import candidates
-from exdd_core.candidates import Candidate
+from exdd_core.banks.building import build_bank
 from exdd_core.images import Size, encode_png
-from exdd_core.studio import Recipe
 from exdd_core.synthesis.engine import Painting
-from exdd_core.workspace import Workspace
+from exdd_core.synthesis.orders import Recipe
+from exdd_core.workspace import Workspace, candidates
+from exdd_core.workspace.candidates import Candidate
+from exdd_core.workspace.imports import import_dataset
 
 SMALL = Size(64, 64)
 SHAPE = (48, 64)
@@ -71,8 +72,8 @@ def build(folder: Path) -> Path:
             (source / place).mkdir(parents=True, exist_ok=True)
             (source / place / f"{i}.png").write_bytes(encode_png(pixels))
     workspace = Workspace.create(source.parent / "workspace", backbone="efficientnet_lite0")
-    workspace.import_dataset(source, size=SMALL)
-    workspace.build(negative_ratio=0.2)
+    import_dataset(workspace, source, size=SMALL)
+    build_bank(workspace, negative_ratio=0.2)
     for seed in range(6):
         paint(workspace, seed)
     return workspace.path

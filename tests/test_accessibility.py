@@ -10,16 +10,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from exdd_core import candidates, curation, jobs, studio, tasks
+from exdd_core import curation, jobs, studio
+from exdd_core.banks.building import build_bank
+from exdd_core.experiments.evaluation import evaluate
 from exdd_core.progress import Progress
-from exdd_core.workspace import Workspace
+from exdd_core.synthesis.orders import Order
+from exdd_core.workspace import Workspace, candidates
 from tests.browser import SLOW, ready, scored, serving, shoot, until, visit, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 GRAVE = {"serious", "critical"}
-PAINTING = studio.Order(
+PAINTING = Order(
     dataset="demo",
     engine="procedural",
     template="dark scratch",
@@ -47,8 +50,8 @@ def workspace(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactor
     workspace = Workspace.open(folder)
     studio.run(workspace, replace(PAINTING, count=3).to_json(), Progress(), "painting")
     curation.accept(workspace, [candidates.listed(workspace, "demo")[0].id], "Anna")
-    tasks.evaluate(workspace, {"bank": "v1"}, Progress(), "measured")
-    workspace.build("demo", negative_ratio=0.2)
+    evaluate(workspace, {"bank": "v1"}, Progress(), "measured")
+    build_bank(workspace, "demo", negative_ratio=0.2)
     grid = studio.grid(workspace, PAINTING, ("seed", [1, 2]))
     jobs.submit(workspace, "synthesize", "Compare seeds", grid.to_json())
     jobs.submit(workspace, "import", "Import nothing", {"source": "/nowhere"})

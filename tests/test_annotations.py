@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 from pycocotools import mask as pycoco
 
@@ -22,6 +21,7 @@ from exdd_core.datasets.outlines import draw, fault, runs_of, unpacked
 from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Record
 from exdd_core.datasets.survey import Survey
 from exdd_core.errors import BadInput
+from exdd_core.workspace.imports import import_dataset
 
 WIDTH, HEIGHT = 64, 48
 BOX = (10, 8, 30, 20)  # left, top, right, bottom
@@ -557,7 +557,7 @@ def test_import_writes_the_masks(tmp_path: Path) -> None:
     rows += [{"image_id": 4, "segmentation": [[1, 1]]}]
     write(source / "annotations.json", coco([f"{n}.png" for n in range(10)], rows))
     workspace = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
-    info = workspace.import_dataset(source, name="parts")
+    info = import_dataset(workspace, source, name="parts")
     assert info.layout == "coco"
     rows_kept = workspace.images("parts")
     assert sum(row.label == DEFECT for row in rows_kept) == 5

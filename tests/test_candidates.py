@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core import candidates
 from exdd_core.errors import BadInput
 from exdd_core.images import read_image, read_mask
-from exdd_core.studio import Recipe
 from exdd_core.synthesis.engine import Painting
-from exdd_core.workspace import MARK, Workspace
+from exdd_core.synthesis.orders import Recipe
+from exdd_core.workspace import MARK, Workspace, candidates
 
 RNG = np.random.default_rng(0)
 IMAGE = RNG.integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -140,7 +139,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(workspace, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    for place in ("exdd_core.workspace.os.sync", "pathlib.Path.write_bytes", "pathlib.Path.rename"):
+    for place in ("os.sync", "pathlib.Path.write_bytes", "pathlib.Path.rename"):
         with monkeypatch.context() as patch:
             patch.setattr(place, full)
             with pytest.raises(BadInput, match="disk is full"):
@@ -149,7 +148,7 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(workspace, monkeypatch):
 
 
 def test_a_row_that_cannot_be_written_takes_its_folder_along(workspace, monkeypatch):
-    monkeypatch.setattr("exdd_core.candidates._row", lambda *_: {"id": "c1", "no_such_column": 1})
+    monkeypatch.setattr("exdd_core.workspace.candidates._row", lambda *_: {"id": "c1", "no_such_column": 1})
     with pytest.raises(BadInput):
         candidates.add(workspace, PAINTING, RECIPE, DRAWN)
     assert folders(workspace) == set()

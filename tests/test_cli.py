@@ -18,12 +18,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exdd_core import candidates, cli, curation, editing, jobs, tables
+from exdd_core import cli, jobs
 from exdd_core.cli.arguments import Group
 from exdd_core.errors import BadInput
+from exdd_core.experiments import names
 from exdd_core.images import encode_png, read_mask
-from exdd_core.synthesis import prompts
-from exdd_core.workspace import Workspace
+from exdd_core.studio import editor
+from exdd_core.workspace import Workspace, candidates, decisions, prompts
+from exdd_core.workspace.imports import import_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -259,7 +261,7 @@ def test_a_whole_round_by_processes(demo_dataset, tmp_path):
     measured = result("evaluate")
     assert measured["dataset"] == "demo"
     for method in ("patchcore", "exdd"):
-        assert set(measured["methods"][method]) >= set(tables.METRIC_TITLES)
+        assert set(measured["methods"][method]) >= set(names.METRIC_TITLES)
         assert 0 <= measured["methods"][method]["image_auroc"] <= 1
 
 
@@ -397,7 +399,7 @@ def painted(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     workspace = Workspace.create(
         tmp_path_factory.mktemp("painted") / "workspace", backbone="efficientnet_lite0"
     )
-    workspace.import_dataset(demo_dataset, name="demo")
+    import_dataset(workspace, demo_dataset, name="demo")
     return workspace.path
 
 
@@ -456,7 +458,7 @@ def test_real_masks_transplants_and_a_mask_file(painted, tmp_path, capsys):
     (id,) = made(capsys, painted, *options)["candidates"]
     assert np.array_equal(read_mask(candidates.get(workspace, id).drawn, mask.shape), mask)
     with pytest.raises(BadInput, match="mine.png is a photograph and no mask"):
-        editing.keep_upload(workspace, row.id, str(row.path), "mine.png")
+        editor.keep_upload(workspace, row.id, str(row.path), "mine.png")
     photograph = refusal(capsys, "synthesize", "--workspace", painted, *options[:-1], row.path)
     assert "is a photograph and no mask" in photograph
 
@@ -586,10 +588,10 @@ def test_a_missed_defect_is_taught_and_taken_back(demo_workspace, tmp_path, caps
     assert "training image" in refusal(capsys, "mark", "false-alarm", trained, *place)
     photograph = refusal(capsys, "mark", "missed", row.id, "--mask", row.path, *place)
     assert f"{row.path} is a photograph and no mask" in photograph
-    assert curation.in_force(workspace, "missed") == [] and not (workspace.path / "masks").exists()
+    assert decisions.in_force(workspace, "missed") == [] and not (workspace.path / "masks").exists()
     options = ["--mask", str(row.mask), "--type", "spot", "--who", "Anna", *place]
     assert cli.main(["mark", "missed", str(row.path), *options]) == 0
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["rows"] > 0 and told["after"] > told["before"] and "→" in told["sentence"]
     assert cli.main(["candidates", "undo", str(told["decision"]), *place]) == 0
-    assert curation.in_force(workspace, "missed") == []
+    assert decisions.in_force(workspace, "missed") == []

@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sklearn.metrics import roc_curve
 
-from exdd_core.confidence import (
+from exdd_core.errors import BadInput
+from exdd_core.evaluation import best_f1, compute_metrics, found_by_type, threshold_at
+from exdd_core.evaluation.resampling import (
     FIGURES,
     Contributions,
+    _draws as draws,
+    _figures as figures,
     compare,
     contributions,
     interval,
@@ -21,10 +24,6 @@ from exdd_core.confidence import (
     replicates,
     tally,
 )
-from exdd_core.confidence import _draws as draws
-from exdd_core.confidence import _figures as figures
-from exdd_core.errors import BadInput
-from exdd_core.evaluation import best_f1, found_by_type, metrics, threshold_at
 
 PARTS = 8
 
@@ -59,7 +58,7 @@ def test_a_replicate_is_the_figures_of_the_parts_drawn(seed: int) -> None:
     found = figures_of(whole, weights)
     for number, row in enumerate(weights):
         again = np.repeat(np.arange(24), [int(row[whole.parts.index(g)]) for g in groups])
-        expected = metrics(scores[again], labels[again], maps[again], masks[again])
+        expected = compute_metrics(scores[again], labels[again], maps[again], masks[again])
         for name in FIGURES:
             # Steps of pixels hold a few values; the one across the limit of AUPRO is cut, not interpolated.
             slack = 1e-9 if name.startswith("image") else 2e-2 if name == "aupro" else 1e-3
@@ -69,7 +68,7 @@ def test_a_replicate_is_the_figures_of_the_parts_drawn(seed: int) -> None:
 def test_steps_cost_a_map_of_many_values_next_to_nothing() -> None:
     scores, labels, maps, masks, groups = results(3, ties=False)
     found = figures_of(contributions(scores, labels, maps, masks, groups.tolist()), np.ones((1, PARTS)))
-    expected = metrics(scores, labels, maps, masks)
+    expected = compute_metrics(scores, labels, maps, masks)
     for name in FIGURES:
         assert found[name][0] == pytest.approx(expected[name], abs=5e-3)
 

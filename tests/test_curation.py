@@ -22,14 +22,21 @@ import numpy as np
 import pytest
 from sqlite_utils import Database
 
-from exdd_core import candidates, cli, curation, editing, history, quality, versions
-from exdd_core.detector import held_out as fitting
+from exdd_core import cli, curation
+from exdd_core.banks import compare, history as history_, teachers
+from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
+from exdd_core.curation import aligning, judge
 from exdd_core.detector.bank import Bank
+from exdd_core.detector.change import examine
+from exdd_core.detector.context import TrainingSums
 from exdd_core.detector.examples import defect_patches
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_mask
-from exdd_core.workspace import ImageRow, Workspace
-from pages import curate
+from exdd_core.studio import editor
+from exdd_core.workspace import ImageRow, Workspace, candidates, decisions, drawn_masks
+from exdd_core.workspace.versions import delete_bank
+from pages.curate import candidate
 from tests.plates import SHAPE, SMALL, build, paint, painting, pending
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,11 +64,11 @@ def truth(row: ImageRow) -> np.ndarray:
 
 def scores(workspace: Workspace) -> list[float]:
     rows = workspace.images(split="test")
-    return [seen.score for seen in workspace.detector().score([row.path for row in rows])]
+    return [seen.score for seen in load_detector(workspace).score([row.path for row in rows])]
 
 
 def positive_ids(workspace: Workspace) -> set[str]:
-    bank = workspace.detector().positive
+    bank = load_detector(workspace).positive
     assert bank is not None
     return {image.id for image in bank.images}
 
@@ -70,7 +77,7 @@ def agree(workspace: Workspace) -> None:
     """History, statuses and bank say the same."""
     accepted = {c.id for c in candidates.listed(workspace, status="accepted")}
     in_bank = {id for id in positive_ids(workspace) if "/" not in id}
-    decided = {d.subject for d in curation.in_force(workspace, "accept")}
+    decided = {d.subject for d in decisions.in_force(workspace, "accept")}
     assert accepted == in_bank == decided
 
 
@@ -78,15 +85,15 @@ def agree(workspace: Workspace) -> None:
 
 
 def test_accepting_changes_the_detector_at_once_and_undo_changes_it_back(workspace):
-    before, rows = scores(workspace), len(workspace.detector().positive)
+    before, rows = scores(workspace), len(load_detector(workspace).positive or [])
     first = pending(workspace)[0]
     decided = curation.accept(workspace, [first], "Anna")
     assert decided.ids == [first] and decided.bank == "v1" and decided.rows > 0
-    assert len(workspace.detector().positive) == rows + decided.rows
+    assert len(load_detector(workspace).positive or []) == rows + decided.rows
     after = scores(workspace)
     assert after != before
     agree(workspace)
-    undone = curation.undo(workspace, curation.decisions(workspace, first)[0].id, "Anna")
+    undone = curation.undo(workspace, decisions.decisions(workspace, first)[0].id, "Anna")
     assert undone.rows == -decided.rows
     assert scores(workspace) == before  # to the last bit: what was fitted then is what is taken again
     assert candidates.get(workspace, first).status == "pending"
@@ -95,11 +102,11 @@ def test_accepting_changes_the_detector_at_once_and_undo_changes_it_back(workspa
 
 def test_what_is_prepared_before_the_first_decision_changes_nothing_but_its_time(workspace, monkeypatch):
     other = Workspace.open(workspace.path)
-    quality.Judge(other).prepare("plates")
-    detector, first = other.detector(), pending(workspace)[0]
-    marked = curation.marked(workspace, candidates.get(workspace, first), detector)
-    fitted = workspace.detector().changed(workspace.detector().additions([marked])).fitted_state()
-    monkeypatch.setattr(fitting.Lessons, "of", None)  # summed up already
+    judge.Judge(other).prepare("plates")
+    detector, first = load_detector(other), pending(workspace)[0]
+    marked = teachers.marked(workspace, candidates.get(workspace, first), detector)
+    fitted = load_detector(workspace).changed(load_detector(workspace).additions([marked])).fitted_state()
+    monkeypatch.setattr(TrainingSums, "of", None)  # summed up already
     again = detector.changed(detector.additions([marked])).fitted_state()
     for name, kept in fitted["fusions"].items():
         one, other_one = kept["calibration"], again["fusions"][name]["calibration"]
@@ -142,9 +149,9 @@ def test_a_disk_that_fills_up_after_a_decision_does_not_deny_it(workspace, monke
 def test_undo_of_one_among_many_takes_exactly_its_rows(workspace):
     ids = pending(workspace)[:3]
     curation.accept(workspace, ids, "Anna")
-    held = workspace.detector().positive.rows_by_image()
-    curation.undo(workspace, curation.decisions(workspace, ids[1])[0].id, "Ben")
-    left = workspace.detector().positive.rows_by_image()
+    held = load_detector(workspace).positive.rows_by_image()
+    curation.undo(workspace, decisions.decisions(workspace, ids[1])[0].id, "Ben")
+    left = load_detector(workspace).positive.rows_by_image()
     assert left == {id: count for id, count in held.items() if id != ids[1]}
     agree(workspace)
     curation.accept(workspace, [ids[1]], "Ben")
@@ -160,35 +167,35 @@ def test_only_rows_that_widen_coverage_are_added(workspace):
 
 
 def test_what_normal_surface_comes_close_to_is_left_out(workspace):
-    detector = workspace.detector()
+    detector = load_detector(workspace)
     faint = [paint(workspace, seed, strength=0) for seed in range(60, 72)]  # nothing was painted at all
-    seen = [detector.examine(curation.marked(workspace, one, detector)) for one in faint]
+    seen = [examine(detector.fitted, teachers.marked(workspace, one, detector)) for one in faint]
     clean = np.concatenate([one.clean for one in seen])
     assert 0.2 < clean.mean() < 0.8  # as half of normal surface is
     for one in seen:
-        assert np.array_equal(one.clean, one.distances.mean(-1) > detector.too_normal)
+        assert np.array_equal(one.clean, one.distances.mean(-1) > detector.fitted.reference.too_normal)
     decided = curation.accept(workspace, [one.id for one in faint], "Anna")
     assert 0 < decided.rows <= clean.sum()
     kept = {tuple(row) for one in seen for row in one.marked.rows[~one.clean]}
-    assert not kept & {tuple(row) for row in workspace.detector().positive.rows}
+    assert not kept & {tuple(row) for row in load_detector(workspace).positive.rows}
     agree(workspace)
 
 
 def test_a_candidate_without_any_row_of_use_can_be_accepted(workspace):
     """Whoever opens the workspace next finds the same banks, and can go on."""
-    detector = workspace.detector()
+    detector = load_detector(workspace)
     faint = (paint(workspace, seed, strength=0) for seed in range(60, 100))
     plain = next(
-        c for c in faint if not detector.examine(curation.marked(workspace, c, detector)).clean.any()
+        c for c in faint if not examine(detector.fitted, teachers.marked(workspace, c, detector)).clean.any()
     )
     assert curation.accept(workspace, [plain.id], "Anna").rows == 0
     other = Workspace.open(workspace.path)
     assert scores(other) == pytest.approx(scores(workspace), rel=1e-6)
     assert plain.id in positive_ids(other)
     curation.accept(other, pending(other)[:1], "Ben")
-    judged = quality.Judge(workspace).quality(pending(workspace)[0])
+    judged = judge.Judge(workspace).quality(pending(workspace)[0])
     assert judged.effect.value is not None
-    curation.undo(workspace, curation.decisions(workspace, plain.id)[0].id, "Anna")
+    curation.undo(workspace, decisions.decisions(workspace, plain.id)[0].id, "Anna")
     agree(workspace)
 
 
@@ -196,12 +203,12 @@ def test_decisions_are_remembered_with_who_when_and_what(workspace):
     first, second = pending(workspace)[:2]
     curation.accept(workspace, [first], "Anna", defect_type=" long  bar ")
     curation.reject(workspace, [second], "Ben", ["too faint", "too faint", " ", "my own"])
-    newest = curation.decisions(workspace)[0]
+    newest = decisions.decisions(workspace)[0]
     assert (newest.subject, newest.action, newest.who) == (second, "reject", "Ben")
     assert newest.reason == ["too faint", "my own"] and newest.created > "2020" and newest.undone is None
-    assert [d.action for d in curation.decisions(workspace, first)] == ["accept", "type"]
+    assert [d.action for d in decisions.decisions(workspace, first)] == ["accept", "type"]
     assert candidates.get(workspace, first).defect_type == "long bar"
-    bank = workspace.detector().positive
+    bank = load_detector(workspace).positive
     assert next(i for i in bank.images if i.id == first).defect_type == "long bar"
     curation.undo_last(workspace, "Ben")
     assert candidates.get(workspace, second).status == "pending"
@@ -213,7 +220,7 @@ def test_nothing_is_taken_back_twice_or_out_of_order(workspace):
     first = pending(workspace)[0]
     curation.set_type(workspace, [first], "bar", "Anna")
     curation.accept(workspace, [first], "Anna")
-    accepted, typed = curation.decisions(workspace, first)[:2]
+    accepted, typed = decisions.decisions(workspace, first)[:2]
     with pytest.raises(BadInput, match="take that back first"):
         curation.undo(workspace, typed.id, "Anna")
     curation.undo(workspace, accepted.id, "Ben")
@@ -228,12 +235,12 @@ def test_nothing_is_taken_back_twice_or_out_of_order(workspace):
 def test_a_layer_that_is_painted_all_over_is_full_and_not_empty(workspace):
     first = candidates.get(workspace, pending(workspace)[0])
     layer = np.full((*SHAPE, 4), (79, 216, 255, 255), np.uint8)
-    assert editing.drawn(workspace, first.source, encode_png(layer)).all()
+    assert editor.drawn(workspace, first.source, encode_png(layer)).all()
     address = "data:image/png;base64," + base64.b64encode(encode_png(layer)).decode()
-    measured = curation.mask_of(workspace, first)
+    measured = teachers.mask_of(workspace, first)
     shared: Any = SimpleNamespace(workspace=workspace)
-    curate.trim(shared, {"id": first.id, "layer": address, "who": "Anna"})
-    assert np.array_equal(curation.mask_of(workspace, first), measured)
+    candidate.trim(shared, {"id": first.id, "layer": address, "who": "Anna"})
+    assert np.array_equal(teachers.mask_of(workspace, first), measured)
 
 
 def test_a_trimmed_mask_is_what_counts(workspace):
@@ -241,18 +248,18 @@ def test_a_trimmed_mask_is_what_counts(workspace):
     measured = read_mask(first.mask, SHAPE)
     half = measured.copy()
     half[:, : np.flatnonzero(measured.any(0)).mean().astype(int)] = False
-    whole = len(curation.marked(workspace, first, workspace.detector()).rows)
+    whole = len(teachers.marked(workspace, first, load_detector(workspace)).rows)
     curation.trim(
         workspace, first.id, half | ~measured, "Anna"
     )  # what is outside the measured mask is cut off
-    assert np.array_equal(curation.mask_of(workspace, first), half)
-    assert 0 < len(curation.marked(workspace, first, workspace.detector()).rows) < whole
+    assert np.array_equal(teachers.mask_of(workspace, first), half)
+    assert 0 < len(teachers.marked(workspace, first, load_detector(workspace)).rows) < whole
     with pytest.raises(BadInput, match="Nothing of the mask is left"):
         curation.trim(workspace, first.id, ~measured, "Anna")
     with pytest.raises(BadInput, match="another size"):
         curation.trim(workspace, first.id, half[:-1], "Anna")
     curation.undo_last(workspace, "Anna")
-    assert np.array_equal(curation.mask_of(workspace, first), measured)
+    assert np.array_equal(teachers.mask_of(workspace, first), measured)
 
 
 # --- several people ---------------------------------------------------------------------------------------
@@ -260,20 +267,20 @@ def test_a_trimmed_mask_is_what_counts(workspace):
 
 def test_a_claim_keeps_others_from_deciding_until_it_ends(workspace, monkeypatch):
     first, second = pending(workspace)[:2]
-    assert curation.claim(workspace, first, "Anna") == ""
-    assert curation.claim(workspace, first, "Anna") == ""
-    assert curation.claim(workspace, first, "Ben") == "Anna"
-    assert curation.claims(workspace) == {first: "Anna"}
+    assert decisions.claim(workspace, first, "Anna") == ""
+    assert decisions.claim(workspace, first, "Anna") == ""
+    assert decisions.claim(workspace, first, "Ben") == "Anna"
+    assert decisions.claims(workspace) == {first: "Anna"}
     with pytest.raises(BadInput, match="Anna has it open"):
         curation.accept(workspace, [first], "Ben")
     decided = curation.reject(workspace, [first, second], "Ben")
     assert decided.ids == [second] and list(decided.left_out) == [first] and "left out" in decided.sentence
-    curation.release(workspace, first, "Ben")  # not his to give up
-    assert curation.claim(workspace, first, "Ben") == "Anna"
-    curation.release(workspace, first, "Anna")
-    monkeypatch.setattr(curation, "CLAIMED", -1.0)
-    assert curation.claim(workspace, first, "Anna") == ""
-    assert curation.claim(workspace, first, "Ben") == ""  # hers has run out
+    decisions.release(workspace, first, "Ben")  # not his to give up
+    assert decisions.claim(workspace, first, "Ben") == "Anna"
+    decisions.release(workspace, first, "Anna")
+    monkeypatch.setattr(decisions, "CLAIMED", -1.0)
+    assert decisions.claim(workspace, first, "Anna") == ""
+    assert decisions.claim(workspace, first, "Ben") == ""  # hers has run out
 
 
 def test_two_decisions_on_one_never_both_count(workspace):
@@ -291,7 +298,7 @@ def test_two_decisions_on_one_never_both_count(workspace):
         jobs = [pool.submit(decide, p, w, id) for id in ids for p, w in ((workspace, "Anna"), (other, "Ben"))]
         done = [job.result() for job in jobs]
     assert sum(done) == len(ids)
-    counted = [d for d in curation.decisions(workspace) if d.action in ("accept", "reject")]
+    counted = [d for d in decisions.decisions(workspace) if d.action in ("accept", "reject")]
     assert sorted(d.subject for d in counted) == sorted(ids)
     assert not pending(workspace)
     agree(workspace)
@@ -299,13 +306,12 @@ def test_two_decisions_on_one_never_both_count(workspace):
 
 SCRIPT = """
 import sys
-from exdd_core import candidates, curation
+from exdd_core import curation
+from exdd_core.banks.detectors import load_detector
 from exdd_core.errors import BadInput
-from exdd_core.detector.examples import defect_patches
-from exdd_core.workspace import ImageRow, Workspace
-from tests.plates import SHAPE, SMALL, build, paint, painting, pending
+from exdd_core.workspace import Workspace, candidates
 workspace, who = Workspace.open(sys.argv[1]), sys.argv[2]
-workspace.detector()
+load_detector(workspace)
 print("ready", flush=True)
 sys.stdin.readline()
 for candidate in candidates.listed(workspace, status="pending"):
@@ -370,15 +376,15 @@ def test_a_missed_defect_goes_into_the_positive_bank_and_out_of_evaluation(works
     before = scores(workspace)
     decided = curation.missed(workspace, row.id, row.path, truth(row), "Anna", "bar")
     assert decided.rows > 0 and "Evaluation" in decided.sentence
-    assert row.id in positive_ids(workspace) and row.id in curation.taught(workspace, "plates")
+    assert row.id in positive_ids(workspace) and row.id in teachers.taught(workspace, "plates")
     assert scores(workspace) != before
     with pytest.raises(BadInput, match="already"):
         curation.missed(workspace, row.id, row.path, truth(row), "Anna")
-    rebuilt = workspace.build(negative_ratio=0.2)
+    rebuilt = build_bank(workspace, negative_ratio=0.2)
     assert row.id in positive_ids(workspace) and rebuilt.active
     undone = curation.undo_last(workspace, "Anna")
     assert undone.sentence.startswith("Took back the decision on 1 image")
-    assert row.id not in positive_ids(workspace) and not curation.taught(workspace, "plates")
+    assert row.id not in positive_ids(workspace) and not teachers.taught(workspace, "plates")
 
 
 def test_what_lies_off_the_mask_of_a_missed_defect_counts_from_the_next_build_on(workspace, tmp_path):
@@ -387,8 +393,8 @@ def test_what_lies_off_the_mask_of_a_missed_defect_counts_from_the_next_build_on
     names = {row.id: row, f"file:{tmp_path / 'elsewhere.png'}#1": other}
 
     def counted() -> dict[str, float]:
-        unmarked = workspace.detector().unmarked
-        each = workspace.detector()._stand_for
+        unmarked = load_detector(workspace).fitted.examples.unmarked
+        each = load_detector(workspace).fitted.examples.stand_for
         return {i.id: float(each[unmarked.of_images([i.id])].sum()) for i in unmarked.images}
 
     before = counted()
@@ -396,13 +402,13 @@ def test_what_lies_off_the_mask_of_a_missed_defect_counts_from_the_next_build_on
         path = tmp_path / "elsewhere.png" if id.startswith("file:") else shown.path
         curation.missed(workspace, id, path, truth(shown), "Anna", "bar")
     assert counted() == before  # on the spot only what the mask marks
-    workspace.build(negative_ratio=0.2)
-    after, patches = counted(), np.prod(workspace.detector().grid)
+    build_bank(workspace, negative_ratio=0.2)
+    after, patches = counted(), np.prod(load_detector(workspace).grid)
     assert set(after) == {*before, *names}
     for id, shown in names.items():
-        marked = defect_patches(truth(shown), SMALL, workspace.detector().grid)
+        marked = defect_patches(truth(shown), SMALL, load_detector(workspace).grid)
         assert after[id] == pytest.approx(patches - marked.sum(), rel=1e-3)
-    workspace.build(negative_ratio=0.2, positives="none")
+    build_bank(workspace, negative_ratio=0.2, positives="none")
     assert counted() == {}
 
 
@@ -414,7 +420,7 @@ def test_a_missed_defect_needs_a_mask_and_an_image_that_is_not_trained_on(worksp
         curation.missed(workspace, row.id, row.path, np.ones((5, 5), bool), "Anna")
     with pytest.raises(BadInput, match="training image"):
         curation.missed(workspace, trained.id, trained.path, np.ones(SHAPE, bool), "Anna")
-    assert not curation.decisions(workspace)
+    assert not decisions.decisions(workspace)
 
 
 @pytest.mark.parametrize("levels", [(0, 1), (100, 200), (0, 255)])
@@ -424,7 +430,7 @@ def test_a_mask_file_of_a_missed_defect_is_read_by_its_own_values(workspace, tmp
     file.write_bytes(encode_png(np.where(truth(row), levels[1], levels[0]).astype(np.uint8)))
     place = ["--who", "Anna", "--workspace", str(workspace.path)]
     assert cli.main(["mark", "missed", row.id, "--mask", str(file), *place]) == 0
-    (kept,) = (workspace.path / curation.MASKS).iterdir()
+    (kept,) = (workspace.path / drawn_masks.MASKS).iterdir()
     assert np.array_equal(read_mask(kept, SHAPE), truth(row))
 
 
@@ -445,10 +451,10 @@ def test_a_mask_file_that_cannot_be_a_defect_is_refused_with_what_to_do(workspac
     assert "invert the mask" in refused(~truth(row), *mark)
     assert "seems to be inverted" in refused(ring, *mark)
     assert "seems turned by a quarter" in refused(truth(row).T, *mark)
-    assert not curation.decisions(workspace) and not (workspace.path / curation.MASKS).exists()
+    assert not decisions.decisions(workspace) and not (workspace.path / drawn_masks.MASKS).exists()
     with pytest.raises(BadInput, match="nothing.png marks nothing"):  # as the Studio page says it
         (tmp_path / "nothing.png").write_bytes(encode_png(np.zeros(SHAPE, bool)))
-        editing.keep_upload(workspace, row.id, str(tmp_path / "nothing.png"), "nothing.png")
+        editor.keep_upload(workspace, row.id, str(tmp_path / "nothing.png"), "nothing.png")
 
 
 def test_a_false_alarm_goes_into_the_negative_bank(workspace, tmp_path):
@@ -458,20 +464,20 @@ def test_a_false_alarm_goes_into_the_negative_bank(workspace, tmp_path):
     file.parent.mkdir()
     file.write_bytes(encode_png(made.image))
     id = f"file:{file}#1"
-    detector = workspace.detector()
+    detector = load_detector(workspace)
     before = detector.score([file])[0]
     decided = curation.false_alarm(workspace, id, file, "Anna")
     assert decided.rows > 0
-    after = workspace.detector().score([file])[0]
+    after = load_detector(workspace).score([file])[0]
     assert after.negative_distance.max() < before.negative_distance.max()
     file.unlink()
-    workspace.build(negative_ratio=0.2)
-    assert id in {image.id for image in workspace.detector().negative.images}
+    build_bank(workspace, negative_ratio=0.2)
+    assert id in {image.id for image in load_detector(workspace).negative.images}
     curation.undo_last(workspace, "Anna")
-    assert id not in {image.id for image in workspace.detector().negative.images}
-    rows = len(workspace.detector().negative)
-    workspace.build(negative_ratio=0.2)
-    assert len(workspace.detector().negative) == rows
+    assert id not in {image.id for image in load_detector(workspace).negative.images}
+    rows = len(load_detector(workspace).negative)
+    build_bank(workspace, negative_ratio=0.2)
+    assert len(load_detector(workspace).negative) == rows
 
 
 def test_a_defective_image_is_no_false_alarm_as_a_whole(workspace):
@@ -489,9 +495,12 @@ def content(bank: Bank) -> list[bytes]:
 
 def held(workspace: Workspace) -> list[list[bytes]]:
     """What both banks hold, and what is fitted learns from."""
-    d = workspace.detector()
+    d = load_detector(workspace)
     assert d.positive
-    return [content(bank) for bank in (d.negative, d.positive, d.learnt, d.defects)]
+    return [
+        content(bank)
+        for bank in (d.negative, d.positive, d.fitted.examples.normals, d.fitted.examples.defects)
+    ]
 
 
 def test_what_comes_back_to_a_bank_comes_with_exactly_its_rows(workspace):
@@ -501,25 +510,25 @@ def test_what_comes_back_to_a_bank_comes_with_exactly_its_rows(workspace):
     curation.missed(workspace, row.id, row.path, truth(row), "Anna", "bar")
     build_of = workspace.images(split="train")
     normal, defect = (next(r.id for r in build_of if r.label == label) for label in ("normal", "defect"))
-    before, fitted = held(workspace), workspace.detector().fitted_state()
-    rows = len(workspace.detector().negative)
+    before, fitted = held(workspace), load_detector(workspace).fitted_state()
+    rows = len(load_detector(workspace).negative)
     for image, side in (
         (normal, "negative"),
         (defect, "positive"),
         (ids[0], "positive"),
         (row.id, "positive"),
     ):
-        gone = versions.drop(workspace, image, side, "Ben").rows
+        gone = aligning.drop(workspace, image, side, "Ben").rows
         assert gone <= 0 and held(workspace) != before
         place = Workspace.open(workspace.path) if side == "negative" else workspace
-        assert versions.put_back(place, image, "Ben").rows == -gone
+        assert aligning.put_back(place, image, "Ben").rows == -gone
         assert held(workspace) == before
-        assert workspace.detector().fitted_state() == fitted  # and nothing was fitted anew
-    assert len(workspace.detector().negative) == rows
+        assert load_detector(workspace).fitted_state() == fitted  # and nothing was fitted anew
+    assert len(load_detector(workspace).negative) == rows
     # Others come in between: what is fitted is another thing then, but the rows are the same ones.
-    versions.drop(workspace, normal, "negative", "Ben")
+    aligning.drop(workspace, normal, "negative", "Ben")
     curation.accept(workspace, ids[2:3], "Anna")
-    versions.put_back(workspace, normal, "Ben")
+    aligning.put_back(workspace, normal, "Ben")
     curation.undo_last(workspace, "Anna")
     assert held(workspace) == before and held(Workspace.open(workspace.path)) == before
     agree(workspace)
@@ -537,24 +546,27 @@ def test_what_was_taken_back_is_accepted_again_as_it_was_unless_its_mask_is_anot
     half[:, : np.flatnonzero(half.any(0)).mean().astype(int)] = False
     curation.trim(workspace, first.id, half, "Anna")
     curation.accept(workspace, [first.id], "Anna", defect_type="bar")
-    there, detector = workspace.detector().defects.of_image(first.id), workspace.detector()
-    left = curation.marked(workspace, candidates.get(workspace, first.id), detector)
+    there, detector = (
+        load_detector(workspace).fitted.examples.defects.of_image(first.id),
+        load_detector(workspace),
+    )
+    left = teachers.marked(workspace, candidates.get(workspace, first.id), detector)
     assert 0 < len(there) <= len(left.rows) and left.image.defect_type == "bar"
     assert {tuple(p) for p in there.position} <= {tuple(p) for p in left.position}
     assert first.id in {i.id for i in there.images if i.defect_type == "bar"}
 
 
 def test_what_was_fitted_follows_an_image_of_the_build_that_is_dropped(workspace):
-    built = workspace.detector().fitted_state()
+    built = load_detector(workspace).fitted_state()
     trained = workspace.images(split="train", label="defect")[0].id
     curation.drop(workspace, trained, "positive", "Anna")
-    without, after = workspace.detector().fitted_state(), scores(workspace)
+    without, after = load_detector(workspace).fitted_state(), scores(workspace)
     assert without != built
     curation.undo_last(workspace, "Anna")
-    assert workspace.detector().fitted_state() == built and scores(workspace) != after
+    assert load_detector(workspace).fitted_state() == built and scores(workspace) != after
     curation.drop(workspace, trained, "positive", "Anna")
     assert (
-        workspace.detector().fitted_state() == without and scores(workspace) == after
+        load_detector(workspace).fitted_state() == without and scores(workspace) == after
     )  # as it was once before
 
 
@@ -563,7 +575,7 @@ def test_an_image_dropped_from_a_bank_stays_out_until_it_is_taken_back(workspace
     trained = workspace.images(split="train", label="defect")[0].id
     curation.drop(workspace, trained, "positive", "Anna")
     assert trained not in positive_ids(workspace) and scores(workspace) != before
-    workspace.build(negative_ratio=0.2)
+    build_bank(workspace, negative_ratio=0.2)
     assert trained not in positive_ids(workspace)
     workspace.roll_back()
     curation.undo_last(workspace, "Anna")
@@ -583,28 +595,29 @@ def test_builds_take_accepted_defects_and_incremental_banks_agree_with_them(work
     """Image scores move by no more than `versions.TOLERANCE` of their spread, and no verdict changes here."""
     curation.accept(workspace, pending(workspace)[:4], "Anna")
     rows = workspace.images(split="test")
-    grown = workspace.detector().score([row.path for row in rows])
-    version = workspace.build(positives="both", negative_ratio=0.2)
+    grown = load_detector(workspace).score([row.path for row in rows])
+    version = build_bank(workspace, positives="both", negative_ratio=0.2)
     assert version.summary["positive_images"] == len(positive_ids(workspace))
     agree(workspace)
-    fresh = workspace.detector().score([row.path for row in rows])
+    fresh = load_detector(workspace).score([row.path for row in rows])
     calibrated = np.array(
         [[a.calibrated_score, b.calibrated_score] for a, b in zip(grown, fresh, strict=True)]
     )
-    assert np.abs(calibrated[:, 0] - calibrated[:, 1]).max() < versions.TOLERANCE * np.ptp(calibrated)
+    assert np.abs(calibrated[:, 0] - calibrated[:, 1]).max() < compare.TOLERANCE * np.ptp(calibrated)
     assert [a.verdict for a in grown] == [b.verdict for b in fresh]
-    only = workspace.build(positives="synthetic", negative_ratio=0.2)
+    only = build_bank(workspace, positives="synthetic", negative_ratio=0.2)
     assert only.summary["positive_images"] == 4
     with workspace.reading() as db:
-        assert history.newest(db, version.id) == 0  # a new version needs no changes
+        assert history_.newest(db, version.id) == 0  # a new version needs no changes
 
 
 @pytest.mark.slow
 def test_a_kill_during_a_rebuild_leaves_the_active_version_whole(workspace):
     curation.accept(workspace, pending(workspace)[:2], "Anna")
     before = scores(workspace)
-    code = "import sys; from exdd_core.workspace import Workspace; w = Workspace.open(sys.argv[1]); "
-    code += "print('go', flush=True); w.build(positives='both', negative_ratio=0.2)"
+    code = "import sys; from exdd_core.banks.building import build_bank; from exdd_core.workspace import Workspace; "
+    code += "w = Workspace.open(sys.argv[1]); "
+    code += "print('go', flush=True); build_bank(w, positives='both', negative_ratio=0.2)"
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     for wait in (0.5, 2.5):
         process = subprocess.Popen(
@@ -627,29 +640,29 @@ def test_a_kill_during_a_rebuild_leaves_the_active_version_whole(workspace):
 
 def test_versions_are_rolled_back_pinned_and_deleted_with_their_changes(workspace):
     curation.accept(workspace, pending(workspace)[:1], "Anna")
-    second = workspace.build(negative_ratio=0.2)
+    second = build_bank(workspace, negative_ratio=0.2)
     assert workspace.roll_back().name == "v1"
     with pytest.raises(BadInput, match="before"):
         workspace.roll_back()
     workspace.activate_bank(second.id)
     workspace.pin_bank("v1")
     with pytest.raises(BadInput, match="pinned"):
-        workspace.delete_bank("v1")
+        delete_bank(workspace, "v1")
     workspace.pin_bank("v1", False)
     old = workspace.bank("v1")
-    workspace.delete_bank("v1")
+    delete_bank(workspace, "v1")
     with workspace.reading() as db:
-        assert history.newest(db, old.id) == 0
+        assert history_.newest(db, old.id) == 0
     with pytest.raises(BadInput, match="before"):
         workspace.roll_back()
 
 
 def test_features_that_are_gone_from_the_cache_are_made_again(workspace):
     first, second = pending(workspace)[:2]
-    shutil.rmtree(workspace.path / "cache" / "held_out")
+    shutil.rmtree(workspace.path / "cache" / "banks")
     workspace = Workspace.open(workspace.path)
     with_made = curation.accept(workspace, [first], "Anna").rows
-    assert with_made > 0 and (workspace.path / "cache" / "held_out").is_dir()
+    assert with_made > 0 and (workspace.path / "cache" / "banks").is_dir()
     for file in (workspace.path / "cache" / "candidates").rglob("*.npz"):
         file.write_bytes(b"damaged")
     assert curation.accept(workspace, [second], "Anna").rows > 0
@@ -664,7 +677,7 @@ def test_accepting_without_a_bank_version_only_remembers(built, tmp_path):
         db.execute("delete from banks")
     decided = curation.accept(workspace, pending(workspace)[:1], "Anna")
     assert decided.bank == "" and candidates.get(workspace, decided.ids[0]).status == "accepted"
-    workspace.build(positives="both", negative_ratio=0.2)
+    build_bank(workspace, positives="both", negative_ratio=0.2)
     agree(workspace)
 
 
@@ -688,7 +701,7 @@ def test_the_command_line_decides_by_the_same_rules(workspace, command):
     shown = command("effect", ids[0])["measures"]
     assert [m["name"] for m in shown] == ["visible", "clean", "plausible", "new", "effect"]
     assert "held-back defects" in command("effect", "--all")["sentence"]
-    curation.claim(workspace, ids[1], "Anna")
+    decisions.claim(workspace, ids[1], "Anna")
     decided = command("accept", ids[0], ids[1], "--type", "bar", "--who", "Ben")
     assert decided["ids"] == [ids[0]] and "Anna" in decided["left_out"][ids[1]]
     command("reject", ids[2], "--reason", "too faint", "--reason", "artefact", "--who", "Ben")

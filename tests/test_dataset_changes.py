@@ -13,31 +13,35 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 
-from exdd_core import (
+from exdd_core import curation
+from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
+from exdd_core.banks.training_images import TrainingFiles
+from exdd_core.datasets import Choices, natural_key
+from exdd_core.depth import Depth
+from exdd_core.errors import BadInput
+from exdd_core.images import Size, encode_png, read_image, read_mask
+from exdd_core.mask_rules import MaskRule
+from exdd_core.progress import Progress
+from exdd_core.workspace import (
+    ImageRow,
+    Workspace,
     candidates,
-    curation,
     dataset_changes,
     dataset_settings,
     dataset_states,
     dataset_uses,
-    imports,
+    decisions,
     joining,
     merging,
     runs,
     schema,
 )
-from exdd_core.datasets import Choices
-from exdd_core.depth import Depth
-from exdd_core.errors import BadInput
-from exdd_core.images import Size, encode_png, read_image, read_mask
-from exdd_core.learnt import Learnt
-from exdd_core.mask_rules import MaskRule
-from exdd_core.progress import Progress
-from exdd_core.workspace import ImageRow, Workspace
+from exdd_core.workspace.dataset_settings import set_region
+from exdd_core.workspace.imports import import_dataset
 from tests import plates
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -92,7 +96,7 @@ def imported(empty: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with 6 normal and 4 defective images, to be copied."""
     folder = tmp_path_factory.mktemp("imported")
     shutil.copytree(empty, folder / "w")
-    Workspace.open(folder / "w").import_dataset(make(folder / "plates", 6, 4), size=Size(64, 64))
+    import_dataset(Workspace.open(folder / "w"), make(folder / "plates", 6, 4), size=Size(64, 64))
     return folder / "w"
 
 
@@ -210,7 +214,7 @@ def act(workspace: Workspace, action: str, id: str, n: int, source: Path) -> Non
     elif action == "masks":
         dataset_settings.set_choices(workspace, "plates", WHO, masks=MaskRule(127 + n, bool(n % 2)))
     elif action == "roi":
-        workspace.set_region("plates", mark(n) if n else None, WHO)
+        set_region(workspace, "plates", mark(n) if n else None, WHO)
     elif action == "join":
         joining.join(workspace, "plates", source, who=WHO)
     else:
@@ -244,7 +248,7 @@ def test_a_part_moves_as_a_whole_and_is_counted(bare, tmp_path):
     source = tmp_path / "parts"
     for i in range(12):
         write(source / "good" / f"part{i // 2}_{i % 2}.png", plate(i))
-    bare.import_dataset(source, name="plates", choices=Choices(groups=_pattern(), layout="folder"))
+    import_dataset(bare, source, name="plates", choices=Choices(groups=_pattern(), layout="folder"))
     train = bare.images("plates", split="train")[0]
     twin = next(r for r in bare.images("plates") if r.group == train.group and r.id != train.id)
     dataset_changes.retire(bare, [twin.id], WHO)
@@ -273,7 +277,7 @@ def test_images_are_named_by_id_or_file_and_of_one_data_set(workspace, tmp_path)
     ):
         with pytest.raises(BadInput, match=words):
             dataset_changes.named(workspace, names)
-    workspace.import_dataset(make(tmp_path / "other", 3, 1, 50))
+    import_dataset(workspace, make(tmp_path / "other", 3, 1, 50))
     with pytest.raises(BadInput, match="several data sets"):
         dataset_changes.named(workspace, [first.id, "other/good/0.png"])
 
@@ -323,10 +327,10 @@ def test_an_image_can_be_given_its_mask_later(workspace):
             lambda w: dataset_settings.set_choices(w, "plates", WHO, depth=Depth.of_bits(12)),
             "more than 8 bits",
         ),
-        (lambda w: w.set_region("plates", np.ones((8, 8), bool)), "most images are 40 x 32"),
-        (lambda w: w.set_region("plates", np.zeros(SHAPE, bool)), "marks nothing"),
-        (lambda w: w.set_region("plates", np.ones(SHAPE, bool)), "all of an image"),
-        (lambda w: w.set_region("plates", None), "Nothing changes"),
+        (lambda w: set_region(w, "plates", np.ones((8, 8), bool)), "most images are 40 x 32"),
+        (lambda w: set_region(w, "plates", np.zeros(SHAPE, bool)), "marks nothing"),
+        (lambda w: set_region(w, "plates", np.ones(SHAPE, bool)), "all of an image"),
+        (lambda w: set_region(w, "plates", None), "Nothing changes"),
     ],
 )
 def test_changes_that_cannot_be_meant_are_sentences_and_leave_the_state(workspace, change, words):
@@ -347,7 +351,7 @@ def test_masks_are_read_anew_from_what_came_and_earlier_states_keep_theirs(bare,
         image[values > 0] = 220
         write(source / "defect" / "bar" / f"{i}.png", image)
         write(source / "masks" / "bar" / f"{i}.png", values)
-    bare.import_dataset(source)
+    import_dataset(bare, source)
     assert bare.dataset().mask_rule == "labels"
     both = masks(bare.images(label="defect"))
     assert {sum(marked) for marked in both.values()} == {288}
@@ -371,7 +375,7 @@ def test_masks_that_were_drawn_here_stay_when_the_rule_changes(workspace):
 
 
 def test_a_change_of_depth_changes_nothing_that_an_earlier_state_reads(bare, tmp_path):
-    bare.import_dataset(deep(tmp_path / "plates", 5, 4000))
+    import_dataset(bare, deep(tmp_path / "plates", 5, 4000))
     assert bare.dataset().depth == Depth.of_bits(12)
     first = row(bare, "good/0.png")
     before = read_image(first.path, first.id, first.depth)
@@ -387,7 +391,7 @@ def test_a_change_of_depth_changes_nothing_that_an_earlier_state_reads(bare, tmp
 
 
 def test_both_names_of_a_data_set_are_understood_and_none_means_two(workspace, tmp_path):
-    workspace.import_dataset(make(tmp_path / "other", 3, 1, 60))
+    import_dataset(workspace, make(tmp_path / "other", 3, 1, 60))
     done = dataset_settings.rename(workspace, "plates", "brackets", WHO)
     assert done.dataset == "plates" and workspace.dataset("brackets") == workspace.dataset("plates")
     assert workspace.dataset("plates").called == "brackets"
@@ -399,7 +403,7 @@ def test_both_names_of_a_data_set_are_understood_and_none_means_two(workspace, t
         with pytest.raises(BadInput):
             dataset_settings.rename(workspace, "other", taken, WHO)
         with pytest.raises(BadInput):
-            workspace.import_dataset(make(tmp_path / "third", 4, 1, 70), name=taken)
+            import_dataset(workspace, make(tmp_path / "third", 4, 1, 70), name=taken)
     dataset_settings.rename(workspace, "brackets", "plates", WHO)
     assert workspace.dataset("plates").called == "plates"
     with pytest.raises(BadInput, match="no data set"):
@@ -409,7 +413,7 @@ def test_both_names_of_a_data_set_are_understood_and_none_means_two(workspace, t
 def test_taking_a_name_back_that_another_has_now_is_a_sentence(workspace, tmp_path):
     dataset_settings.rename(workspace, "plates", "a", WHO)
     dataset_settings.rename(workspace, "plates", "b", WHO)
-    workspace.import_dataset(make(tmp_path / "other", 3, 1, 60), name="a")
+    import_dataset(workspace, make(tmp_path / "other", 3, 1, 60), name="a")
     with pytest.raises(BadInput, match='called "a"'):
         dataset_changes.undo(workspace, "plates", WHO)
     assert workspace.dataset("plates").called == "b" and workspace.dataset("plates").state == 3
@@ -417,11 +421,11 @@ def test_taking_a_name_back_that_another_has_now_is_a_sentence(workspace, tmp_pa
 
 def test_a_region_lasts_by_state_and_can_be_taken_from_brightness(workspace):
     assert workspace.region("plates") is None
-    info = workspace.set_region("plates", mark(2), WHO)
+    info = set_region(workspace, "plates", mark(2), WHO)
     assert np.array_equal(region(workspace), mark(2)) and info.roi == "roi-2.png"
-    workspace.set_region("plates", mark(5), WHO)
+    set_region(workspace, "plates", mark(5), WHO)
     assert np.array_equal(region(workspace, 2), mark(2)) and workspace.region("plates", 1) is None
-    workspace.set_region("plates", None, WHO)
+    set_region(workspace, "plates", None, WHO)
     assert workspace.region("plates") is None and np.array_equal(region(workspace, 3), mark(5))
     bright = dataset_settings.region_by_threshold(workspace, "plates", 99)
     assert bright.shape == SHAPE and bright.dtype == bool and 0.2 < bright.mean() < 0.8
@@ -445,7 +449,7 @@ def test_new_images_join_and_what_is_there_is_passed_over(workspace, tmp_path):
     assert {r.label for r in new} == {"normal"}
     assert [r.split for r in new].count("test") == 3  # the 9th, 12th and 15th of every third
     assert workspace.dataset("plates").report["images"] == 20
-    assert list(after) == sorted(after, key=lambda id: imports.datasets.natural_key(id))
+    assert list(after) == sorted(after, key=lambda id: natural_key(id))
     again = joining.join(workspace, "plates", source)
     assert (again.joined, len(again.passed_over), again.state) == ([], 20, 2)
     assert "are there already" in again.sentences[0]
@@ -497,7 +501,7 @@ def test_a_known_part_keeps_its_side_and_the_rule_goes_on(bare, tmp_path):
         write(more / "good" / f"part{i:02}_1.png", plate(100 + i))
     for i in range(10, 13):
         write(more / "good" / f"part{i}_0.png", plate(200 + i))
-    bare.import_dataset(source, choices=Choices(groups=_pattern()))
+    import_dataset(bare, source, choices=Choices(groups=_pattern()))
     side = {r.group: r.split for r in bare.images("plates")}
     joining.join(bare, "plates", more)  # grouped as the data set was
     for r in bare.images("plates"):
@@ -528,7 +532,7 @@ def test_masks_that_call_for_another_rule_are_said_and_can_be_read_by_it(workspa
 
 
 def test_deep_images_are_read_by_the_depth_of_the_data_set(bare, tmp_path):
-    bare.import_dataset(deep(tmp_path / "plates", 4, 4000))
+    import_dataset(bare, deep(tmp_path / "plates", 4, 4000))
     joined = joining.join(bare, "plates", deep(tmp_path / "more", 2, 900, seed=50))
     assert {r.depth for r in bare.images("plates")} == {Depth.of_bits(12)} and len(joined.joined) == 2
     joined = joining.join(bare, "plates", deep(tmp_path / "beyond", 2, 16000, seed=70))
@@ -571,7 +575,7 @@ def test_answers_for_folders_are_asked_for_and_kept(bare, tmp_path):
     for i in range(6):
         write(source / "monday" / f"{i}.png", plate(i))
         write(more / "monday" / f"n{i}.png", plate(50 + i))
-    bare.import_dataset(source, choices=Choices(roles={"monday": "normal"}))
+    import_dataset(bare, source, choices=Choices(roles={"monday": "normal"}))
     assert len(joining.join(bare, "plates", more).joined) == 6
     for i in range(3):
         write(tmp_path / "third" / "tuesday" / f"{i}.png", plate(80 + i))
@@ -585,7 +589,7 @@ def test_answers_for_folders_are_asked_for_and_kept(bare, tmp_path):
 
 KILLED = """
 import os, pathlib, signal, sys
-from exdd_core import dataset_changes, dataset_states, joining
+from exdd_core.workspace import dataset_changes, dataset_states, joining
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace
 
@@ -639,7 +643,7 @@ def test_a_change_that_fails_leaves_no_file(workspace, tmp_path, monkeypatch, at
         raise sqlite3.OperationalError("database or disk is full")
 
     name = "dataset_reports.again" if at == "report" else "dataset_states._insert"
-    monkeypatch.setattr(f"exdd_core.{name}", fail)
+    monkeypatch.setattr(f"exdd_core.workspace.{name}", fail)
     for change in (
         lambda: joining.join(workspace, "plates", source),
         lambda: dataset_changes.relabel(workspace, ["plates/good/1.png"], "defect", WHO, mask=mark(1)),
@@ -654,7 +658,7 @@ def test_a_change_that_fails_leaves_no_file(workspace, tmp_path, monkeypatch, at
 
 
 def test_several_data_sets_become_one_with_their_parts_apart(workspace, tmp_path):
-    workspace.import_dataset(make(tmp_path / "other", 4, 2, 60, value=1), size=Size(64, 64))
+    import_dataset(workspace, make(tmp_path / "other", 4, 2, 60, value=1), size=Size(64, 64))
     dataset_settings.rename(workspace, "plates", "brackets", WHO)
     dataset_changes.retire(workspace, ["plates/good/1.png"], WHO)
     info = merging.join_datasets(workspace, "all", ["plates", "other"])
@@ -676,9 +680,9 @@ def test_several_data_sets_become_one_with_their_parts_apart(workspace, tmp_path
 
 
 def test_data_sets_of_different_depths_are_not_joined(bare, tmp_path):
-    bare.import_dataset(deep(tmp_path / "a", 4, 4000))
-    bare.import_dataset(deep(tmp_path / "b", 4, 60000, 40))
-    bare.import_dataset(make(tmp_path / "c", 4, 0))
+    import_dataset(bare, deep(tmp_path / "a", 4, 4000))
+    import_dataset(bare, deep(tmp_path / "b", 4, 60000, 40))
+    import_dataset(bare, make(tmp_path / "c", 4, 0))
     with pytest.raises(BadInput, match=r"a with 12 bits .*, b with 16 bits"):
         merging.join_datasets(bare, "all", ["a", "b"])
     both = merging.join_datasets(bare, "all", ["c", "a"])
@@ -701,8 +705,8 @@ def curated(used: Path, tmp_path: Path) -> Workspace:
 def test_a_deleted_data_set_takes_all_that_it_made_with_it(curated, tmp_path):
     curation.accept(curated, plates.pending(curated)[:2], WHO)
     make(tmp_path / "other", 6, 3, 40)
-    curated.import_dataset(tmp_path / "other", size=Size(64, 64))
-    kept = curated.build("other", negative_ratio=0.2, activate=False)
+    import_dataset(curated, tmp_path / "other", size=Size(64, 64))
+    kept = build_bank(curated, "other", negative_ratio=0.2, activate=False)
     runs.store(curated, "r1", "evaluate", "one", {"dataset": "plates"}, {"methods": {}}, "")
     runs.store(curated, "r2", "evaluate", "two", {"dataset": "other"}, {"methods": {}}, kept.id)
     used = dataset_uses.uses(curated, "plates")
@@ -716,7 +720,7 @@ def test_a_deleted_data_set_takes_all_that_it_made_with_it(curated, tmp_path):
     assert said.startswith('"plates" is deleted, with 1 bank version (v1)')
     assert [info.name for info in curated.datasets()] == ["other"] and curated.dataset().name == "other"
     assert [bank.name for bank in curated.banks()] == ["v2"] and curated.bank().id == kept.id
-    assert candidates.listed(curated) == [] and curation.decisions(curated) == []
+    assert candidates.listed(curated) == [] and decisions.decisions(curated) == []
     assert [run.id for run in runs.listed(curated)] == ["r2"]
     reopened = Workspace.open(curated.path)
     for place in ("datasets", "banks", "candidates"):
@@ -725,7 +729,7 @@ def test_a_deleted_data_set_takes_all_that_it_made_with_it(curated, tmp_path):
     with reopened.reading() as db:
         for table in ("images", "candidates", "banks", "dataset_changes"):
             assert db.execute(f"select count(*) from {table} where dataset = 'plates'").fetchone() == (0,)
-    again = reopened.import_dataset(make(tmp_path / "plates", 6, 3))
+    again = import_dataset(reopened, make(tmp_path / "plates", 6, 3))
     assert again.changed and again.state == 1
 
 
@@ -738,13 +742,13 @@ def test_the_last_data_set_can_go_and_nothing_is_active_then(curated):
 
 
 def test_an_image_that_lent_a_defect_to_another_data_set_is_still_known(curated, tmp_path):
-    curated.import_dataset(make(tmp_path / "other", 4, 2, 40))
+    import_dataset(curated, make(tmp_path / "other", 4, 2, 40))
     lender = curated.images("plates", label="defect")[0]
     made = plates.paint(curated, 50, dataset="other", source="other/good/0.png", donor=lender.id)
     dataset_uses.delete(curated, "plates")
     assert curated.image(lender.id).group == lender.group
     assert candidates.get(curated, made.id).donor == lender.id
-    curated.import_dataset(make(tmp_path / "plates", 4, 12, 80))  # its row is in nobody's way
+    import_dataset(curated, make(tmp_path / "plates", 4, 12, 80))  # its row is in nobody's way
     assert len(curated.images("plates")) == 16
 
 
@@ -774,9 +778,9 @@ def test_banks_say_their_state_and_what_a_rebuild_would_take_in(curated, tmp_pat
     said = dataset_changes.due(curated)
     assert "panels since v1 was built (state 1, now 6): 2 joined, 1 left, 1 changed" in said
     assert dataset_changes.due(curated, "v1") == said
-    built = curated.build(negative_ratio=0.2)
+    built = build_bank(curated, negative_ratio=0.2)
     assert built.state == 6 and dataset_changes.due(curated) == ""
-    old = curated.build(negative_ratio=0.2, state=1, activate=False)
+    old = build_bank(curated, negative_ratio=0.2, state=1, activate=False)
     assert old.state == 1 and old.summary["negative_images"] == curated.bank("v1").summary["negative_images"]
 
 
@@ -788,17 +792,17 @@ def _bar() -> np.ndarray:
 
 def test_a_marked_image_teaches_once_where_it_trains_and_nothing_where_it_is_retired(curated):
     marked_ones = curated.images("plates", split="test", label="defect")[:2]
-    before = curated.build(negative_ratio=0.2, activate=False).summary["positive_images"]
+    before = build_bank(curated, negative_ratio=0.2, activate=False).summary["positive_images"]
     for r in marked_ones:
         curation.missed(curated, r.id, r.path, read_mask(r.mask or b"", None), WHO, "bar")
-    mark_of = curation.in_force(curated, "missed")[0]
+    mark_of = decisions.in_force(curated, "missed")[0]
     assert mark_of.detail["state"] == 1
-    assert curated.build(negative_ratio=0.2, activate=False).summary["positive_images"] == before + 2
+    assert build_bank(curated, negative_ratio=0.2, activate=False).summary["positive_images"] == before + 2
     dataset_changes.move(curated, [marked_ones[0].id], "train", WHO)
     dataset_changes.retire(curated, [marked_ones[1].id], WHO)
-    bank = curated.build(negative_ratio=0.2, activate=False)
+    bank = build_bank(curated, negative_ratio=0.2, activate=False)
     assert bank.summary["positive_images"] == before + 1
-    positive = curated.detector(bank.id).positive
+    positive = load_detector(curated, bank.id).positive
     assert positive is not None and [i.id for i in positive.images].count(marked_ones[0].id) == 1
 
 
@@ -809,8 +813,8 @@ def test_a_false_alarm_on_a_retired_image_teaches_no_build(curated):
     curation.false_alarm(curated, normal.id, normal.path, WHO, place)
 
     def teachers() -> list[str]:
-        bank = curated.build(negative_ratio=0.2, activate=False)
-        return [image.id for image in curated.detector(bank.id).negative.images]
+        bank = build_bank(curated, negative_ratio=0.2, activate=False)
+        return [image.id for image in load_detector(curated, bank.id).negative.images]
 
     assert normal.id in teachers()
     dataset_changes.retire(curated, [normal.id], WHO)
@@ -868,7 +872,7 @@ def as_of_an_older_version(workspace: Workspace) -> None:
 def test_a_depth_that_was_never_kept_is_guessed_once_of_all_images_and_said(
     bare: Workspace, tmp_path: Path
 ) -> None:
-    bare.import_dataset(deep(tmp_path / "deep", 6, 4095), size=Size(64, 64))
+    import_dataset(bare, deep(tmp_path / "deep", 6, 4095), size=Size(64, 64))
     as_of_an_older_version(bare)
     before = bare.dataset()
     info, said = dataset_settings.settled(bare, None, None, Progress())
@@ -876,13 +880,13 @@ def test_a_depth_that_was_never_kept_is_guessed_once_of_all_images_and_said(
     assert "12 bits (0 to 4095)" in said and "datasets set deep --depth" in said
     assert dataset_settings.settled(bare, None, None, Progress()) == (info, "")
     assert dataset_settings.settled(bare, None, before.state, Progress())[0].depth is None
-    assert bare.build(positives="none").settings["depth"] == "12"
+    assert build_bank(bare, positives="none").settings["depth"] == "12"
 
 
 def test_a_build_of_an_older_data_set_says_that_a_depth_was_guessed(bare: Workspace, tmp_path: Path) -> None:
-    bare.import_dataset(deep(tmp_path / "deep", 6, 16383), size=Size(64, 64))
+    import_dataset(bare, deep(tmp_path / "deep", 6, 16383), size=Size(64, 64))
     as_of_an_older_version(bare)
-    bank = bare.build(positives="none")
+    bank = build_bank(bare, positives="none")
     assert bank.settings["depth"] == "14" and "guessed of all" in bank.summary["note"]
     assert bank.state == bare.dataset().state
 
@@ -897,12 +901,12 @@ def test_images_of_8_bits_of_an_older_data_set_are_left_alone(workspace: Workspa
 def test_an_image_that_was_retired_is_still_known_to_the_bank_that_learnt_it(
     workspace: Workspace, tmp_path: Path
 ) -> None:
-    bank = workspace.build(positives="none")
+    bank = build_bank(workspace, positives="none")
     first = workspace.images(split="train", label="normal")[0]
     dataset_changes.retire(workspace, [first.id], WHO)
     copy = tmp_path / "copy.png"
     shutil.copyfile(first.path, copy)
-    known = Learnt(workspace, bank, workspace.detector(bank.id))
+    known = TrainingFiles(workspace, bank, load_detector(workspace, bank.id))
     assert "in the bank itself" in known.sentence("file:copy", copy)
     write(copy, plate(4711))
     assert known.sentence("file:copy", copy) == ""

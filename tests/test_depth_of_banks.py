@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -10,13 +11,19 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exdd_core import images, recall
+from exdd_core import images
+from exdd_core.banks import features
+from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
 from exdd_core.depth import Depth
 from exdd_core.detector import Detector, Settings, backbones
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.examples import TrainingImage
+from exdd_core.detector.summary import knows
 from exdd_core.images import Size
 from exdd_core.workspace import Workspace
+from exdd_core.workspace.imports import import_dataset
+from exdd_core.workspace.versions import cache_of
 
 SIDE = 64
 SMALL = Settings(size=Size(SIDE, SIDE), negative_ratio=0.1)
@@ -76,7 +83,7 @@ def test_settings_keep_the_depth_and_read_older_ones() -> None:
         text = json.dumps(settings.to_json())
         assert Settings.from_json(json.loads(text)) == settings
     assert json.loads(json.dumps(Settings(depth=FOURTEEN).to_json()))["depth"] == "14"
-    older = Settings().to_json()
+    older = dict(Settings().to_json())
     del older["depth"]
     assert Settings.from_json(older).depth is None and Settings.from_json(older).by_brightest
 
@@ -136,19 +143,20 @@ def test_a_built_bank_has_the_depth_of_its_data_set(tmp_path: Path) -> None:
     for i in range(8):
         write(tmp_path / "set" / "good" / f"{i}.png", deep(i))
     workspace = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
-    info = workspace.import_dataset(tmp_path / "set", size=SMALL.size)
+    info = import_dataset(workspace, tmp_path / "set", size=SMALL.size)
     assert info.depth == FOURTEEN
-    bank = workspace.build(negative_ratio=0.2)
+    bank = build_bank(workspace, negative_ratio=0.2)
     assert bank.settings["depth"] == "14"
-    detector = workspace.detector(bank.id)
-    assert detector.settings.depth == FOURTEEN and detector.held_out is not None
-    assert detector.held_out.features is not None
-    kept = np.array(detector.held_out.features[:])
-    recall.forget(workspace, bank.id)
-    again = np.array(recall.Features(workspace, bank.id, detector)[:])
+    detector = load_detector(workspace, bank.id)
+    assert detector.settings.depth == FOURTEEN and detector.fitted.held.features is not None
+    kept = np.array(detector.fitted.held.features[:])
+    shutil.rmtree(cache_of(workspace, bank.id))
+    again = np.array(features.Features(workspace, bank.id, detector)[:])
     np.testing.assert_allclose(kept, again, rtol=1e-2, atol=1e-3)
     hot = write(tmp_path / "hot.png", bright(deep(70)))
     plain = write(tmp_path / "plain.png", deep(70))
     one, other = detector.score([plain, hot])
     assert one.score == pytest.approx(other.score, rel=0.05)
-    assert detector.knows(detector.negative.images[0].id) and not detector.knows("set/good/none.png")
+    assert knows(detector.fitted, detector.negative.images[0].id) and not knows(
+        detector.fitted, "set/good/none.png"
+    )

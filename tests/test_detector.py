@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import doctest
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -998,3 +1001,20 @@ def test_a_version_from_before_context_can_still_change(backbone: Backbone, tmp_
     assert changed.positive is not None and changed.fusion.name in ("stacked", "open_set")
     added = changed.changed(changed.additions(patch_set(backbone, [defect(3)], SMALL.size).marked()))
     assert added.fusion.name == "stacked"
+
+
+# --- the room ---------------------------------------------------------------------------------------------
+
+
+def test_the_rooms_example_runs() -> None:
+    import exdd_core.detector as room
+
+    found = doctest.testmod(room)
+    assert found.attempted and not found.failed
+    assert all(hasattr(room, name) for name in room.__all__)
+
+
+def test_the_room_imports_torch_only_where_it_is_needed() -> None:
+    code = "import sys, exdd_core.detector as room; assert 'torch' not in sys.modules; room.Settings(); "
+    code += "assert 'torch' not in sys.modules; room.Detector; assert 'torch' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

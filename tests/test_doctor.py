@@ -11,8 +11,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
-from exdd_core import doctor
-from exdd_core.workspace import Workspace
+from exdd_core.workspace import Workspace, doctor
 
 
 def test_report_names_every_subject_and_fits_json():

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exdd_core.effect import Outcome, advise
+from exdd_core.evaluation.advice import advise
+from exdd_core.evaluation.outcome import Outcome
 
 PARTS = "abcd"
 

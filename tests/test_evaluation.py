@@ -14,19 +14,19 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from exdd_core import datasets, images, runs
+from exdd_core import datasets, images
 from exdd_core.detector import Detector, Settings, backbones
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import BankImage
 from exdd_core.detector.examples import PatchSet, TrainingImage
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.evaluation import METRICS, aupro, cross_validate, evaluate_split, metrics
+from exdd_core.evaluation import METRICS, aupro, compute_metrics, cross_validate, evaluate_split
 from exdd_core.images import Size
 from exdd_core.progress import Progress
+from exdd_core.workspace import runs
 
 SIDE = 64
 SMALL = Settings(size=Size(SIDE, SIDE), negative_ratio=0.05)
@@ -53,7 +53,7 @@ def some_results(seed: int, ties: bool) -> tuple[np.ndarray, np.ndarray, np.ndar
 @pytest.mark.parametrize("seed", range(3))
 def test_metrics_are_scikit_learns(seed: int, ties: bool) -> None:
     scores, labels, maps, masks = some_results(seed, ties)
-    found = metrics(scores, labels, maps, masks)
+    found = compute_metrics(scores, labels, maps, masks)
     assert set(found) == set(METRICS) and all(type(v) is float for v in found.values())
     assert found["image_auroc"] == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
     assert found["image_ap"] == pytest.approx(average_precision_score(labels, scores), abs=1e-12)
@@ -66,7 +66,7 @@ def test_metrics_are_scikit_learns(seed: int, ties: bool) -> None:
 def test_image_metrics_by_hand() -> None:
     scores, labels = np.array([1.0, 2, 2, 3]), np.array([False, False, True, True])
     nothing = np.zeros((4, 2, 2))
-    found = metrics(scores, labels, nothing, nothing.astype(bool))
+    found = compute_metrics(scores, labels, nothing, nothing.astype(bool))
     # Of four pairs of a defective and a normal image, 2 against 2 is a tie: (1 + 0.5 + 1 + 1) / 4.
     assert found["image_auroc"] == pytest.approx(3.5 / 4)
     # At 3: precision 1, recall 1/2. At 2: precision 2/3, recall 1. Area 1/2 * 1 + 1/2 * 2/3.
@@ -75,7 +75,7 @@ def test_image_metrics_by_hand() -> None:
 
 def test_one_class_alone_has_no_figures() -> None:
     scores, labels, maps, masks = some_results(0, ties=False)
-    found = metrics(scores[5:], labels[5:], maps[5:], masks[5:])
+    found = compute_metrics(scores[5:], labels[5:], maps[5:], masks[5:])
     assert all(math.isnan(v) for v in found.values())
     assert math.isnan(aupro(maps[:1], np.ones_like(masks[:1])))
 
@@ -299,7 +299,7 @@ def test_a_fold_by_hand(rows: list[Row], backbone: Backbone) -> None:
     for method, name in enumerate(("patchcore", "exdd")):
         scores = np.array([pair[method].score for pair in pairs])
         maps = np.stack([pair[method].map for pair in pairs])  # the model's size is the images'
-        expected = metrics(scores, labels, maps, masks)
+        expected = compute_metrics(scores, labels, maps, masks)
         assert result["per_fold"][name][0] == pytest.approx(expected, abs=1e-3)
 
 
@@ -523,8 +523,8 @@ def test_parts_that_set_a_threshold_are_refused_too(split: tuple[Detector, list[
     """Normal images that are kept apart for the threshold are in no bank."""
     detector, test = split
     judge = copy(detector)
-    assert detector.held_out is not None
-    judge.held_out = replace(detector.held_out, images=[BankImage("set/apart.png", "kept apart")])
+    held = replace(detector.fitted.held, images=[BankImage("set/apart.png", "kept apart")])
+    judge.fitted = replace(detector.fitted, held_out=held)
     with pytest.raises(BadInput, match="Part kept apart is on both sides"):
         evaluate_split(judge, [*test, replace(test[0], id="set/new.png", group="kept apart")])
 

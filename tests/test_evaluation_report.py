@@ -13,11 +13,14 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from exdd_core import cli, evaluation_report, jobs, runs
+from exdd_core import cli, jobs
+from exdd_core.banks.building import build_bank
 from exdd_core.errors import BadInput
+from exdd_core.experiments import curves, figure_two, report
 from exdd_core.images import encode_png
-from exdd_core.runs import Run
-from exdd_core.workspace import Workspace
+from exdd_core.workspace import Workspace, runs
+from exdd_core.workspace.imports import import_dataset
+from exdd_core.workspace.runs import Run
 from tests import plates
 from tests.browser import SCREENSHOTS
 
@@ -38,7 +41,7 @@ def run(workspace: Workspace) -> Run:
 
 
 def test_the_curve_is_the_figure(run: Run) -> None:
-    roc = evaluation_report.curves(run)["roc"]
+    roc = curves.curves(run)["roc"]
     labels = np.array(run.result["per_image"]["label"]) == "defect"
     for line, (name, scores) in zip(roc.data, run.result["calibrated"].items(), strict=True):
         area = np.trapezoid(line.y, line.x)
@@ -50,7 +53,7 @@ def test_the_report_opens_offline_and_its_threshold_moves(
     workspace: Workspace, run: Run, tmp_path: Path, browser: Browser
 ) -> None:
     file = tmp_path / "report.html"
-    evaluation_report.write_html(workspace, run, file)
+    report.write_html(workspace, run, file)
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     asked: list[str] = []
     broken: list[str] = []
@@ -98,7 +101,7 @@ def test_the_report_opens_offline_and_its_threshold_moves(
 
 
 def test_a_diagram_is_what_the_run_tells_and_old_runs_open(workspace: Workspace, run: Run) -> None:
-    figures = evaluation_report.curves(run)
+    figures = curves.curves(run)
     for told, things in (("reliability", "images"), ("patch_reliability", "patches")):
         lines = figures[told].data[1:]  # after the diagonal
         for line, (name, own) in zip(lines, run.result[told].items(), strict=True):
@@ -107,12 +110,12 @@ def test_a_diagram_is_what_the_run_tells_and_old_runs_open(workspace: Workspace,
             assert line.text[0] == f"{own['bins'][0]['count']:,} {things}"
     former = {key: value for key, value in run.result.items() if key != "patch_reliability"}
     old = runs.store(workspace, "old", run.kind, "Of an older version", run.spec, former)
-    assert set(figures) - set(evaluation_report.shown(old)["figures"]) == {"patch_reliability"}
+    assert set(figures) - set(report.shown(old)["figures"]) == {"patch_reliability"}
 
 
 def test_names_from_outside_are_text(workspace: Workspace, run: Run, tmp_path: Path) -> None:
     runs.store(workspace, "evil", run.kind, "<img src=x onerror=alert(1)>", {"n": "</script>"}, run.result)
-    evaluation_report.write_html(workspace, runs.get(workspace, "evil"), tmp_path / "report.html")
+    report.write_html(workspace, runs.get(workspace, "evil"), tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "<img src=x" not in text and "&lt;img src=x" in text and '"</script>"' not in text
 
@@ -121,34 +124,34 @@ def test_names_from_outside_are_text(workspace: Workspace, run: Run, tmp_path: P
 def test_figure_two_has_a_row_for_each_image(
     workspace: Workspace, run: Run, tmp_path: Path, ending: str
 ) -> None:
-    chosen = evaluation_report.disagreements(run, 2)
+    chosen = figure_two.disagreements(run, 2)
     images, scores = run.result["per_image"], np.array(list(run.result["calibrated"].values()))
     part, apart = dict(zip(images["id"], images["group"], strict=True)), np.ptp(np.clip(scores, 0, 2), axis=0)
     assert apart[images["id"].index(chosen[0])] == apart.max() and part[chosen[0]] != part[chosen[1]]
-    assert sorted(evaluation_report.disagreements(run, 99)) == sorted(images["id"])
+    assert sorted(figure_two.disagreements(run, 99)) == sorted(images["id"])
     assert len(set(chosen)) == 2 and set(chosen) <= set(run.result["per_image"]["id"])
-    one = evaluation_report.figure_two(workspace, run, chosen[:1])
-    two = evaluation_report.figure_two(workspace, run, chosen)
+    one = figure_two.figure_two(workspace, run, chosen[:1])
+    two = figure_two.figure_two(workspace, run, chosen)
     assert two.shape[1] == one.shape[1] and two.shape[0] > 1.7 * one.shape[0]
     file = tmp_path / f"figure.{ending}"
-    evaluation_report.write_figure(two, file)
+    figure_two.write_figure(two, file)
     if ending == "png":
         assert Image.open(file).size == two.shape[1::-1]
     else:
         assert file.read_bytes().startswith(b"%PDF")
     with pytest.raises(BadInput, match=r"neither a .png nor a .pdf"):
-        evaluation_report.write_figure(two, tmp_path / "figure.gif")
+        figure_two.write_figure(two, tmp_path / "figure.gif")
 
 
 def test_what_cannot_be_drawn_is_said(workspace: Workspace, run: Run) -> None:
     without = runs.store(workspace, "folds", "evaluate", "Folds", {"dataset": "demo"}, run.result)
     with pytest.raises(BadInput, match="names no bank version"):
-        evaluation_report.figure_two(workspace, without)
+        figure_two.figure_two(workspace, without)
     with pytest.raises(BadInput, match="no sweep with anything measured"):
-        evaluation_report.sweep_curves(run)
+        curves.sweep_curves(run)
     empty = runs.store(workspace, "swept", "sweep", "Sweep", {}, {"methods": {}})
     with pytest.raises(BadInput, match="keeps no scores"):
-        evaluation_report.curves(empty)
+        curves.curves(empty)
 
 
 # --- a data set without masks -------------------------------------------------------------------------------
@@ -163,8 +166,8 @@ def unmasked(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
             (folder / "plates" / place).mkdir(parents=True, exist_ok=True)
             (folder / "plates" / place / f"{i}.png").write_bytes(encode_png(pixels))
     workspace = Workspace.create(folder / "workspace", backbone="efficientnet_lite0")
-    workspace.import_dataset(folder / "plates", size=plates.SMALL)
-    workspace.build(negative_ratio=0.2)
+    import_dataset(workspace, folder / "plates", size=plates.SMALL)
+    build_bank(workspace, negative_ratio=0.2)
     return workspace
 
 
@@ -195,7 +198,7 @@ def test_figures_without_masks_are_said_on_the_command_line_and_in_reports(
         assert any(rest in sentence for sentence in run.result["notes"])
         assert cli.main(["runs", "show", run.id, *folder]) == 0
         assert "no masks" in capsys.readouterr().out
-        evaluation_report.write_html(unmasked, run, tmp_path / f"{kind}.html")
+        report.write_html(unmasked, run, tmp_path / f"{kind}.html")
         page = browser.new_page()
         broken: list[Error] = []
 

@@ -11,18 +11,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 
-from exdd_core import candidates, cli, curation, dataset_changes, exporting
+from exdd_core import cli, curation
+from exdd_core.banks import teachers
+from exdd_core.banks.building import build_bank
 from exdd_core.datasets import DEFECT, NORMAL, GroupRule, look
 from exdd_core.datasets.survey import Choices
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.export_layouts import Item, mvtec_places, safe, type_folders
 from exdd_core.images import encode_jpeg, encode_png, read_image, read_mask
 from exdd_core.progress import Progress
-from exdd_core.workspace import ImageRow, Workspace
+from exdd_core.workspace import ImageRow, Workspace, candidates, dataset_changes, exporting
+from exdd_core.workspace.dataset_settings import set_region
+from exdd_core.workspace.export_layouts import Item, mvtec_places, safe, type_folders
+from exdd_core.workspace.imports import import_dataset
 from tests import plates
 
 LAYOUTS = pytest.mark.parametrize("layout", ["mvtec", "coco"])
@@ -42,7 +45,7 @@ def content(row: ImageRow) -> tuple:
 @pytest.fixture(scope="module")
 def imported(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     workspace = Workspace.create(tmp_path_factory.mktemp("exporting") / "w", backbone="efficientnet_lite0")
-    workspace.import_dataset(demo_dataset, name="demo")
+    import_dataset(workspace, demo_dataset, name="demo")
     return workspace
 
 
@@ -52,7 +55,7 @@ def test_the_demo_goes_out_and_comes_in_as_it_was(layout, suffix, imported, tmp_
     place = tmp_path / f"out{suffix}"
     made = exporting.export(imported, "demo", layout, place)
     name = f"{layout}{suffix.strip('.')}"
-    info = imported.import_dataset(place, name=name)
+    info = import_dataset(imported, place, name=name)
     assert info.layout == layout and not info.report["left_out"]
     before, after = (Counter(content(row) for row in imported.images(of)) for of in ("demo", name))
     assert before == after and made["images"] == sum(before.values()) == 24
@@ -94,8 +97,8 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     write(source / "ground_truth" / "bar" / "50_mask.png", encode_png(made.mask))
     write(source / "test" / "bar" / "51.png", encode_png(plates.painting(51).image))
     workspace = Workspace.create(folder / "workspace", backbone="efficientnet_lite0")
-    workspace.import_dataset(source, size=plates.SMALL)
-    workspace.build(negative_ratio=0.2)
+    import_dataset(workspace, source, size=plates.SMALL)
+    build_bank(workspace, negative_ratio=0.2)
     for seed in range(3):
         plates.paint(workspace, seed, source=f"plates/train/good/{seed}.png", defect_type="bar")
     first, second, _ = plates.pending(workspace)
@@ -146,16 +149,16 @@ def test_painted_defects_and_marks_go_out_and_the_manifest_says_which(layout, ju
         group = judged.image(candidate.source).group
         assert told == ("procedural", "1", "bright bar", str(candidate.seed), "train", group)
         assert (place / row["path"]).read_bytes() == candidate.image.read_bytes()
-    info = judged.import_dataset(place, name=f"again-{layout}")
+    info = import_dataset(judged, place, name=f"again-{layout}")
     again = {row.id.removeprefix(f"{info.name}/"): row for row in judged.images(info.name)}
     assert {path: (row.label, row.split, row.defect_type) for path, row in again.items()} == {
         row["path"]: (row["label"], row["split"], row["defect_type"]) for row in rows
     }
     for candidate in accepted:
         back = again[painted[candidate.source]["path"]]
-        assert np.array_equal(read_mask(back.mask, None), curation.mask_of(judged, candidate))
+        assert np.array_equal(read_mask(back.mask, None), teachers.mask_of(judged, candidate))
     first = accepted[-1]
-    assert curation.mask_of(judged, first).sum() < read_mask(first.mask, None).sum()
+    assert teachers.mask_of(judged, first).sum() < read_mask(first.mask, None).sum()
     marked = {Path(row["source"]).name: row for row in rows if row["origin"] == "marked"}
     assert set(marked) == {"missed.png", "alarm.png", "5.png"}
     assert (marked["5.png"]["label"], marked["5.png"]["split"]) == (DEFECT, "test")
@@ -225,7 +228,7 @@ def test_bytes_depth_and_turns_stay(layout, imported, tmp_path):
     stored = Image.fromarray(mask[::-1, ::-1].astype(np.uint8) * 255)
     write(source / "masks" / "t.png", b"")
     stored.save(source / "masks" / "t.png", exif=exif)
-    imported.import_dataset(source, name=f"deep-{layout}")
+    import_dataset(imported, source, name=f"deep-{layout}")
     rows = imported.images(f"deep-{layout}")
     place = tmp_path / "out"
     made = exporting.export(imported, f"deep-{layout}", layout, place)
@@ -234,7 +237,7 @@ def test_bytes_depth_and_turns_stay(layout, imported, tmp_path):
     for row in rows:
         assert (place / by_source[row.id]["path"]).read_bytes() == row.path.read_bytes()
         assert by_source[row.id]["depth"] == ("12" if row.label == NORMAL else "8")
-    info = imported.import_dataset(place, name=f"deep-{layout}-again")
+    info = import_dataset(imported, place, name=f"deep-{layout}-again")
     (defect,) = imported.images(info.name, label=DEFECT)
     assert np.array_equal(read_mask(defect.mask, (32, 32)), mask)
     assert str(info.depth) == "12"
@@ -346,7 +349,7 @@ def test_any_names_and_types_come_in_with_their_own_masks(layout, items, tmp_pat
 
 def lay_out(layout: str, items: list[Item], root: Path) -> tuple[list, list]:
     """Write items as an export does, with pictures of noise."""
-    from exdd_core.export_layouts import CocoWriter, coco_places
+    from exdd_core.workspace.export_layouts import CocoWriter, coco_places
 
     places = mvtec_places(items) if layout == "mvtec" else coco_places(items)
     if layout == "mvtec" and all(item.split == "train" for item in items):
@@ -399,12 +402,12 @@ def test_a_safe_name_is_one_that_windows_takes(text):
 @LAYOUTS
 def test_retired_images_stay_behind_and_the_region_and_state_are_told(layout, demo_dataset, tmp_path):
     workspace = Workspace.create(tmp_path / "w", backbone="efficientnet_lite0")
-    workspace.import_dataset(demo_dataset, name="demo")
+    import_dataset(workspace, demo_dataset, name="demo")
     gone = workspace.images("demo")[0]
     dataset_changes.retire(workspace, [gone.id], "Anna")
     region = np.ones((gone.height, gone.width), bool)
     region[:, : gone.width // 8] = False
-    info = workspace.set_region("demo", region, "Anna")
+    info = set_region(workspace, "demo", region, "Anna")
     made = exporting.export(workspace, "demo", layout, tmp_path / "out")
     rows = rows_of(tmp_path / "out")
     assert made["images"] == len(rows) == 23 and gone.id not in {row["source"] for row in rows}

@@ -7,12 +7,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 
-from exdd_core import images, incoming
+from exdd_core import images, picture as picture_
 from exdd_core.cli.score import LONGEST, pane_names
+from exdd_core.datasets import incoming
 from exdd_core.datasets.tree import Tree, name_key
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
@@ -40,8 +40,8 @@ def test_a_single_bright_pixel_changes_no_other_pixel(tmp_path: Path, bits: int,
     bright = values.copy()
     bright[20, 30] = 60000
     for depth in (None, Depth.of_bits(bits)):  # of the picture itself, and of the bank
-        plain = incoming.read(deep(tmp_path / "a.png", values), depth=depth)
-        one = incoming.read(deep(tmp_path / "b.png", bright), depth=depth)
+        plain = picture_.read(deep(tmp_path / "a.png", values), depth=depth)
+        one = picture_.read(deep(tmp_path / "b.png", bright), depth=depth)
         assert plain.depth == one.depth == Depth.of_bits(bits)
         assert plain.clipped == 0 and one.clipped == pytest.approx(1 / (48 * 64))
         differs = (plain.pixels != one.pixels).any(axis=2)
@@ -51,15 +51,15 @@ def test_a_single_bright_pixel_changes_no_other_pixel(tmp_path: Path, bits: int,
 
 def test_the_depth_of_the_bank_counts_and_what_it_clips_is_said(tmp_path: Path) -> None:
     file = deep(tmp_path / "a.png", plate(14))
-    picture = incoming.read(file, depth=Depth.of_bits(12))
+    picture = picture_.read(file, depth=Depth.of_bits(12))
     assert picture.depth == Depth.of_bits(12) and picture.clipped == 1 and (picture.pixels == 255).all()
     (said,) = incoming.notes(picture, "v3", Depth.of_bits(12))
     assert (
         said == "100 % of its values lie beyond 12 bits (0 to 4095), the depth of bank v3, and were clipped."
     )
-    (said,) = incoming.notes(incoming.read(file), "v3", None)
+    (said,) = incoming.notes(picture_.read(file), "v3", None)
     assert said.startswith("Read as 14 bits (0 to 16383); bank v3 was built from images of 8 bits")
-    window = incoming.read(file, depth=Depth(11000, 12000))
+    window = picture_.read(file, depth=Depth(11000, 12000))
     assert 0 < window.clipped < 1 and window.pixels.max() == 255
 
 
@@ -69,16 +69,16 @@ def test_a_bank_that_kept_no_depth_reads_as_it_was_built_whatever_its_data_set_s
     values = plate(12)
     values[:4] = 5000  # a strip, and no single bright pixel
     path, ten = deep(tmp_path / "a.png", values), Depth.of_bits(10)
-    kept = incoming.read(path, by_brightest=True, own=ten)
+    kept = picture_.read(path, by_brightest=True, own=ten)
     assert kept.depth == Depth.of_bits(16)
     assert np.array_equal(kept.pixels, images.read_image(path))
-    assert incoming.read(path, own=ten).depth == ten  # of a bank of images of 8 bits
-    assert incoming.read(path, depth=Depth.of_bits(14), own=ten).depth == Depth.of_bits(14)
+    assert picture_.read(path, own=ten).depth == ten  # of a bank of images of 8 bits
+    assert picture_.read(path, depth=Depth.of_bits(14), own=ten).depth == Depth.of_bits(14)
 
 
 def test_an_image_of_8_bits_is_left_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encode_png(np.full((*SHAPE, 3), 77, np.uint8)))
-    picture = incoming.read(tmp_path / "a.png", depth=Depth.of_bits(12))
+    picture = picture_.read(tmp_path / "a.png", depth=Depth.of_bits(12))
     assert (picture.pixels == 77).all() and picture.depth is None and picture.clipped == 0
     assert incoming.notes(picture, "v1", Depth.of_bits(12)) == []
     assert "8 bits" in incoming.shallow_note(1, "v1", Depth.of_bits(12))
@@ -89,7 +89,7 @@ def test_only_the_first_of_several_pages_is_looked_at_and_said(tmp_path: Path, s
     pages = [Image.fromarray(np.full((*SHAPE, 3), value, np.uint8)) for value in (40, 120, 200)]
     file = tmp_path / f"stack{suffix}"
     pages[0].save(file, save_all=True, append_images=pages[1:], lossless=True)
-    picture = incoming.read(file)
+    picture = picture_.read(file)
     assert picture.pages == 3 and np.abs(picture.pixels.astype(int) - 40).max() <= 1
     assert incoming.notes(picture)[0].startswith("Only page 1 of 3 was looked at")
 

@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 
-from exdd_core import cli, jobs, tasks
+from exdd_core import cli, jobs
 from exdd_core.errors import BadInput, Cancelled
+from exdd_core.jobs import kinds, table
 from exdd_core.progress import Progress
-from exdd_core.workspace import Workspace
+from exdd_core.workspace import Workspace, device
 
 ROOT = Path(__file__).resolve().parent.parent
 SOON = 30.0  # seconds; a busy machine is slow
@@ -30,7 +31,8 @@ SOON = 30.0  # seconds; a busy machine is slow
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from exdd_core import jobs, tasks
+from exdd_core import jobs
+from exdd_core.jobs import kinds
 from exdd_core.workspace import Workspace
 
 def files(workspace, spec, progress, job_id):
@@ -45,7 +47,7 @@ def files(workspace, spec, progress, job_id):
         progress.advance()
     return {"made": spec["count"], "before": there}
 
-tasks.KINDS["files"] = files
+kinds.KINDS["files"] = files
 workspace = Workspace.open(sys.argv[1])
 if len(sys.argv) > 2:
     print("ready", flush=True)
@@ -72,7 +74,7 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Enter a function of a progress as the kind "test"."""
 
     def enter(work: Callable[[Progress], Any]) -> str:
-        monkeypatch.setitem(tasks.KINDS, "test", lambda workspace, spec, progress, id: work(progress))
+        monkeypatch.setitem(kinds.KINDS, "test", lambda workspace, spec, progress, id: work(progress))
         return "test"
 
     return enter
@@ -80,7 +82,7 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
 @pytest.fixture(autouse=True)
 def kind_of_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(tasks.KINDS, "files", lambda *given: pytest.fail("not in this process"))
+    monkeypatch.setitem(kinds.KINDS, "files", lambda *given: pytest.fail("not in this process"))
 
 
 def titles(workspace: Workspace) -> list[str]:
@@ -336,7 +338,7 @@ def test_what_a_kill_left_is_written_down_when_a_worker_begins(workspace: Worksp
 def test_only_the_last_that_ended_stay_listed(
     workspace: Workspace, kind: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "ENDED_KEPT", 2)
+    monkeypatch.setattr(table, "ENDED_KEPT", 2)
     name = kind(lambda progress: {})
     for title in "abcd":
         jobs.submit(workspace, name, title, {})
@@ -347,7 +349,7 @@ def test_only_the_last_that_ended_stay_listed(
 
 def test_a_waiting_job_needs_no_message(workspace: Workspace, kind: Any) -> None:
     job = jobs.submit(workspace, kind(lambda progress: {}), "Lonely", {})
-    (workspace.path / jobs.DATABASE).unlink()  # a kill between the table and the message
+    (workspace.path / table.DATABASE).unlink()  # a kill between the table and the message
     worker = jobs.start_worker(workspace)
     until(lambda: jobs.get(workspace, job.id).state == "done")
     worker.stop()
@@ -359,7 +361,7 @@ def test_a_message_from_elsewhere_runs_nothing(workspace: Workspace, kind: Any, 
             return os.mkdir, (str(tmp_path / "evil"),)
 
     job = jobs.submit(workspace, kind(lambda progress: {}), "Honest", {})
-    with sqlite3.connect(workspace.path / jobs.DATABASE) as db:
+    with sqlite3.connect(workspace.path / table.DATABASE) as db:
         db.execute("update task set data = ?", [pickle.dumps(Evil())])
     worker = jobs.start_worker(workspace)
     until(lambda: jobs.get(workspace, job.id).state == "done")
@@ -455,7 +457,7 @@ def test_whoever_waits_for_the_device_gets_it_before_a_batch_goes_on(workspace: 
 
     def batch() -> None:
         for _ in range(8):
-            with jobs.device(workspace), jobs.device(workspace):  # an engine inside may ask again
+            with device.device(workspace), device.device(workspace):  # an engine inside may ask again
                 begun.set()
                 time.sleep(0.1)
                 order.append("batch")
@@ -463,10 +465,10 @@ def test_whoever_waits_for_the_device_gets_it_before_a_batch_goes_on(workspace: 
     thread = threading.Thread(target=batch)
     thread.start()
     begun.wait(SOON)
-    with jobs.device(workspace):
+    with device.device(workspace):
         order.append("preview")
         held = subprocess.run(
-            [sys.executable, "-c", DEVICE, str(workspace.path / jobs.DEVICE_LOCK)],
+            [sys.executable, "-c", DEVICE, str(workspace.path / device.DEVICE_LOCK)],
             capture_output=True,
             text=True,
         )
@@ -523,7 +525,7 @@ def test_an_upload_outlives_its_source_until_the_job_is_done(
             raise BadInput("The disk is full.")
         return {"text": Path(spec["upload"]).read_text()}
 
-    monkeypatch.setitem(tasks.KINDS, "read", read)
+    monkeypatch.setitem(kinds.KINDS, "read", read)
     source = tmp_path / "parts.zip"
     source.write_text("content")
     good = jobs.submit(workspace, "read", "Good", {}, upload=source)
@@ -544,7 +546,7 @@ def test_an_upload_outlives_its_source_until_the_job_is_done(
 
 
 def test_uploads_of_jobs_that_are_not_there_are_swept(workspace: Workspace, tmp_path: Path) -> None:
-    old, new = (workspace.path / jobs.FOLDERS / name for name in ("old", "new"))
+    old, new = (workspace.path / table.FOLDERS / name for name in ("old", "new"))
     for folder in (old, new):
         folder.mkdir(parents=True)
         (folder / "parts.zip").touch()
@@ -557,13 +559,13 @@ def test_work_whose_end_cannot_be_written_is_done_all_the_same(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def work(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
-        monkeypatch.setattr(jobs, "_update", full)
+        monkeypatch.setattr(table, "update_job", full)
         return {"made": 1}
 
     def full(*_: object, **__: object) -> None:
         raise BadInput("The disk is full.")
 
-    monkeypatch.setitem(tasks.KINDS, "work", work)
+    monkeypatch.setitem(kinds.KINDS, "work", work)
     assert jobs.run_here(workspace, "work", "Work", {}) == {"made": 1}
     assert [job.state for job in jobs.listed(workspace)] == ["interrupted"]
 
@@ -571,7 +573,7 @@ def test_work_whose_end_cannot_be_written_is_done_all_the_same(
 @pytest.mark.parametrize("damage", [b"", b"0123456789" * 900])
 def test_damaged_messages_are_begun_anew_and_no_job_is_lost(workspace: Workspace, damage: bytes) -> None:
     job = jobs.submit(workspace, "build", "Build", {})
-    (workspace.path / jobs.DATABASE).write_bytes(damage)
+    (workspace.path / table.DATABASE).write_bytes(damage)
     jobs.submit(workspace, "build", "Build again", {})
     worker = jobs.start_worker(workspace)
     until = time.monotonic() + SOON

@@ -11,10 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core import curation, landscape, tasks, versions
+from exdd_core import curation
+from exdd_core.banks import bank_map, histograms
+from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
+from exdd_core.curation import aligning
+from exdd_core.detector.evidence import defect_distances
 from exdd_core.errors import BadInput, Cancelled
+from exdd_core.jobs import kinds as kinds_
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace
+from exdd_core.workspace.versions import delete_bank
 from tests import tiny_umap
 from tests.plates import build, pending
 
@@ -42,7 +49,7 @@ def test_principal_components_are_those_of_banks_that_weigh_the_same():
     defect = rng.normal(size=(30, 6)) * 0.1 + [0, 0, 8, 0, 0, 0]
     rows = np.concatenate([normal, defect]).astype(np.float32)
     positive = np.arange(930) >= 900
-    place, explained = landscape.principal(rows, positive)
+    place, explained = bank_map.principal(rows, positive)
     assert place.dtype == np.float32 and place.shape == (930, 2)
     assert place[positive, 0].mean() > place[~positive, 0].mean() + 7  # though few, they make the first axis
     assert abs(np.corrcoef(place[~positive, 1], normal[:, 1])[0, 1]) > 0.99
@@ -55,7 +62,7 @@ def test_principal_components_are_those_of_banks_that_weigh_the_same():
 
 
 def test_rows_that_are_all_the_same_have_a_place_too():
-    place, explained = landscape.principal(np.ones((5, 3), np.float32), np.zeros(5, bool))
+    place, explained = bank_map.principal(np.ones((5, 3), np.float32), np.zeros(5, bool))
     assert np.isfinite(place).all() and explained == (0.0, 0.0)
 
 
@@ -63,11 +70,11 @@ def test_rows_that_are_all_the_same_have_a_place_too():
 
 
 def test_the_map_holds_every_row_of_both_banks_with_its_origin(workspace):
-    detector, found = workspace.detector(), landscape.landscape(workspace)
+    detector, found = load_detector(workspace), bank_map.landscape(workspace)
     negative, positive = detector.negative, detector.positive
-    assert len(found.place) == len(negative) + len(positive) and found.left_out == 0
+    assert len(found.place) == len(negative) + len(positive or []) and found.left_out == 0
     sides = [found.sides[at] for at in found.image]
-    assert sides.count("positive") == len(positive)
+    assert sides.count("positive") == len(positive or [])
     at = len(negative) + 3  # the positive rows come last
     image, row, column = positive.origin(3)
     assert found.images[found.image[at]] == image and tuple(found.position[at]) == (row, column)
@@ -78,41 +85,41 @@ def test_the_map_holds_every_row_of_both_banks_with_its_origin(workspace):
 
 
 def test_too_many_rows_are_thinned_and_counted(workspace, monkeypatch):
-    everything = landscape.landscape(workspace)
-    monkeypatch.setattr(landscape, "MOST", 60)
-    found = landscape.landscape(workspace)
+    everything = bank_map.landscape(workspace)
+    monkeypatch.setattr(bank_map, "MOST", 60)
+    found = bank_map.landscape(workspace)
     assert len(found.place) == 60 and found.left_out == len(everything.place) - 60
     assert sum(found.sides[at] == "positive" for at in found.image) == 30
 
 
 def test_the_map_follows_a_drop_and_its_undo(workspace):
-    detector = workspace.detector()
+    detector = load_detector(workspace)
     id = pending_ids(workspace)[0]
     rows = detector.positive.rows_by_image()[id]
-    before = len(landscape.landscape(workspace).place)
-    stamp = landscape.stamp(workspace, workspace.bank().id)
-    versions.drop(workspace, id, "positive", "Anna")
-    assert len(landscape.landscape(workspace).place) == before - rows
-    assert landscape.stamp(workspace, workspace.bank().id) != stamp
-    versions.put_back(workspace, id, "Anna")
-    assert len(landscape.landscape(workspace).place) == before
+    before = len(bank_map.landscape(workspace).place)
+    stamp = bank_map.stamp(workspace, workspace.bank().id)
+    aligning.drop(workspace, id, "positive", "Anna")
+    assert len(bank_map.landscape(workspace).place) == before - rows
+    assert bank_map.stamp(workspace, workspace.bank().id) != stamp
+    aligning.put_back(workspace, id, "Anna")
+    assert len(bank_map.landscape(workspace).place) == before
 
 
 def pending_ids(workspace: Workspace) -> list[str]:
-    positive = workspace.detector().positive
+    positive = load_detector(workspace).positive
     assert positive is not None
     return [i.id for i in positive.images if i.origin == "synthetic"]
 
 
 def test_a_version_of_normal_surface_only_has_a_map(workspace):
-    workspace.build(positives="none", negative_ratio=0.2)
-    found = landscape.landscape(workspace)
-    assert set(found.sides) == {"negative"} and len(found.place) == len(workspace.detector().negative)
+    build_bank(workspace, positives="none", negative_ratio=0.2)
+    found = bank_map.landscape(workspace)
+    assert set(found.sides) == {"negative"} and len(found.place) == len(load_detector(workspace).negative)
 
 
 def test_a_map_as_csv(workspace, tmp_path):
-    found = landscape.landscape(workspace)
-    landscape.write_csv(found, tmp_path / "map.csv")
+    found = bank_map.landscape(workspace)
+    bank_map.write_csv(found, tmp_path / "map.csv")
     lines = list(csv.DictReader((tmp_path / "map.csv").open()))
     assert len(lines) == len(found.place)
     assert {line["source"] for line in lines} == {"normal", "real", "synthetic"}
@@ -130,46 +137,46 @@ def umap(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_map_by_umap_is_made_once_and_kept_with_its_version(workspace, umap):
     bank = workspace.bank().id
     with pytest.raises(BadInput, match="not made yet"):
-        landscape.landscape(workspace, bank, "umap")
+        bank_map.landscape(workspace, bank, "umap")
     stages: list[tuple[str, int, int]] = []
     progress = Progress(lambda p: stages.append((p.stage, p.done, p.total)))
-    told = tasks.KINDS["map"](workspace, {"bank": bank}, progress, "job")
-    found = landscape.landscape(workspace, bank, "umap")
-    assert told["rows"] == len(found.place) == len(landscape.landscape(workspace).place)
+    told = kinds_.KINDS["map"](workspace, {"bank": bank}, progress, "job")
+    found = bank_map.landscape(workspace, bank, "umap")
+    assert told["rows"] == len(found.place) == len(bank_map.landscape(workspace).place)
     assert any(stage.startswith("Laying out") and (done, total) == (50, 200) for stage, done, total in stages)
-    assert landscape.is_made(workspace, bank)
+    assert bank_map.is_made(workspace, bank)
     id = pending_ids(workspace)[0]
-    dropped = int(workspace.detector().positive.rows_by_image()[id])
-    versions.drop(workspace, id, "positive", "Anna")
-    after = landscape.landscape(workspace, bank, "umap")
+    dropped = int(load_detector(workspace).positive.rows_by_image()[id])
+    aligning.drop(workspace, id, "positive", "Anna")
+    after = bank_map.landscape(workspace, bank, "umap")
     assert (
         len(after.place) == len(found.place) - dropped and after.left_out == 0
     )  # all others where they were
     assert {tuple(p) for p in after.place.round(3)} <= {tuple(p) for p in found.place.round(3)}
     curation.accept(workspace, pending(workspace)[-1:], "Anna")
-    came = landscape.landscape(workspace, bank, "umap").left_out
-    assert came == len(landscape.landscape(workspace).place) - len(after.place) > 0
-    workspace.build(negative_ratio=0.2)
-    workspace.delete_bank(bank)
-    assert not list((workspace.path / landscape.FOLDER).glob(f"{bank}*"))
+    came = bank_map.landscape(workspace, bank, "umap").left_out
+    assert came == len(bank_map.landscape(workspace).place) - len(after.place) > 0
+    build_bank(workspace, negative_ratio=0.2)
+    delete_bank(workspace, bank)
+    assert not list((workspace.path / "cache").rglob(f"{bank}*"))
 
 
 def test_a_map_in_the_making_can_be_cancelled(workspace, umap):
     progress = Progress(lambda p: p.cancel() if p.stage.startswith("Laying out") else None)
     with pytest.raises(Cancelled):
-        landscape.make(workspace, progress=progress)
-    assert not landscape.is_made(workspace, workspace.bank().id)
+        bank_map.make(workspace, progress=progress)
+    assert not bank_map.is_made(workspace, workspace.bank().id)
 
 
 def test_a_damaged_map_is_as_none(workspace, umap):
-    landscape.make(workspace)
-    file = next((workspace.path / landscape.FOLDER).glob("*.npz"))
+    bank_map.make(workspace)
+    file = next((workspace.path / "cache" / "banks").rglob("map.npz"))
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(BadInput, match="not made yet"):
-        landscape.landscape(workspace, method="umap")
+        bank_map.landscape(workspace, method="umap")
     with pytest.raises(BadInput, match='no map "tsne"'):
-        landscape.landscape(workspace, method="tsne")
-    assert not landscape.is_made(workspace, workspace.bank().id)
+        bank_map.landscape(workspace, method="tsne")
+    assert not bank_map.is_made(workspace, workspace.bank().id)
 
 
 @pytest.mark.slow
@@ -178,27 +185,27 @@ def test_the_real_umap_separates_what_is_far_apart():
     rows = np.concatenate([rng.normal(0, 1, (40, 8)), rng.normal(20, 1, (40, 8))]).astype(np.float32)
     positive = np.arange(80) >= 40
     stages: list[str] = []
-    place = landscape.laid_out(rows, positive, Progress(lambda p: stages.append(f"{p.stage} {p.done}")))
+    place = bank_map.laid_out(rows, positive, Progress(lambda p: stages.append(f"{p.stage} {p.done}")))
     assert place.shape == (80, 2) and np.isfinite(place).all()
     centres = place[~positive].mean(0), place[positive].mean(0)
     own = np.linalg.norm(place[positive] - centres[1], axis=1).max()
     assert np.linalg.norm(centres[0] - centres[1]) > 2 * own
     assert len([s for s in stages if s.startswith("Laying out 80 rows")]) > 2
     with pytest.raises(BadInput, match="twenty rows"):
-        landscape.laid_out(rows[:5], positive[:5], Progress())
+        bank_map.laid_out(rows[:5], positive[:5], Progress())
 
 
 # --- distances ----------------------------------------------------------------------------------------------------
 
 
 def test_histograms_hold_all_patches_and_one_in_a_hundred_normal_ones_is_past_the_line(workspace):
-    detector, found = workspace.detector(), landscape.distances(workspace)
+    detector, found = load_detector(workspace), histograms.distances(workspace)
     kinds = {kind.name: kind for kind in found.kinds}
     assert list(kinds) == ["normal", "real", "synthetic"]
-    assert found.visible_from == detector.visible_from
+    assert found.visible_from == detector.fitted.reference.visible_from
     assert kinds["normal"].beyond == pytest.approx(0.01, abs=0.012)
     assert kinds["real"].beyond > 0.5  # bright bars
-    real = detector.defects.real
+    real = detector.fitted.examples.defects.real
     assert (kinds["real"].patches, kinds["synthetic"].patches) == (real.sum(), (~real).sum())
     for kind in found.kinds:
         assert sum(kind.negative) == pytest.approx(1, abs=1e-3)
@@ -207,28 +214,30 @@ def test_histograms_hold_all_patches_and_one_in_a_hundred_normal_ones_is_past_th
 
 
 def test_distances_leave_a_patchs_own_part_out(workspace):
-    detector = workspace.detector()
-    near, far = landscape._of_defects(detector)["real"]
-    numbers = np.flatnonzero(detector.defects.real)
-    image = detector.defects.images[detector.defects.image[numbers[0]]]
+    detector = load_detector(workspace)
+    near, far = histograms._of_defects(detector)["real"]
+    numbers = np.flatnonzero(detector.fitted.examples.defects.real)
+    image = detector.fitted.examples.defects.images[detector.fitted.examples.defects.image[numbers[0]]]
     own = detector.positive.of(image.group, image.id, image.donor)
     expected = np.sort(
-        np.linalg.norm(detector.positive.rows[~own] - detector.defects.rows[numbers[0]], axis=1)
+        np.linalg.norm(
+            detector.positive.rows[~own] - detector.fitted.examples.defects.rows[numbers[0]], axis=1
+        )
     )
     assert far is not None and far[0] == pytest.approx(expected[:5].mean(), rel=1e-3)
-    assert near[0] == pytest.approx(detector.negative_distances()[numbers[0]].mean(), rel=1e-5)
+    assert near[0] == pytest.approx(defect_distances(detector.fitted)[numbers[0]].mean(), rel=1e-5)
 
 
 def test_without_defects_there_are_normal_patches_only(workspace):
-    workspace.build(positives="none", negative_ratio=0.2)
-    found = landscape.distances(workspace)
+    build_bank(workspace, positives="none", negative_ratio=0.2)
+    found = histograms.distances(workspace)
     assert [kind.name for kind in found.kinds] == ["normal"]
     assert found.kinds[0].positive is None and "positive" not in found.edges
 
 
 def test_defects_of_a_single_part_have_no_others_to_be_near_to(workspace):
-    workspace.build(positives="real", max_real_parts=1, negative_ratio=0.2)
-    found = landscape.distances(workspace)
+    build_bank(workspace, positives="real", max_real_parts=1, negative_ratio=0.2)
+    found = histograms.distances(workspace)
     real = next(kind for kind in found.kinds if kind.name == "real")
     assert real.patches > 0 and real.positive is None
 
@@ -237,7 +246,7 @@ def test_defects_of_a_single_part_have_no_others_to_be_near_to(workspace):
 
 
 def test_an_image_is_found_wherever_its_rows_came_from(workspace, tmp_path):
-    real = workspace.detector().positive.images[0].id
+    real = load_detector(workspace).positive.images[0].id
     painted = pending_ids(workspace)[0]
     outside = tmp_path / "outside.png"
     shutil.copy(workspace.images(split="test", label="defect")[0].path, outside)
@@ -245,14 +254,14 @@ def test_an_image_is_found_wherever_its_rows_came_from(workspace, tmp_path):
     mask[10:30, 10:40] = True
     curation.missed(workspace, f"file:{outside}", outside, mask, "Anna")
     for id in (real, painted, f"file:{outside}"):
-        found = landscape.seen(workspace, "v1", id, [(0, 0)])
+        found = bank_map.seen(workspace, "v1", id, [(0, 0)])
         assert found.path.is_file() and found.shape == (48, 64)
         x0, y0, x1, y1 = found.boxes[0]
         assert (x0, y0) == (0, 0) and 0 < x1 < 64 and 0 < y1 < 48
     with pytest.raises(BadInput, match="any more"):
-        landscape.seen(workspace, "v1", "nothing")
+        bank_map.seen(workspace, "v1", "nothing")
     with pytest.raises(BadInput, match="patch grid of v1"):
-        landscape.seen(workspace, "v1", real, [(0, 999)])
-    bank = workspace.detector().positive
-    assert len(landscape.rows_of(workspace, "v1", real, "positive")) == bank.rows_by_image()[real]
-    assert landscape.rows_of(workspace, "v1", real, "negative") == []
+        bank_map.seen(workspace, "v1", real, [(0, 999)])
+    bank = load_detector(workspace).positive
+    assert len(bank_map.rows_of_bank(workspace, "v1", real, "positive")) == bank.rows_by_image()[real]
+    assert bank_map.rows_of_bank(workspace, "v1", real, "negative") == []

@@ -11,9 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from exdd_core import candidates, curation, landscape, tasks
+from exdd_core import curation
+from exdd_core.banks import bank_map
+from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
+from exdd_core.experiments import evaluation
 from exdd_core.progress import Progress
-from exdd_core.workspace import Workspace
+from exdd_core.workspace import Workspace, candidates, decisions
 from tests import plates, tiny_umap
 from tests.browser import SLOW, program, shoot, visit
 
@@ -38,9 +42,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     curation.accept(made, ids, "Anna", "7 <b>")  # as somebody might call it
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "umap", tiny_umap)
-        landscape.make(made)
-    tasks.evaluate(made, {"bank": "v1"}, Progress(), "measured")
-    made.build(negative_ratio=0.1, positives="both")
+        bank_map.make(made)
+    evaluation.evaluate(made, {"bank": "v1"}, Progress(), "measured")
+    build_bank(made, negative_ratio=0.1, positives="both")
     return made
 
 
@@ -73,7 +77,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     own = Workspace.open(tmp_path / "workspace")
 
     def rows(name: str) -> int:
-        detector = own.detector(name)
+        detector = load_detector(own, name)
         return len(detector.negative) + len(detector.positive or [])
 
     visit(page, f"{address}/banks")
@@ -82,7 +86,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     compared.wait_for(timeout=SLOW)
     line = compared.locator("tr", has_text="Share of normal patches kept").inner_text().split()
     assert line[-2:] == ["0.1", "0.2"]
-    negatives = [len(own.detector(name).negative) for name in ("v2", "v1")]
+    negatives = [len(load_detector(own, name).negative) for name in ("v2", "v1")]
     told = compared.get_by_role("row", name=re.compile("^Normal rows")).inner_text().replace(",", "").split()
     assert told[2:] == [str(negatives[0]), str(negatives[1]), f"−{negatives[1] - negatives[0]}"]
     auroc = compared.locator("tr", has_text="Image AUROC").inner_text().split()
@@ -96,7 +100,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     # The map: every row a dot, colours by a switch.
     page.locator(".lm-frame").scroll_into_view_if_needed()
     drawn(page, "v2", rows("v2"))
-    painted = [i for i in own.detector("v2").positive.images if i.origin == "synthetic"]  # type: ignore[union-attr]
+    painted = [i for i in load_detector(own, "v2").positive.images if i.origin == "synthetic"]
     assert len(painted) == 2
     page.get_by_role("button", name="Defect type").click()
     page.locator(".lm-plot .legendtext", has_text="7 <b> (").first.wait_for()
@@ -124,7 +128,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     assert source in words and "Rows here" in words
     squares = str(side.locator("path").nth(0).get_attribute("d")).count("M") + 1
     full = id if source == "Painted defect" else f"plates/{id}"
-    assert squares == len(landscape.rows_of(own, "v2", full, "positive")) > 0
+    assert squares == len(bank_map.rows_of_bank(own, "v2", full, "positive")) > 0
 
     # Dropped, with a name beside it; and undone.
     before = rows("v2")
@@ -136,17 +140,17 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     toast.get_by_role("button", name="Undo").wait_for(timeout=SLOW)
     drawn(page, "v2", before - squares)
     assert rows("v2") == before - squares
-    assert curation.decisions(own)[0].who == "Anna"
+    assert decisions.decisions(own)[0].who == "Anna"
     shoot(page, "banks-dropped")
     listed = page.locator("#rows .list-head strong")  # and so do the lists that stand above and below the map
-    defects = len(own.detector("v2").positive or [])
+    defects = len(load_detector(own, "v2").positive or [])
     listed.get_by_text(f"{defects} rows from").wait_for(timeout=SLOW)
     compared.get_by_role("row", name=re.compile(f"^Defect rows {defects} ")).wait_for(timeout=SLOW)
     page.locator("#versions tr.selected", has_text="1 change since").wait_for(timeout=SLOW)
     toast.get_by_role("button", name="Undo").click()
     drawn(page, "v2", before)
     listed.get_by_text(f"{defects + squares} rows from").wait_for(timeout=SLOW)
-    assert full in own.detector("v2").positive.rows_by_image()  # type: ignore[union-attr]
+    assert full in load_detector(own, "v2").positive.rows_by_image()
 
     # Histograms of both distances with the line that 99 % of normal patches stay below.
     page.locator(".lm-negative .annotation-text", has_text="99 % of normal").wait_for(timeout=SLOW)
@@ -205,7 +209,7 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         due.get_by_role("button", name="Bring it in line").click()
         page.locator(".note.done", has_text="Brought the bank in line").wait_for(timeout=SLOW)
         due.get_by_text("v1: No rebuild is due").wait_for(timeout=SLOW)
-        positive = own.detector("v1").positive
+        positive = load_detector(own, "v1").positive
         assert positive is not None and later in {i.id for i in positive.images}
         row = page.locator("#compared").get_by_role("row", name=re.compile(f"^Defect rows {len(positive)} "))
         row.wait_for(timeout=SLOW)

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exdd_core import candidates, curation, quality, studio
+from exdd_core import curation, studio
+from exdd_core.banks import teachers
+from exdd_core.curation import measures, queue
 from exdd_core.progress import Progress
-from exdd_core.studio import Order
 from exdd_core.synthesis.masks import MaskSpec
-from exdd_core.workspace import Workspace
-from pages import curate
+from exdd_core.synthesis.orders import Order
+from exdd_core.workspace import Workspace, candidates, decisions
+from pages.curate import bulk, candidate, cards as cards_, state
 from tests.browser import SCREENSHOTS, SLOW, at, positive_rows, ready, said, serving, status, until, visiting
 
 if TYPE_CHECKING:
@@ -142,7 +144,7 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         page.keyboard.press("5")
         until(page, lambda: status(workspace, second) == "rejected")
         said(page, "Rejected 1 candidate")
-        assert curation.decisions(workspace)[0].reason == ["too faint"]
+        assert decisions.decisions(workspace)[0].reason == ["too faint"]
         until(page, lambda: open_to_decide(page))
         third = at(page)
         page.keyboard.press("s")
@@ -159,7 +161,7 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         until(page, lambda: status(workspace, first) == "pending")
         assert positive_rows(workspace) == rows
         until(page, lambda: page.locator(".cu-undone").count() == 2)
-        assert {decision.who for decision in curation.decisions(workspace)} == {"Anna"}
+        assert {decision.who for decision in decisions.decisions(workspace)} == {"Anna"}
         assert page.locator(".st-message").inner_text() == ""
 
 
@@ -185,21 +187,19 @@ def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, worksp
                     for key in keys:
                         page.keyboard.press(key)
                     until(page, partial(fewer, left, before))
-        decided = [decision.subject for decision in curation.decisions(workspace)]
+        decided = [decision.subject for decision in decisions.decisions(workspace)]
         assert sorted(decided) == sorted({made.id for made in candidates.listed(workspace)})
         anna.locator(".empty-title", has_text="All decided").wait_for()
-        assert {decision.who for decision in curation.decisions(workspace)} == {"Anna", "Ben"}
+        assert {decision.who for decision in decisions.decisions(workspace)} == {"Anna", "Ben"}
 
 
 def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, workspace: Workspace) -> None:
     """Every measure filters, what the bank leaves out is hatched; the confirmation names count and effect."""
     with curating(browser, address) as page:
-        until(
-            page, lambda: all(one.measured and one.effect for one in quality.waiting(workspace, "demo")), 180
-        )
-        known = {made.id: quality.kept_quality(made) for made in candidates.listed(workspace)}
+        until(page, lambda: all(one.measured and one.effect for one in queue.waiting(workspace, "demo")), 180)
+        known = {made.id: queue.kept_quality(made) for made in candidates.listed(workspace)}
         page.click(".cu-sift")
-        for name in quality.MEANINGS:
+        for name in measures.MEANINGS:
             lights = {id: getattr(one, name).light for id, one in known.items()}
             light = min(lights.values(), key=list(lights.values()).count)
             button = page.locator(
@@ -250,7 +250,7 @@ def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, w
 def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspace: Workspace) -> None:
     with curating(browser, address) as page:
         id = at(page)
-        before = curation.mask_of(workspace, candidates.get(workspace, id))
+        before = teachers.mask_of(workspace, candidates.get(workspace, id))
         box = page.locator(".cu-view").bounding_box()
         outline = page.locator(".cu-view .st-outlines path").first.bounding_box()
         assert box and outline
@@ -268,7 +268,7 @@ def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspa
         page.mouse.up()
         page.click(".cu-keep")
         page.locator(".cu-status", has_text="mask trimmed").wait_for()
-        after = curation.mask_of(workspace, candidates.get(workspace, id))
+        after = teachers.mask_of(workspace, candidates.get(workspace, id))
         assert 0 < after.sum() < before.sum() and not (after & ~before).any()
         page.keyboard.press("d")
         page.keyboard.type("gouge")
@@ -280,7 +280,7 @@ def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspa
         until(page, lambda: candidates.get(workspace, id).defect_type == "nick")
         page.locator(".st-toast button").wait_for()
         page.locator(".cu-lines li", has_text="trimmed the mask").locator("button", has_text="Undo").click()
-        until(page, lambda: curation.mask_of(workspace, candidates.get(workspace, id)).sum() == before.sum())
+        until(page, lambda: teachers.mask_of(workspace, candidates.get(workspace, id)).sum() == before.sum())
 
 
 def test_without_candidates_there_is_one_way_on(
@@ -330,17 +330,17 @@ def test_the_original_is_at_the_left_of_the_handle(browser: Browser, address: st
 
 def test_the_history_tells_of_banks_that_were_brought_in_line(workspace: Workspace) -> None:
     curation.align(workspace, [], [], "Eva")
-    (line,) = curate.history(curate.Curate(workspace), {"limit": 5})["lines"]
+    (line,) = candidate.history(state.Curate(workspace), {"limit": 5})["lines"]
     assert (line["who"], line["said"], line["bank"]) == ("Eva", "brought a bank version in line", True)
 
 
 def test_a_filter_that_nothing_passes_any_more_is_still_named(workspace: Workspace) -> None:
-    asked = dict.fromkeys(curate.FILTERS) | {"status": "pending", "sort": "newest", "limit": 9}
-    found = curate.queue(curate.Curate(workspace), asked | {"type": "dent", "engine": "transplant"})
+    asked = dict.fromkeys(cards_.FILTERS) | {"status": "pending", "sort": "newest", "limit": 9}
+    found = cards_.queue(state.Curate(workspace), asked | {"type": "dent", "engine": "transplant"})
     assert found["total"] == 0
     assert {"value": "dent", "title": "dent", "count": 0} in found["filters"]["type"]
     assert {"value": "transplant", "title": "Transplant", "count": 0} in found["filters"]["engine"]
-    assert "dent" not in str(curate.queue(curate.Curate(workspace), asked)["filters"])
+    assert "dent" not in str(cards_.queue(state.Curate(workspace), asked)["filters"])
 
 
 def test_a_narrow_window_has_room_for_everything(browser: Browser, address: str) -> None:
@@ -368,10 +368,10 @@ def test_a_narrow_window_has_room_for_everything(browser: Browser, address: str)
 
 
 def test_what_is_recommended_is_told_and_not_yet_accepted(workspace: Workspace) -> None:
-    shared, everything = curate.Curate(workspace), dict.fromkeys(curate.FILTERS)
-    run = curate.recommend(shared, everything | {"who": "Anna"})["run"]
+    shared, everything = state.Curate(workspace), dict.fromkeys(cards_.FILTERS)
+    run = bulk.recommend(shared, everything | {"who": "Anna"})["run"]
     assert shared.bulks[run].over.wait(120)
-    answer = curate.look(shared, {"run": run})
+    answer = bulk.look(shared, {"run": run})
     assert answer["over"] and answer["sentence"].startswith("Accept ")
     assert set(answer["ids"]) <= {made.id for made in candidates.listed(workspace, status="pending")}
     assert candidates.count(workspace, status="pending") == PAINTED

@@ -11,11 +11,13 @@ from urllib.parse import parse_qs, urlparse
 import pytest
 from PIL import Image
 
-from exdd_core import candidates, curation, evaluation_report, runs, studio
+from exdd_core import curation, studio
 from exdd_core.errors import BadInput
+from exdd_core.experiments import figure_two
 from exdd_core.progress import Progress
-from exdd_core.runs import Run
-from exdd_core.workspace import Workspace
+from exdd_core.synthesis import orders
+from exdd_core.workspace import Workspace, candidates, runs
+from exdd_core.workspace.runs import Run
 from pages import evaluate
 from tests.browser import SCREENSHOTS, SLOW, scored, serving, visiting
 
@@ -32,7 +34,7 @@ def workspace(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactor
     shutil.copytree(demo_workspace.path, folder)
     workspace = Workspace.open(folder)
     mask = {"source": "generated", "shape": "blotch", "vary": True}
-    order = studio.Order(dataset="demo", engine="procedural", template="dark scratch", count=3, mask=mask)
+    order = orders.Order(dataset="demo", engine="procedural", template="dark scratch", count=3, mask=mask)
     studio.run(workspace, order.to_json(), Progress(), "painting")
     curation.accept(workspace, [made.id for made in candidates.listed(workspace, "demo")], "tester")
     return workspace
@@ -181,7 +183,7 @@ def take_files_along(page: Page, workspace: Workspace, run: Run, folder: Path) -
     page.click(".ev-draw")
     page.locator(".ev-sheet").wait_for()
     page.get_by_role("button", name="Chosen by hand").click()
-    most = evaluation_report.disagreements(run, 3)
+    most = figure_two.disagreements(run, 3)
     for id in (most[2], most[0], most[1]):
         page.locator(f".ev-choice[data-id='{id}']").click()
     page.locator(f".ev-choice[data-id='{most[0]}']").click()  # not this one after all
@@ -192,7 +194,7 @@ def take_files_along(page: Page, workspace: Workspace, run: Run, folder: Path) -
         "old => document.querySelector('.ev-sheet').getAttribute('src') !== old", arg=drawn
     )
     page.locator(".ev-figure").screenshot(path=SCREENSHOTS / "evaluate-figure.png")
-    expected = evaluation_report.figure_two(workspace, run, [most[2], most[1]])
+    expected = figure_two.figure_two(workspace, run, [most[2], most[1]])
     assert Image.open(saved(".ev-file >> text=PNG")).size == expected.shape[1::-1]
     assert saved(".ev-file >> text=PDF").read_bytes().startswith(b"%PDF")
     assert "Measure it again" in saved(".ev-report").read_text("utf-8")

@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from exdd_core.banks.building import build_bank
 from exdd_core.images import read_image, read_mask
 from exdd_core.workspace import Workspace
+from exdd_core.workspace.imports import import_dataset
 from tests.browser import labelled, look_at, program, sentence, shoot, visit
 
 if TYPE_CHECKING:
@@ -149,8 +151,8 @@ def filled(served: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -
             mask = np.zeros((96, 96), bool)
             mask[40:56, 30:50] = True
             save(root / "masks" / f"{n:02}.png", mask)
-        workspace.import_dataset(root)
-        workspace.build("lids")
+        import_dataset(workspace, root)
+        build_bank(workspace, "lids")
     workspace.activate_dataset("lids")
     return workspace
 

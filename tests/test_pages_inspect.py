@@ -17,10 +17,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exdd_core import curation, dataset_changes, outlining, reports
+from exdd_core import curation
+from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
+from exdd_core.curation import outlining
 from exdd_core.detector.inspection import Inspection
 from exdd_core.images import encode_png, read_image, read_mask
-from exdd_core.workspace import Workspace
+from exdd_core.review import export
+from exdd_core.workspace import Workspace, dataset_changes, decisions
+from exdd_core.workspace.imports import import_dataset
 from tests.browser import SCREENSHOTS, SLOW, chosen, opened, scored, serving, visiting
 
 if TYPE_CHECKING:
@@ -73,7 +78,7 @@ def test_scores_verdicts_bank_and_reasons_are_those_of_the_detector(
     browser: Browser, address: str, workspace: Workspace
 ) -> None:
     row = workspace.image(chosen(workspace)[0])
-    patchcore, exdd = workspace.detector().compare([row.path])[0]
+    patchcore, exdd = load_detector(workspace).compare([row.path])[0]
     with visiting(browser) as page:
         opened(page, address, row.id)
         heads = page.locator(".vw-panes .vw-head").all_inner_texts()
@@ -94,7 +99,7 @@ def test_scores_verdicts_bank_and_reasons_are_those_of_the_detector(
 
 def test_a_click_shows_both_neighbours(browser: Browser, address: str, workspace: Workspace) -> None:
     row = workspace.image(chosen(workspace)[0])
-    exdd = workspace.detector().compare([row.path])[0][1]
+    exdd = load_detector(workspace).compare([row.path])[0][1]
     with visiting(browser) as page:
         opened(page, address, row.id)
         assert page.locator(".vw-boxes path.vw-box").count() == 4  # the patch of the highest score
@@ -188,7 +193,7 @@ def test_lists_can_be_changed_and_another_bank_version_is_noticed(
         scored(page)
         assert "demo%2F" in page.url and page.locator(".vw-thumb").count() == len(train)
         first = workspace.bank()
-        second = workspace.build("demo", positives="none")
+        second = build_bank(workspace, "demo", positives="none")
         workspace.activate_bank(second.id)
         try:
             page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
@@ -284,8 +289,8 @@ def test_export_as_csv_png_and_zip(
         defects = chosen(workspace)
         rows = list(csv.DictReader(io.StringIO(taken["csv"].read_text("utf-8"))))
         assert len(rows) == len(defects) and {row["truth"] for row in rows} == {"defect"}
-        assert tuple(rows[0]) == reports.COLUMNS and taken["csv"].suffix == ".csv"
-        patchcore, exdd = workspace.detector().compare([workspace.image(image).path])[0]
+        assert tuple(rows[0]) == export.COLUMNS and taken["csv"].suffix == ".csv"
+        patchcore, exdd = load_detector(workspace).compare([workspace.image(image).path])[0]
         name = image.partition("/")[2]
         row = next(row for row in rows if row["image"] == name)
         assert np.isclose(float(row["exdd_score"]), exdd.score, rtol=1e-4)
@@ -369,7 +374,7 @@ def test_without_a_bank_or_a_positive_bank_the_page_says_what_to_do(
     browser: Browser, demo_dataset: Path, tmp_path: Path
 ) -> None:
     fresh = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
-    fresh.import_dataset(demo_dataset, name="demo")
+    import_dataset(fresh, demo_dataset, name="demo")
     with serving(fresh) as address, visiting(browser) as page:
         page.goto(address)
         link = page.locator(".vw-cover a")
@@ -377,7 +382,7 @@ def test_without_a_bank_or_a_positive_bank_the_page_says_what_to_do(
         assert link.get_attribute("href") == "/banks"
         assert page.locator(".vw-view:visible").count() == 4  # the image can be looked at all the same
         page.screenshot(path=SCREENSHOTS / "inspect-no-bank.png")
-        fresh.build("demo", positives="none")
+        build_bank(fresh, "demo", positives="none")
         page.reload()
         scored(page)
         assert "ExDD equals PatchCore" in page.locator(".vw-why-exdd").inner_text()
@@ -423,8 +428,8 @@ def test_magnetic_tiles_from_import_to_both_neighbours(
             shutil.copy(file, target)
             shutil.copy(file.with_suffix(".png"), target)
     tiles = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
-    tiles.import_dataset(tmp_path / "magnetic_tile", name="tiles")
-    tiles.build("tiles")
+    import_dataset(tiles, tmp_path / "magnetic_tile", name="tiles")
+    build_bank(tiles, "tiles")
     image = tiles.image(chosen(tiles)[0])
     with serving(tiles) as address, visiting(browser, 1400, 900) as page:
         opened(page, address, image.id)
@@ -434,7 +439,7 @@ def test_magnetic_tiles_from_import_to_both_neighbours(
         assert box
         page.mouse.click(box["x"] + 0.5 * box["width"], box["y"] + 0.5 * box["height"])
         page.locator(".vw-card-here", has_text="Patch here").wait_for(timeout=SLOW)
-        found = tiles.detector().compare([image.path])[0][1].at(image.height // 2, image.width // 2)
+        found = load_detector(tiles).compare([image.path])[0][1].at(image.height // 2, image.width // 2)
         assert found.positive
         for card, match in (("normal", found.negative), ("defect", found.positive)):
             words = page.locator(f".vw-card-{card}").inner_text().replace("\u200b", "")
@@ -490,13 +495,13 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         page.keyboard.press("Enter")
         toast(" Defect · ")  # "now" or "still", whatever the fusion made of it before
         assert heatmap() != before
-        score = workspace.detector().score([row.path])[0].calibrated_score
+        score = load_detector(workspace).score([row.path])[0].calibrated_score
         assert f"→ {score:.2f}," in page.locator(".vw-toast").inner_text() and score > 1
         assert page.locator(".vw-was").inner_text().startswith("Before: ")
         line = page.locator(".vw-markline", has_text="Marked as a missed defect (spot) by Anna")
         line.wait_for()
         assert page.locator(f".vw-thumb[data-id='{row.id}'] .vw-taught").inner_text() == "marked"
-        (decision,) = curation.decisions(workspace)
+        (decision,) = decisions.decisions(workspace)
         assert (decision.action, decision.who, decision.detail["defect_type"]) == ("missed", "Anna", "spot")
         rest = len(workspace.images(split="test")) - 1
         assert page.locator(".vw-score").inner_text() == f"Score {rest} again"
@@ -521,13 +526,13 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         page.keyboard.press("Enter")
         toast("came to bank")
         page.locator(".vw-markline", has_text="Marked as a false alarm by Anna").wait_for()
-        assert curation.decisions(workspace)[0].action == "false_alarm" and heatmap() != before
+        assert decisions.decisions(workspace)[0].action == "false_alarm" and heatmap() != before
         page.locator(".vw-toast button").click()
         toast("Taken back")
         assert heatmap() == before
 
         older = workspace.bank()
-        newer = workspace.build("demo", positives="none")
+        newer = build_bank(workspace, "demo", positives="none")
         page.goto(f"{address}?image={quote(row.id, safe='')}&bank={older.id}")
         scored(page, row.id.partition("/")[2])
         assert f"Looking with bank {older.name}" in page.locator(".vw-other").inner_text()
@@ -556,7 +561,9 @@ def test_not_sure_and_the_probability_are_shown_wherever_a_verdict_is(
     monkeypatch.setattr(Inspection, "probability", property(lambda seen: 0.874))
     shutil.copytree(demo_workspace.path, tmp_path / "workspace")
     workspace = Workspace.open(tmp_path / "workspace")
-    inspected = {row.id: workspace.detector().score([row.path])[0] for row in workspace.images(split="test")}
+    inspected = {
+        row.id: load_detector(workspace).score([row.path])[0] for row in workspace.images(split="test")
+    }
     unsure = [id for id, seen in inspected.items() if seen.verdict == "not sure"]
     assert 0 < len(unsure) < len(inspected)
     with serving(workspace) as address, visiting(browser, 1280, 800) as page:
@@ -665,7 +672,7 @@ def test_a_defect_without_a_mask_is_outlined_by_hand_or_from_the_heatmap(
         page.screenshot(path=SCREENSHOTS / "inspect-outlining.png", full_page=True)
         page.keyboard.press("Enter")
         line.wait_for()
-        seen = workspace.detector().compare([row.path])[0][1]
+        seen = load_detector(workspace).compare([row.path])[0][1]
         row = workspace.image(id)
         assert row.mask is not None
         kept = read_mask(row.mask, (row.height, row.width))

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from exdd_core import dataset_settings
+from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png, read_image
-from exdd_core.workspace import Workspace
+from exdd_core.workspace import Workspace, dataset_settings
+from exdd_core.workspace.imports import import_dataset
 from pages.data import region
 from tests.browser import program, shoot, visit
 
@@ -63,7 +65,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (folder / "parts" / "defect" / "bar" / f"{n}.png").write_bytes(encode_png(image))
         (folder / "parts" / "masks" / "bar" / f"{n}.png").write_bytes(encode_png(mask))
     made = Workspace.create(folder / "workspace", backbone="efficientnet_lite0")
-    made.import_dataset(folder / "parts", size=Size(128, 96))
+    import_dataset(made, folder / "parts", size=Size(128, 96))
     return made.path
 
 
@@ -168,7 +170,7 @@ def test_a_mask_of_a_large_image_keeps_every_pixel_that_is_left_alone(tmp_path: 
         (tmp_path / "large" / "good").mkdir(parents=True, exist_ok=True)
         (tmp_path / "large" / "good" / f"{n}.png").write_bytes(encode_png(part(n, shape)))
     workspace = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
-    workspace.import_dataset(tmp_path / "large", size=Size(128, 96))
+    import_dataset(workspace, tmp_path / "large", size=Size(128, 96))
     editor, large = region.Editor(workspace), {"dataset": "large", "who": "Ann"}
     seen = region.look(editor, large | {"index": 0})
     assert (seen["shown"], seen["size"]) == ([1024, 768], [4000, 3000])
@@ -251,8 +253,8 @@ def test_outside_of_a_drawn_region_the_map_is_empty_and_a_defect_changes_nothing
     wanted = np.zeros(SHAPE, bool)
     wanted[24:72, 32:96] = True
     assert np.array_equal(kept(workspace), wanted)
-    workspace.build()
-    detector = workspace.detector()
+    build_bank(workspace)
+    detector = load_detector(workspace)
     image = part(7)
     spoilt = image.copy()
     spoilt[76:92, 4:124] = 255  # a bright bar below the region

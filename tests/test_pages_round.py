@@ -6,8 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exdd_core import candidates
-from exdd_core.workspace import Workspace
+from exdd_core.workspace import Workspace, candidates
 from tests.browser import (
     SCREENSHOTS,
     SLOW,

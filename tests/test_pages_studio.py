@@ -13,24 +13,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from exdd_core import candidates, jobs
+from exdd_core import jobs
 from exdd_core.images import encode_jpeg, encode_png, read_image, read_mask
-from exdd_core.synthesis import masks, prompts
+from exdd_core.synthesis import masks
 from exdd_core.synthesis.procedural import Procedural
-from exdd_core.workspace import Workspace
+from exdd_core.workspace import Workspace, candidates, prompts
+from exdd_core.workspace.imports import import_dataset
 from tests.browser import SCREENSHOTS, SLOW, serving, stroke, until, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
-    from exdd_core.candidates import Candidate
+    from exdd_core.workspace.candidates import Candidate
 
 
 @pytest.fixture(scope="module")
 def imported(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a workspace with the demo images and nothing else, to be copied."""
     folder = tmp_path_factory.mktemp("studio") / "workspace"
-    Workspace.create(folder, backbone="efficientnet_lite0").import_dataset(demo_dataset, name="demo")
+    import_dataset(Workspace.create(folder, backbone="efficientnet_lite0"), demo_dataset, name="demo")
     return folder
 
 
@@ -155,7 +156,7 @@ def test_painting_on_a_vast_image_is_smooth_and_reaches_every_edge(
         (tmp_path / "vast" / "good").mkdir(parents=True, exist_ok=True)
         shifted = np.roll(image, 97 * number, axis=1)
         (tmp_path / "vast" / "good" / f"{number}.jpg").write_bytes(encode_jpeg(shifted, 90))
-    workspace.import_dataset(tmp_path / "vast", name="vast")
+    import_dataset(workspace, tmp_path / "vast", name="vast")
     with serving(workspace) as address, studio(browser, address + "studio") as page:
         assert page.locator(".st-base").evaluate("i => i.naturalWidth") == 1024
         page.fill(".st-prompt", "bright spots")

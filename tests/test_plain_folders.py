@@ -11,8 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from exdd_core.datasets import DEFECT, NORMAL, ROLES, Choices, GroupRule, Survey, look, read_layout
 from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, NO_IMAGE, SEVERAL, plain_stem

@@ -8,13 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from exdd_core.errors import BadInput
-from exdd_core.synthesis import prompts, vocabulary
-from exdd_core.synthesis.prompts import Prompt
-from exdd_core.workspace import Workspace
+from exdd_core.synthesis import templates, vocabulary
+from exdd_core.workspace import Workspace, prompts
+from exdd_core.workspace.prompts import Prompt
 
 TEMPLATE = "{copper|steel} {fine|deep} scratches"
 
@@ -29,23 +28,23 @@ def workspace(tmp_path: Path) -> Workspace:
 
 def test_a_template_becomes_every_one_of_its_prompts():
     expected = {f"{metal} {kind} scratches" for metal in ("copper", "steel") for kind in ("fine", "deep")}
-    assert set(prompts.every(TEMPLATE)) == expected == set(prompts.expand(TEMPLATE, 100, 0))
-    assert prompts.every("{a|a|b} spot") == ["a spot", "b spot"]
-    assert prompts.every("50 % | white_marks :: $5") == ["50 % | white_marks :: $5"]
+    assert set(templates.every(TEMPLATE)) == expected == set(templates.expand(TEMPLATE, 100, 0))
+    assert templates.every("{a|a|b} spot") == ["a spot", "b spot"]
+    assert templates.every("50 % | white_marks :: $5") == ["50 % | white_marks :: $5"]
 
 
 def test_the_ith_prompt_depends_on_its_own_seed_alone():
-    many = prompts.expand(TEMPLATE, 20, 5)
-    assert many == prompts.expand(TEMPLATE, 20, 5) != prompts.expand(TEMPLATE, 20, 6)
-    assert many[:7] == prompts.expand(TEMPLATE, 7, 5)
-    assert many[7:] == prompts.expand(TEMPLATE, 13, 12)
+    many = templates.expand(TEMPLATE, 20, 5)
+    assert many == templates.expand(TEMPLATE, 20, 5) != templates.expand(TEMPLATE, 20, 6)
+    assert many[:7] == templates.expand(TEMPLATE, 7, 5)
+    assert many[7:] == templates.expand(TEMPLATE, 13, 12)
 
 
 def test_weights_and_several_of_a_list():
-    drawn = prompts.expand("{9::fine|1::deep} scratch", 400, 0)
+    drawn = templates.expand("{9::fine|1::deep} scratch", 400, 0)
     assert 300 < drawn.count("fine scratch") < 390
-    assert prompts.expand("{0::fine|1::deep} scratch", 50, 0) == ["deep scratch"] * 50
-    assert set(prompts.expand("{2$$ and $$rust|oil}", 50, 0)) == {"rust and oil", "oil and rust"}
+    assert templates.expand("{0::fine|1::deep} scratch", 50, 0) == ["deep scratch"] * 50
+    assert set(templates.expand("{2$$ and $$rust|oil}", 50, 0)) == {"rust and oil", "oil and rust"}
 
 
 @pytest.mark.parametrize(
@@ -70,17 +69,17 @@ def test_weights_and_several_of_a_list():
 )
 def test_a_broken_template_is_a_sentence(template, words):
     with pytest.raises(BadInput, match=words) as refused:
-        prompts.expand(template, 50, 0)
+        templates.expand(template, 50, 0)
     assert str(refused.value).endswith(".") and "\n" not in str(refused.value)
     with pytest.raises(BadInput):
-        prompts.every(template)
+        templates.every(template)
 
 
 @given(st.text(alphabet="ab {}|:$@_%~\\#()19\n", max_size=40), st.integers(0, 2**31))
 @settings(max_examples=150, deadline=None)
 def test_whatever_is_typed_becomes_prompts_or_a_sentence(template, seed):
     try:
-        found = prompts.expand(template, 3, seed)
+        found = templates.expand(template, 3, seed)
     except BadInput:
         return
     assert len(found) == 3
@@ -88,11 +87,11 @@ def test_whatever_is_typed_becomes_prompts_or_a_sentence(template, seed):
 
 
 def test_more_prompts_than_can_be_painted_each_are_refused():
-    assert len(prompts.every("{1|2|3|4|5|6|7|8}{1|2|3|4|5|6|7|8} pits")) == 64
+    assert len(templates.every("{1|2|3|4|5|6|7|8}{1|2|3|4|5|6|7|8} pits")) == 64
     with pytest.raises(BadInput, match="more than 64"):
-        prompts.every("{1|2|3|4|5|6|7|8|9}{1|2|3|4|5|6|7|8} pits")
+        templates.every("{1|2|3|4|5|6|7|8|9}{1|2|3|4|5|6|7|8} pits")
     with pytest.raises(BadInput, match="more than 64"):
-        prompts.every("{1|2|3|4|5|6|7|8|9}" * 40)  # must not be counted out to its end
+        templates.every("{1|2|3|4|5|6|7|8|9}" * 40)  # must not be counted out to its end
 
 
 # --- the library ------------------------------------------------------------------------------------------

@@ -9,16 +9,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core import candidates, curation, quality
+from exdd_core import curation
+from exdd_core.banks import teachers
+from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
+from exdd_core.curation import bench, measures, queue
+from exdd_core.curation.judge import Judge
+from exdd_core.curation.measures import Quality
 from exdd_core.detector import Change, Detector
 from exdd_core.detector.examples import Marked
-from exdd_core.effect import Outcome
 from exdd_core.errors import BadInput, Cancelled
+from exdd_core.evaluation.outcome import Outcome
 from exdd_core.images import encode_png
 from exdd_core.progress import Progress
-from exdd_core.quality import Judge, Quality
-from exdd_core.synthesis import prompts
-from exdd_core.workspace import Workspace
+from exdd_core.workspace import Workspace, candidates, prompts
 from tests.plates import SHAPE, build, paint, painting, pending, recipe
 
 
@@ -35,7 +39,7 @@ def workspace(built: Path, tmp_path: Path) -> Workspace:
 
 def test_a_defect_like_the_real_ones_is_visible_clean_and_plausible(workspace):
     found = Judge(workspace).quality(pending(workspace)[0])
-    assert [m.name for m in found.measures] == list(quality.MEANINGS)
+    assert [m.name for m in found.measures] == list(measures.MEANINGS)
     assert found.visible.light == found.clean.light == found.plausible.light == "green"
     assert found.clean.value == 0 and "0%" in found.clean.text
     assert len(found.alike) == 3 and found.alike[0].distance <= found.alike[2].distance
@@ -80,14 +84,12 @@ def test_a_twin_is_told_by_all_patches_of_what_is_accepted_and_not_by_the_few_ro
     workspace, monkeypatch
 ):
     one, other = paint(workspace, 50), paint(workspace, 50)
-    monkeypatch.setattr(
-        Detector, "additions", lambda self, several, side="positive": [few(several[0])]
-    )
+    monkeypatch.setattr(Detector, "additions", lambda self, several, side="positive": [few(several[0])])
 
     def few(marked: Marked) -> Change:
         kept = np.arange(len(marked.rows)) == 0
         return Change(
-            "positive", "add", marked.image, marked.rows, marked.position, kept, marked.beside
+            "positive", "add", marked.image, marked.rows, marked.position, kept, marked.surroundings
         )
 
     curation.accept(workspace, [one.id], "Anna")
@@ -101,13 +103,13 @@ def test_measures_are_kept_until_the_bank_or_the_mask_changes(workspace, monkeyp
     made = judge.quality(first)
     kept = candidates.get(workspace, first).quality
     assert Quality.from_json(json.loads(json.dumps(kept))) == made
-    monkeypatch.setattr(quality._Bench, "quality", None)  # nothing is measured again
+    monkeypatch.setattr(bench.Bench, "quality", None)  # nothing is measured again
     assert judge.quality(first) == made and Judge(workspace).quality(first) == made
     monkeypatch.undo()
     curation.accept(workspace, [second], "Anna")
     again = judge.quality(first)
     assert again.state != made.state
-    mask = curation.mask_of(workspace, candidates.get(workspace, first))
+    mask = teachers.mask_of(workspace, candidates.get(workspace, first))
     mask[: np.flatnonzero(mask.any(1)).mean().astype(int)] = False
     curation.trim(workspace, first, mask, "Anna")
     assert len(judge.quality(first).patches) < len(again.patches)
@@ -119,7 +121,7 @@ def test_a_decision_outdates_what_it_can_have_changed_and_nothing_else(workspace
     made = [judge.quality(id) for id in (first, second, third)]
 
     def current() -> dict[str, tuple[bool, bool]]:
-        return {one.id: (one.measured, one.effect) for one in quality.waiting(workspace, "plates")}
+        return {one.id: (one.measured, one.effect) for one in queue.waiting(workspace, "plates")}
 
     assert {id for id, state in current().items() if state == (True, True)} == {first, second, third}
     curation.reject(workspace, [first], "Anna")
@@ -183,24 +185,24 @@ def test_a_judge_follows_the_bank_as_it_grows_and_shrinks(workspace):
 def test_the_queue_is_sorted_by_any_measure(workspace):
     ids = pending(workspace)
     Judge(workspace).measure(ids[:4])
-    for order in quality.MEANINGS:
-        found = quality.queue(workspace, order=order)
+    for order in measures.MEANINGS:
+        found = queue.queue(workspace, order=order)
         assert {c.id for c, _ in found} == set(ids)
         assert [q is None for _, q in found] == [False] * 4 + [True] * 2
         values = [getattr(q, order).value for _, q in found[:4]]
         assert values == sorted(values, reverse=order not in ("clean", "plausible"))
-    assert [c.id for c, _ in quality.queue(workspace, order="oldest")] == ids
-    assert quality.queue(workspace, order="newest", engine="sdxl") == []
+    assert [c.id for c, _ in queue.queue(workspace, order="oldest")] == ids
+    assert queue.queue(workspace, order="newest", engine="sdxl") == []
     with pytest.raises(BadInput, match="sorted by"):
-        quality.queue(workspace, order="beauty")
+        queue.queue(workspace, order="beauty")
 
 
 def test_without_real_defects_the_effect_says_why_it_cannot_be_measured(workspace):
-    workspace.build(positives="none", negative_ratio=0.2)
+    build_bank(workspace, positives="none", negative_ratio=0.2)
     found = Judge(workspace).quality(pending(workspace)[0])
     assert found.effect.light == found.plausible.light == "grey" and "two parts" in found.effect.text
     curation.accept(workspace, pending(workspace)[:1], "Anna")
-    assert workspace.detector().positive is not None
+    assert load_detector(workspace).positive is not None
 
 
 def test_a_recommendation_shows_its_stages_can_be_stopped_in_each_and_then_begun_again(workspace):
@@ -235,5 +237,5 @@ def test_an_effect_is_green_only_where_nothing_contradicts_it(gain: float, found
     before, after = (
         Outcome({}, auroc, 0.5, number, 9, 0.0, 9) for auroc, number in ((0.9, 5), (0.9 + gain, 5 + found))
     )
-    assert quality.effect_of(before, after).light == light
-    assert "-0.0" not in quality.effect_of(before, Outcome({}, 0.9 - 1e-5, 0.5 - 1e-5, 5, 9, 0.0, 9)).text
+    assert measures.effect_of(before, after).light == light
+    assert "-0.0" not in measures.effect_of(before, Outcome({}, 0.9 - 1e-5, 0.5 - 1e-5, 5, 9, 0.0, 9)).text

@@ -8,22 +8,29 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from exdd_core import confidence, curation, images, jobs, recall, versions
+from exdd_core import curation, images, jobs
+from exdd_core.banks import compare, features as features_
+from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
 from exdd_core.detector import Detector, Settings, backbones, patches
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import BankImage
-from exdd_core.detector.examples import Marked, TrainingImage
-from exdd_core.effect import HeldBack, Validation
+from exdd_core.detector.change import examine, marks
+from exdd_core.detector.examples import DefectImage, Marked, TrainingImage
+from exdd_core.detector.scoring import features
+from exdd_core.detector.summary import knows, notes
 from exdd_core.errors import BadInput
-from exdd_core.evaluation import aupro, cross_validate, evaluate_split, metrics
+from exdd_core.evaluation import aupro, compute_metrics, cross_validate, evaluate_split, resampling
+from exdd_core.evaluation.effect import Validation
 from exdd_core.images import Size
 from exdd_core.region import FILL, Region
 from exdd_core.workspace import Workspace
+from exdd_core.workspace.dataset_settings import set_region
+from exdd_core.workspace.imports import import_dataset
 
 SIDE = 64
 SMALL = Settings(size=Size(SIDE, SIDE), negative_ratio=0.1)  # 8 x 8 patches
@@ -131,8 +138,8 @@ def test_what_lies_outside_is_painted_over() -> None:
 
 
 def test_no_row_comes_from_outside(half: Detector) -> None:
-    banks = {"negative": half.negative, "positive": half.positive, "learnt": half.learnt}
-    banks |= {"defects": half.defects, "unmarked": half.unmarked}
+    banks = {"negative": half.negative, "positive": half.positive, "learnt": half.fitted.examples.normals}
+    banks |= {"defects": half.fitted.examples.defects, "unmarked": half.fitted.examples.unmarked}
     for name, bank in banks.items():
         assert bank is not None and len(bank), name
         row, column = bank.position.T
@@ -142,11 +149,13 @@ def test_no_row_comes_from_outside(half: Detector) -> None:
 
 
 def test_a_defect_outside_teaches_nothing_and_is_named(half: Detector, backbone: Backbone) -> None:
-    assert {image.id for image in half.defects.images} == {"defect/0", "defect/1", "defect/2"}
-    assert half.notes() == ["1 defect lies outside the region of interest and teaches nothing: defect/3."]
+    assert {image.id for image in half.fitted.examples.defects.images} == {"defect/0", "defect/1", "defect/2"}
+    assert notes(half.fitted) == [
+        "1 defect lies outside the region of interest and teaches nothing: defect/3."
+    ]
     alone = Detector(backbone, SMALL, ROI).fit(NORMALS, [defect(5, RIGHT), defect(6, RIGHT)])
     assert alone.positive is None and alone.fusion.name == "patchcore"
-    assert alone.notes() == [
+    assert notes(alone.fitted) == [
         "No defect teaches the positive bank, so this is PatchCore.",
         "2 defects lie outside the region of interest and teach nothing: defect/5, defect/6.",
     ]
@@ -155,19 +164,19 @@ def test_a_defect_outside_teaches_nothing_and_is_named(half: Detector, backbone:
 def test_a_defect_across_the_border_teaches_by_what_lies_inside(backbone: Backbone) -> None:
     across = [replace(defect(i, (20, 36, 30, 60)), id=f"across/{i}") for i in range(3)]
     detector = Detector(backbone, SMALL, ROI).fit(NORMALS, across)
-    columns = set(detector.defects.position[:, 1].tolist())
+    columns = set(detector.fitted.examples.defects.position[:, 1].tolist())
     assert columns == {4}  # pixels 32 to 36 of the fifth column are more than half of it
 
 
 def test_rows_that_come_later_come_from_inside(half: Detector) -> None:
     image, _ = spotted(3000, LEFT)
     whole = np.ones((8, 8), bool)
-    marked = Marked.of(BankImage("later", "later", "spot"), half.features(image), whole)
-    assert not half.examine(marked).clean.reshape(8, 8)[~INSIDE].any()
+    marked = Marked.of(BankImage("later", "later", "spot"), features(half.fitted, image), whole)
+    assert not examine(half.fitted, marked).clean.reshape(8, 8)[~INSIDE].any()
     for side in ("positive", "negative"):
         (change,) = half.additions([marked], side)
         assert len(change.rows) and INSIDE[tuple(change.position.T)].all()
-    assert half.marks(np.ones((SIDE, SIDE), bool)).tolist() == INSIDE.tolist()
+    assert marks(half.fitted, np.ones((SIDE, SIDE), bool)).tolist() == INSIDE.tolist()
 
 
 # --- scores and maps ----------------------------------------------------------------------------------------------
@@ -273,8 +282,7 @@ def test_a_region_is_kept_with_the_bank(half: Detector, backbone: Backbone, tmp_
     assert loaded.region is not None and np.array_equal(loaded.region.mask, ROI)
     for one, other in zip(half.score(UNSEEN), loaded.score(UNSEEN), strict=True):
         assert one.score == other.score and np.array_equal(one.calibrated_map, other.calibrated_map)
-    assert half.held_out is not None and half.held_out.features is not None
-    loaded.recall(half.held_out.features)
+    loaded.recall(half.fitted.held.features or [])
     again = loaded.changed(loaded.removals("defect/2"))
     assert (
         again.fusions[again.fusion.name][1]
@@ -287,8 +295,11 @@ def test_a_region_is_kept_with_the_bank(half: Detector, backbone: Backbone, tmp_
 
 def test_the_effect_of_further_rows_is_measured_inside(half: Detector) -> None:
     """What is held back is looked at as a detector scores it: patches outside repeat the nearest inside."""
-    assert half.held_out is not None and half.held_out.features is not None
-    held = [HeldBack(image.bank_image, half.features(image.source).reshape(64, -1)) for image in DEFECTS[:3]]
+    assert half.fitted.held.features is not None
+    held = [
+        DefectImage(image.bank_image, features(half.fitted, image.source).reshape(64, -1))
+        for image in DEFECTS[:3]
+    ]
     validation = Validation(half, held)
     context = validation._context(validation.discriminants, np.stack([h.features for h in held]))
     assert context is not None
@@ -308,20 +319,20 @@ def test_pixel_figures_count_only_what_they_are_told_to() -> None:
     labels, scores = np.arange(6) < 3, rng.normal(0, 1, 6)
     counted = np.zeros_like(masks)
     counted[..., :8] = True
-    found = metrics(scores, labels, maps, masks, counted)
+    found = compute_metrics(scores, labels, maps, masks, counted)
     truth, values = masks[counted], maps[counted]
     assert found["pixel_auroc"] == pytest.approx(roc_auc_score(truth, values), abs=1e-12)
     assert found["pixel_ap"] == pytest.approx(average_precision_score(truth, values), abs=1e-12)
     assert found["aupro"] == pytest.approx(aupro(maps[..., :8], masks[..., :8]), abs=1e-12)
-    whole = metrics(scores, labels, maps, masks)
+    whole = compute_metrics(scores, labels, maps, masks)
     assert all(found[name] == whole[name] for name in ("image_auroc", "image_ap", "image_f1"))
-    assert metrics(scores, labels, maps, masks, np.ones_like(masks)) == whole
+    assert compute_metrics(scores, labels, maps, masks, np.ones_like(masks)) == whole
     wild = np.where(counted, maps, 1e6).astype(np.float32)
     groups = [f"g{i}" for i in range(6)]
-    one = confidence.replicates([confidence.contributions(scores, labels, maps, masks, groups, counted)])
-    crop = confidence.contributions(scores, labels, maps[..., :8], masks[..., :8], groups)
-    other = confidence.replicates([crop])
-    assert metrics(scores, labels, wild, masks, counted) == found
+    one = resampling.replicates([resampling.contributions(scores, labels, maps, masks, groups, counted)])
+    crop = resampling.contributions(scores, labels, maps[..., :8], masks[..., :8], groups)
+    other = resampling.replicates([crop])
+    assert compute_metrics(scores, labels, wild, masks, counted) == found
     for name in ("pixel_auroc", "pixel_ap", "aupro"):
         assert one[name][0] == pytest.approx(other[name][0], abs=0.02)  # steps lie elsewhere
 
@@ -424,13 +435,13 @@ def workspace(tmp_path: Path) -> Workspace:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(images.encode_png(pixels))
     made = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
-    made.import_dataset(tmp_path / "set", size=SMALL.size)
-    made.set_region("set", ROI)
+    import_dataset(made, tmp_path / "set", size=SMALL.size)
+    set_region(made, "set", ROI)
     return made
 
 
 def test_a_bank_is_built_of_the_region_and_says_what_that_leaves_out(workspace: Workspace) -> None:
-    bank = workspace.build(negative_ratio=0.2)
+    bank = build_bank(workspace, negative_ratio=0.2)
     outside = [
         r.id for r in workspace.images("set", split="train", label="defect") if int(r.path.stem) in (1, 2, 3)
     ]
@@ -440,38 +451,43 @@ def test_a_bank_is_built_of_the_region_and_says_what_that_leaves_out(workspace: 
         f"{outside[0]}" in bank.summary["note"] and "outside the region of interest" in bank.summary["note"]
     )
     assert "1 defect is smaller than a patch at 64x64: set/defect/0.png" in bank.summary["note"]
-    detector = workspace.detector(bank.id)
+    detector = load_detector(workspace, bank.id)
     assert detector.positive is not None
     for rows in (detector.negative, detector.positive):
         assert INSIDE[tuple(rows.position.T)].all()
-    assert not {image.id for image in detector.defects.images} & set(outside)
-    recalled = recall.defects(workspace, bank.id, detector)  # made again from the files
+    assert not {image.id for image in detector.fitted.examples.defects.images} & set(outside)
+    recalled = features_.defects(workspace, bank.id, detector)  # made again from the files
     for one in recalled:
         whole = np.asarray(one.features, np.float32).reshape(8, 8, -1)
         assert (whole[:, 5:] == whole[:, 4:5]).all()
 
 
 def test_versions_of_other_regions_differ_in_a_setting(workspace: Workspace) -> None:
-    workspace.build(negative_ratio=0.2)
-    workspace.set_region("set", None)
-    workspace.build(negative_ratio=0.2)
-    first, second = versions.compare(workspace, "v1", "v2").settings["region_of_interest"]
+    build_bank(workspace, negative_ratio=0.2)
+    set_region(workspace, "set", None)
+    build_bank(workspace, negative_ratio=0.2)
+    first, second = compare.compare(workspace, "v1", "v2").settings["region_of_interest"]
     assert first.startswith(f"{ROI.mean():.0%} of an image (") and second == "all of an image"
 
 
 def test_marks_and_measurements_keep_to_the_region(workspace: Workspace) -> None:
-    workspace.build(negative_ratio=0.2)
+    build_bank(workspace, negative_ratio=0.2)
     test = [r for r in workspace.images("set", split="test") if r.label == "normal"]
     mask = np.zeros((SIDE, SIDE), bool)
     mask[20:36, 30:50] = True  # across the border
     curation.missed(workspace, test[0].id, test[0].path, mask, "somebody", "spot")
     curation.false_alarm(workspace, test[1].id, test[1].path, "somebody")
-    detector = workspace.detector()
-    assert detector.positive is not None and detector.knows(test[0].id) and detector.knows(test[1].id)
-    for rows in (detector.negative, detector.positive, detector.defects, detector.learnt):
+    detector = load_detector(workspace)
+    assert (
+        detector.positive is not None
+        and knows(detector.fitted, test[0].id)
+        and knows(detector.fitted, test[1].id)
+    )
+    examples = detector.fitted.examples
+    for rows in (detector.negative, detector.positive, examples.defects, examples.normals):
         assert INSIDE[tuple(rows.position.T)].all()
     result = jobs.run_here(workspace, "evaluate", "", {"folds": 2})
     assert any("outside the region of interest" in sentence for sentence in result["notes"])
-    again = workspace.build(negative_ratio=0.2)  # with what was marked
-    rows = workspace.detector(again.id).defects
+    again = build_bank(workspace, negative_ratio=0.2)  # with what was marked
+    rows = load_detector(workspace, again.id).fitted.examples.defects
     assert INSIDE[tuple(rows.position.T)].all() and test[0].id in {image.id for image in rows.images}

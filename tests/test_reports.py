@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from PIL import Image
 
-from exdd_core import reports
+from exdd_core import drawing
 from exdd_core.detector.inspection import Calibration, Inspection
 from exdd_core.images import Size
+from exdd_core.review import export
 
 
 def luminance(rgb: np.ndarray) -> np.ndarray:
@@ -48,24 +48,24 @@ def inspection(score: float, peak: float, shape: tuple[int, int] = (90, 60)) -> 
 
 def test_a_higher_score_is_never_darker_and_the_ends_hold() -> None:
     ramp = np.linspace(-1, 3, 401)[None]
-    colours = reports.heatmap(ramp)
+    colours = drawing.heatmap(ramp)
     assert colours.shape == (1, 401, 4) and colours.dtype == np.uint8 and (colours[..., 3] == 255).all()
     assert (np.diff(luminance(colours[0].astype(float))) > -0.004).all()  # 8-bit steps may waver, never fall
-    low, high = reports.CALIBRATED
-    assert (colours[0, ramp[0] <= low] == reports.heatmap(np.array([[low]]))[0, 0]).all()
-    assert (colours[0, ramp[0] >= high] == reports.heatmap(np.array([[high]]))[0, 0]).all()
+    low, high = drawing.CALIBRATED
+    assert (colours[0, ramp[0] <= low] == drawing.heatmap(np.array([[low]]))[0, 0]).all()
+    assert (colours[0, ramp[0] >= high] == drawing.heatmap(np.array([[high]]))[0, 0]).all()
 
 
 def test_the_colour_of_a_value_is_where_the_scale_has_it() -> None:
-    bar = reports.colour_scale(256)  # highest on top
+    bar = drawing.colour_scale(256)  # highest on top
     for value in (0.0, 0.5, 1.0, 1.7, 2.0):
         row = round((1 - value / 2) * 255)
-        np.testing.assert_allclose(reports.heatmap(np.array([[value]]))[0, 0, :3], bar[row, 0], atol=4)
+        np.testing.assert_allclose(drawing.heatmap(np.array([[value]]))[0, 0, :3], bar[row, 0], atol=4)
 
 
 @given(st.floats(0.02, 2))
 def test_a_difference_is_dark_at_zero_and_brighter_on_both_sides(size: float) -> None:
-    zero, more, less = reports.difference_heatmap(np.array([[0.0, size, -size]]))[0, :, :3].astype(float)
+    zero, more, less = drawing.difference_heatmap(np.array([[0.0, size, -size]]))[0, :, :3].astype(float)
     assert np.ptp(zero) <= 4
     assert more[0] > more[2] or size < 0.04  # towards orange
     assert less[2] > less[0] or size < 0.04  # towards blue
@@ -76,22 +76,22 @@ def test_a_difference_is_dark_at_zero_and_brighter_on_both_sides(size: float) ->
 
 def test_difference_is_exdd_minus_patchcore() -> None:
     np.testing.assert_array_equal(
-        reports.difference(np.array([[1.0, 2.0, -3.0]]), np.array([[4.0, 0.5, -1.0]])), [[3.0, -1.5, 0.0]]
+        drawing.difference(np.array([[1.0, 2.0, -3.0]]), np.array([[4.0, 0.5, -1.0]])), [[3.0, -1.5, 0.0]]
     )
 
 
 def test_missing_values_are_the_lowest_colour() -> None:
-    np.testing.assert_array_equal(reports.heatmap(np.array([[np.nan]])), reports.heatmap(np.array([[0.0]])))
+    np.testing.assert_array_equal(drawing.heatmap(np.array([[np.nan]])), drawing.heatmap(np.array([[0.0]])))
 
 
 def test_a_scale_that_does_not_grow_is_refused() -> None:
     with pytest.raises(ValueError, match="must grow"):
-        reports.heatmap(np.zeros((2, 2)), 1.0, 1.0)
+        drawing.heatmap(np.zeros((2, 2)), 1.0, 1.0)
 
 
 @given(st.integers(1, 400), st.integers(1, 400), st.integers(1, 300))
 def test_reduce_keeps_proportions_and_never_enlarges(height: int, width: int, longest: int) -> None:
-    made = reports.reduce(np.zeros((height, width, 3), np.uint8), longest).shape
+    made = drawing.reduce(np.zeros((height, width, 3), np.uint8), longest).shape
     assert max(made[:2]) == min(longest, max(height, width))
     scale = max(made[:2]) / max(height, width)
     assert abs(made[0] - height * scale) < 1 and abs(made[1] - width * scale) < 1
@@ -99,24 +99,24 @@ def test_reduce_keeps_proportions_and_never_enlarges(height: int, width: int, lo
 
 def test_small_map_has_the_proportions_of_the_image_and_its_calibrated_values() -> None:
     made = inspection(7.0, 30.0)
-    small = reports.small_map(made, 30)
+    small = drawing.small_map(made, 30)
     assert small.shape == (30, 20)
     assert np.isclose(small.min(), 0.25)  # (3 - 2) / (6 - 2)
-    assert np.isclose(reports.small_map(made, 30, raw=True).min(), 3.0)
+    assert np.isclose(drawing.small_map(made, 30, raw=True).min(), 3.0)
     y, x = np.unravel_index(small.argmax(), small.shape)
     assert abs(y - 5.5 / 24 * 30) <= 1 and abs(x - 4.5 / 16 * 20) <= 1
 
 
 def test_raw_range_holds_the_map_its_median_and_its_threshold() -> None:
-    assert reports.raw_range(inspection(7.0, 30.0)) == (2.0, 30.0)
-    assert reports.raw_range(inspection(3.0, 1.0)) == (1.0, 6.0)
+    assert drawing.raw_range(inspection(7.0, 30.0)) == (2.0, 30.0)
+    assert drawing.raw_range(inspection(3.0, 1.0)) == (1.0, 6.0)
 
 
 def test_an_outline_runs_around_the_defect_and_not_over_it() -> None:
     mask = np.zeros((40, 50), bool)
     mask[10:20, 12:30] = True
     mask[35, 45] = True  # a defect of one pixel
-    lines = reports.outline(mask)
+    lines = drawing.outline(mask)
     assert len(lines) == 2
     for line in lines:
         assert not any(mask[y, x] for x, y in line)
@@ -130,10 +130,10 @@ def test_an_outline_runs_around_the_defect_and_not_over_it() -> None:
 
 
 def test_an_outline_of_nothing_is_nothing_and_a_hole_has_its_own() -> None:
-    assert reports.outline(np.zeros((5, 5), bool)) == []
+    assert drawing.outline(np.zeros((5, 5), bool)) == []
     ring = np.ones((40, 40), bool)
     ring[10:30, 10:30] = False
-    assert len(reports.outline(ring)) == 2
+    assert len(drawing.outline(ring)) == 2
 
 
 @given(st.integers(0, 199), st.integers(0, 119), st.integers(1, 40))
@@ -141,13 +141,13 @@ def test_a_crop_shows_the_whole_patch_wherever_it_lies(x0: int, y0: int, side: i
     image = np.arange(120 * 200, dtype=np.uint32).reshape(120, 200)
     pixels = np.stack([image & 255, image >> 8 & 255, image >> 16 & 255], -1).astype(np.uint8)
     box = (x0, y0, min(x0 + side, 200), min(y0 + side, 120))
-    view, (a0, b0, a1, b1) = reports.crop_around(pixels, box)
+    view, (a0, b0, a1, b1) = drawing.crop_around(pixels, box)
     assert min(view.shape[:2]) >= 48
     np.testing.assert_array_equal(view[b0:b1, a0:a1], pixels[box[1] : box[3], box[0] : box[2]])
 
 
 def test_a_crop_of_an_image_smaller_than_the_view_is_the_image() -> None:
-    view, box = reports.crop_around(np.zeros((20, 30, 3), np.uint8), (28, 18, 30, 20))
+    view, box = drawing.crop_around(np.zeros((20, 30, 3), np.uint8), (28, 18, 30, 20))
     assert view.shape == (20, 30, 3) and box == (28, 18, 30, 20)
 
 
@@ -158,10 +158,10 @@ def test_panes_hold_the_image_four_times_side_by_side(shape: tuple[int, int], tm
     truth[2:5, 2:5] = True
     path = tmp_path / "panes.png"
     alarmed, calm = inspection(7.0, 30.0, shape), inspection(3.0, 3.0, shape)
-    reports.write_panes(path, image, calm, alarmed, truth, "part 7")
+    export.write_panes(path, image, calm, alarmed, truth, "part 7")
     with Image.open(path) as opened:
         sheet = np.asarray(opened.convert("RGB")).astype(int)
-    quiet = np.asarray(reports.panes(image, calm, calm, truth, "part 7")).astype(int)
+    quiet = np.asarray(export.panes(image, calm, calm, truth, "part 7")).astype(int)
     assert sheet.shape == quiet.shape
     changed = np.flatnonzero(np.abs(sheet - quiet).sum((0, 2)))
     column = max(round(shape[1] * max(160, min(640, max(shape))) / max(shape)), 200) + 16
@@ -172,9 +172,9 @@ def test_panes_hold_the_image_four_times_side_by_side(shape: tuple[int, int], tm
 def test_csv_has_every_column_in_order_and_survives_commas_and_umlauts(tmp_path: Path) -> None:
     rows = [{"image": "Größe, 1.png", "truth": "defect", "exdd_score": 1.25, "id": "not exported"}]
     path = tmp_path / "results.csv"
-    reports.write_csv(path, rows)
+    export.write_csv(path, rows)
     header, line = csv.reader(io.StringIO(path.read_text("utf-8")))
-    assert tuple(header) == reports.COLUMNS
+    assert tuple(header) == export.COLUMNS
     found = dict(zip(header, line, strict=True))
     assert (
         found["image"] == "Größe, 1.png" and found["exdd_score"] == "1.25" and found["patchcore_score"] == ""
@@ -183,7 +183,7 @@ def test_csv_has_every_column_in_order_and_survives_commas_and_umlauts(tmp_path:
 
 def test_a_row_has_every_column(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Inspection, "reason", "because")
-    row = reports.result_row("a.png", "normal", "", inspection(3.0, 3.0), inspection(7.0, 30.0), "v3")
-    assert set(row) == set(reports.COLUMNS)
+    row = export.result_row("a.png", "normal", "", inspection(3.0, 3.0), inspection(7.0, 30.0), "v3")
+    assert set(row) == set(export.COLUMNS)
     assert (row["patchcore_verdict"], row["exdd_verdict"]) == ("normal", "defect")
     assert row["exdd_calibrated"] == 1.25 and row["exdd_threshold"] == 6.0 and row["bank_version"] == "v3"

@@ -10,13 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from exdd_core import curation, dataset_changes, outlining, tables
-from exdd_core import review as review_module
+from exdd_core import curation, review as review_module
+from exdd_core.banks.building import build_bank
+from exdd_core.curation import outlining
 from exdd_core.errors import BadInput, Cancelled
+from exdd_core.experiments import unseen
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
-from exdd_core.review import Results, Review
-from exdd_core.workspace import Workspace
+from exdd_core.review import Results, Review, review as review_
+from exdd_core.workspace import Workspace, dataset_changes, decisions
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_scores_are_kept_for_their_bank_version_and_made_once(review: Review) ->
         assert row["exdd_reason"] == made.exdd.reason and row["truth"] == image.label
     again.score(images, told)
     assert told.total == 0  # nothing was left to score
-    other = review.workspace.build("demo", positives="none")
+    other = build_bank(review.workspace, "demo", positives="none")
     assert review.results(other).rows() == {}
 
 
@@ -60,7 +62,7 @@ def test_a_comparison_is_made_once_and_memory_stays_bounded(
     made = review.compare(first)
     assert review.compare(first) is made
     assert made.pixels.nbytes < made.bytes < 100 * made.pixels.nbytes
-    monkeypatch.setattr(review_module, "MEMORY", 1)
+    monkeypatch.setattr(review_, "MEMORY", 1)
     kept = review.compare(second)
     assert review.compare(second) is kept  # the newest always stays
     assert review.compare(first) is not made
@@ -200,10 +202,10 @@ def test_a_missed_defect_is_learnt_at_once_and_forgotten_exactly(review: Review)
     assert (mark.who, mark.action, mark.defect_type) == ("Anna", "missed", "dent")
     assert np.array_equal(mark.mask, mask) and review.marked() == {id}
     part = review.workspace.image(id).group
-    left, note = tables.unseen_images(review.workspace, "demo", [])
+    left, note = unseen.unseen_images(review.workspace, "demo", [])
     assert part not in {row.group for row in left} and "left out" in note  # it is no test any more
     curation.undo(review.workspace, mark.decision, "Ben")
-    assert part in {row.group for row in tables.unseen_images(review.workspace, "demo", [])[0]}
+    assert part in {row.group for row in unseen.unseen_images(review.workspace, "demo", [])[0]}
     again = Review(Workspace.open(review.workspace.path)).compare(id)
     assert again.standing.state == before.standing.state and review.marked() == set()
     assert np.array_equal(again.exdd.model_map, before.exdd.model_map)
@@ -241,12 +243,12 @@ def test_what_cannot_teach_the_bank_is_refused_in_a_sentence(review: Review, tmp
         review.mark_missed(train, mask, "Anna")
     with pytest.raises(BadInput, match="empty"):
         review.mark_missed(test, ~mask, "Anna")
-    older, newer = review.workspace.bank(), review.workspace.build("demo", positives="none")
+    older, newer = review.workspace.bank(), build_bank(review.workspace, "demo", positives="none")
     assert "not the active one" in review.why_not(test, older.id if newer.active else newer.id)
     assert review.compare(test, older.id).bank.id == older.id
     with pytest.raises(BadInput, match="no bank version"):
         review.standing("v99")
-    assert curation.decisions(review.workspace) == []
+    assert decisions.decisions(review.workspace) == []
 
 
 def test_uploads_are_taken_by_content_and_appear_whatever_they_are_called(
@@ -349,7 +351,7 @@ def test_a_mask_of_most_of_the_image_or_an_inverted_one_is_no_missed_defect(revi
     large[height // 10 : -height // 10, width // 10 : -width // 10] = True
     with pytest.raises(BadInput, match="inverted"):
         review.mark_missed(id, ~large, "Anna")
-    assert curation.decisions(review.workspace) == []
+    assert decisions.decisions(review.workspace) == []
 
 
 def test_a_defect_without_a_mask_gets_one_that_its_data_set_keeps(review: Review) -> None:

@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exdd_core import curation, jobs, runs
+from exdd_core import curation, jobs
+from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
 from exdd_core.detector.examples import defect_patches
 from exdd_core.errors import BadInput
+from exdd_core.experiments import run_differences
 from exdd_core.images import read_mask
-from exdd_core.workspace import Workspace
+from exdd_core.workspace import Workspace, runs
 
 
 @pytest.fixture
@@ -79,14 +82,14 @@ def test_differences_name_settings_and_figures(workspace: Workspace) -> None:
     spec = {"seed": 0, "rate": 0.05}
     one = runs.store(workspace, "one", "evaluate", "", spec, some(0.9, (0.5, 1.5)))
     two = runs.store(workspace, "two", "evaluate", "", spec | {"seed": 1}, some(0.8, (1.2, 0.4)))
-    assert runs.differences(one, one) == []
-    found = [(d.what, d.name, d.first, d.second) for d in runs.differences(one, two)]
+    assert run_differences.differences(one, one) == []
+    found = [(d.what, d.name, d.first, d.second) for d in run_differences.differences(one, two)]
     assert found == [("setting", "seed", 0, 1), ("figure", "methods, exdd, image_auroc", 0.9, 0.8)]
-    changed = runs.changed_verdicts(one, two, "exdd")
+    changed = run_differences.changed_verdicts(one, two, "exdd")
     assert changed == {"found": [], "lost": ["b.png"], "new_alarms": ["a.png"], "ended_alarms": []}
-    assert runs.changed_verdicts(two, one, "exdd")["found"] == ["b.png"]
+    assert run_differences.changed_verdicts(two, one, "exdd")["found"] == ["b.png"]
     with pytest.raises(BadInput, match="did not measure magic"):
-        runs.changed_verdicts(one, two, "magic")
+        run_differences.changed_verdicts(one, two, "magic")
 
 
 def test_an_evaluation_is_stored_and_measured_again(workspace: Workspace) -> None:
@@ -102,15 +105,17 @@ def test_an_evaluation_is_stored_and_measured_again(workspace: Workspace) -> Non
     assert images["group"] == [test[id].group for id in images["id"]]
     assert len(run.result["scores"]["exdd"]) == len(test) == len(run.result["calibrated"]["patchcore"])
     # again, after the version has changed and another become the active one: the record names its own as it was
-    dropped = curation.drop(workspace, workspace.detector().defects.images[0].id, "positive", "tester")
+    dropped = curation.drop(
+        workspace, load_detector(workspace).fitted.examples.defects.images[0].id, "positive", "tester"
+    )
     assert dropped.rows
-    workspace.build(positives="none")
+    build_bank(workspace, positives="none")
     again = runs.get(workspace, jobs.run_here(workspace, run.kind, "Again", run.spec)["run"])
-    assert again.id != run.id and runs.differences(run, again) == []
+    assert again.id != run.id and run_differences.differences(run, again) == []
     assert again.result["scores"] == run.result["scores"]
     now = runs.get(workspace, jobs.run_here(workspace, "evaluate", "As it is now", {"bank": bank.id})["run"])
-    assert {d.name for d in runs.differences(run, now)} > {"changes"}
-    assert runs.changes_of(now)["exdd"] > runs.changes_of(run)["exdd"] == 0
+    assert {d.name for d in run_differences.differences(run, now)} > {"changes"}
+    assert run_differences.changes_of(now)["exdd"] > run_differences.changes_of(run)["exdd"] == 0
 
 
 def test_what_a_run_says_of_recall_follows_from_its_scores(workspace: Workspace) -> None:
@@ -138,7 +143,7 @@ def test_what_a_run_says_of_recall_follows_from_its_scores(workspace: Workspace)
 def test_what_a_run_says_of_verdicts_is_what_inspections_say(workspace: Workspace) -> None:
     run = runs.get(workspace, jobs.run_here(workspace, "evaluate", "", {})["run"])
     ids, labels = run.result["per_image"]["id"], run.result["per_image"]["label"]
-    found = workspace.detector(run.bank).score([workspace.image(id).path for id in ids])
+    found = load_detector(workspace, run.bank).score([workspace.image(id).path for id in ids])
     said = {(label, i.verdict) for i, label in zip(found, labels, strict=True)}
     unsure = {kind: sum(i.verdict == "not sure" and own == kind for i, own in zip(found, labels, strict=True))
               for kind in ("normal", "defect")}  # fmt: skip
@@ -156,7 +161,7 @@ def test_what_a_run_says_of_verdicts_is_what_inspections_say(workspace: Workspac
 def test_what_a_run_says_of_patches_is_what_inspections_say(workspace: Workspace) -> None:
     run = runs.get(workspace, jobs.run_here(workspace, "evaluate", "", {})["run"])
     rows = [workspace.image(id) for id in run.result["per_image"]["id"]]
-    found = workspace.detector(run.bank).score([row.path for row in rows])
+    found = load_detector(workspace, run.bank).score([row.path for row in rows])
     likely = [i.patch_probabilities for i in found]
     assert likely[0] is not None
     kept = run.result["patch_reliability"]["exdd"]

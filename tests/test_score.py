@@ -14,8 +14,10 @@ import pytest
 from PIL import Image
 
 from exdd_core import cli
+from exdd_core.banks.building import build_bank
 from exdd_core.images import encode_png, read_image
 from exdd_core.workspace import Workspace
+from exdd_core.workspace.imports import import_dataset
 from tests.plates import SMALL, painting, plate
 
 Said = pytest.CaptureFixture[str]
@@ -57,8 +59,8 @@ def deep(tmp_path_factory: pytest.TempPathFactory) -> Path:
         written(folder / "plates" / "defect" / f"{i}.png", deep_plate(1000 + i, bar=True))
         written(folder / "plates" / "masks" / f"{i}.png", made.mask.astype(np.uint8) * 255)
     workspace = Workspace.create(folder / "workspace", backbone="efficientnet_lite0")
-    workspace.import_dataset(folder / "plates", size=SMALL)
-    workspace.build(negative_ratio=0.2)
+    import_dataset(workspace, folder / "plates", size=SMALL)
+    build_bank(workspace, negative_ratio=0.2)
     return workspace.path
 
 

@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
@@ -301,7 +300,7 @@ def test_a_prompt_is_encoded_once_for_fifty_images(engine: SDXL, monkeypatch: py
     sdxl.unload()
     engine.load()
     spy = Spy(monkeypatch, pipeline_class(), "encode_prompt")
-    tokens = Spy(monkeypatch, type(sdxl._resident.pipe.text_encoder_2), "forward")  # type: ignore[union-attr]
+    tokens = Spy(monkeypatch, type(sdxl._resident.pipe.text_encoder_2), "forward")
     fifty = [request(seed, steps=1, painted_together=5) for seed in range(50)]
     assert len(list(engine.paint_many(fifty))) == 50
     own = [call for call in spy.calls if call.get("prompt")]
@@ -476,7 +475,7 @@ def test_without_weights_a_sentence_says_what_to_do_and_nothing_is_tried(tmp_pat
 
 
 def test_the_command_that_downloads_is_understood_by_the_program(tmp_path: Path) -> None:
-    command = shlex.split(weights.download(tmp_path / "my models"))
+    command = shlex.split(weights.download_command(tmp_path / "my models"))
     done = subprocess.run(
         command, capture_output=True, text=True, env={**os.environ, "HF_HUB_OFFLINE": "1"}, timeout=60
     )

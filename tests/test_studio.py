@@ -17,18 +17,20 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
-from exdd_core import candidates, editing, jobs, studio
+from exdd_core import jobs, studio
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
-from exdd_core.studio import Order
+from exdd_core.studio import editor, ordering
 from exdd_core.synthesis import masks
+from exdd_core.synthesis.orders import Order
 from exdd_core.synthesis.procedural import Procedural
 from exdd_core.synthesis.sdxl import SDXL
-from exdd_core.workspace import Workspace
+from exdd_core.workspace import Workspace, candidates, drawn_masks
+from exdd_core.workspace.dataset_settings import set_region
+from exdd_core.workspace.imports import import_dataset
 
 ROOT = Path(__file__).resolve().parent.parent
 GENERATED = {"source": "generated", "shape": "scratch", "vary": True}
@@ -58,7 +60,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
             (beside / f"{number}.png").write_bytes(encode_png(mask))
         (place / f"{number}.png").write_bytes(encode_png(image))
     made = Workspace.create(folder / "workspace", backbone="efficientnet_lite0")
-    made.import_dataset(folder / "small", name="small")
+    import_dataset(made, folder / "small", name="small")
     return made
 
 
@@ -184,7 +186,7 @@ def test_a_defective_image_is_not_painted_on(workspace):
 
 
 def test_a_data_set_whose_defects_have_no_masks_says_so(workspace, monkeypatch):
-    monkeypatch.setattr(studio, "donors", lambda *_: [])
+    monkeypatch.setattr(ordering, "donors", lambda *_: [])
     with pytest.raises(BadInput, match="could be borrowed"):
         studio.recipes(workspace, replace(ORDER, engine="transplant"))
 
@@ -238,8 +240,8 @@ def test_weights_that_are_missing_are_told_once_and_leave_the_other_engine_its_c
 def test_a_drawn_mask_is_kept_by_its_content_and_fits_other_sizes(workspace):
     drawn = np.zeros((160, 192), bool)  # twice the images' size
     drawn[40:80, 20:60] = True
-    name = studio.keep_mask(workspace, drawn)
-    assert name == studio.keep_mask(workspace, drawn) != studio.keep_mask(workspace, drawn[::-1])
+    name = drawn_masks.keep_mask(workspace, drawn)
+    assert name == drawn_masks.keep_mask(workspace, drawn) != drawn_masks.keep_mask(workspace, drawn[::-1])
     order = replace(ORDER, mask={"source": "drawn", "file": name})
     made = candidates.get(workspace, run(workspace, order, "drawn")["candidates"][0])
     expected = np.zeros((80, 96), bool)
@@ -555,12 +557,12 @@ def regional(workspace: Workspace, tmp_path: Path) -> Workspace:
     """A copy of the workspace whose data set has `REGION`."""
     shutil.copytree(workspace.path, tmp_path / "workspace")
     made = Workspace.open(tmp_path / "workspace")
-    made.set_region("small", REGION, "Ann")
+    set_region(made, "small", REGION, "Ann")
     return made
 
 
 def drawn_order(workspace: Workspace, mask: np.ndarray, **changed: Any) -> Order:
-    spec = {"source": "drawn", "file": studio.keep_mask(workspace, mask)}
+    spec = {"source": "drawn", "file": drawn_masks.keep_mask(workspace, mask)}
     return replace(ORDER, mask=spec, sources=train(workspace)[:1], **changed)
 
 
@@ -600,11 +602,11 @@ def test_a_mask_outside_the_region_is_refused_and_one_across_its_edge_is_cut_and
 
 
 def test_what_the_studio_shows_of_a_mask_says_so_too(regional):
-    outside = editing.mask_shown(regional, drawn_order(regional, boxed(50, 70, 10, 40)))
+    outside = editor.mask_shown(regional, drawn_order(regional, boxed(50, 70, 10, 40)))
     assert outside.problem.startswith("The mask lies outside the region of interest")
-    across = editing.mask_shown(regional, drawn_order(regional, boxed(20, 32, 40, 60)))
+    across = editor.mask_shown(regional, drawn_order(regional, boxed(20, 32, 40, 60)))
     assert across.problem == "" and across.note.startswith("50 % of the mask lay outside")
-    inside = editing.mask_shown(regional, drawn_order(regional, boxed(20, 32, 60, 80)))
+    inside = editor.mask_shown(regional, drawn_order(regional, boxed(20, 32, 60, 80)))
     assert (inside.problem, inside.note) == ("", "")
 
 
@@ -616,9 +618,9 @@ def test_a_fixed_shape_outside_the_region_is_refused_as_a_drawn_one(regional):
 
 def test_a_painting_is_made_again_in_the_region_that_it_was_painted_in(regional):
     made = studio.paint_one(regional, replace(ORDER, sources=train(regional)[:1]))
-    regional.set_region("small", np.roll(REGION, 30, axis=0), "Ann")
+    set_region(regional, "small", np.roll(REGION, 30, axis=0), "Ann")
     assert np.array_equal(studio.remake(regional, made).image, read_image(made.image))
-    regional.set_region("small", None, "Ann")
+    set_region(regional, "small", None, "Ann")
     assert np.array_equal(studio.remake(regional, made).image, read_image(made.image))
     assert studio.recipes(regional, ORDER)[0].mask["region"] == ""
 

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exdd_core import curation, datasets, images, jobs, runs, studio, tables
+from exdd_core import curation, datasets, images, jobs, studio
+from exdd_core.banks.building import build_bank
 from exdd_core.detector import Detector
 from exdd_core.detector.bank import BankImage
 from exdd_core.errors import BadInput, Cancelled
+from exdd_core.experiments import names, run_differences, sweep as sweep_, unseen
 from exdd_core.progress import Progress
-from exdd_core.workspace import Workspace
+from exdd_core.synthesis import orders
+from exdd_core.workspace import Workspace, runs
 
 MASK = {"source": "generated", "shape": "blotch", "vary": True}
 
@@ -29,9 +32,9 @@ def copy_of(workspace: Workspace, folder: Path) -> Workspace:
 def with_synthetic(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """The demo with three accepted procedural defects."""
     workspace = copy_of(demo_workspace, tmp_path_factory.mktemp("synthetic"))
-    order = studio.Order(dataset="demo", engine="procedural", template="dark scratch", count=3, mask=MASK)
+    order = orders.Order(dataset="demo", engine="procedural", template="dark scratch", count=3, mask=MASK)
     studio.run(workspace, order.to_json(), Progress(), "painting")
-    from exdd_core import candidates
+    from exdd_core.workspace import candidates
 
     ids = [candidate.id for candidate in candidates.listed(workspace, "demo")]
     curation.accept(workspace, ids, "tester", "scratch")
@@ -52,7 +55,7 @@ def test_table_one_without_synthetic_defects_says_so(demo_workspace: Workspace, 
     assert alone["methods"]["exdd"] == run.result["methods"]["exdd_base"]
     assert alone["methods"]["patchcore"] == run.result["methods"]["patchcore"]
     again = runs.get(workspace, jobs.run_here(workspace, "table1", "", run.spec)["run"])
-    assert runs.differences(run, again) == [] and len(workspace.banks()) == 2
+    assert run_differences.differences(run, again) == [] and len(workspace.banks()) == 2
 
 
 def test_table_one_and_the_sweep_with_synthetic_defects(with_synthetic: Workspace) -> None:
@@ -120,17 +123,17 @@ def test_a_sweep_goes_on_after_its_last_cell(
             raise Cancelled("now")
         measured.append((seed, count))
         return {
-            "figures": dict.fromkeys(tables.METRIC_TITLES, seed + count / 10),
+            "figures": dict.fromkeys(names.METRIC_TITLES, seed + count / 10),
             "fusion": "",
             "positive_rows": 0,
         }
 
-    monkeypatch.setattr(tables._Sweep, "measure", measure)
+    monkeypatch.setattr(sweep_._Sweep, "measure", measure)
     with pytest.raises(Cancelled):
-        tables.sweep(workspace, spec, Progress(), "job")
+        sweep_.sweep(workspace, spec, Progress(), "job")
     assert not runs.get(workspace, "job").result["complete"] and measured == [(0, 0), (0, 1)]
     at["stop"] = None
-    result = tables.sweep(workspace, spec, Progress(), "job")
+    result = sweep_.sweep(workspace, spec, Progress(), "job")
     assert measured == [(seed, count) for seed in range(2) for count in (0, 1, 2)]  # none twice
     assert runs.get(workspace, "job").result["complete"]
     assert result["methods"]["2"]["aupro"] == pytest.approx(0.7)
@@ -138,37 +141,38 @@ def test_a_sweep_goes_on_after_its_last_cell(
     # The record names what was drawn from, so that it is the same when more has been accepted, or is missed.
     kept = runs.get(workspace, "job").spec
     assert len(kept["synthetic"]) == 3
-    fewer = tables._Sweep(workspace, "demo", kept | {"synthetic": kept["synthetic"][:0:-1]}, Progress())
+    fewer = sweep_._Sweep(workspace, "demo", kept | {"synthetic": kept["synthetic"][:0:-1]}, Progress())
     assert [image.id for image in fewer.pool] == kept["synthetic"][:0:-1]
     with pytest.raises(BadInput, match="1 of the 4 synthetic defects of that measurement are no longer"):
-        tables.sweep(workspace, kept | {"synthetic": [*kept["synthetic"], "gone"]}, Progress(), "again")
+        sweep_.sweep(workspace, kept | {"synthetic": [*kept["synthetic"], "gone"]}, Progress(), "again")
 
 
 def test_more_synthetic_ones_hold_those_of_fewer(with_synthetic: Workspace) -> None:
-    sweep = tables._Sweep(with_synthetic, "demo", {}, Progress())
+    sweep = sweep_._Sweep(with_synthetic, "demo", {}, Progress())
     few, more = (
-        {i.id for i in sweep._detector(0, n).defects.images if i.origin == "synthetic"} for n in (1, 2)
+        {i.id for i in sweep._detector(0, n).fitted.examples.defects.images if i.origin == "synthetic"}
+        for n in (1, 2)
     )
     assert len(few) == 1 and len(more) == 2 and few < more
 
 
 def test_parts_that_taught_a_bank_are_no_test(demo_workspace: Workspace) -> None:
     test = demo_workspace.images("demo", split="test")
-    everything, note = tables.unseen_images(demo_workspace, "demo", [])
+    everything, note = unseen.unseen_images(demo_workspace, "demo", [])
     assert everything == test and note == ""
     painted = BankImage("candidate", test[0].group, "", "synthetic")
     transplanted = BankImage("candidate", "elsewhere", "", "synthetic", test[1].group)
-    left, note = tables.unseen_images(demo_workspace, "demo", [painted, transplanted])
+    left, note = unseen.unseen_images(demo_workspace, "demo", [painted, transplanted])
     assert not {test[0].group, test[1].group} & {row.group for row in left}
     assert f"{len(test) - len(left)} test images are left out" in note
     # Marked as a missed defect or a false alarm when the version was built, and the mark taken back since.
     marked = BankImage(test[2].id, test[2].group)
     known = demo_workspace.images("demo", split="train")[0]
-    left, _ = tables.unseen_images(demo_workspace, "demo", [marked, BankImage(known.id, known.group)])
+    left, _ = unseen.unseen_images(demo_workspace, "demo", [marked, BankImage(known.id, known.group)])
     assert {row.group for row in test} - {row.group for row in left} == {test[2].group}
     every = [replace(painted, group=row.group) for row in test]
     with pytest.raises(BadInput, match="none left to measure with"):
-        tables.unseen_images(demo_workspace, "demo", every)
+        unseen.unseen_images(demo_workspace, "demo", every)
 
 
 # --- test images never enter banks, thresholds or fusion settings -----------------------------------------
@@ -199,12 +203,12 @@ def test_the_test_split_changes_nothing_in_a_bank_version(
     with_synthetic: Workspace, tmp_path: Path, positives: str
 ) -> None:
     workspace = copy_of(with_synthetic, tmp_path)
-    clean = files_of(workspace, workspace.build("demo", positives=positives).id)
+    clean = files_of(workspace, build_bank(workspace, "demo", positives=positives).id)
     assert spoil_the_test_split(workspace) > 3
-    spoilt = files_of(workspace, workspace.build("demo", positives=positives).id)
+    spoilt = files_of(workspace, build_bank(workspace, "demo", positives=positives).id)
     assert {"detector.json", "negative.safetensors"} <= set(clean)
     assert list(clean) and clean == spoilt  # byte by byte: banks, thresholds, fusions
     # Were one training image other, the files would be: the comparison can fail.
     first = next(r for r in workspace.images("demo", split="train", label="normal"))
     first.path.write_bytes(images.encode_png(np.full((first.height, first.width, 3), 90, np.uint8)))
-    assert files_of(workspace, workspace.build("demo", positives=positives).id) != spoilt
+    assert files_of(workspace, build_bank(workspace, "demo", positives=positives).id) != spoilt

@@ -9,12 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core import candidates, cli, curation, runs, tasks, versions
+from exdd_core import cli, curation
+from exdd_core.banks import compare, drift as drift_, options, teachers
+from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
+from exdd_core.curation import aligning
 from exdd_core.detector import Detector
-from exdd_core.detector.detector import Drift
+from exdd_core.detector.records import Drift
 from exdd_core.errors import BadInput
+from exdd_core.experiments import evaluation
+from exdd_core.jobs import kinds
 from exdd_core.progress import Progress
-from exdd_core.workspace import Workspace
+from exdd_core.workspace import Workspace, candidates, decisions, runs
 from tests.plates import build, pending, plate
 
 
@@ -31,10 +37,10 @@ def workspace(built: Path, tmp_path: Path) -> Workspace:
 
 def test_a_comparison_names_what_each_holds_alone(workspace):
     ids = pending(workspace)[:2]
-    workspace.build(negative_ratio=0.1, activate=False)
+    build_bank(workspace, negative_ratio=0.1, activate=False)
     curation.accept(workspace, ids, "Anna")
-    found = versions.compare(workspace, "v1", "v2")
-    held = set(workspace.detector("v1").positive.rows_by_image())
+    found = compare.compare(workspace, "v1", "v2")
+    held = set(load_detector(workspace, "v1").positive.rows_by_image())
     assert set(found.only[0]["positive"]) == held & set(ids) != set()
     assert not found.only[1]["positive"]
     assert found.settings == {"negative_ratio": (0.2, 0.1)}
@@ -43,44 +49,44 @@ def test_a_comparison_names_what_each_holds_alone(workspace):
     assert (first["negative"].radius or 0) < (
         second["negative"].radius or 0
     )  # fewer rows lie farther from what they cover
-    assert first["positive"].rows == len(workspace.detector("v1").positive)
+    assert first["positive"].rows == len(load_detector(workspace, "v1").positive or [])
     assert found.measured == (None, None)
     with pytest.raises(BadInput, match="with itself"):
-        versions.compare(workspace, "v1", "1")
+        compare.compare(workspace, "v1", "1")
 
 
 def test_a_version_says_who_built_it_and_older_ones_say_nothing(workspace):
-    assert workspace.build(negative_ratio=0.2, who="  Anna \n Berg ").who == "Anna Berg"
+    assert build_bank(workspace, negative_ratio=0.2, who="  Anna \n Berg ").who == "Anna Berg"
     with workspace.writing() as db:
         db.execute("alter table banks drop column who")  # as a workspace of an earlier program
         db.execute("PRAGMA user_version = 2")
     opened = Workspace.open(workspace.path)
     assert [bank.who for bank in opened.banks()] == ["", ""]
-    built = tasks.build(opened, {"negative_ratio": 0.2, "who": "Ben"}, Progress(), "job")
+    built = kinds.build(opened, {"negative_ratio": 0.2, "who": "Ben"}, Progress(), "job")
     assert opened.bank(built["bank"]).who == "Ben" == Workspace.open(workspace.path).bank().who
 
 
 def test_a_measurement_is_of_its_version_and_says_how_much_has_changed_since(workspace):
-    tasks.evaluate(workspace, {"bank": "v1"}, Progress(), "first")
+    evaluation.evaluate(workspace, {"bank": "v1"}, Progress(), "first")
     run = runs.get(workspace, "first")
-    found = versions.measured(workspace)[workspace.bank("v1").id]
+    found = compare.measured(workspace)[workspace.bank("v1").id]
     assert found.metrics["image_auroc"] == run.result["methods"]["exdd"]["image_auroc"]
     assert (found.run, found.changes) == ("first", 0)
     curation.accept(workspace, pending(workspace)[:2], "Anna")
-    assert versions.measured(workspace)[run.bank].changes == 2
-    assert versions.changes(workspace, run.bank) == 2
-    curation.undo(workspace, curation.decisions(workspace)[0].id, "Anna")  # came and went: as if it had not
-    assert versions.measured(workspace)[run.bank].changes == versions.changes(workspace, run.bank) == 1
+    assert compare.measured(workspace)[run.bank].changes == 2
+    assert compare.changes(workspace, run.bank) == 2
+    curation.undo(workspace, decisions.decisions(workspace)[0].id, "Anna")  # came and went: as if it had not
+    assert compare.measured(workspace)[run.bank].changes == compare.changes(workspace, run.bank) == 1
 
 
 def test_a_fresh_version_has_not_drifted_and_one_that_grew_far_has(workspace):
-    found = versions.state(workspace)
+    found = drift_.state(workspace)
     assert not found.due and found.drift.rows == found.drift.built and found.drift.uncovered == 0
     assert found.sentence.startswith("No rebuild is due")
     curation.accept(workspace, pending(workspace), "Anna")
-    found = versions.state(workspace)
+    found = drift_.state(workspace)
     assert found.drift.rows > found.drift.built
-    assert found.due == (found.drift.rows > versions.GROWN * found.drift.built)
+    assert found.due == (found.drift.rows > drift_.GROWN * found.drift.built)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +100,7 @@ def test_a_fresh_version_has_not_drifted_and_one_that_grew_far_has(workspace):
 )
 def test_what_has_drifted_too_far_is_due_in_words(workspace, monkeypatch, drift, words):
     monkeypatch.setattr(Detector, "drift", lambda self: drift)
-    found = versions.state(workspace)
+    found = drift_.state(workspace)
     assert found.due == bool(words) and words in found.sentence
     assert found.sentence.startswith(
         "A full rebuild is due: " if words else "No rebuild is due: 200 defect rows (100"
@@ -104,24 +110,24 @@ def test_what_has_drifted_too_far_is_due_in_words(workspace, monkeypatch, drift,
 def test_a_version_that_somebody_rolled_back_to_lacks_what_was_accepted_since(workspace):
     first, second = pending(workspace)[:2]
     curation.accept(workspace, [first], "Anna")
-    workspace.build(positives="both", negative_ratio=0.2)
-    before = versions.former(workspace)
+    build_bank(workspace, positives="both", negative_ratio=0.2)
+    before = compare.former(workspace)
     assert before is not None and before.name == "v1"
     curation.accept(workspace, [second], "Anna")
-    accepted = next(d for d in curation.decisions(workspace, first) if d.action == "accept")
+    accepted = next(d for d in decisions.decisions(workspace, first) if d.action == "accept")
     curation.undo(workspace, accepted.id, "Anna")
     workspace.roll_back()
-    assert versions.lacking(workspace) == ([second], [first])
-    found = versions.state(workspace)
+    assert drift_.lacking(workspace) == ([second], [first])
+    found = drift_.state(workspace)
     assert found.behind and "1 accepted candidate is not in it" in found.sentence
     assert "1 candidate is in it though no longer accepted" in found.sentence
-    versions.catch_up(workspace, "Ben")
-    assert versions.lacking(workspace) == ([], []) and not versions.state(workspace).behind
-    positive = Workspace.open(workspace.path).detector().positive
+    aligning.catch_up(workspace, "Ben")
+    assert drift_.lacking(workspace) == ([], []) and not drift_.state(workspace).behind
+    positive = load_detector(Workspace.open(workspace.path)).positive
     assert positive is not None
     assert {i.id for i in positive.images if i.origin == "synthetic"} == {second}
     with pytest.raises(BadInput, match="already"):
-        versions.catch_up(workspace, "Ben")
+        aligning.catch_up(workspace, "Ben")
 
 
 def test_what_is_accepted_while_a_rebuild_runs_is_brought_into_it(workspace):
@@ -131,61 +137,61 @@ def test_what_is_accepted_while_a_rebuild_runs_is_brought_into_it(workspace):
         if progress.stage == "Storing the bank version" and not progress.done:
             assert curation.accept(workspace, [id], "Anna").bank == "v1"
             assert workspace.bank().name == "v1"  # still scores, and with what has just come to it
-            assert workspace.detector().score([plate(3)])[0].verdict == "normal"
-            assert id in {i.id for i in workspace.detector().positive.images}
+            assert load_detector(workspace).score([plate(3)])[0].verdict == "normal"
+            assert id in {i.id for i in load_detector(workspace).positive.images}
 
-    tasks.build(workspace, versions.rebuild_spec(workspace), Progress(meanwhile), "job")
-    assert workspace.bank().name == "v2" and versions.lacking(workspace) == ([id], [])
-    versions.catch_up(workspace, "Anna")
-    assert versions.lacking(workspace) == ([], [])
+    kinds.build(workspace, options.rebuild_spec(workspace), Progress(meanwhile), "job")
+    assert workspace.bank().name == "v2" and drift_.lacking(workspace) == ([id], [])
+    aligning.catch_up(workspace, "Anna")
+    assert drift_.lacking(workspace) == ([], [])
 
 
 def test_a_build_without_candidates_lacks_only_what_came_later(workspace):
     first, second = pending(workspace)[:2]
     curation.accept(workspace, [first], "Anna")
-    workspace.build(negative_ratio=0.2, activate=False)
-    assert versions.lacking(workspace, "v2") == ([], [])
-    workspace.build(positives="none", activate=False)
+    build_bank(workspace, negative_ratio=0.2, activate=False)
+    assert drift_.lacking(workspace, "v2") == ([], [])
+    build_bank(workspace, positives="none", activate=False)
     curation.accept(workspace, [second], "Anna")
-    assert versions.lacking(workspace, "v2") == ([second], [])
-    assert versions.lacking(workspace, "v3") == ([], [])  # knows normal surface only, as somebody chose
-    assert "normal surface only" in versions.state(workspace, "v3").sentence
+    assert drift_.lacking(workspace, "v2") == ([second], [])
+    assert drift_.lacking(workspace, "v3") == ([], [])  # knows normal surface only, as somebody chose
+    assert "normal surface only" in drift_.state(workspace, "v3").sentence
 
 
 def test_a_rebuild_has_the_same_settings_and_what_was_accepted(workspace):
     id = pending(workspace)[0]
     curation.accept(workspace, [id], "Anna")
-    spec = versions.rebuild_spec(workspace)
-    made = tasks.build(workspace, spec, Progress(), "job")
+    spec = options.rebuild_spec(workspace)
+    made = kinds.build(workspace, spec, Progress(), "job")
     old, new = workspace.bank("v1"), workspace.bank(made["bank"])
     assert new.settings == old.settings | {"positives": "both"}
-    assert new.active and id in {i.id for i in workspace.detector(new.id).positive.images}
-    assert versions.lacking(workspace) == ([], [])
-    assert versions.rebuild_spec(workspace) == spec
+    assert new.active and id in {i.id for i in load_detector(workspace, new.id).positive.images}
+    assert drift_.lacking(workspace) == ([], [])
+    assert options.rebuild_spec(workspace) == spec
 
 
 def test_a_real_defect_that_is_dropped_comes_back_as_it_was(workspace):
-    before = workspace.detector().positive.rows_by_image()
+    before = load_detector(workspace).positive.rows_by_image()
     id = next(iter(before))
-    assert versions.drop(workspace, id, "positive", "Anna").ids == [id]
-    assert id not in workspace.detector().positive.rows_by_image()
-    versions.put_back(workspace, id, "Anna")
-    assert workspace.detector().positive.rows_by_image()[id] > 0
+    assert aligning.drop(workspace, id, "positive", "Anna").ids == [id]
+    assert id not in load_detector(workspace).positive.rows_by_image()
+    aligning.put_back(workspace, id, "Anna")
+    assert load_detector(workspace).positive.rows_by_image()[id] > 0
     with pytest.raises(BadInput, match="was not dropped"):
-        versions.put_back(workspace, id, "Anna")
+        aligning.put_back(workspace, id, "Anna")
     with pytest.raises(BadInput, match="no left bank"):
-        versions.drop(workspace, id, "left", "Anna")
+        aligning.drop(workspace, id, "left", "Anna")
 
 
 def test_an_accepted_candidate_that_is_dropped_is_accepted_again(workspace):
     id = pending(workspace)[0]
     curation.accept(workspace, [id], "Anna")
-    rows = workspace.detector().positive.rows_by_image()[id]
-    versions.drop(workspace, id, "positive", "Ben")
+    rows = load_detector(workspace).positive.rows_by_image()[id]
+    aligning.drop(workspace, id, "positive", "Ben")
     assert candidates.get(workspace, id).status == "pending"
-    versions.put_back(workspace, id, "Ben")
+    aligning.put_back(workspace, id, "Ben")
     assert candidates.get(workspace, id).status == "accepted"
-    assert workspace.detector().positive.rows_by_image()[id] == rows
+    assert load_detector(workspace).positive.rows_by_image()[id] == rows
 
 
 @pytest.mark.parametrize("action", ["missed", "false_alarm"])
@@ -198,14 +204,14 @@ def test_a_marked_image_that_is_dropped_is_marked_again(workspace, action):
     else:
         curation.false_alarm(workspace, row.id, row.path, "Anna", mask)
     side = "positive" if action == "missed" else "negative"
-    bank = getattr(workspace.detector(), side)
+    bank = getattr(load_detector(workspace), side)
     rows = bank.rows_by_image().get(row.id, 0)
-    versions.drop(workspace, row.id, side, "Ben")
-    assert row.id not in {i.id for i in getattr(workspace.detector(), side).images}
-    versions.put_back(workspace, row.id, "Ben")
-    again = getattr(workspace.detector(), side)
+    aligning.drop(workspace, row.id, side, "Ben")
+    assert row.id not in {i.id for i in getattr(load_detector(workspace), side).images}
+    aligning.put_back(workspace, row.id, "Ben")
+    again = getattr(load_detector(workspace), side)
     assert row.id in {i.id for i in again.images} and again.rows_by_image().get(row.id, 0) == rows
-    assert set(curation.taught(workspace)) == {row.id}
+    assert set(teachers.taught(workspace)) == {row.id}
 
 
 def test_the_command_line_does_the_same(workspace, tmp_path, capsys):
@@ -228,12 +234,12 @@ def test_the_command_line_does_the_same(workspace, tmp_path, capsys):
     banks("delete", "v1")
     assert [bank.name for bank in workspace.banks()] == ["v2"]
     assert not banks("state")["due"]
-    before = workspace.detector().positive.rows_by_image()
+    before = load_detector(workspace).positive.rows_by_image()
     image = next(iter(before))
     assert banks("drop", image, "--who", "Ben")["image"] == image
-    assert image not in workspace.detector().positive.rows_by_image()
+    assert image not in load_detector(workspace).positive.rows_by_image()
     assert banks("put-back", image, "--who", "Ben")["image"] == image
-    assert workspace.detector().positive.rows_by_image() == before
+    assert load_detector(workspace).positive.rows_by_image() == before
     assert len(banks("map", "--to", str(tmp_path / "map.csv"))["map"]["x"]) > 100
     for words in (
         ["compare", "v2"],

@@ -20,13 +20,17 @@ import numpy as np
 import pytest
 from safetensors import SafetensorError
 
-from exdd_core import archive as unpacking
-from exdd_core import datasets, recall, schema
-from exdd_core import workspace as module
+from exdd_core import datasets, workspace as module
+from exdd_core.banks import features
+from exdd_core.banks.building import build_bank, make_demo
+from exdd_core.banks.detectors import load_detector
+from exdd_core.datasets import archive as archive_
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import Size, encode_png
 from exdd_core.progress import Progress
-from exdd_core.workspace import Workspace, make_demo
+from exdd_core.workspace import Workspace, schema, settings
+from exdd_core.workspace.imports import import_dataset, preview_dataset
+from exdd_core.workspace.versions import delete_bank
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = Size(64, 64)
@@ -65,7 +69,7 @@ def workspace(empty_workspace: Path, tmp_path: Path) -> Workspace:
 
 @pytest.fixture
 def filled(workspace: Workspace, source: Path) -> Workspace:
-    workspace.import_dataset(source, size=SMALL)
+    import_dataset(workspace, source, size=SMALL)
     return workspace
 
 
@@ -157,9 +161,9 @@ def test_files_of_a_data_set_that_the_database_forgot_are_kept_and_named(filled,
         db.execute("delete from images")
         db.execute("delete from datasets")
     with pytest.raises(BadInput, match="move that folder away, or give this data set another name"):
-        filled.import_dataset(source, size=SMALL)
+        import_dataset(filled, source, size=SMALL)
     assert tree(filled.path / "datasets") == before and not leftovers(filled)
-    assert filled.import_dataset(source, name="again", size=SMALL).changed
+    assert import_dataset(filled, source, name="again", size=SMALL).changed
 
 
 def test_an_older_workspace_gets_the_tables_it_lacks_and_keeps_what_it_has(empty_workspace, tmp_path):
@@ -199,7 +203,7 @@ def test_settings_survive_many_threads(workspace):
 
 
 def test_import_copies_images_masks_and_manifests(workspace, source):
-    info = workspace.import_dataset(source, size=SMALL)
+    info = import_dataset(workspace, source, size=SMALL)
     assert (info.name, info.layout, info.size, info.changed) == ("plates", "folder", SMALL, True)
     assert workspace.dataset() == workspace.datasets()[0] == info
     copied = tree(workspace.path / "datasets" / "plates")
@@ -220,10 +224,10 @@ def test_import_copies_images_masks_and_manifests(workspace, source):
 
 def test_a_preview_says_what_an_import_would_make(workspace, source, tmp_path):
     for place in (source, pack(tmp_path / "plates.zip", source)):
-        preview = workspace.preview_dataset(place)
+        preview = preview_dataset(workspace, place)
         assert (preview.name, preview.layout, preview.size) == ("plates", "folder", Size(256, 256))
         assert workspace.datasets() == [] and not any((workspace.path / "cache").iterdir())
-    workspace.import_dataset(source)
+    import_dataset(workspace, source)
     assert datasets.read_manifests(workspace.path / "datasets" / "plates") == sorted(
         preview.records, key=lambda record: record.split == "test"
     )
@@ -231,7 +235,7 @@ def test_a_preview_says_what_an_import_would_make(workspace, source, tmp_path):
 
 def test_importing_twice_changes_nothing(filled, source):
     before, database = tree(filled.path), list(sqlite3.connect(filled.path / "workspace.db").iterdump())
-    again = filled.import_dataset(source, size=SMALL)
+    again = import_dataset(filled, source, size=SMALL)
     assert again.changed is False and again.name == "plates"
     assert tree(filled.path) == before
     assert list(sqlite3.connect(filled.path / "workspace.db").iterdump()) == database
@@ -242,11 +246,11 @@ def test_the_same_name_with_other_content_is_refused(filled, source, tmp_path):
     shutil.copytree(source, other)
     shutil.copy(other / "good" / "0.png", other / "good" / "99.png")
     with pytest.raises(BadInput, match="--name"):
-        filled.import_dataset(other, size=SMALL)
+        import_dataset(filled, other, size=SMALL)
     with pytest.raises(BadInput, match="--name"):
-        filled.import_dataset(source, size=Size(32, 32))
+        import_dataset(filled, source, size=Size(32, 32))
     assert len(filled.images("plates")) == 20
-    assert filled.import_dataset(other, name="plates2", size=SMALL).changed
+    assert import_dataset(filled, other, name="plates2", size=SMALL).changed
     assert [info.name for info in filled.datasets()] == ["plates", "plates2"]
     assert filled.dataset().name == "plates2"
     filled.activate_dataset("plates")
@@ -259,12 +263,12 @@ def test_unusable_images_and_masks_are_left_out_and_reported(workspace, source, 
     (damaged / "good" / "3.png").write_bytes((damaged / "good" / "3.png").read_bytes()[:200])
     (damaged / "masks" / "scratch" / "1.png").write_bytes(encode_png(np.ones((20, 20), bool)))
     (damaged / "masks" / "scratch" / "2.png").write_bytes(encode_png(np.zeros((48, 64), bool)))
-    info = workspace.import_dataset(damaged, size=SMALL)
+    info = import_dataset(workspace, damaged, size=SMALL)
     assert not info.report["healthy"]
     rows = {row.id.removeprefix("damaged/"): row for row in workspace.images()}
     assert "good/3.png" not in rows and len(rows) == 19
     assert rows["defect/scratch/1.png"].mask is None and rows["defect/scratch/0.png"].mask is not None
-    bank = workspace.build(backbone="efficientnet_lite0")
+    bank = build_bank(workspace, backbone="efficientnet_lite0")
     training = {row.id for row in workspace.images(split="train", label="defect")}
     left_out = training & {"damaged/defect/scratch/1.png", "damaged/defect/scratch/2.png"}
     assert left_out and f"{len(left_out)} defective" in bank.summary["note"]
@@ -283,10 +287,10 @@ def test_sources_that_cannot_be_imported_are_sentences(workspace, tmp_path):
         ("odd", "good/"),
     ):
         with pytest.raises(BadInput, match=words):
-            workspace.import_dataset(tmp_path / name)
+            import_dataset(workspace, tmp_path / name)
     pack(tmp_path / "odd.zip", tmp_path / "odd")
     with pytest.raises(BadInput, match=r"odd\.zip has no layout"):
-        workspace.import_dataset(tmp_path / "odd.zip")
+        import_dataset(workspace, tmp_path / "odd.zip")
     assert workspace.datasets() == [] and leftovers(workspace) == []
     with pytest.raises(BadInput, match="import one first"):
         workspace.dataset()
@@ -295,13 +299,13 @@ def test_sources_that_cannot_be_imported_are_sentences(workspace, tmp_path):
 @pytest.mark.parametrize("name", ["", ".hidden", "a/b", "..", "a b", "x" * 65, "ä"])
 def test_names_that_could_not_be_folders_are_refused(workspace, source, name):
     with pytest.raises(BadInput, match="cannot name a data set"):
-        workspace.import_dataset(source, name=name)
+        import_dataset(workspace, source, name=name)
 
 
 def test_a_cancelled_import_leaves_nothing(workspace, source):
     progress = Progress(lambda p: p.cancel() if p.stage == "Copying files" and p.done == 5 else None)
     with pytest.raises(Cancelled):
-        workspace.import_dataset(source, progress=progress)
+        import_dataset(workspace, source, progress=progress)
     assert workspace.datasets() == [] and leftovers(workspace) == []
     assert not (workspace.path / "datasets" / "plates").exists()
 
@@ -310,9 +314,9 @@ def test_a_full_disk_is_a_sentence_and_leaves_nothing(workspace, source, monkeyp
     def fail(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(module.shutil, "copyfile", fail)
+    monkeypatch.setattr(shutil, "copyfile", fail)
     with pytest.raises(BadInput, match="disk is full"):
-        workspace.import_dataset(source)
+        import_dataset(workspace, source)
     assert workspace.datasets() == [] and leftovers(workspace) == []
 
 
@@ -323,7 +327,7 @@ def test_a_disk_that_fills_up_while_a_bank_is_stored_is_a_sentence(filled, monke
     before = tree(filled.path)
     monkeypatch.setattr("exdd_core.detector.bank.save_file", lambda *_, **__: full())
     with pytest.raises(BadInput, match="The disk is full; free some space"):
-        filled.build(negative_ratio=0.2)
+        build_bank(filled, negative_ratio=0.2)
     assert filled.banks() == [] and tree(filled.path) == before and not leftovers(filled)
 
 
@@ -334,10 +338,10 @@ def test_features_that_do_not_fit_on_the_disk_leave_no_file(tmp_path):
             raise OSError(errno.ENOSPC, "No space left on device")
 
     with pytest.raises(OSError, match="No space left"):
-        recall._store(tmp_path / "cache" / "kept.npy", Ends([np.zeros((4, 3), np.float16)] * 2))
+        features._store(tmp_path / "cache" / "kept.npy", Ends([np.zeros((4, 3), np.float16)] * 2))
     assert list((tmp_path / "cache").iterdir()) == []
     rows = np.arange(24, dtype=np.float16).reshape(2, 4, 3)
-    assert np.array_equal(recall._store(tmp_path / "cache" / "kept.npy", list(rows)), rows)
+    assert np.array_equal(features._store(tmp_path / "cache" / "kept.npy", list(rows)), rows)
     assert np.array_equal(np.load(tmp_path / "cache" / "kept.npy"), rows)
 
 
@@ -355,17 +359,17 @@ def test_a_row_that_cannot_be_written_takes_its_files_with_it(workspace, source,
     def fail(*_: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    monkeypatch.setattr(module, "_set", fail)
+    monkeypatch.setattr(settings, "put", fail)
     with pytest.raises(BadInput, match="disk is full"):
-        workspace.import_dataset(source)
+        import_dataset(workspace, source)
     assert workspace.datasets() == [] and not (workspace.path / "datasets" / "plates").exists()
 
 
 def test_too_little_space_is_seen_before_anything_is_copied(workspace, source, monkeypatch):
     usage = shutil.disk_usage(source)
-    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage._replace(free=100))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=100))
     with pytest.raises(BadInput, match="free some space"):
-        workspace.import_dataset(source)
+        import_dataset(workspace, source)
 
 
 # --- zip files ----------------------------------------------------------------------------------------------
@@ -384,13 +388,13 @@ def test_a_zip_imports_like_its_folder(workspace, source, tmp_path, top):
     with zipfile.ZipFile(archive, "a") as file:
         file.writestr("__MACOSX/._junk.png", b"junk")
         file.writestr("setup.exe", b"junk")
-    info = workspace.import_dataset(archive, size=SMALL)
+    info = import_dataset(workspace, archive, size=SMALL)
     assert info.name == "plates"
     assert (
         tree(workspace.path / "datasets" / "plates").keys() - {"train.csv", "test.csv"} == tree(source).keys()
     )
     # one content, whichever way it comes
-    assert workspace.import_dataset(source, size=SMALL).changed is False
+    assert import_dataset(workspace, source, size=SMALL).changed is False
     assert leftovers(workspace) == []
 
 
@@ -402,7 +406,7 @@ def test_a_zip_writes_nothing_outside(workspace, source, tmp_path, path):
     with zipfile.ZipFile(archive, "a") as file:
         file.writestr(path, b"x")
     with pytest.raises(BadInput, match="outside"):
-        workspace.import_dataset(archive)
+        import_dataset(workspace, archive)
     assert not list(tmp_path.rglob("outside.png")) and leftovers(workspace) == []
 
 
@@ -417,13 +421,13 @@ def test_one_of_several_data_sets_in_a_zip_is_chosen_by_its_folder(
                 file.write_bytes(encode_png(np.full((32, 32), 40 + n, np.uint8)))
     packed = pack(tmp_path / "sets.zip", tmp_path / "sets")
     with pytest.raises(BadInput, match=r"2 categories of MVTec AD .*such as .*sets\.zip/bottle"):
-        workspace.import_dataset(packed)
-    info = workspace.import_dataset(packed / "cable")
+        import_dataset(workspace, packed)
+    info = import_dataset(workspace, packed / "cable")
     assert info.name == "cable" and info.layout == "mvtec" and info.report["images"] == 9
     with pytest.raises(BadInput, match="There is no folder glass in"):
-        workspace.import_dataset(packed / "glass")
+        import_dataset(workspace, packed / "glass")
     with pytest.raises(BadInput, match="does not exist"):
-        workspace.import_dataset(tmp_path / "other.zip" / "cable")
+        import_dataset(workspace, tmp_path / "other.zip" / "cable")
 
 
 def test_what_of_a_zip_is_not_unpacked_is_named(workspace, source, tmp_path):
@@ -432,7 +436,7 @@ def test_what_of_a_zip_is_not_unpacked_is_named(workspace, source, tmp_path):
     with zipfile.ZipFile(archive, "a") as file, pytest.warns(UserWarning, match="Duplicate"):
         file.writestr("more.zip", b"PK")
         file.writestr(first, (source / first).read_bytes())
-    left = {name for item in workspace.import_dataset(archive).report["left_out"] for name in item["paths"]}
+    left = {name for item in import_dataset(workspace, archive).report["left_out"] for name in item["paths"]}
     assert left == {"more.zip", first}
 
 
@@ -441,7 +445,7 @@ def test_a_zip_without_a_readable_image_says_what_it_holds(workspace, tmp_path):
         file.writestr("good/1.gif", b"GIF89a")
         file.writestr("good/2.gif", b"GIF89a")
     with pytest.raises(BadInput, match=r"a\.zip holds no images that can be read.*1\.gif and 1 more \(GIF"):
-        workspace.import_dataset(tmp_path / "a.zip")
+        import_dataset(workspace, tmp_path / "a.zip")
 
 
 def test_a_locked_zip_is_refused_plainly(workspace, source, tmp_path):
@@ -454,34 +458,34 @@ def test_a_locked_zip_is_refused_plainly(workspace, source, tmp_path):
             place = content.find(mark, place + 4)
     archive.write_bytes(content)
     with pytest.raises(BadInput, match=r"plates\.zip is locked with a password"):
-        workspace.import_dataset(archive)
+        import_dataset(workspace, archive)
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(workspace, tmp_path, monkeypatch):
-    monkeypatch.setattr(unpacking, "RATIO_FROM", 2**20)
+    monkeypatch.setattr(archive_, "RATIO_FROM", 2**20)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("good/0.bmp", bytes(2**23))
     with pytest.raises(BadInput, match="would unpack to"):
-        workspace.import_dataset(tmp_path / "bomb.zip")
+        import_dataset(workspace, tmp_path / "bomb.zip")
 
 
 def test_limits_of_a_zip_are_sentences(workspace, source, tmp_path, monkeypatch):
     archive = pack(tmp_path / "plates.zip", source)
     with monkeypatch.context() as limits:
-        limits.setattr(unpacking, "MAX_FILES", 3)
+        limits.setattr(archive_, "MAX_FILES", 3)
         with pytest.raises(BadInput, match="more than 3 files"):
-            workspace.import_dataset(archive)
+            import_dataset(workspace, archive)
     with monkeypatch.context() as limits:
-        limits.setattr(unpacking, "MAX_BYTES", 2**5)
+        limits.setattr(archive_, "MAX_BYTES", 2**5)
         with pytest.raises(BadInput, match="leave it out"):
-            workspace.import_dataset(archive)
+            import_dataset(workspace, archive)
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])
     with pytest.raises(BadInput, match="damaged"):
-        workspace.import_dataset(archive)
+        import_dataset(workspace, archive)
     with zipfile.ZipFile(tmp_path / "words.zip", "w") as file:
         file.writestr("readme.txt", "no images")
     with pytest.raises(BadInput, match="holds no images"):
-        workspace.import_dataset(tmp_path / "words.zip")
+        import_dataset(workspace, tmp_path / "words.zip")
 
 
 def test_damaged_bytes_inside_a_zip_are_a_sentence(workspace, source, tmp_path):
@@ -493,7 +497,7 @@ def test_damaged_bytes_inside_a_zip_are_a_sentence(workspace, source, tmp_path):
     content[200:220] = bytes(20)  # inside the first image: its checksum no longer fits
     archive.write_bytes(content)
     with pytest.raises(BadInput, match="damaged"):
-        workspace.import_dataset(archive)
+        import_dataset(workspace, archive)
 
 
 # --- killed in the middle -----------------------------------------------------------------------------------
@@ -531,7 +535,7 @@ def test_an_import_killed_in_the_middle_leaves_nothing(workspace, source, point)
     reopened = Workspace.open(workspace.path)
     assert reopened.datasets() == [] and leftovers(reopened) == []
     assert not (reopened.path / "datasets" / "plates").exists()
-    assert reopened.import_dataset(source, size=SMALL).changed  # and nothing is in the way of the next
+    assert import_dataset(reopened, source, size=SMALL).changed  # and nothing is in the way of the next
 
 
 def test_an_import_killed_after_its_commit_is_whole(workspace, source):
@@ -539,20 +543,20 @@ def test_an_import_killed_after_its_commit_is_whole(workspace, source):
     reopened = Workspace.open(workspace.path)
     assert leftovers(reopened) == []
     assert len(reopened.images("plates")) == 20 and all(row.path.is_file() for row in reopened.images())
-    assert reopened.import_dataset(source, size=SMALL).changed is False
+    assert import_dataset(reopened, source, size=SMALL).changed is False
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("point", ["Computing features", "Storing the bank version", "before the commit"])
 def test_a_build_killed_in_the_middle_leaves_the_active_bank(filled, source, point):
-    first = filled.build()
+    first = build_bank(filled)
     before = tree(first.path)
     kill(filled, "build", point, source)
     reopened = Workspace.open(filled.path)
     assert [bank.id for bank in reopened.banks()] == [first.id] and reopened.active_bank() is not None
     assert leftovers(reopened) == [] and tree(first.path) == before
     assert [path.name for path in (reopened.path / "banks").iterdir() if path.is_dir()] == [first.id]
-    assert reopened.build().name == "v2"
+    assert build_bank(reopened).name == "v2"
 
 
 def test_opening_leaves_a_living_maker_and_foreign_folders_alone(workspace, source):
@@ -582,7 +586,7 @@ def test_opening_leaves_a_living_maker_and_foreign_folders_alone(workspace, sour
 
 
 def test_a_bank_version_knows_the_training_split_only(filled):
-    bank = filled.build(seed=4, negative_ratio=0.2, positive_ratio=0.5)
+    bank = build_bank(filled, seed=4, negative_ratio=0.2, positive_ratio=0.5)
     assert (bank.name, bank.dataset, bank.active) == ("v1", "plates", True)
     assert filled.bank("v1") == filled.bank("1") == filled.bank(bank.id) == filled.bank() == bank
     manifest = json.loads((bank.path / "manifest.json").read_text())
@@ -594,17 +598,17 @@ def test_a_bank_version_knows_the_training_split_only(filled):
         and manifest["summary"]["positive_rows"] > 0
     )
 
-    detector = filled.detector()
+    detector = load_detector(filled)
     assert detector.positive is not None
     learnt = {image.id for memory in (detector.negative, detector.positive) for image in memory.images}
     assert learnt == {row.id for row in filled.images(split="train")}
-    assert filled.detector(bank.id) is detector  # read once
+    assert load_detector(filled, bank.id) is detector  # read once
     inspection = detector.score([filled.images(split="test", label="defect")[0].path])[0]
     assert inspection.map.shape == (48, 64) and inspection.verdict in ("normal", "defect")
 
 
 def test_the_same_seed_builds_the_same_bank(filled):
-    one, two = filled.build(seed=1), filled.build(seed=1)
+    one, two = build_bank(filled, seed=1), build_bank(filled, seed=1)
     files = [name for name in tree(one.path) if name != "manifest.json"]
     assert files and all(tree(one.path)[name] == tree(two.path)[name] for name in files)
 
@@ -614,86 +618,86 @@ def test_a_threshold_from_few_images_is_said_to_be_worth_little(workspace, sourc
     shutil.copytree(source / "good", few / "good")
     for file in sorted((few / "good").iterdir())[2:]:
         file.unlink()
-    info = workspace.import_dataset(few, size=SMALL)
+    info = import_dataset(workspace, few, size=SMALL)
     told = (
         "Only 2 normal training images: a threshold from so few cannot promise fewer false alarms than 1 in 3"
     )
     assert any(told in sentence for sentence in info.report["sentences"])
-    assert told in workspace.build().summary["note"]
+    assert told in build_bank(workspace).summary["note"]
 
 
 def test_which_defects_a_bank_learns_from(filled):
-    assert filled.build(positives="none").summary["positive_rows"] == 0
-    assert "synthetic" in filled.build(positives="both").summary["note"]
-    few = filled.build(max_real_parts=1)
+    assert build_bank(filled, positives="none").summary["positive_rows"] == 0
+    assert "synthetic" in build_bank(filled, positives="both").summary["note"]
+    few = build_bank(filled, max_real_parts=1)
     assert few.summary["positive_images"] == 1 and few.settings["max_real_parts"] == 1
     with pytest.raises(BadInput, match="no accepted synthetic"):
-        filled.build(positives="synthetic")
+        build_bank(filled, positives="synthetic")
     with pytest.raises(BadInput, match="real, synthetic, both, none"):
-        filled.build(positives="all")
+        build_bank(filled, positives="all")
     with pytest.raises(BadInput):
-        filled.build(fusion="magic")
+        build_bank(filled, fusion="magic")
     assert len(filled.banks()) == 3
 
 
 def test_activating_and_deleting(filled):
-    one = filled.build()
-    two = filled.build(activate=False)
+    one = build_bank(filled)
+    two = build_bank(filled, activate=False)
     assert filled.active_bank() == one
     filled.activate_bank("v2")
     assert filled.bank().id == two.id
     with pytest.raises(BadInput, match="active"):
-        filled.delete_bank("v2")
-    filled.delete_bank("v1")
+        delete_bank(filled, "v2")
+    delete_bank(filled, "v1")
     assert [bank.name for bank in filled.banks()] == ["v2"] and not one.path.exists()
-    assert filled.build().name == "v3"
+    assert build_bank(filled).name == "v3"
     filled.activate_bank("v2")
-    filled.delete_bank("v3")
-    assert filled.build(activate=False).name == "v4"  # a number never means two versions
+    delete_bank(filled, "v3")
+    assert build_bank(filled, activate=False).name == "v4"  # a number never means two versions
     with pytest.raises(BadInput, match='no bank version "v3"'):
-        filled.detector("v3")
+        load_detector(filled, "v3")
 
 
 def test_two_builds_at_once_are_both_whole(filled):
     with ThreadPoolExecutor(2) as pool:
-        banks = list(pool.map(lambda seed: filled.build(seed=seed), (1, 2)))
+        banks = list(pool.map(lambda seed: build_bank(filled, seed=seed), (1, 2)))
     assert sorted(bank.name for bank in filled.banks()) == ["v1", "v2"]
-    assert all(filled.detector(bank.id).negative for bank in banks)
+    assert all(load_detector(filled, bank.id).negative for bank in banks)
     assert sum(bank.active for bank in filled.banks()) == 1 and leftovers(filled) == []
 
 
 def test_only_the_last_two_detectors_stay_in_memory(filled):
     for seed in range(3):
-        filled.build(seed=seed)
-    first = filled.detector("v1")
-    filled.detector("v2")
-    assert filled.detector("v1") is first
-    filled.detector("v3")  # v2 is the one used longest ago
-    assert filled.detector("v1") is first
+        build_bank(filled, seed=seed)
+    first = load_detector(filled, "v1")
+    load_detector(filled, "v2")
+    assert load_detector(filled, "v1") is first
+    load_detector(filled, "v3")  # v2 is the one used longest ago
+    assert load_detector(filled, "v1") is first
     assert len(filled._detectors) == 2
 
 
 def test_a_cancelled_build_leaves_nothing(filled):
     progress = Progress(lambda p: p.cancel() if p.stage == "Storing the bank version" else None)
     with pytest.raises(Cancelled):
-        filled.build(progress=progress)
+        build_bank(filled, progress=progress)
     assert filled.banks() == [] and leftovers(filled) == []
 
 
 def test_a_bank_never_meets_features_of_another_network(filled):
-    bank = filled.build()
+    bank = build_bank(filled)
     state = json.loads((bank.path / "detector.json").read_text())
     state["backbone"]["fingerprint"] = "another"
     (bank.path / "detector.json").write_text(json.dumps(state))
     with pytest.raises(BadInput, match="built with"):
-        Workspace.open(filled.path).detector()
+        load_detector(Workspace.open(filled.path))
 
 
 def test_a_training_split_without_normals_is_a_sentence(filled):
     with sqlite3.connect(filled.path / "workspace.db") as connection:
         connection.execute("delete from images where label = 'normal'")
     with pytest.raises(BadInput, match="no normal images"):
-        filled.build()
+        build_bank(filled)
 
 
 # --- the demo -------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from exdd_core.cli.arguments import Add, Group, new_file, open_workspace, who_option
 from exdd_core.cli.terminal import progress, told
 from exdd_core.errors import BadInput
+from exdd_core.workspace.versions import delete_bank
 
 if TYPE_CHECKING:  # imported by the command that needs it: --help answers at once
     from exdd_core.workspace import BankVersion
@@ -19,14 +20,14 @@ if TYPE_CHECKING:  # imported by the command that needs it: --help answers at on
 
 def list_banks(options: argparse.Namespace) -> dict[str, Any]:
     """List the versions there are: rows of both banks, changes since, the last measurement, who built it."""
-    from exdd_core import versions
+    from exdd_core.banks import compare
 
     workspace = open_workspace(options)
-    measured = versions.measured(workspace)
+    measured = compare.measured(workspace)
     rows: list[dict[str, Any]] = []
     for bank in workspace.banks():
         last = measured.get(bank.id)
-        counts = {side: bank.summary[f"{side}_rows"] for side in versions.SIDES}
+        counts = {side: bank.summary[f"{side}_rows"] for side in compare.SIDES}
         rows.append(
             {
                 "id": bank.id,
@@ -38,7 +39,7 @@ def list_banks(options: argparse.Namespace) -> dict[str, Any]:
                 "active": bank.active,
                 "pinned": bank.pinned,
                 "rows": counts,
-                "changes": versions.changes(workspace, bank.id),
+                "changes": compare.changes(workspace, bank.id),
                 "measured": asdict(last) if last else None,
             }
         )
@@ -64,16 +65,16 @@ def compare_options(add: Add) -> None:
 
 def compare_banks(options: argparse.Namespace) -> dict[str, Any]:
     """Compare two versions: rows, images, radius, measurements, settings, and the images only one of them has."""
-    from exdd_core import versions
-    from exdd_core.tables import METRIC_TITLES
+    from exdd_core.banks import compare
+    from exdd_core.experiments.names import METRIC_TITLES
 
     workspace = open_workspace(options)
-    found = versions.compare(workspace, *options.versions)
+    found = compare.compare(workspace, *options.versions)
     pairs: list[tuple[str, Any, Any]] = []
-    for side in versions.SIDES:
+    for side in compare.SIDES:
         a, b = (asdict(sides[side]) for sides in found.sides)
         pairs += [(f"{side} {key}", a[key], b[key]) for key in a]
-    for key in versions.METRICS:
+    for key in compare.METRICS:
         first, second = (last.metrics[key] if last else None for last in found.measured)
         pairs.append((METRIC_TITLES[key], first, second))
     pairs += [(key, *values) for key, values in found.settings.items()]
@@ -103,11 +104,12 @@ def version_or_active(add: Add) -> None:
 
 def bank_state(options: argparse.Namespace) -> dict[str, Any]:
     """Say whether a version should be built again, and why."""
-    from exdd_core import dataset_changes, versions
+    from exdd_core.banks import drift
+    from exdd_core.workspace import dataset_changes
 
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
-    found = versions.state(workspace, bank.id)
+    found = drift.state(workspace, bank.id)
     result = {"bank": bank.id, "name": bank.name, "due": found.due, "behind": found.behind}
     result["drift"] = asdict(found.drift)
     result["changed"] = dataset_changes.due(workspace, bank.id)
@@ -117,10 +119,10 @@ def bank_state(options: argparse.Namespace) -> dict[str, Any]:
 
 def align_bank(options: argparse.Namespace) -> dict[str, Any]:
     """Bring the active version in line with what is accepted now, as after rolling back to an older one."""
-    from exdd_core import versions
+    from exdd_core.curation import aligning
 
     workspace = open_workspace(options)
-    decided = versions.catch_up(workspace, options.who)
+    decided = aligning.catch_up(workspace, options.who)
     return told({"images": decided.ids, "name": decided.bank, "sentence": decided.sentence}, options)
 
 
@@ -151,11 +153,11 @@ def unpin_bank(options: argparse.Namespace) -> dict[str, Any]:
     return _of_bank(workspace.bank(options.version), "is not pinned any more.", options)
 
 
-def delete_bank(options: argparse.Namespace) -> dict[str, Any]:
+def remove_bank(options: argparse.Namespace) -> dict[str, Any]:
     """Delete a version and its changes."""
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
-    workspace.delete_bank(bank.id)
+    delete_bank(workspace, bank.id)
     return _of_bank(bank, "is deleted.", options)
 
 
@@ -170,11 +172,12 @@ def rebuild_options(add: Add) -> None:
 
 def rebuild_bank(options: argparse.Namespace) -> dict[str, Any]:
     """Build a version anew by its settings, of all that is known and decided now."""
-    from exdd_core import jobs, versions
+    from exdd_core import jobs
+    from exdd_core.banks import options as options_
 
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
-    spec = versions.rebuild_spec(workspace, bank.id) | {"who": options.who}
+    spec = options_.rebuild_spec(workspace, bank.id) | {"who": options.who}
     made = jobs.run_here(workspace, "build", f"Rebuilding {bank.name}", spec, progress())
     said = f"Built {made['name']} from what is known and decided now; it is active."
     return told(made | {"rebuilt": bank.name, "sentence": said}, options)
@@ -190,10 +193,10 @@ def drop_options(add: Add) -> None:
 
 def drop_image(options: argparse.Namespace) -> dict[str, Any]:
     """Take an image's rows out of a bank of the active version."""
-    from exdd_core import versions
+    from exdd_core.curation import aligning
 
     workspace = open_workspace(options)
-    decided = versions.drop(workspace, options.image, options.side, options.who)
+    decided = aligning.drop(workspace, options.image, options.side, options.who)
     return told({"image": options.image, "side": options.side, "sentence": decided.sentence}, options)
 
 
@@ -204,10 +207,10 @@ def put_back_options(add: Add) -> None:
 
 def put_back_image(options: argparse.Namespace) -> dict[str, Any]:
     """Put an image back that was dropped, with the rows it had."""
-    from exdd_core import versions
+    from exdd_core.curation import aligning
 
     workspace = open_workspace(options)
-    decided = versions.put_back(workspace, options.image, options.who)
+    decided = aligning.put_back(workspace, options.image, options.who)
     return told({"image": options.image, "sentence": decided.sentence}, options)
 
 
@@ -219,18 +222,19 @@ def map_options(add: Add) -> None:
 
 def map_bank(options: argparse.Namespace) -> dict[str, Any]:
     """Lay both banks out on a map and write the place and origin of every row."""
-    from exdd_core import jobs, landscape
+    from exdd_core import jobs
+    from exdd_core.banks import bank_map
 
     if not options.to and not options.json:
         raise BadInput("Say where the map goes: --to FILE.csv, or --json.")
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
-    if options.method == "umap" and not landscape.is_made(workspace, bank.id):
+    if options.method == "umap" and not bank_map.is_made(workspace, bank.id):
         title = f"Making a map of {bank.name} by UMAP"
         jobs.run_here(workspace, "map", title, {"bank": bank.id}, progress())
-    found = landscape.landscape(workspace, bank.id, options.method)
+    found = bank_map.landscape(workspace, bank.id, options.method)
     if options.to:
-        landscape.write_csv(found, options.to)
+        bank_map.write_csv(found, options.to)
         if not options.json:
             print(f"Wrote {len(found.place)} rows to {options.to}.")
     return {"bank": bank.id, "name": bank.name, "map": found.to_json()}
@@ -247,7 +251,7 @@ BANKS = Group(
         "rollback": (roll_back, None),
         "pin": (pin_bank, one_version),
         "unpin": (unpin_bank, one_version),
-        "delete": (delete_bank, one_version),
+        "delete": (remove_bank, one_version),
         "rebuild": (rebuild_bank, rebuild_options),
         "drop": (drop_image, drop_options),
         "put-back": (put_back_image, put_back_options),

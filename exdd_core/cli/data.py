@@ -43,7 +43,8 @@ def import_options(add: Add) -> None:
 
 def import_(options: argparse.Namespace) -> dict[str, Any]:
     """Copy a data set (a folder or a zip file) into the workspace, making the workspace if there is none."""
-    from exdd_core import jobs, tasks
+    from exdd_core import jobs
+    from exdd_core.jobs import kinds
 
     size = model_size(options)
     choices = _choices(options)
@@ -54,7 +55,7 @@ def import_(options: argparse.Namespace) -> dict[str, Any]:
     source = options.source.expanduser().absolute()
     workspace = _workspace_for(options, source)
     into = workspace.dataset(options.into).name if options.into else None
-    spec = {"source": str(source), **tasks.import_spec(options.name, size, choices, into, options.who)}
+    spec = {"source": str(source), **kinds.import_spec(options.name, size, choices, into, options.who)}
     title = f"Importing {options.name or options.source.name}" + (f" into {options.into}" if into else "")
     result = jobs.run_here(workspace, "import", title, spec, progress())
     info = workspace.dataset(result["dataset"])
@@ -103,8 +104,8 @@ def _choices(options: argparse.Namespace) -> Choices:
 
 def _workspace_for(options: argparse.Namespace, source: Path) -> Workspace:
     """The workspace that is there, or a new one."""
-    from exdd_core.imports import in_archive
     from exdd_core.workspace import Workspace
+    from exdd_core.workspace.imports import in_archive
 
     if Workspace.exists(options.workspace):
         workspace = Workspace.open(options.workspace)

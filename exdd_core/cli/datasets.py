@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from exdd_core.cli.arguments import Add, Group, at_least, model_size, open_workspace, who_option
 from exdd_core.cli.terminal import progress, told
 from exdd_core.errors import BadInput
+from exdd_core.workspace.dataset_settings import set_region
 
 if TYPE_CHECKING:  # imported by the command that needs it: --help answers at once
-    from exdd_core.dataset_changes import Changed
     from exdd_core.workspace import DatasetInfo, Workspace
+    from exdd_core.workspace.dataset_changes import Changed
 
 
 def list_datasets(options: argparse.Namespace) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def one_or_active(add: Add) -> None:
 
 def show_dataset(options: argparse.Namespace) -> dict[str, Any]:
     """Show a data set: its report, its settings, what it was used for, and all its changes."""
-    from exdd_core import dataset_changes, dataset_uses
+    from exdd_core.workspace import dataset_changes, dataset_uses
 
     workspace = open_workspace(options)
     info = workspace.dataset(options.name)
@@ -99,7 +100,7 @@ def move_options(add: Add) -> None:
 
 def move(options: argparse.Namespace) -> dict[str, Any]:
     """Move images to a side of the split, each with all images of its part."""
-    from exdd_core import dataset_changes
+    from exdd_core.workspace import dataset_changes
 
     return _of_images(
         options,
@@ -118,7 +119,8 @@ def relabel_options(add: Add) -> None:
 
 def relabel(options: argparse.Namespace) -> dict[str, Any]:
     """Call images normal or defective, or give a defective one its mask."""
-    from exdd_core import dataset_changes, incoming
+    from exdd_core.datasets import incoming
+    from exdd_core.workspace import dataset_changes
 
     def change(workspace: Workspace, names: list[str]) -> Changed:
         mask = None
@@ -135,7 +137,7 @@ def relabel(options: argparse.Namespace) -> dict[str, Any]:
 
 def retire(options: argparse.Namespace) -> dict[str, Any]:
     """Let images count no more, in no bank and no figure."""
-    from exdd_core import dataset_changes
+    from exdd_core.workspace import dataset_changes
 
     return _of_images(
         options,
@@ -145,7 +147,7 @@ def retire(options: argparse.Namespace) -> dict[str, Any]:
 
 def restore(options: argparse.Namespace) -> dict[str, Any]:
     """Let retired images count again."""
-    from exdd_core import dataset_changes
+    from exdd_core.workspace import dataset_changes
 
     return _of_images(
         options,
@@ -160,7 +162,7 @@ def undo_options(add: Add) -> None:
 
 def undo(options: argparse.Namespace) -> dict[str, Any]:
     """Take the last change of a data set back."""
-    from exdd_core import dataset_changes
+    from exdd_core.workspace import dataset_changes
 
     return told(asdict(dataset_changes.undo(open_workspace(options), options.name, options.who)), options)
 
@@ -173,7 +175,7 @@ def rename_options(add: Add) -> None:
 
 def rename(options: argparse.Namespace) -> dict[str, Any]:
     """Give a data set another name; both names are understood from then on."""
-    from exdd_core import dataset_settings
+    from exdd_core.workspace import dataset_settings
 
     changed = dataset_settings.rename(open_workspace(options), options.name, options.new, options.who)
     return told(asdict(changed), options)
@@ -190,9 +192,9 @@ def set_options(add: Add) -> None:
 
 def set_choices(options: argparse.Namespace) -> dict[str, Any]:
     """Change how a data set's images and masks are read, or what size banks are built at."""
-    from exdd_core import dataset_settings
     from exdd_core.depth import Depth
     from exdd_core.mask_rules import MaskRule
+    from exdd_core.workspace import dataset_settings
 
     if not (options.depth or options.masks or options.size):
         raise BadInput("Say what to set: --depth, --masks or --size.")
@@ -218,8 +220,8 @@ def roi_options(add: Add) -> None:
 
 def region_of_interest(options: argparse.Namespace) -> dict[str, Any]:
     """Set the region of interest of a data set: outside it nothing counts."""
-    from exdd_core import dataset_settings
     from exdd_core.images import take_mask
+    from exdd_core.workspace import dataset_settings
 
     if sum((options.file is not None, options.threshold is not None, options.clear)) != 1:
         raise BadInput("Say one of --file MASK, --threshold N and --clear.")
@@ -227,7 +229,7 @@ def region_of_interest(options: argparse.Namespace) -> dict[str, Any]:
     mask = take_mask(options.file, None) if options.file else None
     if options.threshold is not None:
         mask = dataset_settings.region_by_threshold(workspace, options.name, options.threshold)
-    info = workspace.set_region(options.name, mask, options.who)
+    info = set_region(workspace, options.name, mask, options.who)
     share = None if mask is None else float(mask.mean())
     said = "all of an image" if share is None else f"{share:.0%} of an image"
     result = {"dataset": info.name, "state": info.state, "roi": info.roi, "share": share}
@@ -241,7 +243,7 @@ def join_options(add: Add) -> None:
 
 def join(options: argparse.Namespace) -> dict[str, Any]:
     """Make one data set of several, such as products or cameras, for one bank of all of them."""
-    from exdd_core import merging
+    from exdd_core.workspace import merging
 
     info = merging.join_datasets(open_workspace(options), options.new, options.names, progress())
     said = f'Made "{info.name}" of {", ".join(options.names)}: {info.report["images"]} images.'
@@ -258,7 +260,7 @@ def delete_options(add: Add) -> None:
 
 def delete(options: argparse.Namespace) -> dict[str, Any]:
     """Delete a data set with its bank versions, measurements, candidates and decisions."""
-    from exdd_core import dataset_uses
+    from exdd_core.workspace import dataset_uses
 
     workspace = open_workspace(options)
     info = workspace.dataset(options.name)

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exdd_core.banks.detectors import load_detector
 from exdd_core.cli.arguments import Add, Group, at_least, open_workspace, who_option
 from exdd_core.cli.terminal import progress, say, told
 from exdd_core.errors import BadInput
@@ -35,19 +36,19 @@ def list_options(add: Add) -> None:
 
 def list_candidates(options: argparse.Namespace) -> dict[str, Any]:
     """List candidates with their measures."""
-    from exdd_core import quality
-    from exdd_core.candidates import listed
+    from exdd_core.curation import queue
+    from exdd_core.workspace.candidates import listed
 
     _check_engine(options.engine)
     workspace = open_workspace(options)
     dataset, order = workspace.dataset(options.dataset).name, options.sort
     if options.status == "pending":
-        found = quality.queue(workspace, dataset, order or "newest", engine=options.engine)
+        found = queue.queue(workspace, dataset, order or "newest", engine=options.engine)
     elif order:
         raise BadInput("--sort is for pending candidates; leave it or --status out.")
     else:
         made = listed(workspace, dataset, options.status, options.engine)
-        found = [(candidate, quality.kept_quality(candidate)) for candidate in made]
+        found = [(candidate, queue.kept_quality(candidate)) for candidate in made]
     rows: list[dict[str, Any]] = [
         {"id": c.id, "status": c.status, "engine": c.engine, "prompt": c.prompt, "defect_type": c.defect_type}
         | {
@@ -92,13 +93,13 @@ def _chosen_candidates(workspace: Workspace, options: argparse.Namespace) -> lis
     if options.all and (options.ids or options.recommended):
         raise BadInput("--all means all pending candidates; leave it, or the ids and --recommended, out.")
     if options.recommended:
-        from exdd_core.quality import Judge
+        from exdd_core.curation.judge import Judge
 
         advice = Judge(workspace).recommend(options.dataset, options.ids or None, progress())
         say(advice.sentence)
         return advice.ids
     if options.all:
-        from exdd_core.candidates import listed
+        from exdd_core.workspace.candidates import listed
 
         return [
             c.id
@@ -144,7 +145,7 @@ def reject_candidates(options: argparse.Namespace) -> dict[str, Any]:
 
 def effect_of_candidates(options: argparse.Namespace) -> dict[str, Any]:
     """Say what accepting candidates would change, on training parts held back; changes nothing."""
-    from exdd_core.quality import Judge
+    from exdd_core.curation.judge import Judge
 
     workspace = open_workspace(options)
     judge = Judge(workspace)
@@ -189,10 +190,10 @@ def history_options(add: Add) -> None:
 
 def decision_history(options: argparse.Namespace) -> dict[str, Any]:
     """Show who decided what, newest first."""
-    from exdd_core import curation
+    from exdd_core.workspace import decisions
 
     workspace = open_workspace(options)
-    found = [d for d in curation.decisions(workspace) if not options.ids or d.subject in options.ids]
+    found = [d for d in decisions.decisions(workspace) if not options.ids or d.subject in options.ids]
     if not options.json:
         for d in found:
             more = ", ".join(d.reason) + (" (taken back)" if d.undone else "")
@@ -255,9 +256,11 @@ def _taught(
     teach: Callable[..., Decided], options: argparse.Namespace, check: bool = False
 ) -> dict[str, Any]:
     """Before and after: what `teach` did to the image's score. check: whether the mask has to be that of a defect."""
-    from exdd_core import curation, incoming
+    from exdd_core import curation
+    from exdd_core.datasets import incoming
     from exdd_core.images import probe
     from exdd_core.review import Review, score_change
+    from exdd_core.workspace import decisions
 
     workspace = open_workspace(options)
     id, path = _image_named(workspace, options.image)
@@ -272,7 +275,7 @@ def _taught(
     before = _seen(workspace, id, path)
     decided = teach(workspace, id, path, mask)
     after = _seen(workspace, id, path)
-    number = curation.decisions(workspace, id, limit=1)[0].id
+    number = decisions.decisions(workspace, id, limit=1)[0].id
     said = f"{decided.sentence} {score_change(before, after)}. Take it back with: candidates undo {number}"
     scores = {name: seen.calibrated_score for name, seen in (("before", before), ("after", after))}
     return told(
@@ -282,10 +285,10 @@ def _taught(
 
 def _seen(workspace: Workspace, id: str, path: Path) -> Inspection:
     """What the active version says of an image now."""
-    from exdd_core import curation
+    from exdd_core.banks import teachers
 
-    detector = workspace.detector()
-    return detector.score([curation.pixels_of(workspace, id, path, detector)])[0]
+    detector = load_detector(workspace)
+    return detector.score([teachers.pixels_of(workspace, id, path, detector)])[0]
 
 
 def _image_named(workspace: Workspace, name: str) -> tuple[str, Path]:

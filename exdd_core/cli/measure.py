@@ -25,8 +25,8 @@ from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
-    from exdd_core.runs import Run
     from exdd_core.workspace import Workspace
+    from exdd_core.workspace.runs import Run
 
 RUN_SHOWN = ("id", "kind", "title", "spec", "bank", "created", "seconds")
 
@@ -104,7 +104,8 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _table_one(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
-    from exdd_core import jobs, tables
+    from exdd_core import jobs
+    from exdd_core.experiments import names as names_
 
     if options.bank or options.size:
         raise BadInput("--table1 builds its own bank versions; --bank and --size do not go with it.")
@@ -117,21 +118,21 @@ def _table_one(workspace: Workspace, options: argparse.Namespace) -> dict[str, A
             f"{dataset}: Table 1, {_how(options)}, {result['images']} images, "
             f"{result['synthetic']} synthetic defects"
         )
-        _print_metrics({tables.TITLES[name]: values for name, values in result["methods"].items()}, result)
-        print(f"The paper's own figures, of its own experiments on {tables.PAPER_DATASET}:")
-        _print_metrics({tables.TITLES[name]: values for name, values in tables.PAPER.items()})
+        _print_metrics({names_.TITLES[name]: values for name, values in result["methods"].items()}, result)
+        print(f"The paper's own figures, of its own experiments on {names_.PAPER_DATASET}:")
+        _print_metrics({names_.TITLES[name]: values for name, values in names_.PAPER.items()})
         print("Differences, 95 % intervals and p, parts resampled:")
         for item in result["comparisons"]:
             wanted = item["metric"] in ("image_auroc", "pixel_auroc")
-            if wanted and not tables.without_masks(result, item["metric"]):
-                what = f"{tables.TITLES[item['method']]} - {tables.TITLES[item['against']]}"
+            if wanted and not names_.without_masks(result, item["metric"]):
+                what = f"{names_.TITLES[item['method']]} - {names_.TITLES[item['against']]}"
                 interval = f"[{item['low']:+.4f}, {item['high']:+.4f}]"
                 print(
-                    f"{what}, {tables.METRIC_TITLES[item['metric']]}: "
+                    f"{what}, {names_.METRIC_TITLES[item['metric']]}: "
                     f"{item['difference']:+.4f} {interval}, {_p(item['p'])}"
                 )
         _print_recall(result)
-    return result | {"paper": tables.PAPER}
+    return result | {"paper": names_.PAPER}
 
 
 def _how(options: argparse.Namespace) -> str:
@@ -181,7 +182,7 @@ def sweep(options: argparse.Namespace) -> dict[str, Any]:
 
 def list_runs(options: argparse.Namespace) -> dict[str, Any]:
     """List what was measured, newest first."""
-    from exdd_core import runs
+    from exdd_core.workspace import runs
 
     listed = runs.listed(open_workspace(options))
     if not options.json:
@@ -197,7 +198,7 @@ def one_run(add: Add) -> None:
 
 def show_run(options: argparse.Namespace) -> dict[str, Any]:
     """Show the figures of a measurement."""
-    from exdd_core import runs
+    from exdd_core.workspace import runs
 
     found = runs.get(open_workspace(options), options.id)
     if not options.json:
@@ -215,7 +216,7 @@ def compare_options(add: Add) -> None:
 
 def compare_runs(options: argparse.Namespace) -> dict[str, Any]:
     """Compare the settings and figures of two measurements."""
-    from exdd_core import runs
+    from exdd_core.workspace import runs
 
     workspace = open_workspace(options)
     first, second = (runs.get(workspace, id) for id in options.ids)
@@ -224,7 +225,8 @@ def compare_runs(options: argparse.Namespace) -> dict[str, Any]:
 
 def rerun(options: argparse.Namespace) -> dict[str, Any]:
     """Measure again by the record of a measurement, and compare."""
-    from exdd_core import dataset_states, jobs, runs
+    from exdd_core import jobs
+    from exdd_core.workspace import dataset_states, runs
 
     workspace = open_workspace(options)
     first = runs.get(workspace, options.id)
@@ -235,9 +237,9 @@ def rerun(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _differences(first: Run, second: Run, options: argparse.Namespace) -> dict[str, Any]:
-    from exdd_core import runs
+    from exdd_core.experiments import run_differences
 
-    different = runs.differences(first, second)
+    different = run_differences.differences(first, second)
     if not options.json:
         for item in different:
             print(f"{item.what} {item.name}: {item.first} -> {item.second}")
@@ -252,11 +254,12 @@ def report_options(add: Add) -> None:
 
 def report(options: argparse.Namespace) -> dict[str, Any]:
     """Write everything about a measurement into one HTML file."""
-    from exdd_core import evaluation_report, runs
+    from exdd_core.experiments import report as report_
+    from exdd_core.workspace import runs
 
     workspace = open_workspace(options)
     found = runs.get(workspace, options.id)
-    evaluation_report.write_html(workspace, found, options.to, progress())
+    report_.write_html(workspace, found, options.to, progress())
     return _written(found, options)
 
 
@@ -280,12 +283,13 @@ def figure_options(add: Add) -> None:
 
 def figure(options: argparse.Namespace) -> dict[str, Any]:
     """Write the paper's Figure 2 of a measurement: images with both methods' heatmaps."""
-    from exdd_core import evaluation_report, runs
+    from exdd_core.experiments import figure_two
+    from exdd_core.workspace import runs
 
     workspace = open_workspace(options)
     found = runs.get(workspace, options.id)
-    sheet = evaluation_report.figure_two(workspace, found, options.image)
-    evaluation_report.write_figure(sheet, options.to)
+    sheet = figure_two.figure_two(workspace, found, options.image)
+    figure_two.write_figure(sheet, options.to)
     return _written(found, options)
 
 
@@ -310,7 +314,7 @@ RUNS = Group(
 
 def _print_metrics(methods: dict[str, dict[str, Any]], result: Mapping[str, Any] | None = None) -> None:
     """A table of figures. result: what was measured beside them, which says why one is missing."""
-    from exdd_core.tables import METRIC_TITLES, NO_MASKS, without_masks
+    from exdd_core.experiments.names import METRIC_TITLES, NO_MASKS, without_masks
 
     width = max(len(name) for name in methods) + 2
     print(" " * width + "".join(f"{title:>13}" for title in METRIC_TITLES.values()))

@@ -15,7 +15,7 @@ from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
-    from exdd_core.studio import Order
+    from exdd_core.synthesis.orders import Order
     from exdd_core.workspace import Workspace
 
 
@@ -62,7 +62,8 @@ def synthesize_options(add: Add) -> None:
 
 def synthesize(options: argparse.Namespace) -> dict[str, Any]:
     """Paint defects into normal images; every result waits as a pending candidate in the workspace."""
-    from exdd_core import candidates, jobs, studio
+    from exdd_core import jobs, studio
+    from exdd_core.workspace import candidates
 
     workspace = open_workspace(options)
     order = _order(workspace, options)
@@ -85,9 +86,10 @@ def synthesize(options: argparse.Namespace) -> dict[str, Any]:
 def _order(workspace: Workspace, options: argparse.Namespace) -> Order:
     """What the options ask for. A saved prompt's words, engine and settings count where no option says otherwise."""
     from exdd_core import studio
-    from exdd_core.synthesis import prompts as library
+    from exdd_core.synthesis import orders
+    from exdd_core.workspace import prompts
 
-    saved = library.get(workspace, options.saved) if options.saved else None
+    saved = prompts.get(workspace, options.saved) if options.saved else None
     engine = options.engine or (saved and saved.engine) or studio.default_engine(workspace)
     dataset = workspace.dataset(options.dataset).name
     negative = options.negative_prompt
@@ -97,7 +99,7 @@ def _order(workspace: Workspace, options: argparse.Namespace) -> Order:
             raise BadInput("--sdxl-model needs --engine sdxl.")
         model = Path(options.sdxl_model).expanduser()
         settings["model"] = str(model.resolve()) if model.exists() else options.sdxl_model
-    return studio.Order(
+    return orders.Order(
         dataset=dataset,
         engine=engine,
         sources=[name if name.startswith(f"{dataset}/") else f"{dataset}/{name}" for name in options.image],
@@ -125,8 +127,9 @@ def _settings(pairs: Sequence[str]) -> dict[str, Any]:
 
 def _mask(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
     """A `MaskSpec` as JSON: another mask for each painting, or that of a file for all."""
-    from exdd_core import incoming, studio
+    from exdd_core.datasets import incoming
     from exdd_core.synthesis import masks
+    from exdd_core.workspace import drawn_masks
 
     if options.shape and options.masks != "procedural":
         raise BadInput("--shape needs --masks procedural.")
@@ -135,14 +138,14 @@ def _mask(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
         shape = options.shape or masks.SHAPES[0]
         spec = {"source": "generated", "shape": shape, "vary": True} | masks.STARTS.get(shape, {})
     elif options.masks != "real":
-        file = studio.keep_mask(workspace, incoming.take_mask(Path(options.masks), None))
+        file = drawn_masks.keep_mask(workspace, incoming.take_mask(Path(options.masks), None))
         spec = {"source": "uploaded", "file": file}
     return spec | {"from_test": options.from_test}
 
 
 def list_prompts(options: argparse.Namespace) -> dict[str, Any]:
     """List the prompts of the library and of the candidates, with what came of them."""
-    from exdd_core.synthesis import prompts
+    from exdd_core.workspace import prompts
 
     rows = [_prompt_row(score) for score in prompts.scoreboard(open_workspace(options))]
     if not options.json:
@@ -167,7 +170,7 @@ def export_options(add: Add) -> None:
 def export_prompts(options: argparse.Namespace) -> dict[str, Any]:
     """Write the prompts of the library to a JSON file."""
     from exdd_core import files
-    from exdd_core.synthesis import prompts
+    from exdd_core.workspace import prompts
 
     kept = prompts.library(open_workspace(options))
     with files.whole(options.file) as place:
@@ -184,7 +187,7 @@ def import_prompts_options(add: Add) -> None:
 
 def import_prompts(options: argparse.Namespace) -> dict[str, Any]:
     """Add the prompts of a JSON file to the library."""
-    from exdd_core.synthesis import prompts
+    from exdd_core.workspace import prompts
 
     imported = prompts.import_json(open_workspace(options), _text(options.file), options.replace)
     if not options.json:

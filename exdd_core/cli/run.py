@@ -74,7 +74,8 @@ def serve_options(add: Add) -> None:
 
 def serve(options: argparse.Namespace) -> dict[str, Any]:
     """Start the workbench in the browser."""
-    from exdd_core.workspace import Workspace, make_demo
+    from exdd_core.banks.building import make_demo
+    from exdd_core.workspace import Workspace
 
     _check_port(options.host, options.port)
     if options.demo:
@@ -118,11 +119,10 @@ def _check_port(host: str, port: int) -> None:
 
 def doctor(options: argparse.Namespace) -> dict[str, Any]:
     """Say what this machine offers: device, backbone, faiss, SDXL weights, disk, versions."""
-    from exdd_core import doctor as examination
-    from exdd_core.workspace import Workspace
+    from exdd_core.workspace import Workspace, doctor as doctor_
 
     workspace = Workspace.open(options.workspace) if Workspace.exists(options.workspace) else None
-    report = examination.report(workspace)
+    report = doctor_.report(workspace)
     if not options.json:
-        print("\n".join(examination.lines(report)))
+        print("\n".join(doctor_.lines(report)))
     return report

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from exdd_core.banks.detectors import load_detector
 from exdd_core.cli.arguments import Add, new_file, open_workspace
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
     from exdd_core.detector import Settings
-    from exdd_core.incoming import Picture
+    from exdd_core.picture import Picture
     from exdd_core.workspace import ImageRow
 
 BATCH = 8  # images scored at a time: their maps have the images' own size
@@ -50,7 +51,9 @@ class Read:
 
 def score(options: argparse.Namespace) -> dict[str, Any]:
     """Score images or whole folders with PatchCore and ExDD, by the active bank version."""
-    from exdd_core import incoming, learnt, reports
+    from exdd_core.banks import training_images
+    from exdd_core.datasets import incoming
+    from exdd_core.review import export
 
     workspace = open_workspace(options)
     (paths, left_out), bank = _images_in(options.paths), workspace.bank(options.bank)
@@ -58,8 +61,8 @@ def score(options: argparse.Namespace) -> dict[str, Any]:
     for target in (options.png, options.csv.parent if options.csv else None):
         if target:
             target.mkdir(parents=True, exist_ok=True)
-    detector, watched = workspace.detector(bank.id), progress()
-    taught, settings = learnt.Learnt(workspace, bank, detector), detector.settings
+    detector, watched = load_detector(workspace, bank.id), progress()
+    taught, settings = training_images.TrainingFiles(workspace, bank, detector), detector.settings
     names = pane_names(paths, options.paths)
     watched.begin("Scoring images", len(paths))
     rows, unreadable, shallow = [], [], 0
@@ -69,17 +72,17 @@ def score(options: argparse.Namespace) -> dict[str, Any]:
         compared = detector.compare([one.picture.pixels for one in images]) if images else []
         for one, (patchcore, exdd) in zip(images, compared, strict=True):
             of = (one.truth.label, one.truth.defect_type) if one.truth else ("", "")
-            row = reports.result_row(str(one.path), *of, patchcore, exdd, bank.name)
+            row = export.result_row(str(one.path), *of, patchcore, exdd, bank.name)
             id = one.truth.id if one.truth else _id_of(one.path)
             rows.append(_with_notes(row, one, taught.sentence(id, one.path), bank.name, settings))
             shallow += one.picture.depth is None
             if options.png:
                 mask = _truth_mask(one.truth, one.picture.pixels.shape[:2])
                 target = options.png / f"{names[one.path]}.png"
-                reports.write_panes(target, one.picture.pixels, patchcore, exdd, mask, title=one.path.name)
+                export.write_panes(target, one.picture.pixels, patchcore, exdd, mask, title=one.path.name)
         watched.advance(min(BATCH, len(paths) - start))
     if options.csv:
-        reports.write_csv(options.csv, rows)
+        export.write_csv(options.csv, rows)
     for item in unreadable:
         say(f"Left out: {item['reason']}")
     for item in left_out:
@@ -103,7 +106,7 @@ def score(options: argparse.Namespace) -> dict[str, Any]:
 
 def _images_in(paths: Sequence[Path]) -> tuple[list[Path], list[dict[str, str]]]:
     """Every image that is named, itself or by its folder, and what of the folders is not looked at."""
-    from exdd_core import incoming
+    from exdd_core.datasets import incoming
     from exdd_core.datasets.tree import Tree
 
     found: list[Path] = []
@@ -133,14 +136,14 @@ def _read_images(
 
     One that was named itself (in `strict`) must be readable; one in a named folder may be left out.
     """
-    from exdd_core import incoming
+    from exdd_core import picture as picture_
 
     images, broken = [], []
     for path in paths:
         truth = known.get(path.resolve())
         try:
             own = truth.depth if truth else None
-            picture = incoming.read(path, None, settings.depth, settings.by_brightest, own)
+            picture = picture_.read(path, None, settings.depth, settings.by_brightest, own)
             images.append(Read(path, picture, truth))
         except BadInput as error:
             if path in strict:
@@ -157,10 +160,13 @@ def _id_of(path: Path) -> str:
 
 def _with_notes(row: dict[str, Any], one: Read, taught: str, bank: str, settings: Settings) -> dict[str, Any]:
     """A row of the table with what a person should know of the image beside its score."""
-    from exdd_core import incoming, learnt
+    from exdd_core.banks import training_images
+    from exdd_core.datasets import incoming
 
     for method in ("patchcore", "exdd"):
-        row[f"{method}_reason"] = learnt.reason(row[f"{method}_verdict"], taught, row[f"{method}_reason"])
+        row[f"{method}_reason"] = training_images.reason(
+            row[f"{method}_verdict"], taught, row[f"{method}_reason"]
+        )
     like_a_mask = incoming.mask_note(one.path)
     notes = incoming.notes(one.picture, bank, settings.depth, settings.by_brightest)
     notes += filter(None, [like_a_mask])

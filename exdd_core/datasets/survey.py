@@ -18,8 +18,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from exdd_core import depth as depths
-from exdd_core import images
+from exdd_core import depth as depths, images
 from exdd_core.datasets import outlines
 from exdd_core.datasets.groups import GroupRule
 from exdd_core.datasets.record import BY_MASK, DEFECT, NORMAL, Question, Reading, Record, natural_key

@@ -1,12 +1,12 @@
-"""Two memory banks and what they say of an image: anomaly map, score, verdict and the bank rows behind them.
+"""Two memory banks, and from them for every image: anomaly map, score, verdict and the matched bank rows.
 
 The room knows arrays, the paper's equations and safetensors files. It does not know the database, candidates,
 decisions or who asks.
 
 >>> import numpy as np
 >>> from exdd_core.detector import greedy_coreset
->>> features = np.array([[0, 0], [1, 0], [9, 0], [9, 1]], np.float32)
->>> sorted(greedy_coreset(features, 2).tolist() // np.array(2))  # one row of each of the two clusters
+>>> features = np.array([[0, 0], [1, 0], [9, 0], [9, 1]], np.float32)  # two clusters of two rows
+>>> sorted(row // 2 for row in greedy_coreset(features, 2).tolist())  # one row of each
 [0, 1]
 
 torch and faiss are imported when a name that needs them is first used.

@@ -1,7 +1,7 @@
 """Frozen ImageNet networks and where their weights come from (Eq. 1).
 
-A backbone turns a batch of images into feature maps of two middle layers. Its weights are read once and never trained.
-Does not know patches, banks or scores.
+A backbone turns a batch of images into feature maps of two middle layers. Its weights are read once and never
+trained. Does not know patches, banks or scores.
 """
 
 from __future__ import annotations
@@ -34,15 +34,21 @@ HUB_FILES = {
 
 @dataclass(frozen=True)
 class Backbone:
-    """A frozen network with its taps. Make one with `load`; call it on a batch to get its feature maps."""
+    """A frozen network, made by `load`; a call with a batch returns its feature maps.
+
+    dimension: channels of all layers together, the length of one patch feature. weights: a sentence that says
+    where they come from. fingerprint: sha256 of all tensors; networks with the same one give the same
+    features. network: from a batch to one feature map a layer. mean, std: of the colour channels, for
+    standardising pixels.
+    """
 
     name: str
     layers: tuple[str, ...]
-    dimension: int  # channels of all layers together: the length of one patch feature
-    weights: str  # a sentence: where they came from
-    fingerprint: str  # sha256 of every tensor: two networks that agree here give the same features
+    dimension: int
+    weights: str
+    fingerprint: str
     device: torch.device
-    network: nn.Module  # batch -> one feature map per layer
+    network: nn.Module
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
@@ -50,7 +56,8 @@ class Backbone:
     def __call__(self, images: np.ndarray) -> list[torch.Tensor]:
         """Feature maps of a batch.
 
-        images: uint8 (b, H, W, 3) RGB. Returns one float32 (b, c, h, w) per layer, the shallowest first (Eq. 1).
+        images: uint8 (b, H, W, 3) RGB. Returns one float32 (b, c, h, w) per layer, the shallowest first (Eq.
+        1).
         """
         batch = (
             torch.from_numpy(np.ascontiguousarray(images))
@@ -65,10 +72,11 @@ class Backbone:
 
 
 def choose(name: str = "auto") -> tuple[str, str]:
-    """The backbone a new workspace uses, and one sentence that says why.
+    """The name of the backbone for a new workspace, and one sentence that says why.
 
-    "auto" takes wide_resnet50_2 where its weights are on this machine or can be fetched from the torch hub, and
-    the embedded network otherwise. Any other name is checked and returned. Raises BadInput for an unknown name.
+    "auto" takes wide_resnet50_2 where its weights are on this machine or can be fetched from the torch hub,
+    and the embedded network otherwise. Any other name is checked and returned. Raises BadInput for an unknown
+    name.
     """
     if name != "auto":
         _check(name)
@@ -84,9 +92,9 @@ def choose(name: str = "auto") -> tuple[str, str]:
 def load(name: str = EMBEDDED, weights: str | Path | None = None, device: str = "auto") -> Backbone:
     """Read a backbone's weights and freeze it.
 
-    weights: a file with the network's state dict; None takes the torch hub cache, then the hub (for the embedded
-    backbone: the package that carries them). device: "auto" is the GPU where there is one.
-    Raises BadInput for an unknown name, a missing or unfitting file, and an unreachable hub.
+    weights: a file with the network's state dict; None for the torch hub cache, then the hub (for the
+    embedded backbone, the package with its weights). device: "auto" for the GPU where there is one. Raises
+    BadInput for an unknown name, a missing or unfitting file, and an unreachable hub.
     """
     _check(name)
     where = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
@@ -108,7 +116,7 @@ def load(name: str = EMBEDDED, weights: str | Path | None = None, device: str = 
 
 
 class _Taps(nn.Module):
-    """The stages of a network up to the last tapped one, returning the outputs of the tapped ones in order."""
+    """The stages of a network up to the last of the given layers; returns the outputs of these layers."""
 
     def __init__(self, stages: dict[str, nn.Module], layers: tuple[str, ...]):
         super().__init__()
@@ -140,7 +148,8 @@ def _efficientnet_lite0(weights: str | Path | None) -> tuple[Any, str]:
     state = _read_state(file, EMBEDDED)
     network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
     ours = network.state_dict()
-    # The package's tensors stand in timm's order under other names, so they are matched by position and shape.
+    # The package has its tensors in timm's order under other names, so they are matched by position and
+    # shape.
     if [v.shape for v in state.values()] != [v.shape for v in ours.values()]:
         raise BadInput(f"{file} does not hold the weights of {EMBEDDED}; give none to use the embedded ones.")
     network.load_state_dict(dict(zip(ours, state.values(), strict=True)))
@@ -148,7 +157,7 @@ def _efficientnet_lite0(weights: str | Path | None) -> tuple[Any, str]:
 
 
 def _resnet(name: str, weights: str | Path | None) -> tuple[Any, str]:
-    import torchvision  # takes a second or two, so not before it is needed
+    import torchvision  # here, as the import takes a second or two and only this function needs it
 
     network = torchvision.models.get_model(name, weights=None)
     file = Path(weights) if weights else _local_file(name)
@@ -162,7 +171,8 @@ def _resnet(name: str, weights: str | Path | None) -> tuple[Any, str]:
         except (urllib.error.URLError, OSError, RuntimeError) as error:
             raise BadInput(
                 f"The weights of {name} are not on this machine and could not be fetched ({error}); put "
-                f"{HUB_FILES[name]} into {_hub_cache()} or choose the backbone {EMBEDDED}, which needs no download."
+                f"{HUB_FILES[name]} into {_hub_cache()} or choose the backbone {EMBEDDED}, "
+                "which needs no download."
             ) from error
         source = f"from the torch hub, {HUB_FILES[name]}"
     try:
@@ -177,7 +187,7 @@ def _read_state(file: Path, name: str) -> dict[str, torch.Tensor]:
         raise BadInput(f"The weights file {file} for {name} does not exist; check the path.")
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises half a dozen unrelated types for a file that it did not write
+    except Exception as error:  # torch raises many unrelated types for a file that it did not write
         raise BadInput(
             f"{file} cannot be read as the weights of {name}; give a PyTorch state dict."
         ) from error
@@ -191,7 +201,7 @@ def _hub_cache() -> Path:
 
 
 def _local_file(name: str) -> Path | None:
-    """The hub's file of that name, in the folder EXDD_WEIGHTS (or that very file) or in the torch hub cache."""
+    """The hub's file of a backbone: EXDD_WEIGHTS itself, in that folder, or in the torch hub cache."""
     given, file = os.environ.get("EXDD_WEIGHTS"), HUB_FILES[name]
     places = [Path(given) if Path(given).name == file else Path(given) / file] if given else []
     return next((p for p in [*places, _hub_cache() / file] if p.is_file()), None)

@@ -1,7 +1,7 @@
-"""A memory bank (Eq. 5-6): patch features with the place that each came from, and the search for the nearest rows.
+"""A memory bank (Eq. 5-6): patch features with their places of origin, and the search for the nearest rows.
 
-Rows are added and removed by image. The search is exact (flat L2) by faiss, on the GPU where faiss has one. Knows
-features, images and physical parts by name, and safetensors files. Does not know what a distance means.
+Rows are added and removed by image. The search is exact (flat L2) by faiss, on the GPU where faiss has one.
+Knows features, images and physical parts by name, and safetensors files. Does not know what a distance means.
 """
 
 from __future__ import annotations
@@ -20,8 +20,9 @@ from safetensors.numpy import load_file, save_file
 
 from exdd_core.errors import BadInput
 
-# faiss brings an OpenBLAS that takes a newer processor for one of 2004 and is then half as fast (measured: 13.8 ms
-# against 6.7). It reads the variable once, when it is loaded. Any core with AVX2 can run the code for Haswell.
+# faiss brings an OpenBLAS that takes a newer processor for one of 2004 and is then half as fast (measured:
+# 13.8 ms against 6.7). It reads the variable once, when it is loaded. Any core with AVX2 can run the code for
+# Haswell.
 if torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512"):
     os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
 import faiss
@@ -34,7 +35,8 @@ SPARE = 16  # further candidates where rounding may have changed the order of ne
 class BankImage:
     """The image that rows come from: its id, the physical part it shows, and its defect.
 
-    origin: "real" or "synthetic". donor: the physical part whose defect was transplanted into the image, or "".
+    origin: "real" or "synthetic". donor: the physical part whose defect was transplanted into the image, or
+    "".
     """
 
     id: str
@@ -47,9 +49,9 @@ class BankImage:
 class Bank:
     """Patch features and their origins.
 
-    rows: float32 (n, d). image: int32 (n,), an index into `images`. position: int16 (n, 2), row and column on the
-    patch grid of that image. surroundings: float32 (n, e), the mean features around each row (`context.around`), NaN
-    where unknown, or None for a bank without them; distances do not use them.
+    rows: float32 (n, d). image: int32 (n,), an index into `images`. position: int16 (n, 2), row and column on
+    the patch grid of that image. surroundings: float32 (n, e), the mean features around each row
+    (`context.around`), NaN where unknown, or None for a bank without them; distances do not use them.
     """
 
     def __init__(
@@ -154,10 +156,10 @@ class Bank:
     ) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest rows of every query.
 
-        queries: float32 (q, d). without: bool (n,), rows to leave out, such as those of the queries' own physical part.
-        Returns distances float32 (q, k), Euclidean and ascending, and row numbers int64 (q, k). With fewer than k rows
-        left, the last one is repeated; with none left, distances are infinite and numbers -1. Raises BadInput for
-        features of another length than the bank's.
+        queries: float32 (q, d). without: bool (n,), rows to leave out, such as those of the queries' own
+        physical part. Returns distances float32 (q, k), Euclidean and ascending, and row numbers int64 (q,
+        k). With fewer than k rows left, the last one is repeated; with none left, distances are infinite and
+        numbers -1. Raises BadInput for features of another length than the bank's.
         """
         self._check(queries)
         return self._find(queries, k, without)
@@ -165,10 +167,10 @@ class Bank:
     def around(
         self, queries: np.ndarray, matched: np.ndarray, b: int, without: np.ndarray | None = None
     ) -> np.ndarray:
-        """Distances from every query to the b bank rows nearest to its matched row, that row first (Eq. 16-17).
+        """Distances from queries to the b bank rows nearest to their matched row, that row first (Eq. 16-17).
 
-        queries: float32 (q, d). matched: int64 (q,), row numbers. without: as for `search`; must not include a matched
-        row. Returns float32 (q, min(b, rows left)).
+        queries: float32 (q, d). matched: int64 (q,), row numbers. without: as for `search`; must not include
+        a matched row. Returns float32 (q, min(b, rows left)).
         """
         b = min(b, len(self) - (0 if without is None else int(without.sum())))
         rows, which = np.unique(matched, return_inverse=True)
@@ -180,8 +182,9 @@ class Bank:
     def add(
         self, image: BankImage, rows: np.ndarray, position: np.ndarray, surroundings: np.ndarray | None = None
     ) -> None:
-        """Append the rows (m, d) of one image with their grid positions (m, 2) and, in a bank that has them, their
-        surroundings (m, e); unknown ones become NaN. Raises BadInput for an image that is in the bank already."""
+        """Append the rows (m, d) of one image with their grid positions (m, 2) and, in a bank that has them,
+        their surroundings (m, e); unknown ones become NaN. Raises BadInput for an image that is in the bank
+        already."""
         self._check(rows)
         if image.id in {i.id for i in self.images}:
             raise BadInput(f"{image.id} is already in the bank; remove it first.")
@@ -212,9 +215,9 @@ class Bank:
     def widening(self, rows: np.ndarray, radius: float, room: int = 0) -> tuple[np.ndarray, float]:
         """Which of `rows` (m, d) extend the bank's coverage, chosen greedily as in the coreset.
 
-        Takes the row with the largest distance from the bank and the rows taken, until no distance exceeds `radius`.
-        The first `room` rows are taken at any distance above 0. Returns row numbers int64 in the order taken, and the
-        largest remaining distance.
+        Takes the row with the largest distance from the bank and the rows taken, until no distance exceeds
+        `radius`. The first `room` rows are taken at any distance above 0. Returns row numbers int64 in the
+        order taken, and the largest remaining distance.
         """
         self._check(rows)
         nearest = self.search(rows)[0][:, 0] if len(self) else np.full(len(rows), np.inf, np.float32)
@@ -267,7 +270,8 @@ class Bank:
     def _check(self, features: np.ndarray) -> None:
         if features.ndim != 2 or features.shape[1] != self.dimension:
             raise BadInput(
-                f"Features of length {features.shape[-1]} were compared with a bank of length {self.dimension}; "
+                f"Features of length {features.shape[-1]} were compared with a bank of length "
+                f"{self.dimension}; "
                 "use the backbone and layers that the bank was built with."
             )
 
@@ -280,8 +284,9 @@ def _gpu_resources() -> faiss.StandardGpuResources:
 class _FlatIndex:
     """Exact search among rows (n, d).
 
-    faiss expands |a - b|^2 into dot products and loses digits where a and b are long and alike. So all vectors are
-    first moved by the rows' mean, and distances that are small even then are computed again by subtraction.
+    faiss expands |a - b|^2 into dot products and loses digits where a and b are long and alike. So all
+    vectors are first moved by the rows' mean, and distances that are small even then are computed again by
+    subtraction.
     """
 
     def __init__(self, rows: np.ndarray):

@@ -14,7 +14,8 @@ from exdd_core.detector.fitted import Fitted
 from exdd_core.detector.fusion import EPS, Distances, Evidence, Fusion
 from exdd_core.detector.thresholds import Calibration, NormalScores
 
-# A score that this many times the wanted rate of normal images exceed is too high to be called normal with certainty.
+# A score that this many times the wanted rate of normal images exceed is too high to be called normal with
+# certainty.
 DOUBT = 5
 
 Odds = tuple[float, float] | None
@@ -23,7 +24,10 @@ Odds = tuple[float, float] | None
 def calibrate(
     fitted: Fitted, fusion: Fusion, evidence: Evidence, every: Distances, usual: NormalScores
 ) -> Calibration:
-    """Thresholds and probabilities of a fusion. every: of the held-out normals, (m, h, w, ...). usual: their scores."""
+    """Thresholds and probabilities of a fusion.
+
+    every: distances of the held-out normals, (m, h, w, ...). usual: the scores of the same images.
+    """
     rate, parts = fitted.setup.settings.false_alarm_rate, fitted.held.parts
     median, map_median = float(np.median(usual.scores)), usual.map_median
     limit, promised = thresholds.conformal_threshold(usual.scores, parts, rate)
@@ -68,7 +72,8 @@ def normal_scores(fitted: Fitted, fusion: Fusion, every: Distances) -> NormalSco
 def _odds(fusion: Fusion, evidence: Evidence, normals: np.ndarray) -> tuple[Odds, Odds]:
     """Log-odds of an image and of a patch, from image scores of held-out normals (m,) and left-out defects.
 
-    A defective image is represented by its highest known patch. Synthetic defects count only without real ones.
+    A defective image is represented by its highest known patch. Synthetic defects count only where no defect
+    is real.
     """
     defects = evidence.defects
     if defects is None or evidence.pictures is None or evidence.parts is None or fusion.around:

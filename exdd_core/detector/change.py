@@ -1,7 +1,7 @@
 """Add rows of an image to a bank, remove them or put them back, without building anew.
 
-What a change does not concern is kept, the rest is fitted again. Knows a fitted detector. Does not know who decides on
-a change, or how it is stored.
+What a change does not concern is kept, the rest is fitted again. Knows a fitted detector. Does not know who
+decides on a change, or how it is stored.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from exdd_core.detector.records import Change, Drift, Examined
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
-# A tenth of the few patches on a few small defects would be next to nothing: the positive bank has at least as many.
+# A tenth of the few patches on a few small defects would be next to nothing: the positive bank has at least
+# as many.
 FEWEST_POSITIVE_ROWS = 1_000
 
 
@@ -36,7 +37,7 @@ def bank_size(patches: int, ratio: float) -> int:
 
 
 def examine(fitted: Fitted, marked: Marked) -> Examined:
-    """Find which of these patches are clean: less normal than many normal patches, and in the region of interest."""
+    """Find the clean patches: less normal than many normal patches, and in the region of interest."""
     near = normality(fitted, marked.rows, marked.image)
     usual, counts = near.mean(-1), _counts(fitted, marked)
     clean = (usual > fitted.reference.too_normal) & counts
@@ -79,11 +80,11 @@ def known(fitted: Fitted, seen: Examined) -> Fitted:
 
 
 def additions(fitted: Fitted, several: Sequence[Marked], side: str = "positive") -> list[Change]:
-    """The changes that add these images' patches in turn, each with only the rows that extend the bank's coverage.
+    """The changes that add these images' patches in turn, keeping the rows that extend the bank's coverage.
 
-    Positive: clean patches whose distance to the bank exceeds its covering radius, and further ones up to the size of
-    a new build. Negative: patches whose distance exceeds that of usual normal patches. Raises BadInput for an image
-    that is in the bank already.
+    Positive: clean patches whose distance to the bank exceeds its covering radius, and further ones up to the
+    size of a new build. Negative: patches whose distance exceeds that of usual normal patches. Raises
+    BadInput for an image that is in the bank already.
     """
     changes = []
     for marked in several:
@@ -148,8 +149,9 @@ def changed(
 ) -> Fitted:
     """Make these changes in turn and fit the models again.
 
-    state: the models as they were stored after the same changes, so that nothing is fitted; without it the held-out
-    features must be there. Raises BadInput for an image that is added twice or removed without being there.
+    state: the models as they were stored after the same changes, so that nothing is fitted; without it the
+    held-out features must be there. Raises BadInput for an image that is added twice or removed without being
+    there.
     """
     for change in changes:
         fitted = _taken(fitted, change)

@@ -1,9 +1,10 @@
-"""The surroundings of patches, and a discriminant that detects defects by a patch together with its surroundings.
+"""The surroundings of patches, and a discriminant that detects defects by patches with their surroundings.
 
-A single patch rarely shows that a region is ground unevenly, or that a dark spot is the only one of its kind; the mean
-of the features around it does. The linear discriminant (Fisher 1936) assumes that normal and defective patches differ
-in the mean and have much the same covariance. Folds of physical parts are left out exactly, by subtracting sums.
-Knows banks as arrays with the part of every row. Does not know images, scores or what the values are used for.
+A single patch rarely shows that a region is ground unevenly, or that a dark spot is the only one of its kind;
+the mean of the features around it does. The linear discriminant (Fisher 1936) assumes that normal and
+defective patches differ in the mean and have much the same covariance. Folds of physical parts are left out
+exactly, by subtracting sums. Knows banks as arrays with the part of every row. Does not know images, scores
+or what the values are used for.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ def width(dimension: int) -> int:
 def around(features: np.ndarray) -> np.ndarray:
     """The mean features around every patch of an image.
 
-    features: float32 (h, w, d). Returns float32 (h, w, LEVELS * e), e = min(d, WIDEST): one mean for each level.
+    features: float32 (h, w, d). Returns float32 (h, w, LEVELS * e), e = min(d, WIDEST): one mean for each
+    level.
     """
     h, w, _ = features.shape
     short = _short(features.reshape(h * w, -1)).reshape(h, w, -1)
@@ -57,7 +59,7 @@ class DiscriminantState(TypedDict):
 
 @dataclass(frozen=True)
 class Discriminant:
-    """C(x) = x . own + around(x) . surrounding + bias, higher for patches like defects in surroundings like theirs.
+    """C(x) = x . own + around(x) . surrounding + bias, higher for defects in surroundings like theirs.
 
     own: float32 (d,), weights of the patch. surrounding: float32 (LEVELS, e), weights of its surroundings.
     """
@@ -71,7 +73,7 @@ class Discriminant:
         return rows @ self.own + around @ self.surrounding.ravel() + np.float32(self.bias)
 
     def of_image(self, features: np.ndarray) -> np.ndarray:
-        """features: float32 (h, w, d) -> float32 (h, w). Averages a few products in place of many features."""
+        """features: float32 (h, w, d) -> float32 (h, w). Averages few products instead of many features."""
         h, w, _ = features.shape
         flat = features.reshape(h * w, -1)
         parts = (_short(flat) @ self.surrounding.T).reshape(h, w, LEVELS)
@@ -124,8 +126,8 @@ def values(discriminants: Sequence[Discriminant], features: np.ndarray) -> np.nd
 def fit(normals: TrainingPatches, defects: TrainingPatches) -> tuple[Discriminant, list[Discriminant | None]]:
     """The discriminant of all patches, and one for every fold without the patches that the fold leaves out.
 
-    A fold that leaves no normal patch or no defect has None. Linear discriminant analysis (Fisher 1936) with the
-    covariance SHARED * normals + (1 - SHARED) * defects + ridge, in columns standardised by the normals.
+    A fold that leaves no normal patch or no defect has None. Linear discriminant analysis (Fisher 1936) with
+    the covariance SHARED * normals + (1 - SHARED) * defects + ridge, in columns standardised by the normals.
     """
     scale = Scale.of(normals)
     count = int(np.count_nonzero(defects.weights))
@@ -191,7 +193,7 @@ class _Sum:
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over the patches of one class, and for every fold the sums without the patches that it leaves out."""
+    """Sums over the patches of one class: of all, and for every fold without those that it leaves out."""
 
     every: _Sum
     folds: list[_Sum]
@@ -225,7 +227,7 @@ class Sums:
 
 @dataclass(frozen=True)
 class Scale:
-    """Mean and standard deviation of every column, float64 (D,), to standardise by. dimension: of a patch feature."""
+    """Mean and standard deviation of every column, float64 (D,). dimension: length of a patch feature."""
 
     middle: np.ndarray
     spread: np.ndarray
@@ -233,7 +235,7 @@ class Scale:
 
     @classmethod
     def of(cls, normals: TrainingPatches) -> Scale:
-        """Columns of surroundings take the deviation of the averaged features, so they vary by less than 1."""
+        """Surroundings get the deviation of the features that they average, so they vary by less than 1."""
         short = _short(normals.rows)
         middle = [normals.rows.mean(0), *[short.mean(0)] * LEVELS]
         spread = [normals.rows.std(0), *[short.std(0)] * LEVELS]
@@ -244,11 +246,11 @@ class Scale:
 
 @dataclass(frozen=True)
 class TrainingSums:
-    """Sums over the patches that discriminants are fitted on, so that further painted defects add only their own.
+    """Sums over the patches of discriminants, to which further painted defects add only their own.
 
-    Each part has the weight of the square root of its number of patches, and so has each painted defect: neither one
-    large defect nor many small ones decide alone. With real defects, all painted ones together have at most the share
-    PAINTED of the weight. count: number of defect patches.
+    Each part has the weight of the square root of its number of patches, and so has each painted defect:
+    neither one large defect nor many small ones decide alone. With real defects, all painted ones together
+    have at most the share PAINTED of the weight. count: number of defect patches.
     """
 
     folds: Sequence[Sequence[str]]
@@ -260,7 +262,7 @@ class TrainingSums:
 
     @classmethod
     def of(cls, normals: Bank, defects: Bank, folds: Sequence[Sequence[str]]) -> TrainingSums | None:
-        """folds: names of the parts that each fold leaves out. None where one side has no known surroundings."""
+        """folds: the parts that each fold leaves out. None where one side has no known surroundings."""
         normals, defects = normals.with_surroundings(), defects.with_surroundings()
         if not len(normals) or not len(defects):
             return None
@@ -288,8 +290,8 @@ class TrainingSums:
 
 
 def _weights(defects: Bank) -> np.ndarray:
-    """Weights of defect rows, float64 (n,): the rows of one part, or of one painted defect, sum to the square root of
-    their number."""
+    """Weights of defect rows, float64 (n,): the rows of one part, or of one painted defect, sum to the square
+    root of their number."""
     names = np.array([i.group if i.origin == "real" else i.id for i in defects.images], str)[defects.image]
     _, which, count = np.unique(names, return_inverse=True, return_counts=True)
     return 1 / np.sqrt(count[which])

@@ -1,8 +1,8 @@
 """Coreset subsampling (Eq. 7-8): arrays in, row numbers out.
 
-Greedy k-center: start somewhere, then always take the row farthest from those taken. The largest distance of any
-row to its nearest taken row (the covering radius) is then at most twice the best possible for that many rows.
-Knows nothing of images, banks or what the rows mean.
+Greedy k-center: start at a random row, then always pick the row with the largest distance to the picked ones.
+The largest distance of any row to its nearest picked row (the covering radius) is then at most twice the best
+possible for that many rows. Does not know images, banks or what the rows mean.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
 CHUNK = 16_384  # rows projected or compared at a time
-WATCH_ALL = 8_192  # with no more rows than this, all are kept up to date
-WATCHED = 1 / 32  # of more rows, the share that is
+WATCH_ALL = 8_192  # up to this many rows, the distances of all are updated after every pick
+WATCHED = 1 / 32  # with more rows, the share that is updated
 
 
 def projection(dimension: int, projection_dim: int, seed: int) -> torch.Tensor:
@@ -26,7 +26,7 @@ def projection(dimension: int, projection_dim: int, seed: int) -> torch.Tensor:
 
 
 def project(features: np.ndarray | torch.Tensor, projection_dim: int, seed: int) -> torch.Tensor:
-    """The rows of `features` (n, d) in `projection_dim` dimensions, float32; unchanged where d is no larger."""
+    """Rows of `features`, (n, d), in `projection_dim` dimensions, float32; unchanged where d is no larger."""
     n, dimension = features.shape
     device = (
         features.device
@@ -51,10 +51,9 @@ def greedy_coreset(
 ) -> np.ndarray:
     """Eq. 8: `size` distinct row numbers whose rows cover all rows, in the order in which they were picked.
 
-    features: (n, d) float32 array or tensor. Rows are compared by Euclidean distance after projection to
-    `projection_dim` dimensions (before it where d is no larger). The first row is drawn with `seed`; nothing else is
-    random. Returns int64 (size,).
-    Raises BadInput when size is not between 1 and n, or when a feature is not finite.
+    features: (n, d) float32 array or tensor. Rows are compared by Euclidean distance after a projection to
+    `projection_dim` dimensions where d is larger. The first row is drawn with `seed`; nothing else is random.
+    Returns int64 (size,). Raises BadInput when size is not between 1 and n, or when a feature is not finite.
     """
     n = len(features)
     if not 1 <= size <= n:
@@ -64,15 +63,14 @@ def greedy_coreset(
         raise BadInput(
             "Some features are not finite numbers, so no coreset can be taken; rebuild them from the images."
         )
-    rows -= rows.mean(0)  # distances stay, and dot products of rows far from the origin lose no digits
+    rows -= rows.mean(0)  # distances stay the same, and dot products of long vectors lose no digits
     first = int(torch.randint(n, (1,), generator=torch.Generator().manual_seed(seed)))
     picked = torch.empty(size, dtype=torch.int64)
-    nearest = torch.full(
-        (n,), torch.inf, device=rows.device
-    )  # distance of each row to its nearest picked one
-    compared = 0  # so many picked rows are in `nearest`
-    # Distances to the nearest picked row only shrink. So while some watched row is at least as far as every other row
-    # was when last looked at, the farthest row of all is a watched one, and only those need keeping up to date.
+    nearest = torch.full((n,), torch.inf, device=rows.device)  # from each row to its nearest picked one
+    compared = 0  # number of picked rows that `nearest` includes
+    # Distances to the nearest picked row only shrink. While the largest watched distance is at least the
+    # largest of the other rows at their last update (`floor`), the next row is a watched one, and only
+    # watched rows are updated.
     watched, floor = torch.arange(n, device=rows.device), -torch.inf
     near, points = nearest.clone(), rows
     progress = progress or Progress()
@@ -87,15 +85,15 @@ def greedy_coreset(
         at = int(near.argmax()) if i else first
         picked[i] = watched[at]
         torch.minimum(near, _distances(points, rows[picked[i]][None])[:, 0], out=near)
-        near[at] = -1  # never again, even where only copies of picked rows are left
+        near[at] = -1  # not picked again, even where only copies of picked rows are left
         progress.advance()
         if i == 0 and n > WATCH_ALL:
-            floor = torch.inf  # all rows are up to date: begin to watch only the farthest
+            floor = torch.inf  # all distances are current: watch only the largest from here on
     return picked.numpy()
 
 
 def _farthest(nearest: torch.Tensor) -> tuple[torch.Tensor, float]:
-    """The rows worth watching: the farthest WATCHED share, and the largest distance among the others."""
+    """The rows to watch, those with the largest distances, and the largest distance among the others."""
     if len(nearest) <= WATCH_ALL:
         return torch.arange(len(nearest), device=nearest.device), -torch.inf
     values, order = nearest.topk(max(WATCH_ALL, int(WATCHED * len(nearest))) + 1)
@@ -103,14 +101,14 @@ def _farthest(nearest: torch.Tensor) -> tuple[torch.Tensor, float]:
 
 
 def _compare(nearest: torch.Tensor, rows: torch.Tensor, points: torch.Tensor) -> None:
-    """Take `points` (m, d) into `nearest` (n), in place."""
+    """Update the distances `nearest`, (n,), with further picked `points`, (m, d), in place."""
     for start in range(0, len(rows), CHUNK):
         part = slice(start, start + CHUNK)
         nearest[part] = torch.minimum(nearest[part], torch.cdist(rows[part], points).min(1).values)
 
 
 def _distances(rows: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-    """Euclidean distances (n, m). Written out: expanded into dot products, equal rows would be above zero apart."""
+    """Euclidean distances (n, m) by subtraction: dot products give equal rows a distance above 0."""
     return torch.cdist(rows, points, compute_mode="donot_use_mm_for_euclid_dist")
 
 

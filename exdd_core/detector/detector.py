@@ -1,7 +1,7 @@
 """The detector as one object: a value `Fitted`, and the functions of this room as methods.
 
-A detector with no positive bank is PatchCore; with one it is ExDD. Knows how the functions belong together, and does
-not compute anything itself. Does not know the database, where images are stored or who asks.
+A detector with no positive bank is PatchCore; with one it is ExDD. Knows how the functions belong together,
+and does not compute anything itself. Does not know the database, where images are stored or who asks.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from exdd_core.region import Region
 class Detector:
     """A negative bank, possibly a positive one, and the fusions fitted to them.
 
-    roi: bool (H, W), the region of interest of all images; patches outside it are ignored in training and scoring. None
-    for whole images. Raises BadInput where the settings name another backbone.
+    roi: bool (H, W), the region of interest of all images; patches outside it are ignored in training and
+    scoring. None for whole images. Raises BadInput where the settings name another backbone.
 
     >>> detector = Detector(backbones.load()).fit(normals, defects)  # doctest: +SKIP
     >>> detector.score(["part.png"])[0].verdict  # doctest: +SKIP
@@ -90,7 +90,7 @@ class Detector:
     # Scoring: see the functions of `scoring`.
 
     def score(self, sources: Sequence[Source]) -> list[Inspection]:
-        """Inspect images: paths, or uint8 (H, W, 3) RGB arrays of any size. Raises BadInput for an unreadable one."""
+        """Inspect images: paths, or uint8 (H, W, 3) RGB arrays of any size, as `scoring.score` does."""
         return scoring.score(self.fitted, sources)
 
     def compare(self, sources: Sequence[Source]) -> list[tuple[Inspection, Inspection]]:
@@ -100,14 +100,16 @@ class Detector:
     def score_patches(
         self, features: np.ndarray, fusions: Sequence[str] = (), inside: np.ndarray | None = None
     ) -> list[tuple[float, np.ndarray, np.ndarray]]:
-        """Score one image's features, (h, w, d), by each fusion named, or by its own; see `scoring.patch_scores`."""
+        """Score one image's features, (h, w, d), by each fusion named, or by its own; see
+        `scoring.patch_scores`."""
         for name in fusions:
             self.fitted = fit_models.with_fitted(self.fitted, name)
         chosen = [self.fusions[name][0] for name in fusions] or [self.fusion]
         return scoring.patch_scores(self.fitted, features, chosen, inside)
 
     def with_fusion(self, name: str) -> Detector:
-        """A detector with the same banks that scores by another fusion. Raises BadInput where they do not allow it."""
+        """A detector with the same banks that scores by another fusion, as `fit_models.scored_by` gives
+        it."""
         self.fitted = fit_models.with_fitted(self.fitted, name)  # kept, as fitting takes a while
         return Detector.of(fit_models.scored_by(self.fitted, name))
 
@@ -131,7 +133,7 @@ class Detector:
         state: Mapping[str, Any] | None = None,
         progress: Progress | None = None,
     ) -> Detector:
-        """A detector with these changes made; `state` as `fitted_state` returned it after the same changes."""
+        """A detector with these changes made, as `change.changed` makes them."""
         return Detector.of(change.changed(self.fitted, changes, state, progress))
 
     def fitted_state(self) -> ModelsState:
@@ -139,7 +141,7 @@ class Detector:
         return models_state.state(self.fitted.models)
 
     def recall(self, features: Features) -> None:
-        """Provide the held-out images' features, float16 or float32 (n, d) each, which no bank version stores."""
+        """Provide the held-out images' features, float16 or float32 (n, d) each, which `save` leaves out."""
         self.fitted = replace(self.fitted, held_out=replace(self.fitted.held, features=features))
 
     # Telling: see the functions of `summary`.

@@ -39,8 +39,9 @@ class Direction:
 def fit_direction(normals: np.ndarray, defects: np.ndarray, start: Direction | None = None) -> Direction:
     """Fit logistic regression that weighs both classes alike, beginning at an earlier direction.
 
-    normals: float32 (a, d). defects: float32 (b, d). Columns are standardised by the normals alone, so that another
-    defect leaves the scale as it is. Features longer than LONG are standardised by both and fitted without a start.
+    normals: float32 (a, d). defects: float32 (b, d). Columns are standardised by the normals alone, so that
+    another defect leaves the scale as it is. Features longer than LONG are standardised by both and fitted
+    without a start.
     """
     if normals.shape[1] > LONG:
         return Direction.fit(normals, defects)
@@ -60,7 +61,7 @@ def fit_direction(normals: np.ndarray, defects: np.ndarray, start: Direction | N
 
 
 def logistic(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
-    """Balanced logistic regression on standardised columns: weights (d,) and bias for the columns as they are.
+    """Balanced logistic regression on standardised columns: weights (d,) and bias for the given columns.
 
     x: float (n, d). y: int (n,), 0 or 1.
     """
@@ -76,7 +77,10 @@ def logistic(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def _newton(x: np.ndarray, y: np.ndarray, weigh: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Minimise sum(weigh * logistic loss) + |w|^2 / 2 over x (n, d + 1), whose last column of ones is not penalised."""
+    """Minimise sum(weigh * logistic loss) + |w|^2 / 2, without the weight of the last column, which is ones.
+
+    x: float32 (n, d + 1).
+    """
     ridge = np.append(np.ones(x.shape[1] - 1), 0)
 
     def loss(w: np.ndarray) -> float:

@@ -138,8 +138,8 @@ def _of_defects(
 ) -> Distances:
     """N, P, L and C of known defect patches and then of unmarked ones, each without the rows of its own part.
 
-    near: float32 (n, k), their distances to negative rows. Synthetic defects are included: measured, a few real parts
-    alone say too little about the value of P and L.
+    near: float32 (n, k), their distances to negative rows. Synthetic defects are included: measured, a few
+    real parts alone say too little about the value of P and L.
     """
     positive, models = fitted.banks.positive, fitted.models
     assert positive is not None

@@ -1,4 +1,4 @@
-"""Training examples: images with the physical part they show, their patches, and the patches that a mask marks.
+"""Training examples: images with their physical parts, their patches, and the patches that a mask marks.
 
 Knows patches and masks. Does not know distances or scores, or where images are stored.
 """
@@ -34,9 +34,9 @@ EMPTY, OUTSIDE, SMALL = "empty", "outside", "small"  # faults of a defect's mask
 class TrainingImage:
     """An image to train on.
 
-    source: a path, or uint8 (H, W, 3) RGB. group: the physical part it shows. mask: where its defect lies, a path or
-    bool (H, W) of the image's size. origin: "real" or "synthetic". donor: the physical part whose defect was
-    transplanted into the image, or "".
+    source: a path, or uint8 (H, W, 3) RGB. group: the physical part it shows. mask: where its defect lies, a
+    path or bool (H, W) of the image's size. origin: "real" or "synthetic". donor: the physical part whose
+    defect was transplanted into the image, or "".
     """
 
     id: str
@@ -56,9 +56,10 @@ class TrainingImage:
 class PatchSet:
     """The patches of n images.
 
-    features: float32 (n, h, w, d). on_defect: bool (n, h, w), the patches on a defect. images: where they come from.
-    inside: bool (n, h, w), the patches in the region of interest; None without a region. mask_faults: by image id, the
-    fault of its mask, if any: it is EMPTY, lies wholly OUTSIDE the region, or its defect is SMALL.
+    features: float32 (n, h, w, d). on_defect: bool (n, h, w), the patches on a defect. images: where they
+    come from. inside: bool (n, h, w), the patches in the region of interest; None without a region.
+    mask_faults: by image id, the fault of its mask, if any: it is EMPTY, lies wholly OUTSIDE the region, or
+    its defect is SMALL.
     """
 
     features: np.ndarray
@@ -95,9 +96,9 @@ class PatchSet:
 class Marked:
     """The m patches of one image that a mask marks.
 
-    rows: float32 (m, d). position: int16 (m, 2), row and column on the patch grid. surroundings: float32 (m, e), the
-    mean features around each patch (`context.around`), or None where unknown. unmarked: a sample of the other patches
-    of an image with a real defect, or None.
+    rows: float32 (m, d). position: int16 (m, 2), row and column on the patch grid. surroundings: float32 (m,
+    e), the mean features around each patch (`context.around`), or None where unknown. unmarked: a sample of
+    the other patches of an image with a real defect, or None.
     """
 
     image: BankImage
@@ -110,8 +111,8 @@ class Marked:
     def of(
         cls, image: BankImage, features: np.ndarray, on: np.ndarray, inside: np.ndarray | None = None
     ) -> Marked:
-        """features: float32 (h, w, d), of the whole image. on: bool (h, w), the marked patches. inside: bool (h, w),
-        the patches in the region of interest; None without a region."""
+        """features: float32 (h, w, d), of the whole image. on: bool (h, w), the marked patches. inside: bool
+        (h, w), the patches in the region of interest; None without a region."""
         row, column = np.nonzero(on)
         around = context.around(features)
         unmarked = None
@@ -123,10 +124,10 @@ class Marked:
 
 @dataclass(frozen=True)
 class Unmarked:
-    """A sample of the patches outside a defect's mask, of which those in the fringe of the mask resemble the defect.
+    """A sample of the patches outside a defect's mask. Those in the fringe of the mask resemble the defect.
 
-    rows, position, surroundings: as in `Marked`. each: float32 (m,), the number of patches that each stands for: the
-    fringe is sampled more densely than the rest of the image.
+    rows, position, surroundings: as in `Marked`. each: float32 (m,), the number of patches that each stands
+    for: the fringe is sampled more densely than the rest of the image.
     """
 
     rows: np.ndarray
@@ -143,8 +144,7 @@ class Unmarked:
         on: np.ndarray,
         inside: np.ndarray | None = None,
     ) -> Unmarked:
-        """features, around: float32 (h, w, ...), of the whole image and its surroundings. on, inside: as in
-        `Marked.of`."""
+        """around: float32 (h, w, e), the mean features around each patch. The others: as in `Marked.of`."""
         square = np.ones((2 * FRINGE + 1, 2 * FRINGE + 1), np.uint8)
         fringe = cv2.dilate(on.astype(np.uint8), square).astype(bool)
         rng = np.random.default_rng(zlib.crc32(image.id.encode()))
@@ -160,7 +160,7 @@ class Unmarked:
 
 @dataclass(frozen=True)
 class DefectImage:
-    """All patches of a training image with a defect. features: float16 or float32 (n, d), n patches of the grid."""
+    """All patches of a training image with a defect. features: float16 or float32 (n, d)."""
 
     image: BankImage
     features: np.ndarray
@@ -174,7 +174,8 @@ def patch_set(
     reader: Reader = images.read_image,
     region: Region | None = None,
 ) -> PatchSet:
-    """Compute the features of images and place their masks on the patch grid. reader, region: see `patches.extract`."""
+    """Compute the features of images, and the patches that their masks mark. Arguments: see
+    `patches.extract`."""
     features = patches.extract(backbone, [t.source for t in training], size, progress, reader, region)
     on_defect = np.zeros(features.shape[:3], bool)
     inside = None if region is None else np.zeros(features.shape[:3], bool)
@@ -222,8 +223,9 @@ def defect_patches(
 ) -> np.ndarray:
     """Which patches lie on a defect: bool (h, w).
 
-    These are the patches that the mask covers by half or more, and for every connected area of the mask without such a
-    patch the one that it covers most. mask: bool (H, W) of the image's size. region: the mask outside it is ignored.
+    These are the patches that the mask covers by half or more, and for every connected area of the mask
+    without such a patch the one that it covers most. mask: bool (H, W) of the image's size. region: the mask
+    outside it is ignored.
     """
     if region is not None:
         mask = mask & region.at(mask.shape)
@@ -237,9 +239,7 @@ def defect_patches(
     row, column = _patch_of_pixels(mask, size, grid)
     marked = regions[mask]
     at_pixel = share[row, column]
-    most = np.zeros(
-        count, np.float32
-    )  # by connected area: the covered share from which its patches are taken
+    most = np.zeros(count, np.float32)  # by connected area, the covered share from which its patches count
     np.maximum.at(most, marked, at_pixel)
     most[marked[on[row, column]]] = np.inf
     taken = (at_pixel > 0) & (at_pixel >= most[marked] - TIE)

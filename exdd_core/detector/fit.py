@@ -1,7 +1,7 @@
 """Fit a detector: normals and defects -> patch features -> coresets -> two banks -> every fusion, calibrated.
 
-Fusions are fitted and calibrated on training images that are compared with no bank row of their own physical part.
-Knows training examples and banks. Does not know where images are stored.
+Fusions are fitted and calibrated on training images that are compared with no bank row of their own physical
+part. Knows training examples and banks. Does not know where images are stored.
 """
 
 from __future__ import annotations
@@ -39,9 +39,10 @@ def fit(
 ) -> Fitted:
     """Build both banks from training images and fit every fusion that they allow.
 
-    normals: defect-free images, at least two. defects: images with masks; without any the detector is PatchCore. A
-    defect whose mask marks nothing, or nothing in the region of interest, is left out, as `summary.notes` tells. Raises
-    BadInput for too few images or a missing mask, `Cancelled` when asked to stop.
+    normals: defect-free images, at least two. defects: images with masks; without any the detector is
+    PatchCore. A defect whose mask marks nothing, or nothing in the region of interest, is left out, as
+    `summary.notes` tells. Raises BadInput for too few images or a missing mask, `Cancelled` when asked to
+    stop.
     """
     for image in defects:
         if image.mask is None:
@@ -98,8 +99,8 @@ def fit_patches(
 def _reserved(groups: np.ndarray, defective: set[str], rate: float, seed: int) -> np.ndarray:
     """Which normal images neither banks nor models use, so that the threshold keeps its guarantee.
 
-    groups: str (n,). Returns bool (n,): the images of whole parts without a defect, where there are PLENTY times as
-    many parts as a threshold at the false-alarm rate `rate` needs; none otherwise.
+    groups: str (n,). Returns bool (n,): the images of whole parts without a defect, where there are PLENTY
+    times as many parts as a threshold at the false-alarm rate `rate` needs; none otherwise.
     """
     parts = np.array(sorted(set(groups) - defective))
     needed = int(np.ceil(1 / rate - 1e-9)) - 1
@@ -145,7 +146,7 @@ def _sample_normals(normals: PatchSet, rng: np.random.Generator) -> Bank:
 def _hold_out(
     negative: Bank, used: PatchSet, others: PatchSet, rng: np.random.Generator, progress: Progress
 ) -> HeldOut:
-    """Choose the images among `others` that set thresholds, and find their nearest rows in the negative bank."""
+    """Choose the images among `others` that set thresholds, and find their nearest negative rows."""
     chosen = np.sort(rng.permutation(len(others.images))[:CALIBRATION_IMAGES])
     patches = others.features.shape[1] * others.features.shape[2]
     # Where all images show a single part, leaving it out would leave no row: images are left out instead.
@@ -166,8 +167,8 @@ def fit_defects(
 ) -> Fitted:
     """Build the positive bank anew from these defects alone, and fit fusions; the negative bank stays.
 
-    fusions: names of those to fit besides the wanted one; None for all that the banks allow. Raises BadInput where the
-    banks do not allow the wanted one.
+    fusions: names of those to fit besides the wanted one; None for all that the banks allow. Raises BadInput
+    where the banks do not allow the wanted one.
     """
     progress, settings = progress or Progress(), fitted.setup.settings
     empty = empty_examples(fitted.setup.backbone.dimension)

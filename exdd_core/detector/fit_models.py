@@ -1,7 +1,7 @@
-"""Fit models to the banks as they are: the supervised direction, discriminants, and fusions with their calibration.
+"""Fit models to the banks: the supervised direction, discriminants, and fusions with their calibration.
 
-After a change to the banks the held-out images follow, and everything starts from what was fitted before. Knows a
-fitted detector. Does not know images, nor why banks change.
+After a change to the banks the held-out images follow, and everything starts from what was fitted before.
+Knows a fitted detector. Does not know images, nor why banks change.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from exdd_core.progress import Progress
 
 
 def possible(fitted: Fitted) -> list[type[Fusion]]:
-    """The fusions that the banks allow: enough defective parts, and surroundings where a fusion needs them."""
+    """The fusions that the banks allow, by their defective parts and known surroundings."""
     examples = fitted.examples
     whole = examples.normals.surroundings is not None and examples.defects.surroundings is not None
     kinds = [k for k in fusion.FUSIONS.values() if whole or not k.uses_context]
@@ -56,7 +56,7 @@ def follow(fitted: Fitted) -> Fitted:
 
 
 def fit_fusions(fitted: Fitted, names: Sequence[str], progress: Progress) -> Fitted:
-    """Fit and calibrate these fusions and no others, and score by the wanted one, which must be among them."""
+    """Fit and calibrate these fusions and no others. The wanted one must be among them; it scores."""
     line = fitted.models.direction if any(fusion.by_name(name).uses_direction for name in names) else None
     fitted = fit_discriminants(replace(fitted, models=replace(fitted.models, fusions={}, direction=line)))
     fitted = _fit_named(fitted, names, progress)
@@ -121,7 +121,7 @@ def _with_sums(fitted: Fitted, sums: TrainingSums | None) -> Fitted:
 
 
 def _training_sums(fitted: Fitted) -> TrainingSums | None:
-    """The sums that discriminants are fitted from; only painted defects that are new are added to known sums."""
+    """The sums that discriminants are fitted from: known sums with new painted defects, or all anew."""
     defects, folds = fitted.examples.defects, _folds(fitted)
     sums, known = fitted.refit.sums or (None, [])
     before, new = [i.id for i in defects.images[: len(known)]], defects.images[len(known) :]

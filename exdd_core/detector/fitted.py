@@ -1,7 +1,7 @@
 """A fitted detector as a value: its banks, what it was fitted on, and the models fitted to them.
 
-The other modules of the room are functions over it, which return a new value and leave the old one as it is. Does not
-know how any of its fields is computed.
+The other modules of the room are functions over it, which return a new value and leave the old one as it is.
+Does not know how any of its fields is computed.
 """
 
 from __future__ import annotations
@@ -52,9 +52,10 @@ class Banks:
 class Examples:
     """The patches that models are fitted on, all with their surroundings.
 
-    normals: a sample of the patches of all normal training images. defects: the clean patches on known defects, which
-    the positive bank covers. unmarked: a sample of patches outside the masks of the same images, and stand_for: float32
-    (n,), how many patches each of them stands for. mask_faults: as in `PatchSet`, of the defects that were given.
+    normals: a sample of the patches of all normal training images. defects: the clean patches on known
+    defects, which the positive bank covers. unmarked: a sample of patches outside the masks of the same
+    images, and stand_for: float32 (n,), how many patches each of them stands for. mask_faults: as in
+    `PatchSet`, of the defects that were given.
     """
 
     normals: Bank
@@ -68,10 +69,10 @@ class Examples:
 class Reference:
     """Distances and counts from the time of the build.
 
-    radius: covering radius of the positive bank over `Examples.defects`. built: number of positive rows. too_normal,
-    visible_from: quantiles of the mean distance of held-out normal patches to negative rows: defect patches below the
-    first are not clean, and those above the second are visible. guaranteed: whether thresholds are set by physical
-    parts that neither banks nor models have seen.
+    radius: covering radius of the positive bank over `Examples.defects`. built: number of positive rows.
+    too_normal, visible_from: quantiles of the mean distance of held-out normal patches to negative rows:
+    defect patches below the first are not clean, and those above the second are visible. guaranteed: whether
+    thresholds are set by physical parts that neither banks nor models have seen.
     """
 
     radius: float = 0.0
@@ -85,8 +86,8 @@ class Reference:
 class Models:
     """What was fitted to the banks.
 
-    fusions: every fitted fusion with its calibration, by name. fusion: the one that scores. discriminants_without: by
-    physical part, the discriminant of the fold that leaves the part out.
+    fusions: every fitted fusion with its calibration, by name. fusion: the one that scores.
+    discriminants_without: by physical part, the discriminant of the fold that leaves the part out.
     """
 
     fusions: Mapping[str, tuple[Fusion, Calibration]] = field(default_factory=dict)
@@ -105,10 +106,11 @@ class Models:
 class Refit:
     """What refitting after a change reuses.
 
-    defect_distances, unmarked_distances: by image id, the distances of its rows of `Examples` to negative rows; filled
-    when first asked for. sums: the sums over training patches, with the ids of the images of the defects in them.
-    patchcore: the scores of held-out images by PatchCore, valid for these very neighbours. seen: the banks that the
-    neighbours of the held-out images belong to, and changes: what has changed in the banks since.
+    defect_distances, unmarked_distances: by image id, the distances of its rows of `Examples` to negative
+    rows; filled when first asked for. sums: the sums over training patches, with the ids of the images of the
+    defects in them. patchcore: the scores of held-out images by PatchCore, valid for these very neighbours.
+    seen: the banks that the neighbours of the held-out images belong to, and changes: what has changed in the
+    banks since.
     """
 
     defect_distances: dict[str, np.ndarray] = field(default_factory=dict)
@@ -121,7 +123,7 @@ class Refit:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Everything that a detector consists of. held_out: None for a version of format 1, whose banks cannot change."""
+    """Everything that a detector consists of. held_out: None for format 1, whose banks cannot change."""
 
     setup: Setup
     banks: Banks
@@ -133,7 +135,7 @@ class Fitted:
 
     @property
     def can_change(self) -> bool:
-        """Whether images can be added to the banks and removed; the held-out features must be provided too."""
+        """Whether images can be added to the banks and removed, once the held-out features are there."""
         return self.held_out is not None
 
     @property

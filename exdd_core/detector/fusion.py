@@ -1,11 +1,12 @@
 """From distances to one score, by name: Eq. 12-20 of the paper and fusions that were measured to work better.
 
-A fusion gets, for every patch, its distances to the nearest rows of the negative and the positive bank, and the values
-of a supervised direction and a discriminant. It does not know banks, images or the database. A fusion is fitted on
-distances from which the caller has left out the rows of each patch's own physical part.
+A fusion gets, for every patch, its distances to the nearest rows of the negative and the positive bank, and
+the values of a supervised direction and a discriminant. It does not know banks, images or the database. A
+fusion is fitted on distances from which the caller has left out the rows of each patch's own physical part.
 
-Measured by cross-validation over physical parts: a plain ratio of distances is a nearest-neighbour classifier, which
-is very good with one kind of defect and worse than chance with unseen kinds; `context` is good at both.
+Measured by cross-validation over physical parts: a plain ratio of distances is a nearest-neighbour
+classifier, which is very good with one kind of defect and worse than chance with unseen kinds; `context` is
+good at both.
 """
 
 from __future__ import annotations
@@ -35,10 +36,10 @@ class Distances:
     """Distances and other values of some patches, in any common shape S: the patches of one image are (h, w).
 
     negative, positive: float32 (*S, k), Euclidean and ascending, to the k nearest rows of each bank.
-    negative_around, positive_around: float32 (*S, b), to the b bank rows nearest to the matched row, itself first.
-    direction: float32 (*S), the supervised direction's value L, above 0 for patches like known defects.
-    context: float32 (*S), the value C of the patch with its surroundings (`context.Discriminant`); NaN where unknown.
-    Without a positive bank, everything that needs one is None.
+    negative_around, positive_around: float32 (*S, b), to the b bank rows nearest to the matched row, itself
+    first. direction: float32 (*S), the supervised direction's value L, above 0 for patches like known
+    defects. context: float32 (*S), the value C of the patch with its surroundings (`context.Discriminant`);
+    NaN where unknown. Without a positive bank, everything that needs one is None.
     """
 
     negative: np.ndarray
@@ -71,10 +72,11 @@ class Evidence:
     """What a fusion is fitted on: distances of patches to banks without the rows of their own physical part.
 
     normals: of patches (a) of normal training images. defects: of patches (b) on training defects, or None.
-    dimension: length d of a patch feature. parts: str (b,), the physical part that a real defect is on, "" for a
-    painted one. pictures: int (b,), the number of each patch's image. share: of patches that lie on a defect, 0 to 1.
-    images: the number of normal images. unmarked: of patches (c) outside the masks of the same images, or None.
-    each: float (c,), how many patches each of `unmarked` stands for; each of `normals` stands for `each_normal`.
+    dimension: length d of a patch feature. parts: str (b,), the physical part that a real defect is on, ""
+    for a painted one. pictures: int (b,), the number of each patch's image. share: of patches that lie on a
+    defect, 0 to 1. images: the number of normal images. unmarked: of patches (c) outside the masks of the
+    same images, or None. each: float (c,), how many patches each of `unmarked` stands for; each of `normals`
+    stands for `each_normal`.
     """
 
     normals: Distances
@@ -95,10 +97,10 @@ class Evidence:
 
 
 def neighbour_softmax(distances: np.ndarray, scale: float = 1.0) -> np.ndarray:
-    """The fraction of Eq. 16-17: e^(s/scale) over the sum of e^(d/scale), where s is the first of `distances`.
+    """The fraction of Eq. 16-17: e^(s/scale) over the sum of e^(d/scale), s being the first distance d.
 
-    distances: float32 (*S, b) to the matched row and its nearest bank rows, the matched row first. A negative scale
-    gives the paper's sign. Returns (*S), 0 to 1.
+    distances: float32 (*S, b) to the matched row and its nearest bank rows, the matched row first. A negative
+    scale gives the paper's sign. Returns (*S), 0 to 1.
     """
     exponents = distances / scale
     exponents = np.exp(exponents - exponents.max(-1, keepdims=True))
@@ -107,7 +109,7 @@ def neighbour_softmax(distances: np.ndarray, scale: float = 1.0) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Fusion:
-    """Base class: turns distances of patches into scores, higher for defects. Each subclass has its own name."""
+    """Base class: turns distances of patches into scores, higher for defects. One subclass for each name."""
 
     name: ClassVar[str]
     sigma: ClassVar[float] = 2.0  # blur of the map in pixels of the model's input (paper)
@@ -142,8 +144,8 @@ class Fusion:
 class PatchCore(Fusion):
     """Distance to the nearest normal row (Roth et al. 2022, Eq. 6); does not use the positive bank.
 
-    neighbours: above 1, the image's score is weighted by how isolated the matched row is among this many rows around
-    it (their Eq. 7; anomalib takes 9). 1 is the plain maximum.
+    neighbours: above 1, the image's score is weighted by how isolated the matched row is among this many rows
+    around it (their Eq. 7; anomalib takes 9). 1 is the plain maximum.
     """
 
     name: ClassVar[str] = "patchcore"
@@ -172,8 +174,8 @@ class PatchCore(Fusion):
 class Paper(Fusion):
     """Eq. 12-20 as printed: the largest N over the largest P, each at its own patch and each weighted.
 
-    dimension: length d of a patch feature. sign: of the exponents, +1 as in the thesis and PatchCore, -1 as in the
-    paper. Here to reproduce the paper: its two largest distances belong to different patches.
+    dimension: length d of a patch feature. sign: of the exponents, +1 as in the thesis and PatchCore, -1 as
+    in the paper. Here to reproduce the paper: its two largest distances belong to different patches.
     """
 
     name: ClassVar[str] = "paper"
@@ -214,7 +216,7 @@ class Paper(Fusion):
 
 @dataclass(frozen=True)
 class PaperLiteral(Paper):
-    """`Paper` with the exponents' sign as the paper prints it, which gives an isolated match less weight, not more."""
+    """`Paper` with the exponents' printed sign, which gives an isolated match less weight, not more."""
 
     name: ClassVar[str] = "paper_literal"
 
@@ -244,10 +246,11 @@ class DistanceRatio(Fusion):
 
 @dataclass(frozen=True)
 class OpenSet(Fusion):
-    """N / h_N + log(0.5 + 0.5 exp(-(P - h_P) / (0.25 h_P))): a small P adds to the score, a large P takes little away.
+    """N / h_N + log(0.5 + 0.5 exp(-(P - h_P) / (0.25 h_P))): a small P adds much, a large P takes little
+    away.
 
-    A defect of an unseen kind loses log 2 at most. h_n: standard deviation of N over training normals. h_p: median P of
-    training defects, each to the rows of other parts.
+    A defect of an unseen kind loses log 2 at most. h_n: standard deviation of N over training normals. h_p:
+    median P of training defects, each to the rows of other parts.
     """
 
     name: ClassVar[str] = "open_set"
@@ -283,10 +286,11 @@ class Supervised(Fusion):
 
 @dataclass(frozen=True)
 class Stacked(Fusion):
-    """Logistic regression on (N, P, L), fitted on training normals and on defects whose part P and L leave out.
+    """Logistic regression on (N, P, L) of training normals and of defects whose part P and L leave out.
 
-    The score is the log-odds. Assumes that future defects differ from the known ones as one known part differs from the
-    others. Leaving out images in place of parts keeps the same part on both sides, and the fit collapses.
+    The score is the log-odds. Assumes that future defects differ from the known ones as one known part
+    differs from the others. Leaving out images in place of parts keeps the same part on both sides, and the
+    fit collapses.
     """
 
     name: ClassVar[str] = "stacked"
@@ -321,16 +325,16 @@ class Stacked(Fusion):
 class Context(Fusion):
     """z(N) + trust * (z(C) + z(log N/P) / 2): distance from normal rows, and likeness to known defects.
 
-    z standardises by held-out normal patches, so that one unit of each term is equally rare. N of the first term:
-    distance to the nearest normal row, as in PatchCore. C: value of a patch and its surroundings under a linear
-    discriminant fitted on defects. N/P: ratio of the mean distances to a few rows of each bank. trust: set by the
-    number of physical parts with a real defect and not fitted: few parts cannot determine it, and painted defects,
-    which a discriminant always detects, would set it too high.
+    z standardises by held-out normal patches, so that one unit of each term is equally rare. N of the first
+    term: distance to the nearest normal row, as in PatchCore. C: value of a patch and its surroundings under
+    a linear discriminant fitted on defects. N/P: ratio of the mean distances to a few rows of each bank.
+    trust: set by the number of physical parts with a real defect and not fitted: few parts cannot determine
+    it, and painted defects, which a discriminant always detects, would set it too high.
 
-    Assumes that a defect differs from normal surface, or resembles a known defect together with its surroundings; that
-    all images come from one set-up (place, light and scale), since C compares surroundings; and that future defects
-    occur on parts like the known ones. Defects of an unseen kind are detected by z(N) alone, which the other two terms
-    can outweigh by `trust` times their own spread.
+    Assumes that a defect differs from normal surface, or resembles a known defect together with its
+    surroundings; that all images come from one set-up (place, light and scale), since C compares
+    surroundings; and that future defects occur on parts like the known ones. Defects of an unseen kind are
+    detected by z(N) alone, which the other two terms can outweigh by `trust` times their own spread.
     """
 
     name: ClassVar[str] = "context"
@@ -382,7 +386,7 @@ def by_name(name: str) -> type[Fusion]:
 
 
 def default(defective_parts: int) -> str:
-    """The name of the fusion that "auto" means for a positive bank with this many defective physical parts."""
+    """The name of the fusion that "auto" stands for, by the defective parts of the positive bank."""
     return Context.name if defective_parts else PatchCore.name
 
 

@@ -1,8 +1,8 @@
 """Held-out normal images: their nearest rows in both banks, kept up to date when rows are added or removed.
 
-No held-out image is compared with rows of its own physical part. When a bank changes, only the changed rows are
-compared again, so that refitting takes well under a second. Knows banks and distances. Does not know fusions,
-thresholds or why rows change.
+No held-out image is compared with rows of its own physical part. When a bank changes, only the changed rows
+are compared again, so that refitting takes well under a second. Knows banks and distances. Does not know
+fusions, thresholds or why rows change.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ class Neighbours:
     def follow(
         self, old: Bank, new: Bank, kept: np.ndarray, features: Features, parts: Sequence[str]
     ) -> Neighbours:
-        """The neighbours in the bank `new`: the rows of `old` where `kept`, bool (n,), holds, then further ones."""
+        """The neighbours in the bank `new`: the rows of `old` that are `kept`, bool (n,), then further
+        ones."""
         number = np.append(np.cumsum(kept) - 1, -1)  # -1, for no row, stays -1
         lost = ~np.append(kept, True)[self.rows].all(-1)
         distances, rows = self.distances.copy(), number[self.rows].astype(np.int32)
@@ -85,7 +86,7 @@ def _merge_images(
     further: np.ndarray,
     numbers: np.ndarray,
 ) -> None:
-    """Merge further rows (a, d) with their numbers into the neighbours of some images, several at once, in place."""
+    """Merge further rows (a, d), with their numbers, into the neighbours of several images, in place."""
     if not images or not len(further):
         return
     _, n, k = rows.shape
@@ -117,9 +118,9 @@ def _single(features: np.ndarray) -> np.ndarray:
 class HeldOut:
     """m normal training images with n patches each that thresholds are set by.
 
-    parts: the part of each image, or the image itself where all show one part; rows of it are left out. features: None
-    until the caller provides them, as they are stored outside the bank version. inside: bool (m, n), the patches in the
-    region of interest; None without a region.
+    parts: the part of each image, or the image itself where all show one part; rows of it are left out.
+    features: None until the caller provides them, as they are stored outside the bank version. inside: bool
+    (m, n), the patches in the region of interest; None without a region.
     """
 
     images: list[BankImage]
@@ -171,7 +172,7 @@ class HeldOut:
 
 
 def sample(bank: Bank, most: int, seed: int) -> np.ndarray:
-    """The numbers of at most `most` rows, ascending. Adding an image replaces a few of them and keeps the others."""
+    """The numbers of at most `most` rows, ascending. Adding an image replaces only a few of them."""
     if len(bank) <= most:
         return np.arange(len(bank))
     keys = np.empty(len(bank))

@@ -1,7 +1,7 @@
 """The result for one image: anomaly map, score, verdict, reason, and the bank rows matched at every point.
 
-Knows distances, the origins of bank rows and how scores are calibrated. Does not know how banks are built or how
-distances become scores.
+Knows distances, the origins of bank rows and how scores are calibrated. Does not know how banks are built or
+how distances become scores.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from exdd_core.region import Region
 
 @dataclass(frozen=True)
 class Match:
-    """The bank row nearest to a patch, and where it came from. row, column: on the patch grid of its image."""
+    """The bank row nearest to a patch, and its origin. row, column: on the patch grid of its image."""
 
     distance: float
     image: str
@@ -60,11 +60,12 @@ class Matches:
 class Inspection:
     """The result of one detector for one image.
 
-    shape: (H, W) of the image. patch_scores, negative_distance, positive_distance: float32 (h, w) on the patch grid;
-    the distances are those to the nearest row. model_map: float32 at the model's size, upsampled and blurred (Eq.
-    21-23). direction: float32 (h, w), the values of the supervised direction where the fusion uses it. inside: bool
-    (h, w), the patches in the region of interest, None without a region. Outside it, patch scores are lower than
-    inside, maps have the median of normal images, and distances repeat the nearest patch inside.
+    shape: (H, W) of the image. patch_scores, negative_distance, positive_distance: float32 (h, w) on the
+    patch grid; the distances are those to the nearest row. model_map: float32 at the model's size, upsampled
+    and blurred (Eq. 21-23). direction: float32 (h, w), the values of the supervised direction where the
+    fusion uses it. inside: bool (h, w), the patches in the region of interest, None without a region. Outside
+    it, patch scores are lower than inside, maps have the median of normal images, and distances repeat the
+    nearest patch inside.
     """
 
     score: float
@@ -97,7 +98,7 @@ class Inspection:
 
     @property
     def probability(self) -> float | None:
-        """The probability of a defect, 0 to 1, if defects are as frequent as in training; None where unknown."""
+        """The probability of a defect, 0 to 1, if they are as frequent as in training; None where unknown."""
         likely = probability(self.score, self.calibration.odds)
         return None if likely is None else float(likely)
 
@@ -123,7 +124,7 @@ class Inspection:
         return self.within(whole, np.float32(self.calibration.map_median))
 
     def within(self, of_pixels: np.ndarray, outside: Any = 0) -> np.ndarray:
-        """An array (H, W) of the image's size with the value `outside` beyond the region of interest, if any."""
+        """An array (H, W) of the image's size, with the value `outside` beyond the region of interest."""
         if self._region is None:
             return of_pixels
         return np.where(self._region.at(self.shape), of_pixels, np.array(outside, of_pixels.dtype))
@@ -204,7 +205,7 @@ class Inspection:
 
 
 def probability(scores: np.ndarray | float, odds: tuple[float, float] | None) -> np.ndarray | None:
-    """The probability of a defect, float64 of the shape of `scores`, from a calibration's odds; None without them."""
+    """The probability of a defect, float64 of the shape of `scores`; None without a calibration's odds."""
     if odds is None:
         return None
     slope, offset = odds

@@ -23,9 +23,9 @@ def merge(
 ) -> None:
     """Merge further rows into the nearest rows that queries have so far, in place.
 
-    distances: float32 (q, k), Euclidean and ascending; or several sets of them, (s, q, k), of which `sets` are changed.
-    queries: float32 (q, d). rows: float32 (r, d). numbers: int (q, k), the row numbers that belong to `distances`, and
-    new_numbers: int (r,), the numbers of `rows`; only for distances of one set.
+    distances: float32 (q, k), Euclidean and ascending; or several sets of them, (s, q, k), of which `sets`
+    are changed. queries: float32 (q, d). rows: float32 (r, d). numbers: int (q, k), the row numbers that
+    belong to `distances`, and new_numbers: int (r,), the numbers of `rows`; only for distances of one set.
     """
     if not len(rows):
         return

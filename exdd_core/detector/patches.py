@@ -1,7 +1,7 @@
 """Locally aware patch features (Eq. 2-4): feature maps in, one vector per patch out.
 
-Knows backbones and image sizes. Knows nothing of banks, labels or scores. The patch grid is the shallower map's:
-stride 8 of the model's input, so 256 x 256 gives 32 x 32 patches.
+The patch grid is that of the shallowest map: stride 8 of the model's input, so 256 x 256 pixels give 32 x 32
+patches. Knows backbones and image sizes. Does not know banks, labels or scores.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ from exdd_core.images import Size
 from exdd_core.progress import Progress
 from exdd_core.region import HALF, Region
 
-BYTES_PER_PIXEL = 400  # of a batch at its peak, measured: wide_resnet50_2 takes 400, efficientnet_lite0 280
-BATCH_SHARE, LARGEST_BATCH = 0.1, 16  # of the free memory, and images at once: more brings nothing
-MEMORY_SHARE = 0.4  # features that need more of the free memory than this go to a file on disk
+BYTES_PER_PIXEL = 400  # memory of a batch, measured: wide_resnet50_2 takes 400, efficientnet_lite0 280
+BATCH_SHARE = 0.1  # share of the free memory that a batch may take
+LARGEST_BATCH = 16  # images in a batch; larger batches are no faster
+MEMORY_SHARE = 0.4  # features that need a larger share of the free memory are written to a file
 
 Source = str | Path | np.ndarray
 Reader = Callable[[str | Path], np.ndarray]  # decodes a file to uint8 (H, W, 3) RGB
@@ -39,7 +40,7 @@ def neighbourhood_average(maps: torch.Tensor) -> torch.Tensor:
 
 
 def concatenate(maps: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Eq. 4: average every level, bring deeper ones to the first one's size bilinearly, join the channels.
+    """Eq. 4: average every level, resize deeper ones bilinearly to the first one's size, join the channels.
 
     maps: float32 (b, c_i, h_i, w_i), the shallowest first. Returns float32 (b, sum c_i, h_0, w_0).
     """
@@ -58,8 +59,10 @@ def features(backbone: Backbone, batch: np.ndarray) -> np.ndarray:
 def read(
     source: Source, size: Size, reader: Reader = images.read_image, region: Region | None = None
 ) -> tuple[np.ndarray, tuple[int, int]]:
-    """One image at the model's size, uint8 (size.height, size.width, 3), painted over outside `region`; and the height
-    and width that it had."""
+    """Read one image at the model's size: uint8 (size.height, size.width, 3), painted over outside `region`.
+
+    Returns it with its original height and width.
+    """
     image = source if isinstance(source, np.ndarray) else reader(source)
     if region is not None:
         image = region.painted_over(image)
@@ -74,11 +77,11 @@ def extract(
     reader: Reader = images.read_image,
     region: Region | None = None,
 ) -> np.ndarray:
-    """Patch features of many images, each read, fitted to `size` and sent through the backbone.
+    """Patch features of many images, each read, resized to `size` and sent through the backbone.
 
-    sources: paths, which `reader` decodes, or uint8 (H, W, 3) RGB arrays of any size. region: outside of it nothing
-    counts, and patches have the features of the nearest one inside. Returns float32 (n, h, w, d); where that would
-    fill the memory, the array lies in a temporary file that goes when the array does.
+    sources: paths, which `reader` decodes, or uint8 (H, W, 3) RGB arrays of any size. region: patches outside
+    it get the features of the nearest patch inside. Returns float32 (n, h, w, d); where that would fill the
+    memory, the array is backed by a temporary file, which is deleted with the array.
     """
     progress = progress or Progress()
     progress.begin("Computing features", len(sources))
@@ -99,10 +102,10 @@ def extract(
 
 
 def covered(mask: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
-    """Share of every patch's area that a mask covers.
+    """The share of every patch's area that a mask covers.
 
-    mask: bool (H, W) at the model's size, or how much of every pixel it covers, float32, 0 to 1. Returns float32
-    (h, w), 0 to 1.
+    mask: at the model's size, bool (H, W), or float32 (H, W), the covered share of every pixel. Returns
+    float32 (h, w), 0 to 1.
     """
     area = torch.from_numpy(mask.astype(np.float32))[None, None]
     return F.adaptive_avg_pool2d(area, grid)[0, 0].numpy()
@@ -111,20 +114,22 @@ def covered(mask: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
 def inside(
     region: Region, size: Size, grid: tuple[int, int], shape: tuple[int, int] | None = None
 ) -> np.ndarray:
-    """Which patches of an image of `shape` (H, W) count: those that lie in the region by half or more, bool (h, w).
+    """Which patches of an image lie in the region by half or more: bool (h, w).
 
-    shape: None takes that of the image that the region was drawn on. Raises BadInput where it holds no patch.
+    shape: (H, W) of the image; None for the image that the region was drawn on. Raises BadInput where no
+    patch does.
     """
     counts = covered(region.share(size, shape), grid) >= HALF
     if not counts.any():
         raise BadInput(
-            f"The region of interest covers half of no patch at {size}; draw it larger, or build at a larger size."
+            f"The region of interest covers half of no patch at {size}; "
+            "draw it larger, or build at a larger size."
         )
     return counts
 
 
 def _free_memory(device: torch.device) -> int:
-    """Bytes that are free where the network runs."""
+    """Free bytes of memory on the device of the network."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return psutil.virtual_memory().available

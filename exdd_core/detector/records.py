@@ -1,5 +1,5 @@
-"""What is recorded of a change to a bank: the rows that it concerns, what was examined before it, and how far banks
-have drifted since they were built.
+"""What is recorded of a change to a bank: the rows that it concerns, what was examined before it, and how far
+banks have drifted since they were built.
 
 Knows rows of one image. Does not know how a change is made, stored or decided.
 """
@@ -18,8 +18,8 @@ from exdd_core.detector.examples import Marked
 class Examined:
     """What marked patches would add to the positive bank.
 
-    distances: float32 (m, k), to the nearest negative rows of other parts. clean: bool (m,), False for patches that are
-    too close to normal surface for the positive bank.
+    distances: float32 (m, k), to the nearest negative rows of other parts. clean: bool (m,), False for
+    patches that are too close to normal surface for the positive bank.
     """
 
     marked: Marked
@@ -31,10 +31,10 @@ class Examined:
 class Change:
     """Rows of one image that are added to a bank, removed from it or put back as they were.
 
-    side: "positive" or "negative". action: "add", "remove" or "return". rows: float32 (m, d). position: int16 (m, 2),
-    row and column on the patch grid. kept: bool (m,), the rows that are in the bank; it covers the others within its
-    radius. surroundings: float32 (m, e), as in `Marked`. fitted_on: bool (m,), the rows that fusions are fitted on;
-    None for all of them.
+    side: "positive" or "negative". action: "add", "remove" or "return". rows: float32 (m, d). position: int16
+    (m, 2), row and column on the patch grid. kept: bool (m,), the rows that are in the bank; it covers the
+    others within its radius. surroundings: float32 (m, e), as in `Marked`. fitted_on: bool (m,), the rows
+    that fusions are fitted on; None for all of them.
     """
 
     side: str
@@ -51,9 +51,9 @@ class Change:
 class Drift:
     """How a positive bank that was changed differs from one that is built anew from the same images.
 
-    built, rows: number of rows when it was built, and now. uncovered: share of patches on known defects with a larger
-    distance to the bank than its covering radius when it was built. radius: largest of these distances. fresh_radius:
-    covering radius of a new build.
+    built, rows: number of rows when it was built, and now. uncovered: share of patches on known defects with
+    a larger distance to the bank than its covering radius when it was built. radius: largest of these
+    distances. fresh_radius: covering radius of a new build.
     """
 
     built: int

@@ -42,7 +42,7 @@ def score(fitted: Fitted, sources: Sequence[Source]) -> list[Inspection]:
 
 
 def compare(fitted: Fitted, sources: Sequence[Source]) -> list[tuple[Inspection, Inspection]]:
-    """The inspections of every image by PatchCore and by this detector, from the same features and distances."""
+    """The inspections of every image by PatchCore and by this detector, which share all distances."""
     plain, pairs = patchcore(fitted), []
     for found, shape in _features(fitted, sources):
         near = _nearest(fitted, found, inside=_inside(fitted, shape))
@@ -72,8 +72,8 @@ def patch_scores(
 ) -> list[tuple[float, np.ndarray, np.ndarray]]:
     """Score one image's features, (h, w, d), by several fusions.
 
-    inside: bool (h, w), the patches in the region of interest; the others repeat the nearest of them. Returns for each
-    fusion the image score, patch scores (h, w) and the map at the model's size.
+    inside: bool (h, w), the patches in the region of interest; the others repeat the nearest of them. Returns
+    for each fusion the image score, patch scores (h, w) and the map at the model's size.
     """
     distances = _nearest(fitted, found, max(f.around for f in fusions), inside).distances
     scores = [(f, f.patch_scores(distances)) for f in fusions]
@@ -87,7 +87,8 @@ def distances_of(fitted: Fitted, found: np.ndarray) -> Distances:
 
 
 def spread(fitted: Fitted, values: np.ndarray) -> np.ndarray:
-    """Values of patches, (k, h, w), where those outside the region of interest repeat the nearest one inside."""
+    """Values of patches, (k, h, w), with those outside the region of interest repeating the nearest
+    inside."""
     region, inside = fitted.setup.region, _inside(fitted)
     if region is None or inside is None:
         return values
@@ -95,7 +96,7 @@ def spread(fitted: Fitted, values: np.ndarray) -> np.ndarray:
 
 
 def _inside(fitted: Fitted, shape: Shape | None = None) -> np.ndarray | None:
-    """The patches in the region of interest of an image of this shape, or of the region's own: bool (h, w)."""
+    """The patches in the region of interest of an image of this shape, bool (h, w); None without a region."""
     setup = fitted.setup
     if setup.region is None:
         return None
@@ -105,7 +106,8 @@ def _inside(fitted: Fitted, shape: Shape | None = None) -> np.ndarray | None:
 def _nearest(
     fitted: Fitted, found: np.ndarray, around: int | None = None, inside: np.ndarray | None = None
 ) -> Nearest:
-    """Search both banks for the rows nearest to one image's features, (h, w, d). inside: see `patch_scores`."""
+    """Search both banks for the rows nearest to an image's features, (h, w, d). inside: see
+    `patch_scores`."""
     grid, models, positive = fitted.setup.grid, fitted.models, fitted.banks.positive
     if found.shape[:2] != grid:
         raise BadInput(
@@ -126,7 +128,8 @@ def _nearest(
 
 
 def _search(bank: Bank, found: np.ndarray, around: int) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Distances (h, w, k) to the nearest rows, the matched row's number (h, w), and distances (h, w, b) around it."""
+    """Distances (h, w, k) to the nearest rows, the matched row's number (h, w), and distances (h, w, b)
+    around it."""
     shape, queries = found.shape[:2], found.reshape(-1, found.shape[-1])
     near, rows = bank.search(queries, fusion.NEIGHBOURS)
     near_match = bank.around(queries, rows[:, 0], around).reshape(*shape, -1) if around else None

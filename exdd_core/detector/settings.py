@@ -46,11 +46,11 @@ class SettingsState(TypedDict):
 class Settings:
     """Everything a person may set about a detector. Raises `BadInput` for values out of range.
 
-    negative_ratio: share of normal patches in the negative bank. positive_ratio: share of defect patches in the
-    positive bank, which never has fewer than `change.FEWEST_POSITIVE_ROWS` of them. fusion: a name, or "auto".
-    false_alarm_rate: share of held-out normal images that may score above the threshold. depth: by which images of more
-    than 8 bits a channel are read; None where the bank was built from none. by_brightest: the bank is older than stored
-    depths, and each such image is read by its brightest values.
+    negative_ratio: share of normal patches in the negative bank. positive_ratio: share of defect patches in
+    the positive bank, which never has fewer than `change.FEWEST_POSITIVE_ROWS` of them. fusion: a name, or
+    "auto". false_alarm_rate: share of held-out normal images that may score above the threshold. depth: by
+    which images of more than 8 bits a channel are read; None where the bank was built from none.
+    by_brightest: the bank is older than stored depths, and each such image is read by its brightest values.
     """
 
     backbone: str = EMBEDDED

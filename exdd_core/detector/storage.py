@@ -104,7 +104,8 @@ def _state(fitted: Fitted) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class _Stored:
-    """The content of a folder in the present format. state: of detector.json. arrays: of direction.safetensors.
+    """The content of a folder in the present format. state: of detector.json. arrays: of
+    direction.safetensors.
 
     held_out: None where the folder has format 1.
     """
@@ -120,8 +121,8 @@ class _Stored:
 def load(folder: Path, backbone: Backbone | None = None) -> Fitted:
     """Read a folder that `save` wrote, in this or an older format.
 
-    backbone: one that is loaded already; None loads the one that the banks were built with. Raises BadInput for a
-    damaged folder, and for a backbone other than the one that the banks were built with.
+    backbone: one that is loaded already; None loads the one that the banks were built with. Raises BadInput
+    for a damaged folder, and for a backbone other than the one that the banks were built with.
     """
     try:
         state = json.loads((folder / "detector.json").read_text())
@@ -150,7 +151,8 @@ def _backbone(kept: Mapping[str, Any], backbone: Backbone | None) -> Backbone:
     backbone = backbone or backbones.load(kept["name"])
     if backbone.fingerprint != kept["fingerprint"] or list(backbone.layers) != kept["layers"]:
         raise BadInput(
-            f"This bank version was built with {kept['name']} ({', '.join(kept['layers'])}; {kept['weights']}),"
+            f"This bank version was built with {kept['name']} ({', '.join(kept['layers'])}; "
+            f"{kept['weights']}),"
             f" not {backbone.name} ({', '.join(backbone.layers)}; {backbone.weights}); build a new one."
         )
     return backbone
@@ -159,8 +161,9 @@ def _backbone(kept: Mapping[str, Any], backbone: Backbone | None) -> Backbone:
 def _read(folder: Path, state: Mapping[str, Any], dimension: int) -> _Stored:
     """Read a folder of any format and lift its data to the present one: all that knows of older formats.
 
-    Format 1 has no examples, held-out images and reference distances. Folders of format 2 may be older than the region
-    of interest, guaranteed thresholds, the stored scores of PatchCore ("usual") and unmarked patches ("stand_for").
+    Format 1 has no examples, held-out images and reference distances. Folders of format 2 may be older than
+    the region of interest, guaranteed thresholds, the stored scores of PatchCore ("usual") and unmarked
+    patches ("stand_for").
     """
     lifted = {"guaranteed": False, "roi": False, "usual": None} | dict(state)
     negative, positive, arrays = Bank.load(folder / "negative.safetensors"), None, {}

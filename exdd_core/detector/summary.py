@@ -56,7 +56,8 @@ def knows(fitted: Fitted, image_id: str) -> bool:
 def notes(fitted: Fitted, larger: str = "") -> list[str]:
     """Sentences about defects in training that add less to the positive bank than one may expect.
 
-    larger: the size, as "WxH", at which defects that are smaller than a patch would show; "" where none is known.
+    larger: the size, as "WxH", at which defects that are smaller than a patch would show; "" where none is
+    known.
     """
     defects = fitted.examples.defects
     faults = fitted.examples.mask_faults

@@ -20,11 +20,11 @@ SMALLEST_SPREAD = 1e-6
 class Calibration:
     """What the scores of one fusion mean, from held-out normal images.
 
-    median, threshold: of image scores. map_median: of all map values. map_threshold: as many held-out images exceed it
-    with the maximum of their map as exceed `threshold` with their score. usual_distance: median N of normal patches.
-    doubt: image scores from here to the threshold are too high to be called normal with certainty. promised: rate that
-    the threshold is guaranteed to keep (see `conformal_threshold`), or None. odds, patch_odds: slope and offset of the
-    log-odds that an image or a patch is defective, or None.
+    median, threshold: of image scores. map_median: of all map values. map_threshold: as many held-out images
+    exceed it with the maximum of their map as exceed `threshold` with their score. usual_distance: median N
+    of normal patches. doubt: image scores from here to the threshold are too high to be called normal with
+    certainty. promised: rate that the threshold is guaranteed to keep (see `conformal_threshold`), or None.
+    odds, patch_odds: slope and offset of the log-odds that an image or a patch is defective, or None.
     """
 
     median: float
@@ -54,8 +54,8 @@ class NormalScoresState(TypedDict):
 
 @dataclass(frozen=True)
 class NormalScores:
-    """One fusion's results for m held-out normal images: scores and maxima of their maps, float (m,), and the median
-    of all map values."""
+    """One fusion's results for m held-out normal images: scores and maxima of their maps, float (m,), and the
+    median of all map values."""
 
     scores: np.ndarray
     map_median: float
@@ -77,18 +77,18 @@ class NormalScores:
 
 
 def conformal_threshold(scores: np.ndarray, parts: Sequence[str], rate: float) -> tuple[float, float]:
-    """The threshold that a normal image exceeds with a probability of at most `rate`, and the rate that is promised.
+    """The threshold that normal images exceed with a probability of at most `rate`, and the promised rate.
 
-    scores: float (n,), of normal images that the scoring detector has not seen. parts: the physical part of each.
-    Hierarchical split conformal (Lee, Barber, Willett 2023, Eq. 6): every part has the weight 1 / (parts + 1), shared
-    by its images, and the remaining weight lies at infinity. With one image a part the threshold is the
-    ceil((n + 1)(1 - rate))-th smallest score.
+    scores: float (n,), of normal images that the scoring detector has not seen. parts: the physical part of
+    each. Hierarchical split conformal (Lee, Barber, Willett 2023, Eq. 6): every part has the weight 1 /
+    (parts + 1), shared by its images, and the remaining weight lies at infinity. With one image a part the
+    threshold is the ceil((n + 1)(1 - rate))-th smallest score.
 
-    Guaranteed, for any number of parts: an image of a new part scores above the threshold with a probability of at
-    most the promised rate, provided that the new part and those here are exchangeable (drawn alike, in any order) and
-    that the score was fixed without them. The probability is over the draw of all parts, these included; it says
-    nothing about one part in particular. With too few parts for `rate` the highest score is the threshold, and the
-    promised rate is 1 / (parts + 1).
+    Guaranteed, for any number of parts: an image of a new part scores above the threshold with a probability
+    of at most the promised rate, provided that the new part and those here are exchangeable (drawn alike, in
+    any order) and that the score was fixed without them. The probability is over the draw of all parts, these
+    included; it says nothing about one part in particular. With too few parts for `rate` the highest score is
+    the threshold, and the promised rate is 1 / (parts + 1).
     """
     names, which, count = np.unique(np.asarray(parts, str), return_inverse=True, return_counts=True)
     weights = 1 / (len(names) + 1) / count[which]
@@ -105,10 +105,10 @@ def odds(
 ) -> tuple[float, float] | None:
     """Slope and offset of the log-odds that a score comes from a defect; None where high scores mean nothing.
 
-    normals: float (a,). defects: float (b,). Both are scores by a detector that has seen neither. share: of defects
-    among all that will be scored, 0 to 1; both classes weigh by it, whatever their numbers here. counts: float (a,),
-    how many patches each of the normals stands for; None where all stand for as many. The targets are Platt's (1999):
-    few scores give no certainty, even where the classes do not overlap.
+    normals: float (a,). defects: float (b,). Both are scores by a detector that has seen neither. share: of
+    defects among all that will be scored, 0 to 1; both classes weigh by it, whatever their numbers here.
+    counts: float (a,), how many patches each of the normals stands for; None where all stand for as many. The
+    targets are Platt's (1999): few scores give no certainty, even where the classes do not overlap.
     """
     a, b = len(normals), len(defects)
     x = np.concatenate([normals, defects]).astype(np.float64)

@@ -23,6 +23,8 @@ from exdd_core.errors import BadInput
 
 DEFAULT = "diffusers/stable-diffusion-xl-1.0-inpainting-0.1"
 # Parts that have weights, by their names in model_index.json.
+# Folder of a workspace in which its own models for SDXL and LoRAs are looked for.
+MODELS = "models"
 PARTS = ("text_encoder", "text_encoder_2", "unet", "vae")
 SUFFIXES = (".safetensors", ".bin")
 # The same parts in a single file, by how their tensors' names begin.
@@ -92,13 +94,13 @@ def missing(model: str = "", models: str | Path = "") -> str:
     half, full = PARAMETERS * 2 / 1e9, PARAMETERS * 4 / 1e9
     return (
         f"SDXL's weights {why}. Download {DEFAULT}, {half:.1f} GB in half precision ({full:.1f} GB in full), with: "
-        f"{download(place)}. Any other Stable Diffusion folder or single .safetensors file does as well: put it into "
-        f"{place}, or name its place in the environment variable EXDD_SDXL; the Hugging Face cache ({hub_cache()}) is "
-        f"looked through too. {elsewhere}"
+        f"{download_command(place)}. Any other Stable Diffusion folder or single .safetensors file does as well: "
+        f"put it into {place}, or name its place in the environment variable EXDD_SDXL; the Hugging Face cache "
+        f"({hub_cache()}) is looked through too. {elsewhere}"
     )
 
 
-def download(models: str | Path) -> str:
+def download_command(models: str | Path) -> str:
     """The command that fetches `DEFAULT` in half precision into the folder `models`."""
     program = Path(sys.executable).with_name("hf")  # comes with huggingface-hub, but is seldom on the PATH
     words = [str(program) if program.exists() else "hf", "download", DEFAULT]

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from exdd_core import dataset_changes
+from exdd_core.workspace import dataset_changes
 from exdd_core.errors import BadInput
-from pages import _shared
-from pages._shared import count, text
+from pages import answers
+from pages import html
+from exdd_core.sentences import count
+from pages.html import text
 from pages.data.who import WHO_JS, who_of
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import DatasetInfo, ImageRow, Workspace
+    from exdd_core.workspace import DatasetInfo
+    from exdd_core.workspace import ImageRow
+    from exdd_core.workspace import Workspace
 
 ALL, BOTH = "All", "Both"
 SPLITS = {ALL: None, "Training": "train", "Test": "test"}
@@ -58,10 +62,10 @@ class Gallery:
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         with gr.Column(visible=False, elem_classes="section") as self.section:
-            self.title = _shared.markup()
+            self.title = answers.markup()
             self._build_filters()
-            self.note = _shared.note()
-            self.grid = _shared.markup(elem_id="gallery", js_on_load=GRID_JS)
+            self.note = answers.note()
+            self.grid = answers.markup(elem_id="gallery", js_on_load=GRID_JS)
         self.page = gr.State(0)
         self.filters = [self.split, self.label, self.type]
         self.outputs = [self.section, self.title, *self.filters, self.note, self.grid, self.page]
@@ -81,14 +85,14 @@ class Gallery:
         def filtered(*filters: str) -> dict[Any, Any]:
             return {self.grid: self._grid(0, *filters), self.page: 0}
 
-        @_shared.sentences(self.note)
+        @answers.sentences(self.note)
         def act(page: int, split: str, label: str, kind: str, event: gr.EventData) -> dict[Any, Any]:
             if event.act in ("next", "previous"):
                 page += 1 if event.act == "next" else -1
                 return {self.grid: self._grid(page, split, label, kind), self.page: page}
             said = self._change(event.act, list(event.ids), who_of(event.who))
             return refresh() | {
-                self.note: _shared.say("done", f"{said} Undo is under State of the data set."),
+                self.note: answers.say("done", f"{said} Undo is under State of the data set."),
                 self.split: split,
                 self.label: label,
                 self.grid: self._grid(0, split, label, kind),
@@ -119,7 +123,7 @@ class Gallery:
             self.label: BOTH,
             self.type: gr.update(choices=[ALL_TYPES, *types], value=ALL_TYPES),
             self.grid: self._grid(0, ALL, BOTH, ALL_TYPES),
-            self.note: _shared.say("info", ""),
+            self.note: answers.say("info", ""),
             self.page: 0,
         }
 
@@ -138,9 +142,9 @@ def _gallery_html(rows: list[ImageRow], info: DatasetInfo, page: int) -> str:
     total = int(info.report["images"])
     shown = rows[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
     found = count(total, "image") if len(rows) == total else f"{len(rows):,} of {count(total, 'image')}"
-    head = f'<p class="list-head"><strong>{found}</strong>{_shared.pager(page, PAGE_SIZE, len(rows))}</p>'
+    head = f'<p class="list-head"><strong>{found}</strong>{html.pager(page, PAGE_SIZE, len(rows))}</p>'
     if not rows:
-        return head + _shared.empty("No image is like that", "Choose another split, label or type above.")
+        return head + html.empty("No image is like that", "Choose another split, label or type above.")
     return (
         head
         + _acts_html(len(shown))
@@ -164,8 +168,8 @@ def _thumbnail_html(row: ImageRow, state: int) -> str:
     tick = f'<input type="checkbox" class="tick" value="{text(row.id)}" aria-label="Tick {text(name)}">'
     return (
         f'<div class="thumb-cell">{tick}'
-        f'<a class="thumb" href="{_shared.inspect_url(row.id)}" title="{text(name)}, {row.width} x {row.height}">'
-        f'<img loading="lazy" src="{_shared.thumbnail_url(row.id)}&amp;state={state}" alt="{text(name)}">'
+        f'<a class="thumb" href="{html.inspect_url(row.id)}" title="{text(name)}, {row.width} x {row.height}">'
+        f'<img loading="lazy" src="{html.thumbnail_url(row.id)}&amp;state={state}" alt="{text(name)}">'
         f'<span class="thumb-name"><bdi>{text(tail)}</bdi></span>'
         f'<span class="thumb-label {row.label}">{text(row.defect_type or row.label)} · {text(row.split)}</span></a></div>'
     )

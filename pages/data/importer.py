@@ -5,24 +5,30 @@ It asks the workspace for a preview and queues the import; it knows no file form
 
 from __future__ import annotations
 
+from exdd_core.workspace.imports import preview_dataset
+
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from exdd_core import datasets, tasks
+from exdd_core import datasets
+from exdd_core.jobs import kinds
 from exdd_core.datasets import Choices, GroupRule
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.mask_rules import MaskRule
 from exdd_core.progress import Progress
-from pages import _shared
+from exdd_core import sentences
+from pages import answers
+from pages import job_panel
 from pages.data.preview import asked_of, details_html, questions_html, summary_html
 from pages.data.who import WHO_JS, who_of
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import Preview, Workspace
+    from exdd_core.workspace import DatasetPreview
+    from exdd_core.workspace import Workspace
 
 FOLDER, ZIP = "A folder on this machine", "A zip file to upload"
 
@@ -54,11 +60,11 @@ class Importer:
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         with gr.Column(elem_id="import", elem_classes="card form-card"):
-            _shared.markup('<h2 class="card-title">Import images</h2>')
+            answers.markup('<h2 class="card-title">Import images</h2>')
             self._build_source()
             self._build_preview()
-            self.note = _shared.note()
-            self.job = _shared.JobPanel(workspace, "import", "demo")
+            self.note = answers.note()
+            self.job = job_panel.JobPanel(workspace, "import", "demo")
         self.origin = [self.kind, self.path, self.file]
         self.said = [self.layout, self.grouping, self.rule, self.roles, self.depth, self.masks]
         self.settings = [*self.said, self.name, self.width, self.height, self.aspect, self.into]
@@ -87,9 +93,9 @@ class Importer:
     def _build_preview(self) -> None:
         layouts = [("Guess", "auto"), *((module.TITLE, name) for name, module in datasets.LAYOUTS.items())]
         with gr.Column(visible=False, elem_classes="form-step", elem_id="import-preview") as self.preview:
-            self.summary = _shared.markup()
-            self.questions = _shared.buttons(visible=False, elem_id="import-questions")
-            self.details = _shared.markup()
+            self.summary = answers.markup()
+            self.questions = answers.buttons(visible=False, elem_id="import-questions")
+            self.details = answers.markup()
             self.roles = gr.State({})
             self.into = gr.Dropdown(
                 [("A new data set", NEW)],
@@ -155,7 +161,7 @@ class Importer:
             self.sizes,
             *self.settings,
         ]
-        said = _shared.sentences(self.note)
+        said = answers.sentences(self.note)
 
         self.kind.input(_fields_of_source, self.kind, [self.path, self.file], **hidden)
         gr.on([self.look.click, self.path.submit], said(self._look), self.origin, shown, **plain)
@@ -234,18 +240,18 @@ class Importer:
             others[event.folder] = event.role
         return self._look_again(kind, path, file, layout, grouping, rule, others, depth, masks)
 
-    def _previewed(self, source: str, choices: Choices, bar: gr.Progress | None = None) -> Preview:
+    def _previewed(self, source: str, choices: Choices, bar: gr.Progress | None = None) -> DatasetPreview:
         def show(progress: Progress) -> None:
             if bar is not None and progress.total:
                 bar((progress.done, progress.total), desc=progress.stage, unit="files")
 
-        return self.workspace.preview_dataset(source, progress=Progress(show), choices=choices)
+        return preview_dataset(self.workspace, source, progress=Progress(show), choices=choices)
 
-    def _shown(self, preview: Preview, roles: dict[str, str]) -> dict[Any, Any]:
+    def _shown(self, preview: DatasetPreview, roles: dict[str, str]) -> dict[Any, Any]:
         asked = asked_of(preview, roles)
         ready = any(record.label == datasets.NORMAL for record in preview.records)
         label = (
-            f"Import {_shared.count(len(preview.records), 'image')}"
+            f"Import {sentences.count(len(preview.records), 'image')}"
             if ready
             else "Say which images are normal"
         )
@@ -283,11 +289,11 @@ class Importer:
         source = _chosen(kind, path, file)
         choices = _choices(layout, grouping, rule, roles, depth, masks)
         if into != NEW:
-            spec = tasks.import_spec(None, None, choices, into, who_of(who))
+            spec = kinds.import_spec(None, None, choices, into, who_of(who))
             title = f"Joining {PurePosixPath(source).name} to {self.workspace.dataset(into).called}"
         else:
             size = Size.parse(f"{width}x{height}", keep_aspect)
-            spec = tasks.import_spec(name.strip() or None, size, choices)
+            spec = kinds.import_spec(name.strip() or None, size, choices)
             title = f"Importing {name.strip() or PurePosixPath(source).name}"
         if kind == ZIP:
             self.job.begin("import", title, spec, upload=Path(source))
@@ -307,20 +313,20 @@ def _fields_of_source(kind: str) -> tuple[Any, Any]:
     return gr.update(visible=kind == FOLDER), gr.update(visible=kind == ZIP)
 
 
-def _takes_groups(preview: Preview) -> bool:
+def _takes_groups(preview: DatasetPreview) -> bool:
     """Whether the layout leaves it to people to say which images show one part."""
     return hasattr(datasets.LAYOUTS[preview.layout], "GROUPS")
 
 
-def _is_deep(preview: Preview) -> bool:
+def _is_deep(preview: DatasetPreview) -> bool:
     return preview.report["depth"] is not None
 
 
-def _has_masks(preview: Preview) -> bool:
+def _has_masks(preview: DatasetPreview) -> bool:
     return bool(preview.report["mask_rule"]["sentence"])
 
 
-def _depth_field(preview: Preview) -> Any:
+def _depth_field(preview: DatasetPreview) -> Any:
     """Open on what was guessed; only where there are images of more than 8 bits."""
     if not _is_deep(preview):
         return gr.update(value=AS_FOUND, visible=False)
@@ -330,7 +336,7 @@ def _depth_field(preview: Preview) -> Any:
     )
 
 
-def _mask_field(preview: Preview) -> Any:
+def _mask_field(preview: DatasetPreview) -> Any:
     found = preview.report["mask_rule"]["rule"]
     choices = [(f"As found: {found}", AS_FOUND), *MASK_RULES]
     return gr.update(choices=choices, value=AS_FOUND, visible=_has_masks(preview))

@@ -10,20 +10,26 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from exdd_core import dataset_changes, dataset_settings, dataset_uses, exporting
+from exdd_core.workspace import dataset_changes
+from exdd_core.workspace import dataset_settings
+from exdd_core.workspace import dataset_uses
+from exdd_core.workspace import exporting
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.mask_rules import MaskRule
-from pages import _shared
-from pages._shared import count, text
+from pages import answers
+from pages import job_panel
+from exdd_core.sentences import count
+from pages.html import text
 from pages.data.who import WHO_JS, who_of
 
 if TYPE_CHECKING:
-    from exdd_core.dataset_states import Change
-    from exdd_core.workspace import DatasetInfo, Workspace
+    from exdd_core.workspace.dataset_states import Change
+    from exdd_core.workspace import DatasetInfo
+    from exdd_core.workspace import Workspace
 
 SHOWN = 12  # changes that are listed
-BUTTONS_JS = _shared.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
+BUTTONS_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
 
 
 class Manage:
@@ -32,9 +38,9 @@ class Manage:
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         with gr.Column(visible=False, elem_classes="section", elem_id="manage") as self.section:
-            with _shared.folded("State of the data set"):
-                self.note = _shared.note()
-                self.states = _shared.markup(js_on_load=BUTTONS_JS, elem_id="states")
+            with answers.folded("State of the data set"):
+                self.note = answers.note()
+                self.states = answers.markup(js_on_load=BUTTONS_JS, elem_id="states")
                 with gr.Row():
                     self.name = gr.Textbox(
                         label="Called", info="For people; ids keep the first name.", max_lines=1
@@ -49,8 +55,8 @@ class Manage:
                         label="What masks mark", info="labels, above:127, or inverted behind.", max_lines=1
                     )
                     self.keep = gr.Button("Change", min_width=96, elem_id="manage-keep")
-                self.actions = _shared.markup(_ACTIONS, js_on_load=BUTTONS_JS, elem_id="manage-actions")
-                self.job = _shared.JobPanel(workspace, "export_dataset")
+                self.actions = answers.markup(_ACTIONS, js_on_load=BUTTONS_JS, elem_id="manage-actions")
+                self.job = job_panel.JobPanel(workspace, "export_dataset")
         self.who = gr.State("")
         self.outputs = [self.section, self.note, self.states, self.name, self.depth, self.masks, self.actions]
 
@@ -65,15 +71,15 @@ class Manage:
             self.depth: gr.update(value=str(info.depth or ""), visible=info.depth is not None),
             self.masks: rule.get("mask_rule") or "",
             self.actions: _ACTIONS,
-            self.note: _shared.say("info", ""),
+            self.note: answers.say("info", ""),
         }
 
     def connect(self, refresh: Any, everything: list[Any]) -> None:
-        said = _shared.sentences(self.note)
+        said = answers.sentences(self.note)
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
         def done(sentence: str) -> dict[Any, Any]:
-            return refresh() | {self.note: _shared.say("done", sentence)}
+            return refresh() | {self.note: answers.say("done", sentence)}
 
         def act(event: gr.EventData) -> dict[Any, Any]:
             info = self.workspace.dataset()
@@ -119,7 +125,7 @@ class Manage:
         return " ".join(lines)
 
     def _export(self, info: DatasetInfo, layout: str) -> None:
-        folder = self.workspace.path / "cache" / _shared.EXPORTS
+        folder = self.workspace.path / "cache" / job_panel.EXPORTS
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{info.called}-{layout}.zip"
         target.unlink(missing_ok=True)  # what was exported before

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from pages import _shared
-from pages._shared import count, text
+from pages import answers
+from pages import frame
+from pages import html
+from exdd_core.sentences import count
+from pages.html import text
 from pages.data.gallery import Gallery
 from pages.data.importer import Importer
 from pages.data.manage import Manage, due_html
@@ -18,7 +21,8 @@ from pages.data.region import Region
 from pages.data.report import report_html
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import DatasetInfo, Workspace
+    from exdd_core.workspace import DatasetInfo
+    from exdd_core.workspace import Workspace
 
 TITLE = "Data"
 PATH = "/data"
@@ -36,8 +40,8 @@ DATASET_COLUMNS = [
 
 
 def render(workspace: Workspace) -> None:
-    _shared.heading(TITLE, HINT)
-    due = _shared.markup(visible=False, elem_id="data-due")
+    frame.heading(TITLE, HINT)
+    due = answers.markup(visible=False, elem_id="data-due")
     with gr.Row(equal_height=False):
         with gr.Column(scale=7, min_width=560):
             sets = DatasetList(workspace)
@@ -46,7 +50,7 @@ def render(workspace: Workspace) -> None:
             region = Region(workspace)
         with gr.Column(scale=4, min_width=368):
             importer = Importer(workspace)
-            report = _shared.markup(visible=False, elem_id="report")
+            report = answers.markup(visible=False, elem_id="report")
     everything = [
         due,
         *sets.outputs,
@@ -58,7 +62,7 @@ def render(workspace: Workspace) -> None:
     ]
 
     def refresh() -> dict[Any, Any]:
-        info = _shared.active_dataset(workspace)
+        info = answers.active_dataset(workspace)
         shown = gr.update(visible=info is not None, value=report_html(info) if info else "")
         banner = due_html(workspace)
         updates = {due: gr.update(value=banner, visible=bool(banner)), report: shown}
@@ -73,7 +77,7 @@ def render(workspace: Workspace) -> None:
     manage.connect(refresh, everything)
     gallery.connect(refresh, everything)
     region.connect(refresh, everything)
-    _shared.on_load(_shared.sentences(sets.note)(refresh), outputs=everything)
+    answers.on_load(answers.sentences(sets.note)(refresh), outputs=everything)
 
 
 # --- the data sets --------------------------------------------------------------------------------------
@@ -84,8 +88,8 @@ class DatasetList:
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
-        self.table = _shared.buttons(elem_id="datasets")
-        self.note = _shared.note()
+        self.table = answers.buttons(elem_id="datasets")
+        self.note = answers.note()
         self.outputs = [self.table, self.note]
 
     def updates(self) -> dict[Any, Any]:
@@ -93,7 +97,7 @@ class DatasetList:
         return {self.table: _datasets_html(self.workspace.datasets(), active)}
 
     def connect(self, refresh: Any, outputs: list[Any], importer: Importer) -> None:
-        @_shared.sentences(self.note)
+        @answers.sentences(self.note)
         def act(event: gr.EventData) -> dict[Any, Any]:
             if event.act == "demo":
                 importer.make_demo()
@@ -111,9 +115,9 @@ def _datasets_html(infos: list[DatasetInfo], active: str | None) -> str:
         hint = (
             "Import a folder or a zip file with the form beside this, or let ExDD draw images to try it on."
         )
-        return _shared.empty("No data sets yet", hint, action)
+        return html.empty("No data sets yet", hint, action)
     head = f'<p class="list-head"><strong>{count(len(infos), "data set")}</strong></p>'
-    return head + _shared.table(DATASET_COLUMNS, [_dataset_row(info, info.name == active) for info in infos])
+    return head + html.table(DATASET_COLUMNS, [_dataset_row(info, info.name == active) for info in infos])
 
 
 def _dataset_row(info: DatasetInfo, active: bool) -> str:

@@ -11,18 +11,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from exdd_core import reports
+from exdd_core import drawing
 from exdd_core.datasets import ROLES, Record
 from exdd_core.images import encode_jpeg, thumbnail
-from pages._shared import count, picture_svg, text
+from exdd_core.sentences import count
+from pages.html import picture_svg
+from pages.html import text
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import Preview
+    from exdd_core.workspace import DatasetPreview
 
 EXAMPLE_SIDE = 320  # pixels of the longer side of the example
 
 
-def asked_of(preview: Preview, roles: dict[str, str]) -> list[dict[str, Any]]:
+def asked_of(preview: DatasetPreview, roles: dict[str, str]) -> list[dict[str, Any]]:
     """What is asked, with what was answered before: answers can be changed until the import begins."""
     open_ones = {question["folder"]: question for question in preview.report["questions"]}
     answered = {
@@ -55,7 +57,7 @@ def _question_html(question: dict[str, Any], role: str) -> str:
     )
 
 
-def summary_html(preview: Preview) -> str:
+def summary_html(preview: DatasetPreview) -> str:
     """Layout, and the split by label with parts on each side, before anything is made."""
     records = preview.records
     rows = "".join(
@@ -70,7 +72,7 @@ def summary_html(preview: Preview) -> str:
 <th class="number">Parts</th></tr></thead><tbody>{rows}</tbody></table>"""
 
 
-def details_html(preview: Preview) -> str:
+def details_html(preview: DatasetPreview) -> str:
     """What somebody should look at, what else is worth knowing, and an example of a mask."""
     report = preview.report
     problems = "".join(f'<li class="problem">! {text(line)}</li>' for line in report["problems"])
@@ -91,7 +93,7 @@ def _lines(records: list[Record]) -> list[str]:
     return lines
 
 
-def _example_html(preview: Preview) -> str:
+def _example_html(preview: DatasetPreview) -> str:
     """One defective image with the outline of what its mask marks, by the rule that was found."""
     if preview.example is None:
         return ""
@@ -99,7 +101,7 @@ def _example_html(preview: Preview) -> str:
     small = thumbnail(image, EXAMPLE_SIDE)
     scale = small.shape[0] / mask.shape[0]
     lines = [
-        [(round(x * scale), round(y * scale)) for x, y in line] for line in reports.outline(np.asarray(mask))
+        [(round(x * scale), round(y * scale)) for x, y in line] for line in drawing.outline(np.asarray(mask))
     ]
     share = f"{100 * mask.mean():.2g} % of the image"
     sentence = preview.report["mask_rule"]["sentence"] or "Masks are drawn from annotations."

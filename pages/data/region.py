@@ -6,6 +6,8 @@ of the commonest size and masks. Does not know what banks make of a region.
 
 from __future__ import annotations
 
+from exdd_core.workspace.dataset_settings import set_region
+
 import base64
 import hashlib
 from collections import OrderedDict
@@ -15,15 +17,23 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 import numpy as np
 
-from exdd_core import dataset_changes, dataset_settings, editing, images, region
+from exdd_core.workspace import dataset_changes
+from exdd_core.workspace import dataset_settings
+from exdd_core.studio import editor as editor_
+from exdd_core import images
+from exdd_core import region
 from exdd_core.errors import BadInput
 from exdd_core.synthesis import masks
-from pages import _shared
-from pages._shared import count, text
+from pages import answers
+from pages import html
+from exdd_core.sentences import count
+from pages.html import text
 from pages.data.who import who_of
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import DatasetInfo, ImageRow, Workspace
+    from exdd_core.workspace import DatasetInfo
+    from exdd_core.workspace import ImageRow
+    from exdd_core.workspace import Workspace
 
 SIDE = 1024  # pixels of the longer side of the copy that is drawn on
 KEPT = 8  # masks of files that were handed in
@@ -40,11 +50,11 @@ class Region:
         editor = Editor(workspace)
         questions = [look, propose, take, save, remove, undo]
         column = gr.Column(visible=False, elem_classes="section", elem_id="region")
-        with column as self.section, _shared.folded("Region of interest"):
-            self.card = _shared.markup(
+        with column as self.section, answers.folded("Region of interest"):
+            self.card = answers.markup(
                 "",
                 js_on_load="exddRegion(element, server, { upload, watch, changed: () => trigger('act', {}) })",
-                server_functions=[_shared.answering(question, editor) for question in questions],
+                server_functions=[answers.answering(question, editor) for question in questions],
                 elem_id="region-editor",
             )
         self.outputs = [self.section, self.card]
@@ -155,7 +165,7 @@ def look(shared: Editor, asked: Answer) -> Answer:
 
 def _layer(mask: np.ndarray, shown: tuple[int, int]) -> Answer:
     """A mask as a picture for the editor, and how much of an image it is."""
-    layer = masks.to_editor(mask, shown, editing.COLOUR)
+    layer = masks.to_editor(mask, shown, editor_.COLOUR)
     content = base64.b64encode(images.encode_png(layer)).decode()
     return {"layer": f"data:image/png;base64,{content}", "share": float(mask.mean())}
 
@@ -196,8 +206,8 @@ def save(shared: Editor, asked: Answer) -> Answer:
     """Make what was drawn the region. layer: a PNG of the editor's copy; base: what the editor was given, which keeps
     its own pixels where it was left alone."""
     info = shared.workspace.dataset(asked["dataset"])
-    mask = masks.from_editor(_shared.drawn(asked["layer"]), _shape(info), shared.given(info, asked["base"]))
-    made = shared.workspace.set_region(info.name, mask, who_of(asked["who"]))
+    mask = masks.from_editor(html.drawn(asked["layer"]), _shape(info), shared.given(info, asked["base"]))
+    made = set_region(shared.workspace, info.name, mask, who_of(asked["who"]))
     said = f"Saved: {_percent(mask)} of an image counts. Banks built before keep their own region."
     return {"said": said, "state": made.state}
 
@@ -208,7 +218,7 @@ def _percent(mask: np.ndarray) -> str:
 
 
 def remove(shared: Editor, asked: Answer) -> Answer:
-    made = shared.workspace.set_region(asked["dataset"], None, who_of(asked["who"]))
+    made = set_region(shared.workspace, asked["dataset"], None, who_of(asked["who"]))
     said = "Removed: all of an image counts again. Banks built before keep their own region."
     return {"said": said, "state": made.state}
 

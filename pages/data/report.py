@@ -8,8 +8,9 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pages import _shared
-from pages._shared import count, text
+from pages import html
+from exdd_core.sentences import count
+from pages.html import text
 
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetInfo
@@ -72,8 +73,8 @@ def _file_list(title: str, files: list[Any]) -> str:
 
 def _pair_html(dataset: str, pair: dict[str, Any]) -> str:
     pictures = "".join(
-        f'<a href="{_shared.inspect_url(f"{dataset}/{path}")}" title="{text(path)}"><img loading="lazy"'
-        f' src="{_shared.thumbnail_url(f"{dataset}/{path}")}" alt="{text(path)}"></a>'
+        f'<a href="{html.inspect_url(f"{dataset}/{path}")}" title="{text(path)}"><img loading="lazy"'
+        f' src="{html.thumbnail_url(f"{dataset}/{path}")}" alt="{text(path)}"></a>'
         for path in pair["images"]
     )
     where = "one in training, one in test" if pair["across_split"] else "on the same side of the split"

@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
+from exdd_core.curation.queue import group_of
 from exdd_core.detector import Detector, Settings
-from exdd_core.detector.examples import Marked
-from exdd_core.effect import HeldBack, Validation, advise
-from exdd_core.quality import group_of
+from exdd_core.detector.examples import DefectImage, Marked
+from exdd_core.evaluation.advice import advise
+from exdd_core.evaluation.effect import Validation
 from tests.bench import real_images
 from tests.bench.grid import FOLDERS, FOLDS, Images, measured, painted
 
@@ -65,7 +66,7 @@ def run(images: Images, kept: Path, known: int, seed: int, fold: int) -> Fold:
         candidates += [(engine, marked) for marked in made]
     detector.fit_defects(real, fusions=FUSIONS)
     groups: dict[str, dict[str, list[Marked]]] = {name: {} for name in FUSIONS}
-    held = [HeldBack(images.patches.images[i], _flat(images.patches.features[i])) for i in defects]
+    held = [DefectImage(images.patches.images[i], _flat(images.patches.features[i])) for i in defects]
     advice = {}
     for name in FUSIONS:
         judging = detector.with_fusion(name)

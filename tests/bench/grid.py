@@ -25,7 +25,6 @@ import numpy as np
 import torch
 
 from exdd_core import datasets, synthesis
-from exdd_core.confidence import reliability, tally
 from exdd_core.datasets import DEFECT, Record
 from exdd_core.detector import Detector, Settings, backbones
 from exdd_core.detector.backbones import Backbone
@@ -33,7 +32,8 @@ from exdd_core.detector.bank import BankImage
 from exdd_core.detector.examples import Marked, PatchSet, TrainingImage, patch_set
 from exdd_core.detector.inspection import probability
 from exdd_core.errors import BadInput
-from exdd_core.evaluation import metrics
+from exdd_core.evaluation import compute_metrics
+from exdd_core.evaluation.resampling import reliability, tally
 from exdd_core.images import Size, probe, read_image, read_mask, resize_mask
 from exdd_core.synthesis.engine import Donor, PaintRequest
 from exdd_core.synthesis.masks import SHAPES, MaskSpec, realise
@@ -207,7 +207,9 @@ def measured(images: Images, detector: Detector, test: list[int], methods: Seque
     seconds = (time.monotonic() - began) / len(test)
     truth = np.array([images.records[i].label == DEFECT for i in test])
     found: Fold = {"rows": detector.summary(), "scoring": seconds}
-    found["methods"] = {n: metrics(s, truth, m, masks) for n, s, m in zip(names, scores, maps, strict=True)}
+    found["methods"] = {
+        n: compute_metrics(s, truth, m, masks) for n, s, m in zip(names, scores, maps, strict=True)
+    }
     if detector.fusion.name not in names:
         return found
     own = scores[names.index(detector.fusion.name)]
@@ -277,4 +279,6 @@ def anomalib(images: Images, detector: Detector, test: list[int]) -> dict[str, f
             whole = model.anomaly_map_generator(near.reshape(1, 1, *grid), shape)[0, 0].numpy()
             maps.append(whole[::THINNED, ::THINNED])
     truth = np.array([images.records[i].label == DEFECT for i in test])
-    return metrics(np.array(scores), truth, np.stack(maps), images.masks[test][:, ::THINNED, ::THINNED])
+    return compute_metrics(
+        np.array(scores), truth, np.stack(maps), images.masks[test][:, ::THINNED, ::THINNED]
+    )

@@ -15,11 +15,14 @@ import numpy as np
 
 from exdd_core.datasets import DEFECT
 from exdd_core.detector import Detector, Settings
+from exdd_core.detector.anomaly_map import anomaly_map
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.coreset import greedy_coreset
+from exdd_core.detector.evidence import held_out_distances
 from exdd_core.detector.fusion import NEIGHBOURS, Context, DistanceRatio, Distances, Evidence, Fusion
-from exdd_core.detector.held_out import without
-from exdd_core.evaluation import metrics
+from exdd_core.detector.held_out import rows_of_part
+from exdd_core.detector.scoring import distances_of
+from exdd_core.evaluation import compute_metrics
 from tests.bench import real_images
 from tests.bench.grid import COLUMNS, FOLDERS, FOLDS, THINNED, Images
 
@@ -60,7 +63,7 @@ def run(images: Images, layers: dict[str, slice], seed: int, fold: int, found: F
     detector.fit_defects(marked, fusions=[kind.name for kind in KINDS])
     truth = np.array([images.records[i].label == DEFECT for i in test])
     masks = images.masks[test][:, ::THINNED, ::THINNED]
-    seen = [detector.distances(images.patches.features[i]) for i in test]
+    seen = [distances_of(detector.fitted, images.patches.features[i]) for i in test]
     for layer, columns in layers.items():
         bank = _bank(detector, columns)
         fitted = [kind.fit(_evidence(detector, bank, columns)) for kind in KINDS]
@@ -71,12 +74,12 @@ def run(images: Images, layers: dict[str, slice], seed: int, fold: int, found: F
         for fusion in fitted:
             scores = np.array([fusion.image_score(d) for d in near])
             maps = np.stack([_map(detector, fusion, d) for d in near])
-            found.setdefault((layer, fusion.name), []).append(metrics(scores, truth, maps, masks))
+            found.setdefault((layer, fusion.name), []).append(compute_metrics(scores, truth, maps, masks))
 
 
 def _bank(detector: Detector, columns: slice) -> Bank:
     """As many rows as the detector keeps, chosen and compared by these columns alone."""
-    known, wanted = detector.defects, detector.positive
+    known, wanted = detector.fitted.examples.defects, detector.positive
     assert wanted is not None
     rows = np.ascontiguousarray(known.rows[:, columns])
     kept = np.sort(greedy_coreset(rows, len(wanted), seed=detector.settings.seed))
@@ -85,23 +88,25 @@ def _bank(detector: Detector, columns: slice) -> Bank:
 
 def _evidence(detector: Detector, bank: Bank, columns: slice) -> Evidence:
     """Held-out normal images, none of which meets its own part, and how many parts taught the defects."""
-    held, usual = detector.held_out, detector._held_out_distances()
+    held, usual = detector.fitted.held_out, held_out_distances(detector.fitted)
     assert held is not None and held.features is not None
     shape = usual.negative.shape[1:3]
     near = [
         _search(bank, np.asarray(f, np.float32).reshape(*shape, -1), columns, part)
-        for f, part in zip(held.features, held.apart, strict=True)
+        for f, part in zip(held.features, held.parts, strict=True)
     ]
-    parts = np.where(detector.defects.real, detector.defects.groups, "")
+    parts = np.where(detector.fitted.examples.defects.real, detector.fitted.examples.defects.groups, "")
     return Evidence(replace(usual, positive=np.stack(near)), parts=parts)
 
 
 def _search(bank: Bank, features: np.ndarray, columns: slice, part: str | None = None) -> np.ndarray:
     """Distances of features (h, w, d) to the nearest rows, (h, w, k)."""
     queries = np.ascontiguousarray(features[..., columns].reshape(features.shape[0] * features.shape[1], -1))
-    apart = None if part is None else without(bank, part)
+    apart = None if part is None else rows_of_part(bank, part)
     return bank.search(queries, NEIGHBOURS, apart)[0].reshape(*features.shape[:2], -1)
 
 
 def _map(detector: Detector, fusion: Fusion, distances: Distances) -> np.ndarray:
-    return detector._map(fusion.patch_scores(distances), fusion.sigma)[::THINNED, ::THINNED]
+    return anomaly_map(fusion.patch_scores(distances), fusion.sigma, detector.settings.size)[
+        ::THINNED, ::THINNED
+    ]

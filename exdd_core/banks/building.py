@@ -1,0 +1,213 @@
+"""Building a bank version from the training split of a data set.
+
+Knows the workspace, training images and the detector. Does not know jobs, pages or how a defect was painted.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import uuid
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exdd_core import datasets
+from exdd_core.banks import features, teachers
+from exdd_core.datasets import integrity
+from exdd_core.errors import BadInput
+from exdd_core.images import Size
+from exdd_core.progress import Progress
+from exdd_core.workspace import (
+    BankVersion,
+    DatasetInfo,
+    ImageRow,
+    Workspace,
+    dataset_settings,
+    dataset_states,
+)
+from exdd_core.workspace.clock import now
+from exdd_core.workspace.failures import plainly
+from exdd_core.workspace.imports import import_dataset
+from exdd_core.workspace.settings import get, put
+from exdd_core.workspace.versions import make_active
+
+if TYPE_CHECKING:
+    from exdd_core.detector.examples import TrainingImage
+
+POSITIVES = ("real", "synthetic", "both", "none")
+
+
+def build_bank(
+    workspace: Workspace,
+    dataset: str | None = None,
+    *,
+    positives: str = "real",
+    max_real_parts: int | None = None,
+    seed: int = 0,
+    negative_ratio: float | None = None,
+    positive_ratio: float | None = None,
+    size: Size | None = None,
+    backbone: str | None = None,
+    fusion: str | None = None,
+    activate: bool = True,
+    who: str = "",
+    state: int | None = None,
+    progress: Progress | None = None,
+) -> BankVersion:
+    """Build a bank version from the training split of a data set (None: the active one).
+
+    positives: which defects teach the positive bank, one of `POSITIVES`: real ones, accepted synthetic ones,
+    both or none. max_real_parts: at most that many defective parts, and of the training split only. The
+    negative bank also gets what people marked as false alarms. The ratios are the shares of patches kept
+    (0 to 1]; None leaves the detector's default. who: whoever asked for it. state: of the data set; None is as
+    it is now. Raises BadInput where nothing can be built of that.
+    """
+    from exdd_core.detector import Detector, Settings
+    from exdd_core.detector.summary import notes
+
+    began, progress = time.monotonic(), progress or Progress()
+    info, guessed = dataset_settings.settled(workspace, dataset, state, progress)
+    normals, defects, note = training_split(workspace, info.name, positives, max_real_parts, seed, info.state)
+    network = workspace.backbone(backbone)
+    given: dict[str, Any] = {"negative_ratio": negative_ratio, "positive_ratio": positive_ratio}
+    given["fusion"] = fusion
+    settings = Settings(
+        backbone=network.name,
+        size=size or info.size,
+        seed=seed,
+        depth=info.depth,
+        **{key: value for key, value in given.items() if value is not None},
+    )
+    with plainly(), workspace.making(workspace.path / "banks", "build", progress) as temporary:
+        detector = Detector(network, settings, workspace.region(info.name, info.state))
+        detector.fit(normals, defects, progress)
+        note = " ".join(
+            filter(None, [guessed, note, *notes(detector.fitted, larger_size(info, settings.size))])
+        )
+        detector = teachers.without_false_alarms(workspace, info.name, detector, progress, state)
+        progress.begin("Storing the bank version", 1)
+        whole = temporary / "whole"
+        whole.mkdir()
+        detector.save(whole)
+        row = {
+            "id": uuid.uuid4().hex[:12],
+            "dataset": info.name,
+            "created": now(),
+            "who": " ".join(who.split())[:40],
+            "seconds": round(time.monotonic() - began, 2),
+            "settings": {
+                **settings.to_json(),
+                "size": str(settings.size),
+                "keep_aspect": settings.size.keep_aspect,
+                "layers": network.layers,
+                "positives": positives,
+                "max_real_parts": max_real_parts,
+                "state": info.state,
+            },
+            "summary": {**detector.summary(), "radius": detector.fitted.reference.radius, "note": note},
+        }
+        features.keep(workspace, str(row["id"]), detector)
+        manifest = {**row, "backbone_weights": network.weights, "libraries": library_versions()}
+        (whole / "manifest.json").write_text(json.dumps(manifest, indent=2))
+        progress.advance()
+        with workspace.placed(whole, workspace.path / "banks" / str(row["id"])) as db:
+            dataset_states.at(db, info.name)  # raises where it was deleted meanwhile
+            number = json.loads(get(db, "last_bank_number", "0")) + 1  # a deleted number never comes back
+            put(db, "last_bank_number", number)
+            stored = {k: json.dumps(v) if isinstance(v, dict) else v for k, v in row.items()}
+            db.table("banks").insert({**stored, "number": number})
+            if activate or get(db, "active_bank", "null") == "null":
+                make_active(db, str(row["id"]))
+    return workspace.bank(str(row["id"]))
+
+
+def training_split(
+    workspace: Workspace,
+    dataset: str,
+    positives: str,
+    max_real_parts: int | None,
+    seed: int,
+    state: int | None = None,
+) -> tuple[list[TrainingImage], list[TrainingImage], str]:
+    """Normal and defective training images, and one sentence on what was left out ("" for nothing)."""
+    from exdd_core.detector.examples import TrainingImage
+
+    if positives not in POSITIVES:
+        raise BadInput(f'"{positives}" does not say which defects to use; choose {", ".join(POSITIVES)}.')
+    accepted = teachers.accepted(workspace, dataset) if positives in ("synthetic", "both") else []
+    if positives == "synthetic" and not accepted:
+        raise BadInput(
+            "There are no accepted synthetic defects in this workspace; build with real ones or none."
+        )
+    rows = workspace.images(dataset, split="train", state=state)
+    rows = [rows[i] for i in datasets.limit_parts(rows, max_real_parts, seed)]
+    out = {side: teachers.dropped(workspace, dataset, side) for side in ("negative", "positive")}
+    normals = [row for row in rows if row.label == datasets.NORMAL and row.id not in out["negative"]]
+    if not normals:
+        raise BadInput(
+            f'The training split of "{dataset}" has no normal images; nothing can be learned from it.'
+        )
+    wanted = positives in ("real", "both")
+    defects = [
+        row for row in rows if row.label == datasets.DEFECT and row.id not in out["positive"] and wanted
+    ]
+    empty = {f"{dataset}/{path}" for path in workspace.dataset(dataset, state).report["masks"]["empty"]}
+    masked = [row for row in defects if row.mask is not None and row.id not in empty]
+    notes = []
+    if positives == "both" and not accepted:
+        notes.append("There are no accepted synthetic defects yet, so only real ones were used.")
+    if len(masked) < len(defects):
+        notes.append(f"{len(defects) - len(masked)} defective images have no usable mask and were left out.")
+
+    def training(row: ImageRow) -> TrainingImage:
+        return TrainingImage(row.id, row.path, row.group, row.mask, row.defect_type)
+
+    real = [training(row) for row in masked]
+    if wanted and max_real_parts is None:
+        # One that was moved to the training side is there already, and one that was retired teaches nothing.
+        known = {row.id for row in workspace.images(dataset, split="test", state=state)}
+        missed = teachers.missed_defects(workspace, dataset)
+        real += [image for image in missed if image.id in known or image.id.startswith("file:")]
+    notes += filter(None, [integrity.few_normal(len(normals))])
+    return [training(row) for row in normals], real + accepted, " ".join(notes)
+
+
+def larger_size(info: DatasetInfo, size: Size) -> str:
+    """The size at which a data set shows the defects that are smaller than a patch at this one; "" if not known."""
+    return str(info.report["masks"].get("small_size", "")) if size == info.size else ""
+
+
+def make_demo(path: Path | str, progress: Progress | None = None) -> Workspace:
+    """The workspace that a newcomer meets: generated images and a first bank version.
+
+    A workspace that has a data set of its own is opened and left alone; one that was killed on the way to
+    its demo is completed.
+    """
+    from exdd_core.datasets import demo
+
+    workspace = Workspace.open(path) if Workspace.exists(path) else Workspace.create(path)
+    if not workspace.datasets():
+        with tempfile.TemporaryDirectory(prefix="exdd-demo-") as folder:
+            demo.generate(Path(folder) / "demo", progress=progress)
+            import_dataset(workspace, Path(folder) / "demo", name="demo", progress=progress)
+    if [info.name for info in workspace.datasets()] == ["demo"] and not workspace.setting("last_bank_number"):
+        build_bank(workspace, "demo", progress=progress)
+    return workspace
+
+
+def library_versions() -> dict[str, str]:
+    """Of the libraries on which a bank version depends."""
+    wanted = (
+        "torch",
+        "torchvision",
+        "timm",
+        "faiss-gpu",
+        "faiss-cpu",
+        "numpy",
+        "scikit-learn",
+        "safetensors",
+    )
+    installed = {dist.name: dist.version for dist in metadata.distributions()}
+    return {name: installed[name] for name in wanted if name in installed}

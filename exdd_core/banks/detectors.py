@@ -1,0 +1,79 @@
+"""The detectors of bank versions, with every change since they were built, and the last two kept in memory.
+
+Knows versions, their changes and the detector. Does not know decisions or who asks.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from exdd_core.banks import features, history
+from exdd_core.workspace.failures import plainly
+
+if TYPE_CHECKING:
+    from exdd_core.detector import Detector
+    from exdd_core.workspace import Workspace
+
+DETECTORS_KEPT = 2
+
+
+@dataclass
+class _Kept:
+    """The detectors last used, by version, each with the number of its last change."""
+
+    detectors: OrderedDict[str, tuple[int, Detector]] = field(default_factory=OrderedDict)
+    # One thread reads a version, however many ask for it.
+    lock: threading.RLock = field(default_factory=threading.RLock)
+
+
+_OF_WORKSPACE: WeakKeyDictionary[Workspace, _Kept] = WeakKeyDictionary()
+_LOCK = threading.Lock()
+
+
+def _kept(workspace: Workspace) -> _Kept:
+    with _LOCK:
+        return _OF_WORKSPACE.setdefault(workspace, _Kept())
+
+
+def load_detector(workspace: Workspace, bank: str | None = None, until: int | None = None) -> Detector:
+    """The detector of a bank version (None: the active one), with all that has come to its banks since.
+
+    until: the number of its last change then (`history.newest`), for what is measured again; None: as it is now.
+    The last two used stay in memory and notice what other threads and processes change.
+    """
+    from exdd_core.detector import Detector
+
+    version, kept = workspace.bank(bank), _kept(workspace)
+    with kept.lock, plainly():
+        with workspace.reading() as db:
+            newest = history.newest(db, version.id)
+        then = until is not None and until != newest
+        newest = until if until is not None else newest
+        last, detector = (0, None) if then else kept.detectors.get(version.id, (0, None))
+        if detector is None:
+            network = workspace.backbone(version.settings["backbone"])
+            detector = Detector.load(version.path, network)
+            if detector.fitted.can_change:
+                detector.recall(features.Features(workspace, version.id, detector))
+        if last < newest:
+            with workspace.reading() as db:
+                later = history.read(db, version.id, last, newest)
+            last, detector = later.last, detector.changed(later.changes, later.state)
+        if not then:
+            keep_detector(workspace, version.id, last, detector)
+        return detector
+
+
+def keep_detector(workspace: Workspace, bank: str, last: int, detector: Detector) -> None:
+    """Have this detector ready for whoever asks for the version; `last` is the number of its last change."""
+    kept = _kept(workspace)
+    with kept.lock:
+        if bank not in kept.detectors or kept.detectors[bank][0] <= last:
+            kept.detectors[bank] = (last, detector)
+        kept.detectors.move_to_end(bank)
+        while len(kept.detectors) > DETECTORS_KEPT:
+            kept.detectors.popitem(last=False)

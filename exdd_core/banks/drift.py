@@ -1,0 +1,91 @@
+"""How far the active version is behind what was decided, and whether its threshold still fits.
+
+Knows versions, decisions and detectors. Does not know how a version is brought in line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from exdd_core.banks.compare import TOLERANCE
+from exdd_core.banks.detectors import load_detector
+from exdd_core.detector.change import drift
+from exdd_core.sentences import count
+from exdd_core.workspace import decisions
+
+if TYPE_CHECKING:
+    from exdd_core.detector.records import Drift
+    from exdd_core.workspace import BankVersion, Workspace
+
+UNCOVERED = 0.05  # share of known defect patches that no row is near, at which a rebuild is due
+LOOSE = 1.5  # times the radius that a rebuild would reach
+GROWN = 2.0  # times the rows that were built
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a version has come from what a build would make of the same images, and in words whether one is due.
+
+    behind: whether it does not follow what people decided, which `catch_up` mends without a build.
+    """
+
+    drift: Drift
+    due: bool
+    behind: bool
+    sentence: str
+
+
+def state(workspace: Workspace, id: str | None = None) -> State:
+    """Whether a version (None: the active one) should be built again. Takes a second or two."""
+    version = workspace.bank(id)
+    detector = load_detector(workspace, version.id)
+    found = drift(detector.fitted)
+    reasons = []
+    if found.uncovered > UNCOVERED:
+        reasons.append(f"{found.uncovered:.0%} of the known defects' patches have no row near them any more")
+    if found.fresh_radius and found.radius > LOOSE * found.fresh_radius:
+        times = found.radius / found.fresh_radius
+        reasons.append(f"its rows lie {times:.1f} times as far apart as after a build")
+    if found.built and found.rows > GROWN * found.built:
+        reasons.append(f"its positive bank has grown from {found.built:,} to {found.rows:,} rows")
+    if not detector.fitted.can_change:
+        reasons.append("it is of an older kind whose banks cannot be changed")
+    more = found.rows - found.built
+    grown = f" ({abs(more):,} {'more' if more > 0 else 'fewer'} than were built)" if more else ""
+    if reasons:
+        said = f"A full rebuild is due: {'; '.join(reasons)}."
+    elif not found.rows:
+        said = "No rebuild is due: this version knows normal surface only."
+    else:
+        said = f"No rebuild is due: {found.rows:,} defect rows{grown} cover what is known as well as a build would."
+        said += f" Scores agree with one within {TOLERANCE:.0%} of their spread." if more else ""
+    behind = _behind(workspace, version)
+    return State(found, bool(reasons), bool(behind), f"{behind} {said}".strip())
+
+
+def _behind(workspace: Workspace, version: BankVersion) -> str:
+    """What people decided and this version does not follow, as after rolling back to it, in words."""
+    lacks, surplus = lacking(workspace, version.id)
+    words = ("candidate is", "candidates are")
+    said = [f"{count(len(lacks), *(f'accepted {word}' for word in words))} not in it"] if lacks else []
+    said += [f"{count(len(surplus), *words)} in it though no longer accepted"] if surplus else []
+    return f"It does not follow what was decided: {'; '.join(said)}." if said else ""
+
+
+def lacking(workspace: Workspace, id: str | None = None) -> tuple[list[str], list[str]]:
+    """Accepted candidates that a version should hold and does not, and those it holds that are accepted no longer.
+
+    One that was built without the candidates there were then, as somebody chose, should hold the later ones only.
+    """
+    version = workspace.bank(id)
+    detector = load_detector(workspace, version.id)
+    every = version.settings.get("positives") in ("both", "synthetic")
+    accepted = decisions.in_force(workspace, "accept", dataset=version.dataset)
+    began = datetime.fromisoformat(version.created) - timedelta(seconds=version.seconds)
+    wanted = {d.subject for d in accepted if every or datetime.fromisoformat(d.created) > began}
+    held = {i.id for i in detector.positive.images if i.origin == "synthetic"} if detector.positive else set()
+    if version.settings.get("positives") == "none" and not held:
+        return [], []
+    return sorted(wanted - held), sorted(held - {d.subject for d in accepted})

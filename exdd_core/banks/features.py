@@ -1,0 +1,109 @@
+"""Features of whole images that a bank version is fitted again with, and judged by, when rows come or go.
+
+Those of its held-out normal images and of its defective training images are many times larger than the version and
+can be made again from the images: so they lie in the cache, at half precision, are mapped into memory when they are
+first looked at, and computed where they are gone. Knows files and the workspace's images; does not know what they
+are compared with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core import files
+from exdd_core.detector import patches
+from exdd_core.detector.examples import DefectImage
+from exdd_core.workspace.versions import cache_of
+
+if TYPE_CHECKING:
+    from exdd_core.detector import Detector
+    from exdd_core.workspace import Workspace
+
+HELD_OUT = "held_out"
+PICTURES = 120  # defective training images that effects are measured on
+
+
+def keep(workspace: Workspace, bank: str, detector: Detector) -> None:
+    """Store the held-out features of a detector that was just built."""
+    held = detector.fitted.held
+    assert held.features is not None
+    _store(_file(workspace, bank), held.features)
+
+
+def defects(workspace: Workspace, bank: str, detector: Detector) -> list[DefectImage]:
+    """The defective training images of a version with the features of all their patches; at most PICTURES of them,
+    as many of every part as of the others."""
+    images = detector.fitted.examples.defects.images
+    known = [i for i in images if i.origin == "real" and not i.id.startswith("file:")]
+    turn: dict[str, int] = {}
+    order: list[tuple[int, int]] = []
+    for image in known:
+        turn[image.group] = turn.get(image.group, 0) + 1
+        order.append((turn[image.group], len(order)))
+    chosen = [known[at] for _, at in sorted(sorted(order)[:PICTURES], key=lambda pair: pair[1])]
+    if not chosen:
+        return []
+    names = hashlib.sha256(json.dumps([image.id for image in chosen]).encode()).hexdigest()[:12]
+    found = _features(workspace, bank, f"defects-{names}", [image.id for image in chosen], detector)
+    return [DefectImage(image, features) for image, features in zip(chosen, found, strict=True)]
+
+
+class Features(Sequence):
+    """The features of a version's held-out images, float16 (n, d) each."""
+
+    def __init__(self, workspace: Workspace, bank: str, detector: Detector):
+        self._workspace, self._bank, self._detector = workspace, bank, detector
+        self._ids = [image.id for image in detector.fitted.held.images]
+        self._read: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __getitem__(self, number: Any) -> Any:
+        if self._read is None:
+            self._read = self._found()
+        return self._read[number]
+
+    def _found(self) -> np.ndarray:
+        return _features(self._workspace, self._bank, HELD_OUT, self._ids, self._detector)
+
+
+def _features(
+    workspace: Workspace, bank: str, name: str, ids: Sequence[str], detector: Detector
+) -> np.ndarray:
+    """Of these images, float16 (m, n, d): from the cache, or else from their files."""
+    height, width = detector.grid
+    shape = (len(ids), height * width, detector.backbone.dimension)
+    file = _file(workspace, bank, name)
+    try:
+        found = np.load(file, mmap_mode="r")
+        if found.shape == shape:
+            return found
+    except (OSError, ValueError):
+        pass  # gone or damaged, as a cache may be
+    paths, settings = [workspace.image(id).path for id in ids], detector.settings
+    features = patches.extract(
+        detector.backbone, paths, settings.size, reader=settings.read, region=detector.region
+    )
+    return _store(file, features.reshape(shape))
+
+
+def _file(workspace: Workspace, bank: str, name: str = HELD_OUT) -> Path:
+    return cache_of(workspace, bank) / f"{name}.npy"
+
+
+def _store(file: Path, features: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    kind = {"descr": "<f2", "fortran_order": False, "shape": (len(features), *features[0].shape)}
+    # Not through a map of the file: on a full disk that ends the process, without a word.
+    with files.whole(file) as place, place.open("wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, kind)
+        for one in features:
+            stream.write(np.ascontiguousarray(one, "<f2").data)
+    return np.load(file, mmap_mode="r")

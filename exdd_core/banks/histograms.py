@@ -1,0 +1,144 @@
+"""Histograms of the scores and neighbour distances of normal patches and defects of a version.
+
+Knows detectors and candidates. Does not know pages or the map.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exdd_core.banks.detectors import load_detector
+from exdd_core.detector.bank import Bank
+from exdd_core.detector.evidence import defect_distances
+from exdd_core.detector.fusion import NEIGHBOURS
+from exdd_core.detector.held_out import rows_of_part
+from exdd_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from exdd_core.detector import Detector
+    from exdd_core.workspace import Workspace
+
+METHODS = ("pca", "umap")
+NORMALS = 10_000  # held-out normal patches in the histograms
+BINS = 48
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Patches of one kind and their distances. negative, positive: share of them in each bin of `Distances`; positive
+    is None where there is no bank to be far from. beyond: share of them past the 99 % line."""
+
+    name: str  # "normal", "real" or "synthetic"
+    patches: int
+    beyond: float
+    negative: list[float]
+    positive: list[float] | None
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Mean distances to the five nearest rows of each bank (N and P), without those of a patch's own physical part.
+
+    edges: of the bins, by bank. visible_from: 99 % of held-out normal patches have a smaller N.
+    """
+
+    edges: dict[str, list[float]]
+    visible_from: float
+    kinds: list[Kind]
+
+
+def distances(workspace: Workspace, bank: str | None = None) -> Distances:
+    """How far normal, real and synthetic patches lie from both banks of a version (None: the active one).
+
+    Normal patches are of images that set the threshold; those on defects are what the positive bank covers, and each
+    looks at what is left without its own part. Raises BadInput for a version of an older kind.
+    """
+    detector = load_detector(workspace, workspace.bank(bank).id)
+    if not detector.fitted.can_change:
+        raise BadInput(
+            "This bank version is of an older kind and has no held-out patches with it; build a new one."
+        )
+    found = {"normal": _of_normals(detector)} | _of_defects(detector)
+    found = {name: pair for name, pair in found.items() if len(pair[0])}
+    edges = {"negative": _edges([near for near, _ in found.values()])}
+    if detector.positive is not None:
+        edges["positive"] = _edges([far for _, far in found.values() if far is not None])
+    kinds = [
+        Kind(
+            name,
+            len(near),
+            float((near > detector.fitted.reference.visible_from).mean()),
+            _shares(near, edges["negative"]),
+            _shares(far, edges["positive"]) if far is not None and len(far) else None,
+        )
+        for name, (near, far) in found.items()
+    ]
+    return Distances(
+        {side: e.tolist() for side, e in edges.items()}, detector.fitted.reference.visible_from, kinds
+    )
+
+
+Pair = tuple[
+    np.ndarray, np.ndarray | None
+]  # N (n,), P (m,) with m <= n: some have no row of another part to be near
+
+
+def _of_normals(detector: Detector) -> Pair:
+    held, rng = detector.fitted.held_out, np.random.default_rng(detector.settings.seed)
+    assert held is not None and held.features is not None
+    each = max(1, NORMALS // max(1, len(held.parts)))
+    near, far = [], []
+    for number, apart in enumerate(held.parts):
+        features = held.features[number]
+        order = rng.permutation(len(features))
+        if held.inside is not None:
+            order = order[held.inside[number][order]]
+        chosen = np.sort(order[:each])
+        rows = np.asarray(features[chosen], np.float32)
+        near.append(_mean(detector.negative, rows, rows_of_part(detector.negative, apart)))
+        if detector.positive is not None:
+            far.append(_mean(detector.positive, rows, rows_of_part(detector.positive, apart)))
+    return _finite(near), _finite(far) if far else None
+
+
+def _of_defects(detector: Detector) -> dict[str, Pair]:
+    """Of the patches on real defects, and of those on synthetic ones."""
+    bank = detector.fitted.examples.defects
+    if detector.positive is None or not len(bank):
+        return {}
+    near, far = defect_distances(detector.fitted).mean(-1), np.full(len(bank), np.inf, np.float32)
+    for number, image in enumerate(bank.images):
+        own = bank.image == number
+        others = detector.positive.of(image.group, image.id, image.donor)
+        far[own] = _mean(detector.positive, bank.rows[own], others)
+    kinds = {"real": bank.real, "synthetic": ~bank.real}
+    return {name: (_finite([near[own]]), _finite([far[own]])) for name, own in kinds.items()}
+
+
+def _mean(bank: Bank, rows: np.ndarray, without: np.ndarray | None) -> np.ndarray:
+    return bank.search(rows, NEIGHBOURS, without)[0].mean(-1)
+
+
+def _finite(parts: Sequence[np.ndarray]) -> np.ndarray:
+    joined = np.concatenate(parts)
+    return joined[np.isfinite(joined)]
+
+
+def _edges(several: Sequence[np.ndarray]) -> np.ndarray:
+    """Bins from where nearly all of any kind begin to where nearly all end; the outer ones take the rest."""
+    filled = [values for values in several if len(values)]
+    if not filled:
+        return np.linspace(0, 1, BINS + 1)
+    first = min(float(np.quantile(values, 0.002)) for values in filled)
+    last = max(float(np.quantile(values, 0.995)) for values in filled)
+    spare = max(last - first, 1e-6) / BINS
+    return np.linspace(max(0.0, first - spare), last + spare, BINS + 1)
+
+
+def _shares(values: np.ndarray, edges: np.ndarray) -> list[float]:
+    counted = np.histogram(np.clip(values, edges[0], edges[-1]), edges)[0]
+    return (counted / max(1, len(values))).round(5).tolist()

@@ -1,0 +1,161 @@
+"""What decisions mean for a build: accepted candidates, missed defects, dropped images and false alarms.
+
+Knows decisions, candidates and the features of their patches. Does not know how somebody decides.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exdd_core import files, images, picture
+from exdd_core.detector import Detector, context, patches, scoring
+from exdd_core.detector.bank import BankImage
+from exdd_core.detector.change import marks
+from exdd_core.detector.examples import Marked, TrainingImage
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+from exdd_core.workspace import candidates
+from exdd_core.workspace.candidates import Candidate
+from exdd_core.workspace.decisions import Decision, decisions, in_force
+from exdd_core.workspace.drawn_masks import MASKS
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+FEATURES = "cache/candidates"
+
+
+def pixels_of(workspace: Workspace, id: str, path: Path, detector: Detector) -> np.ndarray:
+    """An image that teaches the banks, uint8 (H, W, 3), read as the bank's own images were."""
+    own = None
+    with suppress(BadInput):  # of a data set that is gone
+        own = None if id.startswith("file:") else workspace.image(id).depth
+    kept = detector.settings
+    return picture.read(path, None, kept.depth, kept.by_brightest, own).pixels
+
+
+def accepted(workspace: Workspace, dataset: str) -> list[TrainingImage]:
+    """The accepted candidates of a data set, as a build takes them."""
+    found = []
+    for candidate in reversed(candidates.listed(workspace, dataset, status="accepted")):
+        image = bank_image(workspace, candidate)
+        mask = mask_of(workspace, candidate)
+        found.append(_training(image, candidate.image, mask))
+    return found
+
+
+def missed_defects(workspace: Workspace, dataset: str) -> list[TrainingImage]:
+    """What people marked as missed defects, as a build takes it."""
+    return [
+        _training(
+            BankImage(d.subject, d.detail["group"], d.detail["defect_type"]),
+            workspace.path / d.detail["path"],
+            images.read_mask(workspace.path / MASKS / d.detail["mask"], None, "the mask"),
+        )
+        for d in in_force(workspace, "missed", dataset=dataset)
+    ]
+
+
+def dropped(workspace: Workspace, dataset: str, side: str) -> set[str]:
+    """Ids of training images that were taken out of one bank."""
+    return {d.subject for d in in_force(workspace, "drop", dataset=dataset) if d.detail["side"] == side}
+
+
+def taught(workspace: Workspace, dataset: str | None = None) -> dict[str, Decision]:
+    """Images beyond the training split that have taught the banks, by id: evaluation leaves their parts out."""
+    return {d.subject: d for d in in_force(workspace, "missed", "false_alarm", dataset=dataset)}
+
+
+def without_false_alarms(
+    workspace: Workspace,
+    dataset: str,
+    detector: Detector,
+    progress: Progress | None = None,
+    state: int | None = None,
+) -> Detector:
+    """A detector that was just built, with what people marked as false alarms in its negative bank.
+
+    state: of the data set, None as it is now; an image that is retired in it teaches nothing.
+    """
+    several = []
+    known = {row.id for row in workspace.images(dataset, state=state)}
+    for found in in_force(workspace, "false_alarm", dataset=dataset):
+        if found.subject not in known and not found.subject.startswith("file:"):
+            continue
+        pixels = pixels_of(workspace, found.subject, workspace.path / found.detail["path"], detector)
+        mask = images.read_mask(workspace.path / MASKS / found.detail["mask"], None, "the mask")
+        several.append(
+            marked_patches(pixels, mask, BankImage(found.subject, found.detail["group"]), detector)
+        )
+    return (
+        detector.changed(detector.additions(several, "negative"), progress=progress) if several else detector
+    )
+
+
+def _training(image: BankImage, path: Path, mask: np.ndarray) -> TrainingImage:
+    return TrainingImage(image.id, path, image.group, mask, image.defect_type, image.origin, image.donor)
+
+
+def bank_image(workspace: Workspace, candidate: Candidate) -> BankImage:
+    """How a candidate is named in a bank: it belongs to the parts of its source and of what lent to it."""
+    group = workspace.image(candidate.source).group
+    donor = workspace.image(candidate.donor).group if candidate.donor else ""
+    return BankImage(candidate.id, group, candidate.defect_type, "synthetic", donor)
+
+
+def mask_of(workspace: Workspace, candidate: Candidate) -> np.ndarray:
+    """The mask that counts, bool (H, W): the measured one, or what somebody trimmed it to."""
+    trims = [d for d in decisions(workspace, candidate.id) if d.action == "trim" and d.undone is None]
+    file = workspace.path / MASKS / trims[0].detail["mask"] if trims else candidate.mask
+    return images.read_mask(file, None, "the mask")
+
+
+def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Marked:
+    """The patches that a candidate's mask marks, with their features; computed once and kept in the cache."""
+    size, grid = detector.settings.size, detector.grid
+    fitted = "-fitted" if size.keep_aspect else ""
+    kind = f"{detector.backbone.fingerprint[:12]}-{size}{fitted}-{detector.fitted.setup.region_name}"
+    file = workspace.path / FEATURES / kind / f"{candidate.id}.npz"
+    try:
+        with np.load(file) as kept:
+            rows, position, beside = kept["rows"], kept["position"], kept["beside"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        pixels = images.read_image(candidate.image)
+        touched = (
+            patches.covered(images.mask_share(images.read_mask(candidate.mask, None, ""), size), grid) > 0
+        )
+        features = scoring.features(detector.fitted, pixels)
+        rows, position = features[touched], np.argwhere(touched).astype(np.int16)
+        beside = context.around(features)[touched]
+        _keep(file, rows, position, beside)
+    on = marks(detector.fitted, mask_of(workspace, candidate))[position[:, 0], position[:, 1]]
+    return Marked(bank_image(workspace, candidate), rows[on], position[on], beside[on])
+
+
+def marked_patches(pixels: np.ndarray, mask: np.ndarray, image: BankImage, detector: Detector) -> Marked:
+    if mask.shape != pixels.shape[:2]:
+        raise BadInput("The mask has another size than the image; draw it on the image itself.")
+    return Marked.of(image, scoring.features(detector.fitted, pixels), marks(detector.fitted, mask))
+
+
+def remembered(workspace: Workspace, id: str, side: str, detector: Detector) -> Marked:
+    """An image that was dropped, for coming back: a training image (of a normal one, every patch) or a candidate."""
+    if "/" not in id:
+        return marked(workspace, candidates.get(workspace, id), detector)
+    row = workspace.image(id)
+    pixels = pixels_of(workspace, id, row.path, detector)
+    mask = np.ones(pixels.shape[:2], bool)
+    if side == "positive":
+        mask = images.read_mask(row.mask, pixels.shape[:2]) if row.mask else mask
+    return marked_patches(pixels, mask, BankImage(row.id, row.group, row.defect_type), detector)
+
+
+def _keep(file: Path, rows: np.ndarray, position: np.ndarray, beside: np.ndarray) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with files.whole(file) as place:
+        np.savez(place, rows=rows, position=position, beside=beside)

@@ -1,0 +1,72 @@
+"""Which files a bank version has learnt from: by the image that they are, or by identical bytes.
+
+Knows the rows of a workspace and what a detector says of its banks. Does not know what a score is, nor who asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exdd_core.detector.summary import knows
+
+if TYPE_CHECKING:
+    from exdd_core.detector import Detector
+    from exdd_core.workspace import BankVersion, Workspace
+
+
+class TrainingFiles:
+    """What one bank version has learnt from. Lists the files of its images at the first file from elsewhere."""
+
+    def __init__(self, workspace: Workspace, version: BankVersion, detector: Detector):
+        self.version = version
+        self._workspace, self._detector = workspace, detector
+        self._by_size: dict[int, list[tuple[str, Path]]] | None = None
+        self._by_digest: dict[int, dict[bytes, list[str]]] = {}  # of each size that was asked for
+
+    def sentence(self, id: str, path: Path) -> str:
+        """Why the score of an image means nothing, without a verdict and a full stop; "" where it means something.
+
+        id: of the workspace, or one that begins with "file:" for a file elsewhere, which may be a copy of an image
+        that the version was built from.
+        """
+        known = id if knows(self._detector.fitted, id) else ""
+        if not known and id.startswith("file:"):
+            known = self._copy_of(path)
+        if not known:
+            return ""
+        taught = known.startswith("file:") or self._workspace.image(known).split != "train"
+        how = "learnt from it" if taught else "was built from it"
+        itself = f"this image is in the bank itself ({self.version.name} {how})"
+        return f"{itself}, so its score says nothing about new parts"
+
+    def _copy_of(self, path: Path) -> str:
+        """The id of an image that the banks know whose file has the same bytes as this one; "" for none."""
+        if self._by_size is None:
+            self._by_size = defaultdict(list)
+            for id, file in self._workspace.files_of_images():  # those that count no more have taught it, too
+                if file.is_file():
+                    self._by_size[file.stat().st_size].append((id, file))
+        size = path.stat().st_size
+        if size not in self._by_size:
+            return ""
+        if size not in self._by_digest:
+            self._by_digest[size] = defaultdict(list)
+            for id, file in self._by_size[size]:
+                with suppress(OSError):  # of a data set that was deleted meanwhile
+                    self._by_digest[size][_digest(file)].append(id)
+        same = self._by_digest[size].get(_digest(path), [])
+        return next((id for id in same if knows(self._detector.fitted, id)), "")
+
+
+def _digest(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def reason(verdict: str, learnt: str, otherwise: str) -> str:
+    """Why a verdict is what it is: by what `Learnt.sentence` says, where it says anything."""
+    return f"{verdict.capitalize()}: {learnt}." if learnt else otherwise

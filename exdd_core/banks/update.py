@@ -1,0 +1,103 @@
+"""The active bank version while a decision changes it: computed first, written in one transaction, then shown.
+
+Knows detectors, a version's history and the workspace's own detectors; does not know what was decided, or why.
+Whoever changes a version keeps others from it meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exdd_core.banks import history
+from exdd_core.banks.detectors import keep_detector, load_detector
+from exdd_core.detector import Change, Detector
+from exdd_core.detector.change import examine
+from exdd_core.detector.examples import Marked
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from exdd_core.workspace import BankVersion, Workspace
+
+
+class BankUpdate:
+    """What a version's banks will be. Nothing has changed before `write`, and nobody sees it before `publish`."""
+
+    def __init__(self, workspace: Workspace, version: BankVersion):
+        self.workspace, self.version = workspace, version
+        self.detector = self.new = load_detector(workspace, version.id)
+        self._entered: list[tuple[Change, int]] = []
+
+    @classmethod
+    def active(cls, workspace: Workspace, dataset: str) -> BankUpdate | None:
+        """The active version, where it was built from this data set."""
+        version = workspace.active_bank()
+        return cls(workspace, version) if version and version.dataset == dataset else None
+
+    def holds(self, id: str, side: str) -> bool:
+        bank = self.detector.negative if side == "negative" else self.detector.positive
+        return bank is not None and any(image.id == id for image in bank.images)
+
+    def add(self, several: Sequence[Marked], side: str = "positive") -> list[Change]:
+        fresh = [m for m in several if not self.holds(m.image.id, side)]
+        if len(fresh) == 1 and self._just_left(fresh[0], side):
+            return self.put_back(fresh[0].image.id, side)
+        changes = self.detector.additions(fresh, side)
+        if changes:
+            self.new = self.detector.changed(changes)
+        return changes
+
+    def exchange(self, several: Sequence[Marked], gone: Sequence[str]) -> list[Change]:
+        """Takes images out, then adds others."""
+        changes = [change for id in gone for change in self.detector.removals(id)]
+        self.new = self.detector.changed(changes) if changes else self.detector
+        added = self.new.additions([m for m in several if not self.holds(m.image.id, "positive")])
+        self.new = self.new.changed(added) if added else self.new
+        return changes + added
+
+    def remove(self, id: str, side: str) -> list[Change]:
+        """Takes an image's rows out."""
+        return self._make(self.detector.removals(id, side))
+
+    def put_back(self, id: str, side: str) -> list[Change]:
+        """Gives an image the very rows back with which it left; nothing where that is not known."""
+        with self.workspace.reading() as db:
+            found = history.left(db, self.version.id, id, side)
+        return self._make([found[1]]) if found else []
+
+    def _just_left(self, marked: Marked, side: str) -> bool:
+        """Whether these patches, and no others, were the last to leave: to add them again is to take that back."""
+        with self.workspace.reading() as db:
+            found = history.left(db, self.version.id, marked.image.id, side)
+            if found is None or found[0] != history.newest(db, self.version.id):
+                return False
+        use = examine(self.detector.fitted, marked).clean if side == "positive" else slice(None)
+        return found[1].image == marked.image and np.array_equal(found[1].position, marked.position[use])
+
+    def _make(self, changes: list[Change]) -> list[Change]:
+        """Where the bank held just what it will hold once before, all is as it was then, and nothing is fitted."""
+        (change,) = changes
+        with self.workspace.reading() as db:
+            state = history.state_of(db, self.version.id, change.image.id, change.side, change.action)
+        as_built = state == {}
+        fitted = (
+            Detector.load(self.version.path, self.detector.backbone).fitted_state() if as_built else state
+        )
+        self.new = self.detector.changed(changes, fitted)
+        return changes
+
+    def enter(self, changes: Sequence[Change], decision: int) -> None:
+        self._entered += [(change, decision) for change in changes]
+
+    def write(self, db: Database) -> int:
+        """Write what was entered; returns the number of the version's last change."""
+        for place, (change, decision) in enumerate(self._entered, 1):
+            state = self.new.fitted_state() if place == len(self._entered) else None
+            history.record(db, self.version.id, change, decision, state)
+        return history.newest(db, self.version.id)
+
+    def publish(self, last: int) -> None:
+        keep_detector(self.workspace, self.version.id, last, self.new)

@@ -1,0 +1,20 @@
+from .changing import (
+    Decided as Decided,
+)
+from .deciding import (
+    REASONS as REASONS,
+    accept as accept,
+    reject as reject,
+    set_type as set_type,
+    trim as trim,
+    undo as undo,
+    undo_last as undo_last,
+)
+from .marking import (
+    alarming as alarming,
+    align as align,
+    check_missed as check_missed,
+    drop as drop,
+    false_alarm as false_alarm,
+    missed as missed,
+)

@@ -1,0 +1,241 @@
+"""One version's detector and held-back defects, on which candidates are measured.
+
+Knows features, banks and validation. Does not know the queue or pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from exdd_core import images
+from exdd_core.banks import features, history, teachers
+from exdd_core.banks.detectors import load_detector
+from exdd_core.curation.measures import (
+    AMBER,
+    GREEN,
+    MEANINGS,
+    RED,
+    Alike,
+    Measure,
+    Quality,
+    clean,
+    effect_of,
+    new,
+    unknown,
+    visible,
+)
+from exdd_core.curation.queue import TRIMMED
+from exdd_core.detector import Change, Detector
+from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.change import examine
+from exdd_core.detector.examples import Marked
+from exdd_core.errors import BadInput
+from exdd_core.evaluation.effect import Validation
+from exdd_core.progress import Progress
+from exdd_core.workspace.candidates import Candidate
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import BankVersion, Workspace
+
+ALIKE = 3  # real defects shown beside a candidate
+FEW = 16  # patches of a candidate that are compared with those of many others
+TWIN = 0.8  # share of patches that lie close to those of one other image, for a near-duplicate
+
+
+class Bench:
+    """One version, ready to measure candidates against."""
+
+    def __init__(self, version: BankVersion):
+        self.version = version
+        self.last = -1  # the number of the version's last change that was taken in
+        self.grounds = 0  # how many changes concerned normal images or real defects
+        self.detector: Detector
+        self.validation: Validation | None = None
+        self.why_not = ""  # why effects cannot be measured
+        self._base: Validation | None = None  # of the banks as they were, without what has come since
+        self._since: list[Change] = []
+
+    def fits(self, version: BankVersion) -> bool:
+        return self.version.id == version.id
+
+    def follow(self, workspace: Workspace, effect: bool, progress: Progress) -> None:
+        """Take in what has come to the banks or left them since."""
+        with workspace.reading() as db:
+            if self.last >= 0 and history.newest(db, self.version.id) == self.last:
+                later = history.Changes(self.last, [], None)
+            else:
+                later = history.read(db, self.version.id, max(self.last, 0))
+        if self.last < 0 or later.changes:
+            self.detector = load_detector(workspace, self.version.id)
+            self._take(later.changes)
+            self._prepare()
+        self.last = later.last
+        if effect and self.validation is None and not self.why_not:
+            self._validate(workspace, progress)
+
+    def _take(self, changes: Sequence[Change]) -> None:
+        """Every held-back part stays held back for what comes and goes of painted defects; for all else it is anew."""
+        for change in changes:
+            painted = change.image.origin != "real"
+            known = [c for c in self._since if c.image.id == change.image.id]
+            if painted and change.action != "remove":
+                self._since.append(change)
+            elif painted and known:
+                self._since.remove(known[0])
+            else:
+                self._base, self._since = None, []
+            self.grounds += not painted
+        if changes:
+            self.validation, self.why_not = None, ""
+
+    def _validate(self, workspace: Workspace, progress: Progress) -> None:
+        kind = type(self.detector.fusion)
+        if self._base is None or self._base.kind is not kind:
+            try:
+                held = features.defects(workspace, self.version.id, self.detector)
+                self._base, self._since = Validation(self.detector, held, progress), []
+            except BadInput as error:
+                self.why_not = str(error)
+                return
+        self.validation = self._base.extended(self._since) if self._since else self._base
+
+    def _prepare(self) -> None:
+        """What Plausible and New compare with."""
+        defects = self.detector.fitted.examples.defects
+        self.real = defects.take(np.flatnonzero(defects.real))
+        self.usual_apart = self._usual_apart()
+        bank = self.detector.positive
+        self.reach = self.detector.fitted.reference.radius
+        if bank is not None and len(bank) > 1 and self.reach == 0:  # every patch is in the bank
+            self.reach = float(np.median(bank.search(bank.rows, 2)[0][:, 1]))
+
+    def _usual_apart(self) -> float | None:
+        """Median distance of a real defect's patch to the nearest of another part; None with fewer than two."""
+        parts = sorted(set(self.real.groups))
+        if len(parts) < 2:
+            return None
+        found = []
+        for part in parts:
+            own = self.real.of(part)
+            found.append(self.real.search(self.real.rows[own], 1, own)[0][:, 0])
+        return float(np.median(np.concatenate(found)))
+
+    def state(self, workspace: Workspace, candidate: Candidate) -> str:
+        """Names what a candidate's measures depend on."""
+        with workspace.reading() as db:
+            query = f"select {TRIMMED} from candidates where id = ?"
+            return f"{self.version.id}:{self.last}:{db.execute(query, [candidate.id]).fetchone()[0]}"
+
+    def quality(
+        self, workspace: Workspace, candidate: Candidate, kept: Quality | None, effect: bool
+    ) -> Quality:
+        """kept: what was measured last, of which is taken over what holds still."""
+        state = self.state(workspace, candidate)
+        basis = f"{self.version.id}:{self.grounds}:{state.rpartition(':')[2]}"
+        known = kept if kept and kept.basis == basis else None
+        marked = teachers.marked(workspace, candidate, self.detector)
+        seen = examine(self.detector.fitted, marked)
+        rows, (width, height) = marked.rows[seen.clean], candidate.size
+        what = np.where(seen.clean, "known", "too normal").astype("U10")
+        change = self.detector.additions([marked])[0] if not self.is_in(marked.image) else None
+        if change is not None:
+            what[np.flatnonzero(seen.clean)[change.kept]] = "kept"
+        places = [(int(y), int(x)) for y, x in marked.position]
+        grid, size = self.detector.grid, self.detector.settings.size
+        measured = self.effect([marked]) if effect else kept.effect if kept else None
+        return Quality(
+            visible=known.visible if known else visible(seen, self.detector.fitted.reference.visible_from),
+            clean=known.clean if known else clean(workspace, candidate),
+            plausible=known.plausible if known else self._plausible(rows, marked.image),
+            new=new(self._beyond(rows), int(seen.clean.sum()), len(seen.clean)),
+            effect=measured or unknown("effect", "not measured yet"),
+            alike=known.alike if known else self._alike(rows),
+            twins=self._twins(rows, candidate.id),
+            patches=[(y, x, str(w)) for (y, x), w in zip(places, what, strict=True)],
+            left_out=[
+                images.patch_box(y, x, grid, size, (height, width))
+                for (y, x), clean in zip(places, seen.clean, strict=True)
+                if not clean
+            ],
+            basis=basis,
+            state=state,
+            effect_state=state if effect else kept.effect_state if kept else "",
+        )
+
+    def effect(self, several: Sequence[Marked]) -> Measure:
+        if self.validation is None:
+            return unknown("effect", self.why_not)
+        fresh = [m for m in several if not self.is_in(m.image)]
+        after = self.validation.outcome(self.detector.additions(fresh)) if fresh else self.validation.before
+        return effect_of(self.validation.before, after)
+
+    def is_in(self, image: BankImage) -> bool:
+        bank = self.detector.positive
+        return bank is not None and any(known.id == image.id for known in bank.images)
+
+    def _beyond(self, rows: np.ndarray) -> float:
+        """Share of rows that are farther from the positive bank than it covers."""
+        if not len(rows):
+            return 0.0
+        bank = self.detector.positive
+        return 1.0 if bank is None else float((bank.search(rows)[0][:, 0] > self.reach).mean())
+
+    def _plausible(self, rows: np.ndarray, image: BankImage) -> Measure:
+        others = ~self.real.of(image.donor) if image.donor else np.ones(len(self.real), bool)
+        if not len(rows):
+            return unknown("plausible", "none of its patches differs from normal surface")
+        if self.usual_apart is None or not others.any():
+            return unknown("plausible", "there are no real defects of two parts to compare with")
+        distance = float(np.median(self.real.search(rows, 1, ~others)[0][:, 0]))
+        ratio = distance / max(self.usual_apart, 1e-6)
+        light = GREEN if ratio <= 1.15 else AMBER if ratio <= 1.5 else RED
+        text = f"{ratio:.1f} times as far from real defects as these are from each other"
+        return Measure("plausible", ratio, light, text, MEANINGS["plausible"])
+
+    def _alike(self, rows: np.ndarray) -> list[Alike]:
+        if not len(rows) or not len(self.real):
+            return []
+        found = []
+        for number, image in enumerate(self.real.images):
+            theirs = self.real.rows[self.real.image == number]
+            if len(theirs):
+                near = Bank(theirs, np.zeros(len(theirs)), np.zeros((len(theirs), 2)), [image]).search(rows)[
+                    0
+                ]
+                found.append(Alike(image.id, image.defect_type, float(np.median(near))))
+        return sorted(found, key=lambda alike: alike.distance)[:ALIKE]
+
+    def _twins(self, rows: np.ndarray, id: str) -> list[str]:
+        """Images that taught the positive bank and that this one nearly repeats; the bank itself keeps few rows."""
+        known = self.detector.fitted.examples.defects
+        if not len(rows) or not len(known):
+            return []
+        distances, numbers = known.search(rows)
+        images = self._repeated(distances[:, 0], known.image[numbers[:, 0]])
+        return [known.images[i].id for i in images if known.images[i].id != id]
+
+    def _repeated(self, distances: np.ndarray, image: np.ndarray) -> list[int]:
+        """Numbers of the images that a defect nearly repeats, the most alike first: TWIN of its patches lie near one
+        image's own. distances: float (m,) of its patches to the nearest ones, which are those of images int (m,)."""
+        counts = np.bincount(image[distances <= self.reach / 2])
+        order = np.argsort(-counts, kind="stable")
+        return [int(i) for i in order if self.reach and counts[i] >= TWIN * len(distances)]
+
+    def repeats(self, several: Sequence[Marked]) -> dict[str, str]:
+        """Of these, by id, the ones that nearly repeat one before them. Looks at FEW patches of each."""
+        clean = [m.rows[examine(self.detector.fitted, m).clean] for m in several]
+        image = np.repeat(np.arange(len(several)), [len(rows) for rows in clean])
+        every, found = torch.from_numpy(np.concatenate(clean)), {}
+        every = every - every.mean(0)  # nothing is lost to rounding where vectors are long and alike
+        for number, rows in enumerate(clean):
+            start = int(np.searchsorted(image, number))
+            if start and len(rows):
+                some = every[start : start + len(rows)][:: -(-len(rows) // FEW)]
+                nearest = torch.cdist(some, every[:start]).min(1)
+                if twins := self._repeated(nearest.values.numpy(), image[nearest.indices.numpy()]):
+                    found[several[number].image.id] = several[twins[0]].image.id
+        return found

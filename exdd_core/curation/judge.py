@@ -1,0 +1,144 @@
+"""What a candidate is worth: five measures with plain names, and which candidates are worth accepting.
+
+Visible, Clean, Plausible and New compare a candidate with its source and with the banks; Effect says what accepting
+it would change for defective parts held back from training. Every measure is a value, a light and its meaning in a
+sentence. Test images are never looked at. Measures are kept with the candidate, for sorting a queue, together with
+the state of the bank that they hold for: what comes to the positive bank outdates New and Effect, and nothing else.
+Knows candidates, detectors and validations; does not decide.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from exdd_core.banks import teachers
+from exdd_core.curation.bench import Bench
+from exdd_core.curation.measures import Measure, Quality, Recommendation
+from exdd_core.curation.queue import group_of, kept_quality
+from exdd_core.detector.examples import Marked
+from exdd_core.detector.fit_models import prepare
+from exdd_core.errors import BadInput
+from exdd_core.evaluation.advice import Advice, advise
+from exdd_core.progress import Progress
+from exdd_core.workspace import candidates
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+
+def _advised(advice: Advice, of: int) -> str:
+    if advice.trial is None:
+        best = advice.trials[0] if advice.trials else None
+        tried = (
+            f"; the best of {len(advice.trials)} groups tried gains {100 * best.gain:+.1f} points of image AUROC"
+            if best
+            else ""
+        )
+        return f"Accept none: nothing tried helps for sure on training parts held back{tried}."
+    trial = advice.trial
+    gain = f"image AUROC {100 * trial.gain:+.1f} ± {100 * trial.error:.1f}"
+    what = f"Accept {trial.count} of {of} ({'; '.join(trial.groups)})"
+    if trial.sure > 0:
+        return f"{what}: {gain} on training parts held back."
+    return (
+        f"{what}: no training part held back fares worse ({gain}), and painted defects weigh little beside real "
+        "ones, so they may help with defects still to come."
+    )
+
+
+class Judge:
+    """Measures candidates against the active version of their data set. Any thread may call anything.
+
+    What is dear to make (each defective part held back) is made once for a state of the bank and goes along when
+    candidates are accepted.
+    """
+
+    def __init__(self, workspace: Workspace, pause: Callable[[], None] = lambda: None):
+        """pause: called between the steps of what takes long, and may wait there."""
+        self.workspace, self.pause = workspace, pause
+        self._lock = threading.RLock()
+        self._bench: Bench | None = None
+
+    def prepare(self, dataset: str) -> None:
+        """Load the active version, for the first measure and the first decision not to wait for it. Raises BadInput
+        where it is of another data set."""
+        detector = self._ready(dataset, False).detector
+        detector.fitted = prepare(detector.fitted)
+
+    def quality(self, id: str, effect: bool = True) -> Quality:
+        """The measures of one candidate, from what is kept or taken anew; without `effect` its effect stays as it was
+        last measured. Raises BadInput where there is no bank version of its data set."""
+        candidate = candidates.get(self.workspace, id)
+        with self._lock:
+            bench = self._ready(candidate.dataset, effect)
+            kept, state = kept_quality(candidate), bench.state(self.workspace, candidate)
+            if kept and kept.state == state and (kept.effect_state == state or not effect):
+                return kept
+            made = bench.quality(self.workspace, candidate, kept, effect)
+        with self.workspace.writing() as db:
+            db.execute("update candidates set quality = ? where id = ?", [json.dumps(made.to_json()), id])
+        return made
+
+    def measure(self, ids: Sequence[str], progress: Progress | None = None) -> None:
+        """Take and keep the measures of many candidates, for sorting."""
+        progress = progress or Progress()
+        progress.begin("Measuring candidates", len(ids))
+        for id in ids:
+            self.quality(id)
+            progress.advance()
+
+    def effect(self, ids: Sequence[str]) -> Measure:
+        """What accepting all of these at once would change. Raises BadInput where it cannot be measured."""
+        chosen = [candidates.get(self.workspace, id) for id in ids]
+        if not chosen:
+            raise BadInput("No candidate was chosen; choose at least one.")
+        bench = self._ready(chosen[0].dataset, True)
+        with self._lock:
+            return bench.effect([teachers.marked(self.workspace, c, bench.detector) for c in chosen])
+
+    def repeats(self, ids: Sequence[str]) -> dict[str, str]:
+        """Of these candidates, by id, the ones that nearly repeat one of the others, which stands before them."""
+        chosen = [candidates.get(self.workspace, id) for id in ids]
+        if not chosen:
+            return {}
+        bench = self._ready(chosen[0].dataset, False)
+        return bench.repeats([teachers.marked(self.workspace, c, bench.detector) for c in chosen])
+
+    def recommend(
+        self, dataset: str | None = None, ids: Sequence[str] | None = None, progress: Progress | None = None
+    ) -> Recommendation:
+        """Which of these pending candidates (None: all of the data set) to accept: maybe none. Training data only."""
+        progress = progress or Progress()
+        name = self.workspace.dataset(dataset).name
+        pending = candidates.listed(self.workspace, name, "pending")
+        chosen = [c for c in pending if ids is None or c.id in set(ids)]
+        if not chosen:
+            return Recommendation([], 0, "There are no pending candidates.", [])
+        bench = self._ready(name, True, progress)
+        if bench.validation is None:
+            return Recommendation([], len(chosen), f"Accept none: {bench.why_not}", [])
+        progress.begin("Reading candidates", len(chosen))
+        groups: dict[str, list[tuple[str, Marked]]] = {}
+        for candidate in chosen:
+            marked = teachers.marked(self.workspace, candidate, bench.detector)
+            kind = group_of(bench.detector, candidate.engine, marked)
+            if kind and not bench.is_in(marked.image):
+                groups.setdefault(kind, []).append((candidate.id, marked))
+            progress.advance()
+        with self._lock:
+            advice = advise(bench.validation, {k: [m for _, m in v] for k, v in groups.items()}, progress)
+        accepted = [id for group in advice.groups for id, _ in groups[group]]
+        return Recommendation(accepted, len(chosen), _advised(advice, len(chosen)), advice.trials)
+
+    def _ready(self, dataset: str, effect: bool, progress: Progress | None = None) -> Bench:
+        version = self.workspace.active_bank()
+        if version is None or version.dataset != dataset:
+            raise BadInput(f'The active bank version is not one of "{dataset}"; build or activate one first.')
+        with self._lock:
+            if self._bench is None or not self._bench.fits(version):
+                self._bench = Bench(version)
+            self._bench.follow(self.workspace, effect, progress or Progress(lambda _: self.pause()))
+            return self._bench

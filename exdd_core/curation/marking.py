@@ -1,0 +1,202 @@
+"""Marks on real images: a missed defect, a false alarm, an image taken out of a bank.
+
+Knows images, masks and the active version. Does not know candidates' review or pages.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core import files, images
+from exdd_core.banks.detectors import load_detector
+from exdd_core.banks.teachers import marked, marked_patches, pixels_of
+from exdd_core.banks.update import BankUpdate
+from exdd_core.curation.changing import Decided, changing_banks, summed_up
+from exdd_core.curation.deciding import type_name, undo
+from exdd_core.datasets import incoming
+from exdd_core.detector import Change
+from exdd_core.detector.bank import BankImage
+from exdd_core.errors import BadInput
+from exdd_core.synthesis import masks
+from exdd_core.workspace import candidates
+from exdd_core.workspace.decisions import in_force, write
+from exdd_core.workspace.drawn_masks import keep_mask
+
+if TYPE_CHECKING:
+    from exdd_core.detector.inspection import Inspection
+    from exdd_core.workspace import Workspace
+
+TAUGHT = "taught"  # folder of images from elsewhere that were marked
+
+
+def missed(
+    workspace: Workspace, image: str, path: Path, mask: np.ndarray, who: str, defect_type: str = ""
+) -> Decided:
+    """A defect that was missed: its patches go into the positive bank, and evaluation leaves its part out from now on.
+
+    image: an id of the workspace, or of an image elsewhere whose file is `path` (kept as a copy). mask: bool (H, W).
+    What probabilities learn from patches off the mask (`training.Unmarked`) waits for the next build, which takes the
+    image as it takes any training image with a mask. Raises BadInput for a training image, an empty mask, or an
+    image that taught the bank already.
+    """
+    require_marked(mask)
+    _require_untrained(workspace, image)
+    check_missed(mask, images.probe(path)[::-1])
+    origin = _origin(workspace, image, path)
+    known = BankImage(image, origin["group"], type_name(defect_type))
+    return _teach(workspace, "missed", known, mask, who, origin)
+
+
+def false_alarm(
+    workspace: Workspace, image: str, path: Path, who: str, mask: np.ndarray | None = None
+) -> Decided:
+    """A false alarm: these patches go into the negative bank, and evaluation leaves the part out from now on.
+
+    mask: bool (H, W), or None for what raised the alarm. Raises BadInput as `missed` does, and for a defective image
+    without a mask.
+    """
+    origin = _origin(workspace, image, path)
+    if mask is None:
+        if origin["label"] == "defect":
+            raise BadInput("This image has a defect; mark the place that was a false alarm.")
+        detector = load_detector(workspace, workspace.bank().id)
+        mask = alarming(detector.score([pixels_of(workspace, image, path, detector)])[0])
+    if not mask.any():
+        raise BadInput("The mask is empty; draw over the false alarm.")
+    return _teach(workspace, "false_alarm", BankImage(image, origin["group"]), mask, who, origin)
+
+
+def require_marked(mask: np.ndarray) -> None:
+    """Raise `BadInput` for an empty mask of a missed defect."""
+    if not mask.any():
+        raise BadInput("The mask is empty; draw over the defect that was missed.")
+
+
+def check_missed(mask: np.ndarray, shape: tuple[int, int]) -> None:
+    """Raise `BadInput` where a mask, bool (H, W), cannot be that of a defect of an image of `shape` (H, W).
+
+    That is one that is empty, of another size, marks most of the image, or is inverted.
+    """
+    require_marked(mask)
+    if mask.shape != shape:
+        raise BadInput("The mask has another size than the image; draw it on the image itself.")
+    incoming.require_defect(mask, masks.TOO_LARGE)
+
+
+def alarming(seen: Inspection) -> np.ndarray:
+    """What raised an alarm, bool (H, W): where the map lies above its threshold, else the most suspicious patch."""
+    above = seen.map > seen.calibration.map_threshold
+    if not above.any():
+        y, x = seen.peak
+        x0, y0, x1, y1 = seen.at(y, x).box
+        above[y0:y1, x0:x1] = True
+    return seen.within(above)
+
+
+def _teach(
+    workspace: Workspace, action: str, image: BankImage, mask: np.ndarray, who: str, origin: dict[str, Any]
+) -> Decided:
+    side = "negative" if action == "false_alarm" else "positive"
+    name = keep_mask(workspace, mask)
+    with changing_banks(workspace):
+        if any(d.subject == image.id for d in in_force(workspace, action)):
+            raise BadInput(
+                "This image has taught the bank already; take that back first, then mark all at once."
+            )
+        target = BankUpdate.active(workspace, origin["dataset"])
+        changes: list[Change] = []
+        if target is not None:
+            if target.holds(image.id, side):
+                raise BadInput(f"This image is in the {side} bank already.")
+            pixels = pixels_of(workspace, image.id, workspace.path / origin["path"], target.detector)
+            changes = target.add([marked_patches(pixels, mask, image, target.detector)], side)
+        with workspace.writing() as db:
+            detail = {k: v for k, v in origin.items() if k != "label"} | {
+                "mask": name,
+                "defect_type": image.defect_type,
+            }
+            number = write(db, image.id, action, who, **detail)
+            if target is not None:
+                target.enter(changes, number)
+            last = target.write(db) if target else 0
+        if target is not None:
+            target.publish(last)
+    decided = summed_up("", [image.id], {}, target, changes)
+    said = "Remembered the missed defect" if action == "missed" else "Remembered the false alarm"
+    rows = f"{decided.rows} {'row' if decided.rows == 1 else 'rows'}"
+    where = f"; {rows} came to the {side} bank of {decided.bank}" if target else ""
+    return Decided(
+        decided.ids, {}, decided.bank, decided.rows, f"{said}{where}. Evaluation leaves this part out."
+    )
+
+
+def _require_untrained(workspace: Workspace, image: str) -> None:
+    if not image.startswith("file:") and workspace.image(image).split == "train":
+        raise BadInput(
+            f"{image} is a training image, so its data set should say what it shows; correct that and import it "
+            "again. Here, images that the banks have not learned from can be marked."
+        )
+
+
+def _origin(workspace: Workspace, image: str, path: Path) -> dict[str, Any]:
+    """Where an image comes from: data set, physical part, label, and its file within the workspace."""
+    _require_untrained(workspace, image)
+    if not image.startswith("file:"):
+        row = workspace.image(image)
+        place = str(row.path.relative_to(workspace.path))
+        state = workspace.dataset(row.dataset).state
+        origin = {"dataset": row.dataset, "group": row.group, "label": row.label, "path": place}
+        return origin | {"state": state}
+    content = path.read_bytes()
+    name = f"{hashlib.sha256(content).hexdigest()[:20]}{path.suffix.lower()}"
+    kept = workspace.path / TAUGHT / name
+    kept.parent.mkdir(exist_ok=True)
+    if not kept.exists():
+        with files.whole(kept) as unfinished:
+            unfinished.write_bytes(content)
+    dataset = workspace.bank().dataset
+    return {"dataset": dataset, "group": f"file:{name}", "label": "", "path": f"{TAUGHT}/{name}"}
+
+
+def drop(workspace: Workspace, image: str, side: str, who: str) -> Decided:
+    """Take an image's rows out of a bank of the active version, and leave it out of those built later.
+
+    An accepted candidate becomes pending again. Raises BadInput where the bank has no rows of it.
+    """
+    bank = workspace.bank()
+    for found in in_force(workspace, "accept", "missed", "false_alarm"):
+        if found.subject == image and (found.action == "false_alarm") == (side == "negative"):
+            return undo(workspace, found.id, who)
+    with changing_banks(workspace):
+        target = BankUpdate.active(workspace, bank.dataset)
+        assert target is not None
+        changes = target.remove(image, side)
+        with workspace.writing() as db:
+            target.enter(changes, write(db, image, "drop", who, side=side, dataset=bank.dataset))
+            last = target.write(db)
+        target.publish(last)
+    return summed_up("Dropped", [image], {}, target, changes)
+
+
+def align(workspace: Workspace, missing: Sequence[str], surplus: Sequence[str], who: str) -> Decided:
+    """Give the active version the accepted candidates that it lacks and take from it those that are accepted no
+    longer. No candidate's status changes."""
+    with changing_banks(workspace):
+        version = workspace.bank()
+        target = BankUpdate.active(workspace, version.dataset)
+        assert target is not None
+        status = {id: candidates.get(workspace, id).status for id in (*missing, *surplus)}
+        there = [id for id in surplus if status[id] != "accepted" and target.holds(id, "positive")]
+        wanted = [candidates.get(workspace, id) for id in missing if status[id] == "accepted"]
+        changes = target.exchange([marked(workspace, c, target.detector) for c in wanted], there)
+        with workspace.writing() as db:
+            number = write(db, version.id, "align", who, dataset=version.dataset)
+            target.enter(changes, number)
+            last = target.write(db)
+        target.publish(last)
+    return summed_up("Brought the bank in line with", [*there, *(c.id for c in wanted)], {}, target, changes)

@@ -1,0 +1,189 @@
+"""The measures of a candidate and their lights.
+
+Knows figures and what they mean for people. Does not know detectors or the database.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core import images
+from exdd_core.detector.records import Examined
+from exdd_core.evaluation.advice import Trial
+from exdd_core.evaluation.outcome import Outcome
+from exdd_core.workspace.candidates import Candidate
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+CHANGED = 3  # grey levels: less is no change that a network or a person would see
+GREEN, AMBER, RED, GREY = "green", "amber", "red", "grey"
+LIGHT_WORTH = {GREEN: 1.0, AMBER: 0.5, RED: 0.0}  # grey: not known
+MEANINGS = {
+    "visible": "Share of the mask's patches that are farther from normal surface than 99 % of the patches of held-out "
+    "normal images. A defect that the network cannot see teaches nothing.",
+    "clean": "Share of the changed area that lies outside the mask. What changed there would be taken for normal.",
+    "plausible": "Distance of its patches to real defects of other parts, against the distance that real defects of "
+    "different parts have among themselves. 1 is as alike as they are to each other.",
+    "new": "Share of its patches that are farther from the positive bank than the bank's own rows cover. The others "
+    "are known already.",
+    "effect": "What accepting it would change for defects of training parts that are held back, one part at a time. "
+    "Test images play no role.",
+}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure. value: a share, a ratio, or percentage points of image AUROC for the effect; None where it cannot
+    be taken. light: green, amber, red or grey. text: the value in a sentence. meaning: what it is."""
+
+    name: str
+    value: float | None
+    light: str
+    text: str
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Alike:
+    """A real defect that a candidate resembles. distance: median over the candidate's patches."""
+
+    image: str
+    defect_type: str
+    distance: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """All that is known of a candidate's worth, for one state of one bank version.
+
+    patches: "kept", "known" or "too normal" for each [row, column] of the patch grid that its mask marks. left_out:
+    (x0, y0, x1, y1) in pixels of the image, ends excluded, of those that are too normal. alike: the most alike real
+    defects. twins: candidates and bank images that it nearly repeats. state: names what its measures hold for, basis
+    what all but New and Effect do; effect_state: what the effect holds for, "" where it was not taken yet.
+    """
+
+    visible: Measure
+    clean: Measure
+    plausible: Measure
+    new: Measure
+    effect: Measure
+    alike: list[Alike]
+    twins: list[str]
+    patches: list[tuple[int, int, str]]
+    left_out: list[tuple[int, ...]]
+    basis: str
+    state: str
+    effect_state: str
+
+    @property
+    def measures(self) -> list[Measure]:
+        return [self.visible, self.clean, self.plausible, self.new, self.effect]
+
+    @property
+    def overall(self) -> float | None:
+        """The mean of its lights, green 1, amber 0.5, red 0; None where none is known. For comparing prompts."""
+        known = [LIGHT_WORTH[measure.light] for measure in self.measures if measure.light in LIGHT_WORTH]
+        return sum(known) / len(known) if known else None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"overall": self.overall}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> Quality:
+        visible, clean, plausible, new, effect = (Measure(**values[name]) for name in MEANINGS)
+        return cls(
+            visible=visible,
+            clean=clean,
+            plausible=plausible,
+            new=new,
+            effect=effect,
+            alike=[Alike(**a) for a in values["alike"]],
+            twins=values["twins"],
+            patches=[(int(y), int(x), str(what)) for y, x, what in values["patches"]],
+            left_out=[tuple(box) for box in values["left_out"]],
+            basis=values["basis"],
+            state=values["state"],
+            effect_state=values["effect_state"],
+        )
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """Which candidates to accept, out of how many, why, and every group that was tried, best first."""
+
+    ids: list[str]
+    of: int
+    sentence: str
+    trials: list[Trial]
+
+
+def left_out(found: Quality, mask: np.ndarray) -> np.ndarray:
+    """The part of a candidate's mask, bool (H, W), whose patches are too normal for the positive bank."""
+    boxes = np.zeros_like(mask)
+    for x0, y0, x1, y1 in found.left_out:
+        boxes[y0:y1, x0:x1] = True
+    return boxes & mask
+
+
+def unknown(name: str, why: str) -> Measure:
+    return Measure(name, None, GREY, why, MEANINGS[name])
+
+
+def visible(seen: Examined, visible_from: float) -> Measure:
+    share = float((seen.distances.mean(-1) > visible_from).mean()) if len(seen.clean) else 0.0
+    light = GREEN if share >= 0.5 else AMBER if share >= 0.2 else RED
+    return Measure(
+        "visible",
+        share,
+        light,
+        f"{share:.0%} of its patches stand out from normal surface",
+        MEANINGS["visible"],
+    )
+
+
+def new(beyond: float, clean: int, marked: int) -> Measure:
+    light = GREEN if beyond >= 0.3 else AMBER if beyond > 0 else RED
+    text = f"{beyond:.0%} of its patches are new to the positive bank"
+    if clean < marked:
+        text += f"; {marked - clean} of {marked} are too much like normal surface and are left out"
+    return Measure("new", beyond, light, text, MEANINGS["new"])
+
+
+def clean(workspace: Workspace, candidate: Candidate) -> Measure:
+    """Compares a candidate with its source, pixel by pixel."""
+    row = workspace.image(candidate.source)
+    source, painted = images.read_image(row.path, row.id, row.depth), images.read_image(candidate.image)
+    if source.shape != painted.shape:
+        return unknown("clean", "its size is not that of its source")
+    difference = np.abs(source.astype(np.int16) - painted).max(-1)
+    changed, outside = difference >= CHANGED, ~images.read_mask(candidate.mask, painted.shape[:2])
+    missed = float((changed & outside).sum() / max(1, changed.sum()))
+    beyond = difference[outside] if outside.any() else np.zeros(1)
+    largest, mean = int(beyond.max()), float(beyond.mean())
+    light = GREEN if missed <= 0.1 else AMBER if missed <= 0.3 else RED
+    text = f"{missed:.0%} of what changed lies outside the mask"
+    text += f"; there it is {largest} of 255 at most, {mean:.2f} on average" if largest else ""
+    return Measure("clean", missed, light, text, MEANINGS["clean"])
+
+
+def effect_of(before: Outcome, after: Outcome) -> Measure:
+    """The difference of two outcomes, as a measure."""
+    gain = 100 * (after.auroc - before.auroc)
+    found, alarms = after.found - before.found, round(after.false_alarms - before.false_alarms)
+    ap = 100 * (after.ap - before.ap)
+    helps, harms = gain > 0.1 and ap > -1 and alarms <= 0, gain < -0.1 or found < 0
+    light = AMBER if helps == harms else GREEN if helps else RED
+    if found:
+        first = f"finds {abs(found)} {'more' if found > 0 else 'fewer'} of {after.defects} held-back defects"
+    else:
+        first = f"finds the same {after.found} of {after.defects} held-back defects"
+    which = "new false alarm" if alarms >= 0 else "false alarm fewer"
+    second = (
+        f"{abs(alarms)} {which}" if abs(alarms) == 1 else f"{abs(alarms)} {which.replace('alarm', 'alarms')}"
+    )
+    third = f"image AUROC {round(gain, 1) + 0:+.1f}, AP {round(ap, 1) + 0:+.1f}"  # + 0: no "-0.0"
+    return Measure("effect", gain, light, f"{first}; {second}; {third}", MEANINGS["effect"])

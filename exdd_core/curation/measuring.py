@@ -1,0 +1,100 @@
+"""Candidates that are measured in the background while somebody looks at the queue.
+
+Knows the judge and threads. Does not know pages.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from exdd_core.curation import judge, queue
+from pages import answers
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+
+class Measuring:
+    """Takes the measures of candidates in one thread beside the pages, in small steps between which decisions go
+    first: of what somebody has open, then of what is on their screen, then of the rest."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self.judge = judge.Judge(workspace, self._rest)
+        self._unable: dict[str, str] = {}  # by candidate: why it cannot be measured against `_bank`
+        self._bank = ""
+        self._wanted: list[str] = []
+        self._deciding = 0
+        self._running = False
+        self._lock = threading.Lock()
+
+    def waiting(self) -> list[queue.Waiting]:
+        """The pending candidates of the active data set."""
+        info = answers.active_dataset(self.workspace)
+        return queue.waiting(self.workspace, info.name) if info else []
+
+    def problem(self, id: str) -> str:
+        """Why this candidate cannot be measured, or ""."""
+        return self._unable.get(id, "")
+
+    def want(self, ids: Sequence[str] = ()) -> None:
+        """Measure these, the first one before the others, and then the rest."""
+        with self._lock:
+            self._wanted = list(ids) or self._wanted
+            if self._running:
+                return
+            self._running = True
+        threading.Thread(target=self._run, name="measuring candidates").start()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Begin no other step meanwhile: a decision is not to share the processor with it."""
+        with self._lock:
+            self._deciding += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._deciding -= 1
+
+    def _rest(self) -> None:
+        while self._deciding:
+            time.sleep(0.02)
+
+    def _run(self) -> None:
+        self._rest()
+        with suppress(Exception):  # the first measure says what is wrong
+            self._prepare()
+        # A program that ends waits for the step in hand: ended within, torch would end it with an error.
+        while threading.main_thread().is_alive() and (step := self._next()):
+            self._rest()
+            try:
+                self.judge.quality(*step)
+            except Exception as error:
+                self._unable[step[0]] = answers.sentence_of(error)
+
+    def _prepare(self) -> None:
+        info, bank = answers.active_dataset(self.workspace), self.workspace.active_bank()
+        if info and bank and bank.dataset == info.name:
+            self.judge.prepare(info.name)
+
+    def _next(self) -> tuple[str, bool] | None:
+        """What to measure next: which candidate, and whether its effect."""
+        with self._lock:
+            bank = self.workspace.active_bank()
+            if self._bank != (now := bank.id if bank else ""):
+                self._bank, self._unable = now, {}
+            late = [w for w in self.waiting() if not (w.measured and w.effect) and w.id not in self._unable]
+            if not late:
+                self._running = False
+                return None
+
+            def urgency(one: queue.Waiting) -> tuple[int, bool]:
+                return (2 if one.id not in self._wanted else int(one.id != self._wanted[0])), one.measured
+
+            first = min(late, key=urgency)
+            return first.id, first.measured

@@ -1,0 +1,160 @@
+"""Pictures of maps and masks: heatmaps, outlines, colour scales, crops.
+
+Knows arrays, colours and fonts. Does not know detectors, banks, files of a workspace or who looks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from PIL import ImageFont
+
+from exdd_core.images import restore_map
+
+if TYPE_CHECKING:
+    from exdd_core.detector import Inspection
+
+CALIBRATED = (0.0, 2.0)  # the range of every calibrated map: the threshold, 1, sits in the middle
+DIFFERENCE = (-2.0, 2.0)  # calibrated ExDD minus calibrated PatchCore
+
+
+def _inferno() -> np.ndarray:
+    """The 256 colours of inferno, uint8 (256, 3) RGB."""
+    ramp = np.arange(256, dtype=np.uint8)[:, None]
+    return cv2.applyColorMap(ramp, cv2.COLORMAP_INFERNO)[:, 0, ::-1].copy()
+
+
+def _diverging() -> np.ndarray:
+    """Blue over black to orange, uint8 (256, 3) RGB; straight lines in CIELAB, so steps look even.
+
+    Dark in the middle, so that in every pane dark means nothing and bright means something.
+    """
+    anchors = np.array([[163, 213, 255], [44, 116, 204], [20, 20, 20], [196, 92, 20], [255, 196, 130]])
+    lab = cv2.cvtColor((anchors[None] / 255).astype(np.float32), cv2.COLOR_RGB2LAB)[0]
+    position = np.linspace(0, len(anchors) - 1, 256)
+    line = np.stack([np.interp(position, np.arange(len(anchors)), lab[:, c]) for c in range(3)], axis=1)
+    rgb = cv2.cvtColor(line[None].astype(np.float32), cv2.COLOR_LAB2RGB)[0]
+    return np.clip(np.rint(rgb * 255), 0, 255).astype(np.uint8)
+
+
+SCORE_COLOURS = _inferno()
+DIFFERENCE_COLOURS = _diverging()
+
+
+def _paint(values: np.ndarray, low: float, high: float, colours: np.ndarray) -> np.ndarray:
+    """uint8 RGBA of the same height and width; values outside low..high take the colour of the nearer end."""
+    if not high > low:
+        raise ValueError(f"The range of a colour scale must grow, not {low} to {high}.")
+    position = (np.nan_to_num(np.asarray(values, np.float32), nan=low) - low) / (high - low)
+    index = np.clip(np.rint(position * 255), 0, 255).astype(np.uint8)
+    rgba = np.full((*index.shape, 4), 255, np.uint8)
+    rgba[..., :3] = colours[index]
+    return rgba
+
+
+def heatmap(values: np.ndarray, low: float = CALIBRATED[0], high: float = CALIBRATED[1]) -> np.ndarray:
+    """Colour a score map: float (H, W) -> opaque uint8 (H, W, 4) RGBA in inferno, black at `low`."""
+    return _paint(values, low, high, SCORE_COLOURS)
+
+
+def difference(patchcore: np.ndarray, exdd: np.ndarray) -> np.ndarray:
+    """Calibrated ExDD minus calibrated PatchCore, float32 (H, W): above 0 where ExDD is the more alarmed.
+
+    What lies below 0, the median of normal images, counts as 0: how normal "normal" is makes no difference.
+    """
+    return np.maximum(exdd, 0, dtype=np.float32) - np.maximum(patchcore, 0, dtype=np.float32)
+
+
+def difference_heatmap(values: np.ndarray) -> np.ndarray:
+    """Colour a difference: float (H, W) -> opaque uint8 (H, W, 4), blue below 0, black at 0, orange above."""
+    return _paint(values, *DIFFERENCE, DIFFERENCE_COLOURS)
+
+
+def raw_range(inspection: Inspection) -> tuple[float, float]:
+    """The lowest and highest value of the raw map, stretched to hold its median and threshold."""
+    marks = (inspection.calibration.map_median, inspection.calibration.map_threshold)
+    low, high = float(np.min(inspection.model_map)), float(np.max(inspection.model_map))
+    return min(low, *marks), max(high, *marks)
+
+
+def small_map(inspection: Inspection, longest: int, raw: bool = False) -> np.ndarray:
+    """The calibrated (or raw) map in the image's proportions, float32, longer side `longest` pixels.
+
+    A map is as fine as its patches, so this holds all of it however large the image is.
+    """
+    scale = longest / max(inspection.shape)
+    height, width = (max(1, round(side * scale)) for side in inspection.shape)
+    values = inspection.model_map if raw else inspection.calibrated_model_map
+    return restore_map(values, inspection.size, (height, width))
+
+
+def reduce(values: np.ndarray, longest: int) -> np.ndarray:
+    """The same picture or map, its longer side at most `longest` pixels, by averaging; never larger."""
+    height, width = values.shape[:2]
+    scale = longest / max(height, width)
+    if scale >= 1:
+        return values
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return cv2.resize(values, size, interpolation=cv2.INTER_AREA)
+
+
+def outline(mask: np.ndarray) -> list[list[tuple[int, int]]]:
+    """Closed polylines around a mask: bool (H, W) -> a list of [(x, y), ...] in pixels of the mask.
+
+    The line runs one pixel outside the defect, so it never covers what it points at; holes have lines too.
+    """
+    grown = cv2.dilate(np.asarray(mask, np.uint8), np.ones((3, 3), np.uint8))
+    lines, _ = cv2.findContours(grown, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    tolerance = max(mask.shape) / 1500  # far below a pixel on the screen, yet a large mask stays a short list
+    short = [cv2.approxPolyDP(line, tolerance, True) for line in lines]
+    return [[(int(x), int(y)) for x, y in line[:, 0]] for line in short]
+
+
+def colour_scale(height: int = 256, diverging: bool = False) -> np.ndarray:
+    """A vertical bar of all colours, highest value on top: uint8 (height, 1, 3) RGB."""
+    colours = DIFFERENCE_COLOURS if diverging else SCORE_COLOURS
+    rows = np.rint(np.linspace(255, 0, height)).astype(int)
+    return colours[rows][:, None]
+
+
+def crop_around(
+    image: np.ndarray, box: tuple[int, int, int, int], context: float = 3.0
+) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+    """A square view of a patch and its surroundings: (uint8 (S, S, 3), the box inside the view).
+
+    `box` is (x0, y0, x1, y1); the view is `context` times the longer side of the box, at least 48 pixels,
+    moved inwards at the border and cut to the image where the image is smaller.
+    """
+    height, width = image.shape[:2]
+    x0, y0, x1, y1 = box
+    side = int(max(48, context * max(x1 - x0, y1 - y0)))
+    side_x, side_y = min(side, width), min(side, height)
+    left = int(np.clip((x0 + x1) // 2 - side_x // 2, 0, width - side_x))
+    top = int(np.clip((y0 + y1) // 2 - side_y // 2, 0, height - side_y))
+    view = image[top : top + side_y, left : left + side_x]
+    return view, (x0 - left, y0 - top, x1 - left, y1 - top)
+
+
+OPACITY = 0.65  # of a heatmap over its image
+_INK, _PAPER, _QUIET = (28, 30, 34), (255, 255, 255), (96, 100, 108)
+
+
+def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    return ImageFont.load_default(size)
+
+
+def _over(image: np.ndarray, rgba: np.ndarray, opacity: float) -> np.ndarray:
+    """uint8 (H, W, 3): the picture, greyed, under the coloured map."""
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    colours = cv2.resize(rgba[..., :3], (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
+    return cv2.addWeighted(colours, opacity, grey, 1 - opacity, 0)
+
+
+def outlined(picture: np.ndarray, lines: list[list[tuple[int, int]]], scale: float) -> np.ndarray:
+    drawn = picture.copy()
+    scaled = [np.rint(np.array(line) * scale).astype(np.int32) for line in lines]
+    cv2.polylines(drawn, scaled, True, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.polylines(drawn, scaled, True, (79, 216, 255), 1, cv2.LINE_AA)
+    return drawn

@@ -1,0 +1,172 @@
+"""Image and pixel metrics: AUROC, AP, F1, AUPRO, thresholds, recall by type.
+
+Knows labels, masks, scores and maps. Does not know detectors or who asks.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
+
+from exdd_core.errors import BadInput
+from exdd_core.evaluation import resampling
+from exdd_core.evaluation.resampling import FPR_LIMIT, Contributions, region_shares
+
+METRIC_THREADS = 2  # each needs some 50 bytes a pixel
+METRICS = resampling.FIGURES
+FALSE_ALARM_RATE = 0.05  # of test normals, at which recall is read where nobody says otherwise
+
+
+class Labelled(Protocol):
+    """An image with what is known of it; rows of a workspace are such."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def mask(self) -> Path | None: ...
+    @property
+    def group(self) -> str: ...
+    @property
+    def defect_type(self) -> str: ...
+
+
+def compute_metrics(
+    scores: np.ndarray,
+    labels: np.ndarray,
+    maps: np.ndarray,
+    masks: np.ndarray,
+    counted: np.ndarray | None = None,
+) -> dict[str, float]:
+    """Image and pixel AUROC and AP, F1 of images, AUPRO; shares, 0 to 1, NaN where only one class is there.
+
+    scores: float (n,). labels: bool (n,), True for defective. maps: float32 (n, H, W). masks: bool (n, H, W). counted:
+    bool (n, H, W), the pixels that pixel figures look at; None for all.
+    """
+    order = np.argsort(maps, axis=None)[::-1]  # once for all: what is sorted already is cheap to sort again
+    if counted is not None:
+        order, masks = order[counted.ravel()[order]], masks & counted
+    flat_maps, flat_masks = maps.ravel()[order], masks.ravel()[order]
+    return {
+        "image_auroc": _if_both(roc_auc_score, labels, scores),
+        "image_ap": _if_both(average_precision_score, labels, scores),
+        "image_f1": _if_both(lambda truth, values: best_f1(values, truth)[0], labels, scores),
+        "pixel_auroc": _if_both(roc_auc_score, flat_masks, flat_maps),
+        "pixel_ap": _if_both(average_precision_score, flat_masks, flat_maps),
+        "aupro": aupro(maps, masks, order=order, counted=counted),
+    }
+
+
+def aupro(
+    maps: np.ndarray,
+    masks: np.ndarray,
+    limit: float = FPR_LIMIT,
+    order: np.ndarray | None = None,
+    counted: np.ndarray | None = None,
+) -> float:
+    """Area under the per-region overlap curve up to a false-positive rate of `limit`, over `limit`.
+
+    The overlap at a threshold is the mean, over the connected regions (8-neighbourhood) of all masks, of the share of
+    the region above it; the false-positive rate is that of all pixels outside any mask (Bergmann et al. 2020).
+    maps: float32 (n, H, W). masks: bool (n, H, W). order: pixel numbers by falling map value, where that is known.
+    counted: as of `metrics`; what else there is of a region does not count as part of it. NaN where there is no defect
+    or nothing else.
+    """
+    if counted is not None:
+        masks = masks & counted
+    weights = np.zeros(masks.shape)
+    regions = 0
+    for i in np.flatnonzero(masks.any((1, 2))):
+        weights[i], count = region_shares(masks[i])
+        regions += count
+    outside = int((~masks).sum() if counted is None else (counted & ~masks).sum())
+    if not regions or not outside:
+        return math.nan
+    if order is None:
+        order = np.argsort(maps, axis=None)[::-1]
+        order = order if counted is None else order[counted.ravel()[order]]
+    values = maps.ravel()[order]
+    last = np.flatnonzero(np.diff(values, append=-np.inf))  # pixels of one value pass the threshold together
+    overlap = np.concatenate([[0], np.cumsum(weights.ravel()[order])[last] / regions])
+    false = np.concatenate([[0], np.cumsum(~masks.ravel()[order])[last] / outside])
+    at_limit = np.interp(limit, false, overlap)
+    inside = false <= limit
+    return float(np.trapezoid([*overlap[inside], at_limit], [*false[inside], limit]) / limit)
+
+
+def best_f1(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
+    """The largest F1 over all thresholds, and the threshold: images with this score or a higher one are alarms.
+
+    scores: float (n,). labels: bool (n,), with at least one True.
+    """
+    precision, recall, thresholds = precision_recall_curve(labels, scores)
+    f1 = 2 * precision * recall / np.maximum(precision + recall, np.finfo(float).tiny)
+    best = int(np.argmax(f1[:-1]))  # the last point has no threshold
+    return float(f1[best]), float(thresholds[best])
+
+
+def threshold_at(normal_scores: np.ndarray, rate: float) -> float:
+    """The lowest threshold above which lies at most the share `rate` of these scores; an alarm is a score above it.
+
+    Raises BadInput for a rate outside 0 to 1 or without a score.
+    """
+    if not 0 <= rate < 1 or not len(normal_scores):
+        raise BadInput(
+            f"A false-alarm rate of {rate} cannot be read off {len(normal_scores)} normal images; "
+            "give a share from 0 to below 1 and images without a defect."
+        )
+    falling = np.sort(normal_scores)[::-1]
+    return float(falling[math.floor(rate * len(falling) + 1e-9)])
+
+
+def found_by_type(
+    scores: np.ndarray, labels: np.ndarray, types: Sequence[str], threshold: float
+) -> dict[str, Any]:
+    """What lies above a threshold: {"threshold", "false_alarms", "normal", "types": {type: {"found", "count"}}}.
+
+    scores: float (n,). labels: bool (n,). types: n names, "" where nobody named it.
+    """
+    alarm, kinds = scores > threshold, np.asarray(types, str)
+    by_type = {
+        kind: {
+            "found": int((alarm & labels & (kinds == kind)).sum()),
+            "count": int((labels & (kinds == kind)).sum()),
+        }
+        for kind in sorted(set(kinds[labels]))
+    }
+    false = int((alarm & ~labels).sum())
+    return {"threshold": threshold, "false_alarms": false, "normal": int((~labels).sum()), "types": by_type}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One method on the held-out images of one fold: scores float (n,), calibrated as `Inspection.calibrated_score`.
+
+    promised: the rate of false alarms that the threshold is guaranteed to keep, None where nothing is. doubt: the
+    calibrated score from which on the verdict is "not sure" and no longer "normal". unsure: bool (n,), whose
+    verdict that is. probabilities: float (n,) of a defect, and patches: as `confidence.tally`, those of all patches;
+    None where nothing tells.
+    """
+
+    figures: dict[str, float]
+    scores: np.ndarray
+    calibrated: np.ndarray
+    promised: float | None
+    doubt: float
+    unsure: np.ndarray
+    probabilities: np.ndarray | None
+    patches: np.ndarray | None
+    contributions: Contributions
+
+
+def _if_both(measure: Any, truth: np.ndarray, values: np.ndarray) -> float:
+    return float(measure(truth, values)) if truth.any() and not truth.all() else math.nan

@@ -1,0 +1,288 @@
+"""How sure a figure is: bootstrap intervals and paired tests, resampled by physical part; how true probabilities are.
+
+Images of one part resemble each other, so parts are drawn, never images, and parts with a defect apart from those
+without (the data set decided how many of each there are). Every figure here depends on sums over images only: what
+a part adds to each step of its curves is computed once, and a replicate is a weighted sum. Thousands of
+replicates of pixel figures then cost no more than a matrix product.
+
+Knows scores, maps, masks and parts. Does not know detectors, folds' making, or the database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+REPLICATES, SEED = 1000, 0
+STEPS = 512  # of a pixel curve; those of images are exact
+SAMPLED = 500_000  # map values that say where the steps lie
+FPR_LIMIT = 0.3  # of AUPRO, as everybody's
+BINS = 10  # of probabilities, equally wide
+PIXEL_FIGURES = ("pixel_auroc", "pixel_ap", "aupro")  # those that need masks
+FIGURES = ("image_auroc", "image_ap", "image_f1", *PIXEL_FIGURES)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What each part adds to a curve, from the highest scores to the lowest.
+
+    positive, negative: float64 (parts, steps), defective and normal images or pixels. overlap: the same of the shares
+    of defect regions, and regions: float64 (parts,), how many; None for images.
+    """
+
+    positive: np.ndarray
+    negative: np.ndarray
+    overlap: np.ndarray | None = None
+    regions: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Contributions:
+    """What the parts of one fold add to its curves. parts: their names. defective: bool, which have a defect."""
+
+    parts: list[str]
+    defective: np.ndarray
+    images: Curve
+    pixels: Curve
+
+
+@dataclass(frozen=True)
+class PairedDifference:
+    """One method minus another in one figure: the difference, its 95 % interval, and p of "no difference"."""
+
+    difference: float
+    low: float
+    high: float
+    p: float
+
+
+def contributions(
+    scores: np.ndarray,
+    labels: np.ndarray,
+    maps: np.ndarray,
+    masks: np.ndarray,
+    groups: Sequence[str],
+    counted: np.ndarray | None = None,
+) -> Contributions:
+    """scores float (n,), labels bool (n,), maps float32 (n, H, W), masks bool (n, H, W), groups: n names of parts.
+
+    counted: bool (n, H, W), the pixels that pixel figures look at; None for all.
+    """
+    parts, own = np.unique(np.asarray(groups, str), return_inverse=True)
+    defective = np.zeros(len(parts), bool)
+    np.logical_or.at(defective, own, labels)
+    values = np.unique(scores)
+    step = len(values) - 1 - np.searchsorted(values, scores)
+    images = [np.zeros((len(parts), len(values))) for _ in range(2)]
+    np.add.at(images[0], (own, step), labels)
+    np.add.at(images[1], (own, step), ~labels)
+    pixels = _pixels(maps, masks, own, len(parts), counted)
+    return Contributions(parts.tolist(), defective, Curve(*images), pixels)
+
+
+def _pixels(
+    maps: np.ndarray, masks: np.ndarray, own: np.ndarray, parts: int, counted: np.ndarray | None
+) -> Curve:
+    if counted is not None:
+        masks = masks & counted
+    edges = _edges(maps, masks)
+    count = len(edges) + 1
+    positive, negative, overlap = (np.zeros((parts, count)) for _ in range(3))
+    regions = np.zeros(parts)
+    for number, (values, mask, part) in enumerate(zip(maps, masks, own, strict=True)):
+        step = count - 1 - np.searchsorted(edges, values.ravel(), side="right")
+        marked = mask.ravel()
+        clean = ~marked if counted is None else ~marked & counted[number].ravel()
+        negative[part] += np.bincount(step[clean], minlength=count)
+        if marked.any():
+            positive[part] += np.bincount(step[marked], minlength=count)
+            shares, found = region_shares(mask)
+            overlap[part] += np.bincount(step, shares.ravel(), minlength=count)
+            regions[part] += found
+    return Curve(positive, negative, overlap, regions)
+
+
+def _edges(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
+    """Ascending values between the steps: half where defects' values lie, half in the upper tail of all."""
+    flat = maps.reshape(-1)
+    some = flat[:: max(1, flat.size // SAMPLED)]
+    on = maps[masks]
+    tail = 1 - np.logspace(-5, 0, STEPS // 2, endpoint=False)
+    edges = [np.quantile(some, tail)]
+    if on.size:
+        some = on[:: max(1, on.size // SAMPLED)]
+        edges.append(np.quantile(some, np.linspace(0, 1, STEPS // 2)))
+    return np.unique(np.concatenate(edges))
+
+
+def region_shares(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """Of every pixel 1 / (area of its region), 0 outside; and how many regions (8-neighbourhood). mask: bool (H, W)."""
+    count, region = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    areas = np.bincount(region.ravel(), minlength=count)
+    return np.concatenate([[0], 1 / areas[1:]])[region], count - 1
+
+
+def replicates(folds: Sequence[Contributions], count: int = REPLICATES) -> dict[str, np.ndarray]:
+    """Every figure on resampled parts: {figure: float64 (1 + count,)}, the first on the parts as they are.
+
+    Of several folds the mean, each with draws of its own: a part is in one fold only; a fold that has no figure, as one
+    without masks, is left out. The same parts draw the same replicates, whatever the method: differences of two
+    methods' replicates are paired.
+    """
+    each = []
+    for number, fold in enumerate(folds):
+        drawn = _draws(fold.defective, count, [SEED, number])
+        each.append(_figures(fold.images, drawn) | _figures(fold.pixels, drawn))
+    return {name: over_folds([figures[name] for figures in each]) for name in FIGURES}
+
+
+def over_folds(figures: Sequence[Any], combine: Any = np.mean) -> Any:
+    """The mean of a figure over folds, or what else combines it; without the folds that have none.
+
+    figures: a number a fold, or replicates (1 + r,), of which the first is the figure itself.
+    """
+    known = [figure for figure in figures if np.isfinite(np.atleast_1d(figure)[0])]
+    return combine(known or figures, axis=0)
+
+
+def _draws(defective: np.ndarray, count: int, seed: Sequence[int]) -> np.ndarray:
+    """How often each part is drawn: float64 (1 + count, parts), the first row ones."""
+    rng = np.random.default_rng(seed)
+    drawn = np.ones((1 + count, len(defective)))
+    for side in (np.flatnonzero(defective), np.flatnonzero(~defective)):
+        if len(side):
+            drawn[1:, side] = rng.multinomial(len(side), np.full(len(side), 1 / len(side)), size=count)
+    return drawn
+
+
+def _figures(curve: Curve, weights: np.ndarray) -> dict[str, np.ndarray]:
+    """The figures of a curve for each row of weights (r, parts): {figure: (r,)}."""
+    found, false = (np.cumsum(weights @ side, axis=1) for side in (curve.positive, curve.negative))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        hits, alarms = found / found[:, -1:], false / false[:, -1:]
+        both = (found[:, -1] > 0) & (false[:, -1] > 0)
+        precision = np.nan_to_num(found / (found + false))
+        ap = (np.diff(hits, axis=1, prepend=0) * precision).sum(1)
+        f1 = (2 * found / (found + false + found[:, -1:])).max(1)
+        kind = "image" if curve.overlap is None else "pixel"
+        figures = {f"{kind}_auroc": _area(hits, alarms), f"{kind}_ap": ap}
+        if curve.overlap is None or curve.regions is None:
+            figures["image_f1"] = f1
+        else:
+            overlap = np.cumsum(weights @ curve.overlap, axis=1) / (weights @ curve.regions)[:, None]
+            figures["aupro"] = _area(overlap, np.minimum(alarms, FPR_LIMIT)) / FPR_LIMIT
+    return {name: np.where(both, values, np.nan) for name, values in figures.items()}
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Shares above a threshold on resampled parts: float64 (1 + count,), the first on the parts as they are.
+
+    types: of each type of defect. A replicate is NaN where it drew none, and where all there are come of one part:
+    that tells nothing of others.
+    """
+
+    false_alarms: np.ndarray
+    defects: np.ndarray
+    types: dict[str, np.ndarray]
+
+
+def recall(
+    scores: np.ndarray,
+    labels: np.ndarray,
+    types: Sequence[str],
+    groups: Sequence[str],
+    rate: float | None,
+    count: int = REPLICATES,
+) -> Recall:
+    """What is found with at most the share `rate` of false alarms, each replicate by its own threshold; None: above 1.
+
+    scores: float (n,), calibrated. labels: bool (n,). types, groups: n names. The same parts draw the same
+    replicates, whatever the scores.
+    """
+    parts, own = np.unique(np.asarray(groups, str), return_inverse=True)
+    defective = np.zeros(len(parts), bool)
+    np.logical_or.at(defective, own, labels)
+    weights = _draws(defective, count, [SEED])[:, own]
+    alarm = np.broadcast_to(scores > 1, weights.shape)
+    if rate is not None:
+        falling = np.argsort(-scores, kind="stable")
+        values = scores[falling]
+        last = np.flatnonzero(np.diff(values, append=-np.inf))  # images of one score pass together
+        false = np.cumsum(weights[:, falling] * ~labels[falling], axis=1)
+        allowed = (false[:, last] <= rate * false[:, -1:] + 1e-9).sum(1)
+        alarm = scores >= np.concatenate([[np.inf], values[last]])[allowed][:, None]
+
+    def share(which: np.ndarray) -> np.ndarray:
+        with np.errstate(invalid="ignore"):
+            shares = np.asarray((weights * alarm)[:, which].sum(1) / weights[:, which].sum(1))
+        if len(set(own[which])) < 2:
+            shares[1:] = np.nan
+        return shares
+
+    kinds = np.asarray(types, str)
+    by_type = {kind: share(labels & (kinds == kind)) for kind in sorted(set(kinds[labels]))}
+    return Recall(share(~labels), share(labels), by_type)
+
+
+def _area(height: np.ndarray, along: np.ndarray) -> np.ndarray:
+    """Under curves (r, steps) that begin at (0, 0), by trapezoids: (r,)."""
+    before = np.pad(height[:, :-1], ((0, 0), (1, 0)))
+    return ((height + before) / 2 * np.diff(along, axis=1, prepend=0)).sum(1)
+
+
+def interval(replicated: np.ndarray, exact: float) -> list[float]:
+    """The 95 % interval of a figure: [low, high], within 0 and 1. NaN where it cannot be had.
+
+    replicated: (1 + r,) as `replicates` gives it. exact: the figure itself; steps move both ends by what they cost it.
+    """
+    drawn = replicated[1:][np.isfinite(replicated[1:])]
+    if not len(drawn) or not np.isfinite(exact):
+        return [float("nan")] * 2
+    ends = np.quantile(drawn, [0.025, 0.975]) + exact - replicated[0]
+    return [float(end) for end in np.clip(ends, 0, 1)]
+
+
+def compare(a: np.ndarray, b: np.ndarray, exact: float) -> PairedDifference:
+    """Method a minus method b, whose replicates (1 + r,) are of the same draws. exact: the difference itself.
+
+    p is two-sided, of the share of draws on which the sign turns; never below 2 / (r + 1).
+    """
+    drawn = (a - b)[1:]
+    drawn = drawn[np.isfinite(drawn)]
+    if not len(drawn) or not np.isfinite(exact):
+        return PairedDifference(exact, *[float("nan")] * 3)
+    drawn = drawn + exact - (a - b)[0]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
+    p = min(1.0, 2 * (1 + int(tail)) / (1 + len(drawn)))
+    return PairedDifference(float(exact), float(low), float(high), p)
+
+
+def tally(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Probabilities in BINS bins: float64 (BINS, 3), how many, their sum, and how many are true.
+
+    probabilities: float, 0 to 1, of any shape. truth: bool, of the same. Tallies of several images or folds add up.
+    """
+    said, true = probabilities.ravel().astype(np.float64), truth.ravel()
+    number = np.minimum((said * BINS).astype(int), BINS - 1)
+    return np.stack([np.bincount(number, w, BINS) for w in (np.ones(len(said)), said, true)], axis=1)
+
+
+def reliability(tallied: np.ndarray) -> dict[str, Any]:
+    """Whether of what is said to be probable that share happens (Guo et al. 2017), JSON-able.
+
+    tallied: as `tally` gives it. {"ece": mean distance between both, weighted by count, "bins": [{"count", "said": mean
+    probability, "found": share that is true}]}, without the bins that hold nothing.
+    """
+    told = [
+        {"count": int(count), "said": float(said / count), "found": float(true / count)}
+        for count, said, true in tallied
+        if count
+    ]
+    count, said, true = tallied.T
+    return {"ece": float(np.abs(said - true).sum() / max(1, count.sum())), "bins": told}

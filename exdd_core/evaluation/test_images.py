@@ -1,0 +1,164 @@
+"""The images on which a detector is measured, read once, and those that cannot be.
+
+Knows images, masks, regions of interest. Does not know metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from exdd_core import images
+from exdd_core.detector import Detector, Settings
+from exdd_core.detector.backbones import Backbone
+from exdd_core.detector.bank import BankImage
+from exdd_core.detector.examples import PatchSet, TrainingImage, patch_set
+from exdd_core.errors import BadInput
+from exdd_core.evaluation import resampling
+from exdd_core.evaluation.metrics import Labelled, threshold_at
+from exdd_core.progress import Progress
+from exdd_core.region import HALF, Region
+from exdd_core.sentences import count, listed
+
+
+def looked_at(detector: Detector, rows: Sequence[Labelled]) -> tuple[Any, ...]:
+    """What decides on the features that a detector sees of these images: a bit depth only where one is deep."""
+    settings = detector.settings
+    deep = any(images.header(row.path).deep for row in rows)
+    depth = (settings.depth, settings.by_brightest) if deep else ()
+    return detector.backbone.fingerprint, settings.size, depth, detector.region
+
+
+def require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> None:
+    """Raise BadInput where one of the images, or another image of its physical part, has taught a detector."""
+    known = taught_by(*detectors)
+    if {i.id for i in known} & {r.id for r in rows}:
+        raise BadInput("Some of these images are in the bank itself; evaluate on images that were held back.")
+    leaking = {r.group for r in rows} & {i.group for i in known}
+    if leaking:
+        raise BadInput(
+            f"Part {min(leaking)} is on both sides of the split; import the data set with its groups."
+        )
+
+
+def taught_by(*detectors: Detector) -> list[BankImage]:
+    """Every image that a bank, a fusion or a threshold of these was made of."""
+    rooms = [
+        room
+        for d in detectors
+        for room in (d.negative, d.positive, d.fitted.examples.defects, d.fitted.held_out)
+        if room is not None
+    ]
+    return [image for room in rooms for image in room.images]
+
+
+def require_measurable(rows: Sequence[Labelled], rate: float = 0.0) -> None:
+    """Raise BadInput where nothing can be measured on these images, before anything long begins."""
+    normal = sum(row.label != "defect" for row in rows)
+    if not normal:
+        raise BadInput(
+            "There is no normal image to test with, so no false alarm can be counted; import some."
+        )
+    threshold_at(np.zeros(normal), rate)
+
+
+@dataclass(frozen=True)
+class TestImages:
+    """Images to measure with, as a detector sees them: n of them.
+
+    masks: bool (n, height, width) at the model's size. labels: bool (n,), True for defective. known: bool (n,), False
+    for a defective image whose mask is missing or empty: of its pixels nothing is known. counted: bool (n, height,
+    width), the pixels that pixel figures look at; None for all.
+    """
+
+    __test__ = False  # no test of pytest's
+
+    patches: PatchSet
+    masks: np.ndarray
+    labels: np.ndarray
+    known: np.ndarray
+    counted: np.ndarray | None
+
+    @property
+    def masked(self) -> dict[str, int]:
+        """How many defective images have a usable mask, and how many have none."""
+        return {
+            "used": int((self.labels & self.known).sum()),
+            "missing": int((self.labels & ~self.known).sum()),
+        }
+
+    @property
+    def notes(self) -> list[str]:
+        """What pixel figures leave out, in a sentence."""
+        used, missing = self.masked.values()
+        if not missing:
+            return []
+        if not used:
+            return ["No defective image has a mask, so there are no pixel figures."]
+        have = "has" if missing == 1 else "have"
+        return [
+            f"{missing} of {used + missing} defective images {have} no mask; pixel figures leave them out."
+        ]
+
+    def told(self, figures: Mapping[str, float]) -> dict[str, float | None]:
+        """Figures with None for those that nothing can be said of, as no defective image has a mask."""
+        none = () if self.masked["used"] or not self.masked["missing"] else resampling.PIXEL_FIGURES
+        return {name: None if name in none else value for name, value in figures.items()}
+
+
+def read_images(
+    rows: Sequence[Labelled],
+    backbone: Backbone,
+    settings: Settings,
+    progress: Progress,
+    region: Region | None = None,
+) -> TestImages:
+    """Patches, masks and labels of all images. Raises BadInput where one cannot be read."""
+    size, labels = settings.size, np.array([r.label == "defect" for r in rows])
+    training, known = [], np.ones(len(rows), bool)
+    masks = np.zeros((len(rows), size.height, size.width), bool)
+    counted = None
+    if region is not None:
+        counted = np.stack([region.share(size, images.probe(r.path)[::-1]) >= HALF for r in rows])
+    for i, row in enumerate(rows):
+        mask = _truth(row)
+        known[i] = row.label != "defect" or mask is not None
+        place = None if mask is None else row.mask
+        training.append(TrainingImage(row.id, row.path, row.group, place, row.defect_type))
+        if mask is not None:
+            masks[i] = images.resize_mask(mask if region is None else mask & region.at(mask.shape), size)
+    if not known.all():
+        counted = np.ones_like(masks) if counted is None else counted
+        counted[~known] = False
+    patches = patch_set(backbone, training, size, progress, settings.read, region)
+    return TestImages(patches, masks, labels, known, counted)
+
+
+def _truth(row: Labelled) -> np.ndarray | None:
+    """Where the defect of an image is, bool (H, W); None for a normal one and where no mask, or an empty one, tells."""
+    if row.label != "defect" or row.mask is None:
+        return None
+    mask = images.read_mask(row.mask, images.probe(row.path)[::-1])
+    return mask if mask.any() else None
+
+
+def without_outside(rows: Sequence[Labelled], region: Region | None) -> tuple[Sequence[Labelled], list[str]]:
+    """The images without those whose defect lies wholly outside the region of interest, and a sentence on these.
+
+    Such an image is not normal, nor has it a defect that counts.
+    """
+    if region is None:
+        return rows, []
+    outside = []
+    for row in rows:
+        mask = _truth(row)
+        if mask is not None and not (mask & region.at(mask.shape)).any():
+            outside.append(row.id)
+    if not outside:
+        return rows, []
+    words = ("image is left out: its defect lies", "images are left out: their defects lie")
+    sentence = f"{count(len(outside), *words)} outside the region of interest ({listed(outside)})."
+    return [row for row in rows if row.id not in set(outside)], [sentence]

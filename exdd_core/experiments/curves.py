@@ -1,0 +1,168 @@
+"""Curves of a stored run: ROC, precision and recall, histograms, reliability, sweeps.
+
+Knows stored runs and Plotly. Does not know pages.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.metrics import precision_recall_curve, roc_curve
+
+from exdd_core.errors import BadInput
+from exdd_core.experiments import names
+from exdd_core.workspace.runs import Run
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+# Readable on white and on black, and told apart without colour sense.
+COLOURS = {"patchcore": "#8a94a3", "exdd": "#4c78e6", "exdd_base": "#0f9d8a", "exdd_full": "#4c78e6"}
+OTHERS = ("#c2700f", "#8f63e8", "#2a93c9", "#d0558f")
+NORMAL, DEFECT = "#8a94a3", "#4c78e6"
+BINS = 40  # of a histogram
+
+
+def curves(run: Run) -> dict[str, go.Figure]:
+    """{"roc", "pr"} of all methods where there are both classes, "histogram METHOD" of each and, where there are
+    probabilities, "reliability" and "patch_reliability".
+
+    Scores are calibrated: 0 is the median of normal training images, 1 the method's threshold. Raises BadInput for a
+    run without scores of images, as a sweep's.
+    """
+    import plotly.graph_objects as go
+
+    labels = labels_of(run)
+    roc, pr = go.Figure(), go.Figure()
+    both = labels.any() and not labels.all()
+    figures = {"roc": roc, "pr": pr} if both else {}
+    for name, colour in _colours(run).items():
+        scores = np.array(run.result["calibrated"][name])
+        given = {"name": names.short_title(name), "line": {"color": colour, "width": 2}, "mode": "lines"}
+        if both:
+            false, found, _ = roc_curve(labels, scores)
+            precision, recall, _ = precision_recall_curve(labels, scores)
+            roc.add_scatter(x=false, y=found, **given)
+            pr.add_scatter(x=recall, y=precision, **given, line_shape="hv")
+        doubt = run.result.get("doubt", {}).get(name, [])
+        figures[f"histogram {name}"] = _histogram(scores, labels, doubt[0] if len(doubt) == 1 else None)
+    _axes(roc, "false alarms, share of normal images", "defects found, share")
+    _axes(pr, "defects found, share", "defects among the alarms, share")
+    for figure in (roc, pr):
+        figure.update_xaxes(range=[-0.01, 1.01])
+        figure.update_yaxes(range=[0, 1.02])
+    for told, things in (("reliability", "images"), ("patch_reliability", "patches")):
+        if run.result.get(told):  # runs of older versions tell of images alone
+            figures[told] = _reliability(run, told, things)
+    return figures
+
+
+def _reliability(run: Run, told: str, things: str) -> go.Figure:
+    """Said against found; on the diagonal a probability is what it says. The size of a point: how many things, in
+    powers of ten."""
+    import plotly.graph_objects as go
+
+    figure, colours = go.Figure(), _colours(run)
+    figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": NORMAL, "dash": "dot"}, name="exact")
+    for name, own in run.result[told].items():
+        said, found, count = ([bin[key] for bin in own["bins"]] for key in ("said", "found", "count"))
+        figure.add_scatter(
+            x=said,
+            y=found,
+            mode="lines+markers",
+            name=f"{names.short_title(name)}, ECE {100 * own['ece']:.1f}",
+            line={"color": colours[name], "width": 2},
+            marker={"size": [5 + 3 * math.log10(n) for n in count], "opacity": 0.7},
+            text=[f"{n:,} {things}" for n in count],
+        )
+    _axes(figure, "probability of a defect that is said", f"defects among these {things}, share")
+    figure.update_xaxes(range=[-0.02, 1.02])
+    figure.update_yaxes(range=[-0.02, 1.05])
+    return figure
+
+
+def sweep_curves(run: Run) -> dict[str, go.Figure]:
+    """Table 2, a figure for each metric: a line with a band of one standard deviation over the seeds, and the paper's.
+
+    Raises BadInput for a run of another kind.
+    """
+    if run.kind != "sweep" or not run.result.get("methods"):
+        raise BadInput(f'"{run.title}" is no sweep with anything measured; measure one with "sweep".')
+    return {metric: _sweep_curve(run, metric) for metric in names.METRIC_TITLES}
+
+
+def _sweep_curve(run: Run, metric: str) -> go.Figure:
+    import plotly.graph_objects as go
+
+    counts = [int(count) for count in run.result["methods"]]
+    mean, spread = (
+        np.array([run.result[of][str(c)][metric] for c in counts], float) for of in ("methods", "deviation")
+    )
+    figure = go.Figure()
+    band = {"x": [*counts, *counts[::-1]], "y": [*(mean + spread), *(mean - spread)[::-1]]}
+    figure.add_scatter(
+        **band,
+        fill="toself",
+        mode="lines",
+        line={"width": 0, "color": COLOURS["exdd"]},
+        fillcolor="rgba(76,120,230,0.2)",
+        name="one standard deviation",
+        hoverinfo="skip",
+    )
+    line = {"color": COLOURS["exdd"], "width": 2}
+    figure.add_scatter(x=counts, y=mean, name="ExDD, mean over seeds", mode="lines+markers", line=line)
+    theirs = {count: values[metric] for count, values in names.PAPER_SWEEP.items() if metric in values}
+    if theirs:
+        figure.add_scatter(
+            x=list(theirs),
+            y=list(theirs.values()),
+            name=f"the paper's, on {names.PAPER_DATASET}",
+            mode="lines+markers",
+            line={"color": NORMAL, "dash": "dot", "width": 2},
+        )
+    _axes(figure, "synthetic defects in the positive bank", names.METRIC_TITLES[metric])
+    return figure
+
+
+def _histogram(scores: np.ndarray, labels: np.ndarray, doubt: float | None) -> go.Figure:
+    """With an x axis that holds 0, the median of normals, and 1, the threshold, and room to drag beyond all scores.
+
+    doubt: where "not sure" begins, which lasts up to the threshold; None where that is not one place.
+    """
+    import plotly.graph_objects as go
+
+    low, high = min(0.0, float(scores.min())), max(1.0, float(scores.max()))
+    edges = {"start": low, "end": high + 1e-6, "size": (high - low) / BINS + 1e-9}
+    figure = go.Figure()
+    for words, own, colour in (("normal", ~labels, NORMAL), ("defect", labels, DEFECT)):
+        figure.add_histogram(x=scores[own], name=words, xbins=edges, marker_color=colour, opacity=0.75)
+    figure.update_layout(barmode="overlay")
+    _axes(figure, "score: 0 the median of normal images, 1 the method's own threshold", "images")
+    most = max(np.histogram(scores[own], BINS, (low, high))[0].max() for own in (labels, ~labels))
+    figure.update_yaxes(dtick=1 if most < 6 else None)  # there are no halves of images
+    if doubt is not None and doubt < 1:
+        figure.add_vrect(
+            x0=doubt, x1=1, line_width=0, fillcolor=NORMAL, opacity=0.25, layer="below",
+            label={"text": "not sure", "textposition": "top center", "font": {"size": 11}},
+        )  # fmt: skip
+    room = 0.04 * (high - low)
+    figure.update_xaxes(range=[low - room, high + room])
+    return figure
+
+
+def _axes(figure: go.Figure, x: str, y: str) -> None:
+    """Colours and sizes are the viewer's (assets/measured.js), who may prefer the dark."""
+    figure.update_layout(template="none", xaxis_title=x, yaxis_title=y)
+
+
+def labels_of(run: Run) -> np.ndarray:
+    if not run.result.get("calibrated"):
+        raise BadInput(f'"{run.title}" keeps no scores of images; choose an evaluation.')
+    return np.array([label == "defect" for label in run.result["per_image"]["label"]])
+
+
+def _colours(run: Run) -> dict[str, str]:
+    names = list(run.result["calibrated"])
+    return {name: COLOURS.get(name, OTHERS[i % len(OTHERS)]) for i, name in enumerate(names)}

@@ -1,0 +1,112 @@
+"""Evaluation of a version on its test split, or of settings by folds, stored as a run.
+
+Knows the workspace and evaluation. Does not know jobs or pages.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from exdd_core.banks.detectors import load_detector
+from exdd_core.progress import Progress
+from exdd_core.workspace.specs import Result, Spec
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+ALL = "all"
+
+
+def evaluate(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
+    """spec: `state` of the data set (null: as it is now), `folds` (null: the test split, by `bank` as it is after
+    `changes`, the number of its last one; null: as it is now), `dataset`, `fusion`, `rate` (of false alarms, at which
+    recall is read) and, for folds, the settings of banks. Stored as a run of the job's id."""
+    from exdd_core.workspace import runs
+
+    began = time.monotonic()
+    result = (
+        _evaluate_folds(workspace, spec, progress)
+        if spec.get("folds")
+        else _evaluate_split(workspace, spec, progress)
+    )
+    spec = spec | {name: result[name] for name in ("dataset", "state", "rate")}
+    if not spec.get("folds"):
+        spec |= {"bank": result["bank"], "changes": result["changes"]}
+    how = f"{spec['folds']} grouped folds" if spec.get("folds") else f"test split, {result['bank_version']}"
+    title, seconds = f"{result['dataset']}: {how}", time.monotonic() - began
+    runs.store(workspace, job_id, "evaluate", title, spec, result, result.get("bank", ""), seconds)
+    return _brief(result) | {"run": job_id}
+
+
+def _brief(result: Result) -> Result:
+    """What a list of jobs can carry: the rest is in the stored run."""
+    from exdd_core.workspace.runs import BULKY
+
+    return {key: value for key, value in result.items() if key not in BULKY}
+
+
+def _evaluate_split(workspace: Workspace, spec: Spec, progress: Progress) -> Result:
+    from exdd_core.banks import history
+    from exdd_core.evaluation import evaluate_split, taught_by
+    from exdd_core.experiments import unseen
+    from exdd_core.workspace import runs
+
+    bank = workspace.bank(spec.get("bank"))
+    dataset = workspace.dataset(spec.get("dataset") or bank.dataset, spec.get("state"))
+    changes = spec.get("changes")
+    if changes is None:
+        with workspace.reading() as db:
+            changes = history.newest(db, bank.id)
+    detector = load_detector(workspace, bank.id, changes)
+    rows, left_out = unseen.unseen_images(workspace, dataset.name, taught_by(detector), dataset.state)
+    result = evaluate_split(detector, rows, spec.get("fusion"), progress, rate=_rate(spec))
+    made_of: Result = {
+        "dataset": dataset.name,
+        "bank_version": bank.name,
+        "bank": bank.id,
+        "changes": changes,
+        "state": dataset.state,
+        "fingerprint": runs.fingerprint(workspace, dataset.name, dataset.state),
+    }
+    return {**made_of, **result, "notes": [sentence for sentence in (left_out, *result["notes"]) if sentence]}
+
+
+def _rate(spec: Spec) -> float:
+    from exdd_core.evaluation import FALSE_ALARM_RATE
+
+    rate = spec.get("rate")
+    return FALSE_ALARM_RATE if rate is None else rate
+
+
+def _evaluate_folds(workspace: Workspace, spec: Spec, progress: Progress) -> Result:
+    from exdd_core.detector.fusion import FUSIONS
+    from exdd_core.evaluation import cross_validate
+    from exdd_core.experiments import unseen
+    from exdd_core.workspace import dataset_settings, runs
+
+    dataset, guessed = dataset_settings.settled(workspace, spec.get("dataset"), spec.get("state"), progress)
+    every = spec.get("fusion") == ALL
+    methods = ["patchcore", "exdd"]
+    methods += [name for name in FUSIONS if every and name not in methods]
+    backbone, settings = unseen.fold_settings(
+        workspace, dataset.name, spec | {"state": dataset.state} | ({"fusion": None} if every else {})
+    )
+    result = cross_validate(
+        workspace.images(dataset.name, state=dataset.state),
+        backbone,
+        settings,
+        folds=spec["folds"],
+        seed=settings.seed,
+        max_real_parts=spec.get("max_real_parts"),
+        fusions=methods,
+        rate=_rate(spec),
+        roi=workspace.region(dataset.name, dataset.state),
+        progress=progress,
+    )
+    made_of = {
+        "dataset": dataset.name,
+        "state": dataset.state,
+        "fingerprint": runs.fingerprint(workspace, dataset.name, dataset.state),
+    }
+    return {**made_of, **result, "notes": [*filter(None, [guessed]), *result["notes"]]}

@@ -1,0 +1,60 @@
+"""Titles of methods and metrics, and the figures that the paper reports.
+
+Knows words and numbers. Does not know how they are measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from exdd_core.evaluation.resampling import PIXEL_FIGURES
+
+TITLES = {
+    "patchcore": "PatchCore",
+    "exdd": "ExDD",
+    "exdd_base": "ExDD base (real defects)",
+    "exdd_full": "ExDD full (and accepted synthetic ones)",
+}
+METRIC_TITLES = {
+    "image_auroc": "image AUROC",
+    "image_ap": "image AP",
+    "image_f1": "best F1",
+    "pixel_auroc": "pixel AUROC",
+    "pixel_ap": "pixel AP",
+    "aupro": "AUPRO",
+}
+# What the paper reports of KSDD2, as shares: its own images and backbone, so they stand beside ours, never among them.
+PAPER_DATASET = "KSDD2"
+PAPER = {
+    "patchcore": {"image_auroc": 0.912, "pixel_auroc": 0.958},
+    "exdd_base": {"image_auroc": 0.931, "pixel_auroc": 0.969},
+    "exdd_full": {"image_auroc": 0.942, "pixel_auroc": 0.977},
+}
+PAPER_SWEEP = {
+    0: {"image_auroc": 0.931, "pixel_auroc": 0.969},
+    50: {"image_auroc": 0.934, "pixel_auroc": 0.971},
+    100: {"image_auroc": 0.942, "pixel_auroc": 0.977},
+    150: {"image_auroc": 0.935, "pixel_auroc": 0.972},
+}
+COUNTS = (0, 50, 100, 150)
+NO_MASKS = "no masks"
+
+
+def without_masks(result: Mapping[str, Any], metric: str) -> bool:
+    """Whether a measurement has no such figure because no defective image has a mask."""
+    masks = result.get("masks") or {}
+    return metric in PIXEL_FIGURES and not masks.get("used") and bool(masks.get("missing"))
+
+
+def title(method: str) -> str:
+    """What people call a method: a fusion by its name."""
+    return TITLES.get(method, method)
+
+
+def short_title(method: str) -> str:
+    """The same without what stands in brackets."""
+    return title(method).split(" (")[0]
+
+
+NO_FULL = "ExDD full is left out: no synthetic defect has been accepted yet."

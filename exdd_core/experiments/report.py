@@ -1,0 +1,109 @@
+"""A stored measurement as something to hand on: curves, one HTML file that opens offline, and the paper's Figure 2.
+
+Every number comes from the stored run; pictures come from the data set's images and, in Figure 2, from the bank
+versions that the run names. Knows runs and the workspace's images. Does not measure anything.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import posixpath
+import re
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exdd_core import files
+from exdd_core.experiments import names as names_
+from exdd_core.experiments.curves import curves, sweep_curves
+from exdd_core.experiments.figure_two import galleries_of, thumbnails
+from exdd_core.progress import Progress
+from exdd_core.workspace import runs
+from exdd_core.workspace.runs import Run
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+ASSETS = Path(__file__).resolve().parents[2] / "assets"
+_IMPORTED = re.compile(r'^(?:import|export|\}).*"(\.{1,2}/[^"]+)";$', re.MULTILINE)
+LEFT_OUT = ("scores", "per_fold", "libraries", "cells")  # what nobody is shown
+
+
+def shown(run: Run) -> dict[str, Any]:
+    """All that a page or a report shows of a run, JSON-able: figures as stored, and curves that follow from scores."""
+    figures = sweep_curves(run) if run.kind == "sweep" else curves(run)
+    names = run.result["methods"]
+    return {
+        "id": run.id,
+        "kind": run.kind,
+        "title": run.title,
+        "created": run.created,
+        "seconds": run.seconds,
+        "spec": run.spec,
+        "result": {key: value for key, value in run.result.items() if key not in LEFT_OUT},
+        "cells": len(run.result.get("cells", ())),
+        "titles": {name: names_.title(name) for name in names},
+        "metrics": names_.METRIC_TITLES,
+        "figures": {name: json.loads(figure.to_json()) for name, figure in figures.items()},
+        "paper": {
+            "dataset": names_.PAPER_DATASET,
+            "figures": {str(n): values for n, values in names_.PAPER_SWEEP.items()}
+            if run.kind == "sweep"
+            else names_.PAPER,
+        },
+    }
+
+
+def write_html(workspace: Workspace, run: Run, path: Path, progress: Progress | None = None) -> None:
+    """One file with tables, curves and galleries that needs no network. Raises BadInput where it cannot be made."""
+    from plotly.offline import get_plotlyjs
+
+    galleries = {} if run.kind == "sweep" else galleries_of(run)
+    wanted = sorted({id for gallery in galleries.values() for id in gallery})
+    small = thumbnails(workspace, wanted, progress or Progress(), run.spec.get("state"))
+    data = shown(run) | {"thumbnails": small}
+    record = {"spec": run.spec, "libraries": run.result["libraries"]}
+    filled = {
+        "TITLE": html.escape(run.title),
+        "RECORD": html.escape(json.dumps(record, indent=2)),
+        "MADE": html.escape(f"Measured {_when(run.created)} in {run.seconds:.0f} s, kept as {run.id}."),
+        "AGAIN": html.escape(f"python -m exdd_core runs rerun {run.id} --workspace {workspace.path}"),
+        "STYLE": (ASSETS / "measured.css").read_text("utf-8"),
+        "DATA": json.dumps(runs.strict(data)).replace("<", "\\u003c"),  # nothing in it can end the script
+        "MODULES": json.dumps({"imports": import_map("shared/bridge.js")}),
+        "MEASURED": (ASSETS / "measured.js").read_text("utf-8"),
+        "PLOTLY": get_plotlyjs(),
+    }
+    text = (ASSETS / "report.html").read_text("utf-8")
+    pieces = re.split(r"@@([A-Z]+)@@", text)  # in one go: what is filled in is not searched again
+    with files.whole(path) as place:
+        place.write_text(
+            "".join(filled[piece] if i % 2 else piece for i, piece in enumerate(pieces)), encoding="utf-8"
+        )
+
+
+def import_map(entry: str) -> dict[str, str]:
+    """{file in assets: data address with its source} of the module `entry` and of all that it imports.
+
+    A module in a data address has no folder that its relative imports could begin at: each becomes a key of the map.
+    """
+    sources: dict[str, str] = {}
+    wanted = [entry]
+    while wanted:
+        name = wanted.pop()
+        if name in sources:
+            continue
+        source = (ASSETS / name).read_text("utf-8")
+        folder = posixpath.dirname(name)
+        for relative in set(_IMPORTED.findall(source)):
+            file = posixpath.normpath(posixpath.join(folder, relative))
+            source = source.replace(f'"{relative}"', f'"{file}"')
+            wanted.append(file)
+        sources[name] = "data:text/javascript;base64," + base64.b64encode(source.encode()).decode()
+    return sources
+
+
+def _when(created: str) -> str:
+    return f"{datetime.fromisoformat(created):%d %B %Y, %H:%M} UTC"

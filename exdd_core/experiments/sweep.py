@@ -1,0 +1,178 @@
+"""The sweep over numbers of accepted synthetic defects (figure 4 of the paper).
+
+Knows the workspace and evaluation. Does not know jobs or pages.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core.banks.building import training_split
+from exdd_core.errors import BadInput
+from exdd_core.experiments.unseen import accepted, those, unseen_images
+from exdd_core.progress import Progress
+from exdd_core.workspace import dataset_settings, runs
+
+if TYPE_CHECKING:
+    from exdd_core.detector import Detector
+    from exdd_core.workspace import Workspace
+
+
+def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
+    """ExDD with real defects and `counts` of the accepted synthetic ones, for each of `seeds` draws; one run in all.
+
+    spec: `dataset`, `counts` (a list), `seeds` (how many), and the kept shares as `Workspace.build` takes them;
+    `synthetic`, ids of accepted ones to draw from (null: all). Every cell is stored as soon as it is measured; called
+    again with the same job id, this goes on after the last one.
+    Raises BadInput where a count is more than there are accepted ones.
+    """
+    began = time.monotonic()
+    info, guessed = dataset_settings.settled(workspace, spec.get("dataset"), spec.get("state"), progress)
+    dataset, spec = info.name, {**spec, "state": info.state}
+    counts, seeds = sorted(set(spec["counts"])), spec["seeds"]
+    require_accepted(workspace, dataset, counts)
+    work = _Sweep(workspace, dataset, spec, progress)
+    work.notes[:0] = filter(None, [guessed])
+    result: dict[str, Any] = {
+        "dataset": dataset,
+        "state": info.state,
+        "fingerprint": runs.fingerprint(workspace, dataset, info.state),
+        "counts": counts,
+        "seeds": seeds,
+        "synthetic": [image.id for image in work.pool],
+        "cells": [],
+        "complete": False,
+    }
+    result |= {"notes": work.notes, "masks": None} | _so_far(workspace, job_id, result)
+    spec = {**spec, "dataset": dataset, "counts": counts, "synthetic": result["synthetic"]}
+    wanted = [(seed, count) for seed in range(seeds) for count in counts]
+    there = {(cell["seed"], cell["count"]) for cell in result["cells"]}
+    for seed, count in wanted:
+        if (seed, count) in there:
+            continue
+        result["cells"].append({"seed": seed, "count": count, **work.measure(seed, count)})
+        result |= {"notes": work.notes, "masks": work.masks}
+        _keep(workspace, job_id, spec, result | _by_count(result["cells"]), began)
+    result |= _by_count(result["cells"])
+    result["complete"] = True
+    _keep(workspace, job_id, spec, result, began)
+    return {**result, "synthetic": len(result["synthetic"]), "run": job_id}
+
+
+def require_accepted(workspace: Workspace, dataset: str, counts: Sequence[int]) -> None:
+    """Raise BadInput where more synthetic defects are asked for than have been accepted."""
+    there = accepted(workspace, dataset)
+    if max(counts) > there:
+        raise BadInput(
+            f"{max(counts)} synthetic defects are asked for and {there} are accepted; "
+            "accept more in Curate, or give smaller counts."
+        )
+
+
+def _by_count(cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """{"methods", "deviation": {count: {metric: mean or standard deviation over the seeds measured so far}}}."""
+    from exdd_core.evaluation import METRICS
+
+    of = {
+        str(count): [cell["figures"] for cell in cells if cell["count"] == count]
+        for count in sorted({cell["count"] for cell in cells})
+    }
+    return {
+        name: {n: {m: _combined(own, m, combine) for m in METRICS} for n, own in of.items()}
+        for name, combine in (("methods", np.mean), ("deviation", np.std))
+    }
+
+
+def _combined(figures: Sequence[dict[str, Any]], metric: str, combine: Any) -> float | None:
+    """One figure of several draws; None where there are none, as of images without masks."""
+    known = [own[metric] for own in figures if own[metric] is not None]
+    return float(combine(known)) if known else None
+
+
+def _so_far(workspace: Workspace, job_id: str, result: dict[str, Any]) -> dict[str, Any]:
+    """What an interrupted sweep had measured, unless other images or other accepted ones are there now."""
+    try:
+        former = runs.get(workspace, job_id).result
+    except BadInput:
+        return {}
+    same = all(former[key] == result[key] for key in ("fingerprint", "synthetic"))
+    return {key: former[key] for key in ("cells", "notes", "masks") if key in former} if same else {}
+
+
+def _keep(
+    workspace: Workspace, job_id: str, spec: dict[str, Any], result: dict[str, Any], began: float
+) -> None:
+    title = f"{result['dataset']}: synthetic defects {', '.join(map(str, result['counts']))}"
+    runs.store(workspace, job_id, "sweep", title, spec, result, seconds=time.monotonic() - began)
+
+
+class _Sweep:
+    """What the cells of one sweep have in common: features are computed once, the negative bank once a seed."""
+
+    def __init__(self, workspace: Workspace, dataset: str, spec: dict[str, Any], progress: Progress):
+        from exdd_core.detector import Settings
+        from exdd_core.evaluation import require_measurable, without_outside
+        from exdd_core.region import Region
+
+        self.workspace, self.dataset, self.progress = workspace, dataset, progress
+        kind = "both" if accepted(workspace, dataset) else "real"
+        self.normals, defects, _ = training_split(
+            workspace, dataset, kind, spec.get("max_real_parts"), 0, spec.get("state")
+        )
+        self.real = [image for image in defects if image.origin != "synthetic"]
+        synthetic = [image for image in defects if image.origin == "synthetic"]
+        self.pool = those(synthetic, spec.get("synthetic"))
+        self.backbone = workspace.backbone(spec.get("backbone"))
+        ratios = {k: spec[k] for k in ("negative_ratio", "positive_ratio") if spec.get(k) is not None}
+        info, roi = (
+            workspace.dataset(dataset, spec.get("state")),
+            workspace.region(dataset, spec.get("state")),
+        )
+        self.settings = Settings(backbone=self.backbone.name, size=info.size, depth=info.depth, **ratios)
+        self.region = None if roi is None else Region(roi)
+        rows, left_out = unseen_images(workspace, dataset, self.pool, spec.get("state"))
+        self.rows, outside = without_outside(rows, self.region)
+        self.notes = [*([left_out] if left_out else []), *outside]
+        require_measurable(self.rows)
+        self._begun: tuple[int, Detector] | None = None
+        self._features: Any = None
+        self._test: Any = None
+        self.masks: dict[str, int] | None = None  # as `TestImages.masked`, once images are read
+
+    def measure(self, seed: int, count: int) -> dict[str, Any]:
+        """One cell: {"figures", "fusion", "positive_rows"}."""
+        from exdd_core.banks import teachers
+        from exdd_core.evaluation import measure_images, read_images
+
+        if self._test is None:
+            self._test = read_images(self.rows, self.backbone, self.settings, self.progress, self.region)
+            self.masks, self.notes = self._test.masked, [*self.notes, *self._test.notes]
+        detector = self._detector(seed, count)
+        detector = teachers.without_false_alarms(self.workspace, self.dataset, detector, self.progress)
+        figures = measure_images(detector, self.rows, self._test, self.progress)
+        summary = detector.summary()
+        return {"figures": figures, "fusion": summary["fusion"], "positive_rows": summary["positive_rows"]}
+
+    def _detector(self, seed: int, count: int) -> Detector:
+        """A detector of all normals, all real defects and `count` synthetic ones; more hold those of fewer."""
+        from exdd_core.detector import Detector
+        from exdd_core.detector.examples import patch_set
+
+        n, m = len(self.normals), len(self.real)
+        if self._features is None:
+            images = [*self.normals, *self.real, *self.pool]
+            size, reader = self.settings.size, self.settings.read
+            self._features = patch_set(self.backbone, images, size, self.progress, reader, self.region)
+        drawn = np.random.default_rng(seed).permutation(len(self.pool))[:count]
+        defects = self._features.take([*range(n, n + m), *(n + m + i for i in np.sort(drawn))])
+        if self._begun is None or self._begun[0] != seed:
+            detector = Detector(self.backbone, replace(self.settings, seed=seed), self.region)
+            detector.fit_patches(self._features.take(range(n)), defects, self.progress)
+            self._begun = (seed, detector)
+            return detector
+        return self._begun[1].fit_defects(defects.marked(), self.progress)

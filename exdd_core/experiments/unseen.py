@@ -1,0 +1,101 @@
+"""Images that a version was not built from, and the settings of banks that are built for folds.
+
+Knows data sets and versions. Does not know metrics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from exdd_core.banks.building import build_bank
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+
+if TYPE_CHECKING:
+    from exdd_core.detector import Settings
+    from exdd_core.detector.backbones import Backbone
+    from exdd_core.detector.bank import BankImage
+    from exdd_core.detector.examples import TrainingImage
+    from exdd_core.workspace import BankVersion, ImageRow, Workspace
+
+
+def unseen_images(
+    workspace: Workspace,
+    dataset: str,
+    learnt: Iterable[BankImage | TrainingImage],
+    state: int | None = None,
+) -> tuple[list[ImageRow], str]:
+    """The test images of parts that taught no bank, and one sentence on those left out ("" for none).
+
+    A person may teach a bank by a test image (a missed defect, a false alarm) or paint into one. learnt: what banks are
+    made of. state: of the data set; None is as it is now. Raises BadInput where nothing is left.
+    """
+    from exdd_core.banks import teachers
+
+    rows = workspace.images(dataset, split="test", state=state)
+    if not rows:
+        raise BadInput(f'The data set "{dataset}" has no test images; measure it by folds instead.')
+    taught = {found.detail["group"] for found in teachers.taught(workspace, dataset).values()}
+    trained = {row.id for row in workspace.images(dataset, split="train", state=state)}
+    for image in learnt:  # a version may hold what was marked when it was built and is no longer
+        if image.origin == "synthetic" or image.id not in trained:
+            taught |= {image.group, image.donor} - {""}
+    left = [row for row in rows if row.group not in taught]
+    if not left:
+        raise BadInput(
+            f'Every test image of "{dataset}" has taught a bank; there is none left to measure with.'
+        )
+    out = len(rows) - len(left)
+    return left, f"{out} test images are left out: their parts have taught a bank." if out else ""
+
+
+def fold_settings(workspace: Workspace, dataset: str, spec: dict[str, Any]) -> tuple[Backbone, Settings]:
+    """What the banks of folds are built with; what the spec leaves out or has as null is the default."""
+    from exdd_core.detector import Settings
+    from exdd_core.images import Size
+
+    size, backbone = (
+        workspace.dataset(dataset, spec.get("state")).size,
+        workspace.backbone(spec.get("backbone")),
+    )
+    if spec.get("size"):
+        size = Size.parse(spec["size"], spec.get("keep_aspect", size.keep_aspect))
+    given = {name: spec.get(name) for name in ("negative_ratio", "positive_ratio", "fusion", "seed")}
+    return backbone, Settings(
+        backbone=backbone.name,
+        size=size,
+        depth=workspace.dataset(dataset, spec.get("state")).depth,
+        **{name: value for name, value in given.items() if value is not None},
+    )
+
+
+def version_of(
+    workspace: Workspace, dataset: str, spec: dict[str, Any], which: str, positives: str, progress: Progress
+) -> BankVersion:
+    """The bank version that the spec names, or a new one, which does not become the active one."""
+    if spec.get(which):
+        return workspace.bank(spec[which])
+    names = ("state", "seed", "max_real_parts", "negative_ratio", "positive_ratio", "backbone", "fusion")
+    given = {name: spec[name] for name in names if spec.get(name) is not None}
+    return build_bank(workspace, dataset, positives=positives, activate=False, progress=progress, **given)
+
+
+def those(accepted: Sequence[TrainingImage], wanted: Sequence[str] | None) -> list[TrainingImage]:
+    """The accepted defects that a record names, in its order; all where it names none. Raises BadInput."""
+    if wanted is None:
+        return list(accepted)
+    there = {image.id: image for image in accepted}
+    gone = [id for id in wanted if id not in there]
+    if gone:
+        raise BadInput(
+            f"{len(gone)} of the {len(wanted)} synthetic defects of that measurement are no longer accepted; "
+            "accept them again in Curate, or measure anew."
+        )
+    return [there[id] for id in wanted]
+
+
+def accepted(workspace: Workspace, dataset: str) -> int:
+    from exdd_core.workspace import candidates
+
+    return candidates.count(workspace, dataset, status="accepted")

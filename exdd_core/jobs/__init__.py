@@ -1,0 +1,11 @@
+"""Jobs: every long computation, one at a time in a workspace, durable over restarts.
+
+Knows every kind of computation by its name. Does not know who looks at a job.
+
+    >>> from exdd_core import jobs
+    >>> jobs.submit(workspace, "build", "Build a bank version from demo", {"dataset": "demo"})  # doctest: +SKIP
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

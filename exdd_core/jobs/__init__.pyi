@@ -1,0 +1,11 @@
+from .running import resume as resume, run_here as run_here, run_next as run_next, submit as submit
+from .table import (
+    Job as Job,
+    State as State,
+    cancel as cancel,
+    clear_ended as clear_ended,
+    get as get,
+    listed as listed,
+    move as move,
+)
+from .worker import Worker as Worker, start_worker as start_worker

@@ -1,0 +1,38 @@
+"""Messages to a worker, as JSON in jobs.db.
+
+Knows huey. Does not know jobs.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+from huey import SqliteHuey
+from huey.registry import Message
+from huey.serializer import Serializer
+
+
+class _Plain(Serializer):
+    """Messages as JSON: huey's own way, pickle, would run whatever a workspace from elsewhere brings along."""
+
+    def _serialize(self, data: Message) -> bytes:
+        return json.dumps(data).encode()
+
+    def _deserialize(self, data: bytes) -> Message:
+        return Message(*json.loads(data))
+
+
+def opened(file: Path) -> SqliteHuey:
+    """A damaged file is begun anew: what it held were messages, and the table has the jobs."""
+    options: dict[str, Any] = {"results": False, "serializer": _Plain(), "cache_mb": 1}
+    try:
+        return SqliteHuey(filename=str(file), **options)
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            raise
+        for name in (file, *file.parent.glob(f"{file.name}-*")):
+            name.unlink(missing_ok=True)
+        return SqliteHuey(filename=str(file), **options)

@@ -1,0 +1,224 @@
+"""Jobs as rows: which there are, their order, state and progress.
+
+Knows the table `jobs` and the locks of living processes. Does not know what a job does.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from filelock import FileLock, Timeout
+
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress, line, share
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from exdd_core.workspace import Workspace
+
+State = Literal["queued", "running", "done", "cancelled", "failed", "interrupted"]
+ENDED = ("done", "cancelled", "failed")  # what `clear_ended` removes: an interrupted job waits for a decision
+DATABASE, FOLDERS, ALIVE = "jobs.db", "cache/jobs", "alive.lock"
+QUEUED = "select * from jobs where state = 'queued' order by position, rowid"
+ENDED_KEPT = 100  # the last ones
+WAIT = 0.2  # seconds between two tries to have one's turn
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of work as the table has it. Times are ISO 8601 in UTC, "" where they have not come."""
+
+    id: str
+    kind: str  # of `tasks.KINDS`
+    title: str  # for people, such as "Build a bank version from tiles"
+    spec: dict[str, Any]  # what the kind's function is given
+    state: State
+    text: str  # one line for people of where it stands
+    fraction: float  # of the current stage, 0 to 1
+    seconds_left: float | None
+    result: dict[str, Any] | None
+    error: str  # one sentence, when failed
+    created: str
+    started: str
+    ended: str
+
+    @property
+    def active(self) -> bool:
+        """Whether it runs or will."""
+        return self.state in ("queued", "running")
+
+
+def listed(workspace: Workspace, active: bool = False) -> list[Job]:
+    """The running job, those queued in their order, and (unless only `active` ones are asked for) the others,
+    the last that ended first."""
+    with workspace.reading() as db:
+        rows = list(db.query("select * from jobs order by position, rowid"))
+    found = [job_of_row(workspace, row) for row in rows]
+    by_state = [job for job in found if job.state == "running"]
+    by_state += [job for job in found if job.state == "queued"]
+    if not active:
+        over = [job for job in found if not job.active]
+        by_state += sorted(over, key=lambda job: job.ended or job.started, reverse=True)
+    return by_state
+
+
+def get(workspace: Workspace, id: str) -> Job:
+    """The job of that id. Raises BadInput when there is none."""
+    with workspace.reading() as db:
+        return job_of_row(workspace, row_of(db, id))
+
+
+def cancel(workspace: Workspace, id: str) -> Job:
+    """Stop a job: a queued or interrupted one at once, a running one at its next step, whichever process runs it."""
+    with workspace.writing() as db:
+        job = job_of_row(workspace, row_of(db, id))
+        if job.state in ("queued", "interrupted"):
+            update_job(db, id, state="cancelled", ended=now(), cancel=1)
+        elif job.state == "running":
+            update_job(db, id, cancel=1)
+    return get(workspace, id)
+
+
+def move(workspace: Workspace, id: str, where: Literal["up", "down", "first"]) -> None:
+    """Change the place of a queued job; at the end of the line nothing moves. Raises BadInput."""
+    with workspace.writing() as db:
+        job = job_of_row(workspace, row_of(db, id))
+        if job.state != "queued":
+            raise BadInput(f'"{job.title}" is {job.state} and not waiting; its place cannot change.')
+        queued = list(db.query(QUEUED))
+        order = [row["id"] for row in queued]
+        old = order.index(id)
+        order.insert({"up": max(0, old - 1), "down": old + 1, "first": 0}[where], order.pop(old))
+        for row, moved in zip(queued, order, strict=True):
+            update_job(db, moved, position=row["position"])
+
+
+def clear_ended(workspace: Workspace) -> int:
+    """Take the jobs that are done, cancelled or failed off the list; how many. What they made stays."""
+    with workspace.writing() as db:
+        gone = [row[0] for row in db.execute(f"delete from jobs where state in {ENDED} returning id")]
+    for id in gone:
+        shutil.rmtree(job_folder(workspace, id), ignore_errors=True)
+    return len(gone)
+
+
+def forget_old(db: Database) -> None:
+    """Every look at the list reads all of it, so it stays short."""
+    over = f"from jobs where state in {ENDED}"
+    db.execute(f"delete {over} and id not in (select id {over} order by ended desc limit {ENDED_KEPT})")
+
+
+def progress_row(progress: Progress) -> dict[str, Any]:
+    left = progress.seconds_left
+    return {
+        "stage": progress.stage,
+        "done": progress.done,
+        "total": progress.total,
+        "seconds_left": None if left is None else round(left, 1),
+    }
+
+
+@contextmanager
+def alive(workspace: Workspace, id: str) -> Iterator[None]:
+    """While inside, everybody sees that this job's process lives."""
+    folder = job_folder(workspace, id)
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ALIVE):  # a reader may hold it for a moment
+        yield
+
+
+def is_alive(workspace: Workspace, id: str) -> bool:
+    place = job_folder(workspace, id) / ALIVE
+    if not place.exists():
+        return False
+    try:
+        with FileLock(place, timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def job_folder(workspace: Workspace, id: str) -> Path:
+    """Of one job: its lock, and what it was given to keep."""
+    return workspace.path / FOLDERS / id
+
+
+def insert_job(
+    workspace: Workspace,
+    id: str,
+    kind: str,
+    title: str,
+    spec: dict[str, Any],
+    first: bool = False,
+    pid: int | None = None,
+) -> None:
+    from exdd_core.jobs import kinds
+
+    if kind not in kinds.KINDS:
+        raise BadInput(f'There is no job of the kind "{kind}"; those there are: {", ".join(kinds.KINDS)}.')
+    row = {"id": id, "kind": kind, "title": title, "spec": json.dumps(spec), "state": "queued"}
+    with workspace.writing() as db:
+        place = db.execute("select coalesce(max(position), 0) + 1 from jobs").fetchone()[0]
+        if first:
+            place = min([place] + [queued["position"] - 1 for queued in db.query(QUEUED)])
+        db.table("jobs").insert(row | {"position": place, "pid": pid, "cancel": 0, "created": now()})
+
+
+def row_of(db: Database, id: str) -> dict[str, Any]:
+    row = next(iter(db.query("select * from jobs where id = ?", [id])), None)
+    if row is None:
+        raise BadInput(f'There is no job "{id}"; it was cleared from the list, or never was there.')
+    return row
+
+
+def update_job(db: Database, id: str, **values: Any) -> None:
+    columns = ", ".join(f"{column} = :{column}" for column in values)
+    db.execute(f"update jobs set {columns} where id = :id", {**values, "id": id})
+
+
+def job_of_row(workspace: Workspace, row: dict[str, Any]) -> Job:
+    state: State = row["state"]
+    # Killed; whoever has the next turn will write it down.
+    if (state == "running" or (state == "queued" and row["pid"])) and not is_alive(workspace, row["id"]):
+        state = "interrupted"
+    done, total = row["done"] or 0, row["total"] or 0
+    left = row["seconds_left"] if state == "running" else None
+    return Job(
+        id=row["id"],
+        kind=row["kind"],
+        title=row["title"],
+        spec=json.loads(row["spec"]),
+        state=state,
+        text=_text(state, row, left),
+        fraction=1.0 if state == "done" else share(done, total),
+        seconds_left=left,
+        result=json.loads(row["result"]) if row["result"] else None,
+        error=row["error"] or "",
+        created=row["created"] or "",
+        started=row["started"] or "",
+        ended=row["ended"] or "",
+    )
+
+
+def _text(state: State, row: dict[str, Any], left: float | None) -> str:
+    standing = line(row["stage"] or "", row["done"] or 0, row["total"] or 0, left)
+    if state == "running":
+        return f"Stopping after this step. {standing}" if row["cancel"] else standing
+    if state == "queued":
+        return "Waiting for its turn"
+    if state == "failed":
+        return str(row["error"])
+    where = f" at: {standing}" if row["stage"] and state != "done" else ""
+    return state.capitalize() + where
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,61 @@
+"""The worker: huey's consumer in threads of this process.
+
+Knows the queue and running. Does not know what a job does.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from huey.consumer import Consumer
+
+from exdd_core.jobs.running import queue
+from exdd_core.jobs.table import FOLDERS
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+UPLOAD_KEPT = 3600.0  # seconds that a job's folder without a row may still be on its way to one
+
+
+def start_worker(workspace: Workspace) -> Worker:
+    """Run queued jobs in the background of this process. Any number of processes may: jobs run one at a time."""
+    return Worker(workspace)
+
+
+class Worker:
+    """huey's consumer in threads of this process: it runs what is queued until `stop`, or until the process ends."""
+
+    def __init__(self, workspace: Workspace):
+        self._stopped = threading.Event()
+        _sweep(workspace)
+        look = queue(workspace, self._stopped)
+        look()
+        self._consumer = _Consumer(look.huey, workers=1, max_delay=0.5, scheduler_interval=60)
+        self._thread = threading.Thread(target=self._consumer.run, name="jobs", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no further job; the one that runs goes on to its end, and this waits for it."""
+        self._stopped.set()
+        self._consumer.stop_flag.set()
+        self._thread.join()
+        self._consumer.stop(graceful=True)
+
+
+class _Consumer(Consumer):
+    def _set_signal_handlers(self) -> None:
+        """Signals belong to the app, and only the main thread may ask for them."""
+
+
+def _sweep(workspace: Workspace) -> None:
+    """Remove the folders of jobs that are not in the table: a kill came between the two."""
+    with workspace.reading() as db:
+        known = {row[0] for row in db.execute("select id from jobs")}
+    root = workspace.path / FOLDERS
+    for folder in root.iterdir() if root.is_dir() else ():
+        if folder.name not in known and time.time() - folder.stat().st_mtime > UPLOAD_KEPT:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,17 @@
+from .batch import (
+    NEXT_SEED as NEXT_SEED,
+    run as run,
+)
+from .ordering import (
+    axes_of as axes_of,
+    default_engine as default_engine,
+    donors as donors,
+    engine as engine,
+    grid as grid,
+    recipes as recipes,
+)
+from .painting import (
+    paint as paint,
+    paint_one as paint_one,
+    remake as remake,
+)

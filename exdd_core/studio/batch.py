@@ -1,0 +1,158 @@
+"""The studio: from an order for painted defects to candidates in the workspace.
+
+An `Order` says what a person wants: which images, engine, prompt, mask, how many. `recipes` turns it into one
+`Recipe` a painting, each a pure function of the order and the workspace's data sets; `paint` follows one. Knows
+which images may be painted on and which defects may lend. Does not know how an engine paints, who ordered, or
+what the result is worth.
+
+Only the training split gives images and lends masks and defects. Taking from the test split needs the switch
+`from_test` in the order's mask, which is part of every candidate's record.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from exdd_core.errors import BadInput, Cancelled
+from exdd_core.progress import Progress
+from exdd_core.studio.ordering import NotReady, engine, recipes
+from exdd_core.studio.painting import Made, noted, paint, request_of
+from exdd_core.synthesis.orders import Order, Recipe
+from exdd_core.workspace import candidates
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+PAINTING = "Painting defects"  # a batch's stage
+TRIES, NEXT_SEED = 3, 1_000_003  # seeds that one painting of a batch is given, and how far they lie apart
+SENTENCES_KEPT = 5  # of what went wrong in a batch: they are mostly the same
+log = logging.getLogger(__name__)
+
+
+def run(workspace: Workspace, spec: Mapping[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
+    """The job "synthesize": paint an order, keeping every image as soon as it is finished.
+
+    What the job has made before is left alone, so that running it again finishes it. An image that fails is
+    counted and told; where all fail, raises BadInput with the reason. Returns counts, sentences and ids.
+    """
+    wanted = recipes(workspace, Order.from_json(spec))
+    there = candidates.numbers(workspace, job_id)
+    left = [recipe for recipe in wanted if recipe.number not in there]
+    failures: list[str] = []
+    progress.begin(PAINTING, len(wanted), len(there))
+    for recipe, made in _all_painted(workspace, left, len(wanted), progress):
+        if isinstance(made, Exception):
+            failures.append(_reason(recipe, made))
+        else:
+            candidates.add(workspace, made[0], recipe, made[1], job_id, recipe.number)
+        progress.advance()
+    reasons = list(dict.fromkeys(failures))
+    if len(failures) == len(wanted):
+        raise BadInput(
+            reasons[0] if len(reasons) == 1 else f"None of {len(wanted)} could be painted. {reasons[0]}"
+        )
+    return {
+        "ordered": len(wanted),
+        "made": len(wanted) - len(failures),
+        "failed": len(failures),
+        "reasons": reasons[:SENTENCES_KEPT],
+        "candidates": [c.id for c in reversed(candidates.listed(workspace, job=job_id))],
+    }
+
+
+def _all_painted(
+    workspace: Workspace, left: Sequence[Recipe], total: int, progress: Progress
+) -> Iterator[tuple[Recipe, Made]]:
+    """Each recipe with what became of it. Whoever asks counts them in `progress`."""
+    done = total - len(left)
+    for (name, settings), alike in itertools.groupby(left, lambda recipe: (recipe.engine, recipe.settings)):
+        group = list(alike)
+        try:
+            at_once = _prepared(workspace, name, settings, progress)
+        except Cancelled:
+            raise
+        except Exception as error:
+            unready = NotReady(_sentence(error))  # told once for all of them
+            yield from ((recipe, unready) for recipe in group)
+        else:
+            if progress.stage != PAINTING:  # another model had to be loaded
+                progress.begin(PAINTING, total, done)
+            for start in range(0, len(group), at_once):
+                yield from _painted(workspace, group[start : start + at_once], progress)
+        done += len(group)
+
+
+def _prepared(workspace: Workspace, name: str, settings: Mapping[str, Any], progress: Progress) -> int:
+    """Make an engine ready and return how many images it takes in one call."""
+    from exdd_core.workspace import device
+
+    painter = engine(workspace, name)
+    with device.device(workspace):
+        painter.prepare(settings, progress)
+        return painter.at_once(settings)
+
+
+def _painted(
+    workspace: Workspace, chunk: Sequence[Recipe], progress: Progress
+) -> Iterator[tuple[Recipe, Made]]:
+    """A few recipes with the same engine and settings, in one call; from the first that fails on one by one."""
+    together = _together(workspace, chunk, progress) if len(chunk) > 1 else []
+    yield from zip(chunk, together, strict=False)
+    for recipe in chunk[len(together) :]:
+        yield recipe, _alone(workspace, recipe, progress)
+
+
+def _together(workspace: Workspace, chunk: Sequence[Recipe], progress: Progress) -> list[Made]:
+    from exdd_core.workspace import device
+
+    made: list[Made] = []
+    try:
+        with device.device(workspace):
+            asked = [request_of(workspace, recipe) for recipe in chunk]
+            requests = [request for request, _ in asked]
+            paintings = engine(workspace, chunk[0].engine).paint_many(requests, progress.part())
+            for (request, cut), painting in zip(asked, paintings, strict=True):
+                made.append((noted(painting, cut), request.mask))
+    except Cancelled:
+        raise
+    except Exception as error:  # what is wrong with this one is found when it is painted alone
+        log.info("Painting %d at once ended with number %d (%s).", len(chunk), len(made), error)
+    return made
+
+
+def _alone(workspace: Workspace, recipe: Recipe, progress: Progress) -> Made:
+    """One painting. Where it does not come off, another seed gets its chance, unless seeds are compared."""
+    from exdd_core.workspace import device
+
+    problem: Exception | None = None
+    for attempt in range(1 if recipe.axes else TRIES):
+        try:
+            with device.device(workspace):
+                again = replace(recipe, seed=recipe.seed + attempt * NEXT_SEED)
+                return paint(workspace, again, progress.part())
+        except Cancelled:
+            raise
+        except BadInput as error:  # nothing visible changed, or the mask fell beside the part
+            problem = problem or error
+        except Exception as error:
+            return error
+    assert problem is not None
+    return problem
+
+
+def _reason(recipe: Recipe, error: Exception) -> str:
+    return str(error) if isinstance(error, NotReady) else f"{recipe.source}: {_sentence(error)}"
+
+
+def _sentence(error: Exception) -> str:
+    if isinstance(error, BadInput):
+        return str(error)
+    log.error("Painting failed", exc_info=error)
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return "The memory is full; paint smaller images or close other programs."
+    told = " ".join(str(error).split())[:160]
+    return f"Painting failed ({type(error).__name__}: {told}); the program's log says where."

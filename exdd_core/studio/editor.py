@@ -1,0 +1,199 @@
+"""What an editor of masks needs of the workspace, and one painting at a time for whoever waits for it.
+
+Pictures to paint on, masks there and back between an editor's reduced copy and the image, real defects as pieces
+to move about, and paintings made beside the queue with what they look like by now. Knows orders, files and
+threads. Does not know widgets, browsers or what the defect shall look like.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core.datasets import incoming
+from exdd_core.drawing import crop_around
+from exdd_core.errors import BadInput
+from exdd_core.images import MIN_SIDE, read_image, read_layer, read_mask
+from exdd_core.studio import ordering, painting
+from exdd_core.synthesis import masks, orders
+from exdd_core.workspace import drawn_masks
+
+if TYPE_CHECKING:
+    from exdd_core.depth import Depth
+    from exdd_core.workspace import ImageRow, Workspace
+    from exdd_core.workspace.candidates import Candidate
+
+COLOUR = (79, 216, 255, 255)  # of a mask in an editor: that of every outline that marks a defect
+SIDE = 1024  # pixels of the longer side of an editor's copy
+CONTEXT = 1.8  # a close-up is so many times as large as what it shows
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A picture to paint on: `pixels` uint8 (h, w, 3), reduced, of an image of `width` x `height` pixels."""
+
+    pixels: np.ndarray
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A mask as an editor shows it: `layer` uint8 (h, w, 4). `mask` bool (H, W) is the image's own.
+
+    share: how much of the image it covers, 0 to 1; box: (left, top, width, height), pixels of the image;
+    problem: one sentence where nothing can be painted into it, or ""; note: one on what of it is left out, or "".
+    """
+
+    layer: np.ndarray
+    mask: np.ndarray
+    share: float
+    box: tuple[int, int, int, int]
+    problem: str
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The mask of a real defect: bool (h, w), cut to its bounding box, and that box's middle as shares of its image."""
+
+    mask: np.ndarray
+    x: float
+    y: float
+
+
+def canvas(workspace: Workspace, source: str) -> Canvas:
+    """An image of the workspace as an editor shows it."""
+    return _canvas(workspace, workspace.image(source))
+
+
+@functools.lru_cache(maxsize=2)  # as the image itself
+def _canvas(workspace: Workspace, row: ImageRow) -> Canvas:
+    image = _image(workspace, row.id)
+    return Canvas(masks.editor_copy(image, _side(image)), image.shape[1], image.shape[0])
+
+
+def _image(workspace: Workspace, source: str) -> np.ndarray:
+    row = workspace.image(source)
+    return _pixels(row.path, row.id, row.depth)
+
+
+@functools.lru_cache(maxsize=2)  # asked again at every stroke; a file never changes, its depth may
+def _pixels(path: Path, id: str, depth: Depth | None) -> np.ndarray:
+    image = read_image(path, id, depth)
+    image.flags.writeable = False
+    return image
+
+
+def _side(image: np.ndarray) -> int:
+    """Of the editor's copy: a very long image keeps enough of its short side to be a picture at all."""
+    height, width = image.shape[:2]
+    return max(SIDE, -(-MIN_SIDE * max(height, width) // min(height, width)))
+
+
+def drawn(workspace: Workspace, source: str, layer: bytes, base: str = "") -> np.ndarray:
+    """What was painted on an editor's copy of an image as a mask of that image, bool (H, W).
+
+    layer: a PNG file's bytes, transparent where nothing is painted. base: the name of the kept mask that the
+    editor was given to begin with; where it was left alone, its own finer pixels stay.
+    """
+    row = workspace.image(source)
+    shape = (row.height, row.width)
+    before = read_mask(_file(workspace, base), None) if base else None
+    if before is not None and before.shape != shape:  # drawn for an image of another size
+        before = None
+    return masks.from_editor(read_layer(layer, "The drawing"), shape, before)
+
+
+def _file(workspace: Workspace, name: str) -> Any:
+    path = workspace.path / drawn_masks.MASKS / name
+    if path.parent != workspace.path / drawn_masks.MASKS or not path.is_file():
+        raise BadInput("The mask that was drawn is not in the workspace any more; draw it again.")
+    return path
+
+
+def keep_upload(workspace: Workspace, source: str, path: str, name: str) -> str:
+    """Keep an uploaded mask file, which has to be as large as the image; its name for `MaskSpec.file`."""
+    row = workspace.image(source)
+    mask = incoming.take_mask(Path(path), (row.height, row.width), name, row.path)
+    return drawn_masks.keep_mask(workspace, mask)
+
+
+def mask_shown(workspace: Workspace, order: orders.Order) -> Shown:
+    """The mask of the order's first painting, as it is and as an editor shows it. Raises BadInput without one."""
+    # Whatever else is still to be typed, the mask can be seen.
+    plain = replace(order, engine="procedural", settings={}, template="scratch", count=1, each=False)
+    recipe = ordering.recipes(workspace, plain)[0]
+    mask = painting.mask_of(workspace, recipe, _image(workspace, recipe.source))
+    return _shown(workspace, recipe.source, mask)
+
+
+def drawn_shown(workspace: Workspace, source: str, mask: np.ndarray) -> Shown:
+    """A mask, bool (H, W), that was drawn on an image of the workspace."""
+    return _shown(workspace, source, mask)
+
+
+def painted_shown(workspace: Workspace, candidate: Candidate) -> tuple[Shown, str]:
+    """The mask that a candidate was painted into, and the name under which it is kept for another one."""
+    mask = read_mask(candidate.drawn, None)
+    return _shown(workspace, candidate.source, mask), drawn_masks.keep_mask(workspace, mask)
+
+
+def _shown(workspace: Workspace, source: str, mask: np.ndarray) -> Shown:
+    problem, dataset = "", workspace.dataset(workspace.image(source).dataset)
+    region = painting.region_of(workspace, dataset.name, dataset.roi or "", mask.shape)
+    try:
+        masks.check(mask, _image(workspace, source), region)
+    except BadInput as error:
+        problem = str(error)
+    height, width = canvas(workspace, source).pixels.shape[:2]
+    left, top, right, bottom = _bounds(mask)
+    return Shown(
+        layer=masks.to_editor(mask, (height, width), COLOUR),
+        mask=mask,
+        share=float(mask.mean()),
+        box=(left, top, right - left, bottom - top),
+        problem=problem,
+        note=masks.within(mask, region)[1],
+    )
+
+
+def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
+    """left, top, right, bottom (ends excluded) of what is set; all 0 where nothing is."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return (
+        (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+        if len(rows)
+        else (0, 0, 0, 0)
+    )
+
+
+def piece(workspace: Workspace, id: str) -> Piece:
+    """The mask of a defective image, to be moved about on another one."""
+    mask = _defect(workspace, id)[1]
+    left, top, right, bottom = _bounds(mask)
+    return Piece(mask[top:bottom, left:right], *masks.centre(mask))
+
+
+def close_up(workspace: Workspace, id: str) -> tuple[np.ndarray, ...]:
+    """A square view of a real defect, uint8 (s, s, 3), and its mask there, bool (s, s)."""
+    pixels, mask = _defect(workspace, id)
+    return tuple(crop_around(array, _bounds(mask), CONTEXT)[0] for array in (pixels, mask))
+
+
+def painted_close_up(candidate: Candidate) -> np.ndarray:
+    """A square view of where a candidate was painted, uint8 (s, s, 3): cells of a comparison show the same place."""
+    return crop_around(read_image(candidate.image), _bounds(read_mask(candidate.drawn, None)), CONTEXT)[0]
+
+
+def _defect(workspace: Workspace, id: str) -> tuple[np.ndarray, np.ndarray]:
+    row = workspace.image(id)
+    pixels = read_image(row.path, row.id, row.depth)
+    mask = read_mask(row.mask, pixels.shape[:2]) if row.mask else np.zeros(pixels.shape[:2], bool)
+    if not mask.any():
+        raise BadInput(f"{id} has no mask that marks a defect; choose another one.")
+    return pixels, mask

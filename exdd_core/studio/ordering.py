@@ -1,0 +1,264 @@
+"""An order, drawn out: one recipe a candidate, with its source, mask, donor, prompt and seed.
+
+Knows the workspace and engines. Does not know how a recipe is painted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core import datasets, synthesis
+from exdd_core.errors import BadInput
+from exdd_core.synthesis import masks, templates, weights
+from exdd_core.synthesis.engine import Control, Donor, Engine
+from exdd_core.synthesis.orders import MOST, MOST_CELLS, MOST_SEED, Order, Recipe
+from exdd_core.workspace import candidates
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import ImageRow, Workspace
+
+OF_ORDER = ("prompt", "negative_prompt", "engine", "seed")  # axes that are no control of an engine
+
+
+class NotReady(BadInput):
+    """An engine cannot paint at all: its weights are missing, or do not fit."""
+
+
+def engine(workspace: Workspace, name: str) -> Engine:
+    """The engine of that name, with this workspace's models. Raises BadInput for an unknown one."""
+    return synthesis.engine(name, **_options(workspace, name))
+
+
+def default_engine(workspace: Workspace) -> str:
+    """ "sdxl" where its weights are there, else "procedural"."""
+    return synthesis.default_engine(**_options(workspace, "sdxl"))
+
+
+def _options(workspace: Workspace, name: str) -> dict[str, str]:
+    return {"models": str(workspace.path / weights.MODELS)} if name == "sdxl" else {}
+
+
+def recipes(workspace: Workspace, order: Order) -> list[Recipe]:
+    """One recipe a painting, in their order; those of a comparison by rows. Raises BadInput.
+
+    The same order gives the same recipes as long as its data set is the same.
+    """
+    if order.axes:
+        return _cells(workspace, order)
+    spec = replace(_checked(workspace, order), region=workspace.dataset(order.dataset).roi or "")
+    texts = _prompts(order)
+    sources = _sources(workspace, order, spec.from_test)
+    lenders = donors(workspace, order.dataset, spec.from_test) if _borrows(order, spec) else []
+    found = []
+    for number, text in enumerate(texts):
+        seed = order.seed + number
+        source = sources[number % len(sources)] if order.sources else sources[_draw(seed, 1, len(sources))]
+        donor = _lender(lenders, spec.image or order.donor, seed) if _borrows(order, spec) else None
+        found.append(
+            Recipe(
+                number=number,
+                dataset=order.dataset,
+                source=source.id,
+                engine=order.engine,
+                template=order.template,
+                prompt=text,
+                negative_prompt=order.negative_prompt,
+                prompt_id=order.prompt_id,
+                settings=order.settings,
+                mask=(replace(spec, image=donor.id) if donor and spec.source == "real" else spec).to_json(),
+                seed=seed,
+                donor=donor.id if donor else "",
+                parent=order.parent,
+                defect_type=order.defect_type
+                or (donor.defect_type if donor and order.engine == "transplant" else ""),
+                axes=[],
+            )
+        )
+    return found
+
+
+def _checked(workspace: Workspace, order: Order) -> masks.MaskSpec:
+    """The order's mask, when everything else in the order can be used too."""
+    if isinstance(order.count, bool) or not isinstance(order.count, int) or not 1 <= order.count <= MOST:
+        raise BadInput(f"{order.count} paintings cannot be ordered; choose a whole number from 1 to {MOST}.")
+    if isinstance(order.seed, bool) or not isinstance(order.seed, int) or not 0 <= order.seed <= MOST_SEED:
+        raise BadInput(f"The seed {order.seed} cannot be used; choose a whole number from 0 to {MOST_SEED}.")
+    if order.parent:
+        candidates.get(workspace, order.parent)
+    workspace.dataset(order.dataset)
+    engine(workspace, order.engine).complete(order.settings)
+    return masks.MaskSpec.from_json(order.mask)
+
+
+def _prompts(order: Order) -> list[str]:
+    """The prompt of every painting."""
+    if not order.template.strip() and order.engine == "transplant":
+        return [""] * order.count  # a real defect needs no words
+    if not order.each:
+        return templates.expand(order.template, order.count, order.seed)
+    texts = [text for text in templates.every(order.template) for _ in range(order.count)]
+    if len(texts) > MOST:
+        raise BadInput(f"That would be {len(texts)} paintings; order at most {MOST} at a time.")
+    return texts
+
+
+def _sources(workspace: Workspace, order: Order, from_test: bool) -> list[ImageRow]:
+    """The images to paint on: those asked for, or else all normal ones of the training split."""
+    if not order.sources:
+        rows = workspace.images(order.dataset, split="train", label=datasets.NORMAL)
+        if not rows:
+            raise BadInput(f'The training split of "{order.dataset}" has no normal images to paint on.')
+        return rows
+    rows = [workspace.image(id) for id in order.sources]
+    for row in rows:
+        if row.dataset != order.dataset:
+            raise BadInput(f"{row.id} is not in the data set {order.dataset}; choose one of its images.")
+        if row.label != datasets.NORMAL:
+            raise BadInput(f"{row.id} has a defect already; choose a normal image to paint on.")
+        if row.split != "train" and not from_test:
+            raise BadInput(_refused(row.id))
+    return rows
+
+
+def _refused(id: str) -> str:
+    return (
+        f"{id} is in the test split, which measures how good the detector is and so must not teach it; choose one "
+        "of the training split, or switch on taking from the test split, which the record then says."
+    )
+
+
+def _borrows(order: Order, spec: masks.MaskSpec) -> bool:
+    return spec.source == "real" or order.engine == "transplant"
+
+
+def donors(workspace: Workspace, dataset: str | None = None, from_test: bool = False) -> list[Donor]:
+    """The real defects that may lend their mask or themselves: of the training split, with a mask that marks one.
+
+    `from_test` adds those of the test split; whoever passes it keeps that in the record (`MaskSpec.from_test`).
+    """
+    info = workspace.dataset(dataset)
+    empty = {f"{info.name}/{path}" for path in info.report["masks"]["empty"]}
+    return [
+        Donor(row.id, row.path, row.mask, row.defect_type, row.group, row.split, row.depth)
+        for row in workspace.images(info.name, label=datasets.DEFECT)
+        if row.mask is not None and row.id not in empty and (from_test or row.split == "train")
+    ]
+
+
+def _lender(lenders: Sequence[Donor], wanted: str, seed: int) -> Donor:
+    if not lenders:
+        raise BadInput(
+            "No defective image of the training split has a mask that could be borrowed; draw a mask or generate "
+            "one, and choose another engine than transplant."
+        )
+    if not wanted:
+        return lenders[_draw(seed, 2, len(lenders))]
+    for donor in lenders:
+        if donor.id == wanted:
+            return donor
+    raise BadInput(
+        f"{wanted} cannot lend its defect: it has no mask, or it is in the test split, which lends nothing."
+    )
+
+
+def _draw(seed: int, stream: int, length: int) -> int:
+    """A number below `length`; streams are independent of each other and of what engines draw."""
+    return int(np.random.default_rng([seed, stream]).integers(length))
+
+
+def grid(
+    workspace: Workspace,
+    order: Order,
+    x: tuple[str, Sequence[Any]],
+    y: tuple[str, Sequence[Any]] | None = None,
+) -> Order:
+    """An order for a comparison: one painting for every value of `x` (columns), or of `x` and `y` (rows).
+
+    An axis is a name and its values: "prompt", "negative_prompt", "engine", "seed" or a control of the engine. All
+    cells share source image and mask, and the seed unless it is an axis. Raises BadInput.
+    """
+    if y is not None and x[0] == y[0]:
+        raise BadInput(f"Both axes are {_title(x[0])}; choose another one for the rows.")
+    axes = []
+    for name, values in (x,) if y is None else (x, y):
+        different = list(dict.fromkeys(values))
+        if not different:
+            raise BadInput(f"The axis {_title(name)} has no values; give at least one.")
+        axes.append({"name": name, "values": different})
+    cells = int(np.prod([len(axis["values"]) for axis in axes]))
+    if cells > MOST_CELLS:
+        raise BadInput(f"That would be {cells} cells; a comparison has at most {MOST_CELLS}.")
+    compared = replace(order, axes=axes, count=1, each=False)
+    recipes(workspace, compared)  # says what cannot be painted before anything is
+    return compared
+
+
+def _cells(workspace: Workspace, order: Order) -> list[Recipe]:
+    pinned = replace(order, axes=[], count=1, each=False)
+    if order.template.strip() and all(axis["name"] != "prompt" for axis in order.axes):
+        pinned = replace(pinned, template=templates.expand(order.template, 1, order.seed)[0])
+    found: list[Recipe] = []
+    for places in _places([len(axis["values"]) for axis in order.axes]):
+        cell = pinned
+        chosen = {axis["name"]: axis["values"][place] for axis, place in zip(order.axes, places, strict=True)}
+        # The engine says which controls there are; the seed comes last, so that it chooses no other words.
+        for name in sorted(chosen, key=lambda name: {"engine": 0, "seed": 2}.get(name, 1)):
+            cell = _varied(workspace, cell, name, chosen[name], compared="engine" in chosen)
+        if found:
+            cell = replace(cell, sources=[found[0].source])
+        recipe = recipes(workspace, cell)[0]
+        axes = [axis | {"index": place} for axis, place in zip(order.axes, places, strict=True)]
+        template = str(chosen.get("prompt", order.template))
+        found.append(replace(recipe, number=len(found), axes=axes, template=template))
+    return found
+
+
+def _places(lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Every cell's place (column,) or (column, row), by rows."""
+    for row in range(lengths[1] if len(lengths) > 1 else 1):
+        for column in range(lengths[0]):
+            yield (column, row)[: len(lengths)]
+
+
+def _varied(workspace: Workspace, order: Order, name: str, value: Any, compared: bool) -> Order:
+    """The order with one value changed. With engines `compared`, settings that an engine has not are left out."""
+    if name == "prompt":
+        text = templates.expand(str(value), 1, order.seed)[0]
+        return replace(order, template=text, prompt_id="")
+    if name == "negative_prompt":
+        return replace(order, negative_prompt=str(value))
+    if name == "seed":
+        return replace(order, seed=_whole(value))
+    if name == "engine":
+        known = {control.name for control in engine(workspace, str(value)).CONTROLS}
+        settings = {key: setting for key, setting in order.settings.items() if key in known}
+        return replace(order, engine=str(value), settings=settings)
+    control = next((c for c in engine(workspace, order.engine).CONTROLS if c.name == name), None)
+    if control is not None:
+        return replace(order, settings=order.settings | {name: control.read(value)})
+    if compared:  # the row of an engine that has no such control shows the same picture in every column
+        raise BadInput(
+            f'{engine(workspace, order.engine).TITLE} has no setting "{name}"; compare engines by another.'
+        )
+    raise BadInput(f'"{name}" cannot be compared; choose {", ".join(axes_of(order.engine))}.')
+
+
+def axes_of(name: str) -> dict[str, Control | None]:
+    """What can be an axis of a comparison with that engine; None for what is no control of the engine."""
+    controls = synthesis.ENGINES[name].CONTROLS
+    return dict.fromkeys(OF_ORDER) | {c.name: c for c in controls if c.kind != "text"}
+
+
+def _whole(value: Any) -> int:
+    try:
+        return int(str(value))
+    except ValueError:
+        raise BadInput(f"The seed {value} is no whole number.") from None
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ")

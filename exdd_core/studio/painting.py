@@ -1,0 +1,138 @@
+"""Painting one recipe.
+
+Knows engines, masks and the workspace's images. Does not know batches or pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exdd_core.errors import BadInput
+from exdd_core.images import read_image, read_mask
+from exdd_core.progress import Progress
+from exdd_core.region import Region
+from exdd_core.studio.ordering import engine, recipes
+from exdd_core.synthesis import masks
+from exdd_core.synthesis.engine import Donor, Painting, PaintRequest
+from exdd_core.synthesis.orders import Order, Recipe
+from exdd_core.workspace import candidates
+from exdd_core.workspace.candidates import Candidate
+from exdd_core.workspace.drawn_masks import MASKS
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+OnStep = Callable[[np.ndarray], None]
+Made = tuple[Painting, np.ndarray] | Exception  # what became of a recipe: painting and drawn mask, or why not
+
+
+def paint(
+    workspace: Workspace, recipe: Recipe, progress: Progress | None = None, preview: OnStep | None = None
+) -> tuple[Painting, np.ndarray]:
+    """Follow one recipe: the painting, and the mask bool (H, W) it was painted into. Raises BadInput, Cancelled.
+
+    The same recipe gives the same pixels. Whoever calls this holds `jobs.device`.
+    """
+    request, cut = request_of(workspace, recipe)
+    painting = engine(workspace, recipe.engine).paint(request, progress, preview)
+    return noted(painting, cut), request.mask
+
+
+def noted(painting: Painting, sentence: str) -> Painting:
+    return replace(painting, notes=[*painting.notes, sentence]) if sentence else painting
+
+
+def request_of(workspace: Workspace, recipe: Recipe) -> tuple[PaintRequest, str]:
+    """What an engine is asked for, and a sentence on what of the mask lay outside the region of interest, or ""."""
+    row = workspace.image(recipe.source)
+    image = read_image(row.path, row.id, row.depth)
+    donor = _donor(workspace, recipe.donor) if recipe.donor else None
+    mask = mask_of(workspace, recipe, image)
+    region = region_of(workspace, recipe.dataset, recipe.mask.get("region", ""), image.shape[:2])
+    masks.check(mask, image, region)
+    mask, cut = masks.within(mask, region)
+    request = PaintRequest(
+        image=image,
+        mask=mask,
+        prompt=recipe.prompt,
+        negative_prompt=recipe.negative_prompt,
+        settings=recipe.settings,
+        seed=recipe.seed,
+        donor=donor,
+    )
+    return request, cut
+
+
+def region_of(workspace: Workspace, dataset: str, file: str, shape: tuple[int, int]) -> np.ndarray | None:
+    """A region of interest that a data set has or had, by its file, on an image of `shape` (H, W): bool (H, W).
+
+    None for "", where all of an image counts. So a painting can be made again after the region has changed.
+    """
+    if not file:
+        return None
+    folder = workspace.path / "datasets" / dataset
+    if (folder / file).parent != folder or not (folder / file).is_file():
+        raise BadInput(
+            "The region of interest that this was painted in is not there any more; paint it anew."
+        )
+    return Region(read_mask(folder / file, None, file)).at(shape)
+
+
+def mask_of(workspace: Workspace, recipe: Recipe, image: np.ndarray) -> np.ndarray:
+    """The mask that a recipe asks for: bool (H, W) for `image` (H, W, 3). Raises BadInput where there is none.
+
+    What of it lies outside the region of interest is not painted; that is for `masks.check` and `masks.within`.
+    """
+    spec = masks.MaskSpec.from_json(recipe.mask)
+    donor = _donor(workspace, recipe.donor) if recipe.donor else None
+    region = region_of(workspace, recipe.dataset, spec.region, image.shape[:2])
+    return masks.realise(spec, image, recipe.seed, _lent(workspace, spec, donor), region)
+
+
+def _donor(workspace: Workspace, id: str) -> Donor:
+    row = workspace.image(id)
+    if row.mask is None:
+        raise BadInput(f"{id} has no mask any more and cannot lend its defect.")
+    return Donor(row.id, row.path, row.mask, row.defect_type, row.group, row.split, row.depth)
+
+
+def _lent(workspace: Workspace, spec: masks.MaskSpec, donor: Donor | None) -> np.ndarray | None:
+    """The mask that a spec names, bool (H, W) of its own size; None where it names none."""
+    if spec.source == "real" and donor:
+        return read_mask(donor.mask, None, donor.id)
+    if spec.source in ("drawn", "uploaded") and spec.file:
+        path = workspace.path / MASKS / spec.file
+        if path.parent != workspace.path / MASKS or not path.is_file():
+            raise BadInput(
+                "The mask that was drawn or uploaded is not in the workspace any more; make it again."
+            )
+        return read_mask(path, None, "the mask")
+    return None
+
+
+def paint_one(
+    workspace: Workspace, order: Order, progress: Progress | None = None, preview: OnStep | None = None
+) -> Candidate:
+    """Paint the first of an order at once and keep it as a candidate, waiting for one other image at most."""
+    from exdd_core.workspace import device
+
+    recipe = recipes(workspace, order)[0]
+    with device.device(workspace):
+        painting, drawn = paint(workspace, recipe, progress, preview)
+    return candidates.add(workspace, painting, recipe, drawn)
+
+
+def recipe_of(candidate: Candidate) -> Recipe:
+    """The recipe that a candidate was painted by, from its record."""
+    shared = {field.name for field in fields(Recipe)} - {"mask", "number"}
+    values = {name: getattr(candidate, name) for name in shared}
+    return Recipe(**values, mask=candidate.mask_spec, number=candidate.number or 0)
+
+
+def remake(workspace: Workspace, candidate: Candidate) -> Painting:
+    """Paint a candidate again from its record: the same pixels with the same version of its engine."""
+    return paint(workspace, recipe_of(candidate))[0]

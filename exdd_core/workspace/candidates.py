@@ -1,0 +1,236 @@
+"""Candidates: painted defects that wait for a decision, each a folder of three pictures and a row.
+
+    candidates/ID/image.png    the image with the defect, lossless
+    candidates/ID/mask.png     where it visibly differs from its source
+    candidates/ID/drawn.png    where it was allowed to
+
+Knows how a candidate is kept, found and put away. Does not know how it is painted, what it is worth or who
+decides; everything lands as "pending". A folder is written whole and renamed before its row says that it is
+there. Nothing here removes a file: a deleted candidate is one whose status says so, and can come back.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core.errors import BadInput
+from exdd_core.images import encode_png, probe
+from exdd_core.progress import Progress
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from exdd_core.synthesis.engine import Painting
+    from exdd_core.synthesis.orders import Recipe
+    from exdd_core.workspace.store import Workspace
+
+FOLDER = "candidates"
+STATUSES = ("pending", "accepted", "rejected", "deleted")
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One painted defect with its whole record: the same record gives the same pixels again.
+
+    source: id of the image it was painted into. mask_spec: the `MaskSpec` as JSON. settings: the engine's, complete.
+    notes: sentences of the engine. donor: id of the image that lent a mask or a defect, "" for none. parent: the
+    candidate it was edited from. axes: its place in a comparison, a list of {"name", "values", "index"}. job and
+    number: which of a job's it is; "" and None when made alone. quality: measures of curation, {} before there are
+    any. seconds: how long painting took.
+    """
+
+    id: str
+    dataset: str
+    source: str
+    engine: str
+    engine_version: str
+    prompt_id: str
+    template: str
+    prompt: str
+    negative_prompt: str
+    settings: dict[str, Any]
+    seed: int
+    mask_spec: dict[str, Any]
+    notes: list[str]
+    donor: str
+    axes: list[dict[str, Any]]
+    defect_type: str
+    parent: str
+    job: str
+    number: int | None
+    seconds: float
+    created: str
+    status: str
+    quality: dict[str, Any]
+    folder: Path
+
+    @property
+    def image(self) -> Path:
+        return self.folder / "image.png"
+
+    @property
+    def mask(self) -> Path:
+        """The file of the measured mask."""
+        return self.folder / "mask.png"
+
+    @property
+    def drawn(self) -> Path:
+        return self.folder / "drawn.png"
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of its image in pixels."""
+        return probe(self.image)
+
+
+def add(
+    workspace: Workspace,
+    painting: Painting,
+    recipe: Recipe,
+    drawn: np.ndarray,
+    job: str = "",
+    number: int | None = None,
+) -> Candidate:
+    """Keep a painting as a pending candidate. A second one with the same `job` and `number` changes nothing.
+
+    `drawn` is the mask it was painted into, bool (H, W). Raises BadInput where it cannot be stored.
+    """
+    if job and (known := of_job(workspace, job, number)):
+        return known
+    files = {"image.png": painting.image, "mask.png": painting.mask, "drawn.png": drawn}
+    encoded = {
+        name: encode_png(pixels) for name, pixels in files.items()
+    }  # before anybody has to wait for us
+    row = _row(painting, recipe, job, number)
+    with workspace.making(workspace.path / FOLDER, "painting", Progress()) as temporary:
+        if job and (known := of_job(workspace, job, number)):
+            return known
+        whole = temporary / "whole"
+        whole.mkdir()
+        for name, content in encoded.items():
+            (whole / name).write_bytes(content)
+        with workspace.placed(whole, workspace.path / FOLDER / row["id"]) as db:
+            db.table("candidates").insert(row)
+    return get(workspace, row["id"])
+
+
+def _row(painting: Painting, recipe: Recipe, job: str, number: int | None) -> dict[str, Any]:
+    extra = {"notes": painting.notes, "donor": recipe.donor, "axes": recipe.axes}
+    return {
+        "id": uuid.uuid4().hex[:12],
+        "dataset": recipe.dataset,
+        "source": recipe.source,
+        "engine": painting.engine,
+        "engine_version": painting.engine_version,
+        "prompt_id": recipe.prompt_id,
+        "template": recipe.template,
+        "prompt": recipe.prompt,
+        "negative_prompt": recipe.negative_prompt,
+        "settings": json.dumps(painting.settings),
+        "seed": painting.seed,
+        "mask": json.dumps(recipe.mask),
+        "notes": json.dumps(extra),
+        "defect_type": recipe.defect_type,
+        "parent": recipe.parent,
+        "job": job or None,
+        "number": number if job else None,
+        "seconds": round(painting.seconds, 3),
+        "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "status": "pending",
+        "quality": "{}",
+    }
+
+
+def listed(
+    workspace: Workspace,
+    dataset: str | None = None,
+    status: str | None = None,
+    engine: str | None = None,
+    prompt_id: str | None = None,
+    job: str | None = None,
+    defect_type: str | None = None,
+    limit: int = -1,
+    offset: int = 0,
+) -> list[Candidate]:
+    """Candidates, the newest first; None filters nothing, but deleted ones come only by their status."""
+    others = {"engine": engine, "prompt_id": prompt_id, "job": job, "defect_type": defect_type}
+    condition, values = _condition(dataset, status, **others)
+    with workspace.reading() as db:
+        query = f"select * from candidates where {condition} order by rowid desc limit :limit offset :offset"
+        rows = list(db.query(query, values | {"limit": limit, "offset": offset}))
+    return [_candidate(workspace, row) for row in rows]
+
+
+def count(
+    workspace: Workspace, dataset: str | None = None, status: str | None = None, **others: str | None
+) -> int:
+    """How many `listed` would find without a limit."""
+    condition, values = _condition(dataset, status, **others)
+    with workspace.reading() as db:
+        return int(db.execute(f"select count(*) from candidates where {condition}", values).fetchone()[0])
+
+
+def _condition(dataset: str | None, status: str | None, **others: str | None) -> tuple[str, dict[str, str]]:
+    given = {"dataset": dataset, "status": status} | others
+    wanted = {name: value for name, value in given.items() if value is not None}
+    terms = [f"{name} = :{name}" for name in wanted] + ([] if status else ["status <> 'deleted'"])
+    return " and ".join(terms), wanted
+
+
+def get(workspace: Workspace, id: str) -> Candidate:
+    """The candidate of that id. Raises BadInput when there is none."""
+    with workspace.reading() as db:
+        row = next(iter(db.query("select * from candidates where id = ?", [id])), None)
+    if row is None:
+        raise BadInput(f'There is no candidate "{id}" in this workspace.')
+    return _candidate(workspace, row)
+
+
+def of_job(workspace: Workspace, job: str, number: int | None) -> Candidate | None:
+    """What a job made as its `number`-th, whatever became of it."""
+    with workspace.reading() as db:
+        found = db.query("select * from candidates where job = ? and number = ?", [job, number])
+        row = next(iter(found), None)
+    return _candidate(workspace, row) if row else None
+
+
+def numbers(workspace: Workspace, job: str) -> set[int]:
+    """Which of a job's images are there already, deleted ones included."""
+    with workspace.reading() as db:
+        return {row[0] for row in db.execute("select number from candidates where job = ?", [job])}
+
+
+def _candidate(workspace: Workspace, row: Mapping[str, Any]) -> Candidate:
+    values = dict(row) | {name: json.loads(row[name]) for name in ("settings", "quality", "notes")}
+    extra = values.pop("notes")  # what has no column of its own is with the notes
+    values |= {name: extra[name] for name in ("notes", "donor", "axes")}
+    values["mask_spec"] = json.loads(values.pop("mask"))
+    return Candidate(**values | {"job": row["job"] or "", "folder": workspace.path / FOLDER / row["id"]})
+
+
+def delete_pending(workspace: Workspace, ids: Iterable[str]) -> list[str]:
+    """Put pending candidates away and return the ids of those that were; `restore` brings them back."""
+    return _change(workspace, ids, "pending", "deleted")
+
+
+def restore(workspace: Workspace, ids: Iterable[str]) -> list[str]:
+    """Make deleted candidates pending again and return the ids of those that were deleted."""
+    return _change(workspace, ids, "deleted", "pending")
+
+
+def _change(workspace: Workspace, ids: Iterable[str], old: str, new: str) -> list[str]:
+    with workspace.writing() as db:
+        return [id for id in ids if _changed(db, id, old, new)]
+
+
+def _changed(db: Database, id: str, old: str, new: str) -> bool:
+    found = db.execute("update candidates set status = ? where id = ? and status = ?", [new, id, old])
+    return found.rowcount == 1

@@ -1,0 +1,343 @@
+"""Changes of a data set: images moved, relabelled, retired; and the way back.
+
+Each makes the next numbered state, whole or not at all: files are brought in first, the rows follow in one
+transaction, and a report is made anew. Knows images, groups and masks. Does not know who asks, nor what a bank makes
+of it; `due` only counts. What is set for all images at once is in `dataset_settings`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core import datasets, images
+from exdd_core.datasets import incoming
+from exdd_core.datasets.manifests import SPLITS
+from exdd_core.datasets.record import Record
+from exdd_core.datasets.survey import Survey
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+from exdd_core.synthesis import masks
+from exdd_core.workspace import dataset_reports, dataset_states, failures, imports
+from exdd_core.workspace.dataset_states import RETIRED, UNDONE, Change
+
+if TYPE_CHECKING:
+    from exdd_core.workspace.store import Workspace
+
+LABELS = (datasets.NORMAL, datasets.DEFECT)
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Changed:
+    """What a change did. images: ids of those that changed. state: the one that it made. sentence: for people."""
+
+    dataset: str
+    state: int
+    images: list[str]
+    sentence: str
+
+
+@dataclass
+class Draft:
+    """A change on its way. info, rows: the data set's row and its images' rows by id, as they are, without those of
+    joins that were taken back.
+
+    new: a folder for files to be brought in, which get the same paths in `folder`. images, settings: what changes,
+    as `dataset_states.record` takes it. sentence: what was done. survey, unusable: as `dataset_reports.again`.
+    """
+
+    folder: Path
+    new: Path
+    info: Row
+    rows: dict[str, Row]
+    images: dict[str, Row] = field(default_factory=dict)
+    settings: Row = field(default_factory=dict)
+    sentence: str = ""
+    detail: Row = field(default_factory=dict)
+    survey: Survey | None = None
+    unusable: dict[str, str] = field(default_factory=dict)
+    looks_again: bool = True  # False where nothing that the report tells has changed
+    state: int = 0  # once it is made
+
+    @property
+    def masks(self) -> str:
+        """The folder for masks that this change writes: those of earlier states stay as they are."""
+        return f"{imports.WRITTEN}/{dataset_states.current(self.info) + 1}"
+
+    def after(self) -> list[Row]:
+        """The rows that count once the change is made."""
+        whole = {**self.rows}
+        for id, values in self.images.items():
+            whole[id] = {**whole.get(id, {}), **values}
+        rows = dataset_states.counting(whole)
+        return sorted(rows, key=lambda row: datasets.natural_key(row["path"]))
+
+
+@contextmanager
+def changing(
+    workspace: Workspace, dataset: str | None, action: str, who: str, progress: Progress
+) -> Iterator[Draft]:
+    """A draft to fill in, which is made when the block ends; nobody else changes or imports meanwhile."""
+    name = workspace.dataset(dataset).name
+    place = workspace.path / "datasets"
+    with failures.plainly(), workspace.making(place, "change of a data set", progress) as temporary:
+        with workspace.reading() as db:
+            info, rows = dataset_states.at(db, name)
+        rows = {id: row for id, row in rows.items() if row["retired"] != UNDONE}
+        draft = Draft(place / name, temporary / "new", info, rows)
+        draft.new.mkdir()
+        yield draft
+        if not (draft.images or draft.settings):
+            return
+        brought = _bring(draft)
+        try:
+            report: Row = {}
+            if draft.looks_again:
+                before = {**info, **draft.settings}
+                made = dataset_reports.again(
+                    draft.folder, before, draft.after(), progress, draft.survey, draft.unusable
+                )
+                report = {"report": json.dumps(made)}
+            os.sync()  # the files reach the disk before the rows that name them
+            with workspace.writing() as db:
+                draft.state = dataset_states.record(
+                    db, name, action, who, draft.sentence, draft.images, {**draft.settings, **report},
+                    **draft.detail,
+                )  # fmt: skip
+        except BaseException:
+            for file in brought:
+                file.unlink(missing_ok=True)
+            raise
+        _write_manifests(draft.folder, draft.after(), temporary)
+
+
+def _bring(draft: Draft) -> list[Path]:
+    """Move new files into the data set's folder; where a process is killed they lie there and no row names them.
+
+    A file that is there already has the same content, unless it is one of a change of this number that was killed.
+    """
+    brought = []
+    for file in sorted(path for path in draft.new.rglob("*") if path.is_file()):
+        name = file.relative_to(draft.new).as_posix()
+        place = draft.folder / name
+        if place.exists() and not name.startswith((f"{draft.masks}/", "roi-")):
+            continue
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file, place)
+        brought.append(place)
+    return brought
+
+
+def _write_manifests(folder: Path, rows: Sequence[Row], temporary: Path) -> None:
+    records = [
+        Record(row["path"], row["label"], row["defect_type"], row["mask"], row["split"], row["group"])
+        for row in rows
+    ]
+    for file in datasets.write_manifests(records, temporary):
+        os.replace(file, folder / file.name)
+
+
+def changed(draft: Draft) -> Changed:
+    if not draft.state:
+        raise BadInput(f"Nothing changes: {draft.sentence[0].lower()}{draft.sentence[1:]}")
+    return Changed(draft.info["name"], draft.state, list(draft.images), draft.sentence)
+
+
+def changes(workspace: Workspace, dataset: str | None = None) -> list[Change]:
+    """All changes of a data set, the newest first."""
+    name = workspace.dataset(dataset).name
+    with workspace.reading() as db:
+        return dataset_states.changes(db, name)
+
+
+def undo(workspace: Workspace, dataset: str | None, who: str) -> Changed:
+    """Take the last change back that still stands. Raises `BadInput` where there is none."""
+    name = workspace.dataset(dataset).name
+    place = workspace.path / "datasets"
+    with failures.plainly(), workspace.making(place, "change of a data set", Progress()) as temporary:
+        with workspace.writing() as db:
+            last = dataset_states.undo(db, name, who)
+            info, rows = dataset_states.at(db, name)
+            require_own_name(db, name, info["called"])
+        _write_manifests(place / name, dataset_states.counting(rows), temporary)
+    return Changed(name, dataset_states.current(info), [], f"Took back: {last.sentence}")
+
+
+def require_own_name(db: Any, dataset: str, called: str | None) -> None:
+    taken = "select name from datasets where name <> ? and (name = ? or called = ?)"
+    if called and db.execute(taken, [dataset, called, called]).fetchone():
+        raise BadInput(f'Another data set is called "{called}"; choose another name.')
+
+
+def named(workspace: Workspace, names: Sequence[str | Path]) -> tuple[str, list[str]]:
+    """The data set and the ids of images that are named by id or by file. Raises `BadInput`."""
+    ids = []
+    for name in dict.fromkeys(names):
+        path = Path(name).expanduser().resolve()
+        inside = path.is_relative_to(workspace.path / "datasets")
+        ids.append(path.relative_to(workspace.path / "datasets").as_posix() if inside else str(name))
+    owners = {workspace.image(id).dataset for id in ids}
+    if len(owners) != 1:
+        raise BadInput(
+            f"These are images of several data sets ({', '.join(sorted(owners))}); change one at a time."
+            if owners
+            else "Name the images: by their id, such as NAME/good/1.png, or by their file."
+        )
+    return owners.pop(), list(dict.fromkeys(ids))
+
+
+def _known(draft: Draft, id: str) -> Row:
+    if id not in draft.rows:
+        raise BadInput(f"{id} came by a join that was taken back; join it again.")
+    return draft.rows[id]
+
+
+def _images(ids: Sequence[str], what: str = "image") -> str:
+    return f"1 {what} ({ids[0]})" if len(ids) == 1 else f"{len(ids):,} {what}s"
+
+
+def move(
+    workspace: Workspace, names: Sequence[str | Path], split: str, who: str, progress: Progress | None = None
+) -> Changed:
+    """Bring images to the side "train" or "test", each with all images of its physical part."""
+    if split not in SPLITS:
+        raise BadInput(f'"{split}" is no side of a split; choose train or test.')
+    dataset, ids = named(workspace, names)
+    with changing(workspace, dataset, "move", who, progress or Progress()) as draft:
+        groups = {_known(draft, id)["group"] for id in ids}
+        moved = [id for id, row in draft.rows.items() if row["group"] in groups and row["split"] != split]
+        draft.images = {id: {"split": split} for id in moved}
+        also = len(set(moved) - set(ids))
+        part = f", {also} of them as they show the same part" if also else ""
+        draft.sentence = (
+            f"Moved {_images(moved)} to {split}{part}." if moved else f"all of them are in {split} already."
+        )
+    return changed(draft)
+
+
+def relabel(
+    workspace: Workspace,
+    names: Sequence[str | Path],
+    label: str,
+    who: str,
+    defect_type: str = "",
+    mask: np.ndarray | None = None,
+    progress: Progress | None = None,
+) -> Changed:
+    """Call images normal or defective. mask: bool (H, W) of a single image, which may get one later too.
+
+    A defective image keeps the mask and the type that it has where none is given. Raises `BadInput`.
+    """
+    if label not in LABELS:
+        raise BadInput(f'"{label}" is no label; choose normal or defect.')
+    if label == datasets.NORMAL and (defect_type or mask is not None):
+        raise BadInput("A normal image has no type and no mask; leave them out, or choose defect.")
+    dataset, ids = named(workspace, names)
+    if mask is not None:
+        _require_mask(workspace, ids, mask)
+    with changing(workspace, dataset, "relabel", who, progress or Progress()) as draft:
+        for id in ids:
+            row = _known(draft, id)
+            new: Row = {"label": label, "defect_type": "", "mask": None, "originals": None}
+            if label == datasets.DEFECT:
+                kind = " ".join(defect_type.split())[:60] or row["defect_type"] or "defect"
+                new = {"label": label, "defect_type": kind}
+            if mask is not None:
+                written = imports.write_mask(draft.new, draft.masks, row["path"], mask)
+                new |= {"mask": written, "originals": None}
+            if any(row[name] != value for name, value in new.items()):
+                draft.images[id] = new
+        said = f"{label} ({defect_type})" if defect_type else label
+        masked = ", with a mask" if mask is not None else ""
+        draft.sentence = (
+            f"Called {_images(list(draft.images))} {said}{masked}." if draft.images else f"all are {said}."
+        )
+    return changed(draft)
+
+
+def _require_mask(workspace: Workspace, ids: Sequence[str], mask: np.ndarray) -> None:
+    if len(ids) != 1:
+        raise BadInput("A mask belongs to one image; name one.")
+    row = workspace.image(ids[0])
+    images.of_shape(mask, (row.height, row.width), "that is given")
+    if not mask.any():
+        raise BadInput("The mask marks nothing; draw the defect in white on black.")
+    incoming.require_defect(mask, masks.TOO_LARGE)
+
+
+def retire(
+    workspace: Workspace, names: Sequence[str | Path], who: str, progress: Progress | None = None
+) -> Changed:
+    """Let images count no more, in no bank and no figure; `restore` brings them back."""
+    return _retired(workspace, names, who, "retire", RETIRED, progress)
+
+
+def restore(
+    workspace: Workspace, names: Sequence[str | Path], who: str, progress: Progress | None = None
+) -> Changed:
+    """Let retired images count again."""
+    return _retired(workspace, names, who, "restore", None, progress)
+
+
+def _retired(
+    workspace: Workspace,
+    names: Sequence[str | Path],
+    who: str,
+    action: str,
+    value: str | None,
+    progress: Progress | None,
+) -> Changed:
+    dataset, ids = named(workspace, names)
+    with changing(workspace, dataset, action, who, progress or Progress()) as draft:
+        wanted = [id for id in ids if _known(draft, id)["retired"] != value]
+        draft.images = {id: {"retired": value} for id in wanted}
+        if wanted and not draft.after():
+            raise BadInput(f'No image of "{dataset}" would be left; delete the data set instead.')
+        done = "Retired" if value else "Restored"
+        draft.sentence = f"{done} {_images(wanted)}." if wanted else "all of them are so already."
+    return changed(draft)
+
+
+def due(workspace: Workspace, bank_id: str | None = None) -> str:
+    """What the training images of a bank's data set have become since it was built, in one sentence; "" for nothing.
+
+    None: of the active bank.
+    """
+    bank = workspace.bank(bank_id) if bank_id else workspace.active_bank()
+    if bank is None or workspace.dataset_row(bank.dataset) is None:
+        return ""
+    info = workspace.dataset(bank.dataset)
+    if info.state == bank.state:
+        return ""
+    then, now = (
+        {row.id: row for row in workspace.images(info.name, split="train", state=state)}
+        for state in (bank.state, None)
+    )
+    other = [id for id in then.keys() & now.keys() if _taught(then[id]) != _taught(now[id])]
+    counts = (
+        (len(now.keys() - then.keys()), "joined"),
+        (len(then.keys() - now.keys()), "left"),
+        (len(other), "changed"),
+    )
+    said = [f"{count} {what}" for count, what in counts if count]
+    before = workspace.dataset(info.name, bank.state)
+    said += ["its bit depth is another"] if before.depth != info.depth else []
+    said += ["its region of interest is another"] if before.roi != info.roi else []
+    if not said:
+        return ""
+    return (
+        f"Training images of {info.called} since {bank.name} was built (state {bank.state}, now {info.state}): "
+        f"{', '.join(said)}; a rebuild takes that in."
+    )
+
+
+def _taught(row: Any) -> tuple[Any, ...]:
+    return row.label, row.defect_type, row.mask, row.group

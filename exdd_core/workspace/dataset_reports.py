@@ -1,0 +1,174 @@
+"""The integrity report of a data set, made anew after a change.
+
+What was said of the sources (left out, turned masks, notes) is kept; what the pixels say is looked at again. Knows
+rows, records and reports. Does not know what was changed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from exdd_core import images
+from exdd_core.datasets import integrity
+from exdd_core.datasets.record import Question, Record
+from exdd_core.datasets.survey import DIFFER, LeftOut, Survey
+from exdd_core.datasets.tree import Tree
+from exdd_core.depth import Depth
+from exdd_core.errors import BadInput
+from exdd_core.images import Size
+from exdd_core.mask_rules import MaskRule
+from exdd_core.progress import Progress
+from exdd_core.workspace import imports
+
+Row = Mapping[str, Any]
+OF_DEPTH = "Images of more than 8 bits are read with "  # the beginning of a note that is made anew
+
+
+def record_of(row: Row) -> Record:
+    """An image's row as a record; a mask that cannot be used is named, so that the report names it again."""
+    mask = row["mask"] or next(iter(came(row)), None)
+    return Record(row["path"], row["label"], row["defect_type"], mask, row["split"], row["group"])
+
+
+def came(row: Row) -> list[str]:
+    """The files of an image's mask as they came, in its data set's folder."""
+    if row["originals"]:
+        return list(json.loads(row["originals"]))
+    return [row["mask"]] if row["mask"] else []
+
+
+def size_of(row: Row) -> Size:
+    return Size(row["width"], row["height"], bool(row["keep_aspect"]))
+
+
+def depth_of(row: Row) -> Depth | None:
+    return Depth.parse(row["depth"]) if row["depth"] else None
+
+
+def again(
+    folder: Path,
+    info: Row,
+    rows: Sequence[Row],
+    progress: Progress,
+    more: Survey | None = None,
+    unusable: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """The report of a data set as its row and its images' rows say now, of which none is retired.
+
+    info: its row, with the report that it had. more: what a source that joined was settled by. unusable: image -> why
+    its mask could not be written just now.
+    """
+    old = json.loads(info["report"])
+    records = [record_of(row) for row in rows]
+    records += _unreadable(old, {record.path for record in records})
+    without = {row["path"] for row in rows if not row["mask"]}
+    known = {
+        item["path"]: item["reason"]
+        for item in (*old["masks"]["wrong_size"], *old["masks"]["unreadable"])
+        if item["path"] in without and not item["reason"].endswith(" pixels")
+    }
+    found = _survey(folder, info, old, records, more)
+    report = integrity.check(folder, records, progress, found, {**known, **(unusable or {})}, size_of(info))
+    imports.name_unreadable(report, records)
+    report |= {"choices": old.get("choices", {}), "doubts": found.doubts}
+    return report
+
+
+def _unreadable(old: Mapping[str, Any], there: set[str]) -> list[Record]:
+    """Images that have no row because they cannot be read."""
+    return [
+        Record(item["path"], item["label"], item["defect_type"], None, item["split"], item["group"])
+        for item in old["unreadable"]
+        if "label" in item and item["path"] not in there
+    ]
+
+
+def _survey(
+    folder: Path, info: Row, old: Mapping[str, Any], records: Sequence[Record], more: Survey | None
+) -> Survey:
+    """What the sources were settled by, together."""
+    there = {record.path for record in records}
+    left = [
+        LeftOut(item["folder"], item["reason"], paths, item["serious"])
+        for item in old.get("left_out", ())
+        if (paths := tuple(path for path in item["paths"] if path not in there))
+    ]
+    told = {one.sentence for one in left} | {old.get("mask_rule", {}).get("sentence")}
+    notes = [note for note in old.get("notes", ()) if note not in told and not note.startswith(OF_DEPTH)]
+    depth = depth_of(info)
+    clipped = (old.get("depth") or {}).get("clipped", {})
+    if depth is not None and str(depth) != (old.get("depth") or {}).get("value"):
+        clipped = beyond(folder, [record.path for record in records], depth)
+    found = Survey(
+        Tree(folder),
+        list(records),
+        left,
+        [Question(**question) for question in old.get("questions", ())],
+        notes,
+        _rule(info, old),
+        depth,
+        {path: share for path, share in clipped.items() if path in there},
+        {path: how for path, how in old.get("masks_turned", {}).items() if path in there},
+        {path: pages for path, pages in old.get("several_pages", {}).items() if path in there},
+        [path for path in old.get("masks_of_normal", ()) if path in there],
+        old.get("doubts", []),
+    )
+    found = _with(found, more) if more is not None else found
+    doubts = [doubt for doubt in found.doubts if DIFFER not in doubt]
+    return replace(found, doubts=[*doubts, *of_two_depths(folder, found)])
+
+
+def of_two_depths(folder: Path, found: Survey) -> list[str]:
+    """What to say where some images of a data set have 8 bits and others more; nothing where all are alike."""
+    if found.depth is None:
+        return []
+    shallow: list[str] = []
+    deep: list[str] = []
+    for record in found.records:
+        with suppress(BadInput):
+            told = images.header(folder / record.path, record.path)
+            (deep if told.deep else shallow).append(record.path)
+    if not shallow or not deep:
+        return []
+    return [
+        f"Images of 8 bits ({len(shallow)}, such as {shallow[0]}) beside images of more ({len(deep)}, such as "
+        f"{deep[0]}): {DIFFER}."
+    ]
+
+
+def _rule(info: Row, old: Mapping[str, Any]) -> MaskRule:
+    rule = MaskRule.parse(info["mask_rule"]) if info["mask_rule"] else MaskRule()
+    kept = old.get("mask_rule", {})
+    return replace(rule, title=kept["title"]) if kept.get("rule") == str(rule) and "title" in kept else rule
+
+
+def _with(found: Survey, more: Survey) -> Survey:
+    left = {(one.folder, one.reason): one for one in (*found.left_out, *more.left_out)}
+    asked = {question.folder: question for question in (*found.questions, *more.questions)}
+    return replace(
+        found,
+        left_out=list(left.values()),
+        questions=list(asked.values()),
+        notes=list(dict.fromkeys([*found.notes, *more.notes])),
+        clipped={**found.clipped, **more.clipped},
+        turned={**found.turned, **more.turned},
+        several_pages={**found.several_pages, **more.several_pages},
+        doubts=list(dict.fromkeys([*found.doubts, *more.doubts])),
+        masks_of_normal=list(dict.fromkeys([*found.masks_of_normal, *more.masks_of_normal])),
+    )
+
+
+def beyond(folder: Path, paths: Sequence[str], depth: Depth) -> dict[str, float]:
+    """Image -> the share of its pixels whose values lie beyond a depth, where there are any."""
+    found = {}
+    for path in paths:
+        with suppress(BadInput):
+            values = images.read_deep(folder / path, path)
+            if values is not None and (share := depth.beyond(values)):
+                found[path] = share
+    return found

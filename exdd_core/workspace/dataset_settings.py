@@ -1,0 +1,196 @@
+"""What is set for all images of a data set: its name, bit depth, rule for masks, size and region of interest.
+
+Each is a change, so earlier states stay as they were. Knows masks as they came and files in a data set's folder. Does
+not know who asks, nor what a bank makes of it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core import datasets, images
+from exdd_core.datasets.survey import Survey
+from exdd_core.datasets.tree import Tree
+from exdd_core.depth import Depth, guess
+from exdd_core.errors import BadInput
+from exdd_core.images import Size, encode_png
+from exdd_core.mask_rules import USUAL, MaskRule
+from exdd_core.progress import Progress
+from exdd_core.workspace import dataset_reports, dataset_states, imports
+from exdd_core.workspace.dataset_changes import Changed, Draft, changed, changing, require_own_name
+
+if TYPE_CHECKING:
+    from exdd_core.workspace.rows import DatasetInfo
+    from exdd_core.workspace.store import Workspace
+
+# Normal images of which a region by threshold is made, and the pixels that they have at most, or there are five.
+PICTURES, LEAST_PICTURES, MOST_PIXELS = 32, 5, 64_000_000
+BAND = 64  # rows of which the median is taken at a time
+Row = dict[str, Any]
+
+
+def rename(workspace: Workspace, dataset: str, new: str, who: str) -> Changed:
+    """Give a data set another name for people; the old one stays in ids and folders, and both are understood."""
+    new = imports.dataset_name(Path(new), new)
+    with changing(workspace, dataset, "rename", who, Progress()) as draft:
+        name, old = draft.info["name"], draft.info["called"] or draft.info["name"]
+        with workspace.reading() as db:
+            require_own_name(db, name, new)
+        if new != old:
+            draft.settings = {"called": None if new == name else new}
+        draft.looks_again, draft.sentence = False, f'"{old}" is called "{new}" now.'
+    return changed(draft)
+
+
+def set_choices(
+    workspace: Workspace,
+    dataset: str | None,
+    who: str,
+    depth: Depth | None = None,
+    masks: MaskRule | None = None,
+    size: Size | None = None,
+    progress: Progress | None = None,
+) -> Changed:
+    """Change the bit depth, the rule for masks or the size that banks are built at; None leaves one as it is.
+
+    Masks are written anew from the files as they came; those that were drawn here, or from outlines, stay, and so do
+    labels. Raises `BadInput`.
+    """
+    progress = progress or Progress()
+    with changing(workspace, dataset, "set", who, progress) as draft:
+        said = []
+        if size is not None and size != dataset_reports.size_of(draft.info):
+            draft.settings |= imports.size_row(size)
+            said.append(f"Banks are built at {size} now.")
+        if depth is not None and str(depth) != draft.info["depth"]:
+            _require_deep(draft)
+            draft.settings["depth"] = str(depth)
+            said.append(f"Images of more than 8 bits are read with {depth.title} now.")
+        if masks is not None and str(masks) != draft.info["mask_rule"]:
+            draft.settings["mask_rule"] = str(masks)
+            said.append(_masks_anew(draft, masks, progress))
+        draft.sentence = " ".join(said) or "it is set so already."
+    return changed(draft)
+
+
+def settled(
+    workspace: Workspace, dataset: str | None, state: int | None, progress: Progress
+) -> tuple[DatasetInfo, str]:
+    """A data set in a state (None: as it is), and a sentence where its bit depth had to be guessed first, else "".
+
+    Versions that kept no depths read each image by its own brightest values. So the first time that anything is built
+    from what they imported, the depth is guessed of all images, which is a change of the data set like any other.
+    """
+    info = workspace.dataset(dataset, state)
+    if (
+        state is not None or info.depth is not None or info.mask_rule
+    ):  # with a rule it was imported since then
+        return info, ""
+    paths = [row.path for row in workspace.images(info.name) if images.header(row.path).deep]
+    depth = guess(values for path in paths if (values := images.read_deep(path)) is not None)
+    if depth is None:
+        return info, ""
+    set_choices(workspace, info.name, "", depth, progress=progress)
+    said = (
+        f"Images of {info.called}, which kept no bit depth, are read with {depth.title} from now on, guessed of all; "
+        f"datasets set {info.name} --depth changes that."
+    )
+    return workspace.dataset(info.name), said
+
+
+def _require_deep(draft: Draft) -> None:
+    files = (draft.folder / row["path"] for row in draft.rows.values())
+    if not any(images.header(file).deep for file in files):
+        raise BadInput(
+            "No image has more than 8 bits a channel, so a bit depth changes nothing; leave it out."
+        )
+
+
+def _masks_anew(draft: Draft, rule: MaskRule, progress: Progress) -> str:
+    """Write masks by another rule into the draft; a sentence on what became of them."""
+    found = Survey(Tree(draft.folder), [], [], [], [], rule, None)
+    written = empty = 0
+    progress.begin("Writing masks", len(draft.rows))
+    for id, row in draft.rows.items():
+        progress.advance()
+        files = dataset_reports.came(row)
+        drawn = row["mask"] and row["mask"].startswith(f"{imports.WRITTEN}/") and not row["originals"]
+        usual = not row["originals"] and (rule.above, rule.inverted) == (USUAL, False)
+        if row["label"] != datasets.DEFECT or not files or drawn or usual:
+            continue
+        record = replace(dataset_reports.record_of(row), mask=files[0], more_masks=tuple(files[1:]))
+        new: Row = {"mask": None, "originals": json.dumps(files)}
+        try:
+            mask = found.mask_of(record)
+            assert mask is not None
+            new["mask"] = imports.write_mask(draft.new, draft.masks, row["path"], mask)
+            written, empty = written + 1, empty + (not mask.any())
+        except BadInput as error:
+            draft.unusable[row["path"]] = str(error)
+        draft.images[id] = new
+    nothing = f", {empty} of which mark nothing" if empty else ""
+    return f"{rule.sentence} {written} masks were written anew{nothing}; labels stay as they are."
+
+
+def set_region(
+    workspace: Workspace,
+    dataset: str | None,
+    mask: np.ndarray | None,
+    who: str = "",
+) -> DatasetInfo:
+    """As `Workspace.set_region`: bool (H, W) of the size that most images have; None takes the region away."""
+    with changing(workspace, dataset, "roi", who, Progress()) as draft:
+        draft.looks_again = False
+        if mask is None:
+            draft.settings = {"roi": None} if draft.info["roi"] else {}
+            draft.sentence = "The region of interest is all of an image again."
+        else:
+            _require_region(workspace, draft.info["name"], mask)
+            name = f"roi-{dataset_states.current(draft.info) + 1}.png"
+            (draft.new / name).write_bytes(encode_png(mask))
+            draft.settings = {"roi": name}
+            draft.sentence = f"The region of interest is {mask.mean():.0%} of an image now."
+    changed(draft)
+    return workspace.dataset(draft.info["name"])
+
+
+def _require_region(workspace: Workspace, dataset: str, mask: np.ndarray) -> None:
+    width, height = workspace.dataset(dataset).report["sizes"]["most_common"]
+    if mask.dtype != bool or mask.shape != (height, width):
+        raise BadInput(
+            f"The region is {mask.shape[1]} x {mask.shape[0]} pixels, most images are {width} x {height}; give it at "
+            "their size."
+        )
+    if not mask.any():
+        raise BadInput("The region marks nothing; draw in white what is to be looked at.")
+    if mask.all():
+        raise BadInput("The region marks all of an image; leave something out, or clear it.")
+
+
+def region_by_threshold(workspace: Workspace, dataset: str | None, threshold: int) -> np.ndarray:
+    """Where the middle (median) of normal images of the commonest size is brighter than a grey value, bool (H, W)."""
+    return usual_brightness(workspace, dataset) > threshold
+
+
+def usual_brightness(workspace: Workspace, dataset: str | None) -> np.ndarray:
+    """The median of normal images of the commonest size, as grey values from 0 to 255: float32 (H, W)."""
+    info = workspace.dataset(dataset)
+    size = tuple(info.report["sizes"]["most_common"])
+    rows = [row for row in workspace.images(info.name, label="normal") if (row.width, row.height) == size]
+    if not rows:
+        raise BadInput("No normal image has the commonest size; give the region as a file.")
+    rows = rows[: min(PICTURES, max(LEAST_PICTURES, MOST_PIXELS // (size[0] * size[1])))]
+    sums = np.empty(
+        (len(rows), size[1], size[0]), np.uint16
+    )  # of three channels, so that no fraction is lost
+    for number, row in enumerate(rows):
+        sums[number] = images.read_image(row.path, row.id, row.depth).sum(axis=2, dtype=np.uint16)
+    result = np.empty(sums.shape[1:], np.float32)
+    for top in range(0, len(result), BAND):
+        result[top : top + BAND] = np.median(sums[:, top : top + BAND], axis=0) / 3
+    return result

@@ -1,0 +1,199 @@
+"""The states of a data set: what its images and settings were at each, and the way back.
+
+A data set is imported in state 1. Every change makes the next state and stores what it replaced, so that any earlier
+state can be read again; no number ever stands for two states, since taking a change back is a change too. Knows the
+rows of `datasets`, `images` and `dataset_changes`. Does not know what a change means, nor files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from exdd_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+FIRST = 1
+UNDO = "undo"
+# Why an image does not count: put away, or came by a join that was taken back.
+RETIRED, UNDONE = "retired", "undone"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change of a data set. action: join, move, relabel, retire, restore, set, roi, rename or undo.
+
+    state: the one that it made. sentence: what it did, for people. undone: the state that took it back.
+    """
+
+    dataset: str
+    state: int
+    action: str
+    sentence: str
+    who: str
+    created: str  # ISO 8601, UTC
+    undone: int | None = None
+
+
+def current(row: Mapping[str, Any]) -> int:
+    """The state that a row of `datasets` is in."""
+    return int(row["state"] or FIRST)
+
+
+def at(db: Database, dataset: str, state: int | None = None) -> tuple[Row, dict[str, Row]]:
+    """A data set's row and its images' rows by id, retired ones too, as they were in a state; None: as they are.
+
+    Raises `BadInput` for a data set or a state that there is not.
+    """
+    found = next(iter(db.query("select * from datasets where name = ?", [dataset])), None)
+    if found is None:
+        raise BadInput(f'There is no data set "{dataset}" any more.')
+    if state is not None and not FIRST <= state <= current(found):
+        raise BadInput(
+            f'"{dataset}" has no state {state}; its states are {FIRST} to {current(found)}: '
+            f"datasets show {dataset} lists them."
+        )
+    query = "select * from images where dataset = ? order by rowid"
+    rows = {row["id"]: dict(row) for row in db.query(query, [dataset])}
+    info = dict(found)
+    if state is not None:
+        later = "select detail from dataset_changes where dataset = ? and state > ? order by state desc"
+        for (detail,) in db.execute(later, [dataset, state]).fetchall():
+            _take_back(json.loads(detail), info, rows)
+        info["state"] = state
+    return info, rows
+
+
+def _take_back(detail: dict[str, Any], info: Row, rows: dict[str, Row]) -> None:
+    info |= detail["columns"]
+    for id, before in detail["images"].items():
+        if before is None:
+            rows.pop(id, None)
+        else:
+            rows[id] = rows[id] | before
+
+
+def counting(rows: Mapping[str, Row]) -> list[Row]:
+    """The rows of images that are not retired."""
+    return [row for row in rows.values() if not row["retired"]]
+
+
+def changes(db: Database, dataset: str) -> list[Change]:
+    """All changes of a data set, the newest first."""
+    query = "select * from dataset_changes where dataset = ? order by state desc"
+    found, undone = [], {}
+    for row in db.query(query, [dataset]):
+        detail = json.loads(row["detail"])
+        if row["action"] == UNDO:
+            undone[detail["of"]] = row["state"]
+        found.append(
+            Change(
+                dataset,
+                row["state"],
+                row["action"],
+                detail["sentence"],
+                row["who"],
+                row["created"],
+                undone.get(row["state"]),
+            )
+        )
+    return found
+
+
+def to_undo(db: Database, dataset: str) -> Change | None:
+    """The last change that was not taken back."""
+    return next((c for c in changes(db, dataset) if c.action != UNDO and c.undone is None), None)
+
+
+def fingerprint(db: Database, dataset: str, state: int | None = None) -> str:
+    """One number for what a data set held in a state; a state that was come back to has the same again."""
+    row = db.execute("select fingerprint, state from datasets where name = ?", [dataset]).fetchone()
+    wanted = int(row[1] or FIRST) if state is None else state
+    query = (
+        "select state, action, detail from dataset_changes where dataset = ? and state <= ? order by state"
+    )
+    prints = {FIRST: str(row[0])}
+    for number, action, detail in db.execute(query, [dataset, wanted]).fetchall():
+        told = json.loads(detail)
+        if action == UNDO:
+            prints[number] = prints[told["of"] - 1]
+            continue
+        content = json.dumps([prints[number - 1], action, told["after"]], sort_keys=True)
+        prints[number] = hashlib.sha256(content.encode()).hexdigest()
+    return prints[wanted]
+
+
+def record(
+    db: Database,
+    dataset: str,
+    action: str,
+    who: str,
+    sentence: str,
+    images: Mapping[str, Row] | None = None,
+    settings: Row | None = None,
+    **detail: Any,
+) -> int:
+    """Make a change within a transaction that the caller has begun, and return the state that it makes.
+
+    images: id -> the values that an image gets, a whole row for a new one. settings: columns of its row that change.
+    detail: what else is to be kept.
+    """
+    info, rows = at(db, dataset)
+    images, settings = images or {}, settings or {}
+    before: dict[str, Row | None] = {}
+    after: dict[str, Row] = {}
+    for id, values in images.items():
+        old = rows.get(id)
+        new = {name: value for name, value in values.items() if old is None or old[name] != value}
+        if old is None:
+            db.table("images").insert(new)
+        elif new:
+            db.table("images").update(id, new)
+        else:
+            continue
+        before[id] = None if old is None else {name: old[name] for name in new}
+        after[id] = new
+    columns = {name: info[name] for name, value in settings.items() if info[name] != value}
+    told = {name: settings[name] for name in columns if name != "report"}
+    state = current(info) + 1
+    db.table("datasets").update(dataset, {**settings, "state": state})
+    kept = {"images": before, "columns": columns, "sentence": sentence}
+    kept |= {"after": {"images": after, "settings": told, **detail}, **detail}
+    _insert(db, dataset, state, action, kept, who)
+    return state
+
+
+def undo(db: Database, dataset: str, who: str) -> Change:
+    """Take the last change back that was not taken back yet, within the caller's transaction; return it.
+
+    Images that it brought stay in the table, as `UNDONE`: banks that learnt them still find them. Raises `BadInput`
+    where there is nothing to take back.
+    """
+    last = to_undo(db, dataset)
+    if last is None:
+        raise BadInput(f'"{dataset}" is as it was imported; there is nothing to take back.')
+    query = "select detail from dataset_changes where dataset = ? and state = ?"
+    detail = json.loads(db.execute(query, [dataset, last.state]).fetchone()[0])
+    back = {id: {"retired": UNDONE} if old is None else old for id, old in detail["images"].items()}
+    record(db, dataset, UNDO, who, f"Took back: {last.sentence}", back, detail["columns"], of=last.state)
+    return last
+
+
+def _insert(db: Database, dataset: str, state: int, action: str, detail: Row, who: str) -> None:
+    db.table("dataset_changes").insert(
+        {
+            "dataset": dataset,
+            "state": state,
+            "action": action,
+            "detail": json.dumps(detail),
+            "who": " ".join(who.split())[:40],
+            "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        }
+    )

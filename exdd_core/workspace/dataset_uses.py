@@ -1,0 +1,162 @@
+"""What a data set was used for, and deleting it with all of that.
+
+Knows which rows and folders belong to a data set. Does not know what is in them.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+from exdd_core.sentences import count, listed
+from exdd_core.workspace import failures, placing, settings, versions
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from exdd_core.workspace.store import Workspace
+
+NAMED = 6  # versions that a sentence names
+LENT = "select json_extract(notes, '$.donor') from candidates where dataset <> :name"
+
+
+@dataclass(frozen=True)
+class Uses:
+    """What was made from a data set. versions: names. runs, candidates, decisions: how many."""
+
+    versions: list[str]
+    runs: int
+    candidates: int
+    decisions: int
+
+    @property
+    def sentence(self) -> str:
+        """ "2 bank versions (v1, v3), 4 measurements and 10 candidates", or "" for nothing."""
+        shown = listed(self.versions, NAMED)
+        parts = [f"{count(len(self.versions), 'bank version')} ({shown})"] if self.versions else []
+        for number, what in (
+            (self.runs, "measurement"),
+            (self.candidates, "candidate"),
+            (self.decisions, "decision"),
+        ):
+            parts += [count(number, what)] if number else []
+        return " and ".join([", ".join(parts[:-1]), parts[-1]]) if len(parts) > 1 else "".join(parts)
+
+
+def uses(workspace: Workspace, dataset: str | None = None) -> Uses:
+    """Bank versions, measurements, candidates and decisions that saw a data set."""
+    name = workspace.dataset(dataset).name
+    with workspace.reading() as db:
+        banks = _banks(db, name)
+        candidates = db.execute("select count(*) from candidates where dataset = ?", [name]).fetchone()[0]
+        return Uses(
+            [f"v{number}" for number in banks.values()],
+            len(_runs(db, name)),
+            candidates,
+            len(_decisions(db, name)),
+        )
+
+
+def delete(workspace: Workspace, dataset: str) -> str:
+    """Remove a data set for good, with its bank versions, measurements, candidates and decisions; a sentence on that.
+
+    Where the active version or data set goes, the one before it is active again. Images that lent a defect to
+    candidates of other data sets keep their row, not their file. Raises `BadInput` where a version is pinned or a job
+    uses the data set.
+    """
+    info = workspace.dataset(dataset)
+    found = uses(workspace, info.name)
+    place = workspace.path / "datasets"
+    with failures.plainly(), workspace.making(place, "change of a data set", Progress()):
+        with workspace.writing() as db:
+            _require_idle(db, info.name, info.called)
+            banks = _banks(db, info.name)
+            _require_unpinned(db, banks)
+            folders = [place / info.name, *(workspace.path / "banks" / id for id in banks)]
+            folders += _candidate_folders(db, workspace, info.name)
+            for folder in folders:  # should we be killed before they are gone, the next sweep takes them
+                if folder.is_dir():
+                    (folder / placing.MARK).touch()
+            _forget(db, info.name, list(banks))
+        for folder in folders:
+            shutil.rmtree(folder, ignore_errors=True)
+    for id in banks:
+        shutil.rmtree(versions.cache_of(workspace, id), ignore_errors=True)
+    gone = f", with {found.sentence}" if found.sentence else ""
+    return f'"{info.called}" is deleted{gone}.'
+
+
+def _banks(db: Database, name: str) -> dict[str, int]:
+    query = "select id, number from banks where dataset = ? order by number"
+    return dict(db.execute(query, [name]).fetchall())
+
+
+def _runs(db: Database, name: str) -> list[str]:
+    query = """select id from runs where json_extract(spec, '$.dataset') = :name
+               or json_extract(result, '$.dataset') = :name
+               or bank in (select id from banks where dataset = :name)"""
+    return [row[0] for row in db.execute(query, {"name": name}).fetchall()]
+
+
+def _decisions(db: Database, name: str) -> list[int]:
+    query = """select id from decisions where json_extract(detail, '$.dataset') = :name
+               or candidate in (select id from candidates where dataset = :name)
+               or candidate in (select id from images where dataset = :name)"""
+    return [row[0] for row in db.execute(query, {"name": name}).fetchall()]
+
+
+def _candidate_folders(db: Database, workspace: Workspace, name: str) -> list[Path]:
+    query = "select id from candidates where dataset = ?"
+    return [workspace.path / "candidates" / row[0] for row in db.execute(query, [name]).fetchall()]
+
+
+def _require_idle(db: Database, name: str, called: str) -> None:
+    query = """select title from jobs where state in ('queued', 'running')
+               and (json_extract(spec, '$.dataset') in (:name, :called) or json_extract(spec, '$.into') in
+               (:name, :called) or (json_extract(spec, '$.dataset') is null and kind <> 'import'))"""
+    row = db.execute(query, {"name": name, "called": called}).fetchone()
+    if row:
+        raise BadInput(
+            f'"{row[0]}" is still to be done and may use the data set; wait for it or cancel it first.'
+        )
+
+
+def _require_unpinned(db: Database, banks: dict[str, int]) -> None:
+    pinned = [f"v{banks[id]}" for id in json.loads(settings.get(db, versions.PINNED, "[]")) if id in banks]
+    if pinned:
+        raise BadInput(f"{', '.join(pinned)} is pinned; take the pin off before deleting its data set.")
+
+
+def _forget(db: Database, name: str, banks: list[str]) -> None:
+    """Remove the rows, within the caller's transaction."""
+    values = {"name": name}
+    for table, ids in (("runs", _runs(db, name)), ("decisions", _decisions(db, name))):
+        for id in ids:
+            db.execute(f"delete from {table} where id = ?", [id])
+    db.execute(
+        "delete from claims where candidate in (select id from candidates where dataset = :name)", values
+    )
+    for bank in banks:
+        db.execute("delete from bank_changes where bank = ?", [bank])
+    db.execute(f"delete from images where dataset = :name and id not in ({LENT})", values)
+    for table in ("candidates", "banks", "dataset_changes"):
+        db.execute(f"delete from {table} where dataset = :name", values)
+    db.execute("delete from datasets where name = :name", values)
+    _fall_back(db)
+
+
+def _fall_back(db: Database) -> None:
+    """Let the settings name versions and data sets that are there: the ones that were active before, or the newest."""
+    there = [row[0] for row in db.execute("select id from banks order by number").fetchall()]
+    former = [id for id in json.loads(settings.get(db, versions.FORMER, "[]")) if id in there]
+    if json.loads(settings.get(db, "active_bank", "null")) not in there:
+        settings.put(db, "active_bank", former.pop() if former else there[-1] if there else None)
+    settings.put(db, versions.FORMER, former)
+    names = [row[0] for row in db.execute("select name from datasets order by rowid").fetchall()]
+    if json.loads(settings.get(db, "active_dataset", "null")) not in names:
+        settings.put(db, "active_dataset", names[-1] if names else None)

@@ -1,0 +1,137 @@
+"""Decisions as rows: the history, which are in force, and who has which candidate open.
+
+Knows the tables of decisions and claims. Does not know what a decision does to a bank.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from exdd_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from exdd_core.workspace.store import Workspace
+
+CLAIMED = 180.0  # seconds that a candidate stays somebody's after they last showed a sign of life
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One line of the history. subject: id of a candidate or image. undone: the id of the decision that took it back.
+
+    action: accept, reject, trim, type, missed, false_alarm, drop, align or undo. reason: tags.
+    """
+
+    id: int
+    subject: str
+    action: str
+    reason: list[str]
+    who: str
+    created: str  # ISO 8601, UTC
+    detail: dict[str, Any]
+    undone: int | None
+
+
+def claim(workspace: Workspace, id: str, who: str) -> str:
+    """Take a candidate for yourself while you look at it, or stay with it. Returns "" or the name of who has it."""
+    with workspace.writing() as db:
+        holder = holder_of(db, id)
+        if holder not in ("", who):
+            return holder
+        hold(db, id, who)
+    return ""
+
+
+def hold(db: Database, id: str, who: str) -> None:
+    until = (datetime.now(UTC) + timedelta(seconds=CLAIMED)).isoformat(timespec="milliseconds")
+    db.execute("delete from claims where candidate = ? or until < ?", [id, _now()])
+    db.execute("insert into claims (candidate, who, until) values (?, ?, ?)", [id, who, until])
+
+
+def release(workspace: Workspace, id: str, who: str) -> None:
+    with workspace.writing() as db:
+        db.execute("delete from claims where candidate = ? and who = ?", [id, who])
+
+
+def claims(workspace: Workspace) -> dict[str, str]:
+    """Who has which candidates open."""
+    with workspace.reading() as db:
+        return dict(db.execute("select candidate, who from claims where until >= ?", [_now()]).fetchall())
+
+
+def holder_of(db: Database, id: str) -> str:
+    row = db.execute("select who from claims where candidate = ? and until >= ?", [id, _now()]).fetchone()
+    return row[0] if row else ""
+
+
+def decisions(workspace: Workspace, subject: str | None = None, limit: int = -1) -> list[Decision]:
+    """Everything that was decided, the newest first."""
+    with workspace.reading() as db:
+        return read_decisions(db, "where (:subject is null or candidate = :subject)", subject, limit)
+
+
+def newest(workspace: Workspace) -> int:
+    """The number of the last decision, 0 where there is none. Cheap: for asking whether anything is new."""
+    with workspace.reading() as db:
+        return int(db.execute("select coalesce(max(id), 0) from decisions").fetchone()[0])
+
+
+def read_decisions(
+    db: Database, where: str, subject: str | int | None = None, limit: int = -1
+) -> list[Decision]:
+    undone = "select id as undone, json_extract(detail, '$.of') as one from decisions where action = 'undo'"
+    query = (
+        f"with back as ({undone}) select * from decisions left join back on one = id {where} order by id desc"
+    )
+    rows = db.query(f"{query} limit :limit", {"subject": subject, "limit": limit})
+    return [
+        Decision(
+            row["id"],
+            row["candidate"],
+            row["action"],
+            json.loads(row["reason"]),
+            row["who"],
+            row["created"],
+            json.loads(row["detail"]),
+            row["undone"],
+        )
+        for row in rows
+    ]
+
+
+def standing(db: Database, decision: int) -> Decision:
+    """A decision that can be taken back. Raises BadInput."""
+    found = next(iter(read_decisions(db, "where id = :subject", decision)), None)
+    if found is None:
+        raise BadInput(f"There is no decision {decision} in this workspace.")
+    if found.undone is not None or found.action == "undo":
+        raise BadInput("This was taken back already.")
+    if found.action == "align":
+        raise BadInput("This only made the bank follow what was decided; take those decisions back instead.")
+    return found
+
+
+def in_force(workspace: Workspace, *actions: str, dataset: str | None = None) -> list[Decision]:
+    """Decisions of these kinds that nobody took back, the oldest first."""
+    found = [d for d in decisions(workspace) if d.action in actions and d.undone is None]
+    return [d for d in reversed(found) if dataset in (None, d.detail.get("dataset"))]
+
+
+def write(
+    db: Database, subject: str, action: str, who: str, reason: Sequence[str] = (), **detail: Any
+) -> int:
+    row = [subject, action, json.dumps(list(reason)), who, _now(), json.dumps(detail)]
+    marks = (
+        "insert into decisions (candidate, action, reason, who, created, detail) values (?, ?, ?, ?, ?, ?)"
+    )
+    return int(db.execute(marks, row).lastrowid or 0)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -1,0 +1,122 @@
+"""What this machine offers, in a moment and without loading anything large.
+
+Knows where weights lie, which libraries there are and how full the disk is. Downloads nothing. Does not know
+whether any of it is good enough: it says what is there, people decide.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from exdd_core.workspace.store import Workspace
+
+ASK_FAISS = (
+    "import faiss; print(faiss.__version__, faiss.get_num_gpus() if hasattr(faiss, 'get_num_gpus') else 0)"
+)
+LIBRARIES = (
+    "torch",
+    "torchvision",
+    "timm",
+    "faiss-gpu",
+    "faiss-cpu",
+    "gradio",
+    "diffusers",
+    "transformers",
+    "accelerate",
+    "peft",
+    "opencv-python",
+    "numpy",
+    "scikit-learn",
+    "sqlite-utils",
+    "safetensors",
+    "pillow",
+)
+
+
+def report(workspace: Workspace | None = None) -> dict[str, Any]:
+    """The state of this machine and, where there is one, of the workspace; fit for JSON."""
+    place = workspace.path if workspace else Path.cwd()
+    usage = shutil.disk_usage(place)
+    return {
+        "device": _device(),
+        "backbone": _backbone(workspace),
+        "faiss": _faiss(),
+        "sdxl": _sdxl(workspace),
+        "workspace": str(workspace.path) if workspace else None,
+        "disk": {"path": str(place), "free_bytes": usage.free, "total_bytes": usage.total},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: found for name in LIBRARIES if (found := _version(name)) is not None},
+        },
+    }
+
+
+def lines(report: dict[str, Any]) -> list[str]:
+    """The report for people, one line a subject."""
+    disk, faiss, backbone = report["disk"], report["faiss"], report["backbone"]
+    versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
+    network = f"{backbone['name']}, weights {backbone['weights']}" if backbone["name"] else backbone["reason"]
+    free, total = disk["free_bytes"] / 2**30, disk["total_bytes"] / 2**30
+    return [
+        f"Device:    {report['device']['name']}",
+        f"Backbone:  {network}",
+        f"faiss:     {faiss['version']}, searches on the {faiss['device']}",
+        f"SDXL:      {report['sdxl']['sentence']}",
+        f"Workspace: {report['workspace'] or 'none yet'}",
+        f"Disk:      {free:.1f} GB of {total:.0f} GB free ({disk['path']})",
+        f"Versions:  {versions}",
+    ]
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _device() -> dict[str, str]:
+    """kind "cuda" or "cpu". Torch takes seconds to import, so it is asked only where it could find a GPU."""
+    driver = any(Path(p).exists() for p in ("/dev/nvidiactl", "/dev/dxg")) or shutil.which("nvidia-smi")
+    if driver or "torch" in sys.modules:
+        import torch
+
+        if torch.cuda.is_available():
+            return {"kind": "cuda", "name": torch.cuda.get_device_name()}
+    return {"kind": "cpu", "name": f"CPU, {os.cpu_count()} cores"}
+
+
+def _backbone(workspace: Workspace | None) -> dict[str, str | None]:
+    if workspace is None:
+        return {"name": None, "weights": None, "reason": "It is chosen when a workspace is made."}
+    return {
+        "name": workspace.backbone_name,
+        "weights": workspace.setting("backbone_weights"),
+        "reason": workspace.setting("backbone_reason"),
+    }
+
+
+@functools.cache
+def _faiss() -> dict[str, Any]:
+    """Asked in a process of its own: imported here before torch it would bring in the wrong OpenMP first."""
+    asked = subprocess.run([sys.executable, "-c", ASK_FAISS], capture_output=True, text=True, timeout=60)
+    if asked.returncode:
+        return {"version": None, "device": "nothing: it cannot be imported", "gpus": 0}
+    version, gpus = asked.stdout.split()[-2:]
+    return {"version": version, "device": "GPU" if int(gpus) else "CPU", "gpus": int(gpus)}
+
+
+def _sdxl(workspace: Workspace | None) -> dict[str, Any]:
+    """Whether a model for the engine sdxl lies on this machine, and where."""
+    from exdd_core.synthesis import weights
+
+    return weights.status(models=workspace.path / weights.MODELS if workspace else "")

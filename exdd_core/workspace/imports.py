@@ -1,0 +1,340 @@
+"""Images from outside become a data set: read, copied, checked, entered; or looked at before anything is made.
+
+Whatever comes in goes through here: a new data set, and (in `joining`) images that join one. Knows folders, zip files
+and the rows of `datasets` and `images`. Does not know layouts, nor what becomes of a data set later.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from exdd_core import datasets
+from exdd_core.datasets import archive, integrity
+from exdd_core.datasets.record import Record
+from exdd_core.errors import BadInput
+from exdd_core.images import Size, encode_png, probe, read_image
+from exdd_core.progress import Progress
+from exdd_core.workspace import clock, failures, rows, rows as rows_, settings
+
+if TYPE_CHECKING:
+    from exdd_core.workspace.rows import DatasetInfo, DatasetPreview
+    from exdd_core.workspace.store import Workspace
+
+# Folder of a data set with masks that were written from others, from outlines or by hand.
+WRITTEN = "exdd-masks"
+Row = dict[str, Any]
+
+
+def import_dataset(
+    workspace: Workspace,
+    source: Path | str,
+    name: str | None = None,
+    layout: str = "auto",
+    size: Size | None = None,
+    groups: datasets.GroupRule | None = None,
+    progress: Progress | None = None,
+    choices: datasets.Choices | None = None,
+) -> DatasetInfo:
+    """Copy a data set (a folder or a .zip) into the workspace, check it and make it the active one.
+
+    name: None takes the source's. size: what banks are built at; None takes the layout's. choices: what a person
+    says of the source, in place of `layout` and `groups`. Masks that are not one file that is white above 127 are
+    written as such. The same content under the same name changes nothing (`changed` is False). Raises BadInput for
+    anything that cannot be imported.
+    """
+    source, progress = Path(source).expanduser(), progress or Progress()
+    choices = choices or datasets.Choices(layout, groups)
+    name = dataset_name(source, name)
+    with failures.plainly(), workspace.making(workspace.path / "datasets", "import", progress) as temporary:
+        layout, found = read(source, temporary / "unpacked", choices, progress)
+        datasets.require_normal(found, source)
+        root, records = found.tree.root, found.records
+        size = size or datasets.LAYOUTS[layout].DEFAULT_SIZE
+        settings = (layout, *size_row(size).values(), str(found.rule), str(found.depth))
+        fingerprint = _fingerprint(root, records, settings, progress)
+        known = workspace.dataset_row(name)
+        if known is not None:
+            if known["fingerprint"] == fingerprint:
+                return rows_.dataset_info(known, changed=False)
+            raise BadInput(
+                f'There is a data set "{name}" with other images, masks, groups or size; '
+                "give this one a name of its own with --name, or add what is new with --into."
+            )
+        require_free(workspace, name)
+        whole = temporary / "whole"
+        written, unusable = write_masks(found, whole, WRITTEN, progress)
+        names = _files(records)
+        copy(root, whole, dict(zip(names, names, strict=True)), progress, move=not source.is_dir())
+        report = integrity.check(whole, written, progress, found, unusable, size)
+        report |= {"choices": choices.to_json(), "doubts": found.doubts}
+        name_unreadable(report, written)
+        rows = image_rows(name, whole, written, report, originals(records))
+        datasets.write_manifests(written, whole)
+        record = {
+            "name": name,
+            "layout": layout,
+            "title": datasets.LAYOUTS[layout].TITLE,
+            **size_row(size),
+            "created": clock.now(),
+            "fingerprint": fingerprint,
+            "report": json.dumps(report),
+            "depth": str(found.depth) if found.depth else None,
+            "mask_rule": str(found.rule),
+        }
+        enter(workspace, whole, record, rows)
+    return workspace.dataset(name)
+
+
+def require_free(workspace: Workspace, name: str) -> None:
+    """Raise `BadInput` where a name stands for a data set, or for files of one that nobody knows."""
+    if any(name in (info.name, info.called) for info in workspace.datasets()):
+        raise BadInput(f'There is a data set "{name}"; choose another name.')
+    folder = workspace.path / "datasets" / name
+    if folder.exists():
+        raise BadInput(
+            f"{folder} holds files of a data set that the workspace's database does not know; "
+            "move that folder away, or give this data set another name with --name."
+        )
+
+
+def enter(workspace: Workspace, whole: Path, record: Row, rows: Sequence[Row]) -> None:
+    """Put a new data set's folder in its place, enter it and make it the active one."""
+    with workspace.placed(whole, workspace.path / "datasets" / record["name"]) as db:
+        db.table("datasets").insert(record)
+        # One that lent defects to others keeps rows when it is deleted: a new one of its name takes their place.
+        db.table("images").insert_all(rows, replace=True)
+        settings.put(db, "active_dataset", record["name"])
+
+
+def preview_dataset(
+    workspace: Workspace,
+    source: Path | str,
+    layout: str = "auto",
+    groups: datasets.GroupRule | None = None,
+    progress: Progress | None = None,
+    choices: datasets.Choices | None = None,
+) -> DatasetPreview:
+    """What `import_dataset` would make of a source, the split included; nothing is kept. Raises BadInput."""
+    source, progress = Path(source).expanduser(), progress or Progress()
+    choices = choices or datasets.Choices(layout, groups)
+    name = dataset_name(source, None)
+    place = workspace.path / "cache"
+    with failures.plainly(), tempfile.TemporaryDirectory(prefix="preview-", dir=place) as temporary:
+        layout, found = read(source, Path(temporary) / "unpacked", choices, progress)
+        example = _example(found)
+    module = datasets.LAYOUTS[layout]
+    return rows.DatasetPreview(
+        name, layout, module.TITLE, module.DEFAULT_SIZE, found.records, found.to_report(), example
+    )
+
+
+def dataset_name(source: Path, name: str | None) -> str:
+    """The name, or one made of the source's. Raises `BadInput` for what cannot be a folder's."""
+    if name is None:
+        stem = source.stem if source.suffix.lower() == ".zip" else source.resolve().name
+        name = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-") or "dataset"
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise BadInput(
+            f'"{name}" cannot name a data set; use up to 64 letters, digits, dots, dashes and underscores, '
+            "a letter or digit first."
+        )
+    return name
+
+
+def read(
+    source: Path, unpacked: Path, choices: datasets.Choices, progress: Progress
+) -> tuple[str, datasets.Survey]:
+    """The layout of a source and what it would become. A zip file's content goes to `unpacked`."""
+    folder, left = opened(source, unpacked, progress)
+    return look(source, folder, choices, progress, left)
+
+
+def opened(source: Path, unpacked: Path, progress: Progress) -> tuple[Path, dict[str, str]]:
+    """The folder of a source, and what an archive held besides with the reason why it was not unpacked."""
+    archived, inside = in_archive(source)
+    if archived is None:
+        return source, {}
+    left: dict[str, str] = {}
+    folder = archive.unpack(archived, unpacked, progress, left) / inside
+    if not folder.is_dir():
+        raise BadInput(f"There is no folder {inside} in {archived}; name one as it stands in the zip file.")
+    return folder, left
+
+
+def in_archive(source: Path) -> tuple[Path | None, str]:
+    """The file of a source that is one, and the folder in it that is meant, as in sets.zip/bottle; None for a folder.
+
+    Raises `BadInput` for a source that is not there.
+    """
+    if source.is_dir():
+        return None, ""
+    for place in (source, *source.parents):
+        if place.is_file():
+            return place, "" if place == source else source.relative_to(place).as_posix()
+        if place.exists():
+            break
+    raise BadInput(f"{source} does not exist; check the path.")
+
+
+def look(
+    source: Path, folder: Path, choices: datasets.Choices, progress: Progress, left: Mapping[str, str]
+) -> tuple[str, datasets.Survey]:
+    """`datasets.look` at the folder of a source; sentences name the source."""
+    try:
+        found = datasets.look(folder, choices, progress, left)
+        if not found[1].tree.images:
+            raise datasets.no_images(source, found[1].tree)
+        return found
+    except BadInput as error:  # people know the zip file, not where it was unpacked
+        raise BadInput(str(error).replace(str(folder), str(source))) from error
+
+
+def _example(found: datasets.Survey) -> tuple[np.ndarray, np.ndarray] | None:
+    """A defective image and what its mask marks, to look at."""
+    for record in found.records:
+        if record.label == datasets.DEFECT and (record.masks or record.outlines):
+            try:
+                mask = found.mask_of(record)
+                image = read_image(found.tree.path(record.path), record.path, found.depth)
+            except BadInput:
+                continue
+            if mask is not None and mask.any() and mask.shape == image.shape[:2]:
+                return image, mask
+    return None
+
+
+def write_masks(
+    found: datasets.Survey, target: Path, below: str, progress: Progress
+) -> tuple[list[Record], dict[str, str]]:
+    """Records whose mask is one file each that is white above 127, and image -> why its mask could not be used.
+
+    What is no such file is written into `target`, in its folder `below`.
+    """
+    records, unusable = [], {}
+    progress.begin("Writing masks", len(found.records))
+    for record in found.records:
+        if found.must_be_written(record):
+            plain = replace(record, mask=None, more_masks=(), outlines=())
+            try:
+                mask = found.mask_of(record)
+                assert mask is not None
+                record = replace(plain, mask=write_mask(target, below, record.path, mask))
+            except BadInput as error:
+                unusable[record.path] = str(error)
+                record = plain
+        records.append(record)
+        progress.advance()
+    return records, unusable
+
+
+def write_mask(target: Path, below: str, image: str, mask: np.ndarray) -> str:
+    """Write a mask, bool (H, W), of the image of that path as 0 and 255; its path in `target`."""
+    name = f"{below}/{image}.png"
+    place = target / name
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(encode_png(mask))
+    return name
+
+
+def _files(records: Sequence[Record]) -> list[str]:
+    """Every file that the records name, once, in their order."""
+    named = [name for record in records for name in (record.path, *record.masks)]
+    for name in named:
+        if not name.isprintable():
+            raise BadInput(f"The file name {name!a} holds characters that cannot be stored; rename it.")
+    return list(dict.fromkeys(named))
+
+
+def _fingerprint(root: Path, records: Sequence[Record], settings: tuple, progress: Progress) -> str:
+    """One number for the content: every file's bytes and every record's fields, wherever they lie."""
+    files = _files(records)
+    progress.begin("Reading files", len(files))
+    total = hashlib.sha256(json.dumps([settings, [asdict(record) for record in records]]).encode())
+    for name in files:
+        total.update(digest(root / name))
+        progress.advance()
+    return total.hexdigest()
+
+
+def digest(path: Path) -> bytes:
+    """SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()
+
+
+def copy(root: Path, target: Path, names: Mapping[str, str], progress: Progress, move: bool) -> None:
+    """Bring files of `root` to `target`, each from its old name to its new one. Raises `BadInput` for want of space."""
+    needed = 0 if move else sum((root / name).stat().st_size for name in names)
+    free = shutil.disk_usage(target.parent).free
+    if needed > free:
+        raise BadInput(
+            f"The images take {needed / 2**20:.0f} MB, the workspace's disk has {free / 2**20:.0f} MB left; "
+            "free some space or put the workspace on another disk."
+        )
+    progress.begin("Copying files", len(names))
+    for old, new in names.items():
+        place = target / new
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(root / old, place) if move else shutil.copyfile(root / old, place)
+        progress.advance()
+
+
+def size_row(size: Size) -> dict[str, int]:
+    return {"width": size.width, "height": size.height, "keep_aspect": int(size.keep_aspect)}
+
+
+def originals(records: Sequence[Record]) -> dict[str, list[str]]:
+    """Image -> the files that its mask was told by."""
+    return {record.path: list(record.masks) for record in records if record.masks}
+
+
+def image_rows(
+    dataset: str, root: Path, records: Sequence[Record], report: Row, masks_of: Mapping[str, Sequence[str]]
+) -> list[Row]:
+    """A row for every image that can be read; a mask that cannot be used is not named.
+
+    masks_of: image -> the files of its mask as they came, which are kept so that the rule for masks can change.
+    """
+    masks = report["masks"]
+    unreadable = {item["path"] for item in report["unreadable"]}
+    useless = {item["path"] for kind in ("wrong_size", "unreadable") for item in masks[kind]}
+    if len(unreadable) == len(records):
+        raise BadInput(f"None of the {len(records)} images can be read; {report['unreadable'][0]['reason']}")
+    rows = []
+    for record in records:
+        if record.path in unreadable:
+            continue
+        width, height = probe(root / record.path)
+        mask = None if record.path in useless else record.mask
+        came = list(masks_of.get(record.path, ()))
+        known = {"id": f"{dataset}/{record.path}", "dataset": dataset, "width": width, "height": height}
+        row = {
+            name: value for name, value in asdict(record).items() if name not in ("more_masks", "outlines")
+        }
+        kept = json.dumps(came) if came and came != [mask] else None
+        rows.append({**row, **known, "mask": mask, "originals": kept, "retired": None})
+    return rows
+
+
+def name_unreadable(report: Row, records: Sequence[Record]) -> None:
+    """Keep with every image that cannot be read what its record says: it gets no row, and a later report names it."""
+    of = {record.path: record for record in records}
+    for item in report["unreadable"]:
+        record = of[item["path"]]
+        item |= {
+            "label": record.label,
+            "split": record.split,
+            "defect_type": record.defect_type,
+            "group": record.group,
+        }

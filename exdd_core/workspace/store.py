@@ -1,0 +1,418 @@
+"""A workspace: one folder with everything that is kept, and the database that says what is there.
+
+    workspace.db      settings, data sets, images, bank versions (SQLite in WAL mode)
+    jobs.db           messages to whoever runs the background jobs, which are rows of workspace.db
+    datasets/NAME/    the files of a data set in their original layout, with train.csv and test.csv; masks that were
+                      written from others or drawn in exdd-masks/, regions of interest in roi-STATE.png
+    banks/ID/         one bank version, never changed once it is there; what came later is in the database
+    candidates/ID/    one painted defect: image, measured mask, drawn mask
+    cache/            what can be made again
+
+Knows files, rows and which of both belong together. Does not know pages or commands, nor how a bank is
+computed.
+
+Whatever is made is made in a hidden folder, renamed into place when it is whole, and counts once its row is
+in the database. What a killed process leaves carries a mark and has no row; whoever opens the workspace next
+removes it, unless a lock says that its maker is still alive.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from filelock import FileLock, Timeout
+from sqlite_utils import Database
+
+from exdd_core import datasets
+from exdd_core.depth import Depth
+from exdd_core.errors import BadInput
+from exdd_core.images import read_mask
+from exdd_core.progress import Progress
+from exdd_core.workspace import dataset_states, schema
+from exdd_core.workspace.failures import DATABASE, damaged, plainly
+from exdd_core.workspace.placing import LOCK, MADE, MARK, TEMPORARY, bring_caches_up_to_date
+from exdd_core.workspace.rows import (
+    IMAGE_COLUMNS,
+    BankVersion,
+    DatasetInfo,
+    ImageRow,
+    dataset_info,
+)
+from exdd_core.workspace.settings import get, put
+from exdd_core.workspace.versions import FORMER, PINNED, make_active
+
+if TYPE_CHECKING:
+    from exdd_core.detector.backbones import Backbone
+
+
+class Workspace:
+    """One workspace on disk. Any number of threads and processes may use it at once."""
+
+    def __init__(self, path: Path | str):
+        """Use `create` or `open`; this only notes the place."""
+        self.path = Path(path).expanduser().resolve()
+        self._backbones: dict[str, Backbone] = {}
+        self._loading = threading.RLock()  # a network or a bank is read once, however many threads ask
+
+    # --- making and opening ---------------------------------------------------------------------------
+
+    @staticmethod
+    def exists(path: Path | str) -> bool:
+        return (Path(path).expanduser() / DATABASE).is_file()
+
+    @classmethod
+    def create(cls, path: Path | str, backbone: str = "auto") -> Workspace:
+        """A new workspace in a folder that is new or empty. Its backbone is chosen and loaded here, once.
+
+        Raises BadInput where there is one already, where other files are in the way, for an unknown backbone
+        and for one whose weights cannot be had.
+        """
+        from exdd_core.detector import backbones
+
+        workspace = cls(path)
+        name, reason = backbones.choose(backbone)
+        network = backbones.load(
+            name
+        )  # weights that cannot be had should be known now, not at the first build
+        chosen = {"backbone": name, "backbone_reason": reason, "backbone_weights": network.weights}
+        with plainly():
+            workspace.path.mkdir(parents=True, exist_ok=True)
+            with FileLock(workspace.path / LOCK):
+                if cls.exists(workspace.path):
+                    raise BadInput(
+                        f"There is a workspace in {path} already; open it or choose another folder."
+                    )
+                if any(not entry.name.startswith(".") for entry in workspace.path.iterdir()):
+                    raise BadInput(f"{path} holds other files; choose a new or an empty folder.")
+                temporary = workspace.path / f".{DATABASE}"
+                try:
+                    temporary.unlink(missing_ok=True)
+                    _write_schema(temporary, chosen)
+                    temporary.rename(workspace.path / DATABASE)
+                except BaseException:
+                    for left in workspace.path.glob(f".{DATABASE}*"):
+                        left.unlink(missing_ok=True)
+                    raise
+        opened = cls.open(workspace.path)
+        opened._backbones[name] = network
+        return opened
+
+    @classmethod
+    def open(cls, path: Path | str) -> Workspace:
+        """An existing workspace; what killed processes left half-made is removed. Raises BadInput."""
+        workspace = cls(path)
+        if not cls.exists(path):
+            raise BadInput(
+                f"There is no workspace in {path}; import a data set into it first, which makes one, "
+                "or choose another with --workspace."
+            )
+        with workspace.reading() as db:
+            version = schema.version(db)
+        if version == 0:  # ours has had its number since before it was renamed into place
+            raise BadInput(
+                f"{workspace.path / DATABASE} is not the database of a workspace; put a copy of the right one from a "
+                "backup in its place, or choose another folder with --workspace."
+            )
+        if version > schema.VERSION:
+            raise BadInput(
+                f"The workspace {path} is of version {version}, this program uses version {schema.VERSION}; "
+                "use the program that it was made with."
+            )
+        if version < schema.VERSION:
+            with workspace.writing() as db:
+                schema.bring_up_to_date(db)
+        with plainly():
+            for name in (*MADE, "cache"):
+                (workspace.path / name).mkdir(exist_ok=True)
+            bring_caches_up_to_date(workspace.path / "cache")
+            for name in MADE:
+                try:
+                    with FileLock(workspace.path / name / LOCK, timeout=0):
+                        workspace._sweep(workspace.path / name)
+                except Timeout:
+                    pass  # somebody is making something right now and will sweep
+        return workspace
+
+    @property
+    def _datasets(self) -> Path:
+        return self.path / "datasets"
+
+    @property
+    def _banks(self) -> Path:
+        return self.path / "banks"
+
+    # --- the database: one connection a call, so that threads share nothing --------------------------------
+
+    @contextmanager
+    def reading(self) -> Iterator[Database]:
+        """A connection of one's own to the database."""
+        with plainly(), closing(_connect(self.path / DATABASE)) as connection:
+            yield Database(connection, execute_plugins=False)
+
+    @contextmanager
+    def writing(self) -> Iterator[Database]:
+        """All or nothing. Takes the write lock first: one that reads and then writes could fail late."""
+        with self.reading() as db:
+            db.conn.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.conn.commit()
+            except BaseException:
+                db.conn.rollback()
+                raise
+
+    def setting(self, key: str, default: Any = None) -> Any:
+        with self.reading() as db:
+            row = db.execute("select value from settings where key = ?", [key]).fetchone()
+        return json.loads(row[0]) if row else default
+
+    def set_setting(self, key: str, value: Any) -> None:
+        with self.writing() as db:
+            put(db, key, value)
+
+    # --- making something whole -------------------------------------------------------------------------
+
+    @contextmanager
+    def making(self, folder: Path, what: str, progress: Progress) -> Iterator[Path]:
+        """A hidden folder to make something in, held by one maker at a time; removed whatever happens.
+
+        `folder` is one of `MADE` in this workspace; `what` names the kind of work to whoever has to wait. A full
+        disk and the like end as BadInput.
+        """
+        lock = FileLock(folder / LOCK)
+        while True:
+            try:
+                lock.acquire(timeout=1)
+                break
+            except Timeout:
+                progress.begin(f"Waiting for another {what} to end", 1)  # raises when cancelled
+        try:
+            self._sweep(folder)
+            temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
+            try:
+                with plainly():
+                    yield temporary
+            finally:
+                shutil.rmtree(temporary, ignore_errors=True)
+        finally:
+            lock.release()
+
+    def _sweep(self, folder: Path) -> None:
+        """Remove what was begun and never entered in the database. The folder's lock must be held."""
+        table, key = MADE[folder.name]
+        names = os.listdir(folder)  # plain strings: there may be many thousands
+        begun = [name for name in names if os.path.exists(f"{folder}/{name}/{MARK}")]
+        with self.reading() as db:
+            entered = {
+                name
+                for name in begun
+                if db.execute(f"select 1 from {table} where {key} = ?", [name]).fetchone()
+            }
+        for name in names:
+            if name.startswith(TEMPORARY) or (name in begun and name not in entered):
+                shutil.rmtree(folder / name, ignore_errors=True)
+        for name in entered:
+            (folder / name / MARK).unlink(missing_ok=True)
+
+    @contextmanager
+    def placed(self, whole: Path, final: Path) -> Iterator[Database]:
+        """Rename `whole` to `final` and run the block that enters it in the database: both or neither."""
+        (whole / MARK).touch()
+        os.sync()  # the files reach the disk before the row that vouches for them
+        whole.rename(final)
+        try:
+            with self.writing() as db:
+                yield db
+        except BaseException:
+            shutil.rmtree(final, ignore_errors=True)
+            raise
+        (final / MARK).unlink()
+
+    # --- data sets --------------------------------------------------------------------------------------
+
+    def datasets(self) -> list[DatasetInfo]:
+        """All data sets, the oldest first."""
+        with self.reading() as db:
+            return [dataset_info(row) for row in db.query("select * from datasets order by rowid")]
+
+    def dataset(self, name: str | None = None, state: int | None = None) -> DatasetInfo:
+        """The data set of that name, or the active one, as it was in a state (None: as it is).
+
+        The name may be the one that people call it by. Raises BadInput when there is none.
+        """
+        wanted = name or self.setting("active_dataset")
+        if wanted is None:
+            raise BadInput("There is no data set yet; import one first.")
+        row = self.dataset_row(wanted)
+        if row is None:
+            names = ", ".join(info.called for info in self.datasets()) or "none"
+            raise BadInput(f'There is no data set "{wanted}"; those here are: {names}.')
+        if state is not None and state != dataset_states.current(row):
+            with self.reading() as db:
+                row, _ = dataset_states.at(db, row["name"], state)
+        return dataset_info(row)
+
+    def activate_dataset(self, name: str) -> None:
+        self.set_setting("active_dataset", self.dataset(name).name)
+
+    def dataset_row(self, name: str) -> dict[str, Any] | None:
+        """The row of the data set of that name, or called so; None where there is none."""
+        query = "select * from datasets where name = :name or called = :name order by name <> :name"
+        with self.reading() as db:
+            return next(iter(db.query(query, {"name": name})), None)
+
+    def images(
+        self,
+        dataset: str | None = None,
+        split: str | None = None,
+        label: str | None = None,
+        defect_type: str | None = None,
+        state: int | None = None,
+    ) -> list[ImageRow]:
+        """The readable images of a data set (None: the active one) in natural order; None filters nothing.
+
+        state: as they were in that state of the data set, in place of now. What is retired is left out.
+        """
+        info = self.dataset(dataset, state)
+        filters = {"split": split, "label": label, "defect_type": defect_type}
+        wanted = {k: v for k, v in filters.items() if v is not None}
+        with self.reading() as db:
+            _, rows = dataset_states.at(db, info.name, state)
+        found = [
+            row
+            for row in dataset_states.counting(rows)
+            if all(row[column] == value for column, value in wanted.items())
+        ]
+        if info.state > dataset_states.FIRST:  # what joined later has later rows
+            found.sort(key=lambda row: datasets.natural_key(row["path"]))
+        return [self._image_row(row, info.depth) for row in found]
+
+    def image(self, id: str, state: int | None = None) -> ImageRow:
+        """One image as it is now, or was in a state of its data set; also a retired one. Raises BadInput."""
+        query = (
+            "select images.*, datasets.depth from images left join datasets on dataset = name where id = ?"
+        )
+        with self.reading() as db:
+            row = next(iter(db.query(query, [id])), None)
+            if row is None:
+                raise BadInput(f'There is no image "{id}" in this workspace.')
+            if state is not None:
+                info, rows = dataset_states.at(db, row["dataset"], state)
+                row = {**rows.get(id, row), "depth": info["depth"]}
+        return self._image_row(row, Depth.parse(row["depth"]) if row["depth"] else None)
+
+    def files_of_images(self) -> list[tuple[str, Path]]:
+        """Id and file of every image that any data set has or had, those that count no more included."""
+        with self.reading() as db:
+            rows = db.execute("select id, dataset, path from images order by rowid").fetchall()
+        return [(id, self._datasets / dataset / path) for id, dataset, path in rows]
+
+    def _image_row(self, row: dict[str, Any], depth: Depth | None) -> ImageRow:
+        folder = self._datasets / row["dataset"]
+        known = {name: row[name] for name in IMAGE_COLUMNS}
+        mask = folder / row["mask"] if row["mask"] else None
+        return ImageRow(**known | {"path": folder / row["path"], "mask": mask, "depth": depth})
+
+    def region(self, dataset: str | None = None, state: int | None = None) -> np.ndarray | None:
+        """The region of interest, bool (H, W), True where something counts; None where all of an image does."""
+        info = self.dataset(dataset, state)
+        return read_mask(self._datasets / info.name / info.roi, None, info.roi) if info.roi else None
+
+    # --- backbone ---------------------------------------------------------------------------------------
+
+    @property
+    def backbone_name(self) -> str:
+        return str(self.setting("backbone"))
+
+    def backbone(self, name: str | None = None) -> Backbone:
+        """The workspace's backbone, or another by name; loaded once."""
+        from exdd_core.detector import backbones
+
+        name, _ = backbones.choose(name or self.backbone_name)
+        with self._loading:
+            if name not in self._backbones:
+                self._backbones[name] = backbones.load(name)
+            return self._backbones[name]
+
+    # --- bank versions ------------------------------------------------------------------------------------
+
+    def banks(self, dataset: str | None = None) -> list[BankVersion]:
+        """All bank versions, or those built from one data set; the newest first."""
+        where = "where dataset = :dataset" if dataset else ""
+        with self.reading() as db:
+            active, pinned = (json.loads(get(db, key, "null")) for key in ("active_bank", PINNED))
+            found = list(db.query(f"select * from banks {where} order by number desc", {"dataset": dataset}))
+        return [self._bank_version(row, active, pinned or []) for row in found]
+
+    def bank(self, id: str | None = None) -> BankVersion:
+        """The bank version of that id, name ("v3") or number; None: the active one. Raises BadInput."""
+        if id is None:
+            bank = self.active_bank()
+            if bank is None:
+                raise BadInput("There is no bank version yet; build one first.")
+            return bank
+        for bank in self.banks():
+            if str(id) in (bank.id, bank.name, str(bank.number)):
+                return bank
+        names = ", ".join(bank.name for bank in self.banks()) or "none"
+        raise BadInput(f'There is no bank version "{id}"; those here are: {names}.')
+
+    def active_bank(self) -> BankVersion | None:
+        return next((bank for bank in self.banks() if bank.active), None)
+
+    def activate_bank(self, id: str) -> None:
+        bank = self.bank(id)
+        with self.writing() as db:
+            make_active(db, bank.id)
+
+    def roll_back(self) -> BankVersion:
+        """Make the version active again that was so before, and return it. Raises BadInput where there is none."""
+        there = {bank.id for bank in self.banks()}
+        with self.writing() as db:
+            active = json.loads(get(db, "active_bank", "null"))
+            former = [id for id in json.loads(get(db, FORMER, "[]")) if id in there and id != active]
+            if not former:
+                raise BadInput("No other bank version was active before; choose one from the list.")
+            put(db, "active_bank", former.pop())
+            put(db, FORMER, former)
+        return self.bank()
+
+    def pin_bank(self, id: str, pinned: bool = True) -> None:
+        """Protect a version from being deleted, or no longer."""
+        bank = self.bank(id)
+        with self.writing() as db:
+            others = [other for other in json.loads(get(db, PINNED, "[]")) if other != bank.id]
+            put(db, PINNED, [*others, bank.id] if pinned else others)
+
+    def _bank_version(self, row: dict[str, Any], active: str | None, pinned: list[str]) -> BankVersion:
+        parsed = {key: json.loads(row[key]) for key in ("settings", "summary")}
+        kept = {"active": row["id"] == active, "pinned": row["id"] in pinned, "who": row["who"] or ""}
+        return BankVersion(**row | parsed | kept, path=self._banks / row["id"])
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    if path.stat().st_size == 0:  # SQLite would take it for a new one, and remove the log beside it
+        raise damaged("it is empty")
+    # mode=rw: a workspace that was deleted under our feet must not come back as an empty file
+    return sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=30)
+
+
+def _write_schema(path: Path, settings: dict[str, str]) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        db = Database(connection, execute_plugins=False)
+        db.enable_wal()
+        db.table("settings").create({"key": str, "value": str}, pk="key")
+        schema.bring_up_to_date(db)
+        for key, value in settings.items():
+            put(db, key, value)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # only the main file is renamed into place

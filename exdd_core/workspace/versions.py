@@ -1,0 +1,53 @@
+"""Bank versions as rows: which there are, which is active, pinned or was active before.
+
+Knows rows and folders. Does not know how a bank is computed.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlite_utils import Database
+
+from exdd_core.errors import BadInput
+from exdd_core.workspace.placing import MARK
+from exdd_core.workspace.settings import get, put
+
+if TYPE_CHECKING:
+    from exdd_core.workspace.store import Workspace
+
+PINNED, FORMER = "pinned_banks", "former_banks"  # settings: ids of versions
+FORMER_KEPT = 20
+
+
+def make_active(db: Database, id: str) -> None:
+    """Make a bank version the active one and remember which was."""
+    active = json.loads(get(db, "active_bank", "null"))
+    former = json.loads(get(db, FORMER, "[]"))
+    if active not in (None, id):
+        put(db, FORMER, [*former, active][-FORMER_KEPT:])
+    put(db, "active_bank", id)
+
+
+def delete_bank(workspace: Workspace, id: str) -> None:
+    """Remove a bank version and its changes for good. Raises BadInput for the active one and a pinned one."""
+    bank = workspace.bank(id)
+    with workspace.writing() as db:
+        if get(db, "active_bank", "null") == json.dumps(bank.id):
+            raise BadInput(f"{bank.name} is the active bank version; activate another before deleting it.")
+        if bank.id in json.loads(get(db, PINNED, "[]")):
+            raise BadInput(f"{bank.name} is pinned; take the pin off before deleting it.")
+        db.table("banks").delete(bank.id)
+        db.execute("delete from bank_changes where bank = ?", [bank.id])
+        # Should we be killed before the folder is gone, the next sweep takes it.
+        (bank.path / MARK).touch()
+    shutil.rmtree(bank.path, ignore_errors=True)
+    shutil.rmtree(cache_of(workspace, bank.id), ignore_errors=True)
+
+
+def cache_of(workspace: Workspace, bank: str) -> Path:
+    """The folder with everything that is cached of a version, and goes with it."""
+    return workspace.path / "cache" / "banks" / bank

@@ -1,0 +1,177 @@
+"""The form that orders a build.
+
+Knows Gradio, jobs and what a build takes. Does not know how a bank is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from exdd_core.errors import BadInput
+from exdd_core.images import Size
+from exdd_core.workspace import candidates
+from pages import answers, job_panel
+from pages.banks.parts import WHO_JS, whole
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+POSITIVES = {
+    "Real defects of the training split": "real",
+    "Real and accepted painted ones": "both",
+    "Accepted painted ones only": "synthetic",
+    "None: normal images only, as PatchCore": "none",
+}
+ALL_PARTS = "All of them"
+OWN_BACKBONE = ""  # the workspace's
+FUSION_HELP = {
+    "auto": "Best for the defects there are",
+    "context": "context: normal distance and what defects and their surroundings look like",
+    "stacked": "stacked: weighs both banks and a learned direction",
+    "open_set": "open_set: normal distance, more where a known defect is near",
+    "distance_ratio": "distance_ratio: normal distance times the ratio",
+    "ratio": "ratio: normal distance over defect distance",
+    "supervised": "supervised: the learned direction alone",
+    "paper": "paper: Eq. 12-20 with PatchCore's sign of the weights",
+    "paper_literal": "paper_literal: Eq. 12-20 with the paper's sign",
+    "patchcore": "patchcore: the normal bank alone",
+}
+FORM_JS = f"(...given) => [...given.slice(0, -1), {WHO_JS} || '']"
+
+
+class Builder:
+    """The form that builds a bank version, its progress and how it ended."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        with gr.Column(elem_id="build", elem_classes="card form-card"):
+            answers.markup('<h2 class="card-title">Build a bank version</h2>')
+            self.dataset = gr.Dropdown(
+                [], label="Data set", info="Its training split is what banks learn from."
+            )
+            self.positives = gr.Radio(
+                list(POSITIVES),
+                value=next(iter(POSITIVES)),
+                label="Defects to learn from",
+                info="Patches that lie on a defect, by its mask.",
+            )
+            self.parts = gr.Textbox(
+                label="Defective parts",
+                info="At most so many, to see how few would do. Empty: all.",
+                placeholder=ALL_PARTS,
+                max_lines=1,
+            )
+            self._build_advanced()
+            self.start = gr.Button("Build", variant="primary", elem_id="build-start")
+            self.note = answers.note()
+            self.job = job_panel.JobPanel(workspace, "build")
+            self.who = gr.Textbox(visible=False)  # FORM_JS fills it in
+        self.given = [self.dataset, self.positives, self.parts, self.negative, self.positive, self.size]
+        self.given += [self.aspect, self.fusion, self.backbone, self.seed, self.who]
+        self.outputs = [self.dataset, self.positives, self.size, self.aspect, self.start]
+
+    def _build_advanced(self) -> None:
+        with answers.folded("More settings"):
+            self.fusion = gr.Dropdown(
+                [("Best for the defects there are", "auto")],
+                value="auto",
+                label="Fusion",
+                info="How both distances become one score.",
+            )
+            share: dict[str, Any] = {"min_width": 120, "precision": 3}
+            with gr.Row():
+                self.negative = gr.Number(
+                    1, label="Negative share kept", info="% of normal patches, up to 100.", **share
+                )
+                self.positive = gr.Number(
+                    10, label="Positive share kept", info="% of defect patches, up to 100.", **share
+                )
+            with gr.Row():
+                self.size = gr.Textbox(
+                    label="Size", info="Width x height in pixels.", max_lines=1, min_width=120
+                )
+                self.seed = gr.Number(
+                    0, label="Seed", info="Same seed, same bank.", precision=0, min_width=120
+                )
+            self.aspect = gr.Checkbox(
+                label="Keep the aspect ratio", info="Fit images into the size; do not stretch them."
+            )
+            self.backbone = gr.Dropdown(
+                [("This workspace's", OWN_BACKBONE)],
+                value=OWN_BACKBONE,
+                label="Backbone",
+                info="The network that describes patches.",
+            )
+
+    def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
+        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        begin = answers.sentences(self.note)(self._begin)
+        self.dataset.input(self._size_of, self.dataset, [self.size, self.aspect], **hidden)
+        self.job.connect(refresh, outputs)
+        self.job.look_after(self.start.click(begin, self.given, self.note, js=FORM_JS, **hidden))
+
+    def rebuild(self, id: str, who: str) -> None:
+        """Queue a build with the settings of that version, of what is known and decided now."""
+        from exdd_core.banks import options
+
+        name, spec = self.workspace.bank(id).name, options.rebuild_spec(self.workspace, id)
+        self.job.begin("build", f"Rebuilding {name}", spec | {"who": who})
+
+    def updates(self) -> dict[Any, Any]:
+        """The data sets there are, and the active one's size."""
+        names = [info.name for info in self.workspace.datasets()]
+        active = answers.active_dataset(self.workspace)
+        painted = active is not None and candidates.count(self.workspace, active.name, "accepted") > 0
+        return {
+            self.positives: list(POSITIVES)[1 if painted else 0],
+            self.dataset: gr.update(choices=names, value=active.name if active else None),
+            self.size: str(active.size) if active else "",
+            self.aspect: active.size.keep_aspect if active else False,
+            self.start: gr.update(interactive=bool(names)),
+        }
+
+    def choices(self) -> tuple[Any, Any]:
+        """The fusions and backbones there are."""
+        from exdd_core.detector import backbones
+        from exdd_core.detector.fusion import FUSIONS
+
+        own = self.workspace.backbone_name
+        fusions = [(FUSION_HELP.get(name, name), name) for name in ("auto", *reversed(FUSIONS))]
+        networks = [
+            (f"This workspace's: {own}", OWN_BACKBONE),
+            *((n, n) for n in backbones.NAMES if n != own),
+        ]
+        return gr.update(choices=fusions), gr.update(choices=networks)
+
+    def _size_of(self, name: str) -> tuple[str, bool]:
+        size = self.workspace.dataset(name).size
+        return str(size), size.keep_aspect
+
+    def _begin(self, *given: Any) -> dict[Any, Any]:
+        dataset, positives, parts, negative, positive, size, aspect, fusion, backbone, seed, who = given
+        if not dataset:
+            raise BadInput("There is no data set yet; import images on the Data page first.")
+        settings = {
+            "positives": POSITIVES[positives],
+            "max_real_parts": whole(parts, "number of defective parts") if parts.strip() else None,
+            "negative_ratio": _share(negative, "negative"),
+            "positive_ratio": _share(positive, "positive"),
+            "size": str(Size.parse(size)),
+            "keep_aspect": aspect,
+            "fusion": fusion,
+            "backbone": backbone or None,
+            "seed": whole(seed, "seed"),
+            "who": who,
+        }
+
+        self.job.begin("build", f"Building a bank version from {dataset}", {"dataset": dataset} | settings)
+        return {}
+
+
+def _share(percent: float | None, bank: str) -> float:
+    if percent is None or not 0 < percent <= 100:
+        raise BadInput(f"The {bank} share kept must be above 0 and at most 100 %.")
+    return percent / 100

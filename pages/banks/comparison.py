@@ -1,0 +1,176 @@
+"""Two versions side by side: settings, figures, rows.
+
+Knows Gradio and comparisons. Does not know how a figure is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from exdd_core.sentences import count
+from pages import answers, html, job_panel
+from pages.banks.parts import fact, figure, page_of, patch_url, setting
+from pages.html import text
+
+if TYPE_CHECKING:
+    from exdd_core.banks.compare import Comparison
+    from exdd_core.workspace import BankVersion, Workspace
+
+METRICS = {
+    "image_auroc": "Image AUROC",
+    "image_ap": "Image AP",
+    "pixel_auroc": "Pixel AUROC",
+    "pixel_ap": "Pixel AP",
+}
+SIDES = {"negative": "negative bank", "positive": "positive bank"}
+SHOWN = 12  # images that only one of two versions holds
+
+
+class Compared:
+    """Two versions side by side: rows, radius, measurements, settings, and the images that only one of them holds."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        with gr.Column(visible=False, elem_classes="section", elem_id="compared") as self.section:
+            with gr.Row(elem_classes="compare-bar", equal_height=True):
+                answers.markup('<h2 class="section-title">Compare</h2>')
+                plain: dict[str, Any] = {"show_label": False, "container": False, "min_width": 96, "scale": 0}
+                self.first = gr.Dropdown([], label="First version", **plain)
+                answers.markup('<span class="aside">with</span>')
+                self.second = gr.Dropdown([], label="Second version", **plain)
+                self.go = gr.Button("Compare", size="sm", min_width=96, scale=0, elem_id="compare-go")
+            self.note = answers.note()
+            self.job = job_panel.JobPanel(workspace, "evaluate")
+            self.result = answers.buttons(visible=False)
+            self.pair = gr.State(None)  # what is shown
+        self.outputs = [self.section, self.first, self.second]
+
+    def updates(self) -> dict[Any, Any]:
+        banks = self.workspace.banks()
+        first, second = self._usual()
+        choices = [(f"{bank.name} · {bank.dataset}", bank.id) for bank in banks]
+        return {
+            self.section: gr.update(visible=len(banks) > 1),
+            self.first: gr.update(choices=choices, value=first),
+            self.second: gr.update(choices=choices, value=second),
+        }
+
+    def _usual(self) -> tuple[str | None, str | None]:
+        """The active version and the one that was so before, or else the newest other."""
+        from exdd_core.banks import compare as compare_
+
+        banks = self.workspace.banks()
+        active = next((bank.id for bank in banks if bank.active), None)
+        before = compare_.former(self.workspace)
+        return active, before.id if before else next((bank.id for bank in banks if bank.id != active), None)
+
+    def _beside(self, first: str, second: str) -> dict[Any, Any]:
+        from exdd_core.banks import compare as compare_
+
+        found = compare_.compare(self.workspace, first, second)
+        return {self.result: gr.update(value=_comparison_html(self.workspace, found), visible=True)}
+
+    def again(self, pair: tuple[str, str] | None) -> dict[Any, Any]:
+        """What is compared, as it is now."""
+        there = {bank.id for bank in self.workspace.banks()}
+        return self._beside(*pair) if pair and there >= set(pair) else {}
+
+    def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
+        said = answers.sentences(self.note)
+        shown = [self.note, self.result, self.pair]
+
+        def compare(first: str, second: str) -> dict[Any, Any]:
+            return self._beside(first, second) | {self.pair: (first, second)}
+
+        def follow(first: str | None, second: str | None, pair: tuple[str, str] | None) -> dict[Any, Any]:
+            if not first or not second or (first, second) == tuple(pair or ()):
+                return {}
+            return compare(first, second)
+
+        def measured() -> dict[Any, Any]:
+            first, second = self._usual()
+            return refresh() | (compare(first, second) if first and second else {})
+
+        def measure(event: gr.EventData) -> dict[Any, Any]:
+            bank = self.workspace.bank(event.id)
+            spec = {"bank": bank.id, "dataset": bank.dataset, "fusion": None, "rate": None}
+            self.job.begin("evaluate", f"Measuring {bank.name} on the test split of {bank.dataset}", spec)
+            return {}
+
+        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        self.go.click(said(compare), [self.first, self.second], shown, **hidden)
+        # By themselves, too, when the page is opened and when something has changed which two these are.
+        chosen = [self.first, self.second, self.pair]
+        gr.on(
+            [self.first.change, self.second.change, self.pair.change], said(follow), chosen, shown, **hidden
+        )
+        self.job.connect(measured, [*outputs, self.result, self.pair])
+        self.job.look_after(self.result.act(said(measure), None, self.note, **hidden))
+
+
+def _comparison_html(workspace: Workspace, found: Comparison) -> str:
+    first, second = found.versions
+    heads = [(bank.name, bank.dataset, "number") for bank in found.versions]
+    columns = [("", "", ""), *heads, ("Change", f"from {second.name} to {first.name}", "number")]
+    measure = "".join(
+        f'<button type="button" class="plain-button small" data-act="measure" data-id="{text(bank.id)}">'
+        f"Measure {text(bank.name)}</button>"
+        for bank, last in zip(found.versions, found.measured, strict=True)
+        if last is None or last.changes
+    )
+    hint = f'<p class="actions">{measure}</p>' if measure else ""
+    only = "".join(
+        _only_html(workspace, f"{SIDES[side].capitalize()}: only in {bank.name}", bank, images)
+        for bank, by_side in zip((first, second), found.only, strict=True)
+        for side, images in reversed(by_side.items())
+    )
+    same = '<p class="aside">Both hold rows of the same images.</p>' if not only else ""
+    return f'<div class="compared">{html.table(columns, _compared(found))}{hint}{only or same}</div>'
+
+
+def _compared(found: Comparison) -> list[str]:
+    """Lines of the table: rows, images and radius of both banks, figures, settings that differ."""
+    lines = []
+    for side, name in (("positive", "Defect"), ("negative", "Normal")):
+        a, b = (sides[side] for sides in found.sides)
+        lines.append(_compared_row(f"{name} rows", a.rows, b.rows))
+        lines.append(_compared_row(f"Images with {name.lower()} rows", a.images, b.images))
+        lines.append(_compared_row(f"Radius of the {SIDES[side]}", a.radius, b.radius, 2))
+    for key, name in METRICS.items():
+        first, second = (last.metrics[key] if last else None for last in found.measured)
+        lines.append(_compared_row(f"{name}, test split", first, second))
+    changes = [last.changes if last else 0 for last in found.measured]
+    if any(changes):
+        lines.append(_compared_row("Changes since it was measured", *changes))
+    lines += [_line(setting(key), fact(one), fact(other), "") for key, (one, other) in found.settings.items()]
+    return lines
+
+
+def _compared_row(name: str, first: float | None, second: float | None, digits: int = 3) -> str:
+    whole = isinstance(first, int) and isinstance(second, int)
+    shown = [f"{value:,}" if whole else figure(value, digits) for value in (first, second)]
+    change = ""
+    if first is not None and second is not None and shown[0] != shown[1]:
+        change = f"{first - second:+,}" if whole else f"{first - second:+.{digits}f}"
+    return _line(name, *shown, change.replace("-", "−"))
+
+
+def _line(name: str, *values: str) -> str:
+    cells = "".join(f'<td class="number">{text(value)}</td>' for value in values)
+    return f'<tr><th scope="row">{text(name)}</th>{cells}</tr>'
+
+
+def _only_html(workspace: Workspace, title: str, bank: BankVersion, images: list[str]) -> str:
+    if not images:
+        return ""
+    shown = ""
+    for image in images[:SHOWN]:
+        address = (page_of(workspace, image) or ("", "#picture"))[1]
+        picture = f'<img loading="lazy" src="{text(patch_url(bank.id, image))}" alt="">'
+        shown += f'<li><a href="{text(address)}" title="{text(image)}">{picture}</a></li>'
+    more = f'<li class="aside">and {len(images) - SHOWN:,} more</li>' if len(images) > SHOWN else ""
+    head = f'<p class="only-head">{text(title)} <span class="tag">{count(len(images), "image")}</span></p>'
+    return f'{head}<ul class="only">{shown}{more}</ul>'

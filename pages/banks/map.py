@@ -1,0 +1,148 @@
+"""The map of a bank and its histograms, as the page's script asks for them.
+
+Knows the banks' map and jobs. Does not know Gradio's layout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from exdd_core import jobs
+from exdd_core.errors import BadInput
+from exdd_core.images import encode_jpeg, read_image, thumbnail
+from pages import html
+from pages.banks.parts import page_of, patch_url, whole
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+SMALL, LARGE = 240, 720  # pixels of a picture's longer side
+Answer = dict[str, Any]
+
+
+def picture(workspace: Workspace, asked: Mapping[str, str]) -> str:
+    """An SVG for the address /patch: an image that the version `bank` names, with the patch at `row` and `column`
+    marked. Raises BadInput."""
+    from exdd_core.banks import bank_map
+
+    patches = []
+    if "row" in asked or "column" in asked:
+        patches = [(whole(asked.get("row"), "row"), whole(asked.get("column"), "column"))]
+    found = bank_map.seen(workspace, asked.get("bank", ""), asked.get("image", ""), patches)
+    small = thumbnail(
+        read_image(found.path, found.id, found.depth), LARGE if asked.get("large") == "1" else SMALL
+    )
+    squares = [[(x0, y0), (x1, y0), (x1, y1), (x0, y1)] for x0, y0, x1, y1 in found.boxes]
+    return html.picture_svg(encode_jpeg(small), found.shape, squares)
+
+
+def open_picture(workspace: Workspace, asked: Answer) -> Answer:
+    """The map of a version (the active one where it is not there any more), by `method` if that one is made."""
+    from exdd_core.banks import bank_map
+
+    banks = {bank.id: bank for bank in workspace.banks()}
+    bank = banks.get(asked.get("bank", "")) or next((b for b in banks.values() if b.active), None)
+    if bank is None:
+        return {"bank": None, "stamp": _stamp(workspace, "")}
+    made = bank_map.is_made(workspace, bank.id)
+    method = "umap" if made and asked.get("method") == "umap" else "pca"
+    return {
+        "bank": {"id": bank.id, "name": bank.name, "active": bank.active},
+        "made": made,
+        "map": bank_map.landscape(workspace, bank.id, method).to_json(),
+        "stamp": _stamp(workspace, bank.id),
+    }
+
+
+def histograms(workspace: Workspace, asked: Answer) -> Answer:
+    """How far normal, real and painted patches lie from both banks of the version `bank`."""
+    from exdd_core.banks import histograms as histograms_
+
+    return asdict(histograms_.distances(workspace, asked["bank"]))
+
+
+def image(workspace: Workspace, asked: Answer) -> Answer:
+    """Where on an image all its rows in one bank come from, the chosen one first, and pages that show it."""
+    from exdd_core.banks import bank_map
+
+    chosen = (asked["row"], asked["column"])
+    every = bank_map.rows_of_bank(workspace, asked["bank"], asked["image"], asked["side"])
+    others = [patch for patch in every if patch != chosen]
+    found = bank_map.seen(workspace, asked["bank"], asked["image"], [chosen, *others])
+    return {
+        "url": patch_url(asked["bank"], found.id, large=True),
+        "height": found.shape[0],
+        "width": found.shape[1],
+        "boxes": found.boxes,
+        "link": page_of(workspace, found.id),
+    }
+
+
+def drop(workspace: Workspace, asked: Answer) -> Answer:
+    """Take an image out of a bank of the active version, which is the one that is shown."""
+    from exdd_core.curation import aligning
+
+    bank = workspace.bank(asked["bank"])
+    if not bank.active:
+        raise BadInput(f"{bank.name} is not active any more; activate it to drop images from it.")
+    return {"sentence": aligning.drop(workspace, asked["image"], asked["side"], _who(asked)).sentence}
+
+
+def put_back(workspace: Workspace, asked: Answer) -> Answer:
+    """Undo `drop`."""
+    from exdd_core.curation import aligning
+
+    return {"sentence": aligning.put_back(workspace, asked["image"], _who(asked)).sentence}
+
+
+def _who(asked: Answer) -> str:
+    who = " ".join(str(asked.get("who", "")).split())[:40]
+    if not who:
+        raise BadInput("Type your name first: it stands beside what you decide.")
+    return who
+
+
+def order_map(workspace: Workspace, asked: Answer) -> Answer:
+    """Queue the making of a map by UMAP."""
+    bank = workspace.bank(asked["bank"])
+    if _map_job(workspace, bank.id) is None:
+        jobs.submit(workspace, "map", f"Making a map of {bank.name} by UMAP", {"bank": bank.id})
+    return news(workspace, asked)
+
+
+def cancel_map(workspace: Workspace, asked: Answer) -> Answer:
+    job = _map_job(workspace, asked["bank"])
+    if job is not None:
+        jobs.cancel(workspace, job.id)
+    return news(workspace, asked)
+
+
+def news(workspace: Workspace, asked: Answer) -> Answer:
+    """Whether the picture of the version `bank` is another now (`stamp`), and how far a map by UMAP is on its way."""
+    id = asked.get("bank", "")
+    job, last = _map_job(workspace, id), _last_map(workspace, id)
+    return {
+        "stamp": _stamp(workspace, id),
+        "job": {"text": job.text, "fraction": job.fraction} if job else None,
+        "failed": last.error if last and last.state == "failed" else "",
+    }
+
+
+def _stamp(workspace: Workspace, id: str) -> str:
+    from exdd_core.banks import bank_map
+
+    active = workspace.active_bank()
+    there = any(bank.id == id for bank in workspace.banks())
+    return f"{active.id if active else ''} {bank_map.stamp(workspace, id) if there else ''}"
+
+
+def _map_job(workspace: Workspace, bank: str) -> jobs.Job | None:
+    found = jobs.listed(workspace, active=True)
+    return next((job for job in found if job.kind == "map" and job.spec["bank"] == bank), None)
+
+
+def _last_map(workspace: Workspace, bank: str) -> jobs.Job | None:
+    found = jobs.listed(workspace)
+    return next((job for job in found if job.kind == "map" and job.spec["bank"] == bank), None)

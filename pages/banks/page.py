@@ -1,0 +1,81 @@
+"""The Banks page: build bank versions, compare, activate, pin and delete them; see both banks of one on a map.
+
+The workspace builds and keeps bank versions; this page collects settings and shows what was made. The map with its
+histograms (assets/banks*) runs in the browser and asks the functions at the end of this module. Knows neither arrays
+nor the database.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from pages import answers, frame
+from pages.banks.builder import Builder
+from pages.banks.comparison import Compared
+from pages.banks.map import cancel_map, drop, histograms, image, news, open_picture, order_map, put_back
+from pages.banks.rows import Rows
+from pages.banks.versions import Versions
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+TITLE = "Banks"
+PATH = "/banks"
+HINT = "A bank version holds what normal surface and known defects look like. Inspect uses the active one."
+TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "banks.html").read_text("utf-8")
+
+
+def render(workspace: Workspace) -> None:
+    frame.heading(TITLE, HINT)
+    with gr.Row(equal_height=False):
+        with gr.Column(scale=5, min_width=560):
+            version_list = Versions(workspace)
+            about = answers.markup(elem_id="about")
+            compared = Compared(workspace)
+        with gr.Column(scale=2, min_width=368):
+            builder = Builder(workspace)
+    questions = [open_picture, histograms, image, drop, put_back, order_map, cancel_map, news]
+    bank_picture = answers.markup(
+        "",
+        html_template=TEMPLATE,
+        js_on_load="exddBanks(element, server, (bank) => trigger('act', { bank }))",
+        server_functions=[answers.answering(question, workspace) for question in questions],
+        elem_id="picture",
+    )
+    rows = Rows(workspace, about)
+    changing = [*version_list.outputs, *compared.outputs, *rows.outputs]
+
+    def lists() -> dict[Any, Any]:
+        return version_list.updates() | compared.updates() | builder.updates()
+
+    def refresh(shown: str = "") -> dict[Any, Any]:
+        # and not the form: somebody may be filling it in
+        return version_list.updates() | version_list.state() | compared.updates() | rows.updates(shown)
+
+    def changed(
+        pair: tuple[str, str] | None, bank: str, side: str, page: int, event: gr.EventData
+    ) -> dict[Any, Any]:
+        """A bank is another now, by what was done on the map or elsewhere: what stands of it, where it stands."""
+        told = rows.again(bank, side, page) if event.bank == bank else rows.updates(event.bank)
+        return version_list.listed() | version_list.state() | compared.again(pair) | told
+
+    builder.connect(refresh, changing)
+    version_list.connect(refresh, rows, builder, compared, changing)
+    compared.connect(refresh, changing)
+    rows.connect()
+    said = answers.sentences(version_list.note)
+    bank_picture.act(
+        said(changed),
+        [compared.pair, rows.bank, rows.side, rows.page],
+        [*changing, compared.result],
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    answers.on_load(said(lists), outputs=[*version_list.outputs, *compared.outputs, *builder.outputs])
+    # Apart from the rest, which is there at once: these load the bank and torch.
+    answers.on_load(said(rows.updates), outputs=[version_list.note, *rows.outputs])
+    answers.on_load(said(version_list.state), outputs=[version_list.note, version_list.due])
+    answers.on_load(builder.choices, outputs=[builder.fusion, builder.backbone])

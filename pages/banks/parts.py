@@ -1,0 +1,71 @@
+"""Pieces of HTML that several parts of the Banks page show.
+
+Knows HTML. Does not know Gradio.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from exdd_core.errors import BadInput
+from pages import html
+from pages.html import text
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+WHO_JS = "localStorage.getItem('exdd.who')"
+
+SETTINGS = {
+    "positives": "Defects learned from",
+    "max_real_parts": "Defective parts, at most",
+    "negative_ratio": "Share of normal patches kept",
+    "positive_ratio": "Share of defect patches kept",
+    "keep_aspect": "Aspect ratio kept",
+    "guaranteed": "False alarm rate guaranteed",
+    "depth": "Bit depth",
+    "state": "State of the data set",
+    "roi": "Region of interest, share of an image",
+}
+
+
+def figure(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def under(line: str) -> str:
+    return f'<span class="under">{text(line)}</span>'
+
+
+def patch_url(bank: str, image: str, large: bool = False) -> str:
+    """Address of a picture of an image that a bank has rows of, see `picture`."""
+    asked: dict[str, Any] = {"bank": bank, "image": image}
+    return f"/patch?{urlencode(asked | ({'large': 1} if large else {}))}"
+
+
+def whole(value: Any, what: str) -> int:
+    try:
+        return int(str(value).strip())
+    except ValueError:
+        raise BadInput(f'"{value}" is no {what}; type a whole number.') from None
+
+
+def setting(name: str) -> str:
+    return SETTINGS.get(name, name.replace("_", " ").capitalize())
+
+
+def fact(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "–", True: "yes", False: "no"}[value]
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def page_of(workspace: Workspace, id: str) -> tuple[str, str] | None:
+    """Where an image can be seen in full: (title, address)."""
+    try:
+        return ("Open in Inspect", html.inspect_url(workspace.image(id).id))
+    except BadInput:
+        return None if id.startswith("file:") else ("Open in Curate", f"/curate?{urlencode({'id': id})}")

@@ -1,0 +1,123 @@
+"""The rows of one bank, image by image.
+
+Knows Gradio and rows. Does not know features.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from exdd_core.banks.detectors import load_detector
+from exdd_core.sentences import count
+from pages import answers, html
+from pages.banks.parts import fact, page_of, patch_url, setting
+from pages.html import text
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import BankVersion, Workspace
+
+ROWS_PAGE = 20
+
+
+class Rows:
+    """How many rows each image has in a bank version, most first; `about` is where its settings stand."""
+
+    def __init__(self, workspace: Workspace, about: gr.HTML):
+        self.workspace, self.about = workspace, about
+        with gr.Column(visible=False, elem_classes="section", elem_id="rows") as self.section:
+            self.title = answers.markup()
+            self.side = gr.Radio(
+                [("Positive bank: defects", "positive"), ("Negative bank: normal", "negative")],
+                value="positive",
+                label="Bank",
+                show_label=False,
+                elem_classes="compact-radio",
+            )
+            self.list = answers.buttons()
+        self.bank = gr.State("")
+        self.page = gr.State(0)
+        self.outputs = [self.about, self.section, self.title, self.side, self.list, self.bank, self.page]
+
+    def updates(self, id: str = "") -> dict[Any, Any]:
+        """Show the rows of that bank version, or of the active one."""
+        bank = self.workspace.bank(id) if id else self.workspace.active_bank()
+        if bank is None:
+            return {self.section: gr.update(visible=False), self.about: ""}
+        side = "positive" if bank.summary["positive_rows"] else "negative"
+        return {
+            self.section: gr.update(visible=True),
+            self.about: _told(bank, alone=len(self.workspace.banks()) == 1),
+            self.title: f'<h2 class="section-title">Rows of {text(bank.name)} by image</h2>',
+            self.side: side,
+            self.list: self._list(bank.id, side, 0),
+            self.bank: bank.id,
+            self.page: 0,
+        }
+
+    def again(self, bank: str, side: str, page: int) -> dict[Any, Any]:
+        """The rows that are shown, as they are now."""
+        return {self.list: self._list(bank, side, page)}
+
+    def connect(self) -> None:
+        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+        def change(bank: str, side: str) -> dict[Any, Any]:
+            return {self.list: self._list(bank, side, 0), self.page: 0}
+
+        def turn(bank: str, side: str, page: int, event: gr.EventData) -> dict[Any, Any]:
+            page += 1 if event.act == "next" else -1
+            return {self.list: self._list(bank, side, page), self.page: page}
+
+        self.side.input(change, [self.bank, self.side], [self.list, self.page], **hidden)
+        self.list.act(turn, [self.bank, self.side, self.page], [self.list, self.page], **hidden)
+
+    def _list(self, id: str, side: str, page: int) -> str:
+        detector = load_detector(self.workspace, id)
+        bank = detector.positive if side == "positive" else detector.negative
+        if bank is None:
+            return html.empty(
+                "No defect rows", "This version knows normal surface only and scores as PatchCore does."
+            )
+        return _rows_html(self.workspace, id, list(bank.rows_by_image().items()), page)
+
+
+def _told(bank: BankVersion, alone: bool) -> str:
+    """The note that the build left, and every setting: folded where other versions are to be compared with."""
+    note = f'<p class="aside">{text(bank.summary["note"])}</p>' if bank.summary.get("note") else ""
+    facts = {**bank.settings, **bank.summary}
+    lines = "".join(
+        f"<div><dt>{text(setting(name))}</dt><dd>{text(fact(value))}</dd></div>"
+        for name, value in facts.items()
+        if name != "note" and value is not None
+    )
+    title = f"Every setting and count of {text(bank.name)}"
+    opened = " open" if alone else ""
+    return f'{note}<details class="settings"{opened}><summary>{title}</summary><dl>{lines}</dl></details>'
+
+
+def _rows_html(workspace: Workspace, bank: str, rows: list[tuple[str, int]], page: int) -> str:
+    most = max((number for _, number in rows), default=1)
+    page = min(page, max(0, len(rows) - 1) // ROWS_PAGE)
+    shown = rows[page * ROWS_PAGE : (page + 1) * ROWS_PAGE]
+    head = f"{count(sum(number for _, number in rows), 'row')} from {count(len(rows), 'image')}"
+    body = "".join(_row_html(workspace, bank, image, number, most) for image, number in shown)
+    pager = html.pager(page, ROWS_PAGE, len(rows))
+    return f'<p class="list-head"><strong>{head}</strong>{pager}</p><ul class="row-bars">{body}</ul>'
+
+
+def _row_html(workspace: Workspace, bank: str, image: str, number: int, most: int) -> str:
+    address = (page_of(workspace, image) or ("", "#picture"))[1]
+    return (
+        f'<li><a href="{text(address)}"><img loading="lazy" src="{text(patch_url(bank, image))}" alt="">'
+        f'<span class="row-name">{text(_name(image))}</span></a><span class="row-bar" aria-hidden="true">'
+        f'<span style="width:{number / most:.1%}"></span></span><span class="row-count">{number:,}</span></li>'
+    )
+
+
+def _name(image: str) -> str:
+    """An image's path without its data set; a candidate has no path."""
+    path = PurePosixPath(image)
+    return "/".join(path.parts[1:]) or f"painted {image}"

@@ -1,0 +1,235 @@
+"""The list of bank versions: activate, roll back, pin, delete, and what the active one is behind.
+
+Knows Gradio and rows of versions. Does not know how a bank is computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from exdd_core.sentences import count
+from exdd_core.workspace.versions import delete_bank
+from pages import answers, html
+from pages.banks.builder import Builder
+from pages.banks.comparison import Compared
+from pages.banks.parts import WHO_JS, figure, under
+from pages.banks.rows import Rows
+from pages.html import text
+
+if TYPE_CHECKING:
+    from exdd_core.banks.compare import Measured
+    from exdd_core.banks.drift import State
+    from exdd_core.workspace import BankVersion, Workspace
+
+VERSION_COLUMNS = [
+    ("Version", "", ""),
+    ("Made", "by", ""),
+    ("Data set", "", ""),
+    ("Rows built", "− normal · + defect", "number"),
+    ("Radius", "of defects", "number"),
+    ("Image AUROC", "test split", "number"),
+    ("Fusion", "", ""),
+    ("", "", ""),
+]
+NOBODY = "someone"  # who never said their name
+# The name that this browser knows from Curate: with what `_shared.buttons` tell, and as the last of a form's values.
+DUE_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
+# A second press while the first is under way would do it twice; an error leaves the button, to be pressed again.
+DUE_JS += """
+element.addEventListener('click', (event) => {
+  const button = event.target.closest('[data-act]'), words = button?.textContent;
+  if (!button) return;
+  Object.assign(button, { disabled: true, textContent: `${words}…` });
+  setTimeout(() => Object.assign(button, { disabled: false, textContent: words }), 10000);
+});
+"""
+
+
+class Versions:
+    """The table of bank versions: which is active; activate, roll back, pin, delete, choose which one is shown."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self.note = answers.note()
+        self.confirm = answers.buttons(visible=False, elem_id="confirm-delete")
+        self.table = answers.buttons(elem_id="versions")
+        self.due = answers.markup(visible=False, elem_id="due", js_on_load=DUE_JS)
+        self.outputs = [self.note, self.confirm, self.table, self.due]
+
+    def updates(self) -> dict[Any, Any]:
+        return self.listed() | {self.confirm: gr.update(visible=False)}
+
+    def listed(self) -> dict[Any, Any]:
+        from exdd_core.banks import compare
+
+        ready = bool(self.workspace.datasets())
+        before, found = compare.former(self.workspace), compare.measured(self.workspace)
+        rows = [
+            _version_row(bank, found.get(bank.id), compare.changes(self.workspace, bank.id))
+            for bank in self.workspace.banks()
+        ]
+        return {self.table: _versions_html(rows, ready, before)}
+
+    def state(self) -> dict[Any, Any]:
+        """Whether the active version should be built again; takes a moment."""
+        from exdd_core.banks import drift
+        from exdd_core.workspace import dataset_changes
+
+        bank = self.workspace.active_bank()
+        if bank is None:
+            return {self.due: gr.update(visible=False)}
+        html = _due_html(bank, drift.state(self.workspace, bank.id), dataset_changes.due(self.workspace))
+        return {self.due: gr.update(value=html, visible=True)}
+
+    def connect(
+        self,
+        refresh: Callable[..., dict[Any, Any]],
+        rows: Rows,
+        builder: Builder,
+        compared: Compared,
+        outputs: list[Any],
+    ) -> None:
+        @answers.sentences(self.note)
+        def act(event: gr.EventData) -> dict[Any, Any]:
+            if event.act == "back":
+                bank = self.workspace.roll_back()
+                return refresh(bank.id) | {self.note: answers.say("done", f"{bank.name} is active again.")}
+            bank = self.workspace.bank(event.id)
+            if event.act == "rows":
+                return rows.updates(bank.id)
+            if event.act == "activate":
+                self.workspace.activate_bank(bank.id)
+                return refresh(bank.id)
+            if event.act in ("pin", "unpin"):
+                self.workspace.pin_bank(bank.id, event.act == "pin")
+                return self.updates()
+            return {self.confirm: gr.update(value=_confirm_html(bank), visible=True)}
+
+        @answers.sentences(self.note)
+        def decide(event: gr.EventData) -> dict[Any, Any]:
+            if event.act == "keep":
+                return {self.confirm: gr.update(visible=False)}
+            name = self.workspace.bank(event.id).name
+            delete_bank(self.workspace, event.id)
+            return refresh() | {self.note: answers.say("done", f"{name} is deleted.")}
+
+        @answers.sentences(self.note)
+        def mend(pair: tuple[str, str] | None, event: gr.EventData) -> dict[Any, Any]:
+            from exdd_core.curation import aligning
+
+            if event.act == "rebuild":
+                builder.rebuild(event.id, event.who or "")
+                return {}
+            decided = aligning.catch_up(self.workspace, event.who or NOBODY)
+            return refresh() | compared.again(pair) | {self.note: answers.say("done", decided.sentence)}
+
+        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+        self.table.act(act, None, outputs, **hidden)
+        self.confirm.act(decide, None, outputs, **hidden)
+        builder.job.look_after(self.due.act(mend, compared.pair, [*outputs, compared.result], **hidden))
+
+
+def _versions_html(rows: list[str], ready: bool, former: BankVersion | None) -> str:
+    if not rows and ready:
+        return html.empty(
+            "No bank version yet", "Build the first one with the form beside this; it takes a minute or two."
+        )
+    if not rows:
+        action = '<a class="main-button" href="/data">Import images in Data</a>'
+        return html.empty(
+            "No bank version yet", "Banks are learned from images, and there are none here yet.", action
+        )
+    back = (
+        f'<button type="button" class="plain-button small" data-act="back" title="Make {former.name} active again, '
+        f'which was so before">Roll back to {former.name}</button>'
+        if former
+        else ""
+    )
+    head = f'<p class="list-head"><strong>{count(len(rows), "bank version")}</strong>{back}</p>'
+    return head + html.table(VERSION_COLUMNS, rows)
+
+
+def _version_row(bank: BankVersion, found: Measured | None, changes: int) -> str:
+    summary, settings = bank.summary, bank.settings
+    tags = ' <span class="tag active">active</span>' if bank.active else ""
+    tags += ' <span class="tag">pinned</span>' if bank.pinned else ""
+    since = f"{count(changes, 'change')} since" if changes else ""
+    took = f"Took {html.duration(bank.seconds)}, {_disk(bank)}"
+    made = f"{_when(bank.created)}{under(bank.who or '–')}"
+    version = f"<strong>{text(bank.name)}</strong>{tags}{under(since)}"
+    images = f"of {summary['negative_images']:,} · {summary['positive_images']:,} images"
+    reached = summary.get("radius") if summary["positive_rows"] else None
+    cells = [
+        f'<td class="whole" data-sort="{bank.number}">{version}</td>',
+        f'<td class="whole" data-sort="{bank.created}" title="{took}">{made}</td>',
+        f"<td>{text(bank.dataset)}{under(settings['size'])}</td>",
+        f'<td class="number">{summary["negative_rows"]:,} · {summary["positive_rows"]:,}{under(images)}</td>',
+        f'<td class="number" data-sort="{reached or 0}">{figure(reached, 2)}</td>',
+        f'<td class="number">{_measured_html(found)}</td>',
+        f"<td>{text(summary['fusion'])}{under(settings['backbone'])}</td>",
+        f'<td class="end">{_actions(bank)}</td>',
+    ]
+    selected = ' class="selected"' if bank.active else ""
+    return f"<tr{selected}>{''.join(cells)}</tr>"
+
+
+def _measured_html(found: Measured | None) -> str:
+    if found is None:
+        return f"–{under('not measured')}"
+    since = under(f"{count(found.changes, 'change')} ago") if found.changes else ""
+    return figure(found.metrics["image_auroc"]) + since
+
+
+def _actions(bank: BankVersion) -> str:
+    def button(act: str, what: str, shown: str) -> str:
+        label = f'aria-label="{what} {text(bank.name)}" title="{what} {text(bank.name)}" data-id="{text(bank.id)}"'
+        return f'<button type="button" class="plain-button small" data-act="{act}" {label}>{shown}</button>'
+
+    pin = button("unpin", "Unpin", "Unpin") if bank.pinned else button("pin", "Pin", "Pin")
+    activate = "" if bank.active else button("activate", "Activate", "Activate")
+    delete = "" if bank.active or bank.pinned else button("delete", "Delete", "✕")
+    return f'<span class="actions">{button("rows", "Show", "Show")}{activate}{pin}{delete}</span>'
+
+
+def _due_html(bank: BankVersion, found: State, grown: str) -> str:
+    """grown: what the data set's images have become since the version was built, "" for nothing."""
+
+    def button(act: str, kind: str, words: str) -> str:
+        return f'<button type="button" class="{kind}" data-act="{act}" data-id="{text(bank.id)}">{text(words)}</button>'
+
+    due = found.due or bool(grown)
+    if not due and not found.behind:
+        return f'<p class="aside">{text(bank.name)}: {text(found.sentence)}</p>'
+    buttons = button("align", "main-button", "Bring it in line") if found.behind else ""
+    if due:
+        kind = "plain-button" if found.behind else "main-button"
+        buttons += button("rebuild", kind, f"Rebuild {bank.name}")
+    meanwhile = " Scoring goes on with this version meanwhile." if due else ""
+    sentences = " ".join(
+        filter(None, (grown, found.sentence if found.due or found.behind or not grown else ""))
+    )
+    said = f"<span><strong>{text(bank.name)}.</strong> {text(sentences)}{meanwhile}</span>"
+    sign = '<span class="note-icon" aria-hidden="true">i</span>'
+    return f'<p class="note info due" role="status">{sign}{said}{buttons}</p>'
+
+
+def _confirm_html(bank: BankVersion) -> str:
+    rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"
+    where = f"learned from {bank.dataset}, {_disk(bank)}"
+    return f"""<div class="card padded confirm" role="alertdialog" aria-label="Delete {text(bank.name)}">
+<p><strong>Delete {text(bank.name)}?</strong> Its {rows} ({text(where)}) go for good. The images stay.</p>
+<p class="actions"><button type="button" class="plain-button" data-act="delete" data-id="{text(bank.id)}">Delete
+{text(bank.name)}</button><button type="button" class="plain-button" data-act="keep">Keep it</button></p></div>"""
+
+
+def _when(created: str) -> str:
+    """ISO 8601 in UTC -> this machine's day and time."""
+    return f"{datetime.fromisoformat(created).astimezone():%d %b %H:%M}"
+
+
+def _disk(bank: BankVersion) -> str:
+    return html.file_size(sum(file.stat().st_size for file in bank.path.rglob("*") if file.is_file()))

@@ -1,0 +1,126 @@
+"""Decisions on many candidates at once, in the background of the page.
+
+Knows curation. Does not know how one candidate is shown.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from exdd_core import curation, sentences
+from exdd_core.errors import BadInput, Cancelled
+from exdd_core.progress import Progress
+from exdd_core.workspace import candidates, decisions
+from pages.curate.candidate import _stands
+from pages.curate.cards import _Entry
+from pages.curate.state import Answer, Bulk, Curate, _told
+
+if TYPE_CHECKING:
+    from exdd_core.curation import Decided
+    from exdd_core.workspace import Workspace
+
+
+def undo_all(shared: Curate, asked: Answer) -> Answer:
+    """Take back this person's decisions on these candidates, as far as they still stand."""
+
+    def work(progress: Progress) -> Answer:
+        with shared.measuring.held():
+            return _told(_undo_all(shared.workspace, asked["ids"], asked["who"], progress))
+
+    return _begin(shared, work)
+
+
+def _undo_all(workspace: Workspace, ids: Sequence[str], who: str, progress: Progress) -> Decided:
+    wanted = set(ids)
+    standing = [
+        decision
+        for decision in decisions.decisions(workspace)
+        if decision.subject in wanted and _stands(decision, "accept", "reject") and decision.who == who
+    ]
+    progress.begin("Taking back", len(standing))
+    back = []
+    for decision in standing:
+        back += curation.undo(workspace, decision.id, who).ids
+        progress.advance()
+    said = f"Took back {sentences.count(len(back), 'decision')}."
+    return curation.Decided(back, {}, "", 0, said)
+
+
+def chosen(shared: Curate, asked: Answer) -> Answer:
+    """The pending candidates that pass the filters now, and how many of them somebody else has open."""
+    workspace = shared.workspace
+    dataset = workspace.dataset().name
+    pending = candidates.listed(workspace, dataset, "pending")
+    found = [made.id for made in pending if _Entry.of(made).passes(asked)]
+    holders = decisions.claims(workspace)
+    free = [id for id in found if holders.get(id, asked["who"]) == asked["who"]]
+    return {"ids": free, "held": len(found) - len(free)}
+
+
+def recommend(shared: Curate, asked: Answer) -> Answer:
+    """Begin to find out which of those that `chosen` names would help."""
+    ids, dataset = chosen(shared, asked)["ids"], shared.workspace.dataset().name
+
+    def work(progress: Progress) -> Answer:
+        advice = shared.measuring.judge.recommend(dataset, ids, progress)
+        return {"ids": advice.ids, "sentence": advice.sentence}
+
+    return _begin(shared, work)
+
+
+def bulk(shared: Curate, asked: Answer) -> Answer:
+    """Begin to accept or reject these."""
+    workspace, ids, who = shared.workspace, asked["ids"], asked["who"]
+    if not ids:
+        raise BadInput("None of these candidates waits for a decision any more.")
+
+    def work(progress: Progress) -> Answer:
+        with shared.measuring.held():
+            if asked["action"] == "accept":
+                return _told(curation.accept(workspace, ids, who, progress=progress))
+            return _told(curation.reject(workspace, ids, who, asked["reasons"]))
+
+    return _begin(shared, work)
+
+
+def _begin(shared: Curate, work: Callable[[Progress], Answer]) -> Answer:
+    run, number = Bulk(), uuid.uuid4().hex[:12]
+    shared.bulks[number] = run
+
+    def do() -> None:
+        try:
+            run.answer = work(run.progress)
+        except Exception as error:
+            run.error = error
+        finally:
+            run.over.set()
+
+    threading.Thread(target=do, name=f"at work {number}", daemon=True).start()
+    return {"run": number}
+
+
+def look(shared: Curate, asked: Answer) -> Answer:
+    """How far it is; at its end what became of it."""
+    run = shared.bulks.get(asked["run"])
+    if run is None:
+        raise BadInput(
+            "This was begun before the workbench was last started; the history says what was decided."
+        )
+    if not run.over.is_set():
+        return {"over": False, "text": run.progress.text, "fraction": run.progress.fraction}
+    del shared.bulks[asked["run"]]
+    if isinstance(run.error, Cancelled):
+        said = "Cancelled; what was not decided yet is left as it was."
+        return {"over": True, "cancelled": True, "ids": [], "sentence": said}
+    if run.error is not None:
+        raise run.error
+    return {"over": True} | run.answer
+
+
+def stop(shared: Curate, asked: Answer) -> Answer:
+    if run := shared.bulks.get(asked["run"]):
+        run.progress.cancel()
+    return {}

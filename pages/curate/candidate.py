@@ -1,0 +1,190 @@
+"""One candidate as the Curate page's script shows it: facts, measures, masks, history.
+
+Knows candidates and decisions. Does not know the queue.
+"""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+from exdd_core import curation, drawing, studio
+from exdd_core.banks import teachers
+from exdd_core.curation import measures as curation_measures, queue
+from exdd_core.images import encode_png
+from exdd_core.studio import editor
+from exdd_core.synthesis import masks
+from exdd_core.workspace import candidates, decisions
+from pages import html
+from pages.curate.cards import SOURCES, _effect_shown, _Entry, _item
+from pages.curate.state import Answer, Curate, _told
+
+if TYPE_CHECKING:
+    from exdd_core.curation.measures import Quality
+    from exdd_core.workspace import Workspace
+    from exdd_core.workspace.candidates import Candidate
+    from exdd_core.workspace.decisions import Decision
+
+SAID = {
+    "accept": "accepted",
+    "reject": "rejected",
+    "trim": "trimmed the mask",
+    "type": "named the defect",
+    "missed": "marked a missed defect",
+    "false_alarm": "marked a false alarm",
+    "drop": "dropped from the bank",
+    "align": "brought a bank version in line",
+}
+
+
+def candidate(shared: Curate, asked: Answer) -> Answer:
+    """Everything about one candidate. With a `who` it is theirs from now on, and what they had open is free again."""
+    workspace = shared.workspace
+    made = candidates.get(workspace, asked["id"])
+    if asked.get("before"):
+        decisions.release(workspace, asked["before"], asked["who"])
+    holder = decisions.claim(workspace, made.id, asked["who"]) if made.status == "pending" else ""
+    width, height = made.size
+    last = next((d for d in decisions.decisions(workspace, made.id) if _stands(d, "accept", "reject")), None)
+    return _item(workspace, _Entry.of(made), {made.id: holder}) | {
+        "width": width,
+        "height": height,
+        "outline": drawing.outline(teachers.mask_of(workspace, made)),
+        "trimmed": any(_stands(d, "trim") for d in decisions.decisions(workspace, made.id)),
+        "facts": _facts(workspace, made),
+        "notes": made.notes,
+        "decision": _line(workspace, last, {}) if last else None,
+    }
+
+
+def _stands(decision: Decision, *actions: str) -> bool:
+    return decision.action in actions and decision.undone is None
+
+
+def _facts(workspace: Workspace, made: Candidate) -> list[tuple[str, str]]:
+    """What it was made with, as (name, value); what is not there is left out."""
+    engine = studio.engine(workspace, made.engine)
+    told = [
+        ("Prompt", made.prompt),
+        ("Negative prompt", made.negative_prompt),
+        ("Engine", f"{engine.TITLE} {made.engine_version}"),
+        ("Seed", str(made.seed)),
+        ("Painted into", _name(made.source)),
+        ("Mask", SOURCES.get(made.mask_spec.get("source", ""), "")),
+        ("Lent by", _name(made.donor)),
+    ]
+    changed = [
+        f"{control.title.lower()} {_setting(made.settings[control.name])}"
+        for control in engine.CONTROLS
+        if made.settings.get(control.name, control.default) != control.default
+    ]
+    return [(name, value) for name, value in [*told, ("Settings", ", ".join(changed))] if value]
+
+
+def _name(image: str) -> str:
+    return image.partition("/")[2]
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def measures(shared: Curate, asked: Answer) -> Answer:
+    """The measures of one candidate as far as they are known, and the effects of those on the screen.
+
+    known: None where they are what the asker has already (`have`). late: which of them hold for an earlier state of
+    the bank: "all", "effect" or "". left: how many candidates wait for being measured.
+    """
+    measuring, made = shared.measuring, candidates.get(shared.workspace, asked["id"])
+    waiting = {one.id: one for one in measuring.waiting()}
+    left = sum(not (w.measured and w.effect) and not measuring.problem(w.id) for w in waiting.values())
+    problem, known = measuring.problem(made.id), queue.kept_quality(made)
+    if left:
+        measuring.want([made.id, *asked["screen"]])
+    own = waiting.get(made.id)  # what is decided is measured no more
+    late = "" if own is None or problem else "all" if not own.measured else "" if own.effect else "effect"
+    stamp = f"{known.state} {known.effect_state}" if known else ""
+    new = known is not None and stamp != asked["have"]
+    screen = [candidates.get(shared.workspace, id) for id in asked["screen"] if id in waiting]
+    return {
+        "known": _quality(shared.workspace, made, known) | {"stamp": stamp} if new and known else None,
+        "late": late,
+        "problem": problem,
+        "left": left,
+        "screen": {one.id: _effect_shown(queue.kept_quality(one)) for one in screen},
+    }
+
+
+def _quality(workspace: Workspace, made: Candidate, known: Quality) -> Answer:
+    return {
+        "measures": [
+            {"name": m.name, "light": m.light, "text": m.text, "meaning": m.meaning} for m in known.measures
+        ],
+        "alike": [
+            {"image": a.image, "type": a.defect_type, "distance": f"{a.distance:.1f}"} for a in known.alike
+        ],
+        "twins": [{"id": twin, "name": _name(twin), "real": "/" in twin} for twin in known.twins],
+        "leftOut": drawing.outline(curation_measures.left_out(known, teachers.mask_of(workspace, made))),
+        "patches": [len(known.left_out), len(known.patches)],
+    }
+
+
+def effect(shared: Curate, asked: Answer) -> Answer:
+    """What accepting all of these at once would change, and which of them nearly repeat others of them."""
+    found = shared.measuring.judge.effect(asked["ids"])
+    repeats = shared.measuring.judge.repeats(asked["ids"])
+    return {"light": found.light, "text": found.text, "repeats": list(repeats)}
+
+
+def mask(shared: Curate, asked: Answer) -> Answer:
+    """A candidate's mask as the editor shows it."""
+    made = candidates.get(shared.workspace, asked["id"])
+    shape = editor.canvas(shared.workspace, made.source).pixels.shape[:2]
+    layer = masks.to_editor(teachers.mask_of(shared.workspace, made), shape, editor.COLOUR)
+    address = "data:image/png;base64," + base64.b64encode(encode_png(layer)).decode()
+    return {"layer": address, "width": shape[1], "height": shape[0]}
+
+
+def trim(shared: Curate, asked: Answer) -> Answer:
+    """Keep what was left of the mask in the editor; where it was not touched, its own finer pixels."""
+    made = candidates.get(shared.workspace, asked["id"])
+    width, height = made.size
+    left = masks.from_editor(
+        html.drawn(asked["layer"]), (height, width), teachers.mask_of(shared.workspace, made)
+    )
+    return _told(curation.trim(shared.workspace, made.id, left, asked["who"]))
+
+
+def history(shared: Curate, asked: Answer) -> Answer:
+    """What was decided on this data set, the newest first; what was taken back says by whom."""
+    workspace = shared.workspace
+    dataset = workspace.dataset().name
+    everything = decisions.decisions(workspace)
+    by_number = {decision.id: decision for decision in everything}
+    found = [d for d in everything if d.action != "undo" and d.detail.get("dataset") == dataset]
+    lines = [_line(workspace, decision, by_number) for decision in found[: asked["limit"]]]
+    return {"lines": lines, "total": len(found)}
+
+
+def _line(workspace: Workspace, decision: Decision, by_number: dict[int, Decision]) -> Answer:
+    said = SAID[decision.action]
+    if decision.action == "type" and decision.detail["after"]:
+        said += f" {decision.detail['after']}"
+    if decision.reason:
+        said += f": {', '.join(decision.reason)}"
+    back = by_number.get(decision.undone or 0)
+    return {
+        "id": decision.id,
+        "subject": decision.subject,
+        "real": decision.action in ("missed", "false_alarm", "drop"),
+        # A bank's and no picture's: there is none to show, and nothing to take back.
+        "bank": decision.action == "align",
+        "action": decision.action,
+        "said": said,
+        "who": decision.who,
+        "created": decision.created,
+        "undone": decision.undone is not None,
+        "undone_by": back.who if back else "",
+    }

@@ -1,0 +1,105 @@
+"""The Curate page: candidates that wait, one after another, for somebody to accept or reject them.
+
+The page itself (assets/curate*) runs in the browser; this module answers its questions with what `curation` and
+`candidates` return, as plain values and pictures. It knows neither arrays nor the database, and keeps nothing but
+what is on its way, decisions on many at once and measurements: what was decided stands in the history.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exdd_core import curation
+from exdd_core.workspace import candidates, decisions
+from pages import answers
+from pages.curate.bulk import bulk, chosen, look, recommend, stop, undo_all
+from pages.curate.candidate import candidate, effect, history, mask, measures, trim
+from pages.curate.cards import queue
+from pages.curate.state import Answer, Curate, _stamp, _told
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+TITLE = "Curate"
+PATH = "/curate"
+TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "curate.html").read_text("utf-8")
+NO_DATASET = {
+    "title": "No images yet",
+    "text": "Defects are painted into normal images and decided on here: import a data set that has some.",
+    "link": "/data",
+    "button": "Import images in Data",
+}
+NO_CANDIDATES = {
+    "title": "Nothing to decide on yet",
+    "text": "Painted defects wait here until somebody accepts them into the positive bank or rejects them.",
+    "link": "/studio",
+    "button": "Paint defects in Studio",
+}
+
+
+def render(workspace: Workspace) -> None:
+    """Put the page's own part between header and footer."""
+    shared = Curate(workspace)
+    questions = [
+        open_page, queue, candidate, stay, leave, accept, reject, name_type, mask, trim,
+        undo, undo_last, undo_all, history, chosen, recommend, bulk, look, stop, news, measures, effect,
+    ]  # fmt: skip
+    answers.markup(
+        "",
+        html_template=TEMPLATE,
+        js_on_load="exddCurate(element, server)",
+        server_functions=[answers.answering(question, shared) for question in questions],
+        elem_id="curate",
+    )
+
+
+def open_page(shared: Curate, asked: Answer) -> Answer:
+    """The queue, or what is missing for one."""
+    info = answers.active_dataset(shared.workspace)
+    if info is None:
+        return {"need": NO_DATASET, "dataset": ""}
+    if not candidates.count(shared.workspace, info.name):
+        return {"need": NO_CANDIDATES, "dataset": info.name}
+    shared.measuring.want()  # which also loads the active version: the first decision need not wait for it
+    return {"need": None, "dataset": info.name, "queue": queue(shared, asked)}
+
+
+def news(shared: Curate, asked: Answer) -> Answer:
+    """Whether anything has changed since `stamp`: asked every few seconds."""
+    info = answers.active_dataset(shared.workspace)
+    stamp = _stamp(shared.workspace, info.name) if info else ""
+    return {"dataset": info.name if info else "", "changed": stamp != asked["stamp"]}
+
+
+def stay(shared: Curate, asked: Answer) -> Answer:
+    """A sign of life from whoever has a candidate open."""
+    return {"holder": decisions.claim(shared.workspace, asked["id"], asked["who"])}
+
+
+def leave(shared: Curate, asked: Answer) -> Answer:
+    decisions.release(shared.workspace, asked["id"], asked["who"])
+    return {}
+
+
+def accept(shared: Curate, asked: Answer) -> Answer:
+    with shared.measuring.held():
+        return _told(curation.accept(shared.workspace, [asked["id"]], asked["who"]))
+
+
+def reject(shared: Curate, asked: Answer) -> Answer:
+    return _told(curation.reject(shared.workspace, [asked["id"]], asked["who"], asked["reasons"]))
+
+
+def name_type(shared: Curate, asked: Answer) -> Answer:
+    return _told(curation.set_type(shared.workspace, [asked["id"]], asked["type"], asked["who"]))
+
+
+def undo(shared: Curate, asked: Answer) -> Answer:
+    with shared.measuring.held():
+        return _told(curation.undo(shared.workspace, asked["decision"], asked["who"]))
+
+
+def undo_last(shared: Curate, asked: Answer) -> Answer:
+    with shared.measuring.held():
+        return _told(curation.undo_last(shared.workspace, asked["who"]))

@@ -1,0 +1,55 @@
+"""What the Curate page keeps while it is served.
+
+Knows the judge and background work. Does not know Gradio's layout.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from exdd_core.curation import measures
+from exdd_core.curation.measuring import Measuring
+from exdd_core.progress import Progress
+from exdd_core.workspace import candidates, decisions
+
+if TYPE_CHECKING:
+    from exdd_core.curation import Decided
+    from exdd_core.workspace import Workspace
+
+MEASURES = tuple(measures.MEANINGS)
+LIGHTS = {"green": "good", "amber": "so-so", "red": "poor", "grey": "not known"}
+LESS_IS_BETTER = ("clean", "plausible")
+Answer = dict[str, Any]
+
+
+@dataclass
+class Bulk:
+    """What takes a while and is on its way, such as a decision on many: when it is `over` there is its `answer`, or an
+    `error`."""
+
+    progress: Progress = field(default_factory=Progress)
+    over: threading.Event = field(default_factory=threading.Event)
+    answer: Answer = field(default_factory=dict)
+    error: Exception | None = None
+
+
+class Curate:
+    """What the questions of one app's pages share."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self.bulks: dict[str, Bulk] = {}
+        self.measuring = Measuring(workspace)
+
+
+def _stamp(workspace: Workspace, dataset: str) -> str:
+    """Differs as soon as there is anything new to show."""
+    counts = [candidates.count(workspace, dataset, status) for status in candidates.STATUSES]
+    held = sorted(decisions.claims(workspace).items())
+    return str([dataset, counts, decisions.newest(workspace), held])
+
+
+def _told(decided: Decided) -> Answer:
+    return {"ids": decided.ids, "sentence": decided.sentence, "left_out": len(decided.left_out)}

@@ -1,0 +1,171 @@
+"""What every page has in common: the frame (header, first steps, footer), sentences, progress, HTML buttons.
+
+Pages put their parts between header and footer (`frame`) and speak to people through `note`, `sentences` and
+`JobPanel`. This module asks the workspace, jobs and doctor what to show; it knows nothing of any one page.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from exdd_core import jobs
+from exdd_core.errors import BadInput
+from exdd_core.workspace import doctor
+from pages.answers import answering, buttons, markup, on_load
+from pages.html import text
+from pages.job_panel import Outcome, outcome_of
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+# Title and path of every page, in the order of the header's links.
+PAGES = [
+    ("Inspect", "/"),
+    ("Studio", "/studio"),
+    ("Curate", "/curate"),
+    ("Evaluate", "/evaluate"),
+    ("Data", "/data"),
+    ("Banks", "/banks"),
+]
+FIRST_STEPS = [
+    ("Look at a heatmap", "/", "Inspect"),
+    ("Paint a defect", "/studio", "Studio"),
+    ("Accept it and look again", "/curate", "Curate"),
+]
+FIRST_STEPS_DISMISSED = "first_steps_dismissed"
+MARK = """<svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
+<circle cx="11.5" cy="16" r="8.5" fill="currentColor"/>
+<circle cx="20.5" cy="16" r="8.5" fill="none" stroke="currentColor" stroke-width="2.5"/>
+</svg>"""
+THEME_BUTTON = """<button type="button" class="icon-button" data-theme-toggle title="Light or dark"
+aria-label="Switch between light and dark"><svg viewBox="0 0 24 24" aria-hidden="true">
+<circle cx="12" cy="12" r="8" fill="none" stroke="currentColor" stroke-width="2"/>
+<path d="M12 4a8 8 0 0 1 0 16z" fill="currentColor"/></svg></button>"""
+JOBS_HTML = (Path(__file__).resolve().parent.parent / "assets" / "jobs.html").read_text("utf-8")
+
+
+@contextmanager
+def frame(workspace: Workspace, path: str) -> Iterator[None]:
+    """Header, first steps and footer around a page's own components."""
+    gr.Navbar(visible=False)
+    _header(workspace, path)
+    _first_steps(workspace, path)
+    with gr.Column(elem_classes="page"):
+        yield
+    _footer(workspace)
+
+
+def heading(title: str, hint: str) -> None:
+    """The page's title with one line of what it is for; as with `_first_steps`, the row keeps its room."""
+    with gr.Row(elem_classes="heading-slot"):
+        markup(f'<h1 class="title">{text(title)}</h1><p class="hint">{text(hint)}</p>')
+
+
+def _header(workspace: Workspace, path: str) -> None:
+    links = "".join(
+        f'<a href="{url}"{" aria-current=page" if url == path else ""}>{text(title)}</a>'
+        for title, url in PAGES
+    )
+    with gr.Row(elem_classes="frame-header"):
+        brand = f'<a class="brand" href="/">{MARK}<span>ExDD Workbench</span></a>'
+        markup(f'<div class="frame-links">{brand}<nav aria-label="Pages">{links}</nav></div>')
+        markup(
+            JOBS_HTML,
+            js_on_load="exdd.jobs(element, server)",
+            server_functions=[answering(look, workspace), answering(act, workspace)],
+            elem_classes="frame-state-slot",
+        )
+        markup(THEME_BUTTON)
+
+
+def look(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
+    """Active data set and bank version, and the jobs; only a `stamp` where it is still the one asked with."""
+    bank = workspace.active_bank()
+    shown = {
+        "chips": [
+            {"url": "/data", "label": "Data set", "value": workspace.setting("active_dataset")},
+            {"url": "/banks", "label": "Bank", "value": f"{bank.name} · {bank.dataset}" if bank else None},
+        ],
+        "jobs": [_job_told(job) for job in jobs.listed(workspace)],
+    }
+    stamp = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
+    return {"stamp": stamp} if asked.get("stamp") == stamp else {"stamp": stamp, **shown}
+
+
+def act(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
+    """Cancel, resume or move one job, or clear those that have ended; then as `look`."""
+    if asked["act"] == "clear":
+        jobs.clear_ended(workspace)
+    elif asked["act"] in ("up", "down", "first"):
+        jobs.move(workspace, asked["id"], asked["act"])
+    else:
+        {"cancel": jobs.cancel, "resume": jobs.resume}[asked["act"]](workspace, asked["id"])
+    return look(workspace, {})
+
+
+def _job_told(job: jobs.Job) -> dict[str, Any]:
+    outcome = outcome_of(job) if job.state == "done" else Outcome(job.text)
+    return {
+        "id": job.id,
+        "title": job.title,
+        "state": job.state,
+        "text": outcome.said,
+        "link": outcome.link,
+        "fraction": job.fraction,
+        "ended": job.ended,
+    }
+
+
+def first_style(workspace: Workspace) -> str:
+    """What a page's <head> holds beside what is always there: a strip that was dismissed never takes any room."""
+    try:
+        dismissed = workspace.setting(FIRST_STEPS_DISMISSED, False)
+    except BadInput:  # the page itself will say it
+        return ""
+    return "<style>.gradio-container .first-steps-slot { display: none; }</style>" if dismissed else ""
+
+
+def _first_steps(workspace: Workspace, path: str) -> None:
+    """The strip that a newcomer sees until they dismiss it, for good.
+
+    Gradio shows rows at once and HTML a moment later: the row keeps the strip's room, so that nothing moves.
+    """
+    steps = "".join(
+        f'<li><a href="{url}"{" aria-current=step" if url == path else ""}><span class="step">{number}</span>'
+        f'{text(title)} <span class="step-page">{text(page)}</span></a></li>'
+        for number, (title, url, page) in enumerate(FIRST_STEPS, 1)
+    )
+    with gr.Row(elem_classes="first-steps-slot") as slot:
+        strip = buttons(
+            f'<div class="first-steps"><span class="first-steps-title">First steps</span><ol>{steps}</ol>'
+            '<button type="button" class="plain-button" data-act="dismiss">Dismiss</button></div>'
+        )
+
+    def dismiss() -> Any:
+        workspace.set_setting(FIRST_STEPS_DISMISSED, True)
+        return gr.update(visible=False)
+
+    strip.act(dismiss, None, slot, queue=False, show_progress="hidden", api_visibility="private")
+
+
+def _footer(workspace: Workspace) -> None:
+    line = markup(elem_classes="frame-footer-slot")
+    on_load(lambda: _footer_html(workspace), outputs=line, api_visibility="private")
+
+
+def _footer_html(workspace: Workspace) -> str:
+    parts = []
+    for line in doctor.lines(doctor.report(workspace)):
+        label, _, value = line.partition(":")
+        if label == "Versions":  # too many for one line
+            parts.append(f"<details><summary>{label}</summary>{text(value.strip())}</details>")
+        elif label != "Workspace":  # the disk's line names it
+            parts.append(f"<span><b>{text(label)}</b> {text(value.strip())}</span>")
+    return f'<div class="frame-footer">{"".join(parts)}</div>'

@@ -1,0 +1,129 @@
+"""Pieces of HTML that several pages show: text, tables, pictures, empty states.
+
+Knows HTML and addresses of our own routes. Does not know Gradio or the workspace.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from exdd_core.errors import BadInput
+from exdd_core.images import read_layer
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def text(value: object) -> str:
+    """`value` made safe to stand in HTML, attributes included."""
+    return html.escape(str(value), quote=True)
+
+
+def layer_of(address: str) -> bytes:
+    """The PNG in a data URL that an editor of the browser sends. Raises `BadInput` for none."""
+    try:
+        content = base64.b64decode(address.partition(",")[2])
+    except ValueError:
+        content = b""
+    if not content:
+        raise BadInput("The drawing did not arrive; save it again.")
+    return content
+
+
+def drawn(address: str) -> np.ndarray:
+    """What is painted in it: bool (h, w) of the editor's copy. Raises `BadInput`."""
+    return read_layer(layer_of(address), "The drawing")
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: "8 s", "2 min 5 s", "1 h 4 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s" if seconds >= 1 else "under 1 s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def file_size(octets: int) -> str:
+    """Bytes as people say them: "14 KB", "3.2 MB"."""
+    if octets < 1_000_000:
+        return f"{max(1, round(octets / 1000))} KB"
+    return f"{octets / 1_000_000:.1f} MB" if octets < 1_000_000_000 else f"{octets / 1_000_000_000:.1f} GB"
+
+
+def thumbnail_url(image_id: str) -> str:
+    """Address of a small picture of an image, with its mask's outline; made when a browser asks for it."""
+    return f"/thumbnail?image={quote(image_id, safe='')}"
+
+
+def inspect_url(image_id: str) -> str:
+    """Address of the Inspect page with this image open."""
+    return f"/?image={quote(image_id, safe='')}"
+
+
+def download_url(path: Path) -> str:
+    """Address of a file in the workspace's cache."""
+    return f"/gradio_api/file={quote(str(path))}"
+
+
+def picture_svg(jpeg: bytes, shape: tuple[int, ...], lines: list[list[tuple[int, int]]]) -> str:
+    """A picture of an image of `shape` (H, W) with closed lines in the image's own pixels drawn over it."""
+    height, width = shape[:2]
+    area = f'width="{width}" height="{height}"'
+    paths = "".join("M" + "L".join(f"{x} {y}" for x, y in line) + "Z" for line in lines)
+    stroke = 'fill="none" stroke-linejoin="round" vector-effect="non-scaling-stroke"'
+    outline = (
+        f'<path d="{paths}" {stroke} stroke="#000" stroke-opacity=".55" stroke-width="4"/>'
+        f'<path d="{paths}" {stroke} stroke="#4fd8ff" stroke-width="2"/>'
+    )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {area}>'
+        f'<image href="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" {area}'
+        f' preserveAspectRatio="none"/>{outline if paths else ""}</svg>'
+    )
+
+
+def empty(title: str, hint: str, action: str = "") -> str:
+    """An empty state: what is missing, what to do, and the button or link (HTML) that does it."""
+    return f'<div class="empty"><p class="empty-title">{text(title)}</p><p>{text(hint)}</p>{action}</div>'
+
+
+def table(columns: list[tuple[str, str, str]], rows: list[str]) -> str:
+    """A table whose columns (title, a second line, class) sort by a click; `rows` are whole <tr> elements.
+
+    A cell sorts by its data-sort where it has one, else by its text.
+    """
+
+    def head(title: str, under: str, kind: str) -> str:
+        button = f'<button type="button" class="sort">{text(title)}<span>{text(under)}</span></button>'
+        return f'<th class="{kind}">{button if title else ""}</th>'
+
+    heads = "".join(head(*column) for column in columns)
+    inside = f"<thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody>"
+    return f'<div class="wide"><table class="table sortable">{inside}</table></div>'
+
+
+def pager(page: int, size: int, number: int) -> str:
+    """Buttons previous and next (data-act) around "61 to 120"; nothing where one page holds all `number`."""
+    if number <= size:
+        return ""
+    first, last = page * size + 1, min((page + 1) * size, number)
+
+    def button(act: str, title: str, possible: bool) -> str:
+        disabled = "" if possible else " disabled"
+        return f'<button type="button" class="plain-button small" data-act="{act}"{disabled}>{title}</button>'
+
+    before, after = button("previous", "‹ Previous", page > 0), button("next", "Next ›", last < number)
+    return f'<span class="pager">{before}<span>{first:,} to {last:,}</span>{after}</span>'
+
+
+def bar(share: float, label: str) -> str:
+    """A progress bar (0 to 1) with its label for people who do not see it."""
+    value = f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{100 * share:.0f}"'
+    inside = f'<span style="width:{share:.1%}"></span>'
+    return f'<span class="bar" role="progressbar" aria-label="{text(label)}" {value}>{inside}</span>'

@@ -1,0 +1,131 @@
+"""One image as the Inspect page's script shows it: picture, maps, a point with its matches.
+
+Knows the review and drawing. Does not know lists or marks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from exdd_core import drawing
+from exdd_core.curation import outlining
+from exdd_core.errors import BadInput
+from exdd_core.images import thumbnail
+from exdd_core.review import Compared, Review, truth_of
+from pages.inspect.state import Answer, _bank, _jpeg, _mark, _png, _sides
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from exdd_core.detector import Inspection
+    from exdd_core.detector.inspection import Match
+
+DISPLAY_SIDE = 1600  # pixels of the longer side of the picture that is shown; the maps need far fewer
+MAP_SIDE = 320
+CROP_SIDE = 208
+
+
+def picture(review: Review, asked: Answer) -> Answer:
+    """The image as it is shown, and the outline of its truth in its own pixels: needs no bank version."""
+    image, bank = review.image(asked["id"]), asked.get("bank")
+    read = review.read(image, bank)
+    pixels = read.pixels
+    height, width = pixels.shape[:2]
+    shown = drawing.reduce(pixels, DISPLAY_SIDE)
+    truth = truth_of(image, (height, width))
+    return {
+        "image": _jpeg(shown, quality=95),
+        "width": width,
+        "height": height,
+        "reduced": width / shown.shape[1],
+        "truth": {"lines": drawing.outline(truth) if truth is not None else []},
+        "notes": review.notes(image, read, bank),
+        "outline": _outline(review, image.id),
+    }
+
+
+def _outline(review: Review, id: str) -> Answer:
+    """Whether an image wants a mask, and who gave it the one that it has."""
+    by = outlining.outlined(review.workspace, id)
+    return {"wanted": outlining.wanted(review.workspace, id), "by": asdict(by) if by else None}
+
+
+def inspect(review: Review, asked: Answer) -> Answer:
+    """Scores, verdicts, reasons and coloured maps of both methods, and what the image taught the banks."""
+    return _inspected(review, review.compare(asked["id"], asked.get("bank")))
+
+
+def _inspected(review: Review, made: Compared) -> Answer:
+    row = review.results(made.bank).rows(made.standing.state)[made.image.id]
+    y, x = made.exdd.peak
+    maps = [drawing.small_map(inspection, MAP_SIDE) for inspection in (made.patchcore, made.exdd)]
+    return _bank(review, made.standing) | {
+        "positive": made.exdd.positive_distance is not None,
+        "peak": [int(x), int(y)],
+        "patchcore": _side(made.patchcore) | {"reason": made.reason(made.patchcore)},
+        "exdd": _side(made.exdd) | {"reason": made.reason(made.exdd)},
+        "difference": _png(drawing.difference_heatmap(drawing.difference(*maps))),
+        "rows": {made.image.id: _sides(row)},
+        "marks": [_mark(mark) for mark in review.marks(made.image.id)],
+        "why_not": review.why_not(made.image.id, made.bank.id),
+        "test": not made.image.id.startswith("file:"),
+    }
+
+
+def _side(inspection: Inspection) -> Answer:
+    low, high = drawing.raw_range(inspection)
+    marks = inspection.calibration
+    return {
+        "score": float(inspection.score),
+        "threshold": float(inspection.threshold),
+        "calibrated": float(inspection.calibrated_score),
+        "verdict": inspection.verdict,
+        "probability": inspection.probability,
+        "promised": marks.promised,
+        "doubt": (min(marks.doubt, marks.threshold) - marks.median) / (marks.threshold - marks.median),
+        "fusion": inspection.fusion,
+        "map": _png(drawing.heatmap(drawing.small_map(inspection, MAP_SIDE))),
+        "raw_map": _png(drawing.heatmap(drawing.small_map(inspection, MAP_SIDE, raw=True), low, high)),
+        "raw_marks": {"low": low, "high": high, "median": marks.map_median, "threshold": marks.map_threshold},
+    }
+
+
+def point(review: Review, asked: Answer) -> Answer:
+    """The patch at pixel (x, y) and its nearest patches in both banks."""
+    made = review.compare(asked["id"], asked.get("bank"))
+    x, y = int(asked["x"]), int(asked["y"])
+    found = made.exdd.at(y, x)
+    probabilities = made.exdd.patch_probabilities
+    return {
+        "here": _crop(made.pixels, found.box)
+        | {
+            "at": [int(edge) for edge in found.box],
+            "row": found.row,
+            "column": found.column,
+            "patchcore": float(made.patchcore.calibrated_map[y, x]),
+            "exdd": float(made.exdd.calibrated_map[y, x]),
+            "probability": (None if probabilities is None else float(probabilities[found.row, found.column])),
+        },
+        "normal": _neighbour(review, found.negative),
+        "defect": _neighbour(review, found.positive) if found.positive else None,
+        "ratio": None if found.ratio is None else float(found.ratio),
+    }
+
+
+def _neighbour(review: Review, match: Match) -> Answer:
+    answer: Answer = {"distance": float(match.distance), "type": match.defect_type, "origin": match.origin}
+    try:
+        image = review.image(match.image)
+        pixels = review.read(image).pixels
+        return answer | {"name": image.name} | _crop(pixels, match.box(pixels.shape[:2]))
+    except BadInput:
+        return answer | {"name": f"{match.image} (no longer there)", "image": "", "box": [0, 0, 0, 0]}
+
+
+def _crop(pixels: np.ndarray, box: tuple[int, int, int, int]) -> Answer:
+    """A patch with its surroundings, and the patch's box as shares of the view."""
+    view, (x0, y0, x1, y1) = drawing.crop_around(pixels, box)
+    height, width = view.shape[:2]
+    shares = [x0 / width, y0 / height, x1 / width, y1 / height]
+    return {"image": _jpeg(thumbnail(view, CROP_SIDE)), "box": shares}

@@ -1,0 +1,86 @@
+"""Marks and outlines that people give images on the Inspect page.
+
+Knows the review. Does not know maps.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exdd_core import curation, sentences
+from exdd_core.errors import BadInput
+from exdd_core.review import Compared, Review, score_change
+from exdd_core.studio import editor
+from exdd_core.synthesis import masks
+from pages import html
+from pages.inspect.image import _inspected, picture
+from pages.inspect.state import Answer, _png
+
+if TYPE_CHECKING:
+    from exdd_core.curation import Decided
+
+
+def alarm(review: Review, asked: Answer) -> Answer:
+    """What of an image a false alarm would teach, as the editor shows it on a canvas of width x height."""
+    region, words = review.alarm(asked["id"])
+    layer = masks.to_editor(region, (int(asked["height"]), int(asked["width"])), editor.COLOUR)
+    return {"layer": _png(layer) if region.any() else "", "words": words}
+
+
+def mark(review: Review, asked: Answer) -> Answer:
+    """Teach the banks by an image: a missed defect or a false alarm; then what the image looks like with them.
+
+    layer: what was drawn, "" for what `alarm` says.
+    """
+    id, who, layer = asked["id"], asked["who"], asked["layer"]
+    before = review.compare(id)
+    mask = None
+    if layer:
+        mask = masks.from_editor(html.drawn(layer), before.pixels.shape[:2])
+    if asked["action"] == "missed":
+        if mask is None or not mask.any():
+            raise BadInput("The mask is empty; draw over the defect that was missed.")
+        decided = review.mark_missed(id, mask, who, asked["type"])
+    else:
+        decided = review.mark_false_alarm(id, mask, who)
+    return _taught(review, before, decided)
+
+
+def proposal(review: Review, asked: Answer) -> Answer:
+    """What the heatmap shows, as the editor shows it on a canvas of width x height."""
+    region, words = review.shown(asked["id"])
+    layer = masks.to_editor(region, (int(asked["height"]), int(asked["width"])), editor.COLOUR)
+    return {"layer": _png(layer), "words": words}
+
+
+def outline(review: Review, asked: Answer) -> Answer:
+    """Give an image the mask that was drawn; layer "": what `proposal` showed. Then the image as it is shown."""
+    id, mask, before = asked["id"], None, None
+    if asked["layer"]:
+        before = review.shown(id)[0] if asked["proposed"] else None
+        image = review.image(id)
+        mask = masks.from_editor(html.drawn(asked["layer"]), review.read(image).pixels.shape[:2], before)
+    changed = review.outline(id, mask, asked["who"])
+    return {"picture": picture(review, asked), "said": f"The mask is kept with {changed.dataset}."}
+
+
+def undo_outline(review: Review, asked: Answer) -> Answer:
+    """Take the mask of an image back; then the image as it is shown."""
+    changed = review.undo_outline(asked["id"], asked["who"])
+    return {"picture": picture(review, asked), "said": changed.sentence}
+
+
+def undo(review: Review, asked: Answer) -> Answer:
+    """Take a mark back; then what the image looks like without it."""
+    before = review.compare(asked["id"])
+    return _taught(review, before, curation.undo(review.workspace, asked["decision"], asked["who"]))
+
+
+def _taught(review: Review, before: Compared, decided: Decided) -> Answer:
+    after = review.compare(before.image.id)
+    said = score_change(before.exdd, after.exdd)
+    rows = sentences.count(abs(decided.rows), "row")
+    if decided.bank:
+        said += f" · {rows} {'came to' if decided.rows >= 0 else 'left'} bank {decided.bank}"
+    was = {"calibrated": float(before.exdd.calibrated_score), "score": float(before.exdd.score)}
+    return _inspected(review, after) | {"said": said, "was": was | {"verdict": before.exdd.verdict}}

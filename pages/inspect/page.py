@@ -1,0 +1,160 @@
+"""The Inspect page: image, PatchCore, ExDD and their difference side by side, for one image or for many.
+
+The viewer itself (assets/viewer.*) runs in the browser; this module answers its questions with what `Review`
+and `reports` return, encoded as pictures and plain values. It knows neither arrays nor the database.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exdd_core import drawing
+from exdd_core.errors import BadInput
+from exdd_core.images import thumbnail
+from exdd_core.review import ImageList, MeasuredState, Review, ShownImage
+from pages import answers
+from pages.inspect.image import inspect, picture, point
+from pages.inspect.marking import alarm, mark, outline, proposal, undo, undo_outline
+from pages.inspect.scoring import _active_job, cancel, export_all, export_panes, export_table, progress, score
+from pages.inspect.state import Answer, _bank, _jpeg, _png, _sides, _standing
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+TITLE = "Inspect"
+PATH = "/"
+TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "viewer.html").read_text("utf-8")
+THUMBNAIL_SIDE = 144
+NO_DATASET = {
+    "title": "No images yet",
+    "text": "Import a data set: a folder or zip with normal images and, if there are any, images of defects.",
+    "link": "/data",
+    "button": "Import images in Data",
+}
+
+
+def render(workspace: Workspace) -> None:
+    """Put the viewer on the page that is being built."""
+    review = Review(workspace)
+    questions = [
+        open_list, add_files, add_folder, thumbnails, picture, inspect, point,
+        score, progress, cancel, known, alarm, mark, undo, export_table, export_panes, export_all,
+        proposal, outline, undo_outline,
+    ]  # fmt: skip
+    answers.markup(
+        "",
+        html_template=TEMPLATE,
+        js_on_load="exddViewer(element, server, upload)",
+        server_functions=[answers.answering(question, review) for question in questions],
+        elem_id="inspect",
+    )
+
+
+def open_list(review: Review, asked: Answer) -> Answer:
+    """The list that holds `image`, or the one named `list`, or the first: its images and what is known.
+
+    bank: the version to look with, where that is not to be the active one.
+    """
+    lists = review.lists()
+    keys = [known.key for known in lists]
+    key, gone = _list_of(review, asked.get("image") or "")
+    standing, unknown = _standing(review, asked.get("bank"))
+    key = key or asked.get("list")
+    key = key if key in keys else (keys or [""])[0]
+    images = review.images(key) if key else []
+    return _known(review, standing, images) | {
+        "need": None if review.workspace.datasets() else NO_DATASET,
+        "links": {"banks": "/banks"},
+        "lists": [_listed(known) for known in lists],
+        "list": key,
+        "images": [_entry(image) for image in images],
+        "types": _types(review, standing),
+        "scales": {
+            "score": _png(drawing.colour_scale()),
+            "difference": _png(drawing.colour_scale(diverging=True)),
+            "range": drawing.CALIBRATED,
+            "difference_range": drawing.DIFFERENCE,
+        },
+        "job": _active_job(review),
+        "note": " ".join(filter(None, [gone, unknown, _note(key, standing), *review.left_out(key)])),
+    }
+
+
+def _listed(known: ImageList) -> Answer:
+    left = f", {known.left_out} left out" if known.left_out else ""
+    return {"key": known.key, "title": known.title, "count": known.count, "left": left}
+
+
+def known(review: Review, asked: Answer) -> Answer:
+    """What is known of the images of a list now that the banks are no longer what they were."""
+    standing, _ = _standing(review, asked.get("bank"))
+    return _known(review, standing, review.images(asked["list"]))
+
+
+def _known(review: Review, standing: MeasuredState | None, images: list[ShownImage]) -> Answer:
+    seen, rows = review.results(standing.version).known(standing.state) if standing else (0, {})
+    marked = review.marked()
+    return _bank(review, standing) | {
+        "rows": {image.id: _sides(rows[image.id]) for image in images if image.id in rows},
+        "seen": seen,
+        "marked": [image.id for image in images if image.id in marked],
+    }
+
+
+def _list_of(review: Review, id: str) -> tuple[str | None, str]:
+    """The list of the image that the page's address names, or None and why there is none."""
+    try:
+        return (review.list_of(id), "") if id else (None, "")
+    except BadInput:
+        return None, f'There is no image "{id}" in this workspace any more; here is another one.'
+
+
+def _note(key: str, standing: MeasuredState | None) -> str:
+    dataset = key.rpartition("/")[0]
+    if standing is None or key.startswith("folder:") or dataset in ("", standing.version.dataset):
+        return ""
+    bank = standing.version
+    return (
+        f'Bank {bank.name} was built from the data set "{bank.dataset}", these images are of "{dataset}": '
+        "scores mean little. Build or activate a bank version of this data set in Banks."
+    )
+
+
+def _types(review: Review, standing: MeasuredState | None) -> list[str]:
+    """Defect types that are known, for choosing one of them."""
+    rows = review.workspace.images(standing.version.dataset, label="defect") if standing else []
+    return sorted({row.defect_type for row in rows} - {""})
+
+
+def _entry(image: ShownImage) -> Answer:
+    known = {"id": image.id, "name": image.name, "label": image.label, "type": image.defect_type}
+    return known | {"ratio": image.ratio}
+
+
+def add_files(review: Review, asked: Answer) -> Answer:
+    """Take uploaded files and open the list of uploads."""
+    ids, refused = review.add_files([(Path(file["path"]), file["name"]) for file in asked["files"]])
+    if not ids:
+        raise BadInput(" ".join(refused))
+    opened = open_list(review, {"image": ids[0]})
+    return opened | {"note": " ".join(filter(None, [*refused, opened["note"]])), "first": ids[0]}
+
+
+def add_folder(review: Review, asked: Answer) -> Answer:
+    return open_list(review, {"list": review.open_folder(asked["path"])})
+
+
+def thumbnails(review: Review, asked: Answer) -> Answer:
+    """Small pictures by id; empty for an image that cannot be read, which says why when it is opened."""
+    return {"thumbnails": {id: _thumbnail(review, id) for id in asked["ids"]}}
+
+
+@functools.lru_cache(maxsize=4096)  # an id never stands for other pixels
+def _thumbnail(review: Review, id: str) -> str:
+    try:
+        image = review.image(id)
+        return _jpeg(thumbnail(review.read(image).pixels, THUMBNAIL_SIDE))
+    except BadInput:
+        return ""

@@ -1,0 +1,200 @@
+"""What a page shows of a job that it began: progress, cancel, and how it ended.
+
+Knows jobs and Gradio. Does not know what a job does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import gradio as gr
+from gradio.events import Dependency
+
+from exdd_core import jobs
+from exdd_core.errors import BadInput
+from exdd_core.sentences import count
+from pages.answers import buttons, note, say, sentence_of
+from pages.html import bar, download_url, duration, text
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+EXPORTS = "exports"  # folder of the cache with what pages export
+END_SAID = 3  # times, a second apart
+QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+STARTED = datetime.now(UTC).isoformat(
+    timespec="milliseconds"
+)  # pages tell of what ended since the program began
+
+
+class JobPanel:
+    """Where a page shows its own kinds of job: bar, count, time left and cancel; then how the last one ended.
+
+    Asked once a second, so that a reloaded page shows the running job again, and whoever comes back reads how the
+    last one ended.
+    """
+
+    def __init__(self, workspace: Workspace, *kinds: str):
+        self.workspace, self.kinds = workspace, kinds
+        self.panel = buttons(visible=False, elem_classes="job-panel")
+        self.note = note()
+        self._timer = gr.Timer(1.0)
+        # What this page shows, and how often its end is still to be said: answers may overtake each other.
+        self._shown = gr.State(("", 0))
+        self._told: set[str] = set()  # ends that somebody has read
+
+    def connect(self, refresh: Callable[[], dict[Any, Any]], outputs: list[Any]) -> None:
+        """Start watching; call when every component in `outputs`, what `refresh` updates, exists."""
+
+        def look(shown: tuple[str, int]) -> dict[Any, Any]:
+            job, others = self._job()
+            if job is None:
+                return {self._shown: shown}
+            if job.active:
+                html = gr.update(value=_job_html(job, others), visible=True)
+                return {self.panel: html, self.note: say("info", ""), self._shown: (job.id, END_SAID)}
+            end = f"{job.id} {job.ended}"  # one that is resumed ends again
+            if tuple(shown) == (end, 0):
+                return {self._shown: shown}
+            if shown[0] not in (job.id, end) and end in self._told:
+                return {self._shown: (end, 0)}
+            left = shown[1] if shown[0] == end else END_SAID
+            over = self._over(job, end) | {self._shown: (end, left - 1)}
+            return over | self._refreshed(refresh) if left == END_SAID else over
+
+        everything = [self.panel, self.note, self._shown, *outputs]
+        self._look: dict[str, Any] = {"fn": look, "inputs": self._shown, "outputs": everything}
+        self._timer.tick(**self._look, **QUIET)
+        self.panel.act(self._cancel, None, self.panel, **QUIET)
+
+    def begin(self, kind: str, title: str, spec: dict[str, Any], upload: Path | None = None) -> None:
+        """Queue a job of one of these kinds; chain `look_after` to the event. Raises BadInput for one pressed twice."""
+        for job in jobs.listed(self.workspace, active=True):
+            if job.kind == kind and upload is None and job.spec == spec:
+                raise BadInput(
+                    f'"{job.title}" with these very settings is on its way already; see Jobs above.'
+                )
+        jobs.submit(self.workspace, kind, title, spec, upload=upload)
+
+    def look_after(self, event: Dependency) -> None:
+        """Show at once what `event`'s handler has begun, and not only at the next second."""
+        event.then(**self._look, **QUIET)
+
+    def _job(self) -> tuple[jobs.Job | None, int]:
+        """The job to show, which is the first that runs or waits, else the last that ended; how many wait behind it."""
+        mine = [job for job in jobs.listed(self.workspace) if job.kind in self.kinds]
+        active = [job for job in mine if job.active]
+        if active:
+            return active[0], len(active) - 1
+        return next((job for job in mine if job.ended > STARTED), None), 0
+
+    def _over(self, job: jobs.Job, end: str) -> dict[Any, Any]:
+        self._told.add(end)
+        if job.state == "done":
+            outcome = outcome_of(job)
+            said = say("done", outcome.said, outcome.link)
+        elif job.state == "failed":
+            said = say("error", job.error)
+        elif job.state == "interrupted":
+            said = say("info", f"{job.title}: interrupted when the program ended. Resume it in Jobs above.")
+        else:
+            said = say("info", f"{job.title}: cancelled, and nothing was changed.")
+        return {self.panel: gr.update(visible=False), self.note: said}
+
+    def _refreshed(self, refresh: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
+        try:
+            return refresh()
+        except Exception as error:
+            return {self.note: say("error", sentence_of(error))}
+
+    def _cancel(self, event: gr.EventData) -> Any:
+        jobs.cancel(self.workspace, event.id)
+        return gr.skip()
+
+
+def _job_html(job: jobs.Job, others: int) -> str:
+    behind = f" · {others} more behind it" if others else ""
+    return (
+        f'<div class="job"><p class="job-title">{text(job.title)}</p>{bar(job.fraction, job.title)}'
+        f'<p class="job-line"><span>{text(job.text)}{behind}</span>'
+        f'<button type="button" class="plain-button" data-act="cancel" data-id="{job.id}">Cancel</button></p></div>'
+    )
+
+
+class Outcome(NamedTuple):
+    """What came of a job that is done: a sentence, and where to go from there as (title, address)."""
+
+    said: str
+    link: tuple[str, str] | None = None
+
+
+def outcome_of(job: jobs.Job) -> Outcome:
+    """Of a job that is done."""
+    return OUTCOMES[job.kind](job, job.result or {})
+
+
+def _built(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+    summary = made["summary"]
+    rows = f"{summary['negative_rows']:,} normal and {summary['positive_rows']:,} defect rows"
+    active = " It is active now." if made["active"] else ""
+    said = f"Built {made['name']} in {duration(made['seconds'])} from {made['dataset']}: {rows}.{active}"
+    return Outcome(said, ("Look at it in Inspect", "/"))
+
+
+def _imported(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+    images = count(made["images"], "image")
+    if "joined" in made:
+        return Outcome(
+            " ".join(made["sentences"]), ("Rebuild the bank", "/banks") if made["changed"] else None
+        )
+    if not made["changed"]:
+        return Outcome(f"{made['dataset']} is here already with the same {images}; nothing changed.")
+    return Outcome(f"Imported {images} as {made['dataset']}.", ("Build banks from them", "/banks"))
+
+
+def _scored(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+    broken = made["unreadable"]
+    said = f"Scored, but {count(broken, 'image')} could not be read." if broken else "Scored."
+    return Outcome(said, ("Look at them in Inspect", "/"))
+
+
+def _painted(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+    failed = f"; {made['failed']:,} could not be painted: {made['reasons'][0]}" if made["failed"] else "."
+    said = f"{count(made['made'], 'candidate')}{failed}"
+    return Outcome(said, ("Open in Studio", "/studio"))
+
+
+def _evaluated(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+    found = ", ".join(f"{name} {values['image_auroc']:.3f}" for name, values in made["methods"].items())
+    said = f"Image AUROC on {made['dataset']}: {found}."
+    return Outcome(said, ("Open in Evaluate", f"/evaluate?run={made['run']}"))
+
+
+def _exported(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+    path = Path(made["path"])  # elsewhere than in the cache where the command line said so
+    link = ("Download", download_url(path)) if path.parent.name == EXPORTS else None
+    return Outcome(" ".join(made["sentences"]), link)
+
+
+OUTCOMES: dict[str, Callable[[jobs.Job, dict[str, Any]], Outcome]] = {
+    "build": _built,
+    "import": _imported,
+    "demo": lambda job, made: Outcome(
+        "The demo images and a first bank version are made.", ("Look at them in Inspect", "/")
+    ),
+    "score": _scored,
+    "export": lambda job, made: Outcome(
+        "The zip file is ready.", ("Download", download_url(Path(made["path"])))
+    ),
+    "export_dataset": _exported,
+    "synthesize": _painted,
+    "evaluate": _evaluated,
+    "table1": _evaluated,
+    "sweep": _evaluated,
+    "map": lambda job, made: Outcome(
+        f"The map of {made['name']} by UMAP is made.", ("Look at it in Banks", "/banks")
+    ),
+}

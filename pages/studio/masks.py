@@ -1,0 +1,121 @@
+"""Sources, donors and masks as the Studio page's script asks for them.
+
+Knows the editor. Does not know prompts or results.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exdd_core import drawing, studio
+from exdd_core.studio import editor
+from exdd_core.synthesis import masks
+from exdd_core.synthesis.orders import Order
+from exdd_core.workspace import candidates, drawn_masks
+from pages import html
+from pages.studio.state import Answer, Studio, _jpeg, _png
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def source(shared: Studio, asked: Answer) -> Answer:
+    """One image, reduced, to paint on."""
+    made = editor.canvas(shared.workspace, asked["id"])
+    height, width = made.pixels.shape[:2]
+    return {
+        "image": _jpeg(made.pixels, quality=92),
+        "width": made.width,
+        "height": made.height,
+        "editor": [width, height],
+    }
+
+
+def donors(shared: Studio, asked: Answer) -> Answer:
+    """Real defects that may lend their mask or themselves."""
+    workspace = shared.workspace
+    info = workspace.dataset()
+    found = studio.donors(workspace, info.name, bool(asked["from_test"]))
+    return {
+        "donors": [
+            {
+                "id": donor.id,
+                "name": donor.id.partition("/")[2],
+                "type": donor.defect_type,
+                "split": donor.split,
+            }
+            for donor in found
+        ]
+    }
+
+
+def piece(shared: Studio, asked: Answer) -> Answer:
+    """A real defect's mask as a picture to move about; x, y: where it lies in its own image."""
+    made = editor.piece(shared.workspace, asked["id"])
+    height, width = made.mask.shape
+    small = drawing.reduce(made.mask.astype("uint8"), editor.SIDE) > 0
+    layer = masks.to_editor(small, small.shape, editor.COLOUR)
+    return {"mask": _png(layer), "width": width, "height": height, "x": made.x, "y": made.y}
+
+
+def mask(shared: Studio, asked: Answer) -> Answer:
+    """The mask that a painting would get, as the editor shows it; with `keep` also stored, to be painted on."""
+    spec = asked["mask"]
+    if spec["source"] == "drawn" and spec.get("layer") and not spec["vary"]:
+        shown = editor.drawn_shown(shared.workspace, asked["source"], _drawn(shared, asked))
+    else:
+        shown = editor.mask_shown(shared.workspace, _order(shared, asked))
+    return _mask(shown) | {
+        "file": drawn_masks.keep_mask(shared.workspace, shown.mask) if asked.get("keep") else ""
+    }
+
+
+def _mask(shown: editor.Shown) -> Answer:
+    return {
+        "layer": _png(shown.layer),
+        "share": shown.share,
+        "box": list(shown.box),
+        "problem": shown.problem,
+        "note": shown.note,
+    }
+
+
+def keep_mask(shared: Studio, asked: Answer) -> Answer:
+    """Take an uploaded mask file."""
+    return {"file": editor.keep_upload(shared.workspace, asked["source"], asked["path"], asked["name"])}
+
+
+def drawn(shared: Studio, asked: Answer) -> Answer:
+    """The mask that a candidate was painted into, to be painted on."""
+    shown, file = editor.painted_shown(shared.workspace, candidates.get(shared.workspace, asked["id"]))
+    return _mask(shown) | {"file": file}
+
+
+def _order(shared: Studio, asked: Answer) -> Order:
+    """What the browser wants painted. A mask that was painted there is stored first."""
+    spec = dict(asked["mask"])
+    if spec["source"] == "drawn":
+        spec["file"] = drawn_masks.keep_mask(shared.workspace, _drawn(shared, asked)) if spec["layer"] else ""
+        del spec["layer"], spec["base"]
+    template = asked.get("template", "")
+    return Order(
+        dataset=shared.workspace.dataset().name,
+        engine=asked.get("engine", ""),
+        sources=[] if asked.get("where") == "random" else [asked["source"]],
+        template=template,
+        negative_prompt=asked.get("negative_prompt", ""),
+        prompt_id=asked.get("prompt_id", ""),
+        settings=asked.get("settings", {}),
+        mask=masks.MaskSpec.from_json(spec).to_json(),
+        donor=asked.get("donor", ""),
+        count=asked.get("count", 1),
+        seed=asked["seed"],
+        parent=asked.get("parent", ""),
+        defect_type=asked.get("defect_type", ""),
+    )
+
+
+def _drawn(shared: Studio, asked: Answer) -> np.ndarray:
+    """What was painted in the browser, as a mask of the image."""
+    content = html.layer_of(asked["mask"]["layer"])
+    return editor.drawn(shared.workspace, asked["source"], content, asked["mask"]["base"])

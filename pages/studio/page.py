@@ -1,0 +1,213 @@
+"""The Studio page: a normal image, a mask, a prompt and an engine become candidates; one, a comparison, a batch.
+
+The page itself (assets/studio.*) runs in the browser; this module answers its questions with what `studio`,
+`editing`, `candidates` and `prompts` return, encoded as pictures and plain values. It knows neither arrays nor
+the database, and keeps nothing: everything that was made is a candidate, everything queued a job.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exdd_core import datasets, drawing, jobs, sentences, studio, synthesis
+from exdd_core.studio.previews import Previews
+from exdd_core.synthesis import masks, orders, weights
+from pages import answers
+from pages.studio.masks import _order, donors, drawn, keep_mask, mask, piece, source
+from pages.studio.prompts import (
+    _prompts,
+    delete_prompt,
+    differences,
+    expand,
+    export_prompts,
+    import_prompts,
+    save_prompt,
+    scoreboard,
+    undo_import,
+    words,
+)
+from pages.studio.results import _axis_title, _record, candidate, comparison, delete, news, restore, results
+from pages.studio.state import GROWING_SIDE, KIND, Answer, Studio, _jpeg
+
+if TYPE_CHECKING:
+    from exdd_core.synthesis.engine import Control
+    from exdd_core.workspace import ImageRow, Workspace
+
+TITLE = "Studio"
+PATH = "/studio"
+TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "studio.html").read_text("utf-8")
+PAGE = 48
+NO_DATASET = {
+    "title": "No images yet",
+    "text": "Defects are painted into normal images: import a data set that has some.",
+    "link": "/data",
+    "button": "Import images in Data",
+}
+
+
+def render(workspace: Workspace) -> None:
+    """Put the page's own part between header and footer."""
+    shared = Studio(workspace)
+    questions = [
+        open_page, source, donors, piece, mask, keep_mask, drawn, expand, words,
+        preview, look, stop, warm, queue, compare, comparison, cancel_job,
+        results, news, candidate, delete, restore,
+        save_prompt, delete_prompt, scoreboard, differences, export_prompts, import_prompts, undo_import,
+    ]  # fmt: skip
+    answers.markup(
+        "",
+        html_template=TEMPLATE,
+        js_on_load="exddStudio(element, server, upload)",
+        server_functions=[_answering(question, shared) for question in questions],
+        elem_id="studio",
+    )
+
+
+def _answering(question: Callable[[Studio, Answer], Answer], shared: Studio) -> Callable[[Answer], Answer]:
+    """The function that the browser calls: one object in, one out, every error a sentence in it."""
+
+    @functools.wraps(question)
+    def answer(asked: Answer) -> Answer:
+        try:
+            return question(shared, asked)
+        except Exception as error:
+            return {"error": answers.sentence_of(error)}
+
+    del answer.__wrapped__  # Gradio looks at the signature, which is of one object
+    return answer
+
+
+def open_page(shared: Studio, asked: Answer) -> Answer:
+    """Everything that does not change while somebody works: images, engines, prompts, sliders."""
+    workspace = shared.workspace
+    info = answers.active_dataset(workspace)
+    rows = workspace.images(info.name, split="train", label=datasets.NORMAL) if info else []
+    if info is None or not rows:
+        return {"need": NO_DATASET if info is None else _no_normals(info.name)}
+    running = next((run.id for run in shared.previews.running()), None)
+    return {
+        "need": None,
+        "dataset": info.name,
+        "sources": [_entry(row) for row in rows],
+        "engines": [_engine(workspace, name) for name in synthesis.ENGINES],
+        "engine": studio.default_engine(workspace),
+        "prompts": _prompts(workspace),
+        "types": sorted(
+            {row.defect_type for row in workspace.images(info.name, label=datasets.DEFECT)} - {""}
+        ),
+        "shapes": {shape: _sliders("generated", shape) for shape in masks.SHAPES},
+        "borrowed": _sliders("real", "scratch"),
+        "run": running,
+        "most": orders.MOST,
+        "cells": orders.MOST_CELLS,
+        "results": results(shared, asked | {"limit": PAGE}),
+    }
+
+
+def _no_normals(dataset: str) -> Answer:
+    return NO_DATASET | {
+        "title": "No normal image to paint on",
+        "text": f'The training split of "{dataset}" holds no normal image; choose or import another data set.',
+        "button": "Choose a data set in Data",
+    }
+
+
+def _entry(row: ImageRow) -> Answer:
+    return {"id": row.id, "name": row.id.partition("/")[2]}
+
+
+def _engine(workspace: Workspace, name: str) -> Answer:
+    engine = studio.engine(workspace, name)
+    return {
+        "name": name,
+        "title": engine.TITLE,
+        "about": engine.DESCRIPTION,
+        "missing": engine.missing(),
+        "command": weights.download_command(workspace.path / weights.MODELS) if name == "sdxl" else "",
+        "controls": [_control(control) for control in engine.CONTROLS],
+        "words": name == "procedural",
+        "lends": name == "transplant",
+        "loads": name == "sdxl",
+        "axes": list(studio.axes_of(name)),
+    }
+
+
+def _control(control: Control) -> Answer:
+    return asdict(control)
+
+
+def _sliders(source: str, shape: str) -> list[Answer]:
+    return [_control(control) for control in masks.controls(source, shape)]
+
+
+def preview(shared: Studio, asked: Answer) -> Answer:
+    """Begin to paint one on the image that is shown."""
+    order = replace(_order(shared, asked), count=1, sources=[asked["source"]])
+    return {"run": shared.previews.begin(order).id}
+
+
+def look(shared: Studio, asked: Answer) -> Answer:
+    """How far a preview is, what it looks like by now if that is new, and at its end the candidate."""
+    run = shared.previews.get(asked["run"])
+    over = run.over.is_set()
+    answer: Answer = {"state": "over" if over else "running"}
+    answer |= {"text": run.progress.text, "fraction": run.progress.fraction, "seen": run.pictures}
+    if not over and run.picture is not None and run.pictures > asked["seen"]:
+        answer["picture"] = _jpeg(drawing.reduce(run.picture, GROWING_SIDE))
+    if over and run.candidate:
+        answer["result"] = _record(shared, run.candidate)
+    if over and run.error and not Previews.was_stopped(run):
+        answer["failure"] = answers.sentence_of(run.error)
+    return answer
+
+
+def stop(shared: Studio, asked: Answer) -> Answer:
+    shared.previews.stop(asked["run"])
+    return {}
+
+
+def warm(shared: Studio, asked: Answer) -> Answer:
+    """Load an engine's model in the background, once; how far that is, and what went wrong."""
+    name = asked["engine"]
+    run = shared.loading.get(name) or shared.loading.setdefault(name, shared.previews.load(name))
+    over = run.over.is_set()
+    failure = answers.sentence_of(run.error) if over and run.error else ""
+    if failure:
+        shared.loading.pop(name, None)  # so that whoever asks again tries again
+    return {"over": over, "text": run.progress.text, "fraction": run.progress.fraction, "failure": failure}
+
+
+def queue(shared: Studio, asked: Answer) -> Answer:
+    """Queue a batch: `count` of every prompt where the template's prompts can be counted."""
+    told = expand(shared, asked | {"prompt": asked["template"]})
+    order = replace(_order(shared, asked), each=told["each"])
+    number = len(studio.recipes(shared.workspace, order))
+    title = (
+        f"Paint {sentences.count(number, 'candidate')}: {_short(order.template or 'transplanted defects')}"
+    )
+    job = jobs.submit(shared.workspace, KIND, title, order.to_json())
+    return {"job": job.id, "count": number}
+
+
+def compare(shared: Studio, asked: Answer) -> Answer:
+    """Queue the cells of a grid over one or two axes, before whatever waits: somebody looks at it."""
+    axes = [(axis["name"], axis["values"]) for axis in asked["axes"]]
+    order = replace(_order(shared, asked), count=1, sources=[asked["source"]])
+    made = studio.grid(shared.workspace, order, axes[0], axes[1] if len(axes) > 1 else None)
+    titles = [_axis_title(shared, order.engine, name) for name, _ in axes]
+    number = len(studio.recipes(shared.workspace, made))
+    title = f"Compare {' × '.join(titles)}: {sentences.count(number, 'candidate')}"
+    return {"job": jobs.submit(shared.workspace, KIND, title, made.to_json(), first=True).id}
+
+
+def cancel_job(shared: Studio, asked: Answer) -> Answer:
+    jobs.cancel(shared.workspace, asked["id"])
+    return {}
+
+
+def _short(words: str) -> str:
+    return words if len(words) <= 48 else f"{words[:47]}…"

@@ -1,0 +1,110 @@
+"""The prompt library as the Studio page's script asks for it.
+
+Knows prompts. Does not know masks or results.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exdd_core.errors import BadInput
+from exdd_core.synthesis import templates, vocabulary
+from exdd_core.workspace import prompts
+from exdd_core.workspace.prompts import Prompt
+from pages.studio.results import _shown
+from pages.studio.state import EXAMPLES, Answer, Studio
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+
+def expand(shared: Studio, asked: Answer) -> Answer:
+    """What a template becomes: every prompt where they can be counted, else some of them drawn."""
+    template, count = asked["prompt"], max(1, int(asked["count"]))
+    if not template.strip() and asked["engine"] == "transplant":
+        return {"prompts": [""], "each": True, "total": count, "problem": ""}
+    try:
+        found = templates.every(template)
+    except BadInput as error:
+        examples = templates.expand(template, EXAMPLES, asked["seed"])
+        return {"prompts": examples, "each": False, "total": count, "problem": str(error)}
+    return {"prompts": found, "each": True, "total": count * len(found), "problem": ""}
+
+
+def words(shared: Studio, asked: Answer) -> Answer:
+    """The words that the procedural engine knows, by what they are about."""
+    rows = [
+        {"words": list(word.words), "kind": word.kind, "effect": word.effect} for word in vocabulary.WORDS
+    ]
+    return {"rows": rows}
+
+
+def _prompts(workspace: Workspace) -> list[Answer]:
+    return [asdict(prompt) for prompt in prompts.library(workspace)]
+
+
+def _prompt(asked: Answer) -> Prompt:
+    names = ("id", "name", "prompt", "negative_prompt", "tags", "engine", "settings", "created")
+    return Prompt(**{name: asked[name] for name in names if name in asked})
+
+
+def save_prompt(shared: Studio, asked: Answer) -> Answer:
+    """Save a prompt under a new name (no id), change one, or bring a deleted one back."""
+    saved = prompts.save(shared.workspace, _prompt(asked))
+    return {"saved": saved.id, "prompts": _prompts(shared.workspace)}
+
+
+def delete_prompt(shared: Studio, asked: Answer) -> Answer:
+    gone = prompts.delete(shared.workspace, asked["id"])
+    return {"deleted": asdict(gone), "prompts": _prompts(shared.workspace)}
+
+
+def scoreboard(shared: Studio, asked: Answer) -> Answer:
+    """Every prompt with what came of it, the best first."""
+    found = prompts.scoreboard(shared.workspace)
+    return {"rows": [asdict(score) for score in found]}
+
+
+def differences(shared: Studio, asked: Answer) -> Answer:
+    a, b = (prompts.get(shared.workspace, id) for id in (asked["a"], asked["b"]))
+    rows = [
+        {"field": name, "a": _told(left), "b": _told(right)}
+        for name, left, right in prompts.differences(a, b)
+    ]
+    return {"names": [a.name, b.name], "rows": rows}
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(value)
+    return "as the engine's default" if value is None else _shown(value)
+
+
+def export_prompts(shared: Studio, asked: Answer) -> Answer:
+    """The chosen prompts, or all of them, as a file to take away."""
+    chosen = [
+        prompt
+        for prompt in prompts.library(shared.workspace)
+        if not asked["ids"] or prompt.id in asked["ids"]
+    ]
+    content = base64.b64encode(prompts.export_json(chosen).encode()).decode()
+    return {"download": {"address": f"data:application/json;base64,{content}", "name": "prompts.json"}}
+
+
+def import_prompts(shared: Studio, asked: Answer) -> Answer:
+    try:
+        content = Path(asked["path"]).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise BadInput("This file is no JSON; choose one that was exported from a prompt library.") from None
+    made = prompts.import_json(shared.workspace, content)
+    return {"imported": asdict(made), "prompts": _prompts(shared.workspace)}
+
+
+def undo_import(shared: Studio, asked: Answer) -> Answer:
+    made = asked["imported"]
+    before, after = ([Prompt(**prompt) for prompt in made[name]] for name in ("before", "after"))
+    prompts.undo_import(shared.workspace, prompts.Imported(made["added"], made["replaced"], before, after))
+    return {"prompts": _prompts(shared.workspace)}

@@ -1,0 +1,205 @@
+"""What was painted, as the Studio page's script shows it.
+
+Knows candidates and jobs. Does not know how a mask is drawn.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from exdd_core import drawing, jobs, studio
+from exdd_core.errors import BadInput
+from exdd_core.images import encode_jpeg, read_image, read_mask, thumbnail
+from exdd_core.studio import editor
+from exdd_core.workspace import candidates
+from pages import answers, html
+from pages.studio.state import CLOSE_UP_SIDE, DISPLAY_SIDE, KIND, THUMBNAIL_SIDE, Answer, Studio
+
+if TYPE_CHECKING:
+    from exdd_core.jobs import Job
+    from exdd_core.workspace import Workspace
+    from exdd_core.workspace.candidates import Candidate
+
+
+def comparison(shared: Studio, asked: Answer) -> Answer:
+    """The grid of a comparison: axes with the labels of their values, and the candidates by row and column."""
+    made = candidates.listed(shared.workspace, job=asked["job"])
+    try:
+        job: Job | None = jobs.get(shared.workspace, asked["job"])
+    except BadInput:  # cleared from the list; what it made is still there
+        job = None
+    axes = made[0].axes if made else job.spec["axes"] if job else []
+    if not axes:
+        raise BadInput("This comparison is not there any more.")
+    engine = made[0].engine if made else str(job.spec["engine"]) if job else ""
+    columns, rows = len(axes[0]["values"]), len(axes[1]["values"]) if len(axes) > 1 else 1
+    by_number = {candidate.number: candidate.id for candidate in made}
+    return {
+        "job": asked["job"],
+        "axes": [_axis(shared, engine, axis) for axis in axes],
+        "cells": [
+            [by_number.get(row * columns + column) for column in range(columns)] for row in range(rows)
+        ],
+        "text": job.text if job and job.state != "done" else "",
+        "active": bool(job and job.active),
+    }
+
+
+def _axis(shared: Studio, engine: str, axis: Answer) -> Answer:
+    values = [_axis_value(shared, axis["name"], value) for value in axis["values"]]
+    return {"name": axis["name"], "title": _axis_title(shared, engine, axis["name"]), "values": values}
+
+
+def _axis_title(shared: Studio, engine: str, name: str) -> str:
+    controls = {control.name: control.title for control in studio.engine(shared.workspace, engine).CONTROLS}
+    return controls.get(name, name.replace("_", " ")).lower()
+
+
+def _axis_value(shared: Studio, name: str, value: Any) -> str:
+    return studio.engine(shared.workspace, str(value)).TITLE if name == "engine" else _shown(value)
+
+
+def results(shared: Studio, asked: Answer) -> Answer:
+    """The newest candidates of the active data set that pass the filters, counts, and the jobs that make more."""
+    workspace = shared.workspace
+    dataset = workspace.dataset().name
+    names = {"status": "status", "engine": "engine", "job": "job", "prompt_id": "prompt"}
+    wanted: dict[str, Any] = {name: asked.get(given) or None for name, given in names.items()}
+    found = candidates.listed(workspace, dataset, **wanted, limit=asked["limit"])
+    return {
+        "items": [_item(shared, candidate) for candidate in found],
+        "total": candidates.count(workspace, dataset, **wanted),
+        "counts": _counts(workspace, dataset),
+        "jobs": _jobs(workspace, dataset),
+        "comparison": _latest_comparison(workspace, dataset),
+        "stamp": _stamp(workspace, dataset),
+    }
+
+
+def _counts(workspace: Workspace, dataset: str) -> dict[str, int]:
+    return {status: candidates.count(workspace, dataset, status) for status in candidates.STATUSES}
+
+
+def _stamp(workspace: Workspace, dataset: str) -> str:
+    """Differs as soon as there is anything new to show."""
+    active = [
+        (job.id, job.state, round(job.fraction, 3), job.text)
+        for job in _mine(workspace, dataset)
+        if job.active
+    ]
+    return json.dumps([dataset, _counts(workspace, dataset), active])
+
+
+def _mine(workspace: Workspace, dataset: str) -> list[Job]:
+    return [job for job in jobs.listed(workspace) if job.kind == KIND and job.spec.get("dataset") == dataset]
+
+
+def _jobs(workspace: Workspace, dataset: str) -> list[Answer]:
+    return [
+        {"id": job.id, "title": job.title, "state": job.state, "text": job.text, "fraction": job.fraction}
+        for job in _mine(workspace, dataset)
+        if job.active
+    ]
+
+
+def _latest_comparison(workspace: Workspace, dataset: str) -> str:
+    """The job of the comparison that was asked for last; "" for none."""
+    asked = [job for job in _mine(workspace, dataset) if job.spec.get("axes") and job.state != "cancelled"]
+    return max(asked, key=lambda job: job.created).id if asked else ""
+
+
+def news(shared: Studio, asked: Answer) -> Answer:
+    """Whether anything has changed since `stamp`: asked every few seconds."""
+    info = answers.active_dataset(shared.workspace)
+    dataset = info.name if info else ""
+    return {"dataset": dataset, "changed": bool(info) and _stamp(shared.workspace, dataset) != asked["stamp"]}
+
+
+def _item(shared: Studio, made: Candidate) -> Answer:
+    title = studio.engine(shared.workspace, made.engine).TITLE
+    known = {"id": made.id, "prompt": made.prompt, "title": title, "seed": made.seed, "status": made.status}
+    return known | {"engine": made.engine}
+
+
+def candidate(shared: Studio, asked: Answer) -> Answer:
+    return _record(shared, candidates.get(shared.workspace, asked["id"]))
+
+
+def _record(shared: Studio, made: Candidate) -> Answer:
+    """A candidate with its whole record, as the page shows it and edits from it."""
+    width, height = made.size
+    engine = studio.engine(shared.workspace, made.engine)
+    used = [axis["name"] for axis in made.axes]
+    return _item(shared, made) | {
+        "source": made.source,
+        "width": width,
+        "height": height,
+        "outline": drawing.outline(read_mask(made.mask, (height, width))),
+        "negative_prompt": made.negative_prompt,
+        "prompt_id": made.prompt_id,
+        "settings": made.settings,
+        "settings_shown": [
+            {"name": control.name, "title": control.title, "value": _shown(made.settings[control.name])}
+            for control in engine.CONTROLS
+            if control.name in made.settings
+        ],
+        "version": made.engine_version,
+        "mask": made.mask_spec,
+        "mask_key": hashlib.sha256(json.dumps(made.mask_spec, sort_keys=True).encode()).hexdigest(),
+        "donor": made.donor,
+        "defect_type": made.defect_type,
+        "notes": made.notes,
+        "parent": made.parent,
+        "seconds": made.seconds,
+        "created": made.created,
+        "compares_prompts": "prompt" in used or "negative_prompt" in used,
+    }
+
+
+def _shown(value: Any) -> str:
+    """A setting's value for people."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "none" if value == "" else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def delete(shared: Studio, asked: Answer) -> Answer:
+    if not candidates.delete_pending(shared.workspace, [asked["id"]]):
+        raise BadInput("Only a pending candidate can be deleted; this one has been decided on.")
+    return {}
+
+
+def restore(shared: Studio, asked: Answer) -> Answer:
+    candidates.restore(shared.workspace, [asked["id"]])
+    return {}
+
+
+def picture(workspace: Workspace, id: str, what: str, full: bool = False) -> tuple[bytes, str]:
+    """A candidate's file for the address /candidate: its bytes and media type. Raises BadInput.
+
+    what: "image", "source" (what it was painted into), "mask", "thumb" or "close" (a square around what was painted).
+    Reduced to what a page shows, unless `full`.
+    """
+    made = candidates.get(workspace, id)
+    if what == "mask":
+        return made.mask.read_bytes(), "image/png"
+    if what == "close":
+        return encode_jpeg(thumbnail(editor.painted_close_up(made), THUMBNAIL_SIDE)), "image/jpeg"
+    if what not in ("image", "source", "thumb"):
+        raise BadInput(f'A candidate has no picture "{what}"; ask for image, source, mask, thumb or close.')
+    row = workspace.image(made.source) if what == "source" else None
+    if full and row is None:
+        return made.image.read_bytes(), "image/png"
+    pixels = read_image(row.path, row.id, row.depth) if row else read_image(made.image)
+    if what == "thumb":
+        return encode_jpeg(thumbnail(pixels, THUMBNAIL_SIDE)), "image/jpeg"
+    return encode_jpeg(drawing.reduce(pixels, DISPLAY_SIDE), 95), "image/jpeg"
+
+
+def close_up(workspace: Workspace, image: str) -> bytes:
+    """A real defect and its outline as an SVG for the address /defect. Raises BadInput."""
+    pixels, where = editor.close_up(workspace, image)
+    small = encode_jpeg(thumbnail(pixels, CLOSE_UP_SIDE))
+    return html.picture_svg(small, pixels.shape[:2], drawing.outline(where)).encode()

@@ -2,6 +2,7 @@
 // modules yet.
 
 import { drag, drawing, make, save } from "./dom.js";
+import { MaskEditor } from "./mask_editor.js";
 import { plotly } from "./plotly.js";
 import { caller, latest, Sentence, sentence } from "./server.js";
 import { note, voice } from "./voice.js";
@@ -22,3 +23,5 @@ window.exddParts = {
   voice,
   drag,
 };
+
+window.ExddMaskEditor = MaskEditor;

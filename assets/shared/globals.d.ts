@@ -3,4 +3,6 @@ interface Window {
   Plotly: any;
   /** TO BE REMOVED with shared/bridge.js. */
   exddParts: object;
+  /** TO BE REMOVED with shared/bridge.js. */
+  ExddMaskEditor: unknown;
 }

@@ -41,7 +41,7 @@ def render(workspace: Workspace) -> None:
     bank_picture = answers.markup(
         "",
         html_template=TEMPLATE,
-        js_on_load="exddBanks(element, server, (bank) => trigger('act', { bank }))",
+        js_on_load="exdd.banks(element, server, (bank) => trigger('act', { bank }))",
         server_functions=[answers.answering(question, workspace) for question in questions],
         elem_id="picture",
     )

@@ -9,7 +9,7 @@ const ICONS = { info: "i", done: "✓", error: "!" };
 
 /**
  * A coloured line with an icon, and a Close button where `close` is given.
- * @param {string} words
+ * @param {import("./dom.js").Child} words
  * @param {Kind} kind
  * @param {() => void} [close]
  */

@@ -1,6 +1,6 @@
 """The region of interest of the active data set: drawn on one of its images, made by brightness, or taken from a file.
 
-The editor (assets/region.js) runs in the browser on a copy of an image; this module answers its questions. Knows images
+The editor (assets/data) runs in the browser on a copy of an image; this module answers its questions. Knows images
 of the commonest size and masks. Does not know what banks make of a region.
 """
 
@@ -53,7 +53,7 @@ class Region:
         with column as self.section, answers.folded("Region of interest"):
             self.card = answers.markup(
                 "",
-                js_on_load="exddRegion(element, server, { upload, watch, changed: () => trigger('act', {}) })",
+                js_on_load="exdd.data(element, server, { upload, watch, changed: () => trigger('act', {}) })",
                 server_functions=[answers.answering(question, editor) for question in questions],
                 elem_id="region-editor",
             )

@@ -5,16 +5,9 @@ Knows arrays, colours and fonts. Does not know detectors, banks, files of a work
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 from PIL import ImageFont
-
-from exdd_core.images import restore_map
-
-if TYPE_CHECKING:
-    from exdd_core.detector import Inspection
 
 CALIBRATED = (0.0, 2.0)  # the range of every calibrated map: the threshold, 1, sits in the middle
 DIFFERENCE = (-2.0, 2.0)  # calibrated ExDD minus calibrated PatchCore
@@ -70,24 +63,6 @@ def difference(patchcore: np.ndarray, exdd: np.ndarray) -> np.ndarray:
 def difference_heatmap(values: np.ndarray) -> np.ndarray:
     """Colour a difference: float (H, W) -> opaque uint8 (H, W, 4), blue below 0, black at 0, orange above."""
     return _paint(values, *DIFFERENCE, DIFFERENCE_COLOURS)
-
-
-def raw_range(inspection: Inspection) -> tuple[float, float]:
-    """The lowest and highest value of the raw map, stretched to hold its median and threshold."""
-    marks = (inspection.calibration.map_median, inspection.calibration.map_threshold)
-    low, high = float(np.min(inspection.model_map)), float(np.max(inspection.model_map))
-    return min(low, *marks), max(high, *marks)
-
-
-def small_map(inspection: Inspection, longest: int, raw: bool = False) -> np.ndarray:
-    """The calibrated (or raw) map in the image's proportions, float32, longer side `longest` pixels.
-
-    A map is as fine as its patches, so this holds all of it however large the image is.
-    """
-    scale = longest / max(inspection.shape)
-    height, width = (max(1, round(side * scale)) for side in inspection.shape)
-    values = inspection.model_map if raw else inspection.calibrated_model_map
-    return restore_map(values, inspection.size, (height, width))
 
 
 def reduce(values: np.ndarray, longest: int) -> np.ndarray:

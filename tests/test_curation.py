@@ -237,10 +237,10 @@ def test_a_layer_that_is_painted_all_over_is_full_and_not_empty(workspace):
     layer = np.full((*SHAPE, 4), (79, 216, 255, 255), np.uint8)
     assert editor.drawn(workspace, first.source, encode_png(layer)).all()
     address = "data:image/png;base64," + base64.b64encode(encode_png(layer)).decode()
-    measured = teachers.mask_of(workspace, first)
+    measured = candidates.mask_of(workspace, first)
     shared: Any = SimpleNamespace(workspace=workspace)
     candidate.trim(shared, {"id": first.id, "layer": address, "who": "Anna"})
-    assert np.array_equal(teachers.mask_of(workspace, first), measured)
+    assert np.array_equal(candidates.mask_of(workspace, first), measured)
 
 
 def test_a_trimmed_mask_is_what_counts(workspace):
@@ -252,14 +252,14 @@ def test_a_trimmed_mask_is_what_counts(workspace):
     curation.trim(
         workspace, first.id, half | ~measured, "Anna"
     )  # what is outside the measured mask is cut off
-    assert np.array_equal(teachers.mask_of(workspace, first), half)
+    assert np.array_equal(candidates.mask_of(workspace, first), half)
     assert 0 < len(teachers.marked(workspace, first, load_detector(workspace)).rows) < whole
     with pytest.raises(BadInput, match="Nothing of the mask is left"):
         curation.trim(workspace, first.id, ~measured, "Anna")
     with pytest.raises(BadInput, match="another size"):
         curation.trim(workspace, first.id, half[:-1], "Anna")
     curation.undo_last(workspace, "Anna")
-    assert np.array_equal(teachers.mask_of(workspace, first), measured)
+    assert np.array_equal(candidates.mask_of(workspace, first), measured)
 
 
 # --- several people ---------------------------------------------------------------------------------------

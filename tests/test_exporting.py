@@ -15,7 +15,6 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 
 from exdd_core import cli, curation
-from exdd_core.banks import teachers
 from exdd_core.banks.building import build_bank
 from exdd_core.datasets import DEFECT, NORMAL, GroupRule, look
 from exdd_core.datasets.survey import Choices
@@ -156,9 +155,9 @@ def test_painted_defects_and_marks_go_out_and_the_manifest_says_which(layout, ju
     }
     for candidate in accepted:
         back = again[painted[candidate.source]["path"]]
-        assert np.array_equal(read_mask(back.mask, None), teachers.mask_of(judged, candidate))
+        assert np.array_equal(read_mask(back.mask, None), candidates.mask_of(judged, candidate))
     first = accepted[-1]
-    assert teachers.mask_of(judged, first).sum() < read_mask(first.mask, None).sum()
+    assert candidates.mask_of(judged, first).sum() < read_mask(first.mask, None).sum()
     marked = {Path(row["source"]).name: row for row in rows if row["origin"] == "marked"}
     assert set(marked) == {"missed.png", "alarm.png", "5.png"}
     assert (marked["5.png"]["label"], marked["5.png"]["split"]) == (DEFECT, "test")

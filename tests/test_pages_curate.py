@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exdd_core import curation, studio
-from exdd_core.banks import teachers
 from exdd_core.curation import measures, queue
 from exdd_core.progress import Progress
 from exdd_core.synthesis.masks import MaskSpec
@@ -250,7 +249,7 @@ def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, w
 def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspace: Workspace) -> None:
     with curating(browser, address) as page:
         id = at(page)
-        before = teachers.mask_of(workspace, candidates.get(workspace, id))
+        before = candidates.mask_of(workspace, candidates.get(workspace, id))
         box = page.locator(".cu-view").bounding_box()
         outline = page.locator(".cu-view .st-outlines path").first.bounding_box()
         assert box and outline
@@ -268,7 +267,7 @@ def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspa
         page.mouse.up()
         page.click(".cu-keep")
         page.locator(".cu-status", has_text="mask trimmed").wait_for()
-        after = teachers.mask_of(workspace, candidates.get(workspace, id))
+        after = candidates.mask_of(workspace, candidates.get(workspace, id))
         assert 0 < after.sum() < before.sum() and not (after & ~before).any()
         page.keyboard.press("d")
         page.keyboard.type("gouge")
@@ -280,7 +279,7 @@ def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspa
         until(page, lambda: candidates.get(workspace, id).defect_type == "nick")
         page.locator(".st-toast button").wait_for()
         page.locator(".cu-lines li", has_text="trimmed the mask").locator("button", has_text="Undo").click()
-        until(page, lambda: teachers.mask_of(workspace, candidates.get(workspace, id)).sum() == before.sum())
+        until(page, lambda: candidates.mask_of(workspace, candidates.get(workspace, id)).sum() == before.sum())
 
 
 def test_without_candidates_there_is_one_way_on(

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from exdd_core import curation
-from exdd_core.banks import teachers
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
 from exdd_core.curation import bench, measures, queue
@@ -109,7 +108,7 @@ def test_measures_are_kept_until_the_bank_or_the_mask_changes(workspace, monkeyp
     curation.accept(workspace, [second], "Anna")
     again = judge.quality(first)
     assert again.state != made.state
-    mask = teachers.mask_of(workspace, candidates.get(workspace, first))
+    mask = candidates.mask_of(workspace, candidates.get(workspace, first))
     mask[: np.flatnonzero(mask.any(1)).mean().astype(int)] = False
     curation.trim(workspace, first, mask, "Anna")
     assert len(judge.quality(first).patches) < len(again.patches)

@@ -12,6 +12,7 @@ from hypothesis import given, strategies as st
 from PIL import Image
 
 from exdd_core import drawing
+from exdd_core.detector import reduced_map
 from exdd_core.detector.inspection import Calibration, Inspection
 from exdd_core.images import Size
 from exdd_core.review import export
@@ -99,17 +100,17 @@ def test_reduce_keeps_proportions_and_never_enlarges(height: int, width: int, lo
 
 def test_small_map_has_the_proportions_of_the_image_and_its_calibrated_values() -> None:
     made = inspection(7.0, 30.0)
-    small = drawing.small_map(made, 30)
+    small = reduced_map.small_map(made, 30)
     assert small.shape == (30, 20)
     assert np.isclose(small.min(), 0.25)  # (3 - 2) / (6 - 2)
-    assert np.isclose(drawing.small_map(made, 30, raw=True).min(), 3.0)
+    assert np.isclose(reduced_map.small_map(made, 30, raw=True).min(), 3.0)
     y, x = np.unravel_index(small.argmax(), small.shape)
     assert abs(y - 5.5 / 24 * 30) <= 1 and abs(x - 4.5 / 16 * 20) <= 1
 
 
 def test_raw_range_holds_the_map_its_median_and_its_threshold() -> None:
-    assert drawing.raw_range(inspection(7.0, 30.0)) == (2.0, 30.0)
-    assert drawing.raw_range(inspection(3.0, 1.0)) == (1.0, 6.0)
+    assert reduced_map.raw_range(inspection(7.0, 30.0)) == (2.0, 30.0)
+    assert reduced_map.raw_range(inspection(3.0, 1.0)) == (1.0, 6.0)
 
 
 def test_an_outline_runs_around_the_defect_and_not_over_it() -> None:

@@ -21,7 +21,7 @@ from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.workspace import candidates
 from exdd_core.workspace.candidates import Candidate
-from exdd_core.workspace.decisions import Decision, decisions, in_force
+from exdd_core.workspace.decisions import Decision, in_force
 from exdd_core.workspace.drawn_masks import MASKS
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def accepted(workspace: Workspace, dataset: str) -> list[TrainingImage]:
     found = []
     for candidate in reversed(candidates.listed(workspace, dataset, status="accepted")):
         image = bank_image(workspace, candidate)
-        mask = mask_of(workspace, candidate)
+        mask = candidates.mask_of(workspace, candidate)
         found.append(_training(image, candidate.image, mask))
     return found
 
@@ -108,13 +108,6 @@ def bank_image(workspace: Workspace, candidate: Candidate) -> BankImage:
     return BankImage(candidate.id, group, candidate.defect_type, "synthetic", donor)
 
 
-def mask_of(workspace: Workspace, candidate: Candidate) -> np.ndarray:
-    """The mask that counts, bool (H, W): the measured one, or what somebody trimmed it to."""
-    trims = [d for d in decisions(workspace, candidate.id) if d.action == "trim" and d.undone is None]
-    file = workspace.path / MASKS / trims[0].detail["mask"] if trims else candidate.mask
-    return images.read_mask(file, None, "the mask")
-
-
 def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Marked:
     """The patches that a candidate's mask marks, with their features; computed once and kept in the cache."""
     size, grid = detector.settings.size, detector.grid
@@ -133,7 +126,7 @@ def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Ma
         rows, position = features[touched], np.argwhere(touched).astype(np.int16)
         beside = context.around(features)[touched]
         _keep(file, rows, position, beside)
-    on = marks(detector.fitted, mask_of(workspace, candidate))[position[:, 0], position[:, 1]]
+    on = marks(detector.fitted, candidates.mask_of(workspace, candidate))[position[:, 0], position[:, 1]]
     return Marked(bank_image(workspace, candidate), rows[on], position[on], beside[on])
 
 

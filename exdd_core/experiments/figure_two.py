@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw
 
 from exdd_core import drawing, files, images
 from exdd_core.banks.detectors import load_detector
+from exdd_core.detector import reduced_map
 from exdd_core.errors import BadInput
 from exdd_core.experiments import names, run_differences
 from exdd_core.experiments.curves import labels_of
@@ -123,7 +124,7 @@ def _row(row: ImageRow, detectors: Sequence[Detector]) -> list[tuple[np.ndarray,
     panes = [(small, row.id.partition("/")[2]), (np.repeat(np.asarray(drawn)[..., None], 3, 2), row.label)]
     for detector in detectors:
         found = detector.score([row.path])[0]
-        heat = drawing.heatmap(drawing.small_map(found, max(small.shape[:2])))
+        heat = drawing.heatmap(reduced_map.small_map(found, max(small.shape[:2])))
         picture = np.asarray(Image.fromarray(heat[..., :3]).resize(small.shape[1::-1]))
         panes.append((picture, f"{found.calibrated_score:.2f} {found.verdict}"))
     return panes

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from exdd_core import files
+from exdd_core.detector.reduced_map import small_map
 from exdd_core.drawing import (
     _INK,
     _PAPER,
@@ -31,7 +32,6 @@ from exdd_core.drawing import (
     heatmap,
     outline,
     outlined,
-    small_map,
 )
 
 if TYPE_CHECKING:

@@ -22,15 +22,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exdd_core.errors import BadInput
-from exdd_core.images import encode_png, probe
+from exdd_core.images import encode_png, probe, read_mask
 from exdd_core.progress import Progress
+from exdd_core.workspace import decisions
+from exdd_core.workspace.drawn_masks import MASKS
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from exdd_core.synthesis.engine import Painting
     from exdd_core.synthesis.orders import Recipe
-    from exdd_core.workspace.store import Workspace
+    from exdd_core.workspace import Workspace
 
 FOLDER = "candidates"
 STATUSES = ("pending", "accepted", "rejected", "deleted")
@@ -234,3 +236,10 @@ def _change(workspace: Workspace, ids: Iterable[str], old: str, new: str) -> lis
 def _changed(db: Database, id: str, old: str, new: str) -> bool:
     found = db.execute("update candidates set status = ? where id = ? and status = ?", [new, id, old])
     return found.rowcount == 1
+
+
+def mask_of(workspace: Workspace, candidate: Candidate) -> np.ndarray:
+    """The mask that counts, bool (H, W): the measured one, or what somebody trimmed it to."""
+    trims = [d for d in decisions.decisions(workspace, candidate.id) if d.action == "trim" and d.undone is None]
+    file = workspace.path / MASKS / trims[0].detail["mask"] if trims else candidate.mask
+    return read_mask(file, None, "the mask")

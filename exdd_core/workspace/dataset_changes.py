@@ -29,7 +29,7 @@ from exdd_core.workspace import dataset_reports, dataset_states, failures, impor
 from exdd_core.workspace.dataset_states import RETIRED, UNDONE, Change
 
 if TYPE_CHECKING:
-    from exdd_core.workspace.store import Workspace
+    from exdd_core.workspace import Workspace
 
 LABELS = (datasets.NORMAL, datasets.DEFECT)
 Row = dict[str, Any]

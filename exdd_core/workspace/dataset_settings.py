@@ -26,7 +26,7 @@ from exdd_core.workspace.dataset_changes import Changed, Draft, changed, changin
 
 if TYPE_CHECKING:
     from exdd_core.workspace.rows import DatasetInfo
-    from exdd_core.workspace.store import Workspace
+    from exdd_core.workspace import Workspace
 
 # Normal images of which a region by threshold is made, and the pixels that they have at most, or there are five.
 PICTURES, LEAST_PICTURES, MOST_PIXELS = 32, 5, 64_000_000

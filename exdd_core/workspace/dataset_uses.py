@@ -19,7 +19,7 @@ from exdd_core.workspace import failures, placing, settings, versions
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from exdd_core.workspace.store import Workspace
+    from exdd_core.workspace import Workspace
 
 NAMED = 6  # versions that a sentence names
 LENT = "select json_extract(notes, '$.donor') from candidates where dataset <> :name"

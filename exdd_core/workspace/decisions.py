@@ -16,7 +16,7 @@ from exdd_core.errors import BadInput
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from exdd_core.workspace.store import Workspace
+    from exdd_core.workspace import Workspace
 
 CLAIMED = 180.0  # seconds that a candidate stays somebody's after they last showed a sign of life
 

@@ -14,7 +14,7 @@ from exdd_core import files
 from exdd_core.images import encode_png
 
 if TYPE_CHECKING:
-    from exdd_core.workspace.store import Workspace
+    from exdd_core.workspace import Workspace
 
 MASKS = "masks"
 

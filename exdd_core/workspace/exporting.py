@@ -22,7 +22,6 @@ import numpy as np
 from PIL import ExifTags, Image
 
 from exdd_core import images
-from exdd_core.banks import teachers
 from exdd_core.datasets.record import DEFECT, NORMAL
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -43,7 +42,7 @@ from exdd_core.workspace.export_target import Put, free_place, whole_target
 if TYPE_CHECKING:
     from exdd_core.workspace.decisions import Decision
     from exdd_core.workspace.rows import DatasetInfo, ImageRow
-    from exdd_core.workspace.store import Workspace
+    from exdd_core.workspace import Workspace
 
 LAYOUTS = {"mvtec": "MVTec AD", "coco": "COCO"}
 COLUMNS = (
@@ -152,7 +151,6 @@ def _real(workspace: Workspace, info: DatasetInfo, row: ImageRow, marks: Sequenc
 
 
 def _painted(workspace: Workspace, candidate: candidates.Candidate) -> Item:
-    known = teachers.bank_image(workspace, candidate)
     about = {
         "origin": "painted",
         "engine": candidate.engine,
@@ -170,8 +168,8 @@ def _painted(workspace: Workspace, candidate: candidates.Candidate) -> Item:
         label=DEFECT,
         split="train",
         defect_type=candidate.defect_type,
-        group=known.group,
-        mask=lambda: teachers.mask_of(workspace, candidate),
+        group=workspace.image(candidate.source).group,
+        mask=lambda: candidates.mask_of(workspace, candidate),
         about=about,
     )
 

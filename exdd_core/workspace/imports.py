@@ -29,7 +29,7 @@ from exdd_core.workspace import clock, failures, rows, rows as rows_, settings
 
 if TYPE_CHECKING:
     from exdd_core.workspace.rows import DatasetInfo, DatasetPreview
-    from exdd_core.workspace.store import Workspace
+    from exdd_core.workspace import Workspace
 
 # Folder of a data set with masks that were written from others, from outlines or by hand.
 WRITTEN = "exdd-masks"

@@ -31,7 +31,7 @@ from exdd_core.workspace import dataset_reports, imports
 from exdd_core.workspace.dataset_changes import Draft, changing
 
 if TYPE_CHECKING:
-    from exdd_core.workspace.store import Workspace
+    from exdd_core.workspace import Workspace
 
 UNREADABLE = "cannot be read as images; copy them again from where they came from"
 Row = dict[str, Any]

@@ -24,7 +24,7 @@ from exdd_core.workspace import clock, dataset_reports, dataset_states, failures
 
 if TYPE_CHECKING:
     from exdd_core.workspace.rows import DatasetInfo
-    from exdd_core.workspace.store import Workspace
+    from exdd_core.workspace import Workspace
 
 
 def join_datasets(

@@ -19,7 +19,7 @@ from exdd_core.synthesis.templates import LONGEST, PAPER_NEGATIVE, expand, squee
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from exdd_core.workspace.store import Workspace
+    from exdd_core.workspace import Workspace
 
 MOST_IMPORTED = 1000
 KIND = "exdd-prompts"  # says in an exported file what it is

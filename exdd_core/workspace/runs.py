@@ -21,7 +21,7 @@ from exdd_core.workspace import dataset_states
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from exdd_core.workspace.store import Workspace
+    from exdd_core.workspace import Workspace
 
 LAST = "last"
 BULKY = ("per_image", "scores", "calibrated", "probabilities")  # what a list of runs does without

@@ -17,7 +17,7 @@ from exdd_core.workspace.placing import MARK
 from exdd_core.workspace.settings import get, put
 
 if TYPE_CHECKING:
-    from exdd_core.workspace.store import Workspace
+    from exdd_core.workspace import Workspace
 
 PINNED, FORMER = "pinned_banks", "former_banks"  # settings: ids of versions
 FORMER_KEPT = 20

@@ -9,7 +9,6 @@ import base64
 from typing import TYPE_CHECKING, Any
 
 from exdd_core import curation, drawing, studio
-from exdd_core.banks import teachers
 from exdd_core.curation import measures as curation_measures, queue
 from exdd_core.images import encode_png
 from exdd_core.studio import editor
@@ -49,7 +48,7 @@ def candidate(shared: Curate, asked: Answer) -> Answer:
     return _item(workspace, _Entry.of(made), {made.id: holder}) | {
         "width": width,
         "height": height,
-        "outline": drawing.outline(teachers.mask_of(workspace, made)),
+        "outline": drawing.outline(candidates.mask_of(workspace, made)),
         "trimmed": any(_stands(d, "trim") for d in decisions.decisions(workspace, made.id)),
         "facts": _facts(workspace, made),
         "notes": made.notes,
@@ -126,7 +125,7 @@ def _quality(workspace: Workspace, made: Candidate, known: Quality) -> Answer:
             {"image": a.image, "type": a.defect_type, "distance": f"{a.distance:.1f}"} for a in known.alike
         ],
         "twins": [{"id": twin, "name": _name(twin), "real": "/" in twin} for twin in known.twins],
-        "leftOut": drawing.outline(curation_measures.left_out(known, teachers.mask_of(workspace, made))),
+        "leftOut": drawing.outline(curation_measures.left_out(known, candidates.mask_of(workspace, made))),
         "patches": [len(known.left_out), len(known.patches)],
     }
 
@@ -142,7 +141,7 @@ def mask(shared: Curate, asked: Answer) -> Answer:
     """A candidate's mask as the editor shows it."""
     made = candidates.get(shared.workspace, asked["id"])
     shape = editor.canvas(shared.workspace, made.source).pixels.shape[:2]
-    layer = masks.to_editor(teachers.mask_of(shared.workspace, made), shape, editor.COLOUR)
+    layer = masks.to_editor(candidates.mask_of(shared.workspace, made), shape, editor.COLOUR)
     address = "data:image/png;base64," + base64.b64encode(encode_png(layer)).decode()
     return {"layer": address, "width": shape[1], "height": shape[0]}
 
@@ -152,7 +151,7 @@ def trim(shared: Curate, asked: Answer) -> Answer:
     made = candidates.get(shared.workspace, asked["id"])
     width, height = made.size
     left = masks.from_editor(
-        html.drawn(asked["layer"]), (height, width), teachers.mask_of(shared.workspace, made)
+        html.drawn(asked["layer"]), (height, width), candidates.mask_of(shared.workspace, made)
     )
     return _told(curation.trim(shared.workspace, made.id, left, asked["who"]))
 

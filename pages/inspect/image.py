@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core import drawing
 from exdd_core.curation import outlining
+from exdd_core.detector import reduced_map
 from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
 from exdd_core.review import Compared, Review, truth_of
@@ -59,7 +60,7 @@ def inspect(review: Review, asked: Answer) -> Answer:
 def _inspected(review: Review, made: Compared) -> Answer:
     row = review.results(made.bank).rows(made.standing.state)[made.image.id]
     y, x = made.exdd.peak
-    maps = [drawing.small_map(inspection, MAP_SIDE) for inspection in (made.patchcore, made.exdd)]
+    maps = [reduced_map.small_map(inspection, MAP_SIDE) for inspection in (made.patchcore, made.exdd)]
     return _bank(review, made.standing) | {
         "positive": made.exdd.positive_distance is not None,
         "peak": [int(x), int(y)],
@@ -74,7 +75,7 @@ def _inspected(review: Review, made: Compared) -> Answer:
 
 
 def _side(inspection: Inspection) -> Answer:
-    low, high = drawing.raw_range(inspection)
+    low, high = reduced_map.raw_range(inspection)
     marks = inspection.calibration
     return {
         "score": float(inspection.score),
@@ -85,8 +86,8 @@ def _side(inspection: Inspection) -> Answer:
         "promised": marks.promised,
         "doubt": (min(marks.doubt, marks.threshold) - marks.median) / (marks.threshold - marks.median),
         "fusion": inspection.fusion,
-        "map": _png(drawing.heatmap(drawing.small_map(inspection, MAP_SIDE))),
-        "raw_map": _png(drawing.heatmap(drawing.small_map(inspection, MAP_SIDE, raw=True), low, high)),
+        "map": _png(drawing.heatmap(reduced_map.small_map(inspection, MAP_SIDE))),
+        "raw_map": _png(drawing.heatmap(reduced_map.small_map(inspection, MAP_SIDE, raw=True), low, high)),
         "raw_marks": {"low": low, "high": high, "median": marks.map_median, "threshold": marks.map_threshold},
     }
 

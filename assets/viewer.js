@@ -826,7 +826,7 @@ function showJob() {
   const box = $(".vw-job"), { job } = state;
   box.classList.toggle("vw-running", Boolean(job));
   if (job) {
-    if (!box.querySelector(".bar")) box.replaceChildren(make("span", { class: "bar", role: "progressbar" }, make("span")), make("span", { class: "vw-told" }),
+    if (!box.querySelector(".bar")) box.replaceChildren(make("span", { class: "bar", role: "progressbar", "aria-label": "Scoring" }, make("span")), make("span", { class: "vw-told" }),
       make("button", { type: "button", class: "plain-button vw-cancel", onclick: attempt(() => call("cancel", { job: state.job.id })) }, "Cancel"));
     box.querySelector(".bar > span").style.width = `${job.fraction * 100}%`;
     box.querySelector(".vw-told").textContent = job.text;

@@ -42,6 +42,7 @@ lint: .venv/test.stamp assets/node_modules/stamp
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check . || { echo "Run: $(PY) -m ruff format ." >&2; exit 1; }
 	$(PY) -m mypy
+	.venv/bin/lint-imports
 	cd assets && npx eslint .
 	cd assets && npx prettier --check . || { echo "Run: cd assets && npx prettier --write ." >&2; exit 1; }
 	cd assets && npx tsc

@@ -6,7 +6,6 @@ Knows jobs and Gradio. Does not know what a job does.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +15,7 @@ from gradio.events import Dependency
 from exdd_core import jobs
 from exdd_core.errors import BadInput
 from exdd_core.sentences import count
+from exdd_core.workspace.clock import now
 from pages.answers import buttons, note, say, sentence_of
 from pages.html import bar, download_url, duration, text
 
@@ -25,9 +25,7 @@ if TYPE_CHECKING:
 EXPORTS = "exports"  # folder of the cache with what pages export
 END_SAID = 3  # times, a second apart
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-STARTED = datetime.now(UTC).isoformat(
-    timespec="milliseconds"
-)  # pages tell of what ended since the program began
+STARTED = now()  # pages tell of what ended since the program began
 
 
 class JobPanel:

@@ -11,13 +11,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exdd_core.detector import Change
 from exdd_core.detector.bank import BankImage
+from exdd_core.workspace import clock
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -59,7 +59,7 @@ def record(
         "rows": np.ascontiguousarray(rows, np.float32).tobytes(),
         "detail": json.dumps(detail | ({"state": state} if state else {})),
         "decision": decision,
-        "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "created": clock.now(),
     }
     marks = ", ".join(f":{name}" for name in row)
     db.execute(f"insert into bank_changes ({', '.join(row)}) values ({marks})", row)

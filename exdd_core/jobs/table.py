@@ -10,7 +10,6 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress, line, share
+from exdd_core.workspace.clock import now
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -218,7 +218,3 @@ def _text(state: State, row: dict[str, Any], left: float | None) -> str:
         return str(row["error"])
     where = f" at: {standing}" if row["stage"] and state != "done" else ""
     return state.capitalize() + where
-
-
-def now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

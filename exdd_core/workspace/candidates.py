@@ -15,7 +15,6 @@ import json
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, probe, read_mask
 from exdd_core.progress import Progress
 from exdd_core.workspace import decisions
+from exdd_core.workspace.clock import now
 from exdd_core.workspace.drawn_masks import MASKS
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def _row(painting: Painting, recipe: Recipe, job: str, number: int | None) -> di
         "job": job or None,
         "number": number if job else None,
         "seconds": round(painting.seconds, 3),
-        "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "created": now(),
         "status": "pending",
         "quality": "{}",
     }

@@ -11,10 +11,10 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
+from exdd_core.workspace.clock import now
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -194,6 +194,6 @@ def _insert(db: Database, dataset: str, state: int, action: str, detail: Row, wh
             "action": action,
             "detail": json.dumps(detail),
             "who": " ".join(who.split())[:40],
-            "created": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "created": now(),
         }
     )

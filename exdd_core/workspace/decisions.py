@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
+from exdd_core.workspace.clock import now
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -49,8 +49,8 @@ def claim(workspace: Workspace, id: str, who: str) -> str:
 
 
 def hold(db: Database, id: str, who: str) -> None:
-    until = (datetime.now(UTC) + timedelta(seconds=CLAIMED)).isoformat(timespec="milliseconds")
-    db.execute("delete from claims where candidate = ? or until < ?", [id, _now()])
+    until = now(later=CLAIMED)
+    db.execute("delete from claims where candidate = ? or until < ?", [id, now()])
     db.execute("insert into claims (candidate, who, until) values (?, ?, ?)", [id, who, until])
 
 
@@ -62,11 +62,11 @@ def release(workspace: Workspace, id: str, who: str) -> None:
 def claims(workspace: Workspace) -> dict[str, str]:
     """Who has which candidates open."""
     with workspace.reading() as db:
-        return dict(db.execute("select candidate, who from claims where until >= ?", [_now()]).fetchall())
+        return dict(db.execute("select candidate, who from claims where until >= ?", [now()]).fetchall())
 
 
 def holder_of(db: Database, id: str) -> str:
-    row = db.execute("select who from claims where candidate = ? and until >= ?", [id, _now()]).fetchone()
+    row = db.execute("select who from claims where candidate = ? and until >= ?", [id, now()]).fetchone()
     return row[0] if row else ""
 
 
@@ -126,12 +126,8 @@ def in_force(workspace: Workspace, *actions: str, dataset: str | None = None) ->
 def write(
     db: Database, subject: str, action: str, who: str, reason: Sequence[str] = (), **detail: Any
 ) -> int:
-    row = [subject, action, json.dumps(list(reason)), who, _now(), json.dumps(detail)]
+    row = [subject, action, json.dumps(list(reason)), who, now(), json.dumps(detail)]
     marks = (
         "insert into decisions (candidate, action, reason, who, created, detail) values (?, ?, ?, ?, ?, ?)"
     )
     return int(db.execute(marks, row).lastrowid or 0)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

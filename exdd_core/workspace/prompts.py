@@ -9,12 +9,12 @@ import json
 import uuid
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
 from exdd_core.synthesis import ENGINES
 from exdd_core.synthesis.templates import LONGEST, PAPER_NEGATIVE, expand, squeezed
+from exdd_core.workspace.clock import now
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -133,8 +133,10 @@ def _filled(workspace: Workspace) -> Workspace:
 
 
 def _keep(db: Database, prompt: Prompt) -> Prompt:
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    kept = replace(prompt, id=prompt.id or uuid.uuid4().hex[:12], created=prompt.created or now, changed=now)
+    stamp = now("seconds")
+    kept = replace(
+        prompt, id=prompt.id or uuid.uuid4().hex[:12], created=prompt.created or stamp, changed=stamp
+    )
     row = asdict(kept) | {"tags": json.dumps(kept.tags), "settings": json.dumps(kept.settings)}
     changes = ", ".join(f"{name} = excluded.{name}" for name in row)
     db.execute(

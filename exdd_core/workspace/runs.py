@@ -11,12 +11,12 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
 from exdd_core.workspace import dataset_states
+from exdd_core.workspace.clock import now
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -69,7 +69,7 @@ def write(
     seconds: float = 0.0,
 ) -> None:
     """`store` within a transaction that the caller has begun."""
-    created = datetime.now(UTC).isoformat(timespec="seconds")
+    created = now("seconds")
     full = {**result, "libraries": _libraries()}
     _insert(db, Run(id, kind, title, dict(spec), full, bank, created, round(seconds, 2)))
 

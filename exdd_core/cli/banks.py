@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from exdd_core.cli.arguments import Add, Group, new_file, open_workspace, who_option
 from exdd_core.cli.terminal import progress, told
 from exdd_core.errors import BadInput
-from exdd_core.workspace.versions import delete_bank
 
 if TYPE_CHECKING:  # imported by the command that needs it: --help answers at once
     from exdd_core.workspace import BankVersion
@@ -155,6 +154,8 @@ def unpin_bank(options: argparse.Namespace) -> dict[str, Any]:
 
 def remove_bank(options: argparse.Namespace) -> dict[str, Any]:
     """Delete a version and its changes."""
+    from exdd_core.workspace.versions import delete_bank
+
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
     delete_bank(workspace, bank.id)

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 from exdd_core.cli.arguments import Add, Group, at_least, model_size, open_workspace, who_option
 from exdd_core.cli.terminal import progress, told
 from exdd_core.errors import BadInput
-from exdd_core.workspace.dataset_settings import set_region
 
 if TYPE_CHECKING:  # imported by the command that needs it: --help answers at once
     from exdd_core.workspace import DatasetInfo, Workspace
@@ -222,6 +221,7 @@ def region_of_interest(options: argparse.Namespace) -> dict[str, Any]:
     """Set the region of interest of a data set: outside it nothing counts."""
     from exdd_core.images import take_mask
     from exdd_core.workspace import dataset_settings
+    from exdd_core.workspace.dataset_settings import set_region
 
     if sum((options.file is not None, options.threshold is not None, options.clear)) != 1:
         raise BadInput("Say one of --file MASK, --threshold N and --clear.")

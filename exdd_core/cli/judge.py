@@ -11,7 +11,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core.banks.detectors import load_detector
 from exdd_core.cli.arguments import Add, Group, at_least, open_workspace, who_option
 from exdd_core.cli.terminal import progress, say, told
 from exdd_core.errors import BadInput
@@ -286,6 +285,7 @@ def _taught(
 def _seen(workspace: Workspace, id: str, path: Path) -> Inspection:
     """What the active version says of an image now."""
     from exdd_core.banks import teachers
+    from exdd_core.banks.detectors import load_detector
 
     detector = load_detector(workspace)
     return detector.score([teachers.pixels_of(workspace, id, path, detector)])[0]

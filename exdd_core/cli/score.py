@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core.banks.detectors import load_detector
 from exdd_core.cli.arguments import Add, new_file, open_workspace
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
@@ -52,6 +51,7 @@ class Read:
 def score(options: argparse.Namespace) -> dict[str, Any]:
     """Score images or whole folders with PatchCore and ExDD, by the active bank version."""
     from exdd_core.banks import training_images
+    from exdd_core.banks.detectors import load_detector
     from exdd_core.datasets import incoming
     from exdd_core.review import export
 

@@ -1,5 +1,8 @@
-"""The Inspect page: images with the anomaly maps of both methods side by side."""
+"""The Inspect page: images with the anomaly maps of both methods side by side.
 
-from pages.inspect.page import PATH, render
+Each part has a module; `page` puts them together.
+"""
 
-__all__ = ["PATH", "render"]
+from pages.inspect.page import PATH, TITLE, render
+
+__all__ = ["PATH", "TITLE", "render"]

@@ -1,1 +1,8 @@
-"""TODO."""
+"""The Studio page: prompts, masks, engines and what they paint.
+
+Each part has a module; `page` puts them together.
+"""
+
+from pages.studio.page import PATH, TITLE, render
+
+__all__ = ["PATH", "TITLE", "render"]

@@ -111,7 +111,7 @@ def open_page(shared: Evaluate, asked: Answer) -> Answer:
     from exdd_core.detector.fusion import FUSIONS
 
     workspace = shared.workspace
-    info = answers.active_dataset(workspace)
+    info = workspace.active_dataset()
     if info is None:
         return {"need": NO_DATASET}
     accepted = candidates.count(workspace, info.name, status="accepted")

@@ -6,21 +6,18 @@ Knows Gradio. Does not know what a page shows.
 from __future__ import annotations
 
 import functools
-import sqlite3
 import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import gradio as gr
 from gradio.context import Context
 
 from exdd_core.errors import BadInput
+from exdd_core.workspace.failures import sentence_of
 from pages.html import text
-
-if TYPE_CHECKING:
-    from exdd_core.workspace import DatasetInfo, Workspace
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 # A click on any [data-act] inside the component becomes one event `act` that carries the data- attributes.
@@ -52,15 +49,10 @@ def answering(
         try:
             return question(about, asked)
         except Exception as error:
-            return {"error": sentence_of(error)}
+            return {"error": explained(error)}
 
     del answer.__wrapped__  # Gradio looks at the signature, which is of one object
     return answer
-
-
-def active_dataset(workspace: Workspace) -> DatasetInfo | None:
-    """The active data set, or None while there is none at all."""
-    return workspace.dataset() if workspace.setting("active_dataset") else None
 
 
 def note() -> gr.HTML:
@@ -84,18 +76,11 @@ def _note_html(kind: str, sentence: str, link: tuple[str, str] | None = None) ->
     return f'<p class="note {kind}" role="{role}">{sign}<span>{text(sentence)}{after}</span></p>'
 
 
-def sentence_of(error: BaseException) -> str:
-    """What a person reads when `error` happened; what is not their doing also goes to the terminal."""
-    if isinstance(error, BadInput):
-        return str(error)
-    traceback.print_exception(error, file=sys.stderr)
-    if isinstance(error, (OSError, sqlite3.Error)):
-        from exdd_core.workspace import plain_sentence
-
-        return plain_sentence(error)
-    return (
-        f"Something went wrong that should not have ({type(error).__name__}); the terminal has the details."
-    )
+def explained(error: BaseException) -> str:
+    """What a person reads when `error` happened; the terminal gets the traceback of what is not their doing."""
+    if not isinstance(error, BadInput):
+        traceback.print_exception(error, file=sys.stderr)
+    return sentence_of(error)
 
 
 def sentences(place: gr.HTML) -> Callable[[Handler], Handler]:
@@ -110,7 +95,7 @@ def sentences(place: gr.HTML) -> Callable[[Handler], Handler]:
             try:
                 return {place: say("info", "")} | (handler(*values) or {})
             except Exception as error:
-                return {place: say("error", sentence_of(error))}
+                return {place: say("error", explained(error))}
 
         return run  # type: ignore[return-value]
 

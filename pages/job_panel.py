@@ -16,7 +16,7 @@ from exdd_core import jobs
 from exdd_core.errors import BadInput
 from exdd_core.sentences import count
 from exdd_core.workspace.clock import now
-from pages.answers import buttons, note, say, sentence_of
+from pages.answers import buttons, explained, note, say
 from pages.html import bar, download_url, duration, text
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class JobPanel:
         try:
             return refresh()
         except Exception as error:
-            return {self.note: say("error", sentence_of(error))}
+            return {self.note: say("error", explained(error))}
 
     def _cancel(self, event: gr.EventData) -> Any:
         jobs.cancel(self.workspace, event.id)

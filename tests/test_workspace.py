@@ -143,7 +143,7 @@ def test_a_database_cut_short_is_a_sentence_and_stays_as_it_is(empty_workspace, 
 def test_a_place_that_cannot_be_written_to_is_named_as_that(code):
     error = sqlite3.OperationalError("attempt to write a readonly database")
     error.sqlite_errorcode = code
-    assert "cannot be written to (attempt to write a readonly database)" in module.plain_sentence(error)
+    assert "cannot be written to (attempt to write a readonly database)" in module.sentence_of(error)
 
 
 def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path):

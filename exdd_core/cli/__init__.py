@@ -67,10 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has gone, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (OSError, sqlite3.Error) as error:
-        from exdd_core.workspace import plain_sentence
+    except (OSError, sqlite3.Error, MemoryError) as error:
+        from exdd_core.workspace import sentence_of
 
-        return _refuse(plain_sentence(error))
+        return _refuse(sentence_of(error))
     except UnicodeEncodeError:
         return _refuse(
             "A word or a file's name holds bytes that are no text; rename the file, or write the word anew."
@@ -79,8 +79,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "home directory" not in str(error):  # what pathlib says of ~somebody
             raise
         return _refuse("There is no home folder of that name; write the whole path instead of ~.")
-    except MemoryError:
-        return _refuse("The memory is full; use smaller images, a smaller share of patches or fewer images.")
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:

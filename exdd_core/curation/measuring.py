@@ -5,6 +5,7 @@ Knows the judge and threads. Does not know pages.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -12,10 +13,13 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from exdd_core.curation import judge, queue
-from pages import answers
+from exdd_core.errors import BadInput
+from exdd_core.workspace.failures import sentence_of
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
+
+log = logging.getLogger(__name__)
 
 
 class Measuring:
@@ -34,7 +38,7 @@ class Measuring:
 
     def waiting(self) -> list[queue.Waiting]:
         """The pending candidates of the active data set."""
-        info = answers.active_dataset(self.workspace)
+        info = self.workspace.active_dataset()
         return queue.waiting(self.workspace, info.name) if info else []
 
     def problem(self, id: str) -> str:
@@ -75,10 +79,12 @@ class Measuring:
             try:
                 self.judge.quality(*step)
             except Exception as error:
-                self._unable[step[0]] = answers.sentence_of(error)
+                if not isinstance(error, BadInput):
+                    log.error("Measuring %s failed", step[0], exc_info=error)
+                self._unable[step[0]] = sentence_of(error)
 
     def _prepare(self) -> None:
-        info, bank = answers.active_dataset(self.workspace), self.workspace.active_bank()
+        info, bank = self.workspace.active_dataset(), self.workspace.active_bank()
         if info and bank and bank.dataset == info.name:
             self.judge.prepare(info.name)
 

@@ -53,7 +53,7 @@ from exdd_core.jobs.table import (
     update_job,
 )
 from exdd_core.progress import Progress
-from exdd_core.workspace.failures import job_sentence
+from exdd_core.workspace.failures import sentence_of
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -188,7 +188,7 @@ def _run(workspace: Workspace, job: Job, progress: Progress) -> dict[str, Any]:
     except (Cancelled, KeyboardInterrupt):
         raise
     except BaseException as error:
-        end = {"state": "failed", "error": job_sentence(job.title, error)}
+        end = {"state": "failed", "error": sentence_of(error, job.title)}
         raise
     finally:
         over.set()

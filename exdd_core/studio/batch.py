@@ -23,6 +23,7 @@ from exdd_core.studio.ordering import NotReady, engine, recipes
 from exdd_core.studio.painting import Made, noted, paint, request_of
 from exdd_core.synthesis.orders import Order, Recipe
 from exdd_core.workspace import candidates
+from exdd_core.workspace.failures import sentence_of
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -149,10 +150,6 @@ def _reason(recipe: Recipe, error: Exception) -> str:
 
 
 def _sentence(error: Exception) -> str:
-    if isinstance(error, BadInput):
-        return str(error)
-    log.error("Painting failed", exc_info=error)
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        return "The memory is full; paint smaller images or close other programs."
-    told = " ".join(str(error).split())[:160]
-    return f"Painting failed ({type(error).__name__}: {told}); the program's log says where."
+    if not isinstance(error, BadInput):
+        log.error("Painting failed", exc_info=error)
+    return sentence_of(error, "Painting", less_memory="paint smaller images or close other programs")

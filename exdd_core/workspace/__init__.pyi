@@ -1,5 +1,5 @@
 from .failures import (
-    plain_sentence as plain_sentence,
+    sentence_of as sentence_of,
 )
 from .placing import (
     MARK as MARK,

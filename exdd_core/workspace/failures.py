@@ -1,6 +1,6 @@
-"""Errors of files and databases as one sentence for a person.
+"""Errors as one sentence for a person.
 
-Knows errno, SQLite's error codes and memory. Does not know what was being done.
+Knows errno, SQLite's error codes and memory. Does not know what was being done, nor where errors are logged.
 """
 
 from __future__ import annotations
@@ -16,11 +16,31 @@ from exdd_core.errors import BadInput
 
 DATABASE = "workspace.db"
 READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
+STORAGE = (OSError, sqlite3.Error, SafetensorError)
 DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
+LONGEST = 160  # characters of an unforeseen error's own words
+LESS_WORK = "use smaller images, a smaller share of patches or fewer images"
 
 
-def plain_sentence(error: OSError | sqlite3.Error | SafetensorError) -> str:
-    """What a person needs to know about a failed file or database access, in one sentence."""
+def sentence_of(error: BaseException, title: str = "", *, less_memory: str = LESS_WORK) -> str:
+    """What a person reads when `error` ended a piece of work called `title`; without one the work has no name.
+
+    less_memory: what to do where the memory is full. Logs nothing: whoever catches the error knows where to.
+    """
+    if isinstance(error, BadInput):
+        return str(error)
+    if isinstance(error, STORAGE):
+        return _of_storage(error)
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        return f"The memory is full; {less_memory}."
+    name = type(error).__name__
+    if not title:
+        return f"Something went wrong that should not have ({name}); the terminal has the details."
+    words = " ".join(str(error).split())[:LONGEST]
+    return f"{title} failed ({name}: {words}); the program's log says where."
+
+
+def _of_storage(error: OSError | sqlite3.Error | SafetensorError) -> str:
     number, said = getattr(error, "errno", None), str(error)
     if number in (errno.ENOSPC, errno.EDQUOT) or "is full" in said or "No space left" in said:
         return "The disk is full; free some space and try again, nothing half-made was kept."
@@ -51,23 +71,11 @@ def plainly() -> Iterator[None]:
     """Files and databases that cannot be used end as one sentence, a `BadInput`."""
     try:
         yield
-    except (OSError, sqlite3.Error, SafetensorError) as error:
-        raise BadInput(plain_sentence(error)) from error
+    except STORAGE as error:
+        raise BadInput(sentence_of(error)) from error
 
 
 def damaged(why: str) -> sqlite3.DatabaseError:
     error = sqlite3.DatabaseError(why)
     error.sqlite_errorcode = sqlite3.SQLITE_NOTADB
     return error
-
-
-def job_sentence(title: str, error: BaseException) -> str:
-    if isinstance(error, BadInput):
-        return str(error)
-    if isinstance(error, (OSError, sqlite3.Error)):
-        pass
-
-        return plain_sentence(error)
-    if isinstance(error, MemoryError):
-        return "The memory is full; use smaller images, a smaller share of patches or fewer images."
-    return f"{title} failed ({type(error).__name__}: {error}); the program's log says where."

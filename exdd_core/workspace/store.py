@@ -245,6 +245,10 @@ class Workspace:
         with self.reading() as db:
             return [dataset_info(row) for row in db.query("select * from datasets order by rowid")]
 
+    def active_dataset(self) -> DatasetInfo | None:
+        """The active data set, or None while there is none at all."""
+        return self.dataset() if self.setting("active_dataset") else None
+
     def dataset(self, name: str | None = None, state: int | None = None) -> DatasetInfo:
         """The data set of that name, or the active one, as it was in a state (None: as it is).
 

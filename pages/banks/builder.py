@@ -123,7 +123,7 @@ class Builder:
     def updates(self) -> dict[Any, Any]:
         """The data sets there are, and the active one's size."""
         names = [info.name for info in self.workspace.datasets()]
-        active = answers.active_dataset(self.workspace)
+        active = self.workspace.active_dataset()
         painted = active is not None and candidates.count(self.workspace, active.name, "accepted") > 0
         return {
             self.positives: list(POSITIVES)[1 if painted else 0],

@@ -56,7 +56,7 @@ def render(workspace: Workspace) -> None:
 
 def open_page(shared: Curate, asked: Answer) -> Answer:
     """The queue, or what is missing for one."""
-    info = answers.active_dataset(shared.workspace)
+    info = shared.workspace.active_dataset()
     if info is None:
         return {"need": NO_DATASET, "dataset": ""}
     if not candidates.count(shared.workspace, info.name):
@@ -67,7 +67,7 @@ def open_page(shared: Curate, asked: Answer) -> Answer:
 
 def news(shared: Curate, asked: Answer) -> Answer:
     """Whether anything has changed since `stamp`: asked every few seconds."""
-    info = answers.active_dataset(shared.workspace)
+    info = shared.workspace.active_dataset()
     stamp = _stamp(shared.workspace, info.name) if info else ""
     return {"dataset": info.name if info else "", "changed": stamp != asked["stamp"]}
 

@@ -62,7 +62,7 @@ def render(workspace: Workspace) -> None:
     ]
 
     def refresh() -> dict[Any, Any]:
-        info = answers.active_dataset(workspace)
+        info = workspace.active_dataset()
         shown = gr.update(visible=info is not None, value=report_html(info) if info else "")
         banner = due_html(workspace)
         updates = {due: gr.update(value=banner, visible=bool(banner)), report: shown}

@@ -75,7 +75,7 @@ def _answering(question: Callable[[Studio, Answer], Answer], shared: Studio) -> 
         try:
             return question(shared, asked)
         except Exception as error:
-            return {"error": answers.sentence_of(error)}
+            return {"error": answers.explained(error)}
 
     del answer.__wrapped__  # Gradio looks at the signature, which is of one object
     return answer
@@ -84,7 +84,7 @@ def _answering(question: Callable[[Studio, Answer], Answer], shared: Studio) -> 
 def open_page(shared: Studio, asked: Answer) -> Answer:
     """Everything that does not change while somebody works: images, engines, prompts, sliders."""
     workspace = shared.workspace
-    info = answers.active_dataset(workspace)
+    info = workspace.active_dataset()
     rows = workspace.images(info.name, split="train", label=datasets.NORMAL) if info else []
     if info is None or not rows:
         return {"need": NO_DATASET if info is None else _no_normals(info.name)}
@@ -161,7 +161,7 @@ def look(shared: Studio, asked: Answer) -> Answer:
     if over and run.candidate:
         answer["result"] = _record(shared, run.candidate)
     if over and run.error and not Previews.was_stopped(run):
-        answer["failure"] = answers.sentence_of(run.error)
+        answer["failure"] = answers.explained(run.error)
     return answer
 
 
@@ -175,7 +175,7 @@ def warm(shared: Studio, asked: Answer) -> Answer:
     name = asked["engine"]
     run = shared.loading.get(name) or shared.loading.setdefault(name, shared.previews.load(name))
     over = run.over.is_set()
-    failure = answers.sentence_of(run.error) if over and run.error else ""
+    failure = answers.explained(run.error) if over and run.error else ""
     if failure:
         shared.loading.pop(name, None)  # so that whoever asks again tries again
     return {"over": over, "text": run.progress.text, "fraction": run.progress.fraction, "failure": failure}

@@ -14,7 +14,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import encode_jpeg, read_image, read_mask, thumbnail
 from exdd_core.studio import editor
 from exdd_core.workspace import candidates
-from pages import answers, html
+from pages import html
 from pages.studio.state import CLOSE_UP_SIDE, DISPLAY_SIDE, KIND, THUMBNAIL_SIDE, Answer, Studio
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def _latest_comparison(workspace: Workspace, dataset: str) -> str:
 
 def news(shared: Studio, asked: Answer) -> Answer:
     """Whether anything has changed since `stamp`: asked every few seconds."""
-    info = answers.active_dataset(shared.workspace)
+    info = shared.workspace.active_dataset()
     dataset = info.name if info else ""
     return {"dataset": dataset, "changed": bool(info) and _stamp(shared.workspace, dataset) != asked["stamp"]}
 

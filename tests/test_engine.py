@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
-from exdd_core.synthesis import ENGINES, default_engine, engine
+from exdd_core.synthesis import ENGINES, default_engine, engine_named
 from exdd_core.synthesis.engine import (
     Control,
     Engine,
@@ -352,9 +352,9 @@ def test_what_is_missing_is_said():
 
 def test_engines_are_found_by_name_made_once_and_described():
     assert list(ENGINES) == ["sdxl", "procedural", "transplant"]
-    assert engine("procedural") is engine("procedural")
+    assert engine_named("procedural") is engine_named("procedural")
     with pytest.raises(BadInput, match="sdxl, procedural, transplant"):
-        engine("dall-e")
+        engine_named("dall-e")
     for name, kind in ENGINES.items():
         assert name == kind.NAME and kind.TITLE and kind.DESCRIPTION
         names = [control.name for control in kind.CONTROLS]
@@ -364,7 +364,7 @@ def test_engines_are_found_by_name_made_once_and_described():
 
 
 def test_the_default_engine_is_one_that_can_paint():
-    assert engine(default_engine()).missing() == ""
+    assert engine_named(default_engine()).missing() == ""
 
 
 def test_lay_back_scales_what_was_painted_small():

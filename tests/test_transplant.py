@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_image, read_mask
-from exdd_core.synthesis import engine, masks
+from exdd_core.synthesis import engine_named, masks
 from exdd_core.synthesis.engine import Donor, Painting, PaintRequest
 from exdd_core.synthesis.masks import MaskSpec
 from exdd_core.synthesis.transplant import Transplant, cut
@@ -232,4 +232,4 @@ def test_real_defects_grow_into_real_surfaces(real_data: Path, kind: str) -> Non
 
 
 def test_the_engine_is_found_by_its_name() -> None:
-    assert engine("transplant").TITLE == "Transplant"
+    assert engine_named("transplant").TITLE == "Transplant"

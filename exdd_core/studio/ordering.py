@@ -30,7 +30,7 @@ class NotReady(BadInput):
 
 def engine(workspace: Workspace, name: str) -> Engine:
     """The engine of that name, with this workspace's models. Raises BadInput for an unknown one."""
-    return synthesis.engine(name, **_options(workspace, name))
+    return synthesis.engine_named(name, **_options(workspace, name))
 
 
 def default_engine(workspace: Workspace) -> str:

@@ -18,7 +18,7 @@ from exdd_core import datasets
 from exdd_core.datasets import DEFECT, NORMAL, Record
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_image, read_mask
-from exdd_core.synthesis import engine, masks
+from exdd_core.synthesis import engine_named, masks
 from exdd_core.synthesis.engine import Donor, PaintRequest
 from tests.bench import real_images
 
@@ -103,7 +103,7 @@ def _painted(
         spec = masks.MaskSpec("real", image=lender.path, vary=True)
         mask = masks.realise(spec, image, seed, read_mask(paths[1], None))
         try:
-            painting = engine(name).paint(PaintRequest(image, mask, prompt, seed=seed, donor=donor))
+            painting = engine_named(name).paint(PaintRequest(image, mask, prompt, seed=seed, donor=donor))
         except BadInput as refused:
             print(f"{name} {seed} into {normal.path}: {refused}")
         else:

@@ -112,19 +112,8 @@ def crop_around(
     return view, (x0 - left, y0 - top, x1 - left, y1 - top)
 
 
-OPACITY = 0.65  # of a heatmap over its image
-_INK, _PAPER, _QUIET = (28, 30, 34), (255, 255, 255), (96, 100, 108)
-
-
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
-
-
-def _over(image: np.ndarray, rgba: np.ndarray, opacity: float) -> np.ndarray:
-    """uint8 (H, W, 3): the picture, greyed, under the coloured map."""
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    colours = cv2.resize(rgba[..., :3], (image.shape[1], image.shape[0]), interpolation=cv2.INTER_LINEAR)
-    return cv2.addWeighted(colours, opacity, grey, 1 - opacity, 0)
 
 
 def outlined(picture: np.ndarray, lines: list[list[tuple[int, int]]], scale: float) -> np.ndarray:

@@ -23,7 +23,7 @@ from exdd_core.banks.detectors import load_detector
 from exdd_core.curation import outlining
 from exdd_core.detector.inspection import Inspection
 from exdd_core.images import encode_png, read_image, read_mask
-from exdd_core.review import export
+from exdd_core.review import COLUMNS
 from exdd_core.workspace import Workspace, dataset_changes, decisions
 from exdd_core.workspace.imports import import_dataset
 from tests.browser import SCREENSHOTS, SLOW, chosen, opened, scored, serving, visiting
@@ -289,7 +289,7 @@ def test_export_as_csv_png_and_zip(
         defects = chosen(workspace)
         rows = list(csv.DictReader(io.StringIO(taken["csv"].read_text("utf-8"))))
         assert len(rows) == len(defects) and {row["truth"] for row in rows} == {"defect"}
-        assert tuple(rows[0]) == export.COLUMNS and taken["csv"].suffix == ".csv"
+        assert tuple(rows[0]) == COLUMNS and taken["csv"].suffix == ".csv"
         patchcore, exdd = load_detector(workspace).compare([workspace.image(image).path])[0]
         name = image.partition("/")[2]
         row = next(row for row in rows if row["image"] == name)

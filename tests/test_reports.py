@@ -15,7 +15,7 @@ from exdd_core import drawing
 from exdd_core.detector import reduced_map
 from exdd_core.detector.inspection import Calibration, Inspection
 from exdd_core.images import Size
-from exdd_core.review import export
+from exdd_core.review import COLUMNS, panes, result_row, write_csv, write_panes
 
 
 def luminance(rgb: np.ndarray) -> np.ndarray:
@@ -159,10 +159,10 @@ def test_panes_hold_the_image_four_times_side_by_side(shape: tuple[int, int], tm
     truth[2:5, 2:5] = True
     path = tmp_path / "panes.png"
     alarmed, calm = inspection(7.0, 30.0, shape), inspection(3.0, 3.0, shape)
-    export.write_panes(path, image, calm, alarmed, truth, "part 7")
+    write_panes(path, image, calm, alarmed, truth, "part 7")
     with Image.open(path) as opened:
         sheet = np.asarray(opened.convert("RGB")).astype(int)
-    quiet = np.asarray(export.panes(image, calm, calm, truth, "part 7")).astype(int)
+    quiet = np.asarray(panes(image, calm, calm, truth, "part 7")).astype(int)
     assert sheet.shape == quiet.shape
     changed = np.flatnonzero(np.abs(sheet - quiet).sum((0, 2)))
     column = max(round(shape[1] * max(160, min(640, max(shape))) / max(shape)), 200) + 16
@@ -173,9 +173,9 @@ def test_panes_hold_the_image_four_times_side_by_side(shape: tuple[int, int], tm
 def test_csv_has_every_column_in_order_and_survives_commas_and_umlauts(tmp_path: Path) -> None:
     rows = [{"image": "Größe, 1.png", "truth": "defect", "exdd_score": 1.25, "id": "not exported"}]
     path = tmp_path / "results.csv"
-    export.write_csv(path, rows)
+    write_csv(path, rows)
     header, line = csv.reader(io.StringIO(path.read_text("utf-8")))
-    assert tuple(header) == export.COLUMNS
+    assert tuple(header) == COLUMNS
     found = dict(zip(header, line, strict=True))
     assert (
         found["image"] == "Größe, 1.png" and found["exdd_score"] == "1.25" and found["patchcore_score"] == ""
@@ -184,7 +184,7 @@ def test_csv_has_every_column_in_order_and_survives_commas_and_umlauts(tmp_path:
 
 def test_a_row_has_every_column(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Inspection, "reason", "because")
-    row = export.result_row("a.png", "normal", "", inspection(3.0, 3.0), inspection(7.0, 30.0), "v3")
-    assert set(row) == set(export.COLUMNS)
+    row = result_row("a.png", "normal", "", inspection(3.0, 3.0), inspection(7.0, 30.0), "v3")
+    assert set(row) == set(COLUMNS)
     assert (row["patchcore_verdict"], row["exdd_verdict"]) == ("normal", "defect")
     assert row["exdd_calibrated"] == 1.25 and row["exdd_threshold"] == 6.0 and row["bank_version"] == "v3"

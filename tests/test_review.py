@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from exdd_core.errors import BadInput, Cancelled
 from exdd_core.experiments import unseen
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
-from exdd_core.review import Results, Review, review as review_
+from exdd_core.review import Results, Review, comparing
 from exdd_core.workspace import Workspace, dataset_changes, decisions
 
 
@@ -62,7 +63,7 @@ def test_a_comparison_is_made_once_and_memory_stays_bounded(
     made = review.compare(first)
     assert review.compare(first) is made
     assert made.pixels.nbytes < made.bytes < 100 * made.pixels.nbytes
-    monkeypatch.setattr(review_, "MEMORY", 1)
+    monkeypatch.setattr(comparing, "MEMORY", 1)
     kept = review.compare(second)
     assert review.compare(second) is kept  # the newest always stays
     assert review.compare(first) is not made
@@ -79,10 +80,15 @@ def test_cancelling_keeps_what_was_scored(review: Review) -> None:
     assert len(Review(review.workspace).results(review.workspace.bank()).rows()) == len(images)
 
 
+def stored(id: str, **values: Any) -> Any:
+    """A row with a few of its values."""
+    return {"id": id, **values}
+
+
 def test_a_result_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
     results = Results(tmp_path / "results" / "b.jsonl")
-    results.add("", [{"id": "a"}, {"id": "b"}])
-    results.add("", [{"id": "b", "newer": True}, {"id": "c"}])
+    results.add("", [stored("a"), stored("b")])
+    results.add("", [stored("b", image="newer"), stored("c")])
     seen, rows = results.since(2)
     assert seen == 3 and rows == [{"id": "c", "state": ""}]
     path = tmp_path / "results" / "b.jsonl"
@@ -92,13 +98,13 @@ def test_a_result_line_cut_short_by_a_crash_is_left_out(tmp_path: Path) -> None:
 
 def test_rows_that_another_process_adds_show_up_once(tmp_path: Path) -> None:
     ours, theirs = Results(tmp_path / "b.jsonl"), Results(tmp_path / "b.jsonl")
-    ours.add("", [{"id": "a", "by": "us"}])
-    theirs.add("", [{"id": "a", "by": "them"}, {"id": "b"}])
-    assert ours.since(1) == (2, [{"id": "b", "state": ""}]) and ours.rows()["a"]["by"] == "us"
+    ours.add("", [stored("a", image="us")])
+    theirs.add("", [stored("a", image="them"), stored("b")])
+    assert ours.since(1) == (2, [{"id": "b", "state": ""}]) and ours.rows()["a"]["image"] == "us"
     with (tmp_path / "b.jsonl").open("a") as file:
         file.write('{"id": "half')  # killed while it wrote
     assert ours.since(2) == (2, [])
-    ours.add("", [{"id": "c"}])
+    ours.add("", [stored("c")])
     assert theirs.since(2) == (3, [{"id": "c", "state": ""}])
 
 
@@ -172,14 +178,14 @@ def test_exports_of_what_is_not_scored_are_refused_and_a_cancelled_zip_leaves_no
 
 def test_an_old_row_is_told_as_stale_until_it_is_scored_again(tmp_path: Path) -> None:
     results = Results(tmp_path / "b.jsonl")
-    results.add("", [{"id": "a", "score": 1}, {"id": "b", "score": 1}])
-    results.add("changed", [{"id": "a", "score": 2}])
-    assert {id: row["score"] for id, row in results.rows("changed").items()} == {"a": 2}
+    results.add("", [stored("a", exdd_score=1), stored("b", exdd_score=1)])
+    results.add("changed", [stored("a", exdd_score=2)])
+    assert {id: row["exdd_score"] for id, row in results.rows("changed").items()} == {"a": 2}
     seen, known = Results(tmp_path / "b.jsonl").known("changed")
-    assert seen == 3 and known["a"]["score"] == 2 and "stale" not in known["a"]
-    assert known["b"] == {"id": "b", "score": 1, "state": "", "stale": True}
-    assert results.known("")[1]["a"]["score"] == 1  # changed back: what was known then counts again
-    assert results.since(1, "changed")[1] == [{"id": "a", "score": 2, "state": "changed"}]
+    assert seen == 3 and known["a"]["exdd_score"] == 2 and "stale" not in known["a"]
+    assert known["b"] == {"id": "b", "exdd_score": 1, "state": "", "stale": True}
+    assert results.known("")[1]["a"]["exdd_score"] == 1  # changed back: what was known then counts again
+    assert results.since(1, "changed")[1] == [{"id": "a", "exdd_score": 2, "state": "changed"}]
 
 
 def test_a_missed_defect_is_learnt_at_once_and_forgotten_exactly(review: Review) -> None:
@@ -192,11 +198,14 @@ def test_a_missed_defect_is_learnt_at_once_and_forgotten_exactly(review: Review)
     decided = review.mark_missed(id, mask, " Anna ", "dent")
     assert decided.rows > 0
     after = review.compare(id)
-    assert after.exdd.calibrated_score > before.exdd.calibrated_score and after.standing != before.standing
+    assert (
+        after.exdd.calibrated_score > before.exdd.calibrated_score and after.bank_state != before.bank_state
+    )
     assert not np.array_equal(after.exdd.model_map, before.exdd.model_map)
     rows = review.results(after.bank)
     assert (
-        set(rows.rows(after.standing.state)) == {id} and rows.known(after.standing.state)[1][other]["stale"]
+        set(rows.rows(after.bank_state.state)) == {id}
+        and rows.known(after.bank_state.state)[1][other]["stale"]
     )
     (mark,) = review.marks(id)
     assert (mark.who, mark.action, mark.defect_type) == ("Anna", "missed", "dent")
@@ -207,7 +216,7 @@ def test_a_missed_defect_is_learnt_at_once_and_forgotten_exactly(review: Review)
     curation.undo(review.workspace, mark.decision, "Ben")
     assert part in {row.group for row in unseen.unseen_images(review.workspace, "demo", [])[0]}
     again = Review(Workspace.open(review.workspace.path)).compare(id)
-    assert again.standing.state == before.standing.state and review.marked() == set()
+    assert again.bank_state.state == before.bank_state.state and review.marked() == set()
     assert np.array_equal(again.exdd.model_map, before.exdd.model_map)
     assert again.exdd.score == before.exdd.score
 
@@ -247,7 +256,7 @@ def test_what_cannot_teach_the_bank_is_refused_in_a_sentence(review: Review, tmp
     assert "not the active one" in review.why_not(test, older.id if newer.active else newer.id)
     assert review.compare(test, older.id).bank.id == older.id
     with pytest.raises(BadInput, match="no bank version"):
-        review.standing("v99")
+        review.bank_state("v99")
     assert decisions.decisions(review.workspace) == []
 
 
@@ -330,14 +339,14 @@ def test_an_image_of_the_bank_says_so_in_place_of_itself_as_its_neighbour(
         image = next(image for image in train if image.label == label)
         shutil.copy(image.path, tmp_path / "copies" / f"{label}.png")
         made = review.compare(image.id)
-        assert "v1 was built from it" in made.learnt
-        assert made.reason(made.exdd) == f"{made.exdd.verdict.capitalize()}: {made.learnt}."
-        row = review.results(made.bank).rows(made.standing.state)[image.id]
+        assert "v1 was built from it" in made.in_bank
+        assert made.reason(made.exdd) == f"{made.exdd.verdict.capitalize()}: {made.in_bank}."
+        row = review.results(made.bank).rows(made.bank_state.state)[image.id]
         assert row["exdd_reason"] == made.reason(made.exdd)
     for image in review.images(review.open_folder(tmp_path / "copies")):
-        assert "v1 was built from it" in review.compare(image.id).learnt
+        assert "v1 was built from it" in review.compare(image.id).in_bank
     test = review.compare(review.images("demo/test")[0].id)
-    assert test.learnt == "" and test.reason(test.exdd) == test.exdd.reason
+    assert test.in_bank == "" and test.reason(test.exdd) == test.exdd.reason
 
 
 def test_a_mask_of_most_of_the_image_or_an_inverted_one_is_no_missed_defect(review: Review) -> None:

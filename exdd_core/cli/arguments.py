@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # imported by the command that needs them: --help answers at 
     from exdd_core.workspace import Workspace
 
 Add = Callable[..., Any]  # `ArgumentParser.add_argument`, which is all that a command needs of its parser
-Command = tuple[Callable[[argparse.Namespace], dict[str, Any]], Callable[[Add], Any] | None]
+Command = tuple[Callable[[argparse.Namespace], Mapping[str, Any]], Callable[[Add], Any] | None]
 LARGEST = 2**32 - 1  # whole number; every generator of random numbers takes it
 
 

@@ -9,19 +9,20 @@ import argparse
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from exdd_core.cli.arguments import Add, new_file, open_workspace
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
+from exdd_core.review.table import ResultRow
 
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
-    from exdd_core.detector import Settings
+    from exdd_core.detector import Inspection
     from exdd_core.picture import Picture
-    from exdd_core.workspace import ImageRow
+    from exdd_core.workspace import BankVersion, ImageRow, Workspace
 
 BATCH = 8  # images scored at a time: their maps have the images' own size
 LONGEST = 120  # bytes of a file's name without suffix; some file systems take no more than 143
@@ -40,7 +41,7 @@ def score_options(add: Add) -> None:
 
 
 @dataclass(frozen=True)
-class Read:
+class ReadImage:
     """One image that can be scored. truth: its row where a data set of the workspace has it."""
 
     path: Path
@@ -48,48 +49,61 @@ class Read:
     truth: ImageRow | None
 
 
-def score(options: argparse.Namespace) -> dict[str, Any]:
+class LeftOut(TypedDict):
+    """A file that is not scored, and one sentence on the reason."""
+
+    image: str
+    reason: str
+
+
+class ScoredRow(ResultRow):
+    """A row of the table, and what a person should know of the image.
+
+    in_bank: whether the bank was built from it, so that its score means nothing. depth: the bit depth that it was
+    read with, None for 8 bits. clipped: share of its values beyond that depth. like_a_mask: whether it looks like a
+    mask and not like a photograph.
+    """
+
+    in_bank: bool
+    pages: int
+    depth: str | None
+    clipped: float
+    like_a_mask: bool
+    notes: list[str]
+
+
+class Scored(TypedDict):
+    """What the command prints with --json."""
+
+    bank_version: str
+    bank: str
+    images: list[ScoredRow]
+    unreadable: list[LeftOut]
+    left_out: list[LeftOut]
+    notes: list[str]
+
+
+def score(options: argparse.Namespace) -> Scored:
     """Score images or whole folders with PatchCore and ExDD, by the active bank version."""
-    from exdd_core.banks import training_images
-    from exdd_core.banks.detectors import load_detector
     from exdd_core.datasets import incoming
-    from exdd_core.review import export
+    from exdd_core.review import write_csv
 
     workspace = open_workspace(options)
     (paths, left_out), bank = _images_in(options.paths), workspace.bank(options.bank)
-    known = {row.path: row for info in workspace.datasets() for row in workspace.images(info.name)}
     for target in (options.png, options.csv.parent if options.csv else None):
         if target:
             target.mkdir(parents=True, exist_ok=True)
-    detector, watched = load_detector(workspace, bank.id), progress()
-    taught, settings = training_images.TrainingFiles(workspace, bank, detector), detector.settings
-    names = pane_names(paths, options.paths)
-    watched.begin("Scoring images", len(paths))
-    rows, unreadable, shallow = [], [], 0
-    for start in range(0, len(paths), BATCH):
-        images, broken = _read_images(paths[start : start + BATCH], options.paths, known, settings)
-        unreadable += broken
-        compared = detector.compare([one.picture.pixels for one in images]) if images else []
-        for one, (patchcore, exdd) in zip(images, compared, strict=True):
-            of = (one.truth.label, one.truth.defect_type) if one.truth else ("", "")
-            row = export.result_row(str(one.path), *of, patchcore, exdd, bank.name)
-            id = one.truth.id if one.truth else _id_of(one.path)
-            rows.append(_with_notes(row, one, taught.sentence(id, one.path), bank.name, settings))
-            shallow += one.picture.depth is None
-            if options.png:
-                mask = _truth_mask(one.truth, one.picture.pixels.shape[:2])
-                target = options.png / f"{names[one.path]}.png"
-                export.write_panes(target, one.picture.pixels, patchcore, exdd, mask, title=one.path.name)
-        watched.advance(min(BATCH, len(paths) - start))
+    scoring = _Scoring(workspace, bank, options)
+    rows, unreadable = scoring.score(paths)
     if options.csv:
-        export.write_csv(options.csv, rows)
+        write_csv(options.csv, rows)
     for item in unreadable:
         say(f"Left out: {item['reason']}")
     for item in left_out:
         say(f"Left out: {item['image']}: {item['reason']}.")
     if not rows:
         raise BadInput("None of these images could be read; nothing was scored.")
-    depth = settings.depth
+    shallow, depth = sum(row["depth"] is None for row in rows), scoring.detector.settings.depth
     notes = [incoming.shallow_note(shallow, bank.name, depth)] if shallow and depth else []
     if not options.json:
         _print_scores(rows)
@@ -104,8 +118,93 @@ def score(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _images_in(paths: Sequence[Path]) -> tuple[list[Path], list[dict[str, str]]]:
-    """Every image that is named, itself or by its folder, and what of the folders is not looked at."""
+class _Scoring:
+    """Scores images batch by batch with one bank version and writes the panes of each where --png asks for them."""
+
+    def __init__(self, workspace: Workspace, bank: BankVersion, options: argparse.Namespace):
+        from exdd_core.banks.detectors import load_detector
+        from exdd_core.banks.training_images import TrainingFiles
+
+        self.known = {row.path: row for info in workspace.datasets() for row in workspace.images(info.name)}
+        self.bank, self.options = bank, options
+        self.detector = load_detector(workspace, bank.id)
+        self.training = TrainingFiles(workspace, bank, self.detector)
+
+    def score(self, paths: Sequence[Path]) -> tuple[list[ScoredRow], list[LeftOut]]:
+        """The rows of the images that can be read, and the other images. Raises BadInput, see `_read`."""
+        watched = progress()
+        names = pane_names(paths, self.options.paths)
+        watched.begin("Scoring images", len(paths))
+        rows: list[ScoredRow] = []
+        unreadable: list[LeftOut] = []
+        for start in range(0, len(paths), BATCH):
+            batch = paths[start : start + BATCH]
+            images, broken = self._read(batch)
+            unreadable += broken
+            compared = self.detector.compare([image.picture.pixels for image in images]) if images else []
+            for image, (patchcore, exdd) in zip(images, compared, strict=True):
+                rows.append(self._row(image, patchcore, exdd))
+                if self.options.png:
+                    self._write_panes(image, patchcore, exdd, f"{names[image.path]}.png")
+            watched.advance(len(batch))
+        return rows, unreadable
+
+    def _read(self, paths: Sequence[Path]) -> tuple[list[ReadImage], list[LeftOut]]:
+        """Read images as the bank reads them.
+
+        An image that was named itself must be readable: else BadInput is raised. One in a named folder may be left
+        out.
+        """
+        from exdd_core import picture as picture_
+
+        settings = self.detector.settings
+        images: list[ReadImage] = []
+        broken: list[LeftOut] = []
+        for path in paths:
+            truth = self.known.get(path.resolve())
+            try:
+                own = truth.depth if truth else None
+                picture = picture_.read(path, None, settings.depth, settings.by_brightest, own)
+                images.append(ReadImage(path, picture, truth))
+            except BadInput as error:
+                if path in self.options.paths:
+                    raise
+                broken.append({"image": str(path), "reason": str(error)})
+        return images, broken
+
+    def _row(self, image: ReadImage, patchcore: Inspection, exdd: Inspection) -> ScoredRow:
+        from exdd_core.datasets import incoming
+        from exdd_core.review import result_row
+
+        settings, truth, picture = self.detector.settings, image.truth, image.picture
+        in_bank = self.training.sentence(truth.id if truth else _id_of(image.path), image.path)
+        label, defect_type = (truth.label, truth.defect_type) if truth else ("", "")
+        row = result_row(str(image.path), label, defect_type, patchcore, exdd, self.bank.name, in_bank)
+        like_a_mask = incoming.mask_note(image.path)
+        notes = incoming.notes(picture, self.bank.name, settings.depth, settings.by_brightest)
+        notes += filter(None, [like_a_mask])
+        return {
+            **row,
+            "in_bank": bool(in_bank),
+            "pages": picture.pages,
+            "depth": str(picture.depth) if picture.depth else None,
+            "clipped": picture.clipped,
+            "like_a_mask": bool(like_a_mask),
+            "notes": notes,
+        }
+
+    def _write_panes(self, image: ReadImage, patchcore: Inspection, exdd: Inspection, name: str) -> None:
+        from exdd_core.images import read_mask
+        from exdd_core.review import write_panes
+
+        pixels, mask = image.picture.pixels, None
+        if image.truth is not None and image.truth.mask:
+            mask = read_mask(image.truth.mask, pixels.shape[:2])
+        write_panes(self.options.png / name, pixels, patchcore, exdd, mask, title=image.path.name)
+
+
+def _images_in(paths: Sequence[Path]) -> tuple[list[Path], list[LeftOut]]:
+    """Every image that is named, itself or by its folder, and the files of the folders that are not scored."""
     from exdd_core.datasets import incoming
     from exdd_core.datasets.tree import Tree
 
@@ -125,74 +224,23 @@ def _images_in(paths: Sequence[Path]) -> tuple[list[Path], list[dict[str, str]]]
             raise BadInput(f"{path} holds no images; name the folder that holds them. {told}".rstrip())
         found += [path / name for name in tree.images]
         left_out |= {str(path / name): reason for name, reason in aside.items()}
-    items = [{"image": image, "reason": reason} for image, reason in left_out.items()]
+    items: list[LeftOut] = [{"image": image, "reason": reason} for image, reason in left_out.items()]
     return list(dict.fromkeys(found)), items
 
 
-def _read_images(
-    paths: Sequence[Path], strict: Sequence[Path], known: Mapping[Path, ImageRow], settings: Settings
-) -> tuple[list[Read], list[dict[str, str]]]:
-    """The images that can be read, and the others with a reason. settings: of the bank.
-
-    One that was named itself (in `strict`) must be readable; one in a named folder may be left out.
-    """
-    from exdd_core import picture as picture_
-
-    images, broken = [], []
-    for path in paths:
-        truth = known.get(path.resolve())
-        try:
-            own = truth.depth if truth else None
-            picture = picture_.read(path, None, settings.depth, settings.by_brightest, own)
-            images.append(Read(path, picture, truth))
-        except BadInput as error:
-            if path in strict:
-                raise
-            broken.append({"image": str(path), "reason": str(error)})
-    return images, broken
-
-
 def _id_of(path: Path) -> str:
-    """What the workspace calls a file elsewhere, should it have taught a bank."""
+    """The id that the workspace gives a file outside its data sets; a bank may have been built from such a file."""
     place = path.resolve()
     return f"file:{place}#{place.stat().st_mtime_ns}"
-
-
-def _with_notes(row: dict[str, Any], one: Read, taught: str, bank: str, settings: Settings) -> dict[str, Any]:
-    """A row of the table with what a person should know of the image beside its score."""
-    from exdd_core.banks import training_images
-    from exdd_core.datasets import incoming
-
-    for method in ("patchcore", "exdd"):
-        row[f"{method}_reason"] = training_images.reason(
-            row[f"{method}_verdict"], taught, row[f"{method}_reason"]
-        )
-    like_a_mask = incoming.mask_note(one.path)
-    notes = incoming.notes(one.picture, bank, settings.depth, settings.by_brightest)
-    notes += filter(None, [like_a_mask])
-    return row | {
-        "in_bank": bool(taught),
-        "pages": one.picture.pages,
-        "depth": str(one.picture.depth) if one.picture.depth else None,
-        "clipped": one.picture.clipped,
-        "like_a_mask": bool(like_a_mask),
-        "notes": notes,
-    }
-
-
-def _truth_mask(truth: ImageRow | None, shape: tuple[int, int]) -> Any:
-    from exdd_core.images import read_mask
-
-    return read_mask(truth.mask, shape) if truth is not None and truth.mask else None
 
 
 # --- names of the files that --png writes -----------------------------------------------------------------
 
 
 def pane_names(paths: Sequence[Path], named: Sequence[Path]) -> dict[Path, str]:
-    """A file's name, without ".png", for every image; no two are the same, in no case of their letters.
+    """The name of a file, without ".png", for every image. All differ, in more than the case of their letters.
 
-    It is the path from the named folder on, joined by dashes; where that is not enough, from a folder above it on.
+    A name is the path from the named folder on, joined by dashes; where two are alike, from a folder further up.
     """
     shown = {path: _shown(path, named) for path in paths}
     alike: dict[str, list[Path]] = defaultdict(list)
@@ -217,7 +265,7 @@ def pane_names(paths: Sequence[Path], named: Sequence[Path]) -> dict[Path, str]:
 
 
 def _shown(path: Path, named: Sequence[Path]) -> tuple[tuple[str, ...], int]:
-    """The parts of a path from the root on, and how many of them its name has: from the named folder on."""
+    """The parts of a path from the root on, and how many of them follow the named folder."""
     folder = next((p for p in named if p.is_dir() and path.is_relative_to(p)), path.parent)
     place = Path(os.path.abspath(path))
     parts = (*place.parts[1:-1], *filter(None, (place.stem, place.suffix[1:])))
@@ -225,7 +273,7 @@ def _shown(path: Path, named: Sequence[Path]) -> tuple[tuple[str, ...], int]:
 
 
 def _name(parts: tuple[str, ...], count: int, more: int) -> str:
-    """The last `count` parts of a path and `more` of those before, joined; cut where no file may be called so."""
+    """The last `count + more` parts of a path, joined by dashes; cut where it is too long for a file's name."""
     name = "-".join(parts[-min(len(parts), count + more) :]).lstrip("-.") or "image"
     content = os.fsencode(name)
     if len(content) <= LONGEST:
@@ -240,15 +288,17 @@ def _key(name: str) -> str:
     return name_key(name)
 
 
-def _print_scores(rows: list[dict[str, Any]]) -> None:
+def _print_scores(rows: list[ScoredRow]) -> None:
     print(f"{'PatchCore':>24}  {'ExDD':>24}  image")
     for row in rows:
-        cells = [
-            f"{row[f'{m}_score']:9.3f} of {row[f'{m}_threshold']:<9.3f} {row[f'{m}_verdict']:>8}"
-            for m in ("patchcore", "exdd")
-        ]
+        patchcore = _cell(row["patchcore_score"], row["patchcore_threshold"], row["patchcore_verdict"])
+        exdd = _cell(row["exdd_score"], row["exdd_threshold"], row["exdd_verdict"])
         chance = row["exdd_probability"]
         likely = "" if chance is None else f" Probability of a defect: {chance:.0%}."
-        print(f"{'  '.join(cells)}  {row['image']}\n    {row['exdd_reason']}{likely}")
+        print(f"{patchcore}  {exdd}  {row['image']}\n    {row['exdd_reason']}{likely}")
         for note in row["notes"]:
             print(f"    {note}")
+
+
+def _cell(score: float, threshold: float, verdict: str) -> str:
+    return f"{score:9.3f} of {threshold:<9.3f} {verdict:>8}"

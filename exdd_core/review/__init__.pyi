@@ -1,3 +1,8 @@
+from .comparing import (
+    ComparedImage as ComparedImage,
+    score_change as score_change,
+    truth_of as truth_of,
+)
 from .lists import (
     FOLDERS_KEPT as FOLDERS_KEPT,
     ImageList as ImageList,
@@ -8,11 +13,22 @@ from .marks import (
 )
 from .results import (
     Results as Results,
+    StoredRow as StoredRow,
 )
 from .review import (
-    Compared as Compared,
-    MeasuredState as MeasuredState,
     Review as Review,
-    score_change as score_change,
-    truth_of as truth_of,
+)
+from .sheet import (
+    panes as panes,
+    write_panes as write_panes,
+)
+from .states import (
+    BankState as BankState,
+)
+from .table import (
+    COLUMNS as COLUMNS,
+    ResultRow as ResultRow,
+    csv_text as csv_text,
+    result_row as result_row,
+    write_csv as write_csv,
 )

@@ -1,26 +1,44 @@
-"""Lists of images that can be looked at: data sets, folders elsewhere, files added by hand.
+"""The lists of images that a person can look through: data sets, folders on this computer, uploaded files.
 
-Knows rows and folders. Does not know scores.
+Knows image rows, folders and files. Does not know scores.
+
+An image of a data set has its row's id. A file elsewhere has the id "file:PATH#MTIME": when the file changes,
+it is another image.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from exdd_core.datasets import incoming
+from exdd_core.datasets.tree import Tree, image_files
 from exdd_core.depth import Depth
+from exdd_core.errors import BadInput
+from exdd_core.formats import FORMATS_TEXT, is_system_file
+from exdd_core.images import probe
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import ImageRow
+    from exdd_core.workspace import ImageRow, Workspace
 
-FOLDERS_KEPT = 5  # folders elsewhere on this computer that the list of lists remembers
-FOLDERS, UPLOADS = "inspect_folders", "uploads"
+FOLDERS_KEPT = 5  # folders outside the workspace that are remembered, the latest first
+FOLDERS = "inspect_folders"  # the setting that remembers them
+UPLOADS = "uploads"  # the key of the list of uploaded files
+NAME = 200  # bytes in the name of an uploaded file; file systems take 255
 
 
 @dataclass(frozen=True)
 class ShownImage:
-    """One image of a list. A changed file has a new `id`; label "" where the truth is unknown."""
+    """One image of a list.
+
+    label: "normal", "defect" or "" where the truth is unknown. ratio: width / height; 1 where the file has not
+    been read yet. depth: the bit depth of its data set, for images with more than 8 bits.
+    """
 
     id: str
     name: str
@@ -28,16 +46,13 @@ class ShownImage:
     label: str = ""
     defect_type: str = ""
     mask: Path | None = None
-    ratio: float = 1.0  # width / height; 1 where it is not known before the file is read
-    depth: Depth | None = None  # of its data set's images with more than 8 bits
+    ratio: float = 1.0
+    depth: Depth | None = None
 
 
 @dataclass(frozen=True)
 class ImageList:
-    """Images that are looked through together; `key` names the list, `title` is for people.
-
-    left_out: how many pictures of the folder are not looked at.
-    """
+    """A list of images. key: names the list. title: what people call it. left_out: files it does not show."""
 
     key: str
     title: str
@@ -45,11 +60,129 @@ class ImageList:
     left_out: int = 0
 
 
-def of_dataset(row: ImageRow) -> ShownImage:
+def every_list(workspace: Workspace) -> list[ImageList]:
+    """The splits of the active data set, of the other data sets, the uploaded files, and the folders."""
+    found = []
+    active = workspace.setting("active_dataset")
+    for info in sorted(workspace.datasets(), key=lambda info: info.name != active):
+        for split in ("test", "train"):
+            count = len(workspace.images(info.name, split=split))
+            if count:
+                found.append(ImageList(f"{info.name}/{split}", f"{info.name} · {split}", count))
+    uploads = _uploads(workspace)
+    uploaded = len(image_files(uploads)) if uploads.is_dir() else 0
+    if uploaded:
+        found.append(ImageList(UPLOADS, "Uploaded images", uploaded))
+    for folder in map(Path, workspace.setting(FOLDERS, [])):
+        if folder.is_dir():
+            tree = Tree.read(folder)
+            left = len(incoming.left_out(tree))
+            found.append(ImageList(f"folder:{folder}", f"Folder {folder.name}", len(tree.images), left))
+    return found
+
+
+def left_out(key: str) -> list[str]:
+    """Sentences on the pictures of a folder that its list does not show; none for other lists."""
+    folder = Path(key.removeprefix("folder:"))
+    return incoming.left_out_sentences(Tree.read(folder)) if key.startswith("folder:") else []
+
+
+def images_of(workspace: Workspace, key: str) -> list[ShownImage]:
+    """The images of a list: uploads with the newest first, others in natural order.
+
+    Raises BadInput where there is no such list, or no longer.
+    """
+    if key == UPLOADS:
+        newest_first = sorted(image_files(_uploads(workspace)), key=lambda path: -path.stat().st_mtime_ns)
+        return [_of_file(path, path.name) for path in newest_first]
+    if key.startswith("folder:"):
+        folder = Path(key.removeprefix("folder:"))
+        if str(folder) not in workspace.setting(FOLDERS, []) or not folder.is_dir():
+            raise BadInput(f"The folder {folder} is not there any more; add it again.")
+        return [_of_file(path, path.relative_to(folder).as_posix()) for path in image_files(folder)]
+    dataset, _, split = key.rpartition("/")
+    return [_of_row(row) for row in workspace.images(dataset, split=split)]
+
+
+def find_image(workspace: Workspace, id: str) -> ShownImage:
+    """The image of this id. Raises BadInput where it is gone, or in no list."""
+    if not id.startswith("file:"):
+        return _of_row(workspace.image(id))
+    # Normalised first, so that ".." leads out of no folder.
+    path = Path(os.path.normpath(id.removeprefix("file:").rpartition("#")[0]))
+    folders = [_uploads(workspace), *map(Path, workspace.setting(FOLDERS, []))]
+    if not any(path.is_relative_to(folder) for folder in folders):
+        raise BadInput(f"{path} is in none of the lists; add its folder again.")
+    if not path.is_file():
+        raise BadInput(f"{path} is not there any more.")
+    return _of_file(path, path.name)
+
+
+def list_of(workspace: Workspace, id: str) -> str:
+    """The key of the list that holds an image. Raises BadInput where none does."""
+    if not id.startswith("file:"):
+        row = workspace.image(id)
+        return f"{row.dataset}/{row.split}"
+    path = find_image(workspace, id).path
+    if path.is_relative_to(_uploads(workspace)):
+        return UPLOADS
+    return next(f"folder:{f}" for f in workspace.setting(FOLDERS, []) if path.is_relative_to(f))
+
+
+def open_folder(workspace: Workspace, path: Path | str) -> str:
+    """Remember a folder of images on this computer. Returns the key of its list; raises BadInput."""
+    folder = Path(path).expanduser().resolve()
+    if not folder.is_dir():
+        raise BadInput(f"{folder} is not a folder on this computer; give the full path of one.")
+    tree = Tree.read(folder)
+    if not tree.images:
+        told = " ".join(incoming.left_out_sentences(tree))
+        raise BadInput(f"{folder} holds no images; choose one with {FORMATS_TEXT} files. {told}".rstrip())
+    kept = [known for known in workspace.setting(FOLDERS, []) if known != str(folder)]
+    workspace.set_setting(FOLDERS, [str(folder), *kept][:FOLDERS_KEPT])
+    return f"folder:{folder}"
+
+
+def add_files(workspace: Workspace, files: Sequence[tuple[Path, str]]) -> tuple[list[str], list[str]]:
+    """Copy uploaded files into the workspace.
+
+    files: (path, name) of each. Returns the ids of the images, and one sentence for each file that is not an
+    image. A file with the same content and name is kept once.
+    """
+    ids, refused = [], []
+    for path, name in files:
+        try:
+            incoming.require_picture(path, name)
+            probe(path, name)
+            with path.open("rb") as file:
+                folder = _uploads(workspace) / hashlib.file_digest(file, "sha256").hexdigest()[:16]
+            folder.mkdir(parents=True, exist_ok=True)
+            kept = folder / _kept_name(name)
+            if not kept.exists():
+                shutil.copyfile(path, kept)
+            ids.append(_of_file(kept, kept.name).id)
+        except BadInput as error:
+            refused.append(str(error))
+    return ids, refused
+
+
+def _of_row(row: ImageRow) -> ShownImage:
     name = row.id.removeprefix(f"{row.dataset}/")
     ratio = row.width / row.height
     return ShownImage(row.id, name, row.path, row.label, row.defect_type, row.mask, ratio, row.depth)
 
 
-def elsewhere(path: Path, name: str) -> ShownImage:
+def _of_file(path: Path, name: str) -> ShownImage:
     return ShownImage(f"file:{path}#{path.stat().st_mtime_ns}", name, path)
+
+
+def _uploads(workspace: Workspace) -> Path:
+    return workspace.path / "cache" / "uploads"
+
+
+def _kept_name(name: str) -> str:
+    """A file name without folders that is short enough and that a listing of images does not skip."""
+    last = Path(name.replace("\0", "")).name.encode("utf-8", "replace").decode()
+    if len(last.encode()) > NAME:
+        last = last.encode()[: NAME // 2].decode("utf-8", "ignore") + Path(last).suffix[-10:]
+    return last if last and not is_system_file(last) else f"image-{last.lstrip('.')}"

@@ -1,6 +1,6 @@
-"""Scores that are kept, by image and version.
+"""Stored results: one file of JSON lines for each bank version, one line for each scored image.
 
-Knows the table `results`. Does not know how a score is computed.
+Knows rows and files. Does not know how a score is computed.
 """
 
 from __future__ import annotations
@@ -9,44 +9,52 @@ import json
 import threading
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import NotRequired
+
+from exdd_core.review.table import ResultRow
+
+
+class StoredRow(ResultRow):
+    """A row of the table with the image's id. state: of the banks. stale: whether the banks have changed since."""
+
+    id: str
+    state: NotRequired[str]
+    stale: NotRequired[bool]
 
 
 class Results:
-    """Rows of one bank version by state and image id, on disk as they come, whichever thread or process scores.
+    """The results of one bank version, by state of its banks and by image id.
 
-    A line cut short by a crash is left out.
+    Rows are written as they are added, and rows that other threads and processes add are read as well. A line
+    that a crash has cut short is skipped.
     """
 
     def __init__(self, path: Path):
         self._path = path
         self._lock = threading.Lock()
-        self._read = 0  # bytes of the file that are in `_rows`
-        self._rows: dict[str, dict[str, dict[str, Any]]] = {}  # of each state by id
-        self._order: list[dict[str, Any]] = []  # as they came: whoever saw n of them asks for the rest
+        self._read = 0  # bytes of the file that `_rows` holds
+        self._rows: dict[str, dict[str, StoredRow]] = {}  # {state: {id: row}}
+        self._order: list[StoredRow] = []  # in the order of the file, for `since`
 
-    def rows(self, state: str = "") -> dict[str, dict[str, Any]]:
-        """What was scored in this state of the banks."""
+    def rows(self, state: str = "") -> dict[str, StoredRow]:
+        """The rows of one state of the banks, by image id."""
         with self._lock:
             self._catch_up()
             return dict(self._rows.get(state, {}))
 
-    def known(self, state: str = "") -> tuple[int, dict[str, dict[str, Any]]]:
-        """How many rows there are, and the best known one of each image: of this state, else the latest.
-
-        Those of another state are marked as `stale`.
-        """
+    def known(self, state: str = "") -> tuple[int, dict[str, StoredRow]]:
+        """The number of all rows, and for each image its row of this state, else its latest one as `stale`."""
         with self._lock:
             self._catch_up()
-            latest = {row["id"]: row | {"stale": True} for row in self._order}
+            latest: dict[str, StoredRow] = {row["id"]: {**row, "stale": True} for row in self._order}
             return len(self._order), latest | self._rows.get(state, {})
 
-    def add(self, state: str, rows: Iterable[dict[str, Any]]) -> None:
-        """Keep the rows of images that have none yet in this state."""
+    def add(self, state: str, rows: Iterable[StoredRow]) -> None:
+        """Write the rows of images that have none in this state yet."""
         with self._lock:
             self._catch_up()
             there = self._rows.get(state, {})
-            fresh = [row | {"state": state} for row in rows if row["id"] not in there]
+            fresh = [{**row, "state": state} for row in rows if row["id"] not in there]
             if not fresh:
                 return
             self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,14 +64,14 @@ class Results:
                 file.write((("\n" if cut_short else "") + lines).encode())
             self._catch_up()
 
-    def since(self, seen: int, state: str = "") -> tuple[int, list[dict[str, Any]]]:
-        """How many rows there are, and those of this state that came after the first `seen`."""
+    def since(self, seen: int, state: str = "") -> tuple[int, list[StoredRow]]:
+        """The number of all rows, and the rows of this state that were added after the first `seen`."""
         with self._lock:
             self._catch_up()
             return len(self._order), [row for row in self._order[seen:] if row["state"] == state]
 
     def _catch_up(self) -> None:
-        """Take in the whole lines that the file has more. The lock must be held."""
+        """Read the complete lines that were added to the file. The caller holds the lock."""
         if not self._path.is_file() or self._path.stat().st_size <= self._read:
             return
         with self._path.open("rb") as file:
@@ -73,8 +81,7 @@ class Results:
         self._read += len(whole)
         for line in whole.splitlines():
             try:
-                row = json.loads(line)
-                row = {"state": ""} | row
+                row = {"state": ""} | json.loads(line)
                 there = self._rows.setdefault(row["state"], {})
                 fresh = row["id"] not in there
             except (ValueError, KeyError, TypeError):

@@ -13,7 +13,7 @@ from exdd_core.curation import outlining
 from exdd_core.detector import reduced_map
 from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
-from exdd_core.review import Compared, Review, truth_of
+from exdd_core.review import ComparedImage, Review, truth_of
 from pages.inspect.state import Answer, _bank, _jpeg, _mark, _png, _sides
 
 if TYPE_CHECKING:
@@ -57,11 +57,11 @@ def inspect(review: Review, asked: Answer) -> Answer:
     return _inspected(review, review.compare(asked["id"], asked.get("bank")))
 
 
-def _inspected(review: Review, made: Compared) -> Answer:
-    row = review.results(made.bank).rows(made.standing.state)[made.image.id]
+def _inspected(review: Review, made: ComparedImage) -> Answer:
+    row = review.results(made.bank).rows(made.bank_state.state)[made.image.id]
     y, x = made.exdd.peak
     maps = [reduced_map.small_map(inspection, MAP_SIDE) for inspection in (made.patchcore, made.exdd)]
-    return _bank(review, made.standing) | {
+    return _bank(review, made.bank_state) | {
         "positive": made.exdd.positive_distance is not None,
         "peak": [int(x), int(y)],
         "patchcore": _side(made.patchcore) | {"reason": made.reason(made.patchcore)},

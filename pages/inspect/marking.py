@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core import curation, sentences
 from exdd_core.errors import BadInput
-from exdd_core.review import Compared, Review, score_change
+from exdd_core.review import ComparedImage, Review, score_change
 from exdd_core.studio import editor
 from exdd_core.synthesis import masks
 from pages import html
@@ -76,7 +76,7 @@ def undo(review: Review, asked: Answer) -> Answer:
     return _taught(review, before, curation.undo(review.workspace, asked["decision"], asked["who"]))
 
 
-def _taught(review: Review, before: Compared, decided: Decided) -> Answer:
+def _taught(review: Review, before: ComparedImage, decided: Decided) -> Answer:
     after = review.compare(before.image.id)
     said = score_change(before.exdd, after.exdd)
     rows = sentences.count(abs(decided.rows), "row")

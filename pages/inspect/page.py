@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from exdd_core import drawing
 from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
-from exdd_core.review import ImageList, MeasuredState, Review, ShownImage
+from exdd_core.review import BankState, ImageList, Review, ShownImage
 from pages import answers
 from pages.inspect.image import inspect, picture, point
 from pages.inspect.marking import alarm, mark, outline, proposal, undo, undo_outline
@@ -93,7 +93,7 @@ def known(review: Review, asked: Answer) -> Answer:
     return _known(review, standing, review.images(asked["list"]))
 
 
-def _known(review: Review, standing: MeasuredState | None, images: list[ShownImage]) -> Answer:
+def _known(review: Review, standing: BankState | None, images: list[ShownImage]) -> Answer:
     seen, rows = review.results(standing.version).known(standing.state) if standing else (0, {})
     marked = review.marked()
     return _bank(review, standing) | {
@@ -111,7 +111,7 @@ def _list_of(review: Review, id: str) -> tuple[str | None, str]:
         return None, f'There is no image "{id}" in this workspace any more; here is another one.'
 
 
-def _note(key: str, standing: MeasuredState | None) -> str:
+def _note(key: str, standing: BankState | None) -> str:
     dataset = key.rpartition("/")[0]
     if standing is None or key.startswith("folder:") or dataset in ("", standing.version.dataset):
         return ""
@@ -122,7 +122,7 @@ def _note(key: str, standing: MeasuredState | None) -> str:
     )
 
 
-def _types(review: Review, standing: MeasuredState | None) -> list[str]:
+def _types(review: Review, standing: BankState | None) -> list[str]:
     """Defect types that are known, for choosing one of them."""
     rows = review.workspace.images(standing.version.dataset, label="defect") if standing else []
     return sorted({row.defect_type for row in rows} - {""})

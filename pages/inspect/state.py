@@ -6,13 +6,14 @@ Knows the review. Does not know Gradio's layout.
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exdd_core import drawing, jobs, sentences
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_jpeg, encode_png
-from exdd_core.review import Mark, MeasuredState, Review
+from exdd_core.review import BankState, Mark, Review
 from pages import html
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 Answer = dict[str, Any]
 
 
-def _bank(review: Review, standing: MeasuredState | None) -> Answer:
+def _bank(review: Review, standing: BankState | None) -> Answer:
     """The version that is looked with; `stamp` differs wherever scores may, `active` names the active version."""
     active = review.workspace.active_bank()
     return {
@@ -31,15 +32,15 @@ def _bank(review: Review, standing: MeasuredState | None) -> Answer:
     }
 
 
-def _standing(review: Review, bank: str | None) -> tuple[MeasuredState | None, str]:
+def _standing(review: Review, bank: str | None) -> tuple[BankState | None, str]:
     """The version that the page's address names, or the active one and why it is that."""
     try:
-        return review.standing(bank), ""
+        return review.bank_state(bank), ""
     except BadInput as error:
-        return review.standing(), f"{error} Here is the active one."
+        return review.bank_state(), f"{error} Here is the active one."
 
 
-def _sides(row: Answer) -> Answer:
+def _sides(row: Mapping[str, Any]) -> Answer:
     parts = ("score", "threshold", "calibrated", "verdict", "probability", "reason")
     sides = {m: {part: row.get(f"{m}_{part}") for part in parts} for m in ("patchcore", "exdd")}
     return sides | {"stale": row.get("stale", False)}

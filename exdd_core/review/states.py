@@ -1,0 +1,97 @@
+"""A bank version in one state of its banks, and how that version reads an image.
+
+Knows bank versions, their changes and image files. Does not know detectors or scores.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exdd_core import picture as picture_
+from exdd_core.banks import history
+from exdd_core.datasets import incoming
+from exdd_core.depth import Depth
+from exdd_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from exdd_core.review.lists import ShownImage
+    from exdd_core.workspace import BankVersion, Workspace
+
+
+@dataclass(frozen=True)
+class BankState:
+    """A bank version in one state of its banks.
+
+    state: "" as the version was built, else a hash of the changes in force. Two states with the same changes in
+    force are the same, whatever was made and undone in between.
+    """
+
+    version: BankVersion
+    state: str
+
+    @property
+    def stamp(self) -> str:
+        """A text that differs wherever scores may differ."""
+        return f"{self.version.id} {self.state}"
+
+
+def bank_state(workspace: Workspace, bank: str | None = None) -> BankState | None:
+    """A bank version as its banks are now.
+
+    bank: its id or name; None: the active version. Returns None where no version is active; raises BadInput for
+    a version that does not exist.
+    """
+    version = workspace.bank(bank) if bank else workspace.active_bank()
+    return BankState(version, _state(workspace, version)) if version else None
+
+
+def require_state(workspace: Workspace, bank: str | None) -> BankState:
+    """`bank_state`; raises BadInput where no version is active."""
+    state = bank_state(workspace, bank)
+    if state is None:
+        raise BadInput("There is no bank version yet; build one first.")
+    return state
+
+
+def _state(workspace: Workspace, bank: BankVersion) -> str:
+    with workspace.reading() as db:
+        in_force = history.standing(db, bank.id).there
+    changes = sorted([*key, since] for key, since in in_force.items())
+    return hashlib.sha256(json.dumps(changes).encode()).hexdigest()[:16] if changes else ""
+
+
+def read(workspace: Workspace, image: ShownImage, bank: str | None = None) -> picture_.Picture:
+    """An image as a bank version reads it; None: the active one, or plainly without one. Raises BadInput."""
+    state = bank_state(workspace, bank)
+    depth, by_brightest = _depth_of(state.version) if state else (None, False)
+    return picture_.read(image.path, image.name, depth, by_brightest, image.depth)
+
+
+def notes(
+    workspace: Workspace, image: ShownImage, picture: picture_.Picture, bank: str | None = None
+) -> list[str]:
+    """Sentences on how a version has read an image: its pages, its bit depth, whether it looks like a mask."""
+    state = bank_state(workspace, bank)
+    if state is None:
+        said = incoming.notes(picture)
+    else:
+        depth, by_brightest = _depth_of(state.version)
+        said = incoming.notes(picture, state.version.name, depth, by_brightest)
+        if picture.depth is None and depth is not None:
+            said.append(incoming.shallow_note(1, state.version.name, depth))
+    if image.id.startswith("file:") and (alike := incoming.mask_note(image.path)):
+        said.append(alike)
+    return said
+
+
+def _depth_of(version: BankVersion) -> tuple[Depth | None, bool]:
+    """The bit depth that a version reads deep images with, and whether it guesses one for each.
+
+    The depth is None where the version was built from 8-bit images alone. Versions from before bit depths were
+    stored guess 12 or 16 bits from the brightest value of each image.
+    """
+    kept = version.settings.get("depth")
+    return (Depth.parse(kept) if kept else None), "depth" not in version.settings

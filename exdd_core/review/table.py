@@ -1,0 +1,98 @@
+"""The table of results: one row for each scored image, and its CSV file.
+
+Knows inspections. Does not know where rows are kept.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from exdd_core import files
+
+if TYPE_CHECKING:
+    from exdd_core.detector import Inspection
+
+
+class ResultRow(TypedDict):
+    """What both methods say of one image; the keys are the columns of the CSV file, in this order.
+
+    truth: "normal", "defect" or "" where it is unknown. The probabilities are None where the fusion gives none.
+    """
+
+    image: str
+    truth: str
+    defect_type: str
+    patchcore_score: float
+    patchcore_threshold: float
+    patchcore_calibrated: float
+    patchcore_verdict: str
+    patchcore_probability: float | None
+    exdd_score: float
+    exdd_threshold: float
+    exdd_calibrated: float
+    exdd_verdict: str
+    exdd_probability: float | None
+    fusion: str
+    bank_version: str
+    patchcore_reason: str
+    exdd_reason: str
+
+
+COLUMNS = tuple(ResultRow.__annotations__)
+
+
+def result_row(
+    image: str,
+    truth: str,
+    defect_type: str,
+    patchcore: Inspection,
+    exdd: Inspection,
+    bank_version: str,
+    in_bank: str = "",
+) -> ResultRow:
+    """One row of the table.
+
+    in_bank: why the score of this image means nothing, as `TrainingFiles.sentence`; "" where it means something.
+    """
+    # Imported here because torch lies behind it, and the command line needs the columns alone.
+    from exdd_core.banks.training_images import reason
+
+    return {
+        "image": image,
+        "truth": truth,
+        "defect_type": defect_type,
+        "patchcore_score": float(patchcore.score),
+        "patchcore_threshold": float(patchcore.threshold),
+        "patchcore_calibrated": float(patchcore.calibrated_score),
+        "patchcore_verdict": patchcore.verdict,
+        "patchcore_probability": patchcore.probability,
+        "patchcore_reason": reason(patchcore.verdict, in_bank, patchcore.reason),
+        "exdd_score": float(exdd.score),
+        "exdd_threshold": float(exdd.threshold),
+        "exdd_calibrated": float(exdd.calibrated_score),
+        "exdd_verdict": exdd.verdict,
+        "exdd_probability": exdd.probability,
+        "exdd_reason": reason(exdd.verdict, in_bank, exdd.reason),
+        "fusion": exdd.fusion,
+        "bank_version": bank_version,
+    }
+
+
+def csv_text(rows: Iterable[Mapping[str, object]]) -> str:
+    """A header and one line for each row. Missing values are empty; keys that are no columns are left out."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_csv(path: Path | str, rows: Iterable[Mapping[str, object]]) -> None:
+    """Write `csv_text` to a file in UTF-8."""
+    with files.whole(Path(path)) as place:
+        # Names of files may hold bytes that are not valid UTF-8: these are written as they are.
+        place.write_text(csv_text(rows), encoding="utf-8", errors="surrogateescape")

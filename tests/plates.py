@@ -8,8 +8,8 @@ import numpy as np
 
 from exdd_core.banks.building import build_bank
 from exdd_core.images import Size, encode_png
-from exdd_core.synthesis.engine import Painting
 from exdd_core.synthesis.orders import Recipe
+from exdd_core.synthesis.request import Painting
 from exdd_core.workspace import Workspace, candidates
 from exdd_core.workspace.candidates import Candidate
 from exdd_core.workspace.imports import import_dataset

@@ -13,8 +13,8 @@ import pytest
 
 from exdd_core.errors import BadInput
 from exdd_core.images import read_image, read_mask
-from exdd_core.synthesis.engine import Painting
 from exdd_core.synthesis.orders import Recipe
+from exdd_core.synthesis.request import Painting
 from exdd_core.workspace import MARK, Workspace, candidates
 
 RNG = np.random.default_rng(0)

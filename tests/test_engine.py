@@ -12,17 +12,10 @@ from hypothesis import given, settings, strategies as st
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 from exdd_core.synthesis import ENGINES, default_engine, engine_named
-from exdd_core.synthesis.engine import (
-    Control,
-    Engine,
-    Painting,
-    PaintRequest,
-    Step,
-    Window,
-    lay_back,
-    measure,
-    shared_controls,
-)
+from exdd_core.synthesis.controls import Control, shared_controls
+from exdd_core.synthesis.engine import Engine
+from exdd_core.synthesis.laying_back import lay_back, measure
+from exdd_core.synthesis.request import Painting, PaintRequest, Step, Window
 
 
 class Flat(Engine):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,8 +14,8 @@ from hypothesis.extra import numpy as arrays
 
 from exdd_core.errors import BadInput
 from exdd_core.images import read_image, read_mask
-from exdd_core.synthesis import masks
-from exdd_core.synthesis.masks import MaskSpec
+from exdd_core.synthesis import foreground, mask_geometry, mask_layers, mask_shapes, mask_spec, masks, placing
+from exdd_core.synthesis.mask_spec import MaskSpec
 
 SHAPES = st.tuples(st.integers(16, 90), st.integers(16, 90))
 ANY_MASK = SHAPES.flatmap(lambda shape: arrays.arrays(bool, shape))
@@ -36,7 +37,7 @@ def on_white(height: int = 160, width: int = 200) -> tuple[np.ndarray, np.ndarra
 
 
 def slider(name: str) -> st.SearchStrategy:
-    control = masks.CONTROLS[name]
+    control = mask_spec.CONTROLS[name]
     if control.kind == "integer":
         return st.integers(int(control.minimum or 0), int(control.maximum or 0))
     return st.floats(control.minimum, control.maximum)
@@ -45,8 +46,8 @@ def slider(name: str) -> st.SearchStrategy:
 GENERATED = st.builds(
     MaskSpec,
     source=st.just("generated"),
-    shape=st.sampled_from(masks.SHAPES),
-    **{name: slider(name) for name in masks.GENERATED},
+    shape=st.sampled_from(mask_spec.SHAPES),
+    **{name: slider(name) for name in mask_spec.GENERATED},
 )
 
 
@@ -89,35 +90,35 @@ def test_a_spec_without_its_mask_is_a_sentence() -> None:
 @given(GENERATED, SHAPES)
 @settings(max_examples=100, deadline=None)
 def test_every_shape_at_every_slider_is_a_mask(spec: MaskSpec, shape: tuple[int, int]) -> None:
-    mask = masks.generate(spec, shape)
+    mask = mask_shapes.generate(spec, shape)
     assert mask.shape == shape and mask.dtype == bool and mask.any()
-    assert np.array_equal(mask, masks.generate(spec, shape))
+    assert np.array_equal(mask, mask_shapes.generate(spec, shape))
 
 
-@pytest.mark.parametrize("shape", masks.SHAPES)
+@pytest.mark.parametrize("shape", mask_spec.SHAPES)
 def test_sliders_mean_what_they_say(shape: str) -> None:
-    values = {control.name: control.default for control in masks.controls("generated", shape)}
+    values = {control.name: control.default for control in mask_spec.controls("generated", shape)}
     base = MaskSpec("generated", shape=shape, **{**values, "irregularity": 0.0, "angle": 0.0, "length": 40.0})
-    mask = masks.generate(base, (200, 300))
+    mask = mask_shapes.generate(base, (200, 300))
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     assert abs(len(columns) - 80) <= 4  # 40 % of 200
     assert abs(len(rows) - max(1, base.width * 2)) <= 3
-    upright = masks.generate(masks.replace(base, angle=90.0), (200, 300))
+    upright = mask_shapes.generate(replace(base, angle=90.0), (200, 300))
     assert abs(upright.any(1).sum() - 80) <= 4
-    assert masks.generate(masks.replace(base, count=6, seed=3), (200, 300)).sum() > mask.sum()
-    ragged = masks.replace(base, irregularity=0.8)
+    assert mask_shapes.generate(replace(base, count=6, seed=3), (200, 300)).sum() > mask.sum()
+    ragged = replace(base, irregularity=0.8)
     assert not np.array_equal(
-        masks.generate(ragged, (200, 300)), masks.generate(masks.replace(ragged, seed=1), (200, 300))
+        mask_shapes.generate(ragged, (200, 300)), mask_shapes.generate(replace(ragged, seed=1), (200, 300))
     )
 
 
 def test_a_quarter_turn_is_clockwise() -> None:
     spec = MaskSpec("generated", shape="scratch", length=60, width=2, irregularity=0, angle=30)
-    rows, columns = np.nonzero(masks.generate(spec, (200, 200)))
+    rows, columns = np.nonzero(mask_shapes.generate(spec, (200, 200)))
     assert np.corrcoef(rows, columns)[0, 1] > 0.9  # falls to the right: rows count downwards
     corner = np.zeros((21, 21), bool)
     corner[0, :] = corner[:, 0] = True  # along the top and the left
-    turned = masks.place(corner, (21, 21), angle=90)
+    turned = placing.place(corner, (21, 21), angle=90)
     assert turned[0].all() and turned[:, -1].all() and turned.sum() == corner.sum()
 
 
@@ -127,8 +128,8 @@ def test_a_quarter_turn_is_clockwise() -> None:
 @given(ANY_MASK)
 @settings(deadline=None)
 def test_a_borrowed_mask_at_its_own_place_is_itself(mask: np.ndarray) -> None:
-    x, y = masks.centre(mask)
-    assert np.array_equal(masks.place(mask, mask.shape, x, y), mask)
+    x, y = placing.centre(mask)
+    assert np.array_equal(placing.place(mask, mask.shape, x, y), mask)
 
 
 @given(
@@ -139,12 +140,12 @@ def test_moved_flipped_and_turned_by_right_angles_every_pixel_is_found_again(
     mask: np.ndarray, flip: bool, angle: int, right: int, down: int
 ) -> None:
     shape = (240, 260)  # another size, with room all around
-    placed = masks.place(mask, shape, (130 + right) / 260, (120 + down) / 240, angle, 1.0, flip)
+    placed = placing.place(mask, shape, (130 + right) / 260, (120 + down) / 240, angle, 1.0, flip)
     expected = np.rot90(mask[:, ::-1] if flip else mask, -angle // 90)
     if not mask.any():
         assert not placed.any()
         return
-    top, bottom, left, right = masks._bounds(placed)
+    top, bottom, left, right = mask_geometry.bounds(placed)
     rows, columns = np.nonzero(expected)
     tight = expected[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
     assert np.array_equal(placed[top:bottom, left:right], tight)
@@ -155,17 +156,17 @@ def test_moved_flipped_and_turned_by_right_angles_every_pixel_is_found_again(
 def test_a_borrowed_mask_grows_with_its_scale_and_is_cut_at_the_edge(
     mask: np.ndarray, angle: float, scale: float, flip: bool, x: float, y: float
 ) -> None:
-    placed = masks.place(mask, (100, 80), x, y, angle, scale, flip)
+    placed = placing.place(mask, (100, 80), x, y, angle, scale, flip)
     assert placed.shape == (100, 80)
     assert placed.sum() <= mask.sum() * max(1, scale + 1.5) ** 2 + 1
-    inside = masks.place(mask, (800, 800), 0.5, 0.5, angle, scale, flip)
+    inside = placing.place(mask, (800, 800), 0.5, 0.5, angle, scale, flip)
     assert inside.any() == mask.any()  # a hairline does not fall between the pixels
 
 
 def test_a_shrunken_hairline_stays_whole() -> None:
     mask = np.zeros((200, 200), bool)
     mask[100, 20:180] = True
-    placed = masks.place(mask, (200, 200), scale=0.23, angle=17)
+    placed = placing.place(mask, (200, 200), scale=0.23, angle=17)
     pieces, _ = cv2.connectedComponents(placed.astype(np.uint8))
     assert pieces == 2 and placed.any(0).sum() >= 0.23 * 160 * 0.9
 
@@ -192,8 +193,8 @@ def test_a_varied_mask_differs_each_time_and_lies_on_the_part(source: str) -> No
 @settings(max_examples=15, deadline=None)
 def test_varied_shapes_are_never_empty(spec: MaskSpec, seed: int) -> None:
     image, _ = on_white(90, 110)
-    mask = masks.realise(masks.replace(spec, vary=True), image, seed)
-    assert mask.any() and not (mask & ~masks.foreground(image)).any()
+    mask = masks.realise(replace(spec, vary=True), image, seed)
+    assert mask.any() and not (mask & ~foreground.foreground(image)).any()
 
 
 @pytest.mark.parametrize("edge", range(4))
@@ -232,25 +233,25 @@ def test_a_field_that_several_edges_cut_off_lies_in_its_corner_again() -> None:
 
 def test_the_background_is_what_is_even_and_reaches_the_border() -> None:
     image, part = on_white()
-    assert (masks.foreground(image) == part).mean() > 0.97
-    assert masks.foreground(plain()).all()
+    assert (foreground.foreground(image) == part).mean() > 0.97
+    assert foreground.foreground(plain()).all()
     shaded = plain(200, 300)
     shaded[:] = np.clip(shaded * np.linspace(0.15, 1.2, 300)[None, :, None], 0, 255)
-    assert masks.foreground(shaded).all()  # dark on one side, but there is no step
-    assert masks.foreground(np.full((64, 64, 3), 200, np.uint8)).all()
+    assert foreground.foreground(shaded).all()  # dark on one side, but there is no step
+    assert foreground.foreground(np.full((64, 64, 3), 200, np.uint8)).all()
     for level in (250, 0):  # a strip beside the part, whether the part is rough or even
         for strip in (plain(140, 180), np.full((140, 180, 3), 120, np.uint8)):
             strip[:, :50] = level
-            found = masks.foreground(strip)
+            found = foreground.foreground(strip)
             assert not found[:, :48].any() and found[:, 52:].all()
 
 
 def test_the_parts_of_real_images_are_found(real_data: Path) -> None:
     tiles = sorted((real_data / "magnetic_tile" / "MT_Free" / "Imgs").glob("*.jpg"))[::25]
-    whole = [masks.foreground(read_image(path)).mean() for path in tiles]
+    whole = [foreground.foreground(read_image(path)).mean() for path in tiles]
     assert min(whole) > 0.8 and np.median(whole) > 0.97
     parts = sorted((real_data / "kolektor_sdd").glob("kos*/Part?.jpg"))[::10]
-    assert min(masks.foreground(read_image(path)).mean() for path in parts) > 0.95
+    assert min(foreground.foreground(read_image(path)).mean() for path in parts) > 0.95
 
 
 def test_every_real_defect_may_be_painted(real_data: Path) -> None:
@@ -290,7 +291,7 @@ IMAGE_SHAPES = st.tuples(st.integers(16, 3000), st.integers(16, 3000))
 
 
 def editor_shape(shape: tuple[int, int], side: int = 1024) -> tuple[int, int]:
-    return masks.editor_copy(np.zeros((*shape, 3), np.uint8), side).shape[:2]
+    return mask_layers.editor_copy(np.zeros((*shape, 3), np.uint8), side).shape[:2]
 
 
 @given(IMAGE_SHAPES, st.sampled_from([64, 1024]))
@@ -300,9 +301,9 @@ def test_a_painted_editor_is_a_full_mask_and_its_rim_the_rim(shape: tuple[int, i
     assert max(small) <= side
     layer = np.zeros((*small, 4), np.uint8)
     layer[..., 3] = 255
-    assert masks.from_editor({"background": None, "layers": [layer], "composite": None}, shape).all()
+    assert mask_layers.from_editor({"background": None, "layers": [layer], "composite": None}, shape).all()
     layer[1:-1, 1:-1] = 0
-    rim = masks.from_editor(layer, shape)
+    rim = mask_layers.from_editor(layer, shape)
     assert rim[0].all() and rim[-1].all() and rim[:, 0].all() and rim[:, -1].all()
     if min(small) > 2:
         assert not rim[shape[0] // 2, shape[1] // 2]
@@ -316,10 +317,10 @@ def test_what_was_painted_comes_back_to_the_editor_unchanged(
     painted: np.ndarray, down: float, across: float
 ) -> None:
     shape = (int(painted.shape[0] * down), int(painted.shape[1] * across))
-    mask = masks.from_editor(painted, shape)
-    layer = masks.to_editor(mask, painted.shape)
+    mask = mask_layers.from_editor(painted, shape)
+    layer = mask_layers.to_editor(mask, painted.shape)
     assert np.array_equal(layer[..., 3] > 0, painted)
-    assert np.array_equal(masks.from_editor(layer, shape), mask)
+    assert np.array_equal(mask_layers.from_editor(layer, shape), mask)
 
 
 @given(st.data())
@@ -327,20 +328,20 @@ def test_what_was_painted_comes_back_to_the_editor_unchanged(
 def test_a_fine_mask_that_was_only_shown_keeps_its_own_pixels(data: st.DataObject) -> None:
     mask = data.draw(arrays.arrays(bool, st.tuples(st.integers(20, 60), st.integers(20, 60))))
     small = (mask.shape[0] // 3, mask.shape[1] // 2)
-    layer = masks.to_editor(mask, small)
-    assert np.array_equal(masks.from_editor(layer, mask.shape, shown=mask), mask)
+    layer = mask_layers.to_editor(mask, small)
+    assert np.array_equal(mask_layers.from_editor(layer, mask.shape, shown=mask), mask)
     layer[0, 0] = 0  # and what the person wiped out is gone
-    wiped = masks.from_editor(layer, mask.shape, shown=mask)
+    wiped = mask_layers.from_editor(layer, mask.shape, shown=mask)
     assert not wiped[0, 0] and np.array_equal(wiped[4:, 3:], mask[4:, 3:])
 
 
 def test_hairlines_can_be_seen_in_the_editor_and_see_through_paint_counts() -> None:
     mask = np.zeros((3000, 4000), bool)
     mask[1501, 100:3900] = True
-    layer = masks.to_editor(mask, (768, 1024))
+    layer = mask_layers.to_editor(mask, (768, 1024))
     assert (layer[..., 3] > 0).any(0).sum() >= 970
     glass = np.zeros((10, 10, 4), np.uint8)
     glass[2:4, 2:4, 3], glass[6:8, 6:8, 3] = 100, 10
-    assert masks.from_editor(glass, (10, 10)).sum() == 4
-    assert not masks.from_editor({"background": None, "layers": [], "composite": None}, (10, 10)).any()
-    assert not masks.from_editor(None, (10, 10)).any()
+    assert mask_layers.from_editor(glass, (10, 10)).sum() == 4
+    assert not mask_layers.from_editor({"background": None, "layers": [], "composite": None}, (10, 10)).any()
+    assert not mask_layers.from_editor(None, (10, 10)).any()

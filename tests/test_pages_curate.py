@@ -16,7 +16,7 @@ import pytest
 from exdd_core import curation, studio
 from exdd_core.curation import measures, queue
 from exdd_core.progress import Progress
-from exdd_core.synthesis.masks import MaskSpec
+from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates, decisions
 from pages.curate import bulk, candidate, cards as cards_, state
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 ENDS_WHILE_MEASURING = """
 import threading, time
 from types import SimpleNamespace
-from pages.curate import Measuring
+from exdd_core.curation.measuring import Measuring
 
 begun, measuring = threading.Event(), Measuring(None)
 
@@ -279,7 +279,9 @@ def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspa
         until(page, lambda: candidates.get(workspace, id).defect_type == "nick")
         page.locator(".st-toast button").wait_for()
         page.locator(".cu-lines li", has_text="trimmed the mask").locator("button", has_text="Undo").click()
-        until(page, lambda: candidates.mask_of(workspace, candidates.get(workspace, id)).sum() == before.sum())
+        until(
+            page, lambda: candidates.mask_of(workspace, candidates.get(workspace, id)).sum() == before.sum()
+        )
 
 
 def test_without_candidates_there_is_one_way_on(

@@ -15,7 +15,7 @@ import pytest
 
 from exdd_core import jobs
 from exdd_core.images import encode_jpeg, encode_png, read_image, read_mask
-from exdd_core.synthesis import masks
+from exdd_core.synthesis import mask_spec, masks
 from exdd_core.synthesis.procedural import Procedural
 from exdd_core.workspace import Workspace, candidates, prompts
 from exdd_core.workspace.imports import import_dataset
@@ -266,7 +266,7 @@ def test_a_borrowed_mask_is_moved_turned_and_flipped_on_the_image(
         page.screenshot(path=SCREENSHOTS / "studio-borrow.png")
         preview(page)
         made = newest(workspace)
-        spec = masks.MaskSpec.from_json(made.mask_spec)
+        spec = mask_spec.MaskSpec.from_json(made.mask_spec)
         assert spec.source == "real" and spec.image == donor and spec.flip and spec.scale == 1.5
         assert 60 < spec.angle < 120 and not spec.from_test and made.donor == donor
         row = workspace.image(donor)

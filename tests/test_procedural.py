@@ -17,8 +17,8 @@ from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import read_image
 from exdd_core.progress import Progress
 from exdd_core.synthesis import lines, vocabulary
-from exdd_core.synthesis.engine import Painting, PaintRequest
 from exdd_core.synthesis.procedural import Procedural
+from exdd_core.synthesis.request import Painting, PaintRequest
 from exdd_core.synthesis.vocabulary import LINES, TYPES, Look
 
 ENGINE = Procedural()

@@ -20,9 +20,10 @@ from hypothesis import given, settings, strategies as st
 
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
-from exdd_core.synthesis import sdxl, weights
-from exdd_core.synthesis.engine import PaintRequest
-from exdd_core.synthesis.sdxl import GB, SDXL, plan
+from exdd_core.synthesis import sdxl_memory, sdxl_model, sdxl_views, weights
+from exdd_core.synthesis.request import PaintRequest
+from exdd_core.synthesis.sdxl import SDXL
+from exdd_core.synthesis.sdxl_memory import GB, plan
 
 QUICK = {"resolution": 64, "steps": 2, "strength": 1.0}
 REAL = {"text_encoder": 123_060_480, "text_encoder_2": 694_659_840, "unet": 2_567_478_084, "vae": 83_653_863}
@@ -48,7 +49,7 @@ def engine(tiny_sdxl: Path) -> SDXL:
 @pytest.fixture(scope="module", autouse=True)
 def memory_returned() -> Iterator[None]:
     yield
-    sdxl.unload()
+    sdxl_model.unload()
 
 
 def request(seed: int = 0, prompt: str = "copper metal scratches", **settings: Any) -> PaintRequest:
@@ -154,7 +155,7 @@ def test_a_setting_that_cannot_be_used_is_a_sentence(engine: SDXL, wrong: dict[s
         engine.paint(request(**wrong))
 
 
-@pytest.mark.parametrize("name", list(sdxl.SCHEDULERS))
+@pytest.mark.parametrize("name", list(sdxl_model.SCHEDULERS))
 def test_every_scheduler_paints_the_same_again(engine: SDXL, name: str) -> None:
     first, second = (engine.paint(request(steps=3, strength=0.7, scheduler=name)) for _ in range(2))
     assert np.array_equal(first.image, second.image)
@@ -244,11 +245,11 @@ def test_widening_reaches_every_cell_that_a_mask_touches_in_passing(data: st.Dat
     mask = np.zeros((64, 64), bool)
     row, column = data.draw(st.integers(0, 63)), data.draw(st.integers(0, 63))
     mask[row, : column + 1] = True
-    wide = sdxl._widened(mask, cell)
+    wide = sdxl_views.widened(mask, cell)
     assert (wide & mask).sum() == mask.sum()
     thick = np.zeros((64, 64), bool)
     thick[10:40, 10:40] = True
-    assert np.array_equal(sdxl._widened(thick, cell), thick)  # what is thick stays as it was drawn
+    assert np.array_equal(sdxl_views.widened(thick, cell), thick)  # what is thick stays as it was drawn
     covered = np.flatnonzero(wide.any(axis=1))
     assert len(covered) >= cell - cell // 2 and np.array_equal(np.diff(covered), np.ones(len(covered) - 1))
 
@@ -257,7 +258,7 @@ def test_widening_reaches_every_cell_that_a_mask_touches_in_passing(data: st.Dat
 
 
 def test_previews_arrive_step_by_step(engine: SDXL, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sdxl, "BETWEEN_PREVIEWS", 0)
+    monkeypatch.setattr(sdxl_model, "BETWEEN_PREVIEWS", 0)
     asked, seen, counted = request(steps=5), list[np.ndarray](), list[tuple[int, int]]()
     engine.paint(asked, Progress(lambda p: counted.append((p.done, p.total))), seen.append)
     assert len(seen) == 5
@@ -297,10 +298,10 @@ def test_cancel_ends_a_batch_within_one_step_too(engine: SDXL, monkeypatch: pyte
 
 
 def test_a_prompt_is_encoded_once_for_fifty_images(engine: SDXL, monkeypatch: pytest.MonkeyPatch) -> None:
-    sdxl.unload()
+    sdxl_model.unload()
     engine.load()
     spy = Spy(monkeypatch, pipeline_class(), "encode_prompt")
-    tokens = Spy(monkeypatch, type(sdxl._resident.pipe.text_encoder_2), "forward")
+    tokens = Spy(monkeypatch, type(sdxl_model.in_memory().pipe.text_encoder_2), "forward")
     fifty = [request(seed, steps=1, painted_together=5) for seed in range(50)]
     assert len(list(engine.paint_many(fifty))) == 50
     own = [call for call in spy.calls if call.get("prompt")]
@@ -386,10 +387,10 @@ def test_one_file_alone_is_read_with_the_written_configuration(
     shutil.copytree(tiny_sdxl, tmp_path / "tiny")
     file = tiny.build_single(tmp_path / "tiny").rename(tmp_path / "alone.safetensors")
     SDXL(str(file)).load()
-    alone = sdxl._resident
+    alone = sdxl_model.in_memory()
     assert alone is not None and type(alone.pipe) is pipeline_class()
     SDXL(str(tiny_sdxl)).load()
-    whole = sdxl._resident
+    whole = sdxl_model.in_memory()
     assert whole is not None
     for part in ("unet", "vae", "text_encoder", "text_encoder_2"):
         ours, theirs = (getattr(model.pipe, part).state_dict() for model in (alone, whole))
@@ -470,7 +471,7 @@ def test_without_weights_a_sentence_says_what_to_do_and_nothing_is_tried(tmp_pat
         engine.paint(request())
     with pytest.raises(BadInput, match="6.9 GB"):
         engine.load()
-    assert not sdxl.status(models=tmp_path)["present"]
+    assert not weights.status(models=tmp_path)["present"]
     assert "not on this machine" in engine.version
 
 
@@ -514,13 +515,13 @@ def test_the_version_changes_with_the_weights(tmp_path: Path, tiny_sdxl: Path) -
     content[-5] ^= 1
     file.write_bytes(content)
     assert engine.version != before
-    old = sdxl._resident
+    old = sdxl_model.in_memory()
     engine.load()
-    assert sdxl._resident is not old  # other weights at the same place are read anew
+    assert sdxl_model.in_memory() is not old  # other weights at the same place are read anew
 
 
 def test_the_model_loads_once_with_progress_and_unloads(engine: SDXL, tiny_sdxl: Path) -> None:
-    sdxl.unload()
+    sdxl_model.unload()
     stages: list[str] = []
     threads = [
         threading.Thread(target=engine.load, args=(Progress(lambda p: stages.append(p.stage)),))
@@ -531,21 +532,21 @@ def test_the_model_loads_once_with_progress_and_unloads(engine: SDXL, tiny_sdxl:
     for thread in threads:
         thread.join()
     assert stages.count("Loading the model, percent") == 5  # begun once, four parts
-    resident = sdxl._resident
+    resident = sdxl_model.in_memory()
     SDXL(models=tiny_sdxl.parent).load()
-    assert sdxl._resident is resident  # found in another way, the same model
+    assert sdxl_model.in_memory() is resident  # found in another way, the same model
     before = engine.paint(request()).image
     engine.unload()
-    assert sdxl._resident is None
+    assert sdxl_model.in_memory() is None
     assert np.array_equal(engine.paint(request()).image, before)
 
 
 def test_loading_can_be_cancelled(engine: SDXL) -> None:
-    sdxl.unload()
+    sdxl_model.unload()
     progress = Progress(lambda p: p.cancel())
     with pytest.raises(Cancelled):
         engine.load(progress)
-    assert sdxl._resident is None
+    assert sdxl_model.in_memory() is None
     assert engine.paint(request()).mask.any()
 
 
@@ -634,14 +635,14 @@ def test_the_plan_is_what_is_done(
     import torch
 
     tiled = offload == "layers"
-    monkeypatch.setattr(sdxl, "plan", lambda *_: sdxl.Plan("cuda", True, offload, tiled))
+    monkeypatch.setattr(sdxl_model, "plan", lambda *_: sdxl_memory.Plan("cuda", True, offload, tiled))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (6 * GB, 8 * GB))
     names = ("to", "enable_model_cpu_offload", "enable_sequential_cpu_offload")
     spies = {name: Spy(monkeypatch, pipeline_class(), name, lambda pipe, *_: pipe) for name in names}
-    sdxl.unload()
+    sdxl_model.unload()
     engine.load()
-    resident = sdxl._resident
+    resident = sdxl_model.in_memory()
     assert resident is not None
     assert [name for name, spy in spies.items() if spy.calls] == [method]
     assert {part.dtype for part in (resident.pipe.unet, resident.pipe.vae)} == {torch.float16}
@@ -650,18 +651,18 @@ def test_the_plan_is_what_is_done(
     assert engine.at_once({"resolution": 2048}) == 1
     assert engine.at_once({"painted_together": 2}) == 2
     assert "half precision on cuda" in engine.version and ("tiles" in engine.version) == tiled
-    sdxl.unload()
+    sdxl_model.unload()
 
 
 def test_half_precision_paints_without_a_gpu_too(engine: SDXL, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sdxl, "plan", lambda *_: sdxl.Plan("cpu", half=True))
-    sdxl.unload()
+    monkeypatch.setattr(sdxl_model, "plan", lambda *_: sdxl_memory.Plan("cpu", half=True))
+    sdxl_model.unload()
     asked = request(steps=3)
     painting = engine.paint(asked)
     assert "half precision on cpu" in painting.engine_version
     assert np.array_equal(painting.image[~asked.mask], asked.image[~asked.mask])
     assert np.array_equal(engine.paint(asked).image, painting.image)
-    sdxl.unload()
+    sdxl_model.unload()
 
 
 def test_main_memory_counts_too() -> None:

@@ -24,7 +24,7 @@ from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
 from exdd_core.studio import editor, ordering
-from exdd_core.synthesis import masks
+from exdd_core.synthesis import mask_spec, masks
 from exdd_core.synthesis.orders import Order
 from exdd_core.synthesis.procedural import Procedural
 from exdd_core.synthesis.sdxl import SDXL
@@ -631,7 +631,7 @@ def test_without_a_place_in_the_region_the_reason_is_one_sentence(tmp_path):
     image += np.random.default_rng(0).integers(0, 8, image.shape, dtype=np.uint8)
     beside = boxed(0, 10, 0, 96)
     with pytest.raises(BadInput, match="Nothing of the part lies in the region of interest"):
-        masks.realise(masks.MaskSpec("generated", vary=True), image, 0, None, beside)
+        masks.realise(mask_spec.MaskSpec("generated", vary=True), image, 0, None, beside)
 
 
 @settings(max_examples=40, deadline=None)
@@ -643,11 +643,11 @@ def test_without_a_place_in_the_region_the_reason_is_one_sentence(tmp_path):
 def test_any_varied_mask_lies_in_any_region_or_is_refused(box, kind, seed):
     region, lender = boxed(box[0], box[0] + box[1], box[2], box[2] + box[3]), None
     image = np.random.default_rng(3).integers(120, 136, (80, 96, 3), dtype=np.uint8)
-    spec = masks.MaskSpec("real", vary=True)
+    spec = mask_spec.MaskSpec("real", vary=True)
     if kind in ("corner", "edge", "free"):
         lender = boxed(0, 30, 0, 30) if kind == "corner" else boxed(20, 40, 0 if kind == "edge" else 20, 50)
     else:
-        spec = masks.MaskSpec("generated", shape=kind, vary=True)
+        spec = mask_spec.MaskSpec("generated", shape=kind, vary=True)
     mask = masks.realise(spec, image, seed, lender, region)
     assert mask.any() and not (mask & ~region).any()
     assert np.array_equal(mask, masks.realise(spec, image, seed, lender, region))

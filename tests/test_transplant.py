@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_image, read_mask
-from exdd_core.synthesis import engine_named, masks
-from exdd_core.synthesis.engine import Donor, Painting, PaintRequest
-from exdd_core.synthesis.masks import MaskSpec
-from exdd_core.synthesis.transplant import Transplant, cut
+from exdd_core.synthesis import engine_named, mask_shapes, masks, placing
+from exdd_core.synthesis.cutouts import cut
+from exdd_core.synthesis.mask_spec import MaskSpec
+from exdd_core.synthesis.request import Donor, Painting, PaintRequest
+from exdd_core.synthesis.transplant import Transplant
 
 ENGINE = Transplant()
 
@@ -110,7 +111,7 @@ def test_it_is_matched_to_a_darker_and_a_brighter_surface(pit: Donor, level: int
 
 def test_a_drawn_line_turns_the_defect_along_it(crack: Donor) -> None:
     for angle in (0, 35, 90, 140):
-        drawn = masks.generate(
+        drawn = mask_shapes.generate(
             MaskSpec("generated", shape="scratch", length=60, width=8, angle=angle, irregularity=0),
             (200, 200),
         )
@@ -124,7 +125,7 @@ def test_a_drawn_line_turns_the_defect_along_it(crack: Donor) -> None:
 def test_its_own_mask_moved_turned_and_scaled_is_met_again(pit: Donor) -> None:
     lent = read_mask(pit.mask, None)
     for turn, scale, flip in ((0, 1, False), (70, 1.3, True), (-40, 0.8, False)):
-        drawn = masks.place(lent, (160, 200), 0.4, 0.6, turn, scale, flip)
+        drawn = placing.place(lent, (160, 200), 0.4, 0.6, turn, scale, flip)
         painting = paint(pit, surface(160, 200, seed=7), drawn)
         assert (painting.mask & drawn).sum() > 0.7 * drawn.sum()
 

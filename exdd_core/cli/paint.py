@@ -128,15 +128,15 @@ def _settings(pairs: Sequence[str]) -> dict[str, Any]:
 def _mask(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
     """A `MaskSpec` as JSON: another mask for each painting, or that of a file for all."""
     from exdd_core.datasets import incoming
-    from exdd_core.synthesis import masks
+    from exdd_core.synthesis import mask_spec
     from exdd_core.workspace import drawn_masks
 
     if options.shape and options.masks != "procedural":
         raise BadInput("--shape needs --masks procedural.")
     spec: dict[str, Any] = {"source": "real", "vary": True}
     if options.masks == "procedural":
-        shape = options.shape or masks.SHAPES[0]
-        spec = {"source": "generated", "shape": shape, "vary": True} | masks.STARTS.get(shape, {})
+        shape = options.shape or mask_spec.SHAPES[0]
+        spec = {"source": "generated", "shape": shape, "vary": True} | mask_spec.STARTS.get(shape, {})
     elif options.masks != "real":
         file = drawn_masks.keep_mask(workspace, incoming.take_mask(Path(options.masks), None))
         spec = {"source": "uploaded", "file": file}

@@ -19,7 +19,7 @@ from exdd_core.drawing import crop_around
 from exdd_core.errors import BadInput
 from exdd_core.images import MIN_SIDE, read_image, read_layer, read_mask
 from exdd_core.studio import ordering, painting
-from exdd_core.synthesis import masks, orders
+from exdd_core.synthesis import mask_layers, masks, orders, placing
 from exdd_core.workspace import drawn_masks
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def canvas(workspace: Workspace, source: str) -> Canvas:
 @functools.lru_cache(maxsize=2)  # as the image itself
 def _canvas(workspace: Workspace, row: ImageRow) -> Canvas:
     image = _image(workspace, row.id)
-    return Canvas(masks.editor_copy(image, _side(image)), image.shape[1], image.shape[0])
+    return Canvas(mask_layers.editor_copy(image, _side(image)), image.shape[1], image.shape[0])
 
 
 def _image(workspace: Workspace, source: str) -> np.ndarray:
@@ -106,7 +106,7 @@ def drawn(workspace: Workspace, source: str, layer: bytes, base: str = "") -> np
     before = read_mask(_file(workspace, base), None) if base else None
     if before is not None and before.shape != shape:  # drawn for an image of another size
         before = None
-    return masks.from_editor(read_layer(layer, "The drawing"), shape, before)
+    return mask_layers.from_editor(read_layer(layer, "The drawing"), shape, before)
 
 
 def _file(workspace: Workspace, name: str) -> Any:
@@ -153,7 +153,7 @@ def _shown(workspace: Workspace, source: str, mask: np.ndarray) -> Shown:
     height, width = canvas(workspace, source).pixels.shape[:2]
     left, top, right, bottom = _bounds(mask)
     return Shown(
-        layer=masks.to_editor(mask, (height, width), COLOUR),
+        layer=mask_layers.to_editor(mask, (height, width), COLOUR),
         mask=mask,
         share=float(mask.mean()),
         box=(left, top, right - left, bottom - top),
@@ -176,7 +176,7 @@ def piece(workspace: Workspace, id: str) -> Piece:
     """The mask of a defective image, to be moved about on another one."""
     mask = _defect(workspace, id)[1]
     left, top, right, bottom = _bounds(mask)
-    return Piece(mask[top:bottom, left:right], *masks.centre(mask))
+    return Piece(mask[top:bottom, left:right], *placing.centre(mask))
 
 
 def close_up(workspace: Workspace, id: str) -> tuple[np.ndarray, ...]:

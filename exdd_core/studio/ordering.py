@@ -13,9 +13,11 @@ import numpy as np
 
 from exdd_core import datasets, synthesis
 from exdd_core.errors import BadInput
-from exdd_core.synthesis import masks, templates, weights
-from exdd_core.synthesis.engine import Control, Donor, Engine
+from exdd_core.synthesis import mask_spec, templates, weights
+from exdd_core.synthesis.controls import Control
+from exdd_core.synthesis.engine import Engine
 from exdd_core.synthesis.orders import MOST, MOST_CELLS, MOST_SEED, Order, Recipe
+from exdd_core.synthesis.request import Donor
 from exdd_core.workspace import candidates
 
 if TYPE_CHECKING:
@@ -81,7 +83,7 @@ def recipes(workspace: Workspace, order: Order) -> list[Recipe]:
     return found
 
 
-def _checked(workspace: Workspace, order: Order) -> masks.MaskSpec:
+def _checked(workspace: Workspace, order: Order) -> mask_spec.MaskSpec:
     """The order's mask, when everything else in the order can be used too."""
     if isinstance(order.count, bool) or not isinstance(order.count, int) or not 1 <= order.count <= MOST:
         raise BadInput(f"{order.count} paintings cannot be ordered; choose a whole number from 1 to {MOST}.")
@@ -91,7 +93,7 @@ def _checked(workspace: Workspace, order: Order) -> masks.MaskSpec:
         candidates.get(workspace, order.parent)
     workspace.dataset(order.dataset)
     engine(workspace, order.engine).complete(order.settings)
-    return masks.MaskSpec.from_json(order.mask)
+    return mask_spec.MaskSpec.from_json(order.mask)
 
 
 def _prompts(order: Order) -> list[str]:
@@ -131,7 +133,7 @@ def _refused(id: str) -> str:
     )
 
 
-def _borrows(order: Order, spec: masks.MaskSpec) -> bool:
+def _borrows(order: Order, spec: mask_spec.MaskSpec) -> bool:
     return spec.source == "real" or order.engine == "transplant"
 
 

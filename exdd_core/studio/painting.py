@@ -16,9 +16,9 @@ from exdd_core.images import read_image, read_mask
 from exdd_core.progress import Progress
 from exdd_core.region import Region
 from exdd_core.studio.ordering import engine, recipes
-from exdd_core.synthesis import masks
-from exdd_core.synthesis.engine import Donor, Painting, PaintRequest
+from exdd_core.synthesis import mask_spec, masks
 from exdd_core.synthesis.orders import Order, Recipe
+from exdd_core.synthesis.request import Donor, Painting, PaintRequest
 from exdd_core.workspace import candidates
 from exdd_core.workspace.candidates import Candidate
 from exdd_core.workspace.drawn_masks import MASKS
@@ -87,7 +87,7 @@ def mask_of(workspace: Workspace, recipe: Recipe, image: np.ndarray) -> np.ndarr
 
     What of it lies outside the region of interest is not painted; that is for `masks.check` and `masks.within`.
     """
-    spec = masks.MaskSpec.from_json(recipe.mask)
+    spec = mask_spec.MaskSpec.from_json(recipe.mask)
     donor = _donor(workspace, recipe.donor) if recipe.donor else None
     region = region_of(workspace, recipe.dataset, spec.region, image.shape[:2])
     return masks.realise(spec, image, recipe.seed, _lent(workspace, spec, donor), region)
@@ -100,7 +100,7 @@ def _donor(workspace: Workspace, id: str) -> Donor:
     return Donor(row.id, row.path, row.mask, row.defect_type, row.group, row.split, row.depth)
 
 
-def _lent(workspace: Workspace, spec: masks.MaskSpec, donor: Donor | None) -> np.ndarray | None:
+def _lent(workspace: Workspace, spec: mask_spec.MaskSpec, donor: Donor | None) -> np.ndarray | None:
     """The mask that a spec names, bool (H, W) of its own size; None where it names none."""
     if spec.source == "real" and donor:
         return read_mask(donor.mask, None, donor.id)

@@ -32,14 +32,6 @@ class Band:
     normal: np.ndarray
 
 
-def depth_of(mask: np.ndarray) -> np.ndarray:
-    """float32 (h, w): pixels from the mask's edge, 0 outside; the array's border is no edge."""
-    if mask.all():
-        return np.full(mask.shape, float(max(mask.shape)), np.float32)
-    padded = np.pad(mask.astype(np.uint8), 1, mode="edge")
-    return cv2.distanceTransform(padded, cv2.DIST_L2, 5)[1:-1, 1:-1]
-
-
 def centreline(mask: np.ndarray) -> np.ndarray:
     """The longest way through one connected piece, bool (h, w), kept to its middle and smoothed."""
     scale = min(1.0, COARSE / max(mask.shape))

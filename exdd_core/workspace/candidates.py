@@ -30,8 +30,8 @@ from exdd_core.workspace.drawn_masks import MASKS
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-    from exdd_core.synthesis.engine import Painting
     from exdd_core.synthesis.orders import Recipe
+    from exdd_core.synthesis.request import Painting
     from exdd_core.workspace import Workspace
 
 FOLDER = "candidates"

@@ -24,7 +24,7 @@ from exdd_core.datasets.record import Record
 from exdd_core.datasets.survey import Survey
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
-from exdd_core.synthesis import masks
+from exdd_core.synthesis.masks import TOO_LARGE
 from exdd_core.workspace import dataset_reports, dataset_states, failures, imports
 from exdd_core.workspace.dataset_states import RETIRED, UNDONE, Change
 
@@ -270,7 +270,7 @@ def _require_mask(workspace: Workspace, ids: Sequence[str], mask: np.ndarray) ->
     images.of_shape(mask, (row.height, row.width), "that is given")
     if not mask.any():
         raise BadInput("The mask marks nothing; draw the defect in white on black.")
-    incoming.require_defect(mask, masks.TOO_LARGE)
+    incoming.require_defect(mask, TOO_LARGE)
 
 
 def retire(

@@ -12,7 +12,7 @@ from exdd_core import curation, drawing, studio
 from exdd_core.curation import measures as curation_measures, queue
 from exdd_core.images import encode_png
 from exdd_core.studio import editor
-from exdd_core.synthesis import masks
+from exdd_core.synthesis import mask_layers
 from exdd_core.workspace import candidates, decisions
 from pages import html
 from pages.curate.cards import SOURCES, _effect_shown, _Entry, _item
@@ -141,7 +141,7 @@ def mask(shared: Curate, asked: Answer) -> Answer:
     """A candidate's mask as the editor shows it."""
     made = candidates.get(shared.workspace, asked["id"])
     shape = editor.canvas(shared.workspace, made.source).pixels.shape[:2]
-    layer = masks.to_editor(candidates.mask_of(shared.workspace, made), shape, editor.COLOUR)
+    layer = mask_layers.to_editor(candidates.mask_of(shared.workspace, made), shape, editor.COLOUR)
     address = "data:image/png;base64," + base64.b64encode(encode_png(layer)).decode()
     return {"layer": address, "width": shape[1], "height": shape[0]}
 
@@ -150,7 +150,7 @@ def trim(shared: Curate, asked: Answer) -> Answer:
     """Keep what was left of the mask in the editor; where it was not touched, its own finer pixels."""
     made = candidates.get(shared.workspace, asked["id"])
     width, height = made.size
-    left = masks.from_editor(
+    left = mask_layers.from_editor(
         html.drawn(asked["layer"]), (height, width), candidates.mask_of(shared.workspace, made)
     )
     return _told(curation.trim(shared.workspace, made.id, left, asked["who"]))

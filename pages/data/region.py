@@ -6,8 +6,6 @@ of the commonest size and masks. Does not know what banks make of a region.
 
 from __future__ import annotations
 
-from exdd_core.workspace.dataset_settings import set_region
-
 import base64
 import hashlib
 from collections import OrderedDict
@@ -17,23 +15,19 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 import numpy as np
 
-from exdd_core.workspace import dataset_changes
-from exdd_core.workspace import dataset_settings
-from exdd_core.studio import editor as editor_
-from exdd_core import images
-from exdd_core import region
+from exdd_core import images, region
 from exdd_core.errors import BadInput
-from exdd_core.synthesis import masks
-from pages import answers
-from pages import html
 from exdd_core.sentences import count
-from pages.html import text
+from exdd_core.studio import editor as editor_
+from exdd_core.synthesis import mask_layers
+from exdd_core.workspace import dataset_changes, dataset_settings
+from exdd_core.workspace.dataset_settings import set_region
+from pages import answers, html
 from pages.data.who import who_of
+from pages.html import text
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import DatasetInfo
-    from exdd_core.workspace import ImageRow
-    from exdd_core.workspace import Workspace
+    from exdd_core.workspace import DatasetInfo, ImageRow, Workspace
 
 SIDE = 1024  # pixels of the longer side of the copy that is drawn on
 KEPT = 8  # masks of files that were handed in
@@ -143,7 +137,7 @@ def look(shared: Editor, asked: Answer) -> Answer:
     rows = shared.pictures(info)
     index = int(asked["index"]) % len(rows)
     row = rows[index]
-    small = masks.editor_copy(images.read_image(row.path, row.id, row.depth), SIDE)
+    small = mask_layers.editor_copy(images.read_image(row.path, row.id, row.depth), SIDE)
     height, width = small.shape[:2]
     others = int(info.report["images"]) - len(rows)
     mask = _region(shared.workspace, info)
@@ -165,7 +159,7 @@ def look(shared: Editor, asked: Answer) -> Answer:
 
 def _layer(mask: np.ndarray, shown: tuple[int, int]) -> Answer:
     """A mask as a picture for the editor, and how much of an image it is."""
-    layer = masks.to_editor(mask, shown, editor_.COLOUR)
+    layer = mask_layers.to_editor(mask, shown, editor_.COLOUR)
     content = base64.b64encode(images.encode_png(layer)).decode()
     return {"layer": f"data:image/png;base64,{content}", "share": float(mask.mean())}
 
@@ -206,7 +200,7 @@ def save(shared: Editor, asked: Answer) -> Answer:
     """Make what was drawn the region. layer: a PNG of the editor's copy; base: what the editor was given, which keeps
     its own pixels where it was left alone."""
     info = shared.workspace.dataset(asked["dataset"])
-    mask = masks.from_editor(html.drawn(asked["layer"]), _shape(info), shared.given(info, asked["base"]))
+    mask = mask_layers.from_editor(html.drawn(asked["layer"]), _shape(info), shared.given(info, asked["base"]))
     made = set_region(shared.workspace, info.name, mask, who_of(asked["who"]))
     said = f"Saved: {_percent(mask)} of an image counts. Banks built before keep their own region."
     return {"said": said, "state": made.state}

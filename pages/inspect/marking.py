@@ -11,7 +11,7 @@ from exdd_core import curation, sentences
 from exdd_core.errors import BadInput
 from exdd_core.review import ComparedImage, Review, score_change
 from exdd_core.studio import editor
-from exdd_core.synthesis import masks
+from exdd_core.synthesis import mask_layers
 from pages import html
 from pages.inspect.image import _inspected, picture
 from pages.inspect.state import Answer, _png
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def alarm(review: Review, asked: Answer) -> Answer:
     """What of an image a false alarm would teach, as the editor shows it on a canvas of width x height."""
     region, words = review.alarm(asked["id"])
-    layer = masks.to_editor(region, (int(asked["height"]), int(asked["width"])), editor.COLOUR)
+    layer = mask_layers.to_editor(region, (int(asked["height"]), int(asked["width"])), editor.COLOUR)
     return {"layer": _png(layer) if region.any() else "", "words": words}
 
 
@@ -36,7 +36,7 @@ def mark(review: Review, asked: Answer) -> Answer:
     before = review.compare(id)
     mask = None
     if layer:
-        mask = masks.from_editor(html.drawn(layer), before.pixels.shape[:2])
+        mask = mask_layers.from_editor(html.drawn(layer), before.pixels.shape[:2])
     if asked["action"] == "missed":
         if mask is None or not mask.any():
             raise BadInput("The mask is empty; draw over the defect that was missed.")
@@ -49,7 +49,7 @@ def mark(review: Review, asked: Answer) -> Answer:
 def proposal(review: Review, asked: Answer) -> Answer:
     """What the heatmap shows, as the editor shows it on a canvas of width x height."""
     region, words = review.shown(asked["id"])
-    layer = masks.to_editor(region, (int(asked["height"]), int(asked["width"])), editor.COLOUR)
+    layer = mask_layers.to_editor(region, (int(asked["height"]), int(asked["width"])), editor.COLOUR)
     return {"layer": _png(layer), "words": words}
 
 
@@ -59,7 +59,7 @@ def outline(review: Review, asked: Answer) -> Answer:
     if asked["layer"]:
         before = review.shown(id)[0] if asked["proposed"] else None
         image = review.image(id)
-        mask = masks.from_editor(html.drawn(asked["layer"]), review.read(image).pixels.shape[:2], before)
+        mask = mask_layers.from_editor(html.drawn(asked["layer"]), review.read(image).pixels.shape[:2], before)
     changed = review.outline(id, mask, asked["who"])
     return {"picture": picture(review, asked), "said": f"The mask is kept with {changed.dataset}."}
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core import drawing, studio
 from exdd_core.studio import editor
-from exdd_core.synthesis import masks
+from exdd_core.synthesis import mask_layers, mask_spec
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import candidates, drawn_masks
 from pages import html
@@ -54,7 +54,7 @@ def piece(shared: Studio, asked: Answer) -> Answer:
     made = editor.piece(shared.workspace, asked["id"])
     height, width = made.mask.shape
     small = drawing.reduce(made.mask.astype("uint8"), editor.SIDE) > 0
-    layer = masks.to_editor(small, small.shape, editor.COLOUR)
+    layer = mask_layers.to_editor(small, small.shape, editor.COLOUR)
     return {"mask": _png(layer), "width": width, "height": height, "x": made.x, "y": made.y}
 
 
@@ -106,7 +106,7 @@ def _order(shared: Studio, asked: Answer) -> Order:
         negative_prompt=asked.get("negative_prompt", ""),
         prompt_id=asked.get("prompt_id", ""),
         settings=asked.get("settings", {}),
-        mask=masks.MaskSpec.from_json(spec).to_json(),
+        mask=mask_spec.MaskSpec.from_json(spec).to_json(),
         donor=asked.get("donor", ""),
         count=asked.get("count", 1),
         seed=asked["seed"],

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core import datasets, drawing, jobs, sentences, studio, synthesis
 from exdd_core.studio.previews import Previews
-from exdd_core.synthesis import masks, orders, weights
+from exdd_core.synthesis import mask_spec, orders, weights
 from pages import answers
 from pages.studio.masks import _order, donors, drawn, keep_mask, mask, piece, source
 from pages.studio.prompts import (
@@ -34,7 +34,7 @@ from pages.studio.results import _axis_title, _record, candidate, comparison, de
 from pages.studio.state import GROWING_SIDE, KIND, Answer, Studio, _jpeg
 
 if TYPE_CHECKING:
-    from exdd_core.synthesis.engine import Control
+    from exdd_core.synthesis.controls import Control
     from exdd_core.workspace import ImageRow, Workspace
 
 TITLE = "Studio"
@@ -99,7 +99,7 @@ def open_page(shared: Studio, asked: Answer) -> Answer:
         "types": sorted(
             {row.defect_type for row in workspace.images(info.name, label=datasets.DEFECT)} - {""}
         ),
-        "shapes": {shape: _sliders("generated", shape) for shape in masks.SHAPES},
+        "shapes": {shape: _sliders("generated", shape) for shape in mask_spec.SHAPES},
         "borrowed": _sliders("real", "scratch"),
         "run": running,
         "most": orders.MOST,
@@ -141,7 +141,7 @@ def _control(control: Control) -> Answer:
 
 
 def _sliders(source: str, shape: str) -> list[Answer]:
-    return [_control(control) for control in masks.controls(source, shape)]
+    return [_control(control) for control in mask_spec.controls(source, shape)]
 
 
 def preview(shared: Studio, asked: Answer) -> Answer:

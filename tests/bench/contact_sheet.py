@@ -18,8 +18,8 @@ from exdd_core import datasets
 from exdd_core.datasets import DEFECT, NORMAL, Record
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_image, read_mask
-from exdd_core.synthesis import engine_named, masks
-from exdd_core.synthesis.engine import Donor, PaintRequest
+from exdd_core.synthesis import engine_named, mask_spec, masks
+from exdd_core.synthesis.request import Donor, PaintRequest
 from tests.bench import real_images
 
 COUNT, COLUMNS, SIDE, LABEL = 12, 6, 256, 18
@@ -100,7 +100,7 @@ def _painted(
     prompt = PROMPTS[lender.defect_type] if name == "procedural" else ""
     for normal in normals:
         image = read_image(root / normal.path)
-        spec = masks.MaskSpec("real", image=lender.path, vary=True)
+        spec = mask_spec.MaskSpec("real", image=lender.path, vary=True)
         mask = masks.realise(spec, image, seed, read_mask(paths[1], None))
         try:
             painting = engine_named(name).paint(PaintRequest(image, mask, prompt, seed=seed, donor=donor))

@@ -22,9 +22,9 @@ import torch
 
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
-from exdd_core.synthesis import sdxl, weights
+from exdd_core.synthesis import sdxl, sdxl_model, weights
 from exdd_core.synthesis.blueprint import write
-from exdd_core.synthesis.engine import Painting, PaintRequest
+from exdd_core.synthesis.request import Painting, PaintRequest
 from tests import tiny_sdxl
 from tests.bench.gpu_measuring import GB, Figures, Sizes, device, release, repeated, timed
 
@@ -104,11 +104,11 @@ def request(sizes: Sizes, seed: int, **settings: Any) -> PaintRequest:
 
 def painting(sizes: Sizes, folder: Path) -> Iterator[Figures]:
     """Seconds an image for one and several at once; the same seed twice; cancel; what unloading leaves behind."""
-    sdxl.unload()
+    sdxl_model.unload()
     before = _taken()
     engine = sdxl.SDXL(str(folder / MODEL))
     _, loading = timed(engine.load)
-    assert sdxl._resident is not None
+    assert sdxl_model.in_memory() is not None
     yield {"loading": _plan(), **loading}
     engine.paint(request(sizes, 9, steps=BUDGET_STEPS))  # loads kernels, outside of what is timed
     first, alone = timed(engine.paint, request(sizes, 1))
@@ -152,8 +152,8 @@ def _taken() -> float:
 
 
 def _plan() -> str:
-    assert sdxl._resident is not None
-    plan = sdxl._resident.plan
+    assert sdxl_model.in_memory() is not None
+    plan = sdxl_model.in_memory().plan
     return f"{plan.device}, offload {plan.offload}, tiled {plan.tiled}, {plan.at_once} at once"
 
 
@@ -182,11 +182,11 @@ def _cancelled(engine: sdxl.SDXL, sizes: Sizes, expected: np.ndarray) -> Figures
 
 def memory(sizes: Sizes, folder: Path) -> Iterator[Figures]:
     """Peak memory of one pass of the U-Net and of the autoencoder, by size and number of images; what flags cost."""
-    sdxl.unload()
+    sdxl_model.unload()
     engine = sdxl.SDXL(str(folder / MODEL))
     engine.load()
-    assert sdxl._resident is not None
-    pipe = sdxl._resident.pipe
+    assert sdxl_model.in_memory() is not None
+    pipe = sdxl_model.in_memory().pipe
     kind = pipe.unet.dtype
     with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
         for side in sizes.painting["sides"]:
@@ -199,7 +199,7 @@ def memory(sizes: Sizes, folder: Path) -> Iterator[Figures]:
         pipe.vae.to(kind)
     yield from _flags(pipe, sizes)
     del pipe
-    sdxl.unload()
+    sdxl_model.unload()
 
 
 def _pass(pipe: Any, count: int, side: int) -> Figures:
@@ -292,7 +292,7 @@ def budgets(sizes: Sizes, folder: Path) -> Iterator[Figures]:
         ]
     for gb, model, side in cases:
         row: Figures = {"budget_gb": gb, "force_upcast": model == UPCAST, "side": side}
-        sdxl.unload()
+        sdxl_model.unload()
         with _card_of(gb * GB):
             engine = sdxl.SDXL(str(folder / model))
             try:

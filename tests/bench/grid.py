@@ -35,8 +35,9 @@ from exdd_core.errors import BadInput
 from exdd_core.evaluation import compute_metrics
 from exdd_core.evaluation.resampling import reliability, tally
 from exdd_core.images import Size, probe, read_image, read_mask, resize_mask
-from exdd_core.synthesis.engine import Donor, PaintRequest
-from exdd_core.synthesis.masks import SHAPES, MaskSpec, realise
+from exdd_core.synthesis.mask_spec import SHAPES, MaskSpec
+from exdd_core.synthesis.masks import realise
+from exdd_core.synthesis.request import Donor, PaintRequest
 from tests.bench import real_images
 
 FOLDERS = {

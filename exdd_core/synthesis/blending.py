@@ -1,0 +1,204 @@
+"""Blending a real defect into another surface, under that surface's light and texture.
+
+Knows cutouts and poses. Does not know where a defect fits or where donors come from.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from exdd_core.synthesis.cutouts import BEYOND, RING, THICK, Cutout, Pose, matrix_of, warped
+from exdd_core.synthesis.mask_geometry import Array, grown, half_width
+
+GAIN, TEXTURE = (0.15, 3.0), (0.7, 1.4)  # limits of what is done to the donor's brightness and contrast
+# In usual deviations of the donor's surface. Below the first not defect but surface, above the second surely
+# defect: labels are drawn generously, and surface pasted along with a crack is seen as a band.
+TOLD = (1.0, 3.0)
+FIRM = (4.0, 12.0)  # and from where to where a defect takes the surface's place
+FINEST = 3  # a level that follows the ring in steps of 2**3 pixels: finer is texture
+EDGE = (1.5, 4.0)  # of the surface's usual deviation: no edge below, surely one above
+OVERHANG = 8  # pixels that a defect cut off by its image's edge is continued by
+
+
+def blend(
+    image: Array, part: Array, piece: Cutout, pose: Pose, squeeze: tuple[float, float], settings: dict
+) -> Array:
+    """`image`, uint8 (h, w, 3), with the piece at its pose: uint8 (h, w, 3).
+
+    The donor is brought to the receiver's level by a smooth field that equals their difference in a ring
+    around the defect, as in Poisson blending (Perez et al., 2003), but from smoothed levels: the pixels along
+    the seam do not run into the defect as streaks.
+    """
+    matrix = matrix_of(piece, pose, squeeze)
+    top, bottom, left, right = _reach(piece, matrix, settings["margin"], image.shape[:2])
+    receiver, part = image[top:bottom, left:right].astype(np.float32), part[top:bottom, left:right]
+    matrix[:, 2] -= left, top
+    size = (right - left, bottom - top)
+    donor = warped(piece.image, matrix, size, cv2.INTER_CUBIC)
+    mask, known, beyond, surface = (
+        warped(layer.astype(np.float32), matrix, size, cv2.INTER_LINEAR)
+        for layer in (piece.mask, piece.known, piece.beyond, piece.surface)
+    )
+    behind = _depth_behind(beyond > 0.5, known > 0.5, part)
+    if behind <= OVERHANG:  # a sliver along the edge, from a small turn: the defect runs on through it
+        mask, known = np.maximum(mask, beyond), np.ones_like(known)
+    defect, margin = mask > 0.5, settings["margin"]
+    seen = grown((mask > 0.02) | (beyond > 0.02), max(3.0, margin))
+    ring = grown(seen, RING) & ~seen & (surface > 0.99) & part
+    surrounded = np.count_nonzero(ring) >= 8
+    if not surrounded:  # nothing to go by but the receiver's level under the defect
+        ring = grown(defect, margin + 2) & part
+    donor = _matched(donor, receiver, ring)
+    donor += _spread(receiver - donor, ring)
+    ground = _spread(receiver, ring)
+    share, firm = _share(defect, known > 0.5, margin) * part, defect.astype(np.float32)
+    if surrounded and defect.any():
+        difference = cv2.cvtColor(donor - ground, cv2.COLOR_RGB2GRAY)
+        standing = _standing_out(difference, defect, ring)
+        firm = np.clip((standing - FIRM[0]) / (FIRM[1] - FIRM[0]), 0, 1)
+        # In a faint defect what stands out most is the defect all the same.
+        faint = min(1.0, float(np.quantile(standing[defect], 0.9)) / TOLD[1])
+        share *= np.clip((standing - faint * TOLD[0]) / (faint * (TOLD[1] - TOLD[0]) + 1e-3), 0, 1)
+        share *= _soft(difference, defect, surface > 0.5, ring)
+    donor = ground + settings["strength"] * (donor - ground)
+    painted = _laid_on(receiver, donor, ground, share, firm)
+    result = image.copy()
+    result[top:bottom, left:right] = np.rint(np.clip(painted, 0, 255))
+    return result
+
+
+def faded(receiver: Array, painted: Array, region: Array) -> Array:
+    """`painted` inside `region`, fading towards its edge: a halo that is cut off shows where the cut was."""
+    depth = cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, 5)
+    share = np.clip(depth / np.clip(depth.max() / 4, 1, 4), 0, 1)[..., None]
+    return np.rint(receiver + share * (painted.astype(np.float32) - receiver)).astype(np.uint8)
+
+
+def _reach(piece: Cutout, matrix: Array, margin: float, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """top, bottom, left, right of the part of a window, (h, w), that the piece and its ring fall on."""
+    rows, columns = np.nonzero(piece.mask)
+    corners = np.array([[x, y, 1] for x in (columns.min(), columns.max()) for y in (rows.min(), rows.max())])
+    pad = math.ceil(2 * RING + BEYOND + margin)
+    (left, top), (right, bottom) = (corners @ matrix.T).min(axis=0), (corners @ matrix.T).max(axis=0)
+    y0, x0 = (
+        min(max(0, math.floor(at) - pad), side - 1) for at, side in zip((top, left), shape, strict=True)
+    )
+    y1, x1 = (min(max(0, math.ceil(at) + pad), side) for at, side in zip((bottom, right), shape, strict=True))
+    return y0, max(y1, y0 + 1), x0, max(x1, x0 + 1)
+
+
+def _depth_behind(beyond: Array, known: Array, part: Array) -> float:
+    """How many pixels of the part lie behind the edge that cut the defect off, across that edge."""
+    behind = beyond & part
+    if not behind.any():
+        return 0.0
+    return float(cv2.distanceTransform((~known).astype(np.uint8), cv2.DIST_L2, 5)[behind].max())
+
+
+def _matched(donor: Array, receiver: Array, ring: Array) -> Array:
+    """The donor under the receiver's light and with a texture as strong, as far as the ring can tell."""
+    if not ring.any():
+        return donor
+    donor = donor * float(np.clip((receiver[ring].mean() + 4) / (donor[ring].mean() + 4), *GAIN))
+    rough_donor, rough = (_roughness(pixels, ring) for pixels in (donor, receiver))
+    mean = donor[ring].mean(axis=0)
+    return mean + float(np.clip(math.sqrt((rough + 0.5) / (rough_donor + 0.5)), *TEXTURE)) * (donor - mean)
+
+
+def _roughness(image: Array, where: Array) -> float:
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return float(np.median(np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 3))[where]))
+
+
+def _share(defect: Array, known: Array, margin: float) -> Array:
+    """How much of the donor shows, float32 (h, w): all of it in the defect, fading out around it.
+
+    Where an edge of its image cut the defect off and the receiver goes on, it fades before that edge.
+    """
+    if not defect.any():
+        return np.zeros(defect.shape, np.float32)
+    away = cv2.distanceTransform((~defect).astype(np.uint8), cv2.DIST_L2, 5)
+    share = np.clip(1 - (away - 0.5) / (margin + 1), 0, 1)
+    if not known.all():
+        to_edge = cv2.distanceTransform(known.astype(np.uint8), cv2.DIST_L2, 5)
+        share = share * np.clip(to_edge / np.clip(half_width(defect) / 2, RING, 2 * RING), 0, 1)
+    return (share * share * (3 - 2 * share)).astype(np.float32)
+
+
+def _soft(difference: Array, defect: Array, surface: Array, ring: Array) -> Array:
+    """A fade at the inside of a label's outline where the donor has no edge there, float32 (h, w), 0 to 1.
+
+    A stain ends at its outline; the outline of an uneven field is where somebody stopped drawing, and there a
+    sharp seam would be the most visible thing of the whole defect.
+    """
+    depth = cv2.distanceTransform(defect.astype(np.uint8), cv2.DIST_L2, 5)
+    thick = float(depth.max())
+    if thick < THICK:
+        return np.ones(defect.shape, np.float32)
+    reach = min(thick / 4, RING)
+    inside, outside = defect & (depth <= reach), ~defect & surface & grown(defect, reach)
+    (level_in, near_in), (level_out, near_out) = (
+        _local(difference, band, reach) for band in (inside, outside)
+    )
+    smooth = cv2.GaussianBlur(difference, (0, 0), reach / 2)
+    usual = 1.48 * float(np.median(np.abs(smooth - np.median(smooth[ring]))[ring])) + 0.5
+    edge = np.clip((np.abs(level_in - level_out) / usual - EDGE[0]) / (EDGE[1] - EDGE[0]), 0, 1)
+    outline = inside & (depth <= 2) & (near_in > 0.01) & (near_out > 0.01)
+    if not outline.any():
+        return np.ones(defect.shape, np.float32)
+    sharp, _ = _local(edge, outline, thick / 2)
+    return np.clip(depth / (1 + (1 - sharp) * 0.6 * thick), 0, 1).astype(np.float32)
+
+
+def _local(values: Array, where: Array, sigma: float) -> tuple[Array, Array]:
+    """The average of `values` nearby where they are known, and how much is known; both float32 (h, w)."""
+    known = cv2.GaussianBlur(where.astype(np.float32), (0, 0), sigma)
+    total = cv2.GaussianBlur(np.where(where, values, 0).astype(np.float32), (0, 0), sigma)
+    return total / np.maximum(known, 1e-6), known
+
+
+def _standing_out(difference: Array, defect: Array, ring: Array) -> Array:
+    """How far each pixel of the donor differs from its ground, in usual deviations of its surface; float32 (h, w).
+
+    Judged at about the label's thickness: a pixel of a large faint field tells nothing, the field does.
+    """
+    sigma = min(max(half_width(defect) / 4, 0.8), 8.0)
+    grey = cv2.GaussianBlur(difference, (0, 0), sigma)
+    usual = 1.48 * float(np.median(np.abs(grey[ring]))) + 0.5
+    sign = np.sign(grey[defect].mean())
+    grey = np.where(defect, np.abs(grey), sign * grey)  # in the margin only what continues the defect
+    reach = 2 * math.ceil(2 * sigma) + 1  # what lies between pixels that stand out belongs to them
+    grey = (grey / usual).astype(np.float32)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
+    return cv2.GaussianBlur(cv2.morphologyEx(grey, cv2.MORPH_CLOSE, kernel), (0, 0), 0.7)
+
+
+def _laid_on(receiver: Array, donor: Array, ground: Array, share: Array, firm: Array) -> Array:
+    """The defect on the receiver, float32 (h, w, 3).
+
+    Where it is faint, it darkens or brightens the receiver's own surface, whose texture goes on through it; where
+    it is `firm`, it takes the surface's place. A faint rim with a texture of its own is what gives a paste away.
+    """
+    light = np.clip((donor + 1) / (np.maximum(ground, 0) + 1), 0.02, 4)
+    faint = (receiver + 1) * light ** share[..., None] - 1
+    return faint + (share * firm)[..., None] * (donor - faint)
+
+
+def _spread(values: Array, where: Array) -> Array:
+    """A smooth field, float32 (h, w, 3), that follows `values` where they are known and continues elsewhere."""
+    layer = np.dstack([values, np.ones(where.shape)]).astype(np.float32) * where[..., None]
+    layers = [layer]  # sums, and in the last channel how much went into them
+    while min(layer.shape[:2]) > 4:  # averages over ever larger places
+        layer = cv2.pyrDown(layer)
+        layers.append(layer)
+    total = layers.pop().sum(axis=(0, 1), keepdims=True)
+    field = np.broadcast_to(total[..., :3] / np.maximum(total[..., 3:], 1e-6), (*layer.shape[:2], 3))
+    for number, layer in reversed(list(enumerate(layers))):
+        field = cv2.pyrUp(np.ascontiguousarray(field, np.float32), dstsize=layer.shape[1::-1])
+        if number >= FINEST:
+            trust = np.clip(4 * layer[..., 3:], 0, 1)
+            field = field + trust * (layer[..., :3] / np.maximum(layer[..., 3:], 1e-4) - field)
+    return field.astype(np.float32)

@@ -1,0 +1,110 @@
+"""The controls of an engine: what a page or the command line needs to build a widget and to check a value.
+
+Knows names, types and ranges. Does not know widgets or what an engine does with a value.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from exdd_core.errors import BadInput
+
+
+@dataclass(frozen=True)
+class Control:
+    """One setting of an engine: what pages and the command line need to build a widget for it and check it.
+
+    `kind` is "number", "integer", "choice", "switch" or "text"; `minimum` and `maximum` are included.
+    """
+
+    name: str
+    title: str
+    kind: str
+    default: Any
+    minimum: float | None = None
+    maximum: float | None = None
+    step: float | None = None
+    choices: tuple[str, ...] = ()
+    help: str = ""
+    unit: str = ""
+
+    def read(self, value: Any) -> Any:
+        """`value` in this control's type; numbers may come as text. Raises `BadInput` naming the range."""
+        if self.kind in ("number", "integer"):
+            return self._number(value)
+        if self.kind == "switch":
+            return self._switch(value)
+        if self.kind == "choice" and value not in self.choices:
+            raise BadInput(
+                f'{self.title} ({self.name}) cannot be "{value}"; choose {", ".join(self.choices)}.'
+            )
+        if not isinstance(value, str):
+            raise BadInput(f"{self.title} ({self.name}) is a text; {value!r} is none.")
+        return value
+
+    def _number(self, value: Any) -> float | int:
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)
+        except (TypeError, ValueError):
+            number = math.nan
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        whole = self.kind == "integer"
+        # A comparison with nan is False, and infinity is neither a setting nor JSON.
+        if not (low <= number <= high) or math.isinf(number) or (whole and number != int(number)):
+            raise BadInput(
+                f"{self.title} ({self.name}) cannot be {value!r}; give a {'whole ' if whole else ''}number"
+                f"{self._range()}."
+            )
+        return int(number) if whole else number
+
+    def _range(self) -> str:
+        unit = f" {self.unit}" if self.unit else ""
+        if self.minimum is not None and self.maximum is not None:
+            return f" from {self.minimum:g} to {self.maximum:g}{unit}"
+        if self.minimum is not None:
+            return f" of at least {self.minimum:g}{unit}"
+        return f" of at most {self.maximum:g}{unit}" if self.maximum is not None else ""
+
+    def _switch(self, value: Any) -> bool:
+        known = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False}
+        known["0"] = False
+        answer = known.get(str(value).lower())
+        if answer is None:
+            raise BadInput(f"{self.title} ({self.name}) is on or off; {value!r} is neither.")
+        return answer
+
+
+def shared_controls(geometry: str, feather: float, match_brightness: bool) -> tuple[Control, ...]:
+    """The controls that every engine has, with an engine's own defaults."""
+    return (
+        Control(
+            "geometry",
+            "Geometry",
+            "choice",
+            geometry,
+            choices=("native", "paper"),
+            help="native: a window around the mask at its own aspect ratio; paper: the whole image squeezed "
+            "to a square, and back",
+        ),
+        Control(
+            "feather",
+            "Feather",
+            "number",
+            feather,
+            minimum=0,
+            maximum=64,
+            step=0.5,
+            unit="px",
+            help="width of the soft edge, inside the mask only",
+        ),
+        Control(
+            "match_brightness",
+            "Match brightness",
+            "switch",
+            match_brightness,
+            help="shift what was painted so that just inside the mask's edge it is as bright as its surroundings",
+        ),
+    )

@@ -1,0 +1,80 @@
+"""The part in an image, told from its background.
+
+Knows pixels. Does not know masks of defects or data sets.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from exdd_core.images import thumbnail
+from exdd_core.synthesis.mask_geometry import Array, stretched
+
+# Of a background, in grey levels: how even it is, and how far from the part beside it.
+BACKGROUND_SPREAD, BACKGROUND_CONTRAST = 10, 30
+BACKGROUND_SIDE = 256  # the longer side of the copy in which it is looked for
+
+
+def foreground(image: Array) -> Array:
+    """Where the part is: bool (H, W) for uint8 (H, W, 3); True everywhere where no background can be told.
+
+    A background touches the border, is even, and ends at a step in brightness or colour. A surface that fills
+    the image has no such region, however dark one of its sides is: its brightness runs on without a step.
+    """
+    small = cv2.GaussianBlur(thumbnail(image, BACKGROUND_SIDE), (3, 3), 0).astype(np.int16)
+    background = np.zeros(small.shape[:2], bool)
+    border = np.ones(small.shape[:2], bool)
+    border[1:-1, 1:-1] = False
+    for _ in range(4):  # at most so many backgrounds of different colours
+        left = small[border & ~background]
+        if len(left) < 8:
+            break
+        level = _commonest(left)
+        near = (np.abs(small - level).max(axis=2) <= BACKGROUND_SPREAD) & ~background
+        found = _connected(near, border)
+        background |= np.where(_ends_at_step(small, found), found, False)
+        border &= ~found
+    if not background.any() or np.count_nonzero(~background) < 0.02 * background.size:
+        return np.ones(image.shape[:2], bool)
+    return stretched(~background, image.shape[:2])
+
+
+def _commonest(colours: Array) -> Array:
+    """The colour (3,) that most of `colours` (n, 3) are close to."""
+    coarse = (colours // 8) @ np.array([1024, 32, 1])
+    values, counts = np.unique(coarse, return_counts=True)
+    return np.median(colours[coarse == values[counts.argmax()]], axis=0)
+
+
+def _connected(region: Array, border: Array) -> Array:
+    """The pieces of `region` that reach the border and are more than a speck."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8), connectivity=4)
+    large = stats[:, cv2.CC_STAT_AREA] >= max(12, region.size // 1000)
+    large[0] = False
+    touching = np.zeros(len(stats), bool)
+    touching[labels[border & region]] = True
+    return (large & touching)[labels]
+
+
+def _ends_at_step(small: Array, found: Array) -> Array:
+    """Per pixel of `found`: is its piece solid, and does it end at a step along most of its rim?
+
+    What fills most of the image is the surface, unless it is all around the part.
+    """
+    result = np.zeros(found.shape, bool)
+    border = np.ones(found.shape, bool)
+    border[1:-1, 1:-1] = False
+    count, labels = cv2.connectedComponents(found.astype(np.uint8), connectivity=4)
+    for label in range(1, count):
+        piece = (labels == label).astype(np.uint8)
+        solid = cv2.morphologyEx(piece, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
+        near, far = (cv2.dilate(piece, np.ones((side, side), np.uint8)) for side in (5, 13))
+        beyond = (far > 0) & (near == 0)
+        surface = piece.mean() > 0.5 and solid[border].mean() < 0.95
+        if surface or not beyond.any() or piece.sum() < 0.8 * solid.sum():
+            continue
+        level = np.median(small[piece > 0], axis=0)
+        steps = np.abs(small[beyond] - level).max(axis=1)
+        result |= (piece > 0) & (np.quantile(steps, 0.2) >= BACKGROUND_CONTRAST)
+    return result

@@ -1,0 +1,147 @@
+"""The way between an image and the window that an engine paints: cut out, resized, laid back, measured.
+
+Knows boxes, masks and pixels. Does not know how a defect is made or who asked for it.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from exdd_core.errors import BadInput
+from exdd_core.images import Size, resize_image
+from exdd_core.synthesis.request import Window
+
+CONTEXT = 0.5  # of the mask's longer side is shown around it in a native window,
+LEAST_CONTEXT = 32  # but at least so many pixels: an engine learns the surface from them
+LARGEST_RATIO = 4.0  # of the sides of a window that is resized: models know no narrower pictures
+VISIBLE = 3.0  # difference in CIE Lab (Delta E 76), averaged over 3 x 3 pixels; 2.3 is just noticeable
+SPECK = 6  # pixels; changed spots smaller than this are noise when there are larger ones
+GREY = 3  # grey levels by which the channels of a grey camera's image may differ (JPEG)
+
+
+def box_around(mask: np.ndarray, resized: bool) -> tuple[int, int, int, int]:
+    """The box around a mask with its context, within the image; where it is resized, never too narrow."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    height, width = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
+    pad = max(LEAST_CONTEXT, math.ceil(CONTEXT * max(height, width)))
+    wide, high = width + 2 * pad, height + 2 * pad
+    if resized:
+        wide, high = max(wide, math.ceil(high / LARGEST_RATIO)), max(high, math.ceil(wide / LARGEST_RATIO))
+    left, right = _span(int(columns[0]), width, wide, mask.shape[1])
+    top, bottom = _span(int(rows[0]), height, high, mask.shape[0])
+    return left, top, right, bottom
+
+
+def _span(start: int, length: int, wanted: int, limit: int) -> tuple[int, int]:
+    """`wanted` pixels with `length` from `start` in their middle, moved and cut to lie within 0..limit."""
+    first = min(max(0, start - (wanted - length) // 2), max(0, limit - wanted))
+    return first, min(limit, first + wanted)
+
+
+def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if (image.shape[1], image.shape[0]) == size:
+        return np.ascontiguousarray(image)
+    return resize_image(np.ascontiguousarray(image), Size(*size))
+
+
+def resized_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Whatever touches the mask belongs to it: a thin scratch must not vanish where a mask shrinks."""
+    share = resized(mask.astype(np.float32), size) if (mask.shape[1], mask.shape[0]) != size else mask
+    return share > 0 if share.dtype == bool or min(size) < min(mask.shape) else share >= 0.5
+
+
+def lay_back(window: Window, pixels: np.ndarray) -> np.ndarray:
+    """The request's image, uint8 (H, W, 3), with a painted window `pixels`, uint8 (h, w, 3), inside its mask.
+
+    Pixels outside the mask are bit-identical. Where the image is grey, as a grey camera's, the result is.
+    """
+    request, settings = window.request, window.settings
+    left, top, right, bottom = window.box
+    source = request.image[top:bottom, left:right]
+    mask = request.mask[top:bottom, left:right]
+    painted = resized(pixels, (right - left, bottom - top)).astype(np.float32)
+    if is_grey(source):
+        painted[:] = cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY)[..., None]
+    if settings["match_brightness"]:
+        painted += _brightness_gap(source, painted, mask)[..., None]
+    share = _feathered(mask, settings["feather"])[..., None]
+    blended = np.rint(np.clip(source + share * (painted - source), 0, 255)).astype(np.uint8)
+    result = request.image.copy()
+    result[top:bottom, left:right][mask] = blended[mask]
+    return result
+
+
+def is_grey(image: np.ndarray) -> bool:
+    """Whether uint8 (H, W, 3) shows no colour at all."""
+    low = np.minimum(np.minimum(image[..., 0], image[..., 1]), image[..., 2])
+    high = np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
+    return bool((high - low).max() <= GREY)
+
+
+def _feathered(mask: np.ndarray, feather: float) -> np.ndarray:
+    """float32 (h, w): 0 outside the mask, rising over `feather` pixels inside it to 1.
+
+    In every connected piece the innermost pixels get 1: a soft edge must not swallow a thin scratch. The
+    image's border is no edge.
+    """
+    depth = _depth(mask)
+    count, pieces = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
+    deepest = np.zeros(count, np.float32)
+    np.maximum.at(deepest, pieces[mask], depth[mask])
+    width = np.clip(deepest - 1, 0, feather)[pieces]
+    return np.where(mask, np.clip(depth / (width + 1), 0, 1), 0).astype(np.float32)
+
+
+def _depth(mask: np.ndarray) -> np.ndarray:
+    """float32 (h, w): how many pixels lie between a pixel of the mask and the nearest outside it, that included."""
+    if mask.all():
+        return np.full(mask.shape, max(mask.shape), np.float32)
+    return cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1, mode="edge"), cv2.DIST_L2, 5)[1:-1, 1:-1]
+
+
+def _brightness_gap(source: np.ndarray, painted: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """float32 (h, w): what has to be added to `painted` to be as bright as `source` just inside the mask's edge.
+
+    The source under the ring continues the surroundings, also where the mask lies beside an edge of the part,
+    whose far side an average over the outside would mix in. The gap is known in the ring and carried inwards.
+    """
+    depth = _depth(mask)
+    ring = (mask & (depth <= max(3.0, 0.25 * float(depth[mask].max())))).astype(np.float32)
+    gap = cv2.cvtColor(source.astype(np.float32) - painted, cv2.COLOR_RGB2GRAY) * ring
+    sigma = max(4.0, float(depth[mask].max()))
+    known = cv2.GaussianBlur(ring, (0, 0), sigma)
+    return cv2.GaussianBlur(gap, (0, 0), sigma) / np.maximum(known, 1e-3)
+
+
+def measure(original: np.ndarray, result: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """bool (H, W): where two images, uint8 (H, W, 3), differ visibly within the mask `drawn`.
+
+    Visibly: a Delta E (CIE 1976) of 3, averaged over 3 x 3 pixels. Gaps of a pixel or two are closed, specks
+    removed unless there is nothing else. Raises `BadInput` when nothing differs.
+    """
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    # With the pixel around it that an average of 3 x 3 looks at.
+    window = np.s_[max(0, rows[0] - 1) : rows[-1] + 2, max(0, columns[0] - 1) : columns[-1] + 2]
+    before, after = (
+        cv2.cvtColor(image[window].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
+        for image in (original, result)
+    )
+    difference = np.linalg.norm(after - before, axis=2)
+    # The average reaches a pixel beyond what changed, hence the second condition.
+    visible = ((cv2.blur(difference, (3, 3)) >= VISIBLE) & (difference >= VISIBLE / 3)).astype(np.uint8)
+    closed = cv2.morphologyEx(visible, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & drawn[window]
+    count, pieces, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)
+    if count == 1:
+        raise BadInput(
+            "Nothing visible changed inside the mask; enlarge the mask, ask for a stronger defect or try "
+            "another seed."
+        )
+    areas = stats[:, cv2.CC_STAT_AREA]
+    keep = areas >= min(SPECK, int(areas[1:].max()))
+    keep[0] = False
+    measured = np.zeros(drawn.shape, bool)
+    measured[window] = keep[pieces]
+    return measured

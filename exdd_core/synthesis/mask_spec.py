@@ -1,0 +1,110 @@
+"""How a mask comes about, as a value that can be written as JSON, and the sliders that set it.
+
+Places are shares of the image (0 to 1 from its left and top edge), lengths and widths of generated shapes are
+percent of the image's shorter side, angles are degrees, clockwise on the screen. Knows names, ranges and
+defaults. Does not know pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from exdd_core.errors import BadInput
+from exdd_core.synthesis.controls import Control
+
+SOURCES = ("drawn", "uploaded", "real", "generated")
+SHAPES = ("scratch", "spot", "crack", "blotch")
+CONTROLS = {
+    control.name: control
+    for control in (
+        Control("x", "Across", "number", 0.5, 0, 1, 0.005, help="middle, as a share of the image's width"),
+        Control("y", "Down", "number", 0.5, 0, 1, 0.005, help="middle, as a share of the image's height"),
+        Control("angle", "Angle", "number", 0.0, -180, 180, 1, unit="°", help="turned clockwise"),
+        Control("scale", "Size", "number", 1.0, 0.1, 4, 0.05, help="1: as large as the real one, in pixels"),
+        Control("flip", "Flip", "switch", False, help="left to right, before it is turned"),
+        Control(
+            "length", "Length", "number", 30.0, 1, 100, 0.5, unit="%", help="of the image's shorter side"
+        ),
+        Control("width", "Width", "number", 1.0, 0.2, 50, 0.1, unit="%", help="of the image's shorter side"),
+        Control(
+            "irregularity", "Irregularity", "number", 0.3, 0, 1, 0.05, help="0: straight and even; 1: ragged"
+        ),
+        Control("count", "Count", "integer", 1, 1, 20, 1, help="how many lie around the first"),
+        Control("seed", "Seed", "integer", 0, 0, 2**31 - 1, 1, help="another seed draws another one"),
+    )
+}
+BORROWED = ("x", "y", "angle", "scale", "flip")
+GENERATED = ("length", "width", "angle", "irregularity", "count", "x", "y", "seed")
+# What a shape's sliders start from where that is not the control's own default: about what real ones look like.
+STARTS: dict[str, dict[str, float]] = {
+    "scratch": {"angle": 20.0},
+    "spot": {"length": 6.0, "width": 5.0},
+    "crack": {"length": 35.0, "irregularity": 0.5},
+    "blotch": {"width": 20.0, "irregularity": 0.5},
+}
+
+
+@dataclass(frozen=True)
+class MaskSpec:
+    """How one mask comes about. Numbers out of range and unknown words raise `BadInput`.
+
+    `file` names the mask of a drawn or uploaded one, `image` the defective image that lends a real one ("" =
+    any). `x`, `y` is the centre (of a borrowed mask: of its bounding box), `angle`, `scale` and `flip` (left to
+    right, before turning) move a real one; `shape`, `length`, `width`, `angle`, `irregularity`, `count` and
+    `seed` make a generated one. With `vary` every painting gets another place, angle and size. `region` names the
+    file of the region of interest that the mask stays in, "" for none.
+    """
+
+    source: str = "drawn"
+    file: str = ""
+    image: str = ""
+    x: float = 0.5
+    y: float = 0.5
+    angle: float = 0.0
+    scale: float = 1.0
+    flip: bool = False
+    shape: str = "scratch"
+    length: float = 30.0
+    width: float = 1.0
+    irregularity: float = 0.3
+    count: int = 1
+    seed: int = 0
+    vary: bool = False
+    from_test: bool = False
+    region: str = ""
+
+    def __post_init__(self) -> None:
+        _require_choice("source", self.source, SOURCES)
+        _require_choice("shape", self.shape, SHAPES)
+        for name, control in CONTROLS.items():
+            object.__setattr__(self, name, control.read(getattr(self, name)))
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> MaskSpec:
+        """The inverse of `to_json`; fields left out take their defaults. Raises `BadInput`."""
+        unknown = sorted(set(values) - {field.name for field in fields(cls)})
+        if unknown:
+            raise BadInput(f'A mask has no setting "{unknown[0]}"; leave it out.')
+        return cls(**values)
+
+
+def controls(source: str, shape: str = "scratch") -> tuple[Control, ...]:
+    """The sliders of a "real" or a "generated" mask, with the shape's own starting values; else none."""
+    if source == "real":
+        return tuple(CONTROLS[name] for name in BORROWED)
+    if source != "generated":
+        return ()
+    _require_choice("shape", shape, SHAPES)
+    return tuple(
+        replace(CONTROLS[name], default=STARTS[shape].get(name, CONTROLS[name].default)) for name in GENERATED
+    )
+
+
+def _require_choice(name: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise BadInput(f'The mask\'s {name} is "{value}"; choose one of {", ".join(choices)}.')

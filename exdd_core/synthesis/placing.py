@@ -1,0 +1,207 @@
+"""Masks of real defects, placed on another image; and masks that lie elsewhere in each painting.
+
+A borrowed mask keeps its own pixels: at scale 1 a defect is as large as in the image that it comes from. Knows
+masks, the part and random numbers. Does not know files, or which split may lend a mask.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from exdd_core.errors import BadInput
+from exdd_core.synthesis.foreground import foreground
+from exdd_core.synthesis.mask_geometry import Array, bounds, pixels_of_box
+from exdd_core.synthesis.mask_shapes import rasterised, rotated, strokes_of
+from exdd_core.synthesis.mask_spec import MaskSpec
+
+ATTEMPTS = 24  # places tried for a varied mask before the best of them is taken
+VARIED_ANGLE = 20.0  # degrees by which a varied mask is turned, standard deviation
+VARIED_SIZE = 1.4  # times larger or smaller it is at most, where the part has room
+
+
+def varied(
+    spec: MaskSpec, image: Array, seed: int, lender: Array | None, region: Array | None = None
+) -> Array:
+    """A mask somewhere on the part, turned and resized a little; cut to the part where it does not fit.
+
+    A lender that is cut off by an edge of its image, as a crack that comes in from there, lies at that edge of
+    the part again; one that several edges cut off lies in that corner again. With a region of interest, only what
+    of the part is in it counts as the part, and a corner outside of it is given up for any place inside.
+    """
+    part = foreground(image)
+    if region is not None:
+        part = part & region
+        if not part.any():
+            raise BadInput(
+                "Nothing of the part lies in the region of interest, so there is no place for a defect; draw the "
+                "region where the part shows."
+            )
+    rng = np.random.default_rng([seed, spec.seed])
+    edges = [] if lender is None else _cut_off(lender)
+    best, best_share = np.zeros(part.shape, bool), -1.0
+    for attempt in range(ATTEMPTS):
+        size = float(np.exp(rng.uniform(-1, 1) * math.log(VARIED_SIZE))) * 0.9**attempt
+        angle = spec.angle + float(np.clip(rng.normal(0, VARIED_ANGLE), -90, 90))
+        over = bool(rng.integers(2))  # a flip, or for a generated one half a turn
+        if lender is None:
+            window, patch, area = rasterised(
+                strokes_of(spec, part.shape, size, rng), part.shape, *_anywhere(part, rng), angle + 180 * over
+            )
+        else:
+            scale = max(spec.scale * size, 0.05)
+            flip = spec.flip != over
+            if not edges or (region is not None and best_share < 0 and attempt >= ATTEMPTS // 2):
+                window, patch, area = _moved(
+                    lender, part.shape, *_anywhere(part, rng), angle + 180 * rng.integers(2), scale, flip
+                )
+            elif len(edges) == 1:
+                window, patch, area = _at_edge(lender, edges[0], part, angle, scale, over, rng)
+            else:
+                sizes = spec.scale * np.exp(rng.uniform(-1, 1, 2) * math.log(VARIED_SIZE)) * 0.9**attempt
+                patch = _in_corner(lender, edges, part.shape, sizes, flip)
+                window, area = np.s_[: part.shape[0], : part.shape[1]], float(np.count_nonzero(patch))
+        share = np.count_nonzero(patch & part[window]) / max(area, 1)
+        if share > best_share and (patch & part[window]).any():
+            best_share, best = share, np.zeros(part.shape, bool)
+            best[window] = patch
+        if share > 0.95:
+            break
+    if best_share < 0 and region is not None:
+        raise BadInput(
+            "No place was found for this mask in the region of interest; make the mask smaller or the region larger."
+        )
+    if best_share < 0:  # nothing fits this part at all
+        x, y = _anywhere(part, rng)
+        best[int(y * part.shape[0]), int(x * part.shape[1])] = True
+    return best & part
+
+
+def _anywhere(part: Array, rng: np.random.Generator) -> tuple[float, float]:
+    """A pixel of the part, as shares (x, y) of the image."""
+    at = np.flatnonzero(part)
+    row, column = divmod(int(at[rng.integers(len(at))]), part.shape[1])
+    return (column + 0.5) / part.shape[1], (row + 0.5) / part.shape[0]
+
+
+def _cut_off(mask: Array) -> list[str]:
+    """The edges of its image that a mask is cut off by: "left", "right", "top", "bottom", the longest cut first."""
+    cuts = {"left": mask[:, 0], "right": mask[:, -1], "top": mask[0], "bottom": mask[-1]}
+    length = {edge: int(np.count_nonzero(cut)) for edge, cut in cuts.items()}
+    longest = max(length.values())
+    edges = [edge for edge, cut in length.items() if cut == longest > 0 or cut >= max(3, 0.1 * longest)]
+    return sorted(edges, key=lambda edge: -length[edge])
+
+
+def _in_corner(lender: Array, edges: list[str], shape: tuple[int, int], size: Array, flip: bool) -> Array:
+    """A lender that several edges cut off, a field in a corner or a band across, at these edges: bool (H, W).
+
+    Stretched with the image, and by `size`, (2,), down and across, away from the edges it lies at; a `flip`
+    exchanges left and right.
+    """
+    where = []
+    for length, wanted, low, high, factor in (
+        (lender.shape[0], shape[0], "top" in edges, "bottom" in edges, size[0]),
+        (lender.shape[1], shape[1], "left" in edges, "right" in edges, size[1]),
+    ):
+        fixed = 0.5 if low == high else float(high)  # the share of the image that stays where it is
+        at = ((np.arange(wanted) + 0.5) / wanted - fixed) / (1.0 if low and high else factor) + fixed
+        where.append(np.floor(at * length + 1e-6).astype(int))
+    rows, columns = where
+    inside = (rows >= 0) & (rows < lender.shape[0]), (columns >= 0) & (columns < lender.shape[1])
+    result = np.zeros(shape, bool)
+    result[np.ix_(*inside)] = lender[np.ix_(rows[inside[0]], columns[inside[1]])]
+    return result[:, ::-1] if flip else result
+
+
+def _at_edge(
+    lender: Array, edge: str, part: Array, angle: float, scale: float, over: bool, rng: np.random.Generator
+) -> tuple[tuple[slice, slice], Array, float]:
+    """As `_moved`, with where the lender is cut off at that edge of the part; `over`: mirrored along it."""
+    # Everything as if the edge were the right one, then back.
+    turns = {"right": 0, "bottom": 1, "left": 2, "top": 3}[edge]
+    lender, field = np.rot90(lender, turns), np.rot90(part, turns)
+    lender = lender[::-1] if over else lender
+    rows = np.flatnonzero(field.any(axis=1))
+    row = int(rows[rng.integers(len(rows))])
+    last = int(np.flatnonzero(field[row])[-1])
+    touched = np.flatnonzero(lender[:, -1])
+    reach = max(4, math.ceil(0.5 * len(touched)))  # goes on, so that a turn leaves no gap
+    longer = np.pad(lender, ((0, 0), (0, reach)), mode="edge")
+    top, bottom, left, right = bounds(longer)
+    away = np.array(
+        [(left + right) / 2 - lender.shape[1], (top + bottom) / 2 - (touched[0] + touched[-1] + 1) / 2]
+    )
+    middle = rotated(away[None] * scale, math.radians(angle))[0] + [last + 1, row + 0.5]
+    window, patch, _ = _moved(
+        longer, field.shape, middle[0] / field.shape[1], middle[1] / field.shape[0], angle, scale, False
+    )
+    result = np.zeros(field.shape, bool)
+    result[window] = patch
+    area = np.count_nonzero(lender) * scale**2
+    return (slice(0, part.shape[0]), slice(0, part.shape[1])), np.rot90(result, -turns), area
+
+
+def place(
+    lender: Array,
+    shape: tuple[int, int],
+    x: float = 0.5,
+    y: float = 0.5,
+    angle: float = 0.0,
+    scale: float = 1.0,
+    flip: bool = False,
+) -> Array:
+    """`lender`'s mask, bool of any size, on an image of `shape` (H, W): bool (H, W).
+
+    Its bounding box is flipped left to right, scaled, turned clockwise by `angle` degrees and centred at (x, y),
+    shares of the image; what leaves the image is cut off. Nearest neighbour: at scale 1, moved, flipped or
+    turned by right angles, every pixel of the lender is found again. Shrunk, a pixel is set where any of the
+    lender's pixels falls, so that a hairline stays whole. `centre` gives the (x, y) where it lay.
+    """
+    result = np.zeros(shape, bool)
+    if lender.any():
+        window, patch, _ = _moved(lender, shape, x, y, angle, scale, flip)
+        result[window] = patch
+    return result
+
+
+def centre(mask: Array) -> tuple[float, float]:
+    """The middle of a mask's bounding box as shares (x, y) of its image; (0.5, 0.5) of an empty one."""
+    if not mask.any():
+        return 0.5, 0.5
+    top, bottom, left, right = bounds(mask)
+    return (left + right) / 2 / mask.shape[1], (top + bottom) / 2 / mask.shape[0]
+
+
+def _moved(
+    lender: Array, shape: tuple[int, int], x: float, y: float, angle: float, scale: float, flip: bool
+) -> tuple[tuple[slice, slice], Array, float]:
+    """The window of the image that a placed mask touches, its pixels there, and its area before it was cut."""
+    top, bottom, left, right = bounds(lender)
+    piece = lender[top:bottom, left:right]
+    if flip:
+        piece = piece[:, ::-1]
+    height, width = piece.shape
+    turn = math.radians(angle)
+    cos, sin = math.cos(turn), math.sin(turn)
+    at_x, at_y = x * shape[1], y * shape[0]
+    reach_x = scale * (abs(cos) * width + abs(sin) * height) / 2
+    reach_y = scale * (abs(sin) * width + abs(cos) * height) / 2
+    window = pixels_of_box(shape, at_x - reach_x, at_y - reach_y, at_x + reach_x, at_y + reach_y)
+    # Image to lender, by the pixels' middles. The tiny shift decides ties the same way on every machine.
+    down = (np.arange(window[0].start, window[0].stop) + 0.5 - at_y)[:, None] / scale
+    across = (np.arange(window[1].start, window[1].stop) + 0.5 - at_x)[None, :] / scale
+    column = np.floor(cos * across + sin * down + width / 2 + 1e-6).astype(np.int64)
+    row = np.floor(-sin * across + cos * down + height / 2 + 1e-6).astype(np.int64)
+    inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
+    patch = np.zeros(inside.shape, bool)
+    patch[inside] = piece[row[inside], column[inside]]
+    if scale < 1:  # and from the lender to the image, or thin lines would fall between its pixels
+        rows, columns = np.nonzero(piece)
+        across, down = (columns + 0.5 - width / 2) * scale, (rows + 0.5 - height / 2) * scale
+        column = np.floor(cos * across - sin * down + at_x).astype(np.int64) - window[1].start
+        row = np.floor(sin * across + cos * down + at_y).astype(np.int64) - window[0].start
+        inside = (row >= 0) & (row < patch.shape[0]) & (column >= 0) & (column < patch.shape[1])
+        patch[row[inside], column[inside]] = True
+    return window, patch, np.count_nonzero(piece) * scale**2

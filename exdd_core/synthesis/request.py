@@ -1,0 +1,82 @@
+"""What an engine is asked for, what it works on and what it returns: plain values.
+
+Knows arrays and their shapes. Does not know engines, where images come from or where results go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exdd_core.depth import Depth
+
+
+@dataclass(frozen=True)
+class Donor:
+    """A real defect that lends itself: image and mask file, and where they come from. depth: of its data set."""
+
+    id: str
+    image: Path
+    mask: Path
+    defect_type: str
+    group: str
+    split: str
+    depth: Depth | None = None
+
+
+@dataclass(frozen=True)
+class PaintRequest:
+    """Paint into `image`, uint8 (H, W, 3) RGB, where `mask`, bool (H, W), is set."""
+
+    image: np.ndarray
+    mask: np.ndarray
+    prompt: str = ""
+    negative_prompt: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    donor: Donor | None = None
+
+
+@dataclass(frozen=True)
+class Painting:
+    """What an engine made of a request.
+
+    `image` uint8 (H, W, 3) is bit-identical to the request's outside its mask. `mask` bool (H, W) is measured:
+    where the two differ visibly. `settings` are complete. `notes` are sentences for the person who asked.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    engine: str
+    engine_version: str
+    settings: dict[str, Any]
+    seed: int
+    notes: list[str]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Window:
+    """What an engine works on: a part of the image at the engine's own size.
+
+    `image` uint8 (h, w, 3), `mask` bool (h, w). `box` (left, top, right, bottom) is where it lies in the
+    request's image, ends excluded; `settings` are checked and complete; what is put into `notes` reaches the
+    `Painting`. `rng` depends on the request's seed alone.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    box: tuple[int, int, int, int]
+    request: PaintRequest
+    settings: dict[str, Any]
+    rng: np.random.Generator
+    notes: list[str]
+
+
+# Called by an engine while it works: steps done, steps in all, and the window as it looks by now, if anyone
+# should see it. Raises `Cancelled`.
+Step = Callable[[int, int, "np.ndarray | None"], None]

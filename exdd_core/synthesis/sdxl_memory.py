@@ -1,0 +1,61 @@
+"""How a Stable Diffusion model is run with the memory there is.
+
+Knows bytes and numbers of parameters. Does not know torch or where weights lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from exdd_core.errors import BadInput
+
+GB = 10**9
+RESERVE = 0.6 * GB  # of a GPU's free memory is left alone: fragments, and whoever else draws on it
+PER_IMAGE = 1.2 * GB  # the U-Net's activations for one image of 1024 x 1024, guided, in half precision
+DECODING = 3.5 * GB  # the autoencoder's, for one such image; it takes them one by one
+LEAST = 3.0 * GB  # what layer by layer offloading needs with tiled decoding
+MOST_AT_ONCE = 8
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a model is run: on "cuda" or "cpu", in half precision or full, what waits in main memory.
+
+    `offload`: "none", "parts" (one of text encoders, U-Net and autoencoder is on the GPU at a time) or "layers".
+    `tiled`: images are decoded in tiles, which takes less memory and changes the pixels a little.
+    """
+
+    device: str
+    half: bool
+    offload: str = "none"
+    tiled: bool = False
+    at_once: int = 1  # images in one call
+
+
+def plan(free: int | None, memory: int, parts: Mapping[str, int], pixels: int = 1024 * 1024) -> Plan:
+    """How to run a model with `parts` (parameters by part) with the memory there is.
+
+    free: bytes free on the GPU, None where there is none; memory: bytes free in main memory; pixels: of one image.
+    Raises `BadInput` where the model does not fit at all.
+    """
+    total, largest = 2 * sum(parts.values()), 2 * max(parts.values())  # bytes in half precision
+    images, decoding = PER_IMAGE * pixels / 1024**2, DECODING * pixels / 1024**2
+    if memory < 1.1 * total:  # weights come through it on their way to a GPU, too
+        raise BadInput(
+            f"This model takes {total / GB:.1f} GB of memory and {memory / GB:.1f} GB are free; close other "
+            "programs or choose the engine procedural or transplant, which need no weights."
+        )
+    room = (free or 0) - RESERVE
+    if room >= total + max(images, decoding):
+        return Plan("cuda", half=True, at_once=images_at_once(room - total, pixels))
+    if room >= max(largest + images, decoding):
+        return Plan("cuda", half=True, offload="parts", at_once=images_at_once(room - largest, pixels))
+    if free is not None and free >= LEAST:
+        return Plan("cuda", half=True, offload="layers", tiled=True)
+    return Plan("cpu", half=memory < 2.2 * total)
+
+
+def images_at_once(room: float, pixels: int) -> int:
+    """How many images of that size are worked on at once in so many bytes."""
+    return max(1, min(MOST_AT_ONCE, int(room // (PER_IMAGE * pixels / 1024**2))))

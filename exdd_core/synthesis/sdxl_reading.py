@@ -1,0 +1,92 @@
+"""Reading an inpainting pipeline from a folder or a single file.
+
+Knows diffusers, and imports it when a model is read. Does not know where models are looked for, or memory.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+from exdd_core.synthesis import weights
+
+if TYPE_CHECKING:
+    import torch
+
+
+def read_pipeline(path: Path, dtype: torch.dtype, half: bool, progress: Progress) -> Any:
+    """An inpainting pipeline from a folder or a single file. Raises `BadInput`."""
+    try:
+        return (
+            _read_folder(path, dtype, half, progress) if path.is_dir() else _read_file(path, dtype, progress)
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        if isinstance(error, BadInput):
+            raise
+        raise BadInput(f"The model {path} cannot be loaded: {_first(error)} Download it again.") from error
+
+
+def _read_folder(folder: Path, dtype: torch.dtype, half: bool, progress: Progress) -> Any:
+    from diffusers import AutoPipelineForInpainting
+
+    content = weights.index(folder)
+    sizes, read = weights.weigh(folder), 0
+    progress.begin("Loading the model, percent", 100)
+    parts: dict[str, Any] = {}
+    for part, size in sizes.items():
+        library, class_name = content[part]
+        if library not in ("diffusers", "transformers"):  # a downloaded file must not choose what is imported
+            raise BadInput(f"{folder} wants code of its own ({library}); choose another model.")
+        kind = getattr(import_module(library), class_name)
+        parts[part] = kind.from_pretrained(
+            folder,
+            subfolder=part,
+            variant=weights.variant(folder / part, half),
+            local_files_only=True,
+            **{"torch_dtype" if library == "diffusers" else "dtype": dtype},
+        )
+        read += size
+        progress.advance(100 * read // sum(sizes.values()) - progress.done)
+    return AutoPipelineForInpainting.from_pretrained(
+        folder, local_files_only=True, **parts, **_extras("text_encoder_2" in parts)
+    )
+
+
+def _read_file(file: Path, dtype: torch.dtype, progress: Progress) -> Any:
+    from diffusers import StableDiffusionInpaintPipeline, StableDiffusionXLInpaintPipeline
+
+    from exdd_core.synthesis.blueprint import blueprint
+
+    progress.begin("Loading the model", 1)  # diffusers says nothing while it reads one
+    large = weights.family(file).startswith("xl")
+    kind = StableDiffusionXLInpaintPipeline if large else StableDiffusionInpaintPipeline
+    with blueprint(file) as config:
+        pipe = kind.from_single_file(
+            str(file), config=str(config), torch_dtype=dtype, local_files_only=True, **_extras(large)
+        )
+    progress.advance()
+    return pipe
+
+
+def _extras(large: bool) -> dict[str, Any]:
+    """Neither a watermark nor a filter that blackens pictures belongs into a data set of defects."""
+    return {"add_watermarker": False} if large else {"safety_checker": None, "requires_safety_checker": False}
+
+
+def hush() -> None:
+    """No bars and advice of diffusers and transformers on the terminal: `Progress` and notes say what matters."""
+    from diffusers.utils import logging as diffusers_logging
+    from transformers.utils import logging as transformers_logging
+
+    for logging in (diffusers_logging, transformers_logging):
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
+
+
+def _first(error: Exception) -> str:
+    """The first line of somebody else's message, as a sentence."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
+    return line if line.endswith(".") else line + "."

@@ -1,0 +1,84 @@
+"""What a diffusion model is shown of a window, and its latents as a picture.
+
+Knows pictures, masks and crops. Does not know pipelines, weights or prompts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+# From latents straight to RGB, so that a step can be shown without decoding it. SDXL: the guide to callbacks in
+# diffusers' documentation; Stable Diffusion 1 and 2: as ComfyUI previews it, rounded.
+LATENT_RGB = {
+    True: (np.array([[60, 60, 60], [-60, -5, 10], [25, 15, -5], [-70, -50, -35]]), np.array([150, 140, 130])),
+    False: (
+        127.5
+        * np.array([[0.35, 0.23, 0.32], [0.33, 0.50, 0.24], [-0.28, 0.18, 0.27], [-0.21, -0.26, -0.72]]),
+        np.array([127.5, 127.5, 127.5]),
+    ),
+}
+
+
+@dataclass(frozen=True)
+class View:
+    """A window as PIL pictures of one size, `image` and `mask`, and the part `crop` that the model is shown."""
+
+    image: Any
+    mask: Any
+    padding: int | None
+    crop: tuple[int, int, int, int]
+    processor: Any  # diffusers' VaeImageProcessor: crops and puts back exactly as a pipeline does
+
+    def cropped(self, picture: Any) -> Any:
+        if self.padding is None:
+            return picture
+        part = picture.crop(self.crop)
+        return self.processor.resize(part, picture.height, picture.width, resize_mode="fill")
+
+    def place(self, painted: Any) -> Any:
+        """The window with the part of it that was `painted`."""
+        if self.padding is None:
+            return painted
+        return self.processor.apply_overlay(self.mask, self.image, painted, self.crop)
+
+    def show(self, small: np.ndarray) -> np.ndarray:
+        """The window, uint8 (h, w, 3), with a small picture of that part, uint8 (., ., 3)."""
+        from PIL import Image
+
+        return np.array(self.place(Image.fromarray(small).resize(self.image.size)))
+
+
+def pictures(views: Sequence[View]) -> dict[str, Any]:
+    """What a pipeline is given to see. It crops by itself, but only where there is one picture."""
+    if len(views) == 1:
+        view = views[0]
+        return {"image": view.image, "mask_image": view.mask, "padding_mask_crop": view.padding}
+    return {
+        "image": [view.cropped(view.image) for view in views],
+        "mask_image": [view.cropped(view.mask) for view in views],
+    }
+
+
+def widened(mask: np.ndarray, cell: int) -> np.ndarray:
+    """`mask` with what is thinner than `cell` pixels widened to it.
+
+    A model sees the mask one pixel a latent cell, picked without averaging: a scratch between two would be no
+    mask at all. What is painted beyond the drawn mask is not used.
+    """
+    if cell < 2:
+        return mask
+    square = np.ones((cell | 1, cell | 1), np.uint8)  # odd: an even one has no middle and would move the mask
+    thick = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, square) > 0
+    return mask | (cv2.dilate((mask & ~thick).astype(np.uint8), square) > 0)
+
+
+def to_rgb(latents: np.ndarray, large: bool) -> np.ndarray:
+    """A small picture, uint8 (h, w, 3), of latents (4, h, w) without decoding them."""
+    factors, bias = LATENT_RGB[large]
+    calm = latents / max(1.0, float(latents.std()))  # some schedulers' noise is far larger than the picture
+    return np.clip(np.einsum("chw,cr->hwr", calm, factors) + bias, 0, 255).astype(np.uint8)

@@ -20,7 +20,7 @@ import pytest
 
 from exdd_core import cli, jobs
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.jobs import kinds, table
+from exdd_core.jobs import kinds, running, table
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, device
 
@@ -559,7 +559,7 @@ def test_work_whose_end_cannot_be_written_is_done_all_the_same(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def work(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
-        monkeypatch.setattr(table, "update_job", full)
+        monkeypatch.setattr(running, "update_job", full)
         return {"made": 1}
 
     def full(*_: object, **__: object) -> None:

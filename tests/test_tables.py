@@ -12,8 +12,9 @@ import pytest
 
 from exdd_core import curation, datasets, images, jobs, studio
 from exdd_core.banks.building import build_bank
-from exdd_core.detector import Detector
+from exdd_core.detector import fit
 from exdd_core.detector.bank import BankImage
+from exdd_core.detector.fitted import Fitted
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.experiments import names, run_differences, sweep as sweep_, unseen
 from exdd_core.progress import Progress
@@ -82,13 +83,13 @@ def test_table_one_by_folds(
 ) -> None:
     """Base is what an evaluation by folds measures; full learns from painted defects, but not of a held-out part."""
     workspace, learnt = copy_of(with_synthetic, tmp_path), []
-    fit = Detector.fit_defects
+    fit_defects = fit.fit_defects
 
-    def spy(detector: Detector, defects: Any, *more: Any, **given: Any) -> Detector:
+    def spy(fitted: Fitted, defects: Any, *more: Any, **given: Any) -> Fitted:
         learnt.append([marked.image for marked in defects])
-        return fit(detector, defects, *more, **given)
+        return fit_defects(fitted, defects, *more, **given)
 
-    monkeypatch.setattr(Detector, "fit_defects", spy)
+    monkeypatch.setattr(fit, "fit_defects", spy)
     rows = workspace.images("demo")
     sides = datasets.folds(rows, 2, 1)
     said = jobs.run_here(workspace, "table1", "", {"folds": 2, "seed": 1})

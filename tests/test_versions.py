@@ -14,7 +14,6 @@ from exdd_core.banks import compare, drift as drift_, options, teachers
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
 from exdd_core.curation import aligning
-from exdd_core.detector import Detector
 from exdd_core.detector.records import Drift
 from exdd_core.errors import BadInput
 from exdd_core.experiments import evaluation
@@ -99,7 +98,7 @@ def test_a_fresh_version_has_not_drifted_and_one_that_grew_far_has(workspace):
     ],
 )
 def test_what_has_drifted_too_far_is_due_in_words(workspace, monkeypatch, drift, words):
-    monkeypatch.setattr(Detector, "drift", lambda self: drift)
+    monkeypatch.setattr(drift_, "drift", lambda fitted: drift)
     found = drift_.state(workspace)
     assert found.due == bool(words) and words in found.sentence
     assert found.sentence.startswith(

@@ -21,7 +21,7 @@ import pytest
 from safetensors import SafetensorError
 
 from exdd_core import datasets, workspace as module
-from exdd_core.banks import features
+from exdd_core.banks import detectors, features
 from exdd_core.banks.building import build_bank, make_demo
 from exdd_core.banks.detectors import load_detector
 from exdd_core.datasets import archive as archive_
@@ -504,22 +504,23 @@ def test_damaged_bytes_inside_a_zip_are_a_sentence(workspace, source, tmp_path):
 
 KILLED = """
 import os, pathlib, signal, sys
-from exdd_core import workspace as module
+from exdd_core.banks import building
+from exdd_core.images import Size
 from exdd_core.progress import Progress
-from exdd_core.workspace import Size, Workspace
+from exdd_core.workspace import Workspace, imports, settings
 
 place, work, point, source = sys.argv[1:]
 die = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 workspace = Workspace.open(place)
 if point == "before the commit":  # the folder is in place, its rows are written, nothing is committed
-    module._set = die
+    settings.put = building.put = die
 elif point == "after the commit":
     pathlib.Path.unlink = die
 progress = Progress(lambda p: die() if p.stage == point and p.done * 2 >= p.total else None)
 if work == "import":
-    workspace.import_dataset(source, size=Size(64, 64), progress=progress)
+    imports.import_dataset(workspace, source, size=Size(64, 64), progress=progress)
 else:
-    workspace.build(progress=progress)
+    building.build_bank(workspace, progress=progress)
 """
 
 
@@ -570,7 +571,7 @@ def test_opening_leaves_a_living_maker_and_foreign_folders_alone(workspace, sour
             go_on.wait(30)
 
     with ThreadPoolExecutor(1) as pool:
-        importing = pool.submit(workspace.import_dataset, source, progress=Progress(wait))
+        importing = pool.submit(import_dataset, workspace, source, progress=Progress(wait))
         try:
             assert at_work.wait(30)
             other = Workspace.open(workspace.path)  # would sweep what no living maker holds
@@ -674,7 +675,7 @@ def test_only_the_last_two_detectors_stay_in_memory(filled):
     assert load_detector(filled, "v1") is first
     load_detector(filled, "v3")  # v2 is the one used longest ago
     assert load_detector(filled, "v1") is first
-    assert len(filled._detectors) == 2
+    assert len(detectors._kept(filled).detectors) == 2
 
 
 def test_a_cancelled_build_leaves_nothing(filled):

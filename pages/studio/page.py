@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exdd_core import datasets, drawing, jobs, sentences, studio, synthesis
-from exdd_core.studio.previews import Previews
 from exdd_core.synthesis import mask_spec, orders, weights
 from pages import answers
 from pages.studio.masks import _order, donors, drawn, keep_mask, mask, piece, source
@@ -61,7 +60,7 @@ def render(workspace: Workspace) -> None:
     answers.markup(
         "",
         html_template=TEMPLATE,
-        js_on_load="exddStudio(element, server, upload)",
+        js_on_load="exdd.studio(element, server, upload)",
         server_functions=[_answering(question, shared) for question in questions],
         elem_id="studio",
     )
@@ -104,6 +103,7 @@ def open_page(shared: Studio, asked: Answer) -> Answer:
         "run": running,
         "most": orders.MOST,
         "cells": orders.MOST_CELLS,
+        "page": PAGE,
         "results": results(shared, asked | {"limit": PAGE}),
     }
 
@@ -160,7 +160,7 @@ def look(shared: Studio, asked: Answer) -> Answer:
         answer["picture"] = _jpeg(drawing.reduce(run.picture, GROWING_SIDE))
     if over and run.candidate:
         answer["result"] = _record(shared, run.candidate)
-    if over and run.error and not Previews.was_stopped(run):
+    if over and run.error and not run.was_cancelled:
         answer["failure"] = answers.explained(run.error)
     return answer
 

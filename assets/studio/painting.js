@@ -1,0 +1,111 @@
+// Orders paintings: a preview and its end, a batch, a comparison. Knows the store and the server.
+
+import { counted } from "../shared/words.js";
+import { showing } from "./candidate.js";
+import { maskSpec } from "./masks.js";
+import { drawSeed, pause } from "./parts.js";
+import { isUntouched } from "./prompts.js";
+import { loadComparison, refresher } from "./results.js";
+import { changedSettings } from "./settings.js";
+
+/**
+ * A preview that is painted; picture: what it looks like by now, "" before the first step.
+ * @typedef {{ id: string, text: string, fraction: number, picture: string }} Run
+ * @typedef {import("./state.js").Studio} Studio
+ * @typedef {ReturnType<typeof painter>} Painter
+ */
+
+/** Everything a painting needs. The server completes and checks it. @param {Readonly<import("./state.js").State>} state */
+const orderOf = (state) => ({
+  dataset: state.dataset,
+  source: state.source,
+  where: state.where,
+  mask: maskSpec(state),
+  engine: state.engine,
+  settings: changedSettings(state),
+  template: state.prompt,
+  negative_prompt: state.negative,
+  prompt_id: isUntouched(state) ? state.promptId : "",
+  seed: Number(state.seed),
+  count: Math.round(Number(state.count)),
+  parent: state.parent,
+  donor: state.donor,
+  defect_type: state.type,
+});
+
+/** @param {Studio} studio */
+export function painter(studio) {
+  const { root, store, call, attempt, toast } = studio;
+  const refresh = refresher(studio);
+  /** The end of the preview that runs. @type {Promise<void>} */
+  let followed = Promise.resolve();
+
+  /** @param {string} id */
+  const follow = (id) => {
+    followed = followRun(studio, id).then(() => void refresh());
+    return followed;
+  };
+
+  const preview = attempt(async () => {
+    if (store.get().run) return;
+    if (store.get().newSeed) store.patch({ seed: drawSeed(root) });
+    store.patch({ run: { id: "", text: "Starting", fraction: 0, picture: "" } });
+    let began;
+    try {
+      began = await call("preview", orderOf(store.get()));
+    } catch (error) {
+      store.patch({ run: null });
+      throw error;
+    }
+    await follow(began.run);
+  });
+
+  const queue = attempt(async () => {
+    const { count } = await call("queue", orderOf(store.get()));
+    const many = counted(count, "candidate");
+    toast(`Queued ${many}. They land below as they are made; you may close this page.`);
+    await refresh();
+  });
+
+  /**
+   * Paint a grid. What is wrong with it is said in the dialog.
+   * @param {{ name: string, values: unknown[] }[]} axes
+   */
+  const compare = async (axes) => {
+    const { job } = await call("compare", { ...orderOf(store.get()), axes });
+    store.patch({ closed: "", compared: job });
+    await refresh();
+    await loadComparison(studio, job);
+    root.querySelector(".st-compared")?.scrollIntoView({ behavior: "smooth", block: "nearest" });
+  };
+
+  return { preview, queue, compare, follow, ended: () => followed.catch(() => {}) };
+}
+
+/**
+ * Follow a preview to its end and show what came of it.
+ * @param {Studio} studio
+ * @param {string} id
+ */
+async function followRun({ store, call, say }, id) {
+  /** @type {Run} */
+  let run = { id, text: "Starting", fraction: 0, picture: "" };
+  let seen = 0;
+  store.patch({ run });
+  try {
+    for (let wait = 60; ; wait = Math.min(400, wait + 40)) {
+      await pause(wait);
+      const answer = await call("look", { run: id, seen });
+      if (answer.picture) ({ seen } = answer);
+      if (answer.state === "over") {
+        store.patch({ run: null, ...(answer.result && showing(store.get(), answer.result)) });
+        if (answer.failure) say(answer.failure);
+        return;
+      }
+      run = { ...run, text: answer.text, fraction: answer.fraction, picture: answer.picture || run.picture };
+      store.patch({ run });
+    }
+  } finally {
+    store.patch({ run: null });
+  }
+}

@@ -1,0 +1,141 @@
+// The pane on the right: one candidate beside its original or the one before, its facts, and what can be done with
+// it. Knows the store; what is done is the business of `acts`.
+
+import { find, make } from "../shared/dom.js";
+import { address, changesBetween, isComparable, madeWords } from "./candidate.js";
+import { all, mark, small, warning } from "./parts.js";
+import { resultView } from "./result_view.js";
+
+/**
+ * @typedef {import("./state.js").Studio} Studio
+ * @typedef {import("./candidate.js").Candidate} Candidate
+ * @typedef {object} Acts
+ * @property {(record: Candidate) => unknown} edit
+ * @property {(record: Candidate) => unknown} reseed
+ * @property {(id: string) => unknown} remove
+ */
+
+/**
+ * @param {Studio} studio
+ * @param {Acts} acts
+ */
+export function resultPane({ root, store }, acts) {
+  const view = resultView(find(root, "[data-pane=result]"), store);
+  const against = find(root, ".st-against");
+  const outline = find(root, ".st-outline");
+
+  const showNone = () => {
+    const words = "Mark where the defect goes, say what it looks like, then press Preview.";
+    view.showEmpty(make("b", {}, "Nothing painted yet"), make("span", {}, words));
+    find(root, ".st-facts").textContent = "";
+    against.hidden = outline.hidden = true;
+    find(root, ".st-underresult").replaceChildren();
+  };
+  const show = () => {
+    const { shown: record, previous, against: chosen } = store.get();
+    if (!record) {
+      showNone();
+      return;
+    }
+    const comparable = isComparable(previous, record);
+    const other = comparable && chosen === "previous" ? previous : null;
+    view.show(picturesOf(record, other));
+    against.hidden = !comparable;
+    const pressed = other ? "previous" : "original";
+    mark(all(against, "button"), "aria-pressed", ({ dataset }) => dataset.against === pressed);
+    outline.hidden = false;
+    showAbout(root, store.get(), record, acts);
+  };
+  store.subscribe(["shown", "previous", "against"], show);
+  let growing = "";
+  store.subscribe(["run"], ({ run, picture }) => {
+    if (run && picture && run.picture !== growing) {
+      view.showGrowing(run.picture, picture.width, picture.height);
+    }
+    if (!run && view.isGrowing()) show();
+    growing = run?.picture || "";
+  });
+  const showOutlined = () => outline.setAttribute("aria-pressed", String(store.get().outlined));
+  store.subscribe(["outlined"], showOutlined);
+  outline.addEventListener("click", () => store.patch({ outlined: !store.get().outlined }));
+  for (const button of all(against, "button")) {
+    button.addEventListener("click", () => store.patch({ against: button.dataset.against }));
+  }
+  showNone();
+}
+
+/** @param {Candidate} record @param {Candidate | null} other what it is laid over in place of its original */
+const picturesOf = ({ id, width, height, outline }, other) => ({
+  before: other ? address(other.id, "image") : address(id, "source"),
+  label: other ? "Previous" : "Original",
+  after: address(id, "image"),
+  width,
+  height,
+  outline,
+});
+
+/**
+ * @param {ParentNode} root
+ * @param {Readonly<import("./state.js").State>} state
+ * @param {Candidate} record
+ * @param {Acts} acts
+ */
+function showAbout(root, { sources, previous }, record, acts) {
+  const facts = find(root, ".st-facts");
+  facts.textContent = `${record.title} · seed ${record.seed}`;
+  facts.title = `${record.id} · ${record.created} · ${record.version}`;
+  const isThere = sources.some((one) => one.id === record.source);
+  const rows = [buttonRow(record, isThere, acts), ...aboutRows(record, previous)];
+  find(root, ".st-underresult").replaceChildren(...rows);
+}
+
+/** @param {Candidate} record @param {boolean} isThere whether its image still is @param {Acts} acts */
+function buttonRow(record, isThere, acts) {
+  const button = (
+    /** @type {string} */ name,
+    /** @type {string} */ words,
+    /** @type {() => unknown} */ act,
+  ) => small(words, act, { class: `plain-button small ${name}`, disabled: name !== "st-delete" && !isThere });
+  const edit = button("st-editfrom", "Edit from here", () => acts.edit(record));
+  edit.title = "Load its image, mask, prompt, settings and seed";
+  const png = { href: `${address(record.id, "image")}&full=1`, download: `${record.id}.png` };
+  return make(
+    "div",
+    { class: "st-do" },
+    edit,
+    button("st-otherseed", "Same settings, other seed", () => acts.reseed(record)),
+    make("a", { class: "plain-button small", ...png }, "PNG"),
+    record.status === "pending" && button("st-delete", "Delete", () => acts.remove(record.id)),
+  );
+}
+
+/** @param {Candidate} record @param {Candidate | null} previous */
+function aboutRows(record, previous) {
+  const negative = record.negative_prompt;
+  const changes = changesBetween(previous, record);
+  const changed = changes.map(({ title, values }) =>
+    make(
+      "span",
+      { class: "st-change", title: values === null ? title : `${title}: ${values}` },
+      make("b", {}, title),
+      values === null ? "" : ` ${values}`,
+    ),
+  );
+  const line = make(
+    "p",
+    { class: "st-changes", title: "Against the result shown before" },
+    make("span", { class: "st-quiet" }, "Changed"),
+    ...changed,
+  );
+  return [
+    ...record.notes.map(warning),
+    make(
+      "p",
+      { class: "st-told" },
+      make("span", {}, record.prompt || "No prompt"),
+      negative && make("span", { class: "st-quiet" }, ` · not: ${negative}`),
+    ),
+    make("p", { class: "st-quiet" }, madeWords(record)),
+    ...(changes.length ? [line] : []),
+  ];
+}

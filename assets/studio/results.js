@@ -1,0 +1,85 @@
+// Asks the server for results: the list, one candidate, a comparison; and deletes one. Knows the store.
+
+import { latest, sentence } from "../shared/server.js";
+import { isSameList, showing } from "./candidate.js";
+
+/**
+ * The grid of a comparison, as pages/studio/results.py tells of it.
+ * @typedef {{ name: string, title: string, values: string[] }} Axis
+ * @typedef {{ job: string, axes: Axis[], cells: (string | null)[][], text: string }} Comparison
+ *
+ * @typedef {import("./state.js").Studio} Studio
+ */
+
+/**
+ * What the server is asked for: results that pass the filters.
+ * @param {import("./state.js").Filter} filter
+ * @param {number} [limit]
+ */
+export const asked = ({ status, engine, prompt, job }, limit) => ({
+  ...{ status: status === "all" ? "" : status, engine, prompt, job },
+  ...(limit ? { limit } : {}),
+});
+
+/** Take an answer of `results`. @param {Studio["store"]} store @param {any} answer */
+export function take(store, { items, total, counts, jobs, stamp }) {
+  const { results } = store.get();
+  store.patch({ results: isSameList(results, items) ? results : items, total, counts, jobs, stamp });
+}
+
+/**
+ * A function that asks for what has come since; how many are shown stays as it is.
+ * @param {Studio} studio
+ */
+export const refresher = ({ store, call, say }) =>
+  latest(async () => {
+    try {
+      const { filter, pageSize, results } = store.get();
+      take(store, await call("results", asked(filter, Math.max(pageSize, results.length))));
+    } catch (error) {
+      say(sentence(error));
+    }
+  });
+
+/** Show more of them. @param {Studio} studio */
+export async function showMore({ store, call }) {
+  const { filter, pageSize, results } = store.get();
+  take(store, await call("results", asked(filter, results.length + pageSize)));
+}
+
+/** Show a candidate in the pane. @param {Studio} studio @param {string} id */
+export async function showCandidate({ store, call }, id) {
+  const record = await call("candidate", { id });
+  store.patch(showing(store.get(), record));
+}
+
+/** Show the newest candidate where none is shown. @param {Studio} studio */
+export async function showNewest(studio) {
+  const { shown, results } = studio.store.get();
+  if (!shown && results[0]) await showCandidate(studio, results[0].id);
+}
+
+/** Delete a candidate; the toast brings it back. @param {Studio} studio @param {() => Promise<unknown>} refresh */
+export const remover = (studio, refresh) =>
+  studio.attempt(async (/** @type {string} */ id) => {
+    const { store, call, toast } = studio;
+    await call("delete", { id });
+    if (store.get().shown?.id === id) store.patch({ shown: null, shownId: "" });
+    await refresh();
+    await showNewest(studio);
+    toast("Deleted one candidate.", async () => {
+      await call("restore", { id });
+      await refresh();
+      await showCandidate(studio, id);
+    });
+  });
+
+/**
+ * Show the comparison that a job makes, unless it was closed; "" for none.
+ * @param {Studio} studio
+ * @param {string} job
+ */
+export async function loadComparison({ store, call }, job) {
+  const answer = job ? await call("comparison", { job }) : null;
+  store.patch({ comparison: answer && answer.job !== store.get().closed ? answer : null });
+}

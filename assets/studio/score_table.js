@@ -1,0 +1,104 @@
+// What became of prompts, as a table. Knows rows, not the server.
+
+import { make } from "../shared/dom.js";
+import { small } from "./parts.js";
+
+/**
+ * What became of a prompt: of the library, or one that was only typed (prompt null).
+ * @typedef {object} Score
+ * @property {import("./prompts.js").Prompt | null} prompt
+ * @property {string} template
+ * @property {number} made
+ * @property {number} accepted
+ * @property {number} rejected
+ * @property {number} pending
+ * @property {number | null} rate 0 to 1
+ * @property {number | null} quality 0 to 1
+ *
+ * @typedef {object} Acts
+ * @property {(prompt: import("./prompts.js").Prompt, tags: string[]) => unknown} tag
+ * @property {(prompt: import("./prompts.js").Prompt) => unknown} remove
+ * @property {(score: Score) => unknown} load
+ * @property {(id: string, on: boolean) => void} tick
+ * @property {() => void} [ticked]
+ *
+ * @typedef {import("./settings.js").Engine} Engine
+ */
+
+const TITLES = ["", "Prompt", "Tags", "Made", "Accepted", "Rejected", "Pending", "Rate", "Quality", ""];
+/** @type {Record<string, string>} */
+const HELP = { Rate: "Accepted, of those that were decided on", Quality: "Mean of the measured quality" };
+
+/** @param {Score[]} rows @param {Engine[]} engines @param {Set<string>} ticked @param {Acts} acts */
+export function scoreTable(rows, engines, ticked, acts) {
+  const heads = TITLES.map((title, index) =>
+    make("th", { class: index > 2 && index < 9 ? "number" : "", title: HELP[title] }, title),
+  );
+  const lines = rows.map((row) => line(row, engines, ticked, acts));
+  const table = make(
+    "table",
+    { class: "table compact st-scores" },
+    make("thead", {}, make("tr", {}, ...heads)),
+    make("tbody", {}, ...lines),
+  );
+  return make("div", { class: "wide" }, table);
+}
+
+/** @param {Score} row @param {Engine[]} engines @param {Set<string>} ticked @param {Acts} acts */
+function line(row, engines, ticked, acts) {
+  const { prompt } = row;
+  const numbers = [row.made, row.accepted, row.rejected, row.pending].map((value) =>
+    make("td", { class: "number" }, value.toLocaleString("en")),
+  );
+  const shares = [row.rate, row.quality].map((value) => make("td", { class: "number" }, share(value)));
+  const buttons = [small("Load", () => acts.load(row)), prompt && small("Delete", () => acts.remove(prompt))];
+  return make(
+    "tr",
+    { "data-id": prompt?.id },
+    make("td", {}, prompt && tickField(prompt, ticked.has(prompt.id), acts)),
+    make("td", { class: "st-text" }, ...nameOf(row, engines)),
+    make("td", {}, prompt && tagField(prompt, acts)),
+    ...numbers,
+    ...shares,
+    make("td", { class: "end" }, make("span", { class: "actions" }, ...buttons)),
+  );
+}
+
+/** @param {number | null} value */
+const share = (value) => (value === null ? "–" : `${Math.round(100 * value)} %`);
+
+/** @param {Score} row @param {Engine[]} engines */
+function nameOf({ prompt, template }, engines) {
+  const engine = prompt && engines.find(({ name }) => name === prompt.engine);
+  const title = engine ? make("span", { class: "st-quiet" }, ` · ${engine.title}`) : "";
+  return [
+    prompt && make("b", { class: "st-two" }, prompt.name, title),
+    make("span", { class: "st-two st-quiet", title: template }, template || "No words"),
+  ];
+}
+
+/** @param {import("./prompts.js").Prompt} prompt @param {boolean} checked @param {Acts} acts */
+function tickField({ id, name }, checked, acts) {
+  const field = make("input", { type: "checkbox", checked, "aria-label": `Tick ${name}` });
+  field.addEventListener("change", () => {
+    acts.tick(id, field.checked);
+    acts.ticked?.();
+  });
+  return field;
+}
+
+/** @param {import("./prompts.js").Prompt} prompt @param {Acts} acts */
+function tagField(prompt, acts) {
+  const field = make("input", {
+    type: "text",
+    class: "st-tags",
+    value: prompt.tags.join(", "),
+    placeholder: "add tags",
+    "aria-label": `Tags of ${prompt.name}, with commas between`,
+  });
+  field.addEventListener("change", () => {
+    const tags = field.value.split(",").map((one) => one.trim());
+    acts.tag(prompt, tags.filter(Boolean));
+  });
+  return field;
+}

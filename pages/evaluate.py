@@ -8,15 +8,13 @@ scores. It knows neither arrays nor the database, and keeps nothing but the file
 from __future__ import annotations
 
 import re
-import threading
-import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exdd_core import jobs, sentences
-from exdd_core.errors import BadInput, Cancelled
+from exdd_core.background import Background
+from exdd_core.errors import BadInput
 from exdd_core.experiments import figure_two, names as names_, report as report_, run_differences, sweep
 from exdd_core.progress import Progress
 from exdd_core.workspace import candidates, runs
@@ -56,22 +54,12 @@ NO_DATASET = {
 Answer = dict[str, Any]
 
 
-@dataclass
-class Making:
-    """A file that is on its way: when it is `over` there are `files`, or an `error`."""
-
-    progress: Progress = field(default_factory=Progress)
-    over: threading.Event = field(default_factory=threading.Event)
-    files: list[Path] = field(default_factory=list)
-    error: Exception | None = None
-
-
 class Evaluate:
     """What the questions of one app's pages share."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
-        self.making: dict[str, Making] = {}
+        self.making: dict[str, Background[Sequence[Path]]] = {}  # files that are on their way
         self.deleted: dict[str, Run] = {}  # until the program ends they can come back
 
 
@@ -97,7 +85,7 @@ def render(workspace: Workspace) -> None:
     answers.markup(
         "",
         html_template=TEMPLATE,
-        js_on_load="exddEvaluate(element, server)",
+        js_on_load="exdd.evaluate(element, server)",
         server_functions=[answers.answering(question, shared) for question in questions],
         elem_id="evaluate",
     )
@@ -368,19 +356,9 @@ def _file(workspace: Workspace, name: str) -> Path:
 
 
 def _begin(shared: Evaluate, make: Callable[[Progress], Sequence[Path]]) -> Answer:
-    made, number = Making(), uuid.uuid4().hex[:12]
-    shared.making[number] = made
-
-    def do() -> None:
-        try:
-            made.files = list(make(made.progress))
-        except Exception as error:
-            made.error = error
-        finally:
-            made.over.set()
-
-    threading.Thread(target=do, name=f"making {number}", daemon=True).start()
-    return {"making": number}
+    made = Background("making", make)
+    shared.making[made.id] = made
+    return {"making": made.id}
 
 
 def look(shared: Evaluate, asked: Answer) -> Answer:
@@ -391,17 +369,17 @@ def look(shared: Evaluate, asked: Answer) -> Answer:
     if not made.over.is_set():
         return {"over": False, "text": made.progress.text, "fraction": made.progress.fraction}
     del shared.making[asked["making"]]
-    if isinstance(made.error, Cancelled):
+    if made.was_cancelled:
         return {"over": True, "files": []}
     if made.error is not None:
         raise made.error
     return {
         "over": True,
-        "files": [{"address": html.download_url(file), "name": file.name} for file in made.files],
+        "files": [{"address": html.download_url(file), "name": file.name} for file in made.result or ()],
     }
 
 
 def stop(shared: Evaluate, asked: Answer) -> Answer:
     if asked["making"] in shared.making:
-        shared.making[asked["making"]].progress.cancel()
+        shared.making[asked["making"]].cancel()
     return {}

@@ -15,8 +15,8 @@ import { showSwitches } from "./switches.js";
 /** @typedef {import("./state.js").Pane} Pane */
 /** @typedef {import("./state.js").State} State */
 /**
- * What is kept of the version that is shown: the stamp of its last answer, the id of the version that somebody
- * asked for ("": the active one), and whether the page's lists know of the next change.
+ * What is kept of the version that is shown: the stamp of its last answer, the id of the version
+ * that somebody asked for ("": the active one), and whether the page's lists know of the next change.
  * @typedef {{ stamp: string, wanted: string, own: boolean }} Known
  */
 

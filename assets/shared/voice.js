@@ -67,8 +67,8 @@ function toaster(page, attempt) {
   const usual = box.parentElement;
   let fading = 0;
 
-  /** @param {string} words @param {() => unknown} [undo] */
-  return (words, undo) => {
+  /** @param {string} words @param {() => unknown} [undo] @param {number} [lasting] milliseconds */
+  return (words, undo, lasting = undo ? 9000 : 4000) => {
     clearTimeout(fading);
     (dialog?.open ? dialog : usual)?.append(box); // nothing outside of an open dialog can be pressed
     box.hidden = false;
@@ -79,6 +79,6 @@ function toaster(page, attempt) {
     const button = undo && make("button", { type: "button", onclick: takeBack }, "Undo");
     box.replaceChildren(make("span", {}, words), button || "");
     box.style.paddingRight = undo ? "8px" : "16px";
-    fading = window.setTimeout(() => (box.hidden = true), undo ? 9000 : 4000);
+    fading = window.setTimeout(() => (box.hidden = true), lasting);
   };
 }

@@ -153,7 +153,7 @@ def _histogram(scores: np.ndarray, labels: np.ndarray, doubt: float | None) -> g
 
 
 def _axes(figure: go.Figure, x: str, y: str) -> None:
-    """Colours and sizes are the viewer's (assets/measured.js), who may prefer the dark."""
+    """Colours and sizes are the viewer's (assets/evaluate/plots.js), who may prefer the dark."""
     figure.update_layout(template="none", xaxis_title=x, yaxis_title=y)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exdd_core import files
+from exdd_core.evaluation.resampling import REPLICATES
 from exdd_core.experiments import names as names_
 from exdd_core.experiments.curves import curves, sweep_curves
 from exdd_core.experiments.figure_two import galleries_of, thumbnails
@@ -44,6 +45,7 @@ def shown(run: Run) -> dict[str, Any]:
         "spec": run.spec,
         "result": {key: value for key, value in run.result.items() if key not in LEFT_OUT},
         "cells": len(run.result.get("cells", ())),
+        "draws": REPLICATES,
         "titles": {name: names_.title(name) for name in names},
         "metrics": names_.METRIC_TITLES,
         "figures": {name: json.loads(figure.to_json()) for name, figure in figures.items()},
@@ -72,8 +74,7 @@ def write_html(workspace: Workspace, run: Run, path: Path, progress: Progress | 
         "AGAIN": html.escape(f"python -m exdd_core runs rerun {run.id} --workspace {workspace.path}"),
         "STYLE": (ASSETS / "measured.css").read_text("utf-8"),
         "DATA": json.dumps(runs.strict(data)).replace("<", "\\u003c"),  # nothing in it can end the script
-        "MODULES": json.dumps({"imports": import_map("shared/bridge.js")}),
-        "MEASURED": (ASSETS / "measured.js").read_text("utf-8"),
+        "MODULES": json.dumps({"imports": import_map("evaluate/measured.js")}),
         "PLOTLY": get_plotlyjs(),
     }
     text = (ASSETS / "report.html").read_text("utf-8")

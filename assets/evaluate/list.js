@@ -1,0 +1,110 @@
+// The list of stored measurements, with its filters. Knows a line of each, not what it measured.
+
+import { find, make } from "../shared/dom.js";
+import { fillSelect } from "./form.js";
+import { figuresLine, listed, SORTS, when } from "./words.js";
+
+/** @typedef {import("./words.js").Line} Line */
+/** @typedef {import("./state.js").Pane} Pane */
+
+/** @param {Pane} pane @param {() => unknown} begin what the form says */
+export function showList(pane, begin) {
+  const { page, store } = pane;
+  const show = () => {
+    const { runs, filters, shown } = store.get();
+    const found = listed(runs, filters);
+    showFilters(pane);
+    const all = runs.length.toLocaleString("en");
+    find(page, ".ev-count").textContent =
+      found.length === runs.length ? all : `${found.length} of ${runs.length}`;
+    const isEmpty = runs.length > 0 && !found.length;
+    const lines = isEmpty ? [nothingPasses(pane)] : found.map((run) => lineOf(pane, run));
+    find(page, ".ev-runs").replaceChildren(...lines);
+    const none = find(page, ".ev-none");
+    none.hidden = runs.length > 0;
+    find(page, ".ev-one").hidden = !runs.length || !shown;
+    if (!runs.length) none.replaceChildren(...nothingMeasured(pane, begin));
+  };
+  for (const one of find(page, ".ev-filters").querySelectorAll("select")) {
+    one.addEventListener("change", () =>
+      store.patch({ filters: { ...store.get().filters, [one.name]: one.value } }),
+    );
+  }
+  store.subscribe(["runs", "at", "filters", "shown"], show);
+  return show;
+}
+
+/** @param {Pane} pane */
+function showFilters({ page, store }) {
+  const { runs, kinds, filters } = store.get();
+  const box = find(page, ".ev-filters");
+  box.hidden = !runs.length;
+  /** @param {string} name */
+  const select = (name) => find(box, `[name=${name}]`, HTMLSelectElement);
+  /** @param {string} kind */
+  const count = (kind) => runs.filter((run) => run.kind === kind).length;
+  const there = [...new Set(runs.map(({ kind }) => kind))];
+  const sets = [...new Set(runs.map(({ dataset }) => dataset))];
+  /** @type {[string, string][]} */
+  const byKind = there.map((kind) => [kind, `${kinds[kind]} (${count(kind)})`]);
+  /** @type {[string, string][]} */
+  const bySet = sets.map((name) => [name, name]);
+  fillSelect(select("kind"), [["", "Every kind"], ...byKind], filters.kind);
+  fillSelect(select("of"), [["", "Every data set"], ...bySet], filters.of);
+  fillSelect(select("sort"), SORTS, filters.sort);
+}
+
+/** @param {Pane} pane @param {Line} run */
+function lineOf({ store, voice, open }, run) {
+  const told = figuresLine(run);
+  return make(
+    "button",
+    {
+      type: "button",
+      role: "option",
+      class: "ev-run",
+      "data-id": run.id,
+      "aria-selected": String(run.id === store.get().at),
+      onclick: voice.attempt(() => open(run.id)),
+    },
+    make(
+      "span",
+      { class: "ev-runhead" },
+      make("b", {}, run.title),
+      make("span", { class: "st-quiet" }, when(run.created)),
+    ),
+    make(
+      "span",
+      { class: "st-quiet" },
+      `${run.dataset} · ${run.how}${run.complete ? "" : " · not finished"}`,
+    ),
+    told && make("span", { class: "ev-runfigures", title: "Image AUROC, percent" }, told),
+  );
+}
+
+/** @param {Pane} pane */
+function nothingPasses({ store }) {
+  const all = () => store.patch({ filters: { ...store.get().filters, kind: "", of: "" } });
+  return make(
+    "div",
+    { class: "empty" },
+    make("p", {}, "No measurement passes the filters."),
+    make("button", { type: "button", class: "plain-button", onclick: all }, "Show all"),
+  );
+}
+
+/** @param {Pane} pane @param {() => unknown} begin */
+function nothingMeasured({ store }, begin) {
+  const about =
+    "Table 1 compares PatchCore and ExDD on test images that no bank has seen, with intervals, so that " +
+    "nobody celebrates noise.";
+  const measure = () => {
+    store.patch({ kind: "table1" });
+    begin();
+  };
+  return [
+    make("p", { class: "empty-title" }, "Nothing measured yet"),
+    make("p", {}, about),
+    make("button", { type: "button", class: "main-button", onclick: measure }, "Measure Table 1"),
+  ];
+}

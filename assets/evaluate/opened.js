@@ -1,0 +1,76 @@
+// The measurement that is open: its title, the measurement itself, its record, and its buttons.
+
+import { find, make, save } from "../shared/dom.js";
+import { made } from "./making.js";
+import { show as showMeasurement } from "./measured.js";
+import { factsOf, inspectUrl, thumbnailUrl } from "./words.js";
+
+/** @typedef {import("./state.js").Pane} Pane */
+/** @typedef {import("./state.js").Opened} Opened */
+
+// Milliseconds for which a deleted measurement can be taken back.
+const UNDO = 15_000;
+
+/**
+ * @param {Pane} pane
+ * @param {(job: import("./words.js").Job, compared: string) => void} watch
+ */
+export function showOpened(pane, watch) {
+  const { page, store, call, voice } = pane;
+  store.subscribe(["shown"], ({ shown: opened }) => {
+    if (!opened) return;
+    const { line, shown, banks } = opened;
+    find(page, ".ev-making").replaceChildren();
+    find(page, ".ev-title").textContent = `${line.title}: ${line.dataset}`;
+    find(page, ".ev-facts").textContent = factsOf(line, shown.result);
+    showMeasurement(find(page, ".ev-measured"), shown, {
+      picture: thumbnailUrl,
+      link: (image, method) => inspectUrl(image, banks[method] || Object.values(banks)[0]),
+    });
+    find(page, ".ev-record").replaceChildren(recordOf(opened));
+  });
+  /** @param {string} selector @param {(at: string) => Promise<void>} action */
+  const wire = (selector, action) =>
+    find(page, selector).addEventListener(
+      "click",
+      voice.attempt(() => action(store.get().at)),
+    );
+  wire(".ev-delete", (at) => remove(pane, at));
+  wire(".ev-again", async (at) => watch((await call("again", { id: at })).job, at));
+  wire(".ev-report", async (at) => {
+    const [file] = await made(call, "report", { id: at }, find(page, ".ev-making"));
+    if (file) save(file);
+  });
+}
+
+/** @param {Opened} opened */
+function recordOf({ record, command }) {
+  /** @param {MouseEvent} event */
+  const copy = async ({ target }) => {
+    await navigator.clipboard.writeText(command);
+    if (target instanceof Element) target.textContent = "Copied";
+  };
+  const button = make("button", { type: "button", class: "plain-button small", onclick: copy }, "Copy");
+  const pairs = record.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
+  return make(
+    "details",
+    { class: "ms-card" },
+    make("summary", {}, "Record: settings, bank versions, libraries"),
+    make("p", { class: "ms-said" }, "One command measures the same again:"),
+    make("div", { class: "ev-command" }, make("code", {}, command), button),
+    make("dl", { class: "ev-pairs" }, ...pairs),
+  );
+}
+
+/** Take a measurement off the list, and offer it back. @param {Pane} pane @param {string} at */
+async function remove({ store, call, voice, open }, at) {
+  const run = store.get().runs.find(({ id }) => id === at);
+  const { runs } = await call("delete", { id: at });
+  store.patch({ runs, at: "", shown: null });
+  if (runs.length) await open(runs[0].id);
+  const undo = async () => {
+    store.patch({ runs: (await call("restore", { id: at })).runs });
+    await open(at);
+  };
+  voice.toast(`Deleted ${run?.title} of ${run?.dataset}`, undo, UNDO);
+}

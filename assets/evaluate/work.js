@@ -1,0 +1,134 @@
+// What is being measured: a line for each job, and what happens when one ends. Knows jobs, not their results.
+
+import { find, make } from "../shared/dom.js";
+import { endOf } from "./words.js";
+
+/** @typedef {import("./words.js").Job} Job */
+/** @typedef {import("./state.js").Pane} Pane */
+/** @typedef {{ id: string, mine: boolean, compared: string }} Watched `mine`: begun on this page */
+/** @typedef {{ watched: Watched[], stamp: string }} Known `stamp` of the list */
+/** @typedef {(id: string) => Promise<unknown>} CompareWith */
+
+// Milliseconds between two looks: while something is measured, and otherwise.
+const QUICK = 700;
+const SLOW = 3000;
+
+/**
+ * Follow the jobs that measure. Returns `watch`, for a job that was begun here, whose result is then compared
+ * with the run `compared`, and `follow`, which looks now and from then on.
+ * @param {Pane} pane
+ * @param {CompareWith} compareWith
+ */
+export function followWork(pane, compareWith) {
+  const { page, call, voice } = pane;
+  const box = find(page, ".ev-work");
+  /** @type {Known} */
+  const known = { watched: [], stamp: "" };
+  let timer = 0;
+  let isLooking = false;
+
+  const follow = async () => {
+    clearTimeout(timer);
+    if (isLooking || !page.isConnected) return;
+    isLooking = true;
+    let isBusy = false;
+    try {
+      isBusy = !document.hidden && (await look(pane, known, show, compareWith));
+    } catch {
+      // a click says what is wrong; the next look may succeed
+    }
+    isLooking = false;
+    timer = window.setTimeout(follow, isBusy ? QUICK : SLOW);
+  };
+  /** @param {Job[]} jobs */
+  const show = (jobs) => {
+    const lines = jobs.map((job) => {
+      const cancel = voice.attempt(async () => {
+        await call("cancel", { id: job.id });
+        follow();
+      });
+      return jobLine(job, cancel);
+    });
+    showLines(box, lines);
+  };
+  /** @param {Job} job @param {string} [compared] */
+  const watch = (job, compared = "") => {
+    known.watched.push({ id: job.id, mine: true, compared });
+    show([job]);
+    follow();
+  };
+  return { watch, follow };
+}
+
+/**
+ * Show what runs and waits, and what has ended since the last look; whether anything runs or waits.
+ * @param {Pane} pane
+ * @param {Known} known
+ * @param {(jobs: Job[]) => void} show
+ * @param {CompareWith} compareWith
+ */
+async function look(pane, known, show, compareWith) {
+  const { store, call } = pane;
+  /** @type {{ jobs: Job[], stamp: string }} */
+  const { jobs, stamp } = await call("work", { watched: known.watched.map(({ id }) => id) });
+  const active = jobs.filter((job) => job.active);
+  for (const { id } of active) {
+    if (!known.watched.some((one) => one.id === id)) known.watched.push({ id, mine: false, compared: "" });
+  }
+  show(active);
+  const over = new Map(jobs.filter((job) => !job.active).map((job) => [job.id, job]));
+  const ended = known.watched.filter(({ id }) => over.has(id));
+  known.watched = known.watched.filter((one) => !ended.includes(one));
+  if (stamp !== known.stamp || ended.length) {
+    store.patch({ runs: (await call("listed")).runs });
+    known.stamp = stamp;
+  }
+  for (const one of ended) {
+    const job = over.get(one.id);
+    if (job) await showEnd(pane, job, one, compareWith);
+  }
+  const { at, runs } = store.get();
+  if (!at && runs.length) await pane.open(runs[0].id);
+  return active.length > 0;
+}
+
+/** @param {Job} job @param {() => unknown} cancel */
+function jobLine({ id, title, state, text, fraction }, cancel) {
+  const percent = 100 * fraction;
+  const range = { "aria-valuemin": 0, "aria-valuemax": 100, "aria-valuenow": Math.round(percent) };
+  return make(
+    "div",
+    { class: "ev-job", "data-id": id },
+    make("b", {}, title),
+    make("button", { type: "button", class: "plain-button small", onclick: cancel }, "Cancel"),
+    make(
+      "span",
+      { class: "bar", role: "progressbar", "aria-label": title, ...range },
+      make("span", { style: `width: ${percent}%` }),
+    ),
+    make("span", { class: "ev-jobtext" }, state === "queued" ? "Waiting for its turn" : text),
+  );
+}
+
+/** Its Cancel button keeps the focus. @param {HTMLElement} box @param {HTMLElement[]} lines */
+function showLines(box, lines) {
+  const focused = document.activeElement?.closest(".ev-job");
+  const id = focused instanceof HTMLElement ? focused.dataset.id : "";
+  box.replaceChildren(...lines);
+  const line = id && lines.find((one) => one.dataset.id === id);
+  if (line) find(line, "button").focus();
+}
+
+/**
+ * What was begun on this page is shown when it is done; what was begun elsewhere only comes to the list.
+ * @param {Pane} pane
+ * @param {Job} job
+ * @param {Watched} watched
+ * @param {CompareWith} compareWith
+ */
+async function showEnd({ voice, open }, job, { mine, compared }, compareWith) {
+  if (job.state === "failed") return voice.say(job.error);
+  if (job.state !== "done") return voice.say(endOf(job), "info");
+  if (mine) await open(job.run);
+  if (compared) await compareWith(compared);
+}

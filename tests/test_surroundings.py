@@ -100,3 +100,20 @@ def test_a_fold_that_leaves_nothing_has_no_line() -> None:
         TrainingPatches(defects.rows, defects.around, everything, defects.weights),
     )
     assert folds == [None] and np.isfinite(whole.own).all()
+
+
+@pytest.mark.filterwarnings("ignore::scipy.linalg.LinAlgWarning")
+@pytest.mark.parametrize("spread", [1e-2, 1e-4, 1e-6])
+def test_channels_that_normal_surface_hardly_uses_do_not_stop_a_fit(spread: float) -> None:
+    """A network has channels that are almost silent on normal surface and loud on defects."""
+    normals, defects = patches(400, 0.0, 1, d=24), patches(60, 1.0, 2, d=24)
+    silent = np.concatenate([24 * level + np.arange(20) for level in range(context.LEVELS)])
+    for one, loudness in ((normals, spread), (defects, 10)):
+        one.rows[:, :20] *= loudness
+        one.around[:, silent] *= loudness
+    defects.rows[:, :20] = np.abs(defects.rows[:, :20])
+    line, folds = context.fit(normals, defects)
+    assert all(fold is not None for fold in folds)
+    for found in [line, *filter(None, folds)]:
+        on_normal, on_defects = (found(one.rows, one.around) for one in (normals, defects))
+        assert np.isfinite(on_normal).all() and on_normal.max() < on_defects.min()

@@ -134,6 +134,19 @@ def fit(normals: TrainingPatches, defects: TrainingPatches) -> tuple[Discriminan
     return solved(scale, Sums.of(normals, scale), Sums.of(defects, scale), count)
 
 
+def _line(within: np.ndarray, difference: np.ndarray, least: float) -> np.ndarray:
+    """The direction of Fisher's discriminant, within^-1 difference.
+
+    Columns that hardly vary on normal patches and strongly on defects leave `within` (d, d) without full rank in
+    floating point: then no axis of it varies by less than `least`.
+    """
+    try:
+        return scipy.linalg.solve(within, difference, assume_a="pos", check_finite=False)
+    except np.linalg.LinAlgError:
+        variance, axes = np.linalg.eigh(within)
+        return axes @ (axes.T @ difference / np.maximum(variance, least))
+
+
 def solved(
     scale: Scale, of_normals: Sums, of_defects: Sums, count: int
 ) -> tuple[Discriminant, list[Discriminant | None]]:
@@ -147,9 +160,7 @@ def solved(
             return None
         (mean_a, cov_a), (mean_b, cov_b) = a.moments(), b.moments()
         within = SHARED * cov_a + (1 - SHARED) * cov_b + ridge * np.eye(len(middle))
-        line = scipy.linalg.solve(
-            within, mean_b - mean_a, assume_a="pos", overwrite_a=True, check_finite=False
-        )
+        line = _line(within, mean_b - mean_a, ridge)
         weights = (line / spread).astype(np.float32)
         bias = -float(line @ (mean_a + mean_b)) / 2 - float(weights.astype(np.float64) @ middle)
         return Discriminant(weights[:d], weights[d:].reshape(LEVELS, -1), bias)

@@ -1,5 +1,6 @@
-// The mask that is drawn, and which of the server's masks it began from: a mask of the server keeps its own, finer
-// pixels there, so undo and redo bring back its name (`base`) as well. Knows the mask editor and the store.
+// The mask that is drawn, and which of the server's masks it began from: a mask of the server keeps its
+// own, finer pixels there, so undo and redo bring back its name (`base`) as well. Knows the mask editor
+// and the store.
 
 import { MaskEditor } from "../shared/mask_editor.js";
 

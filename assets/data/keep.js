@@ -1,4 +1,5 @@
-// The row below the image: who changes the region, Remove and Save. Knows the store; the change itself is `change`'s.
+// The row below the image: who changes the region, Remove and Save. Knows the store; the change itself
+// is `change`'s.
 
 import { make } from "../shared/dom.js";
 import { recall, remember } from "../shared/memory.js";

@@ -1,6 +1,6 @@
-// The region of interest on the Data page: drawn on a picture of the active data set, by brightness, or from a file.
-// Puts the panes together and looks which data set is active; the full mask and every sentence about it are the
-// server's (pages/data/region.py).
+// The region of interest on the Data page: drawn on a picture of the active data set, by brightness, or
+// from a file. Puts the panes together and looks which data set is active; the full mask and every
+// sentence about it are the server's (pages/data/region.py).
 
 import { make } from "../shared/dom.js";
 import { caller } from "../shared/server.js";
@@ -53,7 +53,8 @@ export function start(element, server, { upload, watch, changed }) {
 }
 
 /**
- * Begin anew whenever the page names another data set or another state of it, unless something is being drawn.
+ * Begin anew whenever the page names another data set or another state of it, unless something is
+ * being drawn.
  * @param {HTMLElement} element
  * @param {HTMLElement} root
  * @param {import("./changes.js").Region} region

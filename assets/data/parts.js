@@ -13,13 +13,16 @@ export const plain = (words, onclick, more = {}) =>
   make("button", { type: "button", class: "plain-button", onclick, ...more }, words);
 
 /**
- * A place for what the editor says. `say` shows words and elements, `attempt` makes of an action one whose errors
- * are shown.
+ * A place for what the editor says. `say` shows words and elements, `attempt` makes of an action
+ * one whose errors are shown.
  */
 export function voiceIn() {
   const box = make("div", { class: "rg-message" });
 
-  /** @param {string | import("../shared/dom.js").Child[]} words @param {import("../shared/voice.js").Kind} kind */
+  /**
+   * @param {string | import("../shared/dom.js").Child[]} words
+   * @param {import("../shared/voice.js").Kind} kind
+   */
   const say = (words, kind = "error") => {
     if (!words) {
       box.replaceChildren();

@@ -1,4 +1,5 @@
-// What the region editor holds: which data set, which image, what is being drawn. Knows no element and no server.
+// What the region editor holds: which data set, which image, what is being drawn. Knows no element and
+// no server.
 
 /**
  * One image to draw on, as pages/data/region.py tells of it.

@@ -1,6 +1,7 @@
-// The mask that a person paints or places on a picture: strokes with undo, and a piece that is moved, turned and
-// scaled. Knows one canvas as large as the picture it lies on, and a pointer in that canvas' pixels. Does not know
-// which image or prompt the mask is for, nor how the picture is zoomed: its owner brings the pointer in its pixels.
+// The mask that a person paints or places on a picture: strokes with undo, and a piece that is moved,
+// turned and scaled. Knows one canvas as large as the picture it lies on, and a pointer in that canvas'
+// pixels. Does not know which image or prompt the mask is for, nor how the picture is zoomed: its owner
+// brings the pointer in its pixels.
 
 /**
  * @typedef {[x: number, y: number]} Point in pixels of the canvas
@@ -10,7 +11,8 @@
  * What a change has overwritten; `given` is the owner's own note on it.
  * @typedef {{ left: number, top: number, pixels: ImageData, given?: any }} Step
  *
- * Where a piece lies. x, y: its centre in pixels; angle: degrees clockwise; scale: canvas pixels per pixel of it.
+ * Where a piece lies. x, y: its centre in pixels; angle: degrees clockwise; scale: canvas pixels
+ * per pixel of it.
  * @typedef {{ x: number, y: number, angle: number, scale: number, flip?: boolean }} Placement
  * @typedef {HTMLImageElement | HTMLCanvasElement} Picture
  */

@@ -1,5 +1,5 @@
-// Seed and count, Preview, Compare and Queue, and how far what was ordered is. Knows the store, what paints, and the
-// server for Cancel.
+// Seed and count, Preview, Compare and Queue, and how far what was ordered is. Knows the store, what
+// paints, and the server for Cancel.
 
 import { find, make } from "../shared/dom.js";
 import { tieCheck, tieText } from "./fields.js";

@@ -1,4 +1,5 @@
-// The axes of a comparison: what can be varied, and which values are proposed. Pure: knows no element, no server.
+// The axes of a comparison: what can be varied, and which values are proposed. Pure: knows no element,
+// no server.
 
 /**
  * @typedef {import("./settings.js").Control} Control
@@ -71,8 +72,8 @@ export function numbersHelp(control) {
 }
 
 /**
- * The prompts that a comparison offers, and how many of them are ticked at first: those of the template, then the
- * library's.
+ * The prompts that a comparison offers, and how many of them are ticked at first: those of the
+ * template, then the library's.
  * @param {Pick<import("./state.js").State, "expanded" | "prompts" | "prompt" | "cells">} state
  */
 export function promptOptions({ expanded, prompts, prompt, cells }) {

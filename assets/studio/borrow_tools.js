@@ -1,4 +1,5 @@
-// The tools of a borrowed mask: the strip of real defects, sliders, Flip, and the test split. Knows the store.
+// The tools of a borrowed mask: the strip of real defects, sliders, Flip, and the test split. Knows the
+// store.
 
 import { make } from "../shared/dom.js";
 import { plain } from "./parts.js";
@@ -53,7 +54,11 @@ function donorStrip({ donors, real }, lend) {
   return strip;
 }
 
-/** @param {import("./masks.js").Donor} donor @param {boolean} selected @param {(id: string) => unknown} lend */
+/**
+ * @param {import("./masks.js").Donor} donor
+ * @param {boolean} selected
+ * @param {(id: string) => unknown} lend
+ */
 function tile({ id, name, type, split }, selected, lend) {
   const isTest = split === "test";
   const title = `${name} · ${type}${isTest ? " · test split" : ""}`;

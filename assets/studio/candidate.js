@@ -86,8 +86,8 @@ const COMPARED = [
 ];
 
 /**
- * What differs between two results: one thing, if one thing was changed. `values` is null where there is nothing
- * to read in them.
+ * What differs between two results: one thing, if one thing was changed. `values` is null where
+ * there is nothing to read in them.
  * @param {Candidate | null} before
  * @param {Candidate} now
  * @returns {{ title: string, values: string | null }[]}

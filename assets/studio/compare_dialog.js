@@ -120,7 +120,13 @@ function valuesOf(name, state, tell) {
   return numbers(name, start, numbersHelp(control), tell);
 }
 
-/** @param {string} name @param {number[]} start @param {string} help @param {() => void} tell @returns {Values} */
+/**
+ * @param {string} name
+ * @param {number[]} start
+ * @param {string} help
+ * @param {() => void} tell
+ * @returns {Values}
+ */
 function numbers(name, start, help, tell) {
   const field = make("input", {
     type: "text",

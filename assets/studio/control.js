@@ -58,7 +58,13 @@ function fieldsOf(control, id, value, change) {
   return [make("span"), field];
 }
 
-/** A number, and a range where it has limits. @param {Control} control @param {string} id @param {any} value @param {Change} change */
+/**
+ * A number, and a range where it has limits.
+ * @param {Control} control
+ * @param {string} id
+ * @param {any} value
+ * @param {Change} change
+ */
 function numberFields(control, id, value, change) {
   const { minimum, maximum, kind, title } = control;
   const step = control.step ?? (kind === "integer" ? 1 : "any");

@@ -1,5 +1,5 @@
-// The Studio's dialog: a title, what is inside, a footer, and what goes wrong in it. Two short dialogs are here as
-// well: a name for a prompt, and the words that an engine knows.
+// The Studio's dialog: a title, what is inside, a footer, and what goes wrong in it. Two short dialogs
+// are here as well: a name for a prompt, and the words that an engine knows.
 
 import { find, make } from "../shared/dom.js";
 import { sentence } from "../shared/server.js";
@@ -94,7 +94,11 @@ export const nameAsker = (dialog) => (prompt, then) => {
   field.select();
 };
 
-/** A function that shows the words that the procedural engine knows. @param {Studio} studio @param {Dialog} dialog */
+/**
+ * A function that shows the words that the procedural engine knows.
+ * @param {Studio} studio
+ * @param {Dialog} dialog
+ */
 export const wordList = ({ call, attempt }, dialog) =>
   attempt(async () => {
     /** @type {{ rows: { kind: string, words: string[], effect: string }[] }} */

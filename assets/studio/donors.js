@@ -1,5 +1,5 @@
-// Where masks come from besides the brush: real defects, mask files, and the mask on the screen as one to paint on.
-// Knows the store and the server; shows nothing but sentences.
+// Where masks come from besides the brush: real defects, mask files, and the mask on the screen as one
+// to paint on. Knows the store and the server; shows nothing but sentences.
 
 import { latest, sentence } from "../shared/server.js";
 import { maskSpec } from "./masks.js";

@@ -1,5 +1,5 @@
-// Which engine paints, and its settings; what it misses, and how far its model is loaded. Knows the store and the
-// server.
+// Which engine paints, and its settings; what it misses, and how far its model is loaded. Knows the
+// store and the server.
 
 import { find, make } from "../shared/dom.js";
 import { sentence } from "../shared/server.js";
@@ -126,7 +126,10 @@ function lenderRow({ store }) {
   );
 }
 
-/** A function that loads an engine's model while the mask is drawn, and tells how far that is. @param {Studio} studio */
+/**
+ * A function that loads an engine's model while the mask is drawn, and tells how far that is.
+ * @param {Studio} studio
+ */
 function warmer({ root, store, call, say }) {
   /** What is loaded by the engines' names. @type {Map<string, { text: string, fraction: number }>} */
   const loads = new Map();

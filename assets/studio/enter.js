@@ -1,5 +1,5 @@
-// Opens the Studio: what this browser kept, what the address asks for, and what the server tells; then looks for
-// news. Knows the store and the server.
+// Opens the Studio: what this browser kept, what the address asks for, and what the server tells; then
+// looks for news. Knows the store and the server.
 
 import { find, make } from "../shared/dom.js";
 import { recall, remember } from "../shared/memory.js";
@@ -83,7 +83,10 @@ function completed(form, { engines, engine, prompts, shapes }) {
   };
 }
 
-/** @param {Studio} studio @param {{ title: string, text: string, link: string, button: string } | null} need */
+/**
+ * @param {Studio} studio
+ * @param {{ title: string, text: string, link: string, button: string } | null} need
+ */
 function showNeed({ root }, need) {
   const box = find(root, ".st-need");
   box.hidden = !need;

@@ -1,4 +1,5 @@
-// The geometry of the two panes: how an image fits, zoom, pan, a placed piece. Both panes share one zoom. Pure.
+// The geometry of the two panes: how an image fits, zoom, pan, a placed piece. Both panes share one
+// zoom. Pure.
 
 /**
  * Both in pixels of a pane; k: how much larger than an image that fits, x and y: how far it is moved.

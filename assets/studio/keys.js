@@ -1,5 +1,5 @@
-// The keys of the Studio. Knows which key does what, and when keys belong to a field or to the dialog; what is done
-// it is told.
+// The keys of the Studio. Knows which key does what, and when keys belong to a field or to the dialog;
+// what is done it is told.
 
 import { find } from "../shared/dom.js";
 

@@ -1,5 +1,5 @@
-// The prompt library as a dialog: what became of every prompt, tags, differences, import and export. Knows the
-// store and the server; every number comes from the server.
+// The prompt library as a dialog: what became of every prompt, tags, differences, import and export.
+// Knows the store and the server; every number comes from the server.
 
 import { make, save } from "../shared/dom.js";
 import { counted } from "../shared/words.js";
@@ -177,7 +177,12 @@ async function importFile({ call, upload, toast }, dialog, file, changed, show) 
   else toast("All of them are here already.");
 }
 
-/** @param {Studio} studio @param {Dialog} dialog @param {string[]} ids of two prompts @param {() => Promise<void>} show */
+/**
+ * @param {Studio} studio
+ * @param {Dialog} dialog
+ * @param {string[]} ids of two prompts
+ * @param {() => Promise<void>} show
+ */
 async function showDifferences({ call }, dialog, [a, b], show) {
   /** @type {{ names: [string, string], rows: { field: string, a: string, b: string }[] }} */
   const { names, rows } = await call("differences", { a, b });

@@ -1,5 +1,6 @@
-// What the canvas of the mask shows: strokes, a placed piece, or what the server makes of the form; and what the
-// server says about it. Knows the mask editor, the store and the server; does not know pointers.
+// What the canvas of the mask shows: strokes, a placed piece, or what the server makes of the form; and
+// what the server says about it. Knows the mask editor, the store and the server; does not know
+// pointers.
 
 import { MaskEditor } from "../shared/mask_editor.js";
 import { blank, loaded } from "../shared/pictures.js";
@@ -11,7 +12,9 @@ import { FORM } from "./state.js";
 /**
  * @typedef {import("./state.js").State} State
  * @typedef {import("./state.js").Studio} Studio
- * @typedef {{ picture: HTMLImageElement, width: number }} Piece a real defect's mask; width: in its image's pixels
+ *
+ * A real defect's mask; width: in its image's pixels.
+ * @typedef {{ picture: HTMLImageElement, width: number }} Piece
  */
 
 /** While a hand moves a mask, the server is not asked. Milliseconds. */

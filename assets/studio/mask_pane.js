@@ -72,7 +72,12 @@ function fitted(view, store) {
   return fit([picture?.width || 1, picture?.height || 1], roomOf(view));
 }
 
-/** The mask pixel under a pointer. @param {HTMLElement} view @param {StudioStore} store @param {MouseEvent} event */
+/**
+ * The mask pixel under a pointer.
+ * @param {HTMLElement} view
+ * @param {StudioStore} store
+ * @param {MouseEvent} event
+ */
 function pixelUnder(view, store, event) {
   const { zoom, picture } = store.get();
   return pixelAt(placeIn(view, event), fitted(view, store), zoom, reductionOf(picture));
@@ -90,7 +95,8 @@ function wirePress(pane, store, editor, settle) {
     const state = store.get();
     const target = /** @type {Element} */ (event.target);
     if (!state.picture || target.closest("button, a, label")) return;
-    if (document.activeElement instanceof HTMLElement) document.activeElement.blur(); // keys are the editor's again
+    // Keys are the editor's again.
+    if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     const mode = modeOf(state);
     if (event.button !== 0 || state.space || mode === "none") pan(event, pane, store);
     else if (mode === "place") dragPiece(event, view, store, editor, settle);

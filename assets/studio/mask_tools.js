@@ -1,5 +1,5 @@
-// The row above the panes: where the mask comes from, and the tools of that kind. Knows the store, the mask editor
-// for Undo, Redo and Clear, and what asks the server for masks.
+// The row above the panes: where the mask comes from, and the tools of that kind. Knows the store, the
+// mask editor for Undo, Redo and Clear, and what asks the server for masks.
 
 import { find, make } from "../shared/dom.js";
 import { borrowTools } from "./borrow_tools.js";

@@ -1,6 +1,6 @@
-// The Studio page: which image, which mask, which prompt and settings; preview, comparison, batch; what came of
-// them. Puts the panes together; they talk through the store. It keeps what a person typed and painted; every
-// picture, mask and number comes from the server (pages/studio/page.py).
+// The Studio page: which image, which mask, which prompt and settings; preview, comparison, batch; what
+// came of them. Puts the panes together; they talk through the store. It keeps what a person typed and
+// painted; every picture, mask and number comes from the server (pages/studio/page.py).
 
 import { find } from "../shared/dom.js";
 import { caller } from "../shared/server.js";
@@ -114,7 +114,11 @@ function keyActs(studio, { preview, queue }, { editor, zoomToMask }, library) {
   return { preview, queue, undo, space: (space) => store.patch({ space }), keys };
 }
 
-/** Take a mask file that is dropped on the image. @param {HTMLElement} root @param {(file: File) => unknown} take */
+/**
+ * Take a mask file that is dropped on the image.
+ * @param {HTMLElement} root
+ * @param {(file: File) => unknown} take
+ */
 function wireDrop(root, take) {
   const hint = find(root, ".st-drop");
   for (const kind of /** @type {const} */ (["dragenter", "dragover", "dragleave", "drop"])) {
@@ -130,8 +134,8 @@ function wireDrop(root, take) {
 }
 
 /**
- * The settings end at the lower edge of the window, so that the buttons are always in sight; a menu closes when
- * something else is pressed.
+ * The settings end at the lower edge of the window, so that the buttons are always in sight; a menu
+ * closes when something else is pressed.
  * @param {HTMLElement} root
  */
 function wireWindow(root) {

@@ -15,7 +15,10 @@ import { changedSettings } from "./settings.js";
  * @typedef {ReturnType<typeof painter>} Painter
  */
 
-/** Everything a painting needs. The server completes and checks it. @param {Readonly<import("./state.js").State>} state */
+/**
+ * Everything a painting needs. The server completes and checks it.
+ * @param {Readonly<import("./state.js").State>} state
+ */
 const orderOf = (state) => ({
   dataset: state.dataset,
   source: state.source,

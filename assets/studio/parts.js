@@ -32,7 +32,11 @@ export const bar = (label, fraction) =>
     make("span", { style: `width: ${100 * fraction}%` }),
   );
 
-/** @param {Iterable<HTMLElement>} buttons @param {string} attribute @param {(node: HTMLElement) => boolean} is */
+/**
+ * @param {Iterable<HTMLElement>} buttons
+ * @param {string} attribute
+ * @param {(node: HTMLElement) => boolean} is
+ */
 export function mark(buttons, attribute, is) {
   for (const button of buttons) button.setAttribute(attribute, String(is(button)));
 }

@@ -1,5 +1,5 @@
-// Prompt, negative prompt and defect type; the library's select, Save, and what a template becomes. Knows the store
-// and the server; the library itself is a dialog.
+// Prompt, negative prompt and defect type; the library's select, Save, and what a template becomes.
+// Knows the store and the server; the library itself is a dialog.
 
 import { find, make } from "../shared/dom.js";
 import { latest, sentence } from "../shared/server.js";

@@ -1,5 +1,5 @@
-// The pane on the right: one candidate beside its original or the one before, its facts, and what can be done with
-// it. Knows the store; what is done is the business of `acts`.
+// The pane on the right: one candidate beside its original or the one before, its facts, and what can
+// be done with it. Knows the store; what is done is the business of `acts`.
 
 import { find, make } from "../shared/dom.js";
 import { address, changesBetween, isComparable, madeWords } from "./candidate.js";

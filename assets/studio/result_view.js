@@ -1,5 +1,5 @@
-// A result beside its original in one view: the handle between them, outlines, zoom. Knows pictures and the store's
-// zoom, share and outline; does not know candidates.
+// A result beside its original in one view: the handle between them, outlines, zoom. Knows pictures and
+// the store's zoom, share and outline; does not know candidates.
 
 import { drag, drawing, find, make } from "../shared/dom.js";
 import { polygon } from "../shared/words.js";
@@ -10,7 +10,8 @@ import { moveStage, pan, placeIn, roomOf, wireWheel } from "./zooming.js";
  * @typedef {import("./state.js").StudioStore} StudioStore
  * @typedef {import("./zooming.js").Pane} Pane
  *
- * Addresses of pictures, and lines in pixels of an image of this width and height; label: what stands on the left.
+ * Addresses of pictures, and lines in pixels of an image of this width and height; label: what
+ * stands on the left.
  * @typedef {object} Shown
  * @property {string} [before]
  * @property {string} [label]
@@ -125,7 +126,11 @@ function split(label, store, slide) {
   return handle;
 }
 
-/** Show the result to the right of the handle. @param {Pane} pane @param {Readonly<import("./state.js").State>} state */
+/**
+ * Show the result to the right of the handle.
+ * @param {Pane} pane
+ * @param {Readonly<import("./state.js").State>} state
+ */
 function showCut(pane, { zoom, share, outlined }) {
   const { view, stage, size } = pane;
   const handle = /** @type {HTMLElement | null} */ (view.querySelector(".st-split"));

@@ -59,7 +59,11 @@ export async function showNewest(studio) {
   if (!shown && results[0]) await showCandidate(studio, results[0].id);
 }
 
-/** Delete a candidate; the toast brings it back. @param {Studio} studio @param {() => Promise<unknown>} refresh */
+/**
+ * Delete a candidate; the toast brings it back.
+ * @param {Studio} studio
+ * @param {() => Promise<unknown>} refresh
+ */
 export const remover = (studio, refresh) =>
   studio.attempt(async (/** @type {string} */ id) => {
     const { store, call, toast } = studio;

@@ -1,4 +1,5 @@
-// All results as cards, with filters, counts and more of them. Knows the store and what asks the server for results.
+// All results as cards, with filters, counts and more of them. Knows the store and what asks the server
+// for results.
 
 import { find, make } from "../shared/dom.js";
 import { counted } from "../shared/words.js";
@@ -103,7 +104,12 @@ function emptyNote(state, showAll, preview) {
   );
 }
 
-/** Show cards; those that are there stay the same elements. @param {HTMLElement} box @param {Item[]} results @param {(id: string) => void} open */
+/**
+ * Show cards; those that are there stay the same elements.
+ * @param {HTMLElement} box
+ * @param {Item[]} results
+ * @param {(id: string) => void} open
+ */
 function showCards(box, results, open) {
   const known = new Map(all(box, "[data-id]").map((node) => [`${node.dataset.id}${node.title}`, node]));
   const cards = results.map((item) => {

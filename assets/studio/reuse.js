@@ -1,4 +1,5 @@
-// Goes on from a candidate: its whole form, the same with another seed, or a cell's settings. Knows the store.
+// Goes on from a candidate: its whole form, the same with another seed, or a cell's settings. Knows the
+// store.
 
 import { editing, isPlaceable, reusing } from "./candidate.js";
 import { drawSeed } from "./parts.js";
@@ -10,7 +11,11 @@ import { formOf } from "./state.js";
  * @typedef {import("./candidate.js").Candidate} Candidate
  */
 
-/** Load image, mask, prompt, settings and seed of a candidate. @param {Studio} studio @param {Candidate} record */
+/**
+ * Load image, mask, prompt, settings and seed of a candidate.
+ * @param {Studio} studio
+ * @param {Candidate} record
+ */
 async function load(studio, record) {
   const { store, call } = studio;
   let drawn = null;
@@ -36,7 +41,11 @@ export const editor = (studio) =>
     root.querySelector(".studio")?.scrollIntoView({ behavior: "smooth", block: "start" });
   });
 
-/** A function that paints a candidate again with another seed. @param {Studio} studio @param {import("./painting.js").Painter} painter */
+/**
+ * A function that paints a candidate again with another seed.
+ * @param {Studio} studio
+ * @param {import("./painting.js").Painter} painter
+ */
 export const reseeder = (studio, painter) =>
   studio.attempt(async (/** @type {Candidate} */ record) => {
     await load(studio, record);
@@ -45,7 +54,11 @@ export const reseeder = (studio, painter) =>
     await painter.preview();
   });
 
-/** Take the settings of a comparison's cell; image and mask stay. @param {Studio} studio @param {Candidate} record */
+/**
+ * Take the settings of a comparison's cell; image and mask stay.
+ * @param {Studio} studio
+ * @param {Candidate} record
+ */
 export function reuse({ store, toast }, record) {
   const before = formOf(store.get());
   store.patch(reusing(store.get(), record));

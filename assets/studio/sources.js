@@ -1,5 +1,5 @@
-// Which normal image is painted on: the strip of thumbnails, and what opens another one. The mask stays, as a share
-// of the image. Knows the store; does not know what is made of the image.
+// Which normal image is painted on: the strip of thumbnails, and what opens another one. The mask
+// stays, as a share of the image. Knows the store; does not know what is made of the image.
 
 import { find, make } from "../shared/dom.js";
 import { WHOLE } from "./geometry.js";

@@ -1,5 +1,5 @@
-// What the Studio holds: what a person typed and painted (the form), how they look at it (the view), and what the
-// server told. Knows no element and no server.
+// What the Studio holds: what a person typed and painted (the form), how they look at it (the view),
+// and what the server told. Knows no element and no server.
 
 /**
  * How a mask is made, one part of the form for each kind; the values of sliders are by their names.
@@ -7,7 +7,8 @@
  * @typedef {{ layer: string, base: string }} Drawn layer: a PNG's address; base: the server's file below it
  * @typedef {{ image: string | null, x: number, y: number, angle: number, scale: number, flip: boolean }} Real
  *   image: the defect that lends its mask, "" for any, null while none is chosen
- * @typedef {{ shape: string, x: number, y: number, seed: number } & Record<string, number | string>} Generated
+ * @typedef {{ shape: string, x: number, y: number, seed: number }} Shape
+ * @typedef {Shape & Record<string, number | string>} Generated
  * @typedef {{ file: string, name: string }} Uploaded
  *
  * @typedef {object} Form

@@ -1,5 +1,5 @@
-// Zoom and pan of a pane, and the room that both have. Knows views, stages and the store's zoom; does not know what
-// is shown on a stage.
+// Zoom and pan of a pane, and the room that both have. Knows views, stages and the store's zoom; does
+// not know what is shown on a stage.
 
 import { drag, find } from "../shared/dom.js";
 import { fit, inSight, isWide, paneHeight, zoomedAt } from "./geometry.js";
@@ -15,7 +15,11 @@ import { fit, inSight, isWide, paneHeight, zoomedAt } from "./geometry.js";
 /** @param {HTMLElement} view @returns {Size} */
 export const roomOf = (view) => [view.clientWidth, view.clientHeight];
 
-/** The pointer in a view; the view has a border of 1 pixel. @param {HTMLElement} view @param {MouseEvent} event */
+/**
+ * The pointer in a view; the view has a border of 1 pixel.
+ * @param {HTMLElement} view
+ * @param {MouseEvent} event
+ */
 export function placeIn(view, event) {
   const { left, top } = view.getBoundingClientRect();
   return /** @type {import("./geometry.js").Point} */ ([event.clientX - left - 1, event.clientY - top - 1]);

@@ -197,7 +197,8 @@ def _moved(
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     patch = np.zeros(inside.shape, bool)
     patch[inside] = piece[row[inside], column[inside]]
-    if scale < 1:  # and from the lender to the image, or thin lines would fall between its pixels
+    # And from the lender to the image, where thin lines or a single pixel would fall between its pixels.
+    if scale < 1 or not patch.any():
         rows, columns = np.nonzero(piece)
         across, down = (columns + 0.5 - width / 2) * scale, (rows + 0.5 - height / 2) * scale
         column = np.floor(cos * across - sin * down + at_x).astype(np.int64) - window[1].start

@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from exdd_core import curation, jobs, studio
 from exdd_core.banks.building import build_bank
 from exdd_core.experiments.evaluation import evaluate
+from exdd_core.experiments.specs import EvaluateSpec
 from exdd_core.progress import Progress
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates
@@ -48,9 +49,9 @@ def workspace(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("accessible") / "workspace"
     shutil.copytree(demo_workspace.path, folder)
     workspace = Workspace.open(folder)
-    studio.run(workspace, replace(PAINTING, count=3).to_json(), Progress(), "painting")
+    studio.run(workspace, replace(PAINTING, count=3), Progress(), "painting")
     curation.accept(workspace, [candidates.listed(workspace, "demo")[0].id], "Anna")
-    evaluate(workspace, {"bank": "v1"}, Progress(), "measured")
+    evaluate(workspace, EvaluateSpec(bank="v1"), Progress(), "measured")
     build_bank(workspace, "demo", negative_ratio=0.2)
     grid = studio.grid(workspace, PAINTING, ("seed", [1, 2]))
     jobs.submit(workspace, "synthesize", "Compare seeds", grid.to_json())

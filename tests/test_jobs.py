@@ -47,7 +47,7 @@ def files(workspace, spec, progress, job_id):
         progress.advance()
     return {"made": spec["count"], "before": there}
 
-kinds.KINDS["files"] = files
+kinds.KINDS["files"] = kinds.Kind(dict, files)
 workspace = Workspace.open(sys.argv[1])
 if len(sys.argv) > 2:
     print("ready", flush=True)
@@ -74,7 +74,8 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Enter a function of a progress as the kind "test"."""
 
     def enter(work: Callable[[Progress], Any]) -> str:
-        monkeypatch.setitem(kinds.KINDS, "test", lambda workspace, spec, progress, id: work(progress))
+        told = kinds.Kind(dict, lambda workspace, spec, progress, id: work(progress))
+        monkeypatch.setitem(kinds.KINDS, "test", told)
         return "test"
 
     return enter
@@ -82,7 +83,8 @@ def kind(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
 
 @pytest.fixture(autouse=True)
 def kind_of_another_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(kinds.KINDS, "files", lambda *given: pytest.fail("not in this process"))
+    elsewhere = kinds.Kind(dict, lambda *given: pytest.fail("not in this process"))
+    monkeypatch.setitem(kinds.KINDS, "files", elsewhere)
 
 
 def titles(workspace: Workspace) -> list[str]:
@@ -525,7 +527,7 @@ def test_an_upload_outlives_its_source_until_the_job_is_done(
             raise BadInput("The disk is full.")
         return {"text": Path(spec["upload"]).read_text()}
 
-    monkeypatch.setitem(kinds.KINDS, "read", read)
+    monkeypatch.setitem(kinds.KINDS, "read", kinds.Kind(dict, read))
     source = tmp_path / "parts.zip"
     source.write_text("content")
     good = jobs.submit(workspace, "read", "Good", {}, upload=source)
@@ -565,7 +567,7 @@ def test_work_whose_end_cannot_be_written_is_done_all_the_same(
     def full(*_: object, **__: object) -> None:
         raise BadInput("The disk is full.")
 
-    monkeypatch.setitem(kinds.KINDS, "work", work)
+    monkeypatch.setitem(kinds.KINDS, "work", kinds.Kind(dict, work))
     assert jobs.run_here(workspace, "work", "Work", {}) == {"made": 1}
     assert [job.state for job in jobs.listed(workspace)] == ["interrupted"]
 

@@ -140,7 +140,8 @@ def test_a_map_by_umap_is_made_once_and_kept_with_its_version(workspace, umap):
         bank_map.landscape(workspace, bank, "umap")
     stages: list[tuple[str, int, int]] = []
     progress = Progress(lambda p: stages.append((p.stage, p.done, p.total)))
-    told = kinds_.KINDS["map"](workspace, {"bank": bank}, progress, "job")
+    kind = kinds_.KINDS["map"]
+    told = kind.work(workspace, kind.read({"bank": bank}), progress, "job")
     found = bank_map.landscape(workspace, bank, "umap")
     assert told["rows"] == len(found.place) == len(bank_map.landscape(workspace).place)
     assert any(stage.startswith("Laying out") and (done, total) == (50, 200) for stage, done, total in stages)

@@ -16,6 +16,7 @@ from exdd_core.banks import bank_map
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
 from exdd_core.experiments import evaluation
+from exdd_core.experiments.specs import EvaluateSpec
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, candidates, decisions
 from tests import plates, tiny_umap
@@ -43,7 +44,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "umap", tiny_umap)
         bank_map.make(made)
-    evaluation.evaluate(made, {"bank": "v1"}, Progress(), "measured")
+    evaluation.evaluate(made, EvaluateSpec(bank="v1"), Progress(), "measured")
     build_bank(made, negative_ratio=0.1, positives="both")
     return made
 

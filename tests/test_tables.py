@@ -17,6 +17,7 @@ from exdd_core.detector.bank import BankImage
 from exdd_core.detector.fitted import Fitted
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.experiments import names, run_differences, sweep as sweep_, unseen
+from exdd_core.experiments.specs import SweepSpec
 from exdd_core.progress import Progress
 from exdd_core.synthesis import orders
 from exdd_core.workspace import Workspace, runs
@@ -34,7 +35,7 @@ def with_synthetic(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathF
     """The demo with three accepted procedural defects."""
     workspace = copy_of(demo_workspace, tmp_path_factory.mktemp("synthetic"))
     order = orders.Order(dataset="demo", engine="procedural", template="dark scratch", count=3, mask=MASK)
-    studio.run(workspace, order.to_json(), Progress(), "painting")
+    studio.run(workspace, order, Progress(), "painting")
     from exdd_core.workspace import candidates
 
     ids = [candidate.id for candidate in candidates.listed(workspace, "demo")]
@@ -131,10 +132,10 @@ def test_a_sweep_goes_on_after_its_last_cell(
 
     monkeypatch.setattr(sweep_._Sweep, "measure", measure)
     with pytest.raises(Cancelled):
-        sweep_.sweep(workspace, spec, Progress(), "job")
+        sweep_.sweep(workspace, SweepSpec.from_json(spec), Progress(), "job")
     assert not runs.get(workspace, "job").result["complete"] and measured == [(0, 0), (0, 1)]
     at["stop"] = None
-    result = sweep_.sweep(workspace, spec, Progress(), "job")
+    result = sweep_.sweep(workspace, SweepSpec.from_json(spec), Progress(), "job")
     assert measured == [(seed, count) for seed in range(2) for count in (0, 1, 2)]  # none twice
     assert runs.get(workspace, "job").result["complete"]
     assert result["methods"]["2"]["aupro"] == pytest.approx(0.7)
@@ -142,14 +143,16 @@ def test_a_sweep_goes_on_after_its_last_cell(
     # The record names what was drawn from, so that it is the same when more has been accepted, or is missed.
     kept = runs.get(workspace, "job").spec
     assert len(kept["synthetic"]) == 3
-    fewer = sweep_._Sweep(workspace, "demo", kept | {"synthetic": kept["synthetic"][:0:-1]}, Progress())
+    asked = SweepSpec.from_json(kept | {"synthetic": kept["synthetic"][:0:-1]})
+    fewer = sweep_._Sweep(workspace, workspace.dataset("demo"), asked, Progress())
     assert [image.id for image in fewer.pool] == kept["synthetic"][:0:-1]
     with pytest.raises(BadInput, match="1 of the 4 synthetic defects of that measurement are no longer"):
-        sweep_.sweep(workspace, kept | {"synthetic": [*kept["synthetic"], "gone"]}, Progress(), "again")
+        more = SweepSpec.from_json(kept | {"synthetic": [*kept["synthetic"], "gone"]})
+        sweep_.sweep(workspace, more, Progress(), "again")
 
 
 def test_more_synthetic_ones_hold_those_of_fewer(with_synthetic: Workspace) -> None:
-    sweep = sweep_._Sweep(with_synthetic, "demo", {}, Progress())
+    sweep = sweep_._Sweep(with_synthetic, with_synthetic.dataset("demo"), SweepSpec(counts=[], seeds=1), Progress())
     few, more = (
         {i.id for i in sweep._detector(0, n).fitted.examples.defects.images if i.origin == "synthetic"}
         for n in (1, 2)

@@ -17,6 +17,7 @@ from exdd_core.curation import aligning
 from exdd_core.detector.records import Drift
 from exdd_core.errors import BadInput
 from exdd_core.experiments import evaluation
+from exdd_core.experiments.specs import EvaluateSpec
 from exdd_core.jobs import kinds
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, candidates, decisions, runs
@@ -61,12 +62,12 @@ def test_a_version_says_who_built_it_and_older_ones_say_nothing(workspace):
         db.execute("PRAGMA user_version = 2")
     opened = Workspace.open(workspace.path)
     assert [bank.who for bank in opened.banks()] == ["", ""]
-    built = kinds.build(opened, {"negative_ratio": 0.2, "who": "Ben"}, Progress(), "job")
+    built = kinds.build(opened, options.BuildOptions(negative_ratio=0.2, who="Ben"), Progress(), "job")
     assert opened.bank(built["bank"]).who == "Ben" == Workspace.open(workspace.path).bank().who
 
 
 def test_a_measurement_is_of_its_version_and_says_how_much_has_changed_since(workspace):
-    evaluation.evaluate(workspace, {"bank": "v1"}, Progress(), "first")
+    evaluation.evaluate(workspace, EvaluateSpec(bank="v1"), Progress(), "first")
     run = runs.get(workspace, "first")
     found = compare.measured(workspace)[workspace.bank("v1").id]
     assert found.metrics["image_auroc"] == run.result["methods"]["exdd"]["image_auroc"]

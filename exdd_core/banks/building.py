@@ -9,12 +9,14 @@ import json
 import tempfile
 import time
 import uuid
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exdd_core import datasets
 from exdd_core.banks import features, teachers
+from exdd_core.banks.options import BuildOptions
 from exdd_core.datasets import integrity
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
@@ -34,115 +36,106 @@ from exdd_core.workspace.settings import get, put
 from exdd_core.workspace.versions import make_active
 
 if TYPE_CHECKING:
+    from exdd_core.detector import Settings
+    from exdd_core.detector.backbones import Backbone
     from exdd_core.detector.examples import TrainingImage
-
-POSITIVES = ("real", "synthetic", "both", "none")
 
 
 def build_bank(
     workspace: Workspace,
-    dataset: str | None = None,
+    options: BuildOptions | str | None = None,
     *,
-    positives: str = "real",
-    max_real_parts: int | None = None,
-    seed: int = 0,
-    negative_ratio: float | None = None,
-    positive_ratio: float | None = None,
-    size: Size | None = None,
-    backbone: str | None = None,
-    fusion: str | None = None,
-    activate: bool = True,
-    who: str = "",
-    state: int | None = None,
     progress: Progress | None = None,
+    **given: Any,
 ) -> BankVersion:
-    """Build a bank version from the training split of a data set (None: the active one).
+    """Build a bank version from the training split of a data set.
 
-    positives: which defects teach the positive bank, one of `POSITIVES`: real ones, accepted synthetic ones,
-    both or none. max_real_parts: at most that many defective parts, and of the training split only. The
-    negative bank also gets what people marked as false alarms. The ratios are the shares of patches kept
-    (0 to 1]; None leaves the detector's default. who: whoever asked for it. state: of the data set; None is as
-    it is now. Raises BadInput where nothing can be built of that.
+    options: what to build; in place of them a data set's name (None: the active one) with any other of their fields
+    by name. The negative bank also gets what people marked as false alarms. Raises BadInput where nothing can be
+    built of that.
     """
-    from exdd_core.detector import Detector, Settings
+    from exdd_core.detector import Detector
     from exdd_core.detector.summary import notes
 
+    if not isinstance(options, BuildOptions):
+        options = BuildOptions(dataset=options, **given)
     began, progress = time.monotonic(), progress or Progress()
-    info, guessed = dataset_settings.settled(workspace, dataset, state, progress)
-    normals, defects, note = training_split(workspace, info.name, positives, max_real_parts, seed, info.state)
-    network = workspace.backbone(backbone)
-    given: dict[str, Any] = {"negative_ratio": negative_ratio, "positive_ratio": positive_ratio}
-    given["fusion"] = fusion
-    settings = Settings(
-        backbone=network.name,
-        size=size or info.size,
-        seed=seed,
-        depth=info.depth,
-        **{key: value for key, value in given.items() if value is not None},
-    )
+    info, guessed = dataset_settings.settled(workspace, options.dataset, options.state, progress)
+    normals, defects, note = training_split(workspace, info, options)
+    network = workspace.backbone(options.backbone)
+    settings = options.settings_on(info, network.name)
     with plainly(), workspace.making(workspace.path / "banks", "build", progress) as temporary:
         detector = Detector(network, settings, workspace.region(info.name, info.state))
         detector.fit(normals, defects, progress)
-        note = " ".join(
-            filter(None, [guessed, note, *notes(detector.fitted, larger_size(info, settings.size))])
-        )
-        detector = teachers.without_false_alarms(workspace, info.name, detector, progress, state)
+        said = [guessed, note, *notes(detector.fitted, larger_size(info, settings.size))]
+        detector = teachers.without_false_alarms(workspace, info.name, detector, progress, options.state)
         progress.begin("Storing the bank version", 1)
         whole = temporary / "whole"
         whole.mkdir()
         detector.save(whole)
+        summary = {**detector.summary(), "radius": detector.fitted.reference.radius}
         row = {
             "id": uuid.uuid4().hex[:12],
             "dataset": info.name,
             "created": now(),
-            "who": " ".join(who.split())[:40],
+            "who": " ".join(options.who.split())[:40],
             "seconds": round(time.monotonic() - began, 2),
-            "settings": {
-                **settings.to_json(),
-                "size": str(settings.size),
-                "keep_aspect": settings.size.keep_aspect,
-                "layers": network.layers,
-                "positives": positives,
-                "max_real_parts": max_real_parts,
-                "state": info.state,
-            },
-            "summary": {**detector.summary(), "radius": detector.fitted.reference.radius, "note": note},
+            "settings": _kept_settings(settings, options, network, info.state),
+            "summary": {**summary, "note": " ".join(filter(None, said))},
         }
         features.keep(workspace, str(row["id"]), detector)
         manifest = {**row, "backbone_weights": network.weights, "libraries": library_versions()}
         (whole / "manifest.json").write_text(json.dumps(manifest, indent=2))
         progress.advance()
-        with workspace.placed(whole, workspace.path / "banks" / str(row["id"])) as db:
-            dataset_states.at(db, info.name)  # raises where it was deleted meanwhile
-            number = json.loads(get(db, "last_bank_number", "0")) + 1  # a deleted number never comes back
-            put(db, "last_bank_number", number)
-            stored = {k: json.dumps(v) if isinstance(v, dict) else v for k, v in row.items()}
-            db.table("banks").insert({**stored, "number": number})
-            if activate or get(db, "active_bank", "null") == "null":
-                make_active(db, str(row["id"]))
+        _place(workspace, whole, row, options.activate)
     return workspace.bank(str(row["id"]))
 
 
+def _kept_settings(
+    settings: Settings, options: BuildOptions, network: Backbone, state: int
+) -> dict[str, object]:
+    """What a version keeps of how it was built, ready for JSON."""
+    return {
+        **settings.to_json(),
+        "size": str(settings.size),
+        "keep_aspect": settings.size.keep_aspect,
+        "layers": network.layers,
+        "positives": options.positives,
+        "max_real_parts": options.max_real_parts,
+        "state": state,
+    }
+
+
+def _place(workspace: Workspace, whole: Path, row: Mapping[str, object], activate: bool) -> None:
+    """Move a version's whole folder to its place and enter its row; the first version always becomes active."""
+    id = str(row["id"])
+    with workspace.placed(whole, workspace.path / "banks" / id) as db:
+        dataset_states.at(db, str(row["dataset"]))  # raises where it was deleted meanwhile
+        number = json.loads(get(db, "last_bank_number", "0")) + 1  # a deleted number never comes back
+        put(db, "last_bank_number", number)
+        stored = {k: json.dumps(v) if isinstance(v, dict) else v for k, v in row.items()}
+        db.table("banks").insert({**stored, "number": number})
+        if activate or get(db, "active_bank", "null") == "null":
+            make_active(db, id)
+
+
 def training_split(
-    workspace: Workspace,
-    dataset: str,
-    positives: str,
-    max_real_parts: int | None,
-    seed: int,
-    state: int | None = None,
+    workspace: Workspace, info: DatasetInfo, options: BuildOptions
 ) -> tuple[list[TrainingImage], list[TrainingImage], str]:
-    """Normal and defective training images, and one sentence on what was left out ("" for nothing)."""
+    """Normal and defective training images, and one sentence on what was left out ("" for nothing).
+
+    info: the data set in the state that is to be built from. Raises BadInput where nothing can be learned from it.
+    """
     from exdd_core.detector.examples import TrainingImage
 
-    if positives not in POSITIVES:
-        raise BadInput(f'"{positives}" does not say which defects to use; choose {", ".join(POSITIVES)}.')
+    dataset, state, positives = info.name, info.state, options.positives
     accepted = teachers.accepted(workspace, dataset) if positives in ("synthetic", "both") else []
     if positives == "synthetic" and not accepted:
         raise BadInput(
             "There are no accepted synthetic defects in this workspace; build with real ones or none."
         )
     rows = workspace.images(dataset, split="train", state=state)
-    rows = [rows[i] for i in datasets.limit_parts(rows, max_real_parts, seed)]
+    rows = [rows[i] for i in datasets.limit_parts(rows, options.max_real_parts, options.seed)]
     out = {side: teachers.dropped(workspace, dataset, side) for side in ("negative", "positive")}
     normals = [row for row in rows if row.label == datasets.NORMAL and row.id not in out["negative"]]
     if not normals:
@@ -153,7 +146,7 @@ def training_split(
     defects = [
         row for row in rows if row.label == datasets.DEFECT and row.id not in out["positive"] and wanted
     ]
-    empty = {f"{dataset}/{path}" for path in workspace.dataset(dataset, state).report["masks"]["empty"]}
+    empty = {f"{dataset}/{path}" for path in info.report["masks"]["empty"]}
     masked = [row for row in defects if row.mask is not None and row.id not in empty]
     notes = []
     if positives == "both" and not accepted:
@@ -165,7 +158,7 @@ def training_split(
         return TrainingImage(row.id, row.path, row.group, row.mask, row.defect_type)
 
     real = [training(row) for row in masked]
-    if wanted and max_real_parts is None:
+    if wanted and options.max_real_parts is None:
         # One that was moved to the training side is there already, and one that was retired teaches nothing.
         known = {row.id for row in workspace.images(dataset, split="test", state=state)}
         missed = teachers.missed_defects(workspace, dataset)

@@ -5,29 +5,124 @@ Knows names, types and bounds. Does not know how a bank is built.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from exdd_core.workspace import candidates
+from pydantic import Field, field_validator, model_validator
 
-if TYPE_CHECKING:
-    from exdd_core.workspace import Workspace
+from exdd_core.errors import BadInput
+from exdd_core.spec import Spec
+
+if TYPE_CHECKING:  # imported by what needs them: --help reads the fields without numpy
+    from exdd_core.detector import Settings
+    from exdd_core.geometry import Size
+    from exdd_core.workspace import DatasetInfo, Workspace
+
+POSITIVES = ("real", "synthetic", "both", "none")
 
 
-def rebuild_spec(workspace: Workspace, id: str | None = None) -> dict[str, Any]:
-    """What the job "build" takes to build a version (None: the active one) again, of what is known and decided now."""
+def _share(of: str) -> Any:
+    title, description = f"{of} kept share", "share of {} patches kept, above 0 to 1"
+    patches = {"negative": "normal", "positive": "defect"}[of]
+    return Field(default=None, gt=0, le=1, title=title, description=description.format(patches))
+
+
+class BankOptions(Spec):
+    """From what and how a bank is made; None is the default of the data set, the workspace or the detector.
+
+    state: of the data set; None is as it is now. max_real_parts: at most that many defective parts. seed: of the rows
+    that are kept and of the folds. The ratios are the shares of patches kept, (0, 1]. size: "256x632", width x height
+    of the model's input in pixels; keep_aspect: images are letterboxed into it instead of stretched.
+    """
+
+    ABOUT: ClassVar[str] = "A bank"
+    dataset: str | None = Field(default=None, title="data set", description="default: the active one")
+    state: int | None = Field(default=None, title="state of the data set")
+    max_real_parts: int | None = Field(
+        default=None,
+        ge=0,
+        title="number of defective parts",
+        description="learn from at most M defective parts",
+    )
+    seed: int = Field(
+        default=0, ge=0, title="seed", description="of the rows that are kept and of the folds; default: 0"
+    )
+    negative_ratio: float | None = _share("negative")
+    positive_ratio: float | None = _share("positive")
+    size: str | None = Field(
+        default=None, description="of the model's input, width x height; default: the data set's"
+    )
+    keep_aspect: bool | None = Field(default=None, title="choice to keep the aspect ratio")
+    backbone: str | None = Field(default=None, description="default: the workspace's")
+    fusion: str | None = Field(
+        default=None, description="how distances become a score; default: chosen by what there is"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_size(cls, values: dict[str, Any]) -> dict[str, Any]:
+        size = values.get("size")
+        if size is None or not hasattr(size, "keep_aspect"):
+            return values
+        return {**values, "size": str(size), "keep_aspect": size.keep_aspect}
+
+    @field_validator("size")
+    @classmethod
+    def _check_size(cls, size: str | None) -> str | None:
+        from exdd_core.geometry import Size
+
+        return str(Size.parse(size)) if size else None
+
+    def size_on(self, info: DatasetInfo) -> Size:
+        """The size of the model's input on a data set, which gives what is left out here."""
+        from exdd_core.geometry import Size
+
+        if not self.size:
+            return info.size
+        return Size.parse(self.size, info.size.keep_aspect if self.keep_aspect is None else self.keep_aspect)
+
+    def settings_on(self, info: DatasetInfo, backbone: str) -> Settings:
+        """A detector's settings on a data set, with a backbone by its name. Raises `BadInput`."""
+        from exdd_core.detector import Settings
+
+        given = {name: getattr(self, name) for name in ("negative_ratio", "positive_ratio", "fusion")}
+        return Settings(
+            backbone=backbone,
+            size=self.size_on(info),
+            seed=self.seed,
+            depth=info.depth,
+            **{name: value for name, value in given.items() if value is not None},
+        )
+
+
+class BuildOptions(BankOptions):
+    """Everything that a build takes, which is also the specification of the job "build".
+
+    positives: which defects teach the positive bank, one of `POSITIVES`: real ones, accepted synthetic ones, both or
+    none. activate: make the new version the active one. who: whoever asked for it.
+    """
+
+    ABOUT: ClassVar[str] = "A build"
+    positives: str = Field(default="real", description="real, synthetic, both or none; default: real")
+    activate: bool = True
+    who: str = ""
+
+    @field_validator("positives")
+    @classmethod
+    def _check_positives(cls, positives: str) -> str:
+        if positives not in POSITIVES:
+            raise BadInput(f'"{positives}" does not say which defects to use; choose {", ".join(POSITIVES)}.')
+        return positives
+
+
+def rebuild_spec(workspace: Workspace, id: str | None = None, who: str = "") -> BuildOptions:
+    """What builds a version (None: the active one) again, of what is known and decided now."""
+    from exdd_core.workspace import candidates
+
     version = workspace.bank(id)
     kept = version.settings
     positives = kept.get("positives", "real")
     if positives == "real" and candidates.count(workspace, version.dataset, "accepted"):
         positives = "both"  # what was accepted has come to it since, and is to stay
-    names = (
-        "max_real_parts",
-        "seed",
-        "negative_ratio",
-        "positive_ratio",
-        "size",
-        "keep_aspect",
-        "backbone",
-        "fusion",
-    )
-    return {"dataset": version.dataset, "positives": positives} | {name: kept.get(name) for name in names}
+    names = ("max_real_parts", "seed", "negative_ratio", "positive_ratio", "size", "keep_aspect")
+    given: dict[str, Any] = {name: kept.get(name) for name in (*names, "backbone", "fusion")}
+    return BuildOptions(dataset=version.dataset, positives=positives, who=who, **given)

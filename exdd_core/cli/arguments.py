@@ -21,6 +21,15 @@ if TYPE_CHECKING:  # imported by the command that needs them: --help answers at 
 
 Add = Callable[..., Any]  # `ArgumentParser.add_argument`, which is all that a command needs of its parser
 Command = tuple[Callable[[argparse.Namespace], Mapping[str, Any]], Callable[[Add], Any] | None]
+# The options of how banks are built, which several commands have, and what stands for their values.
+BANK = {
+    "max_real_parts": "M",
+    "seed": "S",
+    "negative_ratio": "R",
+    "positive_ratio": "R",
+    "size": "WxH",
+    "backbone": "NAME",
+}
 LARGEST = 2**32 - 1  # whole number; every generator of random numbers takes it
 
 
@@ -38,19 +47,27 @@ def open_workspace(options: argparse.Namespace) -> Workspace:
 
 
 def bank_options(add: Add) -> None:
-    add("--max-real-parts", type=at_least(0), metavar="M", help="learn from at most M defective parts")
-    add(
-        "--seed", type=at_least(0), metavar="S", help="of the rows that are kept and of the folds; default: 0"
-    )
-    add("--negative-ratio", type=share, metavar="R", help="share of normal patches kept, above 0 to 1")
-    add("--positive-ratio", type=share, metavar="R", help="share of defect patches kept, above 0 to 1")
-    add("--size", metavar="WxH", help="of the model's input, width x height; default: the data set's")
-    add("--backbone", metavar="NAME", help="default: the workspace's")
+    for name in BANK:
+        bank_option(add, name)
+
+
+def bank_option(add: Add, name: str) -> None:
+    """An option for a field of `BuildOptions`, which has its help and its bounds."""
+    from annotated_types import Ge
+
+    from exdd_core import spec
+    from exdd_core.banks.options import BuildOptions
+
+    field = BuildOptions.model_fields[name]
+    kinds = spec.types(field)
+    read = share if float in kinds else at_least(spec.bound(field, Ge)) if int in kinds else str
+    metavar = {"positives": "WHICH", **BANK}.get(name, "NAME")
+    add("--" + name.replace("_", "-"), type=read, metavar=metavar, help=field.description)
 
 
 def bank_spec(options: argparse.Namespace) -> dict[str, Any]:
-    names = ("max_real_parts", "negative_ratio", "positive_ratio", "backbone")
-    return {name: getattr(options, name) for name in names} | {"seed": options.seed or 0}
+    """What was given of how banks are built, None where nothing was; the seed is always told."""
+    return {name: getattr(options, name) for name in BANK} | {"seed": options.seed or 0}
 
 
 def model_size(options: argparse.Namespace) -> Size | None:

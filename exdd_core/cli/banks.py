@@ -178,7 +178,7 @@ def rebuild_bank(options: argparse.Namespace) -> dict[str, Any]:
 
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
-    spec = options_.rebuild_spec(workspace, bank.id) | {"who": options.who}
+    spec = options_.rebuild_spec(workspace, bank.id, options.who).to_json()
     made = jobs.run_here(workspace, "build", f"Rebuilding {bank.name}", spec, progress())
     said = f"Built {made['name']} from what is known and decided now; it is active."
     return told(made | {"rebuilt": bank.name, "sentence": said}, options)

@@ -9,7 +9,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from exdd_core.cli.arguments import Add, bank_options, bank_spec, model_size, open_workspace, who_option
+from exdd_core.cli.arguments import (
+    Add,
+    bank_option,
+    bank_options,
+    bank_spec,
+    model_size,
+    open_workspace,
+    who_option,
+)
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 
@@ -44,7 +52,7 @@ def import_options(add: Add) -> None:
 def import_(options: argparse.Namespace) -> dict[str, Any]:
     """Copy a data set (a folder or a zip file) into the workspace, making the workspace if there is none."""
     from exdd_core import jobs
-    from exdd_core.jobs import kinds
+    from exdd_core.jobs.specs import ImportSpec
 
     size = model_size(options)
     choices = _choices(options)
@@ -55,7 +63,7 @@ def import_(options: argparse.Namespace) -> dict[str, Any]:
     source = options.source.expanduser().absolute()
     workspace = _workspace_for(options, source)
     into = workspace.dataset(options.into).name if options.into else None
-    spec = {"source": str(source), **kinds.import_spec(options.name, size, choices, into, options.who)}
+    spec = ImportSpec.of(options.name, size, choices, into, options.who).to_json() | {"source": str(source)}
     title = f"Importing {options.name or options.source.name}" + (f" into {options.into}" if into else "")
     result = jobs.run_here(workspace, "import", title, spec, progress())
     info = workspace.dataset(result["dataset"])
@@ -124,10 +132,10 @@ def _workspace_for(options: argparse.Namespace, source: Path) -> Workspace:
 
 
 def build_options(add: Add) -> None:
-    add("--dataset", metavar="NAME", help="default: the active one")
-    add("--positives", default="real", metavar="WHICH", help="real, synthetic, both or none; default: real")
+    bank_option(add, "dataset")
+    bank_option(add, "positives")
     add("--keep-active", action="store_true", help="do not make the new bank version the active one")
-    add("--fusion", metavar="NAME", help="how distances become a score; default: chosen by what there is")
+    bank_option(add, "fusion")
     bank_options(add)
     who_option(add)
 
@@ -135,21 +143,19 @@ def build_options(add: Add) -> None:
 def build(options: argparse.Namespace) -> dict[str, Any]:
     """Build a bank version from the training split of a data set."""
     from exdd_core import jobs
-    from exdd_core.images import Size
+    from exdd_core.banks.options import BuildOptions
 
     workspace = open_workspace(options)
-    dataset = workspace.dataset(options.dataset)
-    spec = {
-        "dataset": dataset.name,
-        "positives": options.positives,
-        "size": str(Size.parse(options.size)) if options.size else None,
-        "fusion": options.fusion,
-        "activate": not options.keep_active,
-        "who": options.who,
+    wanted = BuildOptions(
+        dataset=workspace.dataset(options.dataset).name,
+        positives=options.positives,
+        fusion=options.fusion,
+        activate=not options.keep_active,
+        who=options.who,
         **bank_spec(options),
-    }
-    title = f"Building a bank version from {dataset.name}"
-    result = jobs.run_here(workspace, "build", title, spec, progress())
+    )
+    title = f"Building a bank version from {wanted.dataset}"
+    result = jobs.run_here(workspace, "build", title, wanted.to_json(), progress())
     if not options.json:
         state = ", now active" if result["active"] else ""
         print(f"Built {result['name']} from {result['dataset']} in {result['seconds']:.1f} s{state}.")

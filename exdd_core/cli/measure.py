@@ -12,14 +12,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.cli.arguments import (
+    BANK,
     Add,
     Group,
     at_least,
+    bank_option,
     bank_options,
     bank_spec,
     new_file,
     open_workspace,
-    share,
 )
 from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
@@ -28,6 +29,7 @@ if TYPE_CHECKING:  # imported by the command that needs them: --help answers at 
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.runs import Run
 
+SWEPT = ("max_real_parts", "negative_ratio", "positive_ratio", "backbone")  # options of banks that a sweep takes
 RUN_SHOWN = ("id", "kind", "title", "spec", "bank", "created", "seconds")
 
 
@@ -72,19 +74,18 @@ def _rate(text: str) -> float:
 def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     """Measure PatchCore and ExDD against the masks: the test split with the active bank, or grouped folds."""
     from exdd_core import jobs
-    from exdd_core.images import Size
+    from exdd_core.experiments.specs import EvaluateSpec
 
     workspace = open_workspace(options)
     if options.table1:
         return _table_one(workspace, options)
-    given = bank_spec(options) | {"size": str(Size.parse(options.size)) if options.size else None}
     if options.folds:
         if options.bank is not None:
             raise BadInput("--bank and --folds exclude each other: every fold builds banks of its own.")
         dataset = workspace.dataset(options.dataset).name
-        spec = given | {"folds": options.folds}
+        spec = bank_spec(options) | {"folds": options.folds}
     else:
-        for name in given:
+        for name in BANK:
             if getattr(options, name) is not None:
                 flag = "--" + name.replace("_", "-")
                 raise BadInput(
@@ -95,7 +96,7 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
         spec = {"bank": bank.id}
     spec |= {"dataset": dataset, "fusion": options.fusion, "rate": options.false_alarm_rate}
     title = f"Evaluating {dataset}: {_how(options)}"
-    result = jobs.run_here(workspace, "evaluate", title, spec, progress())
+    result = jobs.run_here(workspace, "evaluate", title, EvaluateSpec(**spec).to_json(), progress())
     if not options.json:
         print(f"{result['dataset']}: {_how(options)}")
         _print_metrics(result["methods"], result)
@@ -106,13 +107,16 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
 def _table_one(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
     from exdd_core import jobs
     from exdd_core.experiments import names as names_
+    from exdd_core.experiments.specs import TableOneSpec
 
     if options.bank or options.size:
         raise BadInput("--table1 builds its own bank versions; --bank and --size do not go with it.")
     dataset = workspace.dataset(options.dataset).name
     spec = bank_spec(options) | {"dataset": dataset, "rate": options.false_alarm_rate}
     spec |= {"folds": options.folds, "fusion": options.fusion}
-    result = jobs.run_here(workspace, "table1", f"Evaluating {dataset}: Table 1", spec, progress())
+    del spec["size"]
+    title, spec = f"Evaluating {dataset}: Table 1", TableOneSpec(**spec).to_json()
+    result = jobs.run_here(workspace, "table1", title, spec, progress())
     if not options.json:
         print(
             f"{dataset}: Table 1, {_how(options)}, {result['images']} images, "
@@ -147,13 +151,11 @@ def _p(value: float | None) -> str:
 
 
 def sweep_options(add: Add) -> None:
-    add("--dataset", metavar="NAME", help="default: the active one")
+    bank_option(add, "dataset")
     add("--counts", type=_counts, default=[0, 50, 100, 150], metavar="N,N", help="default: 0,50,100,150")
     add("--seeds", type=at_least(1), default=3, metavar="K", help="draws of each count; default: 3")
-    add("--max-real-parts", type=at_least(0), metavar="M", help="learn from at most M defective parts")
-    add("--negative-ratio", type=share, metavar="R", help="share of normal patches kept, above 0 to 1")
-    add("--positive-ratio", type=share, metavar="R", help="share of defect patches kept, above 0 to 1")
-    add("--backbone", metavar="NAME", help="default: the workspace's")
+    for name in SWEPT:
+        bank_option(add, name)
 
 
 def _counts(text: str) -> list[int]:
@@ -163,12 +165,12 @@ def _counts(text: str) -> list[int]:
 def sweep(options: argparse.Namespace) -> dict[str, Any]:
     """Measure ExDD with more and more accepted synthetic defects, several draws each (the paper's Table 2)."""
     from exdd_core import jobs
+    from exdd_core.experiments.specs import SweepSpec
 
     workspace = open_workspace(options)
-    names = ("max_real_parts", "negative_ratio", "positive_ratio", "backbone")
-    spec = {name: getattr(options, name) for name in names}
     dataset = workspace.dataset(options.dataset).name
-    spec |= {"dataset": dataset, "counts": options.counts, "seeds": options.seeds}
+    given = {name: getattr(options, name) for name in SWEPT}
+    spec = SweepSpec(dataset=dataset, counts=options.counts, seeds=options.seeds, **given).to_json()
     title = f"Measuring {dataset} with {', '.join(map(str, options.counts))} synthetic defects"
     result = jobs.run_here(workspace, "sweep", title, spec, progress())
     if not options.json:

@@ -9,8 +9,9 @@ import time
 from typing import TYPE_CHECKING
 
 from exdd_core.banks.detectors import load_detector
+from exdd_core.experiments.specs import EvaluateSpec
 from exdd_core.progress import Progress
-from exdd_core.workspace.specs import Result, Spec
+from exdd_core.spec import Result
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -18,24 +19,21 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
-def evaluate(workspace: Workspace, spec: Spec, progress: Progress, job_id: str) -> Result:
-    """spec: `state` of the data set (null: as it is now), `folds` (null: the test split, by `bank` as it is after
-    `changes`, the number of its last one; null: as it is now), `dataset`, `fusion`, `rate` (of false alarms, at which
-    recall is read) and, for folds, the settings of banks. Stored as a run of the job's id."""
+def evaluate(workspace: Workspace, spec: EvaluateSpec, progress: Progress, job_id: str) -> Result:
+    """Measure on the test split or by folds, and store that as a run of the job's id."""
     from exdd_core.workspace import runs
 
     began = time.monotonic()
     result = (
         _evaluate_folds(workspace, spec, progress)
-        if spec.get("folds")
+        if spec.folds
         else _evaluate_split(workspace, spec, progress)
     )
-    spec = spec | {name: result[name] for name in ("dataset", "state", "rate")}
-    if not spec.get("folds"):
-        spec |= {"bank": result["bank"], "changes": result["changes"]}
-    how = f"{spec['folds']} grouped folds" if spec.get("folds") else f"test split, {result['bank_version']}"
+    known = ("dataset", "state", "rate") if spec.folds else ("dataset", "state", "rate", "bank", "changes")
+    record = spec.to_json() | {name: result[name] for name in known}
+    how = f"{spec.folds} grouped folds" if spec.folds else f"test split, {result['bank_version']}"
     title, seconds = f"{result['dataset']}: {how}", time.monotonic() - began
-    runs.store(workspace, job_id, "evaluate", title, spec, result, result.get("bank", ""), seconds)
+    runs.store(workspace, job_id, "evaluate", title, record, result, result.get("bank", ""), seconds)
     return _brief(result) | {"run": job_id}
 
 
@@ -46,21 +44,21 @@ def _brief(result: Result) -> Result:
     return {key: value for key, value in result.items() if key not in BULKY}
 
 
-def _evaluate_split(workspace: Workspace, spec: Spec, progress: Progress) -> Result:
+def _evaluate_split(workspace: Workspace, spec: EvaluateSpec, progress: Progress) -> Result:
     from exdd_core.banks import history
     from exdd_core.evaluation import evaluate_split, taught_by
     from exdd_core.experiments import unseen
     from exdd_core.workspace import runs
 
-    bank = workspace.bank(spec.get("bank"))
-    dataset = workspace.dataset(spec.get("dataset") or bank.dataset, spec.get("state"))
-    changes = spec.get("changes")
+    bank = workspace.bank(spec.bank)
+    dataset = workspace.dataset(spec.dataset or bank.dataset, spec.state)
+    changes = spec.changes
     if changes is None:
         with workspace.reading() as db:
             changes = history.newest(db, bank.id)
     detector = load_detector(workspace, bank.id, changes)
     rows, left_out = unseen.unseen_images(workspace, dataset.name, taught_by(detector), dataset.state)
-    result = evaluate_split(detector, rows, spec.get("fusion"), progress, rate=_rate(spec))
+    result = evaluate_split(detector, rows, spec.fusion, progress, rate=_rate(spec))
     made_of: Result = {
         "dataset": dataset.name,
         "bank_version": bank.name,
@@ -72,33 +70,32 @@ def _evaluate_split(workspace: Workspace, spec: Spec, progress: Progress) -> Res
     return {**made_of, **result, "notes": [sentence for sentence in (left_out, *result["notes"]) if sentence]}
 
 
-def _rate(spec: Spec) -> float:
+def _rate(spec: EvaluateSpec) -> float:
     from exdd_core.evaluation import FALSE_ALARM_RATE
 
-    rate = spec.get("rate")
-    return FALSE_ALARM_RATE if rate is None else rate
+    return FALSE_ALARM_RATE if spec.rate is None else spec.rate
 
 
-def _evaluate_folds(workspace: Workspace, spec: Spec, progress: Progress) -> Result:
+def _evaluate_folds(workspace: Workspace, spec: EvaluateSpec, progress: Progress) -> Result:
     from exdd_core.detector.fusion import FUSIONS
     from exdd_core.evaluation import cross_validate
-    from exdd_core.experiments import unseen
     from exdd_core.workspace import dataset_settings, runs
 
-    dataset, guessed = dataset_settings.settled(workspace, spec.get("dataset"), spec.get("state"), progress)
-    every = spec.get("fusion") == ALL
+    dataset, guessed = dataset_settings.settled(workspace, spec.dataset, spec.state, progress)
+    every = spec.fusion == ALL
     methods = ["patchcore", "exdd"]
     methods += [name for name in FUSIONS if every and name not in methods]
-    backbone, settings = unseen.fold_settings(
-        workspace, dataset.name, spec | {"state": dataset.state} | ({"fusion": None} if every else {})
-    )
+    asked = spec.model_copy(update={"fusion": None}) if every else spec
+    assert spec.folds is not None
+    backbone = workspace.backbone(spec.backbone)
+    settings = asked.settings_on(dataset, backbone.name)
     result = cross_validate(
         workspace.images(dataset.name, state=dataset.state),
         backbone,
         settings,
-        folds=spec["folds"],
+        folds=spec.folds,
         seed=settings.seed,
-        max_real_parts=spec.get("max_real_parts"),
+        max_real_parts=spec.max_real_parts,
         fusions=methods,
         rate=_rate(spec),
         roi=workspace.region(dataset.name, dataset.state),

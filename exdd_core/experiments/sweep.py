@@ -13,32 +13,32 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from exdd_core.banks.building import training_split
+from exdd_core.banks.options import BuildOptions
 from exdd_core.errors import BadInput
+from exdd_core.experiments.specs import SweepSpec
 from exdd_core.experiments.unseen import accepted, those, unseen_images
 from exdd_core.progress import Progress
+from exdd_core.spec import Result
 from exdd_core.workspace import dataset_settings, runs
 
 if TYPE_CHECKING:
     from exdd_core.detector import Detector
-    from exdd_core.workspace import Workspace
+    from exdd_core.workspace import DatasetInfo, Workspace
 
 
-def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
+def sweep(workspace: Workspace, spec: SweepSpec, progress: Progress, job_id: str) -> Result:
     """ExDD with real defects and `counts` of the accepted synthetic ones, for each of `seeds` draws; one run in all.
 
-    spec: `dataset`, `counts` (a list), `seeds` (how many), and the kept shares as `Workspace.build` takes them;
-    `synthetic`, ids of accepted ones to draw from (null: all). Every cell is stored as soon as it is measured; called
-    again with the same job id, this goes on after the last one.
+    Every cell is stored as soon as it is measured; called again with the same job id, this goes on after the last one.
     Raises BadInput where a count is more than there are accepted ones.
     """
     began = time.monotonic()
-    info, guessed = dataset_settings.settled(workspace, spec.get("dataset"), spec.get("state"), progress)
-    dataset, spec = info.name, {**spec, "state": info.state}
-    counts, seeds = sorted(set(spec["counts"])), spec["seeds"]
+    info, guessed = dataset_settings.settled(workspace, spec.dataset, spec.state, progress)
+    dataset, counts, seeds = info.name, sorted(set(spec.counts)), spec.seeds
     require_accepted(workspace, dataset, counts)
-    work = _Sweep(workspace, dataset, spec, progress)
+    work = _Sweep(workspace, info, spec, progress)
     work.notes[:0] = filter(None, [guessed])
-    result: dict[str, Any] = {
+    result: Result = {
         "dataset": dataset,
         "state": info.state,
         "fingerprint": runs.fingerprint(workspace, dataset, info.state),
@@ -49,7 +49,8 @@ def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id
         "complete": False,
     }
     result |= {"notes": work.notes, "masks": None} | _so_far(workspace, job_id, result)
-    spec = {**spec, "dataset": dataset, "counts": counts, "synthetic": result["synthetic"]}
+    record = {"dataset": dataset, "state": info.state, "counts": counts, "synthetic": result["synthetic"]}
+    record = spec.to_json() | record
     wanted = [(seed, count) for seed in range(seeds) for count in counts]
     there = {(cell["seed"], cell["count"]) for cell in result["cells"]}
     for seed, count in wanted:
@@ -57,10 +58,10 @@ def sweep(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id
             continue
         result["cells"].append({"seed": seed, "count": count, **work.measure(seed, count)})
         result |= {"notes": work.notes, "masks": work.masks}
-        _keep(workspace, job_id, spec, result | _by_count(result["cells"]), began)
+        _keep(workspace, job_id, record, result | _by_count(result["cells"]), began)
     result |= _by_count(result["cells"])
     result["complete"] = True
-    _keep(workspace, job_id, spec, result, began)
+    _keep(workspace, job_id, record, result, began)
     return {**result, "synthetic": len(result["synthetic"]), "run": job_id}
 
 
@@ -104,38 +105,31 @@ def _so_far(workspace: Workspace, job_id: str, result: dict[str, Any]) -> dict[s
     return {key: former[key] for key in ("cells", "notes", "masks") if key in former} if same else {}
 
 
-def _keep(
-    workspace: Workspace, job_id: str, spec: dict[str, Any], result: dict[str, Any], began: float
-) -> None:
+def _keep(workspace: Workspace, job_id: str, record: Result, result: Result, began: float) -> None:
     title = f"{result['dataset']}: synthetic defects {', '.join(map(str, result['counts']))}"
-    runs.store(workspace, job_id, "sweep", title, spec, result, seconds=time.monotonic() - began)
+    runs.store(workspace, job_id, "sweep", title, record, result, seconds=time.monotonic() - began)
 
 
 class _Sweep:
     """What the cells of one sweep have in common: features are computed once, the negative bank once a seed."""
 
-    def __init__(self, workspace: Workspace, dataset: str, spec: dict[str, Any], progress: Progress):
-        from exdd_core.detector import Settings
+    def __init__(self, workspace: Workspace, info: DatasetInfo, spec: SweepSpec, progress: Progress):
         from exdd_core.evaluation import require_measurable, without_outside
         from exdd_core.region import Region
 
+        dataset, state = info.name, info.state
         self.workspace, self.dataset, self.progress = workspace, dataset, progress
         kind = "both" if accepted(workspace, dataset) else "real"
-        self.normals, defects, _ = training_split(
-            workspace, dataset, kind, spec.get("max_real_parts"), 0, spec.get("state")
-        )
+        options = BuildOptions(positives=kind, max_real_parts=spec.max_real_parts)
+        self.normals, defects, _ = training_split(workspace, info, options)
         self.real = [image for image in defects if image.origin != "synthetic"]
         synthetic = [image for image in defects if image.origin == "synthetic"]
-        self.pool = those(synthetic, spec.get("synthetic"))
-        self.backbone = workspace.backbone(spec.get("backbone"))
-        ratios = {k: spec[k] for k in ("negative_ratio", "positive_ratio") if spec.get(k) is not None}
-        info, roi = (
-            workspace.dataset(dataset, spec.get("state")),
-            workspace.region(dataset, spec.get("state")),
-        )
-        self.settings = Settings(backbone=self.backbone.name, size=info.size, depth=info.depth, **ratios)
+        self.pool = those(synthetic, spec.synthetic)
+        self.backbone = workspace.backbone(spec.backbone)
+        roi = workspace.region(dataset, state)
+        self.settings = spec.settings_on(info, self.backbone.name)
         self.region = None if roi is None else Region(roi)
-        rows, left_out = unseen_images(workspace, dataset, self.pool, spec.get("state"))
+        rows, left_out = unseen_images(workspace, dataset, self.pool, state)
         self.rows, outside = without_outside(rows, self.region)
         self.notes = [*([left_out] if left_out else []), *outside]
         require_measurable(self.rows)

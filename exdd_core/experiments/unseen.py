@@ -1,4 +1,4 @@
-"""Images that a version was not built from, and the settings of banks that are built for folds.
+"""Images that a version was not built from, and accepted defects.
 
 Knows data sets and versions. Does not know metrics.
 """
@@ -6,18 +6,14 @@ Knows data sets and versions. Does not know metrics.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from exdd_core.banks.building import build_bank
 from exdd_core.errors import BadInput
-from exdd_core.progress import Progress
 
 if TYPE_CHECKING:
-    from exdd_core.detector import Settings
-    from exdd_core.detector.backbones import Backbone
     from exdd_core.detector.bank import BankImage
     from exdd_core.detector.examples import TrainingImage
-    from exdd_core.workspace import BankVersion, ImageRow, Workspace
+    from exdd_core.workspace import ImageRow, Workspace
 
 
 def unseen_images(
@@ -48,37 +44,6 @@ def unseen_images(
         )
     out = len(rows) - len(left)
     return left, f"{out} test images are left out: their parts have taught a bank." if out else ""
-
-
-def fold_settings(workspace: Workspace, dataset: str, spec: dict[str, Any]) -> tuple[Backbone, Settings]:
-    """What the banks of folds are built with; what the spec leaves out or has as null is the default."""
-    from exdd_core.detector import Settings
-    from exdd_core.images import Size
-
-    size, backbone = (
-        workspace.dataset(dataset, spec.get("state")).size,
-        workspace.backbone(spec.get("backbone")),
-    )
-    if spec.get("size"):
-        size = Size.parse(spec["size"], spec.get("keep_aspect", size.keep_aspect))
-    given = {name: spec.get(name) for name in ("negative_ratio", "positive_ratio", "fusion", "seed")}
-    return backbone, Settings(
-        backbone=backbone.name,
-        size=size,
-        depth=workspace.dataset(dataset, spec.get("state")).depth,
-        **{name: value for name, value in given.items() if value is not None},
-    )
-
-
-def version_of(
-    workspace: Workspace, dataset: str, spec: dict[str, Any], which: str, positives: str, progress: Progress
-) -> BankVersion:
-    """The bank version that the spec names, or a new one, which does not become the active one."""
-    if spec.get(which):
-        return workspace.bank(spec[which])
-    names = ("state", "seed", "max_real_parts", "negative_ratio", "positive_ratio", "backbone", "fusion")
-    given = {name: spec[name] for name in names if spec.get(name) is not None}
-    return build_bank(workspace, dataset, positives=positives, activate=False, progress=progress, **given)
 
 
 def those(accepted: Sequence[TrainingImage], wanted: Sequence[str] | None) -> list[TrainingImage]:

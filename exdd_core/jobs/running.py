@@ -10,7 +10,7 @@ How it holds. `RUN_LOCK` is held, by the operating system, by whoever runs a job
 or that a command line keeps for itself, also has a lock of its own, so that a killed process is told from a living
 one: a lock goes with its process, a process number comes back. Whatever a kill leaves: queued jobs stay queued,
 the one that ran reads as interrupted, and `resume` queues it again under its own id; its kind's function finds what
-is done already. Knows kinds by their name (`tasks.KINDS`); knows neither what they do nor who looks at them.
+is done already. Knows kinds by their name (`kinds.KINDS`); knows neither what they do nor who looks at them.
 """
 
 from __future__ import annotations
@@ -22,22 +22,25 @@ import shutil
 import threading
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from filelock import FileLock, Timeout
 from huey.api import TaskWrapper
 
 from exdd_core.errors import BadInput, Cancelled
+from exdd_core.jobs import kinds
 from exdd_core.jobs.messages import opened
 from exdd_core.jobs.table import (
     DATABASE,
     QUEUED,
     WAIT,
     Job,
+    JobRow,
+    Standing,
     alive,
     cancel,
     forget_old,
@@ -47,12 +50,13 @@ from exdd_core.jobs.table import (
     job_folder,
     job_of_row,
     listed,
-    now,
-    progress_row,
     row_of,
+    standing_of,
     update_job,
 )
 from exdd_core.progress import Progress
+from exdd_core.spec import Result
+from exdd_core.workspace.clock import now
 from exdd_core.workspace.failures import sentence_of
 
 if TYPE_CHECKING:
@@ -67,7 +71,7 @@ def submit(
     workspace: Workspace,
     kind: str,
     title: str,
-    spec: dict[str, Any],
+    spec: Mapping[str, Any],
     first: bool = False,
     upload: Path | None = None,
 ) -> Job:
@@ -77,13 +81,19 @@ def submit(
     copy lasts until the job is done or cleared away.
     """
     id = uuid.uuid4().hex[:12]
+    _require_kind(kind)
     if upload is not None:
         folder = job_folder(workspace, id)
         folder.mkdir(parents=True)
-        spec = spec | {"upload": str(shutil.copyfile(upload, folder / upload.name))}
+        spec = {**spec, "upload": str(shutil.copyfile(upload, folder / upload.name))}
     insert_job(workspace, id, kind, title, spec, first=first)
     _wake(workspace)
     return get(workspace, id)
+
+
+def _require_kind(kind: str) -> None:
+    if kind not in kinds.KINDS:
+        raise BadInput(f'There is no job of the kind "{kind}"; those there are: {", ".join(kinds.KINDS)}.')
 
 
 def resume(workspace: Workspace, id: str) -> Job:
@@ -92,8 +102,7 @@ def resume(workspace: Workspace, id: str) -> Job:
         job = job_of_row(workspace, row_of(db, id))
         if job.active or job.state == "done":
             raise BadInput(f'"{job.title}" is {job.state}; only what did not get to its end can be resumed.')
-        fresh: dict[str, Any] = {"started": None, "ended": None, "error": None, "pid": None, "cancel": 0}
-        update_job(db, id, state="queued", **fresh)
+        update_job(db, id, state="queued", started=None, ended=None, error=None, pid=None, cancel=0)
     _wake(workspace)
     return get(workspace, id)
 
@@ -121,12 +130,13 @@ def run_next(workspace: Workspace) -> Job | None:
 
 
 def run_here(
-    workspace: Workspace, kind: str, title: str, spec: dict[str, Any], progress: Progress | None = None
-) -> dict[str, Any]:
+    workspace: Workspace, kind: str, title: str, spec: Mapping[str, Any], progress: Progress | None = None
+) -> Result:
     """Run a job in this process and return its result: a command's way, on the same list as all others.
 
     Waits for its turn. Raises what the work raises, and Cancelled when somebody cancels it from elsewhere.
     """
+    _require_kind(kind)
     id, progress = uuid.uuid4().hex[:12], progress or Progress()
     with alive(workspace, id):
         insert_job(workspace, id, kind, title, spec, pid=os.getpid())
@@ -155,7 +165,7 @@ def _first(workspace: Workspace, mine: str = "") -> Job | None:
         db.execute("update jobs set state = 'interrupted', ended = ? where state = 'running'", [now()])
         for row in list(db.query(QUEUED)):
             if row["id"] == mine or (row["pid"] is None and not mine):
-                return job_of_row(workspace, row)
+                return job_of_row(workspace, cast(JobRow, row))
             if row["pid"] is None or is_alive(workspace, row["id"]):
                 return None  # somebody else's turn
             update_job(db, row["id"], state="interrupted", ended=now())  # killed while it waited
@@ -173,16 +183,15 @@ def _take(workspace: Workspace, id: str) -> bool:
         return bool(taken.rowcount == 1)
 
 
-def _run(workspace: Workspace, job: Job, progress: Progress) -> dict[str, Any]:
+def _run(workspace: Workspace, job: Job, progress: Progress) -> Result:
     """Do the work, enter how it ended, return its result. Raises what the work raises."""
-    from exdd_core.jobs import kinds
-
     over = threading.Event()
     watcher = threading.Thread(target=_watch, args=(workspace, job.id, progress, over), daemon=True)
     watcher.start()
-    end: dict[str, Any] = {"state": "cancelled"}
+    end = {"state": "cancelled"}
     try:
-        result = kinds.KINDS[job.kind](workspace, job.spec, progress, job.id)
+        kind = kinds.KINDS[job.kind]
+        result = kind.work(workspace, kind.read(job.spec), progress, job.id)
         end = {"state": "done", "result": json.dumps(result)}
         return result
     except (Cancelled, KeyboardInterrupt):
@@ -195,7 +204,7 @@ def _run(workspace: Workspace, job: Job, progress: Progress) -> dict[str, Any]:
         watcher.join()
         try:
             with workspace.writing() as db:
-                update_job(db, job.id, ended=now(), **progress_row(progress), **end)
+                update_job(db, job.id, ended=now(), **standing_of(progress), **end)
                 forget_old(db)
         except BadInput:  # a full disk, say: what was made is there, and the job will read as interrupted
             log.warning("The end of job %s could not be written", job.id)
@@ -205,13 +214,13 @@ def _run(workspace: Workspace, job: Job, progress: Progress) -> dict[str, Any]:
 
 def _watch(workspace: Workspace, id: str, progress: Progress, over: threading.Event) -> None:
     """Write a running job's progress to the table, and hear of a cancel there, until it is over."""
-    written: dict[str, Any] = {}
+    written: Standing | None = None
     while not over.wait(TELL):
         try:
             with workspace.reading() as db:
                 if row_of(db, id)["cancel"]:
                     progress.cancel()
-            standing = progress_row(progress)
+            standing = standing_of(progress)
             if standing != written:
                 with workspace.writing() as db:
                     update_job(db, id, **standing)

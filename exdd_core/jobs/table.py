@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from filelock import FileLock, Timeout
 
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress, line, share
+from exdd_core.spec import Result
 from exdd_core.workspace.clock import now
 
 if TYPE_CHECKING:
@@ -37,14 +38,14 @@ class Job:
     """One piece of work as the table has it. Times are ISO 8601 in UTC, "" where they have not come."""
 
     id: str
-    kind: str  # of `tasks.KINDS`
+    kind: str  # of `kinds.KINDS`
     title: str  # for people, such as "Build a bank version from tiles"
-    spec: dict[str, Any]  # what the kind's function is given
+    spec: Mapping[str, Any]  # JSON, which the kind reads
     state: State
     text: str  # one line for people of where it stands
     fraction: float  # of the current stage, 0 to 1
     seconds_left: float | None
-    result: dict[str, Any] | None
+    result: Result | None
     error: str  # one sentence, when failed
     created: str
     started: str
@@ -61,7 +62,7 @@ def listed(workspace: Workspace, active: bool = False) -> list[Job]:
     the last that ended first."""
     with workspace.reading() as db:
         rows = list(db.query("select * from jobs order by position, rowid"))
-    found = [job_of_row(workspace, row) for row in rows]
+    found = [job_of_row(workspace, cast(JobRow, row)) for row in rows]
     by_state = [job for job in found if job.state == "running"]
     by_state += [job for job in found if job.state == "queued"]
     if not active:
@@ -116,7 +117,37 @@ def forget_old(db: Database) -> None:
     db.execute(f"delete {over} and id not in (select id {over} order by ended desc limit {ENDED_KEPT})")
 
 
-def progress_row(progress: Progress) -> dict[str, Any]:
+class Standing(TypedDict):
+    """How far a job is, as its row has it."""
+
+    stage: str | None
+    done: int | None
+    total: int | None
+    seconds_left: float | None
+
+
+class JobRow(Standing):
+    """A row of the table `jobs`; spec and result are JSON, cancel is 1 once somebody asked for the end.
+
+    pid: of the process that runs the job or, while it is queued, of the command line that keeps it for itself.
+    """
+
+    id: str
+    kind: str
+    title: str
+    spec: str
+    state: State
+    position: int
+    pid: int | None
+    cancel: int
+    result: str | None
+    error: str | None
+    created: str | None
+    started: str | None
+    ended: str | None
+
+
+def standing_of(progress: Progress) -> Standing:
     left = progress.seconds_left
     return {
         "stage": progress.stage,
@@ -156,15 +187,11 @@ def insert_job(
     id: str,
     kind: str,
     title: str,
-    spec: dict[str, Any],
+    spec: Mapping[str, Any],
     first: bool = False,
     pid: int | None = None,
 ) -> None:
-    from exdd_core.jobs import kinds
-
-    if kind not in kinds.KINDS:
-        raise BadInput(f'There is no job of the kind "{kind}"; those there are: {", ".join(kinds.KINDS)}.')
-    row = {"id": id, "kind": kind, "title": title, "spec": json.dumps(spec), "state": "queued"}
+    row = {"id": id, "kind": kind, "title": title, "spec": json.dumps(dict(spec)), "state": "queued"}
     with workspace.writing() as db:
         place = db.execute("select coalesce(max(position), 0) + 1 from jobs").fetchone()[0]
         if first:
@@ -172,11 +199,11 @@ def insert_job(
         db.table("jobs").insert(row | {"position": place, "pid": pid, "cancel": 0, "created": now()})
 
 
-def row_of(db: Database, id: str) -> dict[str, Any]:
+def row_of(db: Database, id: str) -> JobRow:
     row = next(iter(db.query("select * from jobs where id = ?", [id])), None)
     if row is None:
         raise BadInput(f'There is no job "{id}"; it was cleared from the list, or never was there.')
-    return row
+    return cast(JobRow, row)
 
 
 def update_job(db: Database, id: str, **values: Any) -> None:
@@ -184,7 +211,7 @@ def update_job(db: Database, id: str, **values: Any) -> None:
     db.execute(f"update jobs set {columns} where id = :id", {**values, "id": id})
 
 
-def job_of_row(workspace: Workspace, row: dict[str, Any]) -> Job:
+def job_of_row(workspace: Workspace, row: JobRow) -> Job:
     state: State = row["state"]
     # Killed; whoever has the next turn will write it down.
     if (state == "running" or (state == "queued" and row["pid"])) and not is_alive(workspace, row["id"]):
@@ -208,7 +235,7 @@ def job_of_row(workspace: Workspace, row: dict[str, Any]) -> Job:
     )
 
 
-def _text(state: State, row: dict[str, Any], left: float | None) -> str:
+def _text(state: State, row: JobRow, left: float | None) -> str:
     standing = line(row["stage"] or "", row["done"] or 0, row["total"] or 0, left)
     if state == "running":
         return f"Stopping after this step. {standing}" if row["cancel"] else standing

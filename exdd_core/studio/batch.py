@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
+from exdd_core.spec import Result
 from exdd_core.studio.ordering import NotReady, engine, recipes
 from exdd_core.studio.painting import Made, noted, paint, request_of
 from exdd_core.synthesis.orders import Order, Recipe
@@ -34,13 +35,13 @@ SENTENCES_KEPT = 5  # of what went wrong in a batch: they are mostly the same
 log = logging.getLogger(__name__)
 
 
-def run(workspace: Workspace, spec: Mapping[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
+def run(workspace: Workspace, order: Order, progress: Progress, job_id: str) -> Result:
     """The job "synthesize": paint an order, keeping every image as soon as it is finished.
 
     What the job has made before is left alone, so that running it again finishes it. An image that fails is
     counted and told; where all fail, raises BadInput with the reason. Returns counts, sentences and ids.
     """
-    wanted = recipes(workspace, Order.from_json(spec))
+    wanted = recipes(workspace, order)
     there = candidates.numbers(workspace, job_id)
     left = [recipe for recipe in wanted if recipe.number not in there]
     failures: list[str] = []

@@ -6,16 +6,14 @@ Knows painting and the device's lock. Does not know pages.
 from __future__ import annotations
 
 import threading
-import uuid
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exdd_core.errors import BadInput, Cancelled
-from exdd_core.progress import Progress
+from exdd_core.background import Background
+from exdd_core.errors import BadInput
 from exdd_core.studio import ordering, painting
 from exdd_core.synthesis import orders
 
@@ -26,22 +24,22 @@ if TYPE_CHECKING:
 KEPT = 24  # paintings that somebody may still ask about
 
 
-@dataclass
-class PreviewRun:
-    """A painting (or the loading of an engine) that somebody waits for.
+class PreviewRun(Background["Candidate | None"]):
+    """A painting (or the loading of an engine, where it does not paint) that somebody waits for.
 
     `picture` uint8 (H, W, 3) is what it looks like by now, the `pictures`-th; when it is `over`, there is a
     `candidate` or an `error`.
     """
 
-    id: str
-    progress: Progress
-    paints: bool = True  # else it loads an engine
-    picture: np.ndarray | None = None
-    pictures: int = 0
-    candidate: Candidate | None = None
-    error: Exception | None = None
-    over: threading.Event = field(default_factory=threading.Event)
+    def __init__(self, work: Callable[[PreviewRun], Candidate | None], paints: bool):
+        self.paints = paints
+        self.picture: np.ndarray | None = None
+        self.pictures = 0
+        super().__init__("preview", lambda progress: work(self))
+
+    @property
+    def candidate(self) -> Candidate | None:
+        return self.result
 
 
 class Previews:
@@ -56,12 +54,12 @@ class Previews:
         """Paint the first of an order and keep it. Raises BadInput at once where the order cannot be used."""
         ordering.recipes(self.workspace, order)
 
-        def paint(run: PreviewRun) -> None:
+        def paint(run: PreviewRun) -> Candidate:
             def seen(picture: np.ndarray) -> None:
                 run.picture, run.pictures = picture, run.pictures + 1
 
             run.progress.begin("Waiting for the engine", 1)
-            run.candidate = painting.paint_one(self.workspace, order, run.progress, seen)
+            return painting.paint_one(self.workspace, order, run.progress, seen)
 
         return self._start(paint, paints=True)
 
@@ -75,22 +73,12 @@ class Previews:
 
         return self._start(load, paints=False)
 
-    def _start(self, work: Callable[[PreviewRun], None], paints: bool) -> PreviewRun:
-        run = PreviewRun(uuid.uuid4().hex[:12], Progress(), paints)
+    def _start(self, work: Callable[[PreviewRun], Candidate | None], paints: bool) -> PreviewRun:
+        run = PreviewRun(work, paints)
         with self._adding:
             self._runs[run.id] = run
             while len(self._runs) > KEPT and next(iter(self._runs.values())).over.is_set():
                 self._runs.popitem(last=False)
-
-        def do() -> None:
-            try:
-                work(run)
-            except Exception as error:
-                run.error = error
-            finally:
-                run.over.set()
-
-        threading.Thread(target=do, name=f"preview {run.id}", daemon=True).start()
         return run
 
     def get(self, id: str) -> PreviewRun:
@@ -105,8 +93,4 @@ class Previews:
 
     def stop(self, id: str) -> None:
         """Ask for the end of a painting; it comes within one step of its engine."""
-        self.get(id).progress.cancel()
-
-    @staticmethod
-    def was_stopped(run: PreviewRun) -> bool:
-        return isinstance(run.error, Cancelled)
+        self.get(id).cancel()

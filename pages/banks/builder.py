@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from exdd_core.banks import options
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.workspace import candidates
@@ -115,10 +116,8 @@ class Builder:
 
     def rebuild(self, id: str, who: str) -> None:
         """Queue a build with the settings of that version, of what is known and decided now."""
-        from exdd_core.banks import options
-
-        name, spec = self.workspace.bank(id).name, options.rebuild_spec(self.workspace, id)
-        self.job.begin("build", f"Rebuilding {name}", spec | {"who": who})
+        name, spec = self.workspace.bank(id).name, options.rebuild_spec(self.workspace, id, who)
+        self.job.begin("build", f"Rebuilding {name}", spec.to_json())
 
     def updates(self) -> dict[Any, Any]:
         """The data sets there are, and the active one's size."""
@@ -154,20 +153,20 @@ class Builder:
         dataset, positives, parts, negative, positive, size, aspect, fusion, backbone, seed, who = given
         if not dataset:
             raise BadInput("There is no data set yet; import images on the Data page first.")
-        settings = {
-            "positives": POSITIVES[positives],
-            "max_real_parts": whole(parts, "number of defective parts") if parts.strip() else None,
-            "negative_ratio": _share(negative, "negative"),
-            "positive_ratio": _share(positive, "positive"),
-            "size": str(Size.parse(size)),
-            "keep_aspect": aspect,
-            "fusion": fusion,
-            "backbone": backbone or None,
-            "seed": whole(seed, "seed"),
-            "who": who,
-        }
-
-        self.job.begin("build", f"Building a bank version from {dataset}", {"dataset": dataset} | settings)
+        wanted = options.BuildOptions(
+            dataset=dataset,
+            positives=POSITIVES[positives],
+            max_real_parts=whole(parts, "number of defective parts") if parts.strip() else None,
+            negative_ratio=_share(negative, "negative"),
+            positive_ratio=_share(positive, "positive"),
+            size=str(Size.parse(size)),
+            keep_aspect=aspect,
+            fusion=fusion,
+            backbone=backbone or None,
+            seed=whole(seed, "seed"),
+            who=who,
+        )
+        self.job.begin("build", f"Building a bank version from {dataset}", wanted.to_json())
         return {}
 
 

@@ -5,18 +5,17 @@ Knows curation. Does not know how one candidate is shown.
 
 from __future__ import annotations
 
-import threading
-import uuid
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from exdd_core import curation, sentences
-from exdd_core.errors import BadInput, Cancelled
+from exdd_core.background import Background
+from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.workspace import candidates, decisions
 from pages.curate.candidate import _stands
 from pages.curate.cards import _Entry
-from pages.curate.state import Answer, Bulk, Curate, _told
+from pages.curate.state import Answer, Curate, _told
 
 if TYPE_CHECKING:
     from exdd_core.curation import Decided
@@ -87,19 +86,9 @@ def bulk(shared: Curate, asked: Answer) -> Answer:
 
 
 def _begin(shared: Curate, work: Callable[[Progress], Answer]) -> Answer:
-    run, number = Bulk(), uuid.uuid4().hex[:12]
-    shared.bulks[number] = run
-
-    def do() -> None:
-        try:
-            run.answer = work(run.progress)
-        except Exception as error:
-            run.error = error
-        finally:
-            run.over.set()
-
-    threading.Thread(target=do, name=f"at work {number}", daemon=True).start()
-    return {"run": number}
+    run = Background("at work", work)
+    shared.bulks[run.id] = run
+    return {"run": run.id}
 
 
 def look(shared: Curate, asked: Answer) -> Answer:
@@ -112,15 +101,15 @@ def look(shared: Curate, asked: Answer) -> Answer:
     if not run.over.is_set():
         return {"over": False, "text": run.progress.text, "fraction": run.progress.fraction}
     del shared.bulks[asked["run"]]
-    if isinstance(run.error, Cancelled):
+    if run.was_cancelled:
         said = "Cancelled; what was not decided yet is left as it was."
         return {"over": True, "cancelled": True, "ids": [], "sentence": said}
     if run.error is not None:
         raise run.error
-    return {"over": True} | run.answer
+    return {"over": True} | (run.result or {})
 
 
 def stop(shared: Curate, asked: Answer) -> Answer:
     if run := shared.bulks.get(asked["run"]):
-        run.progress.cancel()
+        run.cancel()
     return {}

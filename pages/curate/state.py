@@ -5,13 +5,11 @@ Knows the judge and background work. Does not know Gradio's layout.
 
 from __future__ import annotations
 
-import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from exdd_core.background import Background
 from exdd_core.curation import measures
 from exdd_core.curation.measuring import Measuring
-from exdd_core.progress import Progress
 from exdd_core.workspace import candidates, decisions
 
 if TYPE_CHECKING:
@@ -24,23 +22,12 @@ LESS_IS_BETTER = ("clean", "plausible")
 Answer = dict[str, Any]
 
 
-@dataclass
-class Bulk:
-    """What takes a while and is on its way, such as a decision on many: when it is `over` there is its `answer`, or an
-    `error`."""
-
-    progress: Progress = field(default_factory=Progress)
-    over: threading.Event = field(default_factory=threading.Event)
-    answer: Answer = field(default_factory=dict)
-    error: Exception | None = None
-
-
 class Curate:
     """What the questions of one app's pages share."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
-        self.bulks: dict[str, Bulk] = {}
+        self.bulks: dict[str, Background[Answer]] = {}  # what takes a while, such as a decision on many
         self.measuring = Measuring(workspace)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from exdd_core import datasets
-from exdd_core.jobs import kinds
+from exdd_core.jobs.specs import ImportSpec
 from exdd_core.datasets import Choices, GroupRule
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
@@ -289,11 +289,11 @@ class Importer:
         source = _chosen(kind, path, file)
         choices = _choices(layout, grouping, rule, roles, depth, masks)
         if into != NEW:
-            spec = kinds.import_spec(None, None, choices, into, who_of(who))
+            spec = ImportSpec.of(None, None, choices, into, who_of(who)).to_json()
             title = f"Joining {PurePosixPath(source).name} to {self.workspace.dataset(into).called}"
         else:
             size = Size.parse(f"{width}x{height}", keep_aspect)
-            spec = kinds.import_spec(name.strip() or None, size, choices)
+            spec = ImportSpec.of(name.strip() or None, size, choices).to_json()
             title = f"Importing {name.strip() or PurePosixPath(source).name}"
         if kind == ZIP:
             self.job.begin("import", title, spec, upload=Path(source))

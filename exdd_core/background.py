@@ -1,0 +1,46 @@
+"""Work in a thread of its own, for somebody who asks now and then how far it is.
+
+Knows threads and progress. Does not know what the work is, nor jobs: what must survive the program is a job.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from exdd_core.errors import Cancelled
+from exdd_core.progress import Progress
+
+T = TypeVar("T")
+
+
+class Background(Generic[T]):
+    """`work`, which begins at once; when it is `over` there is a `result`, or the `error` that ended it.
+
+    The thread ends with the program. `cancel` makes the work's next step raise `Cancelled`.
+    """
+
+    def __init__(self, name: str, work: Callable[[Progress], T]):
+        self.id = uuid.uuid4().hex[:12]
+        self.progress = Progress()
+        self.over = threading.Event()
+        self.result: T | None = None
+        self.error: Exception | None = None
+        threading.Thread(target=self._run, args=(work,), name=f"{name} {self.id}", daemon=True).start()
+
+    def _run(self, work: Callable[[Progress], T]) -> None:
+        try:
+            self.result = work(self.progress)
+        except Exception as error:
+            self.error = error
+        finally:
+            self.over.set()
+
+    def cancel(self) -> None:
+        self.progress.cancel()
+
+    @property
+    def was_cancelled(self) -> bool:
+        return isinstance(self.error, Cancelled)

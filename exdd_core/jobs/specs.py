@@ -1,0 +1,115 @@
+"""What jobs take that no lower room has a value for; `kinds.KINDS` has them all.
+
+Knows names and types. Does not know what a job does with them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from pydantic import ConfigDict, Field
+
+from exdd_core.errors import BadInput
+from exdd_core.geometry import Size
+from exdd_core.spec import Spec
+
+if TYPE_CHECKING:
+    from exdd_core.datasets import Choices
+
+
+class _Tolerant(Spec):
+    """Other names, which a job of another version of the program may have, are passed over."""
+
+    model_config = ConfigDict(extra="ignore")
+    ABOUT: ClassVar[str] = "A job"
+
+
+class ImportSpec(_Tolerant):
+    """Images come into a data set of their own, or into the one named `into`, in place of `name` and `size`.
+
+    source: path of a folder or zip file; upload: that of an uploaded one. size: "256x632", what banks are built at.
+    layout, groups, roles, depth, masks: `Choices` as JSON. who: whoever asked for joining.
+    """
+
+    source: str | None = None
+    upload: str | None = None
+    name: str | None = None
+    size: str | None = None
+    keep_aspect: bool | None = None
+    into: str | None = None
+    who: str = ""
+    layout: str = "auto"
+    groups: str | None = None
+    roles: dict[str, str] = Field(default_factory=dict)
+    depth: str | None = None
+    masks: str | None = None
+
+    @classmethod
+    def of(
+        cls, name: str | None, size: Size | None, choices: Choices, into: str | None = None, who: str = ""
+    ) -> Self:
+        """All of it but for the source; None is the default."""
+        groups = choices.groups
+        if groups is not None and groups.kind == "csv":
+            groups = replace(groups, value=str(Path(groups.value).expanduser().resolve()))
+        told = replace(choices, groups=groups).to_json()
+        keep_aspect = size.keep_aspect if size else None
+        return cls(
+            name=name, size=str(size) if size else None, keep_aspect=keep_aspect, into=into, who=who, **told
+        )
+
+    @property
+    def place(self) -> str:
+        """The path to read from. Raises `BadInput`."""
+        found = self.upload or self.source
+        if not found:
+            raise BadInput("An import needs the path of a folder or a zip file; give it.")
+        return found
+
+    @property
+    def model_size(self) -> Size | None:
+        return Size.parse(self.size, bool(self.keep_aspect)) if self.size else None
+
+    @property
+    def choices(self) -> Choices:
+        """Raises `BadInput` for what cannot be meant."""
+        from exdd_core.datasets import Choices
+
+        return Choices.from_json(self.model_dump())
+
+
+class DemoSpec(_Tolerant):
+    """Nothing is asked."""
+
+
+class ScoreSpec(_Tolerant):
+    """list: the key of one of `Review.lists`. bank: id of a version; None is the active one."""
+
+    list: str
+    bank: str | None = None
+
+
+class ExportSpec(_Tolerant):
+    """ids: of images, whose panes become one zip file. bank: id of a version; None is the active one."""
+
+    ids: list[str]
+    bank: str | None = None
+
+
+class ExportDatasetSpec(Spec):
+    """As `exporting.export` takes it."""
+
+    ABOUT: ClassVar[str] = "An export"
+    dataset: str | None = None
+    layout: str
+    target: str
+    painted: bool = True
+    marks: bool = True
+
+
+class MapSpec(_Tolerant):
+    """bank: id of the version whose map by UMAP is made."""
+
+    bank: str

@@ -35,7 +35,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_mask
 from exdd_core.studio import editor
 from exdd_core.workspace import ImageRow, Workspace, candidates, decisions, drawn_masks
-from exdd_core.workspace.versions import delete_bank
+from exdd_core.workspace.versions import activate_bank, delete_bank, pin_bank, roll_back
 from pages.curate import candidate
 from tests.plates import SHAPE, SMALL, build, paint, painting, pending
 
@@ -577,7 +577,7 @@ def test_an_image_dropped_from_a_bank_stays_out_until_it_is_taken_back(workspace
     assert trained not in positive_ids(workspace) and scores(workspace) != before
     build_bank(workspace, negative_ratio=0.2)
     assert trained not in positive_ids(workspace)
-    workspace.roll_back()
+    roll_back(workspace)
     curation.undo_last(workspace, "Anna")
     assert trained in positive_ids(workspace)
     first = pending(workspace)[0]
@@ -641,20 +641,20 @@ def test_a_kill_during_a_rebuild_leaves_the_active_version_whole(workspace):
 def test_versions_are_rolled_back_pinned_and_deleted_with_their_changes(workspace):
     curation.accept(workspace, pending(workspace)[:1], "Anna")
     second = build_bank(workspace, negative_ratio=0.2)
-    assert workspace.roll_back().name == "v1"
+    assert roll_back(workspace).name == "v1"
     with pytest.raises(BadInput, match="before"):
-        workspace.roll_back()
-    workspace.activate_bank(second.id)
-    workspace.pin_bank("v1")
+        roll_back(workspace)
+    activate_bank(workspace, second.id)
+    pin_bank(workspace, "v1")
     with pytest.raises(BadInput, match="pinned"):
         delete_bank(workspace, "v1")
-    workspace.pin_bank("v1", False)
+    pin_bank(workspace, "v1", False)
     old = workspace.bank("v1")
     delete_bank(workspace, "v1")
     with workspace.reading() as db:
         assert history_.newest(db, old.id) == 0
     with pytest.raises(BadInput, match="before"):
-        workspace.roll_back()
+        roll_back(workspace)
 
 
 def test_features_that_are_gone_from_the_cache_are_made_again(workspace):

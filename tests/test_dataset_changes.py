@@ -42,6 +42,7 @@ from exdd_core.workspace import (
 )
 from exdd_core.workspace.dataset_settings import set_region
 from exdd_core.workspace.imports import import_dataset
+from exdd_core.workspace.versions import pin_bank
 from tests import plates
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -712,10 +713,10 @@ def test_a_deleted_data_set_takes_all_that_it_made_with_it(curated, tmp_path):
     used = dataset_uses.uses(curated, "plates")
     assert (used.versions, used.runs, used.candidates) == (["v1"], 1, 6) and used.decisions >= 2
     assert "1 bank version (v1)" in used.sentence
-    curated.pin_bank("v1")
+    pin_bank(curated, "v1")
     with pytest.raises(BadInput, match="v1 is pinned"):
         dataset_uses.delete(curated, "plates")
-    curated.pin_bank("v1", False)
+    pin_bank(curated, "v1", False)
     said = dataset_uses.delete(curated, "plates")
     assert said.startswith('"plates" is deleted, with 1 bank version (v1)')
     assert [info.name for info in curated.datasets()] == ["other"] and curated.dataset().name == "other"

@@ -19,6 +19,7 @@ from exdd_core.experiments import evaluation
 from exdd_core.experiments.specs import EvaluateSpec
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, candidates, decisions
+from exdd_core.workspace.versions import roll_back
 from tests import plates, tiny_umap
 from tests.browser import SLOW, program, shoot, visit
 
@@ -200,7 +201,7 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
     own = Workspace.open(tmp_path / "workspace")
     later = plates.pending(own)[0]
     curation.accept(own, [later], "Anna")
-    own.roll_back()
+    roll_back(own)
     page.add_init_script("localStorage.setItem('exdd.who', 'Ben')")
     with program(own.path) as address:
         visit(page, f"{address}/banks")

@@ -26,6 +26,7 @@ from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.review import COLUMNS
 from exdd_core.workspace import Workspace, dataset_changes, decisions
 from exdd_core.workspace.imports import import_dataset
+from exdd_core.workspace.versions import activate_bank
 from tests.browser import SCREENSHOTS, SLOW, chosen, opened, scored, serving, visiting
 
 if TYPE_CHECKING:
@@ -194,12 +195,12 @@ def test_lists_can_be_changed_and_another_bank_version_is_noticed(
         assert "demo%2F" in page.url and page.locator(".vw-thumb").count() == len(train)
         first = workspace.bank()
         second = build_bank(workspace, "demo", positives="none")
-        workspace.activate_bank(second.id)
+        activate_bank(workspace, second.id)
         try:
             page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
             page.locator(".vw-bank", has_text=f"Bank {second.name} ").first.wait_for(timeout=SLOW)
         finally:
-            workspace.activate_bank(first.id)
+            activate_bank(workspace, first.id)
 
 
 def test_opacity_acts_at_once_and_is_remembered(browser: Browser, address: str, workspace: Workspace) -> None:

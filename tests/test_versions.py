@@ -21,6 +21,7 @@ from exdd_core.experiments.specs import EvaluateSpec
 from exdd_core.jobs import kinds
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, candidates, decisions, runs
+from exdd_core.workspace.versions import roll_back
 from tests.plates import build, pending, plate
 
 
@@ -116,7 +117,7 @@ def test_a_version_that_somebody_rolled_back_to_lacks_what_was_accepted_since(wo
     curation.accept(workspace, [second], "Anna")
     accepted = next(d for d in decisions.decisions(workspace, first) if d.action == "accept")
     curation.undo(workspace, accepted.id, "Anna")
-    workspace.roll_back()
+    roll_back(workspace)
     assert drift_.lacking(workspace) == ([second], [first])
     found = drift_.state(workspace)
     assert found.behind and "1 accepted candidate is not in it" in found.sentence

@@ -30,7 +30,7 @@ from exdd_core.images import Size, encode_png
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, schema, settings
 from exdd_core.workspace.imports import import_dataset, preview_dataset
-from exdd_core.workspace.versions import delete_bank
+from exdd_core.workspace.versions import activate_bank, delete_bank
 
 ROOT = Path(__file__).resolve().parent.parent
 SMALL = Size(64, 64)
@@ -645,14 +645,14 @@ def test_activating_and_deleting(filled):
     one = build_bank(filled)
     two = build_bank(filled, activate=False)
     assert filled.active_bank() == one
-    filled.activate_bank("v2")
+    activate_bank(filled, "v2")
     assert filled.bank().id == two.id
     with pytest.raises(BadInput, match="active"):
         delete_bank(filled, "v2")
     delete_bank(filled, "v1")
     assert [bank.name for bank in filled.banks()] == ["v2"] and not one.path.exists()
     assert build_bank(filled).name == "v3"
-    filled.activate_bank("v2")
+    activate_bank(filled, "v2")
     delete_bank(filled, "v3")
     assert build_bank(filled, activate=False).name == "v4"  # a number never means two versions
     with pytest.raises(BadInput, match='no bank version "v3"'):

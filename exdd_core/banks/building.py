@@ -31,6 +31,7 @@ from exdd_core.workspace import (
 )
 from exdd_core.workspace.clock import now
 from exdd_core.workspace.failures import plainly
+from exdd_core.workspace.placing import making, placed
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.settings import get, put
 from exdd_core.workspace.versions import make_active
@@ -64,7 +65,7 @@ def build_bank(
     normals, defects, note = training_split(workspace, info, options)
     network = workspace.backbone(options.backbone)
     settings = options.settings_on(info, network.name)
-    with plainly(), workspace.making(workspace.path / "banks", "build", progress) as temporary:
+    with plainly(), making(workspace, workspace.path / "banks", "build", progress) as temporary:
         detector = Detector(network, settings, workspace.region(info.name, info.state))
         detector.fit(normals, defects, progress)
         said = [guessed, note, *notes(detector.fitted, larger_size(info, settings.size))]
@@ -109,7 +110,7 @@ def _kept_settings(
 def _place(workspace: Workspace, whole: Path, row: Mapping[str, object], activate: bool) -> None:
     """Move a version's whole folder to its place and enter its row; the first version always becomes active."""
     id = str(row["id"])
-    with workspace.placed(whole, workspace.path / "banks" / id) as db:
+    with placed(workspace, whole, workspace.path / "banks" / id) as db:
         dataset_states.at(db, str(row["dataset"]))  # raises where it was deleted meanwhile
         number = json.loads(get(db, "last_bank_number", "0")) + 1  # a deleted number never comes back
         put(db, "last_bank_number", number)

@@ -132,7 +132,7 @@ def changes(workspace: Workspace, id: str, after: int = 0) -> int:
 
 
 def former(workspace: Workspace) -> BankVersion | None:
-    """The version that `Workspace.roll_back` would make active again."""
+    """The version that `workspace.versions.roll_back` would make active again."""
     there = {bank.id: bank for bank in workspace.banks() if not bank.active}
     known = [id for id in workspace.setting(FORMER, []) if id in there]
     return there[known[-1]] if known else None

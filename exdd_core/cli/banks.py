@@ -127,38 +127,46 @@ def align_bank(options: argparse.Namespace) -> dict[str, Any]:
 
 def activate_bank(options: argparse.Namespace) -> dict[str, Any]:
     """Make a version the active one."""
+    from exdd_core.workspace import versions
+
     workspace = open_workspace(options)
-    workspace.activate_bank(options.version)
+    versions.activate_bank(workspace, options.version)
     return _of_bank(workspace.bank(), "is active now.", options)
 
 
 def roll_back(options: argparse.Namespace) -> dict[str, Any]:
     """Make the version active again that was active before."""
+    from exdd_core.workspace import versions
+
     workspace = open_workspace(options)
-    return _of_bank(workspace.roll_back(), "is active again.", options)
+    return _of_bank(versions.roll_back(workspace), "is active again.", options)
 
 
 def pin_bank(options: argparse.Namespace) -> dict[str, Any]:
     """Pin a version: it cannot be deleted."""
+    from exdd_core.workspace import versions
+
     workspace = open_workspace(options)
-    workspace.pin_bank(options.version)
+    versions.pin_bank(workspace, options.version)
     return _of_bank(workspace.bank(options.version), "is pinned and cannot be deleted.", options)
 
 
 def unpin_bank(options: argparse.Namespace) -> dict[str, Any]:
     """Let a pinned version be deleted again."""
+    from exdd_core.workspace import versions
+
     workspace = open_workspace(options)
-    workspace.pin_bank(options.version, False)
+    versions.pin_bank(workspace, options.version, False)
     return _of_bank(workspace.bank(options.version), "is not pinned any more.", options)
 
 
 def remove_bank(options: argparse.Namespace) -> dict[str, Any]:
     """Delete a version and its changes."""
-    from exdd_core.workspace.versions import delete_bank
+    from exdd_core.workspace import versions
 
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
-    delete_bank(workspace, bank.id)
+    versions.delete_bank(workspace, bank.id)
     return _of_bank(bank, "is deleted.", options)
 
 

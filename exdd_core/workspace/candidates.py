@@ -26,6 +26,7 @@ from exdd_core.progress import Progress
 from exdd_core.workspace import decisions
 from exdd_core.workspace.clock import now
 from exdd_core.workspace.drawn_masks import MASKS
+from exdd_core.workspace.placing import making, placed
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -112,14 +113,14 @@ def add(
         name: encode_png(pixels) for name, pixels in files.items()
     }  # before anybody has to wait for us
     row = _row(painting, recipe, job, number)
-    with workspace.making(workspace.path / FOLDER, "painting", Progress()) as temporary:
+    with making(workspace, workspace.path / FOLDER, "painting", Progress()) as temporary:
         if job and (known := of_job(workspace, job, number)):
             return known
         whole = temporary / "whole"
         whole.mkdir()
         for name, content in encoded.items():
             (whole / name).write_bytes(content)
-        with workspace.placed(whole, workspace.path / FOLDER / row["id"]) as db:
+        with placed(workspace, whole, workspace.path / FOLDER / row["id"]) as db:
             db.table("candidates").insert(row)
     return get(workspace, row["id"])
 
@@ -240,6 +241,8 @@ def _changed(db: Database, id: str, old: str, new: str) -> bool:
 
 def mask_of(workspace: Workspace, candidate: Candidate) -> np.ndarray:
     """The mask that counts, bool (H, W): the measured one, or what somebody trimmed it to."""
-    trims = [d for d in decisions.decisions(workspace, candidate.id) if d.action == "trim" and d.undone is None]
+    trims = [
+        d for d in decisions.decisions(workspace, candidate.id) if d.action == "trim" and d.undone is None
+    ]
     file = workspace.path / MASKS / trims[0].detail["mask"] if trims else candidate.mask
     return read_mask(file, None, "the mask")

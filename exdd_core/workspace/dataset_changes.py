@@ -27,6 +27,7 @@ from exdd_core.progress import Progress
 from exdd_core.synthesis.masks import TOO_LARGE
 from exdd_core.workspace import dataset_reports, dataset_states, failures, imports
 from exdd_core.workspace.dataset_states import RETIRED, UNDONE, Change
+from exdd_core.workspace.placing import making
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -88,7 +89,7 @@ def changing(
     """A draft to fill in, which is made when the block ends; nobody else changes or imports meanwhile."""
     name = workspace.dataset(dataset).name
     place = workspace.path / "datasets"
-    with failures.plainly(), workspace.making(place, "change of a data set", progress) as temporary:
+    with failures.plainly(), making(workspace, place, "change of a data set", progress) as temporary:
         with workspace.reading() as db:
             info, rows = dataset_states.at(db, name)
         rows = {id: row for id, row in rows.items() if row["retired"] != UNDONE}
@@ -162,7 +163,7 @@ def undo(workspace: Workspace, dataset: str | None, who: str) -> Changed:
     """Take the last change back that still stands. Raises `BadInput` where there is none."""
     name = workspace.dataset(dataset).name
     place = workspace.path / "datasets"
-    with failures.plainly(), workspace.making(place, "change of a data set", Progress()) as temporary:
+    with failures.plainly(), making(workspace, place, "change of a data set", Progress()) as temporary:
         with workspace.writing() as db:
             last = dataset_states.undo(db, name, who)
             info, rows = dataset_states.at(db, name)

@@ -25,8 +25,8 @@ from exdd_core.workspace import dataset_reports, dataset_states, imports
 from exdd_core.workspace.dataset_changes import Changed, Draft, changed, changing, require_own_name
 
 if TYPE_CHECKING:
-    from exdd_core.workspace.rows import DatasetInfo
     from exdd_core.workspace import Workspace
+    from exdd_core.workspace.rows import DatasetInfo
 
 # Normal images of which a region by threshold is made, and the pixels that they have at most, or there are five.
 PICTURES, LEAST_PICTURES, MOST_PIXELS = 32, 5, 64_000_000

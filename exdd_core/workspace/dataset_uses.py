@@ -15,6 +15,7 @@ from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.sentences import count, listed
 from exdd_core.workspace import failures, placing, settings, versions
+from exdd_core.workspace.placing import making
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -72,7 +73,7 @@ def delete(workspace: Workspace, dataset: str) -> str:
     info = workspace.dataset(dataset)
     found = uses(workspace, info.name)
     place = workspace.path / "datasets"
-    with failures.plainly(), workspace.making(place, "change of a data set", Progress()):
+    with failures.plainly(), making(workspace, place, "change of a data set", Progress()):
         with workspace.writing() as db:
             _require_idle(db, info.name, info.called)
             banks = _banks(db, info.name)

@@ -40,9 +40,9 @@ from exdd_core.workspace.export_layouts import (
 from exdd_core.workspace.export_target import Put, free_place, whole_target
 
 if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
     from exdd_core.workspace.decisions import Decision
     from exdd_core.workspace.rows import DatasetInfo, ImageRow
-    from exdd_core.workspace import Workspace
 
 LAYOUTS = {"mvtec": "MVTec AD", "coco": "COCO"}
 COLUMNS = (

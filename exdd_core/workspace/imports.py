@@ -26,10 +26,11 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png, probe, read_image
 from exdd_core.progress import Progress
 from exdd_core.workspace import clock, failures, rows, rows as rows_, settings
+from exdd_core.workspace.placing import making, placed
 
 if TYPE_CHECKING:
-    from exdd_core.workspace.rows import DatasetInfo, DatasetPreview
     from exdd_core.workspace import Workspace
+    from exdd_core.workspace.rows import DatasetInfo, DatasetPreview
 
 # Folder of a data set with masks that were written from others, from outlines or by hand.
 WRITTEN = "exdd-masks"
@@ -56,7 +57,7 @@ def import_dataset(
     source, progress = Path(source).expanduser(), progress or Progress()
     choices = choices or datasets.Choices(layout, groups)
     name = dataset_name(source, name)
-    with failures.plainly(), workspace.making(workspace.path / "datasets", "import", progress) as temporary:
+    with failures.plainly(), making(workspace, workspace.path / "datasets", "import", progress) as temporary:
         layout, found = read(source, temporary / "unpacked", choices, progress)
         datasets.require_normal(found, source)
         root, records = found.tree.root, found.records
@@ -110,7 +111,7 @@ def require_free(workspace: Workspace, name: str) -> None:
 
 def enter(workspace: Workspace, whole: Path, record: Row, rows: Sequence[Row]) -> None:
     """Put a new data set's folder in its place, enter it and make it the active one."""
-    with workspace.placed(whole, workspace.path / "datasets" / record["name"]) as db:
+    with placed(workspace, whole, workspace.path / "datasets" / record["name"]) as db:
         db.table("datasets").insert(record)
         # One that lent defects to others keeps rows when it is deleted: a new one of its name takes their place.
         db.table("images").insert_all(rows, replace=True)

@@ -21,10 +21,11 @@ from exdd_core.errors import BadInput
 from exdd_core.mask_rules import MaskRule
 from exdd_core.progress import Progress
 from exdd_core.workspace import clock, dataset_reports, dataset_states, failures, imports, runs
+from exdd_core.workspace.placing import making
 
 if TYPE_CHECKING:
-    from exdd_core.workspace.rows import DatasetInfo
     from exdd_core.workspace import Workspace
+    from exdd_core.workspace.rows import DatasetInfo
 
 
 def join_datasets(
@@ -44,7 +45,7 @@ def join_datasets(
         said = ", ".join(f"{info.called} with {depth.title}" for depth, info in depths.items())
         raise BadInput(f"They are read with different bit depths: {said}; set them to one with datasets set.")
     place = workspace.path / "datasets"
-    with failures.plainly(), workspace.making(place, "import", progress) as temporary:
+    with failures.plainly(), making(workspace, place, "import", progress) as temporary:
         imports.require_free(workspace, name)
         whole = temporary / "whole"
         records, masks_of = [], {}

@@ -5,11 +5,84 @@ Knows locks, marks and the folders of a workspace. Does not know what is made in
 
 from __future__ import annotations
 
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from exdd_core.workspace.failures import plainly
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
+
+    from exdd_core.progress import Progress
+    from exdd_core.workspace import Workspace
 
 LOCK, TEMPORARY, MARK = ".lock", ".making-", ".unfinished"
-# folders of things that are made whole: the table and the column that say what is there
+# Folders of things that are made whole: the table and the column that say what is there.
 MADE = {"datasets": ("datasets", "name"), "banks": ("banks", "id"), "candidates": ("candidates", "id")}
+
+
+@contextmanager
+def making(workspace: Workspace, folder: Path, what: str, progress: Progress) -> Iterator[Path]:
+    """A hidden folder to make something in, held by one maker at a time; removed whatever happens.
+
+    `folder` is one of `MADE` in the workspace; `what` names the kind of work to whoever has to wait. A full disk and
+    the like end as BadInput.
+    """
+    lock = FileLock(folder / LOCK)
+    while True:
+        try:
+            lock.acquire(timeout=1)
+            break
+        except Timeout:
+            progress.begin(f"Waiting for another {what} to end", 1)  # raises when cancelled
+    try:
+        sweep(workspace, folder)
+        temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
+        try:
+            with plainly():
+                yield temporary
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    finally:
+        lock.release()
+
+
+@contextmanager
+def placed(workspace: Workspace, whole: Path, final: Path) -> Iterator[Database]:
+    """Rename `whole` to `final` and run the block that enters it in the database: both or neither."""
+    (whole / MARK).touch()
+    os.sync()  # the files reach the disk before the row that vouches for them
+    whole.rename(final)
+    try:
+        with workspace.writing() as db:
+            yield db
+    except BaseException:
+        shutil.rmtree(final, ignore_errors=True)
+        raise
+    (final / MARK).unlink()
+
+
+def sweep(workspace: Workspace, folder: Path) -> None:
+    """Remove what was begun and never entered in the database. The folder's lock must be held."""
+    table, key = MADE[folder.name]
+    names = os.listdir(folder)  # plain strings: there may be many thousands
+    begun = [name for name in names if os.path.exists(f"{folder}/{name}/{MARK}")]
+    with workspace.reading() as db:
+        entered = {
+            name for name in begun if db.execute(f"select 1 from {table} where {key} = ?", [name]).fetchone()
+        }
+    for name in names:
+        if name.startswith(TEMPORARY) or (name in begun and name not in entered):
+            shutil.rmtree(folder / name, ignore_errors=True)
+    for name in entered:
+        (folder / name / MARK).unlink(missing_ok=True)
 
 
 def bring_caches_up_to_date(cache: Path) -> None:

@@ -19,10 +19,7 @@ removes it, unless a lock says that its maker is still alive.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import sqlite3
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -37,10 +34,9 @@ from exdd_core import datasets
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
-from exdd_core.progress import Progress
 from exdd_core.workspace import dataset_states, schema
 from exdd_core.workspace.failures import DATABASE, damaged, plainly
-from exdd_core.workspace.placing import LOCK, MADE, MARK, TEMPORARY, bring_caches_up_to_date
+from exdd_core.workspace.placing import LOCK, MADE, bring_caches_up_to_date, sweep
 from exdd_core.workspace.rows import (
     IMAGE_COLUMNS,
     BankVersion,
@@ -49,7 +45,7 @@ from exdd_core.workspace.rows import (
     dataset_info,
 )
 from exdd_core.workspace.settings import get, put
-from exdd_core.workspace.versions import FORMER, PINNED, make_active
+from exdd_core.workspace.versions import PINNED
 
 if TYPE_CHECKING:
     from exdd_core.detector.backbones import Backbone
@@ -81,9 +77,8 @@ class Workspace:
 
         workspace = cls(path)
         name, reason = backbones.choose(backbone)
-        network = backbones.load(
-            name
-        )  # weights that cannot be had should be known now, not at the first build
+        # Weights that cannot be had should be known now, not at the first build.
+        network = backbones.load(name)
         chosen = {"backbone": name, "backbone_reason": reason, "backbone_weights": network.weights}
         with plainly():
             workspace.path.mkdir(parents=True, exist_ok=True)
@@ -138,7 +133,7 @@ class Workspace:
             for name in MADE:
                 try:
                     with FileLock(workspace.path / name / LOCK, timeout=0):
-                        workspace._sweep(workspace.path / name)
+                        sweep(workspace, workspace.path / name)
                 except Timeout:
                     pass  # somebody is making something right now and will sweep
         return workspace
@@ -179,64 +174,6 @@ class Workspace:
     def set_setting(self, key: str, value: Any) -> None:
         with self.writing() as db:
             put(db, key, value)
-
-    # --- making something whole -------------------------------------------------------------------------
-
-    @contextmanager
-    def making(self, folder: Path, what: str, progress: Progress) -> Iterator[Path]:
-        """A hidden folder to make something in, held by one maker at a time; removed whatever happens.
-
-        `folder` is one of `MADE` in this workspace; `what` names the kind of work to whoever has to wait. A full
-        disk and the like end as BadInput.
-        """
-        lock = FileLock(folder / LOCK)
-        while True:
-            try:
-                lock.acquire(timeout=1)
-                break
-            except Timeout:
-                progress.begin(f"Waiting for another {what} to end", 1)  # raises when cancelled
-        try:
-            self._sweep(folder)
-            temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
-            try:
-                with plainly():
-                    yield temporary
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
-        finally:
-            lock.release()
-
-    def _sweep(self, folder: Path) -> None:
-        """Remove what was begun and never entered in the database. The folder's lock must be held."""
-        table, key = MADE[folder.name]
-        names = os.listdir(folder)  # plain strings: there may be many thousands
-        begun = [name for name in names if os.path.exists(f"{folder}/{name}/{MARK}")]
-        with self.reading() as db:
-            entered = {
-                name
-                for name in begun
-                if db.execute(f"select 1 from {table} where {key} = ?", [name]).fetchone()
-            }
-        for name in names:
-            if name.startswith(TEMPORARY) or (name in begun and name not in entered):
-                shutil.rmtree(folder / name, ignore_errors=True)
-        for name in entered:
-            (folder / name / MARK).unlink(missing_ok=True)
-
-    @contextmanager
-    def placed(self, whole: Path, final: Path) -> Iterator[Database]:
-        """Rename `whole` to `final` and run the block that enters it in the database: both or neither."""
-        (whole / MARK).touch()
-        os.sync()  # the files reach the disk before the row that vouches for them
-        whole.rename(final)
-        try:
-            with self.writing() as db:
-                yield db
-        except BaseException:
-            shutil.rmtree(final, ignore_errors=True)
-            raise
-        (final / MARK).unlink()
 
     # --- data sets --------------------------------------------------------------------------------------
 
@@ -373,30 +310,6 @@ class Workspace:
 
     def active_bank(self) -> BankVersion | None:
         return next((bank for bank in self.banks() if bank.active), None)
-
-    def activate_bank(self, id: str) -> None:
-        bank = self.bank(id)
-        with self.writing() as db:
-            make_active(db, bank.id)
-
-    def roll_back(self) -> BankVersion:
-        """Make the version active again that was so before, and return it. Raises BadInput where there is none."""
-        there = {bank.id for bank in self.banks()}
-        with self.writing() as db:
-            active = json.loads(get(db, "active_bank", "null"))
-            former = [id for id in json.loads(get(db, FORMER, "[]")) if id in there and id != active]
-            if not former:
-                raise BadInput("No other bank version was active before; choose one from the list.")
-            put(db, "active_bank", former.pop())
-            put(db, FORMER, former)
-        return self.bank()
-
-    def pin_bank(self, id: str, pinned: bool = True) -> None:
-        """Protect a version from being deleted, or no longer."""
-        bank = self.bank(id)
-        with self.writing() as db:
-            others = [other for other in json.loads(get(db, PINNED, "[]")) if other != bank.id]
-            put(db, PINNED, [*others, bank.id] if pinned else others)
 
     def _bank_version(self, row: dict[str, Any], active: str | None, pinned: list[str]) -> BankVersion:
         parsed = {key: json.loads(row[key]) for key in ("settings", "summary")}

@@ -17,7 +17,7 @@ from exdd_core.workspace.placing import MARK
 from exdd_core.workspace.settings import get, put
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import Workspace
+    from exdd_core.workspace import BankVersion, Workspace
 
 PINNED, FORMER = "pinned_banks", "former_banks"  # settings: ids of versions
 FORMER_KEPT = 20
@@ -30,6 +30,34 @@ def make_active(db: Database, id: str) -> None:
     if active not in (None, id):
         put(db, FORMER, [*former, active][-FORMER_KEPT:])
     put(db, "active_bank", id)
+
+
+def activate_bank(workspace: Workspace, id: str) -> None:
+    """Make the bank version of that id, name or number the active one. Raises BadInput for an unknown one."""
+    bank = workspace.bank(id)
+    with workspace.writing() as db:
+        make_active(db, bank.id)
+
+
+def roll_back(workspace: Workspace) -> BankVersion:
+    """Make the version active again that was so before, and return it. Raises BadInput where there is none."""
+    there = {bank.id for bank in workspace.banks()}
+    with workspace.writing() as db:
+        active = json.loads(get(db, "active_bank", "null"))
+        former = [id for id in json.loads(get(db, FORMER, "[]")) if id in there and id != active]
+        if not former:
+            raise BadInput("No other bank version was active before; choose one from the list.")
+        put(db, "active_bank", former.pop())
+        put(db, FORMER, former)
+    return workspace.bank()
+
+
+def pin_bank(workspace: Workspace, id: str, pinned: bool = True) -> None:
+    """Protect a version from being deleted, or no longer."""
+    bank = workspace.bank(id)
+    with workspace.writing() as db:
+        others = [other for other in json.loads(get(db, PINNED, "[]")) if other != bank.id]
+        put(db, PINNED, [*others, bank.id] if pinned else others)
 
 
 def delete_bank(workspace: Workspace, id: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from exdd_core.sentences import count
-from exdd_core.workspace.versions import delete_bank
+from exdd_core.workspace.versions import activate_bank, delete_bank, pin_bank, roll_back
 from pages import answers, html
 from pages.banks.builder import Builder
 from pages.banks.comparison import Compared
@@ -96,16 +96,16 @@ class Versions:
         @answers.sentences(self.note)
         def act(event: gr.EventData) -> dict[Any, Any]:
             if event.act == "back":
-                bank = self.workspace.roll_back()
+                bank = roll_back(self.workspace)
                 return refresh(bank.id) | {self.note: answers.say("done", f"{bank.name} is active again.")}
             bank = self.workspace.bank(event.id)
             if event.act == "rows":
                 return rows.updates(bank.id)
             if event.act == "activate":
-                self.workspace.activate_bank(bank.id)
+                activate_bank(self.workspace, bank.id)
                 return refresh(bank.id)
             if event.act in ("pin", "unpin"):
-                self.workspace.pin_bank(bank.id, event.act == "pin")
+                pin_bank(self.workspace, bank.id, event.act == "pin")
                 return self.updates()
             return {self.confirm: gr.update(value=_confirm_html(bank), visible=True)}
 

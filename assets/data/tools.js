@@ -51,7 +51,8 @@ export function toolsPane(store, drawing, told) {
     const { proposal } = store.get();
     toolRow.style.visibility = proposal ? "hidden" : "";
     brightRow.style.visibility = proposal ? "" : "hidden";
-    if (proposing && !proposal && brightRow.contains(document.activeElement)) bright.focus();
+    const isHere = toolRow.closest(".rg")?.contains(document.activeElement);
+    if (proposing && !proposal && isHere) bright.focus();
     proposing = Boolean(proposal);
   };
   store.subscribe(["proposal"], show);

@@ -23,7 +23,14 @@ from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import BankImage
 from exdd_core.detector.examples import PatchSet, TrainingImage
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.evaluation import METRICS, aupro, compute_metrics, cross_validate, evaluate_split
+from exdd_core.evaluation import (
+    METRICS,
+    FiguresWithMasks,
+    aupro,
+    compute_metrics,
+    cross_validate,
+    evaluate_split,
+)
 from exdd_core.images import Size
 from exdd_core.progress import Progress
 from exdd_core.workspace import runs
@@ -33,6 +40,13 @@ SMALL = Settings(size=Size(SIDE, SIDE), negative_ratio=0.05)
 
 
 # --- metrics ----------------------------------------------------------------------------------------------
+
+
+def share(figures: FiguresWithMasks, name: str) -> float:
+    """A figure that is there."""
+    value = figures[name]
+    assert value is not None
+    return value
 
 
 def some_results(seed: int, ties: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -270,12 +284,12 @@ def test_figures_are_those_of_the_folds(rows: list[Row], backbone: Backbone) -> 
     assert result["fusion"] == ["context", "context"] and len(result["banks"]) == 2
     for name in names:
         for metric in METRICS:
-            values = [fold[metric] for fold in result["per_fold"][name]]
+            values = [share(fold, metric) for fold in result["per_fold"][name]]
             assert len(values) == 2 and all(0 <= v <= 1 for v in values)
             assert result["methods"][name][metric] == pytest.approx(sum(values) / 2)
             assert result["deviation"][name][metric] == pytest.approx(abs(values[0] - values[1]) / 2)
     assert result["methods"]["patchcore"] != result["methods"]["exdd"]
-    assert result["methods"]["exdd"]["pixel_auroc"] > 0.7  # it does find spots
+    assert share(result["methods"]["exdd"], "pixel_auroc") > 0.7  # it does find spots
     assert result == cross_validate(rows, backbone, SMALL, folds=2, seed=1, fusions=names)
 
 
@@ -400,7 +414,7 @@ def test_without_any_mask_there_are_image_figures_alone(rows: list[Row], backbon
                 "pixel_ap",
                 "aupro",
             ]
-            assert all(0 <= figures[name] <= 1 for name in ("image_auroc", "image_ap", "image_f1"))
+            assert all(0 <= share(figures, n) <= 1 for n in ("image_auroc", "image_ap", "image_f1"))
         text = json.dumps(runs.strict(found))  # as it is kept
         assert json.loads(text)["methods"]["exdd"]["aupro"] is None
     # No defect can be placed, so that there is nothing but PatchCore.
@@ -413,10 +427,10 @@ def test_a_fold_without_masks_leaves_pixel_figures_to_the_others(rows: list[Row]
     of_first = {rows[i].group for i in sides[0] if rows[i].label == "defect"}
     found = cross_validate(without_masks(rows, of_first), backbone, SMALL, folds=2)
     first, second = found["per_fold"]["patchcore"]
-    assert math.isnan(first["pixel_auroc"]) and not math.isnan(first["image_auroc"])
+    assert math.isnan(share(first, "pixel_auroc")) and not math.isnan(share(first, "image_auroc"))
     assert found["methods"]["patchcore"]["pixel_auroc"] == second["pixel_auroc"]
     low, high = found["intervals"]["patchcore"]["pixel_auroc"]
-    assert 0 <= low <= second["pixel_auroc"] <= high <= 1
+    assert 0 <= low <= share(second, "pixel_auroc") <= high <= 1
 
 
 def training_images() -> tuple[list[TrainingImage], list[TrainingImage]]:
@@ -541,7 +555,8 @@ def test_without_a_defect_false_alarms_are_counted(split: tuple[Detector, list[R
     detector, test = split
     result = evaluate_split(detector, [r for r in test if r.label == "normal"])
     assert result["notes"] == ["None of these images has a defect: only false alarms can be counted."]
-    assert all(math.isnan(value) for value in result["methods"]["exdd"].values())
+    figures = result["methods"]["exdd"]
+    assert all(math.isnan(share(figures, name)) for name in figures)
     assert result["at_threshold"]["exdd"]["normal"] == result["images"] and result["defective"] == 0
 
 

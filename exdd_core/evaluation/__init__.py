@@ -1,10 +1,12 @@
-"""Evaluation: metrics of detectors on labelled images, over folds of physical parts, with intervals.
+"""Evaluation: metrics, cross-validation by physical part, intervals, and what candidates would change.
 
-Knows detectors, labels and masks. Does not know the database or jobs.
+The room knows detectors, labels and masks. It does not know the database or jobs.
 
-    >>> from exdd_core.evaluation import best_f1
-    >>> best_f1([False, True], [0.1, 0.9])  # doctest: +SKIP
-    1.0
+>>> import numpy as np
+>>> from exdd_core.evaluation import best_f1
+>>> scores, labels = np.array([0.1, 0.9, 0.4]), np.array([False, True, False])
+>>> best_f1(scores, labels)  # the largest F1, and its threshold
+(1.0, 0.9)
 """
 
 import lazy_loader

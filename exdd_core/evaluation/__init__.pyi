@@ -1,7 +1,20 @@
+from .account import (
+    Account as Account,
+)
+from .advice import (
+    Advice as Advice,
+    Trial as Trial,
+    advise as advise,
+)
+from .effect import (
+    Validation as Validation,
+)
 from .folds import (
+    CrossValidation as CrossValidation,
     cross_validate as cross_validate,
 )
 from .measure import (
+    Evaluation as Evaluation,
     evaluate_methods as evaluate_methods,
     evaluate_split as evaluate_split,
     measure_images as measure_images,
@@ -9,13 +22,28 @@ from .measure import (
 from .metrics import (
     FALSE_ALARM_RATE as FALSE_ALARM_RATE,
     METRICS as METRICS,
+    FoundByType as FoundByType,
+    Labelled as Labelled,
     aupro as aupro,
     best_f1 as best_f1,
     compute_metrics as compute_metrics,
     found_by_type as found_by_type,
     threshold_at as threshold_at,
 )
+from .outcome import (
+    Outcome as Outcome,
+)
+from .resampling import (
+    PIXEL_FIGURES as PIXEL_FIGURES,
+    REPLICATES as REPLICATES,
+    Reliability as Reliability,
+    reliability as reliability,
+    tally as tally,
+)
 from .test_images import (
+    FiguresWithMasks as FiguresWithMasks,
+    MaskCounts as MaskCounts,
+    TestImages as TestImages,
     read_images as read_images,
     require_measurable as require_measurable,
     taught_by as taught_by,

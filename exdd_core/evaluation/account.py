@@ -1,23 +1,125 @@
-"""What a measured method found and missed, with intervals and probabilities.
+"""The account of a measurement: intervals, paired tests, recall and probabilities of all measured methods.
 
-Knows figures and resampling. Does not know detectors.
+Knows measured methods and resampling. Does not know detectors or how images are read.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from exdd_core.evaluation import resampling
-from exdd_core.evaluation.metrics import METRICS, Labelled, Measured, found_by_type, threshold_at
+from exdd_core.evaluation.metrics import (
+    METRICS,
+    FoundByType,
+    Labelled,
+    Measured,
+    found_by_type,
+    threshold_at,
+)
+from exdd_core.evaluation.resampling import PairedDifference, Reliability
 from exdd_core.progress import Progress
 
-FEWEST_PARTS = 6  # of each kind; of fewer, drawing anew makes differences look surer than they are
+FEWEST_PARTS = 6  # of each class; with fewer, resampled differences look more certain than they are
+
+Figures = dict[str, float]  # {metric: share}
+Interval = list[float]  # [low, high], 95 %
+
+
+class Difference(TypedDict):
+    """A difference between two methods with its 95 % interval. p: None with too few parts."""
+
+    difference: float
+    low: float
+    high: float
+    p: float | None
+
+
+class FoundDifference(Difference):
+    """The share of defects that `method` found minus that of `against`."""
+
+    method: str
+    against: str
+
+
+class MetricDifference(FoundDifference):
+    """One metric of `method` minus that of `against`."""
+
+    metric: str
+
+
+class RecallIntervals(TypedDict):
+    """Intervals of the share of false alarms, of defects found, and of defects found of each type."""
+
+    false_alarms: Interval
+    defects: Interval
+    types: dict[str, Interval]
+
+
+class RecallAccount(TypedDict):
+    """How certain the shares found at one threshold are: {method: intervals} and paired tests."""
+
+    intervals: dict[str, RecallIntervals]
+    comparisons: list[FoundDifference]
+
+
+class PerImage(TypedDict):
+    """The measured images in the order of their folds, as one list for each property."""
+
+    id: list[str]
+    group: list[str]
+    label: list[str]
+    defect_type: list[str]
+    fold: list[int]
+
+
+class NotSure(TypedDict):
+    """The number of normal and of defective images with the verdict "not sure"."""
+
+    normal: int
+    defect: int
+
+
+class ProbabilityAccount(TypedDict):
+    """What a measurement says about verdicts and probabilities, by method.
+
+    promised: the false-alarm rate that the thresholds of all folds are guaranteed to keep, or None. doubt: for each
+    fold the calibrated score above which the verdict is "not sure"; None where no score is. probabilities: of a defect,
+    for each image. reliability, patch_reliability: the calibration of the probabilities of images and of patches.
+    Methods whose fusion gives no probability are missing in the last three.
+    """
+
+    not_sure: dict[str, NotSure]
+    promised: dict[str, float | None]
+    doubt: dict[str, list[float | None]]
+    probabilities: dict[str, list[float]]
+    reliability: dict[str, Reliability]
+    patch_reliability: dict[str, Reliability]
+
+
+class Account(ProbabilityAccount):
+    """What a measurement says besides its figures, as JSON.
+
+    rate: the false-alarm rate that recall is read at. intervals: {method: {metric: interval}}. at_rate, at_threshold:
+    {method: images found} at that rate and at the method's own threshold. recall: {"at_rate", "at_threshold": how
+    certain these are}. scores, calibrated: {method: a score for each image}.
+    """
+
+    rate: float
+    intervals: dict[str, dict[str, Interval]]
+    comparisons: list[MetricDifference]
+    notes: list[str]
+    at_rate: dict[str, FoundByType]
+    at_threshold: dict[str, FoundByType]
+    recall: dict[str, RecallAccount]
+    per_image: PerImage
+    scores: dict[str, list[float]]
+    calibrated: dict[str, list[float]]
 
 
 def account(
@@ -26,152 +128,211 @@ def account(
     measured: Mapping[str, Sequence[Measured]],
     rate: float,
     progress: Progress,
-) -> dict[str, Any]:
-    """What can be told of a measurement beside its figures; JSON-able. `folds` are the row numbers that each held out.
+) -> Account:
+    """Intervals, paired tests, recall and probabilities of all measured methods.
 
-    {"rate", "notes": [sentence], "intervals": {name: {metric: [low, high]}}, "comparisons": [{"method", "against",
-    "metric", "difference", "low", "high", "p"}], "at_rate" and "at_threshold": {name: as `found_by_type`, of calibrated
-    scores, at the rate on these normal images and at the detector's own threshold}, "recall": as `_recall`,
-    "per_image": {"id", "group", "label", "defect_type", "fold": lists}, "scores" and "calibrated": {name: list},
-    "not_sure": {name: {"normal", "defect"}}, how many images got that verdict, "promised": {name: the rate of false
-    alarms that all folds' own thresholds are guaranteed to keep, or None}, "doubt": {name: [calibrated score from which
-    on, by fold]}, "probabilities": {name: list}, "reliability" and "patch_reliability": {name: as
-    `confidence.reliability`, of images and of patches} of the methods that tell how probable a defect is}.
+    folds: for each fold the numbers of the rows that it held out. measured: {method: what it measured in each fold}.
+    rate: the share of normal images that may be false alarms when recall is read.
     """
-    order = [i for fold in folds for i in fold]
-    labels = np.array([rows[i].label == "defect" for i in order])
-    types = [rows[i].defect_type for i in order]
+    images = _HeldOutImages.of(rows, folds)
     calibrated = {name: np.concatenate([m.calibrated for m in each]) for name, each in measured.items()}
-    progress.begin("Drawing parts anew for intervals", len(measured))
-    drawn = {}
-    for name, each in measured.items():
-        drawn[name] = resampling.replicates([m.contributions for m in each])
-        progress.advance()
+    scores = {name: np.concatenate([m.scores for m in each]) for name, each in measured.items()}
+    replicates = _replicates(measured, progress)
     figures = {name: over_folds(each) for name, each in measured.items()}
-    comparisons = [
-        {"method": b, "against": a, "metric": metric}
-        | asdict(
-            resampling.compare(drawn[b][metric], drawn[a][metric], figures[b][metric] - figures[a][metric])
-        )
-        for a, b in combinations(measured, 2)
-        for metric in METRICS
-    ]
-    parts = [len({rows[i].group for i in order if rows[i].label == kind}) for kind in ("normal", "defect")]
-    notes = []
-    if not parts[1]:
-        notes.append("None of these images has a defect: only false alarms can be counted.")
-    elif min(parts) < FEWEST_PARTS:
-        notes.append(
-            f"With {parts[0]} normal and {parts[1]} defective parts intervals are rough and differences prove nothing."
-        )
-        comparisons = [item | {"p": None} for item in comparisons]
-    at = {
-        "at_rate": lambda own: threshold_at(own[~labels], rate),
-        "at_threshold": lambda own: 1.0,
-    }
     return {
         "rate": rate,
         "intervals": {
-            name: {
-                metric: resampling.interval(drawn[name][metric], figures[name][metric]) for metric in METRICS
-            }
+            name: {m: resampling.interval(replicates[name][m], figures[name][m]) for m in METRICS}
             for name in measured
         },
-        "comparisons": comparisons,
-        "notes": notes,
-        **{
-            key: {name: found_by_type(own, labels, types, where(own)) for name, own in calibrated.items()}
-            for key, where in at.items()
+        "comparisons": _differences(replicates, figures, images),
+        "notes": images.notes(),
+        "at_rate": _found(calibrated, images, lambda own: threshold_at(own[~images.defective], rate)),
+        "at_threshold": _found(calibrated, images, lambda own: 1.0),
+        "recall": {
+            "at_rate": _recall(calibrated, images, rate),
+            "at_threshold": _recall(calibrated, images, None),
         },
-        "recall": _recall(
-            calibrated, labels, types, [rows[i].group for i in order], rate, min(parts) >= FEWEST_PARTS
-        ),
-        "per_image": {
-            "id": [rows[i].id for i in order],
-            "group": [rows[i].group for i in order],
-            "label": [rows[i].label for i in order],
-            "defect_type": types,
-            "fold": [number for number, fold in enumerate(folds) for _ in fold],
-        },
-        "scores": {
-            name: np.concatenate([m.scores for m in each]).tolist() for name, each in measured.items()
-        },
+        "per_image": images.columns(),
+        "scores": {name: own.tolist() for name, own in scores.items()},
         "calibrated": {name: own.tolist() for name, own in calibrated.items()},
-        **_probable(measured, labels),
+        **_probabilities(measured, images.defective),
+    }
+
+
+def over_folds(
+    each: Sequence[Measured], combine: Callable[..., np.ndarray | np.floating] = np.mean
+) -> Figures:
+    """The mean of every figure over the folds that have it, or another statistic."""
+    return {m: float(resampling.over_folds([fold.figures[m] for fold in each], combine)) for m in METRICS}
+
+
+@dataclass(frozen=True)
+class _HeldOutImages:
+    """The measured images, fold by fold. defective: bool (n,)."""
+
+    rows: list[Labelled]
+    fold: list[int]
+    defective: np.ndarray
+
+    @classmethod
+    def of(cls, rows: Sequence[Labelled], folds: Sequence[Sequence[int]]) -> _HeldOutImages:
+        held_out = [rows[i] for fold in folds for i in fold]
+        numbers = [number for number, fold in enumerate(folds) for _ in fold]
+        return cls(held_out, numbers, np.array([row.label == "defect" for row in held_out]))
+
+    @property
+    def types(self) -> list[str]:
+        return [row.defect_type for row in self.rows]
+
+    @property
+    def groups(self) -> list[str]:
+        return [row.group for row in self.rows]
+
+    @property
+    def parts(self) -> tuple[int, int]:
+        """The numbers of normal and of defective parts."""
+        normal, defective = (
+            len({row.group for row in self.rows if row.label == label}) for label in ("normal", "defect")
+        )
+        return normal, defective
+
+    @property
+    def enough(self) -> bool:
+        """Whether there are enough parts of each class for a p-value."""
+        return min(self.parts) >= FEWEST_PARTS
+
+    def notes(self) -> list[str]:
+        normal, defective = self.parts
+        if not defective:
+            return ["None of these images has a defect: only false alarms can be counted."]
+        if not self.enough:
+            return [
+                f"With {normal} normal and {defective} defective parts intervals are rough and differences "
+                "prove nothing."
+            ]
+        return []
+
+    def columns(self) -> PerImage:
+        return {
+            "id": [row.id for row in self.rows],
+            "group": self.groups,
+            "label": [row.label for row in self.rows],
+            "defect_type": self.types,
+            "fold": self.fold,
+        }
+
+
+def _replicates(
+    measured: Mapping[str, Sequence[Measured]], progress: Progress
+) -> dict[str, dict[str, np.ndarray]]:
+    """{method: {metric: replicates}}, see `resampling.replicates`."""
+    progress.begin("Drawing parts anew for intervals", len(measured))
+    found = {}
+    for name, each in measured.items():
+        found[name] = resampling.replicates([m.contributions for m in each])
+        progress.advance()
+    return found
+
+
+def _differences(
+    replicates: Mapping[str, Mapping[str, np.ndarray]],
+    figures: Mapping[str, Figures],
+    images: _HeldOutImages,
+) -> list[MetricDifference]:
+    """Every metric of every method minus that of each method before it."""
+    # Without any defect all differences are NaN, and so is p.
+    with_p = images.enough or not images.parts[1]
+    found: list[MetricDifference] = []
+    for a, b in combinations(figures, 2):
+        for metric in METRICS:
+            exact = figures[b][metric] - figures[a][metric]
+            paired = resampling.compare(replicates[b][metric], replicates[a][metric], exact)
+            difference = _difference(paired, with_p)
+            found.append({"method": b, "against": a, "metric": metric, **difference})
+    return found
+
+
+def _found(
+    calibrated: Mapping[str, np.ndarray],
+    images: _HeldOutImages,
+    threshold: Callable[[np.ndarray], float],
+) -> dict[str, FoundByType]:
+    """{method: images above the threshold that its calibrated scores (n,) lead to}."""
+    return {
+        name: found_by_type(own, images.defective, images.types, threshold(own))
+        for name, own in calibrated.items()
     }
 
 
 def _recall(
-    calibrated: Mapping[str, np.ndarray],
-    labels: np.ndarray,
-    types: Sequence[str],
-    groups: Sequence[str],
-    rate: float,
-    enough: bool,
-) -> dict[str, Any]:
-    """How sure the shares found are, parts drawn anew. {"at_rate", "at_threshold": {"intervals": {name: {
-    "false_alarms", "defects": [low, high], "types": {type: the same}}}, "comparisons": [{"method",
-    "against", "difference", "low", "high", "p"}], of all defects; p is None without `enough` parts}}."""
-    told = {}
-    for key, limit in (("at_rate", rate), ("at_threshold", None)):
-        drawn = {
-            name: resampling.recall(own, labels, types, groups, limit) for name, own in calibrated.items()
+    calibrated: Mapping[str, np.ndarray], images: _HeldOutImages, rate: float | None
+) -> RecallAccount:
+    """Intervals and paired tests of the shares found. rate: of false alarms; None: at the calibrated threshold."""
+    resampled = {
+        name: resampling.recall(own, images.defective, images.types, images.groups, rate)
+        for name, own in calibrated.items()
+    }
+    intervals: dict[str, RecallIntervals] = {
+        name: {
+            "false_alarms": _interval(own.false_alarms),
+            "defects": _interval(own.defects),
+            "types": {kind: _interval(shares) for kind, shares in own.types.items()},
         }
-        intervals = {
-            name: {
-                "false_alarms": _within(own.false_alarms),
-                "defects": _within(own.defects),
-                "types": {kind: _within(shares) for kind, shares in own.types.items()},
-            }
-            for name, own in drawn.items()
-        }
-        comparisons = []
-        for a, b in combinations(drawn, 2):
-            gain = drawn[b].defects[0] - drawn[a].defects[0]
-            found = asdict(resampling.compare(drawn[b].defects, drawn[a].defects, gain))
-            comparisons.append({"method": b, "against": a} | found | ({} if enough else {"p": None}))
-        told[key] = {"intervals": intervals, "comparisons": comparisons}
-    return told
+        for name, own in resampled.items()
+    }
+    comparisons: list[FoundDifference] = []
+    for a, b in combinations(resampled, 2):
+        exact = resampled[b].defects[0] - resampled[a].defects[0]
+        paired = resampling.compare(resampled[b].defects, resampled[a].defects, exact)
+        comparisons.append({"method": b, "against": a, **_difference(paired, images.enough)})
+    return {"intervals": intervals, "comparisons": comparisons}
 
 
-def _within(shares: np.ndarray) -> list[float]:
+def _difference(paired: PairedDifference, with_p: bool) -> Difference:
+    return {
+        "difference": paired.difference,
+        "low": paired.low,
+        "high": paired.high,
+        "p": paired.p if with_p else None,
+    }
+
+
+def _interval(shares: np.ndarray) -> Interval:
     return resampling.interval(shares, float(shares[0]))
 
 
-def _probable(measured: Mapping[str, Sequence[Measured]], labels: np.ndarray) -> dict[str, Any]:
-    """ "not_sure" to "patch_reliability" of `_account`. labels: bool, of the images fold by fold."""
+def _probabilities(measured: Mapping[str, Sequence[Measured]], defective: np.ndarray) -> ProbabilityAccount:
+    """Verdicts and probabilities of all methods. defective: bool (n,), of the images fold by fold."""
     unsure = {name: np.concatenate([m.unsure for m in each]) for name, each in measured.items()}
     probabilities, tallies = {}, {}
     for name, each in measured.items():
-        told = [m.probabilities for m in each if m.probabilities is not None]
-        if len(told) == len(each):
-            probabilities[name] = np.concatenate(told)
-        counted = [m.patches for m in each if m.patches is not None]
-        if len(counted) == len(each):
-            tallies[name] = np.sum(counted, axis=0)
+        of_images = [m.probabilities for m in each if m.probabilities is not None]
+        if len(of_images) == len(each):
+            probabilities[name] = np.concatenate(of_images)
+        of_patches = [m.patches for m in each if m.patches is not None]
+        if len(of_patches) == len(each):
+            tallies[name] = np.sum(of_patches, axis=0)
     return {
         "not_sure": {
-            name: {"normal": int((own & ~labels).sum()), "defect": int((own & labels).sum())}
+            name: {"normal": int((own & ~defective).sum()), "defect": int((own & defective).sum())}
             for name, own in unsure.items()
         },
-        "promised": {name: _worst([m.promised for m in each]) for name, each in measured.items()},
+        "promised": {name: _highest([m.promised for m in each]) for name, each in measured.items()},
         "doubt": {
             name: [m.doubt if math.isfinite(m.doubt) else None for m in each]
             for name, each in measured.items()
         },
         "probabilities": {name: own.tolist() for name, own in probabilities.items()},
         "reliability": {
-            name: resampling.reliability(resampling.tally(own, labels)) for name, own in probabilities.items()
+            name: resampling.reliability(resampling.tally(own, defective))
+            for name, own in probabilities.items()
         },
         "patch_reliability": {name: resampling.reliability(own) for name, own in tallies.items()},
     }
 
 
-def _worst(rates: Sequence[float | None]) -> float | None:
+def _highest(rates: Sequence[float | None]) -> float | None:
+    """The highest rate that all folds promise; None where one promises none."""
     known = [rate for rate in rates if rate is not None]
     return max(known) if len(known) == len(rates) else None
-
-
-def over_folds(each: Sequence[Measured], combine: Any = np.mean) -> dict[str, float]:
-    """Figures of several folds as one, without the folds that have none."""
-    return {m: float(resampling.over_folds([fold.figures[m] for fold in each], combine)) for m in METRICS}

@@ -1,27 +1,56 @@
-"""Cross-validation over folds of physical parts.
+"""Grouped cross-validation: every fold builds banks without its own physical parts and is measured on these.
 
 Knows detectors and labelled images. Does not know the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from exdd_core import datasets
 from exdd_core.detector import Detector, Settings, fusion
-from exdd_core.detector.backbones import Backbone
-from exdd_core.detector.examples import TrainingImage, patch_set
+from exdd_core.detector.examples import Marked, TrainingImage, patch_set
 from exdd_core.errors import BadInput
-from exdd_core.evaluation.account import account, over_folds
+from exdd_core.evaluation.account import Account, account, over_folds
 from exdd_core.evaluation.measure import measure
 from exdd_core.evaluation.metrics import FALSE_ALARM_RATE, Labelled, Measured
-from exdd_core.evaluation.test_images import read_images, require_measurable, without_outside
+from exdd_core.evaluation.test_images import (
+    FiguresWithMasks,
+    MaskCounts,
+    TestImages,
+    read_images,
+    require_measurable,
+    without_outside,
+)
 from exdd_core.progress import Progress
 from exdd_core.region import Region
+
+if TYPE_CHECKING:
+    from exdd_core.detector.backbones import Backbone
+    from exdd_core.detector.summary import Summary
+
+
+class CrossValidation(Account):
+    """What a cross-validation returns, as JSON.
+
+    methods, deviation: {method: {metric: mean or standard deviation over folds}}. per_fold: {method: the figures of
+    each fold}. banks: what the banks of each fold hold. fusion: the fusion of "exdd" in each fold. masks: the numbers
+    of defective images with and without a mask.
+    """
+
+    folds: int
+    seed: int
+    max_real_parts: int | None
+    methods: dict[str, FiguresWithMasks]
+    deviation: dict[str, FiguresWithMasks]
+    per_fold: dict[str, list[FiguresWithMasks]]
+    banks: list[Summary]
+    fusion: list[str]
+    masks: MaskCounts
 
 
 def cross_validate(
@@ -37,77 +66,121 @@ def cross_validate(
     painted: Sequence[TrainingImage] | None = None,
     roi: np.ndarray | None = None,
     progress: Progress | None = None,
-) -> dict[str, Any]:
-    """Grouped cross-validation: every fold has its own banks, built without its physical parts.
+) -> CrossValidation:
+    """Measure methods by grouped cross-validation; scores are calibrated by each fold on its own training images.
 
-    fusions: names; "exdd" is the settings' own (its name, or the default for the defects at hand). Of each training
-    side the defects of `max_real_parts` physical parts enter (all where None), drawn with `seed`.
-    painted: synthetic defects, for Table 1: "exdd" is then "exdd_base", and "exdd_full" learns from these as well, but
-    for those that were painted into, or lent by, a held-out part; with an empty list there is no "exdd_full".
-    roi: bool (H, W), the region of interest, outside of which nothing counts; None where everything does.
-    Returns {"folds", "seed", "methods": {name: {metric: mean over folds}}, "deviation": {name: {metric: standard
-    deviation}}, "per_fold": {name: [...]}, "banks": what each fold's banks hold, "fusion": what "exdd" was in each
-    fold, "masks": as `TestImages.masked`} and what `_account` tells, of scores that each fold calibrated on its own
-    training images. Without a mask of any defect pixel figures are None.
-    Raises BadInput when there are fewer groups than folds or a fold has only one class.
+    max_real_parts: of each training side, only defects of so many physical parts are used, drawn with `seed`; None:
+    of all. fusions: names of methods; "exdd" is the fusion of the settings, or the default for the defects there
+    are. None: PatchCore and "exdd". rate: the share of normal images that may be false alarms when recall is read.
+    painted: synthetic defects for Table 1. "exdd" is then called "exdd_base", and "exdd_full" is fitted on these as
+    well, except for those painted into a held-out part or copied from one; without any there is no "exdd_full".
+    roi: bool (H, W), the region of interest; only defects and pixels inside count. None: the whole image.
+
+    Pixel figures are None where no defect has a mask. Raises BadInput where there are fewer parts than folds, or a
+    fold has one class only.
     """
     progress = progress or Progress()
-    own = "exdd" if painted is None else "exdd_base"
     region = None if roi is None else Region(roi)
     rows, left_out = without_outside(rows, region)
     require_measurable(rows, rate)
-    wanted = {name: name for name in fusions or (fusion.PatchCore.name, "exdd")}
-    wanted = {own if name == "exdd" else name: "" if name == "exdd" else name for name in wanted}
-    names = [*wanted, *(["exdd_full"] if painted else [])]
-    sides = datasets.folds(rows, folds, seed)
-    for fold, test in enumerate(sides, 1):
-        if len({rows[i].label for i in test}) == 1:
-            missing = "normal" if rows[min(test)].label == "defect" else "defective"
-            raise BadInput(f"Fold {fold} of {folds} has no {missing} image to measure with; use fewer folds.")
-    read = read_images(rows, backbone, settings, progress, region)
-    patches, labels, more = read.patches, read.labels, []
+    wanted = _wanted(fusions, painted is not None)
+    sides = [sorted(test) for test in datasets.folds(rows, folds, seed)]
+    _require_both_classes(rows, sides)
+    images = read_images(rows, backbone, settings, progress, region)
+    synthetic = []
     if painted:
         size, reader = settings.size, settings.read
-        more = patch_set(backbone, list(painted), size, progress, reader, region).marked()
+        synthetic = patch_set(backbone, list(painted), size, progress, reader, region).marked()
+    training = _Training(
+        rows, images, backbone, replace(settings, seed=seed), region, wanted, synthetic, seed, max_real_parts
+    )
+    names = [*wanted, *(["exdd_full"] if painted else [])]
     measured: dict[str, list[Measured]] = {name: [] for name in names}
     banks, chosen = [], []
-    for fold, test in enumerate(sides):
-        held_out = sorted(test)
-        training = [i for i in range(len(rows)) if i not in test]
-        training = [
-            training[j] for j in datasets.limit_parts([rows[i] for i in training], max_real_parts, seed)
-        ]
-        detector = Detector(backbone, replace(settings, seed=seed), region)
-        progress.begin(f"Fold {fold + 1} of {folds}", 1)
-        defects = patches.take([i for i in training if labels[i]])
-        normals, asked = (
-            patches.take([i for i in training if not labels[i]]),
-            [n for n in wanted.values() if n],
-        )
-        detector.fit_patches(normals, defects, progress, asked)
-        found = measure(detector, read, held_out, wanted, progress)
-        banks.append(detector.summary())
-        chosen.append(detector.fusion.name)
-        if more:
-            known = {rows[i].group for i in held_out}
-            apart = [m for m in more if not known & {m.image.group, m.image.donor}]
-            detector.fit_defects([*defects.marked(), *apart], progress, asked)
-            found |= measure(detector, read, held_out, {"exdd_full": ""}, progress)
+    for number, held_out in enumerate(sides, 1):
+        progress.begin(f"Fold {number} of {folds}", 1)
+        fold = training.fold(held_out, progress)
+        banks.append(fold.banks)
+        chosen.append(fold.fusion)
         for name in names:
-            measured[name].append(found[name])
-    per_fold = {name: [read.told(fold.figures) for fold in measured[name]] for name in names}
-    mean, spread = ({n: read.told(over_folds(measured[n], by)) for n in names} for by in (np.mean, np.std))
-    told = account(rows, [sorted(test) for test in sides], measured, rate, progress)
+            measured[name].append(fold.measured[name])
+    told = account(rows, sides, measured, rate, progress)
     return {
         "folds": folds,
         "seed": seed,
         "max_real_parts": max_real_parts,
-        "methods": mean,
-        "deviation": spread,
-        "per_fold": per_fold,
+        "methods": {name: images.told(over_folds(measured[name], np.mean)) for name in names},
+        "deviation": {name: images.told(over_folds(measured[name], np.std)) for name in names},
+        "per_fold": {name: [images.told(fold.figures) for fold in measured[name]] for name in names},
         "banks": banks,
         "fusion": chosen,
         **told,
-        "masks": read.masked,
-        "notes": [*left_out, *read.notes, *told["notes"]],
+        "masks": images.masked,
+        "notes": [*left_out, *images.notes, *told["notes"]],
     }
+
+
+def _wanted(fusions: Sequence[str] | None, with_table_one: bool) -> dict[str, str]:
+    """{method: name of its fusion}; "" is the fusion that the detector chooses."""
+    own = "exdd_base" if with_table_one else "exdd"
+    names = dict.fromkeys(fusions or (fusion.PatchCore.name, "exdd"))
+    return {own if name == "exdd" else name: "" if name == "exdd" else name for name in names}
+
+
+def _require_both_classes(rows: Sequence[Labelled], sides: Sequence[Sequence[int]]) -> None:
+    for number, held_out in enumerate(sides, 1):
+        if len({rows[i].label for i in held_out}) == 1:
+            missing = "normal" if rows[held_out[0]].label == "defect" else "defective"
+            raise BadInput(
+                f"Fold {number} of {len(sides)} has no {missing} image to measure with; use fewer folds."
+            )
+
+
+@dataclass(frozen=True)
+class _Fold:
+    """What one fold measured, {method: figures and scores}, and the banks and the fusion that it measured with."""
+
+    measured: dict[str, Measured]
+    banks: Summary
+    fusion: str
+
+
+@dataclass(frozen=True)
+class _Training:
+    """All that the folds of one cross-validation have in common; see `cross_validate`."""
+
+    rows: Sequence[Labelled]
+    images: TestImages
+    backbone: Backbone
+    settings: Settings
+    region: Region | None
+    wanted: Mapping[str, str]
+    synthetic: Sequence[Marked]
+    seed: int
+    max_real_parts: int | None
+
+    def fold(self, held_out: list[int], progress: Progress) -> _Fold:
+        """Fit a detector on all but the held-out rows, and measure it on these. held_out: numbers of rows."""
+        training, defective, patches = self._training_rows(held_out), self.images.labels, self.images.patches
+        normals = patches.take([i for i in training if not defective[i]])
+        defects = patches.take([i for i in training if defective[i]])
+        named = [name for name in self.wanted.values() if name]
+        detector = Detector(self.backbone, self.settings, self.region)
+        detector.fit_patches(normals, defects, progress, named)
+        measured = measure(detector, self.images, held_out, self.wanted, progress)
+        fold = _Fold(measured, detector.summary(), detector.fusion.name)
+        if self.synthetic:
+            detector.fit_defects([*defects.marked(), *self._synthetic(held_out)], progress, named)
+            measured |= measure(detector, self.images, held_out, {"exdd_full": ""}, progress)
+        return fold
+
+    def _training_rows(self, held_out: list[int]) -> list[int]:
+        tested = set(held_out)
+        others = [i for i in range(len(self.rows)) if i not in tested]
+        kept = datasets.limit_parts([self.rows[i] for i in others], self.max_real_parts, self.seed)
+        return [others[i] for i in kept]
+
+    def _synthetic(self, held_out: list[int]) -> list[Marked]:
+        """The synthetic defects that show nothing of a held-out part."""
+        parts = {self.rows[i].group for i in held_out}
+        return [one for one in self.synthetic if not parts & {one.image.group, one.image.donor}]

@@ -1,17 +1,15 @@
-"""How well a detector finds defects: metrics, grouped cross-validation and the data set's own split.
+"""Measure fitted detectors on test images that no bank, fusion or threshold was made from.
 
-Knows detectors, labels and masks. Knows nothing of the database or of who reads the figures. No physical part is
-ever on both sides: folds come from `datasets.folds`, and test images reach no bank, fusion or threshold.
-
-What a measurement gives back is all that a report needs later: figures with intervals, paired tests between methods,
-and every image's score.
+Knows detectors, labels and masks. Does not know the database or how detectors are built. A measurement returns all
+that a report needs: figures with intervals, paired tests between methods, and the score of every image.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from typing import NotRequired
 
 import numpy as np
 
@@ -19,17 +17,34 @@ from exdd_core.detector import Detector
 from exdd_core.detector.inspection import probability
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import resampling
-from exdd_core.evaluation.account import account
+from exdd_core.evaluation.account import Account, account
 from exdd_core.evaluation.metrics import FALSE_ALARM_RATE, METRIC_THREADS, Labelled, Measured, compute_metrics
 from exdd_core.evaluation.test_images import (
+    FiguresWithMasks,
+    MaskCounts,
     TestImages,
-    looked_at,
     read_images,
+    reading_of,
     require_measurable,
     require_unseen,
     without_outside,
 )
 from exdd_core.progress import Progress
+
+
+class Evaluation(Account):
+    """What an evaluation on test images returns, as JSON.
+
+    methods: {method: figures}. fusions: {method: name of its fusion}; fusion: that of "exdd", where `evaluate_split`
+    measured. images, defective: their numbers. masks: the numbers of defective images with and without a mask.
+    """
+
+    methods: dict[str, FiguresWithMasks]
+    fusions: dict[str, str]
+    images: int
+    defective: int
+    masks: MaskCounts
+    fusion: NotRequired[str]
 
 
 def evaluate_split(
@@ -39,10 +54,10 @@ def evaluate_split(
     progress: Progress | None = None,
     *,
     rate: float = FALSE_ALARM_RATE,
-) -> dict[str, Any]:
-    """PatchCore and ExDD (by its own fusion, or the one named) on test images that its banks have not seen.
+) -> Evaluation:
+    """Measure PatchCore and ExDD, by its own fusion or the named one, on test images.
 
-    Raises BadInput when one of the images' physical parts is in a bank.
+    Raises BadInput where a bank was built from one of their physical parts.
     """
     judge = detector.with_fusion(fusion_name) if fusion_name else detector
     result = evaluate_methods({"patchcore": detector.patchcore(), "exdd": judge}, rows, progress, rate=rate)
@@ -55,16 +70,16 @@ def evaluate_methods(
     progress: Progress | None = None,
     *,
     rate: float = FALSE_ALARM_RATE,
-) -> dict[str, Any]:
-    """Several detectors of one backbone and size, each by its own fusion, on test images that no bank has seen.
+) -> Evaluation:
+    """Measure several detectors {method: detector}, each by its own fusion, on test images.
 
-    Returns {"methods": {name: {metric: value}}, "fusions": {name: fusion}, "images", "defective", "masks"} and what
-    `_account` tells; without a mask of any defect pixel figures are None. Raises BadInput when one of the images'
-    physical parts is in a bank.
+    All must read images alike: the same backbone, size, bit depth and region. rate: the share of normal images that
+    may be false alarms when recall is read. Pixel figures are None where no defect has a mask. Raises BadInput where
+    a bank was built from one of the physical parts.
     """
     progress = progress or Progress()
     first = next(iter(detectors.values()))
-    if any(looked_at(d, rows) != looked_at(first, rows) for d in detectors.values()):
+    if any(reading_of(d, rows) != reading_of(first, rows) for d in detectors.values()):
         raise BadInput(
             "These bank versions look at images in different ways; compare ones of one backbone, size, bit depth and "
             "region of interest."
@@ -92,10 +107,14 @@ def evaluate_methods(
 
 def measure_images(
     detector: Detector, rows: Sequence[Labelled], read: TestImages, progress: Progress
-) -> dict[str, float | None]:
-    """The figures of one detector alone, by its own fusion, on images that `read_images` has read. Raises BadInput."""
+) -> FiguresWithMasks:
+    """The figures of one detector, by its own fusion, on images that `read_images` has read.
+
+    Raises BadInput where a bank was built from one of the physical parts.
+    """
     require_unseen([detector], rows)
-    return read.told(measure(detector, read, list(range(len(rows))), {"exdd": ""}, progress)["exdd"].figures)
+    everything = list(range(len(rows)))
+    return read.told(measure(detector, read, everything, {"exdd": ""}, progress)["exdd"].figures)
 
 
 def measure(
@@ -105,46 +124,67 @@ def measure(
     methods: Mapping[str, str],
     progress: Progress,
 ) -> dict[str, Measured]:
-    """The methods {name: fusion} on the held-out images; the fusion "" is the detector's own."""
+    """Measure methods {method: name of its fusion} on the held-out images. The fusion "" is the detector's own.
+
+    held_out: numbers of the images in `read`. Raises BadInput for a fusion that the detector's parts do not allow.
+    """
     wanted = {name: kind or detector.fusion.name for name, kind in methods.items()}
     fusions = list(dict.fromkeys(wanted.values()))
+    for name in fusions:
+        detector.with_fusion(name)
+    scored = _score(detector, read, held_out, fusions, progress)
+    truth, masks, groups = read.labels[held_out], read.masks[held_out], read.patches.groups[held_out]
+    counted = None if read.counted is None else read.counted[held_out]
+
+    def measured(number: int) -> Measured:
+        calibration, scores = detector.fusions[fusions[number]][1], scored.scores[number]
+        maps, spread = scored.maps[number], calibration.threshold - calibration.median
+        return Measured(
+            figures=compute_metrics(scores, truth, maps, masks, counted),
+            scores=scores,
+            calibrated=(scores - calibration.median) / spread,
+            promised=calibration.promised,
+            doubt=(calibration.doubt - calibration.median) / spread,
+            unsure=(scores > calibration.doubt) & (scores <= calibration.threshold),
+            probabilities=probability(scores, calibration.odds),
+            patches=scored.tallies[number],
+            contributions=resampling.contributions(scores, truth, maps, masks, groups.tolist(), counted),
+        )
+
+    with ThreadPoolExecutor(METRIC_THREADS) as pool:  # sorting millions of pixels releases the GIL
+        by_fusion = dict(zip(fusions, pool.map(measured, range(len(fusions))), strict=True))
+    return {name: by_fusion[kind] for name, kind in wanted.items()}
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """f fusions on m images. scores: float (f, m). maps: float32 (f, m, height, width).
+
+    tallies: for each fusion its patch probabilities, as `resampling.tally`; None where it gives none.
+    """
+
+    scores: np.ndarray
+    maps: np.ndarray
+    tallies: list[np.ndarray | None]
+
+
+def _score(
+    detector: Detector, read: TestImages, held_out: list[int], fusions: Sequence[str], progress: Progress
+) -> _Scored:
     size, patches = detector.settings.size, read.patches
     scores = np.zeros((len(fusions), len(held_out)))
     maps = np.zeros((len(fusions), len(held_out), size.height, size.width), np.float32)
-    for name in fusions:
-        detector.with_fusion(name)  # refused here where its parts do not allow it
     odds = [detector.fusions[name][1].patch_odds for name in fusions]
     tallies = [np.zeros((resampling.BINS, 3)) if known else None for known in odds]
     progress.begin("Scoring held-out images", len(held_out))
     for at, image in enumerate(held_out):
         inside = {} if patches.inside is None else {"inside": patches.inside[image]}
-        for method, (score, of_patches, anomaly_map) in enumerate(
-            detector.score_patches(patches.features[image], fusions, **inside)
-        ):
-            scores[method, at], maps[method, at] = score, anomaly_map
-            likely = probability(of_patches, odds[method])
+        found = detector.score_patches(patches.features[image], fusions, **inside)
+        for number, (score, of_patches, anomaly_map) in enumerate(found):
+            scores[number, at], maps[number, at] = score, anomaly_map
+            likely = probability(of_patches, odds[number])
             if likely is not None and read.known[image]:
                 which = inside.get("inside", ...)
-                tallies[method] += resampling.tally(likely[which], patches.on_defect[image][which])
+                tallies[number] += resampling.tally(likely[which], patches.on_defect[image][which])
         progress.advance()
-    truth, where, groups = read.labels[held_out], read.masks[held_out], patches.groups[held_out]
-    counted = None if read.counted is None else read.counted[held_out]
-
-    def measured(method: int) -> Measured:
-        calibration, own = detector.fusions[fusions[method]][1], scores[method]
-        spread = calibration.threshold - calibration.median
-        return Measured(
-            compute_metrics(own, truth, maps[method], where, counted),
-            own,
-            (own - calibration.median) / spread,
-            calibration.promised,
-            (calibration.doubt - calibration.median) / spread,
-            (own > calibration.doubt) & (own <= calibration.threshold),
-            probability(own, calibration.odds),
-            tallies[method],
-            resampling.contributions(own, truth, maps[method], where, groups.tolist(), counted),
-        )
-
-    with ThreadPoolExecutor(METRIC_THREADS) as pool:  # sorting millions of pixels leaves Python's lock
-        by_fusion = dict(zip(fusions, pool.map(measured, range(len(fusions))), strict=True))
-    return {name: by_fusion[kind] for name, kind in wanted.items()}
+    return _Scored(scores, maps, tallies)

@@ -1,4 +1,4 @@
-"""Image and pixel metrics: AUROC, AP, F1, AUPRO, thresholds, recall by type.
+"""Metrics of images and pixels: AUROC, AP, F1, AUPRO, thresholds and the recall of each defect type.
 
 Knows labels, masks, scores and maps. Does not know detectors or who asks.
 """
@@ -6,10 +6,10 @@ Knows labels, masks, scores and maps. Does not know detectors or who asks.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, TypedDict
 
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
@@ -18,13 +18,15 @@ from exdd_core.errors import BadInput
 from exdd_core.evaluation import resampling
 from exdd_core.evaluation.resampling import FPR_LIMIT, Contributions, region_shares
 
-METRIC_THREADS = 2  # each needs some 50 bytes a pixel
+METRIC_THREADS = 2  # each takes some 50 bytes for each pixel
 METRICS = resampling.FIGURES
-FALSE_ALARM_RATE = 0.05  # of test normals, at which recall is read where nobody says otherwise
+FALSE_ALARM_RATE = (
+    0.05  # the default share of normal test images that may be false alarms when recall is read
+)
 
 
 class Labelled(Protocol):
-    """An image with what is known of it; rows of a workspace are such."""
+    """An image with its label, mask, part and defect type, such as a row of a workspace."""
 
     @property
     def id(self) -> str: ...
@@ -47,12 +49,12 @@ def compute_metrics(
     masks: np.ndarray,
     counted: np.ndarray | None = None,
 ) -> dict[str, float]:
-    """Image and pixel AUROC and AP, F1 of images, AUPRO; shares, 0 to 1, NaN where only one class is there.
+    """AUROC and AP of images and pixels, the best F1 of images, and AUPRO: shares, NaN where one class is missing.
 
     scores: float (n,). labels: bool (n,), True for defective. maps: float32 (n, H, W). masks: bool (n, H, W). counted:
-    bool (n, H, W), the pixels that pixel figures look at; None for all.
+    bool (n, H, W), the pixels that pixel figures count; None for all.
     """
-    order = np.argsort(maps, axis=None)[::-1]  # once for all: what is sorted already is cheap to sort again
+    order = np.argsort(maps, axis=None)[::-1]  # sorted once: every metric sorts again, cheaply
     if counted is not None:
         order, masks = order[counted.ravel()[order]], masks & counted
     flat_maps, flat_masks = maps.ravel()[order], masks.ravel()[order]
@@ -73,13 +75,13 @@ def aupro(
     order: np.ndarray | None = None,
     counted: np.ndarray | None = None,
 ) -> float:
-    """Area under the per-region overlap curve up to a false-positive rate of `limit`, over `limit`.
+    """Area under the per-region overlap curve up to the false-positive rate `limit`, divided by `limit`.
 
-    The overlap at a threshold is the mean, over the connected regions (8-neighbourhood) of all masks, of the share of
-    the region above it; the false-positive rate is that of all pixels outside any mask (Bergmann et al. 2020).
-    maps: float32 (n, H, W). masks: bool (n, H, W). order: pixel numbers by falling map value, where that is known.
-    counted: as of `metrics`; what else there is of a region does not count as part of it. NaN where there is no defect
-    or nothing else.
+    The overlap at a threshold is the share of a region above it, averaged over the connected regions
+    (8-neighbourhood) of all masks; the false-positive rate is that of all pixels outside the masks (Bergmann et al.
+    2020). maps: float32 (n, H, W). masks: bool (n, H, W). order: pixel numbers by falling map value, where they are
+    known already. counted: as in `compute_metrics`; only counted pixels belong to a region. Returns NaN without
+    defect pixels or without other pixels.
     """
     if counted is not None:
         masks = masks & counted
@@ -104,7 +106,7 @@ def aupro(
 
 
 def best_f1(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
-    """The largest F1 over all thresholds, and the threshold: images with this score or a higher one are alarms.
+    """The largest F1 over all thresholds, and its threshold: images with at least this score are alarms.
 
     scores: float (n,). labels: bool (n,), with at least one True.
     """
@@ -115,9 +117,9 @@ def best_f1(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
 
 
 def threshold_at(normal_scores: np.ndarray, rate: float) -> float:
-    """The lowest threshold above which lies at most the share `rate` of these scores; an alarm is a score above it.
+    """The lowest threshold with at most the share `rate` of these scores above it; scores above it are alarms.
 
-    Raises BadInput for a rate outside 0 to 1 or without a score.
+    normal_scores: float (n,) of normal images. Raises BadInput for a rate outside 0 to 1, or without a score.
     """
     if not 0 <= rate < 1 or not len(normal_scores):
         raise BadInput(
@@ -128,15 +130,31 @@ def threshold_at(normal_scores: np.ndarray, rate: float) -> float:
     return float(falling[math.floor(rate * len(falling) + 1e-9)])
 
 
+class FoundOfType(TypedDict):
+    """Defective images of one type: how many there are, and how many of them were found."""
+
+    found: int
+    count: int
+
+
+class FoundByType(TypedDict):
+    """The images above a threshold. normal: the number of normal images. types: {defect type: numbers}."""
+
+    threshold: float
+    false_alarms: int
+    normal: int
+    types: dict[str, FoundOfType]
+
+
 def found_by_type(
     scores: np.ndarray, labels: np.ndarray, types: Sequence[str], threshold: float
-) -> dict[str, Any]:
-    """What lies above a threshold: {"threshold", "false_alarms", "normal", "types": {type: {"found", "count"}}}.
+) -> FoundByType:
+    """Count the images above a threshold, by defect type.
 
-    scores: float (n,). labels: bool (n,). types: n names, "" where nobody named it.
+    scores: float (n,). labels: bool (n,). types: n names; "" for a defect of no named type.
     """
     alarm, kinds = scores > threshold, np.asarray(types, str)
-    by_type = {
+    by_type: dict[str, FoundOfType] = {
         kind: {
             "found": int((alarm & labels & (kinds == kind)).sum()),
             "count": int((labels & (kinds == kind)).sum()),
@@ -149,12 +167,13 @@ def found_by_type(
 
 @dataclass(frozen=True)
 class Measured:
-    """One method on the held-out images of one fold: scores float (n,), calibrated as `Inspection.calibrated_score`.
+    """One method on the n held-out images of one fold.
 
-    promised: the rate of false alarms that the threshold is guaranteed to keep, None where nothing is. doubt: the
-    calibrated score from which on the verdict is "not sure" and no longer "normal". unsure: bool (n,), whose
-    verdict that is. probabilities: float (n,) of a defect, and patches: as `confidence.tally`, those of all patches;
-    None where nothing tells.
+    figures: {metric: share}. scores: float (n,). calibrated: float (n,), as `Inspection.calibrated_score`. promised:
+    the false-alarm rate that the threshold is guaranteed to keep, None without a guarantee. doubt: the calibrated score
+    above which the verdict is "not sure" and no longer "normal". unsure: bool (n,), the images with that verdict.
+    probabilities: float (n,), of a defect. patches: the probabilities of all patches, as `resampling.tally`. Both are
+    None where the fusion gives no probability. contributions: what the parts add to the curves.
     """
 
     figures: dict[str, float]
@@ -168,5 +187,8 @@ class Measured:
     contributions: Contributions
 
 
-def _if_both(measure: Any, truth: np.ndarray, values: np.ndarray) -> float:
+def _if_both(
+    measure: Callable[[np.ndarray, np.ndarray], float], truth: np.ndarray, values: np.ndarray
+) -> float:
+    """A metric of these values; NaN where one class is missing."""
     return float(measure(truth, values)) if truth.any() and not truth.all() else math.nan

@@ -1,37 +1,38 @@
-"""How sure a figure is: bootstrap intervals and paired tests, resampled by physical part; how true probabilities are.
+"""Bootstrap intervals and paired tests, resampled by physical part (Efron 1979), and calibration of probabilities.
 
-Images of one part resemble each other, so parts are drawn, never images, and parts with a defect apart from those
-without (the data set decided how many of each there are). Every figure here depends on sums over images only: what
-a part adds to each step of its curves is computed once, and a replicate is a weighted sum. Thousands of
-replicates of pixel figures then cost no more than a matrix product.
+Images of one physical part resemble each other, so whole parts are drawn with replacement, and never single
+images. Parts with a defect and parts without are drawn separately, because their numbers are fixed by the data set.
+Every figure depends on sums over images alone: what a part adds to each step of a curve is computed once, and a
+replicate is a weighted sum of that. A thousand replicates of pixel figures cost one matrix product.
 
-Knows scores, maps, masks and parts. Does not know detectors, folds' making, or the database.
+Knows scores, maps, masks and parts. Does not know detectors, how folds are made, or the database.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import cv2
 import numpy as np
 
 REPLICATES, SEED = 1000, 0
-STEPS = 512  # of a pixel curve; those of images are exact
-SAMPLED = 500_000  # map values that say where the steps lie
-FPR_LIMIT = 0.3  # of AUPRO, as everybody's
-BINS = 10  # of probabilities, equally wide
-PIXEL_FIGURES = ("pixel_auroc", "pixel_ap", "aupro")  # those that need masks
+STEPS = 512  # of a pixel curve; image curves have a step for every score and are exact
+SAMPLED = 500_000  # map values from which the steps are chosen
+FPR_LIMIT = 0.3  # false-positive rate up to which AUPRO integrates (Bergmann et al. 2020)
+BINS = 10  # bins of probabilities, equally wide
+PIXEL_FIGURES = ("pixel_auroc", "pixel_ap", "aupro")  # the figures that need masks
 FIGURES = ("image_auroc", "image_ap", "image_f1", *PIXEL_FIGURES)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """What each part adds to a curve, from the highest scores to the lowest.
+    """What each physical part adds to a curve, step by step from the highest score to the lowest.
 
-    positive, negative: float64 (parts, steps), defective and normal images or pixels. overlap: the same of the shares
-    of defect regions, and regions: float64 (parts,), how many; None for images.
+    positive, negative: float64 (parts, steps), the numbers of defective and normal images or pixels. overlap: float64
+    (parts, steps), the summed shares of defect regions; regions: float64 (parts,), their number. Both are None for
+    curves of images.
     """
 
     positive: np.ndarray
@@ -42,7 +43,10 @@ class Curve:
 
 @dataclass(frozen=True)
 class Contributions:
-    """What the parts of one fold add to its curves. parts: their names. defective: bool, which have a defect."""
+    """What the parts of one fold add to its curves.
+
+    parts: names. defective: bool (parts,), whether a part has a defect. images, pixels: the curves of both.
+    """
 
     parts: list[str]
     defective: np.ndarray
@@ -52,7 +56,7 @@ class Contributions:
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """One method minus another in one figure: the difference, its 95 % interval, and p of "no difference"."""
+    """One figure of a method minus that of another, its 95 % interval, and the p-value of "no difference"."""
 
     difference: float
     low: float
@@ -68,9 +72,10 @@ def contributions(
     groups: Sequence[str],
     counted: np.ndarray | None = None,
 ) -> Contributions:
-    """scores float (n,), labels bool (n,), maps float32 (n, H, W), masks bool (n, H, W), groups: n names of parts.
+    """What the parts of n images add to the curves that all figures are computed from.
 
-    counted: bool (n, H, W), the pixels that pixel figures look at; None for all.
+    scores: float (n,). labels: bool (n,), True for defective. maps: float32 (n, H, W). masks: bool (n, H, W). groups:
+    the part of each image. counted: bool (n, H, W), the pixels that pixel figures count; None for all.
     """
     parts, own = np.unique(np.asarray(groups, str), return_inverse=True)
     defective = np.zeros(len(parts), bool)
@@ -107,7 +112,10 @@ def _pixels(
 
 
 def _edges(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Ascending values between the steps: half where defects' values lie, half in the upper tail of all."""
+    """The map values that separate the steps, ascending: half are quantiles of defect pixels, half of all pixels.
+
+    The quantiles of all pixels lie in the upper tail, where false alarms are decided.
+    """
     flat = maps.reshape(-1)
     some = flat[:: max(1, flat.size // SAMPLED)]
     on = maps[masks]
@@ -120,18 +128,21 @@ def _edges(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
 
 
 def region_shares(mask: np.ndarray) -> tuple[np.ndarray, int]:
-    """Of every pixel 1 / (area of its region), 0 outside; and how many regions (8-neighbourhood). mask: bool (H, W)."""
+    """The share that each pixel has in its region, and the number of regions (8-neighbourhood).
+
+    mask: bool (H, W). Returns float64 (H, W), 1 / area of the region inside and 0 outside.
+    """
     count, region = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
     areas = np.bincount(region.ravel(), minlength=count)
     return np.concatenate([[0], 1 / areas[1:]])[region], count - 1
 
 
 def replicates(folds: Sequence[Contributions], count: int = REPLICATES) -> dict[str, np.ndarray]:
-    """Every figure on resampled parts: {figure: float64 (1 + count,)}, the first on the parts as they are.
+    """Every figure on resampled parts: {figure: float64 (1 + count,)}; the first value is on all parts, each once.
 
-    Of several folds the mean, each with draws of its own: a part is in one fold only; a fold that has no figure, as one
-    without masks, is left out. The same parts draw the same replicates, whatever the method: differences of two
-    methods' replicates are paired.
+    Figures are means over folds. Each fold has draws of its own, as every part is in one fold only; a fold without a
+    figure, such as pixel AUROC without masks, is left out of its mean. The draws depend on the parts alone, so the
+    replicates of two methods on the same images are paired.
     """
     each = []
     for number, fold in enumerate(folds):
@@ -141,16 +152,17 @@ def replicates(folds: Sequence[Contributions], count: int = REPLICATES) -> dict[
 
 
 def over_folds(figures: Sequence[Any], combine: Any = np.mean) -> Any:
-    """The mean of a figure over folds, or what else combines it; without the folds that have none.
+    """The mean of a figure over the folds that have it, or another statistic.
 
-    figures: a number a fold, or replicates (1 + r,), of which the first is the figure itself.
+    figures: for each fold a number, or replicates (1 + r,), whose first value is the figure itself. combine: a
+    function such as np.mean or np.std.
     """
     known = [figure for figure in figures if np.isfinite(np.atleast_1d(figure)[0])]
     return combine(known or figures, axis=0)
 
 
 def _draws(defective: np.ndarray, count: int, seed: Sequence[int]) -> np.ndarray:
-    """How often each part is drawn: float64 (1 + count, parts), the first row ones."""
+    """How often each part is drawn: float64 (1 + count, parts). The first row is all ones."""
     rng = np.random.default_rng(seed)
     drawn = np.ones((1 + count, len(defective)))
     for side in (np.flatnonzero(defective), np.flatnonzero(~defective)):
@@ -160,7 +172,7 @@ def _draws(defective: np.ndarray, count: int, seed: Sequence[int]) -> np.ndarray
 
 
 def _figures(curve: Curve, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """The figures of a curve for each row of weights (r, parts): {figure: (r,)}."""
+    """The figures of a curve for each row of weights (r, parts), as {figure: float64 (r,)}; NaN with one class only."""
     found, false = (np.cumsum(weights @ side, axis=1) for side in (curve.positive, curve.negative))
     with np.errstate(invalid="ignore", divide="ignore"):
         hits, alarms = found / found[:, -1:], false / false[:, -1:]
@@ -180,10 +192,10 @@ def _figures(curve: Curve, weights: np.ndarray) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Recall:
-    """Shares above a threshold on resampled parts: float64 (1 + count,), the first on the parts as they are.
+    """Shares of images above a threshold on resampled parts, each float64 (1 + count,); the first is on all parts.
 
-    types: of each type of defect. A replicate is NaN where it drew none, and where all there are come of one part:
-    that tells nothing of others.
+    types: the shares of each defect type. A replicate is NaN where it drew no such image. All replicates are NaN where
+    the images show one part only, because that says nothing about other parts.
     """
 
     false_alarms: np.ndarray
@@ -199,10 +211,10 @@ def recall(
     rate: float | None,
     count: int = REPLICATES,
 ) -> Recall:
-    """What is found with at most the share `rate` of false alarms, each replicate by its own threshold; None: above 1.
+    """The shares found with at most the share `rate` of false alarms; each replicate sets its own threshold.
 
-    scores: float (n,), calibrated. labels: bool (n,). types, groups: n names. The same parts draw the same
-    replicates, whatever the scores.
+    scores: float (n,), calibrated. labels: bool (n,). types, groups: n names. rate: None takes the calibrated
+    threshold, 1. The draws depend on the parts alone, so replicates of two methods are paired.
     """
     parts, own = np.unique(np.asarray(groups, str), return_inverse=True)
     defective = np.zeros(len(parts), bool)
@@ -212,7 +224,9 @@ def recall(
     if rate is not None:
         falling = np.argsort(-scores, kind="stable")
         values = scores[falling]
-        last = np.flatnonzero(np.diff(values, append=-np.inf))  # images of one score pass together
+        last = np.flatnonzero(
+            np.diff(values, append=-np.inf)
+        )  # images of one score pass the threshold together
         false = np.cumsum(weights[:, falling] * ~labels[falling], axis=1)
         allowed = (false[:, last] <= rate * false[:, -1:] + 1e-9).sum(1)
         alarm = scores >= np.concatenate([[np.inf], values[last]])[allowed][:, None]
@@ -230,15 +244,16 @@ def recall(
 
 
 def _area(height: np.ndarray, along: np.ndarray) -> np.ndarray:
-    """Under curves (r, steps) that begin at (0, 0), by trapezoids: (r,)."""
+    """The areas under curves (r, steps) that begin at (0, 0), by trapezoids: (r,)."""
     before = np.pad(height[:, :-1], ((0, 0), (1, 0)))
     return ((height + before) / 2 * np.diff(along, axis=1, prepend=0)).sum(1)
 
 
 def interval(replicated: np.ndarray, exact: float) -> list[float]:
-    """The 95 % interval of a figure: [low, high], within 0 and 1. NaN where it cannot be had.
+    """The 95 % interval of a figure, [low, high] between 0 and 1; NaN where no replicate has the figure.
 
-    replicated: (1 + r,) as `replicates` gives it. exact: the figure itself; steps move both ends by what they cost it.
+    replicated: (1 + r,) as `replicates` returns them. exact: the figure without steps. Both ends are moved by the
+    error that the steps make.
     """
     drawn = replicated[1:][np.isfinite(replicated[1:])]
     if not len(drawn) or not np.isfinite(exact):
@@ -248,9 +263,9 @@ def interval(replicated: np.ndarray, exact: float) -> list[float]:
 
 
 def compare(a: np.ndarray, b: np.ndarray, exact: float) -> PairedDifference:
-    """Method a minus method b, whose replicates (1 + r,) are of the same draws. exact: the difference itself.
+    """Method a minus method b, by paired replicates (1 + r,). exact: the difference without steps.
 
-    p is two-sided, of the share of draws on which the sign turns; never below 2 / (r + 1).
+    p is two-sided: twice the share of draws in which the sign is the other one, and at least 2 / (r + 1).
     """
     drawn = (a - b)[1:]
     drawn = drawn[np.isfinite(drawn)]
@@ -264,25 +279,39 @@ def compare(a: np.ndarray, b: np.ndarray, exact: float) -> PairedDifference:
 
 
 def tally(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Probabilities in BINS bins: float64 (BINS, 3), how many, their sum, and how many are true.
+    """Probabilities sorted into bins: float64 (BINS, 3), their number, their sum, and the number that are true.
 
-    probabilities: float, 0 to 1, of any shape. truth: bool, of the same. Tallies of several images or folds add up.
+    probabilities: float, 0 to 1, of any shape. truth: bool, of that shape. Tallies of images and folds can be added.
     """
     said, true = probabilities.ravel().astype(np.float64), truth.ravel()
     number = np.minimum((said * BINS).astype(int), BINS - 1)
     return np.stack([np.bincount(number, w, BINS) for w in (np.ones(len(said)), said, true)], axis=1)
 
 
-def reliability(tallied: np.ndarray) -> dict[str, Any]:
-    """Whether of what is said to be probable that share happens (Guo et al. 2017), JSON-able.
+class Bin(TypedDict):
+    """A bin of predicted probabilities. said: their mean. found: the share that is true."""
 
-    tallied: as `tally` gives it. {"ece": mean distance between both, weighted by count, "bins": [{"count", "said": mean
-    probability, "found": share that is true}]}, without the bins that hold nothing.
+    count: int
+    said: float
+    found: float
+
+
+class Reliability(TypedDict):
+    """How well probabilities are calibrated. ece: the expected calibration error, 0 to 1 (Guo et al. 2017)."""
+
+    ece: float
+    bins: list[Bin]
+
+
+def reliability(tallied: np.ndarray) -> Reliability:
+    """The calibration of probabilities: mean |said - found|, weighted by the number in each bin (Guo et al. 2017).
+
+    tallied: float64 (BINS, 3) as `tally` returns it. Empty bins are left out.
     """
-    told = [
+    bins: list[Bin] = [
         {"count": int(count), "said": float(said / count), "found": float(true / count)}
         for count, said, true in tallied
         if count
     ]
     count, said, true = tallied.T
-    return {"ece": float(np.abs(said - true).sum() / max(1, count.sum())), "bins": told}
+    return {"ece": float(np.abs(said - true).sum() / max(1, count.sum())), "bins": bins}

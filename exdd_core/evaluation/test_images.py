@@ -1,13 +1,13 @@
-"""The images on which a detector is measured, read once, and those that cannot be.
+"""The images that a detector is measured on: read once, and refused where a measurement would mean nothing.
 
-Knows images, masks, regions of interest. Does not know metrics.
+Knows images, masks and regions of interest. Does not know how metrics are computed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -23,9 +23,18 @@ from exdd_core.progress import Progress
 from exdd_core.region import HALF, Region
 from exdd_core.sentences import count, listed
 
+FiguresWithMasks = dict[str, float | None]  # {metric: share}; pixel figures are None without any mask
 
-def looked_at(detector: Detector, rows: Sequence[Labelled]) -> tuple[Any, ...]:
-    """What decides on the features that a detector sees of these images: a bit depth only where one is deep."""
+
+class MaskCounts(TypedDict):
+    """The numbers of defective images with a usable mask and of those without."""
+
+    used: int
+    missing: int
+
+
+def reading_of(detector: Detector, rows: Sequence[Labelled]) -> tuple[object, ...]:
+    """All that the features of these images depend on; the bit depth only where an image has more than 8 bits."""
     settings = detector.settings
     deep = any(images.header(row.path).deep for row in rows)
     depth = (settings.depth, settings.by_brightest) if deep else ()
@@ -33,7 +42,7 @@ def looked_at(detector: Detector, rows: Sequence[Labelled]) -> tuple[Any, ...]:
 
 
 def require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> None:
-    """Raise BadInput where one of the images, or another image of its physical part, has taught a detector."""
+    """Raise BadInput where a detector was built from one of the images, or from another one of the same part."""
     known = taught_by(*detectors)
     if {i.id for i in known} & {r.id for r in rows}:
         raise BadInput("Some of these images are in the bank itself; evaluate on images that were held back.")
@@ -45,18 +54,18 @@ def require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> N
 
 
 def taught_by(*detectors: Detector) -> list[BankImage]:
-    """Every image that a bank, a fusion or a threshold of these was made of."""
-    rooms = [
-        room
+    """Every image that the banks, fusions or thresholds of these detectors were made from."""
+    places = [
+        place
         for d in detectors
-        for room in (d.negative, d.positive, d.fitted.examples.defects, d.fitted.held_out)
-        if room is not None
+        for place in (d.negative, d.positive, d.fitted.examples.defects, d.fitted.held_out)
+        if place is not None
     ]
-    return [image for room in rooms for image in room.images]
+    return [image for place in places for image in place.images]
 
 
 def require_measurable(rows: Sequence[Labelled], rate: float = 0.0) -> None:
-    """Raise BadInput where nothing can be measured on these images, before anything long begins."""
+    """Raise BadInput where nothing can be measured on these images. rate: of false alarms, see `threshold_at`."""
     normal = sum(row.label != "defect" for row in rows)
     if not normal:
         raise BadInput(
@@ -67,14 +76,14 @@ def require_measurable(rows: Sequence[Labelled], rate: float = 0.0) -> None:
 
 @dataclass(frozen=True)
 class TestImages:
-    """Images to measure with, as a detector sees them: n of them.
+    """n images that a detector is measured on, as the backbone reads them.
 
     masks: bool (n, height, width) at the model's size. labels: bool (n,), True for defective. known: bool (n,), False
-    for a defective image whose mask is missing or empty: of its pixels nothing is known. counted: bool (n, height,
-    width), the pixels that pixel figures look at; None for all.
+    for a defective image whose mask is missing or empty, so that the labels of its pixels are unknown. counted: bool
+    (n, height, width), the pixels that pixel figures count; None for all.
     """
 
-    __test__ = False  # no test of pytest's
+    __test__ = False  # pytest must not collect this class
 
     patches: PatchSet
     masks: np.ndarray
@@ -83,8 +92,7 @@ class TestImages:
     counted: np.ndarray | None
 
     @property
-    def masked(self) -> dict[str, int]:
-        """How many defective images have a usable mask, and how many have none."""
+    def masked(self) -> MaskCounts:
         return {
             "used": int((self.labels & self.known).sum()),
             "missing": int((self.labels & ~self.known).sum()),
@@ -92,8 +100,8 @@ class TestImages:
 
     @property
     def notes(self) -> list[str]:
-        """What pixel figures leave out, in a sentence."""
-        used, missing = self.masked.values()
+        """At most one sentence, on the images that pixel figures leave out."""
+        used, missing = self.masked["used"], self.masked["missing"]
         if not missing:
             return []
         if not used:
@@ -103,8 +111,8 @@ class TestImages:
             f"{missing} of {used + missing} defective images {have} no mask; pixel figures leave them out."
         ]
 
-    def told(self, figures: Mapping[str, float]) -> dict[str, float | None]:
-        """Figures with None for those that nothing can be said of, as no defective image has a mask."""
+    def told(self, figures: Mapping[str, float]) -> FiguresWithMasks:
+        """The figures, with None for pixel figures where no defective image has a mask."""
         none = () if self.masked["used"] or not self.masked["missing"] else resampling.PIXEL_FIGURES
         return {name: None if name in none else value for name, value in figures.items()}
 
@@ -116,7 +124,7 @@ def read_images(
     progress: Progress,
     region: Region | None = None,
 ) -> TestImages:
-    """Patches, masks and labels of all images. Raises BadInput where one cannot be read."""
+    """Read all images and their masks, and compute the patches. Raises BadInput where a file cannot be read."""
     size, labels = settings.size, np.array([r.label == "defect" for r in rows])
     training, known = [], np.ones(len(rows), bool)
     masks = np.zeros((len(rows), size.height, size.width), bool)
@@ -138,7 +146,7 @@ def read_images(
 
 
 def _truth(row: Labelled) -> np.ndarray | None:
-    """Where the defect of an image is, bool (H, W); None for a normal one and where no mask, or an empty one, tells."""
+    """The mask of a defect, bool (H, W); None for a normal image, and where the mask is missing or empty."""
     if row.label != "defect" or row.mask is None:
         return None
     mask = images.read_mask(row.mask, images.probe(row.path)[::-1])
@@ -146,9 +154,9 @@ def _truth(row: Labelled) -> np.ndarray | None:
 
 
 def without_outside(rows: Sequence[Labelled], region: Region | None) -> tuple[Sequence[Labelled], list[str]]:
-    """The images without those whose defect lies wholly outside the region of interest, and a sentence on these.
+    """Leave out the images whose defect lies wholly outside the region of interest, as they fit neither class.
 
-    Such an image is not normal, nor has it a defect that counts.
+    Returns the other images, and at most one sentence on those left out.
     """
     if region is None:
         return rows, []

@@ -93,7 +93,7 @@ def test_accepting_changes_the_detector_at_once_and_undo_changes_it_back(workspa
     after = scores(workspace)
     assert after != before
     agree(workspace)
-    undone = curation.undo(workspace, decisions.decisions(workspace, first)[0].id, "Anna")
+    undone = curation.undo(workspace, decisions.history(workspace, first)[0].id, "Anna")
     assert undone.rows == -decided.rows
     assert scores(workspace) == before  # to the last bit: what was fitted then is what is taken again
     assert candidates.get(workspace, first).status == "pending"
@@ -150,7 +150,7 @@ def test_undo_of_one_among_many_takes_exactly_its_rows(workspace):
     ids = pending(workspace)[:3]
     curation.accept(workspace, ids, "Anna")
     held = load_detector(workspace).positive.rows_by_image()
-    curation.undo(workspace, decisions.decisions(workspace, ids[1])[0].id, "Ben")
+    curation.undo(workspace, decisions.history(workspace, ids[1])[0].id, "Ben")
     left = load_detector(workspace).positive.rows_by_image()
     assert left == {id: count for id, count in held.items() if id != ids[1]}
     agree(workspace)
@@ -195,7 +195,7 @@ def test_a_candidate_without_any_row_of_use_can_be_accepted(workspace):
     curation.accept(other, pending(other)[:1], "Ben")
     judged = judge.Judge(workspace).quality(pending(workspace)[0])
     assert judged.effect.value is not None
-    curation.undo(workspace, decisions.decisions(workspace, plain.id)[0].id, "Anna")
+    curation.undo(workspace, decisions.history(workspace, plain.id)[0].id, "Anna")
     agree(workspace)
 
 
@@ -203,10 +203,10 @@ def test_decisions_are_remembered_with_who_when_and_what(workspace):
     first, second = pending(workspace)[:2]
     curation.accept(workspace, [first], "Anna", defect_type=" long  bar ")
     curation.reject(workspace, [second], "Ben", ["too faint", "too faint", " ", "my own"])
-    newest = decisions.decisions(workspace)[0]
+    newest = decisions.history(workspace)[0]
     assert (newest.subject, newest.action, newest.who) == (second, "reject", "Ben")
     assert newest.reason == ["too faint", "my own"] and newest.created > "2020" and newest.undone is None
-    assert [d.action for d in decisions.decisions(workspace, first)] == ["accept", "type"]
+    assert [d.action for d in decisions.history(workspace, first)] == ["accept", "type"]
     assert candidates.get(workspace, first).defect_type == "long bar"
     bank = load_detector(workspace).positive
     assert next(i for i in bank.images if i.id == first).defect_type == "long bar"
@@ -220,7 +220,7 @@ def test_nothing_is_taken_back_twice_or_out_of_order(workspace):
     first = pending(workspace)[0]
     curation.set_type(workspace, [first], "bar", "Anna")
     curation.accept(workspace, [first], "Anna")
-    accepted, typed = decisions.decisions(workspace, first)[:2]
+    accepted, typed = decisions.history(workspace, first)[:2]
     with pytest.raises(BadInput, match="take that back first"):
         curation.undo(workspace, typed.id, "Anna")
     curation.undo(workspace, accepted.id, "Ben")
@@ -298,7 +298,7 @@ def test_two_decisions_on_one_never_both_count(workspace):
         jobs = [pool.submit(decide, p, w, id) for id in ids for p, w in ((workspace, "Anna"), (other, "Ben"))]
         done = [job.result() for job in jobs]
     assert sum(done) == len(ids)
-    counted = [d for d in decisions.decisions(workspace) if d.action in ("accept", "reject")]
+    counted = [d for d in decisions.history(workspace) if d.action in ("accept", "reject")]
     assert sorted(d.subject for d in counted) == sorted(ids)
     assert not pending(workspace)
     agree(workspace)
@@ -376,7 +376,7 @@ def test_a_missed_defect_goes_into_the_positive_bank_and_out_of_evaluation(works
     before = scores(workspace)
     decided = curation.missed(workspace, row.id, row.path, truth(row), "Anna", "bar")
     assert decided.rows > 0 and "Evaluation" in decided.sentence
-    assert row.id in positive_ids(workspace) and row.id in teachers.taught(workspace, "plates")
+    assert row.id in positive_ids(workspace) and row.id in teachers.marked_images(workspace, "plates")
     assert scores(workspace) != before
     with pytest.raises(BadInput, match="already"):
         curation.missed(workspace, row.id, row.path, truth(row), "Anna")
@@ -384,7 +384,7 @@ def test_a_missed_defect_goes_into_the_positive_bank_and_out_of_evaluation(works
     assert row.id in positive_ids(workspace) and rebuilt.active
     undone = curation.undo_last(workspace, "Anna")
     assert undone.sentence.startswith("Took back the decision on 1 image")
-    assert row.id not in positive_ids(workspace) and not teachers.taught(workspace, "plates")
+    assert row.id not in positive_ids(workspace) and not teachers.marked_images(workspace, "plates")
 
 
 def test_what_lies_off_the_mask_of_a_missed_defect_counts_from_the_next_build_on(workspace, tmp_path):
@@ -420,7 +420,7 @@ def test_a_missed_defect_needs_a_mask_and_an_image_that_is_not_trained_on(worksp
         curation.missed(workspace, row.id, row.path, np.ones((5, 5), bool), "Anna")
     with pytest.raises(BadInput, match="training image"):
         curation.missed(workspace, trained.id, trained.path, np.ones(SHAPE, bool), "Anna")
-    assert not decisions.decisions(workspace)
+    assert not decisions.history(workspace)
 
 
 @pytest.mark.parametrize("levels", [(0, 1), (100, 200), (0, 255)])
@@ -451,7 +451,7 @@ def test_a_mask_file_that_cannot_be_a_defect_is_refused_with_what_to_do(workspac
     assert "invert the mask" in refused(~truth(row), *mark)
     assert "seems to be inverted" in refused(ring, *mark)
     assert "seems turned by a quarter" in refused(truth(row).T, *mark)
-    assert not decisions.decisions(workspace) and not (workspace.path / drawn_masks.MASKS).exists()
+    assert not decisions.history(workspace) and not (workspace.path / drawn_masks.MASKS).exists()
     with pytest.raises(BadInput, match="nothing.png marks nothing"):  # as the Studio page says it
         (tmp_path / "nothing.png").write_bytes(encode_png(np.zeros(SHAPE, bool)))
         editor.keep_upload(workspace, row.id, str(tmp_path / "nothing.png"), "nothing.png")

@@ -19,7 +19,7 @@ from PIL import Image
 from exdd_core import curation
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
-from exdd_core.banks.training_images import TrainingFiles
+from exdd_core.banks.training_images import TrainingImages
 from exdd_core.datasets import Choices, natural_key
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
@@ -721,7 +721,7 @@ def test_a_deleted_data_set_takes_all_that_it_made_with_it(curated, tmp_path):
     assert said.startswith('"plates" is deleted, with 1 bank version (v1)')
     assert [info.name for info in curated.datasets()] == ["other"] and curated.dataset().name == "other"
     assert [bank.name for bank in curated.banks()] == ["v2"] and curated.bank().id == kept.id
-    assert candidates.listed(curated) == [] and decisions.decisions(curated) == []
+    assert candidates.listed(curated) == [] and decisions.history(curated) == []
     assert [run.id for run in runs.listed(curated)] == ["r2"]
     reopened = Workspace.open(curated.path)
     for place in ("datasets", "banks", "candidates"):
@@ -907,7 +907,7 @@ def test_an_image_that_was_retired_is_still_known_to_the_bank_that_learnt_it(
     dataset_changes.retire(workspace, [first.id], WHO)
     copy = tmp_path / "copy.png"
     shutil.copyfile(first.path, copy)
-    known = TrainingFiles(workspace, bank, load_detector(workspace, bank.id))
+    known = TrainingImages(workspace, bank, load_detector(workspace, bank.id))
     assert "in the bank itself" in known.sentence("file:copy", copy)
     write(copy, plate(4711))
     assert known.sentence("file:copy", copy) == ""

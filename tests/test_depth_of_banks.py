@@ -151,7 +151,7 @@ def test_a_built_bank_has_the_depth_of_its_data_set(tmp_path: Path) -> None:
     assert detector.settings.depth == FOURTEEN and detector.fitted.held.features is not None
     kept = np.array(detector.fitted.held.features[:])
     shutil.rmtree(cache_of(workspace, bank.id))
-    again = np.array(features.Features(workspace, bank.id, detector)[:])
+    again = np.array(features.HeldOutFeatures(workspace, bank.id, detector)[:])
     np.testing.assert_allclose(kept, again, rtol=1e-2, atol=1e-3)
     hot = write(tmp_path / "hot.png", bright(deep(70)))
     plain = write(tmp_path / "plain.png", deep(70))

@@ -49,7 +49,7 @@ def test_principal_components_are_those_of_banks_that_weigh_the_same():
     defect = rng.normal(size=(30, 6)) * 0.1 + [0, 0, 8, 0, 0, 0]
     rows = np.concatenate([normal, defect]).astype(np.float32)
     positive = np.arange(930) >= 900
-    place, explained = bank_map.principal(rows, positive)
+    place, explained = bank_map.principal_components(rows, positive)
     assert place.dtype == np.float32 and place.shape == (930, 2)
     assert place[positive, 0].mean() > place[~positive, 0].mean() + 7  # though few, they make the first axis
     assert abs(np.corrcoef(place[~positive, 1], normal[:, 1])[0, 1]) > 0.99
@@ -62,7 +62,7 @@ def test_principal_components_are_those_of_banks_that_weigh_the_same():
 
 
 def test_rows_that_are_all_the_same_have_a_place_too():
-    place, explained = bank_map.principal(np.ones((5, 3), np.float32), np.zeros(5, bool))
+    place, explained = bank_map.principal_components(np.ones((5, 3), np.float32), np.zeros(5, bool))
     assert np.isfinite(place).all() and explained == (0.0, 0.0)
 
 
@@ -70,7 +70,7 @@ def test_rows_that_are_all_the_same_have_a_place_too():
 
 
 def test_the_map_holds_every_row_of_both_banks_with_its_origin(workspace):
-    detector, found = load_detector(workspace), bank_map.landscape(workspace)
+    detector, found = load_detector(workspace), bank_map.map_bank(workspace)
     negative, positive = detector.negative, detector.positive
     assert len(found.place) == len(negative) + len(positive or []) and found.left_out == 0
     sides = [found.sides[at] for at in found.image]
@@ -85,9 +85,9 @@ def test_the_map_holds_every_row_of_both_banks_with_its_origin(workspace):
 
 
 def test_too_many_rows_are_thinned_and_counted(workspace, monkeypatch):
-    everything = bank_map.landscape(workspace)
+    everything = bank_map.map_bank(workspace)
     monkeypatch.setattr(bank_map, "MOST", 60)
-    found = bank_map.landscape(workspace)
+    found = bank_map.map_bank(workspace)
     assert len(found.place) == 60 and found.left_out == len(everything.place) - 60
     assert sum(found.sides[at] == "positive" for at in found.image) == 30
 
@@ -96,13 +96,13 @@ def test_the_map_follows_a_drop_and_its_undo(workspace):
     detector = load_detector(workspace)
     id = pending_ids(workspace)[0]
     rows = detector.positive.rows_by_image()[id]
-    before = len(bank_map.landscape(workspace).place)
+    before = len(bank_map.map_bank(workspace).place)
     stamp = bank_map.stamp(workspace, workspace.bank().id)
     aligning.drop(workspace, id, "positive", "Anna")
-    assert len(bank_map.landscape(workspace).place) == before - rows
+    assert len(bank_map.map_bank(workspace).place) == before - rows
     assert bank_map.stamp(workspace, workspace.bank().id) != stamp
     aligning.put_back(workspace, id, "Anna")
-    assert len(bank_map.landscape(workspace).place) == before
+    assert len(bank_map.map_bank(workspace).place) == before
 
 
 def pending_ids(workspace: Workspace) -> list[str]:
@@ -113,12 +113,12 @@ def pending_ids(workspace: Workspace) -> list[str]:
 
 def test_a_version_of_normal_surface_only_has_a_map(workspace):
     build_bank(workspace, positives="none", negative_ratio=0.2)
-    found = bank_map.landscape(workspace)
+    found = bank_map.map_bank(workspace)
     assert set(found.sides) == {"negative"} and len(found.place) == len(load_detector(workspace).negative)
 
 
 def test_a_map_as_csv(workspace, tmp_path):
-    found = bank_map.landscape(workspace)
+    found = bank_map.map_bank(workspace)
     bank_map.write_csv(found, tmp_path / "map.csv")
     lines = list(csv.DictReader((tmp_path / "map.csv").open()))
     assert len(lines) == len(found.place)
@@ -137,26 +137,26 @@ def umap(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_map_by_umap_is_made_once_and_kept_with_its_version(workspace, umap):
     bank = workspace.bank().id
     with pytest.raises(BadInput, match="not made yet"):
-        bank_map.landscape(workspace, bank, "umap")
+        bank_map.map_bank(workspace, bank, "umap")
     stages: list[tuple[str, int, int]] = []
     progress = Progress(lambda p: stages.append((p.stage, p.done, p.total)))
     kind = kinds_.KINDS["map"]
     told = kind.work(workspace, kind.read({"bank": bank}), progress, "job")
-    found = bank_map.landscape(workspace, bank, "umap")
-    assert told["rows"] == len(found.place) == len(bank_map.landscape(workspace).place)
+    found = bank_map.map_bank(workspace, bank, "umap")
+    assert told["rows"] == len(found.place) == len(bank_map.map_bank(workspace).place)
     assert any(stage.startswith("Laying out") and (done, total) == (50, 200) for stage, done, total in stages)
-    assert bank_map.is_made(workspace, bank)
+    assert bank_map.has_umap(workspace, bank)
     id = pending_ids(workspace)[0]
     dropped = int(load_detector(workspace).positive.rows_by_image()[id])
     aligning.drop(workspace, id, "positive", "Anna")
-    after = bank_map.landscape(workspace, bank, "umap")
+    after = bank_map.map_bank(workspace, bank, "umap")
     assert (
         len(after.place) == len(found.place) - dropped and after.left_out == 0
     )  # all others where they were
     assert {tuple(p) for p in after.place.round(3)} <= {tuple(p) for p in found.place.round(3)}
     curation.accept(workspace, pending(workspace)[-1:], "Anna")
-    came = bank_map.landscape(workspace, bank, "umap").left_out
-    assert came == len(bank_map.landscape(workspace).place) - len(after.place) > 0
+    came = bank_map.map_bank(workspace, bank, "umap").left_out
+    assert came == len(bank_map.map_bank(workspace).place) - len(after.place) > 0
     build_bank(workspace, negative_ratio=0.2)
     delete_bank(workspace, bank)
     assert not list((workspace.path / "cache").rglob(f"{bank}*"))
@@ -165,19 +165,19 @@ def test_a_map_by_umap_is_made_once_and_kept_with_its_version(workspace, umap):
 def test_a_map_in_the_making_can_be_cancelled(workspace, umap):
     progress = Progress(lambda p: p.cancel() if p.stage.startswith("Laying out") else None)
     with pytest.raises(Cancelled):
-        bank_map.make(workspace, progress=progress)
-    assert not bank_map.is_made(workspace, workspace.bank().id)
+        bank_map.make_umap(workspace, progress=progress)
+    assert not bank_map.has_umap(workspace, workspace.bank().id)
 
 
 def test_a_damaged_map_is_as_none(workspace, umap):
-    bank_map.make(workspace)
+    bank_map.make_umap(workspace)
     file = next((workspace.path / "cache" / "banks").rglob("map.npz"))
     file.write_bytes(file.read_bytes()[:100])
     with pytest.raises(BadInput, match="not made yet"):
-        bank_map.landscape(workspace, method="umap")
+        bank_map.map_bank(workspace, method="umap")
     with pytest.raises(BadInput, match='no map "tsne"'):
-        bank_map.landscape(workspace, method="tsne")
-    assert not bank_map.is_made(workspace, workspace.bank().id)
+        bank_map.map_bank(workspace, method="tsne")
+    assert not bank_map.has_umap(workspace, workspace.bank().id)
 
 
 @pytest.mark.slow
@@ -186,14 +186,14 @@ def test_the_real_umap_separates_what_is_far_apart():
     rows = np.concatenate([rng.normal(0, 1, (40, 8)), rng.normal(20, 1, (40, 8))]).astype(np.float32)
     positive = np.arange(80) >= 40
     stages: list[str] = []
-    place = bank_map.laid_out(rows, positive, Progress(lambda p: stages.append(f"{p.stage} {p.done}")))
+    place = bank_map.umap_layout(rows, positive, Progress(lambda p: stages.append(f"{p.stage} {p.done}")))
     assert place.shape == (80, 2) and np.isfinite(place).all()
     centres = place[~positive].mean(0), place[positive].mean(0)
     own = np.linalg.norm(place[positive] - centres[1], axis=1).max()
     assert np.linalg.norm(centres[0] - centres[1]) > 2 * own
     assert len([s for s in stages if s.startswith("Laying out 80 rows")]) > 2
     with pytest.raises(BadInput, match="twenty rows"):
-        bank_map.laid_out(rows[:5], positive[:5], Progress())
+        bank_map.umap_layout(rows[:5], positive[:5], Progress())
 
 
 # --- distances ----------------------------------------------------------------------------------------------------
@@ -255,14 +255,14 @@ def test_an_image_is_found_wherever_its_rows_came_from(workspace, tmp_path):
     mask[10:30, 10:40] = True
     curation.missed(workspace, f"file:{outside}", outside, mask, "Anna")
     for id in (real, painted, f"file:{outside}"):
-        found = bank_map.seen(workspace, "v1", id, [(0, 0)])
+        found = bank_map.source_image(workspace, "v1", id, [(0, 0)])
         assert found.path.is_file() and found.shape == (48, 64)
         x0, y0, x1, y1 = found.boxes[0]
         assert (x0, y0) == (0, 0) and 0 < x1 < 64 and 0 < y1 < 48
     with pytest.raises(BadInput, match="any more"):
-        bank_map.seen(workspace, "v1", "nothing")
+        bank_map.source_image(workspace, "v1", "nothing")
     with pytest.raises(BadInput, match="patch grid of v1"):
-        bank_map.seen(workspace, "v1", real, [(0, 999)])
+        bank_map.source_image(workspace, "v1", real, [(0, 999)])
     bank = load_detector(workspace).positive
-    assert len(bank_map.rows_of_bank(workspace, "v1", real, "positive")) == bank.rows_by_image()[real]
-    assert bank_map.rows_of_bank(workspace, "v1", real, "negative") == []
+    assert len(bank_map.patches_of_image(workspace, "v1", real, "positive")) == bank.rows_by_image()[real]
+    assert bank_map.patches_of_image(workspace, "v1", real, "negative") == []

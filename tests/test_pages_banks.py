@@ -44,7 +44,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     curation.accept(made, ids, "Anna", "7 <b>")  # as somebody might call it
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "umap", tiny_umap)
-        bank_map.make(made)
+        bank_map.make_umap(made)
     evaluation.evaluate(made, EvaluateSpec(bank="v1"), Progress(), "measured")
     build_bank(made, negative_ratio=0.1, positives="both")
     return made
@@ -130,7 +130,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     assert source in words and "Rows here" in words
     squares = str(side.locator("path").nth(0).get_attribute("d")).count("M") + 1
     full = id if source == "Painted defect" else f"plates/{id}"
-    assert squares == len(bank_map.rows_of_bank(own, "v2", full, "positive")) > 0
+    assert squares == len(bank_map.patches_of_image(own, "v2", full, "positive")) > 0
 
     # Dropped, with a name beside it; and undone.
     before = rows("v2")
@@ -142,7 +142,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     toast.get_by_role("button", name="Undo").wait_for(timeout=SLOW)
     drawn(page, "v2", before - squares)
     assert rows("v2") == before - squares
-    assert decisions.decisions(own)[0].who == "Anna"
+    assert decisions.history(own)[0].who == "Anna"
     shoot(page, "banks-dropped")
     listed = page.locator("#rows .list-head strong")  # and so do the lists that stand above and below the map
     defects = len(load_detector(own, "v2").positive or [])

@@ -143,7 +143,7 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         page.keyboard.press("5")
         until(page, lambda: status(workspace, second) == "rejected")
         said(page, "Rejected 1 candidate")
-        assert decisions.decisions(workspace)[0].reason == ["too faint"]
+        assert decisions.history(workspace)[0].reason == ["too faint"]
         until(page, lambda: open_to_decide(page))
         third = at(page)
         page.keyboard.press("s")
@@ -160,7 +160,7 @@ def test_a_round_with_the_keyboard(browser: Browser, address: str, workspace: Wo
         until(page, lambda: status(workspace, first) == "pending")
         assert positive_rows(workspace) == rows
         until(page, lambda: page.locator(".cu-undone").count() == 2)
-        assert {decision.who for decision in decisions.decisions(workspace)} == {"Anna"}
+        assert {decision.who for decision in decisions.history(workspace)} == {"Anna"}
         assert page.locator(".st-message").inner_text() == ""
 
 
@@ -186,10 +186,10 @@ def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, worksp
                     for key in keys:
                         page.keyboard.press(key)
                     until(page, partial(fewer, left, before))
-        decided = [decision.subject for decision in decisions.decisions(workspace)]
+        decided = [decision.subject for decision in decisions.history(workspace)]
         assert sorted(decided) == sorted({made.id for made in candidates.listed(workspace)})
         anna.locator(".empty-title", has_text="All decided").wait_for()
-        assert {decision.who for decision in decisions.decisions(workspace)} == {"Anna", "Ben"}
+        assert {decision.who for decision in decisions.history(workspace)} == {"Anna", "Ben"}
 
 
 def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, workspace: Workspace) -> None:

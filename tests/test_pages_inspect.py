@@ -502,7 +502,7 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         line = page.locator(".vw-markline", has_text="Marked as a missed defect (spot) by Anna")
         line.wait_for()
         assert page.locator(f".vw-thumb[data-id='{row.id}'] .vw-taught").inner_text() == "marked"
-        (decision,) = decisions.decisions(workspace)
+        (decision,) = decisions.history(workspace)
         assert (decision.action, decision.who, decision.detail["defect_type"]) == ("missed", "Anna", "spot")
         rest = len(workspace.images(split="test")) - 1
         assert page.locator(".vw-score").inner_text() == f"Score {rest} again"
@@ -527,7 +527,7 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         page.keyboard.press("Enter")
         toast("came to bank")
         page.locator(".vw-markline", has_text="Marked as a false alarm by Anna").wait_for()
-        assert decisions.decisions(workspace)[0].action == "false_alarm" and heatmap() != before
+        assert decisions.history(workspace)[0].action == "false_alarm" and heatmap() != before
         page.locator(".vw-toast button").click()
         toast("Taken back")
         assert heatmap() == before

@@ -257,7 +257,7 @@ def test_what_cannot_teach_the_bank_is_refused_in_a_sentence(review: Review, tmp
     assert review.compare(test, older.id).bank.id == older.id
     with pytest.raises(BadInput, match="no bank version"):
         review.bank_state("v99")
-    assert decisions.decisions(review.workspace) == []
+    assert decisions.history(review.workspace) == []
 
 
 def test_uploads_are_taken_by_content_and_appear_whatever_they_are_called(
@@ -360,7 +360,7 @@ def test_a_mask_of_most_of_the_image_or_an_inverted_one_is_no_missed_defect(revi
     large[height // 10 : -height // 10, width // 10 : -width // 10] = True
     with pytest.raises(BadInput, match="inverted"):
         review.mark_missed(id, ~large, "Anna")
-    assert decisions.decisions(review.workspace) == []
+    assert decisions.history(review.workspace) == []
 
 
 def test_a_defect_without_a_mask_gets_one_that_its_data_set_keeps(review: Review) -> None:

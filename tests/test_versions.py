@@ -76,7 +76,7 @@ def test_a_measurement_is_of_its_version_and_says_how_much_has_changed_since(wor
     curation.accept(workspace, pending(workspace)[:2], "Anna")
     assert compare.measured(workspace)[run.bank].changes == 2
     assert compare.changes(workspace, run.bank) == 2
-    curation.undo(workspace, decisions.decisions(workspace)[0].id, "Anna")  # came and went: as if it had not
+    curation.undo(workspace, decisions.history(workspace)[0].id, "Anna")  # came and went: as if it had not
     assert compare.measured(workspace)[run.bank].changes == compare.changes(workspace, run.bank) == 1
 
 
@@ -115,7 +115,7 @@ def test_a_version_that_somebody_rolled_back_to_lacks_what_was_accepted_since(wo
     before = compare.former(workspace)
     assert before is not None and before.name == "v1"
     curation.accept(workspace, [second], "Anna")
-    accepted = next(d for d in decisions.decisions(workspace, first) if d.action == "accept")
+    accepted = next(d for d in decisions.history(workspace, first) if d.action == "accept")
     curation.undo(workspace, accepted.id, "Anna")
     roll_back(workspace)
     assert drift_.lacking(workspace) == ([second], [first])
@@ -212,7 +212,7 @@ def test_a_marked_image_that_is_dropped_is_marked_again(workspace, action):
     aligning.put_back(workspace, row.id, "Ben")
     again = getattr(load_detector(workspace), side)
     assert row.id in {i.id for i in again.images} and again.rows_by_image().get(row.id, 0) == rows
-    assert set(teachers.taught(workspace)) == {row.id}
+    assert set(teachers.marked_images(workspace)) == {row.id}
 
 
 def test_the_command_line_does_the_same(workspace, tmp_path, capsys):

@@ -71,14 +71,14 @@ class BankMap:
         }
 
 
-def landscape(workspace: Workspace, bank: str | None = None, method: str = "pca") -> BankMap:
+def map_bank(workspace: Workspace, bank: str | None = None, method: str = "pca") -> BankMap:
     """Both banks of a version (None: the active one), as they are now. Raises BadInput for a map that is not made."""
     version = workspace.bank(bank)
     if method not in METHODS:
         raise BadInput(f'There is no map "{method}"; choose {" or ".join(METHODS)}.')
     every = _Rows.of(load_detector(workspace, version.id))
     if method == "pca":
-        place, explained = principal(every.rows, every.positive)
+        place, explained = principal_components(every.rows, every.positive)
         return every.on(method, place, np.ones(len(place), bool), explained)
     known = _kept(_file(workspace, version.id))
     if known is None:
@@ -102,22 +102,22 @@ def write_csv(found: BankMap, file: Path) -> None:
             lines.writerow([f"{x:.4f}", f"{y:.4f}", *origin])
 
 
-def is_made(workspace: Workspace, bank: str) -> bool:
+def has_umap(workspace: Workspace, bank: str) -> bool:
     """Whether there is a map by UMAP of the version of this id."""
     return _file(workspace, bank).exists()
 
 
-def make(workspace: Workspace, bank: str | None = None, progress: Progress | None = None) -> BankMap:
+def make_umap(workspace: Workspace, bank: str | None = None, progress: Progress | None = None) -> BankMap:
     """Make the map by UMAP of a version and keep it with it; the same rows give the same map."""
     version, progress = workspace.bank(bank), progress or Progress()
     progress.begin("Loading the bank version", 1)
     every = _Rows.of(load_detector(workspace, version.id))
-    place = laid_out(every.rows, every.positive, progress)
+    place = umap_layout(every.rows, every.positive, progress)
     _keep(_file(workspace, version.id), every, place)
     return every.on("umap", place, np.ones(len(place), bool), ())
 
 
-def principal(rows: np.ndarray, positive: np.ndarray, count: int = 2) -> tuple[np.ndarray, tuple[float, ...]]:
+def principal_components(rows: np.ndarray, positive: np.ndarray, count: int = 2) -> tuple[np.ndarray, tuple[float, ...]]:
     """The first principal components of rows (n, d): float32 (n, count), and the share of variance along each.
 
     Both banks weigh the same, though one is many times larger; the positive one, bool (n,), lies to the right.
@@ -137,7 +137,7 @@ def principal(rows: np.ndarray, positive: np.ndarray, count: int = 2) -> tuple[n
     return place, tuple(float(max(v, 0) / total) for v in values[::-1][:count])
 
 
-def laid_out(rows: np.ndarray, positive: np.ndarray, progress: Progress) -> np.ndarray:
+def umap_layout(rows: np.ndarray, positive: np.ndarray, progress: Progress) -> np.ndarray:
     """Rows (n, d) on a map by UMAP, float32 (n, 2). Raises BadInput for fewer than twenty, and `Cancelled`."""
     if len(rows) < 20:
         raise BadInput("UMAP needs twenty rows or more; this version has too few, look at the map by PCA.")
@@ -145,7 +145,7 @@ def laid_out(rows: np.ndarray, positive: np.ndarray, progress: Progress) -> np.n
     from umap import UMAP  # half a minute where its code was never compiled before
 
     progress.begin("Finding neighbours", 1)
-    reduced = principal(rows, positive, min(COMPONENTS, rows.shape[1]))[0]
+    reduced = principal_components(rows, positive, min(COMPONENTS, rows.shape[1]))[0]
     numbers = np.arange(len(reduced))
     near = Bank(reduced, np.zeros_like(numbers), np.zeros((len(numbers), 2)), [BankImage("", "")])
     distances, found = near.search(reduced, min(AROUND, len(reduced) - 1))
@@ -259,7 +259,7 @@ def _kept(file: Path) -> dict[tuple[str, str, int, int], list[float]] | None:
 
 
 @dataclass(frozen=True)
-class Seen:
+class SourceImage:
     """An image that a bank has rows of. boxes: (x0, y0, x1, y1) in its pixels, of the patches asked for. depth: how the
     bank reads it."""
 
@@ -270,9 +270,9 @@ class Seen:
     depth: Depth | None = None
 
 
-def seen(workspace: Workspace, bank: str, image: str, patches: Sequence[tuple[int, int]] = ()) -> Seen:
+def source_image(workspace: Workspace, bank: str, image: str, patches: Sequence[tuple[int, int]] = ()) -> SourceImage:
     """An image of a version's banks and where patches (row, column) lie on it. Raises BadInput."""
-    version, path = workspace.bank(bank), picture(workspace, image)
+    version, path = workspace.bank(bank), image_file(workspace, image)
     width, height = images.probe(path)
     size = images.Size.parse(version.settings["size"], bool(version.settings.get("keep_aspect")))
     detector = load_detector(workspace, version.id)
@@ -280,10 +280,10 @@ def seen(workspace: Workspace, bank: str, image: str, patches: Sequence[tuple[in
     if any(not (0 <= y < grid[0] and 0 <= x < grid[1]) for y, x in patches):
         raise BadInput(f"The patch grid of {version.name} has {grid[0]} rows and {grid[1]} columns.")
     boxes = [images.patch_box(y, x, grid, size, (height, width)) for y, x in patches]
-    return Seen(image, path, (height, width), boxes, detector.settings.depth)
+    return SourceImage(image, path, (height, width), boxes, detector.settings.depth)
 
 
-def rows_of_bank(workspace: Workspace, bank: str, image: str, side: str) -> list[tuple[int, int]]:
+def patches_of_image(workspace: Workspace, bank: str, image: str, side: str) -> list[tuple[int, int]]:
     """Where on an image the rows come from that a bank has of it: (row, column) each."""
     detector = load_detector(workspace, bank)
     held = detector.positive if side == "positive" else detector.negative
@@ -292,13 +292,13 @@ def rows_of_bank(workspace: Workspace, bank: str, image: str, side: str) -> list
     return [(int(y), int(x)) for y, x in held.position[held.of_images([image])]]
 
 
-def picture(workspace: Workspace, image: str) -> Path:
+def image_file(workspace: Workspace, image: str) -> Path:
     """The file of an image that a bank names: of a data set, painted, or marked by somebody. Raises BadInput."""
     try:
         return workspace.image(image).path
     except BadInput:
         pass
-    taught = teachers.taught(workspace).get(image)
+    taught = teachers.marked_images(workspace).get(image)
     if taught is not None:
         return workspace.path / taught.detail["path"]
     try:

@@ -127,7 +127,7 @@ def changes(workspace: Workspace, id: str, after: int = 0) -> int:
     What came and went again, or left and returned as it was, does not count.
     """
     with workspace.reading() as db:
-        then, now = history.standing(db, id, after).there, history.standing(db, id).there
+        then, now = history.changed_images(db, id, after).since, history.changed_images(db, id).since
     return sum(then.get(key) != now.get(key) for key in then.keys() | now.keys())
 
 

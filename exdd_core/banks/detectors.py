@@ -58,7 +58,7 @@ def load_detector(workspace: Workspace, bank: str | None = None, until: int | No
             network = workspace.backbone(version.settings["backbone"])
             detector = Detector.load(version.path, network)
             if detector.fitted.can_change:
-                detector.recall(features.Features(workspace, version.id, detector))
+                detector.recall(features.HeldOutFeatures(workspace, version.id, detector))
         if last < newest:
             with workspace.reading() as db:
                 later = history.read(db, version.id, last, newest)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 HELD_OUT = "held_out"
-PICTURES = 120  # defective training images that effects are measured on
+DEFECT_IMAGES = 120  # defective training images that effects are measured on
 
 
 def keep(workspace: Workspace, bank: str, detector: Detector) -> None:
@@ -37,7 +37,7 @@ def keep(workspace: Workspace, bank: str, detector: Detector) -> None:
 
 
 def defects(workspace: Workspace, bank: str, detector: Detector) -> list[DefectImage]:
-    """The defective training images of a version with the features of all their patches; at most PICTURES of them,
+    """The defective training images of a version with the features of all their patches; at most DEFECT_IMAGES of them,
     as many of every part as of the others."""
     images = detector.fitted.examples.defects.images
     known = [i for i in images if i.origin == "real" and not i.id.startswith("file:")]
@@ -46,7 +46,7 @@ def defects(workspace: Workspace, bank: str, detector: Detector) -> list[DefectI
     for image in known:
         turn[image.group] = turn.get(image.group, 0) + 1
         order.append((turn[image.group], len(order)))
-    chosen = [known[at] for _, at in sorted(sorted(order)[:PICTURES], key=lambda pair: pair[1])]
+    chosen = [known[at] for _, at in sorted(sorted(order)[:DEFECT_IMAGES], key=lambda pair: pair[1])]
     if not chosen:
         return []
     names = hashlib.sha256(json.dumps([image.id for image in chosen]).encode()).hexdigest()[:12]
@@ -54,7 +54,7 @@ def defects(workspace: Workspace, bank: str, detector: Detector) -> list[DefectI
     return [DefectImage(image, features) for image, features in zip(chosen, found, strict=True)]
 
 
-class Features(Sequence):
+class HeldOutFeatures(Sequence):
     """The features of a version's held-out images, float16 (n, d) each."""
 
     def __init__(self, workspace: Workspace, bank: str, detector: Detector):

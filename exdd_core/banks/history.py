@@ -118,42 +118,42 @@ def left(db: Database, bank: str, image: str, side: str) -> tuple[int, Change] |
 
 
 @dataclass
-class Standing:
+class ChangedImages:
     """What of a version's banks is not as it was built.
 
-    there: by image and side the number of the change since which it is there, or GONE.
+    since: by image and side the number of the change since which it is there, or GONE.
     """
 
-    there: dict[tuple[str, str], int] = field(default_factory=dict)
+    since: dict[tuple[str, str], int] = field(default_factory=dict)
     _built: set[tuple[str, str]] = field(default_factory=set)  # what the build had there, and is gone
     _left: dict[tuple[str, str], int | None] = field(default_factory=dict)  # what was there before it left
 
-    def take(self, image: str, side: str, action: str, number: int = GONE) -> None:
+    def apply(self, image: str, side: str, action: str, number: int = GONE) -> None:
         """Take one change in. What came after the build goes without a trace, and what returns is as it was."""
         key = (image, side)
         if action == "add":
-            self.there[key] = number
+            self.since[key] = number
         elif action == "return":
             since = self._left.pop(key)
             if since is None:
-                del self.there[key]
+                del self.since[key]
                 self._built.discard(key)
             else:
-                self.there[key] = since
+                self.since[key] = since
         else:
-            self._left[key] = since = self.there.pop(key, None)
+            self._left[key] = since = self.since.pop(key, None)
             if since is None:
                 self._built.add(key)
             if key in self._built:
-                self.there[key] = GONE
+                self.since[key] = GONE
 
 
-def standing(db: Database, bank: str, until: int = 2**63 - 1) -> Standing:
+def changed_images(db: Database, bank: str, until: int = 2**63 - 1) -> ChangedImages:
     """What a version's changes come to, up to the one of the number `until`."""
-    found = Standing()
+    found = ChangedImages()
     query = "select image, bank_side, action, id from bank_changes where bank = ? and id <= ? order by id"
     for change in db.execute(query, [bank, until]):
-        found.take(*change)
+        found.apply(*change)
     return found
 
 
@@ -163,11 +163,11 @@ def state_of(db: Database, bank: str, image: str, side: str, action: str) -> dic
 
     None where there was no such moment, or where nothing was kept of it.
     """
-    now = Standing()
+    now = ChangedImages()
     states: dict[frozenset[tuple[tuple[str, str], int]], dict[str, Any] | None] = {frozenset(): {}}
     query = "select id, image, bank_side, action, detail from bank_changes where bank = ? order by id"
     for id, name, at, what, detail in db.execute(query, [bank]):
-        now.take(name, at, what, id)
-        states.setdefault(frozenset(now.there.items()), json.loads(detail).get("state"))
-    now.take(image, side, action)
-    return states.get(frozenset(now.there.items()))
+        now.apply(name, at, what, id)
+        states.setdefault(frozenset(now.since.items()), json.loads(detail).get("state"))
+    now.apply(image, side, action)
+    return states.get(frozenset(now.since.items()))

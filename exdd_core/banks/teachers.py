@@ -66,7 +66,7 @@ def dropped(workspace: Workspace, dataset: str, side: str) -> set[str]:
     return {d.subject for d in in_force(workspace, "drop", dataset=dataset) if d.detail["side"] == side}
 
 
-def taught(workspace: Workspace, dataset: str | None = None) -> dict[str, Decision]:
+def marked_images(workspace: Workspace, dataset: str | None = None) -> dict[str, Decision]:
     """Images beyond the training split that have taught the banks, by id: evaluation leaves their parts out."""
     return {d.subject: d for d in in_force(workspace, "missed", "false_alarm", dataset=dataset)}
 
@@ -136,7 +136,7 @@ def marked_patches(pixels: np.ndarray, mask: np.ndarray, image: BankImage, detec
     return Marked.of(image, scoring.features(detector.fitted, pixels), marks(detector.fitted, mask))
 
 
-def remembered(workspace: Workspace, id: str, side: str, detector: Detector) -> Marked:
+def marked_of_dropped(workspace: Workspace, id: str, side: str, detector: Detector) -> Marked:
     """An image that was dropped, for coming back: a training image (of a normal one, every patch) or a candidate."""
     if "/" not in id:
         return marked(workspace, candidates.get(workspace, id), detector)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import BankVersion, Workspace
 
 
-class TrainingFiles:
+class TrainingImages:
     """What one bank version has learnt from. Lists the files of its images at the first file from elsewhere."""
 
     def __init__(self, workspace: Workspace, version: BankVersion, detector: Detector):

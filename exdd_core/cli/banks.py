@@ -238,10 +238,10 @@ def map_bank(options: argparse.Namespace) -> dict[str, Any]:
         raise BadInput("Say where the map goes: --to FILE.csv, or --json.")
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
-    if options.method == "umap" and not bank_map.is_made(workspace, bank.id):
+    if options.method == "umap" and not bank_map.has_umap(workspace, bank.id):
         title = f"Making a map of {bank.name} by UMAP"
         jobs.run_here(workspace, "map", title, {"bank": bank.id}, progress())
-    found = bank_map.landscape(workspace, bank.id, options.method)
+    found = bank_map.map_bank(workspace, bank.id, options.method)
     if options.to:
         bank_map.write_csv(found, options.to)
         if not options.json:

@@ -192,7 +192,7 @@ def decision_history(options: argparse.Namespace) -> dict[str, Any]:
     from exdd_core.workspace import decisions
 
     workspace = open_workspace(options)
-    found = [d for d in decisions.decisions(workspace) if not options.ids or d.subject in options.ids]
+    found = [d for d in decisions.history(workspace) if not options.ids or d.subject in options.ids]
     if not options.json:
         for d in found:
             more = ", ".join(d.reason) + (" (taken back)" if d.undone else "")
@@ -274,7 +274,7 @@ def _taught(
     before = _seen(workspace, id, path)
     decided = teach(workspace, id, path, mask)
     after = _seen(workspace, id, path)
-    number = decisions.decisions(workspace, id, limit=1)[0].id
+    number = decisions.history(workspace, id, limit=1)[0].id
     said = f"{decided.sentence} {score_change(before, after)}. Take it back with: candidates undo {number}"
     scores = {name: seen.calibrated_score for name, seen in (("before", before), ("after", after))}
     return told(

@@ -123,12 +123,12 @@ class _Scoring:
 
     def __init__(self, workspace: Workspace, bank: BankVersion, options: argparse.Namespace):
         from exdd_core.banks.detectors import load_detector
-        from exdd_core.banks.training_images import TrainingFiles
+        from exdd_core.banks.training_images import TrainingImages
 
         self.known = {row.path: row for info in workspace.datasets() for row in workspace.images(info.name)}
         self.bank, self.options = bank, options
         self.detector = load_detector(workspace, bank.id)
-        self.training = TrainingFiles(workspace, bank, self.detector)
+        self.training = TrainingImages(workspace, bank, self.detector)
 
     def score(self, paths: Sequence[Path]) -> tuple[list[ScoredRow], list[LeftOut]]:
         """The rows of the images that can be read, and the other images. Raises BadInput, see `_read`."""

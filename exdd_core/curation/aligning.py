@@ -45,7 +45,7 @@ def put_back(workspace: Workspace, image: str, who: str) -> changing.Decided:
 
 
 def _put_back(workspace: Workspace, image: str, who: str) -> changing.Decided:
-    past = decisions.decisions(workspace, image)
+    past = decisions.history(workspace, image)
     last = past[0] if past else None
     if last is not None and last.action == "drop":
         return deciding.undo(workspace, last.id, who)

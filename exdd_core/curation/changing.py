@@ -34,7 +34,7 @@ class Decided:
     sentence: str
 
 
-def summed_up(
+def summarize(
     done: str,
     ids: list[str],
     left_out: dict[str, str],

@@ -19,9 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exdd_core import images
-from exdd_core.banks.teachers import marked, remembered
+from exdd_core.banks.teachers import marked, marked_of_dropped
 from exdd_core.banks.update import BankUpdate
-from exdd_core.curation.changing import Decided, changing_banks, summed_up
+from exdd_core.curation.changing import Decided, changing_banks, summarize
 from exdd_core.detector import Change
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -30,11 +30,11 @@ from exdd_core.workspace.candidates import Candidate
 from exdd_core.workspace.decisions import (
     Decision,
     claims,
-    decisions,
+    history,
     hold,
     holder_of,
     read_decisions,
-    standing,
+    reversible,
     write,
 )
 from exdd_core.workspace.drawn_masks import keep_mask
@@ -86,7 +86,7 @@ def accept(
             last = target.write(db) if target else 0
         if target is not None:
             target.publish(last)
-    return summed_up("Accepted", [c.id for c in chosen], left_out, target, changes)
+    return summarize("Accepted", [c.id for c in chosen], left_out, target, changes)
 
 
 def reject(workspace: Workspace, ids: Sequence[str], who: str, reasons: Sequence[str] = ()) -> Decided:
@@ -96,7 +96,7 @@ def reject(workspace: Workspace, ids: Sequence[str], who: str, reasons: Sequence
         for candidate in chosen:
             _set_status(db, candidate.id, "pending", "rejected")
             write(db, candidate.id, "reject", who, _tags(reasons), dataset=candidate.dataset)
-    return summed_up("Rejected", [c.id for c in chosen], left_out, None, [])
+    return summarize("Rejected", [c.id for c in chosen], left_out, None, [])
 
 
 def trim(workspace: Workspace, id: str, mask: np.ndarray, who: str) -> Decided:
@@ -116,7 +116,7 @@ def trim(workspace: Workspace, id: str, mask: np.ndarray, who: str) -> Decided:
         chosen, left_out = _decidable(workspace, [id], who)
         with workspace.writing() as db:
             write(db, id, "trim", who, mask=name, dataset=candidate.dataset)
-    return summed_up("Trimmed the mask of", [c.id for c in chosen], left_out, None, [])
+    return summarize("Trimmed the mask of", [c.id for c in chosen], left_out, None, [])
 
 
 def set_type(workspace: Workspace, ids: Sequence[str], defect_type: str, who: str) -> Decided:
@@ -126,17 +126,17 @@ def set_type(workspace: Workspace, ids: Sequence[str], defect_type: str, who: st
         with workspace.writing() as db:
             for candidate in chosen:
                 _retype(db, candidate, defect_type, who)
-    return summed_up("Named the defect of", [c.id for c in chosen], left_out, None, [])
+    return summarize("Named the defect of", [c.id for c in chosen], left_out, None, [])
 
 
 def undo(workspace: Workspace, decision: int, who: str) -> Decided:
     """Take one decision back: what it changed changes back, and exactly that. Raises BadInput."""
     with workspace.reading() as db:
-        found = standing(db, decision)
+        found = reversible(db, decision)
     with changing_banks(workspace) if found.action in OF_BANK else nullcontext():
         target, changes = _reversal(workspace, found)
         with workspace.writing() as db:
-            standing(db, decision)
+            reversible(db, decision)
             number = write(db, found.subject, "undo", who, of=found.id, dataset=found.detail.get("dataset"))
             if found.action in ("accept", "reject"):
                 old = "accepted" if found.action == "accept" else "rejected"
@@ -152,7 +152,7 @@ def undo(workspace: Workspace, decision: int, who: str) -> Decided:
         if target is not None:
             target.publish(last)
     what = "image" if found.action in ("missed", "false_alarm", "drop") else "candidate"
-    return summed_up("Took back the decision on", [found.subject], {}, target, changes, what)
+    return summarize("Took back the decision on", [found.subject], {}, target, changes, what)
 
 
 def undo_last(workspace: Workspace, who: str) -> Decided:
@@ -175,7 +175,7 @@ def _reversal(workspace: Workspace, found: Decision) -> tuple[BankUpdate | None,
         side = found.detail["side"]
         if not target.holds(found.subject, side):
             return target, target.put_back(found.subject, side) or target.add(
-                [remembered(workspace, found.subject, side, target.detector)], side
+                [marked_of_dropped(workspace, found.subject, side, target.detector)], side
             )
     else:
         side = "negative" if found.action == "false_alarm" else "positive"
@@ -224,7 +224,7 @@ def _taken(
 
 def _already(workspace: Workspace, candidate: Candidate) -> str:
     last = next(
-        (d for d in decisions(workspace, candidate.id) if d.undone is None and d.action != "undo"), None
+        (d for d in history(workspace, candidate.id) if d.undone is None and d.action != "undo"), None
     )
     by = f" by {last.who}" if last else ""
     return f"it was {candidate.status} already{by}"

@@ -16,7 +16,7 @@ from exdd_core import files, images
 from exdd_core.banks.detectors import load_detector
 from exdd_core.banks.teachers import marked, marked_patches, pixels_of
 from exdd_core.banks.update import BankUpdate
-from exdd_core.curation.changing import Decided, changing_banks, summed_up
+from exdd_core.curation.changing import Decided, changing_banks, summarize
 from exdd_core.curation.deciding import type_name, undo
 from exdd_core.datasets import incoming
 from exdd_core.detector import Change
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from exdd_core.detector.inspection import Inspection
     from exdd_core.workspace import Workspace
 
-TAUGHT = "taught"  # folder of images from elsewhere that were marked
+MARKED = "taught"  # folder of images from elsewhere that were marked
 
 
 def missed(
@@ -126,7 +126,7 @@ def _teach(
             last = target.write(db) if target else 0
         if target is not None:
             target.publish(last)
-    decided = summed_up("", [image.id], {}, target, changes)
+    decided = summarize("", [image.id], {}, target, changes)
     said = "Remembered the missed defect" if action == "missed" else "Remembered the false alarm"
     rows = f"{decided.rows} {'row' if decided.rows == 1 else 'rows'}"
     where = f"; {rows} came to the {side} bank of {decided.bank}" if target else ""
@@ -154,13 +154,13 @@ def _origin(workspace: Workspace, image: str, path: Path) -> dict[str, Any]:
         return origin | {"state": state}
     content = path.read_bytes()
     name = f"{hashlib.sha256(content).hexdigest()[:20]}{path.suffix.lower()}"
-    kept = workspace.path / TAUGHT / name
+    kept = workspace.path / MARKED / name
     kept.parent.mkdir(exist_ok=True)
     if not kept.exists():
         with files.whole(kept) as unfinished:
             unfinished.write_bytes(content)
     dataset = workspace.bank().dataset
-    return {"dataset": dataset, "group": f"file:{name}", "label": "", "path": f"{TAUGHT}/{name}"}
+    return {"dataset": dataset, "group": f"file:{name}", "label": "", "path": f"{MARKED}/{name}"}
 
 
 def drop(workspace: Workspace, image: str, side: str, who: str) -> Decided:
@@ -180,7 +180,7 @@ def drop(workspace: Workspace, image: str, side: str, who: str) -> Decided:
             target.enter(changes, write(db, image, "drop", who, side=side, dataset=bank.dataset))
             last = target.write(db)
         target.publish(last)
-    return summed_up("Dropped", [image], {}, target, changes)
+    return summarize("Dropped", [image], {}, target, changes)
 
 
 def align(workspace: Workspace, missing: Sequence[str], surplus: Sequence[str], who: str) -> Decided:
@@ -199,4 +199,4 @@ def align(workspace: Workspace, missing: Sequence[str], surplus: Sequence[str], 
             target.enter(changes, number)
             last = target.write(db)
         target.publish(last)
-    return summed_up("Brought the bank in line with", [*there, *(c.id for c in wanted)], {}, target, changes)
+    return summarize("Brought the bank in line with", [*there, *(c.id for c in wanted)], {}, target, changes)

@@ -32,7 +32,7 @@ def unseen_images(
     rows = workspace.images(dataset, split="test", state=state)
     if not rows:
         raise BadInput(f'The data set "{dataset}" has no test images; measure it by folds instead.')
-    taught = {found.detail["group"] for found in teachers.taught(workspace, dataset).values()}
+    taught = {found.detail["group"] for found in teachers.marked_images(workspace, dataset).values()}
     trained = {row.id for row in workspace.images(dataset, split="train", state=state)}
     for image in learnt:  # a version may hold what was marked when it was built and is no longer
         if image.origin == "synthetic" or image.id not in trained:

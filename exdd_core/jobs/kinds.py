@@ -104,7 +104,7 @@ def map_(workspace: Workspace, spec: MapSpec, progress: Progress, job_id: str) -
     from exdd_core.banks import bank_map
 
     bank = workspace.bank(spec.bank)
-    made = bank_map.make(workspace, bank.id, progress)
+    made = bank_map.make_umap(workspace, bank.id, progress)
     return {"bank": bank.id, "name": bank.name, "rows": len(made.place), "left_out": made.left_out}
 
 

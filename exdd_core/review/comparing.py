@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exdd_core.banks.detectors import load_detector
-from exdd_core.banks.training_images import TrainingFiles, reason
+from exdd_core.banks.training_images import TrainingImages, reason
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
 from exdd_core.progress import Progress
@@ -40,7 +40,7 @@ class ComparedImage:
     """An image and what both methods say of it.
 
     pixels: uint8 (H, W, 3). truth: bool (H, W), None where there is no mask. in_bank: why the scores mean nothing,
-    as `TrainingFiles.sentence`; "" where they mean something.
+    as `TrainingImages.sentence`; "" where they mean something.
     """
 
     image: ShownImage
@@ -79,7 +79,7 @@ class Comparing:
         self._workspace = workspace
         self._results: dict[str, Results] = {}
         self._remembered: OrderedDict[tuple[str, str], ComparedImage] = OrderedDict()
-        self._training: tuple[str, TrainingFiles] | None = None  # of one bank state
+        self._training: tuple[str, TrainingImages] | None = None  # of one bank state
         self._lock = threading.Lock()
 
     def results(self, bank: BankVersion) -> Results:
@@ -161,11 +161,11 @@ class Comparing:
             if require_state(self._workspace, bank) == state:
                 return state, detector
 
-    def _training_files(self, state: BankState, detector: Detector) -> TrainingFiles:
+    def _training_files(self, state: BankState, detector: Detector) -> TrainingImages:
         """The training files of a bank state. The last ones are kept, as listing them takes long."""
         with self._lock:
             if self._training is None or self._training[0] != state.stamp:
-                self._training = state.stamp, TrainingFiles(self._workspace, state.version, detector)
+                self._training = state.stamp, TrainingImages(self._workspace, state.version, detector)
             return self._training[1]
 
 

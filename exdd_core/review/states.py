@@ -58,7 +58,7 @@ def require_state(workspace: Workspace, bank: str | None) -> BankState:
 
 def _state(workspace: Workspace, bank: BankVersion) -> str:
     with workspace.reading() as db:
-        in_force = history.standing(db, bank.id).there
+        in_force = history.changed_images(db, bank.id).since
     changes = sorted([*key, since] for key, since in in_force.items())
     return hashlib.sha256(json.dumps(changes).encode()).hexdigest()[:16] if changes else ""
 

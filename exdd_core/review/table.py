@@ -56,7 +56,7 @@ def result_row(
 ) -> ResultRow:
     """One row of the table.
 
-    in_bank: why the score of this image means nothing, as `TrainingFiles.sentence`; "" where it means something.
+    in_bank: why the score of this image means nothing, as `TrainingImages.sentence`; "" where it means something.
     """
     # Imported here because torch lies behind it, and the command line needs the columns alone.
     from exdd_core.banks.training_images import reason

@@ -70,7 +70,7 @@ def holder_of(db: Database, id: str) -> str:
     return row[0] if row else ""
 
 
-def decisions(workspace: Workspace, subject: str | None = None, limit: int = -1) -> list[Decision]:
+def history(workspace: Workspace, subject: str | None = None, limit: int = -1) -> list[Decision]:
     """Everything that was decided, the newest first."""
     with workspace.reading() as db:
         return read_decisions(db, "where (:subject is null or candidate = :subject)", subject, limit)
@@ -105,7 +105,7 @@ def read_decisions(
     ]
 
 
-def standing(db: Database, decision: int) -> Decision:
+def reversible(db: Database, decision: int) -> Decision:
     """A decision that can be taken back. Raises BadInput."""
     found = next(iter(read_decisions(db, "where id = :subject", decision)), None)
     if found is None:
@@ -119,7 +119,7 @@ def standing(db: Database, decision: int) -> Decision:
 
 def in_force(workspace: Workspace, *actions: str, dataset: str | None = None) -> list[Decision]:
     """Decisions of these kinds that nobody took back, the oldest first."""
-    found = [d for d in decisions(workspace) if d.action in actions and d.undone is None]
+    found = [d for d in history(workspace) if d.action in actions and d.undone is None]
     return [d for d in reversed(found) if dataset in (None, d.detail.get("dataset"))]
 
 

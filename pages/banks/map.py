@@ -30,7 +30,7 @@ def picture(workspace: Workspace, asked: Mapping[str, str]) -> str:
     patches = []
     if "row" in asked or "column" in asked:
         patches = [(whole(asked.get("row"), "row"), whole(asked.get("column"), "column"))]
-    found = bank_map.seen(workspace, asked.get("bank", ""), asked.get("image", ""), patches)
+    found = bank_map.source_image(workspace, asked.get("bank", ""), asked.get("image", ""), patches)
     small = thumbnail(
         read_image(found.path, found.id, found.depth), LARGE if asked.get("large") == "1" else SMALL
     )
@@ -46,12 +46,12 @@ def open_picture(workspace: Workspace, asked: Answer) -> Answer:
     bank = banks.get(asked.get("bank", "")) or next((b for b in banks.values() if b.active), None)
     if bank is None:
         return {"bank": None, "stamp": _stamp(workspace, "")}
-    made = bank_map.is_made(workspace, bank.id)
+    made = bank_map.has_umap(workspace, bank.id)
     method = "umap" if made and asked.get("method") == "umap" else "pca"
     return {
         "bank": {"id": bank.id, "name": bank.name, "active": bank.active},
         "made": made,
-        "map": bank_map.landscape(workspace, bank.id, method).to_json(),
+        "map": bank_map.map_bank(workspace, bank.id, method).to_json(),
         "stamp": _stamp(workspace, bank.id),
     }
 
@@ -68,9 +68,9 @@ def image(workspace: Workspace, asked: Answer) -> Answer:
     from exdd_core.banks import bank_map
 
     chosen = (asked["row"], asked["column"])
-    every = bank_map.rows_of_bank(workspace, asked["bank"], asked["image"], asked["side"])
+    every = bank_map.patches_of_image(workspace, asked["bank"], asked["image"], asked["side"])
     others = [patch for patch in every if patch != chosen]
-    found = bank_map.seen(workspace, asked["bank"], asked["image"], [chosen, *others])
+    found = bank_map.source_image(workspace, asked["bank"], asked["image"], [chosen, *others])
     return {
         "url": patch_url(asked["bank"], found.id, large=True),
         "height": found.shape[0],

@@ -36,7 +36,7 @@ def _undo_all(workspace: Workspace, ids: Sequence[str], who: str, progress: Prog
     wanted = set(ids)
     standing = [
         decision
-        for decision in decisions.decisions(workspace)
+        for decision in decisions.history(workspace)
         if decision.subject in wanted and _stands(decision, "accept", "reject") and decision.who == who
     ]
     progress.begin("Taking back", len(standing))

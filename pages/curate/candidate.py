@@ -44,12 +44,12 @@ def candidate(shared: Curate, asked: Answer) -> Answer:
         decisions.release(workspace, asked["before"], asked["who"])
     holder = decisions.claim(workspace, made.id, asked["who"]) if made.status == "pending" else ""
     width, height = made.size
-    last = next((d for d in decisions.decisions(workspace, made.id) if _stands(d, "accept", "reject")), None)
+    last = next((d for d in decisions.history(workspace, made.id) if _stands(d, "accept", "reject")), None)
     return _item(workspace, _Entry.of(made), {made.id: holder}) | {
         "width": width,
         "height": height,
         "outline": drawing.outline(candidates.mask_of(workspace, made)),
-        "trimmed": any(_stands(d, "trim") for d in decisions.decisions(workspace, made.id)),
+        "trimmed": any(_stands(d, "trim") for d in decisions.history(workspace, made.id)),
         "facts": _facts(workspace, made),
         "notes": made.notes,
         "decision": _line(workspace, last, {}) if last else None,
@@ -160,7 +160,7 @@ def history(shared: Curate, asked: Answer) -> Answer:
     """What was decided on this data set, the newest first; what was taken back says by whom."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
-    everything = decisions.decisions(workspace)
+    everything = decisions.history(workspace)
     by_number = {decision.id: decision for decision in everything}
     found = [d for d in everything if d.action != "undo" and d.detail.get("dataset") == dataset]
     lines = [_line(workspace, decision, by_number) for decision in found[: asked["limit"]]]

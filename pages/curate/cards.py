@@ -120,7 +120,7 @@ def _types(workspace: Workspace, everything: Sequence[_Entry]) -> list[str]:
 
 def _reasons(workspace: Workspace) -> list[str]:
     """The usual reasons, and the own ones that people have given most."""
-    given = Counter(reason for decision in decisions.decisions(workspace) for reason in decision.reason)
+    given = Counter(reason for decision in decisions.history(workspace) for reason in decision.reason)
     own = [reason for reason, _ in given.most_common() if reason not in curation.REASONS]
     return [*curation.REASONS, *own[:4]]
 

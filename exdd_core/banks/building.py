@@ -31,8 +31,8 @@ from exdd_core.workspace import (
 )
 from exdd_core.workspace.clock import now
 from exdd_core.workspace.failures import plainly
-from exdd_core.workspace.placing import making, placed
 from exdd_core.workspace.imports import import_dataset
+from exdd_core.workspace.placing import making, placed
 from exdd_core.workspace.settings import get, put
 from exdd_core.workspace.versions import make_active
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from exdd_core.banks.building import build_bank
 from exdd_core.images import Size, encode_png
+from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.orders import Recipe
 from exdd_core.synthesis.request import Painting
 from exdd_core.workspace import Workspace, candidates
@@ -45,7 +46,7 @@ def recipe(seed: int, **changed: object) -> Recipe:
         "negative_prompt": "",
         "prompt_id": "",
         "settings": {},
-        "mask": {"source": "generated"},
+        "mask": MaskSpec("generated"),
         "seed": seed,
         "donor": "",
         "parent": "",

@@ -13,6 +13,7 @@ import pytest
 
 from exdd_core.errors import BadInput
 from exdd_core.images import read_image, read_mask
+from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.orders import Recipe
 from exdd_core.synthesis.request import Painting
 from exdd_core.workspace import MARK, Workspace, candidates
@@ -32,7 +33,7 @@ RECIPE = Recipe(
     negative_prompt="dark",
     prompt_id="p1",
     settings={},
-    mask={"source": "generated"},
+    mask=MaskSpec("generated"),
     seed=7,
     donor="demo/defect/b.png",
     parent="c0",
@@ -64,7 +65,7 @@ def test_a_candidate_is_kept_with_its_whole_record(workspace):
         ["A note."],
         0.25,
     )
-    assert (kept.job, kept.number, kept.mask_spec) == ("j1", 4, RECIPE.mask)
+    assert (kept.job, kept.number, kept.mask_spec) == ("j1", 4, RECIPE.mask.to_json())
     for name in set(vars(RECIPE)) - {"number", "mask", "settings"}:
         assert getattr(kept, name) == getattr(RECIPE, name), name
     assert folders(workspace) == {kept.id}
@@ -172,5 +173,5 @@ def test_a_record_is_plain_json(workspace):
     made = candidates.add(workspace, PAINTING, RECIPE, DRAWN)
     with workspace.reading() as db:
         row = next(iter(db.query("select * from candidates")))
-    assert json.loads(row["mask"]) == RECIPE.mask and json.loads(row["settings"]) == made.settings
+    assert json.loads(row["mask"]) == RECIPE.mask.to_json() and json.loads(row["settings"]) == made.settings
     assert row["job"] is None and row["number"] is None

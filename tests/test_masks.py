@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from hypothesis.extra import numpy as arrays
 
 from exdd_core.errors import BadInput
@@ -98,7 +98,8 @@ def test_every_shape_at_every_slider_is_a_mask(spec: MaskSpec, shape: tuple[int,
 @pytest.mark.parametrize("shape", mask_spec.SHAPES)
 def test_sliders_mean_what_they_say(shape: str) -> None:
     values = {control.name: control.default for control in mask_spec.controls("generated", shape)}
-    base = MaskSpec("generated", shape=shape, **{**values, "irregularity": 0.0, "angle": 0.0, "length": 40.0})
+    changed = {"irregularity": 0.0, "angle": 0.0, "length": 40.0}
+    base = MaskSpec.from_json({"source": "generated", "shape": shape, **values, **changed})
     mask = mask_shapes.generate(base, (200, 300))
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     assert abs(len(columns) - 80) <= 4  # 40 % of 200
@@ -152,6 +153,7 @@ def test_moved_flipped_and_turned_by_right_angles_every_pixel_is_found_again(
 
 
 @given(ANY_MASK, slider("angle"), slider("scale"), st.booleans(), slider("x"), slider("y"))
+@example(np.ones((1, 1), bool), 1.0, 1.0, False, 0.0, 0.0)  # a single pixel between four
 @settings(max_examples=100, deadline=None)
 def test_a_borrowed_mask_grows_with_its_scale_and_is_cut_at_the_edge(
     mask: np.ndarray, angle: float, scale: float, flip: bool, x: float, y: float

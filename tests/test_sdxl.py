@@ -123,7 +123,7 @@ def test_every_setting_reaches_the_call(
     assert [generator.initial_seed() for generator in call["generator"]] == [77]
     own = next(c for c in encode.calls if c.get("prompt"))
     assert (own["prompt"], own["negative_prompt"]) == ("white marks", "smooth, plain")
-    assert painting.settings | chosen == painting.settings
+    assert {**painting.settings, **chosen} == painting.settings
 
 
 def test_each_setting_changes_the_pixels(engine: SDXL, tiny_lora: Path) -> None:

@@ -174,7 +174,7 @@ def test_only_the_training_split_lends_unless_switched_and_recorded(workspace):
     for order in named:
         with pytest.raises(BadInput, match="test split"):
             studio.recipes(workspace, order)
-        switched = replace(order, mask=order.mask | {"from_test": True})
+        switched = replace(order, mask={**order.mask, "from_test": True})
         made = candidates.get(
             workspace, run(workspace, switched, f"leak {named.index(order)}")["candidates"][0]
         )
@@ -463,7 +463,7 @@ def test_a_comparison_changes_its_axes_alone(workspace):
         (8, 2),
     ]
     assert [c.number for c in cells] == list(range(6))
-    assert len({(c.source, c.prompt, json.dumps(c.mask)) for c in cells}) == 1
+    assert len({(c.source, c.prompt, json.dumps(c.mask.to_json())) for c in cells}) == 1
     assert {c.template for c in cells} == {base.template}
 
 
@@ -623,7 +623,7 @@ def test_a_painting_is_made_again_in_the_region_that_it_was_painted_in(regional)
     assert np.array_equal(studio.remake(regional, made).image, read_image(made.image))
     set_region(regional, "small", None, "Ann")
     assert np.array_equal(studio.remake(regional, made).image, read_image(made.image))
-    assert studio.recipes(regional, ORDER)[0].mask["region"] == ""
+    assert studio.recipes(regional, ORDER)[0].mask.region == ""
 
 
 def test_without_a_place_in_the_region_the_reason_is_one_sentence(tmp_path):

@@ -16,7 +16,7 @@ from exdd_core.errors import BadInput
 from exdd_core.synthesis import mask_spec, templates, weights
 from exdd_core.synthesis.controls import Control
 from exdd_core.synthesis.engine import Engine
-from exdd_core.synthesis.orders import MOST, MOST_CELLS, MOST_SEED, Order, Recipe
+from exdd_core.synthesis.orders import MOST, MOST_CELLS, MOST_SEED, Axis, Order, Recipe
 from exdd_core.synthesis.request import Donor
 from exdd_core.workspace import candidates
 
@@ -71,7 +71,7 @@ def recipes(workspace: Workspace, order: Order) -> list[Recipe]:
                 negative_prompt=order.negative_prompt,
                 prompt_id=order.prompt_id,
                 settings=order.settings,
-                mask=(replace(spec, image=donor.id) if donor and spec.source == "real" else spec).to_json(),
+                mask=replace(spec, image=donor.id) if donor and spec.source == "real" else spec,
                 seed=seed,
                 donor=donor.id if donor else "",
                 parent=order.parent,
@@ -185,7 +185,7 @@ def grid(
     """
     if y is not None and x[0] == y[0]:
         raise BadInput(f"Both axes are {_title(x[0])}; choose another one for the rows.")
-    axes = []
+    axes: list[Axis] = []
     for name, values in (x,) if y is None else (x, y):
         different = list(dict.fromkeys(values))
         if not different:
@@ -241,7 +241,7 @@ def _varied(workspace: Workspace, order: Order, name: str, value: Any, compared:
         return replace(order, engine=str(value), settings=settings)
     control = next((c for c in engine(workspace, order.engine).CONTROLS if c.name == name), None)
     if control is not None:
-        return replace(order, settings=order.settings | {name: control.read(value)})
+        return replace(order, settings={**order.settings, name: control.read(value)})
     if compared:  # the row of an engine that has no such control shows the same picture in every column
         raise BadInput(
             f'{engine(workspace, order.engine).TITLE} has no setting "{name}"; compare engines by another.'

@@ -52,7 +52,7 @@ def request_of(workspace: Workspace, recipe: Recipe) -> tuple[PaintRequest, str]
     image = read_image(row.path, row.id, row.depth)
     donor = _donor(workspace, recipe.donor) if recipe.donor else None
     mask = mask_of(workspace, recipe, image)
-    region = region_of(workspace, recipe.dataset, recipe.mask.get("region", ""), image.shape[:2])
+    region = region_of(workspace, recipe.dataset, recipe.mask.region, image.shape[:2])
     masks.check(mask, image, region)
     mask, cut = masks.within(mask, region)
     request = PaintRequest(
@@ -87,7 +87,7 @@ def mask_of(workspace: Workspace, recipe: Recipe, image: np.ndarray) -> np.ndarr
 
     What of it lies outside the region of interest is not painted; that is for `masks.check` and `masks.within`.
     """
-    spec = mask_spec.MaskSpec.from_json(recipe.mask)
+    spec = recipe.mask
     donor = _donor(workspace, recipe.donor) if recipe.donor else None
     region = region_of(workspace, recipe.dataset, spec.region, image.shape[:2])
     return masks.realise(spec, image, recipe.seed, _lent(workspace, spec, donor), region)
@@ -130,7 +130,7 @@ def recipe_of(candidate: Candidate) -> Recipe:
     """The recipe that a candidate was painted by, from its record."""
     shared = {field.name for field in fields(Recipe)} - {"mask", "number"}
     values = {name: getattr(candidate, name) for name in shared}
-    return Recipe(**values, mask=candidate.mask_spec, number=candidate.number or 0)
+    return Recipe(**values, mask=mask_spec.MaskSpec.from_json(candidate.mask_spec), number=candidate.number or 0)
 
 
 def remake(workspace: Workspace, candidate: Candidate) -> Painting:

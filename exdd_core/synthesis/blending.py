@@ -10,7 +10,16 @@ import math
 import cv2
 import numpy as np
 
-from exdd_core.synthesis.cutouts import BEYOND, RING, THICK, Cutout, Pose, matrix_of, warped
+from exdd_core.synthesis.cutouts import (
+    BEYOND,
+    RING,
+    THICK,
+    Cutout,
+    Pose,
+    TransplantSettings,
+    matrix_of,
+    warped,
+)
 from exdd_core.synthesis.mask_geometry import Array, grown, half_width
 
 GAIN, TEXTURE = (0.15, 3.0), (0.7, 1.4)  # limits of what is done to the donor's brightness and contrast
@@ -24,7 +33,12 @@ OVERHANG = 8  # pixels that a defect cut off by its image's edge is continued by
 
 
 def blend(
-    image: Array, part: Array, piece: Cutout, pose: Pose, squeeze: tuple[float, float], settings: dict
+    image: Array,
+    part: Array,
+    piece: Cutout,
+    pose: Pose,
+    squeeze: tuple[float, float],
+    settings: TransplantSettings,
 ) -> Array:
     """`image`, uint8 (h, w, 3), with the piece at its pose: uint8 (h, w, 3).
 

@@ -14,7 +14,6 @@ import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from exdd_core.errors import BadInput
 from exdd_core.synthesis import weights
@@ -105,7 +104,7 @@ def write(folder: Path, family: str) -> None:
     unet = {**(UNET_XL if large else UNET), "in_channels": 9 if inpaint else 4}
     # What SDXL base's autoencoder computes does not fit half precision; its inpainting model came with a mended one.
     vae = {**VAE, "scaling_factor": 0.13025 if large else 0.18215, "force_upcast": large}
-    index: dict[str, Any] = {
+    index: dict[str, object] = {
         "_class_name": "StableDiffusionXLInpaintPipeline" if large else "StableDiffusionInpaintPipeline",
         "scheduler": ["diffusers", "EulerDiscreteScheduler"],
         "text_encoder": ["transformers", "CLIPTextModel"],

@@ -5,11 +5,24 @@ Knows names, types and ranges. Does not know widgets or what an engine does with
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import SupportsFloat, TypedDict
 
 from exdd_core.errors import BadInput
+
+Value = str | float | bool  # what a control reads; an integer is a float to the type checker
+Settings = Mapping[str, object]  # by a control's name, as somebody gives them: not checked, not complete
+
+
+class SharedSettings(TypedDict):
+    """The settings that every engine has, checked and complete; those of `shared_controls`."""
+
+    geometry: str
+    feather: float
+    match_brightness: bool
 
 
 @dataclass(frozen=True)
@@ -22,7 +35,7 @@ class Control:
     name: str
     title: str
     kind: str
-    default: Any
+    default: Value
     minimum: float | None = None
     maximum: float | None = None
     step: float | None = None
@@ -30,7 +43,7 @@ class Control:
     help: str = ""
     unit: str = ""
 
-    def read(self, value: Any) -> Any:
+    def read(self, value: object) -> Value:
         """`value` in this control's type; numbers may come as text. Raises `BadInput` naming the range."""
         if self.kind in ("number", "integer"):
             return self._number(value)
@@ -44,11 +57,11 @@ class Control:
             raise BadInput(f"{self.title} ({self.name}) is a text; {value!r} is none.")
         return value
 
-    def _number(self, value: Any) -> float | int:
-        try:
-            number = math.nan if isinstance(value, bool) else float(value)
-        except (TypeError, ValueError):
-            number = math.nan
+    def _number(self, value: object) -> float | int:
+        number = math.nan
+        if isinstance(value, str | SupportsFloat) and not isinstance(value, bool):
+            with contextlib.suppress(TypeError, ValueError):
+                number = float(value)
         low = -math.inf if self.minimum is None else self.minimum
         high = math.inf if self.maximum is None else self.maximum
         whole = self.kind == "integer"
@@ -68,7 +81,7 @@ class Control:
             return f" of at least {self.minimum:g}{unit}"
         return f" of at most {self.maximum:g}{unit}" if self.maximum is not None else ""
 
-    def _switch(self, value: Any) -> bool:
+    def _switch(self, value: object) -> bool:
         known = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False}
         known["0"] = False
         answer = known.get(str(value).lower())

@@ -12,12 +12,24 @@ import cv2
 import numpy as np
 
 from exdd_core.errors import BadInput
+from exdd_core.synthesis.controls import SharedSettings
 from exdd_core.synthesis.foreground import foreground
 from exdd_core.synthesis.mask_geometry import Array
 
 BEYOND = 24  # pixels by which a defect that its image's edge cuts off is thought to go on
 RING = 12  # pixels around the defect that are compared with the place where it goes
 THICK = 12  # half the width in pixels from which a defect is a field, which may end without an edge
+
+
+class TransplantSettings(SharedSettings):
+    """Checked and complete; what each means, `Transplant.CONTROLS` says."""
+
+    placing: str
+    angle: float
+    scale: float
+    flip: bool
+    strength: float
+    margin: float
 
 
 @dataclass(frozen=True)

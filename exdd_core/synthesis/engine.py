@@ -12,21 +12,21 @@ import math
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Generic, cast
 
 import numpy as np
 
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
-from exdd_core.synthesis.controls import Control
+from exdd_core.synthesis.controls import Control, Settings
 from exdd_core.synthesis.laying_back import box_around, lay_back, measure, resized, resized_mask
-from exdd_core.synthesis.request import Painting, PaintRequest, Step, Window
+from exdd_core.synthesis.request import Painting, PaintRequest, S, Step, Window
 
 MAX_SEED = 2**63 - 1
 
 
-class Engine(ABC):
+class Engine(ABC, Generic[S]):
     """Paints defects. A subclass says its name and controls and implements `_render`."""
 
     NAME: str
@@ -53,27 +53,27 @@ class Engine(ABC):
         """Make ready to paint; called once."""
         return
 
-    def _ready(self, settings: Mapping[str, Any], progress: Progress | None) -> None:
+    def _ready(self, settings: Settings, progress: Progress | None) -> None:
         """Make ready for a request's settings. An engine whose settings choose a model loads that one instead."""
         self.load(progress)
 
-    def _version(self, settings: Mapping[str, Any]) -> str:
+    def _version(self, settings: S) -> str:
         """`version` of what has painted with these settings, which are complete."""
         return self.version
 
-    def _resolution(self, settings: Mapping[str, Any]) -> int:
+    def _resolution(self, settings: S) -> int:
         """The side of the square this engine works at, in pixels; 0 for the image's own."""
         return 0
 
-    def _at_once(self, settings: Mapping[str, Any]) -> int:
+    def _at_once(self, settings: S) -> int:
         """How many requests `_render_batch` takes in one call."""
         return 1
 
     @abstractmethod
-    def _render(self, window: Window, step: Step) -> np.ndarray:
+    def _render(self, window: Window[S], step: Step) -> np.ndarray:
         """The window, uint8 (h, w, 3), with a defect where its mask is set; what else changes is not used."""
 
-    def _render_batch(self, windows: Sequence[Window], step: Step) -> Sequence[np.ndarray]:
+    def _render_batch(self, windows: Sequence[Window[S]], step: Step) -> Sequence[np.ndarray]:
         """`_render` of several windows, which may differ in size and settings. `step` shows the first."""
         return [self._render(window, step) for window in windows]
 
@@ -90,21 +90,22 @@ class Engine(ABC):
             self._load(progress or Progress())
             self._loaded = True
 
-    def prepare(self, settings: Mapping[str, Any], progress: Progress | None = None) -> None:
+    def prepare(self, settings: Settings, progress: Progress | None = None) -> None:
         """`load`, for requests with these settings: they may choose a model."""
         self._ready(settings, progress)
 
-    def at_once(self, settings: Mapping[str, Any]) -> int:
+    def at_once(self, settings: Settings) -> int:
         """How many requests with these settings `paint_many` takes in one call, once it is ready for them."""
         return self._at_once(self.complete(settings))
 
-    def complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+    def complete(self, settings: Settings) -> S:
         """Every setting of this engine, checked, defaults filled in. Raises `BadInput`."""
         known = {control.name: control for control in self.CONTROLS}
         for name in settings:
             if name not in known:
                 raise BadInput(f'{self.TITLE} has no setting "{name}"; it has {", ".join(known)}.')
-        return {name: control.read(settings.get(name, control.default)) for name, control in known.items()}
+        full = {name: control.read(settings.get(name, control.default)) for name, control in known.items()}
+        return cast(S, full)
 
     def paint(
         self,
@@ -161,7 +162,7 @@ class Engine(ABC):
                 seconds=seconds,
             )
 
-    def _window(self, request: PaintRequest) -> Window:
+    def _window(self, request: PaintRequest) -> Window[S]:
         image, mask = request.image, request.mask
         if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or mask.dtype != bool:
             raise ValueError(
@@ -195,7 +196,7 @@ class Engine(ABC):
             notes=[],
         )
 
-    def _size(self, width: int, height: int, settings: Mapping[str, Any]) -> tuple[int, int]:
+    def _size(self, width: int, height: int, settings: S) -> tuple[int, int]:
         """(width, height) at which a window of the image is painted."""
         side = self._resolution(settings)
         if settings["geometry"] == "paper":

@@ -5,7 +5,7 @@ Knows Gradio's layers as arrays. Does not know widgets, pages or what a mask is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from exdd_core.images import thumbnail
 from exdd_core.synthesis.mask_geometry import Array, reduced_mask, stretched
 
+Layers = Array | Sequence[Array]  # one layer of an editor, or several
 # Alpha above which an editor's pixel is painted: that of see-through brushes is, what an eraser leaves is not.
 PAINTED = 32
 
@@ -22,7 +23,9 @@ def editor_copy(image: Array, side: int = 1024) -> Array:
     return thumbnail(image, side)
 
 
-def from_editor(painted: Any, shape: tuple[int, int], shown: Array | None = None) -> Array:
+def from_editor(
+    painted: Mapping[str, Any] | Layers | None, shape: tuple[int, int], shown: Array | None = None
+) -> Array:
     """What was painted on an editor's copy, as a mask of the image's `shape`: bool (H, W).
 
     `painted` is the value of a Gradio image editor (its layers count, not its composite), a list of layers, or
@@ -42,7 +45,7 @@ def from_editor(painted: Any, shape: tuple[int, int], shown: Array | None = None
     return np.where(untouched, shown, result)
 
 
-def _editor_shapes(layers: Any, shape: tuple[int, int]) -> tuple[int, int]:
+def _editor_shapes(layers: Layers, shape: tuple[int, int]) -> tuple[int, int]:
     first = layers if isinstance(layers, np.ndarray) else layers[0] if len(layers) else np.zeros(shape)
     return first.shape[0], first.shape[1]
 

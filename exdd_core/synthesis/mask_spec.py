@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from exdd_core.errors import BadInput
-from exdd_core.synthesis.controls import Control
+from exdd_core.synthesis.controls import Control, Value
 
 SOURCES = ("drawn", "uploaded", "real", "generated")
 SHAPES = ("scratch", "spot", "crack", "blotch")
@@ -81,7 +81,7 @@ class MaskSpec:
         for name, control in CONTROLS.items():
             object.__setattr__(self, name, control.read(getattr(self, name)))
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Value]:
         return asdict(self)
 
     @classmethod

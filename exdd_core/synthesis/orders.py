@@ -7,12 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from exdd_core.errors import BadInput
+from exdd_core.synthesis.controls import Settings
+from exdd_core.synthesis.mask_spec import MaskSpec
 
 MOST, MOST_CELLS = 2000, 36
 MOST_SEED = 2**53  # what JSON keeps exactly in a browser
+
+
+class Axis(TypedDict):
+    """One axis of a comparison: what varies, and its values. index: the place of one recipe on it."""
+
+    name: str
+    values: list[Any]
+    index: NotRequired[int]
 
 
 @dataclass(frozen=True)
@@ -32,17 +42,17 @@ class Order:
     template: str = ""
     negative_prompt: str = ""
     prompt_id: str = ""
-    settings: dict[str, Any] = field(default_factory=dict)
-    mask: dict[str, Any] = field(default_factory=dict)
+    settings: Settings = field(default_factory=dict)
+    mask: Mapping[str, object] = field(default_factory=dict)
     donor: str = ""
     count: int = 1
     each: bool = False
     seed: int = 0
     parent: str = ""
     defect_type: str = ""
-    axes: list[dict[str, Any]] = field(default_factory=list)
+    axes: list[Axis] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, object]:
         return asdict(self)
 
     @classmethod
@@ -58,7 +68,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One painting, with everything decided. `mask` is a `MaskSpec` as JSON, `donor` the id of what lends."""
+    """One painting, with everything decided; `donor` is the id of the image that lends a mask or a defect."""
 
     number: int
     dataset: str
@@ -68,10 +78,10 @@ class Recipe:
     prompt: str
     negative_prompt: str
     prompt_id: str
-    settings: dict[str, Any]
-    mask: dict[str, Any]
+    settings: Settings
+    mask: MaskSpec
     seed: int
     donor: str
     parent: str
     defect_type: str
-    axes: list[dict[str, Any]]
+    axes: list[Axis]

@@ -11,7 +11,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 
-from exdd_core.synthesis.cutouts import THICK, Cutout, Pose, matrix_of, warped
+from exdd_core.synthesis.cutouts import THICK, Cutout, Pose, TransplantSettings, matrix_of, warped
 from exdd_core.synthesis.mask_geometry import Array, grown, half_width
 from exdd_core.synthesis.request import Window
 
@@ -23,7 +23,11 @@ GRAIN = 0.3  # coherence of the structure tensor from which a surface counts as 
 
 
 def find_pose(
-    piece: Cutout, region: Array, part: Array, squeeze: tuple[float, float], window: Window
+    piece: Cutout,
+    region: Array,
+    part: Array,
+    squeeze: tuple[float, float],
+    window: Window[TransplantSettings],
 ) -> Pose:
     """Where in `region`, bool (h, w) of the window and within the `part`, the defect lies best.
 
@@ -161,7 +165,7 @@ def _axis(mask: Array) -> tuple[float, float]:
     return math.degrees(math.atan2(vectors[1, 1], vectors[0, 1])), max(1.0, 4 * math.sqrt(values[1]))
 
 
-def _lean(piece: Cutout, window: Window) -> tuple[float, float] | None:
+def _lean(piece: Cutout, window: Window[TransplantSettings]) -> tuple[float, float] | None:
     """Degrees from the donor's grain to the receiver's, as it is and flipped; None where either has none."""
     donor = _grain(piece.image, piece.surface & ~grown(piece.mask | piece.beyond, 3))
     receiver = _grain(window.image, np.ones(window.mask.shape, bool))

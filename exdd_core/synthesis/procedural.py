@@ -16,7 +16,7 @@ import numpy as np
 
 from exdd_core.synthesis import lines, vocabulary
 from exdd_core.synthesis.area_defects import dent, grain_break, pit, spot, stain
-from exdd_core.synthesis.controls import Control, shared_controls
+from exdd_core.synthesis.controls import Control, SharedSettings, shared_controls
 from exdd_core.synthesis.engine import Engine
 from exdd_core.synthesis.laying_back import is_grey
 from exdd_core.synthesis.line_defects import crack, scratch
@@ -41,7 +41,14 @@ NO_GRAIN = "The surface has no clear grain, so along and across it are a guess."
 MARGIN = 24  # pixels around a piece that are looked at for the surface's properties
 
 
-class Procedural(Engine):
+class ProceduralSettings(SharedSettings):
+    """Checked and complete; what each means, `Procedural.CONTROLS` says."""
+
+    defect: str
+    strength: float
+
+
+class Procedural(Engine[ProceduralSettings]):
     NAME = "procedural"
     TITLE = "Procedural"
     DESCRIPTION = (
@@ -74,7 +81,7 @@ class Procedural(Engine):
     def version(self) -> str:
         return VERSION
 
-    def _render(self, window: Window, step: Step) -> np.ndarray:
+    def _render(self, window: Window[ProceduralSettings], step: Step) -> np.ndarray:
         request = window.request
         reading = vocabulary.read(request.prompt, request.negative_prompt)
         window.notes.extend(reading.notes)

@@ -5,14 +5,17 @@ Knows arrays and their shapes. Does not know engines, where images come from or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from exdd_core.depth import Depth
+from exdd_core.synthesis.controls import Settings, SharedSettings
+
+S = TypeVar("S", bound=SharedSettings)  # the settings of one engine, checked and complete
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class PaintRequest:
     mask: np.ndarray
     prompt: str = ""
     negative_prompt: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Settings = field(default_factory=dict)
     seed: int = 0
     donor: Donor | None = None
 
@@ -53,14 +56,14 @@ class Painting:
     mask: np.ndarray
     engine: str
     engine_version: str
-    settings: dict[str, Any]
+    settings: Settings
     seed: int
     notes: list[str]
     seconds: float
 
 
 @dataclass(frozen=True)
-class Window:
+class Window(Generic[S]):
     """What an engine works on: a part of the image at the engine's own size.
 
     `image` uint8 (h, w, 3), `mask` bool (h, w). `box` (left, top, right, bottom) is where it lies in the
@@ -72,7 +75,7 @@ class Window:
     mask: np.ndarray
     box: tuple[int, int, int, int]
     request: PaintRequest
-    settings: dict[str, Any]
+    settings: S
     rng: np.random.Generator
     notes: list[str]
 

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.synthesis import weights
-from exdd_core.synthesis.controls import Control, shared_controls
+from exdd_core.synthesis.controls import Control, Settings, shared_controls
 from exdd_core.synthesis.engine import Engine
 from exdd_core.synthesis.request import Step, Window
 from exdd_core.synthesis.sdxl_model import (
     SCHEDULERS,
     TOGETHER,
     TURN,
+    SDXLSettings,
     call_key,
     in_memory,
     load,
@@ -34,7 +34,7 @@ from exdd_core.synthesis.sdxl_model import (
 )
 
 
-class SDXL(Engine):
+class SDXL(Engine[SDXLSettings]):
     """Inpainting with SDXL, or another Stable Diffusion model, through diffusers.
 
     model: an id, a folder or a .safetensors file; "" takes EXDD_SDXL or the paper's. models: a folder in which
@@ -91,10 +91,10 @@ class SDXL(Engine):
         """Give the memory back; the next painting loads the model again."""
         unload()
 
-    def complete(self, settings: Mapping[str, Any]) -> dict[str, Any]:
+    def complete(self, settings: Settings) -> SDXLSettings:
         asked = {name: value for name, value in settings.items() if name != TOGETHER.name}
         full = super().complete(asked)
-        full[TOGETHER.name] = TOGETHER.read(settings.get(TOGETHER.name, TOGETHER.default))
+        full["painted_together"] = int(TOGETHER.read(settings.get(TOGETHER.name, TOGETHER.default)))
         full["model"] = full["model"] or weights.find(self.model, self.models).asked
         if int(full["steps"] * full["strength"]) < 1:
             raise BadInput(
@@ -104,7 +104,7 @@ class SDXL(Engine):
             raise BadInput(f"Resolution (resolution) cannot be {full['resolution']}; give a multiple of 8.")
         return full
 
-    def _ready(self, settings: Mapping[str, Any], progress: Progress | None) -> None:
+    def _ready(self, settings: Settings, progress: Progress | None) -> None:
         path = self._path(str(settings.get("model") or self.model))
         # Looked at without the lock, which a painting holds for long.
         resident = in_memory()
@@ -118,7 +118,7 @@ class SDXL(Engine):
             raise BadInput(weights.missing(model, self.models))
         return path
 
-    def _version(self, settings: Mapping[str, Any]) -> str:
+    def _version(self, settings: SDXLSettings) -> str:
         found = weights.find(settings["model"], self.models)
         if found.path is None:
             return f"{found.name}, not on this machine"
@@ -137,18 +137,18 @@ class SDXL(Engine):
                 return file
         raise BadInput(f"The LoRA {name} does not exist; give the path of a .safetensors file.")
 
-    def _resolution(self, settings: Mapping[str, Any]) -> int:
+    def _resolution(self, settings: SDXLSettings) -> int:
         return settings["resolution"]
 
-    def _at_once(self, settings: Mapping[str, Any]) -> int:
+    def _at_once(self, settings: SDXLSettings) -> int:
         resident = in_memory()
         fitting = resident.fitting(settings["resolution"] ** 2) if resident else 1
-        return settings[TOGETHER.name] or fitting
+        return settings["painted_together"] or fitting
 
-    def _render(self, window: Window, step: Step) -> np.ndarray:
+    def _render(self, window: Window[SDXLSettings], step: Step) -> np.ndarray:
         return self._render_batch([window], step)[0]
 
-    def _render_batch(self, windows: Sequence[Window], step: Step) -> list[np.ndarray]:
+    def _render_batch(self, windows: Sequence[Window[SDXLSettings]], step: Step) -> list[np.ndarray]:
         rendered: list[np.ndarray] = []
         for _, alike in itertools.groupby(windows, call_key):
             group = list(alike)

@@ -19,7 +19,7 @@ import numpy as np
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.synthesis import weights
-from exdd_core.synthesis.controls import Control
+from exdd_core.synthesis.controls import Control, SharedSettings
 from exdd_core.synthesis.request import Step, Window
 from exdd_core.synthesis.sdxl_memory import MOST_AT_ONCE, RESERVE, images_at_once, plan
 from exdd_core.synthesis.sdxl_reading import hush, read_pipeline
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 BETWEEN_PREVIEWS = 0.3  # seconds
 # diffusers' schedulers that can start from a partly noised image and take a generator an image.
-SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
+SCHEDULERS: dict[str, tuple[str, dict[str, bool | str]]] = {
     "the model's": ("", {}),
     "Euler": ("EulerDiscreteScheduler", {}),
     "Euler ancestral": ("EulerAncestralDiscreteScheduler", {}),
@@ -48,8 +48,21 @@ SCHEDULERS: dict[str, tuple[str, dict[str, Any]]] = {
 # In a record only, no control: how many images shared the call. GPUs round differently for another number, so
 # that a record is painted again among as many.
 TOGETHER = Control("painted_together", "Painted together", "integer", 0, minimum=0, maximum=MOST_AT_ONCE)
-# Settings that all images of one call of the pipeline share.
-SHARED = ("model", "lora", "lora_weight", "steps", "guidance", "strength", "scheduler")
+
+
+class SDXLSettings(SharedSettings):
+    """Checked and complete; what each means, `SDXL.CONTROLS` and `TOGETHER` say."""
+
+    model: str
+    steps: int
+    guidance: float
+    strength: float
+    padding_mask_crop: int
+    resolution: int
+    scheduler: str
+    lora: str
+    lora_weight: float
+    painted_together: int
 
 
 def in_memory() -> Model | None:
@@ -70,11 +83,21 @@ def unload() -> None:
             torch.cuda.empty_cache()
 
 
-def call_key(window: Window) -> tuple[Any, ...]:
-    """What has to be alike for windows to share one call."""
+def call_key(window: Window[SDXLSettings]) -> tuple[object, ...]:
+    """What has to be alike for windows to share one call of the pipeline."""
     settings = window.settings
-    whole = settings["padding_mask_crop"] < 0
-    return (window.image.shape, whole, settings[TOGETHER.name], *(settings[name] for name in SHARED))
+    return (
+        window.image.shape,
+        settings["padding_mask_crop"] < 0,
+        settings["painted_together"],
+        settings["model"],
+        settings["lora"],
+        settings["lora_weight"],
+        settings["steps"],
+        settings["guidance"],
+        settings["strength"],
+        settings["scheduler"],
+    )
 
 
 def unseen(step: Step) -> Step:
@@ -113,7 +136,7 @@ class Model:
         self.large = hasattr(pipe, "text_encoder_2")  # SDXL, not Stable Diffusion 1 or 2
         self._scheduler = pipe.scheduler
         self._lora: tuple[str, float] | None = None
-        self._embeddings: OrderedDict[tuple[Any, ...], dict[str, torch.Tensor]] = OrderedDict()
+        self._embeddings: OrderedDict[tuple[object, ...], dict[str, torch.Tensor]] = OrderedDict()
         pipe.set_progress_bar_config(disable=True)
         pipe.vae.enable_slicing()
         if self.plan.tiled:
@@ -170,15 +193,15 @@ class Model:
                 f"{lora} is no LoRA for {self.path.name}; choose one that was made for this model."
             )
 
-    def paint(self, windows: list[Window], step: Step) -> list[np.ndarray]:
-        """The windows as the model paints them, uint8 (h, w, 3) each; they share size and `SHARED` settings."""
+    def paint(self, windows: list[Window[SDXLSettings]], step: Step) -> list[np.ndarray]:
+        """The windows as the model paints them, uint8 (h, w, 3) each; they share a `call_key`."""
         import torch
 
-        count = windows[0].settings[TOGETHER.name] or len(windows)
+        count = windows[0].settings["painted_together"] or len(windows)
         if len(windows) > count:
             return [*self.paint(windows[:count], step), *self.paint(windows[count:], unseen(step))]
         for window in windows:
-            window.settings[TOGETHER.name] = count
+            window.settings["painted_together"] = count
         padded = windows + windows[-1:] * (count - len(windows))
         try:
             return self._call(padded, step)[: len(windows)]
@@ -189,10 +212,10 @@ class Model:
                 ) from None
         torch.cuda.empty_cache()
         for window in windows:
-            window.settings[TOGETHER.name] = 1
+            window.settings["painted_together"] = 1
         return [pixels for window in windows for pixels in self.paint([window], step)]
 
-    def remark(self, windows: Sequence[Window]) -> None:
+    def remark(self, windows: Sequence[Window[SDXLSettings]]) -> None:
         """Note what a person should know about what they asked of this model."""
         side = self.pipe.unet.config.sample_size * self.pipe.vae_scale_factor
         for window in windows:
@@ -214,7 +237,7 @@ class Model:
         tokens = tokenizer(prompt, truncation=False, verbose=False).input_ids
         return tokenizer.decode(tokens[tokenizer.model_max_length - 1 : -1]).strip()
 
-    def _call(self, windows: list[Window], step: Step) -> list[np.ndarray]:
+    def _call(self, windows: list[Window[SDXLSettings]], step: Step) -> list[np.ndarray]:
         import torch
 
         settings = windows[0].settings
@@ -251,7 +274,7 @@ class Model:
         kind = getattr(diffusers, class_name) if class_name else type(self._scheduler)
         return kind.from_config(self._scheduler.config, **options)
 
-    def _encoded(self, windows: Sequence[Window]) -> dict[str, torch.Tensor]:
+    def _encoded(self, windows: Sequence[Window[SDXLSettings]]) -> dict[str, torch.Tensor]:
         import torch
 
         each = [self._encode(window.request.prompt, window.request.negative_prompt) for window in windows]
@@ -280,11 +303,11 @@ class Model:
         self._embeddings.move_to_end(key)
         return self._embeddings[key]
 
-    def _after_step(self, view: View, step: Step) -> Callable[..., dict[str, Any]]:
+    def _after_step(self, view: View, step: Step) -> Callable[..., dict[str, torch.Tensor]]:
         """Counts and shows; raises `Cancelled` out of the pipeline when somebody wants that."""
         shown = 0.0
 
-        def after(pipe: Any, done: int, _: Any, tensors: dict[str, torch.Tensor]) -> dict[str, Any]:
+        def after(pipe: Any, done: int, _: Any, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
             nonlocal shown
             pixels = None
             if time.monotonic() - shown >= BETWEEN_PREVIEWS or done + 1 == pipe.num_timesteps:
@@ -295,7 +318,7 @@ class Model:
 
         return after
 
-    def _view(self, window: Window) -> View:
+    def _view(self, window: Window[SDXLSettings]) -> View:
         from PIL import Image
 
         height, width = window.mask.shape

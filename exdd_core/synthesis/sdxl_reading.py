@@ -35,7 +35,7 @@ def _read_folder(folder: Path, dtype: torch.dtype, half: bool, progress: Progres
     content = weights.index(folder)
     sizes, read = weights.weigh(folder), 0
     progress.begin("Loading the model, percent", 100)
-    parts: dict[str, Any] = {}
+    parts: dict[str, object] = {}
     for part, size in sizes.items():
         library, class_name = content[part]
         if library not in ("diffusers", "transformers"):  # a downloaded file must not choose what is imported
@@ -71,7 +71,7 @@ def _read_file(file: Path, dtype: torch.dtype, progress: Progress) -> Any:
     return pipe
 
 
-def _extras(large: bool) -> dict[str, Any]:
+def _extras(large: bool) -> dict[str, bool | None]:
     """Neither a watermark nor a filter that blackens pictures belongs into a data set of defects."""
     return {"add_watermarker": False} if large else {"safety_checker": None, "requires_safety_checker": False}
 

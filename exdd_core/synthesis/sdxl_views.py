@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 # From latents straight to RGB, so that a step can be shown without decoding it. SDXL: the guide to callbacks in
 # diffusers' documentation; Stable Diffusion 1 and 2: as ComfyUI previews it, rounded.
@@ -28,19 +31,19 @@ LATENT_RGB = {
 class View:
     """A window as PIL pictures of one size, `image` and `mask`, and the part `crop` that the model is shown."""
 
-    image: Any
-    mask: Any
+    image: Image.Image
+    mask: Image.Image
     padding: int | None
     crop: tuple[int, int, int, int]
     processor: Any  # diffusers' VaeImageProcessor: crops and puts back exactly as a pipeline does
 
-    def cropped(self, picture: Any) -> Any:
+    def cropped(self, picture: Image.Image) -> Image.Image:
         if self.padding is None:
             return picture
         part = picture.crop(self.crop)
         return self.processor.resize(part, picture.height, picture.width, resize_mode="fill")
 
-    def place(self, painted: Any) -> Any:
+    def place(self, painted: Image.Image) -> Image.Image:
         """The window with the part of it that was `painted`."""
         if self.padding is None:
             return painted
@@ -53,7 +56,7 @@ class View:
         return np.array(self.place(Image.fromarray(small).resize(self.image.size)))
 
 
-def pictures(views: Sequence[View]) -> dict[str, Any]:
+def pictures(views: Sequence[View]) -> dict[str, object]:
     """What a pipeline is given to see. It crops by itself, but only where there is one picture."""
     if len(views) == 1:
         view = views[0]

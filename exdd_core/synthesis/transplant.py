@@ -15,7 +15,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import read_image, read_mask
 from exdd_core.synthesis.blending import blend, faded
 from exdd_core.synthesis.controls import Control, shared_controls
-from exdd_core.synthesis.cutouts import cut
+from exdd_core.synthesis.cutouts import TransplantSettings, cut
 from exdd_core.synthesis.engine import Engine
 from exdd_core.synthesis.foreground import foreground
 from exdd_core.synthesis.mask_geometry import Array
@@ -23,7 +23,7 @@ from exdd_core.synthesis.posing import find_pose
 from exdd_core.synthesis.request import Step, Window
 
 
-class Transplant(Engine):
+class Transplant(Engine[TransplantSettings]):
     NAME = "transplant"
     TITLE = "Transplant"
     DESCRIPTION = "Cuts a real defect of the training split out of its image and blends it into this one."
@@ -59,7 +59,7 @@ class Transplant(Engine):
     def version(self) -> str:
         return "1"
 
-    def _render(self, window: Window, step: Step) -> Array:
+    def _render(self, window: Window[TransplantSettings], step: Step) -> Array:
         donor = window.request.donor
         if donor is None:
             raise BadInput("A transplant needs a real defect that lends itself; choose one.")

@@ -270,17 +270,16 @@ def _entry(word: str) -> tuple[Word | None, bool]:
 
 
 def _with(look: Look, changes: Mapping[str, Any], power: float) -> Look:
-    values: dict[str, Any] = {}
-    for name, value in changes.items():
-        if name in FACTORS:
-            values[name] = float(np.clip(getattr(look, name) * value**power, 0.0, 6.0))
-        elif name == "types":
-            values[name] = tuple(dict.fromkeys((*look.types, *value)))
-        elif name == "tone":
-            values[name] = value or look.tone
-        else:
-            values[name] = value
-    return replace(look, **values)
+    return replace(look, **{name: _changed(look, name, value, power) for name, value in changes.items()})
+
+
+def _changed(look: Look, name: str, value: Any, power: float) -> Any:
+    """The value that a field of the look gets from a word's `value`."""
+    if name in FACTORS:
+        return float(np.clip(getattr(look, name) * value**power, 0.0, 6.0))
+    if name == "types":
+        return tuple(dict.fromkeys((*look.types, *value)))
+    return value or look.tone if name == "tone" else value
 
 
 def _asked(look: Look, word: str, entry: Word) -> str:

@@ -14,17 +14,17 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from exdd_core.errors import BadInput
 
 DEFAULT = "diffusers/stable-diffusion-xl-1.0-inpainting-0.1"
-# Parts that have weights, by their names in model_index.json.
-# Folder of a workspace in which its own models for SDXL and LoRAs are looked for.
+# The folder of a workspace in which its own models and LoRAs for SDXL are looked for.
 MODELS = "models"
+# Parts that have weights, by their names in model_index.json.
 PARTS = ("text_encoder", "text_encoder_2", "unet", "vae")
 SUFFIXES = (".safetensors", ".bin")
 # The same parts in a single file, by how their tensors' names begin.
@@ -38,6 +38,14 @@ PREFIXES = {
 FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
 # Parameters of DEFAULT, counted from its configuration: U-Net 2,567 million, text encoders 123 and 695, VAE 84.
 PARAMETERS = 3_468_852_267
+
+
+class Status(TypedDict):
+    """What `weights` says of a model; `path` is its folder or file, `sentence` is for people."""
+
+    present: bool
+    path: str | None
+    sentence: str
 
 
 @dataclass(frozen=True)
@@ -109,8 +117,8 @@ def download_command(models: str | Path) -> str:
     return shlex.join([*words, "--local-dir", str(Path(models) / DEFAULT.split("/")[1])])
 
 
-def status(model: str = "", models: str | Path = "") -> dict[str, Any]:
-    """{"present", "path", "sentence"} of a model for people to read; in a moment, and without torch."""
+def status(model: str = "", models: str | Path = "") -> Status:
+    """Whether a model is on this machine; takes a moment, and no torch."""
     found = find(model, models)
     if found.path is None:
         why = found.wanting or f"no weights of {found.asked} on this machine"
@@ -126,7 +134,7 @@ def hub_cache() -> Path:
     return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
 
 
-def index(folder: Path) -> dict[str, Any]:
+def index(folder: Path) -> Mapping[str, Any]:
     """model_index.json of a pipeline's folder. Raises `BadInput`."""
     try:
         content = json.loads((folder / "model_index.json").read_text())

@@ -139,7 +139,7 @@ def _row(painting: Painting, recipe: Recipe, job: str, number: int | None) -> di
         "negative_prompt": recipe.negative_prompt,
         "settings": json.dumps(painting.settings),
         "seed": painting.seed,
-        "mask": json.dumps(recipe.mask),
+        "mask": json.dumps(recipe.mask.to_json()),
         "notes": json.dumps(extra),
         "defect_type": recipe.defect_type,
         "parent": recipe.parent,

@@ -119,4 +119,4 @@ def _sdxl(workspace: Workspace | None) -> dict[str, Any]:
     """Whether a model for the engine sdxl lies on this machine, and where."""
     from exdd_core.synthesis import weights
 
-    return weights.status(models=workspace.path / weights.MODELS if workspace else "")
+    return dict(weights.status(models=workspace.path / weights.MODELS if workspace else ""))

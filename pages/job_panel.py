@@ -5,7 +5,7 @@ Knows jobs and Gradio. Does not know what a job does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +20,9 @@ from pages.answers import buttons, explained, note, say
 from pages.html import bar, download_url, duration, text
 
 if TYPE_CHECKING:
+    from exdd_core.jobs.results import Built, Exported, Imported, Scored
+    from exdd_core.spec import Result
+    from exdd_core.studio.batch import Painted
     from exdd_core.workspace import Workspace
 
 EXPORTS = "exports"  # folder of the cache with what pages export
@@ -68,7 +71,7 @@ class JobPanel:
         self._timer.tick(**self._look, **QUIET)
         self.panel.act(self._cancel, None, self.panel, **QUIET)
 
-    def begin(self, kind: str, title: str, spec: dict[str, Any], upload: Path | None = None) -> None:
+    def begin(self, kind: str, title: str, spec: Mapping[str, Any], upload: Path | None = None) -> None:
         """Queue a job of one of these kinds; chain `look_after` to the event. Raises BadInput for one pressed twice."""
         for job in jobs.listed(self.workspace, active=True):
             if job.kind == kind and upload is None and job.spec == spec:
@@ -134,7 +137,7 @@ def outcome_of(job: jobs.Job) -> Outcome:
     return OUTCOMES[job.kind](job, job.result or {})
 
 
-def _built(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+def _built(job: jobs.Job, made: Built) -> Outcome:
     summary = made["summary"]
     rows = f"{summary['negative_rows']:,} normal and {summary['positive_rows']:,} defect rows"
     active = " It is active now." if made["active"] else ""
@@ -142,7 +145,7 @@ def _built(job: jobs.Job, made: dict[str, Any]) -> Outcome:
     return Outcome(said, ("Look at it in Inspect", "/"))
 
 
-def _imported(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+def _imported(job: jobs.Job, made: Imported) -> Outcome:
     images = count(made["images"], "image")
     if "joined" in made:
         return Outcome(
@@ -153,31 +156,31 @@ def _imported(job: jobs.Job, made: dict[str, Any]) -> Outcome:
     return Outcome(f"Imported {images} as {made['dataset']}.", ("Build banks from them", "/banks"))
 
 
-def _scored(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+def _scored(job: jobs.Job, made: Scored) -> Outcome:
     broken = made["unreadable"]
     said = f"Scored, but {count(broken, 'image')} could not be read." if broken else "Scored."
     return Outcome(said, ("Look at them in Inspect", "/"))
 
 
-def _painted(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+def _painted(job: jobs.Job, made: Painted) -> Outcome:
     failed = f"; {made['failed']:,} could not be painted: {made['reasons'][0]}" if made["failed"] else "."
     said = f"{count(made['made'], 'candidate')}{failed}"
     return Outcome(said, ("Open in Studio", "/studio"))
 
 
-def _evaluated(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+def _evaluated(job: jobs.Job, made: Result) -> Outcome:
     found = ", ".join(f"{name} {values['image_auroc']:.3f}" for name, values in made["methods"].items())
     said = f"Image AUROC on {made['dataset']}: {found}."
     return Outcome(said, ("Open in Evaluate", f"/evaluate?run={made['run']}"))
 
 
-def _exported(job: jobs.Job, made: dict[str, Any]) -> Outcome:
+def _exported(job: jobs.Job, made: Exported) -> Outcome:
     path = Path(made["path"])  # elsewhere than in the cache where the command line said so
     link = ("Download", download_url(path)) if path.parent.name == EXPORTS else None
     return Outcome(" ".join(made["sentences"]), link)
 
 
-OUTCOMES: dict[str, Callable[[jobs.Job, dict[str, Any]], Outcome]] = {
+OUTCOMES: dict[str, Callable[[jobs.Job, Any], Outcome]] = {
     "build": _built,
     "import": _imported,
     "demo": lambda job, made: Outcome(

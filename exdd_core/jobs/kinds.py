@@ -9,52 +9,61 @@ the app is to start without.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from exdd_core.banks.options import BuildOptions
 from exdd_core.experiments.specs import EvaluateSpec, SweepSpec, TableOneSpec
+from exdd_core.jobs.results import Built, DemoMade, Exported, Imported, MapMade, Scored
 from exdd_core.jobs.specs import DemoSpec, ExportDatasetSpec, ExportSpec, ImportSpec, MapSpec, ScoreSpec
 from exdd_core.progress import Progress
 from exdd_core.spec import Result
 from exdd_core.synthesis.orders import Order
 
 if TYPE_CHECKING:
+    from exdd_core.studio.batch import Painted
     from exdd_core.workspace import Workspace
 
 REASONS_KEPT = 5  # sentences on images that could not be read: results are read at every look at the list
 
 
-def build(workspace: Workspace, options: BuildOptions, progress: Progress, job_id: str) -> Result:
+def build(workspace: Workspace, options: BuildOptions, progress: Progress, job_id: str) -> Built:
     from exdd_core.banks.building import build_bank
 
     bank = build_bank(workspace, options, progress=progress)
-    names = ("name", "dataset", "active", "seconds", "settings", "summary")
-    return {"bank": bank.id, **{name: getattr(bank, name) for name in names}, "path": str(bank.path)}
+    return {
+        "bank": bank.id,
+        "name": bank.name,
+        "dataset": bank.dataset,
+        "active": bank.active,
+        "seconds": bank.seconds,
+        "settings": bank.settings,
+        "summary": bank.summary,
+        "path": str(bank.path),
+    }
 
 
-def import_(workspace: Workspace, spec: ImportSpec, progress: Progress, job_id: str) -> Result:
-    """The result says which data set it is and whether anything is new; with `into` also all that `joining.Joined`
-    does, but for the report."""
+def import_(workspace: Workspace, spec: ImportSpec, progress: Progress, job_id: str) -> Imported:
     from exdd_core.workspace import imports, joining
 
     source, choices = spec.place, spec.choices
     if spec.into:
         joined = joining.join(workspace, spec.into, source, choices, spec.who, progress)
         told = {key: value for key, value in vars(joined).items() if key != "report"}
-        return {**told, "changed": bool(joined.joined), "images": joined.report["images"]}
+        known = {**told, "changed": bool(joined.joined), "images": joined.report["images"]}
+        return cast(Imported, known)
     size = spec.model_size
     info = imports.import_dataset(workspace, source, spec.name, size=size, progress=progress, choices=choices)
     return {"dataset": info.name, "changed": info.changed, "images": info.report["images"]}
 
 
-def demo(workspace: Workspace, spec: DemoSpec, progress: Progress, job_id: str) -> Result:
+def demo(workspace: Workspace, spec: DemoSpec, progress: Progress, job_id: str) -> DemoMade:
     """Generated images and a first bank version, for who has no images yet."""
     from exdd_core.banks.building import make_demo
 
     return {"dataset": make_demo(workspace.path, progress).dataset().name}
 
 
-def score(workspace: Workspace, spec: ScoreSpec, progress: Progress, job_id: str) -> Result:
+def score(workspace: Workspace, spec: ScoreSpec, progress: Progress, job_id: str) -> Scored:
     """What was scored before is not scored again."""
     from exdd_core.review import Review
 
@@ -63,7 +72,7 @@ def score(workspace: Workspace, spec: ScoreSpec, progress: Progress, job_id: str
     return {"unreadable": len(reasons), "reasons": reasons[:REASONS_KEPT]}
 
 
-def export(workspace: Workspace, spec: ExportSpec, progress: Progress, job_id: str) -> Result:
+def export(workspace: Workspace, spec: ExportSpec, progress: Progress, job_id: str) -> Exported:
     from exdd_core.review import Review
 
     return {"path": str(Review(workspace).export_all(spec.ids, progress, spec.bank))}
@@ -75,7 +84,7 @@ def export_dataset(workspace: Workspace, spec: ExportDatasetSpec, progress: Prog
     return exporting.export(workspace, **spec.model_dump(), progress=progress)
 
 
-def synthesize(workspace: Workspace, order: Order, progress: Progress, job_id: str) -> Result:
+def synthesize(workspace: Workspace, order: Order, progress: Progress, job_id: str) -> Painted:
     from exdd_core import studio
 
     return studio.run(workspace, order, progress, job_id)
@@ -100,7 +109,7 @@ def sweep(workspace: Workspace, spec: SweepSpec, progress: Progress, job_id: str
     return sweep_.sweep(workspace, spec, progress, job_id)
 
 
-def map_(workspace: Workspace, spec: MapSpec, progress: Progress, job_id: str) -> Result:
+def map_(workspace: Workspace, spec: MapSpec, progress: Progress, job_id: str) -> MapMade:
     from exdd_core.banks import bank_map
 
     bank = workspace.bank(spec.bank)
@@ -115,7 +124,7 @@ class Kind(NamedTuple):
     """
 
     read: Callable[[Mapping[str, Any]], Any]
-    work: Callable[[Workspace, Any, Progress, str], Result]
+    work: Callable[[Workspace, Any, Progress, str], Mapping[str, Any]]
 
 
 KINDS = {

@@ -191,7 +191,7 @@ def _run(workspace: Workspace, job: Job, progress: Progress) -> Result:
     end = {"state": "cancelled"}
     try:
         kind = kinds.KINDS[job.kind]
-        result = kind.work(workspace, kind.read(job.spec), progress, job.id)
+        result = dict(kind.work(workspace, kind.read(job.spec), progress, job.id))
         end = {"state": "done", "result": json.dumps(result)}
         return result
     except (Cancelled, KeyboardInterrupt):

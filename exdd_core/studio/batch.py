@@ -15,11 +15,10 @@ import itertools
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
-from exdd_core.spec import Result
 from exdd_core.studio.ordering import NotReady, engine, recipes
 from exdd_core.studio.painting import Made, noted, paint, request_of
 from exdd_core.synthesis.orders import Order, Recipe
@@ -35,7 +34,17 @@ SENTENCES_KEPT = 5  # of what went wrong in a batch: they are mostly the same
 log = logging.getLogger(__name__)
 
 
-def run(workspace: Workspace, order: Order, progress: Progress, job_id: str) -> Result:
+class Painted(TypedDict):
+    """What came of an order, ready for JSON: counts, why the first that failed did, and ids of candidates."""
+
+    ordered: int
+    made: int
+    failed: int
+    reasons: list[str]
+    candidates: list[str]
+
+
+def run(workspace: Workspace, order: Order, progress: Progress, job_id: str) -> Painted:
     """The job "synthesize": paint an order, keeping every image as soon as it is finished.
 
     What the job has made before is left alone, so that running it again finishes it. An image that fails is

@@ -24,28 +24,23 @@ import gradio as gr
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route
+from starlette.responses import Response
+from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assets.theme import theme
-from exdd_core import drawing, jobs
+from exdd_core import jobs
 from exdd_core.errors import BadInput
-from exdd_core.images import encode_jpeg, read_image, read_mask, thumbnail
 from exdd_core.workspace import Workspace
-from pages import banks, curate, data, evaluate, frame, html, inspect, studio
-from pages.banks import map
-from pages.studio import results
+from pages import banks, curate, data, evaluate, frame, inspect, routes, studio
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 TITLE = "ExDD Workbench"
-THUMBNAIL_SIDE = 240  # pixels of the longer side
 
 
 def create_app(workspace: Workspace) -> gr.Blocks:
-    """Every page inside its frame. `launch_options(workspace)` brings theme, style, scripts, thumbnails."""
+    """Every page inside its frame. `launch_options(workspace)` brings theme, style, scripts, pictures."""
     app = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400))
     with app, frame.frame(workspace, inspect.PATH):
         inspect.render(workspace)
@@ -70,11 +65,7 @@ def launch_options(workspace: Workspace) -> dict[str, Any]:
         "app_kwargs": {
             "routes": [
                 Mount("/look", Look(directory=ASSETS)),
-                Route("/thumbnail", _thumbnail_route(workspace)),
-                Route("/candidate", _candidate_route(workspace)),
-                Route("/defect", _defect_route(workspace)),
-                Route("/patch", _patch_route(workspace)),
-                Route("/plotly.js", _plotly),
+                *routes.routes(workspace),
             ],
             "middleware": [
                 Middleware(HeadFirst, head=lambda path: _head(path) + frame.first_style(workspace))
@@ -160,70 +151,6 @@ class HeadFirst:
             await send({"type": "http.response.body", "body": whole})
 
         await self._app(scope, receive, collect)
-
-
-def _thumbnail_route(workspace: Workspace) -> Any:
-    def small_picture(request: Request) -> Response:
-        """A small JPEG in an SVG as large as the original: the mask's outline keeps its coordinates."""
-        try:
-            row = workspace.image(request.query_params.get("image", ""))
-            picture = read_image(row.path, row.id, row.depth)
-            outlined = row.mask is not None and request.query_params.get("outline") != "0"
-            lines = drawing.outline(read_mask(row.mask, picture.shape[:2])) if row.mask and outlined else []
-        except BadInput as error:
-            return PlainTextResponse(str(error), status_code=404)
-        svg = html.picture_svg(encode_jpeg(thumbnail(picture, THUMBNAIL_SIDE)), picture.shape[:2], lines)
-        return Response(svg, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
-
-    return small_picture
-
-
-def _candidate_route(workspace: Workspace) -> Any:
-    def picture_of_candidate(request: Request) -> Response:
-        """?id=..&what=image|source|mask|thumb, &full=1 for every pixel; a candidate's files never change."""
-        asked = request.query_params
-        try:
-            content, media_type = results.picture(
-                workspace, asked.get("id", ""), asked.get("what", "image"), asked.get("full") == "1"
-            )
-        except BadInput as error:
-            return PlainTextResponse(str(error), status_code=404)
-        return Response(content, media_type=media_type, headers={"Cache-Control": "private, max-age=86400"})
-
-    return picture_of_candidate
-
-
-def _defect_route(workspace: Workspace) -> Any:
-    def real_defect(request: Request) -> Response:
-        """?image=..: a close-up of its defect with the outline."""
-        try:
-            svg = results.close_up(workspace, request.query_params.get("image", ""))
-        except BadInput as error:
-            return PlainTextResponse(str(error), status_code=404)
-        return Response(svg, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
-
-    return real_defect
-
-
-def _patch_route(workspace: Workspace) -> Any:
-    def patch_of_a_bank(request: Request) -> Response:
-        """?bank=..&image=..: an image that a bank has rows of; &row=..&column=.. marks a patch, &large=1 is larger."""
-        asked = request.query_params
-        try:
-            svg = map.picture(workspace, asked)
-        except BadInput as error:
-            return PlainTextResponse(str(error), status_code=404)
-        return Response(svg, media_type="image/svg+xml", headers={"Cache-Control": "private, max-age=3600"})
-
-    return patch_of_a_bank
-
-
-def _plotly(request: Request) -> Response:
-    """The script that draws diagrams, out of the Python package; pages load it when they have something to draw."""
-    from plotly.offline import get_plotlyjs
-
-    headers = {"Cache-Control": "private, max-age=86400"}
-    return Response(get_plotlyjs(), media_type="text/javascript", headers=headers)
 
 
 def serve(workspace: Workspace, host: str, port: int) -> None:

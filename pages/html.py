@@ -71,23 +71,6 @@ def download_url(path: Path) -> str:
     return f"/gradio_api/file={quote(str(path))}"
 
 
-def picture_svg(jpeg: bytes, shape: tuple[int, ...], lines: list[list[tuple[int, int]]]) -> str:
-    """A picture of an image of `shape` (H, W) with closed lines in the image's own pixels drawn over it."""
-    height, width = shape[:2]
-    area = f'width="{width}" height="{height}"'
-    paths = "".join("M" + "L".join(f"{x} {y}" for x, y in line) + "Z" for line in lines)
-    stroke = 'fill="none" stroke-linejoin="round" vector-effect="non-scaling-stroke"'
-    outline = (
-        f'<path d="{paths}" {stroke} stroke="#000" stroke-opacity=".55" stroke-width="4"/>'
-        f'<path d="{paths}" {stroke} stroke="#4fd8ff" stroke-width="2"/>'
-    )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {area}>'
-        f'<image href="data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}" {area}'
-        f' preserveAspectRatio="none"/>{outline if paths else ""}</svg>'
-    )
-
-
 def empty(title: str, hint: str, action: str = "") -> str:
     """An empty state: what is missing, what to do, and the button or link (HTML) that does it."""
     return f'<div class="empty"><p class="empty-title">{text(title)}</p><p>{text(hint)}</p>{action}</div>'

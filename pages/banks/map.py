@@ -5,37 +5,17 @@ Knows the banks' map and jobs. Does not know Gradio's layout.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from exdd_core import jobs
 from exdd_core.errors import BadInput
-from exdd_core.images import encode_jpeg, read_image, thumbnail
-from pages import html
-from pages.banks.parts import page_of, patch_url, whole
+from pages.banks.parts import page_of, patch_url
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-SMALL, LARGE = 240, 720  # pixels of a picture's longer side
 Answer = dict[str, Any]
-
-
-def picture(workspace: Workspace, asked: Mapping[str, str]) -> str:
-    """An SVG for the address /patch: an image that the version `bank` names, with the patch at `row` and `column`
-    marked. Raises BadInput."""
-    from exdd_core.banks import bank_map
-
-    patches = []
-    if "row" in asked or "column" in asked:
-        patches = [(whole(asked.get("row"), "row"), whole(asked.get("column"), "column"))]
-    found = bank_map.source_image(workspace, asked.get("bank", ""), asked.get("image", ""), patches)
-    small = thumbnail(
-        read_image(found.path, found.id, found.depth), LARGE if asked.get("large") == "1" else SMALL
-    )
-    squares = [[(x0, y0), (x1, y0), (x1, y1), (x0, y1)] for x0, y0, x1, y1 in found.boxes]
-    return html.picture_svg(encode_jpeg(small), found.shape, squares)
 
 
 def open_picture(workspace: Workspace, asked: Answer) -> Answer:

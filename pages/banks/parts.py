@@ -39,7 +39,7 @@ def under(line: str) -> str:
 
 
 def patch_url(bank: str, image: str, large: bool = False) -> str:
-    """Address of a picture of an image that a bank has rows of, see `picture`."""
+    """Address of a picture of an image that a bank has rows of, see `pages.routes`."""
     asked: dict[str, Any] = {"bank": bank, "image": image}
     return f"/patch?{urlencode(asked | ({'large': 1} if large else {}))}"
 

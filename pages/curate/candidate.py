@@ -5,18 +5,17 @@ Knows candidates and decisions. Does not know the queue.
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any
 
 from exdd_core import curation, drawing, studio
 from exdd_core.curation import measures as curation_measures, queue
-from exdd_core.images import encode_png
 from exdd_core.studio import editor
 from exdd_core.synthesis import mask_layers
 from exdd_core.workspace import candidates, decisions
 from pages import html
 from pages.curate.cards import SOURCES, _effect_shown, _Entry, _item
 from pages.curate.state import Answer, Curate, _told
+from pages.pictures import png_url
 
 if TYPE_CHECKING:
     from exdd_core.curation.measures import Quality
@@ -142,7 +141,7 @@ def mask(shared: Curate, asked: Answer) -> Answer:
     made = candidates.get(shared.workspace, asked["id"])
     shape = editor.canvas(shared.workspace, made.source).pixels.shape[:2]
     layer = mask_layers.to_editor(candidates.mask_of(shared.workspace, made), shape, editor.COLOUR)
-    address = "data:image/png;base64," + base64.b64encode(encode_png(layer)).decode()
+    address = png_url(layer)
     return {"layer": address, "width": shape[1], "height": shape[0]}
 
 

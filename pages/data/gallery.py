@@ -10,18 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from exdd_core.workspace import dataset_changes
 from exdd_core.errors import BadInput
-from pages import answers
-from pages import html
 from exdd_core.sentences import count
-from pages.html import text
+from exdd_core.workspace import dataset_changes
+from pages import answers, html
 from pages.data.who import WHO_JS, who_of
+from pages.html import text
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import DatasetInfo
-    from exdd_core.workspace import ImageRow
-    from exdd_core.workspace import Workspace
+    from exdd_core.workspace import DatasetInfo, ImageRow, Workspace
 
 ALL, BOTH = "All", "Both"
 SPLITS = {ALL: None, "Training": "train", "Test": "test"}
@@ -37,7 +34,7 @@ ACTS: dict[str, tuple[str, str]] = {
     "normal": ("Call normal", "Type and mask go"),
     "retire": ("Retire", "They count no more; Undo brings them back"),
 }
-# As `_shared.BUTTONS_JS`, with the ids of the ticked images and who asks; ticking shows the buttons.
+# As `answers.BUTTONS_JS`, with the ids of the ticked images and who asks; ticking shows the buttons.
 GRID_JS = f"""
 const ticked = () => [...element.querySelectorAll('.tick:checked')].map((box) => box.value);
 element.addEventListener('click', (event) => {{
@@ -47,7 +44,8 @@ element.addEventListener('click', (event) => {{
   trigger('act', {{ ...button.dataset, ids: ticked(), who: {WHO_JS} || '' }});
 }});
 element.addEventListener('change', (event) => {{
-  if (event.target.matches('.tick-all')) for (const box of element.querySelectorAll('.tick')) box.checked = event.target.checked;
+  const {{ target }} = event, boxes = element.querySelectorAll('.tick');
+  if (target.matches('.tick-all')) for (const box of boxes) box.checked = target.checked;
   const number = ticked().length, bar = element.querySelector('.ticked');
   if (!bar) return;
   bar.classList.toggle('open', number > 0);
@@ -171,5 +169,6 @@ def _thumbnail_html(row: ImageRow, state: int) -> str:
         f'<a class="thumb" href="{html.inspect_url(row.id)}" title="{text(name)}, {row.width} x {row.height}">'
         f'<img loading="lazy" src="{html.thumbnail_url(row.id)}&amp;state={state}" alt="{text(name)}">'
         f'<span class="thumb-name"><bdi>{text(tail)}</bdi></span>'
-        f'<span class="thumb-label {row.label}">{text(row.defect_type or row.label)} · {text(row.split)}</span></a></div>'
+        f'<span class="thumb-label {row.label}">{text(row.defect_type or row.label)} · {text(row.split)}</span>'
+        "</a></div>"
     )

@@ -5,30 +5,26 @@ It asks the workspace for a preview and queues the import; it knows no file form
 
 from __future__ import annotations
 
-from exdd_core.workspace.imports import preview_dataset
-
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from exdd_core import datasets
-from exdd_core.jobs.specs import ImportSpec
+from exdd_core import datasets, sentences
 from exdd_core.datasets import Choices, GroupRule
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
+from exdd_core.jobs.specs import ImportSpec
 from exdd_core.mask_rules import MaskRule
 from exdd_core.progress import Progress
-from exdd_core import sentences
-from pages import answers
-from pages import job_panel
+from exdd_core.workspace.imports import preview_dataset
+from pages import answers, job_panel
 from pages.data.preview import asked_of, details_html, questions_html, summary_html
 from pages.data.who import WHO_JS, who_of
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import DatasetPreview
-    from exdd_core.workspace import Workspace
+    from exdd_core.workspace import DatasetPreview, Workspace
 
 FOLDER, ZIP = "A folder on this machine", "A zip file to upload"
 

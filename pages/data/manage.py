@@ -10,23 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from exdd_core.workspace import dataset_changes
-from exdd_core.workspace import dataset_settings
-from exdd_core.workspace import dataset_uses
-from exdd_core.workspace import exporting
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.mask_rules import MaskRule
-from pages import answers
-from pages import job_panel
 from exdd_core.sentences import count
-from pages.html import text
+from exdd_core.workspace import dataset_changes, dataset_settings, dataset_uses, exporting
+from pages import answers, job_panel
 from pages.data.who import WHO_JS, who_of
+from pages.html import text
 
 if TYPE_CHECKING:
+    from exdd_core.workspace import DatasetInfo, Workspace
     from exdd_core.workspace.dataset_states import Change
-    from exdd_core.workspace import DatasetInfo
-    from exdd_core.workspace import Workspace
 
 SHOWN = 12  # changes that are listed
 BUTTONS_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
@@ -37,26 +32,28 @@ class Manage:
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
-        with gr.Column(visible=False, elem_classes="section", elem_id="manage") as self.section:
-            with answers.folded("State of the data set"):
-                self.note = answers.note()
-                self.states = answers.markup(js_on_load=BUTTONS_JS, elem_id="states")
-                with gr.Row():
-                    self.name = gr.Textbox(
-                        label="Called", info="For people; ids keep the first name.", max_lines=1
-                    )
-                    self.depth = gr.Textbox(
-                        label="Bit depth",
-                        info="Bits, or black and white such as 100-3000.",
-                        max_lines=1,
-                        visible=False,
-                    )
-                    self.masks = gr.Textbox(
-                        label="What masks mark", info="labels, above:127, or inverted behind.", max_lines=1
-                    )
-                    self.keep = gr.Button("Change", min_width=96, elem_id="manage-keep")
-                self.actions = answers.markup(_ACTIONS, js_on_load=BUTTONS_JS, elem_id="manage-actions")
-                self.job = job_panel.JobPanel(workspace, "export_dataset")
+        with (
+            gr.Column(visible=False, elem_classes="section", elem_id="manage") as self.section,
+            answers.folded("State of the data set"),
+        ):
+            self.note = answers.note()
+            self.states = answers.markup(js_on_load=BUTTONS_JS, elem_id="states")
+            with gr.Row():
+                self.name = gr.Textbox(
+                    label="Called", info="For people; ids keep the first name.", max_lines=1
+                )
+                self.depth = gr.Textbox(
+                    label="Bit depth",
+                    info="Bits, or black and white such as 100-3000.",
+                    max_lines=1,
+                    visible=False,
+                )
+                self.masks = gr.Textbox(
+                    label="What masks mark", info="labels, above:127, or inverted behind.", max_lines=1
+                )
+                self.keep = gr.Button("Change", min_width=96, elem_id="manage-keep")
+            self.actions = answers.markup(_ACTIONS, js_on_load=BUTTONS_JS, elem_id="manage-actions")
+            self.job = job_panel.JobPanel(workspace, "export_dataset")
         self.who = gr.State("")
         self.outputs = [self.section, self.note, self.states, self.name, self.depth, self.masks, self.actions]
 
@@ -158,11 +155,13 @@ _ACTIONS = (
 
 def _confirm_html(info: DatasetInfo, used: str) -> str:
     with_it = f", and with it {used}" if used else ""
+    images = count(info.report["images"], "image")
     return (
-        f'<div class="note error" role="alert"><span class="note-icon" aria-hidden="true">!</span><span>Delete '
-        f"{text(info.called)} with {count(info.report['images'], 'image')}{text(with_it)}? This cannot be undone.</span>"
-        f'</div><div class="acts"><button type="button" class="plain-button" data-act="delete" data-name="{text(info.name)}">'
-        'Delete for good</button><button type="button" class="plain-button" data-act="keep">Keep it</button></div>'
+        '<div class="note error" role="alert"><span class="note-icon" aria-hidden="true">!</span>'
+        f"<span>Delete {text(info.called)} with {images}{text(with_it)}? This cannot be undone.</span></div>"
+        '<div class="acts"><button type="button" class="plain-button" data-act="delete"'
+        f' data-name="{text(info.name)}">Delete for good</button>'
+        '<button type="button" class="plain-button" data-act="keep">Keep it</button></div>'
     )
 
 

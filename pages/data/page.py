@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from pages import answers
-from pages import frame
-from pages import html
 from exdd_core.sentences import count
-from pages.html import text
+from pages import answers, frame, html
 from pages.data.gallery import Gallery
 from pages.data.importer import Importer
 from pages.data.manage import Manage, due_html
 from pages.data.region import Region
 from pages.data.report import report_html
+from pages.html import text
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import DatasetInfo
-    from exdd_core.workspace import Workspace
+    from exdd_core.workspace import DatasetInfo, Workspace
 
 TITLE = "Data"
 PATH = "/data"
@@ -133,7 +130,8 @@ def _dataset_row(info: DatasetInfo, active: bool) -> str:
         label = f'aria-label="Open {text(info.called)}"'
         button = f'data-act="open" data-name="{text(info.name)}" {label}'
         last = f'<button type="button" class="plain-button small" {button}>Open</button>'
-    return f"""<tr{' class="selected"' if active else ""}><td>{name}</td><td class="number">{info.report["images"]:,}</td>{sides}
+    selected, images = ' class="selected"' if active else "", f"{info.report['images']:,}"
+    return f"""<tr{selected}><td>{name}</td><td class="number">{images}</td>{sides}
 <td>{text(info.size)}</td><td class="whole">{health}</td><td class="end">{last}</td></tr>"""
 
 

@@ -5,7 +5,6 @@ Knows a `Preview` and nothing of how it is made.
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +14,8 @@ from exdd_core import drawing
 from exdd_core.datasets import ROLES, Record
 from exdd_core.images import encode_jpeg, thumbnail
 from exdd_core.sentences import count
-from pages.html import picture_svg
 from pages.html import text
+from pages.pictures import picture_svg
 
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetPreview
@@ -48,7 +47,8 @@ def _question_html(question: dict[str, Any], role: str) -> str:
     guess = f" · its name suggests {question['guess']}" if question["guess"] and not role else ""
     buttons = "".join(
         f'<button type="button" class="plain-button small{" chosen" if key == role else ""}" data-act="role"'
-        f' data-folder="{text(folder)}" data-role="{key}" aria-pressed="{str(key == role).lower()}">{text(title)}</button>'
+        f' data-folder="{text(folder)}" data-role="{key}" aria-pressed="{str(key == role).lower()}">'
+        f"{text(title)}</button>"
         for key, title in ROLES.items()
     )
     return (
@@ -106,7 +106,8 @@ def _example_html(preview: DatasetPreview) -> str:
     share = f"{100 * mask.mean():.2g} % of the image"
     sentence = preview.report["mask_rule"]["sentence"] or "Masks are drawn from annotations."
     picture = picture_svg(encode_jpeg(small), small.shape, lines)
-    return f'<figure class="example">{picture}<figcaption class="aside">{text(sentence)} Here: {share}.</figcaption></figure>'
+    caption = f'<figcaption class="aside">{text(sentence)} Here: {share}.</figcaption>'
+    return f'<figure class="example">{picture}{caption}</figure>'
 
 
 def _of(records: list[Record], split: str, label: str) -> int:

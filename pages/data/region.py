@@ -6,7 +6,6 @@ of the commonest size and masks. Does not know what banks make of a region.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections import OrderedDict
 from pathlib import Path
@@ -25,6 +24,7 @@ from exdd_core.workspace.dataset_settings import set_region
 from pages import answers, html
 from pages.data.who import who_of
 from pages.html import text
+from pages.pictures import jpeg_url, png_url
 
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetInfo, ImageRow, Workspace
@@ -142,7 +142,7 @@ def look(shared: Editor, asked: Answer) -> Answer:
     others = int(info.report["images"]) - len(rows)
     mask = _region(shared.workspace, info)
     return {
-        "picture": f"data:image/jpeg;base64,{base64.b64encode(images.encode_jpeg(small)).decode()}",
+        "picture": jpeg_url(small, 90),
         "name": row.id.removeprefix(f"{info.name}/"),
         "label": row.defect_type or row.label,
         "index": index,
@@ -160,8 +160,7 @@ def look(shared: Editor, asked: Answer) -> Answer:
 def _layer(mask: np.ndarray, shown: tuple[int, int]) -> Answer:
     """A mask as a picture for the editor, and how much of an image it is."""
     layer = mask_layers.to_editor(mask, shown, editor_.COLOUR)
-    content = base64.b64encode(images.encode_png(layer)).decode()
-    return {"layer": f"data:image/png;base64,{content}", "share": float(mask.mean())}
+    return {"layer": png_url(layer), "share": float(mask.mean())}
 
 
 def _shown(asked: Answer) -> tuple[int, int]:
@@ -200,7 +199,9 @@ def save(shared: Editor, asked: Answer) -> Answer:
     """Make what was drawn the region. layer: a PNG of the editor's copy; base: what the editor was given, which keeps
     its own pixels where it was left alone."""
     info = shared.workspace.dataset(asked["dataset"])
-    mask = mask_layers.from_editor(html.drawn(asked["layer"]), _shape(info), shared.given(info, asked["base"]))
+    mask = mask_layers.from_editor(
+        html.drawn(asked["layer"]), _shape(info), shared.given(info, asked["base"])
+    )
     made = set_region(shared.workspace, info.name, mask, who_of(asked["who"]))
     said = f"Saved: {_percent(mask)} of an image counts. Banks built before keep their own region."
     return {"said": said, "state": made.state}

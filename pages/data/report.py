@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from pages import html
 from exdd_core.sentences import count
+from pages import html
 from pages.html import text
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from exdd_core.detector import reduced_map
 from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
 from exdd_core.review import ComparedImage, Review, truth_of
-from pages.inspect.state import Answer, _bank, _jpeg, _mark, _png, _sides
+from pages.inspect.state import Answer, _bank, _mark, _sides
+from pages.pictures import jpeg_url, png_url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,7 +37,7 @@ def picture(review: Review, asked: Answer) -> Answer:
     shown = drawing.reduce(pixels, DISPLAY_SIDE)
     truth = truth_of(image, (height, width))
     return {
-        "image": _jpeg(shown, quality=95),
+        "image": jpeg_url(shown, quality=95),
         "width": width,
         "height": height,
         "reduced": width / shown.shape[1],
@@ -66,7 +67,7 @@ def _inspected(review: Review, made: ComparedImage) -> Answer:
         "peak": [int(x), int(y)],
         "patchcore": _side(made.patchcore) | {"reason": made.reason(made.patchcore)},
         "exdd": _side(made.exdd) | {"reason": made.reason(made.exdd)},
-        "difference": _png(drawing.difference_heatmap(drawing.difference(*maps))),
+        "difference": png_url(drawing.difference_heatmap(drawing.difference(*maps))),
         "rows": {made.image.id: _sides(row)},
         "marks": [_mark(mark) for mark in review.marks(made.image.id)],
         "why_not": review.why_not(made.image.id, made.bank.id),
@@ -86,8 +87,8 @@ def _side(inspection: Inspection) -> Answer:
         "promised": marks.promised,
         "doubt": (min(marks.doubt, marks.threshold) - marks.median) / (marks.threshold - marks.median),
         "fusion": inspection.fusion,
-        "map": _png(drawing.heatmap(reduced_map.small_map(inspection, MAP_SIDE))),
-        "raw_map": _png(drawing.heatmap(reduced_map.small_map(inspection, MAP_SIDE, raw=True), low, high)),
+        "map": png_url(drawing.heatmap(reduced_map.small_map(inspection, MAP_SIDE))),
+        "raw_map": png_url(drawing.heatmap(reduced_map.small_map(inspection, MAP_SIDE, raw=True), low, high)),
         "raw_marks": {"low": low, "high": high, "median": marks.map_median, "threshold": marks.map_threshold},
     }
 
@@ -129,4 +130,4 @@ def _crop(pixels: np.ndarray, box: tuple[int, int, int, int]) -> Answer:
     view, (x0, y0, x1, y1) = drawing.crop_around(pixels, box)
     height, width = view.shape[:2]
     shares = [x0 / width, y0 / height, x1 / width, y1 / height]
-    return {"image": _jpeg(thumbnail(view, CROP_SIDE)), "box": shares}
+    return {"image": jpeg_url(thumbnail(view, CROP_SIDE)), "box": shares}

@@ -14,7 +14,8 @@ from exdd_core.studio import editor
 from exdd_core.synthesis import mask_layers
 from pages import html
 from pages.inspect.image import _inspected, picture
-from pages.inspect.state import Answer, _png
+from pages.inspect.state import Answer
+from pages.pictures import png_url
 
 if TYPE_CHECKING:
     from exdd_core.curation import Decided
@@ -24,7 +25,7 @@ def alarm(review: Review, asked: Answer) -> Answer:
     """What of an image a false alarm would teach, as the editor shows it on a canvas of width x height."""
     region, words = review.alarm(asked["id"])
     layer = mask_layers.to_editor(region, (int(asked["height"]), int(asked["width"])), editor.COLOUR)
-    return {"layer": _png(layer) if region.any() else "", "words": words}
+    return {"layer": png_url(layer) if region.any() else "", "words": words}
 
 
 def mark(review: Review, asked: Answer) -> Answer:
@@ -50,7 +51,7 @@ def proposal(review: Review, asked: Answer) -> Answer:
     """What the heatmap shows, as the editor shows it on a canvas of width x height."""
     region, words = review.shown(asked["id"])
     layer = mask_layers.to_editor(region, (int(asked["height"]), int(asked["width"])), editor.COLOUR)
-    return {"layer": _png(layer), "words": words}
+    return {"layer": png_url(layer), "words": words}
 
 
 def outline(review: Review, asked: Answer) -> Answer:
@@ -59,7 +60,9 @@ def outline(review: Review, asked: Answer) -> Answer:
     if asked["layer"]:
         before = review.shown(id)[0] if asked["proposed"] else None
         image = review.image(id)
-        mask = mask_layers.from_editor(html.drawn(asked["layer"]), review.read(image).pixels.shape[:2], before)
+        mask = mask_layers.from_editor(
+            html.drawn(asked["layer"]), review.read(image).pixels.shape[:2], before
+        )
     changed = review.outline(id, mask, asked["who"])
     return {"picture": picture(review, asked), "said": f"The mask is kept with {changed.dataset}."}
 

@@ -18,7 +18,8 @@ from pages import answers
 from pages.inspect.image import inspect, picture, point
 from pages.inspect.marking import alarm, mark, outline, proposal, undo, undo_outline
 from pages.inspect.scoring import _active_job, cancel, export_all, export_panes, export_table, progress, score
-from pages.inspect.state import Answer, _bank, _jpeg, _png, _sides, _standing
+from pages.inspect.state import Answer, _bank, _sides, _standing
+from pages.pictures import jpeg_url, png_url
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -72,8 +73,8 @@ def open_list(review: Review, asked: Answer) -> Answer:
         "images": [_entry(image) for image in images],
         "types": _types(review, standing),
         "scales": {
-            "score": _png(drawing.colour_scale()),
-            "difference": _png(drawing.colour_scale(diverging=True)),
+            "score": png_url(drawing.colour_scale()),
+            "difference": png_url(drawing.colour_scale(diverging=True)),
             "range": drawing.CALIBRATED,
             "difference_range": drawing.DIFFERENCE,
         },
@@ -155,6 +156,6 @@ def thumbnails(review: Review, asked: Answer) -> Answer:
 def _thumbnail(review: Review, id: str) -> str:
     try:
         image = review.image(id)
-        return _jpeg(thumbnail(review.read(image).pixels, THUMBNAIL_SIDE))
+        return jpeg_url(thumbnail(review.read(image).pixels, THUMBNAIL_SIDE))
     except BadInput:
         return ""

@@ -5,19 +5,14 @@ Knows the review. Does not know Gradio's layout.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from exdd_core import drawing, jobs, sentences
 from exdd_core.errors import BadInput
-from exdd_core.images import encode_jpeg, encode_png
 from exdd_core.review import BankState, Mark, Review
 from pages import html
-
-if TYPE_CHECKING:
-    import numpy as np
 
 Answer = dict[str, Any]
 
@@ -64,14 +59,6 @@ def _shown(job: jobs.Job) -> Answer:
     elif job.kind == "export" and job.result:
         shown["download"] = _download(Path(job.result["path"]))
     return shown
-
-
-def _png(pixels: np.ndarray) -> str:
-    return "data:image/png;base64," + base64.b64encode(encode_png(pixels)).decode()
-
-
-def _jpeg(pixels: np.ndarray, quality: int = 85) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(encode_jpeg(pixels, quality)).decode()
 
 
 def _mark(mark: Mark) -> Answer:

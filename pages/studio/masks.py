@@ -13,7 +13,8 @@ from exdd_core.synthesis import mask_layers, mask_spec
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import candidates, drawn_masks
 from pages import html
-from pages.studio.state import Answer, Studio, _jpeg, _png
+from pages.pictures import jpeg_url, png_url
+from pages.studio.state import Answer, Studio
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,7 @@ def source(shared: Studio, asked: Answer) -> Answer:
     made = editor.canvas(shared.workspace, asked["id"])
     height, width = made.pixels.shape[:2]
     return {
-        "image": _jpeg(made.pixels, quality=92),
+        "image": jpeg_url(made.pixels, quality=92),
         "width": made.width,
         "height": made.height,
         "editor": [width, height],
@@ -55,7 +56,7 @@ def piece(shared: Studio, asked: Answer) -> Answer:
     height, width = made.mask.shape
     small = drawing.reduce(made.mask.astype("uint8"), editor.SIDE) > 0
     layer = mask_layers.to_editor(small, small.shape, editor.COLOUR)
-    return {"mask": _png(layer), "width": width, "height": height, "x": made.x, "y": made.y}
+    return {"mask": png_url(layer), "width": width, "height": height, "x": made.x, "y": made.y}
 
 
 def mask(shared: Studio, asked: Answer) -> Answer:
@@ -72,7 +73,7 @@ def mask(shared: Studio, asked: Answer) -> Answer:
 
 def _mask(shown: editor.Shown) -> Answer:
     return {
-        "layer": _png(shown.layer),
+        "layer": png_url(shown.layer),
         "share": shown.share,
         "box": list(shown.box),
         "problem": shown.problem,

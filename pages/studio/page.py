@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from exdd_core import datasets, drawing, jobs, sentences, studio, synthesis
 from exdd_core.synthesis import mask_spec, orders, weights
 from pages import answers
+from pages.pictures import jpeg_url
 from pages.studio.masks import _order, donors, drawn, keep_mask, mask, piece, source
 from pages.studio.prompts import (
     _prompts,
@@ -30,7 +31,7 @@ from pages.studio.prompts import (
     words,
 )
 from pages.studio.results import _axis_title, _record, candidate, comparison, delete, news, restore, results
-from pages.studio.state import GROWING_SIDE, KIND, Answer, Studio, _jpeg
+from pages.studio.state import GROWING_SIDE, KIND, Answer, Studio
 
 if TYPE_CHECKING:
     from exdd_core.synthesis.controls import Control
@@ -157,7 +158,7 @@ def look(shared: Studio, asked: Answer) -> Answer:
     answer: Answer = {"state": "over" if over else "running"}
     answer |= {"text": run.progress.text, "fraction": run.progress.fraction, "seen": run.pictures}
     if not over and run.picture is not None and run.pictures > asked["seen"]:
-        answer["picture"] = _jpeg(drawing.reduce(run.picture, GROWING_SIDE))
+        answer["picture"] = jpeg_url(drawing.reduce(run.picture, GROWING_SIDE))
     if over and run.candidate:
         answer["result"] = _record(shared, run.candidate)
     if over and run.error and not run.was_cancelled:

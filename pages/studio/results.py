@@ -11,11 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from exdd_core import drawing, jobs, studio
 from exdd_core.errors import BadInput
-from exdd_core.images import encode_jpeg, read_image, read_mask, thumbnail
-from exdd_core.studio import editor
+from exdd_core.images import read_mask
 from exdd_core.workspace import candidates
-from pages import html
-from pages.studio.state import CLOSE_UP_SIDE, DISPLAY_SIDE, KIND, THUMBNAIL_SIDE, Answer, Studio
+from pages.studio.state import KIND, Answer, Studio
 
 if TYPE_CHECKING:
     from exdd_core.jobs import Job
@@ -174,32 +172,3 @@ def delete(shared: Studio, asked: Answer) -> Answer:
 def restore(shared: Studio, asked: Answer) -> Answer:
     candidates.restore(shared.workspace, [asked["id"]])
     return {}
-
-
-def picture(workspace: Workspace, id: str, what: str, full: bool = False) -> tuple[bytes, str]:
-    """A candidate's file for the address /candidate: its bytes and media type. Raises BadInput.
-
-    what: "image", "source" (what it was painted into), "mask", "thumb" or "close" (a square around what was painted).
-    Reduced to what a page shows, unless `full`.
-    """
-    made = candidates.get(workspace, id)
-    if what == "mask":
-        return made.mask.read_bytes(), "image/png"
-    if what == "close":
-        return encode_jpeg(thumbnail(editor.painted_close_up(made), THUMBNAIL_SIDE)), "image/jpeg"
-    if what not in ("image", "source", "thumb"):
-        raise BadInput(f'A candidate has no picture "{what}"; ask for image, source, mask, thumb or close.')
-    row = workspace.image(made.source) if what == "source" else None
-    if full and row is None:
-        return made.image.read_bytes(), "image/png"
-    pixels = read_image(row.path, row.id, row.depth) if row else read_image(made.image)
-    if what == "thumb":
-        return encode_jpeg(thumbnail(pixels, THUMBNAIL_SIDE)), "image/jpeg"
-    return encode_jpeg(drawing.reduce(pixels, DISPLAY_SIDE), 95), "image/jpeg"
-
-
-def close_up(workspace: Workspace, image: str) -> bytes:
-    """A real defect and its outline as an SVG for the address /defect. Raises BadInput."""
-    pixels, where = editor.close_up(workspace, image)
-    small = encode_jpeg(thumbnail(pixels, CLOSE_UP_SIDE))
-    return html.picture_svg(small, pixels.shape[:2], drawing.outline(where)).encode()

@@ -1,0 +1,119 @@
+"""Addresses of small pictures, and of the script that draws diagrams, beside those that Gradio has.
+
+    /thumbnail?image=ID                          an image of a data set with its mask's outline; &outline=0 without
+    /candidate?id=ID&what=image                  a candidate; or its source, mask, thumb or close; &full=1 every pixel
+    /defect?image=ID                             a close-up of a real defect with its outline
+    /patch?bank=ID&image=ID                      an image that a bank has rows of; &row=..&column=.. marks a patch,
+                                                 &large=1 is larger
+    /plotly.js                                   Plotly, out of the Python package
+
+Knows addresses, how long browsers keep an answer, and where images are found. Does not know pages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from exdd_core import drawing
+from exdd_core.errors import BadInput
+from exdd_core.images import encode_jpeg, read_image, read_mask
+from exdd_core.studio import editor
+from exdd_core.workspace import Workspace, candidates
+from pages.banks.parts import whole
+from pages.pictures import picture_svg, small_jpeg, small_svg
+
+HOUR, DAY = 3600, 86_400  # seconds that a browser keeps an answer
+# Pixels of a picture's longer side.
+THUMBNAIL_SIDE = 240
+CANDIDATE_SIDE = 256
+DISPLAY_SIDE = 1600
+CLOSE_UP_SIDE = 112
+LARGE_SIDE = 720
+
+Asked = Mapping[str, str]  # the query of an address
+Picture = tuple[str | bytes, str]  # what is sent, and its media type
+SVG, JPEG, PNG = "image/svg+xml", "image/jpeg", "image/png"
+
+
+def routes(workspace: Workspace) -> list[Route]:
+    """Our own addresses on the app of a workspace."""
+    return [
+        _route("/thumbnail", workspace, _image, HOUR),
+        _route("/candidate", workspace, _candidate, DAY),  # its files never change
+        _route("/defect", workspace, _defect, HOUR),
+        _route("/patch", workspace, _patch, HOUR),
+        Route("/plotly.js", _plotly),
+    ]
+
+
+def _route(
+    address: str, workspace: Workspace, drawn: Callable[[Workspace, Asked], Picture], kept: int
+) -> Route:
+    """An address that answers with what `drawn` makes of a query, and with 404 and a sentence for BadInput."""
+
+    def answer(request: Request) -> Response:
+        try:
+            content, media_type = drawn(workspace, request.query_params)
+        except BadInput as error:
+            return PlainTextResponse(str(error), status_code=404)
+        headers = {"Cache-Control": f"private, max-age={kept}"}
+        return Response(content, media_type=media_type, headers=headers)
+
+    return Route(address, answer)
+
+
+def _image(workspace: Workspace, asked: Asked) -> Picture:
+    row = workspace.image(asked.get("image", ""))
+    pixels = read_image(row.path, row.id, row.depth)
+    outlined = row.mask is not None and asked.get("outline") != "0"
+    lines = drawing.outline(read_mask(row.mask, pixels.shape[:2])) if row.mask and outlined else []
+    return small_svg(pixels, THUMBNAIL_SIDE, lines), SVG
+
+
+def _candidate(workspace: Workspace, asked: Asked) -> Picture:
+    """Reduced to what a page shows, unless "full". what: "image", "source" (what it was painted into), "mask", "thumb"
+    or "close" (a square around what was painted)."""
+    made, what = candidates.get(workspace, asked.get("id", "")), asked.get("what", "image")
+    if what == "mask":
+        return made.mask.read_bytes(), PNG
+    if what == "close":
+        return small_jpeg(editor.painted_close_up(made), CANDIDATE_SIDE), JPEG
+    if what not in ("image", "source", "thumb"):
+        raise BadInput(f'A candidate has no picture "{what}"; ask for image, source, mask, thumb or close.')
+    row = workspace.image(made.source) if what == "source" else None
+    if asked.get("full") == "1" and row is None:
+        return made.image.read_bytes(), PNG
+    pixels = read_image(row.path, row.id, row.depth) if row else read_image(made.image)
+    if what == "thumb":
+        return small_jpeg(pixels, CANDIDATE_SIDE), JPEG
+    return encode_jpeg(drawing.reduce(pixels, DISPLAY_SIDE), 95), JPEG
+
+
+def _defect(workspace: Workspace, asked: Asked) -> Picture:
+    pixels, mask = editor.close_up(workspace, asked.get("image", ""))
+    return small_svg(pixels, CLOSE_UP_SIDE, drawing.outline(mask)), SVG
+
+
+def _patch(workspace: Workspace, asked: Asked) -> Picture:
+    from exdd_core.banks import bank_map
+
+    patches = []
+    if "row" in asked or "column" in asked:
+        patches = [(whole(asked.get("row"), "row"), whole(asked.get("column"), "column"))]
+    found = bank_map.source_image(workspace, asked.get("bank", ""), asked.get("image", ""), patches)
+    pixels = read_image(found.path, found.id, found.depth)
+    squares = [[(x0, y0), (x1, y0), (x1, y1), (x0, y1)] for x0, y0, x1, y1 in found.boxes]
+    side = LARGE_SIDE if asked.get("large") == "1" else THUMBNAIL_SIDE
+    return picture_svg(small_jpeg(pixels, side), found.shape, squares), SVG
+
+
+def _plotly(request: Request) -> Response:
+    """The script that draws diagrams; pages load it when they have something to draw."""
+    from plotly.offline import get_plotlyjs
+
+    headers = {"Cache-Control": f"private, max-age={DAY}"}
+    return Response(get_plotlyjs(), media_type="text/javascript", headers=headers)

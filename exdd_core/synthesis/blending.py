@@ -22,14 +22,15 @@ from exdd_core.synthesis.cutouts import (
 )
 from exdd_core.synthesis.mask_geometry import Array, grown, half_width
 
-GAIN, TEXTURE = (0.15, 3.0), (0.7, 1.4)  # limits of what is done to the donor's brightness and contrast
-# In usual deviations of the donor's surface. Below the first not defect but surface, above the second surely
-# defect: labels are drawn generously, and surface pasted along with a crack is seen as a band.
+GAIN, TEXTURE = (0.15, 3.0), (0.7, 1.4)  # limits of the factors on the donor's brightness and contrast
+# In standard deviations of the donor's surface: a pixel below the first is surface, one above the second is
+# defect. Labels are drawn generously, and surface that is pasted along with a crack shows as a band.
 TOLD = (1.0, 3.0)
-FIRM = (4.0, 12.0)  # and from where to where a defect takes the surface's place
-FINEST = 3  # a level that follows the ring in steps of 2**3 pixels: finer is texture
-EDGE = (1.5, 4.0)  # of the surface's usual deviation: no edge below, surely one above
-OVERHANG = 8  # pixels that a defect cut off by its image's edge is continued by
+# In the same unit: above the first a defect begins to replace the receiver's surface, above the second it does.
+FIRM = (4.0, 12.0)
+FINEST = 3  # finest level of the pyramid, 2**3 pixels: what is finer is texture
+EDGE = (1.5, 4.0)  # in the same unit: a step below the first is no edge, one above the second is an edge
+OVERHANG = 8  # pixels by which a defect that its image's edge cuts off is continued
 
 
 def blend(
@@ -57,13 +58,13 @@ def blend(
         for layer in (piece.mask, piece.known, piece.beyond, piece.surface)
     )
     behind = _depth_behind(beyond > 0.5, known > 0.5, part)
-    if behind <= OVERHANG:  # a sliver along the edge, from a small turn: the defect runs on through it
+    if behind <= OVERHANG:  # a sliver along the edge, left by a small turn
         mask, known = np.maximum(mask, beyond), np.ones_like(known)
     defect, margin = mask > 0.5, settings["margin"]
     seen = grown((mask > 0.02) | (beyond > 0.02), max(3.0, margin))
     ring = grown(seen, RING) & ~seen & (surface > 0.99) & part
     surrounded = np.count_nonzero(ring) >= 8
-    if not surrounded:  # nothing to go by but the receiver's level under the defect
+    if not surrounded:  # only the receiver's level under the defect is known
         ring = grown(defect, margin + 2) & part
     donor = _matched(donor, receiver, ring)
     donor += _spread(receiver - donor, ring)
@@ -73,7 +74,7 @@ def blend(
         difference = cv2.cvtColor(donor - ground, cv2.COLOR_RGB2GRAY)
         standing = _standing_out(difference, defect, ring)
         firm = np.clip((standing - FIRM[0]) / (FIRM[1] - FIRM[0]), 0, 1)
-        # In a faint defect what stands out most is the defect all the same.
+        # In a faint defect, what stands out most still is the defect.
         faint = min(1.0, float(np.quantile(standing[defect], 0.9)) / TOLD[1])
         share *= np.clip((standing - faint * TOLD[0]) / (faint * (TOLD[1] - TOLD[0]) + 1e-3), 0, 1)
         share *= _soft(difference, defect, surface > 0.5, ring)
@@ -85,7 +86,7 @@ def blend(
 
 
 def faded(receiver: Array, painted: Array, region: Array) -> Array:
-    """`painted` inside `region`, fading towards its edge: a halo that is cut off shows where the cut was."""
+    """`painted` inside `region`, faded out towards its edge, where a halo would end in a visible step."""
     depth = cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, 5)
     share = np.clip(depth / np.clip(depth.max() / 4, 1, 4), 0, 1)[..., None]
     return np.rint(receiver + share * (painted.astype(np.float32) - receiver)).astype(np.uint8)
@@ -113,7 +114,7 @@ def _depth_behind(beyond: Array, known: Array, part: Array) -> float:
 
 
 def _matched(donor: Array, receiver: Array, ring: Array) -> Array:
-    """The donor under the receiver's light and with a texture as strong, as far as the ring can tell."""
+    """The donor with the receiver's brightness and strength of texture, as measured in the ring."""
     if not ring.any():
         return donor
     donor = donor * float(np.clip((receiver[ring].mean() + 4) / (donor[ring].mean() + 4), *GAIN))
@@ -145,8 +146,8 @@ def _share(defect: Array, known: Array, margin: float) -> Array:
 def _soft(difference: Array, defect: Array, surface: Array, ring: Array) -> Array:
     """A fade at the inside of a label's outline where the donor has no edge there, float32 (h, w), 0 to 1.
 
-    A stain ends at its outline; the outline of an uneven field is where somebody stopped drawing, and there a
-    sharp seam would be the most visible thing of the whole defect.
+    A stain ends at its outline. The outline of an uneven field is where the annotator stopped drawing; a sharp seam
+    there would be more visible than the defect.
     """
     depth = cv2.distanceTransform(defect.astype(np.uint8), cv2.DIST_L2, 5)
     thick = float(depth.max())
@@ -168,23 +169,23 @@ def _soft(difference: Array, defect: Array, surface: Array, ring: Array) -> Arra
 
 
 def _local(values: Array, where: Array, sigma: float) -> tuple[Array, Array]:
-    """The average of `values` nearby where they are known, and how much is known; both float32 (h, w)."""
+    """The local average of `values` over `where`, and the local share of `where`; both float32 (h, w)."""
     known = cv2.GaussianBlur(where.astype(np.float32), (0, 0), sigma)
     total = cv2.GaussianBlur(np.where(where, values, 0).astype(np.float32), (0, 0), sigma)
     return total / np.maximum(known, 1e-6), known
 
 
 def _standing_out(difference: Array, defect: Array, ring: Array) -> Array:
-    """How far each pixel of the donor differs from its ground, in usual deviations of its surface; float32 (h, w).
+    """The difference of each donor pixel from its ground, in standard deviations of its surface; float32 (h, w).
 
-    Judged at about the label's thickness: a pixel of a large faint field tells nothing, the field does.
+    It is smoothed to about the label's thickness: a large faint field stands out as a whole, not by its pixels.
     """
     sigma = min(max(half_width(defect) / 4, 0.8), 8.0)
     grey = cv2.GaussianBlur(difference, (0, 0), sigma)
     usual = 1.48 * float(np.median(np.abs(grey[ring]))) + 0.5
     sign = np.sign(grey[defect].mean())
-    grey = np.where(defect, np.abs(grey), sign * grey)  # in the margin only what continues the defect
-    reach = 2 * math.ceil(2 * sigma) + 1  # what lies between pixels that stand out belongs to them
+    grey = np.where(defect, np.abs(grey), sign * grey)  # in the margin, only what continues the defect
+    reach = 2 * math.ceil(2 * sigma) + 1  # closes gaps between pixels that stand out
     grey = (grey / usual).astype(np.float32)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     return cv2.GaussianBlur(cv2.morphologyEx(grey, cv2.MORPH_CLOSE, kernel), (0, 0), 0.7)
@@ -193,8 +194,8 @@ def _standing_out(difference: Array, defect: Array, ring: Array) -> Array:
 def _laid_on(receiver: Array, donor: Array, ground: Array, share: Array, firm: Array) -> Array:
     """The defect on the receiver, float32 (h, w, 3).
 
-    Where it is faint, it darkens or brightens the receiver's own surface, whose texture goes on through it; where
-    it is `firm`, it takes the surface's place. A faint rim with a texture of its own is what gives a paste away.
+    Where the defect is faint, it darkens or brightens the receiver's surface and keeps that surface's texture; where
+    it is `firm`, it replaces the surface. A faint rim with the donor's texture would make the paste visible.
     """
     light = np.clip((donor + 1) / (np.maximum(ground, 0) + 1), 0.02, 4)
     faint = (receiver + 1) * light ** share[..., None] - 1

@@ -16,9 +16,9 @@ from exdd_core.synthesis.controls import SharedSettings
 from exdd_core.synthesis.foreground import foreground
 from exdd_core.synthesis.mask_geometry import Array
 
-BEYOND = 24  # pixels by which a defect that its image's edge cuts off is thought to go on
-RING = 12  # pixels around the defect that are compared with the place where it goes
-THICK = 12  # half the width in pixels from which a defect is a field, which may end without an edge
+BEYOND = 24  # pixels by which a defect that its image's edge cuts off is extended beyond that edge
+RING = 12  # width in pixels of the ring around the defect that is compared with the receiver
+THICK = 12  # half the width, in pixels, from which a defect counts as a field, which may end without an edge
 
 
 class TransplantSettings(SharedSettings):
@@ -77,7 +77,7 @@ def cut(image: Array, mask: Array) -> Cutout:
 
 
 def _main(mask: Array) -> Array:
-    """The largest group of a mask's pieces that lie near each other; specks far from it stay behind."""
+    """The largest group of a mask's neighbouring pieces, without specks at a distance."""
     reach = max(5, int(0.04 * min(mask.shape))) | 1
     _, labels = cv2.connectedComponents(cv2.dilate(mask.astype(np.uint8), np.ones((reach, reach), np.uint8)))
     areas = np.bincount(labels[mask])
@@ -86,7 +86,10 @@ def _main(mask: Array) -> Array:
 
 @dataclass(frozen=True)
 class Pose:
-    """Flipped left to right, turned clockwise by `angle` degrees, scaled; its mask's middle at (x, y) pixels."""
+    """How a cutout lies in a window: flipped left to right, turned clockwise by `angle` degrees and scaled.
+
+    The middle of its mask is at (x, y) pixels.
+    """
 
     angle: float
     scale: float

@@ -1,8 +1,9 @@
-"""What every engine that paints defects has in common: settings, window, compositing, the measured mask.
+"""The base class of every engine that paints defects: settings, batches, progress and cancelling.
 
-An engine paints into a window and may do there what it likes. This room cuts that window out of the image,
-resizes it where the engine needs a size of its own, lays the result back inside the drawn mask only, and
-measures what has changed. It does not know how a defect is made, where images come from or where results go.
+An engine paints a window, and may change every pixel of it. The base class checks the request, cuts the window out
+of the image, resizes it where the engine works at a size of its own, lays the result back inside the drawn mask
+only, and measures what has changed. It does not know how a defect is made, where images come from or where results
+go.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ MAX_SEED = 2**63 - 1
 
 
 class Engine(ABC, Generic[S]):
-    """Paints defects. A subclass says its name and controls and implements `_render`."""
+    """Paints defects. A subclass defines its name and controls, and implements `_render`; `S` types its settings."""
 
     NAME: str
     TITLE: str
@@ -38,49 +39,49 @@ class Engine(ABC, Generic[S]):
         self._loading = threading.Lock()
         self._loaded = False
 
-    # --- what a subclass says or does ---
+    # --- what a subclass defines ---
 
     @property
     @abstractmethod
     def version(self) -> str:
-        """Changes whenever the same request would give other pixels: of the code, of the model."""
+        """The version of code and model: it changes whenever the same request would give other pixels."""
 
     def missing(self) -> str:
-        """Empty, or what is needed before this engine can work: what to download, how large, where to put it."""
+        """Empty, or a text on what this engine lacks: what to download, how large it is, where to put it."""
         return ""
 
     def _load(self, progress: Progress) -> None:
-        """Make ready to paint; called once."""
+        """Load what painting needs; called once."""
         return
 
     def _ready(self, settings: Settings, progress: Progress | None) -> None:
-        """Make ready for a request's settings. An engine whose settings choose a model loads that one instead."""
+        """Load what a request with these settings needs: another model, in an engine whose settings choose it."""
         self.load(progress)
 
     def _version(self, settings: S) -> str:
-        """`version` of what has painted with these settings, which are complete."""
+        """The `version` of code and model that paint with these complete settings."""
         return self.version
 
     def _resolution(self, settings: S) -> int:
-        """The side of the square this engine works at, in pixels; 0 for the image's own."""
+        """The side, in pixels, of the square that this engine paints; 0 for the image's own size."""
         return 0
 
     def _at_once(self, settings: S) -> int:
-        """How many requests `_render_batch` takes in one call."""
+        """The number of requests that `_render_batch` takes in one call."""
         return 1
 
     @abstractmethod
     def _render(self, window: Window[S], step: Step) -> np.ndarray:
-        """The window, uint8 (h, w, 3), with a defect where its mask is set; what else changes is not used."""
+        """The window, uint8 (h, w, 3), with a defect where its mask is set; changes outside the mask are ignored."""
 
     def _render_batch(self, windows: Sequence[Window[S]], step: Step) -> Sequence[np.ndarray]:
-        """`_render` of several windows, which may differ in size and settings. `step` shows the first."""
+        """`_render` for several windows, which may differ in size and settings. `step` shows the first."""
         return [self._render(window, step) for window in windows]
 
-    # --- what everyone else calls ---
+    # --- what callers use ---
 
     def load(self, progress: Progress | None = None) -> None:
-        """Make ready to paint, once; whoever comes meanwhile waits. Raises `BadInput` when something is missing."""
+        """Load the engine, once; other threads wait meanwhile. Raises `BadInput` when something is missing."""
         with self._loading:
             if self._loaded:
                 return
@@ -91,15 +92,15 @@ class Engine(ABC, Generic[S]):
             self._loaded = True
 
     def prepare(self, settings: Settings, progress: Progress | None = None) -> None:
-        """`load`, for requests with these settings: they may choose a model."""
+        """Load what requests with these settings need; settings may choose a model."""
         self._ready(settings, progress)
 
     def at_once(self, settings: Settings) -> int:
-        """How many requests with these settings `paint_many` takes in one call, once it is ready for them."""
+        """The number of requests with these settings that `paint_many` takes in one call, after `prepare`."""
         return self._at_once(self.complete(settings))
 
     def complete(self, settings: Settings) -> S:
-        """Every setting of this engine, checked, defaults filled in. Raises `BadInput`."""
+        """Every setting of this engine, checked, with defaults where one is left out. Raises `BadInput`."""
         known = {control.name: control for control in self.CONTROLS}
         for name in settings:
             if name not in known:
@@ -113,7 +114,7 @@ class Engine(ABC, Generic[S]):
         progress: Progress | None = None,
         preview: Callable[[np.ndarray], None] | None = None,
     ) -> Painting:
-        """Paint one. `progress` counts the engine's steps; `preview` gets the image, uint8 (H, W, 3), as it grows.
+        """Paint one. `progress` counts the engine's steps; `preview` gets the unfinished image, uint8 (H, W, 3).
 
         Raises `BadInput` for settings or a mask that cannot be used and where nothing visible changed,
         `Cancelled` within one step after `progress.cancel()`.
@@ -127,7 +128,7 @@ class Engine(ABC, Generic[S]):
         requests: Sequence[PaintRequest],
         progress: Progress | None = None,
     ) -> Iterator[Painting]:
-        """Paint one after another, in order, or several at once where the engine can. `progress` counts images."""
+        """Paint requests in order, several at once where the engine can. `progress` counts images."""
         if requests:
             self._ready(requests[0].settings, progress)
         if progress:
@@ -205,12 +206,12 @@ class Engine(ABC, Generic[S]):
         if not side:
             return width, height
         scale = side / math.sqrt(width * height)
-        # Diffusion models see the image at an eighth of its size.
+        # Latents of diffusion models have an eighth of the image's size.
         return max(8, round(width * scale / 8) * 8), max(8, round(height * scale / 8) * 8)
 
 
 class _Steps:
-    """The `Step` of one call: asks whether to stop, counts, shows."""
+    """The `Step` of one call: it raises when cancelled, counts steps and shows the unfinished image."""
 
     def __init__(
         self, progress: Progress | None, preview: Callable[[np.ndarray], None] | None, counting: bool

@@ -1,4 +1,4 @@
-"""The part in an image, told from its background.
+"""The part in an image, segmented from its background.
 
 Knows pixels. Does not know masks of defects or data sets.
 """
@@ -11,13 +11,13 @@ import numpy as np
 from exdd_core.images import thumbnail
 from exdd_core.synthesis.mask_geometry import Array, stretched
 
-# Of a background, in grey levels: how even it is, and how far from the part beside it.
+# In grey levels: the largest deviation within a background, and its least step to the part.
 BACKGROUND_SPREAD, BACKGROUND_CONTRAST = 10, 30
-BACKGROUND_SIDE = 256  # the longer side of the copy in which it is looked for
+BACKGROUND_SIDE = 256  # the longer side, in pixels, of the copy in which a background is searched
 
 
 def foreground(image: Array) -> Array:
-    """Where the part is: bool (H, W) for uint8 (H, W, 3); True everywhere where no background can be told.
+    """Where the part is: bool (H, W) for uint8 (H, W, 3); True everywhere if no background is found.
 
     A background touches the border, is even, and ends at a step in brightness or colour. A surface that fills
     the image has no such region, however dark one of its sides is: its brightness runs on without a step.
@@ -26,7 +26,7 @@ def foreground(image: Array) -> Array:
     background = np.zeros(small.shape[:2], bool)
     border = np.ones(small.shape[:2], bool)
     border[1:-1, 1:-1] = False
-    for _ in range(4):  # at most so many backgrounds of different colours
+    for _ in range(4):  # there may be several backgrounds of different colours
         left = small[border & ~background]
         if len(left) < 8:
             break
@@ -58,9 +58,9 @@ def _connected(region: Array, border: Array) -> Array:
 
 
 def _ends_at_step(small: Array, found: Array) -> Array:
-    """Per pixel of `found`: is its piece solid, and does it end at a step along most of its rim?
+    """bool (h, w): the pieces of `found` that are solid and end at a step in brightness along most of their rim.
 
-    What fills most of the image is the surface, unless it is all around the part.
+    A piece that fills most of the image is the surface, unless it encloses the part.
     """
     result = np.zeros(found.shape, bool)
     border = np.ones(found.shape, bool)

@@ -14,11 +14,11 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size, resize_image
 from exdd_core.synthesis.request import Window
 
-CONTEXT = 0.5  # of the mask's longer side is shown around it in a native window,
-LEAST_CONTEXT = 32  # but at least so many pixels: an engine learns the surface from them
-LARGEST_RATIO = 4.0  # of the sides of a window that is resized: models know no narrower pictures
+CONTEXT = 0.5  # share of the mask's longer side that a native window shows around the mask
+LEAST_CONTEXT = 32  # pixels that a native window shows around the mask at least
+LARGEST_RATIO = 4.0  # of the sides of a resized window: diffusion models were trained on no narrower images
 VISIBLE = 3.0  # difference in CIE Lab (Delta E 76), averaged over 3 x 3 pixels; 2.3 is just noticeable
-SPECK = 6  # pixels; changed spots smaller than this are noise when there are larger ones
+SPECK = 6  # pixels; smaller changed spots are noise if there is a larger one
 GREY = 3  # grey levels by which the channels of a grey camera's image may differ (JPEG)
 
 
@@ -48,7 +48,7 @@ def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resized_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Whatever touches the mask belongs to it: a thin scratch must not vanish where a mask shrinks."""
+    """The mask at another size. Where it shrinks, any part of a mask's pixel sets a pixel, to keep thin scratches."""
     share = resized(mask.astype(np.float32), size) if (mask.shape[1], mask.shape[0]) != size else mask
     return share > 0 if share.dtype == bool or min(size) < min(mask.shape) else share >= 0.5
 
@@ -105,8 +105,8 @@ def _depth(mask: np.ndarray) -> np.ndarray:
 def _brightness_gap(source: np.ndarray, painted: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """float32 (h, w): what has to be added to `painted` to be as bright as `source` just inside the mask's edge.
 
-    The source under the ring continues the surroundings, also where the mask lies beside an edge of the part,
-    whose far side an average over the outside would mix in. The gap is known in the ring and carried inwards.
+    The gap is measured in a ring inside the mask and extrapolated inwards. A ring outside would include the
+    background where the mask touches an edge of the part.
     """
     depth = _depth(mask)
     ring = (mask & (depth <= max(3.0, 0.25 * float(depth[mask].max())))).astype(np.float32)
@@ -123,14 +123,14 @@ def measure(original: np.ndarray, result: np.ndarray, drawn: np.ndarray) -> np.n
     removed unless there is nothing else. Raises `BadInput` when nothing differs.
     """
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    # With the pixel around it that an average of 3 x 3 looks at.
+    # The box of the mask, widened by the pixel that an average of 3 x 3 needs.
     window = np.s_[max(0, rows[0] - 1) : rows[-1] + 2, max(0, columns[0] - 1) : columns[-1] + 2]
     before, after = (
         cv2.cvtColor(image[window].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
         for image in (original, result)
     )
     difference = np.linalg.norm(after - before, axis=2)
-    # The average reaches a pixel beyond what changed, hence the second condition.
+    # The second condition removes the pixel by which the average widens what changed.
     visible = ((cv2.blur(difference, (3, 3)) >= VISIBLE) & (difference >= VISIBLE / 3)).astype(np.uint8)
     closed = cv2.morphologyEx(visible, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & drawn[window]
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)

@@ -17,7 +17,7 @@ from exdd_core.synthesis.vocabulary import Look
 def _courses(
     look: Look, piece: MaskPiece, surface: Surface, several: tuple[int, int], rng: np.random.Generator
 ) -> list[np.ndarray]:
-    """The ways that lines take through a piece: along it where it is narrow, else across it as chords."""
+    """The courses of lines through a piece: along it where it is narrow, chords across it elsewhere."""
     count = look.count if look.count else (int(rng.integers(*several)) if look.count == 0 else 1)
     depth = mask_geometry.depth_of(piece.mask)
     if piece.course is not None:
@@ -33,7 +33,7 @@ def _courses(
         weight = depth[rows, columns] ** 1.5
         angle = _angle(look, piece, surface, rng)
         ways = []
-        for _ in range(count):  # the longest of a few, lest one merely cuts a corner
+        for _ in range(count):  # the longest of three chords: one may cut a corner only
             turned = angle + rng.normal(0, 0.09)
             tried = [
                 lines.chord(piece.mask, (columns[i], rows[i]), turned, look.bend, rng)
@@ -44,7 +44,7 @@ def _courses(
 
 
 def _angle(look: Look, piece: MaskPiece, surface: Surface, rng: np.random.Generator) -> float:
-    """Radians, y downwards: as the words say, else along the mask, a little oblique to it."""
+    """Radians, y downwards: the prompt's angle, or about that of the mask's longer axis."""
     if look.to_grain is not None:
         return surface.grain + float(np.deg2rad(look.to_grain))
     if look.angle is not None:
@@ -58,7 +58,7 @@ def _angle(look: Look, piece: MaskPiece, surface: Surface, rng: np.random.Genera
 
 
 def _cut(way: np.ndarray, look: Look, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The part of a way that a line takes: most of it, less where short ones are asked for."""
+    """A random section of a course, as long as the prompt asks for."""
     share = float(np.clip(look.length * rng.uniform(0.8, 1.0), 0.08, 1.0))
     length = max(4, int(len(way) * share))
     start = int(rng.integers(0, max(1, len(way) - length + 1)))
@@ -66,7 +66,7 @@ def _cut(way: np.ndarray, look: Look, mask: np.ndarray, rng: np.random.Generator
 
 
 def _line_unit(surface: Surface) -> float:
-    """Pixels; lines are wider on coarse and rough surfaces, where finer ones are neither seen nor labelled."""
+    """The unit of line widths, in pixels: larger on rough surfaces, where finer lines are neither seen nor labelled."""
     relative = surface.noise / max(float(surface.base.mean()), 8.0)
     return max(0.75, surface.unit) * min(1.6, 1 + 2 * relative)
 
@@ -89,12 +89,12 @@ def _unbroken(n: int, gaps: float, unit: float, rng: np.random.Generator) -> np.
     share = min(0.6, 0.12 * gaps)
     if share <= 0:
         return np.ones(n)
-    noise += max(0.0, 0.5 - float(noise.max()))  # a short line is not all gap
+    noise += max(0.0, 0.5 - float(noise.max()))  # a short line keeps at least one part
     return smooth_step(-0.3, 0.3, noise - norm.ppf(share))
 
 
 def scratch(look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generator) -> Change:
-    """A groove that lies in shadow and the lip beside it, on the side away from the lamp, that is lit."""
+    """A groove in shadow, and a lit lip along its side that faces away from the lamp."""
     change = Change.none(piece.mask.shape)
     dark, bright = tones(look, surface, piece)
     groove, lip = np.zeros((2, *piece.mask.shape), np.float32)
@@ -164,12 +164,12 @@ def _stroke(
 
 
 def _sharpened(width: np.ndarray, surface: Surface) -> np.ndarray:
-    """What the camera's softness will take from the middle of a line of such a width (sigma, pixels), beforehand."""
+    """The factor that makes up for what the camera's blur takes from a line of this width (sigma, in pixels)."""
     return np.minimum(np.sqrt(1 + (surface.blur / width) ** 2), 1.5)
 
 
 def crack(look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generator) -> Change:
-    """A gap that no light leaves: thin, jagged, branching, of changing width; its edges follow the texture."""
+    """A dark gap: thin, jagged, branching, of varying width; its edges follow the texture."""
     change = Change.none(piece.mask.shape)
     dark, bright = tones(look, surface, piece)
     gap = np.zeros(piece.mask.shape, np.float32)
@@ -193,7 +193,7 @@ def crack(look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generat
 def _jagged(
     way: np.ndarray, look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generator
 ) -> np.ndarray:
-    """The way with the zigzag of a crack, from long bows to short teeth, within the mask."""
+    """The course with the zigzag of a crack, on four scales, kept within the mask."""
     room = np.maximum(lines.at(mask_geometry.depth_of(piece.mask), way) - surface.unit, 0)
     zigzag = np.zeros(len(way))
     for scale, size in ((90, 3.0), (35, 1.5), (12, 0.7), (5, 0.35)):
@@ -240,7 +240,7 @@ def _cleft(
     near = lines.band(line, 3.5 * float(widths.max()) + 1, piece.mask)
     if not len(near.rows):
         return
-    # What is finer than a pixel or two covers it in part only, hence is greyer.
+    # A crack finer than a pixel covers the pixel in part, which makes it greyer.
     open_ = open_ * np.clip(widths / (0.9 * _line_unit(surface)), 0.45, 1)
     local = surface.texture.mean(axis=2)[near.rows, near.columns] / surface.noise
     w = widths[near.nearest] * look.soft**0.5

@@ -1,7 +1,7 @@
 """Where a line runs within a mask: its centreline, chords across it, branches, and distances from them.
 
 Knows masks and geometry, no pixels of an image and no defects. Points are (x, y) in pixels, float32 (n, 2),
-about half a pixel apart, so that a point's number is also a measure of length.
+with a distance of about half a pixel, so that a point's number also measures length.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LONG = 3.5  # a mask so many times as long as wide gives a line its course
 
 @dataclass(frozen=True)
 class Band:
-    """The pixels near a line: `rows`, `columns` int (k,); `across` float (k,) signed pixels from the line;
+    """The pixels around a line: `rows`, `columns` int (k,); `across` float (k,) signed pixels from the line;
     `nearest` int (k,) the number of the line's point they belong to; `normal` float (k, 2) where `across` points."""
 
     rows: np.ndarray
@@ -95,7 +95,7 @@ def chord(
 
 
 def resample(points: np.ndarray) -> np.ndarray:
-    """The same line with points half a pixel apart; a single point becomes two."""
+    """The same line, sampled every half pixel; a single point becomes two."""
     if len(points) < 2:
         points = np.concatenate([points - 0.5, points + 0.5])
     lengths = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])

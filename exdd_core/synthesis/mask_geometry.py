@@ -64,7 +64,7 @@ def half_width(mask: Array) -> float:
 
 
 def grown(mask: Array, pixels: float) -> Array:
-    """Everything within so many pixels of a mask."""
+    """The mask, grown by so many pixels."""
     if not mask.any():
         return mask
     return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5) <= pixels

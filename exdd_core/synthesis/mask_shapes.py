@@ -27,7 +27,7 @@ def generate(spec: MaskSpec, shape: tuple[int, int]) -> Array:
     window, patch, _ = rasterised(strokes, shape, spec.x, spec.y, spec.angle)
     result = np.zeros(shape, bool)
     result[window] = patch
-    if not result.any():  # its middle at the very edge, and the line beside it
+    if not result.any():  # its middle lies on the image's edge, and the line outside
         result[min(int(spec.y * shape[0]), shape[0] - 1), min(int(spec.x * shape[1]), shape[1] - 1)] = True
     return result
 

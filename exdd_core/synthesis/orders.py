@@ -13,7 +13,7 @@ from exdd_core.errors import BadInput
 from exdd_core.synthesis.controls import Settings
 from exdd_core.synthesis.mask_spec import MaskSpec
 
-MOST, MOST_CELLS = 2000, 36
+MOST, MOST_CELLS = 2000, 36  # paintings of an order, cells of a comparison
 MOST_SEED = 2**53  # what JSON keeps exactly in a browser
 
 
@@ -32,8 +32,8 @@ class Order:
     sources: ids of normal images, taken in turn; [] draws one at random for each painting. template: the prompt,
     with alternatives. each: `count` paintings of every prompt the template can become, instead of `count` in all.
     mask: a `MaskSpec` as JSON. donor: the real defect to transplant, "" for any. parent: the candidate this was
-    edited from. axes: of a comparison, see `grid`.
-    The i-th painting has the seed `seed + i`; in a batch another one where nothing came of that, see `_alone`.
+    edited from. axes: those of a comparison.
+    The i-th painting has the seed `seed + i`; a batch tries another seed where that one gives nothing visible.
     """
 
     dataset: str

@@ -16,9 +16,12 @@ from exdd_core.synthesis.mask_geometry import Array, bounds, pixels_of_box
 from exdd_core.synthesis.mask_shapes import rasterised, rotated, strokes_of
 from exdd_core.synthesis.mask_spec import MaskSpec
 
-ATTEMPTS = 24  # places tried for a varied mask before the best of them is taken
-VARIED_ANGLE = 20.0  # degrees by which a varied mask is turned, standard deviation
-VARIED_SIZE = 1.4  # times larger or smaller it is at most, where the part has room
+# The window of the image that a mask touches, the mask's pixels there, and its area before the window cut it.
+Placed = tuple[tuple[slice, slice], Array, float]
+
+ATTEMPTS = 24  # places that are tried for a varied mask; the best is taken
+VARIED_ANGLE = 20.0  # degrees: standard deviation of the angle by which a varied mask is turned
+VARIED_SIZE = 1.4  # a varied mask is larger or smaller by at most this factor, where the part has room
 
 
 def varied(
@@ -26,9 +29,9 @@ def varied(
 ) -> Array:
     """A mask somewhere on the part, turned and resized a little; cut to the part where it does not fit.
 
-    A lender that is cut off by an edge of its image, as a crack that comes in from there, lies at that edge of
-    the part again; one that several edges cut off lies in that corner again. With a region of interest, only what
-    of the part is in it counts as the part, and a corner outside of it is given up for any place inside.
+    A lender that an edge of its image cuts off, such as a crack that starts there, is placed at the same edge of the
+    part; one that several edges cut off is placed in the same corner. With a region of interest, the part counts
+    inside it only; if the first half of the attempts finds no such edge or corner there, any place is taken.
     """
     part = foreground(image)
     if region is not None:
@@ -42,26 +45,9 @@ def varied(
     edges = [] if lender is None else _cut_off(lender)
     best, best_share = np.zeros(part.shape, bool), -1.0
     for attempt in range(ATTEMPTS):
-        size = float(np.exp(rng.uniform(-1, 1) * math.log(VARIED_SIZE))) * 0.9**attempt
-        angle = spec.angle + float(np.clip(rng.normal(0, VARIED_ANGLE), -90, 90))
-        over = bool(rng.integers(2))  # a flip, or for a generated one half a turn
-        if lender is None:
-            window, patch, area = rasterised(
-                strokes_of(spec, part.shape, size, rng), part.shape, *_anywhere(part, rng), angle + 180 * over
-            )
-        else:
-            scale = max(spec.scale * size, 0.05)
-            flip = spec.flip != over
-            if not edges or (region is not None and best_share < 0 and attempt >= ATTEMPTS // 2):
-                window, patch, area = _moved(
-                    lender, part.shape, *_anywhere(part, rng), angle + 180 * rng.integers(2), scale, flip
-                )
-            elif len(edges) == 1:
-                window, patch, area = _at_edge(lender, edges[0], part, angle, scale, over, rng)
-            else:
-                sizes = spec.scale * np.exp(rng.uniform(-1, 1, 2) * math.log(VARIED_SIZE)) * 0.9**attempt
-                patch = _in_corner(lender, edges, part.shape, sizes, flip)
-                window, area = np.s_[: part.shape[0], : part.shape[1]], float(np.count_nonzero(patch))
+        # The edges of the part may lie outside the region of interest.
+        anywhere = region is not None and best_share < 0 and attempt >= ATTEMPTS // 2
+        window, patch, area = _tried(spec, part, lender, [] if anywhere else edges, attempt, rng)
         share = np.count_nonzero(patch & part[window]) / max(area, 1)
         if share > best_share and (patch & part[window]).any():
             best_share, best = share, np.zeros(part.shape, bool)
@@ -72,10 +58,36 @@ def varied(
         raise BadInput(
             "No place was found for this mask in the region of interest; make the mask smaller or the region larger."
         )
-    if best_share < 0:  # nothing fits this part at all
+    if best_share < 0:  # no attempt touched the part
         x, y = _anywhere(part, rng)
         best[int(y * part.shape[0]), int(x * part.shape[1])] = True
     return best & part
+
+
+def _tried(
+    spec: MaskSpec,
+    part: Array,
+    lender: Array | None,
+    edges: list[str],
+    attempt: int,
+    rng: np.random.Generator,
+) -> Placed:
+    """One attempt at a varied mask; later attempts are smaller. edges: those that the mask has to lie at again."""
+    size = float(np.exp(rng.uniform(-1, 1) * math.log(VARIED_SIZE))) * 0.9**attempt
+    angle = spec.angle + float(np.clip(rng.normal(0, VARIED_ANGLE), -90, 90))
+    over = bool(rng.integers(2))  # a borrowed mask is flipped, a generated one is turned by 180 degrees
+    if lender is None:
+        strokes = strokes_of(spec, part.shape, size, rng)
+        return rasterised(strokes, part.shape, *_anywhere(part, rng), angle + 180 * over)
+    scale, flip = max(spec.scale * size, 0.05), spec.flip != over
+    if not edges:
+        x, y = _anywhere(part, rng)
+        return _moved(lender, part.shape, x, y, angle + 180 * rng.integers(2), scale, flip)
+    if len(edges) == 1:
+        return _at_edge(lender, edges[0], part, angle, scale, over, rng)
+    sizes = spec.scale * np.exp(rng.uniform(-1, 1, 2) * math.log(VARIED_SIZE)) * 0.9**attempt
+    patch = _in_corner(lender, edges, part.shape, sizes, flip)
+    return np.s_[: part.shape[0], : part.shape[1]], patch, float(np.count_nonzero(patch))
 
 
 def _anywhere(part: Array, rng: np.random.Generator) -> tuple[float, float]:
@@ -117,7 +129,7 @@ def _in_corner(lender: Array, edges: list[str], shape: tuple[int, int], size: Ar
 
 def _at_edge(
     lender: Array, edge: str, part: Array, angle: float, scale: float, over: bool, rng: np.random.Generator
-) -> tuple[tuple[slice, slice], Array, float]:
+) -> Placed:
     """As `_moved`, with where the lender is cut off at that edge of the part; `over`: mirrored along it."""
     # Everything as if the edge were the right one, then back.
     turns = {"right": 0, "bottom": 1, "left": 2, "top": 3}[edge]
@@ -176,7 +188,7 @@ def centre(mask: Array) -> tuple[float, float]:
 
 def _moved(
     lender: Array, shape: tuple[int, int], x: float, y: float, angle: float, scale: float, flip: bool
-) -> tuple[tuple[slice, slice], Array, float]:
+) -> Placed:
     """The window of the image that a placed mask touches, its pixels there, and its area before it was cut."""
     top, bottom, left, right = bounds(lender)
     piece = lender[top:bottom, left:right]

@@ -15,10 +15,10 @@ from exdd_core.synthesis.cutouts import THICK, Cutout, Pose, TransplantSettings,
 from exdd_core.synthesis.mask_geometry import Array, grown, half_width
 from exdd_core.synthesis.request import Window
 
-SEARCH_SIDE = 192  # the longer side of the copy in which a place is looked for
-TRIES = 24  # random poses that are compared
-LIKELY_SCALE = 1.35  # a defect is rarely shrunk or blown up by more than this
-GRAIN_SIDE = 512  # pixels of a surface in which its grain is looked for
+SEARCH_SIDE = 192  # the longer side, in pixels, of the copy in which poses are compared
+TRIES = 24  # number of random poses that are compared
+LIKELY_SCALE = 1.35  # random poses shrink or enlarge a defect by at most this factor
+GRAIN_SIDE = 512  # side, in pixels, of the square in which a surface's grain is measured
 GRAIN = 0.3  # coherence of the structure tensor from which a surface counts as grained
 
 

@@ -1,9 +1,9 @@
 """Defects drawn by rules on the surface that an image shows; needs no weights.
 
-A defect changes three things of a surface: how much light it gives back (tint), how it is inclined (shading
-under the lamp) and its texture. Every type here is made of these three, with the sharpness, grain, contrast
-and noise that are measured around the mask, so that nothing is sharper or cleaner than the camera saw the
-rest. Words are read by `vocabulary`, courses of lines come from `lines`. It knows no model and no data set.
+A defect changes three properties of a surface: reflectance (tint), inclination (shading under the lamp) and
+texture. Every type combines these three, with the sharpness, grain, contrast and noise that are measured around the
+mask, so that no defect is sharper or cleaner than the rest of the image. Knows windows, looks and the types of
+defects. Does not know models or data sets.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ from exdd_core.synthesis.surfaces import (
 from exdd_core.synthesis.vocabulary import LINES, TYPES, Look
 
 VERSION = "1"
-PIECES = 64  # of a mask that are painted, the largest ones; each is a defect of its own
-LARGE = 1_000_000  # pixels of a piece's surroundings above which its change is worked out in a reduced copy
+PIECES = 64  # largest number of a mask's pieces that are painted; each is a defect of its own
+LARGE = 1_000_000  # pixels of a piece's box above which its change is computed in a reduced copy
 GRAINED = 0.12  # coherence of the structure tensor from which a surface counts as grained
 NO_GRAIN = "The surface has no clear grain, so along and across it are a guess."
-MARGIN = 24  # pixels around a piece that are looked at for the surface's properties
+MARGIN = 24  # pixels around a piece in which the surface's properties are measured
 
 
 class ProceduralSettings(SharedSettings):
@@ -146,7 +146,7 @@ def _paint(
     height, width = window.request.image.shape[:2]
     scale = window.image.shape[1] / (window.box[2] - window.box[0])
     unit = float(np.clip(scale * np.sqrt(height * width) / 400, 0.6, 8.0))
-    # A change has no detail finer than the camera's softness: of a vast area it is worked out in a reduced copy.
+    # A change has no detail finer than the camera's blur, so that of a large area is computed in a reduced copy.
     by = int(np.ceil(np.sqrt(area.shape[0] * area.shape[1] / LARGE)))
     mask = piece.mask
     reduced, piece = (area, piece) if by == 1 else _reduced(area, piece, by)
@@ -155,7 +155,7 @@ def _paint(
         window.notes.append(NO_GRAIN)
     rng = np.random.default_rng(window.rng.integers(2**63))
     if look.tone == 0 and look.colour is None:
-        # Nobody said: what the surface can show.
+        # The prompt names no tone: a black surface shows brighter defects only, a white one darker ones only.
         brightness = float(surface.base[piece.mask].mean())
         look = replace(look, tone=1 if brightness < DARKEST else -1 if brightness > LIGHTEST else 0)
     change = PAINTERS[kind](_varied(look, rng), surface, piece, rng)
@@ -175,7 +175,7 @@ def _reduced(area: np.ndarray, piece: MaskPiece, by: int) -> tuple[np.ndarray, M
 
 
 def _varied(look: Look, rng: np.random.Generator) -> Look:
-    """No two defects of a kind are alike."""
+    """The look with random factors, so that no two defects of a type are alike."""
     spread = {"contrast": 0.2, "width": 0.15, "depth": 0.15, "rough": 0.15, "soft": 0.2}
     factors = {name: getattr(look, name) * float(np.exp(rng.normal(0, s))) for name, s in spread.items()}
     return replace(look, **factors)
@@ -184,7 +184,7 @@ def _varied(look: Look, rng: np.random.Generator) -> Look:
 def _applied(
     change: Change, look: Look, area: np.ndarray, base: np.ndarray, blur: float, mask: np.ndarray
 ) -> np.ndarray:
-    """float32 (k, 3): the pixels of a mask with a change, seen through the camera's softness.
+    """float32 (k, 3): the pixels of a mask with a change, blurred as the camera blurs.
 
     `area` and `base` float32 (k, 3) are those pixels and what they are without texture.
     """

@@ -20,7 +20,7 @@ S = TypeVar("S", bound=SharedSettings)  # the settings of one engine, checked an
 
 @dataclass(frozen=True)
 class Donor:
-    """A real defect that lends itself: image and mask file, and where they come from. depth: of its data set."""
+    """A real defect that may be transplanted: image, mask and origin. depth: the bit depth of its data set."""
 
     id: str
     image: Path
@@ -46,10 +46,10 @@ class PaintRequest:
 
 @dataclass(frozen=True)
 class Painting:
-    """What an engine made of a request.
+    """The result of one request.
 
     `image` uint8 (H, W, 3) is bit-identical to the request's outside its mask. `mask` bool (H, W) is measured:
-    where the two differ visibly. `settings` are complete. `notes` are sentences for the person who asked.
+    it is set where the two differ visibly. `settings` are complete. `notes` are sentences for the person who asked.
     """
 
     image: np.ndarray
@@ -67,7 +67,7 @@ class Window(Generic[S]):
     """What an engine works on: a part of the image at the engine's own size.
 
     `image` uint8 (h, w, 3), `mask` bool (h, w). `box` (left, top, right, bottom) is where it lies in the
-    request's image, ends excluded; `settings` are checked and complete; what is put into `notes` reaches the
+    request's image, ends excluded; `settings` are checked and complete; `notes` become those of the
     `Painting`. `rng` depends on the request's seed alone.
     """
 
@@ -80,6 +80,6 @@ class Window(Generic[S]):
     notes: list[str]
 
 
-# Called by an engine while it works: steps done, steps in all, and the window as it looks by now, if anyone
-# should see it. Raises `Cancelled`.
+# An engine calls it after each step with the number of steps done, the number of all steps, and the unfinished
+# window or None. Raises `Cancelled`.
 Step = Callable[[int, int, "np.ndarray | None"], None]

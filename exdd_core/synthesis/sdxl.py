@@ -1,8 +1,8 @@
 """Stable Diffusion paints the defect: diffusers' SDXL inpainting, after DIAG and section 3.3 of the paper.
 
-Loads a model, says how much of it fits the GPU, and calls its pipeline; one model is in memory at a time, in the
-whole process. Does not know windows or compositing (the engine's base does that), nor where weights are looked
-for (`weights` does). torch and diffusers are imported when the model is loaded, not before.
+Knows the settings of diffusion and which model a request wants; `sdxl_model` holds the model and calls its pipeline.
+Does not know compositing, which the base class does, or where weights lie, which `weights` knows. torch and diffusers
+are imported when the model is loaded, not before.
 """
 
 from __future__ import annotations

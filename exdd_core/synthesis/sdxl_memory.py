@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from exdd_core.errors import BadInput
 
 GB = 10**9
-RESERVE = 0.6 * GB  # of a GPU's free memory is left alone: fragments, and whoever else draws on it
+RESERVE = 0.6 * GB  # of a GPU's free memory that stays unused, for fragmentation and other programs
 PER_IMAGE = 1.2 * GB  # the U-Net's activations for one image of 1024 x 1024, guided, in half precision
-DECODING = 3.5 * GB  # the autoencoder's, for one such image; it takes them one by one
-LEAST = 3.0 * GB  # what layer by layer offloading needs with tiled decoding
+DECODING = 3.5 * GB  # the autoencoder's activations for one such image; it decodes them one by one
+LEAST = 3.0 * GB  # needed by offloading layer by layer with tiled decoding
 MOST_AT_ONCE = 8
 
 
@@ -57,5 +57,5 @@ def plan(free: int | None, memory: int, parts: Mapping[str, int], pixels: int = 
 
 
 def images_at_once(room: float, pixels: int) -> int:
-    """How many images of that size are worked on at once in so many bytes."""
+    """The number of images of `pixels` pixels that one call takes in `room` bytes."""
     return max(1, min(MOST_AT_ONCE, int(room // (PER_IMAGE * pixels / 1024**2))))

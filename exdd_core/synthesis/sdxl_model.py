@@ -45,8 +45,8 @@ SCHEDULERS: dict[str, tuple[str, dict[str, bool | str]]] = {
     "DDIM": ("DDIMScheduler", {}),
     "DDPM": ("DDPMScheduler", {}),
 }
-# In a record only, no control: how many images shared the call. GPUs round differently for another number, so
-# that a record is painted again among as many.
+# The number of images that shared the call: kept in records, but no control. GPUs round differently for another
+# number, so a record is painted again together with as many images.
 TOGETHER = Control("painted_together", "Painted together", "integer", 0, minimum=0, maximum=MOST_AT_ONCE)
 
 
@@ -150,7 +150,7 @@ class Model:
 
     @property
     def manner(self) -> str:
-        """How it computes, as far as pixels depend on it."""
+        """Precision, device and tiling: all that pixels depend on."""
         words = f"{'half' if self.plan.half else 'full'} precision on {self.plan.device}"
         return words + (", decoded in tiles" if self.plan.tiled else "")
 
@@ -158,7 +158,7 @@ class Model:
         return self.path == path and self.fingerprint == weights.fingerprint(path)
 
     def fitting(self, pixels: int) -> int:
-        """How many images of that size one call takes."""
+        """The number of images of that size that one call takes."""
         if self._free is None or self.plan.device != "cuda" or self.plan.offload == "layers":
             return 1
         sizes = [2 * count for count in self._parts.values()]
@@ -216,7 +216,7 @@ class Model:
         return [pixels for window in windows for pixels in self.paint([window], step)]
 
     def remark(self, windows: Sequence[Window[SDXLSettings]]) -> None:
-        """Note what a person should know about what they asked of this model."""
+        """Add notes on what this model cannot do of what was asked."""
         side = self.pipe.unet.config.sample_size * self.pipe.vae_scale_factor
         for window in windows:
             resolution = window.settings["resolution"]
@@ -232,7 +232,7 @@ class Model:
                     )
 
     def _lost(self, prompt: str) -> str:
-        """What of a prompt does not fit the text encoders' 77 tokens."""
+        """The end of a prompt that exceeds the text encoders' 77 tokens."""
         tokenizer = self.pipe.tokenizer
         tokens = tokenizer(prompt, truncation=False, verbose=False).input_ids
         return tokenizer.decode(tokens[tokenizer.model_max_length - 1 : -1]).strip()
@@ -254,20 +254,20 @@ class Model:
                     num_inference_steps=settings["steps"],
                     guidance_scale=settings["guidance"],
                     strength=settings["strength"],
-                    # One an image, on the CPU: neither its neighbours nor the kind of GPU change its noise.
+                    # One generator an image, on the CPU: its noise depends on neither other images nor the kind of GPU.
                     generator=[torch.Generator("cpu").manual_seed(window.request.seed) for window in windows],
                     callback_on_step_end=self._after_step(views[0], step),
                     output_type="pil",
                 ).images
             except BaseException:
-                self.pipe.maybe_free_model_hooks()  # what a pipeline does itself when it comes to its end
+                self.pipe.maybe_free_model_hooks()  # a pipeline does so itself only when it succeeds
                 raise
         if len(views) > 1:
             painted = [view.place(picture) for view, picture in zip(views, painted, strict=True)]
         return [np.array(picture) for picture in painted]
 
     def _schedule(self, name: str) -> Any:
-        """A fresh scheduler: they keep count of steps, and a cancelled call leaves them in its middle."""
+        """A new scheduler: schedulers count steps, and a cancelled call would leave one in the middle."""
         import diffusers
 
         class_name, options = SCHEDULERS[name]
@@ -281,7 +281,7 @@ class Model:
         return {name: torch.cat([embeddings[name] for embeddings in each]) for name in each[0]}
 
     def _encode(self, prompt: str, negative: str) -> dict[str, torch.Tensor]:
-        """The text encoders' view of a prompt, encoded once."""
+        """The embeddings of a prompt, computed once."""
         key = (prompt, negative, self._lora)
         if key not in self._embeddings:
             encoded = self.pipe.encode_prompt(
@@ -304,7 +304,7 @@ class Model:
         return self._embeddings[key]
 
     def _after_step(self, view: View, step: Step) -> Callable[..., dict[str, torch.Tensor]]:
-        """Counts and shows; raises `Cancelled` out of the pipeline when somebody wants that."""
+        """The pipeline's callback: it counts and shows steps, and raises `Cancelled`."""
         shown = 0.0
 
         def after(pipe: Any, done: int, _: Any, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

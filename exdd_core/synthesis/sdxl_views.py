@@ -83,5 +83,5 @@ def widened(mask: np.ndarray, cell: int) -> np.ndarray:
 def to_rgb(latents: np.ndarray, large: bool) -> np.ndarray:
     """A small picture, uint8 (h, w, 3), of latents (4, h, w) without decoding them."""
     factors, bias = LATENT_RGB[large]
-    calm = latents / max(1.0, float(latents.std()))  # some schedulers' noise is far larger than the picture
+    calm = latents / max(1.0, float(latents.std()))  # some schedulers' noise is much larger than the picture
     return np.clip(np.einsum("chw,cr->hwr", calm, factors) + bias, 0, 255).astype(np.uint8)

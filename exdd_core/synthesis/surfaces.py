@@ -1,6 +1,6 @@
 """The surface around a mask, measured: light, texture, grain, softness; and the noise that defects are made with.
 
-Knows pixels and random numbers. Does not know defects, words or engines.
+Knows pixels, random numbers, and the tone and contrast of a `Look`. Does not know types of defects or engines.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 from exdd_core.synthesis.vocabulary import Look
 
 DARKEST = 20.0  # grey level below which a surface cannot show that something is darker
-EXPOSED = 110.0  # grey level of a usual surface, neither bright nor dark, in a well exposed picture
-BRIGHT, LIGHTEST = 130.0, 232.0  # above which defects are rarely brighter; that no bright one exceeds by much
+EXPOSED = 110.0  # grey level of a surface of medium reflectance in a well exposed picture
+BRIGHT = 130.0  # grey level of a surface above which defects are usually darker
+LIGHTEST = 232.0  # grey level that bright defects hardly exceed
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Surface:
     """What the surroundings show: `base` float32 (h, w, 3) without texture and `texture` what it lacks;
     `noise` the spread of the texture in grey levels; `grain` its direction in radians and `coherence` 0..1 how
     clearly it has one; `blur` the sigma of the camera's own softness in pixels; `lamp` the unit vector to the
-    light; `unit` about one pixel of a picture of 400 x 400, in which widths are thought."""
+    light; `unit` about one pixel of a picture of 400 x 400, the unit of widths."""
 
     base: np.ndarray
     texture: np.ndarray
@@ -47,7 +48,7 @@ class Surface:
 @dataclass
 class Change:
     """What a defect does to a surface, all float32 (h, w): `tint` by how much light is multiplied, `light` grey
-    levels added, `deposit` 0..1 how far a coloured film covers it, `keep` 0..1 how much texture is left."""
+    levels added, `deposit` 0..1 how much of it a coloured film covers, `keep` 0..1 how much texture is left."""
 
     tint: np.ndarray
     light: np.ndarray
@@ -76,7 +77,7 @@ def surface_of(pixels: np.ndarray, lamp: np.ndarray, unit: float) -> Surface:
     texture = pixels - base
     residual = texture.mean(axis=2)
     dx, dy = cv2.Sobel(grey, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(grey, cv2.CV_32F, 0, 1) / 8
-    # The texture's own gradients; an edge of the part would outvote all of them.
+    # Leaves out the largest gradients: an edge of the part would dominate those of the texture.
     small = np.hypot(dx, dy) <= np.quantile(np.hypot(dx, dy), 0.95)
     xx, yy, xy = (float((a * b)[small].mean()) for a, b in ((dx, dx), (dy, dy), (dx, dy)))
     across = 0.5 * np.arctan2(2 * xy, xx - yy)
@@ -95,10 +96,10 @@ def surface_of(pixels: np.ndarray, lamp: np.ndarray, unit: float) -> Surface:
 
 
 def _softness(residual: np.ndarray) -> float:
-    """Sigma of the Gaussian that would give white noise this texture's likeness of neighbours, in pixels.
+    """Sigma, in pixels, of the Gaussian that gives white noise this texture's correlation between neighbours.
 
     White noise behind a Gaussian has the correlation exp(-1 / (4 sigma^2)) between neighbours. The direction
-    in which neighbours are less alike tells it, since grain makes them alike along itself.
+    of the lower correlation counts, since grain correlates neighbours along itself.
     """
     fine = residual - cv2.GaussianBlur(residual, (0, 0), 6.0)
     power = float((fine * fine).mean()) + 1e-6

@@ -1,8 +1,8 @@
-"""Prompts: templates with alternatives, and the library that keeps those worth keeping.
+"""Prompts as templates with alternatives.
 
-Knows text, the table `prompts` and what came of each prompt. Does not know engines, how anything is painted
-or who decides. A template is a prompt with alternatives in braces, as the dynamicprompts library reads them:
-`{copper|steel} {fine|deep} scratches`, `{3::fine|1::deep}` for weights, `{2$$, $$rust|oil|dust}` for two of three.
+Knows text. Does not know engines, or where prompts are kept. A template is a prompt with alternatives in braces, as the
+dynamicprompts library reads them: `{copper|steel} {fine|deep} scratches`, `{3::fine|1::deep}` for weights,
+`{2$$, $$rust|oil|dust}` for two of three.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def every(template: str) -> list[str]:
 
     expand(template, 1, 0)  # says what is wrong with weights, which do not matter from here on
     generator = CombinatorialPromptGenerator(WildcardManager(None))
-    # Equal ones come once for every way to them, hence some more than may remain.
+    # The generator repeats equal prompts, so it is asked for more of them than may remain.
     found = _generated(template, lambda: generator.generate(template, 16 * MOST_PROMPTS))
     different = list(dict.fromkeys(found))
     if len(different) > MOST_PROMPTS:
@@ -99,7 +99,7 @@ def check(template: str) -> str:
 
 
 def _generated(template: str, generate: Callable[[], Iterable[str]]) -> list[str]:
-    """What `generate()` makes of a template, squeezed; its many ways of failing told in one sentence."""
+    """The prompts that `generate()` yields, squeezed. Raises `BadInput` with one sentence for all its exceptions."""
     try:
         found = [squeezed(text) for text in generate()]
     except RecursionError:

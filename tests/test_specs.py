@@ -48,7 +48,7 @@ def test_a_build_reads_what_older_programs_queued() -> None:
 
 
 def test_a_size_takes_the_aspect_along() -> None:
-    assert BankOptions(size=Size(64, 32, True)) == BankOptions(size="64x32", keep_aspect=True)
+    assert BankOptions.from_json({"size": Size(64, 32, True)}) == BankOptions(size="64x32", keep_aspect=True)
 
 
 def test_measurements_pass_over_what_they_do_not_know() -> None:

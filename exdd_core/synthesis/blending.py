@@ -146,8 +146,8 @@ def _share(defect: Array, known: Array, margin: float) -> Array:
 def _soft(difference: Array, defect: Array, surface: Array, ring: Array) -> Array:
     """A fade at the inside of a label's outline where the donor has no edge there, float32 (h, w), 0 to 1.
 
-    A stain ends at its outline. The outline of an uneven field is where the annotator stopped drawing; a sharp seam
-    there would be more visible than the defect.
+    A stain ends at its outline. The outline of an uneven field is where the annotator stopped drawing; a
+    sharp seam there would be more visible than the defect.
     """
     depth = cv2.distanceTransform(defect.astype(np.uint8), cv2.DIST_L2, 5)
     thick = float(depth.max())
@@ -178,7 +178,8 @@ def _local(values: Array, where: Array, sigma: float) -> tuple[Array, Array]:
 def _standing_out(difference: Array, defect: Array, ring: Array) -> Array:
     """The difference of each donor pixel from its ground, in standard deviations of its surface; float32 (h, w).
 
-    It is smoothed to about the label's thickness: a large faint field stands out as a whole, not by its pixels.
+    It is smoothed to about the label's thickness: a large faint field stands out as a whole, not by its
+    pixels.
     """
     sigma = min(max(half_width(defect) / 4, 0.8), 8.0)
     grey = cv2.GaussianBlur(difference, (0, 0), sigma)
@@ -194,8 +195,9 @@ def _standing_out(difference: Array, defect: Array, ring: Array) -> Array:
 def _laid_on(receiver: Array, donor: Array, ground: Array, share: Array, firm: Array) -> Array:
     """The defect on the receiver, float32 (h, w, 3).
 
-    Where the defect is faint, it darkens or brightens the receiver's surface and keeps that surface's texture; where
-    it is `firm`, it replaces the surface. A faint rim with the donor's texture would make the paste visible.
+    Where the defect is faint, it darkens or brightens the receiver's surface and keeps that surface's
+    texture; where it is `firm`, it replaces the surface. A faint rim with the donor's texture would make the
+    paste visible.
     """
     light = np.clip((donor + 1) / (np.maximum(ground, 0) + 1), 0.02, 4)
     faint = (receiver + 1) * light ** share[..., None] - 1

@@ -86,8 +86,9 @@ TEXT_XL = {  # OpenCLIP ViT-bigG/14
 def blueprint(file: Path) -> Iterator[Path]:
     """A folder of configurations for a single file's weights, as diffusers' `from_single_file(config=)` wants it.
 
-    If a folder with the file's name (without .safetensors) and a model_index.json lies in the same place, it is used
-    instead, for models that were trained with other settings. Raises `BadInput` for a file that holds no such model.
+    If a folder with the file's name (without .safetensors) and a model_index.json lies in the same place, it
+    is used instead, for models that were trained with other settings. Raises `BadInput` for a file that holds
+    no such model.
     """
     beside = file.with_suffix("")
     if (beside / "model_index.json").is_file():

@@ -37,8 +37,8 @@ class Cutout:
     """A defect with some of its surroundings, cut out of its image.
 
     `image` float32 (h, w, 3); `mask` bool (h, w) the defect; `beyond` bool (h, w) where it would go on behind
-    an edge of its image; `known` bool (h, w) False behind such an edge, where `image` repeats its last pixels;
-    `surface` bool (h, w) where it shows the part.
+    an edge of its image; `known` bool (h, w) False behind such an edge, where `image` repeats its last
+    pixels; `surface` bool (h, w) where it shows the part.
     """
 
     image: Array

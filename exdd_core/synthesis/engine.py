@@ -1,9 +1,9 @@
 """The base class of every engine that paints defects: settings, batches, progress and cancelling.
 
-An engine paints a window, and may change every pixel of it. The base class checks the request, cuts the window out
-of the image, resizes it where the engine works at a size of its own, lays the result back inside the drawn mask
-only, and measures what has changed. It does not know how a defect is made, where images come from or where results
-go.
+An engine paints a window, and may change every pixel of it. The base class checks the request, cuts the
+window out of the image, resizes it where the engine works at a size of its own, lays the result back inside
+the drawn mask only, and measures what has changed. It does not know how a defect is made, where images come
+from or where results go.
 """
 
 from __future__ import annotations

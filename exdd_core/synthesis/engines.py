@@ -1,6 +1,7 @@
 """The engines by name, one of each in a process.
 
-Knows their names and modules; each module is imported when its engine is wanted. Does not know how an engine paints.
+Knows their names and modules; each module is imported when its engine is wanted. Does not know how an engine
+paints.
 """
 
 from __future__ import annotations

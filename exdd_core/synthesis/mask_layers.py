@@ -28,10 +28,11 @@ def from_editor(
 ) -> Array:
     """What was painted on an editor's copy, as a mask of the image's `shape`: bool (H, W).
 
-    `painted` is the value of a Gradio image editor (its layers count, not its composite), a list of layers, or
-    one layer: uint8 (h, w, 4), or alpha alone, (h, w), or bool. A pixel of the image takes the editor's pixel
-    that its middle lies in, so the outermost pixels are reached. `shown` is the mask (H, W) that `to_editor`
-    had put there: where the person left it alone its own, finer pixels stay. None painted: an empty mask.
+    `painted` is the value of a Gradio image editor (its layers count, not its composite), a list of layers,
+    or one layer: uint8 (h, w, 4), or alpha alone, (h, w), or bool. A pixel of the image takes the editor's
+    pixel that its middle lies in, so the outermost pixels are reached. `shown` is the mask (H, W) that
+    `to_editor` had put there: where the person left it alone its own, finer pixels stay. None painted: an
+    empty mask.
     """
     layers = painted.get("layers") if isinstance(painted, Mapping) else painted
     if layers is None:

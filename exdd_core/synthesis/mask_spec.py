@@ -51,10 +51,10 @@ class MaskSpec:
     """How one mask comes about. Numbers out of range and unknown words raise `BadInput`.
 
     `file` names the mask of a drawn or uploaded one, `image` the defective image that lends a real one ("" =
-    any). `x`, `y` is the centre (of a borrowed mask: of its bounding box), `angle`, `scale` and `flip` (left to
-    right, before turning) move a real one; `shape`, `length`, `width`, `angle`, `irregularity`, `count` and
-    `seed` make a generated one. With `vary` every painting gets another place, angle and size. `region` names the
-    file of the region of interest that the mask stays in, "" for none.
+    any). `x`, `y` is the centre (of a borrowed mask: of its bounding box), `angle`, `scale` and `flip` (left
+    to right, before turning) move a real one; `shape`, `length`, `width`, `angle`, `irregularity`, `count`
+    and `seed` make a generated one. With `vary` every painting gets another place, angle and size. `region`
+    names the file of the region of interest that the mask stays in, "" for none.
     """
 
     source: str = "drawn"

@@ -1,7 +1,7 @@
 """The mask of one painting: from a `MaskSpec` to pixels, and whether something sensible can be painted there.
 
-Knows specs, lenders' masks, the part and the region of interest as arrays. Does not know files, data sets, which
-split may lend a mask, or what is painted.
+Knows specs, lenders' masks, the part and the region of interest as arrays. Does not know files, data sets,
+which split may lend a mask, or what is painted.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ def realise(
     """The mask for one painting of `image` (H, W, 3): bool (H, W), the same for the same arguments.
 
     `lender` is the bool mask that `spec.file` or `spec.image` names, of any size; a drawn or uploaded one of
-    another size is stretched to the image, a real one keeps its pixels. `seed` matters with `spec.vary` alone;
-    a varied mask lies on the part. `region` is the region of interest, bool (H, W), None where everything counts: a
-    varied mask lies in it, too; any other stays where it was put, and `check` and `within` say what becomes of it.
-    Raises `BadInput` where a mask is needed and is missing or empty, and where nothing of the part is in the region.
+    another size is stretched to the image, a real one keeps its pixels. `seed` matters with `spec.vary`
+    alone; a varied mask lies on the part. `region` is the region of interest, bool (H, W), None where
+    everything counts: a varied mask lies in it, too; any other stays where it was put, and `check` and
+    `within` say what becomes of it. Raises `BadInput` where a mask is needed and is missing or empty, and
+    where nothing of the part is in the region.
     """
     shape = image.shape[:2]
     if spec.source == "generated":
@@ -55,7 +56,8 @@ def realise(
 def check(mask: Array, image: Array, region: Array | None = None) -> None:
     """Raise `BadInput`, one sentence, where nothing sensible can be painted into `mask` (H, W) of `image`.
 
-    region: the region of interest, bool (H, W); only what of the mask is in it counts. None where everything does.
+    region: the region of interest, bool (H, W); only what of the mask is in it counts. None where everything
+    does.
     """
     if mask.shape != image.shape[:2]:
         (height, width), (wanted_height, wanted_width) = mask.shape, image.shape[:2]

@@ -29,11 +29,11 @@ class Axis(TypedDict):
 class Order:
     """What somebody wants painted; all of it can be written as JSON.
 
-    sources: ids of normal images, taken in turn; [] draws one at random for each painting. template: the prompt,
-    with alternatives. each: `count` paintings of every prompt the template can become, instead of `count` in all.
-    mask: a `MaskSpec` as JSON. donor: the real defect to transplant, "" for any. parent: the candidate this was
-    edited from. axes: those of a comparison.
-    The i-th painting has the seed `seed + i`; a batch tries another seed where that one gives nothing visible.
+    sources: ids of normal images, taken in turn; [] draws one at random for each painting. template: the
+    prompt, with alternatives. each: `count` paintings of every prompt the template can become, instead of
+    `count` in all. mask: a `MaskSpec` as JSON. donor: the real defect to transplant, "" for any. parent: the
+    candidate this was edited from. axes: those of a comparison. The i-th painting has the seed `seed + i`; a
+    batch tries another seed where that one gives nothing visible.
     """
 
     dataset: str

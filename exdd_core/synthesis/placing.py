@@ -1,7 +1,7 @@
 """Masks of real defects, placed on another image; and masks that lie elsewhere in each painting.
 
-A borrowed mask keeps its own pixels: at scale 1 a defect is as large as in the image that it comes from. Knows
-masks, the part and random numbers. Does not know files, or which split may lend a mask.
+A borrowed mask keeps its own pixels: at scale 1 a defect is as large as in the image that it comes from.
+Knows masks, the part and random numbers. Does not know files, or which split may lend a mask.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ def varied(
 ) -> Array:
     """A mask somewhere on the part, turned and resized a little; cut to the part where it does not fit.
 
-    A lender that an edge of its image cuts off, such as a crack that starts there, is placed at the same edge of the
-    part; one that several edges cut off is placed in the same corner. With a region of interest, the part counts
-    inside it only; if the first half of the attempts finds no such edge or corner there, any place is taken.
+    A lender that an edge of its image cuts off, such as a crack that starts there, is placed at the same edge
+    of the part; one that several edges cut off is placed in the same corner. With a region of interest, the
+    part counts inside it only; if the first half of the attempts finds no such edge or corner there, any
+    place is taken.
     """
     part = foreground(image)
     if region is not None:
@@ -166,10 +167,10 @@ def place(
 ) -> Array:
     """`lender`'s mask, bool of any size, on an image of `shape` (H, W): bool (H, W).
 
-    Its bounding box is flipped left to right, scaled, turned clockwise by `angle` degrees and centred at (x, y),
-    shares of the image; what leaves the image is cut off. Nearest neighbour: at scale 1, moved, flipped or
-    turned by right angles, every pixel of the lender is found again. Shrunk, a pixel is set where any of the
-    lender's pixels falls, so that a hairline stays whole. `centre` gives the (x, y) where it lay.
+    Its bounding box is flipped left to right, scaled, turned clockwise by `angle` degrees and centred at (x,
+    y), shares of the image; what leaves the image is cut off. Nearest neighbour: at scale 1, moved, flipped
+    or turned by right angles, every pixel of the lender is found again. Shrunk, a pixel is set where any of
+    the lender's pixels falls, so that a hairline stays whole. `centre` gives the (x, y) where it lay.
     """
     result = np.zeros(shape, bool)
     if lender.any():

@@ -1,9 +1,9 @@
 """Defects drawn by rules on the surface that an image shows; needs no weights.
 
 A defect changes three properties of a surface: reflectance (tint), inclination (shading under the lamp) and
-texture. Every type combines these three, with the sharpness, grain, contrast and noise that are measured around the
-mask, so that no defect is sharper or cleaner than the rest of the image. Knows windows, looks and the types of
-defects. Does not know models or data sets.
+texture. Every type combines these three, with the sharpness, grain, contrast and noise that are measured
+around the mask, so that no defect is sharper or cleaner than the rest of the image. Knows windows, looks and
+the types of defects. Does not know models or data sets.
 """
 
 from __future__ import annotations

@@ -48,8 +48,9 @@ class PaintRequest:
 class Painting:
     """The result of one request.
 
-    `image` uint8 (H, W, 3) is bit-identical to the request's outside its mask. `mask` bool (H, W) is measured:
-    it is set where the two differ visibly. `settings` are complete. `notes` are sentences for the person who asked.
+    `image` uint8 (H, W, 3) is bit-identical to the request's outside its mask. `mask` bool (H, W) is
+    measured: it is set where the two differ visibly. `settings` are complete. `notes` are sentences for the
+    person who asked.
     """
 
     image: np.ndarray

@@ -1,8 +1,8 @@
 """Stable Diffusion paints the defect: diffusers' SDXL inpainting, after DIAG and section 3.3 of the paper.
 
-Knows the settings of diffusion and which model a request wants; `sdxl_model` holds the model and calls its pipeline.
-Does not know compositing, which the base class does, or where weights lie, which `weights` knows. torch and diffusers
-are imported when the model is loaded, not before.
+Knows the settings of diffusion and which model a request wants; `sdxl_model` holds the model and calls its
+pipeline. Does not know compositing, which the base class does, or where weights lie, which `weights` knows.
+torch and diffusers are imported when the model is loaded, not before.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ from exdd_core.synthesis.sdxl_model import (
 class SDXL(Engine[SDXLSettings]):
     """Inpainting with SDXL, or another Stable Diffusion model, through diffusers.
 
-    model: an id, a folder or a .safetensors file; "" takes EXDD_SDXL or the paper's. models: a folder in which
-    models are looked for, such as a workspace's. A request's setting `model` goes before both.
+    model: an id, a folder or a .safetensors file; "" takes EXDD_SDXL or the paper's. models: a folder in
+    which models are looked for, such as a workspace's. A request's setting `model` goes before both.
     """
 
     NAME = "sdxl"

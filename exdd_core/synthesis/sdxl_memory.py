@@ -22,8 +22,8 @@ MOST_AT_ONCE = 8
 class Plan:
     """How a model is run: on "cuda" or "cpu", in half precision or full, what waits in main memory.
 
-    `offload`: "none", "parts" (one of text encoders, U-Net and autoencoder is on the GPU at a time) or "layers".
-    `tiled`: images are decoded in tiles, which takes less memory and changes the pixels a little.
+    `offload`: "none", "parts" (one of text encoders, U-Net and autoencoder is on the GPU at a time) or
+    "layers". `tiled`: images are decoded in tiles, which takes less memory and changes the pixels a little.
     """
 
     device: str
@@ -36,8 +36,8 @@ class Plan:
 def plan(free: int | None, memory: int, parts: Mapping[str, int], pixels: int = 1024 * 1024) -> Plan:
     """How to run a model with `parts` (parameters by part) with the memory there is.
 
-    free: bytes free on the GPU, None where there is none; memory: bytes free in main memory; pixels: of one image.
-    Raises `BadInput` where the model does not fit at all.
+    free: bytes free on the GPU, None where there is none; memory: bytes free in main memory; pixels: of one
+    image. Raises `BadInput` where the model does not fit at all.
     """
     total, largest = 2 * sum(parts.values()), 2 * max(parts.values())  # bytes in half precision
     images, decoding = PER_IMAGE * pixels / 1024**2, DECODING * pixels / 1024**2

@@ -1,7 +1,7 @@
 """The model in memory: one pipeline in the whole process, its LoRA, its calls.
 
-Knows diffusers' pipelines and torch, imported when a model is loaded. Does not know where weights are looked for,
-or compositing.
+Knows diffusers' pipelines and torch, imported when a model is loaded. Does not know where weights are looked
+for, or compositing.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The surface around a mask, measured: light, texture, grain, softness; and the noise that defects are made with.
 
-Knows pixels, random numbers, and the tone and contrast of a `Look`. Does not know types of defects or engines.
+Knows pixels, random numbers, and the tone and contrast of a `Look`. Does not know types of defects or
+engines.
 """
 
 from __future__ import annotations
@@ -31,8 +32,9 @@ class MaskPiece:
 @dataclass(frozen=True)
 class Surface:
     """What the surroundings show: `base` float32 (h, w, 3) without texture and `texture` what it lacks;
-    `noise` the spread of the texture in grey levels; `grain` its direction in radians and `coherence` 0..1 how
-    clearly it has one; `blur` the sigma of the camera's own softness in pixels; `lamp` the unit vector to the
+    `noise` the spread of the texture in grey levels; `grain` its direction in radians and `coherence` 0..1
+    how clearly it has one; `blur` the sigma of the camera's own softness in pixels; `lamp` the unit vector to
+    the
     light; `unit` about one pixel of a picture of 400 x 400, the unit of widths."""
 
     base: np.ndarray

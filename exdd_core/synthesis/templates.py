@@ -1,8 +1,8 @@
 """Prompts as templates with alternatives.
 
-Knows text. Does not know engines, or where prompts are kept. A template is a prompt with alternatives in braces, as the
-dynamicprompts library reads them: `{copper|steel} {fine|deep} scratches`, `{3::fine|1::deep}` for weights,
-`{2$$, $$rust|oil|dust}` for two of three.
+Knows text. Does not know engines, or where prompts are kept. A template is a prompt with alternatives in
+braces, as the dynamicprompts library reads them: `{copper|steel} {fine|deep} scratches`, `{3::fine|1::deep}`
+for weights, `{2$$, $$rust|oil|dust}` for two of three.
 """
 
 from __future__ import annotations

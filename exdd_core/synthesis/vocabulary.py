@@ -1,7 +1,7 @@
 """The words that the procedural engine understands, and the look of a defect that they describe.
 
-It reads a prompt word by word; it is no language model. Every word stands in `WORDS` with its effect, the page
-and the README print that table. Words it does not know are reported. It knows no pixels.
+It reads a prompt word by word; it is no language model. Every word stands in `WORDS` with its effect, the
+page and the README print that table. Words it does not know are reported. It knows no pixels.
 """
 
 from __future__ import annotations
@@ -215,8 +215,9 @@ class Reading:
 def read(prompt: str, negative_prompt: str = "") -> Reading:
     """Read both prompts. What the negative prompt names is excluded or reversed.
 
-    Where one asks for what the other excludes, the prompt is followed and a note says so: the paper's negative
-    prompt names "dark", and a dark scratch is wanted all the same. Raises `BadInput` when no type is left.
+    Where one asks for what the other excludes, the prompt is followed and a note says so: the paper's
+    negative prompt names "dark", and a dark scratch is wanted all the same. Raises `BadInput` when no type is
+    left.
     """
     look, known, unknown, overruled = Look(), {}, [], {}
     for word, entry, plural, power in _words(prompt):

@@ -1,7 +1,8 @@
 """Where the weights of a Stable Diffusion model lie on this machine, whether they are whole, and how large.
 
-Reads names, sizes and the headers of files: no torch, no network. Does not know what the weights are used for.
-A model is a folder as diffusers saves it (with model_index.json), or one .safetensors file as trainers share it.
+Reads names, sizes and the headers of files: no torch, no network. Does not know what the weights are used
+for. A model is a folder as diffusers saves it (with model_index.json), or one .safetensors file as trainers
+share it.
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def find(model: str = "", models: str | Path = "") -> Found:
     """Look for a model on this machine.
 
     model: a folder, a .safetensors file, or a model id; "" takes the environment's EXDD_SDXL, then `DEFAULT`,
-    then whatever lies in `models`. models: a folder with models in it, such as a workspace's; the Hugging Face
-    cache is looked through as well. Nothing is downloaded.
+    then whatever lies in `models`. models: a folder with models in it, such as a workspace's; the Hugging
+    Face cache is looked through as well. Nothing is downloaded.
     """
     asked = model or os.environ.get("EXDD_SDXL") or DEFAULT
     wanting = ""

@@ -1,6 +1,6 @@
-"""Pieces of HTML that several pages show: text, tables, pictures, empty states.
+"""Pieces of HTML that several pages show: text, tables, addresses, empty states.
 
-Knows HTML and addresses of our own routes. Does not know Gradio or the workspace.
+Knows HTML, and addresses of our own routes. Does not know Gradio or the workspace.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import html
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from exdd_core.errors import BadInput
@@ -16,6 +16,9 @@ from exdd_core.images import read_layer
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+Answer = dict[str, Any]  # JSON between a page's script and the functions that answer it, either way
 
 
 def text(value: object) -> str:

@@ -6,16 +6,16 @@ Knows the banks' map and jobs. Does not know Gradio's layout.
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exdd_core import jobs
 from exdd_core.errors import BadInput
 from pages.banks.parts import page_of, patch_url
+from pages.html import Answer
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-Answer = dict[str, Any]
 
 
 def open_picture(workspace: Workspace, asked: Answer) -> Answer:

@@ -15,7 +15,8 @@ from exdd_core.progress import Progress
 from exdd_core.workspace import candidates, decisions
 from pages.curate.candidate import _stands
 from pages.curate.cards import _Entry
-from pages.curate.state import Answer, Curate, _told
+from pages.curate.state import Curate, _told
+from pages.html import Answer
 
 if TYPE_CHECKING:
     from exdd_core.curation import Decided

@@ -14,7 +14,8 @@ from exdd_core.synthesis import mask_layers
 from exdd_core.workspace import candidates, decisions
 from pages import html
 from pages.curate.cards import SOURCES, _effect_shown, _Entry, _item
-from pages.curate.state import Answer, Curate, _told
+from pages.curate.state import Curate, _told
+from pages.html import Answer
 from pages.pictures import png_url
 
 if TYPE_CHECKING:

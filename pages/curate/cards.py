@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from exdd_core import curation, studio
 from exdd_core.curation import measures, queue as curation_queue
 from exdd_core.workspace import candidates, decisions
-from pages.curate.state import LESS_IS_BETTER, LIGHTS, MEASURES, Answer, Curate, _stamp
+from pages.curate.state import LESS_IS_BETTER, LIGHTS, MEASURES, Curate, _stamp
+from pages.html import Answer
 
 if TYPE_CHECKING:
     from exdd_core.curation.measures import Quality

@@ -16,7 +16,8 @@ from pages import answers
 from pages.curate.bulk import bulk, chosen, look, recommend, stop, undo_all
 from pages.curate.candidate import candidate, effect, history, mask, measures, trim
 from pages.curate.cards import queue
-from pages.curate.state import Answer, Curate, _stamp, _told
+from pages.curate.state import Curate, _stamp, _told
+from pages.html import Answer
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace

@@ -5,12 +5,13 @@ Knows the judge and background work. Does not know Gradio's layout.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exdd_core.background import Background
 from exdd_core.curation import measures
 from exdd_core.curation.measuring import Measuring
 from exdd_core.workspace import candidates, decisions
+from pages.html import Answer
 
 if TYPE_CHECKING:
     from exdd_core.curation import Decided
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 MEASURES = tuple(measures.MEANINGS)
 LIGHTS = {"green": "good", "amber": "so-so", "red": "poor", "grey": "not known"}
 LESS_IS_BETTER = ("clean", "plausible")
-Answer = dict[str, Any]
 
 
 class Curate:

@@ -23,7 +23,7 @@ from exdd_core.workspace import dataset_changes, dataset_settings
 from exdd_core.workspace.dataset_settings import set_region
 from pages import answers, html
 from pages.data.who import who_of
-from pages.html import text
+from pages.html import Answer, text
 from pages.pictures import jpeg_url, png_url
 
 if TYPE_CHECKING:
@@ -33,7 +33,6 @@ SIDE = 1024  # pixels of the longer side of the copy that is drawn on
 KEPT = 8  # masks of files that were handed in
 MOST_SHOWN = 4096  # pixels of the longer side of a picture that a browser may ask for
 
-Answer = dict[str, Any]
 
 
 class Region:

@@ -14,7 +14,8 @@ from exdd_core.detector import reduced_map
 from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
 from exdd_core.review import ComparedImage, Review, truth_of
-from pages.inspect.state import Answer, _bank, _mark, _sides
+from pages.html import Answer
+from pages.inspect.state import _bank, _mark, _sides
 from pages.pictures import jpeg_url, png_url
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from exdd_core.review import ComparedImage, Review, score_change
 from exdd_core.studio import editor
 from exdd_core.synthesis import mask_layers
 from pages import html
+from pages.html import Answer
 from pages.inspect.image import _inspected, picture
-from pages.inspect.state import Answer
 from pages.pictures import png_url
 
 if TYPE_CHECKING:

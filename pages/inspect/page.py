@@ -15,10 +15,11 @@ from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
 from exdd_core.review import BankState, ImageList, Review, ShownImage
 from pages import answers
+from pages.html import Answer
 from pages.inspect.image import inspect, picture, point
 from pages.inspect.marking import alarm, mark, outline, proposal, undo, undo_outline
 from pages.inspect.scoring import _active_job, cancel, export_all, export_panes, export_table, progress, score
-from pages.inspect.state import Answer, _bank, _sides, _standing
+from pages.inspect.state import _bank, _sides, _standing
 from pages.pictures import jpeg_url, png_url
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from exdd_core import jobs, sentences
 from exdd_core.errors import BadInput
 from exdd_core.review import Review
-from pages.inspect.state import Answer, _asked_bank, _bank, _download, _shown, _sides, _standing
+from pages.html import Answer
+from pages.inspect.state import _asked_bank, _bank, _download, _shown, _sides, _standing
 
 JOBS = ("score", "export")
 

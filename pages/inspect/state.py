@@ -13,8 +13,7 @@ from exdd_core import drawing, jobs, sentences
 from exdd_core.errors import BadInput
 from exdd_core.review import BankState, Mark, Review
 from pages import html
-
-Answer = dict[str, Any]
+from pages.html import Answer
 
 
 def _bank(review: Review, standing: BankState | None) -> Answer:

@@ -13,8 +13,9 @@ from exdd_core.synthesis import mask_layers, mask_spec
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import candidates, drawn_masks
 from pages import html
+from pages.html import Answer
 from pages.pictures import jpeg_url, png_url
-from pages.studio.state import Answer, Studio
+from pages.studio.state import Studio
 
 if TYPE_CHECKING:
     import numpy as np

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from exdd_core import datasets, drawing, jobs, sentences, studio, synthesis
 from exdd_core.synthesis import mask_spec, orders, weights
 from pages import answers
+from pages.html import Answer
 from pages.pictures import jpeg_url
 from pages.studio.masks import _order, donors, drawn, keep_mask, mask, piece, source
 from pages.studio.prompts import (
@@ -31,7 +32,7 @@ from pages.studio.prompts import (
     words,
 )
 from pages.studio.results import _axis_title, _record, candidate, comparison, delete, news, restore, results
-from pages.studio.state import GROWING_SIDE, KIND, Answer, Studio
+from pages.studio.state import GROWING_SIDE, KIND, Studio
 
 if TYPE_CHECKING:
     from exdd_core.synthesis.controls import Control

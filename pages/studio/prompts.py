@@ -14,8 +14,9 @@ from exdd_core.errors import BadInput
 from exdd_core.synthesis import templates, vocabulary
 from exdd_core.workspace import prompts
 from exdd_core.workspace.prompts import Prompt
+from pages.html import Answer
 from pages.studio.results import _shown
-from pages.studio.state import EXAMPLES, Answer, Studio
+from pages.studio.state import EXAMPLES, Studio
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace

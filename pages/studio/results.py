@@ -13,7 +13,8 @@ from exdd_core import drawing, jobs, studio
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
 from exdd_core.workspace import candidates
-from pages.studio.state import KIND, Answer, Studio
+from pages.html import Answer
+from pages.studio.state import KIND, Studio
 
 if TYPE_CHECKING:
     from exdd_core.jobs import Job

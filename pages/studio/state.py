@@ -5,7 +5,7 @@ Knows previews. Does not know Gradio's layout.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exdd_core.studio.previews import PreviewRun, Previews
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 GROWING_SIDE = 640  # pixels of the longer side of a painting that is not ready yet
 EXAMPLES = 8  # prompts of a template that are shown where it has too many
 KIND = "synthesize"
-Answer = dict[str, Any]
 
 
 class Studio:

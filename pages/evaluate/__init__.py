@@ -1,0 +1,8 @@
+"""The Evaluate page: measurements that are kept, what came out of each, and a threshold to drag.
+
+Knows its parts. Does not know other pages.
+"""
+
+from pages.evaluate.page import PATH, TITLE, render
+
+__all__ = ["PATH", "TITLE", "render"]

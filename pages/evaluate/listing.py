@@ -1,0 +1,85 @@
+"""The list of runs, and what can be measured, as the Evaluate page's script shows them.
+
+Knows runs, bank versions and data sets. Does not know how anything is measured.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from exdd_core import sentences
+from exdd_core.experiments.names import COUNTS, short_title
+from exdd_core.workspace import candidates, runs
+from pages.evaluate.state import KINDS, Evaluate
+from pages.html import Answer
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+    from exdd_core.workspace.runs import Run
+
+NO_DATASET = {
+    "title": "No images yet",
+    "text": "Methods are measured on test images whose defects are marked: import a data set that has some.",
+    "link": "/data",
+    "button": "Import images in Data",
+}
+
+
+def open_page(shared: Evaluate, asked: Answer) -> Answer:
+    """The runs and what can be measured, or what is missing for it."""
+    from exdd_core.detector.fusion import FUSIONS
+
+    workspace = shared.workspace
+    info = workspace.active_dataset()
+    if info is None:
+        return {"need": NO_DATASET}
+    accepted = candidates.count(workspace, info.name, status="accepted")
+    counts = [count for count in COUNTS if count <= accepted]
+    return {
+        "need": None,
+        "datasets": [known.name for known in workspace.datasets()],
+        "dataset": info.name,
+        "kinds": KINDS,
+        "fusions": [fusion.name for fusion in reversed(FUSIONS.values())],
+        "banks": [
+            {"id": bank.id, "title": f"{bank.name} · {bank.dataset}{' · active' if bank.active else ''}"}
+            for bank in workspace.banks()
+        ],
+        "accepted": accepted,
+        "counts": sorted({*counts, accepted} if accepted < COUNTS[-1] else counts),
+        **listed(shared, asked),
+    }
+
+
+def listed(shared: Evaluate, asked: Answer) -> Answer:
+    return {"runs": [line(shared.workspace, run) for run in runs.listed(shared.workspace)]}
+
+
+def line(workspace: Workspace, run: Run) -> Answer:
+    """One run as the list shows it."""
+    methods = run.result.get("methods", {})
+    return {
+        "id": run.id,
+        "kind": run.kind,
+        "title": "By folds" if run.kind == "evaluate" and run.spec.get("folds") else KINDS[run.kind],
+        "dataset": run.spec.get("dataset", ""),
+        "how": _how(run),
+        "created": run.created,
+        "seconds": run.seconds,
+        "complete": run.result.get("complete", True),
+        "figures": [
+            [name if run.kind == "sweep" else short_title(name), values.get("image_auroc")]
+            for name, values in methods.items()
+        ],
+    }
+
+
+def _how(run: Run) -> str:
+    """What it was measured with, in a few words."""
+    if run.kind == "sweep":
+        return sentences.count(run.result["seeds"], "seed")
+    if run.spec.get("folds"):
+        return f"{run.spec['folds']} grouped folds"
+    banks = run.result.get("banks") or [run.result.get("bank_version", "")]
+    called = list(dict.fromkeys(banks.values() if isinstance(banks, dict) else banks))
+    return f"test split, bank{'s' if len(called) > 1 else ''} {' and '.join(called)}"

@@ -1,0 +1,91 @@
+"""Files of a run that are made in the background: Figure 2 and the report.
+
+Knows files and progress. Does not know what a figure shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exdd_core.background import Background
+from exdd_core.errors import BadInput
+from exdd_core.experiments import figure_two
+from exdd_core.experiments.report import write_html
+from exdd_core.progress import Progress
+from exdd_core.workspace import runs
+from pages import html
+from pages.evaluate.measuring import whole
+from pages.evaluate.state import Evaluate
+from pages.html import Answer
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+MOST_ROWS = 24  # of Figure 2
+
+
+def figure(shared: Evaluate, asked: Answer) -> Answer:
+    """Begin to draw Figure 2, as PNG and PDF: of the images chosen, or of those that methods disagree on most."""
+    found, ids = runs.get(shared.workspace, asked["id"]), asked["images"]
+    count = whole(asked["count"], "rows", 1, MOST_ROWS)
+    if len(ids) > MOST_ROWS:
+        raise BadInput(f"{len(ids)} rows are too many for one figure; choose at most {MOST_ROWS}.")
+
+    def draw(progress: Progress) -> list[Path]:
+        sheet = figure_two.figure_two(shared.workspace, found, ids, count, progress)
+        files = [_file(shared.workspace, f"figure-2-{found.id}.{ending}") for ending in ("png", "pdf")]
+        for file in files:
+            figure_two.write_figure(sheet, file)
+        return files
+
+    return _begin(shared, draw)
+
+
+def report(shared: Evaluate, asked: Answer) -> Answer:
+    """Begin to write the report: one HTML file that opens offline."""
+    found = runs.get(shared.workspace, asked["id"])
+
+    def write(progress: Progress) -> list[Path]:
+        file = _file(shared.workspace, f"report-{found.id}.html")
+        write_html(shared.workspace, found, file, progress)
+        return [file]
+
+    return _begin(shared, write)
+
+
+def _file(workspace: Workspace, name: str) -> Path:
+    folder = workspace.path / "cache" / "exports"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / name
+
+
+def _begin(shared: Evaluate, make: Callable[[Progress], Sequence[Path]]) -> Answer:
+    made = Background("making", make)
+    shared.making[made.id] = made
+    return {"making": made.id}
+
+
+def look(shared: Evaluate, asked: Answer) -> Answer:
+    """How far a file is; at its end where it is."""
+    made = shared.making.get(asked["making"])
+    if made is None:
+        raise BadInput("The workbench was started anew meanwhile; ask for the file once more.")
+    if not made.over.is_set():
+        return {"over": False, "text": made.progress.text, "fraction": made.progress.fraction}
+    del shared.making[asked["making"]]
+    if made.was_cancelled:
+        return {"over": True, "files": []}
+    if made.error is not None:
+        raise made.error
+    return {
+        "over": True,
+        "files": [{"address": html.download_url(file), "name": file.name} for file in made.result or ()],
+    }
+
+
+def stop(shared: Evaluate, asked: Answer) -> Answer:
+    if asked["making"] in shared.making:
+        shared.making[asked["making"]].cancel()
+    return {}

@@ -1,0 +1,99 @@
+"""Measurements that somebody orders, and how far they are.
+
+Knows jobs and the words that people type. Does not know what a measurement computes.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from exdd_core import jobs
+from exdd_core.errors import BadInput
+from exdd_core.experiments import sweep
+from exdd_core.workspace import runs
+from pages.evaluate.state import KINDS, Evaluate
+from pages.html import Answer
+
+if TYPE_CHECKING:
+    from exdd_core.jobs import Job
+
+
+def start(shared: Evaluate, asked: Answer) -> Answer:
+    """Queue a measurement from what somebody typed. Raises BadInput for what is no number or out of range."""
+    workspace, kind = shared.workspace, asked["kind"]
+    dataset = workspace.dataset(asked["dataset"]).name
+    spec: Answer = {"dataset": dataset}
+    if kind == "sweep":
+        spec |= {"counts": _counts(asked["counts"]), "seeds": whole(asked["seeds"], "seeds", 1, 100)}
+        sweep.require_accepted(workspace, dataset, spec["counts"])
+        title = f"Measuring {dataset} with {', '.join(map(str, spec['counts']))} synthetic defects"
+    else:
+        spec |= {"rate": _percent(asked["rate"]), "fusion": asked["fusion"] or None}
+        if asked["folds"].strip():
+            spec |= {"folds": whole(asked["folds"], "folds", 2, 50)}
+            spec |= {"seed": whole(asked["seed"] or "0", "seed", 0, 2**31 - 1)}
+        elif not workspace.images(dataset, split="test"):
+            raise BadInput(f'The data set "{dataset}" has no test images; measure it by folds instead.')
+        if kind == "evaluate" and "folds" not in spec:
+            bank = workspace.bank(asked["bank"] or None)
+            spec |= {"bank": bank.id, "dataset": bank.dataset}
+        title = f"Evaluating {spec['dataset']}: {KINDS[kind]}"
+    for job in jobs.listed(workspace, active=True):
+        if (job.kind, job.spec) == (kind, spec):
+            raise BadInput(f'"{job.title}" with these very settings is on its way already; see Jobs above.')
+    return {"job": _job(jobs.submit(workspace, kind, title, spec))}
+
+
+def again(shared: Evaluate, asked: Answer) -> Answer:
+    """Queue what a run's record says once more."""
+    found = runs.get(shared.workspace, asked["id"])
+    title = f"Measuring again: {found.title}"
+    return {"job": _job(jobs.submit(shared.workspace, found.kind, title, found.spec))}
+
+
+def _percent(words: str) -> float:
+    """A share from "5", "5 %" or "2.5%". Raises BadInput."""
+    try:
+        value = float(words.replace("%", "").replace(",", ".").strip()) / 100
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1:
+        raise BadInput(
+            f'"{words}" is no rate of false alarms; give a number of percent from 0 to below 100, such as 5.'
+        )
+    return value
+
+
+def whole(words: str, name: str, low: int, high: int) -> int:
+    number = int(words) if re.fullmatch(r"\s*\d{1,10}\s*", words) else low - 1
+    if not low <= number <= high:
+        raise BadInput(f'"{words}" does not fit {name}; give a whole number from {low:,} to {high:,}.')
+    return number
+
+
+def _counts(words: str) -> list[int]:
+    parts = [part for part in re.split(r"[,;\s]+", words.strip()) if part]
+    if not parts or not all(re.fullmatch(r"\d{1,6}", part) for part in parts):
+        raise BadInput(
+            f'"{words}" are no counts of synthetic defects; give whole numbers with commas, such as 0, 50, 100.'
+        )
+    return sorted({int(part) for part in parts})
+
+
+def work(shared: Evaluate, asked: Answer) -> Answer:
+    """The measurements that run, wait or have ended, and a stamp that differs as soon as there is another run."""
+    mine = [job for job in jobs.listed(shared.workspace) if job.kind in KINDS]
+    return {
+        "jobs": [_job(job) for job in mine if job.active or job.id in asked["watched"]],
+        "stamp": runs.stamp(shared.workspace),
+    }
+
+
+def cancel(shared: Evaluate, asked: Answer) -> Answer:
+    return {"job": _job(jobs.cancel(shared.workspace, asked["id"]))}
+
+
+def _job(job: Job) -> Answer:
+    shown = ("id", "kind", "title", "state", "active", "text", "fraction", "error")
+    return {name: getattr(job, name) for name in shown} | {"run": (job.result or {}).get("run", "")}

@@ -1,0 +1,105 @@
+"""One run in full, two that are compared, and a run that is deleted or brought back.
+
+Knows runs and their figures. Does not know jobs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from exdd_core.errors import BadInput
+from exdd_core.experiments import figure_two, report, run_differences
+from exdd_core.experiments.names import METRIC_TITLES, short_title
+from exdd_core.workspace import runs
+from pages.evaluate.listing import line, listed
+from pages.evaluate.state import Evaluate
+from pages.html import Answer
+
+# Names of settings where the record's own says too little.
+SETTINGS = {
+    "rate": "false alarms, share",
+    "fingerprint": "fingerprint of the images",
+    "bank": "bank version, id",
+    "base": "ExDD base, bank version, id",
+    "full": "ExDD full, bank version, id",
+    "changes": "bank's last change",
+}
+NOTHING = "–"  # where a run has no such setting
+
+
+def run(shared: Evaluate, asked: Answer) -> Answer:
+    """All of one run, and the bank versions of its methods that are still there."""
+    workspace = shared.workspace
+    found = runs.get(workspace, asked["id"])
+    there = {bank.id for bank in workspace.banks()}
+    banks = {name: id for name, id in runs.banks_of(found).items() if id in there}
+    ids = found.result.get("per_image", {}).get("id", [])
+    return {
+        "line": line(workspace, found),
+        "shown": report.shown(found),
+        "banks": banks,
+        "rows": figure_two.disagreements(found, len(ids)) if banks and ids else [],
+        "record": [[_named(name), _value(value)] for name, value in runs.settings(found).items()],
+        "command": f"python -m exdd_core runs rerun {found.id} --workspace {workspace.path}",
+    }
+
+
+def _named(setting: str) -> str:
+    return SETTINGS.get(setting, setting.replace("_", " "))
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "default"
+    if isinstance(value, list):
+        words = list(dict.fromkeys(map(str, value)))
+        return ", ".join(words[:8]) + (f" and {len(words) - 8} more" if len(words) > 8 else "")
+    return str(value)
+
+
+def compare(shared: Evaluate, asked: Answer) -> Answer:
+    """What differs between two runs: settings, figures, and images that the same method judged otherwise."""
+    first, second = (runs.get(shared.workspace, asked[which]) for which in ("first", "second"))
+    figures, others, settings = [], [], []
+    known = {"first": runs.settings(first), "second": runs.settings(second)}
+    for found in run_differences.differences(first, second):
+        one = {"first": found.first, "second": found.second}
+        if found.what == "setting":
+            words = {side: _value(one[side]) if found.name in known[side] else NOTHING for side in one}
+            settings.append({"name": _named(found.name), **words})
+        elif None in one.values():
+            continue  # of a method or type that one of them did not measure
+        elif found.name.startswith("methods, "):
+            _, method, metric = found.name.split(", ")
+            figures.append({"name": f"{short_title(method)}, {METRIC_TITLES[metric]}", **one})
+        else:
+            others.append({"name": found.name.replace("_", " "), **{k: _value(v) for k, v in one.items()}})
+    both = [
+        name for name in first.result.get("calibrated", {}) if name in second.result.get("calibrated", {})
+    ]
+    only = [
+        [short_title(name) for name in one.result["methods"] if name not in other.result["methods"]]
+        for one, other in ((first, second), (second, first))
+    ]
+    changed = {short_title(name): run_differences.changed_verdicts(first, second, name) for name in both}
+    return {
+        "lines": [line(shared.workspace, one) for one in (first, second)],
+        "images": run_differences.other_images(first, second),
+        "settings": settings,
+        "figures": figures,
+        "only": only,
+        "others": others,
+        "changed": {name: found for name, found in changed.items() if any(found.values())},
+    }
+
+
+def delete(shared: Evaluate, asked: Answer) -> Answer:
+    shared.deleted[asked["id"]] = runs.delete(shared.workspace, asked["id"])
+    return listed(shared, asked)
+
+
+def restore(shared: Evaluate, asked: Answer) -> Answer:
+    if asked["id"] not in shared.deleted:
+        raise BadInput("The workbench was started anew since; this measurement is gone. Measure it again.")
+    runs.restore(shared.workspace, shared.deleted.pop(asked["id"]))
+    return listed(shared, asked)

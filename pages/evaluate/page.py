@@ -1,0 +1,52 @@
+"""The Evaluate page, put on the app: its template, its script and the questions that the script asks.
+
+The page itself (assets/evaluate) runs in the browser. Every number on it is a stored run's or follows from its
+scores. Knows which functions answer. Does not know what they answer.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pages import answers
+from pages.evaluate.listing import listed, open_page
+from pages.evaluate.making import figure, look, report, stop
+from pages.evaluate.measuring import again, cancel, start, work
+from pages.evaluate.one_run import compare, delete, restore, run
+from pages.evaluate.state import Evaluate
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+TITLE = "Evaluate"
+PATH = "/evaluate"
+TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "evaluate.html").read_text("utf-8")
+
+
+def render(workspace: Workspace) -> None:
+    """Put the page's own part between header and footer."""
+    shared = Evaluate(workspace)
+    questions = [
+        open_page,
+        listed,
+        run,
+        compare,
+        delete,
+        restore,
+        start,
+        again,
+        work,
+        cancel,
+        figure,
+        report,
+        look,
+        stop,
+    ]
+    answers.markup(
+        "",
+        html_template=TEMPLATE,
+        js_on_load="exdd.evaluate(element, server)",
+        server_functions=[answers.answering(question, shared) for question in questions],
+        elem_id="evaluate",
+    )

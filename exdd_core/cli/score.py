@@ -59,9 +59,9 @@ class LeftOut(TypedDict):
 class ScoredRow(ResultRow):
     """A row of the table, and what a person should know of the image.
 
-    in_bank: whether the bank was built from it, so that its score means nothing. depth: the bit depth that it was
-    read with, None for 8 bits. clipped: share of its values beyond that depth. like_a_mask: whether it looks like a
-    mask and not like a photograph.
+    in_bank: whether the bank was built from it, so that its score means nothing. depth: the bit depth that it
+    was read with, None for 8 bits. clipped: share of its values beyond that depth. like_a_mask: whether it
+    looks like a mask and not like a photograph.
     """
 
     in_bank: bool
@@ -119,7 +119,7 @@ def score(options: argparse.Namespace) -> Scored:
 
 
 class _Scoring:
-    """Scores images batch by batch with one bank version and writes the panes of each where --png asks for them."""
+    """Scores images batch by batch with one bank version, and writes their panes if --png asks for them."""
 
     def __init__(self, workspace: Workspace, bank: BankVersion, options: argparse.Namespace):
         from exdd_core.banks.detectors import load_detector
@@ -152,8 +152,8 @@ class _Scoring:
     def _read(self, paths: Sequence[Path]) -> tuple[list[ReadImage], list[LeftOut]]:
         """Read images as the bank reads them.
 
-        An image that was named itself must be readable: else BadInput is raised. One in a named folder may be left
-        out.
+        An image that was named itself must be readable: else BadInput is raised. One in a named folder may be
+        left out.
         """
         from exdd_core import picture as picture_
 
@@ -204,7 +204,7 @@ class _Scoring:
 
 
 def _images_in(paths: Sequence[Path]) -> tuple[list[Path], list[LeftOut]]:
-    """Every image that is named, itself or by its folder, and the files of the folders that are not scored."""
+    """Every image that is named, itself or by its folder, and the files that are left out."""
     from exdd_core.datasets import incoming
     from exdd_core.datasets.tree import Tree
 
@@ -229,7 +229,7 @@ def _images_in(paths: Sequence[Path]) -> tuple[list[Path], list[LeftOut]]:
 
 
 def _id_of(path: Path) -> str:
-    """The id that the workspace gives a file outside its data sets; a bank may have been built from such a file."""
+    """The id that the workspace gives a file outside its data sets, which a bank may know."""
     place = path.resolve()
     return f"file:{place}#{place.stat().st_mtime_ns}"
 
@@ -238,9 +238,9 @@ def _id_of(path: Path) -> str:
 
 
 def pane_names(paths: Sequence[Path], named: Sequence[Path]) -> dict[Path, str]:
-    """The name of a file, without ".png", for every image. All differ, in more than the case of their letters.
+    """The name of a file, without ".png", for every image. All differ in more than upper and lower case.
 
-    A name is the path from the named folder on, joined by dashes; where two are alike, from a folder further up.
+    A name is the path from the named folder on, joined by dashes; where two are alike, from further up.
     """
     shown = {path: _shown(path, named) for path in paths}
     alike: dict[str, list[Path]] = defaultdict(list)
@@ -273,7 +273,7 @@ def _shown(path: Path, named: Sequence[Path]) -> tuple[tuple[str, ...], int]:
 
 
 def _name(parts: tuple[str, ...], count: int, more: int) -> str:
-    """The last `count + more` parts of a path, joined by dashes; cut where it is too long for a file's name."""
+    """The last `count + more` parts of a path, joined by dashes; cut where no file may have that name."""
     name = "-".join(parts[-min(len(parts), count + more) :]).lstrip("-.") or "image"
     content = os.fsencode(name)
     if len(content) <= LONGEST:

@@ -88,10 +88,11 @@ class NotSure(TypedDict):
 class ProbabilityAccount(TypedDict):
     """What a measurement says about verdicts and probabilities, by method.
 
-    promised: the false-alarm rate that the thresholds of all folds are guaranteed to keep, or None. doubt: for each
-    fold the calibrated score above which the verdict is "not sure"; None where no score is. probabilities: of a defect,
-    for each image. reliability, patch_reliability: the calibration of the probabilities of images and of patches.
-    Methods whose fusion gives no probability are missing in the last three.
+    promised: the false-alarm rate that the thresholds of all folds are guaranteed to keep, or None. doubt:
+    for each fold the calibrated score above which the verdict is "not sure"; None where no score is.
+    probabilities: of a defect, for each image. reliability, patch_reliability: the calibration of the
+    probabilities of images and of patches. Methods whose fusion gives no probability are missing in the last
+    three.
     """
 
     not_sure: dict[str, NotSure]
@@ -105,9 +106,9 @@ class ProbabilityAccount(TypedDict):
 class Account(ProbabilityAccount):
     """What a measurement says besides its figures, as JSON.
 
-    rate: the false-alarm rate that recall is read at. intervals: {method: {metric: interval}}. at_rate, at_threshold:
-    {method: images found} at that rate and at the method's own threshold. recall: {"at_rate", "at_threshold": how
-    certain these are}. scores, calibrated: {method: a score for each image}.
+    rate: the false-alarm rate that recall is read at. intervals: {method: {metric: interval}}. at_rate,
+    at_threshold: {method: images found} at that rate and at the method's own threshold. recall: {"at_rate",
+    "at_threshold": how certain these are}. scores, calibrated: {method: a score for each image}.
     """
 
     rate: float
@@ -131,8 +132,8 @@ def account(
 ) -> Account:
     """Intervals, paired tests, recall and probabilities of all measured methods.
 
-    folds: for each fold the numbers of the rows that it held out. measured: {method: what it measured in each fold}.
-    rate: the share of normal images that may be false alarms when recall is read.
+    folds: for each fold the numbers of the rows that it held out. measured: {method: what it measured in each
+    fold}. rate: the share of normal images that may be false alarms when recall is read.
     """
     images = _HeldOutImages.of(rows, folds)
     calibrated = {name: np.concatenate([m.calibrated for m in each]) for name, each in measured.items()}
@@ -268,7 +269,7 @@ def _found(
 def _recall(
     calibrated: Mapping[str, np.ndarray], images: _HeldOutImages, rate: float | None
 ) -> RecallAccount:
-    """Intervals and paired tests of the shares found. rate: of false alarms; None: at the calibrated threshold."""
+    """Intervals and paired tests of the shares found. rate: of false alarms; None: at threshold 1."""
     resampled = {
         name: resampling.recall(own, images.defective, images.types, images.groups, rate)
         for name, own in calibrated.items()

@@ -1,6 +1,6 @@
-"""Which candidates to accept: those that separate held-out parts better, as far as that is certain.
+"""Which groups of candidates to accept: those that improve held-out parts by more than an error.
 
-Knows outcomes of trials. Does not know the workspace.
+Knows validations and their outcomes. Does not know candidates or the workspace.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ from exdd_core.evaluation.effect import Validation
 from exdd_core.progress import Progress
 
 CERTAIN = (
-    1.0  # standard errors by which a gain must exceed nothing: parts are few, and doubt means "accept none"
+    1.0  # standard errors by which a gain must exceed zero; parts are few, and in doubt none is accepted
 )
 
 
 @dataclass(frozen=True)
 class Trial:
-    """Some groups accepted together, `count` candidates in all. gain: change of the mean AUROC over parts; error: its
-    standard error; least: the gain of the part that fares worst."""
+    """The effect of accepting these groups together, `count` candidates in all.
+
+    gain: the change in AUROC, averaged over parts. error: its standard error. least: the smallest gain of a
+    part.
+    """
 
     groups: tuple[str, ...]
     count: int
@@ -32,13 +35,13 @@ class Trial:
 
     @property
     def sure(self) -> float:
-        """What the gain is at least, as far as so few parts can tell."""
+        """A lower bound of the gain."""
         return self.gain - CERTAIN * self.error
 
 
 @dataclass(frozen=True)
 class Advice:
-    """Which groups to accept, maybe none, and everything that was tried, best first. trial: of those groups."""
+    """The advised trial, None to accept no group; and all trials, the best first."""
 
     trial: Trial | None
     trials: list[Trial]
@@ -51,13 +54,16 @@ class Advice:
 def advise(
     validation: Validation, groups: Mapping[str, Sequence[Marked]], progress: Progress | None = None
 ) -> Advice:
-    """Which groups of marked patches are worth adding, going by training parts alone.
+    """Which groups of marked patches to add to the positive bank, judged by training parts alone.
 
-    Groups are taken in one after another, the one that gains most first. Of all that was tried the surest gain is
-    advised, which no single part can make; among equal ones that of most candidates. Where no gain is sure, as when
-    the held-back parts are found already, it depends on the fusion. One that learns from surroundings gives painted
-    defects a tenth of the weight at most (`context.PAINTED`), so that they may come where no part fares worse: what
-    they are like, the few known parts need not show. In others every row counts in full, and none is advised.
+    groups: {name: marked patches}. Groups are added one after another (forward selection), the largest gain
+    first. Of all trials the one with the highest lower bound above zero is advised; of equal ones the one
+    with most candidates.
+
+    Without such a trial, as when held-out parts are all detected already, the advice depends on the fusion. A
+    fusion with context weighs painted defects by a tenth at most (`context.PAINTED`), so those are advised
+    that make no part worse: they may show defects that the few known parts do not. In other fusions every row
+    counts fully, and no group is advised.
     """
     progress = progress or Progress()
     progress.begin("Trying groups of candidates", len(groups) * (len(groups) + 1) // 2)

@@ -1,21 +1,23 @@
-"""What adding rows to the positive bank would change, measured on training data with each defective part held back.
+"""What adding rows to the positive bank would change, measured by leave-one-part-out validation.
 
-Every training defect is looked at by a detector that has never seen its part: no row of it, none of a defect
-transplanted from it, no direction and no fusion fitted with it. Held-out normal images stand beside it. The same
-again with further rows, and the difference is what those rows are worth for parts still to come. Knows detectors
-and their changes; knows neither candidates nor test images, nor what is decided.
+Each training defect is scored by a detector that knows nothing of its physical part: no row of it, no row of
+a defect copied from it, and no direction, discriminant or fusion fitted on it. Held-out normal images are
+scored by the same detector. The same again with further rows gives the effect of these rows on parts that no
+bank has seen.
+
+Knows detectors and their changes. Does not know candidates, test images or what is decided.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from exdd_core.detector import Change, Detector, context, fusion, nearest
+from exdd_core.detector import Change, Detector, context, nearest
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.context import Discriminant, TrainingSums
 from exdd_core.detector.direction import Direction, fit_direction
@@ -25,242 +27,194 @@ from exdd_core.detector.fusion import Distances, Evidence, Fusion
 from exdd_core.detector.held_out import sample
 from exdd_core.detector.scoring import spread
 from exdd_core.errors import BadInput
+from exdd_core.evaluation.fold_rows import NO_ROW, FoldRows, K
 from exdd_core.evaluation.outcome import Outcome
 from exdd_core.progress import Progress
 
-MOST_FOLDS = 8  # more defective parts than this are held back a few at a time
-FIT_PATCHES = 4_000  # of each class: fewer than a detector is fitted on, so that a candidate takes a moment
-NORMALS = 100  # held-out normal images to tell defects from
-K = fusion.NEIGHBOURS
-FAR = 1e3  # stands for "no row there": farther than any
-
-
-class _Rows:
-    """Rows of a positive bank with, for each, the folds that must not meet it. Distances are found once for all folds.
-
-    kind: int (n,), an index into `unmet`, sets of fold numbers.
-    """
-
-    def __init__(self, bank: Bank, fold_of: dict[str, int]):
-        names = [{i.group, i.donor} - {""} for i in bank.images]
-        sets = [frozenset(fold_of[n] for n in own if n in fold_of) for own in names]
-        self.unmet = sorted(set(sets), key=sorted)
-        self.kind = np.array([self.unmet.index(s) for s in sets], int)[bank.image]
-        self.rows, self.bank = bank.rows, bank
-
-    def nearest(self, queries: np.ndarray, *apart: str) -> np.ndarray:
-        """Distances to the nearest K rows of every kind, float32 (kinds, q, K); without rows of the parts `apart`."""
-        out = np.full((len(self.unmet), len(queries), K), FAR, np.float32)
-        for kind, rows in self._by_kind(self.bank.of(*apart)):
-            nearest.merge(out[kind], queries, rows)
-        return out
-
-    def met(self, near: np.ndarray, fold: int) -> np.ndarray:
-        """Distances to every kind of row, (kinds, ..., K), as one fold meets them: (..., K)."""
-        there = [found for found, unmet in zip(near, self.unmet, strict=True) if fold not in unmet]
-        if not there:
-            return np.full(near.shape[1:], FAR, np.float32)
-        return there[0] if len(there) == 1 else nearest.merged(there, K)
-
-    def come(self, near: np.ndarray, queries: np.ndarray, folds: Sequence[int], *apart: str) -> None:
-        """Take these rows into what queries (q, d) had nearest: float32 (folds, q, K), changed in place."""
-        for kind, rows in self._by_kind(self.bank.of(*apart)):
-            meet = [i for i, fold in enumerate(folds) if fold not in self.unmet[kind]]
-            if meet:
-                nearest.merge(near, queries, rows, sets=meet)
-
-    def _by_kind(self, without: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
-        for kind in range(len(self.unmet)):
-            rows = self.rows[(self.kind == kind) & ~without]
-            if len(rows):
-                yield kind, rows
-
-
-@dataclass(frozen=True)
-class _Near:
-    """Distances to the nearest K positive rows of everything that is looked at.
-
-    normals: float32 (folds, m, n, K), as each fold meets the bank. pictures: (n, K) each, from its own fold.
-    known: (b, K), of the rows that fusions are fitted on, each without its own part.
-    """
-
-    normals: np.ndarray
-    pictures: list[np.ndarray]
-    known: np.ndarray
+MOST_FOLDS = 8  # more defective parts than this are left out several at a time
+FIT_PATCHES = (
+    4_000  # of each class; a detector is fitted on more, but one candidate must be measured in a moment
+)
+NORMALS = 100  # held-out normal images that defects are compared with
 
 
 class Validation:
-    """A detector's defective parts, each held back once. Any number of additions can be tried; none is kept."""
+    """Leave-one-part-out validation of one detector. Any number of additions can be tried; none is kept.
+
+    before: the figures without additions. kind: the class of the detector's fusion.
+    """
 
     def __init__(self, detector: Detector, defects: Sequence[DefectImage], progress: Progress | None = None):
-        """defects: the real training images with a defect. Raises BadInput where they show fewer than two parts."""
-        held, progress, parts = (
-            detector.fitted.held_out,
-            progress or Progress(),
-            sorted({d.image.group for d in defects}),
-        )
+        """defects: the real training images with a defect. Raises BadInput where they show fewer than two
+        parts."""
+        progress, parts = progress or Progress(), sorted({d.image.group for d in defects})
         if len(parts) < 2 or detector.positive is None:
             raise BadInput(
-                "The effect is measured by holding one defective part back, so real defects of at least two parts "
-                "are needed; import more, or decide without it."
+                "The effect is measured by holding one defective part back, so real defects of at least two "
+                "parts are needed; import more, or decide without it."
             )
-        assert held is not None and held.features is not None
         self.detector, self.kind = detector, type(detector.fusion)
         several = np.array_split(np.array(parts), min(len(parts), MOST_FOLDS))
         self.fold_of = {str(part): number for number, some in enumerate(several) for part in some}
         self.folds = [[str(part) for part in some] for some in several]
-        count = min(NORMALS, len(held.images))
         progress.begin("Holding each defective part back", len(defects) + 2)
-        self.apart, self.normals_n = held.parts[:count], held.negative.distances[:count]
-        self.normals = np.stack([np.asarray(f, np.float32) for f in held.features[:count]])
-        self.groups = [d.image.group for d in defects]
-        self.pictures = [np.asarray(d.features, np.float32) for d in defects]
-        self.pictures_n = []
-        for one, picture in zip(defects, self.pictures, strict=True):
-            self.pictures_n.append(normality(detector.fitted, picture, one.image))
-            progress.advance()
-        chosen = sample(detector.fitted.examples.defects, FIT_PATCHES, detector.settings.seed)
-        normals = detector.fitted.examples.normals
-        step = max(1, len(normals) // FIT_PATCHES)
-        self.teachers = normals.take(np.arange(0, len(normals), step))
-        self.learnt = self.teachers.rows
-        self.known = detector.fitted.examples.defects.take(chosen)
-        self.known_n = defect_distances(detector.fitted)[chosen]
-        self.rows = _Rows(detector.positive, self.fold_of)
-        self.near = self._nearest(self.rows, self.known)
+        self._take_normals()
+        self._take_defects(defects, progress)
+        self._take_examples()
+        self.rows = FoldRows(detector.positive, self.fold_of)
+        self.positive = self._positive_distances(self.rows, self.defects)
         progress.advance()
-        self.directions = self._directions(self.known, [detector.fitted.models.direction] * len(self.folds))
-        self.lessons = self._lessons()
+        start = detector.fitted.models.direction
+        self.directions = self._directions(self.defects, [start] * len(self.folds))
+        self.sums = self._sums()
         self.discriminants = self._discriminants()
-        self.along = self._along(self.known, self.directions, [detector.fitted.models.direction] * 2)
+        self.projected = self._projected(self.defects, self.directions, [start] * 2)
         self.before = self._outcome()
         progress.advance()
 
     def outcome(self, additions: Sequence[Change]) -> Outcome:
-        """How held-back defects would fare with these rows in the bank too; `Detector.additions` makes them."""
+        """The figures with these additions, which `Detector.additions` makes."""
         return self.extended(additions).before if additions else self.before
 
     def extended(self, additions: Sequence[Change]) -> Validation:
-        """The same for the detector with these additions, without holding every part back again."""
+        """The validation of the detector with these additions; only what they change is computed again."""
         further = _bank(additions, kept=False)
         further = further.take(sample(further, FIT_PATCHES, self.detector.settings.seed))
-        added = np.empty((len(further), K), np.float32)
+        negative = np.empty((len(further), K), np.float32)
         for number, image in enumerate(further.images):
             own = further.image == number
-            added[own] = normality(self.detector.fitted, further.rows[own], image)
-        other, kept = copy(self), _Rows(_bank(additions, kept=True), self.fold_of)
-        other.known, other.known_n = self.known.joined(further), np.concatenate([self.known_n, added])
-        other.near = self._nearer(kept, further, other.known)
-        other.rows = _Rows(self.rows.bank.joined(kept.bank), self.fold_of)
-        other.directions = self._directions(other.known, self.directions)
+            negative[own] = normality(self.detector.fitted, further.rows[own], image)
+        other, kept = copy(self), FoldRows(_bank(additions, kept=True), self.fold_of)
+        other.defects = self.defects.joined(further)
+        other.defects_negative = np.concatenate([self.defects_negative, negative])
+        other.positive = self._with_rows(kept, further, other.defects)
+        other.rows = FoldRows(self.rows.bank.joined(kept.bank), self.fold_of)
+        other.directions = self._directions(other.defects, self.directions)
         painted = not further.real.any()
-        other.lessons = self.lessons.plus(further) if self.lessons and painted else other._lessons()
+        other.sums = self.sums.plus(further) if self.sums and painted else other._sums()
         other.discriminants = other._discriminants()
-        other.along = self._along(other.known, other.directions, self.directions[:1] * 2)
+        other.projected = self._projected(other.defects, other.directions, self.directions[:1] * 2)
         other.before = other._outcome()
         return other
 
-    def _nearest(self, rows: _Rows, known: Bank) -> _Near:
-        every = [rows.nearest(f, apart) for f, apart in zip(self.normals, self.apart, strict=True)]
-        normals = np.stack([rows.met(np.stack(every, 1), fold) for fold in range(len(self.folds))])
+    def _take_normals(self) -> None:
+        """m held-out normal images: their parts, negative distances (m, n, K) and features (m, n, d)."""
+        held_out = self.detector.fitted.held_out
+        assert held_out is not None and held_out.features is not None
+        count = min(NORMALS, len(held_out.images))
+        self.normal_parts = held_out.parts[:count]
+        self.normals_negative = held_out.negative.distances[:count]
+        self.normals = np.stack([np.asarray(f, np.float32) for f in held_out.features[:count]])
+
+    def _take_defects(self, defects: Sequence[DefectImage], progress: Progress) -> None:
+        """The images that are held back: parts, features (n, d) and negative distances (n, K) of each."""
+        self.groups = [d.image.group for d in defects]
+        self.pictures = [np.asarray(d.features, np.float32) for d in defects]
+        self.pictures_negative = []
+        for one, picture in zip(defects, self.pictures, strict=True):
+            self.pictures_negative.append(normality(self.detector.fitted, picture, one.image))
+            progress.advance()
+
+    def _take_examples(self) -> None:
+        """The patches that directions, discriminants and fusions are fitted on, normal and defective."""
+        examples = self.detector.fitted.examples
+        step = max(1, len(examples.normals) // FIT_PATCHES)
+        self.fit_normals = examples.normals.take(np.arange(0, len(examples.normals), step))
+        chosen = sample(examples.defects, FIT_PATCHES, self.detector.settings.seed)
+        self.defects = examples.defects.take(chosen)
+        self.defects_negative = defect_distances(self.detector.fitted)[chosen]
+
+    # --- distances to the positive bank ---------------------------------------------------------------
+
+    def _positive_distances(self, rows: FoldRows, defects: Bank) -> _PositiveDistances:
+        of_each = [rows.nearest(f, part) for f, part in zip(self.normals, self.normal_parts, strict=True)]
+        normals = np.stack([rows.seen_by(fold, np.stack(of_each, 1)) for fold in range(len(self.folds))])
         pictures = [
-            rows.met(rows.nearest(picture), self.fold_of[group])
+            rows.seen_by(self.fold_of[group], rows.nearest(picture))
             for picture, group in zip(self.pictures, self.groups, strict=True)
         ]
-        return _Near(normals, pictures, self._of_known(rows, known))
+        return _PositiveDistances(normals, pictures, self._of_defects(rows, defects))
 
-    def _nearer(self, kept: _Rows, further: Bank, known: Bank) -> _Near:
-        """What all have nearest when further rows come, of which the bank keeps some. Most of it stays as it is."""
+    def _with_rows(self, kept: FoldRows, further: Bank, defects: Bank) -> _PositiveDistances:
+        """The distances after the rows `kept` are added to the bank; `further` are the new defect patches."""
         folds = range(len(self.folds))
-        normals = self.near.normals.copy()
-        kept.come(normals.reshape(len(folds), -1, K), self.normals.reshape(-1, kept.rows.shape[1]), folds)
+        normals = self.positive.normals.copy()
+        kept.merge_into(
+            normals.reshape(len(folds), -1, K), self.normals.reshape(-1, kept.rows.shape[1]), folds
+        )
         owners = {name for image in kept.bank.images for name in (image.id, image.group, image.donor)}
-        for i in (i for i, part in enumerate(self.apart) if part in owners):  # these must not meet their own
-            normals[:, i] = self.near.normals[:, i]
-            kept.come(normals[:, i], self.normals[i], folds, self.apart[i])
-        pictures = [near.copy() for near in self.near.pictures]
-        for near, picture, group in zip(pictures, self.pictures, self.groups, strict=True):
-            kept.come(near[None], picture, [self.fold_of[group]])
-        beside = np.concatenate([self.near.known, self._of_known(self.rows, further)])
-        return _Near(normals, pictures, nearest.merged([beside, self._of_known(kept, known)], K))
+        # Normal images of the same part must not be compared with its rows: they begin again without them.
+        for i in (i for i, part in enumerate(self.normal_parts) if part in owners):
+            normals[:, i] = self.positive.normals[:, i]
+            kept.merge_into(normals[:, i], self.normals[i], folds, self.normal_parts[i])
+        pictures = [found.copy() for found in self.positive.pictures]
+        for found, picture, group in zip(pictures, self.pictures, self.groups, strict=True):
+            kept.merge_into(found[None], picture, [self.fold_of[group]])
+        former = np.concatenate([self.positive.defects, self._of_defects(self.rows, further)])
+        merged = nearest.merged([former, self._of_defects(kept, defects)], K)
+        return _PositiveDistances(normals, pictures, merged)
 
-    def _of_known(self, rows: _Rows, known: Bank) -> np.ndarray:
-        """Distances of known rows to a bank's, each without its own part and without its fold's: float32 (b, K)."""
-        out = np.full((len(known), K), FAR, np.float32)
-        for number, image in enumerate(known.images):
-            own = known.image == number
+    def _of_defects(self, rows: FoldRows, defects: Bank) -> np.ndarray:
+        """Distances of defect patches to the bank without rows of their own part and fold: float32 (b, K)."""
+        out = np.full((len(defects), K), NO_ROW, np.float32)
+        for number, image in enumerate(defects.images):
+            own = defects.image == number
             if own.any():
                 fold = self.fold_of.get(image.group, -1)
-                out[own] = rows.met(rows.nearest(known.rows[own], image.group, image.donor), fold)
+                out[own] = rows.seen_by(fold, rows.nearest(defects.rows[own], image.group, image.donor))
         return out
 
-    def _directions(self, known: Bank, start: Sequence[Direction | None]) -> list[Direction | None]:
-        """What each fold learns from the known rows, but for its own."""
+    # --- directions and discriminants -----------------------------------------------------------------
+
+    def _directions(self, defects: Bank, start: Sequence[Direction | None]) -> list[Direction | None]:
+        """The direction of each fold, fitted without its parts. start: where fitting begins."""
         if not self.kind.uses_direction:
             return [None] * len(self.folds)
         return [
-            fit_direction(self.learnt, known.rows[~known.of(*parts)], before)
+            fit_direction(self.fit_normals.rows, defects.rows[~defects.of(*parts)], before)
             for parts, before in zip(self.folds, start, strict=True)
         ]
 
-    def _lessons(self) -> TrainingSums | None:
-        """The same of the surroundings."""
-        return TrainingSums.of(self.teachers, self.known, self.folds) if self.kind.uses_context else None
-
-    def _discriminants(self) -> list[Discriminant] | None:
-        """What each fold learns of them; of all known rows where it leaves none."""
-        if self.lessons is None:
-            return None
-        whole, apart = self.lessons.discriminants()
-        return [one or whole for one in apart]
-
-    def _along(
-        self, known: Bank, directions: Sequence[Direction | None], start: Sequence[Direction | None]
+    def _projected(
+        self, defects: Bank, directions: Sequence[Direction | None], start: Sequence[Direction | None]
     ) -> np.ndarray:
-        """L of every known row from a direction without its part: its fold's, or that of the other half."""
-        out = np.zeros(len(known), np.float32)
+        """L of every defect patch by a direction fitted without its part: float32 (b,).
+
+        That is the direction of its fold. Parts in no fold are halved, and each half takes a direction fitted
+        without it.
+        """
+        out = np.zeros(len(defects), np.float32)
         if not self.kind.uses_direction:
             return out
-        fold = np.array([self.fold_of.get(group, -1) for group in known.groups])
-        for number, line in enumerate(directions):
-            out[fold == number] = _line(line, known.rows[fold == number])
-        others = sorted(set(known.groups[fold < 0]))
+        fold = np.array([self.fold_of.get(group, -1) for group in defects.groups])
+        for number, direction in enumerate(directions):
+            out[fold == number] = _project(direction, defects.rows[fold == number])
+        others = sorted(set(defects.groups[fold < 0]))
         for half, before in zip((others[::2], others[1::2]), start, strict=True):
-            own = np.isin(known.groups, half)
+            own = np.isin(defects.groups, half)
             if own.any():
-                out[own] = fit_direction(self.learnt, known.rows[~known.of(*half)], before)(known.rows[own])
+                direction = fit_direction(self.fit_normals.rows, defects.rows[~defects.of(*half)], before)
+                out[own] = direction(defects.rows[own])
         return out
 
-    def _outcome(self) -> Outcome:
-        results, context = [], self._context(self.discriminants, self.normals)
-        for number, (parts, line) in enumerate(zip(self.folds, self.directions, strict=True)):
-            others = ~self.known.of(*parts)
-            defects = Distances(self.known_n[others], self.near.known[others], direction=self.along[others])
-            normals = Distances(
-                self.normals_n,
-                self.near.normals[number],
-                direction=_line(line, self.normals),
-                context=None if context is None else context[number],
-            )
-            real = np.where(self.known.real, self.known.groups, "")[others]
-            fitted = self.kind.fit(Evidence(_some(normals), defects, self.detector.backbone.dimension, real))
-            theirs = [i for i, group in enumerate(self.groups) if self.fold_of[group] == number]
-            pictures = np.stack([self.pictures[i] for i in theirs])
-            own = self._context(self.discriminants and self.discriminants[number : number + 1], pictures)
-            seen = Distances(
-                np.stack([self.pictures_n[i] for i in theirs]),
-                np.stack([self.near.pictures[i] for i in theirs]),
-                direction=_line(line, pictures),
-                context=None if own is None else own[0],
-            )
-            usual, scores = _scores(fitted, normals), _scores(fitted, seen)
-            results.append(self._judge(usual, scores, [self.groups[i] for i in theirs]))
-        return _summed(results, len(self.normals))
+    def _sums(self) -> TrainingSums | None:
+        """The sums that discriminants of all folds follow from."""
+        return TrainingSums.of(self.fit_normals, self.defects, self.folds) if self.kind.uses_context else None
+
+    def _discriminants(self) -> list[Discriminant] | None:
+        """The discriminant of each fold, fitted without its parts; on all defects where none are left."""
+        if self.sums is None:
+            return None
+        whole, by_fold = self.sums.discriminants()
+        return [one or whole for one in by_fold]
 
     def _context(
         self, discriminants: Sequence[Discriminant] | None, features: np.ndarray
     ) -> np.ndarray | None:
-        """C of images' patches, float32 (m, n, d), by each of these: float32 (discriminants, m, n)."""
+        """C of the patches of m images by each discriminant. features: float32 (m, n, d).
+
+        Returns float32 (discriminants, m, n), spread over neighbouring patches.
+        """
         if discriminants is None:
             return None
         m, n, d = features.shape
@@ -268,22 +222,76 @@ class Validation:
         found = spread(self.detector.fitted, found.reshape(-1, *self.detector.grid))
         return found.reshape(-1, m, n)
 
-    def _judge(self, usual: np.ndarray, scores: np.ndarray, groups: Sequence[str]) -> _Fold:
-        """One fold: scores (m,) of normal images, and of the images held back with their parts."""
+    # --- figures --------------------------------------------------------------------------------------
+
+    def _outcome(self) -> Outcome:
+        of_normals = self._context(self.discriminants, self.normals)
+        results = []
+        for number in range(len(self.folds)):
+            normals = Distances(
+                self.normals_negative,
+                self.positive.normals[number],
+                direction=_project(self.directions[number], self.normals),
+                context=None if of_normals is None else of_normals[number],
+            )
+            own = [i for i, group in enumerate(self.groups) if self.fold_of[group] == number]
+            fitted = self._fusion(number, normals)
+            scores = _scores(fitted, normals), _scores(fitted, self._held_back(number, own))
+            results.append(self._judge(*scores, [self.groups[i] for i in own]))
+        return _combined(results, len(self.normals))
+
+    def _fusion(self, number: int, normals: Distances) -> Fusion:
+        """The fusion of a fold, fitted without the defects of its parts."""
+        others = ~self.defects.of(*self.folds[number])
+        defects = Distances(
+            self.defects_negative[others], self.positive.defects[others], direction=self.projected[others]
+        )
+        real = np.where(self.defects.real, self.defects.groups, "")[others]
+        dimension = self.detector.backbone.dimension
+        return self.kind.fit(Evidence(_some(normals), defects, dimension, real))
+
+    def _held_back(self, number: int, own: list[int]) -> Distances:
+        """The distances of the images that a fold holds back. own: their numbers."""
+        pictures = np.stack([self.pictures[i] for i in own])
+        found = self._context(self.discriminants and self.discriminants[number : number + 1], pictures)
+        return Distances(
+            np.stack([self.pictures_negative[i] for i in own]),
+            np.stack([self.positive.pictures[i] for i in own]),
+            direction=_project(self.directions[number], pictures),
+            context=None if found is None else found[0],
+        )
+
+    def _judge(self, normal: np.ndarray, defective: np.ndarray, groups: Sequence[str]) -> _FoldFigures:
+        """The figures of one fold. normal, defective: scores (m,). groups: parts of the defective ones."""
         keep = 1 - self.detector.settings.false_alarm_rate
-        above = (usual < scores[:, None]).mean(1) + (usual == scores[:, None]).mean(1) / 2
-        truth = np.repeat([False, True], [len(usual), len(scores)])
-        ap = average_precision_score(truth, np.concatenate([usual, scores]))
-        halves = (usual[::2], usual[1::2])
+        above = (normal < defective[:, None]).mean(1) + (normal == defective[:, None]).mean(1) / 2
+        truth = np.repeat([False, True], [len(normal), len(defective)])
+        ap = average_precision_score(truth, np.concatenate([normal, defective]))
+        # Alarms are counted in each half of the normal images by the threshold of the other half.
+        halves = (normal[::2], normal[1::2])
         limits = [np.quantile(half, keep, method="higher") for half in halves]
         alarms = sum(int((half > limit).sum()) for half, limit in zip(halves, limits[::-1], strict=True))
-        found = int((scores > np.quantile(usual, keep, method="higher")).sum())
-        return _Fold(list(zip(groups, above.tolist(), strict=True)), float(ap), found, alarms)
+        found = int((defective > np.quantile(normal, keep, method="higher")).sum())
+        return _FoldFigures(list(zip(groups, above.tolist(), strict=True)), float(ap), found, alarms)
 
 
 @dataclass(frozen=True)
-class _Fold:
-    """What became of one fold. ranks: for each image its part and the share of normal images below it."""
+class _PositiveDistances:
+    """Distances to the nearest K positive rows.
+
+    normals: float32 (folds, m, n, K), of held-out normal images as each fold sees the bank. pictures: float32
+    (n, K) each, of the images held back as their own fold sees it. defects: float32 (b, K), of the defect
+    patches that fusions are fitted on, without rows of their own part.
+    """
+
+    normals: np.ndarray
+    pictures: list[np.ndarray]
+    defects: np.ndarray
+
+
+@dataclass(frozen=True)
+class _FoldFigures:
+    """The figures of one fold. ranks: of each defective image, part and share of normal images below."""
 
     ranks: list[tuple[str, float]]
     ap: float
@@ -291,7 +299,7 @@ class _Fold:
     alarms: int
 
 
-def _summed(folds: Sequence[_Fold], normals: int) -> Outcome:
+def _combined(folds: Sequence[_FoldFigures], normals: int) -> Outcome:
     ranks = [pair for fold in folds for pair in fold.ranks]
     parts = sorted({part for part, _ in ranks})
     by_part = {part: float(np.mean([rank for name, rank in ranks if name == part])) for part in parts}
@@ -307,7 +315,7 @@ def _summed(folds: Sequence[_Fold], normals: int) -> Outcome:
 
 
 def _bank(additions: Sequence[Change], kept: bool) -> Bank:
-    """What these changes add as a bank of its own: the kept rows, or all."""
+    """The rows that these changes add, as a bank of their own: the kept ones, or all."""
     use = [change.kept if kept else np.ones(len(change.rows), bool) for change in additions]
     number = np.repeat(np.arange(len(additions)), [int(u.sum()) for u in use])
     rows = np.concatenate([change.rows[u] for change, u in zip(additions, use, strict=True)])
@@ -319,12 +327,13 @@ def _bank(additions: Sequence[Change], kept: bool) -> Bank:
     return Bank(rows, number, position, [change.image for change in additions], surroundings)
 
 
-def _line(line: Direction | None, features: np.ndarray) -> np.ndarray:
-    return line(features) if line is not None else np.zeros(features.shape[:-1], np.float32)
+def _project(direction: Direction | None, features: np.ndarray) -> np.ndarray:
+    """L of patches (..., d) by a direction: float32 (...). Zero without one."""
+    return direction(features) if direction is not None else np.zeros(features.shape[:-1], np.float32)
 
 
 def _scores(fitted: Fusion, distances: Distances) -> np.ndarray:
-    """Of images whose patches are (m, n): float (m,)."""
+    """The scores of m images by the distances of their patches (m, n, ...): float (m,)."""
     if type(fitted).image_score is Fusion.image_score:
         return fitted.patch_scores(distances).max(-1)
     columns = {n: v for n, v in vars(distances).items() if v is not None}
@@ -333,7 +342,7 @@ def _scores(fitted: Fusion, distances: Distances) -> np.ndarray:
 
 
 def _some(distances: Distances) -> Distances:
-    """A few patches of all images, the same ones every time."""
+    """At most FIT_PATCHES patches of all images, the same ones every time."""
     count = distances.negative[..., 0].size
     chosen = np.sort(np.random.default_rng(0).permutation(count)[:FIT_PATCHES])
     columns = {n: v for n, v in vars(distances).items() if v is not None}

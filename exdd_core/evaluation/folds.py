@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 class CrossValidation(Account):
     """What a cross-validation returns, as JSON.
 
-    methods, deviation: {method: {metric: mean or standard deviation over folds}}. per_fold: {method: the figures of
-    each fold}. banks: what the banks of each fold hold. fusion: the fusion of "exdd" in each fold. masks: the numbers
-    of defective images with and without a mask.
+    methods, deviation: {method: {metric: mean or standard deviation over folds}}. per_fold: {method: the
+    figures of each fold}. banks: what the banks of each fold hold. fusion: the fusion of "exdd" in each fold.
+    masks: the numbers of defective images with and without a mask.
     """
 
     folds: int
@@ -67,17 +67,18 @@ def cross_validate(
     roi: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> CrossValidation:
-    """Measure methods by grouped cross-validation; scores are calibrated by each fold on its own training images.
+    """Measure methods by grouped cross-validation. Each fold calibrates scores on its own training images.
 
-    max_real_parts: of each training side, only defects of so many physical parts are used, drawn with `seed`; None:
-    of all. fusions: names of methods; "exdd" is the fusion of the settings, or the default for the defects there
-    are. None: PatchCore and "exdd". rate: the share of normal images that may be false alarms when recall is read.
-    painted: synthetic defects for Table 1. "exdd" is then called "exdd_base", and "exdd_full" is fitted on these as
-    well, except for those painted into a held-out part or copied from one; without any there is no "exdd_full".
-    roi: bool (H, W), the region of interest; only defects and pixels inside count. None: the whole image.
+    max_real_parts: of each training side, only defects of so many physical parts are used, drawn with `seed`;
+    None: of all. fusions: names of methods; "exdd" is the fusion of the settings, or the default for the
+    defects there are. None: PatchCore and "exdd". rate: the share of normal images that may be false alarms
+    when recall is read. painted: synthetic defects for Table 1. "exdd" is then called "exdd_base", and
+    "exdd_full" is fitted on these as well, except for those painted into a held-out part or copied from one;
+    without any there is no "exdd_full". roi: bool (H, W), the region of interest; only defects and pixels
+    inside count. None: the whole image.
 
-    Pixel figures are None where no defect has a mask. Raises BadInput where there are fewer parts than folds, or a
-    fold has one class only.
+    Pixel figures are None where no defect has a mask. Raises BadInput where there are fewer parts than folds,
+    or a fold has one class only.
     """
     progress = progress or Progress()
     region = None if roi is None else Region(roi)
@@ -138,7 +139,7 @@ def _require_both_classes(rows: Sequence[Labelled], sides: Sequence[Sequence[int
 
 @dataclass(frozen=True)
 class _Fold:
-    """What one fold measured, {method: figures and scores}, and the banks and the fusion that it measured with."""
+    """What one fold measured, {method: figures and scores}, and its banks and fusion."""
 
     measured: dict[str, Measured]
     banks: Summary

@@ -1,7 +1,8 @@
 """Measure fitted detectors on test images that no bank, fusion or threshold was made from.
 
-Knows detectors, labels and masks. Does not know the database or how detectors are built. A measurement returns all
-that a report needs: figures with intervals, paired tests between methods, and the score of every image.
+Knows detectors, labels and masks. Does not know the database or how detectors are built. A measurement
+returns all that a report needs: figures with intervals, paired tests between methods, and the score of every
+image.
 """
 
 from __future__ import annotations
@@ -35,8 +36,9 @@ from exdd_core.progress import Progress
 class Evaluation(Account):
     """What an evaluation on test images returns, as JSON.
 
-    methods: {method: figures}. fusions: {method: name of its fusion}; fusion: that of "exdd", where `evaluate_split`
-    measured. images, defective: their numbers. masks: the numbers of defective images with and without a mask.
+    methods: {method: figures}. fusions: {method: name of its fusion}; fusion: that of "exdd", where
+    `evaluate_split` measured. images, defective: their numbers. masks: the numbers of defective images with
+    and without a mask.
     """
 
     methods: dict[str, FiguresWithMasks]
@@ -73,16 +75,16 @@ def evaluate_methods(
 ) -> Evaluation:
     """Measure several detectors {method: detector}, each by its own fusion, on test images.
 
-    All must read images alike: the same backbone, size, bit depth and region. rate: the share of normal images that
-    may be false alarms when recall is read. Pixel figures are None where no defect has a mask. Raises BadInput where
-    a bank was built from one of the physical parts.
+    All must read images alike: the same backbone, size, bit depth and region. rate: the share of normal
+    images that may be false alarms when recall is read. Pixel figures are None where no defect has a mask.
+    Raises BadInput where a bank was built from one of the physical parts.
     """
     progress = progress or Progress()
     first = next(iter(detectors.values()))
     if any(reading_of(d, rows) != reading_of(first, rows) for d in detectors.values()):
         raise BadInput(
-            "These bank versions look at images in different ways; compare ones of one backbone, size, bit depth and "
-            "region of interest."
+            "These bank versions look at images in different ways; compare ones of one backbone, size, "
+            "bit depth and region of interest."
         )
     rows, left_out = without_outside(rows, first.region)
     require_measurable(rows, rate)
@@ -124,9 +126,10 @@ def measure(
     methods: Mapping[str, str],
     progress: Progress,
 ) -> dict[str, Measured]:
-    """Measure methods {method: name of its fusion} on the held-out images. The fusion "" is the detector's own.
+    """Measure methods {method: name of its fusion} on held-out images. The fusion "" is the detector's own.
 
-    held_out: numbers of the images in `read`. Raises BadInput for a fusion that the detector's parts do not allow.
+    held_out: numbers of the images in `read`. Raises BadInput for a fusion that the detector's parts do not
+    allow.
     """
     wanted = {name: kind or detector.fusion.name for name, kind in methods.items()}
     fusions = list(dict.fromkeys(wanted.values()))

@@ -49,10 +49,10 @@ def compute_metrics(
     masks: np.ndarray,
     counted: np.ndarray | None = None,
 ) -> dict[str, float]:
-    """AUROC and AP of images and pixels, the best F1 of images, and AUPRO: shares, NaN where one class is missing.
+    """AUROC and AP of images and pixels, the best F1 of images, and AUPRO; NaN where a class is missing.
 
-    scores: float (n,). labels: bool (n,), True for defective. maps: float32 (n, H, W). masks: bool (n, H, W). counted:
-    bool (n, H, W), the pixels that pixel figures count; None for all.
+    scores: float (n,). labels: bool (n,), True for defective. maps: float32 (n, H, W). masks: bool (n, H, W).
+    counted: bool (n, H, W), the pixels that pixel figures count; None for all.
     """
     order = np.argsort(maps, axis=None)[::-1]  # sorted once: every metric sorts again, cheaply
     if counted is not None:
@@ -78,10 +78,10 @@ def aupro(
     """Area under the per-region overlap curve up to the false-positive rate `limit`, divided by `limit`.
 
     The overlap at a threshold is the share of a region above it, averaged over the connected regions
-    (8-neighbourhood) of all masks; the false-positive rate is that of all pixels outside the masks (Bergmann et al.
-    2020). maps: float32 (n, H, W). masks: bool (n, H, W). order: pixel numbers by falling map value, where they are
-    known already. counted: as in `compute_metrics`; only counted pixels belong to a region. Returns NaN without
-    defect pixels or without other pixels.
+    (8-neighbourhood) of all masks; the false-positive rate is that of all pixels outside the masks (Bergmann
+    et al. 2020). maps: float32 (n, H, W). masks: bool (n, H, W). order: pixel numbers by falling map value,
+    where they are known already. counted: as in `compute_metrics`; only counted pixels belong to a region.
+    Returns NaN without defect pixels or without other pixels.
     """
     if counted is not None:
         masks = masks & counted
@@ -117,7 +117,7 @@ def best_f1(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
 
 
 def threshold_at(normal_scores: np.ndarray, rate: float) -> float:
-    """The lowest threshold with at most the share `rate` of these scores above it; scores above it are alarms.
+    """The lowest threshold with at most the share `rate` of these scores above it, as alarms are.
 
     normal_scores: float (n,) of normal images. Raises BadInput for a rate outside 0 to 1, or without a score.
     """
@@ -169,11 +169,12 @@ def found_by_type(
 class Measured:
     """One method on the n held-out images of one fold.
 
-    figures: {metric: share}. scores: float (n,). calibrated: float (n,), as `Inspection.calibrated_score`. promised:
-    the false-alarm rate that the threshold is guaranteed to keep, None without a guarantee. doubt: the calibrated score
-    above which the verdict is "not sure" and no longer "normal". unsure: bool (n,), the images with that verdict.
-    probabilities: float (n,), of a defect. patches: the probabilities of all patches, as `resampling.tally`. Both are
-    None where the fusion gives no probability. contributions: what the parts add to the curves.
+    figures: {metric: share}. scores: float (n,). calibrated: float (n,), as `Inspection.calibrated_score`.
+    promised: the false-alarm rate that the threshold is guaranteed to keep, None without a guarantee. doubt:
+    the calibrated score above which the verdict is "not sure" and no longer "normal". unsure: bool (n,), the
+    images with that verdict. probabilities: float (n,), of a defect. patches: the probabilities of all
+    patches, as `resampling.tally`. Both are None where the fusion gives no probability. contributions: what
+    the parts add to the curves.
     """
 
     figures: dict[str, float]

@@ -1,6 +1,6 @@
-"""How well held-out parts are separated with and without a candidate.
+"""The figures of a leave-one-part-out validation.
 
-Knows figures alone.
+Knows numbers alone; modules that must not load torch import it from here.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Outcome:
-    """How held-back defects fare among held-out normals.
+    """How well a detector separates defects of held-out parts from held-out normal images.
 
-    parts: image AUROC of each part. auroc: their mean, so that a part photographed often does not count for more.
-    ap: mean over folds. found: images above their fold's threshold, of `defects`. false_alarms: normal images above a
-    threshold that others set, of `normals`; mean over folds.
+    parts: {part: image AUROC}. auroc: their mean, so that a part with many images does not count for more.
+    ap: average precision, mean over folds. found: of all `defects`, the images above the threshold of their
+    fold. false_alarms: of all `normals`, the images above a threshold set without them; mean over folds.
     """
 
     parts: dict[str, float]

@@ -1,9 +1,10 @@
-"""Bootstrap intervals and paired tests, resampled by physical part (Efron 1979), and calibration of probabilities.
+"""Bootstrap intervals and paired tests, resampled by physical part, and calibration of probabilities.
 
 Images of one physical part resemble each other, so whole parts are drawn with replacement, and never single
-images. Parts with a defect and parts without are drawn separately, because their numbers are fixed by the data set.
-Every figure depends on sums over images alone: what a part adds to each step of a curve is computed once, and a
-replicate is a weighted sum of that. A thousand replicates of pixel figures cost one matrix product.
+images. Parts with a defect and parts without are drawn separately, because their numbers are fixed by the
+data set. Every figure depends on sums over images alone: what a part adds to each step of a curve is computed
+once, and a replicate is a weighted sum of that. A thousand replicates of pixel figures cost one matrix
+product.
 
 Knows scores, maps, masks and parts. Does not know detectors, how folds are made, or the database.
 """
@@ -30,9 +31,9 @@ FIGURES = ("image_auroc", "image_ap", "image_f1", *PIXEL_FIGURES)
 class Curve:
     """What each physical part adds to a curve, step by step from the highest score to the lowest.
 
-    positive, negative: float64 (parts, steps), the numbers of defective and normal images or pixels. overlap: float64
-    (parts, steps), the summed shares of defect regions; regions: float64 (parts,), their number. Both are None for
-    curves of images.
+    positive, negative: float64 (parts, steps), the numbers of defective and normal images or pixels. overlap:
+    float64 (parts, steps), the summed shares of defect regions; regions: float64 (parts,), their number. Both
+    are None for curves of images.
     """
 
     positive: np.ndarray
@@ -74,8 +75,9 @@ def contributions(
 ) -> Contributions:
     """What the parts of n images add to the curves that all figures are computed from.
 
-    scores: float (n,). labels: bool (n,), True for defective. maps: float32 (n, H, W). masks: bool (n, H, W). groups:
-    the part of each image. counted: bool (n, H, W), the pixels that pixel figures count; None for all.
+    scores: float (n,). labels: bool (n,), True for defective. maps: float32 (n, H, W). masks: bool (n, H, W).
+    groups: the part of each image. counted: bool (n, H, W), the pixels that pixel figures count; None for
+    all.
     """
     parts, own = np.unique(np.asarray(groups, str), return_inverse=True)
     defective = np.zeros(len(parts), bool)
@@ -112,7 +114,7 @@ def _pixels(
 
 
 def _edges(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """The map values that separate the steps, ascending: half are quantiles of defect pixels, half of all pixels.
+    """The map values that separate the steps, ascending: quantiles of defect pixels and of all pixels.
 
     The quantiles of all pixels lie in the upper tail, where false alarms are decided.
     """
@@ -138,11 +140,11 @@ def region_shares(mask: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def replicates(folds: Sequence[Contributions], count: int = REPLICATES) -> dict[str, np.ndarray]:
-    """Every figure on resampled parts: {figure: float64 (1 + count,)}; the first value is on all parts, each once.
+    """Every figure on resampled parts: {figure: float64 (1 + count,)}; the first is on all parts.
 
-    Figures are means over folds. Each fold has draws of its own, as every part is in one fold only; a fold without a
-    figure, such as pixel AUROC without masks, is left out of its mean. The draws depend on the parts alone, so the
-    replicates of two methods on the same images are paired.
+    Figures are means over folds. Each fold has draws of its own, as every part is in one fold only; a fold
+    without a figure, such as pixel AUROC without masks, is left out of its mean. The draws depend on the
+    parts alone, so the replicates of two methods on the same images are paired.
     """
     each = []
     for number, fold in enumerate(folds):
@@ -154,8 +156,8 @@ def replicates(folds: Sequence[Contributions], count: int = REPLICATES) -> dict[
 def over_folds(figures: Sequence[Any], combine: Any = np.mean) -> Any:
     """The mean of a figure over the folds that have it, or another statistic.
 
-    figures: for each fold a number, or replicates (1 + r,), whose first value is the figure itself. combine: a
-    function such as np.mean or np.std.
+    figures: for each fold a number, or replicates (1 + r,), whose first value is the figure itself. combine:
+    a function such as np.mean or np.std.
     """
     known = [figure for figure in figures if np.isfinite(np.atleast_1d(figure)[0])]
     return combine(known or figures, axis=0)
@@ -172,7 +174,7 @@ def _draws(defective: np.ndarray, count: int, seed: Sequence[int]) -> np.ndarray
 
 
 def _figures(curve: Curve, weights: np.ndarray) -> dict[str, np.ndarray]:
-    """The figures of a curve for each row of weights (r, parts), as {figure: float64 (r,)}; NaN with one class only."""
+    """The figures of a curve by rows of weights (r, parts): {figure: float64 (r,)}; NaN with one class."""
     found, false = (np.cumsum(weights @ side, axis=1) for side in (curve.positive, curve.negative))
     with np.errstate(invalid="ignore", divide="ignore"):
         hits, alarms = found / found[:, -1:], false / false[:, -1:]
@@ -192,10 +194,10 @@ def _figures(curve: Curve, weights: np.ndarray) -> dict[str, np.ndarray]:
 
 @dataclass(frozen=True)
 class Recall:
-    """Shares of images above a threshold on resampled parts, each float64 (1 + count,); the first is on all parts.
+    """Shares of images above a threshold on resampled parts, float64 (1 + count,); the first is on all parts.
 
-    types: the shares of each defect type. A replicate is NaN where it drew no such image. All replicates are NaN where
-    the images show one part only, because that says nothing about other parts.
+    types: the shares of each defect type. A replicate is NaN where it drew no such image. All replicates are
+    NaN where the images show one part only, because that says nothing about other parts.
     """
 
     false_alarms: np.ndarray
@@ -252,8 +254,8 @@ def _area(height: np.ndarray, along: np.ndarray) -> np.ndarray:
 def interval(replicated: np.ndarray, exact: float) -> list[float]:
     """The 95 % interval of a figure, [low, high] between 0 and 1; NaN where no replicate has the figure.
 
-    replicated: (1 + r,) as `replicates` returns them. exact: the figure without steps. Both ends are moved by the
-    error that the steps make.
+    replicated: (1 + r,) as `replicates` returns them. exact: the figure without steps. Both ends are moved by
+    the error that the steps make.
     """
     drawn = replicated[1:][np.isfinite(replicated[1:])]
     if not len(drawn) or not np.isfinite(exact):
@@ -279,9 +281,10 @@ def compare(a: np.ndarray, b: np.ndarray, exact: float) -> PairedDifference:
 
 
 def tally(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Probabilities sorted into bins: float64 (BINS, 3), their number, their sum, and the number that are true.
+    """Probabilities sorted into bins: float64 (BINS, 3), their number, their sum, and how many are true.
 
-    probabilities: float, 0 to 1, of any shape. truth: bool, of that shape. Tallies of images and folds can be added.
+    probabilities: float, 0 to 1, of any shape. truth: bool, of that shape. Tallies of images and folds can be
+    added.
     """
     said, true = probabilities.ravel().astype(np.float64), truth.ravel()
     number = np.minimum((said * BINS).astype(int), BINS - 1)
@@ -297,14 +300,16 @@ class Bin(TypedDict):
 
 
 class Reliability(TypedDict):
-    """How well probabilities are calibrated. ece: the expected calibration error, 0 to 1 (Guo et al. 2017)."""
+    """How well probabilities are calibrated. ece: the expected calibration error, 0 to 1 (Guo et al.
+    2017)."""
 
     ece: float
     bins: list[Bin]
 
 
 def reliability(tallied: np.ndarray) -> Reliability:
-    """The calibration of probabilities: mean |said - found|, weighted by the number in each bin (Guo et al. 2017).
+    """The calibration of probabilities: mean |said - found|, weighted by the number in each bin (Guo et al.
+    2017).
 
     tallied: float64 (BINS, 3) as `tally` returns it. Empty bins are left out.
     """

@@ -34,7 +34,7 @@ class MaskCounts(TypedDict):
 
 
 def reading_of(detector: Detector, rows: Sequence[Labelled]) -> tuple[object, ...]:
-    """All that the features of these images depend on; the bit depth only where an image has more than 8 bits."""
+    """All that the features of these images depend on; the bit depth only if one has more than 8 bits."""
     settings = detector.settings
     deep = any(images.header(row.path).deep for row in rows)
     depth = (settings.depth, settings.by_brightest) if deep else ()
@@ -42,7 +42,7 @@ def reading_of(detector: Detector, rows: Sequence[Labelled]) -> tuple[object, ..
 
 
 def require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> None:
-    """Raise BadInput where a detector was built from one of the images, or from another one of the same part."""
+    """Raise BadInput where a detector was built from one of these images, or from their parts."""
     known = taught_by(*detectors)
     if {i.id for i in known} & {r.id for r in rows}:
         raise BadInput("Some of these images are in the bank itself; evaluate on images that were held back.")
@@ -65,7 +65,8 @@ def taught_by(*detectors: Detector) -> list[BankImage]:
 
 
 def require_measurable(rows: Sequence[Labelled], rate: float = 0.0) -> None:
-    """Raise BadInput where nothing can be measured on these images. rate: of false alarms, see `threshold_at`."""
+    """Raise BadInput where nothing can be measured on these images. rate: of false alarms, see
+    `threshold_at`."""
     normal = sum(row.label != "defect" for row in rows)
     if not normal:
         raise BadInput(
@@ -78,9 +79,9 @@ def require_measurable(rows: Sequence[Labelled], rate: float = 0.0) -> None:
 class TestImages:
     """n images that a detector is measured on, as the backbone reads them.
 
-    masks: bool (n, height, width) at the model's size. labels: bool (n,), True for defective. known: bool (n,), False
-    for a defective image whose mask is missing or empty, so that the labels of its pixels are unknown. counted: bool
-    (n, height, width), the pixels that pixel figures count; None for all.
+    masks: bool (n, height, width) at the model's size. labels: bool (n,), True for defective. known: bool
+    (n,), False for a defective image whose mask is missing or empty, so that the labels of its pixels are
+    unknown. counted: bool (n, height, width), the pixels that pixel figures count; None for all.
     """
 
     __test__ = False  # pytest must not collect this class
@@ -124,7 +125,7 @@ def read_images(
     progress: Progress,
     region: Region | None = None,
 ) -> TestImages:
-    """Read all images and their masks, and compute the patches. Raises BadInput where a file cannot be read."""
+    """Read all images and their masks, and compute the patches. Raises BadInput for unreadable files."""
     size, labels = settings.size, np.array([r.label == "defect" for r in rows])
     training, known = [], np.ones(len(rows), bool)
     masks = np.zeros((len(rows), size.height, size.width), bool)
@@ -154,7 +155,8 @@ def _truth(row: Labelled) -> np.ndarray | None:
 
 
 def without_outside(rows: Sequence[Labelled], region: Region | None) -> tuple[Sequence[Labelled], list[str]]:
-    """Leave out the images whose defect lies wholly outside the region of interest, as they fit neither class.
+    """Leave out the images whose defect lies wholly outside the region of interest, as they fit neither
+    class.
 
     Returns the other images, and at most one sentence on those left out.
     """

@@ -39,8 +39,8 @@ BATCH = 4  # images that are scored before the job is asked whether it was cance
 class ComparedImage:
     """An image and what both methods say of it.
 
-    pixels: uint8 (H, W, 3). truth: bool (H, W), None where there is no mask. in_bank: why the scores mean nothing,
-    as `TrainingImages.sentence`; "" where they mean something.
+    pixels: uint8 (H, W, 3). truth: bool (H, W), None where there is no mask. in_bank: why the scores mean
+    nothing, as `TrainingImages.sentence`; "" where they mean something.
     """
 
     image: ShownImage
@@ -108,10 +108,10 @@ class Comparing:
     def score(
         self, images: Sequence[ShownImage], progress: Progress | None = None, bank: str | None = None
     ) -> list[str]:
-        """Score the images that have no result yet in the present state of a bank version (None: the active one).
+        """Score the images that a bank version (None: the active one) has not scored in its present state.
 
-        Returns one sentence for each image that cannot be read. Results are stored batch by batch, so cancelling
-        loses none.
+        Returns one sentence for each image that cannot be read. Results are stored batch by batch, so
+        cancelling loses none.
         """
         progress, state = progress or Progress(), require_state(self._workspace, bank)
         known = self.results(state.version).rows(state.state)

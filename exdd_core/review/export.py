@@ -1,6 +1,7 @@
-"""Exports: the table of results as CSV, the panes of one image as PNG, and the panes of many images as a zip file.
+"""Exports: the table of results as CSV, the panes of one image as PNG, those of many as a zip file.
 
-Knows compared images and stored results. Does not know pages or who asked. Files are written to cache/exports/.
+Knows compared images and stored results. Does not know pages or who asked.
+Files are written to cache/exports/.
 """
 
 from __future__ import annotations

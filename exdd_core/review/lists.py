@@ -36,8 +36,8 @@ NAME = 200  # bytes in the name of an uploaded file; file systems take 255
 class ShownImage:
     """One image of a list.
 
-    label: "normal", "defect" or "" where the truth is unknown. ratio: width / height; 1 where the file has not
-    been read yet. depth: the bit depth of its data set, for images with more than 8 bits.
+    label: "normal", "defect" or "" where the truth is unknown. ratio: width / height; 1 where the file has
+    not been read yet. depth: the bit depth of its data set, for images with more than 8 bits.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Marks that people make on images: a missed defect, a false alarm, and the outline of a defect without a mask.
+"""Marks that people make on images: missed defects, false alarms, and the masks proposed for them.
 
 Knows decisions and what both methods say of an image. Does not know how a bank changes.
 """
@@ -76,8 +76,8 @@ def why_not(workspace: Workspace, id: str, bank: str | None = None) -> str:
         row = workspace.image(id)
         if row.split == "train":
             return (
-                "This is a training image: its data set says what it shows. Correct that and import it again; "
-                "other images can be marked here."
+                "This is a training image: its data set says what it shows. Correct that and import it "
+                "again; other images can be marked here."
             )
         if row.dataset != version.dataset:
             return (

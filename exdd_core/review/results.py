@@ -15,7 +15,10 @@ from exdd_core.review.table import ResultRow
 
 
 class StoredRow(ResultRow):
-    """A row of the table with the image's id. state: of the banks. stale: whether the banks have changed since."""
+    """A row of the table with the image's id.
+
+    state: of the banks. stale: whether the banks have changed since.
+    """
 
     id: str
     state: NotRequired[str]
@@ -43,7 +46,7 @@ class Results:
             return dict(self._rows.get(state, {}))
 
     def known(self, state: str = "") -> tuple[int, dict[str, StoredRow]]:
-        """The number of all rows, and for each image its row of this state, else its latest one as `stale`."""
+        """The number of all rows, and for each image its row of this state, else its latest, `stale`."""
         with self._lock:
             self._catch_up()
             latest: dict[str, StoredRow] = {row["id"]: {**row, "stale": True} for row in self._order}

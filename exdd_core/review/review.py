@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 class Review:
     """Everything that can be asked about the images of one workspace. Safe to call from any thread.
 
-    bank, wherever it is asked for: the id or name of a bank version; None: the active one. Every method raises
-    BadInput for an image, a list or a version that does not exist.
+    bank, wherever it is asked for: the id or name of a bank version; None: the active one. Every method
+    raises BadInput for an image, a list or a version that does not exist.
     """
 
     def __init__(self, workspace: Workspace):

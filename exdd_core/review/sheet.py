@@ -1,4 +1,4 @@
-"""The four panes of an image as one picture: image, PatchCore, ExDD and their difference, with scores and scales.
+"""The four panes of an image as one picture: image, PatchCore, ExDD and their difference.
 
 Knows inspections and drawing. Does not know banks, lists or who asked.
 """
@@ -45,8 +45,8 @@ def panes(
 ) -> np.ndarray:
     """Draw the four panes of one image side by side.
 
-    image: uint8 (H, W, 3). truth: bool (H, W), drawn as an outline in every pane. Returns uint8 (H', W', 3); the
-    longer side of a pane has 160 to 640 pixels.
+    image: uint8 (H, W, 3). truth: bool (H, W), drawn as an outline in every pane. Returns uint8 (H', W', 3);
+    the longer side of a pane has 160 to 640 pixels.
     """
     side = max(SMALLEST, min(LARGEST, max(image.shape[:2])))
     scale = side / max(image.shape[:2])

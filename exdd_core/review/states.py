@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class BankState:
     """A bank version in one state of its banks.
 
-    state: "" as the version was built, else a hash of the changes in force. Two states with the same changes in
-    force are the same, whatever was made and undone in between.
+    state: "" as the version was built, else a hash of the changes in force. Two states with the same changes
+    in force are the same, whatever was made and undone in between.
     """
 
     version: BankVersion
@@ -41,8 +41,8 @@ class BankState:
 def bank_state(workspace: Workspace, bank: str | None = None) -> BankState | None:
     """A bank version as its banks are now.
 
-    bank: its id or name; None: the active version. Returns None where no version is active; raises BadInput for
-    a version that does not exist.
+    bank: its id or name; None: the active version. Returns None where no version is active; raises BadInput
+    for a version that does not exist.
     """
     version = workspace.bank(bank) if bank else workspace.active_bank()
     return BankState(version, _state(workspace, version)) if version else None
@@ -73,7 +73,7 @@ def read(workspace: Workspace, image: ShownImage, bank: str | None = None) -> pi
 def notes(
     workspace: Workspace, image: ShownImage, picture: picture_.Picture, bank: str | None = None
 ) -> list[str]:
-    """Sentences on how a version has read an image: its pages, its bit depth, whether it looks like a mask."""
+    """Sentences on how a version has read an image: its pages, its bit depth, likeness to a mask."""
     state = bank_state(workspace, bank)
     if state is None:
         said = incoming.notes(picture)
@@ -90,8 +90,8 @@ def notes(
 def _depth_of(version: BankVersion) -> tuple[Depth | None, bool]:
     """The bit depth that a version reads deep images with, and whether it guesses one for each.
 
-    The depth is None where the version was built from 8-bit images alone. Versions from before bit depths were
-    stored guess 12 or 16 bits from the brightest value of each image.
+    The depth is None where the version was built from 8-bit images alone. Versions from before bit depths
+    were stored guess 12 or 16 bits from the brightest value of each image.
     """
     kept = version.settings.get("depth")
     return (Depth.parse(kept) if kept else None), "depth" not in version.settings

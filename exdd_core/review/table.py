@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 class ResultRow(TypedDict):
     """What both methods say of one image; the keys are the columns of the CSV file, in this order.
 
-    truth: "normal", "defect" or "" where it is unknown. The probabilities are None where the fusion gives none.
+    truth: "normal", "defect" or "" where it is unknown. The probabilities are None where the fusion gives
+    none.
     """
 
     image: str
@@ -56,7 +57,8 @@ def result_row(
 ) -> ResultRow:
     """One row of the table.
 
-    in_bank: why the score of this image means nothing, as `TrainingImages.sentence`; "" where it means something.
+    in_bank: why the score of this image means nothing, as `TrainingImages.sentence`; "" where it means
+    something.
     """
     # Imported here because torch lies behind it, and the command line needs the columns alone.
     from exdd_core.banks.training_images import reason

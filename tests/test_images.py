@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, given, settings, strategies as st
 from PIL import Image, ImageFilter
 
-from exdd_core import images
+from exdd_core import decoding, images
 from exdd_core.errors import BadInput
 from exdd_core.images import (
     Size,
@@ -138,7 +138,7 @@ def test_exif_orientation_is_applied_once(orientation: int, format: str) -> None
     upright = np.zeros((32, 48), dtype=np.uint8)
     upright[:16, 24:], upright[16:, :24], upright[16:, 24:] = 80, 160, 240
     undo = {5: 5, 6: 8, 7: 7, 8: 6}.get(orientation, orientation)
-    turn = images.TURNS.get(undo)
+    turn = decoding.TURNS.get(undo)
     stored = Image.fromarray(upright)
     stored = stored.transpose(turn) if turn is not None else stored
     exif = Image.Exif()
@@ -210,7 +210,7 @@ def test_a_bomb_is_refused_from_its_header(side: int) -> None:
 
 
 def test_too_many_bytes_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(images, "MAX_BYTES", 2**10)
+    monkeypatch.setattr(decoding, "MAX_BYTES", 2**10)
     refused(encode_png(picture()), "MB", "save it smaller")
 
 

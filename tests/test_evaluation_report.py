@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from exdd_core import cli, jobs
 from exdd_core.banks.building import build_bank
 from exdd_core.errors import BadInput
-from exdd_core.experiments import curves, figure_two, report
+from exdd_core.experiments import curves, disagreements, figure_two, report, write_figure
 from exdd_core.images import encode_png
 from exdd_core.workspace import Workspace, runs
 from exdd_core.workspace.imports import import_dataset
@@ -124,29 +124,29 @@ def test_names_from_outside_are_text(workspace: Workspace, run: Run, tmp_path: P
 def test_figure_two_has_a_row_for_each_image(
     workspace: Workspace, run: Run, tmp_path: Path, ending: str
 ) -> None:
-    chosen = figure_two.disagreements(run, 2)
+    chosen = disagreements(run, 2)
     images, scores = run.result["per_image"], np.array(list(run.result["calibrated"].values()))
     part, apart = dict(zip(images["id"], images["group"], strict=True)), np.ptp(np.clip(scores, 0, 2), axis=0)
     assert apart[images["id"].index(chosen[0])] == apart.max() and part[chosen[0]] != part[chosen[1]]
-    assert sorted(figure_two.disagreements(run, 99)) == sorted(images["id"])
+    assert sorted(disagreements(run, 99)) == sorted(images["id"])
     assert len(set(chosen)) == 2 and set(chosen) <= set(run.result["per_image"]["id"])
-    one = figure_two.figure_two(workspace, run, chosen[:1])
-    two = figure_two.figure_two(workspace, run, chosen)
+    one = figure_two(workspace, run, chosen[:1])
+    two = figure_two(workspace, run, chosen)
     assert two.shape[1] == one.shape[1] and two.shape[0] > 1.7 * one.shape[0]
     file = tmp_path / f"figure.{ending}"
-    figure_two.write_figure(two, file)
+    write_figure(two, file)
     if ending == "png":
         assert Image.open(file).size == two.shape[1::-1]
     else:
         assert file.read_bytes().startswith(b"%PDF")
     with pytest.raises(BadInput, match=r"neither a .png nor a .pdf"):
-        figure_two.write_figure(two, tmp_path / "figure.gif")
+        write_figure(two, tmp_path / "figure.gif")
 
 
 def test_what_cannot_be_drawn_is_said(workspace: Workspace, run: Run) -> None:
     without = runs.store(workspace, "folds", "evaluate", "Folds", {"dataset": "demo"}, run.result)
     with pytest.raises(BadInput, match="names no bank version"):
-        figure_two.figure_two(workspace, without)
+        figure_two(workspace, without)
     with pytest.raises(BadInput, match="no sweep with anything measured"):
         curves.sweep_curves(run)
     empty = runs.store(workspace, "swept", "sweep", "Sweep", {}, {"methods": {}})

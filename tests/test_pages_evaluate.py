@@ -13,7 +13,7 @@ from PIL import Image
 
 from exdd_core import curation, studio
 from exdd_core.errors import BadInput
-from exdd_core.experiments import figure_two
+from exdd_core.experiments import disagreements, figure_two
 from exdd_core.progress import Progress
 from exdd_core.synthesis import orders
 from exdd_core.workspace import Workspace, candidates, runs
@@ -186,7 +186,7 @@ def take_files_along(page: Page, workspace: Workspace, run: Run, folder: Path) -
     page.click(".ev-draw")
     page.locator(".ev-sheet").wait_for()
     page.get_by_role("button", name="Chosen by hand").click()
-    most = figure_two.disagreements(run, 3)
+    most = disagreements(run, 3)
     for id in (most[2], most[0], most[1]):
         page.locator(f".ev-choice[data-id='{id}']").click()
     page.locator(f".ev-choice[data-id='{most[0]}']").click()  # not this one after all
@@ -197,7 +197,7 @@ def take_files_along(page: Page, workspace: Workspace, run: Run, folder: Path) -
         "old => document.querySelector('.ev-sheet').getAttribute('src') !== old", arg=drawn
     )
     page.locator(".ev-figure").screenshot(path=SCREENSHOTS / "evaluate-figure.png")
-    expected = figure_two.figure_two(workspace, run, [most[2], most[1]])
+    expected = figure_two(workspace, run, [most[2], most[1]])
     assert Image.open(saved(".ev-file >> text=PNG")).size == expected.shape[1::-1]
     assert saved(".ev-file >> text=PDF").read_bytes().startswith(b"%PDF")
     assert "Measure it again" in saved(".ev-report").read_text("utf-8")

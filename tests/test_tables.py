@@ -16,7 +16,7 @@ from exdd_core.detector import fit
 from exdd_core.detector.bank import BankImage
 from exdd_core.detector.fitted import Fitted
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.experiments import names, run_differences, sweep as sweep_, unseen
+from exdd_core.experiments import names, run_differences, sweeping, unseen
 from exdd_core.experiments.specs import SweepSpec
 from exdd_core.progress import Progress
 from exdd_core.synthesis import orders
@@ -130,12 +130,12 @@ def test_a_sweep_goes_on_after_its_last_cell(
             "positive_rows": 0,
         }
 
-    monkeypatch.setattr(sweep_._Sweep, "measure", measure)
+    monkeypatch.setattr(sweeping._Sweep, "measure", measure)
     with pytest.raises(Cancelled):
-        sweep_.sweep(workspace, SweepSpec.from_json(spec), Progress(), "job")
+        sweeping.sweep(workspace, SweepSpec.from_json(spec), Progress(), "job")
     assert not runs.get(workspace, "job").result["complete"] and measured == [(0, 0), (0, 1)]
     at["stop"] = None
-    result = sweep_.sweep(workspace, SweepSpec.from_json(spec), Progress(), "job")
+    result = sweeping.sweep(workspace, SweepSpec.from_json(spec), Progress(), "job")
     assert measured == [(seed, count) for seed in range(2) for count in (0, 1, 2)]  # none twice
     assert runs.get(workspace, "job").result["complete"]
     assert result["methods"]["2"]["aupro"] == pytest.approx(0.7)
@@ -144,15 +144,17 @@ def test_a_sweep_goes_on_after_its_last_cell(
     kept = runs.get(workspace, "job").spec
     assert len(kept["synthetic"]) == 3
     asked = SweepSpec.from_json(kept | {"synthetic": kept["synthetic"][:0:-1]})
-    fewer = sweep_._Sweep(workspace, workspace.dataset("demo"), asked, Progress())
+    fewer = sweeping._Sweep(workspace, workspace.dataset("demo"), asked, Progress())
     assert [image.id for image in fewer.pool] == kept["synthetic"][:0:-1]
     with pytest.raises(BadInput, match="1 of the 4 synthetic defects of that measurement are no longer"):
         more = SweepSpec.from_json(kept | {"synthetic": [*kept["synthetic"], "gone"]})
-        sweep_.sweep(workspace, more, Progress(), "again")
+        sweeping.sweep(workspace, more, Progress(), "again")
 
 
 def test_more_synthetic_ones_hold_those_of_fewer(with_synthetic: Workspace) -> None:
-    sweep = sweep_._Sweep(with_synthetic, with_synthetic.dataset("demo"), SweepSpec(counts=[], seeds=1), Progress())
+    sweep = sweeping._Sweep(
+        with_synthetic, with_synthetic.dataset("demo"), SweepSpec(counts=[], seeds=1), Progress()
+    )
     few, more = (
         {i.id for i in sweep._detector(0, n).fitted.examples.defects.images if i.origin == "synthetic"}
         for n in (1, 2)

@@ -1,6 +1,6 @@
-"""How good it is, measured and kept: evaluate, sweep, runs.
+"""Measure detectors and look at stored measurements: evaluate, sweep, runs.
 
-Knows which figures there are and how a table of them looks. Does not know how a figure is computed.
+Knows which figures there are and how a table shows them. Does not know how a figure is computed.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import argparse
 import math
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from exdd_core.cli.arguments import (
     BANK,
@@ -24,12 +25,34 @@ from exdd_core.cli.arguments import (
 )
 from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
+from exdd_core.spec import Result
 
 if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.runs import Run
 
-SWEPT = ("max_real_parts", "negative_ratio", "positive_ratio", "backbone")  # options of banks that a sweep takes
+SWEPT = (
+    "max_real_parts",
+    "negative_ratio",
+    "positive_ratio",
+    "backbone",
+)  # options of banks that a sweep takes
+
+
+class Compared(TypedDict):
+    """Two measurements, and in what they differ."""
+
+    runs: list[str]
+    differences: list[dict[str, object]]
+
+
+class Written(TypedDict):
+    """A measurement and the file that was written of it."""
+
+    run: str
+    path: Path
+
+
 RUN_SHOWN = ("id", "kind", "title", "spec", "bank", "created", "seconds")
 
 
@@ -71,10 +94,10 @@ def _rate(text: str) -> float:
     return value
 
 
-def evaluate(options: argparse.Namespace) -> dict[str, Any]:
+def evaluate(options: argparse.Namespace) -> Result:
     """Measure PatchCore and ExDD against the masks: the test split with the active bank, or grouped folds."""
     from exdd_core import jobs
-    from exdd_core.experiments.specs import EvaluateSpec
+    from exdd_core.experiments import EvaluateSpec
 
     workspace = open_workspace(options)
     if options.table1:
@@ -104,10 +127,9 @@ def evaluate(options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def _table_one(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def _table_one(workspace: Workspace, options: argparse.Namespace) -> Result:
     from exdd_core import jobs
-    from exdd_core.experiments import names as names_
-    from exdd_core.experiments.specs import TableOneSpec
+    from exdd_core.experiments import PAPER, PAPER_DATASET, TITLES, TableOneSpec
 
     if options.bank or options.size:
         raise BadInput("--table1 builds its own bank versions; --bank and --size do not go with it.")
@@ -122,21 +144,27 @@ def _table_one(workspace: Workspace, options: argparse.Namespace) -> dict[str, A
             f"{dataset}: Table 1, {_how(options)}, {result['images']} images, "
             f"{result['synthetic']} synthetic defects"
         )
-        _print_metrics({names_.TITLES[name]: values for name, values in result["methods"].items()}, result)
-        print(f"The paper's own figures, of its own experiments on {names_.PAPER_DATASET}:")
-        _print_metrics({names_.TITLES[name]: values for name, values in names_.PAPER.items()})
-        print("Differences, 95 % intervals and p, parts resampled:")
-        for item in result["comparisons"]:
-            wanted = item["metric"] in ("image_auroc", "pixel_auroc")
-            if wanted and not names_.without_masks(result, item["metric"]):
-                what = f"{names_.TITLES[item['method']]} - {names_.TITLES[item['against']]}"
-                interval = f"[{item['low']:+.4f}, {item['high']:+.4f}]"
-                print(
-                    f"{what}, {names_.METRIC_TITLES[item['metric']]}: "
-                    f"{item['difference']:+.4f} {interval}, {_p(item['p'])}"
-                )
+        _print_metrics({TITLES[name]: values for name, values in result["methods"].items()}, result)
+        print(f"The paper's own figures, of its own experiments on {PAPER_DATASET}:")
+        _print_metrics({TITLES[name]: values for name, values in PAPER.items()})
+        _print_differences(result)
         _print_recall(result)
-    return result | {"paper": names_.PAPER}
+    return result | {"paper": PAPER}
+
+
+def _print_differences(result: Mapping[str, Any]) -> None:
+    from exdd_core.experiments import METRIC_TITLES, TITLES, without_masks
+
+    print("Differences, 95 % intervals and p, parts resampled:")
+    for item in result["comparisons"]:
+        wanted = item["metric"] in ("image_auroc", "pixel_auroc")
+        if wanted and not without_masks(result, item["metric"]):
+            what = f"{TITLES[item['method']]} - {TITLES[item['against']]}"
+            interval = f"[{item['low']:+.4f}, {item['high']:+.4f}]"
+            print(
+                f"{what}, {METRIC_TITLES[item['metric']]}: "
+                f"{item['difference']:+.4f} {interval}, {_p(item['p'])}"
+            )
 
 
 def _how(options: argparse.Namespace) -> str:
@@ -162,10 +190,11 @@ def _counts(text: str) -> list[int]:
     return sorted({at_least(0)(part) for part in text.split(",")})
 
 
-def sweep(options: argparse.Namespace) -> dict[str, Any]:
-    """Measure ExDD with more and more accepted synthetic defects, several draws each (the paper's Table 2)."""
+def sweep(options: argparse.Namespace) -> Result:
+    """Measure ExDD with more and more accepted synthetic defects, several draws each (the paper's Table
+    2)."""
     from exdd_core import jobs
-    from exdd_core.experiments.specs import SweepSpec
+    from exdd_core.experiments import SweepSpec
 
     workspace = open_workspace(options)
     dataset = workspace.dataset(options.dataset).name
@@ -216,7 +245,7 @@ def compare_options(add: Add) -> None:
     add("ids", nargs=2, metavar="ID", help="of two measurements, as runs list shows them, or: last")
 
 
-def compare_runs(options: argparse.Namespace) -> dict[str, Any]:
+def compare_runs(options: argparse.Namespace) -> Compared:
     """Compare the settings and figures of two measurements."""
     from exdd_core.workspace import runs
 
@@ -225,7 +254,7 @@ def compare_runs(options: argparse.Namespace) -> dict[str, Any]:
     return _differences(first, second, options)
 
 
-def rerun(options: argparse.Namespace) -> dict[str, Any]:
+def rerun(options: argparse.Namespace) -> Compared:
     """Measure again by the record of a measurement, and compare."""
     from exdd_core import jobs
     from exdd_core.workspace import dataset_states, runs
@@ -238,10 +267,10 @@ def rerun(options: argparse.Namespace) -> dict[str, Any]:
     return _differences(first, runs.get(workspace, again["run"]), options)
 
 
-def _differences(first: Run, second: Run, options: argparse.Namespace) -> dict[str, Any]:
-    from exdd_core.experiments import run_differences
+def _differences(first: Run, second: Run, options: argparse.Namespace) -> Compared:
+    from exdd_core.experiments import differences
 
-    different = run_differences.differences(first, second)
+    different = differences(first, second)
     if not options.json:
         for item in different:
             print(f"{item.what} {item.name}: {item.first} -> {item.second}")
@@ -254,14 +283,14 @@ def report_options(add: Add) -> None:
     add("--to", type=new_file(".html"), required=True, metavar="FILE", help="the .html file to write")
 
 
-def report(options: argparse.Namespace) -> dict[str, Any]:
+def report(options: argparse.Namespace) -> Written:
     """Write everything about a measurement into one HTML file."""
-    from exdd_core.experiments import report as report_
+    from exdd_core.experiments import write_html
     from exdd_core.workspace import runs
 
     workspace = open_workspace(options)
     found = runs.get(workspace, options.id)
-    report_.write_html(workspace, found, options.to, progress())
+    write_html(workspace, found, options.to, progress())
     return _written(found, options)
 
 
@@ -283,19 +312,19 @@ def figure_options(add: Add) -> None:
     )
 
 
-def figure(options: argparse.Namespace) -> dict[str, Any]:
+def figure(options: argparse.Namespace) -> Written:
     """Write the paper's Figure 2 of a measurement: images with both methods' heatmaps."""
-    from exdd_core.experiments import figure_two
+    from exdd_core.experiments import figure_two, write_figure
     from exdd_core.workspace import runs
 
     workspace = open_workspace(options)
     found = runs.get(workspace, options.id)
-    sheet = figure_two.figure_two(workspace, found, options.image)
-    figure_two.write_figure(sheet, options.to)
+    sheet = figure_two(workspace, found, options.image)
+    write_figure(sheet, options.to)
     return _written(found, options)
 
 
-def _written(run: Run, options: argparse.Namespace) -> dict[str, Any]:
+def _written(run: Run, options: argparse.Namespace) -> Written:
     if not options.json:
         print(f"Wrote {options.to}")
     return {"run": run.id, "path": options.to}
@@ -314,9 +343,11 @@ RUNS = Group(
 )
 
 
-def _print_metrics(methods: dict[str, dict[str, Any]], result: Mapping[str, Any] | None = None) -> None:
-    """A table of figures. result: what was measured beside them, which says why one is missing."""
-    from exdd_core.experiments.names import METRIC_TITLES, NO_MASKS, without_masks
+def _print_metrics(
+    methods: Mapping[str, Mapping[str, float | None]], result: Mapping[str, Any] | None = None
+) -> None:
+    """A table of figures. result: of the same measurement; it says why a figure is missing."""
+    from exdd_core.experiments import METRIC_TITLES, NO_MASKS, without_masks
 
     width = max(len(name) for name in methods) + 2
     print(" " * width + "".join(f"{title:>13}" for title in METRIC_TITLES.values()))
@@ -329,7 +360,7 @@ def _print_metrics(methods: dict[str, dict[str, Any]], result: Mapping[str, Any]
         print(f"{name:<{width}}" + "".join(f"{cell:>13}" for cell in shown))
 
 
-def _print_recall(result: dict[str, Any]) -> None:
+def _print_recall(result: Mapping[str, Any]) -> None:
     """Defects found by type: at the wanted false-alarm rate, and at each method's own threshold."""
     at = {"at_rate": f"at {result.get('rate', 0):.1%} false alarms", "at_threshold": "at its own threshold"}
     for key, words in at.items():
@@ -342,14 +373,14 @@ def _print_recall(result: dict[str, Any]) -> None:
     _print_notes(result)
 
 
-def _print_calibration(result: dict[str, Any]) -> None:
-    """How far probabilities are from what happens, in points (expected calibration error), of images and patches."""
+def _print_calibration(result: Mapping[str, Any]) -> None:
+    """The expected calibration error of the probabilities of images and patches, in percentage points."""
     for name, images in result.get("reliability", {}).items():
         patches = result.get("patch_reliability", {}).get(name)
         more = f", of patches {100 * patches['ece']:.1f}" if patches else ""
         print(f"{name}: probabilities are off by {100 * images['ece']:.1f} points (ECE) of images{more}")
 
 
-def _print_notes(result: dict[str, Any]) -> None:
+def _print_notes(result: Mapping[str, Any]) -> None:
     for sentence in result.get("notes", ()):
         print(sentence)

@@ -1,4 +1,4 @@
-"""Curves of a stored run: ROC, precision and recall, histograms, reliability, sweeps.
+"""Curves of a stored run: ROC, precision and recall, histograms of scores, reliability diagrams, sweeps.
 
 Knows stored runs and Plotly. Does not know pages.
 """
@@ -18,7 +18,7 @@ from exdd_core.workspace.runs import Run
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-# Readable on white and on black, and told apart without colour sense.
+# Readable on white and on black, and distinguishable with colour blindness.
 COLOURS = {"patchcore": "#8a94a3", "exdd": "#4c78e6", "exdd_base": "#0f9d8a", "exdd_full": "#4c78e6"}
 OTHERS = ("#c2700f", "#8f63e8", "#2a93c9", "#d0558f")
 NORMAL, DEFECT = "#8a94a3", "#4c78e6"
@@ -26,11 +26,11 @@ BINS = 40  # of a histogram
 
 
 def curves(run: Run) -> dict[str, go.Figure]:
-    """{"roc", "pr"} of all methods where there are both classes, "histogram METHOD" of each and, where there are
-    probabilities, "reliability" and "patch_reliability".
+    """{"roc", "pr": of all methods, "histogram METHOD": of each, "reliability", "patch_reliability"}.
 
-    Scores are calibrated: 0 is the median of normal training images, 1 the method's threshold. Raises BadInput for a
-    run without scores of images, as a sweep's.
+    Scores are calibrated: 0 is the median of normal training images, 1 the threshold of the method. Curves
+    are left out where a class is missing, and reliability where there are no probabilities. Raises BadInput
+    for a run without scores of images, such as a sweep.
     """
     import plotly.graph_objects as go
 
@@ -54,14 +54,17 @@ def curves(run: Run) -> dict[str, go.Figure]:
         figure.update_xaxes(range=[-0.01, 1.01])
         figure.update_yaxes(range=[0, 1.02])
     for told, things in (("reliability", "images"), ("patch_reliability", "patches")):
-        if run.result.get(told):  # runs of older versions tell of images alone
+        if run.result.get(told):  # older runs have no "patch_reliability"
             figures[told] = _reliability(run, told, things)
     return figures
 
 
 def _reliability(run: Run, told: str, things: str) -> go.Figure:
-    """Said against found; on the diagonal a probability is what it says. The size of a point: how many things, in
-    powers of ten."""
+    """A reliability diagram (Guo et al. 2017): predicted probability against the share of defects found.
+
+    On the diagonal probabilities are exact. The size of a point grows with the logarithm of its number of
+    things.
+    """
     import plotly.graph_objects as go
 
     figure, colours = go.Figure(), _colours(run)
@@ -84,7 +87,8 @@ def _reliability(run: Run, told: str, things: str) -> go.Figure:
 
 
 def sweep_curves(run: Run) -> dict[str, go.Figure]:
-    """Table 2, a figure for each metric: a line with a band of one standard deviation over the seeds, and the paper's.
+    """Table 2 as a figure for each metric: mean and standard deviation over the seeds, and the paper's
+    values.
 
     Raises BadInput for a run of another kind.
     """
@@ -127,9 +131,11 @@ def _sweep_curve(run: Run, metric: str) -> go.Figure:
 
 
 def _histogram(scores: np.ndarray, labels: np.ndarray, doubt: float | None) -> go.Figure:
-    """With an x axis that holds 0, the median of normals, and 1, the threshold, and room to drag beyond all scores.
+    """The histogram of calibrated scores; the x axis always holds 0 and 1, with room to drag beyond all
+    scores.
 
-    doubt: where "not sure" begins, which lasts up to the threshold; None where that is not one place.
+    scores: float (n,). labels: bool (n,). doubt: the score where "not sure" begins, which ends at the
+    threshold; None where folds begin it at different scores.
     """
     import plotly.graph_objects as go
 
@@ -141,7 +147,7 @@ def _histogram(scores: np.ndarray, labels: np.ndarray, doubt: float | None) -> g
     figure.update_layout(barmode="overlay")
     _axes(figure, "score: 0 the median of normal images, 1 the method's own threshold", "images")
     most = max(np.histogram(scores[own], BINS, (low, high))[0].max() for own in (labels, ~labels))
-    figure.update_yaxes(dtick=1 if most < 6 else None)  # there are no halves of images
+    figure.update_yaxes(dtick=1 if most < 6 else None)  # few images: a tick for each
     if doubt is not None and doubt < 1:
         figure.add_vrect(
             x0=doubt, x1=1, line_width=0, fillcolor=NORMAL, opacity=0.25, layer="below",
@@ -153,11 +159,12 @@ def _histogram(scores: np.ndarray, labels: np.ndarray, doubt: float | None) -> g
 
 
 def _axes(figure: go.Figure, x: str, y: str) -> None:
-    """Colours and sizes are the viewer's (assets/evaluate/plots.js), who may prefer the dark."""
+    """Name the axes. Colours and sizes are set in the browser (assets/evaluate/plots.js), light or dark."""
     figure.update_layout(template="none", xaxis_title=x, yaxis_title=y)
 
 
 def labels_of(run: Run) -> np.ndarray:
+    """bool (n,), True for defective images. Raises BadInput for a run without scores of images."""
     if not run.result.get("calibrated"):
         raise BadInput(f'"{run.title}" keeps no scores of images; choose an evaluation.')
     return np.array([label == "defect" for label in run.result["per_image"]["label"]])

@@ -1,6 +1,6 @@
-"""Evaluation of a version on its test split, or of settings by folds, stored as a run.
+"""Evaluate a bank version on the test split, or settings by grouped folds, and store that as a run.
 
-Knows the workspace and evaluation. Does not know jobs or pages.
+Knows the workspace, banks and evaluation. Does not know jobs or pages.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def evaluate(workspace: Workspace, spec: EvaluateSpec, progress: Progress, job_i
 
 
 def _brief(result: Result) -> Result:
-    """What a list of jobs can carry: the rest is in the stored run."""
+    """The result without the scores of images, which only the stored run holds."""
     from exdd_core.workspace.runs import BULKY
 
     return {key: value for key, value in result.items() if key not in BULKY}

@@ -1,6 +1,6 @@
-"""Titles of methods and metrics, and the figures that the paper reports.
+"""The titles of methods and metrics, and the figures that the paper reports.
 
-Knows words and numbers. Does not know how they are measured.
+Knows words and numbers. Does not know how a figure is measured.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ METRIC_TITLES = {
     "pixel_ap": "pixel AP",
     "aupro": "AUPRO",
 }
-# What the paper reports of KSDD2, as shares: its own images and backbone, so they stand beside ours, never among them.
+# What the paper reports on KSDD2, as shares. Images and backbone differ, so they are shown next to one's own
+# figures.
 PAPER_DATASET = "KSDD2"
 PAPER = {
     "patchcore": {"image_auroc": 0.912, "pixel_auroc": 0.958},
@@ -42,18 +43,18 @@ NO_MASKS = "no masks"
 
 
 def without_masks(result: Mapping[str, Any], metric: str) -> bool:
-    """Whether a measurement has no such figure because no defective image has a mask."""
+    """Whether a measurement lacks this metric because no defective image has a mask."""
     masks = result.get("masks") or {}
     return metric in PIXEL_FIGURES and not masks.get("used") and bool(masks.get("missing"))
 
 
 def title(method: str) -> str:
-    """What people call a method: a fusion by its name."""
+    """The title of a method; a fusion is called by its name."""
     return TITLES.get(method, method)
 
 
 def short_title(method: str) -> str:
-    """The same without what stands in brackets."""
+    """The title of a method without its bracket."""
     return title(method).split(" (")[0]
 
 

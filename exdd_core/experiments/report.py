@@ -1,7 +1,7 @@
-"""A stored measurement as something to hand on: curves, one HTML file that opens offline, and the paper's Figure 2.
+"""A stored measurement as one HTML file that opens without a network: tables, curves and galleries.
 
-Every number comes from the stored run; pictures come from the data set's images and, in Figure 2, from the bank
-versions that the run names. Knows runs and the workspace's images. Does not measure anything.
+Every number comes from the stored run, and every picture from the images of the data set. Knows runs, images
+and the scripts in assets. Does not measure anything.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from exdd_core import files
 from exdd_core.evaluation.resampling import REPLICATES
 from exdd_core.experiments import names as names_
 from exdd_core.experiments.curves import curves, sweep_curves
-from exdd_core.experiments.figure_two import galleries_of, thumbnails
+from exdd_core.experiments.figures import galleries_of, thumbnails
 from exdd_core.progress import Progress
 from exdd_core.workspace import runs
 from exdd_core.workspace.runs import Run
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 ASSETS = Path(__file__).resolve().parents[2] / "assets"
 _IMPORTED = re.compile(r'^(?:import|export|\}).*"(\.{1,2}/[^"]+)";$', re.MULTILINE)
-LEFT_OUT = ("scores", "per_fold", "libraries", "cells")  # what nobody is shown
+LEFT_OUT = ("scores", "per_fold", "libraries", "cells")  # of a result; neither page nor report shows them
 
 
 def shown(run: Run) -> dict[str, Any]:
-    """All that a page or a report shows of a run, JSON-able: figures as stored, and curves that follow from scores."""
+    """All that a page or a report shows of a run, as JSON: stored figures, and curves drawn from scores."""
     figures = sweep_curves(run) if run.kind == "sweep" else curves(run)
     names = run.result["methods"]
     return {
@@ -59,7 +59,7 @@ def shown(run: Run) -> dict[str, Any]:
 
 
 def write_html(workspace: Workspace, run: Run, path: Path, progress: Progress | None = None) -> None:
-    """One file with tables, curves and galleries that needs no network. Raises BadInput where it cannot be made."""
+    """Write the report of a run. Raises BadInput for a run without figures."""
     from plotly.offline import get_plotlyjs
 
     galleries = {} if run.kind == "sweep" else galleries_of(run)
@@ -73,12 +73,14 @@ def write_html(workspace: Workspace, run: Run, path: Path, progress: Progress | 
         "MADE": html.escape(f"Measured {_when(run.created)} in {run.seconds:.0f} s, kept as {run.id}."),
         "AGAIN": html.escape(f"python -m exdd_core runs rerun {run.id} --workspace {workspace.path}"),
         "STYLE": (ASSETS / "measured.css").read_text("utf-8"),
-        "DATA": json.dumps(runs.strict(data)).replace("<", "\\u003c"),  # nothing in it can end the script
+        "DATA": json.dumps(runs.strict(data)).replace(
+            "<", "\\u003c"
+        ),  # so that no text ends the script element
         "MODULES": json.dumps({"imports": import_map("evaluate/measured.js")}),
         "PLOTLY": get_plotlyjs(),
     }
     text = (ASSETS / "report.html").read_text("utf-8")
-    pieces = re.split(r"@@([A-Z]+)@@", text)  # in one go: what is filled in is not searched again
+    pieces = re.split(r"@@([A-Z]+)@@", text)  # split once: inserted text is not searched
     with files.whole(path) as place:
         place.write_text(
             "".join(filled[piece] if i % 2 else piece for i, piece in enumerate(pieces)), encoding="utf-8"
@@ -88,7 +90,8 @@ def write_html(workspace: Workspace, run: Run, path: Path, progress: Progress | 
 def import_map(entry: str) -> dict[str, str]:
     """{file in assets: data address with its source} of the module `entry` and of all that it imports.
 
-    A module in a data address has no folder that its relative imports could begin at: each becomes a key of the map.
+    A module in a data address has no folder that its relative imports could begin at: each becomes a key of
+    the map.
     """
     sources: dict[str, str] = {}
     wanted = [entry]

@@ -1,4 +1,4 @@
-"""What two stored runs differ in: settings, figures, verdicts and images.
+"""The differences between two stored runs: settings, figures, verdicts and images.
 
 Knows stored runs. Does not know pages or how a run was measured.
 """
@@ -12,7 +12,7 @@ from typing import Any
 from exdd_core.errors import BadInput
 from exdd_core.workspace.runs import Run, flattened, settings
 
-SLACK = 1e-9  # figures that differ by less are the same
+SLACK = 1e-9  # figures that differ by at most this are equal
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Difference:
 
 
 def differences(first: Run, second: Run) -> list[Difference]:
-    """In which settings and figures two runs differ: settings first, then figures; empty where they are alike."""
+    """The settings and the figures in which two runs differ, settings first."""
     asked = [settings(run) for run in (first, second)]
     figures = [_figures(run) for run in (first, second)]
     found = []
@@ -38,9 +38,10 @@ def differences(first: Run, second: Run) -> list[Difference]:
 
 
 def changed_verdicts(first: Run, second: Run, method: str) -> dict[str, list[str]]:
-    """Images that both runs measured and one method judged differently, each by its threshold then.
+    """The images of both runs that a method judged differently, by the threshold that it had in each run.
 
-    {"found", "lost", "new_alarms", "ended_alarms": lists of image ids}: from the first run to the second.
+    Returns {"found", "lost", "new_alarms", "ended_alarms": lists of image ids}, from the first run to the
+    second. Raises BadInput where a run did not measure the method.
     """
     alarms = [_alarms(run, method) for run in (first, second)]
     result: dict[str, list[str]] = {"found": [], "lost": [], "new_alarms": [], "ended_alarms": []}
@@ -53,7 +54,7 @@ def changed_verdicts(first: Run, second: Run, method: str) -> dict[str, list[str
 
 
 def other_images(first: Run, second: Run) -> str:
-    """One sentence where two runs did not measure the same images, "" where they did or do not say."""
+    """One sentence where two runs measured different images; "" where not, or unknown."""
     ids = [set(run.result.get("per_image", {}).get("id", ())) for run in (first, second)]
     if not all(ids) or ids[0] == ids[1]:
         return ""
@@ -65,7 +66,7 @@ def other_images(first: Run, second: Run) -> str:
 
 
 def _alarms(run: Run, method: str) -> dict[str, tuple[str, bool]]:
-    """Of every image its label and whether the method's calibrated score lies above its threshold, 1."""
+    """{image id: its label, and whether its calibrated score is above the threshold, 1}."""
     if method not in run.result.get("calibrated", {}):
         raise BadInput(f'"{run.title}" did not measure {method}; choose a method that both have.')
     images = run.result["per_image"]
@@ -74,7 +75,7 @@ def _alarms(run: Run, method: str) -> dict[str, tuple[str, bool]]:
 
 
 def changes_of(run: Run) -> dict[str, int]:
-    """{method: number of the last change of its bank version when it was measured}, where the record says it."""
+    """{method: the number of the last change of its bank version when it was measured}, where it is known."""
     known = run.spec.get("changes", run.result.get("changes"))
     if isinstance(known, Mapping):
         return {f"exdd_{name}": number for name, number in known.items()}

@@ -15,8 +15,9 @@ from exdd_core.banks.options import BankOptions
 class _Measured(BankOptions):
     """What all measurements take; other names, which the record of an older one may hold, are passed over.
 
-    rate: share of normal test images that are false alarms, at which recall is read; None is `FALSE_ALARM_RATE`.
-    folds: grouped folds over all images, each with banks of its own by `BankOptions`; None is the test split.
+    rate: share of normal test images that are false alarms, at which recall is read; None is
+    `FALSE_ALARM_RATE`. folds: grouped folds over all images, each with banks of its own by `BankOptions`;
+    None is the test split.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -28,8 +29,8 @@ class _Measured(BankOptions):
 class EvaluateSpec(_Measured):
     """A version on the test split, or settings by folds.
 
-    bank: id or name of the version; None is the active one. changes: the number of the version's last change that is
-    measured with; None is the newest. fusion: in place of the version's; by folds also "all".
+    bank: id or name of the version; None is the active one. changes: the number of the version's last change
+    that is measured with; None is the newest. fusion: in place of the version's; by folds also "all".
     """
 
     bank: str | None = None
@@ -39,8 +40,8 @@ class EvaluateSpec(_Measured):
 class TableOneSpec(_Measured):
     """PatchCore, ExDD base and ExDD full.
 
-    base, full: ids of bank versions that are built already, and changes the number of the last change of each. By
-    folds, synthetic: ids of accepted defects; None is all.
+    base, full: ids of bank versions that are built already, and changes the number of the last change of
+    each. By folds, synthetic: ids of accepted defects; None is all.
     """
 
     base: str | None = None

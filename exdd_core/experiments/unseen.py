@@ -1,6 +1,6 @@
-"""Images that a version was not built from, and accepted defects.
+"""The test images that no bank was built from, and the accepted synthetic defects.
 
-Knows data sets and versions. Does not know metrics.
+Knows data sets and what bank versions were built from. Does not know metrics.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ def unseen_images(
     learnt: Iterable[BankImage | TrainingImage],
     state: int | None = None,
 ) -> tuple[list[ImageRow], str]:
-    """The test images of parts that taught no bank, and one sentence on those left out ("" for none).
+    """The test images of parts that no bank was built from, and one sentence on the others ("" for none).
 
-    A person may teach a bank by a test image (a missed defect, a false alarm) or paint into one. learnt: what banks are
-    made of. state: of the data set; None is as it is now. Raises BadInput where nothing is left.
+    A bank may know a test image by a mark of a person (a missed defect, a false alarm) or by a defect that
+    was painted into it. learnt: the images that banks were built from. state: of the data set; None: the
+    present one. Raises BadInput where no image is left.
     """
     from exdd_core.banks import teachers
 
@@ -34,7 +35,7 @@ def unseen_images(
         raise BadInput(f'The data set "{dataset}" has no test images; measure it by folds instead.')
     taught = {found.detail["group"] for found in teachers.marked_images(workspace, dataset).values()}
     trained = {row.id for row in workspace.images(dataset, split="train", state=state)}
-    for image in learnt:  # a version may hold what was marked when it was built and is no longer
+    for image in learnt:  # also marks that were undone after the version was built
         if image.origin == "synthetic" or image.id not in trained:
             taught |= {image.group, image.donor} - {""}
     left = [row for row in rows if row.group not in taught]
@@ -47,7 +48,7 @@ def unseen_images(
 
 
 def those(accepted: Sequence[TrainingImage], wanted: Sequence[str] | None) -> list[TrainingImage]:
-    """The accepted defects that a record names, in its order; all where it names none. Raises BadInput."""
+    """The accepted defects of these ids, in their order; None: all. Raises BadInput if one is gone."""
     if wanted is None:
         return list(accepted)
     there = {image.id: image for image in accepted}
@@ -61,6 +62,7 @@ def those(accepted: Sequence[TrainingImage], wanted: Sequence[str] | None) -> li
 
 
 def accepted(workspace: Workspace, dataset: str) -> int:
+    """The number of accepted synthetic defects."""
     from exdd_core.workspace import candidates
 
     return candidates.count(workspace, dataset, status="accepted")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from exdd_core.banks.options import BuildOptions
-from exdd_core.experiments.specs import EvaluateSpec, SweepSpec, TableOneSpec
+from exdd_core.experiments import EvaluateSpec, SweepSpec, TableOneSpec
 from exdd_core.jobs.results import Built, DemoMade, Exported, Imported, MapMade, Scored
 from exdd_core.jobs.specs import DemoSpec, ExportDatasetSpec, ExportSpec, ImportSpec, MapSpec, ScoreSpec
 from exdd_core.progress import Progress
@@ -91,22 +91,22 @@ def synthesize(workspace: Workspace, order: Order, progress: Progress, job_id: s
 
 
 def evaluate(workspace: Workspace, spec: EvaluateSpec, progress: Progress, job_id: str) -> Result:
-    from exdd_core.experiments import evaluation
+    from exdd_core import experiments
 
-    return evaluation.evaluate(workspace, spec, progress, job_id)
+    return experiments.evaluate(workspace, spec, progress, job_id)
 
 
 def table1(workspace: Workspace, spec: TableOneSpec, progress: Progress, job_id: str) -> Result:
-    from exdd_core.experiments import table_one
+    from exdd_core import experiments
 
-    return table_one.table_one(workspace, spec, progress, job_id)
+    return experiments.table_one(workspace, spec, progress, job_id)
 
 
 def sweep(workspace: Workspace, spec: SweepSpec, progress: Progress, job_id: str) -> Result:
     """Goes on after the last cell that was measured."""
-    from exdd_core.experiments import sweep as sweep_
+    from exdd_core import experiments
 
-    return sweep_.sweep(workspace, spec, progress, job_id)
+    return experiments.sweep(workspace, spec, progress, job_id)
 
 
 def map_(workspace: Workspace, spec: MapSpec, progress: Progress, job_id: str) -> MapMade:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exdd_core import sentences
-from exdd_core.experiments.names import COUNTS, short_title
+from exdd_core.experiments import COUNTS, short_title
 from exdd_core.workspace import candidates, runs
 from pages.evaluate.state import KINDS, Evaluate
 from pages.html import Answer

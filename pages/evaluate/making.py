@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core.background import Background
 from exdd_core.errors import BadInput
-from exdd_core.experiments import figure_two
-from exdd_core.experiments.report import write_html
+from exdd_core.experiments import figure_two, write_figure, write_html
 from exdd_core.progress import Progress
 from exdd_core.workspace import runs
 from pages import html
@@ -34,10 +33,10 @@ def figure(shared: Evaluate, asked: Answer) -> Answer:
         raise BadInput(f"{len(ids)} rows are too many for one figure; choose at most {MOST_ROWS}.")
 
     def draw(progress: Progress) -> list[Path]:
-        sheet = figure_two.figure_two(shared.workspace, found, ids, count, progress)
+        sheet = figure_two(shared.workspace, found, ids, count, progress)
         files = [_file(shared.workspace, f"figure-2-{found.id}.{ending}") for ending in ("png", "pdf")]
         for file in files:
-            figure_two.write_figure(sheet, file)
+            write_figure(sheet, file)
         return files
 
     return _begin(shared, draw)

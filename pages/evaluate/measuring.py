@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core import jobs
 from exdd_core.errors import BadInput
-from exdd_core.experiments import sweep
+from exdd_core.experiments import require_accepted
 from exdd_core.workspace import runs
 from pages.evaluate.state import KINDS, Evaluate
 from pages.html import Answer
@@ -26,7 +26,7 @@ def start(shared: Evaluate, asked: Answer) -> Answer:
     spec: Answer = {"dataset": dataset}
     if kind == "sweep":
         spec |= {"counts": _counts(asked["counts"]), "seeds": whole(asked["seeds"], "seeds", 1, 100)}
-        sweep.require_accepted(workspace, dataset, spec["counts"])
+        require_accepted(workspace, dataset, spec["counts"])
         title = f"Measuring {dataset} with {', '.join(map(str, spec['counts']))} synthetic defects"
     else:
         spec |= {"rate": _percent(asked["rate"]), "fusion": asked["fusion"] or None}

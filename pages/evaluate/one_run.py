@@ -8,8 +8,15 @@ from __future__ import annotations
 from typing import Any
 
 from exdd_core.errors import BadInput
-from exdd_core.experiments import figure_two, report, run_differences
-from exdd_core.experiments.names import METRIC_TITLES, short_title
+from exdd_core.experiments import (
+    METRIC_TITLES,
+    changed_verdicts,
+    differences,
+    disagreements,
+    other_images,
+    short_title,
+    shown,
+)
 from exdd_core.workspace import runs
 from pages.evaluate.listing import line, listed
 from pages.evaluate.state import Evaluate
@@ -36,9 +43,9 @@ def run(shared: Evaluate, asked: Answer) -> Answer:
     ids = found.result.get("per_image", {}).get("id", [])
     return {
         "line": line(workspace, found),
-        "shown": report.shown(found),
+        "shown": shown(found),
         "banks": banks,
-        "rows": figure_two.disagreements(found, len(ids)) if banks and ids else [],
+        "rows": disagreements(found, len(ids)) if banks and ids else [],
         "record": [[_named(name), _value(value)] for name, value in runs.settings(found).items()],
         "command": f"python -m exdd_core runs rerun {found.id} --workspace {workspace.path}",
     }
@@ -62,7 +69,7 @@ def compare(shared: Evaluate, asked: Answer) -> Answer:
     first, second = (runs.get(shared.workspace, asked[which]) for which in ("first", "second"))
     figures, others, settings = [], [], []
     known = {"first": runs.settings(first), "second": runs.settings(second)}
-    for found in run_differences.differences(first, second):
+    for found in differences(first, second):
         one = {"first": found.first, "second": found.second}
         if found.what == "setting":
             words = {side: _value(one[side]) if found.name in known[side] else NOTHING for side in one}
@@ -81,10 +88,10 @@ def compare(shared: Evaluate, asked: Answer) -> Answer:
         [short_title(name) for name in one.result["methods"] if name not in other.result["methods"]]
         for one, other in ((first, second), (second, first))
     ]
-    changed = {short_title(name): run_differences.changed_verdicts(first, second, name) for name in both}
+    changed = {short_title(name): changed_verdicts(first, second, name) for name in both}
     return {
         "lines": [line(shared.workspace, one) for one in (first, second)],
-        "images": run_differences.other_images(first, second),
+        "images": other_images(first, second),
         "settings": settings,
         "figures": figures,
         "only": only,

@@ -1,11 +1,10 @@
-"""The paper's tables on one's own images: methods side by side (Table 1), and more and more synthetic ones (Table 2).
+"""Table 1 of the paper on one's own images: PatchCore, ExDD base and ExDD full.
 
-Table 1 builds two bank versions from the training split, with real defects only and with accepted synthetic ones too,
-and measures both and PatchCore on the test split, or does so by grouped folds of all images. Table 2 draws that many
-of the accepted ones, with several seeds.
-What taught the banks beyond the training split is left out of the test images, with its whole physical part.
+ExDD base learns from real defects, ExDD full from accepted synthetic ones as well. All three are measured on
+the test split, with two bank versions that are built for this, or by grouped folds of all images. Test images
+of a part that a bank was built from are left out.
 
-Knows the workspace's banks and candidates, and stores what it measures as runs. Does not know pages or commands.
+Knows banks, candidates and evaluation, and stores runs. Does not know pages or commands.
 """
 
 from __future__ import annotations
@@ -28,9 +27,10 @@ if TYPE_CHECKING:
 
 
 def table_one(workspace: Workspace, spec: TableOneSpec, progress: Progress, job_id: str) -> Result:
-    """PatchCore, ExDD base and ExDD full on the test split or by folds, stored as a run of the job's id.
+    """Measure Table 1 and store it as a run of the job's id. Without accepted synthetic defects, full is left
+    out.
 
-    Without accepted synthetic defects full is left out.
+    Returns the result without the scores of images. Raises BadInput where nothing can be measured.
     """
     from exdd_core.evaluation import FALSE_ALARM_RATE
 
@@ -53,7 +53,7 @@ def table_one(workspace: Workspace, spec: TableOneSpec, progress: Progress, job_
 def _by_test_split(
     workspace: Workspace, info: DatasetInfo, spec: TableOneSpec, rate: float, progress: Progress
 ) -> tuple[Result, Result]:
-    """What was measured, and the ids of the bank versions that were, with their last changes."""
+    """The result, and for the record the ids of the bank versions and their last changes."""
     from exdd_core.banks import history
     from exdd_core.evaluation import evaluate_methods, require_measurable, taught_by
 
@@ -88,7 +88,7 @@ def _by_test_split(
 def _version(
     workspace: Workspace, spec: TableOneSpec, built: str | None, positives: str, progress: Progress
 ) -> BankVersion:
-    """The bank version that the spec names, or a new one, which does not become the active one."""
+    """The named bank version, or a new one, which does not become the active one."""
     if built:
         return workspace.bank(built)
     names = ("state", "seed", "max_real_parts", "negative_ratio", "positive_ratio", "backbone", "fusion")
@@ -100,7 +100,7 @@ def _version(
 def _by_folds(
     workspace: Workspace, info: DatasetInfo, spec: TableOneSpec, rate: float, progress: Progress
 ) -> tuple[Result, Result]:
-    """What was measured, and the ids of the synthetic defects; every fold builds its own banks, which nobody keeps."""
+    """The result, and for the record the ids of the synthetic defects. The banks of folds are not stored."""
     from exdd_core.banks import teachers
     from exdd_core.evaluation import cross_validate
 

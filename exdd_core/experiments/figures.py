@@ -1,6 +1,6 @@
-"""Figure 2 of the paper on one's own images: image, truth, PatchCore's map, ExDD's map.
+"""Figure 2 of the paper on one's own images: image, ground truth, and the anomaly map of each method.
 
-Knows inspections and drawing. Does not know pages.
+Knows stored runs, bank versions and drawing. Does not know pages.
 """
 
 from __future__ import annotations
@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from exdd_core.detector import Detector
     from exdd_core.workspace import ImageRow, Workspace
 
-GALLERY = 60  # images of each kind and method that a report carries for when the line is dragged
+GALLERY = 60  # images of each class and method that a report holds, for when its threshold is dragged
 THUMBNAIL, PANE = 160, 260  # pixels of the longer side
 
 
 def galleries_of(run: Run) -> dict[str, list[str]]:
-    """{method: image ids} that a dragged line turns over first: the lowest defects and the highest normals."""
+    """{method: ids of the defects with the lowest and the normal images with the highest scores}.
+
+    These are the images whose verdict changes first when the threshold is dragged.
+    """
     ids, labels = run.result["per_image"]["id"], run.result["per_image"]["label"]
     made = {}
     for name, scores in run.result["calibrated"].items():
@@ -46,8 +49,10 @@ def galleries_of(run: Run) -> dict[str, list[str]]:
 def thumbnails(
     workspace: Workspace, ids: Sequence[str], progress: Progress, state: int | None
 ) -> dict[str, str]:
-    """{image id: data URI} with the defect outlined, as it was in a state of its data set; an image that is gone is
-    left out."""
+    """{image id: data URI of a small JPEG with the defect outlined}; images that are gone are left out.
+
+    state: of the data set, which says what mask an image had; None: the present one.
+    """
     made = {}
     progress.begin("Making small pictures", len(ids))
     for id in ids:
@@ -71,10 +76,11 @@ def _with_truth(row: ImageRow, longest: int) -> np.ndarray:
 
 
 def disagreements(run: Run, count: int) -> list[str]:
-    """Ids of the images on which the methods' calibrated scores lie farthest apart: of every physical part the
-    farthest, then the others. Images of one part resemble each other, and one of them says it.
+    """The ids of the `count` images on which the calibrated scores of the methods differ most.
 
-    Scores beyond the colour scale count as its end: how normal "normal" is makes no difference.
+    The first image of every physical part comes before all second ones, because images of one part resemble
+    each other. Scores are clipped to the range of the colour scale. Raises BadInput for a run without scores
+    of images.
     """
     labels_of(run)
     scores = np.clip(np.array(list(run.result["calibrated"].values())), *drawing.CALIBRATED)
@@ -91,10 +97,11 @@ def figure_two(
     count: int = 4,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Rows of image, truth, and each method's heatmap, as one sheet uint8 (H, W, 3).
+    """Draw a row for each image: the image, its ground truth and the heatmap of each method.
 
-    ids: of images; none chooses the `count` of largest disagreement. All heatmaps share one scale, 0 the median of
-    normals and 1 the threshold. Raises BadInput for a run that names no bank version.
+    ids: of images; without any, the `count` images of `disagreements`. Returns one sheet, uint8 (H, W, 3).
+    All heatmaps share one scale: 0 is the median of normal images and 1 the threshold. Raises BadInput for a
+    run that names no bank version.
     """
     banks, progress = runs.banks_of(run), progress or Progress()
     if not banks:
@@ -114,7 +121,7 @@ def figure_two(
 
 
 def _row(row: ImageRow, detectors: Sequence[Detector]) -> list[tuple[np.ndarray, str]]:
-    """Panes of one image, each with what stands under it."""
+    """The panes of one image, uint8 (h, w, 3) each, with their captions."""
     image = images.read_image(row.path, row.id, row.depth)
     small = drawing.reduce(image, PANE)
     truth = np.zeros(image.shape[:2], bool)
@@ -131,6 +138,7 @@ def _row(row: ImageRow, detectors: Sequence[Detector]) -> list[tuple[np.ndarray,
 
 
 def _sheet(titles: Sequence[str], rows: Sequence[list[tuple[np.ndarray, str]]]) -> np.ndarray:
+    """All rows under the titles of their columns, with the colour scale below: uint8 (H, W, 3)."""
     gap, top, under, scale = 8, 28, 22, 32
     width = max(max(pane.shape[1] for panes in rows for pane, _ in panes), 120)
     heights = [panes[0][0].shape[0] + under for panes in rows]
@@ -157,7 +165,7 @@ def _sheet(titles: Sequence[str], rows: Sequence[list[tuple[np.ndarray, str]]]) 
 
 
 def write_figure(sheet: np.ndarray, path: Path) -> None:
-    """As PNG or PDF, by the name's ending. Raises BadInput for another."""
+    """Write a sheet as PNG or PDF, by the ending of the name. Raises BadInput for another ending."""
     kind = {".png": "PNG", ".pdf": "PDF"}.get(path.suffix.lower())
     if kind is None:
         raise BadInput(f"{path.name} is neither a .png nor a .pdf file; name one of these.")

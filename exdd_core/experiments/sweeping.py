@@ -1,14 +1,14 @@
-"""The sweep over numbers of accepted synthetic defects (figure 4 of the paper).
+"""Table 2 of the paper on one's own images: ExDD with more and more accepted synthetic defects.
 
-Knows the workspace and evaluation. Does not know jobs or pages.
+Knows the workspace and evaluation, and stores runs. Does not know jobs or pages.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 
@@ -23,14 +23,18 @@ from exdd_core.workspace import dataset_settings, runs
 
 if TYPE_CHECKING:
     from exdd_core.detector import Detector
+    from exdd_core.detector.examples import PatchSet
+    from exdd_core.evaluation import FiguresWithMasks, MaskCounts, TestImages
     from exdd_core.workspace import DatasetInfo, Workspace
+
+Statistic = Callable[[Sequence[float]], float | np.floating]  # such as np.mean
 
 
 def sweep(workspace: Workspace, spec: SweepSpec, progress: Progress, job_id: str) -> Result:
-    """ExDD with real defects and `counts` of the accepted synthetic ones, for each of `seeds` draws; one run in all.
+    """Measure ExDD with each of `counts` synthetic defects, drawn `seeds` times, and store that as one run.
 
-    Every cell is stored as soon as it is measured; called again with the same job id, this goes on after the last one.
-    Raises BadInput where a count is more than there are accepted ones.
+    Every cell is stored as soon as it is measured; with the same job id the sweep goes on after the last one.
+    Raises BadInput where a count is larger than the number of accepted defects.
     """
     began = time.monotonic()
     info, guessed = dataset_settings.settled(workspace, spec.dataset, spec.state, progress)
@@ -65,6 +69,23 @@ def sweep(workspace: Workspace, spec: SweepSpec, progress: Progress, job_id: str
     return {**result, "synthetic": len(result["synthetic"]), "run": job_id}
 
 
+class Cell(TypedDict):
+    """What one draw measured. positive_rows: the size of its positive bank. seed, count: what was drawn."""
+
+    figures: FiguresWithMasks
+    fusion: str
+    positive_rows: int
+    seed: NotRequired[int]
+    count: NotRequired[int]
+
+
+class ByCount(TypedDict):
+    """{count: {metric: mean or standard deviation over the seeds measured so far}}."""
+
+    methods: dict[str, FiguresWithMasks]
+    deviation: dict[str, FiguresWithMasks]
+
+
 def require_accepted(workspace: Workspace, dataset: str, counts: Sequence[int]) -> None:
     """Raise BadInput where more synthetic defects are asked for than have been accepted."""
     there = accepted(workspace, dataset)
@@ -75,28 +96,28 @@ def require_accepted(workspace: Workspace, dataset: str, counts: Sequence[int]) 
         )
 
 
-def _by_count(cells: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """{"methods", "deviation": {count: {metric: mean or standard deviation over the seeds measured so far}}}."""
+def _by_count(cells: Sequence[Cell]) -> ByCount:
     from exdd_core.evaluation import METRICS
 
     of = {
         str(count): [cell["figures"] for cell in cells if cell["count"] == count]
         for count in sorted({cell["count"] for cell in cells})
     }
-    return {
-        name: {n: {m: _combined(own, m, combine) for m in METRICS} for n, own in of.items()}
-        for name, combine in (("methods", np.mean), ("deviation", np.std))
-    }
+
+    def over_seeds(combine: Statistic) -> dict[str, FiguresWithMasks]:
+        return {n: {m: _combined(own, m, combine) for m in METRICS} for n, own in of.items()}
+
+    return {"methods": over_seeds(np.mean), "deviation": over_seeds(np.std)}
 
 
-def _combined(figures: Sequence[dict[str, Any]], metric: str, combine: Any) -> float | None:
-    """One figure of several draws; None where there are none, as of images without masks."""
-    known = [own[metric] for own in figures if own[metric] is not None]
+def _combined(figures: Sequence[FiguresWithMasks], metric: str, combine: Statistic) -> float | None:
+    """A statistic of one metric over several draws; None where it was not measured, as without masks."""
+    known = [value for value in (own[metric] for own in figures) if value is not None]
     return float(combine(known)) if known else None
 
 
-def _so_far(workspace: Workspace, job_id: str, result: dict[str, Any]) -> dict[str, Any]:
-    """What an interrupted sweep had measured, unless other images or other accepted ones are there now."""
+def _so_far(workspace: Workspace, job_id: str, result: Result) -> Result:
+    """What an interrupted sweep had measured, unless images or accepted defects have changed."""
     try:
         former = runs.get(workspace, job_id).result
     except BadInput:
@@ -111,7 +132,7 @@ def _keep(workspace: Workspace, job_id: str, record: Result, result: Result, beg
 
 
 class _Sweep:
-    """What the cells of one sweep have in common: features are computed once, the negative bank once a seed."""
+    """What the cells of one sweep share: features of all images, and the negative bank of a seed."""
 
     def __init__(self, workspace: Workspace, info: DatasetInfo, spec: SweepSpec, progress: Progress):
         from exdd_core.evaluation import require_measurable, without_outside
@@ -134,12 +155,12 @@ class _Sweep:
         self.notes = [*([left_out] if left_out else []), *outside]
         require_measurable(self.rows)
         self._begun: tuple[int, Detector] | None = None
-        self._features: Any = None
-        self._test: Any = None
-        self.masks: dict[str, int] | None = None  # as `TestImages.masked`, once images are read
+        self._features: PatchSet | None = None
+        self._test: TestImages | None = None
+        self.masks: MaskCounts | None = None  # known when the test images are read
 
-    def measure(self, seed: int, count: int) -> dict[str, Any]:
-        """One cell: {"figures", "fusion", "positive_rows"}."""
+    def measure(self, seed: int, count: int) -> Cell:
+        """Fit and measure one cell."""
         from exdd_core.banks import teachers
         from exdd_core.evaluation import measure_images, read_images
 
@@ -153,7 +174,7 @@ class _Sweep:
         return {"figures": figures, "fusion": summary["fusion"], "positive_rows": summary["positive_rows"]}
 
     def _detector(self, seed: int, count: int) -> Detector:
-        """A detector of all normals, all real defects and `count` synthetic ones; more hold those of fewer."""
+        """A detector of all normals, all real defects and the first `count` synthetic ones of a draw."""
         from exdd_core.detector import Detector
         from exdd_core.detector.examples import patch_set
 

@@ -18,7 +18,7 @@ from exdd_core.banks.detectors import load_detector
 from exdd_core.curation import aligning
 from exdd_core.detector.evidence import defect_distances
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.jobs import kinds as kinds_
+from exdd_core.jobs.kinds import KINDS
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace
 from exdd_core.workspace.versions import delete_bank
@@ -140,7 +140,7 @@ def test_a_map_by_umap_is_made_once_and_kept_with_its_version(workspace, umap):
         bank_map.map_bank(workspace, bank, "umap")
     stages: list[tuple[str, int, int]] = []
     progress = Progress(lambda p: stages.append((p.stage, p.done, p.total)))
-    kind = kinds_.KINDS["map"]
+    kind = KINDS["map"]
     told = kind.work(workspace, kind.read({"bank": bank}), progress, "job")
     found = bank_map.map_bank(workspace, bank, "umap")
     assert told["rows"] == len(found.place) == len(bank_map.map_bank(workspace).place)

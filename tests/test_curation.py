@@ -23,9 +23,10 @@ import pytest
 from sqlite_utils import Database
 
 from exdd_core import cli, curation
-from exdd_core.banks import compare, history as history_, teachers
+from exdd_core.banks import compare, teachers
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
+from exdd_core.banks.history import newest as newest_change
 from exdd_core.curation import aligning, judge
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.change import examine
@@ -608,7 +609,7 @@ def test_builds_take_accepted_defects_and_incremental_banks_agree_with_them(work
     only = build_bank(workspace, positives="synthetic", negative_ratio=0.2)
     assert only.summary["positive_images"] == 4
     with workspace.reading() as db:
-        assert history_.newest(db, version.id) == 0  # a new version needs no changes
+        assert newest_change(db, version.id) == 0  # a new version needs no changes
 
 
 @pytest.mark.slow
@@ -652,7 +653,7 @@ def test_versions_are_rolled_back_pinned_and_deleted_with_their_changes(workspac
     old = workspace.bank("v1")
     delete_bank(workspace, "v1")
     with workspace.reading() as db:
-        assert history_.newest(db, old.id) == 0
+        assert newest_change(db, old.id) == 0
     with pytest.raises(BadInput, match="before"):
         roll_back(workspace)
 

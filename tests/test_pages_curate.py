@@ -19,7 +19,8 @@ from exdd_core.progress import Progress
 from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates, decisions
-from pages.curate import bulk, candidate, cards as cards_, state
+from pages.curate import bulk, candidate, state
+from pages.curate.cards import FILTERS, queue
 from tests.browser import SCREENSHOTS, SLOW, at, positive_rows, ready, said, serving, status, until, visiting
 
 if TYPE_CHECKING:
@@ -336,12 +337,12 @@ def test_the_history_tells_of_banks_that_were_brought_in_line(workspace: Workspa
 
 
 def test_a_filter_that_nothing_passes_any_more_is_still_named(workspace: Workspace) -> None:
-    asked = dict.fromkeys(cards_.FILTERS) | {"status": "pending", "sort": "newest", "limit": 9}
-    found = cards_.queue(state.Curate(workspace), asked | {"type": "dent", "engine": "transplant"})
+    asked = dict.fromkeys(FILTERS) | {"status": "pending", "sort": "newest", "limit": 9}
+    found = queue(state.Curate(workspace), asked | {"type": "dent", "engine": "transplant"})
     assert found["total"] == 0
     assert {"value": "dent", "title": "dent", "count": 0} in found["filters"]["type"]
     assert {"value": "transplant", "title": "Transplant", "count": 0} in found["filters"]["engine"]
-    assert "dent" not in str(cards_.queue(state.Curate(workspace), asked)["filters"])
+    assert "dent" not in str(queue(state.Curate(workspace), asked)["filters"])
 
 
 def test_a_narrow_window_has_room_for_everything(browser: Browser, address: str) -> None:
@@ -369,7 +370,7 @@ def test_a_narrow_window_has_room_for_everything(browser: Browser, address: str)
 
 
 def test_what_is_recommended_is_told_and_not_yet_accepted(workspace: Workspace) -> None:
-    shared, everything = state.Curate(workspace), dict.fromkeys(cards_.FILTERS)
+    shared, everything = state.Curate(workspace), dict.fromkeys(FILTERS)
     run = bulk.recommend(shared, everything | {"who": "Anna"})["run"]
     assert shared.bulks[run].over.wait(120)
     answer = bulk.look(shared, {"run": run})

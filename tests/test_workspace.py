@@ -24,7 +24,6 @@ from exdd_core import datasets, workspace as module
 from exdd_core.banks import detectors, features
 from exdd_core.banks.building import build_bank, make_demo
 from exdd_core.banks.detectors import load_detector
-from exdd_core.datasets import archive as archive_
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import Size, encode_png
 from exdd_core.progress import Progress
@@ -462,7 +461,7 @@ def test_a_locked_zip_is_refused_plainly(workspace, source, tmp_path):
 
 
 def test_a_zip_bomb_is_refused_before_it_is_unpacked(workspace, tmp_path, monkeypatch):
-    monkeypatch.setattr(archive_, "RATIO_FROM", 2**20)
+    monkeypatch.setattr("exdd_core.datasets.archive.RATIO_FROM", 2**20)
     with zipfile.ZipFile(tmp_path / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("good/0.bmp", bytes(2**23))
     with pytest.raises(BadInput, match="would unpack to"):
@@ -472,11 +471,11 @@ def test_a_zip_bomb_is_refused_before_it_is_unpacked(workspace, tmp_path, monkey
 def test_limits_of_a_zip_are_sentences(workspace, source, tmp_path, monkeypatch):
     archive = pack(tmp_path / "plates.zip", source)
     with monkeypatch.context() as limits:
-        limits.setattr(archive_, "MAX_FILES", 3)
+        limits.setattr("exdd_core.datasets.archive.MAX_FILES", 3)
         with pytest.raises(BadInput, match="more than 3 files"):
             import_dataset(workspace, archive)
     with monkeypatch.context() as limits:
-        limits.setattr(archive_, "MAX_BYTES", 2**5)
+        limits.setattr("exdd_core.datasets.archive.MAX_BYTES", 2**5)
         with pytest.raises(BadInput, match="leave it out"):
             import_dataset(workspace, archive)
     archive.write_bytes(archive.read_bytes()[: archive.stat().st_size // 2])

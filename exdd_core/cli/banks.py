@@ -65,7 +65,7 @@ def compare_options(add: Add) -> None:
 def compare_banks(options: argparse.Namespace) -> dict[str, Any]:
     """Compare two versions: rows, images, radius, measurements, settings, and the images only one of them has."""
     from exdd_core.banks import compare
-    from exdd_core.experiments.names import METRIC_TITLES
+    from exdd_core.experiments import METRIC_TITLES
 
     workspace = open_workspace(options)
     found = compare.compare(workspace, *options.versions)
@@ -182,11 +182,11 @@ def rebuild_options(add: Add) -> None:
 def rebuild_bank(options: argparse.Namespace) -> dict[str, Any]:
     """Build a version anew by its settings, of all that is known and decided now."""
     from exdd_core import jobs
-    from exdd_core.banks import options as options_
+    from exdd_core.banks.options import rebuild_spec
 
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
-    spec = options_.rebuild_spec(workspace, bank.id, options.who).to_json()
+    spec = rebuild_spec(workspace, bank.id, options.who).to_json()
     made = jobs.run_here(workspace, "build", f"Rebuilding {bank.name}", spec, progress())
     said = f"Built {made['name']} from what is known and decided now; it is active."
     return told(made | {"rebuilt": bank.name, "sentence": said}, options)

@@ -60,17 +60,17 @@ class Compared:
 
     def _usual(self) -> tuple[str | None, str | None]:
         """The active version and the one that was so before, or else the newest other."""
-        from exdd_core.banks import compare as compare_
+        from exdd_core.banks.compare import former
 
         banks = self.workspace.banks()
         active = next((bank.id for bank in banks if bank.active), None)
-        before = compare_.former(self.workspace)
+        before = former(self.workspace)
         return active, before.id if before else next((bank.id for bank in banks if bank.id != active), None)
 
     def _beside(self, first: str, second: str) -> dict[Any, Any]:
-        from exdd_core.banks import compare as compare_
+        from exdd_core.banks.compare import compare
 
-        found = compare_.compare(self.workspace, first, second)
+        found = compare(self.workspace, first, second)
         return {self.result: gr.update(value=_comparison_html(self.workspace, found), visible=True)}
 
     def again(self, pair: tuple[str, str] | None) -> dict[Any, Any]:

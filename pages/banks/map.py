@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 
-
 def open_picture(workspace: Workspace, asked: Answer) -> Answer:
     """The map of a version (the active one where it is not there any more), by `method` if that one is made."""
     from exdd_core.banks import bank_map
@@ -38,9 +37,9 @@ def open_picture(workspace: Workspace, asked: Answer) -> Answer:
 
 def histograms(workspace: Workspace, asked: Answer) -> Answer:
     """How far normal, real and painted patches lie from both banks of the version `bank`."""
-    from exdd_core.banks import histograms as histograms_
+    from exdd_core.banks.histograms import distances
 
-    return asdict(histograms_.distances(workspace, asked["bank"]))
+    return asdict(distances(workspace, asked["bank"]))
 
 
 def image(workspace: Workspace, asked: Answer) -> Answer:

@@ -13,9 +13,9 @@ from exdd_core.background import Background
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.workspace import candidates, decisions
-from pages.curate.candidate import _stands
-from pages.curate.cards import _Entry
-from pages.curate.state import Curate, _told
+from pages.curate.candidate import is_in_force
+from pages.curate.cards import Entry
+from pages.curate.state import Curate, decided_answer
 from pages.html import Answer
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def undo_all(shared: Curate, asked: Answer) -> Answer:
 
     def work(progress: Progress) -> Answer:
         with shared.measuring.held():
-            return _told(_undo_all(shared.workspace, asked["ids"], asked["who"], progress))
+            return decided_answer(_undo_all(shared.workspace, asked["ids"], asked["who"], progress))
 
     return _begin(shared, work)
 
@@ -38,7 +38,7 @@ def _undo_all(workspace: Workspace, ids: Sequence[str], who: str, progress: Prog
     standing = [
         decision
         for decision in decisions.history(workspace)
-        if decision.subject in wanted and _stands(decision, "accept", "reject") and decision.who == who
+        if decision.subject in wanted and is_in_force(decision, "accept", "reject") and decision.who == who
     ]
     progress.begin("Taking back", len(standing))
     back = []
@@ -54,7 +54,7 @@ def chosen(shared: Curate, asked: Answer) -> Answer:
     workspace = shared.workspace
     dataset = workspace.dataset().name
     pending = candidates.listed(workspace, dataset, "pending")
-    found = [made.id for made in pending if _Entry.of(made).passes(asked)]
+    found = [made.id for made in pending if Entry.of(made).passes(asked)]
     holders = decisions.claims(workspace)
     free = [id for id in found if holders.get(id, asked["who"]) == asked["who"]]
     return {"ids": free, "held": len(found) - len(free)}
@@ -80,8 +80,8 @@ def bulk(shared: Curate, asked: Answer) -> Answer:
     def work(progress: Progress) -> Answer:
         with shared.measuring.held():
             if asked["action"] == "accept":
-                return _told(curation.accept(workspace, ids, who, progress=progress))
-            return _told(curation.reject(workspace, ids, who, asked["reasons"]))
+                return decided_answer(curation.accept(workspace, ids, who, progress=progress))
+            return decided_answer(curation.reject(workspace, ids, who, asked["reasons"]))
 
     return _begin(shared, work)
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from exdd_core import curation, drawing, studio
-from exdd_core.curation import measures as curation_measures, queue
+from exdd_core.curation import queue
+from exdd_core.curation.measures import left_out
 from exdd_core.studio import editor
 from exdd_core.synthesis import mask_layers
 from exdd_core.workspace import candidates, decisions
 from pages import html
-from pages.curate.cards import SOURCES, _effect_shown, _Entry, _item
-from pages.curate.state import Curate, _told
+from pages.curate.cards import SOURCES, Entry, card, effect_answer
+from pages.curate.state import Curate, decided_answer
 from pages.html import Answer
 from pages.pictures import png_url
 
@@ -44,19 +45,21 @@ def candidate(shared: Curate, asked: Answer) -> Answer:
         decisions.release(workspace, asked["before"], asked["who"])
     holder = decisions.claim(workspace, made.id, asked["who"]) if made.status == "pending" else ""
     width, height = made.size
-    last = next((d for d in decisions.history(workspace, made.id) if _stands(d, "accept", "reject")), None)
-    return _item(workspace, _Entry.of(made), {made.id: holder}) | {
+    last = next(
+        (d for d in decisions.history(workspace, made.id) if is_in_force(d, "accept", "reject")), None
+    )
+    return card(workspace, Entry.of(made), {made.id: holder}) | {
         "width": width,
         "height": height,
         "outline": drawing.outline(candidates.mask_of(workspace, made)),
-        "trimmed": any(_stands(d, "trim") for d in decisions.history(workspace, made.id)),
+        "trimmed": any(is_in_force(d, "trim") for d in decisions.history(workspace, made.id)),
         "facts": _facts(workspace, made),
         "notes": made.notes,
         "decision": _line(workspace, last, {}) if last else None,
     }
 
 
-def _stands(decision: Decision, *actions: str) -> bool:
+def is_in_force(decision: Decision, *actions: str) -> bool:
     return decision.action in actions and decision.undone is None
 
 
@@ -112,7 +115,7 @@ def measures(shared: Curate, asked: Answer) -> Answer:
         "late": late,
         "problem": problem,
         "left": left,
-        "screen": {one.id: _effect_shown(queue.kept_quality(one)) for one in screen},
+        "screen": {one.id: effect_answer(queue.kept_quality(one)) for one in screen},
     }
 
 
@@ -125,7 +128,7 @@ def _quality(workspace: Workspace, made: Candidate, known: Quality) -> Answer:
             {"image": a.image, "type": a.defect_type, "distance": f"{a.distance:.1f}"} for a in known.alike
         ],
         "twins": [{"id": twin, "name": _name(twin), "real": "/" in twin} for twin in known.twins],
-        "leftOut": drawing.outline(curation_measures.left_out(known, candidates.mask_of(workspace, made))),
+        "leftOut": drawing.outline(left_out(known, candidates.mask_of(workspace, made))),
         "patches": [len(known.left_out), len(known.patches)],
     }
 
@@ -153,7 +156,7 @@ def trim(shared: Curate, asked: Answer) -> Answer:
     left = mask_layers.from_editor(
         html.drawn(asked["layer"]), (height, width), candidates.mask_of(shared.workspace, made)
     )
-    return _told(curation.trim(shared.workspace, made.id, left, asked["who"]))
+    return decided_answer(curation.trim(shared.workspace, made.id, left, asked["who"]))
 
 
 def history(shared: Curate, asked: Answer) -> Answer:

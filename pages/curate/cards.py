@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exdd_core import curation, studio
-from exdd_core.curation import measures, queue as curation_queue
+from exdd_core.curation import measures
+from exdd_core.curation.queue import kept_quality
 from exdd_core.workspace import candidates, decisions
-from pages.curate.state import LESS_IS_BETTER, LIGHTS, MEASURES, Curate, _stamp
+from pages.curate.state import LESS_IS_BETTER, LIGHTS, MEASURES, Curate, queue_stamp
 from pages.html import Answer
 
 if TYPE_CHECKING:
@@ -30,32 +31,32 @@ def queue(shared: Curate, asked: Answer) -> Answer:
     """The first `limit` of the candidates that pass the filters, in order; how many there are, by status and filter."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
-    everything = [_Entry.of(made) for made in candidates.listed(workspace, dataset)]
+    everything = [Entry.of(made) for made in candidates.listed(workspace, dataset)]
     alike = [one for one in everything if one.passes(asked)]
     found = _in_order([one for one in alike if asked["status"] in ("all", one.made.status)], asked["sort"])
     holders = decisions.claims(workspace)
     shown = [one for one in everything if asked["status"] in ("all", one.made.status)]
     return {
-        "items": [_item(workspace, one, holders) for one in found[: asked["limit"]]],
+        "items": [card(workspace, one, holders) for one in found[: asked["limit"]]],
         "total": len(found),
         "counts": Counter(one.made.status for one in alike),
         "filters": {name: _options(workspace, shown, name, asked[name]) for name in FILTERS},
         "types": _types(workspace, everything),
         "reasons": _reasons(workspace),
-        "stamp": _stamp(workspace, dataset),
+        "stamp": queue_stamp(workspace, dataset),
     }
 
 
 @dataclass(frozen=True)
-class _Entry:
+class Entry:
     """A candidate with what is known of it."""
 
     made: Candidate
     known: Quality | None
 
     @classmethod
-    def of(cls, made: Candidate) -> _Entry:
-        return cls(made, curation_queue.kept_quality(made))
+    def of(cls, made: Candidate) -> Entry:
+        return cls(made, kept_quality(made))
 
     def passes(self, asked: Answer) -> bool:
         """Whether it passes every filter but that of its status. None lets everything pass."""
@@ -73,20 +74,20 @@ class _Entry:
         return made.engine if name == "engine" else made.defect_type
 
 
-def _in_order(found: list[_Entry], sort: str) -> list[_Entry]:
+def _in_order(found: list[Entry], sort: str) -> list[Entry]:
     """Those that have no such measure come last."""
     if sort not in MEASURES:
         return found[::-1] if sort == "oldest" else found
     sign = 1 if sort in LESS_IS_BETTER else -1
 
-    def place(one: _Entry) -> tuple[bool, float]:
+    def place(one: Entry) -> tuple[bool, float]:
         value = getattr(one.known, sort).value if one.known else None
         return value is None, sign * (value or 0.0)
 
     return sorted(found, key=place)
 
 
-def _options(workspace: Workspace, shown: Sequence[_Entry], name: str, chosen: str | None) -> list[Answer]:
+def _options(workspace: Workspace, shown: Sequence[Entry], name: str, chosen: str | None) -> list[Answer]:
     """What a filter may be set to, with how many there are; the most frequent first, lights from good to poor.
     What it is set to stays among them when there is none of it any more."""
     counts = Counter(one.trait(name) for one in shown)
@@ -113,7 +114,7 @@ def _option_title(workspace: Workspace, name: str, value: str) -> str:
     return value or {"prompt": "No prompt", "type": "No type"}[name]
 
 
-def _types(workspace: Workspace, everything: Sequence[_Entry]) -> list[str]:
+def _types(workspace: Workspace, everything: Sequence[Entry]) -> list[str]:
     """Defect types that are known, for choosing one of them."""
     real = {row.defect_type for row in workspace.images(workspace.dataset().name, split="train")}
     return sorted((real | {one.made.defect_type for one in everything}) - {""})
@@ -126,7 +127,7 @@ def _reasons(workspace: Workspace) -> list[str]:
     return [*curation.REASONS, *own[:4]]
 
 
-def _item(workspace: Workspace, one: _Entry, holders: dict[str, str]) -> Answer:
+def card(workspace: Workspace, one: Entry, holders: dict[str, str]) -> Answer:
     made = one.made
     return {
         "id": made.id,
@@ -135,11 +136,11 @@ def _item(workspace: Workspace, one: _Entry, holders: dict[str, str]) -> Answer:
         "type": made.defect_type,
         "status": made.status,
         "holder": holders.get(made.id, ""),
-        "effect": _effect_shown(one.known),
+        "effect": effect_answer(one.known),
     }
 
 
-def _effect_shown(known: Quality | None) -> Answer | None:
+def effect_answer(known: Quality | None) -> Answer | None:
     if known is None or known.effect.value is None:
         return None
     return {

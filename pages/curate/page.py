@@ -16,7 +16,7 @@ from pages import answers
 from pages.curate.bulk import bulk, chosen, look, recommend, stop, undo_all
 from pages.curate.candidate import candidate, effect, history, mask, measures, trim
 from pages.curate.cards import queue
-from pages.curate.state import Curate, _stamp, _told
+from pages.curate.state import Curate, queue_stamp, decided_answer
 from pages.html import Answer
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def open_page(shared: Curate, asked: Answer) -> Answer:
 def news(shared: Curate, asked: Answer) -> Answer:
     """Whether anything has changed since `stamp`: asked every few seconds."""
     info = shared.workspace.active_dataset()
-    stamp = _stamp(shared.workspace, info.name) if info else ""
+    stamp = queue_stamp(shared.workspace, info.name) if info else ""
     return {"dataset": info.name if info else "", "changed": stamp != asked["stamp"]}
 
 
@@ -85,22 +85,22 @@ def leave(shared: Curate, asked: Answer) -> Answer:
 
 def accept(shared: Curate, asked: Answer) -> Answer:
     with shared.measuring.held():
-        return _told(curation.accept(shared.workspace, [asked["id"]], asked["who"]))
+        return decided_answer(curation.accept(shared.workspace, [asked["id"]], asked["who"]))
 
 
 def reject(shared: Curate, asked: Answer) -> Answer:
-    return _told(curation.reject(shared.workspace, [asked["id"]], asked["who"], asked["reasons"]))
+    return decided_answer(curation.reject(shared.workspace, [asked["id"]], asked["who"], asked["reasons"]))
 
 
 def name_type(shared: Curate, asked: Answer) -> Answer:
-    return _told(curation.set_type(shared.workspace, [asked["id"]], asked["type"], asked["who"]))
+    return decided_answer(curation.set_type(shared.workspace, [asked["id"]], asked["type"], asked["who"]))
 
 
 def undo(shared: Curate, asked: Answer) -> Answer:
     with shared.measuring.held():
-        return _told(curation.undo(shared.workspace, asked["decision"], asked["who"]))
+        return decided_answer(curation.undo(shared.workspace, asked["decision"], asked["who"]))
 
 
 def undo_last(shared: Curate, asked: Answer) -> Answer:
     with shared.measuring.held():
-        return _told(curation.undo_last(shared.workspace, asked["who"]))
+        return decided_answer(curation.undo_last(shared.workspace, asked["who"]))

@@ -31,12 +31,12 @@ class Curate:
         self.measuring = Measuring(workspace)
 
 
-def _stamp(workspace: Workspace, dataset: str) -> str:
+def queue_stamp(workspace: Workspace, dataset: str) -> str:
     """Differs as soon as there is anything new to show."""
     counts = [candidates.count(workspace, dataset, status) for status in candidates.STATUSES]
     held = sorted(decisions.claims(workspace).items())
     return str([dataset, counts, decisions.newest(workspace), held])
 
 
-def _told(decided: Decided) -> Answer:
+def decided_answer(decided: Decided) -> Answer:
     return {"ids": decided.ids, "sentence": decided.sentence, "left_out": len(decided.left_out)}

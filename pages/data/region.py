@@ -17,7 +17,7 @@ import numpy as np
 from exdd_core import images, region
 from exdd_core.errors import BadInput
 from exdd_core.sentences import count
-from exdd_core.studio import editor as editor_
+from exdd_core.studio.editor import COLOUR
 from exdd_core.synthesis import mask_layers
 from exdd_core.workspace import dataset_changes, dataset_settings
 from exdd_core.workspace.dataset_settings import set_region
@@ -158,7 +158,7 @@ def look(shared: Editor, asked: Answer) -> Answer:
 
 def _layer(mask: np.ndarray, shown: tuple[int, int]) -> Answer:
     """A mask as a picture for the editor, and how much of an image it is."""
-    layer = mask_layers.to_editor(mask, shown, editor_.COLOUR)
+    layer = mask_layers.to_editor(mask, shown, COLOUR)
     return {"layer": png_url(layer), "share": float(mask.mean())}
 
 

@@ -15,7 +15,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
 from exdd_core.review import ComparedImage, Review, truth_of
 from pages.html import Answer
-from pages.inspect.state import _bank, _mark, _sides
+from pages.inspect.state import bank_answer, mark_answer, sides_of
 from pages.pictures import jpeg_url, png_url
 
 if TYPE_CHECKING:
@@ -56,21 +56,21 @@ def _outline(review: Review, id: str) -> Answer:
 
 def inspect(review: Review, asked: Answer) -> Answer:
     """Scores, verdicts, reasons and coloured maps of both methods, and what the image taught the banks."""
-    return _inspected(review, review.compare(asked["id"], asked.get("bank")))
+    return inspection_answer(review, review.compare(asked["id"], asked.get("bank")))
 
 
-def _inspected(review: Review, made: ComparedImage) -> Answer:
+def inspection_answer(review: Review, made: ComparedImage) -> Answer:
     row = review.results(made.bank).rows(made.bank_state.state)[made.image.id]
     y, x = made.exdd.peak
     maps = [reduced_map.small_map(inspection, MAP_SIDE) for inspection in (made.patchcore, made.exdd)]
-    return _bank(review, made.bank_state) | {
+    return bank_answer(review, made.bank_state) | {
         "positive": made.exdd.positive_distance is not None,
         "peak": [int(x), int(y)],
         "patchcore": _side(made.patchcore) | {"reason": made.reason(made.patchcore)},
         "exdd": _side(made.exdd) | {"reason": made.reason(made.exdd)},
         "difference": png_url(drawing.difference_heatmap(drawing.difference(*maps))),
-        "rows": {made.image.id: _sides(row)},
-        "marks": [_mark(mark) for mark in review.marks(made.image.id)],
+        "rows": {made.image.id: sides_of(row)},
+        "marks": [mark_answer(mark) for mark in review.marks(made.image.id)],
         "why_not": review.why_not(made.image.id, made.bank.id),
         "test": not made.image.id.startswith("file:"),
     }

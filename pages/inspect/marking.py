@@ -14,7 +14,7 @@ from exdd_core.studio import editor
 from exdd_core.synthesis import mask_layers
 from pages import html
 from pages.html import Answer
-from pages.inspect.image import _inspected, picture
+from pages.inspect.image import inspection_answer, picture
 from pages.pictures import png_url
 
 if TYPE_CHECKING:
@@ -86,4 +86,4 @@ def _taught(review: Review, before: ComparedImage, decided: Decided) -> Answer:
     if decided.bank:
         said += f" · {rows} {'came to' if decided.rows >= 0 else 'left'} bank {decided.bank}"
     was = {"calibrated": float(before.exdd.calibrated_score), "score": float(before.exdd.score)}
-    return _inspected(review, after) | {"said": said, "was": was | {"verdict": before.exdd.verdict}}
+    return inspection_answer(review, after) | {"said": said, "was": was | {"verdict": before.exdd.verdict}}

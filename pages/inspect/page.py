@@ -18,8 +18,8 @@ from pages import answers
 from pages.html import Answer
 from pages.inspect.image import inspect, picture, point
 from pages.inspect.marking import alarm, mark, outline, proposal, undo, undo_outline
-from pages.inspect.scoring import _active_job, cancel, export_all, export_panes, export_table, progress, score
-from pages.inspect.state import _bank, _sides, _standing
+from pages.inspect.scoring import active_job, cancel, export_all, export_panes, export_table, progress, score
+from pages.inspect.state import asked_or_active, bank_answer, sides_of
 from pages.pictures import jpeg_url, png_url
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def open_list(review: Review, asked: Answer) -> Answer:
     lists = review.lists()
     keys = [known.key for known in lists]
     key, gone = _list_of(review, asked.get("image") or "")
-    standing, unknown = _standing(review, asked.get("bank"))
+    standing, unknown = asked_or_active(review, asked.get("bank"))
     key = key or asked.get("list")
     key = key if key in keys else (keys or [""])[0]
     images = review.images(key) if key else []
@@ -79,7 +79,7 @@ def open_list(review: Review, asked: Answer) -> Answer:
             "range": drawing.CALIBRATED,
             "difference_range": drawing.DIFFERENCE,
         },
-        "job": _active_job(review),
+        "job": active_job(review),
         "note": " ".join(filter(None, [gone, unknown, _note(key, standing), *review.left_out(key)])),
     }
 
@@ -91,15 +91,15 @@ def _listed(known: ImageList) -> Answer:
 
 def known(review: Review, asked: Answer) -> Answer:
     """What is known of the images of a list now that the banks are no longer what they were."""
-    standing, _ = _standing(review, asked.get("bank"))
+    standing, _ = asked_or_active(review, asked.get("bank"))
     return _known(review, standing, review.images(asked["list"]))
 
 
 def _known(review: Review, standing: BankState | None, images: list[ShownImage]) -> Answer:
     seen, rows = review.results(standing.version).known(standing.state) if standing else (0, {})
     marked = review.marked()
-    return _bank(review, standing) | {
-        "rows": {image.id: _sides(rows[image.id]) for image in images if image.id in rows},
+    return bank_answer(review, standing) | {
+        "rows": {image.id: sides_of(rows[image.id]) for image in images if image.id in rows},
         "seen": seen,
         "marked": [image.id for image in images if image.id in marked],
     }

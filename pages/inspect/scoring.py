@@ -9,7 +9,14 @@ from exdd_core import jobs, sentences
 from exdd_core.errors import BadInput
 from exdd_core.review import Review
 from pages.html import Answer
-from pages.inspect.state import _asked_bank, _bank, _download, _shown, _sides, _standing
+from pages.inspect.state import (
+    asked_bank,
+    asked_or_active,
+    bank_answer,
+    download_answer,
+    job_answer,
+    sides_of,
+)
 
 JOBS = ("score", "export")
 
@@ -17,23 +24,23 @@ JOBS = ("score", "export")
 def score(review: Review, asked: Answer) -> Answer:
     """Have every image of a list scored."""
     number = sentences.count(len(review.images(asked["list"])), "image")
-    spec = {"list": asked["list"]} | _asked_bank(asked)
+    spec = {"list": asked["list"]} | asked_bank(asked)
     job = jobs.submit(review.workspace, "score", f"Scoring {number}", spec)
-    return {"job": _shown(job)}
+    return {"job": job_answer(job)}
 
 
 def progress(review: Review, asked: Answer) -> Answer:
     """The job that the page follows, if it follows one, and the rows that have come since the first `seen`."""
     # The job first: the rows of one that has ended are all there.
     job = jobs.get(review.workspace, asked["job"]) if "job" in asked else None
-    standing, _ = _standing(review, asked.get("bank"))
+    standing, _ = asked_or_active(review, asked.get("bank"))
     seen, rows = (
         review.results(standing.version).since(asked["seen"], standing.state) if standing else (0, [])
     )
-    return _bank(review, standing) | {
-        "job": _shown(job) if job else None,
+    return bank_answer(review, standing) | {
+        "job": job_answer(job) if job else None,
         "seen": seen,
-        "rows": {row["id"]: _sides(row) for row in rows},
+        "rows": {row["id"]: sides_of(row) for row in rows},
     }
 
 
@@ -42,18 +49,18 @@ def cancel(review: Review, asked: Answer) -> Answer:
     return {}
 
 
-def _active_job(review: Review) -> Answer | None:
+def active_job(review: Review) -> Answer | None:
     """The first of the page's own jobs that runs or waits."""
     active = (job for job in jobs.listed(review.workspace, active=True) if job.kind in JOBS)
-    return next(map(_shown, active), None)
+    return next(map(job_answer, active), None)
 
 
 def export_table(review: Review, asked: Answer) -> Answer:
-    return {"download": _download(review.export_table(asked["ids"], asked.get("bank")))}
+    return {"download": download_answer(review.export_table(asked["ids"], asked.get("bank")))}
 
 
 def export_panes(review: Review, asked: Answer) -> Answer:
-    return {"download": _download(review.export_panes(asked["id"], asked.get("bank")))}
+    return {"download": download_answer(review.export_panes(asked["id"], asked.get("bank")))}
 
 
 def export_all(review: Review, asked: Answer) -> Answer:
@@ -62,4 +69,6 @@ def export_all(review: Review, asked: Answer) -> Answer:
     if not ids:
         raise BadInput("The list shows no image; choose another filter.")
     title = f"Exporting {sentences.count(len(ids), 'image')}"
-    return {"job": _shown(jobs.submit(review.workspace, "export", title, {"ids": ids} | _asked_bank(asked)))}
+    return {
+        "job": job_answer(jobs.submit(review.workspace, "export", title, {"ids": ids} | asked_bank(asked)))
+    }

@@ -16,7 +16,7 @@ from pages import html
 from pages.html import Answer
 
 
-def _bank(review: Review, standing: BankState | None) -> Answer:
+def bank_answer(review: Review, standing: BankState | None) -> Answer:
     """The version that is looked with; `stamp` differs wherever scores may, `active` names the active version."""
     active = review.workspace.active_bank()
     return {
@@ -26,7 +26,7 @@ def _bank(review: Review, standing: BankState | None) -> Answer:
     }
 
 
-def _standing(review: Review, bank: str | None) -> tuple[BankState | None, str]:
+def asked_or_active(review: Review, bank: str | None) -> tuple[BankState | None, str]:
     """The version that the page's address names, or the active one and why it is that."""
     try:
         return review.bank_state(bank), ""
@@ -34,18 +34,18 @@ def _standing(review: Review, bank: str | None) -> tuple[BankState | None, str]:
         return review.bank_state(), f"{error} Here is the active one."
 
 
-def _sides(row: Mapping[str, Any]) -> Answer:
+def sides_of(row: Mapping[str, Any]) -> Answer:
     parts = ("score", "threshold", "calibrated", "verdict", "probability", "reason")
     sides = {m: {part: row.get(f"{m}_{part}") for part in parts} for m in ("patchcore", "exdd")}
     return sides | {"stale": row.get("stale", False)}
 
 
-def _asked_bank(asked: Answer) -> Answer:
+def asked_bank(asked: Answer) -> Answer:
     """The version to look with, as jobs are told: nothing where it is the active one."""
     return {"bank": asked["bank"]} if asked.get("bank") else {}
 
 
-def _shown(job: jobs.Job) -> Answer:
+def job_answer(job: jobs.Job) -> Answer:
     """One of the page's own jobs as the viewer shows it."""
     shown: Answer = {"id": job.id, "running": job.active, "fraction": job.fraction, "text": job.text}
     shown["error"] = job.error
@@ -56,11 +56,11 @@ def _shown(job: jobs.Job) -> Answer:
         broken = sentences.count(job.result["unreadable"], "image")
         shown["error"] = f"{broken} could not be read. {job.result['reasons'][0]}"
     elif job.kind == "export" and job.result:
-        shown["download"] = _download(Path(job.result["path"]))
+        shown["download"] = download_answer(Path(job.result["path"]))
     return shown
 
 
-def _mark(mark: Mark) -> Answer:
+def mark_answer(mark: Mark) -> Answer:
     return {
         "decision": mark.decision,
         "action": mark.action,
@@ -71,5 +71,5 @@ def _mark(mark: Mark) -> Answer:
     }
 
 
-def _download(path: Path) -> Answer:
+def download_answer(path: Path) -> Answer:
     return {"address": html.download_url(path), "name": path.name}

@@ -66,7 +66,7 @@ def mask(shared: Studio, asked: Answer) -> Answer:
     if spec["source"] == "drawn" and spec.get("layer") and not spec["vary"]:
         shown = editor.drawn_shown(shared.workspace, asked["source"], _drawn(shared, asked))
     else:
-        shown = editor.mask_shown(shared.workspace, _order(shared, asked))
+        shown = editor.mask_shown(shared.workspace, order_of(shared, asked))
     return _mask(shown) | {
         "file": drawn_masks.keep_mask(shared.workspace, shown.mask) if asked.get("keep") else ""
     }
@@ -93,7 +93,7 @@ def drawn(shared: Studio, asked: Answer) -> Answer:
     return _mask(shown) | {"file": file}
 
 
-def _order(shared: Studio, asked: Answer) -> Order:
+def order_of(shared: Studio, asked: Answer) -> Order:
     """What the browser wants painted. A mask that was painted there is stored first."""
     spec = dict(asked["mask"])
     if spec["source"] == "drawn":

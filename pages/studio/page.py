@@ -18,7 +18,7 @@ from exdd_core.synthesis import mask_spec, orders, weights
 from pages import answers
 from pages.html import Answer
 from pages.pictures import jpeg_url
-from pages.studio.masks import _order, donors, drawn, keep_mask, mask, piece, source
+from pages.studio.masks import donors, drawn, keep_mask, mask, order_of, piece, source
 from pages.studio.prompts import (
     _prompts,
     delete_prompt,
@@ -31,7 +31,16 @@ from pages.studio.prompts import (
     undo_import,
     words,
 )
-from pages.studio.results import _axis_title, _record, candidate, comparison, delete, news, restore, results
+from pages.studio.results import (
+    axis_title,
+    candidate,
+    candidate_answer,
+    comparison,
+    delete,
+    news,
+    restore,
+    results,
+)
 from pages.studio.state import GROWING_SIDE, KIND, Studio
 
 if TYPE_CHECKING:
@@ -148,7 +157,7 @@ def _sliders(source: str, shape: str) -> list[Answer]:
 
 def preview(shared: Studio, asked: Answer) -> Answer:
     """Begin to paint one on the image that is shown."""
-    order = replace(_order(shared, asked), count=1, sources=[asked["source"]])
+    order = replace(order_of(shared, asked), count=1, sources=[asked["source"]])
     return {"run": shared.previews.begin(order).id}
 
 
@@ -161,7 +170,7 @@ def look(shared: Studio, asked: Answer) -> Answer:
     if not over and run.picture is not None and run.pictures > asked["seen"]:
         answer["picture"] = jpeg_url(drawing.reduce(run.picture, GROWING_SIDE))
     if over and run.candidate:
-        answer["result"] = _record(shared, run.candidate)
+        answer["result"] = candidate_answer(shared, run.candidate)
     if over and run.error and not run.was_cancelled:
         answer["failure"] = answers.explained(run.error)
     return answer
@@ -186,7 +195,7 @@ def warm(shared: Studio, asked: Answer) -> Answer:
 def queue(shared: Studio, asked: Answer) -> Answer:
     """Queue a batch: `count` of every prompt where the template's prompts can be counted."""
     told = expand(shared, asked | {"prompt": asked["template"]})
-    order = replace(_order(shared, asked), each=told["each"])
+    order = replace(order_of(shared, asked), each=told["each"])
     number = len(studio.recipes(shared.workspace, order))
     title = (
         f"Paint {sentences.count(number, 'candidate')}: {_short(order.template or 'transplanted defects')}"
@@ -198,9 +207,9 @@ def queue(shared: Studio, asked: Answer) -> Answer:
 def compare(shared: Studio, asked: Answer) -> Answer:
     """Queue the cells of a grid over one or two axes, before whatever waits: somebody looks at it."""
     axes = [(axis["name"], axis["values"]) for axis in asked["axes"]]
-    order = replace(_order(shared, asked), count=1, sources=[asked["source"]])
+    order = replace(order_of(shared, asked), count=1, sources=[asked["source"]])
     made = studio.grid(shared.workspace, order, axes[0], axes[1] if len(axes) > 1 else None)
-    titles = [_axis_title(shared, order.engine, name) for name, _ in axes]
+    titles = [axis_title(shared, order.engine, name) for name, _ in axes]
     number = len(studio.recipes(shared.workspace, made))
     title = f"Compare {' × '.join(titles)}: {sentences.count(number, 'candidate')}"
     return {"job": jobs.submit(shared.workspace, KIND, title, made.to_json(), first=True).id}

@@ -15,7 +15,7 @@ from exdd_core.synthesis import templates, vocabulary
 from exdd_core.workspace import prompts
 from exdd_core.workspace.prompts import Prompt
 from pages.html import Answer
-from pages.studio.results import _shown
+from pages.studio.results import words_of
 from pages.studio.state import EXAMPLES, Studio
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def differences(shared: Studio, asked: Answer) -> Answer:
 def _told(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(value)
-    return "as the engine's default" if value is None else _shown(value)
+    return "as the engine's default" if value is None else words_of(value)
 
 
 def export_prompts(shared: Studio, asked: Answer) -> Answer:

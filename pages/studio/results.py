@@ -48,16 +48,16 @@ def comparison(shared: Studio, asked: Answer) -> Answer:
 
 def _axis(shared: Studio, engine: str, axis: Answer) -> Answer:
     values = [_axis_value(shared, axis["name"], value) for value in axis["values"]]
-    return {"name": axis["name"], "title": _axis_title(shared, engine, axis["name"]), "values": values}
+    return {"name": axis["name"], "title": axis_title(shared, engine, axis["name"]), "values": values}
 
 
-def _axis_title(shared: Studio, engine: str, name: str) -> str:
+def axis_title(shared: Studio, engine: str, name: str) -> str:
     controls = {control.name: control.title for control in studio.engine(shared.workspace, engine).CONTROLS}
     return controls.get(name, name.replace("_", " ")).lower()
 
 
 def _axis_value(shared: Studio, name: str, value: Any) -> str:
-    return studio.engine(shared.workspace, str(value)).TITLE if name == "engine" else _shown(value)
+    return studio.engine(shared.workspace, str(value)).TITLE if name == "engine" else words_of(value)
 
 
 def results(shared: Studio, asked: Answer) -> Answer:
@@ -123,10 +123,10 @@ def _item(shared: Studio, made: Candidate) -> Answer:
 
 
 def candidate(shared: Studio, asked: Answer) -> Answer:
-    return _record(shared, candidates.get(shared.workspace, asked["id"]))
+    return candidate_answer(shared, candidates.get(shared.workspace, asked["id"]))
 
 
-def _record(shared: Studio, made: Candidate) -> Answer:
+def candidate_answer(shared: Studio, made: Candidate) -> Answer:
     """A candidate with its whole record, as the page shows it and edits from it."""
     width, height = made.size
     engine = studio.engine(shared.workspace, made.engine)
@@ -140,7 +140,7 @@ def _record(shared: Studio, made: Candidate) -> Answer:
         "prompt_id": made.prompt_id,
         "settings": made.settings,
         "settings_shown": [
-            {"name": control.name, "title": control.title, "value": _shown(made.settings[control.name])}
+            {"name": control.name, "title": control.title, "value": words_of(made.settings[control.name])}
             for control in engine.CONTROLS
             if control.name in made.settings
         ],
@@ -157,7 +157,7 @@ def _record(shared: Studio, made: Candidate) -> Answer:
     }
 
 
-def _shown(value: Any) -> str:
+def words_of(value: Any) -> str:
     """A setting's value for people."""
     if isinstance(value, bool):
         return "on" if value else "off"

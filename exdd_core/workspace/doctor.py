@@ -14,9 +14,10 @@ import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
+    from exdd_core.synthesis.weights import Status
     from exdd_core.workspace import Workspace
 
 ASK_FAISS = (
@@ -42,7 +43,35 @@ LIBRARIES = (
 )
 
 
-def report(workspace: Workspace | None = None) -> dict[str, Any]:
+class Faiss(TypedDict):
+    """What faiss searches on; version is None where it cannot be imported."""
+
+    version: str | None
+    device: str
+    gpus: int
+
+
+class Disk(TypedDict):
+    """The disk of a path."""
+
+    path: str
+    free_bytes: int
+    total_bytes: int
+
+
+class Report(TypedDict):
+    """The state of a machine; versions by package."""
+
+    device: dict[str, str]
+    backbone: dict[str, str | None]
+    faiss: Faiss
+    sdxl: Status
+    workspace: str | None
+    disk: Disk
+    versions: dict[str, str]
+
+
+def report(workspace: Workspace | None = None) -> Report:
     """The state of this machine and, where there is one, of the workspace; fit for JSON."""
     place = workspace.path if workspace else Path.cwd()
     usage = shutil.disk_usage(place)
@@ -60,7 +89,7 @@ def report(workspace: Workspace | None = None) -> dict[str, Any]:
     }
 
 
-def lines(report: dict[str, Any]) -> list[str]:
+def lines(report: Report) -> list[str]:
     """The report for people, one line a subject."""
     disk, faiss, backbone = report["disk"], report["faiss"], report["backbone"]
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
@@ -106,7 +135,7 @@ def _backbone(workspace: Workspace | None) -> dict[str, str | None]:
 
 
 @functools.cache
-def _faiss() -> dict[str, Any]:
+def _faiss() -> Faiss:
     """Asked in a process of its own: imported here before torch it would bring in the wrong OpenMP first."""
     asked = subprocess.run([sys.executable, "-c", ASK_FAISS], capture_output=True, text=True, timeout=60)
     if asked.returncode:
@@ -115,8 +144,8 @@ def _faiss() -> dict[str, Any]:
     return {"version": version, "device": "GPU" if int(gpus) else "CPU", "gpus": int(gpus)}
 
 
-def _sdxl(workspace: Workspace | None) -> dict[str, Any]:
+def _sdxl(workspace: Workspace | None) -> Status:
     """Whether a model for the engine sdxl lies on this machine, and where."""
     from exdd_core.synthesis import weights
 
-    return dict(weights.status(models=workspace.path / weights.MODELS if workspace else ""))
+    return weights.status(models=workspace.path / weights.MODELS if workspace else "")

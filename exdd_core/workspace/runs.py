@@ -1,7 +1,7 @@
 """Stored measurements: what was measured, with which settings and bank version, and every figure that came out.
 
 Every number that a page, a table or a report shows is from here, so it can be traced and measured again: a run's
-`spec` is what `tasks.KINDS[run.kind]` takes to do the same once more. Knows rows and JSON. Does not know how anything
+`spec` is what `jobs.kinds.KINDS[run.kind]` takes to do the same once more. Knows rows and JSON. Does not know how anything
 is measured.
 """
 
@@ -33,7 +33,7 @@ class Run:
     """One measurement. `result` holds "methods": {name: {figure: value}}; a figure that cannot be had is None."""
 
     id: str
-    kind: str  # of `tasks.KINDS`
+    kind: str  # of `jobs.kinds.KINDS`
     title: str
     spec: dict[str, Any]
     result: dict[str, Any]

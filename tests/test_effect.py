@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exdd_core.evaluation.advice import advise
-from exdd_core.evaluation.outcome import Outcome
+from exdd_core.evaluation import Outcome, advise
 
 PARTS = "abcd"
 

@@ -18,7 +18,7 @@ from exdd_core.curation.measures import Quality
 from exdd_core.detector import Change, Detector
 from exdd_core.detector.examples import Marked
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.evaluation.outcome import Outcome
+from exdd_core.evaluation import Outcome
 from exdd_core.images import encode_png
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, candidates, prompts

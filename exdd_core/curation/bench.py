@@ -34,7 +34,7 @@ from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.change import examine
 from exdd_core.detector.examples import Marked
 from exdd_core.errors import BadInput
-from exdd_core.evaluation.effect import Validation
+from exdd_core.evaluation import Validation
 from exdd_core.progress import Progress
 from exdd_core.workspace.candidates import Candidate
 

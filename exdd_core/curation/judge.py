@@ -21,7 +21,7 @@ from exdd_core.curation.queue import group_of, kept_quality
 from exdd_core.detector.examples import Marked
 from exdd_core.detector.fit_models import prepare
 from exdd_core.errors import BadInput
-from exdd_core.evaluation.advice import Advice, advise
+from exdd_core.evaluation import Advice, advise
 from exdd_core.progress import Progress
 from exdd_core.workspace import candidates
 

@@ -12,8 +12,7 @@ import numpy as np
 
 from exdd_core import images
 from exdd_core.detector.records import Examined
-from exdd_core.evaluation.advice import Trial
-from exdd_core.evaluation.outcome import Outcome
+from exdd_core.evaluation import Outcome, Trial
 from exdd_core.workspace.candidates import Candidate
 
 if TYPE_CHECKING:

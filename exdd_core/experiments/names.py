@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from exdd_core.evaluation.resampling import PIXEL_FIGURES
+from exdd_core.evaluation import PIXEL_FIGURES
 
 TITLES = {
     "patchcore": "PatchCore",

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exdd_core import files
-from exdd_core.evaluation.resampling import REPLICATES
+from exdd_core.evaluation import REPLICATES
 from exdd_core.experiments import names as names_
 from exdd_core.experiments.curves import curves, sweep_curves
 from exdd_core.experiments.figures import galleries_of, thumbnails

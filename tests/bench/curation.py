@@ -21,8 +21,7 @@ import numpy as np
 from exdd_core.curation.queue import group_of
 from exdd_core.detector import Detector, Settings
 from exdd_core.detector.examples import DefectImage, Marked
-from exdd_core.evaluation.advice import advise
-from exdd_core.evaluation.effect import Validation
+from exdd_core.evaluation import Validation, advise
 from tests.bench import real_images
 from tests.bench.grid import FOLDERS, FOLDS, Images, measured, painted
 

@@ -32,8 +32,7 @@ from exdd_core.detector.bank import BankImage
 from exdd_core.detector.examples import Marked, PatchSet, TrainingImage, patch_set
 from exdd_core.detector.inspection import probability
 from exdd_core.errors import BadInput
-from exdd_core.evaluation import compute_metrics
-from exdd_core.evaluation.resampling import reliability, tally
+from exdd_core.evaluation import compute_metrics, reliability, tally
 from exdd_core.images import Size, probe, read_image, read_mask, resize_mask
 from exdd_core.synthesis.mask_spec import SHAPES, MaskSpec
 from exdd_core.synthesis.masks import realise

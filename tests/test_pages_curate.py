@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exdd_core import curation, studio
-from exdd_core.curation import measures, queue
+from exdd_core.curation import measures
+from exdd_core.curation.queue import kept_quality, waiting
 from exdd_core.progress import Progress
 from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.orders import Order
@@ -196,8 +197,8 @@ def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, worksp
 def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, workspace: Workspace) -> None:
     """Every measure filters, what the bank leaves out is hatched; the confirmation names count and effect."""
     with curating(browser, address) as page:
-        until(page, lambda: all(one.measured and one.effect for one in queue.waiting(workspace, "demo")), 180)
-        known = {made.id: queue.kept_quality(made) for made in candidates.listed(workspace)}
+        until(page, lambda: all(one.measured and one.effect for one in waiting(workspace, "demo")), 180)
+        known = {made.id: kept_quality(made) for made in candidates.listed(workspace)}
         page.click(".cu-sift")
         for name in measures.MEANINGS:
             lights = {id: getattr(one, name).light for id, one in known.items()}

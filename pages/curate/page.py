@@ -7,6 +7,7 @@ what is on its way, decisions on many at once and measurements: what was decided
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,8 @@ from exdd_core.workspace import candidates, decisions
 from pages import answers
 from pages.curate.bulk import bulk, chosen, look, recommend, stop, undo_all
 from pages.curate.candidate import candidate, effect, history, mask, measures, trim
-from pages.curate.cards import queue
-from pages.curate.state import Curate, queue_stamp, decided_answer
+from pages.curate.cards import TRAITS, queue
+from pages.curate.state import LIGHTS, MEASURES, Curate, decided_answer, queue_stamp
 from pages.html import Answer
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 TITLE = "Curate"
 PATH = "/curate"
 TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "curate.html").read_text("utf-8")
+TERMS = {"traits": TRAITS, "measures": MEASURES, "lights": LIGHTS}  # what the script needs before it asks
 NO_DATASET = {
     "title": "No images yet",
     "text": "Defects are painted into normal images and decided on here: import a data set that has some.",
@@ -49,7 +51,7 @@ def render(workspace: Workspace) -> None:
     answers.markup(
         "",
         html_template=TEMPLATE,
-        js_on_load="exddCurate(element, server)",
+        js_on_load=f"exdd.curate(element, server, {json.dumps(TERMS)})",
         server_functions=[answers.answering(question, shared) for question in questions],
         elem_id="curate",
     )

@@ -1,0 +1,138 @@
+// Decisions and taking them back. They are sent one after another, while the next candidate is already shown.
+// Knows no element.
+
+import { sentence } from "../shared/server.js";
+import { following, isOpen, placeOf } from "./words.js";
+
+/** @typedef {import("./state.js").Pane} Pane */
+/**
+ * @typedef {object} Deciding
+ * @property {(action: "accept" | "reject", given?: { reasons?: string[] }) => void} decide on the one that is
+ *   shown
+ * @property {() => Promise<unknown>} undoLast
+ * @property {(line: { id: number | undefined, real: boolean }) => Promise<unknown>} undoOne
+ * @property {(ids: string[]) => Promise<unknown>} takeBack
+ * @property {InTurn} inTurn
+ * @typedef {(doing: string, action: () => Promise<unknown>) => Promise<unknown>} InTurn `doing`: in words
+ */
+
+/**
+ * @param {Pane} pane
+ * @param {(begun: { run: string }) => Promise<any>} followed waits for what was begun in the background
+ * @returns {Deciding}
+ */
+export function createDeciding(pane, followed) {
+  const { store, call, voice, desk } = pane;
+  const inTurn = queueOf(pane);
+  // What was decided is shown again, even where the filters would hide it.
+  /** @param {string[]} ids */
+  const back = async (ids) => {
+    if (ids.length) await desk.show(ids[0]);
+  };
+  /** @param {() => Promise<any>} ask @param {boolean} [isBack] */
+  const undo = (ask, isBack = true) =>
+    inTurn("Taking back", async () => {
+      const answer = await ask();
+      voice.toast(answer.sentence);
+      await desk.settle();
+      if (isBack) await back(answer.ids);
+    });
+  /** @param {string[]} ids */
+  const takeBack = (ids) =>
+    undo(async () => {
+      store.patch({ together: [] });
+      return followed(await call("undo_all", { ids, who: store.get().who }));
+    });
+  return {
+    inTurn,
+    takeBack,
+    undoLast: () => {
+      const { together, who } = store.get();
+      return together.length ? takeBack(together) : undo(() => call("undo_last", { who }));
+    },
+    undoOne: ({ id, real }) => undo(() => call("undo", { decision: id, who: store.get().who }), !real),
+    decide: (action, given = {}) => decide(pane, inTurn, takeBack, action, given),
+  };
+}
+
+/**
+ * A function that begins an action when the one before it has ended, and says what went wrong.
+ * @param {Pane} pane
+ * @returns {InTurn}
+ */
+function queueOf({ store, voice }) {
+  /** The end of the last one. @type {Promise<unknown>} */
+  let sent = Promise.resolve();
+  return (doing, action) => {
+    const slow = setTimeout(() => store.patch({ doing }), 400);
+    sent = sent.then(async () => {
+      store.patch({ deciding: store.get().deciding + 1 });
+      try {
+        return await action();
+      } catch (error) {
+        voice.say(sentence(error));
+      } finally {
+        clearTimeout(slow);
+        store.patch({ deciding: store.get().deciding - 1, doing: "" });
+      }
+    });
+    return sent;
+  };
+}
+
+/**
+ * @param {Pane} pane
+ * @param {InTurn} inTurn
+ * @param {Deciding["takeBack"]} takeBack
+ * @param {"accept" | "reject"} action
+ * @param {{ reasons?: string[] }} given
+ */
+function decide({ store, call, voice, desk }, inTurn, takeBack, action, given) {
+  const { shown, at, tool, who, items, status: filter, sending } = store.get();
+  if (!shown || !isOpen(shown, at) || tool) return;
+  voice.say("");
+  const { id } = shown;
+  const next = following(items, id, who);
+  /** @type {import("./words.js").Status} */
+  const status = action === "accept" ? "accepted" : "rejected";
+  const isGone = filter === "pending";
+  store.patch({
+    asking: false,
+    together: [],
+    sending: new Set([...sending, id]),
+    held: "", // stays one's own until the decision has counted
+    items: isGone
+      ? items.filter((item) => item.id !== id)
+      : items.map((item) => (item.id === id ? { ...item, status } : item)),
+  });
+  if (next) voice.attempt(desk.show)(next.id, true);
+  else desk.showNone();
+  inTurn(action === "accept" ? "Accepting" : "Rejecting", async () => {
+    try {
+      const answer = await call(action, { id, who, ...given });
+      store.patch({ times: [...store.get().times, Date.now()] });
+      voice.toast(answer.sentence, () => takeBack([id]));
+    } finally {
+      store.patch({ sending: new Set([...store.get().sending].filter((one) => one !== id)) });
+      await call("leave", { id, who });
+      await desk.settle();
+    }
+    const now = store.get();
+    if (!now.at && now.items.length && now.status === "pending") await desk.showFirst();
+  });
+}
+
+/** Show the candidate that lies `by` places further in the queue. @param {Pane} pane @param {number} by */
+export function step({ store, voice, desk }, by) {
+  const { items, at } = store.get();
+  const next = items[placeOf(items, at) + by];
+  if (next) voice.attempt(desk.show)(next.id);
+}
+
+/** Leave it pending and go on. @param {Pane} pane */
+export function skip({ store, voice, desk }) {
+  const { shown, items, who } = store.get();
+  const next = shown && following(items, shown.id, who);
+  if (next) voice.attempt(desk.show)(next.id, true);
+  else voice.toast("There is no other candidate that waits for a decision here.");
+}

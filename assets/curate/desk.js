@@ -1,0 +1,149 @@
+// Asks the server for the queue, one candidate, its measures and the history, and keeps the answers in the
+// store. Knows no element: which cards can be seen it is told.
+
+import { latest } from "../shared/server.js";
+import { queueAsked } from "./state.js";
+import { firstFree, following, isElsewhere, placeOf } from "./words.js";
+
+/** @typedef {import("../shared/store.js").Store<import("./state.js").State>} CurateStore */
+/** @typedef {(name: string, argument?: object) => Promise<any>} Call */
+
+/**
+ * @typedef {object} Desk
+ * @property {(limit?: number) => Promise<void>} refresh the queue
+ * @property {(id: string, onward?: boolean) => Promise<void>} show a candidate; `onward`: nobody chose this
+ *   one, so
+ *   where somebody else has it open, the next one is shown instead
+ * @property {() => Promise<void>} showFirst the first one that is free, or none
+ * @property {() => void} showNone
+ * @property {() => Promise<void>} readPast the history
+ * @property {() => Promise<void>} measure until the measures hold for the bank as it is
+ * @property {() => Promise<void>} settle what has changed by a decision
+ */
+
+/**
+ * @param {CurateStore} store
+ * @param {Call} call
+ * @param {() => string[]} seen ids of the cards that can be seen
+ * @returns {Desk}
+ */
+export function createDesk(store, call, seen) {
+  const refresh = latest(async (/** @type {number | undefined} */ limit = undefined) => {
+    takeQueue(store, await call("queue", queueAsked(store.get(), limit)), desk.show);
+  });
+  /** @type {Desk["show"]} */
+  const show = latest(async (/** @type {string} */ id, onward = false) => {
+    if (await showCandidate(store, call, id, onward, show)) measure().catch(() => {});
+  });
+  const showNone = () => {
+    const { held, who } = store.get();
+    if (held) call("leave", { id: held, who }).catch(() => {});
+    store.patch({ at: "", shown: null, measured: {}, held: "" });
+  };
+  const showFirst = async () => {
+    const { items, who } = store.get();
+    if (items.length) await show(firstFree(items, who).id, true);
+    else showNone();
+  };
+  const readPast = latest(async () => {
+    const { lines, total } = await call("history", { limit: store.get().lines });
+    store.patch({ past: lines, pastTotal: total });
+  });
+  const measure = measurer(store, call, seen, refresh);
+  const settle = async () => {
+    await refresh();
+    await readPast();
+    measure().catch(() => {});
+  };
+  const desk = { refresh, show, showFirst, showNone, readPast, measure, settle };
+  return desk;
+}
+
+/**
+ * Take the queue's answer, and show the candidate anew where somebody else has changed it.
+ * @param {CurateStore} store
+ * @param {import("./words.js").Queue} answer
+ * @param {Desk["show"]} show
+ */
+export function takeQueue(store, answer, show) {
+  const { status, sending } = store.get();
+  // The answer may be older than a decision.
+  const isOpen = status === "pending";
+  const items = isOpen ? answer.items.filter(({ id }) => !sending.has(id)) : answer.items;
+  store.patch({ ...answer, items });
+  const { shown, at, deciding, tool, counts, who } = store.get();
+  if (!shown || shown.id !== at || deciding || tool) return;
+  const item = items.find(({ id }) => id === shown.id);
+  const isOther = item
+    ? item.status !== shown.status || (shown.holder && !isElsewhere(item, who))
+    : counts[shown.status] !== undefined && shown.status === status;
+  if (isOther) show(shown.id);
+}
+
+/**
+ * Whether the candidate is shown now.
+ * @param {CurateStore} store
+ * @param {Call} call
+ * @param {string} id
+ * @param {boolean} onward
+ * @param {Desk["show"]} show
+ */
+async function showCandidate(store, call, id, onward, show) {
+  store.patch({ at: id });
+  const { held, who } = store.get();
+  const before = held && held !== id ? held : "";
+  /** @type {import("./words.js").Candidate} */
+  const record = await call("candidate", { id, who, before });
+  store.patch({ held: record.status === "pending" && !record.holder ? id : "" });
+  const { at, items, shown, measured, asking } = store.get();
+  if (at !== id) return false;
+  const place = placeOf(items, id);
+  const { holder } = record;
+  if (place >= 0) store.patch({ items: items.map((item, i) => (i === place ? { ...item, holder } : item)) });
+  const free = onward && holder && following(store.get().items, id, who);
+  if (free) {
+    // Not awaited: it runs when this one has ended.
+    show(free.id, true);
+    return false;
+  }
+  const isOther = shown?.id !== id;
+  store.patch({
+    shown: record,
+    tool: "",
+    measured: isOther ? {} : measured,
+    asking: !isOther && asking,
+  });
+  return true;
+}
+
+/**
+ * A function that asks for measures again and again until they hold for the bank as it is.
+ * @param {CurateStore} store
+ * @param {Call} call
+ * @param {() => string[]} seen
+ * @param {Desk["refresh"]} refresh
+ */
+function measurer(store, call, seen, refresh) {
+  let timer = 0;
+  const measure = latest(async () => {
+    clearTimeout(timer);
+    const { shown } = store.get();
+    if (!shown) return;
+    const have = store.get().measured.quality?.stamp || "";
+    const answer = await call("measures", { id: shown.id, screen: seen(), have });
+    const { items, left, measured, shown: now } = store.get();
+    const isNow = now?.id === shown.id;
+    const { late, problem, known, screen } = answer;
+    store.patch({
+      items: items.map((item) => (item.id in screen ? { ...item, effect: screen[item.id] } : item)),
+      left: answer.left,
+    });
+    if (isNow && (known || late !== measured.late || problem !== measured.problem)) {
+      store.patch({ measured: { late, problem, quality: known || measured.quality } });
+    }
+    if (answer.left) timer = window.setTimeout(() => measure().catch(() => {}), 700);
+    // In the order that the measures say.
+    else if (left && !store.get().deciding) await refresh();
+  });
+  return measure;
+}

@@ -1,0 +1,65 @@
+// The history: what was decided on this data set, the newest first, each with its Undo.
+
+import { find, make } from "../shared/dom.js";
+import { counted } from "../shared/words.js";
+import { plain } from "./parts.js";
+import { LINES } from "./state.js";
+import { addressOf, timeOf } from "./words.js";
+
+/** @typedef {import("./state.js").Pane} Pane */
+/** @typedef {import("./words.js").Line} Line */
+
+const NOTHING = "What is decided here stands in this list, and can be taken back at any time.";
+
+/** @param {Pane} pane @param {import("./deciding.js").Deciding} deciding */
+export function showPast(pane, { undoOne }) {
+  const { page, store, voice, desk } = pane;
+  store.subscribe(["past"], ({ past, pastTotal }) => {
+    find(page, ".cu-pastcount").textContent = pastTotal ? counted(pastTotal, "decision") : "";
+    const none = make("li", { class: "st-quiet cu-nopast" }, NOTHING);
+    const lines = past.map((line) => lineOf(pane, line, undoOne));
+    find(page, ".cu-lines").replaceChildren(...(lines.length ? lines : [none]));
+    const more = Math.min(LINES, pastTotal - past.length);
+    const readMore = voice.attempt(() => {
+      store.patch({ lines: store.get().lines + LINES });
+      return desk.readPast();
+    });
+    const button = plain(`Show ${more} more`, readMore, { class: "plain-button small" });
+    find(page, ".cu-pastmore").replaceChildren(more > 0 ? button : "");
+  });
+}
+
+/** @param {Pane} pane @param {Line} line @param {import("./deciding.js").Deciding["undoOne"]} undoOne */
+function lineOf(pane, line, undoOne) {
+  const when = timeOf(line.created, new Date());
+  const by = line.undone_by ? ` by ${line.undone_by}` : "";
+  return make(
+    "li",
+    { class: line.undone ? "cu-undone" : "", "data-decision": line.id },
+    line.bank ? make("span", { class: "cu-thumb" }) : thumbOf(pane, line),
+    make(
+      "span",
+      { class: "cu-said" },
+      make("span", { class: "cu-what" }, make("b", {}, line.who), ` ${line.said}`),
+      make("span", { class: "st-quiet" }, line.undone ? `${when}, taken back${by}` : when),
+    ),
+    !line.undone &&
+      !line.bank &&
+      plain("Undo", () => undoOne(line), {
+        class: "plain-button small",
+        "aria-label": `Undo: ${line.said}`,
+      }),
+  );
+}
+
+/** @param {Pane} pane @param {Line} line */
+function thumbOf({ voice, desk }, { real, subject }) {
+  const source = real ? `/thumbnail?image=${encodeURIComponent(subject)}` : addressOf(subject, "close");
+  const attributes = { disabled: real, title: real ? "A real image" : "Show it" };
+  const onclick = voice.attempt(() => desk.show(subject));
+  return make(
+    "button",
+    { type: "button", class: "cu-thumb", ...attributes, onclick },
+    make("img", { loading: "lazy", alt: "", src: source }),
+  );
+}

@@ -1,0 +1,69 @@
+// Who decides: one name a browser.
+
+import { make } from "../shared/dom.js";
+import { remember } from "../shared/memory.js";
+import { dialogOf, sheet } from "./sheet.js";
+import { WHO } from "./state.js";
+
+/** @typedef {import("./state.js").Pane} Pane */
+
+const ABOUT =
+  "Your name stands beside every decision, and shows others what you have open. This browser remembers it.";
+
+/** Ask for a name; where there is one already it can stay. @param {Pane} pane @returns {Promise<string>} */
+function ask({ page, store }) {
+  const { who } = store.get();
+  const dialog = dialogOf(page);
+  const field = make("input", {
+    ...{ type: "text", class: "cu-askwho", maxlength: "40", value: who, autocomplete: "name" },
+    "aria-label": "Your name",
+  });
+  const go = make(
+    "button",
+    { type: "submit", class: "main-button", form: "cu-whoform", disabled: !who },
+    who ? "Keep" : "Begin",
+  );
+  field.addEventListener("input", () => (go.disabled = !field.value.trim()));
+  return new Promise((done) => {
+    /** @param {SubmitEvent} event */
+    const onsubmit = (event) => {
+      event.preventDefault();
+      const name = field.value.trim().replace(/\s+/g, " ");
+      if (!name) return;
+      done(name);
+      dialog.close();
+    };
+    const form = make("form", { id: "cu-whoform", onsubmit }, field);
+    sheet(page, "Who decides?", [make("p", {}, ABOUT), form], [go]);
+    dialog.oncancel = (event) => {
+      if (who) done(who);
+      else event.preventDefault();
+    };
+    field.focus();
+  });
+}
+
+/** Ask who decides where nobody knows yet. @param {Pane} pane */
+export async function knowWho(pane) {
+  if (!pane.store.get().who) keep(pane, await ask(pane));
+}
+
+/** @param {Pane} pane @param {string} who */
+function keep({ store }, who) {
+  store.patch({ who });
+  remember(WHO, who);
+}
+
+/** @param {Pane} pane */
+export async function changeWho(pane) {
+  const { store, call, desk } = pane;
+  const before = store.get().who;
+  const name = await ask(pane);
+  if (name === before) return;
+  const { held, at } = store.get();
+  if (held) await call("leave", { id: held, who: before });
+  keep(pane, name);
+  store.patch({ times: [] });
+  await desk.refresh();
+  if (at) await desk.show(at);
+}

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { countOf, firstFree, following, isLate, progressLine, recent, timeOf, waitOf } from "./words.js";
+
+/**
+ * @param {string} id
+ * @param {Partial<import("./words.js").Item>} [more]
+ * @returns {import("./words.js").Item}
+ */
+const item = (id, more = {}) => ({
+  id,
+  prompt: "",
+  title: "",
+  type: "",
+  status: "pending",
+  holder: "",
+  effect: null,
+  ...more,
+});
+
+const items = [item("a"), item("b", { holder: "Ben" }), item("c", { status: "accepted" }), item("d")];
+
+test("the next one waits for a decision and is free, further down or from the top", () => {
+  assert.equal(following(items, "a", "Anna")?.id, "d");
+  assert.equal(following(items, "d", "Anna")?.id, "a");
+  assert.equal(following(items, "a", "Ben")?.id, "b");
+  assert.equal(following([item("a")], "a", "Anna"), undefined);
+  assert.equal(following(items, "gone", "Anna")?.id, "a");
+});
+
+test("the first free one comes first, else the first", () => {
+  assert.equal(firstFree(items, "Anna").id, "a");
+  assert.equal(firstFree(items.slice(1), "Anna").id, "d");
+  assert.equal(firstFree(items.slice(1, 3), "Anna").id, "b");
+});
+
+test("counts are of one status or of all", () => {
+  const counts = { pending: 3, accepted: 2 };
+  assert.deepEqual([countOf(counts, "all"), countOf(counts, "rejected")], [5, 0]);
+});
+
+test("progress tells what is decided, the pace and what is left to measure", () => {
+  const counts = { pending: 1, accepted: 2, rejected: 1 };
+  const still = { times: [], doing: "", left: 0 };
+  assert.equal(progressLine(counts, still), "3 of 4 decided · 2 accepted");
+  const busy = { times: [0, 30_000, 60_000], doing: "Accepting", left: 1000 };
+  assert.equal(
+    progressLine(counts, busy),
+    "Accepting… · 3 of 4 decided · 2 accepted · your pace 2/min · 1,000 to measure",
+  );
+  assert.deepEqual(recent([0, 500_000], 600_001), [500_000]);
+});
+
+test("what is measured is waited for", () => {
+  const quality = /** @type {any} */ ({});
+  assert.equal(waitOf({}), "measuring…");
+  assert.equal(waitOf({ quality, late: "effect" }), "measuring the effect…");
+  assert.equal(waitOf({ quality, late: "" }), "");
+  assert.equal(waitOf({ late: "all", problem: "No bank." }), "");
+  assert.deepEqual(
+    ["effect", "new", "clean"].map((name) => isLate(name, "all")),
+    [true, true, false],
+  );
+  assert.equal(isLate("new", "effect"), false);
+});
+
+test("a decision of another day has its date", () => {
+  const now = new Date(2026, 4, 2, 12, 0);
+  const today = timeOf(new Date(2026, 4, 2, 9, 5).toISOString(), now);
+  const before = timeOf(new Date(2026, 4, 1, 9, 5).toISOString(), now);
+  assert.ok(before.endsWith(today) && before.length > today.length);
+});

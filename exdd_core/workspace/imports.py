@@ -22,15 +22,17 @@ import numpy as np
 from exdd_core import datasets
 from exdd_core.datasets import archive, integrity
 from exdd_core.datasets.record import Record
+from exdd_core.datasets.survey import Survey
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png, probe, read_image
 from exdd_core.progress import Progress
-from exdd_core.workspace import clock, failures, rows, rows as rows_, settings
+from exdd_core.workspace import clock, failures, settings
 from exdd_core.workspace.placing import making, placed
+from exdd_core.workspace.rows import DatasetPreview, dataset_info
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
-    from exdd_core.workspace.rows import DatasetInfo, DatasetPreview
+    from exdd_core.workspace.rows import DatasetInfo
 
 # Folder of a data set with masks that were written from others, from outlines or by hand.
 WRITTEN = "exdd-masks"
@@ -64,14 +66,8 @@ def import_dataset(
         size = size or datasets.LAYOUTS[layout].DEFAULT_SIZE
         settings = (layout, *size_row(size).values(), str(found.rule), str(found.depth))
         fingerprint = _fingerprint(root, records, settings, progress)
-        known = workspace.dataset_row(name)
-        if known is not None:
-            if known["fingerprint"] == fingerprint:
-                return rows_.dataset_info(known, changed=False)
-            raise BadInput(
-                f'There is a data set "{name}" with other images, masks, groups or size; '
-                "give this one a name of its own with --name, or add what is new with --into."
-            )
+        if known := _same_as_before(workspace, name, fingerprint):
+            return known
         require_free(workspace, name)
         whole = temporary / "whole"
         written, unusable = write_masks(found, whole, WRITTEN, progress)
@@ -82,19 +78,42 @@ def import_dataset(
         name_unreadable(report, written)
         rows = image_rows(name, whole, written, report, originals(records))
         datasets.write_manifests(written, whole)
-        record = {
-            "name": name,
-            "layout": layout,
-            "title": datasets.LAYOUTS[layout].TITLE,
-            **size_row(size),
-            "created": clock.now(),
-            "fingerprint": fingerprint,
-            "report": json.dumps(report),
-            "depth": str(found.depth) if found.depth else None,
-            "mask_rule": str(found.rule),
-        }
-        enter(workspace, whole, record, rows)
+        enter(workspace, whole, new_row(name, layout, size, fingerprint, found, report), rows)
     return workspace.dataset(name)
+
+
+def _same_as_before(workspace: Workspace, name: str, fingerprint: str) -> DatasetInfo | None:
+    """The data set of that name where it has this very content. Raises `BadInput` where it has another."""
+    known = workspace.dataset_row(name)
+    if known is None or known["fingerprint"] == fingerprint:
+        return dataset_info(known, changed=False) if known else None
+    raise BadInput(
+        f'There is a data set "{name}" with other images, masks, groups or size; '
+        "give this one a name of its own with --name, or add what is new with --into."
+    )
+
+
+def new_row(
+    name: str,
+    layout: str,
+    size: Size,
+    fingerprint: str,
+    found: Survey,
+    report: Mapping[str, object],
+    title: str | None = None,
+) -> Row:
+    """A new data set as a row of `datasets`. title: None takes the layout's."""
+    return {
+        "name": name,
+        "layout": layout,
+        "title": title or datasets.LAYOUTS[layout].TITLE,
+        **size_row(size),
+        "created": clock.now(),
+        "fingerprint": fingerprint,
+        "report": json.dumps(report),
+        "depth": str(found.depth) if found.depth else None,
+        "mask_rule": str(found.rule),
+    }
 
 
 def require_free(workspace: Workspace, name: str) -> None:
@@ -135,7 +154,7 @@ def preview_dataset(
         layout, found = read(source, Path(temporary) / "unpacked", choices, progress)
         example = _example(found)
     module = datasets.LAYOUTS[layout]
-    return rows.DatasetPreview(
+    return DatasetPreview(
         name, layout, module.TITLE, module.DEFAULT_SIZE, found.records, found.to_report(), example
     )
 
@@ -301,7 +320,11 @@ def originals(records: Sequence[Record]) -> dict[str, list[str]]:
 
 
 def image_rows(
-    dataset: str, root: Path, records: Sequence[Record], report: Row, masks_of: Mapping[str, Sequence[str]]
+    dataset: str,
+    root: Path,
+    records: Sequence[Record],
+    report: Mapping[str, Any],
+    masks_of: Mapping[str, Sequence[str]],
 ) -> list[Row]:
     """A row for every image that can be read; a mask that cannot be used is not named.
 
@@ -328,7 +351,7 @@ def image_rows(
     return rows
 
 
-def name_unreadable(report: Row, records: Sequence[Record]) -> None:
+def name_unreadable(report: Mapping[str, Any], records: Sequence[Record]) -> None:
     """Keep with every image that cannot be read what its record says: it gets no row, and a later report names it."""
     of = {record.path: record for record in records}
     for item in report["unreadable"]:

@@ -20,10 +20,11 @@ from exdd_core.datasets.tree import Tree
 from exdd_core.errors import BadInput
 from exdd_core.mask_rules import MaskRule
 from exdd_core.progress import Progress
-from exdd_core.workspace import clock, dataset_reports, dataset_states, failures, imports, runs
+from exdd_core.workspace import dataset_reports, dataset_states, failures, imports, runs
 from exdd_core.workspace.placing import making
 
 if TYPE_CHECKING:
+    from exdd_core.depth import Depth
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.rows import DatasetInfo
 
@@ -40,53 +41,66 @@ def join_datasets(
     infos = list({info.name: info for info in map(workspace.dataset, names)}.values())
     if len(infos) < 2:
         raise BadInput("Name two data sets or more that are to be joined.")
-    depths = {info.depth: info for info in infos if info.depth is not None}
-    if len(depths) > 1:
-        said = ", ".join(f"{info.called} with {depth.title}" for depth, info in depths.items())
-        raise BadInput(f"They are read with different bit depths: {said}; set them to one with datasets set.")
+    depth = _one_depth(infos)
     place = workspace.path / "datasets"
     with failures.plainly(), making(workspace, place, "import", progress) as temporary:
         imports.require_free(workspace, name)
         whole = temporary / "whole"
         records, masks_of = [], {}
         for info in infos:
-            with workspace.reading() as db:
-                rows = dataset_states.counting(dataset_states.at(db, info.name)[1])
-            files = {
-                file
-                for row in rows
-                for file in (row["path"], row["mask"], *dataset_reports.came(row))
-                if file
-            }
-            copied = {file: f"{info.called}/{file}" for file in sorted(files)}
-            imports.copy(place / info.name, whole, copied, progress, move=False)
-            for row in rows:
-                record = _below(dataset_reports.record_of(row), info.called)
+            for record, masks in _copied(workspace, info, whole, progress):
                 records.append(record)
-                masks_of[record.path] = [f"{info.called}/{file}" for file in dataset_reports.came(row)]
-        rules = {info.mask_rule for info in infos}
-        rule = MaskRule.parse(rules.pop()) if len(rules) == 1 and infos[0].mask_rule else MaskRule()
-        found = Survey(Tree(whole), records, [], [], _notes(infos), rule, next(iter(depths), None))
+                masks_of[record.path] = masks
+        found = Survey(Tree(whole), records, [], [], _notes(infos), _one_rule(infos), depth)
         found = replace(found, doubts=dataset_reports.of_two_depths(whole, found))
         report = integrity.check(whole, records, progress, found, {}, infos[0].size)
         imports.name_unreadable(report, records)
         datasets.write_manifests(records, whole)
         content = json.dumps([[info.called, runs.fingerprint(workspace, info.name)] for info in infos])
-        record_of_all = {
-            "name": name,
-            "layout": "folder",
-            "title": f"Joined: {', '.join(info.called for info in infos)}",
-            **imports.size_row(infos[0].size),
-            "created": clock.now(),
-            "fingerprint": hashlib.sha256(content.encode()).hexdigest(),
-            "report": json.dumps(report | {"choices": {}, "doubts": found.doubts}),
-            "depth": str(found.depth) if found.depth else None,
-            "mask_rule": str(rule),
-        }
-        imports.enter(
-            workspace, whole, record_of_all, imports.image_rows(name, whole, records, report, masks_of)
+        row = imports.new_row(
+            name,
+            "folder",
+            infos[0].size,
+            hashlib.sha256(content.encode()).hexdigest(),
+            found,
+            report | {"choices": {}, "doubts": found.doubts},
+            title=f"Joined: {', '.join(info.called for info in infos)}",
         )
+        imports.enter(workspace, whole, row, imports.image_rows(name, whole, records, report, masks_of))
     return workspace.dataset(name)
+
+
+def _one_depth(infos: Sequence[DatasetInfo]) -> Depth | None:
+    """The bit depth that data sets are read with; None where no image has more than 8 bits. Raises `BadInput`."""
+    depths = {info.depth: info for info in infos if info.depth is not None}
+    if len(depths) > 1:
+        said = ", ".join(f"{info.called} with {depth.title}" for depth, info in depths.items())
+        raise BadInput(f"They are read with different bit depths: {said}; set them to one with datasets set.")
+    return next(iter(depths), None)
+
+
+def _one_rule(infos: Sequence[DatasetInfo]) -> MaskRule:
+    """The rule by which the masks of all are read; the usual one where they have several, or none."""
+    rules = {info.mask_rule for info in infos}
+    return MaskRule.parse(rules.pop()) if len(rules) == 1 and infos[0].mask_rule else MaskRule()
+
+
+def _copied(
+    workspace: Workspace, info: DatasetInfo, whole: Path, progress: Progress
+) -> list[tuple[Record, list[str]]]:
+    """Copy a data set below its name in `whole`: its records there, each with the files its mask came from."""
+    with workspace.reading() as db:
+        rows = dataset_states.counting(dataset_states.at(db, info.name)[1])
+    used = (file for row in rows for file in (row["path"], row["mask"], *dataset_reports.came(row)) if file)
+    copied = {file: f"{info.called}/{file}" for file in sorted(set(used))}
+    imports.copy(workspace.path / "datasets" / info.name, whole, copied, progress, move=False)
+    return [
+        (
+            _below(dataset_reports.record_of(row), info.called),
+            [f"{info.called}/{file}" for file in dataset_reports.came(row)],
+        )
+        for row in rows
+    ]
 
 
 def _below(record: Record, name: str) -> Record:

@@ -1,8 +1,7 @@
 """The Banks page: build bank versions, compare, activate, pin and delete them; see both banks of one on a map.
 
-The workspace builds and keeps bank versions; this page collects settings and shows what was made. The map with its
-histograms (assets/banks*) runs in the browser and asks the functions at the end of this module. Knows neither arrays
-nor the database.
+Builds are queued as jobs. The map with its histograms (assets/banks) runs in the browser and asks the functions of
+`pages.banks.map`. Knows the page's parts and which of them changes with which. Does not know arrays or the database.
 """
 
 from __future__ import annotations
@@ -37,14 +36,7 @@ def render(workspace: Workspace) -> None:
             compared = Compared(workspace)
         with gr.Column(scale=2, min_width=368):
             builder = Builder(workspace)
-    questions = [open_picture, histograms, image, drop, put_back, order_map, cancel_map, news]
-    bank_picture = answers.markup(
-        "",
-        html_template=TEMPLATE,
-        js_on_load="exdd.banks(element, server, (bank) => trigger('act', { bank }))",
-        server_functions=[answers.answering(question, workspace) for question in questions],
-        elem_id="picture",
-    )
+    bank_picture = _bank_picture(workspace)
     rows = Rows(workspace, about)
     changing = [*version_list.outputs, *compared.outputs, *rows.outputs]
 
@@ -52,13 +44,13 @@ def render(workspace: Workspace) -> None:
         return version_list.updates() | compared.updates() | builder.updates()
 
     def refresh(shown: str = "") -> dict[Any, Any]:
-        # and not the form: somebody may be filling it in
+        # The form stays as it is: somebody may be filling it in.
         return version_list.updates() | version_list.state() | compared.updates() | rows.updates(shown)
 
     def changed(
         pair: tuple[str, str] | None, bank: str, side: str, page: int, event: gr.EventData
     ) -> dict[Any, Any]:
-        """A bank is another now, by what was done on the map or elsewhere: what stands of it, where it stands."""
+        """Show a bank again wherever the page shows it: somebody has changed it on the map or elsewhere."""
         told = rows.again(bank, side, page) if event.bank == bank else rows.updates(event.bank)
         return version_list.listed() | version_list.state() | compared.again(pair) | told
 
@@ -75,7 +67,19 @@ def render(workspace: Workspace) -> None:
         api_visibility="private",
     )
     answers.on_load(said(lists), outputs=[*version_list.outputs, *compared.outputs, *builder.outputs])
-    # Apart from the rest, which is there at once: these load the bank and torch.
+    # Each on its own, after the lists are shown: these load the bank and torch.
     answers.on_load(said(rows.updates), outputs=[version_list.note, *rows.outputs])
     answers.on_load(said(version_list.state), outputs=[version_list.note, version_list.due])
     answers.on_load(builder.choices, outputs=[builder.fusion, builder.backbone])
+
+
+def _bank_picture(workspace: Workspace) -> gr.HTML:
+    """The map of a bank with its histograms, whose script asks the functions of `pages.banks.map`."""
+    questions = [open_picture, histograms, image, drop, put_back, order_map, cancel_map, news]
+    return answers.markup(
+        "",
+        html_template=TEMPLATE,
+        js_on_load="exdd.banks(element, server, (bank) => trigger('act', { bank }))",
+        server_functions=[answers.answering(question, workspace) for question in questions],
+        elem_id="picture",
+    )

@@ -57,7 +57,9 @@ function isForPage(page, event) {
   return !(event.target instanceof Element && event.target.closest(FIELDS));
 }
 
-/** Give a reason where they are open; whether the key was one. @param {KeyboardEvent} event
+/**
+ * Give a reason where they are open; whether the key was one.
+ * @param {KeyboardEvent} event
  * @param {Readonly<import("./state.js").State>} state
  * @param {Reasons} reasons
  */

@@ -1,8 +1,8 @@
-"""A picture of both banks of a version: their rows on a map of two dimensions, and how far patches lie from them.
+"""A map of both banks of a version: their rows in two dimensions, and the images that rows come from.
 
-The map by principal components is there at once. The one by UMAP (McInnes et al., arXiv 1802.03426) takes a minute and
-is a job; its result stays in the workspace's cache with the version. Knows banks, detectors and files of images; does
-not know colours, pages, or what anybody decides by looking.
+The map by principal components is computed at once. The one by UMAP (McInnes et al., arXiv 1802.03426) takes a minute
+and is a job; its result is cached with the version. Knows banks, detectors and files of images. Does not know colours
+or pages.
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 MOST = 20_000  # rows on a map: more are no clearer, and slow to draw
-AROUND = 15  # neighbours that UMAP keeps together
-COMPONENTS = 50  # that UMAP looks at: what lies beyond is mostly noise, and takes time
+NEIGHBOURS = 15  # of each row, whose distances UMAP preserves
+# Principal components that UMAP is given: further ones are mostly noise, and cost time.
+COMPONENTS = 50
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def map_bank(workspace: Workspace, bank: str | None = None, method: str = "pca")
         return every.on(method, place, np.ones(len(place), bool), explained)
     known = _kept(_file(workspace, version.id))
     if known is None:
-        _file(workspace, version.id).unlink(missing_ok=True)  # a damaged one is as none
+        _file(workspace, version.id).unlink(missing_ok=True)  # a damaged file counts as no map
         raise BadInput(f"The map of {version.name} by UMAP is not made yet; make it, which takes a minute.")
     keys = every.keys()
     there = np.array([key in known for key in keys], bool)
@@ -117,17 +118,20 @@ def make_umap(workspace: Workspace, bank: str | None = None, progress: Progress 
     return every.on("umap", place, np.ones(len(place), bool), ())
 
 
-def principal_components(rows: np.ndarray, positive: np.ndarray, count: int = 2) -> tuple[np.ndarray, tuple[float, ...]]:
+def principal_components(
+    rows: np.ndarray, positive: np.ndarray, count: int = 2
+) -> tuple[np.ndarray, tuple[float, ...]]:
     """The first principal components of rows (n, d): float32 (n, count), and the share of variance along each.
 
-    Both banks weigh the same, though one is many times larger; the positive one, bool (n,), lies to the right.
+    Both banks have the same weight, though one is many times larger. positive: bool (n,), True for rows of the positive
+    bank, whose mean has the larger first coordinate.
     """
-    weigh = np.full(len(rows), 1.0)
+    weight = np.full(len(rows), 1.0)
     for own in (positive, ~positive):
-        weigh[own] = 1 / max(1, int(own.sum()))
-    weigh /= weigh.sum()
-    centred = rows - (weigh @ rows).astype(np.float32)
-    spread = (centred * weigh[:, None].astype(np.float32)).T @ centred
+        weight[own] = 1 / max(1, int(own.sum()))
+    weight /= weight.sum()
+    centred = rows - (weight @ rows).astype(np.float32)
+    spread = (centred * weight[:, None].astype(np.float32)).T @ centred
     values, vectors = np.linalg.eigh(spread.astype(np.float64))
     axes = vectors[:, ::-1][:, :count]
     place = (centred @ axes.astype(np.float32)).astype(np.float32)
@@ -147,26 +151,25 @@ def umap_layout(rows: np.ndarray, positive: np.ndarray, progress: Progress) -> n
     progress.begin("Finding neighbours", 1)
     reduced = principal_components(rows, positive, min(COMPONENTS, rows.shape[1]))[0]
     numbers = np.arange(len(reduced))
-    near = Bank(reduced, np.zeros_like(numbers), np.zeros((len(numbers), 2)), [BankImage("", "")])
-    distances, found = near.search(reduced, min(AROUND, len(reduced) - 1))
+    bank = Bank(reduced, np.zeros_like(numbers), np.zeros((len(numbers), 2)), [BankImage("", "")])
+    distances, found = bank.search(reduced, min(NEIGHBOURS, len(reduced) - 1))
     start = reduced[:, :2] / max(float(np.abs(reduced[:, :2]).max()), 1e-12) * 10
     layout = UMAP(
         n_neighbors=found.shape[1],
         precomputed_knn=(found, distances, None),
         init=start,
         random_state=0,
-        n_jobs=1,  # with a seed there is one anyway
+        n_jobs=1,  # UMAP uses one thread wherever it has a seed
         tqdm_kwds={"file": _Counted(progress, f"Laying out {len(rows):,} rows"), "disable": False},
     )
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "precomputed_knn"
-        )  # it is only of use for placing rows that come later
+        # UMAP warns that a map from given neighbours cannot place further rows; none are placed.
+        warnings.filterwarnings("ignore", "precomputed_knn")
         return np.asarray(layout.fit_transform(reduced), np.float32)
 
 
 class _Counted:
-    """What UMAP writes its progress bar to, having no other way to say how far it is, or to be stopped."""
+    """The file that UMAP writes its progress bar to: its only way to report progress and to be cancelled."""
 
     def __init__(self, progress: Progress, stage: str):
         self._progress, self._stage = progress, stage
@@ -184,7 +187,7 @@ class _Counted:
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows of both banks one below the other, the negative first; at most MOST of them."""
+    """Rows of both banks in one array, those of the negative bank first; at most MOST of them."""
 
     rows: np.ndarray
     image: np.ndarray
@@ -217,7 +220,7 @@ class _Rows:
         return np.array([side == "positive" for side in self.sides], bool)[self.image]
 
     def keys(self) -> list[tuple[str, str, int, int]]:
-        """What names each row whatever comes and goes: its bank, its image and its place there."""
+        """A key of each row that stays the same when other rows come or go: its bank, image, row and column."""
         names = [(side, image.id) for side, image in zip(self.sides, self.images, strict=True)]
         return [
             (*names[i], y, x) for i, (y, x) in zip(self.image.tolist(), self.position.tolist(), strict=True)
@@ -260,8 +263,8 @@ def _kept(file: Path) -> dict[tuple[str, str, int, int], list[float]] | None:
 
 @dataclass(frozen=True)
 class SourceImage:
-    """An image that a bank has rows of. boxes: (x0, y0, x1, y1) in its pixels, of the patches asked for. depth: how the
-    bank reads it."""
+    """An image that a bank has rows of. shape: (H, W). boxes: (x0, y0, x1, y1) in its pixels, of the patches asked for.
+    depth: the bit depth that the bank reads it with."""
 
     id: str
     path: Path
@@ -270,7 +273,9 @@ class SourceImage:
     depth: Depth | None = None
 
 
-def source_image(workspace: Workspace, bank: str, image: str, patches: Sequence[tuple[int, int]] = ()) -> SourceImage:
+def source_image(
+    workspace: Workspace, bank: str, image: str, patches: Sequence[tuple[int, int]] = ()
+) -> SourceImage:
     """An image of a version's banks and where patches (row, column) lie on it. Raises BadInput."""
     version, path = workspace.bank(bank), image_file(workspace, image)
     width, height = images.probe(path)
@@ -284,7 +289,7 @@ def source_image(workspace: Workspace, bank: str, image: str, patches: Sequence[
 
 
 def patches_of_image(workspace: Workspace, bank: str, image: str, side: str) -> list[tuple[int, int]]:
-    """Where on an image the rows come from that a bank has of it: (row, column) each."""
+    """The patches, (row, column), of an image that a bank holds rows of. side: "negative" or "positive"."""
     detector = load_detector(workspace, bank)
     held = detector.positive if side == "positive" else detector.negative
     if held is None:
@@ -298,9 +303,9 @@ def image_file(workspace: Workspace, image: str) -> Path:
         return workspace.image(image).path
     except BadInput:
         pass
-    taught = teachers.marked_images(workspace).get(image)
-    if taught is not None:
-        return workspace.path / taught.detail["path"]
+    mark = teachers.marked_images(workspace).get(image)
+    if mark is not None:
+        return workspace.path / mark.detail["path"]
     try:
         return candidates.get(workspace, image).image
     except BadInput:
@@ -308,7 +313,7 @@ def image_file(workspace: Workspace, image: str) -> Path:
 
 
 def stamp(workspace: Workspace, bank: str) -> str:
-    """Differs as soon as the picture of a version might."""
+    """A string that changes whenever the map of a version may have changed."""
     file = _file(workspace, bank)
     made = file.stat().st_mtime_ns if file.exists() else 0
     with workspace.reading() as db:

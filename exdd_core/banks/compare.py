@@ -1,7 +1,6 @@
-"""Bank versions beside each other: what two of them hold, how far one has drifted, and what a rebuild would take.
+"""Two bank versions compared: what they hold, which settings differ, and how each was measured.
 
-Also takes an image out of a bank so that it can be put back. Knows the workspace's versions, its measurements and
-what people decided. Does not know how banks are built, nor pages.
+Knows versions, their changes and their measurements. Does not know how banks are built, nor pages.
 """
 
 from __future__ import annotations
@@ -59,7 +58,7 @@ class Comparison:
 
 
 def compare(workspace: Workspace, first: str, second: str) -> Comparison:
-    """What two versions hold, with all that has come to their banks since. Raises BadInput for an unknown one."""
+    """Compare two versions as they are now, with every change since they were built. Raises BadInput."""
     a, b = workspace.bank(first), workspace.bank(second)
     if a.id == b.id:
         raise BadInput(f"{a.name} cannot be compared with itself; choose two bank versions.")
@@ -99,7 +98,7 @@ def _sides(workspace: Workspace, version: BankVersion) -> tuple[dict[str, Side],
 
 
 def _region(workspace: Workspace, version: BankVersion) -> str:
-    """What of an image counts for a version; the letters are its region's alone, where two cover the same share."""
+    """The share of an image that counts for a version, and a digest that tells regions of the same share apart."""
     region = load_detector(workspace, version.id).region
     return "all of an image" if region is None else f"{region.mask.mean():.0%} of an image ({region.digest})"
 
@@ -122,9 +121,9 @@ def measured(workspace: Workspace) -> dict[str, Measured]:
 
 
 def changes(workspace: Workspace, id: str, after: int = 0) -> int:
-    """How many images are otherwise in a bank of the version of this id than after that change (0: when it was built).
+    """Count the images whose rows in a bank differ from those after a change (0: from those that were built).
 
-    What came and went again, or left and returned as it was, does not count.
+    id: of the version. An image that was added and removed again, or removed and put back, does not count.
     """
     with workspace.reading() as db:
         then, now = history.changed_images(db, id, after).since, history.changed_images(db, id).since

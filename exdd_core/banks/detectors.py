@@ -1,4 +1,4 @@
-"""The detectors of bank versions, with every change since they were built, and the last two kept in memory.
+"""Loads the detector of a bank version with every change since it was built; keeps the last two in memory.
 
 Knows versions, their changes and the detector. Does not know decisions or who asks.
 """
@@ -40,10 +40,10 @@ def _kept(workspace: Workspace) -> _Kept:
 
 
 def load_detector(workspace: Workspace, bank: str | None = None, until: int | None = None) -> Detector:
-    """The detector of a bank version (None: the active one), with all that has come to its banks since.
+    """The detector of a bank version (None: the active one), with the changes of its banks since it was built.
 
-    until: the number of its last change then (`history.newest`), for what is measured again; None: as it is now.
-    The last two used stay in memory and notice what other threads and processes change.
+    until: apply changes up to this number (`history.newest`), to measure a former state again; None: all of them.
+    The last two detectors stay in memory and take in what other threads and processes change.
     """
     from exdd_core.detector import Detector
 
@@ -69,7 +69,7 @@ def load_detector(workspace: Workspace, bank: str | None = None, until: int | No
 
 
 def keep_detector(workspace: Workspace, bank: str, last: int, detector: Detector) -> None:
-    """Have this detector ready for whoever asks for the version; `last` is the number of its last change."""
+    """Keep a detector in memory for whoever loads the version next. last: the number of its last change."""
     kept = _kept(workspace)
     with kept.lock:
         if bank not in kept.detectors or kept.detectors[bank][0] <= last:

@@ -1,4 +1,4 @@
-"""How far the active version is behind what was decided, and whether its threshold still fits.
+"""Whether a bank version should be built again, and which decisions it does not follow.
 
 Knows versions, decisions and detectors. Does not know how a version is brought in line.
 """
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from exdd_core.detector.records import Drift
     from exdd_core.workspace import BankVersion, Workspace
 
-UNCOVERED = 0.05  # share of known defect patches that no row is near, at which a rebuild is due
-LOOSE = 1.5  # times the radius that a rebuild would reach
-GROWN = 2.0  # times the rows that were built
+# A rebuild is due when a version exceeds one of these.
+UNCOVERED = 0.05  # share of known defect patches outside the covering radius of every row
+LOOSE = 1.5  # covering radius, in multiples of that after a rebuild
+GROWN = 2.0  # rows of the positive bank, in multiples of those that were built
 
 
 @dataclass(frozen=True)
 class State:
-    """How far a version has come from what a build would make of the same images, and in words whether one is due.
+    """How a version differs from what a build would make of the same images, and a sentence on whether one is due.
 
-    behind: whether it does not follow what people decided, which `catch_up` mends without a build.
+    behind: whether it does not follow all decisions; `aligning.catch_up` corrects that without a build.
     """
 
     drift: Drift
@@ -66,7 +67,7 @@ def state(workspace: Workspace, id: str | None = None) -> State:
 
 
 def _behind(workspace: Workspace, version: BankVersion) -> str:
-    """What people decided and this version does not follow, as after rolling back to it, in words."""
+    """A sentence on the decisions that a version does not follow, as after rolling back to it; "" for none."""
     lacks, surplus = lacking(workspace, version.id)
     words = ("candidate is", "candidates are")
     said = [f"{count(len(lacks), *(f'accepted {word}' for word in words))} not in it"] if lacks else []
@@ -75,9 +76,9 @@ def _behind(workspace: Workspace, version: BankVersion) -> str:
 
 
 def lacking(workspace: Workspace, id: str | None = None) -> tuple[list[str], list[str]]:
-    """Accepted candidates that a version should hold and does not, and those it holds that are accepted no longer.
+    """Accepted candidates that a version lacks, and candidates that it holds though they are accepted no longer.
 
-    One that was built without the candidates there were then, as somebody chose, should hold the later ones only.
+    A version whose build left out the candidates of that time should hold only those accepted since.
     """
     version = workspace.bank(id)
     detector = load_detector(workspace, version.id)

@@ -1,9 +1,8 @@
-"""Features of whole images that a bank version is fitted again with, and judged by, when rows come or go.
+"""Features of whole images: those that a version is fitted again with when its rows change, and judged by.
 
-Those of its held-out normal images and of its defective training images are many times larger than the version and
-can be made again from the images: so they lie in the cache, at half precision, are mapped into memory when they are
-first looked at, and computed where they are gone. Knows files and the workspace's images; does not know what they
-are compared with.
+Features of held-out normal images and of defective training images are many times larger than the version and can be
+computed again. They are cached at half precision, mapped into memory at first use, and recomputed where the file is
+gone. Knows files and the workspace's images. Does not know what the features are compared with.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 HELD_OUT = "held_out"
-DEFECT_IMAGES = 120  # defective training images that effects are measured on
+DEFECT_IMAGES = 120  # at most, that effects are measured on
 
 
 def keep(workspace: Workspace, bank: str, detector: Detector) -> None:
@@ -37,8 +36,10 @@ def keep(workspace: Workspace, bank: str, detector: Detector) -> None:
 
 
 def defects(workspace: Workspace, bank: str, detector: Detector) -> list[DefectImage]:
-    """The defective training images of a version with the features of all their patches; at most DEFECT_IMAGES of them,
-    as many of every part as of the others."""
+    """The defective training images of a version with the features of all their patches.
+
+    At most DEFECT_IMAGES of them, spread evenly over the physical parts.
+    """
     images = detector.fitted.examples.defects.images
     known = [i for i in images if i.origin == "real" and not i.id.startswith("file:")]
     turn: dict[str, int] = {}
@@ -77,7 +78,7 @@ class HeldOutFeatures(Sequence):
 def _features(
     workspace: Workspace, bank: str, name: str, ids: Sequence[str], detector: Detector
 ) -> np.ndarray:
-    """Of these images, float16 (m, n, d): from the cache, or else from their files."""
+    """Features of m images, float16 (m, n, d), from the cache or else from the image files."""
     height, width = detector.grid
     shape = (len(ids), height * width, detector.backbone.dimension)
     file = _file(workspace, bank, name)
@@ -86,7 +87,7 @@ def _features(
         if found.shape == shape:
             return found
     except (OSError, ValueError):
-        pass  # gone or damaged, as a cache may be
+        pass  # the file is gone or damaged: compute it again
     paths, settings = [workspace.image(id).path for id in ids], detector.settings
     features = patches.extract(
         detector.backbone, paths, settings.size, reader=settings.read, region=detector.region
@@ -101,7 +102,7 @@ def _file(workspace: Workspace, bank: str, name: str = HELD_OUT) -> Path:
 def _store(file: Path, features: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
     file.parent.mkdir(parents=True, exist_ok=True)
     kind = {"descr": "<f2", "fortran_order": False, "shape": (len(features), *features[0].shape)}
-    # Not through a map of the file: on a full disk that ends the process, without a word.
+    # Written through a stream: writing to a memory map on a full disk kills the process without a message.
     with files.whole(file) as place, place.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, kind)
         for one in features:

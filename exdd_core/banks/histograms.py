@@ -1,4 +1,4 @@
-"""Histograms of the scores and neighbour distances of normal patches and defects of a version.
+"""Histograms of the neighbour distances of normal patches and defect patches to both banks of a version.
 
 Knows detectors and candidates. Does not know pages or the map.
 """
@@ -23,14 +23,15 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 METHODS = ("pca", "umap")
-NORMALS = 10_000  # held-out normal patches in the histograms
+NORMALS = 10_000  # at most, held-out normal patches that are counted
 BINS = 48
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Patches of one kind and their distances. negative, positive: share of them in each bin of `Distances`; positive
-    is None where there is no bank to be far from. beyond: share of them past the 99 % line."""
+    """Patches of one kind. negative, positive: the share of them in each bin of `Distances`, by their distance to that
+    bank; positive is None where there is no positive bank. beyond: the share of them farther from the negative bank
+    than `Distances.visible_from`."""
 
     name: str  # "normal", "real" or "synthetic"
     patches: int
@@ -41,7 +42,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Distances:
-    """Mean distances to the five nearest rows of each bank (N and P), without those of a patch's own physical part.
+    """Mean distances to the five nearest rows of each bank (N and P), leave-one-part-out.
 
     edges: of the bins, by bank. visible_from: 99 % of held-out normal patches have a smaller N.
     """
@@ -52,10 +53,11 @@ class Distances:
 
 
 def distances(workspace: Workspace, bank: str | None = None) -> Distances:
-    """How far normal, real and synthetic patches lie from both banks of a version (None: the active one).
+    """Neighbour distances of normal, real and synthetic patches to both banks of a version (None: the active one).
 
-    Normal patches are of images that set the threshold; those on defects are what the positive bank covers, and each
-    looks at what is left without its own part. Raises BadInput for a version of an older kind.
+    Normal patches are those of the held-out images that set the threshold; defect patches are those that the positive
+    bank was built from. Rows of a patch's own physical part are left out. Raises BadInput for a version of an older
+    kind.
     """
     detector = load_detector(workspace, workspace.bank(bank).id)
     if not detector.fitted.can_change:
@@ -64,59 +66,58 @@ def distances(workspace: Workspace, bank: str | None = None) -> Distances:
         )
     found = {"normal": _of_normals(detector)} | _of_defects(detector)
     found = {name: pair for name, pair in found.items() if len(pair[0])}
-    edges = {"negative": _edges([near for near, _ in found.values()])}
+    edges = {"negative": _edges([n for n, _ in found.values()])}
     if detector.positive is not None:
-        edges["positive"] = _edges([far for _, far in found.values() if far is not None])
+        edges["positive"] = _edges([p for _, p in found.values() if p is not None])
     kinds = [
         Kind(
             name,
-            len(near),
-            float((near > detector.fitted.reference.visible_from).mean()),
-            _shares(near, edges["negative"]),
-            _shares(far, edges["positive"]) if far is not None and len(far) else None,
+            len(n),
+            float((n > detector.fitted.reference.visible_from).mean()),
+            _shares(n, edges["negative"]),
+            _shares(p, edges["positive"]) if p is not None and len(p) else None,
         )
-        for name, (near, far) in found.items()
+        for name, (n, p) in found.items()
     ]
     return Distances(
         {side: e.tolist() for side, e in edges.items()}, detector.fitted.reference.visible_from, kinds
     )
 
 
-Pair = tuple[
-    np.ndarray, np.ndarray | None
-]  # N (n,), P (m,) with m <= n: some have no row of another part to be near
+# N, float (n,), and P, float (m,). m <= n: a patch has no P where every row is of its own physical part.
+Pair = tuple[np.ndarray, np.ndarray | None]
 
 
 def _of_normals(detector: Detector) -> Pair:
     held, rng = detector.fitted.held_out, np.random.default_rng(detector.settings.seed)
     assert held is not None and held.features is not None
     each = max(1, NORMALS // max(1, len(held.parts)))
-    near, far = [], []
-    for number, apart in enumerate(held.parts):
+    n, p = [], []
+    for number, part in enumerate(held.parts):
         features = held.features[number]
         order = rng.permutation(len(features))
         if held.inside is not None:
             order = order[held.inside[number][order]]
         chosen = np.sort(order[:each])
         rows = np.asarray(features[chosen], np.float32)
-        near.append(_mean(detector.negative, rows, rows_of_part(detector.negative, apart)))
+        n.append(_mean(detector.negative, rows, rows_of_part(detector.negative, part)))
         if detector.positive is not None:
-            far.append(_mean(detector.positive, rows, rows_of_part(detector.positive, apart)))
-    return _finite(near), _finite(far) if far else None
+            p.append(_mean(detector.positive, rows, rows_of_part(detector.positive, part)))
+    return _finite(n), _finite(p) if p else None
 
 
 def _of_defects(detector: Detector) -> dict[str, Pair]:
-    """Of the patches on real defects, and of those on synthetic ones."""
+    """N and P of the patches on real defects, and of those on synthetic ones."""
     bank = detector.fitted.examples.defects
     if detector.positive is None or not len(bank):
         return {}
-    near, far = defect_distances(detector.fitted).mean(-1), np.full(len(bank), np.inf, np.float32)
+    n, p = defect_distances(detector.fitted).mean(-1), np.full(len(bank), np.inf, np.float32)
     for number, image in enumerate(bank.images):
         own = bank.image == number
         others = detector.positive.of(image.group, image.id, image.donor)
-        far[own] = _mean(detector.positive, bank.rows[own], others)
+        p[own] = _mean(detector.positive, bank.rows[own], others)
     kinds = {"real": bank.real, "synthetic": ~bank.real}
-    return {name: (_finite([near[own]]), _finite([far[own]])) for name, own in kinds.items()}
+    return {name: (_finite([n[own]]), _finite([p[own]])) for name, own in kinds.items()}
 
 
 def _mean(bank: Bank, rows: np.ndarray, without: np.ndarray | None) -> np.ndarray:
@@ -129,7 +130,7 @@ def _finite(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _edges(several: Sequence[np.ndarray]) -> np.ndarray:
-    """Bins from where nearly all of any kind begin to where nearly all end; the outer ones take the rest."""
+    """Edges of BINS bins that span nearly all values of every kind; the outermost bins take the rest."""
     filled = [values for values in several if len(values)]
     if not filled:
         return np.linspace(0, 1, BINS + 1)

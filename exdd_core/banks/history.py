@@ -1,9 +1,9 @@
 """How bank versions have changed since they were built: rows of the table `bank_changes`, as detectors take them.
 
-A version's folder never changes. What was added to its banks or taken out stands here, in order, written in the
-same transaction as the decision that asked for it; whoever loads the version makes the same changes again. The
-last row of a transaction also says what was fitted to the banks then, so that nobody has to fit it twice. Nothing
-is ever changed or removed but with its bank version. Knows rows and JSON; does not know who decided, or why.
+A version's folder never changes. Additions to its banks and removals are rows of this table, in order, written in the
+transaction of the decision that caused them; whoever loads the version applies them again. The last row of a
+transaction also holds what was fitted to the banks then, so that it is fitted once. Rows are deleted with their bank
+version only. Knows rows and JSON. Does not know who decided, or why.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ GONE = 0  # no change has this number
 
 @dataclass(frozen=True)
 class Changes:
-    """Some of a version's changes. last: the number of the newest one, for asking what came after it. state: what
-    was fitted then, None where there are no changes."""
+    """Some of a version's changes. last: the number of the newest one, to read later ones from. state: what was fitted
+    then, None where there are no changes."""
 
     last: int
     changes: list[Change]
@@ -38,18 +38,18 @@ class Changes:
 def record(
     db: Database, bank: str, change: Change, decision: int, state: Mapping[str, Any] | None = None
 ) -> None:
-    """Write a change into a transaction that the caller has begun; the last one of it with what was fitted then."""
+    """Write a change into a transaction that the caller has begun. state: what was fitted after its last change."""
     detail: dict[str, Any] = {
         "image": asdict(change.image),
         "position": change.position.tolist(),
         "kept": np.flatnonzero(change.kept).tolist(),
-        "dimension": change.rows.shape[1],  # no rows, too, have one
+        "dimension": change.rows.shape[1],  # cannot be told from the bytes of a change without rows
     }
     rows = change.rows
     if change.fitted_on is not None:
         detail["taught"] = np.flatnonzero(change.fitted_on).tolist()
     if change.surroundings is not None:
-        detail["beside"] = change.surroundings.shape[1]  # the last so many columns
+        detail["beside"] = change.surroundings.shape[1]  # they are the last columns
         rows = np.concatenate([rows, change.surroundings], axis=1)
     row = {
         "bank": bank,
@@ -66,14 +66,14 @@ def record(
 
 
 def newest(db: Database, bank: str) -> int:
-    """The number of a version's last change, 0 where it has none. Cheap: for asking before every use."""
+    """The number of a version's last change, 0 where it has none. Cheap enough to ask before every use."""
     return int(
         db.execute("select coalesce(max(id), 0) from bank_changes where bank = ?", [bank]).fetchone()[0]
     )
 
 
 def read(db: Database, bank: str, after: int = 0, until: int = 2**63 - 1) -> Changes:
-    """A version's changes after the one of that number, in order; up to that of the number `until`."""
+    """A version's changes in order: those with numbers above `after`, up to `until`."""
     query = (
         "select id, bank_side, action, rows, detail from bank_changes "
         "where bank = ? and id > ? and id <= ? order by id"
@@ -98,15 +98,15 @@ def _change(side: str, action: str, rows: bytes, detail: dict[str, Any]) -> Chan
         out[detail[name]] = True
         return out
 
-    beside = shaped[:, width:] if "beside" in detail else None
-    taught = marked("taught") if "taught" in detail else None
-    return Change(side, action, image, shaped[:, :width], position, marked("kept"), beside, taught)
+    surroundings = shaped[:, width:] if "beside" in detail else None
+    fitted_on = marked("taught") if "taught" in detail else None
+    return Change(side, action, image, shaped[:, :width], position, marked("kept"), surroundings, fitted_on)
 
 
 def left(db: Database, bank: str, image: str, side: str) -> tuple[int, Change] | None:
-    """The change that brings back what an image had in a bank when it left it, and the number of that leaving.
+    """The change that puts an image's rows back into a bank as they were removed, and the number of that removal.
 
-    None where it did not leave, or where nothing was kept of it.
+    None where the image's last change is no removal, or where its rows were not kept.
     """
     query = """select id, action, rows, detail from bank_changes where bank = ? and image = ? and bank_side = ?
                order by id desc limit 1"""
@@ -119,17 +119,17 @@ def left(db: Database, bank: str, image: str, side: str) -> tuple[int, Change] |
 
 @dataclass
 class ChangedImages:
-    """What of a version's banks is not as it was built.
+    """The images whose rows in a version's banks differ from those that were built.
 
-    since: by image and side the number of the change since which it is there, or GONE.
+    since: by image and side, the number of the change that added its rows, or GONE where they were removed.
     """
 
     since: dict[tuple[str, str], int] = field(default_factory=dict)
-    _built: set[tuple[str, str]] = field(default_factory=set)  # what the build had there, and is gone
-    _left: dict[tuple[str, str], int | None] = field(default_factory=dict)  # what was there before it left
+    _built: set[tuple[str, str]] = field(default_factory=set)  # built with rows, which were removed
+    _left: dict[tuple[str, str], int | None] = field(default_factory=dict)  # `since` before a removal
 
     def apply(self, image: str, side: str, action: str, number: int = GONE) -> None:
-        """Take one change in. What came after the build goes without a trace, and what returns is as it was."""
+        """Apply one change. One that is added and removed later leaves no entry; one put back has its entry again."""
         key = (image, side)
         if action == "add":
             self.since[key] = number
@@ -149,7 +149,7 @@ class ChangedImages:
 
 
 def changed_images(db: Database, bank: str, until: int = 2**63 - 1) -> ChangedImages:
-    """What a version's changes come to, up to the one of the number `until`."""
+    """The images that a version's changes up to number `until` leave different from the build."""
     found = ChangedImages()
     query = "select image, bank_side, action, id from bank_changes where bank = ? and id <= ? order by id"
     for change in db.execute(query, [bank, until]):
@@ -158,10 +158,10 @@ def changed_images(db: Database, bank: str, until: int = 2**63 - 1) -> ChangedIm
 
 
 def state_of(db: Database, bank: str, image: str, side: str, action: str) -> dict[str, Any] | None:
-    """What was fitted when a bank held what it will hold once this image leaves it ("remove") or comes back as it was
-    ("return"): {} where that was when it was built.
+    """What was fitted when a bank last held what it will hold after this image is removed ("remove") or put back as it
+    was ("return"); {} where that was the build.
 
-    None where there was no such moment, or where nothing was kept of it.
+    None where the bank never held just that, or where nothing was kept of that moment.
     """
     now = ChangedImages()
     states: dict[frozenset[tuple[tuple[str, str], int]], dict[str, Any] | None] = {frozenset(): {}}

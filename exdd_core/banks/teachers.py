@@ -31,7 +31,7 @@ FEATURES = "cache/candidates"
 
 
 def pixels_of(workspace: Workspace, id: str, path: Path, detector: Detector) -> np.ndarray:
-    """An image that teaches the banks, uint8 (H, W, 3), read as the bank's own images were."""
+    """The pixels of an image that the banks learn from, uint8 (H, W, 3), read as the bank's own images were."""
     own = None
     with suppress(BadInput):  # of a data set that is gone
         own = None if id.startswith("file:") else workspace.image(id).depth
@@ -67,7 +67,7 @@ def dropped(workspace: Workspace, dataset: str, side: str) -> set[str]:
 
 
 def marked_images(workspace: Workspace, dataset: str | None = None) -> dict[str, Decision]:
-    """Images beyond the training split that have taught the banks, by id: evaluation leaves their parts out."""
+    """Marks, by image id, on images outside the training split. Evaluation leaves their parts out."""
     return {d.subject: d for d in in_force(workspace, "missed", "false_alarm", dataset=dataset)}
 
 
@@ -78,9 +78,9 @@ def without_false_alarms(
     progress: Progress | None = None,
     state: int | None = None,
 ) -> Detector:
-    """A detector that was just built, with what people marked as false alarms in its negative bank.
+    """A detector that was just built, with the patches of marked false alarms added to its negative bank.
 
-    state: of the data set, None as it is now; an image that is retired in it teaches nothing.
+    state: of the data set, None as it is now; marks on images that are retired in it are left out.
     """
     several = []
     known = {row.id for row in workspace.images(dataset, state=state)}
@@ -102,7 +102,7 @@ def _training(image: BankImage, path: Path, mask: np.ndarray) -> TrainingImage:
 
 
 def bank_image(workspace: Workspace, candidate: Candidate) -> BankImage:
-    """How a candidate is named in a bank: it belongs to the parts of its source and of what lent to it."""
+    """A candidate as an image of a bank: it belongs to the part of its source and to that of its donor."""
     group = workspace.image(candidate.source).group
     donor = workspace.image(candidate.donor).group if candidate.donor else ""
     return BankImage(candidate.id, group, candidate.defect_type, "synthetic", donor)
@@ -116,7 +116,7 @@ def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Ma
     file = workspace.path / FEATURES / kind / f"{candidate.id}.npz"
     try:
         with np.load(file) as kept:
-            rows, position, beside = kept["rows"], kept["position"], kept["beside"]
+            rows, position, surroundings = kept["rows"], kept["position"], kept["beside"]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         pixels = images.read_image(candidate.image)
         touched = (
@@ -124,10 +124,10 @@ def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Ma
         )
         features = scoring.features(detector.fitted, pixels)
         rows, position = features[touched], np.argwhere(touched).astype(np.int16)
-        beside = context.around(features)[touched]
-        _keep(file, rows, position, beside)
+        surroundings = context.around(features)[touched]
+        _keep(file, rows, position, surroundings)
     on = marks(detector.fitted, candidates.mask_of(workspace, candidate))[position[:, 0], position[:, 1]]
-    return Marked(bank_image(workspace, candidate), rows[on], position[on], beside[on])
+    return Marked(bank_image(workspace, candidate), rows[on], position[on], surroundings[on])
 
 
 def marked_patches(pixels: np.ndarray, mask: np.ndarray, image: BankImage, detector: Detector) -> Marked:
@@ -137,7 +137,7 @@ def marked_patches(pixels: np.ndarray, mask: np.ndarray, image: BankImage, detec
 
 
 def marked_of_dropped(workspace: Workspace, id: str, side: str, detector: Detector) -> Marked:
-    """An image that was dropped, for coming back: a training image (of a normal one, every patch) or a candidate."""
+    """The patches of a dropped image, to put it back: of a candidate or defect those its mask marks, else all."""
     if "/" not in id:
         return marked(workspace, candidates.get(workspace, id), detector)
     row = workspace.image(id)
@@ -148,7 +148,7 @@ def marked_of_dropped(workspace: Workspace, id: str, side: str, detector: Detect
     return marked_patches(pixels, mask, BankImage(row.id, row.group, row.defect_type), detector)
 
 
-def _keep(file: Path, rows: np.ndarray, position: np.ndarray, beside: np.ndarray) -> None:
+def _keep(file: Path, rows: np.ndarray, position: np.ndarray, surroundings: np.ndarray) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with files.whole(file) as place:
-        np.savez(place, rows=rows, position=position, beside=beside)
+        np.savez(place, rows=rows, position=position, beside=surroundings)

@@ -1,4 +1,4 @@
-"""Which files a bank version has learnt from: by the image that they are, or by identical bytes.
+"""Which images a bank version was built from or has learned from: by their id, or by identical bytes.
 
 Knows the rows of a workspace and what a detector says of its banks. Does not know what a score is, nor who asks.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class TrainingImages:
-    """What one bank version has learnt from. Lists the files of its images at the first file from elsewhere."""
+    """The images that one bank version knows. Files are listed when the first image from elsewhere is looked up."""
 
     def __init__(self, workspace: Workspace, version: BankVersion, detector: Detector):
         self.version = version
@@ -28,7 +28,7 @@ class TrainingImages:
         self._by_digest: dict[int, dict[bytes, list[str]]] = {}  # of each size that was asked for
 
     def sentence(self, id: str, path: Path) -> str:
-        """Why the score of an image means nothing, without a verdict and a full stop; "" where it means something.
+        """Why the score of an image means nothing, as a clause without a full stop; "" where it means something.
 
         id: of the workspace, or one that begins with "file:" for a file elsewhere, which may be a copy of an image
         that the version was built from.
@@ -38,8 +38,8 @@ class TrainingImages:
             known = self._copy_of(path)
         if not known:
             return ""
-        taught = known.startswith("file:") or self._workspace.image(known).split != "train"
-        how = "learnt from it" if taught else "was built from it"
+        marked = known.startswith("file:") or self._workspace.image(known).split != "train"
+        how = "learnt from it" if marked else "was built from it"
         itself = f"this image is in the bank itself ({self.version.name} {how})"
         return f"{itself}, so its score says nothing about new parts"
 
@@ -47,7 +47,7 @@ class TrainingImages:
         """The id of an image that the banks know whose file has the same bytes as this one; "" for none."""
         if self._by_size is None:
             self._by_size = defaultdict(list)
-            for id, file in self._workspace.files_of_images():  # those that count no more have taught it, too
+            for id, file in self._workspace.files_of_images():  # retired ones too: banks may hold them
                 if file.is_file():
                     self._by_size[file.stat().st_size].append((id, file))
         size = path.stat().st_size
@@ -67,6 +67,6 @@ def _digest(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def reason(verdict: str, learnt: str, otherwise: str) -> str:
-    """Why a verdict is what it is: by what `Learnt.sentence` says, where it says anything."""
-    return f"{verdict.capitalize()}: {learnt}." if learnt else otherwise
+def reason(verdict: str, known: str, otherwise: str) -> str:
+    """The reason of a verdict: that the image is known to the bank, where `TrainingImages.sentence` says so."""
+    return f"{verdict.capitalize()}: {known}." if known else otherwise

@@ -1,7 +1,7 @@
-"""The active bank version while a decision changes it: computed first, written in one transaction, then shown.
+"""Changes the active bank version for a decision: computed first, written in one transaction, then published.
 
-Knows detectors, a version's history and the workspace's own detectors; does not know what was decided, or why.
-Whoever changes a version keeps others from it meanwhile.
+The caller holds the lock under which versions change. Knows detectors and a version's history. Does not know what was
+decided, or why.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class BankUpdate:
-    """What a version's banks will be. Nothing has changed before `write`, and nobody sees it before `publish`."""
+    """A version's banks after a decision. `write` stores the changes, and `publish` shows them to other readers."""
 
     def __init__(self, workspace: Workspace, version: BankVersion):
         self.workspace, self.version = workspace, version
@@ -51,7 +51,7 @@ class BankUpdate:
         return changes
 
     def exchange(self, several: Sequence[Marked], gone: Sequence[str]) -> list[Change]:
-        """Takes images out, then adds others."""
+        """Remove the rows of the images `gone`, then add others."""
         changes = [change for id in gone for change in self.detector.removals(id)]
         self.new = self.detector.changed(changes) if changes else self.detector
         added = self.new.additions([m for m in several if not self.holds(m.image.id, "positive")])
@@ -59,17 +59,17 @@ class BankUpdate:
         return changes + added
 
     def remove(self, id: str, side: str) -> list[Change]:
-        """Takes an image's rows out."""
+        """Remove an image's rows from a bank."""
         return self._make(self.detector.removals(id, side))
 
     def put_back(self, id: str, side: str) -> list[Change]:
-        """Gives an image the very rows back with which it left; nothing where that is not known."""
+        """Put an image's removed rows back as they were; no change where they were not kept."""
         with self.workspace.reading() as db:
             found = history.left(db, self.version.id, id, side)
         return self._make([found[1]]) if found else []
 
     def _just_left(self, marked: Marked, side: str) -> bool:
-        """Whether these patches, and no others, were the last to leave: to add them again is to take that back."""
+        """Whether the version's last change removed exactly these patches, so that adding them is taking it back."""
         with self.workspace.reading() as db:
             found = history.left(db, self.version.id, marked.image.id, side)
             if found is None or found[0] != history.newest(db, self.version.id):
@@ -78,7 +78,7 @@ class BankUpdate:
         return found[1].image == marked.image and np.array_equal(found[1].position, marked.position[use])
 
     def _make(self, changes: list[Change]) -> list[Change]:
-        """Where the bank held just what it will hold once before, all is as it was then, and nothing is fitted."""
+        """Apply one change; where the bank held the same rows before, what was fitted then is taken over."""
         (change,) = changes
         with self.workspace.reading() as db:
             state = history.state_of(db, self.version.id, change.image.id, change.side, change.action)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import doctest
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -434,3 +437,17 @@ def test_grouped_split_tears_no_group(rows: list[Row], every: tuple[int, int]) -
     test = {group for group, side in sides.items() if side == {"test"}}
     assert len(test - defective) == len(sides.keys() - defective) // every[0]
     assert len(test & defective) == len(defective) // every[1]
+
+
+def test_the_rooms_example_runs() -> None:
+    import exdd_core.datasets as room
+
+    found = doctest.testmod(room)
+    assert found.attempted and not found.failed
+    assert all(hasattr(room, name) for name in room.__all__)
+
+
+def test_the_room_imports_a_module_when_a_name_of_it_is_used() -> None:
+    code = "import sys, exdd_core.datasets as room; assert 'cv2' not in sys.modules; "
+    code += "room.natural_key; assert 'cv2' not in sys.modules; room.look; assert 'cv2' in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from exdd_core.datasets import DEFECT, NORMAL, Record, demo, read_layout
+from exdd_core.datasets import DEFECT, NORMAL, Record, demo, demo_surfaces, read_layout
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import read_image, read_mask
 from exdd_core.progress import Progress
@@ -74,10 +74,12 @@ def test_defects_change_the_surface_inside_their_mask_most(material: str, defect
     before = demo.MATERIALS[material](np.random.default_rng(3))
     after = demo.MATERIALS[material](np.random.default_rng(3))
     mask = demo.DEFECTS[defect](after, np.random.default_rng(4))
-    window = np.s_[: demo.SIDE * demo.FINE, : demo.SIDE * demo.FINE]
-    shots = [demo._photograph(s, window, np.random.default_rng(7)).astype(int) for s in (before, after)]
+    window = np.s_[: demo.SIDE * demo_surfaces.FINE, : demo.SIDE * demo_surfaces.FINE]
+    shots = [
+        demo_surfaces.photograph(s, window, np.random.default_rng(7)).astype(int) for s in (before, after)
+    ]
     change = np.abs(shots[1] - shots[0]).max(axis=2)
-    inside = mask[window][:: demo.FINE, :: demo.FINE]
+    inside = mask[window][:: demo_surfaces.FINE, :: demo_surfaces.FINE]
     assert np.percentile(change[inside], 75) > 12  # it can be seen
     assert change[~inside].mean() < 1.5  # and is nowhere else
 

@@ -16,8 +16,7 @@ from PIL import Image
 
 from exdd_core import cli, curation
 from exdd_core.banks.building import build_bank
-from exdd_core.datasets import DEFECT, NORMAL, GroupRule, look
-from exdd_core.datasets.survey import Choices
+from exdd_core.datasets import DEFECT, NORMAL, Choices, GroupRule, look
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_jpeg, encode_png, read_image, read_mask
 from exdd_core.progress import Progress

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from exdd_core.datasets import DEFECT, NORMAL, Record, demo, integrity, read_layout
+from exdd_core.datasets import DEFECT, NORMAL, Record, demo, integrity, near_duplicates, read_layout
 from exdd_core.errors import Cancelled
 from exdd_core.images import encode_jpeg, encode_png, read_image
 from exdd_core.progress import Progress
@@ -136,23 +136,23 @@ def test_images_of_one_aligned_product_are_not_duplicates(tmp_path: Path) -> Non
 
 def test_thousands_of_images_are_compared_in_seconds() -> None:
     rng = np.random.default_rng(0)
-    hashes = rng.random((4000, integrity.BITS)) < 0.5
-    hashes[3999] = hashes[17] ^ (rng.random(integrity.BITS) < 0.1)
+    hashes = rng.random((4000, near_duplicates.BITS)) < 0.5
+    hashes[3999] = hashes[17] ^ (rng.random(near_duplicates.BITS) < 0.1)
     records = [normal(f"{n}.png") for n in range(4000)]
     began = time.perf_counter()
-    twins = integrity.near_duplicates(records, hashes)
+    twins = near_duplicates.near_duplicates(records, hashes)
     assert [row["images"] for row in twins["listed"]] == [["17.png", "3999.png"]]
     assert time.perf_counter() - began < 10  # 0.3 s on two idle cores
 
 
 def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(1)
-    base = rng.random((40, integrity.BITS)) < 0.5
+    base = rng.random((40, near_duplicates.BITS)) < 0.5
     hashes = np.concatenate([base, base ^ (rng.random(base.shape) < 0.1)])
     records = [normal(f"{n}.png", "test" if n % 3 else "train", f"g{n // 2}") for n in range(80)]
-    whole = integrity.near_duplicates(records, hashes)
-    monkeypatch.setattr(integrity, "BLOCK", 7)
-    assert integrity.near_duplicates(records, hashes) == whole
+    whole = near_duplicates.near_duplicates(records, hashes)
+    monkeypatch.setattr(near_duplicates, "BLOCK", 7)
+    assert near_duplicates.near_duplicates(records, hashes) == whole
     assert whole["pairs"] == 40
 
 
@@ -196,8 +196,8 @@ def test_exposures_of_one_tile_are_found_when_groups_are_lost(real_data: Path) -
     root = real_data / "magnetic_tile"
     records = read_layout(root)[1][:120]
     lost = [replace(record, group=record.path) for record in records]
-    hashes = np.array([integrity._hash(read_image(root / record.path)) for record in records])
-    found = integrity.near_duplicates(lost, hashes)["listed"]
+    hashes = np.array([near_duplicates.hash_of(read_image(root / record.path)) for record in records])
+    found = near_duplicates.near_duplicates(lost, hashes)["listed"]
     group = {record.path: record.group for record in records}
     right = [row for row in found if group[row["images"][0]] == group[row["images"][1]]]
     assert len(right) == len(found) >= 60

@@ -6,6 +6,7 @@ import io
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 
 from exdd_core.datasets import Choices, integrity, look
 from exdd_core.datasets.record import DEFECT, NORMAL
+from exdd_core.datasets.reports import Report
 from exdd_core.depth import Depth
 from exdd_core.images import Size, encode_png, read_image
 from exdd_core.mask_rules import MaskRule
@@ -57,7 +59,7 @@ def make(root: Path, normal: int = 8, defects: int = 4, value: int = 255) -> Pat
     return root
 
 
-def checked(root: Path, choices: Choices | None = None, size: Size | None = None) -> dict:
+def checked(root: Path, choices: Choices | None = None, size: Size | None = None) -> Report:
     """The report of an import whose masks are plain files."""
     found = look(root, choices)[1]
     return integrity.check(found.tree.root, found.records, None, found, {}, size)
@@ -344,7 +346,7 @@ def test_preview_and_report_say_the_same(tmp_path: Path) -> None:
     put(tmp_path / "unknown" / "1.png", surface(5))
     (tmp_path / "good" / "x.gif").write_bytes(b"GIF89a" + encode_png(surface(1))[:50])
     told = look(tmp_path)[1].to_report()
-    report = checked(tmp_path)
+    report: dict[str, Any] = dict(checked(tmp_path))
     assert {name: report[name] for name in told if name != "problems"} == {
         name: value for name, value in told.items() if name != "problems"
     }

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from exdd_core import datasets
 from exdd_core.banks import features, teachers
 from exdd_core.banks.options import BuildOptions
-from exdd_core.datasets import integrity
+from exdd_core.datasets import report_sentences
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.progress import Progress
@@ -164,7 +164,7 @@ def training_split(
         known = {row.id for row in workspace.images(dataset, split="test", state=state)}
         missed = teachers.missed_defects(workspace, dataset)
         real += [image for image in missed if image.id in known or image.id.startswith("file:")]
-    notes += filter(None, [integrity.few_normal(len(normals))])
+    notes += filter(None, [report_sentences.few_normal(len(normals))])
     return [training(row) for row in normals], real + accepted, " ".join(notes)
 
 

@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 from exdd_core.datasets import mvtec
+from exdd_core.datasets.finder import Finder
 from exdd_core.datasets.groups import GroupRule
-from exdd_core.datasets.marks import Finder, Marks, is_wrapping
-from exdd_core.datasets.outlines import fault, unpacked
+from exdd_core.datasets.marks import Marks, is_wrapping
+from exdd_core.datasets.outlines import fault, stated_size, unpacked
 from exdd_core.datasets.pairing import in_mask_folder
 from exdd_core.datasets.record import Outline, Reading
-from exdd_core.datasets.texts import AGAIN, COCO, json_format, read_json
+from exdd_core.datasets.texts import AGAIN, COCO, json_files, read_json
 from exdd_core.datasets.tree import Tree, base, parent, stem
 from exdd_core.datasets.words import split_word
 from exdd_core.errors import BadInput
@@ -34,7 +34,7 @@ GROUPS = True
 
 def detect(tree: Tree) -> bool:
     """Whether a JSON of COCO is there; the masks of a folder like MVTec AD's are worth more."""
-    if is_wrapping(tree) or not _files(tree):
+    if is_wrapping(tree) or not json_files(tree, COCO):
         return False
     return not (mvtec.detect(tree) and any(in_mask_folder(name) for name in tree.images))
 
@@ -42,7 +42,7 @@ def detect(tree: Tree) -> bool:
 def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
     """One record for each image that is listed. Raises `BadInput` for files that are damaged or list nothing."""
     marks, finder, empty = Marks(), Finder(tree), []
-    for name in _files(tree):
+    for name in json_files(tree, COCO):
         marks.used.add(name)
         if not _File(tree, name).put_into(marks, finder):
             empty.append(name)
@@ -55,10 +55,30 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
     return marks.reading(tree, rule)
 
 
-def _files(tree: Tree) -> list[str]:
-    return [
-        name for name in tree.files if name.lower().endswith(".json") and json_format(tree.path(name)) == COCO
-    ]
+class _Image(TypedDict, total=False):
+    id: int | str | None
+    file_name: str | None
+    width: int
+    height: int
+
+
+class _Runs(TypedDict):
+    """Run lengths of a mask of `size` (height, width), as numbers or compressed to text."""
+
+    size: list[int]
+    counts: list[int] | str
+
+
+class _Annotation(TypedDict, total=False):
+    image_id: int | str | None
+    category_id: int | str | None
+    segmentation: list[list[float]] | list[float] | _Runs
+    bbox: list[float]  # left, top, width, height in pixels
+
+
+class _Category(TypedDict, total=False):
+    id: int | str | None
+    name: str
 
 
 class _File:
@@ -67,12 +87,11 @@ class _File:
     def __init__(self, tree: Tree, name: str):
         self.name = name
         content = read_json(tree.path(name), name)
-        self.images = self._table(content, "images")
-        self.annotations = self._table(content, "annotations")
-        self.labels = {
-            _key(row.get("id")): str(row.get("name", ""))
-            for row in (self._table(content, "categories") if content.get("categories") else [])
-        }
+        self.images: list[_Image] = self._table(content, "images")
+        self.annotations: list[_Annotation] = self._table(content, "annotations")
+        has_categories = bool(content.get("categories"))
+        categories: list[_Category] = self._table(content, "categories") if has_categories else []
+        self.labels = {_key(row.get("id")): str(row.get("name", "")) for row in categories}
 
     def put_into(self, marks: Marks, finder: Finder) -> int:
         """Add all that the file says; returns how many images it lists, there or not."""
@@ -91,12 +110,12 @@ class _File:
                 marks.missing(self.name, wanted)
                 continue
             marks.listed(image, self._side())
-            found[id] = (image, _size(row))
+            found[id] = (image, stated_size(row.get("width"), row.get("height")))
         strangers = 0
-        for row in self.annotations:
-            id = _key(row.get("image_id"))
+        for annotation in self.annotations:
+            id = _key(annotation.get("image_id"))
             if id in found:
-                self._add(row, *found[id], marks)
+                self._add(annotation, *found[id], marks)
             elif id not in ids:
                 strangers += 1
         if strangers:
@@ -106,7 +125,7 @@ class _File:
             )
         return len(self.images)
 
-    def _add(self, row: Mapping[str, Any], image: str, size: tuple[int, int] | None, marks: Marks) -> None:
+    def _add(self, row: _Annotation, image: str, size: tuple[int, int] | None, marks: Marks) -> None:
         label = self.labels.get(_key(row.get("category_id")), "")
         told = row.get("segmentation")
         try:
@@ -132,14 +151,14 @@ class _File:
         folders = [part for part in parent(self.name).split("/") if split_word(part)]
         return next((word for word in words if split_word(word)), folders[-1] + "/" if folders else "")
 
-    def _table(self, content: Any, key: str) -> list[dict[str, Any]]:
+    def _table(self, content: Any, key: str) -> list[Any]:
         rows = content.get(key) if isinstance(content, dict) else None
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise BadInput(f'{self.name} has no list of "{key}", as COCO\'s JSON has; {AGAIN}.')
         return rows
 
 
-def _outlines(told: Any, label: str) -> list[Outline]:
+def _outlines(told: list[list[float]] | list[float] | _Runs, label: str) -> list[Outline]:
     """The parts of a segmentation. Raises `TypeError`, `ValueError` or `KeyError` where it is none."""
     if isinstance(told, dict):
         height, width = (int(side) for side in told["size"])
@@ -156,14 +175,5 @@ def _sized(outline: Outline, size: tuple[int, int] | None) -> Outline:
     )
 
 
-def _size(row: Mapping[str, Any]) -> tuple[int, int] | None:
-    """(width, height) that an image is said to have; None where that is nothing."""
-    try:
-        width, height = int(row["width"]), int(row["height"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
-    return (width, height) if width > 0 and height > 0 else None
-
-
-def _key(id: Any) -> str:
+def _key(id: int | str | None) -> str:
     return "" if id is None else str(id)

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 
-from exdd_core.datasets.mvtec import choose_one
+from exdd_core.datasets.categories import choose_one, detect_category
 from exdd_core.datasets.pairing import paired
-from exdd_core.datasets.record import DEFECT, NORMAL, Reading, Record, in_natural_order
+from exdd_core.datasets.record import DEFECT, NORMAL, Reading, in_natural_order, record_of
 from exdd_core.datasets.tree import Tree, base, is_below, name_key, parent, stem
 from exdd_core.datasets.words import split_word
 from exdd_core.images import Size
@@ -27,10 +27,7 @@ LABEL = re.compile(r"\b(\d+)_label\.\w+", re.IGNORECASE)
 
 def detect(tree: Tree) -> bool:
     """Whether the root is a class, or holds some; one that is merely wrapped is found below its wrapping."""
-    if _sides(tree, ""):
-        return True
-    wrapped = len(tree.subfolders()) == 1 and not tree.directly_in("")
-    return bool(_classes(tree)) and not wrapped
+    return detect_category(tree, _is_class, _classes)
 
 
 def read(tree: Tree) -> Reading:
@@ -58,18 +55,8 @@ def read(tree: Tree) -> Reading:
         if role.get(name) != DEFECT:
             continue
         label = DEFECT if name_key(stem(name)) in defective else NORMAL
-        own = pairs.of.get(name, [])
-        records.append(
-            Record(
-                path=name,
-                label=label,
-                defect_type="defect" if label == DEFECT else "",
-                mask=own[0] if own else None,
-                split=split_word(name.split("/")[0]),
-                group=stem(name),
-                more_masks=tuple(own[1:]),
-            )
-        )
+        split = split_word(name.split("/")[0])
+        records.append(record_of(name, label, "defect", pairs.of.get(name, []), split, stem(name)))
     left = pairs.left_out(record.path for record in records)
     return Reading(in_natural_order(records), left, notes=[BY_DEFINITION, WEAK], used=frozenset(used))
 
@@ -96,5 +83,9 @@ def _sides(tree: Tree, root: str) -> list[str]:
     return sides if labelled and len(sides) == 2 and all(map(tree.directly_in, sides)) else []
 
 
+def _is_class(tree: Tree, root: str) -> bool:
+    return bool(_sides(tree, root))
+
+
 def _classes(tree: Tree) -> list[str]:
-    return [folder for folder in tree.subfolders() if _sides(tree, folder)]
+    return [folder for folder in tree.subfolders() if _is_class(tree, folder)]

@@ -13,8 +13,9 @@ from collections.abc import Mapping, Sequence
 
 from exdd_core.datasets.annotated import outlines_beside
 from exdd_core.datasets.groups import GroupRule, apply_rule
+from exdd_core.datasets.left_out import AS_CHOSEN
 from exdd_core.datasets.pairing import paired
-from exdd_core.datasets.record import BY_MASK, DEFECT, NORMAL, Reading, Record, in_natural_order
+from exdd_core.datasets.record import BY_MASK, DEFECT, NORMAL, Reading, Record, in_natural_order, record_of
 from exdd_core.datasets.roles import (
     ASKED,
     MASK,
@@ -27,7 +28,6 @@ from exdd_core.datasets.roles import (
     role_of,
     says_nothing,
 )
-from exdd_core.datasets.survey import AS_CHOSEN
 from exdd_core.datasets.tree import Tree, base, parent, stem
 from exdd_core.datasets.words import is_held_back, is_image_word, label_word, split_word
 from exdd_core.errors import BadInput
@@ -85,18 +85,9 @@ def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | N
         kind = defect_type(folder, answers, by_subfolder)
         if kind == "defect" and not own:
             kind = beside.label_of(name) or kind
-        records.append(
-            Record(
-                path=name,
-                label=label,
-                defect_type=kind if label != NORMAL else "",
-                mask=own[0] if own else None,
-                split=_split(name),
-                group=_group(name, answers) if by_subfolder else stem(name),
-                more_masks=tuple(own[1:]),
-                outlines=() if own else beside.outlines.get(name, ()),
-            )
-        )
+        group = _group(name, answers) if by_subfolder else stem(name)
+        outlines = () if own else beside.outlines.get(name, ())
+        records.append(record_of(name, label, kind, own, _split(name), group, outlines))
     records = in_natural_order(records)
     if rule is not None and not by_subfolder:
         records = apply_rule(records, rule)

@@ -152,6 +152,11 @@ def grouped_split(records: Sequence[Record], test_every: tuple[int, int]) -> lis
     return [replace(record, split="test" if record.group in test else "train") for record in records]
 
 
+def split_made(what: str) -> str:
+    """The end of a sentence about the split of layouts whose TEST_EVERY is (3, 2). what: "image" or "part"."""
+    return f"a split is made that keeps every third normal and every second defective {what} for the test."
+
+
 def folds(records: Sequence[Grouped], k: int, seed: int = 0) -> list[set[int]]:
     """The test indices of each of `k` folds; every record lies in exactly one, no group in two.
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from exdd_core import images
+from exdd_core.datasets.mask_pixels import like_a_mask, mask_fit
 from exdd_core.datasets.record import natural_key
-from exdd_core.datasets.survey import like_a_mask, mask_fit
 from exdd_core.datasets.tree import Tree
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput

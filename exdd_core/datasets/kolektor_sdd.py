@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 
 from exdd_core.datasets.ksdd2 import require_few
-from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, named_masks, readable
-from exdd_core.datasets.record import BY_MASK, Reading, Record, in_natural_order
-from exdd_core.datasets.tree import Tree, base, parent, stem
+from exdd_core.datasets.pairing import masks_within
+from exdd_core.datasets.record import BY_MASK, Reading, in_natural_order, record_of
+from exdd_core.datasets.tree import Tree, base, stem
 from exdd_core.images import Size
 
 NAME = "kolektor_sdd"
@@ -33,20 +33,13 @@ def read(tree: Tree) -> Reading:
     records = []
     left: dict[str, str] = {}
     for part in _parts(tree):
-        files = tree.directly_in(part)
-        unread = [name for name in tree.unread if parent(name) == part]
-        masks = named_masks([*files, *unread])
-        left |= {mask: IMAGE_LEFT_OUT for name in unread for mask in masks.get(name, [])}
-        usable = readable(masks, unread)
-        labels = {mask for own in masks.values() for mask in own}
-        for name in files:
-            if name in labels:
-                continue
-            if not (own := usable.get(name)):
+        masks_of, unused = masks_within(tree, part)
+        left |= unused
+        for name, masks in masks_of.items():
+            if masks:
+                records.append(record_of(name, BY_MASK, "defect", masks, "", base(part)))
+            else:
                 left[name] = NO_LABEL
-                continue
-            mask, *more = own
-            records.append(Record(name, BY_MASK, "defect", mask, "", base(part), tuple(more)))
     require_few(
         [name for name, why in left.items() if why == NO_LABEL], len(records), "label file NNN_label.bmp"
     )

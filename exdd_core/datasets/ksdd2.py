@@ -8,9 +8,9 @@ Knows files' names, no pixels.
 
 from __future__ import annotations
 
-from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, is_copy, named_masks, readable
-from exdd_core.datasets.record import BY_MASK, Reading, Record, in_natural_order
-from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
+from exdd_core.datasets.pairing import is_copy, masks_within
+from exdd_core.datasets.record import BY_MASK, Reading, in_natural_order, record_of
+from exdd_core.datasets.tree import Tree, base, name_key, stem
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 
@@ -33,21 +33,15 @@ def read(tree: Tree) -> Reading:
     left: dict[str, str] = {}
     for split in ("train", "test"):
         files = tree.directly_in(split)
-        unread = [name for name in tree.unread if parent(name) == split]
-        masks = named_masks([*files, *unread])
-        usable = readable(masks, unread)
-        taken = {mask for own in masks.values() for mask in own}
-        left |= {mask: IMAGE_LEFT_OUT for name in unread for mask in masks.get(name, [])}
-        for name in files:
-            if name in taken:
-                continue
+        masks_of, unused = masks_within(tree, split)
+        left |= unused
+        for name, masks in masks_of.items():
             if is_copy(name, files):
                 left[name] = COPY
-            elif not (own := usable.get(name)):
+            elif not masks:
                 left[name] = NO_MASK
             else:
-                mask, *more = own
-                records.append(Record(name, BY_MASK, "defect", mask, split, stem(name), tuple(more)))
+                records.append(record_of(name, BY_MASK, "defect", masks, split, stem(name)))
     require_few(
         [name for name, why in left.items() if why == NO_MASK], len(records), f"mask NNN{MASK_ENDING}.png"
     )

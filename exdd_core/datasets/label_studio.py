@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypedDict
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import numpy as np
 
+from exdd_core.datasets.finder import Finder
 from exdd_core.datasets.groups import GroupRule
-from exdd_core.datasets.marks import Finder, Marks, is_wrapping
+from exdd_core.datasets.marks import Marks, is_wrapping
 from exdd_core.datasets.outlines import MOST_PIXELS, runs_of
 from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Reading
-from exdd_core.datasets.texts import AGAIN, LABEL_STUDIO, json_format, read_json
+from exdd_core.datasets.texts import AGAIN, LABEL_STUDIO, json_files, read_json
 from exdd_core.datasets.tree import Tree, base, parent
 from exdd_core.datasets.words import label_word
 from exdd_core.errors import BadInput
@@ -38,15 +39,25 @@ CORNERS = 64  # of the polygon that stands for an ellipse
 CHANNELS = 4  # of the picture whose last one is the brush
 
 
+class _Result(TypedDict, total=False):
+    """A region or a choice of an annotation; the values are as somebody wrote them."""
+
+    type: str
+    value: Any  # by type: points, a box, an ellipse, a brush, choices
+    image_rotation: float | None
+    original_width: int | None
+    original_height: int | None
+
+
 def detect(tree: Tree) -> bool:
-    return not is_wrapping(tree) and bool(_files(tree))
+    return not is_wrapping(tree) and bool(json_files(tree, LABEL_STUDIO))
 
 
 def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
     """One record for each image that a task with an annotation names. Raises `BadInput` for damaged files."""
     marks, finder = Marks(), Finder(tree)
     several = 0
-    for name in _files(tree):
+    for name in json_files(tree, LABEL_STUDIO):
         marks.used.add(name)
         tasks = read_json(tree.path(name), name)
         if not all(isinstance(task, dict) for task in tasks):
@@ -70,14 +81,6 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
     if several:
         marks.notes.append(f"{several} images annotated more than once: the regions are united.")
     return marks.reading(tree, rule)
-
-
-def _files(tree: Tree) -> list[str]:
-    return [
-        name
-        for name in tree.files
-        if name.lower().endswith(".json") and json_format(tree.path(name)) == LABEL_STUDIO
-    ]
 
 
 # --- tasks ----------------------------------------------------------------------------------------------------
@@ -110,7 +113,7 @@ def _find(finder: Finder, name: str, beside: str) -> str | None:
     return finder.find(name, beside) or finder.find(short, beside)
 
 
-def _annotations(task: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
+def _annotations(task: Mapping[str, Any]) -> list[list[_Result]]:
     """The results of each annotation of a task; none where it is not annotated or was skipped."""
     if isinstance(task.get("data"), dict):
         rows = task.get("annotations", task.get("completions"))
@@ -119,37 +122,45 @@ def _annotations(task: Mapping[str, Any]) -> list[list[dict[str, Any]]]:
             for row in _dicts(rows)
             if isinstance(row.get("result"), list) and not row.get("was_cancelled") and not row.get("skipped")
         ]
-    results: list[dict[str, Any]] = []
+    results: list[_Result] = []
     for key, value in task.items():
         for item in _dicts(value):
             kind = next((k for k in item if k.lower().endswith("labels")), "")
-            results.append({**item, "type": kind or key, "value": item})
+            results.append(
+                {
+                    "type": kind or key,
+                    "value": item,
+                    "image_rotation": item.get("image_rotation"),
+                    "original_width": item.get("original_width"),
+                    "original_height": item.get("original_height"),
+                }
+            )
         if isinstance(value, str) and label_word(value):
             results.append({"type": "choices", "value": {"choices": [value]}})
     return [results] if results or "annotator" in task or "annotation_id" in task else []
 
 
-def _unsure(results: list[dict[str, Any]]) -> str:
+def _unsure(results: list[_Result]) -> str:
     """A choice that says neither normal nor defect, of an annotation with no region; "" where there is none."""
     choices = [choice for result in results for choice in _choices(result)]
     return choices[0] if choices and not any(map(label_word, choices)) else ""
 
 
-def _choices(result: Mapping[str, Any]) -> list[str]:
+def _choices(result: _Result) -> list[str]:
     """What was chosen for a whole image; empty for a result of another type."""
     value = result.get("value")
     told = value.get("choices") if result.get("type") == "choices" and isinstance(value, dict) else None
     return [str(choice) for choice in told] if isinstance(told, list) else []
 
 
-def _dicts(value: Any) -> list[dict[str, Any]]:
+def _dicts(value: object) -> list[Any]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 # --- regions --------------------------------------------------------------------------------------------------
 
 
-def _add(result: Mapping[str, Any], image: str, marks: Marks) -> None:
+def _add(result: _Result, image: str, marks: Marks) -> None:
     kind, value = str(result.get("type") or "").lower(), result.get("value")
     if kind in ("textarea", "rating", "number", "datetime", "relation"):
         return
@@ -177,9 +188,9 @@ def _add(result: Mapping[str, Any], image: str, marks: Marks) -> None:
         marks.add(image, outline)
 
 
-def _outlines(value: Mapping[str, Any], result: Mapping[str, Any], label: str) -> Iterator[Outline]:
+def _outlines(value: Mapping[str, Any], result: _Result, label: str) -> Iterator[Outline]:
     """By what a region holds, as other tags ("polygon", "labels") write the same."""
-    width, height = (int(result.get(f"original_{side}") or 0) for side in ("width", "height"))
+    width, height = int(result.get("original_width") or 0), int(result.get("original_height") or 0)
     size = (width, height) if width > 0 and height > 0 else None
     if "rle" in value:
         if size is None:

@@ -10,17 +10,18 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, Required, TypedDict, cast
 
 import numpy as np
 from PIL import Image
 
 from exdd_core.datasets.groups import GroupRule
-from exdd_core.datasets.marks import Finder, Marks, has_normal_folder, is_wrapping
-from exdd_core.datasets.outlines import MOST_PIXELS, runs_of
+from exdd_core.datasets.marks import Marks, has_normal_folder, is_wrapping, read_each
+from exdd_core.datasets.outlines import MOST_PIXELS, runs_of, stated_size
 from exdd_core.datasets.record import DEFECT, Outline, Reading
-from exdd_core.datasets.texts import AGAIN, LABELME, json_format, read_json
-from exdd_core.datasets.tree import Tree, parent
+from exdd_core.datasets.texts import AGAIN, LABELME, json_files, read_json
+from exdd_core.datasets.tree import Tree
 from exdd_core.datasets.words import label_word
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
@@ -32,9 +33,19 @@ TEST_EVERY = (3, 2)
 GROUPS = True
 
 
+class _File(TypedDict, total=False):
+    """What of a file is read; the values are as somebody wrote them."""
+
+    shapes: Required[list[Any]]
+    imagePath: str
+    imageWidth: int
+    imageHeight: int
+    flags: dict[str, bool]
+
+
 def detect(tree: Tree) -> bool:
     """Whether images have files of LabelMe, and no folder says which are normal: plain folders read them too."""
-    return not is_wrapping(tree) and not has_normal_folder(tree) and bool(_files(tree))
+    return not is_wrapping(tree) and not has_normal_folder(tree) and bool(json_files(tree, LABELME))
 
 
 def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
@@ -45,28 +56,9 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
 
 
 def add_all(tree: Tree, marks: Marks) -> None:
-    """Add what the files of LabelMe say of the images of a tree."""
-    finder = Finder(tree)
-    for name in _files(tree):
-        marks.used.add(name)
-        image = finder.of_stem(name)
-        try:
-            content = read_json(tree.path(name), name)
-            if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
-                raise BadInput(f"{name} has no list of shapes, as LabelMe's files have; {AGAIN}.")
-        except BadInput as error:
-            if image is None:
-                marks.problems.append(str(error))
-            else:
-                marks.left[image] = str(error).rstrip(".")
-            continue
-        told = str(content.get("imagePath") or "")
-        image = image or finder.find(told, parent(name))
-        if image is None:
-            marks.missing(name, told or "an image of its name")
-            continue
-        marks.listed(image)
-        size = _size(content)
+    """Add what LabelMe's files say of the images of a tree."""
+    for image, content in read_each(tree, marks, json_files(tree, LABELME), _read, _image_named):
+        size = stated_size(content.get("imageWidth"), content.get("imageHeight"))
         for shape in content["shapes"]:
             _add(shape, image, size, marks)
         flags = content.get("flags")
@@ -75,12 +67,15 @@ def add_all(tree: Tree, marks: Marks) -> None:
                 marks.defect(image, flag)
 
 
-def _files(tree: Tree) -> list[str]:
-    return [
-        name
-        for name in tree.files
-        if name.lower().endswith(".json") and json_format(tree.path(name)) == LABELME
-    ]
+def _read(path: Path, name: str) -> _File:
+    content = read_json(path, name)
+    if not isinstance(content, dict) or not isinstance(content.get("shapes"), list):
+        raise BadInput(f"{name} has no list of shapes, as LabelMe's files have; {AGAIN}.")
+    return cast(_File, content)
+
+
+def _image_named(content: _File) -> str:
+    return str(content.get("imagePath") or "")
 
 
 def _add(shape: Any, image: str, size: tuple[int, int] | None, marks: Marks) -> None:
@@ -132,12 +127,3 @@ def _mask(points: list[tuple[float, float]], text: str, size: tuple[int, int] | 
     inner = inner[max(0, -top) :, max(0, -left) :][: part.shape[0], : part.shape[1]]
     part[: inner.shape[0], : inner.shape[1]] = inner
     return runs_of(mask)
-
-
-def _size(content: Mapping[str, Any]) -> tuple[int, int] | None:
-    """(width, height) that the image is said to have; None where that is nothing."""
-    try:
-        width, height = int(content["imageWidth"]), int(content["imageHeight"])
-    except (KeyError, OverflowError, TypeError, ValueError):
-        return None
-    return (width, height) if width > 0 and height > 0 else None

@@ -7,16 +7,18 @@ counts besides. Knows names, outlines and sentences. Does not know formats.
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
 
+from exdd_core.datasets.finder import Finder
 from exdd_core.datasets.groups import GroupRule, apply_rule
 from exdd_core.datasets.outlines import LINE_LEAST, LINE_SHARE, area, beyond, fault
 from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Reading, Record, in_natural_order, natural_key
-from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
+from exdd_core.datasets.tree import Tree, base, parent, stem
 from exdd_core.datasets.words import is_held_back, label_word, split_word, squeezed
 from exdd_core.errors import BadInput
 from exdd_core.sentences import counted, listed
@@ -31,51 +33,7 @@ LONGEST = 80  # characters of a defect's type
 # Roboflow writes each copy of an image as NAME_jpg.rf.HASH.jpg: all of one name show one part.
 ROBOFLOW = re.compile(r"\.rf\.[0-9a-f]{16,}$", re.IGNORECASE)
 
-
-class Finder:
-    """Finds the images that annotation files name: by path, by the end of a path, or by their own name."""
-
-    def __init__(self, tree: Tree):
-        self._by_key: dict[str, list[str]] = defaultdict(list)
-        self._by_base: dict[str, list[str]] = defaultdict(list)
-        self._by_stem: dict[str, list[str]] = defaultdict(list)
-        for name in tree.images:
-            self._by_key[name_key(name)].append(name)
-            self._by_base[name_key(base(name))].append(name)
-            self._by_stem[name_key(base(stem(name)))].append(name)
-
-    def find(self, wanted: str, beside: str = "", anywhere: bool = True) -> str | None:
-        """The image that a file in the folder `beside` calls `wanted`, with any slashes; None where no single one fits.
-
-        anywhere: its own name is enough, unless the folders' names contradict it; else one folder above must fit too.
-        """
-        parts = [part for part in wanted.replace("\\", "/").split("/") if part not in ("", ".")]
-        if not parts:
-            return None
-        ends = ["/".join(parts[start:]) for start in range(len(parts))]
-        above = [beside, *_parents(beside)]
-        for end in ends if anywhere else [ends[0], *(end for end in ends[1:] if "/" in end)]:
-            for folder in (*above, *(posixpath.join(place, "images") for place in above)):
-                if found := self._exact(posixpath.normpath(posixpath.join(folder, end))):
-                    return None if _contradicts(wanted, beside, found) else found
-        if not anywhere:
-            return None
-        same = self._by_base.get(name_key(parts[-1])) or (
-            self._by_stem.get(name_key(parts[-1]), []) if "." not in parts[-1] else []
-        )
-        fits = [name for name in same if not _contradicts(wanted, beside, name)]
-        return fits[0] if len(fits) == 1 else None
-
-    def of_stem(self, annotation: str) -> str | None:
-        """The image beside an annotation file, or else anywhere, that has its name but for the suffix."""
-        same = self._by_stem.get(name_key(base(stem(annotation))), [])
-        beside = [name for name in same if parent(name) == parent(annotation)]
-        fits = beside or [name for name in same if not _contradicts(annotation, "", name)]
-        return fits[0] if len(fits) == 1 else None
-
-    def _exact(self, path: str) -> str | None:
-        same = self._by_key.get(name_key(path), [])
-        return path if path in same else same[0] if len(same) == 1 else None
+Content = TypeVar("Content")
 
 
 class Marks:
@@ -239,6 +197,39 @@ class Marks:
         return lines + self.problems
 
 
+def read_each(
+    tree: Tree,
+    marks: Marks,
+    files: Iterable[str],
+    read: Callable[[Path, str], Content],
+    image_named: Callable[[Content], str],
+) -> Iterator[tuple[str, Content]]:
+    """Read annotation files of one image each; yields the image and the content of its file.
+
+    read: path and name -> content; may raise `BadInput`. image_named: content -> what the file calls its image, or "".
+    `marks` notes files that are damaged, and those whose image is missing.
+    """
+    finder = Finder(tree)
+    for name in files:
+        marks.used.add(name)
+        image = finder.of_stem(name)
+        try:
+            content = read(tree.path(name), name)
+        except BadInput as error:
+            if image is None:
+                marks.problems.append(str(error))
+            else:
+                marks.left[image] = str(error).rstrip(".")
+            continue
+        wanted = image_named(content)
+        image = image or finder.find(wanted, parent(name))
+        if image is None:
+            marks.missing(name, wanted or "an image of its name")
+            continue
+        marks.listed(image)
+        yield image, content
+
+
 def folder_label(image: str) -> str:
     """What the folders above an image surely say: "normal", "defect" or ""."""
     told = {label for label in map(label_word, parent(image).split("/")) if label}
@@ -275,25 +266,6 @@ def _grouped(records: list[Record], rule: GroupRule) -> list[Record]:
             f"{lost} lies in no subfolder, so its part is unknown; group by a CSV file or a pattern."
         )
     return [replace(record, group=base(parent(record.path))) for record in records]
-
-
-def _contradicts(wanted: str, beside: str, image: str) -> bool:
-    """Whether the folders of a name that was looked for and of an image say different labels or sides."""
-    asked = [*beside.split("/"), *wanted.replace("\\", "/").split("/")[:-1]]
-    for word in (label_word, split_word):
-        said = {told for told in map(word, asked) if told}
-        there = {told for told in map(word, parent(image).split("/")) if told}
-        if said and there and not said & there:
-            return True
-    return False
-
-
-def _parents(folder: str) -> list[str]:
-    found = []
-    while folder:
-        folder = parent(folder)
-        found.append(folder)
-    return found
 
 
 def _plain(label: object) -> str:

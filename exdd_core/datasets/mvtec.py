@@ -10,13 +10,14 @@ defect is asked for. Knows folders and names, no pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from exdd_core.datasets.annotated import outlines_beside
+from exdd_core.datasets.categories import choose_one
+from exdd_core.datasets.left_out import AS_CHOSEN
 from exdd_core.datasets.pairing import in_mask_folder, paired
-from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Reading, Record, in_natural_order
+from exdd_core.datasets.record import DEFECT, NORMAL, Outline, Reading, Record, in_natural_order, record_of
 from exdd_core.datasets.roles import ASKED, MASK, NONE, UNKNOWN, checked, place_of_mask, questions, role_of
-from exdd_core.datasets.survey import AS_CHOSEN
 from exdd_core.datasets.tree import Tree, base, is_below, name_key, parent, stem
 from exdd_core.datasets.words import (
     is_held_back,
@@ -27,7 +28,6 @@ from exdd_core.datasets.words import (
     split_word,
     squeezed,
 )
-from exdd_core.errors import BadInput
 from exdd_core.images import Size
 
 NAME = "mvtec"
@@ -80,26 +80,11 @@ def read(tree: Tree, roles: Mapping[str, str] | None = None) -> Reading:
     return Reading(records, left, questions(unknown, chosen), notes, beside.used, beside.problems)
 
 
-def choose_one(tree: Tree, names: Sequence[str], what: str) -> BadInput:
-    """What to say of a folder that holds several categories of a data set, each of which is one by itself."""
-    many = f"{len(names)} categories" if len(names) > 1 else "1 category"
-    return BadInput(
-        f"{tree.root} holds {many} of {what} ({', '.join(names)}); choose one, such as {tree.root / names[0]}."
-    )
-
-
 def _record(name: str, label: str, masks: list[str], outlines: tuple[Outline, ...]) -> Record:
     side, *kind = parent(name).split("/")
-    return Record(
-        path=name,
-        label=label,
-        defect_type="" if label == NORMAL else "/".join(p for p in kind if not is_image_word(p)) or "defect",
-        mask=masks[0] if masks else None,
-        split=split_word(side) or "train",
-        group=stem(name),
-        more_masks=tuple(masks[1:]),
-        outlines=() if masks else outlines,
-    )
+    kinds = "/".join(part for part in kind if not is_image_word(part)) or "defect"
+    outlines = () if masks else outlines
+    return record_of(name, label, kinds, masks, split_word(side) or "train", stem(name), outlines)
 
 
 def _role(folder: str, answers: Mapping[str, str], marked: set[str]) -> str:

@@ -7,6 +7,7 @@ not know files.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -28,7 +29,7 @@ def draw(outlines: Sequence[Outline], shape: tuple[int, int], name: str) -> np.n
     for outline in outlines:
         if why := fault(outline):
             raise BadInput(f"An outline on {name} {why}; correct its annotation file.")
-        size = _stated_size(outline)
+        size = _size_of(outline)
         if size is not None and size != shape[::-1]:
             raise BadInput(
                 f"The annotation of {name} is for {size[0]} x {size[1]} pixels but its image has {shape[1]} x "
@@ -145,7 +146,16 @@ def unpacked(text: str) -> str:
     return " ".join(map(str, counts))
 
 
-def _stated_size(outline: Outline) -> tuple[int, int] | None:
+def stated_size(width: Any, height: Any) -> tuple[int, int] | None:
+    """The (width, height) of an image as its annotation file states it; None unless both are numbers above 0."""
+    try:
+        size = int(width), int(height)
+    except (OverflowError, TypeError, ValueError):
+        return None
+    return size if min(size) > 0 else None
+
+
+def _size_of(outline: Outline) -> tuple[int, int] | None:
     """(width, height) of the image that an outline is for."""
     if outline.kind == "runs":
         return int(outline.points[1]), int(outline.points[0])

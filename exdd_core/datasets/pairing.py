@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exdd_core.datasets.record import DEFECT, NORMAL
-from exdd_core.datasets.tree import base, name_key, parent, stem
+from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.datasets.words import is_image_word, is_mask_word, label_word, masks_of, split_word
 from exdd_core.formats import SUFFIXES
 
@@ -245,6 +245,17 @@ def paired(
 def readable(of: Mapping[str, Sequence[str]], unread: Collection[str]) -> dict[str, list[str]]:
     """image -> those of its masks that are decoded."""
     return {image: [mask for mask in own if mask not in unread] for image, own in of.items()}
+
+
+def masks_within(tree: Tree, folder: str) -> tuple[dict[str, list[str]], dict[str, str]]:
+    """For a folder whose images and masks lie together: image -> its masks, and mask -> why it is left out."""
+    files = tree.directly_in(folder)
+    unread = [name for name in tree.unread if parent(name) == folder]
+    masks = named_masks([*files, *unread])
+    taken = {mask for own in masks.values() for mask in own}
+    usable = readable(masks, unread)
+    left = {mask: IMAGE_LEFT_OUT for name in unread for mask in masks.get(name, [])}
+    return {name: usable.get(name, []) for name in files if name not in taken}, left
 
 
 def _stages(role: Mapping[str, str], images: set[str]) -> list[tuple[str, list[str]]]:

@@ -16,9 +16,10 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from exdd_core.datasets.mvtec import choose_one
+from exdd_core.datasets.categories import choose_one, detect_category
+from exdd_core.datasets.groups import split_made
 from exdd_core.datasets.pairing import Pairs, joined, named_masks, readable
-from exdd_core.datasets.record import DEFECT, NORMAL, Reading, Record, in_natural_order
+from exdd_core.datasets.record import DEFECT, NORMAL, Reading, in_natural_order, record_of
 from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
@@ -47,10 +48,7 @@ class _Told:
 
 def detect(tree: Tree) -> bool:
     """Whether the root is an object, or holds some; one that is merely wrapped is found below its wrapping."""
-    if _is_object(tree, ""):
-        return True
-    wrapped = len(tree.subfolders()) == 1 and not tree.directly_in("")
-    return bool(_objects(tree)) and not wrapped
+    return detect_category(tree, _is_object, _objects)
 
 
 def read(tree: Tree) -> Reading:
@@ -73,20 +71,12 @@ def read(tree: Tree) -> Reading:
         else:
             label_of[name] = DEFECT
     sides, notes = _sides(tree, told, label_of)
-    records = []
-    for name, label in label_of.items():
-        own = pairs.of.get(name, [])
-        records.append(
-            Record(
-                path=name,
-                label=label,
-                defect_type="" if label == NORMAL else _type(name, told),
-                mask=own[0] if own else None,
-                split=sides.get(parent(name), ""),
-                group=parent(name),
-                more_masks=tuple(own[1:]),
-            )
+    records = [
+        record_of(
+            name, label, _type(name, told), pairs.of.get(name, []), sides.get(parent(name), ""), parent(name)
         )
+        for name, label in label_of.items()
+    ]
     used = frozenset(name for name in tree.files if told.file == tree.root.absolute() / name)
     left |= pairs.left_out(label_of)
     return Reading(in_natural_order(records), left, notes=notes, used=used)
@@ -129,7 +119,7 @@ def _pairs(pictures: Iterable[str], unread: Collection[str], told: _Told) -> Pai
 
 def _sides(tree: Tree, told: _Told, views: Iterable[str]) -> tuple[dict[str, str], list[str]]:
     """part -> its side by the JSON file, and sentences about where the split comes from."""
-    made = "a split is made that keeps every third normal and every second defective part for the test."
+    made = split_made("part")
     if told.file is None:
         return {}, [f"There is no {tree.root.name}.json with the official split, so {made}"]
     of_part: dict[str, set[str]] = defaultdict(set)

@@ -6,7 +6,7 @@ Knows names. Knows nothing of pixels, features or any particular layout.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 NORMAL, DEFECT = "normal", "defect"
@@ -55,6 +55,21 @@ class Record:
     def masks(self) -> tuple[str, ...]:
         """All files that mark its defect."""
         return (*((self.mask,) if self.mask else ()), *self.more_masks)
+
+
+def record_of(
+    path: str,
+    label: str,
+    defect_type: str,
+    masks: Sequence[str],
+    split: str,
+    group: str,
+    outlines: tuple[Outline, ...] = (),
+) -> Record:
+    """A record of an image with any number of masks; a normal image has no defect type."""
+    kind = "" if label == NORMAL else defect_type
+    mask = masks[0] if masks else None
+    return Record(path, label, kind, mask, split, group, tuple(masks[1:]), outlines)
 
 
 @dataclass(frozen=True)

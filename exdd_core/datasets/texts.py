@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import yaml
 
+from exdd_core.datasets.tree import Tree
 from exdd_core.errors import BadInput
 
 MOST_BYTES = 256 * 2**20
@@ -71,6 +72,15 @@ def json_format(path: Path) -> str:
     except OSError:
         return ""
     return _json_format(path, told.st_size, told.st_mtime_ns)
+
+
+def json_files(tree: Tree, format: str) -> list[str]:
+    """The JSON files of a tree that have this format of annotations."""
+    return [
+        name
+        for name in tree.files
+        if name.lower().endswith(".json") and json_format(tree.path(name)) == format
+    ]
 
 
 @lru_cache(maxsize=8192)

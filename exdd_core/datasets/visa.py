@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from exdd_core.datasets.groups import read_table
-from exdd_core.datasets.mvtec import choose_one
+from exdd_core.datasets.categories import choose_one, detect_category
+from exdd_core.datasets.groups import read_table, split_made
 from exdd_core.datasets.pairing import IMAGE_LEFT_OUT, paired
-from exdd_core.datasets.record import DEFECT, NORMAL, Reading, Record, in_natural_order
+from exdd_core.datasets.record import DEFECT, NORMAL, Reading, in_natural_order, record_of
 from exdd_core.datasets.tree import Tree, is_below, name_key, parent, stem
 from exdd_core.datasets.words import label_word
 from exdd_core.images import Size
@@ -30,10 +30,7 @@ CONTRADICTED = "image_anno.csv and the folder say different things of them; corr
 
 def detect(tree: Tree) -> bool:
     """Whether the root is a category, or holds some; one that is merely wrapped is found below its wrapping."""
-    if _is_category(tree, ""):
-        return True
-    wrapped = len(tree.subfolders()) == 1 and not tree.directly_in("")
-    return bool(_categories(tree)) and not wrapped
+    return detect_category(tree, _is_category, _categories)
 
 
 def read(tree: Tree) -> Reading:
@@ -63,17 +60,7 @@ def read(tree: Tree) -> Reading:
         if label := label_of.get(name, ""):
             found = list(dict.fromkeys([*([own[name]] if name in own else []), *pairs.of.get(name, [])]))
             kind = _type(told[name][0]) if name in told else "defect"
-            records.append(
-                Record(
-                    path=name,
-                    label=label,
-                    defect_type="" if label == NORMAL else kind,
-                    mask=found[0] if found else None,
-                    split=sides.get(name, ""),
-                    group=stem(name),
-                    more_masks=tuple(found[1:]),
-                )
-            )
+            records.append(record_of(name, label, kind, found, sides.get(name, ""), stem(name)))
     kept = {record.path for record in records}
     left |= pairs.left_out(kept) | {mask: IMAGE_LEFT_OUT for name, mask in own.items() if name not in kept}
     missing = len(rows) - len(told)
@@ -99,7 +86,7 @@ def _split(tree: Tree, rows: list[dict[str, str]], pictures: list[str]) -> tuple
     """image -> its side in the official split, and a sentence about where the split comes from."""
     root = tree.root.absolute()
     table = next((place / SPLIT for place in (root, root.parent) if (place / SPLIT).is_file()), None)
-    made = "a split is made that keeps every third normal and every second defective image for the test."
+    made = split_made("image")
     if table is None:
         return {}, [f"There is no {SPLIT} beside {tree.root.name}/, so {made}"]
     named = {name_key(row["image"].replace("\\", "/").split("/")[0]) for row in rows}

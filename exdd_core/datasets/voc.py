@@ -7,18 +7,19 @@ boxes. ImageSets/Main/train.txt, val.txt and test.txt tell the split. Knows the 
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
+from exdd_core.datasets.finder import Finder
 from exdd_core.datasets.groups import GroupRule
-from exdd_core.datasets.marks import Finder, Marks, has_normal_folder, is_wrapping, most_marked
-from exdd_core.datasets.outlines import fault
+from exdd_core.datasets.marks import Marks, has_normal_folder, is_wrapping, most_marked, read_each
+from exdd_core.datasets.outlines import fault, stated_size
 from exdd_core.datasets.record import BY_MASK, DEFECT, Outline, Reading, Record
 from exdd_core.datasets.texts import read_lines, read_xml
 from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.datasets.words import split_word, squeezed
-from exdd_core.errors import BadInput
 from exdd_core.images import Size
 
 NAME = "voc"
@@ -70,27 +71,21 @@ def _with_mask(record: Record, mask: str, label: str) -> Record:
 
 def add_all(tree: Tree, marks: Marks) -> None:
     """Add what the XML files say of the images of a tree."""
-    finder = Finder(tree)
-    for name in _files(tree):
-        marks.used.add(name)
-        image = finder.of_stem(name)
-        try:
-            root = read_xml(tree.path(name), name)
-        except BadInput as error:
-            if image is None:
-                marks.problems.append(str(error))
-            else:
-                marks.left[image] = str(error).rstrip(".")
-            continue
-        told = (root.findtext("filename") or "").strip()
-        image = image or finder.find(told, parent(name))
-        if image is None:
-            marks.missing(name, told or "an image of its name")
-            continue
-        marks.listed(image)
-        size = _size(root)
+    for image, root in read_each(tree, marks, _files(tree), read_xml, _image_named):
+        size = stated_size(_number(root.findtext("size/width")), _number(root.findtext("size/height")))
         for found in root.iter("object"):
             _add(found, image, size, marks)
+
+
+def _image_named(root: Element) -> str:
+    return (root.findtext("filename") or "").strip()
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text or 0)
+    except ValueError:
+        return math.nan
 
 
 def _files(tree: Tree) -> list[str]:
@@ -135,15 +130,6 @@ def _corners(polygon: Element) -> tuple[float, ...]:
         points.append((polygon.findtext(f"x{number}"), polygon.findtext(f"y{number}")))
         number += 1
     return tuple(float(value or "nan") for point in points for value in point)
-
-
-def _size(root: Element) -> tuple[int, int] | None:
-    """(width, height) that the image is said to have; None where that is nothing."""
-    try:
-        width, height = (int(float(root.findtext(f"size/{side}") or 0)) for side in ("width", "height"))
-    except (OverflowError, ValueError):
-        return None
-    return (width, height) if width > 0 and height > 0 else None
 
 
 def _sides(tree: Tree) -> dict[str, str]:

@@ -12,8 +12,9 @@ import math
 from collections import defaultdict
 from typing import Any
 
+from exdd_core.datasets.finder import Finder
 from exdd_core.datasets.groups import GroupRule
-from exdd_core.datasets.marks import Finder, Marks, folder_label, has_normal_folder, is_wrapping
+from exdd_core.datasets.marks import Marks, folder_label, has_normal_folder, is_wrapping
 from exdd_core.datasets.record import DEFECT, Outline, Reading
 from exdd_core.datasets.texts import read_lines, read_yaml
 from exdd_core.datasets.tree import Tree, base, name_key, parent, stem

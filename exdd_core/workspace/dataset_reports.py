@@ -16,6 +16,7 @@ from typing import Any
 from exdd_core import images
 from exdd_core.datasets import integrity
 from exdd_core.datasets.record import Question, Record
+from exdd_core.datasets.reports import Report
 from exdd_core.datasets.survey import DIFFER, LeftOut, Survey
 from exdd_core.datasets.tree import Tree
 from exdd_core.depth import Depth
@@ -57,7 +58,7 @@ def again(
     progress: Progress,
     more: Survey | None = None,
     unusable: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+) -> Report:
     """The report of a data set as its row and its images' rows say now, of which none is retired.
 
     info: its row, with the report that it had. more: what a source that joined was settled by. unusable: image -> why

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from exdd_core.datasets.record import Record
+from exdd_core.datasets.reports import SurveyReport
 from exdd_core.depth import Depth
 from exdd_core.images import Size
 from exdd_core.workspace import dataset_states
@@ -30,7 +31,7 @@ class DatasetInfo:
     size: Size
     created: str  # ISO 8601, UTC
     counts: dict[str, Any]
-    report: dict[str, Any]
+    report: dict[str, Any]  # as `datasets.reports.Report`; what an older version wrote may lack keys
     depth: Depth | None = None  # of images with more than 8 bits a channel; None where there are none
     changed: bool = True  # False when an import found that this very data set was there already
     state: int = 1  # the number of its last change, 1 as it was imported
@@ -48,7 +49,7 @@ class DatasetPreview:
     title: str
     size: Size
     records: list[Record]
-    report: dict[str, Any]  # as `datasets.Survey.to_report`
+    report: SurveyReport
     # A defective image, uint8 (H, W, 3), and its mask, bool (H, W).
     example: tuple[np.ndarray, np.ndarray] | None = None
 

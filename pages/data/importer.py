@@ -324,9 +324,9 @@ def _has_masks(preview: DatasetPreview) -> bool:
 
 def _depth_field(preview: DatasetPreview) -> Any:
     """Open on what was guessed; only where there are images of more than 8 bits."""
-    if not _is_deep(preview):
-        return gr.update(value=AS_FOUND, visible=False)
     found = preview.report["depth"]
+    if found is None:
+        return gr.update(value=AS_FOUND, visible=False)
     return gr.update(
         choices=[(f"As found: {found['title']}", AS_FOUND), *DEPTHS], value=AS_FOUND, visible=True
     )

@@ -25,7 +25,9 @@ EXAMPLE_SIDE = 320  # pixels of the longer side of the example
 
 def asked_of(preview: DatasetPreview, roles: dict[str, str]) -> list[dict[str, Any]]:
     """What is asked, with what was answered before: answers can be changed until the import begins."""
-    open_ones = {question["folder"]: question for question in preview.report["questions"]}
+    open_ones: dict[str, dict[str, Any]] = {
+        question["folder"]: dict(question) for question in preview.report["questions"]
+    }
     answered = {
         folder: {"folder": folder, "images": None, "guess": ""} for folder in roles if folder not in open_ones
     }

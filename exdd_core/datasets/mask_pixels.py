@@ -1,0 +1,160 @@
+"""Reads masks of a source: which files look like masks, which values mark a defect, and how masks are turned.
+
+Knows records, mask files and EXIF orientations. Does not know layouts, or which mask belongs to which image.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from exdd_core import images
+from exdd_core.datasets import outlines
+from exdd_core.datasets.record import Record
+from exdd_core.datasets.tree import Tree, name_key, stem
+from exdd_core.errors import BadInput
+from exdd_core.mask_rules import MaskRule, Tally
+from exdd_core.progress import Progress
+
+# EXIF orientation -> the orientation that undoes it; every other one undoes itself.
+BACK = {6: 8, 8: 6}
+# Bytes a pixel: a compressed picture of two levels takes less, so larger files are not decoded to find masks.
+DENSE = 0.15
+TWO_LEVELS = 0.98  # share of the pixels of a mask that are its darkest or its brightest value
+
+
+def with_same_stem(tree: Tree, records: list[Record]) -> list[Record]:
+    """Make an image that looks like a mask the mask of the one image with its name and another suffix."""
+    by_stem: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        by_stem[name_key(stem(record.path))].append(record)
+    masks: dict[str, str] = {}
+    for twins in by_stem.values():
+        if len(twins) != 2 or any(twin.masks or twin.outlines for twin in twins):
+            continue
+        alike = [like_a_mask(tree.path(twin.path)) for twin in twins]
+        if alike[0] != alike[1]:
+            image, mask = (twins[1], twins[0]) if alike[0] else (twins[0], twins[1])
+            masks[image.path] = mask.path
+    taken = set(masks.values())
+    return [replace(r, mask=masks.get(r.path, r.mask)) for r in records if r.path not in taken]
+
+
+def without_masks(tree: Tree, records: list[Record]) -> tuple[list[Record], list[str]]:
+    """The records without those that look like masks, and the paths of these.
+
+    If at least half of them do, the images of this data set are black and white, and all records stay.
+    """
+    alike = [record.path for record in records if like_a_mask(tree.path(record.path))]
+    if 2 * len(alike) >= len(records):
+        return records, []
+    return [record for record in records if record.path not in set(alike)], alike
+
+
+def like_a_mask(path: Path) -> bool:
+    """Whether nearly all pixels of an image are its darkest or its brightest grey, as in a mask."""
+    try:
+        width, height = images.probe(path)
+        compressed = path.suffix.lower() not in (".bmp", ".dib", ".tif", ".tiff", ".pgm", ".ppm", ".pnm")
+        if compressed and path.stat().st_size > DENSE * width * height + 2000:
+            return False
+        values = images.mask_values(path)
+    except (BadInput, OSError):
+        return False
+    low, high = int(values.min()), int(values.max())
+    return bool(((values == low) | (values == high)).mean() >= TWO_LEVELS)
+
+
+def rule_of(tree: Tree, records: Sequence[Record], progress: Progress) -> MaskRule:
+    """Decide one rule for all masks; the integrity report names mask files that cannot be read."""
+    files = list(dict.fromkeys(name for record in records for name in record.masks))
+    tally = Tally()
+    progress.begin("Reading masks", len(files))
+    for name in files:
+        with suppress(BadInput):
+            tally.add(images.mask_values(tree.path(name), name))
+        progress.advance()
+    return tally.rule()
+
+
+def marks_anything(tree: Tree, record: Record, rule: MaskRule) -> bool:
+    """Whether a record's mask marks a defect; True also if it cannot be read, as its image may not be normal."""
+    try:
+        mask = mask_of(tree, record, rule)
+    except BadInput:
+        return True
+    return mask is not None and bool(mask.any())
+
+
+def mask_of(tree: Tree, record: Record, rule: MaskRule) -> np.ndarray | None:
+    """The union of a record's masks and outlines as bool (H, W) of its upright image; None if it has none.
+
+    Raises `BadInput` for files that cannot be used.
+    """
+    if not record.masks and not record.outlines:
+        return None
+    width, height = images.probe(tree.path(record.path), record.path)
+    parts = []
+    for name in record.masks:
+        values = images.mask_values(tree.path(name), name)
+        images.require_mask(values, name)
+        parts.append(images.of_shape(rule.marks(_upright(tree, record, name, values)), (height, width), name))
+    if record.outlines:
+        parts.append(outlines.draw(record.outlines, (height, width), record.path))
+    return np.logical_or.reduce(parts)
+
+
+def _upright(tree: Tree, record: Record, name: str, values: np.ndarray) -> np.ndarray:
+    """A mask's values turned by its own EXIF orientation, or by that of its image if it then fits better."""
+    turn, own = _turns(tree, record, name)
+    if turn == own:
+        return values
+    picture = images.read_image(tree.path(record.path), record.path)
+    other = images.turned(images.turned(values, BACK.get(own, own)), turn)
+    return other if mask_fit(picture, other) > mask_fit(picture, values) else values
+
+
+def _turns(tree: Tree, record: Record, name: str) -> tuple[int, int]:
+    """The EXIF orientations of an image and of its mask."""
+    turn = images.exif_orientation(tree.path(record.path), record.path)
+    return turn, images.exif_orientation(tree.path(name), name)
+
+
+def turn_of(tree: Tree, record: Record) -> str:
+    """How a record's mask was turned to fit its image, in words; "" if its own EXIF orientation was applied."""
+    for name in record.masks:
+        with suppress(BadInput):
+            turn, own = _turns(tree, record, name)
+            if turn == own:
+                continue
+            values = images.mask_values(tree.path(name), name)
+            if _upright(tree, record, name, values) is not values:
+                if turn == 1:
+                    return f"{name} has an EXIF turn that {record.path} has not and is not turned by it"
+                return f"{name} lies as the camera held {record.path} and is turned with it"
+    return ""
+
+
+def mask_fit(picture: np.ndarray, values: np.ndarray) -> float:
+    """How well a mask fits an image: the difference between marked and other pixels in standard deviations.
+
+    Sums the differences in brightness and in roughness. picture: uint8 (H, W, 3). values: the mask, (H, W) before its
+    rule is known. Returns 0 if all or no pixels are marked, and -1 if the mask has another size.
+    """
+    if values.shape != picture.shape[:2]:
+        return -1.0
+    marked = values > (int(values.min()) + int(values.max())) / 2
+    if not marked.any() or marked.all():
+        return 0.0
+    grey = picture.mean(axis=2)
+    rough = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 2))
+    return sum(
+        abs(float(plane[marked].mean() - plane[~marked].mean())) / (float(plane.std()) + 1e-6)
+        for plane in (grey, rough)
+    )

@@ -1,19 +1,20 @@
 """The Inspect page: image, PatchCore, ExDD and their difference side by side, for one image or for many.
 
-The viewer itself (assets/viewer.*) runs in the browser; this module answers its questions with what `Review`
+The viewer itself (assets/inspect/) runs in the browser; this module answers its questions with what `Review`
 and `reports` return, encoded as pictures and plain values. It knows neither arrays nor the database.
 """
 
 from __future__ import annotations
 
 import functools
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exdd_core import drawing
 from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
-from exdd_core.review import BankState, ImageList, Review, ShownImage
+from exdd_core.review import BankState, ImageList, Review, ShownImage, sheet
 from pages import answers
 from pages.html import Answer
 from pages.inspect.image import inspect, picture, point
@@ -29,6 +30,8 @@ TITLE = "Inspect"
 PATH = "/"
 TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "viewer.html").read_text("utf-8")
 THUMBNAIL_SIDE = 144
+# Opacity of the maps until somebody chooses one, percent.
+TERMS = {"opacity": round(100 * sheet.OPACITY)}
 NO_DATASET = {
     "title": "No images yet",
     "text": "Import a data set: a folder or zip with normal images and, if there are any, images of defects.",
@@ -48,7 +51,7 @@ def render(workspace: Workspace) -> None:
     answers.markup(
         "",
         html_template=TEMPLATE,
-        js_on_load="exddViewer(element, server, upload)",
+        js_on_load=f"exdd.inspect(element, server, upload, {json.dumps(TERMS)})",
         server_functions=[answers.answering(question, review) for question in questions],
         elem_id="inspect",
     )

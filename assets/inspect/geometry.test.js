@@ -1,0 +1,68 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  fitted,
+  keptInSight,
+  paneHeight,
+  pixelAt,
+  placeOf,
+  visibleColumns,
+  WHOLE,
+  zoomedAt,
+} from "./geometry.js";
+
+const pane = { width: 300, height: 200 };
+const fit = fitted({ width: 100, height: 100 }, pane);
+
+test("an image is as large as its pane allows, in the middle of it", () => {
+  assert.deepEqual(fit, { width: 200, height: 200, scale: 2, left: 50, top: 0 });
+  const wide = fitted({ width: 600, height: 100 }, pane);
+  assert.deepEqual(wide, { width: 300, height: 50, scale: 0.5, left: 0, top: 75 });
+});
+
+test("the pixel under the wheel stays where it is", () => {
+  const place = /** @type {const} */ ([120, 90]);
+  const zoom = zoomedAt({ k: 1.5, x: -10, y: 5 }, fit, [...place], 2);
+  assert.equal(zoom.k, 3);
+  const before = pixelAt([...place], fit, { k: 1.5, x: -10, y: 5 });
+  pixelAt([...place], fit, zoom).forEach((value, at) => assert.ok(Math.abs(value - before[at]) < 1e-9));
+});
+
+test("the wheel ends at the whole image and at forty times it", () => {
+  assert.equal(zoomedAt({ k: 1.5, x: -10, y: 5 }, fit, [120, 90], 0.1), WHOLE);
+  assert.equal(zoomedAt({ k: 30, x: 0, y: 0 }, fit, [120, 90], 9).k, 40);
+});
+
+test("a quarter of the pane still shows the image, however far it is dragged", () => {
+  assert.deepEqual(keptInSight({ k: 1, x: 999, y: 999 }, fit, pane), { k: 1, x: 175, y: 150 });
+  assert.deepEqual(keptInSight({ k: 1, x: -999, y: -999 }, fit, pane), { k: 1, x: -175, y: -150 });
+  assert.deepEqual(keptInSight({ k: 2, x: 10, y: -20 }, fit, pane), { k: 2, x: 10, y: -20 });
+});
+
+test("the place of a pixel is the place of its centre", () => {
+  const zoom = { k: 2, x: -30, y: 10 };
+  assert.deepEqual(pixelAt(placeOf({ x: 12, y: 34 }, fit, zoom), fit, zoom), [12.5, 34.5]);
+});
+
+test("the panes keep one screen, but one that is alone takes the room below", () => {
+  const image = { width: 100, height: 400 };
+  const given = { image, width: 250, top: 300, screen: 800 };
+  assert.equal(paneHeight({ ...given, isAlone: false }), 560);
+  assert.equal(paneHeight({ ...given, isAlone: true }), 412);
+  assert.equal(paneHeight({ ...given, image: { width: 400, height: 100 }, isAlone: false }), 176);
+  assert.equal(paneHeight({ ...given, image: { width: 100, height: 100 }, isAlone: false }), 250);
+});
+
+test("a pane that is alone has the scale that belongs to it", () => {
+  assert.deepEqual(visibleColumns(0, false), [0, 1, 2, 3, 4, 5]);
+  assert.deepEqual(
+    [1, 2, 3, 4].map((solo) => visibleColumns(solo, false)),
+    [
+      [0, 5],
+      [1, 3],
+      [2, 3],
+      [4, 5],
+    ],
+  );
+  assert.deepEqual(visibleColumns(4, true), [0, 2, 3]);
+});

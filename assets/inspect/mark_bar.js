@@ -1,0 +1,171 @@
+// The bar of tools for drawing on the image: brush, undo, which type of defect, and who says so.
+// Knows the bar's element; what its buttons do is the marker's.
+
+import { find, make } from "../shared/dom.js";
+import { all, press, quiet } from "./parts.js";
+import { knownName, rememberName } from "./who.js";
+
+/**
+ * @typedef {import("./state.js").Marking} Marking
+ * @typedef {import("./marker.js").Marker} Tools
+ *
+ * @typedef {object} Words
+ * @property {string} title
+ * @property {string} what is to be done
+ * @property {string} keeps what the Keep button does
+ * @property {string} keeping said while it does
+ */
+
+const TEACHING = { keeps: "Teach the bank (Enter)", keeping: "Teaching the bank…" };
+
+/** @type {Record<Marking["action"], Words>} */
+const WORDS = {
+  missed: {
+    title: "Missed defect",
+    what: "Draw over the defect. Its patches go into the positive bank.",
+    ...TEACHING,
+  },
+  false_alarm: {
+    title: "False alarm",
+    what: "What is marked goes into the negative bank.",
+    ...TEACHING,
+  },
+  outline: {
+    title: "Outline of the defect",
+    what: "Draw over the defect. The data set keeps the mask, and banks built from then on learn it.",
+    keeps: "Keep the mask (Enter)",
+    keeping: "Keeping the mask…",
+  },
+};
+
+/**
+ * @param {Tools} tools
+ * @param {Marking} marking
+ * @param {string[]} types of defects that are known
+ * @param {number} most diameter of the brush
+ */
+export function barOf(tools, { action, words, warning }, types, most) {
+  const { title, what, keeps } = WORDS[action];
+  const { editor } = tools;
+  return [
+    make(
+      "div",
+      { class: "vw-marktop" },
+      make("b", {}, title),
+      make("span", {}, words || what),
+      warning && quiet(warning),
+    ),
+    make(
+      "div",
+      { class: "vw-switch", role: "group", "aria-label": "Tool" },
+      toolButton(tools, "brush", "Brush (B)"),
+      toolButton(tools, "eraser", "Eraser (E)"),
+    ),
+    sizeField(tools, most),
+    plain("Undo", () => editor.undo(), {
+      class: "plain-button vw-back",
+      title: "Undo the last stroke (Ctrl+Z)",
+    }),
+    plain("Redo", () => editor.redo(), { class: "plain-button vw-again" }),
+    ...(action === "missed" ? [typeField(tools)] : []),
+    make("datalist", { id: "vw-types" }, ...types.map((value) => make("option", { value }))),
+    nameField(tools),
+    make("span", { class: "vw-space" }),
+    plain("Cancel", () => tools.told.leave(), { title: "Leave everything as it was (Esc)" }),
+    plain("Keep", () => tools.keep(), { class: "main-button vw-keep", title: keeps }),
+  ];
+}
+
+/**
+ * @param {string} words
+ * @param {() => unknown} onclick
+ * @param {import("../shared/dom.js").Properties} more
+ */
+const plain = (words, onclick, more) =>
+  make("button", { type: "button", class: "plain-button", onclick, ...more }, words);
+
+/** @param {Tools} tools @param {"brush" | "eraser"} tool @param {string} title */
+function toolButton(tools, tool, title) {
+  const onclick = () => tools.pick(tool);
+  return make("button", { type: "button", "data-tool": tool, title, onclick }, title.split(" ")[0]);
+}
+
+/** @param {Tools} tools @param {number} most */
+function sizeField(tools, most) {
+  /** @type {HTMLInputElement} */
+  const slider = make("input", {
+    ...{ type: "range", class: "vw-brushsize", min: 1, max: most, step: 1, value: tools.brush },
+    "aria-label": "Size of the brush, pixels of the image",
+    oninput: () => tools.resize(Number(slider.value)),
+  });
+  return make("label", { class: "vw-field" }, "Size", slider, make("output", { class: "vw-percent" }));
+}
+
+/** @param {Tools} tools */
+const typeField = (tools) =>
+  make(
+    "label",
+    { class: "vw-field" },
+    "Type",
+    textField(tools, {
+      ...{ class: "vw-type", list: "vw-types", maxlength: "60" },
+      ...{ placeholder: "optional", autocomplete: "off" },
+    }),
+  );
+
+/** @param {Tools} tools */
+const nameField = (tools) =>
+  make(
+    "label",
+    { class: "vw-field" },
+    "By",
+    textField(tools, {
+      ...{ class: "vw-who", maxlength: "40", value: knownName(), placeholder: "your name" },
+      ...{ autocomplete: "name", title: "Your name stands beside the mark; this browser remembers it" },
+    }),
+  );
+
+/**
+ * A field in which Enter keeps and Escape gives up the keys.
+ * @param {Tools} tools
+ * @param {import("../shared/dom.js").Properties} more
+ */
+function textField(tools, more) {
+  const field = make("input", { type: "text", ...more });
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") {
+      event.preventDefault();
+      event.stopPropagation();
+      tools.keep();
+    }
+    if (event.key === "Escape") field.blur();
+  });
+  return field;
+}
+
+/** Show what the tools are at. @param {Tools} tools @param {Marking} marking */
+export function showBar({ bar, editor, tool, brush, isBusy, isReady }, { action }) {
+  press(bar, "tool", tool);
+  find(bar, ".vw-back", HTMLButtonElement).disabled = !editor.past.length;
+  find(bar, ".vw-again", HTMLButtonElement).disabled = !editor.future.length;
+  find(bar, ".vw-brushsize", HTMLInputElement).value = String(brush);
+  find(bar, "output").textContent = `${brush} px`;
+  const keep = find(bar, ".vw-keep", HTMLButtonElement);
+  keep.disabled = !isReady;
+  keep.textContent = isBusy ? WORDS[action].keeping : "Keep";
+}
+
+/**
+ * What was typed; asks for the name where it is missing.
+ * @param {HTMLElement} bar
+ */
+export function typed(bar) {
+  const name = find(bar, ".vw-who", HTMLInputElement);
+  const who = rememberName(name.value);
+  if (!who) {
+    name.focus();
+    name.classList.add("vw-wanted");
+  }
+  const [type] = all(bar, ".vw-type");
+  return { who, type: type instanceof HTMLInputElement ? type.value : "" };
+}

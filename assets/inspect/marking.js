@@ -1,0 +1,192 @@
+// Marks an image as a missed defect or a false alarm, or gives its defect an outline; and takes that back.
+// Knows the drawing on the first pane and the server; the panes show what the store holds then.
+
+import { find } from "../shared/dom.js";
+import { loaded } from "../shared/pictures.js";
+import { WHOLE } from "./geometry.js";
+import { askName } from "./marks.js";
+import { choosePeak, leaveMarking, select, showResult, takeKnown } from "./opening.js";
+import { CALLED, NO_BANK } from "./words.js";
+import { knownName } from "./who.js";
+
+/** @typedef {import("./state.js").Inspect} Inspect */
+/** @typedef {import("./state.js").State} State */
+/** @typedef {import("./state.js").Undoable} Undoable */
+/** @typedef {import("./marker.js").Kept} Kept */
+
+const SCORING = "One moment: this image is still being scored.";
+
+/**
+ * The size of the picture that is drawn on.
+ * @param {HTMLElement} viewer
+ * @returns {[width: number, height: number]}
+ */
+export function shownSize(viewer) {
+  const { naturalWidth, naturalHeight } = find(viewer, ".vw-base", HTMLImageElement);
+  return [naturalWidth, naturalHeight];
+}
+
+/**
+ * Ask for a region as the marker draws it.
+ * @param {Inspect} inspect
+ * @param {"alarm" | "proposal"} name
+ * @param {string | null} id
+ * @returns {Promise<{ words: string, layer: HTMLImageElement | null }>}
+ */
+async function askRegion({ viewer, call }, name, id) {
+  const [width, height] = shownSize(viewer);
+  const { words, layer } = await call(name, { id, width, height });
+  return { words, layer: layer ? await loaded(layer) : null };
+}
+
+/**
+ * Begin to mark the image that is open.
+ * @param {Inspect} inspect
+ * @param {"missed" | "false_alarm"} action
+ */
+export const startMark = (inspect, action) =>
+  inspect.attempt(async () => {
+    const { store, say, toast } = inspect;
+    const { picture, result, id, bank, marking } = store.get();
+    if (!picture || marking) return;
+    if (!bank) return say(NO_BANK, "info");
+    if (!result) return toast(SCORING);
+    if (result.why_not) return say(result.why_not, "info");
+    if (result.marks.some((mark) => mark.action === action)) return say(already(action), "info");
+    const isAlarm = action === "false_alarm";
+    const { words, layer } = isAlarm ? await askRegion(inspect, "alarm", id) : { words: "", layer: null };
+    begin(store, id, {
+      ...{ action, layer, proposed: false },
+      words: layer ? `${words} goes into the negative bank. Draw to change that.` : words,
+      warning: result.test ? "A test image: evaluation leaves its part out from then on." : "",
+    });
+  })();
+
+/** @param {"missed" | "false_alarm"} action */
+const already = (action) =>
+  `This image is marked as ${CALLED[action]} already: take that back first (U), then mark all of it at once.`;
+
+/**
+ * Begin to outline a defect whose data set came without a mask.
+ * @param {Inspect} inspect
+ * @param {boolean} proposed begin with what the heatmap shows, for a person to accept
+ */
+export const startOutline = (inspect, proposed) =>
+  inspect.attempt(async () => {
+    const { store, toast } = inspect;
+    const { picture, result, id, marking } = store.get();
+    if (!picture?.outline.wanted || marking) return;
+    if (proposed && !result) return toast(SCORING);
+    const { words, layer } = proposed ? await askRegion(inspect, "proposal", id) : { words: "", layer: null };
+    const hint = `${words}: keep it as the mask of the defect, or draw and erase to correct it.`;
+    begin(store, id, { action: "outline", layer, proposed, words: proposed ? hint : "", warning: "" });
+  })();
+
+/**
+ * Begin to draw, unless another image was opened meanwhile.
+ * @param {import("./state.js").InspectStore} store
+ * @param {string | null} id
+ * @param {import("./state.js").Marking} marking
+ */
+function begin(store, id, marking) {
+  if (store.get().id === id && !store.get().marking) store.patch({ marking, zoom: WHOLE });
+}
+
+/**
+ * Keep what was drawn.
+ * @param {Inspect} inspect
+ * @param {Kept} kept
+ */
+export const keepMark = (inspect, kept) =>
+  inspect.attempt(async () => {
+    const { store, call, toast } = inspect;
+    const { id, marking } = store.get();
+    if (id === null) return;
+    if (kept.action === "outline") {
+      const answer = await call("outline", { id, proposed: marking?.proposed, ...kept });
+      leaveMarking(store);
+      showOutlined(inspect, id, answer, () => undoOutline(inspect, id));
+      return;
+    }
+    const answer = await call("mark", { id, ...kept });
+    // The bar says what is going on until there is something new to see.
+    await showLearnt(inspect, id, answer, () => leaveMarking(store));
+    const { decision } = answer.marks.at(-1);
+    store.patch({ undoable: [...store.get().undoable, { id, decision }] });
+    toast(answer.said, () => undoMark(inspect, { id, decision }));
+  })();
+
+/**
+ * The banks have changed by this image: its own maps are new, those of all others are of before.
+ * @param {Inspect} inspect
+ * @param {string} id
+ * @param {import("./state.js").Result & Pick<State, "was">} answer
+ * @param {() => void} [then]
+ */
+async function showLearnt(inspect, id, answer, then = () => {}) {
+  const { store, call, results } = inspect;
+  results.clear();
+  try {
+    takeKnown(store, await call("known", { list: store.get().list }));
+  } finally {
+    then();
+  }
+  if (store.get().id !== id) return;
+  results.set(id, answer);
+  showResult(inspect, answer, answer.was);
+}
+
+/**
+ * Show an image with another mask.
+ * @param {Inspect} inspect
+ * @param {string} id
+ * @param {{ picture: import("./state.js").Picture, said: string }} answer
+ * @param {() => unknown} [undo]
+ */
+function showOutlined(inspect, id, { picture, said }, undo) {
+  const { store, pictures, toast } = inspect;
+  pictures.set(id, picture);
+  if (store.get().id === id) {
+    store.patch({ picture, pictured: id, zoom: WHOLE, box: null, cover: null });
+    choosePeak(inspect);
+  }
+  toast(said, undo);
+}
+
+/**
+ * Take an outline back.
+ * @param {Inspect} inspect
+ * @param {string} id
+ * @returns {Promise<unknown>}
+ */
+export const undoOutline = (inspect, id) =>
+  inspect.attempt(async () => {
+    const who = knownName();
+    if (!who) return askName(inspect.viewer, () => undoOutline(inspect, id));
+    showOutlined(inspect, id, await inspect.call("undo_outline", { id, who }));
+  })();
+
+/**
+ * Take a mark back: the one given, else the last one of the image that is open, else the last one made here.
+ * @param {Inspect} inspect
+ * @param {Undoable} [wanted]
+ * @returns {Promise<unknown>}
+ */
+export const undoMark = (inspect, wanted) =>
+  inspect.attempt(async () => {
+    const { store, viewer, call, toast } = inspect;
+    const { id: open, result, picture, undoable } = store.get();
+    const own = open !== null ? result?.marks.at(-1) : undefined;
+    if (!wanted && !own && open !== null && picture?.outline.by?.last) return undoOutline(inspect, open);
+    const undone = wanted || (own ? { id: open || "", decision: own.decision } : undoable.at(-1));
+    if (!undone) return toast("There is no mark to take back.");
+    const who = knownName();
+    if (!who) return askName(viewer, () => undoMark(inspect, undone));
+    const { id, decision } = undone;
+    const answer = await call("undo", { id, decision, who });
+    const left = store.get().undoable.filter((one) => one.decision !== decision);
+    store.patch({ undoable: left });
+    if (id !== store.get().id && store.get().byId.has(id)) await select(inspect, id);
+    await showLearnt(inspect, id, answer);
+    toast(`Taken back. ${answer.said}`);
+  })();

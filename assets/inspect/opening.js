@@ -1,0 +1,237 @@
+// Opens a list, an image of it and a point of that: asks the server, and puts what it answers into the store.
+// Notices when the bank is another one than before. Knows no element; the panes show what the store holds.
+
+import { sentence } from "../shared/server.js";
+import { WHOLE } from "./geometry.js";
+import { withRows } from "./lists.js";
+import { CLOSED, isBare, rearrange } from "./state.js";
+
+/**
+ * @typedef {import("./state.js").Inspect} Inspect
+ * @typedef {import("./state.js").InspectStore} InspectStore
+ * @typedef {import("./state.js").Bank} Bank
+ * @typedef {import("./state.js").Result} Result
+ *
+ * The images of a list, and what is known of them, as pages/inspect/page.py answers.
+ * @typedef {{ rows: Record<string, import("./words.js").Row>, seen: number, marked: string[] }} KnownRows
+ * @typedef {object} OpenedList
+ * @property {import("./state.js").Need | null} need
+ * @property {{ banks: string }} links
+ * @property {import("./state.js").List[]} lists
+ * @property {string} list
+ * @property {import("./words.js").Entry[]} images
+ * @property {string[]} types
+ * @property {import("./state.js").Scales} scales
+ * @property {import("./state.js").Job | null} job
+ * @property {string} note
+ */
+
+/** Milliseconds after which a wait is shown. */
+const WAIT = 120;
+
+/** What the page's address names. @param {"image" | "bank"} name */
+export const addressed = (name) => new URL(location.href).searchParams.get(name);
+
+/** Stop drawing on the image. @param {InspectStore} store */
+export function leaveMarking(store) {
+  if (store.get().marking) store.patch({ marking: null, zoom: WHOLE });
+}
+
+// ---- a list
+
+/** @param {Inspect} inspect @param {string} list */
+export const openList = (inspect, list) =>
+  inspect.attempt(async () => enter(inspect, await inspect.call("open_list", { list })))();
+
+/** Open the list of the image that the page's address names. @param {Inspect} inspect */
+export const openAddress = (inspect) =>
+  inspect.attempt(async () =>
+    enter(inspect, await inspect.call("open_list", { image: addressed("image") })),
+  )();
+
+/** Look with the active version again. @param {Inspect} inspect */
+export const leaveOtherBank = (inspect) =>
+  inspect.attempt(async () => {
+    const { list, id } = inspect.store.get();
+    inspect.store.patch({ wantedBank: null });
+    inspect.results.clear();
+    inspect.pictures.clear();
+    await enter(inspect, await inspect.call("open_list", { list, image: id }));
+  })();
+
+/**
+ * Take a list that the server opened, and open one of its images: the one wanted, the one that the page's
+ * address names, else the first defect.
+ * @param {Inspect} inspect
+ * @param {OpenedList & KnownRows & Bank} answer
+ * @param {string} [wanted]
+ */
+export async function enter(inspect, answer, wanted) {
+  const { say, store } = inspect;
+  const { bank, active, stamp, types, links, need, lists, list, images, scales, seen, job } = answer;
+  say(answer.note || "", "info");
+  store.patch({ need, lists });
+  if (isBare(store.get())) return;
+  rearrange(store, {
+    ...CLOSED,
+    ...{ bank, active, stamp, types, links, list, images, scales, seen },
+    marked: new Set(answer.marked),
+    byId: new Map(images.map((image) => [image.id, image])),
+    rows: new Map(Object.entries(answer.rows)),
+    wantedBank: bank && bank !== active ? store.get().wantedBank : null,
+    ...(job ? { job } : {}),
+  });
+  const asked = wanted || addressed("image") || "";
+  const first = images.find(({ label }) => label === "defect") || images[0];
+  if (store.get().byId.has(asked)) await select(inspect, asked);
+  else if (first) await select(inspect, first.id);
+}
+
+/**
+ * Take what is known of the same images after the banks have changed.
+ * @param {InspectStore} store
+ * @param {KnownRows & Bank} answer
+ */
+export function takeKnown(store, { stamp, active, seen, rows, marked }) {
+  const known = { rows: new Map(Object.entries(rows)), marked: new Set(marked) };
+  rearrange(store, { stamp, active, seen, ...known });
+}
+
+/**
+ * Whether another version was activated or the banks have changed, perhaps in another tab: then all that is
+ * shown is asked for anew.
+ * @param {Inspect} inspect
+ * @param {Bank} answer
+ */
+export async function checkBank(inspect, { bank, active, stamp }) {
+  const { store, call, results, pictures } = inspect;
+  const now = store.get();
+  if (!now.list || (stamp === now.stamp && active === now.active)) return false;
+  results.clear();
+  if (bank !== now.bank || active !== now.active) {
+    pictures.clear(); // their notes are said of a bank
+    await openList(inspect, now.list);
+  } else {
+    takeKnown(store, await call("known", { list: now.list }));
+    if (now.id !== null) await select(inspect, now.id);
+  }
+  return true;
+}
+
+// ---- an image
+
+/** @param {Inspect} inspect @param {string} id */
+const fetchPicture = ({ pictures, call }, id) => pictures.get(id, () => call("picture", { id }));
+
+/** @param {Inspect} inspect @param {string} id */
+const fetchResult = ({ results, call }, id) => results.get(id, () => call("inspect", { id }));
+
+/**
+ * Open an image of the list: first its picture, then its scores.
+ * @param {Inspect} inspect
+ * @param {string} id
+ */
+export async function select(inspect, id) {
+  const { store } = inspect;
+  if (!store.get().byId.has(id)) return;
+  leaveMarking(store);
+  store.patch({ id, result: null, was: null, match: null });
+  showAddress(id, store.get().wantedBank);
+  const isMine = () => store.get().id === id;
+  const opened = { pictured: id, zoom: WHOLE, point: null, box: null };
+  let isPictured = false;
+  try {
+    const picture = await fetchPicture(inspect, id);
+    if (!isMine()) return;
+    isPictured = true;
+    store.patch({ picture, ...opened, cover: null });
+    if (store.get().bank) await score(inspect, id, isMine);
+    else store.patch({ cover: { kind: "no bank" } });
+  } catch (error) {
+    if (!isMine()) return;
+    if (!isPictured) store.patch({ picture: null, ...opened });
+    store.patch({ cover: { kind: "failed", words: sentence(error), first: isPictured ? 1 : 0 } });
+  }
+}
+
+/** @param {string} id @param {string | null} bank */
+function showAddress(id, bank) {
+  const address = new URL(location.href);
+  address.searchParams.set("image", id);
+  if (bank) address.searchParams.set("bank", bank);
+  else address.searchParams.delete("bank");
+  history.replaceState(history.state, "", address);
+}
+
+/**
+ * Show the scores of the image that is open, and have the next one ready.
+ * @param {Inspect} inspect
+ * @param {string} id
+ * @param {() => boolean} isMine whether the image is still open
+ */
+async function score(inspect, id, isMine) {
+  const { store } = inspect;
+  const slow = setTimeout(() => {
+    if (isMine() && !store.get().result) store.patch({ cover: { kind: "waiting" } });
+  }, WAIT);
+  const result = await fetchResult(inspect, id).finally(() => clearTimeout(slow));
+  if (!isMine() || (await checkBank(inspect, result))) return;
+  showResult(inspect, result);
+  const { order, job } = store.get();
+  const next = order[order.indexOf(id) + 1];
+  if (!next || job) return;
+  const ready = fetchPicture(inspect, next).then(() => fetchResult(inspect, next));
+  ready.catch(() => {}); // told when it is opened
+}
+
+/**
+ * @param {Inspect} inspect
+ * @param {Result} result
+ * @param {import("./state.js").State["was"]} [was]
+ */
+export function showResult(inspect, result, was = null) {
+  const { store } = inspect;
+  store.patch({ result, was, cover: null, ...withRows(store.get(), result) });
+  choosePeak(inspect);
+}
+
+/**
+ * Open the image before or after the one that is open.
+ * @param {Inspect} inspect
+ * @param {1 | -1} by
+ */
+export function step(inspect, by) {
+  const { order, id } = inspect.store.get();
+  const place = id === null ? -1 : order.indexOf(id);
+  const next = place < 0 ? order[0] : order[place + by];
+  if (next) select(inspect, next);
+}
+
+// ---- a point
+
+/** @param {Inspect} inspect */
+export function choosePeak(inspect) {
+  const { result } = inspect.store.get();
+  if (result) choosePoint(inspect, ...result.peak, true);
+}
+
+/**
+ * Compare the patch at a pixel with its nearest patches.
+ * @param {Inspect} inspect
+ * @param {number} x
+ * @param {number} y
+ */
+export async function choosePoint({ store, call, say }, x, y, isPeak = false) {
+  const { id, result } = store.get();
+  if (!result) return;
+  const point = { x, y, isPeak };
+  store.patch({ point, box: null });
+  try {
+    const answer = await call("point", { id, x, y });
+    const now = store.get();
+    if (now.id !== id || now.point?.x !== x || now.point.y !== y) return;
+    store.patch({ box: answer.here.at, match: { ...answer, isPeak } });
+  } catch (error) {
+    say(sentence(error));
+  }
+}

@@ -1,0 +1,130 @@
+// The four panes and the scales of their colours: one grid, in which all panes have one size and one zoom.
+// Knows where the image lies; what is drawn in a pane or written above and below it others put there.
+
+import { find, make } from "../shared/dom.js";
+import { fitted, paneHeight, placeOf, visibleColumns, WHOLE } from "./geometry.js";
+
+/**
+ * @typedef {object} Pane
+ * @property {number} number 1 to 4
+ * @property {string} title
+ * @property {HTMLElement} head
+ * @property {HTMLElement} view what the image is seen through
+ * @property {HTMLElement} stage what lies on the image; it is moved and enlarged
+ * @property {HTMLElement} mark the cross at the point that was chosen
+ * @property {HTMLElement} note
+ *
+ * @typedef {{ head: HTMLElement, scale: HTMLElement, note: HTMLElement }} ScaleColumn
+ * @typedef {{ panes: Pane[], score: ScaleColumn, difference: ScaleColumn, columns: HTMLElement[][] }} Grid
+ * @typedef {import("./state.js").State} State
+ */
+
+/**
+ * @param {HTMLElement} viewer
+ * @returns {Grid}
+ */
+export function buildGrid(viewer) {
+  const panes = ["Image", "PatchCore", "ExDD", "Difference"].map((title, at) => pane(at + 1, title));
+  const score = scaleColumn("score");
+  const difference = scaleColumn("difference");
+  const [first, second, third, fourth] = panes.map(({ head, view, note }) => [head, view, note]);
+  const [scores, differences] = [score, difference].map(({ head, scale, note }) => [head, scale, note]);
+  const columns = [first, second, third, scores, fourth, differences];
+  find(viewer, ".vw-panes").append(...columns.flat());
+  return { panes, score, difference, columns };
+}
+
+/** @param {number} number @param {string} title @returns {Pane} */
+function pane(number, title) {
+  const stage = make("div", { class: "vw-stage" });
+  const mark = make("div", { class: "vw-mark", hidden: true });
+  const view = make("div", { class: "vw-view", "data-pane": number }, stage, mark);
+  const head = make("div", { class: "vw-head" });
+  return { number, title, stage, mark, view, head, note: make("div", { class: "vw-note" }) };
+}
+
+/** @param {string} name @returns {ScaleColumn} */
+const scaleColumn = (name) => ({
+  head: make("div", { class: "vw-head" }),
+  scale: make("div", { class: `vw-scale vw-scale-${name}` }),
+  note: make("div", { class: "vw-note" }),
+});
+
+/** The pane that is seen in any case. @param {Grid} grid @param {State} state */
+export const frontPane = ({ panes }, { solo, marking }) => panes[solo && !marking ? solo - 1 : 0];
+
+/**
+ * Keep the panes as large as there is room, and the image where it is looked at. To be called after
+ * everything that takes room has subscribed.
+ * @param {import("./state.js").Inspect} inspect
+ * @param {Grid} grid
+ */
+export function layoutPane({ viewer, store }, grid) {
+  const layout = () => {
+    fitBar(viewer);
+    const fit = fitPanes(viewer, grid, store.get());
+    if (fit) store.patch({ fit });
+  };
+  const reset = find(viewer, ".vw-reset", HTMLButtonElement);
+  const move = () => {
+    const { zoom } = store.get();
+    movePanes(grid, store.get());
+    reset.disabled = zoom.k === 1 && !zoom.x && !zoom.y;
+  };
+  store.subscribe(["fit", "zoom", "point", "picture"], move);
+  store.subscribe(["order", "picture", "pictured", "values", "solo", "marking"], layout);
+  reset.addEventListener("click", () => store.patch({ zoom: WHOLE }));
+  new ResizeObserver(layout).observe(viewer);
+  window.addEventListener("resize", layout);
+  layout();
+}
+
+/** Where not all fits into one row, the filters have the second one. @param {HTMLElement} viewer */
+function fitBar(viewer) {
+  const bar = find(viewer, ".vw-bar");
+  bar.classList.remove("vw-tight");
+  const isTight = find(viewer, ".vw-export").offsetTop > find(viewer, ".vw-lists").offsetTop + 16;
+  bar.classList.toggle("vw-tight", isTight);
+}
+
+/**
+ * Show the columns that are wanted, and say where the image lies; nothing where the page is not seen.
+ * @param {HTMLElement} viewer
+ * @param {Grid} grid
+ * @param {State} state
+ */
+function fitPanes(viewer, grid, state) {
+  const { picture, solo, marking, values } = state;
+  const box = find(viewer, ".vw-panes");
+  box.dataset.solo = marking ? "mark" : String(solo || "");
+  box.dataset.values = values;
+  const visible = visibleColumns(solo, Boolean(marking));
+  grid.columns.forEach((items, column) => items.forEach((item) => (item.hidden = !visible.includes(column))));
+  const width = frontPane(grid, state).view.clientWidth;
+  if (!width) return null;
+  const image = picture || { width: 1, height: 1 };
+  const top = box.getBoundingClientRect().top + window.scrollY;
+  const isAlone = Boolean(marking || solo);
+  const height = paneHeight({ image, width, top, screen: window.innerHeight, isAlone });
+  box.style.setProperty("--vw-height", `${height + 2}px`);
+  const fit = fitted(image, { width, height });
+  for (const { stage } of grid.panes)
+    Object.assign(stage.style, { width: `${fit.width}px`, height: `${fit.height}px` });
+  return fit;
+}
+
+/** @param {Grid} grid @param {State} state */
+function movePanes({ panes }, { fit, zoom, point, picture }) {
+  if (!fit) return;
+  const isSharp = fit.scale * zoom.k * (picture ? picture.reduced : 1) > 3;
+  for (const { stage, mark } of panes) {
+    stage.style.transform = `translate(${fit.left + zoom.x}px, ${fit.top + zoom.y}px) scale(${zoom.k})`;
+    stage.style.setProperty("--vw-zoom", String(zoom.k));
+    const base = stage.querySelector("img");
+    if (base) base.style.imageRendering = isSharp ? "pixelated" : "auto";
+    mark.hidden = !point || point.isPeak; // the box alone: a cross would hide a small defect
+    if (!point) continue;
+    const [left, top] = placeOf(point, fit, zoom);
+    Object.assign(mark.style, { left: `${left}px`, top: `${top}px` });
+  }
+}

@@ -1,0 +1,129 @@
+// Has a list scored or exported, and shows how far that is. Knows the job that the server runs for this page.
+
+import { find, make, save } from "../shared/dom.js";
+import { sentence } from "../shared/server.js";
+import { unscored, withRows } from "./lists.js";
+import { checkBank } from "./opening.js";
+import { all } from "./parts.js";
+import { rearrange } from "./state.js";
+import { scoreWords } from "./words.js";
+
+/** @typedef {import("./state.js").Inspect} Inspect */
+/** @typedef {import("./state.js").State} State */
+
+/** Milliseconds between two looks at the job. */
+const PAUSE = 500;
+
+/** @param {Inspect} inspect */
+export function scoringPane(inspect) {
+  const { viewer, store } = inspect;
+  const box = find(viewer, ".vw-job");
+  store.subscribe(["job", "bank", "images", "rows"], (state) => {
+    box.classList.toggle("vw-running", Boolean(state.job));
+    if (state.job) showJob(box, state.job, inspect);
+    else box.replaceChildren(scoreButton(state, inspect) || "");
+  });
+  let isFollowing = false;
+  store.subscribe(["job"], async ({ job }) => {
+    if (!job || isFollowing) return;
+    isFollowing = true;
+    await follow(inspect);
+    isFollowing = false;
+  });
+}
+
+/** @param {HTMLElement} box @param {import("./state.js").Job} job @param {Inspect} inspect */
+function showJob(box, { fraction, text }, { store, call, attempt }) {
+  if (!box.querySelector(".bar")) {
+    const cancel = attempt(() => call("cancel", { job: store.get().job?.id }));
+    box.replaceChildren(
+      make("span", { class: "bar", role: "progressbar", "aria-label": "Scoring" }, make("span")),
+      make("span", { class: "vw-told" }),
+      make("button", { type: "button", class: "plain-button vw-cancel", onclick: cancel }, "Cancel"),
+    );
+  }
+  find(box, ".bar > span").style.width = `${fraction * 100}%`;
+  find(box, ".vw-told").textContent = text;
+}
+
+/** @param {State} state @param {Inspect} inspect */
+function scoreButton({ bank, images, rows }, inspect) {
+  if (!bank || !images.length) return null;
+  const left = unscored({ images, rows });
+  const isAgain = left.every(({ id }) => rows.has(id));
+  const title = left.length
+    ? `Score every image of this list with bank ${bank} as it is now`
+    : `Every image of this list is scored with bank ${bank} as it is now`;
+  const name = `vw-score ${left.length ? "main-button" : "plain-button"}`;
+  const onclick = inspect.attempt(() => scoreAll(inspect));
+  return make(
+    "button",
+    { type: "button", class: name, disabled: !left.length, title, onclick },
+    scoreWords(left.length, images.length, isAgain),
+  );
+}
+
+/** @param {Inspect} inspect */
+async function scoreAll({ store, call }) {
+  const { job } = await call("score", { list: store.get().list });
+  store.patch({ job });
+}
+
+/** Score images that were brought here: that is what they are there for. @param {Inspect} inspect */
+export async function begin(inspect) {
+  const state = inspect.store.get();
+  if (state.bank && !state.job && unscored(state).length) await scoreAll(inspect);
+}
+
+/** Show how far the job is until it has ended. @param {Inspect} inspect */
+async function follow(inspect) {
+  const { store, say } = inspect;
+  try {
+    while (store.get().job) {
+      await new Promise((done) => setTimeout(done, PAUSE));
+      await look(inspect);
+    }
+  } catch (error) {
+    store.patch({ job: null });
+    say(sentence(error));
+  }
+}
+
+/** @param {Inspect} inspect */
+async function look(inspect) {
+  const { store, call, say } = inspect;
+  const { seen, job: followed } = store.get();
+  const answer = await call("progress", { seen, job: followed?.id });
+  store.patch(withRows(store.get(), answer));
+  if (!store.get().marking) await checkBank(inspect, answer); // somebody may decide meanwhile
+  /** @type {import("./state.js").Job} */
+  const job = answer.job;
+  if (job.running) {
+    store.patch({ job });
+    return;
+  }
+  rearrange(store, { job: null });
+  if (job.error || job.note) say(job.error || job.note || "", job.error ? "error" : "info");
+  if (job.download) save(job.download);
+}
+
+/** The menu that exports what is shown. @param {Inspect} inspect */
+export function exportMenu({ viewer, store, call, attempt }) {
+  const menu = find(viewer, ".vw-export", HTMLDetailsElement);
+  /** @type {Record<string, () => Promise<void>>} */
+  const acts = {
+    csv: async () => save((await call("export_table", { ids: store.get().order })).download),
+    png: async () => {
+      const { id } = store.get();
+      if (id !== null) save((await call("export_panes", { id })).download);
+    },
+    zip: async () => store.patch({ job: (await call("export_all", { ids: store.get().order })).job }),
+  };
+  for (const button of all(menu, "[data-export]")) {
+    const act = attempt(acts[button.dataset.export || ""]);
+    button.addEventListener("click", () => {
+      menu.open = false;
+      act();
+    });
+  }
+}

@@ -1,0 +1,143 @@
+// The filmstrip: a small picture of every image that is shown, fetched when it comes into sight, and its
+// verdict. Knows the list's element; what a click on an image does it is given.
+
+import { find, make } from "../shared/dom.js";
+import { icon, lineOf } from "./parts.js";
+import { isBare } from "./state.js";
+import { labelOf, outcome } from "./words.js";
+import { nothingPasses } from "./filters.js";
+
+/** @typedef {import("./state.js").State} State */
+/** @typedef {import("./words.js").Entry} Entry */
+
+const EMPTY = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
+/** Small pictures in one question. */
+const AT_ONCE = 8;
+
+/**
+ * @param {import("./state.js").Inspect} inspect
+ * @param {(id: string) => unknown} select
+ */
+export function stripPane({ viewer, store, call }, select) {
+  const strip = find(viewer, ".vw-strip");
+  const { known, watch } = thumbnails(strip, call);
+  /** The rows that are shown. @type {State["rows"]} */
+  let rows = new Map();
+
+  store.subscribe(["order", "view", "need", "lists"], (state) => {
+    strip.hidden = state.view === "table" || isBare(state);
+    if (strip.hidden) return;
+    rows = state.rows;
+    const thumbs = entriesOf(state).map((image) => thumb(image, state, known.get(image.id), select));
+    strip.replaceChildren(...thumbs);
+    watch(thumbs);
+    if (!thumbs.length && state.images.length)
+      strip.append(make("p", { class: "vw-help" }, ...nothingPasses(store)));
+  });
+  store.subscribe(["rows"], (state) => {
+    if (strip.hidden || rows === state.rows) return;
+    for (const image of entriesOf(state)) {
+      if (rows.get(image.id) === state.rows.get(image.id)) continue;
+      const shown = lineOf(strip, image.id);
+      shown?.querySelectorAll(".vw-icon, .vw-taught").forEach((sign) => sign.remove());
+      shown?.append(...signs(image, state));
+    }
+    rows = state.rows;
+  });
+}
+
+/** The images that are shown, in their order. @param {State} state */
+export const entriesOf = ({ order, byId }) => order.flatMap((id) => byId.get(id) || []);
+
+/**
+ * @param {Entry} image
+ * @param {State} state
+ * @param {string | undefined} address of its small picture; "" where it cannot be read
+ * @param {(id: string) => unknown} select
+ */
+function thumb(image, state, address, select) {
+  const width = Math.round(Math.min(120, Math.max(40, 72 * image.ratio)));
+  return make(
+    "button",
+    {
+      ...{ type: "button", role: "option", class: address === "" ? "vw-thumb vw-broken" : "vw-thumb" },
+      ...{ "data-id": image.id, title: `${image.name} (${labelOf(image)})`, style: `width: ${width}px` },
+      "aria-selected": String(image.id === state.id),
+      onclick: () => select(image.id),
+    },
+    make("img", { alt: "", src: address || EMPTY }),
+    signs(image, state),
+  );
+}
+
+/**
+ * ExDD's verdict on an image, and whether somebody marked it.
+ * @param {Entry} image
+ * @param {State} state
+ */
+function signs(image, { rows, marked }) {
+  const row = rows.get(image.id);
+  /** @type {HTMLElement[]} */
+  const shown = [];
+  if (row) {
+    const { kind, words } = outcome(image, row.exdd.verdict);
+    const sign = icon(kind, `ExDD: ${words}${row.stale ? ", before the bank changed" : ""}`);
+    sign.classList.toggle("vw-stale", row.stale);
+    shown.push(sign);
+  }
+  if (marked.has(image.id)) shown.push(make("span", { class: "vw-taught" }, "marked"));
+  return shown;
+}
+
+/**
+ * Fetches the small pictures that are in sight or close to it.
+ * @param {HTMLElement} strip
+ * @param {import("./state.js").Inspect["call"]} call
+ */
+function thumbnails(strip, call) {
+  /** Addresses by image. @type {Map<string, string>} */
+  const known = new Map();
+  /** @type {Set<string>} */
+  const wanted = new Set();
+  let isAsking = false;
+
+  const fetchSome = async () => {
+    const ids = [...wanted].slice(-AT_ONCE); // the latest asked for are the ones on the screen now
+    ids.forEach((id) => wanted.delete(id));
+    const answer = await call("thumbnails", { ids });
+    for (const id of ids) {
+      const address = answer.thumbnails[id] || "";
+      known.set(id, address);
+      const shown = lineOf(strip, id);
+      if (shown && address) find(shown, "img", HTMLImageElement).src = address;
+      else shown?.classList.add("vw-broken");
+    }
+  };
+  const fetchAll = async () => {
+    if (isAsking) return;
+    isAsking = true;
+    try {
+      while (wanted.size) await fetchSome();
+    } catch {
+      // the next scroll asks again
+    } finally {
+      isAsking = false;
+    }
+  };
+  const watcher = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const { id = "" } = /** @type {HTMLElement} */ (target).dataset;
+        if (isIntersecting && !known.has(id)) wanted.add(id);
+      }
+      fetchAll();
+    },
+    { root: strip, rootMargin: "0px 400px" },
+  );
+  /** @param {HTMLElement[]} thumbs */
+  const watch = (thumbs) => {
+    watcher.disconnect();
+    thumbs.forEach((one) => watcher.observe(one));
+  };
+  return { known, watch };
+}

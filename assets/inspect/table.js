@@ -1,0 +1,88 @@
+// The table: what both methods say of every image that is shown, sorted by any column.
+// Knows the table's element; what a click on an image does it is given.
+
+import { find, make } from "../shared/dom.js";
+import { nothingPasses } from "./filters.js";
+import { COLUMNS, sortedBy } from "./lists.js";
+import { lineOf, verdict } from "./parts.js";
+import { isBare, rearrange } from "./state.js";
+import { entriesOf } from "./strip.js";
+import { fixed, labelOf, METHODS, percent, scoreOf } from "./words.js";
+
+/** @typedef {import("./state.js").State} State */
+/** @typedef {import("./words.js").Entry} Entry */
+
+/**
+ * @param {import("./state.js").Inspect} inspect
+ * @param {(id: string) => unknown} select
+ */
+export function tablePane({ viewer, store }, select) {
+  const box = find(viewer, ".vw-tablebox");
+  const body = find(box, "tbody");
+  /** The rows that are shown. @type {State["rows"]} */
+  let rows = new Map();
+
+  store.subscribe(["order", "view", "values"], (state) => {
+    box.hidden = state.view !== "table";
+    if (box.hidden || isBare(state)) return;
+    rows = state.rows;
+    const heads = COLUMNS.map((_, column) => head(column, state.sort, store));
+    find(box, "thead").replaceChildren(make("tr", {}, ...heads));
+    body.replaceChildren(...entriesOf(state).map((image) => line(image, state, select)));
+    if (!state.order.length && state.images.length)
+      body.append(make("tr", {}, make("td", { colspan: COLUMNS.length }, ...nothingPasses(store))));
+  });
+  store.subscribe(["rows"], (state) => {
+    if (box.hidden || rows === state.rows) return;
+    for (const image of entriesOf(state)) {
+      if (rows.get(image.id) !== state.rows.get(image.id))
+        lineOf(body, image.id)?.replaceChildren(...cells(image, state));
+    }
+    rows = state.rows;
+  });
+}
+
+/**
+ * @param {number} column
+ * @param {State["sort"]} sort
+ * @param {import("./state.js").InspectStore} store
+ */
+function head(column, sort, store) {
+  const { title, number } = COLUMNS[column];
+  const direction = sort?.way === 1 ? "ascending" : "descending";
+  return make(
+    "th",
+    {
+      class: number ? "vw-number" : null,
+      scope: "col",
+      "aria-sort": sort?.column === column ? direction : null,
+      onclick: () => rearrange(store, { sort: sortedBy(sort, column) }),
+    },
+    make("button", { type: "button" }, title),
+  );
+}
+
+/** @param {Entry} image @param {State} state @param {(id: string) => unknown} select */
+function line(image, state, select) {
+  const isChosen = String(image.id === state.id);
+  const attributes = { "data-id": image.id, "aria-selected": isChosen, onclick: () => select(image.id) };
+  return make("tr", attributes, ...cells(image, state));
+}
+
+/** @param {Entry} image @param {State} state */
+function cells(image, { rows, marked, values }) {
+  const row = rows.get(image.id);
+  const number = (/** @type {string} */ words) => make("td", { class: "vw-number" }, words);
+  const reason = row ? (row.stale ? "Before the bank changed: " : "") + row.exdd.reason : null;
+  const probability = row?.exdd.probability ?? null;
+  return [
+    make("td", { class: "vw-file", title: image.name }, make("bdi", {}, image.name)),
+    make("td", {}, labelOf(image), marked.has(image.id) && " · marked"),
+    ...METHODS.flatMap((method) => [
+      number(row ? fixed(scoreOf(row[method], values)) : ""),
+      make("td", {}, row ? verdict(image, row[method]) : ""),
+    ]),
+    number(probability === null ? "" : percent(probability)),
+    make("td", { class: "vw-reason", title: reason }, reason ?? "not scored yet"),
+  ];
+}

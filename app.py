@@ -110,11 +110,6 @@ def _head(path: str) -> str:
         lines.append(f'<link rel="modulepreload" href="/look/{file}">')
     imports = "".join(f'import {{ start as {folder} }} from "/look/{folder}/page.js"; ' for folder in folders)
     lines.append(f'<script type="module">{imports}window.exdd = {{ {", ".join(folders)} }};</script>')
-    # TO BE REMOVED when no script lies flat in assets any more.
-    lines.append('<script type="module" src="/look/shared/bridge.js"></script>')
-    for file in _looks("*.js"):
-        if file != "frame.js":
-            lines.append(f'<script defer src="/look/{file}"></script>')
     return "\n".join(lines)
 
 

@@ -1,16 +1,9 @@
-// What eslint holds the scripts to. The list of scripts that are no modules yet is in .prettierignore.
+// What eslint holds the scripts to.
 
-import { readFileSync } from "node:fs";
 import js from "@eslint/js";
 import globals from "globals";
 
-const passedBy = readFileSync(new URL(".prettierignore", import.meta.url), "utf8")
-  .split("\n")
-  .filter((line) => line.startsWith("/"))
-  .map((line) => line.slice(1));
-
 export default [
-  { ignores: passedBy },
   js.configs.recommended,
   {
     languageOptions: { globals: globals.browser },

@@ -1,8 +1,4 @@
-// What classic scripts and Gradio put on the window.
+// What classic scripts put on the window.
 interface Window {
   Plotly: any;
-  /** TO BE REMOVED with shared/bridge.js. */
-  exddParts: object;
-  /** TO BE REMOVED with shared/bridge.js. */
-  ExddMaskEditor: unknown;
 }

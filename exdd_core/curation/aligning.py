@@ -1,4 +1,4 @@
-"""Bringing the active version in line with what was decided, and images back that were dropped.
+"""Makes the active version follow all decisions; drops an image from a bank and puts it back.
 
 Knows versions and decisions. Does not know pages.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def catch_up(workspace: Workspace, who: str) -> changing.Decided:
-    """Bring the active version in line with what is accepted now, as after rolling back to an older one."""
+    """Make the active version hold what is accepted now, as after rolling back to an older version."""
     lacks, surplus = lacking(workspace)
     if not lacks and not surplus:
         raise BadInput("The active version follows what was decided already.")
@@ -28,7 +28,7 @@ def catch_up(workspace: Workspace, who: str) -> changing.Decided:
 
 
 def drop(workspace: Workspace, image: str, side: str, who: str) -> changing.Decided:
-    """`curation.drop`: out of a bank ("positive" or "negative") of the active version; `put_back` is the undo."""
+    """Drop an image from a bank ("positive" or "negative") of the active version; `put_back` takes that back."""
     if side not in SIDES:
         raise BadInput(f'There is no {side} bank; choose "positive" or "negative".')
     decided = marking.drop(workspace, image, side, who)
@@ -39,7 +39,7 @@ def drop(workspace: Workspace, image: str, side: str, who: str) -> changing.Deci
 
 
 def put_back(workspace: Workspace, image: str, who: str) -> changing.Decided:
-    """Take the last `drop` of an image back, whichever way it left: a decision that it undid is made again."""
+    """Take the last `drop` of an image back. Where it was an undo of a decision, that decision is made again."""
     decided = _put_back(workspace, image, who)
     return replace(decided, sentence=f"Put it back: {decided.rows:,} rows came to {decided.bank}.")
 

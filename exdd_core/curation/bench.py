@@ -1,4 +1,4 @@
-"""One version's detector and held-back defects, on which candidates are measured.
+"""One bank version with its held-out defects, ready to measure candidates.
 
 Knows features, banks and validation. Does not know the queue or pages.
 """
@@ -41,9 +41,9 @@ from exdd_core.workspace.candidates import Candidate
 if TYPE_CHECKING:
     from exdd_core.workspace import BankVersion, Workspace
 
-ALIKE = 3  # real defects shown beside a candidate
+ALIKE = 3  # real defects that a candidate is shown with
 FEW = 16  # patches of a candidate that are compared with those of many others
-TWIN = 0.8  # share of patches that lie close to those of one other image, for a near-duplicate
+TWIN = 0.8  # a near-duplicate has this share of its patches within half the reach of one other image
 
 
 class Bench:
@@ -51,19 +51,19 @@ class Bench:
 
     def __init__(self, version: BankVersion):
         self.version = version
-        self.last = -1  # the number of the version's last change that was taken in
-        self.grounds = 0  # how many changes concerned normal images or real defects
+        self.last = -1  # the number of the last change that was applied
+        self.grounds = 0  # number of changes to normal images or real defects
         self.detector: Detector
         self.validation: Validation | None = None
         self.why_not = ""  # why effects cannot be measured
-        self._base: Validation | None = None  # of the banks as they were, without what has come since
+        self._base: Validation | None = None  # without the painted defects of `_since`
         self._since: list[Change] = []
 
     def fits(self, version: BankVersion) -> bool:
         return self.version.id == version.id
 
     def follow(self, workspace: Workspace, effect: bool, progress: Progress) -> None:
-        """Take in what has come to the banks or left them since."""
+        """Apply the changes of the banks since the last call."""
         with workspace.reading() as db:
             if self.last >= 0 and history.newest(db, self.version.id) == self.last:
                 later = history.Changes(self.last, [], None)
@@ -78,7 +78,7 @@ class Bench:
             self._validate(workspace, progress)
 
     def _take(self, changes: Sequence[Change]) -> None:
-        """Every held-back part stays held back for what comes and goes of painted defects; for all else it is anew."""
+        """Extend the validation by changes of painted defects; after any other change it is made again."""
         for change in changes:
             painted = change.image.origin != "real"
             known = [c for c in self._since if c.image.id == change.image.id]
@@ -104,17 +104,17 @@ class Bench:
         self.validation = self._base.extended(self._since) if self._since else self._base
 
     def _prepare(self) -> None:
-        """What Plausible and New compare with."""
+        """Compute what Plausible and New compare with."""
         defects = self.detector.fitted.examples.defects
         self.real = defects.take(np.flatnonzero(defects.real))
-        self.usual_apart = self._usual_apart()
+        self.usual_distance = self._usual_distance()
         bank = self.detector.positive
         self.reach = self.detector.fitted.reference.radius
         if bank is not None and len(bank) > 1 and self.reach == 0:  # every patch is in the bank
             self.reach = float(np.median(bank.search(bank.rows, 2)[0][:, 1]))
 
-    def _usual_apart(self) -> float | None:
-        """Median distance of a real defect's patch to the nearest of another part; None with fewer than two."""
+    def _usual_distance(self) -> float | None:
+        """Median distance of real defects' patches to the nearest patch of another part; None with fewer than two."""
         parts = sorted(set(self.real.groups))
         if len(parts) < 2:
             return None
@@ -125,7 +125,7 @@ class Bench:
         return float(np.median(np.concatenate(found)))
 
     def state(self, workspace: Workspace, candidate: Candidate) -> str:
-        """Names what a candidate's measures depend on."""
+        """A string that changes whenever a candidate's measures may have changed."""
         with workspace.reading() as db:
             query = f"select {TRIMMED} from candidates where id = ?"
             return f"{self.version.id}:{self.last}:{db.execute(query, [candidate.id]).fetchone()[0]}"
@@ -133,7 +133,7 @@ class Bench:
     def quality(
         self, workspace: Workspace, candidate: Candidate, kept: Quality | None, effect: bool
     ) -> Quality:
-        """kept: what was measured last, of which is taken over what holds still."""
+        """Measure a candidate. kept: its last measures, of which those that still hold are taken over."""
         state = self.state(workspace, candidate)
         basis = f"{self.version.id}:{self.grounds}:{state.rpartition(':')[2]}"
         known = kept if kept and kept.basis == basis else None
@@ -188,10 +188,10 @@ class Bench:
         others = ~self.real.of(image.donor) if image.donor else np.ones(len(self.real), bool)
         if not len(rows):
             return unknown("plausible", "none of its patches differs from normal surface")
-        if self.usual_apart is None or not others.any():
+        if self.usual_distance is None or not others.any():
             return unknown("plausible", "there are no real defects of two parts to compare with")
         distance = float(np.median(self.real.search(rows, 1, ~others)[0][:, 0]))
-        ratio = distance / max(self.usual_apart, 1e-6)
+        ratio = distance / max(self.usual_distance, 1e-6)
         light = GREEN if ratio <= 1.15 else AMBER if ratio <= 1.5 else RED
         text = f"{ratio:.1f} times as far from real defects as these are from each other"
         return Measure("plausible", ratio, light, text, MEANINGS["plausible"])
@@ -203,14 +203,12 @@ class Bench:
         for number, image in enumerate(self.real.images):
             theirs = self.real.rows[self.real.image == number]
             if len(theirs):
-                near = Bank(theirs, np.zeros(len(theirs)), np.zeros((len(theirs), 2)), [image]).search(rows)[
-                    0
-                ]
-                found.append(Alike(image.id, image.defect_type, float(np.median(near))))
+                own = Bank(theirs, np.zeros(len(theirs)), np.zeros((len(theirs), 2)), [image])
+                found.append(Alike(image.id, image.defect_type, float(np.median(own.search(rows)[0]))))
         return sorted(found, key=lambda alike: alike.distance)[:ALIKE]
 
     def _twins(self, rows: np.ndarray, id: str) -> list[str]:
-        """Images that taught the positive bank and that this one nearly repeats; the bank itself keeps few rows."""
+        """Defect images that this one nearly repeats, among all that the positive bank was chosen from."""
         known = self.detector.fitted.examples.defects
         if not len(rows) or not len(known):
             return []
@@ -219,18 +217,20 @@ class Bench:
         return [known.images[i].id for i in images if known.images[i].id != id]
 
     def _repeated(self, distances: np.ndarray, image: np.ndarray) -> list[int]:
-        """Numbers of the images that a defect nearly repeats, the most alike first: TWIN of its patches lie near one
-        image's own. distances: float (m,) of its patches to the nearest ones, which are those of images int (m,)."""
+        """Numbers of the images that a defect nearly repeats, the most alike first.
+
+        distances: float (m,), of its patches to their nearest neighbours. image: int (m,), the images of those.
+        """
         counts = np.bincount(image[distances <= self.reach / 2])
         order = np.argsort(-counts, kind="stable")
         return [int(i) for i in order if self.reach and counts[i] >= TWIN * len(distances)]
 
     def repeats(self, several: Sequence[Marked]) -> dict[str, str]:
-        """Of these, by id, the ones that nearly repeat one before them. Looks at FEW patches of each."""
+        """The defects, by id, that nearly repeat an earlier one of these, and which. Compares FEW patches of each."""
         clean = [m.rows[examine(self.detector.fitted, m).clean] for m in several]
         image = np.repeat(np.arange(len(several)), [len(rows) for rows in clean])
         every, found = torch.from_numpy(np.concatenate(clean)), {}
-        every = every - every.mean(0)  # nothing is lost to rounding where vectors are long and alike
+        every = every - every.mean(0)  # distances of long, similar vectors lose precision otherwise
         for number, rows in enumerate(clean):
             start = int(np.searchsorted(image, number))
             if start and len(rows):

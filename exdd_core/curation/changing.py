@@ -1,4 +1,4 @@
-"""What became of a decision, and the lock under which the active version changes.
+"""The result of a decision, and the lock under which the active bank version changes.
 
 Knows bank updates and sentences. Does not know what was decided.
 """
@@ -23,8 +23,8 @@ LOCK = ".deciding.lock"
 
 @dataclass(frozen=True)
 class Decided:
-    """What became of a decision on one or many. left_out: by id, why nothing was decided there. bank: the version
-    that has changed, "" for none. rows: how many came to its banks (below 0: left them). sentence: all that for
+    """The result of a decision on one image or several. left_out: by id, why it was not decided on. bank: name of the
+    version that changed, "" for none. rows: how many its banks have gained (below 0: lost). sentence: a summary for
     people."""
 
     ids: list[str]
@@ -42,6 +42,7 @@ def summarize(
     changes: Sequence[Change],
     what: str = "candidate",
 ) -> Decided:
+    """A decision's result with its sentence. done: the verb, such as "Accepted". what: the noun of an image."""
     rows = sum(int(c.kept.sum()) * (-1 if c.action == "remove" else 1) for c in changes)
     count = f"{len(ids)} {what}s" if len(ids) != 1 else f"1 {what}"
     sentence = f"{done} {count}"
@@ -55,6 +56,6 @@ def summarize(
 
 @contextmanager
 def changing_banks(workspace: Workspace) -> Iterator[None]:
-    """One change of the banks at a time, in all threads and processes; the lock goes with a process that is killed."""
+    """One change of banks at a time, over all threads and processes; a killed process releases the lock."""
     with FileLock(workspace.path / LOCK, poll_interval=0.01):
         yield

@@ -1,12 +1,9 @@
-"""Curation: what a candidate is worth, what people decide about it, and what that does to the active bank version.
+"""Decisions on candidates: accept, reject, trim, name the type, and undo.
 
-Measures a candidate against the banks, claims it for whoever looks at it, and writes decisions: a decision, the
-candidate's status and the change of the bank are one transaction, so that history and bank agree whatever is
-killed. Real images come the same way: a defect that was missed, a false alarm. Knows the workspace, candidates and
-detectors; does not know pages or the command line, nor how a candidate was painted.
-
-Everything that people decided and did not take back stands in the table `decisions`. The active version of the
-candidate's data set changes at once; versions built later hold what is in force then.
+A decision, the candidate's status and the change of the active bank version are one transaction, so that history and
+bank agree when a process is killed. The active version of the candidate's data set changes at once; versions built
+later follow the decisions in force then. Knows candidates, decisions and bank updates. Does not know pages, measures
+or how a candidate was painted.
 """
 
 from __future__ import annotations
@@ -55,10 +52,10 @@ def accept(
     defect_type: str | None = None,
     progress: Progress | None = None,
 ) -> Decided:
-    """Take pending candidates into the positive bank of their data set's active version, and remember it.
+    """Accept pending candidates: add their patches to the positive bank of their data set's active version.
 
-    What somebody else has decided meanwhile, or has open, is left out and named. Raises BadInput where a single
-    one was asked for and cannot be accepted.
+    Candidates that somebody else has decided on meanwhile, or has open, are left out and named. Raises BadInput where
+    a single one was asked for and cannot be accepted.
     """
     progress = progress or Progress()
     with changing_banks(workspace), _taken(workspace, ids, who) as (chosen, left_out):
@@ -90,8 +87,8 @@ def accept(
 
 
 def reject(workspace: Workspace, ids: Sequence[str], who: str, reasons: Sequence[str] = ()) -> Decided:
-    """Say no to pending candidates, with tags of your own or of `REASONS`."""
-    with workspace.writing() as db:  # it changes no bank, so it waits for nobody who does
+    """Reject pending candidates. reasons: tags of `REASONS` or free ones."""
+    with workspace.writing() as db:  # no bank changes, so this needs no lock of banks
         chosen, left_out = _decidable(workspace, ids, who)
         for candidate in chosen:
             _set_status(db, candidate.id, "pending", "rejected")
@@ -100,8 +97,8 @@ def reject(workspace: Workspace, ids: Sequence[str], who: str, reasons: Sequence
 
 
 def trim(workspace: Workspace, id: str, mask: np.ndarray, who: str) -> Decided:
-    """Let only a part of a pending candidate's mask count. mask: bool (H, W); what lies outside the measured mask is
-    cut off. Raises BadInput where nothing is left."""
+    """Reduce the mask of a pending candidate. mask: bool (H, W), cut to the measured mask. Raises BadInput where
+    nothing of it is left."""
     candidate = candidates.get(workspace, id)
     measured = images.read_mask(candidate.mask, None, "the mask")
     if mask.shape != measured.shape:
@@ -130,7 +127,7 @@ def set_type(workspace: Workspace, ids: Sequence[str], defect_type: str, who: st
 
 
 def undo(workspace: Workspace, decision: int, who: str) -> Decided:
-    """Take one decision back: what it changed changes back, and exactly that. Raises BadInput."""
+    """Take one decision back, and exactly the changes that it made. Raises BadInput."""
     with workspace.reading() as db:
         found = reversible(db, decision)
     with changing_banks(workspace) if found.action in OF_BANK else nullcontext():
@@ -166,7 +163,7 @@ def undo_last(workspace: Workspace, who: str) -> Decided:
 
 
 def _reversal(workspace: Workspace, found: Decision) -> tuple[BankUpdate | None, list[Change]]:
-    """What the active version needs to lose, or to get back, when a decision is taken back."""
+    """The changes of the active version that take a decision back; no update where none is needed."""
     dataset = found.detail.get("dataset")
     target = BankUpdate.active(workspace, dataset) if found.action in OF_BANK and dataset else None
     if target is None:
@@ -207,7 +204,7 @@ def _decidable(workspace: Workspace, ids: Sequence[str], who: str) -> tuple[list
 def _taken(
     workspace: Workspace, ids: Sequence[str], who: str
 ) -> Iterator[tuple[list[Candidate], dict[str, str]]]:
-    """What `_decidable` says, and those it chose kept from everybody else meanwhile."""
+    """What `_decidable` returns; the chosen candidates are claimed for `who` until the block ends."""
     with workspace.writing() as db:
         chosen, left_out = _decidable(workspace, ids, who)
         free = [candidate.id for candidate in chosen if not holder_of(db, candidate.id)]
@@ -216,7 +213,7 @@ def _taken(
     try:
         yield chosen, left_out
     finally:
-        # Where this fails, what was decided stands all the same, and claims end by themselves.
+        # The decisions are stored even where this fails, and claims expire by themselves.
         with suppress(BadInput), workspace.writing() as db:
             for id in free:
                 db.execute("delete from claims where candidate = ? and who = ?", [id, who])
@@ -231,7 +228,7 @@ def _already(workspace: Workspace, candidate: Candidate) -> str:
 
 
 def _set_status(db: Database, id: str, old: str, new: str) -> None:
-    """Change a status that is what it is taken for. Whoever comes second raises BadInput and changes nothing."""
+    """Change a status from `old` to `new`. Raises BadInput, and changes nothing, where it is another meanwhile."""
     if (
         db.execute("update candidates set status = ? where id = ? and status = ?", [new, id, old]).rowcount
         != 1

@@ -1,10 +1,9 @@
-"""What a candidate is worth: five measures with plain names, and which candidates are worth accepting.
+"""Measures candidates in five ways, and recommends which to accept.
 
 Visible, Clean, Plausible and New compare a candidate with its source and with the banks; Effect says what accepting
-it would change for defective parts held back from training. Every measure is a value, a light and its meaning in a
-sentence. Test images are never looked at. Measures are kept with the candidate, for sorting a queue, together with
-the state of the bank that they hold for: what comes to the positive bank outdates New and Effect, and nothing else.
-Knows candidates, detectors and validations; does not decide.
+it would change for held-out defective parts. Test images are never used. Measures are stored with the candidate and
+with the state of the bank that they hold for: a change of painted defects outdates New and Effect only. Knows
+candidates, detectors and validations. Does not decide.
 """
 
 from __future__ import annotations
@@ -52,25 +51,25 @@ def _advised(advice: Advice, of: int) -> str:
 class Judge:
     """Measures candidates against the active version of their data set. Any thread may call anything.
 
-    What is dear to make (each defective part held back) is made once for a state of the bank and goes along when
+    The validation, which holds out each defective part, is computed once for a state of the bank, and extended when
     candidates are accepted.
     """
 
     def __init__(self, workspace: Workspace, pause: Callable[[], None] = lambda: None):
-        """pause: called between the steps of what takes long, and may wait there."""
+        """pause: called between the steps of a long computation; it may block."""
         self.workspace, self.pause = workspace, pause
         self._lock = threading.RLock()
         self._bench: Bench | None = None
 
     def prepare(self, dataset: str) -> None:
-        """Load the active version, for the first measure and the first decision not to wait for it. Raises BadInput
-        where it is of another data set."""
+        """Load the active version ahead of the first measure and the first decision. Raises BadInput where it is of
+        another data set."""
         detector = self._ready(dataset, False).detector
         detector.fitted = prepare(detector.fitted)
 
     def quality(self, id: str, effect: bool = True) -> Quality:
-        """The measures of one candidate, from what is kept or taken anew; without `effect` its effect stays as it was
-        last measured. Raises BadInput where there is no bank version of its data set."""
+        """The measures of one candidate, stored ones where they still hold. Without `effect` its effect stays as it was
+        last measured. Raises BadInput where the active bank version is of another data set."""
         candidate = candidates.get(self.workspace, id)
         with self._lock:
             bench = self._ready(candidate.dataset, effect)
@@ -83,7 +82,7 @@ class Judge:
         return made
 
     def measure(self, ids: Sequence[str], progress: Progress | None = None) -> None:
-        """Take and keep the measures of many candidates, for sorting."""
+        """Measure many candidates and store their measures."""
         progress = progress or Progress()
         progress.begin("Measuring candidates", len(ids))
         for id in ids:
@@ -100,7 +99,7 @@ class Judge:
             return bench.effect([teachers.marked(self.workspace, c, bench.detector) for c in chosen])
 
     def repeats(self, ids: Sequence[str]) -> dict[str, str]:
-        """Of these candidates, by id, the ones that nearly repeat one of the others, which stands before them."""
+        """The candidates, by id, that nearly repeat an earlier one of these, and which."""
         chosen = [candidates.get(self.workspace, id) for id in ids]
         if not chosen:
             return {}
@@ -110,7 +109,7 @@ class Judge:
     def recommend(
         self, dataset: str | None = None, ids: Sequence[str] | None = None, progress: Progress | None = None
     ) -> Recommendation:
-        """Which of these pending candidates (None: all of the data set) to accept: maybe none. Training data only."""
+        """Which of these pending candidates (None: all of the data set) to accept, if any; from training data only."""
         progress = progress or Progress()
         name = self.workspace.dataset(dataset).name
         pending = candidates.listed(self.workspace, name, "pending")

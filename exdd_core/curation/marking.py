@@ -1,6 +1,6 @@
-"""Marks on real images: a missed defect, a false alarm, an image taken out of a bank.
+"""Marks on real images: a missed defect, a false alarm, an image dropped from a bank.
 
-Knows images, masks and the active version. Does not know candidates' review or pages.
+Knows images, masks and the active version. Does not know the queue of candidates, or pages.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ if TYPE_CHECKING:
     from exdd_core.detector.inspection import Inspection
     from exdd_core.workspace import Workspace
 
-MARKED = "taught"  # folder of images from elsewhere that were marked
+MARKED = "taught"  # folder of marked images that are in no data set
 
 
 def missed(
     workspace: Workspace, image: str, path: Path, mask: np.ndarray, who: str, defect_type: str = ""
 ) -> Decided:
-    """A defect that was missed: its patches go into the positive bank, and evaluation leaves its part out from now on.
+    """Mark a missed defect: its patches are added to the positive bank, and evaluation leaves its part out.
 
     image: an id of the workspace, or of an image elsewhere whose file is `path` (kept as a copy). mask: bool (H, W).
-    What probabilities learn from patches off the mask (`training.Unmarked`) waits for the next build, which takes the
-    image as it takes any training image with a mask. Raises BadInput for a training image, an empty mask, or an
-    image that taught the bank already.
+    Patches outside the mask enter the fit of probabilities (`examples.Unmarked`) with the next build, which takes the
+    image like any training image with a mask. Raises BadInput for a training image, an empty mask, or an image that
+    was marked already.
     """
     require_marked(mask)
     _require_untrained(workspace, image)
@@ -55,10 +55,10 @@ def missed(
 def false_alarm(
     workspace: Workspace, image: str, path: Path, who: str, mask: np.ndarray | None = None
 ) -> Decided:
-    """A false alarm: these patches go into the negative bank, and evaluation leaves the part out from now on.
+    """Mark a false alarm: its patches are added to the negative bank, and evaluation leaves its part out.
 
-    mask: bool (H, W), or None for what raised the alarm. Raises BadInput as `missed` does, and for a defective image
-    without a mask.
+    mask: bool (H, W), or None for the pixels that raised the alarm. Raises BadInput as `missed` does, and for a
+    defective image without a mask.
     """
     origin = _origin(workspace, image, path)
     if mask is None:
@@ -89,7 +89,7 @@ def check_missed(mask: np.ndarray, shape: tuple[int, int]) -> None:
 
 
 def alarming(seen: Inspection) -> np.ndarray:
-    """What raised an alarm, bool (H, W): where the map lies above its threshold, else the most suspicious patch."""
+    """The pixels that raised an alarm, bool (H, W): those above the map's threshold, or else the highest patch."""
     above = seen.map > seen.calibration.map_threshold
     if not above.any():
         y, x = seen.peak
@@ -164,7 +164,7 @@ def _origin(workspace: Workspace, image: str, path: Path) -> dict[str, Any]:
 
 
 def drop(workspace: Workspace, image: str, side: str, who: str) -> Decided:
-    """Take an image's rows out of a bank of the active version, and leave it out of those built later.
+    """Remove an image's rows from a bank of the active version, and leave it out of versions built later.
 
     An accepted candidate becomes pending again. Raises BadInput where the bank has no rows of it.
     """
@@ -184,8 +184,10 @@ def drop(workspace: Workspace, image: str, side: str, who: str) -> Decided:
 
 
 def align(workspace: Workspace, missing: Sequence[str], surplus: Sequence[str], who: str) -> Decided:
-    """Give the active version the accepted candidates that it lacks and take from it those that are accepted no
-    longer. No candidate's status changes."""
+    """Add the accepted candidates that the active version lacks, and remove those that are accepted no longer.
+
+    No candidate's status changes.
+    """
     with changing_banks(workspace):
         version = workspace.bank()
         target = BankUpdate.active(workspace, version.dataset)

@@ -1,4 +1,4 @@
-"""Candidates that are measured in the background while somebody looks at the queue.
+"""Measures candidates in the background while somebody looks at the queue.
 
 Knows the judge and threads. Does not know pages.
 """
@@ -23,8 +23,10 @@ log = logging.getLogger(__name__)
 
 
 class Measuring:
-    """Takes the measures of candidates in one thread beside the pages, in small steps between which decisions go
-    first: of what somebody has open, then of what is on their screen, then of the rest."""
+    """Measures candidates in a thread, one step at a time; decisions are made between steps.
+
+    The candidate that somebody has open comes first, then those on their screen, then the rest.
+    """
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
@@ -56,7 +58,7 @@ class Measuring:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Begin no other step meanwhile: a decision is not to share the processor with it."""
+        """Start no step within the block, so that a decision has the processor to itself."""
         with self._lock:
             self._deciding += 1
         try:
@@ -73,7 +75,7 @@ class Measuring:
         self._rest()
         with suppress(Exception):  # the first measure says what is wrong
             self._prepare()
-        # A program that ends waits for the step in hand: ended within, torch would end it with an error.
+        # The program waits for the running step when it ends: torch would crash in a thread that is cut off.
         while threading.main_thread().is_alive() and (step := self._next()):
             self._rest()
             try:
@@ -89,7 +91,7 @@ class Measuring:
             self.judge.prepare(info.name)
 
     def _next(self) -> tuple[str, bool] | None:
-        """What to measure next: which candidate, and whether its effect."""
+        """The candidate to measure next, and whether its effect is due; None when all are measured."""
         with self._lock:
             bank = self.workspace.active_bank()
             if self._bank != (now := bank.id if bank else ""):

@@ -1,6 +1,6 @@
-"""Masks for defective images whose data set came without: drawn by a person, or what a heatmap shows, accepted by one.
+"""Masks for defective images whose data set has none: drawn by a person, or taken from the anomaly map.
 
-Knows images of data sets and the changes that give them a mask. Does not know pages, nor what a bank makes of it.
+Knows images of data sets and the changes that give them a mask. Does not know pages or banks.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def keep(workspace: Workspace, id: str, mask: np.ndarray, who: str) -> Changed:
 
 
 def outlined(workspace: Workspace, id: str) -> Outlined | None:
-    """Who gave an image the mask that it has; None where it came with it or has none."""
+    """Who gave an image its mask; None where the mask was imported with it, or where it has none."""
     if id.startswith("file:"):
         return None
     row = workspace.image(id)
@@ -62,10 +62,10 @@ def outlined(workspace: Workspace, id: str) -> Outlined | None:
     if row.mask is None or not row.mask.is_relative_to(folder):
         return None
     state = row.mask.relative_to(folder).parts[0]  # masks lie in a folder for the state that brought them
-    standing = [
+    in_force = [
         c for c in dataset_changes.changes(workspace, row.dataset) if c.action != UNDO and not c.undone
     ]
-    for place, change in enumerate(standing):
+    for place, change in enumerate(in_force):
         if str(change.state) == state and change.action == "relabel":
             return Outlined(change.who, change.created, change.state, place == 0)
     return None

@@ -19,15 +19,15 @@ from exdd_core.workspace.candidates import Candidate
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-# Names the mask that a candidate has now: of its decisions the last that can have changed it.
+# The last decision that may have changed a candidate's mask, as the name of that mask.
 TRIMMED = """coalesce((select max(id) from decisions where candidate = candidates.id
     and action in ('trim', 'undo')), 0)"""
 
 
 def group_of(detector: Detector, engine: str, marked: Marked) -> str:
-    """The group that a candidate is tried with: candidates of one engine that the network sees well, or hardly.
+    """The group that a recommendation tries a candidate with: its engine, and whether it is clearly visible or faint.
 
-    "" for one that it does not see at all.
+    "" for a candidate none of whose patches differs from normal surface.
     """
     seen = examine(detector.fitted, marked)
     if not seen.clean.any():
@@ -37,11 +37,11 @@ def group_of(detector: Detector, engine: str, marked: Marked) -> str:
 
 
 def kept_quality(candidate: Candidate) -> Quality | None:
-    """The measures that were last taken of a candidate, though the bank may have changed since; None for none."""
+    """The stored measures of a candidate, even where the bank has changed since; None where there are none."""
     try:
         return Quality.from_json(candidate.quality) if candidate.quality else None
     except (KeyError, TypeError, ValueError):
-        return None  # of another version of this program
+        return None  # stored by another version of this program
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Stored measurements: what was measured, with which settings and bank version, and every figure that came out.
 
 Every number that a page, a table or a report shows is from here, so it can be traced and measured again: a run's
-`spec` is what `jobs.kinds.KINDS[run.kind]` takes to do the same once more. Knows rows and JSON. Does not know how anything
-is measured.
+`spec` is what `jobs.kinds.KINDS[run.kind]` takes to repeat it. Knows rows and JSON. Does not know how anything is
+measured.
 """
 
 from __future__ import annotations

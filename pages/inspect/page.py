@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 TITLE = "Inspect"
 PATH = "/"
-TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "viewer.html").read_text("utf-8")
+TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "inspect.html").read_text("utf-8")
 THUMBNAIL_SIDE = 144
 # Opacity of the maps until somebody chooses one, percent.
 TERMS = {"opacity": round(100 * sheet.OPACITY)}

@@ -130,7 +130,9 @@ def recipe_of(candidate: Candidate) -> Recipe:
     """The recipe that a candidate was painted by, from its record."""
     shared = {field.name for field in fields(Recipe)} - {"mask", "number"}
     values = {name: getattr(candidate, name) for name in shared}
-    return Recipe(**values, mask=mask_spec.MaskSpec.from_json(candidate.mask_spec), number=candidate.number or 0)
+    return Recipe(
+        **values, mask=mask_spec.MaskSpec.from_json(candidate.mask_spec), number=candidate.number or 0
+    )
 
 
 def remake(workspace: Workspace, candidate: Candidate) -> Painting:

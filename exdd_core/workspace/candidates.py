@@ -241,8 +241,6 @@ def _changed(db: Database, id: str, old: str, new: str) -> bool:
 
 def mask_of(workspace: Workspace, candidate: Candidate) -> np.ndarray:
     """The mask that counts, bool (H, W): the measured one, or what somebody trimmed it to."""
-    trims = [
-        d for d in decisions.history(workspace, candidate.id) if d.action == "trim" and d.undone is None
-    ]
+    trims = [d for d in decisions.history(workspace, candidate.id) if d.action == "trim" and d.undone is None]
     file = workspace.path / MASKS / trims[0].detail["mask"] if trims else candidate.mask
     return read_mask(file, None, "the mask")

@@ -34,7 +34,6 @@ KEPT = 8  # masks of files that were handed in
 MOST_SHOWN = 4096  # pixels of the longer side of a picture that a browser may ask for
 
 
-
 class Region:
     """A section for the active data set, with the editor."""
 

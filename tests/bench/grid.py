@@ -182,7 +182,9 @@ def _painted(
             spec = MaskSpec("generated", shape=str(rng.choice(SHAPES)), seed=number, vary=True)
         try:
             where = realise(spec, pixels, number, lender)
-            painting = synthesis.engine_named(name).paint(PaintRequest(pixels, where, seed=number, donor=donor))
+            painting = synthesis.engine_named(name).paint(
+                PaintRequest(pixels, where, seed=number, donor=donor)
+            )
         except BadInput:  # nothing visible, or a mask that marks nothing after binarising: another one
             continue
         made += 1

@@ -1,7 +1,8 @@
 """Opens an image file, checks it against every limit, and decodes its first page upright.
 
-Decoding is Pillow's, and OpenCV's for colours of more than 8 bits, which Pillow cuts to 8. Knows files, bytes, EXIF
-orientations and the limits on what may come in. Does not know masks, bit depths of data sets or what an image is for.
+Decoding is Pillow's, and OpenCV's for colours of more than 8 bits, which Pillow cuts to 8. Knows files,
+bytes, EXIF orientations and the limits on what may come in. Does not know masks, bit depths of data sets or
+what an image is for.
 """
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ def label_of(source: Source, name: str | None) -> str:
 def opened(source: Source, label: str) -> Iterator[Image.Image]:
     """Open an image and check its header; no pixel is decoded yet.
 
-    Raises `BadInput` for a file that cannot be opened, is no image of a format that is read, or breaks a limit.
+    Raises `BadInput` for a file that cannot be opened, is no image of a format that is read, or breaks a
+    limit.
     """
     with io.BytesIO(source) if isinstance(source, bytes) else _open_file(Path(source), label) as stream:
         length = stream.seek(0, io.SEEK_END)
@@ -150,7 +152,8 @@ def is_deep(image: Image.Image) -> bool:
     if image.mode == "I" or image.mode.startswith("I;16"):
         return True
     if image.format == "TIFF":
-        return image.mode != "F" and max(image.tag_v2.get(BITS_PER_SAMPLE, (8,))) > 8  # type: ignore[attr-defined]
+        bits = image.tag_v2.get(BITS_PER_SAMPLE, (8,))  # type: ignore[attr-defined]
+        return image.mode != "F" and max(bits) > 8
     tiles = getattr(image, "tile", ())
     return _largest_of_ppm(image) > 255 or (
         image.format == "PNG" and any(";16" in str(tile[3]) for tile in tiles)
@@ -168,7 +171,8 @@ def _largest_of_ppm(image: Image.Image) -> int:
 def deep_values(image: Image.Image, source: Source, label: str) -> np.ndarray:
     """The values of an opened deep image, upright: uint16 (H, W) or (H, W, 3) RGB.
 
-    source: the image's file or bytes. Raises `BadInput` for a damaged file and for more than 16 bits a channel.
+    source: the image's file or bytes. Raises `BadInput` for a damaged file and for more than 16 bits a
+    channel.
     """
     if image.mode == "I" or image.mode.startswith("I;16"):
         white = _largest_of_ppm(image) or HIGHEST
@@ -191,7 +195,10 @@ def deep_values(image: Image.Image, source: Source, label: str) -> np.ndarray:
 
 
 def to_rgb(image: Image.Image, label: str) -> np.ndarray:
-    """A decoded image as uint8 (H, W, 3); transparent pixels are laid on black. Raises `BadInput` for floats."""
+    """A decoded image as uint8 (H, W, 3); transparent pixels are laid on black.
+
+    Raises `BadInput` for floats.
+    """
     if image.mode == "F":
         raise BadInput(f"{label} holds floating-point values; save it with 8 or 16 bits a channel.")
     if image.has_transparency_data:

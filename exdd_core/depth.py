@@ -1,8 +1,8 @@
-"""Which values of a deep image are black and white: a property of a whole data set, never of one image.
+"""The bit depth of deep images: which values are black and white in a whole data set.
 
-Knows integers. Does not know files: `images` decodes them and asks here how to bring them to 8 bits.
-A guess made of one image would make a part darker because of one bright pixel; so it is made once, of all images of
-a data set, kept with it and with every bank that is built from it, and applied to every later image.
+A depth guessed from one image would make a part darker because of one bright pixel. So it is guessed once
+from all images of a data set, stored with it and with every bank built from it, and applied to every later
+image. Knows integers. Does not know files.
 """
 
 from __future__ import annotations
@@ -17,12 +17,15 @@ from exdd_core.errors import BadInput
 
 BITS = (8, 10, 12, 14, 16)
 HIGHEST = 65535
-OUTLIERS = 1e-4  # share of pixels that may lie beyond the guessed depth: hot pixels and glints are no signal
+OUTLIERS = 1e-4  # share of pixels that may lie beyond the guessed depth: hot pixels and glints
 
 
 @dataclass(frozen=True)
 class Depth:
-    """The window of values that is brought to 0..255, both ends included. Images of 8 bits are never changed."""
+    """The window of values that is mapped to 0..255, both ends included.
+
+    Images of 8 bits are never changed.
+    """
 
     low: int
     high: int
@@ -39,8 +42,8 @@ class Depth:
         match = re.fullmatch(r"\s*(\d{1,5})\s*-\s*(\d{1,5})\s*", text)
         if not match or not int(match[1]) < int(match[2]) <= HIGHEST:
             raise BadInput(
-                f'"{text}" is no bit depth; write {", ".join(map(str, BITS[:-1]))} or {BITS[-1]} bits, or the values '
-                f"of black and white up to {HIGHEST}, such as 100-3000."
+                f'"{text}" is no bit depth; write {", ".join(map(str, BITS[:-1]))} or {BITS[-1]} bits, or the '
+                f"values of black and white up to {HIGHEST}, such as 100-3000."
             )
         return cls(int(match[1]), int(match[2]))
 
@@ -50,13 +53,13 @@ class Depth:
 
     @property
     def title(self) -> str:
-        """For people: "12 bits (0 to 4095)"."""
+        """The depth as a person reads it: "12 bits (0 to 4095)"."""
         text = str(self)
         window = f"{self.low} to {self.high}"
         return f"values {window}" if "-" in text else f"{text} bits ({window})"
 
     def to_8_bits(self, values: np.ndarray) -> np.ndarray:
-        """Integers of any shape to uint8 of that shape: the window linearly to 0..255, the rest clipped."""
+        """Map integers of any shape to uint8: the window linearly to 0..255, other values are clipped."""
         if self.low == 0 and (bits := (self.high + 1).bit_length() - 1) and self.high == 2**bits - 1:
             return (np.minimum(values, self.high) >> (bits - 8)).astype(np.uint8)
         clipped = np.clip(values, self.low, self.high).astype(np.float64) - self.low
@@ -68,7 +71,8 @@ class Depth:
 
 
 def guess(images: Iterable[np.ndarray]) -> Depth | None:
-    """The smallest depth that holds all but `OUTLIERS` of the pixels of a data set's deep images; None without any.
+    """The smallest depth that holds all but the share `OUTLIERS` of the pixels of deep images; None without
+    images.
 
     images: integer arrays of more than 8 bits, any shape.
     """

@@ -1,6 +1,6 @@
-"""Pictures of maps and masks: heatmaps, outlines, colour scales, crops.
+"""Draws maps and masks: heatmaps, outlines, colour scales, crops.
 
-Knows arrays, colours and fonts. Does not know detectors, banks, files of a workspace or who looks.
+Knows arrays, colours and fonts. Does not know detectors, banks or files of a workspace.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ def _inferno() -> np.ndarray:
 
 
 def _diverging() -> np.ndarray:
-    """Blue over black to orange, uint8 (256, 3) RGB; straight lines in CIELAB, so steps look even.
+    """Colours from blue over black to orange, uint8 (256, 3) RGB; linear in CIELAB, so steps look even.
 
-    Dark in the middle, so that in every pane dark means nothing and bright means something.
+    Black in the middle means no difference, as black in a heatmap means no anomaly.
     """
     anchors = np.array([[163, 213, 255], [44, 116, 204], [20, 20, 20], [196, 92, 20], [255, 196, 130]])
     lab = cv2.cvtColor((anchors[None] / 255).astype(np.float32), cv2.COLOR_RGB2LAB)[0]
@@ -37,7 +37,8 @@ DIFFERENCE_COLOURS = _diverging()
 
 
 def _paint(values: np.ndarray, low: float, high: float, colours: np.ndarray) -> np.ndarray:
-    """uint8 RGBA of the same height and width; values outside low..high take the colour of the nearer end."""
+    """Colour values (H, W) as uint8 RGBA (H, W, 4); values outside low..high get the colour of the closer
+    end."""
     if not high > low:
         raise ValueError(f"The range of a colour scale must grow, not {low} to {high}.")
     position = (np.nan_to_num(np.asarray(values, np.float32), nan=low) - low) / (high - low)
@@ -53,9 +54,10 @@ def heatmap(values: np.ndarray, low: float = CALIBRATED[0], high: float = CALIBR
 
 
 def difference(patchcore: np.ndarray, exdd: np.ndarray) -> np.ndarray:
-    """Calibrated ExDD minus calibrated PatchCore, float32 (H, W): above 0 where ExDD is the more alarmed.
+    """Calibrated ExDD minus calibrated PatchCore, float32 (H, W): above 0 where ExDD's anomaly score is
+    higher.
 
-    What lies below 0, the median of normal images, counts as 0: how normal "normal" is makes no difference.
+    Values below 0, the median of normal images, count as 0, so differences between normal scores do not show.
     """
     return np.maximum(exdd, 0, dtype=np.float32) - np.maximum(patchcore, 0, dtype=np.float32)
 
@@ -66,7 +68,7 @@ def difference_heatmap(values: np.ndarray) -> np.ndarray:
 
 
 def reduce(values: np.ndarray, longest: int) -> np.ndarray:
-    """The same picture or map, its longer side at most `longest` pixels, by averaging; never larger."""
+    """Shrink a picture or map (H, W, ...) to at most `longest` pixels on its longer side, by averaging."""
     height, width = values.shape[:2]
     scale = longest / max(height, width)
     if scale >= 1:
@@ -78,11 +80,11 @@ def reduce(values: np.ndarray, longest: int) -> np.ndarray:
 def outline(mask: np.ndarray) -> list[list[tuple[int, int]]]:
     """Closed polylines around a mask: bool (H, W) -> a list of [(x, y), ...] in pixels of the mask.
 
-    The line runs one pixel outside the defect, so it never covers what it points at; holes have lines too.
+    The line runs one pixel outside of the defect, so it never covers it; holes have lines as well.
     """
     grown = cv2.dilate(np.asarray(mask, np.uint8), np.ones((3, 3), np.uint8))
     lines, _ = cv2.findContours(grown, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    tolerance = max(mask.shape) / 1500  # far below a pixel on the screen, yet a large mask stays a short list
+    tolerance = max(mask.shape) / 1500  # less than a pixel on the screen, and large masks have short lists
     short = [cv2.approxPolyDP(line, tolerance, True) for line in lines]
     return [[(int(x), int(y)) for x, y in line[:, 0]] for line in short]
 
@@ -97,10 +99,10 @@ def colour_scale(height: int = 256, diverging: bool = False) -> np.ndarray:
 def crop_around(
     image: np.ndarray, box: tuple[int, int, int, int], context: float = 3.0
 ) -> tuple[np.ndarray, tuple[int, int, int, int]]:
-    """A square view of a patch and its surroundings: (uint8 (S, S, 3), the box inside the view).
+    """A square view of a patch and its context, uint8 (S, S, 3), and the patch's box in the view.
 
-    `box` is (x0, y0, x1, y1); the view is `context` times the longer side of the box, at least 48 pixels,
-    moved inwards at the border and cut to the image where the image is smaller.
+    box: (x0, y0, x1, y1). The view is `context` times the longer side of the box and at least 48 pixels. At
+    the border of the image it is moved inwards, and it is smaller if the image is.
     """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = box
@@ -117,6 +119,8 @@ def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def outlined(picture: np.ndarray, lines: list[list[tuple[int, int]]], scale: float) -> np.ndarray:
+    """A copy of a picture, uint8 (H, W, 3), with closed lines as from `outline`, their points times
+    `scale`."""
     drawn = picture.copy()
     scaled = [np.rint(np.array(line) * scale).astype(np.int32) for line in lines]
     cv2.polylines(drawn, scaled, True, (0, 0, 0), 3, cv2.LINE_AA)

@@ -1,6 +1,6 @@
-"""Which files are images: told by their first bytes, in one place for import, score and upload.
+"""Recognises image files by their first bytes, in one place for import, score and upload.
 
-Knows signatures and names of files. Decodes nothing, and does not know what an image is for.
+Knows signatures and names of files. Does not know how to decode them or what an image is for.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SUFFIXES = (
     *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp"),
     *(".pgm", ".ppm", ".pnm", ".pbm"),
 )
-# Pictures of these formats are named and left out: what they are called -> suffixes.
+# Formats of pictures that are reported and not read: name of the format -> suffixes.
 OTHER_SUFFIXES = {
     "GIF": (".gif",),
     "HEIC": (".heic", ".heif", ".hif"),
@@ -34,7 +34,7 @@ OTHER_SUFFIXES = {
 _BY_SUFFIX = {suffix: name for name, suffixes in OTHER_SUFFIXES.items() for suffix in suffixes}
 ARCHIVES = (".zip", ".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar")
 PACKED = "an archive within the data set, which is not opened: unpack it, or import it by itself"
-HEAD = 132  # bytes; DICOM has its mark behind 128
+HEAD = 132  # bytes that are read to recognise a format; DICOM has its signature after 128
 
 # Signatures at the beginning of a file.
 _BEGINNINGS = (
@@ -52,34 +52,36 @@ _BEGINNINGS = (
 _BMP_HEADERS = (12, 40, 52, 56, 64, 108, 124)  # lengths of the header that follows the first 14 bytes
 _HEIF_BRANDS = {b"heic": "HEIC", b"heix": "HEIC", b"mif1": "HEIC", b"msf1": "HEIC", b"avif": "AVIF"}
 
-# What operating systems and cameras' file servers leave in folders of images.
+# Files and folders that operating systems and file servers create.
 _SYSTEM_NAMES = {"__macosx", "@eadir", "thumbs.db", "ehthumbs.db", "desktop.ini", "#recycle", "$recycle.bin"}
 
 
 def picture_format(path: Path) -> str:
-    """The format of a picture: one of `FORMATS`, a key of `OTHER_SUFFIXES`, or "" for a file that is no picture.
+    """The format of a picture: one of `FORMATS`, a key of `OTHER_SUFFIXES`, or "" for a file that is no
+    picture.
 
-    The content decides. Where it tells nothing, the suffix does, as for a damaged file: whoever decodes it says so.
+    The content decides. If it has no known signature, as in a damaged file, the suffix decides, and decoding
+    reports the damage; any suffix of `SUFFIXES` then counts as PNG.
     """
-    told = _by_content(_head(path))
-    if told:
-        return told
+    kind = _by_content(_head(path))
+    if kind:
+        return kind
     suffix = path.suffix.lower()
     return "PNG" if suffix in SUFFIXES else _BY_SUFFIX.get(suffix, "")
 
 
 def is_image(path: Path) -> bool:
-    """Whether a file is to be decoded as an image: by its content, or by its suffix where it is damaged."""
+    """Whether a file is an image to decode: by its content, or by its suffix if it is damaged."""
     return picture_format(path) in FORMATS
 
 
 def is_system_file(name: str) -> bool:
-    """Whether a file or folder of this name is hidden or left by an operating system."""
+    """Whether a file or folder of this name is hidden or created by an operating system."""
     return name.startswith(".") or name.lower() in _SYSTEM_NAMES
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file of this name may hold images that nobody sees before it is unpacked."""
+    """Whether a file of this name is an archive, which may hold images."""
     return Path(name).suffix.lower() in ARCHIVES
 
 

@@ -1,9 +1,9 @@
-"""Where an image lies in a model's input, and back: sizes, letterboxes, patches.
+"""Converts between an image and a model's input: sizes, letterboxes, patches.
 
-Three spaces meet here: the *original image* (H, W), the *model input* (`Size`, what a backbone sees) and the
-*grid* of patches (h, w) which evenly divides the model input. `Frame` says where the original image lies in
-the model input; with `keep_aspect` a border around it is filled by repeating its edge. Resizing is OpenCV's.
-Knows numbers and arrays. Knows no files; `images` offers all of this beside what it decodes.
+There are three spaces: the *original image* (H, W), the *model input* (`Size`, the input of a backbone) and
+the *grid* of patches (h, w), which divides the model input evenly. `Frame` is the rectangle of the model
+input that the original image fills; with `keep_aspect` the border around it repeats the image's edge. OpenCV
+resizes. Knows numbers and arrays. Does not know files.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Frame(NamedTuple):
 
 
 def frame(size: Size, shape: tuple[int, int]) -> Frame:
-    """Where an image of `shape` (H, W) lies in the model input: all of it, or centred when aspect is kept."""
+    """The frame of an image of `shape` (H, W): all of the model input, or centred if the aspect is kept."""
     if not size.keep_aspect:
         return Frame(0, 0, size.width, size.height)
     height, width = shape
@@ -69,8 +69,9 @@ def frame(size: Size, shape: tuple[int, int]) -> Frame:
 
 
 def fit(array: np.ndarray, width: int, height: int) -> np.ndarray:
-    """Area averaging along what shrinks, bilinear along what grows."""
-    # OpenCV's INTER_AREA silently becomes nearest-like as soon as one side grows, hence two steps.
+    """Resize an array (H, W, ...): by area averaging along sides that shrink, bilinear along sides that
+    grow."""
+    # OpenCV's INTER_AREA works like nearest-neighbour if one side grows, hence two steps.
     small = (min(array.shape[1], width), min(array.shape[0], height))
     if small != (array.shape[1], array.shape[0]):
         array = cv2.resize(array, small, interpolation=cv2.INTER_AREA)
@@ -80,7 +81,7 @@ def fit(array: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def resize_image(image: np.ndarray, size: Size) -> np.ndarray:
-    """uint8 (H, W, 3) to uint8 (size.height, size.width, 3); a letterbox repeats the image's edge."""
+    """Resize uint8 (H, W, 3) to (size.height, size.width, 3); a letterbox repeats the image's edge."""
     left, top, width, height = frame(size, image.shape[:2])
     inner = fit(image, width, height)
     right, bottom = size.width - width - left, size.height - height - top
@@ -90,23 +91,25 @@ def resize_image(image: np.ndarray, size: Size) -> np.ndarray:
 
 
 def resize_mask(mask: np.ndarray, size: Size) -> np.ndarray:
-    """bool (H, W) to bool (size.height, size.width): set where a mask covers at least half; the letterbox is False.
+    """Resize bool (H, W) to (size.height, size.width): True where a mask covers at least half of a pixel.
 
-    A region that covers half of no pixel keeps the pixels that it covers most, so that no defect vanishes.
+    A region that covers half of no pixel keeps the pixels that it covers most, so no defect vanishes. The
+    letterbox is False.
     """
     share = mask_share(mask, size)
     result = share >= 0.5
     if not mask.any() or not (size.width < mask.shape[1] or size.height < mask.shape[0]):
         return result
     count, regions = cv2.connectedComponents((share > 0).astype(np.uint8))
-    most = np.zeros(count, np.float32)  # of each region: the share from which on its pixels are kept
+    most = np.zeros(count, np.float32)  # of each region: the smallest share of a pixel that is kept
     np.maximum.at(most, regions.ravel().astype(np.intp), share.ravel())
     most[0] = most[regions[result]] = np.inf
     return result | (share >= most[regions])
 
 
 def mask_share(mask: np.ndarray, size: Size) -> np.ndarray:
-    """bool (H, W) to float32 (size.height, size.width): how much of every pixel it covers, 0 to 1; letterbox 0."""
+    """The share of each pixel that a mask, bool (H, W), covers: float32 (size.height, size.width), letterbox
+    0."""
     left, top, width, height = frame(size, mask.shape[:2])
     result = np.zeros((size.height, size.width), np.float32)
     result[top : top + height, left : left + width] = fit(mask.astype(np.float32), width, height)
@@ -114,7 +117,7 @@ def mask_share(mask: np.ndarray, size: Size) -> np.ndarray:
 
 
 def restore_map(map: np.ndarray, size: Size, shape: tuple[int, int]) -> np.ndarray:
-    """A map at model size (size.height, size.width) to float32 (H, W) of the original image, bilinear."""
+    """Resize a map (size.height, size.width) to float32 (H, W) of the original image, bilinear."""
     if map.shape != (size.height, size.width):
         raise ValueError(f"a map of {map.shape} is not at model size {(size.height, size.width)}")
     left, top, width, height = frame(size, shape)
@@ -125,10 +128,10 @@ def restore_map(map: np.ndarray, size: Size, shape: tuple[int, int]) -> np.ndarr
 def patch_box(
     row: int, column: int, grid: tuple[int, int], size: Size, shape: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """The pixels (x0, y0, x1, y1), ends excluded, of the original image that a patch covers; never empty.
+    """The box (x0, y0, x1, y1), ends excluded, of the original image that a patch covers; never empty.
 
-    A pixel belongs to the patch that its centre lies in, so the boxes of a grid tile the image. A patch
-    wholly in the letterbox gets the nearest pixels of the image, a patch smaller than a pixel that pixel.
+    A pixel belongs to the patch that its centre lies in, so the boxes of a grid tile the image. A patch in
+    the letterbox gets the closest pixels of the image, and a patch smaller than a pixel gets that pixel.
     """
     inside = frame(size, shape)
     x0, x1 = _span(column, grid[1], size.width, inside.left, inside.width, shape[1])
@@ -137,7 +140,8 @@ def patch_box(
 
 
 def patch_at(y: int, x: int, grid: tuple[int, int], size: Size, shape: tuple[int, int]) -> tuple[int, int]:
-    """The (row, column) of the patch that covers pixel (y, x) of the original image; outside, the nearest."""
+    """The (row, column) of the patch that covers pixel (y, x) of the original image, or else of the closest
+    patch."""
     inside = frame(size, shape)
     return (
         _step(y, grid[0], size.height, inside.top, inside.height, shape[0]),
@@ -145,8 +149,8 @@ def patch_at(y: int, x: int, grid: tuple[int, int], size: Size, shape: tuple[int
     )
 
 
-# Along one axis: model coordinate X = offset + x * inner / length, patch = floor(X * steps / side). Whole
-# numbers only, so that _span and _step agree on every pixel.
+# Along one axis: model coordinate X = offset + x * inner / length, patch = floor(X * steps / side). Both
+# functions compute with integers only, so they agree on every pixel.
 def _span(step: int, steps: int, side: int, offset: int, inner: int, length: int) -> tuple[int, int]:
     def first_pixel(edge: int) -> int:  # the first x whose centre x + 1/2 is not before this patch edge
         twice = 2 * length * (edge * side - offset * steps) - inner * steps

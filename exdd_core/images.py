@@ -1,7 +1,7 @@
 """The one door for pixels: reads images and masks from files, encodes them, and offers all of `geometry`.
 
-Knows images, bit depths and mask files; `decoding` opens the files. Does not know what an image is for, where it is
-kept or who looks at it.
+Knows images, bit depths and mask files; `decoding` opens the files. Does not know what an image is for, where
+it is kept or who looks at it.
 """
 
 from __future__ import annotations
@@ -72,9 +72,9 @@ __all__ = [
 
 TWELVE_BIT = 4095
 
-# A photograph has many levels, and many pixels that are neither almost black nor almost white. Of these, real masks
-# with JPEG artefacts at their edges have below 1 %, masks blurred by 8 pixels below 16 %, real images of surfaces over
-# 27 %.
+# A photograph has many levels, and many pixels that are neither almost black nor almost white. Of these, real
+# masks with JPEG artefacts at their edges have below 1 %, masks blurred by 8 pixels below 16 %, real images
+# of surfaces over 27 %.
 MASK_LEVELS, BETWEEN, MOST_BETWEEN = 16, (48, 208), 0.25
 
 # A mask with at most this many colours, not all of them grey, marks its labels by colour.
@@ -84,10 +84,10 @@ FEW_COLOURS = 16
 def read_image(source: Source, name: str | None = None, depth: Depth | None = None) -> np.ndarray:
     """Decode the first page of a file or its bytes to uint8 (H, W, 3) RGB, upright.
 
-    The EXIF orientation is applied. Transparent pixels are laid on black, which they hold in most files and which
-    readers that ignore alpha show. depth: the window of values of an image with more than 8 bits a channel; None
-    guesses it by `by_brightest`, as bank versions did that stored no depth. name: what messages call the image.
-    Raises `BadInput`.
+    The EXIF orientation is applied. Transparent pixels are laid on black, which they hold in most files and
+    which readers that ignore alpha show. depth: the window of values of an image with more than 8 bits a
+    channel; None guesses it by `by_brightest`, as bank versions did that stored no depth. name: what messages
+    call the image. Raises `BadInput`.
     """
     label = label_of(source, name)
     with opened(source, label) as image:
@@ -142,7 +142,8 @@ def read_layer(source: bytes, name: str) -> np.ndarray:
     pixels = to_rgb(layer, name)
     if (pixels != pixels[0, 0]).any():
         raise BadInput(
-            f"{name} has no transparency, so nothing tells what is painted; make what is not painted transparent."
+            f"{name} has no transparency, so nothing tells what is painted; make what is not painted "
+            "transparent."
         )
     return np.ones(pixels.shape[:2], bool)
 
@@ -150,9 +151,9 @@ def read_layer(source: bytes, name: str) -> np.ndarray:
 def mask_values(source: Source, name: str | None = None) -> np.ndarray:
     """Decode a mask file to grey values (H, W), upright: uint8, or uint16 of a deep image.
 
-    A grey mask keeps its values. A mask that marks labels by colours has 0 on its background and 255 elsewhere. A
-    palette that gives several labels the same colour is ignored: the numbers of the labels are the values. Transparent
-    pixels are 0. If only the opacity varies, it is the value. Raises `BadInput`.
+    A grey mask keeps its values. A mask that marks labels by colours has 0 on its background and 255
+    elsewhere. A palette that gives several labels the same colour is ignored: the numbers of the labels are
+    the values. Transparent pixels are 0. If only the opacity varies, it is the value. Raises `BadInput`.
     """
     label = label_of(source, name)
     with opened(source, label) as image:
@@ -175,8 +176,8 @@ def mask_values(source: Source, name: str | None = None) -> np.ndarray:
 def _by_palette(image: Image.Image) -> np.ndarray:
     """The values of a mask with a palette, uint8 (H, W).
 
-    Greys for a palette of greys; for a palette of colours 0 on the background and 255 elsewhere; the numbers of the
-    labels if the palette does not tell them apart.
+    Greys for a palette of greys; for a palette of colours 0 on the background and 255 elsewhere; the numbers
+    of the labels if the palette gives several of them the same colour.
     """
     numbers = np.asarray(image)
     used = np.flatnonzero(np.bincount(numbers.ravel()))
@@ -190,7 +191,8 @@ def _by_palette(image: Image.Image) -> np.ndarray:
 
 
 def _by_colour(pixels: np.ndarray) -> np.ndarray:
-    """RGB (H, W, 3) to 0 on the background and 255 on any other colour; to brightness for greys and many colours.
+    """RGB (H, W, 3) to 0 on the background and 255 on any other colour; to brightness for greys and many
+    colours.
 
     The background is black, if any pixel is, else the most common colour.
     """
@@ -239,7 +241,8 @@ def probe(source: Source, name: str | None = None) -> tuple[int, int]:
 
 
 class Header(NamedTuple):
-    """From a file's header: whether the image has more than 8 bits a channel, and the number of pages or frames."""
+    """From a file's header: whether the image has more than 8 bits a channel, and the number of pages or
+    frames."""
 
     deep: bool
     pages: int
@@ -255,13 +258,17 @@ def header(source: Source, name: str | None = None) -> Header:
 
 
 def exif_orientation(source: Source, name: str | None = None) -> int:
-    """The EXIF orientation, 1 to 8, by which `read_image` turns the image; 1 is upright. Raises `BadInput`."""
+    """The EXIF orientation, 1 to 8, by which `read_image` turns the image; 1 is upright.
+
+    Raises `BadInput`.
+    """
     with opened(source, label_of(source, name)) as image:
         return orientation_of(image)
 
 
 def by_brightest(values: np.ndarray) -> Depth:
-    """Guess the depth of one deep image, uint16 (H, W) or (H, W, 3): 16 bits if a value lies above 4095, else 12.
+    """Guess the depth of one deep image, uint16 (H, W) or (H, W, 3): 16 bits if a value lies above 4095, else
+    12.
 
     Single bright pixels are ignored.
     """

@@ -1,9 +1,8 @@
-"""Which values of a mask file mark a defect: decided once for all masks that belong together.
+"""Rules for masks: which values of mask files mark a defect, decided once for all masks of a data set.
 
-Knows arrays of grey values. Does not know files, nor what a mask is for.
-
-Masks are written as 0 and 255 with grey rims, as 0 and 1, as the numbers of labels, as two greys. A rule for one
-file alone would read them differently; a fixed threshold loses defects without a word.
+Masks are written as 0 and 255 with grey edges, as 0 and 1, as numbers of labels, or as two greys. A rule for
+each file would read masks of one data set differently, and a fixed threshold would silently lose defects.
+Knows arrays of grey values. Does not know files or what a mask is for.
 """
 
 from __future__ import annotations
@@ -17,21 +16,27 @@ import numpy as np
 
 from exdd_core.errors import BadInput
 
-USUAL = 127  # the middle of 0 and 255: JPEG rims and half-grey edges are not defect
-FEW_LEVELS = 64  # more different values than this are no labels but rims, blur or JPEG
-UNKNOWN = ((127, 255), (128, 255))  # half grey beside white is what trimaps call unknown, and no label
-DARK, BRIGHT = 48, 191  # masks from darker than this to brighter than that were black and white before a blur
-# Labels end sharply: next to them lies the background and rarely a third one.
+USUAL = 127  # the middle of 0 and 255
+FEW_LEVELS = 64  # more different values come from grey edges, blur or JPEG, not from labels
+UNKNOWN = ((127, 255), (128, 255))  # (value, brightest value): half grey is the unknown region of a trimap
+DARK, BRIGHT = (
+    48,
+    191,
+)  # blurred black and white masks have values darker than the one and brighter than the other
+# Labels have sharp edges: few of their pixels have more than this many different values around them.
 FEW_AROUND, MIXED_SHARE = 3, 0.1
-STRAY, STRAY_SHARE = 4, 0.001  # so few pixels, or so small a share of the brightest value's, are no label
-RIM_SHARE = 0.5  # of the pixels between the darkest and the brightest value that lie beside a brighter one
+STRAY, STRAY_SHARE = (
+    4,
+    0.001,
+)  # fewer pixels, or a smaller share of those of the brightest value, are no label
+RIM_SHARE = 0.5  # if more of the pixels of middle values touch a brighter and a darker one, they are edges
 
 
 @dataclass(frozen=True)
 class MaskRule:
-    """A defect is where a value lies above `above`, or where it does not, when `inverted`.
+    """Marks the pixels with a value above `above`, or all others if `inverted`.
 
-    title: what the masks seem to be, for people.
+    title: a name for masks of this kind.
     """
 
     above: int = USUAL
@@ -40,12 +45,15 @@ class MaskRule:
 
     @classmethod
     def parse(cls, text: str) -> MaskRule:
-        """Read "above:127", "labels" (every value but 0), and either with " inverted" behind. Raises `BadInput`."""
+        """Read "above:127" or "labels" (every value but 0), optionally followed by " inverted".
+
+        Raises `BadInput`.
+        """
         match = re.fullmatch(r"\s*(?:above:(\d{1,5})|(labels))?\s*(inverted)?\s*", text)
         if not match or not text.strip():
             raise BadInput(
-                f'"{text}" is no rule for masks; write labels (every value but 0 is a defect), above:N (values '
-                'above N are), or inverted behind either, such as "above:127 inverted".'
+                f'"{text}" is no rule for masks; write labels (every value but 0 is a defect), above:N '
+                '(values above N are), or inverted behind either, such as "above:127 inverted".'
             )
         above = 0 if match[2] else int(match[1] or USUAL)
         return cls(above, bool(match[3]), "as chosen")
@@ -57,7 +65,7 @@ class MaskRule:
 
     @property
     def sentence(self) -> str:
-        """For people: what of a mask counts as a defect."""
+        """A sentence about which values count as a defect."""
         what = "every value but 0 counts" if self.above == 0 else f"values above {self.above} count"
         rest = ", and it is the rest that is a defect (inverted)" if self.inverted else ""
         return f"Masks are {self.title}: {what} as {'normal' if self.inverted else 'a defect'}{rest}."
@@ -68,12 +76,14 @@ class MaskRule:
 
 
 class Tally:
-    """Counts the values of masks one by one, to decide on one rule for all of them."""
+    """Counts the values of masks, one mask at a time, to decide one rule for all of them."""
 
     def __init__(self) -> None:
         self._counts: dict[int, int] = {}
-        self._rims: dict[int, int] = {}  # of those, pixels that touch a brighter value and a darker one
-        self._mixed: dict[int, int] = {}  # and pixels around which there are many values, as JPEG leaves them
+        self._rims: dict[int, int] = {}  # pixels of each value that touch a brighter and a darker one
+        self._mixed: dict[
+            int, int
+        ] = {}  # pixels of each value with many values around them, as JPEG makes them
 
     def add(self, values: np.ndarray) -> None:
         """values: grey values (H, W) of one mask, uint8 or uint16."""
@@ -85,7 +95,7 @@ class Tally:
             _count_into(self._mixed, values[_is_mixed(values)])
 
     def rule(self) -> MaskRule:
-        """The rule for all masks that were added; the usual one where there are none, or only empty ones."""
+        """The rule for all masks that were added; the usual one without masks or with only empty ones."""
         levels = sorted(self._counts)
         if len(levels) < 2:
             return (
@@ -107,7 +117,7 @@ class Tally:
         return MaskRule(low if high - low < 3 else middle, title=title)
 
     def _firm(self, between: list[int]) -> bool:
-        """Whether the middle values are areas of their own and no stray pixels."""
+        """Whether pixels with middle values are more than stray pixels."""
         return sum(self._counts[v] for v in between) > max(
             STRAY, self._counts[max(self._counts)] * STRAY_SHARE
         )
@@ -128,7 +138,7 @@ def _is_mixed(values: np.ndarray) -> np.ndarray:
 
 
 def _count_into(counts: dict[int, int], values: np.ndarray) -> int:
-    """Add how often each value occurs, and return how many different ones there are."""
+    """Add to `counts` how often each value occurs; returns the number of different values."""
     found = np.bincount(values.ravel())
     levels = np.flatnonzero(found).tolist()
     for level in levels:
@@ -137,7 +147,7 @@ def _count_into(counts: dict[int, int], values: np.ndarray) -> int:
 
 
 def decide(masks: Iterable[np.ndarray]) -> MaskRule:
-    """One rule for masks, grey values (H, W) each."""
+    """Decide one rule for masks, each grey values (H, W)."""
     tally = Tally()
     for values in masks:
         tally.add(values)

@@ -1,9 +1,8 @@
-"""The region of interest of a data set's images, outside of which nothing counts.
+"""The region of interest of a data set's images: pixels outside of it are ignored.
 
-Knows a mask, where it lies in a model's input, and features that have a place. Does not know files, banks or scores.
-
-A network sees more of an image than the patch whose features it computes. So what lies outside the region is painted
-over with one grey before the network sees it: whatever shows up there changes nothing inside.
+The receptive field of a feature is larger than its patch. So all pixels outside of the region get one colour
+before the backbone reads the image, and nothing outside changes features inside. Knows a mask, the model's
+input and maps of features. Does not know files, banks or scores.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ from scipy import ndimage
 from exdd_core.errors import BadInput
 from exdd_core.geometry import Size, mask_share
 
-FILL = (124, 116, 104)  # the mean colour of the images that networks were trained on: they see it as nothing
-# Of a pixel or patch must lie inside; averages of exactly a half may come out a little lower.
+FILL = (124, 116, 104)  # the mean colour of ImageNet, which is 0 in a backbone's normalised input
+# The share of a pixel or patch that must lie inside; averages of exactly a half may be slightly lower.
 HALF = 0.5 - 1e-6
 
 
@@ -26,7 +25,7 @@ class Region:
     """A region of interest, drawn on one image and stretched to images of other sizes."""
 
     def __init__(self, mask: np.ndarray):
-        """mask: bool (H, W), set where images count. Raises `BadInput` for one that marks nothing."""
+        """mask: bool (H, W), True inside of the region. Raises `BadInput` for a mask that marks nothing."""
         self.mask = np.asarray(mask)
         if self.mask.dtype != bool or self.mask.ndim != 2:
             raise ValueError("a region of interest is a bool (H, W)")
@@ -49,16 +48,16 @@ class Region:
         return hashlib.sha256(content).hexdigest()[:12]
 
     def at(self, shape: tuple[int, int]) -> np.ndarray:
-        """The region on an image of `shape` (H, W): bool (H, W)."""
+        """The region on an image of `shape` (H, W), as bool (H, W)."""
         if self.mask.shape == tuple(shape):
             return self.mask
         whole, mask = (shape[1], shape[0]), self.mask.astype(np.uint8)
         return cv2.resize(mask, whole, interpolation=cv2.INTER_NEAREST_EXACT).astype(bool)
 
     def share(self, size: Size, shape: tuple[int, int] | None = None) -> np.ndarray:
-        """How much of every pixel of the model's input lies inside, float32 (size.height, size.width), 0 to 1.
+        """The share of each pixel of the model's input that lies inside, float32 (size.height, size.width).
 
-        shape: (H, W) of the image, which matters where its aspect is kept; None takes that of the region.
+        shape: (H, W) of the image, used if its aspect is kept; None takes that of the region.
         """
         shape = shape if shape is not None and size.keep_aspect else (self.mask.shape[0], self.mask.shape[1])
         key = size, (int(shape[0]), int(shape[1]))
@@ -67,13 +66,13 @@ class Region:
         return self._shares[key]
 
     def painted_over(self, image: np.ndarray) -> np.ndarray:
-        """uint8 (H, W, 3) to the same with `FILL` outside the region."""
+        """An image, uint8 (H, W, 3), with `FILL` outside of the region."""
         return np.where(self.at(image.shape[:2])[..., None], image, np.array(FILL, np.uint8))
 
     def spread(self, features: np.ndarray, inside: np.ndarray) -> np.ndarray:
-        """Features (h, w, d) with those of the nearest patch inside in place of every patch outside.
+        """Features (h, w, d) in which each patch outside has the features of the closest patch inside.
 
-        inside: bool (h, w). So what is averaged over an image, or is the highest of it, is that of patches inside.
+        inside: bool (h, w). So averages and maxima over an image only contain features of patches inside.
         """
         key = inside.tobytes()
         if key not in self._nearest:

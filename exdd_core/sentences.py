@@ -1,4 +1,4 @@
-"""Numbers and names as sentences say them: "1,204 images", "a.png, b.png, c.png and 2 more".
+"""Numbers and names in sentences: "1,204 images", "a.png, b.png, c.png and 2 more".
 
 Knows words. Does not know what is counted or named.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-NAMED = 3  # names in a sentence
+NAMED = 3  # most names in a sentence
 
 
 def count(number: int, one: str, many: str | None = None) -> str:
@@ -16,11 +16,11 @@ def count(number: int, one: str, many: str | None = None) -> str:
 
 
 def listed(names: Sequence[str], most: int = NAMED) -> str:
-    """The first few names, and how many more there are: "a.png, b.png, c.png and 2 more"."""
+    """The first names and the number of others: "a.png, b.png, c.png and 2 more"."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
 
 
 def counted(names: Sequence[str], one: str = "image") -> str:
-    """How many there are, and the first few of them: "5 images (a.png, b.png, c.png and 2 more)"."""
+    """The number of names and the first ones: "5 images (a.png, b.png, c.png and 2 more)"."""
     return f"{count(len(names), one)} ({listed(names)})"

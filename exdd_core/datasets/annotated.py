@@ -1,6 +1,6 @@
-"""Annotation files that lie beside images, in plain folders: LabelMe's JSON, VOC's XML and YOLO's text.
+"""Annotation files in plain folders, one for each image: LabelMe's JSON, VOC's XML and YOLO's text.
 
-Knows which formats there are. Knows nothing of folders' names.
+Knows which formats there are. Does not know what names of folders say.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from exdd_core.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Beside:
+class Annotations:
     """What annotation files say of the images of plain folders.
 
-    outlines: image -> its outlines, for images that a file marks. used: the files that were read. notes, problems:
-    sentences, of boxes and of what cannot be drawn.
+    outlines: image -> its outlines, for images that have any. used: files that were read. notes: sentences,
+    such as about boxes. problems: sentences, such as about outlines that cannot be drawn.
     """
 
     outlines: dict[str, tuple[Outline, ...]] = field(default_factory=dict)
@@ -30,24 +30,24 @@ class Beside:
     problems: list[str] = field(default_factory=list)
 
     def label_of(self, image: str) -> str:
-        """The label of most of what is outlined on an image; "" where nothing is, or nothing is called anything."""
+        """The label with the largest area of an image's outlines; "" if no outline has a label."""
         return most_marked(outline for outline in self.outlines.get(image, ()) if outline.label)
 
 
-def outlines_beside(tree: Tree) -> Beside:
-    """What annotation files of any format that is known here say of the images of a tree."""
+def annotations_of(tree: Tree) -> Annotations:
+    """Read all annotation files of a tree, in any of the three formats."""
     marks = Marks()
     labelme.add_all(tree, marks)
     voc.add_all(tree, marks)
-    yolo.add_all(tree, marks, only_beside=True)
+    yolo.add_all(tree, marks, only_sure=True)
     outlines = {image: tuple(dict.fromkeys(own)) for image, own in marks.outlines.items() if own}
     problems = [*marks.all_problems(), *(f"{why}." for why in marks.left.values())]
     problems += _damaged(tree, marks.used)
-    return Beside(outlines, frozenset(marks.used), marks.all_notes(), problems)
+    return Annotations(outlines, frozenset(marks.used), marks.all_notes(), problems)
 
 
 def _damaged(tree: Tree, used: Collection[str]) -> list[str]:
-    """A sentence about each JSON file that nobody has read and nobody can: what it marks is not known."""
+    """A sentence about each JSON file that no format has read and that is no valid JSON."""
     found = []
     for name in tree.files:
         if name.lower().endswith(".json") and name not in used:

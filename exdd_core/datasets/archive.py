@@ -1,6 +1,6 @@
-"""Unpacks the images and tables of a zip file, trusting nothing that the file says.
+"""Unpacks the images and tables of a zip file and trusts nothing that its directory says.
 
-Knows zip files, paths and the disk's limits. Does not know data sets, or what becomes of the files.
+Knows zip files, paths and limits of the disk. Does not know data sets.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from exdd_core.progress import Progress
 
 MAX_FILES = 200_000
 MAX_TOTAL_BYTES = 64 * 2**30
-MAX_RATIO = 200  # of a whole archive; a single black mask alone may shrink a thousandfold
-RATIO_FROM = 2**30
+MAX_RATIO = 200  # of a whole archive; a single black mask alone may reach 1000
+RATIO_FROM = 2**30  # bytes from which the ratio is checked
 TABLES = (".csv", ".tsv", ".json", ".txt", ".xml", ".yaml", ".yml")
 LINK = "a link in a zip file, which is not followed"
 TWICE = "there are several files of this name in the zip file, of which the last is read"
@@ -27,9 +27,9 @@ TWICE = "there are several files of this name in the zip file, of which the last
 def unpack(source: Path, target: Path, progress: Progress, left_out: dict[str, str] | None = None) -> Path:
     """Unpack the pictures and tables of the zip file `source` into `target`, and return that.
 
-    left_out: takes the names of links, of archives within, and of files that another one of the same name replaces,
-    each with the reason. Raises BadInput for a file that is no
-    zip, is damaged or locked, leads outside of `target`, or is too large.
+    left_out: receives links, archives within the archive, and files that a later file of the same name
+    replaces, each with the reason. Raises `BadInput` for a file that is no zip file, is damaged or locked,
+    leads outside of `target`, or is too large.
     """
     try:
         with zipfile.ZipFile(source) as archive:
@@ -41,18 +41,20 @@ def unpack(source: Path, target: Path, progress: Progress, left_out: dict[str, s
             target.mkdir(parents=True, exist_ok=True)
             for folder in (member for member in archive.infolist() if member.is_dir()):
                 if _is_safe(_name(folder)) and not _is_hidden(_name(folder)):
-                    (target / _name(folder)).mkdir(parents=True, exist_ok=True)  # an empty one is named later
+                    (target / _name(folder)).mkdir(
+                        parents=True, exist_ok=True
+                    )  # the survey reports empty folders
             for member in members:
                 place = target / _name(member)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 with archive.open(member) as packed, place.open("wb") as file:
-                    shutil.copyfileobj(packed, file)  # zipfile stops at the size that was checked
+                    shutil.copyfileobj(packed, file)  # zipfile reads no more than the size that was checked
                 progress.advance()
     except (zipfile.BadZipFile, EOFError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
         raise BadInput(
             f"{source} is not a zip file or is damaged; name a folder or pack it again."
         ) from error
-    except RuntimeError as error:  # NotImplementedError, which is one, tells of an unknown compression
+    except RuntimeError as error:  # its subclass NotImplementedError means an unknown compression
         if not isinstance(error, NotImplementedError):
             raise BadInput(f"{source} is locked with a password; pack it again without one.") from error
         raise BadInput(f"{source} cannot be unpacked ({error}); pack it as a plain zip file.") from error
@@ -60,7 +62,7 @@ def unpack(source: Path, target: Path, progress: Progress, left_out: dict[str, s
 
 
 def _sorted_out(archive: zipfile.ZipFile) -> tuple[list[zipfile.ZipInfo], dict[str, str]]:
-    """What of an archive is unpacked, and what is not although it may hold pictures: name -> reason."""
+    """The members to unpack, and those that are left out although they may hold pictures: name -> reason."""
     wanted: dict[str, zipfile.ZipInfo] = {}
     left: dict[str, str] = {}
     for member in archive.infolist():
@@ -77,7 +79,7 @@ def _sorted_out(archive: zipfile.ZipFile) -> tuple[list[zipfile.ZipInfo], dict[s
 
 
 def _name(member: zipfile.ZipInfo) -> str:
-    """The path in the archive; some programs of Windows write backslashes."""
+    """The path in the archive with slashes; some Windows programs write backslashes."""
     return member.filename.replace("\\", "/")
 
 

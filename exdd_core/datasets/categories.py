@@ -1,4 +1,5 @@
-"""Data sets of several categories, each of which is one data set of its own, such as those of MVTec AD and VisA.
+"""Data sets of several categories, each of which is one data set of its own, such as those of MVTec AD and
+VisA.
 
 Knows folders. Does not know what makes a folder a category of a layout.
 """
@@ -28,5 +29,6 @@ def choose_one(tree: Tree, names: Sequence[str], what: str) -> BadInput:
     """The error for a root that holds several categories of the data set `what`."""
     many = f"{len(names)} categories" if len(names) > 1 else "1 category"
     return BadInput(
-        f"{tree.root} holds {many} of {what} ({', '.join(names)}); choose one, such as {tree.root / names[0]}."
+        f"{tree.root} holds {many} of {what} ({', '.join(names)}); choose one, such as "
+        f"{tree.root / names[0]}."
     )

@@ -19,8 +19,8 @@ from exdd_core.mask_rules import MaskRule
 class Choices:
     """What a person chooses for a source before it is imported; every choice has a default.
 
-    layout: "auto" or the name of a layout. groups: which images show one physical part. roles: folder -> a key of
-    `ROLES`, the answers to a layout's questions. depth, masks: None decides both from the images.
+    layout: "auto" or the name of a layout. groups: which images show one physical part. roles: folder -> a
+    key of `ROLES`, the answers to a layout's questions. depth, masks: None decides both from the images.
     """
 
     layout: str = "auto"

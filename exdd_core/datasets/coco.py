@@ -1,9 +1,9 @@
-"""COCO's JSON: a list of images and a list of annotations, in one file or one a side, and Roboflow's export of it.
+"""COCO's JSON: a list of images and a list of annotations, in one file or one for each side of the split.
 
-T.-Y. Lin et al., "Microsoft COCO: common objects in context", ECCV 2014; https://cocodataset.org/#format-data. Regions
-are polygons, run lengths (plain or compressed) or boxes. The side of an image is told by the name of its file
-(instances_train.json), by the folder that this lies in (Roboflow's train/_annotations.coco.json) or by the image's own
-folder. Knows the format. Knows no pixels.
+T.-Y. Lin et al., "Microsoft COCO: common objects in context", ECCV 2014;
+https://cocodataset.org/#format-data. Regions are polygons, run lengths (plain or compressed) or boxes. The
+side of an image follows from the name of the file (instances_train.json), from the file's folder (Roboflow's
+train/_annotations.coco.json) or from the image's own folder. Knows the format. Does not know pixels.
 """
 
 from __future__ import annotations
@@ -33,14 +33,17 @@ GROUPS = True
 
 
 def detect(tree: Tree) -> bool:
-    """Whether a JSON of COCO is there; the masks of a folder like MVTec AD's are worth more."""
+    """Whether there is a COCO JSON file; masks in the layout of MVTec AD have priority over it."""
     if is_wrapping(tree) or not json_files(tree, COCO):
         return False
     return not (mvtec.detect(tree) and any(in_mask_folder(name) for name in tree.images))
 
 
 def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
-    """One record for each image that is listed. Raises `BadInput` for files that are damaged or list nothing."""
+    """One record for each image that a file lists.
+
+    Raises `BadInput` for files that are damaged or list nothing.
+    """
     marks, finder, empty = Marks(), Finder(tree), []
     for name in json_files(tree, COCO):
         marks.used.add(name)
@@ -48,8 +51,9 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
             empty.append(name)
     if empty and not marks.outlines:
         raise BadInput(
-            f"{empty[0]} lists no images, so nobody knows which of the {len(tree.images)} images are normal; {AGAIN} "
-            "with all images in it, or say what the folders hold with --role FOLDER=normal or =defect."
+            f"{empty[0]} lists no images, so nobody knows which of the {len(tree.images)} images are normal; "
+            f"{AGAIN} with all images in it, or say what the folders hold with --role FOLDER=normal or "
+            "=defect."
         )
     marks.problems += [f"{name} lists no images." for name in empty]
     return marks.reading(tree, rule)
@@ -82,7 +86,7 @@ class _Category(TypedDict, total=False):
 
 
 class _File:
-    """One file of the format, checked as far as all of it depends on it."""
+    """One COCO file, with its three lists checked to be lists of objects."""
 
     def __init__(self, tree: Tree, name: str):
         self.name = name
@@ -94,7 +98,7 @@ class _File:
         self.labels = {_key(row.get("id")): str(row.get("name", "")) for row in categories}
 
     def put_into(self, marks: Marks, finder: Finder) -> int:
-        """Add all that the file says; returns how many images it lists, there or not."""
+        """Add all annotations of the file to `marks`; returns how many images it lists, existing or not."""
         names = [str(row.get("file_name") or "") for row in self.images]
         often = Counter(base(name.replace("\\", "/")) for name in names)
         found: dict[str, tuple[str, tuple[int, int] | None]] = {}  # id -> image and its size
@@ -120,16 +124,19 @@ class _File:
                 strangers += 1
         if strangers:
             marks.problems.append(
-                f"{self.name}: {strangers} {'annotation belongs' if strangers == 1 else 'annotations belong'} to no "
-                "image that it lists."
+                f"{self.name}: {strangers} "
+                f"{'annotation belongs' if strangers == 1 else 'annotations belong'} to no image that it "
+                "lists."
             )
         return len(self.images)
 
     def _add(self, row: _Annotation, image: str, size: tuple[int, int] | None, marks: Marks) -> None:
         label = self.labels.get(_key(row.get("category_id")), "")
-        told = row.get("segmentation")
+        segmentation = row.get("segmentation")
         try:
-            drawn = [_sized(outline, size) for outline in _outlines(told, label)] if told else []
+            drawn = (
+                [_sized(outline, size) for outline in _outlines(segmentation, label)] if segmentation else []
+            )
         except (TypeError, ValueError, KeyError, OverflowError):
             marks.cannot_draw(image, "has a segmentation that cannot be read", label)
             drawn = []
@@ -140,13 +147,14 @@ class _File:
         try:
             left, top, width, height = (float(value) for value in row["bbox"])
         except (TypeError, ValueError, KeyError, OverflowError):
-            if not told:
+            if not segmentation:
                 marks.cannot_draw(image, "has neither a segmentation nor a box", label)
             return
         marks.add(image, Outline("box", (left, top, left + width, top + height), label, size=size))
 
     def _side(self) -> str:
-        """The word that tells the side of all its images: in its own name, else in a folder's."""
+        """The word for the side of all its images, from the file's name, else from a folder's; "" if there is
+        none."""
         words = re.split(r"[^0-9A-Za-z]+|(?<=[a-z])(?=\d)", base(stem(self.name)))
         folders = [part for part in parent(self.name).split("/") if split_word(part)]
         return next((word for word in words if split_word(word)), folders[-1] + "/" if folders else "")
@@ -158,14 +166,14 @@ class _File:
         return rows
 
 
-def _outlines(told: list[list[float]] | list[float] | _Runs, label: str) -> list[Outline]:
-    """The parts of a segmentation. Raises `TypeError`, `ValueError` or `KeyError` where it is none."""
-    if isinstance(told, dict):
-        height, width = (int(side) for side in told["size"])
-        counts = told["counts"]
+def _outlines(segmentation: list[list[float]] | list[float] | _Runs, label: str) -> list[Outline]:
+    """The parts of a segmentation. Raises `TypeError`, `ValueError` or `KeyError` if it is none."""
+    if isinstance(segmentation, dict):
+        height, width = (int(side) for side in segmentation["size"])
+        counts = segmentation["counts"]
         runs = unpacked(counts) if isinstance(counts, str) else " ".join(str(int(count)) for count in counts)
         return [Outline("runs", (height, width), label, runs)]
-    parts = told if isinstance(told[0], list) else [told]
+    parts = segmentation if isinstance(segmentation[0], list) else [segmentation]
     return [Outline("polygon", tuple(float(value) for value in part), label) for part in parts]
 
 

@@ -1,8 +1,10 @@
-"""DAGM 2007: ClassN/Train/NNNN.PNG and ClassN/Test/NNNN.PNG, with Label/NNNN_label.PNG in both for defective images.
+"""DAGM 2007: ClassN/Train/NNNN.PNG and ClassN/Test/NNNN.PNG, with Label/NNNN_label.PNG in both for defective
+images.
 
-M. Wieler, T. Hahn, "Weakly supervised learning for industrial optical inspection", DAGM symposium, 2007. The split is
-kept. An image is normal where nothing names a label file for it; Labels.txt names them too, so that a file that is
-missing is found. Which part an image shows is not told: every image is its own group. Knows names, no pixels.
+M. Wieler, T. Hahn, "Weakly supervised learning for industrial optical inspection", DAGM symposium, 2007. The
+split is kept. An image without a label file is normal, unless Labels.txt names a label file that is missing.
+The layout does not say which part an image shows: every image is its own group. Knows names. Does not know
+pixels.
 """
 
 from __future__ import annotations
@@ -26,12 +28,15 @@ LABEL = re.compile(r"\b(\d+)_label\.\w+", re.IGNORECASE)
 
 
 def detect(tree: Tree) -> bool:
-    """Whether the root is a class, or holds some; one that is merely wrapped is found below its wrapping."""
+    """Whether the root is a class or holds some."""
     return detect_category(tree, _is_class, _classes)
 
 
 def read(tree: Tree) -> Reading:
-    """One record an image of the class `root`. Raises `BadInput` for the folder of all classes."""
+    """One record for each image of the class at the root.
+
+    Raises `BadInput` for a folder of several classes.
+    """
     sides = _sides(tree, "")
     if not sides:
         raise choose_one(tree, _classes(tree), "DAGM 2007")
@@ -75,7 +80,7 @@ def _is_label(name: str) -> bool:
 
 
 def _sides(tree: Tree, root: str) -> list[str]:
-    """The folders Train and Test of a class, where both hold images and one holds label files; else none."""
+    """The folders Train and Test of a class, if both hold images and one holds label files; else none."""
     sides = [folder for folder in tree.subfolders(root) if name_key(base(folder)) in ("train", "test")]
     labelled = any(
         _is_label(name) and LABEL.fullmatch(base(name)) for side in sides for name in tree.below(side)

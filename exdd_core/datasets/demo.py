@@ -1,9 +1,9 @@
 """The demo data set: images of surfaces with defects, made from a seed.
 
-A *part* is a small piece of surface, with a defect or without. Two *shots* of it are rendered with the lamp, the
-exposure and the part's position slightly changed, as similar as two photographs of one part. The files have the layout
-of plain folders; their names are MATERIAL_NN_SHOT.png, where MATERIAL_NN is the part. Knows files and parts. Does not
-know how surfaces and defects are computed, banks or scores.
+A *part* is a small piece of surface, with a defect or without. Two *shots* of it are rendered with the lamp,
+the exposure and the part's position slightly changed, as similar as two photographs of one part. The files
+have the layout of plain folders; their names are MATERIAL_NN_SHOT.png, where MATERIAL_NN is the part. Knows
+files and parts. Does not know how surfaces and defects are computed, banks or scores.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def generate(
         for kind, images in (("good", normal), ("defect", defective)):
             for index, shots in enumerate(_shots(images)):
                 material = list(MATERIALS)[index % len(MATERIALS)]
-                # The order of types starts one later with each material, so each type is on both sides of the split.
+                # The order of types starts one later with each material, so each type is on both sides of the
+                # split.
                 turn = index // len(MATERIALS) + index % len(MATERIALS)
                 defect = list(DEFECTS)[turn % len(DEFECTS)] if kind == "defect" else None
                 counts[material] += 1

@@ -48,7 +48,8 @@ def _scratch(surface: Surface, rng: np.random.Generator) -> Array:
 
 
 def _stroke(rng: np.random.Generator, angle: float) -> tuple[Array, Array]:
-    """A bent line: distances (CANVAS, CANVAS) from it, and the position of its closest point along it, 0 to 1."""
+    """A bent line: distances (CANVAS, CANVAS) from it, and the position of its closest point along it, 0 to
+    1."""
     length = FINE * rng.uniform(50, 190)
     middle = place(rng, 40)
     t = np.linspace(-0.5, 0.5, 600)

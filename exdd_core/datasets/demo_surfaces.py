@@ -1,7 +1,7 @@
 """Surfaces of the demo data set, made from random numbers, and photographs of them.
 
-A surface has a height, a colour and a gloss at each pixel, at twice the resolution of the images. Knows materials,
-light and noise. Does not know files, parts or defects.
+A surface has a height, a colour and a gloss at each pixel, at twice the resolution of the images. Knows
+materials, light and noise. Does not know files, parts or defects.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ Array = np.ndarray
 class Surface:
     """Arrays of one piece of surface, float32.
 
-    height: (H, W) in pixels of the surface. colour: (H, W, 3) reflectance, 0 to 1. gloss: (H, W), 0 to 1. lamp: its
-    usual direction in degrees. lift: the tangent of its angle above the surface.
+    height: (H, W) in pixels of the surface. colour: (H, W, 3) reflectance, 0 to 1. gloss: (H, W), 0 to 1.
+    lamp: its usual direction in degrees. lift: the tangent of its angle above the surface.
     """
 
     height: Array

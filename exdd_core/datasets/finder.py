@@ -24,33 +24,35 @@ class Finder:
             self._by_base[name_key(base(name))].append(name)
             self._by_stem[name_key(base(stem(name)))].append(name)
 
-    def find(self, wanted: str, beside: str = "", anywhere: bool = True) -> str | None:
-        """The image that a file in the folder `beside` calls `wanted`, with any slashes; None where no single one fits.
+    def find(self, wanted: str, folder: str = "", anywhere: bool = True) -> str | None:
+        """The image that a file in `folder` calls `wanted`, with any slashes; None unless exactly one fits.
 
-        anywhere: its own name is enough, unless the folders' names contradict it; else one folder above must fit too.
+        anywhere: the image's own name is enough, unless names of folders contradict it; else the folder above
+        it must fit as well.
         """
         parts = [part for part in wanted.replace("\\", "/").split("/") if part not in ("", ".")]
         if not parts:
             return None
         ends = ["/".join(parts[start:]) for start in range(len(parts))]
-        above = [beside, *_parents(beside)]
+        above = [folder, *_parents(folder)]
         for end in ends if anywhere else [ends[0], *(end for end in ends[1:] if "/" in end)]:
-            for folder in (*above, *(posixpath.join(place, "images") for place in above)):
-                if found := self._exact(posixpath.normpath(posixpath.join(folder, end))):
-                    return None if _contradicts(wanted, beside, found) else found
+            for start in (*above, *(posixpath.join(place, "images") for place in above)):
+                if found := self._exact(posixpath.normpath(posixpath.join(start, end))):
+                    return None if _contradicts(wanted, folder, found) else found
         if not anywhere:
             return None
         same = self._by_base.get(name_key(parts[-1])) or (
             self._by_stem.get(name_key(parts[-1]), []) if "." not in parts[-1] else []
         )
-        fits = [name for name in same if not _contradicts(wanted, beside, name)]
+        fits = [name for name in same if not _contradicts(wanted, folder, name)]
         return fits[0] if len(fits) == 1 else None
 
     def of_stem(self, annotation: str) -> str | None:
-        """The image beside an annotation file, or else anywhere, that has its name but for the suffix."""
+        """The image with the stem of an annotation file, in its folder or else anywhere; None unless one
+        fits."""
         same = self._by_stem.get(name_key(base(stem(annotation))), [])
-        beside = [name for name in same if parent(name) == parent(annotation)]
-        fits = beside or [name for name in same if not _contradicts(annotation, "", name)]
+        together = [name for name in same if parent(name) == parent(annotation)]
+        fits = together or [name for name in same if not _contradicts(annotation, "", name)]
         return fits[0] if len(fits) == 1 else None
 
     def _exact(self, path: str) -> str | None:
@@ -58,12 +60,13 @@ class Finder:
         return path if path in same else same[0] if len(same) == 1 else None
 
 
-def _contradicts(wanted: str, beside: str, image: str) -> bool:
-    """Whether the folders of a name that was looked for and of an image say different labels or sides."""
-    asked = [*beside.split("/"), *wanted.replace("\\", "/").split("/")[:-1]]
+def _contradicts(wanted: str, folder: str, image: str) -> bool:
+    """Whether the folders of a wanted name and those of an image say different labels or sides of the
+    split."""
+    asked = [*folder.split("/"), *wanted.replace("\\", "/").split("/")[:-1]]
     for word in (label_word, split_word):
-        said = {told for told in map(word, asked) if told}
-        there = {told for told in map(word, parent(image).split("/")) if told}
+        said = {meaning for meaning in map(word, asked) if meaning}
+        there = {meaning for meaning in map(word, parent(image).split("/")) if meaning}
         if said and there and not said & there:
             return True
     return False

@@ -1,17 +1,18 @@
-"""Plain folders whose names say what they hold: good/ and defect/, masks/ anywhere, train/ and test/ if there are any.
+"""Plain folders whose names say what they hold: good/ and defect/, masks/ anywhere, and optionally train/ and
+test/.
 
-Words in any case and spelling count (see `words`); what a name does not surely say is asked. Folders below those of
-defects are the types of defect. Where folders such as images/ say no label, the masks of their images do. A mask lies
-beside its image, named like it with _mask, _GT, _label or _seg behind, or in a folder of masks at the place of its
-image; outlines may also come from annotation files beside the images. Every image is its own group unless a
-`GroupRule` says better. Knows folders and names, no pixels.
+`words` knows the names in any case and spelling; a folder whose name is not clear becomes a question. Folders
+below those of defects are defect types. If folders such as images/ say no label, the masks of their images
+do. A mask lies in the folder of its image and has its name with _mask, _GT, _label or _seg added, or it lies
+in a folder of masks at the same relative path as its image. Outlines may also come from annotation files.
+Every image is its own group unless a `GroupRule` is given. Knows folders and names. Does not know pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from exdd_core.datasets.annotated import outlines_beside
+from exdd_core.datasets.annotated import annotations_of
 from exdd_core.datasets.groups import GroupRule, apply_rule
 from exdd_core.datasets.left_out import AS_CHOSEN
 from exdd_core.datasets.pairing import paired
@@ -41,9 +42,10 @@ GROUPS = True
 
 
 def detect(tree: Tree) -> bool:
-    """Whether a folder at the top, or below ones of a split or of images alone, says that its images are normal."""
+    """Whether a folder is named as one of normal images, at the top or below folders of a split or of
+    images."""
     folders = list(tree.subfolders())
-    for folder in folders:  # which grows while it is walked
+    for folder in folders:  # the loop also visits folders that it appends
         if label_word(base(folder)) == NORMAL:
             return True
         if split_word(base(folder)) or is_image_word(base(folder)):
@@ -52,18 +54,19 @@ def detect(tree: Tree) -> bool:
 
 
 def says_something(folder: str) -> bool:
-    """Whether the name of a folder says what it holds, so that it is no mere wrapping.
+    """Whether the name of a folder says a label or a side of the split.
 
-    Masks need images beside them: a folder of that name that holds everything says nothing.
+    Names of masks do not count: a single folder of such a name that holds everything is only a wrapping.
     """
     name = base(folder)
     return bool(label_word(name) or split_word(name))
 
 
 def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | None = None) -> Reading:
-    """One record an image. roles: folder -> a key of `ROLES`, which counts for all below it.
+    """One record for each image. roles: folder -> a key of `ROLES`, which holds for all below it.
 
-    Raises `BadInput` for an answer that cannot be meant, and where the rule leaves an image without a group.
+    Raises `BadInput` for a role of a folder that does not exist, and if the rule leaves an image without a
+    group.
     """
     answers = checked(tree, roles or {})
     by_subfolder = rule is not None and rule.kind == "subfolder"
@@ -76,7 +79,7 @@ def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | N
         if pairs.of.get(name) and role[name] in (NORMAL, UNKNOWN) and says_nothing(parent(name)):
             role[name] = BY_MASK
     chosen = [name for name in images if role[name] in (NORMAL, DEFECT, BY_MASK)]
-    beside = outlines_beside(tree)
+    annotations = annotations_of(tree)
 
     records = []
     for name in chosen:
@@ -84,9 +87,9 @@ def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | N
         own = pairs.of.get(name, [])
         kind = defect_type(folder, answers, by_subfolder)
         if kind == "defect" and not own:
-            kind = beside.label_of(name) or kind
+            kind = annotations.label_of(name) or kind
         group = _group(name, answers) if by_subfolder else stem(name)
-        outlines = () if own else beside.outlines.get(name, ())
+        outlines = () if own else annotations.outlines.get(name, ())
         records.append(record_of(name, label, kind, own, _split(name), group, outlines))
     records = in_natural_order(records)
     if rule is not None and not by_subfolder:
@@ -95,19 +98,19 @@ def read(tree: Tree, rule: GroupRule | None = None, roles: Mapping[str, str] | N
     left = pairs.left_out(chosen)
     left |= {mask: AS_CHOSEN for name, own in pairs.of.items() if role[name] == NONE for mask in own}
     left |= {name: AS_CHOSEN for name in images if role[name] == NONE} | {name: ASKED for name in unknown}
-    notes = [*_notes(records), *beside.notes]
-    return Reading(records, left, questions(unknown, chosen), notes, beside.used, beside.problems)
+    notes = [*_notes(records), *annotations.notes]
+    return Reading(records, left, questions(unknown, chosen), notes, annotations.used, annotations.problems)
 
 
 def _notes(records: Sequence[Record]) -> list[str]:
     held_back = {part for r in records for part in parent(r.path).split("/") if is_held_back(part)}
-    told = sorted({parent(r.path) for r in records if r.label == BY_MASK})
+    unlabelled = sorted({parent(r.path) for r in records if r.label == BY_MASK})
     return [
         *(f"{name}/ counts as training." for name in sorted(held_back)),
         *(
-            f"{f'{folder}/' if folder else 'The folder itself'} says no labels: images whose mask marks something are "
-            "defects, those whose mask is empty are normal."
-            for folder in told
+            f"{f'{folder}/' if folder else 'The folder itself'} says no labels: images whose mask marks "
+            "something are defects, those whose mask is empty are normal."
+            for folder in unlabelled
         ),
     ]
 
@@ -117,7 +120,10 @@ def _split(name: str) -> str:
 
 
 def _group(name: str, answers: Mapping[str, str]) -> str:
-    """The folder that an image lies in, which is its part."""
+    """The name of the folder that an image lies in: its part.
+
+    Raises `BadInput` for a folder that is no part.
+    """
     folder = parent(name)
     if not folder or folder in answers or label_word(base(folder)) or split_word(base(folder)):
         raise BadInput(

@@ -1,7 +1,7 @@
-"""Which images show one physical part, and splits and folds that never tear a part apart.
+"""Groups of images of one physical part, and splits and folds that never divide a group.
 
-Knows groups and labels. Knows nothing of files' content, of layouts or of what is done on either side of a
-split. A group is *defective* when any of its images is.
+A group is *defective* if any of its images is. Knows groups, labels and CSV files of groups. Does not know
+images, layouts or what is done with either side of a split.
 """
 
 from __future__ import annotations
@@ -30,16 +30,17 @@ class Grouped(Protocol):
     def label(self) -> str: ...
 
 
-# --- groups that a person brings ----------------------------------------------------------------------
+# --- groups by a rule ---------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class GroupRule:
-    """How the images of a plain folder fall into groups.
+    """How the images of a plain folder are grouped.
 
-    kind "subfolder": the folder an image lies in, below good/ or defect/ (and below the defect type, if any);
-    kind "csv": `value` is a CSV file with columns path,group, paths relative to the data set's root;
-    kind "pattern": the first capture group of the regular expression `value`, searched in the file's name.
+    kind "subfolder": by the folder that an image lies in, below good/ or defect/ and the defect type, if
+    there is one. kind "csv": `value` is a CSV file with the columns path and group, paths relative to the
+    root of the data set. kind "pattern": by the first capture group of the regular expression `value`,
+    searched in the file's name.
     """
 
     kind: str
@@ -65,7 +66,7 @@ class GroupRule:
 
 
 def apply_rule(records: Sequence[Record], rule: GroupRule) -> list[Record]:
-    """The records with groups by a "csv" or "pattern" rule ("subfolder" is the folder layout's own)."""
+    """The records grouped by a "csv" or "pattern" rule. Raises `BadInput` if an image gets no group."""
     if rule.kind == "csv":
         table = _read_groups(Path(rule.value))
         names = [table.get(_table_key(record.path)) for record in records]
@@ -103,7 +104,8 @@ def _read_groups(path: Path) -> dict[str, str]:
         key, group = _table_key(row["path"].replace("\\", "/")), row["group"].strip()
         if groups.setdefault(key, group) != group:
             raise BadInput(
-                f"{path} gives {key} two groups, {groups[key]} and {group}; an image shows one part, so keep one row."
+                f"{path} gives {key} two groups, {groups[key]} and {group}; an image shows one part, so keep "
+                "one row."
             )
     return groups
 
@@ -128,8 +130,8 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         names = {name.strip().casefold(): name for name in reader.fieldnames or () if name}
         if not set(columns) <= set(names):
             raise BadInput(
-                f"{path} needs the columns {' and '.join(columns)} in its first line, separated by commas, semicolons "
-                "or tabs; add them."
+                f"{path} needs the columns {' and '.join(columns)} in its first line, separated by commas, "
+                "semicolons or tabs; add them."
             )
         return [{column: row[names[column]] or "" for column in columns} for row in reader]
     except csv.Error:
@@ -140,9 +142,10 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 
 
 def grouped_split(records: Sequence[Record], test_every: tuple[int, int]) -> list[Record]:
-    """The records with "train" or "test" by group, in natural order of the groups' names.
+    """The records with a side, "train" or "test", by group.
 
-    `test_every` = (a, b): of the groups without a defect every a-th, of those with one every b-th is test.
+    test_every: (a, b). In natural order of their names, every a-th normal and every b-th defective group is
+    test.
     """
     defective = _defective_groups(records)
     groups = sorted({record.group for record in records}, key=natural_key)
@@ -153,15 +156,19 @@ def grouped_split(records: Sequence[Record], test_every: tuple[int, int]) -> lis
 
 
 def split_made(what: str) -> str:
-    """The end of a sentence about the split of layouts whose TEST_EVERY is (3, 2). what: "image" or "part"."""
+    """The end of a sentence about the split of layouts whose TEST_EVERY is (3, 2).
+
+    what: "image" or "part".
+    """
     return f"a split is made that keeps every third normal and every second defective {what} for the test."
 
 
 def folds(records: Sequence[Grouped], k: int, seed: int = 0) -> list[set[int]]:
-    """The test indices of each of `k` folds; every record lies in exactly one, no group in two.
+    """The indices of the test images of `k` folds; each record is in exactly one fold, and so is each group.
 
-    Groups are shuffled by `seed` and dealt out in turn, first the defective ones, then, going on where those
-    ended, the normal ones: no fold is empty, and the defective ones are spread evenly. Raises `BadInput`.
+    Groups are shuffled by `seed` and assigned to folds in turn, first the defective and then the normal ones:
+    no fold is empty, and defective groups are spread evenly. Raises `BadInput` unless `k` is 2 to the number
+    of groups.
     """
     defective = _defective_groups(records)
     groups = sorted({record.group for record in records}, key=natural_key)
@@ -178,8 +185,10 @@ def folds(records: Sequence[Grouped], k: int, seed: int = 0) -> list[set[int]]:
 
 
 def limit_parts(records: Sequence[Grouped], m: int | None, seed: int = 0) -> list[int]:
-    """The indices that stay when only `m` defective groups may be known: all normal images, and the defect
-    images of `m` groups chosen by `seed`. More parts with the same seed always include the fewer. None: all.
+    """The indices of all normal images and of the defective images of `m` groups, chosen by `seed`.
+
+    With the same seed a larger `m` includes the groups of a smaller one. None keeps all. Raises `BadInput`
+    for `m` < 0.
     """
     if m is None:
         return list(range(len(records)))

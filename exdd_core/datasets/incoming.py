@@ -1,6 +1,6 @@
-"""Folders and masks that a person hands in: what of a folder is left out, and which files can be masks.
+"""Checks pictures, folders and masks from a person: which are refused, and what notes say about the others.
 
-Knows listings of folders, masks and their images. Does not know banks, the workspace or who hands something in.
+Knows pictures, listings of folders, masks and their images. Does not know banks, the workspace or who asks.
 """
 
 from __future__ import annotations
@@ -21,16 +21,20 @@ from exdd_core.formats import FORMATS, FORMATS_TEXT, picture_format
 from exdd_core.picture import Picture
 from exdd_core.sentences import listed
 
-LEAST_SHARE = 1e-4  # of an image's values: fewer are called "less than 0.01 %"
-BORDER = 0.9  # share of an image's border that an inverted mask marks
-LEAST_FIT, CLEARLY = 0.5, 2.0  # how well, and how many times better, a mask must fit when it is turned
-INVERTED_FROM = 0.3  # share of an image that a mask must mark before it can be inverted
+LEAST_SHARE = 1e-4  # a smaller share is called "less than 0.01 %"
+BORDER = 0.9  # an inverted mask marks at least this share of its image's border
+LEAST_FIT, CLEARLY = 0.5, 2.0  # `mask_fit` of a turned mask, and its ratio to that of the mask as it is
+INVERTED_FROM = 0.3  # an inverted mask marks more than this share of its image
 
 
 def notes(
     picture: Picture, bank: str = "", depth: Depth | None = None, by_brightest: bool = False
 ) -> list[str]:
-    """Sentences about a picture that was judged. bank, depth: of the version that judged it, "" where none did."""
+    """Sentences about how a picture was read.
+
+    bank, depth: name and depth of the version that judged it; "" if there is none. by_brightest: that version
+    has no depth, so the depth was guessed from the brightest value of the picture.
+    """
     said = []
     if picture.pages > 1:
         said.append(f"Only page 1 of {picture.pages} was looked at; save each page as a file of its own.")
@@ -42,13 +46,14 @@ def notes(
     if picture.depth is not None and picture.clipped:
         whose = f", the depth of bank {bank}," if bank and depth is not None else ""
         said.append(
-            f"{percent(picture.clipped)} of its values lie beyond {picture.depth.title}{whose} and were clipped."
+            f"{percent(picture.clipped)} of its values lie beyond {picture.depth.title}{whose} and were "
+            "clipped."
         )
     return said
 
 
 def shallow_note(count: int, bank: str, depth: Depth) -> str:
-    """One sentence about images of 8 bits that a bank of deeper images judges."""
+    """A sentence about `count` images of 8 bits, judged by a bank from images of more than 8 bits."""
     what = "1 image has" if count == 1 else f"{count} images have"
     return (
         f"{what} 8 bits, while bank {bank} was built from images of {depth.title}: the brightness may differ."
@@ -56,34 +61,37 @@ def shallow_note(count: int, bank: str, depth: Depth) -> str:
 
 
 def percent(share: float) -> str:
-    """A share, 0 to 1, for people: "0.4 %"; what is there is never called 0."""
+    """A share, 0 to 1, as "0.4 %"; a share above 0 is never written as 0."""
     if 0 < share < LEAST_SHARE:
         return f"less than {100 * LEAST_SHARE:g} %"
     return f"{float(f'{100 * share:.2g}'):g} %"
 
 
 def mask_note(path: Path) -> str:
-    """A sentence about a picture that looks like a mask, or ""."""
+    """A sentence about a picture that looks like a mask; "" for any other picture."""
     if not like_a_mask(path):
         return ""
     return "It looks like a mask, black and white, and no picture of a part; leave it out if it is one."
 
 
 def require_picture(path: Path, name: str) -> None:
-    """Raise `BadInput` for a picture of a format that is not read; any other file is left to whoever decodes it."""
-    told = picture_format(path)
-    if told and told not in FORMATS:
-        raise BadInput(f"{name}: {told} pictures are not read; save it as {FORMATS_TEXT}.")
+    """Raise `BadInput` for a picture of a format that is not read.
+
+    Other files are checked when they are decoded.
+    """
+    kind = picture_format(path)
+    if kind and kind not in FORMATS:
+        raise BadInput(f"{name}: {kind} pictures are not read; save it as {FORMATS_TEXT}.")
 
 
 def left_out(tree: Tree) -> dict[str, str]:
-    """Path -> reason, of the pictures and links below a folder that are not looked at."""
+    """Pictures, links and archives below a folder that are not read: path -> reason."""
     found = tree.unread | tree.not_followed
     return {name: found[name] for name in sorted(found, key=natural_key)}
 
 
 def left_out_sentences(tree: Tree) -> list[str]:
-    """What of a folder is not looked at: one sentence a reason."""
+    """What of a folder is not read: one sentence for each reason."""
     by_reason: Mapping[str, list[str]] = defaultdict(list)
     for name, reason in left_out(tree).items():
         by_reason[reason].append(name)
@@ -93,28 +101,30 @@ def left_out_sentences(tree: Tree) -> list[str]:
 def take_mask(
     source: Path, shape: tuple[int, int] | None, name: str | None = None, image: Path | None = None
 ) -> np.ndarray:
-    """A mask file as bool (H, W), by the rule that its own values call for (`images.take_mask`).
+    """Read a mask file as bool (H, W), by the rule that fits its own values (`images.take_mask`).
 
-    shape: (H, W) of its upright image, None for any. image: the file of that image, where there is one. Raises
-    `BadInput` for a photograph, another size, a mask that marks nothing, and one that lies as the camera held the
-    image, which its EXIF turns.
+    shape: (H, W) of its upright image, None for any. image: the file of that image, if there is one. Raises
+    `BadInput` for a photograph, for another size, for a mask that marks nothing, and for one without the EXIF
+    orientation that its image has.
     """
     label = name or str(source)
     mask = images.take_mask(source, shape, label)
     if not mask.any():
         raise BadInput(
-            f"{label} marks nothing: it has one value everywhere; a mask is white on the defect and black on the rest."
+            f"{label} marks nothing: it has one value everywhere; a mask is white on the defect and black on "
+            "the rest."
         )
     if image is not None and _lies_as_held(mask, source, image):
         raise BadInput(
-            f"The mask {label} seems to lie as the camera held {image.name}, which is turned when it is shown; turn "
-            "the mask with it."
+            f"The mask {label} seems to lie as the camera held {image.name}, which is turned when it is "
+            "shown; turn the mask with it."
         )
     return mask
 
 
 def _lies_as_held(mask: np.ndarray, source: Path, image: Path) -> bool:
-    """Whether a mask without a turn of its own fits its image, which has one, better when it is turned with it."""
+    """Whether a mask fits its image clearly better when the EXIF orientation of the image is applied to
+    it."""
     turn = images.exif_orientation(image)
     if turn == 1 or images.exif_orientation(source) == turn:
         return False
@@ -124,17 +134,18 @@ def _lies_as_held(mask: np.ndarray, source: Path, image: Path) -> bool:
 
 
 def require_defect(mask: np.ndarray, most: float) -> None:
-    """Raise `BadInput` where a mask, bool (H, W), marks more than this share of its image, or is inverted."""
+    """Raise `BadInput` for a mask, bool (H, W), that marks more than the share `most` or seems to be
+    inverted."""
     share = float(mask.mean())
     if share > most:
         raise BadInput(
-            f"The mask marks {100 * share:.0f} % of the image, so hardly any normal surface is left; mark the defect "
-            "alone, and invert the mask if it is white where the surface is normal."
+            f"The mask marks {100 * share:.0f} % of the image, so hardly any normal surface is left; mark "
+            "the defect alone, and invert the mask if it is white where the surface is normal."
         )
     if share > INVERTED_FROM and _border(mask) >= BORDER:
         raise BadInput(
-            "The mask seems to be inverted: it marks the border of the image all around and leaves a hole; invert "
-            "it, so that it is white on the defect."
+            "The mask seems to be inverted: it marks the border of the image all around and leaves a hole; "
+            "invert it, so that it is white on the defect."
         )
 
 

@@ -1,6 +1,7 @@
 """The integrity report: what a data set holds, which of its files cannot be used, and where it leaks.
 
-Reads every image and mask once. Knows records and pixels. Does not know layouts, features or who reads the report.
+Reads every image and mask once. Knows records and pixels. Does not know layouts, features or who reads the
+report.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ def check(
 ) -> Report:
     """Read all images and masks below `root` once and report on them; the report is ready for JSON.
 
-    found: the survey of the source, whose notes and problems the report repeats. unusable: image -> why its mask could
-    not be written. size: the model's input that banks are built at; None reports no small defects.
+    found: the survey of the source, whose notes and problems the report repeats. unusable: image -> why its
+    mask could not be written. size: the model's input that banks are built at; None reports no small defects.
     """
     progress = progress or Progress()
     progress.begin("Checking images", len(records))

@@ -1,8 +1,8 @@
 """KolektorSDD: kosNN/PartM.jpg with PartM_label.bmp; each kosNN is one physical commutator, one group.
 
 D. Tabernik et al., "Segmentation-based deep-learning approach for surface-defect detection", Journal of
-Intelligent Manufacturing, 2019. It has no split; which images are defective is known from the masks alone.
-Knows files' names, no pixels.
+Intelligent Manufacturing, 2019. It has no split; only the masks tell which images are defective. Knows names
+of files. Does not know pixels.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def detect(tree: Tree) -> bool:
 
 
 def read(tree: Tree) -> Reading:
-    """One record an image that has a label file. Raises `BadInput` where many have none."""
+    """One record for each image with a label file. Raises `BadInput` if many images have none."""
     records = []
     left: dict[str, str] = {}
     for part in _parts(tree):

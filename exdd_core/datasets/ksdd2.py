@@ -1,9 +1,8 @@
 """KolektorSDD2: train/ and test/, each with NNNNN.png and its mask NNNNN_GT.png; the split is its own.
 
-J. Božič, D. Tabernik, D. Skočaj, "Mixed supervision for surface-defect detection", Computers in
-Industry, 2021.
-An image whose mask is empty is normal. Which part an image shows is not told: every image is its own group.
-Knows files' names, no pixels.
+J. Božič, D. Tabernik, D. Skočaj, "Mixed supervision for surface-defect detection", Computers in Industry,
+2021. An image whose mask is empty is normal. The layout does not say which part an image shows: every image
+is its own group. Knows names of files. Does not know pixels.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ DEFAULT_SIZE = Size(224, 632)
 MASK_ENDING = "_GT"
 COPY = "copies of other files of the folder, as the official archive holds one"
 NO_MASK = "without a mask nobody knows whether they are normal; add their masks"
-FEW = 0.1  # share of the images that may be without a mask; more of them are a mistake
+FEW = 0.1  # share of the images that may have no mask
 
 
 def detect(tree: Tree) -> bool:
@@ -28,7 +27,10 @@ def detect(tree: Tree) -> bool:
 
 
 def read(tree: Tree) -> Reading:
-    """One record an image that has a mask: only the mask tells the label. Raises `BadInput` where many have none."""
+    """One record for each image with a mask, which tells the label.
+
+    Raises `BadInput` if many images have none.
+    """
     records = []
     left: dict[str, str] = {}
     for split in ("train", "test"):
@@ -49,12 +51,16 @@ def read(tree: Tree) -> Reading:
 
 
 def require_few(bare: list[str], others: int, what: str) -> None:
-    """Raise `BadInput` where many images lack the file that alone tells whether they are normal."""
+    """Raise `BadInput` if many images lack the file that tells their label.
+
+    bare: these images. others: how many images have the file. what: its name, with NNN for the name of the
+    image.
+    """
     if len(bare) > FEW * (len(bare) + others):
         name, more = bare[0], f", and so do {len(bare) - 1} others" if len(bare) > 1 else ""
         raise BadInput(
-            f"{name} has no {what.replace('NNN', base(stem(name)))}{more}, so nobody knows whether it is normal; add "
-            "the file or take the image out."
+            f"{name} has no {what.replace('NNN', base(stem(name)))}{more}, so nobody knows whether it is "
+            "normal; add the file or take the image out."
         )
 
 

@@ -1,8 +1,9 @@
-"""Label Studio's export as JSON or JSON-MIN: a list of tasks with polygons, rectangles, ellipses and brush strokes.
+"""Label Studio's export as JSON or JSON-MIN: a list of tasks with polygons, rectangles, ellipses and brush
+strokes.
 
-https://labelstud.io/guide/export. Coordinates are percent of the image. Images are named by URL or by the name that an
-upload gave them, eight signs and a dash before their own. A task that nobody has annotated says nothing of its image.
-Knows the format. Knows no pixels.
+https://labelstud.io/guide/export. Coordinates are percent of the image. Tasks name images by URL or by the
+name of the upload, which has eight characters and a dash before the name of the file. A task without an
+annotation says nothing about its image. Knows the format. Does not know pixels.
 """
 
 from __future__ import annotations
@@ -35,12 +36,12 @@ UPLOADED = re.compile(r"^[0-9a-f]{8}-", re.IGNORECASE)
 NOT_ANNOTATED = (
     "tasks of Label Studio that nobody has annotated; annotate them, with nothing where they are normal"
 )
-CORNERS = 64  # of the polygon that stands for an ellipse
-CHANNELS = 4  # of the picture whose last one is the brush
+CORNERS = 64  # of the polygon that replaces an ellipse
+CHANNELS = 4  # of a brush's picture: the last one holds the strokes
 
 
 class _Result(TypedDict, total=False):
-    """A region or a choice of an annotation; the values are as somebody wrote them."""
+    """A region or a choice of an annotation; its values are not checked."""
 
     type: str
     value: Any  # by type: points, a box, an ellipse, a brush, choices
@@ -54,7 +55,7 @@ def detect(tree: Tree) -> bool:
 
 
 def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
-    """One record for each image that a task with an annotation names. Raises `BadInput` for damaged files."""
+    """One record for each image of a task with an annotation. Raises `BadInput` for damaged files."""
     marks, finder = Marks(), Finder(tree)
     several = 0
     for name in json_files(tree, LABEL_STUDIO):
@@ -63,10 +64,10 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
         if not all(isinstance(task, dict) for task in tasks):
             raise BadInput(f"{name} is no list of tasks, as Label Studio exports them; {AGAIN}.")
         for task in tasks:
-            told = _names(task)
-            image = next(filter(None, (_find(finder, text, parent(name)) for text in told)), None)
+            names = _names(task)
+            image = next(filter(None, (_find(finder, text, parent(name)) for text in names)), None)
             if image is None:
-                marks.missing(name, told[0] if told else f"the image of task {task.get('id')}")
+                marks.missing(name, names[0] if names else f"the image of task {task.get('id')}")
                 continue
             annotations = _annotations(task)
             several += len(annotations) > 1
@@ -83,11 +84,13 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
     return marks.reading(tree, rule)
 
 
-# --- tasks ----------------------------------------------------------------------------------------------------
+# --- tasks
+# ----------------------------------------------------------------------------------------------------
 
 
 def _names(task: Mapping[str, Any]) -> list[str]:
-    """What a task calls its image: its data, which JSON-MIN has in the task itself, and the upload's name."""
+    """The names of images in a task: in its data (in JSON-MIN, in the task itself) and in the name of the
+    upload."""
     data = task["data"] if isinstance(task.get("data"), dict) else task
     texts = [value for value in data.values() if isinstance(value, str)]
     if isinstance(task.get("file_upload"), str):
@@ -108,13 +111,13 @@ def _path(text: str) -> str:
     return unquote(url.path) if url.scheme or text.startswith("/data/") else text
 
 
-def _find(finder: Finder, name: str, beside: str) -> str | None:
+def _find(finder: Finder, name: str, folder: str) -> str | None:
     short = UPLOADED.sub("", base(name.replace("\\", "/")))
-    return finder.find(name, beside) or finder.find(short, beside)
+    return finder.find(name, folder) or finder.find(short, folder)
 
 
 def _annotations(task: Mapping[str, Any]) -> list[list[_Result]]:
-    """The results of each annotation of a task; none where it is not annotated or was skipped."""
+    """The results of each annotation of a task; empty if it has none or was skipped."""
     if isinstance(task.get("data"), dict):
         rows = task.get("annotations", task.get("completions"))
         return [
@@ -141,23 +144,24 @@ def _annotations(task: Mapping[str, Any]) -> list[list[_Result]]:
 
 
 def _unsure(results: list[_Result]) -> str:
-    """A choice that says neither normal nor defect, of an annotation with no region; "" where there is none."""
+    """A choice of an annotation in which no choice says normal or defect; "" without choices."""
     choices = [choice for result in results for choice in _choices(result)]
     return choices[0] if choices and not any(map(label_word, choices)) else ""
 
 
 def _choices(result: _Result) -> list[str]:
-    """What was chosen for a whole image; empty for a result of another type."""
+    """The choices for a whole image; empty for a result of another type."""
     value = result.get("value")
-    told = value.get("choices") if result.get("type") == "choices" and isinstance(value, dict) else None
-    return [str(choice) for choice in told] if isinstance(told, list) else []
+    chosen = value.get("choices") if result.get("type") == "choices" and isinstance(value, dict) else None
+    return [str(choice) for choice in chosen] if isinstance(chosen, list) else []
 
 
 def _dicts(value: object) -> list[Any]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
-# --- regions --------------------------------------------------------------------------------------------------
+# --- regions
+# --------------------------------------------------------------------------------------------------
 
 
 def _add(result: _Result, image: str, marks: Marks) -> None:
@@ -189,7 +193,7 @@ def _add(result: _Result, image: str, marks: Marks) -> None:
 
 
 def _outlines(value: Mapping[str, Any], result: _Result, label: str) -> Iterator[Outline]:
-    """By what a region holds, as other tags ("polygon", "labels") write the same."""
+    """The outlines of a region, by the keys of its value: several types of results have the same keys."""
     width, height = int(result.get("original_width") or 0), int(result.get("original_height") or 0)
     size = (width, height) if width > 0 and height > 0 else None
     if "rle" in value:
@@ -217,9 +221,10 @@ def _outlines(value: Mapping[str, Any], result: _Result, label: str) -> Iterator
 def _turned(
     corners: np.ndarray, around: tuple[float, float], degrees: float, size: tuple[int, int] | None, label: str
 ) -> Outline:
-    """A polygon (n, 2) in percent, turned clockwise around the origin, which then moves to `around`.
+    """A polygon (n, 2) in percent, turned clockwise around the origin and moved by `around`.
 
-    Right angles are those of pixels: percents of width and height differ unless the image is square.
+    It is turned in pixels, since percents of width and height are different lengths unless the image is
+    square.
     """
     if degrees and size is None:
         raise ValueError("a turned region needs the size of its image")
@@ -231,11 +236,11 @@ def _turned(
 
 
 def _brush(packed: list[int], width: int, height: int) -> np.ndarray:
-    """The brush's strokes as bool (H, W), from the bits of thi.ng's rle-pack, as Label Studio writes them.
+    """Decode the strokes of a brush to bool (H, W), from the bits of thi.ng's rle-pack format.
 
-    32 bits: how many values; 5: bits of a value less 1; four times 4: bits of a run's length less 1. Then runs: one bit
-    that says whether one value is repeated, 2 that say which of the four lengths is meant, the length less 1, and the
-    value, or as many as the length says. Raises `ValueError`.
+    32 bits: the number of values. 5 bits: the bits of a value, minus 1. Four times 4 bits: the bits of a
+    run's length, minus 1. Then runs: 1 bit for whether one value is repeated, 2 bits for which of the four
+    lengths is used, the length minus 1, and one value or as many as the length. Raises `ValueError`.
     """
     bits = np.unpackbits(np.array(packed, np.uint8))
     at = 0

@@ -1,8 +1,8 @@
-"""LabelMe's JSON: one file an image, beside it or in a folder of its own, with polygons, boxes, circles, lines, points.
+"""LabelMe's JSON: one file for each image, with polygons, boxes, circles, lines, points and masks.
 
-K. Wada, https://github.com/wkentaro/labelme. The image has the name of its file; where none has, the file says which
-it is. The image that may be written into the file is passed over. Knows the format. Knows no pixels but those of masks
-that are written into the file.
+K. Wada, https://github.com/wkentaro/labelme. The image has the name of its file, or else the file names it.
+An image that is embedded in the file is ignored. Knows the format and embedded masks. Does not know pixels of
+images.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ GROUPS = True
 
 
 class _File(TypedDict, total=False):
-    """What of a file is read; the values are as somebody wrote them."""
+    """The keys of a file that are read; only `shapes` is checked to be a list."""
 
     shapes: Required[list[Any]]
     imagePath: str
@@ -44,19 +44,20 @@ class _File(TypedDict, total=False):
 
 
 def detect(tree: Tree) -> bool:
-    """Whether images have files of LabelMe, and no folder says which are normal: plain folders read them too."""
+    """Whether there are LabelMe files and no folder of normal images: plain folders read these files as
+    well."""
     return not is_wrapping(tree) and not has_normal_folder(tree) and bool(json_files(tree, LABELME))
 
 
 def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
-    """One record for each image that has a file."""
+    """One record for each image with a file."""
     marks = Marks()
     add_all(tree, marks)
     return marks.reading(tree, rule)
 
 
 def add_all(tree: Tree, marks: Marks) -> None:
-    """Add what LabelMe's files say of the images of a tree."""
+    """Add what LabelMe files say of the images of a tree to `marks`."""
     for image, content in read_each(tree, marks, json_files(tree, LABELME), _read, _image_named):
         size = stated_size(content.get("imageWidth"), content.get("imageHeight"))
         for shape in content["shapes"]:
@@ -111,7 +112,7 @@ def _outline(
 
 
 def _mask(points: list[tuple[float, float]], text: str, size: tuple[int, int] | None) -> Outline:
-    """A mask that is written into the file as a picture of what lies between two corners."""
+    """A mask that is embedded in the file, as a picture of the box between two corners."""
     if size is None or size[0] * size[1] > MOST_PIXELS:
         raise ValueError("a mask needs the size of its image")
     try:

@@ -1,8 +1,9 @@
 """All layouts, and the survey of a folder by the one that it has.
 
-A layout is a module with NAME, TITLE, DEFAULT_SIZE, `detect(tree)` and `read(tree)`. TEST_EVERY is there if the layout
-has no split of its own, GROUPS if `read` takes a `GroupRule`, and ASKS if it takes answers to its questions. Knows what
-layouts have in common. Does not know features, the workspace or where a folder came from.
+A layout is a module with NAME, TITLE, DEFAULT_SIZE, `detect(tree)` and `read(tree)`. TEST_EVERY is there if
+the layout has no split of its own, GROUPS if `read` takes a `GroupRule`, and ASKS if it takes answers to its
+questions. Knows what layouts have in common. Does not know features, the workspace or where a folder came
+from.
 """
 
 from __future__ import annotations
@@ -50,7 +51,8 @@ FOLDERS_NAMED = 6  # in the error that asks what folders hold
 
 
 def find_root(root: Path) -> Path:
-    """The folder that a layout begins in: `root`, or one below it that is wrapped in folders, as in archives."""
+    """The folder that a layout begins in: `root`, or one below it that is wrapped in folders, as in
+    archives."""
     return _find(Tree.read(_folder(root)))[0].root
 
 
@@ -68,8 +70,9 @@ def read_layout(
 ) -> tuple[str, list[Record]]:
     """Read a folder: the name of its layout, and a record for each image in natural order of their paths.
 
-    layout: "auto" or the name of one. groups: which images show one part, for layouts that do not say so. A layout
-    without a split gets a grouped one. Raises `BadInput` for a folder that has not the layout or no normal images.
+    layout: "auto" or the name of one. groups: which images show one part, for layouts that do not say so. A
+    layout without a split gets a grouped one. Raises `BadInput` for a folder that has not the layout or no
+    normal images.
     """
     name, found = look(root, Choices(layout, groups))
     require_normal(found, root)
@@ -84,9 +87,9 @@ def look(
 ) -> tuple[str, Survey]:
     """Survey a folder as a data set, every record with its split; returns the layout's name and the survey.
 
-    A folder without a layout is surveyed as plain folders with a question about each. `require_normal` raises an error
-    if these must be answered before the import. not_followed: what an archive held but was not unpacked, with the
-    reason. Raises `BadInput` for choices that do not fit the folder.
+    A folder without a layout is surveyed as plain folders with a question about each. `require_normal` raises
+    an error if these must be answered before the import. not_followed: what an archive held but was not
+    unpacked, with the reason. Raises `BadInput` for choices that do not fit the folder.
     """
     choices = choices or Choices()
     tree = Tree.read(_folder(root))
@@ -125,7 +128,8 @@ def require_normal(found: Survey, root: Path) -> None:
 
 
 def no_images(root: Path, tree: Tree) -> BadInput:
-    """The error for a source without an image that can be read; it names pictures and archives that are left out."""
+    """The error for a source without an image that can be read; it names pictures and archives that are left
+    out."""
     left = tree.unread | tree.not_followed
     if not left:
         return BadInput(f"{root} holds no images; name the folder or zip file that holds them.")
@@ -152,9 +156,9 @@ def _unknown(root: Path, tree: Tree, questions: Sequence[Question] = ()) -> BadI
     )
     more = f" and {len(asked) - FOLDERS_NAMED} more" if len(asked) > FOLDERS_NAMED else ""
     return BadInput(
-        f"{root} has no layout that is known: put normal images in good/ and images with a defect in defect/, or say "
-        f"what its folders hold with --role FOLDER=normal, =defect, =mask or =none. They are: {names}{more}. Layouts: "
-        f"{'; '.join(module.TITLE for module in LAYOUTS.values())}."
+        f"{root} has no layout that is known: put normal images in good/ and images with a defect in "
+        "defect/, or say what its folders hold with --role FOLDER=normal, =defect, =mask or =none. They "
+        f"are: {names}{more}. Layouts: {'; '.join(module.TITLE for module in LAYOUTS.values())}."
     )
 
 
@@ -165,7 +169,8 @@ def _folder(root: Path) -> Path:
 
 
 def _find(tree: Tree) -> tuple[Tree, str | None]:
-    """The listing of the folder that a layout begins in, and the layout's name; None where there is no layout."""
+    """The listing of the folder that a layout begins in, and the layout's name; None where there is no
+    layout."""
     while True:
         if name := _detect(tree):
             return tree, name

@@ -1,6 +1,6 @@
-"""What the pixels of a data set say of its labels and masks: colours, inverted masks, defects smaller than a patch.
+"""Statistics of a data set's pixels: colours, blank images, inverted masks and defects smaller than a patch.
 
-Sees each image once, with its mask, and keeps a few numbers of it. Knows nothing of files or sentences.
+Takes each image once, with its mask, and keeps a few numbers. Knows arrays. Does not know files or sentences.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ import numpy as np
 from exdd_core.datasets.record import DEFECT, NORMAL, Record
 from exdd_core.geometry import MAX_MODEL_SIDE, Size, mask_share
 
-STRIDE = 8  # pixels of the model's input under one patch, for every backbone
-SHOWN = 0.25  # share of a patch that a defect has to cover, so that the patch shows it
-# Factors by which a size is made larger until it shows small defects.
+STRIDE = 8  # pixels of the model's input in a patch, for every backbone
+SHOWN = 0.25  # share of a patch that a defect must cover to be large enough
+# Factors that are tried to find a size at which small defects are large enough.
 FACTORS = (1, 1.25, 1.5, 2, 2.5, 3, 4, 5, 6, 8, 10, 12, 16)
-INVERTED_FROM = 0.3  # share of an image that a mask must mark before it is suspected
+INVERTED_FROM = 0.3  # a mask that marks less of its image is never called inverted
 
 
 class Looks:
-    """Fed with images one by one; `size` is what banks are built at, None where that is not asked."""
+    """Collects statistics image by image. size: the model's input; None finds no small defects."""
 
     def __init__(self, size: Size | None):
         self._size = size
         self._coloured: dict[str, list[bool]] = defaultdict(list)
         self._normal: list[np.ndarray] = []
-        # Image -> looks inside and outside of its mask.
+        # Image -> brightness and roughness inside and outside of its mask.
         self._sides: dict[str, tuple[np.ndarray, np.ndarray]] = {}
-        self._small: list[tuple[np.ndarray, tuple[int, int]]] = []  # masks of small defects: bits and shape
+        self._small: list[tuple[np.ndarray, tuple[int, int]]] = []  # packed bits and shapes of masks
         self.small: list[str] = []
-        self.blank: list[str] = []  # images of one value everywhere, as what is wholly transparent becomes
+        self.blank: list[str] = []  # images of one value everywhere
 
     def add(self, record: Record, image: np.ndarray, mask: np.ndarray | None) -> None:
-        """image: uint8 (H, W, 3). mask: bool (H, W) of a defective image, not empty; None where there is none."""
+        """Add an image, uint8 (H, W, 3), and the mask of a defective one: bool (H, W), not empty, or None."""
         step = max(1, min(image.shape[:2]) // 64)
         few = image[::step, ::step]
         if few.min() == few.max() and image.min() == image.max():
@@ -50,11 +50,11 @@ class Looks:
             self._note_if_small(record.path, mask, self._size)
 
     def grey(self) -> dict[str, float]:
-        """label -> share of its images without colour, 0 to 1."""
+        """Label -> share of its images without colour, 0 to 1."""
         return {label: 1 - float(np.mean(found)) for label, found in self._coloured.items()}
 
     def inverted(self) -> list[str]:
-        """Images whose mask marks what looks like normal surface, and leaves out what does not."""
+        """Images that look more like normal images inside of their mask than outside of it."""
         if not self._normal:
             return []
         usual = np.median(self._normal, axis=0)
@@ -66,7 +66,7 @@ class Looks:
         ]
 
     def size_that_shows(self) -> str:
-        """The smallest size that was tried at which every small defect is shown, as "WxH"; "" where there is none."""
+        """The smallest of the tried sizes at which every small defect is large enough, as "WxH", or ""."""
         if self._size is None or not self._small:
             return ""
         sides = {
@@ -90,18 +90,18 @@ class Looks:
 
 
 def _side(length: int, factor: float) -> int:
-    """A side of the model's input made larger, in whole steps of 32 pixels."""
+    """A side of the model's input times `factor`, rounded to a multiple of 32 pixels."""
     return round(length * factor / 32) * 32
 
 
 def _shown(mask: np.ndarray, size: Size) -> bool:
-    """Whether a mask, bool (H, W), covers enough of any patch of the model's input."""
+    """Whether a mask, bool (H, W), covers the share `SHOWN` of any patch of the model's input."""
     grid = (size.width // STRIDE, size.height // STRIDE)
     return float(cv2.resize(mask_share(mask, size), grid, interpolation=cv2.INTER_AREA).max()) >= SHOWN
 
 
 def _look(image: np.ndarray, where: np.ndarray) -> np.ndarray:
-    """Brightness and roughness of a part of an image: float (2,)."""
+    """Mean brightness and roughness of the pixels `where`, bool (H, W), of an image: float (2,)."""
     grey = image.mean(axis=2)
     rough = np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 2))
     return np.array([grey[where].mean(), rough[where].mean()])

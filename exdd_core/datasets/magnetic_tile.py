@@ -1,8 +1,9 @@
 """Magnetic tile surface defects: MT_Free, MT_Blowhole, ... each with Imgs/expE_num_N.jpg and a .png mask.
 
 Y. Huang, C. Qiu, K. Yuan, "Surface defect saliency of magnetic tile", The Visual Computer, 2018. One physical
-tile was photographed under up to six exposures E within a few dozen frames N, so images whose frame numbers
-are chained by gaps of at most 200 are one group, over all classes. No split. Knows file names, no pixels.
+tile was photographed at up to six exposures E within a few dozen frames N. So a group is a chain of images,
+over all classes, whose frame numbers have gaps of at most 200. There is no split. Knows names of files. Does
+not know pixels.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def detect(tree: Tree) -> bool:
 
 
 def read(tree: Tree) -> Reading:
-    """One record an image, split "". Raises `BadInput` for a file name without its frame number."""
+    """One record for each image, with split "". Raises `BadInput` for a file name without a frame number."""
     found: list[tuple[int, str, str]] = []
     masks: dict[str, str] = {}
     for folder in _classes(tree):
@@ -38,7 +39,8 @@ def read(tree: Tree) -> Reading:
             match = re.fullmatch(r"exp\d+_num_(\d+)", base(stem(name)))
             if not match:
                 raise BadInput(
-                    f"{name} is not named expE_num_N.jpg, so the tile it shows is unknown; rename it or take it out."
+                    f"{name} is not named expE_num_N.jpg, so the tile it shows is unknown; rename it or take "
+                    "it out."
                 )
             found.append((int(match[1]), name, folder.removeprefix("MT_").lower()))
     groups = chain_frames([frame for frame, _, _ in found])

@@ -1,6 +1,7 @@
-"""The CSV manifests of a data set, one a split: the thesis's path and label, and what grouping needs.
+"""The CSV manifests of a data set, one for each side of the split: path and label as in the thesis, type,
+mask, group.
 
-Knows the table and its columns. Knows nothing of where the table comes from.
+Knows the table and its columns. Does not know where the records come from.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ def write_manifests(records: Iterable[Record], folder: Path) -> list[Path]:
     written = []
     for split in SPLITS:
         path = folder / f"{split}.csv"
-        # surrogateescape: file names that are not UTF-8 come back byte for byte
+        # surrogateescape keeps the bytes of file names that are not UTF-8.
         with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow(COLUMNS)

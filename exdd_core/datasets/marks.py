@@ -1,8 +1,8 @@
-"""What annotation files say of the images of a folder, collected one by one, and what comes of it as a data set.
+"""Collects what annotation files say of the images of a folder, and makes records of it.
 
-An image with an outline is a defect, an image that is listed with none is normal, and what nothing mentions is left
-out: nobody knows whether it is normal. Where an image lies in a folder that surely says normal or defect, the folder
-counts besides. Knows names, outlines and sentences. Does not know formats.
+An image with an outline is a defect and an image that is listed without one is normal. An image that no file
+mentions is left out, since its label is unknown, unless its folder clearly says normal; a folder that says
+defect makes listed images defects. Knows names, outlines and sentences. Does not know formats.
 """
 
 from __future__ import annotations
@@ -24,41 +24,45 @@ from exdd_core.errors import BadInput
 from exdd_core.sentences import counted, listed
 
 UNLISTED = (
-    "no annotation file mentions them, so nobody knows whether they are normal; annotate them, or put normal ones "
-    "into a folder good"
+    "no annotation file mentions them, so nobody knows whether they are normal; annotate them, or put normal "
+    "ones into a folder good"
 )
-NO_DEFECT = frozenset(("background", "ignore"))  # labels of outlines, beside words for normal
-PARTS = frozenset(("images", "labels", "annotations", "jpegimages"))  # folders of a layout
+NO_DEFECT = frozenset(
+    ("background", "ignore")
+)  # labels of outlines that mark no defect, as words for normal do
+PARTS = frozenset(("images", "labels", "annotations", "jpegimages"))  # folders that layouts begin with
 LONGEST = 80  # characters of a defect's type
-# Roboflow writes each copy of an image as NAME_jpg.rf.HASH.jpg: all of one name show one part.
+# Roboflow names each augmented copy of an image NAME_jpg.rf.HASH.jpg: all copies of one name show one part.
 ROBOFLOW = re.compile(r"\.rf\.[0-9a-f]{16,}$", re.IGNORECASE)
 
 Content = TypeVar("Content")
 
 
 class Marks:
-    """Collects outlines of images, and what is wrong with them. `used`: annotation files that were read."""
+    """Collects outlines of images and faults of annotations.
+
+    outlines: image -> its outlines, for every listed image. left: image -> why it is left out. used:
+    annotation files that were read. notes, problems: sentences.
+    """
 
     def __init__(self) -> None:
-        self.outlines: dict[str, list[Outline]] = {}  # of every image that is listed
+        self.outlines: dict[str, list[Outline]] = {}
         self.notes: list[str] = []
         self.problems: list[str] = []
         self.left: dict[str, str] = {}
         self.used: set[str] = set()
-        self._types: dict[str, str] = {}  # image -> type of defect, where no outline tells it
+        self._types: dict[str, str] = {}  # image -> its defect type if no outline has one
         self._sides: dict[str, set[str]] = defaultdict(set)
         self._held_back: set[str] = set()
-        self._faults: dict[str, list[str]] = defaultdict(
-            list
-        )  # what is wrong -> images, one for each outline
+        # What is wrong -> images, one for each outline.
+        self._faults: dict[str, list[str]] = defaultdict(list)
         self._unsure: dict[str, str] = {}
         self._no_defect: Counter[str] = Counter()
-        self._missing: dict[str, list[str]] = defaultdict(
-            list
-        )  # annotation file -> images that are not there
+        # Annotation file -> images that do not exist.
+        self._missing: dict[str, list[str]] = defaultdict(list)
 
     def listed(self, image: str, side: str = "") -> None:
-        """An annotation file knows this image. side: a word for its split, in any spelling."""
+        """Note that an annotation file lists this image. side: a word for its side of the split, or ""."""
         self.outlines.setdefault(image, [])
         if split_word(side):
             self._sides[image].add(split_word(side))
@@ -66,7 +70,10 @@ class Marks:
                 self._held_back.add(side)
 
     def add(self, image: str, outline: Outline) -> None:
-        """An outline of an image; one that cannot be drawn leaves its image a defect and is named."""
+        """Add an outline of an image.
+
+        If it cannot be drawn, the image stays a defect and the fault is reported.
+        """
         self.listed(image)
         outline = replace(outline, label=_plain(outline.label))
         if label_word(outline.label) == NORMAL or outline.label.strip("_").lower() in NO_DEFECT:
@@ -77,24 +84,24 @@ class Marks:
             self.outlines[image].append(outline)
 
     def cannot_draw(self, image: str, why: str, label: str = "") -> None:
-        """Something on an image is annotated that cannot become a mask. why: a verb and its object."""
+        """Note an annotation that cannot become a mask. why: a verb and its object."""
         self._faults[why].append(image)
         self.defect(image, label)
 
     def defect(self, image: str, kind: str = "") -> None:
-        """An image has a defect, wherever it may be."""
+        """Note that an image has a defect, without an outline."""
         self.listed(image)
         self._types.setdefault(image, _plain(kind) or "defect")
 
     def unsure(self, image: str, why: str) -> None:
-        """An image that is left out unless something else marks it as a defect."""
+        """Leave an image out unless something else marks it as a defect."""
         self._unsure.setdefault(image, why)
 
     def missing(self, annotation: str, image: str) -> None:
         self._missing[annotation].append(image)
 
     def reading(self, tree: Tree, rule: GroupRule | None = None) -> Reading:
-        """The records. Raises `BadInput` where nothing listed is there."""
+        """The records of all listed images. Raises `BadInput` if none of these exists."""
         self._require_some(tree)
         for name, why in self._unsure.items():
             if not self.outlines.get(name) and name not in self._types:
@@ -145,23 +152,24 @@ class Marks:
             return
         annotation, lost = next(iter(self._missing.items()))
         raise BadInput(
-            f"None of the images that {annotation} lists lies in {tree.root} ({listed(lost)}); put it beside its "
-            "images."
+            f"None of the images that {annotation} lists lies in {tree.root} ({listed(lost)}); put it beside "
+            "its images."
         )
 
     def all_notes(self) -> list[str]:
-        """What was chosen, in sentences; call it once all records are made."""
+        """Sentences about what was decided; complete once all records are made."""
         lines = [f"{name} counts as training." for name in sorted(self._held_back)]
         boxes = [name for name, own in self.outlines.items() for outline in own if outline.kind == "box"]
         if boxes:
             lines.append(
-                f"{_regions(boxes)} {_are(boxes)} boxes, not outlines: filled, with the good surface that they hold."
+                f"{_regions(boxes)} {_are(boxes)} boxes, not outlines: filled, with the good surface that "
+                "they hold."
             )
         thin = [name for name, own in self.outlines.items() for outline in own if outline.kind == "line"]
         if thin:
             lines.append(
-                f"{_regions(thin)} {_are(thin)} lines or points without a width: drawn 1/{LINE_SHARE} of the image's "
-                f"longer side wide, {LINE_LEAST} pixels at least."
+                f"{_regions(thin)} {_are(thin)} lines or points without a width: drawn 1/{LINE_SHARE} of the "
+                f"image's longer side wide, {LINE_LEAST} pixels at least."
             )
         far = [name for name, own in self.outlines.items() for outline in own if beyond(outline)]
         if far:
@@ -173,7 +181,7 @@ class Marks:
         return lines + self.notes
 
     def all_problems(self, records: Sequence[Record] = ()) -> list[str]:
-        """What somebody should look at, in sentences."""
+        """Sentences about what a person should look at."""
         lines = [
             f"{annotation} lists {_named(lost)} that {'is' if len(lost) == 1 else 'are'} not there."
             for annotation, lost in self._missing.items()
@@ -206,8 +214,8 @@ def read_each(
 ) -> Iterator[tuple[str, Content]]:
     """Read annotation files of one image each; yields the image and the content of its file.
 
-    read: path and name -> content; may raise `BadInput`. image_named: content -> what the file calls its image, or "".
-    `marks` notes files that are damaged, and those whose image is missing.
+    read: path and name -> content; may raise `BadInput`. image_named: content -> what the file calls its
+    image, or "". `marks` notes files that are damaged, and those whose image is missing.
     """
     finder = Finder(tree)
     for name in files:
@@ -231,18 +239,18 @@ def read_each(
 
 
 def folder_label(image: str) -> str:
-    """What the folders above an image surely say: "normal", "defect" or ""."""
-    told = {label for label in map(label_word, parent(image).split("/")) if label}
-    return told.pop() if len(told) == 1 else ""
+    """The label that the folders above an image say: "normal", "defect", or "" for none or both."""
+    labels = {label for label in map(label_word, parent(image).split("/")) if label}
+    return labels.pop() if len(labels) == 1 else ""
 
 
 def has_normal_folder(tree: Tree) -> bool:
-    """Whether a folder of images is named good or alike, so that folders say what is normal."""
+    """Whether any folder of images is named as one of normal images."""
     return any(folder_label(name) == NORMAL for name in tree.images)
 
 
 def is_wrapping(tree: Tree) -> bool:
-    """Whether all there is lies in one folder whose name says nothing: a layout begins below it."""
+    """Whether everything lies in one folder whose name says nothing, so that a layout begins below it."""
     inner = tree.subfolders()
     if len(inner) != 1 or any(not parent(name) for name in (*tree.images, *tree.files)):
         return False

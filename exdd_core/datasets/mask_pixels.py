@@ -84,7 +84,8 @@ def rule_of(tree: Tree, records: Sequence[Record], progress: Progress) -> MaskRu
 
 
 def marks_anything(tree: Tree, record: Record, rule: MaskRule) -> bool:
-    """Whether a record's mask marks a defect; True also if it cannot be read, as its image may not be normal."""
+    """Whether a record's mask marks a defect; True also if it cannot be read, as its image may not be
+    normal."""
     try:
         mask = mask_of(tree, record, rule)
     except BadInput:
@@ -127,7 +128,8 @@ def _turns(tree: Tree, record: Record, name: str) -> tuple[int, int]:
 
 
 def turn_of(tree: Tree, record: Record) -> str:
-    """How a record's mask was turned to fit its image, in words; "" if its own EXIF orientation was applied."""
+    """How a record's mask was turned to fit its image, in words; "" if its own EXIF orientation was
+    applied."""
     for name in record.masks:
         with suppress(BadInput):
             turn, own = _turns(tree, record, name)
@@ -144,8 +146,8 @@ def turn_of(tree: Tree, record: Record) -> str:
 def mask_fit(picture: np.ndarray, values: np.ndarray) -> float:
     """How well a mask fits an image: the difference between marked and other pixels in standard deviations.
 
-    Sums the differences in brightness and in roughness. picture: uint8 (H, W, 3). values: the mask, (H, W) before its
-    rule is known. Returns 0 if all or no pixels are marked, and -1 if the mask has another size.
+    Sums the differences in brightness and in roughness. picture: uint8 (H, W, 3). values: the mask, (H, W)
+    before its rule is known. Returns 0 if all or no pixels are marked, and -1 if the mask has another size.
     """
     if values.shape != picture.shape[:2]:
         return -1.0

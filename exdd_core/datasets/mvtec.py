@@ -1,18 +1,18 @@
-"""MVTec AD and what follows its pattern: train/good, test/good, test/TYPE, and masks in ground_truth/TYPE.
+"""MVTec AD and data sets of its pattern: train/good, test/good, test/TYPE, and masks in ground_truth/TYPE.
 
-P. Bergmann et al., "The MVTec anomaly detection dataset", International Journal of Computer Vision, 2021; LOCO, whose
-images have several masks each (ground_truth/TYPE/NNN/), and AD 2 (test_public/) by the same authors; BTAD (ok, ko) by
-P. Mishra et al., 2021; VisA as its authors convert it. The split is kept; a validation side counts as training. The
-training side mostly has no defects, so a bank of defects needs synthetic ones. Which part an image shows is not told:
-every image is its own group. A folder that may be no type of
-defect is asked for. Knows folders and names, no pixels.
+P. Bergmann et al., "The MVTec anomaly detection dataset", International Journal of Computer Vision, 2021;
+LOCO, with several masks for each image (ground_truth/TYPE/NNN/), and AD 2 (test_public/) by the same authors;
+BTAD (ok, ko) by P. Mishra et al., 2021; VisA as its authors convert it. The split is kept; a validation side
+counts as training. The training side mostly has no defects, so the positive bank needs synthetic ones. The
+layout does not say which part an image shows: every image is its own group. A folder whose name may not be a
+defect type becomes a question. Knows folders and names. Does not know pixels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from exdd_core.datasets.annotated import outlines_beside
+from exdd_core.datasets.annotated import annotations_of
 from exdd_core.datasets.categories import choose_one
 from exdd_core.datasets.left_out import AS_CHOSEN
 from exdd_core.datasets.pairing import in_mask_folder, paired
@@ -33,16 +33,16 @@ from exdd_core.images import Size
 NAME = "mvtec"
 TITLE = "MVTec AD and its kin (train/good, test/TYPE, ground_truth/TYPE)"
 DEFAULT_SIZE = Size(256, 256)
-ASKS = True  # answers to its questions are for `read`
+ASKS = True  # `read` takes answers to the layout's questions
 PRIVATE = "their authors keep the labels to themselves, so nobody here knows whether they are normal"
 NO_TYPE = frozenset(
     ("unlabeled", "unlabelled", "unknown", "other", "misc")
-)  # folders that are no type of defect
-OUTSIDE = "outside"  # the role of what lies in no folder of a split
+)  # names of folders that are no defect type
+OUTSIDE = "outside"  # the role of pictures outside of folders of a split
 
 
 def detect(tree: Tree) -> bool:
-    """Whether the root is a category, or holds some; one that is merely wrapped is found below its wrapping."""
+    """Whether the root is a category or holds some; a single one below the root is found there instead."""
     if _is_category(tree, ""):
         return True
     found = _categories(tree)
@@ -51,9 +51,9 @@ def detect(tree: Tree) -> bool:
 
 
 def read(tree: Tree, roles: Mapping[str, str] | None = None) -> Reading:
-    """One record an image of the category `root`. roles: folder -> a key of `record.ROLES`.
+    """One record for each image of the category at the root. roles: folder -> a key of `record.ROLES`.
 
-    Raises `BadInput` for the folder of all categories, and for an answer that cannot be meant.
+    Raises `BadInput` for a folder of several categories, and for a role of a folder that does not exist.
     """
     if not _is_category(tree, ""):
         raise choose_one(tree, _categories(tree), "MVTec AD")
@@ -70,14 +70,15 @@ def read(tree: Tree, roles: Mapping[str, str] | None = None) -> Reading:
     left |= {mask: AS_CHOSEN for name, own in pairs.of.items() if role[name] == NONE for mask in own}
     left |= {name: AS_CHOSEN for name in images if role[name] == NONE} | {name: ASKED for name in unknown}
     left |= {name: PRIVATE for name in images if role[name] == OUTSIDE and _is_private(name)}
-    beside = outlines_beside(tree)
+    annotations = annotations_of(tree)
     records = in_natural_order(
-        _record(name, role[name], pairs.of.get(name, []), beside.outlines.get(name, ())) for name in chosen
+        _record(name, role[name], pairs.of.get(name, []), annotations.outlines.get(name, ()))
+        for name in chosen
     )
     sides = sorted({name.split("/")[0] for name in chosen})
     notes = [f"{side}/ counts as training." for side in sides if is_held_back(side) or not split_word(side)]
-    notes += beside.notes
-    return Reading(records, left, questions(unknown, chosen), notes, beside.used, beside.problems)
+    notes += annotations.notes
+    return Reading(records, left, questions(unknown, chosen), notes, annotations.used, annotations.problems)
 
 
 def _record(name: str, label: str, masks: list[str], outlines: tuple[Outline, ...]) -> Record:
@@ -88,16 +89,17 @@ def _record(name: str, label: str, masks: list[str], outlines: tuple[Outline, ..
 
 
 def _role(folder: str, answers: Mapping[str, str], marked: set[str]) -> str:
-    """What the images directly in a folder are. marked: names of folders that have a counterpart with masks.
+    """The role of the images directly in a folder. marked: names of folders that also exist below a folder of
+    masks.
 
-    A folder of the test side is a type of defect, unless its name suggests something else; one of the training side
-    only where there are masks for it.
+    A folder of the test side is a defect type unless its name suggests something else. A folder of the
+    training side is a defect type only if there are masks for it.
     """
-    told = role_of(folder, answers)
+    role = role_of(folder, answers)
     side, *kind = folder.split("/")
     answered = [name for name in answers if name and is_below(f"{folder}/", name)]
-    if told in (MASK, NONE) or any("/" in name or not split_word(side) for name in answered):
-        return told
+    if role in (MASK, NONE) or any("/" in name or not split_word(side) for name in answered):
+        return role
     if not split_word(side):
         return OUTSIDE
     unsure = answers.get(side, UNKNOWN)
@@ -118,7 +120,8 @@ def _role(folder: str, answers: Mapping[str, str], marked: set[str]) -> str:
 
 
 def _place(mask: str, tested: set[str]) -> str:
-    """Where a mask belongs: on the test side, where nothing else is said and that side has a folder of its type."""
+    """The path to compare with images: below test/ if the mask's folders name a type of the test side and no
+    side."""
     parts = parent(mask).split("/")
     kinds = [part for part in parts if not is_mask_word(part)]
     return (
@@ -127,7 +130,7 @@ def _place(mask: str, tested: set[str]) -> str:
 
 
 def _is_private(name: str) -> bool:
-    """Whether a file is of a test side of MVTec AD 2 that comes without labels."""
+    """Whether a file lies in one of the test sides of MVTec AD 2 that have no labels."""
     return squeezed(name.split("/")[0]).startswith("testprivate")
 
 

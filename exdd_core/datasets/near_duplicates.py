@@ -1,20 +1,23 @@
 """Near-duplicates: images of different groups that look like one part photographed twice.
 
-Each image becomes 256 bits (ImageHash's `phash` at size 16: the signs of the low frequencies of a 64 x 64 thumbnail).
-Two images count as near-duplicates if at most 60 bits differ, or at most half of the median between groups if that is
-less: images of one aligned product have much in common without showing the same part. Measured:
+Each image becomes 256 bits (ImageHash's `phash` at size 16: the signs of the low frequencies of a 64 x 64
+thumbnail). Two images count as near-duplicates if at most 60 bits differ, or at most half of the median
+between groups if that is less: images of one aligned product have much in common without showing the same
+part. Measured:
 
-- Magnetic tiles, 230,432 pairs of images of different groups: half of them differ in 124 bits or more. 27 differ in at
-  most 60, all of the same two groups (frames 306425-306696 and 309352-309443); both groups show one tile with the same
-  mark, so they are true duplicates that frame numbers do not tell. The first wrong pair differs in 64 bits. Of 1,693
-  pairs of one tile under two exposures 73 % are found, of the images that have such a twin 96 %. With images split at
-  random, 87 to 93 of the 91 to 96 tiles on both sides are found (5 seeds).
-- A shift by 1 % of the side changes some 30 bits, by 2 % some 70: a second shot must be framed like the first.
+- Magnetic tiles, 230,432 pairs of images of different groups: half of them differ in 124 bits or more. 27
+  differ in at most 60, all of the same two groups (frames 306425-306696 and 309352-309443); both groups show
+  one tile with the same mark, so they are true duplicates that frame numbers do not tell. The first wrong
+  pair differs in 64 bits. Of 1,693 pairs of one tile under two exposures 73 % are found, of the images that
+  have such a twin 96 %. With images split at random, 87 to 93 of the 91 to 96 tiles on both sides are found
+  (5 seeds).
+- A shift by 1 % of the side changes some 30 bits, by 2 % some 70: a second shot must be framed like the
+  first.
 - Commutators, 19,200 pairs of images of different parts: none is reported.
 - Demo surfaces (3 seeds): 88 to 90 % of second shots are found; different parts differ in 98 bits or more.
-- Other hashes, on tiles: phash at size 8 finds 67 % of the pairs but also reports 98 pairs between groups; difference,
-  average and wavelet hashes (8 and 16) and the correlation of thumbnails report hundreds to thousands, since lighting
-  changes them most.
+- Other hashes, on tiles: phash at size 8 finds 67 % of the pairs but also reports 98 pairs between groups;
+  difference, average and wavelet hashes (8 and 16) and the correlation of thumbnails report hundreds to
+  thousands, since lighting changes them most.
 
 Knows records, pixels and hashes. Does not know files, masks or sentences.
 """

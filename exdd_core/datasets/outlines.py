@@ -1,7 +1,7 @@
-"""From what annotation files mark to masks: polygons, boxes, discs, lines and COCO's run lengths.
+"""Draws outlines as masks: polygons, boxes, discs, lines and COCO's run lengths.
 
-Pixel (x, y) covers x to x + 1 and y to y + 1, as in COCO. What lies outside the image is clipped. Knows numbers. Does
-not know files.
+Pixel (x, y) covers x to x + 1 and y to y + 1, as in COCO. Outlines are clipped at the image's border. Knows
+numbers. Does not know files.
 """
 
 from __future__ import annotations
@@ -16,15 +16,19 @@ from pycocotools import mask as coco
 from exdd_core.datasets.record import Outline
 from exdd_core.errors import BadInput
 
-LINE_SHARE, LINE_LEAST = 200, 3  # a line is drawn 1/200 of the longer side wide, and 3 pixels at least
-SLIVER = 0.05  # pixels at the side of a box that are an error of rounding, as in shares of 6 digits
-NEAREST = 0.71  # pixels: some pixel's middle lies within this of any point
-LARGEST = 1e9  # a coordinate beyond this is no pixel
-MOST_PIXELS = 80_000_000  # of run lengths, as of images
+LINE_SHARE, LINE_LEAST = 200, 3  # a line is 1/200 of the longer side wide, and 3 pixels at least
+SLIVER = 0.05  # pixels at the sides of a box that rounding causes, as of shares with 6 digits
+NEAREST = 0.71  # pixels: the centre of some pixel is at most this far from any point
+LARGEST = 1e9  # the largest coordinate that is accepted
+MOST_PIXELS = 80_000_000  # of a mask of run lengths, as of images
 
 
 def draw(outlines: Sequence[Outline], shape: tuple[int, int], name: str) -> np.ndarray:
-    """The union of outlines on an image of `shape` (H, W), as bool (H, W). Raises `BadInput`; `name` is the image's."""
+    """Draw the union of outlines on an image of `shape` (H, W) as bool (H, W).
+
+    name: what messages call the image. Raises `BadInput` for an outline that cannot be drawn or is of another
+    size.
+    """
     mask = np.zeros(shape, bool)
     for outline in outlines:
         if why := fault(outline):
@@ -32,8 +36,8 @@ def draw(outlines: Sequence[Outline], shape: tuple[int, int], name: str) -> np.n
         size = _size_of(outline)
         if size is not None and size != shape[::-1]:
             raise BadInput(
-                f"The annotation of {name} is for {size[0]} x {size[1]} pixels but its image has {shape[1]} x "
-                f"{shape[0]}; correct one of them."
+                f"The annotation of {name} is for {size[0]} x {size[1]} pixels but its image has {shape[1]} "
+                f"x {shape[0]}; correct one of them."
             )
         if outline.kind == "runs":
             mask |= _filled(outline)
@@ -42,13 +46,13 @@ def draw(outlines: Sequence[Outline], shape: tuple[int, int], name: str) -> np.n
         if outline.share:
             points[:] = (points.reshape(-1, 2) * shape[::-1]).ravel()
         if outline.kind == "disc":
-            _mark_near(mask, points[:2], points[:2], points[2])
+            _mark_within(mask, points[:2], points[:2], points[2])
         elif outline.kind == "line":
             pairs = points.reshape(-1, 2)
             for start, end in zip(
                 pairs[: max(1, len(pairs) - 1)], pairs[min(1, len(pairs) - 1) :], strict=True
             ):
-                _mark_near(mask, start, end, line_width(shape) / 2)
+                _mark_within(mask, start, end, line_width(shape) / 2)
         elif outline.kind == "box":
             left, right = np.clip(np.sort(points[[0, 2]]), 0, shape[1])
             top, bottom = np.clip(np.sort(points[[1, 3]]), 0, shape[0])
@@ -62,14 +66,14 @@ def draw(outlines: Sequence[Outline], shape: tuple[int, int], name: str) -> np.n
 
 
 def line_width(shape: tuple[int, int]) -> int:
-    """Pixels across a line that an annotation draws without a width, on an image of `shape` (H, W)."""
+    """The width in pixels of a line on an image of `shape` (H, W): annotations have lines without a width."""
     return max(LINE_LEAST, round(max(shape) / LINE_SHARE))
 
 
 def fault(outline: Outline) -> str:
-    """What is wrong with an outline, as a verb and its object; "" where it can be drawn on some image."""
+    """What is wrong with an outline, as a verb and its object; "" if it can be drawn."""
     points, kind = outline.points, outline.kind
-    if not all(abs(value) <= LARGEST for value in points):  # never true of what is no number
+    if not all(abs(value) <= LARGEST for value in points):  # False for NaN
         return "has points that are no numbers"
     if kind == "runs":
         return _fault_of_runs(outline)
@@ -85,7 +89,10 @@ def fault(outline: Outline) -> str:
 
 
 def beyond(outline: Outline) -> bool:
-    """Whether an outline reaches more than a pixel, or a hundredth, out of its image, as far as that is told."""
+    """Whether an outline exceeds its image by more than a pixel or, for shares, a hundredth.
+
+    False if the size of the image is not known.
+    """
     if outline.kind not in ("polygon", "box", "line") or not (outline.share or outline.size):
         return False
     (width, height), slack = (1, 1) if outline.share else outline.size or (1, 1), 0.01 if outline.share else 1
@@ -94,7 +101,7 @@ def beyond(outline: Outline) -> bool:
 
 
 def area(outline: Outline) -> float:
-    """Roughly what an outline covers, in its own units squared."""
+    """The approximate area of an outline, in its own units squared."""
     points = np.array(outline.points, np.float64)
     if outline.kind == "runs":
         return float(sum(map(int, outline.runs.split()[1::2])))
@@ -110,7 +117,7 @@ def area(outline: Outline) -> float:
 
 
 def runs_of(mask: np.ndarray, label: str = "") -> Outline:
-    """A mask, bool (H, W), as an outline of run lengths."""
+    """A mask, bool (H, W), as an outline of COCO's run lengths."""
     flat = np.concatenate(([False], mask.T.ravel(), [True]))
     edges = np.flatnonzero(flat[1:] != flat[:-1])
     if not len(edges) or edges[-1] != mask.size:
@@ -120,10 +127,10 @@ def runs_of(mask: np.ndarray, label: str = "") -> Outline:
 
 
 def unpacked(text: str) -> str:
-    """COCO's compressed run lengths as numbers joined by spaces. Raises `ValueError` for other text.
+    """Decode COCO's compressed run lengths to numbers joined by spaces. Raises `ValueError` for other text.
 
-    Each number is written in groups of 5 bits, the lowest first, from character 48 on; 32 says that more follow. From
-    the fourth on, the difference to the last but one is written.
+    Each character minus 48 holds 5 bits of a number, the lowest first; bit 32 says that more follow. From the
+    fourth number on, the value is the difference to the number two places before.
     """
     counts: list[int] = []
     value = shift = 0
@@ -147,7 +154,8 @@ def unpacked(text: str) -> str:
 
 
 def stated_size(width: Any, height: Any) -> tuple[int, int] | None:
-    """The (width, height) of an image as its annotation file states it; None unless both are numbers above 0."""
+    """The (width, height) of an image as its annotation file states it; None unless both are numbers above
+    0."""
     try:
         size = int(width), int(height)
     except (OverflowError, TypeError, ValueError):
@@ -156,7 +164,7 @@ def stated_size(width: Any, height: Any) -> tuple[int, int] | None:
 
 
 def _size_of(outline: Outline) -> tuple[int, int] | None:
-    """(width, height) of the image that an outline is for."""
+    """The (width, height) of the image that an outline is for; None if it is not known."""
     if outline.kind == "runs":
         return int(outline.points[1]), int(outline.points[0])
     return outline.size
@@ -177,14 +185,14 @@ def _fault_of_runs(outline: Outline) -> str:
 
 
 def _filled(outline: Outline) -> np.ndarray:
-    """COCO's run lengths, which go down the columns and begin outside, as bool (H, W)."""
+    """Decode COCO's run lengths to bool (H, W): they run down the columns and begin with unmarked pixels."""
     height, width = (int(side) for side in outline.points)
     counts = np.array([int(count) for count in outline.runs.split()])
     return np.repeat(np.arange(len(counts)) % 2 == 1, counts).reshape(width, height).T
 
 
-def _mark_near(mask: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float) -> None:
-    """Mark the pixels whose middle lies within `radius` of the line from `start` to `end`, points (x, y)."""
+def _mark_within(mask: np.ndarray, start: np.ndarray, end: np.ndarray, radius: float) -> None:
+    """Mark the pixels whose centre lies within `radius` of the line from `start` to `end`, points (x, y)."""
     radius = max(radius, NEAREST)
     limits = np.array(mask.shape[::-1])
     left, top = np.clip(np.floor(np.minimum(start, end) - radius), 0, limits).astype(int)
@@ -197,7 +205,7 @@ def _mark_near(mask: np.ndarray, start: np.ndarray, end: np.ndarray, radius: flo
 
 
 def _mark_polygon(mask: np.ndarray, pairs: np.ndarray) -> None:
-    """Mark a polygon (n, 2) as COCO fills it; where that is no pixel, as of a thin scratch, mark its line."""
+    """Mark a polygon (n, 2) as COCO fills it; mark its border if that is no pixel, as for a thin scratch."""
     height, width = mask.shape
     pairs = _clipped(pairs, width, height)
     if len(pairs) < 3:
@@ -210,7 +218,8 @@ def _mark_polygon(mask: np.ndarray, pairs: np.ndarray) -> None:
 
 
 def _clipped(pairs: np.ndarray, width: int, height: int) -> np.ndarray:
-    """The part of a polygon (n, 2) inside an image: cut at its four edges in turn (Sutherland and Hodgman)."""
+    """The part of a polygon (n, 2) inside an image, clipped at each of its four edges (Sutherland,
+    Hodgman)."""
     for axis, limit, sign in ((0, 0, 1), (0, width, -1), (1, 0, 1), (1, height, -1)):
         inside = sign * (pairs[:, axis] - limit) >= 0
         if inside.all():

@@ -1,6 +1,7 @@
-"""Which mask belongs to which image, by their names: beside it, or in a folder of masks that mirrors the images'.
+"""Pairs masks with images by name: in the folder of the image, or in a folder of masks with the same
+subfolders.
 
-Knows names. Does not know pixels: whether a file that pairs with nothing looks like a mask is told by `survey`.
+Knows names. Does not know pixels: `mask_pixels` says whether a file without a pair looks like a mask.
 """
 
 from __future__ import annotations
@@ -15,8 +16,11 @@ from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.datasets.words import is_image_word, is_mask_word, label_word, masks_of, split_word
 from exdd_core.formats import SUFFIXES
 
-# What stands behind an image's name, or before it, in the name of its mask; a number may follow.
-_MARK = r"(?:segmentation|segm?|ground[ ._-]?truth|annotations?|anno?t?|(?:defect|label|gt)?[ ._-]?masks?|labels?|gt)"
+# What the name of a mask has after the name of its image, or before it; a number may follow.
+_MARK = (
+    r"(?:segmentation|segm?|ground[ ._-]?truth|annotations?|anno?t?"
+    r"|(?:defect|label|gt)?[ ._-]?masks?|labels?|gt)"
+)
 ENDING = re.compile(rf"[ ._-]+{_MARK}(?:[ ._-]?\d+)?$")
 ALONE = re.compile(rf"{_MARK}(?:[ ._-]?\d+)?")
 NUMBER = re.compile(r"[ ._-]+\d+$")
@@ -31,13 +35,15 @@ _COPY = re.compile(r"^(.+?)[ _-]*(?:\(copy\)|\(\d+\)|- copy(?: \(\d+\))?|copy)$"
 
 
 def is_copy(name: str, files: Iterable[str]) -> bool:
-    """Whether a file is what a desktop makes of a copy, such as "7 (copy).png", and its original is among `files`."""
+    """Whether a file is named as a desktop names copies, such as "7 (copy).png", and its original is in
+    `files`."""
     match = _COPY.match(name_key(stem(name)))
     return match is not None and match[1] in {name_key(stem(other)) for other in files}
 
 
 def plain_stem(name: str) -> str:
-    """The key of a mask's name without what says that it is one: "a/007_GT_2.png" is "a/007"; "" of none such."""
+    """The key of a mask's name without its mark: "a/007" for "a/007_GT_2.png"; "" for a name without a
+    mark."""
     key = name_key(stem(name))
     folder, slash, last = key.rpartition("/")
     for pattern in (ENDING, BEGINNING):
@@ -48,7 +54,7 @@ def plain_stem(name: str) -> str:
 
 
 def named_masks(images: Iterable[str]) -> dict[str, list[str]]:
-    """Of files that lie together: image -> its masks, for names such as 007.png and 007_mask.png, in one folder."""
+    """Image -> its masks in the same folder, for names such as 007.png and 007_mask.png."""
     files = list(images)
     by_key: dict[str, str] = {}
     for name in files:
@@ -61,26 +67,26 @@ def named_masks(images: Iterable[str]) -> dict[str, list[str]]:
             found[image].append(name)
     taken = {mask for own in found.values() for mask in own}
     alone: dict[str, list[str]] = defaultdict(list)  # folder -> files such as mask.png
-    others: dict[str, list[str]] = defaultdict(list)  # folder -> files whose names say nothing of masks
+    others: dict[str, list[str]] = defaultdict(list)  # folder -> files without a mark in their names
     for name in files:
         if _is_alone(name) and name not in taken:
             alone[parent(name)].append(name)
         elif not _is_alone(name) and not plain_stem(name):
             others[parent(name)].append(name)
     for folder, marks in alone.items():
-        if len(others[folder]) == 1:  # a folder an image, such as 7/image.png beside 7/mask.png
+        if len(others[folder]) == 1:  # one image in the folder, such as 7/image.png and 7/mask.png
             found[others[folder][0]] += marks
     masks = {mask for own in found.values() for mask in own}
     return {image: own for image, own in found.items() if image not in masks}
 
 
 def _is_alone(name: str) -> bool:
-    """Whether the whole name of a file says that it is a mask."""
+    """Whether a file is named as a mask and nothing else, such as mask.png."""
     return bool(ALONE.fullmatch(base(name_key(stem(name)))))
 
 
 def in_mask_folder(name: str) -> bool:
-    """Whether any folder above this file is one of masks."""
+    """Whether any folder above a file is named as one of masks."""
     return any(is_mask_word(part) for part in parent(name).split("/") if part)
 
 
@@ -89,14 +95,14 @@ def masks_in_folders(
     masks: Iterable[str],
     places: Mapping[str, str] | None = None,
 ) -> tuple[dict[str, list[str]], list[str]]:
-    """image -> its masks, which lie in folders of masks at the place where the image lies in its own folders.
+    """Image -> its masks in folders of masks; and masks that fit several images equally well.
 
-    A mask is found when the rest of its path, without the folder of masks, ends an image's path, leaving out words
-    such as "images", "good", "train"; a folder named like the image may hold several masks, and so may numbers
-    behind its name, where no image has the whole name. stages: images, the likely ones first, each with the label
-    that no folder above their masks contradicts, or "". Where more than one image of a stage fits, the one whose
-    path has most in common is taken; where that is no single one, the mask is among the second result. places: mask
-    -> the path to compare in place of its own.
+    A mask fits an image if the end of the image's path is the mask's path without its folder of masks, both
+    without words such as "images", "good" and "train". An image may have several masks, in a folder of its
+    name or with numbers after its name if no image has the whole name. stages: lists of images, the most
+    likely ones first, each with the label that the folders above a mask must not contradict, or "". Of
+    several fitting images of one stage the one with the most folders in common is taken. places: mask -> the
+    path to compare instead of its own.
     """
     found: dict[str, list[str]] = defaultdict(list)
     several: list[str] = []
@@ -119,9 +125,9 @@ def masks_in_folders(
 
 
 def _images_of(mask: str, by_base: Mapping[str, list[str]], numbered: bool) -> list[str]:
-    """The images that a mask fits best: none, one, or several that fit as well as each other.
+    """The images that a mask fits best: none, one, or several that fit equally well.
 
-    numbered: without the number behind its name, as in 007_2.png for the second mask of 007.png.
+    numbered: ignore the number after the mask's name, as in 007_2.png for the second mask of 007.png.
     """
     key, plain = _key(mask), plain_stem(mask)
     if numbered:
@@ -149,24 +155,24 @@ def _key(name: str) -> str:
 
 
 def _without_suffix(key: str) -> str:
-    """The key of "007.jpg" for one of "007.jpg.png"; "" where it has no second suffix."""
+    """The key of "007" for the key of "007.jpg", the stem of "007.jpg.png"; "" without a second suffix."""
     return next((key[: -len(suffix)] for suffix in SUFFIXES if key.endswith(suffix)), "")
 
 
 def _places(key: str) -> list[str]:
-    """The folders above a name, without those that say image or mask."""
+    """The folders above a name, except those named as folders of images or masks."""
     return [
         part for part in parent(key).split("/") if part and not is_mask_word(part) and not is_image_word(part)
     ]
 
 
 def _named_after(key: str) -> list[str]:
-    """What folders of masks above a name are named after, as in scratch_masks/007."""
-    return [told for told in map(masks_of, parent(key).split("/")) if told]
+    """What the folders of masks above a name are named after, such as "scratch" in scratch_masks/007."""
+    return [name for name in map(masks_of, parent(key).split("/")) if name]
 
 
 def _labels_above(name: str) -> set[str]:
-    """The labels that the folders above a mask say: bad/007.png and bad_masks/007.png belong to no normal image."""
+    """The labels that the folders above a mask say, such as "defect" in bad/007.png and bad_masks/007.png."""
     parts = parent(name).split("/")
     return {label for label in map(label_word, [*parts, *map(masks_of, parts)]) if label}
 
@@ -176,21 +182,22 @@ def _shared(mask: list[str], image: list[str]) -> int:
 
 
 def _contradicts(mask: list[str], image: list[str]) -> bool:
-    """Whether a mask lies in a folder that its image does not lie in.
+    """Whether the folders above a mask contradict those above an image.
 
-    A label or a side that only one of both names contradicts nothing: masks/007.png marks defect/007.png.
+    A label or a side of the split that only one of both names is no contradiction: masks/007.png marks
+    defect/007.png.
     """
     for part in mask:
         if part in image:
             continue
-        told = next((word for word in (label_word, split_word) if word(part)), None)
-        if told is None or any(told(other) not in ("", told(part)) for other in image):
+        meaning = next((word for word in (label_word, split_word) if word(part)), None)
+        if meaning is None or any(meaning(other) not in ("", meaning(part)) for other in image):
             return True
     return False
 
 
 def joined(*several: dict[str, list[str]]) -> dict[str, list[str]]:
-    """One table of several, each mask once."""
+    """Tables of image -> masks as one, each mask once."""
     found: dict[str, list[str]] = defaultdict(list)
     for table in several:
         for image, masks in table.items():
@@ -200,8 +207,10 @@ def joined(*several: dict[str, list[str]]) -> dict[str, list[str]]:
 
 @dataclass(frozen=True)
 class Pairs:
-    """Which pictures are masks, and whose. of: image -> its masks. masks: all that are called masks, in a folder of
-    masks or by their own name. several: those of them that fit more than one image.
+    """Which pictures are masks, and of which images.
+
+    of: image -> its masks. masks: all pictures that are named as masks or lie in a folder of masks. several:
+    those that fit more than one image.
     """
 
     of: dict[str, list[str]]
@@ -209,7 +218,7 @@ class Pairs:
     several: frozenset[str]
 
     def left_out(self, images: Iterable[str]) -> dict[str, str]:
-        """mask -> why it is left out, for those that belong to none of `images`."""
+        """Mask -> why it is left out, for masks of none of `images`."""
         kept = set(images)
         image_of = {mask: image for image, own in self.of.items() for mask in own}
         left = {}
@@ -224,31 +233,33 @@ class Pairs:
 def paired(
     role: Mapping[str, str], unread: Collection[str], places: Mapping[str, str] | None = None
 ) -> Pairs:
-    """Find the images of all masks. role: picture -> "mask", "normal", "defect" or another word for what is not used.
+    """Find the images of all masks. role: picture -> "mask", "normal", "defect" or another word if it is not
+    used.
 
-    unread: of these pictures, those that are not decoded. They take part, so that their masks are not taken for those
-    of other images; as masks they are of no use, and an image that has no other one has an empty list. A mask belongs
-    rather to a defective image than to one of unknown role, and to a normal one last. places: see `masks_in_folders`.
+    A mask is paired with a defective image first, then with one of unknown role, then with a normal one.
+    unread: pictures that cannot be decoded. They are paired like all others, so that their masks are not
+    paired with other images; an image with only such masks has an empty list. places: see `masks_in_folders`.
     """
-    beside = named_masks(name for name in role if role[name] != "mask")
-    masks = {mask for own in beside.values() for mask in own}
+    together = named_masks(name for name in role if role[name] != "mask")
+    masks = {mask for own in together.values() for mask in own}
     images = [name for name in role if role[name] != "mask" and name not in masks]
     elsewhere = [name for name in images if plain_stem(name)]
     found, _ = masks_in_folders(_stages(role, set(images) - set(elsewhere)), elsewhere)
     masks |= {mask for own in found.values() for mask in own}
-    apart = [name for name in role if role[name] == "mask"]
-    others, several = masks_in_folders(_stages(role, set(images) - masks), apart, places)
-    of = joined(beside, found, others)
-    return Pairs(readable(of, unread), frozenset(masks.union(apart)), frozenset(several))
+    in_folders = [name for name in role if role[name] == "mask"]
+    others, several = masks_in_folders(_stages(role, set(images) - masks), in_folders, places)
+    of = joined(together, found, others)
+    return Pairs(readable(of, unread), frozenset(masks.union(in_folders)), frozenset(several))
 
 
 def readable(of: Mapping[str, Sequence[str]], unread: Collection[str]) -> dict[str, list[str]]:
-    """image -> those of its masks that are decoded."""
+    """Image -> its masks that can be decoded."""
     return {image: [mask for mask in own if mask not in unread] for image, own in of.items()}
 
 
 def masks_within(tree: Tree, folder: str) -> tuple[dict[str, list[str]], dict[str, str]]:
-    """For a folder whose images and masks lie together: image -> its masks, and mask -> why it is left out."""
+    """For a folder whose images and masks lie together: image -> its masks, and mask -> why it is left
+    out."""
     files = tree.directly_in(folder)
     unread = [name for name in tree.unread if parent(name) == folder]
     masks = named_masks([*files, *unread])
@@ -259,7 +270,8 @@ def masks_within(tree: Tree, folder: str) -> tuple[dict[str, list[str]], dict[st
 
 
 def _stages(role: Mapping[str, str], images: set[str]) -> list[tuple[str, list[str]]]:
-    """The images in the order in which they are offered to masks, with the label that a mask must not contradict."""
+    """The images in the order in which masks are paired with them, with the label that masks must not
+    contradict."""
     ordered = [name for name in role if name in images]
     sure = {label: [name for name in ordered if role[name] == label] for label in (DEFECT, NORMAL)}
     other = [name for name in ordered if role[name] not in sure]

@@ -1,10 +1,11 @@
-"""Real-IAD: OBJECT/OK/S0000/*.jpg and OBJECT/NG/TYPE/S0000/*.jpg, with a .png mask of the same name for each defect.
+"""Real-IAD: OBJECT/OK/S0000/*.jpg and OBJECT/NG/TYPE/S0000/*.jpg, with a .png mask of the same name for each
+defect.
 
-C. Wang et al., "Real-IAD: A real-world multi-view dataset for benchmarking versatile industrial anomaly detection",
-CVPR, 2024. A folder S0000 holds the views of one part, which are one group. The split, and which views of a defective
-part show its defect, is told by OBJECT.json, of the authors' realiad_jsons/, in the object's folder, beside it or
-above; without it the grouped split is made. Types are the authors' codes, such as HS or AK. Knows names and that file,
-no pixels.
+C. Wang et al., "Real-IAD: A real-world multi-view dataset for benchmarking versatile industrial anomaly
+detection", CVPR, 2024. A folder S0000 holds the views of one part, which are one group. OBJECT.json, from the
+authors' realiad_jsons/, says the split and which views of a defective part show its defect. It lies in the
+object's folder or up to two folders above; without it the grouped split is made. Defect types are the
+authors' codes, such as HS or AK. Knows names and that file. Does not know pixels.
 """
 
 from __future__ import annotations
@@ -31,14 +32,15 @@ TEST_EVERY = (3, 2)  # of the groups without and with a defect, see groups.group
 PART = re.compile(r"[sS]\d+")
 JSON_FOLDERS = ("", "realiad_jsons", "realiad_jsons/realiad_jsons")
 UNSEEN = (
-    "views of defective parts without a mask, which may or may not show the defect; put the JSON file of the object, "
-    "which says so, beside its folder"
+    "views of defective parts without a mask, which may or may not show the defect; put the JSON file of the "
+    "object, which says so, beside its folder"
 )
 
 
 @dataclass(frozen=True)
-class _Told:
-    """What the JSON file says: image -> its class, side and mask, by the keys of paths from OK/ or NG/ on."""
+class _Listing:
+    """What the JSON file says: image -> its class, side and mask; all names are keys of paths from OK/ or NG/
+    on."""
 
     kind: dict[str, str] = field(default_factory=dict)
     side: dict[str, str] = field(default_factory=dict)
@@ -47,22 +49,25 @@ class _Told:
 
 
 def detect(tree: Tree) -> bool:
-    """Whether the root is an object, or holds some; one that is merely wrapped is found below its wrapping."""
+    """Whether the root is an object or holds some."""
     return detect_category(tree, _is_object, _objects)
 
 
 def read(tree: Tree) -> Reading:
-    """One record a view. Raises `BadInput` for the folder of all objects, and for a JSON file that cannot be read."""
+    """One record for each view.
+
+    Raises `BadInput` for a folder of several objects and for a damaged JSON file.
+    """
     if not _is_object(tree, ""):
         raise choose_one(tree, _objects(tree), "Real-IAD")
     pictures = [name for name in (*tree.images, *tree.unread) if _side_folder(name)]
-    told = _told(tree)
-    pairs = _pairs(pictures, tree.unread, told)
+    listing = _listing(tree)
+    pairs = _pairs(pictures, tree.unread, listing)
     views = [name for name in tree.images if _side_folder(name) and name not in pairs.masks]
     masked = any(_side_folder(name) == "ng" for name in pairs.of)
     label_of, left = {}, {}
     for name in views:
-        if kind := told.kind.get(name_key(name)):
+        if kind := listing.kind.get(name_key(name)):
             label_of[name] = NORMAL if kind == NORMAL else DEFECT
         elif _side_folder(name) == "ok":
             label_of[name] = NORMAL
@@ -70,35 +75,40 @@ def read(tree: Tree) -> Reading:
             left[name] = UNSEEN
         else:
             label_of[name] = DEFECT
-    sides, notes = _sides(tree, told, label_of)
+    sides, notes = _sides(tree, listing, label_of)
     records = [
         record_of(
-            name, label, _type(name, told), pairs.of.get(name, []), sides.get(parent(name), ""), parent(name)
+            name,
+            label,
+            _type(name, listing),
+            pairs.of.get(name, []),
+            sides.get(parent(name), ""),
+            parent(name),
         )
         for name, label in label_of.items()
     ]
-    used = frozenset(name for name in tree.files if told.file == tree.root.absolute() / name)
+    used = frozenset(name for name in tree.files if listing.file == tree.root.absolute() / name)
     left |= pairs.left_out(label_of)
     return Reading(in_natural_order(records), left, notes=notes, used=used)
 
 
-def _type(name: str, told: _Told) -> str:
+def _type(name: str, listing: _Listing) -> str:
     """The code of a defect: the folder below NG/, or what the JSON file calls it."""
     above = parent(name).split("/")[1:]
     code = next((part for part in above if not PART.fullmatch(part)), "")
-    return code or told.kind.get(name_key(name), "") or "defect"
+    return code or listing.kind.get(name_key(name), "") or "defect"
 
 
-def _pairs(pictures: Iterable[str], unread: Collection[str], told: _Told) -> Pairs:
-    """The masks: those that the JSON file names, those named like one, and the .png beside an image of its name."""
+def _pairs(pictures: Iterable[str], unread: Collection[str], listing: _Listing) -> Pairs:
+    """The masks: those in the JSON file, those named as masks, and each .png with the stem of an image."""
     by_key = {name_key(name): name for name in pictures}
     of = {
         by_key[image]: [by_key[mask]]
-        for image, mask in told.mask.items()
+        for image, mask in listing.mask.items()
         if image in by_key and mask in by_key
     }
     taken = {mask for own in of.values() for mask in own}
-    beside = named_masks(name for name in by_key.values() if name not in taken)
+    named = named_masks(name for name in by_key.values() if name not in taken)
     by_stem: dict[str, list[str]] = defaultdict(list)
     for key, name in by_key.items():
         by_stem[stem(key)].append(name)
@@ -112,46 +122,46 @@ def _pairs(pictures: Iterable[str], unread: Collection[str], told: _Told) -> Pai
             twins[others[0]] = marks
         elif marks and not only_png and _side_folder(marks[0]) == "ng":
             lone.update(marks)
-    found = joined(of, beside, twins)
+    found = joined(of, named, twins)
     masks = {mask for own in found.values() for mask in own} | (lone - set(found))
     return Pairs(readable(found, unread), frozenset(masks), frozenset())
 
 
-def _sides(tree: Tree, told: _Told, views: Iterable[str]) -> tuple[dict[str, str], list[str]]:
-    """part -> its side by the JSON file, and sentences about where the split comes from."""
+def _sides(tree: Tree, listing: _Listing, views: Iterable[str]) -> tuple[dict[str, str], list[str]]:
+    """Part -> its side in the JSON file, and sentences about where the split comes from."""
     made = split_made("part")
-    if told.file is None:
+    if listing.file is None:
         return {}, [f"There is no {tree.root.name}.json with the official split, so {made}"]
     of_part: dict[str, set[str]] = defaultdict(set)
     for name in views:
-        of_part[parent(name)].add(told.side.get(name_key(name), ""))
+        of_part[parent(name)].add(listing.side.get(name_key(name), ""))
     torn = [part for part, sides in of_part.items() if {"train", "test"} <= sides]
     sides = {part: max(found, key=("", "train", "test").index) for part, found in of_part.items()}
     bare = sum(not side for side in sides.values())
-    notes = [f"The split is that of {told.file.name}."]
+    notes = [f"The split is that of {listing.file.name}."]
     if bare:
-        notes.append(f"{bare} parts are not in {told.file.name}: of these {made}")
+        notes.append(f"{bare} parts are not in {listing.file.name}: of these {made}")
     if torn:
         notes.append(
-            f"{told.file.name} has views of {len(torn)} parts on both sides ({', '.join(torn[:3])}): all of these are "
-            "for the test, as no part may be on both."
+            f"{listing.file.name} has views of {len(torn)} parts on both sides ({', '.join(torn[:3])}): all of "
+            "these are for the test, as no part may be on both."
         )
-    absent = len(told.side.keys() - {name_key(name) for name in views})
+    absent = len(listing.side.keys() - {name_key(name) for name in views})
     if absent:
-        notes.append(f"{absent} images of {told.file.name} are not there or left out.")
+        notes.append(f"{absent} images of {listing.file.name} are not there or left out.")
     return sides, notes
 
 
-def _told(tree: Tree) -> _Told:
-    """What the object's JSON file says, where there is one. Raises `BadInput` for one that is not as the authors'."""
+def _listing(tree: Tree) -> _Listing:
+    """Read the object's JSON file, if there is one. Raises `BadInput` for a file in another format."""
     root = tree.root.absolute()
     places = (place / inner for place in (root, root.parent, root.parent.parent) for inner in JSON_FOLDERS)
     file = next(
         (place / f"{root.name}.json" for place in places if (place / f"{root.name}.json").is_file()), None
     )
     if file is None:
-        return _Told()
-    found = _Told(file=file)
+        return _Listing()
+    found = _Listing(file=file)
     try:
         content = json.loads(file.read_text(encoding="utf-8-sig"))
         normal = str(content.get("meta", {}).get("normal_class", "OK"))
@@ -165,14 +175,14 @@ def _told(tree: Tree) -> _Told:
                     found.mask[key] = _inside(str(row["mask_path"]))
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         raise BadInput(
-            f"{file} is not as the authors of Real-IAD write it (train and test, each a list with image_path and "
-            "anomaly_class); take it away or replace it."
+            f"{file} is not as the authors of Real-IAD write it (train and test, each a list with image_path "
+            "and anomaly_class); take it away or replace it."
         ) from None
     return found
 
 
 def _inside(written: str) -> str:
-    """The key of a path in the JSON file, from OK/ or NG/ on: some files give it below the object's folder."""
+    """The key of a path in the JSON file from OK/ or NG/ on; some files begin it with the object's folder."""
     key = name_key(written.replace("\\", "/"))
     match = re.search(r"(?:^|/)((?:ok|ng)/.*)", key)
     return match[1] if match else key
@@ -183,7 +193,7 @@ def _is_png(name: str) -> bool:
 
 
 def _side_folder(name: str) -> str:
-    """ "ok" or "ng" of a file below one of these folders, else ""."""
+    """The top folder of a file, "ok" or "ng"; "" for any other."""
     top = name_key(name.split("/")[0])
     return top if "/" in name and top in ("ok", "ng") else ""
 

@@ -1,6 +1,6 @@
-"""One row of a data set's table, what a layout makes of a folder, and the order of files.
+"""Records, the rows of a data set's table; what a layout reads from a folder; and the natural order of names.
 
-Knows names. Knows nothing of pixels, features or any particular layout.
+Knows names. Does not know pixels, features or any particular layout.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 NORMAL, DEFECT = "normal", "defect"
-BY_MASK = (
-    "by mask"  # the label of an image that is a defect where its mask marks anything, until masks are read
-)
+# The label of an image that is a defect if its mask marks anything; used until masks are read.
+BY_MASK = "by mask"
 
 
 @dataclass(frozen=True)
 class Outline:
     """A region that an annotation file marks, in pixels of the upright image, x before y.
 
-    kind: "polygon" (x0, y0, x1, y1, ...), "box" (left, top, right, bottom), "disc" (x, y, radius), "line" (x0, y0, x1,
-    y1, ...; a point where there is one only) or "runs": COCO's run lengths, `points` being the (height, width) that
-    they fill and `runs` the numbers joined by spaces. share: points are shares of width and height, 0 to 1. label:
-    what it was called. size: (width, height) of the image that it was drawn on, None where the file does not say.
+    kind: "polygon" (x0, y0, x1, y1, ...), "box" (left, top, right, bottom), "disc" (x, y, radius), "line"
+    (x0, y0, x1, y1, ...; one point is allowed) or "runs": COCO's run lengths, where `points` is the (height,
+    width) that they fill and `runs` the numbers joined by spaces. share: points are shares of width and
+    height, 0 to 1. label: the name in the file. size: (width, height) of the image that it was drawn on, None
+    if the file does not say it.
     """
 
     kind: str
@@ -35,11 +35,11 @@ class Outline:
 
 @dataclass(frozen=True)
 class Record:
-    """One image: where it lies and what is known of it. Paths are posix and relative to the data set's root.
+    """One image: its file, label, mask and group. Paths are posix and relative to the data set's root.
 
-    `mask` marks the defect's pixels, None for normal images and where there is none. `group` is the physical
-    part: images of one group never lie on both sides of a split or fold (SPEC, finding 1). Until a data set is
-    imported, a mask may also be told by `more_masks`, files that are united with `mask`, and by `outlines`.
+    mask: the file that marks the defect's pixels; None for normal images and if there is none. group: the
+    physical part; images of one group are never on both sides of a split or fold (SPEC, finding 1).
+    more_masks, outlines: united with `mask`; empty once a data set is imported.
     """
 
     path: str
@@ -74,9 +74,10 @@ def record_of(
 
 @dataclass(frozen=True)
 class Question:
-    """What a layout is not sure of, for a person to answer with one click: what the images of a folder show.
+    """A question to a person: what the images of a folder show.
 
-    folder: its path, "" for the root. images: how many lie in it. guess: the answer that its name suggests, or "".
+    folder: its path, "" for the root. images: how many it holds. guess: the answer that its name suggests, or
+    "".
     """
 
     folder: str
@@ -84,7 +85,7 @@ class Question:
     guess: str = ""
 
 
-# What the images of a folder may be, as a person answers a `Question`.
+# The answers to a `Question`.
 ROLES = {
     "normal": "Normal images",
     "defect": "Images with a defect",
@@ -95,11 +96,11 @@ ROLES = {
 
 @dataclass(frozen=True)
 class Reading:
-    """What a layout makes of a folder.
+    """What a layout reads from a folder.
 
-    left_out: path of an image -> why it is neither an image nor a mask of the data set. notes: sentences about
-    choices that the layout made, such as a split that counts as another. problems: sentences about what somebody
-    should look at. used: tables and annotation files that were read.
+    left_out: path of a picture -> why it is neither image nor mask of the data set. notes: sentences about
+    decisions of the layout, such as a validation side that counts as training. problems: sentences about what
+    a person should look at. used: tables and annotation files that were read.
     """
 
     records: list[Record]

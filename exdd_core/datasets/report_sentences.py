@@ -47,17 +47,22 @@ def summary(report: Report) -> list[str]:
 
 
 def few_normal(number: int) -> str:
-    """A sentence about a threshold from `number` normal training images; "" for none and from `FEW_NORMAL` on."""
+    """A sentence about a threshold from `number` normal training images; "" for none and from `FEW_NORMAL`
+    on."""
     if not 0 < number < FEW_NORMAL:
         return ""
     return (
-        f"Only {count(number, 'normal training image')}: a threshold from so few cannot promise fewer false alarms "
-        f"than 1 in {number + 1}, and one new image may change every verdict; import {FEW_NORMAL} or more."
+        f"Only {count(number, 'normal training image')}: a threshold from so few cannot promise fewer false "
+        f"alarms than 1 in {number + 1}, and one new image may change every verdict; import {FEW_NORMAL} or "
+        "more."
     )
 
 
 def problems_of(report: Report, size: Size | None) -> list[str]:
-    """What of images, masks and groups a person should look at. size: the model's input that banks are built at."""
+    """What of images, masks and groups a person should look at.
+
+    size: the model's input that banks are built at.
+    """
     lines = _problems_of_files(report)
     if many_small(report):
         lines.append(small_defects(report, size))
@@ -65,8 +70,8 @@ def problems_of(report: Report, size: Size | None) -> list[str]:
     if len(grey) == 2 and abs(grey[NORMAL] - grey[DEFECT]) > 0.5:
         colour, plain = ("normal", "defective") if grey[NORMAL] < grey[DEFECT] else ("defective", "normal")
         lines.append(
-            f"Most {colour} images have colours and most {plain} ones are grey: a bank would tell them apart by that "
-            "alone; take both with one camera and save them alike."
+            f"Most {colour} images have colours and most {plain} ones are grey: a bank would tell them apart "
+            "by that alone; take both with one camera and save them alike."
         )
     twins = report["near_duplicates"]
     if twins["pairs"]:

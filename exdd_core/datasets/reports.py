@@ -9,7 +9,8 @@ from typing import NotRequired, TypedDict
 
 
 class ChoicesRow(TypedDict):
-    """What a person chose for a source, each choice as the command line takes it; None or "auto" decides it here."""
+    """What a person chose for a source, each choice as the command line takes it; None or "auto" decides it
+    here."""
 
     layout: str
     groups: str | None
@@ -52,7 +53,8 @@ class SourceReport(TypedDict, total=False):
     """What the report on a data set keeps of its source.
 
     masks_turned: image -> how its mask was turned. masks_of_normal: normal images whose mask marks something.
-    depth: None if all images have 8 bits. several_pages: image -> pages or frames of its file. notes: sentences.
+    depth: None if all images have 8 bits. several_pages: image -> pages or frames of its file. notes:
+    sentences.
     """
 
     left_out: list[LeftOutRow]
@@ -72,7 +74,10 @@ class SurveyReport(SourceReport):
 
 
 class Fault(TypedDict):
-    """A file that cannot be used. The report on an import adds what is known of an image that cannot be read."""
+    """A file that cannot be used.
+
+    The report on an import adds what is known of an image that cannot be read.
+    """
 
     path: str
     reason: str
@@ -85,8 +90,9 @@ class Fault(TypedDict):
 class MaskFaults(TypedDict):
     """Defective images by what is wrong with their mask: paths, or rows with a path and a reason.
 
-    covering: the mask marks more than half of the image. small: it covers too little of every patch of the model's
-    input. small_size: the smallest "WxH" at which each of these defects is large enough, "" if there is none.
+    covering: the mask marks more than half of the image. small: it covers too little of every patch of the
+    model's input. small_size: the smallest "WxH" at which each of these defects is large enough, "" if there
+    is none.
     """
 
     empty: list[str]
@@ -100,7 +106,8 @@ class MaskFaults(TypedDict):
 
 
 class Sizes(TypedDict):
-    """How many different sizes images have, and three of them as [width, height] in pixels; None without images."""
+    """How many different sizes images have, and three of them as [width, height] in pixels; None without
+    images."""
 
     different: int
     smallest: list[int] | None
@@ -122,7 +129,10 @@ class Twins(TypedDict):
 
 
 class NearDuplicates(TypedDict):
-    """pairs, across_split: pairs of images of different groups. group_pairs: pairs of groups. listed: leaks first."""
+    """pairs, across_split: pairs of images of different groups.
+
+    group_pairs: pairs of groups. listed: leaks first.
+    """
 
     pairs: int
     across_split: int
@@ -133,10 +143,10 @@ class NearDuplicates(TypedDict):
 class Report(SourceReport):
     """The integrity report of a data set.
 
-    counts: split -> label -> images. types: defect type -> split -> images. blank: images of one value everywhere.
-    grey: label -> share of its images without colour, 0 to 1. healthy: nothing needs a person's attention.
-    sentences: the whole report for people. choices, doubts: what a person chose at the import, and what the layout
-    was not sure of; the import adds both.
+    counts: split -> label -> images. types: defect type -> split -> images. blank: images of one value
+    everywhere. grey: label -> share of its images without colour, 0 to 1. healthy: nothing needs a person's
+    attention. sentences: the whole report for people. choices, doubts: what a person chose at the import, and
+    what the layout was not sure of; the import adds both.
     """
 
     images: int

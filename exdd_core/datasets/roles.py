@@ -1,6 +1,6 @@
-"""What the images of a folder are: as a person answered, else as the folders' names surely say.
+"""Roles of the images of a folder: as a person answered, else as the names of folders say.
 
-Knows names, words and answers. Knows no pixels, and not which mask belongs to which image.
+Knows names, words and answers. Does not know pixels, or which mask belongs to which image.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ASKED = "nobody has said whether they are normal or defective; answer in the pre
 
 
 def checked(tree: Tree, roles: Mapping[str, str]) -> dict[str, str]:
-    """Answers by the folders' names below the tree's root. Raises `BadInput` for one that cannot be meant."""
+    """The answers by paths of the tree's folders. Raises `BadInput` for an unknown role or folder."""
     answers: dict[str, str] = {}
     for folder, role in roles.items():
         if role not in ROLES:
@@ -39,7 +39,8 @@ def checked(tree: Tree, roles: Mapping[str, str]) -> dict[str, str]:
 
 
 def _folder_called(tree: Tree, written: str) -> str | None:
-    """The folder that somebody wrote, below the tree's root or with the end of the root's own path before it."""
+    """The folder with a path that a person wrote: relative to the root, or beginning with folders of the
+    root."""
     by_key = {name_key(folder): folder for folder in ("", *tree.folders)}
     parts = [name_key(part) for part in written.replace("\\", "/").split("/") if part not in ("", ".")]
     above = [name_key(part) for part in tree.root.absolute().parts if part != "/"]
@@ -51,10 +52,10 @@ def _folder_called(tree: Tree, written: str) -> str | None:
 
 
 def role_of(folder: str, answers: Mapping[str, str]) -> str:
-    """What the images directly in a folder are: a key of `ROLES`, or "" where nobody knows.
+    """The role of the images directly in a folder: a key of `ROLES`, or "" if it is not known.
 
-    The nearest answer counts for all below it. Below a folder of normal or defective images, though, a folder that
-    surely says something else, such as masks/ or good/, is what it says.
+    The answer for the closest folder above holds. But below a folder of normal or defective images a folder
+    with a clear name, such as masks/ or good/, keeps the role of its name.
     """
     at = folder
     while at and at not in answers:
@@ -65,23 +66,25 @@ def role_of(folder: str, answers: Mapping[str, str]) -> str:
     below = [part for part in folder[len(at) :].split("/") if part]
     if any(is_mask_word(part) for part in below):
         return MASK
-    told = {label for label in map(label_word, below) if label}
-    if told and answer and label_word(base(at)) == answer:
-        told.add(answer)
-    if len(told) > 1:
+    labels = {label for label in map(label_word, below) if label}
+    if labels and answer and label_word(base(at)) == answer:
+        labels.add(answer)
+    if len(labels) > 1:
         return UNKNOWN
-    return told.pop() if told else answer
+    return labels.pop() if labels else answer
 
 
 def says_nothing(folder: str) -> bool:
-    """Whether a folder and all above it are named as images or sides of a split only, so that masks tell the labels."""
+    """Whether a folder and all above it are only named as images or sides of a split, so masks decide the
+    labels."""
     return all(is_image_word(part) or split_word(part) for part in folder.split("/") if part)
 
 
 def questions(unknown: Iterable[str], known: Iterable[str]) -> list[Question]:
-    """What to ask about images of unknown role: one question a folder that holds nothing of a known one.
+    """The questions about images of unknown role, one for each topmost folder without images of a known role.
 
-    unknown, known: paths of images. Folders whose names suggest something are asked one by one.
+    unknown, known: paths of images. If names of subfolders suggest a role, there is a question for each
+    subfolder.
     """
     settled: set[str] = set()
     for name in known:
@@ -92,18 +95,18 @@ def questions(unknown: Iterable[str], known: Iterable[str]) -> list[Question]:
         asked[_top(parent(name), settled)][parent(name)] += 1
     found = []
     for top, folders in asked.items():
-        apart = len(folders) > 1 and any(role_guess(base(folder)) for folder in folders if folder != top)
-        for folder, count in folders.items() if apart else ((top, folders.total()),):
+        one_by_one = len(folders) > 1 and any(role_guess(base(folder)) for folder in folders if folder != top)
+        for folder, count in folders.items() if one_by_one else ((top, folders.total()),):
             found.append(Question(folder, count, role_guess(base(folder))))
     return sorted(found, key=lambda question: question.folder)
 
 
 def _top(folder: str, settled: set[str]) -> str:
-    """The topmost folder above `folder`, or itself, about which one answer can be given."""
+    """The topmost folder above `folder`, or `folder` itself, that one answer can hold for."""
     parts = folder.split("/")
-    told = [i for i, part in enumerate(parts) if label_word(part)]
-    if told:  # two labels contradict each other: only an answer below both is sure
-        return "/".join(parts[: told[-1] + 1])
+    labelled = [i for i, part in enumerate(parts) if label_word(part)]
+    if labelled:  # two labels may contradict each other, so the question is about the folder below both
+        return "/".join(parts[: labelled[-1] + 1])
     for i, part in enumerate(parts):
         top = "/".join(parts[: i + 1])
         if top not in settled and not split_word(part):
@@ -112,15 +115,16 @@ def _top(folder: str, settled: set[str]) -> str:
 
 
 def defect_type(folder: str, answers: Mapping[str, str], without_last: bool = False) -> str:
-    """The type of the defects in a folder: the folders below the one that says defect, else those around it.
+    """The defect type of a folder: the folders below the one that says defect, or else all others of its
+    path.
 
-    without_last: the last of these is a part, and no type.
+    without_last: the last folder is a part and no defect type.
     """
     parts = [part for part in folder.split("/") if part]
-    told = max((i + 1 for i, part in enumerate(parts) if label_word(part) == DEFECT), default=0)
+    below = max((i + 1 for i, part in enumerate(parts) if label_word(part) == DEFECT), default=0)
     answered = [a for a in answers if a and answers[a] == DEFECT and (folder == a or is_below(folder, a))]
     start = max(len(a.split("/")) for a in answered) - 1 if answered else 0
-    for first in (max(told, start), 0):
+    for first in (max(below, start), 0):
         kept = [
             part
             for part in parts[first:]
@@ -134,7 +138,7 @@ def defect_type(folder: str, answers: Mapping[str, str], without_last: bool = Fa
 
 
 def place_of_mask(mask: str, answers: Mapping[str, str]) -> str:
-    """A mask's path as names compare: without the folder that somebody called one of masks."""
+    """The path to compare with images: without the folder that a person called one of masks."""
     above = [folder for folder, role in answers.items() if role == MASK and is_below(mask, folder)]
     longest = max(above, key=len, default="")
     return mask[len(longest) + 1 :] if longest and not in_mask_folder(mask) else mask

@@ -1,9 +1,10 @@
 """Surveys a source: what a layout has read from it becomes a data set once its pixels are read.
 
-The preview shows the survey and the import follows it, so both say the same. The survey decides the rule for masks and
-the bit depth once for all images. It labels images by their masks where the layout left this open, takes out pictures
-that look like masks and belong to no image, and names every picture that became neither an image nor a mask. Knows
-readings of layouts, masks and depths. Does not know the workspace or what will be copied.
+The preview shows the survey and the import follows it, so both say the same. The survey decides the rule for
+masks and the bit depth once for all images. It labels images by their masks where the layout left this open,
+takes out pictures that look like masks and belong to no image, and names every picture that became neither an
+image nor a mask. Knows readings of layouts, masks and depths. Does not know the workspace or what will be
+copied.
 """
 
 from __future__ import annotations
@@ -46,10 +47,10 @@ LIKE_A_MASK = (
 class Survey:
     """A source as a data set. `records` have their labels, and a split only if the layout has one.
 
-    depth: None if all images have 8 bits a channel. clipped: image -> share of its pixels beyond the depth. turned:
-    image -> how its mask was turned, if the two have different EXIF orientations. several_pages: image -> pages or
-    frames of its file, of which the first is read. masks_of_normal: images that the layout calls normal although
-    their mask marks something. doubts: sentences about what a person should look at.
+    depth: None if all images have 8 bits a channel. clipped: image -> share of its pixels beyond the depth.
+    turned: image -> how its mask was turned, if the two have different EXIF orientations. several_pages:
+    image -> pages or frames of its file, of which the first is read. masks_of_normal: images that the layout
+    calls normal although their mask marks something. doubts: sentences about what a person should look at.
     """
 
     tree: Tree
@@ -66,7 +67,8 @@ class Survey:
     doubts: list[str] = field(default_factory=list)
 
     def mask_of(self, record: Record) -> np.ndarray | None:
-        """The mask of a record as bool (H, W) of its upright image, by the rule of the data set; None if it has none.
+        """The mask of a record as bool (H, W) of its upright image, by the rule of the data set; None if it
+        has none.
 
         Raises `BadInput` for files that cannot be used.
         """
@@ -137,12 +139,13 @@ class Survey:
         lines = [*self.doubts, *(left.sentence for left in self.left_out if left.serious)]
         if self.turned:
             lines.append(
-                f"Masks that are not turned as their images are: {counted(list(self.turned))}; they are turned here."
+                f"Masks that are not turned as their images are: {counted(list(self.turned))}; they are "
+                "turned here."
             )
         if self.masks_of_normal:
             lines.append(
-                f"Called normal, but a mask marks a defect: {counted(self.masks_of_normal)}; move them to the defects, "
-                "or take the masks away."
+                f"Called normal, but a mask marks a defect: {counted(self.masks_of_normal)}; move them to "
+                "the defects, or take the masks away."
             )
         if self.several_pages:
             lines.append(
@@ -192,12 +195,13 @@ def survey(tree: Tree, reading: Reading, choices: Choices, progress: Progress | 
 def _settled(
     tree: Tree, records: Sequence[Record], rule: MaskRule, progress: Progress
 ) -> tuple[list[Record], dict[str, str], list[str]]:
-    """The records with their labels; image -> how its mask is turned; normal images whose mask marks something."""
+    """The records with their labels; image -> how its mask is turned; normal images whose mask marks
+    something."""
     settled, turned, of_normal = [], {}, []
     progress.begin("Looking at masks", len(records))
     for record in records:
-        if told := turn_of(tree, record):
-            turned[record.path] = told
+        if turn := turn_of(tree, record):
+            turned[record.path] = turn
         if record.label != DEFECT and (record.masks or record.outlines):
             marks = marks_anything(tree, record, rule)
             if record.label == BY_MASK:
@@ -214,17 +218,18 @@ def _settled(
 def _headers(
     tree: Tree, records: Sequence[Record], progress: Progress
 ) -> tuple[list[str], list[str], dict[str, int]]:
-    """Images of more than 8 bits a channel; images of 8 bits; image -> pages or frames, if there are several."""
+    """Images of more than 8 bits a channel; images of 8 bits; image -> pages or frames, if there are
+    several."""
     deep: list[str] = []
     shallow: list[str] = []
     pages: dict[str, int] = {}
     progress.begin("Reading headers", len(records))
     for record in records:
         with suppress(BadInput):
-            told = images.header(tree.path(record.path), record.path)
-            (deep if told.deep else shallow).append(record.path)
-            if told.pages > 1:
-                pages[record.path] = told.pages
+            header = images.header(tree.path(record.path), record.path)
+            (deep if header.deep else shallow).append(record.path)
+            if header.pages > 1:
+                pages[record.path] = header.pages
         progress.advance()
     return deep, shallow, pages
 

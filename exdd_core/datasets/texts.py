@@ -1,6 +1,6 @@
-"""Reading annotation files: JSON, XML, YAML and lines of text, of limited size, and telling which format a JSON has.
+"""Reads annotation files of limited size: JSON, XML, YAML and lines of text; and recognises formats of JSON.
 
-Knows files and syntax. Does not know what their content means.
+Knows files and syntax. Does not know what the content means.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _REGIONS = re.compile(r'"(?:polygon|rectangle|ellipse|brush)labels"\s*:', re.IGN
 
 
 def read_json(path: Path, name: str) -> Any:
-    """The content of a JSON file, in any Unicode encoding. `name` is what messages call it. Raises `BadInput`."""
+    """The content of a JSON file in any Unicode encoding. name: what messages call it. Raises `BadInput`."""
     try:
         return json.loads(_decoded(_bytes(path, name)))
     except json.JSONDecodeError as error:
@@ -61,17 +61,17 @@ def read_yaml(path: Path, name: str) -> Any:
 
 
 def read_lines(path: Path, name: str) -> list[str]:
-    """The lines of a text file that hold anything. Raises `BadInput`."""
+    """The lines of a text file that are not empty. Raises `BadInput`."""
     return [line.strip() for line in _decoded(_bytes(path, name)).splitlines() if line.strip()]
 
 
 def json_format(path: Path) -> str:
-    """The format of a JSON file of annotations: `COCO`, `LABELME`, `LABEL_STUDIO`, or "". A damaged one has it too."""
+    """The format of a JSON file of annotations, damaged or not: `COCO`, `LABELME`, `LABEL_STUDIO`, or ""."""
     try:
-        told = path.stat()
+        stat = path.stat()
     except OSError:
         return ""
-    return _json_format(path, told.st_size, told.st_mtime_ns)
+    return _json_format(path, stat.st_size, stat.st_mtime_ns)
 
 
 def json_files(tree: Tree, format: str) -> list[str]:
@@ -85,7 +85,7 @@ def json_files(tree: Tree, format: str) -> list[str]:
 
 @lru_cache(maxsize=8192)
 def _json_format(path: Path, size: int, changed: int) -> str:
-    """Size and time of change are there to read a file again that has changed."""
+    """Size and time of the last change are parameters so that a changed file is read again."""
     try:
         text = _decoded(_bytes(path, path.name))
     except BadInput:
@@ -112,5 +112,6 @@ def _bytes(path: Path, name: str) -> bytes:
 
 
 def _decoded(data: bytes) -> str:
-    """Text of any Unicode encoding, told by its first bytes; what is none of it becomes a sign of replacement."""
+    """Decode text of any Unicode encoding, detected by its first bytes; invalid bytes become replacement
+    signs."""
     return data.decode(json.detect_encoding(data), errors="replace").removeprefix("\ufeff")

@@ -1,6 +1,6 @@
-"""What lies under the root of a data set: every picture, every other file, every folder, and what is not read.
+"""The listing of a data set's folder: pictures, other files, folders, and what is not read.
 
-Knows folders, links and names. Knows nothing of layouts: they look names up here, and what they leave is named.
+Knows folders, links and names. Does not know layouts.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from exdd_core.formats import FORMATS, FORMATS_TEXT, PACKED, is_archive, is_syst
 
 
 def name_key(text: str) -> str:
-    """One key for all forms of a name: Unicode composed, letters' case folded."""
+    """One key for all spellings of a name: composed Unicode without case."""
     return unicodedata.normalize("NFC", text).casefold()
 
 
 @dataclass(frozen=True)
 class Tree:
-    """The listing of a folder. All paths are posix, relative to `root` and in natural order; "" is the root itself.
+    """The listing of a folder. All paths are posix, relative to `root` and in natural order; "" is the root
+    itself.
 
-    images: what is decoded. unread: pictures that are not, with the reason. files: everything else, such as tables.
-    folders: all of them. system: hidden files and folders, and what operating systems leave. not_followed: links
-    that lead nowhere or to what is read already, and archives, with the reason.
+    images: pictures that can be decoded. unread: pictures of other formats, with the reason. files: all other
+    files, such as tables. system: hidden files and folders, and those of operating systems. not_followed:
+    archives, and links that lead nowhere or to a folder that is listed already, with the reason.
     """
 
     root: Path
@@ -40,7 +41,7 @@ class Tree:
 
     @classmethod
     def read(cls, root: Path) -> Tree:
-        """List `root` and all below it. Links are followed; a folder that is reached twice is read once."""
+        """List `root` and all below it. Links are followed; a folder that is reached twice is listed once."""
         found = _Walk()
         found.enter("", root)
         found.follow_links()
@@ -65,7 +66,7 @@ class Tree:
         return folder in self._folder_set
 
     def under(self, folder: str) -> Tree:
-        """The listing of one of the folders, as if it were the root."""
+        """The listing of one of the folders, with this folder as the root."""
         start = len(folder) + 1 if folder else 0
 
         def inside(names: tuple[str, ...]) -> tuple[str, ...]:
@@ -97,12 +98,12 @@ class Tree:
 
 
 def image_files(folder: Path) -> list[Path]:
-    """Every image below `folder` in natural order; what systems leave there is passed over."""
+    """Every image below `folder` in natural order, without hidden files and those of operating systems."""
     return [folder / name for name in Tree.read(folder).images]
 
 
 def parent(name: str) -> str:
-    """The folder of a path; "" for what lies in the root."""
+    """The folder of a path; "" for a file in the root."""
     return name.rpartition("/")[0]
 
 
@@ -122,7 +123,7 @@ def is_below(name: str, folder: str) -> bool:
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a folder or leads to one; a link to itself is none."""
+    """Whether an entry is a folder or a link to one; a link to itself is not."""
     try:
         return entry.is_dir()
     except OSError:
@@ -130,7 +131,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 class _Walk:
-    """Real folders are entered before any link is followed: what is reached twice keeps its own name."""
+    """Lists real folders before it follows links, so a folder that is reached twice keeps its own name."""
 
     def __init__(self) -> None:
         self._entered: set[tuple[int, int]] = set()
@@ -145,15 +146,15 @@ class _Walk:
     def enter(self, name: str, place: Path) -> None:
         """List a folder, unless it was listed before."""
         try:
-            told = place.stat()
+            stat = place.stat()
             entries = list(os.scandir(place))
         except OSError as error:
             self._not_followed[name] = f"cannot be opened ({error.strerror})"
             return
-        if (told.st_dev, told.st_ino) in self._entered:
+        if (stat.st_dev, stat.st_ino) in self._entered:
             self._not_followed[name] = "a link to a folder that is read already"
             return
-        self._entered.add((told.st_dev, told.st_ino))
+        self._entered.add((stat.st_dev, stat.st_ino))
         if name:
             self._folders.append(name)
         for entry in entries:
@@ -178,11 +179,11 @@ class _Walk:
                 "a link that leads nowhere" if place.is_symlink() else "not a regular file"
             )
             return
-        told = picture_format(place)
-        if told in FORMATS:
+        kind = picture_format(place)
+        if kind in FORMATS:
             self._images.append(name)
-        elif told:
-            self._unread[name] = f"{told} pictures are not read: save them as {FORMATS_TEXT}"
+        elif kind:
+            self._unread[name] = f"{kind} pictures are not read: save them as {FORMATS_TEXT}"
         elif is_archive(name):
             self._not_followed[name] = PACKED
         else:

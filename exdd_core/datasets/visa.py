@@ -1,9 +1,11 @@
-"""VisA as its authors publish it: a category with Data/Images/{Normal,Anomaly}, Data/Masks/Anomaly and image_anno.csv.
+"""VisA as its authors publish it: a category with Data/Images/{Normal,Anomaly}, Data/Masks/Anomaly and
+image_anno.csv.
 
-Y. Zou et al., "SPot-the-Difference self-supervised pre-training for anomaly detection and segmentation", ECCV, 2022.
-image_anno.csv says the types of defect. The official split is split_csv/1cls.csv beside the categories' folders; where
-it is missing, the grouped one is made. Which part an image shows is not told: every image is its own group. Masks hold
-the numbers of labels, which the rule for masks sees. Knows folders, names and both tables, no pixels.
+Y. Zou et al., "SPot-the-Difference self-supervised pre-training for anomaly detection and segmentation",
+ECCV, 2022. image_anno.csv says the defect types. The official split is split_csv/1cls.csv in the folder of
+all categories; without it the grouped split is made. The layout does not say which part an image shows: every
+image is its own group. Masks hold numbers of labels, which the rule for masks recognises. Knows folders,
+names and both tables. Does not know pixels.
 """
 
 from __future__ import annotations
@@ -29,29 +31,29 @@ CONTRADICTED = "image_anno.csv and the folder say different things of them; corr
 
 
 def detect(tree: Tree) -> bool:
-    """Whether the root is a category, or holds some; one that is merely wrapped is found below its wrapping."""
+    """Whether the root is a category or holds some."""
     return detect_category(tree, _is_category, _categories)
 
 
 def read(tree: Tree) -> Reading:
-    """One record an image of the category `root`. Raises `BadInput` for the folder of all categories."""
+    """One record for each image of the category at the root. Raises `BadInput` for a folder of several."""
     if not _is_category(tree, ""):
         raise choose_one(tree, _categories(tree), "VisA")
     rows = read_table(tree.path(TABLE), ("image", "label", "mask")) if TABLE in tree.files else []
     pictures = [name for name in (*tree.images, *tree.unread) if is_below(name, IMAGES)]
     masks = [name for name in tree.images if is_below(name, MASKS)]
-    told = _told(rows, pictures, masks)
+    row_of = _rows_of(rows, pictures, masks)
     left = {}
     label_of: dict[str, str] = {}
     for name in pictures:
         by_folder = next(filter(None, map(label_word, parent(name).split("/"))), "")
-        by_table = _label(told[name][0]) if name in told else ""
+        by_table = _label(row_of[name][0]) if name in row_of else ""
         label_of[name] = by_table or by_folder
         if not label_of[name]:
             left[name] = NOT_SURE
         elif {by_table, by_folder} == {NORMAL, DEFECT}:
             left[name], label_of[name] = CONTRADICTED, ""
-    own = {name: mask for name, (_, mask) in told.items() if mask}
+    own = {name: mask for name, (_, mask) in row_of.items() if mask}
     others = set(masks) - set(own.values())
     pairs = paired(label_of | dict.fromkeys(sorted(others), "mask"), tree.unread)
     sides, notes = _split(tree, rows, pictures)
@@ -59,21 +61,21 @@ def read(tree: Tree) -> Reading:
     for name in tree.images:
         if label := label_of.get(name, ""):
             found = list(dict.fromkeys([*([own[name]] if name in own else []), *pairs.of.get(name, [])]))
-            kind = _type(told[name][0]) if name in told else "defect"
+            kind = _type(row_of[name][0]) if name in row_of else "defect"
             records.append(record_of(name, label, kind, found, sides.get(name, ""), stem(name)))
     kept = {record.path for record in records}
     left |= pairs.left_out(kept) | {mask: IMAGE_LEFT_OUT for name, mask in own.items() if name not in kept}
-    missing = len(rows) - len(told)
+    missing = len(rows) - len(row_of)
     if missing:
         notes.append(f"{missing} rows of {TABLE} name images that are not there.")
     used = {TABLE} if rows else set()
     return Reading(in_natural_order(records), left, notes=notes, used=frozenset(used))
 
 
-def _told(
+def _rows_of(
     rows: Iterable[dict[str, str]], pictures: Iterable[str], masks: Iterable[str]
 ) -> dict[str, tuple[str, str]]:
-    """image -> its label in the table, and its mask or ""."""
+    """Image -> its label in the table, and its mask or ""."""
     images, marks = _by_key(pictures), _by_key(masks)
     found = {}
     for row in rows:
@@ -83,7 +85,7 @@ def _told(
 
 
 def _split(tree: Tree, rows: list[dict[str, str]], pictures: list[str]) -> tuple[dict[str, str], list[str]]:
-    """image -> its side in the official split, and a sentence about where the split comes from."""
+    """Image -> its side in the official split, and a sentence about where the split comes from."""
     root = tree.root.absolute()
     table = next((place / SPLIT for place in (root, root.parent) if (place / SPLIT).is_file()), None)
     made = split_made("image")
@@ -110,27 +112,27 @@ def _by_key(names: Iterable[str]) -> dict[str, str]:
 
 
 def _inside(written: str) -> str:
-    """The key of a path in a table, from Data/ on: tables give it below the folder of all categories."""
+    """The key of a path in a table from Data/ on; tables begin it with the category's folder."""
     key = name_key(written.strip().replace("\\", "/"))
     start = key.find("data/")
     return key[start:] if start >= 0 else key
 
 
 def _label(text: str) -> str:
-    """The label of a row: "normal", or the names of defects."""
+    """The label of a row, whose text is "normal" or names of defects; "" for an empty one."""
     return "" if not text.strip() else NORMAL if label_word(text) == NORMAL else DEFECT
 
 
 def _type(text: str) -> str:
-    """The type of a row's defects, "defect" where it names none."""
+    """The defect type of a row; "defect" if it names none."""
     kinds = [kind.strip() for kind in text.split(",") if kind.strip()]
     return "defect" if not kinds or all(map(label_word, kinds)) else ", ".join(kinds)
 
 
 def _is_category(tree: Tree, root: str) -> bool:
     at = f"{root}/" if root else ""
-    told = f"{at}{TABLE}" in tree.files or tree.has_folder(f"{at}{MASKS}")
-    return told and tree.has_folder(f"{at}{IMAGES}") and bool(tree.below(f"{at}{IMAGES}"))
+    has_data = f"{at}{TABLE}" in tree.files or tree.has_folder(f"{at}{MASKS}")
+    return has_data and tree.has_folder(f"{at}{IMAGES}") and bool(tree.below(f"{at}{IMAGES}"))
 
 
 def _categories(tree: Tree) -> list[str]:

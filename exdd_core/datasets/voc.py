@@ -1,8 +1,10 @@
-"""Pascal VOC's XML: one file an image with boxes, beside the images or in Annotations/ with JPEGImages/.
+"""Pascal VOC's XML: one file with boxes for each image, in its folder, or in Annotations/ with images in
+JPEGImages/.
 
-M. Everingham et al., "The Pascal visual object classes challenge", International Journal of Computer Vision, 2010.
-Masks in SegmentationClass/ mark more exactly and are taken where they are; Roboflow's export has polygons beside the
-boxes. ImageSets/Main/train.txt, val.txt and test.txt tell the split. Knows the format. Knows no pixels.
+M. Everingham et al., "The Pascal visual object classes challenge", International Journal of Computer Vision,
+2010. Masks in SegmentationClass/ are more exact and replace the boxes; Roboflow's export also has polygons,
+which replace them as well. ImageSets/Main/train.txt, val.txt and test.txt say the split. Knows the format.
+Does not know pixels.
 """
 
 from __future__ import annotations
@@ -27,13 +29,13 @@ TITLE = "Pascal VOC XML (boxes; Annotations/, JPEGImages/)"
 DEFAULT_SIZE = Size(256, 256)
 TEST_EVERY = (3, 2)
 GROUPS = True
-HEAD = 4096  # bytes in which the root of the XML stands
+HEAD = 4096  # bytes at the start of a file that are searched for the root element
 BY_OBJECT = "masks of single objects; those in SegmentationClass/ hold them all"
 NO_IMAGE = "masks of which no image has the name"
 
 
 def detect(tree: Tree) -> bool:
-    """Whether images have XML files of VOC, and no folder says which are normal: plain folders read them too."""
+    """Whether there are VOC files and no folder of normal images: plain folders read these files as well."""
     return not is_wrapping(tree) and not has_normal_folder(tree) and bool(_files(tree))
 
 
@@ -63,14 +65,14 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
 
 
 def _with_mask(record: Record, mask: str, label: str) -> Record:
-    """An image with a mask is a defect where anything is annotated besides, else where the mask marks anything."""
+    """A record with a mask: a defect if its XML file marks something, else if the mask does."""
     sure = bool(label) or record.label == DEFECT
     kind = label or record.defect_type or "defect"
     return replace(record, label=DEFECT if sure else BY_MASK, defect_type=kind, mask=mask)
 
 
 def add_all(tree: Tree, marks: Marks) -> None:
-    """Add what the XML files say of the images of a tree."""
+    """Add what VOC files say of the images of a tree to `marks`."""
     for image, root in read_each(tree, marks, _files(tree), read_xml, _image_named):
         size = stated_size(_number(root.findtext("size/width")), _number(root.findtext("size/height")))
         for found in root.iter("object"):
@@ -123,7 +125,10 @@ def _add(found: Element, image: str, size: tuple[int, int] | None, marks: Marks)
 
 
 def _corners(polygon: Element) -> tuple[float, ...]:
-    """x1, y1, x2, y2, ... as Roboflow writes them, or points with an x and a y as others do."""
+    """The corners of a polygon, x before y: elements x1, y1, x2, ...
+
+    (Roboflow) or points with an x and a y.
+    """
     points = [(point.findtext("x"), point.findtext("y")) for point in polygon.iter("point")]
     number = 1
     while polygon.find(f"x{number}") is not None:
@@ -133,7 +138,7 @@ def _corners(polygon: Element) -> tuple[float, ...]:
 
 
 def _sides(tree: Tree) -> dict[str, str]:
-    """Key of an image's name -> the word of its side, by the lists in ImageSets/."""
+    """Key of an image's stem -> the word of its side, by the lists in ImageSets/."""
     sides: dict[str, str] = {}
     for name in tree.files:
         folders = [squeezed(part) for part in parent(name).split("/")]

@@ -1,4 +1,4 @@
-"""What the names of folders say: normal or defective, masks, training or test side; and which names say nothing.
+"""What names of folders mean: normal or defective, masks, training or test side, or images of any kind.
 
 Knows words in any case and spelling. Does not know files.
 """
@@ -19,8 +19,9 @@ NORMAL_WORDS = _words(
     "nondefective nondefect nodefect nodefects defectfree faultfree flawless negative negatives"
 )
 DEFECT_WORDS = _words(
-    "defect defects defective bad ng nok notok notgood ko fail failed failure fault faults faulty flaw flaws reject "
-    "rejects rejected def anomaly anomalies anomalous abnormal nio schlecht nonconforming positive positives"
+    "defect defects defective bad ng nok notok notgood ko fail failed failure fault faults faulty flaw flaws "
+    "reject rejects rejected def anomaly anomalies anomalous abnormal nio schlecht nonconforming positive "
+    "positives"
 )
 MASK_WORDS = _words(
     "mask masks groundtruth groundtruths gt gts label labels annotation annotations seg segs segmentation "
@@ -29,41 +30,42 @@ MASK_WORDS = _words(
 TRAIN_WORDS = _words("train training trainset val valid validation dev")
 TEST_WORDS = _words("test testing testset testpublic eval evaluation")
 IMAGE_WORDS = _words("image images img imgs picture pictures photo photos data rgb")
-HELD_BACK_WORDS = _words("val valid validation dev")  # of TRAIN_WORDS: a side of its own elsewhere
+HELD_BACK_WORDS = _words("val valid validation dev")  # of TRAIN_WORDS: names of a validation side
 NEGATIONS = frozenset(("non", "no", "not", "un", "without", "free"))
 UNSURE_WORDS = frozenset(("positive", "positives", "negative", "negatives", "free", "correct", "def"))
 
 
 def squeezed(name: str) -> str:
-    """A name without case, spaces and dashes: "Not_OK" and "not-ok" are one."""
+    """A name without case, spaces and dashes, so "Not_OK" and "not-ok" are equal."""
     return re.sub(r"[^0-9a-z]+", "", name.casefold())
 
 
 def label_word(name: str) -> str:
-    """ "normal" or "defect" where the name of a folder surely says so, else ""."""
+    """The label that the name of a folder clearly means, "normal" or "defect", else ""."""
     word = squeezed(name)
     return "" if word in UNSURE_WORDS else _label(word)
 
 
 def label_guess(name: str) -> str:
-    """As `label_word`, and what a name of several words, or one of two meanings, suggests."""
-    if told := _label(squeezed(name)):
-        return told
+    """As `label_word`, and also the label that a name of several words or of two meanings suggests."""
+    if label := _label(squeezed(name)):
+        return label
     words = [word for word in re.split(r"[^a-z]+", name.casefold()) if word]
-    told = next((label for label in map(_label, words) if label), "")
-    if told and NEGATIONS & set(words):
-        return NORMAL if told == DEFECT else DEFECT
-    return told
+    label = next((label for label in map(_label, words) if label), "")
+    if label and NEGATIONS & set(words):
+        return NORMAL if label == DEFECT else DEFECT
+    return label
 
 
 def is_mask_word(name: str) -> bool:
-    """Whether a folder of this name holds masks: "masks", "GT_2", "scratch_mask"."""
+    """Whether a name is that of a folder of masks: "masks", "GT_2", "scratch_mask"."""
     word = squeezed(name)
     return word in MASK_WORDS or re.sub(r"\d+$", "", word) in MASK_WORDS or bool(masks_of(name))
 
 
 def masks_of(name: str) -> str:
-    """What a folder of masks is named after: "scratch" for "scratch_masks"; "" of "masks", "no_mask" and others."""
+    """What a folder of masks is named after: "scratch" for "scratch_masks"; "" for "masks", "no_mask" and
+    others."""
     match = re.fullmatch(r"(.*[^\s._-])[\s._-]+(?:masks?|gts?|ground[\s._-]?truths?)", name.casefold())
     if (
         match is None
@@ -75,24 +77,24 @@ def masks_of(name: str) -> str:
 
 
 def is_image_word(name: str) -> bool:
-    """Whether a folder of this name holds images of any kind, so that it says nothing of them."""
+    """Whether a name is that of a folder of images of any label."""
     return squeezed(name) in IMAGE_WORDS
 
 
 def role_guess(name: str) -> str:
-    """What the images of a folder of this name may be, to suggest it: "mask", "normal", "defect" or ""."""
+    """The role that the name of a folder suggests: "mask", "normal", "defect" or ""."""
     words = re.split(r"[^0-9a-z]+", name.casefold())
     return "mask" if is_mask_word(name) or any(map(is_mask_word, words)) else label_guess(name)
 
 
 def split_word(name: str) -> str:
-    """ "train" or "test" where the name of a folder says so, else ""."""
+    """The side of the split that the name of a folder means, "train" or "test", else ""."""
     word = squeezed(name)
     return "train" if word in TRAIN_WORDS else "test" if word in TEST_WORDS else ""
 
 
 def is_held_back(name: str) -> bool:
-    """Whether a folder is a validation side, which counts as training here."""
+    """Whether a name is that of a validation side, which counts as training here."""
     return squeezed(name) in HELD_BACK_WORDS
 
 

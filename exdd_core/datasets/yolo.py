@@ -1,9 +1,10 @@
-"""YOLO's text: one file an image, a line a region, in labels/ beside images/ or beside the images themselves.
+"""YOLO's text: one file for each image with a line for each region, in labels/ or in the folder of the image.
 
-https://docs.ultralytics.com/datasets/segment. A line is the number of a class, then the corners of a polygon or the
-middle, width and height of a box, all as shares of the image. Names of classes stand in data.yaml, or in classes.txt.
-The split is told by folders (train/images or images/train) or by lists (train.txt). An image with an empty file, or
-with none, is background, which here means normal. Knows the format. Knows no pixels.
+https://docs.ultralytics.com/datasets/segment. A line is the number of a class, then the corners of a polygon
+or the centre, width and height of a box, all as shares of the image. The names of classes are in data.yaml or
+classes.txt. The split follows from folders (train/images or images/train) or from lists (train.txt). An image
+with an empty file or without one is background, which here means normal. Knows the format. Does not know
+pixels.
 """
 
 from __future__ import annotations
@@ -33,11 +34,11 @@ NO_TEXT = (
     "no image of this folder has a text file of YOLO, so nobody knows whether they are normal; add labels/"
 )
 MOST_CLASSES = 1 << 16
-FAR = 2.0  # shares beyond this are meant as pixels
+LARGEST_SHARE = 2.0  # a larger coordinate is in pixels
 
 
 def detect(tree: Tree) -> bool:
-    """Whether images have text files of YOLO, and no folder says which are normal: plain folders read them too."""
+    """Whether there are YOLO files and no folder of normal images: plain folders read these files as well."""
     if is_wrapping(tree) or has_normal_folder(tree):
         return False
     texts = _texts(tree)
@@ -49,7 +50,7 @@ def detect(tree: Tree) -> bool:
 
 
 def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
-    """One record for each image of a folder in which any image has a text file."""
+    """One record for each image of all folders in which at least one image has a text file."""
     marks = Marks()
     texts = add_all(tree, marks)
     sides = _lists(tree)
@@ -70,21 +71,21 @@ def read(tree: Tree, rule: GroupRule | None = None) -> Reading:
     if background:
         many = "1 image has" if len(background) == 1 else f"{len(background)} images have"
         marks.notes.append(
-            f"{many} no text file ({', '.join(background[:3])}{', ...' if len(background) > 3 else ''}): background "
-            "for YOLO, so normal here; take those out that nobody has looked at."
+            f"{many} no text file ({', '.join(background[:3])}{', ...' if len(background) > 3 else ''}): "
+            "background for YOLO, so normal here; take those out that nobody has looked at."
         )
     return marks.reading(tree, rule)
 
 
-def add_all(tree: Tree, marks: Marks, only_beside: bool = False) -> dict[str, str]:
-    """Add what text files of YOLO say of the images of a tree; returns image -> its file.
+def add_all(tree: Tree, marks: Marks, only_sure: bool = False) -> dict[str, str]:
+    """Add what YOLO files say of the images of a tree to `marks`; returns image -> its file.
 
-    only_beside: a file must hold lines of YOLO to be taken for one, as there may be others.
+    only_sure: ignore text files whose first line is not YOLO's.
     """
     texts, names, keypoints = _texts(tree), _names(tree, marks), _has_keypoints(tree)
     taken = {}
     for image, text in texts.items():
-        if only_beside and not _is_yolo(tree, text):
+        if only_sure and not _is_yolo(tree, text):
             continue
         taken[image] = text
         marks.used.add(text)
@@ -99,11 +100,16 @@ def add_all(tree: Tree, marks: Marks, only_beside: bool = False) -> dict[str, st
     return taken
 
 
-# --- files ----------------------------------------------------------------------------------------------------
+# --- files
+# ----------------------------------------------------------------------------------------------------
 
 
 def _texts(tree: Tree) -> dict[str, str]:
-    """image -> its text file: in labels/ where the image lies in images/, else beside it, else alone in any labels/."""
+    """Image -> its text file.
+
+    In labels/ for an image in images/, else in the folder of the image, else the only one of its stem in any
+    labels/.
+    """
     files: dict[str, str] = {}
     in_labels: dict[str, list[str]] = defaultdict(list)
     for name in tree.files:
@@ -127,7 +133,7 @@ def _texts(tree: Tree) -> dict[str, str]:
 
 
 def _swapped(key: str) -> str:
-    """The path with its last folder "images" called "labels"."""
+    """The path with its last folder "images" replaced by "labels"."""
     parts = key.split("/")
     for at in range(len(parts) - 2, -1, -1):
         if parts[at] == "images":
@@ -136,7 +142,7 @@ def _swapped(key: str) -> str:
 
 
 def _is_yolo(tree: Tree, text: str) -> bool:
-    """Whether the first line is a class and at least 4 numbers."""
+    """Whether the first line of a text file is a class and at least 4 numbers."""
     try:
         lines = read_lines(tree.path(text), text)
     except BadInput:
@@ -146,7 +152,7 @@ def _is_yolo(tree: Tree, text: str) -> bool:
 
 
 def _told(tree: Tree) -> bool:
-    """Whether a file besides says that this is YOLO: all of its text files may be empty."""
+    """Whether another file shows that the format is YOLO, since all text files may be empty."""
     return bool(_settings(tree)) or any(base(name).lower() in TABLES for name in tree.files)
 
 
@@ -155,7 +161,7 @@ def _settings(tree: Tree) -> list[str]:
 
 
 def _yaml(tree: Tree) -> list[tuple[str, dict[str, Any]]]:
-    """The YAML files that can be read and name classes."""
+    """The YAML files that can be read and have names of classes."""
     found = []
     for name in _settings(tree):
         try:
@@ -168,7 +174,7 @@ def _yaml(tree: Tree) -> list[tuple[str, dict[str, Any]]]:
 
 
 def _names(tree: Tree, marks: Marks) -> dict[int, str]:
-    """Number of a class -> its name, from data.yaml, else from a list of names."""
+    """Number of a class -> its name, from data.yaml or else from a list of names."""
     for name, content in _yaml(tree):
         names = content["names"]
         marks.used.add(name)
@@ -188,7 +194,7 @@ def _has_keypoints(tree: Tree) -> bool:
 
 
 def _lists(tree: Tree) -> dict[str, str]:
-    """image -> the word of its side, by files such as train.txt that list images."""
+    """Image -> the word of its side, by files such as train.txt that list images."""
     finder, sides = Finder(tree), {}
     for name in tree.files:
         word = base(stem(name)).lower()
@@ -199,7 +205,8 @@ def _lists(tree: Tree) -> dict[str, str]:
     return sides
 
 
-# --- lines ----------------------------------------------------------------------------------------------------
+# --- lines
+# ----------------------------------------------------------------------------------------------------
 
 
 def _add(line: str, image: str, names: dict[int, str], keypoints: bool, marks: Marks) -> None:
@@ -209,7 +216,7 @@ def _add(line: str, image: str, names: dict[int, str], keypoints: bool, marks: M
         return
     number, points = int(numbers[0]), numbers[1:]
     label = names.get(number, f"class {number}")
-    if any(abs(value) > FAR for value in points if math.isfinite(value)):
+    if any(abs(value) > LARGEST_SHARE for value in points if math.isfinite(value)):
         marks.cannot_draw(image, "has points that are no shares of the image, 0 to 1", label)
         return
     if keypoints or len(points) < 6:  # a fifth number is the confidence of a prediction

@@ -1,9 +1,9 @@
 // Which list is open, which of its images are shown, and whether as a filmstrip or a table.
-// Knows no pane; what another list or image asks of the server it is given.
+// Knows its own buttons; how a list or an image is opened it is given.
 
 import { find, make } from "../shared/dom.js";
-import { FILTERS, filtersShown, passing } from "./lists.js";
-import { all, lineOf, press, smallButton } from "./parts.js";
+import { filtersShown, passing } from "./lists.js";
+import { all, press } from "./parts.js";
 import { rearrange } from "./state.js";
 
 /** @typedef {import("./state.js").State} State */
@@ -60,43 +60,4 @@ function chip({ key, words, tip, scored }, state, onclick) {
     `${words} `,
     make("b", {}, isMute ? "" : passing(state, key).length),
   );
-}
-
-/** What a list says that shows nothing. @param {import("./state.js").InspectStore} store */
-export const nothingPasses = (store) => [
-  "No image of this list passes the filter. ",
-  smallButton("Show all", () => rearrange(store, { filter: FILTERS[0].key }), {
-    class: "plain-button small vw-all",
-  }),
-];
-
-/**
- * Shows in filmstrip and table which image is open, and its place among those that are shown.
- * @param {Inspect} inspect
- */
-export function chosenPane({ viewer, store }) {
-  const lists = [".vw-strip", ".vw-table tbody"].map((list) => find(viewer, list));
-  store.subscribe(["id", "order", "view", "marking"], ({ id, order }) => {
-    for (const list of lists) {
-      for (const line of all(list, "[data-id]"))
-        line.setAttribute("aria-selected", String(line.dataset.id === id));
-      const chosen = id === null ? null : lineOf(list, id);
-      if (chosen) scrollTo(chosen);
-    }
-    const place = id === null ? -1 : order.indexOf(id);
-    find(viewer, ".vw-position").textContent = place < 0 ? "" : `${place + 1} of ${order.length}`;
-  });
-  store.subscribe(["id"], ({ id, byId }) => {
-    const image = id === null ? undefined : byId.get(id);
-    if (image) Object.assign(find(viewer, ".vw-name"), { textContent: image.name, title: image.name });
-  });
-}
-
-/** Scroll a list by hand: scrollIntoView would move the whole page too. @param {HTMLElement} chosen */
-function scrollTo(chosen) {
-  const box = /** @type {HTMLElement | null} */ (chosen.closest(".vw-strip, .vw-tablebox"));
-  if (!box) return;
-  if (box.classList.contains("vw-strip"))
-    box.scrollLeft = chosen.offsetLeft - box.offsetLeft - (box.clientWidth - chosen.clientWidth) / 2;
-  else box.scrollTop = chosen.offsetTop - (box.clientHeight - chosen.clientHeight) / 2;
 }

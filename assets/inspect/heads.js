@@ -1,5 +1,5 @@
 // What stands above and below the panes: verdicts, scores, probability, bank version, and the reasons.
-// Knows the panes' heads and notes; asks nobody.
+// Knows the panes' heads and notes, and does not ask the server.
 
 import { find, make } from "../shared/dom.js";
 import { quiet, verdict } from "./parts.js";

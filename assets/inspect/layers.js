@@ -1,5 +1,5 @@
 // What lies in the panes: the image, the maps over it, the outline of the truth, the box of the patch that
-// was chosen, and what stands over a pane that has no map. Knows the panes; asks nobody.
+// was chosen, and what stands over a pane that has no map. Knows the panes, and does not ask the server.
 
 import { drawing, find, make } from "../shared/dom.js";
 import { polygon } from "../shared/words.js";

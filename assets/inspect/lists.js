@@ -33,9 +33,12 @@ import { labelOf, outcome, scoreOf } from "./words.js";
  */
 const ofRows = (test) => ({ scored: true, passes: (image, row) => Boolean(row && test(row, image)) });
 
+/** The filter that all images pass. */
+export const ALL = "all";
+
 /** @type {Filter[]} */
 export const FILTERS = [
-  { key: "all", words: "All", passes: () => true },
+  { key: ALL, words: "All", passes: () => true },
   {
     key: "missed",
     words: "Missed",
@@ -127,7 +130,7 @@ export function sortedBy(sort, column) {
 }
 
 /**
- * The ids of the images that are shown, in their order; those that are not scored come last.
+ * The ids of the images that are shown, in their order; those that are not scored are the last.
  * @param {Listed} listed
  */
 export function arranged(listed) {
@@ -138,6 +141,12 @@ export function arranged(listed) {
   const keyed = images.map((image) => ({ id: image.id, key: value(image, rows.get(image.id), values) }));
   return keyed.sort((one, two) => compared(one.key, two.key, sort.way)).map(({ id }) => id);
 }
+
+/**
+ * The images that are shown, in their order.
+ * @param {{ order: string[], byId: Map<string, Entry> }} state
+ */
+export const entriesOf = ({ order, byId }) => order.flatMap((id) => byId.get(id) || []);
 
 /**
  * @param {string | number | undefined} a
@@ -157,15 +166,15 @@ function compared(a, b, way) {
 export const unscored = ({ images, rows }) => images.filter(({ id }) => rows.get(id)?.stale !== false);
 
 /**
- * What is known once more rows have come in. The order is left alone: a person's cursor may be on it.
+ * The rows with those of an answer. The order of the list is left alone: a person's cursor may be on it.
  * @param {{ rows: Map<string, Row>, seen: number }} before
  * @param {{ rows?: Record<string, Row>, seen?: number }} answer
- * @returns {{ rows: Map<string, Row>, seen: number }} the same Map where no row came
+ * @returns {{ rows: Map<string, Row>, seen: number }} the same Map where the answer has no row
  */
 export function withRows({ rows, seen }, answer) {
-  const came = Object.entries(answer.rows || {});
+  const added = Object.entries(answer.rows || {});
   return {
-    rows: came.length ? new Map([...rows, ...came]) : rows,
+    rows: added.length ? new Map([...rows, ...added]) : rows,
     seen: Math.max(seen, answer.seen || 0),
   };
 }

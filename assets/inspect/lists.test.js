@@ -79,7 +79,7 @@ test("what was scored before the bank changed is to be scored again", () => {
   );
 });
 
-test("rows that come in replace those of before; where none came the Map is the same", () => {
+test("the rows of an answer replace those of before; where it has none the Map is the same", () => {
   const { rows, seen } = withRows(
     { rows: listed.rows, seen: 5 },
     { rows: { c: row("normal", "normal", 0) }, seen: 7 },

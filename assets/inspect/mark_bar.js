@@ -16,19 +16,19 @@ import { knownName, rememberName } from "./who.js";
  * @property {string} keeping said while it does
  */
 
-const TEACHING = { keeps: "Teach the bank (Enter)", keeping: "Teaching the bank…" };
+const MARKING = { keeps: "Teach the bank (Enter)", keeping: "Teaching the bank…" };
 
 /** @type {Record<Marking["action"], Words>} */
 const WORDS = {
   missed: {
     title: "Missed defect",
     what: "Draw over the defect. Its patches go into the positive bank.",
-    ...TEACHING,
+    ...MARKING,
   },
   false_alarm: {
     title: "False alarm",
     what: "What is marked goes into the negative bank.",
-    ...TEACHING,
+    ...MARKING,
   },
   outline: {
     title: "Outline of the defect",

@@ -1,11 +1,12 @@
-// Marks an image as a missed defect or a false alarm, or gives its defect an outline; and takes that back.
-// Knows the drawing on the first pane and the server; the panes show what the store holds then.
+// Marks an image as a missed defect or a false alarm, or gives its defect an outline, and takes that back.
+// Asks the server and changes the store; how a person draws is drawing_pane.js' and marker.js'.
 
 import { find } from "../shared/dom.js";
 import { loaded } from "../shared/pictures.js";
 import { WHOLE } from "./geometry.js";
 import { askName } from "./marks.js";
-import { choosePeak, leaveMarking, select, showResult, takeKnown } from "./opening.js";
+import { leaveMarking, select, showResult, takeKnown } from "./opening.js";
+import { choosePeak } from "./point.js";
 import { CALLED, NO_BANK } from "./words.js";
 import { knownName } from "./who.js";
 
@@ -67,9 +68,9 @@ const already = (action) =>
   `This image is marked as ${CALLED[action]} already: take that back first (U), then mark all of it at once.`;
 
 /**
- * Begin to outline a defect whose data set came without a mask.
+ * Begin to outline a defect that has no mask in its data set.
  * @param {Inspect} inspect
- * @param {boolean} proposed begin with what the heatmap shows, for a person to accept
+ * @param {boolean} proposed begin with the region above the threshold, for a person to accept
  */
 export const startOutline = (inspect, proposed) =>
   inspect.attempt(async () => {
@@ -110,20 +111,21 @@ export const keepMark = (inspect, kept) =>
     }
     const answer = await call("mark", { id, ...kept });
     // The bar says what is going on until there is something new to see.
-    await showLearnt(inspect, id, answer, () => leaveMarking(store));
+    await showMarked(inspect, id, answer, () => leaveMarking(store));
     const { decision } = answer.marks.at(-1);
     store.patch({ undoable: [...store.get().undoable, { id, decision }] });
     toast(answer.said, () => undoMark(inspect, { id, decision }));
   })();
 
 /**
- * The banks have changed by this image: its own maps are new, those of all others are of before.
+ * Show an image whose mark has changed the banks, and forget the results of all others: they are of the banks
+ * before.
  * @param {Inspect} inspect
  * @param {string} id
  * @param {import("./state.js").Result & Pick<State, "was">} answer
  * @param {() => void} [then]
  */
-async function showLearnt(inspect, id, answer, then = () => {}) {
+async function showMarked(inspect, id, answer, then = () => {}) {
   const { store, call, results } = inspect;
   results.clear();
   try {
@@ -187,6 +189,6 @@ export const undoMark = (inspect, wanted) =>
     const left = store.get().undoable.filter((one) => one.decision !== decision);
     store.patch({ undoable: left });
     if (id !== store.get().id && store.get().byId.has(id)) await select(inspect, id);
-    await showLearnt(inspect, id, answer);
+    await showMarked(inspect, id, answer);
     toast(`Taken back. ${answer.said}`);
   })();

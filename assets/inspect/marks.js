@@ -1,5 +1,5 @@
-// What an image was marked as, by whom and where: lines above the panes and dashes in them; and the drawing
-// itself. Knows the panes' stages; what the buttons do it is given.
+// What an image was marked as, by whom and where: lines above the panes, and dashes in them.
+// Knows the panes' stages; what the buttons do it is given.
 
 import { drawing, find, make } from "../shared/dom.js";
 import { polygon } from "../shared/words.js";

@@ -1,5 +1,5 @@
-// What a point of the image looks like to the banks: its patch, the nearest patches of both banks, and their
-// ratio. Knows its own element; asks nobody.
+// What was found at a point of the image: its patch, the nearest patches of both banks, and their
+// ratio. Knows its own element, and does not ask the server.
 
 import { find, make } from "../shared/dom.js";
 import { quiet } from "./parts.js";

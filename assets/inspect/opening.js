@@ -1,9 +1,10 @@
-// Opens a list, an image of it and a point of that: asks the server, and puts what it answers into the store.
-// Notices when the bank is another one than before. Knows no element; the panes show what the store holds.
+// Opens a list and an image of it: asks the server and puts its answers into the store, which the panes show.
+// Opens both again when the bank has changed. Knows no element.
 
 import { sentence } from "../shared/server.js";
 import { WHOLE } from "./geometry.js";
 import { withRows } from "./lists.js";
+import { choosePeak } from "./point.js";
 import { CLOSED, isBare, rearrange } from "./state.js";
 
 /**
@@ -88,7 +89,7 @@ export async function enter(inspect, answer, wanted) {
 }
 
 /**
- * Take what is known of the same images after the banks have changed.
+ * Take new scores and marks of the same images after a bank has changed.
  * @param {InspectStore} store
  * @param {KnownRows & Bank} answer
  */
@@ -109,7 +110,7 @@ export async function checkBank(inspect, { bank, active, stamp }) {
   if (!now.list || (stamp === now.stamp && active === now.active)) return false;
   results.clear();
   if (bank !== now.bank || active !== now.active) {
-    pictures.clear(); // their notes are said of a bank
+    pictures.clear(); // their notes depend on the bank version
     await openList(inspect, now.list);
   } else {
     takeKnown(store, await call("known", { list: now.list }));
@@ -205,33 +206,4 @@ export function step(inspect, by) {
   const place = id === null ? -1 : order.indexOf(id);
   const next = place < 0 ? order[0] : order[place + by];
   if (next) select(inspect, next);
-}
-
-// ---- a point
-
-/** @param {Inspect} inspect */
-export function choosePeak(inspect) {
-  const { result } = inspect.store.get();
-  if (result) choosePoint(inspect, ...result.peak, true);
-}
-
-/**
- * Compare the patch at a pixel with its nearest patches.
- * @param {Inspect} inspect
- * @param {number} x
- * @param {number} y
- */
-export async function choosePoint({ store, call, say }, x, y, isPeak = false) {
-  const { id, result } = store.get();
-  if (!result) return;
-  const point = { x, y, isPeak };
-  store.patch({ point, box: null });
-  try {
-    const answer = await call("point", { id, x, y });
-    const now = store.get();
-    if (now.id !== id || now.point?.x !== x || now.point.y !== y) return;
-    store.patch({ box: answer.here.at, match: { ...answer, isPeak } });
-  } catch (error) {
-    say(sentence(error));
-  }
 }

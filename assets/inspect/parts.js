@@ -79,3 +79,12 @@ export function press(root, name, value) {
   for (const button of all(root, `[data-${name}]`))
     button.setAttribute("aria-pressed", String(button.dataset[name] === value));
 }
+
+/**
+ * What a list says that shows no image.
+ * @param {() => unknown} showAll
+ */
+export const nothingPasses = (showAll) => [
+  "No image of this list passes the filter. ",
+  smallButton("Show all", showAll, { class: "plain-button small vw-all" }),
+];

@@ -1,4 +1,5 @@
-// The scales beside the panes: which colour stands for which value. Knows the scales' columns; asks nobody.
+// The scales of colours between the panes: which colour stands for which value. Knows the scales' columns and
+// does not ask the server.
 
 import { make } from "../shared/dom.js";
 import { isLoading } from "./state.js";

@@ -3,7 +3,7 @@
 
 import { recall, remember } from "../shared/memory.js";
 import { WHOLE } from "./geometry.js";
-import { arranged } from "./lists.js";
+import { ALL, arranged } from "./lists.js";
 
 /**
  * @typedef {import("./words.js").Row} Row
@@ -23,7 +23,7 @@ import { arranged } from "./lists.js";
  * Whether the data set wants a mask of the image, and who gave it the one it has. last: it can be taken back.
  * @typedef {{ wanted: boolean, by: { who: string, created: string, last: boolean } | null }} Outline
  *
- * What the image taught the banks.
+ * What an image was marked as.
  * @typedef {object} Mark
  * @property {string} decision
  * @property {string} action "missed" or "false_alarm"
@@ -107,7 +107,7 @@ import { arranged } from "./lists.js";
  * @property {HTMLImageElement | null} layer what is marked at first
  * @property {boolean} proposed
  *
- * What ExDD said of it before the bank was taught by it.
+ * What ExDD said of it before a mark of it changed the bank.
  * @typedef {Pick<Side, "score" | "calibrated" | "verdict">} Before
  *
  * The image that is open. While its picture is on its way, `pictured` is still the id of the one before.
@@ -167,7 +167,7 @@ const STORED = "exdd.inspect";
 
 /** What is forgotten with the list that was open. */
 export const CLOSED = {
-  filter: "all",
+  filter: ALL,
   sort: null,
   id: null,
   pictured: "",
@@ -214,7 +214,7 @@ export const rearrange = (store, changes = {}) =>
   store.patch({ ...changes, order: arranged({ ...store.get(), ...changes }) });
 
 /**
- * Whether the panes still show the image before the one that is open, whose picture is on its way.
+ * Whether the picture of the image that is open is still on its way: the panes then show the image before.
  * @param {State} state
  */
 export const isLoading = ({ id, pictured }) => id === null || pictured !== id;

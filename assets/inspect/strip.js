@@ -2,10 +2,10 @@
 // verdict. Knows the list's element; what a click on an image does it is given.
 
 import { find, make } from "../shared/dom.js";
-import { icon, lineOf } from "./parts.js";
-import { isBare } from "./state.js";
+import { ALL, entriesOf } from "./lists.js";
+import { icon, lineOf, nothingPasses } from "./parts.js";
+import { isBare, rearrange } from "./state.js";
 import { labelOf, outcome } from "./words.js";
-import { nothingPasses } from "./filters.js";
 
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./words.js").Entry} Entry */
@@ -32,7 +32,9 @@ export function stripPane({ viewer, store, call }, select) {
     strip.replaceChildren(...thumbs);
     watch(thumbs);
     if (!thumbs.length && state.images.length)
-      strip.append(make("p", { class: "vw-help" }, ...nothingPasses(store)));
+      strip.append(
+        make("p", { class: "vw-help" }, ...nothingPasses(() => rearrange(store, { filter: ALL }))),
+      );
   });
   store.subscribe(["rows"], (state) => {
     if (strip.hidden || rows === state.rows) return;
@@ -45,9 +47,6 @@ export function stripPane({ viewer, store, call }, select) {
     rows = state.rows;
   });
 }
-
-/** The images that are shown, in their order. @param {State} state */
-export const entriesOf = ({ order, byId }) => order.flatMap((id) => byId.get(id) || []);
 
 /**
  * @param {Entry} image

@@ -2,11 +2,9 @@
 // Knows the table's element; what a click on an image does it is given.
 
 import { find, make } from "../shared/dom.js";
-import { nothingPasses } from "./filters.js";
-import { COLUMNS, sortedBy } from "./lists.js";
-import { lineOf, verdict } from "./parts.js";
+import { ALL, COLUMNS, entriesOf, sortedBy } from "./lists.js";
+import { lineOf, nothingPasses, verdict } from "./parts.js";
 import { isBare, rearrange } from "./state.js";
-import { entriesOf } from "./strip.js";
 import { fixed, labelOf, METHODS, percent, scoreOf } from "./words.js";
 
 /** @typedef {import("./state.js").State} State */
@@ -30,7 +28,13 @@ export function tablePane({ viewer, store }, select) {
     find(box, "thead").replaceChildren(make("tr", {}, ...heads));
     body.replaceChildren(...entriesOf(state).map((image) => line(image, state, select)));
     if (!state.order.length && state.images.length)
-      body.append(make("tr", {}, make("td", { colspan: COLUMNS.length }, ...nothingPasses(store))));
+      body.append(
+        make(
+          "tr",
+          {},
+          make("td", { colspan: COLUMNS.length }, ...nothingPasses(() => rearrange(store, { filter: ALL }))),
+        ),
+      );
   });
   store.subscribe(["rows"], (state) => {
     if (box.hidden || rows === state.rows) return;

@@ -1,4 +1,4 @@
-// The numbers beside a scale of colours. Pure: knows no element.
+// The numbers of a scale of colours. Pure: knows no element.
 
 import { fixed } from "./words.js";
 
@@ -9,7 +9,7 @@ import { fixed } from "./words.js";
  * @typedef {{ value: number, words: string }} Tick
  */
 
-/** Marks that are nearer than this share of the scale would be printed over each other. */
+/** Closer than this share of the scale, two marks would be printed over each other. */
 const CLOSE = 1 / 12;
 
 /**
@@ -21,7 +21,7 @@ const CLOSE = 1 / 12;
 export const below = (value, low, high) => Math.min(1, Math.max(0, (high - value) / (high - low)));
 
 /**
- * The threshold (t), and of the ends and the median (m) those that do not come too close to another mark.
+ * The threshold (t), and of the ends and the median (m) those that are not too close to another mark.
  * @param {RawMarks} marks
  * @returns {Tick[]}
  */

@@ -5,7 +5,7 @@ import { below, calibratedTicks, differenceTicks, rawTicks } from "./ticks.js";
 /** @param {import("./ticks.js").Tick[]} ticks */
 const words = (ticks) => ticks.map((tick) => tick.words);
 
-test("the ends, the median and the threshold stand beside a raw map", () => {
+test("the ends, the median and the threshold are the numbers of a raw map", () => {
   const ticks = rawTicks({ low: 0, high: 12, median: 3, threshold: 6 });
   assert.deepEqual(words(ticks), ["6.00 t", "12.00", "0.00", "3.00 m"]);
 });

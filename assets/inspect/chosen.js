@@ -1,0 +1,33 @@
+// Which image is open: marks it in filmstrip and table, scrolls them to it, and names it above the panes.
+// Knows the elements of the lists by the ids of their images.
+
+import { find } from "../shared/dom.js";
+import { all, lineOf } from "./parts.js";
+
+/** @param {import("./state.js").Inspect} inspect */
+export function chosenPane({ viewer, store }) {
+  const lists = [".vw-strip", ".vw-table tbody"].map((list) => find(viewer, list));
+  store.subscribe(["id", "order", "view", "marking"], ({ id, order }) => {
+    for (const list of lists) {
+      for (const line of all(list, "[data-id]"))
+        line.setAttribute("aria-selected", String(line.dataset.id === id));
+      const chosen = id === null ? null : lineOf(list, id);
+      if (chosen) scrollTo(chosen);
+    }
+    const place = id === null ? -1 : order.indexOf(id);
+    find(viewer, ".vw-position").textContent = place < 0 ? "" : `${place + 1} of ${order.length}`;
+  });
+  store.subscribe(["id"], ({ id, byId }) => {
+    const image = id === null ? undefined : byId.get(id);
+    if (image) Object.assign(find(viewer, ".vw-name"), { textContent: image.name, title: image.name });
+  });
+}
+
+/** Scroll a list by hand: scrollIntoView would move the whole page too. @param {HTMLElement} chosen */
+function scrollTo(chosen) {
+  const box = /** @type {HTMLElement | null} */ (chosen.closest(".vw-strip, .vw-tablebox"));
+  if (!box) return;
+  if (box.classList.contains("vw-strip"))
+    box.scrollLeft = chosen.offsetLeft - box.offsetLeft - (box.clientWidth - chosen.clientWidth) / 2;
+  else box.scrollTop = chosen.offsetTop - (box.clientHeight - chosen.clientHeight) / 2;
+}

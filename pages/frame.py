@@ -1,7 +1,6 @@
-"""What every page has in common: the frame (header, first steps, footer), sentences, progress, HTML buttons.
+"""The frame around every page: header, first steps, the drawer of jobs, footer.
 
-Pages put their parts between header and footer (`frame`) and speak to people through `note`, `sentences` and
-`JobPanel`. This module asks the workspace, jobs and doctor what to show; it knows nothing of any one page.
+Knows the workspace, jobs and what `doctor` reports. Does not know what any one page shows.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ class _Scoring:
         An image that was named itself must be readable: else BadInput is raised. One in a named folder may be
         left out.
         """
-        from exdd_core import picture as picture_
+        from exdd_core.picture import read as read_picture
 
         settings = self.detector.settings
         images: list[ReadImage] = []
@@ -164,7 +164,7 @@ class _Scoring:
             truth = self.known.get(path.resolve())
             try:
                 own = truth.depth if truth else None
-                picture = picture_.read(path, None, settings.depth, settings.by_brightest, own)
+                picture = read_picture(path, None, settings.depth, settings.by_brightest, own)
                 images.append(ReadImage(path, picture, truth))
             except BadInput as error:
                 if path in self.options.paths:

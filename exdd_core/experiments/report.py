@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from exdd_core import files
 from exdd_core.evaluation import REPLICATES
-from exdd_core.experiments import names as names_
 from exdd_core.experiments.curves import curves, sweep_curves
 from exdd_core.experiments.figures import galleries_of, thumbnails
+from exdd_core.experiments.names import METRIC_TITLES, PAPER, PAPER_DATASET, PAPER_SWEEP, title
 from exdd_core.progress import Progress
 from exdd_core.workspace import runs
 from exdd_core.workspace.runs import Run
@@ -46,14 +46,14 @@ def shown(run: Run) -> dict[str, Any]:
         "result": {key: value for key, value in run.result.items() if key not in LEFT_OUT},
         "cells": len(run.result.get("cells", ())),
         "draws": REPLICATES,
-        "titles": {name: names_.title(name) for name in names},
-        "metrics": names_.METRIC_TITLES,
+        "titles": {name: title(name) for name in names},
+        "metrics": METRIC_TITLES,
         "figures": {name: json.loads(figure.to_json()) for name, figure in figures.items()},
         "paper": {
-            "dataset": names_.PAPER_DATASET,
-            "figures": {str(n): values for n, values in names_.PAPER_SWEEP.items()}
+            "dataset": PAPER_DATASET,
+            "figures": {str(n): values for n, values in PAPER_SWEEP.items()}
             if run.kind == "sweep"
-            else names_.PAPER,
+            else PAPER,
         },
     }
 

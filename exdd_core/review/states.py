@@ -10,11 +10,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exdd_core import picture as picture_
 from exdd_core.banks import history
 from exdd_core.datasets import incoming
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
+from exdd_core.picture import Picture, read as read_picture
 
 if TYPE_CHECKING:
     from exdd_core.review.lists import ShownImage
@@ -63,16 +63,14 @@ def _state(workspace: Workspace, bank: BankVersion) -> str:
     return hashlib.sha256(json.dumps(changes).encode()).hexdigest()[:16] if changes else ""
 
 
-def read(workspace: Workspace, image: ShownImage, bank: str | None = None) -> picture_.Picture:
+def read(workspace: Workspace, image: ShownImage, bank: str | None = None) -> Picture:
     """An image as a bank version reads it; None: the active one, or plainly without one. Raises BadInput."""
     state = bank_state(workspace, bank)
     depth, by_brightest = _depth_of(state.version) if state else (None, False)
-    return picture_.read(image.path, image.name, depth, by_brightest, image.depth)
+    return read_picture(image.path, image.name, depth, by_brightest, image.depth)
 
 
-def notes(
-    workspace: Workspace, image: ShownImage, picture: picture_.Picture, bank: str | None = None
-) -> list[str]:
+def notes(workspace: Workspace, image: ShownImage, picture: Picture, bank: str | None = None) -> list[str]:
     """Sentences on how a version has read an image: its pages, its bit depth, likeness to a mask."""
     state = bank_state(workspace, bank)
     if state is None:

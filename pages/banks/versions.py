@@ -36,7 +36,7 @@ VERSION_COLUMNS = [
     ("", "", ""),
 ]
 NOBODY = "someone"  # who never said their name
-# The name that this browser knows from Curate: with what `_shared.buttons` tell, and as the last of a form's values.
+# The name that this browser knows from Curate: with what `answers.buttons` tell, and as the last of a form's values.
 DUE_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
 # A second press while the first is under way would do it twice; an error leaves the button, to be pressed again.
 DUE_JS += """

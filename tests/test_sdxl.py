@@ -562,7 +562,8 @@ def test_two_threads_paint_what_each_paints_alone(engine: SDXL) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert all(np.array_equal(results[seed], alone[seed]) for seed in range(2))
+    for seed in range(2):
+        np.testing.assert_array_equal(results[seed], alone[seed])
 
 
 # --- single files' configuration --------------------------------------------------------------------

@@ -96,20 +96,36 @@ def cross_validate(
         rows, images, backbone, replace(settings, seed=seed), region, wanted, synthetic, seed, max_real_parts
     )
     names = [*wanted, *(["exdd_full"] if painted else [])]
+    return _measure_folds(training, sides, names, rate, left_out, progress)
+
+
+def _measure_folds(
+    training: _Training,
+    sides: Sequence[list[int]],
+    names: Sequence[str],
+    rate: float,
+    left_out: Sequence[str],
+    progress: Progress,
+) -> CrossValidation:
+    """Fit and measure the methods of these names on every fold, and put their figures together.
+
+    sides: the numbers of the rows that each fold holds out. left_out: sentences about images that are not measured.
+    """
+    images = training.images
     measured: dict[str, list[Measured]] = {name: [] for name in names}
     banks, chosen = [], []
     for number, held_out in enumerate(sides, 1):
-        progress.begin(f"Fold {number} of {folds}", 1)
+        progress.begin(f"Fold {number} of {len(sides)}", 1)
         fold = training.fold(held_out, progress)
         banks.append(fold.banks)
         chosen.append(fold.fusion)
         for name in names:
             measured[name].append(fold.measured[name])
-    told = account(rows, sides, measured, rate, progress)
+    told = account(training.rows, sides, measured, rate, progress)
     return {
-        "folds": folds,
-        "seed": seed,
-        "max_real_parts": max_real_parts,
+        "folds": len(sides),
+        "seed": training.seed,
+        "max_real_parts": training.max_real_parts,
         "methods": {name: images.told(over_folds(measured[name], np.mean)) for name in names},
         "deviation": {name: images.told(over_folds(measured[name], np.std)) for name in names},
         "per_fold": {name: [images.told(fold.figures) for fold in measured[name]] for name in names},

@@ -49,21 +49,33 @@ def greedy_coreset(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """Eq. 8: `size` distinct row numbers whose rows cover all rows, in the order in which they were picked.
+    """Eq. 7-8: `size` distinct row numbers whose rows cover all rows, in the order in which they were picked.
 
     features: (n, d) float32 array or tensor. Rows are compared by Euclidean distance after a projection to
     `projection_dim` dimensions where d is larger. The first row is drawn with `seed`; nothing else is random.
     Returns int64 (size,). Raises BadInput when size is not between 1 and n, or when a feature is not finite.
     """
-    n = len(features)
-    if not 1 <= size <= n:
-        raise BadInput(f"A coreset of {size} rows cannot be taken from {n}; ask for between 1 and {n}.")
-    rows = project(features, projection_dim, seed)
+    _check_size(size, len(features))
+    return select(project(features, projection_dim, seed), size, seed=seed, progress=progress)
+
+
+def select(
+    projected: np.ndarray | torch.Tensor, size: int, *, seed: int = 0, progress: Progress | None = None
+) -> np.ndarray:
+    """Eq. 8: `size` distinct row numbers whose rows cover all rows, in the order in which they were picked.
+
+    projected: (n, p) float32 or float16 array, memory map or tensor; it is not changed. Rows are compared by
+    Euclidean distance as they are. The first row is drawn with `seed`; nothing else is random. Returns int64
+    (size,). Raises BadInput when size is not between 1 and n, or when a value is not finite.
+    """
+    n = len(projected)
+    _check_size(size, n)
+    rows = torch.as_tensor(projected).float()
     if not torch.isfinite(rows).all():
         raise BadInput(
             "Some features are not finite numbers, so no coreset can be taken; rebuild them from the images."
         )
-    rows -= rows.mean(0)  # distances stay the same, and dot products of long vectors lose no digits
+    rows = rows - rows.mean(0)  # distances stay the same, and dot products of long vectors lose no digits
     first = int(torch.randint(n, (1,), generator=torch.Generator().manual_seed(seed)))
     picked = torch.empty(size, dtype=torch.int64)
     nearest = torch.full((n,), torch.inf, device=rows.device)  # from each row to its nearest picked one
@@ -90,6 +102,11 @@ def greedy_coreset(
         if i == 0 and n > WATCH_ALL:
             floor = torch.inf  # all distances are current: watch only the largest from here on
     return picked.numpy()
+
+
+def _check_size(size: int, n: int) -> None:
+    if not 1 <= size <= n:
+        raise BadInput(f"A coreset of {size} rows cannot be taken from {n}; ask for between 1 and {n}.")
 
 
 def _farthest(nearest: torch.Tensor) -> tuple[torch.Tensor, float]:

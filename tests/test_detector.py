@@ -314,7 +314,7 @@ def test_every_row_is_the_patch_it_says_it_is(exdd: Detector) -> None:
         number = {t.id: i for i, t in enumerate(training)}
         for row in range(len(bank)):
             image, y, x = bank.origin(row)
-            np.testing.assert_allclose(bank.rows[row], features[number[image.id], y, x], atol=1e-5)
+            np.testing.assert_allclose(bank.rows[row], features[number[image.id]][y, x], atol=1e-5)
             assert image == training[number[image.id]].bank_image
 
 
@@ -808,7 +808,7 @@ def half_marked(number: int) -> TrainingImage:
 
 def test_patches_that_resemble_a_defect_beside_it_are_not_called_one(backbone: Backbone) -> None:
     train = patch_set(backbone, [*NORMALS, *(half_marked(i) for i in range(6))], SMALL.size)
-    defects = train.take(range(8, 14)).marked()
+    defects = list(train.take(range(8, 14)).marked())
     test = patch_set(backbone, [half_marked(i) for i in range(6, 12)], SMALL.size)
     detector = Detector(backbone, SMALL).fit_patches(train.take(range(8)), train.take([]))
     said = {}
@@ -837,7 +837,7 @@ def test_patches_off_the_mask_are_counted_once(backbone: Backbone) -> None:
     assert np.array_equal(marked.unmarked.rows, several.features[0][row, column])
     assert np.array_equal(marked.unmarked.surroundings, context.around(several.features[0])[row, column])
     painted = replace(several, images=[replace(several.images[0], origin="synthetic")])
-    assert painted.marked()[0].unmarked is None
+    assert next(painted.marked()).unmarked is None
 
 
 # --- on disk ----------------------------------------------------------------------------------------------
@@ -999,7 +999,7 @@ def test_a_version_from_before_context_can_still_change(backbone: Backbone, tmp_
     examples.normals.surroundings = examples.defects.surroundings = None
     changed = detector.changed(detector.removals("defect/3"))
     assert changed.positive is not None and changed.fusion.name in ("stacked", "open_set")
-    added = changed.changed(changed.additions(patch_set(backbone, [defect(3)], SMALL.size).marked()))
+    added = changed.changed(changed.additions(list(patch_set(backbone, [defect(3)], SMALL.size).marked())))
     assert added.fusion.name == "stacked"
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from exdd_core import images
-from exdd_core.detector import patches
+from exdd_core.detector import patch_features, patches
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.examples import EMPTY, OUTSIDE, SMALL, TrainingImage, defect_patches, patch_set
 from exdd_core.errors import BadInput, Cancelled
@@ -104,7 +104,7 @@ def test_extract_keeps_the_order_over_several_batches(monkeypatch: pytest.Monkey
     pictures = [picture(32, 32, seed) for seed in range(5)]
     monkeypatch.setattr(patches, "LARGEST_BATCH", 2)  # batches of two, two and one
     together = patches.extract(MEANS, pictures, size)
-    assert together.shape == (5, 4, 4, 4) and together.dtype == np.float32
+    assert together.shape == (5, 4, 4, 4) and together[0].dtype == np.float32
     for one, image in zip(together, pictures, strict=True):
         np.testing.assert_allclose(one, patches.features(MEANS, image[None])[0], rtol=1e-6)
 
@@ -158,13 +158,18 @@ def test_extract_stops_when_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
         patches.extract(MEANS, [picture(32, 32, 0)] * 3, Size(32, 32), Progress(stop))
 
 
-def test_features_too_large_for_the_memory_lie_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_features_of_many_images_lie_on_disk_at_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
     pictures = [picture(32, 32, seed) for seed in range(3)]
     in_memory = patches.extract(MEANS, pictures, Size(32, 32))
-    monkeypatch.setattr(patches, "MEMORY_SHARE", 0.0)
-    on_disk = patches.extract(MEANS, pictures, Size(32, 32))
-    assert isinstance(on_disk, np.memmap) and not isinstance(in_memory, np.memmap)
-    assert np.array_equal(in_memory, on_disk)
+    monkeypatch.setattr(patch_features, "IN_MEMORY", 3 * 4 * 4 * 4 * 4 - 1)
+    stages: list[str] = []
+    on_disk = patches.extract(MEANS, pictures, Size(32, 32), Progress(lambda p: stages.append(p.stage)))
+    assert on_disk.bytes_on_disk == 3 * 4 * 4 * 4 * 2 and not in_memory.bytes_on_disk
+    assert stages[-1] == "Computing features (0.0 MB on disk)"
+    for one, half in zip(in_memory, on_disk, strict=True):
+        assert half.dtype == np.float32
+        np.testing.assert_allclose(half, one, rtol=2**-11, atol=3e-8)
+        np.testing.assert_array_equal(half, one.astype(np.float16))
 
 
 def test_extract_of_no_images_is_empty() -> None:

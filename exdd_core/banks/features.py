@@ -18,6 +18,7 @@ import numpy as np
 from exdd_core import files
 from exdd_core.detector import patches
 from exdd_core.detector.examples import DefectImage
+from exdd_core.detector.patch_features import FlatFeatures
 from exdd_core.workspace.versions import cache_of
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def _features(
     features = patches.extract(
         detector.backbone, paths, settings.size, reader=settings.read, region=detector.region
     )
-    return _store(file, features.reshape(shape))
+    return _store(file, FlatFeatures(features))
 
 
 def _file(workspace: Workspace, bank: str, name: str = HELD_OUT) -> Path:

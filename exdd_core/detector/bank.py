@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -185,18 +185,30 @@ class Bank:
         """Append the rows (m, d) of one image with their grid positions (m, 2) and, in a bank that has them,
         their surroundings (m, e); unknown ones become NaN. Raises BadInput for an image that is in the bank
         already."""
-        self._check(rows)
-        if image.id in {i.id for i in self.images}:
-            raise BadInput(f"{image.id} is already in the bank; remove it first.")
-        self.images = [*self.images, image]  # a new list, as a shallow copy of this bank shares the old one
-        self.rows = np.concatenate([self.rows, np.asarray(rows, np.float32)])
-        self.image = np.concatenate([self.image, np.full(len(rows), len(self.images) - 1, np.int32)])
-        self.position = np.concatenate([self.position, np.asarray(position, np.int16)])
+        self.add_all([(image, rows, position, surroundings)])
+
+    def add_all(self, several: Sequence[tuple[BankImage, np.ndarray, np.ndarray, np.ndarray | None]]) -> None:
+        """`add` for several images: image, rows, positions and surroundings of each."""
+        known = {i.id for i in self.images}
+        for image, rows, _, _ in several:
+            self._check(rows)
+            if image.id in known:
+                raise BadInput(f"{image.id} is already in the bank; remove it first.")
+            known.add(image.id)
+        first, counts = len(self.images), [len(rows) for _, rows, _, _ in several]
+        numbers = np.repeat(np.arange(first, first + len(several)), counts).astype(np.int32)
+        # A new list, as a shallow copy of this bank shares the old one.
+        self.images = [*self.images, *(image for image, _, _, _ in several)]
+        self.rows = np.concatenate([self.rows, *(np.asarray(rows, np.float32) for _, rows, _, _ in several)])
+        self.image = np.concatenate([self.image, numbers])
+        self.position = np.concatenate([self.position, *(np.asarray(p, np.int16) for _, _, p, _ in several)])
         if self.surroundings is not None:
-            unknown = np.full((len(rows), self.surroundings.shape[1]), np.nan, np.float32)
-            self.surroundings = np.concatenate(
-                [self.surroundings, unknown if surroundings is None else surroundings]
-            )
+            width = self.surroundings.shape[1]
+            known_or_not = [
+                np.full((len(rows), width), np.nan, np.float32) if around is None else around
+                for _, rows, _, around in several
+            ]
+            self.surroundings = np.concatenate([self.surroundings, *known_or_not])
         self._forget()
 
     def remove(self, image_id: str) -> int:

@@ -65,13 +65,11 @@ def _counts(fitted: Fitted, marked: Marked) -> np.ndarray:
     return inside(setup.region, setup.settings.size, setup.grid)[row, column]
 
 
-def known(fitted: Fitted, seen: Examined) -> Fitted:
-    """Add the clean patches of an image to the known defects, not to the positive bank."""
-    marked, clean = seen.marked, seen.clean
-    surroundings = None if marked.surroundings is None else marked.surroundings[clean]
-    defects = copy(fitted.examples.defects)
-    defects.add(marked.image, marked.rows[clean], marked.position[clean], surroundings)
-    distances = fitted.refit.defect_distances | {marked.image.id: seen.distances[clean]}
+def known(fitted: Fitted, several: Sequence[Examined]) -> Fitted:
+    """Add the clean patches of images to the known defects, not to the positive bank."""
+    defects, distances = copy(fitted.examples.defects), dict(fitted.refit.defect_distances)
+    defects.add_all([(m.image, m.rows, m.position, m.surroundings) for m in (e.marked for e in several)])
+    distances.update({seen.marked.image.id: seen.distances for seen in several})
     return replace(
         fitted,
         examples=replace(fitted.examples, defects=defects),

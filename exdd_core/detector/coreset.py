@@ -55,27 +55,34 @@ def greedy_coreset(
     `projection_dim` dimensions where d is larger. The first row is drawn with `seed`; nothing else is random.
     Returns int64 (size,). Raises BadInput when size is not between 1 and n, or when a feature is not finite.
     """
-    _check_size(size, len(features))
+    check_size(size, len(features))
     return select(project(features, projection_dim, seed), size, seed=seed, progress=progress)
 
 
 def select(
-    projected: np.ndarray | torch.Tensor, size: int, *, seed: int = 0, progress: Progress | None = None
+    projected: np.ndarray | torch.Tensor,
+    size: int,
+    *,
+    seed: int = 0,
+    progress: Progress | None = None,
+    in_place: bool = False,
 ) -> np.ndarray:
     """Eq. 8: `size` distinct row numbers whose rows cover all rows, in the order in which they were picked.
 
-    projected: (n, p) float32 or float16 array, memory map or tensor; it is not changed. Rows are compared by
-    Euclidean distance as they are. The first row is drawn with `seed`; nothing else is random. Returns int64
-    (size,). Raises BadInput when size is not between 1 and n, or when a value is not finite.
+    projected: (n, p) float32 or float16 array, memory map or tensor. Rows are compared by Euclidean distance as
+    they are. The first row is drawn with `seed`; nothing else is random. in_place: whether `projected` may be
+    changed, which saves a copy of it. Returns int64 (size,). Raises BadInput when size is not between 1 and n,
+    or when a value is not finite.
     """
     n = len(projected)
-    _check_size(size, n)
+    check_size(size, n)
     rows = torch.as_tensor(projected).float()
-    if not torch.isfinite(rows).all():
+    if not all(torch.isfinite(part).all() for part in rows.split(CHUNK)):
         raise BadInput(
             "Some features are not finite numbers, so no coreset can be taken; rebuild them from the images."
         )
-    rows = rows - rows.mean(0)  # distances stay the same, and dot products of long vectors lose no digits
+    # Distances stay the same, and dot products of long vectors lose no digits.
+    rows = rows.sub_(rows.mean(0)) if in_place else rows - rows.mean(0)
     first = int(torch.randint(n, (1,), generator=torch.Generator().manual_seed(seed)))
     picked = torch.empty(size, dtype=torch.int64)
     nearest = torch.full((n,), torch.inf, device=rows.device)  # from each row to its nearest picked one
@@ -104,7 +111,8 @@ def select(
     return picked.numpy()
 
 
-def _check_size(size: int, n: int) -> None:
+def check_size(size: int, n: int) -> None:
+    """Raise BadInput where a coreset of `size` rows cannot be taken from n."""
     if not 1 <= size <= n:
         raise BadInput(f"A coreset of {size} rows cannot be taken from {n}; ask for between 1 and {n}.")
 

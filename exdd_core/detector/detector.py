@@ -6,7 +6,7 @@ and does not compute anything itself. Does not know the database, where images a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from exdd_core.detector import change, fit, fit_models, models_state, scoring, s
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.examples import Marked, PatchSet, TrainingImage
+from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.detector.fitted import Fitted, unfitted
 from exdd_core.detector.fusion import Fusion
 from exdd_core.detector.held_out import Features
@@ -61,9 +62,10 @@ class Detector:
         normals: Sequence[TrainingImage],
         defects: Sequence[TrainingImage] = (),
         progress: Progress | None = None,
+        cache: FeatureCache | None = None,
     ) -> Detector:
         """Build both banks and fit every fusion that they allow, as `fit.fit` does."""
-        self.fitted = fit.fit(self.fitted, normals, defects, progress)
+        self.fitted = fit.fit(self.fitted, normals, defects, progress, cache)
         return self
 
     def fit_patches(
@@ -79,7 +81,7 @@ class Detector:
 
     def fit_defects(
         self,
-        defects: Sequence[Marked],
+        defects: Iterable[Marked],
         progress: Progress | None = None,
         fusions: Sequence[str] | None = None,
     ) -> Detector:

@@ -6,7 +6,7 @@ Knows patches and masks. Does not know distances or scores, or where images are 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from exdd_core import images
 from exdd_core.detector import context, patches
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import BankImage
+from exdd_core.detector.feature_cache import FeatureCache
+from exdd_core.detector.patch_features import PatchFeatures
 from exdd_core.detector.patches import Reader, Source
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
@@ -27,6 +29,7 @@ FRINGE = 3  # distance in patches from a marked patch within which unmarked ones
 UNMARKED = 30  # unmarked patches kept of an image's fringe, and as many of the rest of the image
 TIE = 1e-6  # covered shares that differ by less count as equal
 SHOWN = 0.25  # a defect that covers less than this share of every patch is smaller than a patch
+MOST_BYTES = 512 << 20  # of patches on defects with their surroundings; of more, an even sample is used
 EMPTY, OUTSIDE, SMALL = "empty", "outside", "small"  # faults of a defect's mask
 
 
@@ -56,13 +59,13 @@ class TrainingImage:
 class PatchSet:
     """The patches of n images.
 
-    features: float32 (n, h, w, d). on_defect: bool (n, h, w), the patches on a defect. images: where they
+    features: (n, h, w, d). on_defect: bool (n, h, w), the patches on a defect. images: where they
     come from. inside: bool (n, h, w), the patches in the region of interest; None without a region.
     mask_faults: by image id, the fault of its mask, if any: it is EMPTY, lies wholly OUTSIDE the region, or
     its defect is SMALL.
     """
 
-    features: np.ndarray
+    features: PatchFeatures
     on_defect: np.ndarray
     images: list[BankImage]
     inside: np.ndarray | None = None
@@ -80,16 +83,21 @@ class PatchSet:
         mask_faults = {
             image.id: self.mask_faults[image.id] for image in images if image.id in self.mask_faults
         }
-        return PatchSet(self.features[at], self.on_defect[at], images, inside, mask_faults)
+        return PatchSet(self.features.take(at), self.on_defect[at], images, inside, mask_faults)
 
-    def marked(self) -> list[Marked]:
-        """The patches on a defect of every image that has some."""
-        found = []
+    def marked(self) -> Iterator[Marked]:
+        """The patches on a defect of every image that has some, image by image.
+
+        Where they would take more than MOST_BYTES, each image gives the same share of its own, and at least one.
+        """
+        dimension = self.features.shape[-1]
+        most = MOST_BYTES // (4 * (dimension + context.width(dimension)))
+        share = min(1.0, most / max(1, int(self.on_defect.sum())))
         for number in np.flatnonzero(self.on_defect.any((1, 2))):
             inside = None if self.inside is None else self.inside[number]
             on = self.on_defect[number]
-            found.append(Marked.of(self.images[number], self.features[number], on, inside))
-        return found
+            marked = Marked.of(self.images[number], self.features[number], on, inside)
+            yield marked if share == 1 else marked.thinned(share)
 
 
 @dataclass(frozen=True)
@@ -120,6 +128,13 @@ class Marked:
             unmarked = Unmarked.of(image, features, around, on, inside)
         position = np.stack([row, column], 1).astype(np.int16)
         return cls(image, features[row, column], position, around[row, column], unmarked)
+
+    def thinned(self, share: float) -> Marked:
+        """A sample of these patches, the same one every time; what is unmarked stays."""
+        rng = np.random.default_rng(zlib.crc32(self.image.id.encode()))
+        kept = np.sort(rng.permutation(len(self.rows))[: max(1, round(share * len(self.rows)))])
+        around = None if self.surroundings is None else self.surroundings[kept]
+        return Marked(self.image, self.rows[kept], self.position[kept], around, self.unmarked)
 
 
 @dataclass(frozen=True)
@@ -173,10 +188,11 @@ def patch_set(
     progress: Progress | None = None,
     reader: Reader = images.read_image,
     region: Region | None = None,
+    cache: FeatureCache | None = None,
 ) -> PatchSet:
     """Compute the features of images, and the patches that their masks mark. Arguments: see
     `patches.extract`."""
-    features = patches.extract(backbone, [t.source for t in training], size, progress, reader, region)
+    features = patches.extract(backbone, [t.source for t in training], size, progress, reader, region, cache)
     on_defect = np.zeros(features.shape[:3], bool)
     inside = None if region is None else np.zeros(features.shape[:3], bool)
     grid, mask_faults = features.shape[1:3], {}

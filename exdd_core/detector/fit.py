@@ -6,20 +6,24 @@ part. Knows training examples and banks. Does not know where images are stored.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from exdd_core.detector import context, fusion
-from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.bank import Bank
 from exdd_core.detector.change import bank_size, examine, known
 from exdd_core.detector.coreset import covering_radius, greedy_coreset
+from exdd_core.detector.coreset_of_blocks import coreset_of_blocks
 from exdd_core.detector.evidence import FIT_PATCHES
-from exdd_core.detector.examples import Marked, PatchSet, TrainingImage, Unmarked, patch_set
+from exdd_core.detector.examples import Marked, PatchSet, TrainingImage, patch_set
+from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.detector.fit_models import fit_fusions, follow, possible, wanted, with_fitted
-from exdd_core.detector.fitted import Banks, Examples, Fitted, Reference, Refit, empty_examples
-from exdd_core.detector.held_out import HeldOut, Neighbours, sample
+from exdd_core.detector.fitted import Banks, Fitted, Reference, Refit, empty_examples
+from exdd_core.detector.held_out import HeldOut, Neighbours
+from exdd_core.detector.patch_features import FlatFeatures
+from exdd_core.detector.unmarked import UnmarkedSample
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
@@ -36,13 +40,15 @@ def fit(
     normals: Sequence[TrainingImage],
     defects: Sequence[TrainingImage] = (),
     progress: Progress | None = None,
+    cache: FeatureCache | None = None,
 ) -> Fitted:
     """Build both banks from training images and fit every fusion that they allow.
 
     normals: defect-free images, at least two. defects: images with masks; without any the detector is
     PatchCore. A defect whose mask marks nothing, or nothing in the region of interest, is left out, as
-    `summary.notes` tells. Raises BadInput for too few images or a missing mask, `Cancelled` when asked to
-    stop.
+    `summary.notes` tells. cache: of features. Features of many images lie on its disk meanwhile, else on that of
+    temporary files; the memory that a build takes does not grow with their number. Raises BadInput for too few
+    images, a missing mask or a disk without room, `Cancelled` when asked to stop.
     """
     for image in defects:
         if image.mask is None:
@@ -51,7 +57,7 @@ def fit(
             )
     setup, settings = fitted.setup, fitted.setup.settings
     everything = patch_set(
-        setup.backbone, [*normals, *defects], settings.size, progress, settings.read, setup.region
+        setup.backbone, [*normals, *defects], settings.size, progress, settings.read, setup.region, cache
     )
     n = len(normals)
     of_defects = everything.take(range(n, n + len(defects)))
@@ -74,10 +80,10 @@ def fit_patches(
     )
     used = normals.take(np.flatnonzero(~reserved)) if reserved.any() else normals
     others = normals.take(np.flatnonzero(reserved)) if reserved.any() else used
-    counts = np.ones(used.features.shape[:3], bool) if used.inside is None else used.inside
-    negative = _coreset_bank(used, counts, settings.negative_ratio, settings.seed, progress)
+    negative = _coreset_bank(used, settings.negative_ratio, settings.seed, progress)
     rng = np.random.default_rng(settings.seed)
-    examples = replace(fitted.examples, normals=_sample_normals(used, rng), mask_faults=defects.mask_faults)
+    sampled = _sample_normals(used, rng, progress)
+    examples = replace(fitted.examples, normals=sampled, mask_faults=defects.mask_faults)
     held = _hold_out(negative, used, others, rng, progress)
     usual = held.negative.distances.mean(-1)
     usual = usual if held.inside is None else usual[held.inside]
@@ -110,37 +116,45 @@ def _reserved(groups: np.ndarray, defective: set[str], rate: float, seed: int) -
     return np.isin(groups, np.random.default_rng(seed).permutation(parts)[:count])
 
 
-def _coreset_bank(
-    patch_set: PatchSet, chosen: np.ndarray, ratio: float, seed: int, progress: Progress | None
-) -> Bank:
-    """The coreset of the patches where `chosen`, bool (n, h, w), holds, each with its origin."""
-    image, row, column = np.nonzero(chosen)
-    features = (
-        patch_set.features[image, row, column]
-        if not chosen.all()
-        else patch_set.features.reshape(len(image), -1)
-    )
-    kept = np.sort(
-        greedy_coreset(features, max(1, round(ratio * len(features))), seed=seed, progress=progress)
-    )
-    position = np.stack([row[kept], column[kept]], axis=1)
-    return Bank(features[kept], image[kept], position, patch_set.images)
+def _coreset_bank(patches: PatchSet, ratio: float, seed: int, progress: Progress) -> Bank:
+    """The coreset of all patches, or of those in the region of interest, each with its origin."""
+    features, inside = patches.features, patches.inside
+    _, h, w, _ = features.shape
+    count = len(features) * h * w if inside is None else int(inside.sum())
+    size = max(1, round(ratio * count))
+    progress.begin("Projecting patches", len(features))
+
+    def blocks() -> Iterator[np.ndarray]:
+        for number, found in enumerate(features):
+            yield found.reshape(h * w, -1) if inside is None else found[inside[number]]
+            progress.advance()
+
+    kept = np.sort(coreset_of_blocks(blocks(), count, features.shape[-1], size, seed, progress))
+    number = kept if inside is None else np.flatnonzero(inside)[kept]
+    image, place = np.divmod(number, h * w)
+    row, column = np.divmod(place, w)
+    return Bank(features.rows(image, row, column), image, np.stack([row, column], 1), patches.images)
 
 
-def _sample_normals(normals: PatchSet, rng: np.random.Generator) -> Bank:
+def _sample_normals(normals: PatchSet, rng: np.random.Generator, progress: Progress) -> Bank:
     """The normal patches, with their surroundings, that models are fitted on."""
     h, w = normals.features.shape[1:3]
     order = rng.permutation(len(normals.images) * h * w)
     if normals.inside is not None:
         order = order[normals.inside.ravel()[order]]
     chosen = np.sort(order[:FIT_PATCHES])
-    image, place = chosen // (h * w), np.stack(np.divmod(chosen % (h * w), w), 1)
-    rows = normals.features[image, place[:, 0], place[:, 1]]
-    surroundings = np.empty((len(rows), context.width(rows.shape[1])), np.float32)
-    for number in np.unique(image):
-        own = image == number
-        surroundings[own] = context.around(normals.features[number])[place[own, 0], place[own, 1]]
-    return Bank(rows, image, place, normals.images, surroundings)
+    image, (row, column) = chosen // (h * w), np.divmod(chosen % (h * w), w)
+    d = normals.features.shape[-1]
+    rows = np.empty((len(chosen), d), np.float32)
+    surroundings = np.empty((len(chosen), context.width(d)), np.float32)
+    numbers = np.unique(image)
+    progress.begin("Sampling normal patches", len(numbers))
+    for number in numbers:
+        own, features = image == number, normals.features[number]
+        rows[own] = features[row[own], column[own]]
+        surroundings[own] = context.around(features)[row[own], column[own]]
+        progress.advance()
+    return Bank(rows, image, np.stack([row, column], 1), normals.images, surroundings)
 
 
 def _hold_out(
@@ -148,27 +162,27 @@ def _hold_out(
 ) -> HeldOut:
     """Choose the images among `others` that set thresholds, and find their nearest negative rows."""
     chosen = np.sort(rng.permutation(len(others.images))[:CALIBRATION_IMAGES])
-    patches = others.features.shape[1] * others.features.shape[2]
     # Where all images show a single part, leaving it out would leave no row: images are left out instead.
     single = len(set(used.groups)) == 1
     parts = [others.images[i].id if single else others.images[i].group for i in chosen]
-    features = [others.features[i].reshape(patches, -1) for i in chosen]
+    features = FlatFeatures(others.features.take(chosen).copied())
     progress.begin("Comparing held-out normal images with the others", len(chosen))
     found = Neighbours.find(negative, features, parts, fusion.NEIGHBOURS, progress)
-    inside = None if others.inside is None else others.inside[chosen].reshape(len(chosen), patches)
+    inside = None if others.inside is None else others.inside[chosen].reshape(len(chosen), -1)
     return HeldOut([others.images[i] for i in chosen], parts, features, found, inside=inside)
 
 
 def fit_defects(
     fitted: Fitted,
-    defects: Sequence[Marked],
+    defects: Iterable[Marked],
     progress: Progress | None = None,
     fusions: Sequence[str] | None = None,
 ) -> Fitted:
     """Build the positive bank anew from these defects alone, and fit fusions; the negative bank stays.
 
-    fusions: names of those to fit besides the wanted one; None for all that the banks allow. Raises BadInput
-    where the banks do not allow the wanted one.
+    defects: looked at one by one, so they need not be in memory together. fusions: names of those to fit
+    besides the wanted one; None for all that the banks allow. Raises BadInput where the banks do not allow the
+    wanted one.
     """
     progress, settings = progress or Progress(), fitted.setup.settings
     empty = empty_examples(fitted.setup.backbone.dimension)
@@ -179,9 +193,7 @@ def fit_defects(
         models=replace(fitted.models, direction=None),
         refit=replace(fitted.refit, defect_distances={}, seen=Banks(fitted.banks.negative), changes=()),
     )
-    for marked in defects:
-        fitted = known(fitted, examine(fitted, marked))
-    fitted = _with_unmarked(fitted, [(m.image, m.unmarked) for m in defects if m.unmarked is not None])
+    fitted = _with_defects(fitted, defects)
     fitted = follow(_with_positive_bank(fitted, progress))
     names = [kind.name for kind in possible(fitted)]
     asked = {fusion.PatchCore.name, wanted(fitted), *(names if fusions is None else fusions)}
@@ -190,18 +202,16 @@ def fit_defects(
     return with_fitted(fitted, fusion.default(fitted.defective_parts) if automatic else settings.fusion)
 
 
-def _with_unmarked(fitted: Fitted, several: Sequence[tuple[BankImage, Unmarked]]) -> Fitted:
-    """Keep a sample of the patches outside the masks of real defects, which probabilities are fitted to.
-
-    They are in no bank. They resemble the defects beside them more often than patches of normal images do.
-    """
-    unmarked = empty_examples(fitted.setup.backbone.dimension)
-    for image, found in several:
-        unmarked.add(image, found.rows, found.position, found.surroundings)
-    each = np.concatenate([np.zeros(0, np.float32), *[found.each for _, found in several]])
-    kept = sample(unmarked, FIT_UNMARKED, fitted.setup.settings.seed)
-    stand_for = each[kept] * (each.sum() / max(1.0, each[kept].sum()))
-    examples: Examples = replace(fitted.examples, unmarked=unmarked.take(kept), stand_for=stand_for)
+def _with_defects(fitted: Fitted, defects: Iterable[Marked]) -> Fitted:
+    """Keep the clean patches of defects, and a sample of those outside the masks of real ones."""
+    empty = empty_examples(fitted.setup.backbone.dimension)
+    unmarked, clean = UnmarkedSample(FIT_UNMARKED, fitted.setup.settings.seed, empty), []
+    for marked in defects:
+        clean.append(examine(fitted, marked).cleaned())
+        if marked.unmarked is not None:
+            unmarked.add(marked.image, marked.unmarked)
+    fitted, (sampled, stand_for) = known(fitted, clean), unmarked.taken()
+    examples = replace(fitted.examples, unmarked=sampled, stand_for=stand_for)
     return replace(fitted, examples=examples, refit=replace(fitted.refit, unmarked_distances={}))
 
 

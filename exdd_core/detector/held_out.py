@@ -178,5 +178,10 @@ def sample(bank: Bank, most: int, seed: int) -> np.ndarray:
     keys = np.empty(len(bank))
     for number, image in enumerate(bank.images):
         own = np.flatnonzero(bank.image == number)
-        keys[own] = np.random.default_rng([seed, zlib.crc32(image.id.encode())]).random(len(own))
+        keys[own] = sampling_keys(image, len(own), seed)
     return np.sort(keys.argsort(kind="stable")[:most])
+
+
+def sampling_keys(image: BankImage, count: int, seed: int) -> np.ndarray:
+    """A key, float (count,), for each row of an image; a sample takes the rows with the smallest ones."""
+    return np.random.default_rng([seed, zlib.crc32(image.id.encode())]).random(count)

@@ -6,8 +6,8 @@ patches. Knows backbones and image sizes. Does not know banks, labels or scores.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,15 +17,18 @@ import torch.nn.functional as F
 
 from exdd_core import images
 from exdd_core.detector.backbones import Backbone
+from exdd_core.detector.feature_cache import FeatureCache
+from exdd_core.detector.patch_features import PatchFeatures
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.progress import Progress
 from exdd_core.region import HALF, Region
+from exdd_core.spill import said
 
 BYTES_PER_PIXEL = 400  # memory of a batch, measured: wide_resnet50_2 takes 400, efficientnet_lite0 280
 BATCH_SHARE = 0.1  # share of the free memory that a batch may take
+STAGE = "Computing features"
 LARGEST_BATCH = 16  # images in a batch; larger batches are no faster
-MEMORY_SHARE = 0.4  # features that need a larger share of the free memory are written to a file
 
 Source = str | Path | np.ndarray
 Reader = Callable[[str | Path], np.ndarray]  # decodes a file to uint8 (H, W, 3) RGB
@@ -76,29 +79,87 @@ def extract(
     progress: Progress | None = None,
     reader: Reader = images.read_image,
     region: Region | None = None,
-) -> np.ndarray:
+    cache: FeatureCache | None = None,
+) -> PatchFeatures:
     """Patch features of many images, each read, resized to `size` and sent through the backbone.
 
     sources: paths, which `reader` decodes, or uint8 (H, W, 3) RGB arrays of any size. region: patches outside
-    it get the features of the nearest patch inside. Returns float32 (n, h, w, d); where that would fill the
-    memory, the array is backed by a temporary file, which is deleted with the array.
+    it get the features of the nearest patch inside. cache: where features are looked up first, and stored if
+    there is room. Many images have their features on disk (`patch_features.IN_MEMORY`); the stage that
+    `progress` shows says how large they are. Raises BadInput where the disk lacks the room, and where the
+    memory of the GPU is too small for a single image; with less than a batch needs, batches are halved.
     """
-    progress = progress or Progress()
-    progress.begin("Computing features", len(sources))
+    progress, look = progress or Progress(), _Look(backbone, size, reader, region, cache)
+    progress.begin(STAGE, len(sources))
     room = BATCH_SHARE * _free_memory(backbone.device) / (BYTES_PER_PIXEL * size.width * size.height)
-    per_batch = min(LARGEST_BATCH, max(1, int(room)))
-    out: np.ndarray | None = None
-    for start in range(0, len(sources), per_batch):
-        several = [read(s, size, reader, region) for s in sources[start : start + per_batch]]
-        rows = features(backbone, np.stack([image for image, _ in several]))
-        if region is not None:
-            for at, (_, shape) in enumerate(several):
-                rows[at] = region.spread(rows[at], inside(region, size, rows.shape[1:3], shape))
+    per_batch, start = min(LARGEST_BATCH, max(1, int(room))), 0
+    out: PatchFeatures | None = None
+    while start < len(sources):
+        some = sources[start : start + per_batch]
+        try:
+            found = look.features(some, len(sources))
+        except torch.cuda.OutOfMemoryError as error:
+            per_batch = _halved(len(some), size, error)
+            continue
         if out is None:
-            out = _room((len(sources), *rows.shape[1:]))
-        out[start : start + len(rows)] = rows
-        progress.advance(len(rows))
-    return out if out is not None else np.zeros((0, 0, 0, backbone.dimension), np.float32)
+            if cache is not None:
+                cache.folder.mkdir(parents=True, exist_ok=True)
+            folder = cache.folder if cache is not None else None
+            out = PatchFeatures.room(len(sources), found.shape[1:], folder)
+            if out.bytes_on_disk:
+                progress.begin(f"{STAGE} ({said(out.bytes_on_disk)} on disk)", len(sources))
+        out.write(start, found)
+        start += len(some)
+        progress.advance(len(some))
+    if cache is not None and cache.written:
+        cache.trim()
+    return out if out is not None else PatchFeatures(np.zeros((0, 0, 0, backbone.dimension), np.float32))
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How images become features; see `extract`."""
+
+    backbone: Backbone
+    size: Size
+    reader: Reader
+    region: Region | None
+    cache: FeatureCache | None
+
+    def features(self, sources: Sequence[Source], count: int) -> np.ndarray:
+        """Features of a few images, float32 (b, h, w, d). count: the number of all images that are asked for."""
+        if self.cache is None:
+            return self._computed(sources)
+        keys = [self.cache.key(self.backbone, self.size, self.region, source) for source in sources]
+        found = [self.cache.get(key) for key in keys]
+        missing = [at for at, one in enumerate(found) if one is None]
+        if missing:
+            fresh = self._computed([sources[at] for at in missing])
+            for at, one in zip(missing, fresh, strict=True):
+                found[at] = one
+                if self.cache.takes(count * one.nbytes):
+                    self.cache.put(keys[at], one)
+        return np.stack([one for one in found if one is not None])
+
+    def _computed(self, sources: Sequence[Source]) -> np.ndarray:
+        several = [read(source, self.size, self.reader, self.region) for source in sources]
+        rows = features(self.backbone, np.stack([image for image, _ in several]))
+        if self.region is not None:
+            for at, (_, shape) in enumerate(several):
+                counts = inside(self.region, self.size, rows.shape[1:3], shape)
+                rows[at] = self.region.spread(rows[at], counts)
+        return rows
+
+
+def _halved(count: int, size: Size, error: Exception) -> int:
+    """The images of the next batches after `count` at once filled the memory of the GPU."""
+    if count == 1:
+        raise BadInput(
+            f"The memory of the GPU is too small for one image at {size}; end other programs that use it, or "
+            "choose a smaller size."
+        ) from error
+    torch.cuda.empty_cache()
+    return count // 2
 
 
 def covered(mask: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
@@ -133,11 +194,3 @@ def _free_memory(device: torch.device) -> int:
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
     return psutil.virtual_memory().available
-
-
-def _room(shape: tuple[int, ...]) -> np.ndarray:
-    """An uninitialised float32 array, in memory where it fits well, else in an unlinked temporary file."""
-    if 4 * int(np.prod(shape)) < MEMORY_SHARE * psutil.virtual_memory().available:
-        return np.empty(shape, np.float32)
-    with tempfile.NamedTemporaryFile(prefix="exdd-features-") as file:
-        return np.memmap(file.name, np.float32, "w+", shape=shape)

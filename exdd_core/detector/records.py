@@ -26,6 +26,13 @@ class Examined:
     distances: np.ndarray
     clean: np.ndarray
 
+    def cleaned(self) -> Examined:
+        """The clean patches alone."""
+        own, clean = self.marked, self.clean
+        around = None if own.surroundings is None else own.surroundings[clean]
+        marked = Marked(own.image, own.rows[clean], own.position[clean], around)
+        return Examined(marked, self.distances[clean], clean[clean])
+
 
 @dataclass(frozen=True)
 class Change:

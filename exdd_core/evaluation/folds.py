@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -91,7 +92,7 @@ def cross_validate(
     synthetic = []
     if painted:
         size, reader = settings.size, settings.read
-        synthetic = patch_set(backbone, list(painted), size, progress, reader, region).marked()
+        synthetic = list(patch_set(backbone, list(painted), size, progress, reader, region).marked())
     training = _Training(
         rows, images, backbone, replace(settings, seed=seed), region, wanted, synthetic, seed, max_real_parts
     )
@@ -187,7 +188,8 @@ class _Training:
         measured = measure(detector, self.images, held_out, self.wanted, progress)
         fold = _Fold(measured, detector.summary(), detector.fusion.name)
         if self.synthetic:
-            detector.fit_defects([*defects.marked(), *self._synthetic(held_out)], progress, named)
+            every = chain(defects.marked(), self._synthetic(held_out))
+            detector.fit_defects(every, progress, named)
             measured |= measure(detector, self.images, held_out, {"exdd_full": ""}, progress)
         return fold
 

@@ -58,7 +58,7 @@ def run(images: Images, kept: Path, known: int, seed: int, fold: int) -> Fold:
     normals, defects, test = images.sides(seed, fold, known)
     detector = Detector(images.backbone, Settings(size=images.size, seed=seed))
     detector.fit_patches(images.patches.take(normals), images.patches.take([]))
-    real = images.patches.take(defects).marked()
+    real = list(images.patches.take(defects).marked())
     candidates: list[tuple[str, Marked]] = []
     for engine in ("procedural", "transplant"):
         made = painted(images, kept, engine, normals, defects, [seed, fold])

@@ -19,6 +19,7 @@ from exdd_core.detector import Detector, Settings, backbones, patches
 from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.coreset import greedy_coreset, project
 from exdd_core.detector.examples import PatchSet
+from exdd_core.detector.patch_features import PatchFeatures
 from exdd_core.images import Size
 from exdd_core.progress import Progress
 from tests.bench.gpu_measuring import GB, Figures, Sizes, device, release, repeated, timed
@@ -293,7 +294,9 @@ def scoring(sizes: Sizes, folder: Path) -> Iterator[Figures]:
         on_defect = np.zeros(features.shape[:3], bool)
         on_defect[-defective:, h // 4 : h // 2, w // 4 : w // 2] = True
         features[on_defect] *= 1.5  # channels that are always zero stay so
-        everything = PatchSet(features, on_defect, [BankImage(str(i), str(i)) for i in range(count)])
+        everything = PatchSet(
+            PatchFeatures(features), on_defect, [BankImage(str(i), str(i)) for i in range(count)]
+        )
         detector = Detector(backbone, Settings(name, size, negative_ratio=share))
         normals, defects = (
             everything.take(range(count - defective)),

@@ -31,6 +31,7 @@ from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import BankImage
 from exdd_core.detector.examples import Marked, PatchSet, TrainingImage, patch_set
 from exdd_core.detector.inspection import probability
+from exdd_core.detector.patch_features import PatchFeatures
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import compute_metrics, reliability, tally
 from exdd_core.images import Size, probe, read_image, read_mask, resize_mask
@@ -128,7 +129,7 @@ def run(images: Images, kept: Path, seed: int, fold: int, cells: Sequence[str]) 
     for cell in cells:
         parts, engine = CELLS[cell]
         _, defects, _ = images.sides(seed, fold, parts)
-        marked = images.patches.take(defects).marked()
+        marked = list(images.patches.take(defects).marked())
         if engine:
             _, lenders, _ = images.sides(seed, fold, None)
             marked += painted(images, kept, engine, normals, lenders, [seed, fold])
@@ -154,12 +155,15 @@ def painted(
         ]
         several = patch_set(images.backbone, training, images.size)
         names = np.array([[i.id, i.group, i.donor] for i in several.images])
-        np.savez(file, features=several.features.astype(np.float16), on=several.on_defect, names=names)
+        np.savez(
+            file, features=np.stack(several.features[:]).astype(np.float16), on=several.on_defect, names=names
+        )
     with np.load(file) as found:
         origins = [
             BankImage(id, group, "", "synthetic", donor) for id, group, donor in found["names"].tolist()
         ]
-        return PatchSet(found["features"].astype(np.float32), found["on"], origins).marked()
+        features = PatchFeatures(found["features"].astype(np.float32))
+        return list(PatchSet(features, found["on"], origins).marked())
 
 
 def _painted(

@@ -58,7 +58,7 @@ def _layers(images: Images) -> dict[str, slice]:
 def run(images: Images, layers: dict[str, slice], seed: int, fold: int, found: Figures) -> None:
     normals, defects, test = images.sides(seed, fold, None)
     detector = Detector(images.backbone, Settings(size=images.size, seed=seed))
-    marked = images.patches.take(defects).marked()
+    marked = list(images.patches.take(defects).marked())
     detector.fit_patches(images.patches.take(normals), images.patches.take([]))
     detector.fit_defects(marked, fusions=[kind.name for kind in KINDS])
     truth = np.array([images.records[i].label == DEFECT for i in test])

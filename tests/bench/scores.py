@@ -81,7 +81,7 @@ def report(
         loaded = Detector.load(Path(folder), backbone)
     _print(name, "loaded", loaded, fusions, scored)
     loaded.recall(detector.fitted.held.features or [])
-    changed = _changed(loaded, several[2].marked(), several[3])
+    changed = _changed(loaded, list(several[2].marked()), several[3])
     _print(name, "changed", changed, fusions, scored)
     print(f"{name}: {time.monotonic() - began:.0f} s", flush=True)
 

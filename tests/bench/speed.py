@@ -16,6 +16,7 @@ from exdd_core.detector import Detector, Settings, backbones, patches
 from exdd_core.detector.bank import BankImage
 from exdd_core.detector.coreset import greedy_coreset
 from exdd_core.detector.examples import PatchSet
+from exdd_core.detector.patch_features import PatchFeatures
 
 IMAGES, SIDE, ROUNDS = 104, 256, 15  # 104 images of 32 x 32 patches: 106,496 rows, 2 % of which are 2,129
 
@@ -31,7 +32,9 @@ def main(options: argparse.Namespace) -> None:
     features = np.concatenate([patches.features(backbone, images[i : i + 8]) for i in range(0, IMAGES, 8)])
     on_defect = np.zeros(features.shape[:3], bool)
     on_defect[-4:, 8:24, 8:24] = True
-    everything = PatchSet(features, on_defect, [BankImage(str(i), str(i)) for i in range(IMAGES)])
+    everything = PatchSet(
+        PatchFeatures(features), on_defect, [BankImage(str(i), str(i)) for i in range(IMAGES)]
+    )
     ours = Detector(backbone, Settings(negative_ratio=0.0213, positive_ratio=1.0))
     ours.fit_patches(everything.take(range(IMAGES - 4)), everything.take(range(IMAGES - 4, IMAGES)))
     theirs.memory_bank = torch.from_numpy(ours.negative.rows)

@@ -1,0 +1,263 @@
+"""Many images: features on disk, a disk without room, a GPU whose memory is full, and what a build holds in memory."""
+
+from __future__ import annotations
+
+import gc
+import os
+import shutil
+from collections import namedtuple
+from copy import copy
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from exdd_core.detector import Detector, Settings, backbones, patch_features, patches
+from exdd_core.detector.backbones import Backbone
+from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.coreset import CHUNK, greedy_coreset, project
+from exdd_core.detector.coreset_of_blocks import coreset_of_blocks, project_blocks
+from exdd_core.detector.examples import TrainingImage, Unmarked, patch_set
+from exdd_core.detector.held_out import sample
+from exdd_core.detector.patch_features import PatchFeatures
+from exdd_core.detector.unmarked import UnmarkedSample
+from exdd_core.errors import BadInput, Cancelled
+from exdd_core.images import Size
+from exdd_core.progress import Progress
+from exdd_core.region import Region
+from exdd_core.spill import Spill, require_room
+
+SIZE = Size(64, 64)
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture(scope="module")
+def backbone() -> Backbone:
+    return backbones.load()
+
+
+def training(normals: int, defects: int) -> tuple[list[TrainingImage], list[TrainingImage]]:
+    """Noisy plates, and the same with a dark square and its mask."""
+    rng, good, bad = np.random.default_rng(0), [], []
+    for number in range(normals + defects):
+        image = rng.integers(120, 150, (64, 64, 3), np.uint8)
+        if number < normals:
+            good.append(TrainingImage(f"good/{number}", image, f"g{number}"))
+            continue
+        mask = np.zeros((64, 64), bool)
+        mask[16:40, 20 + number % 8 : 44] = True
+        image[mask] //= 3
+        bad.append(TrainingImage(f"bad/{number}", image, f"b{number}", mask, "dark"))
+    return good, bad
+
+
+def deleted_files() -> list[str]:
+    """Open files of this process that have no name, such as those of `Spill`."""
+    gc.collect()
+    links = [Path(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")]
+    return [
+        str(os.readlink(link)) for link in links if link.is_symlink() and "(deleted)" in os.readlink(link)
+    ]
+
+
+# --- arrays on disk ---------------------------------------------------------------------------------------
+
+
+def test_a_spill_gives_back_what_was_written(tmp_path: Path) -> None:
+    arrays = np.random.default_rng(0).normal(size=(5, 3, 4)).astype(np.float32)
+    spill = Spill(5, (3, 4), np.float32, tmp_path)
+    spill.write(2, arrays[2:])
+    spill.write(0, arrays[:2])
+    assert not list(tmp_path.iterdir())  # it has no name, so nothing is left of it after a kill
+    np.testing.assert_array_equal(np.stack(list(spill)), arrays)
+    np.testing.assert_array_equal(np.stack(spill[1:4]), arrays[1:4])
+    np.testing.assert_array_equal(spill[-1], arrays[-1])
+    numbers = np.array([14, 0, 7])
+    np.testing.assert_array_equal(spill.rows(numbers), arrays.reshape(15, 4)[numbers])
+    with pytest.raises(IndexError):
+        spill[5]
+
+
+def test_a_disk_without_room_is_a_plain_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(20 << 30, 10 << 30, 10 << 30))
+    require_room(tmp_path, 9 << 30, "The features of 2,085 images")
+    with pytest.raises(BadInput) as refused:
+        Spill(2_085, (28, 79, 1_536), np.float16, tmp_path, "The features of 2,085 images")
+    assert str(refused.value) == (
+        f"The features of 2,085 images need 14.2 GB on the disk of {tmp_path}, and 10.2 GB can be used; free some "
+        "space, or take fewer or smaller images."
+    )
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_build_on_a_full_disk_ends_before_it_computes_all(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patch_features, "IN_MEMORY", 0)
+    monkeypatch.setattr(patches, "LARGEST_BATCH", 2)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: Usage(1 << 30, 1 << 30, 0))
+    progress = Progress()
+    with pytest.raises(BadInput, match="The features of 10 images need .* and 0.0 MB can be used"):
+        Detector(backbone, Settings(size=SIZE)).fit(*training(6, 4), progress)
+    assert progress.done == 0 and progress.total == 10
+
+
+# --- features on disk -------------------------------------------------------------------------------------
+
+
+def test_selections_share_what_is_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(patch_features, "IN_MEMORY", 0)
+    values = np.random.default_rng(0).normal(size=(4, 2, 3, 5)).astype(np.float32)
+    features = PatchFeatures.room(4, values.shape[1:])
+    features.write(0, values)
+    half, some = values.astype(np.float16).astype(np.float32), features.take([3, 1])
+    assert some.stored is features.stored and some.shape == (2, 2, 3, 5)
+    np.testing.assert_array_equal(np.stack(some[:]), half[[3, 1]])
+    image, row, column = np.array([1, 0, 1]), np.array([1, 0, 0]), np.array([2, 1, 0])
+    np.testing.assert_array_equal(some.rows(image, row, column), half[[3, 1]][image, row, column])
+    alone = some.copied()
+    assert alone.stored is not features.stored and alone.shape == some.shape
+    np.testing.assert_array_equal(np.stack(alone[:]), half[[3, 1]])
+
+
+@pytest.mark.parametrize("region", [False, True])
+def test_a_build_from_disk_is_one_from_memory(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch, region: bool
+) -> None:
+    roi = Region(np.hypot(*np.mgrid[-32:32, -32:32]) < 28) if region else None
+    normals, defects = training(8, 4)
+    in_memory = patch_set(backbone, [*normals, *defects], SIZE, region=roi)
+    monkeypatch.setattr(patch_features, "IN_MEMORY", 0)
+    on_disk = patch_set(backbone, [*normals, *defects], SIZE, region=roi)
+    rounded = PatchFeatures(np.stack(in_memory.features[:]).astype(np.float16).astype(np.float32))
+    fitted = []
+    for several in (on_disk, replace(in_memory, features=rounded), in_memory):
+        detector = Detector(backbone, Settings(size=SIZE, negative_ratio=0.1, fusion="ratio"), roi)
+        fitted.append(detector.fit_patches(several.take(range(8)), several.take(range(8, 12)), fusions=()))
+    seen = [image.source for image in (normals[0], defects[0])]
+    spilled, same, exact = (one.score(seen) for one in fitted)
+    for one, other, unrounded in zip(spilled, same, exact, strict=True):
+        assert one.score == other.score
+        np.testing.assert_array_equal(one.map, other.map)  # to the last bit
+        # A rounded row is off by at most 2^-11 of its length, and so is a distance to it.
+        off = 2**-11 * float(np.linalg.norm(fitted[2].negative.rows, axis=1).max())
+        np.testing.assert_allclose(one.negative_distance, unrounded.negative_distance, rtol=0, atol=off)
+
+
+def test_the_large_file_goes_when_the_build_has_ended(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(deleted_files())
+    monkeypatch.setattr(patch_features, "IN_MEMORY", 0)
+    monkeypatch.setattr("exdd_core.detector.fit.CALIBRATION_IMAGES", 3)
+    detector = Detector(backbone, Settings(size=SIZE)).fit(*training(8, 3))
+    held = detector.fitted.held.features
+    assert held is not None and len(held) == 3
+    assert len(deleted_files()) == before + 1  # that of the held-out images, which later changes need
+    del held, detector
+    assert len(deleted_files()) == before
+
+
+def test_a_cancelled_build_leaves_no_file(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = len(deleted_files())
+    monkeypatch.setattr(patch_features, "IN_MEMORY", 0)
+
+    def stop(progress: Progress) -> None:
+        if progress.stage == "Projecting patches" and progress.done == 2:
+            assert len(deleted_files()) == before + 1
+            progress.cancel()
+
+    with pytest.raises(Cancelled):
+        Detector(backbone, Settings(size=SIZE)).fit(*training(8, 3), Progress(stop))
+    assert len(deleted_files()) == before
+
+
+# --- streamed and in memory -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dimension", [20, 200])
+def test_blocks_give_the_same_coreset_as_all_rows_together(dimension: int) -> None:
+    rows = np.random.default_rng(0).normal(size=(CHUNK + 700, dimension)).astype(np.float32)
+    blocks = np.split(rows, [1, 500, 9_000, 17_000])
+    together = project(rows, 128, 3)
+    assert torch.equal(project_blocks(iter(blocks), len(rows), dimension, 128, 3), together)
+    found = coreset_of_blocks(iter(blocks), len(rows), dimension, 40, 3)
+    np.testing.assert_array_equal(found, greedy_coreset(rows, 40, seed=3))
+
+
+def test_a_sample_of_unmarked_patches_does_not_depend_on_how_often_it_is_pruned() -> None:
+    rng, none = np.random.default_rng(0), np.zeros((0, 3))
+    everything = Bank(none[:, :3], none[:, 0], none[:, :2], [], none[:, :2])
+    streamed = UnmarkedSample(25, 7, copy(everything))
+    each = []
+    for number in range(30):
+        n = int(rng.integers(0, 12))
+        rows, position = (
+            rng.normal(size=(n, 3)).astype(np.float32),
+            rng.integers(0, 9, (n, 2)).astype(np.int16),
+        )
+        around, stands = rng.normal(size=(n, 2)).astype(np.float32), rng.random(n).astype(np.float32)
+        image = BankImage(f"image {number}", f"part {number}")
+        streamed.add(image, Unmarked(rows, position, around, stands))
+        everything.add(image, rows, position, around)
+        each.append(stands)
+    kept = sample(everything, 25, 7)
+    found, stand_for = streamed.taken()
+    wanted, counts = everything.take(kept), np.concatenate(each)
+    np.testing.assert_array_equal(found.rows, wanted.rows)
+    np.testing.assert_array_equal(found.image, wanted.image)
+    np.testing.assert_array_equal(found.surroundings, wanted.surroundings)
+    np.testing.assert_array_equal(stand_for, counts[kept] * (counts.sum() / max(1.0, counts[kept].sum())))
+
+
+def test_of_too_many_patches_on_defects_every_image_gives_its_share(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, defects = training(0, 6)
+    patches_of = patch_set(backbone, defects, SIZE)
+    every = list(patches_of.marked())
+    row = 4 * (backbone.dimension + every[0].surroundings.shape[1])
+    monkeypatch.setattr("exdd_core.detector.examples.MOST_BYTES", row * sum(len(m.rows) for m in every) // 2)
+    fewer = list(patches_of.marked())
+    for one, whole in zip(fewer, every, strict=True):
+        assert len(one.rows) == round(len(whole.rows) / 2)
+        places = {tuple(place) for place in whole.position.tolist()}
+        assert len({tuple(place) for place in one.position.tolist()} & places) == len(one.rows)
+        assert one.unmarked is not None and len(one.unmarked.rows) == len(whole.unmarked.rows)
+
+
+# --- a GPU whose memory is full ---------------------------------------------------------------------------
+
+
+def test_a_full_gpu_halves_the_batch_and_goes_on(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures = [image.source for image in training(7, 0)[0]]
+    whole, real, asked = patches.extract(backbone, pictures, SIZE), patches.features, []
+
+    def full(network: Backbone, batch: np.ndarray) -> np.ndarray:
+        asked.append(len(batch))
+        if len(batch) > 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return real(network, batch)
+
+    monkeypatch.setattr(patches, "features", full)
+    progress = Progress()
+    found = patches.extract(backbone, pictures, SIZE, progress)
+    assert asked == [7, 3, 1, 1, 1, 1, 1, 1, 1]
+    assert progress.done == 7
+    for one, same in zip(found, whole, strict=True):
+        np.testing.assert_allclose(one, same, rtol=1e-4, atol=1e-5)
+
+
+def test_a_gpu_too_small_for_one_image_is_a_plain_sentence(
+    backbone: Backbone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(network: Backbone, batch: np.ndarray) -> np.ndarray:
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(patches, "features", full)
+    with pytest.raises(
+        BadInput, match="The memory of the GPU is too small for one image at 64x64; end other"
+    ):
+        patches.extract(backbone, [training(1, 0)[0][0].source], SIZE)

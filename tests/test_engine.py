@@ -12,9 +12,9 @@ from hypothesis import given, settings, strategies as st
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 from exdd_core.synthesis import ENGINES, default_engine, engine_named
+from exdd_core.synthesis.compositing import composite, measure
 from exdd_core.synthesis.controls import Control, shared_controls
 from exdd_core.synthesis.engine import Engine
-from exdd_core.synthesis.laying_back import lay_back, measure
 from exdd_core.synthesis.request import Painting, PaintRequest, Step, Window
 
 
@@ -367,5 +367,5 @@ def test_lay_back_scales_what_was_painted_small():
     window = engine.windows[0]
     pixels = np.zeros_like(window.image)
     pixels[:, window.image.shape[1] // 2 :] = 200
-    result = lay_back(window, pixels)
+    result = composite(window, pixels)
     assert (result[:, 60:] == 200).all() and (result[:, :40] == 0).all()

@@ -1,4 +1,4 @@
-"""Synthesis: engines that paint defects into normal images, and what they are asked for.
+"""Synthesis: engines that paint defects into normal images, their masks, prompts and settings.
 
 Knows masks, prompts, pixels and weights. Does not know the workspace or what a painting is worth.
 

@@ -25,10 +25,10 @@ from exdd_core.synthesis.vocabulary import Look
 def _blobs(
     look: Look, piece: MaskPiece, surface: Surface, share: float, ragged: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """float32 (h, w): about how many pixels a point lies within the outline of a blob, negative outside.
+    """float32 (h, w): the approximate depth in pixels of a point inside the outline of a blob, negative outside.
 
-    One blob takes the mask's own shape, drawn in a little and roughened; several are strewn over it. `share`
-    is how much of the mask's depth one fills.
+    A single blob takes the shape of the mask, a little smaller and roughened; several are scattered over the
+    mask. share: of the mask's depth, filled by one blob. ragged: irregularity of its outline.
     """
     depth = mask_geometry.depth_of(piece.mask)
     deepest = float(depth.max())
@@ -42,7 +42,7 @@ def _blobs(
     rows, columns = np.nonzero(piece.mask)
     y, x = np.mgrid[0 : piece.mask.shape[0], 0 : piece.mask.shape[1]].astype(np.float32)
     inside = np.full(piece.mask.shape, -np.inf, np.float32)
-    # Their sizes are as different as those of droplets; the first is the largest.
+    # Sizes vary as those of droplets do; the first blob is the largest.
     weight = depth[rows, columns] ** 2
     for number, i in enumerate(rng.choice(len(rows), size=count, p=weight / weight.sum())):
         most = depth[rows[i], columns[i]]
@@ -57,7 +57,7 @@ def _blobs(
 
 
 def _fineness(look: Look) -> float:
-    """How strong the small teeth of an outline are against the large ones."""
+    """How strong the finest irregularities of an outline are, relative to the coarsest."""
     return float(np.clip(0.5 * look.rough**0.6, 0.25, 0.8))
 
 
@@ -72,7 +72,7 @@ def _ellipse(
 
 
 def _shade(height: np.ndarray, surface: Surface, soft: float) -> np.ndarray:
-    """float32 (h, w): how much brighter or darker a relief of `height` (pixels) is under the lamp, about 1."""
+    """float32 (h, w): the factor, around 1, by which the lamp brightens a relief of `height` (pixels)."""
     smooth = cv2.GaussianBlur(height, (0, 0), max(0.6, soft))
     dx, dy = cv2.Sobel(smooth, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(smooth, cv2.CV_32F, 0, 1) / 8
     towards = -(dx * surface.lamp[0] + dy * surface.lamp[1])
@@ -80,7 +80,7 @@ def _shade(height: np.ndarray, surface: Surface, soft: float) -> np.ndarray:
 
 
 def pit(look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generator) -> Change:
-    """A hollow: a floor that gets little light, a wall that faces the lamp and one that does not, a lit rim."""
+    """A hollow: a dark floor, one wall that faces the lamp and one that does not, and a lit rim."""
     change = Change.none(piece.mask.shape)
     dark, bright = tones(look, surface, piece)
     inside = _blobs(look, piece, surface, 0.86, 0.45, rng)
@@ -113,14 +113,14 @@ def pit(look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generator
 
 
 def _ripples(inside: np.ndarray, radius: float, uneven: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """float32 (h, w): the shell-like waves on the face of a fracture, closer together towards its rim."""
+    """float32 (h, w): the height of the shell-like waves on a fracture's face, denser towards its rim."""
     depth = np.clip(inside + 0.12 * radius * uneven, 0, None) / radius
     waves = np.sin(2 * np.pi * rng.uniform(2.0, 4.5) * np.sqrt(depth) + rng.uniform(0, 2 * np.pi))
     return (0.07 * radius * waves).astype(np.float32)
 
 
 def spot(look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generator) -> Change:
-    """A deposit: an even film with a crisp edge, thicker along its rim, the texture showing through."""
+    """A deposit: an even film with a crisp edge and a thicker rim, through which the texture shows."""
     change = Change.none(piece.mask.shape)
     dark, bright = tones(look, surface, piece)
     inside = _blobs(look, piece, surface, 0.88, 0.35, rng)
@@ -139,7 +139,7 @@ def spot(look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generato
 
 
 def stain(look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generator) -> Change:
-    """A tint that fades in softly, cloudy within, with the darker tide line where it dried; texture stays."""
+    """A cloudy tint with soft edges and a darker line along its rim, where it dried; the texture stays."""
     change = Change.none(piece.mask.shape)
     dark, bright = tones(look, surface, piece)
     inside = _blobs(look, piece, surface, 0.9, 0.5, rng)
@@ -157,7 +157,7 @@ def stain(look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generat
 
 
 def dent(look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generator) -> Change:
-    """A smooth hollow: the side that faces the lamp brighter, the other darker, nothing else changed."""
+    """A smooth hollow: the side that faces the lamp is brighter, the other darker; the texture stays."""
     change = Change.none(piece.mask.shape)
     dark, bright = tones(look, surface, piece)
     inside = _blobs(look, piece, surface, 0.95, 0.15, rng)
@@ -176,7 +176,7 @@ def dent(look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generato
 
 
 def grain_break(look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generator) -> Change:
-    """The grain torn or worn away: another texture, made from the surface's own, a little darker or brighter."""
+    """Torn or worn grain: another texture, made from the surface's own, a little darker or brighter."""
     change = Change.none(piece.mask.shape)
     dark, bright = tones(look, surface, piece)
     inside = _blobs(look, piece, surface, 0.92, 0.4, rng)

@@ -23,12 +23,13 @@ from exdd_core.synthesis.cutouts import (
 from exdd_core.synthesis.mask_geometry import Array, grown, half_width
 
 GAIN, TEXTURE = (0.15, 3.0), (0.7, 1.4)  # limits of the factors on the donor's brightness and contrast
-# In standard deviations of the donor's surface: a pixel below the first is surface, one above the second is
-# defect. Labels are drawn generously, and surface that is pasted along with a crack shows as a band.
-TOLD = (1.0, 3.0)
-# In the same unit: above the first a defect begins to replace the receiver's surface, above the second it does.
-FIRM = (4.0, 12.0)
-FINEST = 3  # finest level of the pyramid, 2**3 pixels: what is finer is texture
+# In standard deviations of the donor's surface: a pixel that deviates less than the first is surface, more than
+# the second is defect. Labels include some surface, which would show as a band along a pasted crack.
+DEFECTIVE = (1.0, 3.0)
+# In the same unit: above the first a defect begins to replace the receiver's surface, above the second only the
+# defect is left.
+REPLACING = (4.0, 12.0)
+FINEST = 3  # finest level of the pyramid, 2**3 pixels: finer detail is texture
 EDGE = (1.5, 4.0)  # in the same unit: a step below the first is no edge, one above the second is an edge
 OVERHANG = 8  # pixels by which a defect that its image's edge cuts off is continued
 
@@ -41,7 +42,7 @@ def blend(
     squeeze: tuple[float, float],
     settings: TransplantSettings,
 ) -> Array:
-    """`image`, uint8 (h, w, 3), with the piece at its pose: uint8 (h, w, 3).
+    """Blend a piece at its pose into `image`, uint8 (h, w, 3): uint8 (h, w, 3).
 
     The donor is brought to the receiver's level by a smooth field that equals their difference in a ring
     around the defect, as in Poisson blending (Perez et al., 2003), but from smoothed levels: the pixels along
@@ -58,7 +59,7 @@ def blend(
         for layer in (piece.mask, piece.known, piece.beyond, piece.surface)
     )
     behind = _depth_behind(beyond > 0.5, known > 0.5, part)
-    if behind <= OVERHANG:  # a sliver along the edge, left by a small turn
+    if behind <= OVERHANG:  # a sliver that a small turn leaves along the edge
         mask, known = np.maximum(mask, beyond), np.ones_like(known)
     defect, margin = mask > 0.5, settings["margin"]
     seen = grown((mask > 0.02) | (beyond > 0.02), max(3.0, margin))
@@ -69,31 +70,33 @@ def blend(
     donor = _matched(donor, receiver, ring)
     donor += _spread(receiver - donor, ring)
     ground = _spread(receiver, ring)
-    share, firm = _share(defect, known > 0.5, margin) * part, defect.astype(np.float32)
+    share, replacing = _share(defect, known > 0.5, margin) * part, defect.astype(np.float32)
     if surrounded and defect.any():
         difference = cv2.cvtColor(donor - ground, cv2.COLOR_RGB2GRAY)
-        standing = _standing_out(difference, defect, ring)
-        firm = np.clip((standing - FIRM[0]) / (FIRM[1] - FIRM[0]), 0, 1)
-        # In a faint defect, what stands out most still is the defect.
-        faint = min(1.0, float(np.quantile(standing[defect], 0.9)) / TOLD[1])
-        share *= np.clip((standing - faint * TOLD[0]) / (faint * (TOLD[1] - TOLD[0]) + 1e-3), 0, 1)
+        deviation = _deviation(difference, defect, ring)
+        replacing = np.clip((deviation - REPLACING[0]) / (REPLACING[1] - REPLACING[0]), 0, 1)
+        # In a faint defect, the pixels that deviate most count as the defect.
+        faint = min(1.0, float(np.quantile(deviation[defect], 0.9)) / DEFECTIVE[1])
+        share *= np.clip(
+            (deviation - faint * DEFECTIVE[0]) / (faint * (DEFECTIVE[1] - DEFECTIVE[0]) + 1e-3), 0, 1
+        )
         share *= _soft(difference, defect, surface > 0.5, ring)
     donor = ground + settings["strength"] * (donor - ground)
-    painted = _laid_on(receiver, donor, ground, share, firm)
+    painted = _composited(receiver, donor, ground, share, replacing)
     result = image.copy()
     result[top:bottom, left:right] = np.rint(np.clip(painted, 0, 255))
     return result
 
 
 def faded(receiver: Array, painted: Array, region: Array) -> Array:
-    """`painted` inside `region`, faded out towards its edge, where a halo would end in a visible step."""
+    """`painted` inside `region`, faded out towards the region's edge, so that no visible step is left there."""
     depth = cv2.distanceTransform(region.astype(np.uint8), cv2.DIST_L2, 5)
     share = np.clip(depth / np.clip(depth.max() / 4, 1, 4), 0, 1)[..., None]
     return np.rint(receiver + share * (painted.astype(np.float32) - receiver)).astype(np.uint8)
 
 
 def _reach(piece: Cutout, matrix: Array, margin: float, shape: tuple[int, int]) -> tuple[int, int, int, int]:
-    """top, bottom, left, right of the part of a window, (h, w), that the piece and its ring fall on."""
+    """top, bottom, left, right of the section of a window, (h, w), that the piece and its ring cover."""
     rows, columns = np.nonzero(piece.mask)
     corners = np.array([[x, y, 1] for x in (columns.min(), columns.max()) for y in (rows.min(), rows.max())])
     pad = math.ceil(2 * RING + BEYOND + margin)
@@ -106,7 +109,7 @@ def _reach(piece: Cutout, matrix: Array, margin: float, shape: tuple[int, int]) 
 
 
 def _depth_behind(beyond: Array, known: Array, part: Array) -> float:
-    """How many pixels of the part lie behind the edge that cut the defect off, across that edge."""
+    """The extent of the part, in pixels, beyond the edge that cut the defect off."""
     behind = beyond & part
     if not behind.any():
         return 0.0
@@ -114,7 +117,7 @@ def _depth_behind(beyond: Array, known: Array, part: Array) -> float:
 
 
 def _matched(donor: Array, receiver: Array, ring: Array) -> Array:
-    """The donor with the receiver's brightness and strength of texture, as measured in the ring."""
+    """The donor with the receiver's brightness and texture contrast, as measured in the ring."""
     if not ring.any():
         return donor
     donor = donor * float(np.clip((receiver[ring].mean() + 4) / (donor[ring].mean() + 4), *GAIN))
@@ -129,9 +132,9 @@ def _roughness(image: Array, where: Array) -> float:
 
 
 def _share(defect: Array, known: Array, margin: float) -> Array:
-    """How much of the donor shows, float32 (h, w): all of it in the defect, fading out around it.
+    """The donor's weight, float32 (h, w): 1 in the defect, fading out around it.
 
-    Where an edge of its image cut the defect off and the receiver goes on, it fades before that edge.
+    Where an edge of its image cut the defect off and the receiver continues, it fades before that edge.
     """
     if not defect.any():
         return np.zeros(defect.shape, np.float32)
@@ -144,10 +147,10 @@ def _share(defect: Array, known: Array, margin: float) -> Array:
 
 
 def _soft(difference: Array, defect: Array, surface: Array, ring: Array) -> Array:
-    """A fade at the inside of a label's outline where the donor has no edge there, float32 (h, w), 0 to 1.
+    """A weight that fades along the inside of a label's outline where the donor has no edge: float32 (h, w).
 
-    A stain ends at its outline. The outline of an uneven field is where the annotator stopped drawing; a
-    sharp seam there would be more visible than the defect.
+    A stain ends at its outline. The outline of an uneven field is where the annotator stopped drawing, and a
+    sharp seam there would be more visible than the defect. 0 to 1.
     """
     depth = cv2.distanceTransform(defect.astype(np.uint8), cv2.DIST_L2, 5)
     thick = float(depth.max())
@@ -175,40 +178,40 @@ def _local(values: Array, where: Array, sigma: float) -> tuple[Array, Array]:
     return total / np.maximum(known, 1e-6), known
 
 
-def _standing_out(difference: Array, defect: Array, ring: Array) -> Array:
-    """The difference of each donor pixel from its ground, in standard deviations of its surface; float32 (h, w).
+def _deviation(difference: Array, defect: Array, ring: Array) -> Array:
+    """Each donor pixel's difference from the surface, in standard deviations of that surface: float32 (h, w).
 
-    It is smoothed to about the label's thickness: a large faint field stands out as a whole, not by its
-    pixels.
+    It is smoothed to about the label's thickness, since a large faint field differs as a whole rather than
+    pixel by pixel.
     """
     sigma = min(max(half_width(defect) / 4, 0.8), 8.0)
     grey = cv2.GaussianBlur(difference, (0, 0), sigma)
     usual = 1.48 * float(np.median(np.abs(grey[ring]))) + 0.5
     sign = np.sign(grey[defect].mean())
-    grey = np.where(defect, np.abs(grey), sign * grey)  # in the margin, only what continues the defect
-    reach = 2 * math.ceil(2 * sigma) + 1  # closes gaps between pixels that stand out
+    grey = np.where(defect, np.abs(grey), sign * grey)  # in the margin, only the defect's sign counts
+    reach = 2 * math.ceil(2 * sigma) + 1  # closes gaps between deviating pixels
     grey = (grey / usual).astype(np.float32)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     return cv2.GaussianBlur(cv2.morphologyEx(grey, cv2.MORPH_CLOSE, kernel), (0, 0), 0.7)
 
 
-def _laid_on(receiver: Array, donor: Array, ground: Array, share: Array, firm: Array) -> Array:
+def _composited(receiver: Array, donor: Array, ground: Array, share: Array, replacing: Array) -> Array:
     """The defect on the receiver, float32 (h, w, 3).
 
-    Where the defect is faint, it darkens or brightens the receiver's surface and keeps that surface's
-    texture; where it is `firm`, it replaces the surface. A faint rim with the donor's texture would make the
-    paste visible.
+    A faint defect darkens or brightens the receiver's surface and keeps its texture, because a faint rim with
+    the donor's texture would be visible. `replacing`, float32 (h, w), 0 to 1, says how far the defect replaces
+    the surface instead.
     """
     light = np.clip((donor + 1) / (np.maximum(ground, 0) + 1), 0.02, 4)
     faint = (receiver + 1) * light ** share[..., None] - 1
-    return faint + (share * firm)[..., None] * (donor - faint)
+    return faint + (share * replacing)[..., None] * (donor - faint)
 
 
 def _spread(values: Array, where: Array) -> Array:
     """A smooth field, float32 (h, w, 3), that follows `values` where they are known and continues elsewhere."""
     layer = np.dstack([values, np.ones(where.shape)]).astype(np.float32) * where[..., None]
-    layers = [layer]  # sums, and in the last channel how much went into them
-    while min(layer.shape[:2]) > 4:  # averages over ever larger places
+    layers = [layer]  # sums, and their weights in the last channel
+    while min(layer.shape[:2]) > 4:  # averages over ever larger areas
         layer = cv2.pyrDown(layer)
         layers.append(layer)
     total = layers.pop().sum(axis=(0, 1), keepdims=True)

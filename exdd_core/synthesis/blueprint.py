@@ -1,8 +1,8 @@
-"""The configuration that a single .safetensors file lacks: which networks its weights belong to.
+"""The configuration that a single .safetensors file lacks: the networks that its weights belong to.
 
-Such a file holds tensors only. diffusers fetches the rest from the hub; here it is written down, for Stable
-Diffusion 1.5 and XL, plain and for inpainting, so that a file on a stick works where there is no network.
-The tokenizer's vocabulary comes with the package open-clip-torch. Knows no weights.
+Such a file holds tensors only, and diffusers would fetch the rest from the hub. This module writes it for Stable
+Diffusion 1.5 and XL, plain and for inpainting, so that a single file works without a network. The tokenizer's
+vocabulary comes with the package open-clip-torch. Does not know weights.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ VAE = {
     "up_block_types": ["UpDecoderBlock2D"] * 4,
     "layers_per_block": 2,
 }
-UNET = {  # of Stable Diffusion 1.5; what is not said is diffusers' default
+UNET = {  # of Stable Diffusion 1.5; diffusers has the same defaults for the rest
     "_class_name": "UNet2DConditionModel",
     "sample_size": 64,
     "cross_attention_dim": 768,
@@ -84,15 +84,15 @@ TEXT_XL = {  # OpenCLIP ViT-bigG/14
 
 @contextlib.contextmanager
 def blueprint(file: Path) -> Iterator[Path]:
-    """A folder of configurations for a single file's weights, as diffusers' `from_single_file(config=)` wants it.
+    """A folder of configurations for a single file's weights, as diffusers' `from_single_file(config=)` reads it.
 
-    If a folder with the file's name (without .safetensors) and a model_index.json lies in the same place, it
-    is used instead, for models that were trained with other settings. Raises `BadInput` for a file that holds
-    no such model.
+    A folder in the same place that has the file's name without .safetensors, and a model_index.json, is used
+    instead: for models that were trained with other settings. Raises `BadInput` for a file that holds no such
+    model.
     """
-    beside = file.with_suffix("")
-    if (beside / "model_index.json").is_file():
-        yield beside
+    own = file.with_suffix("")
+    if (own / "model_index.json").is_file():
+        yield own
         return
     with tempfile.TemporaryDirectory(prefix="exdd-") as made:
         write(Path(made), weights.family(file))
@@ -103,7 +103,7 @@ def write(folder: Path, family: str) -> None:
     """Write the configuration of a `family`, as `weights.family` names it, into an empty folder."""
     large, inpaint = family.startswith("xl"), family.endswith("-inpaint")
     unet = {**(UNET_XL if large else UNET), "in_channels": 9 if inpaint else 4}
-    # What SDXL base's autoencoder computes does not fit half precision; its inpainting model came with a mended one.
+    # The autoencoder of SDXL base overflows in half precision; that of its inpainting model does not.
     vae = {**VAE, "scaling_factor": 0.13025 if large else 0.18215, "force_upcast": large}
     index: dict[str, object] = {
         "_class_name": "StableDiffusionXLInpaintPipeline" if large else "StableDiffusionInpaintPipeline",
@@ -132,7 +132,7 @@ def write(folder: Path, family: str) -> None:
 
 
 def _write_tokenizer(folder: Path, padding: str) -> None:
-    """CLIP's vocabulary of 49,408 tokens: bytes, bytes that end a word, merges in their order, two marks."""
+    """Write CLIP's 49,408 tokens: bytes, bytes that end a word, merges in order, the start and end of a text."""
     package = importlib.util.find_spec("open_clip")
     if package is None or not package.submodule_search_locations:
         raise BadInput(

@@ -1,4 +1,4 @@
-"""The controls of an engine: what a page or the command line needs to build a widget and to check a value.
+"""The controls of an engine: names, ranges and defaults, from which pages build widgets and values are checked.
 
 Knows names, types and ranges. Does not know widgets or what an engine does with a value.
 """
@@ -13,12 +13,12 @@ from typing import SupportsFloat, TypedDict
 
 from exdd_core.errors import BadInput
 
-Value = str | float | bool  # what a control reads; an integer is a float to the type checker
-Settings = Mapping[str, object]  # by a control's name, as somebody gives them: not checked, not complete
+Value = str | float | bool  # a control's value; to the type checker an integer is a float
+Settings = Mapping[str, object]  # by a control's name, neither checked nor complete
 
 
 class SharedSettings(TypedDict):
-    """The settings that every engine has, checked and complete; those of `shared_controls`."""
+    """The settings of `shared_controls`, which every engine has, checked and complete."""
 
     geometry: str
     feather: float
@@ -27,7 +27,7 @@ class SharedSettings(TypedDict):
 
 @dataclass(frozen=True)
 class Control:
-    """One setting of an engine: what pages and the command line need to build a widget for it and check it.
+    """One setting of an engine, with all that a widget or a check of its value needs.
 
     `kind` is "number", "integer", "choice", "switch" or "text"; `minimum` and `maximum` are included.
     """
@@ -44,7 +44,7 @@ class Control:
     unit: str = ""
 
     def read(self, value: object) -> Value:
-        """`value` in this control's type; numbers may come as text. Raises `BadInput` naming the range."""
+        """Convert `value` to this control's type; numbers may be text. Raises `BadInput` that names the range."""
         if self.kind in ("number", "integer"):
             return self._number(value)
         if self.kind == "switch":

@@ -1,4 +1,4 @@
-"""A real defect, cut out of its image, and the pose in which it is laid into another one.
+"""A real defect, cut out of its image, and the pose that it takes in another one.
 
 Knows pixels, masks and affine maps. Does not know where a defect fits or how it is blended.
 """
@@ -18,11 +18,12 @@ from exdd_core.synthesis.mask_geometry import Array
 
 BEYOND = 24  # pixels by which a defect that its image's edge cuts off is extended beyond that edge
 RING = 12  # width in pixels of the ring around the defect that is compared with the receiver
-THICK = 12  # half the width, in pixels, from which a defect counts as a field, which may end without an edge
+# Half the width, in pixels, from which a defect counts as a field. A field may end without an edge.
+THICK = 12
 
 
 class TransplantSettings(SharedSettings):
-    """Checked and complete; what each means, `Transplant.CONTROLS` says."""
+    """The settings of a transplant, checked and complete. `Transplant.CONTROLS` explains each."""
 
     placing: str
     angle: float
@@ -36,9 +37,9 @@ class TransplantSettings(SharedSettings):
 class Cutout:
     """A defect with some of its surroundings, cut out of its image.
 
-    `image` float32 (h, w, 3); `mask` bool (h, w) the defect; `beyond` bool (h, w) where it would go on behind
-    an edge of its image; `known` bool (h, w) False behind such an edge, where `image` repeats its last
-    pixels; `surface` bool (h, w) where it shows the part.
+    image: float32 (h, w, 3). The masks are bool (h, w). mask: the defect. beyond: where the defect would
+    continue beyond an edge of its image. known: False beyond such an edge, where `image` repeats its last
+    pixels. surface: where `image` shows the part.
     """
 
     image: Array
@@ -49,7 +50,10 @@ class Cutout:
 
 
 def cut(image: Array, mask: Array) -> Cutout:
-    """The main defect of an image, uint8 (H, W, 3), by its mask, bool (H, W). Raises `BadInput` when empty."""
+    """Cut the main defect out of an image, uint8 (H, W, 3), by its mask, bool (H, W).
+
+    Raises `BadInput` for an empty mask.
+    """
     if not mask.any():
         raise BadInput("The mask of the real defect is empty; choose another one.")
     mask = _main(mask)
@@ -77,7 +81,7 @@ def cut(image: Array, mask: Array) -> Cutout:
 
 
 def _main(mask: Array) -> Array:
-    """The largest group of a mask's neighbouring pieces, without specks at a distance."""
+    """The largest group of neighbouring pieces of a mask, without distant specks."""
     reach = max(5, int(0.04 * min(mask.shape))) | 1
     _, labels = cv2.connectedComponents(cv2.dilate(mask.astype(np.uint8), np.ones((reach, reach), np.uint8)))
     areas = np.bincount(labels[mask])
@@ -86,9 +90,9 @@ def _main(mask: Array) -> Array:
 
 @dataclass(frozen=True)
 class Pose:
-    """How a cutout lies in a window: flipped left to right, turned clockwise by `angle` degrees and scaled.
+    """The position of a cutout in a window: flipped left to right, turned clockwise by `angle` degrees, scaled.
 
-    The middle of its mask is at (x, y) pixels.
+    (x, y) is the middle of its mask, in pixels.
     """
 
     angle: float
@@ -111,7 +115,7 @@ def matrix_of(piece: Cutout, pose: Pose, squeeze: tuple[float, float], reduced: 
 
 
 def warped(layer: Array, matrix: Array, size: tuple[int, int], how: int) -> Array:
-    """`layer` under an affine map, averaged beforehand where it shrinks."""
+    """Warp `layer` by an affine map. A layer that shrinks is smoothed first."""
     shrink = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
     if shrink < 0.9:
         layer = cv2.GaussianBlur(layer, (0, 0), 0.4 / shrink)

@@ -1,9 +1,8 @@
 """The base class of every engine that paints defects: settings, batches, progress and cancelling.
 
-An engine paints a window, and may change every pixel of it. The base class checks the request, cuts the
-window out of the image, resizes it where the engine works at a size of its own, lays the result back inside
-the drawn mask only, and measures what has changed. It does not know how a defect is made, where images come
-from or where results go.
+An engine paints a window and may change every pixel of it. The base class checks the request, cuts the window out
+of the image, resizes it where the engine works at a size of its own, composites the result inside the drawn mask
+only, and measures what changed. Does not know how a defect is made, where images come from or where results go.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ import numpy as np
 
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
+from exdd_core.synthesis.compositing import box_around, composite, measure, resized, resized_mask
 from exdd_core.synthesis.controls import Control, Settings
-from exdd_core.synthesis.laying_back import box_around, lay_back, measure, resized, resized_mask
 from exdd_core.synthesis.request import Painting, PaintRequest, S, Step, Window
 
 MAX_SEED = 2**63 - 1
 
 
 class Engine(ABC, Generic[S]):
-    """Paints defects. A subclass defines its name and controls, and implements `_render`; `S` types its settings."""
+    """Paints defects. A subclass has a name and controls and implements `_render`; `S` is the type of its settings."""
 
     NAME: str
     TITLE: str
@@ -39,31 +38,31 @@ class Engine(ABC, Generic[S]):
         self._loading = threading.Lock()
         self._loaded = False
 
-    # --- what a subclass defines ---
+    # --- for subclasses to define ---
 
     @property
     @abstractmethod
     def version(self) -> str:
-        """The version of code and model: it changes whenever the same request would give other pixels."""
+        """The version of code and model. It changes whenever the same request would give other pixels."""
 
     def missing(self) -> str:
-        """Empty, or a text on what this engine lacks: what to download, how large it is, where to put it."""
+        """What this engine lacks: what to download, how large it is, where to put it. "" where nothing is missing."""
         return ""
 
     def _load(self, progress: Progress) -> None:
-        """Load what painting needs; called once."""
+        """Load models or libraries before the first painting. Called once."""
         return
 
     def _ready(self, settings: Settings, progress: Progress | None) -> None:
-        """Load what a request with these settings needs: another model, in an engine whose settings choose it."""
+        """Load the model that these settings choose."""
         self.load(progress)
 
     def _version(self, settings: S) -> str:
-        """The `version` of code and model that paint with these complete settings."""
+        """The version of code and model for these settings."""
         return self.version
 
     def _resolution(self, settings: S) -> int:
-        """The side, in pixels, of the square that this engine paints; 0 for the image's own size."""
+        """The side in pixels of the square that this engine paints, 0 for the image's own size."""
         return 0
 
     def _at_once(self, settings: S) -> int:
@@ -72,16 +71,16 @@ class Engine(ABC, Generic[S]):
 
     @abstractmethod
     def _render(self, window: Window[S], step: Step) -> np.ndarray:
-        """The window, uint8 (h, w, 3), with a defect where its mask is set; changes outside the mask are ignored."""
+        """Paint a defect into a window: uint8 (h, w, 3). Changes outside the window's mask are ignored."""
 
     def _render_batch(self, windows: Sequence[Window[S]], step: Step) -> Sequence[np.ndarray]:
-        """`_render` for several windows, which may differ in size and settings. `step` shows the first."""
+        """`_render` for several windows, which may differ in size and settings. `step` gets the first one's pixels."""
         return [self._render(window, step) for window in windows]
 
-    # --- what callers use ---
+    # --- for callers ---
 
     def load(self, progress: Progress | None = None) -> None:
-        """Load the engine, once; other threads wait meanwhile. Raises `BadInput` when something is missing."""
+        """Load the engine once; other threads wait. Raises `BadInput` when something is missing."""
         with self._loading:
             if self._loaded:
                 return
@@ -92,7 +91,7 @@ class Engine(ABC, Generic[S]):
             self._loaded = True
 
     def prepare(self, settings: Settings, progress: Progress | None = None) -> None:
-        """Load what requests with these settings need; settings may choose a model."""
+        """Load the engine for requests with these settings, which may choose a model."""
         self._ready(settings, progress)
 
     def at_once(self, settings: Settings) -> int:
@@ -100,7 +99,7 @@ class Engine(ABC, Generic[S]):
         return self._at_once(self.complete(settings))
 
     def complete(self, settings: Settings) -> S:
-        """Every setting of this engine, checked, with defaults where one is left out. Raises `BadInput`."""
+        """Check settings and add the defaults of those left out. Raises `BadInput`."""
         known = {control.name: control for control in self.CONTROLS}
         for name in settings:
             if name not in known:
@@ -114,10 +113,11 @@ class Engine(ABC, Generic[S]):
         progress: Progress | None = None,
         preview: Callable[[np.ndarray], None] | None = None,
     ) -> Painting:
-        """Paint one. `progress` counts the engine's steps; `preview` gets the unfinished image, uint8 (H, W, 3).
+        """Paint one request.
 
-        Raises `BadInput` for settings or a mask that cannot be used and where nothing visible changed,
-        `Cancelled` within one step after `progress.cancel()`.
+        `progress` counts the engine's steps; `preview` gets the unfinished image, uint8 (H, W, 3). Raises
+        `BadInput` for unusable settings or masks and where nothing visible changed, and `Cancelled` within one
+        step after `progress.cancel()`.
         """
         self._ready(request.settings, progress)
         step = _Steps(progress, preview, counting=True)
@@ -151,7 +151,7 @@ class Engine(ABC, Generic[S]):
         seconds = (time.monotonic() - began) / len(windows)
         for window, pixels in zip(windows, rendered, strict=True):
             request = window.request
-            image = lay_back(window, pixels)
+            image = composite(window, pixels)
             yield Painting(
                 image=image,
                 mask=measure(request.image, image, request.mask),
@@ -198,7 +198,7 @@ class Engine(ABC, Generic[S]):
         )
 
     def _size(self, width: int, height: int, settings: S) -> tuple[int, int]:
-        """(width, height) at which a window of the image is painted."""
+        """The (width, height) at which a window of the image is painted."""
         side = self._resolution(settings)
         if settings["geometry"] == "paper":
             side = side or max(width, height)
@@ -211,7 +211,7 @@ class Engine(ABC, Generic[S]):
 
 
 class _Steps:
-    """The `Step` of one call: it raises when cancelled, counts steps and shows the unfinished image."""
+    """The `Step` of one call: counts steps, shows the unfinished image and raises `Cancelled`."""
 
     def __init__(
         self, progress: Progress | None, preview: Callable[[np.ndarray], None] | None, counting: bool
@@ -227,4 +227,4 @@ class _Steps:
                 self._progress.begin("Painting", total)
             self._progress.advance(done - self._progress.done)
         if self._preview and pixels is not None and self.window is not None:
-            self._preview(lay_back(self.window, pixels))
+            self._preview(composite(self.window, pixels))

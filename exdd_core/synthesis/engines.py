@@ -1,7 +1,7 @@
-"""The engines by name, one of each in a process.
+"""The engines by name, one instance of each in a process.
 
-Knows their names and modules; each module is imported when its engine is wanted. Does not know how an engine
-paints.
+Knows the engines' names and modules, and imports a module when its engine is first used. Does not know how an
+engine paints.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PLACES = {
 
 
 class _Engines(Mapping[str, type[Engine]]):
-    """From a name to the engine's class, whose module is imported on access: SDXL's needs diffusers."""
+    """Maps a name to the engine's class. Its module is imported on access, because SDXL's needs diffusers."""
 
     def __getitem__(self, name: str) -> type[Engine]:
         if name not in PLACES:
@@ -36,7 +36,7 @@ class _Engines(Mapping[str, type[Engine]]):
         return len(PLACES)
 
     def __contains__(self, name: object) -> bool:
-        # Mapping's own test would import the engine.
+        # Mapping's own method would import the engine.
         return name in PLACES
 
 
@@ -47,7 +47,7 @@ _making = threading.Lock()
 
 
 def engine_named(name: str, **options: str) -> Engine:
-    """The engine of this name, one in a process for the same `options` of its class. Raises `BadInput`."""
+    """The engine of this name; the same name and `options` of its class give the same object. Raises `BadInput`."""
     if name not in ENGINES:
         raise BadInput(f'There is no engine "{name}"; choose {", ".join(ENGINES)}.')
     key = (name, tuple(sorted(options.items())))

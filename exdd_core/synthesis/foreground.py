@@ -1,4 +1,4 @@
-"""The part in an image, segmented from its background.
+"""Segments the part in an image from its background.
 
 Knows pixels. Does not know masks of defects or data sets.
 """
@@ -11,16 +11,16 @@ import numpy as np
 from exdd_core.images import thumbnail
 from exdd_core.synthesis.mask_geometry import Array, stretched
 
-# In grey levels: the largest deviation within a background, and its least step to the part.
+# In grey levels: the largest deviation within a background, and the smallest step from it to the part.
 BACKGROUND_SPREAD, BACKGROUND_CONTRAST = 10, 30
-BACKGROUND_SIDE = 256  # the longer side, in pixels, of the copy in which a background is searched
+BACKGROUND_SIDE = 256  # the longer side, in pixels, of the copy that is segmented
 
 
 def foreground(image: Array) -> Array:
-    """Where the part is: bool (H, W) for uint8 (H, W, 3); True everywhere if no background is found.
+    """The mask of the part, bool (H, W), in an image, uint8 (H, W, 3); all True if no background is found.
 
     A background touches the border, is even, and ends at a step in brightness or colour. A surface that fills
-    the image has no such region, however dark one of its sides is: its brightness runs on without a step.
+    the image has no such region, however dark one of its sides is, because its brightness changes gradually.
     """
     small = cv2.GaussianBlur(thumbnail(image, BACKGROUND_SIDE), (3, 3), 0).astype(np.int16)
     background = np.zeros(small.shape[:2], bool)
@@ -31,8 +31,8 @@ def foreground(image: Array) -> Array:
         if len(left) < 8:
             break
         level = _commonest(left)
-        near = (np.abs(small - level).max(axis=2) <= BACKGROUND_SPREAD) & ~background
-        found = _connected(near, border)
+        alike = (np.abs(small - level).max(axis=2) <= BACKGROUND_SPREAD) & ~background
+        found = _connected(alike, border)
         background |= np.where(_ends_at_step(small, found), found, False)
         border &= ~found
     if not background.any() or np.count_nonzero(~background) < 0.02 * background.size:
@@ -41,14 +41,14 @@ def foreground(image: Array) -> Array:
 
 
 def _commonest(colours: Array) -> Array:
-    """The colour (3,) that most of `colours` (n, 3) are close to."""
+    """The most frequent colour (3,) among `colours` (n, 3), up to small differences."""
     coarse = (colours // 8) @ np.array([1024, 32, 1])
     values, counts = np.unique(coarse, return_counts=True)
     return np.median(colours[coarse == values[counts.argmax()]], axis=0)
 
 
 def _connected(region: Array, border: Array) -> Array:
-    """The pieces of `region` that reach the border and are more than a speck."""
+    """The pieces of `region` that touch the border and are larger than a speck."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(region.astype(np.uint8), connectivity=4)
     large = stats[:, cv2.CC_STAT_AREA] >= max(12, region.size // 1000)
     large[0] = False
@@ -58,7 +58,7 @@ def _connected(region: Array, border: Array) -> Array:
 
 
 def _ends_at_step(small: Array, found: Array) -> Array:
-    """bool (h, w): the pieces of `found` that are solid and end at a step in brightness along most of their rim.
+    """Keep the pieces of `found`, bool (h, w), that are solid and end at a step along most of their rim.
 
     A piece that fills most of the image is the surface, unless it encloses the part.
     """
@@ -69,8 +69,8 @@ def _ends_at_step(small: Array, found: Array) -> Array:
     for label in range(1, count):
         piece = (labels == label).astype(np.uint8)
         solid = cv2.morphologyEx(piece, cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-        near, far = (cv2.dilate(piece, np.ones((side, side), np.uint8)) for side in (5, 13))
-        beyond = (far > 0) & (near == 0)
+        inner, outer = (cv2.dilate(piece, np.ones((side, side), np.uint8)) for side in (5, 13))
+        beyond = (outer > 0) & (inner == 0)
         surface = piece.mean() > 0.5 and solid[border].mean() < 0.95
         if surface or not beyond.any() or piece.sum() < 0.8 * solid.sum():
             continue

@@ -1,7 +1,7 @@
-"""Where a line runs within a mask: its centreline, chords across it, branches, and distances from them.
+"""Lines within a mask: its centreline, chords across it, and the pixels around a line.
 
-Knows masks and geometry, no pixels of an image and no defects. Points are (x, y) in pixels, float32 (n, 2),
-with a distance of about half a pixel, so that a point's number also measures length.
+A line is a sequence of points (x, y) in pixels, float32 (n, 2), about half a pixel from each other, so that the
+number of points measures its length. Knows masks and geometry. Does not know images or defects.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import cKDTree
 
-SPACING = 0.5  # pixels between points of a line
-COARSE = 96  # the longer side of the reduced mask in which a centreline is searched
-LONG = 3.5  # a mask so many times as long as wide gives a line its course
+SPACING = 0.5  # pixels between the points of a line
+COARSE = 96  # the longer side, in pixels, of the reduced mask in which a centreline is searched
+LONG = 3.5  # ratio of length to width from which a line follows the mask's centreline
 
 
 @dataclass(frozen=True)
 class Band:
-    """The pixels around a line: `rows`, `columns` int (k,); `across` float (k,) signed pixels from the line;
-    `nearest` int (k,) the number of the line's point they belong to; `normal` float (k, 2) where `across` points."""
+    """The k pixels around a line.
+
+    rows, columns: int (k,). across: float (k,), signed distance from the line in pixels. nearest: int (k,), the
+    index of the nearest point of the line. normal: float (k, 2), the direction in which `across` is positive.
+    """
 
     rows: np.ndarray
     columns: np.ndarray
@@ -33,18 +36,18 @@ class Band:
 
 
 def centreline(mask: np.ndarray) -> np.ndarray:
-    """The longest way through one connected piece, bool (h, w), kept to its middle and smoothed."""
+    """The longest path through the middle of one connected piece, bool (h, w), smoothed: float32 (n, 2)."""
     scale = min(1.0, COARSE / max(mask.shape))
     size = (max(1, round(mask.shape[1] * scale)), max(1, round(mask.shape[0] * scale)))
     small = cv2.resize(mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.0
     graph, steps, rows, columns = _graph(small)
-    far = int(np.argmax(_reached(dijkstra(steps, indices=0))))
-    far, near = int(np.argmax(_reached(dijkstra(steps, indices=far)))), far
-    before = dijkstra(graph, indices=near, return_predecessors=True)[1]
-    way = [far]
-    while way[-1] != near and before[way[-1]] >= 0:
-        way.append(int(before[way[-1]]))
-    points = np.stack([columns[way] + 0.5, rows[way] + 0.5], axis=1)
+    start = int(np.argmax(_reached(dijkstra(steps, indices=0))))
+    end = int(np.argmax(_reached(dijkstra(steps, indices=start))))
+    before = dijkstra(graph, indices=start, return_predecessors=True)[1]
+    path = [end]
+    while path[-1] != start and before[path[-1]] >= 0:
+        path.append(int(before[path[-1]]))
+    points = np.stack([columns[path] + 0.5, rows[path] + 0.5], axis=1)
     points = points * (mask.shape[1] / size[0], mask.shape[0] / size[1]) - 0.5
     return resample(_smoothed(points, 2.0))
 
@@ -54,7 +57,10 @@ def _reached(distance: np.ndarray) -> np.ndarray:
 
 
 def _graph(mask: np.ndarray) -> tuple[coo_array, coo_array, np.ndarray, np.ndarray]:
-    """Pixels of a mask joined with their 8 neighbours: weighted to keep to the middle, and by length."""
+    """Two graphs of a mask's pixels and their 8 neighbours, with the pixels' rows and columns.
+
+    The first one's weights favour the middle of the mask, the second one's are lengths in pixels.
+    """
     rows, columns = np.nonzero(mask)
     number = np.full(np.add(mask.shape, 2), -1)
     number[1:-1, 1:-1][mask] = np.arange(len(rows))
@@ -77,7 +83,7 @@ def _graph(mask: np.ndarray) -> tuple[coo_array, coo_array, np.ndarray, np.ndarr
 def chord(
     mask: np.ndarray, through: tuple[float, float], angle: float, bend: float, rng: np.random.Generator
 ) -> np.ndarray:
-    """The way through a mask from a point in it, both ways along `angle` (radians, y downwards), bending."""
+    """The line through a point of a mask, in both directions along `angle` (radians, y downwards), bending."""
     reach = float(np.hypot(*mask.shape))
     turn = rng.normal(0, 0.35) * bend / max(mask.shape)
     halves = []
@@ -95,7 +101,7 @@ def chord(
 
 
 def resample(points: np.ndarray) -> np.ndarray:
-    """The same line, sampled every half pixel; a single point becomes two."""
+    """The same line, sampled every `SPACING` pixels; a single point becomes two."""
     if len(points) < 2:
         points = np.concatenate([points - 0.5, points + 0.5])
     lengths = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(points, axis=0).T))])
@@ -114,31 +120,31 @@ def _smoothed(points: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def normals(points: np.ndarray) -> np.ndarray:
-    """float (n, 2): unit vectors across the line, always to the same side of it."""
+    """Unit vectors across the line, all to the same side of it: float (n, 2)."""
     ahead = np.gradient(gaussian_filter1d(points, 2.0, axis=0, mode="nearest"), axis=0)
     ahead /= np.maximum(np.linalg.norm(ahead, axis=1, keepdims=True), 1e-6)
     return np.stack([-ahead[:, 1], ahead[:, 0]], axis=1)
 
 
 def shifted(points: np.ndarray, across: np.ndarray) -> np.ndarray:
-    """The line moved sideways by `across` float (n,) pixels."""
+    """The line, moved sideways by `across`, float (n,), pixels."""
     return resample(points + normals(points) * across[:, None])
 
 
 def wave(length: int, scale: float, rng: np.random.Generator) -> np.ndarray:
-    """float (length,): smooth noise along a line, variance about 1, that changes within `scale` points."""
+    """Smooth noise along a line, of variance about 1, that changes within `scale` points: float (length,)."""
     sigma = max(0.5, scale)
     knots = rng.standard_normal(int(np.ceil(length / sigma)) + 9)
-    smooth = gaussian_filter1d(knots, 1.0) * 1.88  # 1.88: what the filter takes from white noise
+    smooth = gaussian_filter1d(knots, 1.0) * 1.88  # the filter divides the deviation of white noise by 1.88
     return np.interp(np.arange(length) / sigma + 4, np.arange(len(knots)), smooth)
 
 
 def band(points: np.ndarray, reach: float, mask: np.ndarray) -> Band:
     """The pixels of `mask`, bool (h, w), within `reach` pixels of a line."""
-    near = np.zeros(mask.shape, np.uint8)
+    drawn = np.zeros(mask.shape, np.uint8)
     line = np.rint(points * 16).astype(np.int32)[None]
-    cv2.polylines(near, line, False, 1, thickness=int(np.ceil(2 * reach)) + 3, shift=4)
-    rows, columns = np.nonzero((near > 0) & mask)
+    cv2.polylines(drawn, line, False, 1, thickness=int(np.ceil(2 * reach)) + 3, shift=4)
+    rows, columns = np.nonzero((drawn > 0) & mask)
     pixels = np.stack([columns, rows], axis=1).astype(np.float32)
     _, nearest = cKDTree(points).query(pixels)
     normal = normals(points)[nearest]
@@ -149,7 +155,7 @@ def band(points: np.ndarray, reach: float, mask: np.ndarray) -> Band:
 
 
 def at(field: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Values of a field (h, w) at a line's points, outside the array its nearest."""
+    """The values of a field (h, w) at a line's points; for points outside it, those of the nearest pixel."""
     rows = np.clip(np.rint(points[:, 1]).astype(int), 0, field.shape[0] - 1)
     columns = np.clip(np.rint(points[:, 0]).astype(int), 0, field.shape[1] - 1)
     return field[rows, columns]

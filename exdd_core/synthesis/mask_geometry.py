@@ -1,6 +1,6 @@
 """Geometry of masks: bounding boxes, depth, growth, and masks of another size.
 
-Knows bool arrays. Does not know images, how a mask comes about or what is painted.
+Knows bool arrays. Does not know images, where a mask comes from or what is painted.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ def pixels_of_box(
 
 
 def bounds(mask: Array) -> tuple[int, int, int, int]:
-    """top, bottom, left, right (ends excluded) of what is set in a mask that is not empty."""
+    """top, bottom, left, right (ends excluded) of the True pixels of a mask that is not empty."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
 def reduced_mask(mask: Array, height: int, width: int) -> Array:
-    """bool (height, width): True where any True pixel of the mask has its middle, or its nearest, in it."""
+    """The mask in another size, bool (height, width); a smaller one sets every pixel that a True pixel falls into."""
     if mask.shape[0] <= height and mask.shape[1] <= width:
         return stretched(mask, (height, width))
     result = np.zeros((height, width), bool)
@@ -46,12 +46,12 @@ def reduced_mask(mask: Array, height: int, width: int) -> Array:
 
 
 def _nearest(length: int, other: int) -> Array:
-    """For each of `length` pixels along an axis the one of `other` that its middle lies in; whole numbers."""
+    """For each of `length` pixels along an axis, the index of the one of `other` pixels that holds its middle."""
     return (2 * np.arange(length) + 1) * other // (2 * length)
 
 
 def depth_of(mask: np.ndarray) -> np.ndarray:
-    """float32 (h, w): pixels from the mask's edge, 0 outside; the array's border is no edge."""
+    """The distance in pixels from the mask's edge, 0 outside: float32 (h, w). The array's border is no edge."""
     if mask.all():
         return np.full(mask.shape, float(max(mask.shape)), np.float32)
     padded = np.pad(mask.astype(np.uint8), 1, mode="edge")
@@ -59,12 +59,12 @@ def depth_of(mask: np.ndarray) -> np.ndarray:
 
 
 def half_width(mask: Array) -> float:
-    """Half the width, in pixels, of a mask where it is widest."""
+    """Half the width of a mask at its widest point, in pixels."""
     return float(cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 5).max())
 
 
 def grown(mask: Array, pixels: float) -> Array:
-    """The mask, grown by so many pixels."""
+    """The mask, dilated by `pixels`."""
     if not mask.any():
         return mask
     return cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5) <= pixels

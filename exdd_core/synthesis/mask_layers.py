@@ -1,4 +1,4 @@
-"""Masks as layers of an editor in the browser, whose copy of the image is smaller than the image, and back.
+"""Converts masks to layers of an editor in the browser, and back. The editor shows a reduced copy of the image.
 
 Knows Gradio's layers as arrays. Does not know widgets, pages or what a mask is for.
 """
@@ -14,25 +14,24 @@ from exdd_core.images import thumbnail
 from exdd_core.synthesis.mask_geometry import Array, reduced_mask, stretched
 
 Layers = Array | Sequence[Array]  # one layer of an editor, or several
-# Alpha above which an editor's pixel is painted: that of see-through brushes is, what an eraser leaves is not.
+# Alpha from which an editor's pixel is painted: translucent brushes lie above it, remains of an eraser below.
 PAINTED = 32
 
 
 def editor_copy(image: Array, side: int = 1024) -> Array:
-    """uint8 (H, W, 3) reduced to at most `side` pixels on its longer side: what a browser paints on smoothly."""
+    """An image, uint8 (H, W, 3), reduced to at most `side` pixels on its longer side, for a smooth editor."""
     return thumbnail(image, side)
 
 
 def from_editor(
     painted: Mapping[str, Any] | Layers | None, shape: tuple[int, int], shown: Array | None = None
 ) -> Array:
-    """What was painted on an editor's copy, as a mask of the image's `shape`: bool (H, W).
+    """Convert what was painted on an editor's copy to a mask of the image's `shape`: bool (H, W).
 
-    `painted` is the value of a Gradio image editor (its layers count, not its composite), a list of layers,
-    or one layer: uint8 (h, w, 4), or alpha alone, (h, w), or bool. A pixel of the image takes the editor's
-    pixel that its middle lies in, so the outermost pixels are reached. `shown` is the mask (H, W) that
-    `to_editor` had put there: where the person left it alone its own, finer pixels stay. None painted: an
-    empty mask.
+    painted: the value of a Gradio image editor (its layers count, not its composite), a list of layers, or one
+    layer: uint8 (h, w, 4), or alpha alone, (h, w), or bool; None gives an empty mask. A pixel of the image takes
+    the value of the editor's pixel that holds its middle. shown: the mask (H, W) that `to_editor` converted,
+    whose finer pixels stay wherever the person did not change it.
     """
     layers = painted.get("layers") if isinstance(painted, Mapping) else painted
     if layers is None:
@@ -64,7 +63,7 @@ def _painted(layer: Array) -> Array:
 def to_editor(
     mask: Array, shape: tuple[int, int], colour: tuple[int, int, int, int] = (227, 64, 64, 255)
 ) -> Array:
-    """A mask bool (H, W) as a layer of an editor whose copy has `shape` (h, w): uint8 (h, w, 4).
+    """Convert a mask, bool (H, W), to a layer of an editor whose copy has `shape` (h, w): uint8 (h, w, 4).
 
     A pixel is painted where any pixel of the mask falls into it, so that hairlines can be seen.
     """

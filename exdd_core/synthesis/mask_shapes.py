@@ -1,4 +1,4 @@
-"""Generated masks: scratches, spots, cracks and blotches, drawn from a spec and a seed.
+"""Generates masks of scratches, spots, cracks and blotches from a spec and a seed.
 
 Knows lines, outlines and how they become pixels. Does not know the part, borrowed masks or what is painted.
 """
@@ -19,21 +19,21 @@ Stroke = tuple[Array, Array | None]  # points (n, 2) as x, y; widths (n,) of a l
 def generate(spec: MaskSpec, shape: tuple[int, int]) -> Array:
     """A scratch, spot, crack or blotch on an image of `shape` (H, W): bool (H, W), never empty.
 
-    `length` along and `width` across, in percent of the shorter side and at least one pixel; `angle` turns it
-    clockwise; `irregularity` goes from 0 (straight, round) to 1 (ragged). The first of `count` lies with its
-    middle at (x, y), the others around it. `seed` draws all that is left to chance.
+    `length` and `width` are percent of the shorter side, and at least one pixel; `angle` turns the shape
+    clockwise; `irregularity` goes from 0 (straight, round) to 1 (ragged). The first of `count` shapes has its
+    middle at (x, y), the others lie around it. `seed` decides everything random.
     """
     strokes = strokes_of(spec, shape, 1.0, np.random.default_rng(spec.seed))
     window, patch, _ = rasterised(strokes, shape, spec.x, spec.y, spec.angle)
     result = np.zeros(shape, bool)
     result[window] = patch
-    if not result.any():  # its middle lies on the image's edge, and the line outside
+    if not result.any():  # the middle lies on the image's edge and the line outside it
         result[min(int(spec.y * shape[0]), shape[0] - 1), min(int(spec.x * shape[1]), shape[1] - 1)] = True
     return result
 
 
 def strokes_of(spec: MaskSpec, shape: tuple[int, int], size: float, rng: np.random.Generator) -> list[Stroke]:
-    """The lines and outlines of a spec's shapes, `size` times as large, in pixels around (0, 0), along x."""
+    """The lines and outlines of a spec's shapes along x, in pixels around (0, 0), `size` times as large."""
     side = min(shape)
     strokes: list[Stroke] = []
     for number in range(spec.count):
@@ -47,7 +47,7 @@ def strokes_of(spec: MaskSpec, shape: tuple[int, int], size: float, rng: np.rand
 
 
 def _scratch(long: float, wide: float, irregularity: float, rng: np.random.Generator) -> list[Stroke]:
-    """One stroke of a hard point: slightly bowed, thinner at its ends, broken where it skips."""
+    """A slightly bowed line that gets thinner towards its ends and has gaps where the tool lifted."""
     along = np.linspace(-0.5, 0.5, 96)
     bow = irregularity * long * (0.15 * rng.normal() * (along**2 - 0.08) + 0.012 * _wander(along, 4, rng))
     points = np.stack([along * long, bow], axis=1)
@@ -55,13 +55,13 @@ def _scratch(long: float, wide: float, irregularity: float, rng: np.random.Gener
         1 - irregularity * (0.6 * (2 * along) ** 4 + 0.35 * (1 + np.tanh(_wander(along, 9, rng))))
     )
     lifted = _wander(along, 6, rng) > 2.6 - 1.4 * irregularity if irregularity > 0.1 else along > 1
-    lifted[40:56] = False  # its middle is always there
+    lifted[40:56] = False  # the middle is never a gap
     pieces = np.split(np.arange(len(along)), np.flatnonzero(np.diff(lifted.astype(int))) + 1)
     return [(points[piece], widths[piece]) for piece in pieces if not lifted[piece[0]]]
 
 
 def _crack(long: float, wide: float, irregularity: float, rng: np.random.Generator) -> list[Stroke]:
-    """A jagged line of broken material, widest in its middle, with branches that run on along it."""
+    """A jagged line, widest in its middle, with branches."""
     points = _jagged(long, irregularity, rng)
     taper = 1 - 0.75 * np.abs(np.linspace(-1, 1, len(points))) ** 1.5
     strokes: list[Stroke] = [(points - points[len(points) // 2], wide * taper)]
@@ -75,7 +75,7 @@ def _crack(long: float, wide: float, irregularity: float, rng: np.random.Generat
 
 
 def _jagged(long: float, irregularity: float, rng: np.random.Generator) -> Array:
-    """A line from -long/2 to long/2 by displacing the middles of its pieces, (65, 2)."""
+    """A line (65, 2) from -long/2 to long/2, by midpoint displacement."""
     points = np.array([[-long / 2, 0.0], [long / 2, 0.0]])
     for step in range(6):
         middles = (points[1:] + points[:-1]) / 2
@@ -85,7 +85,7 @@ def _jagged(long: float, irregularity: float, rng: np.random.Generator) -> Array
 
 
 def _spot(long: float, wide: float, irregularity: float, rng: np.random.Generator) -> list[Stroke]:
-    """A pit or a stain: an ellipse whose rim wanders."""
+    """An ellipse with an irregular rim."""
     around = np.linspace(0, 2 * np.pi, 72, endpoint=False)
     radius = np.exp(0.28 * irregularity * _harmonics(around, 7, rng))
     return [
@@ -94,7 +94,7 @@ def _spot(long: float, wide: float, irregularity: float, rng: np.random.Generato
 
 
 def _blotch(long: float, wide: float, irregularity: float, rng: np.random.Generator) -> list[Stroke]:
-    """A field without a form of its own: ragged spots that run into each other."""
+    """Several ragged spots that overlap."""
     strokes = _spot(long * (1 - 0.3 * irregularity), wide * (1 - 0.3 * irregularity), irregularity, rng)
     for _ in range(round(7 * irregularity)):
         toward, size = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.6)
@@ -108,13 +108,13 @@ _DRAW = {"scratch": _scratch, "spot": _spot, "crack": _crack, "blotch": _blotch}
 
 
 def _wander(along: Array, waves: int, rng: np.random.Generator) -> Array:
-    """A smooth random line of about unit variance with up to `waves` half waves per length."""
+    """A smooth random line of about unit variance, a sum of `waves` sines."""
     phases, heights = rng.uniform(0, 2 * np.pi, waves), rng.normal(0, 1, waves) / np.sqrt(waves / 2)
     return np.sum(heights * np.sin(np.pi * np.arange(1, waves + 1) * along[:, None] + phases), axis=1)
 
 
 def _harmonics(around: Array, waves: int, rng: np.random.Generator) -> Array:
-    """As `_wander`, closed on itself, with slow waves the largest."""
+    """As `_wander`, periodic, with the largest amplitudes at the lowest frequencies."""
     numbers = np.arange(2, waves + 2)
     phases, heights = rng.uniform(0, 2 * np.pi, waves), rng.normal(0, 1, waves) * 1.6 / numbers**0.8
     return np.sum(heights * np.sin(numbers * around[:, None] + phases), axis=1)
@@ -128,10 +128,12 @@ def rotated(points: Array, turn: float) -> Array:
 def rasterised(
     strokes: list[Stroke], shape: tuple[int, int], x: float, y: float, angle: float
 ) -> tuple[tuple[slice, slice], Array, float]:
-    """As `_moved`, for strokes; the area before cutting counts what lies beyond the edge of the image."""
-    middle = np.array(
-        [x * shape[1] - 0.5, y * shape[0] - 0.5]
-    )  # in OpenCV a pixel's middle is a whole number
+    """Draw strokes, turned by `angle` and centred at (x, y), into the window of the image that they touch.
+
+    Returns the window, its pixels, bool (h, w), and the area in pixels before the window cut the strokes.
+    """
+    # In OpenCV a pixel's middle has integer coordinates.
+    middle = np.array([x * shape[1] - 0.5, y * shape[0] - 0.5])
     turned = [(rotated(points, math.radians(angle)), widths) for points, widths in strokes]
     margin = max([2.0, *(float(widths.max()) for _, widths in turned if widths is not None)])
     everything = np.concatenate([points for points, _ in turned])
@@ -139,9 +141,7 @@ def rasterised(
     canvas = np.zeros((int(high[1] - low[1]) + 1, int(high[0] - low[0]) + 1), np.uint8)
     corner = np.floor(middle + low).astype(int)  # of the canvas in the image
     for points, widths in turned:
-        at = np.round((points + middle - corner) * 16).astype(
-            np.int32
-        )  # OpenCV's shift: sixteenths of a pixel
+        at = np.round((points + middle - corner) * 16).astype(np.int32)  # with shift 4, sixteenths of a pixel
         if widths is None:
             cv2.fillPoly(canvas, [at], 1, shift=4)
             continue

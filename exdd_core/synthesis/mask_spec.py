@@ -1,6 +1,6 @@
-"""How a mask comes about, as a value that can be written as JSON, and the sliders that set it.
+"""The description of a mask (`MaskSpec`), which can be written as JSON, and the sliders that set it.
 
-Places are shares of the image (0 to 1 from its left and top edge), lengths and widths of generated shapes are
+Positions are shares of the image (0 to 1 from its left and top edge), lengths and widths of generated shapes are
 percent of the image's shorter side, angles are degrees, clockwise on the screen. Knows names, ranges and
 defaults. Does not know pixels.
 """
@@ -37,7 +37,7 @@ CONTROLS = {
 }
 BORROWED = ("x", "y", "angle", "scale", "flip")
 GENERATED = ("length", "width", "angle", "irregularity", "count", "x", "y", "seed")
-# What a shape's sliders start from where that is not the control's own default: about what real ones look like.
+# A shape's starting values where they differ from a control's default: about those of real defects.
 STARTS: dict[str, dict[str, float]] = {
     "scratch": {"angle": 20.0},
     "spot": {"length": 6.0, "width": 5.0},
@@ -48,13 +48,13 @@ STARTS: dict[str, dict[str, float]] = {
 
 @dataclass(frozen=True)
 class MaskSpec:
-    """How one mask comes about. Numbers out of range and unknown words raise `BadInput`.
+    """The description of one mask. Numbers out of range and unknown words raise `BadInput`.
 
-    `file` names the mask of a drawn or uploaded one, `image` the defective image that lends a real one ("" =
-    any). `x`, `y` is the centre (of a borrowed mask: of its bounding box), `angle`, `scale` and `flip` (left
-    to right, before turning) move a real one; `shape`, `length`, `width`, `angle`, `irregularity`, `count`
-    and `seed` make a generated one. With `vary` every painting gets another place, angle and size. `region`
-    names the file of the region of interest that the mask stays in, "" for none.
+    file: of a drawn or uploaded mask. image: the defective image that lends a real mask, "" for any. x, y: the
+    centre; of a borrowed mask, the centre of its bounding box. angle, scale and flip (left to right, before
+    turning) move a real mask; shape, length, width, angle, irregularity, count and seed make a generated one.
+    vary: every painting gets another position, angle and size. region: the file of the region of interest that
+    the mask stays in, "" for none.
     """
 
     source: str = "drawn"
@@ -94,7 +94,7 @@ class MaskSpec:
 
 
 def controls(source: str, shape: str = "scratch") -> tuple[Control, ...]:
-    """The sliders of a "real" or a "generated" mask, with the shape's own starting values; else none."""
+    """The sliders of a "real" or a "generated" mask, with the shape's starting values; none for other sources."""
     if source == "real":
         return tuple(CONTROLS[name] for name in BORROWED)
     if source != "generated":

@@ -1,4 +1,4 @@
-"""The mask of one painting: from a `MaskSpec` to pixels, and whether something sensible can be painted there.
+"""The mask of one painting: from a `MaskSpec` to pixels, and whether a defect can be painted there.
 
 Knows specs, lenders' masks, the part and the region of interest as arrays. Does not know files, data sets,
 which split may lend a mask, or what is painted.
@@ -15,8 +15,8 @@ from exdd_core.synthesis.mask_shapes import generate
 from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.placing import place, varied
 
-# Of the part's area. The largest real defect of the data we know covers 49 %, and an engine that is to paint
-# a defect into a surface has to see some of the surface.
+# Largest share of the part's area that a mask may cover: an engine has to see some of the surface. The largest
+# real defect in the data sets we know covers 49 %.
 TOO_LARGE = 0.75
 ON_PART = 0.5  # the share of a mask that has to lie on the part
 
@@ -26,12 +26,11 @@ def realise(
 ) -> Array:
     """The mask for one painting of `image` (H, W, 3): bool (H, W), the same for the same arguments.
 
-    `lender` is the bool mask that `spec.file` or `spec.image` names, of any size; a drawn or uploaded one of
-    another size is stretched to the image, a real one keeps its pixels. `seed` matters with `spec.vary`
-    alone; a varied mask lies on the part. `region` is the region of interest, bool (H, W), None where
-    everything counts: a varied mask lies in it, too; any other stays where it was put, and `check` and
-    `within` say what becomes of it. Raises `BadInput` where a mask is needed and is missing or empty, and
-    where nothing of the part is in the region.
+    lender: the bool mask that `spec.file` or `spec.image` names, of any size. A drawn or uploaded one is
+    stretched to the image; a real one keeps its pixels. seed: used with `spec.vary` only. region: the region of
+    interest, bool (H, W), None where everything counts. A varied mask lies on the part and in the region; any
+    other keeps its position, and `check` and `within` treat what is outside the region. Raises `BadInput` where
+    a mask is needed and is missing or empty, and where nothing of the part is in the region.
     """
     shape = image.shape[:2]
     if spec.source == "generated":
@@ -54,10 +53,10 @@ def realise(
 
 
 def check(mask: Array, image: Array, region: Array | None = None) -> None:
-    """Raise `BadInput`, one sentence, where nothing sensible can be painted into `mask` (H, W) of `image`.
+    """Raise `BadInput` where no defect can be painted into `mask`, bool (H, W), of `image`, (H, W, 3).
 
-    region: the region of interest, bool (H, W); only what of the mask is in it counts. None where everything
-    does.
+    region: the region of interest, bool (H, W), outside of which the mask does not count; None where everything
+    counts.
     """
     if mask.shape != image.shape[:2]:
         (height, width), (wanted_height, wanted_width) = mask.shape, image.shape[:2]
@@ -84,7 +83,7 @@ def check(mask: Array, image: Array, region: Array | None = None) -> None:
 
 
 def within(mask: Array, region: Array | None) -> tuple[Array, str]:
-    """What of a mask, bool (H, W), is in the region of interest, and a sentence on what was cut off, "" for nothing."""
+    """A mask, bool (H, W), cut to the region of interest, and a sentence on what was cut off or ""."""
     if region is None or not (mask & ~region).any():
         return mask, ""
     share = np.count_nonzero(mask & ~region) / np.count_nonzero(mask)

@@ -1,4 +1,4 @@
-"""What somebody asks to be painted (`Order`), and how one candidate was painted (`Recipe`).
+"""What to paint (`Order`), and how one candidate was painted (`Recipe`), as values.
 
 Knows engines' settings, masks and seeds. Does not know the workspace.
 """
@@ -14,11 +14,11 @@ from exdd_core.synthesis.controls import Settings
 from exdd_core.synthesis.mask_spec import MaskSpec
 
 MOST, MOST_CELLS = 2000, 36  # paintings of an order, cells of a comparison
-MOST_SEED = 2**53  # what JSON keeps exactly in a browser
+MOST_SEED = 2**53  # the largest whole number that a browser reads exactly from JSON
 
 
 class Axis(TypedDict):
-    """One axis of a comparison: what varies, and its values. index: the place of one recipe on it."""
+    """One axis of a comparison: the setting that varies, and its values. index: of one recipe's value."""
 
     name: str
     values: list[Any]
@@ -27,13 +27,13 @@ class Axis(TypedDict):
 
 @dataclass(frozen=True)
 class Order:
-    """What somebody wants painted; all of it can be written as JSON.
+    """What to paint; all of it can be written as JSON.
 
-    sources: ids of normal images, taken in turn; [] draws one at random for each painting. template: the
-    prompt, with alternatives. each: `count` paintings of every prompt the template can become, instead of
-    `count` in all. mask: a `MaskSpec` as JSON. donor: the real defect to transplant, "" for any. parent: the
-    candidate this was edited from. axes: those of a comparison. The i-th painting has the seed `seed + i`; a
-    batch tries another seed where that one gives nothing visible.
+    sources: ids of normal images, used in turn; with [] each painting draws one at random. template: the prompt,
+    with alternatives. each: `count` paintings of every prompt of the template, instead of `count` in all. mask:
+    a `MaskSpec` as JSON. donor: the real defect to transplant, "" for any. parent: the candidate that this order
+    varies. axes: those of a comparison. The i-th painting has the seed `seed + i`; a batch tries another seed
+    where that one changes nothing visible.
     """
 
     dataset: str
@@ -57,7 +57,7 @@ class Order:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Order:
-        """The inverse of `to_json`. Raises BadInput for what is no order."""
+        """The inverse of `to_json`. Raises `BadInput` for unknown or unreadable fields."""
         unknown = sorted(set(values) - {field.name for field in fields(cls)})
         if unknown:
             raise BadInput(f'An order has no "{unknown[0]}"; leave it out.')
@@ -68,7 +68,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Recipe:
-    """One painting, with everything decided; `donor` is the id of the image that lends a mask or a defect."""
+    """All that one painting depends on. donor: the id of the image that lends a mask or a defect."""
 
     number: int
     dataset: str

@@ -1,4 +1,4 @@
-"""Masks of real defects, placed on another image; and masks that lie elsewhere in each painting.
+"""Places masks of real defects on another image, and masks at a random position in each painting.
 
 A borrowed mask keeps its own pixels: at scale 1 a defect is as large as in the image that it comes from.
 Knows masks, the part and random numbers. Does not know files, or which split may lend a mask.
@@ -19,7 +19,7 @@ from exdd_core.synthesis.mask_spec import MaskSpec
 # The window of the image that a mask touches, the mask's pixels there, and its area before the window cut it.
 Placed = tuple[tuple[slice, slice], Array, float]
 
-ATTEMPTS = 24  # places that are tried for a varied mask; the best is taken
+ATTEMPTS = 24  # positions that are tried for a varied mask; the best is taken
 VARIED_ANGLE = 20.0  # degrees: standard deviation of the angle by which a varied mask is turned
 VARIED_SIZE = 1.4  # a varied mask is larger or smaller by at most this factor, where the part has room
 
@@ -27,12 +27,12 @@ VARIED_SIZE = 1.4  # a varied mask is larger or smaller by at most this factor, 
 def varied(
     spec: MaskSpec, image: Array, seed: int, lender: Array | None, region: Array | None = None
 ) -> Array:
-    """A mask somewhere on the part, turned and resized a little; cut to the part where it does not fit.
+    """A mask at a random position on the part, turned and resized a little, and cut to the part.
 
     A lender that an edge of its image cuts off, such as a crack that starts there, is placed at the same edge
-    of the part; one that several edges cut off is placed in the same corner. With a region of interest, the
-    part counts inside it only; if the first half of the attempts finds no such edge or corner there, any
-    place is taken.
+    of the part; one that several edges cut off is placed in the same corner. With a region of interest, only
+    the part inside it counts; if the first half of the attempts finds no such edge or corner there, any position
+    is taken.
     """
     part = foreground(image)
     if region is not None:
@@ -73,7 +73,7 @@ def _tried(
     attempt: int,
     rng: np.random.Generator,
 ) -> Placed:
-    """One attempt at a varied mask; later attempts are smaller. edges: those that the mask has to lie at again."""
+    """One attempt at a varied mask; later attempts are smaller. edges: those that the mask has to touch."""
     size = float(np.exp(rng.uniform(-1, 1) * math.log(VARIED_SIZE))) * 0.9**attempt
     angle = spec.angle + float(np.clip(rng.normal(0, VARIED_ANGLE), -90, 90))
     over = bool(rng.integers(2))  # a borrowed mask is flipped, a generated one is turned by 180 degrees
@@ -99,7 +99,7 @@ def _anywhere(part: Array, rng: np.random.Generator) -> tuple[float, float]:
 
 
 def _cut_off(mask: Array) -> list[str]:
-    """The edges of its image that a mask is cut off by: "left", "right", "top", "bottom", the longest cut first."""
+    """The edges of its image that cut a mask off: "left", "right", "top", "bottom", the longest cut first."""
     cuts = {"left": mask[:, 0], "right": mask[:, -1], "top": mask[0], "bottom": mask[-1]}
     length = {edge: int(np.count_nonzero(cut)) for edge, cut in cuts.items()}
     longest = max(length.values())
@@ -108,17 +108,17 @@ def _cut_off(mask: Array) -> list[str]:
 
 
 def _in_corner(lender: Array, edges: list[str], shape: tuple[int, int], size: Array, flip: bool) -> Array:
-    """A lender that several edges cut off, a field in a corner or a band across, at these edges: bool (H, W).
+    """A lender that several edges cut off (a field in a corner, a band across) at the same edges: bool (H, W).
 
-    Stretched with the image, and by `size`, (2,), down and across, away from the edges it lies at; a `flip`
-    exchanges left and right.
+    It is stretched to the image, and by `size`, (2,), down and across, with its edges fixed; `flip` exchanges
+    left and right.
     """
     where = []
     for length, wanted, low, high, factor in (
         (lender.shape[0], shape[0], "top" in edges, "bottom" in edges, size[0]),
         (lender.shape[1], shape[1], "left" in edges, "right" in edges, size[1]),
     ):
-        fixed = 0.5 if low == high else float(high)  # the share of the image that stays where it is
+        fixed = 0.5 if low == high else float(high)  # the fixed point, as a share of the image
         at = ((np.arange(wanted) + 0.5) / wanted - fixed) / (1.0 if low and high else factor) + fixed
         where.append(np.floor(at * length + 1e-6).astype(int))
     rows, columns = where
@@ -131,8 +131,8 @@ def _in_corner(lender: Array, edges: list[str], shape: tuple[int, int], size: Ar
 def _at_edge(
     lender: Array, edge: str, part: Array, angle: float, scale: float, over: bool, rng: np.random.Generator
 ) -> Placed:
-    """As `_moved`, with where the lender is cut off at that edge of the part; `over`: mirrored along it."""
-    # Everything as if the edge were the right one, then back.
+    """As `_moved`, with the lender's cut at that edge of the part; `over` mirrors it along the edge."""
+    # Turn the edge to the right, place the mask there, and turn back.
     turns = {"right": 0, "bottom": 1, "left": 2, "top": 3}[edge]
     lender, field = np.rot90(lender, turns), np.rot90(part, turns)
     lender = lender[::-1] if over else lender
@@ -140,7 +140,7 @@ def _at_edge(
     row = int(rows[rng.integers(len(rows))])
     last = int(np.flatnonzero(field[row])[-1])
     touched = np.flatnonzero(lender[:, -1])
-    reach = max(4, math.ceil(0.5 * len(touched)))  # goes on, so that a turn leaves no gap
+    reach = max(4, math.ceil(0.5 * len(touched)))  # extends the mask, so that a turn leaves no gap
     longer = np.pad(lender, ((0, 0), (0, reach)), mode="edge")
     top, bottom, left, right = bounds(longer)
     away = np.array(
@@ -165,12 +165,12 @@ def place(
     scale: float = 1.0,
     flip: bool = False,
 ) -> Array:
-    """`lender`'s mask, bool of any size, on an image of `shape` (H, W): bool (H, W).
+    """Place the mask `lender`, bool of any size, on an image of `shape` (H, W): bool (H, W).
 
-    Its bounding box is flipped left to right, scaled, turned clockwise by `angle` degrees and centred at (x,
-    y), shares of the image; what leaves the image is cut off. Nearest neighbour: at scale 1, moved, flipped
-    or turned by right angles, every pixel of the lender is found again. Shrunk, a pixel is set where any of
-    the lender's pixels falls, so that a hairline stays whole. `centre` gives the (x, y) where it lay.
+    Its bounding box is flipped left to right, scaled, turned clockwise by `angle` degrees and centred at (x, y),
+    shares of the image; what leaves the image is cut off. With nearest-neighbour sampling, every pixel of the
+    lender is kept at scale 1 and right angles. A smaller mask sets every pixel that one of the lender's falls
+    into, so that a hairline stays whole. `centre` gives a lender's own (x, y).
     """
     result = np.zeros(shape, bool)
     if lender.any():
@@ -202,7 +202,7 @@ def _moved(
     reach_x = scale * (abs(cos) * width + abs(sin) * height) / 2
     reach_y = scale * (abs(sin) * width + abs(cos) * height) / 2
     window = pixels_of_box(shape, at_x - reach_x, at_y - reach_y, at_x + reach_x, at_y + reach_y)
-    # Image to lender, by the pixels' middles. The tiny shift decides ties the same way on every machine.
+    # From the image to the lender, by the pixels' middles. The tiny shift decides ties alike on every machine.
     down = (np.arange(window[0].start, window[0].stop) + 0.5 - at_y)[:, None] / scale
     across = (np.arange(window[1].start, window[1].stop) + 0.5 - at_x)[None, :] / scale
     column = np.floor(cos * across + sin * down + width / 2 + 1e-6).astype(np.int64)
@@ -210,7 +210,7 @@ def _moved(
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     patch = np.zeros(inside.shape, bool)
     patch[inside] = piece[row[inside], column[inside]]
-    # And from the lender to the image, where thin lines or a single pixel would fall between its pixels.
+    # From the lender to the image, since thin lines or a single pixel would fall between the image's pixels.
     if scale < 1 or not patch.any():
         rows, columns = np.nonzero(piece)
         across, down = (columns + 0.5 - width / 2) * scale, (rows + 0.5 - height / 2) * scale

@@ -1,4 +1,4 @@
-"""The search for the pose in which a real defect fits a drawn mask.
+"""Searches for the pose in which a real defect fits a drawn mask.
 
 Knows cutouts, regions and the grain of surfaces. Does not know blending or where donors come from.
 """
@@ -29,21 +29,21 @@ def find_pose(
     squeeze: tuple[float, float],
     window: Window[TransplantSettings],
 ) -> Pose:
-    """Where in `region`, bool (h, w) of the window and within the `part`, the defect lies best.
+    """The best pose of the defect in `region`, bool (h, w) of the window, a region of the `part`.
 
-    As much of it as can be lies in the region, and it fills it; a defect that an edge of its image cuts off
-    goes to an edge again; it is hardly shrunk or blown up; grain follows grain. Where many places are equally
-    good the seed decides.
+    The defect lies inside the region as far as possible and fills it; one that an edge of its image cuts off
+    lies at an edge again; its size hardly changes; its grain is parallel to the surface's. The seed decides
+    between equally good positions.
     """
     settings = window.settings
-    search = _Search(piece, region, part, squeeze, _lean(piece, window), window.rng)
+    search = _Search(piece, region, part, squeeze, _grain_turns(piece, window), window.rng)
     if settings["placing"] == "as set":
         _, best = search.placed(Pose(settings["angle"], settings["scale"], settings["flip"]))
         return search.refined(best)
     poses = [*search.aligned(), *(search.random() for _ in range(TRIES))]
     score, best = max((search.placed(pose) for pose in poses), key=lambda found: found[0])
     turn, grow = 12.0, 0.15
-    for _ in range(3):  # from the best of them uphill
+    for _ in range(3):  # improves the best of them in ever smaller steps
         for angle, scale in ((turn, 1), (-turn, 1), (0, 1 + grow), (0, 1 / (1 + grow))):
             tried = replace(best, angle=best.angle + angle, scale=best.scale * scale)
             found, placed = search.placed(tried)
@@ -54,7 +54,7 @@ def find_pose(
 
 
 class _Search:
-    """Compares poses in a reduced copy of the window. `lean`: see `_lean`."""
+    """Compares poses in a reduced copy of the window. grain_turns: see `_grain_turns`."""
 
     def __init__(
         self,
@@ -62,10 +62,10 @@ class _Search:
         region: Array,
         part: Array,
         squeeze: tuple[float, float],
-        lean: tuple[float, float] | None,
+        grain_turns: tuple[float, float] | None,
         rng: np.random.Generator,
     ):
-        self.piece, self.squeeze, self.lean, self.rng = piece, squeeze, lean, rng
+        self.piece, self.squeeze, self.grain_turns, self.rng = piece, squeeze, grain_turns, rng
         self.whole = region.astype(np.float32)
         self.reduced = min(1.0, SEARCH_SIDE / max(region.shape))
         size = (max(1, round(region.shape[1] * self.reduced)), max(1, round(region.shape[0] * self.reduced)))
@@ -74,18 +74,18 @@ class _Search:
             for layer in (region, part)
         )
         self.area = float(self.region.sum())
-        # A field brings its own grain along, and slanted grain among upright one is seen at once.
+        # A field contains grain of its own, which is conspicuous where it crosses the surface's.
         self.grain = 0.8 if half_width(piece.mask) >= THICK else 0.15
 
     def random(self) -> Pose:
-        """Near its own size; along the grain, or about as it lay in its own image."""
+        """A random pose of about the defect's own size, along the grain or about as in its own image."""
         scale = float(np.exp(self.rng.uniform(-1, 1) * math.log(LIKELY_SCALE)))
         flip = bool(self.rng.integers(2))
-        lean, spread = (0.0, 25.0) if self.lean is None else (self.lean[flip], 6.0)
-        return Pose(float(self.rng.normal(lean + 180 * self.rng.integers(2), spread)), scale, flip)
+        turn, spread = (0.0, 25.0) if self.grain_turns is None else (self.grain_turns[flip], 6.0)
+        return Pose(float(self.rng.normal(turn + 180 * self.rng.integers(2), spread)), scale, flip)
 
     def aligned(self) -> list[Pose]:
-        """The poses that lay the longer axis of the defect along that of the region."""
+        """The poses in which the longer axis of the defect is parallel to the region's."""
         of_piece, long = _axis(self.piece.mask)
         of_region, wanted = _axis(self.region > 0.5)
         natural = self.reduced * math.sqrt(self.squeeze[0] * self.squeeze[1])
@@ -99,48 +99,53 @@ class _Search:
         ]
 
     def placed(self, pose: Pose) -> tuple[float, Pose]:
-        """How good a pose is at its best place, and the pose there."""
-        stamp, beyond = _stamp(self.piece, pose, self.squeeze, self.reduced)
-        overlap = self._correlated(self.region, stamp)
-        area = max(float(stamp.sum()), 1e-3)
+        """The quality of a pose at its best position, and the pose there."""
+        footprint, beyond = _footprint(self.piece, pose, self.squeeze, self.reduced)
+        overlap = self._correlated(self.region, footprint)
+        area = max(float(footprint.sum()), 1e-3)
         worth = 2 * overlap / area + 0.3 * overlap / (area + self.area - overlap + 1e-3)
         if beyond.sum() > 0.5:
             worth = worth - 0.6 * self._correlated(self.part, beyond) / float(beyond.sum())
         best = float(worth.max())
         row, column = divmod(int(self.rng.choice(np.flatnonzero(worth >= best - 0.005))), worth.shape[1])
         best -= 0.15 * abs(math.log(pose.scale)) / math.log(LIKELY_SCALE)
-        if self.lean is not None:
-            best -= self.grain * abs(math.sin(math.radians(pose.angle - self.lean[pose.flip])))
+        if self.grain_turns is not None:
+            best -= self.grain * abs(math.sin(math.radians(pose.angle - self.grain_turns[pose.flip])))
         return best, replace(pose, x=column / self.reduced, y=row / self.reduced)
 
     def refined(self, pose: Pose) -> Pose:
-        """The same pose, moved by the few pixels that the reduced copy could not tell."""
+        """The same pose, moved by the few pixels that the reduced copy cannot resolve."""
         if self.reduced == 1:
             return pose
-        stamp, _ = _stamp(self.piece, pose, self.squeeze, 1.0)
+        footprint, _ = _footprint(self.piece, pose, self.squeeze, 1.0)
         slack = math.ceil(2 / self.reduced)
-        height, width = stamp.shape
+        height, width = footprint.shape
         left, top = round(pose.x - width / 2) - slack, round(pose.y - height / 2) - slack
         shift = np.array([[1.0, 0, -left], [0, 1, -top]])
         around = cv2.warpAffine(
             self.whole, shift, (width + 2 * slack, height + 2 * slack), flags=cv2.INTER_NEAREST
         )
-        worth = cv2.matchTemplate(around, stamp, cv2.TM_CCORR)
+        worth = cv2.matchTemplate(around, footprint, cv2.TM_CCORR)
         if worth.max() <= worth[slack, slack] * 1.01:
             return pose
         row, column = divmod(int(worth.argmax()), worth.shape[1])
         return replace(pose, x=left + column + width / 2, y=top + row + height / 2)
 
     @staticmethod
-    def _correlated(layer: Array, stamp: Array) -> Array:
-        """What `stamp` covers of `layer`, float32 (h + 1, w + 1), with its middle at every corner of a pixel."""
-        down, across = stamp.shape[0] // 2, stamp.shape[1] // 2
+    def _correlated(layer: Array, footprint: Array) -> Array:
+        """The overlap of `footprint` and `layer` for every corner of a pixel as its middle: float32 (h + 1, w + 1)."""
+        down, across = footprint.shape[0] // 2, footprint.shape[1] // 2
         padded = cv2.copyMakeBorder(layer, down, down, across, across, cv2.BORDER_CONSTANT)
-        return cv2.matchTemplate(padded, stamp, cv2.TM_CCORR)
+        return cv2.matchTemplate(padded, footprint, cv2.TM_CCORR)
 
 
-def _stamp(piece: Cutout, pose: Pose, squeeze: tuple[float, float], reduced: float) -> tuple[Array, Array]:
-    """The defect and what is beyond its image's edge, float32 (h, w), even, around the middle of its mask."""
+def _footprint(
+    piece: Cutout, pose: Pose, squeeze: tuple[float, float], reduced: float
+) -> tuple[Array, Array]:
+    """The defect at a pose, and its continuation beyond its image's edge: float32 (h, w) each, of even size.
+
+    The middle of the defect's mask is the middle of both.
+    """
     at = replace(pose, x=0.0, y=0.0)
     matrix = matrix_of(piece, at, squeeze, reduced)
     rows, columns = np.nonzero(piece.mask | piece.beyond)
@@ -149,15 +154,15 @@ def _stamp(piece: Cutout, pose: Pose, squeeze: tuple[float, float], reduced: flo
     reach = np.ceil(np.abs(corners @ matrix.T).max(axis=0)).astype(int) + 1
     matrix[:, 2] += reach - 0.5
     size = (int(2 * reach[0]), int(2 * reach[1]))
-    stamp, beyond = (
+    footprint, beyond = (
         warped(layer.astype(np.float32), matrix, size, cv2.INTER_LINEAR)
         for layer in (piece.mask, piece.beyond)
     )
-    return stamp, beyond
+    return footprint, beyond
 
 
 def _axis(mask: Array) -> tuple[float, float]:
-    """Direction of a mask's longer axis in degrees clockwise from the right, and its length."""
+    """The direction of a mask's longer axis in degrees clockwise from the right, and its length in pixels."""
     rows, columns = np.nonzero(mask)
     if len(rows) < 3:
         return 0.0, float(max(1, len(rows)))
@@ -165,8 +170,8 @@ def _axis(mask: Array) -> tuple[float, float]:
     return math.degrees(math.atan2(vectors[1, 1], vectors[0, 1])), max(1.0, 4 * math.sqrt(values[1]))
 
 
-def _lean(piece: Cutout, window: Window[TransplantSettings]) -> tuple[float, float] | None:
-    """Degrees from the donor's grain to the receiver's, as it is and flipped; None where either has none."""
+def _grain_turns(piece: Cutout, window: Window[TransplantSettings]) -> tuple[float, float] | None:
+    """The turn in degrees from the donor's grain to the receiver's, unflipped and flipped; None without grain."""
     donor = _grain(piece.image, piece.surface & ~grown(piece.mask | piece.beyond, 3))
     receiver = _grain(window.image, np.ones(window.mask.shape, bool))
     return None if donor is None or receiver is None else (receiver - donor, receiver + donor)
@@ -174,7 +179,7 @@ def _lean(piece: Cutout, window: Window[TransplantSettings]) -> tuple[float, flo
 
 def _grain(image: Array, where: Array) -> float | None:
     """The direction of a surface's lines in degrees, from the structure tensor; None where it has none."""
-    top, left = (max(0, (side - GRAIN_SIDE) // 2) for side in where.shape)  # the middle says enough
+    top, left = (max(0, (side - GRAIN_SIDE) // 2) for side in where.shape)  # the middle of the image suffices
     middle = np.s_[top : top + GRAIN_SIDE, left : left + GRAIN_SIDE]
     image, where = np.ascontiguousarray(image[middle]), where[middle]
     if np.count_nonzero(where) < 64:

@@ -1,4 +1,4 @@
-"""Defects drawn by rules on the surface that an image shows; needs no weights.
+"""Draws defects by rules on the surface that an image shows. Needs no weights.
 
 A defect changes three properties of a surface: reflectance (tint), inclination (shading under the lamp) and
 texture. Every type combines these three, with the sharpness, grain, contrast and noise that are measured
@@ -16,9 +16,9 @@ import numpy as np
 
 from exdd_core.synthesis import lines, vocabulary
 from exdd_core.synthesis.area_defects import dent, grain_break, pit, spot, stain
+from exdd_core.synthesis.compositing import is_grey
 from exdd_core.synthesis.controls import Control, SharedSettings, shared_controls
 from exdd_core.synthesis.engine import Engine
-from exdd_core.synthesis.laying_back import is_grey
 from exdd_core.synthesis.line_defects import crack, scratch
 from exdd_core.synthesis.request import Step, Window
 from exdd_core.synthesis.surfaces import (
@@ -34,7 +34,7 @@ from exdd_core.synthesis.surfaces import (
 from exdd_core.synthesis.vocabulary import LINES, TYPES, Look
 
 VERSION = "1"
-PIECES = 64  # largest number of a mask's pieces that are painted; each is a defect of its own
+PIECES = 64  # the largest number of a mask's pieces that are painted, each as a defect of its own
 LARGE = 1_000_000  # pixels of a piece's box above which its change is computed in a reduced copy
 GRAINED = 0.12  # coherence of the structure tensor from which a surface counts as grained
 NO_GRAIN = "The surface has no clear grain, so along and across it are a guess."
@@ -42,7 +42,7 @@ MARGIN = 24  # pixels around a piece in which the surface's properties are measu
 
 
 class ProceduralSettings(SharedSettings):
-    """Checked and complete; what each means, `Procedural.CONTROLS` says."""
+    """The settings of the procedural engine, checked and complete. `Procedural.CONTROLS` explains each."""
 
     defect: str
     strength: float
@@ -146,7 +146,7 @@ def _paint(
     height, width = window.request.image.shape[:2]
     scale = window.image.shape[1] / (window.box[2] - window.box[0])
     unit = float(np.clip(scale * np.sqrt(height * width) / 400, 0.6, 8.0))
-    # A change has no detail finer than the camera's blur, so that of a large area is computed in a reduced copy.
+    # A change has no detail finer than the camera's blur, so a large one is computed in a reduced copy.
     by = int(np.ceil(np.sqrt(area.shape[0] * area.shape[1] / LARGE)))
     mask = piece.mask
     reduced, piece = (area, piece) if by == 1 else _reduced(area, piece, by)
@@ -155,7 +155,7 @@ def _paint(
         window.notes.append(NO_GRAIN)
     rng = np.random.default_rng(window.rng.integers(2**63))
     if look.tone == 0 and look.colour is None:
-        # The prompt names no tone: a black surface shows brighter defects only, a white one darker ones only.
+        # Without a tone in the prompt, a black surface gets brighter defects and a white one darker ones.
         brightness = float(surface.base[piece.mask].mean())
         look = replace(look, tone=1 if brightness < DARKEST else -1 if brightness > LIGHTEST else 0)
     change = PAINTERS[kind](_varied(look, rng), surface, piece, rng)
@@ -184,9 +184,9 @@ def _varied(look: Look, rng: np.random.Generator) -> Look:
 def _applied(
     change: Change, look: Look, area: np.ndarray, base: np.ndarray, blur: float, mask: np.ndarray
 ) -> np.ndarray:
-    """float32 (k, 3): the pixels of a mask with a change, blurred as the camera blurs.
+    """The pixels of a mask after a change, blurred as the camera blurs: float32 (k, 3).
 
-    `area` and `base` float32 (k, 3) are those pixels and what they are without texture.
+    area: these pixels before the change; base: the same without texture; both float32 (k, 3).
     """
     tint, light, deposit, keep = (
         cv2.GaussianBlur(values.astype(np.float32), (0, 0), blur)[mask][:, None]
@@ -199,15 +199,15 @@ def _applied(
     shown = base + keep * (area - base)
     if look.colour is not None:
         level = base.mean(axis=1, keepdims=True)
-        # In a dim picture white chalk is no brighter than a lit surface several times as reflective as this one.
+        # In a dark picture even a white film is dark.
         exposure = float(np.clip(level.mean() / EXPOSED, 0.4, 1.0))
-        # The surface's unevenness shows through a film, and so does some of its shading.
+        # The surface's unevenness and some of its shading show through a film.
         uneven = np.clip(area.mean(axis=1, keepdims=True) / np.maximum(level, 8), 0.5, 1.6)
         lit = np.clip(level / max(float(level.mean()), 8.0), 0.3, 1.6)
         film = exposure * uneven * lit * np.array(look.colour, np.float32)
         shown = shown + deposit * (film - shown)
     result = shown * tint + light
-    # As film and sensors do, brightness runs into white gently; what was as bright before stays.
+    # Highlights are compressed, as film and sensors do; pixels that were as bright before stay.
     gently = np.maximum(np.minimum(area, result), LIGHTEST + 0.3 * (result - LIGHTEST))
     return np.where(result > LIGHTEST, gently, result)
 

@@ -1,4 +1,4 @@
-"""What an engine is asked for, what it works on and what it returns: plain values.
+"""The values that go into an engine and come out of it: request, window, painting.
 
 Knows arrays and their shapes. Does not know engines, where images come from or where results go.
 """
@@ -20,7 +20,7 @@ S = TypeVar("S", bound=SharedSettings)  # the settings of one engine, checked an
 
 @dataclass(frozen=True)
 class Donor:
-    """A real defect that may be transplanted: image, mask and origin. depth: the bit depth of its data set."""
+    """A real defect that can be transplanted: image, mask and origin. depth: the bit depth of its data set."""
 
     id: str
     image: Path
@@ -33,7 +33,7 @@ class Donor:
 
 @dataclass(frozen=True)
 class PaintRequest:
-    """Paint into `image`, uint8 (H, W, 3) RGB, where `mask`, bool (H, W), is set."""
+    """A request to paint into `image`, uint8 (H, W, 3) RGB, where `mask`, bool (H, W), is True."""
 
     image: np.ndarray
     mask: np.ndarray
@@ -48,9 +48,8 @@ class PaintRequest:
 class Painting:
     """The result of one request.
 
-    `image` uint8 (H, W, 3) is bit-identical to the request's outside its mask. `mask` bool (H, W) is
-    measured: it is set where the two differ visibly. `settings` are complete. `notes` are sentences for the
-    person who asked.
+    image: uint8 (H, W, 3), outside the mask bit-identical to the request's. mask: bool (H, W), True where the two
+    differ visibly, as measured. settings: complete. notes: sentences for people.
     """
 
     image: np.ndarray
@@ -65,11 +64,11 @@ class Painting:
 
 @dataclass(frozen=True)
 class Window(Generic[S]):
-    """What an engine works on: a part of the image at the engine's own size.
+    """The section of the request's image that an engine paints, at the engine's own size.
 
-    `image` uint8 (h, w, 3), `mask` bool (h, w). `box` (left, top, right, bottom) is where it lies in the
-    request's image, ends excluded; `settings` are checked and complete; `notes` become those of the
-    `Painting`. `rng` depends on the request's seed alone.
+    image: uint8 (h, w, 3). mask: bool (h, w). box: (left, top, right, bottom) in the request's image, ends
+    excluded. settings: checked and complete. notes: become those of the `Painting`. rng: depends on the
+    request's seed alone.
     """
 
     image: np.ndarray
@@ -81,6 +80,6 @@ class Window(Generic[S]):
     notes: list[str]
 
 
-# An engine calls it after each step with the number of steps done, the number of all steps, and the unfinished
-# window or None. Raises `Cancelled`.
+# An engine calls this after each step with the number of steps done, the number of all steps, and the unfinished
+# window, uint8 (h, w, 3), or None. Raises `Cancelled`.
 Step = Callable[[int, int, "np.ndarray | None"], None]

@@ -1,8 +1,8 @@
-"""Stable Diffusion paints the defect: diffusers' SDXL inpainting, after DIAG and section 3.3 of the paper.
+"""Paints defects with diffusers' SDXL inpainting, after DIAG and section 3.3 of the paper.
 
-Knows the settings of diffusion and which model a request wants; `sdxl_model` holds the model and calls its
-pipeline. Does not know compositing, which the base class does, or where weights lie, which `weights` knows.
-torch and diffusers are imported when the model is loaded, not before.
+Knows the settings of diffusion and the model of a request; `sdxl_model` holds the model and calls its pipeline.
+Does not know compositing (the base class does it) or where weights lie (`weights` does). torch and diffusers are
+imported when the model is loaded, not before.
 """
 
 from __future__ import annotations
@@ -22,23 +22,24 @@ from exdd_core.synthesis.controls import Control, Settings, shared_controls
 from exdd_core.synthesis.engine import Engine
 from exdd_core.synthesis.request import Step, Window
 from exdd_core.synthesis.sdxl_model import (
+    PIPELINE_LOCK,
     SCHEDULERS,
     TOGETHER,
-    TURN,
     SDXLSettings,
     call_key,
     in_memory,
     load,
     unload,
-    unseen,
+    without_preview,
 )
 
 
 class SDXL(Engine[SDXLSettings]):
     """Inpainting with SDXL, or another Stable Diffusion model, through diffusers.
 
-    model: an id, a folder or a .safetensors file; "" takes EXDD_SDXL or the paper's. models: a folder in
-    which models are looked for, such as a workspace's. A request's setting `model` goes before both.
+    model: an id, a folder or a .safetensors file; "" for the environment's EXDD_SDXL, else the paper's model.
+    models: a folder in which models are looked for, such as a workspace's. A request's setting `model`
+    overrides both.
     """
 
     NAME = "sdxl"
@@ -84,11 +85,11 @@ class SDXL(Engine[SDXLSettings]):
         return weights.missing(self.model, self.models)
 
     def load(self, progress: Progress | None = None) -> None:
-        """Read the model into memory, unless it is there. Raises `BadInput` when it is missing."""
+        """Load the model unless it is in memory. Raises `BadInput` when it is missing."""
         self._ready({}, progress)
 
     def unload(self) -> None:
-        """Give the memory back; the next painting loads the model again."""
+        """Free the memory; the next painting loads the model again."""
         unload()
 
     def complete(self, settings: Settings) -> SDXLSettings:
@@ -106,10 +107,10 @@ class SDXL(Engine[SDXLSettings]):
 
     def _ready(self, settings: Settings, progress: Progress | None) -> None:
         path = self._path(str(settings.get("model") or self.model))
-        # Looked at without the lock, which a painting holds for long.
+        # Read without the lock, which a painting holds for long.
         resident = in_memory()
         if resident is None or not resident.is_at(path):
-            with TURN:
+            with PIPELINE_LOCK:
                 load(path, progress or Progress())
 
     def _path(self, model: str) -> Path:
@@ -153,12 +154,12 @@ class SDXL(Engine[SDXLSettings]):
         for _, alike in itertools.groupby(windows, call_key):
             group = list(alike)
             settings = group[0].settings
-            with TURN:
+            with PIPELINE_LOCK:
                 model = load(self._path(settings["model"]), Progress())
-                model.wear(
+                model.use_lora(
                     self._lora(settings["lora"]) if settings["lora"] else None, settings["lora_weight"]
                 )
-                model.remark(group)
-                watched = step if not rendered else unseen(step)
+                model.add_notes(group)
+                watched = step if not rendered else without_preview(step)
                 rendered += model.paint(group, watched)
         return rendered

@@ -1,4 +1,4 @@
-"""How a Stable Diffusion model is run with the memory there is.
+"""Plans how a Stable Diffusion model runs in the available memory.
 
 Knows bytes and numbers of parameters. Does not know torch or where weights lie.
 """
@@ -11,19 +11,19 @@ from dataclasses import dataclass
 from exdd_core.errors import BadInput
 
 GB = 10**9
-RESERVE = 0.6 * GB  # of a GPU's free memory that stays unused, for fragmentation and other programs
+RESERVE = 0.6 * GB  # of a GPU's free memory, kept for fragmentation and other programs
 PER_IMAGE = 1.2 * GB  # the U-Net's activations for one image of 1024 x 1024, guided, in half precision
 DECODING = 3.5 * GB  # the autoencoder's activations for one such image; it decodes them one by one
-LEAST = 3.0 * GB  # needed by offloading layer by layer with tiled decoding
+LEAST = 3.0 * GB  # that offloading by layers with tiled decoding needs
 MOST_AT_ONCE = 8
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How a model is run: on "cuda" or "cpu", in half precision or full, what waits in main memory.
+    """How a model runs: on "cuda" or "cpu", in half or full precision, and what is offloaded to main memory.
 
-    `offload`: "none", "parts" (one of text encoders, U-Net and autoencoder is on the GPU at a time) or
-    "layers". `tiled`: images are decoded in tiles, which takes less memory and changes the pixels a little.
+    offload: "none", "parts" (one of text encoders, U-Net and autoencoder is on the GPU at a time) or "layers".
+    tiled: images are decoded in tiles, which takes less memory and changes the pixels a little.
     """
 
     device: str
@@ -34,14 +34,14 @@ class Plan:
 
 
 def plan(free: int | None, memory: int, parts: Mapping[str, int], pixels: int = 1024 * 1024) -> Plan:
-    """How to run a model with `parts` (parameters by part) with the memory there is.
+    """The plan for a model with `parts` (number of parameters by part).
 
-    free: bytes free on the GPU, None where there is none; memory: bytes free in main memory; pixels: of one
-    image. Raises `BadInput` where the model does not fit at all.
+    free: bytes free on the GPU, None without a GPU. memory: bytes free in main memory. pixels: of one image.
+    Raises `BadInput` where the model does not fit at all.
     """
     total, largest = 2 * sum(parts.values()), 2 * max(parts.values())  # bytes in half precision
     images, decoding = PER_IMAGE * pixels / 1024**2, DECODING * pixels / 1024**2
-    if memory < 1.1 * total:  # weights come through it on their way to a GPU, too
+    if memory < 1.1 * total:  # weights pass through main memory on their way to a GPU
         raise BadInput(
             f"This model takes {total / GB:.1f} GB of memory and {memory / GB:.1f} GB are free; close other "
             "programs or choose the engine procedural or transplant, which need no weights."

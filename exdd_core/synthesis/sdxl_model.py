@@ -1,7 +1,7 @@
-"""The model in memory: one pipeline in the whole process, its LoRA, its calls.
+"""The Stable Diffusion model in memory: the process's one pipeline, its LoRA and its calls.
 
-Knows diffusers' pipelines and torch, imported when a model is loaded. Does not know where weights are looked
-for, or compositing.
+Knows diffusers' pipelines and torch, which are imported when a model is loaded. Does not know where weights lie,
+or compositing.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from exdd_core.synthesis import weights
 from exdd_core.synthesis.controls import Control, SharedSettings
 from exdd_core.synthesis.request import Step, Window
 from exdd_core.synthesis.sdxl_memory import MOST_AT_ONCE, RESERVE, images_at_once, plan
-from exdd_core.synthesis.sdxl_reading import hush, read_pipeline
+from exdd_core.synthesis.sdxl_reading import read_pipeline, silence_libraries
 from exdd_core.synthesis.sdxl_views import View, pictures, to_rgb, widened
 
 if TYPE_CHECKING:
     import torch
 
 BETWEEN_PREVIEWS = 0.3  # seconds
-# diffusers' schedulers that can start from a partly noised image and take a generator an image.
+# diffusers' schedulers that start from a partly noised image and take one generator for each image.
 SCHEDULERS: dict[str, tuple[str, dict[str, bool | str]]] = {
     "the model's": ("", {}),
     "Euler": ("EulerDiscreteScheduler", {}),
@@ -45,13 +45,13 @@ SCHEDULERS: dict[str, tuple[str, dict[str, bool | str]]] = {
     "DDIM": ("DDIMScheduler", {}),
     "DDPM": ("DDPMScheduler", {}),
 }
-# The number of images that shared the call: kept in records, but no control. GPUs round differently for another
-# number, so a record is painted again together with as many images.
+# The number of images that shared a call. Records keep it, because GPUs round differently for another number: a
+# record is painted again with as many images. No engine offers it as a control.
 TOGETHER = Control("painted_together", "Painted together", "integer", 0, minimum=0, maximum=MOST_AT_ONCE)
 
 
 class SDXLSettings(SharedSettings):
-    """Checked and complete; what each means, `SDXL.CONTROLS` and `TOGETHER` say."""
+    """The settings of SDXL, checked and complete. `SDXL.CONTROLS` and `TOGETHER` explain each."""
 
     model: str
     steps: int
@@ -66,14 +66,14 @@ class SDXLSettings(SharedSettings):
 
 
 def in_memory() -> Model | None:
-    """The model that is loaded, None before there is one."""
+    """The loaded model, or None."""
     return _resident
 
 
 def unload() -> None:
-    """Take whatever model is loaded out of memory."""
+    """Remove the loaded model from memory."""
     global _resident
-    with TURN:
+    with PIPELINE_LOCK:
         device = _resident.plan.device if _resident else "cpu"
         _resident = None
         gc.collect()
@@ -84,7 +84,7 @@ def unload() -> None:
 
 
 def call_key(window: Window[SDXLSettings]) -> tuple[object, ...]:
-    """What has to be alike for windows to share one call of the pipeline."""
+    """All that has to be equal for windows to share one call of the pipeline."""
     settings = window.settings
     return (
         window.image.shape,
@@ -100,16 +100,17 @@ def call_key(window: Window[SDXLSettings]) -> tuple[object, ...]:
     )
 
 
-def unseen(step: Step) -> Step:
+def without_preview(step: Step) -> Step:
+    """`step`, which gets no pixels."""
     return lambda done, total, pixels: step(done, total, None)
 
 
-TURN = threading.RLock()  # a pipeline serves one call at a time
+PIPELINE_LOCK = threading.RLock()  # a pipeline serves one call at a time
 _resident: Model | None = None
 
 
 def load(path: Path, progress: Progress) -> Model:
-    """The model of a folder or file, read unless it is the one in memory. Call with `_turn` held."""
+    """The model of a folder or file, read unless it is in memory. The caller holds `PIPELINE_LOCK`."""
     global _resident
     if _resident is None or not _resident.is_at(path):
         unload()
@@ -118,7 +119,7 @@ def load(path: Path, progress: Progress) -> Model:
 
 
 class Model:
-    """A pipeline in memory, with what has been encoded for it."""
+    """A pipeline in memory, with the prompts that it has encoded."""
 
     def __init__(self, path: Path, progress: Progress):
         import psutil
@@ -131,7 +132,7 @@ class Model:
         dtype = torch.float32
         if self.plan.half:
             dtype = torch.float16 if self.plan.device == "cuda" else torch.bfloat16
-        hush()
+        silence_libraries()
         self.pipe = pipe = read_pipeline(path, dtype, self.plan.half, progress)
         self.large = hasattr(pipe, "text_encoder_2")  # SDXL, not Stable Diffusion 1 or 2
         self._scheduler = pipe.scheduler
@@ -150,7 +151,7 @@ class Model:
 
     @property
     def manner(self) -> str:
-        """Precision, device and tiling: all that pixels depend on."""
+        """Precision, device and tiling, in words: pixels depend on them."""
         words = f"{'half' if self.plan.half else 'full'} precision on {self.plan.device}"
         return words + (", decoded in tiles" if self.plan.tiled else "")
 
@@ -158,15 +159,15 @@ class Model:
         return self.path == path and self.fingerprint == weights.fingerprint(path)
 
     def fitting(self, pixels: int) -> int:
-        """The number of images of that size that one call takes."""
+        """The number of images of `pixels` pixels that one call takes."""
         if self._free is None or self.plan.device != "cuda" or self.plan.offload == "layers":
             return 1
         sizes = [2 * count for count in self._parts.values()]
         taken = sum(sizes) if self.plan.offload == "none" else max(sizes)
         return images_at_once(self._free - RESERVE - taken, pixels)
 
-    def wear(self, lora: Path | None, weight: float) -> None:
-        """Put a LoRA on at a weight, or take it off. Raises `BadInput` for a file that does not fit the model."""
+    def use_lora(self, lora: Path | None, weight: float) -> None:
+        """Load a LoRA with a weight, or unload it (None). Raises `BadInput` for a file that does not fit the model."""
         wanted = (f"{lora} {weights.fingerprint(lora)}", weight) if lora else None
         if wanted == self._lora:
             return
@@ -175,17 +176,17 @@ class Model:
             self._lora = None
         if lora and wanted:
             if self._lora is None:
-                self._put_on(lora)
+                self._load_lora(lora)
             self.pipe.set_adapters(["lora"], [weight])
         self._lora = wanted
 
-    def _put_on(self, lora: Path) -> None:
+    def _load_lora(self, lora: Path) -> None:
         try:
             self.pipe.load_lora_weights(
                 str(lora.parent), weight_name=lora.name, adapter_name="lora", local_files_only=True
             )
             fits = any("lora" in names for names in self.pipe.get_list_adapters().values())
-        except Exception:  # of three libraries, each raises what it likes for a file of another kind
+        except Exception:  # three libraries raise errors of many types for a file of another kind
             fits = False
         if not fits:
             self.pipe.unload_lora_weights()
@@ -194,12 +195,12 @@ class Model:
             )
 
     def paint(self, windows: list[Window[SDXLSettings]], step: Step) -> list[np.ndarray]:
-        """The windows as the model paints them, uint8 (h, w, 3) each; they share a `call_key`."""
+        """Paint windows with the same `call_key`: uint8 (h, w, 3) each."""
         import torch
 
         count = windows[0].settings["painted_together"] or len(windows)
         if len(windows) > count:
-            return [*self.paint(windows[:count], step), *self.paint(windows[count:], unseen(step))]
+            return [*self.paint(windows[:count], step), *self.paint(windows[count:], without_preview(step))]
         for window in windows:
             window.settings["painted_together"] = count
         padded = windows + windows[-1:] * (count - len(windows))
@@ -215,8 +216,8 @@ class Model:
             window.settings["painted_together"] = 1
         return [pixels for window in windows for pixels in self.paint([window], step)]
 
-    def remark(self, windows: Sequence[Window[SDXLSettings]]) -> None:
-        """Add notes on what this model cannot do of what was asked."""
+    def add_notes(self, windows: Sequence[Window[SDXLSettings]]) -> None:
+        """Add notes to windows whose request this model cannot follow in full."""
         side = self.pipe.unet.config.sample_size * self.pipe.vae_scale_factor
         for window in windows:
             resolution = window.settings["resolution"]
@@ -225,14 +226,14 @@ class Model:
                     f"{self.path.name} was made for {side} px; at {resolution} px it may repeat itself."
                 )
             for name in ("prompt", "negative_prompt"):
-                lost = self._lost(getattr(window.request, name))
-                if lost:
+                cut_off = self._cut_off(getattr(window.request, name))
+                if cut_off:
                     window.notes.append(
-                        f"The model does not read the end of the {name.replace('_', ' ')}: {lost}."
+                        f"The model does not read the end of the {name.replace('_', ' ')}: {cut_off}."
                     )
 
-    def _lost(self, prompt: str) -> str:
-        """The end of a prompt that exceeds the text encoders' 77 tokens."""
+    def _cut_off(self, prompt: str) -> str:
+        """The end of a prompt, beyond the 77 tokens that the text encoders read."""
         tokenizer = self.pipe.tokenizer
         tokens = tokenizer(prompt, truncation=False, verbose=False).input_ids
         return tokenizer.decode(tokens[tokenizer.model_max_length - 1 : -1]).strip()
@@ -254,20 +255,20 @@ class Model:
                     num_inference_steps=settings["steps"],
                     guidance_scale=settings["guidance"],
                     strength=settings["strength"],
-                    # One generator an image, on the CPU: its noise depends on neither other images nor the kind of GPU.
+                    # With one CPU generator for each image, noise depends on neither other images nor the GPU.
                     generator=[torch.Generator("cpu").manual_seed(window.request.seed) for window in windows],
                     callback_on_step_end=self._after_step(views[0], step),
                     output_type="pil",
                 ).images
             except BaseException:
-                self.pipe.maybe_free_model_hooks()  # a pipeline does so itself only when it succeeds
+                self.pipe.maybe_free_model_hooks()  # a pipeline does so only when it succeeds
                 raise
         if len(views) > 1:
             painted = [view.place(picture) for view, picture in zip(views, painted, strict=True)]
         return [np.array(picture) for picture in painted]
 
     def _schedule(self, name: str) -> Any:
-        """A new scheduler: schedulers count steps, and a cancelled call would leave one in the middle."""
+        """A new scheduler. Schedulers count steps, so a cancelled call would leave a used one in the middle."""
         import diffusers
 
         class_name, options = SCHEDULERS[name]
@@ -304,7 +305,7 @@ class Model:
         return self._embeddings[key]
 
     def _after_step(self, view: View, step: Step) -> Callable[..., dict[str, torch.Tensor]]:
-        """The pipeline's callback: it counts and shows steps, and raises `Cancelled`."""
+        """The pipeline's callback, which counts and shows steps and raises `Cancelled`."""
         shown = 0.0
 
         def after(pipe: Any, done: int, _: Any, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -1,6 +1,6 @@
-"""Reading an inpainting pipeline from a folder or a single file.
+"""Reads an inpainting pipeline from a folder or a single file.
 
-Knows diffusers, and imports it when a model is read. Does not know where models are looked for, or memory.
+Knows diffusers, and imports it when a model is read. Does not know where models lie, or memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def read_pipeline(path: Path, dtype: torch.dtype, half: bool, progress: Progress) -> Any:
-    """An inpainting pipeline from a folder or a single file. Raises `BadInput`."""
+    """Read an inpainting pipeline from a folder or a single file. Raises `BadInput`."""
     try:
         return (
             _read_folder(path, dtype, half, progress) if path.is_dir() else _read_file(path, dtype, progress)
@@ -38,7 +38,7 @@ def _read_folder(folder: Path, dtype: torch.dtype, half: bool, progress: Progres
     parts: dict[str, object] = {}
     for part, size in sizes.items():
         library, class_name = content[part]
-        if library not in ("diffusers", "transformers"):  # a downloaded file must not choose what is imported
+        if library not in ("diffusers", "transformers"):  # a downloaded file must not import other code
             raise BadInput(f"{folder} wants code of its own ({library}); choose another model.")
         kind = getattr(import_module(library), class_name)
         parts[part] = kind.from_pretrained(
@@ -60,7 +60,7 @@ def _read_file(file: Path, dtype: torch.dtype, progress: Progress) -> Any:
 
     from exdd_core.synthesis.blueprint import blueprint
 
-    progress.begin("Loading the model", 1)  # diffusers says nothing while it reads one
+    progress.begin("Loading the model", 1)  # diffusers reports no progress for a single file
     large = weights.family(file).startswith("xl")
     kind = StableDiffusionXLInpaintPipeline if large else StableDiffusionInpaintPipeline
     with blueprint(file) as config:
@@ -72,12 +72,12 @@ def _read_file(file: Path, dtype: torch.dtype, progress: Progress) -> Any:
 
 
 def _extras(large: bool) -> dict[str, bool | None]:
-    """Neither a watermark nor a filter that blackens pictures belongs into a data set of defects."""
+    """Options that switch off the watermark and the filter that blackens pictures."""
     return {"add_watermarker": False} if large else {"safety_checker": None, "requires_safety_checker": False}
 
 
-def hush() -> None:
-    """No bars and advice of diffusers and transformers on the terminal: `Progress` and notes say what matters."""
+def silence_libraries() -> None:
+    """Switch off progress bars and advice of diffusers and transformers: `Progress` and notes replace them."""
     from diffusers.utils import logging as diffusers_logging
     from transformers.utils import logging as transformers_logging
 
@@ -87,6 +87,6 @@ def hush() -> None:
 
 
 def _first(error: Exception) -> str:
-    """The first line of somebody else's message, as a sentence."""
+    """The first line of an error's message, as a sentence."""
     line = (str(error).strip().splitlines() or [type(error).__name__])[0].strip()
     return line if line.endswith(".") else line + "."

@@ -1,4 +1,4 @@
-"""What a diffusion model is shown of a window, and its latents as a picture.
+"""The pictures of a window that a diffusion model gets, and its latents as a picture.
 
 Knows pictures, masks and crops. Does not know pipelines, weights or prompts.
 """
@@ -15,8 +15,8 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-# From latents straight to RGB, so that a step can be shown without decoding it. SDXL: the guide to callbacks in
-# diffusers' documentation; Stable Diffusion 1 and 2: as ComfyUI previews it, rounded.
+# A linear map from latents to RGB, which shows a step without decoding it. True: SDXL, from the guide to callbacks
+# in diffusers' documentation; False: Stable Diffusion 1 and 2, from ComfyUI's previews, rounded.
 LATENT_RGB = {
     True: (np.array([[60, 60, 60], [-60, -5, 10], [25, 15, -5], [-70, -50, -35]]), np.array([150, 140, 130])),
     False: (
@@ -29,7 +29,7 @@ LATENT_RGB = {
 
 @dataclass(frozen=True)
 class View:
-    """A window as PIL pictures of one size, `image` and `mask`, and the part `crop` that the model is shown."""
+    """A window as PIL pictures of one size, `image` and `mask`, and the `crop` of it that the model gets."""
 
     image: Image.Image
     mask: Image.Image
@@ -44,20 +44,20 @@ class View:
         return self.processor.resize(part, picture.height, picture.width, resize_mode="fill")
 
     def place(self, painted: Image.Image) -> Image.Image:
-        """The window with the part of it that was `painted`."""
+        """The window with its crop replaced by `painted`."""
         if self.padding is None:
             return painted
         return self.processor.apply_overlay(self.mask, self.image, painted, self.crop)
 
     def show(self, small: np.ndarray) -> np.ndarray:
-        """The window, uint8 (h, w, 3), with a small picture of that part, uint8 (., ., 3)."""
+        """The window, uint8 (h, w, 3), with its crop replaced by a small picture, uint8 (., ., 3), enlarged."""
         from PIL import Image
 
         return np.array(self.place(Image.fromarray(small).resize(self.image.size)))
 
 
 def pictures(views: Sequence[View]) -> dict[str, object]:
-    """What a pipeline is given to see. It crops by itself, but only where there is one picture."""
+    """The pipeline's arguments for these views. A pipeline crops by itself, but one picture only."""
     if len(views) == 1:
         view = views[0]
         return {"image": view.image, "mask_image": view.mask, "padding_mask_crop": view.padding}
@@ -68,20 +68,20 @@ def pictures(views: Sequence[View]) -> dict[str, object]:
 
 
 def widened(mask: np.ndarray, cell: int) -> np.ndarray:
-    """`mask` with what is thinner than `cell` pixels widened to it.
+    """The mask with everything thinner than `cell` pixels widened to `cell`.
 
-    A model sees the mask one pixel a latent cell, picked without averaging: a scratch between two would be no
-    mask at all. What is painted beyond the drawn mask is not used.
+    A model samples one pixel of the mask for each latent cell, without averaging, so it would miss a thin
+    scratch. Pixels painted outside the drawn mask are not used.
     """
     if cell < 2:
         return mask
-    square = np.ones((cell | 1, cell | 1), np.uint8)  # odd: an even one has no middle and would move the mask
+    square = np.ones((cell | 1, cell | 1), np.uint8)  # an even square has no middle and would move the mask
     thick = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, square) > 0
     return mask | (cv2.dilate((mask & ~thick).astype(np.uint8), square) > 0)
 
 
 def to_rgb(latents: np.ndarray, large: bool) -> np.ndarray:
-    """A small picture, uint8 (h, w, 3), of latents (4, h, w) without decoding them."""
+    """A small picture, uint8 (h, w, 3), of latents (4, h, w), without decoding them."""
     factors, bias = LATENT_RGB[large]
     calm = latents / max(1.0, float(latents.std()))  # some schedulers' noise is much larger than the picture
     return np.clip(np.einsum("chw,cr->hwr", calm, factors) + bias, 0, 255).astype(np.uint8)

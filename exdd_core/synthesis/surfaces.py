@@ -1,4 +1,4 @@
-"""The surface around a mask, measured: light, texture, grain, softness; and the noise that defects are made with.
+"""Measures the surface around a mask (light, texture, grain, softness), and makes noise for defects.
 
 Knows pixels, random numbers, and the tone and contrast of a `Look`. Does not know types of defects or
 engines.
@@ -13,7 +13,7 @@ import numpy as np
 
 from exdd_core.synthesis.vocabulary import Look
 
-DARKEST = 20.0  # grey level below which a surface cannot show that something is darker
+DARKEST = 20.0  # grey level of a surface below which darker defects are invisible
 EXPOSED = 110.0  # grey level of a surface of medium reflectance in a well exposed picture
 BRIGHT = 130.0  # grey level of a surface above which defects are usually darker
 LIGHTEST = 232.0  # grey level that bright defects hardly exceed
@@ -21,8 +21,11 @@ LIGHTEST = 232.0  # grey level that bright defects hardly exceed
 
 @dataclass(frozen=True)
 class MaskPiece:
-    """One connected piece of the mask in its surroundings: `box` (left, top, right, bottom) in the window,
-    `mask` bool (h, w) of the box, `course` the way along it, float (n, 2), where it is long and narrow."""
+    """One connected piece of the mask with its surroundings.
+
+    box: (left, top, right, bottom) in the window. mask: bool (h, w) of the box. course: the centreline, float
+    (n, 2), of a long and narrow piece, else None.
+    """
 
     box: tuple[int, int, int, int]
     mask: np.ndarray
@@ -31,11 +34,13 @@ class MaskPiece:
 
 @dataclass(frozen=True)
 class Surface:
-    """What the surroundings show: `base` float32 (h, w, 3) without texture and `texture` what it lacks;
-    `noise` the spread of the texture in grey levels; `grain` its direction in radians and `coherence` 0..1
-    how clearly it has one; `blur` the sigma of the camera's own softness in pixels; `lamp` the unit vector to
-    the
-    light; `unit` about one pixel of a picture of 400 x 400, the unit of widths."""
+    """The surface around a piece, as measured.
+
+    base: float32 (h, w, 3), the pixels without texture. texture: float32 (h, w, 3), the pixels minus `base`.
+    noise: spread of the texture, grey levels. grain: its direction, radians. coherence: how clear the direction
+    is, 0 to 1. blur: sigma of the camera's blur, pixels. lamp: unit vector (x, y) towards the light. unit: of
+    widths, about one pixel of a picture of 400 x 400.
+    """
 
     base: np.ndarray
     texture: np.ndarray
@@ -49,8 +54,11 @@ class Surface:
 
 @dataclass
 class Change:
-    """What a defect does to a surface, all float32 (h, w): `tint` by how much light is multiplied, `light` grey
-    levels added, `deposit` 0..1 how much of it a coloured film covers, `keep` 0..1 how much texture is left."""
+    """What a defect does to a surface, all float32 (h, w).
+
+    tint: the factor on the light. light: grey levels added. deposit: share covered by a coloured film, 0 to 1.
+    keep: share of the texture that is left, 0 to 1.
+    """
 
     tint: np.ndarray
     light: np.ndarray
@@ -64,7 +72,7 @@ class Change:
 
 
 def lamp_direction(image: np.ndarray) -> np.ndarray:
-    """The unit vector (x, y) towards the light: where the image grows brighter, else from the upper left."""
+    """The unit vector (x, y) towards the light: where the image gets brighter, else the upper left."""
     small = cv2.resize(image, (32, 32), interpolation=cv2.INTER_AREA).astype(np.float32).mean(axis=2)
     y, x = np.mgrid[-1:1:32j, -1:1:32j]
     slope = np.array([(small * x).sum() / (x * x).sum(), (small * y).sum() / (y * y).sum()])
@@ -79,7 +87,7 @@ def surface_of(pixels: np.ndarray, lamp: np.ndarray, unit: float) -> Surface:
     texture = pixels - base
     residual = texture.mean(axis=2)
     dx, dy = cv2.Sobel(grey, cv2.CV_32F, 1, 0) / 8, cv2.Sobel(grey, cv2.CV_32F, 0, 1) / 8
-    # Leaves out the largest gradients: an edge of the part would dominate those of the texture.
+    # Without the largest gradients, because an edge of the part would outweigh the texture.
     small = np.hypot(dx, dy) <= np.quantile(np.hypot(dx, dy), 0.95)
     xx, yy, xy = (float((a * b)[small].mean()) for a, b in ((dx, dx), (dy, dy), (dx, dy)))
     across = 0.5 * np.arctan2(2 * xy, xx - yy)
@@ -98,10 +106,10 @@ def surface_of(pixels: np.ndarray, lamp: np.ndarray, unit: float) -> Surface:
 
 
 def _softness(residual: np.ndarray) -> float:
-    """Sigma, in pixels, of the Gaussian that gives white noise this texture's correlation between neighbours.
+    """The sigma in pixels of the Gaussian that gives white noise this texture's correlation of neighbours.
 
-    White noise behind a Gaussian has the correlation exp(-1 / (4 sigma^2)) between neighbours. The direction
-    of the lower correlation counts, since grain correlates neighbours along itself.
+    After a Gaussian, neighbours in white noise have the correlation exp(-1 / (4 sigma^2)). The direction with the
+    lower correlation counts, since neighbours along the grain are correlated anyway.
     """
     fine = residual - cv2.GaussianBlur(residual, (0, 0), 6.0)
     power = float((fine * fine).mean()) + 1e-6
@@ -110,7 +118,7 @@ def _softness(residual: np.ndarray) -> float:
 
 
 def noise_field(shape: tuple[int, ...], scale: float, rng: np.random.Generator) -> np.ndarray:
-    """float32 (h, w): isotropic noise that changes within `scale` pixels, mean 0, variance about 1."""
+    """Isotropic noise that changes within `scale` pixels, of mean 0 and variance about 1: float32 (h, w)."""
     coarse = max(1.0, scale / 2)
     size = (int(np.ceil(shape[1] / coarse)) + 4, int(np.ceil(shape[0] / coarse)) + 4)
     noise = cv2.GaussianBlur(rng.standard_normal(size[::-1]).astype(np.float32), (0, 0), scale / coarse / 1.4)
@@ -120,9 +128,9 @@ def noise_field(shape: tuple[int, ...], scale: float, rng: np.random.Generator) 
 
 
 def octaves(shape: tuple[int, ...], scale: float, rng: np.random.Generator, gain: float = 0.5) -> np.ndarray:
-    """float32 (h, w): noise of four scales, the largest changing within `scale` pixels, variance about 1.
+    """The sum of noise on four scales, from `scale` pixels downwards, of variance about 1: float32 (h, w).
 
-    Every scale is half as large as the one before and `gain` as strong.
+    Each scale is half the one before, its strength `gain` times that one's.
     """
     strengths = [gain**i for i in range(4)]
     fields = (strength * noise_field(shape, scale / 2**i, rng) for i, strength in enumerate(strengths))
@@ -136,7 +144,7 @@ def smooth_step(low: float, high: float, values: np.ndarray) -> np.ndarray:
 
 
 def tones(look: Look, surface: Surface, piece: MaskPiece) -> tuple[float, float]:
-    """Factors for the dark and the bright parts of a defect: strong enough to be seen above the texture."""
+    """The strength of the dark and of the bright parts of a defect, enough to be seen above the texture."""
     brightness = max(float(surface.base[piece.mask].mean()), 4.0)
     least = 2.2 * surface.noise / brightness
     dark = float(np.clip(max(0.46, least) * look.contrast, 0.05, 0.92))
@@ -146,6 +154,6 @@ def tones(look: Look, surface: Surface, piece: MaskPiece) -> tuple[float, float]
 
 
 def usual_tone(look: Look, surface: Surface, piece: MaskPiece, rng: np.random.Generator) -> int:
-    """Darker or brighter where the words leave it open: mostly darker, on a bright surface always."""
+    """The tone of the look, or a random one: -1 (darker) more often than 1, always -1 on a bright surface."""
     drawn = int(rng.choice([-1, -1, 1]))
     return look.tone or (-1 if float(surface.base[piece.mask].mean()) > BRIGHT else drawn)

@@ -1,8 +1,8 @@
-"""Prompts as templates with alternatives.
+"""Expands prompt templates.
 
-Knows text. Does not know engines, or where prompts are kept. A template is a prompt with alternatives in
-braces, as the dynamicprompts library reads them: `{copper|steel} {fine|deep} scratches`, `{3::fine|1::deep}`
-for weights, `{2$$, $$rust|oil|dust}` for two of three.
+A template is a prompt with alternatives in braces, as the dynamicprompts library reads them: `{copper|steel}
+{fine|deep} scratches`, `{3::fine|1::deep}` with weights, `{2$$, $$rust|oil|dust}` for two of three. Knows text.
+Does not know engines, or where prompts are kept.
 """
 
 from __future__ import annotations
@@ -13,15 +13,14 @@ from collections.abc import Callable, Iterable, Iterator
 
 from exdd_core.errors import BadInput
 
-MOST_PROMPTS = 64  # that a template may become where every one of them is painted
+MOST_PROMPTS = 64  # of a template of which every prompt is painted
 LONGEST = 2000  # characters of a prompt: SDXL reads about 300, and nested braces take their time
-# Section 4.1 of the paper, both with the same negative prompt. They name no engine: the settings that the paper
-# used are the SDXL engine's defaults, and any engine may paint them.
+# The negative prompt of section 4.1 of the paper. The paper's settings are the defaults of the SDXL engine.
 PAPER_NEGATIVE = "smooth, plain, black, dark, shadow"
 
 
 def expand(template: str, count: int, seed: int) -> list[str]:
-    """`count` prompts of a template; the i-th depends on the template and `seed + i` alone. Raises BadInput."""
+    """Draw `count` prompts from a template; the i-th depends only on template and `seed + i`. Raises `BadInput`."""
     if not is_template(check(template)):
         return [squeezed(template)] * count
     from dynamicprompts.enums import SamplingMethod
@@ -30,7 +29,7 @@ def expand(template: str, count: int, seed: int) -> list[str]:
     from dynamicprompts.wildcards import WildcardManager
 
     def generate() -> Iterator[str]:
-        command = parse(template)  # once: it takes longer than all the drawing
+        command = parse(template)  # once, because parsing takes longer than drawing
         for number in range(count):
             chance = random.Random(seed + number)
             context = SamplingContext(SamplingMethod.RANDOM, WildcardManager(None), rand=chance)
@@ -40,15 +39,15 @@ def expand(template: str, count: int, seed: int) -> list[str]:
 
 
 def every(template: str) -> list[str]:
-    """Every prompt that a template can become, each once. Raises BadInput for more than `MOST_PROMPTS`."""
+    """All different prompts of a template. Raises `BadInput` for more than `MOST_PROMPTS`."""
     if not is_template(check(template)):
         return [squeezed(template)]
     from dynamicprompts.generators import CombinatorialPromptGenerator
     from dynamicprompts.wildcards import WildcardManager
 
-    expand(template, 1, 0)  # says what is wrong with weights, which do not matter from here on
+    expand(template, 1, 0)  # checks the weights, which the generator below ignores
     generator = CombinatorialPromptGenerator(WildcardManager(None))
-    # The generator repeats equal prompts, so it is asked for more of them than may remain.
+    # The generator yields some prompts several times, so it is asked for more than `MOST_PROMPTS`.
     found = _generated(template, lambda: generator.generate(template, 16 * MOST_PROMPTS))
     different = list(dict.fromkeys(found))
     if len(different) > MOST_PROMPTS:
@@ -60,14 +59,14 @@ def every(template: str) -> list[str]:
 
 
 def is_template(text: str) -> bool:
-    """Whether there is anything to choose in a prompt. Only then is it read as a template: 50 % is just 50 %."""
+    """Whether a prompt has alternatives. Only then is it parsed as a template."""
     return "{" in text
 
 
 def check(template: str) -> str:
-    """The template itself; raises BadInput with what is wrong with it.
+    """Return the template, or raise `BadInput` that says what is wrong with it.
 
-    What the library would take for plain text, or always answer alike, is refused: nobody would notice.
+    A mistake that the library would silently read as plain text or as a single choice is refused.
     """
     if not template.strip():
         raise BadInput("The prompt is empty; say what the defect looks like, such as copper metal scratches.")
@@ -99,12 +98,12 @@ def check(template: str) -> str:
 
 
 def _generated(template: str, generate: Callable[[], Iterable[str]]) -> list[str]:
-    """The prompts that `generate()` yields, squeezed. Raises `BadInput` with one sentence for all its exceptions."""
+    """The prompts that `generate()` yields, without extra spaces. Raises `BadInput` for all its exceptions."""
     try:
         found = [squeezed(text) for text in generate()]
     except RecursionError:
         raise BadInput("The braces of this prompt are nested too deeply; use fewer levels.") from None
-    except Exception as error:  # pyparsing's, KeyError, ValueError: whatever the grammar trips over
+    except Exception as error:  # pyparsing's, KeyError, ValueError
         variable = "; ${name} was never given a value" if isinstance(error, KeyError) else ""
         raise BadInput(
             f'The prompt "{squeezed(template)[:80]}" cannot be read{variable}; alternatives look like '

@@ -1,9 +1,8 @@
-"""Transplants: a real defect, cut out of its image by its mask and grown into another one.
+"""Transplants a real defect, cut out of its image by its mask, into another image.
 
-The defect is turned, scaled and flipped until it fits the drawn mask, brought to the brightness and contrast
-of the place where it goes, and laid into it along its own outline, so that the surface around it stays the
-receiver's. No network, nothing is invented: what is pasted was photographed. Knows one donor and one
-receiver; not where donors come from, nor which split may lend them.
+The defect is turned, scaled and flipped to fit the drawn mask, matched to the brightness and contrast around it,
+and blended along its own outline, so that the surface around it stays the receiver's. No network is involved.
+Knows one donor and one receiver. Does not know where donors come from, or which split may lend them.
 """
 
 from __future__ import annotations

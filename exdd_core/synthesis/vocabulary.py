@@ -1,7 +1,7 @@
 """The words that the procedural engine understands, and the look of a defect that they describe.
 
-It reads a prompt word by word; it is no language model. Every word stands in `WORDS` with its effect, the
-page and the README print that table. Words it does not know are reported. It knows no pixels.
+Reads a prompt word by word and reports unknown words; this is no language model. `WORDS` has every word with its
+effect, and the Studio shows that table. Does not know pixels.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ import numpy as np
 from exdd_core.errors import BadInput
 
 TYPES = ("scratch", "crack", "pit", "spot", "stain", "dent", "grain break")
-LINES = ("scratch", "crack")  # the types that follow the mask's length; the others fill its width
+LINES = ("scratch", "crack")  # these follow the mask's length; the other types fill its width
 
 
 @dataclass(frozen=True)
 class Look:
-    """What a prompt asks for. Factors are 1 where it says nothing; None leaves the choice to the seed."""
+    """The look that a prompt describes. A factor is 1 where the prompt does not mention it; None: the seed decides."""
 
     types: tuple[str, ...] = ()
     excluded: frozenset[str] = frozenset()
+    # The factors, in FACTORS.
     width: float = 1.0  # of lines
     size: float = 1.0  # of blobs, as a share of the mask
     length: float = 1.0  # of lines, as a share of the mask
@@ -36,13 +37,13 @@ class Look:
     gaps: float = 1.0  # places where a line is interrupted
     branches: float = 1.0
     bend: float = 1.0
-    tone: int = 0  # -1 darker than the surface, 1 brighter, 0 as the type usually is
+    tone: int = 0  # -1 darker than the surface, 1 brighter, 0 as is usual for the type
     colour: tuple[int, int, int] | None = None
-    count: int | None = None  # 0: "several", the seed says how many
+    count: int | None = None  # 0: "several", of which the seed decides the number
     angle: float | None = None  # degrees from the image's horizontal, counter-clockwise
     to_grain: float | None = None  # degrees from the surface's grain
     strands: int = 1  # parallel hairlines of a scratch
-    ripples: float = 0.0  # of a fracture's face, as where a chip broke off
+    ripples: float = 0.0  # on the face of a fracture, 0 to 1
     no_dark: bool = False
     no_bright: bool = False
 
@@ -64,7 +65,7 @@ FACTORS = (
 
 @dataclass(frozen=True)
 class Word:
-    """Words of one meaning: `kind` groups the printed table, `effect` is what a person reads."""
+    """Words with one meaning. kind: groups the table. effect: the text in the table. changes: fields of `Look`."""
 
     words: tuple[str, ...]
     kind: str
@@ -180,7 +181,7 @@ WORDS: tuple[Word, ...] = (
     _factor("many numerous dense", "nine", "count", count=9),
 )
 INTENSIFIERS = {"very": 1.7, "extremely": 2.2, "slightly": 0.5, "somewhat": 0.7}
-# Words that say nothing about a look: joints of the sentence, and what people call any defect or surface.
+# Words that say nothing about a look: prepositions, articles, and general words for defects and surfaces.
 FILLERS = frozenset(
     re.findall(
         r"\S+",
@@ -194,7 +195,7 @@ KIND_OF_WORD = {word: entry for entry in WORDS for word in entry.words}
 
 @dataclass(frozen=True)
 class Reading:
-    """A prompt as it was understood: the look, what every known word did, and the words it does not know."""
+    """A prompt as it was understood: the look, the effect of every known word, and the unknown words."""
 
     look: Look
     known: dict[str, str]
@@ -203,7 +204,7 @@ class Reading:
 
     @property
     def notes(self) -> list[str]:
-        """Sentences for the person who wrote it; empty when every word was understood."""
+        """Sentences on unknown and overruled words, for people; empty when every word was understood."""
         words = ", ".join(f"'{word}'" for word in self.unknown)
         notes = [f"The procedural engine does not know: {words}."] if words else []
         for asked in dict.fromkeys(self.overruled.values()):
@@ -213,11 +214,10 @@ class Reading:
 
 
 def read(prompt: str, negative_prompt: str = "") -> Reading:
-    """Read both prompts. What the negative prompt names is excluded or reversed.
+    """Read a prompt and a negative prompt, whose words are excluded or reversed.
 
-    Where one asks for what the other excludes, the prompt is followed and a note says so: the paper's
-    negative prompt names "dark", and a dark scratch is wanted all the same. Raises `BadInput` when no type is
-    left.
+    Where the two contradict each other, the prompt counts and a note says so: the paper's negative prompt has
+    "dark", and dark scratches are still possible. Raises `BadInput` when no type is left.
     """
     look, known, unknown, overruled = Look(), {}, [], {}
     for word, entry, plural, power in _words(prompt):
@@ -243,7 +243,7 @@ def read(prompt: str, negative_prompt: str = "") -> Reading:
 def _words(prompt: str) -> Iterator[tuple[str, Word | None, bool, float]]:
     """Every word with its entry (None: unknown), whether it is a plural, and the power of a "very" before it.
 
-    Numbers count ("3 pits"); weights as diffusion models read them ("(copper:1.3)") do not.
+    A number is a word ("3 pits"), but not the weight of a diffusion prompt ("(copper:1.3)").
     """
     power = 1.0
     for word in re.findall(r"[a-zà-ÿ]+(?:-[a-zà-ÿ]+)*|(?<![\d.:])\d+(?![\d.])", prompt.lower()):
@@ -284,7 +284,7 @@ def _changed(look: Look, name: str, value: Any, power: float) -> Any:
 
 
 def _asked(look: Look, word: str, entry: Word) -> str:
-    """What the prompt asks for that this word of the negative prompt excludes; "" for nothing."""
+    """The part of the prompt that this word of the negative prompt contradicts, "" for none."""
     if entry.kind == "type":
         return entry.changes["types"][0] if entry.changes["types"][0] in look.types else ""
     if entry.kind in ("brightness", "colour") and (tone := entry.changes.get("tone", 0)):

@@ -1,8 +1,7 @@
-"""Where the weights of a Stable Diffusion model lie on this machine, whether they are whole, and how large.
+"""Finds the weights of a Stable Diffusion model on this machine, and says whether they are complete.
 
-Reads names, sizes and the headers of files: no torch, no network. Does not know what the weights are used
-for. A model is a folder as diffusers saves it (with model_index.json), or one .safetensors file as trainers
-share it.
+A model is a folder as diffusers saves it (with model_index.json) or a single .safetensors file. Knows names,
+sizes and headers of files. Does not know torch, the network or what the weights are used for.
 """
 
 from __future__ import annotations
@@ -42,7 +41,7 @@ PARAMETERS = 3_468_852_267
 
 
 class Status(TypedDict):
-    """What `weights` says of a model; `path` is its folder or file, `sentence` is for people."""
+    """Whether a model is on this machine. path: its folder or file. sentence: for people."""
 
     present: bool
     path: str | None
@@ -51,15 +50,18 @@ class Status(TypedDict):
 
 @dataclass(frozen=True)
 class Found:
-    """A search for the model `asked`: `path`, its folder or file, or None and `wanting`, what was the matter."""
+    """The result of a search for the model `asked`.
+
+    path: its folder or file, or None. problem: why a file or folder that was found cannot be used, or "".
+    """
 
     asked: str
     path: Path | None
-    wanting: str = ""
+    problem: str = ""
 
     @property
     def name(self) -> str:
-        """What people call it: the model id, or the name of its folder or file."""
+        """The model id, or the name of its folder or file."""
         if self.path is None:
             return self.asked
         kept_by_id = self.path.parent.name == "snapshots" or self.path.name == self.asked.rsplit("/", 1)[-1]
@@ -67,39 +69,39 @@ class Found:
 
 
 def find(model: str = "", models: str | Path = "") -> Found:
-    """Look for a model on this machine.
+    """Look for a model on this machine. Nothing is downloaded.
 
-    model: a folder, a .safetensors file, or a model id; "" takes the environment's EXDD_SDXL, then `DEFAULT`,
-    then whatever lies in `models`. models: a folder with models in it, such as a workspace's; the Hugging
-    Face cache is looked through as well. Nothing is downloaded.
+    model: a folder, a .safetensors file, or a model id; "" for the environment's EXDD_SDXL, else `DEFAULT`, else
+    any model in `models`. models: a folder with models in it, such as a workspace's. The Hugging Face cache is
+    searched as well.
     """
     asked = model or os.environ.get("EXDD_SDXL") or DEFAULT
-    wanting = ""
+    problem = ""
     for place, named in _places(asked, Path(models) if models else None):
-        if not os.path.exists(place):  # and not place.exists(), which fails for what cannot be a name at all
+        if not os.path.exists(place):  # place.exists() would raise for text that is no valid path
             continue
         fault = _fault(place)
         if not fault:
             return Found(asked, place)
-        wanting = wanting or (fault if named else "")
-    return Found(asked, None, wanting)
+        problem = problem or (fault if named else "")
+    return Found(asked, None, problem)
 
 
 def missing(model: str = "", models: str | Path = "") -> str:
-    """Empty where the model is on this machine, or what to download, how large it is and where to put it."""
+    """What to download, how large it is and where to put it; "" where the model is on this machine."""
     found = find(model, models)
     if found.path:
         return ""
     place = Path(models or "models")
     elsewhere = "The engines procedural and transplant need no weights and work now."
     if found.asked != DEFAULT:
-        why = f"cannot be used: {found.wanting}" if found.wanting else "is not on this machine"
+        why = f"cannot be used: {found.problem}" if found.problem else "is not on this machine"
         return (
             f"The model {found.asked} {why}. Give a folder as diffusers saves it, a single .safetensors file, or "
             f"the id of a model that was downloaded to {place} or to the Hugging Face cache ({hub_cache()}). "
             f"{elsewhere}"
         )
-    why = f"cannot be used: {found.wanting}" if found.wanting else "are not on this machine"
+    why = f"cannot be used: {found.problem}" if found.problem else "are not on this machine"
     half, full = PARAMETERS * 2 / 1e9, PARAMETERS * 4 / 1e9
     return (
         f"SDXL's weights {why}. Download {DEFAULT}, {half:.1f} GB in half precision ({full:.1f} GB in full), with: "
@@ -110,7 +112,7 @@ def missing(model: str = "", models: str | Path = "") -> str:
 
 
 def download_command(models: str | Path) -> str:
-    """The command that fetches `DEFAULT` in half precision into the folder `models`."""
+    """The command that downloads `DEFAULT` in half precision into the folder `models`."""
     program = Path(sys.executable).with_name("hf")  # comes with huggingface-hub, but is seldom on the PATH
     words = [str(program) if program.exists() else "hf", "download", DEFAULT]
     for pattern in ("*.json", "*.txt", "*.fp16.safetensors"):
@@ -119,10 +121,10 @@ def download_command(models: str | Path) -> str:
 
 
 def status(model: str = "", models: str | Path = "") -> Status:
-    """Whether a model is on this machine; takes a moment, and no torch."""
+    """Whether a model is on this machine. Reads headers only."""
     found = find(model, models)
     if found.path is None:
-        why = found.wanting or f"no weights of {found.asked} on this machine"
+        why = found.problem or f"no weights of {found.asked} on this machine"
         return {"present": False, "path": None, "sentence": why}
     size = sum(weigh(found.path).values()) * 2 / 1e9
     sentence = f"weights in {found.path} ({size:.1f} GB in half precision)"
@@ -130,7 +132,7 @@ def status(model: str = "", models: str | Path = "") -> Status:
 
 
 def hub_cache() -> Path:
-    """Where the Hugging Face libraries keep what they downloaded, without importing them."""
+    """The folder in which the Hugging Face libraries keep downloads, found without importing them."""
     home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
     return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
 
@@ -151,13 +153,13 @@ def parts(folder: Path) -> list[str]:
 
 
 def variant(part: Path, half: bool) -> str | None:
-    """ "fp16" where a part's folder has weights in half precision and they are wanted, or it has no others."""
+    """ "fp16" where a part has weights in half precision and either `half` is wanted or it has no others."""
     halves = [".fp16" in file.name for file in _weights(part)]
     return "fp16" if any(halves) and (half or all(halves)) else None
 
 
 def weigh(path: Path) -> dict[str, int]:
-    """How many parameters each part of a whole model has."""
+    """The number of parameters of each part of a complete model."""
     if path.is_file():
         counts: dict[str, int] = {}
         for name, size in _tensors(path).items():
@@ -168,7 +170,7 @@ def weigh(path: Path) -> dict[str, int]:
 
 
 def family(file: Path) -> str:
-    """What a single file holds: "xl" or "sd", and "-inpaint" where it was made for that. Raises `BadInput`."""
+    """The kind of model in a single file: "xl" or "sd", with "-inpaint" for inpainting models. Raises `BadInput`."""
     tensors = _tensors(file)
     first = tensors.get(FIRST_LAYER)
     kinds = [
@@ -184,7 +186,7 @@ def family(file: Path) -> str:
 
 
 def fingerprint(path: Path) -> str:
-    """Eight letters that change with a model's configuration or weights; reads only a little of each file."""
+    """Eight characters that change with a model's configuration or weights. Reads only a little of each file."""
     files = [path] if path.is_file() else _configurations(path) + _files(path)
     stamps = tuple((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
     return _digest(stamps, str(path))
@@ -196,7 +198,7 @@ def _digest(stamps: tuple[tuple[str, int, int], ...], root: str) -> str:
     for name, size, _ in stamps:
         digest.update(f"{os.path.relpath(name, root)} {size}".encode())
         with open(name, "rb") as stream:
-            # Two trainings of one network have files of the same size: the header and some weights tell.
+            # Files of two trainings of one network have the same size; header and some weights differ.
             for start in (0, size // 3, size // 2, max(0, size - 2**16)):
                 stream.seek(start)
                 digest.update(stream.read(2**16))
@@ -204,7 +206,7 @@ def _digest(stamps: tuple[tuple[str, int, int], ...], root: str) -> str:
 
 
 def _places(asked: str, models: Path | None) -> Iterator[tuple[Path, bool]]:
-    """Where to look, and whether somebody means this very place."""
+    """The paths to search, each with whether somebody named it."""
     yield Path(os.path.expanduser(asked)), True
     if models:
         yield models / asked, True
@@ -213,13 +215,13 @@ def _places(asked: str, models: Path | None) -> Iterator[tuple[Path, bool]]:
     if os.path.isdir(snapshots):
         for path in sorted(snapshots.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True):
             yield path, True
-    if models and asked == DEFAULT:  # whatever else somebody has put there
+    if models and asked == DEFAULT:  # any other model in that folder
         for path in sorted(models.glob("*")):
             yield path, False
 
 
 def _fault(place: Path) -> str:
-    """Empty for a whole model, or why what is there cannot be used."""
+    """Why the file or folder cannot be used as a model; "" where it can."""
     if place.is_file():
         try:
             family(place)
@@ -257,7 +259,7 @@ def _weights(part: Path) -> list[Path]:
 
 
 def _chosen(part: Path) -> list[Path]:
-    """One complete set of a part's weights files; empty when there is none."""
+    """One complete set of a part's weight files; empty when there is none."""
     files = _weights(part)
     for suffix in SUFFIXES:
         for half in (False, True):

@@ -1,6 +1,6 @@
-"""The way between an image and the window that an engine paints: cut out, resized, laid back, measured.
+"""Between an image and the window that an engine paints: box, size, compositing, and what changed visibly.
 
-Knows boxes, masks and pixels. Does not know how a defect is made or who asked for it.
+Knows boxes, masks and pixels. Does not know how a defect is made.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from exdd_core.images import Size, resize_image
 from exdd_core.synthesis.request import Window
 
 CONTEXT = 0.5  # share of the mask's longer side that a native window shows around the mask
-LEAST_CONTEXT = 32  # pixels that a native window shows around the mask at least
-LARGEST_RATIO = 4.0  # of the sides of a resized window: diffusion models were trained on no narrower images
+LEAST_CONTEXT = 32  # the least number of pixels that a native window shows around the mask
+LARGEST_RATIO = 4.0  # of the sides of a resized window: diffusion models know no narrower images
 VISIBLE = 3.0  # difference in CIE Lab (Delta E 76), averaged over 3 x 3 pixels; 2.3 is just noticeable
-SPECK = 6  # pixels; smaller changed spots are noise if there is a larger one
+SPECK = 6  # pixels: a smaller changed spot is noise if there is a larger one
 GREY = 3  # grey levels by which the channels of a grey camera's image may differ (JPEG)
 
 
 def box_around(mask: np.ndarray, resized: bool) -> tuple[int, int, int, int]:
-    """The box around a mask with its context, within the image; where it is resized, never too narrow."""
+    """left, top, right, bottom of a mask with its context, within the image; a `resized` box is not too narrow."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     height, width = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
     pad = max(LEAST_CONTEXT, math.ceil(CONTEXT * max(height, width)))
@@ -36,7 +36,7 @@ def box_around(mask: np.ndarray, resized: bool) -> tuple[int, int, int, int]:
 
 
 def _span(start: int, length: int, wanted: int, limit: int) -> tuple[int, int]:
-    """`wanted` pixels with `length` from `start` in their middle, moved and cut to lie within 0..limit."""
+    """The first and last of `wanted` pixels around `length` pixels from `start`, moved and cut to fit 0..limit."""
     first = min(max(0, start - (wanted - length) // 2), max(0, limit - wanted))
     return first, min(limit, first + wanted)
 
@@ -48,15 +48,15 @@ def resized(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def resized_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """The mask at another size. Where it shrinks, any part of a mask's pixel sets a pixel, to keep thin scratches."""
+    """The mask at another size. A mask that shrinks sets every pixel that it touches, to keep thin scratches."""
     share = resized(mask.astype(np.float32), size) if (mask.shape[1], mask.shape[0]) != size else mask
     return share > 0 if share.dtype == bool or min(size) < min(mask.shape) else share >= 0.5
 
 
-def lay_back(window: Window, pixels: np.ndarray) -> np.ndarray:
-    """The request's image, uint8 (H, W, 3), with a painted window `pixels`, uint8 (h, w, 3), inside its mask.
+def composite(window: Window, pixels: np.ndarray) -> np.ndarray:
+    """Lay a painted window `pixels`, uint8 (h, w, 3), into the request's image inside its mask: uint8 (H, W, 3).
 
-    Pixels outside the mask are bit-identical. Where the image is grey, as a grey camera's, the result is.
+    Pixels outside the mask stay bit-identical. A grey image stays grey.
     """
     request, settings = window.request, window.settings
     left, top, right, bottom = window.box
@@ -82,9 +82,9 @@ def is_grey(image: np.ndarray) -> bool:
 
 
 def _feathered(mask: np.ndarray, feather: float) -> np.ndarray:
-    """float32 (h, w): 0 outside the mask, rising over `feather` pixels inside it to 1.
+    """Weights, float32 (h, w): 0 outside the mask, rising to 1 over `feather` pixels inside it.
 
-    In every connected piece the innermost pixels get 1: a soft edge must not swallow a thin scratch. The
+    The innermost pixels of every connected piece get 1, so that a soft edge does not hide a thin scratch. The
     image's border is no edge.
     """
     depth = _depth(mask)
@@ -96,14 +96,14 @@ def _feathered(mask: np.ndarray, feather: float) -> np.ndarray:
 
 
 def _depth(mask: np.ndarray) -> np.ndarray:
-    """float32 (h, w): how many pixels lie between a pixel of the mask and the nearest outside it, that included."""
+    """The distance in pixels of each pixel of the mask from the nearest one outside it: float32 (h, w)."""
     if mask.all():
         return np.full(mask.shape, max(mask.shape), np.float32)
     return cv2.distanceTransform(np.pad(mask.astype(np.uint8), 1, mode="edge"), cv2.DIST_L2, 5)[1:-1, 1:-1]
 
 
 def _brightness_gap(source: np.ndarray, painted: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """float32 (h, w): what has to be added to `painted` to be as bright as `source` just inside the mask's edge.
+    """The grey levels that `painted` lacks to be as bright as `source` along the mask's edge: float32 (h, w).
 
     The gap is measured in a ring inside the mask and extrapolated inwards. A ring outside would include the
     background where the mask touches an edge of the part.
@@ -117,20 +117,20 @@ def _brightness_gap(source: np.ndarray, painted: np.ndarray, mask: np.ndarray) -
 
 
 def measure(original: np.ndarray, result: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """bool (H, W): where two images, uint8 (H, W, 3), differ visibly within the mask `drawn`.
+    """The mask, bool (H, W), of where two images, uint8 (H, W, 3), differ visibly within the mask `drawn`.
 
-    Visibly: a Delta E (CIE 1976) of 3, averaged over 3 x 3 pixels. Gaps of a pixel or two are closed, specks
-    removed unless there is nothing else. Raises `BadInput` when nothing differs.
+    A visible difference is a Delta E (CIE 1976) of 3, averaged over 3 x 3 pixels. Gaps of a pixel or two are
+    closed, and specks removed unless there is nothing else. Raises `BadInput` when nothing differs.
     """
     rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
-    # The box of the mask, widened by the pixel that an average of 3 x 3 needs.
+    # An average of 3 x 3 needs one more pixel around the mask's box.
     window = np.s_[max(0, rows[0] - 1) : rows[-1] + 2, max(0, columns[0] - 1) : columns[-1] + 2]
     before, after = (
         cv2.cvtColor(image[window].astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
         for image in (original, result)
     )
     difference = np.linalg.norm(after - before, axis=2)
-    # The second condition removes the pixel by which the average widens what changed.
+    # The average widens changes by one pixel, which the second condition removes.
     visible = ((cv2.blur(difference, (3, 3)) >= VISIBLE) & (difference >= VISIBLE / 3)).astype(np.uint8)
     closed = cv2.morphologyEx(visible, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)) & drawn[window]
     count, pieces, stats, _ = cv2.connectedComponentsWithStats(closed, connectivity=8)

@@ -20,6 +20,7 @@ import torch
 from torch import nn
 
 from exdd_core.detector.settings import EMBEDDED
+from exdd_core.device import chosen
 from exdd_core.errors import BadInput
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -93,11 +94,11 @@ def load(name: str = EMBEDDED, weights: str | Path | None = None, device: str = 
     """Read a backbone's weights and freeze it.
 
     weights: a file with the network's state dict; None for the torch hub cache, then the hub (for the
-    embedded backbone, the package with its weights). device: "auto" for the GPU where there is one. Raises
+    embedded backbone, the package with its weights). device: "auto" for what EXDD_DEVICE says. Raises
     BadInput for an unknown name, a missing or unfitting file, and an unreachable hub.
     """
     _check(name)
-    where = torch.device(("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device)
+    where = chosen() if device == "auto" else torch.device(device)
     if name == EMBEDDED:
         net, source = _efficientnet_lite0(weights)
         stages = {"stem": nn.Sequential(net.conv_stem, net.bn1)} | {

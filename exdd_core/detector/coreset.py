@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from exdd_core.device import chosen
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
@@ -28,11 +29,7 @@ def projection(dimension: int, projection_dim: int, seed: int) -> torch.Tensor:
 def project(features: np.ndarray | torch.Tensor, projection_dim: int, seed: int) -> torch.Tensor:
     """Rows of `features`, (n, d), in `projection_dim` dimensions, float32; unchanged where d is no larger."""
     n, dimension = features.shape
-    device = (
-        features.device
-        if isinstance(features, torch.Tensor)
-        else ("cuda" if torch.cuda.is_available() else "cpu")
-    )
+    device = features.device if isinstance(features, torch.Tensor) else chosen()
     matrix = projection(dimension, projection_dim, seed).to(device) if dimension > projection_dim else None
     out = torch.empty(n, min(dimension, projection_dim), device=device)
     for start in range(0, n, CHUNK):

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from exdd_core.detector.coreset import CHUNK, check_size, projection, select
+from exdd_core.device import chosen
 from exdd_core.progress import Progress
 
 PROJECTION_DIM = 128
@@ -36,9 +37,9 @@ def project_blocks(
     """`coreset.project` of `count` rows that come in blocks, float32 (m, dimension) each.
 
     How they are cut into blocks changes no bit of the result: CHUNK rows are multiplied at a time. Returns float32
-    (count, p), on the GPU where there is one.
+    (count, p), on the device that EXDD_DEVICE says.
     """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = chosen()
     matrix = projection(dimension, projection_dim, seed).to(device) if dimension > projection_dim else None
     out, start = torch.empty(count, min(dimension, projection_dim), device=device), 0
     for block in _rechunked(blocks, dimension):

@@ -16,6 +16,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
+from exdd_core.device import asked
+
 if TYPE_CHECKING:
     from exdd_core.synthesis.weights import Status
     from exdd_core.workspace import Workspace
@@ -115,6 +117,8 @@ def _version(package: str) -> str | None:
 
 def _device() -> dict[str, str]:
     """kind "cuda" or "cpu". Torch takes seconds to import, so it is asked only where it could find a GPU."""
+    if asked() == "cpu":
+        return {"kind": "cpu", "name": f"CPU, {os.cpu_count()} cores, as EXDD_DEVICE says"}
     driver = any(Path(p).exists() for p in ("/dev/nvidiactl", "/dev/dxg")) or shutil.which("nvidia-smi")
     if driver or "torch" in sys.modules:
         import torch

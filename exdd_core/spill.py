@@ -25,7 +25,7 @@ RESERVE = 512 << 20  # bytes of a disk that are left to others
 class Spill(Sequence[np.ndarray]):
     """n arrays of one shape and dtype on disk. Threads may share one.
 
-    folder: on the disk to use; None for that of temporary files. what: names the arrays to whoever must make room,
+    folder: where to put the file; None for that of temporary files. what: names the arrays to whoever must make room,
     such as "the features of 2,085 images". Raises BadInput where the disk has too little room.
     """
 
@@ -34,9 +34,10 @@ class Spill(Sequence[np.ndarray]):
     ):
         self.shape, self.dtype = (count, *shape), np.dtype(dtype)
         self._bytes = self.dtype.itemsize * int(np.prod(shape, dtype=np.int64))
-        folder = folder or Path(tempfile.gettempdir())
-        require_room(folder, self.bytes, what or "Temporary files")
-        self._file = cast(BinaryIO, tempfile.TemporaryFile(buffering=0, dir=folder))  # noqa: SIM115
+        self.folder = folder or Path(tempfile.gettempdir())
+        self.folder.mkdir(parents=True, exist_ok=True)
+        require_room(self.folder, self.bytes, what or "Temporary files")
+        self._file = cast(BinaryIO, tempfile.TemporaryFile(buffering=0, dir=self.folder))  # noqa: SIM115
         self._lock = threading.Lock()
 
     @property
@@ -57,6 +58,10 @@ class Spill(Sequence[np.ndarray]):
             self._file.seek(first * self._bytes)
             while len(content):
                 content = content[self._file.write(content) :]
+
+    def __setitem__(self, number: int, array: np.ndarray) -> None:
+        """Store one array by its number."""
+        self.write(number, array[None])
 
     def __getitem__(self, number):
         """One array by its number; a list of them for a slice."""
@@ -84,6 +89,13 @@ class Spill(Sequence[np.ndarray]):
                     raise OSError("a temporary file ended early")
                 content = content[count:]
         return out
+
+
+def array_or_spill(count: int, shape: Sequence[int], dtype: DTypeLike, most: int) -> np.ndarray | Spill:
+    """Room for n arrays of one shape: in memory, filled with zeros, where they take at most `most` bytes."""
+    if np.dtype(dtype).itemsize * count * int(np.prod(shape, dtype=np.int64)) <= most:
+        return np.zeros((count, *shape), dtype)
+    return Spill(count, shape, dtype)
 
 
 def require_room(folder: Path, needed: int, what: str) -> None:

@@ -20,11 +20,14 @@ from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.coreset import CHUNK, greedy_coreset, project
 from exdd_core.detector.coreset_of_blocks import coreset_of_blocks, project_blocks
 from exdd_core.detector.examples import TrainingImage, Unmarked, patch_set
+from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.detector.held_out import sample
 from exdd_core.detector.patch_features import PatchFeatures
 from exdd_core.detector.unmarked import UnmarkedSample
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.images import Size
+from exdd_core.evaluation.metrics import compute_metrics
+from exdd_core.evaluation.resampling import contributions
+from exdd_core.images import Size, encode_png
 from exdd_core.progress import Progress
 from exdd_core.region import Region
 from exdd_core.spill import Spill, require_room
@@ -51,6 +54,10 @@ def training(normals: int, defects: int) -> tuple[list[TrainingImage], list[Trai
         image[mask] //= 3
         bad.append(TrainingImage(f"bad/{number}", image, f"b{number}", mask, "dark"))
     return good, bad
+
+
+def pixels(count: int) -> list[np.ndarray]:
+    return [t.source for t in training(count, 0)[0] if isinstance(t.source, np.ndarray)]
 
 
 def deleted_files() -> list[str]:
@@ -232,7 +239,7 @@ def test_of_too_many_patches_on_defects_every_image_gives_its_share(
 
 
 def test_a_full_gpu_halves_the_batch_and_goes_on(backbone: Backbone, monkeypatch: pytest.MonkeyPatch) -> None:
-    pictures = [image.source for image in training(7, 0)[0]]
+    pictures = pixels(7)
     whole, real, asked = patches.extract(backbone, pictures, SIZE), patches.features, []
 
     def full(network: Backbone, batch: np.ndarray) -> np.ndarray:
@@ -260,4 +267,126 @@ def test_a_gpu_too_small_for_one_image_is_a_plain_sentence(
     with pytest.raises(
         BadInput, match="The memory of the GPU is too small for one image at 64x64; end other"
     ):
-        patches.extract(backbone, [training(1, 0)[0][0].source], SIZE)
+        patches.extract(backbone, pixels(1), SIZE)
+
+
+# --- pixel figures of many images -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("partly", [False, True])
+def test_figures_of_many_pixels_are_those_of_few(monkeypatch: pytest.MonkeyPatch, partly: bool) -> None:
+    rng = np.random.default_rng(0)
+    masks = np.zeros((30, 60, 70), bool)
+    for number in range(0, 30, 3):
+        y, x = rng.integers(0, 40, 2)
+        masks[number, y : y + rng.integers(3, 20), x : x + rng.integers(3, 30)] = True
+    maps = (rng.normal(size=masks.shape) + 1.5 * masks).astype(np.float32)
+    labels, scores = np.array([m.any() for m in masks]), maps.max((1, 2))
+    counted = rng.random(masks.shape) < 0.7 if partly else None
+    exact = compute_metrics(scores, labels, maps, masks, counted)
+    spill = Spill(30, (60, 70), np.float32)
+    for number, one in enumerate(maps):
+        spill[number] = one
+    on_disk = compute_metrics(scores, labels, spill, masks, counted)
+    monkeypatch.setattr("exdd_core.evaluation.metrics.EXACT_PIXELS", 0)
+    assert compute_metrics(scores, labels, maps, masks, counted) == on_disk
+    for name, value in exact.items():
+        assert on_disk[name] == pytest.approx(value, abs=5e-4)
+    curves = [contributions(scores, labels, m, masks, ["a", "b", "c"] * 10, counted) for m in (maps, spill)]
+    np.testing.assert_array_equal(curves[0].pixels.overlap, curves[1].pixels.overlap)
+    np.testing.assert_array_equal(curves[0].pixels.negative, curves[1].pixels.negative)
+
+
+# --- features that computations share ---------------------------------------------------------------------
+
+
+def stored(cache: FeatureCache) -> int:
+    return sum(file.stat().st_size for file in cache.folder.glob("*.npy"))
+
+
+def test_features_are_computed_once(
+    backbone: Backbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, pictures = FeatureCache(tmp_path / "features", 1 << 30), pixels(3)
+    (tmp_path / "image.png").write_bytes(encode_png(pictures[2]))
+    computed, real = [], patches.features
+
+    def count(network: Backbone, batch: np.ndarray) -> np.ndarray:
+        computed.append(len(batch))
+        return real(network, batch)
+
+    monkeypatch.setattr(patches, "features", count)
+    first = patches.extract(backbone, [*pictures[:2], tmp_path / "image.png"], SIZE, cache=cache)
+    again = patches.extract(backbone, [tmp_path / "image.png", pictures[0]], SIZE, cache=cache)
+    assert computed == [3]
+    np.testing.assert_array_equal(again[0], first[2])  # to the last bit
+    np.testing.assert_array_equal(again[1], first[0])
+    (tmp_path / "image.png").write_bytes(encode_png(pictures[1]))  # another image under the same name
+    other = patches.extract(backbone, [tmp_path / "image.png"], SIZE, cache=cache)
+    assert computed == [3, 1]
+    np.testing.assert_allclose(other[0], first[1], rtol=1e-3, atol=1e-4)
+
+
+def test_features_depend_on_all_that_makes_them(backbone: Backbone, tmp_path: Path) -> None:
+    image, half = np.zeros((64, 64, 3), np.uint8), np.arange(64)[:, None] < 32
+    region = Region(np.broadcast_to(half, (64, 64)).copy())
+    cache = FeatureCache(tmp_path, 1 << 30)
+    keys = {
+        cache.key(backbone, SIZE, None, image),
+        cache.key(backbone, SIZE, region, image),
+        cache.key(backbone, Size(64, 72), None, image),
+        cache.key(backbone, Size(64, 64, keep_aspect=True), None, image),
+        cache.key(replace(backbone, fingerprint="another"), SIZE, None, image),
+        cache.key(backbone, SIZE, None, image[:, :32]),
+        FeatureCache(tmp_path, 1 << 30, "12 bits").key(backbone, SIZE, None, image),
+    }
+    assert len(keys) == 7
+    assert cache.key(backbone, SIZE, None, image.copy()) in keys
+
+
+def test_the_cache_keeps_below_its_cap_and_forgets_what_was_used_longest_ago(tmp_path: Path) -> None:
+    one = np.zeros((4, 4, 64), np.float32)
+    cache = FeatureCache(tmp_path / "features", 10 * (one.nbytes + 128))
+    for number in range(10):
+        cache.put(f"{number}", one + number)
+        os.utime(cache.folder / f"{number}.npy", (1_000 + number, 1_000 + number))
+    cache.trim()
+    assert stored(cache) == cache.cap
+    assert cache.get("0") is not None  # which makes it the one that was used last
+    for number in range(10, 13):
+        cache.put(f"{number}", one + number)
+    assert stored(cache) <= cache.cap
+    left = {file.stem for file in cache.folder.iterdir()}
+    assert {"0", "12"} < left and not left & {"1", "2", "3"}
+    np.testing.assert_array_equal(cache.get("12"), one + 12)
+    assert cache.get("1") is None
+
+
+def test_a_set_that_would_fill_the_cache_is_not_stored(backbone: Backbone, tmp_path: Path) -> None:
+    pictures = pixels(4)
+    whole = 4 * 8 * 8 * backbone.dimension * 4
+    for cap, files in ((2 * whole - 1, 0), (2 * whole, 4)):
+        cache = FeatureCache(tmp_path / str(cap), cap)
+        patches.extract(backbone, pictures, SIZE, cache=cache)
+        assert len(list(cache.folder.glob("*.npy"))) == files
+
+
+def test_damaged_and_unfinished_files_do_no_harm(backbone: Backbone, tmp_path: Path) -> None:
+    pictures, cache = pixels(2), FeatureCache(tmp_path, 1 << 30)
+    first = patches.extract(backbone, pictures, SIZE, cache=cache)
+    for file, content in zip(
+        sorted(tmp_path.glob("*.npy")), (b"", b"\x93NUMPY\x01\x00v\x00{'descr'"), strict=True
+    ):
+        file.write_bytes(content)
+    (tmp_path / ".0badcafe.npy").write_bytes(b"half")  # of a process that was killed
+    os.utime(tmp_path / ".0badcafe.npy", (1, 1))
+    again = patches.extract(backbone, pictures, SIZE, cache=cache)
+    np.testing.assert_array_equal(np.stack(again[:]), np.stack(first[:]))
+    assert not (tmp_path / ".0badcafe.npy").exists()
+
+
+def test_a_read_only_disk_makes_the_cache_useless_not_wrong(backbone: Backbone, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder can be here")
+    cache = FeatureCache(tmp_path / "file" / "features", 1 << 30)
+    cache.put("key", np.zeros((1, 1, 4), np.float32))
+    assert cache.get("key") is None

@@ -67,7 +67,7 @@ def build_bank(
     settings = options.settings_on(info, network.name)
     with plainly(), making(workspace, workspace.path / "banks", "build", progress) as temporary:
         detector = Detector(network, settings, workspace.region(info.name, info.state))
-        detector.fit(normals, defects, progress)
+        detector.fit(normals, defects, progress, features.shared(workspace, settings))
         said = [guessed, note, *notes(detector.fitted, larger_size(info, settings.size))]
         detector = teachers.without_false_alarms(workspace, info.name, detector, progress, options.state)
         progress.begin("Storing the bank version", 1)

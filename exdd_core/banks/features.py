@@ -1,14 +1,16 @@
 """Features of whole images: those that a version is fitted again with when its rows change, and judged by.
 
 Features of held-out normal images and of defective training images are many times larger than the version and can be
-computed again. They are cached at half precision, mapped into memory at first use, and recomputed where the file is
-gone. Knows files and the workspace's images. Does not know what the features are compared with.
+computed again. They are cached at half precision, read image by image, and recomputed where the file is gone. Knows
+files and the workspace's images. Does not know what the features are compared with.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +20,20 @@ import numpy as np
 from exdd_core import files
 from exdd_core.detector import patches
 from exdd_core.detector.examples import DefectImage
+from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.detector.patch_features import FlatFeatures
+from exdd_core.errors import BadInput
 from exdd_core.workspace.versions import cache_of
 
 if TYPE_CHECKING:
-    from exdd_core.detector import Detector
+    from exdd_core.detector import Detector, Settings
     from exdd_core.workspace import Workspace
 
 HELD_OUT = "held_out"
+CACHE_GB = (
+    10.0  # of the features that all computations of a workspace share; EXDD_CACHE_GB sets another number
+)
+CACHE_SHARE = 0.25  # of the room on the disk that they may take at most
 DEFECT_IMAGES = 120  # at most, that effects are measured on
 
 
@@ -34,6 +42,20 @@ def keep(workspace: Workspace, bank: str, detector: Detector) -> None:
     held = detector.fitted.held
     assert held.features is not None
     _store(_file(workspace, bank), held.features)
+
+
+def shared(workspace: Workspace, settings: Settings) -> FeatureCache:
+    """The features that builds, evaluations, sweeps and curation of a workspace share, of images read as settings say.
+
+    They take at most CACHE_GB and a share of the disk. Raises BadInput where EXDD_CACHE_GB is no number.
+    """
+    folder, asked = workspace.path / "cache" / "features", os.environ.get("EXDD_CACHE_GB") or str(CACHE_GB)
+    try:
+        wanted = float(asked)
+    except ValueError as error:
+        raise BadInput(f"EXDD_CACHE_GB is '{asked}'; give a number of gigabytes, such as 10.") from error
+    cap = min(wanted * 1e9, CACHE_SHARE * shutil.disk_usage(workspace.path).total)
+    return FeatureCache(folder, int(cap), repr((settings.depth, settings.by_brightest)))
 
 
 def defects(workspace: Workspace, bank: str, detector: Detector) -> list[DefectImage]:
@@ -62,36 +84,53 @@ class HeldOutFeatures(Sequence):
     def __init__(self, workspace: Workspace, bank: str, detector: Detector):
         self._workspace, self._bank, self._detector = workspace, bank, detector
         self._ids = [image.id for image in detector.fitted.held.images]
-        self._read: np.ndarray | None = None
+        self._read: _Stored | None = None
 
     def __len__(self) -> int:
         return len(self._ids)
 
     def __getitem__(self, number: Any) -> Any:
         if self._read is None:
-            self._read = self._found()
+            self._read = _features(self._workspace, self._bank, HELD_OUT, self._ids, self._detector)
         return self._read[number]
 
-    def _found(self) -> np.ndarray:
-        return _features(self._workspace, self._bank, HELD_OUT, self._ids, self._detector)
+
+class _Stored(Sequence):
+    """The arrays of one file, (m, n, d). Each is copied from it when it is asked for, and none stays in memory."""
+
+    def __init__(self, file: Path):
+        """Raises OSError or ValueError where the file is gone or damaged."""
+        self._file, self.shape = file, np.load(file, mmap_mode="r").shape
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, slice):
+            return [self[i] for i in range(*number.indices(len(self)))]
+        return np.array(np.load(self._file, mmap_mode="r")[number])
 
 
-def _features(
-    workspace: Workspace, bank: str, name: str, ids: Sequence[str], detector: Detector
-) -> np.ndarray:
+def _features(workspace: Workspace, bank: str, name: str, ids: Sequence[str], detector: Detector) -> _Stored:
     """Features of m images, float16 (m, n, d), from the cache or else from the image files."""
     height, width = detector.grid
     shape = (len(ids), height * width, detector.backbone.dimension)
     file = _file(workspace, bank, name)
     try:
-        found = np.load(file, mmap_mode="r")
+        found = _Stored(file)
         if found.shape == shape:
             return found
     except (OSError, ValueError):
         pass  # the file is gone or damaged: compute it again
     paths, settings = [workspace.image(id).path for id in ids], detector.settings
+    cache = shared(workspace, settings)
     features = patches.extract(
-        detector.backbone, paths, settings.size, reader=settings.read, region=detector.region
+        detector.backbone,
+        paths,
+        settings.size,
+        reader=settings.read,
+        region=detector.region,
+        cache=cache,
     )
     return _store(file, FlatFeatures(features))
 
@@ -100,7 +139,7 @@ def _file(workspace: Workspace, bank: str, name: str = HELD_OUT) -> Path:
     return cache_of(workspace, bank) / f"{name}.npy"
 
 
-def _store(file: Path, features: Sequence[np.ndarray] | np.ndarray) -> np.ndarray:
+def _store(file: Path, features: Sequence[np.ndarray]) -> _Stored:
     file.parent.mkdir(parents=True, exist_ok=True)
     kind = {"descr": "<f2", "fortran_order": False, "shape": (len(features), *features[0].shape)}
     # Written through a stream: writing to a memory map on a full disk kills the process without a message.
@@ -108,4 +147,4 @@ def _store(file: Path, features: Sequence[np.ndarray] | np.ndarray) -> np.ndarra
         np.lib.format.write_array_header_1_0(stream, kind)
         for one in features:
             stream.write(np.ascontiguousarray(one, "<f2").data)
-    return np.load(file, mmap_mode="r")
+    return _Stored(file)

@@ -82,11 +82,11 @@ class PatchFeatures(Sequence[np.ndarray]):
             return self.stored.rows((stored * h + row) * w + column).astype(np.float32)
         return self.stored[stored, row, column]
 
-    def copied(self, folder: Path | None = None) -> PatchFeatures:
+    def copied(self) -> PatchFeatures:
         """These images alone, so that the file with all the others can go."""
         if not isinstance(self.stored, Spill):
             return self
-        own = PatchFeatures(Spill(len(self), self.shape[1:], self.stored.dtype, folder))
+        own = PatchFeatures(Spill(len(self), self.shape[1:], self.stored.dtype, self.stored.folder))
         for number, features in enumerate(self):
             own.write(number, features[None])
         return own

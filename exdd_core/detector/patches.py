@@ -102,8 +102,6 @@ def extract(
             per_batch = _halved(len(some), size, error)
             continue
         if out is None:
-            if cache is not None:
-                cache.folder.mkdir(parents=True, exist_ok=True)
             folder = cache.folder if cache is not None else None
             out = PatchFeatures.room(len(sources), found.shape[1:], folder)
             if out.bytes_on_disk:

@@ -15,6 +15,7 @@ import numpy as np
 from exdd_core import datasets
 from exdd_core.detector import Detector, Settings, fusion
 from exdd_core.detector.examples import Marked, TrainingImage, patch_set
+from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.errors import BadInput
 from exdd_core.evaluation.account import Account, account, over_folds
 from exdd_core.evaluation.measure import measure
@@ -67,6 +68,7 @@ def cross_validate(
     painted: Sequence[TrainingImage] | None = None,
     roi: np.ndarray | None = None,
     progress: Progress | None = None,
+    cache: FeatureCache | None = None,
 ) -> CrossValidation:
     """Measure methods by grouped cross-validation. Each fold calibrates scores on its own training images.
 
@@ -76,7 +78,7 @@ def cross_validate(
     when recall is read. painted: synthetic defects for Table 1. "exdd" is then called "exdd_base", and
     "exdd_full" is fitted on these as well, except for those painted into a held-out part or copied from one;
     without any there is no "exdd_full". roi: bool (H, W), the region of interest; only defects and pixels
-    inside count. None: the whole image.
+    inside count. None: the whole image. cache: of features.
 
     Pixel figures are None where no defect has a mask. Raises BadInput where there are fewer parts than folds,
     or a fold has one class only.
@@ -88,11 +90,12 @@ def cross_validate(
     wanted = _wanted(fusions, painted is not None)
     sides = [sorted(test) for test in datasets.folds(rows, folds, seed)]
     _require_both_classes(rows, sides)
-    images = read_images(rows, backbone, settings, progress, region)
+    images = read_images(rows, backbone, settings, progress, region, cache)
     synthetic = []
     if painted:
         size, reader = settings.size, settings.read
-        synthetic = list(patch_set(backbone, list(painted), size, progress, reader, region).marked())
+        of_painted = patch_set(backbone, list(painted), size, progress, reader, region, cache)
+        synthetic = list(of_painted.marked())
     training = _Training(
         rows, images, backbone, replace(settings, seed=seed), region, wanted, synthetic, seed, max_real_parts
     )

@@ -15,6 +15,7 @@ from typing import NotRequired
 import numpy as np
 
 from exdd_core.detector import Detector
+from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.detector.inspection import probability
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import resampling
@@ -31,6 +32,9 @@ from exdd_core.evaluation.test_images import (
     without_outside,
 )
 from exdd_core.progress import Progress
+from exdd_core.spill import Spill, array_or_spill
+
+MAPS_IN_MEMORY = 1 << 30  # bytes of anomaly maps that are held in memory
 
 
 class Evaluation(Account):
@@ -56,13 +60,15 @@ def evaluate_split(
     progress: Progress | None = None,
     *,
     rate: float = FALSE_ALARM_RATE,
+    cache: FeatureCache | None = None,
 ) -> Evaluation:
     """Measure PatchCore and ExDD, by its own fusion or the named one, on test images.
 
     Raises BadInput where a bank was built from one of their physical parts.
     """
     judge = detector.with_fusion(fusion_name) if fusion_name else detector
-    result = evaluate_methods({"patchcore": detector.patchcore(), "exdd": judge}, rows, progress, rate=rate)
+    methods = {"patchcore": detector.patchcore(), "exdd": judge}
+    result = evaluate_methods(methods, rows, progress, rate=rate, cache=cache)
     return {**result, "fusion": judge.fusion.name}
 
 
@@ -72,12 +78,13 @@ def evaluate_methods(
     progress: Progress | None = None,
     *,
     rate: float = FALSE_ALARM_RATE,
+    cache: FeatureCache | None = None,
 ) -> Evaluation:
     """Measure several detectors {method: detector}, each by its own fusion, on test images.
 
     All must read images alike: the same backbone, size, bit depth and region. rate: the share of normal
-    images that may be false alarms when recall is read. Pixel figures are None where no defect has a mask.
-    Raises BadInput where a bank was built from one of the physical parts.
+    images that may be false alarms when recall is read. cache: of features. Pixel figures are None where no
+    defect has a mask. Raises BadInput where a bank was built from one of the physical parts.
     """
     progress = progress or Progress()
     first = next(iter(detectors.values()))
@@ -89,7 +96,7 @@ def evaluate_methods(
     rows, left_out = without_outside(rows, first.region)
     require_measurable(rows, rate)
     require_unseen(list(detectors.values()), rows)
-    read = read_images(rows, first.backbone, first.settings, progress, first.region)
+    read = read_images(rows, first.backbone, first.settings, progress, first.region, cache)
     everything = list(range(len(rows)))
     measured = {
         name: [measure(detector, read, everything, {"exdd": ""}, progress)["exdd"]]
@@ -161,13 +168,14 @@ def measure(
 
 @dataclass(frozen=True)
 class _Scored:
-    """f fusions on m images. scores: float (f, m). maps: float32 (f, m, height, width).
+    """f fusions on m images. scores: float (f, m). maps: for each fusion float32 (m, height, width), on disk where
+    there are many.
 
     tallies: for each fusion its patch probabilities, as `resampling.tally`; None where it gives none.
     """
 
     scores: np.ndarray
-    maps: np.ndarray
+    maps: list[np.ndarray | Spill]
     tallies: list[np.ndarray | None]
 
 
@@ -176,7 +184,8 @@ def _score(
 ) -> _Scored:
     size, patches = detector.settings.size, read.patches
     scores = np.zeros((len(fusions), len(held_out)))
-    maps = np.zeros((len(fusions), len(held_out), size.height, size.width), np.float32)
+    shape, most = (size.height, size.width), MAPS_IN_MEMORY // len(fusions)
+    maps = [array_or_spill(len(held_out), shape, np.float32, most) for _ in fusions]
     odds = [detector.fusions[name][1].patch_odds for name in fusions]
     tallies = [np.zeros((resampling.BINS, 3)) if known else None for known in odds]
     progress.begin("Scoring held-out images", len(held_out))
@@ -184,7 +193,7 @@ def _score(
         inside = {} if patches.inside is None else {"inside": patches.inside[image]}
         found = detector.score_patches(patches.features[image], fusions, **inside)
         for number, (score, of_patches, anomaly_map) in enumerate(found):
-            scores[number, at], maps[number, at] = score, anomaly_map
+            scores[number, at], maps[number][at] = score, anomaly_map
             likely = probability(of_patches, odds[number])
             if likely is not None and read.known[image]:
                 which = inside.get("inside", ...)

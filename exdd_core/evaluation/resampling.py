@@ -68,7 +68,7 @@ class PairedDifference:
 def contributions(
     scores: np.ndarray,
     labels: np.ndarray,
-    maps: np.ndarray,
+    maps: Sequence[np.ndarray] | np.ndarray,
     masks: np.ndarray,
     groups: Sequence[str],
     counted: np.ndarray | None = None,
@@ -87,16 +87,25 @@ def contributions(
     images = [np.zeros((len(parts), len(values))) for _ in range(2)]
     np.add.at(images[0], (own, step), labels)
     np.add.at(images[1], (own, step), ~labels)
-    pixels = _pixels(maps, masks, own, len(parts), counted)
+    pixels = pixel_curve(maps, masks, own, len(parts), counted)
     return Contributions(parts.tolist(), defective, Curve(*images), pixels)
 
 
-def _pixels(
-    maps: np.ndarray, masks: np.ndarray, own: np.ndarray, parts: int, counted: np.ndarray | None
+def pixel_curve(
+    maps: Sequence[np.ndarray] | np.ndarray,
+    masks: np.ndarray,
+    own: np.ndarray,
+    parts: int,
+    counted: np.ndarray | None,
+    steps: int = STEPS,
 ) -> Curve:
+    """What the parts of n images add to the curve of their pixels, image by image.
+
+    maps, masks, counted: as for `contributions`. own: int (n,), the part of each image. steps: about so many.
+    """
     if counted is not None:
         masks = masks & counted
-    edges = _edges(maps, masks)
+    edges = _edges(maps, masks, steps)
     count = len(edges) + 1
     positive, negative, overlap = (np.zeros((parts, count)) for _ in range(3))
     regions = np.zeros(parts)
@@ -113,19 +122,19 @@ def _pixels(
     return Curve(positive, negative, overlap, regions)
 
 
-def _edges(maps: np.ndarray, masks: np.ndarray) -> np.ndarray:
+def _edges(maps: Sequence[np.ndarray] | np.ndarray, masks: np.ndarray, steps: int) -> np.ndarray:
     """The map values that separate the steps, ascending: quantiles of defect pixels and of all pixels.
 
     The quantiles of all pixels lie in the upper tail, where false alarms are decided.
     """
-    flat = maps.reshape(-1)
-    some = flat[:: max(1, flat.size // SAMPLED)]
-    on = maps[masks]
-    tail = 1 - np.logspace(-5, 0, STEPS // 2, endpoint=False)
-    edges = [np.quantile(some, tail)]
+    every = max(1, masks.size // SAMPLED)
+    # From pixel 0 of the first image on, as if all lay in one row.
+    some = [m.ravel()[-number * m.size % every :: every] for number, m in enumerate(maps)]
+    on = np.concatenate([m[mask] for m, mask in zip(maps, masks, strict=True)])
+    tail = 1 - np.logspace(-5, 0, steps // 2, endpoint=False)
+    edges = [np.quantile(np.concatenate(some), tail)]
     if on.size:
-        some = on[:: max(1, on.size // SAMPLED)]
-        edges.append(np.quantile(some, np.linspace(0, 1, STEPS // 2)))
+        edges.append(np.quantile(on[:: max(1, on.size // SAMPLED)], np.linspace(0, 1, steps // 2)))
     return np.unique(np.concatenate(edges))
 
 
@@ -149,7 +158,7 @@ def replicates(folds: Sequence[Contributions], count: int = REPLICATES) -> dict[
     each = []
     for number, fold in enumerate(folds):
         drawn = _draws(fold.defective, count, [SEED, number])
-        each.append(_figures(fold.images, drawn) | _figures(fold.pixels, drawn))
+        each.append(figures_of(fold.images, drawn) | figures_of(fold.pixels, drawn))
     return {name: over_folds([figures[name] for figures in each]) for name in FIGURES}
 
 
@@ -173,7 +182,7 @@ def _draws(defective: np.ndarray, count: int, seed: Sequence[int]) -> np.ndarray
     return drawn
 
 
-def _figures(curve: Curve, weights: np.ndarray) -> dict[str, np.ndarray]:
+def figures_of(curve: Curve, weights: np.ndarray) -> dict[str, np.ndarray]:
     """The figures of a curve by rows of weights (r, parts): {figure: float64 (r,)}; NaN with one class."""
     found, false = (np.cumsum(weights @ side, axis=1) for side in (curve.positive, curve.negative))
     with np.errstate(invalid="ignore", divide="ignore"):

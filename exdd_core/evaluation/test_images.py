@@ -16,6 +16,7 @@ from exdd_core.detector import Detector, Settings
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import BankImage
 from exdd_core.detector.examples import PatchSet, TrainingImage, patch_set
+from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import resampling
 from exdd_core.evaluation.metrics import Labelled, threshold_at
@@ -124,8 +125,12 @@ def read_images(
     settings: Settings,
     progress: Progress,
     region: Region | None = None,
+    cache: FeatureCache | None = None,
 ) -> TestImages:
-    """Read all images and their masks, and compute the patches. Raises BadInput for unreadable files."""
+    """Read all images and their masks, and compute the patches or find them in `cache`.
+
+    Raises BadInput for unreadable files.
+    """
     size, labels = settings.size, np.array([r.label == "defect" for r in rows])
     training, known = [], np.ones(len(rows), bool)
     masks = np.zeros((len(rows), size.height, size.width), bool)
@@ -142,7 +147,7 @@ def read_images(
     if not known.all():
         counted = np.ones_like(masks) if counted is None else counted
         counted[~known] = False
-    patches = patch_set(backbone, training, size, progress, settings.read, region)
+    patches = patch_set(backbone, training, size, progress, settings.read, region, cache)
     return TestImages(patches, masks, labels, known, counted)
 
 

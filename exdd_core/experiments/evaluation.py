@@ -45,7 +45,7 @@ def _brief(result: Result) -> Result:
 
 
 def _evaluate_split(workspace: Workspace, spec: EvaluateSpec, progress: Progress) -> Result:
-    from exdd_core.banks import history
+    from exdd_core.banks import features, history
     from exdd_core.evaluation import evaluate_split, taught_by
     from exdd_core.experiments import unseen
     from exdd_core.workspace import runs
@@ -58,7 +58,8 @@ def _evaluate_split(workspace: Workspace, spec: EvaluateSpec, progress: Progress
             changes = history.newest(db, bank.id)
     detector = load_detector(workspace, bank.id, changes)
     rows, left_out = unseen.unseen_images(workspace, dataset.name, taught_by(detector), dataset.state)
-    result = evaluate_split(detector, rows, spec.fusion, progress, rate=_rate(spec))
+    cache = features.shared(workspace, detector.settings)
+    result = evaluate_split(detector, rows, spec.fusion, progress, rate=_rate(spec), cache=cache)
     made_of: Result = {
         "dataset": dataset.name,
         "bank_version": bank.name,
@@ -77,6 +78,7 @@ def _rate(spec: EvaluateSpec) -> float:
 
 
 def _evaluate_folds(workspace: Workspace, spec: EvaluateSpec, progress: Progress) -> Result:
+    from exdd_core.banks import features
     from exdd_core.detector.fusion import FUSIONS
     from exdd_core.evaluation import cross_validate
     from exdd_core.workspace import dataset_settings, runs
@@ -100,6 +102,7 @@ def _evaluate_folds(workspace: Workspace, spec: EvaluateSpec, progress: Progress
         rate=_rate(spec),
         roi=workspace.region(dataset.name, dataset.state),
         progress=progress,
+        cache=features.shared(workspace, settings),
     )
     made_of = {
         "dataset": dataset.name,

@@ -135,6 +135,7 @@ class _Sweep:
     """What the cells of one sweep share: features of all images, and the negative bank of a seed."""
 
     def __init__(self, workspace: Workspace, info: DatasetInfo, spec: SweepSpec, progress: Progress):
+        from exdd_core.banks import features
         from exdd_core.evaluation import require_measurable, without_outside
         from exdd_core.region import Region
 
@@ -150,6 +151,7 @@ class _Sweep:
         roi = workspace.region(dataset, state)
         self.settings = spec.settings_on(info, self.backbone.name)
         self.region = None if roi is None else Region(roi)
+        self.cache = features.shared(workspace, self.settings)
         rows, left_out = unseen_images(workspace, dataset, self.pool, state)
         self.rows, outside = without_outside(rows, self.region)
         self.notes = [*([left_out] if left_out else []), *outside]
@@ -165,7 +167,9 @@ class _Sweep:
         from exdd_core.evaluation import measure_images, read_images
 
         if self._test is None:
-            self._test = read_images(self.rows, self.backbone, self.settings, self.progress, self.region)
+            self._test = read_images(
+                self.rows, self.backbone, self.settings, self.progress, self.region, self.cache
+            )
             self.masks, self.notes = self._test.masked, [*self.notes, *self._test.notes]
         detector = self._detector(seed, count)
         detector = teachers.without_false_alarms(self.workspace, self.dataset, detector, self.progress)
@@ -182,7 +186,9 @@ class _Sweep:
         if self._features is None:
             images = [*self.normals, *self.real, *self.pool]
             size, reader = self.settings.size, self.settings.read
-            self._features = patch_set(self.backbone, images, size, self.progress, reader, self.region)
+            self._features = patch_set(
+                self.backbone, images, size, self.progress, reader, self.region, self.cache
+            )
         drawn = np.random.default_rng(seed).permutation(len(self.pool))[:count]
         defects = self._features.take([*range(n, n + m), *(n + m + i for i in np.sort(drawn))])
         if self._begun is None or self._begun[0] != seed:

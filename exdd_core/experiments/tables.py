@@ -54,7 +54,7 @@ def _by_test_split(
     workspace: Workspace, info: DatasetInfo, spec: TableOneSpec, rate: float, progress: Progress
 ) -> tuple[Result, Result]:
     """The result, and for the record the ids of the bank versions and their last changes."""
-    from exdd_core.banks import history
+    from exdd_core.banks import features, history
     from exdd_core.evaluation import evaluate_methods, require_measurable, taught_by
 
     dataset = info.name
@@ -73,7 +73,8 @@ def _by_test_split(
     learnt = taught_by(*detectors.values())
     rows, left_out = unseen_images(workspace, dataset, learnt, info.state)
     methods = {"patchcore": detectors["exdd_base"].patchcore(), **detectors}
-    measured = evaluate_methods(methods, rows, progress, rate=rate)
+    cache = features.shared(workspace, detectors["exdd_base"].settings)
+    measured = evaluate_methods(methods, rows, progress, rate=rate, cache=cache)
     result = {
         "banks": {name: bank.name for name, bank in banks.items()},
         "synthetic": len({image.id for image in learnt if image.origin == "synthetic"}),
@@ -101,7 +102,7 @@ def _by_folds(
     workspace: Workspace, info: DatasetInfo, spec: TableOneSpec, rate: float, progress: Progress
 ) -> tuple[Result, Result]:
     """The result, and for the record the ids of the synthetic defects. The banks of folds are not stored."""
-    from exdd_core.banks import teachers
+    from exdd_core.banks import features, teachers
     from exdd_core.evaluation import cross_validate
 
     assert spec.folds is not None
@@ -120,6 +121,7 @@ def _by_folds(
         painted=painted,
         roi=workspace.region(info.name, info.state),
         progress=progress,
+        cache=features.shared(workspace, settings),
     )
     labels = result["per_image"]["label"]  # without the images that were left out
     counts = {"images": len(labels), "defective": labels.count("defect")}

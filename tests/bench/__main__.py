@@ -9,6 +9,7 @@ from tests.bench import ROOT
 
 # Each is a module here, imported when it is run: a machine that runs one need not have what others compare with.
 BENCHMARKS = (
+    "big_workspace",
     "cases",
     "contact_sheet",
     "curation",
@@ -31,6 +32,9 @@ folder = str(ROOT.parent / "shared" / "cases")
 parser.add_argument("--cases", default=folder, help="folder of cases; default: ../shared/cases")
 parser.add_argument("--json", default="", help="of gpu: file of its figures; default: gpu.json in --out")
 parser.add_argument("--steps", default="", help="of gpu: names of its steps; default: all")
+parser.add_argument("--path", default="", help="of big_workspace: the folder that it makes; default: build/big")
+parser.add_argument("--images", type=int, default=50_000, help="of big_workspace; default: 50000")
+parser.add_argument("--candidates", type=int, default=10_000, help="of big_workspace; default: 10000")
 options = parser.parse_args()
 if len(options.names) == 2 and options.names[0] == "cases":
     options.cases = options.names.pop()

@@ -826,9 +826,13 @@ def test_a_workspace_of_schema_version_3_opens_and_grows(imported, tmp_path):
     """Tables as they were before states, depths and rules were kept."""
     shutil.copytree(imported, tmp_path / "old")
     with sqlite3.connect(tmp_path / "old" / "workspace.db") as db:
+        for (index,) in db.execute(
+            "select name from sqlite_master where name like 'idx_images_%'"
+        ).fetchall():
+            db.execute(f"drop index {index}")
         for table, columns in (
             ("datasets", ("depth", "mask_rule", "state", "called", "roi")),
-            ("images", ("retired", "originals")),
+            ("images", ("retired", "originals", "place")),
         ):
             for column in columns:
                 db.execute(f"alter table {table} drop column {column}")

@@ -8,11 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from exdd_core.banks import history
 from exdd_core.banks.detectors import load_detector
 from exdd_core.detector.coreset import covering_radius
 from exdd_core.errors import BadInput
-from exdd_core.workspace import FORMER, runs
+from exdd_core.workspace import FORMER, bank_contents, runs
 
 if TYPE_CHECKING:
     from exdd_core.detector.bank import Bank
@@ -126,7 +125,7 @@ def changes(workspace: Workspace, id: str, after: int = 0) -> int:
     id: of the version. An image that was added and removed again, or removed and put back, does not count.
     """
     with workspace.reading() as db:
-        then, now = history.changed_images(db, id, after).since, history.changed_images(db, id).since
+        then, now = bank_contents.differing(db, id, after), bank_contents.differing(db, id)
     return sum(then.get(key) != now.get(key) for key in then.keys() | now.keys())
 
 

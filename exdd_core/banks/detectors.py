@@ -62,7 +62,9 @@ def load_detector(workspace: Workspace, bank: str | None = None, until: int | No
         if last < newest:
             with workspace.reading() as db:
                 later = history.read(db, version.id, last, newest)
-            last, detector = later.last, detector.changed(later.changes, later.state)
+            last = later.last
+            if later.changes:
+                detector = detector.changed(later.changes, later.state)
         if not then:
             keep_detector(workspace, version.id, last, detector)
         return detector

@@ -1,28 +1,31 @@
 """How bank versions have changed since they were built: rows of the table `bank_changes`, as detectors take them.
 
 A version's folder never changes. Additions to its banks and removals are rows of this table, in order, written in the
-transaction of the decision that caused them; whoever loads the version applies them again. The last row of a
-transaction also holds what was fitted to the banks then, so that it is fitted once. Rows are deleted with their bank
+transaction of the decision that caused them; whoever loads the version applies those that still count. What was fitted
+to the banks then is stored once for each content of theirs, so that it is fitted once. Rows are deleted with their bank
 version only. Knows rows and JSON. Does not know who decided, or why.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exdd_core.detector import Change
 from exdd_core.detector.bank import BankImage
-from exdd_core.workspace import clock
+from exdd_core.workspace import bank_contents, clock
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
-GONE = 0  # no change has this number
+    from exdd_core.workspace.bank_contents import Held
+
+LATEST = 2**63 - 1
+ROWS = """select c.id, c.bank_side, c.action, coalesce(r.rows, c.rows), c.detail
+          from bank_changes c left join bank_changes r on r.id = c.rows_of"""
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,8 @@ class Changes:
     state: dict[str, Any] | None
 
 
-def record(
-    db: Database, bank: str, change: Change, decision: int, state: Mapping[str, Any] | None = None
-) -> None:
-    """Write a change into a transaction that the caller has begun. state: what was fitted after its last change."""
+def record(db: Database, bank: str, change: Change, decision: int) -> None:
+    """Write a change into a transaction that the caller has begun."""
     detail: dict[str, Any] = {
         "image": asdict(change.image),
         "position": change.position.tolist(),
@@ -51,18 +52,39 @@ def record(
     if change.surroundings is not None:
         detail["beside"] = change.surroundings.shape[1]  # they are the last columns
         rows = np.concatenate([rows, change.surroundings], axis=1)
+    content = np.ascontiguousarray(rows, np.float32).tobytes()
+    image, side = change.image.id, change.side
+    number = 1 + db.execute("select coalesce(max(id), 0) from bank_changes").fetchone()[0]
+    old = bank_contents.held(db, bank, image, side)
+    new = old.after(change.action, number)
+    rows_of = _holds(db, bank, image, side, content)
     row = {
+        "id": number,
         "bank": bank,
-        "image": change.image.id,
-        "bank_side": change.side,
+        "image": image,
+        "bank_side": side,
         "action": change.action,
-        "rows": np.ascontiguousarray(rows, np.float32).tobytes(),
-        "detail": json.dumps(detail | ({"state": state} if state else {})),
+        "rows": b"" if rows_of else content,
+        "detail": json.dumps(detail),
         "decision": decision,
         "created": clock.now(),
+        "since": new.since,
+        "before": new.before,
+        "built": int(new.built),
+        "content": bank_contents.moved(bank_contents.content(db, bank), image, side, old.since, new.since),
+        "rows_of": rows_of,
     }
     marks = ", ".join(f":{name}" for name in row)
     db.execute(f"insert into bank_changes ({', '.join(row)}) values ({marks})", row)
+
+
+def _holds(db: Database, bank: str, image: str, side: str, rows: bytes) -> int | None:
+    """The change of this image that holds just these rows already, if its last one does."""
+    query = """select coalesce(c.rows_of, c.id), coalesce(r.rows, c.rows)
+               from bank_changes c left join bank_changes r on r.id = c.rows_of
+               where c.bank = ? and c.image = ? and c.bank_side = ? order by c.id desc limit 1"""
+    last = db.execute(query, [bank, image, side]).fetchone()
+    return int(last[0]) if last and rows and last[1] == rows else None
 
 
 def newest(db: Database, bank: str) -> int:
@@ -72,20 +94,22 @@ def newest(db: Database, bank: str) -> int:
     )
 
 
-def read(db: Database, bank: str, after: int = 0, until: int = 2**63 - 1) -> Changes:
-    """A version's changes in order: those with numbers above `after`, up to `until`."""
-    query = (
-        "select id, bank_side, action, rows, detail from bank_changes "
-        "where bank = ? and id > ? and id <= ? order by id"
-    )
-    last, state = after, None
-    changes: list[Change] = []
-    for number, side, action, rows, detail in db.execute(query, [bank, after, until]):
-        last = int(number)
-        values = json.loads(detail)
-        state = values.get("state", state)
-        changes.append(_change(side, action, rows, values))
-    return Changes(last, changes, state)
+def read(db: Database, bank: str, after: int = 0, until: int = LATEST) -> Changes:
+    """What a version's changes with numbers above `after`, up to `until`, make of it, in order.
+
+    From the build on, changes that later ones took back are left out.
+    """
+    last = min(newest(db, bank), until)
+    if after >= last:
+        return Changes(after, [], None)
+    where = "c.bank = ? and c.id > ? and c.id <= ?"
+    if after:
+        rows = db.execute(f"{ROWS} where {where} order by c.id", [bank, after, last])
+    else:
+        wanted = json.dumps(bank_contents.needed(db, bank, last))
+        rows = db.execute(f"{ROWS} where c.id in (select value from json_each(?)) order by c.id", [wanted])
+    changes = [_change(side, action, rows, json.loads(detail)) for _, side, action, rows, detail in rows]
+    return Changes(last, changes, bank_contents.state_for(db, bank, bank_contents.content(db, bank, last)))
 
 
 def _change(side: str, action: str, rows: bytes, detail: dict[str, Any]) -> Change:
@@ -108,66 +132,25 @@ def left(db: Database, bank: str, image: str, side: str) -> tuple[int, Change] |
 
     None where the image's last change is no removal, or where its rows were not kept.
     """
-    query = """select id, action, rows, detail from bank_changes where bank = ? and image = ? and bank_side = ?
-               order by id desc limit 1"""
-    for id, action, rows, detail in db.execute(query, [bank, image, side]):
+    where = "c.bank = ? and c.image = ? and c.bank_side = ? order by c.id desc limit 1"
+    for id, _, action, rows, detail in db.execute(f"{ROWS} where {where}", [bank, image, side]):
         values = json.loads(detail)
         if action == "remove" and "taught" in values:
             return int(id), _change(side, "return", rows, values)
     return None
 
 
-@dataclass
-class ChangedImages:
-    """The images whose rows in a version's banks differ from those that were built.
+def content_after(db: Database, bank: str, changes: list[tuple[str, str, str]]) -> str | None:
+    """The content that a version will have after these changes, each an (image, side, action); as a key of states.
 
-    since: by image and side, the number of the change that added its rows, or GONE where they were removed.
+    None where an image is added anew: no version ever had that content.
     """
-
-    since: dict[tuple[str, str], int] = field(default_factory=dict)
-    _built: set[tuple[str, str]] = field(default_factory=set)  # built with rows, which were removed
-    _left: dict[tuple[str, str], int | None] = field(default_factory=dict)  # `since` before a removal
-
-    def apply(self, image: str, side: str, action: str, number: int = GONE) -> None:
-        """Apply one change. One that is added and removed later leaves no entry; one put back has its entry again."""
-        key = (image, side)
+    content = bank_contents.content(db, bank)
+    stands: dict[tuple[str, str], Held] = {}
+    for image, side, action in changes:
         if action == "add":
-            self.since[key] = number
-        elif action == "return":
-            since = self._left.pop(key)
-            if since is None:
-                del self.since[key]
-                self._built.discard(key)
-            else:
-                self.since[key] = since
-        else:
-            self._left[key] = since = self.since.pop(key, None)
-            if since is None:
-                self._built.add(key)
-            if key in self._built:
-                self.since[key] = GONE
-
-
-def changed_images(db: Database, bank: str, until: int = 2**63 - 1) -> ChangedImages:
-    """The images that a version's changes up to number `until` leave different from the build."""
-    found = ChangedImages()
-    query = "select image, bank_side, action, id from bank_changes where bank = ? and id <= ? order by id"
-    for change in db.execute(query, [bank, until]):
-        found.apply(*change)
-    return found
-
-
-def state_of(db: Database, bank: str, image: str, side: str, action: str) -> dict[str, Any] | None:
-    """What was fitted when a bank last held what it will hold after this image is removed ("remove") or put back as it
-    was ("return"); {} where that was the build.
-
-    None where the bank never held just that, or where nothing was kept of that moment.
-    """
-    now = ChangedImages()
-    states: dict[frozenset[tuple[tuple[str, str], int]], dict[str, Any] | None] = {frozenset(): {}}
-    query = "select id, image, bank_side, action, detail from bank_changes where bank = ? order by id"
-    for id, name, at, what, detail in db.execute(query, [bank]):
-        now.apply(name, at, what, id)
-        states.setdefault(frozenset(now.since.items()), json.loads(detail).get("state"))
-    now.apply(image, side, action)
-    return states.get(frozenset(now.since.items()))
+            return None
+        old = stands.get((image, side)) or bank_contents.held(db, bank, image, side)
+        stands[image, side] = new = old.after(action, 0)
+        content = bank_contents.moved(content, image, side, old.since, new.since)
+    return content

@@ -16,6 +16,7 @@ from exdd_core.banks.detectors import keep_detector, load_detector
 from exdd_core.detector import Change, Detector
 from exdd_core.detector.change import examine
 from exdd_core.detector.examples import Marked
+from exdd_core.workspace import bank_contents
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -78,10 +79,11 @@ class BankUpdate:
         return found[1].image == marked.image and np.array_equal(found[1].position, marked.position[use])
 
     def _make(self, changes: list[Change]) -> list[Change]:
-        """Apply one change; where the bank held the same rows before, what was fitted then is taken over."""
-        (change,) = changes
+        """Apply changes; where the banks held the same rows before, what was fitted then is taken over."""
+        told = [(change.image.id, change.side, change.action) for change in changes]
         with self.workspace.reading() as db:
-            state = history.state_of(db, self.version.id, change.image.id, change.side, change.action)
+            content = history.content_after(db, self.version.id, told)
+            state = None if content is None else bank_contents.state_for(db, self.version.id, content)
         as_built = state == {}
         fitted = (
             Detector.load(self.version.path, self.detector.backbone).fitted_state() if as_built else state
@@ -94,9 +96,10 @@ class BankUpdate:
 
     def write(self, db: Database) -> int:
         """Write what was entered; returns the number of the version's last change."""
-        for place, (change, decision) in enumerate(self._entered, 1):
-            state = self.new.fitted_state() if place == len(self._entered) else None
-            history.record(db, self.version.id, change, decision, state)
+        for change, decision in self._entered:
+            history.record(db, self.version.id, change, decision)
+        if self._entered:
+            bank_contents.keep_state(db, self.version.id, self.new.fitted_state())
         return history.newest(db, self.version.id)
 
     def publish(self, last: int) -> None:

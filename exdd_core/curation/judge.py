@@ -8,7 +8,6 @@ candidates, detectors and validations. Does not decide.
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 from exdd_core.banks import teachers
 from exdd_core.curation.bench import Bench
 from exdd_core.curation.measures import Measure, Quality, Recommendation
-from exdd_core.curation.queue import group_of, kept_quality
+from exdd_core.curation.queue import group_of, keep_quality, kept_quality
 from exdd_core.detector.examples import Marked
 from exdd_core.detector.fit_models import prepare
 from exdd_core.errors import BadInput
@@ -78,7 +77,7 @@ class Judge:
                 return kept
             made = bench.quality(self.workspace, candidate, kept, effect)
         with self.workspace.writing() as db:
-            db.execute("update candidates set quality = ? where id = ?", [json.dumps(made.to_json()), id])
+            keep_quality(db, id, made)
         return made
 
     def measure(self, ids: Sequence[str], progress: Progress | None = None) -> None:

@@ -5,6 +5,7 @@ Knows candidates and kept measures. Does not know how a measure is taken.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,8 @@ from exdd_core.workspace import candidates
 from exdd_core.workspace.candidates import Candidate
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from exdd_core.workspace import Workspace
 
 # The last decision that may have changed a candidate's mask, as the name of that mask.
@@ -44,6 +47,15 @@ def kept_quality(candidate: Candidate) -> Quality | None:
         return None  # stored by another version of this program
 
 
+def keep_quality(db: Database, id: str, quality: Quality) -> None:
+    """Store the measures of a candidate, in a transaction that the caller has begun."""
+    db.execute("update candidates set quality = ? where id = ?", [json.dumps(quality.to_json()), id])
+    row: dict[str, object] = {"candidate": id, "state": quality.state, "effect_state": quality.effect_state}
+    for measure in quality.measures:
+        row |= {measure.name: measure.value, f"{measure.name}_light": measure.light}
+    db.table("measures").upsert(row, pk="candidate")
+
+
 @dataclass(frozen=True)
 class Waiting:
     """A pending candidate, and whether its measures and its effect hold for the active version as it is now."""
@@ -57,11 +69,11 @@ def waiting(workspace: Workspace, dataset: str) -> list[Waiting]:
     """All pending candidates of a data set, the newest first. Cheap: looks at no picture and at no bank."""
     version = workspace.active_bank()
     now = f"coalesce((select max(id) from bank_changes where bank = :bank), 0) || ':' || {TRIMMED}"
-    parts = ", ".join(f"json_extract(quality, '$.{name}') = state" for name in ("state", "effect_state"))
     query = f"""
-        with now as (select id, rowid as row, quality, :bank || ':' || {now} as state from candidates
+        with now as (select id, rowid as row, :bank || ':' || {now} as state from candidates
                      where dataset = :dataset and status = 'pending')
-        select id, {parts} from now order by row desc"""
+        select id, measures.state = now.state, effect_state = now.state
+        from now left join measures on candidate = id order by row desc"""
     with workspace.reading() as db:
         rows = db.execute(query, {"bank": version.id if version else "", "dataset": dataset}).fetchall()
     return [Waiting(id, bool(measured), bool(effect)) for id, measured, effect in rows]

@@ -117,5 +117,11 @@ def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(p), p) if i % 2 else (1, 0, p) for i, p in enumerate(pieces) if p)
 
 
+def natural_text(text: str) -> str:
+    """A text whose order among its kind is that of `natural_key`, for a database to sort by."""
+    key = natural_key(text)
+    return "".join(f"0{len(str(n)):04d}{n}\x01{p}\x01" if not kind else f"1{p}\x01" for kind, n, p in key)
+
+
 def in_natural_order(records: Iterable[Record]) -> list[Record]:
     return sorted(records, key=lambda record: natural_key(record.path))

@@ -5,16 +5,14 @@ Knows bank versions, their changes and image files. Does not know detectors or s
 
 from __future__ import annotations
 
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from exdd_core.banks import history
 from exdd_core.datasets import incoming
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.picture import Picture, read as read_picture
+from exdd_core.workspace import bank_contents
 
 if TYPE_CHECKING:
     from exdd_core.review.lists import ShownImage
@@ -58,9 +56,7 @@ def require_state(workspace: Workspace, bank: str | None) -> BankState:
 
 def _state(workspace: Workspace, bank: BankVersion) -> str:
     with workspace.reading() as db:
-        in_force = history.changed_images(db, bank.id).since
-    changes = sorted([*key, since] for key, since in in_force.items())
-    return hashlib.sha256(json.dumps(changes).encode()).hexdigest()[:16] if changes else ""
+        return bank_contents.content(db, bank.id)[:16]
 
 
 def read(workspace: Workspace, image: ShownImage, bank: str | None = None) -> Picture:

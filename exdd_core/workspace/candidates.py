@@ -149,6 +149,7 @@ def _row(painting: Painting, recipe: Recipe, job: str, number: int | None) -> di
         "created": now(),
         "status": "pending",
         "quality": "{}",
+        "mask_source": recipe.mask.source,
     }
 
 
@@ -213,6 +214,7 @@ def numbers(workspace: Workspace, job: str) -> set[int]:
 
 def _candidate(workspace: Workspace, row: Mapping[str, Any]) -> Candidate:
     values = dict(row) | {name: json.loads(row[name]) for name in ("settings", "quality", "notes")}
+    del values["mask_source"]  # of `mask`
     extra = values.pop("notes")  # what has no column of its own is with the notes
     values |= {name: extra[name] for name in ("notes", "donor", "axes")}
     values["mask_spec"] = json.loads(values.pop("mask"))
@@ -241,6 +243,6 @@ def _changed(db: Database, id: str, old: str, new: str) -> bool:
 
 def mask_of(workspace: Workspace, candidate: Candidate) -> np.ndarray:
     """The mask that counts, bool (H, W): the measured one, or what somebody trimmed it to."""
-    trims = [d for d in decisions.history(workspace, candidate.id) if d.action == "trim" and d.undone is None]
-    file = workspace.path / MASKS / trims[0].detail["mask"] if trims else candidate.mask
+    trims = decisions.in_force(workspace, "trim", subject=candidate.id)
+    file = workspace.path / MASKS / trims[-1].detail["mask"] if trims else candidate.mask
     return read_mask(file, None, "the mask")

@@ -142,8 +142,12 @@ def _forget(db: Database, name: str, banks: list[str]) -> None:
     db.execute(
         "delete from claims where candidate in (select id from candidates where dataset = :name)", values
     )
+    db.execute(
+        "delete from measures where candidate in (select id from candidates where dataset = :name)", values
+    )
     for bank in banks:
-        db.execute("delete from bank_changes where bank = ?", [bank])
+        for table in ("bank_changes", "bank_states", "unfitted"):
+            db.execute(f"delete from {table} where bank = ?", [bank])
     db.execute(f"delete from images where dataset = :name and id not in ({LENT})", values)
     for table in ("candidates", "banks", "dataset_changes"):
         db.execute(f"delete from {table} where dataset = :name", values)

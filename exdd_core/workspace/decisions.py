@@ -73,7 +73,8 @@ def holder_of(db: Database, id: str) -> str:
 def history(workspace: Workspace, subject: str | None = None, limit: int = -1) -> list[Decision]:
     """Everything that was decided, the newest first."""
     with workspace.reading() as db:
-        return read_decisions(db, "where (:subject is null or candidate = :subject)", subject, limit)
+        where = "" if subject is None else "where candidate = :subject"
+        return read_decisions(db, where, subject, limit)
 
 
 def newest(workspace: Workspace) -> int:
@@ -85,24 +86,21 @@ def newest(workspace: Workspace) -> int:
 def read_decisions(
     db: Database, where: str, subject: str | int | None = None, limit: int = -1
 ) -> list[Decision]:
-    undone = "select id as undone, json_extract(detail, '$.of') as one from decisions where action = 'undo'"
-    query = (
-        f"with back as ({undone}) select * from decisions left join back on one = id {where} order by id desc"
+    query = f"select * from decisions {where} order by id desc limit :limit"
+    return [_decision(row) for row in db.query(query, {"subject": subject, "limit": limit})]
+
+
+def _decision(row: dict[str, Any]) -> Decision:
+    return Decision(
+        row["id"],
+        row["candidate"],
+        row["action"],
+        json.loads(row["reason"]),
+        row["who"],
+        row["created"],
+        json.loads(row["detail"]),
+        row["undone"],
     )
-    rows = db.query(f"{query} limit :limit", {"subject": subject, "limit": limit})
-    return [
-        Decision(
-            row["id"],
-            row["candidate"],
-            row["action"],
-            json.loads(row["reason"]),
-            row["who"],
-            row["created"],
-            json.loads(row["detail"]),
-            row["undone"],
-        )
-        for row in rows
-    ]
 
 
 def reversible(db: Database, decision: int) -> Decision:
@@ -117,17 +115,26 @@ def reversible(db: Database, decision: int) -> Decision:
     return found
 
 
-def in_force(workspace: Workspace, *actions: str, dataset: str | None = None) -> list[Decision]:
-    """Decisions of these kinds that nobody took back, the oldest first."""
-    found = [d for d in history(workspace) if d.action in actions and d.undone is None]
-    return [d for d in reversed(found) if dataset in (None, d.detail.get("dataset"))]
+def in_force(
+    workspace: Workspace, *actions: str, dataset: str | None = None, subject: str | None = None
+) -> list[Decision]:
+    """Decisions of these kinds that nobody took back, the oldest first; None filters nothing."""
+    query = f"""select * from decisions where undone is null and action in ({", ".join("?" * len(actions))})
+                and (? is null or dataset = ?) and (? is null or candidate = ?) order by id"""
+    with workspace.reading() as db:
+        return [_decision(row) for row in db.query(query, [*actions, dataset, dataset, subject, subject])]
 
 
 def write(
     db: Database, subject: str, action: str, who: str, reason: Sequence[str] = (), **detail: Any
 ) -> int:
-    row = [subject, action, json.dumps(list(reason)), who, now(), json.dumps(detail)]
-    marks = (
-        "insert into decisions (candidate, action, reason, who, created, detail) values (?, ?, ?, ?, ?, ?)"
+    """Write a decision into a transaction that the caller has begun; its number. One that takes another back (`of`)
+    is entered with that one."""
+    row = [subject, action, json.dumps(list(reason)), who, now(), json.dumps(detail), detail.get("dataset")]
+    names = "candidate, action, reason, who, created, detail, dataset"
+    number = int(
+        db.execute(f"insert into decisions ({names}) values (?, ?, ?, ?, ?, ?, ?)", row).lastrowid or 0
     )
-    return int(db.execute(marks, row).lastrowid or 0)
+    if action == "undo":
+        db.execute("update decisions set undone = ? where id = ?", [number, detail["of"]])
+    return number

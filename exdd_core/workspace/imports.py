@@ -21,7 +21,7 @@ import numpy as np
 
 from exdd_core import datasets
 from exdd_core.datasets import archive, integrity
-from exdd_core.datasets.record import Record
+from exdd_core.datasets.record import Record, natural_text
 from exdd_core.datasets.survey import Survey
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png, probe, read_image
@@ -342,11 +342,12 @@ def image_rows(
         width, height = probe(root / record.path)
         mask = None if record.path in useless else record.mask
         came = list(masks_of.get(record.path, ()))
-        known = {"id": f"{dataset}/{record.path}", "dataset": dataset, "width": width, "height": height}
+        known: Row = {"id": f"{dataset}/{record.path}", "dataset": dataset, "width": width, "height": height}
         row = {
             name: value for name, value in asdict(record).items() if name not in ("more_masks", "outlines")
         }
         kept = json.dumps(came) if came and came != [mask] else None
+        known["place"] = natural_text(record.path)
         rows.append({**row, **known, "mask": mask, "originals": kept, "retired": None})
     return rows
 

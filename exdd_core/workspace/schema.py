@@ -5,11 +5,16 @@ Knows columns and what may not be there twice. Does not know what the rows mean 
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from sqlite_utils import Database
 
-VERSION = 5
+from exdd_core.datasets.record import natural_text
+from exdd_core.workspace import bank_contents
+
+VERSION = 6
+MEASURES = ("visible", "clean", "plausible", "new", "effect")
 # name -> (columns, primary key, indexes, unique indexes)
 TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] = {
     "settings": ({"key": str, "value": str}, "key", [], []),
@@ -28,10 +33,15 @@ TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] 
         dict.fromkeys(("id", "dataset", "path", "label", "split", "defect_type", "mask", "group"), str)
         | {"width": int, "height": int}
         # retired: null where it counts, else why it does not. originals: the files of a mask that was written from
-        # others, as a list in JSON.
-        | {"retired": str, "originals": str},
+        # others, as a list in JSON. place: its path, such that texts are in natural order.
+        | {"retired": str, "originals": str, "place": str},
         "id",
-        [["dataset", "split", "label"]],
+        [
+            ["dataset", "split", "label"],
+            ["dataset", "retired", "place"],
+            ["dataset", "retired", "split", "place"],
+            ["dataset", "retired", "split", "label", "defect_type"],
+        ],
         [],
     ),
     "dataset_changes": (
@@ -71,24 +81,46 @@ TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] 
         dict.fromkeys(("id", "dataset", "source", "engine", "engine_version", "prompt_id", "template"), str)
         | {"prompt": str, "negative_prompt": str, "settings": str, "seed": int, "mask": str, "notes": str}
         | {"defect_type": str, "parent": str, "job": str, "number": int, "seconds": float, "created": str}
-        | {"status": str, "quality": str},
+        | {"status": str, "quality": str, "mask_source": str},
         "id",
         [["dataset", "status", "created"], ["prompt_id"]],
         [["job", "number"]],
     ),
+    # The measures of a candidate that are sorted and filtered by; all of them are in its `quality`.
+    "measures": (
+        {"candidate": str}
+        | dict.fromkeys(MEASURES, float)
+        | dict.fromkeys((*(f"{name}_light" for name in MEASURES), "state", "effect_state"), str),
+        "candidate",
+        [],
+        [],
+    ),
+    # undone: the decision that took this one back.
     "decisions": (
-        {"id": int} | dict.fromkeys(("candidate", "action", "reason", "who", "created", "detail"), str),
+        {"id": int}
+        | dict.fromkeys(("candidate", "action", "reason", "who", "created", "detail", "dataset"), str)
+        | {"undone": int},
         "id",
-        [["candidate"]],
+        [["candidate"], ["undone", "action"], ["dataset"]],
         [],
     ),
     "bank_changes": (
         {"id": int, "bank": str, "image": str, "bank_side": str, "action": str, "rows": bytes}
-        | {"detail": str, "decision": int, "created": str},
+        | {"detail": str, "decision": int, "created": str}
+        | bank_contents.COLUMNS,
         "id",
-        [["bank"]],
+        [["bank"], ["bank", "image", "bank_side"]],
         [],
     ),
+    # What was fitted to the banks of a version while they had this content: JSON, compressed by zlib.
+    "bank_states": (
+        {"id": int, "bank": str, "content": str, "state": bytes},
+        "id",
+        [],
+        [["bank", "content"]],
+    ),
+    # Decisions that a version's banks do not follow yet: they are fitted once, behind the decisions.
+    "unfitted": ({"decision": int, "bank": str}, "decision", [["bank"]], []),
     "claims": ({"candidate": str, "who": str, "until": str}, "candidate", [], []),
     "runs": (
         dict.fromkeys(("id", "kind", "title", "spec", "result", "bank", "created"), str) | {"seconds": float},
@@ -104,15 +136,54 @@ def version(db: Database) -> int:
 
 
 def bring_up_to_date(db: Database) -> None:
-    """Make the tables and columns that are not there yet. The caller holds the write lock, or the file is its own."""
+    """Make the tables, columns and indexes that are not there yet. The caller holds the write lock, or the file is its
+    own."""
+    before = version(db)
     for name, (columns, key, indexes, unique) in TABLES.items():
-        if db.table(name).exists():
-            for column in columns.keys() - db.table(name).columns_dict.keys():
-                db.table(name).add_column(column, columns[column])
-            continue
-        db.table(name).create(columns, pk=key)
+        table = db.table(name)
+        if table.exists():
+            for column in columns.keys() - table.columns_dict.keys():
+                table.add_column(column, columns[column])
+        else:
+            table.create(columns, pk=key)
         for index in indexes:
-            db.table(name).create_index(index)
+            table.create_index(index, if_not_exists=True)
         for index in unique:
-            db.table(name).create_index(index, unique=True)
+            table.create_index(index, unique=True, if_not_exists=True)
+    # For the last decision of somebody that can be taken back, however many were.
+    db.execute(
+        "create index if not exists decisions_to_undo on decisions (who, id) "
+        "where undone is null and action not in ('undo', 'align')"
+    )
+    if 0 < before < 6:
+        _fill_columns(db)
     db.execute(f"PRAGMA user_version = {VERSION}")
+
+
+def _fill_columns(db: Database) -> None:
+    """What version 6 has columns for and an older workspace kept in JSON, or not at all."""
+    db.conn.create_function("natural_text", 1, natural_text, deterministic=True)
+    db.execute("update images set place = natural_text(path)")
+    db.execute("update candidates set mask_source = coalesce(json_extract(mask, '$.source'), '')")
+    _fill_decisions(db)
+    values = ", ".join(
+        [f"json_extract(quality, '$.{name}.value')" for name in MEASURES]
+        + [f"json_extract(quality, '$.{name}.light')" for name in MEASURES]
+        + ["json_extract(quality, '$.state')", "json_extract(quality, '$.effect_state')"]
+    )
+    columns = list(TABLES["measures"][0])
+    db.execute(
+        f"insert or replace into measures ({', '.join(columns)}) select id, {values} from candidates "
+        "where json_valid(quality) and json_extract(quality, '$.state') is not null"
+    )
+    bank_contents.fill(db)
+
+
+def _fill_decisions(db: Database) -> None:
+    undone = {}
+    for id, action, detail in db.execute("select id, action, detail from decisions").fetchall():
+        told = json.loads(detail)
+        db.execute("update decisions set dataset = ? where id = ?", [told.get("dataset"), id])
+        if action == "undo":
+            undone[told["of"]] = id
+    db.conn.executemany("update decisions set undone = ? where id = ?", [(u, d) for d, u in undone.items()])

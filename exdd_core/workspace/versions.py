@@ -69,7 +69,8 @@ def delete_bank(workspace: Workspace, id: str) -> None:
         if bank.id in json.loads(get(db, PINNED, "[]")):
             raise BadInput(f"{bank.name} is pinned; take the pin off before deleting it.")
         db.table("banks").delete(bank.id)
-        db.execute("delete from bank_changes where bank = ?", [bank.id])
+        for table in ("bank_changes", "bank_states", "unfitted"):
+            db.execute(f"delete from {table} where bank = ?", [bank.id])
         # Should we be killed before the folder is gone, the next sweep takes it.
         (bank.path / MARK).touch()
     shutil.rmtree(bank.path, ignore_errors=True)

@@ -24,8 +24,10 @@ from exdd_core import curation, studio
 from exdd_core.banks.building import build_bank
 from exdd_core.curation.judge import Judge
 from exdd_core.datasets import demo
+from exdd_core.datasets.record import natural_text
 from exdd_core.progress import Progress
 from exdd_core.review import Review
+from exdd_core.review.results import StoredRow
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates
 from exdd_core.workspace.imports import import_dataset
@@ -112,11 +114,12 @@ def _copies(root: Path, pool: list[Row]) -> Iterator[Row]:
             for name in ("path", "mask"):
                 if row[name]:
                     old = Path(row[name])
-                    place = old.parent / f"{number // 1000:03d}" / f"{old.stem}-{number:06d}{old.suffix}"
-                    _linked(root / old, root / place)
-                    copied[name] = place.as_posix()
+                    new = old.parent / f"{number // 1000:03d}" / f"{old.stem}-{number:06d}{old.suffix}"
+                    _linked(root / old, root / new)
+                    copied[name] = new.as_posix()
             part = f"{row['group']}-{number:06d}"
-            yield copied | {"id": f"{NAME}/{copied['path']}", "group": part}
+            place = natural_text(copied["path"])
+            yield copied | {"id": f"{NAME}/{copied['path']}", "group": part, "place": place}
 
 
 def _counted(report: Row, rows: list[Row]) -> Row:
@@ -140,7 +143,9 @@ def _multiply_candidates(workspace: Workspace, wanted: int) -> None:
         row = base[number % len(base)]
         id = uuid.UUID(int=rng.getrandbits(128)).hex[:12]
         for file in ("image.png", "mask.png", "drawn.png"):
-            _linked(workspace.path / "candidates" / row["id"] / file, workspace.path / "candidates" / id / file)
+            _linked(
+                workspace.path / "candidates" / row["id"] / file, workspace.path / "candidates" / id / file
+            )
         quality = json.loads(row["quality"])
         quality["effect"]["value"] = round(quality["effect"]["value"] + rng.gauss(0, 0.5), 3)
         changed = {"id": id, "job": None, "number": None, "seed": number, "quality": json.dumps(quality)}
@@ -173,7 +178,7 @@ def _multiply_results(workspace: Workspace) -> None:
     results = review.results(bank.version)
     known = results.rows(bank.state)
     of = {Path(id).stem: row for id, row in known.items()}
-    rows = []
+    rows: list[StoredRow] = []
     for image in workspace.images(NAME, split="test"):
         scored = of.get(image.path.stem.partition("-")[0])
         if scored and image.id not in known:

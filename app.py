@@ -48,7 +48,9 @@ def create_app(workspace: Workspace) -> gr.Blocks:
     for page in (studio, curate, evaluate, data, banks):
         with app.route(page.TITLE, page.PATH), frame.frame(workspace, page.PATH):
             page.render(workspace)
-    app._queue.sleep_when_free = PAUSE  # Gradio's own, a millisecond, keeps 4 % of a core busy with nobody there
+    app._queue.sleep_when_free = (
+        PAUSE  # Gradio's own, a millisecond, keeps 4 % of a core busy with nobody there
+    )
     jobs.start_worker(workspace)  # whoever shows the pages also does what people order there
     return app
 

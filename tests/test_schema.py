@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies
@@ -31,7 +32,7 @@ CHANGES = [
 
 
 @pytest.fixture
-def older(tmp_path) -> Workspace:
+def older(tmp_path: Path) -> Workspace:
     """As version 5 would have left it."""
     workspace = Workspace.create(tmp_path / "w", backbone="efficientnet_lite0")
     with workspace.writing() as db:
@@ -53,8 +54,8 @@ def older(tmp_path) -> Workspace:
         for id, told in (("x", quality), ("y", {})):
             mask = json.dumps({"source": "drawn"})
             db.table("candidates").insert({"id": id, "quality": json.dumps(told), "mask": mask})
-        names = "candidate, action, reason, who, created, detail"
-        insert = f"insert into decisions ({names}) values (?, ?, '[]', 'Ada', '', ?)"
+        columns_told = "candidate, action, reason, who, created, detail"
+        insert = f"insert into decisions ({columns_told}) values (?, ?, '[]', 'Ada', '', ?)"
         for subject, action, detail in (
             ("x", "accept", {"dataset": "d"}),
             ("y", "reject", {"dataset": "d"}),

@@ -4,17 +4,23 @@
 #   make test-fast   without the browser and without what starts and kills programs: under 3 minutes on 2 cores
 #   make lint    style and types, and the tests of the scripts (these need Node, nothing else does)
 #   make bench   what the README claims about speed and accuracy
-# Everything is installed into .venv; delete that folder to begin again.
+#   make extra-NAME  a package that few people need; pyproject.toml names them under optional-dependencies
+# Everything is installed into .venv; delete that folder to begin again. Two switches say what a new one takes:
+#   TORCH=cpu    PyTorch without CUDA, from PyTorch's own index
+#   FAISS=gpu    faiss with CUDA, or FAISS=cpu without; by itself make looks for an NVIDIA driver
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
-.PHONY: run test test-fast lint bench browser
+.PHONY: run test test-fast lint bench browser chosen
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 HOST ?= 127.0.0.1
 PORT ?= 7860
+TORCH ?=
+FAISS ?=
+TORCH_INDEX := https://download.pytorch.org/whl/cpu
 PY := .venv/bin/python
 
 # Installs Debian packages $(1) where that needs no password; elsewhere says what is needed $(2).
@@ -51,6 +57,10 @@ lint: .venv/test.stamp assets/node_modules/stamp
 bench: .venv/test.stamp
 	$(PY) -m tests.bench
 
+EXTRAS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$*"])
+extra-%: .venv/run.stamp
+	$(PY) -m pip install $$($(PY) -c '$(EXTRAS)')
+
 browser:
 	@for name in chromium chromium-browser google-chrome; do command -v $$name >/dev/null && exit 0; done; \
 	[ -z "$${EXDD_CHROMIUM:-}" ] || exit 0; \
@@ -62,8 +72,26 @@ $(PY):
 	@$(PYTHON) -m venv .venv \
 	  || { rm -rf .venv; echo "Python cannot make .venv here: install its venv module (Debian: apt-get install python3-venv)." >&2; exit 1; }
 
-.venv/run.stamp: requirements.txt | $(PY)
-	$(PY) -m pip install -r requirements.txt
+# requirements.txt as this machine wants it, rewritten only where that changes. A .venv keeps the faiss that it has until
+# somebody sets FAISS: both kinds write into the same folder.
+.venv/requirements.txt: requirements.txt chosen | $(PY)
+	@case "$(TORCH)" in ""|cpu) ;; *) echo "TORCH is $(TORCH); give cpu, or leave it out." >&2; exit 1;; esac
+	@case "$(FAISS)" in ""|cpu|gpu) ;; *) echo "FAISS is $(FAISS); give cpu or gpu, or leave it out." >&2; exit 1;; esac
+	@has() { compgen -G ".venv/lib/python*/site-packages/faiss_$$1-*.dist-info" >/dev/null; }; \
+	faiss="$(FAISS)"; \
+	if [ -n "$$faiss" ]; then other=$$([ $$faiss = cpu ] && echo gpu || echo cpu); \
+	  if has $$other; then $(PY) -m pip uninstall -q -y faiss-$$other; rm -f .venv/*.stamp; fi; \
+	elif has gpu; then faiss=gpu; \
+	elif has cpu || [ "$(TORCH)" = cpu ]; then faiss=cpu; \
+	elif [ -e /dev/nvidiactl ] || [ -e /dev/dxg ] || command -v nvidia-smi >/dev/null; then faiss=gpu; \
+	else faiss=cpu; fi; \
+	{ if [ "$(TORCH)" = cpu ]; then echo "--extra-index-url $(TORCH_INDEX)"; fi; \
+	  if [ $$faiss = gpu ]; then cat requirements.txt; \
+	  else sed -e '/^faiss-gpu/d' -e '/^faiss-cpu/s/;.*//' requirements.txt; fi; } >$@.new; \
+	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+.venv/run.stamp: .venv/requirements.txt
+	$(PY) -m pip install -r .venv/requirements.txt
 	@# opencv-python needs two libraries that a bare Debian does not have.
 	@$(PY) -c "import cv2" 2>/dev/null || { \
 	  $(call debian_install,libgl1 libglib2.0-0,OpenCV does not start: install libGL and glib with your system's packages (Debian: apt-get install libgl1 libglib2.0-0).); }
@@ -71,7 +99,7 @@ $(PY):
 	@touch $@
 
 .venv/test.stamp: tests/requirements.txt .venv/run.stamp
-	$(PY) -m pip install -r requirements.txt -r tests/requirements.txt
+	$(PY) -m pip install -r .venv/requirements.txt -r tests/requirements.txt
 	@# anomalib brings opencv-python-headless, which writes into the same cv2 folder: test what the product ships.
 	@if $(PY) -m pip show -q opencv-python-headless 2>/dev/null; then \
 	  $(PY) -m pip uninstall -q -y opencv-python-headless; \

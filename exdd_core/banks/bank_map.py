@@ -19,7 +19,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from exdd_core import files, images
+from exdd_core import extras, files, images
 from exdd_core.banks import history, teachers
 from exdd_core.banks.detectors import load_detector
 from exdd_core.banks.histograms import METHODS
@@ -109,8 +109,9 @@ def has_umap(workspace: Workspace, bank: str) -> bool:
 
 
 def make_umap(workspace: Workspace, bank: str | None = None, progress: Progress | None = None) -> BankMap:
-    """Make the map by UMAP of a version and keep it with it; the same rows give the same map."""
+    """Make the map by UMAP of a version and keep it with it; the same rows give the same map. Raises BadInput."""
     version, progress = workspace.bank(bank), progress or Progress()
+    extras.MAP.require()
     progress.begin("Loading the bank version", 1)
     every = _Rows.of(load_detector(workspace, version.id))
     place = umap_layout(every.rows, every.positive, progress)

@@ -231,7 +231,7 @@ def map_options(add: Add) -> None:
 
 def map_bank(options: argparse.Namespace) -> dict[str, Any]:
     """Lay both banks out on a map and write the place and origin of every row."""
-    from exdd_core import jobs
+    from exdd_core import extras, jobs
     from exdd_core.banks import bank_map
 
     if not options.to and not options.json:
@@ -239,6 +239,7 @@ def map_bank(options: argparse.Namespace) -> dict[str, Any]:
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
     if options.method == "umap" and not bank_map.has_umap(workspace, bank.id):
+        extras.MAP.require()  # before anything is queued for it
         title = f"Making a map of {bank.name} by UMAP"
         jobs.run_here(workspace, "map", title, {"bank": bank.id}, progress())
     found = bank_map.map_bank(workspace, bank.id, options.method)

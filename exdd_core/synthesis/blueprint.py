@@ -2,7 +2,7 @@
 
 Such a file holds tensors only, and diffusers would fetch the rest from the hub. This module writes it for Stable
 Diffusion 1.5 and XL, plain and for inpainting, so that a single file works without a network. The tokenizer's
-vocabulary comes with the package open-clip-torch. Does not know weights.
+vocabulary comes with the package open-clip-torch, an extra. Does not know weights.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from exdd_core.errors import BadInput
+from exdd_core import extras
 from exdd_core.synthesis import weights
 
 SCHEDULER = {
@@ -88,15 +88,21 @@ def blueprint(file: Path) -> Iterator[Path]:
 
     A folder in the same place that has the file's name without .safetensors, and a model_index.json, is used
     instead: for models that were trained with other settings. Raises `BadInput` for a file that holds no such
-    model.
+    model, and where the vocabulary is not installed.
     """
-    own = file.with_suffix("")
-    if (own / "model_index.json").is_file():
+    own = own_configuration(file)
+    if own is not None:
         yield own
         return
     with tempfile.TemporaryDirectory(prefix="exdd-") as made:
         write(Path(made), weights.family(file))
         yield Path(made)
+
+
+def own_configuration(file: Path) -> Path | None:
+    """The folder of configurations with a single file's name in the same place; None where there is none."""
+    own = file.with_suffix("")
+    return own if (own / "model_index.json").is_file() else None
 
 
 def write(folder: Path, family: str) -> None:
@@ -133,12 +139,10 @@ def write(folder: Path, family: str) -> None:
 
 def _write_tokenizer(folder: Path, padding: str) -> None:
     """Write CLIP's 49,408 tokens: bytes, bytes that end a word, merges in order, the start and end of a text."""
-    package = importlib.util.find_spec("open_clip")
-    if package is None or not package.submodule_search_locations:
-        raise BadInput(
-            "A single .safetensors file needs the package open-clip-torch, which is not installed: run make run."
-        )
-    packed = Path(package.submodule_search_locations[0]) / "bpe_simple_vocab_16e6.txt.gz"
+    extras.SDXL_FILE.require()
+    package = importlib.util.find_spec(extras.SDXL_FILE.module)
+    assert package is not None and package.origin is not None
+    packed = Path(package.origin).with_name("bpe_simple_vocab_16e6.txt.gz")
     merges = gzip.decompress(packed.read_bytes()).decode().split("\n")[1 : 49152 - 256 - 2 + 1]
     letters = _letters()
     tokens = [

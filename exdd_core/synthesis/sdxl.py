@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from exdd_core import extras
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
-from exdd_core.synthesis import weights
+from exdd_core.synthesis import blueprint, weights
 from exdd_core.synthesis.controls import Control, Settings, shared_controls
 from exdd_core.synthesis.engine import Engine
 from exdd_core.synthesis.request import Step, Window
@@ -82,7 +83,11 @@ class SDXL(Engine[SDXLSettings]):
         return self._version(self.complete({}))
 
     def missing(self) -> str:
-        return weights.missing(self.model, self.models)
+        path = weights.find(self.model, self.models).path
+        if path is None:
+            return weights.missing(self.model, self.models)
+        alone = path.is_file() and blueprint.own_configuration(path) is None
+        return extras.SDXL_FILE.missing() if alone else ""
 
     def load(self, progress: Progress | None = None) -> None:
         """Load the model unless it is in memory. Raises `BadInput` when it is missing."""

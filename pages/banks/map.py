@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from exdd_core import jobs
+from exdd_core import extras, jobs
 from exdd_core.errors import BadInput
 from pages.banks.parts import page_of, patch_url
 from pages.html import Answer
@@ -84,7 +84,8 @@ def _who(asked: Answer) -> str:
 
 
 def order_map(workspace: Workspace, asked: Answer) -> Answer:
-    """Queue the making of a map by UMAP."""
+    """Queue the making of a map by UMAP. Raises `BadInput` where the package for it is not installed."""
+    extras.MAP.require()
     bank = workspace.bank(asked["bank"])
     if _map_job(workspace, bank.id) is None:
         jobs.submit(workspace, "map", f"Making a map of {bank.name} by UMAP", {"bank": bank.id})

@@ -288,7 +288,7 @@ def test_a_loaded_bank_can_be_changed(tmp_path: Path) -> None:
 def refused(file: Path) -> None:
     with pytest.raises(BadInput) as caught:
         Bank.load(file)
-    assert str(caught.value).endswith("build the bank again.") and "\n" not in str(caught.value)
+    assert str(caught.value).endswith("build it again.") and "\n" not in str(caught.value)
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from exdd_core.workspace import (
     Workspace,
     dataset_settings,
     dataset_states,
+    version_files,
 )
 from exdd_core.workspace.clock import now
 from exdd_core.workspace.failures import plainly
@@ -86,7 +87,9 @@ def build_bank(
         }
         features.keep(workspace, str(row["id"]), detector)
         manifest = {**row, "backbone_weights": network.weights, "libraries": library_versions()}
-        (whole / "manifest.json").write_text(json.dumps(manifest, indent=2))
+        manifest["files"] = version_files.digests(whole)
+        (whole / version_files.MANIFEST).write_text(json.dumps(manifest, indent=2))
+        row["files"] = version_files.kept(whole, str(row["created"]))
         progress.advance()
         _place(workspace, whole, row, options.activate)
     return workspace.bank(str(row["id"]))

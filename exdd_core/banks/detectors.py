@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from exdd_core.banks import features, history
+from exdd_core.workspace import version_files
 from exdd_core.workspace.failures import plainly
 
 if TYPE_CHECKING:
     from exdd_core.detector import Detector
-    from exdd_core.workspace import Workspace
+    from exdd_core.workspace import BankVersion, Workspace
 
 DETECTORS_KEPT = 2
 
@@ -45,8 +46,6 @@ def load_detector(workspace: Workspace, bank: str | None = None, until: int | No
     until: apply changes up to this number (`history.newest`), to measure a former state again; None: all of them.
     The last two detectors stay in memory and take in what other threads and processes change.
     """
-    from exdd_core.detector import Detector
-
     version, kept = workspace.bank(bank), _kept(workspace)
     with kept.lock, plainly():
         with workspace.reading() as db:
@@ -55,8 +54,7 @@ def load_detector(workspace: Workspace, bank: str | None = None, until: int | No
         newest = until if until is not None else newest
         last, detector = (0, None) if then else kept.detectors.get(version.id, (0, None))
         if detector is None:
-            network = workspace.backbone(version.settings["backbone"])
-            detector = Detector.load(version.path, network)
+            detector = load_as_built(workspace, version)
             if detector.fitted.can_change:
                 detector.recall(features.HeldOutFeatures(workspace, version.id, detector))
         if last < newest:
@@ -68,6 +66,21 @@ def load_detector(workspace: Workspace, bank: str | None = None, until: int | No
         if not then:
             keep_detector(workspace, version.id, last, detector)
         return detector
+
+
+def load_as_built(workspace: Workspace, version: BankVersion) -> Detector:
+    """The detector of a version without later changes. Raises BadInput where a file is damaged, before it is used."""
+    from exdd_core.detector import Detector
+    from exdd_core.detector.soundness import Damaged
+
+    version_files.require_undamaged(version)
+    try:
+        detector = Detector.load(version.path, workspace.backbone(version.settings["backbone"]))
+    except Damaged as error:
+        raise version_files.damaged(version, error.what) from error
+    if version.files is None:
+        version_files.take(workspace, version)
+    return detector
 
 
 def keep_detector(workspace: Workspace, bank: str, last: int, detector: Detector) -> None:

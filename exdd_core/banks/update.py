@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from exdd_core.banks import history
-from exdd_core.banks.detectors import keep_detector, load_detector
-from exdd_core.detector import Change, Detector
+from exdd_core.banks.detectors import keep_detector, load_as_built, load_detector
+from exdd_core.detector import Change
 from exdd_core.detector.change import examine
 from exdd_core.detector.examples import Marked
 from exdd_core.workspace import bank_contents
@@ -85,9 +85,7 @@ class BankUpdate:
             content = history.content_after(db, self.version.id, told)
             state = None if content is None else bank_contents.state_for(db, self.version.id, content)
         as_built = state == {}
-        fitted = (
-            Detector.load(self.version.path, self.detector.backbone).fitted_state() if as_built else state
-        )
+        fitted = load_as_built(self.workspace, self.version).fitted_state() if as_built else state
         self.new = self.detector.changed(changes, fitted)
         return changes
 

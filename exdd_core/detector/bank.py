@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
+from exdd_core.detector.soundness import Damaged, require_bank_arrays
 from exdd_core.errors import BadInput
 
 # faiss brings an OpenBLAS that takes a newer processor for one of 2004 and is then half as fast (measured:
@@ -255,16 +256,17 @@ class Bank:
 
     @classmethod
     def load(cls, file: Path) -> Bank:
-        """Read a file that `save` wrote. Raises BadInput for a missing or damaged file."""
+        """Read a file that `save` wrote. Raises Damaged for a missing or damaged file."""
         try:
             arrays = load_file(file)
             with safe_open(file, "numpy") as opened:
                 images = [BankImage(**i) for i in json.loads(opened.metadata()["images"])]
-            if len(arrays["image"]) and not 0 <= arrays["image"].min() <= arrays["image"].max() < len(images):
-                raise ValueError("rows of images that are not named")
+            require_bank_arrays(file.name, arrays, len(images))
             return cls(arrays["rows"], arrays["image"], arrays["position"], images, arrays.get("beside"))
-        except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise BadInput(f"The bank file {file} is missing or damaged; build the bank again.") from error
+        except Damaged:
+            raise
+        except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError) as error:
+            raise Damaged(f"{file.name} is missing or cannot be read") from error
 
     def _forget(self) -> None:
         """Drop the search index, which no longer matches the rows."""

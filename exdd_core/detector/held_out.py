@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 
 from exdd_core.detector import nearest
 from exdd_core.detector.bank import Bank, BankImage
-from exdd_core.errors import BadInput
+from exdd_core.detector.soundness import Damaged
 from exdd_core.progress import Progress
 
 Features = Sequence[np.ndarray]  # of m images, float16 or float32 (n, d) each
@@ -155,7 +155,7 @@ class HeldOut:
 
     @classmethod
     def load(cls, file: Path) -> HeldOut:
-        """Read a file that `save` wrote. Raises BadInput where it does not fit together."""
+        """Read a file that `save` wrote. Raises Damaged where it does not fit together."""
         arrays = load_file(file)
         with safe_open(file, "numpy") as opened:
             images, parts = json.loads(opened.metadata()["images"])
@@ -166,7 +166,7 @@ class HeldOut:
             for side in ("negative", "positive")
         )
         if negative is None or len(negative.rows) != len(images):
-            raise BadInput(f"The file {file} is damaged; build the bank again.")
+            raise Damaged(f"{file.name} has no neighbours of its images")
         inside = arrays.get("inside")
         return cls([BankImage(**i) for i in images], parts, None, negative, positive, inside)
 

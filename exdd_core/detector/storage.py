@@ -34,6 +34,8 @@ from exdd_core.detector.fitted import (
 )
 from exdd_core.detector.held_out import HeldOut
 from exdd_core.detector.settings import Settings
+from exdd_core.detector.soundness import Damaged
+from exdd_core.detector.storage_checks import require_sound
 from exdd_core.detector.thresholds import NormalScores
 from exdd_core.errors import BadInput
 from exdd_core.region import Region
@@ -121,8 +123,8 @@ class _Stored:
 def load(folder: Path, backbone: Backbone | None = None) -> Fitted:
     """Read a folder that `save` wrote, in this or an older format.
 
-    backbone: one that is loaded already; None loads the one that the banks were built with. Raises BadInput
-    for a damaged folder, and for a backbone other than the one that the banks were built with.
+    backbone: one that is loaded already; None loads the one that the banks were built with. Raises Damaged
+    for a damaged folder, and BadInput for a backbone other than the one that the banks were built with.
     """
     try:
         state = json.loads((folder / "detector.json").read_text())
@@ -130,7 +132,7 @@ def load(folder: Path, backbone: Backbone | None = None) -> Fitted:
         stored = _read(folder, state, backbone.dimension)
         empty = unfitted(backbone, settings, stored.region)
         height, width = state["grid"]
-        return replace(
+        fitted = replace(
             empty,
             setup=replace(empty.setup, grid=(int(height), int(width))),
             banks=stored.banks,
@@ -140,10 +142,12 @@ def load(folder: Path, backbone: Backbone | None = None) -> Fitted:
             models=_models(stored),
             refit=_refit(stored),
         )
+        require_sound(fitted)
+        return fitted
     except BadInput:
         raise
     except DAMAGED as error:
-        raise BadInput(f"The bank version in {folder} is missing or damaged; build it again.") from error
+        raise Damaged(f"files of {folder} are missing or cannot be read") from error
 
 
 def _backbone(kept: Mapping[str, Any], backbone: Backbone | None) -> Backbone:

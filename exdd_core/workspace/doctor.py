@@ -62,7 +62,7 @@ class Disk(TypedDict):
 
 
 class Report(TypedDict):
-    """The state of a machine; versions by package."""
+    """The state of a machine; versions by package. banks: sentences on bank versions, see `version_files.sentence`."""
 
     device: dict[str, str]
     backbone: dict[str, str | None]
@@ -71,6 +71,7 @@ class Report(TypedDict):
     workspace: str | None
     disk: Disk
     versions: dict[str, str]
+    banks: list[str]
 
 
 def report(workspace: Workspace | None = None) -> Report:
@@ -88,6 +89,7 @@ def report(workspace: Workspace | None = None) -> Report:
             "python": platform.python_version(),
             **{name: found for name in LIBRARIES if (found := _version(name)) is not None},
         },
+        "banks": _banks(workspace),
     }
 
 
@@ -105,6 +107,7 @@ def lines(report: Report) -> list[str]:
         f"Workspace: {report['workspace'] or 'none yet'}",
         f"Disk:      {free:.1f} GB of {total:.0f} GB free ({disk['path']})",
         f"Versions:  {versions}",
+        *(f"Banks:     {sentence}" for sentence in report["banks"]),
     ]
 
 
@@ -136,6 +139,13 @@ def _backbone(workspace: Workspace | None) -> dict[str, str | None]:
         "weights": workspace.setting("backbone_weights"),
         "reason": workspace.setting("backbone_reason"),
     }
+
+
+def _banks(workspace: Workspace | None) -> list[str]:
+    """What is to be said of the files of bank versions."""
+    from exdd_core.workspace import version_files
+
+    return list(filter(None, map(version_files.sentence, workspace.banks()))) if workspace else []
 
 
 @functools.cache

@@ -72,6 +72,14 @@ class ImageRow:
 
 
 @dataclass(frozen=True)
+class FileDigests:
+    """SHA-256 of files by name. taken: when, ISO 8601; that of the build, or later for an older version."""
+
+    taken: str
+    digests: dict[str, str]
+
+
+@dataclass(frozen=True)
 class BankVersion:
     """One bank version.
 
@@ -91,6 +99,7 @@ class BankVersion:
     path: Path
     pinned: bool = False  # cannot be deleted
     who: str = ""
+    files: FileDigests | None = None  # None for one that was built before there were digests
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from exdd_core.datasets.record import natural_text
 from exdd_core.workspace import bank_contents
 
-VERSION = 6
+VERSION = 7
 MEASURES = ("visible", "clean", "plausible", "new", "effect")
 # name -> (columns, primary key, indexes, unique indexes)
 TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] = {
@@ -44,6 +44,8 @@ TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] 
         ],
         [],
     ),
+    # Files of data sets with the SHA-256 of their content; id: DATASET/path.
+    "files": (dict.fromkeys(("id", "dataset", "digest"), str), "id", [["dataset"]], []),
     "dataset_changes": (
         {"id": int, "dataset": str, "state": int}
         | dict.fromkeys(("action", "detail", "who", "created"), str),
@@ -53,7 +55,8 @@ TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] 
     ),
     "banks": (
         {"id": str, "number": int, "dataset": str, "created": str, "seconds": float}
-        | dict.fromkeys(("settings", "summary", "who"), str),
+        # files: digests of the version's files in JSON, null until they are taken.
+        | dict.fromkeys(("settings", "summary", "who", "files"), str),
         "id",
         [],
         [["number"]],
@@ -106,7 +109,8 @@ TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] 
     ),
     "bank_changes": (
         {"id": int, "bank": str, "image": str, "bank_side": str, "action": str, "rows": bytes}
-        | {"detail": str, "decision": int, "created": str}
+        # digest: SHA-256 of what the row says; null in rows from before there were digests.
+        | {"detail": str, "decision": int, "created": str, "digest": str}
         | bank_contents.COLUMNS,
         "id",
         [["bank"], ["bank", "image", "bank_side"]],

@@ -41,6 +41,7 @@ from exdd_core.workspace.rows import (
     IMAGE_COLUMNS,
     BankVersion,
     DatasetInfo,
+    FileDigests,
     ImageRow,
     dataset_info,
 )
@@ -314,7 +315,8 @@ class Workspace:
     def _bank_version(self, row: dict[str, Any], active: str | None, pinned: list[str]) -> BankVersion:
         parsed = {key: json.loads(row[key]) for key in ("settings", "summary")}
         kept = {"active": row["id"] == active, "pinned": row["id"] in pinned, "who": row["who"] or ""}
-        return BankVersion(**row | parsed | kept, path=self._banks / row["id"])
+        files = FileDigests(**json.loads(row["files"])) if row["files"] else None
+        return BankVersion(**row | parsed | kept | {"files": files}, path=self._banks / row["id"])
 
 
 def _connect(path: Path) -> sqlite3.Connection:

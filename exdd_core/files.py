@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+SEAL = b"\nSHA-256 "  # begins the end of a sealed file; the digest's 32 bytes follow
+
 
 @contextmanager
-def whole(file: Path) -> Iterator[Path]:
+def whole(file: Path, synced: bool = True) -> Iterator[Path]:
     """A hidden place beside `file`, of the same ending, to write it at; it gets its name when the block has ended.
 
     A full disk, a cancel, a power cut and the like leave what was there before. A device or a pipe is written
-    to directly.
+    to directly. synced: False for what may be lost in a power cut, as waiting for the disk takes a while.
     """
     if file.exists() and not file.is_file():
         yield file
@@ -26,16 +28,55 @@ def whole(file: Path) -> Iterator[Path]:
     unfinished = file.with_name(f".{uuid.uuid4().hex[:8]}{file.suffix}")
     try:
         yield unfinished
-        sync(unfinished)  # a name that reached the disk before the content would name an empty file
         final = file.resolve()  # a link stays one
+        if synced:
+            sync(unfinished)  # a name that reached the disk before the content would name an empty file
         unfinished.replace(final)
-        sync_folder(final.parent)
+        if synced:
+            sync_folder(final.parent)
     except BaseException as error:
         if isinstance(error, OSError) and str(error.filename) == str(unfinished):
             error.filename = str(file)  # the name that people know
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
         raise
+
+
+@contextmanager
+def sealed(file: Path) -> Iterator[Path]:
+    """`whole` for what can be made again: the digest of the content is appended, for `holds` to compare.
+
+    Readers of NumPy's files and of zip files pass over what follows the end of the content.
+    """
+    with whole(file, synced=False) as place:
+        yield place
+        seal(place)
+
+
+def seal(file: Path) -> None:
+    """Append the digest of a file's content to it."""
+    end = SEAL + bytes.fromhex(digest(file))
+    with file.open("ab") as opened:
+        opened.write(end)
+
+
+def holds(file: Path) -> bool | None:
+    """Whether a sealed file has the content that it was sealed with; None for a file that was never sealed.
+
+    Raises OSError for one that cannot be read.
+    """
+    size, length = file.stat().st_size, len(SEAL) + 32
+    with file.open("rb") as opened:
+        opened.seek(max(0, size - length))
+        end = opened.read()
+        if not end.startswith(SEAL) or len(end) != length:
+            return None
+        opened.seek(0)
+        total, left = hashlib.sha256(), size - length
+        while left and (piece := opened.read(min(left, 1 << 20))):
+            total.update(piece)
+            left -= len(piece)
+    return total.digest() == end[len(SEAL) :]
 
 
 def sync(file: Path) -> None:

@@ -247,13 +247,15 @@ def _file(workspace: Workspace, bank: str) -> Path:
 def _keep(file: Path, every: _Rows, place: np.ndarray) -> None:
     names = json.dumps([[side, i.id] for side, i in zip(every.sides, every.images, strict=True)])
     file.parent.mkdir(parents=True, exist_ok=True)
-    with files.whole(file) as unfinished:
+    with files.sealed(file) as unfinished:
         np.savez(unfinished, place=place, image=every.image, position=every.position, names=np.array(names))
 
 
 def _kept(file: Path) -> dict[tuple[str, str, int, int], list[float]] | None:
     """Where each row lies, by its key; None where there is no map, or a damaged one."""
     try:
+        if files.holds(file) is False:
+            return None
         with np.load(file) as found:
             names = json.loads(str(found["names"]))
             columns = (found[name].tolist() for name in ("image", "position", "place"))

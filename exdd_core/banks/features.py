@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +119,7 @@ def _features(workspace: Workspace, bank: str, name: str, ids: Sequence[str], de
     file = _file(workspace, bank, name)
     try:
         found = _Stored(file)
-        if found.shape == shape:
+        if found.shape == shape and _is_sound(file, found):
             return found
     except (OSError, ValueError):
         pass  # the file is gone or damaged: compute it again
@@ -135,6 +136,16 @@ def _features(workspace: Workspace, bank: str, name: str, ids: Sequence[str], de
     return _store(file, FlatFeatures(features))
 
 
+def _is_sound(file: Path, found: Sequence[np.ndarray]) -> bool:
+    """Whether a file is what was stored. One from before files were sealed is so if its numbers are finite."""
+    holds = files.holds(file)
+    if holds is None and all(np.isfinite(one).all() for one in found):
+        with suppress(OSError):  # of a workspace that cannot be written to
+            files.seal(file)
+        return True
+    return bool(holds)
+
+
 def _file(workspace: Workspace, bank: str, name: str = HELD_OUT) -> Path:
     return cache_of(workspace, bank) / f"{name}.npy"
 
@@ -143,7 +154,7 @@ def _store(file: Path, features: Sequence[np.ndarray]) -> _Stored:
     file.parent.mkdir(parents=True, exist_ok=True)
     kind = {"descr": "<f2", "fortran_order": False, "shape": (len(features), *features[0].shape)}
     # Written through a stream: writing to a memory map on a full disk kills the process without a message.
-    with files.whole(file) as place, place.open("wb") as stream:
+    with files.sealed(file) as place, place.open("wb") as stream:
         np.lib.format.write_array_header_1_0(stream, kind)
         for one in features:
             stream.write(np.ascontiguousarray(one, "<f2").data)

@@ -115,6 +115,8 @@ def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Ma
     kind = f"{detector.backbone.fingerprint[:12]}-{size}{fitted}-{detector.fitted.setup.region_name}"
     file = workspace.path / FEATURES / kind / f"{candidate.id}.npz"
     try:
+        if files.holds(file) is False:
+            raise ValueError("damaged")
         with np.load(file) as kept:
             rows, position, surroundings = kept["rows"], kept["position"], kept["beside"]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
@@ -150,5 +152,5 @@ def marked_of_dropped(workspace: Workspace, id: str, side: str, detector: Detect
 
 def _keep(file: Path, rows: np.ndarray, position: np.ndarray, surroundings: np.ndarray) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    with files.whole(file) as place:
+    with files.sealed(file) as place:
         np.savez(place, rows=rows, position=position, beside=surroundings)

@@ -64,6 +64,8 @@ class FeatureCache:
     def get(self, key: str) -> np.ndarray | None:
         """The features, float32 (h, w, d), stored under a key, which now counts as just used; None without any."""
         try:
+            if not files.holds(self._file(key)):
+                return None
             found = np.load(self._file(key))
             os.utime(self._file(key))
         except (OSError, ValueError, EOFError):
@@ -74,7 +76,7 @@ class FeatureCache:
         """Store features, float32 (h, w, d), and remove the files that were used longest ago if there are too many."""
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            with files.whole(self._file(key)) as place:
+            with files.sealed(self._file(key)) as place:
                 np.save(place, features)
             self.written += features.nbytes
             if self.written > (1 - KEPT) * self.cap:

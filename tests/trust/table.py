@@ -24,7 +24,9 @@ def table() -> str:
     """The whole file: one row for each test in `tests/trust`, in the order of the files and of the tests in them."""
     return HEAD + "".join(
         f"| {fault} | {promise} | [{name}](../tests/trust/{name}) |\n"
-        for fault, promise, name in (row for file in sorted(Path(__file__).parent.glob("test_*.py")) for row in rows(file))
+        for fault, promise, name in (
+            row for file in sorted(Path(__file__).parent.glob("test_*.py")) for row in rows(file)
+        )
     )
 
 
@@ -32,7 +34,11 @@ def rows(file: Path) -> list[tuple[str, str, str]]:
     """(fault, promise, name of the file) for every test of a file; the fault is named by the first row only."""
     module = ast.parse(file.read_text(encoding="utf-8"))
     fault = " ".join((ast.get_docstring(module) or "").split("\n\n")[0].split()).rstrip(".")
-    names = [node.name for node in module.body if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
+    names = [
+        node.name
+        for node in module.body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
     return [(fault if at == 0 else "", promise(name), file.name) for at, name in enumerate(names)]
 
 

@@ -1,9 +1,9 @@
-"""The command line: every capability without a browser, one function a command.
+"""The command line: every capability without a browser, one function for each command.
 
-Results go to standard output (with --json as one line of JSON, the last one), everything else to standard
-error. Ends with 0; with 2 and one plain sentence for what cannot be used; with 130 when interrupted. A module
-holds a group of commands, each function after the options it takes. Knows the core and the terminal. Knows
-nothing of Gradio; `serve` starts the app as a program of its own.
+Results go to standard output (with --json, the last line is JSON), everything else to standard error. The exit code
+is 0; 2 with one plain sentence for bad input; 130 when interrupted. A module holds a group of commands, each
+function below its options. Knows the core and the terminal. Does not know Gradio: `serve` starts the app as a
+separate program.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
         words = list(sys.argv[1:] if arguments is None else arguments)
-        for stream in (sys.stdout, sys.stderr):  # names of files may hold bytes that are no text
+        for stream in (sys.stdout, sys.stderr):  # file names may contain bytes that are not valid text
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
         options = parse(words)
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, Cancelled):
         print("Interrupted; nothing half-made was kept.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read our output has gone, as `| head` does
+    except BrokenPipeError:  # the reader of our output has ended, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (OSError, sqlite3.Error, MemoryError) as error:
@@ -76,15 +76,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "A word or a file's name holds bytes that are no text; rename the file, or write the word anew."
         )
     except RuntimeError as error:
-        if "home directory" not in str(error):  # what pathlib says of ~somebody
+        if "home directory" not in str(error):  # pathlib's message for an unknown ~user
             raise
         return _refuse("There is no home folder of that name; write the whole path instead of ~.")
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
-    """The options of one command and, as `command`, the function that takes them; nothing is run.
+    """Parse the words of one command. The result has its options and, as `command`, its function.
 
-    Raises `BadInput` for words that no command takes; --help and --version print and raise `SystemExit`.
+    Raises `BadInput` for unknown words; --help and --version print and raise `SystemExit`.
     """
     _check_empty(words)
     given = argparse.Namespace(workspace=_place(), json=False)
@@ -95,8 +95,10 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
 
 
 def _check_empty(words: Sequence[str]) -> None:
-    """An empty word is mostly a variable of a script that was never set: it must not stand for a default, or for the
-    folder that one is in."""
+    """Raise `BadInput` for an empty word.
+
+    It is mostly an unset variable of a script, and would otherwise mean a default or the current folder.
+    """
     for before, word in zip(["", *words], words, strict=False):
         ends = word.startswith("--") and word.endswith("=")
         name = word[:-1] if ends else before
@@ -106,12 +108,14 @@ def _check_empty(words: Sequence[str]) -> None:
 
 
 def _refuse(sentence: str) -> int:
-    print(" ".join(sentence.split()), file=sys.stderr)  # one line, whatever a path or a library put into it
+    print(
+        " ".join(sentence.split()), file=sys.stderr
+    )  # one line, even if a path or a library has line breaks
     return 2
 
 
 def _strict(value: Any) -> Any:
-    """The value as JSON can hold it: no paths, no NaN (null instead), no numpy numbers."""
+    """Convert a value for strict JSON: paths to text, NaN to None, numpy numbers to Python's."""
     if isinstance(value, dict):
         return {str(key): _strict(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
@@ -129,9 +133,10 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
-    """For these words: commands that are not among them have a name and a sentence only, so --help answers at once.
+    """The parser for these words. Commands that are not among them get no options, so that --help answers at once.
 
-    What is common may stand before a command's name or after it: no default after it undoes what was said before.
+    Common options may precede or follow a command's name; SUPPRESS keeps the later parser's defaults from
+    overwriting the earlier value.
     """
     none = argparse.SUPPRESS
     common = _Parser(add_help=False)

@@ -1,7 +1,6 @@
-"""What several commands take: the workspace, numbers within limits, how a bank is built, who decides.
+"""Options that several commands share: the workspace, numbers within limits, how a bank is built, who decides.
 
-Turns words into values; one that cannot be meant is refused by argparse with our sentence. Does not know which
-command asked, and opens nothing but the workspace.
+Knows words and values; argparse refuses an invalid word with the sentence raised here. Does not know the commands.
 """
 
 from __future__ import annotations
@@ -15,13 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exdd_core.errors import BadInput
 
-if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
+if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.images import Size
     from exdd_core.workspace import Workspace
 
-Add = Callable[..., Any]  # `ArgumentParser.add_argument`, which is all that a command needs of its parser
+Add = Callable[..., Any]  # `ArgumentParser.add_argument`
 Command = tuple[Callable[[argparse.Namespace], Mapping[str, Any]], Callable[[Add], Any] | None]
-# The options of how banks are built, which several commands have, and what stands for their values.
+# The options for how banks are built, and the placeholders of their values in --help.
 BANK = {
     "max_real_parts": "M",
     "seed": "S",
@@ -30,11 +29,11 @@ BANK = {
     "size": "WxH",
     "backbone": "NAME",
 }
-LARGEST = 2**32 - 1  # whole number; every generator of random numbers takes it
+LARGEST = 2**32 - 1  # the largest seed that every random number generator accepts
 
 
 class Group(NamedTuple):
-    """Commands under one word, such as `banks list`; `title` says what they are about."""
+    """Commands under one word, such as `banks list`. title: for --help."""
 
     title: str
     actions: dict[str, Command]
@@ -66,12 +65,12 @@ def bank_option(add: Add, name: str) -> None:
 
 
 def bank_spec(options: argparse.Namespace) -> dict[str, Any]:
-    """What was given of how banks are built, None where nothing was; the seed is always told."""
+    """The given options for how banks are built, by name; None for those left out, 0 for the seed."""
     return {name: getattr(options, name) for name in BANK} | {"seed": options.seed or 0}
 
 
 def model_size(options: argparse.Namespace) -> Size | None:
-    """What --size and --keep-aspect say of the model's input; None where neither is given. Raises `BadInput`."""
+    """The model's input size by --size and --keep-aspect; None where neither is given. Raises `BadInput`."""
     from exdd_core.images import Size
 
     if options.keep_aspect and not options.size:
@@ -107,7 +106,7 @@ def folder(text: str) -> Path:
 
 
 def new_file(*suffixes: str) -> Any:
-    """For a file to be written: refused before the work where it cannot become one, or is no .suffix."""
+    """A type for a file to write: refuses a folder and other suffixes before any work is done."""
 
     def parse(text: str) -> Path:
         if Path(text).is_dir():

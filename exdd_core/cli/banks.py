@@ -1,6 +1,6 @@
-"""Bank versions from the first to the active one: banks list, compare, ..., map.
+"""The commands on bank versions: banks list, compare, ..., map.
 
-Knows versions by name. Does not know what lies in a version's folder.
+Knows versions by name. Does not know the content of a version's folder.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.cli.arguments import Add, Group, new_file, open_workspace, who_option
-from exdd_core.cli.terminal import progress, told
+from exdd_core.cli.terminal import print_result, progress
 from exdd_core.errors import BadInput
 
-if TYPE_CHECKING:  # imported by the command that needs it: --help answers at once
+if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.workspace import BankVersion
 
 
@@ -113,7 +113,7 @@ def bank_state(options: argparse.Namespace) -> dict[str, Any]:
     result["drift"] = asdict(found.drift)
     result["changed"] = dataset_changes.due(workspace, bank.id)
     said = f"{bank.name}: {found.sentence} {result['changed']}".strip()
-    return told(result | {"sentence": said}, options)
+    return print_result(result | {"sentence": said}, options)
 
 
 def align_bank(options: argparse.Namespace) -> dict[str, Any]:
@@ -122,7 +122,7 @@ def align_bank(options: argparse.Namespace) -> dict[str, Any]:
 
     workspace = open_workspace(options)
     decided = aligning.catch_up(workspace, options.who)
-    return told({"images": decided.ids, "name": decided.bank, "sentence": decided.sentence}, options)
+    return print_result({"images": decided.ids, "name": decided.bank, "sentence": decided.sentence}, options)
 
 
 def activate_bank(options: argparse.Namespace) -> dict[str, Any]:
@@ -171,7 +171,7 @@ def remove_bank(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _of_bank(bank: BankVersion, said: str, options: argparse.Namespace) -> dict[str, Any]:
-    return told({"bank": bank.id, "name": bank.name, "sentence": f"{bank.name} {said}"}, options)
+    return print_result({"bank": bank.id, "name": bank.name, "sentence": f"{bank.name} {said}"}, options)
 
 
 def rebuild_options(add: Add) -> None:
@@ -189,7 +189,7 @@ def rebuild_bank(options: argparse.Namespace) -> dict[str, Any]:
     spec = rebuild_spec(workspace, bank.id, options.who).to_json()
     made = jobs.run_here(workspace, "build", f"Rebuilding {bank.name}", spec, progress())
     said = f"Built {made['name']} from what is known and decided now; it is active."
-    return told(made | {"rebuilt": bank.name, "sentence": said}, options)
+    return print_result(made | {"rebuilt": bank.name, "sentence": said}, options)
 
 
 def drop_options(add: Add) -> None:
@@ -206,7 +206,7 @@ def drop_image(options: argparse.Namespace) -> dict[str, Any]:
 
     workspace = open_workspace(options)
     decided = aligning.drop(workspace, options.image, options.side, options.who)
-    return told({"image": options.image, "side": options.side, "sentence": decided.sentence}, options)
+    return print_result({"image": options.image, "side": options.side, "sentence": decided.sentence}, options)
 
 
 def put_back_options(add: Add) -> None:
@@ -220,7 +220,7 @@ def put_back_image(options: argparse.Namespace) -> dict[str, Any]:
 
     workspace = open_workspace(options)
     decided = aligning.put_back(workspace, options.image, options.who)
-    return told({"image": options.image, "sentence": decided.sentence}, options)
+    return print_result({"image": options.image, "sentence": decided.sentence}, options)
 
 
 def map_options(add: Add) -> None:

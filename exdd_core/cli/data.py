@@ -1,6 +1,6 @@
-"""Getting images in and banks out of them: import, build.
+"""The commands that import images and build banks: import, build.
 
-Knows what a data set and a bank version are called. Does not know layouts, features or coresets.
+Knows names of data sets and bank versions. Does not know layouts, features or coresets.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from exdd_core.cli.arguments import (
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 
-if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
+if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.datasets import Choices
     from exdd_core.workspace import Workspace
 
@@ -111,7 +111,7 @@ def _choices(options: argparse.Namespace) -> Choices:
 
 
 def _workspace_for(options: argparse.Namespace, source: Path) -> Workspace:
-    """The workspace that is there, or a new one."""
+    """The existing workspace, or a new one."""
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.imports import in_archive
 
@@ -124,8 +124,8 @@ def _workspace_for(options: argparse.Namespace, source: Path) -> Workspace:
             )
         return workspace
     if options.into:
-        return open_workspace(options)  # says that there is none
-    in_archive(source)  # before a workspace is made for it
+        return open_workspace(options)  # raises, because there is none
+    in_archive(source)  # raises for a missing source before a workspace is made
     workspace = Workspace.create(options.workspace, options.backbone or "auto")
     say(f"Made the workspace {workspace.path}. Backbone: {workspace.setting('backbone_reason')}")
     return workspace

@@ -1,4 +1,4 @@
-"""Data sets that grow and change: datasets list, show, move, relabel, ..., delete.
+"""The commands on data sets: datasets list, show, move, relabel, ..., delete.
 
 Knows data sets by name and images by id or file. Does not know what a change does to rows or files.
 """
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.cli.arguments import Add, Group, at_least, model_size, open_workspace, who_option
-from exdd_core.cli.terminal import progress, told
+from exdd_core.cli.terminal import print_result, progress
 from exdd_core.errors import BadInput
 
-if TYPE_CHECKING:  # imported by the command that needs it: --help answers at once
+if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.workspace import DatasetInfo, Workspace
     from exdd_core.workspace.dataset_changes import Changed
 
@@ -84,7 +84,7 @@ def show_dataset(options: argparse.Namespace) -> dict[str, Any]:
 def _of_images(
     options: argparse.Namespace, change: Callable[[Workspace, list[str]], Changed]
 ) -> dict[str, Any]:
-    return told(asdict(change(open_workspace(options), options.images)), options)
+    return print_result(asdict(change(open_workspace(options), options.images)), options)
 
 
 def images_options(add: Add) -> None:
@@ -163,7 +163,9 @@ def undo(options: argparse.Namespace) -> dict[str, Any]:
     """Take the last change of a data set back."""
     from exdd_core.workspace import dataset_changes
 
-    return told(asdict(dataset_changes.undo(open_workspace(options), options.name, options.who)), options)
+    return print_result(
+        asdict(dataset_changes.undo(open_workspace(options), options.name, options.who)), options
+    )
 
 
 def rename_options(add: Add) -> None:
@@ -177,7 +179,7 @@ def rename(options: argparse.Namespace) -> dict[str, Any]:
     from exdd_core.workspace import dataset_settings
 
     changed = dataset_settings.rename(open_workspace(options), options.name, options.new, options.who)
-    return told(asdict(changed), options)
+    return print_result(asdict(changed), options)
 
 
 def set_options(add: Add) -> None:
@@ -206,7 +208,7 @@ def set_choices(options: argparse.Namespace) -> dict[str, Any]:
         model_size(options),
         progress(),
     )
-    return told(asdict(changed), options)
+    return print_result(asdict(changed), options)
 
 
 def roi_options(add: Add) -> None:
@@ -233,7 +235,7 @@ def region_of_interest(options: argparse.Namespace) -> dict[str, Any]:
     share = None if mask is None else float(mask.mean())
     said = "all of an image" if share is None else f"{share:.0%} of an image"
     result = {"dataset": info.name, "state": info.state, "roi": info.roi, "share": share}
-    return told(result | {"sentence": f"What counts is {said} now."}, options)
+    return print_result(result | {"sentence": f"What counts is {said} now."}, options)
 
 
 def join_options(add: Add) -> None:
@@ -247,7 +249,7 @@ def join(options: argparse.Namespace) -> dict[str, Any]:
 
     info = merging.join_datasets(open_workspace(options), options.new, options.names, progress())
     said = f'Made "{info.name}" of {", ".join(options.names)}: {info.report["images"]} images.'
-    return told(
+    return print_result(
         {**_summary(info), "report": info.report, "sentence": "\n".join([said, *info.report["sentences"]])},
         options,
     )
@@ -272,7 +274,7 @@ def delete(options: argparse.Namespace) -> dict[str, Any]:
             "to do so."
         )
     said = dataset_uses.delete(workspace, info.name)
-    return told({"dataset": info.name, "deleted": asdict(used), "sentence": said}, options)
+    return print_result({"dataset": info.name, "deleted": asdict(used), "sentence": said}, options)
 
 
 DATASETS = Group(

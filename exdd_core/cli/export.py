@@ -1,6 +1,6 @@
-"""A data set goes out in a layout that other programs read: export.
+"""The command that writes a data set in a layout for other programs: export.
 
-Knows what can be left out and where it goes. Does not know layouts.
+Knows the options and the target. Does not know layouts.
 """
 
 from __future__ import annotations

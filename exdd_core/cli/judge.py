@@ -1,6 +1,6 @@
-"""A person's judgement: candidates to accept or reject, and images that the detector judged wrongly: candidates, mark.
+"""The commands for decisions on candidates and for marks on misjudged images: candidates, mark.
 
-Knows who decides and how a decision is told. Does not know what a decision does to a bank.
+Knows who decides, and how to print a decision. Does not know what a decision does to a bank.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.cli.arguments import Add, Group, at_least, open_workspace, who_option
-from exdd_core.cli.terminal import progress, say, told
+from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
 
-if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
+if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.curation import Decided
     from exdd_core.detector.inspection import Inspection
     from exdd_core.workspace import Workspace
@@ -85,7 +85,7 @@ def _choice_options(add: Add) -> None:
 
 
 def _chosen_candidates(workspace: Workspace, options: argparse.Namespace) -> list[str]:
-    """Those named, all pending ones, or those that the tool recommends."""
+    """The ids of the named candidates, of all pending ones, or of the recommended ones."""
     _check_engine(options.engine)
     if options.engine and not options.all:
         raise BadInput("--engine narrows --all; leave it out or add --all.")
@@ -122,9 +122,9 @@ def accept_candidates(options: argparse.Namespace) -> dict[str, Any]:
     workspace = open_workspace(options)
     ids = _chosen_candidates(workspace, options)
     if not ids:
-        return told({"ids": [], "left_out": {}, "rows": 0, "sentence": "Nothing to accept."}, options)
+        return print_result({"ids": [], "left_out": {}, "rows": 0, "sentence": "Nothing to accept."}, options)
     decided = curation.accept(workspace, ids, options.who, options.type, progress())
-    return told(asdict(decided), options)
+    return print_result(asdict(decided), options)
 
 
 def reject_options(add: Add) -> None:
@@ -139,7 +139,7 @@ def reject_candidates(options: argparse.Namespace) -> dict[str, Any]:
 
     workspace = open_workspace(options)
     ids = _chosen_candidates(workspace, options)
-    return told(asdict(curation.reject(workspace, ids, options.who, options.reason or [])), options)
+    return print_result(asdict(curation.reject(workspace, ids, options.who, options.reason or [])), options)
 
 
 def effect_of_candidates(options: argparse.Namespace) -> dict[str, Any]:
@@ -152,14 +152,16 @@ def effect_of_candidates(options: argparse.Namespace) -> dict[str, Any]:
         advice = judge.recommend(options.dataset, options.ids or None, progress())
         result = {"recommended": advice.ids, "of": advice.of, "sentence": advice.sentence}
         trials = [{"groups": t.groups, "gain": t.gain, "error": t.error} for t in advice.trials]
-        return told(result | {"trials": trials}, options)
+        return print_result(result | {"trials": trials}, options)
     ids = _chosen_candidates(workspace, options)
     if len(ids) == 1:
         measures = [asdict(measure) for measure in judge.quality(ids[0]).measures]
         if not options.json:
             print("\n".join(f"{m['name']:<10} {m['light']:<6} {m['text']}" for m in measures))
         return {"ids": ids, "measures": measures}
-    return told({"ids": ids, "effect": asdict(effect := judge.effect(ids)), "sentence": effect.text}, options)
+    return print_result(
+        {"ids": ids, "effect": asdict(effect := judge.effect(ids)), "sentence": effect.text}, options
+    )
 
 
 def undo_options(add: Add) -> None:
@@ -179,8 +181,8 @@ def undo_decision(options: argparse.Namespace) -> dict[str, Any]:
 
     workspace = open_workspace(options)
     if options.decision is None:
-        return told(asdict(curation.undo_last(workspace, options.who)), options)
-    return told(asdict(curation.undo(workspace, options.decision, options.who)), options)
+        return print_result(asdict(curation.undo_last(workspace, options.who)), options)
+    return print_result(asdict(curation.undo(workspace, options.decision, options.who)), options)
 
 
 def history_options(add: Add) -> None:
@@ -224,10 +226,10 @@ def mark_missed(options: argparse.Namespace) -> dict[str, Any]:
     """Teach the active version a defect that it missed: into the positive bank."""
     from exdd_core import curation
 
-    def teach(workspace: Workspace, id: str, path: Path, mask: Any) -> Decided:
+    def mark(workspace: Workspace, id: str, path: Path, mask: Any) -> Decided:
         return curation.missed(workspace, id, path, mask, options.who, options.type)
 
-    return _taught(teach, options, check=True)
+    return _marked(mark, options, check=True)
 
 
 def false_alarm_options(add: Add) -> None:
@@ -245,16 +247,14 @@ def mark_false_alarm(options: argparse.Namespace) -> dict[str, Any]:
     """Teach the active version that what it took for a defect is normal: into the negative bank."""
     from exdd_core import curation
 
-    def teach(workspace: Workspace, id: str, path: Path, mask: Any) -> Decided:
+    def mark(workspace: Workspace, id: str, path: Path, mask: Any) -> Decided:
         return curation.false_alarm(workspace, id, path, options.who, mask)
 
-    return _taught(teach, options)
+    return _marked(mark, options)
 
 
-def _taught(
-    teach: Callable[..., Decided], options: argparse.Namespace, check: bool = False
-) -> dict[str, Any]:
-    """Before and after: what `teach` did to the image's score. check: whether the mask has to be that of a defect."""
+def _marked(mark: Callable[..., Decided], options: argparse.Namespace, check: bool = False) -> dict[str, Any]:
+    """Run `mark`, and return the image's score before and after it. check: whether the mask must mark a defect."""
     from exdd_core import curation
     from exdd_core.datasets import incoming
     from exdd_core.images import probe
@@ -272,18 +272,18 @@ def _taught(
         if check:
             curation.check_missed(mask, shape)
     before = _seen(workspace, id, path)
-    decided = teach(workspace, id, path, mask)
+    decided = mark(workspace, id, path, mask)
     after = _seen(workspace, id, path)
     number = decisions.history(workspace, id, limit=1)[0].id
     said = f"{decided.sentence} {score_change(before, after)}. Take it back with: candidates undo {number}"
     scores = {name: seen.calibrated_score for name, seen in (("before", before), ("after", after))}
-    return told(
+    return print_result(
         asdict(decided) | scores | {"verdict": after.verdict, "decision": number, "sentence": said}, options
     )
 
 
 def _seen(workspace: Workspace, id: str, path: Path) -> Inspection:
-    """What the active version says of an image now."""
+    """The active version's inspection of an image."""
     from exdd_core.banks import teachers
     from exdd_core.banks.detectors import load_detector
 
@@ -292,7 +292,7 @@ def _seen(workspace: Workspace, id: str, path: Path) -> Inspection:
 
 
 def _image_named(workspace: Workspace, name: str) -> tuple[str, Path]:
-    """The id and file of an image: one of a data set by its id or file, or a file elsewhere."""
+    """The id and file of an image: an image of a data set by its id or file, or any other file."""
     path = Path(name).expanduser().resolve()
     for info in workspace.datasets():
         for row in workspace.images(info.name):

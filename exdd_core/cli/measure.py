@@ -1,6 +1,6 @@
-"""Measure detectors and look at stored measurements: evaluate, sweep, runs.
+"""The commands that measure detectors and show stored measurements: evaluate, sweep, runs.
 
-Knows which figures there are and how a table shows them. Does not know how a figure is computed.
+Knows the figures and how to print them. Does not know how a figure is computed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
 from exdd_core.spec import Result
 
-if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
+if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.runs import Run
 
@@ -40,14 +40,14 @@ SWEPT = (
 
 
 class Compared(TypedDict):
-    """Two measurements, and in what they differ."""
+    """Two measurements and their differences."""
 
     runs: list[str]
     differences: list[dict[str, object]]
 
 
 class Written(TypedDict):
-    """A measurement and the file that was written of it."""
+    """A measurement and the file that was written from it."""
 
     run: str
     path: Path
@@ -261,7 +261,7 @@ def rerun(options: argparse.Namespace) -> Compared:
 
     workspace = open_workspace(options)
     first = runs.get(workspace, options.id)
-    # Before data sets had states, all were as they were imported.
+    # Runs from before data sets had states are of the first one.
     spec = {"state": dataset_states.FIRST, **first.spec}
     again = jobs.run_here(workspace, first.kind, f"Measuring again: {first.title}", spec, progress())
     return _differences(first, runs.get(workspace, again["run"]), options)
@@ -346,7 +346,7 @@ RUNS = Group(
 def _print_metrics(
     methods: Mapping[str, Mapping[str, float | None]], result: Mapping[str, Any] | None = None
 ) -> None:
-    """A table of figures. result: of the same measurement; it says why a figure is missing."""
+    """Print a table of figures. result: of the same measurement, which explains missing figures."""
     from exdd_core.experiments import METRIC_TITLES, NO_MASKS, without_masks
 
     width = max(len(name) for name in methods) + 2
@@ -361,7 +361,7 @@ def _print_metrics(
 
 
 def _print_recall(result: Mapping[str, Any]) -> None:
-    """Defects found by type: at the wanted false-alarm rate, and at each method's own threshold."""
+    """Print the recall by type of defect, at the wanted false-alarm rate and at each method's own threshold."""
     at = {"at_rate": f"at {result.get('rate', 0):.1%} false alarms", "at_threshold": "at its own threshold"}
     for key, words in at.items():
         for name, found in result.get(key, {}).items():
@@ -374,7 +374,7 @@ def _print_recall(result: Mapping[str, Any]) -> None:
 
 
 def _print_calibration(result: Mapping[str, Any]) -> None:
-    """The expected calibration error of the probabilities of images and patches, in percentage points."""
+    """Print the expected calibration errors of image and patch probabilities, in percentage points."""
     for name, images in result.get("reliability", {}).items():
         patches = result.get("patch_reliability", {}).get(name)
         more = f", of patches {100 * patches['ece']:.1f}" if patches else ""

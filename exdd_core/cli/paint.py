@@ -1,6 +1,6 @@
-"""Painting defects, and the prompts they are painted by: synthesize, prompts.
+"""The commands that paint defects and keep prompts: synthesize, prompts.
 
-Knows what an order is made of. Does not know how an engine paints, nor what becomes of a candidate.
+Knows the fields of an order. Does not know how an engine paints, or what happens to a candidate.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from exdd_core.cli.arguments import Add, Group, at_least, new_file, open_workspa
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 
-if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
+if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.synthesis.orders import Order
     from exdd_core.workspace import Workspace
 
@@ -69,7 +69,7 @@ def synthesize(options: argparse.Namespace) -> dict[str, Any]:
     order = _order(workspace, options)
     painter = studio.engine(workspace, order.engine)
     if not order.settings.get("model") and (missing := painter.missing()):
-        raise BadInput(missing)  # before anything is queued for it
+        raise BadInput(missing)  # before a job is queued
     number = len(studio.recipes(workspace, order))
     title = f"Painting {number} {'defect' if number == 1 else 'defects'} with {painter.TITLE}"
     result = jobs.run_here(workspace, "synthesize", title, order.to_json(), progress())
@@ -84,7 +84,7 @@ def synthesize(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _order(workspace: Workspace, options: argparse.Namespace) -> Order:
-    """What the options ask for. A saved prompt's words, engine and settings count where no option says otherwise."""
+    """The order of the options. Options override the text, engine and settings of a saved prompt."""
     from exdd_core import studio
     from exdd_core.synthesis import orders
     from exdd_core.workspace import prompts
@@ -126,7 +126,7 @@ def _settings(pairs: Sequence[str]) -> dict[str, Any]:
 
 
 def _mask(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
-    """A `MaskSpec` as JSON: another mask for each painting, or that of a file for all."""
+    """A `MaskSpec` as JSON: a varied mask for each painting, or one file for all."""
     from exdd_core.datasets import incoming
     from exdd_core.synthesis import mask_spec
     from exdd_core.workspace import drawn_masks

@@ -1,6 +1,6 @@
-"""The workbench as a program: its background jobs, starting it, what this machine offers: jobs, serve, doctor.
+"""The commands on background jobs, the app and this machine: jobs, serve, doctor.
 
-Knows processes and ports. Does not know pages: the app is a program of its own.
+Knows processes and ports. Does not know pages: the app is a separate program.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from exdd_core.cli.arguments import Add, Group, open_workspace
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 
-if TYPE_CHECKING:  # imported by the command that needs it: --help answers at once
+if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.jobs import Job
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
@@ -81,19 +81,19 @@ def serve(options: argparse.Namespace) -> dict[str, Any]:
     if options.demo:
         make_demo(options.workspace, progress())
     elif Workspace.exists(options.workspace):
-        Workspace.open(options.workspace)  # one that cannot be used should be known before it is announced
+        Workspace.open(options.workspace)  # raises before the address is announced
     else:
         Workspace.create(options.workspace)
     if not APP.is_file():
         raise BadInput(f"{APP} is missing; run this from a complete copy of the project.")
     address = f"http://{options.host}:{options.port}"
     say(f"Starting the workbench on {address} (stop it with Ctrl-C).")
-    if options.json:  # serving does not end, so the result comes first
+    if options.json:  # serving does not end, so print the result first
         print(json.dumps({"address": address, "workspace": str(options.workspace)}), flush=True)
     program = [sys.executable, str(APP), "--workspace", str(options.workspace)]
     program += ["--host", options.host, "--port", str(options.port)]
     sys.stderr.flush()
-    os.execv(sys.executable, program)  # signals and the exit code are the app's own from here on
+    os.execv(sys.executable, program)  # the app gets all signals and sets the exit code
 
 
 def _port(text: str) -> int:

@@ -1,6 +1,7 @@
-"""Scores and heatmaps of images, from a data set or not: score.
+"""The command that writes scores and heatmaps of images: score.
 
-Knows files and folders of images, and the truth where a data set has it. Does not know how a score is made.
+Knows files and folders of images, and the label and mask where a data set has them. Does not know how a score is
+computed.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 from exdd_core.review.table import ResultRow
 
-if TYPE_CHECKING:  # imported by the command that needs them: --help answers at once
+if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.detector import Inspection
     from exdd_core.picture import Picture
     from exdd_core.workspace import BankVersion, ImageRow, Workspace
 
-BATCH = 8  # images scored at a time: their maps have the images' own size
-LONGEST = 120  # bytes of a file's name without suffix; some file systems take no more than 143
+BATCH = 8  # images scored at a time, few because a map has its image's size
+LONGEST = 120  # bytes of a file name without suffix; some file systems allow no more than 143 in all
 
 
 def score_options(add: Add) -> None:
@@ -42,7 +43,7 @@ def score_options(add: Add) -> None:
 
 @dataclass(frozen=True)
 class ReadImage:
-    """One image that can be scored. truth: its row where a data set of the workspace has it."""
+    """An image to score. truth: its row where it belongs to a data set of the workspace."""
 
     path: Path
     picture: Picture
@@ -50,18 +51,18 @@ class ReadImage:
 
 
 class LeftOut(TypedDict):
-    """A file that is not scored, and one sentence on the reason."""
+    """A file that is not scored, and the reason in one sentence."""
 
     image: str
     reason: str
 
 
 class ScoredRow(ResultRow):
-    """A row of the table, and what a person should know of the image.
+    """A row of the table, with warnings on the image.
 
-    in_bank: whether the bank was built from it, so that its score means nothing. depth: the bit depth that it
-    was read with, None for 8 bits. clipped: share of its values beyond that depth. like_a_mask: whether it
-    looks like a mask and not like a photograph.
+    in_bank: whether the bank was built from the image, which makes its score meaningless. depth: the bit depth
+    that it was read with, None for 8 bits. clipped: share of its values above that depth. like_a_mask: whether
+    it looks like a mask rather than a photograph.
     """
 
     in_bank: bool
@@ -73,7 +74,7 @@ class ScoredRow(ResultRow):
 
 
 class Scored(TypedDict):
-    """What the command prints with --json."""
+    """The result that the command prints with --json."""
 
     bank_version: str
     bank: str
@@ -119,7 +120,7 @@ def score(options: argparse.Namespace) -> Scored:
 
 
 class _Scoring:
-    """Scores images batch by batch with one bank version, and writes their panes if --png asks for them."""
+    """Scores images in batches with one bank version, and writes their panes with --png."""
 
     def __init__(self, workspace: Workspace, bank: BankVersion, options: argparse.Namespace):
         from exdd_core.banks.detectors import load_detector
@@ -131,7 +132,7 @@ class _Scoring:
         self.training = TrainingImages(workspace, bank, self.detector)
 
     def score(self, paths: Sequence[Path]) -> tuple[list[ScoredRow], list[LeftOut]]:
-        """The rows of the images that can be read, and the other images. Raises BadInput, see `_read`."""
+        """The rows of the readable images, and the other images. Raises `BadInput` as `_read` does."""
         watched = progress()
         names = pane_names(paths, self.options.paths)
         watched.begin("Scoring images", len(paths))
@@ -152,8 +153,7 @@ class _Scoring:
     def _read(self, paths: Sequence[Path]) -> tuple[list[ReadImage], list[LeftOut]]:
         """Read images as the bank reads them.
 
-        An image that was named itself must be readable: else BadInput is raised. One in a named folder may be
-        left out.
+        Raises `BadInput` for an unreadable image that was named itself; one in a named folder is left out.
         """
         from exdd_core.picture import read as read_picture
 
@@ -204,7 +204,7 @@ class _Scoring:
 
 
 def _images_in(paths: Sequence[Path]) -> tuple[list[Path], list[LeftOut]]:
-    """Every image that is named, itself or by its folder, and the files that are left out."""
+    """Every named image and every image in a named folder, and the files that are left out."""
     from exdd_core.datasets import incoming
     from exdd_core.datasets.tree import Tree
 
@@ -229,7 +229,7 @@ def _images_in(paths: Sequence[Path]) -> tuple[list[Path], list[LeftOut]]:
 
 
 def _id_of(path: Path) -> str:
-    """The id that the workspace gives a file outside its data sets, which a bank may know."""
+    """The id of a file outside the data sets, under which a bank may have learned from it."""
     place = path.resolve()
     return f"file:{place}#{place.stat().st_mtime_ns}"
 
@@ -238,9 +238,9 @@ def _id_of(path: Path) -> str:
 
 
 def pane_names(paths: Sequence[Path], named: Sequence[Path]) -> dict[Path, str]:
-    """The name of a file, without ".png", for every image. All differ in more than upper and lower case.
+    """The name of a pane's file, without ".png", for every image. Names differ in more than case.
 
-    A name is the path from the named folder on, joined by dashes; where two are alike, from further up.
+    A name is the path below the named folder, joined by dashes; equal names start with parent folders, too.
     """
     shown = {path: _shown(path, named) for path in paths}
     alike: dict[str, list[Path]] = defaultdict(list)
@@ -265,7 +265,7 @@ def pane_names(paths: Sequence[Path], named: Sequence[Path]) -> dict[Path, str]:
 
 
 def _shown(path: Path, named: Sequence[Path]) -> tuple[tuple[str, ...], int]:
-    """The parts of a path from the root on, and how many of them follow the named folder."""
+    """The parts of an absolute path, and how many of them follow the named folder."""
     folder = next((p for p in named if p.is_dir() and path.is_relative_to(p)), path.parent)
     place = Path(os.path.abspath(path))
     parts = (*place.parts[1:-1], *filter(None, (place.stem, place.suffix[1:])))
@@ -273,7 +273,7 @@ def _shown(path: Path, named: Sequence[Path]) -> tuple[tuple[str, ...], int]:
 
 
 def _name(parts: tuple[str, ...], count: int, more: int) -> str:
-    """The last `count + more` parts of a path, joined by dashes; cut where no file may have that name."""
+    """The last `count + more` parts of a path, joined by dashes, shortened to `LONGEST` bytes."""
     name = "-".join(parts[-min(len(parts), count + more) :]).lstrip("-.") or "image"
     content = os.fsencode(name)
     if len(content) <= LONGEST:

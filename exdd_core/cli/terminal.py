@@ -1,6 +1,6 @@
-"""What every command says: sentences and progress on standard error, a result in words on standard output.
+"""The output of commands: sentences and progress on standard error, results in words on standard output.
 
-Knows the terminal. Does not know the commands, nor what they compute.
+Knows the terminal. Does not know the commands or what they compute.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ def say(sentence: str) -> None:
     print(sentence, file=sys.stderr, flush=True)
 
 
-def told(result: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+def print_result(result: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
+    """Print the sentence of a result, unless --json asks for JSON, and return the result."""
     if not options.json:
         print(result["sentence"])
         for id, why in result.get("left_out", {}).items():
@@ -26,7 +27,7 @@ def told(result: dict[str, Any], options: argparse.Namespace) -> dict[str, Any]:
 
 
 def progress() -> Progress:
-    """Progress on standard error: one line that changes on a terminal; elsewhere a line now and then."""
+    """Progress on standard error: one changing line on a terminal, otherwise a line now and then."""
     shown: dict[str, Any] = {"stage": "", "time": 0.0}
     terminal = sys.stderr.isatty()
 

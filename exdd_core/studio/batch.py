@@ -1,12 +1,8 @@
-"""The studio: from an order for painted defects to candidates in the workspace.
+"""Paints an order in a batch: the job "synthesize".
 
-An `Order` says what a person wants: which images, engine, prompt, mask, how many. `recipes` turns it into one
-`Recipe` a painting, each a pure function of the order and the workspace's data sets; `paint` follows one. Knows
-which images may be painted on and which defects may lend. Does not know how an engine paints, who ordered, or
-what the result is worth.
-
-Only the training split gives images and lends masks and defects. Taking from the test split needs the switch
-`from_test` in the order's mask, which is part of every candidate's record.
+An `Order` has the images, engine, prompt, mask and number of paintings. `ordering.recipes` turns it into one
+`Recipe` for each painting, which depends only on the order and the workspace's data sets; `painting.paint` follows
+a recipe. Knows recipes, seeds and candidates. Does not know how an engine paints or what a candidate is worth.
 """
 
 from __future__ import annotations
@@ -28,14 +24,14 @@ from exdd_core.workspace.failures import sentence_of
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-PAINTING = "Painting defects"  # a batch's stage
-TRIES, NEXT_SEED = 3, 1_000_003  # seeds that one painting of a batch is given, and how far they lie apart
-SENTENCES_KEPT = 5  # of what went wrong in a batch: they are mostly the same
+PAINTING = "Painting defects"  # the stage of a batch's progress
+TRIES, NEXT_SEED = 3, 1_000_003  # number of seeds that a painting tries, and their difference
+SENTENCES_KEPT = 5  # on failures in a batch, which are mostly the same
 log = logging.getLogger(__name__)
 
 
 class Painted(TypedDict):
-    """What came of an order, ready for JSON: counts, why the first that failed did, and ids of candidates."""
+    """The result of an order, ready for JSON: counts, reasons of the first failures, and ids of candidates."""
 
     ordered: int
     made: int
@@ -45,17 +41,17 @@ class Painted(TypedDict):
 
 
 def run(workspace: Workspace, order: Order, progress: Progress, job_id: str) -> Painted:
-    """The job "synthesize": paint an order, keeping every image as soon as it is finished.
+    """Run the job "synthesize": paint an order and keep every painting as soon as it is finished.
 
-    What the job has made before is left alone, so that running it again finishes it. An image that fails is
-    counted and told; where all fail, raises BadInput with the reason. Returns counts, sentences and ids.
+    Paintings that the job made before are kept, so running it again finishes it. Failed paintings are counted, with
+    reasons. Raises `BadInput` with a reason where all fail.
     """
     wanted = recipes(workspace, order)
     there = candidates.numbers(workspace, job_id)
     left = [recipe for recipe in wanted if recipe.number not in there]
     failures: list[str] = []
     progress.begin(PAINTING, len(wanted), len(there))
-    for recipe, made in _all_painted(workspace, left, len(wanted), progress):
+    for recipe, made in _paint_all(workspace, left, len(wanted), progress):
         if isinstance(made, Exception):
             failures.append(_reason(recipe, made))
         else:
@@ -75,10 +71,10 @@ def run(workspace: Workspace, order: Order, progress: Progress, job_id: str) -> 
     }
 
 
-def _all_painted(
+def _paint_all(
     workspace: Workspace, left: Sequence[Recipe], total: int, progress: Progress
 ) -> Iterator[tuple[Recipe, Made]]:
-    """Each recipe with what became of it. Whoever asks counts them in `progress`."""
+    """Each recipe with its painting or error. The caller counts them in `progress`."""
     done = total - len(left)
     for (name, settings), alike in itertools.groupby(left, lambda recipe: (recipe.engine, recipe.settings)):
         group = list(alike)
@@ -87,18 +83,18 @@ def _all_painted(
         except Cancelled:
             raise
         except Exception as error:
-            unready = NotReady(_sentence(error))  # told once for all of them
+            unready = NotReady(_sentence(error))  # one sentence for the whole group
             yield from ((recipe, unready) for recipe in group)
         else:
             if progress.stage != PAINTING:  # another model had to be loaded
                 progress.begin(PAINTING, total, done)
             for start in range(0, len(group), at_once):
-                yield from _painted(workspace, group[start : start + at_once], progress)
+                yield from _paint_chunk(workspace, group[start : start + at_once], progress)
         done += len(group)
 
 
 def _prepared(workspace: Workspace, name: str, settings: Mapping[str, Any], progress: Progress) -> int:
-    """Make an engine ready and return how many images it takes in one call."""
+    """Load an engine and return how many images it takes in one call."""
     from exdd_core.workspace import device
 
     painter = engine(workspace, name)
@@ -107,17 +103,17 @@ def _prepared(workspace: Workspace, name: str, settings: Mapping[str, Any], prog
         return painter.at_once(settings)
 
 
-def _painted(
+def _paint_chunk(
     workspace: Workspace, chunk: Sequence[Recipe], progress: Progress
 ) -> Iterator[tuple[Recipe, Made]]:
-    """A few recipes with the same engine and settings, in one call; from the first that fails on one by one."""
-    together = _together(workspace, chunk, progress) if len(chunk) > 1 else []
-    yield from zip(chunk, together, strict=False)
-    for recipe in chunk[len(together) :]:
-        yield recipe, _alone(workspace, recipe, progress)
+    """Paint recipes with the same engine and settings in one call; from the first that fails, one by one."""
+    done_together = _paint_together(workspace, chunk, progress) if len(chunk) > 1 else []
+    yield from zip(chunk, done_together, strict=False)
+    for recipe in chunk[len(done_together) :]:
+        yield recipe, _paint_one(workspace, recipe, progress)
 
 
-def _together(workspace: Workspace, chunk: Sequence[Recipe], progress: Progress) -> list[Made]:
+def _paint_together(workspace: Workspace, chunk: Sequence[Recipe], progress: Progress) -> list[Made]:
     from exdd_core.workspace import device
 
     made: list[Made] = []
@@ -130,13 +126,13 @@ def _together(workspace: Workspace, chunk: Sequence[Recipe], progress: Progress)
                 made.append((noted(painting, cut), request.mask))
     except Cancelled:
         raise
-    except Exception as error:  # what is wrong with this one is found when it is painted alone
+    except Exception as error:  # painting the recipe on its own will show its error
         log.info("Painting %d at once ended with number %d (%s).", len(chunk), len(made), error)
     return made
 
 
-def _alone(workspace: Workspace, recipe: Recipe, progress: Progress) -> Made:
-    """One painting. Where it does not come off, another seed gets its chance, unless seeds are compared."""
+def _paint_one(workspace: Workspace, recipe: Recipe, progress: Progress) -> Made:
+    """Paint one recipe. A painting without a visible change is tried with other seeds, unless seeds are compared."""
     from exdd_core.workspace import device
 
     problem: Exception | None = None
@@ -147,7 +143,7 @@ def _alone(workspace: Workspace, recipe: Recipe, progress: Progress) -> Made:
                 return paint(workspace, again, progress.part())
         except Cancelled:
             raise
-        except BadInput as error:  # nothing visible changed, or the mask fell beside the part
+        except BadInput as error:  # nothing visible changed, or the mask missed the part
             problem = problem or error
         except Exception as error:
             return error

@@ -1,8 +1,7 @@
-"""What an editor of masks needs of the workspace, and one painting at a time for whoever waits for it.
+"""The data of a mask editor: pictures to paint on, masks, and real defects to place.
 
-Pictures to paint on, masks there and back between an editor's reduced copy and the image, real defects as pieces
-to move about, and paintings made beside the queue with what they look like by now. Knows orders, files and
-threads. Does not know widgets, browsers or what the defect shall look like.
+Converts masks between an editor's reduced copy and the image. Knows orders, images and files of masks. Does not
+know widgets, browsers or engines.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ if TYPE_CHECKING:
     from exdd_core.workspace import ImageRow, Workspace
     from exdd_core.workspace.candidates import Candidate
 
-COLOUR = (79, 216, 255, 255)  # of a mask in an editor: that of every outline that marks a defect
+COLOUR = (79, 216, 255, 255)  # of a mask in an editor, as of all outlines of defects
 SIDE = 1024  # pixels of the longer side of an editor's copy
-CONTEXT = 1.8  # a close-up is so many times as large as what it shows
+CONTEXT = 1.8  # side of a close-up, as a multiple of the defect's
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """A picture to paint on: `pixels` uint8 (h, w, 3), reduced, of an image of `width` x `height` pixels."""
+    """A reduced picture to paint on, `pixels` uint8 (h, w, 3), of an image of `width` x `height` pixels."""
 
     pixels: np.ndarray
     width: int
@@ -46,8 +45,8 @@ class Canvas:
 class Shown:
     """A mask as an editor shows it: `layer` uint8 (h, w, 4). `mask` bool (H, W) is the image's own.
 
-    share: how much of the image it covers, 0 to 1; box: (left, top, width, height), pixels of the image;
-    problem: one sentence where nothing can be painted into it, or ""; note: one on what of it is left out, or "".
+    share: of the image that it covers, 0 to 1. box: (left, top, width, height), pixels of the image. problem: a
+    sentence where nothing can be painted into it, or "". note: a sentence on what is left out of it, or "".
     """
 
     layer: np.ndarray
@@ -60,7 +59,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Piece:
-    """The mask of a real defect: bool (h, w), cut to its bounding box, and that box's middle as shares of its image."""
+    """The mask of a real defect, bool (h, w), cut to its bounding box, and the box's middle as shares of its image."""
 
     mask: np.ndarray
     x: float
@@ -72,7 +71,7 @@ def canvas(workspace: Workspace, source: str) -> Canvas:
     return _canvas(workspace, workspace.image(source))
 
 
-@functools.lru_cache(maxsize=2)  # as the image itself
+@functools.lru_cache(maxsize=2)
 def _canvas(workspace: Workspace, row: ImageRow) -> Canvas:
     image = _image(workspace, row.id)
     return Canvas(mask_layers.editor_copy(image, _side(image)), image.shape[1], image.shape[0])
@@ -83,7 +82,7 @@ def _image(workspace: Workspace, source: str) -> np.ndarray:
     return _pixels(row.path, row.id, row.depth)
 
 
-@functools.lru_cache(maxsize=2)  # asked again at every stroke; a file never changes, its depth may
+@functools.lru_cache(maxsize=2)  # read at every stroke; a file never changes, but its depth may
 def _pixels(path: Path, id: str, depth: Depth | None) -> np.ndarray:
     image = read_image(path, id, depth)
     image.flags.writeable = False
@@ -91,21 +90,21 @@ def _pixels(path: Path, id: str, depth: Depth | None) -> np.ndarray:
 
 
 def _side(image: np.ndarray) -> int:
-    """Of the editor's copy: a very long image keeps enough of its short side to be a picture at all."""
+    """The longer side of the editor's copy: larger for a very long image, so that its shorter side is usable."""
     height, width = image.shape[:2]
     return max(SIDE, -(-MIN_SIDE * max(height, width) // min(height, width)))
 
 
 def drawn(workspace: Workspace, source: str, layer: bytes, base: str = "") -> np.ndarray:
-    """What was painted on an editor's copy of an image as a mask of that image, bool (H, W).
+    """Convert what was painted on an editor's copy of an image to a mask of that image, bool (H, W).
 
-    layer: a PNG file's bytes, transparent where nothing is painted. base: the name of the kept mask that the
-    editor was given to begin with; where it was left alone, its own finer pixels stay.
+    layer: a PNG file's bytes, transparent where nothing is painted. base: the name of the stored mask that the
+    editor started from, whose finer pixels stay wherever nobody changed it.
     """
     row = workspace.image(source)
     shape = (row.height, row.width)
     before = read_mask(_file(workspace, base), None) if base else None
-    if before is not None and before.shape != shape:  # drawn for an image of another size
+    if before is not None and before.shape != shape:  # of an image of another size
         before = None
     return mask_layers.from_editor(read_layer(layer, "The drawing"), shape, before)
 
@@ -118,15 +117,15 @@ def _file(workspace: Workspace, name: str) -> Any:
 
 
 def keep_upload(workspace: Workspace, source: str, path: str, name: str) -> str:
-    """Keep an uploaded mask file, which has to be as large as the image; its name for `MaskSpec.file`."""
+    """Store an uploaded mask file, which must have the image's size, and return its name for `MaskSpec.file`."""
     row = workspace.image(source)
     mask = incoming.take_mask(Path(path), (row.height, row.width), name, row.path)
     return drawn_masks.keep_mask(workspace, mask)
 
 
 def mask_shown(workspace: Workspace, order: orders.Order) -> Shown:
-    """The mask of the order's first painting, as it is and as an editor shows it. Raises BadInput without one."""
-    # Whatever else is still to be typed, the mask can be seen.
+    """The mask of the order's first painting. Raises `BadInput` without one."""
+    # The mask depends on neither engine nor prompt, so it is shown before they are complete.
     plain = replace(order, engine="procedural", settings={}, template="scratch", count=1, each=False)
     recipe = ordering.recipes(workspace, plain)[0]
     mask = painting.mask_of(workspace, recipe, _image(workspace, recipe.source))
@@ -139,7 +138,7 @@ def drawn_shown(workspace: Workspace, source: str, mask: np.ndarray) -> Shown:
 
 
 def painted_shown(workspace: Workspace, candidate: Candidate) -> tuple[Shown, str]:
-    """The mask that a candidate was painted into, and the name under which it is kept for another one."""
+    """The mask that a candidate was painted into, and its name for `MaskSpec.file`."""
     mask = read_mask(candidate.drawn, None)
     return _shown(workspace, candidate.source, mask), drawn_masks.keep_mask(workspace, mask)
 
@@ -164,7 +163,7 @@ def _shown(workspace: Workspace, source: str, mask: np.ndarray) -> Shown:
 
 
 def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
-    """left, top, right, bottom (ends excluded) of what is set; all 0 where nothing is."""
+    """left, top, right, bottom (ends excluded) of a mask's True pixels; all 0 for an empty mask."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     return (
         (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
@@ -174,7 +173,7 @@ def _bounds(mask: np.ndarray) -> tuple[int, int, int, int]:
 
 
 def piece(workspace: Workspace, id: str) -> Piece:
-    """The mask of a defective image, to be moved about on another one."""
+    """The mask of a defective image, to be placed on another one."""
     mask = _defect(workspace, id)[1]
     left, top, right, bottom = _bounds(mask)
     return Piece(mask[top:bottom, left:right], *placing.centre(mask))
@@ -187,7 +186,7 @@ def close_up(workspace: Workspace, id: str) -> tuple[np.ndarray, ...]:
 
 
 def painted_close_up(candidate: Candidate) -> np.ndarray:
-    """A square view of where a candidate was painted, uint8 (s, s, 3): cells of a comparison show the same place."""
+    """A square view of a candidate's drawn mask, uint8 (s, s, 3), the same for all cells of a comparison."""
     return crop_around(read_image(candidate.image), _bounds(read_mask(candidate.drawn, None)), CONTEXT)[0]
 
 

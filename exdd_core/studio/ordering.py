@@ -1,6 +1,8 @@
-"""An order, drawn out: one recipe a candidate, with its source, mask, donor, prompt and seed.
+"""Turns an order into recipes: for each painting its source, mask, donor, prompt and seed.
 
-Knows the workspace and engines. Does not know how a recipe is painted.
+Only the training split gives images and lends masks and defects. Taking from the test split needs `from_test` in
+the order's mask, which every candidate's record keeps. Knows the workspace and engines. Does not know how a recipe
+is painted.
 """
 
 from __future__ import annotations
@@ -23,11 +25,11 @@ from exdd_core.workspace import candidates
 if TYPE_CHECKING:
     from exdd_core.workspace import ImageRow, Workspace
 
-OF_ORDER = ("prompt", "negative_prompt", "engine", "seed")  # axes that are no control of an engine
+OF_ORDER = ("prompt", "negative_prompt", "engine", "seed")  # axes that are not controls of an engine
 
 
 class NotReady(BadInput):
-    """An engine cannot paint at all: its weights are missing, or do not fit."""
+    """An engine cannot paint, because its weights are missing or do not fit into memory."""
 
 
 def engine(workspace: Workspace, name: str) -> Engine:
@@ -36,7 +38,7 @@ def engine(workspace: Workspace, name: str) -> Engine:
 
 
 def default_engine(workspace: Workspace) -> str:
-    """ "sdxl" where its weights are there, else "procedural"."""
+    """ "sdxl" where its weights are on this machine, else "procedural"."""
     return synthesis.default_engine(**_options(workspace, "sdxl"))
 
 
@@ -45,7 +47,7 @@ def _options(workspace: Workspace, name: str) -> dict[str, str]:
 
 
 def recipes(workspace: Workspace, order: Order) -> list[Recipe]:
-    """One recipe a painting, in their order; those of a comparison by rows. Raises BadInput.
+    """The recipes of an order, one for each painting; those of a comparison by rows. Raises `BadInput`.
 
     The same order gives the same recipes as long as its data set is the same.
     """
@@ -84,7 +86,7 @@ def recipes(workspace: Workspace, order: Order) -> list[Recipe]:
 
 
 def _checked(workspace: Workspace, order: Order) -> mask_spec.MaskSpec:
-    """The order's mask, when everything else in the order can be used too."""
+    """Check an order and return its mask. Raises `BadInput`."""
     if isinstance(order.count, bool) or not isinstance(order.count, int) or not 1 <= order.count <= MOST:
         raise BadInput(f"{order.count} paintings cannot be ordered; choose a whole number from 1 to {MOST}.")
     if isinstance(order.seed, bool) or not isinstance(order.seed, int) or not 0 <= order.seed <= MOST_SEED:
@@ -99,7 +101,7 @@ def _checked(workspace: Workspace, order: Order) -> mask_spec.MaskSpec:
 def _prompts(order: Order) -> list[str]:
     """The prompt of every painting."""
     if not order.template.strip() and order.engine == "transplant":
-        return [""] * order.count  # a real defect needs no words
+        return [""] * order.count  # a transplant needs no prompt
     if not order.each:
         return templates.expand(order.template, order.count, order.seed)
     texts = [text for text in templates.every(order.template) for _ in range(order.count)]
@@ -109,7 +111,7 @@ def _prompts(order: Order) -> list[str]:
 
 
 def _sources(workspace: Workspace, order: Order, from_test: bool) -> list[ImageRow]:
-    """The images to paint on: those asked for, or else all normal ones of the training split."""
+    """The images to paint on: the order's sources, or all normal images of the training split."""
     if not order.sources:
         rows = workspace.images(order.dataset, split="train", label=datasets.NORMAL)
         if not rows:
@@ -138,9 +140,9 @@ def _borrows(order: Order, spec: mask_spec.MaskSpec) -> bool:
 
 
 def donors(workspace: Workspace, dataset: str | None = None, from_test: bool = False) -> list[Donor]:
-    """The real defects that may lend their mask or themselves: of the training split, with a mask that marks one.
+    """The real defects that may be transplanted or lend their mask: those of the training split with a mask.
 
-    `from_test` adds those of the test split; whoever passes it keeps that in the record (`MaskSpec.from_test`).
+    from_test: adds those of the test split. The caller records that in `MaskSpec.from_test`.
     """
     info = workspace.dataset(dataset)
     empty = {f"{info.name}/{path}" for path in info.report["masks"]["empty"]}
@@ -168,7 +170,7 @@ def _lender(lenders: Sequence[Donor], wanted: str, seed: int) -> Donor:
 
 
 def _draw(seed: int, stream: int, length: int) -> int:
-    """A number below `length`; streams are independent of each other and of what engines draw."""
+    """A random number below `length`. Streams are independent of each other and of the engines' random numbers."""
     return int(np.random.default_rng([seed, stream]).integers(length))
 
 
@@ -180,8 +182,8 @@ def grid(
 ) -> Order:
     """An order for a comparison: one painting for every value of `x` (columns), or of `x` and `y` (rows).
 
-    An axis is a name and its values: "prompt", "negative_prompt", "engine", "seed" or a control of the engine. All
-    cells share source image and mask, and the seed unless it is an axis. Raises BadInput.
+    An axis is a name ("prompt", "negative_prompt", "engine", "seed" or a control of the engine) and its values. All
+    cells share source image and mask, and the seed unless it is an axis. Raises `BadInput`.
     """
     if y is not None and x[0] == y[0]:
         raise BadInput(f"Both axes are {_title(x[0])}; choose another one for the rows.")
@@ -195,7 +197,7 @@ def grid(
     if cells > MOST_CELLS:
         raise BadInput(f"That would be {cells} cells; a comparison has at most {MOST_CELLS}.")
     compared = replace(order, axes=axes, count=1, each=False)
-    recipes(workspace, compared)  # says what cannot be painted before anything is
+    recipes(workspace, compared)  # raises before anything is painted
     return compared
 
 
@@ -207,7 +209,7 @@ def _cells(workspace: Workspace, order: Order) -> list[Recipe]:
     for places in _places([len(axis["values"]) for axis in order.axes]):
         cell = pinned
         chosen = {axis["name"]: axis["values"][place] for axis, place in zip(order.axes, places, strict=True)}
-        # The engine says which controls there are; the seed comes last, so that it chooses no other words.
+        # The engine first, since it defines the controls; the seed last, so that it does not change the prompt.
         for name in sorted(chosen, key=lambda name: {"engine": 0, "seed": 2}.get(name, 1)):
             cell = _varied(workspace, cell, name, chosen[name], compared="engine" in chosen)
         if found:
@@ -220,14 +222,14 @@ def _cells(workspace: Workspace, order: Order) -> list[Recipe]:
 
 
 def _places(lengths: Sequence[int]) -> Iterator[tuple[int, ...]]:
-    """Every cell's place (column,) or (column, row), by rows."""
+    """Every cell's (column,) or (column, row), by rows."""
     for row in range(lengths[1] if len(lengths) > 1 else 1):
         for column in range(lengths[0]):
             yield (column, row)[: len(lengths)]
 
 
 def _varied(workspace: Workspace, order: Order, name: str, value: Any, compared: bool) -> Order:
-    """The order with one value changed. With engines `compared`, settings that an engine has not are left out."""
+    """The order with one value changed. Where engines are `compared`, settings that an engine lacks are left out."""
     if name == "prompt":
         text = templates.expand(str(value), 1, order.seed)[0]
         return replace(order, template=text, prompt_id="")
@@ -242,7 +244,7 @@ def _varied(workspace: Workspace, order: Order, name: str, value: Any, compared:
     control = next((c for c in engine(workspace, order.engine).CONTROLS if c.name == name), None)
     if control is not None:
         return replace(order, settings={**order.settings, name: control.read(value)})
-    if compared:  # the row of an engine that has no such control shows the same picture in every column
+    if compared:  # an engine without this control would show the same picture in every cell
         raise BadInput(
             f'{engine(workspace, order.engine).TITLE} has no setting "{name}"; compare engines by another.'
         )
@@ -250,7 +252,7 @@ def _varied(workspace: Workspace, order: Order, name: str, value: Any, compared:
 
 
 def axes_of(name: str) -> dict[str, Control | None]:
-    """What can be an axis of a comparison with that engine; None for what is no control of the engine."""
+    """The possible axes of a comparison with an engine, by name; None for an axis that is not its control."""
     controls = synthesis.ENGINES[name].CONTROLS
     return dict.fromkeys(OF_ORDER) | {c.name: c for c in controls if c.kind != "text"}
 

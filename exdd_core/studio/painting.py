@@ -1,4 +1,4 @@
-"""Painting one recipe.
+"""Paints one recipe.
 
 Knows engines, masks and the workspace's images. Does not know batches or pages.
 """
@@ -27,15 +27,17 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 OnStep = Callable[[np.ndarray], None]
-Made = tuple[Painting, np.ndarray] | Exception  # what became of a recipe: painting and drawn mask, or why not
+Made = (
+    tuple[Painting, np.ndarray] | Exception
+)  # of one recipe: painting and drawn mask, bool (H, W), or error
 
 
 def paint(
     workspace: Workspace, recipe: Recipe, progress: Progress | None = None, preview: OnStep | None = None
 ) -> tuple[Painting, np.ndarray]:
-    """Follow one recipe: the painting, and the mask bool (H, W) it was painted into. Raises BadInput, Cancelled.
+    """Paint one recipe: the painting and its drawn mask, bool (H, W). Raises `BadInput` and `Cancelled`.
 
-    The same recipe gives the same pixels. Whoever calls this holds `jobs.device`.
+    The same recipe gives the same pixels. The caller holds the lock of `workspace.device`.
     """
     request, cut = request_of(workspace, recipe)
     painting = engine(workspace, recipe.engine).paint(request, progress, preview)
@@ -47,7 +49,7 @@ def noted(painting: Painting, sentence: str) -> Painting:
 
 
 def request_of(workspace: Workspace, recipe: Recipe) -> tuple[PaintRequest, str]:
-    """What an engine is asked for, and a sentence on what of the mask lay outside the region of interest, or ""."""
+    """The engine's request, and a sentence on the part of the mask outside the region of interest, or ""."""
     row = workspace.image(recipe.source)
     image = read_image(row.path, row.id, row.depth)
     donor = _donor(workspace, recipe.donor) if recipe.donor else None
@@ -68,9 +70,10 @@ def request_of(workspace: Workspace, recipe: Recipe) -> tuple[PaintRequest, str]
 
 
 def region_of(workspace: Workspace, dataset: str, file: str, shape: tuple[int, int]) -> np.ndarray | None:
-    """A region of interest that a data set has or had, by its file, on an image of `shape` (H, W): bool (H, W).
+    """A current or former region of interest of a data set, by its file, for an image of `shape` (H, W): bool (H, W).
 
-    None for "", where all of an image counts. So a painting can be made again after the region has changed.
+    None for "", where all of an image counts. Former regions are kept, so that a painting can be made again after
+    the region has changed.
     """
     if not file:
         return None
@@ -83,9 +86,9 @@ def region_of(workspace: Workspace, dataset: str, file: str, shape: tuple[int, i
 
 
 def mask_of(workspace: Workspace, recipe: Recipe, image: np.ndarray) -> np.ndarray:
-    """The mask that a recipe asks for: bool (H, W) for `image` (H, W, 3). Raises BadInput where there is none.
+    """The mask of a recipe: bool (H, W) for `image` (H, W, 3). Raises `BadInput` where there is none.
 
-    What of it lies outside the region of interest is not painted; that is for `masks.check` and `masks.within`.
+    It may reach beyond the region of interest; `masks.check` and `masks.within` cut it.
     """
     spec = recipe.mask
     donor = _donor(workspace, recipe.donor) if recipe.donor else None
@@ -101,7 +104,7 @@ def _donor(workspace: Workspace, id: str) -> Donor:
 
 
 def _lent(workspace: Workspace, spec: mask_spec.MaskSpec, donor: Donor | None) -> np.ndarray | None:
-    """The mask that a spec names, bool (H, W) of its own size; None where it names none."""
+    """The mask that a spec borrows or has as a file, bool, of its own size; None for a generated one."""
     if spec.source == "real" and donor:
         return read_mask(donor.mask, None, donor.id)
     if spec.source in ("drawn", "uploaded") and spec.file:
@@ -117,7 +120,7 @@ def _lent(workspace: Workspace, spec: mask_spec.MaskSpec, donor: Donor | None) -
 def paint_one(
     workspace: Workspace, order: Order, progress: Progress | None = None, preview: OnStep | None = None
 ) -> Candidate:
-    """Paint the first of an order at once and keep it as a candidate, waiting for one other image at most."""
+    """Paint the first recipe of an order now and keep it as a candidate. Waits for at most one other painting."""
     from exdd_core.workspace import device
 
     recipe = recipes(workspace, order)[0]
@@ -127,7 +130,7 @@ def paint_one(
 
 
 def recipe_of(candidate: Candidate) -> Recipe:
-    """The recipe that a candidate was painted by, from its record."""
+    """The recipe of a candidate, from its record."""
     shared = {field.name for field in fields(Recipe)} - {"mask", "number"}
     values = {name: getattr(candidate, name) for name in shared}
     return Recipe(

@@ -1,6 +1,6 @@
-"""Previews that are painted in the background, one a page.
+"""Previews, painted in background threads outside the queue of jobs.
 
-Knows painting and the device's lock. Does not know pages.
+Knows painting and threads. Does not know pages.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.candidates import Candidate
 
-KEPT = 24  # paintings that somebody may still ask about
+KEPT = 24  # finished previews that pages can still fetch
 
 
 class PreviewRun(Background["Candidate | None"]):
-    """A painting (or the loading of an engine, where it does not paint) that somebody waits for.
+    """A preview that is being painted, or an engine that is being loaded (`paints` is False).
 
-    `picture` uint8 (H, W, 3) is what it looks like by now, the `pictures`-th; when it is `over`, there is a
-    `candidate` or an `error`.
+    picture: the unfinished image, uint8 (H, W, 3), or None. pictures: how many there were so far. Once it is `over`,
+    there is a `candidate` or an `error`.
     """
 
     def __init__(self, work: Callable[[PreviewRun], Candidate | None], paints: bool):
@@ -43,7 +43,7 @@ class PreviewRun(Background["Candidate | None"]):
 
 
 class Previews:
-    """Paintings beside the queue, each in a thread of its own; they outlive the page that asked for them."""
+    """The previews of a workspace, each in a thread of its own. They continue when their page is closed."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
@@ -51,7 +51,7 @@ class Previews:
         self._adding = threading.Lock()
 
     def begin(self, order: orders.Order) -> PreviewRun:
-        """Paint the first of an order and keep it. Raises BadInput at once where the order cannot be used."""
+        """Paint the first recipe of an order and keep it. Raises `BadInput` at once for an unusable order."""
         ordering.recipes(self.workspace, order)
 
         def paint(run: PreviewRun) -> Candidate:
@@ -64,7 +64,7 @@ class Previews:
         return self._start(paint, paints=True)
 
     def load(self, engine: str) -> PreviewRun:
-        """Make an engine ready, so that the first painting does not wait for its model."""
+        """Load an engine, so that the first painting does not wait for its model."""
 
         def load(run: PreviewRun) -> None:
             made = ordering.engine(self.workspace, engine)
@@ -82,15 +82,15 @@ class Previews:
         return run
 
     def get(self, id: str) -> PreviewRun:
-        """Raises BadInput for a run that is not known any more."""
+        """The preview of that id. Raises `BadInput` for one that is no longer known."""
         if id not in self._runs:
             raise BadInput("This preview was begun before the workbench was last started; preview it again.")
         return self._runs[id]
 
     def running(self) -> list[PreviewRun]:
-        """Paintings on their way, the oldest first."""
+        """The unfinished previews, the oldest first."""
         return [run for run in list(self._runs.values()) if run.paints and not run.over.is_set()]
 
     def stop(self, id: str) -> None:
-        """Ask for the end of a painting; it comes within one step of its engine."""
+        """Cancel a preview; it ends within one step of its engine."""
         self.get(id).cancel()

@@ -98,7 +98,7 @@ def changing(
         yield draft
         if not (draft.images or draft.settings):
             return
-        brought = _bring(draft)
+        brought = _move_files(draft)
         try:
             report: Row = {}
             if draft.looks_again:
@@ -120,7 +120,7 @@ def changing(
         _write_manifests(draft.folder, draft.after(), temporary)
 
 
-def _bring(draft: Draft) -> list[Path]:
+def _move_files(draft: Draft) -> list[Path]:
     """Move new files into the data set's folder; where a process is killed they lie there and no row names them.
 
     A file that is there already has the same content, unless it is one of a change of this number that was killed.
@@ -322,7 +322,7 @@ def due(workspace: Workspace, bank_id: str | None = None) -> str:
         {row.id: row for row in workspace.images(info.name, split="train", state=state)}
         for state in (bank.state, None)
     )
-    other = [id for id in then.keys() & now.keys() if _taught(then[id]) != _taught(now[id])]
+    other = [id for id in then.keys() & now.keys() if _training_values(then[id]) != _training_values(now[id])]
     counts = (
         (len(now.keys() - then.keys()), "joined"),
         (len(then.keys() - now.keys()), "left"),
@@ -340,5 +340,5 @@ def due(workspace: Workspace, bank_id: str | None = None) -> str:
     )
 
 
-def _taught(row: Any) -> tuple[Any, ...]:
+def _training_values(row: Any) -> tuple[Any, ...]:
     return row.label, row.defect_type, row.mask, row.group

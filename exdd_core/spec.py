@@ -15,6 +15,8 @@ from pydantic.fields import FieldInfo
 
 from exdd_core.errors import BadInput
 
+Json = dict[str, object]
+"""A JSON object whose keys are known only to whoever wrote it, such as an engine's settings."""
 Result = dict[str, Any]  # what a piece of work returns, ready for JSON
 
 

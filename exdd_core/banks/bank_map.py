@@ -12,9 +12,9 @@ import json
 import re
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 from zipfile import BadZipFile
 
 import numpy as np
@@ -41,6 +41,31 @@ NEIGHBOURS = 15  # of each row, whose distances UMAP preserves
 COMPONENTS = 50
 
 
+class MapImage(TypedDict):
+    """An image on a map: `BankImage` as JSON, and "negative" or "positive"."""
+
+    id: str
+    group: str
+    defect_type: str
+    origin: str
+    donor: str
+    side: str
+
+
+class MapColumns(TypedDict):
+    """`BankMap` as JSON, a list a column."""
+
+    method: str
+    x: list[float]
+    y: list[float]
+    image: list[int]
+    row: list[int]
+    column: list[int]
+    images: list[MapImage]
+    explained: list[float]
+    left_out: int
+
+
 @dataclass(frozen=True)
 class BankMap:
     """Rows of both banks on a map. place: float32 (n, 2). image: int (n,), an index into `images`. position: int
@@ -57,7 +82,7 @@ class BankMap:
     explained: tuple[float, ...]
     left_out: int
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> MapColumns:
         """Columns of plain numbers, as a page draws them."""
         return {
             "method": self.method,
@@ -66,10 +91,21 @@ class BankMap:
             "image": self.image.tolist(),
             "row": self.position[:, 0].tolist(),
             "column": self.position[:, 1].tolist(),
-            "images": [asdict(i) | {"side": side} for i, side in zip(self.images, self.sides, strict=True)],
+            "images": [_map_image(image, side) for image, side in zip(self.images, self.sides, strict=True)],
             "explained": list(self.explained),
             "left_out": self.left_out,
         }
+
+
+def _map_image(image: BankImage, side: str) -> MapImage:
+    return {
+        "id": image.id,
+        "group": image.group,
+        "defect_type": image.defect_type,
+        "origin": image.origin,
+        "donor": image.donor,
+        "side": side,
+    }
 
 
 def map_bank(workspace: Workspace, bank: str | None = None, method: str = "pca") -> BankMap:

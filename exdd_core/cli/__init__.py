@@ -9,6 +9,7 @@ separate program.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import io
 import json
 import math
@@ -116,6 +117,8 @@ def _refuse(sentence: str) -> int:
 
 def _strict(value: Any) -> Any:
     """Convert a value for strict JSON: paths to text, NaN to None, numpy numbers to Python's."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: _strict(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, dict):
         return {str(key): _strict(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

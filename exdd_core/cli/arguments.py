@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import getpass
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,11 +16,13 @@ from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.images import Size
+    from exdd_core.spec import Json
     from exdd_core.workspace import Workspace
 
-Add = Callable[..., Any]  # `ArgumentParser.add_argument`
-Command = tuple[Callable[[argparse.Namespace], Mapping[str, Any]], Callable[[Add], Any] | None]
-# The options for how banks are built, and the placeholders of their values in --help.
+Add = Callable[..., Any]  # `ArgumentParser.add_argument`, which is all that a command needs of its parser
+# A function of the options, whose answer `--json` prints, and what adds the options that it takes.
+Command = tuple[Callable[[argparse.Namespace], object], Callable[[Add], Any] | None]
+# The options of how banks are built, which several commands have, and what stands for their values.
 BANK = {
     "max_real_parts": "M",
     "seed": "S",
@@ -64,7 +66,7 @@ def bank_option(add: Add, name: str) -> None:
     add("--" + name.replace("_", "-"), type=read, metavar=metavar, help=field.description)
 
 
-def bank_spec(options: argparse.Namespace) -> dict[str, Any]:
+def bank_spec(options: argparse.Namespace) -> Json:
     """The given options for how banks are built, by name; None for those left out, 0 for the seed."""
     return {name: getattr(options, name) for name in BANK} | {"seed": options.seed or 0}
 

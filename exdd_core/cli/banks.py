@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import Add, Group, new_file, open_workspace, who_option
 from exdd_core.cli.terminal import print_result, progress
 from exdd_core.errors import BadInput
+from exdd_core.jobs.results import Built
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
+    from exdd_core.banks.compare import Comparison
+    from exdd_core.cli import answers
     from exdd_core.workspace import BankVersion
 
 
-def list_banks(options: argparse.Namespace) -> dict[str, Any]:
+def list_banks(options: argparse.Namespace) -> dict[str, list[answers.BankRow]]:
     """List the versions there are: rows of both banks, changes since, the last measurement, who built it."""
     from exdd_core.banks import compare
 
     workspace = open_workspace(options)
     measured = compare.measured(workspace)
-    rows: list[dict[str, Any]] = []
+    rows: list[answers.BankRow] = []
     for bank in workspace.banks():
         last = measured.get(bank.id)
         counts = {side: bank.summary[f"{side}_rows"] for side in compare.SIDES}
@@ -39,7 +42,7 @@ def list_banks(options: argparse.Namespace) -> dict[str, Any]:
                 "pinned": bank.pinned,
                 "rows": counts,
                 "changes": compare.changes(workspace, bank.id),
-                "measured": asdict(last) if last else None,
+                "measured": last,
             }
         )
     if not options.json:
@@ -47,10 +50,10 @@ def list_banks(options: argparse.Namespace) -> dict[str, Any]:
             f"{'version':<8} {'made':<20} {'normal':>8} {'defect':>7} {'changes':>8} {'AUROC':>6}  {'by':<12} data set"
         )
         for row in rows:
-            auroc = row["measured"]["metrics"]["image_auroc"] if row["measured"] else None
+            auroc = row["measured"].metrics["image_auroc"] if row["measured"] else None
             rows_of = f"{row['rows']['negative']:>8} {row['rows']['positive']:>7} {row['changes']:>8}"
             shown = "-" if auroc is None else f"{auroc:.3f}"
-            marks = "".join(f", {name}" for name in ("active", "pinned") if row[name])
+            marks = (", active" if row["active"] else "") + (", pinned" if row["pinned"] else "")
             print(
                 f"{row['name']:<8} {row['created'][:19]:<20} {rows_of} {shown:>6}  "
                 f"{row['who'] or '-':<12} {row['dataset']}, state {row['state']}{marks}"
@@ -62,25 +65,16 @@ def compare_options(add: Add) -> None:
     add("versions", nargs=2, metavar="VERSION", help="two versions, such as v3 v4")
 
 
-def compare_banks(options: argparse.Namespace) -> dict[str, Any]:
+def compare_banks(options: argparse.Namespace) -> answers.BanksCompared:
     """Compare two versions: rows, images, radius, measurements, settings, and the images only one of them has."""
     from exdd_core.banks import compare
-    from exdd_core.experiments import METRIC_TITLES
 
-    workspace = open_workspace(options)
-    found = compare.compare(workspace, *options.versions)
-    pairs: list[tuple[str, Any, Any]] = []
-    for side in compare.SIDES:
-        a, b = (asdict(sides[side]) for sides in found.sides)
-        pairs += [(f"{side} {key}", a[key], b[key]) for key in a]
-    for key in compare.METRICS:
-        first, second = (last.metrics[key] if last else None for last in found.measured)
-        pairs.append((METRIC_TITLES[key], first, second))
-    pairs += [(key, *values) for key, values in found.settings.items()]
+    found = compare.compare(open_workspace(options), *options.versions)
+    pairs = _pairs(found)
     names = [bank.name for bank in found.versions]
     if not options.json:
         print(f"{'':<20} {names[0]:>16} {names[1]:>16}")
-        for name, *values in pairs:
+        for name, values in pairs.items():
             shown = [f"{v:.3f}" if isinstance(v, float) else "-" if v is None else str(v) for v in values]
             print(f"{name:<20} {shown[0]:>16} {shown[1]:>16}")
         for name, only in zip(names, found.only, strict=True):
@@ -88,9 +82,23 @@ def compare_banks(options: argparse.Namespace) -> dict[str, Any]:
                 print("\n  ".join([f"{len(ids)} images only in the {side} bank of {name}", *ids]))
     return {
         "versions": names,
-        "values": {name: values for name, *values in pairs},
+        "values": pairs,
         "only": dict(zip(names, found.only, strict=True)),
     }
+
+
+def _pairs(found: Comparison) -> dict[str, list[object]]:
+    """What both versions have, by name: of each side, of the last measurement and of the settings that differ."""
+    from exdd_core.banks import compare
+    from exdd_core.experiments import METRIC_TITLES
+
+    pairs: dict[str, list[object]] = {}
+    for side in compare.SIDES:
+        a, b = (asdict(sides[side]) for sides in found.sides)
+        pairs |= {f"{side} {key}": [a[key], b[key]] for key in a}
+    for key in compare.METRICS:
+        pairs[METRIC_TITLES[key]] = [last.metrics[key] if last else None for last in found.measured]
+    return pairs | {key: list(values) for key, values in found.settings.items()}
 
 
 def one_version(add: Add) -> None:
@@ -101,7 +109,7 @@ def version_or_active(add: Add) -> None:
     add("version", nargs="?", metavar="VERSION", help="such as v3; default: the active one")
 
 
-def bank_state(options: argparse.Namespace) -> dict[str, Any]:
+def bank_state(options: argparse.Namespace) -> answers.BankState:
     """Say whether a version should be built again, and why."""
     from exdd_core.banks import drift
     from exdd_core.workspace import dataset_changes
@@ -109,23 +117,30 @@ def bank_state(options: argparse.Namespace) -> dict[str, Any]:
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
     found = drift.state(workspace, bank.id)
-    result = {"bank": bank.id, "name": bank.name, "due": found.due, "behind": found.behind}
-    result["drift"] = asdict(found.drift)
-    result["changed"] = dataset_changes.due(workspace, bank.id)
-    said = f"{bank.name}: {found.sentence} {result['changed']}".strip()
-    return print_result(result | {"sentence": said}, options)
+    changed = dataset_changes.due(workspace, bank.id)
+    answer: answers.BankState = {
+        "bank": bank.id,
+        "name": bank.name,
+        "due": found.due,
+        "behind": found.behind,
+        "drift": found.drift,
+        "changed": changed,
+        "sentence": f"{bank.name}: {found.sentence} {changed}".strip(),
+    }
+    return print_result(answer["sentence"], answer, options)
 
 
-def align_bank(options: argparse.Namespace) -> dict[str, Any]:
+def align_bank(options: argparse.Namespace) -> answers.BankAligned:
     """Bring the active version in line with what is accepted now, as after rolling back to an older one."""
     from exdd_core.curation import aligning
 
     workspace = open_workspace(options)
     decided = aligning.catch_up(workspace, options.who)
-    return print_result({"images": decided.ids, "name": decided.bank, "sentence": decided.sentence}, options)
+    answer: answers.BankAligned = {"images": decided.ids, "name": decided.bank, "sentence": decided.sentence}
+    return print_result(decided.sentence, answer, options)
 
 
-def activate_bank(options: argparse.Namespace) -> dict[str, Any]:
+def activate_bank(options: argparse.Namespace) -> answers.BankSaid:
     """Make a version the active one."""
     from exdd_core.workspace import versions
 
@@ -134,7 +149,7 @@ def activate_bank(options: argparse.Namespace) -> dict[str, Any]:
     return _of_bank(workspace.bank(), "is active now.", options)
 
 
-def roll_back(options: argparse.Namespace) -> dict[str, Any]:
+def roll_back(options: argparse.Namespace) -> answers.BankSaid:
     """Make the version active again that was active before."""
     from exdd_core.workspace import versions
 
@@ -142,7 +157,7 @@ def roll_back(options: argparse.Namespace) -> dict[str, Any]:
     return _of_bank(versions.roll_back(workspace), "is active again.", options)
 
 
-def pin_bank(options: argparse.Namespace) -> dict[str, Any]:
+def pin_bank(options: argparse.Namespace) -> answers.BankSaid:
     """Pin a version: it cannot be deleted."""
     from exdd_core.workspace import versions
 
@@ -151,7 +166,7 @@ def pin_bank(options: argparse.Namespace) -> dict[str, Any]:
     return _of_bank(workspace.bank(options.version), "is pinned and cannot be deleted.", options)
 
 
-def unpin_bank(options: argparse.Namespace) -> dict[str, Any]:
+def unpin_bank(options: argparse.Namespace) -> answers.BankSaid:
     """Let a pinned version be deleted again."""
     from exdd_core.workspace import versions
 
@@ -160,7 +175,7 @@ def unpin_bank(options: argparse.Namespace) -> dict[str, Any]:
     return _of_bank(workspace.bank(options.version), "is not pinned any more.", options)
 
 
-def remove_bank(options: argparse.Namespace) -> dict[str, Any]:
+def remove_bank(options: argparse.Namespace) -> answers.BankSaid:
     """Delete a version and its changes."""
     from exdd_core.workspace import versions
 
@@ -170,8 +185,9 @@ def remove_bank(options: argparse.Namespace) -> dict[str, Any]:
     return _of_bank(bank, "is deleted.", options)
 
 
-def _of_bank(bank: BankVersion, said: str, options: argparse.Namespace) -> dict[str, Any]:
-    return print_result({"bank": bank.id, "name": bank.name, "sentence": f"{bank.name} {said}"}, options)
+def _of_bank(bank: BankVersion, said: str, options: argparse.Namespace) -> answers.BankSaid:
+    answer: answers.BankSaid = {"bank": bank.id, "name": bank.name, "sentence": f"{bank.name} {said}"}
+    return print_result(answer["sentence"], answer, options)
 
 
 def rebuild_options(add: Add) -> None:
@@ -179,7 +195,7 @@ def rebuild_options(add: Add) -> None:
     who_option(add)
 
 
-def rebuild_bank(options: argparse.Namespace) -> dict[str, Any]:
+def rebuild_bank(options: argparse.Namespace) -> answers.BankRebuilt:
     """Build a version anew by its settings, of all that is known and decided now."""
     from exdd_core import jobs
     from exdd_core.banks.options import rebuild_spec
@@ -187,9 +203,10 @@ def rebuild_bank(options: argparse.Namespace) -> dict[str, Any]:
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
     spec = rebuild_spec(workspace, bank.id, options.who).to_json()
-    made = jobs.run_here(workspace, "build", f"Rebuilding {bank.name}", spec, progress())
+    made: Built = jobs.run_here(workspace, "build", f"Rebuilding {bank.name}", spec, progress())
     said = f"Built {made['name']} from what is known and decided now; it is active."
-    return print_result(made | {"rebuilt": bank.name, "sentence": said}, options)
+    answer: answers.BankRebuilt = {**made, "rebuilt": bank.name, "sentence": said}
+    return print_result(said, answer, options)
 
 
 def drop_options(add: Add) -> None:
@@ -200,13 +217,18 @@ def drop_options(add: Add) -> None:
     who_option(add)
 
 
-def drop_image(options: argparse.Namespace) -> dict[str, Any]:
+def drop_image(options: argparse.Namespace) -> answers.ImageDropped:
     """Take an image's rows out of a bank of the active version."""
     from exdd_core.curation import aligning
 
     workspace = open_workspace(options)
     decided = aligning.drop(workspace, options.image, options.side, options.who)
-    return print_result({"image": options.image, "side": options.side, "sentence": decided.sentence}, options)
+    answer: answers.ImageDropped = {
+        "image": options.image,
+        "side": options.side,
+        "sentence": decided.sentence,
+    }
+    return print_result(decided.sentence, answer, options)
 
 
 def put_back_options(add: Add) -> None:
@@ -214,13 +236,14 @@ def put_back_options(add: Add) -> None:
     who_option(add)
 
 
-def put_back_image(options: argparse.Namespace) -> dict[str, Any]:
+def put_back_image(options: argparse.Namespace) -> answers.ImagePutBack:
     """Put an image back that was dropped, with the rows it had."""
     from exdd_core.curation import aligning
 
     workspace = open_workspace(options)
     decided = aligning.put_back(workspace, options.image, options.who)
-    return print_result({"image": options.image, "sentence": decided.sentence}, options)
+    answer: answers.ImagePutBack = {"image": options.image, "sentence": decided.sentence}
+    return print_result(decided.sentence, answer, options)
 
 
 def map_options(add: Add) -> None:
@@ -229,7 +252,7 @@ def map_options(add: Add) -> None:
     add("--to", type=new_file(".csv"), metavar="FILE", help="the .csv file; --json needs none")
 
 
-def map_bank(options: argparse.Namespace) -> dict[str, Any]:
+def map_bank(options: argparse.Namespace) -> answers.BankMapped:
     """Lay both banks out on a map and write the place and origin of every row."""
     from exdd_core import extras, jobs
     from exdd_core.banks import bank_map

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import (
     Add,
@@ -22,7 +22,9 @@ from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
+    from exdd_core.cli import answers
     from exdd_core.datasets import Choices
+    from exdd_core.jobs.results import Built, Imported
     from exdd_core.workspace import Workspace
 
 
@@ -49,7 +51,7 @@ def import_options(add: Add) -> None:
     who_option(add)
 
 
-def import_(options: argparse.Namespace) -> dict[str, Any]:
+def import_(options: argparse.Namespace) -> answers.DatasetImported:
     """Copy a data set (a folder or a zip file) into the workspace, making the workspace if there is none."""
     from exdd_core import jobs
     from exdd_core.jobs.specs import ImportSpec
@@ -65,7 +67,7 @@ def import_(options: argparse.Namespace) -> dict[str, Any]:
     into = workspace.dataset(options.into).name if options.into else None
     spec = ImportSpec.of(options.name, size, choices, into, options.who).to_json() | {"source": str(source)}
     title = f"Importing {options.name or options.source.name}" + (f" into {options.into}" if into else "")
-    result = jobs.run_here(workspace, "import", title, spec, progress())
+    result: Imported = jobs.run_here(workspace, "import", title, spec, progress())
     info = workspace.dataset(result["dataset"])
     if not options.json:
         if into:
@@ -74,7 +76,15 @@ def import_(options: argparse.Namespace) -> dict[str, Any]:
             done = "Imported" if result["changed"] else "Nothing changed: already there as"
             print(f'{done} "{info.name}": {info.title}.')
         print("\n".join(info.report["sentences"]))
-    joined = {key: result[key] for key in ("joined", "passed_over", "renamed", "copies", "sentences") if into}
+    joined: answers.JoinedFiles = {}
+    if into:
+        joined = {
+            "joined": result["joined"],
+            "passed_over": result["passed_over"],
+            "renamed": result["renamed"],
+            "copies": result["copies"],
+            "sentences": result["sentences"],
+        }
     return {
         "dataset": info.name,
         "changed": result["changed"],
@@ -140,22 +150,22 @@ def build_options(add: Add) -> None:
     who_option(add)
 
 
-def build(options: argparse.Namespace) -> dict[str, Any]:
+def build(options: argparse.Namespace) -> Built:
     """Build a bank version from the training split of a data set."""
     from exdd_core import jobs
     from exdd_core.banks.options import BuildOptions
 
     workspace = open_workspace(options)
-    wanted = BuildOptions(
-        dataset=workspace.dataset(options.dataset).name,
-        positives=options.positives,
-        fusion=options.fusion,
-        activate=not options.keep_active,
-        who=options.who,
-        **bank_spec(options),
-    )
+    given = {
+        "dataset": workspace.dataset(options.dataset).name,
+        "positives": options.positives,
+        "fusion": options.fusion,
+        "activate": not options.keep_active,
+        "who": options.who,
+    }
+    wanted = BuildOptions.from_json(given | bank_spec(options))
     title = f"Building a bank version from {wanted.dataset}"
-    result = jobs.run_here(workspace, "build", title, wanted.to_json(), progress())
+    result: Built = jobs.run_here(workspace, "build", title, wanted.to_json(), progress())
     if not options.json:
         state = ", now active" if result["active"] else ""
         print(f"Built {result['name']} from {result['dataset']} in {result['seconds']:.1f} s{state}.")
@@ -165,7 +175,7 @@ def build(options: argparse.Namespace) -> dict[str, Any]:
     return result
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):

@@ -7,24 +7,26 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import Add, Group, at_least, model_size, open_workspace, who_option
 from exdd_core.cli.terminal import print_result, progress
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
+    from exdd_core.cli import answers
     from exdd_core.workspace import DatasetInfo, Workspace
     from exdd_core.workspace.dataset_changes import Changed
 
 
-def list_datasets(options: argparse.Namespace) -> dict[str, Any]:
+def list_datasets(options: argparse.Namespace) -> dict[str, list[answers.DatasetRow]]:
     """List the data sets there are: images, state, layout."""
     workspace = open_workspace(options)
     active = workspace.setting("active_dataset")
-    rows = [_summary(info) | {"active": info.name == active} for info in workspace.datasets()]
+    rows: list[answers.DatasetRow] = [
+        {**_summary(info), "active": info.name == active} for info in workspace.datasets()
+    ]
     if not options.json:
         print(f"{'data set':<20} {'normal':>7} {'defect':>7} {'state':>6}  {'imported':<20} layout")
         for row in rows:
@@ -37,7 +39,7 @@ def list_datasets(options: argparse.Namespace) -> dict[str, Any]:
     return {"datasets": rows}
 
 
-def _summary(info: DatasetInfo) -> dict[str, Any]:
+def _summary(info: DatasetInfo) -> answers.Summary:
     return {
         "dataset": info.name,
         "called": info.called,
@@ -58,7 +60,7 @@ def one_or_active(add: Add) -> None:
     add("name", nargs="?", metavar="NAME", help="of the data set; default: the active one")
 
 
-def show_dataset(options: argparse.Namespace) -> dict[str, Any]:
+def show_dataset(options: argparse.Namespace) -> answers.DatasetShown:
     """Show a data set: its report, its settings, what it was used for, and all its changes."""
     from exdd_core.workspace import dataset_changes, dataset_uses
 
@@ -75,16 +77,18 @@ def show_dataset(options: argparse.Namespace) -> dict[str, Any]:
             print(f"{change.state:>5}  {change.created[:19]}  {change.who:<12} {change.sentence}{undone}")
     return {
         **_summary(info),
-        "used_by": asdict(used),
-        "changes": [asdict(change) for change in changes],
+        "used_by": used,
+        "changes": changes,
         "report": info.report,
     }
 
 
-def _of_images(
-    options: argparse.Namespace, change: Callable[[Workspace, list[str]], Changed]
-) -> dict[str, Any]:
-    return print_result(asdict(change(open_workspace(options), options.images)), options)
+def _of_images(options: argparse.Namespace, change: Callable[[Workspace, list[str]], Changed]) -> Changed:
+    return _changed(change(open_workspace(options), options.images), options)
+
+
+def _changed(changed: Changed, options: argparse.Namespace) -> Changed:
+    return print_result(changed.sentence, changed, options)
 
 
 def images_options(add: Add) -> None:
@@ -97,7 +101,7 @@ def move_options(add: Add) -> None:
     add("--split", required=True, choices=("train", "test"), help="the side to move them to")
 
 
-def move(options: argparse.Namespace) -> dict[str, Any]:
+def move(options: argparse.Namespace) -> Changed:
     """Move images to a side of the split, each with all images of its part."""
     from exdd_core.workspace import dataset_changes
 
@@ -116,7 +120,7 @@ def relabel_options(add: Add) -> None:
     add("--mask", type=Path, metavar="FILE", help="of one image: as large as it is, white on the defect")
 
 
-def relabel(options: argparse.Namespace) -> dict[str, Any]:
+def relabel(options: argparse.Namespace) -> Changed:
     """Call images normal or defective, or give a defective one its mask."""
     from exdd_core.datasets import incoming
     from exdd_core.workspace import dataset_changes
@@ -134,7 +138,7 @@ def relabel(options: argparse.Namespace) -> dict[str, Any]:
     return _of_images(options, change)
 
 
-def retire(options: argparse.Namespace) -> dict[str, Any]:
+def retire(options: argparse.Namespace) -> Changed:
     """Let images count no more, in no bank and no figure."""
     from exdd_core.workspace import dataset_changes
 
@@ -144,7 +148,7 @@ def retire(options: argparse.Namespace) -> dict[str, Any]:
     )
 
 
-def restore(options: argparse.Namespace) -> dict[str, Any]:
+def restore(options: argparse.Namespace) -> Changed:
     """Let retired images count again."""
     from exdd_core.workspace import dataset_changes
 
@@ -159,13 +163,11 @@ def undo_options(add: Add) -> None:
     who_option(add)
 
 
-def undo(options: argparse.Namespace) -> dict[str, Any]:
+def undo(options: argparse.Namespace) -> Changed:
     """Take the last change of a data set back."""
     from exdd_core.workspace import dataset_changes
 
-    return print_result(
-        asdict(dataset_changes.undo(open_workspace(options), options.name, options.who)), options
-    )
+    return _changed(dataset_changes.undo(open_workspace(options), options.name, options.who), options)
 
 
 def rename_options(add: Add) -> None:
@@ -174,12 +176,12 @@ def rename_options(add: Add) -> None:
     who_option(add)
 
 
-def rename(options: argparse.Namespace) -> dict[str, Any]:
+def rename(options: argparse.Namespace) -> Changed:
     """Give a data set another name; both names are understood from then on."""
     from exdd_core.workspace import dataset_settings
 
     changed = dataset_settings.rename(open_workspace(options), options.name, options.new, options.who)
-    return print_result(asdict(changed), options)
+    return _changed(changed, options)
 
 
 def set_options(add: Add) -> None:
@@ -191,7 +193,7 @@ def set_options(add: Add) -> None:
     who_option(add)
 
 
-def set_choices(options: argparse.Namespace) -> dict[str, Any]:
+def set_choices(options: argparse.Namespace) -> Changed:
     """Change how a data set's images and masks are read, or what size banks are built at."""
     from exdd_core.depth import Depth
     from exdd_core.mask_rules import MaskRule
@@ -208,7 +210,7 @@ def set_choices(options: argparse.Namespace) -> dict[str, Any]:
         model_size(options),
         progress(),
     )
-    return print_result(asdict(changed), options)
+    return _changed(changed, options)
 
 
 def roi_options(add: Add) -> None:
@@ -219,7 +221,7 @@ def roi_options(add: Add) -> None:
     who_option(add)
 
 
-def region_of_interest(options: argparse.Namespace) -> dict[str, Any]:
+def region_of_interest(options: argparse.Namespace) -> answers.RegionSet:
     """Set the region of interest of a data set: outside it nothing counts."""
     from exdd_core.images import take_mask
     from exdd_core.workspace import dataset_settings
@@ -234,8 +236,14 @@ def region_of_interest(options: argparse.Namespace) -> dict[str, Any]:
     info = set_region(workspace, options.name, mask, options.who)
     share = None if mask is None else float(mask.mean())
     said = "all of an image" if share is None else f"{share:.0%} of an image"
-    result = {"dataset": info.name, "state": info.state, "roi": info.roi, "share": share}
-    return print_result(result | {"sentence": f"What counts is {said} now."}, options)
+    answer: answers.RegionSet = {
+        "dataset": info.name,
+        "state": info.state,
+        "roi": info.roi,
+        "share": share,
+        "sentence": f"What counts is {said} now.",
+    }
+    return print_result(answer["sentence"], answer, options)
 
 
 def join_options(add: Add) -> None:
@@ -243,16 +251,18 @@ def join_options(add: Add) -> None:
     add("names", nargs="+", metavar="NAME", help="data sets that it is made of")
 
 
-def join(options: argparse.Namespace) -> dict[str, Any]:
+def join(options: argparse.Namespace) -> answers.DatasetJoined:
     """Make one data set of several, such as products or cameras, for one bank of all of them."""
     from exdd_core.workspace import merging
 
     info = merging.join_datasets(open_workspace(options), options.new, options.names, progress())
     said = f'Made "{info.name}" of {", ".join(options.names)}: {info.report["images"]} images.'
-    return print_result(
-        {**_summary(info), "report": info.report, "sentence": "\n".join([said, *info.report["sentences"]])},
-        options,
-    )
+    answer: answers.DatasetJoined = {
+        **_summary(info),
+        "report": info.report,
+        "sentence": "\n".join([said, *info.report["sentences"]]),
+    }
+    return print_result(answer["sentence"], answer, options)
 
 
 def delete_options(add: Add) -> None:
@@ -260,7 +270,7 @@ def delete_options(add: Add) -> None:
     add("--yes", action="store_true", help="delete it with all that was made from it; there is no way back")
 
 
-def delete(options: argparse.Namespace) -> dict[str, Any]:
+def delete(options: argparse.Namespace) -> answers.DatasetDeleted:
     """Delete a data set with its bank versions, measurements, candidates and decisions."""
     from exdd_core.workspace import dataset_uses
 
@@ -274,7 +284,8 @@ def delete(options: argparse.Namespace) -> dict[str, Any]:
             "to do so."
         )
     said = dataset_uses.delete(workspace, info.name)
-    return print_result({"dataset": info.name, "deleted": asdict(used), "sentence": said}, options)
+    answer: answers.DatasetDeleted = {"dataset": info.name, "deleted": used, "sentence": said}
+    return print_result(said, answer, options)
 
 
 DATASETS = Group(

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import Add, open_workspace
-from exdd_core.cli.terminal import progress
+from exdd_core.cli.terminal import print_result, progress
+
+if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
+    from exdd_core.workspace.exporting import Exported
 
 
 def export_options(add: Add) -> None:
@@ -21,21 +24,21 @@ def export_options(add: Add) -> None:
     add("--without-marks", action="store_true", help="leave out what was marked as missed or a false alarm")
 
 
-def export(options: argparse.Namespace) -> dict[str, Any]:
+def export(options: argparse.Namespace) -> Exported:
     """Write a data set, its painted defects and its marks as MVTec AD or as COCO, with a manifest."""
     from exdd_core import jobs
+    from exdd_core.jobs.specs import ExportDatasetSpec
 
     workspace = open_workspace(options)
     dataset = workspace.dataset(options.dataset).name
-    spec = {
-        "dataset": dataset,
-        "layout": options.layout,
-        "target": str(options.to.expanduser().absolute()),
-        "painted": not options.without_painted,
-        "marks": not options.without_marks,
-    }
-    result = jobs.run_here(workspace, "export_dataset", f"Exporting {dataset}", spec, progress())
-    if not options.json:
-        print(f'Exported "{dataset}" to {result["path"]}.')
-        print("\n".join(result["sentences"]))
-    return result
+    spec = ExportDatasetSpec(
+        dataset=dataset,
+        layout=options.layout,
+        target=str(options.to.expanduser().absolute()),
+        painted=not options.without_painted,
+        marks=not options.without_marks,
+    ).to_json()
+    result: Exported = jobs.run_here(workspace, "export_dataset", f"Exporting {dataset}", spec, progress())
+    return print_result(
+        "\n".join([f'Exported "{dataset}" to {result["path"]}.', *result["sentences"]]), result, options
+    )

@@ -7,18 +7,26 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeAlias
 
 from exdd_core.cli.arguments import Add, Group, at_least, open_workspace, who_option
 from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
+    import numpy as np
+
+    from exdd_core.cli import answers
     from exdd_core.curation import Decided
+    from exdd_core.curation.measures import Quality
     from exdd_core.detector.inspection import Inspection
     from exdd_core.workspace import Workspace
+    from exdd_core.workspace.candidates import Candidate
+    from exdd_core.workspace.decisions import Decision
+
+    # Marks one image: the workspace, the image's id and file, and a mask, bool (H, W).
+    Mark: TypeAlias = Callable[[Workspace, str, Path, np.ndarray | None], Decided]
 
 
 def list_options(add: Add) -> None:
@@ -33,7 +41,7 @@ def list_options(add: Add) -> None:
     add("--sort", metavar="MEASURE", help="effect, new, plausible, visible, clean, newest or oldest")
 
 
-def list_candidates(options: argparse.Namespace) -> dict[str, Any]:
+def list_candidates(options: argparse.Namespace) -> answers.CandidatesListed:
     """List candidates with their measures."""
     from exdd_core.curation import queue
     from exdd_core.workspace.candidates import listed
@@ -48,18 +56,7 @@ def list_candidates(options: argparse.Namespace) -> dict[str, Any]:
     else:
         made = listed(workspace, dataset, options.status, options.engine)
         found = [(candidate, queue.kept_quality(candidate)) for candidate in made]
-    rows: list[dict[str, Any]] = [
-        {"id": c.id, "status": c.status, "engine": c.engine, "prompt": c.prompt, "defect_type": c.defect_type}
-        | {
-            "source": c.source,
-            "seed": c.seed,
-            "created": c.created,
-            "image": str(c.image),
-            "mask": str(c.mask),
-        }
-        | {"measures": {m.name: m.value for m in q.measures} if q else None}
-        for c, q in found
-    ]
+    rows = [_candidate_row(candidate, quality) for candidate, quality in found]
     if not options.json:
         for row in rows:
             values = (row["measures"] or {}).items()
@@ -67,6 +64,22 @@ def list_candidates(options: argparse.Namespace) -> dict[str, Any]:
             print(f"{row['id']}  {row['status']:<9} {row['engine']:<11} {row['prompt'][:40]:<40}  {shown}")
         print(f"{len(rows)} candidate{'' if len(rows) == 1 else 's'}.")
     return {"dataset": dataset, "candidates": rows}
+
+
+def _candidate_row(candidate: Candidate, quality: Quality | None) -> answers.CandidateRow:
+    return {
+        "id": candidate.id,
+        "status": candidate.status,
+        "engine": candidate.engine,
+        "prompt": candidate.prompt,
+        "defect_type": candidate.defect_type,
+        "source": candidate.source,
+        "seed": candidate.seed,
+        "created": candidate.created,
+        "image": str(candidate.image),
+        "mask": str(candidate.mask),
+        "measures": {measure.name: measure.value for measure in quality.measures} if quality else None,
+    }
 
 
 def _check_engine(name: str | None) -> None:
@@ -115,16 +128,29 @@ def accept_options(add: Add) -> None:
     who_option(add)
 
 
-def accept_candidates(options: argparse.Namespace) -> dict[str, Any]:
+def accept_candidates(options: argparse.Namespace) -> Decided | answers.NothingDecided:
     """Accept candidates: they come to the positive bank of the active version at once."""
     from exdd_core import curation
 
     workspace = open_workspace(options)
     ids = _chosen_candidates(workspace, options)
     if not ids:
-        return print_result({"ids": [], "left_out": {}, "rows": 0, "sentence": "Nothing to accept."}, options)
-    decided = curation.accept(workspace, ids, options.who, options.type, progress())
-    return print_result(asdict(decided), options)
+        nothing: answers.NothingDecided = {
+            "ids": [],
+            "left_out": {},
+            "rows": 0,
+            "sentence": "Nothing to accept.",
+        }
+        return print_result(nothing["sentence"], nothing, options)
+    return _decided(curation.accept(workspace, ids, options.who, options.type, progress()), options)
+
+
+def _decided(decided: Decided, options: argparse.Namespace) -> Decided:
+    print_result(decided.sentence, decided, options)
+    if not options.json:
+        for id, why in decided.left_out.items():
+            say(f"{id}: {why}.")
+    return decided
 
 
 def reject_options(add: Add) -> None:
@@ -133,16 +159,18 @@ def reject_options(add: Add) -> None:
     who_option(add)
 
 
-def reject_candidates(options: argparse.Namespace) -> dict[str, Any]:
+def reject_candidates(options: argparse.Namespace) -> Decided:
     """Reject candidates."""
     from exdd_core import curation
 
     workspace = open_workspace(options)
     ids = _chosen_candidates(workspace, options)
-    return print_result(asdict(curation.reject(workspace, ids, options.who, options.reason or [])), options)
+    return _decided(curation.reject(workspace, ids, options.who, options.reason or []), options)
 
 
-def effect_of_candidates(options: argparse.Namespace) -> dict[str, Any]:
+def effect_of_candidates(
+    options: argparse.Namespace,
+) -> answers.Recommended | answers.CandidateMeasured | answers.Effect:
     """Say what accepting candidates would change, on training parts held back; changes nothing."""
     from exdd_core.curation.judge import Judge
 
@@ -150,18 +178,21 @@ def effect_of_candidates(options: argparse.Namespace) -> dict[str, Any]:
     judge = Judge(workspace)
     if options.recommended:
         advice = judge.recommend(options.dataset, options.ids or None, progress())
-        result = {"recommended": advice.ids, "of": advice.of, "sentence": advice.sentence}
-        trials = [{"groups": t.groups, "gain": t.gain, "error": t.error} for t in advice.trials]
-        return print_result(result | {"trials": trials}, options)
+        advised: answers.Recommended = {
+            "recommended": advice.ids,
+            "of": advice.of,
+            "sentence": advice.sentence,
+            "trials": [{"groups": t.groups, "gain": t.gain, "error": t.error} for t in advice.trials],
+        }
+        return print_result(advice.sentence, advised, options)
     ids = _chosen_candidates(workspace, options)
     if len(ids) == 1:
-        measures = [asdict(measure) for measure in judge.quality(ids[0]).measures]
-        if not options.json:
-            print("\n".join(f"{m['name']:<10} {m['light']:<6} {m['text']}" for m in measures))
-        return {"ids": ids, "measures": measures}
-    return print_result(
-        {"ids": ids, "effect": asdict(effect := judge.effect(ids)), "sentence": effect.text}, options
-    )
+        measured: answers.CandidateMeasured = {"ids": ids, "measures": judge.quality(ids[0]).measures}
+        lines = [f"{m.name:<10} {m.light:<6} {m.text}" for m in measured["measures"]]
+        return print_result("\n".join(lines), measured, options)
+    found = judge.effect(ids)
+    effect: answers.Effect = {"ids": ids, "effect": found, "sentence": found.text}
+    return print_result(found.text, effect, options)
 
 
 def undo_options(add: Add) -> None:
@@ -175,21 +206,21 @@ def undo_options(add: Add) -> None:
     who_option(add)
 
 
-def undo_decision(options: argparse.Namespace) -> dict[str, Any]:
+def undo_decision(options: argparse.Namespace) -> Decided:
     """Take a decision back."""
     from exdd_core import curation
 
     workspace = open_workspace(options)
     if options.decision is None:
-        return print_result(asdict(curation.undo_last(workspace, options.who)), options)
-    return print_result(asdict(curation.undo(workspace, options.decision, options.who)), options)
+        return _decided(curation.undo_last(workspace, options.who), options)
+    return _decided(curation.undo(workspace, options.decision, options.who), options)
 
 
 def history_options(add: Add) -> None:
     add("ids", nargs="*", metavar="ID", help="of candidates or marked images; default: all")
 
 
-def decision_history(options: argparse.Namespace) -> dict[str, Any]:
+def decision_history(options: argparse.Namespace) -> dict[str, list[Decision]]:
     """Show who decided what, newest first."""
     from exdd_core.workspace import decisions
 
@@ -199,7 +230,7 @@ def decision_history(options: argparse.Namespace) -> dict[str, Any]:
         for d in found:
             more = ", ".join(d.reason) + (" (taken back)" if d.undone else "")
             print(f"{d.id:>5}  {d.created[:19]}  {d.who:<12} {d.action:<11} {d.subject}  {more}")
-    return {"decisions": [asdict(d) for d in found]}
+    return {"decisions": found}
 
 
 CANDIDATES = Group(
@@ -222,11 +253,12 @@ def missed_options(add: Add) -> None:
     who_option(add)
 
 
-def mark_missed(options: argparse.Namespace) -> dict[str, Any]:
+def mark_missed(options: argparse.Namespace) -> answers.Marked:
     """Teach the active version a defect that it missed: into the positive bank."""
     from exdd_core import curation
 
-    def mark(workspace: Workspace, id: str, path: Path, mask: Any) -> Decided:
+    def mark(workspace: Workspace, id: str, path: Path, mask: np.ndarray | None) -> Decided:
+        assert mask is not None  # --mask is required
         return curation.missed(workspace, id, path, mask, options.who, options.type)
 
     return _marked(mark, options, check=True)
@@ -243,17 +275,17 @@ def false_alarm_options(add: Add) -> None:
     who_option(add)
 
 
-def mark_false_alarm(options: argparse.Namespace) -> dict[str, Any]:
+def mark_false_alarm(options: argparse.Namespace) -> answers.Marked:
     """Teach the active version that what it took for a defect is normal: into the negative bank."""
     from exdd_core import curation
 
-    def mark(workspace: Workspace, id: str, path: Path, mask: Any) -> Decided:
+    def mark(workspace: Workspace, id: str, path: Path, mask: np.ndarray | None) -> Decided:
         return curation.false_alarm(workspace, id, path, options.who, mask)
 
     return _marked(mark, options)
 
 
-def _marked(mark: Callable[..., Decided], options: argparse.Namespace, check: bool = False) -> dict[str, Any]:
+def _marked(mark: Mark, options: argparse.Namespace, check: bool = False) -> answers.Marked:
     """Run `mark`, and return the image's score before and after it. check: whether the mask must mark a defect."""
     from exdd_core import curation
     from exdd_core.datasets import incoming
@@ -276,10 +308,18 @@ def _marked(mark: Callable[..., Decided], options: argparse.Namespace, check: bo
     after = _seen(workspace, id, path)
     number = decisions.history(workspace, id, limit=1)[0].id
     said = f"{decided.sentence} {score_change(before, after)}. Take it back with: candidates undo {number}"
-    scores = {name: seen.calibrated_score for name, seen in (("before", before), ("after", after))}
-    return print_result(
-        asdict(decided) | scores | {"verdict": after.verdict, "decision": number, "sentence": said}, options
-    )
+    answer: answers.Marked = {
+        "ids": decided.ids,
+        "left_out": decided.left_out,
+        "bank": decided.bank,
+        "rows": decided.rows,
+        "sentence": said,
+        "before": before.calibrated_score,
+        "after": after.calibrated_score,
+        "verdict": after.verdict,
+        "decision": number,
+    }
+    return print_result(said, answer, options)
 
 
 def _seen(workspace: Workspace, id: str, path: Path) -> Inspection:

@@ -8,9 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Mapping
-from dataclasses import asdict
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from exdd_core.cli.arguments import (
     BANK,
@@ -28,6 +26,7 @@ from exdd_core.errors import BadInput
 from exdd_core.spec import Result
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
+    from exdd_core.cli import answers
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.runs import Run
 
@@ -37,23 +36,6 @@ SWEPT = (
     "positive_ratio",
     "backbone",
 )  # options of banks that a sweep takes
-
-
-class Compared(TypedDict):
-    """Two measurements and their differences."""
-
-    runs: list[str]
-    differences: list[dict[str, object]]
-
-
-class Written(TypedDict):
-    """A measurement and the file that was written from it."""
-
-    run: str
-    path: Path
-
-
-RUN_SHOWN = ("id", "kind", "title", "spec", "bank", "created", "seconds")
 
 
 def evaluate_options(add: Add) -> None:
@@ -119,7 +101,7 @@ def evaluate(options: argparse.Namespace) -> Result:
         spec = {"bank": bank.id}
     spec |= {"dataset": dataset, "fusion": options.fusion, "rate": options.false_alarm_rate}
     title = f"Evaluating {dataset}: {_how(options)}"
-    result = jobs.run_here(workspace, "evaluate", title, EvaluateSpec(**spec).to_json(), progress())
+    result = jobs.run_here(workspace, "evaluate", title, EvaluateSpec.from_json(spec).to_json(), progress())
     if not options.json:
         print(f"{result['dataset']}: {_how(options)}")
         _print_metrics(result["methods"], result)
@@ -137,7 +119,7 @@ def _table_one(workspace: Workspace, options: argparse.Namespace) -> Result:
     spec = bank_spec(options) | {"dataset": dataset, "rate": options.false_alarm_rate}
     spec |= {"folds": options.folds, "fusion": options.fusion}
     del spec["size"]
-    title, spec = f"Evaluating {dataset}: Table 1", TableOneSpec(**spec).to_json()
+    title, spec = f"Evaluating {dataset}: Table 1", TableOneSpec.from_json(spec).to_json()
     result = jobs.run_here(workspace, "table1", title, spec, progress())
     if not options.json:
         print(
@@ -211,7 +193,7 @@ def sweep(options: argparse.Namespace) -> Result:
     return result
 
 
-def list_runs(options: argparse.Namespace) -> dict[str, Any]:
+def list_runs(options: argparse.Namespace) -> dict[str, list[answers.RunRow]]:
     """List what was measured, newest first."""
     from exdd_core.workspace import runs
 
@@ -220,14 +202,26 @@ def list_runs(options: argparse.Namespace) -> dict[str, Any]:
         for run in listed:
             print(f"{run.id}  {run.created}  {run.title}")
         print(f"{len(listed)} stored measurements")
-    return {"runs": [{key: getattr(run, key) for key in RUN_SHOWN} for run in listed]}
+    return {"runs": [_run_row(run) for run in listed]}
+
+
+def _run_row(run: Run) -> answers.RunRow:
+    return {
+        "id": run.id,
+        "kind": run.kind,
+        "title": run.title,
+        "spec": run.spec,
+        "bank": run.bank,
+        "created": run.created,
+        "seconds": run.seconds,
+    }
 
 
 def one_run(add: Add) -> None:
     add("id", metavar="ID", help="of a measurement, as runs list shows it, or: last")
 
 
-def show_run(options: argparse.Namespace) -> dict[str, Any]:
+def show_run(options: argparse.Namespace) -> Run:
     """Show the figures of a measurement."""
     from exdd_core.workspace import runs
 
@@ -238,14 +232,14 @@ def show_run(options: argparse.Namespace) -> dict[str, Any]:
         print(f"{found.title}, {found.created}{seen}")
         _print_metrics(found.result["methods"], found.result)
         _print_recall(found.result)
-    return asdict(found)
+    return found
 
 
 def compare_options(add: Add) -> None:
     add("ids", nargs=2, metavar="ID", help="of two measurements, as runs list shows them, or: last")
 
 
-def compare_runs(options: argparse.Namespace) -> Compared:
+def compare_runs(options: argparse.Namespace) -> answers.Compared:
     """Compare the settings and figures of two measurements."""
     from exdd_core.workspace import runs
 
@@ -254,7 +248,7 @@ def compare_runs(options: argparse.Namespace) -> Compared:
     return _differences(first, second, options)
 
 
-def rerun(options: argparse.Namespace) -> Compared:
+def rerun(options: argparse.Namespace) -> answers.Compared:
     """Measure again by the record of a measurement, and compare."""
     from exdd_core import jobs
     from exdd_core.workspace import dataset_states, runs
@@ -267,7 +261,7 @@ def rerun(options: argparse.Namespace) -> Compared:
     return _differences(first, runs.get(workspace, again["run"]), options)
 
 
-def _differences(first: Run, second: Run, options: argparse.Namespace) -> Compared:
+def _differences(first: Run, second: Run, options: argparse.Namespace) -> answers.Compared:
     from exdd_core.experiments import differences
 
     different = differences(first, second)
@@ -275,7 +269,7 @@ def _differences(first: Run, second: Run, options: argparse.Namespace) -> Compar
         for item in different:
             print(f"{item.what} {item.name}: {item.first} -> {item.second}")
         print(f"{len(different)} differences between {first.id} and {second.id}")
-    return {"runs": [first.id, second.id], "differences": [asdict(item) for item in different]}
+    return {"runs": [first.id, second.id], "differences": different}
 
 
 def report_options(add: Add) -> None:
@@ -283,7 +277,7 @@ def report_options(add: Add) -> None:
     add("--to", type=new_file(".html"), required=True, metavar="FILE", help="the .html file to write")
 
 
-def report(options: argparse.Namespace) -> Written:
+def report(options: argparse.Namespace) -> answers.Written:
     """Write everything about a measurement into one HTML file."""
     from exdd_core.experiments import write_html
     from exdd_core.workspace import runs
@@ -312,7 +306,7 @@ def figure_options(add: Add) -> None:
     )
 
 
-def figure(options: argparse.Namespace) -> Written:
+def figure(options: argparse.Namespace) -> answers.Written:
     """Write the paper's Figure 2 of a measurement: images with both methods' heatmaps."""
     from exdd_core.experiments import figure_two, write_figure
     from exdd_core.workspace import runs
@@ -324,7 +318,7 @@ def figure(options: argparse.Namespace) -> Written:
     return _written(found, options)
 
 
-def _written(run: Run, options: argparse.Namespace) -> Written:
+def _written(run: Run, options: argparse.Namespace) -> answers.Written:
     if not options.json:
         print(f"Wrote {options.to}")
     return {"run": run.id, "path": options.to}

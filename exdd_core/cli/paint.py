@@ -8,15 +8,19 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import Add, Group, at_least, new_file, open_workspace
-from exdd_core.cli.terminal import progress, say
+from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
+    from exdd_core.cli import answers
+    from exdd_core.spec import Json
+    from exdd_core.studio.batch import Painted
     from exdd_core.synthesis.orders import Order
     from exdd_core.workspace import Workspace
+    from exdd_core.workspace.prompts import Score
 
 
 def synthesize_options(add: Add) -> None:
@@ -60,7 +64,7 @@ def synthesize_options(add: Add) -> None:
     add("--defect-type", metavar="TYPE", help="what the painted defects are called in the positive bank")
 
 
-def synthesize(options: argparse.Namespace) -> dict[str, Any]:
+def synthesize(options: argparse.Namespace) -> answers.Synthesized:
     """Paint defects into normal images; every result waits as a pending candidate in the workspace."""
     from exdd_core import jobs, studio
     from exdd_core.workspace import candidates
@@ -72,7 +76,7 @@ def synthesize(options: argparse.Namespace) -> dict[str, Any]:
         raise BadInput(missing)  # before a job is queued
     number = len(studio.recipes(workspace, order))
     title = f"Painting {number} {'defect' if number == 1 else 'defects'} with {painter.TITLE}"
-    result = jobs.run_here(workspace, "synthesize", title, order.to_json(), progress())
+    result: Painted = jobs.run_here(workspace, "synthesize", title, order.to_json(), progress())
     made = [candidates.get(workspace, id) for id in result["candidates"]]
     if not options.json:
         for candidate in made:
@@ -115,7 +119,7 @@ def _order(workspace: Workspace, options: argparse.Namespace) -> Order:
     )
 
 
-def _settings(pairs: Sequence[str]) -> dict[str, Any]:
+def _settings(pairs: Sequence[str]) -> dict[str, str]:
     found = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
@@ -125,7 +129,7 @@ def _settings(pairs: Sequence[str]) -> dict[str, Any]:
     return found
 
 
-def _mask(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
+def _mask(workspace: Workspace, options: argparse.Namespace) -> Json:
     """A `MaskSpec` as JSON: a varied mask for each painting, or one file for all."""
     from exdd_core.datasets import incoming
     from exdd_core.synthesis import mask_spec
@@ -133,7 +137,7 @@ def _mask(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
 
     if options.shape and options.masks != "procedural":
         raise BadInput("--shape needs --masks procedural.")
-    spec: dict[str, Any] = {"source": "real", "vary": True}
+    spec: Json = {"source": "real", "vary": True}
     if options.masks == "procedural":
         shape = options.shape or mask_spec.SHAPES[0]
         spec = {"source": "generated", "shape": shape, "vary": True} | mask_spec.STARTS.get(shape, {})
@@ -143,7 +147,7 @@ def _mask(workspace: Workspace, options: argparse.Namespace) -> dict[str, Any]:
     return spec | {"from_test": options.from_test}
 
 
-def list_prompts(options: argparse.Namespace) -> dict[str, Any]:
+def list_prompts(options: argparse.Namespace) -> dict[str, list[answers.PromptRow]]:
     """List the prompts of the library and of the candidates, with what came of them."""
     from exdd_core.workspace import prompts
 
@@ -157,17 +161,25 @@ def list_prompts(options: argparse.Namespace) -> dict[str, Any]:
     return {"prompts": rows}
 
 
-def _prompt_row(score: Any) -> dict[str, Any]:
-    counts = ("made", "accepted", "rejected", "pending", "deleted", "rate", "quality")
-    row = {"name": score.prompt.name if score.prompt else "", "prompt": score.template}
-    return row | {name: getattr(score, name) for name in counts}
+def _prompt_row(score: Score) -> answers.PromptRow:
+    return {
+        "name": score.prompt.name if score.prompt else "",
+        "prompt": score.template,
+        "made": score.made,
+        "accepted": score.accepted,
+        "rejected": score.rejected,
+        "pending": score.pending,
+        "deleted": score.deleted,
+        "rate": score.rate,
+        "quality": score.quality,
+    }
 
 
 def export_options(add: Add) -> None:
     add("file", type=new_file(), metavar="FILE", help="the JSON file to write")
 
 
-def export_prompts(options: argparse.Namespace) -> dict[str, Any]:
+def export_prompts(options: argparse.Namespace) -> answers.PromptsExported:
     """Write the prompts of the library to a JSON file."""
     from exdd_core import files
     from exdd_core.workspace import prompts
@@ -175,9 +187,8 @@ def export_prompts(options: argparse.Namespace) -> dict[str, Any]:
     kept = prompts.library(open_workspace(options))
     with files.whole(options.file) as place:
         place.write_text(prompts.export_json(kept), encoding="utf-8")
-    if not options.json:
-        print(f"Wrote {len(kept)} prompts to {options.file}.")
-    return {"exported": len(kept), "file": str(options.file)}
+    answer: answers.PromptsExported = {"exported": len(kept), "file": str(options.file)}
+    return print_result(f"Wrote {len(kept)} prompts to {options.file}.", answer, options)
 
 
 def import_prompts_options(add: Add) -> None:
@@ -185,14 +196,15 @@ def import_prompts_options(add: Add) -> None:
     add("--replace", action="store_true", help="replace prompts of the same name instead of keeping both")
 
 
-def import_prompts(options: argparse.Namespace) -> dict[str, Any]:
+def import_prompts(options: argparse.Namespace) -> answers.PromptsImported:
     """Add the prompts of a JSON file to the library."""
     from exdd_core.workspace import prompts
 
     imported = prompts.import_json(open_workspace(options), _text(options.file), options.replace)
-    if not options.json:
-        print(f"Added {len(imported.added)} prompts and replaced {len(imported.replaced)}.")
-    return {"added": imported.added, "replaced": imported.replaced}
+    answer: answers.PromptsImported = {"added": imported.added, "replaced": imported.replaced}
+    return print_result(
+        f"Added {len(answer['added'])} prompts and replaced {len(answer['replaced'])}.", answer, options
+    )
 
 
 def _text(path: Path) -> str:

@@ -10,21 +10,22 @@ import json
 import os
 import socket
 import sys
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NoReturn
 
 from exdd_core.cli.arguments import Add, Group, open_workspace
-from exdd_core.cli.terminal import progress, say
+from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
+    from exdd_core.cli import answers
     from exdd_core.jobs import Job
+    from exdd_core.workspace.doctor import Report
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 
 
-def list_jobs(options: argparse.Namespace) -> dict[str, Any]:
+def list_jobs(options: argparse.Namespace) -> dict[str, list[answers.JobRow]]:
     """List what runs, waits and has ended."""
     from exdd_core import jobs
 
@@ -32,32 +33,48 @@ def list_jobs(options: argparse.Namespace) -> dict[str, Any]:
     if not options.json:
         for job in listed:
             print(f"{job.id}  {job.state:<11}  {job.title}: {job.text}")
-    return {"jobs": [{k: v for k, v in asdict(job).items() if k != "spec"} for job in listed]}
+    return {"jobs": [_row(job) for job in listed]}
+
+
+def _row(job: Job) -> answers.JobRow:
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "title": job.title,
+        "state": job.state,
+        "text": job.text,
+        "fraction": job.fraction,
+        "seconds_left": job.seconds_left,
+        "result": job.result,
+        "error": job.error,
+        "created": job.created,
+        "started": job.started,
+        "ended": job.ended,
+    }
 
 
 def one_job(add: Add) -> None:
     add("id", metavar="ID", help="of the job, as jobs list shows it")
 
 
-def cancel_job(options: argparse.Namespace) -> dict[str, Any]:
+def cancel_job(options: argparse.Namespace) -> answers.JobNow:
     """Cancel a job that waits, or stop one that runs at its next step."""
     from exdd_core import jobs
 
     return _job_now(jobs.cancel(open_workspace(options), options.id), options)
 
 
-def resume_job(options: argparse.Namespace) -> dict[str, Any]:
+def resume_job(options: argparse.Namespace) -> answers.JobNow:
     """Let a job that was cancelled, failed or interrupted go on where it stopped."""
     from exdd_core import jobs
 
     return _job_now(jobs.resume(open_workspace(options), options.id), options)
 
 
-def _job_now(job: Job, options: argparse.Namespace) -> dict[str, Any]:
-    if not options.json:
-        after = {"running": "stops at its next step", "queued": "waits for the workbench to run it"}
-        print(f"{job.title}: {after.get(job.state, job.state)}.")
-    return {"job": job.id, "state": job.state}
+def _job_now(job: Job, options: argparse.Namespace) -> answers.JobNow:
+    after = {"running": "stops at its next step", "queued": "waits for the workbench to run it"}
+    answer: answers.JobNow = {"job": job.id, "state": job.state}
+    return print_result(f"{job.title}: {after.get(job.state, job.state)}.", answer, options)
 
 
 JOBS = Group(
@@ -72,7 +89,7 @@ def serve_options(add: Add) -> None:
     add("--demo", action="store_true", help="fill a workspace without data sets with generated images first")
 
 
-def serve(options: argparse.Namespace) -> dict[str, Any]:
+def serve(options: argparse.Namespace) -> NoReturn:
     """Start the workbench in the browser."""
     from exdd_core.banks.building import make_demo
     from exdd_core.workspace import Workspace
@@ -117,12 +134,10 @@ def _check_port(host: str, port: int) -> None:
         ) from None
 
 
-def doctor(options: argparse.Namespace) -> dict[str, Any]:
+def doctor(options: argparse.Namespace) -> Report:
     """Say what this machine offers: device, backbone, faiss, SDXL weights, disk, versions."""
     from exdd_core.workspace import Workspace, doctor as doctor_
 
     workspace = Workspace.open(options.workspace) if Workspace.exists(options.workspace) else None
     report = doctor_.report(workspace)
-    if not options.json:
-        print("\n".join(doctor_.lines(report)))
-    return dict(report)
+    return print_result("\n".join(doctor_.lines(report)), report, options)

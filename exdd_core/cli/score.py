@@ -13,14 +13,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import Add, new_file, open_workspace
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
-from exdd_core.review.table import ResultRow
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
+    from exdd_core.cli import answers
     from exdd_core.detector import Inspection
     from exdd_core.picture import Picture
     from exdd_core.workspace import BankVersion, ImageRow, Workspace
@@ -50,41 +50,7 @@ class ReadImage:
     truth: ImageRow | None
 
 
-class LeftOut(TypedDict):
-    """A file that is not scored, and the reason in one sentence."""
-
-    image: str
-    reason: str
-
-
-class ScoredRow(ResultRow):
-    """A row of the table, with warnings on the image.
-
-    in_bank: whether the bank was built from the image, which makes its score meaningless. depth: the bit depth
-    that it was read with, None for 8 bits. clipped: share of its values above that depth. like_a_mask: whether
-    it looks like a mask rather than a photograph.
-    """
-
-    in_bank: bool
-    pages: int
-    depth: str | None
-    clipped: float
-    like_a_mask: bool
-    notes: list[str]
-
-
-class Scored(TypedDict):
-    """The result that the command prints with --json."""
-
-    bank_version: str
-    bank: str
-    images: list[ScoredRow]
-    unreadable: list[LeftOut]
-    left_out: list[LeftOut]
-    notes: list[str]
-
-
-def score(options: argparse.Namespace) -> Scored:
+def score(options: argparse.Namespace) -> answers.Scored:
     """Score images or whole folders with PatchCore and ExDD, by the active bank version."""
     from exdd_core.datasets import incoming
     from exdd_core.review import write_csv
@@ -131,13 +97,13 @@ class _Scoring:
         self.detector = load_detector(workspace, bank.id)
         self.training = TrainingImages(workspace, bank, self.detector)
 
-    def score(self, paths: Sequence[Path]) -> tuple[list[ScoredRow], list[LeftOut]]:
+    def score(self, paths: Sequence[Path]) -> tuple[list[answers.ScoredRow], list[answers.LeftOut]]:
         """The rows of the readable images, and the other images. Raises `BadInput` as `_read` does."""
         watched = progress()
         names = pane_names(paths, self.options.paths)
         watched.begin("Scoring images", len(paths))
-        rows: list[ScoredRow] = []
-        unreadable: list[LeftOut] = []
+        rows: list[answers.ScoredRow] = []
+        unreadable: list[answers.LeftOut] = []
         for start in range(0, len(paths), BATCH):
             batch = paths[start : start + BATCH]
             images, broken = self._read(batch)
@@ -150,7 +116,7 @@ class _Scoring:
             watched.advance(len(batch))
         return rows, unreadable
 
-    def _read(self, paths: Sequence[Path]) -> tuple[list[ReadImage], list[LeftOut]]:
+    def _read(self, paths: Sequence[Path]) -> tuple[list[ReadImage], list[answers.LeftOut]]:
         """Read images as the bank reads them.
 
         Raises `BadInput` for an unreadable image that was named itself; one in a named folder is left out.
@@ -159,7 +125,7 @@ class _Scoring:
 
         settings = self.detector.settings
         images: list[ReadImage] = []
-        broken: list[LeftOut] = []
+        broken: list[answers.LeftOut] = []
         for path in paths:
             truth = self.known.get(path.resolve())
             try:
@@ -172,7 +138,7 @@ class _Scoring:
                 broken.append({"image": str(path), "reason": str(error)})
         return images, broken
 
-    def _row(self, image: ReadImage, patchcore: Inspection, exdd: Inspection) -> ScoredRow:
+    def _row(self, image: ReadImage, patchcore: Inspection, exdd: Inspection) -> answers.ScoredRow:
         from exdd_core.datasets import incoming
         from exdd_core.review import result_row
 
@@ -203,7 +169,7 @@ class _Scoring:
         write_panes(self.options.png / name, pixels, patchcore, exdd, mask, title=image.path.name)
 
 
-def _images_in(paths: Sequence[Path]) -> tuple[list[Path], list[LeftOut]]:
+def _images_in(paths: Sequence[Path]) -> tuple[list[Path], list[answers.LeftOut]]:
     """Every named image and every image in a named folder, and the files that are left out."""
     from exdd_core.datasets import incoming
     from exdd_core.datasets.tree import Tree
@@ -224,7 +190,7 @@ def _images_in(paths: Sequence[Path]) -> tuple[list[Path], list[LeftOut]]:
             raise BadInput(f"{path} holds no images; name the folder that holds them. {told}".rstrip())
         found += [path / name for name in tree.images]
         left_out |= {str(path / name): reason for name, reason in aside.items()}
-    items: list[LeftOut] = [{"image": image, "reason": reason} for image, reason in left_out.items()]
+    items: list[answers.LeftOut] = [{"image": image, "reason": reason} for image, reason in left_out.items()]
     return list(dict.fromkeys(found)), items
 
 
@@ -288,7 +254,7 @@ def _key(name: str) -> str:
     return name_key(name)
 
 
-def _print_scores(rows: list[ScoredRow]) -> None:
+def _print_scores(rows: list[answers.ScoredRow]) -> None:
     print(f"{'PatchCore':>24}  {'ExDD':>24}  image")
     for row in rows:
         patchcore = _cell(row["patchcore_score"], row["patchcore_threshold"], row["patchcore_verdict"])

@@ -21,7 +21,7 @@ from exdd_core.synthesis.orders import Order
 
 if TYPE_CHECKING:
     from exdd_core.studio.batch import Painted
-    from exdd_core.workspace import Workspace
+    from exdd_core.workspace import Workspace, exporting
 
 REASONS_KEPT = 5  # sentences on images that could not be read: results are read at every look at the list
 
@@ -78,7 +78,9 @@ def export(workspace: Workspace, spec: ExportSpec, progress: Progress, job_id: s
     return {"path": str(Review(workspace).export_all(spec.ids, progress, spec.bank))}
 
 
-def export_dataset(workspace: Workspace, spec: ExportDatasetSpec, progress: Progress, job_id: str) -> Result:
+def export_dataset(
+    workspace: Workspace, spec: ExportDatasetSpec, progress: Progress, job_id: str
+) -> exporting.Exported:
     from exdd_core.workspace import exporting
 
     return exporting.export(workspace, **spec.model_dump(), progress=progress)

@@ -131,9 +131,10 @@ def run_next(workspace: Workspace) -> Job | None:
 
 def run_here(
     workspace: Workspace, kind: str, title: str, spec: Mapping[str, Any], progress: Progress | None = None
-) -> Result:
+) -> Any:
     """Run a job in this process and return its result: a command's way, on the same list as all others.
 
+    The result is what the function of the kind in `kinds` returns, mostly one of `results`.
     Waits for its turn. Raises what the work raises, and Cancelled when somebody cancels it from elsewhere.
     """
     _require_kind(kind)

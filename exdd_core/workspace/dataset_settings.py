@@ -160,7 +160,7 @@ def set_region(
 
 
 def _require_region(workspace: Workspace, dataset: str, mask: np.ndarray) -> None:
-    width, height = workspace.dataset(dataset).report["sizes"]["most_common"]
+    width, height = workspace.dataset(dataset).commonest_size
     if mask.dtype != bool or mask.shape != (height, width):
         raise BadInput(
             f"The region is {mask.shape[1]} x {mask.shape[0]} pixels, most images are {width} x {height}; give it at "
@@ -180,7 +180,7 @@ def region_by_threshold(workspace: Workspace, dataset: str | None, threshold: in
 def usual_brightness(workspace: Workspace, dataset: str | None) -> np.ndarray:
     """The median of normal images of the commonest size, as grey values from 0 to 255: float32 (H, W)."""
     info = workspace.dataset(dataset)
-    size = tuple(info.report["sizes"]["most_common"])
+    size = info.commonest_size
     rows = [row for row in workspace.images(info.name, label="normal") if (row.width, row.height) == size]
     if not rows:
         raise BadInput("No normal image has the commonest size; give the region as a file.")

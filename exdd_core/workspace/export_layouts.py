@@ -12,11 +12,11 @@ COCO: T.-Y. Lin et al., "Microsoft COCO: common objects in context", ECCV 2014.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from pycocotools import mask as coco
@@ -27,6 +27,7 @@ from exdd_core.datasets.record import DEFECT, NORMAL, natural_key
 from exdd_core.datasets.tree import base, name_key, parent, stem
 from exdd_core.datasets.words import is_image_word, is_mask_word, label_word, role_guess, split_word, squeezed
 from exdd_core.formats import SUFFIXES, is_system_file, picture_format
+from exdd_core.spec import Json
 
 SPLITS = ("train", "test")
 ILLEGAL = frozenset('<>:"/\\|?*')  # in names of files, on Windows
@@ -54,7 +55,7 @@ class Item:
     defect_type: str = ""
     group: str = ""
     mask: Callable[[], np.ndarray] | None = None
-    about: dict[str, Any] = field(default_factory=dict)
+    about: Mapping[str, str | int] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
@@ -109,6 +110,25 @@ def _category(kind: str) -> str:
     return f"{text}-type" if means_nothing else text
 
 
+class RunLengths(TypedDict):
+    """A mask as COCO's compressed run lengths. size: [H, W]. counts: the lengths as text."""
+
+    size: list[int]
+    counts: str
+
+
+class CocoAnnotation(TypedDict):
+    """A defect as COCO has it. segmentation: [] where it marks nothing. area: in pixels. bbox: as `box` gives it."""
+
+    id: int
+    image_id: int
+    category_id: int
+    segmentation: RunLengths | list[float]
+    area: int
+    bbox: list[int]
+    iscrowd: int
+
+
 class CocoWriter:
     """Collects what COCO's annotation files say, one file a split."""
 
@@ -116,8 +136,8 @@ class CocoWriter:
         """kinds: all types of defect, so that both files number them alike."""
         names = sorted({kind for kind in kinds if kind}, key=natural_key)
         self._numbers = {name: number for number, name in enumerate(names, 1)}
-        self._images: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
-        self._annotations: dict[str, list[dict[str, Any]]] = {split: [] for split in SPLITS}
+        self._images: dict[str, list[Json]] = {split: [] for split in SPLITS}
+        self._annotations: dict[str, list[CocoAnnotation]] = {split: [] for split in SPLITS}
         self._count = 0
 
     def add(self, item: Item, place: Place, size: tuple[int, int], mask: np.ndarray | None) -> None:
@@ -127,9 +147,9 @@ class CocoWriter:
         """
         self._count += 1
         width, height = size
-        known = {"label": item.label, "defect_type": place.kind, "group": item.group}
+        known: Json = {"label": item.label, "defect_type": place.kind, "group": item.group}
         known |= {name: value for name, value in item.about.items() if value not in ("", None)}
-        file = {"id": self._count, "file_name": place.path.removeprefix("images/")}
+        file: Json = {"id": self._count, "file_name": place.path.removeprefix("images/")}
         self._images[item.split].append(known | file | {"width": width, "height": height})
         if item.label == NORMAL:
             return
@@ -145,7 +165,8 @@ class CocoWriter:
             }
         )
 
-    def document(self, split: str, description: str) -> dict[str, Any]:
+    def document(self, split: str, description: str) -> Json:
+        """One annotation file."""
         return {
             "info": {"description": description},
             "images": self._images[split],
@@ -154,8 +175,8 @@ class CocoWriter:
         }
 
 
-def run_lengths(mask: np.ndarray) -> dict[str, Any]:
-    """bool (H, W) as COCO's compressed run lengths, {"size": [H, W], "counts": text}."""
+def run_lengths(mask: np.ndarray) -> RunLengths:
+    """The run lengths of a mask, bool (H, W)."""
     packed = coco.encode(np.asfortranarray(mask, np.uint8))
     return {"size": list(mask.shape), "counts": packed["counts"].decode()}
 

@@ -14,9 +14,9 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from PIL import ExifTags, Image
@@ -63,6 +63,30 @@ COLUMNS = (
 BACK = {6: 8, 8: 6}  # EXIF orientations whose turn is undone by another one
 
 
+class Written(TypedDict):
+    """What is to be said of the files of an export. without_mask, turned: paths of images, defects without a mask and
+    those that EXIF turns. renamed_types: type of defect -> as it is written."""
+
+    without_mask: list[str]
+    turned: list[str]
+    renamed_types: dict[str, str]
+
+
+class Exported(Written):
+    """An export, ready for JSON: where it is, counts of images and masks, and sentences for people."""
+
+    dataset: str
+    layout: str
+    path: str
+    images: int
+    normal: int
+    defect: int
+    masks: int
+    painted: int
+    marked: int
+    sentences: list[str]
+
+
 def export(
     workspace: Workspace,
     dataset: str | None,
@@ -71,13 +95,11 @@ def export(
     painted: bool = True,
     marks: bool = True,
     progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> Exported:
     """Write a data set (None: the active one) to `target`, a folder or a .zip that is not there yet: all or nothing.
 
     layout: a key of `LAYOUTS`. painted, marks: with accepted candidates, and with what people marked as missed or as a
-    false alarm. Returns, ready for JSON: dataset, layout, path, images, normal, defect, masks, painted, marked,
-    without_mask and turned (paths in the export), renamed_types (type -> as it is written) and sentences. Raises
-    BadInput.
+    false alarm. Raises BadInput.
     """
     progress, info, target = progress or Progress(), workspace.dataset(dataset), Path(target)
     if layout not in LAYOUTS:
@@ -102,7 +124,8 @@ def export(
         "normal": sum(item.label == NORMAL for item in items),
         "defect": sum(item.label == DEFECT for item in items),
         "masks": sum(item.mask is not None for item in items),
-        **{name: sum(item.about["origin"] == name for item in items) for name in ("painted", "marked")},
+        "painted": sum(item.about["origin"] == "painted" for item in items),
+        "marked": sum(item.about["origin"] == "marked" for item in items),
         **written,
         "sentences": [*_sentences(info, items, places, layout, written), *_besides(workspace, info)],
     }
@@ -151,7 +174,7 @@ def _real(workspace: Workspace, info: DatasetInfo, row: ImageRow, marks: Sequenc
 
 
 def _painted(workspace: Workspace, candidate: candidates.Candidate) -> Item:
-    about = {
+    about: dict[str, str | int] = {
         "origin": "painted",
         "engine": candidate.engine,
         "engine_version": candidate.engine_version,
@@ -193,13 +216,13 @@ def _marked(workspace: Workspace, info: DatasetInfo, marks: Sequence[Decision]) 
     )
 
 
-def _about(origin: str, file: Path, info: DatasetInfo, source: str) -> dict[str, Any]:
+def _about(origin: str, file: Path, info: DatasetInfo, source: str) -> dict[str, str | int]:
     deep = images.header(file, file.name).deep
     depth = str(info.depth or "") if deep else "8"
     return {"origin": origin, "source": source, "depth": depth, "dataset": info.name}
 
 
-def _noted(workspace: Workspace, marks: Sequence[Decision]) -> dict[str, Any]:
+def _noted(workspace: Workspace, marks: Sequence[Decision]) -> dict[str, str | int]:
     """What people marked on an image, in words, and the region of a false alarm, or of a missed defect."""
     notes, region = [], ""
     for decision in marks:
@@ -227,10 +250,11 @@ def _write(
     info: DatasetInfo,
     layout: str,
     progress: Progress,
-) -> dict[str, Any]:
+) -> Written:
     """All files of an export, and what is to be said of them."""
     annotations = CocoWriter(place.kind for place in places)
-    without, turned = [], []
+    without: list[str] = []
+    turned: list[str] = []
     progress.begin("Exporting images", len(items))
     for item, place in zip(items, places, strict=True):
         mask = item.mask() if item.mask else None
@@ -271,13 +295,13 @@ def _mask_bytes(mask: np.ndarray, turn: int) -> bytes:
     return stream.getvalue()
 
 
-def _row(item: Item, place: Place, info: DatasetInfo, layout: str) -> dict[str, Any]:
+def _row(item: Item, place: Place, info: DatasetInfo, layout: str) -> dict[str, str | int]:
     annotated = f"annotations/instances_{item.split}.json" if layout == "coco" and item.mask else ""
     known = {"path": place.path, "label": item.label, "split": item.split, "defect_type": item.kind}
-    return item.about | known | {"mask": place.mask or annotated, "group": item.group, "state": info.state}
+    return {**item.about, **known, "mask": place.mask or annotated, "group": item.group, "state": info.state}
 
 
-def _table(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> bytes:
+def _table(columns: Sequence[str], rows: Sequence[Mapping[str, str | int]]) -> bytes:
     text = io.StringIO(newline="")
     table = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
     table.writeheader()
@@ -286,7 +310,7 @@ def _table(columns: Sequence[str], rows: Sequence[dict[str, Any]]) -> bytes:
 
 
 def _sentences(
-    info: DatasetInfo, items: Sequence[Item], places: Sequence[Place], layout: str, written: dict[str, Any]
+    info: DatasetInfo, items: Sequence[Item], places: Sequence[Place], layout: str, written: Written
 ) -> list[str]:
     """What was exported, then what somebody should know of it."""
     origins = Counter(item.about["origin"] for item in items)

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from exdd_core import datasets
 from exdd_core.datasets import integrity
@@ -31,10 +31,12 @@ from exdd_core.workspace import dataset_reports, imports
 from exdd_core.workspace.dataset_changes import Draft, changing
 
 if TYPE_CHECKING:
+    from exdd_core.datasets.reports import Report
     from exdd_core.workspace import Workspace
 
 UNREADABLE = "cannot be read as images; copy them again from where they came from"
 Row = dict[str, Any]
+Told = TypeVar("Told")
 
 
 @dataclass
@@ -53,7 +55,7 @@ class Joined:
     renamed: dict[str, str] = field(default_factory=dict)
     copies: dict[str, str] = field(default_factory=dict)
     sentences: list[str] = field(default_factory=list)
-    report: dict[str, Any] = field(default_factory=dict)
+    report: Report = field(init=False)
 
 
 def join(
@@ -355,7 +357,7 @@ def _without(found: Survey, stored: Sequence[Record], readable: set[str], folder
 def _renamed(found: Survey, place: Mapping[str, str]) -> Survey:
     """What was told of images of a source, by the names that they are stored under."""
 
-    def told(values: Mapping[str, Any]) -> dict[str, Any]:
+    def told(values: Mapping[str, Told]) -> dict[str, Told]:
         return {place[path]: value for path, value in values.items() if path in place}
 
     return replace(

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from exdd_core.datasets.record import Record
-from exdd_core.datasets.reports import SurveyReport
+from exdd_core.datasets.reports import Report, SurveyReport
 from exdd_core.depth import Depth
+from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.workspace import dataset_states
 
@@ -30,14 +31,22 @@ class DatasetInfo:
     title: str
     size: Size
     created: str  # ISO 8601, UTC
-    counts: dict[str, Any]
-    report: dict[str, Any]  # as `datasets.reports.Report`; what an older version wrote may lack keys
+    counts: dict[str, dict[str, int]]  # split -> label -> images
+    report: Report  # what an older version wrote may lack keys
     depth: Depth | None = None  # of images with more than 8 bits a channel; None where there are none
     changed: bool = True  # False when an import found that this very data set was there already
     state: int = 1  # the number of its last change, 1 as it was imported
     called: str = ""  # what people call it; `name` stays in ids and folders
     roi: str | None = None  # file of the region outside of which nothing counts, in its folder
     mask_rule: str = ""  # how masks that come with new images are read, as `MaskRule.parse` takes it
+
+    @property
+    def commonest_size(self) -> tuple[int, int]:
+        """(width, height) in pixels of most of its images. Raises `BadInput` where none can be read."""
+        size = self.report["sizes"]["most_common"]
+        if size is None:
+            raise BadInput(f'"{self.called}" has no image that can be read; import some first.')
+        return size[0], size[1]
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class Editor:
 
     def pictures(self, info: DatasetInfo) -> list[ImageRow]:
         """The images of the commonest size, normal ones first. Raises `BadInput` where there is none any more."""
-        size = tuple(info.report["sizes"]["most_common"])
+        size = info.commonest_size
         rows = [row for row in self.workspace.images(info.name) if (row.width, row.height) == size]
         if not rows:
             raise BadInput("No image has the commonest size any more; import some, or undo the last change.")
@@ -117,7 +117,7 @@ class Editor:
 
 def _shape(info: DatasetInfo) -> tuple[int, int]:
     """(H, W) of the commonest size."""
-    width, height = info.report["sizes"]["most_common"]
+    width, height = info.commonest_size
     return height, width
 
 

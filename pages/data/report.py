@@ -5,14 +5,16 @@ Knows what `integrity.check` and `Survey.to_report` tell.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exdd_core.sentences import count
 from pages import html
 from pages.html import text
 
 if TYPE_CHECKING:
+    from exdd_core.datasets.reports import Fault, LeftOutRow, Twins
     from exdd_core.workspace import DatasetInfo
 
 PAIRS_SHOWN = 12
@@ -29,7 +31,7 @@ def report_html(info: DatasetInfo) -> str:
 
 def _files_html(info: DatasetInfo) -> str:
     report, masks = info.report, info.report["masks"]
-    lists = [
+    lists: list[tuple[str, Sequence[str | Fault]]] = [
         ("Cannot be read", report["unreadable"]),
         ("One value everywhere", report.get("blank", [])),
         ("Defect without a mask", masks["missing"]),
@@ -54,14 +56,13 @@ def _files_html(info: DatasetInfo) -> str:
     return "".join(parts)
 
 
-def _left_out_html(row: dict[str, Any]) -> str:
+def _left_out_html(row: LeftOutRow) -> str:
     where = f"{row['folder']}/" if row["folder"] else "the folder itself"
     title = f"Left out of {where}: {count(row['count'], 'file')}"
     return _file_list(title, [{"path": path, "reason": row["reason"]} for path in row["paths"]])
 
 
-def _file_list(title: str, files: list[Any]) -> str:
-    """`files`: paths, or {path, reason}."""
+def _file_list(title: str, files: Sequence[str | Fault]) -> str:
     items = "".join(
         f"<li>{text(file)}</li>"
         if isinstance(file, str)
@@ -71,7 +72,7 @@ def _file_list(title: str, files: list[Any]) -> str:
     return f'<details class="files"><summary>{text(title)}</summary><ul>{items}</ul></details>'
 
 
-def _pair_html(dataset: str, pair: dict[str, Any]) -> str:
+def _pair_html(dataset: str, pair: Twins) -> str:
     pictures = "".join(
         f'<a href="{html.inspect_url(f"{dataset}/{path}")}" title="{text(path)}"><img loading="lazy"'
         f' src="{html.thumbnail_url(f"{dataset}/{path}")}" alt="{text(path)}"></a>'

@@ -643,7 +643,7 @@ def test_a_change_that_fails_leaves_no_file(workspace, tmp_path, monkeypatch, at
     def fail(*_: object, **__: object) -> None:
         raise sqlite3.OperationalError("database or disk is full")
 
-    name = "dataset_reports.again" if at == "report" else "dataset_states._insert"
+    name = "dataset_reports.renewed" if at == "report" else "dataset_states._insert"
     monkeypatch.setattr(f"exdd_core.workspace.{name}", fail)
     for change in (
         lambda: joining.join(workspace, "plates", source),

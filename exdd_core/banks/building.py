@@ -31,7 +31,7 @@ from exdd_core.workspace import (
     version_files,
 )
 from exdd_core.workspace.clock import now
-from exdd_core.workspace.failures import plainly
+from exdd_core.workspace.failures import as_bad_input
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.placing import making, placed
 from exdd_core.workspace.settings import get, put
@@ -66,7 +66,7 @@ def build_bank(
     normals, defects, note = training_split(workspace, info, options)
     network = workspace.backbone(options.backbone)
     settings = options.settings_on(info, network.name)
-    with plainly(), making(workspace, workspace.path / "banks", "build", progress) as temporary:
+    with as_bad_input(), making(workspace, workspace.path / "banks", "build", progress) as temporary:
         detector = Detector(network, settings, workspace.region(info.name, info.state))
         detector.fit(normals, defects, progress, features.shared(workspace, settings))
         said = [guessed, note, *notes(detector.fitted, larger_size(info, settings.size))]

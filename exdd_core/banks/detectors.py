@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 
 from exdd_core.banks import features, history
 from exdd_core.workspace import version_files
-from exdd_core.workspace.failures import plainly
+from exdd_core.workspace.failures import as_bad_input
 
 if TYPE_CHECKING:
     from exdd_core.detector import Detector
@@ -47,7 +47,7 @@ def load_detector(workspace: Workspace, bank: str | None = None, until: int | No
     The last two detectors stay in memory and take in what other threads and processes change.
     """
     version, kept = workspace.bank(bank), _kept(workspace)
-    with kept.lock, plainly():
+    with kept.lock, as_bad_input():
         with workspace.reading() as db:
             newest = history.newest(db, version.id)
         then = until is not None and until != newest

@@ -1,4 +1,4 @@
-"""The workspace: one folder with everything that is kept, and the database that says what is there.
+"""The workspace: one folder with all stored data, and a database of its content.
 
 Knows rows, files and locks. Does not know how a bank is computed or what a decision does.
 

@@ -1,12 +1,12 @@
 """Candidates: painted defects that wait for a decision, each a folder of three pictures and a row.
 
     candidates/ID/image.png    the image with the defect, lossless
-    candidates/ID/mask.png     where it visibly differs from its source
-    candidates/ID/drawn.png    where it was allowed to
+    candidates/ID/mask.png     the measured mask: where the image visibly differs from its source
+    candidates/ID/drawn.png    the drawn mask: where the engine was allowed to paint
 
-Knows how a candidate is kept, found and put away. Does not know how it is painted, what it is worth or who
-decides; everything lands as "pending". A folder is written whole and renamed before its row says that it is
-there. Nothing here removes a file: a deleted candidate is one whose status says so, and can come back.
+A folder is written whole and renamed into place before its row is inserted. No file is ever removed: a deleted
+candidate has the status "deleted" and can be restored. Knows how candidates are stored and found. Does not know how
+they are painted, measured or decided on; every new one is "pending".
 """
 
 from __future__ import annotations
@@ -41,13 +41,13 @@ STATUSES = ("pending", "accepted", "rejected", "deleted")
 
 @dataclass(frozen=True)
 class Candidate:
-    """One painted defect with its whole record: the same record gives the same pixels again.
+    """One painted defect with its complete record: the same record gives the same pixels.
 
     source: id of the image it was painted into. mask_spec: the `MaskSpec` as JSON. settings: the engine's, complete.
     notes: sentences of the engine. donor: id of the image that lent a mask or a defect, "" for none. parent: the
-    candidate it was edited from. axes: its place in a comparison, a list of {"name", "values", "index"}. job and
-    number: which of a job's it is; "" and None when made alone. quality: measures of curation, {} before there are
-    any. seconds: how long painting took.
+    candidate that it is a variant of. axes: its cell of a comparison, a list of {"name", "values", "index"}. job,
+    number: the job and the number of its recipe; "" and None without a job. quality: measures of curation, {} before
+    they are computed. seconds: time that painting took.
     """
 
     id: str
@@ -102,16 +102,14 @@ def add(
     job: str = "",
     number: int | None = None,
 ) -> Candidate:
-    """Keep a painting as a pending candidate. A second one with the same `job` and `number` changes nothing.
+    """Store a painting as a pending candidate. A second one with the same `job` and `number` changes nothing.
 
-    `drawn` is the mask it was painted into, bool (H, W). Raises BadInput where it cannot be stored.
+    drawn: the mask it was painted into, bool (H, W). Raises `BadInput` where it cannot be stored.
     """
     if job and (known := of_job(workspace, job, number)):
         return known
     files = {"image.png": painting.image, "mask.png": painting.mask, "drawn.png": drawn}
-    encoded = {
-        name: encode_png(pixels) for name, pixels in files.items()
-    }  # before anybody has to wait for us
+    encoded = {name: encode_png(pixels) for name, pixels in files.items()}  # encoded before the lock is taken
     row = _row(painting, recipe, job, number)
     with making(workspace, workspace.path / FOLDER, "painting", Progress()) as temporary:
         if job and (known := of_job(workspace, job, number)):
@@ -164,7 +162,7 @@ def listed(
     limit: int = -1,
     offset: int = 0,
 ) -> list[Candidate]:
-    """Candidates, the newest first; None filters nothing, but deleted ones come only by their status."""
+    """Candidates, the newest first. None does not filter, but deleted ones are only found by their status."""
     others = {"engine": engine, "prompt_id": prompt_id, "job": job, "defect_type": defect_type}
     condition, values = _condition(dataset, status, **others)
     with workspace.reading() as db:
@@ -176,7 +174,7 @@ def listed(
 def count(
     workspace: Workspace, dataset: str | None = None, status: str | None = None, **others: str | None
 ) -> int:
-    """How many `listed` would find without a limit."""
+    """The number of candidates that `listed` finds without a limit."""
     condition, values = _condition(dataset, status, **others)
     with workspace.reading() as db:
         return int(db.execute(f"select count(*) from candidates where {condition}", values).fetchone()[0])
@@ -190,7 +188,7 @@ def _condition(dataset: str | None, status: str | None, **others: str | None) ->
 
 
 def get(workspace: Workspace, id: str) -> Candidate:
-    """The candidate of that id. Raises BadInput when there is none."""
+    """The candidate of that id. Raises `BadInput` where there is none."""
     with workspace.reading() as db:
         row = next(iter(db.query("select * from candidates where id = ?", [id])), None)
     if row is None:
@@ -199,7 +197,7 @@ def get(workspace: Workspace, id: str) -> Candidate:
 
 
 def of_job(workspace: Workspace, job: str, number: int | None) -> Candidate | None:
-    """What a job made as its `number`-th, whatever became of it."""
+    """The candidate of a job's recipe `number`, deleted or not; None where there is none."""
     with workspace.reading() as db:
         found = db.query("select * from candidates where job = ? and number = ?", [job, number])
         row = next(iter(found), None)
@@ -207,22 +205,22 @@ def of_job(workspace: Workspace, job: str, number: int | None) -> Candidate | No
 
 
 def numbers(workspace: Workspace, job: str) -> set[int]:
-    """Which of a job's images are there already, deleted ones included."""
+    """The numbers of a job's recipes that have candidates, deleted ones included."""
     with workspace.reading() as db:
         return {row[0] for row in db.execute("select number from candidates where job = ?", [job])}
 
 
 def _candidate(workspace: Workspace, row: Mapping[str, Any]) -> Candidate:
     values = dict(row) | {name: json.loads(row[name]) for name in ("settings", "quality", "notes")}
-    del values["mask_source"]  # of `mask`
-    extra = values.pop("notes")  # what has no column of its own is with the notes
+    del values["mask_source"]  # a copy of a field of `mask`
+    extra = values.pop("notes")  # the column "notes" also holds the fields without a column
     values |= {name: extra[name] for name in ("notes", "donor", "axes")}
     values["mask_spec"] = json.loads(values.pop("mask"))
     return Candidate(**values | {"job": row["job"] or "", "folder": workspace.path / FOLDER / row["id"]})
 
 
 def delete_pending(workspace: Workspace, ids: Iterable[str]) -> list[str]:
-    """Put pending candidates away and return the ids of those that were; `restore` brings them back."""
+    """Delete pending candidates and return the ids of those that were pending; `restore` brings them back."""
     return _change(workspace, ids, "pending", "deleted")
 
 
@@ -242,7 +240,7 @@ def _changed(db: Database, id: str, old: str, new: str) -> bool:
 
 
 def mask_of(workspace: Workspace, candidate: Candidate) -> np.ndarray:
-    """The mask that counts, bool (H, W): the measured one, or what somebody trimmed it to."""
+    """The valid mask, bool (H, W): the measured one, or the one that somebody trimmed."""
     trims = decisions.in_force(workspace, "trim", subject=candidate.id)
     file = workspace.path / MASKS / trims[-1].detail["mask"] if trims else candidate.mask
     return read_mask(file, None, "the mask")

@@ -1,6 +1,6 @@
-"""The time as rows of the database keep it.
+"""The current time in the format of the database.
 
-Knows ISO 8601. Does not know who asks.
+Knows ISO 8601. Does not know the tables.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Changes of a data set: images moved, relabelled, retired; and the way back.
+"""Changes of a data set: moves, relabels, retires and restores images, and undoes changes.
 
-Each makes the next numbered state, whole or not at all: files are brought in first, the rows follow in one
-transaction, and a report is made anew. Knows images, groups and masks. Does not know who asks, nor what a bank makes
-of it; `due` only counts. What is set for all images at once is in `dataset_settings`.
+A change makes the next numbered state, completely or not at all: new files are moved into place, a new report is
+computed, and the rows follow in one transaction. Settings for all images are in `dataset_settings`. Knows images,
+groups and masks. Does not know banks; `due` only counts the changes since one was built.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Changed:
-    """What a change did. images: ids of those that changed. state: the one that it made. sentence: for people."""
+    """The result of a change. images: ids of changed images. state: the new one. sentence: for people."""
 
     dataset: str
     state: int
@@ -48,11 +48,11 @@ class Changed:
 
 @dataclass
 class Draft:
-    """A change on its way. info, rows: the data set's row and its images' rows by id, as they are, without those of
-    joins that were taken back.
+    """A change in preparation.
 
-    new: a folder for files to be brought in, which get the same paths in `folder`. images, settings: what changes,
-    as `dataset_states.record` takes it. sentence: what was done. survey, unusable: as `dataset_reports.again`.
+    info, rows: the data set's row and its images' rows by id before the change, without those of undone joins. new:
+    a folder for new files, which get the same paths in `folder`. images, settings: the changes, as in
+    `dataset_states.record`. sentence: for people. survey, unusable: as in `dataset_reports.renewed`.
     """
 
     folder: Path
@@ -65,16 +65,16 @@ class Draft:
     detail: Row = field(default_factory=dict)
     survey: Survey | None = None
     unusable: dict[str, str] = field(default_factory=dict)
-    looks_again: bool = True  # False where nothing that the report tells has changed
-    state: int = 0  # once it is made
+    renews_report: bool = True  # False where the change does not affect the report
+    state: int = 0  # the new state, set at the end of the block
 
     @property
     def masks(self) -> str:
-        """The folder for masks that this change writes: those of earlier states stay as they are."""
+        """The folder for masks that this change writes. Masks of earlier states stay unchanged."""
         return f"{imports.WRITTEN}/{dataset_states.current(self.info) + 1}"
 
     def after(self) -> list[Row]:
-        """The rows that count once the change is made."""
+        """The rows of the images that count after the change."""
         whole = {**self.rows}
         for id, values in self.images.items():
             whole[id] = {**whole.get(id, {}), **values}
@@ -86,10 +86,10 @@ class Draft:
 def changing(
     workspace: Workspace, dataset: str | None, action: str, who: str, progress: Progress
 ) -> Iterator[Draft]:
-    """A draft to fill in, which is made when the block ends; nobody else changes or imports meanwhile."""
+    """A draft to fill in. When the block ends, the change is made; a lock excludes other changes and imports."""
     name = workspace.dataset(dataset).name
     place = workspace.path / "datasets"
-    with failures.plainly(), making(workspace, place, "change of a data set", progress) as temporary:
+    with failures.as_bad_input(), making(workspace, place, "change of a data set", progress) as temporary:
         with workspace.reading() as db:
             info, rows = dataset_states.at(db, name)
         rows = {id: row for id, row in rows.items() if row["retired"] != UNDONE}
@@ -101,9 +101,9 @@ def changing(
         brought = _move_files(draft)
         try:
             report: Row = {}
-            if draft.looks_again:
+            if draft.renews_report:
                 before = {**info, **draft.settings}
-                made = dataset_reports.again(
+                made = dataset_reports.renewed(
                     draft.folder, before, draft.after(), progress, draft.survey, draft.unusable
                 )
                 report = {"report": json.dumps(made)}
@@ -121,9 +121,9 @@ def changing(
 
 
 def _move_files(draft: Draft) -> list[Path]:
-    """Move new files into the data set's folder; where a process is killed they lie there and no row names them.
+    """Move new files into the data set's folder. If the process is killed, no row names them.
 
-    A file that is there already has the same content, unless it is one of a change of this number that was killed.
+    A file that exists already has the same content, or is left from a killed change to the same state.
     """
     brought = []
     for file in sorted(path for path in draft.new.rglob("*") if path.is_file()):
@@ -160,10 +160,10 @@ def changes(workspace: Workspace, dataset: str | None = None) -> list[Change]:
 
 
 def undo(workspace: Workspace, dataset: str | None, who: str) -> Changed:
-    """Take the last change back that still stands. Raises `BadInput` where there is none."""
+    """Undo the last change that is not undone. Raises `BadInput` where there is none."""
     name = workspace.dataset(dataset).name
     place = workspace.path / "datasets"
-    with failures.plainly(), making(workspace, place, "change of a data set", Progress()) as temporary:
+    with failures.as_bad_input(), making(workspace, place, "change of a data set", Progress()) as temporary:
         with workspace.writing() as db:
             last = dataset_states.undo(db, name, who)
             info, rows = dataset_states.at(db, name)
@@ -179,7 +179,7 @@ def require_own_name(db: Any, dataset: str, called: str | None) -> None:
 
 
 def named(workspace: Workspace, names: Sequence[str | Path]) -> tuple[str, list[str]]:
-    """The data set and the ids of images that are named by id or by file. Raises `BadInput`."""
+    """The data set and the ids of images, given by id or file. Raises `BadInput`."""
     ids = []
     for name in dict.fromkeys(names):
         path = Path(name).expanduser().resolve()
@@ -208,7 +208,7 @@ def _images(ids: Sequence[str], what: str = "image") -> str:
 def move(
     workspace: Workspace, names: Sequence[str | Path], split: str, who: str, progress: Progress | None = None
 ) -> Changed:
-    """Bring images to the side "train" or "test", each with all images of its physical part."""
+    """Move images to the split "train" or "test", each with all images of its physical part."""
     if split not in SPLITS:
         raise BadInput(f'"{split}" is no side of a split; choose train or test.')
     dataset, ids = named(workspace, names)
@@ -233,9 +233,9 @@ def relabel(
     mask: np.ndarray | None = None,
     progress: Progress | None = None,
 ) -> Changed:
-    """Call images normal or defective. mask: bool (H, W) of a single image, which may get one later too.
+    """Label images normal or defective. mask: bool (H, W), of a single image; it may be given later.
 
-    A defective image keeps the mask and the type that it has where none is given. Raises `BadInput`.
+    A defective image keeps its mask and type where none is given. Raises `BadInput`.
     """
     if label not in LABELS:
         raise BadInput(f'"{label}" is no label; choose normal or defect.')
@@ -277,14 +277,14 @@ def _require_mask(workspace: Workspace, ids: Sequence[str], mask: np.ndarray) ->
 def retire(
     workspace: Workspace, names: Sequence[str | Path], who: str, progress: Progress | None = None
 ) -> Changed:
-    """Let images count no more, in no bank and no figure; `restore` brings them back."""
+    """Exclude images from all banks and figures; `restore` brings them back."""
     return _retired(workspace, names, who, "retire", RETIRED, progress)
 
 
 def restore(
     workspace: Workspace, names: Sequence[str | Path], who: str, progress: Progress | None = None
 ) -> Changed:
-    """Let retired images count again."""
+    """Include retired images again."""
     return _retired(workspace, names, who, "restore", None, progress)
 
 
@@ -308,9 +308,9 @@ def _retired(
 
 
 def due(workspace: Workspace, bank_id: str | None = None) -> str:
-    """What the training images of a bank's data set have become since it was built, in one sentence; "" for nothing.
+    """A sentence on how the training images changed since a bank was built, "" for no change.
 
-    None: of the active bank.
+    bank_id: None for the active bank.
     """
     bank = workspace.bank(bank_id) if bank_id else workspace.active_bank()
     if bank is None or workspace.dataset_row(bank.dataset) is None:

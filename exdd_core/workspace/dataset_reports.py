@@ -1,7 +1,7 @@
-"""The integrity report of a data set, made anew after a change.
+"""Computes the integrity report of a data set again after a change.
 
-What was said of the sources (left out, turned masks, notes) is kept; what the pixels say is looked at again. Knows
-rows, records and reports. Does not know what was changed.
+The report keeps what concerns the sources (files left out, turned masks, notes); images and masks are read again.
+Knows rows, records and reports. Does not know the change.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ from exdd_core.progress import Progress
 from exdd_core.workspace import imports
 
 Row = Mapping[str, Any]
-OF_DEPTH = "Images of more than 8 bits are read with "  # the beginning of a note that is made anew
+OF_DEPTH = "Images of more than 8 bits are read with "  # how the note begins that is written again
 
 
 def record_of(row: Row) -> Record:
-    """An image's row as a record; a mask that cannot be used is named, so that the report names it again."""
-    mask = row["mask"] or next(iter(came(row)), None)
+    """An image's row as a record. It names an unusable mask, too, so that the report lists it again."""
+    mask = row["mask"] or next(iter(mask_files(row)), None)
     return Record(row["path"], row["label"], row["defect_type"], mask, row["split"], row["group"])
 
 
-def came(row: Row) -> list[str]:
-    """The files of an image's mask as they came, in its data set's folder."""
+def mask_files(row: Row) -> list[str]:
+    """The imported files of an image's mask, in its data set's folder."""
     if row["originals"]:
         return list(json.loads(row["originals"]))
     return [row["mask"]] if row["mask"] else []
@@ -51,7 +51,7 @@ def depth_of(row: Row) -> Depth | None:
     return Depth.parse(row["depth"]) if row["depth"] else None
 
 
-def again(
+def renewed(
     folder: Path,
     info: Row,
     rows: Sequence[Row],
@@ -59,10 +59,10 @@ def again(
     more: Survey | None = None,
     unusable: Mapping[str, str] | None = None,
 ) -> Report:
-    """The report of a data set as its row and its images' rows say now, of which none is retired.
+    """The report of a data set for its images' rows, of which none is retired.
 
-    info: its row, with the report that it had. more: what a source that joined was settled by. unusable: image -> why
-    its mask could not be written just now.
+    info: its row, with the former report. more: the survey of a source that joined. unusable: image -> why its mask
+    could not be written.
     """
     old = json.loads(info["report"])
     records = [record_of(row) for row in rows]
@@ -81,7 +81,7 @@ def again(
 
 
 def _unreadable(old: Mapping[str, Any], there: set[str]) -> list[Record]:
-    """Images that have no row because they cannot be read."""
+    """The unreadable images, which have no row."""
     return [
         Record(item["path"], item["label"], item["defect_type"], None, item["split"], item["group"])
         for item in old["unreadable"]
@@ -92,7 +92,7 @@ def _unreadable(old: Mapping[str, Any], there: set[str]) -> list[Record]:
 def _survey(
     folder: Path, info: Row, old: Mapping[str, Any], records: Sequence[Record], more: Survey | None
 ) -> Survey:
-    """What the sources were settled by, together."""
+    """The surveys of all sources of a data set in one."""
     there = {record.path for record in records}
     left = [
         LeftOut(item["folder"], item["reason"], paths, item["serious"])
@@ -121,11 +121,11 @@ def _survey(
     )
     found = _with(found, more) if more is not None else found
     doubts = [doubt for doubt in found.doubts if DIFFER not in doubt]
-    return replace(found, doubts=[*doubts, *of_two_depths(folder, found)])
+    return replace(found, doubts=[*doubts, *mixed_depths(folder, found)])
 
 
-def of_two_depths(folder: Path, found: Survey) -> list[str]:
-    """What to say where some images of a data set have 8 bits and others more; nothing where all are alike."""
+def mixed_depths(folder: Path, found: Survey) -> list[str]:
+    """Sentences on images of 8 bits among images of more; none where all are alike."""
     if found.depth is None:
         return []
     shallow: list[str] = []
@@ -165,7 +165,7 @@ def _with(found: Survey, more: Survey) -> Survey:
 
 
 def beyond(folder: Path, paths: Sequence[str], depth: Depth) -> dict[str, float]:
-    """Image -> the share of its pixels whose values lie beyond a depth, where there are any."""
+    """Image -> the share of its pixels whose values exceed a depth, for images that have any."""
     found = {}
     for path in paths:
         with suppress(BadInput):

@@ -1,7 +1,7 @@
-"""What is set for all images of a data set: its name, bit depth, rule for masks, size and region of interest.
+"""Changes the settings of a data set: its name, bit depth, rule for masks, size and region of interest.
 
-Each is a change, so earlier states stay as they were. Knows masks as they came and files in a data set's folder. Does
-not know who asks, nor what a bank makes of it.
+Each is a change that makes a new state, so earlier states stay readable. Knows the imported files of masks and the
+files in a data set's folder. Does not know banks.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.rows import DatasetInfo
 
-# Normal images of which a region by threshold is made, and the pixels that they have at most, or there are five.
+# For a region by threshold: the largest and smallest number of normal images, and the pixels that limit the number.
 PICTURES, LEAST_PICTURES, MOST_PIXELS = 32, 5, 64_000_000
-BAND = 64  # rows of which the median is taken at a time
+BAND = 64  # rows of pixels whose median is computed at a time
 Row = dict[str, Any]
 
 
 def rename(workspace: Workspace, dataset: str, new: str, who: str) -> Changed:
-    """Give a data set another name for people; the old one stays in ids and folders, and both are understood."""
+    """Give a data set another name for people. The old one stays in ids and folders, and both are accepted."""
     new = imports.dataset_name(Path(new), new)
     with changing(workspace, dataset, "rename", who, Progress()) as draft:
         name, old = draft.info["name"], draft.info["called"] or draft.info["name"]
@@ -43,7 +43,7 @@ def rename(workspace: Workspace, dataset: str, new: str, who: str) -> Changed:
             require_own_name(db, name, new)
         if new != old:
             draft.settings = {"called": None if new == name else new}
-        draft.looks_again, draft.sentence = False, f'"{old}" is called "{new}" now.'
+        draft.renews_report, draft.sentence = False, f'"{old}" is called "{new}" now.'
     return changed(draft)
 
 
@@ -56,10 +56,10 @@ def set_choices(
     size: Size | None = None,
     progress: Progress | None = None,
 ) -> Changed:
-    """Change the bit depth, the rule for masks or the size that banks are built at; None leaves one as it is.
+    """Change the bit depth, the rule for masks or the size that banks are built at; None keeps one.
 
-    Masks are written anew from the files as they came; those that were drawn here, or from outlines, stay, and so do
-    labels. Raises `BadInput`.
+    Masks are written again from their imported files; drawn masks, masks from outlines, and labels stay. Raises
+    `BadInput`.
     """
     progress = progress or Progress()
     with changing(workspace, dataset, "set", who, progress) as draft:
@@ -81,10 +81,10 @@ def set_choices(
 def settled(
     workspace: Workspace, dataset: str | None, state: int | None, progress: Progress
 ) -> tuple[DatasetInfo, str]:
-    """A data set in a state (None: as it is), and a sentence where its bit depth had to be guessed first, else "".
+    """A data set in a state (None: the current one), and a sentence if its bit depth was guessed first, else "".
 
-    Versions that kept no depths read each image by its own brightest values. So the first time that anything is built
-    from what they imported, the depth is guessed of all images, which is a change of the data set like any other.
+    Old versions of the program stored no depths and scaled each image by its own brightest values. The first build
+    from such a data set guesses one depth for all images, which is a change like any other.
     """
     info = workspace.dataset(dataset, state)
     if (
@@ -112,13 +112,13 @@ def _require_deep(draft: Draft) -> None:
 
 
 def _masks_anew(draft: Draft, rule: MaskRule, progress: Progress) -> str:
-    """Write masks by another rule into the draft; a sentence on what became of them."""
+    """Write masks by another rule into the draft; returns a sentence on the result."""
     found = Survey(Tree(draft.folder), [], [], [], [], rule, None)
     written = empty = 0
     progress.begin("Writing masks", len(draft.rows))
     for id, row in draft.rows.items():
         progress.advance()
-        files = dataset_reports.came(row)
+        files = dataset_reports.mask_files(row)
         drawn = row["mask"] and row["mask"].startswith(f"{imports.WRITTEN}/") and not row["originals"]
         usual = not row["originals"] and (rule.above, rule.inverted) == (USUAL, False)
         if row["label"] != datasets.DEFECT or not files or drawn or usual:
@@ -143,9 +143,9 @@ def set_region(
     mask: np.ndarray | None,
     who: str = "",
 ) -> DatasetInfo:
-    """As `Workspace.set_region`: bool (H, W) of the size that most images have; None takes the region away."""
+    """Set the region of interest, bool (H, W), of the most common image size; None removes it. Raises `BadInput`."""
     with changing(workspace, dataset, "roi", who, Progress()) as draft:
-        draft.looks_again = False
+        draft.renews_report = False
         if mask is None:
             draft.settings = {"roi": None} if draft.info["roi"] else {}
             draft.sentence = "The region of interest is all of an image again."
@@ -173,12 +173,12 @@ def _require_region(workspace: Workspace, dataset: str, mask: np.ndarray) -> Non
 
 
 def region_by_threshold(workspace: Workspace, dataset: str | None, threshold: int) -> np.ndarray:
-    """Where the middle (median) of normal images of the commonest size is brighter than a grey value, bool (H, W)."""
+    """A region by threshold, bool (H, W): where the median of normal images is brighter than a grey value."""
     return usual_brightness(workspace, dataset) > threshold
 
 
 def usual_brightness(workspace: Workspace, dataset: str | None) -> np.ndarray:
-    """The median of normal images of the commonest size, as grey values from 0 to 255: float32 (H, W)."""
+    """The median of normal images of the most common size, in grey values from 0 to 255: float32 (H, W)."""
     info = workspace.dataset(dataset)
     size = info.commonest_size
     rows = [row for row in workspace.images(info.name, label="normal") if (row.width, row.height) == size]
@@ -187,7 +187,7 @@ def usual_brightness(workspace: Workspace, dataset: str | None) -> np.ndarray:
     rows = rows[: min(PICTURES, max(LEAST_PICTURES, MOST_PIXELS // (size[0] * size[1])))]
     sums = np.empty(
         (len(rows), size[1], size[0]), np.uint16
-    )  # of three channels, so that no fraction is lost
+    )  # the sum of three channels, which keeps fractions
     for number, row in enumerate(rows):
         sums[number] = images.read_image(row.path, row.id, row.depth).sum(axis=2, dtype=np.uint16)
     result = np.empty(sums.shape[1:], np.float32)

@@ -1,8 +1,8 @@
-"""The states of a data set: what its images and settings were at each, and the way back.
+"""The states of a data set: its images and settings at each, and undo.
 
-A data set is imported in state 1. Every change makes the next state and stores what it replaced, so that any earlier
-state can be read again; no number ever stands for two states, since taking a change back is a change too. Knows the
-rows of `datasets`, `images` and `dataset_changes`. Does not know what a change means, nor files.
+An import makes state 1. Every change makes the next state and stores the values that it replaced, so that any earlier
+state can be read again. Undoing a change makes a new state, too, so no number ever stands for two states. Knows the
+rows of `datasets`, `images` and `dataset_changes`. Does not know what a change means, or files.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 FIRST = 1
 UNDO = "undo"
-# Why an image does not count: put away, or came by a join that was taken back.
+# Reasons why an image does not count: retired by a person, or added by a join that was undone.
 RETIRED, UNDONE = "retired", "undone"
 Row = dict[str, Any]
 
@@ -30,7 +30,7 @@ Row = dict[str, Any]
 class Change:
     """One change of a data set. action: join, move, relabel, retire, restore, set, roi, rename or undo.
 
-    state: the one that it made. sentence: what it did, for people. undone: the state that took it back.
+    state: the one that it made. sentence: for people. undone: the state whose change undid this one, or None.
     """
 
     dataset: str
@@ -43,14 +43,14 @@ class Change:
 
 
 def current(row: Mapping[str, Any]) -> int:
-    """The state that a row of `datasets` is in."""
+    """The state of a row of `datasets`."""
     return int(row["state"] or FIRST)
 
 
 def at(db: Database, dataset: str, state: int | None = None) -> tuple[Row, dict[str, Row]]:
-    """A data set's row and its images' rows by id, retired ones too, as they were in a state; None: as they are.
+    """A data set's row and its images' rows by id, retired ones included, in a state (None: the current one).
 
-    Raises `BadInput` for a data set or a state that there is not.
+    Raises `BadInput` for an unknown data set or state.
     """
     found = next(iter(db.query("select * from datasets where name = ?", [dataset])), None)
     if found is None:
@@ -108,12 +108,12 @@ def changes(db: Database, dataset: str) -> list[Change]:
 
 
 def to_undo(db: Database, dataset: str) -> Change | None:
-    """The last change that was not taken back."""
+    """The last change that is not undone."""
     return next((c for c in changes(db, dataset) if c.action != UNDO and c.undone is None), None)
 
 
 def fingerprint(db: Database, dataset: str, state: int | None = None) -> str:
-    """One number for what a data set held in a state; a state that was come back to has the same again."""
+    """A digest of a data set's content in a state. Undoing a change restores the former digest."""
     row = db.execute("select fingerprint, state from datasets where name = ?", [dataset]).fetchone()
     wanted = int(row[1] or FIRST) if state is None else state
     query = (
@@ -140,10 +140,10 @@ def record(
     settings: Row | None = None,
     **detail: Any,
 ) -> int:
-    """Make a change within a transaction that the caller has begun, and return the state that it makes.
+    """Store a change within the caller's transaction, and return the new state.
 
-    images: id -> the values that an image gets, a whole row for a new one. settings: columns of its row that change.
-    detail: what else is to be kept.
+    images: id -> new values of an image, or the whole row of a new one. settings: new values of the data set's
+    columns. detail: further values to store.
     """
     info, rows = at(db, dataset)
     images, settings = images or {}, settings or {}
@@ -171,10 +171,10 @@ def record(
 
 
 def undo(db: Database, dataset: str, who: str) -> Change:
-    """Take the last change back that was not taken back yet, within the caller's transaction; return it.
+    """Undo the last change that is not undone, within the caller's transaction, and return it.
 
-    Images that it brought stay in the table, as `UNDONE`: banks that learnt them still find them. Raises `BadInput`
-    where there is nothing to take back.
+    Images that it added stay in the table as `UNDONE`, so that banks built from them still find them. Raises
+    `BadInput` where there is nothing to undo.
     """
     last = to_undo(db, dataset)
     if last is None:

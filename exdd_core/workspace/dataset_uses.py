@@ -1,4 +1,4 @@
-"""What a data set was used for, and deleting it with all of that.
+"""Finds everything that was made from a data set, and deletes the data set with it.
 
 Knows which rows and folders belong to a data set. Does not know what is in them.
 """
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
     from exdd_core.workspace import Workspace
 
-NAMED = 6  # versions that a sentence names
+NAMED = 6  # the largest number of versions that a sentence names
 LENT = "select json_extract(notes, '$.donor') from candidates where dataset <> :name"
 
 
 @dataclass(frozen=True)
 class Uses:
-    """What was made from a data set. versions: names. runs, candidates, decisions: how many."""
+    """Everything that was made from a data set. versions: names. runs, candidates, decisions: counts."""
 
     versions: list[str]
     runs: int
@@ -50,7 +50,7 @@ class Uses:
 
 
 def uses(workspace: Workspace, dataset: str | None = None) -> Uses:
-    """Bank versions, measurements, candidates and decisions that saw a data set."""
+    """Find the bank versions, measurements, candidates and decisions of a data set."""
     name = workspace.dataset(dataset).name
     with workspace.reading() as db:
         banks = _banks(db, name)
@@ -64,23 +64,25 @@ def uses(workspace: Workspace, dataset: str | None = None) -> Uses:
 
 
 def delete(workspace: Workspace, dataset: str) -> str:
-    """Remove a data set for good, with its bank versions, measurements, candidates and decisions; a sentence on that.
+    """Delete a data set with its bank versions, measurements, candidates and decisions; returns a sentence on them.
 
-    Where the active version or data set goes, the one before it is active again. Images that lent a defect to
-    candidates of other data sets keep their row, not their file. Raises `BadInput` where a version is pinned or a job
-    uses the data set.
+    If the active version or data set is deleted, the one before it becomes active. Images that lent a defect to
+    candidates of other data sets keep their row, but not their file. Raises `BadInput` where a version is pinned or
+    a job uses the data set.
     """
     info = workspace.dataset(dataset)
     found = uses(workspace, info.name)
     place = workspace.path / "datasets"
-    with failures.plainly(), making(workspace, place, "change of a data set", Progress()):
+    with failures.as_bad_input(), making(workspace, place, "change of a data set", Progress()):
         with workspace.writing() as db:
             _require_idle(db, info.name, info.called)
             banks = _banks(db, info.name)
             _require_unpinned(db, banks)
             folders = [place / info.name, *(workspace.path / "banks" / id for id in banks)]
             folders += _candidate_folders(db, workspace, info.name)
-            for folder in folders:  # should we be killed before they are gone, the next sweep takes them
+            for (
+                folder
+            ) in folders:  # if the process is killed before they are removed, the next sweep removes them
                 if folder.is_dir():
                     (folder / placing.MARK).touch()
             _forget(db, info.name, list(banks))
@@ -156,7 +158,7 @@ def _forget(db: Database, name: str, banks: list[str]) -> None:
 
 
 def _fall_back(db: Database) -> None:
-    """Let the settings name versions and data sets that are there: the ones that were active before, or the newest."""
+    """Activate an existing version and data set: the ones that were active before, or the newest."""
     there = [row[0] for row in db.execute("select id from banks order by number").fetchall()]
     former = [id for id in json.loads(settings.get(db, versions.FORMER, "[]")) if id in there]
     if json.loads(settings.get(db, "active_bank", "null")) not in there:

@@ -1,4 +1,4 @@
-"""Decisions as rows: the history, which are in force, and who has which candidate open.
+"""Decisions and claims as rows: the history, the decisions in force, and who has which candidate open.
 
 Knows the tables of decisions and claims. Does not know what a decision does to a bank.
 """
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from exdd_core.workspace import Workspace
 
-CLAIMED = 180.0  # seconds that a candidate stays somebody's after they last showed a sign of life
+CLAIMED = 180.0  # seconds until a claim on a candidate ends, unless it is renewed
 
 
 @dataclass(frozen=True)
 class Decision:
-    """One line of the history. subject: id of a candidate or image. undone: the id of the decision that took it back.
+    """One decision. subject: id of a candidate or image. undone: id of the decision that undid it, or None.
 
     action: accept, reject, trim, type, missed, false_alarm, drop, align or undo. reason: tags.
     """
@@ -39,7 +39,7 @@ class Decision:
 
 
 def claim(workspace: Workspace, id: str, who: str) -> str:
-    """Take a candidate for yourself while you look at it, or stay with it. Returns "" or the name of who has it."""
+    """Claim a candidate while it is open, or renew the claim. Returns "", or the name of another holder."""
     with workspace.writing() as db:
         holder = holder_of(db, id)
         if holder not in ("", who):
@@ -71,14 +71,14 @@ def holder_of(db: Database, id: str) -> str:
 
 
 def history(workspace: Workspace, subject: str | None = None, limit: int = -1) -> list[Decision]:
-    """Everything that was decided, the newest first."""
+    """All decisions, or those on one subject, the newest first."""
     with workspace.reading() as db:
         where = "" if subject is None else "where candidate = :subject"
         return read_decisions(db, where, subject, limit)
 
 
 def newest(workspace: Workspace) -> int:
-    """The number of the last decision, 0 where there is none. Cheap: for asking whether anything is new."""
+    """The id of the last decision, 0 where there is none. A cheap check for new decisions."""
     with workspace.reading() as db:
         return int(db.execute("select coalesce(max(id), 0) from decisions").fetchone()[0])
 
@@ -104,7 +104,7 @@ def _decision(row: dict[str, Any]) -> Decision:
 
 
 def reversible(db: Database, decision: int) -> Decision:
-    """A decision that can be taken back. Raises BadInput."""
+    """A decision that can be undone. Raises `BadInput`."""
     found = next(iter(read_decisions(db, "where id = :subject", decision)), None)
     if found is None:
         raise BadInput(f"There is no decision {decision} in this workspace.")
@@ -118,7 +118,7 @@ def reversible(db: Database, decision: int) -> Decision:
 def in_force(
     workspace: Workspace, *actions: str, dataset: str | None = None, subject: str | None = None
 ) -> list[Decision]:
-    """Decisions of these kinds that nobody took back, the oldest first; None filters nothing."""
+    """The decisions of these kinds that are not undone, the oldest first. None does not filter."""
     query = f"""select * from decisions where undone is null and action in ({", ".join("?" * len(actions))})
                 and (? is null or dataset = ?) and (? is null or candidate = ?) order by id"""
     with workspace.reading() as db:

@@ -1,4 +1,4 @@
-"""The lock under which one thread at a time uses the machine's GPU.
+"""The lock that lets one thread at a time use the machine's GPU.
 
 Knows locks. Does not know what is computed.
 """
@@ -22,10 +22,10 @@ DEVICE_LOCK, NEXT_LOCK = ".device.lock", ".device-next.lock"
 
 @contextmanager
 def device(workspace: Workspace) -> Iterator[None]:
-    """Alone with the machine's GPU (or what stands for it), among all threads and processes of this workspace.
+    """Exclusive use of the GPU (or the CPU in its place) among all threads and processes of this workspace.
 
-    A batch takes it for each image anew, a preview for its one. Whoever waits stands first in line, so it waits for
-    one image at most: the next to come stops at the second lock. Within the block the thread may ask again.
+    A batch takes the lock for each image, a preview for its only one. A second lock holds all but the first waiting
+    thread back, so that one waits for at most one image. The same thread may take the lock again within the block.
     """
     lock = _device_lock(workspace.path)
     if not lock.is_locked:
@@ -41,4 +41,4 @@ def device(workspace: Workspace) -> Iterator[None]:
 
 @functools.cache
 def _device_lock(folder: Path) -> FileLock:
-    return FileLock(folder / DEVICE_LOCK)  # a lock of each thread's own, which counts how often it is asked
+    return FileLock(folder / DEVICE_LOCK)  # one lock object for each thread, since it counts its acquisitions

@@ -1,7 +1,7 @@
-"""What this machine offers, in a moment and without loading anything large.
+"""Reports the state of this machine quickly, without loading models or downloading anything.
 
-Knows where weights lie, which libraries there are and how full the disk is. Downloads nothing. Does not know
-whether any of it is good enough: it says what is there, people decide.
+Knows where weights lie, the versions of libraries and the free disk space. Does not know whether any of it is
+sufficient.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ LIBRARIES = (
 
 
 class Faiss(TypedDict):
-    """What faiss searches on; version is None where it cannot be imported."""
+    """The device that faiss searches on. version: None where faiss cannot be imported."""
 
     version: str | None
     device: str
@@ -54,7 +54,7 @@ class Faiss(TypedDict):
 
 
 class Disk(TypedDict):
-    """The disk of a path."""
+    """The disk that holds a path."""
 
     path: str
     free_bytes: int
@@ -75,7 +75,7 @@ class Report(TypedDict):
 
 
 def report(workspace: Workspace | None = None) -> Report:
-    """The state of this machine and, where there is one, of the workspace; fit for JSON."""
+    """The state of this machine, and of the workspace if there is one; ready for JSON."""
     place = workspace.path if workspace else Path.cwd()
     usage = shutil.disk_usage(place)
     return {
@@ -94,7 +94,7 @@ def report(workspace: Workspace | None = None) -> Report:
 
 
 def lines(report: Report) -> list[str]:
-    """The report for people, one line a subject."""
+    """The report for people, one line for each subject."""
     disk, faiss, backbone = report["disk"], report["faiss"], report["backbone"]
     versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
     network = f"{backbone['name']}, weights {backbone['weights']}" if backbone["name"] else backbone["reason"]
@@ -119,7 +119,7 @@ def _version(package: str) -> str | None:
 
 
 def _device() -> dict[str, str]:
-    """kind "cuda" or "cpu". Torch takes seconds to import, so it is asked only where it could find a GPU."""
+    """The device: "kind" is "cuda" or "cpu". Imports torch, which takes seconds, only where a GPU is likely."""
     if asked() == "cpu":
         return {"kind": "cpu", "name": f"CPU, {os.cpu_count()} cores, as EXDD_DEVICE says"}
     driver = any(Path(p).exists() for p in ("/dev/nvidiactl", "/dev/dxg")) or shutil.which("nvidia-smi")
@@ -150,7 +150,7 @@ def _banks(workspace: Workspace | None) -> list[str]:
 
 @functools.cache
 def _faiss() -> Faiss:
-    """Asked in a process of its own: imported here before torch it would bring in the wrong OpenMP first."""
+    """The state of faiss, from a separate process: importing it here before torch would load the wrong OpenMP."""
     asked = subprocess.run([sys.executable, "-c", ASK_FAISS], capture_output=True, text=True, timeout=60)
     if asked.returncode:
         return {"version": None, "device": "nothing: it cannot be imported", "gpus": 0}
@@ -159,7 +159,7 @@ def _faiss() -> Faiss:
 
 
 def _sdxl(workspace: Workspace | None) -> Status:
-    """Whether a model for the engine sdxl lies on this machine, and where."""
+    """Whether a model for the engine sdxl is on this machine, and where."""
     from exdd_core.synthesis import weights
 
     return weights.status(models=workspace.path / weights.MODELS if workspace else "")

@@ -1,4 +1,4 @@
-"""Masks that people drew, one PNG file for each content.
+"""Stores masks that people drew, one PNG file for each content.
 
 Knows files. Does not know what a mask marks.
 """

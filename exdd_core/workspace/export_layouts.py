@@ -1,11 +1,11 @@
-"""Where the images and masks of a data set go when it is exported, as MVTec AD and as COCO.
+"""The paths of images and masks in an export as MVTec AD or COCO.
 
-Knows names, masks and the two layouts, and chooses names that every system can hold and that pair a mask with its
-image and no other. Does not know the workspace, nor what is written to disk.
+Chooses names that every file system accepts and that pair a mask with its own image only. Knows names, masks and the
+two layouts. Does not know the workspace or how files are written.
 
 MVTec AD: P. Bergmann et al., "The MVTec anomaly detection dataset", International Journal of Computer Vision, 2021.
-It has no defects on its training side; here they lie in train/TYPE, beside train/good, with masks in
-ground_truth/train/TYPE, so that ground_truth/TYPE holds a mask for each defect of the test side, as programs expect.
+It has no defects in its training split; here they lie in train/TYPE with masks in ground_truth/train/TYPE, so that
+ground_truth/TYPE has a mask for each defect of the test split, as programs expect.
 COCO: T.-Y. Lin et al., "Microsoft COCO: common objects in context", ECCV 2014.
 """
 
@@ -30,7 +30,7 @@ from exdd_core.formats import SUFFIXES, is_system_file, picture_format
 from exdd_core.spec import Json
 
 SPLITS = ("train", "test")
-ILLEGAL = frozenset('<>:"/\\|?*')  # in names of files, on Windows
+ILLEGAL = frozenset('<>:"/\\|?*')  # in file names on Windows
 DEVICES = frozenset(
     ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)))
 )
@@ -41,11 +41,10 @@ SUFFIX_OF = {"JPEG": ".jpg", "BMP": ".bmp", "TIFF": ".tif", "WEBP": ".webp", "PP
 
 @dataclass(frozen=True)
 class Item:
-    """One image that is exported.
+    """One image to export.
 
-    file: where it lies. name: what it is called, a posix path with the folders that tell it from others. split: "train"
-    or "test". mask: reads what marks its defect as bool (H, W) of the upright image; None where there is none. about:
-    what else is known of it, by column of the manifest.
+    file: its path. name: a posix path that is unique among the images. split: "train" or "test". mask: reads its mask,
+    bool (H, W), of the upright image; None without a mask. about: further columns of the manifest.
     """
 
     file: Path
@@ -59,13 +58,15 @@ class Item:
 
     @property
     def kind(self) -> str:
-        """Its type of defect, "defect" where nobody has named it; "" for a normal image."""
+        """Its type of defect, "defect" for an unnamed type, "" for a normal image."""
         return "" if self.label == NORMAL else self.defect_type or DEFECT
 
 
 class Place(NamedTuple):
-    """Where an image and its mask go, as posix paths; mask is "" where the layout has no file for one. kind: the type
-    of defect as the layout spells it."""
+    """The posix paths of an image and its mask in an export.
+
+    mask: "" where the layout has no file for it. kind: the type of defect as the layout spells it.
+    """
 
     path: str
     mask: str
@@ -78,7 +79,7 @@ def mvtec_places(items: Sequence[Item]) -> list[Place]:
     nested = any("/" in folder for folder in folders.values())
 
     def scope(item: Item) -> Hashable:
-        """Names are unique in it: masks may not say their side, and folders in folders may share their parts."""
+        """The set in which names must be unique: folders of both splits, and of nested types, may coincide."""
         if item.label == NORMAL:
             return item.split
         return DEFECT if nested else (DEFECT, folders[item.kind])
@@ -93,7 +94,7 @@ def mvtec_places(items: Sequence[Item]) -> list[Place]:
 
 
 def coco_places(items: Sequence[Item]) -> list[Place]:
-    """All in images/, as other folders might say another label; masks are in the annotation files."""
+    """All images in images/, since other folder names might be read as labels; masks are in the annotation files."""
     categories = _spelled((item.kind for item in items if item.label == DEFECT), _category)
     names = unique_names(items, lambda item: "")
     return [
@@ -103,7 +104,7 @@ def coco_places(items: Sequence[Item]) -> list[Place]:
 
 
 def _category(kind: str) -> str:
-    """A type of defect as a category's name: one short line that is not taken for normal."""
+    """A type of defect as a category's name: one short line that does not mean normal."""
     text = " ".join("".join(char if char.isprintable() else " " for char in kind).split())
     text = text[:LONGEST_CATEGORY].strip() or DEFECT
     means_nothing = label_word(text) == NORMAL or text.strip("_").lower() in ("background", "ignore")
@@ -118,7 +119,7 @@ class RunLengths(TypedDict):
 
 
 class CocoAnnotation(TypedDict):
-    """A defect as COCO has it. segmentation: [] where it marks nothing. area: in pixels. bbox: as `box` gives it."""
+    """A defect in COCO's format. segmentation: [] for an empty mask. area: in pixels. bbox: as `box` returns it."""
 
     id: int
     image_id: int
@@ -130,10 +131,10 @@ class CocoAnnotation(TypedDict):
 
 
 class CocoWriter:
-    """Collects what COCO's annotation files say, one file a split."""
+    """Collects the content of COCO's annotation files, one for each split."""
 
     def __init__(self, kinds: Iterable[str]):
-        """kinds: all types of defect, so that both files number them alike."""
+        """kinds: all types of defect, so that both files number them in the same way."""
         names = sorted({kind for kind in kinds if kind}, key=natural_key)
         self._numbers = {name: number for number, name in enumerate(names, 1)}
         self._images: dict[str, list[Json]] = {split: [] for split in SPLITS}
@@ -141,9 +142,9 @@ class CocoWriter:
         self._count = 0
 
     def add(self, item: Item, place: Place, size: tuple[int, int], mask: np.ndarray | None) -> None:
-        """size: (width, height) of the upright image. mask: bool (H, W), None where there is none.
+        """Add one image. size: (width, height) of the upright image. mask: bool (H, W), or None.
 
-        A defective image without a mask gets an annotation that marks nothing: without one it would be normal.
+        A defective image without a mask gets an empty annotation, since an image without annotations is normal.
         """
         self._count += 1
         width, height = size
@@ -176,13 +177,13 @@ class CocoWriter:
 
 
 def run_lengths(mask: np.ndarray) -> RunLengths:
-    """The run lengths of a mask, bool (H, W)."""
+    """Encode a mask, bool (H, W), as COCO's compressed run lengths."""
     packed = coco.encode(np.asfortranarray(mask, np.uint8))
     return {"size": list(mask.shape), "counts": packed["counts"].decode()}
 
 
 def box(mask: np.ndarray) -> list[int]:
-    """[left, top, width, height] of what a mask marks; zeros where it marks nothing."""
+    """[left, top, width, height] of a mask's bounding box; zeros for an empty mask."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return [0, 0, 0, 0]
@@ -195,10 +196,10 @@ def box(mask: np.ndarray) -> list[int]:
 
 
 def type_folders(items: Iterable[Item]) -> dict[str, str]:
-    """Type of defect -> its folder: the type itself, unless that cannot be a folder or would say something else.
+    """Type of defect -> its folder: the type itself, unless that is no valid folder name or means something else.
 
-    A folder that no masks vouch for is taken for a type of defect on the test side only, and not if its name suggests
-    something else; so it lies in defect/.
+    A reader takes a folder without masks for a type of defect only in the test split, and only if its name does not
+    mean something else. So a type without masks goes into defect/.
     """
     defects = [item for item in items if item.label == DEFECT]
     folders = _spelled((item.kind for item in defects), _folder)
@@ -213,11 +214,11 @@ def type_folders(items: Iterable[Item]) -> dict[str, str]:
 
 
 def _spelled(kinds: Iterable[str], spell: Callable[[str], str]) -> dict[str, str]:
-    """Each type as a layout writes it, no two alike even where case does not count."""
+    """Each type as a layout spells it. Spellings are unique even where case does not count."""
     found: dict[str, str] = {}
     used: set[str] = set()
     exact = sorted(set(kinds), key=lambda kind: (spell(kind) != kind, natural_key(kind)))
-    for kind in exact:  # those first that need no other spelling
+    for kind in exact:  # types that keep their spelling come first
         name = spell(kind)
         tries = chain([name], (f"{name}-{number}" for number in count(2)))
         found[kind] = next(tried for tried in tries if name_key(tried) not in used)
@@ -226,16 +227,16 @@ def _spelled(kinds: Iterable[str], spell: Callable[[str], str]) -> dict[str, str
 
 
 def _folder(kind: str) -> str:
-    """A type of defect as a path whose folders are taken for no label, side or masks."""
+    """A type of defect as a path whose folders do not mean a label, a split or masks."""
     parts = [safe(part) for part in kind.split("/") if part] or [DEFECT]
     means = (is_mask_word, split_word, is_image_word, lambda part: label_word(part) == NORMAL)
     return "/".join(f"{part}-type" if any(told(part) for told in means) else part for part in parts)
 
 
 def unique_names(items: Sequence[Item], scope: Callable[[Item], Hashable]) -> list[str]:
-    """A file's name for every item, unique in its scope even where neither case nor suffix counts.
+    """A file name for every item, unique in its scope even where neither case nor suffix counts.
 
-    The name that it has, where it can be; names that several have in a scope get their folders before them.
+    An item keeps its name if possible; names that occur several times in a scope are prefixed with folders.
     """
     names = [_file_name(item) for item in items]
     scopes = [scope(item) for item in items]
@@ -261,7 +262,7 @@ def unique_names(items: Sequence[Item], scope: Callable[[Item], Hashable]) -> li
 
 
 def _with_folders(name: str, file_stem: str) -> list[str]:
-    """What a file may be called: its own name, and with one folder after another before it; "b/a/7" is b-a-7."""
+    """Possible names for a file: its own name, then prefixed with more and more folders; "b/a/7" gives b-a-7."""
     tries = [file_stem]
     for folder in reversed(parent(name).split("/")):
         if folder:
@@ -270,7 +271,7 @@ def _with_folders(name: str, file_stem: str) -> list[str]:
 
 
 def _file_name(item: Item) -> str:
-    """Its name without what not every system can hold, with a suffix that says the format."""
+    """An item's file name without characters that some systems refuse, with the suffix of its format."""
     name = base(item.name)
     if Path(name).suffix.lower() in SUFFIXES:
         start, suffix = stem(name), Path(name).suffix
@@ -280,14 +281,14 @@ def _file_name(item: Item) -> str:
 
 
 def _pairs(file_stem: str) -> bool:
-    """Whether an image of this name pairs with its own mask and is not taken for another's mask."""
+    """Whether a reader pairs an image of this name with its own mask and does not take it for another's mask."""
     image, mask = f"{file_stem}.png", f"{file_stem}_mask.png"
     own = plain_stem(mask) == name_key(file_stem) and named_masks([image, mask]) == {image: [mask]}
     return own and not plain_stem(image) and not named_masks(["another.png", image])
 
 
 def safe(part: str) -> str:
-    """One part of a path as every system can hold it, and as no program takes it for hidden or its own."""
+    """One part of a path without characters that some systems refuse, and neither hidden nor a reserved name."""
     text = "".join("_" if char in ILLEGAL or not char.isprintable() else char for char in part)
     while len(text.encode()) > LONGEST:
         text = text[:-1]

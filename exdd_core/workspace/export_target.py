@@ -1,6 +1,6 @@
-"""A folder or a zip file of many files that appears whole at its place, or not at all.
+"""Writes many files as a folder or a zip file that appears completely or not at all.
 
-Knows paths, zip files and the disk's limits. Does not know what is written, nor for whom.
+Knows paths, zip files and the disk's limits. Does not know what is written.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 from exdd_core import files
 from exdd_core.errors import BadInput
 
-# Takes a posix path below the target and what goes there: bytes, the file to copy, or None for an empty folder.
+# Takes a posix path below the target and its content: bytes, a file to copy, or None for an empty folder.
 Put = Callable[[str, "Path | bytes | None"], None]
 
 
 def free_place(target: Path) -> Path:
-    """The whole path of a target at which nothing is yet but, perhaps, an empty folder. Raises `BadInput`."""
+    """The absolute path of a target. Raises `BadInput` unless nothing or an empty folder is there."""
     target = target.expanduser().absolute()
     if not target.parent.is_dir():
         raise BadInput(f"There is no folder {target.parent}; make it first, or choose another place.")
@@ -34,9 +34,9 @@ def free_place(target: Path) -> Path:
 
 @contextmanager
 def whole_target(target: Path, size: int) -> Iterator[Put]:
-    """What is put appears at `target`, a zip file where its suffix says so, when the block has ended.
+    """Write files to `target`, a folder or, by its suffix, a zip file, which appears when the block ends.
 
-    size: bytes that are about to come. Raises `BadInput` where the disk has no room for them.
+    size: bytes to write. Raises `BadInput` where the disk has less free space.
     """
     free = shutil.disk_usage(target.parent).free
     if size > free:
@@ -52,7 +52,7 @@ def whole_target(target: Path, size: int) -> Iterator[Put]:
     unfinished.mkdir()
     try:
         yield lambda name, content: _put(unfinished / name, content)
-        unfinished.rename(target)  # over an empty folder, if there is one
+        unfinished.rename(target)  # replaces an empty folder
     except BaseException:
         shutil.rmtree(unfinished, ignore_errors=True)
         raise

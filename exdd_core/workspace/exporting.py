@@ -1,11 +1,11 @@
-"""A data set goes out as MVTec AD or as COCO: its images, masks, accepted painted defects and marks, and a manifest.
+"""Exports a data set as MVTec AD or COCO: images, masks, accepted painted defects and marks, and a manifest.
 
-    manifest.csv    one row an image: label, split, type, mask, part, whether it is real, painted or marked, and by what
+    manifest.csv    a row for each image: label, split, type, mask, part, and whether it is real, painted or marked
     groups.csv      path and group, as `import --groups csv:FILE` reads it
     region.json     the region of interest as COCO's run lengths, where the data set has one
 
-Images are copied byte for byte; masks are written anew, white on black. Knows a workspace's rows, candidates, marks and
-files. Does not know pages or commands; where a layout puts what is told by `export_layouts`.
+Images are copied byte for byte; masks are written again, white on black. Knows a workspace's rows, candidates, marks
+and files. Does not know pages or commands; `export_layouts` knows the paths of a layout.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ COLUMNS = (
     ),
     *("seed", "source", "depth", "dataset", "state", "region", "note"),
 )
-BACK = {6: 8, 8: 6}  # EXIF orientations whose turn is undone by another one
+BACK = {6: 8, 8: 6}  # EXIF orientations and their inverses; all others are their own
 
 
 class Written(TypedDict):
-    """What is to be said of the files of an export. without_mask, turned: paths of images, defects without a mask and
-    those that EXIF turns. renamed_types: type of defect -> as it is written."""
+    """Facts on the files of an export. without_mask: paths of defective images without a mask. turned: paths of images
+    that EXIF turns. renamed_types: type of defect -> its spelling."""
 
     without_mask: list[str]
     turned: list[str]
@@ -73,7 +73,7 @@ class Written(TypedDict):
 
 
 class Exported(Written):
-    """An export, ready for JSON: where it is, counts of images and masks, and sentences for people."""
+    """An export, ready for JSON: its path, counts of images and masks, and sentences for people."""
 
     dataset: str
     layout: str
@@ -96,10 +96,10 @@ def export(
     marks: bool = True,
     progress: Progress | None = None,
 ) -> Exported:
-    """Write a data set (None: the active one) to `target`, a folder or a .zip that is not there yet: all or nothing.
+    """Write a data set (None: the active one) to `target`, a new folder or .zip, completely or not at all.
 
-    layout: a key of `LAYOUTS`. painted, marks: with accepted candidates, and with what people marked as missed or as a
-    false alarm. Raises BadInput.
+    layout: a key of `LAYOUTS`. painted: include accepted candidates. marks: include missed defects and false alarms
+    that people marked. Raises `BadInput`.
     """
     progress, info, target = progress or Progress(), workspace.dataset(dataset), Path(target)
     if layout not in LAYOUTS:
@@ -127,12 +127,12 @@ def export(
         "painted": sum(item.about["origin"] == "painted" for item in items),
         "marked": sum(item.about["origin"] == "marked" for item in items),
         **written,
-        "sentences": [*_sentences(info, items, places, layout, written), *_besides(workspace, info)],
+        "sentences": [*_sentences(info, items, places, layout, written), *_not_exported(workspace, info)],
     }
 
 
 def _outside(workspace: Workspace, target: Path) -> Path:
-    """The target. Raises BadInput where it lies among the workspace's own files."""
+    """The target. Raises `BadInput` for one among the workspace's own files."""
     place = target.resolve()
     if place.is_relative_to(workspace.path) and not place.is_relative_to(workspace.path / "cache"):
         raise BadInput(f"{target} lies in the workspace itself; choose a place outside of it.")
@@ -140,10 +140,10 @@ def _outside(workspace: Workspace, target: Path) -> Path:
 
 
 def gathered(workspace: Workspace, info: DatasetInfo, painted: bool, marks: bool) -> list[Item]:
-    """The images of a data set, then the accepted painted ones, then marked ones from elsewhere.
+    """The images of a data set, then the accepted painted ones, then marked images outside data sets.
 
-    A mark on an image of the data set says what the data set does not: the label and mask of a normal image with a
-    missed defect, the mask of a defective one without. It stays on its side of the split.
+    A mark of a missed defect gives an image of the data set its mask and, if it is labelled normal, its label. The
+    image stays in its split.
     """
     by_image = _marks(workspace, info.name) if marks else {}
     items = [_real(workspace, info, row, by_image.pop(row.id, [])) for row in workspace.images(info.name)]
@@ -154,7 +154,7 @@ def gathered(workspace: Workspace, info: DatasetInfo, painted: bool, marks: bool
 
 
 def _marks(workspace: Workspace, dataset: str) -> dict[str, list[Decision]]:
-    """Image -> the marks on it: at most one missed defect and one false alarm."""
+    """Image -> its marks: at most one missed defect and one false alarm."""
     found: dict[str, list[Decision]] = {}
     for decision in decisions.in_force(workspace, "missed", "false_alarm", dataset=dataset):
         found.setdefault(decision.subject, []).append(decision)
@@ -198,7 +198,7 @@ def _painted(workspace: Workspace, candidate: candidates.Candidate) -> Item:
 
 
 def _marked(workspace: Workspace, info: DatasetInfo, marks: Sequence[Decision]) -> Item:
-    """An image from elsewhere: the banks have learned from it, so it lies on the training side."""
+    """A marked image outside data sets. Banks have learned from it, so it goes to the training split."""
     missed = next((decision for decision in marks if decision.action == "missed"), None)
     detail = (missed or marks[0]).detail
     file = workspace.path / detail["path"]
@@ -223,7 +223,7 @@ def _about(origin: str, file: Path, info: DatasetInfo, source: str) -> dict[str,
 
 
 def _noted(workspace: Workspace, marks: Sequence[Decision]) -> dict[str, str | int]:
-    """What people marked on an image, in words, and the region of a false alarm, or of a missed defect."""
+    """Notes on an image's marks, and the marked region."""
     notes, region = [], ""
     for decision in marks:
         mask = _reader(_mask_file(workspace, decision))()
@@ -251,7 +251,7 @@ def _write(
     layout: str,
     progress: Progress,
 ) -> Written:
-    """All files of an export, and what is to be said of them."""
+    """Write all files of an export; returns the facts for its sentences."""
     annotations = CocoWriter(place.kind for place in places)
     without: list[str] = []
     turned: list[str] = []
@@ -273,7 +273,7 @@ def _write(
             text = json.dumps(annotations.document(split, f"{info.name}, {split}"), ensure_ascii=False)
             put(f"annotations/instances_{split}.json", text.encode(errors="surrogateescape"))
     elif not any(item.split == "test" for item in items):
-        put("test/good", None)  # without it the layout is not known again
+        put("test/good", None)  # readers recognise the layout by it
     rows = [_row(item, place, info, layout) for item, place in zip(items, places, strict=True)]
     put("manifest.csv", _table(COLUMNS, rows))
     put("groups.csv", _table(("path", "group"), rows))
@@ -284,7 +284,7 @@ def _write(
 
 
 def _mask_bytes(mask: np.ndarray, turn: int) -> bytes:
-    """bool (H, W), upright, as a PNG file that lies and is turned by EXIF just as its image."""
+    """Encode an upright mask, bool (H, W), as a PNG with its image's EXIF orientation."""
     if turn == 1:
         return images.encode_png(mask)
     exif = Image.Exif()
@@ -312,7 +312,7 @@ def _table(columns: Sequence[str], rows: Sequence[Mapping[str, str | int]]) -> b
 def _sentences(
     info: DatasetInfo, items: Sequence[Item], places: Sequence[Place], layout: str, written: Written
 ) -> list[str]:
-    """What was exported, then what somebody should know of it."""
+    """A sentence on what was exported, then warnings."""
     origins = Counter(item.about["origin"] for item in items)
     normal = sum(item.label == NORMAL for item in items)
     lines = [
@@ -347,8 +347,8 @@ def _sentences(
     return lines
 
 
-def _besides(workspace: Workspace, info: DatasetInfo) -> list[str]:
-    """What the data set has that the layout has no place for."""
+def _not_exported(workspace: Workspace, info: DatasetInfo) -> list[str]:
+    """Sentences on parts of the data set that the layout cannot hold."""
     with workspace.reading() as db:
         _, rows = dataset_states.at(db, info.name)
     retired = [

@@ -1,6 +1,6 @@
-"""Errors as one sentence for a person.
+"""Turns errors into one sentence for people.
 
-Knows errno, SQLite's error codes and memory. Does not know what was being done, nor where errors are logged.
+Knows errno, SQLite's error codes and errors of full memory. Does not know the work that failed, and logs nothing.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ DATABASE = "workspace.db"
 READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
 STORAGE = (OSError, sqlite3.Error, SafetensorError)
 DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
-LONGEST = 160  # characters of an unforeseen error's own words
+LONGEST = 160  # characters quoted from an unforeseen error's message
 LESS_WORK = "use smaller images, a smaller share of patches or fewer images"
 
 
 def sentence_of(error: BaseException, title: str = "", *, less_memory: str = LESS_WORK) -> str:
-    """What a person reads when `error` ended a piece of work called `title`; without one the work has no name.
+    """The sentence for an `error` that ended the work `title` ("" for unnamed work).
 
-    less_memory: what to do where the memory is full. Logs nothing: whoever catches the error knows where to.
+    less_memory: advice where the memory is full. The caller logs the error.
     """
     if isinstance(error, BadInput):
         return str(error)
@@ -67,8 +67,8 @@ def _of_storage(error: OSError | sqlite3.Error | SafetensorError) -> str:
 
 
 @contextmanager
-def plainly() -> Iterator[None]:
-    """Files and databases that cannot be used end as one sentence, a `BadInput`."""
+def as_bad_input() -> Iterator[None]:
+    """Turn errors of files and databases into `BadInput` with one sentence."""
     try:
         yield
     except STORAGE as error:

@@ -1,7 +1,7 @@
-"""Images from outside become a data set: read, copied, checked, entered; or looked at before anything is made.
+"""Imports a folder or zip file as a new data set, or previews the import.
 
-Whatever comes in goes through here: a new data set, and (in `joining`) images that join one. Knows folders, zip files
-and the rows of `datasets` and `images`. Does not know layouts, nor what becomes of a data set later.
+`joining`, which adds images to an existing data set, uses the same functions. Knows folders, zip files and the rows of
+`datasets` and `images`. Does not know layouts or later changes of a data set.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.rows import DatasetInfo
 
-# Folder of a data set with masks that were written from others, from outlines or by hand.
+# The folder of a data set for masks that were drawn, or converted from outlines or other masks.
 WRITTEN = "exdd-masks"
 Row = dict[str, Any]
 
@@ -51,15 +51,17 @@ def import_dataset(
 ) -> DatasetInfo:
     """Copy a data set (a folder or a .zip) into the workspace, check it and make it the active one.
 
-    name: None takes the source's. size: what banks are built at; None takes the layout's. choices: what a person
-    says of the source, in place of `layout` and `groups`. Masks that are not one file that is white above 127 are
-    written as such. The same content under the same name changes nothing (`changed` is False). Raises BadInput for
-    anything that cannot be imported.
+    name: None for the source's. size: for banks; None for the layout's. choices: a person's answers on the source, in
+    place of `layout` and `groups`. Every mask becomes a single file that is white above 127. The same content under
+    the same name changes nothing (`changed` is False). Raises `BadInput` for anything that cannot be imported.
     """
     source, progress = Path(source).expanduser(), progress or Progress()
     choices = choices or datasets.Choices(layout, groups)
     name = dataset_name(source, name)
-    with failures.plainly(), making(workspace, workspace.path / "datasets", "import", progress) as temporary:
+    with (
+        failures.as_bad_input(),
+        making(workspace, workspace.path / "datasets", "import", progress) as temporary,
+    ):
         layout, found = read(source, temporary / "unpacked", choices, progress)
         datasets.require_normal(found, source)
         root, records = found.tree.root, found.records
@@ -83,7 +85,7 @@ def import_dataset(
 
 
 def _same_as_before(workspace: Workspace, name: str, fingerprint: str) -> DatasetInfo | None:
-    """The data set of that name where it has this very content. Raises `BadInput` where it has another."""
+    """The data set of that name with this content, or None. Raises `BadInput` where its content differs."""
     known = workspace.dataset_row(name)
     if known is None or known["fingerprint"] == fingerprint:
         return dataset_info(known, changed=False) if known else None
@@ -102,7 +104,7 @@ def new_row(
     report: Mapping[str, object],
     title: str | None = None,
 ) -> Row:
-    """A new data set as a row of `datasets`. title: None takes the layout's."""
+    """The row of a new data set. title: None for the layout's."""
     return {
         "name": name,
         "layout": layout,
@@ -117,7 +119,7 @@ def new_row(
 
 
 def require_free(workspace: Workspace, name: str) -> None:
-    """Raise `BadInput` where a name stands for a data set, or for files of one that nobody knows."""
+    """Raise `BadInput` for the name of an existing data set, or of a folder that no row names."""
     if any(name in (info.name, info.called) for info in workspace.datasets()):
         raise BadInput(f'There is a data set "{name}"; choose another name.')
     folder = workspace.path / "datasets" / name
@@ -129,10 +131,10 @@ def require_free(workspace: Workspace, name: str) -> None:
 
 
 def enter(workspace: Workspace, whole: Path, record: Row, rows: Sequence[Row]) -> None:
-    """Put a new data set's folder in its place, enter it and make it the active one."""
+    """Move a new data set's folder into place, insert its rows and make it the active one."""
     with placed(workspace, whole, workspace.path / "datasets" / record["name"]) as db:
         db.table("datasets").insert(record)
-        # One that lent defects to others keeps rows when it is deleted: a new one of its name takes their place.
+        # A deleted data set of this name may have left rows of images that lent defects; they are replaced.
         db.table("images").insert_all(rows, replace=True)
         settings.put(db, "active_dataset", record["name"])
 
@@ -145,12 +147,12 @@ def preview_dataset(
     progress: Progress | None = None,
     choices: datasets.Choices | None = None,
 ) -> DatasetPreview:
-    """What `import_dataset` would make of a source, the split included; nothing is kept. Raises BadInput."""
+    """The result that `import_dataset` would have, the split included; stores nothing. Raises `BadInput`."""
     source, progress = Path(source).expanduser(), progress or Progress()
     choices = choices or datasets.Choices(layout, groups)
     name = dataset_name(source, None)
     place = workspace.path / "cache"
-    with failures.plainly(), tempfile.TemporaryDirectory(prefix="preview-", dir=place) as temporary:
+    with failures.as_bad_input(), tempfile.TemporaryDirectory(prefix="preview-", dir=place) as temporary:
         layout, found = read(source, Path(temporary) / "unpacked", choices, progress)
         example = _example(found)
     module = datasets.LAYOUTS[layout]
@@ -160,7 +162,7 @@ def preview_dataset(
 
 
 def dataset_name(source: Path, name: str | None) -> str:
-    """The name, or one made of the source's. Raises `BadInput` for what cannot be a folder's."""
+    """The name, or one made from the source's. Raises `BadInput` for a name that is no valid folder name."""
     if name is None:
         stem = source.stem if source.suffix.lower() == ".zip" else source.resolve().name
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-") or "dataset"
@@ -175,13 +177,13 @@ def dataset_name(source: Path, name: str | None) -> str:
 def read(
     source: Path, unpacked: Path, choices: datasets.Choices, progress: Progress
 ) -> tuple[str, datasets.Survey]:
-    """The layout of a source and what it would become. A zip file's content goes to `unpacked`."""
+    """The layout and survey of a source. A zip file is unpacked to `unpacked`."""
     folder, left = opened(source, unpacked, progress)
     return look(source, folder, choices, progress, left)
 
 
 def opened(source: Path, unpacked: Path, progress: Progress) -> tuple[Path, dict[str, str]]:
-    """The folder of a source, and what an archive held besides with the reason why it was not unpacked."""
+    """The folder of a source, and the files of an archive that were not unpacked, with reasons."""
     archived, inside = in_archive(source)
     if archived is None:
         return source, {}
@@ -193,9 +195,9 @@ def opened(source: Path, unpacked: Path, progress: Progress) -> tuple[Path, dict
 
 
 def in_archive(source: Path) -> tuple[Path | None, str]:
-    """The file of a source that is one, and the folder in it that is meant, as in sets.zip/bottle; None for a folder.
+    """The archive of a source and the folder inside it, as in sets.zip/bottle; (None, "") for a folder.
 
-    Raises `BadInput` for a source that is not there.
+    Raises `BadInput` for a missing source.
     """
     if source.is_dir():
         return None, ""
@@ -210,18 +212,18 @@ def in_archive(source: Path) -> tuple[Path | None, str]:
 def look(
     source: Path, folder: Path, choices: datasets.Choices, progress: Progress, left: Mapping[str, str]
 ) -> tuple[str, datasets.Survey]:
-    """`datasets.look` at the folder of a source; sentences name the source."""
+    """`datasets.look` at the folder of a source, with error messages that name the source."""
     try:
         found = datasets.look(folder, choices, progress, left)
         if not found[1].tree.images:
             raise datasets.no_images(source, found[1].tree)
         return found
-    except BadInput as error:  # people know the zip file, not where it was unpacked
+    except BadInput as error:  # people know the zip file, not its unpacked folder
         raise BadInput(str(error).replace(str(folder), str(source))) from error
 
 
 def _example(found: datasets.Survey) -> tuple[np.ndarray, np.ndarray] | None:
-    """A defective image and what its mask marks, to look at."""
+    """A defective image, uint8 (H, W, 3), and its mask, bool (H, W), for the preview; None without masks."""
     for record in found.records:
         if record.label == datasets.DEFECT and (record.masks or record.outlines):
             try:
@@ -237,9 +239,9 @@ def _example(found: datasets.Survey) -> tuple[np.ndarray, np.ndarray] | None:
 def write_masks(
     found: datasets.Survey, target: Path, below: str, progress: Progress
 ) -> tuple[list[Record], dict[str, str]]:
-    """Records whose mask is one file each that is white above 127, and image -> why its mask could not be used.
+    """Records with one mask file each, white above 127, and image -> why its mask cannot be used.
 
-    What is no such file is written into `target`, in its folder `below`.
+    Other masks are converted to such files in the folder `below` of `target`.
     """
     records, unusable = [], {}
     progress.begin("Writing masks", len(found.records))
@@ -259,7 +261,7 @@ def write_masks(
 
 
 def write_mask(target: Path, below: str, image: str, mask: np.ndarray) -> str:
-    """Write a mask, bool (H, W), of the image of that path as 0 and 255; its path in `target`."""
+    """Write the mask of an image, bool (H, W), as 0 and 255; returns its path in `target`."""
     name = f"{below}/{image}.png"
     place = target / name
     place.parent.mkdir(parents=True, exist_ok=True)
@@ -268,7 +270,7 @@ def write_mask(target: Path, below: str, image: str, mask: np.ndarray) -> str:
 
 
 def _files(records: Sequence[Record]) -> list[str]:
-    """Every file that the records name, once, in their order."""
+    """Every file that the records name, once, in order."""
     named = [name for record in records for name in (record.path, *record.masks)]
     for name in named:
         if not name.isprintable():
@@ -277,7 +279,7 @@ def _files(records: Sequence[Record]) -> list[str]:
 
 
 def _fingerprint(root: Path, records: Sequence[Record], settings: tuple, progress: Progress) -> str:
-    """One number for the content: every file's bytes and every record's fields, wherever they lie."""
+    """A digest of every file's bytes and every record's fields, independent of the source's path."""
     files = _files(records)
     progress.begin("Reading files", len(files))
     total = hashlib.sha256(json.dumps([settings, [asdict(record) for record in records]]).encode())
@@ -288,13 +290,13 @@ def _fingerprint(root: Path, records: Sequence[Record], settings: tuple, progres
 
 
 def digest(path: Path) -> bytes:
-    """SHA-256 of a file."""
+    """The SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").digest()
 
 
 def copy(root: Path, target: Path, names: Mapping[str, str], progress: Progress, move: bool) -> None:
-    """Bring files of `root` to `target`, each from its old name to its new one. Raises `BadInput` for want of space."""
+    """Copy or move files of `root` to `target`. names: old -> new path. Raises `BadInput` for lack of space."""
     needed = 0 if move else sum((root / name).stat().st_size for name in names)
     free = shutil.disk_usage(target.parent).free
     if needed > free:
@@ -315,7 +317,7 @@ def size_row(size: Size) -> dict[str, int]:
 
 
 def originals(records: Sequence[Record]) -> dict[str, list[str]]:
-    """Image -> the files that its mask was told by."""
+    """Image -> the files of its mask in the source."""
     return {record.path: list(record.masks) for record in records if record.masks}
 
 
@@ -326,9 +328,9 @@ def image_rows(
     report: Mapping[str, Any],
     masks_of: Mapping[str, Sequence[str]],
 ) -> list[Row]:
-    """A row for every image that can be read; a mask that cannot be used is not named.
+    """A row for every readable image, without unusable masks.
 
-    masks_of: image -> the files of its mask as they came, which are kept so that the rule for masks can change.
+    masks_of: image -> the imported files of its mask, which are stored so that the rule for masks can change.
     """
     masks = report["masks"]
     unreadable = {item["path"] for item in report["unreadable"]}
@@ -353,7 +355,7 @@ def image_rows(
 
 
 def name_unreadable(report: Mapping[str, Any], records: Sequence[Record]) -> None:
-    """Keep with every image that cannot be read what its record says: it gets no row, and a later report names it."""
+    """Add the records' fields to the report's unreadable images, which have no row but stay in later reports."""
     of = {record.path: record for record in records}
     for item in report["unreadable"]:
         record = of[item["path"]]

@@ -1,8 +1,8 @@
-"""Images from outside join a data set that is there.
+"""Adds the images of a source to an existing data set.
 
-What joins is read as the data set was: by its layout, its answers, its bit depth and its rule for masks. A part that
-is known keeps its side of the split; new ones get a side by the same rule, going on where it ended. An image counts in
-whole or not at all. Knows sources, records and the rows of a data set. Does not know pages or commands.
+The source is read as the data set was: with its layout, answers, bit depth and rule for masks. A known part keeps its
+split; the rule for splits continues for new parts. Knows sources, records and the rows of a data set. Does not know
+pages or commands.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ Told = TypeVar("Told")
 
 @dataclass
 class Joined:
-    """What became of a source that was to join a data set. All lists are paths in the source.
+    """The result of joining a source to a data set. All lists are paths in the source.
 
-    joined: images that are new. passed_over: those that are there already. renamed: path -> under which it is stored,
-    as another image has its name. copies: path -> image with the very same content. sentences: all of it for people.
-    state: the one that it made; the former where nothing was new.
+    joined: new images. passed_over: images that the data set has already. renamed: path -> its stored path, where
+    another image has its name. copies: path -> the image with the same content. sentences: for people. state: the new
+    one; the former one where nothing was new.
     """
 
     dataset: str
@@ -66,10 +66,10 @@ def join(
     who: str = "",
     progress: Progress | None = None,
 ) -> Joined:
-    """Bring the images of a source (a folder or a zip file) into a data set that is there.
+    """Add the images of a source (a folder or a zip file) to an existing data set.
 
-    choices: what a person says of the source; what is left out there is as it was for the data set. A rule for masks
-    counts for this source only. Raises `BadInput` for what cannot be read, and for another bit depth.
+    choices: a person's answers on the source; the data set's own are the defaults. A rule for masks counts for this
+    source only. Raises `BadInput` for an unreadable source and for another bit depth.
     """
     source, choices, progress = (
         Path(source).expanduser(),
@@ -103,7 +103,7 @@ def _read(
     result: Joined,
     progress: Progress,
 ) -> tuple[ModuleType, Survey]:
-    """The source by the data set's own layout and settings, and sentences where it calls for others."""
+    """Read the source with the data set's layout and settings. Adds sentences to `result` where others would fit."""
     info = draft.info
     depth = dataset_reports.depth_of(info)
     if choices.depth is not None and depth is not None and choices.depth != depth:
@@ -137,7 +137,7 @@ def _read(
 
 
 def _as_before(draft: Draft, choices: datasets.Choices, folder: Path) -> datasets.Choices:
-    """A person's choices, with those that were made for the data set where nothing is said."""
+    """A person's choices, completed with those of the data set."""
     former = json.loads(draft.info["report"]).get("choices", {})
     groups = choices.groups
     if groups is None and former.get("groups"):
@@ -156,7 +156,7 @@ def _as_before(draft: Draft, choices: datasets.Choices, folder: Path) -> dataset
 def _by_its_layout(
     source: Path, folder: Path, choices: datasets.Choices, left: Mapping[str, str], progress: Progress
 ) -> tuple[str, Survey]:
-    """By the layout of the data set where the source has it, else by the one that it has."""
+    """The layout and survey of a source: with the data set's layout if it fits, else with the source's own."""
     module = datasets.LAYOUTS.get(choices.layout)
     plain = datasets.LAYOUTS["folder"]
     if module is not None and module is not plain and not choices.roles:
@@ -183,7 +183,7 @@ def _read_otherwise(own: Survey, found: Survey) -> bool:
 
 
 class _Plan:
-    """Which records of a source are new, and under which names their files are stored."""
+    """Finds the new records of a source and the paths under which their files are stored."""
 
     def __init__(self, draft: Draft, found: Survey, result: Joined):
         self._draft, self._found, self._result = draft, found, result
@@ -193,7 +193,7 @@ class _Plan:
         self._digests: dict[Path, bytes] = {}
 
     def new(self, progress: Progress) -> list[tuple[Record, Record]]:
-        """Of every new image its record in the source and as it will be stored, but for the mask."""
+        """For every new image, its record in the source and its stored record, without the stored mask."""
         found = []
         sizes = self._by_size()
         progress.begin("Comparing files", len(self._found.records))
@@ -213,7 +213,7 @@ class _Plan:
             place = self.place(record.path)
             if place != record.path:
                 self._result.renamed[record.path] = place
-            own = record.group == stem(record.path)  # its name says nothing of its part
+            own = record.group == stem(record.path)  # a group of one image, named after it
             group = stem(place) if own else record.group
             if twin is not None:
                 self._result.copies[record.path] = twin["path"]
@@ -230,7 +230,7 @@ class _Plan:
         return found
 
     def place(self, name: str) -> str:
-        """Where a file of the source is stored: under its own name unless that holds something else."""
+        """The path under which a file of the source is stored: its own unless another file has it."""
         if name in self.names:
             return self.names[name]
         for number in range(1, 10**6):
@@ -276,7 +276,7 @@ class _Plan:
     def with_sides(
         self, module: ModuleType, records: Sequence[tuple[Record, Record]]
     ) -> list[tuple[Record, Record]]:
-        """The records with their sides: a known part keeps its own, a new one goes on where the rule ended."""
+        """The records with their splits: a known part keeps its own, the layout's rule continues for new ones."""
         side, defective = _known_sides(self._draft.rows.values())
         counts = {kind: sum((group in defective) == kind for group in side) for kind in (False, True)}
         groups: dict[str, list[Record]] = defaultdict(list)
@@ -293,7 +293,7 @@ class _Plan:
 
 
 def _is_renamed(name: str, stored: str) -> bool:
-    """Whether an image of one name may be stored under the other, as `_Plan.place` makes them."""
+    """Whether `stored` is a name that `_Plan.place` makes from `name`."""
     front, dot, suffix = name.rpartition(".")
     return bool(re.fullmatch(rf"{re.escape(front)}-\d+{re.escape(dot + suffix)}", stored))
 
@@ -304,7 +304,7 @@ def _known_sides(rows: Any) -> tuple[dict[str, str], set[str]]:
 
 
 def _brings_side(module: ModuleType, record: Record) -> bool:
-    """Whether the layout, or a folder's name, says on which side an image lies."""
+    """Whether the layout or a folder's name determines an image's split."""
     return not hasattr(module, "TEST_EVERY") or any(map(split_word, parent(record.path).split("/")))
 
 
@@ -319,7 +319,7 @@ def _fill(
     plan: _Plan,
     progress: Progress,
 ) -> None:
-    """Copy the new files and enter what joins into the draft."""
+    """Copy the new files and add the new images to the draft."""
     if not records:
         draft.settings.clear()
         return
@@ -344,7 +344,7 @@ def _fill(
 
 
 def _without(found: Survey, stored: Sequence[Record], readable: set[str], folder: Path) -> Survey:
-    """The same with those images as left out that cannot be read; their files are not brought in."""
+    """The survey with unreadable images among those left out; their files are not copied."""
     by_folder: dict[str, list[str]] = defaultdict(list)
     for record in stored:
         if record.path not in readable:
@@ -355,7 +355,7 @@ def _without(found: Survey, stored: Sequence[Record], readable: set[str], folder
 
 
 def _renamed(found: Survey, place: Mapping[str, str]) -> Survey:
-    """What was told of images of a source, by the names that they are stored under."""
+    """The survey with images under their stored paths."""
 
     def told(values: Mapping[str, Told]) -> dict[str, Told]:
         return {place[path]: value for path, value in values.items() if path in place}
@@ -370,7 +370,7 @@ def _renamed(found: Survey, place: Mapping[str, str]) -> Survey:
 
 
 def _sentences(result: Joined, source: Path, rows: Sequence[Row]) -> list[str]:
-    """What happened, the sum first."""
+    """Sentences on the result, the total first."""
     if not rows:
         return [f"Nothing joined: all {len(result.passed_over)} images of {source.name} are there already."]
 

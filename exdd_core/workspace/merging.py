@@ -1,6 +1,6 @@
-"""Several data sets become one: products or cameras that are to share a bank, grouped by name.
+"""Merges several data sets into one, such as products or cameras that share a bank.
 
-Knows the rows and files of data sets. Does not know sources from outside, nor banks.
+Knows the rows and files of data sets. Does not know sources outside the workspace, or banks.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
 def join_datasets(
     workspace: Workspace, name: str, names: Sequence[str], progress: Progress | None = None
 ) -> DatasetInfo:
-    """A new data set of the images of several, such as products or cameras; those stay as they are.
+    """Make a new data set from the images of several, which stay unchanged.
 
-    Their files lie below their names, which also stand before their groups: no part is torn. The size is that of the
-    first. Raises `BadInput` where their bit depths differ.
+    Their files lie in folders of their names, which also prefix their groups, so that parts stay distinct. The size is
+    the first one's. Raises `BadInput` where their bit depths differ.
     """
     progress, name = progress or Progress(), imports.dataset_name(Path(name), name)
     infos = list({info.name: info for info in map(workspace.dataset, names)}.values())
@@ -43,7 +43,7 @@ def join_datasets(
         raise BadInput("Name two data sets or more that are to be joined.")
     depth = _one_depth(infos)
     place = workspace.path / "datasets"
-    with failures.plainly(), making(workspace, place, "import", progress) as temporary:
+    with failures.as_bad_input(), making(workspace, place, "import", progress) as temporary:
         imports.require_free(workspace, name)
         whole = temporary / "whole"
         records, masks_of = [], {}
@@ -52,7 +52,7 @@ def join_datasets(
                 records.append(record)
                 masks_of[record.path] = masks
         found = Survey(Tree(whole), records, [], [], _notes(infos), _one_rule(infos), depth)
-        found = replace(found, doubts=dataset_reports.of_two_depths(whole, found))
+        found = replace(found, doubts=dataset_reports.mixed_depths(whole, found))
         report = integrity.check(whole, records, progress, found, {}, infos[0].size)
         imports.name_unreadable(report, records)
         datasets.write_manifests(records, whole)
@@ -80,7 +80,7 @@ def _one_depth(infos: Sequence[DatasetInfo]) -> Depth | None:
 
 
 def _one_rule(infos: Sequence[DatasetInfo]) -> MaskRule:
-    """The rule by which the masks of all are read; the usual one where they have several, or none."""
+    """The rule for masks of all data sets; the default where they have several or none."""
     rules = {info.mask_rule for info in infos}
     return MaskRule.parse(rules.pop()) if len(rules) == 1 and infos[0].mask_rule else MaskRule()
 
@@ -88,16 +88,18 @@ def _one_rule(infos: Sequence[DatasetInfo]) -> MaskRule:
 def _copied(
     workspace: Workspace, info: DatasetInfo, whole: Path, progress: Progress
 ) -> list[tuple[Record, list[str]]]:
-    """Copy a data set below its name in `whole`: its records there, each with the files its mask came from."""
+    """Copy a data set to its own folder in `whole`; returns the records there with their original mask files."""
     with workspace.reading() as db:
         rows = dataset_states.counting(dataset_states.at(db, info.name)[1])
-    used = (file for row in rows for file in (row["path"], row["mask"], *dataset_reports.came(row)) if file)
+    used = (
+        file for row in rows for file in (row["path"], row["mask"], *dataset_reports.mask_files(row)) if file
+    )
     copied = {file: f"{info.called}/{file}" for file in sorted(set(used))}
     imports.copy(workspace.path / "datasets" / info.name, whole, copied, progress, move=False)
     return [
         (
             _below(dataset_reports.record_of(row), info.called),
-            [f"{info.called}/{file}" for file in dataset_reports.came(row)],
+            [f"{info.called}/{file}" for file in dataset_reports.mask_files(row)],
         )
         for row in rows
     ]
@@ -109,7 +111,7 @@ def _below(record: Record, name: str) -> Record:
 
 
 def _notes(infos: Sequence[DatasetInfo]) -> list[str]:
-    """What of the data sets is not as in the joined one."""
+    """Sentences on how the data sets differ from the merged one."""
     notes = []
     others = [info for info in infos if info.size != infos[0].size]
     if others:

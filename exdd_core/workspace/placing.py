@@ -1,6 +1,7 @@
-"""Folders that are made whole: made hidden, renamed into place, entered in the database; or swept away.
+"""Makes folders completely or not at all: in a hidden folder, renamed into place, then entered in the database.
 
-Knows locks, marks and the folders of a workspace. Does not know what is made in them.
+Also removes what killed processes left. Knows locks, marks and the folders of a workspace. Does not know what is in
+the folders.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from exdd_core.workspace.failures import plainly
+from exdd_core.workspace.failures import as_bad_input
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -24,16 +25,16 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 LOCK, TEMPORARY, MARK = ".lock", ".making-", ".unfinished"
-# Folders of things that are made whole: the table and the column that say what is there.
+# Folder -> the table and the column that list its content.
 MADE = {"datasets": ("datasets", "name"), "banks": ("banks", "id"), "candidates": ("candidates", "id")}
 
 
 @contextmanager
 def making(workspace: Workspace, folder: Path, what: str, progress: Progress) -> Iterator[Path]:
-    """A hidden folder to make something in, held by one maker at a time; removed whatever happens.
+    """A hidden folder to work in, one at a time, which is removed when the block ends.
 
-    `folder` is one of `MADE` in the workspace; `what` names the kind of work to whoever has to wait. A full disk and
-    the like end as BadInput.
+    folder: one of `MADE` in the workspace. what: the kind of work, shown to those who wait. Turns a full disk and
+    similar errors into `BadInput`.
     """
     lock = FileLock(folder / LOCK)
     while True:
@@ -46,7 +47,7 @@ def making(workspace: Workspace, folder: Path, what: str, progress: Progress) ->
         sweep(workspace, folder)
         temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=folder))
         try:
-            with plainly():
+            with as_bad_input():
                 yield temporary
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -58,7 +59,7 @@ def making(workspace: Workspace, folder: Path, what: str, progress: Progress) ->
 def placed(workspace: Workspace, whole: Path, final: Path) -> Iterator[Database]:
     """Rename `whole` to `final` and run the block that enters it in the database: both or neither."""
     (whole / MARK).touch()
-    os.sync()  # the files reach the disk before the row that vouches for them
+    os.sync()  # the files reach the disk before the row that names them
     whole.rename(final)
     try:
         with workspace.writing() as db:
@@ -70,9 +71,9 @@ def placed(workspace: Workspace, whole: Path, final: Path) -> Iterator[Database]
 
 
 def sweep(workspace: Workspace, folder: Path) -> None:
-    """Remove what was begun and never entered in the database. The folder's lock must be held."""
+    """Remove folders that were never entered in the database. The caller holds the folder's lock."""
     table, key = MADE[folder.name]
-    names = os.listdir(folder)  # plain strings: there may be many thousands
+    names = os.listdir(folder)  # strings rather than paths, since there may be many thousands
     begun = [name for name in names if os.path.exists(f"{folder}/{name}/{MARK}")]
     with workspace.reading() as db:
         entered = {
@@ -86,7 +87,7 @@ def sweep(workspace: Workspace, folder: Path) -> None:
 
 
 def bring_caches_up_to_date(cache: Path) -> None:
-    """Move what earlier versions of the program cached of a bank version into the folder of that version."""
+    """Move caches of earlier program versions into the folders of their bank versions."""
     for former, ending in (("maps", "npz"), ("held_out", "npy")):
         for file in (cache / former).glob(f"*.{ending}"):
             bank, _, names = file.stem.partition("-")

@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 MOST_IMPORTED = 1000
-KIND = "exdd-prompts"  # says in an exported file what it is
-GIVEN = "prompts_given"  # set once the paper's prompts were put in: a deleted one does not come back
+KIND = "exdd-prompts"  # marks an exported file
+GIVEN = "prompts_given"  # set once the paper's prompts were added, so that a deleted one stays deleted
 PAPER = {"Copper scratches": "copper metal scratches", "White marks": "white marks on the wall"}
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """One prompt of the library. Without `engine` it is painted with whichever is chosen; times are ISO 8601."""
+    """One prompt of the library. engine: "" for whichever is chosen. Times are ISO 8601."""
 
     name: str
     prompt: str
@@ -44,10 +44,10 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Score:
-    """What came of one prompt: counts of candidates, `rate` accepted of those decided on, `quality` their mean.
+    """The results of one prompt: counts of candidates, the rate of acceptance and the mean quality.
 
-    `prompt` is None for a prompt that is not in the library (any more); `template` is its text. `made` counts
-    everything that was painted, deleted candidates too. Rate and quality (0 to 1) are None before there is any.
+    prompt: None for a prompt that is not in the library. template: its text. made: all paintings, deleted candidates
+    included. rate: accepted among those decided on. rate and quality are 0 to 1, None without candidates.
     """
 
     prompt: Prompt | None
@@ -63,7 +63,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Imported:
-    """What an import changed: names of prompts that were added and replaced; `undo_import` takes it back."""
+    """The result of an import: names of added and replaced prompts. `undo_import` undoes it."""
 
     added: list[str]
     replaced: list[str]
@@ -78,7 +78,7 @@ def library(workspace: Workspace) -> list[Prompt]:
 
 
 def get(workspace: Workspace, id: str) -> Prompt:
-    """The prompt of that id or name. Raises BadInput."""
+    """The prompt of that id or name. Raises `BadInput`."""
     with _filled(workspace).reading() as db:
         row = next(iter(db.query("select * from prompts where id = :id or name = :id", {"id": id})), None)
     if row is None:
@@ -87,9 +87,9 @@ def get(workspace: Workspace, id: str) -> Prompt:
 
 
 def save(workspace: Workspace, prompt: Prompt) -> Prompt:
-    """Keep a new prompt (without `id`) or the changed one of that id, which comes back if it was deleted.
+    """Store a new prompt (without `id`) or a changed one, which is restored if it was deleted.
 
-    Returns it as it is kept. Raises BadInput for a name that is taken, no name or a broken template.
+    Returns the stored prompt. Raises `BadInput` for a name in use, no name or a broken template.
     """
     prompt = _checked(prompt)
     with _filled(workspace).writing() as db:
@@ -102,7 +102,7 @@ def save(workspace: Workspace, prompt: Prompt) -> Prompt:
 
 
 def delete(workspace: Workspace, id: str) -> Prompt:
-    """Take a prompt out of the library and return it: `save` puts it back. Candidates keep their record."""
+    """Delete a prompt and return it; `save` restores it. Candidates keep their record."""
     prompt = get(workspace, id)
     with workspace.writing() as db:
         db.execute("delete from prompts where id = ?", [prompt.id])
@@ -110,7 +110,7 @@ def delete(workspace: Workspace, id: str) -> Prompt:
 
 
 def differences(a: Prompt, b: Prompt) -> list[tuple[str, Any, Any]]:
-    """(field, value in a, value in b) wherever two prompts differ; settings one by one, None for one not set."""
+    """(field, value in a, value in b) wherever two prompts differ. Each setting is a field; None: not set."""
     found: list[tuple[str, Any, Any]] = []
     for name in ("prompt", "negative_prompt", "engine", "tags"):
         if getattr(a, name) != getattr(b, name):
@@ -122,11 +122,11 @@ def differences(a: Prompt, b: Prompt) -> list[tuple[str, Any, Any]]:
 
 
 def _filled(workspace: Workspace) -> Workspace:
-    """The workspace, with the paper's prompts in its library if they never were."""
+    """The workspace, after adding the paper's prompts if that was never done."""
     if not workspace.setting(GIVEN, False):
         with workspace.writing() as db:
             fresh = db.execute("insert or ignore into settings (key, value) values (?, 'true')", [GIVEN])
-            if fresh.rowcount:  # else another process was faster
+            if fresh.rowcount:  # 0 if another process was faster
                 for name, text in PAPER.items():
                     _keep(db, Prompt(name, text, PAPER_NEGATIVE, ["paper"]))
     return workspace
@@ -152,7 +152,7 @@ def _prompt(row: Mapping[str, Any]) -> Prompt:
 
 
 def _checked(prompt: Prompt) -> Prompt:
-    """The prompt, tidied. Raises BadInput where it cannot be kept."""
+    """The prompt without extra spaces. Raises `BadInput` where it cannot be stored."""
     name = squeezed(prompt.name)
     if not name or len(name) > 80 or not name.isprintable():
         raise BadInput("A prompt needs a name of up to 80 characters.")
@@ -172,17 +172,17 @@ def _checked(prompt: Prompt) -> Prompt:
 
 
 def export_json(prompts: Sequence[Prompt]) -> str:
-    """The prompts as a JSON text that `import_json` reads, here or in another workspace."""
+    """The prompts as JSON for `import_json`, in this or another workspace."""
     fields = ("name", "prompt", "negative_prompt", "tags", "engine", "settings")
     rows = [{name: getattr(prompt, name) for name in fields} for prompt in prompts]
     return json.dumps({"kind": KIND, "prompts": rows}, indent=2, ensure_ascii=False) + "\n"
 
 
 def import_json(workspace: Workspace, text: str, replace_same_names: bool = False) -> Imported:
-    """Add an exported file's prompts: all or none. Raises BadInput where it cannot be read.
+    """Add all prompts of an exported file, or none. Raises `BadInput` for an unreadable file.
 
-    One that differs from the library's of the same name gets a name of its own ("NAME 2"), or replaces it;
-    one that is there already word for word changes nothing.
+    A prompt that differs from the library's of the same name gets another name ("NAME 2") or replaces it; an
+    identical one changes nothing.
     """
     prompts = _read_json(text)
     before: list[Prompt] = []
@@ -210,7 +210,7 @@ def import_json(workspace: Workspace, text: str, replace_same_names: bool = Fals
 
 
 def undo_import(workspace: Workspace, imported: Imported) -> None:
-    """Take an import back: what it added goes, what it replaced returns, under its name if that is still free."""
+    """Undo an import: delete added prompts and restore replaced ones, under their names if these are free."""
     with workspace.writing() as db:
         for prompt in imported.after:
             db.execute("delete from prompts where id = ?", [prompt.id])
@@ -268,9 +268,9 @@ def _read_row(row: Any, number: int) -> Prompt:
 
 
 def scoreboard(workspace: Workspace, dataset: str | None = None) -> list[Score]:
-    """What came of every prompt: the library's and those that were only typed, the best first.
+    """The results of every prompt, in the library or only typed, the best first.
 
-    A candidate counts for the prompt it was ordered with, or else for the library's prompt of the same text.
+    A candidate counts for the prompt of its order, or else for the library's prompt of the same text.
     """
     prompts = library(workspace)
     by_id = {prompt.id: prompt.id for prompt in prompts}

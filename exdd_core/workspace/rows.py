@@ -1,4 +1,4 @@
-"""What rows of the database say: data sets, images and bank versions as frozen values.
+"""Data sets, images and bank versions as frozen values, made from rows of the database.
 
 Knows columns and their types. Does not know how rows are read or changed.
 """
@@ -24,7 +24,7 @@ IMAGE_COLUMNS = ("id", "dataset", "label", "split", "defect_type", "group", "wid
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """One imported data set. `report` is the integrity report; `size` is what banks are built at."""
+    """One imported data set. report: the integrity report. size: that banks are built at."""
 
     name: str
     layout: str
@@ -32,17 +32,17 @@ class DatasetInfo:
     size: Size
     created: str  # ISO 8601, UTC
     counts: dict[str, dict[str, int]]  # split -> label -> images
-    report: Report  # what an older version wrote may lack keys
+    report: Report  # reports of older versions may lack keys
     depth: Depth | None = None  # of images with more than 8 bits a channel; None where there are none
-    changed: bool = True  # False when an import found that this very data set was there already
+    changed: bool = True  # False when an import found the same content under the same name
     state: int = 1  # the number of its last change, 1 as it was imported
-    called: str = ""  # what people call it; `name` stays in ids and folders
-    roi: str | None = None  # file of the region outside of which nothing counts, in its folder
-    mask_rule: str = ""  # how masks that come with new images are read, as `MaskRule.parse` takes it
+    called: str = ""  # the name for people; `name` stays in ids and folders
+    roi: str | None = None  # file of the region of interest, in the data set's folder
+    mask_rule: str = ""  # for masks of new images, as `MaskRule.parse` reads it
 
     @property
     def commonest_size(self) -> tuple[int, int]:
-        """(width, height) in pixels of most of its images. Raises `BadInput` where none can be read."""
+        """(width, height) in pixels of most images. Raises `BadInput` without readable images."""
         size = self.report["sizes"]["most_common"]
         if size is None:
             raise BadInput(f'"{self.called}" has no image that can be read; import some first.')
@@ -51,7 +51,7 @@ class DatasetInfo:
 
 @dataclass(frozen=True)
 class DatasetPreview:
-    """What an import would make of a source: the name, layout and size it would get, its records and what it says."""
+    """The result that an import would have: name, layout, size, records and report."""
 
     name: str
     layout: str
@@ -77,7 +77,7 @@ class ImageRow:
     group: str
     width: int
     height: int
-    depth: Depth | None = None  # how its values are read where they have more than 8 bits
+    depth: Depth | None = None  # bit depth, None for 8 bits
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class BankVersion:
     """One bank version.
 
     settings: the detector's (size as "256x632"), layers, positives, max_real_parts. summary: rows and images
-    of both banks, the fusion, and a `note` on what was left out. seconds: the time the build took. who: built
-    it, "" where that is not known.
+    of both banks, the fusion, and a `note` on images left out. seconds: time that the build took. who: the person
+    who built it, "" if unknown.
     """
 
     id: str
@@ -121,7 +121,7 @@ class BankVersion:
 
 
 def dataset_info(row: dict[str, Any], changed: bool = True) -> DatasetInfo:
-    """What a row of `datasets` says."""
+    """A row of `datasets` as a value."""
     report = json.loads(row["report"])
     return DatasetInfo(
         row["name"],

@@ -1,8 +1,7 @@
-"""Stored measurements: what was measured, with which settings and bank version, and every figure that came out.
+"""Stored measurements ("runs"): their settings, bank version and all figures.
 
-Every number that a page, a table or a report shows is from here, so it can be traced and measured again: a run's
-`spec` is what `jobs.kinds.KINDS[run.kind]` takes to repeat it. Knows rows and JSON. Does not know how anything is
-measured.
+Every number on a page, in a table or in a report is from a run, so it can be traced and measured again: a run's `spec`
+is the input of `jobs.kinds.KINDS[run.kind]`. Knows rows and JSON. Does not know how anything is measured.
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 LAST = "last"
-BULKY = ("per_image", "scores", "calibrated", "probabilities")  # what a list of runs does without
+BULKY = ("per_image", "scores", "calibrated", "probabilities")  # left out of lists of runs
 LIBRARIES = ("torch", "timm", "faiss-cpu", "faiss-gpu", "numpy", "scikit-learn", "opencv-python")
 
 
 @dataclass(frozen=True)
 class Run:
-    """One measurement. `result` holds "methods": {name: {figure: value}}; a figure that cannot be had is None."""
+    """One measurement. `result` has "methods": {name: {figure: value}}; a figure that cannot be computed is None."""
 
     id: str
     kind: str  # of `jobs.kinds.KINDS`
@@ -52,7 +51,7 @@ def store(
     bank: str = "",
     seconds: float = 0.0,
 ) -> Run:
-    """Keep a measurement under the id of the job that made it. A second time under one id replaces the first."""
+    """Store a measurement under the id of its job. It replaces an earlier one of that id."""
     with workspace.writing() as db:
         write(db, id, kind, title, spec, result, bank, seconds)
     return get(workspace, id)
@@ -68,7 +67,7 @@ def write(
     bank: str = "",
     seconds: float = 0.0,
 ) -> None:
-    """`store` within a transaction that the caller has begun."""
+    """As `store`, within the caller's transaction."""
     created = now("seconds")
     full = {**result, "libraries": _libraries()}
     _insert(db, Run(id, kind, title, dict(spec), full, bank, created, round(seconds, 2)))
@@ -81,7 +80,7 @@ def _insert(db: Database, run: Run) -> None:
 
 
 def listed(workspace: Workspace, dataset: str | None = None, kind: str | None = None) -> list[Run]:
-    """All runs, or those of one data set or kind, the newest first; their results without what `BULKY` names."""
+    """All runs, or those of one data set or kind, the newest first, with results without `BULKY`."""
     paths = ", ".join(f"'$.{name}'" for name in BULKY)
     columns = f"id, kind, title, spec, json_remove(result, {paths}) as result, bank, created, seconds"
     with workspace.reading() as db:
@@ -96,13 +95,13 @@ def listed(workspace: Workspace, dataset: str | None = None, kind: str | None = 
 
 
 def stamp(workspace: Workspace) -> str:
-    """Differs as soon as there is another run, one has gone, or one was stored anew; cheap."""
+    """A text that changes whenever a run is added, deleted or replaced. Cheap."""
     with workspace.reading() as db:
         return str(db.execute("select count(*), max(rowid), max(created) from runs").fetchone())
 
 
 def get(workspace: Workspace, id: str = LAST) -> Run:
-    """The run of that id, or of one that begins so; "last" is the newest. Raises BadInput."""
+    """The run of that id or prefix of an id; "last" for the newest. Raises `BadInput`."""
     with workspace.reading() as db:
         ids = [row[0] for row in db.execute("select id from runs order by created desc, rowid desc")]
         matching = ids[:1] if id == LAST else [one for one in ids if one.startswith(id) and id]
@@ -115,7 +114,7 @@ def get(workspace: Workspace, id: str = LAST) -> Run:
 
 
 def delete(workspace: Workspace, id: str) -> Run:
-    """Forget a run; it is returned, for `restore`. Raises BadInput."""
+    """Delete a run and return it, for `restore`. Raises `BadInput`."""
     run = get(workspace, id)
     with workspace.writing() as db:
         db.execute("delete from runs where id = ?", [run.id])
@@ -123,19 +122,19 @@ def delete(workspace: Workspace, id: str) -> Run:
 
 
 def restore(workspace: Workspace, run: Run) -> None:
-    """Keep a run again that was deleted, as it was."""
+    """Store a deleted run again."""
     with workspace.writing() as db:
         _insert(db, run)
 
 
 def fingerprint(workspace: Workspace, dataset: str, state: int | None = None) -> str:
-    """The number of what a data set held in a state (None: holds now); a run says with it what it was measured on."""
+    """The digest of a data set's content in a state (None: the current one), which a run stores."""
     with workspace.reading() as db:
         return dataset_states.fingerprint(db, dataset, state)
 
 
 def banks_of(run: Run) -> dict[str, str]:
-    """{method: id of the bank version that it was measured with}; empty where every fold had banks of its own."""
+    """{method: id of its bank version}; empty where every fold had banks of its own."""
     named = {
         "exdd": run.spec.get("bank"),
         "exdd_base": run.spec.get("base"),
@@ -145,7 +144,7 @@ def banks_of(run: Run) -> dict[str, str]:
 
 
 def settings(run: Run) -> dict[str, Any]:
-    """What was asked for and what it was made of, flat."""
+    """The spec of a run and the facts of its result that describe it, flat."""
     made = (
         "state",
         "fingerprint",
@@ -160,13 +159,13 @@ def settings(run: Run) -> dict[str, Any]:
     )
     known = {key: run.result[key] for key in made if key in run.result}
     if run.spec.get("folds"):
-        known.pop("banks", None)  # every fold had its own, which are gone
+        known.pop("banks", None)  # every fold had its own, which are not stored
     before = {"state": dataset_states.FIRST}  # of runs from before data sets had states
     return flattened({**before, **run.spec, **known})
 
 
 def _libraries() -> dict[str, str]:
-    """Versions of what figures depend on; what is not installed is left out."""
+    """The versions of installed libraries that figures depend on."""
     found = {}
     for name in LIBRARIES:
         try:
@@ -186,7 +185,7 @@ def _text(value: Mapping[str, Any]) -> str:
 
 
 def strict(value: Any) -> Any:
-    """The same with None for what is not a finite number: JSON, and whoever reads it, knows no NaN."""
+    """The same value with None in place of NaN and infinity, which JSON does not have."""
     if isinstance(value, Mapping):
         return {str(key): strict(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
@@ -195,7 +194,7 @@ def strict(value: Any) -> Any:
 
 
 def flattened(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested names joined by commas."""
+    """A flat copy of nested mappings, with keys joined by commas."""
     flat: dict[str, Any] = {}
     for key, value in values.items():
         if isinstance(value, Mapping):

@@ -1,6 +1,6 @@
-"""The tables of a workspace's database, and how an older one comes up to date.
+"""The tables of a workspace's database, and the update of older databases.
 
-Knows columns and what may not be there twice. Does not know what the rows mean or who writes them.
+Knows columns, keys and indexes. Does not know what the rows mean or who writes them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] 
     "images": (
         dict.fromkeys(("id", "dataset", "path", "label", "split", "defect_type", "mask", "group"), str)
         | {"width": int, "height": int}
-        # retired: null where it counts, else why it does not. originals: the files of a mask that was written from
-        # others, as a list in JSON. place: its path, such that texts are in natural order.
+        # retired: null for an image that counts, else the reason why it does not. originals: the imported files of a
+        # converted mask, as a list in JSON. place: the path as a text that sorts in natural order.
         | {"retired": str, "originals": str, "place": str},
         "id",
         [
@@ -79,7 +79,7 @@ TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] 
         [],
         [["name"]],
     ),
-    # Where `job` is null, a candidate was made by hand: nulls differ from each other in a unique index.
+    # `job` is null for a preview; nulls differ from each other in a unique index.
     "candidates": (
         dict.fromkeys(("id", "dataset", "source", "engine", "engine_version", "prompt_id", "template"), str)
         | {"prompt": str, "negative_prompt": str, "settings": str, "seed": int, "mask": str, "notes": str}
@@ -140,8 +140,7 @@ def version(db: Database) -> int:
 
 
 def bring_up_to_date(db: Database) -> None:
-    """Make the tables, columns and indexes that are not there yet. The caller holds the write lock, or the file is its
-    own."""
+    """Create missing tables, columns and indexes. The caller holds the write lock or has the file to itself."""
     before = version(db)
     for name, (columns, key, indexes, unique) in TABLES.items():
         table = db.table(name)
@@ -154,7 +153,7 @@ def bring_up_to_date(db: Database) -> None:
             table.create_index(index, if_not_exists=True)
         for index in unique:
             table.create_index(index, unique=True, if_not_exists=True)
-    # For the last decision of somebody that can be taken back, however many were.
+    # Finds a person's last decision that can be undone among any number of decisions.
     db.execute(
         "create index if not exists decisions_to_undo on decisions (who, id) "
         "where undone is null and action not in ('undo', 'align')"
@@ -165,7 +164,7 @@ def bring_up_to_date(db: Database) -> None:
 
 
 def _fill_columns(db: Database) -> None:
-    """What version 6 has columns for and an older workspace kept in JSON, or not at all."""
+    """Fill the columns of version 6 from the JSON of an older workspace."""
     db.conn.create_function("natural_text", 1, natural_text, deterministic=True)
     db.execute("update images set place = natural_text(path)")
     db.execute("update candidates set mask_source = coalesce(json_extract(mask, '$.source'), '')")

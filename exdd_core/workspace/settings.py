@@ -1,4 +1,4 @@
-"""The settings of a workspace: one row of JSON a key.
+"""The settings of a workspace: one row of JSON for each key.
 
 Knows the table. Does not know what a setting means.
 """

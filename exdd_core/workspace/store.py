@@ -1,19 +1,18 @@
-"""A workspace: one folder with everything that is kept, and the database that says what is there.
+"""A workspace: one folder with all stored data, and a database of its content.
 
     workspace.db      settings, data sets, images, bank versions (SQLite in WAL mode)
-    jobs.db           messages to whoever runs the background jobs, which are rows of workspace.db
-    datasets/NAME/    the files of a data set in their original layout, with train.csv and test.csv; masks that were
-                      written from others or drawn in exdd-masks/, regions of interest in roi-STATE.png
-    banks/ID/         one bank version, never changed once it is there; what came later is in the database
+    jobs.db           messages to the worker of background jobs; the jobs themselves are rows of workspace.db
+    datasets/NAME/    the files of a data set in their original layout, with train.csv and test.csv; converted and
+                      drawn masks in exdd-masks/, regions of interest in roi-STATE.png
+    banks/ID/         one bank version, which never changes; later changes are in the database
     candidates/ID/    one painted defect: image, measured mask, drawn mask
-    cache/            what can be made again
+    cache/            results that can be computed again
 
-Knows files, rows and which of both belong together. Does not know pages or commands, nor how a bank is
-computed.
+Knows files, rows and which of both belong together. Does not know pages or commands, or how a bank is computed.
 
-Whatever is made is made in a hidden folder, renamed into place when it is whole, and counts once its row is
-in the database. What a killed process leaves carries a mark and has no row; whoever opens the workspace next
-removes it, unless a lock says that its maker is still alive.
+Every folder is made in a hidden place, renamed into place when it is complete, and counts once its row is in the
+database. A folder that a killed process left has a mark and no row. Opening the workspace removes it, unless a lock
+shows that its process is still running.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
 from exdd_core.workspace import dataset_states, schema
-from exdd_core.workspace.failures import DATABASE, damaged, plainly
+from exdd_core.workspace.failures import DATABASE, as_bad_input, damaged
 from exdd_core.workspace.placing import LOCK, MADE, bring_caches_up_to_date, sweep
 from exdd_core.workspace.rows import (
     IMAGE_COLUMNS,
@@ -53,13 +52,13 @@ if TYPE_CHECKING:
 
 
 class Workspace:
-    """One workspace on disk. Any number of threads and processes may use it at once."""
+    """One workspace on disk. Any number of threads and processes may use it at the same time."""
 
     def __init__(self, path: Path | str):
-        """Use `create` or `open`; this only notes the place."""
+        """Use `create` or `open`; this only stores the path."""
         self.path = Path(path).expanduser().resolve()
         self._backbones: dict[str, Backbone] = {}
-        self._loading = threading.RLock()  # a network or a bank is read once, however many threads ask
+        self._loading = threading.RLock()  # so that threads load a network only once
 
     # --- making and opening ---------------------------------------------------------------------------
 
@@ -69,19 +68,19 @@ class Workspace:
 
     @classmethod
     def create(cls, path: Path | str, backbone: str = "auto") -> Workspace:
-        """A new workspace in a folder that is new or empty. Its backbone is chosen and loaded here, once.
+        """Make a workspace in a new or empty folder, and choose and load its backbone.
 
-        Raises BadInput where there is one already, where other files are in the way, for an unknown backbone
-        and for one whose weights cannot be had.
+        Raises `BadInput` for a folder that is a workspace or has other files, for an unknown backbone and for one
+        whose weights are not available.
         """
         from exdd_core.detector import backbones
 
         workspace = cls(path)
         name, reason = backbones.choose(backbone)
-        # Weights that cannot be had should be known now, not at the first build.
+        # Load the weights now, so that missing ones are known before the first build.
         network = backbones.load(name)
         chosen = {"backbone": name, "backbone_reason": reason, "backbone_weights": network.weights}
-        with plainly():
+        with as_bad_input():
             workspace.path.mkdir(parents=True, exist_ok=True)
             with FileLock(workspace.path / LOCK):
                 if cls.exists(workspace.path):
@@ -105,7 +104,7 @@ class Workspace:
 
     @classmethod
     def open(cls, path: Path | str) -> Workspace:
-        """An existing workspace; what killed processes left half-made is removed. Raises BadInput."""
+        """Open an existing workspace and remove what killed processes left incomplete. Raises `BadInput`."""
         workspace = cls(path)
         if not cls.exists(path):
             raise BadInput(
@@ -114,7 +113,7 @@ class Workspace:
             )
         with workspace.reading() as db:
             version = schema.version(db)
-        if version == 0:  # ours has had its number since before it was renamed into place
+        if version == 0:  # a workspace's database always has a version
             raise BadInput(
                 f"{workspace.path / DATABASE} is not the database of a workspace; put a copy of the right one from a "
                 "backup in its place, or choose another folder with --workspace."
@@ -127,7 +126,7 @@ class Workspace:
         if version < schema.VERSION:
             with workspace.writing() as db:
                 schema.bring_up_to_date(db)
-        with plainly():
+        with as_bad_input():
             for name in (*MADE, "cache"):
                 (workspace.path / name).mkdir(exist_ok=True)
             bring_caches_up_to_date(workspace.path / "cache")
@@ -136,7 +135,7 @@ class Workspace:
                     with FileLock(workspace.path / name / LOCK, timeout=0):
                         sweep(workspace, workspace.path / name)
                 except Timeout:
-                    pass  # somebody is making something right now and will sweep
+                    pass  # the process that holds the lock will sweep
         return workspace
 
     @property
@@ -151,13 +150,13 @@ class Workspace:
 
     @contextmanager
     def reading(self) -> Iterator[Database]:
-        """A connection of one's own to the database."""
-        with plainly(), closing(_connect(self.path / DATABASE)) as connection:
+        """A new connection to the database."""
+        with as_bad_input(), closing(_connect(self.path / DATABASE)) as connection:
             yield Database(connection, execute_plugins=False)
 
     @contextmanager
     def writing(self) -> Iterator[Database]:
-        """All or nothing. Takes the write lock first: one that reads and then writes could fail late."""
+        """A transaction. It takes the write lock at once, since a later upgrade from reading to writing could fail."""
         with self.reading() as db:
             db.conn.execute("BEGIN IMMEDIATE")
             try:
@@ -184,13 +183,13 @@ class Workspace:
             return [dataset_info(row) for row in db.query("select * from datasets order by rowid")]
 
     def active_dataset(self) -> DatasetInfo | None:
-        """The active data set, or None while there is none at all."""
+        """The active data set, None where there is no data set."""
         return self.dataset() if self.setting("active_dataset") else None
 
     def dataset(self, name: str | None = None, state: int | None = None) -> DatasetInfo:
-        """The data set of that name, or the active one, as it was in a state (None: as it is).
+        """The data set of that name (None: the active one) in a state (None: the current one).
 
-        The name may be the one that people call it by. Raises BadInput when there is none.
+        The name may also be the one for people. Raises `BadInput` where there is no such data set.
         """
         wanted = name or self.setting("active_dataset")
         if wanted is None:
@@ -208,7 +207,7 @@ class Workspace:
         self.set_setting("active_dataset", self.dataset(name).name)
 
     def dataset_row(self, name: str) -> dict[str, Any] | None:
-        """The row of the data set of that name, or called so; None where there is none."""
+        """The row of the data set of that name, or of that name for people; None where there is none."""
         query = "select * from datasets where name = :name or called = :name order by name <> :name"
         with self.reading() as db:
             return next(iter(db.query(query, {"name": name})), None)
@@ -221,9 +220,9 @@ class Workspace:
         defect_type: str | None = None,
         state: int | None = None,
     ) -> list[ImageRow]:
-        """The readable images of a data set (None: the active one) in natural order; None filters nothing.
+        """The readable images of a data set (None: the active one) in natural order, without retired ones.
 
-        state: as they were in that state of the data set, in place of now. What is retired is left out.
+        split, label, defect_type: filters; None does not filter. state: of the data set; None for the current one.
         """
         info = self.dataset(dataset, state)
         filters = {"split": split, "label": label, "defect_type": defect_type}
@@ -235,12 +234,12 @@ class Workspace:
             for row in dataset_states.counting(rows)
             if all(row[column] == value for column, value in wanted.items())
         ]
-        if info.state > dataset_states.FIRST:  # what joined later has later rows
+        if info.state > dataset_states.FIRST:  # images that joined later have later rows
             found.sort(key=lambda row: datasets.natural_key(row["path"]))
         return [self._image_row(row, info.depth) for row in found]
 
     def image(self, id: str, state: int | None = None) -> ImageRow:
-        """One image as it is now, or was in a state of its data set; also a retired one. Raises BadInput."""
+        """One image, retired or not, in a state of its data set (None: the current one). Raises `BadInput`."""
         query = (
             "select images.*, datasets.depth from images left join datasets on dataset = name where id = ?"
         )
@@ -254,7 +253,7 @@ class Workspace:
         return self._image_row(row, Depth.parse(row["depth"]) if row["depth"] else None)
 
     def files_of_images(self) -> list[tuple[str, Path]]:
-        """Id and file of every image that any data set has or had, those that count no more included."""
+        """Id and file of every image of any data set, retired and undone ones included."""
         with self.reading() as db:
             rows = db.execute("select id, dataset, path from images order by rowid").fetchall()
         return [(id, self._datasets / dataset / path) for id, dataset, path in rows]
@@ -266,7 +265,7 @@ class Workspace:
         return ImageRow(**known | {"path": folder / row["path"], "mask": mask, "depth": depth})
 
     def region(self, dataset: str | None = None, state: int | None = None) -> np.ndarray | None:
-        """The region of interest, bool (H, W), True where something counts; None where all of an image does."""
+        """The region of interest, bool (H, W), True where an image counts; None where all of it does."""
         info = self.dataset(dataset, state)
         return read_mask(self._datasets / info.name / info.roi, None, info.roi) if info.roi else None
 
@@ -277,7 +276,7 @@ class Workspace:
         return str(self.setting("backbone"))
 
     def backbone(self, name: str | None = None) -> Backbone:
-        """The workspace's backbone, or another by name; loaded once."""
+        """The workspace's backbone, or another by name. Loads it once."""
         from exdd_core.detector import backbones
 
         name, _ = backbones.choose(name or self.backbone_name)
@@ -297,7 +296,7 @@ class Workspace:
         return [self._bank_version(row, active, pinned or []) for row in found]
 
     def bank(self, id: str | None = None) -> BankVersion:
-        """The bank version of that id, name ("v3") or number; None: the active one. Raises BadInput."""
+        """The bank version of that id, name ("v3") or number (None: the active one). Raises `BadInput`."""
         if id is None:
             bank = self.active_bank()
             if bank is None:
@@ -320,9 +319,9 @@ class Workspace:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    if path.stat().st_size == 0:  # SQLite would take it for a new one, and remove the log beside it
+    if path.stat().st_size == 0:  # SQLite would treat it as a new database and remove its log
         raise damaged("it is empty")
-    # mode=rw: a workspace that was deleted under our feet must not come back as an empty file
+    # mode=rw does not create a file, so a workspace that was deleted meanwhile stays deleted.
     return sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=30)
 
 

@@ -1,6 +1,6 @@
-"""Bank versions as rows: which there are, which is active, pinned or was active before.
+"""Activates, pins and deletes bank versions.
 
-Knows rows and folders. Does not know how a bank is computed.
+Knows rows, settings and folders. Does not know how a bank is computed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FORMER_KEPT = 20
 
 
 def make_active(db: Database, id: str) -> None:
-    """Make a bank version the active one and remember which was."""
+    """Make a bank version the active one, and remember the former one."""
     active = json.loads(get(db, "active_bank", "null"))
     former = json.loads(get(db, FORMER, "[]"))
     if active not in (None, id):
@@ -33,14 +33,14 @@ def make_active(db: Database, id: str) -> None:
 
 
 def activate_bank(workspace: Workspace, id: str) -> None:
-    """Make the bank version of that id, name or number the active one. Raises BadInput for an unknown one."""
+    """Make the bank version of that id, name or number the active one. Raises `BadInput` for an unknown one."""
     bank = workspace.bank(id)
     with workspace.writing() as db:
         make_active(db, bank.id)
 
 
 def roll_back(workspace: Workspace) -> BankVersion:
-    """Make the version active again that was so before, and return it. Raises BadInput where there is none."""
+    """Activate the formerly active version, and return it. Raises `BadInput` where there is none."""
     there = {bank.id for bank in workspace.banks()}
     with workspace.writing() as db:
         active = json.loads(get(db, "active_bank", "null"))
@@ -53,7 +53,7 @@ def roll_back(workspace: Workspace) -> BankVersion:
 
 
 def pin_bank(workspace: Workspace, id: str, pinned: bool = True) -> None:
-    """Protect a version from being deleted, or no longer."""
+    """Pin a version, which protects it from deletion, or unpin it."""
     bank = workspace.bank(id)
     with workspace.writing() as db:
         others = [other for other in json.loads(get(db, PINNED, "[]")) if other != bank.id]
@@ -61,7 +61,7 @@ def pin_bank(workspace: Workspace, id: str, pinned: bool = True) -> None:
 
 
 def delete_bank(workspace: Workspace, id: str) -> None:
-    """Remove a bank version and its changes for good. Raises BadInput for the active one and a pinned one."""
+    """Delete a bank version and its changes. Raises `BadInput` for the active one and a pinned one."""
     bank = workspace.bank(id)
     with workspace.writing() as db:
         if get(db, "active_bank", "null") == json.dumps(bank.id):
@@ -71,12 +71,12 @@ def delete_bank(workspace: Workspace, id: str) -> None:
         db.table("banks").delete(bank.id)
         for table in ("bank_changes", "bank_states", "unfitted"):
             db.execute(f"delete from {table} where bank = ?", [bank.id])
-        # Should we be killed before the folder is gone, the next sweep takes it.
+        # If the process is killed before the folder is removed, the next sweep removes it.
         (bank.path / MARK).touch()
     shutil.rmtree(bank.path, ignore_errors=True)
     shutil.rmtree(cache_of(workspace, bank.id), ignore_errors=True)
 
 
 def cache_of(workspace: Workspace, bank: str) -> Path:
-    """The folder with everything that is cached of a version, and goes with it."""
+    """The folder of a version's caches, which are deleted with it."""
     return workspace.path / "cache" / "banks" / bank

@@ -1,1 +1,4 @@
-"""One module a page: each has TITLE, PATH and render(workspace). Gradio only: exdd_core computes."""
+"""The pages, each a module or package with TITLE, PATH and render(workspace).
+
+Knows Gradio. Does not compute: exdd_core does.
+"""

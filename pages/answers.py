@@ -1,4 +1,4 @@
-"""Gradio's events and our own markup: buttons, answers of a page's functions, notes, errors as sentences.
+"""Markup with events: buttons, answers to a page's script, notes, and errors as sentences.
 
 Knows Gradio. Does not know what a page shows.
 """
@@ -20,7 +20,7 @@ from exdd_core.workspace.failures import sentence_of
 from pages.html import text
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
-# A click on any [data-act] inside the component becomes one event `act` that carries the data- attributes.
+# A click on any [data-act] inside the component triggers one event `act` with the data- attributes.
 BUTTONS_JS = """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-act]');
@@ -30,19 +30,19 @@ element.addEventListener('click', (event) => {
 
 
 def markup(value: str = "", **options: Any) -> gr.HTML:
-    """HTML that takes its looks from theme.css and not from Gradio's text styles."""
+    """HTML that is styled by theme.css and not by Gradio's text styles."""
     return gr.HTML(value, apply_default_css=False, **options)
 
 
 def buttons(value: str = "", **options: Any) -> gr.HTML:
-    """HTML whose elements with data-act="..." raise `.act(handler)`; the event carries their data- names."""
+    """HTML whose elements with data-act trigger `.act(handler)`; the event has their data- attributes."""
     return markup(value, js_on_load=BUTTONS_JS, **options)
 
 
 def answering(
     question: Callable[[Any, dict[str, Any]], dict[str, Any]], about: Any
 ) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """A function for a script in the browser: one object in, one out, every error a sentence in it (`error`)."""
+    """A function that a script in the browser calls: one object in, one out, with errors as a sentence in `error`."""
 
     @functools.wraps(question)
     def answer(asked: dict[str, Any]) -> dict[str, Any]:
@@ -51,17 +51,17 @@ def answering(
         except Exception as error:
             return {"error": explained(error)}
 
-    del answer.__wrapped__  # Gradio looks at the signature, which is of one object
+    del answer.__wrapped__  # else Gradio would read the signature of `question`, which has two parameters
     return answer
 
 
 def note() -> gr.HTML:
-    """A place for one sentence, hidden until `say` puts one there."""
+    """A component for one sentence, hidden until `say` fills it."""
     return markup(_note_html("info", ""), visible=False, elem_classes="note-slot")
 
 
 def say(kind: str, sentence: str, link: tuple[str, str] | None = None) -> Any:
-    """Update that shows `sentence` in a `note`, with a link (title, address) behind it; an empty one hides it.
+    """The update that shows `sentence` in a `note`, followed by a link (title, address); "" hides the note.
 
     kind: info, done or error.
     """
@@ -77,16 +77,16 @@ def _note_html(kind: str, sentence: str, link: tuple[str, str] | None = None) ->
 
 
 def explained(error: BaseException) -> str:
-    """What a person reads when `error` happened; the terminal gets the traceback of what is not their doing."""
+    """The sentence for an error. Prints the traceback of any error but `BadInput` to the terminal."""
     if not isinstance(error, BadInput):
         traceback.print_exception(error, file=sys.stderr)
     return sentence_of(error)
 
 
 def sentences(place: gr.HTML) -> Callable[[Handler], Handler]:
-    """Decorator for handlers that return {component: update}: what they raise is said in the note `place`.
+    """A decorator for handlers that return {component: update}: shows their errors in the note `place`.
 
-    The note is emptied when the handler succeeds without saying something itself. `place` must be an output.
+    A handler that succeeds clears the note unless it updates the note itself. `place` must be an output.
     """
 
     def decorate(handler: Handler) -> Handler:
@@ -106,8 +106,8 @@ def sentences(place: gr.HTML) -> Callable[[Handler], Handler]:
 def folded(title: str) -> Iterator[None]:
     """A section that opens and closes by a click on its title.
 
-    Its fields are there from the start. gr.Accordion makes them when it is opened and gives them their first values
-    once more a frame later: what somebody typed by then, on a busy machine, was lost.
+    Its fields exist from the start. gr.Accordion creates them when it is opened and sets their initial values again a
+    frame later, which on a busy machine overwrote what somebody had typed.
     """
     with gr.Column(elem_classes="folded"):
         markup(
@@ -120,7 +120,7 @@ def folded(title: str) -> Iterator[None]:
 
 
 def on_load(handler: Callable[..., Any], **options: Any) -> None:
-    """Run `handler` whenever somebody opens the page that is being built."""
+    """Run `handler` whenever somebody opens the page under construction."""
     page = Context.root_block
     assert page is not None, "on_load belongs inside a page"
     page.load(handler, show_progress="hidden", **options)

@@ -62,7 +62,7 @@ def frame(workspace: Workspace, path: str) -> Iterator[None]:
 
 
 def heading(title: str, hint: str) -> None:
-    """The page's title with one line of what it is for; as with `_first_steps`, the row keeps its room."""
+    """The page's title with one line on its purpose. As in `_first_steps`, the row reserves its space."""
     with gr.Row(elem_classes="heading-slot"):
         markup(f'<h1 class="title">{text(title)}</h1><p class="hint">{text(hint)}</p>')
 
@@ -85,7 +85,7 @@ def _header(workspace: Workspace, path: str) -> None:
 
 
 def look(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
-    """Active data set and bank version, and the jobs; only a `stamp` where it is still the one asked with."""
+    """The active data set and bank version, and the jobs; only the `stamp` where it equals the script's."""
     bank = workspace.active_bank()
     shown = {
         "chips": [
@@ -99,7 +99,7 @@ def look(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def act(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
-    """Cancel, resume or move one job, or clear those that have ended; then as `look`."""
+    """Cancel, resume or move one job, or clear those that have ended; returns as `look`."""
     if asked["act"] == "clear":
         jobs.clear_ended(workspace)
     elif asked["act"] in ("up", "down", "first"):
@@ -123,18 +123,18 @@ def _job_told(job: jobs.Job) -> dict[str, Any]:
 
 
 def first_style(workspace: Workspace) -> str:
-    """What a page's <head> holds beside what is always there: a strip that was dismissed never takes any room."""
+    """A style for a page's <head> that hides the strip of first steps if it was dismissed."""
     try:
         dismissed = workspace.setting(FIRST_STEPS_DISMISSED, False)
-    except BadInput:  # the page itself will say it
+    except BadInput:  # the page itself will show the error
         return ""
     return "<style>.gradio-container .first-steps-slot { display: none; }</style>" if dismissed else ""
 
 
 def _first_steps(workspace: Workspace, path: str) -> None:
-    """The strip that a newcomer sees until they dismiss it, for good.
+    """The strip for newcomers, until they dismiss it permanently.
 
-    Gradio shows rows at once and HTML a moment later: the row keeps the strip's room, so that nothing moves.
+    Gradio shows rows at once and HTML a moment later; the row reserves the strip's space, so that nothing moves.
     """
     steps = "".join(
         f'<li><a href="{url}"{" aria-current=step" if url == path else ""}><span class="step">{number}</span>'
@@ -163,8 +163,8 @@ def _footer_html(workspace: Workspace) -> str:
     parts = []
     for line in doctor.lines(doctor.report(workspace)):
         label, _, value = line.partition(":")
-        if label == "Versions":  # too many for one line
+        if label == "Versions":  # too long for one line
             parts.append(f"<details><summary>{label}</summary>{text(value.strip())}</details>")
-        elif label != "Workspace":  # the disk's line names it
+        elif label != "Workspace":  # the line on the disk names it
             parts.append(f"<span><b>{text(label)}</b> {text(value.strip())}</span>")
     return f'<div class="frame-footer">{"".join(parts)}</div>'

@@ -1,4 +1,4 @@
-"""Pieces of HTML that several pages show: text, tables, addresses, empty states.
+"""HTML that several pages show: text, tables, addresses, empty states.
 
 Knows HTML, and addresses of our own routes. Does not know Gradio or the workspace.
 """
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-Answer = dict[str, Any]  # JSON between a page's script and the functions that answer it, either way
+Answer = dict[str, Any]  # JSON between a page's script and the functions that it calls, in either direction
 
 
 def text(value: object) -> str:
-    """`value` made safe to stand in HTML, attributes included."""
+    """`value` escaped for HTML text and attributes."""
     return html.escape(str(value), quote=True)
 
 
 def layer_of(address: str) -> bytes:
-    """The PNG in a data URL that an editor of the browser sends. Raises `BadInput` for none."""
+    """The PNG of a data URL that an editor in the browser sends. Raises `BadInput` where there is none."""
     try:
         content = base64.b64decode(address.partition(",")[2])
     except ValueError:
@@ -38,12 +38,12 @@ def layer_of(address: str) -> bytes:
 
 
 def drawn(address: str) -> np.ndarray:
-    """What is painted in it: bool (h, w) of the editor's copy. Raises `BadInput`."""
+    """The mask in a data URL, bool (h, w) of the editor's copy. Raises `BadInput`."""
     return read_layer(layer_of(address), "The drawing")
 
 
 def duration(seconds: float) -> str:
-    """A time as people say it: "8 s", "2 min 5 s", "1 h 4 min"."""
+    """A duration for people: "8 s", "2 min 5 s", "1 h 4 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s" if seconds >= 1 else "under 1 s"
@@ -53,36 +53,36 @@ def duration(seconds: float) -> str:
 
 
 def file_size(octets: int) -> str:
-    """Bytes as people say them: "14 KB", "3.2 MB"."""
+    """A number of bytes for people: "14 KB", "3.2 MB"."""
     if octets < 1_000_000:
         return f"{max(1, round(octets / 1000))} KB"
     return f"{octets / 1_000_000:.1f} MB" if octets < 1_000_000_000 else f"{octets / 1_000_000_000:.1f} GB"
 
 
 def thumbnail_url(image_id: str) -> str:
-    """Address of a small picture of an image, with its mask's outline; made when a browser asks for it."""
+    """The address of a small picture of an image, with its mask's outline."""
     return f"/thumbnail?image={quote(image_id, safe='')}"
 
 
 def inspect_url(image_id: str) -> str:
-    """Address of the Inspect page with this image open."""
+    """The address of the Inspect page with this image open."""
     return f"/?image={quote(image_id, safe='')}"
 
 
 def download_url(path: Path) -> str:
-    """Address of a file in the workspace's cache."""
+    """The address of a file in the workspace's cache."""
     return f"/gradio_api/file={quote(str(path))}"
 
 
 def empty(title: str, hint: str, action: str = "") -> str:
-    """An empty state: what is missing, what to do, and the button or link (HTML) that does it."""
+    """An empty state: what is missing, what to do, and a button or link (HTML)."""
     return f'<div class="empty"><p class="empty-title">{text(title)}</p><p>{text(hint)}</p>{action}</div>'
 
 
 def table(columns: list[tuple[str, str, str]], rows: list[str]) -> str:
-    """A table whose columns (title, a second line, class) sort by a click; `rows` are whole <tr> elements.
+    """A table that is sorted by a click on a column. columns: (title, second line, class). rows: <tr> elements.
 
-    A cell sorts by its data-sort where it has one, else by its text.
+    A cell sorts by its data-sort attribute, or else by its text.
     """
 
     def head(title: str, under: str, kind: str) -> str:
@@ -95,7 +95,7 @@ def table(columns: list[tuple[str, str, str]], rows: list[str]) -> str:
 
 
 def pager(page: int, size: int, number: int) -> str:
-    """Buttons previous and next (data-act) around "61 to 120"; nothing where one page holds all `number`."""
+    """Buttons previous and next (data-act) around "61 to 120"; "" where one page holds all `number`."""
     if number <= size:
         return ""
     first, last = page * size + 1, min((page + 1) * size, number)
@@ -109,7 +109,7 @@ def pager(page: int, size: int, number: int) -> str:
 
 
 def bar(share: float, label: str) -> str:
-    """A progress bar (0 to 1) with its label for people who do not see it."""
+    """A progress bar (0 to 1) with a label for screen readers."""
     value = f'aria-valuemin="0" aria-valuemax="100" aria-valuenow="{100 * share:.0f}"'
     inside = f'<span style="width:{share:.1%}"></span>'
     return f'<span class="bar" role="progressbar" aria-label="{text(label)}" {value}>{inside}</span>'

@@ -1,4 +1,4 @@
-"""What a page shows of a job that it began: progress, cancel, and how it ended.
+"""A page's panel for its own jobs: progress, cancel, and the result.
 
 Knows jobs and Gradio. Does not know what a job does.
 """
@@ -25,17 +25,16 @@ if TYPE_CHECKING:
     from exdd_core.studio.batch import Painted
     from exdd_core.workspace import Workspace
 
-EXPORTS = "exports"  # folder of the cache with what pages export
-END_SAID = 3  # times, a second apart
+EXPORTS = "exports"  # folder of the cache for exported files
+END_SAID = 3  # number of updates, one a second, that show a job's end
 QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
-STARTED = now()  # pages tell of what ended since the program began
+STARTED = now()  # pages show jobs that ended after this
 
 
 class JobPanel:
-    """Where a page shows its own kinds of job: bar, count, time left and cancel; then how the last one ended.
+    """The panel for jobs of some kinds: bar, count, time left and cancel; afterwards, how the last one ended.
 
-    Asked once a second, so that a reloaded page shows the running job again, and whoever comes back reads how the
-    last one ended.
+    It updates once a second, so a reloaded page shows the running job or the end of the last one.
     """
 
     def __init__(self, workspace: Workspace, *kinds: str):
@@ -43,12 +42,12 @@ class JobPanel:
         self.panel = buttons(visible=False, elem_classes="job-panel")
         self.note = note()
         self._timer = gr.Timer(1.0)
-        # What this page shows, and how often its end is still to be said: answers may overtake each other.
+        # The shown job, and how many more updates show its end, since an update may overtake another.
         self._shown = gr.State(("", 0))
-        self._told: set[str] = set()  # ends that somebody has read
+        self._told: set[str] = set()  # ends that were shown
 
     def connect(self, refresh: Callable[[], dict[Any, Any]], outputs: list[Any]) -> None:
-        """Start watching; call when every component in `outputs`, what `refresh` updates, exists."""
+        """Start updating. Call once every component in `outputs`, which `refresh` updates, exists."""
 
         def look(shown: tuple[str, int]) -> dict[Any, Any]:
             job, others = self._job()
@@ -57,7 +56,7 @@ class JobPanel:
             if job.active:
                 html = gr.update(value=_job_html(job, others), visible=True)
                 return {self.panel: html, self.note: say("info", ""), self._shown: (job.id, END_SAID)}
-            end = f"{job.id} {job.ended}"  # one that is resumed ends again
+            end = f"{job.id} {job.ended}"  # a resumed job ends again
             if tuple(shown) == (end, 0):
                 return {self._shown: shown}
             if shown[0] not in (job.id, end) and end in self._told:
@@ -72,7 +71,7 @@ class JobPanel:
         self.panel.act(self._cancel, None, self.panel, **QUIET)
 
     def begin(self, kind: str, title: str, spec: Mapping[str, Any], upload: Path | None = None) -> None:
-        """Queue a job of one of these kinds; chain `look_after` to the event. Raises BadInput for one pressed twice."""
+        """Queue a job; chain `look_after` to the event. Raises `BadInput` where the same job waits or runs."""
         for job in jobs.listed(self.workspace, active=True):
             if job.kind == kind and upload is None and job.spec == spec:
                 raise BadInput(
@@ -81,11 +80,11 @@ class JobPanel:
         jobs.submit(self.workspace, kind, title, spec, upload=upload)
 
     def look_after(self, event: Dependency) -> None:
-        """Show at once what `event`'s handler has begun, and not only at the next second."""
+        """Update the panel right after `event`, before the next second."""
         event.then(**self._look, **QUIET)
 
     def _job(self) -> tuple[jobs.Job | None, int]:
-        """The job to show, which is the first that runs or waits, else the last that ended; how many wait behind it."""
+        """The job to show (the first active one, else the last that ended), and how many wait after it."""
         mine = [job for job in jobs.listed(self.workspace) if job.kind in self.kinds]
         active = [job for job in mine if job.active]
         if active:
@@ -126,14 +125,14 @@ def _job_html(job: jobs.Job, others: int) -> str:
 
 
 class Outcome(NamedTuple):
-    """What came of a job that is done: a sentence, and where to go from there as (title, address)."""
+    """The result of a job: a sentence, and a link (title, address) to continue with."""
 
     said: str
     link: tuple[str, str] | None = None
 
 
 def outcome_of(job: jobs.Job) -> Outcome:
-    """Of a job that is done."""
+    """The result of a job that is done."""
     return OUTCOMES[job.kind](job, job.result or {})
 
 
@@ -175,7 +174,7 @@ def _evaluated(job: jobs.Job, made: Result) -> Outcome:
 
 
 def _exported(job: jobs.Job, made: Exported) -> Outcome:
-    path = Path(made["path"])  # elsewhere than in the cache where the command line said so
+    path = Path(made["path"])  # outside the cache if the command line exported it
     link = ("Download", download_url(path)) if path.parent.name == EXPORTS else None
     return Outcome(" ".join(made["sentences"]), link)
 

@@ -1,6 +1,6 @@
-"""Pictures as browsers take them: small JPEGs, data addresses, and outlines drawn over an image.
+"""Encodes pictures for browsers: small JPEGs, data URLs, and outlines drawn over an image.
 
-Knows pixels and formats. Does not know the workspace or who asks.
+Knows pixels and formats. Does not know the workspace.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Line = list[tuple[int, int]]  # the corners (x, y) of a closed line
 
 
 def small_jpeg(pixels: np.ndarray, side: int) -> bytes:
-    """A JPEG file of uint8 (H, W, 3), at most `side` pixels on its longer side."""
+    """Encode uint8 (H, W, 3) as a JPEG of at most `side` pixels on its longer side."""
     return encode_jpeg(thumbnail(pixels, side))
 
 
@@ -27,17 +27,17 @@ def small_svg(pixels: np.ndarray, side: int, lines: list[Line]) -> str:
 
 
 def jpeg_url(pixels: np.ndarray, quality: int = 85) -> str:
-    """uint8 (H, W, 3) as a data address."""
+    """Encode uint8 (H, W, 3) as a JPEG in a data URL."""
     return f"data:image/jpeg;base64,{base64.b64encode(encode_jpeg(pixels, quality)).decode()}"
 
 
 def png_url(pixels: np.ndarray) -> str:
-    """uint8 (H, W) or (H, W, 3 or 4), or a mask, bool (H, W), as a data address."""
+    """Encode uint8 (H, W) or (H, W, 3 or 4), or a mask, bool (H, W), as a PNG in a data URL."""
     return f"data:image/png;base64,{base64.b64encode(encode_png(pixels)).decode()}"
 
 
 def picture_svg(jpeg: bytes, shape: tuple[int, ...], lines: list[Line]) -> str:
-    """A picture of an image of `shape` (H, W) with closed lines in the image's own pixels drawn over it."""
+    """An SVG of an image of `shape` (H, W) under closed lines, which are in the image's own pixels."""
     height, width = shape[:2]
     area = f'width="{width}" height="{height}"'
     paths = "".join("M" + "L".join(f"{x} {y}" for x, y in line) + "Z" for line in lines)

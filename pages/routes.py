@@ -1,4 +1,4 @@
-"""Addresses of small pictures, and of the script that draws diagrams, beside those that Gradio has.
+"""Answers the addresses of small pictures and of Plotly's script.
 
     /thumbnail?image=ID                          an image of a data set with its mask's outline; &outline=0 without
     /candidate?id=ID&what=image                  a candidate; or its source, mask, thumb or close; &full=1 every pixel
@@ -35,12 +35,12 @@ CLOSE_UP_SIDE = 112
 LARGE_SIDE = 720
 
 Asked = Mapping[str, str]  # the query of an address
-Picture = tuple[str | bytes, str]  # what is sent, and its media type
+Picture = tuple[str | bytes, str]  # content and media type
 SVG, JPEG, PNG = "image/svg+xml", "image/jpeg", "image/png"
 
 
 def routes(workspace: Workspace) -> list[Route]:
-    """Our own addresses on the app of a workspace."""
+    """The routes to add to the app of a workspace."""
     return [
         _route("/thumbnail", workspace, _image, HOUR),
         _route("/candidate", workspace, _candidate, DAY),  # its files never change
@@ -53,7 +53,7 @@ def routes(workspace: Workspace) -> list[Route]:
 def _route(
     address: str, workspace: Workspace, drawn: Callable[[Workspace, Asked], Picture], kept: int
 ) -> Route:
-    """An address that answers with what `drawn` makes of a query, and with 404 and a sentence for BadInput."""
+    """A route that answers a query with the picture by `drawn`, or with 404 and the sentence of a `BadInput`."""
 
     def answer(request: Request) -> Response:
         try:
@@ -75,8 +75,11 @@ def _image(workspace: Workspace, asked: Asked) -> Picture:
 
 
 def _candidate(workspace: Workspace, asked: Asked) -> Picture:
-    """Reduced to what a page shows, unless "full". what: "image", "source" (what it was painted into), "mask", "thumb"
-    or "close" (a square around what was painted)."""
+    """A candidate's picture, reduced unless "full" is given.
+
+    what: "image", "source" (the image it was painted into), "mask", "thumb" or "close" (a square around the painted
+    defect).
+    """
     made, what = candidates.get(workspace, asked.get("id", "")), asked.get("what", "image")
     if what == "mask":
         return made.mask.read_bytes(), PNG
@@ -112,7 +115,7 @@ def _patch(workspace: Workspace, asked: Asked) -> Picture:
 
 
 def _plotly(request: Request) -> Response:
-    """The script that draws diagrams; pages load it when they have something to draw."""
+    """Plotly's script, which pages load when they have a diagram to draw."""
     from plotly.offline import get_plotlyjs
 
     headers = {"Cache-Control": f"private, max-age={DAY}"}

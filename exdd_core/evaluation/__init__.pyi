@@ -44,8 +44,8 @@ from .test_images import (
     FiguresWithMasks as FiguresWithMasks,
     MaskCounts as MaskCounts,
     TestImages as TestImages,
+    images_in_banks as images_in_banks,
     read_images as read_images,
     require_measurable as require_measurable,
-    taught_by as taught_by,
     without_outside as without_outside,
 )

@@ -44,7 +44,7 @@ def reading_of(detector: Detector, rows: Sequence[Labelled]) -> tuple[object, ..
 
 def require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> None:
     """Raise BadInput where a detector was built from one of these images, or from their parts."""
-    known = taught_by(*detectors)
+    known = images_in_banks(*detectors)
     if {i.id for i in known} & {r.id for r in rows}:
         raise BadInput("Some of these images are in the bank itself; evaluate on images that were held back.")
     leaking = {r.group for r in rows} & {i.group for i in known}
@@ -54,7 +54,7 @@ def require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> N
         )
 
 
-def taught_by(*detectors: Detector) -> list[BankImage]:
+def images_in_banks(*detectors: Detector) -> list[BankImage]:
     """Every image that the banks, fusions or thresholds of these detectors were made from."""
     places = [
         place

@@ -46,7 +46,7 @@ def _brief(result: Result) -> Result:
 
 def _evaluate_split(workspace: Workspace, spec: EvaluateSpec, progress: Progress) -> Result:
     from exdd_core.banks import features, history
-    from exdd_core.evaluation import evaluate_split, taught_by
+    from exdd_core.evaluation import evaluate_split, images_in_banks
     from exdd_core.experiments import unseen
     from exdd_core.workspace import runs
 
@@ -57,7 +57,7 @@ def _evaluate_split(workspace: Workspace, spec: EvaluateSpec, progress: Progress
         with workspace.reading() as db:
             changes = history.newest(db, bank.id)
     detector = load_detector(workspace, bank.id, changes)
-    rows, left_out = unseen.unseen_images(workspace, dataset.name, taught_by(detector), dataset.state)
+    rows, left_out = unseen.unseen_images(workspace, dataset.name, images_in_banks(detector), dataset.state)
     cache = features.shared(workspace, detector.settings)
     result = evaluate_split(detector, rows, spec.fusion, progress, rate=_rate(spec), cache=cache)
     made_of: Result = {

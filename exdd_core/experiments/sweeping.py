@@ -16,7 +16,7 @@ from exdd_core.banks.building import training_split
 from exdd_core.banks.options import BuildOptions
 from exdd_core.errors import BadInput
 from exdd_core.experiments.specs import SweepSpec
-from exdd_core.experiments.unseen import accepted, those, unseen_images
+from exdd_core.experiments.unseen import accepted, accepted_by_id, unseen_images
 from exdd_core.progress import Progress
 from exdd_core.spec import Result
 from exdd_core.workspace import dataset_settings, runs
@@ -146,7 +146,7 @@ class _Sweep:
         self.normals, defects, _ = training_split(workspace, info, options)
         self.real = [image for image in defects if image.origin != "synthetic"]
         synthetic = [image for image in defects if image.origin == "synthetic"]
-        self.pool = those(synthetic, spec.synthetic)
+        self.pool = accepted_by_id(synthetic, spec.synthetic)
         self.backbone = workspace.backbone(spec.backbone)
         roi = workspace.region(dataset, state)
         self.settings = spec.settings_on(info, self.backbone.name)

@@ -17,7 +17,7 @@ from exdd_core.banks.detectors import load_detector
 from exdd_core.banks.options import BuildOptions
 from exdd_core.experiments.names import NO_FULL
 from exdd_core.experiments.specs import TableOneSpec
-from exdd_core.experiments.unseen import accepted, those, unseen_images
+from exdd_core.experiments.unseen import accepted, accepted_by_id, unseen_images
 from exdd_core.progress import Progress
 from exdd_core.spec import Result
 from exdd_core.workspace import dataset_settings, runs
@@ -55,7 +55,7 @@ def _by_test_split(
 ) -> tuple[Result, Result]:
     """The result, and for the record the ids of the bank versions and their last changes."""
     from exdd_core.banks import features, history
-    from exdd_core.evaluation import evaluate_methods, require_measurable, taught_by
+    from exdd_core.evaluation import evaluate_methods, images_in_banks, require_measurable
 
     dataset = info.name
     require_measurable(unseen_images(workspace, dataset, [], info.state)[0], rate)
@@ -70,14 +70,14 @@ def _by_test_split(
         name: load_detector(workspace, bank.id, changes[name.removeprefix("exdd_")])
         for name, bank in banks.items()
     }
-    learnt = taught_by(*detectors.values())
-    rows, left_out = unseen_images(workspace, dataset, learnt, info.state)
+    known = images_in_banks(*detectors.values())
+    rows, left_out = unseen_images(workspace, dataset, known, info.state)
     methods = {"patchcore": detectors["exdd_base"].patchcore(), **detectors}
     cache = features.shared(workspace, detectors["exdd_base"].settings)
     measured = evaluate_methods(methods, rows, progress, rate=rate, cache=cache)
     result = {
         "banks": {name: bank.name for name, bank in banks.items()},
-        "synthetic": len({image.id for image in learnt if image.origin == "synthetic"}),
+        "synthetic": len({image.id for image in known if image.origin == "synthetic"}),
         **measured,
         "notes": [sentence for sentence in (note, left_out, *measured["notes"]) if sentence],
     }
@@ -108,7 +108,7 @@ def _by_folds(
     assert spec.folds is not None
     backbone = workspace.backbone(spec.backbone)
     settings = spec.settings_on(info, backbone.name)
-    painted = those(teachers.accepted(workspace, info.name), spec.synthetic)
+    painted = accepted_by_id(teachers.accepted(workspace, info.name), spec.synthetic)
     rows = workspace.images(info.name, state=info.state)
     result = cross_validate(
         rows,

@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 def unseen_images(
     workspace: Workspace,
     dataset: str,
-    learnt: Iterable[BankImage | TrainingImage],
+    known: Iterable[BankImage | TrainingImage],
     state: int | None = None,
 ) -> tuple[list[ImageRow], str]:
     """The test images of parts that no bank was built from, and one sentence on the others ("" for none).
 
     A bank may know a test image by a mark of a person (a missed defect, a false alarm) or by a defect that
-    was painted into it. learnt: the images that banks were built from. state: of the data set; None: the
-    present one. Raises BadInput where no image is left.
+    was painted into it. known: the images that banks were built from. state: of the data set; None: the
+    current one. Raises `BadInput` where no image is left.
     """
     from exdd_core.banks import teachers
 
     rows = workspace.images(dataset, split="test", state=state)
     if not rows:
         raise BadInput(f'The data set "{dataset}" has no test images; measure it by folds instead.')
-    taught = {found.detail["group"] for found in teachers.marked_images(workspace, dataset).values()}
+    known_groups = {found.detail["group"] for found in teachers.marked_images(workspace, dataset).values()}
     trained = {row.id for row in workspace.images(dataset, split="train", state=state)}
-    for image in learnt:  # also marks that were undone after the version was built
+    for image in known:  # also marks that were undone after the version was built
         if image.origin == "synthetic" or image.id not in trained:
-            taught |= {image.group, image.donor} - {""}
-    left = [row for row in rows if row.group not in taught]
+            known_groups |= {image.group, image.donor} - {""}
+    left = [row for row in rows if row.group not in known_groups]
     if not left:
         raise BadInput(
             f'Every test image of "{dataset}" has taught a bank; there is none left to measure with.'
@@ -47,7 +47,7 @@ def unseen_images(
     return left, f"{out} test images are left out: their parts have taught a bank." if out else ""
 
 
-def those(accepted: Sequence[TrainingImage], wanted: Sequence[str] | None) -> list[TrainingImage]:
+def accepted_by_id(accepted: Sequence[TrainingImage], wanted: Sequence[str] | None) -> list[TrainingImage]:
     """The accepted defects of these ids, in their order; None: all. Raises BadInput if one is gone."""
     if wanted is None:
         return list(accepted)

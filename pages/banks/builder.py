@@ -1,6 +1,6 @@
-"""The form that orders a build.
+"""The form that queues a build.
 
-Knows Gradio, jobs and what a build takes. Does not know how a bank is computed.
+Knows Gradio, jobs and the options of a build. Does not know how a bank is computed.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ FORM_JS = f"(...given) => [...given.slice(0, -1), {WHO_JS} || '']"
 
 
 class Builder:
-    """The form that builds a bank version, its progress and how it ended."""
+    """The form that queues a build, with its progress and result."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
@@ -115,12 +115,12 @@ class Builder:
         self.job.look_after(self.start.click(begin, self.given, self.note, js=FORM_JS, **hidden))
 
     def rebuild(self, id: str, who: str) -> None:
-        """Queue a build with the settings of that version, of what is known and decided now."""
+        """Queue a build with that version's settings, from the current data set and decisions."""
         name, spec = self.workspace.bank(id).name, options.rebuild_spec(self.workspace, id, who)
         self.job.begin("build", f"Rebuilding {name}", spec.to_json())
 
     def updates(self) -> dict[Any, Any]:
-        """The data sets there are, and the active one's size."""
+        """The names of all data sets, and the active one's size."""
         names = [info.name for info in self.workspace.datasets()]
         active = self.workspace.active_dataset()
         painted = active is not None and candidates.count(self.workspace, active.name, "accepted") > 0
@@ -133,7 +133,7 @@ class Builder:
         }
 
     def choices(self) -> tuple[Any, Any]:
-        """The fusions and backbones there are."""
+        """The available fusions and backbones."""
         from exdd_core.detector import backbones
         from exdd_core.detector.fusion import FUSIONS
 

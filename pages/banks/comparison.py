@@ -26,11 +26,11 @@ METRICS = {
     "pixel_ap": "Pixel AP",
 }
 SIDES = {"negative": "negative bank", "positive": "positive bank"}
-SHOWN = 12  # images that only one of two versions holds
+SHOWN = 12  # largest number of images shown that only one version has
 
 
 class Compared:
-    """Two versions side by side: rows, radius, measurements, settings, and the images that only one of them holds."""
+    """Two versions side by side: rows, radius, measurements, settings, and the images that only one of them has."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
@@ -45,7 +45,7 @@ class Compared:
             self.note = answers.note()
             self.job = job_panel.JobPanel(workspace, "evaluate")
             self.result = answers.buttons(visible=False)
-            self.pair = gr.State(None)  # what is shown
+            self.pair = gr.State(None)  # ids of the shown versions
         self.outputs = [self.section, self.first, self.second]
 
     def updates(self) -> dict[Any, Any]:
@@ -59,7 +59,7 @@ class Compared:
         }
 
     def _usual(self) -> tuple[str | None, str | None]:
-        """The active version and the one that was so before, or else the newest other."""
+        """The active version and the formerly active one, or else the newest other one."""
         from exdd_core.banks.compare import former
 
         banks = self.workspace.banks()
@@ -67,23 +67,23 @@ class Compared:
         before = former(self.workspace)
         return active, before.id if before else next((bank.id for bank in banks if bank.id != active), None)
 
-    def _beside(self, first: str, second: str) -> dict[Any, Any]:
+    def _compare(self, first: str, second: str) -> dict[Any, Any]:
         from exdd_core.banks.compare import compare
 
         found = compare(self.workspace, first, second)
         return {self.result: gr.update(value=_comparison_html(self.workspace, found), visible=True)}
 
     def again(self, pair: tuple[str, str] | None) -> dict[Any, Any]:
-        """What is compared, as it is now."""
+        """Update the shown comparison."""
         there = {bank.id for bank in self.workspace.banks()}
-        return self._beside(*pair) if pair and there >= set(pair) else {}
+        return self._compare(*pair) if pair and there >= set(pair) else {}
 
     def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
         said = answers.sentences(self.note)
         shown = [self.note, self.result, self.pair]
 
         def compare(first: str, second: str) -> dict[Any, Any]:
-            return self._beside(first, second) | {self.pair: (first, second)}
+            return self._compare(first, second) | {self.pair: (first, second)}
 
         def follow(first: str | None, second: str | None, pair: tuple[str, str] | None) -> dict[Any, Any]:
             if not first or not second or (first, second) == tuple(pair or ()):
@@ -102,7 +102,7 @@ class Compared:
 
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         self.go.click(said(compare), [self.first, self.second], shown, **hidden)
-        # By themselves, too, when the page is opened and when something has changed which two these are.
+        # Also without a click, when the page is opened and when the pair of versions has changed.
         chosen = [self.first, self.second, self.pair]
         gr.on(
             [self.first.change, self.second.change, self.pair.change], said(follow), chosen, shown, **hidden
@@ -132,7 +132,7 @@ def _comparison_html(workspace: Workspace, found: Comparison) -> str:
 
 
 def _compared(found: Comparison) -> list[str]:
-    """Lines of the table: rows, images and radius of both banks, figures, settings that differ."""
+    """The lines of the table: rows, images and radius of both banks, figures, and differing settings."""
     lines = []
     for side, name in (("positive", "Defect"), ("negative", "Normal")):
         a, b = (sides[side] for sides in found.sides)

@@ -1,4 +1,4 @@
-"""The map of a bank and its histograms, as the page's script asks for them.
+"""Answers the script of the Banks page: the map of a bank, histograms, and images that are dropped.
 
 Knows the banks' map and jobs. Does not know Gradio's layout.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def open_picture(workspace: Workspace, asked: Answer) -> Answer:
-    """The map of a version (the active one where it is not there any more), by `method` if that one is made."""
+    """The map of a version (the active one if it was deleted), by `method` if that map is computed."""
     from exdd_core.banks import bank_map
 
     banks = {bank.id: bank for bank in workspace.banks()}
@@ -36,14 +36,14 @@ def open_picture(workspace: Workspace, asked: Answer) -> Answer:
 
 
 def histograms(workspace: Workspace, asked: Answer) -> Answer:
-    """How far normal, real and painted patches lie from both banks of the version `bank`."""
+    """The distances of normal, real and painted patches from both banks of the version `bank`."""
     from exdd_core.banks.histograms import distances
 
     return asdict(distances(workspace, asked["bank"]))
 
 
 def image(workspace: Workspace, asked: Answer) -> Answer:
-    """Where on an image all its rows in one bank come from, the chosen one first, and pages that show it."""
+    """The places of an image's rows in one bank, the chosen one first, and the page that shows the image."""
     from exdd_core.banks import bank_map
 
     chosen = (asked["row"], asked["column"])
@@ -60,7 +60,7 @@ def image(workspace: Workspace, asked: Answer) -> Answer:
 
 
 def drop(workspace: Workspace, asked: Answer) -> Answer:
-    """Take an image out of a bank of the active version, which is the one that is shown."""
+    """Drop an image from a bank of the active version, which has to be the shown one."""
     from exdd_core.curation import aligning
 
     bank = workspace.bank(asked["bank"])
@@ -84,7 +84,7 @@ def _who(asked: Answer) -> str:
 
 
 def order_map(workspace: Workspace, asked: Answer) -> Answer:
-    """Queue the making of a map by UMAP. Raises `BadInput` where the package for it is not installed."""
+    """Queue the computation of a map by UMAP. Raises `BadInput` where the package for it is not installed."""
     extras.MAP.require()
     bank = workspace.bank(asked["bank"])
     if _map_job(workspace, bank.id) is None:
@@ -100,7 +100,7 @@ def cancel_map(workspace: Workspace, asked: Answer) -> Answer:
 
 
 def news(workspace: Workspace, asked: Answer) -> Answer:
-    """Whether the picture of the version `bank` is another now (`stamp`), and how far a map by UMAP is on its way."""
+    """A `stamp` that changes with the map of the version `bank`, and the progress of a map by UMAP."""
     id = asked.get("bank", "")
     job, last = _map_job(workspace, id), _last_map(workspace, id)
     return {

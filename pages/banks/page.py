@@ -1,7 +1,7 @@
 """The Banks page: build bank versions, compare, activate, pin and delete them; see both banks of one on a map.
 
-Builds are queued as jobs. The map with its histograms (assets/banks) runs in the browser and asks the functions of
-`pages.banks.map`. Knows the page's parts and which of them changes with which. Does not know arrays or the database.
+Builds are queued as jobs. The map with its histograms (assets/banks) runs in the browser and calls the functions of
+`pages.banks.map`. Knows the page's parts and which of them update together. Does not know arrays or the database.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def render(workspace: Workspace) -> None:
         return version_list.updates() | compared.updates() | builder.updates()
 
     def refresh(shown: str = "") -> dict[Any, Any]:
-        # The form stays as it is: somebody may be filling it in.
+        # The form is not updated, since somebody may be filling it in.
         return version_list.updates() | version_list.state() | compared.updates() | rows.updates(shown)
 
     def changed(
         pair: tuple[str, str] | None, bank: str, side: str, page: int, event: gr.EventData
     ) -> dict[Any, Any]:
-        """Show a bank again wherever the page shows it: somebody has changed it on the map or elsewhere."""
+        """Update every part that shows a bank, after a change on the map or elsewhere."""
         told = rows.again(bank, side, page) if event.bank == bank else rows.updates(event.bank)
         return version_list.listed() | version_list.state() | compared.again(pair) | told
 
@@ -67,14 +67,14 @@ def render(workspace: Workspace) -> None:
         api_visibility="private",
     )
     answers.on_load(said(lists), outputs=[*version_list.outputs, *compared.outputs, *builder.outputs])
-    # Each on its own, after the lists are shown: these load the bank and torch.
+    # These load the bank and torch, so each runs separately after the lists are shown.
     answers.on_load(said(rows.updates), outputs=[version_list.note, *rows.outputs])
     answers.on_load(said(version_list.state), outputs=[version_list.note, version_list.due])
     answers.on_load(builder.choices, outputs=[builder.fusion, builder.backbone])
 
 
 def _bank_picture(workspace: Workspace) -> gr.HTML:
-    """The map of a bank with its histograms, whose script asks the functions of `pages.banks.map`."""
+    """The map of a bank with its histograms, whose script calls the functions of `pages.banks.map`."""
     questions = [open_picture, histograms, image, drop, put_back, order_map, cancel_map, news]
     return answers.markup(
         "",

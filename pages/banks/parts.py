@@ -1,4 +1,4 @@
-"""Pieces of HTML that several parts of the Banks page show.
+"""HTML that several parts of the Banks page show.
 
 Knows HTML. Does not know Gradio.
 """
@@ -39,7 +39,7 @@ def under(line: str) -> str:
 
 
 def patch_url(bank: str, image: str, large: bool = False) -> str:
-    """Address of a picture of an image that a bank has rows of, see `pages.routes`."""
+    """The address of a picture of an image with rows in a bank, see `pages.routes`."""
     asked: dict[str, Any] = {"bank": bank, "image": image}
     return f"/patch?{urlencode(asked | ({'large': 1} if large else {}))}"
 
@@ -64,7 +64,7 @@ def fact(value: Any) -> str:
 
 
 def page_of(workspace: Workspace, id: str) -> tuple[str, str] | None:
-    """Where an image can be seen in full: (title, address)."""
+    """A link (title, address) to the page that shows an image in full, or None."""
     try:
         return ("Open in Inspect", html.inspect_url(workspace.image(id).id))
     except BadInput:

@@ -23,7 +23,7 @@ ROWS_PAGE = 20
 
 
 class Rows:
-    """How many rows each image has in a bank version, most first; `about` is where its settings stand."""
+    """The number of rows of each image in a bank version, most first. about: the component with its settings."""
 
     def __init__(self, workspace: Workspace, about: gr.HTML):
         self.workspace, self.about = workspace, about
@@ -58,7 +58,7 @@ class Rows:
         }
 
     def again(self, bank: str, side: str, page: int) -> dict[Any, Any]:
-        """The rows that are shown, as they are now."""
+        """Update the shown rows."""
         return {self.list: self._list(bank, side, page)}
 
     def connect(self) -> None:
@@ -85,7 +85,7 @@ class Rows:
 
 
 def _told(bank: BankVersion, alone: bool) -> str:
-    """The note that the build left, and every setting: folded where other versions are to be compared with."""
+    """The note of the build, and every setting, folded unless the version is the only one."""
     note = f'<p class="aside">{text(bank.summary["note"])}</p>' if bank.summary.get("note") else ""
     facts = {**bank.settings, **bank.summary}
     lines = "".join(
@@ -118,6 +118,6 @@ def _row_html(workspace: Workspace, bank: str, image: str, number: int, most: in
 
 
 def _name(image: str) -> str:
-    """An image's path without its data set; a candidate has no path."""
+    """An image's path in its data set; a candidate has none."""
     path = PurePosixPath(image)
     return "/".join(path.parts[1:]) or f"painted {image}"

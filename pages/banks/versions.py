@@ -1,4 +1,4 @@
-"""The list of bank versions: activate, roll back, pin, delete, and what the active one is behind.
+"""The list of bank versions: activate, roll back, pin, delete, and whether a rebuild is due.
 
 Knows Gradio and rows of versions. Does not know how a bank is computed.
 """
@@ -35,10 +35,10 @@ VERSION_COLUMNS = [
     ("Fusion", "", ""),
     ("", "", ""),
 ]
-NOBODY = "someone"  # who never said their name
-# The name that this browser knows from Curate: with what `answers.buttons` tell, and as the last of a form's values.
+NOBODY = "someone"  # the name of a person who gave none
+# Adds the name that this browser stored on Curate to the events of `answers.buttons`.
 DUE_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
-# A second press while the first is under way would do it twice; an error leaves the button, to be pressed again.
+# Ignores further clicks until the first is answered; after an error the button works again.
 DUE_JS += """
 element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-act]'), words = button?.textContent;
@@ -50,7 +50,7 @@ element.addEventListener('click', (event) => {
 
 
 class Versions:
-    """The table of bank versions: which is active; activate, roll back, pin, delete, choose which one is shown."""
+    """The table of bank versions, with buttons to activate, roll back, pin, delete and show one."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
@@ -75,7 +75,7 @@ class Versions:
         return {self.table: _versions_html(rows, ready, before)}
 
     def state(self) -> dict[Any, Any]:
-        """Whether the active version should be built again; takes a moment."""
+        """A banner if the active version should be rebuilt. Slow: loads the bank."""
         from exdd_core.banks import drift
         from exdd_core.workspace import dataset_changes
 
@@ -196,7 +196,7 @@ def _actions(bank: BankVersion) -> str:
 
 
 def _due_html(bank: BankVersion, found: State, grown: str) -> str:
-    """grown: what the data set's images have become since the version was built, "" for nothing."""
+    """The banner on a due rebuild. grown: a sentence on changes of the data set since the build, or ""."""
 
     def button(act: str, kind: str, words: str) -> str:
         return f'<button type="button" class="{kind}" data-act="{act}" data-id="{text(bank.id)}">{text(words)}</button>'
@@ -227,7 +227,7 @@ def _confirm_html(bank: BankVersion) -> str:
 
 
 def _when(created: str) -> str:
-    """ISO 8601 in UTC -> this machine's day and time."""
+    """Local day and time of a time in ISO 8601, UTC."""
     return f"{datetime.fromisoformat(created).astimezone():%d %b %H:%M}"
 
 

@@ -1,4 +1,4 @@
-"""The Curate page: candidates with their measures, one decision after another, or many at once.
+"""The Curate page: candidates with their measures, and decisions on one or many.
 
 Each part has a module; `page` puts them together.
 """

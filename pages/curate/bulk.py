@@ -1,4 +1,4 @@
-"""Decisions on many candidates at once, in the background of the page.
+"""Decisions on many candidates at once, in the background.
 
 Knows curation. Does not know how one candidate is shown.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def undo_all(shared: Curate, asked: Answer) -> Answer:
-    """Take back this person's decisions on these candidates, as far as they still stand."""
+    """Begin to undo this person's decisions on these candidates that are in force."""
 
     def work(progress: Progress) -> Answer:
         with shared.measuring.held():
@@ -35,14 +35,14 @@ def undo_all(shared: Curate, asked: Answer) -> Answer:
 
 def _undo_all(workspace: Workspace, ids: Sequence[str], who: str, progress: Progress) -> Decided:
     wanted = set(ids)
-    standing = [
+    to_undo = [
         decision
         for decision in decisions.history(workspace)
         if decision.subject in wanted and is_in_force(decision, "accept", "reject") and decision.who == who
     ]
-    progress.begin("Taking back", len(standing))
+    progress.begin("Taking back", len(to_undo))
     back = []
-    for decision in standing:
+    for decision in to_undo:
         back += curation.undo(workspace, decision.id, who).ids
         progress.advance()
     said = f"Took back {sentences.count(len(back), 'decision')}."
@@ -50,7 +50,7 @@ def _undo_all(workspace: Workspace, ids: Sequence[str], who: str, progress: Prog
 
 
 def chosen(shared: Curate, asked: Answer) -> Answer:
-    """The pending candidates that pass the filters now, and how many of them somebody else has open."""
+    """The pending candidates that pass the filters, and how many of them somebody else has open."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
     pending = candidates.listed(workspace, dataset, "pending")
@@ -61,7 +61,7 @@ def chosen(shared: Curate, asked: Answer) -> Answer:
 
 
 def recommend(shared: Curate, asked: Answer) -> Answer:
-    """Begin to find out which of those that `chosen` names would help."""
+    """Begin to choose the candidates of `chosen` that would improve the bank."""
     ids, dataset = chosen(shared, asked)["ids"], shared.workspace.dataset().name
 
     def work(progress: Progress) -> Answer:
@@ -72,7 +72,7 @@ def recommend(shared: Curate, asked: Answer) -> Answer:
 
 
 def bulk(shared: Curate, asked: Answer) -> Answer:
-    """Begin to accept or reject these."""
+    """Begin to accept or reject candidates."""
     workspace, ids, who = shared.workspace, asked["ids"], asked["who"]
     if not ids:
         raise BadInput("None of these candidates waits for a decision any more.")
@@ -93,7 +93,7 @@ def _begin(shared: Curate, work: Callable[[Progress], Answer]) -> Answer:
 
 
 def look(shared: Curate, asked: Answer) -> Answer:
-    """How far it is; at its end what became of it."""
+    """The progress of a background run, and its result once it has ended."""
     run = shared.bulks.get(asked["run"])
     if run is None:
         raise BadInput(

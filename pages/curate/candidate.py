@@ -1,4 +1,4 @@
-"""One candidate as the Curate page's script shows it: facts, measures, masks, history.
+"""Answers the Curate page's script on one candidate: facts, measures, masks, history.
 
 Knows candidates and decisions. Does not know the queue.
 """
@@ -38,7 +38,7 @@ SAID = {
 
 
 def candidate(shared: Curate, asked: Answer) -> Answer:
-    """Everything about one candidate. With a `who` it is theirs from now on, and what they had open is free again."""
+    """Everything about one candidate. With `who`, claims it for that person and releases their former one."""
     workspace = shared.workspace
     made = candidates.get(workspace, asked["id"])
     if asked.get("before"):
@@ -64,7 +64,7 @@ def is_in_force(decision: Decision, *actions: str) -> bool:
 
 
 def _facts(workspace: Workspace, made: Candidate) -> list[tuple[str, str]]:
-    """What it was made with, as (name, value); what is not there is left out."""
+    """The settings that a candidate was painted with, as (name, value), without empty ones."""
     engine = studio.engine(workspace, made.engine)
     told = [
         ("Prompt", made.prompt),
@@ -94,10 +94,10 @@ def _setting(value: Any) -> str:
 
 
 def measures(shared: Curate, asked: Answer) -> Answer:
-    """The measures of one candidate as far as they are known, and the effects of those on the screen.
+    """The known measures of one candidate, and the effects of the candidates on the screen.
 
-    known: None where they are what the asker has already (`have`). late: which of them hold for an earlier state of
-    the bank: "all", "effect" or "". left: how many candidates wait for being measured.
+    known: None where the script has them already (`have`). late: which measures are of an earlier state of the bank:
+    "all", "effect" or "". left: the number of candidates that wait to be measured.
     """
     measuring, made = shared.measuring, candidates.get(shared.workspace, asked["id"])
     waiting = {one.id: one for one in measuring.waiting()}
@@ -105,7 +105,7 @@ def measures(shared: Curate, asked: Answer) -> Answer:
     problem, known = measuring.problem(made.id), queue.kept_quality(made)
     if left:
         measuring.want([made.id, *asked["screen"]])
-    own = waiting.get(made.id)  # what is decided is measured no more
+    own = waiting.get(made.id)  # decided candidates are not measured any more
     late = "" if own is None or problem else "all" if not own.measured else "" if own.effect else "effect"
     stamp = f"{known.state} {known.effect_state}" if known else ""
     new = known is not None and stamp != asked["have"]
@@ -134,14 +134,14 @@ def _quality(workspace: Workspace, made: Candidate, known: Quality) -> Answer:
 
 
 def effect(shared: Curate, asked: Answer) -> Answer:
-    """What accepting all of these at once would change, and which of them nearly repeat others of them."""
+    """The effect of accepting these candidates together, and which of them nearly repeat others."""
     found = shared.measuring.judge.effect(asked["ids"])
     repeats = shared.measuring.judge.repeats(asked["ids"])
     return {"light": found.light, "text": found.text, "repeats": list(repeats)}
 
 
 def mask(shared: Curate, asked: Answer) -> Answer:
-    """A candidate's mask as the editor shows it."""
+    """A candidate's mask as a layer of the editor."""
     made = candidates.get(shared.workspace, asked["id"])
     shape = editor.canvas(shared.workspace, made.source).pixels.shape[:2]
     layer = mask_layers.to_editor(candidates.mask_of(shared.workspace, made), shape, editor.COLOUR)
@@ -150,7 +150,7 @@ def mask(shared: Curate, asked: Answer) -> Answer:
 
 
 def trim(shared: Curate, asked: Answer) -> Answer:
-    """Keep what was left of the mask in the editor; where it was not touched, its own finer pixels."""
+    """Trim the mask to the editor's layer. Wherever the layer was not changed, the mask's finer pixels stay."""
     made = candidates.get(shared.workspace, asked["id"])
     width, height = made.size
     left = mask_layers.from_editor(
@@ -160,7 +160,7 @@ def trim(shared: Curate, asked: Answer) -> Answer:
 
 
 def history(shared: Curate, asked: Answer) -> Answer:
-    """What was decided on this data set, the newest first; what was taken back says by whom."""
+    """The decisions on this data set, the newest first; undone ones with the person who undid them."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
     everything = decisions.history(workspace)
@@ -181,7 +181,7 @@ def _line(workspace: Workspace, decision: Decision, by_number: dict[int, Decisio
         "id": decision.id,
         "subject": decision.subject,
         "real": decision.action in ("missed", "false_alarm", "drop"),
-        # A bank's and no picture's: there is none to show, and nothing to take back.
+        # A decision on a bank has no picture and cannot be undone.
         "bank": decision.action == "align",
         "action": decision.action,
         "said": said,

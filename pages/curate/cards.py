@@ -1,6 +1,6 @@
-"""The queue as the Curate page's script shows it: filters, order, cards.
+"""Answers the Curate page's script on the queue: filters, order, cards.
 
-Knows candidates and measures. Does not know how a measure is taken.
+Knows candidates and measures. Does not know how a measure is computed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FILTERS = (*TRAITS, *MEASURES)
 
 
 def queue(shared: Curate, asked: Answer) -> Answer:
-    """The first `limit` of the candidates that pass the filters, in order; how many there are, by status and filter."""
+    """The first `limit` candidates that pass the filters, in order, and their counts by status and filter."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
     everything = [Entry.of(made) for made in candidates.listed(workspace, dataset)]
@@ -49,7 +49,7 @@ def queue(shared: Curate, asked: Answer) -> Answer:
 
 @dataclass(frozen=True)
 class Entry:
-    """A candidate with what is known of it."""
+    """A candidate and its known measures."""
 
     made: Candidate
     known: Quality | None
@@ -59,11 +59,11 @@ class Entry:
         return cls(made, kept_quality(made))
 
     def passes(self, asked: Answer) -> bool:
-        """Whether it passes every filter but that of its status. None lets everything pass."""
+        """Whether it passes every filter except that of the status. None passes everything."""
         return all(asked[name] is None or asked[name] == self.trait(name) for name in FILTERS)
 
     def trait(self, name: str) -> str:
-        """What a filter looks at; of a measure its light."""
+        """The value that a filter compares; for a measure, its light."""
         made = self.made
         if name in MEASURES:
             return getattr(self.known, name).light if self.known else measures.GREY
@@ -75,7 +75,7 @@ class Entry:
 
 
 def _in_order(found: list[Entry], sort: str) -> list[Entry]:
-    """Those that have no such measure come last."""
+    """Sort by age or by a measure; candidates without that measure come last."""
     if sort not in MEASURES:
         return found[::-1] if sort == "oldest" else found
     sign = 1 if sort in LESS_IS_BETTER else -1
@@ -88,8 +88,10 @@ def _in_order(found: list[Entry], sort: str) -> list[Entry]:
 
 
 def _options(workspace: Workspace, shown: Sequence[Entry], name: str, chosen: str | None) -> list[Answer]:
-    """What a filter may be set to, with how many there are; the most frequent first, lights from good to poor.
-    What it is set to stays among them when there is none of it any more."""
+    """The values of a filter with their counts, the most frequent first; lights from good to poor.
+
+    The chosen value is included even if no candidate has it.
+    """
     counts = Counter(one.trait(name) for one in shown)
     if chosen is not None:
         counts[chosen] += 0
@@ -115,13 +117,13 @@ def _option_title(workspace: Workspace, name: str, value: str) -> str:
 
 
 def _types(workspace: Workspace, everything: Sequence[Entry]) -> list[str]:
-    """Defect types that are known, for choosing one of them."""
+    """The known defect types, to choose from."""
     real = {row.defect_type for row in workspace.images(workspace.dataset().name, split="train")}
     return sorted((real | {one.made.defect_type for one in everything}) - {""})
 
 
 def _reasons(workspace: Workspace) -> list[str]:
-    """The usual reasons, and the own ones that people have given most."""
+    """The usual reasons, and the most frequent ones that people added."""
     given = Counter(reason for decision in decisions.history(workspace) for reason in decision.reason)
     own = [reason for reason, _ in given.most_common() if reason not in curation.REASONS]
     return [*curation.REASONS, *own[:4]]

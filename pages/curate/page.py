@@ -1,8 +1,8 @@
-"""The Curate page: candidates that wait, one after another, for somebody to accept or reject them.
+"""The Curate page: pending candidates, to be accepted or rejected one after another.
 
-The page itself (assets/curate*) runs in the browser; this module answers its questions with what `curation` and
-`candidates` return, as plain values and pictures. It knows neither arrays nor the database, and keeps nothing but
-what is on its way, decisions on many at once and measurements: what was decided stands in the history.
+The page itself (assets/curate*) runs in the browser and calls the functions of this package, which return values of
+`curation` and `candidates`. Keeps only running work in memory; decisions are in the workspace. Does not know arrays or
+the database.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 TITLE = "Curate"
 PATH = "/curate"
 TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "curate.html").read_text("utf-8")
-TERMS = {"traits": TRAITS, "measures": MEASURES, "lights": LIGHTS}  # what the script needs before it asks
+TERMS = {"traits": TRAITS, "measures": MEASURES, "lights": LIGHTS}  # given to the script with the template
 NO_DATASET = {
     "title": "No images yet",
     "text": "Defects are painted into normal images and decided on here: import a data set that has some.",
@@ -42,7 +42,7 @@ NO_CANDIDATES = {
 
 
 def render(workspace: Workspace) -> None:
-    """Put the page's own part between header and footer."""
+    """Build the page's content between header and footer."""
     shared = Curate(workspace)
     questions = [
         open_page, queue, candidate, stay, leave, accept, reject, name_type, mask, trim,
@@ -58,25 +58,25 @@ def render(workspace: Workspace) -> None:
 
 
 def open_page(shared: Curate, asked: Answer) -> Answer:
-    """The queue, or what is missing for one."""
+    """The queue, or what is missing to have one."""
     info = shared.workspace.active_dataset()
     if info is None:
         return {"need": NO_DATASET, "dataset": ""}
     if not candidates.count(shared.workspace, info.name):
         return {"need": NO_CANDIDATES, "dataset": info.name}
-    shared.measuring.want()  # which also loads the active version: the first decision need not wait for it
+    shared.measuring.want()  # also loads the active version, so that the first decision does not wait for it
     return {"need": None, "dataset": info.name, "queue": queue(shared, asked)}
 
 
 def news(shared: Curate, asked: Answer) -> Answer:
-    """Whether anything has changed since `stamp`: asked every few seconds."""
+    """Whether anything has changed since `stamp`. Called every few seconds."""
     info = shared.workspace.active_dataset()
     stamp = queue_stamp(shared.workspace, info.name) if info else ""
     return {"dataset": info.name if info else "", "changed": stamp != asked["stamp"]}
 
 
 def stay(shared: Curate, asked: Answer) -> Answer:
-    """A sign of life from whoever has a candidate open."""
+    """Renew the claim of the person who has a candidate open."""
     return {"holder": decisions.claim(shared.workspace, asked["id"], asked["who"])}
 
 

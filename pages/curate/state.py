@@ -1,4 +1,4 @@
-"""What the Curate page keeps while it is served.
+"""The state that the functions of the Curate page share while it is served.
 
 Knows the judge and background work. Does not know Gradio's layout.
 """
@@ -23,16 +23,16 @@ LESS_IS_BETTER = ("clean", "plausible")
 
 
 class Curate:
-    """What the questions of one app's pages share."""
+    """The workspace, background work and measurements of one app."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
-        self.bulks: dict[str, Background[Answer]] = {}  # what takes a while, such as a decision on many
+        self.bulks: dict[str, Background[Answer]] = {}  # long work, such as decisions on many candidates
         self.measuring = Measuring(workspace)
 
 
 def queue_stamp(workspace: Workspace, dataset: str) -> str:
-    """Differs as soon as there is anything new to show."""
+    """A text that changes whenever the page has something new to show."""
     counts = [candidates.count(workspace, dataset, status) for status in candidates.STATUSES]
     held = sorted(decisions.claims(workspace).items())
     return str([dataset, counts, decisions.newest(workspace), held])

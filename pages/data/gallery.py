@@ -1,6 +1,6 @@
-"""The images of the active data set, by filter and page; those that are ticked are moved, relabelled or retired.
+"""The images of the active data set, by filter and page. Ticked ones can be moved, relabelled or retired.
 
-Knows the workspace's rows, how they look as thumbnails, and which changes of a data set there are.
+Knows rows of images, thumbnails and the changes of a data set. Does not know pixels or reports.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LABELS = {BOTH: None, "Normal": "normal", "Defect": "defect"}
 ALL_TYPES = "All types"
 PAGE_SIZE = 60
 
-# What is done with ticked images: the name of the act -> its title and what it does to them.
+# Actions on ticked images: name -> title and explanation.
 ACTS: dict[str, tuple[str, str]] = {
     "test": ("Move to test", "With all images of their parts"),
     "train": ("Move to training", "With all images of their parts"),
@@ -34,7 +34,7 @@ ACTS: dict[str, tuple[str, str]] = {
     "normal": ("Call normal", "Type and mask go"),
     "retire": ("Retire", "They count no more; Undo brings them back"),
 }
-# As `answers.BUTTONS_JS`, with the ids of the ticked images and who asks; ticking shows the buttons.
+# As `answers.BUTTONS_JS`, with the ids of the ticked images and the person's name; ticking shows the buttons.
 GRID_JS = f"""
 const ticked = () => [...element.querySelectorAll('.tick:checked')].map((box) => box.value);
 element.addEventListener('click', (event) => {{
@@ -77,7 +77,7 @@ class Gallery:
             )
 
     def connect(self, refresh: Any, everything: list[Any]) -> None:
-        """`refresh` shows the whole page anew after a change."""
+        """Connect the events. refresh: updates the whole page after a change."""
         hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
         def filtered(*filters: str) -> dict[Any, Any]:
@@ -110,7 +110,7 @@ class Gallery:
         return dataset_changes.relabel(self.workspace, ids, act, who).sentence
 
     def updates(self, info: DatasetInfo | None) -> dict[Any, Any]:
-        """Everything afresh for the data set that is active now."""
+        """Update everything for the active data set."""
         if info is None:
             return {self.section: gr.update(visible=False)}
         types = sorted({row.defect_type for row in self.workspace.images(info.name, label="defect")})
@@ -151,7 +151,7 @@ def _gallery_html(rows: list[ImageRow], info: DatasetInfo, page: int) -> str:
 
 
 def _acts_html(shown: int) -> str:
-    """What can be done with the ticked images of this page."""
+    """The buttons of the actions on ticked images."""
     acts = "".join(
         f'<button type="button" class="plain-button small" data-act="{act}" title="{text(hint)}">{text(title)}</button>'
         for act, (title, hint) in ACTS.items()

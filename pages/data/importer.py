@@ -1,6 +1,6 @@
-"""The form that imports, in two steps: choose a source; see what it would become, answer what is asked, import it.
+"""The import form, in two steps: choose a source; then check the preview, answer questions and import.
 
-It asks the workspace for a preview and queues the import; it knows no file formats.
+Knows Gradio, previews and jobs. Does not know file formats.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FOLDER, ZIP = "A folder on this machine", "A zip file to upload"
 
-# What a person chooses -> the kind of a GroupRule; "" is one group an image.
+# A person's choice -> the kind of a GroupRule; "" is one group for each image.
 GROUPINGS = {
     "Every image is a part of its own": "",
     "Subfolders are parts": "subfolder",
@@ -39,8 +39,8 @@ GROUP_HELP = {
     "csv": ("CSV file on this machine", "Columns path and group; paths relative to the folder."),
     "pattern": ("Pattern", "A regular expression; its first bracket is the part, such as (part\\d+)_"),
 }
-NEW = ""  # in place of a data set's name: the images become a new one
-AS_FOUND = ""  # the value of a field that follows what was found
+NEW = ""  # in place of a data set's name: a new one
+AS_FOUND = ""  # the value of a field that keeps the guess
 DEPTHS = ["8", "10", "12", "14", "16"]
 MASK_RULES = [
     ("Every value but 0 is a defect (labels)", "labels"),
@@ -51,7 +51,7 @@ MASK_RULES = [
 
 
 class Importer:
-    """The card with the form; `job` shows how the import gets on."""
+    """The card with the form; `job` shows the progress of the import."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
@@ -126,7 +126,7 @@ class Importer:
                 self.start = gr.Button("Import", variant="primary", elem_id="import-start", min_width=160)
 
     def _build_reading(self) -> None:
-        """How files become pixels: shown only where a data set leaves it open."""
+        """Fields for masks and bit depth, shown only where a source leaves these open."""
         self.masks = gr.Dropdown(
             MASK_RULES,
             label="What masks mark",
@@ -174,7 +174,7 @@ class Importer:
         self.job.connect(refresh, outputs)
         self.job.look_after(self.start.click(said(self._begin), given, shown, **whose))
 
-    # --- what is seen ----------------------------------------------------------------------------------------
+    # --- preview ---------------------------------------------------------------------------------------------
 
     def _look(
         self,
@@ -183,7 +183,7 @@ class Importer:
         file: str | None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> dict[Any, Any]:
-        """Show what the source would become, with everything at its defaults."""
+        """Preview a source with all choices at their defaults."""
         preview = self._previewed(_chosen(kind, path, file), Choices(), progress)
         return self._shown(preview, {}) | {
             self.source: gr.update(visible=False),
@@ -202,11 +202,11 @@ class Importer:
         }
 
     def _look_again(self, *values: Any) -> dict[Any, Any]:
-        """The same source with another layout, other groups, another depth or another rule for masks."""
+        """Preview the same source with another layout, other groups, another depth or another rule for masks."""
         kind, path, file, layout, grouping, rule, roles, depth, masks = values
         field = _rule_field(grouping)
         if GROUPINGS[grouping] in GROUP_HELP and not rule.strip():
-            return {self.rule: field}  # the rule is still to be typed
+            return {self.rule: field}  # the rule is not typed yet
         choices = _choices(layout, grouping, rule, roles, depth, masks)
         preview = self._previewed(_chosen(kind, path, file), choices)
         takes = _takes_groups(preview)
@@ -230,7 +230,7 @@ class Importer:
         masks: str,
         event: gr.EventData,
     ) -> dict[Any, Any]:
-        """One click on what the images of a folder are; a second one takes the answer back."""
+        """Set the role of a folder's images, or unset it by a second click."""
         others = {folder: role for folder, role in roles.items() if folder != event.folder}
         if roles.get(event.folder) != event.role:
             others[event.folder] = event.role
@@ -262,7 +262,7 @@ class Importer:
     def _back(self) -> dict[Any, Any]:
         return {self.source: gr.update(visible=True), self.preview: gr.update(visible=False)}
 
-    # --- what is begun ---------------------------------------------------------------------------------------
+    # --- import ----------------------------------------------------------------------------------------------
 
     def _begin(self, *values: Any) -> dict[Any, Any]:
         (
@@ -298,7 +298,7 @@ class Importer:
         return self._back()
 
     def make_demo(self) -> None:
-        """For who has no images yet: generated ones and a first bank version, as a job like any other."""
+        """Queue the job that makes demo images and a first bank version, for people without images."""
         self.job.begin("demo", "Making demo images", {})
 
 
@@ -310,7 +310,7 @@ def _fields_of_source(kind: str) -> tuple[Any, Any]:
 
 
 def _takes_groups(preview: DatasetPreview) -> bool:
-    """Whether the layout leaves it to people to say which images show one part."""
+    """Whether people may say which images of this layout show one part."""
     return hasattr(datasets.LAYOUTS[preview.layout], "GROUPS")
 
 
@@ -323,7 +323,7 @@ def _has_masks(preview: DatasetPreview) -> bool:
 
 
 def _depth_field(preview: DatasetPreview) -> Any:
-    """Open on what was guessed; only where there are images of more than 8 bits."""
+    """The field for the bit depth, with the guess as its value; hidden unless images have more than 8 bits."""
     found = preview.report["depth"]
     if found is None:
         return gr.update(value=AS_FOUND, visible=False)

@@ -1,6 +1,6 @@
-"""What is done with a whole data set: its states with undo, its name, its export, its end.
+"""Actions on a whole data set: undo, rename, settings, export and delete.
 
-Knows the changes of data sets and what uses one; it does not know single images.
+Knows the changes of data sets and what was made from them. Does not know single images.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from exdd_core.workspace import DatasetInfo, Workspace
     from exdd_core.workspace.dataset_states import Change
 
-SHOWN = 12  # changes that are listed
+SHOWN = 12  # largest number of changes listed
 BUTTONS_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
 
 
 class Manage:
-    """A section for the active data set, and the banner that offers a rebuild where its images have changed."""
+    """A section for the active data set, and the banner that offers a rebuild after changes."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
@@ -125,7 +125,7 @@ class Manage:
         folder = self.workspace.path / "cache" / job_panel.EXPORTS
         folder.mkdir(parents=True, exist_ok=True)
         target = folder / f"{info.called}-{layout}.zip"
-        target.unlink(missing_ok=True)  # what was exported before
+        target.unlink(missing_ok=True)  # a former export
         title = f"Exporting {info.called} as {exporting.LAYOUTS[layout]}"
         self.job.begin(
             "export_dataset", title, {"dataset": info.name, "layout": layout, "target": str(target)}
@@ -133,7 +133,7 @@ class Manage:
 
 
 def due_html(workspace: Workspace) -> str:
-    """The banner that offers a rebuild, "" while there is no reason for one."""
+    """The banner that offers a rebuild, "" without a reason for one."""
     sentence = dataset_changes.due(workspace)
     if not sentence:
         return ""
@@ -166,7 +166,7 @@ def _confirm_html(info: DatasetInfo, used: str) -> str:
 
 
 def states_html(info: DatasetInfo, changes: list[Change]) -> str:
-    """The state that a data set is in and the changes that led there, the newest first."""
+    """A data set's state and the changes that led to it, the newest first."""
     head = f'<p class="lead">{text(info.called)} is in state {info.state}.</p>'
     if not changes:
         return head + '<p class="aside">Nothing was changed since it was imported.</p>'

@@ -1,6 +1,6 @@
-"""The Data page: the list of data sets beside the import form, and the gallery and report of the active one.
+"""The Data page: the list of data sets, the import form, and gallery and report of the active data set.
 
-It asks the workspace what there is; it knows no file formats.
+Knows the page's parts and the rows of data sets. Does not know file formats.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def render(workspace: Workspace) -> None:
 
 
 class DatasetList:
-    """The table of data sets; opening one makes it the active one, which gallery, banks and Inspect use."""
+    """The table of data sets. Opening one makes it active for the gallery, banks and Inspect."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace

@@ -1,6 +1,6 @@
-"""What a source would become, as HTML: the split, an example of a mask, what is left out, and what is asked.
+"""The preview of an import as HTML: the split, an example of a mask, files left out, and questions.
 
-Knows a `Preview` and nothing of how it is made.
+Knows a `DatasetPreview`. Does not know how it is made.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ EXAMPLE_SIDE = 320  # pixels of the longer side of the example
 
 
 def asked_of(preview: DatasetPreview, roles: dict[str, str]) -> list[dict[str, Any]]:
-    """What is asked, with what was answered before: answers can be changed until the import begins."""
+    """Open questions and answered ones, since answers can be changed until the import begins."""
     open_ones: dict[str, dict[str, Any]] = {
         question["folder"]: dict(question) for question in preview.report["questions"]
     }
@@ -35,7 +35,7 @@ def asked_of(preview: DatasetPreview, roles: dict[str, str]) -> list[dict[str, A
 
 
 def questions_html(asked: list[dict[str, Any]], roles: dict[str, str]) -> str:
-    """A row a folder, with a button for each answer; the one that was given is pressed."""
+    """One row for each folder, with a button for each answer; the given one is pressed."""
     open_ones = sum(question["folder"] not in roles for question in asked)
     lead = f"{count(open_ones, 'folder')} to be answered" if open_ones else "All answered"
     rows = "".join(_question_html(question, roles.get(question["folder"], "")) for question in asked)
@@ -60,7 +60,7 @@ def _question_html(question: dict[str, Any], role: str) -> str:
 
 
 def summary_html(preview: DatasetPreview) -> str:
-    """Layout, and the split by label with parts on each side, before anything is made."""
+    """The layout, and the numbers of images and parts by split and label."""
     records = preview.records
     rows = "".join(
         f'<tr><th scope="row">{title}</th>'
@@ -75,7 +75,7 @@ def summary_html(preview: DatasetPreview) -> str:
 
 
 def details_html(preview: DatasetPreview) -> str:
-    """What somebody should look at, what else is worth knowing, and an example of a mask."""
+    """Problems, remarks and an example of a mask."""
     report = preview.report
     problems = "".join(f'<li class="problem">! {text(line)}</li>' for line in report["problems"])
     notes = "".join(f"<li>{text(line)}</li>" for line in [*_lines(preview.records), *report["notes"]])
@@ -96,7 +96,7 @@ def _lines(records: list[Record]) -> list[str]:
 
 
 def _example_html(preview: DatasetPreview) -> str:
-    """One defective image with the outline of what its mask marks, by the rule that was found."""
+    """One defective image with the outline of its mask, as read by the guessed rule."""
     if preview.example is None:
         return ""
     image, mask = preview.example

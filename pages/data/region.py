@@ -1,7 +1,7 @@
-"""The region of interest of the active data set: drawn on one of its images, made by brightness, or taken from a file.
+"""The region of interest of the active data set: drawn, made by a threshold, or read from a file.
 
-The editor (assets/data) runs in the browser on a copy of an image; this module answers its questions. Knows images
-of the commonest size and masks. Does not know what banks make of a region.
+The editor (assets/data) runs in the browser on a copy of an image and calls the functions of this module. Knows masks
+and images of the most common size. Does not know how banks use a region.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from exdd_core.workspace import DatasetInfo, ImageRow, Workspace
 
 SIDE = 1024  # pixels of the longer side of the copy that is drawn on
-KEPT = 8  # masks of files that were handed in
-MOST_SHOWN = 4096  # pixels of the longer side of a picture that a browser may ask for
+KEPT = 8  # masks from uploaded files that stay in memory
+MOST_SHOWN = 4096  # the largest side in pixels of a picture that a browser may request
 
 
 class Region:
-    """A section for the active data set, with the editor."""
+    """The section with the editor, for the active data set."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
@@ -52,15 +52,15 @@ class Region:
         self.outputs = [self.section, self.card]
 
     def updates(self, info: DatasetInfo | None) -> dict[Any, Any]:
-        """Everything afresh for the data set that is active now."""
+        """Update everything for the active data set."""
         if info is None:
             return {self.section: gr.update(visible=False)}
-        # The editor's script looks at this whenever it changes.
+        # The editor's script reads this element whenever it changes.
         now = f'<div data-dataset="{text(info.name)}" data-state="{info.state}" hidden></div>'
         return {self.section: gr.update(visible=True), self.card: now}
 
     def connect(self, refresh: Any, everything: list[Any]) -> None:
-        """`refresh` shows the whole page anew after a change."""
+        """Connect the events. refresh: updates the whole page after a change."""
 
         def changed() -> dict[Any, Any]:
             return refresh()
@@ -69,7 +69,7 @@ class Region:
 
 
 class Editor:
-    """What the questions of one app's pages share."""
+    """The workspace, uploaded masks and the last median brightness of one app."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
@@ -77,7 +77,7 @@ class Editor:
         self._brightness: tuple[Any, np.ndarray] | None = None
 
     def pictures(self, info: DatasetInfo) -> list[ImageRow]:
-        """The images of the commonest size, normal ones first. Raises `BadInput` where there is none any more."""
+        """The images of the most common size, normal ones first. Raises `BadInput` where there is none."""
         size = info.commonest_size
         rows = [row for row in self.workspace.images(info.name) if (row.width, row.height) == size]
         if not rows:
@@ -85,14 +85,14 @@ class Editor:
         return sorted(rows, key=lambda row: row.label != "normal")
 
     def brightness(self, info: DatasetInfo) -> np.ndarray:
-        """As `dataset_settings.usual_brightness`; kept, since a threshold is tried again and again."""
+        """As `dataset_settings.usual_brightness`, cached, since people try several thresholds."""
         about = info.name, str(info.depth), [row.id for row in self.pictures(info)]
         if self._brightness is None or self._brightness[0] != about:
             self._brightness = about, dataset_settings.usual_brightness(self.workspace, info.name)
         return self._brightness[1]
 
     def keep(self, mask: np.ndarray) -> str:
-        """A name for a mask of a file, bool (H, W), until others have come after it."""
+        """Keep the last few uploaded masks, bool (H, W), in memory; returns the mask's name."""
         packed = np.packbits(mask)
         name = hashlib.sha256(packed.tobytes()).hexdigest()[:16]
         self._files[name] = packed, (mask.shape[0], mask.shape[1])
@@ -101,7 +101,7 @@ class Editor:
         return name
 
     def given(self, info: DatasetInfo, name: str) -> np.ndarray | None:
-        """The mask that the editor was given under a name, bool (H, W) with all of its pixels; None for ""."""
+        """The mask that the editor got under a name, bool (H, W) in full size; None for ""."""
         kind, _, which = name.partition(":")
         if kind == "above":
             return self.brightness(info) > int(which)
@@ -116,7 +116,7 @@ class Editor:
 
 
 def _shape(info: DatasetInfo) -> tuple[int, int]:
-    """(H, W) of the commonest size."""
+    """(H, W) of the most common size."""
     width, height = info.commonest_size
     return height, width
 
@@ -126,11 +126,11 @@ def _region(workspace: Workspace, info: DatasetInfo, state: int | None = None) -
     return None if mask is None else region.Region(mask).at(_shape(info))
 
 
-# --- what there is ----------------------------------------------------------------------------------------
+# --- pictures ---------------------------------------------------------------------------------------------
 
 
 def look(shared: Editor, asked: Answer) -> Answer:
-    """One image as a picture to draw on, and the region as it is. index: counts on, over the end as well."""
+    """One image as a picture to draw on, and the current region. index: of the image, modulo their number."""
     info = shared.workspace.dataset(asked["dataset"])
     rows = shared.pictures(info)
     index = int(asked["index"]) % len(rows)
@@ -156,30 +156,30 @@ def look(shared: Editor, asked: Answer) -> Answer:
 
 
 def _layer(mask: np.ndarray, shown: tuple[int, int]) -> Answer:
-    """A mask as a picture for the editor, and how much of an image it is."""
+    """A mask as a picture for the editor, and the share of the image that it covers."""
     layer = mask_layers.to_editor(mask, shown, COLOUR)
     return {"layer": png_url(layer), "share": float(mask.mean())}
 
 
 def _shown(asked: Answer) -> tuple[int, int]:
-    """(h, w) of the copy that the editor draws on."""
+    """(h, w) of the editor's copy. Raises `BadInput` where it is too large."""
     width, height = (int(side) for side in asked["shown"])
     if not (0 < width <= MOST_SHOWN and 0 < height <= MOST_SHOWN):
         raise BadInput("The picture is of a size that cannot be drawn on; reload this page.")
     return height, width
 
 
-# --- masks that are given -----------------------------------------------------------------------------------
+# --- masks by threshold or file -----------------------------------------------------------------------------
 
 
 def propose(shared: Editor, asked: Answer) -> Answer:
-    """What is brighter than a grey value in most normal images."""
+    """The region where the median of normal images is brighter than a grey value."""
     info, threshold = shared.workspace.dataset(asked["dataset"]), int(asked["threshold"])
     return _layer(shared.brightness(info) > threshold, _shown(asked)) | {"base": f"above:{threshold}"}
 
 
 def take(shared: Editor, asked: Answer) -> Answer:
-    """Take a mask file, as large as most images, white where something counts."""
+    """Read an uploaded mask of the most common size, white in the region of interest."""
     info = shared.workspace.dataset(asked["dataset"])
     mask = images.take_mask(Path(asked["path"]), _shape(info), asked["name"])
     if not mask.any():
@@ -194,8 +194,11 @@ def take(shared: Editor, asked: Answer) -> Answer:
 
 
 def save(shared: Editor, asked: Answer) -> Answer:
-    """Make what was drawn the region. layer: a PNG of the editor's copy; base: what the editor was given, which keeps
-    its own pixels where it was left alone."""
+    """Set the region from the editor.
+
+    layer: a PNG of the editor's copy. base: the name of the mask that the editor started from, whose finer pixels stay
+    wherever nobody changed it.
+    """
     info = shared.workspace.dataset(asked["dataset"])
     mask = mask_layers.from_editor(
         html.drawn(asked["layer"]), _shape(info), shared.given(info, asked["base"])
@@ -217,7 +220,7 @@ def remove(shared: Editor, asked: Answer) -> Answer:
 
 
 def undo(shared: Editor, asked: Answer) -> Answer:
-    """Take the change back that made `state`, where no other has followed."""
+    """Undo the change that made `state`, unless another one followed."""
     info = shared.workspace.dataset(asked["dataset"])
     if info.state != asked["state"]:
         raise BadInput(

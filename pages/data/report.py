@@ -1,6 +1,6 @@
-"""The integrity report of a data set: its sentences, and every file that they are about.
+"""The integrity report of a data set as HTML: its sentences, and every file that they concern.
 
-Knows what `integrity.check` and `Survey.to_report` tell.
+Knows the reports of `integrity.check` and `Survey.to_report`. Does not know how they are computed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ PAIRS_SHOWN = 12
 
 
 def report_html(info: DatasetInfo) -> str:
-    """The integrity report: its sentences, then every file that they are about."""
+    """The integrity report: its sentences, then every file that they concern."""
     report = info.report
     verdict = "✓ Nothing to worry about" if report["healthy"] else "! Something to look at"
     sentences = "".join(f"<li>{text(sentence)}</li>" for sentence in report["sentences"])

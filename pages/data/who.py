@@ -1,6 +1,6 @@
-"""Who changes a data set: one name a browser, as Curate and Banks ask for it.
+"""The name of the person who changes a data set, which the browser shares with Curate and Banks.
 
-Knows where a browser keeps it.
+Knows where a browser stores it. Does not know accounts: a name is only what somebody typed.
 """
 
 from __future__ import annotations
@@ -10,5 +10,5 @@ NOBODY = "someone"
 
 
 def who_of(name: object) -> str:
-    """The name that stands beside a change."""
+    """The name to store with a change."""
     return " ".join(str(name or "").split())[:40] or NOBODY

@@ -1,4 +1,4 @@
-"""The Evaluate page: measurements that are kept, what came out of each, and a threshold to drag.
+"""The Evaluate page: stored measurements with their figures, and a threshold to drag.
 
 Knows its parts. Does not know other pages.
 """

@@ -1,4 +1,4 @@
-"""The list of runs, and what can be measured, as the Evaluate page's script shows them.
+"""Answers the Evaluate page's script on the list of runs and the possible measurements.
 
 Knows runs, bank versions and data sets. Does not know how anything is measured.
 """
@@ -26,7 +26,7 @@ NO_DATASET = {
 
 
 def open_page(shared: Evaluate, asked: Answer) -> Answer:
-    """The runs and what can be measured, or what is missing for it."""
+    """The runs and the choices for a measurement, or what is missing for one."""
     from exdd_core.detector.fusion import FUSIONS
 
     workspace = shared.workspace
@@ -56,7 +56,7 @@ def listed(shared: Evaluate, asked: Answer) -> Answer:
 
 
 def line(workspace: Workspace, run: Run) -> Answer:
-    """One run as the list shows it."""
+    """One run for the list."""
     methods = run.result.get("methods", {})
     return {
         "id": run.id,
@@ -75,7 +75,7 @@ def line(workspace: Workspace, run: Run) -> Answer:
 
 
 def _how(run: Run) -> str:
-    """What it was measured with, in a few words."""
+    """The settings of a run in a few words."""
     if run.kind == "sweep":
         return sentences.count(run.result["seeds"], "seed")
     if run.spec.get("folds"):

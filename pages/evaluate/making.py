@@ -1,4 +1,4 @@
-"""Files of a run that are made in the background: Figure 2 and the report.
+"""Makes files of a run in the background: Figure 2 and the report.
 
 Knows files and progress. Does not know what a figure shows.
 """
@@ -22,11 +22,11 @@ from pages.html import Answer
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-MOST_ROWS = 24  # of Figure 2
+MOST_ROWS = 24  # largest number of rows of Figure 2
 
 
 def figure(shared: Evaluate, asked: Answer) -> Answer:
-    """Begin to draw Figure 2, as PNG and PDF: of the images chosen, or of those that methods disagree on most."""
+    """Begin to draw Figure 2 as PNG and PDF, of the chosen images or of those on which methods disagree most."""
     found, ids = runs.get(shared.workspace, asked["id"]), asked["images"]
     count = whole(asked["count"], "rows", 1, MOST_ROWS)
     if len(ids) > MOST_ROWS:
@@ -67,7 +67,7 @@ def _begin(shared: Evaluate, make: Callable[[Progress], Sequence[Path]]) -> Answ
 
 
 def look(shared: Evaluate, asked: Answer) -> Answer:
-    """How far a file is; at its end where it is."""
+    """The progress of a file, and its address once it is written."""
     made = shared.making.get(asked["making"])
     if made is None:
         raise BadInput("The workbench was started anew meanwhile; ask for the file once more.")

@@ -1,4 +1,4 @@
-"""Measurements that somebody orders, and how far they are.
+"""Queues measurements and reports their progress.
 
 Knows jobs and the words that people type. Does not know what a measurement computes.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def start(shared: Evaluate, asked: Answer) -> Answer:
-    """Queue a measurement from what somebody typed. Raises BadInput for what is no number or out of range."""
+    """Queue a measurement with the form's values. Raises `BadInput` for a value that is no number or out of range."""
     workspace, kind = shared.workspace, asked["kind"]
     dataset = workspace.dataset(asked["dataset"]).name
     spec: Answer = {"dataset": dataset}
@@ -46,14 +46,14 @@ def start(shared: Evaluate, asked: Answer) -> Answer:
 
 
 def again(shared: Evaluate, asked: Answer) -> Answer:
-    """Queue what a run's record says once more."""
+    """Queue the measurement of a run again."""
     found = runs.get(shared.workspace, asked["id"])
     title = f"Measuring again: {found.title}"
     return {"job": _job(jobs.submit(shared.workspace, found.kind, title, found.spec))}
 
 
 def _percent(words: str) -> float:
-    """A share from "5", "5 %" or "2.5%". Raises BadInput."""
+    """Parse "5", "5 %" or "2.5%" as a share. Raises `BadInput`."""
     try:
         value = float(words.replace("%", "").replace(",", ".").strip()) / 100
     except ValueError:
@@ -82,7 +82,7 @@ def _counts(words: str) -> list[int]:
 
 
 def work(shared: Evaluate, asked: Answer) -> Answer:
-    """The measurements that run, wait or have ended, and a stamp that differs as soon as there is another run."""
+    """The jobs of measurements, and a stamp that changes whenever the stored runs do."""
     mine = [job for job in jobs.listed(shared.workspace) if job.kind in KINDS]
     return {
         "jobs": [_job(job) for job in mine if job.active or job.id in asked["watched"]],

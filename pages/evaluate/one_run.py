@@ -1,4 +1,4 @@
-"""One run in full, two that are compared, and a run that is deleted or brought back.
+"""Answers the Evaluate page's script on one run: show, compare, delete and restore it.
 
 Knows runs and their figures. Does not know jobs.
 """
@@ -22,7 +22,7 @@ from pages.evaluate.listing import line, listed
 from pages.evaluate.state import Evaluate
 from pages.html import Answer
 
-# Names of settings where the record's own says too little.
+# Names of settings for people, where the name in the record is not clear.
 SETTINGS = {
     "rate": "false alarms, share",
     "fingerprint": "fingerprint of the images",
@@ -31,11 +31,11 @@ SETTINGS = {
     "full": "ExDD full, bank version, id",
     "changes": "bank's last change",
 }
-NOTHING = "–"  # where a run has no such setting
+NOTHING = "–"  # shown where a run lacks a setting
 
 
 def run(shared: Evaluate, asked: Answer) -> Answer:
-    """All of one run, and the bank versions of its methods that are still there."""
+    """All of one run, and the existing bank versions of its methods."""
     workspace = shared.workspace
     found = runs.get(workspace, asked["id"])
     there = {bank.id for bank in workspace.banks()}
@@ -65,7 +65,7 @@ def _value(value: Any) -> str:
 
 
 def compare(shared: Evaluate, asked: Answer) -> Answer:
-    """What differs between two runs: settings, figures, and images that the same method judged otherwise."""
+    """The differences between two runs: settings, figures, and images that the same method judged differently."""
     first, second = (runs.get(shared.workspace, asked[which]) for which in ("first", "second"))
     figures, others, settings = [], [], []
     known = {"first": runs.settings(first), "second": runs.settings(second)}
@@ -75,7 +75,7 @@ def compare(shared: Evaluate, asked: Answer) -> Answer:
             words = {side: _value(one[side]) if found.name in known[side] else NOTHING for side in one}
             settings.append({"name": _named(found.name), **words})
         elif None in one.values():
-            continue  # of a method or type that one of them did not measure
+            continue  # one of the runs did not measure this method or type
         elif found.name.startswith("methods, "):
             _, method, metric = found.name.split(", ")
             figures.append({"name": f"{short_title(method)}, {METRIC_TITLES[metric]}", **one})

@@ -1,7 +1,7 @@
-"""The Evaluate page, put on the app: its template, its script and the questions that the script asks.
+"""Puts the Evaluate page on the app: its template, its script and the functions that the script calls.
 
 The page itself (assets/evaluate) runs in the browser. Every number on it is a stored run's or follows from its
-scores. Knows which functions answer. Does not know what they answer.
+scores. Knows the functions. Does not know what they return.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "evaluate.html").re
 
 
 def render(workspace: Workspace) -> None:
-    """Put the page's own part between header and footer."""
+    """Build the page's content between header and footer."""
     shared = Evaluate(workspace)
     questions = [
         open_page,

@@ -1,4 +1,4 @@
-"""What the questions of the Evaluate page share: files that are being made, and runs that can come back.
+"""The state that the functions of the Evaluate page share: files in progress, and deleted runs.
 
 Knows background work and runs. Does not know Gradio's layout.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.runs import Run
 
-# Kinds of jobs that measure, and what people call them.
+# Kinds of jobs that measure, with their names for people.
 KINDS = {
     "table1": "Table 1",
     "sweep": "Table 2",
@@ -24,9 +24,9 @@ KINDS = {
 
 
 class Evaluate:
-    """What the questions of one app's pages share."""
+    """The workspace, files in progress and deleted runs of one app."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
-        self.making: dict[str, Background[Sequence[Path]]] = {}  # files that are on their way
-        self.deleted: dict[str, Run] = {}  # until the program ends they can come back
+        self.making: dict[str, Background[Sequence[Path]]] = {}  # files in progress
+        self.deleted: dict[str, Run] = {}  # these can be restored until the program ends

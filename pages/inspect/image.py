@@ -1,4 +1,4 @@
-"""One image as the Inspect page's script shows it: picture, maps, a point with its matches.
+"""Answers the Inspect page's script on one image: picture, maps, and a point with its matches.
 
 Knows the review and drawing. Does not know lists or marks.
 """
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from exdd_core.detector import Inspection
     from exdd_core.detector.inspection import Match
 
-DISPLAY_SIDE = 1600  # pixels of the longer side of the picture that is shown; the maps need far fewer
+DISPLAY_SIDE = 1600  # pixels of the longer side of the shown picture; maps need fewer
 MAP_SIDE = 320
 CROP_SIDE = 208
 
 
 def picture(review: Review, asked: Answer) -> Answer:
-    """The image as it is shown, and the outline of its truth in its own pixels: needs no bank version."""
+    """The shown picture and its true mask's outline in the image's pixels. Needs no bank version."""
     image, bank = review.image(asked["id"]), asked.get("bank")
     read = review.read(image, bank)
     pixels = read.pixels
@@ -49,13 +49,13 @@ def picture(review: Review, asked: Answer) -> Answer:
 
 
 def _outline(review: Review, id: str) -> Answer:
-    """Whether an image wants a mask, and who gave it the one that it has."""
+    """Whether an image lacks a mask, and who drew the one that it has."""
     by = outlining.outlined(review.workspace, id)
     return {"wanted": outlining.wanted(review.workspace, id), "by": asdict(by) if by else None}
 
 
 def inspect(review: Review, asked: Answer) -> Answer:
-    """Scores, verdicts, reasons and coloured maps of both methods, and what the image taught the banks."""
+    """Scores, verdicts, reasons and coloured maps of both methods, and the image's marks."""
     return inspection_answer(review, review.compare(asked["id"], asked.get("bank")))
 
 

@@ -1,4 +1,4 @@
-"""Marks and outlines that people give images on the Inspect page.
+"""Answers the Inspect page's script on marks and outlines that people draw.
 
 Knows the review. Does not know maps.
 """
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 
 
 def alarm(review: Review, asked: Answer) -> Answer:
-    """What of an image a false alarm would teach, as the editor shows it on a canvas of width x height."""
+    """The region that a false alarm would add to the bank, as a layer of an editor of width x height."""
     region, words = review.alarm(asked["id"])
     layer = mask_layers.to_editor(region, (int(asked["height"]), int(asked["width"])), editor.COLOUR)
     return {"layer": png_url(layer) if region.any() else "", "words": words}
 
 
 def mark(review: Review, asked: Answer) -> Answer:
-    """Teach the banks by an image: a missed defect or a false alarm; then what the image looks like with them.
+    """Mark a missed defect or a false alarm; returns the image's new inspection.
 
-    layer: what was drawn, "" for what `alarm` says.
+    layer: what was drawn, "" for the region of `alarm`.
     """
     id, who, layer = asked["id"], asked["who"], asked["layer"]
     before = review.compare(id)
@@ -44,18 +44,18 @@ def mark(review: Review, asked: Answer) -> Answer:
         decided = review.mark_missed(id, mask, who, asked["type"])
     else:
         decided = review.mark_false_alarm(id, mask, who)
-    return _taught(review, before, decided)
+    return _marked(review, before, decided)
 
 
 def proposal(review: Review, asked: Answer) -> Answer:
-    """What the heatmap shows, as the editor shows it on a canvas of width x height."""
+    """The region that the heatmap shows, as a layer of an editor of width x height."""
     region, words = review.shown(asked["id"])
     layer = mask_layers.to_editor(region, (int(asked["height"]), int(asked["width"])), editor.COLOUR)
     return {"layer": png_url(layer), "words": words}
 
 
 def outline(review: Review, asked: Answer) -> Answer:
-    """Give an image the mask that was drawn; layer "": what `proposal` showed. Then the image as it is shown."""
+    """Store a drawn mask for an image; returns the shown picture. layer: "" for the region of `proposal`."""
     id, mask, before = asked["id"], None, None
     if asked["layer"]:
         before = review.shown(id)[0] if asked["proposed"] else None
@@ -68,18 +68,18 @@ def outline(review: Review, asked: Answer) -> Answer:
 
 
 def undo_outline(review: Review, asked: Answer) -> Answer:
-    """Take the mask of an image back; then the image as it is shown."""
+    """Undo the drawn mask of an image; returns the shown picture."""
     changed = review.undo_outline(asked["id"], asked["who"])
     return {"picture": picture(review, asked), "said": changed.sentence}
 
 
 def undo(review: Review, asked: Answer) -> Answer:
-    """Take a mark back; then what the image looks like without it."""
+    """Undo a mark; returns the image's new inspection."""
     before = review.compare(asked["id"])
-    return _taught(review, before, curation.undo(review.workspace, asked["decision"], asked["who"]))
+    return _marked(review, before, curation.undo(review.workspace, asked["decision"], asked["who"]))
 
 
-def _taught(review: Review, before: ComparedImage, decided: Decided) -> Answer:
+def _marked(review: Review, before: ComparedImage, decided: Decided) -> Answer:
     after = review.compare(before.image.id)
     said = score_change(before.exdd, after.exdd)
     rows = sentences.count(abs(decided.rows), "row")

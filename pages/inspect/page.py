@@ -1,7 +1,7 @@
 """The Inspect page: image, PatchCore, ExDD and their difference side by side, for one image or for many.
 
-The viewer itself (assets/inspect/) runs in the browser; this module answers its questions with what `Review`
-and `reports` return, encoded as pictures and plain values. It knows neither arrays nor the database.
+The viewer itself (assets/inspect/) runs in the browser and calls the functions of this package, which return values and
+pictures of `Review`. Does not know arrays or the database.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TITLE = "Inspect"
 PATH = "/"
 TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "inspect.html").read_text("utf-8")
 THUMBNAIL_SIDE = 144
-# Opacity of the maps until somebody chooses one, percent.
+# The initial opacity of the maps, in percent.
 TERMS = {"opacity": round(100 * sheet.OPACITY)}
 NO_DATASET = {
     "title": "No images yet",
@@ -41,7 +41,7 @@ NO_DATASET = {
 
 
 def render(workspace: Workspace) -> None:
-    """Put the viewer on the page that is being built."""
+    """Build the page's content between header and footer."""
     review = Review(workspace)
     questions = [
         open_list, add_files, add_folder, thumbnails, picture, inspect, point,
@@ -58,24 +58,24 @@ def render(workspace: Workspace) -> None:
 
 
 def open_list(review: Review, asked: Answer) -> Answer:
-    """The list that holds `image`, or the one named `list`, or the first: its images and what is known.
+    """The list with `image`, or the one named `list`, or the first: its images and their known results.
 
-    bank: the version to look with, where that is not to be the active one.
+    bank: the bank version, if not the active one.
     """
     lists = review.lists()
     keys = [known.key for known in lists]
     key, gone = _list_of(review, asked.get("image") or "")
-    standing, unknown = asked_or_active(review, asked.get("bank"))
+    bank_state, unknown = asked_or_active(review, asked.get("bank"))
     key = key or asked.get("list")
     key = key if key in keys else (keys or [""])[0]
     images = review.images(key) if key else []
-    return _known(review, standing, images) | {
+    return _known(review, bank_state, images) | {
         "need": None if review.workspace.datasets() else NO_DATASET,
         "links": {"banks": "/banks"},
         "lists": [_listed(known) for known in lists],
         "list": key,
         "images": [_entry(image) for image in images],
-        "types": _types(review, standing),
+        "types": _types(review, bank_state),
         "scales": {
             "score": png_url(drawing.colour_scale()),
             "difference": png_url(drawing.colour_scale(diverging=True)),
@@ -83,7 +83,7 @@ def open_list(review: Review, asked: Answer) -> Answer:
             "difference_range": drawing.DIFFERENCE,
         },
         "job": active_job(review),
-        "note": " ".join(filter(None, [gone, unknown, _note(key, standing), *review.left_out(key)])),
+        "note": " ".join(filter(None, [gone, unknown, _note(key, bank_state), *review.left_out(key)])),
     }
 
 
@@ -93,15 +93,15 @@ def _listed(known: ImageList) -> Answer:
 
 
 def known(review: Review, asked: Answer) -> Answer:
-    """What is known of the images of a list now that the banks are no longer what they were."""
-    standing, _ = asked_or_active(review, asked.get("bank"))
-    return _known(review, standing, review.images(asked["list"]))
+    """The known results of a list's images after a change of the banks."""
+    bank_state, _ = asked_or_active(review, asked.get("bank"))
+    return _known(review, bank_state, review.images(asked["list"]))
 
 
-def _known(review: Review, standing: BankState | None, images: list[ShownImage]) -> Answer:
-    seen, rows = review.results(standing.version).known(standing.state) if standing else (0, {})
+def _known(review: Review, bank_state: BankState | None, images: list[ShownImage]) -> Answer:
+    seen, rows = review.results(bank_state.version).known(bank_state.state) if bank_state else (0, {})
     marked = review.marked()
-    return bank_answer(review, standing) | {
+    return bank_answer(review, bank_state) | {
         "rows": {image.id: sides_of(rows[image.id]) for image in images if image.id in rows},
         "seen": seen,
         "marked": [image.id for image in images if image.id in marked],
@@ -109,27 +109,27 @@ def _known(review: Review, standing: BankState | None, images: list[ShownImage])
 
 
 def _list_of(review: Review, id: str) -> tuple[str | None, str]:
-    """The list of the image that the page's address names, or None and why there is none."""
+    """The list of the image in the page's address; None with a sentence where there is none."""
     try:
         return (review.list_of(id), "") if id else (None, "")
     except BadInput:
         return None, f'There is no image "{id}" in this workspace any more; here is another one.'
 
 
-def _note(key: str, standing: BankState | None) -> str:
+def _note(key: str, bank_state: BankState | None) -> str:
     dataset = key.rpartition("/")[0]
-    if standing is None or key.startswith("folder:") or dataset in ("", standing.version.dataset):
+    if bank_state is None or key.startswith("folder:") or dataset in ("", bank_state.version.dataset):
         return ""
-    bank = standing.version
+    bank = bank_state.version
     return (
         f'Bank {bank.name} was built from the data set "{bank.dataset}", these images are of "{dataset}": '
         "scores mean little. Build or activate a bank version of this data set in Banks."
     )
 
 
-def _types(review: Review, standing: BankState | None) -> list[str]:
-    """Defect types that are known, for choosing one of them."""
-    rows = review.workspace.images(standing.version.dataset, label="defect") if standing else []
+def _types(review: Review, bank_state: BankState | None) -> list[str]:
+    """The known defect types, to choose from."""
+    rows = review.workspace.images(bank_state.version.dataset, label="defect") if bank_state else []
     return sorted({row.defect_type for row in rows} - {""})
 
 
@@ -139,7 +139,7 @@ def _entry(image: ShownImage) -> Answer:
 
 
 def add_files(review: Review, asked: Answer) -> Answer:
-    """Take uploaded files and open the list of uploads."""
+    """Add uploaded files and open the list of uploads."""
     ids, refused = review.add_files([(Path(file["path"]), file["name"]) for file in asked["files"]])
     if not ids:
         raise BadInput(" ".join(refused))
@@ -152,11 +152,11 @@ def add_folder(review: Review, asked: Answer) -> Answer:
 
 
 def thumbnails(review: Review, asked: Answer) -> Answer:
-    """Small pictures by id; empty for an image that cannot be read, which says why when it is opened."""
+    """Small pictures by id; "" for an unreadable image, whose reason is shown when it is opened."""
     return {"thumbnails": {id: _thumbnail(review, id) for id in asked["ids"]}}
 
 
-@functools.lru_cache(maxsize=4096)  # an id never stands for other pixels
+@functools.lru_cache(maxsize=4096)  # the pixels of an id never change
 def _thumbnail(review: Review, id: str) -> str:
     try:
         image = review.image(id)

@@ -1,4 +1,4 @@
-"""Scoring a list and exporting results, as jobs of the Inspect page.
+"""Queues the jobs of the Inspect page, which score lists and export results.
 
 Knows jobs and the review. Does not know maps.
 """
@@ -22,7 +22,7 @@ JOBS = ("score", "export")
 
 
 def score(review: Review, asked: Answer) -> Answer:
-    """Have every image of a list scored."""
+    """Queue the scoring of a list's images."""
     number = sentences.count(len(review.images(asked["list"])), "image")
     spec = {"list": asked["list"]} | asked_bank(asked)
     job = jobs.submit(review.workspace, "score", f"Scoring {number}", spec)
@@ -30,14 +30,14 @@ def score(review: Review, asked: Answer) -> Answer:
 
 
 def progress(review: Review, asked: Answer) -> Answer:
-    """The job that the page follows, if it follows one, and the rows that have come since the first `seen`."""
-    # The job first: the rows of one that has ended are all there.
+    """The page's job, if any, and the rows that were added after the first `seen`."""
+    # Read the job before the rows: if it has ended, the rows are complete.
     job = jobs.get(review.workspace, asked["job"]) if "job" in asked else None
-    standing, _ = asked_or_active(review, asked.get("bank"))
+    bank_state, _ = asked_or_active(review, asked.get("bank"))
     seen, rows = (
-        review.results(standing.version).since(asked["seen"], standing.state) if standing else (0, [])
+        review.results(bank_state.version).since(asked["seen"], bank_state.state) if bank_state else (0, [])
     )
-    return bank_answer(review, standing) | {
+    return bank_answer(review, bank_state) | {
         "job": job_answer(job) if job else None,
         "seen": seen,
         "rows": {row["id"]: sides_of(row) for row in rows},
@@ -50,7 +50,7 @@ def cancel(review: Review, asked: Answer) -> Answer:
 
 
 def active_job(review: Review) -> Answer | None:
-    """The first of the page's own jobs that runs or waits."""
+    """The first active job of the page's kinds."""
     active = (job for job in jobs.listed(review.workspace, active=True) if job.kind in JOBS)
     return next(map(job_answer, active), None)
 
@@ -64,7 +64,7 @@ def export_panes(review: Review, asked: Answer) -> Answer:
 
 
 def export_all(review: Review, asked: Answer) -> Answer:
-    """Begin to draw the panes of these images into one zip."""
+    """Queue the export of these images' panes as one zip file."""
     ids = list(asked["ids"])
     if not ids:
         raise BadInput("The list shows no image; choose another filter.")

@@ -1,4 +1,4 @@
-"""What several parts of the Inspect page ask: versions, sides, pictures as data.
+"""Answers that several parts of the Inspect page share: bank versions, results, jobs, marks.
 
 Knows the review. Does not know Gradio's layout.
 """
@@ -16,18 +16,18 @@ from pages import html
 from pages.html import Answer
 
 
-def bank_answer(review: Review, standing: BankState | None) -> Answer:
-    """The version that is looked with; `stamp` differs wherever scores may, `active` names the active version."""
+def bank_answer(review: Review, bank_state: BankState | None) -> Answer:
+    """The bank version in use. stamp: changes whenever scores may. active: the name of the active version."""
     active = review.workspace.active_bank()
     return {
-        "bank": standing.version.name if standing else None,
-        "stamp": standing.stamp if standing else "",
+        "bank": bank_state.version.name if bank_state else None,
+        "stamp": bank_state.stamp if bank_state else "",
         "active": active.name if active else None,
     }
 
 
 def asked_or_active(review: Review, bank: str | None) -> tuple[BankState | None, str]:
-    """The version that the page's address names, or the active one and why it is that."""
+    """The version in the page's address; or the active one, with a sentence why."""
     try:
         return review.bank_state(bank), ""
     except BadInput as error:
@@ -41,12 +41,12 @@ def sides_of(row: Mapping[str, Any]) -> Answer:
 
 
 def asked_bank(asked: Answer) -> Answer:
-    """The version to look with, as jobs are told: nothing where it is the active one."""
+    """The bank version as a job's spec has it: left out for the active one."""
     return {"bank": asked["bank"]} if asked.get("bank") else {}
 
 
 def job_answer(job: jobs.Job) -> Answer:
-    """One of the page's own jobs as the viewer shows it."""
+    """A job for the viewer."""
     shown: Answer = {"id": job.id, "running": job.active, "fraction": job.fraction, "text": job.text}
     shown["error"] = job.error
     if job.state in ("cancelled", "interrupted"):

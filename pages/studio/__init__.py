@@ -1,4 +1,4 @@
-"""The Studio page: prompts, masks, engines and what they paint.
+"""The Studio page: prompts, masks, engines and their paintings.
 
 Each part has a module; `page` puts them together.
 """

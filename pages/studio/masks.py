@@ -1,4 +1,4 @@
-"""Sources, donors and masks as the Studio page's script asks for them.
+"""Answers the Studio page's script on images, donors and masks.
 
 Knows the editor. Does not know prompts or results.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def source(shared: Studio, asked: Answer) -> Answer:
-    """One image, reduced, to paint on."""
+    """A reduced copy of one image, to paint on."""
     made = editor.canvas(shared.workspace, asked["id"])
     height, width = made.pixels.shape[:2]
     return {
@@ -34,7 +34,7 @@ def source(shared: Studio, asked: Answer) -> Answer:
 
 
 def donors(shared: Studio, asked: Answer) -> Answer:
-    """Real defects that may lend their mask or themselves."""
+    """The real defects that may be transplanted or lend their mask."""
     workspace = shared.workspace
     info = workspace.dataset()
     found = studio.donors(workspace, info.name, bool(asked["from_test"]))
@@ -52,7 +52,7 @@ def donors(shared: Studio, asked: Answer) -> Answer:
 
 
 def piece(shared: Studio, asked: Answer) -> Answer:
-    """A real defect's mask as a picture to move about; x, y: where it lies in its own image."""
+    """A real defect's mask as a movable picture. x, y: its middle in its own image."""
     made = editor.piece(shared.workspace, asked["id"])
     height, width = made.mask.shape
     small = drawing.reduce(made.mask.astype("uint8"), editor.SIDE) > 0
@@ -61,7 +61,7 @@ def piece(shared: Studio, asked: Answer) -> Answer:
 
 
 def mask(shared: Studio, asked: Answer) -> Answer:
-    """The mask that a painting would get, as the editor shows it; with `keep` also stored, to be painted on."""
+    """The mask of the next painting as a layer of the editor; with `keep` also stored, to be edited."""
     spec = asked["mask"]
     if spec["source"] == "drawn" and spec.get("layer") and not spec["vary"]:
         shown = editor.drawn_shown(shared.workspace, asked["source"], _drawn(shared, asked))
@@ -83,18 +83,18 @@ def _mask(shown: editor.Shown) -> Answer:
 
 
 def keep_mask(shared: Studio, asked: Answer) -> Answer:
-    """Take an uploaded mask file."""
+    """Store an uploaded mask file."""
     return {"file": editor.keep_upload(shared.workspace, asked["source"], asked["path"], asked["name"])}
 
 
 def drawn(shared: Studio, asked: Answer) -> Answer:
-    """The mask that a candidate was painted into, to be painted on."""
+    """The drawn mask of a candidate, to be edited."""
     shown, file = editor.painted_shown(shared.workspace, candidates.get(shared.workspace, asked["id"]))
     return _mask(shown) | {"file": file}
 
 
 def order_of(shared: Studio, asked: Answer) -> Order:
-    """What the browser wants painted. A mask that was painted there is stored first."""
+    """The order of the page's form. Stores a mask that was drawn in the browser first."""
     spec = dict(asked["mask"])
     if spec["source"] == "drawn":
         spec["file"] = drawn_masks.keep_mask(shared.workspace, _drawn(shared, asked)) if spec["layer"] else ""
@@ -118,6 +118,6 @@ def order_of(shared: Studio, asked: Answer) -> Order:
 
 
 def _drawn(shared: Studio, asked: Answer) -> np.ndarray:
-    """What was painted in the browser, as a mask of the image."""
+    """The mask that was drawn in the browser, bool (H, W) of the image."""
     content = html.layer_of(asked["mask"]["layer"])
     return editor.drawn(shared.workspace, asked["source"], content, asked["mask"]["base"])

@@ -1,8 +1,8 @@
-"""The Studio page: a normal image, a mask, a prompt and an engine become candidates; one, a comparison, a batch.
+"""The Studio page: a normal image, a mask, a prompt and an engine make candidates: one, a comparison or a batch.
 
-The page itself (assets/studio.*) runs in the browser; this module answers its questions with what `studio`,
-`editing`, `candidates` and `prompts` return, encoded as pictures and plain values. It knows neither arrays nor
-the database, and keeps nothing: everything that was made is a candidate, everything queued a job.
+The page itself (assets/studio) runs in the browser and calls the functions of this package, which return values and
+pictures of `studio`, `candidates` and `prompts`. Stores nothing itself: every painting is a candidate, every batch a
+job. Does not know arrays or the database.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ NO_DATASET = {
 
 
 def render(workspace: Workspace) -> None:
-    """Put the page's own part between header and footer."""
+    """Build the page's content between header and footer."""
     shared = Studio(workspace)
     questions = [
         open_page, source, donors, piece, mask, keep_mask, drawn, expand, words,
@@ -92,7 +92,7 @@ def _answering(question: Callable[[Studio, Answer], Answer], shared: Studio) -> 
 
 
 def open_page(shared: Studio, asked: Answer) -> Answer:
-    """Everything that does not change while somebody works: images, engines, prompts, sliders."""
+    """Everything that stays the same while the page is open: images, engines, prompts, sliders."""
     workspace = shared.workspace
     info = workspace.active_dataset()
     rows = workspace.images(info.name, split="train", label=datasets.NORMAL) if info else []
@@ -156,13 +156,13 @@ def _sliders(source: str, shape: str) -> list[Answer]:
 
 
 def preview(shared: Studio, asked: Answer) -> Answer:
-    """Begin to paint one on the image that is shown."""
+    """Begin to paint a preview on the shown image."""
     order = replace(order_of(shared, asked), count=1, sources=[asked["source"]])
     return {"run": shared.previews.begin(order).id}
 
 
 def look(shared: Studio, asked: Answer) -> Answer:
-    """How far a preview is, what it looks like by now if that is new, and at its end the candidate."""
+    """The progress of a preview, its picture if that is new, and at its end the candidate."""
     run = shared.previews.get(asked["run"])
     over = run.over.is_set()
     answer: Answer = {"state": "over" if over else "running"}
@@ -182,18 +182,18 @@ def stop(shared: Studio, asked: Answer) -> Answer:
 
 
 def warm(shared: Studio, asked: Answer) -> Answer:
-    """Load an engine's model in the background, once; how far that is, and what went wrong."""
+    """Load an engine's model in the background, once; returns the progress, and the error if it failed."""
     name = asked["engine"]
     run = shared.loading.get(name) or shared.loading.setdefault(name, shared.previews.load(name))
     over = run.over.is_set()
     failure = answers.explained(run.error) if over and run.error else ""
     if failure:
-        shared.loading.pop(name, None)  # so that whoever asks again tries again
+        shared.loading.pop(name, None)  # so that the next call tries again
     return {"over": over, "text": run.progress.text, "fraction": run.progress.fraction, "failure": failure}
 
 
 def queue(shared: Studio, asked: Answer) -> Answer:
-    """Queue a batch: `count` of every prompt where the template's prompts can be counted."""
+    """Queue a batch: `count` of every prompt of the template, if these are few enough to list."""
     told = expand(shared, asked | {"prompt": asked["template"]})
     order = replace(order_of(shared, asked), each=told["each"])
     number = len(studio.recipes(shared.workspace, order))
@@ -205,7 +205,7 @@ def queue(shared: Studio, asked: Answer) -> Answer:
 
 
 def compare(shared: Studio, asked: Answer) -> Answer:
-    """Queue the cells of a grid over one or two axes, before whatever waits: somebody looks at it."""
+    """Queue the cells of a grid over one or two axes, before all waiting jobs, since somebody is waiting for it."""
     axes = [(axis["name"], axis["values"]) for axis in asked["axes"]]
     order = replace(order_of(shared, asked), count=1, sources=[asked["source"]])
     made = studio.grid(shared.workspace, order, axes[0], axes[1] if len(axes) > 1 else None)

@@ -1,4 +1,4 @@
-"""The prompt library as the Studio page's script asks for it.
+"""Answers the Studio page's script on the prompt library.
 
 Knows prompts. Does not know masks or results.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def expand(shared: Studio, asked: Answer) -> Answer:
-    """What a template becomes: every prompt where they can be counted, else some of them drawn."""
+    """The prompts of a template: all of them if they are few, else some drawn at random."""
     template, count = asked["prompt"], max(1, int(asked["count"]))
     if not template.strip() and asked["engine"] == "transplant":
         return {"prompts": [""], "each": True, "total": count, "problem": ""}
@@ -36,7 +36,7 @@ def expand(shared: Studio, asked: Answer) -> Answer:
 
 
 def words(shared: Studio, asked: Answer) -> Answer:
-    """The words that the procedural engine knows, by what they are about."""
+    """The words that the procedural engine knows, by kind."""
     rows = [
         {"words": list(word.words), "kind": word.kind, "effect": word.effect} for word in vocabulary.WORDS
     ]
@@ -53,7 +53,7 @@ def _prompt(asked: Answer) -> Prompt:
 
 
 def save_prompt(shared: Studio, asked: Answer) -> Answer:
-    """Save a prompt under a new name (no id), change one, or bring a deleted one back."""
+    """Save a new prompt (without id), change one, or restore a deleted one."""
     saved = prompts.save(shared.workspace, _prompt(asked))
     return {"saved": saved.id, "prompts": _prompts(shared.workspace)}
 
@@ -64,7 +64,7 @@ def delete_prompt(shared: Studio, asked: Answer) -> Answer:
 
 
 def scoreboard(shared: Studio, asked: Answer) -> Answer:
-    """Every prompt with what came of it, the best first."""
+    """Every prompt with its results, the best first."""
     found = prompts.scoreboard(shared.workspace)
     return {"rows": [asdict(score) for score in found]}
 
@@ -85,7 +85,7 @@ def _told(value: Any) -> str:
 
 
 def export_prompts(shared: Studio, asked: Answer) -> Answer:
-    """The chosen prompts, or all of them, as a file to take away."""
+    """Write the chosen prompts, or all of them, to a file for download."""
     chosen = [
         prompt
         for prompt in prompts.library(shared.workspace)

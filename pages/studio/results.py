@@ -1,4 +1,4 @@
-"""What was painted, as the Studio page's script shows it.
+"""Answers the Studio page's script on candidates and comparisons.
 
 Knows candidates and jobs. Does not know how a mask is drawn.
 """
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 def comparison(shared: Studio, asked: Answer) -> Answer:
-    """The grid of a comparison: axes with the labels of their values, and the candidates by row and column."""
+    """The grid of a comparison: axes with labels, and the candidates by row and column."""
     made = candidates.listed(shared.workspace, job=asked["job"])
     try:
         job: Job | None = jobs.get(shared.workspace, asked["job"])
-    except BadInput:  # cleared from the list; what it made is still there
+    except BadInput:  # the job was cleared from the list, but its candidates exist
         job = None
     axes = made[0].axes if made else job.spec["axes"] if job else []
     if not axes:
@@ -61,7 +61,7 @@ def _axis_value(shared: Studio, name: str, value: Any) -> str:
 
 
 def results(shared: Studio, asked: Answer) -> Answer:
-    """The newest candidates of the active data set that pass the filters, counts, and the jobs that make more."""
+    """The newest candidates of the active data set that pass the filters, counts, and the active jobs."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
     names = {"status": "status", "engine": "engine", "job": "job", "prompt_id": "prompt"}
@@ -82,7 +82,7 @@ def _counts(workspace: Workspace, dataset: str) -> dict[str, int]:
 
 
 def _stamp(workspace: Workspace, dataset: str) -> str:
-    """Differs as soon as there is anything new to show."""
+    """A text that changes whenever the page has something new to show."""
     active = [
         (job.id, job.state, round(job.fraction, 3), job.text)
         for job in _mine(workspace, dataset)
@@ -104,13 +104,13 @@ def _jobs(workspace: Workspace, dataset: str) -> list[Answer]:
 
 
 def _latest_comparison(workspace: Workspace, dataset: str) -> str:
-    """The job of the comparison that was asked for last; "" for none."""
+    """The id of the last comparison's job, "" without one."""
     asked = [job for job in _mine(workspace, dataset) if job.spec.get("axes") and job.state != "cancelled"]
     return max(asked, key=lambda job: job.created).id if asked else ""
 
 
 def news(shared: Studio, asked: Answer) -> Answer:
-    """Whether anything has changed since `stamp`: asked every few seconds."""
+    """Whether anything has changed since `stamp`. Called every few seconds."""
     info = shared.workspace.active_dataset()
     dataset = info.name if info else ""
     return {"dataset": dataset, "changed": bool(info) and _stamp(shared.workspace, dataset) != asked["stamp"]}
@@ -127,7 +127,7 @@ def candidate(shared: Studio, asked: Answer) -> Answer:
 
 
 def candidate_answer(shared: Studio, made: Candidate) -> Answer:
-    """A candidate with its whole record, as the page shows it and edits from it."""
+    """A candidate with its complete record, to show and to edit from."""
     width, height = made.size
     engine = studio.engine(shared.workspace, made.engine)
     used = [axis["name"] for axis in made.axes]

@@ -1,4 +1,4 @@
-"""What the Studio page keeps while it is served.
+"""The state that the functions of the Studio page share while it is served.
 
 Knows previews. Does not know Gradio's layout.
 """
@@ -12,15 +12,15 @@ from exdd_core.studio.previews import PreviewRun, Previews
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-GROWING_SIDE = 640  # pixels of the longer side of a painting that is not ready yet
-EXAMPLES = 8  # prompts of a template that are shown where it has too many
+GROWING_SIDE = 640  # pixels of the longer side of an unfinished painting
+EXAMPLES = 8  # prompts that are shown of a template with too many
 KIND = "synthesize"
 
 
 class Studio:
-    """What the questions of one app's pages share."""
+    """The workspace, previews and loading engines of one app."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         self.previews = Previews(workspace)
-        self.loading: dict[str, PreviewRun] = {}  # engines that somebody has asked for
+        self.loading: dict[str, PreviewRun] = {}  # engines that are loading or loaded

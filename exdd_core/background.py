@@ -1,6 +1,6 @@
-"""Work in a thread of its own, for somebody who asks now and then how far it is.
+"""Runs work in a thread of its own and reports its progress.
 
-Knows threads and progress. Does not know what the work is, nor jobs: what must survive the program is a job.
+Knows threads and progress. Does not know the work, or jobs: work that must survive the program is a job.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Background(Generic[T]):
-    """`work`, which begins at once; when it is `over` there is a `result`, or the `error` that ended it.
+    """Starts `work` at once. When it is `over`, there is a `result` or the `error` that ended it.
 
     The thread ends with the program. `cancel` makes the work's next step raise `Cancelled`.
     """

@@ -1,6 +1,6 @@
-"""A file is written whole or not at all, whatever happens on the way, and is told by the digest of its content.
+"""Writes a file completely or not at all, and checks a file's content by a digest.
 
-Knows names, renaming, and what has reached the disk. Does not know what is written, nor for whom.
+Knows names, renaming, and what has reached the disk. Does not know what is written.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-SEAL = b"\nSHA-256 "  # begins the end of a sealed file; the digest's 32 bytes follow
+SEAL = b"\nSHA-256 "  # in a sealed file, between the content and the digest's 32 bytes
 
 
 @contextmanager
 def whole(file: Path, synced: bool = True) -> Iterator[Path]:
-    """A hidden place beside `file`, of the same ending, to write it at; it gets its name when the block has ended.
+    """A hidden path in the same folder and with the same suffix, which is renamed to `file` when the block ends.
 
-    A full disk, a cancel, a power cut and the like leave what was there before. A device or a pipe is written
-    to directly. synced: False for what may be lost in a power cut, as waiting for the disk takes a while.
+    An error in the block (a full disk, a cancel) or a power cut leaves the former file. A device or a pipe is written
+    to directly. synced: False for files that may be lost in a power cut, since waiting for the disk is slow.
     """
     if file.exists() and not file.is_file():
         yield file
@@ -28,15 +28,15 @@ def whole(file: Path, synced: bool = True) -> Iterator[Path]:
     unfinished = file.with_name(f".{uuid.uuid4().hex[:8]}{file.suffix}")
     try:
         yield unfinished
-        final = file.resolve()  # a link stays one
+        final = file.resolve()  # a symbolic link stays a link
         if synced:
-            sync(unfinished)  # a name that reached the disk before the content would name an empty file
+            sync(unfinished)  # content first: after a power cut, the name must not have an empty file
         unfinished.replace(final)
         if synced:
             sync_folder(final.parent)
     except BaseException as error:
         if isinstance(error, OSError) and str(error.filename) == str(unfinished):
-            error.filename = str(file)  # the name that people know
+            error.filename = str(file)  # for the error message
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
         raise
@@ -44,9 +44,9 @@ def whole(file: Path, synced: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def sealed(file: Path) -> Iterator[Path]:
-    """`whole` for what can be made again: the digest of the content is appended, for `holds` to compare.
+    """As `whole`, for files that can be made again: appends the digest of the content, which `holds` compares.
 
-    Readers of NumPy's files and of zip files pass over what follows the end of the content.
+    Readers of NumPy and zip files ignore bytes after the content.
     """
     with whole(file, synced=False) as place:
         yield place

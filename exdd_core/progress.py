@@ -1,6 +1,6 @@
-"""What a long computation tells whoever is watching, and how they stop it.
+"""Reports the progress of a long computation, and cancels it.
 
-It knows counts and the clock. It does not know who watches (a terminal, a page, nobody) or what is computed.
+Knows counts and the clock. Does not know the listener (a terminal, a page, none) or what is computed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Progress:
         self._cancel = threading.Event()
 
     def begin(self, stage: str, total: int, done: int = 0) -> None:
-        """Start the next stage of `total` steps. `done` of them were made earlier: they tell nothing of the pace."""
+        """Start the next stage of `total` steps. `done` of them were made earlier and do not count for the pace."""
         self.stage, self.done, self.total, self._before = stage, done, total, done
         self._began = time.monotonic()
         self._tell()
@@ -40,7 +40,7 @@ class Progress:
         self._tell()
 
     def part(self) -> Progress:
-        """For a computation inside one step of this one: counts for itself, unwatched, and is cancelled with it."""
+        """A progress for work inside one step: it has its own counts, no listener, and is cancelled with this one."""
         inner = Progress()
         inner._cancel = self._cancel
         return inner
@@ -54,12 +54,12 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """Share of the current stage that is done, 0 to 1."""
+        """The share of the current stage that is done, 0 to 1."""
         return share(self.done, self.total)
 
     @property
     def seconds_left(self) -> float | None:
-        """Time until the current stage ends at its pace so far; None while there is no pace yet."""
+        """The time until the current stage ends at its pace so far; None before its first step."""
         made = self.done - self._before
         if made <= 0 or self.done >= self.total:
             return None
@@ -78,12 +78,12 @@ class Progress:
 
 
 def share(done: int, total: int) -> float:
-    """Share of `total` that is done, 0 to 1."""
+    """The share of `total` that is done, 0 to 1."""
     return min(1.0, done / total) if total else 0.0
 
 
 def line(stage: str, done: int, total: int, seconds_left: float | None) -> str:
-    """One line for people of where a computation stands, such as "Reading files: 37 of 200, about 12 s left"."""
+    """One line for people on the progress, such as "Reading files: 37 of 200, about 12 s left"."""
     if not stage:
         return "Starting"
     told = f"{stage}: {done} of {total}" if total > 1 else stage

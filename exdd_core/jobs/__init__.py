@@ -1,6 +1,6 @@
-"""Jobs: every long computation, one at a time in a workspace, durable over restarts.
+"""Jobs: long computations, which run one at a time in a workspace and survive restarts.
 
-Knows every kind of computation by its name. Does not know who looks at a job.
+Knows every kind of computation by its name. Does not know pages or commands.
 
     >>> from exdd_core import jobs
     >>> jobs.submit(workspace, "build", "Build a bank version from demo", {"dataset": "demo"})  # doctest: +SKIP

@@ -1,9 +1,8 @@
-"""What the kinds of background jobs do: each one function of the workspace, a specification and a progress.
+"""The kinds of background jobs, each a function of the workspace, a specification and a progress.
 
-Specifications and results are plain JSON in the table, so that a job outlives the process that asked for it. A
-function that is called again with the same job id goes on where it finds what is done already. Knows the core's long
-computations; does not know queues or who asked. Each function imports what it runs: torch lies behind most of them, and
-the app is to start without.
+Specifications and results are JSON in the table, so that a job outlives the process that submitted it. A function that
+is called again with the same job id continues from the results that it finds. Each function imports what it runs,
+because most need torch and the app starts without it. Knows the long computations. Does not know queues.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from exdd_core.studio.batch import Painted
     from exdd_core.workspace import Workspace, exporting
 
-REASONS_KEPT = 5  # sentences on images that could not be read: results are read at every look at the list
+REASONS_KEPT = 5  # sentences on unreadable images; few, since every update of the list reads all results
 
 
 def build(workspace: Workspace, options: BuildOptions, progress: Progress, job_id: str) -> Built:
@@ -57,14 +56,14 @@ def import_(workspace: Workspace, spec: ImportSpec, progress: Progress, job_id: 
 
 
 def demo(workspace: Workspace, spec: DemoSpec, progress: Progress, job_id: str) -> DemoMade:
-    """Generated images and a first bank version, for who has no images yet."""
+    """Make demo images and a first bank version."""
     from exdd_core.banks.building import make_demo
 
     return {"dataset": make_demo(workspace.path, progress).dataset().name}
 
 
 def score(workspace: Workspace, spec: ScoreSpec, progress: Progress, job_id: str) -> Scored:
-    """What was scored before is not scored again."""
+    """Score the images of a list that have no result yet."""
     from exdd_core.review import Review
 
     review = Review(workspace)
@@ -105,7 +104,7 @@ def table1(workspace: Workspace, spec: TableOneSpec, progress: Progress, job_id:
 
 
 def sweep(workspace: Workspace, spec: SweepSpec, progress: Progress, job_id: str) -> Result:
-    """Goes on after the last cell that was measured."""
+    """Measure the cells of a sweep that have no result yet."""
     from exdd_core import experiments
 
     return experiments.sweep(workspace, spec, progress, job_id)
@@ -120,9 +119,9 @@ def map_(workspace: Workspace, spec: MapSpec, progress: Progress, job_id: str) -
 
 
 class Kind(NamedTuple):
-    """How a job's specification is read from JSON, which raises `BadInput`, and what is done by it.
+    """Reads a job's specification from JSON (raises `BadInput`), and runs the job.
 
-    work: takes the workspace, the specification as it was read, a progress and the job's id.
+    work: takes the workspace, the specification, a progress and the job's id.
     """
 
     read: Callable[[Mapping[str, Any]], Any]

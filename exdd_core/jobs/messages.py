@@ -16,7 +16,7 @@ from huey.serializer import Serializer
 
 
 class _Plain(Serializer):
-    """Messages as JSON: huey's own way, pickle, would run whatever a workspace from elsewhere brings along."""
+    """Messages as JSON. huey's default, pickle, would run code from a foreign workspace."""
 
     def _serialize(self, data: Message) -> bytes:
         return json.dumps(data).encode()
@@ -26,7 +26,7 @@ class _Plain(Serializer):
 
 
 def opened(file: Path) -> SqliteHuey:
-    """A damaged file is begun anew: what it held were messages, and the table has the jobs."""
+    """Open the file of messages. A damaged file is replaced, since the jobs themselves are in the table."""
     options: dict[str, Any] = {"results": False, "serializer": _Plain(), "cache_mb": 1}
     try:
         return SqliteHuey(filename=str(file), **options)

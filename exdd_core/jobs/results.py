@@ -1,4 +1,4 @@
-"""What jobs return, ready for JSON, by kind; measurements return what their run holds but for figures of single images.
+"""The results of jobs by kind, ready for JSON. Measurements return their run without figures of single images.
 
 Knows names and types. Does not know how anything is computed.
 """
@@ -9,7 +9,7 @@ from typing import Any, NotRequired, TypedDict
 
 
 class Built(TypedDict):
-    """A bank version, by the id `bank`; the rest is as in `workspace.BankVersion`."""
+    """A bank version. bank: its id; the rest as in `workspace.BankVersion`."""
 
     bank: str
     name: str
@@ -22,7 +22,7 @@ class Built(TypedDict):
 
 
 class Imported(TypedDict):
-    """A data set, how many images it has, and whether anything is new. Of a join also what `joining.Joined` says."""
+    """A data set, its number of images, and whether anything is new. Of a join, also the fields of `joining.Joined`."""
 
     dataset: str
     changed: bool
@@ -42,7 +42,7 @@ class DemoMade(TypedDict):
 
 
 class Scored(TypedDict):
-    """How many images could not be read, and why, of the first ones."""
+    """The number of unreadable images, and the reasons of the first ones."""
 
     unreadable: int
     reasons: list[str]
@@ -56,7 +56,7 @@ class Exported(TypedDict):
 
 
 class MapMade(TypedDict):
-    """How many rows of a bank version are on its map, and how many are not."""
+    """The numbers of a bank version's rows on its map, and of those left out."""
 
     bank: str
     name: str

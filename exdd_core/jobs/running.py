@@ -1,16 +1,16 @@
-"""Durable background jobs: what is queued, what runs, how far it is, how it ended; one at a time in a workspace.
+"""Queues and runs background jobs, one at a time in a workspace.
 
-Two SQLite files share the work. The table `jobs` in workspace.db is the truth: every job, its order, its progress,
-its result. huey (jobs.db) does what a table cannot: its consumer lives in the app, takes messages that another
-process may have sent before this one began, and replaces a worker that died. A message only says "look at the
-table": huey cannot move what it has queued, people want to. Celery, RQ and Dramatiq ask for a server beside
-us, APScheduler is for timetables, and persist-queue has no worker; huey needs nothing but a file.
+Two SQLite files share the work. The table `jobs` in workspace.db has every job with its order, progress and result.
+huey (jobs.db) adds what a table cannot do: its consumer runs in the app, receives messages of other processes, also
+earlier ones, and replaces a worker that died. A message only says "read the table", because huey cannot reorder its own
+queue. Celery, RQ and Dramatiq need a server, APScheduler is for timetables, and persist-queue has no worker; huey only
+needs a file.
 
-How it holds. `RUN_LOCK` is held, by the operating system, by whoever runs a job, across processes. A job that runs,
-or that a command line keeps for itself, also has a lock of its own, so that a killed process is told from a living
-one: a lock goes with its process, a process number comes back. Whatever a kill leaves: queued jobs stay queued,
-the one that ran reads as interrupted, and `resume` queues it again under its own id; its kind's function finds what
-is done already. Knows kinds by their name (`kinds.KINDS`); knows neither what they do nor who looks at them.
+The process that runs a job holds `RUN_LOCK`, a lock of the operating system. Each running job, and each job that a
+command line runs itself, also has its own lock, which shows whether its process is alive: a lock ends with its process,
+while a process id may be reused. If a process is killed, queued jobs stay queued and the running job reads as
+interrupted; `resume` queues it again under its id, and its function continues from the existing results. Knows kinds by
+their name (`kinds.KINDS`). Does not know what they do.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 RUN_LOCK = ".jobs.lock"
-TELL = 0.3  # seconds between two looks of a running job's watcher: at progress to write, and for a cancel
+TELL = 0.3  # seconds between two updates of a running job's row, which also check for a cancel
 log = logging.getLogger(__name__)
 
 
@@ -75,10 +75,10 @@ def submit(
     first: bool = False,
     upload: Path | None = None,
 ) -> Job:
-    """Queue a job, behind all others or as the next one. Raises BadInput for an unknown kind.
+    """Queue a job as the last or (`first`) the next one. Raises `BadInput` for an unknown kind.
 
-    `upload` is a file that nobody keeps for us: it is copied, `spec["upload"]` becomes the copy's path, and the
-    copy lasts until the job is done or cleared away.
+    upload: a temporary file. It is copied, `spec["upload"]` becomes the copy's path, and the copy is kept until the
+    job is done or cleared.
     """
     id = uuid.uuid4().hex[:12]
     _require_kind(kind)
@@ -97,7 +97,7 @@ def _require_kind(kind: str) -> None:
 
 
 def resume(workspace: Workspace, id: str) -> Job:
-    """Queue an interrupted, cancelled or failed job again, where it stood in the order. Raises BadInput."""
+    """Queue an interrupted, cancelled or failed job again, in its former position. Raises `BadInput`."""
     with workspace.writing() as db:
         job = job_of_row(workspace, row_of(db, id))
         if job.active or job.state == "done":
@@ -108,10 +108,10 @@ def resume(workspace: Workspace, id: str) -> Job:
 
 
 def run_next(workspace: Workspace) -> Job | None:
-    """Run the first queued job in this thread and return it ended. This is all that a worker does.
+    """Run the first queued job in this thread, and return it once it has ended. Workers call this in a loop.
 
-    None where none is queued, where another process runs one and does not end within WAIT seconds, and
-    where the first is one that a command line keeps for itself.
+    None where no job is queued, where another process runs one for longer than WAIT seconds, and where the first job
+    belongs to a command line.
     """
     with _turn(workspace) as ours:
         job = _first(workspace) if ours else None
@@ -119,11 +119,11 @@ def run_next(workspace: Workspace) -> Job | None:
             return None
         with alive(workspace, job.id):
             if not _take(workspace, job.id):
-                return None  # cancelled while we looked
+                return None  # cancelled meanwhile
             try:
                 _run(workspace, job, Progress())
             except (BadInput, Cancelled):
-                pass  # the table has it
+                pass  # the table has the error
             except Exception:
                 log.exception("%s failed", job.title)
     return get(workspace, job.id)
@@ -132,10 +132,9 @@ def run_next(workspace: Workspace) -> Job | None:
 def run_here(
     workspace: Workspace, kind: str, title: str, spec: Mapping[str, Any], progress: Progress | None = None
 ) -> Any:
-    """Run a job in this process and return its result: a command's way, on the same list as all others.
+    """Run a job in this process and return its result, as commands do. It is on the same list as all others.
 
-    The result is what the function of the kind in `kinds` returns, mostly one of `results`.
-    Waits for its turn. Raises what the work raises, and Cancelled when somebody cancels it from elsewhere.
+    The result is that of the kind's function in `kinds`, mostly a type of `results`. Waits for the job's turn. Raises the errors of the work, and `Cancelled` when somebody cancels it elsewhere.
     """
     _require_kind(kind)
     id, progress = uuid.uuid4().hex[:12], progress or Progress()
@@ -158,9 +157,9 @@ def run_here(
 
 
 def _first(workspace: Workspace, mine: str = "") -> Job | None:
-    """The queued job whose turn it is, if it is ours to run: `mine`, or one that no command line keeps.
+    """The first queued job, if it is `mine` or does not belong to a command line; else None.
 
-    The caller has the turn, so nothing can be running: what says so was killed.
+    The caller holds `RUN_LOCK`, so a job whose row says that it runs was killed.
     """
     with workspace.writing() as db:
         db.execute("update jobs set state = 'interrupted', ended = ? where state = 'running'", [now()])
@@ -168,13 +167,13 @@ def _first(workspace: Workspace, mine: str = "") -> Job | None:
             if row["id"] == mine or (row["pid"] is None and not mine):
                 return job_of_row(workspace, cast(JobRow, row))
             if row["pid"] is None or is_alive(workspace, row["id"]):
-                return None  # somebody else's turn
+                return None  # its command line will run it
             update_job(db, row["id"], state="interrupted", ended=now())  # killed while it waited
     return None
 
 
 def _take(workspace: Workspace, id: str) -> bool:
-    """Enter a queued job as running here; False when it is not queued any more."""
+    """Mark a queued job as running in this process; False if it is no longer queued."""
     with workspace.writing() as db:
         taken = db.execute(
             "update jobs set state = 'running', pid = ?, started = ?, stage = '', done = 0, total = 0, "
@@ -185,7 +184,7 @@ def _take(workspace: Workspace, id: str) -> bool:
 
 
 def _run(workspace: Workspace, job: Job, progress: Progress) -> Result:
-    """Do the work, enter how it ended, return its result. Raises what the work raises."""
+    """Run a job's work, store how it ended and return its result. Raises the errors of the work."""
     over = threading.Event()
     watcher = threading.Thread(target=_watch, args=(workspace, job.id, progress, over), daemon=True)
     watcher.start()
@@ -207,14 +206,14 @@ def _run(workspace: Workspace, job: Job, progress: Progress) -> Result:
             with workspace.writing() as db:
                 update_job(db, job.id, ended=now(), **standing_of(progress), **end)
                 forget_old(db)
-        except BadInput:  # a full disk, say: what was made is there, and the job will read as interrupted
+        except BadInput:  # such as a full disk; the result is stored, and the job will read as interrupted
             log.warning("The end of job %s could not be written", job.id)
         if end["state"] == "done":
             shutil.rmtree(job_folder(workspace, job.id), ignore_errors=True)
 
 
 def _watch(workspace: Workspace, id: str, progress: Progress, over: threading.Event) -> None:
-    """Write a running job's progress to the table, and hear of a cancel there, until it is over."""
+    """Write a running job's progress to the table, and pass on a cancel from there, until it is over."""
     written: Standing | None = None
     while not over.wait(TELL):
         try:
@@ -226,14 +225,14 @@ def _watch(workspace: Workspace, id: str, progress: Progress, over: threading.Ev
                 with workspace.writing() as db:
                     update_job(db, id, **standing)
                 written = standing
-        except BadInput:  # a full disk, say: the work itself will meet it and say so
+        except BadInput:  # such as a full disk, which the work itself will report
             log.warning("The progress of job %s could not be written", id)
 
 
 def queue(workspace: Workspace, stopped: threading.Event) -> TaskWrapper:
-    """The workspace's queue, as its one task: a call puts the message `look` there.
+    """The queue of a workspace, as its only task: calling it sends the message `look`.
 
-    It also goes there when a worker begins, and once a minute: nothing stays lying, whatever was killed.
+    The message is also sent when a worker starts and once a minute, so that no job waits forever after a kill.
     """
     huey = opened(workspace.path / DATABASE)
 
@@ -249,7 +248,7 @@ def queue(workspace: Workspace, stopped: threading.Event) -> TaskWrapper:
 
 
 def _wake(workspace: Workspace) -> None:
-    """Tell whatever worker listens that there is work."""
+    """Notify the workers of a new job."""
     look = queue(workspace, threading.Event())
     look()
     look.huey.storage.close()
@@ -257,7 +256,7 @@ def _wake(workspace: Workspace) -> None:
 
 @contextmanager
 def _turn(workspace: Workspace) -> Iterator[bool]:
-    """The right to run a job; False where somebody else has it for longer than WAIT seconds."""
+    """Hold `RUN_LOCK`; yields False where another process holds it for longer than WAIT seconds."""
     lock = FileLock(workspace.path / RUN_LOCK)
     try:
         lock.acquire(timeout=WAIT)

@@ -1,4 +1,4 @@
-"""What jobs take that no lower room has a value for; `kinds.KINDS` has them all.
+"""The specifications of jobs that no lower room defines; `kinds.KINDS` lists all kinds.
 
 Knows names and types. Does not know what a job does with them.
 """
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 
 class _Tolerant(Spec):
-    """Other names, which a job of another version of the program may have, are passed over."""
+    """Ignores unknown fields, which a job of another version of the program may have."""
 
     model_config = ConfigDict(extra="ignore")
     ABOUT: ClassVar[str] = "A job"
 
 
 class ImportSpec(_Tolerant):
-    """Images come into a data set of their own, or into the one named `into`, in place of `name` and `size`.
+    """Import a source as a new data set with `name` and `size`, or add it to the data set `into`.
 
-    source: path of a folder or zip file; upload: that of an uploaded one. size: "256x632", what banks are built at.
-    layout, groups, roles, depth, masks: `Choices` as JSON. who: whoever asked for joining.
+    source: path of a folder or zip file. upload: path of an uploaded zip file. size: of banks, such as "256x632".
+    layout, groups, roles, depth, masks: `Choices` as JSON. who: the person who adds images.
     """
 
     source: str | None = None
@@ -50,7 +50,7 @@ class ImportSpec(_Tolerant):
     def of(
         cls, name: str | None, size: Size | None, choices: Choices, into: str | None = None, who: str = ""
     ) -> Self:
-        """All of it but for the source; None is the default."""
+        """A specification without its source. None: the default."""
         groups = choices.groups
         if groups is not None and groups.kind == "csv":
             groups = replace(groups, value=str(Path(groups.value).expanduser().resolve()))
@@ -74,32 +74,32 @@ class ImportSpec(_Tolerant):
 
     @property
     def choices(self) -> Choices:
-        """Raises `BadInput` for what cannot be meant."""
+        """The choices as a value. Raises `BadInput` for invalid ones."""
         from exdd_core.datasets import Choices
 
         return Choices.from_json(self.model_dump())
 
 
 class DemoSpec(_Tolerant):
-    """Nothing is asked."""
+    """The job takes no options."""
 
 
 class ScoreSpec(_Tolerant):
-    """list: the key of one of `Review.lists`. bank: id of a version; None is the active one."""
+    """Score a list. list: key of one of `Review.lists`. bank: id of a version, None for the active one."""
 
     list: str
     bank: str | None = None
 
 
 class ExportSpec(_Tolerant):
-    """ids: of images, whose panes become one zip file. bank: id of a version; None is the active one."""
+    """Export panes as one zip file. ids: of images. bank: id of a version, None for the active one."""
 
     ids: list[str]
     bank: str | None = None
 
 
 class ExportDatasetSpec(Spec):
-    """As `exporting.export` takes it."""
+    """Export a data set. The fields are the arguments of `exporting.export`."""
 
     ABOUT: ClassVar[str] = "An export"
     dataset: str | None = None
@@ -110,6 +110,6 @@ class ExportDatasetSpec(Spec):
 
 
 class MapSpec(_Tolerant):
-    """bank: id of the version whose map by UMAP is made."""
+    """Compute a map by UMAP. bank: id of a version."""
 
     bank: str

@@ -1,4 +1,4 @@
-"""Jobs as rows: which there are, their order, state and progress.
+"""Jobs as rows: their order, state and progress.
 
 Knows the table `jobs` and the locks of living processes. Does not know what a job does.
 """
@@ -26,23 +26,23 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 State = Literal["queued", "running", "done", "cancelled", "failed", "interrupted"]
-ENDED = ("done", "cancelled", "failed")  # what `clear_ended` removes: an interrupted job waits for a decision
+ENDED = ("done", "cancelled", "failed")  # removed by `clear_ended`; an interrupted job may be resumed
 DATABASE, FOLDERS, ALIVE = "jobs.db", "cache/jobs", "alive.lock"
 QUEUED = "select * from jobs where state = 'queued' order by position, rowid"
-ENDED_KEPT = 100  # the last ones
-WAIT = 0.2  # seconds between two tries to have one's turn
+ENDED_KEPT = 100  # the number of ended jobs that stay on the list
+WAIT = 0.2  # seconds between two attempts to run the next job
 
 
 @dataclass(frozen=True)
 class Job:
-    """One piece of work as the table has it. Times are ISO 8601 in UTC, "" where they have not come."""
+    """One job of the table. Times are ISO 8601 in UTC, "" before they are known."""
 
     id: str
     kind: str  # of `kinds.KINDS`
     title: str  # for people, such as "Build a bank version from tiles"
     spec: Mapping[str, Any]  # JSON, which the kind reads
     state: State
-    text: str  # one line for people of where it stands
+    text: str  # one line for people on its progress
     fraction: float  # of the current stage, 0 to 1
     seconds_left: float | None
     result: Result | None
@@ -53,13 +53,12 @@ class Job:
 
     @property
     def active(self) -> bool:
-        """Whether it runs or will."""
+        """Whether it runs or is queued."""
         return self.state in ("queued", "running")
 
 
 def listed(workspace: Workspace, active: bool = False) -> list[Job]:
-    """The running job, those queued in their order, and (unless only `active` ones are asked for) the others,
-    the last that ended first."""
+    """The running job, queued jobs in order, and, unless `active`, all others, the last that ended first."""
     with workspace.reading() as db:
         rows = list(db.query("select * from jobs order by position, rowid"))
     found = [job_of_row(workspace, cast(JobRow, row)) for row in rows]
@@ -72,13 +71,13 @@ def listed(workspace: Workspace, active: bool = False) -> list[Job]:
 
 
 def get(workspace: Workspace, id: str) -> Job:
-    """The job of that id. Raises BadInput when there is none."""
+    """The job of that id. Raises `BadInput` where there is none."""
     with workspace.reading() as db:
         return job_of_row(workspace, row_of(db, id))
 
 
 def cancel(workspace: Workspace, id: str) -> Job:
-    """Stop a job: a queued or interrupted one at once, a running one at its next step, whichever process runs it."""
+    """Cancel a job: a queued or interrupted one at once, a running one, in any process, at its next step."""
     with workspace.writing() as db:
         job = job_of_row(workspace, row_of(db, id))
         if job.state in ("queued", "interrupted"):
@@ -89,7 +88,7 @@ def cancel(workspace: Workspace, id: str) -> Job:
 
 
 def move(workspace: Workspace, id: str, where: Literal["up", "down", "first"]) -> None:
-    """Change the place of a queued job; at the end of the line nothing moves. Raises BadInput."""
+    """Move a queued job up, down or to the front; at either end it stays. Raises `BadInput`."""
     with workspace.writing() as db:
         job = job_of_row(workspace, row_of(db, id))
         if job.state != "queued":
@@ -103,7 +102,7 @@ def move(workspace: Workspace, id: str, where: Literal["up", "down", "first"]) -
 
 
 def clear_ended(workspace: Workspace) -> int:
-    """Take the jobs that are done, cancelled or failed off the list; how many. What they made stays."""
+    """Remove done, cancelled and failed jobs from the list; returns their number. Their results stay."""
     with workspace.writing() as db:
         gone = [row[0] for row in db.execute(f"delete from jobs where state in {ENDED} returning id")]
     for id in gone:
@@ -112,13 +111,13 @@ def clear_ended(workspace: Workspace) -> int:
 
 
 def forget_old(db: Database) -> None:
-    """Every look at the list reads all of it, so it stays short."""
+    """Remove all but the last ended jobs, since every update of the list reads all of it."""
     over = f"from jobs where state in {ENDED}"
     db.execute(f"delete {over} and id not in (select id {over} order by ended desc limit {ENDED_KEPT})")
 
 
 class Standing(TypedDict):
-    """How far a job is, as its row has it."""
+    """The progress of a job in its row."""
 
     stage: str | None
     done: int | None
@@ -127,9 +126,9 @@ class Standing(TypedDict):
 
 
 class JobRow(Standing):
-    """A row of the table `jobs`; spec and result are JSON, cancel is 1 once somebody asked for the end.
+    """A row of the table `jobs`. spec, result: JSON. cancel: 1 once somebody cancelled the job.
 
-    pid: of the process that runs the job or, while it is queued, of the command line that keeps it for itself.
+    pid: the process that runs the job or, while it is queued, the command line that will run it.
     """
 
     id: str
@@ -159,10 +158,10 @@ def standing_of(progress: Progress) -> Standing:
 
 @contextmanager
 def alive(workspace: Workspace, id: str) -> Iterator[None]:
-    """While inside, everybody sees that this job's process lives."""
+    """Hold a job's lock, which shows other processes that its own is alive."""
     folder = job_folder(workspace, id)
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ALIVE):  # a reader may hold it for a moment
+    with FileLock(folder / ALIVE):  # `is_alive` may hold it for a moment
         yield
 
 
@@ -178,7 +177,7 @@ def is_alive(workspace: Workspace, id: str) -> bool:
 
 
 def job_folder(workspace: Workspace, id: str) -> Path:
-    """Of one job: its lock, and what it was given to keep."""
+    """The folder of a job, with its lock and its uploaded file."""
     return workspace.path / FOLDERS / id
 
 
@@ -213,7 +212,7 @@ def update_job(db: Database, id: str, **values: Any) -> None:
 
 def job_of_row(workspace: Workspace, row: JobRow) -> Job:
     state: State = row["state"]
-    # Killed; whoever has the next turn will write it down.
+    # The process was killed; the next one that runs a job will store the state.
     if (state == "running" or (state == "queued" and row["pid"])) and not is_alive(workspace, row["id"]):
         state = "interrupted"
     done, total = row["done"] or 0, row["total"] or 0

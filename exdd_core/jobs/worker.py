@@ -18,16 +18,18 @@ from exdd_core.jobs.table import FOLDERS
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-UPLOAD_KEPT = 3600.0  # seconds that a job's folder without a row may still be on its way to one
+UPLOAD_KEPT = (
+    3600.0  # seconds until a job's folder without a row is removed: its row may be about to be inserted
+)
 
 
 def start_worker(workspace: Workspace) -> Worker:
-    """Run queued jobs in the background of this process. Any number of processes may: jobs run one at a time."""
+    """Run queued jobs in threads of this process. Several processes may do so; jobs still run one at a time."""
     return Worker(workspace)
 
 
 class Worker:
-    """huey's consumer in threads of this process: it runs what is queued until `stop`, or until the process ends."""
+    """huey's consumer in threads of this process, which runs queued jobs until `stop` or the end of the process."""
 
     def __init__(self, workspace: Workspace):
         self._stopped = threading.Event()
@@ -39,7 +41,7 @@ class Worker:
         self._thread.start()
 
     def stop(self) -> None:
-        """Take no further job; the one that runs goes on to its end, and this waits for it."""
+        """Start no further job, and wait for the running one to end."""
         self._stopped.set()
         self._consumer.stop_flag.set()
         self._thread.join()
@@ -48,11 +50,11 @@ class Worker:
 
 class _Consumer(Consumer):
     def _set_signal_handlers(self) -> None:
-        """Signals belong to the app, and only the main thread may ask for them."""
+        """Set none: the app handles signals, and only the main thread may set handlers."""
 
 
 def _sweep(workspace: Workspace) -> None:
-    """Remove the folders of jobs that are not in the table: a kill came between the two."""
+    """Remove folders of jobs that are not in the table, as a kill may leave them."""
     with workspace.reading() as db:
         known = {row[0] for row in db.execute("select id from jobs")}
     root = workspace.path / FOLDERS

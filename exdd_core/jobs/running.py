@@ -134,7 +134,8 @@ def run_here(
 ) -> Any:
     """Run a job in this process and return its result, as commands do. It is on the same list as all others.
 
-    The result is that of the kind's function in `kinds`, mostly a type of `results`. Waits for the job's turn. Raises the errors of the work, and `Cancelled` when somebody cancels it elsewhere.
+    The result is that of the kind's function in `kinds`, mostly a type of `results`. Waits for the job's turn. Raises
+    the errors of the work, and `Cancelled` when somebody cancels it elsewhere.
     """
     _require_kind(kind)
     id, progress = uuid.uuid4().hex[:12], progress or Progress()

@@ -12,7 +12,7 @@ from hypothesis import given, settings, strategies as st
 from torch import nn
 
 from exdd_core import images
-from exdd_core.detector import patch_features, patches
+from exdd_core.detector import patch_features, patch_network, patches
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.examples import EMPTY, OUTSIDE, SMALL, TrainingImage, defect_patches, patch_set
 from exdd_core.errors import BadInput, Cancelled
@@ -40,7 +40,7 @@ def picture(height: int, width: int, seed: int) -> np.ndarray:
 
 def test_average_counts_nine_positions_and_zero_outside_the_map() -> None:
     values = torch.arange(1.0, 10).reshape(1, 1, 3, 3)  # 1 2 3 / 4 5 6 / 7 8 9
-    averaged = patches.neighbourhood_average(values)[0, 0]
+    averaged = patch_network.neighbourhood_average(values)[0, 0]
     assert averaged.shape == (3, 3)
     assert averaged[1, 1] == pytest.approx(45 / 9)  # all nine
     assert averaged[0, 0] == pytest.approx((1 + 2 + 4 + 5) / 9)  # five of the nine lie outside
@@ -51,7 +51,7 @@ def test_average_counts_nine_positions_and_zero_outside_the_map() -> None:
 def test_average_keeps_channels_and_images_apart() -> None:
     values = torch.zeros(2, 2, 3, 3)
     values[1, 0, 1, 1] = 9
-    averaged = patches.neighbourhood_average(values)
+    averaged = patch_network.neighbourhood_average(values)
     assert torch.equal(averaged[1, 0], torch.ones(3, 3))
     assert not averaged[0].any() and not averaged[1, 1].any()
 
@@ -65,7 +65,7 @@ def test_deeper_map_is_averaged_then_upsampled_bilinearly() -> None:
     # Averages (one row, so three of the nine at most): (9+0)/9 = 1, (9+0+0)/9 = 1, (0+0+18)/9 = 2, (0+18)/9 = 2.
     # Twice as wide, column c looks at (c + 1/2) / 2 - 1/2 = -1/4, 1/4, 3/4, 5/4, 7/4, 9/4, 11/4, 13/4, held inside
     # 0..3: between positions 1 and 2, 5/4 is a quarter of the way from 1 to 2 and 7/4 three quarters.
-    joined = patches.concatenate([shallow, deep])
+    joined = patch_network.concatenate([shallow, deep])
     assert joined.shape == (1, 2, 2, 8)
     expected = torch.tensor([1, 1, 1, 1.25, 1.75, 2, 2, 2])
     assert torch.allclose(joined[0, 1], expected.expand(2, 8))  # one row becomes two alike
@@ -74,7 +74,7 @@ def test_deeper_map_is_averaged_then_upsampled_bilinearly() -> None:
 def test_one_by_two_becomes_two_by_four() -> None:
     # 9 and 18 average to (9 + 18) / 9 = 3 at both positions. Upsampled first, 9 11.25 15.75 18 in two rows, the
     # corner's average would be 2 * (9 + 11.25) / 9 = 4.5.
-    joined = patches.concatenate([torch.zeros(1, 1, 2, 4), torch.tensor([[[[9.0, 18]]]])])
+    joined = patch_network.concatenate([torch.zeros(1, 1, 2, 4), torch.tensor([[[[9.0, 18]]]])])
     assert torch.allclose(joined[0, 1], torch.full((2, 4), 3.0))
 
 
@@ -82,7 +82,7 @@ def test_shallow_channels_come_first() -> None:
     # 3x3 averages of a single position in the middle of zeros: a ninth of it.
     shallow = torch.tensor([9.0, 18]).reshape(1, 2, 1, 1)
     deep = torch.tensor([27.0, 36, 45]).reshape(1, 3, 1, 1)
-    assert patches.concatenate([shallow, deep]).flatten().tolist() == pytest.approx([1, 2, 3, 4, 5])
+    assert patch_network.concatenate([shallow, deep]).flatten().tolist() == pytest.approx([1, 2, 3, 4, 5])
 
 
 def test_features_have_one_vector_per_patch() -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from exdd_core import files
+from exdd_core.detector import inference
 from exdd_core.detector.backbones import Backbone
 from exdd_core.geometry import Size
 from exdd_core.region import Region
@@ -47,7 +48,8 @@ class FeatureCache:
     ) -> str:
         """A name for the features of one image: a digest of its content and all else that they depend on."""
         where = region.digest if region is not None else ""
-        depends = backbone.fingerprint, backbone.layers, backbone.device.type, size, where, self.reading
+        engine = inference.engine_for(backbone, (size.height, size.width)).name
+        depends = backbone.fingerprint, backbone.layers, engine, size, where, self.reading
         digest = hashlib.sha256(repr(depends).encode())
         if isinstance(source, np.ndarray):
             digest.update(repr((source.shape, source.dtype.str)).encode())

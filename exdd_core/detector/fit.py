@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from exdd_core.detector import context, fusion
+from exdd_core.detector import context, fusion, inference
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.change import bank_size, examine, known
 from exdd_core.detector.coreset import covering_radius, greedy_coreset
@@ -59,6 +59,8 @@ def fit(
     everything = patch_set(
         setup.backbone, [*normals, *defects], settings.size, progress, settings.read, setup.region, cache
     )
+    engine = inference.engine_for(setup.backbone, (settings.size.height, settings.size.width)).name
+    fitted = replace(fitted, setup=replace(setup, engine=engine))
     n = len(normals)
     of_defects = everything.take(range(n, n + len(defects)))
     return fit_patches(fitted, everything.take(range(n)), of_defects, progress)

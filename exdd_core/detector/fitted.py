@@ -27,12 +27,17 @@ from exdd_core.region import Region
 
 @dataclass(frozen=True)
 class Setup:
-    """How images become features. grid: (h, w), the patch grid of an image; (0, 0) before the first fit."""
+    """How images become features.
+
+    grid: (h, w), the patch grid of an image; (0, 0) before the first fit. engine: what computed the features that the
+    banks were built from, with its version; "" where nobody noted it.
+    """
 
     backbone: Backbone
     settings: Settings
     region: Region | None = None
     grid: tuple[int, int] = (0, 0)
+    engine: str = ""
 
     @property
     def region_name(self) -> str:

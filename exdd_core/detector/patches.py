@@ -1,7 +1,7 @@
-"""Locally aware patch features (Eq. 2-4): feature maps in, one vector per patch out.
+"""Locally aware patch features (Eq. 1-4): images in, one vector per patch out.
 
 The patch grid is that of the shallowest map: stride 8 of the model's input, so 256 x 256 pixels give 32 x 32
-patches. Knows backbones and image sizes. Does not know banks, labels or scores.
+patches. Knows backbones, inference engines and image sizes. Does not know banks, labels or scores.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 import torch.nn.functional as F
 
 from exdd_core import images
+from exdd_core.detector import inference
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.detector.patch_features import PatchFeatures
@@ -34,29 +35,9 @@ Source = str | Path | np.ndarray
 Reader = Callable[[str | Path], np.ndarray]  # decodes a file to uint8 (H, W, 3) RGB
 
 
-def neighbourhood_average(maps: torch.Tensor) -> torch.Tensor:
-    """Eq. 2-3: mean over the 3x3 neighbourhood of every position, stride 1, size kept.
-
-    maps: float32 (b, c, h, w). Positions outside the map count as zero, as in PatchCore's own code.
-    """
-    return F.avg_pool2d(maps, kernel_size=3, stride=1, padding=1)
-
-
-def concatenate(maps: Sequence[torch.Tensor]) -> torch.Tensor:
-    """Eq. 4: average every level, resize deeper ones bilinearly to the first one's size, join the channels.
-
-    maps: float32 (b, c_i, h_i, w_i), the shallowest first. Returns float32 (b, sum c_i, h_0, w_0).
-    """
-    averaged = [neighbourhood_average(m) for m in maps]
-    size = averaged[0].shape[-2:]
-    same = [F.interpolate(m, size=size, mode="bilinear", align_corners=False) for m in averaged[1:]]
-    return torch.cat([averaged[0], *same], dim=1)
-
-
 def features(backbone: Backbone, batch: np.ndarray) -> np.ndarray:
     """Patch features of a batch: uint8 (b, H, W, 3) in, float32 (b, h, w, d) out."""
-    joined = concatenate(backbone(batch))
-    return joined.permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return inference.engine_for(backbone, batch.shape[1:3])(batch)
 
 
 def read(

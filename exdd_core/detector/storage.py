@@ -90,6 +90,7 @@ def _state(fitted: Fitted) -> dict[str, object]:
             "dimension": backbone.dimension,
             "weights": backbone.weights,
             "fingerprint": backbone.fingerprint,
+            "engine": setup.engine,
         },
         "grid": list(setup.grid),
         "guaranteed": reference.guaranteed,
@@ -134,7 +135,11 @@ def load(folder: Path, backbone: Backbone | None = None) -> Fitted:
         height, width = state["grid"]
         fitted = replace(
             empty,
-            setup=replace(empty.setup, grid=(int(height), int(width))),
+            setup=replace(
+                empty.setup,
+                grid=(int(height), int(width)),
+                engine=str(state["backbone"].get("engine", "")),
+            ),
             banks=stored.banks,
             examples=stored.examples,
             held_out=stored.held_out,

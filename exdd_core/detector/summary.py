@@ -13,7 +13,11 @@ from exdd_core.sentences import count, listed
 
 
 class Summary(TypedDict, total=False):
-    """Counts and names. roi: share of the image in the region of interest; missing without a region."""
+    """Counts and names.
+
+    roi: share of the image in the region of interest; missing without a region. engine: what computed the features,
+    with its version.
+    """
 
     fusion: str
     fusions: list[str]
@@ -25,6 +29,7 @@ class Summary(TypedDict, total=False):
     threshold: float
     guaranteed: bool
     roi: float
+    engine: str
 
 
 def summary(fitted: Fitted) -> Summary:
@@ -41,6 +46,8 @@ def summary(fitted: Fitted) -> Summary:
         "threshold": models.fusions[models.fusion.name][1].threshold,
         "guaranteed": fitted.reference.guaranteed,
     }
+    if fitted.setup.engine:
+        found["engine"] = fitted.setup.engine
     if region is not None:
         found["roi"] = round(float(region.mask.mean()), 4)
     return found

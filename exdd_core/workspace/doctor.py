@@ -29,6 +29,7 @@ LIBRARIES = (
     "torch",
     "torchvision",
     "timm",
+    "openvino",
     "faiss-gpu",
     "faiss-cpu",
     "gradio",

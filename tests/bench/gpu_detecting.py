@@ -15,7 +15,7 @@ import psutil
 import torch
 import torchvision
 
-from exdd_core.detector import Detector, Settings, backbones, patches
+from exdd_core.detector import Detector, Settings, backbones, patch_network, patches
 from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.coreset import greedy_coreset, project
 from exdd_core.detector.examples import PatchSet
@@ -166,7 +166,7 @@ def precise(backbone: backbones.Backbone, images: np.ndarray, precision: str) ->
         torch.backends.cudnn.flags(enabled=True, allow_tf32=precision != "float32 without TF32"),
         torch.autocast(device().type, dtype=kind, enabled=half),
     ):
-        return patches.concatenate(backbone(images))
+        return patch_network.concatenate(backbone(images))
 
 
 def network(sizes: Sizes, folder: Path) -> Iterator[Figures]:
@@ -176,7 +176,7 @@ def network(sizes: Sizes, folder: Path) -> Iterator[Figures]:
         backbone, on_cpu = loaded(name, folder), loaded(name, folder, "cpu")
         for size in sizes.images:
             some = pictures(2, size)
-            exact = patches.concatenate(on_cpu(some)).double()
+            exact = patch_network.concatenate(on_cpu(some)).double()
             for precision in precisions:
                 ours = precise(backbone, some, precision).double().cpu()
                 error = float((ours - exact).norm() / (exact - exact.mean((0, 2, 3), keepdim=True)).norm())

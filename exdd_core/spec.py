@@ -46,7 +46,7 @@ class Spec(BaseModel):
         """The inverse of `to_json`. Raises `BadInput`."""
         return cls(**values)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """What was given, ready for JSON; what was left out stays left out."""
         return self.model_dump(mode="json", exclude_unset=True)
 

@@ -10,16 +10,29 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import Any, Literal, TypedDict, TypeVar
 
 import gradio as gr
 from gradio.context import Context
 
 from exdd_core.errors import BadInput
 from exdd_core.workspace.failures import sentence_of
-from pages.html import text
+from pages.html import Answer, text
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+
+
+class EventOptions(TypedDict, total=False):
+    """What Gradio's events take besides the function and what it reads and sets."""
+
+    api_visibility: Literal["public", "private", "undocumented"]
+    show_progress: Literal["full", "minimal", "hidden"]
+    queue: bool
+
+
+PRIVATE: EventOptions = {"api_visibility": "private"}
+HIDDEN: EventOptions = {"show_progress": "hidden", "api_visibility": "private"}
+QUIET: EventOptions = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 # A click on any [data-act] inside the component triggers one event `act` with the data- attributes.
 BUTTONS_JS = """
 element.addEventListener('click', (event) => {
@@ -39,13 +52,11 @@ def buttons(value: str = "", **options: Any) -> gr.HTML:
     return markup(value, js_on_load=BUTTONS_JS, **options)
 
 
-def answering(
-    question: Callable[[Any, dict[str, Any]], dict[str, Any]], about: Any
-) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def answering(question: Callable[[Any, Answer], Answer], about: Any) -> Callable[[Answer], Answer]:
     """A function that a script in the browser calls: one object in, one out, with errors as a sentence in `error`."""
 
     @functools.wraps(question)
-    def answer(asked: dict[str, Any]) -> dict[str, Any]:
+    def answer(asked: Answer) -> Answer:
         try:
             return question(about, asked)
         except Exception as error:

@@ -18,7 +18,7 @@ from exdd_core import jobs
 from exdd_core.errors import BadInput
 from exdd_core.workspace import doctor
 from pages.answers import answering, buttons, markup, on_load
-from pages.html import text
+from pages.html import Answer, text
 from pages.job_panel import Outcome, outcome_of
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _header(workspace: Workspace, path: str) -> None:
         markup(THEME_BUTTON)
 
 
-def look(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
+def look(workspace: Workspace, asked: Answer) -> Answer:
     """The active data set and bank version, and the jobs; only the `stamp` where it equals the script's."""
     bank = workspace.active_bank()
     shown = {
@@ -98,7 +98,7 @@ def look(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
     return {"stamp": stamp} if asked.get("stamp") == stamp else {"stamp": stamp, **shown}
 
 
-def act(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
+def act(workspace: Workspace, asked: Answer) -> Answer:
     """Cancel, resume or move one job, or clear those that have ended; returns as `look`."""
     if asked["act"] == "clear":
         jobs.clear_ended(workspace)
@@ -109,7 +109,7 @@ def act(workspace: Workspace, asked: dict[str, Any]) -> dict[str, Any]:
     return look(workspace, {})
 
 
-def _job_told(job: jobs.Job) -> dict[str, Any]:
+def _job_told(job: jobs.Job) -> Answer:
     outcome = outcome_of(job) if job.state == "done" else Outcome(job.text)
     return {
         "id": job.id,

@@ -16,7 +16,7 @@ from exdd_core import jobs
 from exdd_core.errors import BadInput
 from exdd_core.sentences import count
 from exdd_core.workspace.clock import now
-from pages.answers import buttons, explained, note, say
+from pages.answers import QUIET, buttons, explained, note, say
 from pages.html import bar, download_url, duration, text
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 EXPORTS = "exports"  # folder of the cache for exported files
 END_SAID = 3  # number of updates, one a second, that show a job's end
-QUIET: dict[str, Any] = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
 STARTED = now()  # pages show jobs that ended after this
 
 
@@ -66,8 +65,8 @@ class JobPanel:
             return over | self._refreshed(refresh) if left == END_SAID else over
 
         everything = [self.panel, self.note, self._shown, *outputs]
-        self._look: dict[str, Any] = {"fn": look, "inputs": self._shown, "outputs": everything}
-        self._timer.tick(**self._look, **QUIET)
+        self._look = look, self._shown, everything
+        self._timer.tick(*self._look, **QUIET)
         self.panel.act(self._cancel, None, self.panel, **QUIET)
 
     def begin(self, kind: str, title: str, spec: Mapping[str, Any], upload: Path | None = None) -> None:
@@ -81,7 +80,7 @@ class JobPanel:
 
     def look_after(self, event: Dependency) -> None:
         """Update the panel right after `event`, before the next second."""
-        event.then(**self._look, **QUIET)
+        event.then(*self._look, **QUIET)
 
     def _job(self) -> tuple[jobs.Job | None, int]:
         """The job to show (the first active one, else the last that ended), and how many wait after it."""

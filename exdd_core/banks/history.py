@@ -9,6 +9,7 @@ version only. Knows rows and JSON. Does not know who decided, or why.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ import numpy as np
 
 from exdd_core.detector import Change
 from exdd_core.detector.bank import BankImage
+from exdd_core.spec import Json
 from exdd_core.workspace import bank_contents, clock
 
 if TYPE_CHECKING:
@@ -35,12 +37,12 @@ class Changes:
 
     last: int
     changes: list[Change]
-    state: dict[str, Any] | None
+    state: Json | None
 
 
 def record(db: Database, bank: str, change: Change, decision: int) -> None:
     """Write a change into a transaction that the caller has begun."""
-    detail: dict[str, Any] = {
+    detail: Json = {
         "image": asdict(change.image),
         "position": change.position.tolist(),
         "kept": np.flatnonzero(change.kept).tolist(),
@@ -112,7 +114,7 @@ def read(db: Database, bank: str, after: int = 0, until: int = LATEST) -> Change
     return Changes(last, changes, bank_contents.state_for(db, bank, bank_contents.content(db, bank, last)))
 
 
-def _change(side: str, action: str, rows: bytes, detail: dict[str, Any]) -> Change:
+def _change(side: str, action: str, rows: bytes, detail: Mapping[str, Any]) -> Change:
     position = np.array(detail["position"], np.int16).reshape(-1, 2)
     width, image = detail["dimension"], BankImage(**detail["image"])
     shaped = np.frombuffer(rows, np.float32).reshape(len(position), width + detail.get("beside", 0))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field, field_validator, model_validator
 
 from exdd_core.errors import BadInput
-from exdd_core.spec import Spec
+from exdd_core.spec import Json, Spec
 
 if TYPE_CHECKING:  # imported by what needs them: --help reads the fields without numpy
     from exdd_core.detector import Settings
@@ -59,7 +59,7 @@ class BankOptions(Spec):
 
     @model_validator(mode="before")
     @classmethod
-    def _split_size(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def _split_size(cls, values: Json) -> Json:
         size = values.get("size")
         if size is None or not hasattr(size, "keep_aspect"):
             return values
@@ -124,5 +124,5 @@ def rebuild_spec(workspace: Workspace, id: str | None = None, who: str = "") -> 
     if positives == "real" and candidates.count(workspace, version.dataset, "accepted"):
         positives = "both"  # what was accepted has come to it since, and is to stay
     names = ("max_real_parts", "seed", "negative_ratio", "positive_ratio", "size", "keep_aspect")
-    given: dict[str, Any] = {name: kept.get(name) for name in (*names, "backbone", "fusion")}
-    return BuildOptions(dataset=version.dataset, positives=positives, who=who, **given)
+    given = {name: kept.get(name) for name in (*names, "backbone", "fusion")}
+    return BuildOptions.from_json({**given, "dataset": version.dataset, "positives": positives, "who": who})

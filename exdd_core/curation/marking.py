@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 import numpy as np
 
@@ -98,8 +98,21 @@ def alarming(seen: Inspection) -> np.ndarray:
     return seen.within(above)
 
 
+class Origin(TypedDict):
+    """Where a marked image comes from: data set, physical part, label ("" for none), its file within the workspace.
+
+    state: of the data set, for an image of one.
+    """
+
+    dataset: str
+    group: str
+    label: str
+    path: str
+    state: NotRequired[int]
+
+
 def _teach(
-    workspace: Workspace, action: str, image: BankImage, mask: np.ndarray, who: str, origin: dict[str, Any]
+    workspace: Workspace, action: str, image: BankImage, mask: np.ndarray, who: str, origin: Origin
 ) -> Decided:
     side = "negative" if action == "false_alarm" else "positive"
     name = keep_mask(workspace, mask)
@@ -120,7 +133,7 @@ def _teach(
                 "mask": name,
                 "defect_type": image.defect_type,
             }
-            number = write(db, image.id, action, who, **detail)
+            number = write(db, image.id, action, who, (), **detail)
             if target is not None:
                 target.enter(changes, number)
             last = target.write(db) if target else 0
@@ -143,15 +156,20 @@ def _require_untrained(workspace: Workspace, image: str) -> None:
         )
 
 
-def _origin(workspace: Workspace, image: str, path: Path) -> dict[str, Any]:
+def _origin(workspace: Workspace, image: str, path: Path) -> Origin:
     """Where an image comes from: data set, physical part, label, and its file within the workspace."""
     _require_untrained(workspace, image)
     if not image.startswith("file:"):
         row = workspace.image(image)
         place = str(row.path.relative_to(workspace.path))
         state = workspace.dataset(row.dataset).state
-        origin = {"dataset": row.dataset, "group": row.group, "label": row.label, "path": place}
-        return origin | {"state": state}
+        return {
+            "dataset": row.dataset,
+            "group": row.group,
+            "label": row.label,
+            "path": place,
+            "state": state,
+        }
     content = path.read_bytes()
     name = f"{hashlib.sha256(content).hexdigest()[:20]}{path.suffix.lower()}"
     kept = workspace.path / MARKED / name

@@ -5,6 +5,7 @@ Knows figures and what they mean for people. Does not know detectors or the data
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from exdd_core import images
 from exdd_core.detector.records import Examined
 from exdd_core.evaluation import Outcome, Trial
+from exdd_core.spec import Json
 from exdd_core.workspace.candidates import Candidate
 
 if TYPE_CHECKING:
@@ -88,11 +90,11 @@ class Quality:
         known = [LIGHT_WORTH[measure.light] for measure in self.measures if measure.light in LIGHT_WORTH]
         return sum(known) / len(known) if known else None
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         return asdict(self) | {"overall": self.overall}
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> Quality:
+    def from_json(cls, values: Mapping[str, Any]) -> Quality:
         visible, clean, plausible, new, effect = (Measure(**values[name]) for name in MEANINGS)
         return cls(
             visible=visible,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from typing import Any
 
 from exdd_core.datasets.finder import Finder
 from exdd_core.datasets.groups import GroupRule
@@ -22,6 +21,7 @@ from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.datasets.words import split_word, squeezed
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
+from exdd_core.spec import Json
 
 NAME = "yolo"
 TITLE = "YOLO text (images/, labels/, data.yaml)"
@@ -160,7 +160,7 @@ def _settings(tree: Tree) -> list[str]:
     return [name for name in tree.files if name.lower().endswith((".yaml", ".yml"))]
 
 
-def _yaml(tree: Tree) -> list[tuple[str, dict[str, Any]]]:
+def _yaml(tree: Tree) -> list[tuple[str, Json]]:
     """The YAML files that can be read and have names of classes."""
     found = []
     for name in _settings(tree):

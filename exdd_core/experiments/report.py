@@ -11,9 +11,10 @@ import html
 import json
 import posixpath
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from exdd_core import files
 from exdd_core.evaluation import REPLICATES
@@ -21,6 +22,7 @@ from exdd_core.experiments.curves import curves, sweep_curves
 from exdd_core.experiments.figures import galleries_of, thumbnails
 from exdd_core.experiments.names import METRIC_TITLES, PAPER, PAPER_DATASET, PAPER_SWEEP, title
 from exdd_core.progress import Progress
+from exdd_core.spec import Json
 from exdd_core.workspace import runs
 from exdd_core.workspace.runs import Run
 
@@ -32,7 +34,32 @@ _IMPORTED = re.compile(r'^(?:import|export|\}).*"(\.{1,2}/[^"]+)";$', re.MULTILI
 LEFT_OUT = ("scores", "per_fold", "libraries", "cells")  # of a result; neither page nor report shows them
 
 
-def shown(run: Run) -> dict[str, Any]:
+class Paper(TypedDict):
+    """The paper's own figures, by method or by number of synthetic defects, and the data set they are of."""
+
+    dataset: str
+    figures: Mapping[str, Mapping[str, float]]
+
+
+class Shown(TypedDict):
+    """What a page or a report shows of a run. cells: number of measurements of a sweep. figures: of Plotly, by name."""
+
+    id: str
+    kind: str
+    title: str
+    created: str
+    seconds: float
+    spec: Json
+    result: Json
+    cells: int
+    draws: int
+    titles: dict[str, str]
+    metrics: dict[str, str]
+    figures: dict[str, Json]
+    paper: Paper
+
+
+def shown(run: Run) -> Shown:
     """All that a page or a report shows of a run, as JSON: stored figures, and curves drawn from scores."""
     figures = sweep_curves(run) if run.kind == "sweep" else curves(run)
     names = run.result["methods"]
@@ -65,7 +92,7 @@ def write_html(workspace: Workspace, run: Run, path: Path, progress: Progress | 
     galleries = {} if run.kind == "sweep" else galleries_of(run)
     wanted = sorted({id for gallery in galleries.values() for id in gallery})
     small = thumbnails(workspace, wanted, progress or Progress(), run.spec.get("state"))
-    data = shown(run) | {"thumbnails": small}
+    data = {**shown(run), "thumbnails": small}
     record = {"spec": run.spec, "libraries": run.result["libraries"]}
     filled = {
         "TITLE": html.escape(run.title),

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from exdd_core.errors import BadInput
+from exdd_core.spec import Json
 from exdd_core.workspace.runs import Run, flattened, settings
 
 SLACK = 1e-9  # figures that differ by at most this are equal
@@ -82,7 +83,7 @@ def changes_of(run: Run) -> dict[str, int]:
     return {} if known is None else {"exdd": known}
 
 
-def _figures(run: Run) -> dict[str, Any]:
+def _figures(run: Run) -> Json:
     return flattened(
         {key: run.result[key] for key in ("methods", "at_rate", "at_threshold") if key in run.result}
     )

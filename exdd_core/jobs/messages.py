@@ -5,10 +5,10 @@ Knows huey. Does not know jobs.
 
 from __future__ import annotations
 
+import functools
 import json
 import sqlite3
 from pathlib import Path
-from typing import Any
 
 from huey import SqliteHuey
 from huey.registry import Message
@@ -27,12 +27,12 @@ class _Plain(Serializer):
 
 def opened(file: Path) -> SqliteHuey:
     """Open the file of messages. A damaged file is replaced, since the jobs themselves are in the table."""
-    options: dict[str, Any] = {"results": False, "serializer": _Plain(), "cache_mb": 1}
+    open_ = functools.partial(SqliteHuey, filename=str(file), results=False, serializer=_Plain(), cache_mb=1)
     try:
-        return SqliteHuey(filename=str(file), **options)
+        return open_()
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode not in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             raise
         for name in (file, *file.parent.glob(f"{file.name}-*")):
             name.unlink(missing_ok=True)
-        return SqliteHuey(filename=str(file), **options)
+        return open_()

@@ -5,7 +5,9 @@ Knows names and types. Does not know how anything is computed.
 
 from __future__ import annotations
 
-from typing import Any, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
+
+from exdd_core.spec import Json
 
 
 class Built(TypedDict):
@@ -16,8 +18,8 @@ class Built(TypedDict):
     dataset: str
     active: bool
     seconds: float
-    settings: dict[str, Any]
-    summary: dict[str, Any]
+    settings: Json
+    summary: Json
     path: str
 
 

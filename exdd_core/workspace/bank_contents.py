@@ -19,6 +19,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from exdd_core.spec import Json
+
 if TYPE_CHECKING:
     from sqlite_utils import Database
 
@@ -119,7 +121,7 @@ def _store(db: Database, bank: str, content: str, state: Mapping[str, Any]) -> N
     db.execute(known, [bank, content, packed])
 
 
-def state_for(db: Database, bank: str, content: str) -> dict[str, Any] | None:
+def state_for(db: Database, bank: str, content: str) -> Json | None:
     """What was fitted when a version had this content; None where nothing was kept, {} where that is the build's."""
     query = "select state from bank_states where bank = ? and content = ?"
     row = db.execute(query, [bank, content]).fetchone()

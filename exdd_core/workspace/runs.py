@@ -14,6 +14,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
+from exdd_core.spec import Json
 from exdd_core.workspace import dataset_states
 from exdd_core.workspace.clock import now
 
@@ -143,7 +144,7 @@ def banks_of(run: Run) -> dict[str, str]:
     return {name: bank for name, bank in named.items() if bank and not run.spec.get("folds")}
 
 
-def settings(run: Run) -> dict[str, Any]:
+def settings(run: Run) -> Json:
     """The spec of a run and the facts of its result that describe it, flat."""
     made = (
         "state",
@@ -193,9 +194,9 @@ def strict(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def flattened(values: Mapping[str, Any]) -> dict[str, Any]:
+def flattened(values: Mapping[str, object]) -> Json:
     """A flat copy of nested mappings, with keys joined by commas."""
-    flat: dict[str, Any] = {}
+    flat: Json = {}
     for key, value in values.items():
         if isinstance(value, Mapping):
             flat |= {f"{key}, {name}": inner for name, inner in flattened(value).items()}

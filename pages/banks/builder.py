@@ -5,6 +5,7 @@ Knows Gradio, jobs and the options of a build. Does not know how a bank is compu
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -82,14 +83,10 @@ class Builder:
                 label="Fusion",
                 info="How both distances become one score.",
             )
-            share: dict[str, Any] = {"min_width": 120, "precision": 3}
+            share = functools.partial(gr.Number, min_width=120, precision=3)
             with gr.Row():
-                self.negative = gr.Number(
-                    1, label="Negative share kept", info="% of normal patches, up to 100.", **share
-                )
-                self.positive = gr.Number(
-                    10, label="Positive share kept", info="% of defect patches, up to 100.", **share
-                )
+                self.negative = share(1, label="Negative share kept", info="% of normal patches, up to 100.")
+                self.positive = share(10, label="Positive share kept", info="% of defect patches, up to 100.")
             with gr.Row():
                 self.size = gr.Textbox(
                     label="Size", info="Width x height in pixels.", max_lines=1, min_width=120
@@ -108,11 +105,10 @@ class Builder:
             )
 
     def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
-        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
         begin = answers.sentences(self.note)(self._begin)
-        self.dataset.input(self._size_of, self.dataset, [self.size, self.aspect], **hidden)
+        self.dataset.input(self._size_of, self.dataset, [self.size, self.aspect], **answers.HIDDEN)
         self.job.connect(refresh, outputs)
-        self.job.look_after(self.start.click(begin, self.given, self.note, js=FORM_JS, **hidden))
+        self.job.look_after(self.start.click(begin, self.given, self.note, js=FORM_JS, **answers.HIDDEN))
 
     def rebuild(self, id: str, who: str) -> None:
         """Queue a build with that version's settings, from the current data set and decisions."""

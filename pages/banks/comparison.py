@@ -5,6 +5,7 @@ Knows Gradio and comparisons. Does not know how a figure is measured.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -37,10 +38,12 @@ class Compared:
         with gr.Column(visible=False, elem_classes="section", elem_id="compared") as self.section:
             with gr.Row(elem_classes="compare-bar", equal_height=True):
                 answers.markup('<h2 class="section-title">Compare</h2>')
-                plain: dict[str, Any] = {"show_label": False, "container": False, "min_width": 96, "scale": 0}
-                self.first = gr.Dropdown([], label="First version", **plain)
+                version = functools.partial(
+                    gr.Dropdown, [], show_label=False, container=False, min_width=96, scale=0
+                )
+                self.first = version(label="First version")
                 answers.markup('<span class="aside">with</span>')
-                self.second = gr.Dropdown([], label="Second version", **plain)
+                self.second = version(label="Second version")
                 self.go = gr.Button("Compare", size="sm", min_width=96, scale=0, elem_id="compare-go")
             self.note = answers.note()
             self.job = job_panel.JobPanel(workspace, "evaluate")
@@ -100,15 +103,18 @@ class Compared:
             self.job.begin("evaluate", f"Measuring {bank.name} on the test split of {bank.dataset}", spec)
             return {}
 
-        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        self.go.click(said(compare), [self.first, self.second], shown, **hidden)
+        self.go.click(said(compare), [self.first, self.second], shown, **answers.HIDDEN)
         # Also without a click, when the page is opened and when the pair of versions has changed.
         chosen = [self.first, self.second, self.pair]
         gr.on(
-            [self.first.change, self.second.change, self.pair.change], said(follow), chosen, shown, **hidden
+            [self.first.change, self.second.change, self.pair.change],
+            said(follow),
+            chosen,
+            shown,
+            **answers.HIDDEN,
         )
         self.job.connect(measured, [*outputs, self.result, self.pair])
-        self.job.look_after(self.result.act(said(measure), None, self.note, **hidden))
+        self.job.look_after(self.result.act(said(measure), None, self.note, **answers.HIDDEN))
 
 
 def _comparison_html(workspace: Workspace, found: Comparison) -> str:

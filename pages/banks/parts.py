@@ -40,8 +40,8 @@ def under(line: str) -> str:
 
 def patch_url(bank: str, image: str, large: bool = False) -> str:
     """The address of a picture of an image with rows in a bank, see `pages.routes`."""
-    asked: dict[str, Any] = {"bank": bank, "image": image}
-    return f"/patch?{urlencode(asked | ({'large': 1} if large else {}))}"
+    asked = {"bank": bank, "image": image} | ({"large": "1"} if large else {})
+    return f"/patch?{urlencode(asked)}"
 
 
 def whole(value: Any, what: str) -> int:

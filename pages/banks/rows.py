@@ -62,7 +62,6 @@ class Rows:
         return {self.list: self._list(bank, side, page)}
 
     def connect(self) -> None:
-        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
         def change(bank: str, side: str) -> dict[Any, Any]:
             return {self.list: self._list(bank, side, 0), self.page: 0}
@@ -71,8 +70,8 @@ class Rows:
             page += 1 if event.act == "next" else -1
             return {self.list: self._list(bank, side, page), self.page: page}
 
-        self.side.input(change, [self.bank, self.side], [self.list, self.page], **hidden)
-        self.list.act(turn, [self.bank, self.side, self.page], [self.list, self.page], **hidden)
+        self.side.input(change, [self.bank, self.side], [self.list, self.page], **answers.HIDDEN)
+        self.list.act(turn, [self.bank, self.side, self.page], [self.list, self.page], **answers.HIDDEN)
 
     def _list(self, id: str, side: str, page: int) -> str:
         detector = load_detector(self.workspace, id)

@@ -127,10 +127,11 @@ class Versions:
             decided = aligning.catch_up(self.workspace, event.who or NOBODY)
             return refresh() | compared.again(pair) | {self.note: answers.say("done", decided.sentence)}
 
-        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-        self.table.act(act, None, outputs, **hidden)
-        self.confirm.act(decide, None, outputs, **hidden)
-        builder.job.look_after(self.due.act(mend, compared.pair, [*outputs, compared.result], **hidden))
+        self.table.act(act, None, outputs, **answers.HIDDEN)
+        self.confirm.act(decide, None, outputs, **answers.HIDDEN)
+        builder.job.look_after(
+            self.due.act(mend, compared.pair, [*outputs, compared.result], **answers.HIDDEN)
+        )
 
 
 def _versions_html(rows: list[str], ready: bool, former: BankVersion | None) -> str:

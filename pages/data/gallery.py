@@ -78,7 +78,6 @@ class Gallery:
 
     def connect(self, refresh: Any, everything: list[Any]) -> None:
         """Connect the events. refresh: updates the whole page after a change."""
-        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
         def filtered(*filters: str) -> dict[Any, Any]:
             return {self.grid: self._grid(0, *filters), self.page: 0}
@@ -97,8 +96,8 @@ class Gallery:
             }
 
         changed = [self.split.input, self.label.input, self.type.input]
-        gr.on(changed, filtered, self.filters, [self.grid, self.page], **hidden)
-        self.grid.act(act, [self.page, *self.filters], everything, **hidden)
+        gr.on(changed, filtered, self.filters, [self.grid, self.page], **answers.HIDDEN)
+        self.grid.act(act, [self.page, *self.filters], everything, **answers.HIDDEN)
 
     def _change(self, act: str, ids: list[str], who: str) -> str:
         if not ids:

@@ -82,8 +82,14 @@ class Importer:
                 max_lines=1,
                 elem_id="import-path",
             )
-            zip_file: dict[str, Any] = {"file_types": [".zip"], "type": "filepath", "height": 128}
-            self.file = gr.File(label="Zip file", visible=False, elem_id="import-file", **zip_file)
+            self.file = gr.File(
+                label="Zip file",
+                visible=False,
+                elem_id="import-file",
+                file_types=[".zip"],
+                type="filepath",
+                height=128,
+            )
             self.look = gr.Button("Look at it", variant="primary", elem_id="import-look")
 
     def _build_preview(self) -> None:
@@ -144,8 +150,6 @@ class Importer:
         )
 
     def connect(self, refresh: Any, outputs: list[Any]) -> None:
-        plain: dict[str, Any] = {"api_visibility": "private"}
-        hidden: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
         shown = [
             self.note,
             self.source,
@@ -159,20 +163,22 @@ class Importer:
         ]
         said = answers.sentences(self.note)
 
-        self.kind.input(_fields_of_source, self.kind, [self.path, self.file], **hidden)
-        gr.on([self.look.click, self.path.submit], said(self._look), self.origin, shown, **plain)
+        self.kind.input(_fields_of_source, self.kind, [self.path, self.file], **answers.HIDDEN)
+        gr.on([self.look.click, self.path.submit], said(self._look), self.origin, shown, **answers.PRIVATE)
         asked = [*self.origin, *self.said]
         again = [self.layout.input, self.grouping.input, self.rule.submit, self.rule.blur]
         again += [self.depth.input, self.masks.input]
-        gr.on(again, said(self._look_again), asked, shown, **hidden)
-        self.questions.act(said(self._answer), asked, shown, **hidden)
-        self.back.click(self._back, None, shown, **hidden)
+        gr.on(again, said(self._look_again), asked, shown, **answers.HIDDEN)
+        self.questions.act(said(self._answer), asked, shown, **answers.HIDDEN)
+        self.back.click(self._back, None, shown, **answers.HIDDEN)
         own = [self.name, self.sizes, self.aspect]
-        self.into.input(lambda into: [gr.update(visible=into == NEW)] * len(own), self.into, own, **hidden)
+        self.into.input(
+            lambda into: [gr.update(visible=into == NEW)] * len(own), self.into, own, **answers.HIDDEN
+        )
         given = [*self.origin, *self.settings, self.who]
-        whose = {**hidden, "js": f"(...given) => [...given.slice(0, -1), {WHO_JS}]"}
+        whose = f"(...given) => [...given.slice(0, -1), {WHO_JS}]"
         self.job.connect(refresh, outputs)
-        self.job.look_after(self.start.click(said(self._begin), given, shown, **whose))
+        self.job.look_after(self.start.click(said(self._begin), given, shown, js=whose, **answers.HIDDEN))
 
     # --- preview ---------------------------------------------------------------------------------------------
 

@@ -73,7 +73,6 @@ class Manage:
 
     def connect(self, refresh: Any, everything: list[Any]) -> None:
         said = answers.sentences(self.note)
-        hidden: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
 
         def done(sentence: str) -> dict[Any, Any]:
             return refresh() | {self.note: answers.say("done", sentence)}
@@ -96,8 +95,8 @@ class Manage:
         def change(name: str, depth: str, masks: str, who: str) -> dict[Any, Any]:
             return done(self._change(name.strip(), depth.strip(), masks.strip(), who_of(who)))
 
-        self.states.act(said(act), None, everything, **hidden)
-        acted = self.actions.act(said(act), None, everything, **hidden)
+        self.states.act(said(act), None, everything, **answers.HIDDEN)
+        acted = self.actions.act(said(act), None, everything, **answers.HIDDEN)
         self.job.connect(lambda: {}, [])
         self.job.look_after(acted)
         given = [self.name, self.depth, self.masks, self.who]
@@ -108,15 +107,12 @@ class Manage:
         info = self.workspace.dataset()
         row = self.workspace.dataset_row(info.name) or {}
         lines = []
-        chosen: dict[str, Any] = {}
-        if depth and depth != str(info.depth or ""):
-            chosen["depth"] = Depth.parse(depth)
-        if masks and masks != (row.get("mask_rule") or ""):
-            chosen["masks"] = MaskRule.parse(masks)
+        deeper = Depth.parse(depth) if depth and depth != str(info.depth or "") else None
+        rule = MaskRule.parse(masks) if masks and masks != (row.get("mask_rule") or "") else None
         if name and name != info.called:
             lines.append(dataset_settings.rename(self.workspace, info.name, name, who).sentence)
-        if chosen:
-            lines.append(dataset_settings.set_choices(self.workspace, info.name, who, **chosen).sentence)
+        if deeper or rule:
+            lines.append(dataset_settings.set_choices(self.workspace, info.name, who, deeper, rule).sentence)
         if not lines:
             raise BadInput("Nothing is different; change the name, the bit depth or what masks mark first.")
         return " ".join(lines)

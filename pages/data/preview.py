@@ -6,7 +6,7 @@ Knows a `DatasetPreview`. Does not know how it is made.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -23,18 +23,26 @@ if TYPE_CHECKING:
 EXAMPLE_SIDE = 320  # pixels of the longer side of the example
 
 
-def asked_of(preview: DatasetPreview, roles: dict[str, str]) -> list[dict[str, Any]]:
+class Asked(TypedDict):
+    """A folder that somebody is asked about. images: how many it holds, None once it was answered. guess: a role."""
+
+    folder: str
+    images: int | None
+    guess: str
+
+
+def asked_of(preview: DatasetPreview, roles: dict[str, str]) -> list[Asked]:
     """Open questions and answered ones, since answers can be changed until the import begins."""
-    open_ones: dict[str, dict[str, Any]] = {
-        question["folder"]: dict(question) for question in preview.report["questions"]
+    open_ones: dict[str, Asked] = {
+        question["folder"]: {**question} for question in preview.report["questions"]
     }
-    answered = {
+    answered: dict[str, Asked] = {
         folder: {"folder": folder, "images": None, "guess": ""} for folder in roles if folder not in open_ones
     }
     return [*open_ones.values(), *answered.values()]
 
 
-def questions_html(asked: list[dict[str, Any]], roles: dict[str, str]) -> str:
+def questions_html(asked: list[Asked], roles: dict[str, str]) -> str:
     """One row for each folder, with a button for each answer; the given one is pressed."""
     open_ones = sum(question["folder"] not in roles for question in asked)
     lead = f"{count(open_ones, 'folder')} to be answered" if open_ones else "All answered"
@@ -42,7 +50,7 @@ def questions_html(asked: list[dict[str, Any]], roles: dict[str, str]) -> str:
     return f'<h3 class="card-title">What do these folders hold? <span class="aside">{lead}</span></h3>{rows}'
 
 
-def _question_html(question: dict[str, Any], role: str) -> str:
+def _question_html(question: Asked, role: str) -> str:
     folder = question["folder"]
     name = f"{folder}/" if folder else "the folder itself"
     images = f" · {count(question['images'], 'image')}" if question["images"] is not None else ""

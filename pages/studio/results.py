@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from exdd_core import drawing, jobs, studio
 from exdd_core.errors import BadInput
@@ -60,12 +60,25 @@ def _axis_value(shared: Studio, name: str, value: Any) -> str:
     return studio.engine(shared.workspace, str(value)).TITLE if name == "engine" else words_of(value)
 
 
+class Filters(TypedDict):
+    """What `candidates.listed` filters by; None filters nothing."""
+
+    status: str | None
+    engine: str | None
+    job: str | None
+    prompt_id: str | None
+
+
 def results(shared: Studio, asked: Answer) -> Answer:
     """The newest candidates of the active data set that pass the filters, counts, and the active jobs."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
-    names = {"status": "status", "engine": "engine", "job": "job", "prompt_id": "prompt"}
-    wanted: dict[str, Any] = {name: asked.get(given) or None for name, given in names.items()}
+    wanted: Filters = {
+        "status": asked.get("status") or None,
+        "engine": asked.get("engine") or None,
+        "job": asked.get("job") or None,
+        "prompt_id": asked.get("prompt") or None,
+    }
     found = candidates.listed(workspace, dataset, **wanted, limit=asked["limit"])
     return {
         "items": [_item(shared, candidate) for candidate in found],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ import torch
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra import numpy as hnp
 
-from exdd_core.detector import coreset
-from exdd_core.detector.coreset import covering_radius, greedy_coreset, project, projection
+from exdd_core.detector import coreset, greedy
+from exdd_core.detector.coreset import covering_radius, greedy_coreset, project, projection, select
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 
@@ -42,6 +43,19 @@ def plain_greedy(features: np.ndarray, size: int, first: int) -> list[int]:
         nearest = torch.minimum(nearest, (points - points[picked[-1]]).norm(dim=1))
         nearest[picked] = -1
         picked.append(int(nearest.argmax()))
+    return picked
+
+
+def exact_greedy(features: np.ndarray, size: int, first: int) -> list[int]:
+    """`plain_greedy` with the detector's own rounding: rows around their mean, distances by subtraction."""
+    rows = torch.as_tensor(features)
+    middle = rows.mean(0) if rows.dtype == torch.float32 else rows.double().mean(0).float()
+    points = rows.float() - middle
+    nearest, picked = torch.full((len(points),), torch.inf), [first]
+    while len(picked) < size:
+        torch.minimum(nearest, greedy.distances(points, points[picked[-1:]])[:, 0], out=nearest)
+        nearest[picked[-1]] = -1
+        picked.append(int(nearest.argmax()))  # of rows that tie the first
     return picked
 
 
@@ -133,28 +147,71 @@ def test_projected_rows_have_the_same_guarantee(seed: int, size: int) -> None:
     assert radius(flat, picked) <= 2 * best + 1e-5
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     points=hnp.arrays(
-        np.float32, st.tuples(st.integers(4, 30), st.just(2)), elements=st.integers(0, 8).map(float)
+        np.float32, st.tuples(st.integers(4, 60), st.just(2)), elements=st.integers(0, 8).map(float)
     ),
-    watch=st.integers(1, 12),
+    candidates=st.integers(1, 12),
+    narrowing=st.integers(2, 4),
     data=st.data(),
 )
-def test_watching_a_few_rows_is_as_good_as_watching_all(
-    points: np.ndarray, watch: int, data: st.DataObject
+def test_levels_leave_the_result_of_the_plain_algorithm(
+    points: np.ndarray, candidates: int, narrowing: int, data: st.DataObject
 ) -> None:
     size, seed = data.draw(st.integers(1, len(points))), data.draw(st.integers(0, 99))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(coreset, "WATCH_ALL", watch)
-        patch.setattr(coreset, "CHUNK", 7)
+        patch.setattr(greedy, "CANDIDATES", candidates)  # many levels
+        patch.setattr(greedy, "NARROWING", narrowing)
+        patch.setattr(greedy, "FEW", 1)
         picked = greedy_coreset(points, size, seed=seed)
-    assert len(set(picked.tolist())) == size
-    # Ties may be broken differently, but each pick is as far from those before it as any row is.
-    for i in range(1, size):
-        before = points[picked[:i]]
-        gaps = np.linalg.norm(points[:, None] - before, axis=2).min(1)
-        assert gaps[picked[i]] == pytest.approx(gaps.max(), abs=1e-5)
+    assert picked.tolist() == exact_greedy(points, size, int(picked[0]))
+
+
+def shaped(kind: str, n: int, width: int = 24) -> np.ndarray:
+    """Rows of one of several shapes of data, float32 (n, width)."""
+    rng = np.random.default_rng(3)
+    rows = {
+        "gaussian": lambda: rng.standard_normal((n, width)),
+        "uniform": lambda: rng.random((n, width)),
+        "of few dimensions": lambda: rng.standard_normal((n, 3)) @ rng.standard_normal((3, width)),
+        "clusters": lambda: (
+            4 * rng.standard_normal((20, width))[rng.integers(0, 20, n)] + rng.standard_normal((n, width))
+        ),
+        "tight clusters": lambda: (
+            rng.standard_normal((50, width))[rng.integers(0, 50, n)] + 1e-3 * rng.standard_normal((n, width))
+        ),
+        "copies": lambda: rng.standard_normal((n // 40, width))[rng.integers(0, n // 40, n)],
+        "whole numbers": lambda: rng.integers(0, 3, (n, 5)),
+        "long and alike": lambda: 1000 + 0.01 * rng.standard_normal((n, width)),
+        "outliers": lambda: rng.standard_normal((n, width)) * rng.lognormal(0, 1.5, (n, 1)),
+    }
+    return rows[kind]().astype(np.float32)
+
+
+SHAPES = (
+    "gaussian",
+    "uniform",
+    "of few dimensions",
+    "clusters",
+    "tight clusters",
+    "copies",
+    "whole numbers",
+    "long and alike",
+    "outliers",
+)
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("kind", SHAPES)
+def test_every_shape_of_data_is_covered_as_by_the_plain_algorithm(kind: str, half: bool) -> None:
+    rows = shaped(kind, 12_000)
+    rows = rows.astype(np.float16) if half else rows
+    before = rows.copy()
+    picked = select(rows, 240, seed=1)
+    assert np.array_equal(rows, before)
+    # The same rows, so the covering radius is the same too.
+    assert picked.tolist() == exact_greedy(rows, 240, int(picked[0]))
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +220,7 @@ def many() -> np.ndarray:
 
 
 def test_twenty_thousand_rows_as_a_plain_greedy_picks_them(many: np.ndarray) -> None:
-    assert len(many) > coreset.WATCH_ALL  # most of them are not watched
+    assert len(many) > 2 * greedy.CANDIDATES  # most of them are no candidates
     picked = greedy_coreset(many, 250, seed=1)
     assert picked.tolist() == plain_greedy(many, 250, int(picked[0]))
 
@@ -229,3 +286,66 @@ def test_selection_tells_how_far_it_is_and_stops_when_cancelled(many: np.ndarray
     with pytest.raises(Cancelled):
         greedy_coreset(many[:100], 20, progress=Progress(watch))
     assert seen == [0, 1, 2, 3, 4, 5]
+
+
+# --- interrupted ----------------------------------------------------------------------------------------
+
+
+def stopped_at(picks: int) -> Progress:
+    """Cancels a selection once it has picked so many rows."""
+
+    def watch(progress: Progress) -> None:
+        if progress.done == picks:
+            progress.cancel()
+
+    return Progress(watch)
+
+
+@pytest.mark.parametrize("picks", [1, 37, 199])
+def test_an_interrupted_selection_goes_on_to_the_same_result(
+    many: np.ndarray, tmp_path: Path, picks: int
+) -> None:
+    file, whole = tmp_path / "picked.npz", select(many, 200, seed=4)
+    with pytest.raises(Cancelled):
+        select(many, 200, seed=4, progress=stopped_at(picks), state=file)
+    seen: list[int] = []
+    continued = select(
+        many, 200, seed=4, progress=Progress(lambda progress: seen.append(progress.done)), state=file
+    )
+    assert np.array_equal(continued, whole)
+    assert len(np.load(file)["picked"]) > 0 and seen[0] <= picks
+    # The file of fewer picks serves more, and that of more serves fewer.
+    assert np.array_equal(select(many, 260, seed=4, state=file)[:200], whole)
+    assert np.array_equal(select(many, 20, seed=4, state=file), whole[:20])
+
+
+def test_picks_are_saved_now_and_then(
+    many: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(greedy, "SAVED_EVERY", 0.0)
+    file, sizes = tmp_path / "picked.npz", set()
+
+    def watch(progress: Progress) -> None:
+        if file.exists():
+            sizes.add(len(np.load(file)["picked"]))
+
+    picked = select(many, 200, state=file, progress=Progress(watch))
+    assert len(sizes) > 1 and max(sizes) < 200
+    assert np.load(file)["picked"].tolist() == picked.tolist()
+
+
+def test_the_file_of_other_rows_or_a_damaged_one_is_not_continued(many: np.ndarray, tmp_path: Path) -> None:
+    file, rows = tmp_path / "picked.npz", many[:500]
+    expected = select(rows, 30, seed=4)
+    for other, seed in ((many[500:1000], 4), (rows, 5), (many[:499], 4)):
+        select(other, 30, seed=seed, state=file)
+        assert np.array_equal(select(rows, 30, seed=4, state=file), expected)
+    for damaged in (b"", b"PK\x03\x04", file.read_bytes()[:100], file.read_bytes()[:-30]):
+        file.write_bytes(damaged)
+        assert np.array_equal(select(rows, 30, seed=4, state=file), expected)
+
+
+def test_rows_in_a_read_only_file_are_selected_from(many: np.ndarray, tmp_path: Path) -> None:
+    np.save(tmp_path / "rows.npy", many[:3000])
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    assert np.array_equal(select(mapped, 50, seed=1), select(many[:3000], 50, seed=1))

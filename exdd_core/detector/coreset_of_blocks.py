@@ -28,7 +28,7 @@ def coreset_of_blocks(
     """`greedy_coreset` of `count` rows that come in blocks, float32 (m, dimension) each: int64 (size,)."""
     check_size(size, count)
     projected = project_blocks(blocks, count, dimension, PROJECTION_DIM, seed)
-    return select(projected, size, seed=seed, progress=progress, in_place=True)
+    return select(projected, size, seed=seed, progress=progress)
 
 
 def project_blocks(

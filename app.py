@@ -1,7 +1,7 @@
-"""Puts the pages on one app and serves it on this machine; knows addresses and files, not what the pages do.
+"""Puts the pages on one app and serves it on this machine.
 
-`python app.py --workspace DIR --host 127.0.0.1 --port 7860` is what `python -m exdd_core serve` starts.
-Nothing is asked of another machine: no analytics, no web fonts, no scripts from elsewhere.
+`python -m exdd_core serve` starts `python app.py --workspace DIR --host 127.0.0.1 --port 7860`. Loads nothing from
+other machines: no analytics, no web fonts, no scripts. Knows addresses and files. Does not know what the pages do.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from pages import banks, curate, data, evaluate, frame, inspect, routes, studio
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 TITLE = "ExDD Workbench"
-PAUSE = 0.02  # seconds between two looks of Gradio's queue at whether somebody asks for something
+PAUSE = 0.02  # seconds between two checks of Gradio's queue for new events
 
 
 def create_app(workspace: Workspace) -> gr.Blocks:
-    """Every page inside its frame. `launch_options(workspace)` brings theme, style, scripts, pictures."""
+    """The app with every page inside its frame. `launch_options` adds theme, styles, scripts and pictures."""
     app = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400))
     with app, frame.frame(workspace, inspect.PATH):
         inspect.render(workspace)
@@ -49,14 +49,14 @@ def create_app(workspace: Workspace) -> gr.Blocks:
         with app.route(page.TITLE, page.PATH), frame.frame(workspace, page.PATH):
             page.render(workspace)
     app._queue.sleep_when_free = (
-        PAUSE  # Gradio's own, a millisecond, keeps 4 % of a core busy with nobody there
+        PAUSE  # Gradio's default, a millisecond, takes 4 % of a core when idle
     )
-    jobs.start_worker(workspace)  # whoever shows the pages also does what people order there
+    jobs.start_worker(workspace)  # the process that serves the pages also runs their jobs
     return app
 
 
 def launch_options(workspace: Workspace) -> dict[str, Any]:
-    """What `gr.Blocks.launch` needs beside an address: the look, our own routes, no footer of Gradio's."""
+    """The arguments of `gr.Blocks.launch` other than the address: theme, our own routes, no Gradio footer."""
     return {
         "theme": theme(),
         "favicon_path": str(ASSETS / "logo.svg"),
@@ -79,10 +79,10 @@ def launch_options(workspace: Workspace) -> dict[str, Any]:
 
 
 class Look(StaticFiles):
-    """Serves what pages show from `assets`: scripts, styles and pictures; nothing else that lies there.
+    """Serves only the scripts, styles and pictures in `assets`.
 
-    Modules import each other by plain relative addresses, so nothing in an address tells a new file from an old one:
-    browsers ask whether a file has changed (ETag) before they use the one that they keep.
+    Modules import each other by plain relative addresses, which do not change with a file's content. So browsers ask
+    whether a file has changed (ETag) before they use their copy.
     """
 
     async def get_response(self, path: str, scope: Scope) -> Response:
@@ -99,10 +99,10 @@ def _is_served(file: Path) -> bool:
 
 
 def _head(path: str) -> str:
-    """What stands first in the <head> of the page at `path`: a title, the theme before anything is painted, styles,
-    and the modules of the page, whose `start` becomes `exdd.FOLDER` for Gradio's `js_on_load`.
+    """The first elements in the <head> of the page at `path`: title, theme, styles and the page's modules.
 
-    Gradio adds its own `head` only after the page is up, which would flash in the wrong colours.
+    A module's `start` becomes `exdd.FOLDER` for Gradio's `js_on_load`. Gradio adds its own `head` only after the page
+    is shown, which would flash in the wrong colours.
     """
     lines = [f"<title>{TITLE}</title>", f"<script>{(ASSETS / 'frame.js').read_text('utf-8')}</script>"]
     for file in _looks("*.css", "*/*.css"):
@@ -123,7 +123,7 @@ def _looks(*patterns: str) -> list[str]:
 
 
 class HeadFirst:
-    """ASGI middleware that puts `head(path)` first into the <head> of the pages; the rest passes untouched."""
+    """ASGI middleware that inserts `head(path)` at the start of the <head> of pages, and changes nothing else."""
 
     def __init__(self, app: ASGIApp, head: Callable[[str], str]):
         self._app, self._head = app, head
@@ -156,7 +156,7 @@ def serve(workspace: Workspace, host: str, port: int) -> None:
     """Serve until interrupted."""
     app = create_app(workspace)
     app.launch(server_name=host, server_port=port, prevent_thread_lock=True, **launch_options(workspace))
-    # What needs torch starts to load while people look around: the first heatmap comes sooner.
+    # Import torch in the background, so that the first heatmap appears sooner.
     threading.Thread(
         target=importlib.import_module, args=("exdd_core.detector.detector",), daemon=True
     ).start()
@@ -174,7 +174,7 @@ def _check_address(host: str, port: int) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Open or create the workspace and serve it; 2 with one sentence when that cannot be."""
+    """Open or create the workspace and serve it; prints one sentence and returns 2 where that fails."""
     parser = argparse.ArgumentParser(prog="app.py", description="Serve ExDD Workbench on this machine.")
     default = Path(os.environ.get("EXDD_WORKSPACE") or "data/workspace")
     parser.add_argument(

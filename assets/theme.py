@@ -1,7 +1,7 @@
 """The one Gradio theme: system fonts, one accent colour, spacing in steps of 8 px, light and dark.
 
-It sets the variables that Gradio's own components read; what the frame and the pages add stands in theme.css,
-which takes its colours from the same variables. It knows nothing of pages.
+Sets the variables that Gradio's own components read. theme.css styles the frame and the pages with the same variables.
+Does not know pages.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.themes.utils.colors import Color
 from gradio.themes.utils.sizes import Size
 
-# The accent: a blue that no heatmap, and no verdict, uses.
+# The accent: a blue that neither heatmaps nor verdicts use.
 ACCENT = Color(
     name="accent",
     c50="#eff4ff",
@@ -56,7 +56,7 @@ MONO = ("ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "Liberation Mono"
 
 
 def theme() -> gr.themes.Base:
-    """The theme, as `launch(theme=...)` takes it."""
+    """The theme, for `launch(theme=...)`."""
     return gr.themes.Base(
         primary_hue=ACCENT,
         secondary_hue=ACCENT,

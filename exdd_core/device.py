@@ -1,4 +1,4 @@
-"""Where the network, the coreset and the search compute: the one place that reads EXDD_DEVICE.
+"""Chooses the device for the network, the coreset and the search. Only this module reads EXDD_DEVICE.
 
 Knows PyTorch. Does not know what is computed.
 """
@@ -17,7 +17,7 @@ NAMES = ("auto", "cpu", "cuda")
 
 
 def asked() -> str:
-    """What EXDD_DEVICE says: "auto", "cpu" or "cuda"; "auto" where it is not set. Raises BadInput for anything else."""
+    """The value of EXDD_DEVICE: "auto" (the default), "cpu" or "cuda". Raises `BadInput` for anything else."""
     name = os.environ.get("EXDD_DEVICE", "").strip().lower() or "auto"
     if name not in NAMES:
         raise BadInput(f"EXDD_DEVICE is '{name}', which is no device; set it to auto, cpu or cuda.")
@@ -27,9 +27,9 @@ def asked() -> str:
 def chosen() -> torch.device:
     """The device to compute on: for "auto" the GPU where PyTorch finds one.
 
-    Raises BadInput where EXDD_DEVICE is no device, or asks for a GPU and there is none.
+    Raises `BadInput` where EXDD_DEVICE is no device, or is "cuda" without a GPU.
     """
-    import torch  # takes seconds, and `asked` needs none of it
+    import torch  # takes seconds, and `asked` does not need it
 
     name = asked()
     if name == "cuda" and not torch.cuda.is_available():

@@ -1,4 +1,4 @@
-"""Packages that few people need, so that they are installed when somebody does: what needs each, and what to run.
+"""The optional packages: what needs each, and the command that installs it.
 
 Knows names of packages; pyproject.toml has their versions. Imports none of them and does not know what they compute.
 """
@@ -14,7 +14,7 @@ from exdd_core.errors import BadInput
 
 @dataclass(frozen=True)
 class Extra:
-    """`name`: in pyproject.toml and of the make target. `module`: what Python imports. `purpose`: begins a sentence."""
+    """An optional package. name: in pyproject.toml and make. module: imported by Python. purpose: begins a sentence."""
 
     name: str
     package: str
@@ -22,7 +22,7 @@ class Extra:
     purpose: str
 
     def missing(self) -> str:
-        """Empty where the package is installed, else one sentence on what needs it and how it is installed."""
+        """A sentence on what needs the package and how to install it; "" where it is installed."""
         if importlib.util.find_spec(self.module):
             return ""
         return (
@@ -31,7 +31,7 @@ class Extra:
         )
 
     def require(self) -> None:
-        """Raises `BadInput` where the package is not installed."""
+        """Raise `BadInput` where the package is not installed."""
         if sentence := self.missing():
             raise BadInput(sentence)
 

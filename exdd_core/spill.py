@@ -1,8 +1,8 @@
-"""Arrays of one shape that are too many for the memory, in a file that ends with the process.
+"""Keeps arrays of one shape that do not fit into memory in a temporary file.
 
-The file never has a name, so that nothing is left of it after a cancel, an error or a kill. It is read by copying and
-never mapped: pages of a map count as memory of the process. Knows files and the room on a disk. Does not know what
-the arrays hold.
+The file has no name, so nothing is left after a cancel, an error or a kill. It is read by copying and not mapped,
+because mapped pages count as memory of the process. Knows files and free disk space. Does not know what the arrays
+hold.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from numpy.typing import DTypeLike
 
 from exdd_core.errors import BadInput
 
-RESERVE = 512 << 20  # bytes of a disk that are left to others
+RESERVE = 512 << 20  # bytes of a disk that stay free
 
 
 class Spill(Sequence[np.ndarray]):
     """n arrays of one shape and dtype on disk. Threads may share one.
 
-    folder: where to put the file; None for that of temporary files. what: names the arrays to whoever must make room,
-    such as "the features of 2,085 images". Raises BadInput where the disk has too little room.
+    folder: of the file; None for the system's temporary folder. what: names the arrays in errors, such as "the features
+    of 2,085 images". Raises `BadInput` where the disk has too little free space.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Spill(Sequence[np.ndarray]):
         return (self[i] for i in range(len(self)))
 
     def write(self, first: int, arrays: np.ndarray) -> None:
-        """Store arrays (m, *shape) as number `first` and those after it."""
+        """Store arrays (m, *shape) as the numbers from `first` on."""
         content = np.ascontiguousarray(arrays, self.dtype).reshape(-1).data.cast("B")
         with self._lock:
             self._file.seek(first * self._bytes)
@@ -92,14 +92,14 @@ class Spill(Sequence[np.ndarray]):
 
 
 def array_or_spill(count: int, shape: Sequence[int], dtype: DTypeLike, most: int) -> np.ndarray | Spill:
-    """Room for n arrays of one shape: in memory, filled with zeros, where they take at most `most` bytes."""
+    """Space for n arrays of one shape: zeros in memory if they take at most `most` bytes, else a `Spill`."""
     if np.dtype(dtype).itemsize * count * int(np.prod(shape, dtype=np.int64)) <= most:
         return np.zeros((count, *shape), dtype)
     return Spill(count, shape, dtype)
 
 
 def require_room(folder: Path, needed: int, what: str) -> None:
-    """Raise BadInput where the disk of `folder` lacks `needed` bytes. what: as for `Spill`."""
+    """Raise `BadInput` where the disk of `folder` lacks `needed` bytes. what: as for `Spill`."""
     free = shutil.disk_usage(folder).free
     if needed + RESERVE > free:
         raise BadInput(

@@ -1,13 +1,13 @@
-"""What a bank version holds after each change of its banks, as columns of the change's row.
+"""The content of a bank version after each change of its banks, as columns of the change's row.
 
-    since     the change that added the image's rows as they are now; GONE where they were removed; null as built
-    before    `since` before the last removal
-    built     1 where the build put rows of the image into this bank, as far as its removals tell
-    content   one text for all that differs from the build; "" where nothing does
-    rows_of   the earlier change that holds the same rows; null where the change holds its own
+    since     the change that added the image's current rows; GONE if they were removed; null if they are as built
+    before    the value of `since` before the last removal
+    built     1 if the build put rows of the image into this bank, as far as its removals show
+    content   a digest of all differences from the build; "" without differences
+    rows_of   the earlier change that has the same rows; null if the change has its own
 
-So every question about a version is answered by the last row of an image or of the version, however many there are.
-Knows columns. Does not know features, or why an image came or went.
+So the last row of an image or a version answers a question about it, independent of the number of changes. Knows
+columns. Does not know features, or why an image was added or removed.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 GONE = 0  # no change has this number
 COLUMNS = {"since": int, "before": int, "built": int, "content": str, "rows_of": int}
-LAST_STATES = 200  # fitted states that a version keeps, the newest first
+LAST_STATES = 200  # largest number of fitted states stored for a version; the newest are kept
 
 
 @dataclass(frozen=True)
 class Held:
-    """How one image stands in one bank of a version: the columns of the same names."""
+    """The state of one image in one bank of a version: the columns of the same names."""
 
     since: int | None = None
     before: int | None = None
     built: bool = False
 
     def after(self, action: str, number: int) -> Held:
-        """After change `number`: one that is added and removed later is as built, one put back is as it was."""
+        """The state after change `number`. Adding and removing an image, or removing and restoring it, cancel out."""
         if action == "add":
             return Held(number, self.before, self.built)
         if action == "return":
@@ -48,7 +48,7 @@ class Held:
 
 
 def held(db: Database, bank: str, image: str, side: str) -> Held:
-    """How an image stands in a bank now."""
+    """The current state of an image in a bank."""
     query = """select since, before, built from bank_changes where bank = ? and image = ? and bank_side = ?
                order by id desc limit 1"""
     row = db.execute(query, [bank, image, side]).fetchone()
@@ -63,7 +63,7 @@ def content(db: Database, bank: str, until: int = 2**63 - 1) -> str:
 
 
 def moved(content: str, image: str, side: str, old: int | None, new: int | None) -> str:
-    """The content once `since` of an image in a bank goes from `old` to `new`; the order of changes plays no role."""
+    """The content after `since` of an image changes from `old` to `new`, independent of the order of changes."""
     number = int(content or "0", 16)
     for since in (old, new):
         if since is not None:
@@ -73,7 +73,7 @@ def moved(content: str, image: str, side: str, old: int | None, new: int | None)
 
 
 def differing(db: Database, bank: str, until: int = 2**63 - 1) -> dict[tuple[str, str], int]:
-    """The images whose rows after change `until` are not those that were built: (image, side) -> `since`."""
+    """The images whose rows after change `until` differ from the build: (image, side) -> `since`."""
     query = """select image, bank_side, since from bank_changes where id in (
                select max(id) from bank_changes where bank = ? and id <= ? group by image, bank_side)"""
     found = db.execute(query, [bank, until]).fetchall()
@@ -81,10 +81,10 @@ def differing(db: Database, bank: str, until: int = 2**63 - 1) -> dict[tuple[str
 
 
 def needed(db: Database, bank: str, until: int) -> list[int]:
-    """The changes, in order, that make a version as built what it is after change `until`.
+    """The changes, in order, that lead from the build to the state after change `until`.
 
-    What was added and removed again is left out. An image of the build that went and came back is not: its rows are
-    the last ones of the bank now.
+    Images that were added and removed again are left out. Images of the build that were removed and restored are not,
+    because their rows are now the last ones of the bank.
     """
     query = """select last.id, last.action, last.since, last.built,
                       (select max(id) from bank_changes where bank = :bank and image = last.image
@@ -102,9 +102,9 @@ def needed(db: Database, bank: str, until: int) -> list[int]:
 
 
 def keep_state(db: Database, bank: str, state: Mapping[str, Any]) -> None:
-    """Store what was fitted to a version as it is now, once for the same content, and forget what is old.
+    """Store the fitted state of a version's current content, and delete old states.
 
-    What a stored run was measured with stays.
+    States that stored runs were measured with are kept.
     """
     now = content(db, bank)
     _store(db, bank, now, state)
@@ -122,7 +122,7 @@ def _store(db: Database, bank: str, content: str, state: Mapping[str, Any]) -> N
 
 
 def state_for(db: Database, bank: str, content: str) -> Json | None:
-    """What was fitted when a version had this content; None where nothing was kept, {} where that is the build's."""
+    """The fitted state of a version for this content; None if none is stored, {} for the build's own."""
     query = "select state from bank_states where bank = ? and content = ?"
     row = db.execute(query, [bank, content]).fetchone()
     if row is None:
@@ -131,7 +131,7 @@ def state_for(db: Database, bank: str, content: str) -> Json | None:
 
 
 def fill(db: Database) -> None:
-    """Write these columns for changes of an older workspace, and move fitted states to their own table."""
+    """Fill these columns for the changes of an older workspace, and move fitted states to their own table."""
     now: dict[tuple[str, str, str], Held] = {}
     contents: dict[str, str] = {}
     first: dict[bytes, int] = {}

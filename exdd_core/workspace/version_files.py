@@ -1,7 +1,7 @@
-"""The files of a bank version and their digests: taken when it is built, compared before it is used.
+"""Checks the files of a bank version by digests, which are computed at the build and compared before use.
 
-Digests lie in the version's row, and in its manifest for a folder that has lost its database. A version that was
-built before there were digests gets them when it is first used. Knows rows and files. Does not know what is in them.
+Digests are in the version's row, and in its manifest in case the database is lost. A version that was built before
+digests existed gets them when it is first used. Knows rows and files. Does not know what is in them.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ MANIFEST = "manifest.json"
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of every file of a version's folder, by name; hidden ones are marks of whoever makes it."""
+    """The SHA-256 of every file in a version's folder, by name, without hidden ones, which mark unfinished folders."""
     return {f.name: files.digest(f) for f in sorted(folder.iterdir()) if f.name[0] != "." and f.is_file()}
 
 
 def kept(folder: Path, taken: str) -> str:
-    """The digests of a version's files as its row keeps them. taken: the time, ISO 8601."""
+    """The digests of a version's files as JSON for its row. taken: the time, ISO 8601."""
     return json.dumps({"taken": taken, "digests": digests(folder)})
 
 
 def faults(version: BankVersion) -> list[str]:
-    """A clause on each file of a version that is lost or is not what it was; none for one without digests."""
+    """A clause on each missing or changed file of a version; none for a version without digests."""
     found = []
     for name, was in (version.files.digests if version.files else {}).items():
         try:
@@ -47,7 +47,7 @@ def faults(version: BankVersion) -> list[str]:
 
 
 def require_undamaged(version: BankVersion) -> None:
-    """Raise BadInput where a file of a version is lost or is not what it was."""
+    """Raise `BadInput` where a file of a version is missing or changed."""
     found = faults(version)
     if found:
         raise damaged(
@@ -56,7 +56,7 @@ def require_undamaged(version: BankVersion) -> None:
 
 
 def damaged(version: BankVersion, what: str) -> BadInput:
-    """What is wrong with a version and what to do, as an error. what: a clause."""
+    """The error for a damaged version, with advice. what: a clause on the damage."""
     return BadInput(
         f"Bank version {version.name} is damaged, so it judges nothing: {what}. Go back to an earlier one "
         f"(banks rollback), build it again (banks rebuild {version.name}), or restore a backup."
@@ -64,15 +64,14 @@ def damaged(version: BankVersion, what: str) -> BadInput:
 
 
 def take(workspace: Workspace, version: BankVersion) -> None:
-    """Give a version that has no digests those of its files as they are now; a workspace that cannot be written to
-    stays as it is."""
+    """Store the current digests of a version that has none; does nothing in a read-only workspace."""
     with suppress(BadInput, sqlite3.Error), workspace.writing() as db:
         row = [kept(version.path, clock.now()), version.id]
         db.execute("update banks set files = ? where id = ? and files is null", row)
 
 
 def sentence(version: BankVersion) -> str:
-    """What is to be said of a version's digests; "" where they are as old as the version."""
+    """A sentence on digests that are missing or younger than the version, else ""."""
     if version.files is None:
         return f"{version.name} was built before files had digests; it gets them when it is next used."
     if version.files.taken == version.created:

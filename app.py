@@ -48,9 +48,7 @@ def create_app(workspace: Workspace) -> gr.Blocks:
     for page in (studio, curate, evaluate, data, banks):
         with app.route(page.TITLE, page.PATH), frame.frame(workspace, page.PATH):
             page.render(workspace)
-    app._queue.sleep_when_free = (
-        PAUSE  # Gradio's default, a millisecond, takes 4 % of a core when idle
-    )
+    app._queue.sleep_when_free = PAUSE  # Gradio's default, a millisecond, takes 4 % of a core when idle
     jobs.start_worker(workspace)  # the process that serves the pages also runs their jobs
     return app
 

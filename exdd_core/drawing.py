@@ -10,6 +10,7 @@ import numpy as np
 from PIL import ImageFont
 
 CALIBRATED = (0.0, 2.0)  # the range of every calibrated map: the threshold, 1, sits in the middle
+UNKNOWN = (128, 128, 128)  # of what is no number
 DIFFERENCE = (-2.0, 2.0)  # calibrated ExDD minus calibrated PatchCore
 
 
@@ -38,13 +39,15 @@ DIFFERENCE_COLOURS = _diverging()
 
 def _paint(values: np.ndarray, low: float, high: float, colours: np.ndarray) -> np.ndarray:
     """Colour values (H, W) as uint8 RGBA (H, W, 4); values outside low..high get the colour of the closer
-    end."""
+    end, and what is no number is grey."""
     if not high > low:
         raise ValueError(f"The range of a colour scale must grow, not {low} to {high}.")
-    position = (np.nan_to_num(np.asarray(values, np.float32), nan=low) - low) / (high - low)
+    values = np.asarray(values, np.float32)
+    position = (np.nan_to_num(values, nan=low) - low) / (high - low)
     index = np.clip(np.rint(position * 255), 0, 255).astype(np.uint8)
     rgba = np.full((*index.shape, 4), 255, np.uint8)
     rgba[..., :3] = colours[index]
+    rgba[np.isnan(values), :3] = UNKNOWN
     return rgba
 
 

@@ -56,6 +56,12 @@ export const FILTERS = [
     ...ofRows(({ exdd }) => exdd.verdict === "not sure"),
   },
   {
+    key: "unknown",
+    words: "Cannot judge",
+    tip: "A score or heatmap is no finite number, so a person must look",
+    ...ofRows(({ exdd }) => exdd.verdict === "cannot judge"),
+  },
+  {
     key: "disagree",
     words: "Disagree",
     tip: "The verdicts of the two methods differ",
@@ -75,11 +81,12 @@ export const FILTERS = [
 
 /**
  * The filters that make sense: where no truth is known nothing can be missed, so the verdict decides instead.
- * @param {Pick<Listed, "images" | "marked" | "filter">} listed
+ * @param {Pick<Listed, "images" | "rows" | "marked" | "filter">} listed
  */
-export function filtersShown({ images, marked, filter }) {
+export function filtersShown({ images, rows, marked, filter }) {
   const isTruthKnown = images.some((image) => image.label);
   const left = isTruthKnown ? ["found", "passed"] : ["missed", "false", "defect", "normal"];
+  if (filter !== "unknown" && !passing({ images, rows, marked }, "unknown").length) left.push("unknown");
   if (filter !== "marked" && !images.some((image) => marked.has(image.id))) left.push("marked");
   return FILTERS.filter(({ key }) => !left.includes(key));
 }
@@ -109,10 +116,14 @@ export const COLUMNS = [
   {
     title: "PatchCore score",
     number: true,
-    value: (image, row, values) => row && scoreOf(row.patchcore, values),
+    value: (image, row, values) => (row && scoreOf(row.patchcore, values)) ?? undefined,
   },
   { title: "Verdict", value: (image, row) => row && outcome(image, row.patchcore.verdict).words },
-  { title: "ExDD score", number: true, value: (image, row, values) => row && scoreOf(row.exdd, values) },
+  {
+    title: "ExDD score",
+    number: true,
+    value: (image, row, values) => (row && scoreOf(row.exdd, values)) ?? undefined,
+  },
   { title: "Verdict", value: (image, row) => row && outcome(image, row.exdd.verdict).words },
   { title: "Probability", number: true, value: (image, row) => row?.exdd.probability ?? undefined },
   { title: "Reason", value: (image, row) => row?.exdd.reason },

@@ -15,6 +15,9 @@ const ICONS = {
     '<circle cx="8" cy="8" r="8" fill="currentColor"/>' +
     '<path d="M5.7 6.3a2.3 2.3 0 1 1 3.3 2.1c-.7.3-1 .7-1 1.4m0 1.6v1.6" fill="none" stroke="#fff" ' +
     'stroke-width="1.6"/>',
+  unknown:
+    '<circle cx="8" cy="8" r="8" fill="currentColor"/>' +
+    '<path d="M4.5 8h7" stroke="#fff" stroke-width="1.8"/>',
   wrong:
     '<path d="M8 .5L16 15H0z" fill="currentColor"/>' +
     '<path d="M8 5.5v5m0 1.2v1.6" stroke="#fff" stroke-width="1.8"/>',
@@ -36,7 +39,7 @@ export function icon(kind, words) {
  */
 export function verdict(image, side, values) {
   const { kind, words } = outcome(image, side.verdict);
-  const score = values ? ` ${fixed(scoreOf(side, values))}` : "";
+  const score = values && kind !== "unknown" ? ` ${fixed(scoreOf(side, values))}` : "";
   return make("span", { class: `vw-verdict ${kind}` }, icon(kind, words), words + score);
 }
 

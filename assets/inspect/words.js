@@ -2,14 +2,15 @@
 
 /**
  * @typedef {"patchcore" | "exdd"} Method
- * @typedef {"normal" | "defect" | "not sure"} Verdict
+ * @typedef {"normal" | "defect" | "not sure" | "cannot judge"} Verdict
  * @typedef {"calibrated" | "raw"} Values which scores and maps are shown
  *
- * What one method says of an image. calibrated: 0 is the median of normal images, 1 the threshold.
+ * What one method says of an image. calibrated: 0 is the median of normal images, 1 the threshold; null where a
+ * value is no finite number, so that the image cannot be judged.
  * @typedef {object} Side
- * @property {number} score
- * @property {number} threshold of `score`
- * @property {number} calibrated
+ * @property {number | null} score
+ * @property {number | null} threshold of `score`
+ * @property {number | null} calibrated
  * @property {Verdict} verdict
  * @property {number | null} probability that the image has a defect; null where the bank cannot tell
  * @property {string} reason
@@ -22,8 +23,8 @@
  * @typedef {{ id: string, name: string, label: string | null, type: string, ratio: number }} Entry
  *
  * How a verdict is drawn and worded, and what it is against the truth.
- * @typedef {"normal" | "defect" | "doubt" | "wrong"} Kind
- * @typedef {{ kind: Kind, words: string, is: "" | "doubt" | "missed" | "false" }} Outcome
+ * @typedef {"normal" | "defect" | "doubt" | "wrong" | "unknown"} Kind
+ * @typedef {{ kind: Kind, words: string, is: "" | "doubt" | "missed" | "false" | "unknown" }} Outcome
  */
 
 /** @type {Method[]} */
@@ -37,8 +38,9 @@ export const CALLED = { missed: "a missed defect", false_alarm: "a false alarm" 
 
 export const NO_BANK = "There is no bank version that could learn from it; build one in Banks.";
 
-/** @param {number} value */
-export const fixed = (value) => value.toFixed(Math.abs(value) >= 100 ? 1 : 2).replace("-", "−");
+/** @param {number | null} value null for no finite number */
+export const fixed = (value) =>
+  value === null ? "–" : value.toFixed(Math.abs(value) >= 100 ? 1 : 2).replace("-", "−");
 
 /** @param {number} share */
 export const percent = (share) => {
@@ -46,7 +48,7 @@ export const percent = (share) => {
   return share < 0.005 ? "under 1 %" : `${Math.round(share * 100)} %`;
 };
 
-/** @param {{ score: number, calibrated: number }} side @param {Values} values */
+/** @param {{ score: number | null, calibrated: number | null }} side @param {Values} values */
 export const scoreOf = (side, values) => (values === "raw" ? side.score : side.calibrated);
 
 /** @param {Entry} image */
@@ -66,6 +68,7 @@ export function truthOf({ label, type }) {
  * @returns {Outcome}
  */
 export function outcome(image, verdict) {
+  if (verdict === "cannot judge") return { kind: "unknown", words: "Cannot judge", is: "unknown" };
   if (verdict === "not sure") return { kind: "doubt", words: "Not sure", is: "doubt" };
   if (image.label === "defect" && verdict === "normal")
     return { kind: "wrong", words: "Missed defect", is: "missed" };

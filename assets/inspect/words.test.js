@@ -35,6 +35,8 @@ test("a probability is never said to be certain", () => {
 });
 
 test("a verdict against the truth is a missed defect, a false alarm, or what it says", () => {
+  assert.deepEqual(outcome(image("defect"), "cannot judge").is, "unknown");
+  assert.equal(outcome(image("normal"), "cannot judge").kind, "unknown");
   assert.equal(outcome(image("defect"), "normal").is, "missed");
   assert.equal(outcome(image("normal"), "defect").is, "false");
   assert.deepEqual(outcome(image("defect"), "defect"), { kind: "defect", words: "Defect", is: "" });

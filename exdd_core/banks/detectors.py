@@ -58,14 +58,24 @@ def load_detector(workspace: Workspace, bank: str | None = None, until: int | No
             if detector.fitted.can_change:
                 detector.recall(features.HeldOutFeatures(workspace, version.id, detector))
         if last < newest:
-            with workspace.reading() as db:
-                later = history.read(db, version.id, last, newest)
+            later = _later(workspace, version, last, newest)
             last = later.last
             if later.changes:
                 detector = detector.changed(later.changes, later.state)
         if not then:
             keep_detector(workspace, version.id, last, detector)
         return detector
+
+
+def _later(workspace: Workspace, version: BankVersion, after: int, until: int) -> history.Changes:
+    """What has changed in a version. Raises BadInput where a change is damaged."""
+    from exdd_core.detector.soundness import Damaged
+
+    try:
+        with workspace.reading() as db:
+            return history.read(db, version.id, after, until)
+    except Damaged as error:
+        raise version_files.damaged(version, error.what) from error
 
 
 def load_as_built(workspace: Workspace, version: BankVersion) -> Detector:

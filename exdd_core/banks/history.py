@@ -8,15 +8,17 @@ version only. Knows rows and JSON. Does not know who decided, or why.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exdd_core.detector import Change
 from exdd_core.detector.bank import BankImage
+from exdd_core.detector.soundness import Damaged, require
 from exdd_core.spec import Json
 from exdd_core.workspace import bank_contents, clock
 
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace.bank_contents import Held
 
 LATEST = 2**63 - 1
-ROWS = """select c.id, c.bank_side, c.action, coalesce(r.rows, c.rows), c.detail
+ROWS = """select c.id, c.bank_side, c.action, coalesce(r.rows, c.rows), c.detail, c.digest
           from bank_changes c left join bank_changes r on r.id = c.rows_of"""
 
 
@@ -76,6 +78,7 @@ def record(db: Database, bank: str, change: Change, decision: int) -> None:
         "content": bank_contents.moved(bank_contents.content(db, bank), image, side, old.since, new.since),
         "rows_of": rows_of,
     }
+    row["digest"] = _digest(side, change.action, content, str(row["detail"]))
     marks = ", ".join(f":{name}" for name in row)
     db.execute(f"insert into bank_changes ({', '.join(row)}) values ({marks})", row)
 
@@ -110,8 +113,25 @@ def read(db: Database, bank: str, after: int = 0, until: int = LATEST) -> Change
     else:
         wanted = json.dumps(bank_contents.needed(db, bank, last))
         rows = db.execute(f"{ROWS} where c.id in (select value from json_each(?)) order by c.id", [wanted])
-    changes = [_change(side, action, rows, json.loads(detail)) for _, side, action, rows, detail in rows]
+    changes = [_checked(*row) for row in rows]
     return Changes(last, changes, bank_contents.state_for(db, bank, bank_contents.content(db, bank, last)))
+
+
+def _digest(side: str, action: str, rows: bytes, detail: str) -> str:
+    """SHA-256 of what a change says; compared before it is applied."""
+    return hashlib.sha256(f"{side} {action} {detail} ".encode() + rows).hexdigest()
+
+
+def _checked(number: int, side: str, action: str, rows: bytes, detail: str, digest: str | None) -> Change:
+    """A change from its columns. Raises Damaged where it is not what was written."""
+    what = f"its change {number}, made after the build, is not what it was"
+    try:
+        require(digest in (None, _digest(side, action, rows, detail)), what)
+        change = _change(side, action, rows, json.loads(detail))
+    except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+        raise error if isinstance(error, Damaged) else Damaged(what) from error
+    require(bool(np.isfinite(change.rows).all()), what)
+    return change
 
 
 def _change(side: str, action: str, rows: bytes, detail: Mapping[str, Any]) -> Change:
@@ -135,10 +155,9 @@ def left(db: Database, bank: str, image: str, side: str) -> tuple[int, Change] |
     None where the image's last change is no removal, or where its rows were not kept.
     """
     where = "c.bank = ? and c.image = ? and c.bank_side = ? order by c.id desc limit 1"
-    for id, _, action, rows, detail in db.execute(f"{ROWS} where {where}", [bank, image, side]):
-        values = json.loads(detail)
-        if action == "remove" and "taught" in values:
-            return int(id), _change(side, "return", rows, values)
+    for id, _, action, rows, detail, digest in db.execute(f"{ROWS} where {where}", [bank, image, side]):
+        if action == "remove" and "taught" in json.loads(detail):
+            return int(id), replace(_checked(id, side, action, rows, detail, digest), action="return")
     return None
 
 

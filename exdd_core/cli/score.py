@@ -266,5 +266,7 @@ def _print_scores(rows: list[answers.ScoredRow]) -> None:
             print(f"    {note}")
 
 
-def _cell(score: float, threshold: float, verdict: str) -> str:
+def _cell(score: float | None, threshold: float | None, verdict: str) -> str:
+    if score is None or threshold is None:
+        return f"{verdict:>24}"
     return f"{score:9.3f} of {threshold:<9.3f} {verdict:>8}"

@@ -82,10 +82,14 @@ def additions(fitted: Fitted, several: Sequence[Marked], side: str = "positive")
 
     Positive: clean patches whose distance to the bank exceeds its covering radius, and further ones up to the
     size of a new build. Negative: patches whose distance exceeds that of usual normal patches. Raises
-    BadInput for an image that is in the bank already.
+    BadInput for an image that is in the bank already, and one with features that are no finite numbers.
     """
     changes = []
     for marked in several:
+        if not np.isfinite(marked.rows).all():
+            raise BadInput(
+                f"The network's features of {marked.image.id} are no finite numbers, so no bank can hold them."
+            )
         if side == "negative":
             use = _counts(fitted, marked)
             usual = fitted.models.fusions[fusion.PatchCore.name][1].usual_distance

@@ -24,6 +24,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.progress import Progress
 from exdd_core.region import HALF, Region
+from exdd_core.sentences import listed
 
 FRINGE = 3  # distance in patches from a marked patch within which unmarked ones still show much of the defect
 UNMARKED = 30  # unmarked patches kept of an image's fringe, and as many of the rest of the image
@@ -74,6 +75,18 @@ class PatchSet:
     @property
     def groups(self) -> np.ndarray:
         return np.array([i.group for i in self.images], dtype=str)
+
+    def without_numbers(self) -> list[int]:
+        """The images with a feature that is no finite number, as after an overflow: nothing can be said of them."""
+        return [i for i, features in enumerate(self.features) if not np.isfinite(features).all()]
+
+    def require_numbers(self) -> None:
+        """Raise BadInput where nothing can be learned from an image, see `without_numbers`."""
+        if unknown := [self.images[i].id for i in self.without_numbers()]:
+            raise BadInput(
+                f"The network's features of {listed(unknown)} are no finite numbers, so nothing is learned from it; "
+                "retire it and try again."
+            )
 
     def take(self, numbers: Sequence[int] | np.ndarray) -> PatchSet:
         """The patches of the images with these numbers."""

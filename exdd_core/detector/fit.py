@@ -59,6 +59,7 @@ def fit(
     everything = patch_set(
         setup.backbone, [*normals, *defects], settings.size, progress, settings.read, setup.region, cache
     )
+    everything.require_numbers()
     engine = inference.engine_for(setup.backbone, (settings.size.height, settings.size.width)).name
     fitted = replace(fitted, setup=replace(setup, engine=engine))
     n = len(normals)

@@ -6,6 +6,7 @@ how distances become scores.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,8 +18,11 @@ from exdd_core import images
 from exdd_core.detector import fusion
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.thresholds import Calibration
+from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.region import Region
+
+CANNOT_JUDGE = "cannot judge"
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,18 @@ class Inspection:
     def threshold(self) -> float:
         return self.calibration.threshold
 
+    @cached_property
+    def is_judged(self) -> bool:
+        """Whether score, map and thresholds are finite numbers, without which there is no verdict."""
+        known = math.isfinite(self.score) and math.isfinite(self.threshold)
+        return known and not math.isnan(self.calibration.doubt) and bool(np.isfinite(self.model_map).all())
+
     @property
     def verdict(self) -> str:
-        """ "defect" above the threshold, "not sure" above the level of doubt, else "normal"."""
+        """ "defect" above the threshold, "not sure" above the level of doubt, else "normal"; "cannot judge" where
+        something is no finite number."""
+        if not self.is_judged:
+            return CANNOT_JUDGE
         if self.score > self.threshold:
             return "defect"
         return "not sure" if self.score > self.calibration.doubt else "normal"
@@ -99,14 +112,14 @@ class Inspection:
     @property
     def probability(self) -> float | None:
         """The probability of a defect, 0 to 1, if they are as frequent as in training; None where unknown."""
-        likely = probability(self.score, self.calibration.odds)
+        likely = probability(self.score, self.calibration.odds) if self.is_judged else None
         return None if likely is None else float(likely)
 
     @property
     def patch_probabilities(self) -> np.ndarray | None:
         """The probability of a defect for every patch, float32 (h, w), 0 to 1; None where unknown."""
         likely = probability(self.patch_scores, self.calibration.patch_odds)
-        if likely is None:
+        if likely is None or not self.is_judged:
             return None
         likely = likely if self.inside is None else np.where(self.inside, likely, 0)
         return likely.astype(np.float32)
@@ -153,7 +166,10 @@ class Inspection:
         return (y0 + y1 - 1) // 2, (x0 + x1 - 1) // 2
 
     def at(self, y: int, x: int) -> Matches:
-        """The matched rows of both banks for the patch at pixel (y, x) of the image."""
+        """The matched rows of both banks for the patch at pixel (y, x) of the image. Raises BadInput for an image that
+        cannot be judged, whose patches match nothing."""
+        if not self.is_judged:
+            raise BadInput(self.reason)
         grid = self.patch_scores.shape
         row, column = images.patch_at(y, x, grid, self.size, self.shape)
         positive = None
@@ -171,6 +187,11 @@ class Inspection:
     @property
     def reason(self) -> str:
         """One sentence that explains the verdict."""
+        if not self.is_judged:
+            return (
+                "Cannot judge: the score or the heatmap of this image is no finite number, so it says nothing; look "
+                "at the image yourself, and build the bank again if others are like it."
+            )
         y, x = self.peak
         matches = self.at(y, x)
         times = matches.negative.distance / self.calibration.usual_distance

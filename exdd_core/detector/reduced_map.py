@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def raw_range(inspection: Inspection) -> tuple[float, float]:
     """The lowest and highest value of the raw map, stretched to hold its median and threshold."""
     marks = (inspection.calibration.map_median, inspection.calibration.map_threshold)
+    if not inspection.is_judged:
+        return min(marks), max(marks)
     low, high = float(np.min(inspection.model_map)), float(np.max(inspection.model_map))
     return min(low, *marks), max(high, *marks)
 

@@ -5,6 +5,7 @@ Knows a fitted detector. Does not know how it was fitted.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -143,6 +144,8 @@ def _inspected(fitted: Fitted, found: np.ndarray, shape: Shape, near: Nearest | 
     near = near or _nearest(fitted, found, inside=inside)
     distances = near.distances
     scores = one.patch_scores(distances)
+    # A search finds some row for what is no number, too, and a distance that looks like one.
+    score = one.image_score(distances) if np.isfinite(found).all() else math.nan
     calibration = fitted.models.fusions[one.name][1]
     model_map = anomaly_map(scores, one.sigma, setup.settings.size)
     if setup.region is not None and inside is not None:
@@ -152,7 +155,7 @@ def _inspected(fitted: Fitted, found: np.ndarray, shape: Shape, near: Nearest | 
         model_map = np.where(shown, model_map, np.float32(calibration.map_median))
     to_positive = distances.positive if positive is not None else None
     return Inspection(
-        score=one.image_score(distances),
+        score=score,
         fusion=one.name,
         calibration=calibration,
         shape=shape,

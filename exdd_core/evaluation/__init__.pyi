@@ -45,6 +45,7 @@ from .test_images import (
     MaskCounts as MaskCounts,
     TestImages as TestImages,
     images_in_banks as images_in_banks,
+    judgeable as judgeable,
     read_images as read_images,
     require_measurable as require_measurable,
     without_outside as without_outside,

@@ -24,6 +24,7 @@ from exdd_core.evaluation.test_images import (
     FiguresWithMasks,
     MaskCounts,
     TestImages,
+    judgeable,
     read_images,
     require_measurable,
     without_outside,
@@ -88,9 +89,10 @@ def cross_validate(
     rows, left_out = without_outside(rows, region)
     require_measurable(rows, rate)
     wanted = _wanted(fusions, painted is not None)
-    sides = [sorted(test) for test in datasets.folds(rows, folds, seed)]
-    _require_both_classes(rows, sides)
+    _sides(rows, folds, seed)  # what cannot be measured is refused before images are read
     images = read_images(rows, backbone, settings, progress, region, cache)
+    rows, images, unknown = judgeable(rows, images)
+    sides = _sides(rows, folds, seed)
     synthetic = []
     if painted:
         size, reader = settings.size, settings.read
@@ -100,7 +102,7 @@ def cross_validate(
         rows, images, backbone, replace(settings, seed=seed), region, wanted, synthetic, seed, max_real_parts
     )
     names = [*wanted, *(["exdd_full"] if painted else [])]
-    return _measure_folds(training, sides, names, rate, left_out, progress)
+    return _measure_folds(training, sides, names, rate, [*left_out, *unknown], progress)
 
 
 def _measure_folds(
@@ -148,13 +150,16 @@ def _wanted(fusions: Sequence[str] | None, with_table_one: bool) -> dict[str, st
     return {own if name == "exdd" else name: "" if name == "exdd" else name for name in names}
 
 
-def _require_both_classes(rows: Sequence[Labelled], sides: Sequence[Sequence[int]]) -> None:
+def _sides(rows: Sequence[Labelled], folds: int, seed: int) -> list[list[int]]:
+    """The numbers of the rows that each fold holds out. Raises BadInput for a fold that has one class only."""
+    sides = [sorted(test) for test in datasets.folds(rows, folds, seed)]
     for number, held_out in enumerate(sides, 1):
         if len({rows[i].label for i in held_out}) == 1:
             missing = "normal" if rows[held_out[0]].label == "defect" else "defective"
             raise BadInput(
                 f"Fold {number} of {len(sides)} has no {missing} image to measure with; use fewer folds."
             )
+    return sides
 
 
 @dataclass(frozen=True)

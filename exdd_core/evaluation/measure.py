@@ -25,6 +25,7 @@ from exdd_core.evaluation.test_images import (
     FiguresWithMasks,
     MaskCounts,
     TestImages,
+    judgeable,
     read_images,
     reading_of,
     require_measurable,
@@ -97,6 +98,8 @@ def evaluate_methods(
     require_measurable(rows, rate)
     require_unseen(list(detectors.values()), rows)
     read = read_images(rows, first.backbone, first.settings, progress, first.region, cache)
+    rows, read, unknown = judgeable(rows, read)
+    require_measurable(rows, rate)
     everything = list(range(len(rows)))
     measured = {
         name: [measure(detector, read, everything, {"exdd": ""}, progress)["exdd"]]
@@ -110,7 +113,7 @@ def evaluate_methods(
         "defective": int(read.labels.sum()),
         **told,
         "masks": read.masked,
-        "notes": [*left_out, *read.notes, *told["notes"]],
+        "notes": [*left_out, *unknown, *read.notes, *told["notes"]],
     }
 
 

@@ -93,6 +93,12 @@ class TestImages:
     known: np.ndarray
     counted: np.ndarray | None
 
+    def take(self, numbers: Sequence[int]) -> TestImages:
+        """The images with these numbers."""
+        counted = None if self.counted is None else self.counted[numbers]
+        patches, masks = self.patches.take(numbers), self.masks[numbers]
+        return TestImages(patches, masks, self.labels[numbers], self.known[numbers], counted)
+
     @property
     def masked(self) -> MaskCounts:
         return {
@@ -149,6 +155,21 @@ def read_images(
         counted[~known] = False
     patches = patch_set(backbone, training, size, progress, settings.read, region, cache)
     return TestImages(patches, masks, labels, known, counted)
+
+
+def judgeable(rows: Sequence[Labelled], read: TestImages) -> tuple[Sequence[Labelled], TestImages, list[str]]:
+    """Leave out the images whose features are no finite numbers, as no method can judge them.
+
+    Returns the other rows and images, and at most one sentence on those left out.
+    """
+    unknown = set(read.patches.without_numbers())
+    if not unknown:
+        return rows, read, []
+    kept = [i for i in range(len(rows)) if i not in unknown]
+    words = "image cannot be judged and is left out", "images cannot be judged and are left out"
+    named = listed([rows[i].id for i in sorted(unknown)])
+    said = f"{count(len(unknown), *words)}, as features of it are no finite numbers: {named}."
+    return [rows[i] for i in kept], read.take(kept), [said]
 
 
 def _truth(row: Labelled) -> np.ndarray | None:

@@ -164,13 +164,14 @@ class _Sweep:
     def measure(self, seed: int, count: int) -> Cell:
         """Fit and measure one cell."""
         from exdd_core.banks import teachers
-        from exdd_core.evaluation import measure_images, read_images
+        from exdd_core.evaluation import judgeable, measure_images, read_images
 
         if self._test is None:
-            self._test = read_images(
+            read = read_images(
                 self.rows, self.backbone, self.settings, self.progress, self.region, self.cache
             )
-            self.masks, self.notes = self._test.masked, [*self.notes, *self._test.notes]
+            self.rows, self._test, unknown = judgeable(self.rows, read)
+            self.masks, self.notes = self._test.masked, [*self.notes, *unknown, *self._test.notes]
         detector = self._detector(seed, count)
         detector = teachers.without_false_alarms(self.workspace, self.dataset, detector, self.progress)
         figures = measure_images(detector, self.rows, self._test, self.progress)
@@ -189,6 +190,7 @@ class _Sweep:
             self._features = patch_set(
                 self.backbone, images, size, self.progress, reader, self.region, self.cache
             )
+            self._features.require_numbers()
         drawn = np.random.default_rng(seed).permutation(len(self.pool))[:count]
         defects = self._features.take([*range(n, n + m), *(n + m + i for i in np.sort(drawn))])
         if self._begun is None or self._begun[0] != seed:

@@ -29,6 +29,7 @@ from .table import (
     COLUMNS as COLUMNS,
     ResultRow as ResultRow,
     csv_text as csv_text,
+    finite as finite,
     result_row as result_row,
     write_csv as write_csv,
 )

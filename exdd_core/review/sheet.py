@@ -102,6 +102,8 @@ def _over_grey(image: np.ndarray, rgba: np.ndarray) -> np.ndarray:
 
 
 def _caption(inspection: Inspection) -> str:
+    if not inspection.is_judged:
+        return f"{inspection.verdict}, {inspection.fusion}"
     chance = inspection.probability
     likely = "" if chance is None else f", probability {chance:.0%}"
     return (

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -21,20 +22,20 @@ class ResultRow(TypedDict):
     """What both methods say of one image; the keys are the columns of the CSV file, in this order.
 
     truth: "normal", "defect" or "" where it is unknown. The probabilities are None where the fusion gives
-    none.
+    none. Scores are None where they are no finite number; the verdict is "cannot judge" then.
     """
 
     image: str
     truth: str
     defect_type: str
-    patchcore_score: float
-    patchcore_threshold: float
-    patchcore_calibrated: float
+    patchcore_score: float | None
+    patchcore_threshold: float | None
+    patchcore_calibrated: float | None
     patchcore_verdict: str
     patchcore_probability: float | None
-    exdd_score: float
-    exdd_threshold: float
-    exdd_calibrated: float
+    exdd_score: float | None
+    exdd_threshold: float | None
+    exdd_calibrated: float | None
     exdd_verdict: str
     exdd_probability: float | None
     fusion: str
@@ -67,21 +68,26 @@ def result_row(
         "image": image,
         "truth": truth,
         "defect_type": defect_type,
-        "patchcore_score": float(patchcore.score),
-        "patchcore_threshold": float(patchcore.threshold),
-        "patchcore_calibrated": float(patchcore.calibrated_score),
+        "patchcore_score": finite(patchcore.score),
+        "patchcore_threshold": finite(patchcore.threshold),
+        "patchcore_calibrated": finite(patchcore.calibrated_score),
         "patchcore_verdict": patchcore.verdict,
         "patchcore_probability": patchcore.probability,
         "patchcore_reason": reason(patchcore.verdict, in_bank, patchcore.reason),
-        "exdd_score": float(exdd.score),
-        "exdd_threshold": float(exdd.threshold),
-        "exdd_calibrated": float(exdd.calibrated_score),
+        "exdd_score": finite(exdd.score),
+        "exdd_threshold": finite(exdd.threshold),
+        "exdd_calibrated": finite(exdd.calibrated_score),
         "exdd_verdict": exdd.verdict,
         "exdd_probability": exdd.probability,
         "exdd_reason": reason(exdd.verdict, in_bank, exdd.reason),
         "fusion": exdd.fusion,
         "bank_version": bank_version,
     }
+
+
+def finite(value: float) -> float | None:
+    """The value, None where it is no finite number: neither JSON nor who reads a table knows such a thing."""
+    return float(value) if math.isfinite(value) else None
 
 
 def csv_text(rows: Iterable[Mapping[str, object]]) -> str:

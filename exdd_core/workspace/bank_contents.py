@@ -122,12 +122,18 @@ def _store(db: Database, bank: str, content: str, state: Mapping[str, Any]) -> N
 
 
 def state_for(db: Database, bank: str, content: str) -> Json | None:
-    """The fitted state of a version for this content; None if none is stored, {} for the build's own."""
+    """The fitted state of a version for this content; None if none is stored, {} for the build's own.
+
+    A damaged state counts as not stored, as its checksum tells: models are fitted again.
+    """
     query = "select state from bank_states where bank = ? and content = ?"
     row = db.execute(query, [bank, content]).fetchone()
     if row is None:
         return None if content else {}
-    return dict(json.loads(zlib.decompress(row[0])))
+    try:
+        return dict(json.loads(zlib.decompress(row[0])))
+    except (zlib.error, ValueError):
+        return None
 
 
 def fill(db: Database) -> None:

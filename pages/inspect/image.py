@@ -13,7 +13,7 @@ from exdd_core.curation import outlining
 from exdd_core.detector import reduced_map
 from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
-from exdd_core.review import ComparedImage, Review, truth_of
+from exdd_core.review import ComparedImage, Review, finite, truth_of
 from pages.html import Answer
 from pages.inspect.state import bank_answer, mark_answer, sides_of
 from pages.pictures import jpeg_url, png_url
@@ -80,9 +80,9 @@ def _side(inspection: Inspection) -> Answer:
     low, high = reduced_map.raw_range(inspection)
     marks = inspection.calibration
     return {
-        "score": float(inspection.score),
-        "threshold": float(inspection.threshold),
-        "calibrated": float(inspection.calibrated_score),
+        "score": finite(inspection.score),
+        "threshold": finite(inspection.threshold),
+        "calibrated": finite(inspection.calibrated_score),
         "verdict": inspection.verdict,
         "probability": inspection.probability,
         "promised": marks.promised,

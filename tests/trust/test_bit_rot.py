@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from exdd_core import files
 from exdd_core.banks.detectors import load_detector
 from exdd_core.banks.options import rebuild_spec
 from exdd_core.cli import main
+from exdd_core.detector import Detector
 from exdd_core.errors import BadInput
 from exdd_core.workspace import Workspace, doctor, version_files
 from tests.trust.conftest import opened
@@ -28,6 +30,11 @@ def flip(file: Path, at: int, bits: int = 1) -> None:
 def first_number(file: Path) -> int:
     """Where the numbers of a safetensors file begin."""
     return 8 + struct.unpack("<Q", file.read_bytes()[:8])[0]
+
+
+def held_out(detector: Detector) -> list[np.ndarray]:
+    """The features of the held-out images of a version, float16 (n, d) each."""
+    return list(detector.fitted.held.features or [])
 
 
 def without_digests(workspace: Workspace) -> None:
@@ -64,6 +71,7 @@ def test_the_command_line_says_in_one_sentence_that_a_version_is_damaged(workspa
     assert not (tmp_path / "r.csv").exists()
 
 
+@pytest.mark.slow
 def test_a_damaged_version_can_be_built_again(workspace, backbone):
     from exdd_core.banks.building import build_bank
 
@@ -123,3 +131,63 @@ def test_a_threshold_that_is_no_number_is_found_without_digests(workspace, backb
     without_digests(workspace)
     with pytest.raises(BadInput, match="v1 is damaged.*calibration"):
         load_detector(opened(workspace.path, backbone))
+
+
+def changed_row(workspace: Workspace, column: str, at: int) -> None:
+    """Flip a bit in a column of the version's last change."""
+    with workspace.writing() as db:
+        id, value = db.execute(f"select id, {column} from bank_changes order by id desc limit 1").fetchone()
+        content = bytearray(value if isinstance(value, bytes) else value.encode())
+        content[at] ^= 1
+        new = bytes(content) if isinstance(value, bytes) else content.decode()
+        db.execute(f"update bank_changes set {column} = ? where id = ?", [new, id])
+
+
+@pytest.mark.parametrize(("column", "at"), [("rows", 40), ("detail", 12), ("detail", -3), ("action", 0)])
+def test_a_damaged_change_of_a_bank_is_never_applied(workspace, backbone, column, at):
+    changed_row(workspace, column, at)
+    with pytest.raises(BadInput, match="v1 is damaged.*change 1, made after the build"):
+        load_detector(opened(workspace.path, backbone))
+
+
+def test_fitted_models_that_are_damaged_are_fitted_again(workspace, backbone, unseen):
+    scores = [seen.score for seen in load_detector(workspace).score(unseen)]
+    with workspace.writing() as db:
+        (state,) = db.execute("select state from bank_states").fetchone()
+        db.execute("update bank_states set state = ?", [state[:50] + bytes([state[50] ^ 1]) + state[51:]])
+    again = load_detector(opened(workspace.path, backbone)).score(unseen)
+    assert [seen.score for seen in again] == pytest.approx(scores, rel=1e-6)
+
+
+def test_damaged_features_in_the_cache_are_computed_again(workspace, backbone):
+    before = np.array(held_out(load_detector(workspace))[0])
+    (file,) = (workspace.path / "cache" / "banks").rglob("held_out.npy")
+    flip(file, 1000, 0x08)
+    assert np.array_equal(held_out(load_detector(opened(workspace.path, backbone)))[0], before)
+    assert files.holds(file)
+
+
+@pytest.mark.slow
+def test_of_200_flipped_bits_in_all_files_of_a_version_each_is_found_or_changes_no_score(
+    workspace, backbone, unseen
+):
+    version, rng = workspace.bank(), np.random.default_rng(0)
+    detector = load_detector(workspace)
+    wanted, held = [seen.score for seen in detector.score(unseen)], list(held_out(detector))
+    cached = sorted((workspace.path / "cache" / "banks").rglob("*.np[yz]"))
+    kept = [*sorted(f for f in version.path.iterdir() if f.is_file()), *cached]
+    assert len(kept) >= 8 and cached
+    found = 0
+    for turn in range(200):
+        file = kept[turn % len(kept)]
+        whole = file.read_bytes()
+        flip(file, int(rng.integers(len(whole))), 1 << int(rng.integers(8)))
+        try:
+            again = load_detector(opened(workspace.path, backbone))
+            assert all(map(np.array_equal, held_out(again), held)), file.name
+            assert [seen.score for seen in again.score(unseen)] == wanted, file.name
+        except BadInput as error:
+            assert "v1 is damaged" in str(error)
+            found += 1
+        file.write_bytes(whole)
+    assert found == 200 - sum(1 for turn in range(200) if kept[turn % len(kept)] in cached)

@@ -1,35 +1,23 @@
 """A memory bank (Eq. 5-6): patch features with their places of origin, and the search for the nearest rows.
 
-Rows are added and removed by image. The search is exact (flat L2) by faiss, on the GPU where faiss has one.
-Knows features, images and physical parts by name, and safetensors files. Does not know what a distance means.
+Rows are added and removed by image; the search is exact. Knows features, images and physical parts by name, and
+safetensors files. Does not know what a distance means.
 """
 
 from __future__ import annotations
 
-import functools
 import json
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
+from exdd_core.detector.flat_search import FlatIndex
 from exdd_core.detector.soundness import Damaged, require_bank_arrays
 from exdd_core.errors import BadInput
-
-# faiss brings an OpenBLAS that takes a newer processor for one of 2004 and is then half as fast (measured:
-# 13.8 ms against 6.7). It reads the variable once, when it is loaded. Any core with AVX2 can run the code for
-# Haswell.
-if torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512"):
-    os.environ.setdefault("OPENBLAS_CORETYPE", "Haswell")
-import faiss
-
-QUERIES_AT_ONCE = 8192
-SPARE = 16  # further candidates where rounding may have changed the order of neighbours
 
 
 @dataclass(frozen=True)
@@ -73,7 +61,7 @@ class Bank:
             lengths.add(len(self.surroundings))
         if len(lengths) > 1:
             raise ValueError("rows, image, position and surroundings must be of one length")
-        self._index: _FlatIndex | None = None
+        self._index: FlatIndex | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -275,10 +263,10 @@ class Bank:
     def _find(self, queries: np.ndarray, k: int, without: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         if without is None or not without.any():
             if self._index is None:
-                self._index = _FlatIndex(self.rows)
+                self._index = FlatIndex(self.rows)
             return self._index.search(queries, k)
         others = np.flatnonzero(~without)
-        distances, numbers = _FlatIndex(self.rows[others]).search(queries, k)
+        distances, numbers = FlatIndex(self.rows[others]).search(queries, k)
         return distances, others[numbers] if len(others) else numbers
 
     def _check(self, features: np.ndarray) -> None:
@@ -288,57 +276,3 @@ class Bank:
                 f"{self.dimension}; "
                 "use the backbone and layers that the bank was built with."
             )
-
-
-@functools.cache
-def _gpu_resources() -> faiss.StandardGpuResources:
-    return faiss.StandardGpuResources()  # reserves GPU memory, so all indexes share one
-
-
-class _FlatIndex:
-    """Exact search among rows (n, d).
-
-    faiss expands |a - b|^2 into dot products and loses digits where a and b are long and alike. So all
-    vectors are first moved by the rows' mean, and distances that are small even then are computed again by
-    subtraction.
-    """
-
-    def __init__(self, rows: np.ndarray):
-        self.middle = rows.mean(0) if len(rows) else np.zeros(rows.shape[1], np.float32)
-        self.rows = np.ascontiguousarray(rows - self.middle)
-        self.index: faiss.Index = faiss.IndexFlatL2(rows.shape[1])
-        if getattr(faiss, "get_num_gpus", int)():  # faiss-cpu lacks the function or answers 0
-            self.index = faiss.index_cpu_to_gpu(_gpu_resources(), 0, self.index)
-        self.index.add(self.rows)
-
-    def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Distances float32 (q, k) and row numbers int64 (q, k), as `Bank.search` promises them."""
-        distances = np.full((len(queries), k), np.inf, np.float32)
-        numbers = np.full((len(queries), k), -1, np.int64)
-        there = min(k, len(self.rows))
-        for start in range(0, len(queries) if there else 0, QUERIES_AT_ONCE):
-            part = np.ascontiguousarray(queries[start : start + QUERIES_AT_ONCE] - self.middle, np.float32)
-            squared, found = self.index.search(part, there)
-            length = np.einsum("qd,qd->q", part, part)
-            close = np.flatnonzero(squared[:, 0] < 1e-3 * length)
-            for at in np.array_split(close, -(-len(close) // 256)) if len(close) else ():
-                squared[at], found[at] = self._measured(part[at], there)
-            stop = start + len(part)
-            distances[start:stop, :there], numbers[start:stop, :there] = (
-                np.sqrt(np.maximum(squared, 0)),
-                found,
-            )
-        if 0 < there < k:
-            distances[:, there:], numbers[:, there:] = (
-                distances[:, there - 1 : there],
-                numbers[:, there - 1 : there],
-            )
-        return distances, numbers
-
-    def _measured(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-        """Squared distances and row numbers (q, k), computed by subtraction from k + SPARE candidates."""
-        found = self.index.search(queries, min(k + SPARE, len(self.rows)))[1]
-        gap = queries[:, None] - self.rows[found]
-        squared = np.einsum("qkd,qkd->qk", gap, gap)
-        best = squared.argsort(axis=1, kind="stable")[:, :k]
-        return np.take_along_axis(squared, best, 1), np.take_along_axis(found, best, 1)

@@ -103,7 +103,7 @@ def lines(report: Report) -> list[str]:
     return [
         f"Device:    {report['device']['name']}",
         f"Backbone:  {network}",
-        f"faiss:     {faiss['version']}, searches on the {faiss['device']}",
+        f"faiss:     {_search(faiss)}",
         f"SDXL:      {report['sdxl']['sentence']}",
         f"Workspace: {report['workspace'] or 'none yet'}",
         f"Disk:      {free:.1f} GB of {total:.0f} GB free ({disk['path']})",
@@ -149,12 +149,18 @@ def _banks(workspace: Workspace | None) -> list[str]:
     return list(filter(None, map(version_files.sentence, workspace.banks()))) if workspace else []
 
 
+def _search(faiss: Faiss) -> str:
+    if faiss["version"] is None:
+        return "cannot be imported, so PyTorch searches"
+    return f"{faiss['version']}, searches on the {faiss['device']}"
+
+
 @functools.cache
 def _faiss() -> Faiss:
     """The state of faiss, from a separate process: importing it here before torch would load the wrong OpenMP."""
     asked = subprocess.run([sys.executable, "-c", ASK_FAISS], capture_output=True, text=True, timeout=60)
     if asked.returncode:
-        return {"version": None, "device": "nothing: it cannot be imported", "gpus": 0}
+        return {"version": None, "device": "none", "gpus": 0}
     version, gpus = asked.stdout.split()[-2:]
     return {"version": version, "device": "GPU" if int(gpus) else "CPU", "gpus": int(gpus)}
 

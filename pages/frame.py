@@ -16,7 +16,7 @@ import gradio as gr
 
 from exdd_core import jobs
 from exdd_core.errors import BadInput
-from exdd_core.workspace import doctor
+from exdd_core.workspace import doctor, unfitted
 from pages.answers import answering, buttons, markup, on_load
 from pages.html import Answer, text
 from pages.job_panel import Outcome, outcome_of
@@ -87,10 +87,15 @@ def _header(workspace: Workspace, path: str) -> None:
 def look(workspace: Workspace, asked: Answer) -> Answer:
     """The active data set and bank version, and the jobs; only the `stamp` where it equals the script's."""
     bank = workspace.active_bank()
+    behind = " · being updated" if bank and unfitted.count(workspace, bank.id) else ""
     shown = {
         "chips": [
             {"url": "/data", "label": "Data set", "value": workspace.setting("active_dataset")},
-            {"url": "/banks", "label": "Bank", "value": f"{bank.name} · {bank.dataset}" if bank else None},
+            {
+                "url": "/banks",
+                "label": "Bank",
+                "value": f"{bank.name} · {bank.dataset}{behind}" if bank else None,
+            },
         ],
         "jobs": [_job_told(job) for job in jobs.listed(workspace)],
     }

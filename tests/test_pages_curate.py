@@ -16,12 +16,13 @@ import pytest
 from exdd_core import curation, studio
 from exdd_core.curation import measures
 from exdd_core.curation.queue import kept_quality, waiting
+from exdd_core.curation.sifting import FILTERS
 from exdd_core.progress import Progress
 from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates, decisions
 from pages.curate import bulk, candidate, state
-from pages.curate.cards import FILTERS, queue
+from pages.curate.cards import queue
 from tests.browser import SCREENSHOTS, SLOW, at, positive_rows, ready, said, serving, status, until, visiting
 
 if TYPE_CHECKING:

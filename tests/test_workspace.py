@@ -21,7 +21,7 @@ import pytest
 from safetensors import SafetensorError
 
 from exdd_core import datasets, workspace as module
-from exdd_core.banks import detectors, features
+from exdd_core.banks import features, stored
 from exdd_core.banks.building import build_bank, make_demo
 from exdd_core.banks.detectors import load_detector
 from exdd_core.errors import BadInput, Cancelled
@@ -674,7 +674,7 @@ def test_only_the_last_two_detectors_stay_in_memory(filled):
     assert load_detector(filled, "v1") is first
     load_detector(filled, "v3")  # v2 is the one used longest ago
     assert load_detector(filled, "v1") is first
-    assert len(detectors._kept(filled).detectors) == 2
+    assert len(stored._kept(filled).detectors) == 2
 
 
 def test_a_cancelled_build_leaves_nothing(filled):

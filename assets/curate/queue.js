@@ -51,14 +51,14 @@ export function showQueue({ page, store }, narrow) {
     find(page, "#cu-types").replaceChildren(...types.map((value) => make("option", { value })));
   });
   const progress = () => showProgress(page, store);
-  store.subscribe(["counts", "total", "times", "doing", "left"], progress);
+  store.subscribe(["counts", "total", "times", "doing", "left", "fitting"], progress);
 }
 
 /** @param {HTMLElement} page @param {Pane["store"]} store */
 function showProgress(page, store) {
-  const { counts, total, times, doing, left, who } = store.get();
+  const { counts, total, times, doing, left, fitting, who } = store.get();
   const own = recent(times, Date.now());
-  find(page, ".cu-line").textContent = progressLine(counts, { times: own, doing, left });
+  find(page, ".cu-line").textContent = progressLine(counts, { times: own, doing, left, fitting });
   find(page, ".cu-count").textContent = total.toLocaleString("en");
   const all = countOf(counts, "all");
   const decided = all - countOf(counts, "pending");

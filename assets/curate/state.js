@@ -47,6 +47,7 @@ export const LINES = 60;
  * @property {number} deciding how many decisions are on their way
  * @property {string} doing in words, for what takes longer than a moment
  * @property {number} left candidates to measure
+ * @property {number} fitting decisions that the banks do not follow yet
  * @property {ReadonlySet<string>} sending ids of decisions that are on their way
  * @property {string[]} together what was decided on at once and last: Undo takes all of it back
  * @property {boolean} asking whether the reasons of a rejection are open
@@ -85,7 +86,7 @@ export function initial({ traits, measures }) {
   return {
     ...{ dataset: "", items: [], total: 0, counts: {}, filters: {}, reasons: [], types: [], stamp: "" },
     ...{ at: "", shown: null, measured: {}, held: "", past: [], pastTotal: 0, lines: LINES },
-    ...{ times: [], deciding: 0, doing: "", left: 0, sending: new Set(), together: [] },
+    ...{ times: [], deciding: 0, doing: "", left: 0, fitting: 0, sending: new Set(), together: [] },
     ...{ asking: false, tool: "", strokes: 0, who: recall(WHO) },
     ...{ status, sort, sifting, view: { close, outlined, hatched, share, brush } },
     chosen: Object.fromEntries(names.map((name) => [name, stored[name] ?? null])),

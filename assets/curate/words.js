@@ -124,10 +124,10 @@ export const recent = (times, now) => times.filter((time) => now - time < 10 * M
 /**
  * How far the queue is decided.
  * @param {Partial<Record<Status, number>>} counts
- * @param {{ times: number[], doing: string, left: number }} state milliseconds of own decisions; candidates
- *   to measure
+ * @param {{ times: number[], doing: string, left: number, fitting?: number }} state milliseconds of own
+ *   decisions; candidates to measure; decisions that the banks do not follow yet
  */
-export function progressLine(counts, { times, doing, left }) {
+export function progressLine(counts, { times, doing, left, fitting }) {
   const { accepted = 0, rejected = 0 } = counts;
   const span = times.length > 2 ? times[times.length - 1] - times[0] : 0;
   const pace = Math.round(((times.length - 1) / span) * MINUTE);
@@ -138,6 +138,7 @@ export function progressLine(counts, { times, doing, left }) {
     `${format(accepted)} accepted`,
     span > 0 && `your pace ${format(pace)}/min`,
     left && `${format(left)} to measure`,
+    fitting && "the bank is being brought up to date",
   ]
     .filter(Boolean)
     .join(" · ");

@@ -43,6 +43,10 @@ test("progress tells what is decided, the pace and what is left to measure", () 
   const counts = { pending: 1, accepted: 2, rejected: 1 };
   const still = { times: [], doing: "", left: 0 };
   assert.equal(progressLine(counts, still), "3 of 4 decided · 2 accepted");
+  assert.equal(
+    progressLine(counts, { ...still, fitting: 2 }),
+    "3 of 4 decided · 2 accepted · the bank is being brought up to date",
+  );
   const busy = { times: [0, 30_000, 60_000], doing: "Accepting", left: 1000 };
   assert.equal(
     progressLine(counts, busy),

@@ -16,6 +16,7 @@ import { starts } from "./masks.js";
  * One with its whole record.
  * @typedef {object} Whole
  * @property {string} source
+ * @property {boolean} isThere whether it may still be painted on
  * @property {number} width
  * @property {number} height
  * @property {[x: number, y: number][][]} outline of what was painted

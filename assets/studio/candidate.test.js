@@ -20,6 +20,7 @@ const candidate = (id, more = {}) => ({
   engine: "procedural",
   seed: 1,
   status: "pending",
+  isThere: true,
   source: "demo/a.png",
   width: 10,
   height: 10,

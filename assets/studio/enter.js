@@ -7,7 +7,7 @@ import { elsewhere, fromText, toText } from "./kept.js";
 import { starts } from "./masks.js";
 import { pause, settled } from "./parts.js";
 import { asked, loadComparison, showCandidate, showNewest, take } from "./results.js";
-import { openSource } from "./sources.js";
+import { openWhich } from "./sources.js";
 import { FORM_FIELDS, VIEW_FIELDS } from "./state.js";
 
 /** @typedef {import("./state.js").Studio} Studio */
@@ -44,16 +44,16 @@ export const opener = (studio, painter, maskShown) =>
     const view = { ...kept.view, filter, ...(kept.dataset === answer.dataset ? {} : { shownId: "" }) };
     const known = kept.dataset === answer.dataset ? kept.form : elsewhere(kept.form);
     const form = completed(known, answer);
-    const { dataset, sources, engines, prompts, shapes, borrowed, cells, page: pageSize } = answer;
-    const told = { dataset, sources, engines, prompts, shapes, borrowed, cells, pageSize };
+    const { dataset, sourceCount, engines, prompts, shapes, borrowed, cells, page: pageSize } = answer;
+    const told = { dataset, sourceCount, engines, prompts, shapes, borrowed, cells, pageSize };
     find(studio.root, "#st-types").replaceChildren(
       ...answer.types.map((/** @type {string} */ value) => make("option", { value })),
     );
     store.patch({ ...told, ...form, ...view, picture: null, donors: null, shown: null, previous: null });
     const wanted = address.get("image") || form.source;
-    const isThere = store.get().sources.some(({ id }) => id === wanted);
-    const parent = isThere && wanted === form.source ? form.parent : "";
-    await openSource(studio, isThere ? wanted : sources[0].id, { parent });
+    await openWhich(studio, { id: wanted, instead: true });
+    const isWanted = store.get().source === wanted && wanted === form.source;
+    store.patch({ parent: isWanted ? form.parent : "" });
     await maskShown();
     store.patch({ results: [] });
     take(store, answer.results);

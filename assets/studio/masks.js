@@ -5,7 +5,15 @@
  * @typedef {import("./settings.js").Control} Control
  *
  * A normal image to paint on. image: address of its copy; editor: the copy's size.
- * @typedef {{ image: string, width: number, height: number, editor: [width: number, height: number] }} Canvas
+ * An image to paint on. number: its place among those that may be painted on, or -1.
+ * @typedef {object} Canvas
+ * @property {string} id
+ * @property {string} name
+ * @property {number} number
+ * @property {string} image address of a picture
+ * @property {number} width
+ * @property {number} height
+ * @property {[width: number, height: number]} editor size of its copy
  *
  * @typedef {[left: number, top: number, width: number, height: number]} Box in pixels of the image
  *

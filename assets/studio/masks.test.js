@@ -70,7 +70,7 @@ test("values are told with as many digits as their step has", () => {
 
 test("the brush has limits that follow the image, and its range is even in factors", () => {
   const picture = {
-    image: "",
+    ...{ id: "", name: "", number: 0, image: "" },
     width: 4000,
     height: 3000,
     editor: /** @type {[number, number]} */ ([1000, 750]),

@@ -80,12 +80,11 @@ const picturesOf = ({ id, width, height, outline }, other) => ({
  * @param {Candidate} record
  * @param {Acts} acts
  */
-function showAbout(root, { sources, previous }, record, acts) {
+function showAbout(root, { previous }, record, acts) {
   const facts = find(root, ".st-facts");
   facts.textContent = `${record.title} · seed ${record.seed}`;
   facts.title = `${record.id} · ${record.created} · ${record.version}`;
-  const isThere = sources.some((one) => one.id === record.source);
-  const rows = [buttonRow(record, isThere, acts), ...aboutRows(record, previous)];
+  const rows = [buttonRow(record, record.isThere, acts), ...aboutRows(record, previous)];
   find(root, ".st-underresult").replaceChildren(...rows);
 }
 

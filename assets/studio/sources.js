@@ -2,10 +2,16 @@
 // stays, as a share of the image. Knows the store; does not know what is made of the image.
 
 import { find, make } from "../shared/dom.js";
+import { latest } from "../shared/server.js";
 import { WHOLE } from "./geometry.js";
 import { all, mark } from "./parts.js";
 
 /** @typedef {import("./state.js").Studio} Studio */
+/** @typedef {{ id: string, name: string }} Source */
+
+/** Images of the strip before the one that is open, and how close to its ends that one may come. */
+const AROUND = 100;
+const MARGIN = 20;
 
 /**
  * Open another image, and leave behind what was edited from.
@@ -13,67 +19,119 @@ import { all, mark } from "./parts.js";
  * @param {string} id
  * @param {Partial<import("./state.js").State>} [more] what changes with it
  */
-export async function openSource({ call, store }, id, more = {}) {
-  const picture = await call("source", { id });
-  store.patch({ parent: "", ...more, source: id, picture, zoom: WHOLE });
+export const openSource = (studio, id, more = {}) => openWhich(studio, { id }, more);
+
+/**
+ * Open an image by its id or its number; `instead`: or the first, where it may not be painted on any more.
+ * @param {Studio} studio
+ * @param {{ id?: string, number?: number, instead?: boolean }} which
+ * @param {Partial<import("./state.js").State>} [more]
+ */
+export async function openWhich({ call, store }, which, more = {}) {
+  const picture = await call("source", which);
+  store.patch({ parent: "", ...more, source: picture.id, picture, zoom: WHOLE });
 }
 
 /** A function that opens the next image, or the one before. @param {Studio} studio */
 export const stepper = (studio) =>
   studio.attempt(async (/** @type {number} */ by) => {
-    const { sources, source } = studio.store.get();
-    const place = sources.findIndex(({ id }) => id === source);
-    const next = sources[(place + by + sources.length) % sources.length];
-    if (next) await openSource(studio, next.id);
+    const { sourceCount, picture } = studio.store.get();
+    const number = ((picture?.number ?? 0) + by + sourceCount) % sourceCount;
+    await openWhich(studio, { number });
   });
 
 /** A function that opens any other image. @param {Studio} studio */
 export const shuffler = (studio) =>
   studio.attempt(async () => {
-    const { sources, source } = studio.store.get();
-    const others = sources.filter(({ id }) => id !== source);
-    if (others.length) await openSource(studio, others[Math.floor(Math.random() * others.length)].id);
+    const { sourceCount, picture } = studio.store.get();
+    if (sourceCount < 2) return;
+    const drawn = Math.floor(Math.random() * (sourceCount - 1));
+    const number = drawn < (picture?.number ?? 0) ? drawn : drawn + 1;
+    await openWhich(studio, { number });
   });
 
 /** @param {Studio} studio */
 export function sourcesPane(studio) {
-  const { root, store, attempt } = studio;
-  const strip = find(root, ".st-sources");
+  const { root, store } = studio;
   const field = find(root, ".st-find", HTMLInputElement);
-  const open = attempt((/** @type {string} */ id) => openSource(studio, id));
-  const showStrip = () => {
-    const words = field.value.trim().toLowerCase();
-    const shown = store.get().sources.filter(({ name }) => name.toLowerCase().includes(words));
-    const none = make("span", { class: "st-quiet" }, `No normal training image has "${words}" in its name.`);
-    strip.replaceChildren(...(shown.length ? shown.map((source) => tile(source, open)) : [none]));
-    markSource();
-  };
-  const markSource = () => {
-    const { sources, source } = store.get();
-    const place = sources.findIndex(({ id }) => id === source);
-    const tiles = all(strip, "[data-id]");
-    mark(tiles, "aria-selected", (one) => one.dataset.id === source);
-    const current = tiles.find((one) => one.dataset.id === source);
-    if (current) {
-      const margin = (strip.clientWidth - current.clientWidth) / 2;
-      strip.scrollLeft = current.offsetLeft - strip.offsetLeft - margin;
-    }
-    const number = sources.length.toLocaleString("en");
-    find(root, ".st-position").textContent =
-      place < 0 ? "" : `${(place + 1).toLocaleString("en")} of ${number}`;
-    const name = find(root, ".st-name");
-    name.textContent = name.title = sources[place]?.name ?? source.split("/").slice(1).join("/");
-  };
-  store.subscribe(["sources"], showStrip);
-  store.subscribe(["picture"], markSource);
-  field.addEventListener("input", showStrip);
+  const strip = stripOf(studio, () => field.value.trim());
+  store.subscribe(["dataset", "sourceCount"], strip.fill);
+  store.subscribe(["picture"], strip.follow);
+  field.addEventListener("input", strip.fill);
   const step = stepper(studio);
   find(root, ".st-prev").addEventListener("click", () => step(-1));
   find(root, ".st-next").addEventListener("click", () => step(1));
   find(root, ".st-random").addEventListener("click", shuffler(studio));
 }
 
-/** @param {{ id: string, name: string }} source @param {(id: string) => void} open */
+/**
+ * The strip of small pictures: some around the image that is open, or those whose names hold the words.
+ * @param {Studio} studio
+ * @param {() => string} wordsOf what is searched for
+ */
+function stripOf(studio, wordsOf) {
+  const { root, store, call, attempt } = studio;
+  const strip = find(root, ".st-sources");
+  const open = attempt((/** @type {string} */ id) => openSource(studio, id));
+  /** The numbers of the images that the strip holds. */
+  let held = { start: 0, end: 0, words: "" };
+  const ask = latest(async () => {
+    const [words, { picture }] = [wordsOf(), store.get()];
+    const start = words ? 0 : Math.max(0, (picture?.number ?? 0) - AROUND);
+    const answer = await call("sources", { words, start });
+    held = { start: answer.start, end: answer.start + answer.sources.length, words };
+    strip.replaceChildren(...tiles(answer, words, open));
+    showPlace(root, strip, store.get());
+  });
+  const fill = () => ask().catch(() => {}); // the next click says what is wrong
+  /** Near an end of the strip it is filled anew. */
+  const follow = () => {
+    const { sourceCount, picture } = store.get();
+    const number = picture?.number ?? -1;
+    const isNear =
+      (held.start > 0 && number < held.start + MARGIN) ||
+      (held.end < sourceCount && number >= held.end - MARGIN);
+    if (!held.words && number >= 0 && isNear) fill();
+    else showPlace(root, strip, store.get());
+  };
+  return { fill, follow };
+}
+
+/**
+ * @param {{ sources: Source[], total: number }} answer
+ * @param {string} words
+ * @param {(id: string) => void} open
+ */
+function tiles({ sources, total }, words, open) {
+  const quiet = (/** @type {string} */ told) => make("span", { class: "st-quiet" }, told);
+  if (!sources.length) return [quiet(`No normal training image has "${words}" in its name.`)];
+  const rest = total - sources.length;
+  const more = words && rest > 0 ? [quiet(`and ${rest.toLocaleString("en")} more`)] : [];
+  return [...sources.map((one) => tile(one, open)), ...more];
+}
+
+/**
+ * Mark the image that is open and say which one it is.
+ * @param {ParentNode} root
+ * @param {HTMLElement} strip
+ * @param {Readonly<import("./state.js").State>} state
+ */
+function showPlace(root, strip, { sourceCount, source, picture }) {
+  const shown = all(strip, "[data-id]");
+  mark(shown, "aria-selected", (one) => one.dataset.id === source);
+  const current = shown.find((one) => one.dataset.id === source);
+  if (current) {
+    const margin = (strip.clientWidth - current.clientWidth) / 2;
+    strip.scrollLeft = current.offsetLeft - strip.offsetLeft - margin;
+  }
+  const number = picture?.number ?? -1;
+  find(root, ".st-position").textContent =
+    number < 0 ? "" : `${(number + 1).toLocaleString("en")} of ${sourceCount.toLocaleString("en")}`;
+  const name = find(root, ".st-name");
+  name.textContent = name.title = picture?.name ?? source.split("/").slice(1).join("/");
+}
+
+/** @param {Source} source @param {(id: string) => void} open */
 function tile({ id, name }, open) {
   const src = `/thumbnail?image=${encodeURIComponent(id)}&outline=0`;
   const properties = { role: "option", class: "st-tile", "data-id": id, title: name };

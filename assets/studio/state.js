@@ -49,7 +49,7 @@
  * What the server tells, and what goes on.
  * @typedef {object} Told
  * @property {string} dataset
- * @property {{ id: string, name: string }[]} sources
+ * @property {number} sourceCount images that may be painted on
  * @property {import("./settings.js").Engine[]} engines
  * @property {import("./prompts.js").Prompt[]} prompts
  * @property {import("./masks.js").Donor[] | null} donors null until they are asked for
@@ -134,7 +134,7 @@ export const FRESH = {
   ...FORM,
   ...VIEW,
   dataset: "",
-  sources: [],
+  sourceCount: 0,
   engines: [],
   prompts: [],
   donors: null,

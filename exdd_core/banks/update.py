@@ -6,13 +6,13 @@ decided, or why.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from exdd_core.banks import history
-from exdd_core.banks.detectors import keep_detector, load_as_built, load_detector
+from exdd_core.banks.stored import keep_detector, load_as_built, stored_detector
 from exdd_core.detector import Change
 from exdd_core.detector.change import examine
 from exdd_core.detector.examples import Marked
@@ -29,7 +29,7 @@ class BankUpdate:
 
     def __init__(self, workspace: Workspace, version: BankVersion):
         self.workspace, self.version = workspace, version
-        self.detector = self.new = load_detector(workspace, version.id)
+        self.detector = self.new = stored_detector(workspace, version.id)
         self._entered: list[tuple[Change, int]] = []
 
     @classmethod
@@ -44,20 +44,33 @@ class BankUpdate:
 
     def add(self, several: Sequence[Marked], side: str = "positive") -> list[Change]:
         fresh = [m for m in several if not self.holds(m.image.id, side)]
-        if len(fresh) == 1 and self._just_left(fresh[0], side):
+        if len(fresh) == 1 and self.just_left(fresh[0], side):
             return self.put_back(fresh[0].image.id, side)
         changes = self.detector.additions(fresh, side)
         if changes:
             self.new = self.detector.changed(changes)
         return changes
 
-    def exchange(self, several: Sequence[Marked], gone: Sequence[str]) -> list[Change]:
-        """Remove the rows of the images `gone`, then add others."""
-        changes = [change for id in gone for change in self.detector.removals(id)]
-        self.new = self.detector.changed(changes) if changes else self.detector
-        added = self.new.additions([m for m in several if not self.holds(m.image.id, "positive")])
-        self.new = self.new.changed(added) if added else self.new
-        return changes + added
+    def exchange(
+        self,
+        gone: Sequence[tuple[str, str]],
+        back: Sequence[tuple[str, str]],
+        several: Mapping[str, list[Marked]],
+    ) -> list[Change]:
+        """Change many images at once, with one fit.
+
+        gone, back: (image, side) whose rows are removed, or put back as they were removed. several: patches that are
+        added, by side.
+        """
+        changes = [change for id, side in gone for change in self.detector.removals(id, side)]
+        with self.workspace.reading() as db:
+            kept = [history.left(db, self.version.id, id, side) for id, side in back]
+        changes += [found[1] for found in kept if found is not None]
+        # Only the banks matter for what is added next, so what was fitted stays for the moment.
+        between = self.detector.changed(changes, self.detector.fitted_state()) if changes else self.detector
+        for side, marked in several.items():
+            changes += between.additions(marked, side)
+        return self._make(changes)
 
     def remove(self, id: str, side: str) -> list[Change]:
         """Remove an image's rows from a bank."""
@@ -69,7 +82,12 @@ class BankUpdate:
             found = history.left(db, self.version.id, id, side)
         return self._make([found[1]]) if found else []
 
-    def _just_left(self, marked: Marked, side: str) -> bool:
+    def can_put_back(self, id: str, side: str) -> bool:
+        """Whether the rows of an image were kept when they were removed."""
+        with self.workspace.reading() as db:
+            return history.left(db, self.version.id, id, side) is not None
+
+    def just_left(self, marked: Marked, side: str) -> bool:
         """Whether the version's last change removed exactly these patches, so that adding them is taking it back."""
         with self.workspace.reading() as db:
             found = history.left(db, self.version.id, marked.image.id, side)
@@ -80,6 +98,8 @@ class BankUpdate:
 
     def _make(self, changes: list[Change]) -> list[Change]:
         """Apply changes; where the banks held the same rows before, what was fitted then is taken over."""
+        if not changes:
+            return changes
         told = [(change.image.id, change.side, change.action) for change in changes]
         with self.workspace.reading() as db:
             content = history.content_after(db, self.version.id, told)

@@ -250,6 +250,7 @@ class NothingDecided(TypedDict):
     left_out: dict[str, str]
     rows: int
     sentence: str
+    waits: bool
 
 
 class TrialRow(TypedDict):

@@ -129,7 +129,7 @@ def accept_options(add: Add) -> None:
 
 
 def accept_candidates(options: argparse.Namespace) -> Decided | answers.NothingDecided:
-    """Accept candidates: they come to the positive bank of the active version at once."""
+    """Accept candidates: they come to the positive bank of the active version before it is used next."""
     from exdd_core import curation
 
     workspace = open_workspace(options)
@@ -140,9 +140,10 @@ def accept_candidates(options: argparse.Namespace) -> Decided | answers.NothingD
             "left_out": {},
             "rows": 0,
             "sentence": "Nothing to accept.",
+            "waits": False,
         }
         return print_result(nothing["sentence"], nothing, options)
-    return _decided(curation.accept(workspace, ids, options.who, options.type, progress()), options)
+    return _decided(curation.accept(workspace, ids, options.who, options.type, wait=False), options)
 
 
 def _decided(decided: Decided, options: argparse.Namespace) -> Decided:
@@ -212,8 +213,8 @@ def undo_decision(options: argparse.Namespace) -> Decided:
 
     workspace = open_workspace(options)
     if options.decision is None:
-        return _decided(curation.undo_last(workspace, options.who), options)
-    return _decided(curation.undo(workspace, options.decision, options.who), options)
+        return _decided(curation.undo_last(workspace, options.who, wait=False), options)
+    return _decided(curation.undo(workspace, options.decision, options.who, wait=False), options)
 
 
 def history_options(add: Add) -> None:
@@ -225,7 +226,8 @@ def decision_history(options: argparse.Namespace) -> dict[str, list[Decision]]:
     from exdd_core.workspace import decisions
 
     workspace = open_workspace(options)
-    found = [d for d in decisions.history(workspace) if not options.ids or d.subject in options.ids]
+    every = [d for id in options.ids or [None] for d in decisions.history(workspace, id)]
+    found = sorted(every, key=lambda d: -d.id)
     if not options.json:
         for d in found:
             more = ", ".join(d.reason) + (" (taken back)" if d.undone else "")

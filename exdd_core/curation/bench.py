@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from exdd_core import images
-from exdd_core.banks import features, history, teachers
+from exdd_core.banks import features, following, history, teachers
 from exdd_core.banks.detectors import load_detector
 from exdd_core.curation.measures import (
     AMBER,
@@ -64,6 +64,7 @@ class Bench:
 
     def follow(self, workspace: Workspace, effect: bool, progress: Progress) -> None:
         """Apply the changes of the banks since the last call."""
+        following.follow(workspace, self.version)
         with workspace.reading() as db:
             if self.last >= 0 and history.newest(db, self.version.id) == self.last:
                 later = history.Changes(self.last, [], None)

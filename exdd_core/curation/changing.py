@@ -1,61 +1,106 @@
-"""The result of a decision, and the lock under which the active bank version changes.
+"""The result of a decision, and what the banks have made of it.
 
-Knows bank updates and sentences. Does not know what was decided.
+Knows sentences and the rows of changes. Does not know what was decided.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import json
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from filelock import FileLock
-
-from exdd_core.banks.update import BankUpdate
-from exdd_core.detector import Change
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
 
 if TYPE_CHECKING:
+    from exdd_core.detector import Change
     from exdd_core.workspace import Workspace
 
-LOCK = ".deciding.lock"
+log = logging.getLogger(__name__)
+HELD_OUT = "held_out.safetensors"  # a version of an older kind, whose banks cannot be changed, lacks it
 
 
 @dataclass(frozen=True)
 class Decided:
     """The result of a decision on one image or several. left_out: by id, why it was not decided on. bank: name of the
-    version that changed, "" for none. rows: how many its banks have gained (below 0: lost). sentence: a summary for
-    people."""
+    version that changes, "" for none. rows: how many its banks have gained (below 0: lost), 0 while they are still to
+    be fitted. sentence: a summary for people. waits: whether the banks are still to be fitted."""
 
     ids: list[str]
     left_out: dict[str, str]
     bank: str
     rows: int
     sentence: str
+    waits: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        done: str,
+        ids: Sequence[str],
+        left_out: Mapping[str, str],
+        banks: Gained | None = None,
+        what: str = "candidate",
+    ) -> Decided:
+        """A decision's result with its sentence. done: the verb, such as "Accepted". what: the noun of an image."""
+        sentence = f"{done} {len(ids)} {what}s" if len(ids) != 1 else f"{done} 1 {what}"
+        bank, rows = (banks.bank, banks.rows) if banks else ("", 0)
+        if bank and rows is None:
+            sentence += f"; bank {bank} is brought up to date before its next use"
+        elif bank:
+            count = f"{abs(rows or 0)} {'row' if abs(rows or 0) == 1 else 'rows'}"
+            sentence += f"; {count} {'came to' if (rows or 0) >= 0 else 'left'} bank {bank}"
+        if left_out:
+            sentence += f"; {len(left_out)} left out: {next(iter(left_out.values()))}"
+        return cls(list(ids), dict(left_out), bank, rows or 0, sentence + ".", bool(bank) and rows is None)
 
 
-def summarize(
-    done: str,
-    ids: list[str],
-    left_out: dict[str, str],
-    target: BankUpdate | None,
-    changes: Sequence[Change],
-    what: str = "candidate",
-) -> Decided:
-    """A decision's result with its sentence. done: the verb, such as "Accepted". what: the noun of an image."""
-    rows = sum(int(c.kept.sum()) * (-1 if c.action == "remove" else 1) for c in changes)
-    count = f"{len(ids)} {what}s" if len(ids) != 1 else f"1 {what}"
-    sentence = f"{done} {count}"
-    if target is not None:
-        count = f"{abs(rows)} {'row' if abs(rows) == 1 else 'rows'}"
-        sentence += f"; {count} {'came to' if rows >= 0 else 'left'} bank {target.version.name}"
-    if left_out:
-        sentence += f"; {len(left_out)} left out: {next(iter(left_out.values()))}"
-    return Decided(ids, left_out, target.version.name if target else "", rows, sentence + ".")
+@dataclass(frozen=True)
+class Gained:
+    """What became of the banks. rows: as in `Decided`, None while they are still to be fitted."""
+
+    bank: str = ""
+    rows: int | None = 0
+
+    @classmethod
+    def made(cls, bank: str, changes: Sequence[Change]) -> Gained:
+        signs = ((-1 if c.action == "remove" else 1, int(c.kept.sum())) for c in changes)
+        return cls(bank, sum(sign * kept for sign, kept in signs))
+
+    def told(
+        self, done: str, ids: Sequence[str], left_out: Mapping[str, str], what: str = "candidate"
+    ) -> Decided:
+        return Decided.of(done, ids, left_out, self, what)
 
 
-@contextmanager
-def changing_banks(workspace: Workspace) -> Iterator[None]:
-    """One change of banks at a time, over all threads and processes; a killed process releases the lock."""
-    with FileLock(workspace.path / LOCK, poll_interval=0.01):
-        yield
+def of_decisions(
+    workspace: Workspace, numbers: Sequence[int], bank: str, wait: bool, progress: Progress | None
+) -> Gained:
+    """What decisions made of a version (its name, "" for none). wait: until its banks follow them."""
+    if not bank or not wait:
+        return Gained(bank, None if bank else 0)
+    from exdd_core.banks.following import follow  # torch lies behind it: a decision alone does not load it
+
+    try:
+        follow(workspace, workspace.bank(bank), progress)
+    except (
+        BadInput
+    ) as error:  # a full disk, say: the decision stands, and whoever needs the banks next fits them
+        log.warning("Bank %s does not follow decision %d yet: %s", bank, numbers[-1], error)
+        return Gained(bank, None)
+    query = """select action, json_array_length(detail, '$.kept') from bank_changes
+               where decision in (select value from json_each(?))"""
+    with workspace.reading() as db:
+        found = db.execute(query, [json.dumps(list(numbers))]).fetchall()
+    return Gained(bank, sum(-kept if action == "remove" else kept for action, kept in found))
+
+
+def require_changeable(workspace: Workspace) -> None:
+    """Raise `BadInput` where the banks of the active version cannot be changed."""
+    active = workspace.active_bank()
+    if active is not None and not (active.path / HELD_OUT).is_file():
+        raise BadInput(
+            "This bank version is of an older kind whose banks cannot be changed; build a new one."
+        )

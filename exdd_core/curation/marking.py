@@ -14,9 +14,10 @@ import numpy as np
 
 from exdd_core import files, images
 from exdd_core.banks.detectors import load_detector
+from exdd_core.banks.following import changing_banks
 from exdd_core.banks.teachers import marked, marked_patches, pixels_of
 from exdd_core.banks.update import BankUpdate
-from exdd_core.curation.changing import Decided, changing_banks, summarize
+from exdd_core.curation.changing import Decided, Gained
 from exdd_core.curation.deciding import type_name, undo
 from exdd_core.datasets import incoming
 from exdd_core.detector import Change
@@ -139,7 +140,7 @@ def _teach(
             last = target.write(db) if target else 0
         if target is not None:
             target.publish(last)
-    decided = summarize("", [image.id], {}, target, changes)
+    decided = Gained.made(target.version.name if target else "", changes).told("", [image.id], {})
     said = "Remembered the missed defect" if action == "missed" else "Remembered the false alarm"
     rows = f"{decided.rows} {'row' if decided.rows == 1 else 'rows'}"
     where = f"; {rows} came to the {side} bank of {decided.bank}" if target else ""
@@ -198,7 +199,7 @@ def drop(workspace: Workspace, image: str, side: str, who: str) -> Decided:
             target.enter(changes, write(db, image, "drop", who, side=side, dataset=bank.dataset))
             last = target.write(db)
         target.publish(last)
-    return summarize("Dropped", [image], {}, target, changes)
+    return Gained.made(target.version.name, changes).told("Dropped", [image], {})
 
 
 def align(workspace: Workspace, missing: Sequence[str], surplus: Sequence[str], who: str) -> Decided:
@@ -213,10 +214,13 @@ def align(workspace: Workspace, missing: Sequence[str], surplus: Sequence[str], 
         status = {id: candidates.get(workspace, id).status for id in (*missing, *surplus)}
         there = [id for id in surplus if status[id] != "accepted" and target.holds(id, "positive")]
         wanted = [candidates.get(workspace, id) for id in missing if status[id] == "accepted"]
-        changes = target.exchange([marked(workspace, c, target.detector) for c in wanted], there)
+        fresh = [c for c in wanted if not target.holds(c.id, "positive")]
+        added = [marked(workspace, c, target.detector) for c in fresh]
+        changes = target.exchange([(id, "positive") for id in there], [], {"positive": added})
         with workspace.writing() as db:
             number = write(db, version.id, "align", who, dataset=version.dataset)
             target.enter(changes, number)
             last = target.write(db)
         target.publish(last)
-    return summarize("Brought the bank in line with", [*there, *(c.id for c in wanted)], {}, target, changes)
+    ids = [*there, *(c.id for c in wanted)]
+    return Gained.made(target.version.name, changes).told("Brought the bank in line with", ids, {})

@@ -38,10 +38,15 @@ class Measuring:
         self._running = False
         self._lock = threading.Lock()
 
-    def waiting(self) -> list[queue.Waiting]:
-        """The pending candidates of the active data set."""
+    def standing(self, ids: Sequence[str]) -> list[queue.Waiting]:
+        """Those of these candidates that are pending in the active data set."""
         info = self.workspace.active_dataset()
-        return queue.waiting(self.workspace, info.name) if info else []
+        return queue.waiting(self.workspace, info.name, ids) if info else []
+
+    def late(self) -> int:
+        """How many pending candidates of the active data set wait for being measured."""
+        info = self.workspace.active_dataset()
+        return queue.late(self.workspace, info.name, self._unable) if info else 0
 
     def problem(self, id: str) -> str:
         """Why this candidate cannot be measured, or ""."""
@@ -96,13 +101,9 @@ class Measuring:
             bank = self.workspace.active_bank()
             if self._bank != (now := bank.id if bank else ""):
                 self._bank, self._unable = now, {}
-            late = [w for w in self.waiting() if not (w.measured and w.effect) and w.id not in self._unable]
-            if not late:
+            info = self.workspace.active_dataset()
+            found = queue.next_late(self.workspace, info.name, self._unable, self._wanted) if info else None
+            if found is None:
                 self._running = False
                 return None
-
-            def urgency(one: queue.Waiting) -> tuple[int, bool]:
-                return (2 if one.id not in self._wanted else int(one.id != self._wanted[0])), one.measured
-
-            first = min(late, key=urgency)
-            return first.id, first.measured
+            return found.id, found.measured

@@ -6,6 +6,7 @@ Knows candidates and kept measures. Does not know how a measure is taken.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -65,18 +66,56 @@ class Waiting:
     effect: bool
 
 
-def waiting(workspace: Workspace, dataset: str) -> list[Waiting]:
-    """All pending candidates of a data set, the newest first. Cheap: looks at no picture and at no bank."""
-    version = workspace.active_bank()
-    now = f"coalesce((select max(id) from bank_changes where bank = :bank), 0) || ':' || {TRIMMED}"
-    query = f"""
-        with now as (select id, rowid as row, :bank || ':' || {now} as state from candidates
-                     where dataset = :dataset and status = 'pending')
-        select id, measures.state = now.state, effect_state = now.state
-        from now left join measures on candidate = id order by row desc"""
+# Pending candidates of :dataset with whether their measures and their effect hold for the version :bank as it is now.
+WAITING = f"""
+    with now as (select id, rowid as row, :bank || ':' ||
+                        coalesce((select max(id) from bank_changes where bank = :bank), 0) || ':' || {TRIMMED} as state
+                 from candidates where dataset = :dataset and status = 'pending'),
+    every as (select id, row, coalesce(measures.state = now.state, false) as measured,
+                     coalesce(effect_state = now.state, false) as effect
+              from now left join measures on candidate = id)"""
+
+
+def waiting(workspace: Workspace, dataset: str, ids: Sequence[str] | None = None) -> list[Waiting]:
+    """The pending candidates of a data set (ids: of these), the newest first. Looks at no picture and at no bank."""
+    where = "" if ids is None else "where id in (select value from json_each(:ids))"
+    return _waiting(workspace, dataset, f"{where} order by row desc", ids=json.dumps(list(ids or [])))
+
+
+def late(workspace: Workspace, dataset: str, without: Collection[str]) -> int:
+    """How many pending candidates wait for being measured. without: ids that do not count."""
+    values = _values(workspace, dataset) | {"without": json.dumps(list(without))}
     with workspace.reading() as db:
-        rows = db.execute(query, {"bank": version.id if version else "", "dataset": dataset}).fetchall()
+        return int(db.execute(f"{WAITING} select count(*) from every where {LATE}", values).fetchone()[0])
+
+
+def next_late(
+    workspace: Workspace, dataset: str, without: Collection[str], wanted: Sequence[str]
+) -> Waiting | None:
+    """The candidate to measure next: the first of those that are wanted, then the others of them, then the rest.
+
+    Among these, one that was not measured at all comes before one whose effect alone is late, the newest first.
+    """
+    first = wanted[0] if wanted else ""
+    order = "id <> :first, id not in (select value from json_each(:wanted)), measured, row desc"
+    given = {"without": json.dumps(list(without)), "first": first, "wanted": json.dumps(list(wanted))}
+    found = _waiting(workspace, dataset, f"where {LATE} order by {order} limit 1", **given)
+    return found[0] if found else None
+
+
+LATE = "not (measured and effect) and id not in (select value from json_each(:without))"
+
+
+def _waiting(workspace: Workspace, dataset: str, clause: str, **given: str) -> list[Waiting]:
+    query = f"{WAITING} select id, measured, effect from every {clause}"
+    with workspace.reading() as db:
+        rows = db.execute(query, _values(workspace, dataset) | given).fetchall()
     return [Waiting(id, bool(measured), bool(effect)) for id, measured, effect in rows]
+
+
+def _values(workspace: Workspace, dataset: str) -> dict[str, str]:
+    version = workspace.active_bank()
+    return {"bank": version.id if version else "", "dataset": dataset}
 
 
 def queue(

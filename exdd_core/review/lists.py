@@ -22,6 +22,7 @@ from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.formats import FORMATS_TEXT, is_system_file
 from exdd_core.images import probe
+from exdd_core.workspace import image_windows
 
 if TYPE_CHECKING:
     from exdd_core.workspace import ImageRow, Workspace
@@ -66,7 +67,7 @@ def every_list(workspace: Workspace) -> list[ImageList]:
     active = workspace.setting("active_dataset")
     for info in sorted(workspace.datasets(), key=lambda info: info.name != active):
         for split in ("test", "train"):
-            count = len(workspace.images(info.name, split=split))
+            count = image_windows.count(workspace, image_windows.Which(info.name, split))
             if count:
                 found.append(ImageList(f"{info.name}/{split}", f"{info.name} · {split}", count))
     uploads = _uploads(workspace)

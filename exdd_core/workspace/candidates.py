@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -194,6 +194,21 @@ def get(workspace: Workspace, id: str) -> Candidate:
     if row is None:
         raise BadInput(f'There is no candidate "{id}" in this workspace.')
     return _candidate(workspace, row)
+
+
+def of_ids(workspace: Workspace, ids: Sequence[str]) -> list[Candidate]:
+    """These candidates in this order; those that there are not are left out."""
+    query = "select * from candidates where id in (select value from json_each(?))"
+    with workspace.reading() as db:
+        found = {row["id"]: row for row in db.query(query, [json.dumps(list(ids))])}
+    return [_candidate(workspace, found[id]) for id in ids if id in found]
+
+
+def types(workspace: Workspace, dataset: str) -> list[str]:
+    """The types of defect that candidates of a data set have, deleted ones left out."""
+    query = "select distinct defect_type from candidates where dataset = ? and status <> 'deleted'"
+    with workspace.reading() as db:
+        return [row[0] for row in db.execute(query, [dataset])]
 
 
 def of_job(workspace: Workspace, job: str, number: int | None) -> Candidate | None:

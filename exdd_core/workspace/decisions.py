@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from exdd_core.workspace import Workspace
 
+REASONS_READ = 1000  # rejections that tell which reasons are usual
 CLAIMED = 180.0  # seconds until a claim on a candidate ends, unless it is renewed
 
 
@@ -75,6 +76,30 @@ def history(workspace: Workspace, subject: str | None = None, limit: int = -1) -
     with workspace.reading() as db:
         where = "" if subject is None else "where candidate = :subject"
         return read_decisions(db, where, subject, limit)
+
+
+def past(workspace: Workspace, dataset: str, limit: int) -> tuple[list[tuple[Decision, str]], int]:
+    """The last decisions on a data set, the newest first, each with who took it back or ""; how many there are.
+
+    Those that take another back are not among them.
+    """
+    query = """select decisions.*, coalesce(back.who, '') as undone_by from decisions
+               left join decisions as back on back.id = decisions.undone
+               where decisions.dataset = :dataset and decisions.action <> 'undo'
+               order by decisions.id desc limit :limit"""
+    number = "select count(*) from decisions where dataset = ? and action <> 'undo'"
+    with workspace.reading() as db:
+        rows = list(db.query(query, {"dataset": dataset, "limit": limit}))
+        total = int(db.execute(number, [dataset]).fetchone()[0])
+    return [(_decision(row), row["undone_by"]) for row in rows], total
+
+
+def usual_reasons(workspace: Workspace) -> list[str]:
+    """The tags that were given most for the last rejections, the most frequent first."""
+    query = f"""select value from (select id, reason from decisions where reason <> '[]' order by id desc
+                limit {REASONS_READ}) as given, json_each(given.reason) group by value order by count(*) desc"""
+    with workspace.reading() as db:
+        return [row[0] for row in db.execute(query)]
 
 
 def newest(workspace: Workspace) -> int:

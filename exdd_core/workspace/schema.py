@@ -104,7 +104,7 @@ TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] 
         | dict.fromkeys(("candidate", "action", "reason", "who", "created", "detail", "dataset"), str)
         | {"undone": int},
         "id",
-        [["candidate"], ["undone", "action"], ["dataset"]],
+        [["candidate"], ["undone", "action"], ["dataset", "action"]],
         [],
     ),
     "bank_changes": (

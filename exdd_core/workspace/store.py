@@ -20,7 +20,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -228,12 +228,19 @@ class Workspace:
         filters = {"split": split, "label": label, "defect_type": defect_type}
         wanted = {k: v for k, v in filters.items() if v is not None}
         with self.reading() as db:
-            _, rows = dataset_states.at(db, info.name, state)
-        found = [
-            row
-            for row in dataset_states.counting(rows)
-            if all(row[column] == value for column, value in wanted.items())
-        ]
+            if state is None:  # the table is as they are now
+                terms = "".join(f" and {column} = :{column}" for column in wanted)
+                query = (
+                    f"select * from images where dataset = :dataset and retired is null{terms} order by rowid"
+                )
+                found = list(db.query(query, {"dataset": info.name, **wanted}))
+            else:
+                _, rows = dataset_states.at(db, info.name, state)
+                found = [
+                    row
+                    for row in dataset_states.counting(rows)
+                    if all(row[column] == value for column, value in wanted.items())
+                ]
         if info.state > dataset_states.FIRST:  # images that joined later have later rows
             found.sort(key=lambda row: datasets.natural_key(row["path"]))
         return [self._image_row(row, info.depth) for row in found]
@@ -257,6 +264,11 @@ class Workspace:
         with self.reading() as db:
             rows = db.execute("select id, dataset, path from images order by rowid").fetchall()
         return [(id, self._datasets / dataset / path) for id, dataset, path in rows]
+
+    def image_rows(self, dataset: str, rows: Sequence[dict[str, Any]]) -> list[ImageRow]:
+        """Rows of the table `images` as values."""
+        depth = self.dataset(dataset).depth
+        return [self._image_row(row, depth) for row in rows]
 
     def _image_row(self, row: dict[str, Any], depth: Depth | None) -> ImageRow:
         folder = self._datasets / row["dataset"]

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 
 from exdd_core import curation, sentences
 from exdd_core.background import Background
+from exdd_core.curation import sifting
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
-from exdd_core.workspace import candidates, decisions
-from pages.curate.candidate import is_in_force
-from pages.curate.cards import Entry
+from exdd_core.workspace import decisions
 from pages.curate.state import Curate, decided_answer
 from pages.html import Answer
 
@@ -27,23 +26,22 @@ def undo_all(shared: Curate, asked: Answer) -> Answer:
     """Begin to undo this person's decisions on these candidates that are in force."""
 
     def work(progress: Progress) -> Answer:
-        with shared.measuring.held():
-            return decided_answer(_undo_all(shared.workspace, asked["ids"], asked["who"], progress))
+        return shared.recorded(_undo_all(shared.workspace, asked["ids"], asked["who"], progress))
 
     return _begin(shared, work)
 
 
 def _undo_all(workspace: Workspace, ids: Sequence[str], who: str, progress: Progress) -> Decided:
-    wanted = set(ids)
     to_undo = [
         decision
-        for decision in decisions.history(workspace)
-        if decision.subject in wanted and is_in_force(decision, "accept", "reject") and decision.who == who
+        for id in ids
+        for decision in decisions.in_force(workspace, "accept", "reject", subject=id)
+        if decision.who == who
     ]
     progress.begin("Taking back", len(to_undo))
     back = []
     for decision in to_undo:
-        back += curation.undo(workspace, decision.id, who).ids
+        back += curation.undo(workspace, decision.id, who, wait=False).ids
         progress.advance()
     said = f"Took back {sentences.count(len(back), 'decision')}."
     return curation.Decided(back, {}, "", 0, said)
@@ -53,8 +51,7 @@ def chosen(shared: Curate, asked: Answer) -> Answer:
     """The pending candidates that pass the filters, and how many of them somebody else has open."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
-    pending = candidates.listed(workspace, dataset, "pending")
-    found = [made.id for made in pending if Entry.of(made).passes(asked)]
+    found = sifting.passing(workspace, dataset, asked)
     holders = decisions.claims(workspace)
     free = [id for id in found if holders.get(id, asked["who"]) == asked["who"]]
     return {"ids": free, "held": len(found) - len(free)}
@@ -78,10 +75,9 @@ def bulk(shared: Curate, asked: Answer) -> Answer:
         raise BadInput("None of these candidates waits for a decision any more.")
 
     def work(progress: Progress) -> Answer:
-        with shared.measuring.held():
-            if asked["action"] == "accept":
-                return decided_answer(curation.accept(workspace, ids, who, progress=progress))
-            return decided_answer(curation.reject(workspace, ids, who, asked["reasons"]))
+        if asked["action"] == "accept":
+            return shared.recorded(curation.accept(workspace, ids, who, wait=False))
+        return decided_answer(curation.reject(workspace, ids, who, asked["reasons"]))
 
     return _begin(shared, work)
 

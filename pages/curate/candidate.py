@@ -14,7 +14,7 @@ from exdd_core.studio import editor
 from exdd_core.synthesis import mask_layers
 from exdd_core.workspace import candidates, decisions
 from pages import html
-from pages.curate.cards import SOURCES, Entry, card, effect_answer
+from pages.curate.cards import SOURCES, card, effect_answer
 from pages.curate.state import Curate, decided_answer
 from pages.html import Answer
 from pages.pictures import png_url
@@ -45,22 +45,16 @@ def candidate(shared: Curate, asked: Answer) -> Answer:
         decisions.release(workspace, asked["before"], asked["who"])
     holder = decisions.claim(workspace, made.id, asked["who"]) if made.status == "pending" else ""
     width, height = made.size
-    last = next(
-        (d for d in decisions.history(workspace, made.id) if is_in_force(d, "accept", "reject")), None
-    )
-    return card(workspace, Entry.of(made), {made.id: holder}) | {
+    last = next(reversed(decisions.in_force(workspace, "accept", "reject", subject=made.id)), None)
+    return card(workspace, made, {made.id: holder}) | {
         "width": width,
         "height": height,
         "outline": drawing.outline(candidates.mask_of(workspace, made)),
-        "trimmed": any(is_in_force(d, "trim") for d in decisions.history(workspace, made.id)),
+        "trimmed": bool(decisions.in_force(workspace, "trim", subject=made.id)),
         "facts": _facts(workspace, made),
         "notes": made.notes,
-        "decision": _line(workspace, last, {}) if last else None,
+        "decision": _line(last) if last else None,
     }
-
-
-def is_in_force(decision: Decision, *actions: str) -> bool:
-    return decision.action in actions and decision.undone is None
 
 
 def _facts(workspace: Workspace, made: Candidate) -> list[tuple[str, str]]:
@@ -100,8 +94,8 @@ def measures(shared: Curate, asked: Answer) -> Answer:
     "all", "effect" or "". left: the number of candidates that wait to be measured.
     """
     measuring, made = shared.measuring, candidates.get(shared.workspace, asked["id"])
-    waiting = {one.id: one for one in measuring.waiting()}
-    left = sum(not (w.measured and w.effect) and not measuring.problem(w.id) for w in waiting.values())
+    waiting = {one.id: one for one in measuring.standing([made.id, *asked["screen"]])}
+    left = measuring.late()
     problem, known = measuring.problem(made.id), queue.kept_quality(made)
     if left:
         measuring.want([made.id, *asked["screen"]])
@@ -109,7 +103,7 @@ def measures(shared: Curate, asked: Answer) -> Answer:
     late = "" if own is None or problem else "all" if not own.measured else "" if own.effect else "effect"
     stamp = f"{known.state} {known.effect_state}" if known else ""
     new = known is not None and stamp != asked["have"]
-    screen = [candidates.get(shared.workspace, id) for id in asked["screen"] if id in waiting]
+    screen = candidates.of_ids(shared.workspace, [id for id in asked["screen"] if id in waiting])
     return {
         "known": _quality(shared.workspace, made, known) | {"stamp": stamp} if new and known else None,
         "late": late,
@@ -161,22 +155,16 @@ def trim(shared: Curate, asked: Answer) -> Answer:
 
 def history(shared: Curate, asked: Answer) -> Answer:
     """The decisions on this data set, the newest first; undone ones with the person who undid them."""
-    workspace = shared.workspace
-    dataset = workspace.dataset().name
-    everything = decisions.history(workspace)
-    by_number = {decision.id: decision for decision in everything}
-    found = [d for d in everything if d.action != "undo" and d.detail.get("dataset") == dataset]
-    lines = [_line(workspace, decision, by_number) for decision in found[: asked["limit"]]]
-    return {"lines": lines, "total": len(found)}
+    found, total = decisions.past(shared.workspace, shared.workspace.dataset().name, asked["limit"])
+    return {"lines": [_line(decision, by) for decision, by in found], "total": total}
 
 
-def _line(workspace: Workspace, decision: Decision, by_number: dict[int, Decision]) -> Answer:
+def _line(decision: Decision, undone_by: str = "") -> Answer:
     said = SAID[decision.action]
     if decision.action == "type" and decision.detail["after"]:
         said += f" {decision.detail['after']}"
     if decision.reason:
         said += f": {', '.join(decision.reason)}"
-    back = by_number.get(decision.undone or 0)
     return {
         "id": decision.id,
         "subject": decision.subject,
@@ -188,5 +176,5 @@ def _line(workspace: Workspace, decision: Decision, by_number: dict[int, Decisio
         "who": decision.who,
         "created": decision.created,
         "undone": decision.undone is not None,
-        "undone_by": back.who if back else "",
+        "undone_by": undone_by,
     }

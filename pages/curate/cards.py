@@ -5,16 +5,13 @@ Knows candidates and measures. Does not know how a measure is computed.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from exdd_core import curation, studio
-from exdd_core.curation import measures
+from exdd_core.curation import sifting
 from exdd_core.curation.queue import kept_quality
-from exdd_core.workspace import candidates, decisions
-from pages.curate.state import LESS_IS_BETTER, LIGHTS, MEASURES, Curate, queue_stamp
+from exdd_core.workspace import candidates, decisions, image_windows, unfitted
+from pages.curate.state import LIGHTS, MEASURES, Curate, queue_stamp
 from pages.html import Answer
 
 if TYPE_CHECKING:
@@ -23,83 +20,36 @@ if TYPE_CHECKING:
     from exdd_core.workspace.candidates import Candidate
 
 SOURCES = {"drawn": "Drawn", "real": "Borrowed", "generated": "Generated", "uploaded": "Uploaded"}
-TRAITS = ("prompt", "engine", "mask", "type")
-FILTERS = (*TRAITS, *MEASURES)
 
 
 def queue(shared: Curate, asked: Answer) -> Answer:
     """The first `limit` candidates that pass the filters, in order, and their counts by status and filter."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
-    everything = [Entry.of(made) for made in candidates.listed(workspace, dataset)]
-    alike = [one for one in everything if one.passes(asked)]
-    found = _in_order([one for one in alike if asked["status"] in ("all", one.made.status)], asked["sort"])
+    found = sifting.sift(workspace, dataset, asked, asked["status"], asked["sort"], asked["limit"])
     holders = decisions.claims(workspace)
-    shown = [one for one in everything if asked["status"] in ("all", one.made.status)]
     return {
-        "items": [card(workspace, one, holders) for one in found[: asked["limit"]]],
-        "total": len(found),
-        "counts": Counter(one.made.status for one in alike),
-        "filters": {name: _options(workspace, shown, name, asked[name]) for name in FILTERS},
-        "types": _types(workspace, everything),
+        "items": [card(workspace, made, holders) for made in candidates.of_ids(workspace, found.ids)],
+        "total": found.total,
+        "counts": found.counts,
+        "filters": {
+            name: _options(workspace, counts, name, asked[name]) for name, counts in found.options.items()
+        },
+        "types": _types(workspace, dataset),
         "reasons": _reasons(workspace),
+        "fitting": unfitted.count(workspace),
         "stamp": queue_stamp(workspace, dataset),
     }
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A candidate and its known measures."""
-
-    made: Candidate
-    known: Quality | None
-
-    @classmethod
-    def of(cls, made: Candidate) -> Entry:
-        return cls(made, kept_quality(made))
-
-    def passes(self, asked: Answer) -> bool:
-        """Whether it passes every filter except that of the status. None passes everything."""
-        return all(asked[name] is None or asked[name] == self.trait(name) for name in FILTERS)
-
-    def trait(self, name: str) -> str:
-        """The value that a filter compares; for a measure, its light."""
-        made = self.made
-        if name in MEASURES:
-            return getattr(self.known, name).light if self.known else measures.GREY
-        if name == "prompt":
-            return made.template or made.prompt
-        if name == "mask":
-            return str(made.mask_spec.get("source", ""))
-        return made.engine if name == "engine" else made.defect_type
-
-
-def _in_order(found: list[Entry], sort: str) -> list[Entry]:
-    """Sort by age or by a measure; candidates without that measure come last."""
-    if sort not in MEASURES:
-        return found[::-1] if sort == "oldest" else found
-    sign = 1 if sort in LESS_IS_BETTER else -1
-
-    def place(one: Entry) -> tuple[bool, float]:
-        value = getattr(one.known, sort).value if one.known else None
-        return value is None, sign * (value or 0.0)
-
-    return sorted(found, key=place)
-
-
-def _options(workspace: Workspace, shown: Sequence[Entry], name: str, chosen: str | None) -> list[Answer]:
+def _options(workspace: Workspace, counts: dict[str, int], name: str, chosen: str | None) -> list[Answer]:
     """The values of a filter with their counts, the most frequent first; lights from good to poor.
 
     The chosen value is included even if no candidate has it.
     """
-    counts = Counter(one.trait(name) for one in shown)
     if chosen is not None:
-        counts[chosen] += 0
-    values = (
-        [light for light in LIGHTS if light in counts]
-        if name in MEASURES
-        else list(dict(counts.most_common()))
-    )
+        counts = {**counts, chosen: counts.get(chosen, 0)}
+    values = [light for light in LIGHTS if light in counts] if name in MEASURES else list(counts)
     return [
         {"value": value, "title": _option_title(workspace, name, value), "count": counts[value]}
         for value in values
@@ -116,21 +66,19 @@ def _option_title(workspace: Workspace, name: str, value: str) -> str:
     return value or {"prompt": "No prompt", "type": "No type"}[name]
 
 
-def _types(workspace: Workspace, everything: Sequence[Entry]) -> list[str]:
+def _types(workspace: Workspace, dataset: str) -> list[str]:
     """The known defect types, to choose from."""
-    real = {row.defect_type for row in workspace.images(workspace.dataset().name, split="train")}
-    return sorted((real | {one.made.defect_type for one in everything}) - {""})
+    real = image_windows.types(workspace, image_windows.Which(dataset, "train"))
+    return sorted({*real, *candidates.types(workspace, dataset)} - {""})
 
 
 def _reasons(workspace: Workspace) -> list[str]:
-    """The usual reasons, and the most frequent ones that people added."""
-    given = Counter(reason for decision in decisions.history(workspace) for reason in decision.reason)
-    own = [reason for reason, _ in given.most_common() if reason not in curation.REASONS]
+    """The usual reasons, and the most frequent ones that people added lately."""
+    own = [reason for reason in decisions.usual_reasons(workspace) if reason not in curation.REASONS]
     return [*curation.REASONS, *own[:4]]
 
 
-def card(workspace: Workspace, one: Entry, holders: dict[str, str]) -> Answer:
-    made = one.made
+def card(workspace: Workspace, made: Candidate, holders: dict[str, str]) -> Answer:
     return {
         "id": made.id,
         "prompt": made.prompt,
@@ -138,7 +86,7 @@ def card(workspace: Workspace, one: Entry, holders: dict[str, str]) -> Answer:
         "type": made.defect_type,
         "status": made.status,
         "holder": holders.get(made.id, ""),
-        "effect": effect_answer(one.known),
+        "effect": effect_answer(kept_quality(made)),
     }
 
 

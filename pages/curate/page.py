@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exdd_core import curation
+from exdd_core.curation.sifting import TRAITS
 from exdd_core.workspace import candidates, decisions
 from pages import answers
 from pages.curate.bulk import bulk, chosen, look, recommend, stop, undo_all
 from pages.curate.candidate import candidate, effect, history, mask, measures, trim
-from pages.curate.cards import TRAITS, queue
+from pages.curate.cards import queue
 from pages.curate.state import LIGHTS, MEASURES, Curate, decided_answer, queue_stamp
 from pages.html import Answer
 
@@ -44,6 +45,7 @@ NO_CANDIDATES = {
 def render(workspace: Workspace) -> None:
     """Build the page's content between header and footer."""
     shared = Curate(workspace)
+    shared.refitting.wake()  # for decisions that a killed program has left
     questions = [
         open_page, queue, candidate, stay, leave, accept, reject, name_type, mask, trim,
         undo, undo_last, undo_all, history, chosen, recommend, bulk, look, stop, news, measures, effect,
@@ -72,6 +74,7 @@ def news(shared: Curate, asked: Answer) -> Answer:
     """Whether anything has changed since `stamp`. Called every few seconds."""
     info = shared.workspace.active_dataset()
     stamp = queue_stamp(shared.workspace, info.name) if info else ""
+    shared.refitting.wake()  # the command line decides, too
     return {"dataset": info.name if info else "", "changed": stamp != asked["stamp"]}
 
 
@@ -86,8 +89,7 @@ def leave(shared: Curate, asked: Answer) -> Answer:
 
 
 def accept(shared: Curate, asked: Answer) -> Answer:
-    with shared.measuring.held():
-        return decided_answer(curation.accept(shared.workspace, [asked["id"]], asked["who"]))
+    return shared.recorded(curation.accept(shared.workspace, [asked["id"]], asked["who"], wait=False))
 
 
 def reject(shared: Curate, asked: Answer) -> Answer:
@@ -99,10 +101,8 @@ def name_type(shared: Curate, asked: Answer) -> Answer:
 
 
 def undo(shared: Curate, asked: Answer) -> Answer:
-    with shared.measuring.held():
-        return decided_answer(curation.undo(shared.workspace, asked["decision"], asked["who"]))
+    return shared.recorded(curation.undo(shared.workspace, asked["decision"], asked["who"], wait=False))
 
 
 def undo_last(shared: Curate, asked: Answer) -> Answer:
-    with shared.measuring.held():
-        return decided_answer(curation.undo_last(shared.workspace, asked["who"]))
+    return shared.recorded(curation.undo_last(shared.workspace, asked["who"], wait=False))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from exdd_core.background import Background
 from exdd_core.curation import measures
 from exdd_core.curation.measuring import Measuring
-from exdd_core.workspace import candidates, decisions
+from exdd_core.curation.refitting import Refitting
+from exdd_core.workspace import candidates, decisions, unfitted
 from pages.html import Answer
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 MEASURES = tuple(measures.MEANINGS)
 LIGHTS = {"green": "good", "amber": "so-so", "red": "poor", "grey": "not known"}
-LESS_IS_BETTER = ("clean", "plausible")
 
 
 class Curate:
@@ -29,13 +29,19 @@ class Curate:
         self.workspace = workspace
         self.bulks: dict[str, Background[Answer]] = {}  # long work, such as decisions on many candidates
         self.measuring = Measuring(workspace)
+        self.refitting = Refitting(workspace, self.measuring.held)
+
+    def recorded(self, decided: Decided) -> Answer:
+        """The answer to a decision that was recorded; the banks follow behind it."""
+        self.refitting.wake()
+        return decided_answer(decided)
 
 
 def queue_stamp(workspace: Workspace, dataset: str) -> str:
     """A text that changes whenever the page has something new to show."""
     counts = [candidates.count(workspace, dataset, status) for status in candidates.STATUSES]
     held = sorted(decisions.claims(workspace).items())
-    return str([dataset, counts, decisions.newest(workspace), held])
+    return str([dataset, counts, decisions.newest(workspace), held, unfitted.count(workspace)])
 
 
 def decided_answer(decided: Decided) -> Answer:

@@ -12,7 +12,8 @@ import gradio as gr
 
 from exdd_core.errors import BadInput
 from exdd_core.sentences import count
-from exdd_core.workspace import dataset_changes
+from exdd_core.workspace import dataset_changes, image_windows
+from exdd_core.workspace.image_windows import Which
 from pages import answers, html
 from pages.data.who import WHO_JS, who_of
 from pages.html import text
@@ -112,7 +113,7 @@ class Gallery:
         """Update everything for the active data set."""
         if info is None:
             return {self.section: gr.update(visible=False)}
-        types = sorted({row.defect_type for row in self.workspace.images(info.name, label="defect")})
+        types = image_windows.types(self.workspace, Which(info.name, label="defect"))
         return {
             self.section: gr.update(visible=True),
             self.title: f'<h2 class="section-title">Images of {text(info.called)}</h2>',
@@ -126,26 +127,22 @@ class Gallery:
 
     def _grid(self, page: int, split: str, label: str, kind: str) -> str:
         info = self.workspace.dataset()
-        rows = self.workspace.images(
-            info.name,
-            split=SPLITS[split],
-            label=LABELS[label],
-            defect_type=None if kind == ALL_TYPES else kind,
-        )
-        return _gallery_html(rows, info, page)
+        which = Which(info.name, SPLITS[split], LABELS[label], None if kind == ALL_TYPES else kind)
+        rows = image_windows.window(self.workspace, which, page * PAGE_SIZE, PAGE_SIZE)
+        return _gallery_html(rows, image_windows.count(self.workspace, which), info, page)
 
 
-def _gallery_html(rows: list[ImageRow], info: DatasetInfo, page: int) -> str:
+def _gallery_html(rows: list[ImageRow], passing: int, info: DatasetInfo, page: int) -> str:
+    """A page of the images that pass the filters. passing: how many do."""
     total = int(info.report["images"])
-    shown = rows[page * PAGE_SIZE : (page + 1) * PAGE_SIZE]
-    found = count(total, "image") if len(rows) == total else f"{len(rows):,} of {count(total, 'image')}"
-    head = f'<p class="list-head"><strong>{found}</strong>{html.pager(page, PAGE_SIZE, len(rows))}</p>'
+    found = count(total, "image") if passing == total else f"{passing:,} of {count(total, 'image')}"
+    head = f'<p class="list-head"><strong>{found}</strong>{html.pager(page, PAGE_SIZE, passing)}</p>'
     if not rows:
         return head + html.empty("No image is like that", "Choose another split, label or type above.")
     return (
         head
-        + _acts_html(len(shown))
-        + f'<div class="gallery">{"".join(_thumbnail_html(row, info.state) for row in shown)}</div>'
+        + _acts_html(len(rows))
+        + f'<div class="gallery">{"".join(_thumbnail_html(row, info.state) for row in rows)}</div>'
     )
 
 

@@ -19,8 +19,9 @@ from exdd_core.errors import BadInput
 from exdd_core.sentences import count
 from exdd_core.studio.editor import COLOUR
 from exdd_core.synthesis import mask_layers
-from exdd_core.workspace import dataset_changes, dataset_settings
+from exdd_core.workspace import dataset_changes, dataset_settings, image_windows
 from exdd_core.workspace.dataset_settings import set_region
+from exdd_core.workspace.image_windows import Which
 from pages import answers, html
 from pages.data.who import who_of
 from pages.html import Answer, text
@@ -76,17 +77,25 @@ class Editor:
         self._files: OrderedDict[str, tuple[np.ndarray, tuple[int, int]]] = OrderedDict()
         self._brightness: tuple[Any, np.ndarray] | None = None
 
-    def pictures(self, info: DatasetInfo) -> list[ImageRow]:
-        """The images of the most common size, normal ones first. Raises `BadInput` where there is none."""
+    def number(self, info: DatasetInfo) -> tuple[int, int]:
+        """How many images have the most common size: normal ones, and others. Raises `BadInput` where there is none."""
         size = info.commonest_size
-        rows = [row for row in self.workspace.images(info.name) if (row.width, row.height) == size]
-        if not rows:
+        every = image_windows.count(self.workspace, Which(info.name, size=size))
+        if not every:
             raise BadInput("No image has the commonest size any more; import some, or undo the last change.")
-        return sorted(rows, key=lambda row: row.label != "normal")
+        normal = image_windows.count(self.workspace, Which(info.name, label="normal", size=size))
+        return normal, every - normal
+
+    def picture(self, info: DatasetInfo, index: int) -> ImageRow:
+        """An image of the most common size; normal ones come first."""
+        normal, _ = self.number(info)
+        label, place = ("normal", index) if index < normal else ("defect", index - normal)
+        which = Which(info.name, label=label, size=info.commonest_size)
+        return image_windows.window(self.workspace, which, place, 1)[0]
 
     def brightness(self, info: DatasetInfo) -> np.ndarray:
         """As `dataset_settings.usual_brightness`, cached, since people try several thresholds."""
-        about = info.name, str(info.depth), [row.id for row in self.pictures(info)]
+        about = info.name, str(info.depth), info.state
         if self._brightness is None or self._brightness[0] != about:
             self._brightness = about, dataset_settings.usual_brightness(self.workspace, info.name)
         return self._brightness[1]
@@ -132,19 +141,19 @@ def _region(workspace: Workspace, info: DatasetInfo, state: int | None = None) -
 def look(shared: Editor, asked: Answer) -> Answer:
     """One image as a picture to draw on, and the current region. index: of the image, modulo their number."""
     info = shared.workspace.dataset(asked["dataset"])
-    rows = shared.pictures(info)
-    index = int(asked["index"]) % len(rows)
-    row = rows[index]
+    number = sum(shared.number(info))
+    index = int(asked["index"]) % number
+    row = shared.picture(info, index)
     small = mask_layers.editor_copy(images.read_image(row.path, row.id, row.depth), SIDE)
     height, width = small.shape[:2]
-    others = int(info.report["images"]) - len(rows)
+    others = int(info.report["images"]) - number
     mask = _region(shared.workspace, info)
     return {
         "picture": jpeg_url(small, 90),
         "name": row.id.removeprefix(f"{info.name}/"),
         "label": row.defect_type or row.label,
         "index": index,
-        "number": len(rows),
+        "number": number,
         "size": [row.width, row.height],
         "shown": [width, height],
         "others": f"{count(others, 'image')} of another size: the region is stretched to them"

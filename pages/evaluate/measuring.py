@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from exdd_core import jobs
 from exdd_core.errors import BadInput
 from exdd_core.experiments import require_accepted
-from exdd_core.workspace import runs
+from exdd_core.workspace import image_windows, runs
 from pages.evaluate.state import KINDS, Evaluate
 from pages.html import Answer
 
@@ -33,7 +33,7 @@ def start(shared: Evaluate, asked: Answer) -> Answer:
         if asked["folds"].strip():
             spec |= {"folds": whole(asked["folds"], "folds", 2, 50)}
             spec |= {"seed": whole(asked["seed"] or "0", "seed", 0, 2**31 - 1)}
-        elif not workspace.images(dataset, split="test"):
+        elif not image_windows.count(workspace, image_windows.Which(dataset, "test")):
             raise BadInput(f'The data set "{dataset}" has no test images; measure it by folds instead.')
         if kind == "evaluate" and "folds" not in spec:
             bank = workspace.bank(asked["bank"] or None)

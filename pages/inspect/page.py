@@ -15,6 +15,7 @@ from exdd_core import drawing
 from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
 from exdd_core.review import BankState, ImageList, Review, ShownImage, sheet
+from exdd_core.workspace import image_windows
 from pages import answers
 from pages.html import Answer
 from pages.inspect.image import inspect, picture, point
@@ -129,8 +130,10 @@ def _note(key: str, bank_state: BankState | None) -> str:
 
 def _types(review: Review, bank_state: BankState | None) -> list[str]:
     """The known defect types, to choose from."""
-    rows = review.workspace.images(bank_state.version.dataset, label="defect") if bank_state else []
-    return sorted({row.defect_type for row in rows} - {""})
+    if bank_state is None:
+        return []
+    which = image_windows.Which(bank_state.version.dataset, label="defect")
+    return image_windows.types(review.workspace, which)
 
 
 def _entry(image: ShownImage) -> Answer:

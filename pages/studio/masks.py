@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from exdd_core import drawing, studio
+from exdd_core import datasets, drawing, studio
+from exdd_core.errors import BadInput
 from exdd_core.studio import editor
 from exdd_core.synthesis import mask_layers, mask_spec
 from exdd_core.synthesis.orders import Order
-from exdd_core.workspace import candidates, drawn_masks
+from exdd_core.workspace import candidates, drawn_masks, image_windows
+from exdd_core.workspace.image_windows import Which
 from pages import html
 from pages.html import Answer
 from pages.pictures import jpeg_url, png_url
@@ -21,15 +23,53 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+STRIP = 200  # small pictures that the strip of sources holds
+
+
+def usable_sources(dataset: str, words: str = "") -> Which:
+    """The images that may be painted on: normal ones of the training split. words: a part of the name."""
+    return Which(dataset, "train", datasets.NORMAL, words=words)
+
+
 def source(shared: Studio, asked: Answer) -> Answer:
-    """A reduced copy of one image, to paint on."""
-    made = editor.canvas(shared.workspace, asked["id"])
+    """A reduced copy of one image, to paint on: by its id, by its number among the sources, or the first.
+
+    number: -1 where it may not be painted on any more.
+    """
+    workspace = shared.workspace
+    which = usable_sources(workspace.dataset().name)
+    id, number = asked.get("id") or "", int(asked.get("number") or 0)
+    known = image_windows.number_of(workspace, which, id) if id else number
+    if not id or (known < 0 and asked.get("instead")):
+        found = image_windows.window(workspace, which, max(0, known), 1)
+        if not found:
+            raise BadInput("This image is not there any more; choose another one.")
+        id, known = found[0].id, max(0, known)
+    made = editor.canvas(workspace, id)
     height, width = made.pixels.shape[:2]
     return {
+        "id": id,
+        "name": id.partition("/")[2],
+        "number": known,
         "image": jpeg_url(made.pixels, quality=92),
         "width": made.width,
         "height": made.height,
         "editor": [width, height],
+    }
+
+
+def sources(shared: Studio, asked: Answer) -> Answer:
+    """Some images that may be painted on: those with `words` in their names from number `start` on; how many there
+    are."""
+    workspace = shared.workspace
+    which = usable_sources(workspace.dataset().name, asked["words"])
+    total = image_windows.count(workspace, which)
+    start = max(0, min(int(asked["start"]), total - STRIP))
+    rows = image_windows.window(workspace, which, start, STRIP)
+    return {
+        "sources": [{"id": row.id, "name": row.id.partition("/")[2]} for row in rows],
+        "start": start,
+        "total": total,
     }
 
 

@@ -15,10 +15,21 @@ from typing import TYPE_CHECKING
 
 from exdd_core import datasets, drawing, jobs, sentences, studio, synthesis
 from exdd_core.synthesis import mask_spec, orders, weights
+from exdd_core.workspace import image_windows
 from pages import answers
 from pages.html import Answer
 from pages.pictures import jpeg_url
-from pages.studio.masks import donors, drawn, keep_mask, mask, order_of, piece, source
+from pages.studio.masks import (
+    donors,
+    drawn,
+    keep_mask,
+    mask,
+    order_of,
+    piece,
+    source,
+    sources,
+    usable_sources,
+)
 from pages.studio.prompts import (
     _prompts,
     delete_prompt,
@@ -45,7 +56,7 @@ from pages.studio.state import GROWING_SIDE, KIND, Studio
 
 if TYPE_CHECKING:
     from exdd_core.synthesis.controls import Control
-    from exdd_core.workspace import ImageRow, Workspace
+    from exdd_core.workspace import Workspace
 
 TITLE = "Studio"
 PATH = "/studio"
@@ -63,7 +74,7 @@ def render(workspace: Workspace) -> None:
     """Build the page's content between header and footer."""
     shared = Studio(workspace)
     questions = [
-        open_page, source, donors, piece, mask, keep_mask, drawn, expand, words,
+        open_page, source, sources, donors, piece, mask, keep_mask, drawn, expand, words,
         preview, look, stop, warm, queue, compare, comparison, cancel_job,
         results, news, candidate, delete, restore,
         save_prompt, delete_prompt, scoreboard, differences, export_prompts, import_prompts, undo_import,
@@ -95,20 +106,18 @@ def open_page(shared: Studio, asked: Answer) -> Answer:
     """Everything that stays the same while the page is open: images, engines, prompts, sliders."""
     workspace = shared.workspace
     info = workspace.active_dataset()
-    rows = workspace.images(info.name, split="train", label=datasets.NORMAL) if info else []
-    if info is None or not rows:
+    number = image_windows.count(workspace, usable_sources(info.name)) if info else 0
+    if info is None or not number:
         return {"need": NO_DATASET if info is None else _no_normals(info.name)}
     running = next((run.id for run in shared.previews.running()), None)
     return {
         "need": None,
         "dataset": info.name,
-        "sources": [_entry(row) for row in rows],
+        "sourceCount": number,
         "engines": [_engine(workspace, name) for name in synthesis.ENGINES],
         "engine": studio.default_engine(workspace),
         "prompts": _prompts(workspace),
-        "types": sorted(
-            {row.defect_type for row in workspace.images(info.name, label=datasets.DEFECT)} - {""}
-        ),
+        "types": image_windows.types(workspace, image_windows.Which(info.name, label=datasets.DEFECT)),
         "shapes": {shape: _sliders("generated", shape) for shape in mask_spec.SHAPES},
         "borrowed": _sliders("real", "scratch"),
         "run": running,
@@ -125,10 +134,6 @@ def _no_normals(dataset: str) -> Answer:
         "text": f'The training split of "{dataset}" holds no normal image; choose or import another data set.',
         "button": "Choose a data set in Data",
     }
-
-
-def _entry(row: ImageRow) -> Answer:
-    return {"id": row.id, "name": row.id.partition("/")[2]}
 
 
 def _engine(workspace: Workspace, name: str) -> Answer:

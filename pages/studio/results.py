@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from exdd_core import drawing, jobs, studio
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
-from exdd_core.workspace import candidates
+from exdd_core.workspace import candidates, image_windows
 from pages.html import Answer
+from pages.studio.masks import usable_sources
 from pages.studio.state import KIND, Studio
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def candidate_answer(shared: Studio, made: Candidate) -> Answer:
     used = [axis["name"] for axis in made.axes]
     return _item(shared, made) | {
         "source": made.source,
+        "isThere": image_windows.number_of(shared.workspace, usable_sources(made.dataset), made.source) >= 0,
         "width": width,
         "height": height,
         "outline": drawing.outline(read_mask(made.mask, (height, width))),

@@ -17,10 +17,13 @@ BENCHMARKS = (
     "gpu",
     "grid",
     "layers",
+    "people",
     "scores",
     "speed",
     "tables",
+    "year",
 )
+ON_REQUEST = ("big_workspace", "people", "year")  # only where they are named
 
 parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
 parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all")
@@ -32,14 +35,19 @@ folder = str(ROOT.parent / "shared" / "cases")
 parser.add_argument("--cases", default=folder, help="folder of cases; default: ../shared/cases")
 parser.add_argument("--json", default="", help="of gpu: file of its figures; default: gpu.json in --out")
 parser.add_argument("--steps", default="", help="of gpu: names of its steps; default: all")
-parser.add_argument("--path", default="", help="of big_workspace: the folder that it makes; default: build/big")
+parser.add_argument(
+    "--path", default="", help="of big_workspace and people: the workspace; default: build/big"
+)
 parser.add_argument("--images", type=int, default=50_000, help="of big_workspace; default: 50000")
 parser.add_argument("--candidates", type=int, default=10_000, help="of big_workspace; default: 10000")
+parser.add_argument(
+    "--root", default="", help="of people: another checkout, to compare with; default: this one"
+)
 options = parser.parse_args()
 if len(options.names) == 2 and options.names[0] == "cases":
     options.cases = options.names.pop()
 unknown = set(options.names) - set(BENCHMARKS)
 if unknown:
     parser.error(f"there is no benchmark named {', '.join(sorted(unknown))}")
-for name in options.names or BENCHMARKS:
+for name in options.names or [name for name in BENCHMARKS if name not in ON_REQUEST]:
     importlib.import_module(f"tests.bench.{name}").main(options)

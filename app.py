@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import json
 import os
+import secrets
 import socket
+import ssl
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +25,12 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import gradio as gr
+from gradio.route_utils import CustomCORSMiddleware
+from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -31,9 +38,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assets.theme import theme
 from exdd_core import jobs
+from exdd_core.cli.run import door_options
 from exdd_core.errors import BadInput
-from exdd_core.workspace import Workspace
+from exdd_core.workspace import Workspace, people
 from pages import banks, curate, data, evaluate, frame, inspect, routes, studio
+from pages.guard import Doors, sign_in
+from pages.guard.middleware import Guard
+from pages.guard.visitors import Visitors, visitor_of_request
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 TITLE = "ExDD Workbench"
@@ -41,7 +52,7 @@ PAUSE = 0.02  # seconds between two checks of Gradio's queue for new events
 
 
 def create_app(workspace: Workspace) -> gr.Blocks:
-    """The app with every page inside its frame. `launch_options` adds theme, styles, scripts and pictures."""
+    """Every page inside its frame. `launch_options` brings theme, style, scripts, pictures and the guard."""
     app = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400))
     with app, frame.frame(workspace, inspect.PATH):
         inspect.render(workspace)
@@ -53,8 +64,15 @@ def create_app(workspace: Workspace) -> gr.Blocks:
     return app
 
 
-def launch_options(workspace: Workspace) -> dict[str, Any]:
-    """The arguments of `gr.Blocks.launch` other than the address: theme, our own routes, no Gradio footer."""
+def launch_options(workspace: Workspace, doors: Doors | None = None) -> dict[str, Any]:
+    """What `gr.Blocks.launch` needs beside an address: the look, our own routes, the guard before everything.
+
+    doors: who may come in; None for a server that only this machine reaches.
+    """
+    doors = doors or Doors()
+    visitors = Visitors(workspace, doors)
+    ours = [*routes.routes(workspace), *sign_in.routes(visitors)]
+    own, shown = frozenset(route.path for route in ours), frozenset(path for _, path in frame.PAGES)
     return {
         "theme": theme(),
         "favicon_path": str(ASSETS / "logo.svg"),
@@ -63,17 +81,28 @@ def launch_options(workspace: Workspace) -> dict[str, Any]:
         "quiet": True,
         "ssr_mode": False,
         "enable_monitoring": False,
-        "allowed_paths": [str(workspace.path / "cache")],
+        "allowed_paths": [str(workspace.path / "cache" / "exports")],
         "app_kwargs": {
+            "lifespan": _without_cors,
             "routes": [
                 Mount("/look", Look(directory=ASSETS)),
-                *routes.routes(workspace),
+                *ours,
             ],
             "middleware": [
-                Middleware(HeadFirst, head=lambda path: _head(path) + frame.first_style(workspace))
+                Middleware(TrustedHostMiddleware, allowed_hosts=list(doors.hosts), www_redirect=False),
+                Middleware(Guard, doors=doors, visitors=visitors, pages=shown, own=own),
+                Middleware(HeadFirst, head=lambda path: _head(path) + frame.first_style(workspace) + _name()),
             ],
         },
     }
+
+
+@asynccontextmanager
+async def _without_cors(app: Starlette) -> AsyncIterator[None]:
+    """Take out what Gradio adds after our own middleware: it lets pages of other ports of this machine read answers."""
+    app.user_middleware = [one for one in app.user_middleware if one.cls is not CustomCORSMiddleware]
+    app.middleware_stack = app.build_middleware_stack()
+    yield
 
 
 class Look(StaticFiles):
@@ -115,6 +144,13 @@ def _head(path: str) -> str:
     return "\n".join(lines)
 
 
+def _name() -> str:
+    """Where people sign in, scripts know whose account it is; the guard tells the server's functions by itself."""
+    name = visitor_of_request().name
+    told = json.dumps(name).replace("<", "\\u003c")
+    return f"<script>localStorage.setItem('exdd.who', {told});</script>" if name else ""
+
+
 def _looks(*patterns: str) -> list[str]:
     files = [file for pattern in patterns for file in sorted(ASSETS.glob(pattern)) if _is_served(file)]
     return [file.relative_to(ASSETS).as_posix() for file in files]
@@ -150,15 +186,19 @@ class HeadFirst:
         await self._app(scope, receive, collect)
 
 
-def serve(workspace: Workspace, host: str, port: int) -> None:
-    """Serve until interrupted."""
+def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping[str, Any]) -> None:
+    """Serve until interrupted. tls: what Gradio needs for https."""
     app = create_app(workspace)
-    app.launch(server_name=host, server_port=port, prevent_thread_lock=True, **launch_options(workspace))
+    options = {**launch_options(workspace, doors), **tls}
+    app.launch(server_name=host, server_port=port, prevent_thread_lock=True, **options)
     # Import torch in the background, so that the first heatmap appears sooner.
     threading.Thread(
         target=importlib.import_module, args=("exdd_core.detector.detector",), daemon=True
     ).start()
-    print(f"ExDD Workbench: http://{host}:{port}/  (workspace {workspace.path}; Ctrl+C stops it)", flush=True)
+    address = f"{'https' if tls else 'http'}://{host}:{port}/" + (
+        f"?token={doors.token}" if doors.token else ""
+    )
+    print(f"ExDD Workbench: {address}  (workspace {workspace.path}; Ctrl+C stops it)", flush=True)
     app.block_thread()
 
 
@@ -180,14 +220,42 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=7860)
+    door_options(parser.add_argument)
     options = parser.parse_args(arguments)
     try:
         _check_address(options.host, options.port)
-        serve(_open_or_create(options.workspace), options.host, options.port)
+        doors = Doors.on(
+            options.host,
+            address=options.address,
+            token=secrets.token_urlsafe(24) if options.token else "",
+            sign_in=options.sign_in,
+            read_only=options.read_only,
+            folders=None if options.folders is None else tuple(options.folders),
+        )
+        _check_tls(options.tls_cert, options.tls_key)
+        workspace = _open_or_create(options.workspace)
+        if options.sign_in and not any(person.role == "admin" for person in people.listed(workspace)):
+            raise BadInput(
+                "Nobody can sign in as admin yet; run 'python -m exdd_core users add NAME --role admin'."
+            )
+        tls = {"ssl_certfile": options.tls_cert, "ssl_keyfile": options.tls_key, "ssl_verify": False}
+        serve(workspace, options.host, options.port, doors, tls if options.tls_cert else {})
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def _check_tls(certificate: Path | None, key: Path | None) -> None:
+    if (certificate is None) != (key is None):
+        raise BadInput("https needs both --tls-cert and --tls-key.")
+    if certificate is not None and key is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key)
+        except OSError as error:  # ssl.SSLError is one
+            raise BadInput(
+                f"{certificate} and {key} are no certificate and its key in PEM ({error})."
+            ) from None
 
 
 def _open_or_create(folder: Path) -> Workspace:

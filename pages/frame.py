@@ -18,6 +18,7 @@ from exdd_core import jobs
 from exdd_core.errors import BadInput
 from exdd_core.workspace import doctor, unfitted
 from pages.answers import answering, buttons, markup, on_load
+from pages.guard.visitors import Visitor, visitor_of_request
 from pages.html import Answer, text
 from pages.job_panel import Outcome, outcome_of
 
@@ -164,8 +165,17 @@ def _footer(workspace: Workspace) -> None:
     on_load(lambda: _footer_html(workspace), outputs=line, api_visibility="private")
 
 
+def _signed_in_html(visitor: Visitor) -> str:
+    if not visitor.name:
+        return ""
+    return (
+        f'<form class="signed-in" method="post" action="/sign-out">Signed in as {text(visitor.name)} '
+        f'({visitor.role}) <button class="plain-button">Sign out</button></form>'
+    )
+
+
 def _footer_html(workspace: Workspace) -> str:
-    parts = []
+    parts = [_signed_in_html(visitor_of_request())]
     for line in doctor.lines(doctor.report(workspace)):
         label, _, value = line.partition(":")
         if label == "Versions":  # too long for one line

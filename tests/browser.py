@@ -5,7 +5,9 @@ One section a page of the app. It knows selectors; what a test asserts stands in
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -23,12 +25,20 @@ from exdd_core.workspace import Workspace, candidates
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
 
+    from pages.guard import Doors
+
 ROOT = Path(__file__).resolve().parent.parent
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 SLOW = 120_000  # milliseconds; a busy machine loads the network and builds banks slowly
 
 
 # --- the app ----------------------------------------------------------------------------------------------------
+
+
+def chromium() -> str | None:
+    """The browser's program; None where there is none."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return os.environ.get("EXDD_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
 def free_port() -> int:
@@ -38,13 +48,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(workspace: Workspace) -> Iterator[str]:
+def serving(workspace: Workspace, doors: Doors | None = None) -> Iterator[str]:
     """The app in this process, on a free port of this machine; its address, which ends in /."""
     import app
 
     port = free_port()
     blocks = app.create_app(workspace)
-    options = app.launch_options(workspace)
+    options = app.launch_options(workspace, doors)
     blocks.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, **options)
     try:
         yield f"http://127.0.0.1:{port}/"

@@ -6,7 +6,6 @@ A thing that is not there skips the test with a reason; where EXDD_REQUIRE_ALL i
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,9 +95,9 @@ def tiny_sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium under playwright. One a module: its event loop must not outlive the tests that need it."""
-    program = os.environ.get("EXDD_CHROMIUM") or next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+    from tests.browser import chromium
+
+    program = chromium()
     if program is None:
         missing("no chromium or google-chrome: install one or set EXDD_CHROMIUM")
     try:

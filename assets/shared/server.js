@@ -31,15 +31,14 @@ export function caller(server) {
    * @returns {Promise<any>}
    */
   return async (name, argument = {}) => {
-    let answer;
-    try {
-      answer = await server[name](argument);
-    } catch {
+    // Gradio's client turns a request that failed into no answer at all.
+    const answer = await server[name](argument).catch(() => undefined);
+    if (answer === undefined) {
       throw new Sentence(
         "The workbench does not answer. Is it still running? Start it and reload this page.",
       );
     }
-    if (answer && answer.error) throw new Sentence(answer.error);
+    if (answer?.error) throw new Sentence(answer.error);
     return answer;
   };
 }

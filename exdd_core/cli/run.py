@@ -87,6 +87,52 @@ def serve_options(add: Add) -> None:
     add("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine only")
     add("--port", type=_port, default=7860, help="default: 7860")
     add("--demo", action="store_true", help="fill a workspace without data sets with generated images first")
+    door_options(add)
+
+
+def door_options(add: Add) -> None:
+    """Who may come in; app.py takes the same."""
+    add("--sign-in", action="store_true", help="people sign in with the accounts of `users`")
+    add(
+        "--token",
+        action="store_true",
+        help="the printed address carries a secret, and nobody gets in without it",
+    )
+    add(
+        "--read-only",
+        action="store_true",
+        help="who has not signed in may look at everything and change nothing",
+    )
+    add(
+        "--address",
+        default="",
+        metavar="URL",
+        help="https://NAME that a reverse proxy shows the workbench under",
+    )
+    add(
+        "--folders",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="pages may import from these (default: from any on 127.0.0.1, from none else)",
+    )
+    add("--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate (PEM)")
+    add("--tls-key", type=Path, metavar="FILE", help="private key of the certificate")
+
+
+def door_words(options: argparse.Namespace) -> list[str]:
+    """The same options for another program."""
+    words = [
+        f"--{name}" for name in ("sign-in", "token", "read-only") if getattr(options, name.replace("-", "_"))
+    ]
+    if options.address:
+        words += ["--address", options.address]
+    if options.folders is not None:
+        words += ["--folders", *map(str, options.folders)]
+    for name in ("tls_cert", "tls_key"):
+        if getattr(options, name) is not None:
+            words += [f"--{name.replace('_', '-')}", str(getattr(options, name))]
+    return words
 
 
 def serve(options: argparse.Namespace) -> NoReturn:
@@ -103,12 +149,12 @@ def serve(options: argparse.Namespace) -> NoReturn:
         Workspace.create(options.workspace)
     if not APP.is_file():
         raise BadInput(f"{APP} is missing; run this from a complete copy of the project.")
-    address = f"http://{options.host}:{options.port}"
+    address = f"{'https' if options.tls_cert else 'http'}://{options.host}:{options.port}"
     say(f"Starting the workbench on {address} (stop it with Ctrl-C).")
     if options.json:  # serving does not end, so print the result first
         print(json.dumps({"address": address, "workspace": str(options.workspace)}), flush=True)
     program = [sys.executable, str(APP), "--workspace", str(options.workspace)]
-    program += ["--host", options.host, "--port", str(options.port)]
+    program += ["--host", options.host, "--port", str(options.port), *door_words(options)]
     sys.stderr.flush()
     os.execv(sys.executable, program)  # the app gets all signals and sets the exit code
 

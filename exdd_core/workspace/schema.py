@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from exdd_core.datasets.record import natural_text
 from exdd_core.workspace import bank_contents
 
-VERSION = 7
+VERSION = 8
 MEASURES = ("visible", "clean", "plausible", "new", "effect")
 # name -> (columns, primary key, indexes, unique indexes)
 TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] = {
@@ -126,6 +126,8 @@ TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] 
     # Decisions that a version's banks do not follow yet: they are fitted once, behind the decisions.
     "unfitted": ({"decision": int, "bank": str}, "decision", [["bank"]], []),
     "claims": ({"candidate": str, "who": str, "until": str}, "candidate", [], []),
+    "people": (dict.fromkeys(("name", "role", "password", "created"), str), "name", [], []),
+    "sessions": (dict.fromkeys(("token", "person", "until"), str), "token", [["person"]], []),
     "runs": (
         dict.fromkeys(("id", "kind", "title", "spec", "result", "bank", "created"), str) | {"seconds": float},
         "id",

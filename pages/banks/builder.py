@@ -17,6 +17,7 @@ from exdd_core.images import Size
 from exdd_core.workspace import candidates
 from pages import answers, job_panel
 from pages.banks.parts import WHO_JS, whole
+from pages.guard import person
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -160,7 +161,7 @@ class Builder:
             fusion=fusion,
             backbone=backbone or None,
             seed=whole(seed, "seed"),
-            who=who,
+            who=person(who),
         )
         self.job.begin("build", f"Building a bank version from {dataset}", wanted.to_json())
         return {}

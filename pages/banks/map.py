@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from exdd_core import extras, jobs
 from exdd_core.errors import BadInput
 from pages.banks.parts import page_of, patch_url
+from pages.guard import person
 from pages.html import Answer
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def put_back(workspace: Workspace, asked: Answer) -> Answer:
 
 
 def _who(asked: Answer) -> str:
-    who = " ".join(str(asked.get("who", "")).split())[:40]
+    who = person(asked.get("who"))
     if not who:
         raise BadInput("Type your name first: it stands beside what you decide.")
     return who

@@ -18,6 +18,7 @@ from pages.banks.builder import Builder
 from pages.banks.comparison import Compared
 from pages.banks.parts import WHO_JS, figure, under
 from pages.banks.rows import Rows
+from pages.guard import person
 from pages.html import text
 
 if TYPE_CHECKING:
@@ -122,9 +123,9 @@ class Versions:
             from exdd_core.curation import aligning
 
             if event.act == "rebuild":
-                builder.rebuild(event.id, event.who or "")
+                builder.rebuild(event.id, person(event.who))
                 return {}
-            decided = aligning.catch_up(self.workspace, event.who or NOBODY)
+            decided = aligning.catch_up(self.workspace, person(event.who) or NOBODY)
             return refresh() | compared.again(pair) | {self.note: answers.say("done", decided.sentence)}
 
         self.table.act(act, None, outputs, **answers.HIDDEN)

@@ -22,6 +22,7 @@ from exdd_core.workspace.imports import preview_dataset
 from pages import answers, job_panel
 from pages.data.preview import asked_of, details_html, questions_html, summary_html
 from pages.data.who import WHO_JS, who_of
+from pages.guard.uploads import allowed_path
 
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetPreview, Workspace
@@ -351,7 +352,7 @@ def _chosen(kind: str, path: str, file: str | None) -> str:
         return file
     if not path.strip():
         raise BadInput("No folder yet; type the path of the folder that holds the images.")
-    return path.strip()
+    return allowed_path(path.strip())
 
 
 def _choices(layout: str, grouping: str, rule: str, roles: dict[str, str], depth: str, masks: str) -> Choices:
@@ -368,7 +369,8 @@ def _group_rule(layout: str, grouping: str, rule: str) -> GroupRule | None:
     kind = GROUPINGS[grouping]
     if not kind or (layout != "auto" and not hasattr(datasets.LAYOUTS[layout], "GROUPS")):
         return None
-    return GroupRule.parse(kind if kind == "subfolder" else f"{kind}:{rule.strip()}")
+    value = allowed_path(rule.strip()) if kind == "csv" and rule.strip() else rule.strip()
+    return GroupRule.parse(kind if kind == "subfolder" else f"{kind}:{value}")
 
 
 def _rule_field(grouping: str) -> Any:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
@@ -24,6 +23,7 @@ from exdd_core.workspace.dataset_settings import set_region
 from exdd_core.workspace.image_windows import Which
 from pages import answers, html
 from pages.data.who import who_of
+from pages.guard.uploads import uploaded
 from pages.html import Answer, text
 from pages.pictures import jpeg_url, png_url
 
@@ -190,7 +190,7 @@ def propose(shared: Editor, asked: Answer) -> Answer:
 def take(shared: Editor, asked: Answer) -> Answer:
     """Read an uploaded mask of the most common size, white in the region of interest."""
     info = shared.workspace.dataset(asked["dataset"])
-    mask = images.take_mask(Path(asked["path"]), _shape(info), asked["name"])
+    mask = images.take_mask(uploaded(asked["path"]), _shape(info), asked["name"])
     if not mask.any():
         raise BadInput(
             f"{asked['name']} marks nothing: it has one value everywhere; a region is white where something counts "

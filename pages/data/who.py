@@ -5,10 +5,12 @@ Knows where a browser stores it. Does not know accounts: a name is only what som
 
 from __future__ import annotations
 
+from pages.guard import person
+
 WHO_JS = "(localStorage.getItem('exdd.who') || '')"
 NOBODY = "someone"
 
 
 def who_of(name: object) -> str:
     """The name to store with a change."""
-    return " ".join(str(name or "").split())[:40] or NOBODY
+    return person(name) or NOBODY

@@ -17,6 +17,7 @@ from exdd_core.images import thumbnail
 from exdd_core.review import BankState, ImageList, Review, ShownImage, sheet
 from exdd_core.workspace import image_windows
 from pages import answers
+from pages.guard.uploads import allowed_path, uploaded
 from pages.html import Answer
 from pages.inspect.image import inspect, picture, point
 from pages.inspect.marking import alarm, mark, outline, proposal, undo, undo_outline
@@ -143,7 +144,7 @@ def _entry(image: ShownImage) -> Answer:
 
 def add_files(review: Review, asked: Answer) -> Answer:
     """Add uploaded files and open the list of uploads."""
-    ids, refused = review.add_files([(Path(file["path"]), file["name"]) for file in asked["files"]])
+    ids, refused = review.add_files([(uploaded(file["path"]), file["name"]) for file in asked["files"]])
     if not ids:
         raise BadInput(" ".join(refused))
     opened = open_list(review, {"image": ids[0]})
@@ -151,7 +152,7 @@ def add_files(review: Review, asked: Answer) -> Answer:
 
 
 def add_folder(review: Review, asked: Answer) -> Answer:
-    return open_list(review, {"list": review.open_folder(asked["path"])})
+    return open_list(review, {"list": review.open_folder(allowed_path(asked["path"]))})
 
 
 def thumbnails(review: Review, asked: Answer) -> Answer:

@@ -15,6 +15,7 @@ from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import candidates, drawn_masks, image_windows
 from exdd_core.workspace.image_windows import Which
 from pages import html
+from pages.guard.uploads import uploaded
 from pages.html import Answer
 from pages.pictures import jpeg_url, png_url
 from pages.studio.state import Studio
@@ -124,7 +125,8 @@ def _mask(shown: editor.Shown) -> Answer:
 
 def keep_mask(shared: Studio, asked: Answer) -> Answer:
     """Store an uploaded mask file."""
-    return {"file": editor.keep_upload(shared.workspace, asked["source"], asked["path"], asked["name"])}
+    path = str(uploaded(asked["path"]))
+    return {"file": editor.keep_upload(shared.workspace, asked["source"], path, asked["name"])}
 
 
 def drawn(shared: Studio, asked: Answer) -> Answer:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import base64
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
 from exdd_core.synthesis import templates, vocabulary
 from exdd_core.workspace import prompts
 from exdd_core.workspace.prompts import Prompt
+from pages.guard.uploads import uploaded
 from pages.html import Answer
 from pages.studio.results import words_of
 from pages.studio.state import EXAMPLES, Studio
@@ -97,7 +97,7 @@ def export_prompts(shared: Studio, asked: Answer) -> Answer:
 
 def import_prompts(shared: Studio, asked: Answer) -> Answer:
     try:
-        content = Path(asked["path"]).read_text("utf-8")
+        content = uploaded(asked["path"]).read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         raise BadInput("This file is no JSON; choose one that was exported from a prompt library.") from None
     made = prompts.import_json(shared.workspace, content)

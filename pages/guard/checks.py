@@ -1,0 +1,126 @@
+"""What a request must be before anything reads it: from a page of ours, for an address that we serve, and proper JSON.
+
+Other websites in the same browser reach a server on this machine. Their requests carry a foreign Origin or
+Sec-Fetch-Site, or a form's content type; none of these gets further. Pure functions of a request's headers and
+body. Does not know who is asking or what the functions of the pages do.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import NoReturn
+
+from starlette.datastructures import Headers
+
+from pages.guard.doors import Doors
+
+API = "/gradio_api"
+EVENTS = (f"{API}/queue/join", f"{API}/run/predict")  # run what an event of a page starts
+FUNCTIONS = f"{API}/component_server"  # runs a function that a script asks
+UPLOAD = f"{API}/upload"
+LARGEST_CALL = 64 << 20  # bytes of a function call; the largest holds a drawn mask
+# Addresses of Gradio that our pages ask for. The rest of its addresses, such as its proxy, is not served.
+SERVED = re.compile(
+    r"/(config|theme\.css|favicon\.ico|manifest\.json|robots\.txt|pwa_icon)?/?"
+    r"|/(assets|static|svelte|look)/.*"
+    r"|/gradio_api/(queue/(join|data|status)|run/predict|component_server|upload|upload_progress|cancel|reset|info|startup-events"
+    r"|heartbeat/[\w-]+|theme\.css|app_id|user)/?"
+    r"|/gradio_api/file=.*"
+)
+SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+WRITING = ("POST", "PUT", "PATCH", "DELETE")
+
+
+class Refused(Exception):
+    """A request goes no further. status: of HTTP. The message is one sentence."""
+
+    def __init__(self, status: int, sentence: str):
+        super().__init__(sentence)
+        self.status = status
+
+
+def check_origin(doors: Doors, method: str, headers: Headers, *, page: bool) -> None:
+    """Refuse what another site's page sends. page: the address is one that people open, so links lead to it."""
+    origin = headers.get("origin")
+    if origin is not None:
+        netloc = origin.lower().partition("://")[2]
+        if not netloc or (netloc != headers.get("host", "").lower() and origin.lower() not in doors.origins):
+            raise Refused(403, "Another website sent this request, so nothing was done.")
+    if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
+        opened = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        if not (page and opened and method in ("GET", "HEAD")):
+            raise Refused(403, "Another website sent this request, so nothing was done.")
+
+
+def check_address(path: str, own: frozenset[str]) -> None:
+    """Refuse addresses that no page of ours asks for. own: those that we serve besides Gradio's."""
+    if path not in own and not SERVED.fullmatch(path):
+        raise Refused(404, "There is nothing at this address.")
+
+
+def check_type(path: str, method: str, headers: Headers, doors: Doors) -> None:
+    """Refuse bodies that are not JSON, which a form of another site could send, and bodies that are too large."""
+    if method not in WRITING or not path.startswith(API):
+        return
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    wanted = "multipart/form-data" if path.rstrip("/") == UPLOAD else "application/json"
+    if kind != wanted:
+        raise Refused(415, f"This address takes {wanted} and nothing else.")
+    length = headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > largest(path, doors):
+        raise too_large(path, doors)
+
+
+def largest(path: str, doors: Doors) -> int:
+    """Bytes that a request to this address may have."""
+    return doors.largest_upload if path.rstrip("/") == UPLOAD else LARGEST_CALL
+
+
+def too_large(path: str, doors: Doors) -> Refused:
+    limit = largest(path, doors) >> 20
+    return Refused(
+        413, f"This is larger than {limit:,} MB, more than the workbench takes; send less at a time."
+    )
+
+
+def parse_call(body: bytes) -> dict[str, object]:
+    """The JSON object of a function call. Refuses what no page sends: NaN, halves of characters, other values."""
+    try:
+        call = json.loads(body, parse_constant=_not_a_number)
+        if SURROGATE.search(body):  # most bodies hold none, and a whole check costs milliseconds for a mask
+            json.dumps(call, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise Refused(422, "This is no proper JSON, so nothing was done.") from None
+    if not isinstance(call, dict):
+        raise Refused(422, "A call is one JSON object; this is something else.")
+    return call
+
+
+def _not_a_number(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def check_server_call(call: Mapping[str, object]) -> None:
+    """Refuse a call of a script's function whose fields have other types, before Gradio reads them."""
+    fields = {"session_hash": str, "component_id": int, "fn_name": str, "data": dict}
+    if call.keys() != fields.keys() or not all(type(call[name]) is kind for name, kind in fields.items()):
+        raise Refused(422, "A call has session_hash, component_id, fn_name and data, an object.")
+
+
+def check_event(call: Mapping[str, object]) -> None:
+    """Refuse an event of a page whose number or values have other types."""
+    number = call.get("fn_index")
+    if type(number) is not int or not isinstance(call.get("data"), list):
+        raise Refused(422, "An event has fn_index, a whole number, and data, a list.")
+
+
+def finite(value: object) -> bool:
+    """Whether every number in a JSON value is finite: 1e999 is read as infinity without a constant's name."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    if isinstance(value, dict):
+        return all(map(finite, value.values()))
+    return not isinstance(value, list) or all(map(finite, value))

@@ -1,0 +1,104 @@
+"""Who may come in: the names that this server answers to, the origins it trusts, and whether people sign in.
+
+Knows addresses of this machine. Does not know requests, sessions or pages.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+import psutil
+
+from exdd_core.errors import BadInput
+
+Role = Literal["viewer", "curator", "admin"]
+ROLES: tuple[Role, ...] = ("viewer", "curator", "admin")  # each may do what those before it may
+LOOPBACK = ("127.0.0.1", "localhost", "::1", "[::1]")
+UPLOAD = 2 << 30  # bytes of one upload, unless the start says otherwise: a data set of a few thousand images
+
+
+@dataclass(frozen=True)
+class Doors:
+    """How a server is reached and what it lets in.
+
+    hosts: the names that a request may give as Host. origins: further origins, as https://name, that pages are
+    shown under: that of a reverse proxy. token: what the address must carry once; "" for none. sign_in: people
+    have accounts in the workspace. guest: the role of whoever has not signed in; None lets nobody in without.
+    folders: pages may name folders below these. largest_upload: in bytes.
+    """
+
+    hosts: tuple[str, ...] = LOOPBACK
+    origins: tuple[str, ...] = ()
+    token: str = ""
+    sign_in: bool = False
+    guest: Role | None = "admin"
+    folders: tuple[Path, ...] = (Path("/"),)
+    largest_upload: int = UPLOAD
+
+    @classmethod
+    def on(
+        cls,
+        host: str,
+        *,
+        address: str = "",
+        token: str = "",
+        sign_in: bool = False,
+        read_only: bool = False,
+        folders: tuple[Path, ...] | None = None,
+    ) -> Doors:
+        """The doors of a server that listens on `host`.
+
+        address: under which a reverse proxy shows it, as https://inspect.example. read_only: who has not signed in
+        may look at everything and change nothing. Raises BadInput where a server that other machines reach would
+        let anybody do everything.
+        """
+        own = is_loopback(host)
+        if not own and not (sign_in or token or read_only):
+            raise BadInput(
+                f"Other machines reach {host}, so people must sign in: make an account with "
+                "'python -m exdd_core users add NAME --role admin' and start with --sign-in, or show a read-only copy "
+                "with --read-only."
+            )
+        doors = cls(token=token, sign_in=sign_in)
+        if not own:
+            doors = replace(doors, hosts=(*LOOPBACK, *_names_of_this_machine(host)), folders=())
+        if address:
+            parts = urlsplit(address)
+            if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+                raise BadInput(f'"{address}" is no address to be reached under; write it as https://name.')
+            origin = f"{parts.scheme}://{parts.netloc}".lower()
+            doors = replace(doors, hosts=(*doors.hosts, parts.hostname), origins=(origin,))
+        if folders is not None:
+            doors = replace(doors, folders=tuple(folder.expanduser().resolve() for folder in folders))
+        guest: Role | None = "viewer" if read_only else None if sign_in or token else "admin"
+        return replace(doors, guest=guest)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address or a name."""
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host, None)}
+    except (OSError, UnicodeError):
+        return False
+    return bool(found) and all(ipaddress.ip_address(str(at).split("%")[0]).is_loopback for at in found)
+
+
+def _names_of_this_machine(host: str) -> list[str]:
+    """Addresses and names under which other machines reach a server on `host`.
+
+    A page of another site can point its own name at any address (DNS rebinding), so names are listed one by one.
+    """
+    names = {socket.gethostname().lower(), socket.getfqdn().lower()}
+    for addresses in psutil.net_if_addrs().values():
+        for one in addresses:
+            if one.family in (socket.AF_INET, socket.AF_INET6):
+                bare = one.address.split("%")[0]
+                names |= {bare, f"[{bare}]"} if one.family == socket.AF_INET6 else {bare}
+    if host not in ("0.0.0.0", "::"):
+        names.add(host.lower())
+    return sorted(names)

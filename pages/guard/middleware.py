@@ -1,0 +1,234 @@
+"""The guard before everything: no request reaches Gradio or a route of ours before it has passed here.
+
+Order: the server's names, the origin, the address, who is asking, the body's type and size, the role of the
+function that a call runs. Knows requests. Does not know what functions do.
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+import secure
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pages.guard import checks, rights, roles, uploads
+from pages.guard.checks import Refused
+from pages.guard.doors import Doors
+from pages.guard.visitors import Visitor, Visitors, enter
+
+SIGN_IN = "/sign-in"
+OPEN = frozenset(
+    (SIGN_IN, "/sign-out", "/favicon.ico", "/robots.txt", "/look/logo.svg", f"{checks.API}/startup-events")
+)
+# Gradio compiles templates and handlers from strings and writes styles into elements; all else is our own server's.
+POLICY = (
+    secure.ContentSecurityPolicy()
+    .default_src("'self'")
+    .script_src("'self'", "'unsafe-inline'", "'unsafe-eval'", "blob:")
+    .style_src("'self'", "'unsafe-inline'")
+    .img_src("'self'", "data:", "blob:")
+    .font_src("'self'", "data:")
+    .worker_src("'self'", "blob:")
+    .connect_src("'self'", "data:", "blob:")
+    .object_src("'none'")
+    .base_uri("'self'")
+    .form_action("'self'")
+    .frame_ancestors("'none'")
+)
+HEADERS = secure.Secure(
+    csp=POLICY,
+    xcto=secure.XContentTypeOptions(),
+    xfo=secure.XFrameOptions().deny(),
+    referrer=secure.ReferrerPolicy().same_origin(),
+    coop=secure.CrossOriginOpenerPolicy().same_origin(),
+    corp=secure.CrossOriginResourcePolicy().same_origin(),
+).headers
+# A file that somebody uploaded runs nothing, whatever it is: its own origin, no scripts.
+OF_FILES = {
+    "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+}
+
+
+class Guard:
+    """ASGI middleware that refuses requests with one sentence, and adds the headers that bind browsers.
+
+    pages, own: addresses that people open, and those that we serve besides Gradio's.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        doors: Doors,
+        visitors: Visitors,
+        pages: frozenset[str],
+        own: frozenset[str],
+    ):
+        self._app, self._doors, self._visitors = app, doors, visitors
+        self._pages, self._own = pages, own | pages | OPEN
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send(
+                {"type": "websocket.close", "code": 1008, "reason": "The workbench uses no websockets."}
+            )
+            return
+        path, method, headers = scope["path"], scope["method"], Headers(scope=scope)
+        send = _with_headers(send, path)
+        try:
+            checks.check_origin(self._doors, method, headers, page=path in self._pages or path == SIGN_IN)
+            checks.check_address(path, self._own)
+            visitor = self._visitors.of(HTTPConnection(scope))
+            answer = self._at_the_door(scope, visitor)
+            if answer is not None:
+                await answer(scope, receive, send)
+                return
+            checks.check_type(path, method, headers, self._doors)
+            receive = _counting(receive, path, self._doors)
+            if path.rstrip("/") in (*checks.EVENTS, checks.FUNCTIONS) and method in checks.WRITING:
+                receive = await self._check_call(scope, visitor, receive)
+            elif path.rstrip("/") == checks.UPLOAD and not roles.may(visitor.role, "curator"):
+                raise Refused(403, "Your account may look and not upload; ask for the role of a curator.")
+            enter(scope, visitor, self._doors)
+            if path.rstrip("/") == checks.UPLOAD:
+                send = _renaming(send, scope)
+            await self._app(scope, receive, send)
+        except Refused as refusal:
+            await _refusal(refusal, path, headers)(scope, receive, send)
+
+    def _at_the_door(self, scope: Scope, visitor: Visitor) -> Response | None:
+        """What somebody gets who may not look yet; None for those who may."""
+        path, request = scope["path"], HTTPConnection(scope)
+        given = request.query_params.get("token")
+        if self._doors.token and given and path in self._pages:
+            return self._visitors.welcomed(request, given, path) or self._not_in(path, request)
+        if visitor.role is not None or path in OPEN:
+            return None
+        return self._not_in(path, request)
+
+    def _not_in(self, path: str, request: HTTPConnection) -> Response:
+        """Where somebody goes who must sign in first; functions and pictures are refused."""
+        if not self._doors.sign_in:
+            raise Refused(401, "Open the address that the workbench printed when it started, with its token.")
+        if path not in self._pages:
+            raise Refused(401, "You are not signed in any more; reload the page and sign in.")
+        asked = path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"{SIGN_IN}?next={quote(asked)}", 303)
+
+    async def _check_call(self, scope: Scope, visitor: Visitor, receive: Receive) -> Receive:
+        """Refuse a call that is no proper one or not for this visitor; returns what receives it again."""
+        body, blocks = await _whole(receive), scope["app"].get_blocks()
+        call = checks.parse_call(body)
+        if scope["path"].rstrip("/") == checks.FUNCTIONS:
+            checks.check_server_call(call)
+            function = roles.server_function(blocks, call)
+            given = call["data"]
+        else:
+            checks.check_event(call)
+            function = roles.event_function(blocks, call)
+            given = call.get("event_data")
+        wanted = rights.role_of(function)
+        if not roles.may(visitor.role, wanted):
+            raise Refused(
+                403, f"This needs the role {wanted}; yours is {visitor.role}. Ask whoever runs the workbench."
+            )
+        if not checks.finite(call):
+            raise Refused(422, "A number in this call is not finite, so nothing was done.")
+        if visitor.name and isinstance(given, dict) and "who" in given:
+            given["who"] = visitor.name  # the session says who decides, never the page
+            body = json.dumps(call).encode()
+        return _again(body, receive)
+
+
+def _refusal(refusal: Refused, path: str, headers: Headers) -> Response:
+    """One sentence. A script of ours reads it in an answer: Gradio hides from it why a call has failed."""
+    ours = headers.get("sec-fetch-site") == "same-origin" or headers.get("origin", "").endswith(
+        f"://{headers.get('host')}"
+    )
+    if ours and path.rstrip("/") == checks.FUNCTIONS and refusal.status in (401, 403):
+        return JSONResponse({"error": str(refusal)})
+    return JSONResponse({"detail": str(refusal)}, status_code=refusal.status)
+
+
+def _with_headers(send: Send, path: str) -> Send:
+    of_file = path.startswith(f"{checks.API}/file=")
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+            if of_file:
+                headers.update(OF_FILES)
+        await send(message)
+
+    return sent
+
+
+def _renaming(send: Send, scope: Scope) -> Send:
+    """Give uploaded files their kept names before their paths are told."""
+    start: Message = {}
+    parts: list[bytes] = []
+
+    async def sent(message: Message) -> None:
+        nonlocal start
+        if message["type"] == "http.response.start":
+            start = message
+            return
+        parts.append(message.get("body", b""))
+        if message.get("more_body"):
+            return
+        body = b"".join(parts)
+        if start["status"] == 200:
+            body = await run_in_threadpool(uploads.keep, scope["app"].get_blocks(), body)
+        MutableHeaders(scope=start)["content-length"] = str(len(body))
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
+
+    return sent
+
+
+def _counting(receive: Receive, path: str, doors: Doors) -> Receive:
+    """Stop a body that is larger than its address takes, whatever its header said."""
+    got, largest = 0, checks.largest(path, doors)
+
+    async def counted() -> Message:
+        nonlocal got
+        message = await receive()
+        got += len(message.get("body", b""))
+        if got > largest:
+            raise checks.too_large(path, doors)
+        return message
+
+    return counted
+
+
+async def _whole(receive: Receive) -> bytes:
+    parts, more = [], True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def again() -> Message:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

@@ -1,0 +1,92 @@
+"""Who may do what: the role that each function of the pages asks for, all in one place.
+
+Every function that a browser can call is named here by its module and name; a test compares the table with the
+pages. One that is missing is an admin's, so that nothing opens by being forgotten. Knows names. Does not know what
+the functions do.
+"""
+
+from __future__ import annotations
+
+from pages.guard.doors import Role
+
+# Look at everything that is there and change nothing.
+VIEWER = """
+banks.builder: Builder._size_of Builder.choices
+banks.comparison: Compared.connect.<locals>.compare Compared.connect.<locals>.follow
+banks.map: histograms image news open_picture
+banks.page: render.<locals>.changed render.<locals>.lists
+banks.rows: Rows.connect.<locals>.change Rows.connect.<locals>.turn Rows.updates
+banks.versions: Versions.state
+curate.bulk: look
+curate.candidate: candidate effect history mask measures
+curate.cards: queue
+curate.page: news open_page
+data.gallery: Gallery.connect.<locals>.filtered
+data.importer: Importer.connect.<locals>.<lambda> _fields_of_source Importer._back
+data.page: render.<locals>.refresh
+data.region: look Region.connect.<locals>.changed
+evaluate.listing: listed open_page
+evaluate.making: look
+evaluate.measuring: work
+evaluate.one_run: compare run
+frame: look _footer.<locals>.<lambda>
+inspect.image: inspect picture point
+inspect.page: known open_list thumbnails
+inspect.scoring: progress
+job_panel: JobPanel.connect.<locals>.look
+studio.masks: donors drawn mask piece source
+studio.page: look open_page
+studio.prompts: differences expand export_prompts scoreboard words
+studio.results: candidate comparison news results
+"""
+# Score, paint, decide and measure: whatever can be undone.
+CURATOR = """
+banks.comparison: Compared.connect.<locals>.measure
+banks.map: cancel_map drop order_map put_back
+curate.bulk: bulk chosen recommend stop undo_all
+curate.candidate: trim
+curate.page: accept leave name_type reject stay undo undo_last
+evaluate.making: figure report stop
+evaluate.measuring: again cancel start
+frame: act _first_steps.<locals>.dismiss
+inspect.marking: alarm mark outline proposal undo undo_outline
+inspect.page: add_files add_folder
+inspect.scoring: cancel export_all export_panes export_table score
+job_panel: JobPanel._cancel
+studio.masks: keep_mask
+studio.page: cancel_job compare preview queue stop warm
+studio.prompts: delete_prompt import_prompts save_prompt undo_import
+studio.results: delete restore
+"""
+# Bring in data sets and delete them, build versions and choose the active one, delete what others measured.
+ADMIN = """
+banks.builder: Builder._begin
+banks.versions: Versions.connect.<locals>.act Versions.connect.<locals>.decide Versions.connect.<locals>.mend
+data.gallery: Gallery.connect.<locals>.act
+data.importer: Importer._answer Importer._begin Importer._look Importer._look_again
+data.manage: Manage.connect.<locals>.act Manage.connect.<locals>.change
+data.page: DatasetList.connect.<locals>.act
+data.region: propose remove save take undo
+evaluate.one_run: delete restore
+"""
+
+
+def _read(table: str, role: Role) -> dict[str, Role]:
+    rights: dict[str, Role] = {}
+    for line in table.strip().splitlines():
+        module, _, names = line.partition(": ")
+        rights.update({f"pages.{module}.{name}": role for name in names.split()})
+    return rights
+
+
+RIGHTS = _read(VIEWER, "viewer") | _read(CURATOR, "curator") | _read(ADMIN, "admin")
+
+
+def name_of(function: object) -> str:
+    """The name of a function of a page, as the table has it; decorators keep it (functools.wraps)."""
+    return f"{getattr(function, '__module__', '')}.{getattr(function, '__qualname__', '')}"
+
+
+def role_of(function: object) -> Role:
+    """The role that a function asks for."""
+    return RIGHTS.get(name_of(function), "admin")

@@ -1,0 +1,232 @@
+"""Accounts, sessions and roles: who gets in, what each may do, and whose name stands with a decision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from exdd_core.cli import main
+from exdd_core.errors import BadInput
+from exdd_core.workspace import Workspace, people
+from pages.guard import Doors, rights, sign_in
+from pages.guard.doors import ROLES
+from pages.guard.roles import may
+from tests.browser import serving
+
+if TYPE_CHECKING:
+    import gradio as gr
+    from playwright.sync_api import Page
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    made = Workspace.create(tmp_path_factory.mktemp("people") / "workspace")
+    for role in ROLES:
+        people.add(made, f"{role}-ann", role, PASSWORD)
+    return made
+
+
+@pytest.fixture(scope="module")
+def address(workspace: Workspace) -> Iterator[str]:
+    with serving(workspace, Doors(sign_in=True, guest=None)) as at:
+        yield at
+
+
+@contextmanager
+def signed_in(address: str, name: str) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=address, follow_redirects=True) as client:
+        client.post("sign-in", data={"name": name, "password": PASSWORD, "next": "/curate"})
+        yield client
+
+
+def functions(blocks: gr.Blocks) -> dict[str, object]:
+    """Every function of the pages that a browser can call, by name."""
+    scripts = [f for block in blocks.blocks.values() for f in getattr(block, "server_fns", [])]
+    found = [*scripts, *(event.fn for event in blocks.fns.values() if event.fn is not None)]
+    return {rights.name_of(function): function for function in found}
+
+
+def test_every_function_of_the_pages_has_its_role_and_every_role_its_function(workspace: Workspace) -> None:
+    import app
+
+    names = functions(app.create_app(workspace)).keys()
+    assert names - rights.RIGHTS.keys() == set(), "name these in pages/guard/rights.py"
+    assert rights.RIGHTS.keys() - names == set(), "these are not there any more"
+
+
+def test_a_function_that_nobody_named_is_an_admins() -> None:
+    assert rights.role_of(lambda: None) == "admin"
+    assert [may(own, "curator") for own in (None, *ROLES)] == [False, False, True, True]
+
+
+def test_nobody_who_is_not_signed_in_gets_anything(address: str) -> None:
+    shown = httpx.get(address + "curate?candidate=1")
+    assert (shown.status_code, shown.headers["location"]) == (303, "/sign-in?next=/curate%3Fcandidate%3D1")
+    for path in ("config", "thumbnail?image=x", "look/theme.css", "gradio_api/info", "gradio_api/file=/x"):
+        assert httpx.get(address + path).status_code == 401, path
+    for path in ("gradio_api/component_server", "gradio_api/queue/join", "gradio_api/upload"):
+        assert httpx.post(address + path, json={}).status_code == 401, path
+    forged = httpx.get(address + "config", cookies={"exdd_session": "x" * 43})
+    assert forged.status_code == 401
+
+
+def call(client: httpx.Client, name: str, data: dict[str, object]) -> httpx.Response:
+    config = client.get("config").json()
+    shown = next(c for c in config["components"] if name in c["props"].get("server_fns", []))
+    body = {"session_hash": "x", "component_id": shown["id"], "fn_name": name, "data": data}
+    return client.post("gradio_api/component_server", json=body)
+
+
+def test_a_role_does_what_it_may_and_nothing_above_it(address: str) -> None:
+    for name, statuses in (
+        ("viewer-ann", (200, 403)),
+        ("curator-ann", (200, 200)),
+        ("admin-ann", (200, 200)),
+    ):
+        with signed_in(address, name) as client:
+            assert tuple(call(client, what, {}).status_code for what in ("look", "act")) == statuses, name
+            upload = client.post("gradio_api/upload", files={"files": ("a.png", b"x")})
+            assert upload.status_code == (403 if name.startswith("viewer") else 200)
+
+
+def test_every_event_of_the_pages_asks_for_its_role(address: str, workspace: Workspace) -> None:
+    import app
+
+    blocks = app.create_app(workspace)
+    with signed_in(address, "viewer-ann") as client:
+        config = client.get("config").json()
+        assert len(config["dependencies"]) > 20
+        for event in config["dependencies"]:
+            function = blocks.fns[event["id"]].fn
+            if function is not None and rights.role_of(function) != "viewer":
+                for path in ("gradio_api/queue/join", "gradio_api/run/predict"):
+                    answer = client.post(
+                        path, json={"fn_index": event["id"], "data": [], "session_hash": "x"}
+                    )
+                    assert answer.status_code == 403, rights.name_of(function)
+
+
+def test_the_session_says_who_decides_never_the_page(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    claimed: list[str] = []
+    monkeypatch.setattr(
+        "pages.curate.page.decisions.claim", lambda workspace, id, who: claimed.append(who) or who
+    )
+    with signed_in(address, "curator-ann") as client:
+        answer = call(client, "stay", {"id": "x", "who": "somebody else"})
+    assert answer.json() == {"holder": "curator-ann"} and claimed == ["curator-ann"]
+
+
+def test_wrong_passwords_are_slowed_down(workspace: Workspace) -> None:
+    with serving(workspace, Doors(sign_in=True, guest=None)) as address:
+        wrong = {"name": "viewer-ann", "password": "not the password", "next": "/"}
+        statuses = [
+            httpx.post(address + "sign-in", data=wrong).status_code for _ in range(sign_in.FREE_TRIES + 1)
+        ]
+        assert statuses == [403] * sign_in.FREE_TRIES + [429]
+        right = wrong | {"password": PASSWORD}
+        assert httpx.post(address + "sign-in", data=right).status_code == 429
+
+
+def test_the_wait_doubles_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(sign_in.time, "monotonic", lambda: clock[0])
+    tries, waits = sign_in.Tries(), []
+    for _ in range(sign_in.FREE_TRIES + 8):
+        tries.wrong("name ann")
+        waits.append(tries.wait("name ann"))
+    assert waits == [0] * (sign_in.FREE_TRIES - 1) + [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert tries.wait("name bob") == 0
+    clock[0] = sign_in.FORGOTTEN + 1
+    assert tries.wait("name ann") == 0
+
+
+@pytest.mark.parametrize("asked", ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a\nb"])
+def test_signing_in_leads_to_no_other_site(asked: str) -> None:
+    assert sign_in.own_address(asked) == "/"
+
+
+def test_what_the_database_holds_lets_nobody_in(workspace: Workspace) -> None:
+    token = people.sign_in(workspace, "admin-ann", PASSWORD)
+    with workspace.reading() as db:
+        kept = str(
+            db.execute("select * from people").fetchall() + db.execute("select * from sessions").fetchall()
+        )
+    assert "$argon2id$" in kept and PASSWORD not in kept and token not in kept
+    assert people.signed_in(workspace, token) is not None
+    people.change(workspace, "admin-ann", role="admin")
+    assert people.signed_in(workspace, token) is None  # whoever is changed signs in again
+
+
+def test_accounts_refuse_what_makes_none(workspace: Workspace) -> None:
+    for name, role, password in (
+        ("", "viewer", PASSWORD),
+        ("viewer-ann", "viewer", PASSWORD),
+        ("bob", "king", PASSWORD),
+        ("bob", "viewer", "short"),
+        ("b\0b", "viewer", PASSWORD),
+    ):
+        with pytest.raises(BadInput):
+            people.add(workspace, name, role, password)
+    for wrong in ("nobody", "admin-ann"):
+        with pytest.raises(BadInput, match="The name or the password is wrong"):
+            people.sign_in(workspace, wrong, "wrong password")
+
+
+def test_a_token_in_the_printed_address_opens_and_is_remembered(workspace: Workspace) -> None:
+    with serving(workspace, Doors(token="s3cret-token", guest=None)) as address:
+        assert httpx.get(address).status_code == 401
+        assert httpx.get(address + "?token=wrong").status_code == 401
+        with httpx.Client(base_url=address) as client:
+            first = client.get("/?token=s3cret-token")
+            assert (first.status_code, first.headers["location"]) == (303, "/")
+            assert client.get("/config").status_code == 200
+
+
+def test_guests_of_a_read_only_copy_look_and_change_nothing(workspace: Workspace) -> None:
+    with (
+        serving(workspace, Doors.on("127.0.0.1", read_only=True)) as address,
+        httpx.Client(base_url=address) as guest,
+    ):
+        assert guest.get("curate").status_code == 200
+        assert call(guest, "look", {}).status_code == 200
+        assert call(guest, "act", {}).status_code == 403
+
+
+def test_users_on_the_command_line(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import io
+
+    place = ["--workspace", str(workspace.path)]
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{PASSWORD}\n"))
+    assert main(["users", "add", "zoe", "--role", "curator", "--password-stdin", *place]) == 0
+    assert people.sign_in(workspace, "zoe", PASSWORD)
+    assert main(["users", "add", "zoe", "--password-stdin", *place]) == 2
+    assert main(["users", "set", "zoe", "--role", "viewer", *place]) == 0
+    assert main(["users", "list", *place]) == 0
+    assert "zoe  viewer" in capsys.readouterr().out
+    assert main(["users", "remove", "zoe", *place]) == 0
+    assert main(["users", "remove", "zoe", *place]) == 2
+
+
+def test_somebody_signs_in_and_out_in_a_browser(address: str, page: Page) -> None:
+    page.goto(address + "data")
+    page.get_by_label("Name").fill("viewer-ann")
+    page.get_by_label("Password").fill("wrong password")
+    page.keyboard.press("Enter")
+    page.get_by_text("The name or the password is wrong.").wait_for()
+    page.get_by_label("Name").fill("viewer-ann")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/data")
+    page.get_by_text("Signed in as viewer-ann (viewer)").wait_for()
+    assert page.evaluate("localStorage.getItem('exdd.who')") == "viewer-ann"
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in to ExDD Workbench").wait_for()
+    assert page.goto(address + "config").status == 401  # type: ignore[union-attr]

@@ -95,9 +95,9 @@ def tiny_sdxl(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Chromium under playwright. One a module: its event loop must not outlive the tests that need it."""
-    from tests.browser import chromium
+    from tests import browser as browsers
 
-    program = chromium()
+    program = browsers.chromium()
     if program is None:
         missing("no chromium or google-chrome: install one or set EXDD_CHROMIUM")
     try:

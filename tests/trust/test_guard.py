@@ -1,4 +1,4 @@
-"""The guard: what other websites, other names and odd calls get. It knows requests; it does not know pages."""
+"""Another website, a foreign name or an odd call reaches the server."""
 
 from __future__ import annotations
 

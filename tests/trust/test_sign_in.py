@@ -1,4 +1,4 @@
-"""Accounts, sessions and roles: who gets in, what each may do, and whose name stands with a decision."""
+"""Somebody without an account, or without the role, asks for something."""
 
 from __future__ import annotations
 
@@ -114,9 +114,12 @@ def test_every_event_of_the_pages_asks_for_its_role(address: str, workspace: Wor
 
 def test_the_session_says_who_decides_never_the_page(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     claimed: list[str] = []
-    monkeypatch.setattr(
-        "pages.curate.page.decisions.claim", lambda workspace, id, who: claimed.append(who) or who
-    )
+
+    def claim(workspace: Workspace, id: str, who: str) -> str:
+        claimed.append(who)
+        return who
+
+    monkeypatch.setattr("pages.curate.page.decisions.claim", claim)
     with signed_in(address, "curator-ann") as client:
         answer = call(client, "stay", {"id": "x", "who": "somebody else"})
     assert answer.json() == {"holder": "curator-ann"} and claimed == ["curator-ann"]
@@ -229,4 +232,4 @@ def test_somebody_signs_in_and_out_in_a_browser(address: str, page: Page) -> Non
     assert page.evaluate("localStorage.getItem('exdd.who')") == "viewer-ann"
     page.get_by_role("button", name="Sign out").click()
     page.get_by_role("heading", name="Sign in to ExDD Workbench").wait_for()
-    assert page.goto(address + "config").status == 401  # type: ignore[union-attr]
+    assert page.goto(address + "config").status == 401

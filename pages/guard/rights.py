@@ -34,7 +34,7 @@ inspect.image: inspect picture point
 inspect.page: known open_list thumbnails
 inspect.scoring: progress
 job_panel: JobPanel.connect.<locals>.look
-studio.masks: donors drawn mask piece source
+studio.masks: donors drawn mask piece source sources
 studio.page: look open_page
 studio.prompts: differences expand export_prompts scoreboard words
 studio.results: candidate comparison news results

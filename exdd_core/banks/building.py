@@ -21,11 +21,13 @@ from exdd_core.datasets import report_sentences
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.progress import Progress
+from exdd_core.sentences import listed
 from exdd_core.workspace import (
     BankVersion,
     DatasetInfo,
     ImageRow,
     Workspace,
+    dataset_files,
     dataset_settings,
     dataset_states,
     version_files,
@@ -133,7 +135,8 @@ def training_split(
     from exdd_core.detector.examples import TrainingImage
 
     dataset, state, positives = info.name, info.state, options.positives
-    accepted = teachers.accepted(workspace, dataset) if positives in ("synthetic", "both") else []
+    gone: list[str] | None = [] if options.without_missing else None
+    accepted = teachers.accepted(workspace, dataset, gone) if positives in ("synthetic", "both") else []
     if positives == "synthetic" and not accepted:
         raise BadInput(
             "There are no accepted synthetic defects in this workspace; build with real ones or none."
@@ -141,6 +144,7 @@ def training_split(
     rows = workspace.images(dataset, split="train", state=state)
     rows = [rows[i] for i in datasets.limit_parts(rows, options.max_real_parts, options.seed)]
     out = {side: teachers.dropped(workspace, dataset, side) for side in ("negative", "positive")}
+    rows, lost = dataset_files.intact(workspace, rows, options.without_missing)
     normals = [row for row in rows if row.label == datasets.NORMAL and row.id not in out["negative"]]
     if not normals:
         raise BadInput(
@@ -152,7 +156,7 @@ def training_split(
     ]
     empty = {f"{dataset}/{path}" for path in info.report["masks"]["empty"]}
     masked = [row for row in defects if row.mask is not None and row.id not in empty]
-    notes = []
+    notes = [lost] if lost else []
     if positives == "both" and not accepted:
         notes.append("There are no accepted synthetic defects yet, so only real ones were used.")
     if len(masked) < len(defects):
@@ -165,8 +169,10 @@ def training_split(
     if wanted and options.max_real_parts is None:
         # One that was moved to the training side is there already, and one that was retired teaches nothing.
         known = {row.id for row in workspace.images(dataset, split="test", state=state)}
-        missed = teachers.missed_defects(workspace, dataset)
+        missed = teachers.missed_defects(workspace, dataset, gone)
         real += [image for image in missed if image.id in known or image.id.startswith("file:")]
+    if gone:
+        notes.append(f"Painted or marked defects are left out as files are lost or damaged: {listed(gone)}.")
     notes += filter(None, [report_sentences.few_normal(len(normals))])
     return [training(row) for row in normals], real + accepted, " ".join(notes)
 

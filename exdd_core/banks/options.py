@@ -53,6 +53,7 @@ class BankOptions(Spec):
     )
     keep_aspect: bool | None = Field(default=None, title="choice to keep the aspect ratio")
     backbone: str | None = Field(default=None, description="default: the workspace's")
+    without_missing: bool = Field(default=False, title="choice to go on without lost or replaced files")
     fusion: str | None = Field(
         default=None, description="how distances become a score; default: chosen by what there is"
     )

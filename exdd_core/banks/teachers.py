@@ -6,7 +6,8 @@ Knows decisions, candidates and the features of their patches. Does not know how
 from __future__ import annotations
 
 import zipfile
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,26 +40,43 @@ def pixels_of(workspace: Workspace, id: str, path: Path, detector: Detector) -> 
     return picture.read(path, None, kept.depth, kept.by_brightest, own).pixels
 
 
-def accepted(workspace: Workspace, dataset: str) -> list[TrainingImage]:
-    """The accepted candidates of a data set, as a build takes them."""
+def accepted(workspace: Workspace, dataset: str, lost: list[str] | None = None) -> list[TrainingImage]:
+    """The accepted candidates of a data set, as a build takes them.
+
+    lost: gets the ids of those whose files cannot be read; None raises BadInput for the first of them.
+    """
     found = []
     for candidate in reversed(candidates.listed(workspace, dataset, status="accepted")):
         image = bank_image(workspace, candidate)
-        mask = candidates.mask_of(workspace, candidate)
-        found.append(_training(image, candidate.image, mask))
+        with _or_lost(candidate.id, lost):
+            images.probe(candidate.image)
+            mask = candidates.mask_of(workspace, candidate)
+            found.append(_training(image, candidate.image, mask))
     return found
 
 
-def missed_defects(workspace: Workspace, dataset: str) -> list[TrainingImage]:
-    """What people marked as missed defects, as a build takes it."""
-    return [
-        _training(
-            BankImage(d.subject, d.detail["group"], d.detail["defect_type"]),
-            workspace.path / d.detail["path"],
-            images.read_mask(workspace.path / MASKS / d.detail["mask"], None, "the mask"),
-        )
-        for d in in_force(workspace, "missed", dataset=dataset)
-    ]
+def missed_defects(workspace: Workspace, dataset: str, lost: list[str] | None = None) -> list[TrainingImage]:
+    """What people marked as missed defects, as a build takes it. lost: see `accepted`."""
+    found = []
+    for d in in_force(workspace, "missed", dataset=dataset):
+        with _or_lost(d.subject, lost):
+            path = workspace.path / d.detail["path"]
+            images.probe(path)
+            mask = images.read_mask(workspace.path / MASKS / d.detail["mask"], None, "the mask")
+            image = BankImage(d.subject, d.detail["group"], d.detail["defect_type"])
+            found.append(_training(image, path, mask))
+    return found
+
+
+@contextmanager
+def _or_lost(id: str, lost: list[str] | None) -> Iterator[None]:
+    """Note the id of an image that cannot be read, where a list is given."""
+    try:
+        yield
+    except BadInput:
+        if lost is None:
+            raise
+        lost.append(id)
 
 
 def dropped(workspace: Workspace, dataset: str, side: str) -> set[str]:

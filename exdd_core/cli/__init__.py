@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from exdd_core import __version__
-from exdd_core.cli import banks, data, datasets, export, judge, measure, paint, run, score, users
+from exdd_core.cli import banks, data, datasets, export, judge, keeping, measure, paint, run, score, users
 from exdd_core.cli.arguments import Command, Group, folder
 from exdd_core.errors import BadInput, Cancelled
 
@@ -41,6 +41,7 @@ COMMANDS: dict[str, Command | Group] = {
     "banks": banks.BANKS,
     "jobs": run.JOBS,
     "users": users.USERS,
+    "workspace": keeping.WORKSPACE,
     "serve": (run.serve, run.serve_options),
     "doctor": (run.doctor, None),
 }

@@ -52,6 +52,12 @@ def bank_options(add: Add) -> None:
         bank_option(add, name)
 
 
+def without_missing_option(add: Add) -> None:
+    add(
+        "--without-missing", action="store_true", help="go on without images whose files are lost or replaced"
+    )
+
+
 def bank_option(add: Add, name: str) -> None:
     """An option for a field of `BuildOptions`, which has its help and its bounds."""
     from annotated_types import Ge

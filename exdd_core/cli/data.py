@@ -17,6 +17,7 @@ from exdd_core.cli.arguments import (
     model_size,
     open_workspace,
     who_option,
+    without_missing_option,
 )
 from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
@@ -147,6 +148,7 @@ def build_options(add: Add) -> None:
     add("--keep-active", action="store_true", help="do not make the new bank version the active one")
     bank_option(add, "fusion")
     bank_options(add)
+    without_missing_option(add)
     who_option(add)
 
 
@@ -163,7 +165,7 @@ def build(options: argparse.Namespace) -> Built:
         "activate": not options.keep_active,
         "who": options.who,
     }
-    wanted = BuildOptions.from_json(given | bank_spec(options))
+    wanted = BuildOptions.from_json(given | bank_spec(options) | {"without_missing": options.without_missing})
     title = f"Building a bank version from {wanted.dataset}"
     result: Built = jobs.run_here(workspace, "build", title, wanted.to_json(), progress())
     if not options.json:

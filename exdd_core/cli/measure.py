@@ -20,6 +20,7 @@ from exdd_core.cli.arguments import (
     bank_spec,
     new_file,
     open_workspace,
+    without_missing_option,
 )
 from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
@@ -64,6 +65,7 @@ def evaluate_options(add: Add) -> None:
         help="share of normal test images at which recall is read, from 0 to below 1; default: 0.05",
     )
     bank_options(add)
+    without_missing_option(add)
 
 
 def _rate(text: str) -> float:
@@ -100,6 +102,7 @@ def evaluate(options: argparse.Namespace) -> Result:
         dataset = workspace.dataset(options.dataset or bank.dataset).name
         spec = {"bank": bank.id}
     spec |= {"dataset": dataset, "fusion": options.fusion, "rate": options.false_alarm_rate}
+    spec |= {"without_missing": options.without_missing}
     title = f"Evaluating {dataset}: {_how(options)}"
     result = jobs.run_here(workspace, "evaluate", title, EvaluateSpec.from_json(spec).to_json(), progress())
     if not options.json:

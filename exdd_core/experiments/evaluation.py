@@ -48,7 +48,7 @@ def _evaluate_split(workspace: Workspace, spec: EvaluateSpec, progress: Progress
     from exdd_core.banks import features, history
     from exdd_core.evaluation import evaluate_split, images_in_banks
     from exdd_core.experiments import unseen
-    from exdd_core.workspace import runs
+    from exdd_core.workspace import dataset_files, runs
 
     bank = workspace.bank(spec.bank)
     dataset = workspace.dataset(spec.dataset or bank.dataset, spec.state)
@@ -58,6 +58,7 @@ def _evaluate_split(workspace: Workspace, spec: EvaluateSpec, progress: Progress
             changes = history.newest(db, bank.id)
     detector = load_detector(workspace, bank.id, changes)
     rows, left_out = unseen.unseen_images(workspace, dataset.name, images_in_banks(detector), dataset.state)
+    rows, lost = dataset_files.intact(workspace, rows, spec.without_missing)
     cache = features.shared(workspace, detector.settings)
     result = evaluate_split(detector, rows, spec.fusion, progress, rate=_rate(spec), cache=cache)
     made_of: Result = {
@@ -68,7 +69,11 @@ def _evaluate_split(workspace: Workspace, spec: EvaluateSpec, progress: Progress
         "state": dataset.state,
         "fingerprint": runs.fingerprint(workspace, dataset.name, dataset.state),
     }
-    return {**made_of, **result, "notes": [sentence for sentence in (left_out, *result["notes"]) if sentence]}
+    return {
+        **made_of,
+        **result,
+        "notes": [sentence for sentence in (left_out, lost, *result["notes"]) if sentence],
+    }
 
 
 def _rate(spec: EvaluateSpec) -> float:
@@ -81,7 +86,7 @@ def _evaluate_folds(workspace: Workspace, spec: EvaluateSpec, progress: Progress
     from exdd_core.banks import features
     from exdd_core.detector.fusion import FUSIONS
     from exdd_core.evaluation import cross_validate
-    from exdd_core.workspace import dataset_settings, runs
+    from exdd_core.workspace import dataset_files, dataset_settings, runs
 
     dataset, guessed = dataset_settings.settled(workspace, spec.dataset, spec.state, progress)
     every = spec.fusion == ALL
@@ -91,8 +96,10 @@ def _evaluate_folds(workspace: Workspace, spec: EvaluateSpec, progress: Progress
     assert spec.folds is not None
     backbone = workspace.backbone(spec.backbone)
     settings = asked.settings_on(dataset, backbone.name)
+    every_row = workspace.images(dataset.name, state=dataset.state)
+    rows, lost = dataset_files.intact(workspace, every_row, spec.without_missing)
     result = cross_validate(
-        workspace.images(dataset.name, state=dataset.state),
+        rows,
         backbone,
         settings,
         folds=spec.folds,
@@ -109,4 +116,4 @@ def _evaluate_folds(workspace: Workspace, spec: EvaluateSpec, progress: Progress
         "state": dataset.state,
         "fingerprint": runs.fingerprint(workspace, dataset.name, dataset.state),
     }
-    return {**made_of, **result, "notes": [*filter(None, [guessed]), *result["notes"]]}
+    return {**made_of, **result, "notes": [*filter(None, [guessed, lost]), *result["notes"]]}

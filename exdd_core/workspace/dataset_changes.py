@@ -25,7 +25,7 @@ from exdd_core.datasets.survey import Survey
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.synthesis.masks import TOO_LARGE
-from exdd_core.workspace import dataset_reports, dataset_states, failures, imports
+from exdd_core.workspace import dataset_files, dataset_reports, dataset_states, failures, imports
 from exdd_core.workspace.dataset_states import RETIRED, UNDONE, Change
 from exdd_core.workspace.placing import making
 
@@ -113,6 +113,8 @@ def changing(
                     db, name, action, who, draft.sentence, draft.images, {**draft.settings, **report},
                     **draft.detail,
                 )  # fmt: skip
+                places = [file.relative_to(draft.folder).as_posix() for file in brought]
+                dataset_files.record(db, draft.folder, places)
         except BaseException:
             for file in brought:
                 file.unlink(missing_ok=True)

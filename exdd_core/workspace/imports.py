@@ -26,7 +26,7 @@ from exdd_core.datasets.survey import Survey
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png, probe, read_image
 from exdd_core.progress import Progress
-from exdd_core.workspace import clock, failures, settings
+from exdd_core.workspace import clock, dataset_files, failures, settings
 from exdd_core.workspace.placing import making, placed
 from exdd_core.workspace.rows import DatasetPreview, dataset_info
 
@@ -136,6 +136,9 @@ def enter(workspace: Workspace, whole: Path, record: Row, rows: Sequence[Row]) -
         db.table("datasets").insert(record)
         # A deleted data set of this name may have left rows of images that lent defects; they are replaced.
         db.table("images").insert_all(rows, replace=True)
+        folder = workspace.path / "datasets" / record["name"]
+        dataset_files.forget(db, record["name"])
+        dataset_files.record(db, folder, [row[c] for row in rows for c in ("path", "mask") if row[c]])
         settings.put(db, "active_dataset", record["name"])
 
 

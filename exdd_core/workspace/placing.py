@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
+from exdd_core import files
 from exdd_core.workspace.failures import as_bad_input
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def placed(workspace: Workspace, whole: Path, final: Path) -> Iterator[Database]
     (whole / MARK).touch()
     os.sync()  # the files reach the disk before the row that names them
     whole.rename(final)
+    files.sync_folder(final.parent)
     try:
         with workspace.writing() as db:
             yield db

@@ -29,11 +29,12 @@ import numpy as np
 from filelock import FileLock, Timeout
 from sqlite_utils import Database
 
-from exdd_core import datasets
+from exdd_core import datasets, files
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
 from exdd_core.workspace import dataset_states, schema
+from exdd_core.workspace.backup import copy_database
 from exdd_core.workspace.failures import DATABASE, as_bad_input, damaged
 from exdd_core.workspace.placing import LOCK, MADE, bring_caches_up_to_date, sweep
 from exdd_core.workspace.rows import (
@@ -124,6 +125,7 @@ class Workspace:
                 "use the program that it was made with."
             )
         if version < schema.VERSION:
+            _keep_copy(workspace, version)
             with workspace.writing() as db:
                 schema.bring_up_to_date(db)
         with as_bad_input():
@@ -328,6 +330,15 @@ class Workspace:
         kept = {"active": row["id"] == active, "pinned": row["id"] in pinned, "who": row["who"] or ""}
         files = FileDigests(**json.loads(row["files"])) if row["files"] else None
         return BankVersion(**row | parsed | kept | {"files": files}, path=self._banks / row["id"])
+
+
+def _keep_copy(workspace: Workspace, version: int) -> None:
+    """Copy the database as an older program left it, before its tables change."""
+    folder = workspace.path / "before-migration"
+    with as_bad_input():
+        folder.mkdir(exist_ok=True)
+        with files.whole(folder / f"version-{version}.db") as place:
+            copy_database(workspace.path / DATABASE, place)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -1,0 +1,75 @@
+"""The workspace as a whole: workspace check, backup, restore.
+
+Knows folders and archives. Does not know what is in them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+from exdd_core.cli.arguments import Add, Group, new_file, open_workspace
+from exdd_core.cli.terminal import print_result, progress
+from exdd_core.sentences import count
+
+if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
+    from exdd_core.workspace.backup import Saved
+    from exdd_core.workspace.checking import Finding
+
+
+class Checked(TypedDict):
+    """What a check found; healthy: nothing that was not repaired."""
+
+    healthy: bool
+    findings: list[Finding]
+
+
+def check_options(add: Add) -> None:
+    add("--repair", action="store_true", help="move what no row names aside, remove what was never finished")
+
+
+def check(options: argparse.Namespace) -> Checked:
+    """Compare every file with its digest, and find what is lost, damaged or left over."""
+    from exdd_core.workspace import checking
+
+    found = checking.check(open_workspace(options), options.repair, progress())
+    lines = [f"{one['what']}{' ' + one['repaired'] + '.' if one['repaired'] else ''}" for one in found]
+    result = Checked(healthy=all(one["repaired"] for one in found), findings=found)
+    return print_result("\n".join(lines or ["Every file is there and as it was."]), result, options)
+
+
+def backup_options(add: Add) -> None:
+    add("file", type=new_file(".zip"), metavar="FILE", help="the archive to write, such as backup.zip")
+
+
+def backup(options: argparse.Namespace) -> Saved:
+    """Save the workspace in one archive, also while the workbench runs; caches and models are left out."""
+    from exdd_core.workspace import backup as backup_
+
+    made = backup_.save(open_workspace(options), options.file.expanduser().absolute(), progress())
+    size = f"{count(made['files'], 'file')}, {made['bytes'] / 2**20:.0f} MB"
+    said = f"Saved {size}, in {made['path']}, and compared them."
+    return print_result(said, made, options)
+
+
+def restore_options(add: Add) -> None:
+    add("file", type=Path, metavar="FILE", help="an archive that backup wrote")
+
+
+def restore(options: argparse.Namespace) -> Saved:
+    """Make a workspace from an archive, in the new or empty folder that --workspace names."""
+    from exdd_core.workspace import backup as backup_
+
+    made = backup_.restore(options.file, options.workspace, progress())
+    return print_result(f"Restored {count(made['files'], 'file')} in {made['path']}.", made, options)
+
+
+WORKSPACE = Group(
+    "The workspace",
+    {
+        "check": (check, check_options),
+        "backup": (backup, backup_options),
+        "restore": (restore, restore_options),
+    },
+)

@@ -1,0 +1,157 @@
+BEGIN TRANSACTION;
+CREATE TABLE "bank_changes" (
+   "id" INTEGER PRIMARY KEY,
+   "bank" TEXT,
+   "image" TEXT,
+   "bank_side" TEXT,
+   "action" TEXT,
+   "rows" BLOB,
+   "detail" TEXT,
+   "decision" INTEGER,
+   "created" TEXT
+);
+INSERT INTO "bank_changes" VALUES(1,'b1','c1','positive','add',X'00000000','{"image": {"id": "c1", "group": "g"}, "dimension": 1, "position": [[0, 0]], "kept": [0]}',1,'2026-01-01T00:00:00+00:00');
+CREATE TABLE "banks" (
+   "id" TEXT PRIMARY KEY,
+   "number" INTEGER,
+   "dataset" TEXT,
+   "created" TEXT,
+   "seconds" REAL,
+   "settings" TEXT,
+   "summary" TEXT,
+   "who" TEXT
+);
+INSERT INTO "banks" VALUES('b1',1,'d','2026-01-01T00:00:00+00:00',1.0,'{"backbone": "efficientnet_lite0"}','{}',NULL);
+CREATE TABLE "candidates" (
+   "id" TEXT PRIMARY KEY,
+   "dataset" TEXT,
+   "source" TEXT,
+   "engine" TEXT,
+   "engine_version" TEXT,
+   "prompt_id" TEXT,
+   "template" TEXT,
+   "prompt" TEXT,
+   "negative_prompt" TEXT,
+   "settings" TEXT,
+   "seed" INTEGER,
+   "mask" TEXT,
+   "notes" TEXT,
+   "defect_type" TEXT,
+   "parent" TEXT,
+   "job" TEXT,
+   "number" INTEGER,
+   "seconds" REAL,
+   "created" TEXT,
+   "status" TEXT,
+   "quality" TEXT
+);
+INSERT INTO "candidates" VALUES('c1','d','d/good/0.png','procedural','1','','','','','{}',1,'{"source": "generated"}','{}','','',NULL,NULL,0.1,'2026-01-01T00:00:00+00:00','accepted','{}');
+CREATE TABLE "claims" (
+   "candidate" TEXT PRIMARY KEY,
+   "who" TEXT,
+   "until" TEXT
+);
+CREATE TABLE "datasets" (
+   "name" TEXT PRIMARY KEY,
+   "layout" TEXT,
+   "title" TEXT,
+   "width" INTEGER,
+   "height" INTEGER,
+   "keep_aspect" INTEGER,
+   "created" TEXT,
+   "fingerprint" TEXT,
+   "report" TEXT,
+   "depth" TEXT,
+   "mask_rule" TEXT
+);
+INSERT INTO "datasets" VALUES('d','plain','Plain folders',64,64,0,'2026-01-01T00:00:00+00:00','f','{"counts": {"normal": 1}, "masks": {"empty": []}, "sentences": []}',NULL,NULL);
+CREATE TABLE "decisions" (
+   "id" INTEGER PRIMARY KEY,
+   "candidate" TEXT,
+   "action" TEXT,
+   "reason" TEXT,
+   "who" TEXT,
+   "created" TEXT,
+   "detail" TEXT
+);
+INSERT INTO "decisions" VALUES(1,'c1','accept','[]','Ada','2026-01-01T00:00:00+00:00','{"dataset": "d"}');
+CREATE TABLE "images" (
+   "id" TEXT PRIMARY KEY,
+   "dataset" TEXT,
+   "path" TEXT,
+   "label" TEXT,
+   "split" TEXT,
+   "defect_type" TEXT,
+   "mask" TEXT,
+   "group" TEXT,
+   "width" INTEGER,
+   "height" INTEGER
+);
+INSERT INTO "images" VALUES('d/good/0.png','d','good/0.png','normal','train','',NULL,'good/0.png',64,48);
+CREATE TABLE "jobs" (
+   "id" TEXT PRIMARY KEY,
+   "kind" TEXT,
+   "title" TEXT,
+   "spec" TEXT,
+   "state" TEXT,
+   "position" REAL,
+   "stage" TEXT,
+   "done" INTEGER,
+   "total" INTEGER,
+   "seconds_left" REAL,
+   "result" TEXT,
+   "error" TEXT,
+   "pid" INTEGER,
+   "cancel" INTEGER,
+   "created" TEXT,
+   "started" TEXT,
+   "ended" TEXT
+);
+CREATE TABLE "prompts" (
+   "id" TEXT PRIMARY KEY,
+   "name" TEXT,
+   "prompt" TEXT,
+   "negative_prompt" TEXT,
+   "tags" TEXT,
+   "engine" TEXT,
+   "settings" TEXT,
+   "created" TEXT,
+   "changed" TEXT
+);
+CREATE TABLE "runs" (
+   "id" TEXT PRIMARY KEY,
+   "kind" TEXT,
+   "title" TEXT,
+   "spec" TEXT,
+   "result" TEXT,
+   "bank" TEXT,
+   "created" TEXT,
+   "seconds" REAL
+);
+CREATE TABLE "settings" (
+   "key" TEXT PRIMARY KEY,
+   "value" TEXT
+);
+INSERT INTO "settings" VALUES('backbone','"efficientnet_lite0"');
+CREATE INDEX "idx_images_dataset_split_label"
+    ON "images" ("dataset", "split", "label");
+CREATE UNIQUE INDEX "idx_banks_number"
+    ON "banks" ("number");
+CREATE INDEX "idx_jobs_state_position"
+    ON "jobs" ("state", "position");
+CREATE UNIQUE INDEX "idx_prompts_name"
+    ON "prompts" ("name");
+CREATE INDEX "idx_candidates_dataset_status_created"
+    ON "candidates" ("dataset", "status", "created");
+CREATE INDEX "idx_candidates_prompt_id"
+    ON "candidates" ("prompt_id");
+CREATE UNIQUE INDEX "idx_candidates_job_number"
+    ON "candidates" ("job", "number");
+CREATE INDEX "idx_decisions_candidate"
+    ON "decisions" ("candidate");
+CREATE INDEX "idx_bank_changes_bank"
+    ON "bank_changes" ("bank");
+CREATE INDEX "idx_runs_created"
+    ON "runs" ("created");
+PRAGMA user_version = 4;
+COMMIT;

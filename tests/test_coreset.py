@@ -147,10 +147,10 @@ def test_projected_rows_have_the_same_guarantee(seed: int, size: int) -> None:
     assert radius(flat, picked) <= 2 * best + 1e-5
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     points=hnp.arrays(
-        np.float32, st.tuples(st.integers(4, 60), st.just(2)), elements=st.integers(0, 8).map(float)
+        np.float32, st.tuples(st.integers(4, 60), st.just(2)), elements=st.integers(0, 5).map(float)
     ),
     candidates=st.integers(1, 12),
     narrowing=st.integers(2, 4),
@@ -286,6 +286,15 @@ def test_selection_tells_how_far_it_is_and_stops_when_cancelled(many: np.ndarray
     with pytest.raises(Cancelled):
         greedy_coreset(many[:100], 20, progress=Progress(watch))
     assert seen == [0, 1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("kind", ["clusters", "copies", "whole numbers"])
+def test_the_way_a_gpu_goes_leads_to_the_same_rows(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    rows = shaped(kind, 12_000)
+    expected = select(rows, 240, seed=1)
+    monkeypatch.setattr(greedy, "on_gpu", lambda rows: True)
+    monkeypatch.setattr(greedy, "PRODUCT_ON_GPU", (5_000, 300))
+    assert select(rows, 240, seed=1).tolist() == expected.tolist()
 
 
 # --- interrupted ----------------------------------------------------------------------------------------

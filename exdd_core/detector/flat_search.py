@@ -88,19 +88,18 @@ class FlatIndex:
 def _products(rows: np.ndarray) -> Products:
     """The index for these rows, on the device that EXDD_DEVICE says."""
     device = chosen()
-    gpu = device.type == "cuda"
-    if faiss is None or (gpu and not _faiss_has_gpu()):
+    if not faiss_searches():
         return TorchProducts(rows, device)
     index = faiss.IndexFlatL2(rows.shape[1])
-    if gpu:
+    if device.type == "cuda":
         index = faiss.index_cpu_to_gpu(_gpu_resources(), 0, index)
     index.add(rows)
     return index
 
 
-def _faiss_has_gpu() -> bool:
-    """faiss-cpu lacks the function or answers 0."""
-    return bool(getattr(faiss, "get_num_gpus", int)())
+def faiss_searches() -> bool:
+    """Whether faiss is there for the device that EXDD_DEVICE says; faiss-cpu lacks the function or answers 0."""
+    return faiss is not None and (chosen().type == "cpu" or bool(getattr(faiss, "get_num_gpus", int)()))
 
 
 @functools.cache

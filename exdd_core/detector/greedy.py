@@ -29,6 +29,8 @@ CANDIDATES = 2048  # rows whose distances are found at a time, at least
 NARROWING = 16  # a level holds this share of the rows of the one above
 SAVED_EVERY = 20.0  # seconds between two states of the file that a selection is continued from
 STAGE = "Choosing the rows to keep"
+PRODUCT = 4_096, 256  # rows, and picked rows, in a matrix product: so few that it stays in the cache
+PRODUCT_ON_GPU = 65_536, 2_048
 FEW = 4  # up to this many picked rows are compared by subtraction at once
 
 
@@ -59,8 +61,8 @@ class Greedy:
         self.rows, self.progress = rows, progress
         progress.begin(STAGE, size)
         self.n, width = rows.shape
-        # Rows, and picked rows, in a product: on a CPU so few that it stays in the cache.
-        self.chunk, self.at_once = (4_096, 256) if rows.device.type == "cpu" else (65_536, 2_048)
+        self.gpu = on_gpu(rows)
+        self.chunk, self.at_once = PRODUCT_ON_GPU if self.gpu else PRODUCT
         self.buffer = torch.empty(self.chunk * self.at_once, device=rows.device)
         # A dot product of p numbers in float32 is off by at most (p + 2) u |a| |b| with u = 2^-24, in any order of
         # summation (Higham 2002, section 3.1). Added up over |a|^2, |b|^2, 2ab and the subtraction that it is compared
@@ -145,7 +147,7 @@ class Greedy:
     def _step(self) -> None:
         level = self.levels[-1]
         largest = float(level.bounds.max())
-        if len(self.levels) > 1 and largest <= level.floor:
+        if len(self.levels) > 1 and largest <= max(level.floor, 0):
             self._leave()
         elif largest == 0:  # of all rows, as this is the first level
             self._take_copies()
@@ -170,7 +172,10 @@ class Greedy:
         """
         if number >= len(level.bounds):
             return torch.arange(len(level.bounds), device=level.bounds.device), level.floor
-        least = _nth_largest(level.bounds, number)
+        if self.gpu:
+            least = float(level.bounds.topk(number, sorted=False).values.min())
+        else:
+            least = float(np.partition(level.bounds.numpy(), -number)[-number])
         chosen = level.bounds >= least
         others = float(level.bounds.masked_fill(chosen, -1).max())
         return chosen.nonzero()[:, 0], max(level.floor, others)
@@ -273,9 +278,7 @@ class Greedy:
         at = at[level.numbers[at].argsort()]  # of rows that tie, the first is picked
         rows, bounds = self._gather(level, at), level.bounds[at].cpu().numpy()
         # A GPU computes all distances among them at once, and the picking waits for it only once.
-        among = (
-            distances(rows, rows).cpu() if rows.device.type != "cpu" and len(rows) <= 8 * CANDIDATES else None
-        )
+        among = distances(rows, rows).cpu() if self.gpu and len(rows) <= 8 * CANDIDATES else None
         taken: list[int] = []
         while self.count + len(taken) < len(self.picked):
             farthest = int(bounds.argmax())
@@ -342,8 +345,6 @@ def distances(rows: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
     return torch.cdist(rows, points, compute_mode="donot_use_mm_for_euclid_dist")
 
 
-def _nth_largest(values: torch.Tensor, n: int) -> float:
-    """The n-th largest value of float32 (m,)."""
-    if values.device.type != "cpu":
-        return float(values.topk(n, sorted=False).values.min())
-    return float(np.partition(values.numpy(), len(values) - n)[len(values) - n])
+def on_gpu(rows: torch.Tensor) -> bool:
+    """Whether a GPU computes with these rows, which is given much at a time and seldom waited for."""
+    return rows.device.type != "cpu"

@@ -19,6 +19,7 @@ from exdd_core.detector import Detector, Settings, backbones, patch_network, pat
 from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.coreset import greedy_coreset, project
 from exdd_core.detector.examples import PatchSet
+from exdd_core.detector.flat_search import faiss_searches
 from exdd_core.detector.patch_features import PatchFeatures
 from exdd_core.images import Size
 from exdd_core.progress import Progress
@@ -113,6 +114,7 @@ def coreset(sizes: Sizes, _: Path) -> Iterator[Figures]:
             **found,
             "making_seconds": made["seconds"],
             "projecting_seconds": projecting["seconds"],
+            "selecting_seconds": found["seconds"] - projecting["seconds"],
             "products_seconds": products["seconds"],
             "distinct": len(set(picked.tolist())) == size,
             "radius": radius,
@@ -252,7 +254,7 @@ def search(sizes: Sizes, _: Path) -> Iterator[Figures]:
     true = exact.topk(NEIGHBOURS, largest=False).values.cpu().numpy()
     del exact
     yield {
-        "index": "Bank.search",
+        "index": f"Bank.search, {'faiss' if faiss_searches() else 'PyTorch'}",
         "seconds_per_image": found["seconds"],
         "largest_error": float(abs(near[:some] - true).max()),
         "distance": float(true.mean()),

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from PIL import ExifTags, Image
 
+from exdd_core import files
 from exdd_core.depth import HIGHEST
 from exdd_core.errors import BadInput
 from exdd_core.formats import FORMATS, FORMATS_TEXT
@@ -92,9 +93,12 @@ def opened(source: Source, label: str) -> Iterator[Image.Image]:
 
 def _open_file(path: Path, label: str) -> io.BufferedReader:
     try:
+        if path.is_dir():
+            raise BadInput(f"{label} is a folder; name an image file in it.")
+        files.require_regular(path, label)
         return path.open("rb")
-    except IsADirectoryError:
-        raise BadInput(f"{label} is a folder; name an image file in it.") from None
+    except BadInput:
+        raise
     except FileNotFoundError:
         raise BadInput(f"{label} does not exist; check the path.") from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the path

@@ -1,4 +1,4 @@
-"""Writes a file completely or not at all, and checks a file's content by a digest.
+"""Writes a file completely or not at all, opens only regular files, and checks a file's content by a digest.
 
 Knows names, renaming, and what has reached the disk. Does not know what is written.
 """
@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from exdd_core.errors import BadInput
 
 SEAL = b"\nSHA-256 "  # in a sealed file, between the content and the digest's 32 bytes
 
@@ -99,3 +102,34 @@ def digest(file: Path) -> str:
     """SHA-256 of a file's content, 64 hexadecimal digits."""
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def require_regular(file: Path, name: str, most: int | None = None) -> None:
+    """Refuse what is no regular file: opening a pipe waits for ever, and a device may never end.
+
+    name: what the sentence calls the file. most: the largest size in bytes, None for any. Raises `BadInput`; OSError
+    where there is no such file.
+    """
+    known = file.stat()
+    if stat.S_ISDIR(known.st_mode):
+        raise BadInput(f"{name} is a folder; name a file in it.")
+    if not stat.S_ISREG(known.st_mode):
+        raise BadInput(f"{name} is a pipe, a device or a socket; name an ordinary file.")
+    if most is not None and known.st_size > most:
+        raise BadInput(
+            f"{name} is larger than {most >> 20:,} MB, more than is read; make it smaller or split it."
+        )
+
+
+def read_regular(file: Path, name: str, most: int) -> bytes:
+    """The content of a regular file of at most `most` bytes. Raises `BadInput` and OSError as `require_regular`."""
+    require_regular(file, name, most)
+    return file.read_bytes()
+
+
+def is_regular(file: Path) -> bool:
+    """Whether there is a regular file at a path, through links."""
+    try:
+        return stat.S_ISREG(file.stat().st_mode)
+    except (OSError, ValueError):
+        return False

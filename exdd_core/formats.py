@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from exdd_core.files import is_regular
+
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "PPM")
 FORMATS_TEXT = "PNG, JPEG, BMP, TIFF, WebP, PGM or PPM"
 SUFFIXES = (
@@ -92,6 +94,8 @@ def may_be_picture(name: str, head: bytes) -> bool:
 
 
 def _head(path: Path) -> bytes:
+    if not is_regular(path):
+        return b""
     try:
         with path.open("rb") as file:
             return file.read(HEAD)

@@ -7,11 +7,10 @@ or pages.
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
@@ -19,7 +18,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from exdd_core import extras, files, images
+from exdd_core import extras, files, images, tables
 from exdd_core.banks import history, teachers
 from exdd_core.banks.detectors import load_detector
 from exdd_core.banks.histograms import METHODS
@@ -130,13 +129,15 @@ def map_bank(workspace: Workspace, bank: str | None = None, method: str = "pca")
 def write_csv(found: BankMap, file: Path) -> None:
     """A line for every row of the map: where it lies, which bank it is of and where it comes from."""
     with files.whole(file) as place, place.open("w", newline="", encoding="utf-8") as opened:
-        lines = csv.writer(opened)
-        lines.writerow(["x", "y", "bank", "image", "row", "column", "source", "defect_type", "part"])
-        for (x, y), at, (row, column) in zip(found.place, found.image, found.position, strict=True):
-            image, side = found.images[at], found.sides[at]
-            source = "normal" if side == "negative" else image.origin
-            origin = [side, image.id, row, column, source, image.defect_type, image.group]
-            lines.writerow([f"{x:.4f}", f"{y:.4f}", *origin])
+        columns = ("x", "y", "bank", "image", "row", "column", "source", "defect_type", "part")
+        tables.write(opened, columns, (dict(zip(columns, line, strict=True)) for line in _lines(found)))
+
+
+def _lines(found: BankMap) -> Iterator[tuple[object, ...]]:
+    for (x, y), at, (row, column) in zip(found.place, found.image, found.position, strict=True):
+        image, side = found.images[at], found.sides[at]
+        source = "normal" if side == "negative" else image.origin
+        yield f"{x:.4f}", f"{y:.4f}", side, image.id, row, column, source, image.defect_type, image.group
 
 
 def has_umap(workspace: Workspace, bank: str) -> bool:

@@ -207,9 +207,14 @@ def import_prompts(options: argparse.Namespace) -> answers.PromptsImported:
     )
 
 
+LARGEST = 64 << 20  # bytes of an exported library of prompts
+
+
 def _text(path: Path) -> str:
+    from exdd_core import files
+
     try:
-        return path.read_text("utf-8")
+        return files.read_regular(path, str(path), LARGEST).decode("utf-8")
     except UnicodeDecodeError:
         raise BadInput(
             f"{path} is no text file; choose one that was exported from a prompt library."

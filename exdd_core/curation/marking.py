@@ -20,6 +20,7 @@ from exdd_core.banks.update import BankUpdate
 from exdd_core.curation.changing import Decided, Gained
 from exdd_core.curation.deciding import type_name, undo
 from exdd_core.datasets import incoming
+from exdd_core.decoding import MAX_BYTES
 from exdd_core.detector import Change
 from exdd_core.detector.bank import BankImage
 from exdd_core.errors import BadInput
@@ -171,7 +172,7 @@ def _origin(workspace: Workspace, image: str, path: Path) -> Origin:
             "path": place,
             "state": state,
         }
-    content = path.read_bytes()
+    content = files.read_regular(path, path.name, MAX_BYTES)
     name = f"{hashlib.sha256(content).hexdigest()[:20]}{path.suffix.lower()}"
     kept = workspace.path / MARKED / name
     kept.parent.mkdir(exist_ok=True)

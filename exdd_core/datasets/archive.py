@@ -10,6 +10,7 @@ import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from exdd_core import files
 from exdd_core.decoding import MAX_BYTES
 from exdd_core.errors import BadInput
 from exdd_core.formats import HEAD, PACKED, is_archive, is_system_file, may_be_picture
@@ -31,6 +32,7 @@ def unpack(source: Path, target: Path, progress: Progress, left_out: dict[str, s
     replaces, each with the reason. Raises `BadInput` for a file that is no zip file, is damaged or locked,
     leads outside of `target`, or is too large.
     """
+    files.require_regular(source, str(source))
     try:
         with zipfile.ZipFile(source) as archive:
             members, left = _sorted_out(archive)

@@ -12,11 +12,14 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 
+from exdd_core import files
 from exdd_core.datasets.categories import choose_one, detect_category
 from exdd_core.datasets.pairing import paired
 from exdd_core.datasets.record import DEFECT, NORMAL, Reading, in_natural_order, record_of
+from exdd_core.datasets.texts import MOST_BYTES
 from exdd_core.datasets.tree import Tree, base, is_below, name_key, parent, stem
 from exdd_core.datasets.words import split_word
+from exdd_core.errors import BadInput
 from exdd_core.images import Size
 
 NAME = "dagm"
@@ -70,8 +73,9 @@ def _listed(tree: Tree, name: str) -> set[str]:
     """The numbers of the images for which Labels.txt names a label file."""
     if name_key(base(name)) != "labels.txt":
         return set()
-    with suppress(OSError):
-        return set(LABEL.findall(tree.path(name).read_text(encoding="utf-8", errors="replace")))
+    with suppress(OSError, BadInput):
+        content = files.read_regular(tree.path(name), name, MOST_BYTES)
+        return set(LABEL.findall(content.decode(errors="replace")))
     return set()
 
 

@@ -8,17 +8,31 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from re import Match
 from typing import Protocol
 
 import numpy as np
+import re2
 
+from exdd_core import files, tables
 from exdd_core.datasets.record import DEFECT, Record, natural_key
 from exdd_core.errors import BadInput
+
+MOST_BYTES = 256 * 2**20  # of a CSV file
+_QUIET = re2.Options()
+_QUIET.log_errors = False  # the sentence says them
+
+
+class _Pattern(Protocol):
+    """What is needed of a pattern of RE2, whose package names no types."""
+
+    groups: int
+
+    def search(self, text: str) -> Match[str] | None: ...
 
 
 class Grouped(Protocol):
@@ -86,11 +100,16 @@ def apply_rule(records: Sequence[Record], rule: GroupRule) -> list[Record]:
     return [replace(record, group=str(name)) for record, name in zip(records, names, strict=True)]
 
 
-def _compiled(regex: str) -> re.Pattern[str]:
+def _compiled(regex: str) -> _Pattern:
+    """The pattern by RE2, whose time grows with the length of a name only, whatever the pattern is."""
     try:
-        pattern = re.compile(regex)
-    except re.error as error:
-        raise BadInput(f"The pattern {regex} is not a regular expression ({error}); correct it.") from None
+        pattern: _Pattern = re2.compile(regex, _QUIET)
+    except (re2.error, UnicodeError) as error:
+        why = error.args[0].decode(errors="replace") if isinstance(error.args[0], bytes) else str(error)
+        raise BadInput(
+            f"The pattern {regex} is not a regular expression of RE2, which knows no lookaround and no "
+            f"backreference ({why}); correct it."
+        ) from None
     if not pattern.groups:
         raise BadInput(
             f"The pattern {regex} captures nothing; put the part's name in brackets, such as (part\\d+)_."
@@ -120,7 +139,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     columns: names that its first line must have, in any case. Raises `BadInput`.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        text = files.read_regular(path, f"The CSV file {path}", MOST_BYTES).decode("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         raise BadInput(f"The CSV file {path} cannot be read; save it as UTF-8 CSV.") from None
     first = text.partition("\n")[0]
@@ -133,7 +152,7 @@ def read_table(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
                 f"{path} needs the columns {' and '.join(columns)} in its first line, separated by commas, "
                 "semicolons or tabs; add them."
             )
-        return [{column: row[names[column]] or "" for column in columns} for row in reader]
+        return [{column: tables.read(row[names[column]] or "") for column in columns} for row in reader]
     except csv.Error:
         raise BadInput(f"The CSV file {path} cannot be read; save it as UTF-8 CSV.") from None
 

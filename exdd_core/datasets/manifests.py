@@ -10,6 +10,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
+from exdd_core import files, tables
 from exdd_core.datasets.record import DEFECT, NORMAL, Record
 from exdd_core.errors import BadInput
 
@@ -25,11 +26,10 @@ def write_manifests(records: Iterable[Record], folder: Path) -> list[Path]:
         path = folder / f"{split}.csv"
         # surrogateescape keeps the bytes of file names that are not UTF-8.
         with path.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for r in rows:
-                if r.split == split:
-                    writer.writerow([r.path, r.label, r.split, r.defect_type, r.mask or "", r.group])
+            of_split = (
+                vars(record) | {"mask": record.mask or ""} for record in rows if record.split == split
+            )
+            tables.write(file, COLUMNS, of_split)
         written.append(path)
     return written
 
@@ -40,6 +40,7 @@ def read_manifests(folder: Path) -> list[Record]:
     for split in SPLITS:
         path = folder / f"{split}.csv"
         try:
+            files.require_regular(path, f"The manifest {path}")
             with path.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
                 reader = csv.DictReader(file)
                 if tuple(reader.fieldnames or ()) != COLUMNS:
@@ -55,6 +56,7 @@ def _record(row: dict[str, str], path: Path) -> Record:
         raise BadInput(
             f"{path} has a line that is not an image with its label ({row.get('path')}); correct it."
         )
+    row = {column: tables.read(cell) for column, cell in row.items()}
     return Record(
         path=row["path"],
         label=row["label"],

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import yaml
 
+from exdd_core import files
 from exdd_core.datasets.tree import Tree
 from exdd_core.errors import BadInput
 
@@ -31,8 +32,9 @@ _REGIONS = re.compile(r'"(?:polygon|rectangle|ellipse|brush)labels"\s*:', re.IGN
 
 def read_json(path: Path, name: str) -> Any:
     """The content of a JSON file in any Unicode encoding. name: what messages call it. Raises `BadInput`."""
+    text = _decoded(_bytes(path, name))
     try:
-        return json.loads(_decoded(_bytes(path, name)))
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise BadInput(f"{name} is damaged in line {error.lineno} ({error.msg}); {AGAIN}.") from None
     except (ValueError, RecursionError):
@@ -54,8 +56,9 @@ def read_xml(path: Path, name: str) -> ElementTree.Element:
 
 def read_yaml(path: Path, name: str) -> Any:
     """The content of a YAML file. Raises `BadInput`."""
+    text = _decoded(_bytes(path, name))
     try:
-        return yaml.safe_load(_decoded(_bytes(path, name)))
+        return yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError):
         raise BadInput(f"{name} is no YAML that can be read; {AGAIN}.") from None
 
@@ -104,9 +107,7 @@ def _json_format(path: Path, size: int, changed: int) -> str:
 
 def _bytes(path: Path, name: str) -> bytes:
     try:
-        if path.stat().st_size > MOST_BYTES:
-            raise BadInput(f"{name} is larger than {MOST_BYTES >> 20} MB; split it, or {AGAIN} in parts.")
-        return path.read_bytes()
+        return files.read_regular(path, name, MOST_BYTES)
     except OSError as error:
         raise BadInput(f"{name} cannot be opened ({error.strerror}); check it.") from None
 

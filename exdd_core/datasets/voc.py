@@ -14,6 +14,7 @@ import re
 from dataclasses import replace
 from xml.etree.ElementTree import Element
 
+from exdd_core import files
 from exdd_core.datasets.finder import Finder
 from exdd_core.datasets.groups import GroupRule
 from exdd_core.datasets.marks import Marks, has_normal_folder, is_wrapping, most_marked, read_each
@@ -95,6 +96,8 @@ def _files(tree: Tree) -> list[str]:
 
 
 def _is_voc(tree: Tree, name: str) -> bool:
+    if not files.is_regular(tree.path(name)):
+        return False
     try:
         with tree.path(name).open("rb") as file:
             return re.search(rb"<annotation[\s>/]", file.read(HEAD)) is not None

@@ -167,7 +167,7 @@ def _resnet(name: str, weights: str | Path | None) -> tuple[Any, str]:
     else:
         try:
             state = torch.hub.load_state_dict_from_url(
-                HUB + HUB_FILES[name], map_location="cpu", check_hash=True
+                HUB + HUB_FILES[name], map_location="cpu", check_hash=True, weights_only=True
             )
         except (urllib.error.URLError, OSError, RuntimeError) as error:
             raise BadInput(

@@ -56,7 +56,8 @@ class FeatureCache:
             digest.update(np.ascontiguousarray(source).data)
         else:
             with suppress(OSError):  # whoever reads the image says what is wrong with the file
-                digest.update(Path(source).read_bytes())
+                if files.is_regular(Path(source)):
+                    digest.update(Path(source).read_bytes())
         return digest.hexdigest()
 
     def takes(self, size: int) -> bool:

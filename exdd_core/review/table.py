@@ -5,14 +5,13 @@ Knows inspections. Does not know where rows are kept.
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from exdd_core import files
+from exdd_core import files, tables
 
 if TYPE_CHECKING:
     from exdd_core.detector import Inspection
@@ -93,9 +92,7 @@ def finite(value: float) -> float | None:
 def csv_text(rows: Iterable[Mapping[str, object]]) -> str:
     """A header and one line for each row. Missing values are empty; keys that are no columns are left out."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, restval="", extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    tables.write(text, COLUMNS, rows)
     return text.getvalue()
 
 

@@ -10,7 +10,6 @@ and files. Does not know pages or commands; `export_layouts` knows the paths of 
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections import Counter
@@ -21,7 +20,7 @@ from typing import TYPE_CHECKING, TypedDict
 import numpy as np
 from PIL import ExifTags, Image
 
-from exdd_core import images
+from exdd_core import images, tables
 from exdd_core.datasets.record import DEFECT, NORMAL
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -303,9 +302,7 @@ def _row(item: Item, place: Place, info: DatasetInfo, layout: str) -> dict[str, 
 
 def _table(columns: Sequence[str], rows: Sequence[Mapping[str, str | int]]) -> bytes:
     text = io.StringIO(newline="")
-    table = csv.DictWriter(text, columns, restval="", extrasaction="ignore", lineterminator="\n")
-    table.writeheader()
-    table.writerows(rows)
+    tables.write(text, columns, rows)
     return text.getvalue().encode(errors="surrogateescape")
 
 

@@ -41,13 +41,15 @@ from exdd_core import jobs
 from exdd_core.cli.run import door_options
 from exdd_core.errors import BadInput
 from exdd_core.workspace import Workspace, people
-from pages import banks, curate, data, evaluate, frame, inspect, routes, studio
+from pages import banks, curate, data, evaluate, frame, health, inspect, routes, studio
 from pages.guard import Doors, sign_in
+from pages.guard.checks import EVENTS, FUNCTIONS, UPLOAD
 from pages.guard.middleware import Guard
 from pages.guard.visitors import Visitors, visitor_of_request
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 TITLE = "ExDD Workbench"
+COUNTED = frozenset((*EVENTS, FUNCTIONS, UPLOAD))  # addresses of Gradio that metrics name
 PAUSE = 0.02  # seconds between two checks of Gradio's queue for new events
 
 
@@ -71,7 +73,8 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> dict[str
     """
     doors = doors or Doors()
     visitors = Visitors(workspace, doors)
-    ours = [*routes.routes(workspace), *sign_in.routes(visitors)]
+    counts = health.Counts(workspace)
+    ours = [*routes.routes(workspace), *sign_in.routes(visitors), *health.routes(workspace, counts)]
     own, shown = frozenset(route.path for route in ours), frozenset(path for _, path in frame.PAGES)
     return {
         "theme": theme(),
@@ -89,6 +92,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> dict[str
                 *ours,
             ],
             "middleware": [
+                Middleware(health.Counting, counts=counts, known=own | shown | COUNTED),
                 Middleware(TrustedHostMiddleware, allowed_hosts=list(doors.hosts), www_redirect=False),
                 Middleware(Guard, doors=doors, visitors=visitors, pages=shown, own=own),
                 Middleware(HeadFirst, head=lambda path: _head(path) + frame.first_style(workspace) + _name()),

@@ -23,7 +23,16 @@ from pages.guard.visitors import Visitor, Visitors, enter
 
 SIGN_IN = "/sign-in"
 OPEN = frozenset(
-    (SIGN_IN, "/sign-out", "/favicon.ico", "/robots.txt", "/look/logo.svg", f"{checks.API}/startup-events")
+    (
+        SIGN_IN,
+        "/sign-out",
+        "/healthz",
+        "/readyz",
+        "/favicon.ico",
+        "/robots.txt",
+        "/look/logo.svg",
+        f"{checks.API}/startup-events",
+    )
 )
 # Gradio compiles templates and handlers from strings and writes styles into elements; all else is our own server's.
 POLICY = (

@@ -16,6 +16,7 @@ BENCHMARKS = (
     "fusions",
     "gpu",
     "grid",
+    "guard",
     "layers",
     "people",
     "scores",

@@ -12,10 +12,12 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from starlette.applications import Starlette
 from starlette.datastructures import Headers
 
 from exdd_core.errors import BadInput
 from exdd_core.workspace import Workspace
+from pages import health
 from pages.guard import Doors, checks
 from pages.guard.uploads import allowed_path, uploaded
 from tests.browser import chromium, serving
@@ -330,3 +332,27 @@ def test_a_proxys_address_is_a_name_and_an_origin_of_ours() -> None:
     for odd in ("inspect.example", "ftp://x", "https://x/below", "https://"):
         with pytest.raises(BadInput, match="no address to be reached under"):
             Doors.on("127.0.0.1", address=odd)
+
+
+# --- running it -----------------------------------------------------------------------------------------------------
+
+
+def test_whoever_runs_it_sees_what_it_does(address: str, workspace: Workspace) -> None:
+    assert httpx.get(address + "readyz").text == "ready\n"
+    httpx.get(address + "made-up-name")
+    text = httpx.get(address + "metrics").text
+    assert 'exdd_requests_total{address="/readyz",status="200"}' in text
+    assert "made-up-name" not in text  # a client makes no new counters
+    assert "exdd_images 0.0" in text
+
+
+def test_a_workspace_that_cannot_be_read_is_not_ready(tmp_path: Path) -> None:
+    from starlette.testclient import TestClient
+
+    made = Workspace.create(tmp_path / "workspace")
+    probes = TestClient(Starlette(routes=health.routes(made, health.Counts(made))))
+    assert probes.get("/readyz").status_code == 200
+    (made.path / "workspace.db").write_bytes(b"no database")
+    answer = probes.get("/readyz")
+    assert answer.status_code == 503 and "database" in answer.text
+    assert probes.get("/healthz").status_code == 200

@@ -72,6 +72,8 @@ def test_nobody_who_is_not_signed_in_gets_anything(address: str) -> None:
         assert httpx.get(address + path).status_code == 401, path
     for path in ("gradio_api/component_server", "gradio_api/queue/join", "gradio_api/upload"):
         assert httpx.post(address + path, json={}).status_code == 401, path
+    assert httpx.get(address + "metrics").status_code == 401
+    assert httpx.get(address + "healthz").text == "ok\n"
     forged = httpx.get(address + "config", cookies={"exdd_session": "x" * 43})
     assert forged.status_code == 401
 

@@ -46,6 +46,7 @@ from pages.guard import Doors, sign_in
 from pages.guard.checks import EVENTS, FUNCTIONS, UPLOAD
 from pages.guard.middleware import Guard
 from pages.guard.visitors import Visitors, visitor_of_request
+from pages.who import WHO
 
 ASSETS = Path(__file__).resolve().parent / "assets"
 TITLE = "ExDD Workbench"
@@ -152,7 +153,7 @@ def _name() -> str:
     """Where people sign in, scripts know whose account it is; the guard tells the server's functions by itself."""
     name = visitor_of_request().name
     told = json.dumps(name).replace("<", "\\u003c")
-    return f"<script>localStorage.setItem('exdd.who', {told});</script>" if name else ""
+    return f"<script>localStorage.setItem('{WHO}', {told});</script>" if name else ""
 
 
 def _looks(*patterns: str) -> list[str]:

@@ -2,7 +2,7 @@
 // bank. Knows one image; the page says how the bank is read again after a change.
 
 import { drawing, find, make } from "../shared/dom.js";
-import { recall, remember } from "../shared/memory.js";
+import { knownName, rememberName } from "../shared/who.js";
 import { BANKS, imageOf, nameOf, sourceOf, typeOf } from "./words.js";
 
 /** @typedef {import("./words.js").BankImage} BankImage */
@@ -18,7 +18,6 @@ import { BANKS, imageOf, nameOf, sourceOf, typeOf } from "./words.js";
  * @property {[words: string, url: string] | null} link
  */
 
-const WHO = "exdd.who";
 // Pixels of the page that an image may take.
 const ROOM = [286, 256];
 const HINT =
@@ -52,7 +51,7 @@ export function showSide(pane) {
  * @param {Found} found
  */
 function fill(box, pane, image, bank, found) {
-  const who = recall(WHO);
+  const who = knownName();
   const name = who ? null : nameField();
   const drop = dropButton(image, bank);
   const asked = () => ({
@@ -133,7 +132,7 @@ async function dropImage({ call, voice, changed }, button, asked) {
   button.textContent = "Dropping…";
   try {
     const { sentence } = await call("drop", asked);
-    remember(WHO, asked.who);
+    rememberName(asked.who);
     voice.toast(sentence, async () => {
       voice.toast((await call("put_back", asked)).sentence);
       await changed(asked.bank);

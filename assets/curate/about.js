@@ -1,7 +1,8 @@
 // What is known of the candidate that is shown: measures, the most alike real defects, how it was made.
 
 import { find, make } from "../shared/dom.js";
-import { lamp, warning } from "./parts.js";
+import { warning } from "../shared/parts.js";
+import { lamp } from "./parts.js";
 import { addressOf, inspectUrl, isLate, named, waitOf } from "./words.js";
 
 /** @typedef {import("./state.js").Pane} Pane */

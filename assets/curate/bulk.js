@@ -1,9 +1,10 @@
 // Decisions on many candidates at once, each asked for before it is done.
 
 import { find, make } from "../shared/dom.js";
+import { plain } from "../shared/parts.js";
 import { sentence } from "../shared/server.js";
 import { counted } from "../shared/words.js";
-import { lamp, plain, quiet } from "./parts.js";
+import { lamp, quiet } from "./parts.js";
 import { dialogOf, sheet } from "./sheet.js";
 import { filtering, queueAsked } from "./state.js";
 import { addressOf } from "./words.js";

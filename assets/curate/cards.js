@@ -1,7 +1,8 @@
 // The cards of the queue. A card stays the same element as long as what it shows is the same.
 
 import { find, make } from "../shared/dom.js";
-import { empty, lamp, plain } from "./parts.js";
+import { plain } from "../shared/parts.js";
+import { empty, lamp } from "./parts.js";
 import { filtering, PAGE, queueAsked, unfiltered } from "./state.js";
 import { addressOf, isElsewhere, placeOf, SIGNS } from "./words.js";
 

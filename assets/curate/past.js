@@ -1,8 +1,8 @@
 // The history: what was decided on this data set, the newest first, each with its Undo.
 
 import { find, make } from "../shared/dom.js";
+import { plain } from "../shared/parts.js";
 import { counted } from "../shared/words.js";
-import { plain } from "./parts.js";
 import { LINES } from "./state.js";
 import { addressOf, timeOf } from "./words.js";
 

@@ -1,8 +1,8 @@
 // Why a candidate is rejected: usual reasons, an own one, or none. Knows the reasons, not the decision.
 
 import { find, make } from "../shared/dom.js";
+import { plain } from "../shared/parts.js";
 import { counted } from "../shared/words.js";
-import { plain } from "./parts.js";
 import { isOpen } from "./words.js";
 
 /** @typedef {import("./state.js").Pane} Pane */

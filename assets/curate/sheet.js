@@ -1,7 +1,7 @@
 // The dialog of the Curate page, and waiting in it for what takes longer than a moment. Knows no candidate.
 
 import { find, make } from "../shared/dom.js";
-import { plain } from "./parts.js";
+import { plain } from "../shared/parts.js";
 
 /** @typedef {import("../shared/dom.js").Child} Child */
 

@@ -2,9 +2,9 @@
 // view.
 
 import { recall } from "../shared/memory.js";
+import { knownName } from "../shared/who.js";
 
 export const STORED = "exdd.curate";
-export const WHO = "exdd.who";
 /** Candidates that the queue shows at first, and more at a time. */
 export const PAGE = 120;
 /** Lines of the history, likewise. */
@@ -87,7 +87,7 @@ export function initial({ traits, measures }) {
     ...{ dataset: "", items: [], total: 0, counts: {}, filters: {}, reasons: [], types: [], stamp: "" },
     ...{ at: "", shown: null, measured: {}, held: "", past: [], pastTotal: 0, lines: LINES },
     ...{ times: [], deciding: 0, doing: "", left: 0, fitting: 0, sending: new Set(), together: [] },
-    ...{ asking: false, tool: "", strokes: 0, who: recall(WHO) },
+    ...{ asking: false, tool: "", strokes: 0, who: knownName() },
     ...{ status, sort, sifting, view: { close, outlined, hatched, share, brush } },
     chosen: Object.fromEntries(names.map((name) => [name, stored[name] ?? null])),
   };

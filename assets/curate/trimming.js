@@ -2,8 +2,8 @@
 // strokes.
 
 import { find, make } from "../shared/dom.js";
+import { plain } from "../shared/parts.js";
 import { loaded } from "../shared/pictures.js";
-import { plain } from "./parts.js";
 import { changeView } from "./state.js";
 import { isOpen } from "./words.js";
 

@@ -1,9 +1,8 @@
 // Who decides: one name a browser.
 
 import { make } from "../shared/dom.js";
-import { remember } from "../shared/memory.js";
+import { rememberName } from "../shared/who.js";
 import { dialogOf, sheet } from "./sheet.js";
-import { WHO } from "./state.js";
 
 /** @typedef {import("./state.js").Pane} Pane */
 
@@ -51,7 +50,7 @@ export async function knowWho(pane) {
 /** @param {Pane} pane @param {string} who */
 function keep({ store }, who) {
   store.patch({ who });
-  remember(WHO, who);
+  rememberName(who);
 }
 
 /** @param {Pane} pane */

@@ -2,9 +2,9 @@
 // Knows the store and the drawing; shows nothing but sentences.
 
 import { make } from "../shared/dom.js";
+import { plain } from "../shared/parts.js";
 import { blank, loaded } from "../shared/pictures.js";
 import { latest, sentence } from "../shared/server.js";
-import { plain } from "./parts.js";
 import { brushesFor } from "./words.js";
 
 /**

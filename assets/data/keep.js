@@ -2,10 +2,7 @@
 // is `change`'s.
 
 import { make } from "../shared/dom.js";
-import { recall, remember } from "../shared/memory.js";
-
-/** One name a browser, as in Curate and Inspect. */
-const WHO = "exdd.who";
+import { knownName, rememberName } from "../shared/who.js";
 
 /**
  * @param {import("./state.js").RegionStore} store
@@ -16,10 +13,9 @@ export function keepPane(store, change) {
 
   /** @param {"save" | "remove"} action */
   const ask = (action) => {
-    const name = who.value.trim().replace(/\s+/g, " ");
     if (store.get().busy || (action === "save" && keep.disabled)) return;
-    if (name) remember(WHO, name);
-    else {
+    const name = rememberName(who.value);
+    if (!name) {
       who.focus();
       who.classList.add("rg-wanted");
     }
@@ -44,7 +40,7 @@ export function keepPane(store, change) {
     keep.textContent = busy === "save" ? "Saving…" : "Save";
   };
   store.subscribe(["busy", "region", "proposal", "drawn"], show);
-  store.subscribe(["picture"], () => (who.value ||= recall(WHO)));
+  store.subscribe(["picture"], () => (who.value ||= knownName()));
   show();
   const row = make(
     "div",

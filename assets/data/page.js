@@ -3,11 +3,12 @@
 // sentence about it are the server's (pages/data/region.py).
 
 import { make } from "../shared/dom.js";
+import { plain } from "../shared/parts.js";
 import { caller } from "../shared/server.js";
 import { createStore } from "../shared/store.js";
 import { changer, opener, proposer, stepper, taker } from "./changes.js";
 import { keepPane } from "./keep.js";
-import { plain, voiceIn } from "./parts.js";
+import { voiceIn } from "./parts.js";
 import { stagePane } from "./stage.js";
 import { FRESH, TOOLS } from "./state.js";
 import { toolsPane } from "./tools.js";

@@ -5,14 +5,6 @@ import { note } from "../shared/voice.js";
 import { sentence } from "../shared/server.js";
 
 /**
- * @param {string} words
- * @param {() => void} onclick
- * @param {import("../shared/dom.js").Properties} [more]
- */
-export const plain = (words, onclick, more = {}) =>
-  make("button", { type: "button", class: "plain-button", onclick, ...more }, words);
-
-/**
  * A place for what the editor says. `say` shows words and elements, `attempt` makes of an action
  * one whose errors are shown.
  */

@@ -2,7 +2,7 @@
 // Knows the store and the drawing; what the server is to do it leaves to `told`.
 
 import { find, make } from "../shared/dom.js";
-import { plain } from "./parts.js";
+import { plain } from "../shared/parts.js";
 import { TOOLS } from "./state.js";
 
 /**

@@ -3,7 +3,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { all, press, quiet } from "./parts.js";
-import { knownName, rememberName } from "./who.js";
+import { knownName, rememberName } from "../shared/who.js";
 
 /**
  * @typedef {import("./state.js").Marking} Marking

@@ -8,7 +8,7 @@ import { askName } from "./marks.js";
 import { leaveMarking, select, showResult, takeKnown } from "./opening.js";
 import { choosePeak } from "./point.js";
 import { CALLED, NO_BANK } from "./words.js";
-import { knownName } from "./who.js";
+import { knownName } from "../shared/who.js";
 
 /** @typedef {import("./state.js").Inspect} Inspect */
 /** @typedef {import("./state.js").State} State */

@@ -2,10 +2,10 @@
 // Knows the panes' stages; what the buttons do it is given.
 
 import { drawing, find, make } from "../shared/dom.js";
+import { small } from "../shared/parts.js";
 import { polygon } from "../shared/words.js";
-import { smallButton } from "./parts.js";
 import { isLoading } from "./state.js";
-import { rememberName } from "./who.js";
+import { rememberName } from "../shared/who.js";
 import { CALLED, NO_BANK, when } from "./words.js";
 
 /** @typedef {import("./state.js").State} State */
@@ -56,12 +56,12 @@ function outlineLines({ id, picture, bank }, { outline, undoOutline }) {
   const title = "The region above the threshold, for you to accept or correct";
   if (wanted) {
     const words = make("span", {}, "This image has a defect and no mask of it:");
-    const draw = smallButton("Outline the defect", () => outline(false), { title: "Draw its mask (D)" });
-    const accept = smallButton("Outline what the heatmap shows", () => outline(true), { title });
+    const draw = small("Outline the defect", () => outline(false), { title: "Draw its mask (D)" });
+    const accept = small("Outline what the heatmap shows", () => outline(true), { title });
     return [make("p", { class: "vw-markline vw-wantsmask" }, words, draw, bank && accept)];
   }
   if (!by) return [];
-  const undo = smallButton("Undo", () => undoOutline(id), { title: "Take the mask back (U)" });
+  const undo = small("Undo", () => undoOutline(id), { title: "Take the mask back (U)" });
   return [markLine(`Outlined by ${by.who}, ${when(by.created, new Date())}`, by.last && undo)];
 }
 
@@ -70,7 +70,7 @@ const markLines = ({ id, result }, { undo }) =>
   (result?.marks || []).map(({ action, type, who, created, decision }) => {
     const words = `Marked as ${CALLED[action]}${type ? ` (${type})` : ""} by ${who}`;
     const takeBack = () => undo({ id: id || "", decision });
-    const button = smallButton("Undo", takeBack, { title: "Take it back (U)" });
+    const button = small("Undo", takeBack, { title: "Take it back (U)" });
     return markLine(`${words}, ${when(created, new Date())}`, button);
   });
 

@@ -1,6 +1,7 @@
 // Small elements that several panes of the Inspect page use. Knows no image and no server.
 
 import { make } from "../shared/dom.js";
+import { small } from "../shared/parts.js";
 import { fixed, outcome, scoreOf } from "./words.js";
 
 /** @type {Record<import("./words.js").Kind, string>} */
@@ -47,14 +48,6 @@ export function verdict(image, side, values) {
 export const quiet = (words, more = {}) => make("span", { class: "vw-quiet", ...more }, words);
 
 /**
- * @param {string} words
- * @param {() => unknown} onclick
- * @param {import("../shared/dom.js").Properties} [more]
- */
-export const smallButton = (words, onclick, more = {}) =>
-  make("button", { type: "button", class: "plain-button small", onclick, ...more }, words);
-
-/**
  * All elements below `root` that match a selector.
  * @param {ParentNode} root
  * @param {string} selector
@@ -89,5 +82,5 @@ export function press(root, name, value) {
  */
 export const nothingPasses = (showAll) => [
   "No image of this list passes the filter. ",
-  smallButton("Show all", showAll, { class: "plain-button small vw-all" }),
+  small("Show all", showAll, { class: "plain-button small vw-all" }),
 ];

@@ -2,8 +2,9 @@
 // version. Knows the tools above the panes; the browser remembers what is chosen (state.js).
 
 import { find, make } from "../shared/dom.js";
+import { small } from "../shared/parts.js";
 import { leaveOtherBank, step } from "./opening.js";
-import { all, press, smallButton } from "./parts.js";
+import { all, press } from "./parts.js";
 
 /** @typedef {import("./state.js").Inspect} Inspect */
 
@@ -76,7 +77,7 @@ function otherBankLine(inspect) {
     else
       box.replaceChildren(
         make("span", {}, `Looking with bank ${bank}, which is not the active one.`),
-        (active && smallButton(`Look with ${active}`, () => leaveOtherBank(inspect))) || "",
+        (active && small(`Look with ${active}`, () => leaveOtherBank(inspect))) || "",
       );
   });
 }

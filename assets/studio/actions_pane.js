@@ -2,8 +2,9 @@
 // paints, and the server for Cancel.
 
 import { find, make } from "../shared/dom.js";
+import { small } from "../shared/parts.js";
 import { tieCheck, tieText } from "./fields.js";
-import { bar, small } from "./parts.js";
+import { bar } from "./parts.js";
 import { batchWords } from "./prompts.js";
 import { isReady } from "./settings.js";
 

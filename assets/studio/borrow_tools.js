@@ -2,7 +2,7 @@
 // store.
 
 import { make } from "../shared/dom.js";
-import { plain } from "./parts.js";
+import { plain } from "../shared/parts.js";
 import { sliderRow } from "./sliders.js";
 
 /**

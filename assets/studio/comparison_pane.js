@@ -1,8 +1,9 @@
 // A comparison as a table whose cells are results. Knows the store and what asks the server for results.
 
 import { find, make } from "../shared/dom.js";
+import { small } from "../shared/parts.js";
 import { address } from "./candidate.js";
-import { all, mark, small } from "./parts.js";
+import { all, mark } from "./parts.js";
 import { showCandidate } from "./results.js";
 import { reuse } from "./reuse.js";
 

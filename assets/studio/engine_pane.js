@@ -2,9 +2,10 @@
 // store and the server.
 
 import { find, make } from "../shared/dom.js";
+import { small } from "../shared/parts.js";
 import { sentence } from "../shared/server.js";
 import { controlRow } from "./control.js";
-import { bar, link, pause, small } from "./parts.js";
+import { bar, link, pause } from "./parts.js";
 import { engineOf, missingParts, splitControls, valueOf, withSetting } from "./settings.js";
 
 /**

@@ -2,8 +2,8 @@
 // Knows the store and the server; every number comes from the server.
 
 import { make, save } from "../shared/dom.js";
+import { plain } from "../shared/parts.js";
 import { counted } from "../shared/words.js";
-import { plain } from "./parts.js";
 import { chosenPrompt } from "./prompts.js";
 import { loadPrompt } from "./prompt_pane.js";
 import { scoreTable } from "./score_table.js";

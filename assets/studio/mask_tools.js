@@ -2,10 +2,11 @@
 // mask editor for Undo, Redo and Clear, and what asks the server for masks.
 
 import { find, make } from "../shared/dom.js";
+import { plain } from "../shared/parts.js";
 import { borrowTools } from "./borrow_tools.js";
 import { tieCheck } from "./fields.js";
 import { brushAt, brushOn, KINDS, modeOf, starts, stepOf } from "./masks.js";
-import { all, drawSeed, mark, plain } from "./parts.js";
+import { all, drawSeed, mark } from "./parts.js";
 import { showSliders, sliderRow } from "./sliders.js";
 
 /**

@@ -1,8 +1,9 @@
 // What is said about the mask: its size, what is wrong with it, and what it was edited from. Knows the store.
 
 import { find, make } from "../shared/dom.js";
+import { warning } from "../shared/parts.js";
 import { measuredWords } from "./masks.js";
-import { drawSeed, link, warning } from "./parts.js";
+import { drawSeed, link } from "./parts.js";
 
 /** @param {import("./state.js").Studio} studio */
 export function maskWords({ root, store }) {

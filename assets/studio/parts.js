@@ -2,27 +2,8 @@
 
 import { make } from "../shared/dom.js";
 
-/** @typedef {import("../shared/dom.js").Properties} Properties */
-
-/** @param {string} words @param {(event: MouseEvent) => unknown} onclick @param {Properties} [more] */
-export const plain = (words, onclick, more = {}) =>
-  make("button", { type: "button", class: "plain-button", onclick, ...more }, words);
-
-/** @param {string} words @param {(event: MouseEvent) => unknown} onclick @param {Properties} [more] */
-export const small = (words, onclick, more = {}) =>
-  plain(words, onclick, { class: "plain-button small", ...more });
-
 /** A button that reads like a link. @param {string} words @param {() => unknown} onclick */
 export const link = (words, onclick) => make("button", { type: "button", class: "st-reset", onclick }, words);
-
-/** A line with a sign in front. @param {string} words */
-export const warning = (words) =>
-  make(
-    "p",
-    { class: "st-told st-warn" },
-    make("span", { class: "st-sign", "aria-hidden": "true" }, "i"),
-    make("span", {}, words),
-  );
 
 /** How far something is. @param {string} label @param {number} fraction 0 to 1 */
 export const bar = (label, fraction) =>

@@ -2,8 +2,9 @@
 // be done with it. Knows the store; what is done is the business of `acts`.
 
 import { find, make } from "../shared/dom.js";
+import { small, warning } from "../shared/parts.js";
 import { address, changesBetween, isComparable, madeWords } from "./candidate.js";
-import { all, mark, small, warning } from "./parts.js";
+import { all, mark } from "./parts.js";
 import { resultView } from "./result_view.js";
 
 /**

@@ -2,9 +2,10 @@
 // for results.
 
 import { find, make } from "../shared/dom.js";
+import { plain } from "../shared/parts.js";
 import { counted } from "../shared/words.js";
 import { address, itemTitle } from "./candidate.js";
-import { all, link, mark, plain } from "./parts.js";
+import { all, link, mark } from "./parts.js";
 import { showCandidate, showMore } from "./results.js";
 import { isReady } from "./settings.js";
 import { ALL_RESULTS } from "./state.js";

@@ -1,7 +1,7 @@
 // What became of prompts, as a table. Knows rows, not the server.
 
 import { make } from "../shared/dom.js";
-import { small } from "./parts.js";
+import { small } from "../shared/parts.js";
 
 /**
  * What became of a prompt: of the library, or one that was only typed (prompt null).

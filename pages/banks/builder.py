@@ -16,8 +16,9 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.workspace import candidates
 from pages import answers, job_panel
-from pages.banks.parts import WHO_JS, whole
+from pages.banks.parts import whole
 from pages.guard import person
+from pages.who import WHO_JS
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -42,7 +43,7 @@ FUSION_HELP = {
     "paper_literal": "paper_literal: Eq. 12-20 with the paper's sign",
     "patchcore": "patchcore: the normal bank alone",
 }
-FORM_JS = f"(...given) => [...given.slice(0, -1), {WHO_JS} || '']"
+FORM_JS = f"(...given) => [...given.slice(0, -1), {WHO_JS}]"
 
 
 class Builder:

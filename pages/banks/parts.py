@@ -15,8 +15,6 @@ from pages.html import text
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-WHO_JS = "localStorage.getItem('exdd.who')"
-
 SETTINGS = {
     "positives": "Defects learned from",
     "max_real_parts": "Defective parts, at most",

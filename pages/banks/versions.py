@@ -16,10 +16,11 @@ from exdd_core.workspace.versions import activate_bank, delete_bank, pin_bank, r
 from pages import answers, html
 from pages.banks.builder import Builder
 from pages.banks.comparison import Compared
-from pages.banks.parts import WHO_JS, figure, under
+from pages.banks.parts import figure, under
 from pages.banks.rows import Rows
 from pages.guard import person
 from pages.html import text
+from pages.who import WHO_JS
 
 if TYPE_CHECKING:
     from exdd_core.banks.compare import Measured

@@ -15,8 +15,8 @@ from exdd_core.sentences import count
 from exdd_core.workspace import dataset_changes, image_windows
 from exdd_core.workspace.image_windows import Which
 from pages import answers, html
-from pages.data.who import WHO_JS, who_of
 from pages.html import text
+from pages.who import WHO_JS, who_of
 
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetInfo, ImageRow, Workspace
@@ -42,7 +42,7 @@ element.addEventListener('click', (event) => {{
   const button = event.target.closest('[data-act]');
   if (!button || !element.contains(button)) return;
   event.preventDefault();
-  trigger('act', {{ ...button.dataset, ids: ticked(), who: {WHO_JS} || '' }});
+  trigger('act', {{ ...button.dataset, ids: ticked(), who: {WHO_JS} }});
 }});
 element.addEventListener('change', (event) => {{
   const {{ target }} = event, boxes = element.querySelectorAll('.tick');

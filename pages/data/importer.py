@@ -21,8 +21,8 @@ from exdd_core.progress import Progress
 from exdd_core.workspace.imports import preview_dataset
 from pages import answers, job_panel
 from pages.data.preview import asked_of, details_html, questions_html, summary_html
-from pages.data.who import WHO_JS, who_of
 from pages.guard.uploads import allowed_path
+from pages.who import WHO_JS, who_of
 
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetPreview, Workspace

@@ -16,8 +16,8 @@ from exdd_core.mask_rules import MaskRule
 from exdd_core.sentences import count
 from exdd_core.workspace import dataset_changes, dataset_settings, dataset_uses, exporting
 from pages import answers, job_panel
-from pages.data.who import WHO_JS, who_of
 from pages.html import text
+from pages.who import WHO_JS, who_of
 
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetInfo, Workspace

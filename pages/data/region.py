@@ -22,10 +22,10 @@ from exdd_core.workspace import dataset_changes, dataset_settings, image_windows
 from exdd_core.workspace.dataset_settings import set_region
 from exdd_core.workspace.image_windows import Which
 from pages import answers, html
-from pages.data.who import who_of
 from pages.guard.uploads import uploaded
 from pages.html import Answer, text
 from pages.pictures import jpeg_url, png_url
+from pages.who import who_of
 
 if TYPE_CHECKING:
     from exdd_core.workspace import DatasetInfo, ImageRow, Workspace

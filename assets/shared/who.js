@@ -1,6 +1,6 @@
-// Who marks images: one name a browser, the same on every page (see ../curate/state.js). Knows nothing else.
+// Who decides, marks or changes something: one name a browser, the same on every page. Knows nothing else.
 
-import { recall, remember } from "../shared/memory.js";
+import { recall, remember } from "./memory.js";
 
 const WHO = "exdd.who";
 

@@ -1,4 +1,4 @@
-"""The name of the person who changes a data set, which the browser shares with Curate and Banks.
+"""The name of the person who changes or decides something: one name a browser, the same on every page.
 
 Knows where a browser stores it. Does not know accounts: a name is only what somebody typed.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pages.guard import person
 
-WHO_JS = "(localStorage.getItem('exdd.who') || '')"
+WHO = "exdd.who"  # the key in the browser's storage, as in assets/shared/who.js
+WHO_JS = f"(localStorage.getItem('{WHO}') || '')"  # an expression of a script: the name, or ''
 NOBODY = "someone"
 
 

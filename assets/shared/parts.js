@@ -1,0 +1,28 @@
+// Small elements that several pages use: plain buttons and a line that warns. Knows no page.
+
+import { make } from "./dom.js";
+
+/**
+ * @param {string} words
+ * @param {(event: MouseEvent) => unknown} onclick
+ * @param {import("./dom.js").Properties} [more]
+ */
+export const plain = (words, onclick, more = {}) =>
+  make("button", { type: "button", class: "plain-button", onclick, ...more }, words);
+
+/**
+ * @param {string} words
+ * @param {(event: MouseEvent) => unknown} onclick
+ * @param {import("./dom.js").Properties} [more]
+ */
+export const small = (words, onclick, more = {}) =>
+  plain(words, onclick, { class: "plain-button small", ...more });
+
+/** A line with a sign in front. @param {string} words */
+export const warning = (words) =>
+  make(
+    "p",
+    { class: "st-told st-warn" },
+    make("span", { class: "st-sign", "aria-hidden": "true" }, "i"),
+    make("span", {}, words),
+  );

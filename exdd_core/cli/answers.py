@@ -1,4 +1,6 @@
-"""The answers of commands, key by key, as --json prints them. Other commands answer with a value of a lower room.
+"""The answers of other commands, key by key, as --json prints them: see also `dataset_answers` and `bank_answers`.
+
+A command without a class in the three files answers with a value of a lower room.
 
 Knows names and types. Does not know how an answer is computed.
 """
@@ -8,107 +10,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
-from exdd_core.jobs.results import Built
 from exdd_core.review.table import ResultRow
 
 if TYPE_CHECKING:
-    from exdd_core.banks.bank_map import MapColumns
-    from exdd_core.banks.compare import Measured
     from exdd_core.curation.measures import Measure
-    from exdd_core.datasets.reports import Report
-    from exdd_core.detector.records import Drift
     from exdd_core.experiments import Difference
     from exdd_core.jobs import State
     from exdd_core.spec import Json
-    from exdd_core.workspace.dataset_states import Change
-    from exdd_core.workspace.dataset_uses import Uses
 
-# --- import, build ---------------------------------------------------------------------------------------
-
-
-class JoinedFiles(TypedDict, total=False):
-    """What an import with --into says besides, as `joining.Joined`."""
-
-    joined: list[str]
-    passed_over: list[str]
-    renamed: dict[str, str]
-    copies: dict[str, str]
-    sentences: list[str]
-
-
-class DatasetImported(JoinedFiles):
-    """The answer of `import`. changed: False where the data set was there already. size: "256x632"."""
-
-    dataset: str
-    changed: bool
-    layout: str
-    size: str
-    counts: dict[str, dict[str, int]]
-    state: int
-    healthy: bool
-    report: Report
-
-
-# --- datasets --------------------------------------------------------------------------------------------
-
-
-class Summary(TypedDict):
-    """A data set as `workspace.DatasetInfo` has it; size is "256x632", depth as `Depth.parse` takes it."""
-
-    dataset: str
-    called: str
-    layout: str
-    title: str
-    size: str
-    created: str
-    counts: dict[str, dict[str, int]]
-    state: int
-    depth: str | None
-    mask_rule: str
-    roi: str | None
-    healthy: bool
-
-
-class DatasetRow(Summary):
-    """A data set in a list, and whether it is the active one."""
-
-    active: bool
-
-
-class DatasetShown(Summary):
-    """A data set, what was made from it, its changes and its integrity report."""
-
-    used_by: Uses
-    changes: list[Change]
-    report: Report
-
-
-class DatasetJoined(Summary):
-    """A data set that was made of others, and its integrity report."""
-
-    report: Report
-    sentence: str
-
-
-class RegionSet(TypedDict):
-    """A data set's region of interest: its file, and the share of an image that counts; None where all does."""
-
-    dataset: str
-    state: int
-    roi: str | None
-    share: float | None
-    sentence: str
-
-
-class DatasetDeleted(TypedDict):
-    """A data set that was deleted, and what was deleted with it."""
-
-    dataset: str
-    deleted: Uses
-    sentence: str
-
-
-# --- score -----------------------------------------------------------------------------------------------
+# --- score --------------------------------------------------------------------------------------------------
 
 
 class LeftOut(TypedDict):
@@ -145,7 +55,7 @@ class Scored(TypedDict):
     notes: list[str]
 
 
-# --- evaluate, sweep, runs -------------------------------------------------------------------------------
+# --- evaluate, sweep, runs ----------------------------------------------------------------------------------
 
 
 class Compared(TypedDict):
@@ -174,7 +84,7 @@ class RunRow(TypedDict):
     seconds: float
 
 
-# --- synthesize, prompts ---------------------------------------------------------------------------------
+# --- synthesize, prompts ------------------------------------------------------------------------------------
 
 
 class Synthesized(TypedDict):
@@ -217,7 +127,7 @@ class PromptsImported(TypedDict):
     replaced: list[str]
 
 
-# --- candidates, mark ------------------------------------------------------------------------------------
+# --- candidates, mark ---------------------------------------------------------------------------------------
 
 
 class CandidateRow(TypedDict):
@@ -299,90 +209,7 @@ class Marked(TypedDict):
     decision: int
 
 
-# --- banks -----------------------------------------------------------------------------------------------
-
-
-class BankRow(TypedDict):
-    """A version in a list. rows: by side. changes: how many images' rows have changed since it was built."""
-
-    id: str
-    name: str
-    dataset: str
-    state: int
-    created: str
-    who: str
-    active: bool
-    pinned: bool
-    rows: dict[str, int]
-    changes: int
-    measured: Measured | None
-
-
-class BanksCompared(TypedDict):
-    """Two versions by name. values: what each has, by name. only: ids of images that only one has, by side."""
-
-    versions: list[str]
-    values: dict[str, list[object]]
-    only: dict[str, dict[str, list[str]]]
-
-
-class BankSaid(TypedDict):
-    """A version, and what was done to it."""
-
-    bank: str
-    name: str
-    sentence: str
-
-
-class BankState(TypedDict):
-    """Whether a version should be built again, as `drift.State`. changed: what became of its data set."""
-
-    bank: str
-    name: str
-    due: bool
-    behind: bool
-    drift: Drift
-    changed: str
-    sentence: str
-
-
-class BankAligned(TypedDict):
-    """Ids of the images whose rows came or went, and the name of the version that changed."""
-
-    images: list[str]
-    name: str
-    sentence: str
-
-
-class BankRebuilt(Built):
-    """A version that was built anew. rebuilt: name of the one whose settings it has."""
-
-    rebuilt: str
-    sentence: str
-
-
-class ImagePutBack(TypedDict):
-    """An image whose rows were put back."""
-
-    image: str
-    sentence: str
-
-
-class ImageDropped(ImagePutBack):
-    """An image whose rows were taken out of the bank of a side."""
-
-    side: str
-
-
-class BankMapped(TypedDict):
-    """A version and the map of its banks."""
-
-    bank: str
-    name: str
-    map: MapColumns
-
-
-# --- jobs ------------------------------------------------------------------------------------------------
+# --- jobs ---------------------------------------------------------------------------------------------------
 
 
 class JobRow(TypedDict):

@@ -16,17 +16,17 @@ from exdd_core.jobs.results import Built
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.banks.compare import Comparison
-    from exdd_core.cli import answers
+    from exdd_core.cli import bank_answers
     from exdd_core.workspace import BankVersion
 
 
-def list_banks(options: argparse.Namespace) -> dict[str, list[answers.BankRow]]:
+def list_banks(options: argparse.Namespace) -> dict[str, list[bank_answers.BankRow]]:
     """List the versions there are: rows of both banks, changes since, the last measurement, who built it."""
     from exdd_core.banks import compare
 
     workspace = open_workspace(options)
     measured = compare.measured(workspace)
-    rows: list[answers.BankRow] = []
+    rows: list[bank_answers.BankRow] = []
     for bank in workspace.banks():
         last = measured.get(bank.id)
         counts = {side: bank.summary[f"{side}_rows"] for side in compare.SIDES}
@@ -65,7 +65,7 @@ def compare_options(add: Add) -> None:
     add("versions", nargs=2, metavar="VERSION", help="two versions, such as v3 v4")
 
 
-def compare_banks(options: argparse.Namespace) -> answers.BanksCompared:
+def compare_banks(options: argparse.Namespace) -> bank_answers.BanksCompared:
     """Compare two versions: rows, images, radius, measurements, settings, and the images only one of them has."""
     from exdd_core.banks import compare
 
@@ -109,7 +109,7 @@ def version_or_active(add: Add) -> None:
     add("version", nargs="?", metavar="VERSION", help="such as v3; default: the active one")
 
 
-def bank_state(options: argparse.Namespace) -> answers.BankState:
+def bank_state(options: argparse.Namespace) -> bank_answers.BankState:
     """Say whether a version should be built again, and why."""
     from exdd_core.banks import drift
     from exdd_core.workspace import dataset_changes
@@ -118,7 +118,7 @@ def bank_state(options: argparse.Namespace) -> answers.BankState:
     bank = workspace.bank(options.version)
     found = drift.state(workspace, bank.id)
     changed = dataset_changes.due(workspace, bank.id)
-    answer: answers.BankState = {
+    answer: bank_answers.BankState = {
         "bank": bank.id,
         "name": bank.name,
         "due": found.due,
@@ -130,17 +130,21 @@ def bank_state(options: argparse.Namespace) -> answers.BankState:
     return print_result(answer["sentence"], answer, options)
 
 
-def align_bank(options: argparse.Namespace) -> answers.BankAligned:
+def align_bank(options: argparse.Namespace) -> bank_answers.BankAligned:
     """Bring the active version in line with what is accepted now, as after rolling back to an older one."""
     from exdd_core.curation import aligning
 
     workspace = open_workspace(options)
     decided = aligning.catch_up(workspace, options.who)
-    answer: answers.BankAligned = {"images": decided.ids, "name": decided.bank, "sentence": decided.sentence}
+    answer: bank_answers.BankAligned = {
+        "images": decided.ids,
+        "name": decided.bank,
+        "sentence": decided.sentence,
+    }
     return print_result(decided.sentence, answer, options)
 
 
-def activate_bank(options: argparse.Namespace) -> answers.BankSaid:
+def activate_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
     """Make a version the active one."""
     from exdd_core.workspace import versions
 
@@ -149,7 +153,7 @@ def activate_bank(options: argparse.Namespace) -> answers.BankSaid:
     return _of_bank(workspace.bank(), "is active now.", options)
 
 
-def roll_back(options: argparse.Namespace) -> answers.BankSaid:
+def roll_back(options: argparse.Namespace) -> bank_answers.BankSaid:
     """Make the version active again that was active before."""
     from exdd_core.workspace import versions
 
@@ -157,7 +161,7 @@ def roll_back(options: argparse.Namespace) -> answers.BankSaid:
     return _of_bank(versions.roll_back(workspace), "is active again.", options)
 
 
-def pin_bank(options: argparse.Namespace) -> answers.BankSaid:
+def pin_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
     """Pin a version: it cannot be deleted."""
     from exdd_core.workspace import versions
 
@@ -166,7 +170,7 @@ def pin_bank(options: argparse.Namespace) -> answers.BankSaid:
     return _of_bank(workspace.bank(options.version), "is pinned and cannot be deleted.", options)
 
 
-def unpin_bank(options: argparse.Namespace) -> answers.BankSaid:
+def unpin_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
     """Let a pinned version be deleted again."""
     from exdd_core.workspace import versions
 
@@ -175,7 +179,7 @@ def unpin_bank(options: argparse.Namespace) -> answers.BankSaid:
     return _of_bank(workspace.bank(options.version), "is not pinned any more.", options)
 
 
-def remove_bank(options: argparse.Namespace) -> answers.BankSaid:
+def remove_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
     """Delete a version and its changes."""
     from exdd_core.workspace import versions
 
@@ -185,8 +189,8 @@ def remove_bank(options: argparse.Namespace) -> answers.BankSaid:
     return _of_bank(bank, "is deleted.", options)
 
 
-def _of_bank(bank: BankVersion, said: str, options: argparse.Namespace) -> answers.BankSaid:
-    answer: answers.BankSaid = {"bank": bank.id, "name": bank.name, "sentence": f"{bank.name} {said}"}
+def _of_bank(bank: BankVersion, said: str, options: argparse.Namespace) -> bank_answers.BankSaid:
+    answer: bank_answers.BankSaid = {"bank": bank.id, "name": bank.name, "sentence": f"{bank.name} {said}"}
     return print_result(answer["sentence"], answer, options)
 
 
@@ -195,7 +199,7 @@ def rebuild_options(add: Add) -> None:
     who_option(add)
 
 
-def rebuild_bank(options: argparse.Namespace) -> answers.BankRebuilt:
+def rebuild_bank(options: argparse.Namespace) -> bank_answers.BankRebuilt:
     """Build a version anew by its settings, of all that is known and decided now."""
     from exdd_core import jobs
     from exdd_core.banks.options import rebuild_spec
@@ -205,7 +209,7 @@ def rebuild_bank(options: argparse.Namespace) -> answers.BankRebuilt:
     spec = rebuild_spec(workspace, bank.id, options.who).to_json()
     made: Built = jobs.run_here(workspace, "build", f"Rebuilding {bank.name}", spec, progress())
     said = f"Built {made['name']} from what is known and decided now; it is active."
-    answer: answers.BankRebuilt = {**made, "rebuilt": bank.name, "sentence": said}
+    answer: bank_answers.BankRebuilt = {**made, "rebuilt": bank.name, "sentence": said}
     return print_result(said, answer, options)
 
 
@@ -217,13 +221,13 @@ def drop_options(add: Add) -> None:
     who_option(add)
 
 
-def drop_image(options: argparse.Namespace) -> answers.ImageDropped:
+def drop_image(options: argparse.Namespace) -> bank_answers.ImageDropped:
     """Take an image's rows out of a bank of the active version."""
     from exdd_core.curation import aligning
 
     workspace = open_workspace(options)
     decided = aligning.drop(workspace, options.image, options.side, options.who)
-    answer: answers.ImageDropped = {
+    answer: bank_answers.ImageDropped = {
         "image": options.image,
         "side": options.side,
         "sentence": decided.sentence,
@@ -236,13 +240,13 @@ def put_back_options(add: Add) -> None:
     who_option(add)
 
 
-def put_back_image(options: argparse.Namespace) -> answers.ImagePutBack:
+def put_back_image(options: argparse.Namespace) -> bank_answers.ImagePutBack:
     """Put an image back that was dropped, with the rows it had."""
     from exdd_core.curation import aligning
 
     workspace = open_workspace(options)
     decided = aligning.put_back(workspace, options.image, options.who)
-    answer: answers.ImagePutBack = {"image": options.image, "sentence": decided.sentence}
+    answer: bank_answers.ImagePutBack = {"image": options.image, "sentence": decided.sentence}
     return print_result(decided.sentence, answer, options)
 
 
@@ -252,7 +256,7 @@ def map_options(add: Add) -> None:
     add("--to", type=new_file(".csv"), metavar="FILE", help="the .csv file; --json needs none")
 
 
-def map_bank(options: argparse.Namespace) -> answers.BankMapped:
+def map_bank(options: argparse.Namespace) -> bank_answers.BankMapped:
     """Lay both banks out on a map and write the place and origin of every row."""
     from exdd_core import extras, jobs
     from exdd_core.banks import bank_map

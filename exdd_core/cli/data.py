@@ -23,7 +23,7 @@ from exdd_core.cli.terminal import progress, say
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
-    from exdd_core.cli import answers
+    from exdd_core.cli import dataset_answers
     from exdd_core.datasets import Choices
     from exdd_core.jobs.results import Built, Imported
     from exdd_core.workspace import Workspace
@@ -52,7 +52,7 @@ def import_options(add: Add) -> None:
     who_option(add)
 
 
-def import_(options: argparse.Namespace) -> answers.DatasetImported:
+def import_(options: argparse.Namespace) -> dataset_answers.DatasetImported:
     """Copy a data set (a folder or a zip file) into the workspace, making the workspace if there is none."""
     from exdd_core import jobs
     from exdd_core.jobs.specs import ImportSpec
@@ -77,7 +77,7 @@ def import_(options: argparse.Namespace) -> answers.DatasetImported:
             done = "Imported" if result["changed"] else "Nothing changed: already there as"
             print(f'{done} "{info.name}": {info.title}.')
         print("\n".join(info.report["sentences"]))
-    joined: answers.JoinedFiles = {}
+    joined: dataset_answers.JoinedFiles = {}
     if into:
         joined = {
             "joined": result["joined"],

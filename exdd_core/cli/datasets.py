@@ -15,16 +15,16 @@ from exdd_core.cli.terminal import print_result, progress
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
-    from exdd_core.cli import answers
+    from exdd_core.cli import dataset_answers
     from exdd_core.workspace import DatasetInfo, Workspace
     from exdd_core.workspace.dataset_changes import Changed
 
 
-def list_datasets(options: argparse.Namespace) -> dict[str, list[answers.DatasetRow]]:
+def list_datasets(options: argparse.Namespace) -> dict[str, list[dataset_answers.DatasetRow]]:
     """List the data sets there are: images, state, layout."""
     workspace = open_workspace(options)
     active = workspace.setting("active_dataset")
-    rows: list[answers.DatasetRow] = [
+    rows: list[dataset_answers.DatasetRow] = [
         {**_summary(info), "active": info.name == active} for info in workspace.datasets()
     ]
     if not options.json:
@@ -39,7 +39,7 @@ def list_datasets(options: argparse.Namespace) -> dict[str, list[answers.Dataset
     return {"datasets": rows}
 
 
-def _summary(info: DatasetInfo) -> answers.Summary:
+def _summary(info: DatasetInfo) -> dataset_answers.Summary:
     return {
         "dataset": info.name,
         "called": info.called,
@@ -60,7 +60,7 @@ def one_or_active(add: Add) -> None:
     add("name", nargs="?", metavar="NAME", help="of the data set; default: the active one")
 
 
-def show_dataset(options: argparse.Namespace) -> answers.DatasetShown:
+def show_dataset(options: argparse.Namespace) -> dataset_answers.DatasetShown:
     """Show a data set: its report, its settings, what it was used for, and all its changes."""
     from exdd_core.workspace import dataset_changes, dataset_uses
 
@@ -221,7 +221,7 @@ def roi_options(add: Add) -> None:
     who_option(add)
 
 
-def region_of_interest(options: argparse.Namespace) -> answers.RegionSet:
+def region_of_interest(options: argparse.Namespace) -> dataset_answers.RegionSet:
     """Set the region of interest of a data set: outside it nothing counts."""
     from exdd_core.images import take_mask
     from exdd_core.workspace import dataset_settings
@@ -236,7 +236,7 @@ def region_of_interest(options: argparse.Namespace) -> answers.RegionSet:
     info = set_region(workspace, options.name, mask, options.who)
     share = None if mask is None else float(mask.mean())
     said = "all of an image" if share is None else f"{share:.0%} of an image"
-    answer: answers.RegionSet = {
+    answer: dataset_answers.RegionSet = {
         "dataset": info.name,
         "state": info.state,
         "roi": info.roi,
@@ -251,13 +251,13 @@ def join_options(add: Add) -> None:
     add("names", nargs="+", metavar="NAME", help="data sets that it is made of")
 
 
-def join(options: argparse.Namespace) -> answers.DatasetJoined:
+def join(options: argparse.Namespace) -> dataset_answers.DatasetJoined:
     """Make one data set of several, such as products or cameras, for one bank of all of them."""
     from exdd_core.workspace import merging
 
     info = merging.join_datasets(open_workspace(options), options.new, options.names, progress())
     said = f'Made "{info.name}" of {", ".join(options.names)}: {info.report["images"]} images.'
-    answer: answers.DatasetJoined = {
+    answer: dataset_answers.DatasetJoined = {
         **_summary(info),
         "report": info.report,
         "sentence": "\n".join([said, *info.report["sentences"]]),
@@ -270,7 +270,7 @@ def delete_options(add: Add) -> None:
     add("--yes", action="store_true", help="delete it with all that was made from it; there is no way back")
 
 
-def delete(options: argparse.Namespace) -> answers.DatasetDeleted:
+def delete(options: argparse.Namespace) -> dataset_answers.DatasetDeleted:
     """Delete a data set with its bank versions, measurements, candidates and decisions."""
     from exdd_core.workspace import dataset_uses
 
@@ -284,7 +284,7 @@ def delete(options: argparse.Namespace) -> answers.DatasetDeleted:
             "to do so."
         )
     said = dataset_uses.delete(workspace, info.name)
-    answer: answers.DatasetDeleted = {"dataset": info.name, "deleted": used, "sentence": said}
+    answer: dataset_answers.DatasetDeleted = {"dataset": info.name, "deleted": used, "sentence": said}
     return print_result(said, answer, options)
 
 

@@ -188,7 +188,7 @@ def survey(tree: Tree, reading: Reading, choices: Choices, progress: Progress | 
         turned,
         pages,
         of_normal,
-        [*reading.problems, *_of_two_depths(deep, shallow)],
+        [*reading.problems, *of_two_depths(deep, shallow)],
     )
 
 
@@ -251,7 +251,11 @@ def _depth(tree: Tree, deep: Sequence[str], chosen: Depth | None) -> tuple[Depth
     return depth, {name: share for name, share in shares.items() if share}
 
 
-def _of_two_depths(deep: Sequence[str], shallow: Sequence[str]) -> list[str]:
+def of_two_depths(deep: Sequence[str], shallow: Sequence[str]) -> list[str]:
+    """Sentences on images of 8 bits among images of more, by their paths; none where all are alike."""
     if not deep or not shallow:
         return []
-    return [f"{counted(shallow)} of 8 bits beside {count(len(deep), 'image')} of more: {DIFFER}."]
+    return [
+        f"Images of 8 bits ({len(shallow)}, such as {shallow[0]}) beside images of more ({len(deep)}, such as "
+        f"{deep[0]}): {DIFFER}."
+    ]

@@ -17,7 +17,7 @@ from exdd_core import images
 from exdd_core.datasets import integrity
 from exdd_core.datasets.record import Question, Record
 from exdd_core.datasets.reports import Report
-from exdd_core.datasets.survey import DIFFER, LeftOut, Survey
+from exdd_core.datasets.survey import DIFFER, LeftOut, Survey, of_two_depths
 from exdd_core.datasets.tree import Tree
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
@@ -134,12 +134,7 @@ def mixed_depths(folder: Path, found: Survey) -> list[str]:
         with suppress(BadInput):
             told = images.header(folder / record.path, record.path)
             (deep if told.deep else shallow).append(record.path)
-    if not shallow or not deep:
-        return []
-    return [
-        f"Images of 8 bits ({len(shallow)}, such as {shallow[0]}) beside images of more ({len(deep)}, such as "
-        f"{deep[0]}): {DIFFER}."
-    ]
+    return of_two_depths(deep, shallow)
 
 
 def _rule(info: Row, old: Mapping[str, Any]) -> MaskRule:

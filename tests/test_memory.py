@@ -27,10 +27,11 @@ from exdd_core.detector.unmarked import UnmarkedSample
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.evaluation.metrics import compute_metrics
 from exdd_core.evaluation.resampling import contributions
+from exdd_core.files import SEAL
 from exdd_core.images import Size, encode_png
 from exdd_core.progress import Progress
 from exdd_core.region import Region
-from exdd_core.spill import Spill, require_room
+from exdd_core.spill import RESERVE, Spill, require_room
 
 SIZE = Size(64, 64)
 Usage = namedtuple("Usage", "total used free")
@@ -346,7 +347,8 @@ def test_features_depend_on_all_that_makes_them(backbone: Backbone, tmp_path: Pa
 
 def test_the_cache_keeps_below_its_cap_and_forgets_what_was_used_longest_ago(tmp_path: Path) -> None:
     one = np.zeros((4, 4, 64), np.float32)
-    cache = FeatureCache(tmp_path / "features", 10 * (one.nbytes + 128))
+    file = one.nbytes + 128 + len(SEAL) + 32  # with NumPy's header and the seal
+    cache = FeatureCache(tmp_path / "features", 10 * file)
     for number in range(10):
         cache.put(f"{number}", one + number)
         os.utime(cache.folder / f"{number}.npy", (1_000 + number, 1_000 + number))
@@ -390,3 +392,14 @@ def test_a_read_only_disk_makes_the_cache_useless_not_wrong(backbone: Backbone, 
     cache = FeatureCache(tmp_path / "file" / "features", 1 << 30)
     cache.put("key", np.zeros((1, 1, 4), np.float32))
     assert cache.get("key") is None
+
+
+def test_the_cache_leaves_room_on_a_disk_that_is_nearly_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, usage = np.zeros((1, 1, 4), np.float32), shutil.disk_usage(tmp_path)
+    cache = FeatureCache(tmp_path, 1 << 30)
+    for free, kept in ((RESERVE + one.nbytes - 1, False), (RESERVE + one.nbytes, True)):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
+        cache.put("key", one)
+        assert (cache.get("key") is not None) is kept

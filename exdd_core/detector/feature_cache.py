@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from exdd_core.detector import inference
 from exdd_core.detector.backbones import Backbone
 from exdd_core.geometry import Size
 from exdd_core.region import Region
+from exdd_core.spill import RESERVE
 
 LARGEST_SET = (
     0.5  # share of the cache that one set of images may fill: larger ones would only push themselves out
@@ -76,9 +78,14 @@ class FeatureCache:
         return found if found.ndim == 3 and found.dtype == np.float32 else None
 
     def put(self, key: str, features: np.ndarray) -> None:
-        """Store features, float32 (h, w, d), and remove the files that were used longest ago if there are too many."""
+        """Store features, float32 (h, w, d), and remove the files that were used longest ago if there are too many.
+
+        Nothing is stored where less than `spill.RESERVE` of the disk would stay free.
+        """
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
+            if shutil.disk_usage(self.folder).free < features.nbytes + RESERVE:
+                return
             with files.sealed(self._file(key)) as place:
                 np.save(place, features)
             self.written += features.nbytes

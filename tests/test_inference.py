@@ -110,6 +110,7 @@ def engines(
 
     class Stand:
         name = "openvino of a test"
+        together = 2
 
         def __init__(self, network: PatchNetwork, *_: Any):
             self.torch = inference.TorchEngine(network)
@@ -301,6 +302,8 @@ def test_a_bank_of_one_engine_scores_alike_by_the_other(
             loaded = Detector.load(tmp_path / built, backbone)
             assert loaded.summary()["engine"].startswith(built)
             found[built, scored] = loaded.score([*good, *defects])
+            alone = loaded.score([good[3]])[0]
+            assert np.array_equal(alone.map, found[built, scored][3].map)
     one = found["torch", "torch"]
     for other in found.values():
         for a, b in zip(one, other, strict=True):

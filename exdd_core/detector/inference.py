@@ -40,9 +40,14 @@ log = logging.getLogger(__name__)
 
 
 class Engine(Protocol):
-    """What computes features. name: with its version, and a note where it is not the one that was to be expected."""
+    """What computes features.
+
+    name: with its version, and a note where it is not the one that was to be expected. together: images that are
+    scored at once; 1 where rounding depends on the batch.
+    """
 
     name: str
+    together: int
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """Patch features: uint8 (b, H, W, 3) in, float32 (b, h, w, d) out."""
@@ -59,6 +64,8 @@ class Measured(BaseModel):
 
 class TorchEngine:
     """torch itself, on the backbone's device. half: the precision of the network on a GPU; None for float32."""
+
+    together = 1
 
     def __init__(self, network: PatchNetwork, half: torch.dtype | None = None, note: str = ""):
         self.name = f"torch {torch.__version__}" + (f", {str(half).removeprefix('torch.')}" if half else "")

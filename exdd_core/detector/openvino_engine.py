@@ -52,6 +52,8 @@ class OpenVinoEngine:
     threads: of the processor, which all streams share.
     """
 
+    together = MOST_STREAMS
+
     def __init__(
         self, network: PatchNetwork, shape: tuple[int, int], threads: int, stored: Path | None = None
     ):

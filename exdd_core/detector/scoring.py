@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from exdd_core.detector import fusion, patches
+from exdd_core.detector import fusion, inference, patches
 from exdd_core.detector.anomaly_map import anomaly_map, enlarged
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.fit_models import patchcore
@@ -58,14 +58,19 @@ def features(fitted: Fitted, source: Source) -> np.ndarray:
 
 def _features(fitted: Fitted, sources: Sequence[Source]) -> Iterator[tuple[np.ndarray, Shape]]:
     """Features, float32 (h, w, d), and height and width of every image."""
-    setup = fitted.setup
-    for source in sources:
-        image, shape = patches.read(source, setup.settings.size, setup.settings.read, setup.region)
-        found = patches.features(setup.backbone, image[None])[0]
-        inside = _inside(fitted, shape)
-        if setup.region is not None and inside is not None:
-            found = setup.region.spread(found, inside)
-        yield found, shape
+    setup, size = fitted.setup, fitted.setup.settings.size
+    together = inference.engine_for(setup.backbone, (size.height, size.width)).together
+    for start in range(0, len(sources), together):
+        several = [
+            patches.read(source, size, setup.settings.read, setup.region)
+            for source in sources[start : start + together]
+        ]
+        batch = np.stack([image for image, _ in several])
+        for found, (_, shape) in zip(patches.features(setup.backbone, batch), several, strict=True):
+            inside = _inside(fitted, shape)
+            if setup.region is not None and inside is not None:
+                found = setup.region.spread(found, inside)
+            yield found, shape
 
 
 def patch_scores(

@@ -19,6 +19,7 @@ BENCHMARKS = (
     "guard",
     "layers",
     "people",
+    "scale",
     "scores",
     "speed",
     "tables",
@@ -34,7 +35,9 @@ parser.add_argument("--out", default="build", help="folder of what is written; d
 parser.add_argument("--cells", default="every", help="of the grid: names of its cells; default: every one")
 folder = str(ROOT.parent / "shared" / "cases")
 parser.add_argument("--cases", default=folder, help="folder of cases; default: ../shared/cases")
-parser.add_argument("--json", default="", help="of gpu: file of its figures; default: gpu.json in --out")
+parser.add_argument(
+    "--json", default="", help="of gpu and scale: file of figures; default: NAME.json in --out"
+)
 parser.add_argument("--steps", default="", help="of gpu: names of its steps; default: all")
 parser.add_argument(
     "--path", default="", help="of big_workspace and people: the workspace; default: build/big"

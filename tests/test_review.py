@@ -186,6 +186,10 @@ def test_an_old_row_is_told_as_stale_until_it_is_scored_again(tmp_path: Path) ->
     assert known["b"] == {"id": "b", "exdd_score": 1, "state": "", "stale": True}
     assert results.known("")[1]["a"]["exdd_score"] == 1  # changed back: what was known then counts again
     assert results.since(1, "changed")[1] == [{"id": "a", "exdd_score": 2, "state": "changed"}]
+    assert results.of_images(["a", "z"], "changed") == {"a": results.rows("changed")["a"]}
+    assert results.of_images(["b"], "changed")["b"]["stale"]
+    renamed = Results(tmp_path / "b.jsonl", {"changed": "called otherwise"})
+    assert list(renamed.rows("called otherwise")) == ["a"] and renamed.rows("changed") == {}
 
 
 def test_a_missed_defect_is_learnt_at_once_and_forgotten_exactly(review: Review) -> None:

@@ -126,7 +126,7 @@ export const COLUMNS = [
   },
   { title: "Verdict", value: (image, row) => row && outcome(image, row.exdd.verdict).words },
   { title: "Probability", number: true, value: (image, row) => row?.exdd.probability ?? undefined },
-  { title: "Reason", value: (image, row) => row?.exdd.reason },
+  { title: "Reason", value: (image, row) => row?.exdd.reason ?? undefined },
 ];
 
 /**

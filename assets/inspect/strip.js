@@ -2,8 +2,9 @@
 // verdict. Knows the list's element; what a click on an image does it is given.
 
 import { find, make } from "../shared/dom.js";
+import { MOST, windowed } from "../shared/windowed.js";
 import { ALL, entriesOf } from "./lists.js";
-import { icon, lineOf, nothingPasses } from "./parts.js";
+import { all, icon, lineOf, nothingPasses } from "./parts.js";
 import { isBare, rearrange } from "./state.js";
 import { labelOf, outcome } from "./words.js";
 
@@ -11,6 +12,8 @@ import { labelOf, outcome } from "./words.js";
 /** @typedef {import("./words.js").Entry} Entry */
 
 const EMPTY = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
+/** Pixels between two small pictures. */
+const GAP = 4;
 /** Small pictures in one question. */
 const AT_ONCE = 8;
 
@@ -21,6 +24,14 @@ const AT_ONCE = 8;
 export function stripPane({ viewer, store, call }, select) {
   const strip = find(viewer, ".vw-strip");
   const { known, watch } = thumbnails(strip, call);
+  const part = windowed(strip, strip, {
+    sideways: true,
+    room: (pixels) => make("span", { style: `flex: none; width: ${Math.max(0, pixels - GAP)}px` }),
+    filled: () => watch(all(strip, "[data-id]")),
+  });
+  store.subscribe(["id"], ({ id, order }) => {
+    if (!strip.hidden && id !== null) part.reveal(order.indexOf(id));
+  });
   /** The rows that are shown. @type {State["rows"]} */
   let rows = new Map();
 
@@ -28,21 +39,25 @@ export function stripPane({ viewer, store, call }, select) {
     strip.hidden = state.view === "table" || isBare(state);
     if (strip.hidden) return;
     rows = state.rows;
-    const thumbs = entriesOf(state).map((image) => thumb(image, state, known.get(image.id), select));
-    strip.replaceChildren(...thumbs);
-    watch(thumbs);
-    if (!thumbs.length && state.images.length)
+    const entries = entriesOf(state);
+    const like = entries.length > MOST ? entries[0].ratio : null;
+    part.show(entries.length, (number) => {
+      const image = entries[number];
+      return thumb(image, store.get(), known.get(image.id), select, like ?? image.ratio);
+    });
+    if (state.id !== null) part.reveal(state.order.indexOf(state.id));
+    if (!entries.length && state.images.length)
       strip.append(
         make("p", { class: "vw-help" }, ...nothingPasses(() => rearrange(store, { filter: ALL }))),
       );
   });
   store.subscribe(["rows"], (state) => {
     if (strip.hidden || rows === state.rows) return;
-    for (const image of entriesOf(state)) {
-      if (rows.get(image.id) === state.rows.get(image.id)) continue;
-      const shown = lineOf(strip, image.id);
-      shown?.querySelectorAll(".vw-icon, .vw-taught").forEach((sign) => sign.remove());
-      shown?.append(...signs(image, state));
+    for (const shown of all(strip, "[data-id]")) {
+      const image = state.byId.get(shown.dataset.id || "");
+      if (!image || rows.get(image.id) === state.rows.get(image.id)) continue;
+      shown.querySelectorAll(".vw-icon, .vw-taught").forEach((sign) => sign.remove());
+      shown.append(...signs(image, state));
     }
     rows = state.rows;
   });
@@ -53,9 +68,10 @@ export function stripPane({ viewer, store, call }, select) {
  * @param {State} state
  * @param {string | undefined} address of its small picture; "" where it cannot be read
  * @param {(id: string) => unknown} select
+ * @param {number} ratio of width to height; the same for all of a long list, whose places are then known
  */
-function thumb(image, state, address, select) {
-  const width = Math.round(Math.min(120, Math.max(40, 72 * image.ratio)));
+function thumb(image, state, address, select, ratio) {
+  const width = Math.round(Math.min(120, Math.max(40, 72 * ratio)));
   return make(
     "button",
     {

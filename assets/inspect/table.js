@@ -2,8 +2,9 @@
 // Knows the table's element; what a click on an image does it is given.
 
 import { find, make } from "../shared/dom.js";
-import { ALL, COLUMNS, entriesOf, sortedBy } from "./lists.js";
-import { lineOf, nothingPasses, verdict } from "./parts.js";
+import { windowed } from "../shared/windowed.js";
+import { ALL, COLUMNS, entriesOf, sortedBy, withRows } from "./lists.js";
+import { all, nothingPasses, verdict } from "./parts.js";
 import { isBare, rearrange } from "./state.js";
 import { fixed, labelOf, METHODS, percent, scoreOf } from "./words.js";
 
@@ -14,9 +15,17 @@ import { fixed, labelOf, METHODS, percent, scoreOf } from "./words.js";
  * @param {import("./state.js").Inspect} inspect
  * @param {(id: string) => unknown} select
  */
-export function tablePane({ viewer, store }, select) {
+export function tablePane(inspect, select) {
+  const { viewer, store } = inspect;
   const box = find(viewer, ".vw-tablebox");
   const body = find(box, "tbody");
+  const part = windowed(box, body, {
+    room: (pixels) => make("tr", { style: `height: ${pixels}px` }),
+    filled: () => tellReasons(inspect, body).catch(() => {}), // the next scroll asks again
+  });
+  store.subscribe(["id"], ({ id, order }) => {
+    if (!box.hidden && id !== null) part.reveal(order.indexOf(id));
+  });
   /** The rows that are shown. @type {State["rows"]} */
   let rows = new Map();
 
@@ -26,7 +35,9 @@ export function tablePane({ viewer, store }, select) {
     rows = state.rows;
     const heads = COLUMNS.map((_, column) => head(column, state.sort, store));
     find(box, "thead").replaceChildren(make("tr", {}, ...heads));
-    body.replaceChildren(...entriesOf(state).map((image) => line(image, state, select)));
+    const entries = entriesOf(state);
+    part.show(entries.length, (number) => line(entries[number], store.get(), select));
+    if (state.id !== null) part.reveal(state.order.indexOf(state.id));
     if (!state.order.length && state.images.length)
       body.append(
         make(
@@ -38,12 +49,24 @@ export function tablePane({ viewer, store }, select) {
   });
   store.subscribe(["rows"], (state) => {
     if (box.hidden || rows === state.rows) return;
-    for (const image of entriesOf(state)) {
-      if (rows.get(image.id) !== state.rows.get(image.id))
-        lineOf(body, image.id)?.replaceChildren(...cells(image, state));
+    for (const shown of all(body, "[data-id]")) {
+      const image = state.byId.get(shown.dataset.id || "");
+      if (image && rows.get(image.id) !== state.rows.get(image.id))
+        shown.replaceChildren(...cells(image, state));
     }
     rows = state.rows;
   });
+}
+
+/**
+ * Ask for the reasons of the verdicts that are shown: the rows of a long list come without them.
+ * @param {import("./state.js").Inspect} inspect
+ * @param {HTMLElement} body
+ */
+async function tellReasons({ store, call }, body) {
+  const ids = all(body, "[data-id]").map(({ dataset }) => dataset.id || "");
+  const without = ids.filter((id) => store.get().rows.get(id)?.exdd.reason === null);
+  if (without.length) store.patch(withRows(store.get(), await call("rows", { ids: without })));
 }
 
 /**
@@ -77,7 +100,7 @@ function line(image, state, select) {
 function cells(image, { rows, marked, values }) {
   const row = rows.get(image.id);
   const number = (/** @type {string} */ words) => make("td", { class: "vw-number" }, words);
-  const reason = row ? (row.stale ? "Before the bank changed: " : "") + row.exdd.reason : null;
+  const reason = row ? (row.stale ? "Before the bank changed: " : "") + (row.exdd.reason ?? "…") : null;
   const probability = row?.exdd.probability ?? null;
   return [
     make("td", { class: "vw-file", title: image.name }, make("bdi", {}, image.name)),

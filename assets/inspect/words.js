@@ -13,7 +13,7 @@
  * @property {number | null} calibrated
  * @property {Verdict} verdict
  * @property {number | null} probability that the image has a defect; null where the bank cannot tell
- * @property {string} reason
+ * @property {string | null} reason null in a long list until it is shown
  *
  * What is known of a scored image. stale: it was scored before the bank changed.
  * @typedef {Record<Method, Side> & { stale: boolean }} Row

@@ -23,7 +23,7 @@ from exdd_core.images import read_mask
 from exdd_core.progress import Progress
 from exdd_core.review.lists import ShownImage, find_image
 from exdd_core.review.results import Results, StoredRow
-from exdd_core.review.states import BankState, read, require_state
+from exdd_core.review.states import BankState, former_name, read, require_state
 from exdd_core.review.table import result_row
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Comparing:
         with self._lock:
             if bank.id not in self._results:
                 path = self._workspace.path / "cache" / "results" / f"{bank.id}.jsonl"
-                self._results[bank.id] = Results(path)
+                self._results[bank.id] = Results(path, former_name(self._workspace, bank))
             return self._results[bank.id]
 
     def compare(self, id: str, bank: str | None = None) -> ComparedImage:

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from exdd_core.datasets import incoming
 from exdd_core.datasets.tree import Tree, image_files
@@ -103,6 +103,31 @@ def images_of(workspace: Workspace, key: str) -> list[ShownImage]:
         return [_of_file(path, path.relative_to(folder).as_posix()) for path in image_files(folder)]
     dataset, _, split = key.rpartition("/")
     return [_of_row(row) for row in workspace.images(dataset, split=split)]
+
+
+class Entry(NamedTuple):
+    """What a list shows of an image before it is opened; as `ShownImage`."""
+
+    id: str
+    name: str
+    label: str
+    defect_type: str
+    ratio: float
+
+
+def entries_of(workspace: Workspace, key: str) -> list[Entry]:
+    """The images of a list as `images_of` orders them; cheap for tens of thousands."""
+    dataset, _, split = key.rpartition("/")
+    if key == UPLOADS or key.startswith("folder:"):
+        return [
+            Entry(image.id, image.name, image.label, image.defect_type, image.ratio)
+            for image in images_of(workspace, key)
+        ]
+    found = image_windows.listed(workspace, image_windows.Which(workspace.dataset(dataset).name, split))
+    return [
+        Entry(id, path, label, defect_type, width / height)
+        for id, path, label, defect_type, width, height in found
+    ]
 
 
 def find_image(workspace: Workspace, id: str) -> ShownImage:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NotRequired
 
@@ -32,12 +32,15 @@ class Results:
     that a crash has cut short is skipped.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, called: Mapping[str, str] | None = None):
+        """called: states by the names that earlier versions of this program gave them."""
         self._path = path
+        self._called = called or {}
         self._lock = threading.Lock()
         self._read = 0  # bytes of the file that `_rows` holds
         self._rows: dict[str, dict[str, StoredRow]] = {}  # {state: {id: row}}
         self._order: list[StoredRow] = []  # in the order of the file, for `since`
+        self._latest: dict[str, StoredRow] = {}  # the last row of each image
 
     def rows(self, state: str = "") -> dict[str, StoredRow]:
         """The rows of one state of the banks, by image id."""
@@ -45,12 +48,27 @@ class Results:
             self._catch_up()
             return dict(self._rows.get(state, {}))
 
+    def of_images(self, ids: Iterable[str], state: str = "") -> dict[str, StoredRow]:
+        """For each of these images its row of this state, else its latest, `stale`; without those that have none."""
+        with self._lock:
+            self._catch_up()
+            here = self._rows.get(state, {})
+            found = {id: here.get(id) or self._latest.get(id) for id in ids}
+            return {
+                id: row if id in here else {**row, "stale": True}
+                for id, row in found.items()
+                if row is not None
+            }
+
     def known(self, state: str = "") -> tuple[int, dict[str, StoredRow]]:
         """The number of all rows, and for each image its row of this state, else its latest, `stale`."""
         with self._lock:
             self._catch_up()
-            latest: dict[str, StoredRow] = {row["id"]: {**row, "stale": True} for row in self._order}
-            return len(self._order), latest | self._rows.get(state, {})
+            here = self._rows.get(state, {})
+            latest: dict[str, StoredRow] = {
+                id: row if id in here else {**row, "stale": True} for id, row in self._latest.items()
+            }
+            return len(self._order), latest | here
 
     def add(self, state: str, rows: Iterable[StoredRow]) -> None:
         """Write the rows of images that have none in this state yet."""
@@ -85,6 +103,7 @@ class Results:
         for line in whole.splitlines():
             try:
                 row = {"state": ""} | json.loads(line)
+                row["state"] = self._called.get(row["state"], row["state"])
                 there = self._rows.setdefault(row["state"], {})
                 fresh = row["id"] not in there
             except (ValueError, KeyError, TypeError):
@@ -92,3 +111,4 @@ class Results:
             if fresh:
                 there[row["id"]] = row
                 self._order.append(row)
+                self._latest[row["id"]] = row

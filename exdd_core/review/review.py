@@ -18,7 +18,7 @@ from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.review import export, lists, marks, states
 from exdd_core.review.comparing import ComparedImage, Comparing
-from exdd_core.review.lists import ImageList, ShownImage
+from exdd_core.review.lists import Entry, ImageList, ShownImage
 from exdd_core.review.marks import Mark
 from exdd_core.review.results import Results, StoredRow
 from exdd_core.review.states import BankState
@@ -51,6 +51,9 @@ class Review:
 
     def images(self, key: str) -> list[ShownImage]:
         return lists.images_of(self.workspace, key)
+
+    def entries(self, key: str) -> list[Entry]:
+        return lists.entries_of(self.workspace, key)
 
     def image(self, id: str) -> ShownImage:
         return lists.find_image(self.workspace, id)

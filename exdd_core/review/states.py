@@ -5,6 +5,8 @@ Knows bank versions, their changes and image files. Does not know detectors or s
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -57,6 +59,15 @@ def require_state(workspace: Workspace, bank: str | None) -> BankState:
 def _state(workspace: Workspace, bank: BankVersion) -> str:
     with workspace.reading() as db:
         return bank_contents.content(db, bank.id)[:16]
+
+
+def former_name(workspace: Workspace, bank: BankVersion) -> dict[str, str]:
+    """The present state by the name that it had before schema 6, under which its results may be stored."""
+    with workspace.reading() as db:
+        changed = bank_contents.differing(db, bank.id)
+        now = bank_contents.content(db, bank.id)[:16]
+    told = json.dumps(sorted([*key, since] for key, since in changed.items()))
+    return {hashlib.sha256(told.encode()).hexdigest()[:16]: now} if changed else {}
 
 
 def read(workspace: Workspace, image: ShownImage, bank: str | None = None) -> Picture:

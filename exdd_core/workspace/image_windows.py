@@ -45,6 +45,14 @@ def window(workspace: Workspace, which: Which, start: int, limit: int) -> list[I
     return workspace.image_rows(which.dataset, rows)
 
 
+def listed(workspace: Workspace, which: Which) -> list[tuple[str, str, str, str, int, int]]:
+    """Id, path in the data set, label, type, width and height of all of them, in natural order."""
+    where, values = which.condition()
+    query = f"select id, path, label, defect_type, width, height from images where {where} order by place"
+    with workspace.reading() as db:
+        return db.execute(query, values).fetchall()
+
+
 def count(workspace: Workspace, which: Which) -> int:
     """How many there are."""
     where, values = which.condition()

@@ -60,7 +60,8 @@ def inspect(review: Review, asked: Answer) -> Answer:
 
 
 def inspection_answer(review: Review, made: ComparedImage) -> Answer:
-    row = review.results(made.bank).rows(made.bank_state.state)[made.image.id]
+    known = review.results(made.bank).of_images([made.image.id], made.bank_state.state)
+    row = known[made.image.id]
     y, x = made.exdd.peak
     maps = [reduced_map.small_map(inspection, MAP_SIDE) for inspection in (made.patchcore, made.exdd)]
     return bank_answer(review, made.bank_state) | {

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 from exdd_core import drawing
 from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
-from exdd_core.review import BankState, ImageList, Review, ShownImage, sheet
+from exdd_core.review import BankState, ImageList, Review, sheet
+from exdd_core.review.lists import Entry
 from exdd_core.workspace import image_windows
 from pages import answers
 from pages.guard.uploads import allowed_path, uploaded
@@ -22,7 +23,7 @@ from pages.html import Answer
 from pages.inspect.image import inspect, picture, point
 from pages.inspect.marking import alarm, mark, outline, proposal, undo, undo_outline
 from pages.inspect.scoring import active_job, cancel, export_all, export_panes, export_table, progress, score
-from pages.inspect.state import asked_or_active, bank_answer, sides_of
+from pages.inspect.state import asked_or_active, bank_answer, short_sides_of, sides_of
 from pages.pictures import jpeg_url, png_url
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ TITLE = "Inspect"
 PATH = "/"
 TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "inspect.html").read_text("utf-8")
 THUMBNAIL_SIDE = 144
+LONG = 1000  # images of a list whose results come without what only their lines in the table show
 # The initial opacity of the maps, in percent.
 TERMS = {"opacity": round(100 * sheet.OPACITY)}
 NO_DATASET = {
@@ -47,7 +49,7 @@ def render(workspace: Workspace) -> None:
     review = Review(workspace)
     questions = [
         open_list, add_files, add_folder, thumbnails, picture, inspect, point,
-        score, progress, cancel, known, alarm, mark, undo, export_table, export_panes, export_all,
+        score, progress, cancel, known, rows, alarm, mark, undo, export_table, export_panes, export_all,
         proposal, outline, undo_outline,
     ]  # fmt: skip
     answers.markup(
@@ -70,7 +72,7 @@ def open_list(review: Review, asked: Answer) -> Answer:
     bank_state, unknown = asked_or_active(review, asked.get("bank"))
     key = key or asked.get("list")
     key = key if key in keys else (keys or [""])[0]
-    images = review.images(key) if key else []
+    images = review.entries(key) if key else []
     return _known(review, bank_state, images) | {
         "need": None if review.workspace.datasets() else NO_DATASET,
         "links": {"banks": "/banks"},
@@ -97,14 +99,15 @@ def _listed(known: ImageList) -> Answer:
 def known(review: Review, asked: Answer) -> Answer:
     """The known results of a list's images after a change of the banks."""
     bank_state, _ = asked_or_active(review, asked.get("bank"))
-    return _known(review, bank_state, review.images(asked["list"]))
+    return _known(review, bank_state, review.entries(asked["list"]))
 
 
-def _known(review: Review, bank_state: BankState | None, images: list[ShownImage]) -> Answer:
+def _known(review: Review, bank_state: BankState | None, images: list[Entry]) -> Answer:
     seen, rows = review.results(bank_state.version).known(bank_state.state) if bank_state else (0, {})
     marked = review.marked()
+    sides = sides_of if len(images) <= LONG else short_sides_of
     return bank_answer(review, bank_state) | {
-        "rows": {image.id: sides_of(rows[image.id]) for image in images if image.id in rows},
+        "rows": {image.id: sides(rows[image.id]) for image in images if image.id in rows},
         "seen": seen,
         "marked": [image.id for image in images if image.id in marked],
     }
@@ -137,7 +140,16 @@ def _types(review: Review, bank_state: BankState | None) -> list[str]:
     return image_windows.types(review.workspace, which)
 
 
-def _entry(image: ShownImage) -> Answer:
+def rows(review: Review, asked: Answer) -> Answer:
+    """The whole results of some images: those of a long list come without their reasons."""
+    bank_state, _ = asked_or_active(review, asked.get("bank"))
+    if bank_state is None:
+        return {"rows": {}}
+    found = review.results(bank_state.version).of_images(asked["ids"], bank_state.state)
+    return {"rows": {id: sides_of(row) for id, row in found.items()}}
+
+
+def _entry(image: Entry) -> Answer:
     known = {"id": image.id, "name": image.name, "label": image.label, "type": image.defect_type}
     return known | {"ratio": image.ratio}
 

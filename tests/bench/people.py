@@ -96,7 +96,7 @@ class Site:
         self.taken: dict[str, list[float]] = defaultdict(list)
         self.errors: list[str] = []
         self._lock = threading.Lock()
-        end = time.monotonic() + 120
+        end = time.monotonic() + 600
         while True:
             try:
                 self._components = {path: self._component(path, fn) for path, fn, _ in OPENED.values()}
@@ -128,7 +128,8 @@ class Site:
         )
 
     def visited(self, images: list[str]) -> dict[str, Any]:
-        """Let people look around; seconds by kind, and what went wrong."""
+        """Let people look around; seconds by kind, and what went wrong. The program has loaded its network by then."""
+        self.ask("/", "inspect", {"id": images[0]})
         end = time.monotonic() + SECONDS
         people = [
             threading.Thread(target=self._person, args=(number, images, end)) for number in range(PEOPLE)

@@ -14,10 +14,17 @@ import numpy as np
 import pytest
 import torch
 
-from exdd_core.detector import Detector, Settings, backbones, patch_features, patches
+from exdd_core.detector import (
+    Detector,
+    Settings,
+    backbones,
+    coreset_of_blocks as coreset_of_blocks_module,
+    patch_features,
+    patches,
+)
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import Bank, BankImage
-from exdd_core.detector.coreset import CHUNK, greedy_coreset, project
+from exdd_core.detector.coreset import CHUNK, covering_radius, greedy_coreset, project
 from exdd_core.detector.coreset_of_blocks import coreset_of_blocks, project_blocks
 from exdd_core.detector.examples import TrainingImage, Unmarked, patch_set
 from exdd_core.detector.feature_cache import FeatureCache
@@ -193,6 +200,25 @@ def test_blocks_give_the_same_coreset_as_all_rows_together(dimension: int) -> No
     assert torch.equal(project_blocks(iter(blocks), len(rows), dimension, 128, 3), together)
     found = coreset_of_blocks(iter(blocks), len(rows), dimension, 40, 3)
     np.testing.assert_array_equal(found, greedy_coreset(rows, 40, seed=3))
+
+
+@pytest.mark.parametrize("dimension", [20, 200])
+def test_more_rows_than_the_memory_holds_are_thinned_and_still_covered(
+    dimension: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(coreset_of_blocks_module, "MOST_ROWS", 3_000)
+    monkeypatch.setattr(coreset_of_blocks_module, "THINNED_AT_ONCE", 1_000)
+    rng = np.random.default_rng(0)
+    middles = 3 * rng.normal(size=(50, dimension))
+    rows = (middles[rng.integers(50, size=20_500)] + rng.normal(size=(20_500, dimension))).astype(np.float32)
+    rows[12_345] += 40  # a single strange patch must not be lost
+    found = coreset_of_blocks(iter(np.array_split(rows, 7)), len(rows), dimension, 200, 1)
+    assert len(set(found.tolist())) == 200 and 12_345 in found
+    best = covering_radius(rows, rows[greedy_coreset(rows, 200, seed=1)])
+    at_random = covering_radius(rows, rows[rng.permutation(len(rows))[:200]])
+    assert covering_radius(rows, rows[found]) < 1.15 * best < at_random
+    with pytest.raises(BadInput, match="3,001 of 20,500 patches are to be kept, and a bank holds 3,000"):
+        coreset_of_blocks(iter([rows]), len(rows), dimension, 3_001)
 
 
 def test_a_sample_of_unmarked_patches_does_not_depend_on_how_often_it_is_pruned() -> None:

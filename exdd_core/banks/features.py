@@ -28,6 +28,7 @@ from exdd_core.workspace.versions import cache_of
 
 if TYPE_CHECKING:
     from exdd_core.detector import Detector, Settings
+    from exdd_core.detector.bank import BankImage
     from exdd_core.workspace import Workspace
 
 HELD_OUT = "held_out"
@@ -59,7 +60,7 @@ def shared(workspace: Workspace, settings: Settings) -> FeatureCache:
     return FeatureCache(folder, int(cap), repr((settings.depth, settings.by_brightest)))
 
 
-def defects(workspace: Workspace, bank: str, detector: Detector) -> list[DefectImage]:
+def defects(workspace: Workspace, bank: str, detector: Detector) -> Sequence[DefectImage]:
     """The defective training images of a version with the features of all their patches.
 
     At most DEFECT_IMAGES of them, spread evenly over the physical parts.
@@ -76,7 +77,7 @@ def defects(workspace: Workspace, bank: str, detector: Detector) -> list[DefectI
         return []
     names = hashlib.sha256(json.dumps([image.id for image in chosen]).encode()).hexdigest()[:12]
     found = _features(workspace, bank, f"defects-{names}", [image.id for image in chosen], detector)
-    return [DefectImage(image, features) for image, features in zip(chosen, found, strict=True)]
+    return _DefectImages(chosen, found)
 
 
 class HeldOutFeatures(Sequence):
@@ -94,6 +95,19 @@ class HeldOutFeatures(Sequence):
         if self._read is None:
             self._read = _features(self._workspace, self._bank, HELD_OUT, self._ids, self._detector)
         return self._read[number]
+
+
+class _DefectImages(Sequence[DefectImage]):
+    """Defective images whose features are read when they are looked at."""
+
+    def __init__(self, images: Sequence[BankImage], features: Sequence[np.ndarray]):
+        self._images, self._features = images, features
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __getitem__(self, number: Any) -> Any:
+        return DefectImage(self._images[number], self._features[number])
 
 
 class _Stored(Sequence):

@@ -9,7 +9,7 @@ or what the values are used for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
@@ -131,7 +131,8 @@ def fit(normals: TrainingPatches, defects: TrainingPatches) -> tuple[Discriminan
     """
     scale = Scale.of(normals)
     count = int(np.count_nonzero(defects.weights))
-    return solved(scale, Sums.of(normals, scale), Sums.of(defects, scale), count)
+    sides = Sums.of(normals, scale), Sums.of(defects, scale)
+    return solved(scale, zip(*(side.all() for side in sides), strict=True), count)
 
 
 def _line(within: np.ndarray, difference: np.ndarray, least: float) -> np.ndarray:
@@ -148,9 +149,13 @@ def _line(within: np.ndarray, difference: np.ndarray, least: float) -> np.ndarra
 
 
 def solved(
-    scale: Scale, of_normals: Sums, of_defects: Sums, count: int
+    scale: Scale, pairs: Iterable[tuple[_Sum, _Sum]], count: int
 ) -> tuple[Discriminant, list[Discriminant | None]]:
-    """`fit` from sums over the patches. count: number of defect patches."""
+    """`fit` from sums over the patches. count: number of defect patches.
+
+    pairs: the sums over normal and over defect patches, of all of them and then for each fold. Each takes 16 MB at
+    2,000 columns, so they are made one after another.
+    """
     middle, spread = scale.middle, scale.spread
     ridge = RIDGE * (1 + FEW / count)
     d = scale.dimension
@@ -165,9 +170,8 @@ def solved(
         bias = -float(line @ (mean_a + mean_b)) / 2 - float(weights.astype(np.float64) @ middle)
         return Discriminant(weights[:d], weights[d:].reshape(LEVELS, -1), bias)
 
-    whole = solve(of_normals.every, of_defects.every)
+    whole, *folds = (solve(a, b) for a, b in pairs)
     assert whole is not None, "a discriminant needs normal and defective patches"
-    folds = [solve(a, b) for a, b in zip(of_normals.folds, of_defects.folds, strict=True)]
     return whole, folds
 
 
@@ -229,6 +233,10 @@ class Sums:
                 fold = fold.less(sums[kind])
             folds.append(fold)
         return cls(every, folds)
+
+    def all(self) -> list[_Sum]:
+        """The sums of all patches, and then those of each fold."""
+        return [self.every, *self.folds]
 
     def plus(self, other: Sums, weight: float = 1.0) -> Sums:
         """The sums over both sets of patches, with the weights of the other set times `weight`."""
@@ -297,7 +305,8 @@ class TrainingSums:
         share = 1.0
         if real > 0 and painted > 0:
             share = min(1.0, PAINTED / (1 - PAINTED) * real / painted)
-        return solved(self.scale, self.normals, self.real.plus(self.painted, share), self.count)
+        several = zip(self.normals.all(), self.real.all(), self.painted.all(), strict=True)
+        return solved(self.scale, ((n, r.plus(p, share)) for n, r, p in several), self.count)
 
 
 def _weights(defects: Bank) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""A coreset of rows that come in blocks and are never together in memory; their projections are.
+"""A coreset of rows that come in blocks and are never together in memory; their projections are, or a share of them.
 
 Knows the projection and the selection of `coreset`. Does not know images, or what the rows mean.
 """
@@ -11,10 +11,12 @@ import numpy as np
 import torch
 
 from exdd_core.detector.coreset import CHUNK, check_size, projection, select
-from exdd_core.device import chosen
+from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
 PROJECTION_DIM = 128
+MOST_ROWS = 5_000_000  # projected rows in memory, 2.6 GB; KolektorSDD2's normal training images have 4.6 million
+THINNED_AT_ONCE = 4_096  # rows of which a share is kept where there are more than MOST_ROWS
 
 
 def coreset_of_blocks(
@@ -25,10 +27,22 @@ def coreset_of_blocks(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> np.ndarray:
-    """`greedy_coreset` of `count` rows that come in blocks, float32 (m, dimension) each: int64 (size,)."""
+    """`greedy_coreset` of `count` rows that come in blocks, float32 (m, dimension) each: int64 (size,).
+
+    Of more than MOST_ROWS rows, a coreset of every THINNED_AT_ONCE of them is taken first, MOST_ROWS in all, and then
+    the coreset of these. Its covering radius is at most the sum of both steps' (Malkomes et al. 2015, "Fast distributed
+    k-center clustering with outliers on massive data"). Raises BadInput for a size above MOST_ROWS.
+    """
     check_size(size, count)
-    projected = project_blocks(blocks, count, dimension, PROJECTION_DIM, seed)
-    return select(projected, size, seed=seed, progress=progress)
+    if size > MOST_ROWS:
+        raise BadInput(
+            f"{size:,} of {count:,} patches are to be kept, and a bank holds {MOST_ROWS:,}; choose a smaller share."
+        )
+    if count <= MOST_ROWS:
+        projected = project_blocks(blocks, count, dimension, PROJECTION_DIM, seed)
+        return select(projected, size, seed=seed, progress=progress)
+    numbers, projected = _thinned(_projected(blocks, dimension, PROJECTION_DIM, seed), count, seed)
+    return numbers[select(projected, size, seed=seed, progress=progress)]
 
 
 def project_blocks(
@@ -37,16 +51,42 @@ def project_blocks(
     """`coreset.project` of `count` rows that come in blocks, float32 (m, dimension) each.
 
     How they are cut into blocks changes no bit of the result: CHUNK rows are multiplied at a time. Returns float32
-    (count, p), on the device that EXDD_DEVICE says.
+    (count, p), on the GPU where there is one.
     """
-    device = chosen()
-    matrix = projection(dimension, projection_dim, seed).to(device) if dimension > projection_dim else None
-    out, start = torch.empty(count, min(dimension, projection_dim), device=device), 0
-    for block in _rechunked(blocks, dimension):
-        rows = torch.from_numpy(block).to(device)
-        out[start : start + len(rows)] = rows if matrix is None else rows @ matrix
+    out, start = torch.empty(0), 0
+    for rows in _projected(blocks, dimension, projection_dim, seed):
+        if not start:
+            out = torch.empty(count, rows.shape[1], device=rows.device)
+        out[start : start + len(rows)] = rows
         start += len(rows)
     return out
+
+
+def _projected(
+    blocks: Iterable[np.ndarray], dimension: int, projection_dim: int, seed: int
+) -> Iterator[torch.Tensor]:
+    """The projections of all rows, CHUNK at a time."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    matrix = projection(dimension, projection_dim, seed).to(device) if dimension > projection_dim else None
+    for block in _rechunked(blocks, dimension):
+        rows = torch.from_numpy(block).to(device)
+        yield rows if matrix is None else rows @ matrix
+
+
+def _thinned(several: Iterable[torch.Tensor], count: int, seed: int) -> tuple[np.ndarray, torch.Tensor]:
+    """The numbers of MOST_ROWS of `count` rows, int64 ascending, and these rows: a share of every few."""
+    numbers, kept = np.empty(MOST_ROWS, np.int64), torch.empty(0)
+    seen = filled = 0
+    for part in (some for rows in several for some in rows.split(THINNED_AT_ONCE)):
+        wanted = MOST_ROWS * (seen + len(part)) // count - filled
+        if wanted:
+            own = np.sort(select(part, wanted, seed=seed))
+            if not filled:
+                kept = torch.empty(MOST_ROWS, part.shape[1], device=part.device)
+            kept[filled : filled + wanted] = part[own]
+            numbers[filled : filled + wanted] = seen + own
+        seen, filled = seen + len(part), filled + wanted
+    return numbers, kept
 
 
 def _rechunked(blocks: Iterable[np.ndarray], dimension: int) -> Iterator[np.ndarray]:

@@ -29,6 +29,7 @@ from exdd_core.detector.scoring import spread
 from exdd_core.errors import BadInput
 from exdd_core.evaluation.fold_rows import NO_ROW, FoldRows, K
 from exdd_core.evaluation.outcome import Outcome
+from exdd_core.evaluation.pictures import FeaturesOf, Pictures, Some
 from exdd_core.progress import Progress
 
 MOST_FOLDS = 8  # more defective parts than this are left out several at a time
@@ -98,21 +99,22 @@ class Validation:
         return other
 
     def _take_normals(self) -> None:
-        """m held-out normal images: their parts, negative distances (m, n, K) and features (m, n, d)."""
+        """m held-out normal images: their parts, negative distances (m, n, K) and features."""
         held_out = self.detector.fitted.held_out
         assert held_out is not None and held_out.features is not None
         count = min(NORMALS, len(held_out.images))
         self.normal_parts = held_out.parts[:count]
         self.normals_negative = held_out.negative.distances[:count]
-        self.normals = np.stack([np.asarray(f, np.float32) for f in held_out.features[:count]])
+        self.normals = Pictures(Some(held_out.features, count))
 
     def _take_defects(self, defects: Sequence[DefectImage], progress: Progress) -> None:
         """The images that are held back: parts, features (n, d) and negative distances (n, K) of each."""
-        self.groups = [d.image.group for d in defects]
-        self.pictures = [np.asarray(d.features, np.float32) for d in defects]
+        images = [d.image for d in defects]
+        self.groups = [image.group for image in images]
+        self.pictures = Pictures(FeaturesOf(defects))
         self.pictures_negative = []
-        for one, picture in zip(defects, self.pictures, strict=True):
-            self.pictures_negative.append(normality(self.detector.fitted, picture, one.image))
+        for image, picture in zip(images, self.pictures, strict=True):
+            self.pictures_negative.append(normality(self.detector.fitted, picture, image))
             progress.advance()
 
     def _take_examples(self) -> None:
@@ -139,9 +141,9 @@ class Validation:
         """The distances after the rows `kept` are added to the bank; `further` are the new defect patches."""
         folds = range(len(self.folds))
         normals = self.positive.normals.copy()
-        kept.merge_into(
-            normals.reshape(len(folds), -1, K), self.normals.reshape(-1, kept.rows.shape[1]), folds
-        )
+        flat, (n, d) = normals.reshape(len(folds), -1, K), self.normals[0].shape
+        for part, several in self.normals.together():
+            kept.merge_into(flat[:, part.start * n : part.stop * n], several.reshape(-1, d), folds)
         owners = {name for image in kept.bank.images for name in (image.id, image.group, image.donor)}
         # Normal images of the same part must not be compared with its rows: they begin again without them.
         for i in (i for i, part in enumerate(self.normal_parts) if part in owners):
@@ -222,17 +224,28 @@ class Validation:
         found = spread(self.detector.fitted, found.reshape(-1, *self.detector.grid))
         return found.reshape(-1, m, n)
 
+    def _of_normals(self) -> tuple[np.ndarray, np.ndarray | None]:
+        """L of the held-out normal images by the direction of each fold, and C by its discriminant: float32
+        (folds, m, n) each; None without discriminants."""
+        along, contexts = [], []
+        for _, several in self.normals.together():
+            along.append(np.stack([_project(direction, several) for direction in self.directions]))
+            found = self._context(self.discriminants, several)
+            if found is not None:
+                contexts.append(found)
+        return np.concatenate(along, 1), np.concatenate(contexts, 1) if contexts else None
+
     # --- figures --------------------------------------------------------------------------------------
 
     def _outcome(self) -> Outcome:
-        of_normals = self._context(self.discriminants, self.normals)
+        along, contexts = self._of_normals()
         results = []
         for number in range(len(self.folds)):
             normals = Distances(
                 self.normals_negative,
                 self.positive.normals[number],
-                direction=_project(self.directions[number], self.normals),
-                context=None if of_normals is None else of_normals[number],
+                direction=along[number],
+                context=None if contexts is None else contexts[number],
             )
             own = [i for i, group in enumerate(self.groups) if self.fold_of[group] == number]
             fitted = self._fusion(number, normals)

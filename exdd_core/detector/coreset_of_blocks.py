@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from exdd_core.detector.coreset import CHUNK, check_size, projection, select
+from exdd_core.device import chosen
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
@@ -66,7 +67,7 @@ def _projected(
     blocks: Iterable[np.ndarray], dimension: int, projection_dim: int, seed: int
 ) -> Iterator[torch.Tensor]:
     """The projections of all rows, CHUNK at a time."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = chosen()
     matrix = projection(dimension, projection_dim, seed).to(device) if dimension > projection_dim else None
     for block in _rechunked(blocks, dimension):
         rows = torch.from_numpy(block).to(device)

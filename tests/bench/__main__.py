@@ -19,13 +19,14 @@ BENCHMARKS = (
     "guard",
     "layers",
     "people",
+    "real_size",
     "scale",
     "scores",
     "speed",
     "tables",
     "year",
 )
-ON_REQUEST = ("big_workspace", "people", "year")  # only where they are named
+ON_REQUEST = ("big_workspace", "people", "real_size", "year")  # only where they are named
 
 parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
 parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all")
@@ -36,13 +37,13 @@ parser.add_argument("--cells", default="every", help="of the grid: names of its 
 folder = str(ROOT.parent / "shared" / "cases")
 parser.add_argument("--cases", default=folder, help="folder of cases; default: ../shared/cases")
 parser.add_argument(
-    "--json", default="", help="of gpu and scale: file of figures; default: NAME.json in --out"
+    "--json", default="", help="of gpu, real_size and scale: file of figures; default: NAME.json in --out"
 )
-parser.add_argument("--steps", default="", help="of gpu: names of its steps; default: all")
+parser.add_argument("--steps", default="", help="of gpu and real_size: names of steps; default: all")
 parser.add_argument(
     "--path", default="", help="of big_workspace and people: the workspace; default: build/big"
 )
-parser.add_argument("--images", type=int, default=50_000, help="of big_workspace; default: 50000")
+parser.add_argument("--images", type=int, help="of big_workspace, default: 50000; of real_size, default: 240")
 parser.add_argument("--candidates", type=int, default=10_000, help="of big_workspace; default: 10000")
 parser.add_argument(
     "--root", default="", help="of people: another checkout, to compare with; default: this one"

@@ -41,8 +41,9 @@ Row = dict[str, Any]
 def main(options: argparse.Namespace) -> None:
     folder = Path(options.path or "build/big")
     began = time.perf_counter()
-    make(folder, options.images, options.candidates)
-    print(f"{options.images:,} images and {options.candidates:,} candidates in {folder}: {took(began)}")
+    images = options.images or 50_000
+    make(folder, images, options.candidates)
+    print(f"{images:,} images and {options.candidates:,} candidates in {folder}: {took(began)}")
 
 
 def took(began: float) -> str:

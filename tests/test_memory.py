@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 import shutil
+import subprocess
+import sys
 from collections import namedtuple
 from copy import copy
 from dataclasses import replace
@@ -40,6 +42,7 @@ from exdd_core.progress import Progress
 from exdd_core.region import Region
 from exdd_core.spill import RESERVE, Spill, require_room
 
+ROOT = Path(__file__).resolve().parents[1]
 SIZE = Size(64, 64)
 Usage = namedtuple("Usage", "total used free")
 
@@ -429,3 +432,50 @@ def test_the_cache_leaves_room_on_a_disk_that_is_nearly_full(
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: usage._replace(free=free))
         cache.put("key", one)
         assert (cache.get("key") is not None) is kept
+
+
+# --- what a process holds ---------------------------------------------------------------------------------
+
+BUILD = """
+import sys
+from pathlib import Path
+import numpy as np
+from exdd_core.detector import Detector, Settings, backbones, patch_features
+from exdd_core.detector.bank import BankImage
+from exdd_core.detector.examples import PatchSet
+from exdd_core.detector.patch_features import PatchFeatures
+from exdd_core.images import Size
+
+count, grid = int(sys.argv[1]), (32, 32)
+patch_features.IN_MEMORY = 0
+features, rng = PatchFeatures.room(count, (*grid, 152)), np.random.default_rng(0)
+on_defect = np.zeros((count, *grid), bool)
+on_defect[:4, 4:8, 4:8] = True
+for number in range(count):
+    features.write(number, rng.random((1, *grid, 152), np.float32) + 2 * on_defect[number][..., None])
+several = PatchSet(features, on_defect, [BankImage(str(i), str(i)) for i in range(count)])
+
+def status(name):
+    line = next(l for l in Path("/proc/self/status").read_text().splitlines() if l.startswith(name))
+    return int(line.split()[1]) * 1024
+
+settings = Settings(size=Size(256, 256), negative_ratio=0.0005, fusion="ratio")
+detector = Detector(backbones.load(), settings)
+Path("/proc/self/clear_refs").write_text("5")
+before = status("VmRSS")
+detector.fit_patches(several.take(range(4, count)), several.take(range(4)), None, ["ratio"])
+print(status("VmHWM") - before, detector.negative.rows.nbytes)
+"""
+
+
+@pytest.mark.slow
+def test_a_build_holds_far_less_than_its_features() -> None:
+    """1,000 images have 622 MB of features; only their projections, 524 MB, may grow with their number."""
+    peaks = []
+    for count in (500, 1_000):
+        given = [sys.executable, "-c", BUILD, str(count)]
+        made = subprocess.run(given, cwd=ROOT, capture_output=True, text=True, check=True)
+        peaks.append(int(made.stdout.split()[0]))
+    projections, features = 500 * 1_024 * 128 * 4, 500 * 1_024 * 152 * 4
+    assert peaks[1] - peaks[0] < 1.15 * projections  # nothing else grows
+    assert peaks[0] < projections + 350e6 < projections + 2 * features

@@ -10,6 +10,7 @@ import hashlib
 import os
 import urllib.error
 import urllib.request
+from copy import deepcopy
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -53,6 +54,12 @@ class Backbone:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """For another process, maybe on another machine: there it computes where that one's EXDD_DEVICE says."""
+        network = self.network if self.device.type == "cpu" else deepcopy(self.network).cpu()
+        fields = {**vars(self), "network": network, "device": torch.device("cpu")}
+        return _received, (fields,)
+
     @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> list[torch.Tensor]:
         """Feature maps of a batch.
@@ -70,6 +77,12 @@ class Backbone:
         mean = torch.tensor(self.mean, device=self.device).view(1, 3, 1, 1)
         std = torch.tensor(self.std, device=self.device).view(1, 3, 1, 1)
         return self.network((batch - mean) / std)
+
+
+def _received(fields: dict[str, Any]) -> Backbone:
+    """A backbone that another process sent."""
+    device = chosen()
+    return Backbone(**{**fields, "network": fields["network"].to(device), "device": device})
 
 
 def choose(name: str = "auto") -> tuple[str, str]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -62,6 +63,10 @@ class Bank:
         if len(lengths) > 1:
             raise ValueError("rows, image, position and surroundings must be of one length")
         self._index: FlatIndex | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process: all but the search index, which that builds itself."""
+        return {**vars(self), "_index": None}
 
     def __len__(self) -> int:
         return len(self.rows)

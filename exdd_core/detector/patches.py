@@ -6,8 +6,10 @@ patches. Knows backbones, inference engines and image sizes. Does not know banks
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ import psutil
 import torch
 import torch.nn.functional as F
 
-from exdd_core import images
+from exdd_core import cluster, images
 from exdd_core.detector import inference
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.feature_cache import FeatureCache
@@ -75,24 +77,76 @@ def extract(
     room = BATCH_SHARE * _free_memory(backbone.device) / (BYTES_PER_PIXEL * size.width * size.height)
     per_batch, start = min(LARGEST_BATCH, max(1, int(room))), 0
     out: PatchFeatures | None = None
-    while start < len(sources):
-        some = sources[start : start + per_batch]
-        try:
-            found = look.features(some, len(sources))
-        except torch.cuda.OutOfMemoryError as error:
-            per_batch = _halved(len(some), size, error)
-            continue
+    compute = _on_cluster if cluster.address() else _here
+    for found in compute(look, sources, per_batch, progress):
         if out is None:
             folder = cache.folder if cache is not None else None
             out = PatchFeatures.room(len(sources), found.shape[1:], folder)
             if out.bytes_on_disk:
                 progress.begin(f"{STAGE} ({said(out.bytes_on_disk)} on disk)", len(sources))
         out.write(start, found)
-        start += len(some)
-        progress.advance(len(some))
+        start += len(found)
+        progress.advance(len(found))
     if cache is not None and cache.written:
         cache.trim()
     return out if out is not None else PatchFeatures(np.zeros((0, 0, 0, backbone.dimension), np.float32))
+
+
+def _here(look: _Look, sources: Sequence[Source], per_batch: int, progress: Progress) -> Iterator[np.ndarray]:
+    """Features of batch after batch, float32 (b, h, w, d), computed in this process."""
+    start = 0
+    while start < len(sources):
+        some = sources[start : start + per_batch]
+        keys, found = look.known(some)
+        try:
+            missing, shapes = look.missing(some, found)
+            fresh = features(look.backbone, missing) if len(missing) else missing
+        except torch.cuda.OutOfMemoryError as error:
+            per_batch = _halved(len(some), look.size, error)
+            continue
+        yield look.completed(keys, found, look.spread(fresh, shapes), len(sources))
+        start += len(some)
+
+
+def _on_cluster(
+    look: _Look, sources: Sequence[Source], per_batch: int, progress: Progress
+) -> Iterator[np.ndarray]:
+    """`_here` with the network on the machines of a cluster, which get pixels at the model's size."""
+    backbone, engine = look.backbone, inference.asked()
+    where = "cuda" if cluster.has_gpus() else "cpu"
+    if where != backbone.device.type:  # names in the cache tell of this machine's device
+        look = replace(look, cache=None)
+    elif where == "cpu":  # all machines take the engine that this one takes
+        name = inference.engine_for(backbone, (look.size.height, look.size.width)).name
+        engine = inference.TORCH if name.startswith(inference.TORCH) else inference.OPENVINO
+    handed: deque[tuple[list[str], list[np.ndarray | None], list[tuple[int, int]]]] = deque()
+
+    def batches() -> Iterator[np.ndarray]:
+        for start in range(0, len(sources), per_batch):
+            some = sources[start : start + per_batch]
+            keys, found = look.known(some)
+            missing, shapes = look.missing(some, found)
+            handed.append((keys, found, shapes))
+            yield missing
+
+    for fresh in cluster.map_tasks(_features_there, (backbone, engine), batches(), progress):
+        keys, found, shapes = handed.popleft()
+        yield look.completed(keys, found, look.spread(np.array(fresh), shapes), len(sources))
+
+
+def _features_there(network: tuple[Backbone, str], batch: np.ndarray) -> np.ndarray:
+    """`features` on a machine of a cluster, by a backbone and the engine of this name.
+
+    A batch that is too large for the machine's GPU is halved.
+    """
+    if not len(batch):
+        return batch
+    backbone, os.environ[inference.SWITCH] = network
+    try:
+        return features(backbone, batch)
+    except torch.cuda.OutOfMemoryError as error:
+        half = _halved(len(batch), Size(batch.shape[2], batch.shape[1]), error)
+        return np.concatenate([_features_there(network, part) for part in (batch[:half], batch[half:])])
 
 
 @dataclass(frozen=True)
@@ -105,29 +159,48 @@ class _Look:
     region: Region | None
     cache: FeatureCache | None
 
-    def features(self, sources: Sequence[Source], count: int) -> np.ndarray:
-        """Features of a few images, float32 (b, h, w, d). count: the number of all images that are asked for."""
+    def known(self, sources: Sequence[Source]) -> tuple[list[str], list[np.ndarray | None]]:
+        """The name of each image in the cache, and its features from there; None where they are not known."""
         if self.cache is None:
-            return self._computed(sources)
+            return [], [None] * len(sources)
         keys = [self.cache.key(self.backbone, self.size, self.region, source) for source in sources]
-        found = [self.cache.get(key) for key in keys]
-        missing = [at for at, one in enumerate(found) if one is None]
-        if missing:
-            fresh = self._computed([sources[at] for at in missing])
-            for at, one in zip(missing, fresh, strict=True):
-                found[at] = one
-                if self.cache.takes(count * one.nbytes):
-                    self.cache.put(keys[at], one)
-        return np.stack([one for one in found if one is not None])
+        return keys, [self.cache.get(key) for key in keys]
 
-    def _computed(self, sources: Sequence[Source]) -> np.ndarray:
-        several = [read(source, self.size, self.reader, self.region) for source in sources]
-        rows = features(self.backbone, np.stack([image for image, _ in several]))
+    def missing(
+        self, sources: Sequence[Source], found: Sequence[np.ndarray | None]
+    ) -> tuple[np.ndarray, list[tuple[int, int]]]:
+        """The images without features, uint8 (b, height, width, 3), and their original heights and widths."""
+        several = [
+            read(source, self.size, self.reader, self.region)
+            for source, one in zip(sources, found, strict=True)
+            if one is None
+        ]
+        images = [image for image, _ in several]
+        return np.stack(images) if images else np.zeros((0, 0, 0, 3), np.uint8), [s for _, s in several]
+
+    def spread(self, fresh: np.ndarray, shapes: Sequence[tuple[int, int]]) -> np.ndarray:
+        """Features with those of patches outside the region replaced, in place. shapes: as `missing` gives them."""
         if self.region is not None:
-            for at, (_, shape) in enumerate(several):
-                counts = inside(self.region, self.size, rows.shape[1:3], shape)
-                rows[at] = self.region.spread(rows[at], counts)
-        return rows
+            for at, shape in enumerate(shapes):
+                counts = inside(self.region, self.size, fresh.shape[1:3], shape)
+                fresh[at] = self.region.spread(fresh[at], counts)
+        return fresh
+
+    def completed(
+        self, keys: Sequence[str], found: list[np.ndarray | None], fresh: np.ndarray, count: int
+    ) -> np.ndarray:
+        """Known and computed features together, float32 (b, h, w, d); the computed ones go into the cache.
+
+        count: the number of all images that are asked for.
+        """
+        if self.cache is None:
+            return fresh
+        missing = [at for at, one in enumerate(found) if one is None]
+        for at, one in zip(missing, fresh, strict=True):
+            found[at] = one
+            if self.cache.takes(count * one.nbytes):
+                self.cache.put(keys[at], one)
+        return np.stack([one for one in found if one is not None])
 
 
 def _halved(count: int, size: Size, error: Exception) -> int:

@@ -5,14 +5,14 @@ Knows detectors and labelled images. Does not know the database.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exdd_core import datasets
+from exdd_core import cluster, datasets
 from exdd_core.detector import Detector, Settings, fusion
 from exdd_core.detector.examples import Marked, TrainingImage, patch_set
 from exdd_core.detector.feature_cache import FeatureCache
@@ -120,9 +120,7 @@ def _measure_folds(
     images = training.images
     measured: dict[str, list[Measured]] = {name: [] for name in names}
     banks, chosen = [], []
-    for number, held_out in enumerate(sides, 1):
-        progress.begin(f"Fold {number} of {len(sides)}", 1)
-        fold = training.fold(held_out, progress)
+    for fold in _fitted(training, sides, progress):
         banks.append(fold.banks)
         chosen.append(fold.fusion)
         for name in names:
@@ -141,6 +139,27 @@ def _measure_folds(
         "masks": images.masked,
         "notes": [*left_out, *images.notes, *told["notes"]],
     }
+
+
+def _fitted(training: _Training, sides: Sequence[list[int]], progress: Progress) -> Iterator[_Fold]:
+    """The folds in their order, fitted and measured one by one, or at once on a cluster.
+
+    Features that are on disk for their size do not travel: their folds are fitted here.
+    """
+    if cluster.address() and not training.images.patches.features.bytes_on_disk:
+        progress.begin("Fitting and measuring folds", len(sides))
+        for fold in cluster.map_tasks(_fold_there, training, sides, progress):
+            yield fold
+            progress.advance()
+        return
+    for number, held_out in enumerate(sides, 1):
+        progress.begin(f"Fold {number} of {len(sides)}", 1)
+        yield training.fold(held_out, progress)
+
+
+def _fold_there(training: _Training, held_out: list[int]) -> _Fold:
+    """A fold on a machine of a cluster, where nobody watches its progress."""
+    return training.fold(held_out, Progress())
 
 
 def _wanted(fusions: Sequence[str] | None, with_table_one: bool) -> dict[str, str]:

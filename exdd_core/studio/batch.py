@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from exdd_core import cluster
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
+from exdd_core.studio import on_cluster
 from exdd_core.studio.ordering import NotReady, engine, recipes
 from exdd_core.studio.painting import Made, noted, paint, request_of
 from exdd_core.synthesis.orders import Order, Recipe
@@ -75,6 +77,10 @@ def _paint_all(
     workspace: Workspace, left: Sequence[Recipe], total: int, progress: Progress
 ) -> Iterator[tuple[Recipe, Made]]:
     """Each recipe with its painting or error. The caller counts them in `progress`."""
+    if cluster.address():
+        seeds = [attempt * NEXT_SEED for attempt in range(TRIES)]
+        yield from on_cluster.painted(workspace, left, seeds, progress)
+        return
     done = total - len(left)
     for (name, settings), alike in itertools.groupby(left, lambda recipe: (recipe.engine, recipe.settings)):
         group = list(alike)

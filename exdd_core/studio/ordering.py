@@ -34,15 +34,16 @@ class NotReady(BadInput):
 
 def engine(workspace: Workspace, name: str) -> Engine:
     """The engine of that name, with this workspace's models. Raises BadInput for an unknown one."""
-    return synthesis.engine_named(name, **_options(workspace, name))
+    return synthesis.engine_named(name, **options_of(workspace, name))
 
 
 def default_engine(workspace: Workspace) -> str:
     """ "sdxl" where its weights are on this machine, else "procedural"."""
-    return synthesis.default_engine(**_options(workspace, "sdxl"))
+    return synthesis.default_engine(**options_of(workspace, "sdxl"))
 
 
-def _options(workspace: Workspace, name: str) -> dict[str, str]:
+def options_of(workspace: Workspace, name: str) -> dict[str, str]:
+    """What the engine of that name is told of this workspace."""
     return {"models": str(workspace.path / weights.MODELS)} if name == "sdxl" else {}
 
 

@@ -9,6 +9,7 @@ from tests.bench import ROOT
 
 # Each is a module here, imported when it is run: a machine that runs one need not have what others compare with.
 BENCHMARKS = (
+    "approximate",
     "big_workspace",
     "cases",
     "contact_sheet",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import os
 import platform
 import re
@@ -26,7 +27,9 @@ from exdd_core import extras
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 
-S, T, R = TypeVar("S"), TypeVar("T"), TypeVar("R")
+S = TypeVar("S")
+T = TypeVar("T")
+R = TypeVar("R")
 
 SWITCH, LOCAL = "EXDD_RAY_ADDRESS", "local"
 TRIES_MORE = 8  # times that a task is run again after its worker or its machine was lost
@@ -179,7 +182,7 @@ def _connected() -> ModuleType:
             try:
                 ray.init(
                     address=address(),
-                    logging_level="error",
+                    logging_level=logging.ERROR,
                     log_to_driver=False,
                     **own if address() == LOCAL else {},
                 )

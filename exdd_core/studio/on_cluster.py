@@ -67,7 +67,7 @@ def _round(
     workspace: Workspace, recipes: Sequence[Recipe], further: int, progress: Progress
 ) -> Iterator[tuple[Recipe, Made]]:
     """Each recipe, with `further` added to its seed, and its painting or the reason why there is none."""
-    asked: deque[tuple[Recipe, str, np.ndarray] | tuple[Recipe, BadInput]] = deque()
+    asked: deque[tuple[Recipe, BadInput | tuple[str, np.ndarray]]] = deque()
 
     def tasks() -> Iterator[Task]:
         for recipe in recipes:
@@ -76,18 +76,18 @@ def _round(
             except BadInput as error:
                 asked.append((recipe, error))
                 continue
-            asked.append((recipe, cut, request.mask))
+            asked.append((recipe, (cut, request.mask)))
             yield _task(workspace, recipe, request)
 
     def refused() -> Iterator[tuple[Recipe, Made]]:
-        while asked and len(asked[0]) == 2:
-            recipe, error = asked.popleft()
-            assert isinstance(error, BadInput)
-            yield recipe, error
+        while asked and isinstance(error := asked[0][1], BadInput):
+            yield asked.popleft()[0], error
 
     for made in cluster.map_tasks(_paint, None, tasks(), progress):
         yield from refused()
-        recipe, cut, mask = asked.popleft()  # type: ignore[misc]
+        recipe, known = asked.popleft()
+        assert not isinstance(known, BadInput)
+        cut, mask = known
         yield recipe, made if isinstance(made, Exception) else (noted(made, cut), mask)
     yield from refused()
 

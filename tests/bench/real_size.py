@@ -119,6 +119,7 @@ def through_the_workbench(part: str, images: int, folder: Path) -> PartFigures:
     if paper:
         os.environ["EXDD_WEIGHTS"] = str(random_weights(folder / "weights"))
     from exdd_core.banks import build_bank, load_detector
+    from exdd_core.datasets import NORMAL
     from exdd_core.detector.backbones import EMBEDDED, PREFERRED
     from exdd_core.experiments import EvaluateSpec, evaluate
     from exdd_core.workspace import Workspace
@@ -138,7 +139,8 @@ def through_the_workbench(part: str, images: int, folder: Path) -> PartFigures:
             bank = build_bank(workspace, "real", size=size, negative_ratio=RATIO[part])
         detector = load_detector(workspace, bank.id)
         h, w = detector.grid
-        rows, normals = len(detector.negative), bank.summary["normal_images"]
+        rows = len(detector.negative)
+        normals = sum(row.label == NORMAL for row in workspace.images("real", split="train"))
         with run.step("evaluate"):
             evaluate(workspace, EvaluateSpec(bank=bank.id), Progress(), "measured")
         tested = workspace.images("real", split="test")[:INSPECTED]

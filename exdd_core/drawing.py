@@ -11,6 +11,7 @@ from PIL import ImageFont
 
 CALIBRATED = (0.0, 2.0)  # the range of every calibrated map: the threshold, 1, sits in the middle
 UNKNOWN = (128, 128, 128)  # of what is no number
+DEFECT = (79, 216, 255)  # RGB of outlines of defects, as --defect of assets/theme.css
 DIFFERENCE = (-2.0, 2.0)  # calibrated ExDD minus calibrated PatchCore
 
 
@@ -127,5 +128,5 @@ def outlined(picture: np.ndarray, lines: list[list[tuple[int, int]]], scale: flo
     drawn = picture.copy()
     scaled = [np.rint(np.array(line) * scale).astype(np.int32) for line in lines]
     cv2.polylines(drawn, scaled, True, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.polylines(drawn, scaled, True, (79, 216, 255), 1, cv2.LINE_AA)
+    cv2.polylines(drawn, scaled, True, DEFECT, 1, cv2.LINE_AA)
     return drawn

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+from exdd_core.drawing import DEFECT
 from exdd_core.images import encode_jpeg, encode_png, thumbnail
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def picture_svg(jpeg: bytes, shape: tuple[int, ...], lines: list[Line]) -> str:
     stroke = 'fill="none" stroke-linejoin="round" vector-effect="non-scaling-stroke"'
     outline = (
         f'<path d="{paths}" {stroke} stroke="#000" stroke-opacity=".55" stroke-width="4"/>'
-        f'<path d="{paths}" {stroke} stroke="#4fd8ff" stroke-width="2"/>'
+        f'<path d="{paths}" {stroke} stroke="rgb{DEFECT}" stroke-width="2"/>'
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" {area}>'

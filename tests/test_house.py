@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from exdd_core.drawing import DEFECT
+
 TESTS = Path(__file__).parent
 
 
@@ -34,3 +36,10 @@ def test_no_test_imports_another() -> None:
     assert len(files) > 60
     wrong = {(file.name, name) for file in files for name in imported(file.read_text()) if ".test_" in name}
     assert not wrong
+
+
+def test_scripts_and_pictures_outline_defects_in_one_colour() -> None:
+    css = (TESTS.parent / "assets" / "theme.css").read_text("utf-8")
+    assert f"--defect: #{bytes(DEFECT).hex()};" in css
+    former = {file for file in (TESTS.parent / "assets").glob("*.css") if "4fd8ff" in file.read_text("utf-8")}
+    assert {file.name for file in former} == {"theme.css"}

@@ -22,8 +22,11 @@ const contextOf = (canvas) =>
   /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d", { willReadFrequently: true }));
 
 export class MaskEditor {
-  /** The colour of every outline that marks a defect. */
-  static COLOUR = "#4fd8ff";
+  /** The colour of every outline that marks a defect, from theme.css. */
+  static get COLOUR() {
+    return getComputedStyle(document.documentElement).getPropertyValue("--defect").trim();
+  }
+
   /** Strokes that can be undone. */
   static KEPT = 60;
 

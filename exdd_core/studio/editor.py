@@ -15,7 +15,7 @@ import numpy as np
 
 from exdd_core.datasets import incoming
 from exdd_core.decoding import MIN_SIDE
-from exdd_core.drawing import crop_around
+from exdd_core.drawing import DEFECT, crop_around
 from exdd_core.errors import BadInput
 from exdd_core.images import read_image, read_layer, read_mask
 from exdd_core.studio import ordering, painting
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import ImageRow, Workspace
     from exdd_core.workspace.candidates import Candidate
 
-COLOUR = (79, 216, 255, 255)  # of a mask in an editor, as of all outlines of defects
+COLOUR = (*DEFECT, 255)  # RGBA of a mask in an editor
 SIDE = 1024  # pixels of the longer side of an editor's copy
 CONTEXT = 1.8  # side of a close-up, as a multiple of the defect's
 

@@ -2,9 +2,16 @@
 
 Knows the workspace, banks and evaluation. Does not know pages or how a candidate was painted.
 
-    >>> from exdd_core import curation
-    >>> curation.accept(workspace, ["8f2c01d7a9b3"], who="Ben").sentence  # doctest: +SKIP
-    'Accepted 1 candidate: 14 rows came to the positive bank of v2.'
+    >>> from exdd_core import curation, studio
+    >>> from exdd_core.synthesis import Order
+    >>> from exdd_core.workspace import Workspace
+    >>> workspace = Workspace.open("data/workspace")
+    >>> order = Order("demo", "procedural", template="dark scratch", mask={"source": "generated"}, seed=7)
+    >>> candidate = studio.paint_one(workspace, order)
+    >>> curation.reject(workspace, [candidate.id], who="Ben", reasons=["too faint"]).sentence
+    'Rejected 1 candidate.'
+    >>> curation.undo_last(workspace, who="Ben").ids == [candidate.id]
+    True
 """
 
 import lazy_loader

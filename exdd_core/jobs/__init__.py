@@ -3,7 +3,11 @@
 Knows every kind of computation by its name. Does not know pages or commands.
 
     >>> from exdd_core import jobs
-    >>> jobs.submit(workspace, "build", "Build a bank version from demo", {"dataset": "demo"})  # doctest: +SKIP
+    >>> from exdd_core.workspace import Workspace
+    >>> workspace = Workspace.open("data/workspace")
+    >>> job = jobs.submit(workspace, "build", "Build a bank version from demo", {"dataset": "demo"})
+    >>> job.state, jobs.cancel(workspace, job.id).state
+    ('queued', 'cancelled')
 """
 
 import lazy_loader

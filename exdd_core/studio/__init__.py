@@ -3,8 +3,14 @@
 Knows the workspace and the engines of synthesis. Does not know banks, decisions or the queue of jobs.
 
     >>> from exdd_core import studio
-    >>> studio.default_engine()  # doctest: +SKIP
-    'procedural'
+    >>> from exdd_core.synthesis import Order
+    >>> from exdd_core.workspace import Workspace
+    >>> workspace = Workspace.open("data/workspace")
+    >>> order = Order("demo", "procedural", template="dark scratch", mask={"source": "generated"}, count=2)
+    >>> [recipe.seed for recipe in studio.recipes(workspace, order)]
+    [0, 1]
+    >>> studio.paint_one(workspace, order).status
+    'pending'
 """
 
 import lazy_loader

@@ -3,8 +3,8 @@
 Knows rows, files and locks. Does not know how a bank is computed or what a decision does.
 
     >>> from exdd_core.workspace import Workspace
-    >>> workspace = Workspace.open("data/workspace")  # doctest: +SKIP
-    >>> [info.called for info in workspace.datasets()]  # doctest: +SKIP
+    >>> workspace = Workspace.open("data/workspace")
+    >>> [info.called for info in workspace.datasets()]
     ['demo']
 """
 

@@ -53,25 +53,10 @@ def store(
     seconds: float = 0.0,
 ) -> Run:
     """Store a measurement under the id of its job. It replaces an earlier one of that id."""
-    with workspace.writing() as db:
-        write(db, id, kind, title, spec, result, bank, seconds)
-    return get(workspace, id)
-
-
-def write(
-    db: Database,
-    id: str,
-    kind: str,
-    title: str,
-    spec: Mapping[str, Any],
-    result: Mapping[str, Any],
-    bank: str = "",
-    seconds: float = 0.0,
-) -> None:
-    """As `store`, within the caller's transaction."""
-    created = now("seconds")
     full = {**result, "libraries": _libraries()}
-    _insert(db, Run(id, kind, title, dict(spec), full, bank, created, round(seconds, 2)))
+    with workspace.writing() as db:
+        _insert(db, Run(id, kind, title, dict(spec), full, bank, now("seconds"), round(seconds, 2)))
+    return get(workspace, id)
 
 
 def _insert(db: Database, run: Run) -> None:

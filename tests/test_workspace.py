@@ -695,6 +695,8 @@ def test_a_bank_never_meets_features_of_another_network(filled):
     state = json.loads((bank.path / "detector.json").read_text())
     state["backbone"]["fingerprint"] = "another"
     (bank.path / "detector.json").write_text(json.dumps(state))
+    with filled.writing() as db:
+        db.execute("update banks set files = null")  # digests would tell the changed file before it is read
     with pytest.raises(BadInput, match="built with"):
         load_detector(Workspace.open(filled.path))
 

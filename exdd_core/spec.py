@@ -17,6 +17,13 @@ from exdd_core.errors import BadInput
 
 Json = dict[str, object]
 """A JSON object whose keys are known only to whoever wrote it, such as an engine's settings."""
+LONGEST = 80  # characters of a value that a sentence repeats
+WANTED = {  # what fits, by pydantic's names of what is wrong
+    "list_type": "a list",
+    "dict_type": "an object",
+    "model_type": "an object",
+    "string_pattern_mismatch": "a text without null characters",
+}
 Result = dict[str, Any]  # what a piece of work returns, ready for JSON
 
 
@@ -29,7 +36,7 @@ class Spec(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     ABOUT: ClassVar[str] = "This"  # what a sentence calls the value
 
-    def __init__(self, **values: Any):
+    def __init__(self, /, **values: Any):
         fields = type(self).model_fields
         given = {
             name: value
@@ -70,10 +77,16 @@ def _sentence(spec: type[Spec], error: ValidationError) -> str:
         return str(first["ctx"]["error"])
     if first["type"] == "extra_forbidden":
         return f'{spec.ABOUT} has no "{name}"; leave it out.'
+    if name not in spec.model_fields:
+        return f"{spec.ABOUT} is no object with names; give one."
     title = spec.model_fields[name].title or name.replace("_", " ")
     if first["type"] == "missing":
         return f"{spec.ABOUT} needs the {title}; give it."
-    return f"The {title} is {first['input']}; give {_wanted(spec.model_fields[name])}."
+    if first["type"] in ("string_too_long", "too_long"):
+        return f"The {title} is too long; give at most {first['ctx']['max_length']:,}."
+    given, wanted = first["input"], WANTED.get(first["type"]) or _wanted(spec.model_fields[name])
+    words = given if isinstance(given, str) else repr(given)
+    return f"The {title} is {words[:LONGEST]}; give {wanted}."
 
 
 def _wanted(field: FieldInfo) -> str:

@@ -6,6 +6,7 @@ Knows Gradio. Does not know what a page shows.
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -18,8 +19,11 @@ from gradio.context import Context
 from exdd_core.errors import BadInput
 from exdd_core.workspace.failures import sentence_of
 from pages.html import Answer, text
+from pages.questions import Question
 
+MOST_TOLD = 1000  # characters of a text that comes with an event
 Handler = TypeVar("Handler", bound=Callable[..., Any])
+Answerer = Callable[[Any, Any], Answer]  # of what a page shares, and a `Question`
 
 
 class EventOptions(TypedDict, total=False):
@@ -52,18 +56,68 @@ def buttons(value: str = "", **options: Any) -> gr.HTML:
     return markup(value, js_on_load=BUTTONS_JS, **options)
 
 
-def answering(question: Callable[[Any, Answer], Answer], about: Any) -> Callable[[Answer], Answer]:
-    """A function that a script in the browser calls: one object in, one out, with errors as a sentence in `error`."""
+def answering(question: Answerer, about: Any) -> Callable[[Answer], Answer]:
+    """A function that a script in the browser calls: one object in, one out, with errors as a sentence in `error`.
+
+    question: a function of `about` and a `Question`, which the object is read as before anything is done.
+    """
+    asks = asked_by(question)
 
     @functools.wraps(question)
     def answer(asked: Answer) -> Answer:
         try:
-            return question(about, asked)
+            return question(about, asks.from_json(asked))
         except Exception as error:
             return {"error": explained(error)}
 
     del answer.__wrapped__  # else Gradio would read the signature of `question`, which has two parameters
     return answer
+
+
+def asked_by(question: Answerer) -> type[Question]:
+    """The model of what a function is asked: the type of its second parameter."""
+    annotation = list(inspect.signature(question).parameters.values())[1].annotation
+    first, *rest = annotation.split(".")
+    found = functools.reduce(getattr, rest, question.__globals__[first])
+    if not issubclass(found, Question):
+        raise TypeError(f"{question.__qualname__} has no Question as its second parameter")
+    return found
+
+
+def told(event: gr.EventData, name: str, *choices: str) -> str:
+    """A text that came with an event. Raises `BadInput` where it did not come or is none of the `choices`, if any."""
+    value = _of_event(event, name)
+    if not isinstance(value, str) or len(value) > MOST_TOLD or (choices and value not in choices):
+        raise BadInput(f"This click came without its {name}; reload the page.")
+    return value
+
+
+def told_several(event: gr.EventData, name: str) -> list[str]:
+    """A list of texts that came with an event. Raises `BadInput` where it did not come."""
+    value = _of_event(event, name)
+    if not isinstance(value, list) or not all(
+        isinstance(one, str) and len(one) <= MOST_TOLD for one in value
+    ):
+        raise BadInput(f"This click came without its {name}; reload the page.")
+    return value
+
+
+def toasted(handler: Handler) -> Handler:
+    """A decorator for handlers of events without a `note`: Gradio shows what is wrong with the input for a while."""
+
+    @functools.wraps(handler)
+    def run(*values: Any) -> Any:
+        try:
+            return handler(*values)
+        except BadInput as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
+    return run  # type: ignore[return-value]
+
+
+def _of_event(event: gr.EventData, name: str) -> object:
+    given = getattr(event, "_data", None)
+    return given.get(name) if isinstance(given, dict) else None
 
 
 def note() -> gr.HTML:

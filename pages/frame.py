@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import gradio as gr
 
@@ -21,6 +21,7 @@ from pages.answers import answering, buttons, markup, on_load
 from pages.guard.visitors import Visitor, visitor_of_request
 from pages.html import Answer, text
 from pages.job_panel import Outcome, outcome_of
+from pages.questions import Id, Question
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -85,7 +86,18 @@ def _header(workspace: Workspace, path: str) -> None:
         markup(THEME_BUTTON)
 
 
-def look(workspace: Workspace, asked: Answer) -> Answer:
+class Look(Question):
+    """stamp: of what the script shows already."""
+
+    stamp: Id = ""
+
+
+class Act(Question):
+    act: Literal["clear", "up", "down", "first", "cancel", "resume"]
+    id: Id = ""
+
+
+def look(workspace: Workspace, asked: Look) -> Answer:
     """The active data set and bank version, and the jobs; only the `stamp` where it equals the script's."""
     bank = workspace.active_bank()
     behind = " · being updated" if bank and unfitted.count(workspace, bank.id) else ""
@@ -101,18 +113,20 @@ def look(workspace: Workspace, asked: Answer) -> Answer:
         "jobs": [_job_told(job) for job in jobs.listed(workspace)],
     }
     stamp = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
-    return {"stamp": stamp} if asked.get("stamp") == stamp else {"stamp": stamp, **shown}
+    return {"stamp": stamp} if asked.stamp == stamp else {"stamp": stamp, **shown}
 
 
-def act(workspace: Workspace, asked: Answer) -> Answer:
+def act(workspace: Workspace, asked: Act) -> Answer:
     """Cancel, resume or move one job, or clear those that have ended; returns as `look`."""
-    if asked["act"] == "clear":
+    if asked.act == "clear":
         jobs.clear_ended(workspace)
-    elif asked["act"] in ("up", "down", "first"):
-        jobs.move(workspace, asked["id"], asked["act"])
+    elif asked.act == "cancel":
+        jobs.cancel(workspace, asked.id)
+    elif asked.act == "resume":
+        jobs.resume(workspace, asked.id)
     else:
-        {"cancel": jobs.cancel, "resume": jobs.resume}[asked["act"]](workspace, asked["id"])
-    return look(workspace, {})
+        jobs.move(workspace, asked.id, asked.act)
+    return look(workspace, Look())
 
 
 def _job_told(job: jobs.Job) -> Answer:

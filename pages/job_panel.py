@@ -16,7 +16,7 @@ from exdd_core import jobs
 from exdd_core.errors import BadInput
 from exdd_core.sentences import count
 from exdd_core.workspace.clock import now
-from pages.answers import QUIET, buttons, explained, note, say
+from pages.answers import QUIET, buttons, explained, note, say, toasted, told
 from pages.html import bar, download_url, duration, text
 
 if TYPE_CHECKING:
@@ -109,8 +109,9 @@ class JobPanel:
         except Exception as error:
             return {self.note: say("error", explained(error))}
 
+    @toasted
     def _cancel(self, event: gr.EventData) -> Any:
-        jobs.cancel(self.workspace, event.id)
+        jobs.cancel(self.workspace, told(event, "id"))
         return gr.skip()
 
 

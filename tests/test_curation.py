@@ -37,7 +37,7 @@ from exdd_core.images import encode_png, read_mask
 from exdd_core.studio import editor
 from exdd_core.workspace import ImageRow, Workspace, candidates, decisions, drawn_masks
 from exdd_core.workspace.versions import activate_bank, delete_bank, pin_bank, roll_back
-from pages.curate import candidate
+from pages.curate import candidate, questions
 from tests.plates import SHAPE, SMALL, build, paint, painting, pending
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -240,7 +240,7 @@ def test_a_layer_that_is_painted_all_over_is_full_and_not_empty(workspace):
     address = "data:image/png;base64," + base64.b64encode(encode_png(layer)).decode()
     measured = candidates.mask_of(workspace, first)
     shared: Any = SimpleNamespace(workspace=workspace)
-    candidate.trim(shared, {"id": first.id, "layer": address, "who": "Anna"})
+    candidate.trim(shared, questions.Trimmed(id=first.id, layer=address, who="Anna"))
     assert np.array_equal(candidates.mask_of(workspace, first), measured)
 
 

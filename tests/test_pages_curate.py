@@ -16,12 +16,11 @@ import pytest
 from exdd_core import curation, studio
 from exdd_core.curation import measures
 from exdd_core.curation.queue import kept_quality, waiting
-from exdd_core.curation.sifting import FILTERS
 from exdd_core.progress import Progress
 from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates, decisions
-from pages.curate import bulk, candidate, state
+from pages.curate import bulk, candidate, questions, state
 from pages.curate.cards import queue
 from tests.browser import SCREENSHOTS, SLOW, at, positive_rows, ready, said, serving, status, until, visiting
 
@@ -334,13 +333,14 @@ def test_the_original_is_at_the_left_of_the_handle(browser: Browser, address: st
 
 def test_the_history_tells_of_banks_that_were_brought_in_line(workspace: Workspace) -> None:
     curation.align(workspace, [], [], "Eva")
-    (line,) = candidate.history(state.Curate(workspace), {"limit": 5})["lines"]
+    (line,) = candidate.history(state.Curate(workspace), questions.Lines(limit=5))["lines"]
     assert (line["who"], line["said"], line["bank"]) == ("Eva", "brought a bank version in line", True)
 
 
 def test_a_filter_that_nothing_passes_any_more_is_still_named(workspace: Workspace) -> None:
-    asked = dict.fromkeys(FILTERS) | {"status": "pending", "sort": "newest", "limit": 9}
-    found = queue(state.Curate(workspace), asked | {"type": "dent", "engine": "transplant"})
+    asked = questions.Sought(status="pending", sort="newest", limit=9)
+    chosen = asked.model_copy(update={"type": "dent", "engine": "transplant"})
+    found = queue(state.Curate(workspace), chosen)
     assert found["total"] == 0
     assert {"value": "dent", "title": "dent", "count": 0} in found["filters"]["type"]
     assert {"value": "transplant", "title": "Transplant", "count": 0} in found["filters"]["engine"]
@@ -372,10 +372,11 @@ def test_a_narrow_window_has_room_for_everything(browser: Browser, address: str)
 
 
 def test_what_is_recommended_is_told_and_not_yet_accepted(workspace: Workspace) -> None:
-    shared, everything = state.Curate(workspace), dict.fromkeys(FILTERS)
-    run = bulk.recommend(shared, everything | {"who": "Anna"})["run"]
+    shared = state.Curate(workspace)
+    everything = questions.Sought(status="pending", sort="newest", limit=9, who="Anna")
+    run = bulk.recommend(shared, everything)["run"]
     assert shared.bulks[run].over.wait(120)
-    answer = bulk.look(shared, {"run": run})
+    answer = bulk.look(shared, questions.Run(run=run))
     assert answer["over"] and answer["sentence"].startswith("Accept ")
     assert set(answer["ids"]) <= {made.id for made in candidates.listed(workspace, status="pending")}
     assert candidates.count(workspace, status="pending") == PAINTED

@@ -21,7 +21,9 @@ from exdd_core.workspace.runs import Run
 from pages.evaluate.listing import open_page
 from pages.evaluate.measuring import start
 from pages.evaluate.one_run import compare
+from pages.evaluate.questions import Start, Two
 from pages.evaluate.state import Evaluate
+from pages.questions import Question
 from tests.browser import SCREENSHOTS, SLOW, scored, serving, visiting
 
 if TYPE_CHECKING:
@@ -234,7 +236,7 @@ def sweep(page: Page, workspace: Workspace) -> None:
 
 def test_without_a_data_set_there_is_one_way_on(tmp_path: Path) -> None:
     workspace = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
-    answer = open_page(Evaluate(workspace), {})
+    answer = open_page(Evaluate(workspace), Question())
     assert answer["need"]["link"] == "/data"
 
 
@@ -250,13 +252,13 @@ def test_what_only_one_run_has_is_no_difference(workspace: Workspace) -> None:
 
     store("one", ["patchcore", "exdd"], ["a", "b"], {"bank": "x", "fusion": None})
     store("two", ["patchcore", "exdd_full"], ["b", "c", "d"], {"full": "y", "fusion": "ratio"})
-    told = compare(Evaluate(workspace), {"first": "one", "second": "two"})
+    told = compare(Evaluate(workspace), Two(first="one", second="two"))
     assert "2 and 3, 1 of them in both" in told["images"]
     assert [item["name"] for item in told["figures"]] == ["PatchCore, image AUROC"]
     assert told["only"] == [["ExDD"], ["ExDD full"]] and told["others"] == []
     asked = {item["name"]: (item["first"], item["second"]) for item in told["settings"]}
     assert asked["bank version, id"] == ("x", "–") and asked["fusion"] == ("default", "ratio")
-    same = compare(Evaluate(workspace), {"first": "one", "second": "one"})
+    same = compare(Evaluate(workspace), Two(first="one", second="one"))
     assert same["images"] == "" and not same["settings"] + same["figures"]
     for id in ("one", "two"):
         runs.delete(workspace, id)
@@ -282,5 +284,5 @@ def test_nonsense_is_refused_with_one_sentence(
     given = {"kind": "table1", "dataset": "demo", "bank": "", "rate": "5", "fusion": "", "folds": ""}
     given |= {"seed": "0", "counts": "0", "seeds": "1"} | typed
     with pytest.raises(BadInput) as caught:
-        start(Evaluate(demo_workspace), given)
+        start(Evaluate(demo_workspace), Start(**given))
     assert words in str(caught.value) and str(caught.value).endswith(".")

@@ -6,7 +6,7 @@ import base64
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png, read_image
 from exdd_core.workspace import Workspace, dataset_settings
 from exdd_core.workspace.imports import import_dataset
-from pages.data import region
+from pages.data import questions, region
 from tests.browser import program, shoot, visit
 
 if TYPE_CHECKING:
@@ -85,52 +85,59 @@ def layer_of(mask: np.ndarray) -> str:
     return "data:image/png;base64," + base64.b64encode(encode_png(pixels)).decode()
 
 
-def asked(**more: Any) -> dict[str, Any]:
-    return {"dataset": "parts", "who": "Ann", "base": "", **more}
+Asked = TypeVar("Asked", bound=questions.OfDataset)
+
+
+def asked(kind: type[Asked], dataset: str = "parts", **more: Any) -> Asked:
+    """A question about the data set in the name of Ann."""
+    who = {"who": "Ann"} if "who" in kind.model_fields else {}
+    return kind(dataset=dataset, **who, **more)
 
 
 def test_images_of_the_commonest_size_are_shown_one_after_the_other(workspace: Workspace) -> None:
     editor = region.Editor(workspace)
-    first = region.look(editor, asked(index=0))
+    first = region.look(editor, asked(questions.Look, index=0))
     assert (first["size"], first["number"], first["layer"], first["base"]) == ([128, 96], 16, "", "")
     assert first["others"].startswith("1 image of another size")
-    names = [region.look(editor, asked(index=n))["name"] for n in range(16)]
+    names = [region.look(editor, asked(questions.Look, index=n))["name"] for n in range(16)]
     assert len(set(names)) == 16 and "good/other.png" not in names and names[0].startswith("good/")
-    assert region.look(editor, asked(index=-1))["name"] == names[-1]
-    assert region.look(editor, asked(index=16))["name"] == names[0]
+    assert region.look(editor, asked(questions.Look, index=-1))["name"] == names[-1]
+    assert region.look(editor, asked(questions.Look, index=16))["name"] == names[0]
 
 
 def test_what_is_drawn_is_kept_as_drawn_with_a_name_and_can_be_taken_back(workspace: Workspace) -> None:
     editor, drawn = region.Editor(workspace), np.zeros(SHAPE, bool)
     drawn[10:50, 20:90] = True
-    made = region.save(editor, asked(layer=layer_of(drawn)))
+    made = region.save(editor, asked(questions.Save, layer=layer_of(drawn)))
     assert made["state"] == workspace.dataset().state == 2 and made["said"].startswith(
         "Saved: 23% of an image counts."
     )
     assert np.array_equal(kept(workspace), drawn)
-    shown = region.look(editor, asked(index=0))
+    shown = region.look(editor, asked(questions.Look, index=0))
     assert shown["layer"] and shown["base"] == "state:2"
 
-    gone = region.remove(editor, asked())
+    gone = region.remove(editor, asked(questions.Owned))
     assert workspace.region() is None
     with pytest.raises(BadInput, match="changed again since"):
-        region.undo(editor, asked(state=2))
-    region.undo(editor, asked(state=gone["state"]))
+        region.undo(editor, asked(questions.Undo, state=2))
+    region.undo(editor, asked(questions.Undo, state=gone["state"]))
     assert np.array_equal(kept(workspace), drawn)
 
 
 @pytest.mark.parametrize("nothing", [True, False])
 def test_a_region_of_nothing_or_of_everything_is_refused(workspace: Workspace, nothing: bool) -> None:
     with pytest.raises(BadInput, match="marks nothing" if nothing else "marks all"):
-        region.save(region.Editor(workspace), asked(layer=layer_of(np.full(SHAPE, not nothing))))
+        region.save(
+            region.Editor(workspace), asked(questions.Save, layer=layer_of(np.full(SHAPE, not nothing)))
+        )
     assert workspace.region() is None and workspace.dataset().state == 1
 
 
 def test_brightness_proposes_the_part(workspace: Workspace) -> None:
     editor = region.Editor(workspace)
-    made = region.propose(editor, asked(threshold=90, shown=[128, 96]))
+    made = region.propose(editor, asked(questions.Propose, threshold=90, shown=[128, 96]))
     assert made["base"] == "above:90" and made["share"] == pytest.approx(part_mask().mean())
-    region.save(editor, asked(layer=made["layer"], base=made["base"]))
+    region.save(editor, asked(questions.Save, layer=made["layer"], base=made["base"]))
     assert np.array_equal(kept(workspace), part_mask())
     assert np.array_equal(dataset_settings.region_by_threshold(workspace, "parts", 90), part_mask())
 
@@ -148,10 +155,10 @@ def test_a_file_is_taken_by_its_own_values_or_refused_with_one_sentence(
 
     def take(values: np.ndarray) -> dict[str, Any]:
         file.write_bytes(encode_png(values))
-        return region.take(editor, asked(path=str(file), name="mask.png", shown=[128, 96]))
+        return region.take(editor, asked(questions.Take, path=str(file), name="mask.png", shown=[128, 96]))
 
     made = take(part_mask().astype(np.uint8))  # 0 and 1
-    region.save(editor, asked(layer=made["layer"], base=made["base"]))
+    region.save(editor, asked(questions.Save, layer=made["layer"], base=made["base"]))
     assert np.array_equal(kept(workspace), part_mask())
     with pytest.raises(BadInput, match="128 x 96"):
         take(np.pad(part_mask(), ((0, 2), (0, 0))))
@@ -160,7 +167,7 @@ def test_a_file_is_taken_by_its_own_values_or_refused_with_one_sentence(
     with pytest.raises(BadInput):
         take(np.random.default_rng(0).integers(0, 256, (*SHAPE, 3), dtype=np.uint8))
     with pytest.raises(BadInput, match="choose it again"):
-        region.save(region.Editor(workspace), asked(layer=made["layer"], base=made["base"]))
+        region.save(region.Editor(workspace), asked(questions.Save, layer=made["layer"], base=made["base"]))
 
 
 @pytest.mark.slow
@@ -171,22 +178,23 @@ def test_a_mask_of_a_large_image_keeps_every_pixel_that_is_left_alone(tmp_path: 
         (tmp_path / "large" / "good" / f"{n}.png").write_bytes(encode_png(part(n, shape)))
     workspace = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
     import_dataset(workspace, tmp_path / "large", size=Size(128, 96))
-    editor, large = region.Editor(workspace), {"dataset": "large", "who": "Ann"}
-    seen = region.look(editor, large | {"index": 0})
+    editor = region.Editor(workspace)
+    seen = region.look(editor, asked(questions.Look, "large", index=0))
     assert (seen["shown"], seen["size"]) == ([1024, 768], [4000, 3000])
 
     wanted = part_mask(shape)
     wanted[700:900, 1201:1203] = False  # thinner than a pixel of the editor
     (tmp_path / "mask.png").write_bytes(encode_png(wanted))
     given = region.take(
-        editor, large | {"path": str(tmp_path / "mask.png"), "name": "mask.png", "shown": seen["shown"]}
+        editor,
+        asked(questions.Take, "large", path=str(tmp_path / "mask.png"), name="mask.png", shown=seen["shown"]),
     )
-    region.save(editor, large | {"layer": given["layer"], "base": given["base"]})
+    region.save(editor, asked(questions.Save, "large", layer=given["layer"], base=given["base"]))
     assert np.array_equal(kept(workspace), wanted)
 
     drawn = np.zeros(editor_shape, bool)
     drawn[100:300, 200:400] = True
-    region.save(editor, large | {"layer": layer_of(drawn), "base": ""})
+    region.save(editor, asked(questions.Save, "large", layer=layer_of(drawn)))
     sharp = kept(workspace)
     assert sharp.shape == shape
     rows, columns = np.flatnonzero(sharp.any(axis=1)), np.flatnonzero(sharp.any(axis=0))

@@ -98,7 +98,7 @@ class Compared:
             return refresh() | (compare(first, second) if first and second else {})
 
         def measure(event: gr.EventData) -> dict[Any, Any]:
-            bank = self.workspace.bank(event.id)
+            bank = self.workspace.bank(answers.told(event, "id"))
             spec = {"bank": bank.id, "dataset": bank.dataset, "fusion": None, "rate": None}
             self.job.begin("evaluate", f"Measuring {bank.name} on the test split of {bank.dataset}", spec)
             return {}

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core import extras, jobs
 from exdd_core.errors import BadInput
+from pages.banks import questions
 from pages.banks.parts import page_of, patch_url
 from pages.guard import person
 from pages.html import Answer
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 
-def open_picture(workspace: Workspace, asked: Answer) -> Answer:
+def open_picture(workspace: Workspace, asked: questions.Picture) -> Answer:
     """The map of a version (the active one if it was deleted), by `method` if that map is computed."""
     from exdd_core.banks import bank_map
 
     banks = {bank.id: bank for bank in workspace.banks()}
-    bank = banks.get(asked.get("bank", "")) or next((b for b in banks.values() if b.active), None)
+    bank = banks.get(asked.bank) or next((b for b in banks.values() if b.active), None)
     if bank is None:
         return {"bank": None, "stamp": _stamp(workspace, "")}
     made = bank_map.has_umap(workspace, bank.id)
-    method = "umap" if made and asked.get("method") == "umap" else "pca"
+    method = "umap" if made and asked.method == "umap" else "pca"
     return {
         "bank": {"id": bank.id, "name": bank.name, "active": bank.active},
         "made": made,
@@ -36,23 +37,23 @@ def open_picture(workspace: Workspace, asked: Answer) -> Answer:
     }
 
 
-def histograms(workspace: Workspace, asked: Answer) -> Answer:
+def histograms(workspace: Workspace, asked: questions.Version) -> Answer:
     """The distances of normal, real and painted patches from both banks of the version `bank`."""
     from exdd_core.banks.histograms import distances
 
-    return asdict(distances(workspace, asked["bank"]))
+    return asdict(distances(workspace, asked.bank))
 
 
-def image(workspace: Workspace, asked: Answer) -> Answer:
+def image(workspace: Workspace, asked: questions.Place) -> Answer:
     """The places of an image's rows in one bank, the chosen one first, and the page that shows the image."""
     from exdd_core.banks import bank_map
 
-    chosen = (asked["row"], asked["column"])
-    every = bank_map.patches_of_image(workspace, asked["bank"], asked["image"], asked["side"])
+    chosen = (asked.row, asked.column)
+    every = bank_map.patches_of_image(workspace, asked.bank, asked.image, asked.side)
     others = [patch for patch in every if patch != chosen]
-    found = bank_map.source_image(workspace, asked["bank"], asked["image"], [chosen, *others])
+    found = bank_map.source_image(workspace, asked.bank, asked.image, [chosen, *others])
     return {
-        "url": patch_url(asked["bank"], found.id, large=True),
+        "url": patch_url(asked.bank, found.id, large=True),
         "height": found.shape[0],
         "width": found.shape[1],
         "boxes": found.boxes,
@@ -60,49 +61,49 @@ def image(workspace: Workspace, asked: Answer) -> Answer:
     }
 
 
-def drop(workspace: Workspace, asked: Answer) -> Answer:
+def drop(workspace: Workspace, asked: questions.Dropped) -> Answer:
     """Drop an image from a bank of the active version, which has to be the shown one."""
     from exdd_core.curation import aligning
 
-    bank = workspace.bank(asked["bank"])
+    bank = workspace.bank(asked.bank)
     if not bank.active:
         raise BadInput(f"{bank.name} is not active any more; activate it to drop images from it.")
-    return {"sentence": aligning.drop(workspace, asked["image"], asked["side"], _who(asked)).sentence}
+    return {"sentence": aligning.drop(workspace, asked.image, asked.side, _who(asked)).sentence}
 
 
-def put_back(workspace: Workspace, asked: Answer) -> Answer:
+def put_back(workspace: Workspace, asked: questions.Dropped) -> Answer:
     """Undo `drop`."""
     from exdd_core.curation import aligning
 
-    return {"sentence": aligning.put_back(workspace, asked["image"], _who(asked)).sentence}
+    return {"sentence": aligning.put_back(workspace, asked.image, _who(asked)).sentence}
 
 
-def _who(asked: Answer) -> str:
-    who = person(asked.get("who"))
+def _who(asked: questions.Dropped) -> str:
+    who = person(asked.who)
     if not who:
         raise BadInput("Type your name first: it stands beside what you decide.")
     return who
 
 
-def order_map(workspace: Workspace, asked: Answer) -> Answer:
+def order_map(workspace: Workspace, asked: questions.Version) -> Answer:
     """Queue the computation of a map by UMAP. Raises `BadInput` where the package for it is not installed."""
     extras.MAP.require()
-    bank = workspace.bank(asked["bank"])
+    bank = workspace.bank(asked.bank)
     if _map_job(workspace, bank.id) is None:
         jobs.submit(workspace, "map", f"Making a map of {bank.name} by UMAP", {"bank": bank.id})
     return news(workspace, asked)
 
 
-def cancel_map(workspace: Workspace, asked: Answer) -> Answer:
-    job = _map_job(workspace, asked["bank"])
+def cancel_map(workspace: Workspace, asked: questions.Version) -> Answer:
+    job = _map_job(workspace, asked.bank)
     if job is not None:
         jobs.cancel(workspace, job.id)
     return news(workspace, asked)
 
 
-def news(workspace: Workspace, asked: Answer) -> Answer:
+def news(workspace: Workspace, asked: questions.Shown) -> Answer:
     """A `stamp` that changes with the map of the version `bank`, and the progress of a map by UMAP."""
-    id = asked.get("bank", "")
+    id = asked.bank
     job, last = _map_job(workspace, id), _last_map(workspace, id)
     return {
         "stamp": _stamp(workspace, id),

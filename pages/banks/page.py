@@ -51,7 +51,8 @@ def render(workspace: Workspace) -> None:
         pair: tuple[str, str] | None, bank: str, side: str, page: int, event: gr.EventData
     ) -> dict[Any, Any]:
         """Update every part that shows a bank, after a change on the map or elsewhere."""
-        told = rows.again(bank, side, page) if event.bank == bank else rows.updates(event.bank)
+        meant = answers.told(event, "bank")
+        told = rows.again(bank, side, page) if meant == bank else rows.updates(meant)
         return version_list.listed() | version_list.state() | compared.again(pair) | told
 
     builder.connect(refresh, changing)
@@ -75,11 +76,20 @@ def render(workspace: Workspace) -> None:
 
 def _bank_picture(workspace: Workspace) -> gr.HTML:
     """The map of a bank with its histograms, whose script calls the functions of `pages.banks.map`."""
-    questions = [open_picture, histograms, image, drop, put_back, order_map, cancel_map, news]
+    functions: list[answers.Answerer] = [
+        open_picture,
+        histograms,
+        image,
+        drop,
+        put_back,
+        order_map,
+        cancel_map,
+        news,
+    ]
     return answers.markup(
         "",
         html_template=TEMPLATE,
         js_on_load="exdd.banks(element, server, (bank) => trigger('act', { bank }))",
-        server_functions=[answers.answering(question, workspace) for question in questions],
+        server_functions=[answers.answering(function, workspace) for function in functions],
         elem_id="picture",
     )

@@ -66,8 +66,9 @@ class Rows:
         def change(bank: str, side: str) -> dict[Any, Any]:
             return {self.list: self._list(bank, side, 0), self.page: 0}
 
+        @answers.toasted
         def turn(bank: str, side: str, page: int, event: gr.EventData) -> dict[Any, Any]:
-            page += 1 if event.act == "next" else -1
+            page = max(0, page + (1 if answers.told(event, "act", "next", "previous") == "next" else -1))
             return {self.list: self._list(bank, side, page), self.page: page}
 
         self.side.input(change, [self.bank, self.side], [self.list, self.page], **answers.HIDDEN)

@@ -97,36 +97,38 @@ class Versions:
     ) -> None:
         @answers.sentences(self.note)
         def act(event: gr.EventData) -> dict[Any, Any]:
-            if event.act == "back":
+            asked = answers.told(event, "act", "back", "rows", "activate", "pin", "unpin", "delete")
+            if asked == "back":
                 bank = roll_back(self.workspace)
                 return refresh(bank.id) | {self.note: answers.say("done", f"{bank.name} is active again.")}
-            bank = self.workspace.bank(event.id)
-            if event.act == "rows":
+            bank = self.workspace.bank(answers.told(event, "id"))
+            if asked == "rows":
                 return rows.updates(bank.id)
-            if event.act == "activate":
+            if asked == "activate":
                 activate_bank(self.workspace, bank.id)
                 return refresh(bank.id)
-            if event.act in ("pin", "unpin"):
-                pin_bank(self.workspace, bank.id, event.act == "pin")
+            if asked in ("pin", "unpin"):
+                pin_bank(self.workspace, bank.id, asked == "pin")
                 return self.updates()
             return {self.confirm: gr.update(value=_confirm_html(bank), visible=True)}
 
         @answers.sentences(self.note)
         def decide(event: gr.EventData) -> dict[Any, Any]:
-            if event.act == "keep":
+            if answers.told(event, "act", "keep", "delete") == "keep":
                 return {self.confirm: gr.update(visible=False)}
-            name = self.workspace.bank(event.id).name
-            delete_bank(self.workspace, event.id)
-            return refresh() | {self.note: answers.say("done", f"{name} is deleted.")}
+            bank = self.workspace.bank(answers.told(event, "id"))
+            delete_bank(self.workspace, bank.id)
+            return refresh() | {self.note: answers.say("done", f"{bank.name} is deleted.")}
 
         @answers.sentences(self.note)
         def mend(pair: tuple[str, str] | None, event: gr.EventData) -> dict[Any, Any]:
             from exdd_core.curation import aligning
 
-            if event.act == "rebuild":
-                builder.rebuild(event.id, person(event.who))
+            who = person(answers.told(event, "who"))
+            if answers.told(event, "act", "rebuild", "align") == "rebuild":
+                builder.rebuild(answers.told(event, "id"), who)
                 return {}
-            decided = aligning.catch_up(self.workspace, person(event.who) or NOBODY)
+            decided = aligning.catch_up(self.workspace, who or NOBODY)
             return refresh() | compared.again(pair) | {self.note: answers.say("done", decided.sentence)}
 
         self.table.act(act, None, outputs, **answers.HIDDEN)

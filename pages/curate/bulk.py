@@ -14,6 +14,7 @@ from exdd_core.curation import sifting
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.workspace import decisions
+from pages.curate import questions
 from pages.curate.state import Curate, decided_answer
 from pages.html import Answer
 
@@ -22,11 +23,11 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 
-def undo_all(shared: Curate, asked: Answer) -> Answer:
+def undo_all(shared: Curate, asked: questions.SeveralOwned) -> Answer:
     """Begin to undo this person's decisions on these candidates that are in force."""
 
     def work(progress: Progress) -> Answer:
-        return shared.recorded(_undo_all(shared.workspace, asked["ids"], asked["who"], progress))
+        return shared.recorded(_undo_all(shared.workspace, asked.ids, asked.who, progress))
 
     return _begin(shared, work)
 
@@ -47,17 +48,17 @@ def _undo_all(workspace: Workspace, ids: Sequence[str], who: str, progress: Prog
     return curation.Decided(back, {}, "", 0, said)
 
 
-def chosen(shared: Curate, asked: Answer) -> Answer:
+def chosen(shared: Curate, asked: questions.Sought) -> Answer:
     """The pending candidates that pass the filters, and how many of them somebody else has open."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
-    found = sifting.passing(workspace, dataset, asked)
+    found = sifting.passing(workspace, dataset, asked.filters)
     holders = decisions.claims(workspace)
-    free = [id for id in found if holders.get(id, asked["who"]) == asked["who"]]
+    free = [id for id in found if holders.get(id, asked.who) == asked.who]
     return {"ids": free, "held": len(found) - len(free)}
 
 
-def recommend(shared: Curate, asked: Answer) -> Answer:
+def recommend(shared: Curate, asked: questions.Sought) -> Answer:
     """Begin to choose the candidates of `chosen` that would improve the bank."""
     ids, dataset = chosen(shared, asked)["ids"], shared.workspace.dataset().name
 
@@ -68,16 +69,16 @@ def recommend(shared: Curate, asked: Answer) -> Answer:
     return _begin(shared, work)
 
 
-def bulk(shared: Curate, asked: Answer) -> Answer:
+def bulk(shared: Curate, asked: questions.Bulk) -> Answer:
     """Begin to accept or reject candidates."""
-    workspace, ids, who = shared.workspace, asked["ids"], asked["who"]
+    workspace, ids, who = shared.workspace, asked.ids, asked.who
     if not ids:
         raise BadInput("None of these candidates waits for a decision any more.")
 
     def work(progress: Progress) -> Answer:
-        if asked["action"] == "accept":
+        if asked.action == "accept":
             return shared.recorded(curation.accept(workspace, ids, who, wait=False))
-        return decided_answer(curation.reject(workspace, ids, who, asked["reasons"]))
+        return decided_answer(curation.reject(workspace, ids, who, asked.reasons))
 
     return _begin(shared, work)
 
@@ -88,16 +89,16 @@ def _begin(shared: Curate, work: Callable[[Progress], Answer]) -> Answer:
     return {"run": run.id}
 
 
-def look(shared: Curate, asked: Answer) -> Answer:
+def look(shared: Curate, asked: questions.Run) -> Answer:
     """The progress of a background run, and its result once it has ended."""
-    run = shared.bulks.get(asked["run"])
+    run = shared.bulks.get(asked.run)
     if run is None:
         raise BadInput(
             "This was begun before the workbench was last started; the history says what was decided."
         )
     if not run.over.is_set():
         return {"over": False, "text": run.progress.text, "fraction": run.progress.fraction}
-    del shared.bulks[asked["run"]]
+    del shared.bulks[asked.run]
     if run.was_cancelled:
         said = "Cancelled; what was not decided yet is left as it was."
         return {"over": True, "cancelled": True, "ids": [], "sentence": said}
@@ -106,7 +107,7 @@ def look(shared: Curate, asked: Answer) -> Answer:
     return {"over": True} | (run.result or {})
 
 
-def stop(shared: Curate, asked: Answer) -> Answer:
-    if run := shared.bulks.get(asked["run"]):
+def stop(shared: Curate, asked: questions.Run) -> Answer:
+    if run := shared.bulks.get(asked.run):
         run.cancel()
     return {}

@@ -14,10 +14,12 @@ from exdd_core.studio import editor
 from exdd_core.synthesis import mask_layers
 from exdd_core.workspace import candidates, decisions
 from pages import html
+from pages.curate import questions
 from pages.curate.cards import SOURCES, card, effect_answer
 from pages.curate.state import Curate, decided_answer
 from pages.html import Answer
 from pages.pictures import png_url
+from pages.questions import One
 
 if TYPE_CHECKING:
     from exdd_core.curation.measures import Quality
@@ -37,13 +39,13 @@ SAID = {
 }
 
 
-def candidate(shared: Curate, asked: Answer) -> Answer:
+def candidate(shared: Curate, asked: questions.Opened) -> Answer:
     """Everything about one candidate. With `who`, claims it for that person and releases their former one."""
     workspace = shared.workspace
-    made = candidates.get(workspace, asked["id"])
-    if asked.get("before"):
-        decisions.release(workspace, asked["before"], asked["who"])
-    holder = decisions.claim(workspace, made.id, asked["who"]) if made.status == "pending" else ""
+    made = candidates.get(workspace, asked.id)
+    if asked.before:
+        decisions.release(workspace, asked.before, asked.who)
+    holder = decisions.claim(workspace, made.id, asked.who) if made.status == "pending" else ""
     width, height = made.size
     last = next(reversed(decisions.in_force(workspace, "accept", "reject", subject=made.id)), None)
     return card(workspace, made, {made.id: holder}) | {
@@ -87,23 +89,23 @@ def _setting(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def measures(shared: Curate, asked: Answer) -> Answer:
+def measures(shared: Curate, asked: questions.Measured) -> Answer:
     """The known measures of one candidate, and the effects of the candidates on the screen.
 
     known: None where the script has them already (`have`). late: which measures are of an earlier state of the bank:
     "all", "effect" or "". left: the number of candidates that wait to be measured.
     """
-    measuring, made = shared.measuring, candidates.get(shared.workspace, asked["id"])
-    waiting = {one.id: one for one in measuring.standing([made.id, *asked["screen"]])}
+    measuring, made = shared.measuring, candidates.get(shared.workspace, asked.id)
+    waiting = {one.id: one for one in measuring.standing([made.id, *asked.screen])}
     left = measuring.late()
     problem, known = measuring.problem(made.id), queue.kept_quality(made)
     if left:
-        measuring.want([made.id, *asked["screen"]])
+        measuring.want([made.id, *asked.screen])
     own = waiting.get(made.id)  # decided candidates are not measured any more
     late = "" if own is None or problem else "all" if not own.measured else "" if own.effect else "effect"
     stamp = f"{known.state} {known.effect_state}" if known else ""
-    new = known is not None and stamp != asked["have"]
-    screen = candidates.of_ids(shared.workspace, [id for id in asked["screen"] if id in waiting])
+    new = known is not None and stamp != asked.have
+    screen = candidates.of_ids(shared.workspace, [id for id in asked.screen if id in waiting])
     return {
         "known": _quality(shared.workspace, made, known) | {"stamp": stamp} if new and known else None,
         "late": late,
@@ -127,35 +129,35 @@ def _quality(workspace: Workspace, made: Candidate, known: Quality) -> Answer:
     }
 
 
-def effect(shared: Curate, asked: Answer) -> Answer:
+def effect(shared: Curate, asked: questions.Several) -> Answer:
     """The effect of accepting these candidates together, and which of them nearly repeat others."""
-    found = shared.measuring.judge.effect(asked["ids"])
-    repeats = shared.measuring.judge.repeats(asked["ids"])
+    found = shared.measuring.judge.effect(asked.ids)
+    repeats = shared.measuring.judge.repeats(asked.ids)
     return {"light": found.light, "text": found.text, "repeats": list(repeats)}
 
 
-def mask(shared: Curate, asked: Answer) -> Answer:
+def mask(shared: Curate, asked: One) -> Answer:
     """A candidate's mask as a layer of the editor."""
-    made = candidates.get(shared.workspace, asked["id"])
+    made = candidates.get(shared.workspace, asked.id)
     shape = editor.canvas(shared.workspace, made.source).pixels.shape[:2]
     layer = mask_layers.to_editor(candidates.mask_of(shared.workspace, made), shape, editor.COLOUR)
     address = png_url(layer)
     return {"layer": address, "width": shape[1], "height": shape[0]}
 
 
-def trim(shared: Curate, asked: Answer) -> Answer:
+def trim(shared: Curate, asked: questions.Trimmed) -> Answer:
     """Trim the mask to the editor's layer. Wherever the layer was not changed, the mask's finer pixels stay."""
-    made = candidates.get(shared.workspace, asked["id"])
+    made = candidates.get(shared.workspace, asked.id)
     width, height = made.size
     left = mask_layers.from_editor(
-        html.drawn(asked["layer"]), (height, width), candidates.mask_of(shared.workspace, made)
+        html.drawn(asked.layer), (height, width), candidates.mask_of(shared.workspace, made)
     )
-    return decided_answer(curation.trim(shared.workspace, made.id, left, asked["who"]))
+    return decided_answer(curation.trim(shared.workspace, made.id, left, asked.who))
 
 
-def history(shared: Curate, asked: Answer) -> Answer:
+def history(shared: Curate, asked: questions.Lines) -> Answer:
     """The decisions on this data set, the newest first; undone ones with the person who undid them."""
-    found, total = decisions.past(shared.workspace, shared.workspace.dataset().name, asked["limit"])
+    found, total = decisions.past(shared.workspace, shared.workspace.dataset().name, asked.limit)
     return {"lines": [_line(decision, by) for decision, by in found], "total": total}
 
 

@@ -11,6 +11,7 @@ from exdd_core import curation, studio
 from exdd_core.curation import sifting
 from exdd_core.curation.queue import kept_quality
 from exdd_core.workspace import candidates, decisions, image_windows, unfitted
+from pages.curate import questions
 from pages.curate.state import LIGHTS, MEASURES, Curate, queue_stamp
 from pages.html import Answer
 
@@ -22,18 +23,19 @@ if TYPE_CHECKING:
 SOURCES = {"drawn": "Drawn", "real": "Borrowed", "generated": "Generated", "uploaded": "Uploaded"}
 
 
-def queue(shared: Curate, asked: Answer) -> Answer:
+def queue(shared: Curate, asked: questions.Sought) -> Answer:
     """The first `limit` candidates that pass the filters, in order, and their counts by status and filter."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
-    found = sifting.sift(workspace, dataset, asked, asked["status"], asked["sort"], asked["limit"])
+    found = sifting.sift(workspace, dataset, asked.filters, asked.status, asked.sort, asked.limit)
     holders = decisions.claims(workspace)
     return {
         "items": [card(workspace, made, holders) for made in candidates.of_ids(workspace, found.ids)],
         "total": found.total,
         "counts": found.counts,
         "filters": {
-            name: _options(workspace, counts, name, asked[name]) for name, counts in found.options.items()
+            name: _options(workspace, counts, name, asked.filters[name])
+            for name, counts in found.options.items()
         },
         "types": _types(workspace, dataset),
         "reasons": _reasons(workspace),

@@ -15,6 +15,7 @@ from exdd_core import curation
 from exdd_core.curation.sifting import TRAITS
 from exdd_core.workspace import candidates, decisions
 from pages import answers
+from pages.curate import questions
 from pages.curate.bulk import bulk, chosen, look, recommend, stop, undo_all
 from pages.curate.candidate import candidate, effect, history, mask, measures, trim
 from pages.curate.cards import queue
@@ -46,7 +47,7 @@ def render(workspace: Workspace) -> None:
     """Build the page's content between header and footer."""
     shared = Curate(workspace)
     shared.refitting.wake()  # for decisions that a killed program has left
-    questions = [
+    functions: list[answers.Answerer] = [
         open_page, queue, candidate, stay, leave, accept, reject, name_type, mask, trim,
         undo, undo_last, undo_all, history, chosen, recommend, bulk, look, stop, news, measures, effect,
     ]  # fmt: skip
@@ -54,12 +55,12 @@ def render(workspace: Workspace) -> None:
         "",
         html_template=TEMPLATE,
         js_on_load=f"exdd.curate(element, server, {json.dumps(TERMS)})",
-        server_functions=[answers.answering(question, shared) for question in questions],
+        server_functions=[answers.answering(function, shared) for function in functions],
         elem_id="curate",
     )
 
 
-def open_page(shared: Curate, asked: Answer) -> Answer:
+def open_page(shared: Curate, asked: questions.Sought) -> Answer:
     """The queue, or what is missing to have one."""
     info = shared.workspace.active_dataset()
     if info is None:
@@ -70,39 +71,42 @@ def open_page(shared: Curate, asked: Answer) -> Answer:
     return {"need": None, "dataset": info.name, "queue": queue(shared, asked)}
 
 
-def news(shared: Curate, asked: Answer) -> Answer:
+def news(shared: Curate, asked: questions.Stamp) -> Answer:
     """Whether anything has changed since `stamp`. Called every few seconds."""
     info = shared.workspace.active_dataset()
     stamp = queue_stamp(shared.workspace, info.name) if info else ""
     shared.refitting.wake()  # the command line decides, too
-    return {"dataset": info.name if info else "", "changed": stamp != asked["stamp"]}
+    return {"dataset": info.name if info else "", "changed": stamp != asked.stamp}
 
 
-def stay(shared: Curate, asked: Answer) -> Answer:
+def stay(shared: Curate, asked: questions.Owned) -> Answer:
     """Renew the claim of the person who has a candidate open."""
-    return {"holder": decisions.claim(shared.workspace, asked["id"], asked["who"])}
+    made = candidates.get(shared.workspace, asked.id)
+    return {
+        "holder": decisions.claim(shared.workspace, made.id, asked.who) if made.status == "pending" else ""
+    }
 
 
-def leave(shared: Curate, asked: Answer) -> Answer:
-    decisions.release(shared.workspace, asked["id"], asked["who"])
+def leave(shared: Curate, asked: questions.Owned) -> Answer:
+    decisions.release(shared.workspace, asked.id, asked.who)
     return {}
 
 
-def accept(shared: Curate, asked: Answer) -> Answer:
-    return shared.recorded(curation.accept(shared.workspace, [asked["id"]], asked["who"], wait=False))
+def accept(shared: Curate, asked: questions.Owned) -> Answer:
+    return shared.recorded(curation.accept(shared.workspace, [asked.id], asked.who, wait=False))
 
 
-def reject(shared: Curate, asked: Answer) -> Answer:
-    return decided_answer(curation.reject(shared.workspace, [asked["id"]], asked["who"], asked["reasons"]))
+def reject(shared: Curate, asked: questions.Rejected) -> Answer:
+    return decided_answer(curation.reject(shared.workspace, [asked.id], asked.who, asked.reasons))
 
 
-def name_type(shared: Curate, asked: Answer) -> Answer:
-    return decided_answer(curation.set_type(shared.workspace, [asked["id"]], asked["type"], asked["who"]))
+def name_type(shared: Curate, asked: questions.Named) -> Answer:
+    return decided_answer(curation.set_type(shared.workspace, [asked.id], asked.type, asked.who))
 
 
-def undo(shared: Curate, asked: Answer) -> Answer:
-    return shared.recorded(curation.undo(shared.workspace, asked["decision"], asked["who"], wait=False))
+def undo(shared: Curate, asked: questions.Undone) -> Answer:
+    return shared.recorded(curation.undo(shared.workspace, asked.decision, asked.who, wait=False))
 
 
-def undo_last(shared: Curate, asked: Answer) -> Answer:
-    return shared.recorded(curation.undo_last(shared.workspace, asked["who"], wait=False))
+def undo_last(shared: Curate, asked: questions.Person) -> Answer:
+    return shared.recorded(curation.undo_last(shared.workspace, asked.who, wait=False))

@@ -85,10 +85,11 @@ class Gallery:
 
         @answers.sentences(self.note)
         def act(page: int, split: str, label: str, kind: str, event: gr.EventData) -> dict[Any, Any]:
-            if event.act in ("next", "previous"):
-                page += 1 if event.act == "next" else -1
+            asked = answers.told(event, "act", "next", "previous", *ACTS)
+            if asked in ("next", "previous"):
+                page = max(0, page + (1 if asked == "next" else -1))
                 return {self.grid: self._grid(page, split, label, kind), self.page: page}
-            said = self._change(event.act, list(event.ids), who_of(event.who))
+            said = self._change(asked, answers.told_several(event, "ids"), who_of(answers.told(event, "who")))
             return refresh() | {
                 self.note: answers.say("done", f"{said} Undo is under State of the data set."),
                 self.split: split,

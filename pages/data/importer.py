@@ -238,9 +238,10 @@ class Importer:
         event: gr.EventData,
     ) -> dict[Any, Any]:
         """Set the role of a folder's images, or unset it by a second click."""
-        others = {folder: role for folder, role in roles.items() if folder != event.folder}
-        if roles.get(event.folder) != event.role:
-            others[event.folder] = event.role
+        meant, chosen = answers.told(event, "folder"), answers.told(event, "role")
+        others = {folder: role for folder, role in roles.items() if folder != meant}
+        if roles.get(meant) != chosen:
+            others[meant] = chosen
         return self._look_again(kind, path, file, layout, grouping, rule, others, depth, masks)
 
     def _previewed(self, source: str, choices: Choices, bar: gr.Progress | None = None) -> DatasetPreview:

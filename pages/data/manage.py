@@ -79,17 +79,19 @@ class Manage:
 
         def act(event: gr.EventData) -> dict[Any, Any]:
             info = self.workspace.dataset()
-            if event.act == "undo":
-                return done(dataset_changes.undo(self.workspace, info.name, who_of(event.who)).sentence)
-            if event.act == "ask":
+            asked = answers.told(event, "act", "undo", "ask", "keep", "delete", *exporting.LAYOUTS)
+            if asked == "undo":
+                who = who_of(answers.told(event, "who"))
+                return done(dataset_changes.undo(self.workspace, info.name, who).sentence)
+            if asked == "ask":
                 return {
                     self.actions: _confirm_html(info, dataset_uses.uses(self.workspace, info.name).sentence)
                 }
-            if event.act == "keep":
+            if asked == "keep":
                 return {self.actions: _ACTIONS}
-            if event.act == "delete":
-                return done(dataset_uses.delete(self.workspace, event.name))
-            self._export(info, event.act)
+            if asked == "delete":
+                return done(dataset_uses.delete(self.workspace, answers.told(event, "name")))
+            self._export(info, asked)
             return {}
 
         def change(name: str, depth: str, masks: str, who: str) -> dict[Any, Any]:

@@ -96,10 +96,10 @@ class DatasetList:
     def connect(self, refresh: Any, outputs: list[Any], importer: Importer) -> None:
         @answers.sentences(self.note)
         def act(event: gr.EventData) -> dict[Any, Any]:
-            if event.act == "demo":
+            if answers.told(event, "act") == "demo":
                 importer.make_demo()
                 return {}
-            self.workspace.activate_dataset(event.name)
+            self.workspace.activate_dataset(answers.told(event, "name"))
             return refresh()
 
         acted = self.table.act(act, None, outputs, show_progress="hidden", api_visibility="private")

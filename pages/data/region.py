@@ -22,6 +22,7 @@ from exdd_core.workspace import dataset_changes, dataset_settings, image_windows
 from exdd_core.workspace.dataset_settings import set_region
 from exdd_core.workspace.image_windows import Which
 from pages import answers, html
+from pages.data import questions
 from pages.guard.uploads import uploaded
 from pages.html import Answer, text
 from pages.pictures import jpeg_url, png_url
@@ -41,13 +42,13 @@ class Region:
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         editor = Editor(workspace)
-        questions = [look, propose, take, save, remove, undo]
+        functions: list[answers.Answerer] = [look, propose, take, save, remove, undo]
         column = gr.Column(visible=False, elem_classes="section", elem_id="region")
         with column as self.section, answers.folded("Region of interest"):
             self.card = answers.markup(
                 "",
                 js_on_load="exdd.data(element, server, { upload, watch, changed: () => trigger('act', {}) })",
-                server_functions=[answers.answering(question, editor) for question in questions],
+                server_functions=[answers.answering(function, editor) for function in functions],
                 elem_id="region-editor",
             )
         self.outputs = [self.section, self.card]
@@ -138,11 +139,11 @@ def _region(workspace: Workspace, info: DatasetInfo, state: int | None = None) -
 # --- pictures ---------------------------------------------------------------------------------------------
 
 
-def look(shared: Editor, asked: Answer) -> Answer:
+def look(shared: Editor, asked: questions.Look) -> Answer:
     """One image as a picture to draw on, and the current region. index: of the image, modulo their number."""
-    info = shared.workspace.dataset(asked["dataset"])
+    info = shared.workspace.dataset(asked.dataset)
     number = sum(shared.number(info))
-    index = int(asked["index"]) % number
+    index = asked.index % number
     row = shared.picture(info, index)
     small = mask_layers.editor_copy(images.read_image(row.path, row.id, row.depth), SIDE)
     height, width = small.shape[:2]
@@ -170,9 +171,9 @@ def _layer(mask: np.ndarray, shown: tuple[int, int]) -> Answer:
     return {"layer": png_url(layer), "share": float(mask.mean())}
 
 
-def _shown(asked: Answer) -> tuple[int, int]:
+def _shown(asked: questions.Propose | questions.Take) -> tuple[int, int]:
     """(h, w) of the editor's copy. Raises `BadInput` where it is too large."""
-    width, height = (int(side) for side in asked["shown"])
+    width, height = asked.shown
     if not (0 < width <= MOST_SHOWN and 0 < height <= MOST_SHOWN):
         raise BadInput("The picture is of a size that cannot be drawn on; reload this page.")
     return height, width
@@ -181,19 +182,19 @@ def _shown(asked: Answer) -> tuple[int, int]:
 # --- masks by threshold or file -----------------------------------------------------------------------------
 
 
-def propose(shared: Editor, asked: Answer) -> Answer:
+def propose(shared: Editor, asked: questions.Propose) -> Answer:
     """The region where the median of normal images is brighter than a grey value."""
-    info, threshold = shared.workspace.dataset(asked["dataset"]), int(asked["threshold"])
+    info, threshold = shared.workspace.dataset(asked.dataset), asked.threshold
     return _layer(shared.brightness(info) > threshold, _shown(asked)) | {"base": f"above:{threshold}"}
 
 
-def take(shared: Editor, asked: Answer) -> Answer:
+def take(shared: Editor, asked: questions.Take) -> Answer:
     """Read an uploaded mask of the most common size, white in the region of interest."""
-    info = shared.workspace.dataset(asked["dataset"])
-    mask = images.take_mask(uploaded(asked["path"]), _shape(info), asked["name"])
+    info = shared.workspace.dataset(asked.dataset)
+    mask = images.take_mask(uploaded(asked.path), _shape(info), asked.name)
     if not mask.any():
         raise BadInput(
-            f"{asked['name']} marks nothing: it has one value everywhere; a region is white where something counts "
+            f"{asked.name} marks nothing: it has one value everywhere; a region is white where something counts "
             "and black elsewhere."
         )
     return _layer(mask, _shown(asked)) | {"base": f"file:{shared.keep(mask)}"}
@@ -202,17 +203,15 @@ def take(shared: Editor, asked: Answer) -> Answer:
 # --- changes --------------------------------------------------------------------------------------------------
 
 
-def save(shared: Editor, asked: Answer) -> Answer:
+def save(shared: Editor, asked: questions.Save) -> Answer:
     """Set the region from the editor.
 
     layer: a PNG of the editor's copy. base: the name of the mask that the editor started from, whose finer pixels stay
     wherever nobody changed it.
     """
-    info = shared.workspace.dataset(asked["dataset"])
-    mask = mask_layers.from_editor(
-        html.drawn(asked["layer"]), _shape(info), shared.given(info, asked["base"])
-    )
-    made = set_region(shared.workspace, info.name, mask, who_of(asked["who"]))
+    info = shared.workspace.dataset(asked.dataset)
+    mask = mask_layers.from_editor(html.drawn(asked.layer), _shape(info), shared.given(info, asked.base))
+    made = set_region(shared.workspace, info.name, mask, who_of(asked.who))
     said = f"Saved: {_percent(mask)} of an image counts. Banks built before keep their own region."
     return {"said": said, "state": made.state}
 
@@ -222,17 +221,17 @@ def _percent(mask: np.ndarray) -> str:
     return "Less than 1%" if share < 0.01 else "More than 99%" if share > 0.99 else f"{share:.0%}"
 
 
-def remove(shared: Editor, asked: Answer) -> Answer:
-    made = set_region(shared.workspace, asked["dataset"], None, who_of(asked["who"]))
+def remove(shared: Editor, asked: questions.Owned) -> Answer:
+    made = set_region(shared.workspace, asked.dataset, None, who_of(asked.who))
     said = "Removed: all of an image counts again. Banks built before keep their own region."
     return {"said": said, "state": made.state}
 
 
-def undo(shared: Editor, asked: Answer) -> Answer:
+def undo(shared: Editor, asked: questions.Undo) -> Answer:
     """Undo the change that made `state`, unless another one followed."""
-    info = shared.workspace.dataset(asked["dataset"])
-    if info.state != asked["state"]:
+    info = shared.workspace.dataset(asked.dataset)
+    if info.state != asked.state:
         raise BadInput(
             "The data set was changed again since; its last change is under State of the data set."
         )
-    return {"said": dataset_changes.undo(shared.workspace, info.name, who_of(asked["who"])).sentence}
+    return {"said": dataset_changes.undo(shared.workspace, info.name, who_of(asked.who)).sentence}

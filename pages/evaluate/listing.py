@@ -12,6 +12,7 @@ from exdd_core.experiments import COUNTS, short_title
 from exdd_core.workspace import candidates, runs
 from pages.evaluate.state import KINDS, Evaluate
 from pages.html import Answer
+from pages.questions import Question
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -25,7 +26,7 @@ NO_DATASET = {
 }
 
 
-def open_page(shared: Evaluate, asked: Answer) -> Answer:
+def open_page(shared: Evaluate, asked: Question) -> Answer:
     """The runs and the choices for a measurement, or what is missing for one."""
     from exdd_core.detector.fusion import FUSIONS
 
@@ -51,7 +52,7 @@ def open_page(shared: Evaluate, asked: Answer) -> Answer:
     }
 
 
-def listed(shared: Evaluate, asked: Answer) -> Answer:
+def listed(shared: Evaluate, asked: Question) -> Answer:
     return {"runs": [line(shared.workspace, run) for run in runs.listed(shared.workspace)]}
 
 

@@ -15,9 +15,11 @@ from exdd_core.experiments import figure_two, write_figure, write_html
 from exdd_core.progress import Progress
 from exdd_core.workspace import runs
 from pages import html
+from pages.evaluate import questions
 from pages.evaluate.measuring import whole
 from pages.evaluate.state import Evaluate
 from pages.html import Answer
+from pages.questions import One
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
 MOST_ROWS = 24  # largest number of rows of Figure 2
 
 
-def figure(shared: Evaluate, asked: Answer) -> Answer:
+def figure(shared: Evaluate, asked: questions.Figure) -> Answer:
     """Begin to draw Figure 2 as PNG and PDF, of the chosen images or of those on which methods disagree most."""
-    found, ids = runs.get(shared.workspace, asked["id"]), asked["images"]
-    count = whole(asked["count"], "rows", 1, MOST_ROWS)
+    found, ids = runs.get(shared.workspace, asked.id), asked.images
+    count = whole(asked.count, "rows", 1, MOST_ROWS)
     if len(ids) > MOST_ROWS:
         raise BadInput(f"{len(ids)} rows are too many for one figure; choose at most {MOST_ROWS}.")
 
@@ -42,9 +44,9 @@ def figure(shared: Evaluate, asked: Answer) -> Answer:
     return _begin(shared, draw)
 
 
-def report(shared: Evaluate, asked: Answer) -> Answer:
+def report(shared: Evaluate, asked: One) -> Answer:
     """Begin to write the report: one HTML file that opens offline."""
-    found = runs.get(shared.workspace, asked["id"])
+    found = runs.get(shared.workspace, asked.id)
 
     def write(progress: Progress) -> list[Path]:
         file = _file(shared.workspace, f"report-{found.id}.html")
@@ -66,14 +68,14 @@ def _begin(shared: Evaluate, make: Callable[[Progress], Sequence[Path]]) -> Answ
     return {"making": made.id}
 
 
-def look(shared: Evaluate, asked: Answer) -> Answer:
+def look(shared: Evaluate, asked: questions.Making) -> Answer:
     """The progress of a file, and its address once it is written."""
-    made = shared.making.get(asked["making"])
+    made = shared.making.get(asked.making)
     if made is None:
         raise BadInput("The workbench was started anew meanwhile; ask for the file once more.")
     if not made.over.is_set():
         return {"over": False, "text": made.progress.text, "fraction": made.progress.fraction}
-    del shared.making[asked["making"]]
+    del shared.making[asked.making]
     if made.was_cancelled:
         return {"over": True, "files": []}
     if made.error is not None:
@@ -84,7 +86,7 @@ def look(shared: Evaluate, asked: Answer) -> Answer:
     }
 
 
-def stop(shared: Evaluate, asked: Answer) -> Answer:
-    if asked["making"] in shared.making:
-        shared.making[asked["making"]].cancel()
+def stop(shared: Evaluate, asked: questions.Making) -> Answer:
+    if asked.making in shared.making:
+        shared.making[asked.making].cancel()
     return {}

@@ -12,31 +12,33 @@ from exdd_core import jobs
 from exdd_core.errors import BadInput
 from exdd_core.experiments import require_accepted
 from exdd_core.workspace import image_windows, runs
+from pages.evaluate import questions
 from pages.evaluate.state import KINDS, Evaluate
 from pages.html import Answer
+from pages.questions import One
 
 if TYPE_CHECKING:
     from exdd_core.jobs import Job
 
 
-def start(shared: Evaluate, asked: Answer) -> Answer:
+def start(shared: Evaluate, asked: questions.Start) -> Answer:
     """Queue a measurement with the form's values. Raises `BadInput` for a value that is no number or out of range."""
-    workspace, kind = shared.workspace, asked["kind"]
-    dataset = workspace.dataset(asked["dataset"]).name
+    workspace, kind = shared.workspace, asked.kind
+    dataset = workspace.dataset(asked.dataset).name
     spec: Answer = {"dataset": dataset}
     if kind == "sweep":
-        spec |= {"counts": _counts(asked["counts"]), "seeds": whole(asked["seeds"], "seeds", 1, 100)}
+        spec |= {"counts": _counts(asked.counts), "seeds": whole(asked.seeds, "seeds", 1, 100)}
         require_accepted(workspace, dataset, spec["counts"])
         title = f"Measuring {dataset} with {', '.join(map(str, spec['counts']))} synthetic defects"
     else:
-        spec |= {"rate": _percent(asked["rate"]), "fusion": asked["fusion"] or None}
-        if asked["folds"].strip():
-            spec |= {"folds": whole(asked["folds"], "folds", 2, 50)}
-            spec |= {"seed": whole(asked["seed"] or "0", "seed", 0, 2**31 - 1)}
+        spec |= {"rate": _percent(asked.rate), "fusion": asked.fusion or None}
+        if asked.folds.strip():
+            spec |= {"folds": whole(asked.folds, "folds", 2, 50)}
+            spec |= {"seed": whole(asked.seed or "0", "seed", 0, 2**31 - 1)}
         elif not image_windows.count(workspace, image_windows.Which(dataset, "test")):
             raise BadInput(f'The data set "{dataset}" has no test images; measure it by folds instead.')
         if kind == "evaluate" and "folds" not in spec:
-            bank = workspace.bank(asked["bank"] or None)
+            bank = workspace.bank(asked.bank or None)
             spec |= {"bank": bank.id, "dataset": bank.dataset}
         title = f"Evaluating {spec['dataset']}: {KINDS[kind]}"
     for job in jobs.listed(workspace, active=True):
@@ -45,9 +47,9 @@ def start(shared: Evaluate, asked: Answer) -> Answer:
     return {"job": _job(jobs.submit(workspace, kind, title, spec))}
 
 
-def again(shared: Evaluate, asked: Answer) -> Answer:
+def again(shared: Evaluate, asked: One) -> Answer:
     """Queue the measurement of a run again."""
-    found = runs.get(shared.workspace, asked["id"])
+    found = runs.get(shared.workspace, asked.id)
     title = f"Measuring again: {found.title}"
     return {"job": _job(jobs.submit(shared.workspace, found.kind, title, found.spec))}
 
@@ -81,17 +83,17 @@ def _counts(words: str) -> list[int]:
     return sorted({int(part) for part in parts})
 
 
-def work(shared: Evaluate, asked: Answer) -> Answer:
+def work(shared: Evaluate, asked: questions.Work) -> Answer:
     """The jobs of measurements, and a stamp that changes whenever the stored runs do."""
     mine = [job for job in jobs.listed(shared.workspace) if job.kind in KINDS]
     return {
-        "jobs": [_job(job) for job in mine if job.active or job.id in asked["watched"]],
+        "jobs": [_job(job) for job in mine if job.active or job.id in asked.watched],
         "stamp": runs.stamp(shared.workspace),
     }
 
 
-def cancel(shared: Evaluate, asked: Answer) -> Answer:
-    return {"job": _job(jobs.cancel(shared.workspace, asked["id"]))}
+def cancel(shared: Evaluate, asked: One) -> Answer:
+    return {"job": _job(jobs.cancel(shared.workspace, asked.id))}
 
 
 def _job(job: Job) -> Answer:

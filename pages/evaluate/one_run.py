@@ -18,9 +18,11 @@ from exdd_core.experiments import (
     shown,
 )
 from exdd_core.workspace import runs
+from pages.evaluate import questions
 from pages.evaluate.listing import line, listed
 from pages.evaluate.state import Evaluate
 from pages.html import Answer
+from pages.questions import One, Question
 
 # Names of settings for people, where the name in the record is not clear.
 SETTINGS = {
@@ -34,10 +36,10 @@ SETTINGS = {
 NOTHING = "–"  # shown where a run lacks a setting
 
 
-def run(shared: Evaluate, asked: Answer) -> Answer:
+def run(shared: Evaluate, asked: One) -> Answer:
     """All of one run, and the existing bank versions of its methods."""
     workspace = shared.workspace
-    found = runs.get(workspace, asked["id"])
+    found = runs.get(workspace, asked.id)
     there = {bank.id for bank in workspace.banks()}
     banks = {name: id for name, id in runs.banks_of(found).items() if id in there}
     ids = found.result.get("per_image", {}).get("id", [])
@@ -64,9 +66,9 @@ def _value(value: Any) -> str:
     return str(value)
 
 
-def compare(shared: Evaluate, asked: Answer) -> Answer:
+def compare(shared: Evaluate, asked: questions.Two) -> Answer:
     """The differences between two runs: settings, figures, and images that the same method judged differently."""
-    first, second = (runs.get(shared.workspace, asked[which]) for which in ("first", "second"))
+    first, second = (runs.get(shared.workspace, id) for id in (asked.first, asked.second))
     figures, others, settings = [], [], []
     known = {"first": runs.settings(first), "second": runs.settings(second)}
     for found in differences(first, second):
@@ -100,13 +102,13 @@ def compare(shared: Evaluate, asked: Answer) -> Answer:
     }
 
 
-def delete(shared: Evaluate, asked: Answer) -> Answer:
-    shared.deleted[asked["id"]] = runs.delete(shared.workspace, asked["id"])
-    return listed(shared, asked)
+def delete(shared: Evaluate, asked: One) -> Answer:
+    shared.deleted[asked.id] = runs.delete(shared.workspace, asked.id)
+    return listed(shared, Question())
 
 
-def restore(shared: Evaluate, asked: Answer) -> Answer:
-    if asked["id"] not in shared.deleted:
+def restore(shared: Evaluate, asked: One) -> Answer:
+    if asked.id not in shared.deleted:
         raise BadInput("The workbench was started anew since; this measurement is gone. Measure it again.")
-    runs.restore(shared.workspace, shared.deleted.pop(asked["id"]))
-    return listed(shared, asked)
+    runs.restore(shared.workspace, shared.deleted.pop(asked.id))
+    return listed(shared, Question())

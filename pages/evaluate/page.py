@@ -27,7 +27,7 @@ TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "evaluate.html").re
 def render(workspace: Workspace) -> None:
     """Build the page's content between header and footer."""
     shared = Evaluate(workspace)
-    questions = [
+    functions: list[answers.Answerer] = [
         open_page,
         listed,
         run,
@@ -47,6 +47,6 @@ def render(workspace: Workspace) -> None:
         "",
         html_template=TEMPLATE,
         js_on_load="exdd.evaluate(element, server)",
-        server_functions=[answers.answering(question, shared) for question in questions],
+        server_functions=[answers.answering(function, shared) for function in functions],
         elem_id="evaluate",
     )

@@ -15,6 +15,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
 from exdd_core.review import ComparedImage, Review, finite, truth_of
 from pages.html import Answer
+from pages.inspect import questions
 from pages.inspect.state import bank_answer, mark_answer, sides_of
 from pages.pictures import jpeg_url, png_url
 
@@ -29,9 +30,9 @@ MAP_SIDE = 320
 CROP_SIDE = 208
 
 
-def picture(review: Review, asked: Answer) -> Answer:
+def picture(review: Review, asked: questions.OneImage) -> Answer:
     """The shown picture and its true mask's outline in the image's pixels. Needs no bank version."""
-    image, bank = review.image(asked["id"]), asked.get("bank")
+    image, bank = review.image(asked.id), asked.bank
     read = review.read(image, bank)
     pixels = read.pixels
     height, width = pixels.shape[:2]
@@ -54,9 +55,9 @@ def _outline(review: Review, id: str) -> Answer:
     return {"wanted": outlining.wanted(review.workspace, id), "by": asdict(by) if by else None}
 
 
-def inspect(review: Review, asked: Answer) -> Answer:
+def inspect(review: Review, asked: questions.OneImage) -> Answer:
     """Scores, verdicts, reasons and coloured maps of both methods, and the image's marks."""
-    return inspection_answer(review, review.compare(asked["id"], asked.get("bank")))
+    return inspection_answer(review, review.compare(asked.id, asked.bank))
 
 
 def inspection_answer(review: Review, made: ComparedImage) -> Answer:
@@ -95,10 +96,10 @@ def _side(inspection: Inspection) -> Answer:
     }
 
 
-def point(review: Review, asked: Answer) -> Answer:
+def point(review: Review, asked: questions.Point) -> Answer:
     """The patch at pixel (x, y) and its nearest patches in both banks."""
-    made = review.compare(asked["id"], asked.get("bank"))
-    x, y = int(asked["x"]), int(asked["y"])
+    made = review.compare(asked.id, asked.bank)
+    x, y = int(asked.x), int(asked.y)
     found = made.exdd.at(y, x)
     probabilities = made.exdd.patch_probabilities
     return {

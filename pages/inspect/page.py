@@ -20,6 +20,7 @@ from exdd_core.workspace import image_windows
 from pages import answers
 from pages.guard.uploads import allowed_path, uploaded
 from pages.html import Answer
+from pages.inspect import questions
 from pages.inspect.image import inspect, picture, point
 from pages.inspect.marking import alarm, mark, outline, proposal, undo, undo_outline
 from pages.inspect.scoring import active_job, cancel, export_all, export_panes, export_table, progress, score
@@ -47,7 +48,7 @@ NO_DATASET = {
 def render(workspace: Workspace) -> None:
     """Build the page's content between header and footer."""
     review = Review(workspace)
-    questions = [
+    functions: list[answers.Answerer] = [
         open_list, add_files, add_folder, thumbnails, picture, inspect, point,
         score, progress, cancel, known, rows, alarm, mark, undo, export_table, export_panes, export_all,
         proposal, outline, undo_outline,
@@ -56,21 +57,21 @@ def render(workspace: Workspace) -> None:
         "",
         html_template=TEMPLATE,
         js_on_load=f"exdd.inspect(element, server, upload, {json.dumps(TERMS)})",
-        server_functions=[answers.answering(question, review) for question in questions],
+        server_functions=[answers.answering(function, review) for function in functions],
         elem_id="inspect",
     )
 
 
-def open_list(review: Review, asked: Answer) -> Answer:
+def open_list(review: Review, asked: questions.OpenList) -> Answer:
     """The list with `image`, or the one named `list`, or the first: its images and their known results.
 
     bank: the bank version, if not the active one.
     """
     lists = review.lists()
     keys = [known.key for known in lists]
-    key, gone = _list_of(review, asked.get("image") or "")
-    bank_state, unknown = asked_or_active(review, asked.get("bank"))
-    key = key or asked.get("list")
+    key, gone = _list_of(review, asked.image)
+    bank_state, unknown = asked_or_active(review, asked.bank)
+    key = key or asked.list
     key = key if key in keys else (keys or [""])[0]
     images = review.entries(key) if key else []
     return _known(review, bank_state, images) | {
@@ -96,10 +97,10 @@ def _listed(known: ImageList) -> Answer:
     return {"key": known.key, "title": known.title, "count": known.count, "left": left}
 
 
-def known(review: Review, asked: Answer) -> Answer:
+def known(review: Review, asked: questions.Listed) -> Answer:
     """The known results of a list's images after a change of the banks."""
-    bank_state, _ = asked_or_active(review, asked.get("bank"))
-    return _known(review, bank_state, review.entries(asked["list"]))
+    bank_state, _ = asked_or_active(review, asked.bank)
+    return _known(review, bank_state, review.entries(asked.list))
 
 
 def _known(review: Review, bank_state: BankState | None, images: list[Entry]) -> Answer:
@@ -140,12 +141,12 @@ def _types(review: Review, bank_state: BankState | None) -> list[str]:
     return image_windows.types(review.workspace, which)
 
 
-def rows(review: Review, asked: Answer) -> Answer:
+def rows(review: Review, asked: questions.Images) -> Answer:
     """The whole results of some images: those of a long list come without their reasons."""
-    bank_state, _ = asked_or_active(review, asked.get("bank"))
+    bank_state, _ = asked_or_active(review, asked.bank)
     if bank_state is None:
         return {"rows": {}}
-    found = review.results(bank_state.version).of_images(asked["ids"], bank_state.state)
+    found = review.results(bank_state.version).of_images(asked.ids, bank_state.state)
     return {"rows": {id: sides_of(row) for id, row in found.items()}}
 
 
@@ -154,22 +155,22 @@ def _entry(image: Entry) -> Answer:
     return known | {"ratio": image.ratio}
 
 
-def add_files(review: Review, asked: Answer) -> Answer:
+def add_files(review: Review, asked: questions.AddFiles) -> Answer:
     """Add uploaded files and open the list of uploads."""
-    ids, refused = review.add_files([(uploaded(file["path"]), file["name"]) for file in asked["files"]])
+    ids, refused = review.add_files([(uploaded(file.path), file.name) for file in asked.files])
     if not ids:
         raise BadInput(" ".join(refused))
-    opened = open_list(review, {"image": ids[0]})
+    opened = open_list(review, questions.OpenList(image=ids[0]))
     return opened | {"note": " ".join(filter(None, [*refused, opened["note"]])), "first": ids[0]}
 
 
-def add_folder(review: Review, asked: Answer) -> Answer:
-    return open_list(review, {"list": review.open_folder(allowed_path(asked["path"]))})
+def add_folder(review: Review, asked: questions.AddFolder) -> Answer:
+    return open_list(review, questions.OpenList(list=review.open_folder(allowed_path(asked.path))))
 
 
-def thumbnails(review: Review, asked: Answer) -> Answer:
+def thumbnails(review: Review, asked: questions.Images) -> Answer:
     """Small pictures by id; "" for an unreadable image, whose reason is shown when it is opened."""
-    return {"thumbnails": {id: _thumbnail(review, id) for id in asked["ids"]}}
+    return {"thumbnails": {id: _thumbnail(review, id) for id in asked.ids}}
 
 
 @functools.lru_cache(maxsize=4096)  # the pixels of an id never change

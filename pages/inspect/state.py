@@ -14,6 +14,7 @@ from exdd_core.errors import BadInput
 from exdd_core.review import BankState, Mark, Review
 from pages import html
 from pages.html import Answer
+from pages.inspect import questions
 
 
 def bank_answer(review: Review, bank_state: BankState | None) -> Answer:
@@ -49,9 +50,9 @@ def short_sides_of(row: Mapping[str, Any]) -> Answer:
     return sides | {"stale": row.get("stale", False)}
 
 
-def asked_bank(asked: Answer) -> Answer:
+def asked_bank(asked: questions.OfBank) -> Answer:
     """The bank version as a job's spec has it: left out for the active one."""
-    return {"bank": asked["bank"]} if asked.get("bank") else {}
+    return {"bank": asked.bank} if asked.bank else {}
 
 
 def job_answer(job: jobs.Job) -> Answer:

@@ -18,6 +18,8 @@ from pages import html
 from pages.guard.uploads import uploaded
 from pages.html import Answer
 from pages.pictures import jpeg_url, png_url
+from pages.questions import One
+from pages.studio import questions
 from pages.studio.state import Studio
 
 if TYPE_CHECKING:
@@ -32,16 +34,16 @@ def usable_sources(dataset: str, words: str = "") -> Which:
     return Which(dataset, "train", datasets.NORMAL, words=words)
 
 
-def source(shared: Studio, asked: Answer) -> Answer:
+def source(shared: Studio, asked: questions.Source) -> Answer:
     """A reduced copy of one image, to paint on: by its id, by its number among the sources, or the first.
 
     number: -1 where it may not be painted on any more.
     """
     workspace = shared.workspace
     which = usable_sources(workspace.dataset().name)
-    id, number = asked.get("id") or "", int(asked.get("number") or 0)
+    id, number = asked.id, asked.number
     known = image_windows.number_of(workspace, which, id) if id else number
-    if not id or (known < 0 and asked.get("instead")):
+    if not id or (known < 0 and asked.instead):
         found = image_windows.window(workspace, which, max(0, known), 1)
         if not found:
             raise BadInput("This image is not there any more; choose another one.")
@@ -59,13 +61,13 @@ def source(shared: Studio, asked: Answer) -> Answer:
     }
 
 
-def sources(shared: Studio, asked: Answer) -> Answer:
+def sources(shared: Studio, asked: questions.Sources) -> Answer:
     """Some images that may be painted on: those with `words` in their names from number `start` on; how many there
     are."""
     workspace = shared.workspace
-    which = usable_sources(workspace.dataset().name, asked["words"])
+    which = usable_sources(workspace.dataset().name, asked.words)
     total = image_windows.count(workspace, which)
-    start = max(0, min(int(asked["start"]), total - STRIP))
+    start = max(0, min(asked.start, total - STRIP))
     rows = image_windows.window(workspace, which, start, STRIP)
     return {
         "sources": [{"id": row.id, "name": row.id.partition("/")[2]} for row in rows],
@@ -74,11 +76,11 @@ def sources(shared: Studio, asked: Answer) -> Answer:
     }
 
 
-def donors(shared: Studio, asked: Answer) -> Answer:
+def donors(shared: Studio, asked: questions.Donors) -> Answer:
     """The real defects that may be transplanted or lend their mask."""
     workspace = shared.workspace
     info = workspace.dataset()
-    found = studio.donors(workspace, info.name, bool(asked["from_test"]))
+    found = studio.donors(workspace, info.name, asked.from_test)
     return {
         "donors": [
             {
@@ -92,25 +94,23 @@ def donors(shared: Studio, asked: Answer) -> Answer:
     }
 
 
-def piece(shared: Studio, asked: Answer) -> Answer:
+def piece(shared: Studio, asked: One) -> Answer:
     """A real defect's mask as a movable picture. x, y: its middle in its own image."""
-    made = editor.piece(shared.workspace, asked["id"])
+    made = editor.piece(shared.workspace, asked.id)
     height, width = made.mask.shape
     small = drawing.reduce(made.mask.astype("uint8"), editor.SIDE) > 0
     layer = mask_layers.to_editor(small, small.shape, editor.COLOUR)
     return {"mask": png_url(layer), "width": width, "height": height, "x": made.x, "y": made.y}
 
 
-def mask(shared: Studio, asked: Answer) -> Answer:
+def mask(shared: Studio, asked: questions.Painting) -> Answer:
     """The mask of the next painting as a layer of the editor; with `keep` also stored, to be edited."""
-    spec = asked["mask"]
-    if spec["source"] == "drawn" and spec.get("layer") and not spec["vary"]:
-        shown = editor.drawn_shown(shared.workspace, asked["source"], _drawn(shared, asked))
+    spec = asked.mask
+    if spec.source == "drawn" and spec.layer and not spec.vary:
+        shown = editor.drawn_shown(shared.workspace, asked.source, _drawn(shared, asked))
     else:
         shown = editor.mask_shown(shared.workspace, order_of(shared, asked))
-    return _mask(shown) | {
-        "file": drawn_masks.keep_mask(shared.workspace, shown.mask) if asked.get("keep") else ""
-    }
+    return _mask(shown) | {"file": drawn_masks.keep_mask(shared.workspace, shown.mask) if asked.keep else ""}
 
 
 def _mask(shown: editor.Shown) -> Answer:
@@ -123,43 +123,42 @@ def _mask(shown: editor.Shown) -> Answer:
     }
 
 
-def keep_mask(shared: Studio, asked: Answer) -> Answer:
+def keep_mask(shared: Studio, asked: questions.KeptMask) -> Answer:
     """Store an uploaded mask file."""
-    path = str(uploaded(asked["path"]))
-    return {"file": editor.keep_upload(shared.workspace, asked["source"], path, asked["name"])}
+    path = str(uploaded(asked.path))
+    return {"file": editor.keep_upload(shared.workspace, asked.source, path, asked.name)}
 
 
-def drawn(shared: Studio, asked: Answer) -> Answer:
+def drawn(shared: Studio, asked: One) -> Answer:
     """The drawn mask of a candidate, to be edited."""
-    shown, file = editor.painted_shown(shared.workspace, candidates.get(shared.workspace, asked["id"]))
+    shown, file = editor.painted_shown(shared.workspace, candidates.get(shared.workspace, asked.id))
     return _mask(shown) | {"file": file}
 
 
-def order_of(shared: Studio, asked: Answer) -> Order:
+def order_of(shared: Studio, asked: questions.Painting) -> Order:
     """The order of the page's form. Stores a mask that was drawn in the browser first."""
-    spec = dict(asked["mask"])
-    if spec["source"] == "drawn":
-        spec["file"] = drawn_masks.keep_mask(shared.workspace, _drawn(shared, asked)) if spec["layer"] else ""
-        del spec["layer"], spec["base"]
-    template = asked.get("template", "")
+    spec = asked.mask.to_json()
+    layer, _ = spec.pop("layer", ""), spec.pop("base", "")
+    if asked.mask.source == "drawn":
+        spec["file"] = drawn_masks.keep_mask(shared.workspace, _drawn(shared, asked)) if layer else ""
     return Order(
         dataset=shared.workspace.dataset().name,
-        engine=asked.get("engine", ""),
-        sources=[] if asked.get("where") == "random" else [asked["source"]],
-        template=template,
-        negative_prompt=asked.get("negative_prompt", ""),
-        prompt_id=asked.get("prompt_id", ""),
-        settings=asked.get("settings", {}),
+        engine=asked.engine,
+        sources=[] if asked.where == "random" else [asked.source],
+        template=asked.template,
+        negative_prompt=asked.negative_prompt,
+        prompt_id=asked.prompt_id,
+        settings=asked.settings,
         mask=mask_spec.MaskSpec.from_json(spec).to_json(),
-        donor=asked.get("donor", ""),
-        count=asked.get("count", 1),
-        seed=asked["seed"],
-        parent=asked.get("parent", ""),
-        defect_type=asked.get("defect_type", ""),
+        donor=asked.donor,
+        count=asked.count,
+        seed=asked.seed,
+        parent=asked.parent,
+        defect_type=asked.defect_type,
     )
 
 
-def _drawn(shared: Studio, asked: Answer) -> np.ndarray:
+def _drawn(shared: Studio, asked: questions.Painting) -> np.ndarray:
     """The mask that was drawn in the browser, bool (H, W) of the image."""
-    content = html.layer_of(asked["mask"]["layer"])
-    return editor.drawn(shared.workspace, asked["source"], content, asked["mask"]["base"])
+    content = html.layer_of(asked.mask.layer)
+    return editor.drawn(shared.workspace, asked.source, content, asked.mask.base)

@@ -7,8 +7,6 @@ job. Does not know arrays or the database.
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +17,8 @@ from exdd_core.workspace import image_windows
 from pages import answers
 from pages.html import Answer
 from pages.pictures import jpeg_url
+from pages.questions import One
+from pages.studio import questions
 from pages.studio.masks import (
     donors,
     drawn,
@@ -61,7 +61,6 @@ if TYPE_CHECKING:
 TITLE = "Studio"
 PATH = "/studio"
 TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "studio.html").read_text("utf-8")
-PAGE = 48
 NO_DATASET = {
     "title": "No images yet",
     "text": "Defects are painted into normal images: import a data set that has some.",
@@ -73,7 +72,7 @@ NO_DATASET = {
 def render(workspace: Workspace) -> None:
     """Build the page's content between header and footer."""
     shared = Studio(workspace)
-    questions = [
+    functions: list[answers.Answerer] = [
         open_page, source, sources, donors, piece, mask, keep_mask, drawn, expand, words,
         preview, look, stop, warm, queue, compare, comparison, cancel_job,
         results, news, candidate, delete, restore,
@@ -83,26 +82,12 @@ def render(workspace: Workspace) -> None:
         "",
         html_template=TEMPLATE,
         js_on_load="exdd.studio(element, server, upload)",
-        server_functions=[_answering(question, shared) for question in questions],
+        server_functions=[answers.answering(function, shared) for function in functions],
         elem_id="studio",
     )
 
 
-def _answering(question: Callable[[Studio, Answer], Answer], shared: Studio) -> Callable[[Answer], Answer]:
-    """The function that the browser calls: one object in, one out, every error a sentence in it."""
-
-    @functools.wraps(question)
-    def answer(asked: Answer) -> Answer:
-        try:
-            return question(shared, asked)
-        except Exception as error:
-            return {"error": answers.explained(error)}
-
-    del answer.__wrapped__  # Gradio looks at the signature, which is of one object
-    return answer
-
-
-def open_page(shared: Studio, asked: Answer) -> Answer:
+def open_page(shared: Studio, asked: questions.Results) -> Answer:
     """Everything that stays the same while the page is open: images, engines, prompts, sliders."""
     workspace = shared.workspace
     info = workspace.active_dataset()
@@ -123,8 +108,8 @@ def open_page(shared: Studio, asked: Answer) -> Answer:
         "run": running,
         "most": orders.MOST,
         "cells": orders.MOST_CELLS,
-        "page": PAGE,
-        "results": results(shared, asked | {"limit": PAGE}),
+        "page": questions.PAGE,
+        "results": results(shared, asked),
     }
 
 
@@ -160,19 +145,19 @@ def _sliders(source: str, shape: str) -> list[Answer]:
     return [_control(control) for control in mask_spec.controls(source, shape)]
 
 
-def preview(shared: Studio, asked: Answer) -> Answer:
+def preview(shared: Studio, asked: questions.Painting) -> Answer:
     """Begin to paint a preview on the shown image."""
-    order = replace(order_of(shared, asked), count=1, sources=[asked["source"]])
+    order = replace(order_of(shared, asked), count=1, sources=[asked.source])
     return {"run": shared.previews.begin(order).id}
 
 
-def look(shared: Studio, asked: Answer) -> Answer:
+def look(shared: Studio, asked: questions.Look) -> Answer:
     """The progress of a preview, its picture if that is new, and at its end the candidate."""
-    run = shared.previews.get(asked["run"])
+    run = shared.previews.get(asked.run)
     over = run.over.is_set()
     answer: Answer = {"state": "over" if over else "running"}
     answer |= {"text": run.progress.text, "fraction": run.progress.fraction, "seen": run.pictures}
-    if not over and run.picture is not None and run.pictures > asked["seen"]:
+    if not over and run.picture is not None and run.pictures > asked.seen:
         answer["picture"] = jpeg_url(drawing.reduce(run.picture, GROWING_SIDE))
     if over and run.candidate:
         answer["result"] = candidate_answer(shared, run.candidate)
@@ -181,14 +166,14 @@ def look(shared: Studio, asked: Answer) -> Answer:
     return answer
 
 
-def stop(shared: Studio, asked: Answer) -> Answer:
-    shared.previews.stop(asked["run"])
+def stop(shared: Studio, asked: questions.Run) -> Answer:
+    shared.previews.stop(asked.run)
     return {}
 
 
-def warm(shared: Studio, asked: Answer) -> Answer:
+def warm(shared: Studio, asked: questions.Warm) -> Answer:
     """Load an engine's model in the background, once; returns the progress, and the error if it failed."""
-    name = asked["engine"]
+    name = asked.engine
     run = shared.loading.get(name) or shared.loading.setdefault(name, shared.previews.load(name))
     over = run.over.is_set()
     failure = answers.explained(run.error) if over and run.error else ""
@@ -197,9 +182,12 @@ def warm(shared: Studio, asked: Answer) -> Answer:
     return {"over": over, "text": run.progress.text, "fraction": run.progress.fraction, "failure": failure}
 
 
-def queue(shared: Studio, asked: Answer) -> Answer:
+def queue(shared: Studio, asked: questions.Painting) -> Answer:
     """Queue a batch: `count` of every prompt of the template, if these are few enough to list."""
-    told = expand(shared, asked | {"prompt": asked["template"]})
+    told = expand(
+        shared,
+        questions.Expand(prompt=asked.template, count=asked.count, seed=asked.seed, engine=asked.engine),
+    )
     order = replace(order_of(shared, asked), each=told["each"])
     number = len(studio.recipes(shared.workspace, order))
     title = (
@@ -209,10 +197,10 @@ def queue(shared: Studio, asked: Answer) -> Answer:
     return {"job": job.id, "count": number}
 
 
-def compare(shared: Studio, asked: Answer) -> Answer:
+def compare(shared: Studio, asked: questions.Comparison) -> Answer:
     """Queue the cells of a grid over one or two axes, before all waiting jobs, since somebody is waiting for it."""
-    axes = [(axis["name"], axis["values"]) for axis in asked["axes"]]
-    order = replace(order_of(shared, asked), count=1, sources=[asked["source"]])
+    axes = [(axis.name, axis.values) for axis in asked.axes]
+    order = replace(order_of(shared, asked), count=1, sources=[asked.source])
     made = studio.grid(shared.workspace, order, axes[0], axes[1] if len(axes) > 1 else None)
     titles = [axis_title(shared, order.engine, name) for name, _ in axes]
     number = len(studio.recipes(shared.workspace, made))
@@ -220,8 +208,8 @@ def compare(shared: Studio, asked: Answer) -> Answer:
     return {"job": jobs.submit(shared.workspace, KIND, title, made.to_json(), first=True).id}
 
 
-def cancel_job(shared: Studio, asked: Answer) -> Answer:
-    jobs.cancel(shared.workspace, asked["id"])
+def cancel_job(shared: Studio, asked: One) -> Answer:
+    jobs.cancel(shared.workspace, asked.id)
     return {}
 
 

@@ -15,6 +15,8 @@ from exdd_core.workspace import prompts
 from exdd_core.workspace.prompts import Prompt
 from pages.guard.uploads import uploaded
 from pages.html import Answer
+from pages.questions import One, Question
+from pages.studio import questions
 from pages.studio.results import words_of
 from pages.studio.state import EXAMPLES, Studio
 
@@ -22,20 +24,20 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 
-def expand(shared: Studio, asked: Answer) -> Answer:
+def expand(shared: Studio, asked: questions.Expand) -> Answer:
     """The prompts of a template: all of them if they are few, else some drawn at random."""
-    template, count = asked["prompt"], max(1, int(asked["count"]))
-    if not template.strip() and asked["engine"] == "transplant":
+    template, count = asked.prompt, max(1, asked.count)
+    if not template.strip() and asked.engine == "transplant":
         return {"prompts": [""], "each": True, "total": count, "problem": ""}
     try:
         found = templates.every(template)
     except BadInput as error:
-        examples = templates.expand(template, EXAMPLES, asked["seed"])
+        examples = templates.expand(template, EXAMPLES, asked.seed)
         return {"prompts": examples, "each": False, "total": count, "problem": str(error)}
     return {"prompts": found, "each": True, "total": count * len(found), "problem": ""}
 
 
-def words(shared: Studio, asked: Answer) -> Answer:
+def words(shared: Studio, asked: Question) -> Answer:
     """The words that the procedural engine knows, by kind."""
     rows = [
         {"words": list(word.words), "kind": word.kind, "effect": word.effect} for word in vocabulary.WORDS
@@ -47,30 +49,29 @@ def _prompts(workspace: Workspace) -> list[Answer]:
     return [asdict(prompt) for prompt in prompts.library(workspace)]
 
 
-def _prompt(asked: Answer) -> Prompt:
-    names = ("id", "name", "prompt", "negative_prompt", "tags", "engine", "settings", "created")
-    return Prompt(**{name: asked[name] for name in names if name in asked})
+def _prompt(asked: questions.Saved) -> Prompt:
+    return Prompt(**asked.model_dump(exclude={"changed"}))
 
 
-def save_prompt(shared: Studio, asked: Answer) -> Answer:
+def save_prompt(shared: Studio, asked: questions.Saved) -> Answer:
     """Save a new prompt (without id), change one, or restore a deleted one."""
     saved = prompts.save(shared.workspace, _prompt(asked))
     return {"saved": saved.id, "prompts": _prompts(shared.workspace)}
 
 
-def delete_prompt(shared: Studio, asked: Answer) -> Answer:
-    gone = prompts.delete(shared.workspace, asked["id"])
+def delete_prompt(shared: Studio, asked: One) -> Answer:
+    gone = prompts.delete(shared.workspace, asked.id)
     return {"deleted": asdict(gone), "prompts": _prompts(shared.workspace)}
 
 
-def scoreboard(shared: Studio, asked: Answer) -> Answer:
+def scoreboard(shared: Studio, asked: Question) -> Answer:
     """Every prompt with its results, the best first."""
     found = prompts.scoreboard(shared.workspace)
     return {"rows": [asdict(score) for score in found]}
 
 
-def differences(shared: Studio, asked: Answer) -> Answer:
-    a, b = (prompts.get(shared.workspace, id) for id in (asked["a"], asked["b"]))
+def differences(shared: Studio, asked: questions.Two) -> Answer:
+    a, b = (prompts.get(shared.workspace, id) for id in (asked.a, asked.b))
     rows = [
         {"field": name, "a": _told(left), "b": _told(right)}
         for name, left, right in prompts.differences(a, b)
@@ -84,28 +85,26 @@ def _told(value: Any) -> str:
     return "as the engine's default" if value is None else words_of(value)
 
 
-def export_prompts(shared: Studio, asked: Answer) -> Answer:
+def export_prompts(shared: Studio, asked: questions.Several) -> Answer:
     """Write the chosen prompts, or all of them, to a file for download."""
     chosen = [
-        prompt
-        for prompt in prompts.library(shared.workspace)
-        if not asked["ids"] or prompt.id in asked["ids"]
+        prompt for prompt in prompts.library(shared.workspace) if not asked.ids or prompt.id in asked.ids
     ]
     content = base64.b64encode(prompts.export_json(chosen).encode()).decode()
     return {"download": {"address": f"data:application/json;base64,{content}", "name": "prompts.json"}}
 
 
-def import_prompts(shared: Studio, asked: Answer) -> Answer:
+def import_prompts(shared: Studio, asked: questions.File) -> Answer:
     try:
-        content = uploaded(asked["path"]).read_text("utf-8")
+        content = uploaded(asked.path).read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         raise BadInput("This file is no JSON; choose one that was exported from a prompt library.") from None
     made = prompts.import_json(shared.workspace, content)
     return {"imported": asdict(made), "prompts": _prompts(shared.workspace)}
 
 
-def undo_import(shared: Studio, asked: Answer) -> Answer:
-    made = asked["imported"]
-    before, after = ([Prompt(**prompt) for prompt in made[name]] for name in ("before", "after"))
-    prompts.undo_import(shared.workspace, prompts.Imported(made["added"], made["replaced"], before, after))
+def undo_import(shared: Studio, asked: questions.UndoImport) -> Answer:
+    made = asked.imported
+    before, after = ([Prompt(**prompt.model_dump()) for prompt in side] for side in (made.before, made.after))
+    prompts.undo_import(shared.workspace, prompts.Imported(made.added, made.replaced, before, after))
     return {"prompts": _prompts(shared.workspace)}

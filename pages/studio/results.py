@@ -14,6 +14,8 @@ from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
 from exdd_core.workspace import candidates, image_windows
 from pages.html import Answer
+from pages.questions import One
+from pages.studio import questions
 from pages.studio.masks import usable_sources
 from pages.studio.state import KIND, Studio
 
@@ -23,11 +25,11 @@ if TYPE_CHECKING:
     from exdd_core.workspace.candidates import Candidate
 
 
-def comparison(shared: Studio, asked: Answer) -> Answer:
+def comparison(shared: Studio, asked: questions.OfJob) -> Answer:
     """The grid of a comparison: axes with labels, and the candidates by row and column."""
-    made = candidates.listed(shared.workspace, job=asked["job"])
+    made = candidates.listed(shared.workspace, job=asked.job)
     try:
-        job: Job | None = jobs.get(shared.workspace, asked["job"])
+        job: Job | None = jobs.get(shared.workspace, asked.job)
     except BadInput:  # the job was cleared from the list, but its candidates exist
         job = None
     axes = made[0].axes if made else job.spec["axes"] if job else []
@@ -37,7 +39,7 @@ def comparison(shared: Studio, asked: Answer) -> Answer:
     columns, rows = len(axes[0]["values"]), len(axes[1]["values"]) if len(axes) > 1 else 1
     by_number = {candidate.number: candidate.id for candidate in made}
     return {
-        "job": asked["job"],
+        "job": asked.job,
         "axes": [_axis(shared, engine, axis) for axis in axes],
         "cells": [
             [by_number.get(row * columns + column) for column in range(columns)] for row in range(rows)
@@ -70,17 +72,17 @@ class Filters(TypedDict):
     prompt_id: str | None
 
 
-def results(shared: Studio, asked: Answer) -> Answer:
+def results(shared: Studio, asked: questions.Results) -> Answer:
     """The newest candidates of the active data set that pass the filters, counts, and the active jobs."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
     wanted: Filters = {
-        "status": asked.get("status") or None,
-        "engine": asked.get("engine") or None,
-        "job": asked.get("job") or None,
-        "prompt_id": asked.get("prompt") or None,
+        "status": asked.status or None,
+        "engine": asked.engine or None,
+        "job": asked.job or None,
+        "prompt_id": asked.prompt or None,
     }
-    found = candidates.listed(workspace, dataset, **wanted, limit=asked["limit"])
+    found = candidates.listed(workspace, dataset, **wanted, limit=asked.limit)
     return {
         "items": [_item(shared, candidate) for candidate in found],
         "total": candidates.count(workspace, dataset, **wanted),
@@ -123,11 +125,11 @@ def _latest_comparison(workspace: Workspace, dataset: str) -> str:
     return max(asked, key=lambda job: job.created).id if asked else ""
 
 
-def news(shared: Studio, asked: Answer) -> Answer:
+def news(shared: Studio, asked: questions.Stamp) -> Answer:
     """Whether anything has changed since `stamp`. Called every few seconds."""
     info = shared.workspace.active_dataset()
     dataset = info.name if info else ""
-    return {"dataset": dataset, "changed": bool(info) and _stamp(shared.workspace, dataset) != asked["stamp"]}
+    return {"dataset": dataset, "changed": bool(info) and _stamp(shared.workspace, dataset) != asked.stamp}
 
 
 def _item(shared: Studio, made: Candidate) -> Answer:
@@ -136,8 +138,8 @@ def _item(shared: Studio, made: Candidate) -> Answer:
     return known | {"engine": made.engine}
 
 
-def candidate(shared: Studio, asked: Answer) -> Answer:
-    return candidate_answer(shared, candidates.get(shared.workspace, asked["id"]))
+def candidate(shared: Studio, asked: One) -> Answer:
+    return candidate_answer(shared, candidates.get(shared.workspace, asked.id))
 
 
 def candidate_answer(shared: Studio, made: Candidate) -> Answer:
@@ -179,12 +181,12 @@ def words_of(value: Any) -> str:
     return "none" if value == "" else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def delete(shared: Studio, asked: Answer) -> Answer:
-    if not candidates.delete_pending(shared.workspace, [asked["id"]]):
+def delete(shared: Studio, asked: One) -> Answer:
+    if not candidates.delete_pending(shared.workspace, [asked.id]):
         raise BadInput("Only a pending candidate can be deleted; this one has been decided on.")
     return {}
 
 
-def restore(shared: Studio, asked: Answer) -> Answer:
-    candidates.restore(shared.workspace, [asked["id"]])
+def restore(shared: Studio, asked: One) -> Answer:
+    candidates.restore(shared.workspace, [asked.id])
     return {}

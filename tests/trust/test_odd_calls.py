@@ -1,0 +1,213 @@
+"""Odd calls of every function that a page's script may ask: a sentence, no internal error, no job and no claim."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+from hypothesis import HealthCheck, given, settings, strategies as st
+
+from exdd_core import jobs
+from exdd_core.detector.backbones import Backbone
+from exdd_core.errors import BadInput
+from exdd_core.spec import Spec
+from exdd_core.workspace import Workspace, decisions
+from pages import answers, banks, curate, data, evaluate, frame, inspect, studio
+from pages.html import Answer
+from pages.questions import Question
+from tests import plates
+from tests.trust.conftest import opened
+
+ODD: list[Any] = [
+    None,
+    True,
+    -1,
+    0,
+    1,
+    2**63,
+    1.5,
+    -1e300,
+    "",
+    "a",
+    "0",
+    "\0",
+    "x" * 2000,
+    "../..",
+    [],
+    [None],
+    ["a"],
+]
+ODD += [{}, {"a": 1}, {"source": "drawn"}, [[]], "data:image/png;base64,AAAA", "'; drop table jobs; --", "😀"]
+# Calls that paint, load a model or measure for minutes where they are proper; only odd ones are made here.
+SLOW = (
+    "pages.studio.page.preview",
+    "pages.studio.page.warm",
+    "pages.studio.page.compare",
+    "pages.studio.page.queue",
+)
+
+
+class Server:
+    """The functions of every page on one workspace, and what is known there to be named in calls."""
+
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
+        self.functions: dict[str, Any] = {}
+        for page in (banks, curate, data, evaluate, inspect, studio):
+            with gr.Blocks() as blocks, frame.frame(workspace, page.PATH):
+                page.render(workspace)
+            for block in blocks.blocks.values():
+                for found in getattr(block, "server_fns", None) or ():
+                    self.functions[f"{found.__module__}.{found.__name__}"] = found
+        candidate, image = plates.pending(workspace)[0], "plates/good/1.png"
+        bank = workspace.active_bank()
+        assert bank is not None
+        self.known: list[Any] = [candidate, image, "plates", bank.id, "Anna", "positive", "train", "drawn"]
+
+    def model(self, name: str) -> type[Question]:
+        module, _, function = name.rpartition(".")
+        return answers.asked_by(getattr(importlib.import_module(module), function))
+
+    def kept(self) -> tuple[object, ...]:
+        """Jobs and claims."""
+        return [job.id for job in jobs.listed(self.workspace)], decisions.claims(self.workspace)
+
+
+@pytest.fixture(scope="module")
+def server(built: Path, backbone: Backbone, tmp_path_factory: pytest.TempPathFactory) -> Server:
+
+    path = tmp_path_factory.mktemp("odd") / "workspace"
+    shutil.copytree(built, path)
+    return Server(opened(path, backbone))
+
+
+@pytest.fixture
+def unforeseen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]:
+    """Errors that no sentence was written for."""
+    found: list[BaseException] = []
+
+    def explained(error: BaseException) -> str:
+        if not isinstance(error, BadInput):
+            found.append(error)
+        return str(error)
+
+    monkeypatch.setattr(answers, "explained", explained)
+    yield found
+
+
+def fitting(kind: object, known: list[Any]) -> st.SearchStrategy[Any]:
+    """Values that a field of this JSON schema may take, or nearly."""
+    schema: dict[str, Any] = kind  # type: ignore[assignment]
+    names = st.sampled_from([*known, "gone", "", "a"])
+    if "enum" in schema:
+        return st.sampled_from(schema["enum"])
+    if "anyOf" in schema:
+        return st.one_of([fitting(one, known) for one in schema["anyOf"]])
+    if schema.get("type") == "array":
+        return st.lists(fitting(schema["items"], known), max_size=3)
+    return {
+        "string": names,
+        "integer": st.sampled_from([0, 1, 7, -1, 2**53]),
+        "number": st.sampled_from([0.5, 0, -3.5, 1e9]),
+        "boolean": st.booleans(),
+        "null": st.none(),
+    }.get(schema.get("type", ""), st.just({"source": "drawn"}))
+
+
+def calls(model: type[Spec], known: list[Any]) -> st.SearchStrategy[Answer]:
+    """Calls that fit the model, and those with a field missing, odd, or too many."""
+    schema = model.model_json_schema()
+    given = schema.get("properties", {})
+    fields = {name: fitting(_resolved(kind, schema), known) for name, kind in given.items()}
+    odd = st.sampled_from(ODD)
+    proper = st.fixed_dictionaries(fields)
+    changed = st.fixed_dictionaries({}, optional={name: one | odd for name, one in fields.items()})
+    more = st.builds(
+        lambda call, name, value: {**call, name: value}, proper, st.sampled_from([*fields, "self", "x"]), odd
+    )
+    return st.one_of(proper, changed, more)
+
+
+def _resolved(kind: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    return schema["$defs"][kind["$ref"].rpartition("/")[2]] if "$ref" in kind else kind
+
+
+def test_every_function_says_what_it_is_asked(server: Server) -> None:
+    assert len(server.functions) > 80
+    for name in server.functions:
+        assert issubclass(server.model(name), Question), name
+
+
+def test_odd_calls_get_a_sentence_and_change_nothing(server: Server, unforeseen: list[BaseException]) -> None:
+    for name, function in server.functions.items():
+        model = server.model(name)
+        _ask_oddly(name, function, model, server, unforeseen)
+
+
+def _ask_oddly(
+    name: str, function: Any, model: type[Question], server: Server, unforeseen: list[BaseException]
+) -> None:
+    @settings(
+        max_examples=12,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(calls(model, server.known))
+    def ask(call: Answer) -> None:
+        try:
+            model.from_json(call)
+            if name in SLOW:
+                return
+        except BadInput:
+            pass
+        before = server.kept()
+        answer = function(call)
+        assert not unforeseen, (name, call, unforeseen.pop())
+        json.dumps(answer, allow_nan=False)
+        if "error" in answer:
+            assert answer["error"].strip()
+            assert server.kept() == before, (name, call)
+
+    ask()
+
+
+@pytest.mark.parametrize("function", ["stay", "candidate"])
+def test_a_candidate_that_does_not_exist_is_not_claimed(server: Server, function: str) -> None:
+    before = server.kept()
+    page = "page" if function == "stay" else "candidate"
+    answer = server.functions[f"pages.curate.{page}.{function}"]({"id": "gone", "who": "Anna"})
+    assert "gone" in answer["error"]
+    assert server.kept() == before
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ({"who": "Anna"}, "This call needs the id; give it."),
+        ({"id": 7, "who": "Anna"}, "The id is 7; give a text."),
+        ({"id": "x" * 1001, "who": "Anna"}, "The id is too long; give at most 1,000."),
+        ({"id": "x", "who": "Anna", "admin": True}, 'This call has no "admin"; leave it out.'),
+        ({"id": "x", "who": "Anna", "reasons": "blurred"}, "The reasons is blurred; give a list."),
+        ({"id": "x", "who": "Anna", "self": 1}, 'This call has no "self"; leave it out.'),
+    ],
+)
+def test_the_sentence_names_the_field(server: Server, call: Answer, said: str) -> None:
+    assert server.functions["pages.curate.page.reject"](call) == {"error": said}
+
+
+@pytest.mark.parametrize("given", [None, "text", {}, {"act": 7}, {"act": "x" * 2000}, {"act": "explode"}])
+def test_an_odd_event_is_a_sentence(given: object) -> None:
+    event = gr.EventData(None, given)
+    with pytest.raises(BadInput, match="This click came without its act; reload the page"):
+        answers.told(event, "act", "keep", "delete")
+    with pytest.raises(BadInput, match="without its ids"):
+        answers.told_several(event, "ids")
+    assert answers.told(gr.EventData(None, {"act": "keep"}), "act", "keep", "delete") == "keep"

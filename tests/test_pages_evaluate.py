@@ -284,5 +284,5 @@ def test_nonsense_is_refused_with_one_sentence(
     given = {"kind": "table1", "dataset": "demo", "bank": "", "rate": "5", "fusion": "", "folds": ""}
     given |= {"seed": "0", "counts": "0", "seeds": "1"} | typed
     with pytest.raises(BadInput) as caught:
-        start(Evaluate(demo_workspace), Start(**given))
+        start(Evaluate(demo_workspace), Start.from_json(given))
     assert words in str(caught.value) and str(caught.value).endswith(".")

@@ -159,7 +159,7 @@ def add_files(review: Review, asked: questions.AddFiles) -> Answer:
     """Add uploaded files and open the list of uploads."""
     ids, refused = review.add_files([(uploaded(file.path), file.name) for file in asked.files])
     if not ids:
-        raise BadInput(" ".join(refused))
+        raise BadInput(" ".join(refused) or "No file came along; choose some.")
     opened = open_list(review, questions.OpenList(image=ids[0]))
     return opened | {"note": " ".join(filter(None, [*refused, opened["note"]])), "first": ids[0]}
 

@@ -23,6 +23,8 @@ import numpy as np
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, probe, read_mask
 from exdd_core.progress import Progress
+from exdd_core.spec import Json
+from exdd_core.synthesis.orders import Axis
 from exdd_core.workspace import decisions
 from exdd_core.workspace.clock import now
 from exdd_core.workspace.drawn_masks import MASKS
@@ -59,12 +61,12 @@ class Candidate:
     template: str
     prompt: str
     negative_prompt: str
-    settings: dict[str, Any]
+    settings: Json
     seed: int
-    mask_spec: dict[str, Any]
+    mask_spec: Json
     notes: list[str]
     donor: str
-    axes: list[dict[str, Any]]
+    axes: list[Axis]
     defect_type: str
     parent: str
     job: str
@@ -118,12 +120,12 @@ def add(
         whole.mkdir()
         for name, content in encoded.items():
             (whole / name).write_bytes(content)
-        with placed(workspace, whole, workspace.path / FOLDER / row["id"]) as db:
+        with placed(workspace, whole, workspace.path / FOLDER / str(row["id"])) as db:
             db.table("candidates").insert(row)
-    return get(workspace, row["id"])
+    return get(workspace, str(row["id"]))
 
 
-def _row(painting: Painting, recipe: Recipe, job: str, number: int | None) -> dict[str, Any]:
+def _row(painting: Painting, recipe: Recipe, job: str, number: int | None) -> Json:
     extra = {"notes": painting.notes, "donor": recipe.donor, "axes": recipe.axes}
     return {
         "id": uuid.uuid4().hex[:12],

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
+from exdd_core.spec import Json
 from exdd_core.synthesis import ENGINES
 from exdd_core.synthesis.templates import LONGEST, PAPER_NEGATIVE, expand, squeezed
 from exdd_core.workspace.clock import now
@@ -36,7 +37,7 @@ class Prompt:
     negative_prompt: str = ""
     tags: list[str] = field(default_factory=list)
     engine: str = ""
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: Json = field(default_factory=dict)
     id: str = ""
     created: str = ""
     changed: str = ""

@@ -68,7 +68,7 @@ def _facts(workspace: Workspace, made: Candidate) -> list[tuple[str, str]]:
         ("Engine", f"{engine.TITLE} {made.engine_version}"),
         ("Seed", str(made.seed)),
         ("Painted into", _name(made.source)),
-        ("Mask", SOURCES.get(made.mask_spec.get("source", ""), "")),
+        ("Mask", SOURCES.get(str(made.mask_spec.get("source", "")), "")),
         ("Lent by", _name(made.donor)),
     ]
     changed = [

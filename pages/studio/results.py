@@ -21,6 +21,7 @@ from pages.studio.state import KIND, Studio
 
 if TYPE_CHECKING:
     from exdd_core.jobs import Job
+    from exdd_core.synthesis.orders import Axis
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.candidates import Candidate
 
@@ -49,7 +50,7 @@ def comparison(shared: Studio, asked: questions.OfJob) -> Answer:
     }
 
 
-def _axis(shared: Studio, engine: str, axis: Answer) -> Answer:
+def _axis(shared: Studio, engine: str, axis: Axis) -> Answer:
     values = [_axis_value(shared, axis["name"], value) for value in axis["values"]]
     return {"name": axis["name"], "title": axis_title(shared, engine, axis["name"]), "values": values}
 

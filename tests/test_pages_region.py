@@ -149,8 +149,9 @@ def test_the_usual_brightness_is_the_median_of_the_mean_of_three_channels(worksp
 
 
 def test_a_file_is_taken_by_its_own_values_or_refused_with_one_sentence(
-    workspace: Workspace, tmp_path: Path
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))  # a file there counts as uploaded
     editor, file = region.Editor(workspace), tmp_path / "mask.png"
 
     def take(values: np.ndarray) -> dict[str, Any]:
@@ -171,7 +172,10 @@ def test_a_file_is_taken_by_its_own_values_or_refused_with_one_sentence(
 
 
 @pytest.mark.slow
-def test_a_mask_of_a_large_image_keeps_every_pixel_that_is_left_alone(tmp_path: Path) -> None:
+def test_a_mask_of_a_large_image_keeps_every_pixel_that_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))  # a file there counts as uploaded
     shape, editor_shape = (3000, 4000), (768, 1024)
     for n in range(3):
         (tmp_path / "large" / "good").mkdir(parents=True, exist_ok=True)

@@ -31,7 +31,7 @@ evaluate.measuring: work
 evaluate.one_run: compare run
 frame: look _footer.<locals>.<lambda>
 inspect.image: inspect picture point
-inspect.page: known open_list thumbnails
+inspect.page: known open_list rows thumbnails
 inspect.scoring: progress
 job_panel: JobPanel.connect.<locals>.look
 studio.masks: donors drawn mask piece source sources

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import httpx
@@ -121,6 +122,8 @@ def test_the_session_says_who_decides_never_the_page(address: str, monkeypatch: 
         claimed.append(who)
         return who
 
+    pending = SimpleNamespace(id="x", status="pending")
+    monkeypatch.setattr("pages.curate.page.candidates.get", lambda workspace, id: pending)
     monkeypatch.setattr("pages.curate.page.decisions.claim", claim)
     with signed_in(address, "curator-ann") as client:
         answer = call(client, "stay", {"id": "x", "who": "somebody else"})

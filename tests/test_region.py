@@ -289,7 +289,7 @@ def test_a_region_is_kept_with_the_bank(half: Detector, backbone: Backbone, tmp_
         == half.changed(half.removals("defect/2")).fusions[again.fusion.name][1]
     )
     (tmp_path / "roi.safetensors").unlink()
-    with pytest.raises(BadInput, match="missing or damaged"):
+    with pytest.raises(BadInput, match="are missing or cannot be read; build it again"):
         Detector.load(tmp_path, backbone)
 
 

@@ -81,8 +81,10 @@ def test_difference_is_exdd_minus_patchcore() -> None:
     )
 
 
-def test_missing_values_are_the_lowest_colour() -> None:
-    np.testing.assert_array_equal(drawing.heatmap(np.array([[np.nan]])), drawing.heatmap(np.array([[0.0]])))
+def test_missing_values_are_grey_and_not_the_colour_of_normal() -> None:
+    shown = drawing.heatmap(np.array([[np.nan, 0.0]]))
+    np.testing.assert_array_equal(shown[0, 0], [128, 128, 128, 255])
+    assert (shown[0, 1] != shown[0, 0]).any()
 
 
 def test_a_scale_that_does_not_grow_is_refused() -> None:

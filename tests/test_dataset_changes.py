@@ -547,10 +547,10 @@ def test_the_first_deep_images_give_a_data_set_its_depth(workspace, tmp_path):
     joined = joining.join(workspace, "plates", source)
     assert workspace.dataset("plates").depth == Depth.of_bits(12)
     assert any("first images of more than 8 bits" in said for said in joined.sentences)
-    mixed = [said for said in joined.report["sentences"] if "of 8 bits (" in said]
-    assert len(mixed) == 1 and "beside images of more (3, such as good/" in mixed[0]
+    mixed = [said for said in joined.report["sentences"] if "of 8 bits beside" in said]
+    assert len(mixed) == 1 and "beside 3 images of more" in mixed[0]
     more = joining.join(workspace, "plates", make(tmp_path / "shallow", 2, 0, seed=90))
-    mixed_again = [said for said in more.report["sentences"] if "of 8 bits (" in said]
+    mixed_again = [said for said in more.report["sentences"] if "of 8 bits beside" in said]
     assert len(mixed_again) == 1 and mixed_again != mixed and not more.report["healthy"]
     assert workspace.dataset("plates", 1).depth is None
 

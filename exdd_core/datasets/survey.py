@@ -255,7 +255,4 @@ def of_two_depths(deep: Sequence[str], shallow: Sequence[str]) -> list[str]:
     """Sentences on images of 8 bits among images of more, by their paths; none where all are alike."""
     if not deep or not shallow:
         return []
-    return [
-        f"Images of 8 bits ({len(shallow)}, such as {shallow[0]}) beside images of more ({len(deep)}, such as "
-        f"{deep[0]}): {DIFFER}."
-    ]
+    return [f"{counted(shallow)} of 8 bits beside {count(len(deep), 'image')} of more: {DIFFER}."]

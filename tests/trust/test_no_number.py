@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from exdd_core.images import encode_png
 from exdd_core.jobs import run_here
 from exdd_core.progress import Progress
 from exdd_core.review import Review
-from exdd_core.workspace import runs
+from exdd_core.workspace import Workspace, runs
 from pages.inspect.image import inspection_answer
 
 WHITE = np.full((48, 64, 3), 255, np.uint8)
@@ -83,10 +84,17 @@ def test_the_inspect_page_gets_no_number_that_is_none(workspace, overflowing, tm
     assert answer["exdd"]["verdict"] == "cannot judge" and answer["exdd"]["score"] is None
 
 
+def imported_white(workspace: Workspace, path: Path) -> None:
+    """Make an image of a data set white, as though it had been imported so."""
+    path.write_bytes(encode_png(WHITE))
+    with workspace.writing() as db:
+        db.execute("delete from files")  # the digests, by which a replaced image is refused
+
+
 @pytest.mark.slow
 def test_evaluation_leaves_out_what_cannot_be_judged_and_says_so(workspace, overflowing, tmp_path):
     first = next(row for row in workspace.images("plates", split="test") if row.label == "normal")
-    first.path.write_bytes(encode_png(WHITE))
+    imported_white(workspace, first.path)
     for folds in (None, 2):
         spec = {"dataset": "plates"} | ({"folds": folds} if folds else {"bank": workspace.bank().id})
         run_here(workspace, "evaluate", "Measuring", spec, Progress())
@@ -98,7 +106,7 @@ def test_evaluation_leaves_out_what_cannot_be_judged_and_says_so(workspace, over
 
 def test_what_is_no_number_never_gets_into_a_bank(workspace, overflowing, tmp_path):
     first = next(row for row in workspace.images("plates", split="train") if row.label == "normal")
-    first.path.write_bytes(encode_png(WHITE))
+    imported_white(workspace, first.path)
     with pytest.raises(BadInput, match=f"{first.id}.*no finite numbers"):
         build_bank(workspace)
     (tmp_path / "white.png").write_bytes(encode_png(WHITE))

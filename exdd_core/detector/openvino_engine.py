@@ -86,16 +86,21 @@ class OpenVinoEngine:
     def _at_once(self, images: np.ndarray) -> np.ndarray:
         with self._lock:
             self._together = self._together or self._compiled(self._streams)
+            requests = [self._together.create_infer_request() for _ in range(min(self._streams, len(images)))]
         out = np.empty((len(images), *self._together.output(0).shape[1:]), np.float32)
 
-        def keep(request: Any, at: int) -> None:
+        def finish(at: int) -> None:
+            request = requests[at % len(requests)]
+            request.wait()
             out[at] = request.get_output_tensor(0).data[0]
 
-        queue = _openvino().AsyncInferQueue(self._together, self._streams)
-        queue.set_callback(keep)
+        # No callbacks: one that still wants Python's lock while a model is destroyed holds up the program for good.
         for at in range(len(images)):
-            queue.start_async([images[at : at + 1]], at)
-        queue.wait_all()
+            if at >= len(requests):
+                finish(at - len(requests))
+            requests[at % len(requests)].start_async([images[at : at + 1]], share_inputs=True)
+        for at in range(max(0, len(images) - len(requests)), len(images)):
+            finish(at)
         return out
 
     def _compiled(self, streams: int) -> Any:

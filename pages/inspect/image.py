@@ -99,6 +99,9 @@ def _side(inspection: Inspection) -> Answer:
 def point(review: Review, asked: questions.Point) -> Answer:
     """The patch at pixel (x, y) and its nearest patches in both banks."""
     made = review.compare(asked.id, asked.bank)
+    height, width = made.pixels.shape[:2]
+    if not (0 <= asked.x < width and 0 <= asked.y < height):
+        raise BadInput(f"There is no pixel ({asked.x:g}, {asked.y:g}) in an image of {width} x {height}.")
     x, y = int(asked.x), int(asked.y)
     found = made.exdd.at(y, x)
     probabilities = made.exdd.patch_probabilities

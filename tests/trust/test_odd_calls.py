@@ -154,7 +154,7 @@ def _ask_oddly(
     name: str, function: Any, model: type[Question], server: Server, unforeseen: list[BaseException]
 ) -> None:
     @settings(
-        max_examples=8,
+        max_examples=4,
         deadline=None,
         derandomize=True,
         database=None,

@@ -16,7 +16,9 @@ from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
 PROJECTION_DIM = 128
-MOST_ROWS = 5_000_000  # projected rows in memory, 2.6 GB; KolektorSDD2's normal training images have 4.6 million
+MOST_ROWS = (
+    5_000_000  # projected rows in memory, 2.6 GB; KolektorSDD2's normal training images have 4.6 million
+)
 THINNED_AT_ONCE = 4_096  # rows of which a share is kept where there are more than MOST_ROWS
 
 

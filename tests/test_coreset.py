@@ -112,6 +112,8 @@ def test_farthest_points_on_a_line() -> None:
 
 def test_covering_radius_on_a_line() -> None:
     line = np.array([[0], [3], [6], [10]], np.float32)
+    alike = np.random.default_rng(0).random((60, 152), np.float32) + 1000
+    assert covering_radius(alike, alike) == 0  # by products alone, rounding makes it 0.5 or so
     assert covering_radius(line, line[[0]]) == pytest.approx(10)
     assert covering_radius(line, line[[0, 3]]) == pytest.approx(4)  # 6 to 10
     assert covering_radius(line, line[[0, 3, 2]]) == pytest.approx(3)  # 3 to 0

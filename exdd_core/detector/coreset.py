@@ -95,10 +95,15 @@ def check_size(size: int, n: int) -> None:
 
 
 def covering_radius(features: np.ndarray, rows: np.ndarray) -> float:
-    """Largest Euclidean distance from any of `features` (n, d) to its nearest of `rows` (m, d)."""
-    points = torch.as_tensor(features, dtype=torch.float32)
-    return float(
-        torch.stack(
-            [torch.cdist(c, torch.as_tensor(rows)).min(1).values.max() for c in points.split(8192)]
-        ).max()
-    )
+    """Largest Euclidean distance from any of `features` (n, d) to its nearest of `rows` (m, d).
+
+    Matrix products find the nearest row, subtraction measures its distance: products alone give a row a distance
+    above 0 to itself.
+    """
+    points, there = (torch.as_tensor(np.asarray(part), dtype=torch.float32) for part in (features, rows))
+    middle = there.mean(0)
+    largest = 0.0
+    for chunk in points.split(8_192):
+        nearest = torch.cdist(chunk - middle, there - middle).argmin(1)
+        largest = max(largest, float((chunk - there[nearest]).norm(dim=1).max()))
+    return largest

@@ -17,6 +17,8 @@ from pages import html
 from pages.curate import questions
 from pages.curate.cards import SOURCES, card, effect_answer
 from pages.curate.state import Curate, decided_answer
+from pages.guard.roles import may
+from pages.guard.visitors import visitor_of_request
 from pages.html import Answer
 from pages.pictures import png_url
 from pages.questions import One
@@ -40,12 +42,14 @@ SAID = {
 
 
 def candidate(shared: Curate, asked: questions.Opened) -> Answer:
-    """Everything about one candidate. With `who`, claims it for that person and releases their former one."""
+    """Everything about one candidate. With `who`, claims it for that person and releases their former one; who may
+    only look claims nothing."""
     workspace = shared.workspace
     made = candidates.get(workspace, asked.id)
-    if asked.before:
+    deciding = may(visitor_of_request().role, "curator")
+    if asked.before and deciding:
         decisions.release(workspace, asked.before, asked.who)
-    holder = decisions.claim(workspace, made.id, asked.who) if made.status == "pending" else ""
+    holder = decisions.claim(workspace, made.id, asked.who) if made.status == "pending" and deciding else ""
     width, height = made.size
     last = next(reversed(decisions.in_force(workspace, "accept", "reject", subject=made.id)), None)
     return card(workspace, made, {made.id: holder}) | {

@@ -12,7 +12,6 @@ import asyncio
 import html
 import time
 from pathlib import Path
-from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -72,13 +71,15 @@ def routes(visitors: Visitors) -> list[Route]:
         keys = (f"name {name.strip()}", f"from {request.client.host if request.client else ''}")
         wait = tries.wait(*keys)
         if wait > 0:
-            return _form(f"Too many wrong passwords; wait {wait:.0f} seconds and try again.", after, 429)
+            return _form(
+                f"Too many wrong passwords; wait {wait:.0f} seconds and try again.", after, name, 429
+            )
         try:
             token = await run_in_threadpool(people.sign_in, visitors.workspace, name, password)
         except BadInput as error:
             tries.wrong(*keys)
             await asyncio.sleep(0.2)
-            return _form(str(error), after, 403)
+            return _form(str(error), after, name, 403)
         tries.right(*keys)
         return entered(request, token, after)
 
@@ -117,12 +118,8 @@ def own_address(asked: str) -> str:
     return asked if own else "/"
 
 
-def _form(sentence: str, after: str, status: int = 200) -> HTMLResponse:
+def _form(sentence: str, after: str, name: str = "", status: int = 200) -> HTMLResponse:
     said = f'<p class="note error" role="alert">{html.escape(sentence)}</p>' if sentence else ""
-    page = TEMPLATE.replace("{note}", said).replace("{next}", html.escape(own_address(after), quote=True))
+    page = TEMPLATE.replace("{note}", said).replace("{next}", html.escape(own_address(after)))
+    page = page.replace("{name}", html.escape(name))
     return HTMLResponse(page, status_code=status, headers={"Cache-Control": "no-store"})
-
-
-def sign_in_address(after: str) -> str:
-    """Where to sign in, to come back to the page `after`."""
-    return f"{SIGN_IN}?{urlencode({'next': after})}"

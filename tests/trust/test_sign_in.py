@@ -79,9 +79,11 @@ def test_nobody_who_is_not_signed_in_gets_anything(address: str) -> None:
     assert forged.status_code == 401
 
 
-def call(client: httpx.Client, name: str, data: dict[str, object]) -> httpx.Response:
+def call(client: httpx.Client, name: str, data: dict[str, object], of: str = "") -> httpx.Response:
+    """Call a function of a page; of: another one of the same page, where several pages have one of this name."""
     config = client.get("config").json()
-    shown = next(c for c in config["components"] if name in c["props"].get("server_fns", []))
+    wanted = {name, of or name}
+    shown = next(c for c in config["components"] if wanted <= set(c["props"].get("server_fns", [])))
     body = {"session_hash": "x", "component_id": shown["id"], "fn_name": name, "data": data}
     return client.post("gradio_api/component_server", json=body)
 
@@ -128,6 +130,19 @@ def test_the_session_says_who_decides_never_the_page(address: str, monkeypatch: 
     with signed_in(address, "curator-ann") as client:
         answer = call(client, "stay", {"id": "x", "who": "somebody else"})
     assert answer.json() == {"holder": "curator-ann"} and claimed == ["curator-ann"]
+
+
+def test_whoever_only_looks_claims_no_candidate(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    claimed: list[str] = []
+    pending = SimpleNamespace(id="x", status="pending", size=(8, 8))
+    monkeypatch.setattr("pages.curate.candidate.candidates.get", lambda workspace, id: pending)
+    monkeypatch.setattr(
+        "pages.curate.candidate.decisions.claim", lambda workspace, id, who: claimed.append(who)
+    )
+    for name in ("viewer-ann", "curator-ann"):
+        with signed_in(address, name) as client:
+            call(client, "candidate", {"id": "x", "who": name}, of="stay")
+    assert claimed == ["curator-ann"]
 
 
 def test_wrong_passwords_are_slowed_down(workspace: Workspace) -> None:
@@ -229,7 +244,7 @@ def test_somebody_signs_in_and_out_in_a_browser(address: str, page: Page) -> Non
     page.get_by_label("Password").fill("wrong password")
     page.keyboard.press("Enter")
     page.get_by_text("The name or the password is wrong.").wait_for()
-    page.get_by_label("Name").fill("viewer-ann")
+    assert page.get_by_label("Name").input_value() == "viewer-ann"
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
     page.wait_for_url("**/data")

@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import logging
 import os
 import secrets
-import socket
+import signal
 import ssl
 import sys
 import threading
@@ -37,10 +38,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assets.theme import theme
-from exdd_core import jobs
-from exdd_core.cli.run import door_options
+from exdd_core import jobs, logs
+from exdd_core.cli.run import check_port, door_options
+from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
-from exdd_core.workspace import Workspace, people
+from exdd_core.workspace import Workspace, failures, people
 from pages import banks, curate, data, evaluate, frame, health, inspect, routes, studio
 from pages.guard import Doors, sign_in
 from pages.guard.checks import EVENTS, FUNCTIONS, UPLOAD
@@ -51,11 +53,16 @@ from pages.who import WHO
 ASSETS = Path(__file__).resolve().parent / "assets"
 TITLE = "ExDD Workbench"
 COUNTED = frozenset((*EVENTS, FUNCTIONS, UPLOAD))  # addresses of Gradio that metrics name
+DRAIN = 25.0  # seconds that a running job has to stop; service managers wait 30 or more
+log = logging.getLogger(__name__)
 PAUSE = 0.02  # seconds between two checks of Gradio's queue for new events
 
 
-def create_app(workspace: Workspace) -> gr.Blocks:
-    """Every page inside its frame. `launch_options` brings theme, style, scripts, pictures and the guard."""
+def create_app(workspace: Workspace, worker: jobs.Worker | None = None) -> gr.Blocks:
+    """Every page inside its frame. `launch_options` brings theme, style, scripts, pictures and the guard.
+
+    worker: runs the workspace's jobs; one is started where there is none.
+    """
     app = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400))
     with app, frame.frame(workspace, inspect.PATH):
         inspect.render(workspace)
@@ -63,7 +70,8 @@ def create_app(workspace: Workspace) -> gr.Blocks:
         with app.route(page.TITLE, page.PATH), frame.frame(workspace, page.PATH):
             page.render(workspace)
     app._queue.sleep_when_free = PAUSE  # Gradio's default, a millisecond, takes 4 % of a core when idle
-    jobs.start_worker(workspace)  # the process that serves the pages also runs their jobs
+    if worker is None:  # the process that serves the pages also runs their jobs
+        jobs.start_worker(workspace)
     return app
 
 
@@ -192,10 +200,17 @@ class HeadFirst:
 
 
 def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping[str, Any]) -> None:
-    """Serve until interrupted. tls: what Gradio needs for https."""
-    app = create_app(workspace)
+    """Serve until SIGTERM or Ctrl+C, and then let the running job stop. tls: what Gradio needs for https."""
+    stop, worker = _asked_to_stop(), jobs.start_worker(workspace)
+    app = create_app(workspace, worker)
     options = {**launch_options(workspace, doors), **tls}
-    app.launch(server_name=host, server_port=port, prevent_thread_lock=True, **options)
+    try:
+        app.launch(server_name=host, server_port=port, prevent_thread_lock=True, **options)
+    except OSError:  # somebody took the port since it was looked at
+        worker.drain(DRAIN)
+        check_port(host, port)
+        raise
+    logs.take_over("uvicorn")
     # Import torch in the background, so that the first heatmap appears sooner.
     threading.Thread(
         target=importlib.import_module, args=("exdd_core.detector.detector",), daemon=True
@@ -204,16 +219,26 @@ def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping
         f"?token={doors.token}" if doors.token else ""
     )
     print(f"ExDD Workbench: {address}  (workspace {workspace.path}; Ctrl+C stops it)", flush=True)
-    app.block_thread()
+    stop.wait()
+    log.info("Stopping: no further job begins, and the running one stops at its next step.")
+    stopped = worker.drain(DRAIN)
+    app.close(verbose=False)
+    if not stopped:
+        os._exit(0)  # the job is queued, and goes on where its results end
 
 
-def _check_address(host: str, port: int) -> None:
-    try:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except (OSError, OverflowError) as error:
-        raise BadInput(f"Port {port} of {host} is not free ({error}); choose another with --port.") from None
+def _asked_to_stop() -> threading.Event:
+    """An event that SIGTERM and Ctrl+C set; a second one ends the program at once."""
+    stop = threading.Event()
+
+    def asked(number: int, frame: object) -> None:
+        if stop.is_set():
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, asked)
+    return stop
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -228,7 +253,8 @@ def main(arguments: list[str] | None = None) -> int:
     door_options(parser.add_argument)
     options = parser.parse_args(arguments)
     try:
-        _check_address(options.host, options.port)
+        logs.begin(lambda: visitor_of_request().name)
+        check_port(options.host, options.port)
         doors = Doors.on(
             options.host,
             address=options.address,
@@ -238,16 +264,19 @@ def main(arguments: list[str] | None = None) -> int:
             folders=None if options.folders is None else tuple(options.folders),
         )
         _check_tls(options.tls_cert, options.tls_key)
-        workspace = _open_or_create(options.workspace)
+        workspace = _opened(options.workspace, options.demo)
         if options.sign_in and not any(person.role == "admin" for person in people.listed(workspace)):
             raise BadInput(
                 "Nobody can sign in as admin yet; run 'python -m exdd_core users add NAME --role admin'."
             )
         tls = {"ssl_certfile": options.tls_cert, "ssl_keyfile": options.tls_key, "ssl_verify": False}
         serve(workspace, options.host, options.port, doors, tls if options.tls_cert else {})
-    except BadInput as error:
-        print(error, file=sys.stderr)
-        return 2
+    except KeyboardInterrupt:
+        print("Interrupted; nothing half-made was kept.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        print(failures.sentence_of(error), file=sys.stderr)
+        return 1 if logs.is_numbered(error) else 2
     return 0
 
 
@@ -263,7 +292,11 @@ def _check_tls(certificate: Path | None, key: Path | None) -> None:
             ) from None
 
 
-def _open_or_create(folder: Path) -> Workspace:
+def _opened(folder: Path, demo: bool) -> Workspace:
+    if demo:
+        from exdd_core.banks.building import make_demo
+
+        return make_demo(folder, progress())
     return Workspace.open(folder) if Workspace.exists(folder) else Workspace.create(folder)
 
 

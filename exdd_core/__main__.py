@@ -4,6 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from exdd_core.cli import main
+from exdd_core.cli import run_program
 
-sys.exit(main())
+sys.exit(run_program())

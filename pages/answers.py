@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import sys
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Literal, TypedDict, TypeVar
@@ -109,8 +107,8 @@ def toasted(handler: Handler) -> Handler:
     def run(*values: Any) -> Any:
         try:
             return handler(*values)
-        except BadInput as error:
-            raise gr.Error(str(error), print_exception=False) from None
+        except Exception as error:
+            raise gr.Error(explained(error), print_exception=False) from None
 
     return run  # type: ignore[return-value]
 
@@ -142,9 +140,7 @@ def _note_html(kind: str, sentence: str, link: tuple[str, str] | None = None) ->
 
 
 def explained(error: BaseException) -> str:
-    """The sentence for an error. Prints the traceback of any error but `BadInput` to the terminal."""
-    if not isinstance(error, BadInput):
-        traceback.print_exception(error, file=sys.stderr)
+    """The sentence for an error. One that nobody foresaw is in the log, under the number in its sentence."""
     return sentence_of(error)
 
 

@@ -561,7 +561,7 @@ def test_work_whose_end_cannot_be_written_is_done_all_the_same(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def work(workspace: Workspace, spec: dict[str, Any], progress: Progress, job_id: str) -> dict[str, Any]:
-        monkeypatch.setattr(running, "update_job", full)
+        monkeypatch.setattr(running, "end_job", full)
         return {"made": 1}
 
     def full(*_: object, **__: object) -> None:

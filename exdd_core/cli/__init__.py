@@ -1,9 +1,9 @@
 """The command line: every capability without a browser, one function for each command.
 
 Results go to standard output (with --json, the last line is JSON), everything else to standard error. The exit code
-is 0; 2 with one plain sentence for bad input; 130 when interrupted. A module holds a group of commands, each
-function below its options. Knows the core and the terminal. Does not know Gradio: `serve` starts the app as a
-separate program.
+is 0; 2 with one plain sentence for bad input; 1 with one for an unexpected error, whose number the log has; 130 when
+interrupted. A module holds a group of commands, each function below its options. Knows the core and the terminal.
+Does not know Gradio: `serve` starts the app as a separate program.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ import argparse
 import dataclasses
 import io
 import json
+import logging
 import math
 import os
-import sqlite3
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from exdd_core import __version__
+from exdd_core import __version__, logs
 from exdd_core.cli import banks, data, datasets, export, judge, keeping, measure, paint, run, score, users
-from exdd_core.cli.arguments import Command, Group, folder
+from exdd_core.cli.arguments import Command, Group, folder, user
 from exdd_core.errors import BadInput, Cancelled
 
 COMMANDS: dict[str, Command | Group] = {
@@ -47,7 +47,17 @@ COMMANDS: dict[str, Command | Group] = {
 }
 
 
+UNEXPECTED = 1  # exit code of an error that the log has by its number
 MAY_BE_EMPTY = ("--prompt", "--negative-prompt", "--type", "--defect-type")
+
+
+def run_program() -> int:
+    """Run one command as a program of its own, which has a log."""
+    try:
+        logs.begin(user, logging.WARNING)
+    except BadInput as error:
+        return _refuse(str(error))
+    return main()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,18 +80,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output has ended, as `| head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (OSError, sqlite3.Error, MemoryError) as error:
-        from exdd_core.workspace import sentence_of
-
-        return _refuse(sentence_of(error))
     except UnicodeEncodeError:
         return _refuse(
             "A word or a file's name holds bytes that are no text; rename the file, or write the word anew."
         )
     except RuntimeError as error:
-        if "home directory" not in str(error):  # pathlib's message for an unknown ~user
-            raise
-        return _refuse("There is no home folder of that name; write the whole path instead of ~.")
+        if "home directory" in str(error):  # pathlib's message for an unknown ~user
+            return _refuse("There is no home folder of that name; write the whole path instead of ~.")
+        return _fail(error)
+    except Exception as error:
+        return _fail(error)
 
 
 def parse(words: Sequence[str]) -> argparse.Namespace:
@@ -110,11 +118,17 @@ def _check_empty(words: Sequence[str]) -> None:
             raise BadInput(f"Nothing is given {what}; say what is meant, or leave it out.")
 
 
-def _refuse(sentence: str) -> int:
-    print(
-        " ".join(sentence.split()), file=sys.stderr
-    )  # one line, even if a path or a library has line breaks
-    return 2
+def _refuse(sentence: str, code: int = 2) -> int:
+    """Print a sentence in one line, even where a path or a library has line breaks; returns the exit code."""
+    print(" ".join(sentence.split()), file=sys.stderr)
+    return code
+
+
+def _fail(error: Exception) -> int:
+    from exdd_core.workspace import sentence_of
+
+    sentence = sentence_of(error)
+    return _refuse(sentence, UNEXPECTED if logs.is_numbered(error) else 2)
 
 
 def _strict(value: Any) -> Any:

@@ -127,10 +127,11 @@ def new_file(*suffixes: str) -> Any:
 
 
 def who_option(add: Add) -> None:
-    add("--who", default=_user(), metavar="NAME", help="who decides; default: you")
+    add("--who", default=user(), metavar="NAME", help="who decides; default: you")
 
 
-def _user() -> str:
+def user() -> str:
+    """The name of the person who runs this program."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a user without a name, as in some containers

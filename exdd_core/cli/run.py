@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from exdd_core.cli.arguments import Add, Group, open_workspace
-from exdd_core.cli.terminal import print_result, progress, say
+from exdd_core.cli.terminal import print_result, say
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
@@ -86,12 +86,12 @@ JOBS = Group(
 def serve_options(add: Add) -> None:
     add("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine only")
     add("--port", type=_port, default=7860, help="default: 7860")
-    add("--demo", action="store_true", help="fill a workspace without data sets with generated images first")
     door_options(add)
 
 
 def door_options(add: Add) -> None:
-    """Who may come in; app.py takes the same."""
+    """What is served and who may come in; app.py takes the same."""
+    add("--demo", action="store_true", help="fill a workspace without data sets with generated images first")
     add("--sign-in", action="store_true", help="people sign in with the accounts of `users`")
     add(
         "--token",
@@ -137,16 +137,11 @@ def door_words(options: argparse.Namespace) -> list[str]:
 
 def serve(options: argparse.Namespace) -> NoReturn:
     """Start the workbench in the browser."""
-    from exdd_core.banks.building import make_demo
+    check_port(options.host, options.port)  # before anything is imported, which takes seconds
     from exdd_core.workspace import Workspace
 
-    _check_port(options.host, options.port)
-    if options.demo:
-        make_demo(options.workspace, progress())
-    elif Workspace.exists(options.workspace):
+    if Workspace.exists(options.workspace):
         Workspace.open(options.workspace)  # raises before the address is announced
-    else:
-        Workspace.create(options.workspace)
     if not APP.is_file():
         raise BadInput(f"{APP} is missing; run this from a complete copy of the project.")
     address = f"{'https' if options.tls_cert else 'http'}://{options.host}:{options.port}"
@@ -155,6 +150,7 @@ def serve(options: argparse.Namespace) -> NoReturn:
         print(json.dumps({"address": address, "workspace": str(options.workspace)}), flush=True)
     program = [sys.executable, str(APP), "--workspace", str(options.workspace)]
     program += ["--host", options.host, "--port", str(options.port), *door_words(options)]
+    program += ["--demo"] if options.demo else []
     sys.stderr.flush()
     os.execv(sys.executable, program)  # the app gets all signals and sets the exit code
 
@@ -165,7 +161,8 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def _check_port(host: str, port: int) -> None:
+def check_port(host: str, port: int) -> None:
+    """Raise `BadInput` where a server cannot listen there."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         with socket.socket(family, socket.SOCK_STREAM) as probe:

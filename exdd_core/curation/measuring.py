@@ -13,7 +13,6 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from exdd_core.curation import judge, queue
-from exdd_core.errors import BadInput
 from exdd_core.workspace.failures import sentence_of
 
 if TYPE_CHECKING:
@@ -86,8 +85,6 @@ class Measuring:
             try:
                 self.judge.quality(*step)
             except Exception as error:
-                if not isinstance(error, BadInput):
-                    log.error("Measuring %s failed", step[0], exc_info=error)
                 self._unable[step[0]] = sentence_of(error)
 
     def _prepare(self) -> None:

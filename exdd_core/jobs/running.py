@@ -9,7 +9,8 @@ needs a file.
 The process that runs a job holds `RUN_LOCK`, a lock of the operating system. Each running job, and each job that a
 command line runs itself, also has its own lock, which shows whether its process is alive: a lock ends with its process,
 while a process id may be reused. If a process is killed, queued jobs stay queued and the running job reads as
-interrupted; `resume` queues it again under its id, and its function continues from the existing results. Knows kinds by
+interrupted; `resume` queues it again under its id, and its function continues from the existing results. A process that
+is asked to end (`Worker.drain`) stops its job at the next step and queues it again itself. Knows kinds by
 their name (`kinds.KINDS`). Does not know what they do.
 """
 
@@ -23,7 +24,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -31,6 +32,7 @@ from typing import TYPE_CHECKING, Any, cast
 from filelock import FileLock, Timeout
 from huey.api import TaskWrapper
 
+from exdd_core import logs
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.jobs import kinds
 from exdd_core.jobs.messages import opened
@@ -43,6 +45,7 @@ from exdd_core.jobs.table import (
     Standing,
     alive,
     cancel,
+    end_job,
     forget_old,
     get,
     insert_job,
@@ -64,6 +67,16 @@ if TYPE_CHECKING:
 
 RUN_LOCK = ".jobs.lock"
 TELL = 0.3  # seconds between two updates of a running job's row, which also check for a cancel
+# The columns of a job that waits, in its former position, to be run by a worker.
+WAITING = {
+    "state": "queued",
+    "started": None,
+    "ended": None,
+    "turn": None,
+    "error": None,
+    "pid": None,
+    "cancel": 0,
+}
 log = logging.getLogger(__name__)
 
 
@@ -102,13 +115,23 @@ def resume(workspace: Workspace, id: str) -> Job:
         job = job_of_row(workspace, row_of(db, id))
         if job.active or job.state == "done":
             raise BadInput(f'"{job.title}" is {job.state}; only what did not get to its end can be resumed.')
-        update_job(db, id, state="queued", started=None, ended=None, error=None, pid=None, cancel=0)
+        update_job(db, id, **WAITING)
     _wake(workspace)
     return get(workspace, id)
 
 
-def run_next(workspace: Workspace) -> Job | None:
+def wait_again(workspace: Workspace) -> None:
+    """Queue the job that a worker of this process runs: the process is about to end in the middle of it."""
+    with workspace.writing() as db:
+        running = "select id from jobs where state = 'running' and pid = ? and cancel = 0"
+        for (id,) in db.execute(running, [os.getpid()]).fetchall():
+            update_job(db, id, **WAITING)
+
+
+def run_next(workspace: Workspace, draining: threading.Event | None = None) -> Job | None:
     """Run the first queued job in this thread, and return it once it has ended. Workers call this in a loop.
+
+    draining: once it is set, the job stops at its next step and is queued again.
 
     None where no job is queued, where another process runs one for longer than WAIT seconds, and where the first job
     belongs to a command line.
@@ -120,12 +143,8 @@ def run_next(workspace: Workspace) -> Job | None:
         with alive(workspace, job.id):
             if not _take(workspace, job.id):
                 return None  # cancelled meanwhile
-            try:
-                _run(workspace, job, Progress())
-            except (BadInput, Cancelled):
-                pass  # the table has the error
-            except Exception:
-                log.exception("%s failed", job.title)
+            with suppress(Exception):  # the table has its sentence, and the log the rest
+                _run(workspace, job, Progress(), draining)
     return get(workspace, job.id)
 
 
@@ -163,13 +182,14 @@ def _first(workspace: Workspace, mine: str = "") -> Job | None:
     The caller holds `RUN_LOCK`, so a job whose row says that it runs was killed.
     """
     with workspace.writing() as db:
-        db.execute("update jobs set state = 'interrupted', ended = ? where state = 'running'", [now()])
+        for (id,) in db.execute("select id from jobs where state = 'running'").fetchall():
+            end_job(db, id, state="interrupted")
         for row in list(db.query(QUEUED)):
             if row["id"] == mine or (row["pid"] is None and not mine):
                 return job_of_row(workspace, cast(JobRow, row))
             if row["pid"] is None or is_alive(workspace, row["id"]):
                 return None  # its command line will run it
-            update_job(db, row["id"], state="interrupted", ended=now())  # killed while it waited
+            end_job(db, row["id"], state="interrupted")  # killed while it waited
     return None
 
 
@@ -184,10 +204,18 @@ def _take(workspace: Workspace, id: str) -> bool:
         return bool(taken.rowcount == 1)
 
 
-def _run(workspace: Workspace, job: Job, progress: Progress) -> Result:
+def _run(
+    workspace: Workspace, job: Job, progress: Progress, draining: threading.Event | None = None
+) -> Result:
     """Run a job's work, store how it ended and return its result. Raises the errors of the work."""
+    with logs.job(job.id, job.who):
+        log.info("%s begins", job.title)
+        return _watched(workspace, job, progress, draining or threading.Event())
+
+
+def _watched(workspace: Workspace, job: Job, progress: Progress, draining: threading.Event) -> Result:
     over = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(workspace, job.id, progress, over), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(workspace, job.id, progress, over, draining), daemon=True)
     watcher.start()
     end = {"state": "cancelled"}
     try:
@@ -203,23 +231,29 @@ def _run(workspace: Workspace, job: Job, progress: Progress) -> Result:
     finally:
         over.set()
         watcher.join()
+        log.info("%s: %s", job.title, end["state"])
         try:
             with workspace.writing() as db:
-                update_job(db, job.id, ended=now(), **standing_of(progress), **end)
-                forget_old(db)
+                if end["state"] == "cancelled" and draining.is_set() and not row_of(db, job.id)["cancel"]:
+                    update_job(db, job.id, **WAITING)
+                else:
+                    end_job(db, job.id, **standing_of(progress), **end)
+                    forget_old(db)
         except BadInput:  # such as a full disk; the result is stored, and the job will read as interrupted
             log.warning("The end of job %s could not be written", job.id)
         if end["state"] == "done":
             shutil.rmtree(job_folder(workspace, job.id), ignore_errors=True)
 
 
-def _watch(workspace: Workspace, id: str, progress: Progress, over: threading.Event) -> None:
+def _watch(
+    workspace: Workspace, id: str, progress: Progress, over: threading.Event, draining: threading.Event
+) -> None:
     """Write a running job's progress to the table, and pass on a cancel from there, until it is over."""
     written: Standing | None = None
     while not over.wait(TELL):
         try:
             with workspace.reading() as db:
-                if row_of(db, id)["cancel"]:
+                if draining.is_set() or row_of(db, id)["cancel"]:
                     progress.cancel()
             standing = standing_of(progress)
             if standing != written:
@@ -230,10 +264,11 @@ def _watch(workspace: Workspace, id: str, progress: Progress, over: threading.Ev
             log.warning("The progress of job %s could not be written", id)
 
 
-def queue(workspace: Workspace, stopped: threading.Event) -> TaskWrapper:
+def queue(workspace: Workspace, stopped: threading.Event, draining: threading.Event) -> TaskWrapper:
     """The queue of a workspace, as its only task: calling it sends the message `look`.
 
     The message is also sent when a worker starts and once a minute, so that no job waits forever after a kill.
+    stopped: run no further job. draining: as in `run_next`.
     """
     huey = opened(workspace.path / DATABASE)
 
@@ -242,7 +277,7 @@ def queue(workspace: Workspace, stopped: threading.Event) -> TaskWrapper:
 
     @huey.periodic_task(nothing_waits)
     def look() -> None:
-        while not stopped.is_set() and (run_next(workspace) or listed(workspace, active=True)):
+        while not stopped.is_set() and (run_next(workspace, draining) or listed(workspace, active=True)):
             stopped.wait(WAIT)
 
     return look
@@ -250,7 +285,7 @@ def queue(workspace: Workspace, stopped: threading.Event) -> TaskWrapper:
 
 def _wake(workspace: Workspace) -> None:
     """Notify the workers of a new job."""
-    look = queue(workspace, threading.Event())
+    look = queue(workspace, threading.Event(), threading.Event())
     look()
     look.huey.storage.close()
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
 from filelock import FileLock, Timeout
 
+from exdd_core import logs
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress, line, share
 from exdd_core.spec import Result
@@ -50,6 +51,7 @@ class Job:
     created: str
     started: str
     ended: str
+    who: str  # who ordered it, "" where nobody signs in
 
     @property
     def active(self) -> bool:
@@ -58,15 +60,19 @@ class Job:
 
 
 def listed(workspace: Workspace, active: bool = False) -> list[Job]:
-    """The running job, queued jobs in order, and, unless `active`, all others, the last that ended first."""
+    """The running job, queued jobs in order, and, unless `active`, all others, the last that ended first.
+
+    No order follows the clock, which may be set back.
+    """
     with workspace.reading() as db:
         rows = list(db.query("select * from jobs order by position, rowid"))
+        ends = {row["id"]: row["turn"] or 0 for row in rows}
     found = [job_of_row(workspace, cast(JobRow, row)) for row in rows]
     by_state = [job for job in found if job.state == "running"]
     by_state += [job for job in found if job.state == "queued"]
     if not active:
         over = [job for job in found if not job.active]
-        by_state += sorted(over, key=lambda job: job.ended or job.started, reverse=True)
+        by_state += sorted(over, key=lambda job: ends[job.id], reverse=True)
     return by_state
 
 
@@ -81,7 +87,7 @@ def cancel(workspace: Workspace, id: str) -> Job:
     with workspace.writing() as db:
         job = job_of_row(workspace, row_of(db, id))
         if job.state in ("queued", "interrupted"):
-            update_job(db, id, state="cancelled", ended=now(), cancel=1)
+            end_job(db, id, state="cancelled", cancel=1)
         elif job.state == "running":
             update_job(db, id, cancel=1)
     return get(workspace, id)
@@ -113,7 +119,7 @@ def clear_ended(workspace: Workspace) -> int:
 def forget_old(db: Database) -> None:
     """Remove all but the last ended jobs, since every update of the list reads all of it."""
     over = f"from jobs where state in {ENDED}"
-    db.execute(f"delete {over} and id not in (select id {over} order by ended desc limit {ENDED_KEPT})")
+    db.execute(f"delete {over} and id not in (select id {over} order by turn desc limit {ENDED_KEPT})")
 
 
 class Standing(TypedDict):
@@ -128,7 +134,8 @@ class Standing(TypedDict):
 class JobRow(Standing):
     """A row of the table `jobs`. spec, result: JSON. cancel: 1 once somebody cancelled the job.
 
-    pid: the process that runs the job or, while it is queued, the command line that will run it.
+    pid: the process that runs the job or, while it is queued, the command line that will run it. turn: the number of
+    ends before this one, as ended jobs are ordered; null for a job that has not ended, 0 in rows of older programs.
     """
 
     id: str
@@ -144,6 +151,8 @@ class JobRow(Standing):
     created: str | None
     started: str | None
     ended: str | None
+    who: str | None
+    turn: int | None
 
 
 def standing_of(progress: Progress) -> Standing:
@@ -190,12 +199,19 @@ def insert_job(
     first: bool = False,
     pid: int | None = None,
 ) -> None:
-    row = {"id": id, "kind": kind, "title": title, "spec": json.dumps(dict(spec)), "state": "queued"}
+    row: dict[str, object] = {
+        "id": id,
+        "kind": kind,
+        "title": title,
+        "spec": json.dumps(dict(spec)),
+        "state": "queued",
+    }
     with workspace.writing() as db:
         place = db.execute("select coalesce(max(position), 0) + 1 from jobs").fetchone()[0]
         if first:
             place = min([place] + [queued["position"] - 1 for queued in db.query(QUEUED)])
-        db.table("jobs").insert(row | {"position": place, "pid": pid, "cancel": 0, "created": now()})
+        row |= {"position": place, "pid": pid, "cancel": 0, "created": now(), "who": logs.user()}
+        db.table("jobs").insert(row)
 
 
 def row_of(db: Database, id: str) -> JobRow:
@@ -208,6 +224,12 @@ def row_of(db: Database, id: str) -> JobRow:
 def update_job(db: Database, id: str, **values: Any) -> None:
     columns = ", ".join(f"{column} = :{column}" for column in values)
     db.execute(f"update jobs set {columns} where id = :id", {**values, "id": id})
+
+
+def end_job(db: Database, id: str, **values: Any) -> None:
+    """Write that a job has ended, as the last one so far."""
+    turn = db.execute("select coalesce(max(turn), 0) + 1 from jobs").fetchone()[0]
+    update_job(db, id, ended=now(), turn=turn, **values)
 
 
 def job_of_row(workspace: Workspace, row: JobRow) -> Job:
@@ -231,6 +253,7 @@ def job_of_row(workspace: Workspace, row: JobRow) -> Job:
         created=row["created"] or "",
         started=row["started"] or "",
         ended=row["ended"] or "",
+        who=row["who"] or "",
     )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from huey.consumer import Consumer
 
-from exdd_core.jobs.running import queue
+from exdd_core.jobs.running import queue, wait_again
 from exdd_core.jobs.table import FOLDERS
 
 if TYPE_CHECKING:
@@ -32,9 +32,10 @@ class Worker:
     """huey's consumer in threads of this process, which runs queued jobs until `stop` or the end of the process."""
 
     def __init__(self, workspace: Workspace):
-        self._stopped = threading.Event()
+        self._workspace = workspace
+        self._stopped, self._draining = threading.Event(), threading.Event()
         _sweep(workspace)
-        look = queue(workspace, self._stopped)
+        look = queue(workspace, self._stopped, self._draining)
         look()
         self._consumer = _Consumer(look.huey, workers=1, max_delay=0.5, scheduler_interval=60)
         self._thread = threading.Thread(target=self._consumer.run, name="jobs", daemon=True)
@@ -46,6 +47,21 @@ class Worker:
         self._consumer.stop_flag.set()
         self._thread.join()
         self._consumer.stop(graceful=True)
+
+    def drain(self, seconds: float) -> bool:
+        """Start no further job, and let the running one stop at its next step: it is queued again, for the next worker.
+
+        A job that does not stop within `seconds` is queued, too; the caller then ends the process. Returns whether it
+        stopped.
+        """
+        self._stopped.set()
+        self._draining.set()
+        ended = threading.Thread(target=self.stop, daemon=True)
+        ended.start()
+        ended.join(seconds)
+        if ended.is_alive():
+            wait_again(self._workspace)
+        return not ended.is_alive()
 
 
 class _Consumer(Consumer):

@@ -162,6 +162,4 @@ def _reason(recipe: Recipe, error: Exception) -> str:
 
 
 def _sentence(error: Exception) -> str:
-    if not isinstance(error, BadInput):
-        log.error("Painting failed", exc_info=error)
     return sentence_of(error, "Painting", less_memory="paint smaller images or close other programs")

@@ -1,17 +1,20 @@
 """Turns errors into one sentence for people.
 
-Knows errno, SQLite's error codes and errors of full memory. Does not know the work that failed, and logs nothing.
+Knows errno, SQLite's error codes and errors of full memory; an error that none of these foresees is logged, and its
+sentence has the number that finds it there. Does not know the work that failed.
 """
 
 from __future__ import annotations
 
 import errno
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from safetensors import SafetensorError
 
+from exdd_core import logs
 from exdd_core.errors import BadInput
 
 DATABASE = "workspace.db"
@@ -19,25 +22,31 @@ READ_ONLY = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PE
 STORAGE = (OSError, sqlite3.Error, SafetensorError)
 DAMAGED = (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT)
 LONGEST = 160  # characters quoted from an unforeseen error's message
+log = logging.getLogger(__name__)
 LESS_WORK = "use smaller images, a smaller share of patches or fewer images"
 
 
 def sentence_of(error: BaseException, title: str = "", *, less_memory: str = LESS_WORK) -> str:
     """The sentence for an `error` that ended the work `title` ("" for unnamed work).
 
-    less_memory: advice where the memory is full. The caller logs the error.
+    less_memory: advice where the memory is full. An unforeseen error is logged.
     """
     if isinstance(error, BadInput):
         return str(error)
+    foreseen = ""
     if isinstance(error, STORAGE):
-        return _of_storage(error)
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower():
-        return f"The memory is full; {less_memory}."
+        foreseen = _of_storage(error)
+    elif isinstance(error, MemoryError) or "out of memory" in str(error).lower():
+        foreseen = f"The memory is full; {less_memory}."
+    if foreseen:
+        log.info("%s failed: %s", title or "Something", foreseen, exc_info=error)
+        return foreseen
     name = type(error).__name__
+    number = logs.number_of(error, f"{title or 'Something'} failed")
     if not title:
-        return f"Something went wrong that should not have ({name}); the terminal has the details."
+        return f"Something went wrong that should not have ({name}); the log has it as error {number}."
     words = " ".join(str(error).split())[:LONGEST]
-    return f"{title} failed ({name}: {words}); the program's log says where."
+    return f"{title} failed ({name}: {words}); the log has it as error {number}."
 
 
 def _of_storage(error: OSError | sqlite3.Error | SafetensorError) -> str:

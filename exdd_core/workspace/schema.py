@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from exdd_core.datasets.record import natural_text
 from exdd_core.workspace import bank_contents
 
-VERSION = 8
+VERSION = 9
 MEASURES = ("visible", "clean", "plausible", "new", "effect")
 # name -> (columns, primary key, indexes, unique indexes)
 TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] = {
@@ -65,6 +65,8 @@ TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] 
         dict.fromkeys(("id", "kind", "title", "spec", "state"), str)
         | {"position": float, "stage": str, "done": int, "total": int, "seconds_left": float}
         | {"result": str, "error": str, "pid": int, "cancel": int}
+        # who: ordered it. turn: number of its end among all ends, which orders ended jobs whatever the clock says.
+        | {"who": str, "turn": int}
         | dict.fromkeys(("created", "started", "ended"), str),
         "id",
         [["state", "position"]],
@@ -162,6 +164,10 @@ def bring_up_to_date(db: Database) -> None:
     )
     if 0 < before < 6:
         _fill_columns(db)
+    if 0 < before < 9:
+        db.execute(
+            "update jobs set turn = (select count(*) from jobs j where j.ended <= jobs.ended) where ended <> ''"
+        )
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from exdd_core.workspace.failures import sentence_of
 from pages.guard import checks, rights, roles, uploads
 from pages.guard.checks import Refused
 from pages.guard.doors import Doors
@@ -90,7 +91,7 @@ class Guard:
             )
             return
         path, method, headers = scope["path"], scope["method"], Headers(scope=scope)
-        send = _with_headers(send, path)
+        send = begun = _Answer(_with_headers(send, path))
         try:
             checks.check_origin(self._doors, method, headers, page=path in self._pages or path == SIGN_IN)
             checks.check_address(path, self._own)
@@ -110,6 +111,11 @@ class Guard:
                 send = _renaming(send, scope)
             await self._app(scope, receive, send)
         except Refused as refusal:
+            await _refusal(refusal, path, headers)(scope, receive, send)
+        except Exception as error:
+            if begun.begun:
+                raise
+            refusal = Refused(500, sentence_of(error))
             await _refusal(refusal, path, headers)(scope, receive, send)
 
     def _at_the_door(self, scope: Scope, visitor: Visitor) -> Response | None:
@@ -156,12 +162,23 @@ class Guard:
         return _again(body, receive)
 
 
+class _Answer:
+    """An answer that is being sent. begun: its status is on the way, so that no other can be sent."""
+
+    def __init__(self, send: Send):
+        self._send, self.begun = send, False
+
+    async def __call__(self, message: Message) -> None:
+        self.begun = True
+        await self._send(message)
+
+
 def _refusal(refusal: Refused, path: str, headers: Headers) -> Response:
     """One sentence. A script of ours reads it in an answer: Gradio hides from it why a call has failed."""
     ours = headers.get("sec-fetch-site") == "same-origin" or headers.get("origin", "").endswith(
         f"://{headers.get('host')}"
     )
-    if ours and path.rstrip("/") == checks.FUNCTIONS and refusal.status in (401, 403):
+    if ours and path.rstrip("/") == checks.FUNCTIONS and refusal.status in (401, 403, 500):
         return JSONResponse({"error": str(refusal)})
     return JSONResponse({"detail": str(refusal)}, status_code=refusal.status)
 

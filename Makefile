@@ -5,14 +5,15 @@
 #   make lint    style and types, and the tests of the scripts (these need Node, nothing else does)
 #   make bench   what the README claims about speed and accuracy
 #   make extra-NAME  a package that few people need; pyproject.toml names them under optional-dependencies
-# Everything is installed into .venv; delete that folder to begin again. Two switches say what a new one takes:
+# Everything is installed into .venv; delete that folder to begin again. Three switches say what a new one takes:
 #   TORCH=cpu    PyTorch without CUDA, from PyTorch's own index
+#   LOCKED=1     with run: the versions of docs/requirements.lock, each file compared with its digest
 #   FAISS=gpu    faiss with CUDA, or FAISS=cpu without; by itself make looks for an NVIDIA driver
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
-.PHONY: run test test-fast lint bench browser chosen
+.PHONY: run test test-fast lint bench lock browser chosen
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -20,6 +21,7 @@ HOST ?= 127.0.0.1
 PORT ?= 7860
 TORCH ?=
 FAISS ?=
+LOCKED ?=
 TORCH_INDEX := https://download.pytorch.org/whl/cpu
 PY := .venv/bin/python
 
@@ -54,6 +56,11 @@ lint: .venv/test.stamp assets/node_modules/stamp
 	cd assets && npx tsc
 	cd assets && node --test
 
+# The versions in .venv and what they need, for every system, with the digests of their files; needs uv.
+lock: .venv/run.stamp
+	sed -e 's/;.*//' -e '/^#/d' requirements.txt | uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	  --no-annotate --no-header -c <($(PY) -m pip freeze | grep ==) - -o docs/requirements.lock
+
 bench: .venv/test.stamp
 	$(PY) -m tests.bench
 
@@ -76,6 +83,7 @@ $(PY):
 # somebody sets FAISS: both kinds write into the same folder.
 .venv/requirements.txt: requirements.txt chosen | $(PY)
 	@case "$(TORCH)" in ""|cpu) ;; *) echo "TORCH is $(TORCH); give cpu, or leave it out." >&2; exit 1;; esac
+	@case "$(LOCKED):$(TORCH)" in :*|1:) ;; *) echo "LOCKED is 1 or left out, and has PyTorch with CUDA: leave TORCH out." >&2; exit 1;; esac
 	@case "$(FAISS)" in ""|cpu|gpu) ;; *) echo "FAISS is $(FAISS); give cpu or gpu, or leave it out." >&2; exit 1;; esac
 	@has() { compgen -G ".venv/lib/python*/site-packages/faiss_$$1-*.dist-info" >/dev/null; }; \
 	faiss="$(FAISS)"; \
@@ -86,7 +94,9 @@ $(PY):
 	elif [ -e /dev/nvidiactl ] || [ -e /dev/dxg ] || command -v nvidia-smi >/dev/null; then faiss=gpu; \
 	else faiss=cpu; fi; \
 	{ if [ "$(TORCH)" = cpu ]; then echo "--extra-index-url $(TORCH_INDEX)"; fi; \
-	  if [ $$faiss = gpu ]; then cat requirements.txt; \
+	  if [ -n "$(LOCKED)" ]; then other=$$([ $$faiss = cpu ] && echo gpu || echo cpu); \
+	    awk -v other="^faiss-$$other==" '/^[a-zA-Z]/ { kept = $$0 !~ other } kept' docs/requirements.lock; \
+	  elif [ $$faiss = gpu ]; then cat requirements.txt; \
 	  else sed -e '/^faiss-gpu/d' -e '/^faiss-cpu/s/;.*//' requirements.txt; fi; } >$@.new; \
 	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
 

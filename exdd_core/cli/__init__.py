@@ -21,7 +21,20 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from exdd_core import __version__, logs
-from exdd_core.cli import banks, data, datasets, export, judge, keeping, measure, paint, run, score, users
+from exdd_core.cli import (
+    banks,
+    data,
+    datasets,
+    export,
+    judge,
+    keeping,
+    measure,
+    packages,
+    paint,
+    run,
+    score,
+    users,
+)
 from exdd_core.cli.arguments import Command, Group, folder, user
 from exdd_core.errors import BadInput, Cancelled
 
@@ -42,6 +55,7 @@ COMMANDS: dict[str, Command | Group] = {
     "jobs": run.JOBS,
     "users": users.USERS,
     "workspace": keeping.WORKSPACE,
+    "packages": packages.PACKAGES,
     "serve": (run.serve, run.serve_options),
     "doctor": (run.doctor, None),
 }

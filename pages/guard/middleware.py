@@ -115,8 +115,8 @@ class Guard:
         except Exception as error:
             if begun.begun:
                 raise
-            refusal = Refused(500, sentence_of(error))
-            await _refusal(refusal, path, headers)(scope, receive, send)
+            unforeseen = Refused(500, sentence_of(error))
+            await _refusal(unforeseen, path, headers)(scope, receive, send)
 
     def _at_the_door(self, scope: Scope, visitor: Visitor) -> Response | None:
         """What somebody gets who may not look yet; None for those who may."""

@@ -115,12 +115,35 @@ def fewer(left: Callable[[], int], before: int) -> bool:
     return left() < before
 
 
-def again(workspace: Workspace, id: str) -> None:
+def again(workspace: Workspace, id: str, name: str = "again") -> None:
     """Make another candidate of the same pictures."""
-    shutil.copytree(workspace.path / "candidates" / id, workspace.path / "candidates" / "again")
+    shutil.copytree(workspace.path / "candidates" / id, workspace.path / "candidates" / name)
     with workspace.writing() as db:
         (row,) = db.query("select * from candidates where id = ?", [id])
-        db.table("candidates").insert(row | {"id": "again", "job": None, "number": None, "quality": "{}"})
+        db.table("candidates").insert(row | {"id": name, "job": None, "number": None, "quality": "{}"})
+
+
+def test_twenty_decisions_at_ten_a_second_all_count_in_order(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    """Keys count when they are pressed, however far the server and the pictures are behind them."""
+    (row, *_) = candidates.listed(workspace, "demo")
+    for number in range(20):
+        again(workspace, row.id, f"more{number}")
+
+    with curating(browser, address) as page:
+        wanted = page.eval_on_selector_all(".cu-card", "nodes => nodes.map((node) => node.dataset.id)")[:20]
+        for number in range(20):
+            page.keyboard.press("a" if number % 2 else "r")
+            if not number % 2:
+                page.keyboard.press("1")
+            page.wait_for_timeout(100)
+        for key in ("accepted", "rejected"):  # at once, however far the server is
+            assert page.locator(f".st-chip[data-status={key}] b").inner_text() == "10"
+        until(page, lambda: [status(workspace, id) for id in wanted] == ["rejected", "accepted"] * 10)
+        in_order = [made.subject for made in reversed(decisions.history(workspace))]
+        assert in_order == wanted
+        until(page, lambda: page.locator(".cu-line").inner_text().startswith("20 of 29 decided"))
 
 
 @pytest.mark.parametrize("dark", [False, True])

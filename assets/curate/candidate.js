@@ -17,7 +17,7 @@ export function showCandidate(pane, deciding) {
     showHead(page, shown);
   });
   store.subscribe(["at", "shown"], ({ at, shown }) => {
-    // Nobody decides on what is not shown yet.
+    // Its picture is on its way; keys decide on it all the same.
     find(page, ".cu-decide").setAttribute("aria-busy", String(Boolean(at) && shown?.id !== at));
   });
   store.subscribe(["shown", "measured", "view", "tool"], () => showLeftOut(pane));

@@ -66,9 +66,12 @@ function cardOf({ voice, desk, terms }, item, holder, key) {
 
 /** @param {Pane} pane @param {import("./queue.js").Narrow} narrow */
 function emptyQueue({ store }, narrow) {
-  const { status, chosen } = store.get();
+  const { status, chosen, counts } = store.get();
   const isFiltered = filtering(chosen).length > 0;
   const isPending = status === "pending";
+  // The queue is still being read where some wait and none is listed.
+  if (isPending && !isFiltered && counts.pending)
+    return make("p", { class: "st-quiet" }, "Reading the queue…");
   const title = isPending && !isFiltered ? "All decided" : "None here";
   const all = isPending ? "Every candidate has been decided on." : `No candidate is ${status}.`;
   const way =

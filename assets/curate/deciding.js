@@ -1,8 +1,8 @@
-// Decisions and taking them back. They are sent one after another, while the next candidate is already shown.
-// Knows no element.
+// Decisions and taking them back. A decision counts here at once and shows the next candidate; it is sent behind
+// that, one after another, in the order of the keys. Knows no element.
 
 import { sentence } from "../shared/server.js";
-import { following, isOpen, placeOf } from "./words.js";
+import { decidedOn, following, openOne, placeOf } from "./words.js";
 
 /** @typedef {import("./state.js").Pane} Pane */
 /**
@@ -15,6 +15,9 @@ import { following, isOpen, placeOf } from "./words.js";
  * @property {InTurn} inTurn
  * @typedef {(doing: string, action: () => Promise<unknown>) => Promise<unknown>} InTurn `doing`: in words
  */
+
+/** Candidates in the queue below which more of them are asked for while decisions are still being sent. */
+const FEW = 24;
 
 /**
  * @param {Pane} pane
@@ -87,11 +90,13 @@ function queueOf({ store, voice }) {
  * @param {"accept" | "reject"} action
  * @param {{ reasons?: string[] }} given
  */
-function decide({ store, call, voice, desk }, inTurn, takeBack, action, given) {
-  const { shown, at, tool, who, items, status: filter, sending } = store.get();
-  if (!shown || !isOpen(shown, at) || tool) return;
+function decide(pane, inTurn, takeBack, action, given) {
+  const { store, voice, desk } = pane;
+  const { tool, who, items, status: filter, sending, counts, total } = store.get();
+  const one = openOne(store.get());
+  if (!one || tool) return;
   voice.say("");
-  const { id } = shown;
+  const { id } = one;
   const next = following(items, id, who);
   /** @type {import("./words.js").Status} */
   const status = action === "accept" ? "accepted" : "rejected";
@@ -104,22 +109,38 @@ function decide({ store, call, voice, desk }, inTurn, takeBack, action, given) {
     items: isGone
       ? items.filter((item) => item.id !== id)
       : items.map((item) => (item.id === id ? { ...item, status } : item)),
+    counts: decidedOn(counts, status),
+    total: isGone ? total - 1 : total,
+    times: [...store.get().times, Date.now()],
   });
   if (next) voice.attempt(desk.show)(next.id, true);
   else desk.showNone();
-  inTurn(action === "accept" ? "Accepting" : "Rejecting", async () => {
-    try {
-      const answer = await call(action, { id, who, ...given });
-      store.patch({ times: [...store.get().times, Date.now()] });
-      voice.toast(answer.sentence, () => takeBack([id]));
-    } finally {
-      store.patch({ sending: new Set([...store.get().sending].filter((one) => one !== id)) });
-      await call("leave", { id, who });
-      await desk.settle();
-    }
-    const now = store.get();
-    if (!now.at && now.items.length && now.status === "pending") await desk.showFirst();
-  });
+  inTurn(action === "accept" ? "Accepting" : "Rejecting", () =>
+    send(pane, action, { id, who, ...given }, takeBack),
+  );
+}
+
+/**
+ * Have a decision counted. What follows from it is asked for behind the last one that waits to be sent.
+ * @param {Pane} pane
+ * @param {"accept" | "reject"} action
+ * @param {{ id: string, who: string, reasons?: string[] }} asked
+ * @param {Deciding["takeBack"]} takeBack
+ */
+async function send({ store, call, voice, desk }, action, asked, takeBack) {
+  const { id, who } = asked;
+  try {
+    const answer = await call(action, asked);
+    voice.toast(answer.sentence, () => takeBack([id]));
+  } finally {
+    const sending = new Set([...store.get().sending].filter((one) => one !== id));
+    store.patch({ sending });
+    call("leave", { id, who }).catch(() => {}); // a claim ends by itself
+    const { items, total } = store.get();
+    if (!sending.size || items.length < Math.min(FEW, total)) await desk.settle();
+  }
+  const now = store.get();
+  if (!now.at && now.items.length && now.status === "pending") await desk.showFirst();
 }
 
 /** Show the candidate that lies `by` places further in the queue. @param {Pane} pane @param {number} by */
@@ -131,8 +152,8 @@ export function step({ store, voice, desk }, by) {
 
 /** Leave it pending and go on. @param {Pane} pane */
 export function skip({ store, voice, desk }) {
-  const { shown, items, who } = store.get();
-  const next = shown && following(items, shown.id, who);
+  const { at, items, who } = store.get();
+  const next = at && following(items, at, who);
   if (next) voice.attempt(desk.show)(next.id, true);
   else voice.toast("There is no other candidate that waits for a decision here.");
 }

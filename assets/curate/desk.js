@@ -2,6 +2,7 @@
 // store. Knows no element: which cards can be seen it is told.
 
 import { latest } from "../shared/server.js";
+import { createAhead } from "./ahead.js";
 import { queueAsked } from "./state.js";
 import { firstFree, following, isElsewhere, placeOf } from "./words.js";
 
@@ -11,9 +12,8 @@ import { firstFree, following, isElsewhere, placeOf } from "./words.js";
 /**
  * @typedef {object} Desk
  * @property {(limit?: number) => Promise<void>} refresh the queue
- * @property {(id: string, onward?: boolean) => Promise<void>} show a candidate; `onward`: nobody chose this
- *   one, so
- *   where somebody else has it open, the next one is shown instead
+ * @property {(id: string, onward?: boolean) => Promise<void>} show a candidate, at once where its record is there;
+ *   `onward`: nobody chose this one, so where somebody else has it open, the next one is shown instead
  * @property {() => Promise<void>} showFirst the first one that is free, or none
  * @property {() => void} showNone
  * @property {() => Promise<void>} readPast the history
@@ -31,10 +31,19 @@ export function createDesk(store, call, seen) {
   const refresh = latest(async (/** @type {number | undefined} */ limit = undefined) => {
     takeQueue(store, await call("queue", queueAsked(store.get(), limit)), desk.show);
   });
-  /** @type {Desk["show"]} */
-  const show = latest(async (/** @type {string} */ id, onward = false) => {
+  const ahead = createAhead(call);
+  const open = latest(async (/** @type {string} */ id, /** @type {boolean} */ onward) => {
     if (await showCandidate(store, call, id, onward, show)) measure().catch(() => {});
   });
+  /** @type {Desk["show"]} */
+  const show = (id, onward = false) => {
+    const { items } = store.get();
+    const record = ahead.take(items, id);
+    const shown = record && { shown: record, tool: /** @type {const} */ (""), measured: {}, asking: false };
+    store.patch({ at: id, ...shown });
+    ahead.fill(items, id);
+    return open(id, onward);
+  };
   const showNone = () => {
     const { held, who } = store.get();
     if (held) call("leave", { id: held, who }).catch(() => {});
@@ -66,11 +75,11 @@ export function createDesk(store, call, seen) {
  * @param {Desk["show"]} show
  */
 export function takeQueue(store, answer, show) {
-  const { status, sending } = store.get();
+  const { status, sending, counts: own, total } = store.get();
   // The answer may be older than a decision.
   const isOpen = status === "pending";
   const items = isOpen ? answer.items.filter(({ id }) => !sending.has(id)) : answer.items;
-  store.patch({ ...answer, items });
+  store.patch({ ...answer, items, ...(sending.size ? { counts: own, total } : {}) });
   const { shown, at, deciding, tool, counts, who } = store.get();
   if (!shown || shown.id !== at || deciding || tool) return;
   const item = items.find(({ id }) => id === shown.id);
@@ -89,7 +98,6 @@ export function takeQueue(store, answer, show) {
  * @param {Desk["show"]} show
  */
 async function showCandidate(store, call, id, onward, show) {
-  store.patch({ at: id });
   const { held, who } = store.get();
   const before = held && held !== id ? held : "";
   /** @type {import("./words.js").Candidate} */
@@ -107,6 +115,7 @@ async function showCandidate(store, call, id, onward, show) {
     return false;
   }
   const isOther = shown?.id !== id;
+  if (JSON.stringify(shown) === JSON.stringify(record)) return true;
   store.patch({
     shown: record,
     tool: "",

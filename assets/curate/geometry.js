@@ -9,6 +9,8 @@
 const AROUND = 12;
 // The view zoomed to a defect is so many times as large as it.
 const CONTEXT = 2.4;
+// And shows at least so many pixels of the picture: a defect of 3 x 4 pixels alone says nothing.
+const LEAST = 64;
 const MOST = 24;
 const MOST_BY_WHEEL = 40;
 
@@ -44,8 +46,9 @@ export function boxOf(lines) {
  */
 export function zoomTo(pane, size, box) {
   const { scale, left, top } = fit(pane, size);
-  const wide = CONTEXT * scale;
-  const k = clamp(Math.min(pane[0] / (box[2] * wide), pane[1] / (box[3] * wide)), 1, MOST);
+  /** @param {2 | 3} side */
+  const seen = (side) => Math.max(box[side] * CONTEXT, LEAST) * scale;
+  const k = clamp(Math.min(pane[0] / seen(2), pane[1] / seen(3)), 1, MOST);
   if (k === 1) return WHOLE;
   /** @param {0 | 1} axis @param {number} side */
   const at = (axis, side) => {

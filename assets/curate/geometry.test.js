@@ -31,6 +31,12 @@ test("a small defect in the middle is zoomed to the middle of the pane", () => {
   assert.ok(Math.abs(212 + x + 200 * k - 412) < 1e-9);
 });
 
+test("a defect of a few pixels is shown with at least 64 pixels of what is around it", () => {
+  const { scale } = fit(pane, size);
+  const { k } = zoomTo(pane, size, [200, 200, 3, 4]);
+  assert.ok(Math.abs(Math.min(pane[0], pane[1]) / (scale * k) - 64) < 1e-9);
+});
+
 test("a defect at the edge shows nothing beside the image, a large one shows all", () => {
   const { k, x } = zoomTo(pane, size, [0, 0, 10, 10]);
   assert.ok(k > 1 && Math.abs(212 + x) < 1e-9);

@@ -3,7 +3,7 @@
 import { find, make } from "../shared/dom.js";
 import { plain } from "../shared/parts.js";
 import { counted } from "../shared/words.js";
-import { isOpen } from "./words.js";
+import { openOne } from "./words.js";
 
 /** @typedef {import("./state.js").Pane} Pane */
 /**
@@ -33,8 +33,8 @@ export function showReasons({ page, store }, { decide }) {
     showPicked(box, picked);
   };
   const open = () => {
-    const { shown, at, reasons } = store.get();
-    if (!isOpen(shown, at)) return;
+    const { reasons } = store.get();
+    if (!openOne(store.get())) return;
     picked = new Set();
     const title = "Reject without a reason, or with those that were added (Enter)";
     const none = plain("No reason", () => give(), { class: "plain-button small cu-noreason", title });

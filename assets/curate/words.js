@@ -170,6 +170,28 @@ export function timeOf(created, now) {
   return day(made) === day(now) ? time : `${day(made)} ${time}`;
 }
 
+/**
+ * The candidate that a key decides on: the one that is chosen, even while its record is on its way; null where it
+ * cannot be decided on.
+ * @param {{ items: Item[], at: string, shown: Candidate | null, who: string }} state
+ * @returns {Item | null}
+ */
+export function openOne({ items, at, shown, who }) {
+  const one = shown?.id === at ? shown : items[placeOf(items, at)];
+  return one?.status === "pending" && !isElsewhere(one, who) ? one : null;
+}
+
+/**
+ * How many have each status once one more is decided on.
+ * @param {Partial<Record<Status, number>>} counts
+ * @param {Status} status
+ */
+export const decidedOn = (counts, status) => ({
+  ...counts,
+  pending: Math.max(0, (counts.pending || 0) - 1),
+  [status]: (counts[status] || 0) + 1,
+});
+
 /** Whether a candidate is shown and can be decided on. @param {Candidate | null} shown @param {string} at */
 export const isOpen = (shown, at) =>
   shown !== null && shown.id === at && shown.status === "pending" && !shown.holder;

@@ -50,6 +50,17 @@ def candidate(shared: Curate, asked: questions.Opened) -> Answer:
     if asked.before and deciding:
         decisions.release(workspace, asked.before, asked.who)
     holder = decisions.claim(workspace, made.id, asked.who) if made.status == "pending" and deciding else ""
+    return _record(workspace, made, holder)
+
+
+def ahead(shared: Curate, asked: questions.Next) -> Answer:
+    """Everything about the candidates that come next, without a claim on them; those that are gone are left out."""
+    holders = decisions.claims(shared.workspace)
+    made = candidates.of_ids(shared.workspace, asked.ids)
+    return {"candidates": [_record(shared.workspace, one, holders.get(one.id, "")) for one in made]}
+
+
+def _record(workspace: Workspace, made: Candidate, holder: str) -> Answer:
     width, height = made.size
     last = next(reversed(decisions.in_force(workspace, "accept", "reject", subject=made.id)), None)
     return card(workspace, made, {made.id: holder}) | {

@@ -17,7 +17,7 @@ from exdd_core.workspace import candidates, decisions
 from pages import answers
 from pages.curate import questions
 from pages.curate.bulk import bulk, chosen, look, recommend, stop, undo_all
-from pages.curate.candidate import candidate, effect, history, mask, measures, trim
+from pages.curate.candidate import ahead, candidate, effect, history, mask, measures, trim
 from pages.curate.cards import queue
 from pages.curate.state import LIGHTS, MEASURES, Curate, decided_answer, queue_stamp
 from pages.html import Answer
@@ -48,7 +48,7 @@ def render(workspace: Workspace) -> None:
     shared = Curate(workspace)
     shared.refitting.wake()  # for decisions that a killed program has left
     functions: list[answers.Answerer] = [
-        open_page, queue, candidate, stay, leave, accept, reject, name_type, mask, trim,
+        open_page, queue, candidate, ahead, stay, leave, accept, reject, name_type, mask, trim,
         undo, undo_last, undo_all, history, chosen, recommend, bulk, look, stop, news, measures, effect,
     ]  # fmt: skip
     answers.markup(

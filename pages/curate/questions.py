@@ -37,6 +37,12 @@ class Opened(One):
     before: Id = ""
 
 
+class Next(Question):
+    """The candidates that come next."""
+
+    ids: Few
+
+
 class Owned(One):
     """One candidate, and who decides."""
 

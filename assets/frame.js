@@ -44,7 +44,8 @@
 
   /** @param {HTMLTableRowElement} row @param {number} column */
   const value = (row, column) =>
-    row.cells[column].dataset.sort ?? row.cells[column].innerText.replaceAll(",", "");
+    // A row that is one question has one cell.
+    row.cells[column]?.dataset.sort ?? row.cells[column]?.innerText.replaceAll(",", "") ?? "";
 
   // A click on a column's title sorts the table by it, a second one the other way round.
   document.addEventListener("click", (event) => {

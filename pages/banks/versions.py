@@ -57,24 +57,30 @@ class Versions:
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         self.note = answers.note()
-        self.confirm = answers.buttons(visible=False, elem_id="confirm-delete")
         self.table = answers.buttons(elem_id="versions")
         self.due = answers.markup(visible=False, elem_id="due", js_on_load=DUE_JS)
-        self.outputs = [self.note, self.confirm, self.table, self.due]
+        self.outputs = [self.note, self.table, self.due]
 
     def updates(self) -> dict[Any, Any]:
-        return self.listed() | {self.confirm: gr.update(visible=False)}
+        return self.listed()
 
-    def listed(self) -> dict[Any, Any]:
+    def listed(self, asking: str = "", gone: tuple[int, str] | None = None) -> dict[Any, Any]:
+        """The table. asking: id of a version whose deletion is to be confirmed, in its own row. gone: place and name
+        of one that was just deleted, whose row says so: nothing else moves under the pointer."""
         from exdd_core.banks import compare
 
         ready = bool(self.workspace.datasets())
         before, found = compare.former(self.workspace), compare.measured(self.workspace)
         rows = [
-            _version_row(bank, found.get(bank.id), compare.changes(self.workspace, bank.id))
+            _confirm_row(bank)
+            if bank.id == asking
+            else _version_row(bank, found.get(bank.id), compare.changes(self.workspace, bank.id))
             for bank in self.workspace.banks()
         ]
-        return {self.table: _versions_html(rows, ready, before)}
+        count_of = len(rows)
+        if gone is not None:
+            rows.insert(gone[0], _row_of(f"<p>{text(gone[1])} is deleted.</p>"))
+        return {self.table: _versions_html(rows, count_of, ready, before)}
 
     def state(self) -> dict[Any, Any]:
         """A banner if the active version should be rebuilt. Slow: loads the bank."""
@@ -97,7 +103,9 @@ class Versions:
     ) -> None:
         @answers.sentences(self.note)
         def act(event: gr.EventData) -> dict[Any, Any]:
-            asked = answers.told(event, "act", "back", "rows", "activate", "pin", "unpin", "delete")
+            asked = answers.told(
+                event, "act", "back", "rows", "activate", "pin", "unpin", "delete", "keep", "confirm"
+            )
             if asked == "back":
                 bank = roll_back(self.workspace)
                 return refresh(bank.id) | {self.note: answers.say("done", f"{bank.name} is active again.")}
@@ -110,15 +118,11 @@ class Versions:
             if asked in ("pin", "unpin"):
                 pin_bank(self.workspace, bank.id, asked == "pin")
                 return self.updates()
-            return {self.confirm: gr.update(value=_confirm_html(bank), visible=True)}
-
-        @answers.sentences(self.note)
-        def decide(event: gr.EventData) -> dict[Any, Any]:
-            if answers.told(event, "act", "keep", "delete") == "keep":
-                return {self.confirm: gr.update(visible=False)}
-            bank = self.workspace.bank(answers.told(event, "id"))
+            if asked != "confirm":
+                return self.listed(asking=bank.id if asked == "delete" else "")
+            place = [other.id for other in self.workspace.banks()].index(bank.id)
             delete_bank(self.workspace, bank.id)
-            return refresh() | {self.note: answers.say("done", f"{bank.name} is deleted.")}
+            return refresh() | self.listed(gone=(place, bank.name))
 
         @answers.sentences(self.note)
         def mend(pair: tuple[str, str] | None, event: gr.EventData) -> dict[Any, Any]:
@@ -132,13 +136,12 @@ class Versions:
             return refresh() | compared.again(pair) | {self.note: answers.say("done", decided.sentence)}
 
         self.table.act(act, None, outputs, **answers.HIDDEN)
-        self.confirm.act(decide, None, outputs, **answers.HIDDEN)
         builder.job.look_after(
             self.due.act(mend, compared.pair, [*outputs, compared.result], **answers.HIDDEN)
         )
 
 
-def _versions_html(rows: list[str], ready: bool, former: BankVersion | None) -> str:
+def _versions_html(rows: list[str], versions: int, ready: bool, former: BankVersion | None) -> str:
     if not rows and ready:
         return html.empty(
             "No bank version yet", "Build the first one with the form beside this; it takes a minute or two."
@@ -154,7 +157,7 @@ def _versions_html(rows: list[str], ready: bool, former: BankVersion | None) -> 
         if former
         else ""
     )
-    head = f'<p class="list-head"><strong>{count(len(rows), "bank version")}</strong>{back}</p>'
+    head = f'<p class="list-head"><strong>{count(versions, "bank version")}</strong>{back}</p>'
     return head + html.table(VERSION_COLUMNS, rows)
 
 
@@ -222,13 +225,26 @@ def _due_html(bank: BankVersion, found: State, grown: str) -> str:
     return f'<p class="note info due" role="status">{sign}{said}{buttons}</p>'
 
 
-def _confirm_html(bank: BankVersion) -> str:
+def _confirm_row(bank: BankVersion) -> str:
+    """The question in place of the version's row. Keep it lies where the button was that asked."""
     rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"
     where = f"learned from {bank.dataset}, {_disk(bank)}"
-    return f"""<div class="card padded confirm" role="alertdialog" aria-label="Delete {text(bank.name)}">
-<p><strong>Delete {text(bank.name)}?</strong> Its {rows} ({text(where)}) go for good. The images stay.</p>
-<p class="actions"><button type="button" class="plain-button" data-act="delete" data-id="{text(bank.id)}">Delete
-{text(bank.name)}</button><button type="button" class="plain-button" data-act="keep">Keep it</button></p></div>"""
+
+    def button(act: str, shown: str) -> str:
+        id = f'data-id="{text(bank.id)}"'
+        return (
+            f'<button type="button" class="plain-button small" data-act="{act}" {id}>{text(shown)}</button>'
+        )
+
+    return _row_of(
+        f'<div class="confirm" role="alertdialog" aria-label="Delete {text(bank.name)}">'
+        f"<p><strong>Delete {text(bank.name)}?</strong> Its {rows} ({text(where)}) go for good. The images stay.</p>"
+        f'<span class="actions">{button("confirm", f"Delete {bank.name}")}{button("keep", "Keep it")}</span></div>'
+    )
+
+
+def _row_of(content: str) -> str:
+    return f'<tr class="asked"><td colspan="{len(VERSION_COLUMNS)}">{content}</td></tr>'
 
 
 def _when(created: str) -> str:

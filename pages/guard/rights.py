@@ -18,7 +18,7 @@ banks.page: render.<locals>.changed render.<locals>.lists
 banks.rows: Rows.connect.<locals>.change Rows.connect.<locals>.turn Rows.updates
 banks.versions: Versions.state
 curate.bulk: look
-curate.candidate: candidate effect history mask measures
+curate.candidate: ahead candidate effect history mask measures
 curate.cards: queue
 curate.page: news open_page
 data.gallery: Gallery.connect.<locals>.filtered
@@ -61,7 +61,7 @@ studio.results: delete restore
 # Bring in data sets and delete them, build versions and choose the active one, delete what others measured.
 ADMIN = """
 banks.builder: Builder._begin
-banks.versions: Versions.connect.<locals>.act Versions.connect.<locals>.decide Versions.connect.<locals>.mend
+banks.versions: Versions.connect.<locals>.act Versions.connect.<locals>.mend
 data.gallery: Gallery.connect.<locals>.act
 data.importer: Importer._answer Importer._begin Importer._look Importer._look_again
 data.manage: Manage.connect.<locals>.act Manage.connect.<locals>.change

@@ -198,6 +198,8 @@ def test_lists_can_be_changed_and_another_bank_version_is_noticed(
         activate_bank(workspace, second.id)
         try:
             page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+            page.locator(".vw-other", has_text=f"{second.name} was made active elsewhere").wait_for()
+            page.get_by_role("button", name=f"Look with {second.name}").click()
             page.locator(".vw-bank", has_text=f"Bank {second.name} ").first.wait_for(timeout=SLOW)
         finally:
             activate_bank(workspace, first.id)

@@ -17,8 +17,9 @@ export function chosenPane({ viewer, store }) {
     const place = id === null ? -1 : order.indexOf(id);
     find(viewer, ".vw-position").textContent = place < 0 ? "" : `${place + 1} of ${order.length}`;
   });
-  store.subscribe(["id"], ({ id, byId }) => {
-    const image = id === null ? undefined : byId.get(id);
+  // The name is that of what the panes show, never of what is still on its way.
+  store.subscribe(["pictured"], ({ pictured, byId }) => {
+    const image = byId.get(pictured);
     if (image) Object.assign(find(viewer, ".vw-name"), { textContent: image.name, title: image.name });
   });
 }

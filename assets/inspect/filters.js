@@ -3,6 +3,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { filtersShown, passing } from "./lists.js";
+import { showAddress } from "./opening.js";
 import { all, press } from "./parts.js";
 import { rearrange } from "./state.js";
 
@@ -22,6 +23,7 @@ export function filtersPane({ viewer, store }, { openList, select }) {
     rearrange(store, { filter });
     const { order, id } = store.get();
     if (order.length && !order.includes(id || "")) select(order[0]);
+    else if (id !== null) showAddress(id, store.get());
   };
   store.subscribe(["images", "rows", "marked", "filter"], (state) => {
     const chips = filtersShown(state).map((filter) => chip(filter, state, () => choose(filter.key)));

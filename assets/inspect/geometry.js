@@ -28,9 +28,11 @@ const clamped = (value, low, high) => Math.min(Math.max(value, low), high);
  * Which columns of the grid are visible.
  * @param {number} solo the pane that is shown alone, 1 to 4; 0 for all
  * @param {boolean} isMarking then there is room to draw, and the map that tells where
+ * @param {boolean} [isNarrow] there is room for one pane
  */
-export function visibleColumns(solo, isMarking) {
-  if (isMarking) return [0, 2, SCORES];
+export function visibleColumns(solo, isMarking, isNarrow = false) {
+  if (isMarking) return isNarrow ? [0] : [0, 2, SCORES];
+  if (isNarrow && solo === 1) return [0];
   if (!solo) return [0, 1, 2, SCORES, DIFFERENCE, DIFFERENCES];
   const own = solo === 4 ? DIFFERENCE : solo - 1;
   return [own, own === 0 || own === DIFFERENCE ? DIFFERENCES : SCORES];

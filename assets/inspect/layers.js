@@ -90,7 +90,8 @@ function showCover(panes, { cover, links }) {
   panes.forEach(({ view, number }) => {
     view.querySelector(".vw-cover")?.remove();
     const words = cover && coverOf(cover, number, links);
-    const name = `vw-cover ${cover?.kind === "waiting" ? "vw-waiting" : ""}`;
+    const isWaiting = cover?.kind === "waiting" || cover?.kind === "loading";
+    const name = `vw-cover ${isWaiting ? "vw-waiting" : ""}`;
     if (words) view.append(make("div", { class: name }, words));
   });
 }
@@ -106,6 +107,7 @@ function coverOf(cover, number, links) {
     if (at < 0) return null;
     return at === 0 ? cover.words : quiet("Not scored");
   }
+  if (cover.kind === "loading") return number === 1 ? "Opening the image…" : " ";
   if (number === 1) return null;
   if (cover.kind === "waiting") return "Scoring…";
   if (number > 2) return quiet("Appears once a bank version is built.");

@@ -16,6 +16,7 @@ import { knownName, rememberName } from "../shared/who.js";
  * @property {string} keeping said while it does
  */
 
+const NO_NAME = 'Say who you are in "By": your name stands beside it. Then keep it again.';
 const MARKING = { keeps: "Teach the bank (Enter)", keeping: "Teaching the bank…" };
 
 /** @type {Record<Marking["action"], Words>} */
@@ -70,6 +71,7 @@ export function barOf(tools, { action, words, warning }, types, most) {
     ...(action === "missed" ? [typeField(tools)] : []),
     make("datalist", { id: "vw-types" }, ...types.map((value) => make("option", { value }))),
     nameField(tools),
+    make("span", { class: "vw-noname", role: "alert", hidden: true }, NO_NAME),
     make("span", { class: "vw-space" }),
     plain("Cancel", () => tools.told.leave(), { title: "Leave everything as it was (Esc)" }),
     plain("Keep", () => tools.keep(), { class: "main-button vw-keep", title: keeps }),
@@ -162,10 +164,9 @@ export function showBar({ bar, editor, tool, brush, isBusy, isReady }, { action 
 export function typed(bar) {
   const name = find(bar, ".vw-who", HTMLInputElement);
   const who = rememberName(name.value);
-  if (!who) {
-    name.focus();
-    name.classList.add("vw-wanted");
-  }
+  find(bar, ".vw-noname").hidden = Boolean(who);
+  name.setAttribute("aria-invalid", String(!who));
+  if (!who) name.focus();
   const [type] = all(bar, ".vw-type");
   return { who, type: type instanceof HTMLInputElement ? type.value : "" };
 }

@@ -104,6 +104,7 @@ export function askName(viewer, then) {
   const field = make("input", {
     ...{ type: "text", maxlength: "40", placeholder: "your name", autocomplete: "name" },
     "aria-label": "Your name",
+    required: true,
   });
   const onsubmit = (/** @type {Event} */ event) => {
     event.preventDefault();

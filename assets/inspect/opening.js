@@ -3,7 +3,7 @@
 
 import { sentence } from "../shared/server.js";
 import { WHOLE } from "./geometry.js";
-import { withRows } from "./lists.js";
+import { ALL, FILTERS, withRows } from "./lists.js";
 import { choosePeak } from "./point.js";
 import { CLOSED, isBare, rearrange } from "./state.js";
 
@@ -29,8 +29,10 @@ import { CLOSED, isBare, rearrange } from "./state.js";
 
 /** Milliseconds after which a wait is shown. */
 const WAIT = 120;
+/** And after which the image before is not shown any longer. */
+const SLOW = 600;
 
-/** What the page's address names. @param {"image" | "bank"} name */
+/** What the page's address names. @param {"image" | "bank" | "filter"} name */
 export const addressed = (name) => new URL(location.href).searchParams.get(name);
 
 /** Stop drawing on the image. @param {InspectStore} store */
@@ -57,7 +59,7 @@ export const leaveOtherBank = (inspect) =>
     inspect.store.patch({ wantedBank: null });
     inspect.results.clear();
     inspect.pictures.clear();
-    await enter(inspect, await inspect.call("open_list", { list, image: id }));
+    await enter(inspect, await inspect.call("open_list", { list, image: id, bank: null }));
   })();
 
 /**
@@ -73,8 +75,10 @@ export async function enter(inspect, answer, wanted) {
   say(answer.note || "", "info");
   store.patch({ need, lists });
   if (isBare(store.get())) return;
+  const filter = store.get().list ? "" : addressed("filter");
   rearrange(store, {
     ...CLOSED,
+    ...(filter && FILTERS.some(({ key }) => key === filter) ? { filter } : {}),
     ...{ bank, active, stamp, types, links, list, images, scales, seen },
     marked: new Set(answer.marked),
     byId: new Map(images.map((image) => [image.id, image])),
@@ -99,17 +103,19 @@ export function takeKnown(store, { stamp, active, seen, rows, marked }) {
 }
 
 /**
- * Whether another version was activated or the banks have changed, perhaps in another tab: then all that is
- * shown is asked for anew.
+ * Whether the banks of the version that is looked with have changed, perhaps in another tab: then all that is
+ * shown is asked for anew. Another active version is only told of: what is looked at stays.
  * @param {Inspect} inspect
  * @param {Bank} answer
  */
 export async function checkBank(inspect, { bank, active, stamp }) {
   const { store, call, results, pictures } = inspect;
   const now = store.get();
-  if (!now.list || (stamp === now.stamp && active === now.active)) return false;
+  if (!now.list) return false;
+  if (active !== now.active) store.patch({ active });
+  if (stamp === now.stamp) return false;
   results.clear();
-  if (bank !== now.bank || active !== now.active) {
+  if (bank !== now.bank) {
     pictures.clear(); // their notes depend on the bank version
     await openList(inspect, now.list);
   } else {
@@ -137,12 +143,15 @@ export async function select(inspect, id) {
   if (!store.get().byId.has(id)) return;
   leaveMarking(store);
   store.patch({ id, result: null, was: null, match: null });
-  showAddress(id, store.get().wantedBank);
+  showAddress(id, store.get());
   const isMine = () => store.get().id === id;
   const opened = { pictured: id, zoom: WHOLE, point: null, box: null };
   let isPictured = false;
+  const slow = setTimeout(() => {
+    if (isMine() && !isPictured) store.patch({ picture: null, ...opened, cover: { kind: "loading" } });
+  }, SLOW);
   try {
-    const picture = await fetchPicture(inspect, id);
+    const picture = await fetchPicture(inspect, id).finally(() => clearTimeout(slow));
     if (!isMine()) return;
     isPictured = true;
     store.patch({ picture, ...opened, cover: null });
@@ -155,12 +164,18 @@ export async function select(inspect, id) {
   }
 }
 
-/** @param {string} id @param {string | null} bank */
-function showAddress(id, bank) {
+/**
+ * Let the address name what is looked at, so that a reloaded page shows the same.
+ * @param {string} id
+ * @param {import("./state.js").State} state
+ */
+export function showAddress(id, { wantedBank, filter }) {
   const address = new URL(location.href);
-  address.searchParams.set("image", id);
-  if (bank) address.searchParams.set("bank", bank);
-  else address.searchParams.delete("bank");
+  const named = { image: id, bank: wantedBank, filter: filter === ALL ? null : filter };
+  for (const [name, value] of Object.entries(named)) {
+    if (value) address.searchParams.set(name, value);
+    else address.searchParams.delete(name);
+  }
   history.replaceState(history.state, "", address);
 }
 
@@ -176,7 +191,8 @@ async function score(inspect, id, isMine) {
     if (isMine() && !store.get().result) store.patch({ cover: { kind: "waiting" } });
   }, WAIT);
   const result = await fetchResult(inspect, id).finally(() => clearTimeout(slow));
-  if (!isMine() || (await checkBank(inspect, result))) return;
+  // A result that was kept may be older than what is active now.
+  if (!isMine() || (await checkBank(inspect, { ...result, active: store.get().active }))) return;
   showResult(inspect, result);
   const { order, job } = store.get();
   const next = order[order.indexOf(id) + 1];

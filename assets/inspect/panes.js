@@ -3,6 +3,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { fitted, paneHeight, placeOf, visibleColumns, WHOLE } from "./geometry.js";
+import { all, press } from "./parts.js";
 
 /**
  * @typedef {object} Pane
@@ -50,6 +51,10 @@ const scaleColumn = (name) => ({
   note: make("div", { class: "vw-note" }),
 });
 
+/** Pixels of the viewer below which there is room for one pane alone: ExDD's until another is chosen. */
+const NARROW = 640;
+const FIRST_ALONE = 3;
+
 /** The pane that is seen in any case. @param {Grid} grid @param {State} state */
 export const frontPane = ({ panes }, { solo, marking }) => panes[solo && !marking ? solo - 1 : 0];
 
@@ -62,6 +67,8 @@ export const frontPane = ({ panes }, { solo, marking }) => panes[solo && !markin
 export function layoutPane({ viewer, store }, grid) {
   const layout = () => {
     fitBar(viewer);
+    const isNarrow = viewer.clientWidth > 0 && viewer.clientWidth < NARROW;
+    if (isNarrow && !store.get().solo) return store.patch({ solo: FIRST_ALONE });
     const fit = fitPanes(viewer, grid, store.get());
     if (fit) store.patch({ fit });
   };
@@ -73,6 +80,9 @@ export function layoutPane({ viewer, store }, grid) {
   };
   store.subscribe(["fit", "zoom", "point", "picture"], move);
   store.subscribe(["order", "picture", "pictured", "values", "solo", "marking"], layout);
+  for (const button of all(viewer, ".vw-panepick button"))
+    button.addEventListener("click", () => store.patch({ solo: Number(button.dataset.solo), zoom: WHOLE }));
+  store.subscribe(["solo"], ({ solo }) => press(find(viewer, ".vw-panepick"), "solo", String(solo)));
   reset.addEventListener("click", () => store.patch({ zoom: WHOLE }));
   new ResizeObserver(layout).observe(viewer);
   window.addEventListener("resize", layout);
@@ -98,7 +108,7 @@ function fitPanes(viewer, grid, state) {
   const box = find(viewer, ".vw-panes");
   box.dataset.solo = marking ? "mark" : String(solo || "");
   box.dataset.values = values;
-  const visible = visibleColumns(solo, Boolean(marking));
+  const visible = visibleColumns(solo, Boolean(marking), viewer.clientWidth < NARROW);
   grid.columns.forEach((items, column) => items.forEach((item) => (item.hidden = !visible.includes(column))));
   const width = frontPane(grid, state).view.clientWidth;
   if (!width) return null;

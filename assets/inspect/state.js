@@ -97,7 +97,7 @@ import { ALL, arranged } from "./lists.js";
  *
  * What stands over the panes instead of maps. first: the first pane that it stands over, 0 or 1.
  * @typedef {{ kind: "failed", words: string, first: 0 | 1 }} Failed
- * @typedef {{ kind: "waiting" } | { kind: "no bank" } | Failed} Cover
+ * @typedef {{ kind: "loading" } | { kind: "waiting" } | { kind: "no bank" } | Failed} Cover
  *
  * What is drawn on the image. proposed: from what the heatmap shows.
  * @typedef {object} Marking

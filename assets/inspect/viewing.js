@@ -71,12 +71,15 @@ export function turnMaps({ store, terms }) {
 function otherBankLine(inspect) {
   const { viewer, store } = inspect;
   const box = find(viewer, ".vw-other");
-  store.subscribe(["bank", "active"], ({ bank, active }) => {
+  store.subscribe(["bank", "active"], ({ bank, active, wantedBank }) => {
     box.hidden = !bank || bank === active;
+    const other = wantedBank
+      ? `, which is not the active one.`
+      : ` still: ${active} was made active elsewhere.`;
     if (box.hidden) box.replaceChildren();
     else
       box.replaceChildren(
-        make("span", {}, `Looking with bank ${bank}, which is not the active one.`),
+        make("span", {}, `Looking with bank ${bank}${active ? other : "."}`),
         (active && small(`Look with ${active}`, () => leaveOtherBank(inspect))) || "",
       );
   });

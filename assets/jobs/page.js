@@ -6,11 +6,12 @@ import { recall, remember } from "../shared/memory.js";
 import { caller, sentence } from "../shared/server.js";
 import { createStore } from "../shared/store.js";
 import { note } from "../shared/voice.js";
+import { announce } from "./elsewhere.js";
 import { jobLists, showBar } from "./list.js";
 import { countOf, split } from "./words.js";
 
 /**
- * @typedef {{ url: string, label: string, value: string | null }} Chip
+ * @typedef {import("./words.js").Chip} Chip
  * @typedef {object} State
  * @property {import("./words.js").Job[]} jobs
  * @property {Chip[]} chips
@@ -50,6 +51,7 @@ export function start(element, server) {
     const close = () => store.patch({ said: "" });
     find(element, ".jobs-said").replaceChildren(said ? note(said, "error", close) : "");
   });
+  announce(element, store);
   wireDrawer(element, store, ask, look);
   document.addEventListener("visibilitychange", look);
   document.addEventListener("click", () => setTimeout(look, 700)); // it may have begun a job

@@ -101,3 +101,27 @@ export function stateOf(job, now) {
  */
 export const textOf = ({ state, text }) =>
   state === "queued" ? "" : text.replace(/^(Cancelled|Interrupted)( at: |$)/, "");
+
+/** What the header names as active. @typedef {{ url: string, label: string, value: string | null }} Chip */
+
+/** A version with what is going on with it: "v2 · demo" of "v2 · demo · being updated". @param {Chip} chip */
+const settled = ({ value }) => (value || "").split(" · ").slice(0, 2).join(" · ");
+
+/**
+ * What another one is active of now than when a page was opened: each as it was and as it is.
+ * @param {Chip[]} opened
+ * @param {Chip[]} now
+ */
+export const changedSince = (opened, now) =>
+  now.flatMap((chip, at) => {
+    const [before, after] = [settled(opened[at]), settled(chip)];
+    return before && before !== after ? [{ label: chip.label, before, after }] : [];
+  });
+
+/** @param {ReturnType<typeof changedSince>} changed */
+export const toldOf = (changed) =>
+  changed
+    .map(
+      ({ label, before, after }) => `${label} ${after || "none"} is active now; this page shows ${before}.`,
+    )
+    .join(" ");

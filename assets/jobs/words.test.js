@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { countOf, split, stateOf, textOf, uselessActs } from "./words.js";
+import { changedSince, countOf, split, stateOf, textOf, toldOf, uselessActs } from "./words.js";
 
 /**
  * @param {string} id
@@ -60,4 +60,20 @@ test("a text does not repeat the state", () => {
   assert.equal(textOf(job("a", "interrupted", { text: "Interrupted" })), "");
   assert.equal(textOf(job("a", "queued", { text: "Waiting" })), "");
   assert.equal(textOf(job("a", "running", { text: "3 of 8 images" })), "3 of 8 images");
+});
+
+test("another version or data set is told of, an update of the same one is not", () => {
+  /** @param {string} dataset @param {string | null} bank */
+  const chips = (dataset, bank) => [
+    { url: "/data", label: "Data set", value: dataset },
+    { url: "/banks", label: "Bank", value: bank },
+  ];
+  const opened = chips("demo", "v2 · demo");
+  assert.deepEqual(changedSince(opened, chips("demo", "v2 · demo · being updated")), []);
+  assert.deepEqual(changedSince(chips("demo", null), opened), []); // the first one: there was none to show
+  const changed = changedSince(opened, chips("tiles", "v3 · tiles"));
+  assert.equal(
+    toldOf(changed),
+    "Data set tiles is active now; this page shows demo. Bank v3 · tiles is active now; this page shows v2 · demo.",
+  );
 });

@@ -1,0 +1,42 @@
+// Says when another data set or bank version was made active somewhere else while this page was open, with a button
+// that opens the page anew. Knows the chips of the header; what a page holds is left as it is until somebody presses.
+
+import { find, make } from "../shared/dom.js";
+import { small } from "../shared/parts.js";
+import { changedSince, toldOf } from "./words.js";
+
+/** @typedef {import("./words.js").Chip} Chip */
+
+/** Milliseconds after a press on this page in which a change is its own. */
+const OWN = 8000;
+/** Pages that look for themselves which version is active, and say so. */
+const TELLING = ["/"];
+/** Pages on which one activates things: their own changes are not announced. */
+const CHANGING = ["/banks", "/data"];
+
+/** @param {HTMLElement} element @param {import("../shared/store.js").Store<{ chips: Chip[] }>} store */
+export function announce(element, store) {
+  const box = find(element, ".frame-elsewhere");
+  /** What this page was opened with. @type {Chip[]} */
+  let opened = [];
+  let pressed = 0;
+  document.addEventListener("click", () => (pressed = Date.now()), true);
+  store.subscribe(["chips"], ({ chips }) => {
+    const isOwn = CHANGING.includes(location.pathname) && Date.now() - pressed < OWN;
+    if (!opened.length || isOwn) opened = chips;
+    document.dispatchEvent(new CustomEvent("exdd-active"));
+    const changed = TELLING.includes(location.pathname) ? [] : changedSince(opened, chips);
+    box.hidden = !changed.length;
+    if (!changed.length) return box.replaceChildren();
+    const open = small("Open it here", () => location.reload(), { class: "main-button" });
+    const close = () => {
+      opened = chips;
+      box.hidden = true;
+    };
+    box.replaceChildren(
+      make("span", {}, toldOf(changed)),
+      open,
+      small("Stay", close, { title: "Leave this page as it is" }),
+    );
+  });
+}

@@ -1,0 +1,158 @@
+"""What must hold between the steps of a session: nothing is lost, nothing is shown that is not so, nothing overlaps."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from exdd_core import studio
+from exdd_core.banks.building import build_bank
+from exdd_core.progress import Progress
+from exdd_core.synthesis.mask_spec import MaskSpec
+from exdd_core.synthesis.orders import Order
+from exdd_core.workspace import Workspace
+from exdd_core.workspace.versions import activate_bank
+from tests.browser import SLOW, chosen, opened, ready, scored, serving, shoot, until, visiting
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+# Whether an element ends within another one, with a pixel for rounding.
+INSIDE = """([inner, outer]) => {
+  const [a, b] = [inner, outer].map((one) => document.querySelector(one).getBoundingClientRect());
+  return a.left >= b.left - 1 && a.right <= b.right + 1 && a.width > 0;
+}"""
+SIDEWAYS = "document.documentElement.scrollWidth - window.innerWidth"
+
+
+@pytest.fixture(scope="module")
+def workspace(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace with two bank versions and three candidates."""
+    folder = tmp_path_factory.mktemp("flow") / "workspace"
+    shutil.copytree(demo_workspace.path, folder)
+    made = Workspace.open(folder)
+    mask = MaskSpec(source="generated", shape="scratch", vary=True).to_json()
+    order = Order(dataset="demo", engine="procedural", template="scratch", mask=mask, count=3, seed=5)
+    studio.run(made, order, Progress(), "painted")
+    build_bank(made, "demo", positives="none", activate=False)
+    return made
+
+
+@pytest.fixture(scope="module")
+def address(workspace: Workspace) -> Iterator[str]:
+    with serving(workspace) as address:
+        yield address
+
+
+def known_as(page: Page, name: str) -> None:
+    page.add_init_script(f"localStorage.setItem('exdd.who', '{name}')")
+
+
+def test_a_mark_without_a_name_says_what_is_missing(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with visiting(browser) as page:
+        opened(page, address, chosen(workspace)[0])
+        page.keyboard.press("m")
+        view = page.locator(".vw-view.vw-marking").bounding_box()
+        assert view
+        page.mouse.click(view["x"] + view["width"] / 2, view["y"] + view["height"] / 2)
+        page.click(".vw-keep")
+        page.locator(".vw-noname", has_text='Say who you are in "By"').wait_for()
+        assert page.evaluate("document.activeElement.className") == "vw-who"
+        page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+
+
+def test_a_stopped_server_leaves_no_picture_under_another_name(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    """Name, picture and verdict are always those of one image."""
+    with visiting(browser, errors=False) as page:
+        opened(page, address, chosen(workspace)[0])
+        name = page.locator(".vw-name").inner_text()
+        page.context.set_offline(True)
+        page.locator(".vw-thumb").last.click()  # whose picture this browser does not have
+        page.locator(".vw-cover", has_text="does not answer").wait_for(timeout=SLOW)
+        assert page.locator(".vw-base").count() == 0 and page.locator(".vw-verdict").count() == 0
+        assert page.locator(".vw-name").inner_text() != name
+
+
+def test_another_active_version_is_announced_and_not_applied(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    first, second = reversed(workspace.banks()) if workspace.banks()[0].number > 1 else workspace.banks()
+    with visiting(browser) as page, visiting(browser) as other:
+        opened(page, address, chosen(workspace)[0])
+        map_of = page.locator(".vw-over").nth(1)
+        before = map_of.get_attribute("src")
+        other.goto(address + "evaluate")
+        other.locator(".frame-chips", has_text=first.name).wait_for(timeout=SLOW)
+        try:
+            activate_bank(workspace, second.id)
+            page.locator(".vw-other", has_text=f"{second.name} was made active elsewhere").wait_for(
+                timeout=SLOW
+            )
+            page.keyboard.press("ArrowRight")
+            scored(page)
+            assert page.locator(".vw-bank").first.inner_text().startswith(f"Bank {first.name} ")
+            page.keyboard.press("ArrowLeft")
+            scored(page)
+            until(page, lambda: map_of.get_attribute("src") == before)
+            page.get_by_role("button", name=f"Look with {second.name}").click()
+            page.locator(".vw-bank", has_text=f"Bank {second.name} ").first.wait_for(timeout=SLOW)
+            other.locator(".frame-elsewhere", has_text=f"Bank {second.name}").wait_for(timeout=SLOW)
+            other.locator(".frame-elsewhere").get_by_role("button", name="Open it here").click()
+            other.locator(".frame-elsewhere").wait_for(state="hidden")
+        finally:
+            activate_bank(workspace, first.id)
+
+
+def test_a_filter_outlives_a_reload(browser: Browser, address: str, workspace: Workspace) -> None:
+    with visiting(browser) as page:
+        opened(page, address, chosen(workspace)[0])
+        page.click("[data-filter=defect]")
+        assert "filter=defect" in page.url
+        page.reload()
+        scored(page)
+        assert page.locator("[data-filter=defect]").get_attribute("aria-pressed") == "true"
+        assert page.locator(".vw-thumb").count() == len(chosen(workspace))
+
+
+def test_nothing_overlaps_on_curate_whatever_the_window(browser: Browser, address: str) -> None:
+    with visiting(browser, 1024, 768) as page:
+        known_as(page, "Anna")
+        page.goto(address + "curate")
+        ready(page)
+        for width in (1024, 1199, 1200, 1280, 1340, 1400):
+            page.set_viewport_size({"width": width, "height": 720})
+            for inner in (".cu-type", ".cu-undo", ".cu-next"):
+                assert page.evaluate(INSIDE, [inner, ".cu-middle"]), (inner, width)
+            assert page.evaluate(SIDEWAYS) <= 0
+
+
+def test_a_phone_can_look_and_decide(browser: Browser, address: str, workspace: Workspace) -> None:
+    with visiting(browser, 390, 844) as page:
+        known_as(page, "Anna")
+        opened(page, address, chosen(workspace)[0])
+        page.locator(".vw-panepick button[data-solo='3'][aria-pressed=true]").wait_for()
+        pane = page.locator(".vw-view[data-pane='3']").bounding_box()
+        assert pane and pane["width"] > 240
+        page.locator(".vw-panepick").get_by_text("Image").click()
+        page.locator(".vw-view[data-pane='1']").wait_for()
+        shoot(page, "inspect-390")
+        page.goto(address + "curate")
+        ready(page)
+        middle, queue, about = (
+            page.locator(f".cu-{part}").bounding_box() for part in ("middle", "queue", "right")
+        )
+        assert middle and queue and about
+        assert middle["y"] + middle["height"] <= queue["y"] and queue["y"] + queue["height"] <= about["y"]
+        assert page.evaluate(SIDEWAYS) <= 0
+        for inner in (".cu-accept", ".cu-undo", ".cu-type", ".cu-view"):
+            assert page.evaluate(INSIDE, [inner, ".cu-middle"]), inner
+        page.emulate_media(color_scheme="dark")
+        shoot(page, "curate-390-dark")

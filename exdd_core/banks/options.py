@@ -5,12 +5,13 @@ Knows names, types and bounds. Does not know how a bank is built.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
+from exdd_core.detector.options import DetectorOptions
 from exdd_core.errors import BadInput
-from exdd_core.spec import Json, Spec
+from exdd_core.spec import Json
 
 if TYPE_CHECKING:  # imported by what needs them: --help reads the fields without numpy
     from exdd_core.detector import Settings
@@ -20,18 +21,11 @@ if TYPE_CHECKING:  # imported by what needs them: --help reads the fields withou
 POSITIVES = ("real", "synthetic", "both", "none")
 
 
-def _share(of: str) -> Any:
-    title, description = f"{of} kept share", "share of {} patches kept, above 0 to 1"
-    patches = {"negative": "normal", "positive": "defect"}[of]
-    return Field(default=None, gt=0, le=1, title=title, description=description.format(patches))
-
-
-class BankOptions(Spec):
+class BankOptions(DetectorOptions):
     """From what and how a bank is made; None is the default of the data set, the workspace or the detector.
 
-    state: of the data set; None is as it is now. max_real_parts: at most that many defective parts. seed: of the rows
-    that are kept and of the folds. The ratios are the shares of patches kept, (0, 1]. size: "256x632", width x height
-    of the model's input in pixels; keep_aspect: images are letterboxed into it instead of stretched.
+    state: of the data set; None is as it is now. max_real_parts: at most that many defective parts. size: "256x632",
+    width x height of the model's input in pixels; keep_aspect: images are letterboxed into it instead of stretched.
     """
 
     ABOUT: ClassVar[str] = "A bank"
@@ -43,11 +37,6 @@ class BankOptions(Spec):
         title="number of defective parts",
         description="learn from at most M defective parts",
     )
-    seed: int = Field(
-        default=0, ge=0, title="seed", description="of the rows that are kept and of the folds; default: 0"
-    )
-    negative_ratio: float | None = _share("negative")
-    positive_ratio: float | None = _share("positive")
     size: str | None = Field(
         default=None, description="of the model's input, width x height; default: the data set's"
     )

@@ -15,6 +15,7 @@ import numpy as np
 from exdd_core import picture
 from exdd_core.depth import Depth
 from exdd_core.detector import fusion
+from exdd_core.detector.options import DetectorOptions
 from exdd_core.errors import BadInput
 from exdd_core.geometry import Size
 
@@ -64,13 +65,11 @@ class Settings:
     by_brightest: bool = False
 
     def __post_init__(self) -> None:
-        for name, share in (("negative", self.negative_ratio), ("positive", self.positive_ratio)):
-            if not 0 < share <= 1:
-                raise BadInput(f"The {name} kept share is {share}; give a number above 0 and up to 1.")
+        DetectorOptions(
+            seed=self.seed, negative_ratio=self.negative_ratio, positive_ratio=self.positive_ratio
+        )
         if not 0 < self.false_alarm_rate < 1:
             raise BadInput(f"The false-alarm rate is {self.false_alarm_rate}; give a number between 0 and 1.")
-        if self.seed < 0:
-            raise BadInput(f"The seed is {self.seed}; give a whole number from 0 on.")
         if self.fusion != "auto":
             fusion.by_name(self.fusion)
 

@@ -1,0 +1,31 @@
+"""What a person sets about a detector, with the bounds that hold for command line, pages, jobs and `Settings` alike.
+
+Knows names, types and bounds, and imports no numpy: --help reads the fields. Does not know what a detector does.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from exdd_core.spec import Spec
+
+
+def _share(bank: str, patches: str) -> Any:
+    title, description = f"{bank} kept share", f"share of {patches} patches kept, above 0 to 1"
+    return Field(default=None, gt=0, le=1, title=title, description=description)
+
+
+class DetectorOptions(Spec):
+    """Settings of a detector with bounds.
+
+    seed: of the rows that are kept and of the folds. The ratios are the shares of patches kept, (0, 1]; None is the
+    default of `Settings`.
+    """
+
+    seed: int = Field(
+        default=0, ge=0, title="seed", description="of the rows that are kept and of the folds; default: 0"
+    )
+    negative_ratio: float | None = _share("negative", "normal")
+    positive_ratio: float | None = _share("positive", "defect")

@@ -1008,9 +1008,11 @@ def test_a_version_from_before_context_can_still_change(backbone: Backbone, tmp_
 
 def test_the_rooms_example_runs() -> None:
     import exdd_core.detector as room
+    import exdd_core.detector.detector as detector_module
 
-    found = doctest.testmod(room)
-    assert found.attempted and not found.failed
+    for module in (room, detector_module):
+        found = doctest.testmod(module)
+        assert found.attempted and not found.failed
     assert all(hasattr(room, name) for name in room.__all__)
 
 

@@ -38,9 +38,15 @@ class Detector:
     roi: bool (H, W), the region of interest of all images; patches outside it are ignored in training and
     scoring. None for whole images. Raises BadInput where the settings name another backbone.
 
-    >>> detector = Detector(backbones.load()).fit(normals, defects)  # doctest: +SKIP
-    >>> detector.score(["part.png"])[0].verdict  # doctest: +SKIP
-    'defect'
+    >>> from exdd_core.detector import backbones
+    >>> from exdd_core.geometry import Size
+    >>> grey = [np.full((64, 64, 3), 100 + part, np.uint8) for part in range(6)]
+    >>> normals = [TrainingImage(f"{part}.png", image, str(part)) for part, image in enumerate(grey)]
+    >>> detector = Detector(backbones.load(), Settings(size=Size(64, 64))).fit(normals)
+    >>> spotted = grey[0].copy()
+    >>> spotted[20:30, 20:30] = 255
+    >>> [found.verdict for found in detector.score([grey[2], spotted])]
+    ['normal', 'defect']
     """
 
     def __init__(

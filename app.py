@@ -19,7 +19,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 # Read by Gradio and the hub's client when they are imported.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
@@ -42,6 +42,7 @@ from exdd_core import jobs, logs
 from exdd_core.cli.run import check_port, door_options
 from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
+from exdd_core.spec import Json
 from exdd_core.workspace import Workspace, failures, people
 from pages import banks, curate, data, evaluate, frame, health, inspect, routes, studio
 from pages.guard import Doors, sign_in
@@ -75,7 +76,21 @@ def create_app(workspace: Workspace, worker: jobs.Worker | None = None) -> gr.Bl
     return app
 
 
-def launch_options(workspace: Workspace, doors: Doors | None = None) -> dict[str, Any]:
+class LaunchOptions(TypedDict):
+    """Arguments of `gr.Blocks.launch`; app_kwargs: of the FastAPI app that Gradio makes."""
+
+    theme: gr.themes.Base
+    favicon_path: str
+    footer_links: list[Literal["api", "gradio", "settings", "runs"] | dict[str, str]]
+    run_history: bool
+    quiet: bool
+    ssr_mode: bool
+    enable_monitoring: bool
+    allowed_paths: list[str]
+    app_kwargs: Json
+
+
+def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOptions:
     """What `gr.Blocks.launch` needs beside an address: the look, our own routes, the guard before everything.
 
     doors: who may come in; None for a server that only this machine reaches.
@@ -203,9 +218,9 @@ def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping
     """Serve until SIGTERM or Ctrl+C, and then let the running job stop. tls: what Gradio needs for https."""
     stop, worker = _asked_to_stop(), jobs.start_worker(workspace)
     app = create_app(workspace, worker)
-    options = {**launch_options(workspace, doors), **tls}
+    options = launch_options(workspace, doors)
     try:
-        app.launch(server_name=host, server_port=port, prevent_thread_lock=True, **options)
+        app.launch(server_name=host, server_port=port, prevent_thread_lock=True, **options, **tls)
     except OSError:  # somebody took the port since it was looked at
         worker.drain(DRAIN)
         check_port(host, port)

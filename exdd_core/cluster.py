@@ -176,16 +176,16 @@ def _connected() -> ModuleType:
 
     with _connecting:
         if not ray.is_initialized():
-            own: dict[str, Any] = {"include_dashboard": False, "_node_ip_address": "127.0.0.1"}
             # The kernel that detector/bank.py chooses here for faiss is not for what workers load before faiss.
             kernel = os.environ.pop(KERNEL, None)
             try:
-                ray.init(
-                    address=address(),
-                    logging_level=logging.ERROR,
-                    log_to_driver=False,
-                    **own if address() == LOCAL else {},
+                connect = functools.partial(
+                    ray.init, address(), logging_level=logging.ERROR, log_to_driver=False
                 )
+                if address() == LOCAL:
+                    connect(include_dashboard=False, _node_ip_address="127.0.0.1")
+                else:
+                    connect()
             except (ConnectionError, RuntimeError, OSError) as error:
                 raise BadInput(
                     f"No Ray cluster can be used at {address()}: start one as docs/CLUSTER.md says, or unset {SWITCH}."

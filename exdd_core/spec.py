@@ -24,7 +24,6 @@ WANTED = {  # what fits, by pydantic's names of what is wrong
     "model_type": "an object",
     "string_pattern_mismatch": "a text without null characters",
 }
-Result = dict[str, Any]  # what a piece of work returns, ready for JSON
 
 
 class Spec(BaseModel):

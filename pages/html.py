@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import html
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from exdd_core.errors import BadInput
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 
-Answer = dict[str, Any]  # JSON between a page's script and the functions that it calls, in either direction
+Answer = dict[
+    str, object
+]  # JSON between a page's script and the functions that it calls, in either direction
 
 
 def text(value: object) -> str:

@@ -21,7 +21,7 @@ from pages.html import bar, download_url, duration, text
 
 if TYPE_CHECKING:
     from exdd_core.jobs.results import Built, Exported, Imported, Scored
-    from exdd_core.spec import Result
+    from exdd_core.measurements import RunResult
     from exdd_core.studio.batch import Painted
     from exdd_core.workspace import Workspace
 
@@ -167,7 +167,7 @@ def _painted(job: jobs.Job, made: Painted) -> Outcome:
     return Outcome(said, ("Open in Studio", "/studio"))
 
 
-def _evaluated(job: jobs.Job, made: Result) -> Outcome:
+def _evaluated(job: jobs.Job, made: RunResult) -> Outcome:
     found = ", ".join(f"{name} {values['image_auroc']:.3f}" for name, values in made["methods"].items())
     said = f"Image AUROC on {made['dataset']}: {found}."
     return Outcome(said, ("Open in Evaluate", f"/evaluate?run={made['run']}"))

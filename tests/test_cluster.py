@@ -20,6 +20,7 @@ from exdd_core import cluster, extras, jobs
 from exdd_core.detector import backbones, patches
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.geometry import Size
+from exdd_core.measurements import RunResult
 from exdd_core.progress import Progress
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates, runs
@@ -198,7 +199,7 @@ def test_what_a_task_raises_is_raised_here_and_a_cancel_ends_what_waits(
         list(cluster.map_tasks(tripled, 1, [1], Progress()))
 
 
-def evaluated(workspace: Workspace, progress: Progress) -> dict[str, Any]:
+def evaluated(workspace: Workspace, progress: Progress) -> RunResult:
     """All that an evaluation by folds stored, but the time it took."""
     spec = {"dataset": "plates", "folds": 3}
     result = jobs.run_here(workspace, "evaluate", "Folds", spec, progress)

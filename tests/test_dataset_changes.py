@@ -40,6 +40,7 @@ from exdd_core.workspace import (
     runs,
     schema,
 )
+from exdd_core.workspace.columns import dataset_rows
 from exdd_core.workspace.dataset_settings import set_region
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import pin_bank
@@ -863,7 +864,7 @@ def test_a_workspace_of_schema_version_3_opens_and_grows(imported, tmp_path):
     assert snapshot(workspace, 1) == before
     with workspace.reading() as reading:
         assert schema.version(reading) == schema.VERSION
-        assert dataset_states.current(reading.query("select * from datasets").__next__()) == 3
+        assert dataset_states.current(dataset_rows(reading, "select * from datasets")[0]) == 3
 
 
 # --- what older versions left -----------------------------------------------------------------------------------

@@ -25,13 +25,13 @@ from exdd_core.detector.examples import PatchSet, TrainingImage
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.evaluation import (
     METRICS,
-    FiguresWithMasks,
     aupro,
     compute_metrics,
     cross_validate,
     evaluate_split,
 )
 from exdd_core.images import Size
+from exdd_core.measurements import FiguresWithMasks
 from exdd_core.progress import Progress
 from exdd_core.workspace import runs
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -356,14 +356,15 @@ def test_the_original_is_at_the_left_of_the_handle(browser: Browser, address: st
 
 def test_the_history_tells_of_banks_that_were_brought_in_line(workspace: Workspace) -> None:
     curation.align(workspace, [], [], "Eva")
-    (line,) = candidate.history(state.Curate(workspace), questions.Lines(limit=5))["lines"]
+    told: Any = candidate.history(state.Curate(workspace), questions.Lines(limit=5))
+    (line,) = told["lines"]
     assert (line["who"], line["said"], line["bank"]) == ("Eva", "brought a bank version in line", True)
 
 
 def test_a_filter_that_nothing_passes_any_more_is_still_named(workspace: Workspace) -> None:
     asked = questions.Sought(status="pending", sort="newest", limit=9)
     chosen = asked.model_copy(update={"type": "dent", "engine": "transplant"})
-    found = queue(state.Curate(workspace), chosen)
+    found: Any = queue(state.Curate(workspace), chosen)
     assert found["total"] == 0
     assert {"value": "dent", "title": "dent", "count": 0} in found["filters"]["type"]
     assert {"value": "transplant", "title": "Transplant", "count": 0} in found["filters"]["engine"]
@@ -397,9 +398,9 @@ def test_a_narrow_window_has_room_for_everything(browser: Browser, address: str)
 def test_what_is_recommended_is_told_and_not_yet_accepted(workspace: Workspace) -> None:
     shared = state.Curate(workspace)
     everything = questions.Sought(status="pending", sort="newest", limit=9, who="Anna")
-    run = bulk.recommend(shared, everything)["run"]
+    run = str(bulk.recommend(shared, everything)["run"])
     assert shared.bulks[run].over.wait(120)
-    answer = bulk.look(shared, questions.Run(run=run))
+    answer: Any = bulk.look(shared, questions.Run(run=run))
     assert answer["over"] and answer["sentence"].startswith("Accept ")
     assert set(answer["ids"]) <= {made.id for made in candidates.listed(workspace, status="pending")}
     assert candidates.count(workspace, status="pending") == PAINTED

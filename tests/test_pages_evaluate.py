@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlparse
 
 import pytest
@@ -84,11 +84,17 @@ def drag(page: Page, to: float) -> float:
     return float(handle.get_attribute("aria-valuenow") or "nan")
 
 
+def percent(run: Run, method: str, metric: str) -> str:
+    value = run.result["methods"][method][metric]
+    assert value is not None
+    return f"{100 * value:.1f}"
+
+
 def figures_are_the_runs(page: Page, run: Run) -> None:
     for method, figures in run.result["methods"].items():
-        for metric, value in figures.items():
+        for metric in figures:
             shown = page.locator(f".ms-figures [data-method={method}] [data-metric={metric}]").inner_text()
-            assert shown == f"{100 * value:.1f}"
+            assert shown == percent(run, method, metric)
 
 
 def test_from_nothing_to_a_missed_defect_in_inspect(
@@ -204,7 +210,7 @@ def take_files_along(page: Page, workspace: Workspace, run: Run, folder: Path) -
     assert saved(".ev-file >> text=PDF").read_bytes().startswith(b"%PDF")
     assert "Measure it again" in saved(".ev-report").read_text("utf-8")
     table = saved("section[aria-label='Table 1'] .ms-button").read_text("utf-8")
-    assert f"{100 * run.result['methods']['exdd_full']['aupro']:.1f}" in table
+    assert percent(run, "exdd_full", "aupro") in table
 
 
 def sweep(page: Page, workspace: Workspace) -> None:
@@ -217,7 +223,7 @@ def sweep(page: Page, workspace: Workspace) -> None:
     run = newest(workspace, "sweep")
     assert run.spec["counts"] == [0, 3] and run.spec["seeds"] == 2
     first = page.locator(".ms-sweep tbody tr").first.inner_text()
-    assert f"{100 * run.result['methods']['0']['image_auroc']:.1f}" in first and "93.1" in first
+    assert percent(run, "0", "image_auroc") in first and "93.1" in first
     page.locator(".ms-switch [data-metric=pixel_auroc]").click()
     page.screenshot(path=SCREENSHOTS / "evaluate-sweep.png")
     page.select_option(".ev-filters [name=kind]", "sweep")
@@ -236,7 +242,7 @@ def sweep(page: Page, workspace: Workspace) -> None:
 
 def test_without_a_data_set_there_is_one_way_on(tmp_path: Path) -> None:
     workspace = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
-    answer = open_page(Evaluate(workspace), Question())
+    answer: Any = open_page(Evaluate(workspace), Question())
     assert answer["need"]["link"] == "/data"
 
 
@@ -252,13 +258,13 @@ def test_what_only_one_run_has_is_no_difference(workspace: Workspace) -> None:
 
     store("one", ["patchcore", "exdd"], ["a", "b"], {"bank": "x", "fusion": None})
     store("two", ["patchcore", "exdd_full"], ["b", "c", "d"], {"full": "y", "fusion": "ratio"})
-    told = compare(Evaluate(workspace), Two(first="one", second="two"))
+    told: Any = compare(Evaluate(workspace), Two(first="one", second="two"))
     assert "2 and 3, 1 of them in both" in told["images"]
     assert [item["name"] for item in told["figures"]] == ["PatchCore, image AUROC"]
     assert told["only"] == [["ExDD"], ["ExDD full"]] and told["others"] == []
     asked = {item["name"]: (item["first"], item["second"]) for item in told["settings"]}
     assert asked["bank version, id"] == ("x", "–") and asked["fusion"] == ("default", "ratio")
-    same = compare(Evaluate(workspace), Two(first="one", second="one"))
+    same: Any = compare(Evaluate(workspace), Two(first="one", second="one"))
     assert same["images"] == "" and not same["settings"] + same["figures"]
     for id in ("one", "two"):
         runs.delete(workspace, id)

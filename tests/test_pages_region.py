@@ -96,10 +96,10 @@ def asked(kind: type[Asked], dataset: str = "parts", **more: Any) -> Asked:
 
 def test_images_of_the_commonest_size_are_shown_one_after_the_other(workspace: Workspace) -> None:
     editor = region.Editor(workspace)
-    first = region.look(editor, asked(questions.Look, index=0))
+    first: Any = region.look(editor, asked(questions.Look, index=0))
     assert (first["size"], first["number"], first["layer"], first["base"]) == ([128, 96], 16, "", "")
     assert first["others"].startswith("1 image of another size")
-    names = [region.look(editor, asked(questions.Look, index=n))["name"] for n in range(16)]
+    names = [str(region.look(editor, asked(questions.Look, index=n))["name"]) for n in range(16)]
     assert len(set(names)) == 16 and "good/other.png" not in names and names[0].startswith("good/")
     assert region.look(editor, asked(questions.Look, index=-1))["name"] == names[-1]
     assert region.look(editor, asked(questions.Look, index=16))["name"] == names[0]
@@ -108,7 +108,7 @@ def test_images_of_the_commonest_size_are_shown_one_after_the_other(workspace: W
 def test_what_is_drawn_is_kept_as_drawn_with_a_name_and_can_be_taken_back(workspace: Workspace) -> None:
     editor, drawn = region.Editor(workspace), np.zeros(SHAPE, bool)
     drawn[10:50, 20:90] = True
-    made = region.save(editor, asked(questions.Save, layer=layer_of(drawn)))
+    made: Any = region.save(editor, asked(questions.Save, layer=layer_of(drawn)))
     assert made["state"] == workspace.dataset().state == 2 and made["said"].startswith(
         "Saved: 23% of an image counts."
     )

@@ -137,7 +137,8 @@ def test_what_a_run_says_of_recall_follows_from_its_scores(workspace: Workspace)
     assert (pair["method"], pair["against"], pair["p"]) == ("exdd", "patchcore", None)  # too few parts
     for method, intervals in run.result["intervals"].items():
         for figure, (low, high) in intervals.items():
-            assert 0 <= low <= run.result["methods"][method][figure] + 1e-9 and high <= 1
+            value = run.result["methods"][method][figure]
+            assert value is not None and 0 <= low <= value + 1e-9 and high <= 1
 
 
 def test_what_a_run_says_of_verdicts_is_what_inspections_say(workspace: Workspace) -> None:

@@ -111,9 +111,10 @@ def measured(workspace: Workspace) -> dict[str, Measured]:
     found: dict[str, Measured] = {}
     for run in runs.listed(workspace, kind="evaluate"):
         own = run.result.get("methods", {}).get("exdd")
-        if run.bank in found or own is None or "changes" not in run.result:
+        last = run.result.get("changes")
+        if run.bank in found or own is None or not isinstance(last, int):
             continue
-        since = changes(workspace, run.bank, run.result["changes"])
+        since = changes(workspace, run.bank, last)
         metrics = {name: own.get(name) for name in METRICS}
         found[run.bank] = Measured(run.id, metrics, run.result.get("images", 0), since)
     return found

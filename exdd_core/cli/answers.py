@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from exdd_core.experiments import Difference
     from exdd_core.jobs import State
     from exdd_core.spec import Json
+    from exdd_core.workspace.runs import RunSpec
 
 # --- score --------------------------------------------------------------------------------------------------
 
@@ -78,7 +79,7 @@ class RunRow(TypedDict):
     id: str
     kind: str
     title: str
-    spec: Json
+    spec: RunSpec
     bank: str
     created: str
     seconds: float

@@ -29,7 +29,7 @@ def list_banks(options: argparse.Namespace) -> dict[str, list[bank_answers.BankR
     rows: list[bank_answers.BankRow] = []
     for bank in workspace.banks():
         last = measured.get(bank.id)
-        counts = {side: bank.summary[f"{side}_rows"] for side in compare.SIDES}
+        counts = {"negative": bank.summary["negative_rows"], "positive": bank.summary["positive_rows"]}
         rows.append(
             {
                 "id": bank.id,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import (
     BANK,
@@ -24,7 +24,7 @@ from exdd_core.cli.arguments import (
 )
 from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
-from exdd_core.spec import Result
+from exdd_core.measurements import RunResult
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.cli import answers
@@ -78,7 +78,7 @@ def _rate(text: str) -> float:
     return value
 
 
-def evaluate(options: argparse.Namespace) -> Result:
+def evaluate(options: argparse.Namespace) -> RunResult:
     """Measure PatchCore and ExDD against the masks: the test split with the active bank, or grouped folds."""
     from exdd_core import jobs
     from exdd_core.experiments import EvaluateSpec
@@ -112,7 +112,7 @@ def evaluate(options: argparse.Namespace) -> Result:
     return result
 
 
-def _table_one(workspace: Workspace, options: argparse.Namespace) -> Result:
+def _table_one(workspace: Workspace, options: argparse.Namespace) -> RunResult:
     from exdd_core import jobs
     from exdd_core.experiments import PAPER, PAPER_DATASET, TITLES, TableOneSpec
 
@@ -137,7 +137,7 @@ def _table_one(workspace: Workspace, options: argparse.Namespace) -> Result:
     return result | {"paper": PAPER}
 
 
-def _print_differences(result: Mapping[str, Any]) -> None:
+def _print_differences(result: RunResult) -> None:
     from exdd_core.experiments import METRIC_TITLES, TITLES, without_masks
 
     print("Differences, 95 % intervals and p, parts resampled:")
@@ -175,7 +175,7 @@ def _counts(text: str) -> list[int]:
     return sorted({at_least(0)(part) for part in text.split(",")})
 
 
-def sweep(options: argparse.Namespace) -> Result:
+def sweep(options: argparse.Namespace) -> RunResult:
     """Measure ExDD with more and more accepted synthetic defects, several draws each (the paper's Table
     2)."""
     from exdd_core import jobs
@@ -341,7 +341,7 @@ RUNS = Group(
 
 
 def _print_metrics(
-    methods: Mapping[str, Mapping[str, float | None]], result: Mapping[str, Any] | None = None
+    methods: Mapping[str, Mapping[str, float | None]], result: RunResult | None = None
 ) -> None:
     """Print a table of figures. result: of the same measurement, which explains missing figures."""
     from exdd_core.experiments import METRIC_TITLES, NO_MASKS, without_masks
@@ -357,11 +357,12 @@ def _print_metrics(
         print(f"{name:<{width}}" + "".join(f"{cell:>13}" for cell in shown))
 
 
-def _print_recall(result: Mapping[str, Any]) -> None:
+def _print_recall(result: RunResult) -> None:
     """Print the recall by type of defect, at the wanted false-alarm rate and at each method's own threshold."""
-    at = {"at_rate": f"at {result.get('rate', 0):.1%} false alarms", "at_threshold": "at its own threshold"}
-    for key, words in at.items():
-        for name, found in result.get(key, {}).items():
+    at_rate, at_threshold = result.get("at_rate", {}), result.get("at_threshold", {})
+    rate = f"at {result.get('rate', 0):.1%} false alarms"
+    for words, methods in ((rate, at_rate), ("at its own threshold", at_threshold)):
+        for name, found in methods.items():
             kinds = ", ".join(
                 f"{kind or 'defect'} {n['found']}/{n['count']}" for kind, n in found["types"].items()
             )
@@ -370,7 +371,7 @@ def _print_recall(result: Mapping[str, Any]) -> None:
     _print_notes(result)
 
 
-def _print_calibration(result: Mapping[str, Any]) -> None:
+def _print_calibration(result: RunResult) -> None:
     """Print the expected calibration errors of image and patch probabilities, in percentage points."""
     for name, images in result.get("reliability", {}).items():
         patches = result.get("patch_reliability", {}).get(name)
@@ -378,6 +379,6 @@ def _print_calibration(result: Mapping[str, Any]) -> None:
         print(f"{name}: probabilities are off by {100 * images['ece']:.1f} points (ECE) of images{more}")
 
 
-def _print_notes(result: Mapping[str, Any]) -> None:
+def _print_notes(result: RunResult) -> None:
     for sentence in result.get("notes", ()):
         print(sentence)

@@ -8,9 +8,11 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 
-class ChoicesRow(TypedDict):
-    """What a person chose for a source, each choice as the command line takes it; None or "auto" decides it
-    here."""
+class ChoicesRow(TypedDict, total=False):
+    """What a person chose for a source, each choice as the command line takes it; empty for a merged data set.
+
+    None and "auto" leave the choice to the program.
+    """
 
     layout: str
     groups: str | None

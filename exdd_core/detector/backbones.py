@@ -54,11 +54,11 @@ class Backbone:
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """For another process, maybe on another machine: there it computes where that one's EXDD_DEVICE says."""
         network = self.network if self.device.type == "cpu" else deepcopy(self.network).cpu()
-        fields = {**vars(self), "network": network, "device": torch.device("cpu")}
-        return _received, (fields,)
+        about = (self.name, self.layers, self.dimension, self.weights, self.fingerprint)
+        return _received, (about, network, self.mean, self.std)
 
     @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> list[torch.Tensor]:
@@ -79,10 +79,15 @@ class Backbone:
         return self.network((batch - mean) / std)
 
 
-def _received(fields: dict[str, Any]) -> Backbone:
-    """A backbone that another process sent."""
+def _received(
+    about: tuple[str, tuple[str, ...], int, str, str],
+    network: nn.Module,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+) -> Backbone:
+    """A backbone that another process sent. about: the first five fields of `Backbone`."""
     device = chosen()
-    return Backbone(**{**fields, "network": fields["network"].to(device), "device": device})
+    return Backbone(*about, device, network.to(device), mean, std)
 
 
 def choose(name: str = "auto") -> tuple[str, str]:

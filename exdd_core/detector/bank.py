@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -19,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 from exdd_core.detector.flat_search import FlatIndex
 from exdd_core.detector.soundness import Damaged, require_bank_arrays
 from exdd_core.errors import BadInput
+from exdd_core.spec import Json
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Bank:
             raise ValueError("rows, image, position and surroundings must be of one length")
         self._index: FlatIndex | None = None
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Json:
         """For another process: all but the search index, which that builds itself."""
         return {**vars(self), "_index": None}
 

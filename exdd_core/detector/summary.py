@@ -32,6 +32,16 @@ class Summary(TypedDict, total=False):
     engine: str
 
 
+class StoredSummary(Summary, total=False):
+    """The summary of a stored bank version.
+
+    radius: covering radius of the positive bank. note: sentences of the build, such as on images that were left out.
+    """
+
+    radius: float
+    note: str
+
+
 def summary(fitted: Fitted) -> Summary:
     """Counts and names for people and manifests, as JSON."""
     banks, models, region = fitted.banks, fitted.models, fitted.setup.region

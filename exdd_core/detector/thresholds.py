@@ -40,8 +40,8 @@ class Calibration:
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Calibration:
         """From `dataclasses.asdict` of a calibration, also after JSON."""
-        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in state.items()}
-        return cls(**values)
+        pairs = {name: tuple(state[name]) for name in ("odds", "patch_odds") if state.get(name)}
+        return cls(**{**state, **pairs})
 
 
 class NormalScoresState(TypedDict):

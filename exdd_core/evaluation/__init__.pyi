@@ -1,6 +1,3 @@
-from .account import (
-    Account as Account,
-)
 from .advice import (
     Advice as Advice,
     Trial as Trial,
@@ -22,7 +19,6 @@ from .measure import (
 from .metrics import (
     FALSE_ALARM_RATE as FALSE_ALARM_RATE,
     METRICS as METRICS,
-    FoundByType as FoundByType,
     Labelled as Labelled,
     aupro as aupro,
     best_f1 as best_f1,
@@ -36,13 +32,10 @@ from .outcome import (
 from .resampling import (
     PIXEL_FIGURES as PIXEL_FIGURES,
     REPLICATES as REPLICATES,
-    Reliability as Reliability,
     reliability as reliability,
     tally as tally,
 )
 from .test_images import (
-    FiguresWithMasks as FiguresWithMasks,
-    MaskCounts as MaskCounts,
     TestImages as TestImages,
     images_in_banks as images_in_banks,
     judgeable as judgeable,

@@ -9,118 +9,34 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TypedDict
 
 import numpy as np
 
 from exdd_core.evaluation import resampling
 from exdd_core.evaluation.metrics import (
     METRICS,
-    FoundByType,
     Labelled,
     Measured,
     found_by_type,
     threshold_at,
 )
-from exdd_core.evaluation.resampling import PairedDifference, Reliability
+from exdd_core.evaluation.resampling import PairedDifference
+from exdd_core.measurements import (
+    Account,
+    Difference,
+    Figures,
+    FoundByType,
+    FoundDifference,
+    Interval,
+    MetricDifference,
+    PerImage,
+    ProbabilityAccount,
+    RecallAccount,
+    RecallIntervals,
+)
 from exdd_core.progress import Progress
 
 FEWEST_PARTS = 6  # of each class; with fewer, resampled differences look more certain than they are
-
-Figures = dict[str, float]  # {metric: share}
-Interval = list[float]  # [low, high], 95 %
-
-
-class Difference(TypedDict):
-    """A difference between two methods with its 95 % interval. p: None with too few parts."""
-
-    difference: float
-    low: float
-    high: float
-    p: float | None
-
-
-class FoundDifference(Difference):
-    """The share of defects that `method` found minus that of `against`."""
-
-    method: str
-    against: str
-
-
-class MetricDifference(FoundDifference):
-    """One metric of `method` minus that of `against`."""
-
-    metric: str
-
-
-class RecallIntervals(TypedDict):
-    """Intervals of the share of false alarms, of defects found, and of defects found of each type."""
-
-    false_alarms: Interval
-    defects: Interval
-    types: dict[str, Interval]
-
-
-class RecallAccount(TypedDict):
-    """How certain the shares found at one threshold are: {method: intervals} and paired tests."""
-
-    intervals: dict[str, RecallIntervals]
-    comparisons: list[FoundDifference]
-
-
-class PerImage(TypedDict):
-    """The measured images in the order of their folds, as one list for each property."""
-
-    id: list[str]
-    group: list[str]
-    label: list[str]
-    defect_type: list[str]
-    fold: list[int]
-
-
-class NotSure(TypedDict):
-    """The number of normal and of defective images with the verdict "not sure"."""
-
-    normal: int
-    defect: int
-
-
-class ProbabilityAccount(TypedDict):
-    """What a measurement says about verdicts and probabilities, by method.
-
-    promised: the false-alarm rate that the thresholds of all folds are guaranteed to keep, or None. doubt:
-    for each fold the calibrated score above which the verdict is "not sure"; None where no score is.
-    probabilities: of a defect, for each image. reliability, patch_reliability: the calibration of the
-    probabilities of images and of patches. Methods whose fusion gives no probability are missing in the last
-    three.
-    """
-
-    not_sure: dict[str, NotSure]
-    promised: dict[str, float | None]
-    doubt: dict[str, list[float | None]]
-    probabilities: dict[str, list[float]]
-    reliability: dict[str, Reliability]
-    patch_reliability: dict[str, Reliability]
-
-
-class Account(ProbabilityAccount):
-    """What a measurement says besides its figures, as JSON.
-
-    rate: the false-alarm rate that recall is read at. intervals: {method: {metric: interval}}. at_rate,
-    at_threshold: {method: images found} at that rate and at the method's own threshold. recall: {"at_rate",
-    "at_threshold": how certain these are}. scores, calibrated: {method: a score for each image}.
-    """
-
-    rate: float
-    intervals: dict[str, dict[str, Interval]]
-    comparisons: list[MetricDifference]
-    notes: list[str]
-    at_rate: dict[str, FoundByType]
-    at_threshold: dict[str, FoundByType]
-    recall: dict[str, RecallAccount]
-    per_image: PerImage
-    scores: dict[str, list[float]]
-    calibrated: dict[str, list[float]]
 
 
 def account(

@@ -17,18 +17,17 @@ from exdd_core.detector import Detector, Settings, fusion
 from exdd_core.detector.examples import Marked, TrainingImage, patch_set
 from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.errors import BadInput
-from exdd_core.evaluation.account import Account, account, over_folds
+from exdd_core.evaluation.account import account, over_folds
 from exdd_core.evaluation.measure import measure
 from exdd_core.evaluation.metrics import FALSE_ALARM_RATE, Labelled, Measured
 from exdd_core.evaluation.test_images import (
-    FiguresWithMasks,
-    MaskCounts,
     TestImages,
     judgeable,
     read_images,
     require_measurable,
     without_outside,
 )
+from exdd_core.measurements import Account, FiguresWithMasks, MaskCounts
 from exdd_core.progress import Progress
 from exdd_core.region import Region
 

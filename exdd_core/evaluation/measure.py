@@ -19,11 +19,9 @@ from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.detector.inspection import probability
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import resampling
-from exdd_core.evaluation.account import Account, account
+from exdd_core.evaluation.account import account
 from exdd_core.evaluation.metrics import FALSE_ALARM_RATE, METRIC_THREADS, Labelled, Measured, compute_metrics
 from exdd_core.evaluation.test_images import (
-    FiguresWithMasks,
-    MaskCounts,
     TestImages,
     judgeable,
     read_images,
@@ -32,6 +30,7 @@ from exdd_core.evaluation.test_images import (
     require_unseen,
     without_outside,
 )
+from exdd_core.measurements import Account, FiguresWithMasks, MaskCounts
 from exdd_core.progress import Progress
 from exdd_core.spill import Spill, array_or_spill
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypedDict
+from typing import Protocol
 
 import numpy as np
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
@@ -17,6 +17,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import resampling
 from exdd_core.evaluation.resampling import FPR_LIMIT, Contributions, region_shares
+from exdd_core.measurements import FoundByType, FoundOfType
 
 METRIC_THREADS = 2  # each takes some 50 bytes for each pixel
 EXACT_PIXELS = 25_000_000  # figures of more pixels are read off curves of FINE_STEPS, image by image
@@ -137,22 +138,6 @@ def threshold_at(normal_scores: np.ndarray, rate: float) -> float:
         )
     falling = np.sort(normal_scores)[::-1]
     return float(falling[math.floor(rate * len(falling) + 1e-9)])
-
-
-class FoundOfType(TypedDict):
-    """Defective images of one type: how many there are, and how many of them were found."""
-
-    found: int
-    count: int
-
-
-class FoundByType(TypedDict):
-    """The images above a threshold. normal: the number of normal images. types: {defect type: numbers}."""
-
-    threshold: float
-    false_alarms: int
-    normal: int
-    types: dict[str, FoundOfType]
 
 
 def found_by_type(

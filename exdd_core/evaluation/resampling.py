@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypedDict
+from typing import Any
 
 import cv2
 import numpy as np
+
+from exdd_core.measurements import Bin, Reliability
 
 REPLICATES, SEED = 1000, 0
 STEPS = 512  # of a pixel curve; image curves have a step for every score and are exact
@@ -298,22 +300,6 @@ def tally(probabilities: np.ndarray, truth: np.ndarray) -> np.ndarray:
     said, true = probabilities.ravel().astype(np.float64), truth.ravel()
     number = np.minimum((said * BINS).astype(int), BINS - 1)
     return np.stack([np.bincount(number, w, BINS) for w in (np.ones(len(said)), said, true)], axis=1)
-
-
-class Bin(TypedDict):
-    """A bin of predicted probabilities. said: their mean. found: the share that is true."""
-
-    count: int
-    said: float
-    found: float
-
-
-class Reliability(TypedDict):
-    """How well probabilities are calibrated. ece: the expected calibration error, 0 to 1 (Guo et al.
-    2017)."""
-
-    ece: float
-    bins: list[Bin]
 
 
 def reliability(tallied: np.ndarray) -> Reliability:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
 
 import numpy as np
 
@@ -20,18 +19,10 @@ from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import resampling
 from exdd_core.evaluation.metrics import Labelled, threshold_at
+from exdd_core.measurements import FiguresWithMasks, MaskCounts
 from exdd_core.progress import Progress
 from exdd_core.region import HALF, Region
 from exdd_core.sentences import count, listed
-
-FiguresWithMasks = dict[str, float | None]  # {metric: share}; pixel figures are None without any mask
-
-
-class MaskCounts(TypedDict):
-    """The numbers of defective images with a usable mask and of those without."""
-
-    used: int
-    missing: int
 
 
 def reading_of(detector: Detector, rows: Sequence[Labelled]) -> tuple[object, ...]:

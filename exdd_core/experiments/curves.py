@@ -6,6 +6,7 @@ Knows stored runs and Plotly. Does not know pages.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from exdd_core.errors import BadInput
 from exdd_core.experiments import names
+from exdd_core.measurements import Reliability
 from exdd_core.workspace.runs import Run
 
 if TYPE_CHECKING:
@@ -53,23 +55,25 @@ def curves(run: Run) -> dict[str, go.Figure]:
     for figure in (roc, pr):
         figure.update_xaxes(range=[-0.01, 1.01])
         figure.update_yaxes(range=[0, 1.02])
-    for told, things in (("reliability", "images"), ("patch_reliability", "patches")):
-        if run.result.get(told):  # older runs have no "patch_reliability"
-            figures[told] = _reliability(run, told, things)
+    known = {"reliability": (run.result.get("reliability"), "images")}
+    known["patch_reliability"] = run.result.get("patch_reliability"), "patches"  # missing in older runs
+    for name, (own, things) in known.items():
+        if own:
+            figures[name] = _reliability(run, own, things)
     return figures
 
 
-def _reliability(run: Run, told: str, things: str) -> go.Figure:
+def _reliability(run: Run, told: Mapping[str, Reliability], things: str) -> go.Figure:
     """A reliability diagram (Guo et al. 2017): predicted probability against the share of defects found.
 
     On the diagonal probabilities are exact. The size of a point grows with the logarithm of its number of
-    things.
+    things. told: by method.
     """
     import plotly.graph_objects as go
 
     figure, colours = go.Figure(), _colours(run)
     figure.add_scatter(x=[0, 1], y=[0, 1], mode="lines", line={"color": NORMAL, "dash": "dot"}, name="exact")
-    for name, own in run.result[told].items():
+    for name, own in told.items():
         said, found, count = ([bin[key] for bin in own["bins"]] for key in ("said", "found", "count"))
         figure.add_scatter(
             x=said,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from exdd_core.banks.detectors import load_detector
 from exdd_core.experiments.specs import EvaluateSpec
+from exdd_core.measurements import RunResult
 from exdd_core.progress import Progress
-from exdd_core.spec import Result
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
-def evaluate(workspace: Workspace, spec: EvaluateSpec, progress: Progress, job_id: str) -> Result:
+def evaluate(workspace: Workspace, spec: EvaluateSpec, progress: Progress, job_id: str) -> RunResult:
     """Measure on the test split or by folds, and store that as a run of the job's id."""
     from exdd_core.workspace import runs
 
@@ -30,21 +30,14 @@ def evaluate(workspace: Workspace, spec: EvaluateSpec, progress: Progress, job_i
         else _evaluate_split(workspace, spec, progress)
     )
     known = ("dataset", "state", "rate") if spec.folds else ("dataset", "state", "rate", "bank", "changes")
-    record = spec.to_json() | {name: result[name] for name in known}
+    record = spec.to_json() | {name: result.get(name) for name in known}
     how = f"{spec.folds} grouped folds" if spec.folds else f"test split, {result['bank_version']}"
     title, seconds = f"{result['dataset']}: {how}", time.monotonic() - began
     runs.store(workspace, job_id, "evaluate", title, record, result, result.get("bank", ""), seconds)
-    return _brief(result) | {"run": job_id}
+    return {**runs.without_bulky(result), "run": job_id}
 
 
-def _brief(result: Result) -> Result:
-    """The result without the scores of images, which only the stored run holds."""
-    from exdd_core.workspace.runs import BULKY
-
-    return {key: value for key, value in result.items() if key not in BULKY}
-
-
-def _evaluate_split(workspace: Workspace, spec: EvaluateSpec, progress: Progress) -> Result:
+def _evaluate_split(workspace: Workspace, spec: EvaluateSpec, progress: Progress) -> RunResult:
     from exdd_core.banks import features, history
     from exdd_core.evaluation import evaluate_split, images_in_banks
     from exdd_core.experiments import unseen
@@ -61,7 +54,7 @@ def _evaluate_split(workspace: Workspace, spec: EvaluateSpec, progress: Progress
     rows, lost = dataset_files.intact(workspace, rows, spec.without_missing)
     cache = features.shared(workspace, detector.settings)
     result = evaluate_split(detector, rows, spec.fusion, progress, rate=_rate(spec), cache=cache)
-    made_of: Result = {
+    made_of: RunResult = {
         "dataset": dataset.name,
         "bank_version": bank.name,
         "bank": bank.id,
@@ -82,7 +75,7 @@ def _rate(spec: EvaluateSpec) -> float:
     return FALSE_ALARM_RATE if spec.rate is None else spec.rate
 
 
-def _evaluate_folds(workspace: Workspace, spec: EvaluateSpec, progress: Progress) -> Result:
+def _evaluate_folds(workspace: Workspace, spec: EvaluateSpec, progress: Progress) -> RunResult:
     from exdd_core.banks import features
     from exdd_core.detector.fusion import FUSIONS
     from exdd_core.evaluation import cross_validate
@@ -111,7 +104,7 @@ def _evaluate_folds(workspace: Workspace, spec: EvaluateSpec, progress: Progress
         progress=progress,
         cache=features.shared(workspace, settings),
     )
-    made_of = {
+    made_of: RunResult = {
         "dataset": dataset.name,
         "state": dataset.state,
         "fingerprint": runs.fingerprint(workspace, dataset.name, dataset.state),

@@ -108,8 +108,8 @@ def figure_two(
         raise BadInput(f'"{run.title}" names no bank version; make the figure of Table 1 or of a test split.')
     changes = run_differences.changes_of(run)
     detectors = {name: load_detector(workspace, bank, changes.get(name)) for name, bank in banks.items()}
-    if run.spec.get("fusion"):
-        detectors = {name: judge.with_fusion(run.spec["fusion"]) for name, judge in detectors.items()}
+    if fusion := run.spec.get("fusion"):
+        detectors = {name: judge.with_fusion(fusion) for name, judge in detectors.items()}
     detectors = {"patchcore": next(iter(detectors.values())).patchcore(), **detectors}
     sheet_rows = []
     chosen = ids or disagreements(run, count)

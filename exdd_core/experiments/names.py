@@ -5,10 +5,8 @@ Knows words and numbers. Does not know how a figure is measured.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from exdd_core.evaluation import PIXEL_FIGURES
+from exdd_core.measurements import RunResult
 
 TITLES = {
     "patchcore": "PatchCore",
@@ -42,10 +40,10 @@ COUNTS = (0, 50, 100, 150)
 NO_MASKS = "no masks"
 
 
-def without_masks(result: Mapping[str, Any], metric: str) -> bool:
+def without_masks(result: RunResult, metric: str) -> bool:
     """Whether a measurement lacks this metric because no defective image has a mask."""
-    masks = result.get("masks") or {}
-    return metric in PIXEL_FIGURES and not masks.get("used") and bool(masks.get("missing"))
+    masks = result.get("masks")
+    return metric in PIXEL_FIGURES and masks is not None and not masks["used"] and bool(masks["missing"])
 
 
 def title(method: str) -> str:

@@ -24,7 +24,7 @@ from exdd_core.experiments.names import METRIC_TITLES, PAPER, PAPER_DATASET, PAP
 from exdd_core.progress import Progress
 from exdd_core.spec import Json
 from exdd_core.workspace import runs
-from exdd_core.workspace.runs import Run
+from exdd_core.workspace.runs import Run, RunSpec
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -49,7 +49,7 @@ class Shown(TypedDict):
     title: str
     created: str
     seconds: float
-    spec: Json
+    spec: RunSpec
     result: Json
     cells: int
     draws: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, NotRequired, TypedDict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,20 +17,21 @@ from exdd_core.banks.options import BuildOptions
 from exdd_core.errors import BadInput
 from exdd_core.experiments.specs import SweepSpec
 from exdd_core.experiments.unseen import accepted, accepted_by_id, unseen_images
+from exdd_core.measurements import ByCount, Cell, FiguresWithMasks, MaskCounts, RunResult
 from exdd_core.progress import Progress
-from exdd_core.spec import Result
+from exdd_core.spec import Json
 from exdd_core.workspace import dataset_settings, runs
 
 if TYPE_CHECKING:
     from exdd_core.detector import Detector
     from exdd_core.detector.examples import PatchSet
-    from exdd_core.evaluation import FiguresWithMasks, MaskCounts, TestImages
+    from exdd_core.evaluation import TestImages
     from exdd_core.workspace import DatasetInfo, Workspace
 
 Statistic = Callable[[Sequence[float]], float | np.floating]  # such as np.mean
 
 
-def sweep(workspace: Workspace, spec: SweepSpec, progress: Progress, job_id: str) -> Result:
+def sweep(workspace: Workspace, spec: SweepSpec, progress: Progress, job_id: str) -> RunResult:
     """Measure ExDD with each of `counts` synthetic defects, drawn `seeds` times, and store that as one run.
 
     Every cell is stored as soon as it is measured; with the same job id the sweep goes on after the last one.
@@ -42,18 +43,21 @@ def sweep(workspace: Workspace, spec: SweepSpec, progress: Progress, job_id: str
     require_accepted(workspace, dataset, counts)
     work = _Sweep(workspace, info, spec, progress)
     work.notes[:0] = filter(None, [guessed])
-    result: Result = {
+    painted = [image.id for image in work.pool]
+    result: RunResult = {
         "dataset": dataset,
         "state": info.state,
         "fingerprint": runs.fingerprint(workspace, dataset, info.state),
         "counts": counts,
         "seeds": seeds,
-        "synthetic": [image.id for image in work.pool],
+        "synthetic": painted,
         "cells": [],
         "complete": False,
+        "notes": work.notes,
+        "masks": None,
     }
-    result |= {"notes": work.notes, "masks": None} | _so_far(workspace, job_id, result)
-    record = {"dataset": dataset, "state": info.state, "counts": counts, "synthetic": result["synthetic"]}
+    result.update(_so_far(workspace, job_id, result))
+    record = {"dataset": dataset, "state": info.state, "counts": counts, "synthetic": painted}
     record = spec.to_json() | record
     wanted = [(seed, count) for seed in range(seeds) for count in counts]
     there = {(cell["seed"], cell["count"]) for cell in result["cells"]}
@@ -61,29 +65,12 @@ def sweep(workspace: Workspace, spec: SweepSpec, progress: Progress, job_id: str
         if (seed, count) in there:
             continue
         result["cells"].append({"seed": seed, "count": count, **work.measure(seed, count)})
-        result |= {"notes": work.notes, "masks": work.masks}
-        _keep(workspace, job_id, record, result | _by_count(result["cells"]), began)
-    result |= _by_count(result["cells"])
+        result["notes"], result["masks"] = work.notes, work.masks
+        _keep(workspace, job_id, record, {**result, **_by_count(result["cells"])}, began)
+    result.update(_by_count(result["cells"]))
     result["complete"] = True
     _keep(workspace, job_id, record, result, began)
-    return {**result, "synthetic": len(result["synthetic"]), "run": job_id}
-
-
-class Cell(TypedDict):
-    """What one draw measured. positive_rows: the size of its positive bank. seed, count: what was drawn."""
-
-    figures: FiguresWithMasks
-    fusion: str
-    positive_rows: int
-    seed: NotRequired[int]
-    count: NotRequired[int]
-
-
-class ByCount(TypedDict):
-    """{count: {metric: mean or standard deviation over the seeds measured so far}}."""
-
-    methods: dict[str, FiguresWithMasks]
-    deviation: dict[str, FiguresWithMasks]
+    return {**result, "synthetic": len(painted), "run": job_id}
 
 
 def require_accepted(workspace: Workspace, dataset: str, counts: Sequence[int]) -> None:
@@ -116,17 +103,18 @@ def _combined(figures: Sequence[FiguresWithMasks], metric: str, combine: Statist
     return float(combine(known)) if known else None
 
 
-def _so_far(workspace: Workspace, job_id: str, result: Result) -> Result:
+def _so_far(workspace: Workspace, job_id: str, result: RunResult) -> RunResult:
     """What an interrupted sweep had measured, unless images or accepted defects have changed."""
     try:
         former = runs.get(workspace, job_id).result
     except BadInput:
         return {}
-    same = all(former[key] == result[key] for key in ("fingerprint", "synthetic"))
-    return {key: former[key] for key in ("cells", "notes", "masks") if key in former} if same else {}
+    if any(former.get(key) != result.get(key) for key in ("fingerprint", "synthetic")):
+        return {}
+    return {"cells": former["cells"], "notes": former["notes"], "masks": former.get("masks")}
 
 
-def _keep(workspace: Workspace, job_id: str, record: Result, result: Result, began: float) -> None:
+def _keep(workspace: Workspace, job_id: str, record: Json, result: RunResult, began: float) -> None:
     title = f"{result['dataset']}: synthetic defects {', '.join(map(str, result['counts']))}"
     runs.store(workspace, job_id, "sweep", title, record, result, seconds=time.monotonic() - began)
 

@@ -18,15 +18,16 @@ from exdd_core.banks.options import BuildOptions
 from exdd_core.experiments.names import NO_FULL
 from exdd_core.experiments.specs import TableOneSpec
 from exdd_core.experiments.unseen import accepted, accepted_by_id, unseen_images
+from exdd_core.measurements import RunResult
 from exdd_core.progress import Progress
-from exdd_core.spec import Result
+from exdd_core.spec import Json
 from exdd_core.workspace import dataset_settings, runs
 
 if TYPE_CHECKING:
     from exdd_core.workspace import BankVersion, DatasetInfo, Workspace
 
 
-def table_one(workspace: Workspace, spec: TableOneSpec, progress: Progress, job_id: str) -> Result:
+def table_one(workspace: Workspace, spec: TableOneSpec, progress: Progress, job_id: str) -> RunResult:
     """Measure Table 1 and store it as a run of the job's id. Without accepted synthetic defects, full is left
     out.
 
@@ -41,18 +42,21 @@ def table_one(workspace: Workspace, spec: TableOneSpec, progress: Progress, job_
     spec = spec.model_copy(update={"dataset": dataset, "state": info.state, "rate": rate})
     measure = _by_folds if spec.folds else _by_test_split
     result, banks = measure(workspace, info, spec, rate, progress)
-    made_of = {"state": info.state, "fingerprint": runs.fingerprint(workspace, dataset, info.state)}
-    notes = [*filter(None, [guessed]), *result["notes"]]
-    result = {"dataset": dataset, **made_of, **result, "notes": notes}
+    made_of: RunResult = {
+        "dataset": dataset,
+        "state": info.state,
+        "fingerprint": runs.fingerprint(workspace, dataset, info.state),
+    }
+    result = {**made_of, **result, "notes": [*filter(None, [guessed]), *result["notes"]]}
     title = f"{dataset}: Table 1" + (f", {spec.folds} grouped folds" if spec.folds else "")
     seconds = time.monotonic() - began
     runs.store(workspace, job_id, "table1", title, {**spec.to_json(), **banks}, result, seconds=seconds)
-    return {key: value for key, value in result.items() if key not in runs.BULKY} | {"run": job_id}
+    return {**runs.without_bulky(result), "run": job_id}
 
 
 def _by_test_split(
     workspace: Workspace, info: DatasetInfo, spec: TableOneSpec, rate: float, progress: Progress
-) -> tuple[Result, Result]:
+) -> tuple[RunResult, Json]:
     """The result, and for the record the ids of the bank versions and their last changes."""
     from exdd_core.banks import features, history
     from exdd_core.evaluation import evaluate_methods, images_in_banks, require_measurable
@@ -75,15 +79,14 @@ def _by_test_split(
     methods = {"patchcore": detectors["exdd_base"].patchcore(), **detectors}
     cache = features.shared(workspace, detectors["exdd_base"].settings)
     measured = evaluate_methods(methods, rows, progress, rate=rate, cache=cache)
-    result = {
+    result: RunResult = {
         "banks": {name: bank.name for name, bank in banks.items()},
         "synthetic": len({image.id for image in known if image.origin == "synthetic"}),
         **measured,
         "notes": [sentence for sentence in (note, left_out, *measured["notes"]) if sentence],
     }
-    return result, {name.removeprefix("exdd_"): bank.id for name, bank in banks.items()} | {
-        "changes": changes
-    }
+    ids = {name.removeprefix("exdd_"): bank.id for name, bank in banks.items()}
+    return result, {**ids, "changes": changes}
 
 
 def _version(
@@ -100,7 +103,7 @@ def _version(
 
 def _by_folds(
     workspace: Workspace, info: DatasetInfo, spec: TableOneSpec, rate: float, progress: Progress
-) -> tuple[Result, Result]:
+) -> tuple[RunResult, Json]:
     """The result, and for the record the ids of the synthetic defects. The banks of folds are not stored."""
     from exdd_core.banks import features, teachers
     from exdd_core.evaluation import cross_validate
@@ -124,7 +127,7 @@ def _by_folds(
         cache=features.shared(workspace, settings),
     )
     labels = result["per_image"]["label"]  # without the images that were left out
-    counts = {"images": len(labels), "defective": labels.count("defect")}
+    counts: RunResult = {"images": len(labels), "defective": labels.count("defect")}
     notes = [*([] if painted else [NO_FULL]), *result["notes"]]
-    made_of = {"synthetic": [image.id for image in painted]}
-    return {**counts, "synthetic": len(painted), **result, "notes": notes}, made_of
+    found: RunResult = {**counts, "synthetic": len(painted), **result, "notes": notes}
+    return found, {"synthetic": [image.id for image in painted]}

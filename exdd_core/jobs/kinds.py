@@ -14,8 +14,8 @@ from exdd_core.banks.options import BuildOptions
 from exdd_core.experiments import EvaluateSpec, SweepSpec, TableOneSpec
 from exdd_core.jobs.results import Built, DemoMade, Exported, Imported, MapMade, Scored
 from exdd_core.jobs.specs import DemoSpec, ExportDatasetSpec, ExportSpec, ImportSpec, MapSpec, ScoreSpec
+from exdd_core.measurements import RunResult
 from exdd_core.progress import Progress
-from exdd_core.spec import Result
 from exdd_core.synthesis.orders import Order
 
 if TYPE_CHECKING:
@@ -91,19 +91,19 @@ def synthesize(workspace: Workspace, order: Order, progress: Progress, job_id: s
     return studio.run(workspace, order, progress, job_id)
 
 
-def evaluate(workspace: Workspace, spec: EvaluateSpec, progress: Progress, job_id: str) -> Result:
+def evaluate(workspace: Workspace, spec: EvaluateSpec, progress: Progress, job_id: str) -> RunResult:
     from exdd_core import experiments
 
     return experiments.evaluate(workspace, spec, progress, job_id)
 
 
-def table1(workspace: Workspace, spec: TableOneSpec, progress: Progress, job_id: str) -> Result:
+def table1(workspace: Workspace, spec: TableOneSpec, progress: Progress, job_id: str) -> RunResult:
     from exdd_core import experiments
 
     return experiments.table_one(workspace, spec, progress, job_id)
 
 
-def sweep(workspace: Workspace, spec: SweepSpec, progress: Progress, job_id: str) -> Result:
+def sweep(workspace: Workspace, spec: SweepSpec, progress: Progress, job_id: str) -> RunResult:
     """Measure the cells of a sweep that have no result yet."""
     from exdd_core import experiments
 

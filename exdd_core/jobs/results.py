@@ -5,9 +5,11 @@ Knows names and types. Does not know how anything is computed.
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from exdd_core.spec import Json
+if TYPE_CHECKING:
+    from exdd_core.detector.summary import StoredSummary
+    from exdd_core.workspace.rows import BankSettings
 
 
 class Built(TypedDict):
@@ -18,8 +20,8 @@ class Built(TypedDict):
     dataset: str
     active: bool
     seconds: float
-    settings: Json
-    summary: Json
+    settings: BankSettings
+    summary: StoredSummary
     path: str
 
 

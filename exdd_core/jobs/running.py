@@ -58,7 +58,7 @@ from exdd_core.jobs.table import (
     update_job,
 )
 from exdd_core.progress import Progress
-from exdd_core.spec import Result
+from exdd_core.spec import Json
 from exdd_core.workspace.clock import now
 from exdd_core.workspace.failures import sentence_of
 
@@ -206,14 +206,14 @@ def _take(workspace: Workspace, id: str) -> bool:
 
 def _run(
     workspace: Workspace, job: Job, progress: Progress, draining: threading.Event | None = None
-) -> Result:
+) -> Json:
     """Run a job's work, store how it ended and return its result. Raises the errors of the work."""
     with logs.job(job.id, job.who):
         log.info("%s begins", job.title)
         return _watched(workspace, job, progress, draining or threading.Event())
 
 
-def _watched(workspace: Workspace, job: Job, progress: Progress, draining: threading.Event) -> Result:
+def _watched(workspace: Workspace, job: Job, progress: Progress, draining: threading.Event) -> Json:
     over = threading.Event()
     watcher = threading.Thread(target=_watch, args=(workspace, job.id, progress, over, draining), daemon=True)
     watcher.start()

@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from exdd_core import logs
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress, line, share
-from exdd_core.spec import Result
+from exdd_core.spec import Json
 from exdd_core.workspace.clock import now
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Job:
     text: str  # one line for people on its progress
     fraction: float  # of the current stage, 0 to 1
     seconds_left: float | None
-    result: Result | None
+    result: Json | None  # what the kind's function in `kinds` returned
     error: str  # one sentence, when failed
     created: str
     started: str

@@ -74,7 +74,7 @@ class Candidate:
     seconds: float
     created: str
     status: str
-    quality: dict[str, Any]
+    quality: Json
     folder: Path
 
     @property

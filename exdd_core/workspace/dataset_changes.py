@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,16 +24,19 @@ from exdd_core.datasets.record import Record
 from exdd_core.datasets.survey import Survey
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
+from exdd_core.spec import Json
 from exdd_core.synthesis.masks import TOO_LARGE
 from exdd_core.workspace import dataset_files, dataset_reports, dataset_states, failures, imports
+from exdd_core.workspace.columns import DatasetColumns, ImageColumns
 from exdd_core.workspace.dataset_states import RETIRED, UNDONE, Change
 from exdd_core.workspace.placing import making
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import Workspace
+    from sqlite_utils import Database
+
+    from exdd_core.workspace import ImageRow, Workspace
 
 LABELS = (datasets.NORMAL, datasets.DEFECT)
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,12 @@ class Draft:
 
     folder: Path
     new: Path
-    info: Row
-    rows: dict[str, Row]
-    images: dict[str, Row] = field(default_factory=dict)
-    settings: Row = field(default_factory=dict)
+    info: DatasetColumns
+    rows: dict[str, ImageColumns]
+    images: dict[str, ImageColumns] = field(default_factory=dict)
+    settings: DatasetColumns = field(default_factory=DatasetColumns)
     sentence: str = ""
-    detail: Row = field(default_factory=dict)
+    detail: Json = field(default_factory=dict)
     survey: Survey | None = None
     unusable: dict[str, str] = field(default_factory=dict)
     renews_report: bool = True  # False where the change does not affect the report
@@ -73,11 +76,11 @@ class Draft:
         """The folder for masks that this change writes. Masks of earlier states stay unchanged."""
         return f"{imports.WRITTEN}/{dataset_states.current(self.info) + 1}"
 
-    def after(self) -> list[Row]:
+    def after(self) -> list[ImageColumns]:
         """The rows of the images that count after the change."""
         whole = {**self.rows}
         for id, values in self.images.items():
-            whole[id] = {**whole.get(id, {}), **values}
+            whole[id] = {**whole.get(id, ImageColumns()), **values}
         rows = dataset_states.counting(whole)
         return sorted(rows, key=lambda row: datasets.natural_key(row["path"]))
 
@@ -100,9 +103,9 @@ def changing(
             return
         brought = _move_files(draft)
         try:
-            report: Row = {}
+            report: DatasetColumns = {}
             if draft.renews_report:
-                before = {**info, **draft.settings}
+                before: DatasetColumns = {**info, **draft.settings}
                 made = dataset_reports.renewed(
                     draft.folder, before, draft.after(), progress, draft.survey, draft.unusable
                 )
@@ -139,7 +142,7 @@ def _move_files(draft: Draft) -> list[Path]:
     return brought
 
 
-def _write_manifests(folder: Path, rows: Sequence[Row], temporary: Path) -> None:
+def _write_manifests(folder: Path, rows: Sequence[ImageColumns], temporary: Path) -> None:
     records = [
         Record(row["path"], row["label"], row["defect_type"], row["mask"], row["split"], row["group"])
         for row in rows
@@ -174,7 +177,7 @@ def undo(workspace: Workspace, dataset: str | None, who: str) -> Changed:
     return Changed(name, dataset_states.current(info), [], f"Took back: {last.sentence}")
 
 
-def require_own_name(db: Any, dataset: str, called: str | None) -> None:
+def require_own_name(db: Database, dataset: str, called: str | None) -> None:
     taken = "select name from datasets where name <> ? and (name = ? or called = ?)"
     if called and db.execute(taken, [dataset, called, called]).fetchone():
         raise BadInput(f'Another data set is called "{called}"; choose another name.')
@@ -197,7 +200,7 @@ def named(workspace: Workspace, names: Sequence[str | Path]) -> tuple[str, list[
     return owners.pop(), list(dict.fromkeys(ids))
 
 
-def _known(draft: Draft, id: str) -> Row:
+def _known(draft: Draft, id: str) -> ImageColumns:
     if id not in draft.rows:
         raise BadInput(f"{id} came by a join that was taken back; join it again.")
     return draft.rows[id]
@@ -249,14 +252,14 @@ def relabel(
     with changing(workspace, dataset, "relabel", who, progress or Progress()) as draft:
         for id in ids:
             row = _known(draft, id)
-            new: Row = {"label": label, "defect_type": "", "mask": None, "originals": None}
+            new: ImageColumns = {"label": label, "defect_type": "", "mask": None, "originals": None}
             if label == datasets.DEFECT:
                 kind = " ".join(defect_type.split())[:60] or row["defect_type"] or "defect"
                 new = {"label": label, "defect_type": kind}
             if mask is not None:
                 written = imports.write_mask(draft.new, draft.masks, row["path"], mask)
-                new |= {"mask": written, "originals": None}
-            if any(row[name] != value for name, value in new.items()):
+                new["mask"], new["originals"] = written, None
+            if any(row.get(name) != value for name, value in new.items()):
                 draft.images[id] = new
         said = f"{label} ({defect_type})" if defect_type else label
         masked = ", with a mask" if mask is not None else ""
@@ -342,5 +345,5 @@ def due(workspace: Workspace, bank_id: str | None = None) -> str:
     )
 
 
-def _training_values(row: Any) -> tuple[Any, ...]:
+def _training_values(row: ImageRow) -> tuple[object, ...]:
     return row.label, row.defect_type, row.mask, row.group

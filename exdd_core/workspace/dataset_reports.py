@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from exdd_core import images
 from exdd_core.datasets import integrity
@@ -25,36 +24,36 @@ from exdd_core.images import Size
 from exdd_core.mask_rules import MaskRule
 from exdd_core.progress import Progress
 from exdd_core.workspace import imports
+from exdd_core.workspace.columns import DatasetColumns, ImageColumns
 
-Row = Mapping[str, Any]
 OF_DEPTH = "Images of more than 8 bits are read with "  # how the note begins that is written again
 
 
-def record_of(row: Row) -> Record:
+def record_of(row: ImageColumns) -> Record:
     """An image's row as a record. It names an unusable mask, too, so that the report lists it again."""
     mask = row["mask"] or next(iter(mask_files(row)), None)
     return Record(row["path"], row["label"], row["defect_type"], mask, row["split"], row["group"])
 
 
-def mask_files(row: Row) -> list[str]:
+def mask_files(row: ImageColumns) -> list[str]:
     """The imported files of an image's mask, in its data set's folder."""
     if row["originals"]:
         return list(json.loads(row["originals"]))
     return [row["mask"]] if row["mask"] else []
 
 
-def size_of(row: Row) -> Size:
+def size_of(row: DatasetColumns) -> Size:
     return Size(row["width"], row["height"], bool(row["keep_aspect"]))
 
 
-def depth_of(row: Row) -> Depth | None:
+def depth_of(row: DatasetColumns) -> Depth | None:
     return Depth.parse(row["depth"]) if row["depth"] else None
 
 
 def renewed(
     folder: Path,
-    info: Row,
-    rows: Sequence[Row],
+    info: DatasetColumns,
+    rows: Sequence[ImageColumns],
     progress: Progress,
     more: Survey | None = None,
     unusable: Mapping[str, str] | None = None,
@@ -64,7 +63,7 @@ def renewed(
     info: its row, with the former report. more: the survey of a source that joined. unusable: image -> why its mask
     could not be written.
     """
-    old = json.loads(info["report"])
+    old: Report = json.loads(info["report"])
     records = [record_of(row) for row in rows]
     records += _unreadable(old, {record.path for record in records})
     without = {row["path"] for row in rows if not row["mask"]}
@@ -76,11 +75,11 @@ def renewed(
     found = _survey(folder, info, old, records, more)
     report = integrity.check(folder, records, progress, found, {**known, **(unusable or {})}, size_of(info))
     imports.name_unreadable(report, records)
-    report |= {"choices": old.get("choices", {}), "doubts": found.doubts}
+    report["choices"], report["doubts"] = old.get("choices", {}), found.doubts
     return report
 
 
-def _unreadable(old: Mapping[str, Any], there: set[str]) -> list[Record]:
+def _unreadable(old: Report, there: set[str]) -> list[Record]:
     """The unreadable images, which have no row."""
     return [
         Record(item["path"], item["label"], item["defect_type"], None, item["split"], item["group"])
@@ -90,7 +89,7 @@ def _unreadable(old: Mapping[str, Any], there: set[str]) -> list[Record]:
 
 
 def _survey(
-    folder: Path, info: Row, old: Mapping[str, Any], records: Sequence[Record], more: Survey | None
+    folder: Path, info: DatasetColumns, old: Report, records: Sequence[Record], more: Survey | None
 ) -> Survey:
     """The surveys of all sources of a data set in one."""
     there = {record.path for record in records}
@@ -102,8 +101,9 @@ def _survey(
     told = {one.sentence for one in left} | {old.get("mask_rule", {}).get("sentence")}
     notes = [note for note in old.get("notes", ()) if note not in told and not note.startswith(OF_DEPTH)]
     depth = depth_of(info)
-    clipped = (old.get("depth") or {}).get("clipped", {})
-    if depth is not None and str(depth) != (old.get("depth") or {}).get("value"):
+    before = old.get("depth")
+    clipped = before["clipped"] if before else {}
+    if depth is not None and (before is None or str(depth) != before["value"]):
         clipped = beyond(folder, [record.path for record in records], depth)
     found = Survey(
         Tree(folder),
@@ -137,7 +137,7 @@ def mixed_depths(folder: Path, found: Survey) -> list[str]:
     return of_two_depths(deep, shallow)
 
 
-def _rule(info: Row, old: Mapping[str, Any]) -> MaskRule:
+def _rule(info: DatasetColumns, old: Report) -> MaskRule:
     rule = MaskRule.parse(info["mask_rule"]) if info["mask_rule"] else MaskRule()
     kept = old.get("mask_rule", {})
     return replace(rule, title=kept["title"]) if kept.get("rule") == str(rule) and "title" in kept else rule

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from exdd_core.images import Size, encode_png
 from exdd_core.mask_rules import USUAL, MaskRule
 from exdd_core.progress import Progress
 from exdd_core.workspace import dataset_reports, dataset_states, imports
+from exdd_core.workspace.columns import ImageColumns
 from exdd_core.workspace.dataset_changes import Changed, Draft, changed, changing, require_own_name
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 # For a region by threshold: the largest and smallest number of normal images, and the pixels that limit the number.
 PICTURES, LEAST_PICTURES, MOST_PIXELS = 32, 5, 64_000_000
 BAND = 64  # rows of pixels whose median is computed at a time
-Row = dict[str, Any]
 
 
 def rename(workspace: Workspace, dataset: str, new: str, who: str) -> Changed:
@@ -65,7 +65,7 @@ def set_choices(
     with changing(workspace, dataset, "set", who, progress) as draft:
         said = []
         if size is not None and size != dataset_reports.size_of(draft.info):
-            draft.settings |= imports.size_row(size)
+            draft.settings.update(imports.size_row(size))
             said.append(f"Banks are built at {size} now.")
         if depth is not None and str(depth) != draft.info["depth"]:
             _require_deep(draft)
@@ -124,7 +124,7 @@ def _masks_anew(draft: Draft, rule: MaskRule, progress: Progress) -> str:
         if row["label"] != datasets.DEFECT or not files or drawn or usual:
             continue
         record = replace(dataset_reports.record_of(row), mask=files[0], more_masks=tuple(files[1:]))
-        new: Row = {"mask": None, "originals": json.dumps(files)}
+        new: ImageColumns = {"mask": None, "originals": json.dumps(files)}
         try:
             mask = found.mask_of(record)
             assert mask is not None

@@ -11,10 +11,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from exdd_core.errors import BadInput
+from exdd_core.spec import Json
 from exdd_core.workspace.clock import now
+from exdd_core.workspace.columns import DatasetColumns, ImageColumns, dataset_rows, image_rows
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -23,7 +25,6 @@ FIRST = 1
 UNDO = "undo"
 # Reasons why an image does not count: retired by a person, or added by a join that was undone.
 RETIRED, UNDONE = "retired", "undone"
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -42,27 +43,36 @@ class Change:
     undone: int | None = None
 
 
-def current(row: Mapping[str, Any]) -> int:
+class Replaced(TypedDict):
+    """The values that a change replaced. images: by id, None for an image that it added. columns: the data set's."""
+
+    images: dict[str, ImageColumns | None]
+    columns: DatasetColumns
+
+
+def current(row: DatasetColumns) -> int:
     """The state of a row of `datasets`."""
     return int(row["state"] or FIRST)
 
 
-def at(db: Database, dataset: str, state: int | None = None) -> tuple[Row, dict[str, Row]]:
+def at(
+    db: Database, dataset: str, state: int | None = None
+) -> tuple[DatasetColumns, dict[str, ImageColumns]]:
     """A data set's row and its images' rows by id, retired ones included, in a state (None: the current one).
 
     Raises `BadInput` for an unknown data set or state.
     """
-    found = next(iter(db.query("select * from datasets where name = ?", [dataset])), None)
-    if found is None:
+    found = dataset_rows(db, "select * from datasets where name = ?", [dataset])
+    if not found:
         raise BadInput(f'There is no data set "{dataset}" any more.')
-    if state is not None and not FIRST <= state <= current(found):
+    info = found[0]
+    if state is not None and not FIRST <= state <= current(info):
         raise BadInput(
-            f'"{dataset}" has no state {state}; its states are {FIRST} to {current(found)}: '
+            f'"{dataset}" has no state {state}; its states are {FIRST} to {current(info)}: '
             f"datasets show {dataset} lists them."
         )
     query = "select * from images where dataset = ? order by rowid"
-    rows = {row["id"]: dict(row) for row in db.query(query, [dataset])}
-    info = dict(found)
+    rows = {row["id"]: row for row in image_rows(db, query, [dataset])}
     if state is not None:
         later = "select detail from dataset_changes where dataset = ? and state > ? order by state desc"
         for (detail,) in db.execute(later, [dataset, state]).fetchall():
@@ -71,16 +81,16 @@ def at(db: Database, dataset: str, state: int | None = None) -> tuple[Row, dict[
     return info, rows
 
 
-def _take_back(detail: dict[str, Any], info: Row, rows: dict[str, Row]) -> None:
-    info |= detail["columns"]
+def _take_back(detail: Replaced, info: DatasetColumns, rows: dict[str, ImageColumns]) -> None:
+    info.update(detail["columns"])
     for id, before in detail["images"].items():
         if before is None:
             rows.pop(id, None)
         else:
-            rows[id] = rows[id] | before
+            rows[id].update(before)
 
 
-def counting(rows: Mapping[str, Row]) -> list[Row]:
+def counting(rows: Mapping[str, ImageColumns]) -> list[ImageColumns]:
     """The rows of images that are not retired."""
     return [row for row in rows.values() if not row["retired"]]
 
@@ -136,9 +146,9 @@ def record(
     action: str,
     who: str,
     sentence: str,
-    images: Mapping[str, Row] | None = None,
-    settings: Row | None = None,
-    **detail: Any,
+    images: Mapping[str, ImageColumns] | None = None,
+    settings: DatasetColumns | None = None,
+    **detail: object,
 ) -> int:
     """Store a change within the caller's transaction, and return the new state.
 
@@ -147,24 +157,24 @@ def record(
     """
     info, rows = at(db, dataset)
     images, settings = images or {}, settings or {}
-    before: dict[str, Row | None] = {}
-    after: dict[str, Row] = {}
+    before: dict[str, Json | None] = {}
+    after: dict[str, Json] = {}
     for id, values in images.items():
         old = rows.get(id)
-        new = {name: value for name, value in values.items() if old is None or old[name] != value}
+        new = {name: value for name, value in values.items() if old is None or old.get(name) != value}
         if old is None:
             db.table("images").insert(new)
         elif new:
             db.table("images").update(id, new)
         else:
             continue
-        before[id] = None if old is None else {name: old[name] for name in new}
+        before[id] = None if old is None else {name: old.get(name) for name in new}
         after[id] = new
-    columns = {name: info[name] for name, value in settings.items() if info[name] != value}
-    told = {name: settings[name] for name in columns if name != "report"}
+    columns = {name: info.get(name) for name, value in settings.items() if info.get(name) != value}
+    told = {name: settings.get(name) for name in columns if name != "report"}
     state = current(info) + 1
     db.table("datasets").update(dataset, {**settings, "state": state})
-    kept = {"images": before, "columns": columns, "sentence": sentence}
+    kept: Json = {"images": before, "columns": columns, "sentence": sentence}
     kept |= {"after": {"images": after, "settings": told, **detail}, **detail}
     _insert(db, dataset, state, action, kept, who)
     return state
@@ -180,13 +190,15 @@ def undo(db: Database, dataset: str, who: str) -> Change:
     if last is None:
         raise BadInput(f'"{dataset}" is as it was imported; there is nothing to take back.')
     query = "select detail from dataset_changes where dataset = ? and state = ?"
-    detail = json.loads(db.execute(query, [dataset, last.state]).fetchone()[0])
-    back = {id: {"retired": UNDONE} if old is None else old for id, old in detail["images"].items()}
+    detail: Replaced = json.loads(db.execute(query, [dataset, last.state]).fetchone()[0])
+    back: dict[str, ImageColumns] = {
+        id: {"retired": UNDONE} if old is None else old for id, old in detail["images"].items()
+    }
     record(db, dataset, UNDO, who, f"Took back: {last.sentence}", back, detail["columns"], of=last.state)
     return last
 
 
-def _insert(db: Database, dataset: str, state: int, action: str, detail: Row, who: str) -> None:
+def _insert(db: Database, dataset: str, state: int, action: str, detail: Json, who: str) -> None:
     db.table("dataset_changes").insert(
         {
             "dataset": dataset,

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypedDict
 
 from exdd_core.errors import BadInput
 from exdd_core.workspace.clock import now
+from exdd_core.workspace.columns import DecisionColumns, decision_rows
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -20,6 +21,26 @@ if TYPE_CHECKING:
 
 REASONS_READ = 1000  # rejections that tell which reasons are usual
 CLAIMED = 180.0  # seconds until a claim on a candidate ends, unless it is renewed
+
+
+class DecisionDetail(TypedDict, total=False):
+    """What a decision stores besides its row. Which keys there are depends on its action.
+
+    mask: a file in the folder of drawn masks. path: of the marked image, in the workspace. group: its physical part.
+    state: of the data set. side: of the banks, for drop. before, after: defect types. of: id of the decision that an
+    undo takes back.
+    """
+
+    dataset: str
+    mask: str
+    path: str
+    group: str
+    defect_type: str
+    state: int
+    side: str
+    before: str
+    after: str
+    of: int
 
 
 @dataclass(frozen=True)
@@ -35,7 +56,7 @@ class Decision:
     reason: list[str]
     who: str
     created: str  # ISO 8601, UTC
-    detail: dict[str, Any]
+    detail: DecisionDetail
     undone: int | None
 
 
@@ -89,7 +110,7 @@ def past(workspace: Workspace, dataset: str, limit: int) -> tuple[list[tuple[Dec
                order by decisions.id desc limit :limit"""
     number = "select count(*) from decisions where dataset = ? and action <> 'undo'"
     with workspace.reading() as db:
-        rows = list(db.query(query, {"dataset": dataset, "limit": limit}))
+        rows = decision_rows(db, query, {"dataset": dataset, "limit": limit})
         total = int(db.execute(number, [dataset]).fetchone()[0])
     return [(_decision(row), row["undone_by"]) for row in rows], total
 
@@ -112,10 +133,10 @@ def read_decisions(
     db: Database, where: str, subject: str | int | None = None, limit: int = -1
 ) -> list[Decision]:
     query = f"select * from decisions {where} order by id desc limit :limit"
-    return [_decision(row) for row in db.query(query, {"subject": subject, "limit": limit})]
+    return [_decision(row) for row in decision_rows(db, query, {"subject": subject, "limit": limit})]
 
 
-def _decision(row: dict[str, Any]) -> Decision:
+def _decision(row: DecisionColumns) -> Decision:
     return Decision(
         row["id"],
         row["candidate"],
@@ -147,11 +168,12 @@ def in_force(
     query = f"""select * from decisions where undone is null and action in ({", ".join("?" * len(actions))})
                 and (? is null or dataset = ?) and (? is null or candidate = ?) order by id"""
     with workspace.reading() as db:
-        return [_decision(row) for row in db.query(query, [*actions, dataset, dataset, subject, subject])]
+        found = decision_rows(db, query, [*actions, dataset, dataset, subject, subject])
+    return [_decision(row) for row in found]
 
 
 def write(
-    db: Database, subject: str, action: str, who: str, reason: Sequence[str] = (), **detail: Any
+    db: Database, subject: str, action: str, who: str, reason: Sequence[str] = (), **detail: object
 ) -> int:
     """Write a decision into a transaction that the caller has begun; its number. One that takes another back (`of`)
     is entered with that one."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from exdd_core.workspace.columns import image_rows
+
 if TYPE_CHECKING:
     from exdd_core.workspace import ImageRow, Workspace
 
@@ -41,7 +43,7 @@ def window(workspace: Workspace, which: Which, start: int, limit: int) -> list[I
     where, values = which.condition()
     query = f"select * from images where {where} order by place limit ? offset ?"
     with workspace.reading() as db:
-        rows = list(db.query(query, [*values, limit, start]))
+        rows = image_rows(db, query, [*values, limit, start])
     return workspace.image_rows(which.dataset, rows)
 
 

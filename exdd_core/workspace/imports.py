@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -27,16 +27,17 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png, probe, read_image
 from exdd_core.progress import Progress
 from exdd_core.workspace import clock, dataset_files, failures, settings
+from exdd_core.workspace.columns import DatasetColumns, ImageColumns
 from exdd_core.workspace.placing import making, placed
 from exdd_core.workspace.rows import DatasetPreview, dataset_info
 
 if TYPE_CHECKING:
+    from exdd_core.datasets.reports import Report
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.rows import DatasetInfo
 
 # The folder of a data set for masks that were drawn, or converted from outlines or other masks.
 WRITTEN = "exdd-masks"
-Row = dict[str, Any]
 
 
 def import_dataset(
@@ -76,7 +77,7 @@ def import_dataset(
         names = _files(records)
         copy(root, whole, dict(zip(names, names, strict=True)), progress, move=not source.is_dir())
         report = integrity.check(whole, written, progress, found, unusable, size)
-        report |= {"choices": choices.to_json(), "doubts": found.doubts}
+        report["choices"], report["doubts"] = choices.to_json(), found.doubts
         name_unreadable(report, written)
         rows = image_rows(name, whole, written, report, originals(records))
         datasets.write_manifests(written, whole)
@@ -103,7 +104,7 @@ def new_row(
     found: Survey,
     report: Mapping[str, object],
     title: str | None = None,
-) -> Row:
+) -> DatasetColumns:
     """The row of a new data set. title: None for the layout's."""
     return {
         "name": name,
@@ -130,15 +131,17 @@ def require_free(workspace: Workspace, name: str) -> None:
         )
 
 
-def enter(workspace: Workspace, whole: Path, record: Row, rows: Sequence[Row]) -> None:
+def enter(workspace: Workspace, whole: Path, record: DatasetColumns, rows: Sequence[ImageColumns]) -> None:
     """Move a new data set's folder into place, insert its rows and make it the active one."""
     with placed(workspace, whole, workspace.path / "datasets" / record["name"]) as db:
-        db.table("datasets").insert(record)
+        db.table("datasets").insert({**record})
         # A deleted data set of this name may have left rows of images that lent defects; they are replaced.
-        db.table("images").insert_all(rows, replace=True)
+        db.table("images").insert_all(({**row} for row in rows), replace=True)
         folder = workspace.path / "datasets" / record["name"]
         dataset_files.forget(db, record["name"])
-        dataset_files.record(db, folder, [row[c] for row in rows for c in ("path", "mask") if row[c]])
+        dataset_files.record(
+            db, folder, [name for row in rows for name in (row["path"], row["mask"]) if name]
+        )
         settings.put(db, "active_dataset", record["name"])
 
 
@@ -315,7 +318,7 @@ def copy(root: Path, target: Path, names: Mapping[str, str], progress: Progress,
         progress.advance()
 
 
-def size_row(size: Size) -> dict[str, int]:
+def size_row(size: Size) -> DatasetColumns:
     return {"width": size.width, "height": size.height, "keep_aspect": int(size.keep_aspect)}
 
 
@@ -328,43 +331,49 @@ def image_rows(
     dataset: str,
     root: Path,
     records: Sequence[Record],
-    report: Mapping[str, Any],
+    report: Report,
     masks_of: Mapping[str, Sequence[str]],
-) -> list[Row]:
+) -> list[ImageColumns]:
     """A row for every readable image, without unusable masks.
 
     masks_of: image -> the imported files of its mask, which are stored so that the rule for masks can change.
     """
     masks = report["masks"]
     unreadable = {item["path"] for item in report["unreadable"]}
-    useless = {item["path"] for kind in ("wrong_size", "unreadable") for item in masks[kind]}
+    useless = {item["path"] for item in (*masks["wrong_size"], *masks["unreadable"])}
     if len(unreadable) == len(records):
         raise BadInput(f"None of the {len(records)} images can be read; {report['unreadable'][0]['reason']}")
-    rows = []
+    rows: list[ImageColumns] = []
     for record in records:
         if record.path in unreadable:
             continue
         width, height = probe(root / record.path)
         mask = None if record.path in useless else record.mask
         came = list(masks_of.get(record.path, ()))
-        known: Row = {"id": f"{dataset}/{record.path}", "dataset": dataset, "width": width, "height": height}
-        row = {
-            name: value for name, value in asdict(record).items() if name not in ("more_masks", "outlines")
-        }
-        kept = json.dumps(came) if came and came != [mask] else None
-        known["place"] = natural_text(record.path)
-        rows.append({**row, **known, "mask": mask, "originals": kept, "retired": None})
+        rows.append(
+            {
+                "path": record.path,
+                "label": record.label,
+                "defect_type": record.defect_type,
+                "mask": mask,
+                "split": record.split,
+                "group": record.group,
+                "id": f"{dataset}/{record.path}",
+                "dataset": dataset,
+                "width": width,
+                "height": height,
+                "place": natural_text(record.path),
+                "originals": json.dumps(came) if came and came != [mask] else None,
+                "retired": None,
+            }
+        )
     return rows
 
 
-def name_unreadable(report: Mapping[str, Any], records: Sequence[Record]) -> None:
+def name_unreadable(report: Report, records: Sequence[Record]) -> None:
     """Add the records' fields to the report's unreadable images, which have no row but stay in later reports."""
     of = {record.path: record for record in records}
     for item in report["unreadable"]:
         record = of[item["path"]]
-        item |= {
-            "label": record.label,
-            "split": record.split,
-            "defect_type": record.defect_type,
-            "group": record.group,
-        }
+        item["label"], item["split"] = record.label, record.split
+        item["defect_type"], item["group"] = record.defect_type, record.group

@@ -11,11 +11,11 @@ import json
 import re
 import unicodedata
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from exdd_core import datasets
 from exdd_core.datasets import integrity
@@ -28,6 +28,7 @@ from exdd_core.mask_rules import MaskRule
 from exdd_core.progress import Progress
 from exdd_core.sentences import counted
 from exdd_core.workspace import dataset_reports, imports
+from exdd_core.workspace.columns import DatasetColumns, ImageColumns
 from exdd_core.workspace.dataset_changes import Draft, changing
 
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 UNREADABLE = "cannot be read as images; copy them again from where they came from"
-Row = dict[str, Any]
 Told = TypeVar("Told")
 
 
@@ -259,15 +259,15 @@ class _Plan:
             return False
         return self.digest(a) == self.digest(b)
 
-    def _by_size(self) -> dict[int, list[Row]]:
-        found: dict[int, list[Row]] = defaultdict(list)
+    def _by_size(self) -> dict[int, list[ImageColumns]]:
+        found: dict[int, list[ImageColumns]] = defaultdict(list)
         for row in self._draft.rows.values():
             place = self._draft.folder / row["path"]
             if place.is_file():
                 found[place.stat().st_size].append(row)
         return found
 
-    def _twin(self, name: str, sizes: Mapping[int, list[Row]]) -> Row | None:
+    def _twin(self, name: str, sizes: Mapping[int, list[ImageColumns]]) -> ImageColumns | None:
         """The row of an image with the same content as a file of the source."""
         path = self._found.tree.path(name)
         same = sizes.get(path.stat().st_size, ())
@@ -298,7 +298,7 @@ def _is_renamed(name: str, stored: str) -> bool:
     return bool(re.fullmatch(rf"{re.escape(front)}-\d+{re.escape(dot + suffix)}", stored))
 
 
-def _known_sides(rows: Any) -> tuple[dict[str, str], set[str]]:
+def _known_sides(rows: Collection[ImageColumns]) -> tuple[dict[str, str], set[str]]:
     side = {row["group"]: row["split"] for row in rows}
     return side, {row["group"] for row in rows if row["label"] == DEFECT}
 
@@ -321,7 +321,7 @@ def _fill(
 ) -> None:
     """Copy the new files and add the new images to the draft."""
     if not records:
-        draft.settings.clear()
+        draft.settings = DatasetColumns()
         return
     came = replace(found, records=[old for old, _ in records])
     written, unusable = imports.write_masks(came, draft.new, draft.masks, progress)
@@ -369,13 +369,13 @@ def _renamed(found: Survey, place: Mapping[str, str]) -> Survey:
     )
 
 
-def _sentences(result: Joined, source: Path, rows: Sequence[Row]) -> list[str]:
+def _sentences(result: Joined, source: Path, rows: Sequence[ImageColumns]) -> list[str]:
     """Sentences on the result, the total first."""
     if not rows:
         return [f"Nothing joined: all {len(result.passed_over)} images of {source.name} are there already."]
 
     def count(column: str, value: str) -> int:
-        return sum(row[column] == value for row in rows)
+        return sum(row.get(column) == value for row in rows)
 
     lines = [
         f"{len(rows)} new images joined: {count('label', 'normal')} normal, {count('label', DEFECT)} with a defect; "

@@ -55,6 +55,7 @@ def join_datasets(
         found = replace(found, doubts=dataset_reports.mixed_depths(whole, found))
         report = integrity.check(whole, records, progress, found, {}, infos[0].size)
         imports.name_unreadable(report, records)
+        report["choices"], report["doubts"] = {}, found.doubts
         datasets.write_manifests(records, whole)
         content = json.dumps([[info.called, runs.fingerprint(workspace, info.name)] for info in infos])
         row = imports.new_row(
@@ -63,7 +64,7 @@ def join_datasets(
             infos[0].size,
             hashlib.sha256(content.encode()).hexdigest(),
             found,
-            report | {"choices": {}, "doubts": found.doubts},
+            report,
             title=f"Joined: {', '.join(info.called for info in infos)}",
         )
         imports.enter(workspace, whole, row, imports.image_rows(name, whole, records, report, masks_of))

@@ -6,9 +6,10 @@ Knows columns and their types. Does not know how rows are read or changed.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 
@@ -18,8 +19,10 @@ from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
 from exdd_core.workspace import dataset_states
+from exdd_core.workspace.columns import DatasetColumns
 
-IMAGE_COLUMNS = ("id", "dataset", "label", "split", "defect_type", "group", "width", "height")
+if TYPE_CHECKING:
+    from exdd_core.detector.summary import StoredSummary
 
 
 @dataclass(frozen=True)
@@ -88,13 +91,34 @@ class FileDigests:
     digests: dict[str, str]
 
 
+class BankSettings(TypedDict, total=False):
+    """How a bank version was built; one from an older program lacks some of them.
+
+    size: "256x632", the model's input in pixels. layers: of the backbone. negative_ratio, positive_ratio: shares of
+    patches kept, (0, 1]. fusion: a name, or "auto". depth: as `Depth.parse` reads it. positives, max_real_parts, state:
+    as in `banks.options`.
+    """
+
+    backbone: str
+    size: str
+    negative_ratio: float
+    positive_ratio: float
+    fusion: str
+    false_alarm_rate: float
+    seed: int
+    depth: str | None
+    keep_aspect: bool
+    layers: Sequence[str]
+    positives: str
+    max_real_parts: int | None
+    state: int
+
+
 @dataclass(frozen=True)
 class BankVersion:
     """One bank version.
 
-    settings: the detector's (size as "256x632"), layers, positives, max_real_parts. summary: rows and images
-    of both banks, the fusion, and a `note` on images left out. seconds: time that the build took. who: the person
-    who built it, "" if unknown.
+    seconds: time that the build took. who: the person who built it, "" if unknown.
     """
 
     id: str
@@ -102,8 +126,8 @@ class BankVersion:
     dataset: str
     created: str  # ISO 8601, UTC
     seconds: float
-    settings: dict[str, Any]
-    summary: dict[str, Any]
+    settings: BankSettings
+    summary: StoredSummary
     active: bool
     path: Path
     pinned: bool = False  # cannot be deleted
@@ -120,9 +144,9 @@ class BankVersion:
         return int(self.settings.get("state", dataset_states.FIRST))
 
 
-def dataset_info(row: dict[str, Any], changed: bool = True) -> DatasetInfo:
+def dataset_info(row: DatasetColumns, changed: bool = True) -> DatasetInfo:
     """A row of `datasets` as a value."""
-    report = json.loads(row["report"])
+    report: Report = json.loads(row["report"])
     return DatasetInfo(
         row["name"],
         row["layout"],

@@ -11,16 +11,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 from exdd_core.errors import BadInput
+from exdd_core.measurements import RunResult
 from exdd_core.spec import Json
 from exdd_core.workspace import dataset_states
 from exdd_core.workspace.clock import now
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
-
     from exdd_core.workspace import Workspace
 
 LAST = "last"
@@ -28,15 +27,36 @@ BULKY = ("per_image", "scores", "calibrated", "probabilities")  # left out of li
 LIBRARIES = ("torch", "timm", "faiss-cpu", "faiss-gpu", "numpy", "scikit-learn", "opencv-python")
 
 
+class RunSpec(TypedDict, total=False):
+    """How a measurement was asked for, as `experiments.specs` reads it again.
+
+    changes: the last change of its bank version, or of each of several. synthetic: ids of accepted defects.
+    """
+
+    dataset: str
+    state: int
+    bank: str | None
+    base: str | None
+    full: str | None
+    changes: int | dict[str, int] | None
+    folds: int | None
+    fusion: str | None
+    rate: float | None
+    counts: list[int]
+    seeds: int
+    synthetic: list[str]
+    without_missing: bool
+
+
 @dataclass(frozen=True)
 class Run:
-    """One measurement. `result` has "methods": {name: {figure: value}}; a figure that cannot be computed is None."""
+    """One measurement."""
 
     id: str
     kind: str  # of `jobs.kinds.KINDS`
     title: str
-    spec: dict[str, Any]
-    result: dict[str, Any]
+    spec: RunSpec
+    result: RunResult
     bank: str  # id of the bank version, "" where the measurement built its own
     created: str  # ISO 8601, UTC
     seconds: float
@@ -47,22 +67,32 @@ def store(
     id: str,
     kind: str,
     title: str,
-    spec: Mapping[str, Any],
-    result: Mapping[str, Any],
+    spec: Mapping[str, object],
+    result: Mapping[str, object],
     bank: str = "",
     seconds: float = 0.0,
 ) -> Run:
     """Store a measurement under the id of its job. It replaces an earlier one of that id."""
-    full = {**result, "libraries": _libraries()}
-    with workspace.writing() as db:
-        _insert(db, Run(id, kind, title, dict(spec), full, bank, now("seconds"), round(seconds, 2)))
+    _insert(
+        workspace,
+        {
+            "id": id,
+            "kind": kind,
+            "title": title,
+            "spec": _text(spec),
+            "result": _text({**result, "libraries": _libraries()}),
+            "bank": bank,
+            "created": now("seconds"),
+            "seconds": round(seconds, 2),
+        },
+    )
     return get(workspace, id)
 
 
-def _insert(db: Database, run: Run) -> None:
-    row = {**vars(run), "spec": _text(run.spec), "result": _text(run.result)}
+def _insert(workspace: Workspace, row: Json) -> None:
     marks = ", ".join(f":{name}" for name in row)
-    db.execute(f"insert or replace into runs ({', '.join(row)}) values ({marks})", row)
+    with workspace.writing() as db:
+        db.execute(f"insert or replace into runs ({', '.join(row)}) values ({marks})", row)
 
 
 def listed(workspace: Workspace, dataset: str | None = None, kind: str | None = None) -> list[Run]:
@@ -78,6 +108,11 @@ def listed(workspace: Workspace, dataset: str | None = None, kind: str | None = 
         for run in found
         if (dataset is None or run.spec.get("dataset") == dataset) and (kind is None or run.kind == kind)
     ]
+
+
+def without_bulky(result: RunResult) -> RunResult:
+    """A result without the scores of images, which only the stored run holds."""
+    return cast(RunResult, {key: value for key, value in result.items() if key not in BULKY})
 
 
 def stamp(workspace: Workspace) -> str:
@@ -109,8 +144,7 @@ def delete(workspace: Workspace, id: str) -> Run:
 
 def restore(workspace: Workspace, run: Run) -> None:
     """Store a deleted run again."""
-    with workspace.writing() as db:
-        _insert(db, run)
+    _insert(workspace, {**vars(run), "spec": _text(run.spec), "result": _text(run.result)})
 
 
 def fingerprint(workspace: Workspace, dataset: str, state: int | None = None) -> str:
@@ -143,7 +177,7 @@ def settings(run: Run) -> Json:
         "synthetic",
         "libraries",
     )
-    known = {key: run.result[key] for key in made if key in run.result}
+    known = {key: run.result.get(key) for key in made if key in run.result}
     if run.spec.get("folds"):
         known.pop("banks", None)  # every fold had its own, which are not stored
     before = {"state": dataset_states.FIRST}  # of runs from before data sets had states
@@ -166,7 +200,7 @@ def _run(row: Mapping[str, Any]) -> Run:
     return Run(**{**row, **parsed})
 
 
-def _text(value: Mapping[str, Any]) -> str:
+def _text(value: Mapping[str, object]) -> str:
     return json.dumps(strict(value), allow_nan=False)
 
 

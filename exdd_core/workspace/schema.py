@@ -6,7 +6,7 @@ Knows columns, keys and indexes. Does not know what the rows mean or who writes 
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Mapping
 
 from sqlite_utils import Database
 
@@ -16,7 +16,7 @@ from exdd_core.workspace import bank_contents
 VERSION = 9
 MEASURES = ("visible", "clean", "plausible", "new", "effect")
 # name -> (columns, primary key, indexes, unique indexes)
-TABLES: dict[str, tuple[dict[str, Any], str, list[list[str]], list[list[str]]]] = {
+TABLES: dict[str, tuple[Mapping[str, type], str, list[list[str]], list[list[str]]]] = {
     "settings": ({"key": str, "value": str}, "key", [], []),
     "datasets": (
         dict.fromkeys(("name", "layout", "title"), str)
@@ -152,7 +152,7 @@ def bring_up_to_date(db: Database) -> None:
             for column in columns.keys() - table.columns_dict.keys():
                 table.add_column(column, columns[column])
         else:
-            table.create(columns, pk=key)
+            table.create(dict(columns), pk=key)
         for index in indexes:
             table.create_index(index, if_not_exists=True)
         for index in unique:

@@ -33,12 +33,12 @@ from exdd_core import datasets, files
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
-from exdd_core.workspace import dataset_states, schema
+from exdd_core.workspace import columns, dataset_states, schema
 from exdd_core.workspace.backup import copy_database
+from exdd_core.workspace.columns import BankColumns, DatasetColumns, ImageColumns
 from exdd_core.workspace.failures import DATABASE, as_bad_input, damaged
 from exdd_core.workspace.placing import LOCK, MADE, bring_caches_up_to_date, sweep
 from exdd_core.workspace.rows import (
-    IMAGE_COLUMNS,
     BankVersion,
     DatasetInfo,
     FileDigests,
@@ -182,7 +182,8 @@ class Workspace:
     def datasets(self) -> list[DatasetInfo]:
         """All data sets, the oldest first."""
         with self.reading() as db:
-            return [dataset_info(row) for row in db.query("select * from datasets order by rowid")]
+            found = columns.dataset_rows(db, "select * from datasets order by rowid")
+        return [dataset_info(row) for row in found]
 
     def active_dataset(self) -> DatasetInfo | None:
         """The active data set, None where there is no data set."""
@@ -208,11 +209,11 @@ class Workspace:
     def activate_dataset(self, name: str) -> None:
         self.set_setting("active_dataset", self.dataset(name).name)
 
-    def dataset_row(self, name: str) -> dict[str, Any] | None:
+    def dataset_row(self, name: str) -> DatasetColumns | None:
         """The row of the data set of that name, or of that name for people; None where there is none."""
         query = "select * from datasets where name = :name or called = :name order by name <> :name"
         with self.reading() as db:
-            return next(iter(db.query(query, {"name": name})), None)
+            return next(iter(columns.dataset_rows(db, query, {"name": name})), None)
 
     def images(
         self,
@@ -231,17 +232,17 @@ class Workspace:
         wanted = {k: v for k, v in filters.items() if v is not None}
         with self.reading() as db:
             if state is None:  # the table is as they are now
-                terms = "".join(f" and {column} = :{column}" for column in wanted)
+                terms = "".join(f" and {name} = :{name}" for name in wanted)
                 query = (
                     f"select * from images where dataset = :dataset and retired is null{terms} order by rowid"
                 )
-                found = list(db.query(query, {"dataset": info.name, **wanted}))
+                found = columns.image_rows(db, query, {"dataset": info.name, **wanted})
             else:
                 _, rows = dataset_states.at(db, info.name, state)
                 found = [
                     row
                     for row in dataset_states.counting(rows)
-                    if all(row[column] == value for column, value in wanted.items())
+                    if all(row.get(name) == value for name, value in wanted.items())
                 ]
         if info.state > dataset_states.FIRST:  # images that joined later have later rows
             found.sort(key=lambda row: datasets.natural_key(row["path"]))
@@ -249,17 +250,18 @@ class Workspace:
 
     def image(self, id: str, state: int | None = None) -> ImageRow:
         """One image, retired or not, in a state of its data set (None: the current one). Raises `BadInput`."""
-        query = (
-            "select images.*, datasets.depth from images left join datasets on dataset = name where id = ?"
-        )
         with self.reading() as db:
-            row = next(iter(db.query(query, [id])), None)
-            if row is None:
+            found = columns.image_rows(db, "select * from images where id = ?", [id])
+            if not found:
                 raise BadInput(f'There is no image "{id}" in this workspace.')
-            if state is not None:
+            row = found[0]
+            if state is None:
+                owner = db.execute("select depth from datasets where name = ?", [row["dataset"]]).fetchone()
+                depth = owner[0] if owner else None  # the data set may have been deleted
+            else:
                 info, rows = dataset_states.at(db, row["dataset"], state)
-                row = {**rows.get(id, row), "depth": info["depth"]}
-        return self._image_row(row, Depth.parse(row["depth"]) if row["depth"] else None)
+                row, depth = rows.get(id, row), info["depth"]
+        return self._image_row(row, Depth.parse(depth) if depth else None)
 
     def files_of_images(self) -> list[tuple[str, Path]]:
         """Id and file of every image of any data set, retired and undone ones included."""
@@ -267,16 +269,26 @@ class Workspace:
             rows = db.execute("select id, dataset, path from images order by rowid").fetchall()
         return [(id, self._datasets / dataset / path) for id, dataset, path in rows]
 
-    def image_rows(self, dataset: str, rows: Sequence[dict[str, Any]]) -> list[ImageRow]:
+    def image_rows(self, dataset: str, rows: Sequence[ImageColumns]) -> list[ImageRow]:
         """Rows of the table `images` as values."""
         depth = self.dataset(dataset).depth
         return [self._image_row(row, depth) for row in rows]
 
-    def _image_row(self, row: dict[str, Any], depth: Depth | None) -> ImageRow:
+    def _image_row(self, row: ImageColumns, depth: Depth | None) -> ImageRow:
         folder = self._datasets / row["dataset"]
-        known = {name: row[name] for name in IMAGE_COLUMNS}
-        mask = folder / row["mask"] if row["mask"] else None
-        return ImageRow(**known | {"path": folder / row["path"], "mask": mask, "depth": depth})
+        return ImageRow(
+            id=row["id"],
+            dataset=row["dataset"],
+            path=folder / row["path"],
+            label=row["label"],
+            split=row["split"],
+            defect_type=row["defect_type"],
+            mask=folder / row["mask"] if row["mask"] else None,
+            group=row["group"],
+            width=row["width"],
+            height=row["height"],
+            depth=depth,
+        )
 
     def region(self, dataset: str | None = None, state: int | None = None) -> np.ndarray | None:
         """The region of interest, bool (H, W), True where an image counts; None where all of it does."""
@@ -306,7 +318,8 @@ class Workspace:
         where = "where dataset = :dataset" if dataset else ""
         with self.reading() as db:
             active, pinned = (json.loads(get(db, key, "null")) for key in ("active_bank", PINNED))
-            found = list(db.query(f"select * from banks {where} order by number desc", {"dataset": dataset}))
+            query = f"select * from banks {where} order by number desc"
+            found = columns.bank_rows(db, query, {"dataset": dataset})
         return [self._bank_version(row, active, pinned or []) for row in found]
 
     def bank(self, id: str | None = None) -> BankVersion:
@@ -325,11 +338,21 @@ class Workspace:
     def active_bank(self) -> BankVersion | None:
         return next((bank for bank in self.banks() if bank.active), None)
 
-    def _bank_version(self, row: dict[str, Any], active: str | None, pinned: list[str]) -> BankVersion:
-        parsed = {key: json.loads(row[key]) for key in ("settings", "summary")}
-        kept = {"active": row["id"] == active, "pinned": row["id"] in pinned, "who": row["who"] or ""}
-        files = FileDigests(**json.loads(row["files"])) if row["files"] else None
-        return BankVersion(**row | parsed | kept | {"files": files}, path=self._banks / row["id"])
+    def _bank_version(self, row: BankColumns, active: str | None, pinned: list[str]) -> BankVersion:
+        return BankVersion(
+            id=row["id"],
+            number=row["number"],
+            dataset=row["dataset"],
+            created=row["created"],
+            seconds=row["seconds"],
+            settings=json.loads(row["settings"]),
+            summary=json.loads(row["summary"]),
+            active=row["id"] == active,
+            path=self._banks / row["id"],
+            pinned=row["id"] in pinned,
+            who=row["who"] or "",
+            files=FileDigests(**json.loads(row["files"])) if row["files"] else None,
+        )
 
 
 def _keep_copy(workspace: Workspace, version: int) -> None:

@@ -50,17 +50,20 @@ def _undo_all(workspace: Workspace, ids: Sequence[str], who: str, progress: Prog
 
 def chosen(shared: Curate, asked: questions.Sought) -> Answer:
     """The pending candidates that pass the filters, and how many of them somebody else has open."""
-    workspace = shared.workspace
-    dataset = workspace.dataset().name
-    found = sifting.passing(workspace, dataset, asked.filters)
+    free, held = _chosen(shared.workspace, asked)
+    return {"ids": free, "held": held}
+
+
+def _chosen(workspace: Workspace, asked: questions.Sought) -> tuple[list[str], int]:
+    found = sifting.passing(workspace, workspace.dataset().name, asked.filters)
     holders = decisions.claims(workspace)
     free = [id for id in found if holders.get(id, asked.who) == asked.who]
-    return {"ids": free, "held": len(found) - len(free)}
+    return free, len(found) - len(free)
 
 
 def recommend(shared: Curate, asked: questions.Sought) -> Answer:
     """Begin to choose the candidates of `chosen` that would improve the bank."""
-    ids, dataset = chosen(shared, asked)["ids"], shared.workspace.dataset().name
+    (ids, _), dataset = _chosen(shared.workspace, asked), shared.workspace.dataset().name
 
     def work(progress: Progress) -> Answer:
         advice = shared.measuring.judge.recommend(dataset, ids, progress)

@@ -81,6 +81,7 @@ def _how(run: Run) -> str:
         return sentences.count(run.result["seeds"], "seed")
     if run.spec.get("folds"):
         return f"{run.spec['folds']} grouped folds"
-    banks = run.result.get("banks") or [run.result.get("bank_version", "")]
-    called = list(dict.fromkeys(banks.values() if isinstance(banks, dict) else banks))
+    banks = run.result.get("banks")
+    names = banks.values() if isinstance(banks, dict) else [run.result.get("bank_version", "")]
+    called = list(dict.fromkeys(names))
     return f"test split, bank{'s' if len(called) > 1 else ''} {' and '.join(called)}"

@@ -27,9 +27,10 @@ def start(shared: Evaluate, asked: questions.Start) -> Answer:
     dataset = workspace.dataset(asked.dataset).name
     spec: Answer = {"dataset": dataset}
     if kind == "sweep":
-        spec |= {"counts": _counts(asked.counts), "seeds": whole(asked.seeds, "seeds", 1, 100)}
-        require_accepted(workspace, dataset, spec["counts"])
-        title = f"Measuring {dataset} with {', '.join(map(str, spec['counts']))} synthetic defects"
+        counts = _counts(asked.counts)
+        spec |= {"counts": counts, "seeds": whole(asked.seeds, "seeds", 1, 100)}
+        require_accepted(workspace, dataset, counts)
+        title = f"Measuring {dataset} with {', '.join(map(str, counts))} synthetic defects"
     else:
         spec |= {"rate": _percent(asked.rate), "fusion": asked.fusion or None}
         if asked.folds.strip():

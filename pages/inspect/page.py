@@ -161,7 +161,8 @@ def add_files(review: Review, asked: questions.AddFiles) -> Answer:
     if not ids:
         raise BadInput(" ".join(refused) or "No file came along; choose some.")
     opened = open_list(review, questions.OpenList(image=ids[0]))
-    return opened | {"note": " ".join(filter(None, [*refused, opened["note"]])), "first": ids[0]}
+    note = " ".join([*refused, str(opened["note"])]).strip()
+    return opened | {"note": note, "first": ids[0]}
 
 
 def add_folder(review: Review, asked: questions.AddFolder) -> Answer:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from exdd_core import drawing, jobs, sentences
 from exdd_core.errors import BadInput
+from exdd_core.jobs.results import Exported, Scored
 from exdd_core.review import BankState, Mark, Review
 from pages import html
 from pages.html import Answer
@@ -44,9 +45,9 @@ def sides_of(row: Mapping[str, Any]) -> Answer:
 def short_sides_of(row: Mapping[str, Any]) -> Answer:
     """As `sides_of`, with what filters and orders need alone: the reason is None until somebody asks for it."""
     parts = ("score", "calibrated", "verdict", "probability")
-    sides: Answer = {m: {part: row.get(f"{m}_{part}") for part in parts} for m in ("patchcore", "exdd")}
-    for side in sides.values():
-        side["reason"] = None
+    sides = {
+        m: {**{part: row.get(f"{m}_{part}") for part in parts}, "reason": None} for m in ("patchcore", "exdd")
+    }
     return sides | {"stale": row.get("stale", False)}
 
 
@@ -62,11 +63,13 @@ def job_answer(job: jobs.Job) -> Answer:
     if job.state in ("cancelled", "interrupted"):
         kept = {"score": "What was scored until then is kept.", "export": "No file was written."}
         shown["note"] = f"{job.state.capitalize()}. {kept[job.kind]}"
-    elif job.kind == "score" and job.result and job.result["unreadable"]:
-        broken = sentences.count(job.result["unreadable"], "image")
-        shown["error"] = f"{broken} could not be read. {job.result['reasons'][0]}"
+    elif job.kind == "score" and job.result:
+        scored = cast(Scored, job.result)
+        if scored["unreadable"]:
+            broken = sentences.count(scored["unreadable"], "image")
+            shown["error"] = f"{broken} could not be read. {scored['reasons'][0]}"
     elif job.kind == "export" and job.result:
-        shown["download"] = download_answer(Path(job.result["path"]))
+        shown["download"] = download_answer(Path(cast(Exported, job.result)["path"]))
     return shown
 
 

@@ -35,6 +35,7 @@ from pages.studio.prompts import (
     delete_prompt,
     differences,
     expand,
+    expanded,
     export_prompts,
     import_prompts,
     save_prompt,
@@ -114,7 +115,8 @@ def open_page(shared: Studio, asked: questions.Results) -> Answer:
 
 
 def _no_normals(dataset: str) -> Answer:
-    return NO_DATASET | {
+    return {
+        **NO_DATASET,
         "title": "No normal image to paint on",
         "text": f'The training split of "{dataset}" holds no normal image; choose or import another data set.',
         "button": "Choose a data set in Data",
@@ -184,11 +186,8 @@ def warm(shared: Studio, asked: questions.Warm) -> Answer:
 
 def queue(shared: Studio, asked: questions.Painting) -> Answer:
     """Queue a batch: `count` of every prompt of the template, if these are few enough to list."""
-    told = expand(
-        shared,
-        questions.Expand(prompt=asked.template, count=asked.count, seed=asked.seed, engine=asked.engine),
-    )
-    order = replace(order_of(shared, asked), each=told["each"])
+    few = expanded(asked.template, asked.count, asked.seed, asked.engine).each
+    order = replace(order_of(shared, asked), each=few)
     number = len(studio.recipes(shared.workspace, order))
     title = (
         f"Paint {sentences.count(number, 'candidate')}: {_short(order.template or 'transplanted defects')}"

@@ -6,7 +6,7 @@ Knows prompts. Does not know masks or results.
 from __future__ import annotations
 
 import base64
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
@@ -24,17 +24,31 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 
+@dataclass(frozen=True)
+class Expanded:
+    """The prompts of a template. each: whether they are all of them. total: images of a batch. problem: why not all."""
+
+    prompts: list[str]
+    each: bool
+    total: int
+    problem: str = ""
+
+
 def expand(shared: Studio, asked: questions.Expand) -> Answer:
     """The prompts of a template: all of them if they are few, else some drawn at random."""
-    template, count = asked.prompt, max(1, asked.count)
-    if not template.strip() and asked.engine == "transplant":
-        return {"prompts": [""], "each": True, "total": count, "problem": ""}
+    return asdict(expanded(asked.prompt, asked.count, asked.seed, asked.engine))
+
+
+def expanded(template: str, count: int, seed: int, engine: str) -> Expanded:
+    """The prompts of a template, of which `count` images each, or in all, would be painted."""
+    count = max(1, count)
+    if not template.strip() and engine == "transplant":
+        return Expanded([""], True, count)
     try:
         found = templates.every(template)
     except BadInput as error:
-        examples = templates.expand(template, EXAMPLES, asked.seed)
-        return {"prompts": examples, "each": False, "total": count, "problem": str(error)}
-    return {"prompts": found, "each": True, "total": count * len(found), "problem": ""}
+        return Expanded(templates.expand(template, EXAMPLES, seed), False, count, str(error))
+    return Expanded(found, True, count * len(found))
 
 
 def words(shared: Studio, asked: Question) -> Answer:

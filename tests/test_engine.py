@@ -255,7 +255,14 @@ def test_numbers_may_come_as_text_or_as_whole_floats_and_defaults_are_filled_in(
     painting = paint(
         surface(), box((60, 80), 10, 20, 30, 50), level="200", feather="2", match_brightness="on"
     )
-    expected = {"level": 200, "word": "", "geometry": "native", "feather": 2.0, "match_brightness": True}
+    expected = {
+        "level": 200,
+        "word": "",
+        "geometry": "native",
+        "feather": 2.0,
+        "halo": 0,
+        "match_brightness": True,
+    }
     assert painting.settings == expected
     assert Flat().complete({"level": 12.0})["level"] == 12
 

@@ -65,6 +65,7 @@ def request_of(workspace: Workspace, recipe: Recipe) -> tuple[PaintRequest, str]
         settings=recipe.settings,
         seed=recipe.seed,
         donor=donor,
+        region=region,
     )
     return request, cut
 

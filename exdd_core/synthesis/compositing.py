@@ -9,10 +9,11 @@ import math
 
 import cv2
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, resize_image
-from exdd_core.synthesis.request import Window
+from exdd_core.synthesis.request import PaintRequest, Window
 
 CONTEXT = 0.5  # share of the mask's longer side that a native window shows around the mask
 LEAST_CONTEXT = 32  # the least number of pixels that a native window shows around the mask
@@ -22,11 +23,50 @@ SPECK = 6  # pixels: a smaller changed spot is noise if there is a larger one
 GREY = 3  # grey levels by which the channels of a grey camera's image may differ (JPEG)
 
 
-def box_around(mask: np.ndarray, resized: bool) -> tuple[int, int, int, int]:
-    """left, top, right, bottom of a mask with its context, within the image; a `resized` box is not too narrow."""
+Box = tuple[int, int, int, int]  # left, top, right, bottom, ends excluded
+
+
+def with_halo(request: PaintRequest, halo: int) -> np.ndarray:
+    """The request's mask and all pixels at most `halo` from it within the region of interest: bool (H, W)."""
+    if not halo:
+        return request.mask
+    grown = _depth(~request.mask) <= halo
+    return grown if request.region is None else (grown & request.region) | request.mask
+
+
+def buckets(side: int) -> list[tuple[int, int]]:
+    """The (width, height) in which a diffusion model paints about side x side pixels, from 1 : 4 to 4 : 1.
+
+    At 1024 the multiples of 64 on which SDXL was trained (Podell et al. 2023, appendix I); fewer sizes than all
+    multiples of 8 let windows share a call.
+    """
+    unit = max(8, side // 16 // 8 * 8)
+    longest = int(side * math.sqrt(LARGEST_RATIO)) // unit
+    heights = [unit * step for step in range(1, longest + 1) if step * unit * LARGEST_RATIO >= longest * unit]
+    return [(width, height) for height in heights if (width := side * side // height // unit * unit) > 0]
+
+
+def bucketed(box: Box, limits: tuple[int, int], side: int) -> tuple[Box, tuple[int, int]]:
+    """A box grown to the sides' ratio of the bucket that suits it best, and that bucket's (width, height).
+
+    limits: (width, height) of the image, out of which the box does not grow.
+    """
+    wide, high = box[2] - box[0], box[3] - box[1]
+    width, height = min(buckets(side), key=lambda size: abs(math.log(size[0] * high / (size[1] * wide))))
+    wanted = max(wide, round(high * width / height)), max(high, round(wide * height / width))
+    left, right = _span(box[0], wide, wanted[0], limits[0])
+    top, bottom = _span(box[1], high, wanted[1], limits[1])
+    return (left, top, right, bottom), (width, height)
+
+
+def box_around(mask: np.ndarray, resized: bool, padding: int = -1) -> Box:
+    """The box around a mask and its context, within the image; a `resized` one is not too narrow.
+
+    padding: how many pixels around the mask it shows; -1 for half of the mask's longer side, and at least 32.
+    """
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     height, width = int(rows[-1] - rows[0]) + 1, int(columns[-1] - columns[0]) + 1
-    pad = max(LEAST_CONTEXT, math.ceil(CONTEXT * max(height, width)))
+    pad = padding if padding >= 0 else max(LEAST_CONTEXT, math.ceil(CONTEXT * max(height, width)))
     wide, high = width + 2 * pad, height + 2 * pad
     if resized:
         wide, high = max(wide, math.ceil(high / LARGEST_RATIO)), max(high, math.ceil(wide / LARGEST_RATIO))
@@ -56,7 +96,7 @@ def resized_mask(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def composite(window: Window, pixels: np.ndarray) -> np.ndarray:
     """Lay a painted window `pixels`, uint8 (h, w, 3), into the request's image inside its mask: uint8 (H, W, 3).
 
-    Pixels outside the mask stay bit-identical. A grey image stays grey.
+    Pixels outside the mask and its halo stay bit-identical. A grey image stays grey.
     """
     request, settings = window.request, window.settings
     left, top, right, bottom = window.box
@@ -67,10 +107,11 @@ def composite(window: Window, pixels: np.ndarray) -> np.ndarray:
         painted[:] = cv2.cvtColor(painted, cv2.COLOR_RGB2GRAY)[..., None]
     if settings["match_brightness"]:
         painted += _brightness_gap(source, painted, mask)[..., None]
-    share = _feathered(mask, settings["feather"])[..., None]
+    haloed = with_halo(request, settings["halo"])[top:bottom, left:right]
+    share = _feathered(mask, settings["feather"], settings["halo"])[..., None]
     blended = np.rint(np.clip(source + share * (painted - source), 0, 255)).astype(np.uint8)
     result = request.image.copy()
-    result[top:bottom, left:right][mask] = blended[mask]
+    result[top:bottom, left:right][haloed] = blended[haloed]
     return result
 
 
@@ -81,8 +122,8 @@ def is_grey(image: np.ndarray) -> bool:
     return bool((high - low).max() <= GREY)
 
 
-def _feathered(mask: np.ndarray, feather: float) -> np.ndarray:
-    """Weights, float32 (h, w): 0 outside the mask, rising to 1 over `feather` pixels inside it.
+def _feathered(mask: np.ndarray, feather: float, halo: int = 0) -> np.ndarray:
+    """Weights, float32 (h, w): 0 beyond `halo` pixels around the mask, rising to 1 over `feather` pixels inside it.
 
     The innermost pixels of every connected piece get 1, so that a soft edge does not hide a thin scratch. The
     image's border is no edge.
@@ -92,7 +133,10 @@ def _feathered(mask: np.ndarray, feather: float) -> np.ndarray:
     deepest = np.zeros(count, np.float32)
     np.maximum.at(deepest, pieces[mask], depth[mask])
     width = np.clip(deepest - 1, 0, feather)[pieces]
-    return np.where(mask, np.clip(depth / (width + 1), 0, 1), 0).astype(np.float32)
+    if halo and not mask.all():
+        away, nearest = distance_transform_edt(~mask, return_indices=True)
+        depth, width = np.where(mask, depth, 1 - away), width[tuple(nearest)]
+    return np.clip((depth + halo) / (width + 1 + halo), 0, 1).astype(np.float32)
 
 
 def _depth(mask: np.ndarray) -> np.ndarray:
@@ -117,7 +161,7 @@ def _brightness_gap(source: np.ndarray, painted: np.ndarray, mask: np.ndarray) -
 
 
 def measure(original: np.ndarray, result: np.ndarray, drawn: np.ndarray) -> np.ndarray:
-    """The mask, bool (H, W), of where two images, uint8 (H, W, 3), differ visibly within the mask `drawn`.
+    """The mask, bool (H, W), of where two images, uint8 (H, W, 3), differ visibly within `drawn`, a mask with its halo.
 
     A visible difference is a Delta E (CIE 1976) of 3, averaged over 3 x 3 pixels. Gaps of a pixel or two are
     closed, and specks removed unless there is nothing else. Raises `BadInput` when nothing differs.

@@ -22,6 +22,7 @@ class SharedSettings(TypedDict):
 
     geometry: str
     feather: float
+    halo: int
     match_brightness: bool
 
 
@@ -90,7 +91,9 @@ class Control:
         return answer
 
 
-def shared_controls(geometry: str, feather: float, match_brightness: bool) -> tuple[Control, ...]:
+def shared_controls(
+    geometry: str, feather: float, match_brightness: bool, halo: int = 0
+) -> tuple[Control, ...]:
     """The controls that every engine has, with an engine's own defaults."""
     return (
         Control(
@@ -111,7 +114,18 @@ def shared_controls(geometry: str, feather: float, match_brightness: bool) -> tu
             maximum=64,
             step=0.5,
             unit="px",
-            help="width of the soft edge, inside the mask only",
+            help="width of the soft edge inside the mask; wide ones make thin defects faint",
+        ),
+        Control(
+            "halo",
+            "Halo",
+            "integer",
+            halo,
+            minimum=0,
+            maximum=16,
+            step=1,
+            unit="px",
+            help="how far around the mask the painting fades out; beyond it no pixel changes",
         ),
         Control(
             "match_brightness",

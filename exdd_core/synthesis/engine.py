@@ -8,7 +8,6 @@ only, and measures what changed. Does not know how a defect is made, where image
 from __future__ import annotations
 
 import itertools
-import math
 import threading
 import time
 from abc import ABC, abstractmethod
@@ -19,11 +18,24 @@ import numpy as np
 
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
-from exdd_core.synthesis.compositing import box_around, composite, measure, resized, resized_mask
+from exdd_core.synthesis.compositing import (
+    Box,
+    box_around,
+    bucketed,
+    composite,
+    measure,
+    resized,
+    resized_mask,
+    with_halo,
+)
 from exdd_core.synthesis.controls import Control, Settings
 from exdd_core.synthesis.request import Painting, PaintRequest, S, Step, Window
 
 MAX_SEED = 2**63 - 1
+
+
+class NotReady(BadInput):
+    """An engine cannot paint at all, because its weights are missing or do not fit into memory."""
 
 
 class Engine(ABC, Generic[S]):
@@ -64,6 +76,10 @@ class Engine(ABC, Generic[S]):
     def _resolution(self, settings: S) -> int:
         """The side in pixels of the square that this engine paints, 0 for the image's own size."""
         return 0
+
+    def _padding(self, settings: S) -> int:
+        """How many pixels of the image a native window shows around the mask; -1 for the usual surroundings."""
+        return -1
 
     def _at_once(self, settings: S) -> int:
         """The number of requests that `_render_batch` takes in one call."""
@@ -154,7 +170,7 @@ class Engine(ABC, Generic[S]):
             image = composite(window, pixels)
             yield Painting(
                 image=image,
-                mask=measure(request.image, image, request.mask),
+                mask=measure(request.image, image, with_halo(request, window.settings["halo"])),
                 engine=self.NAME,
                 engine_version=self._version(window.settings),
                 settings=window.settings,
@@ -179,17 +195,13 @@ class Engine(ABC, Generic[S]):
         if isinstance(request.seed, bool) or not 0 <= int(request.seed) <= MAX_SEED:
             raise BadInput(f"The seed {request.seed} cannot be used; give a whole number from 0.")
         settings = self.complete(request.settings)
-        paper = settings["geometry"] == "paper"
-        box = (
-            (0, 0, mask.shape[1], mask.shape[0])
-            if paper
-            else box_around(mask, bool(self._resolution(settings)))
-        )
+        haloed = with_halo(request, settings["halo"])
+        box, size = self._frame(mask, settings)
         left, top, right, bottom = box
-        size = self._size(right - left, bottom - top, settings)
         return Window(
             image=resized(image[top:bottom, left:right], size),
             mask=resized_mask(mask[top:bottom, left:right], size),
+            haloed=resized_mask(haloed[top:bottom, left:right], size),
             box=box,
             request=request,
             settings=settings,
@@ -197,17 +209,16 @@ class Engine(ABC, Generic[S]):
             notes=[],
         )
 
-    def _size(self, width: int, height: int, settings: S) -> tuple[int, int]:
-        """The (width, height) at which a window of the image is painted."""
-        side = self._resolution(settings)
+    def _frame(self, mask: np.ndarray, settings: S) -> tuple[Box, tuple[int, int]]:
+        """The box of the image that a window shows, and the (width, height) at which it is painted."""
+        side, (height, width) = self._resolution(settings), mask.shape
         if settings["geometry"] == "paper":
-            side = side or max(width, height)
-            return side, side
-        if not side:
-            return width, height
-        scale = side / math.sqrt(width * height)
-        # Latents of diffusion models have an eighth of the image's size.
-        return max(8, round(width * scale / 8) * 8), max(8, round(height * scale / 8) * 8)
+            return (0, 0, width, height), (side or max(width, height),) * 2
+        padding = self._padding(settings)
+        box = box_around(mask, bool(side), padding if padding < 0 else max(padding, settings["halo"]))
+        if side:
+            return bucketed(box, (width, height), side)
+        return box, (box[2] - box[0], box[3] - box[1])
 
 
 class _Steps:

@@ -33,7 +33,10 @@ class Donor:
 
 @dataclass(frozen=True)
 class PaintRequest:
-    """A request to paint into `image`, uint8 (H, W, 3) RGB, where `mask`, bool (H, W), is True."""
+    """A request to paint into `image`, uint8 (H, W, 3) RGB, where `mask`, bool (H, W), is True.
+
+    region: bool (H, W), the region of interest, out of which a halo may not reach; None for all of the image.
+    """
 
     image: np.ndarray
     mask: np.ndarray
@@ -42,14 +45,15 @@ class PaintRequest:
     settings: Settings = field(default_factory=dict)
     seed: int = 0
     donor: Donor | None = None
+    region: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
 class Painting:
     """The result of one request.
 
-    image: uint8 (H, W, 3), outside the mask bit-identical to the request's. mask: bool (H, W), True where the two
-    differ visibly, as measured. settings: complete. notes: sentences for people.
+    image: uint8 (H, W, 3), outside the mask and its halo bit-identical to the request's. mask: bool (H, W), True
+    where the two differ visibly, as measured. settings: complete. notes: sentences for people.
     """
 
     image: np.ndarray
@@ -66,13 +70,15 @@ class Painting:
 class Window(Generic[S]):
     """The section of the request's image that an engine paints, at the engine's own size.
 
-    image: uint8 (h, w, 3). mask: bool (h, w). box: (left, top, right, bottom) in the request's image, ends
+    image: uint8 (h, w, 3). mask: bool (h, w), as drawn. haloed: bool (h, w), the mask with its halo, into which an
+    engine may paint. box: (left, top, right, bottom) in the request's image, ends
     excluded. settings: checked and complete. notes: become those of the `Painting`. rng: depends on the
     request's seed alone.
     """
 
     image: np.ndarray
     mask: np.ndarray
+    haloed: np.ndarray
     box: tuple[int, int, int, int]
     request: PaintRequest
     settings: S

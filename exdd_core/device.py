@@ -1,4 +1,4 @@
-"""Chooses the device for the network, the coreset and the search. Only this module reads EXDD_DEVICE.
+"""Chooses the device for the network, the coreset and the search, and clears it. Only this module reads EXDD_DEVICE.
 
 Knows PyTorch. Does not know what is computed.
 """
@@ -6,6 +6,7 @@ Knows PyTorch. Does not know what is computed.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from exdd_core.errors import BadInput
@@ -14,6 +15,18 @@ if TYPE_CHECKING:
     import torch
 
 NAMES = ("auto", "cpu", "cuda")
+_leaving: set[Callable[[], None]] = set()
+
+
+def occupy(leave: Callable[[], None]) -> None:
+    """Register what frees the memory of a large model that stays loaded, for `vacate`."""
+    _leaving.add(leave)
+
+
+def vacate() -> None:
+    """Free the memory of all large models that stay loaded in this process, for other work that needs the device."""
+    for leave in tuple(_leaving):
+        leave()
 
 
 def asked() -> str:
@@ -22,6 +35,13 @@ def asked() -> str:
     if name not in NAMES:
         raise BadInput(f"EXDD_DEVICE is '{name}', which is no device; set it to auto, cpu or cuda.")
     return name
+
+
+def metal() -> bool:
+    """Whether a diffusion model may run on Apple's GPU; the detector does not."""
+    import torch
+
+    return asked() == "auto" and torch.backends.mps.is_available()
 
 
 def chosen() -> torch.device:

@@ -121,23 +121,25 @@ def map_(workspace: Workspace, spec: MapSpec, progress: Progress, job_id: str) -
 class Kind(NamedTuple):
     """Reads a job's specification from JSON (raises `BadInput`), and runs the job.
 
-    work: takes the workspace, the specification, a progress and the job's id.
+    work: takes the workspace, the specification, a progress and the job's id. clears: whether large models that stay
+    loaded for painting make room for it.
     """
 
     read: Callable[[Mapping[str, Any]], Any]
     work: Callable[[Workspace, Any, Progress, str], Mapping[str, Any]]
+    clears: bool = False
 
 
 KINDS = {
-    "build": Kind(BuildOptions.from_json, build),
+    "build": Kind(BuildOptions.from_json, build, clears=True),
     "import": Kind(ImportSpec.from_json, import_),
-    "demo": Kind(DemoSpec.from_json, demo),
-    "score": Kind(ScoreSpec.from_json, score),
+    "demo": Kind(DemoSpec.from_json, demo, clears=True),
+    "score": Kind(ScoreSpec.from_json, score, clears=True),
     "export": Kind(ExportSpec.from_json, export),
     "export_dataset": Kind(ExportDatasetSpec.from_json, export_dataset),
     "synthesize": Kind(Order.from_json, synthesize),
-    "evaluate": Kind(EvaluateSpec.from_json, evaluate),
-    "table1": Kind(TableOneSpec.from_json, table1),
-    "sweep": Kind(SweepSpec.from_json, sweep),
+    "evaluate": Kind(EvaluateSpec.from_json, evaluate, clears=True),
+    "table1": Kind(TableOneSpec.from_json, table1, clears=True),
+    "sweep": Kind(SweepSpec.from_json, sweep, clears=True),
     "map": Kind(MapSpec.from_json, map_),
 }

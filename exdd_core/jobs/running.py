@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, Any, cast
 from filelock import FileLock, Timeout
 from huey.api import TaskWrapper
 
-from exdd_core import logs
+from exdd_core import device, logs
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.jobs import kinds
 from exdd_core.jobs.messages import opened
@@ -139,6 +139,7 @@ def run_next(workspace: Workspace, draining: threading.Event | None = None) -> J
     with _turn(workspace) as ours:
         job = _first(workspace) if ours else None
         if job is None:
+            _make_room(workspace)
             return None
         with alive(workspace, job.id):
             if not _take(workspace, job.id):
@@ -146,6 +147,13 @@ def run_next(workspace: Workspace, draining: threading.Event | None = None) -> J
             with suppress(Exception):  # the table has its sentence, and the log the rest
                 _run(workspace, job, Progress(), draining)
     return get(workspace, job.id)
+
+
+def _make_room(workspace: Workspace) -> None:
+    """Free the device where another process runs a job that needs it."""
+    running = (job for job in listed(workspace, active=True) if job.state == "running")
+    if any(kinds.KINDS[job.kind].clears for job in running if job.kind in kinds.KINDS):
+        device.vacate()
 
 
 def run_here(
@@ -220,6 +228,8 @@ def _watched(workspace: Workspace, job: Job, progress: Progress, draining: threa
     end = {"state": "cancelled"}
     try:
         kind = kinds.KINDS[job.kind]
+        if kind.clears:
+            device.vacate()
         result = dict(kind.work(workspace, kind.read(job.spec), progress, job.id))
         end = {"state": "done", "result": json.dumps(result)}
         return result

@@ -20,13 +20,11 @@ from hypothesis import given, settings, strategies as st
 
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
-from exdd_core.synthesis import sdxl_memory, sdxl_model, sdxl_views, weights
+from exdd_core.synthesis import sdxl_memory, sdxl_model, sdxl_settings, sdxl_views, weights
 from exdd_core.synthesis.request import PaintRequest
 from exdd_core.synthesis.sdxl import SDXL
 from exdd_core.synthesis.sdxl_memory import GB, plan
-
-QUICK = {"resolution": 64, "steps": 2, "strength": 1.0}
-REAL = {"text_encoder": 123_060_480, "text_encoder_2": 694_659_840, "unet": 2_567_478_084, "vae": 83_653_863}
+from tests.sdxl_requests import QUICK, REAL, Spy, far_apart, haloed, pipeline_class, request
 
 
 @pytest.fixture(autouse=True)
@@ -50,37 +48,6 @@ def engine(tiny_sdxl: Path) -> SDXL:
 def memory_returned() -> Iterator[None]:
     yield
     sdxl_model.unload()
-
-
-def request(seed: int = 0, prompt: str = "copper metal scratches", **settings: Any) -> PaintRequest:
-    """A grey strip like a commutator's, 60 x 150, with a mask that touches its edge."""
-    shade = np.random.default_rng(1).integers(90, 160, (150, 60, 1), dtype=np.uint8)
-    mask = np.zeros((150, 60), bool)
-    mask[40:75, 20:60] = True
-    return PaintRequest(np.repeat(shade, 3, axis=2), mask, prompt, "smooth, plain", QUICK | settings, seed)
-
-
-def far_apart(a: np.ndarray, b: np.ndarray) -> int:
-    return int(np.abs(a.astype(int) - b).max())
-
-
-class Spy:
-    """Stands in for a method and keeps what it was called with."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, instead: Any = None):
-        real, self.calls, spy = instead or getattr(owner, name), list[dict[str, Any]](), self
-
-        def method(that: Any, *args: Any, **kwargs: Any) -> Any:
-            spy.calls.append({"self": that, "args": args, **kwargs})
-            return real(that, *args, **kwargs)
-
-        monkeypatch.setattr(owner, name, method)
-
-
-def pipeline_class() -> Any:
-    from diffusers import StableDiffusionXLInpaintPipeline
-
-    return StableDiffusionXLInpaintPipeline
 
 
 # --- settings -------------------------------------------------------------------------------------
@@ -131,7 +98,8 @@ def test_each_setting_changes_the_pixels(engine: SDXL, tiny_lora: Path) -> None:
     for change in (
         {"steps": 3}, {"guidance": 3}, {"strength": 0.6}, {"padding_mask_crop": 9}, {"padding_mask_crop": -1},
         {"resolution": 72}, {"scheduler": "DDIM"}, {"lora": str(tiny_lora)}, {"geometry": "native"},
-        {"feather": 0}, {"match_brightness": True},
+        {"feather": 4}, {"halo": 0}, {"match_brightness": True}, {"guidance_rescale": 0.7}, {"pag_scale": 3},
+        {"negative_size": 512}, {"precision": "bfloat16"},
     ):  # fmt: skip
         changed = engine.paint(request(**({"strength": 0.9, "steps": 4} | change))).image
         assert far_apart(usual, changed) > 0, change
@@ -155,7 +123,7 @@ def test_a_setting_that_cannot_be_used_is_a_sentence(engine: SDXL, wrong: dict[s
         engine.paint(request(**wrong))
 
 
-@pytest.mark.parametrize("name", list(sdxl_model.SCHEDULERS))
+@pytest.mark.parametrize("name", list(sdxl_settings.SCHEDULERS))
 def test_every_scheduler_paints_the_same_again(engine: SDXL, name: str) -> None:
     first, second = (engine.paint(request(steps=3, strength=0.7, scheduler=name)) for _ in range(2))
     assert np.array_equal(first.image, second.image)
@@ -172,9 +140,9 @@ def test_outside_the_mask_pixels_are_identical(
 ) -> None:
     asked = request(geometry=geometry, padding_mask_crop=padding, painted_together=per_call)
     painting = engine.paint(asked)
-    assert np.array_equal(painting.image[~asked.mask], asked.image[~asked.mask])
+    assert np.array_equal(painting.image[~haloed(asked)], asked.image[~haloed(asked)])
     assert far_apart(painting.image, asked.image) > 10
-    assert not (painting.mask & ~asked.mask).any()
+    assert not (painting.mask & ~haloed(asked)).any()
 
 
 def test_the_same_seed_gives_the_same_pixels_and_another_seed_others(engine: SDXL) -> None:
@@ -230,7 +198,7 @@ def test_a_scratch_of_one_pixel_is_still_a_mask_for_the_model(
     mask = np.zeros_like(asked.mask)
     mask[10:140, 33] = True
     painting = engine.paint(
-        PaintRequest(asked.image, mask, "copper", "", {**QUICK, "padding_mask_crop": -1, "feather": 0}, 0)
+        PaintRequest(asked.image, mask, "copper", "", {**QUICK, "padding_mask_crop": -1, "halo": 0}, 0)
     )
     seen = spy.calls[0]["args"][0][0, 4].numpy()  # the mask is the fifth channel of nine
     assert seen.any(axis=1).sum() >= 7  # of 8 rows
@@ -265,7 +233,7 @@ def test_previews_arrive_step_by_step(engine: SDXL, monkeypatch: pytest.MonkeyPa
     assert counted[-1] == (5, 5)
     for shown in seen:
         assert shown.shape == asked.image.shape and shown.dtype == np.uint8
-        assert np.array_equal(shown[~asked.mask], asked.image[~asked.mask])
+        assert np.array_equal(shown[~haloed(asked)], asked.image[~haloed(asked)])
     assert far_apart(seen[0], seen[-1]) > 5 and far_apart(seen[-1], asked.image) > 5
 
 
@@ -316,7 +284,7 @@ def test_what_a_model_does_not_read_is_said(engine: SDXL) -> None:
     assert any(
         "does not read the end of the prompt" in note and "scratches" in note for note in painting.notes
     )
-    assert engine.paint(request()).notes == []
+    assert engine.paint(request(strength=0.9)).notes == []
 
 
 # --- LoRA -----------------------------------------------------------------------------------------
@@ -411,7 +379,7 @@ def test_stable_diffusion_1_5_paints_too(tmp_path: Path, channels: int) -> None:
     )
     assert far_apart(painting.image, asked.image) > 10
     assert painting.engine_version.startswith("sd15 ") and painting.settings["model"] == str(folder)
-    assert np.array_equal(painting.image[~asked.mask], asked.image[~asked.mask])
+    assert np.array_equal(painting.image[~haloed(asked)], asked.image[~haloed(asked)])
 
 
 def test_weights_in_half_precision_only_are_read_as_they_are(tmp_path: Path) -> None:
@@ -661,7 +629,7 @@ def test_half_precision_paints_without_a_gpu_too(engine: SDXL, monkeypatch: pyte
     asked = request(steps=3)
     painting = engine.paint(asked)
     assert "half precision on cpu" in painting.engine_version
-    assert np.array_equal(painting.image[~asked.mask], asked.image[~asked.mask])
+    assert np.array_equal(painting.image[~haloed(asked)], asked.image[~haloed(asked)])
     assert np.array_equal(engine.paint(asked).image, painting.image)
     sdxl_model.unload()
 

@@ -82,13 +82,20 @@ def build_sd15(folder: Path, channels: int = 4) -> Path:
     return _saved(pipeline, folder, half=False)
 
 
-def build_lora(file: Path) -> Path:
+def build_embedding(file: Path, vectors: int = 2) -> Path:
+    """Save a random textual inversion of so many vectors for the text encoders of `build` as `file`."""
+    torch.manual_seed(3)
+    save_file({"clip_l": torch.randn(vectors, 32), "clip_g": torch.randn(vectors, 48)}, file)
+    return file
+
+
+def build_lora(file: Path, seed: int = 2) -> Path:
     """Save a small random LoRA for the U-Net of `build` as `file`."""
     from peft import LoraConfig
     from peft.utils import get_peft_model_state_dict
 
     unet: Any = _unet(9, **LARGE)
-    torch.manual_seed(2)
+    torch.manual_seed(seed)
     unet.add_adapter(LoraConfig(r=2, init_lora_weights=False, target_modules=["to_q", "to_v"]))
     StableDiffusionXLInpaintPipeline.save_lora_weights(
         file.parent, unet_lora_layers=get_peft_model_state_dict(unet), weight_name=file.name

@@ -17,8 +17,9 @@ from exdd_core import cluster
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.progress import Progress
 from exdd_core.studio import on_cluster
-from exdd_core.studio.ordering import NotReady, engine, recipes
+from exdd_core.studio.ordering import engine, recipes
 from exdd_core.studio.painting import Made, noted, paint, request_of
+from exdd_core.synthesis.engine import NotReady
 from exdd_core.synthesis.orders import Order, Recipe
 from exdd_core.workspace import candidates
 from exdd_core.workspace.failures import sentence_of
@@ -94,8 +95,7 @@ def _paint_all(
         else:
             if progress.stage != PAINTING:  # another model had to be loaded
                 progress.begin(PAINTING, total, done)
-            for start in range(0, len(group), at_once):
-                yield from _paint_chunk(workspace, group[start : start + at_once], progress)
+            yield from _paint_group(workspace, group, at_once, progress)
         done += len(group)
 
 
@@ -107,6 +107,21 @@ def _prepared(workspace: Workspace, name: str, settings: Mapping[str, Any], prog
     with device.device(workspace):
         painter.prepare(settings, progress)
         return painter.at_once(settings)
+
+
+def _paint_group(
+    workspace: Workspace, group: Sequence[Recipe], at_once: int, progress: Progress
+) -> Iterator[tuple[Recipe, Made]]:
+    """Paint recipes with the same engine and settings; once the engine is not ready, the rest are not tried."""
+    unready: NotReady | None = None
+    for start in range(0, len(group), at_once):
+        chunk = group[start : start + at_once]
+        if unready:
+            yield from ((recipe, unready) for recipe in chunk)
+            continue
+        for recipe, made in _paint_chunk(workspace, chunk, progress):
+            unready = made if isinstance(made, NotReady) else unready
+            yield recipe, made
 
 
 def _paint_chunk(
@@ -149,6 +164,8 @@ def _paint_one(workspace: Workspace, recipe: Recipe, progress: Progress) -> Made
                 return paint(workspace, again, progress.part())
         except Cancelled:
             raise
+        except NotReady as error:
+            return error
         except BadInput as error:  # nothing visible changed, or the mask missed the part
             problem = problem or error
         except Exception as error:

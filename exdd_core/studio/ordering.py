@@ -28,10 +28,6 @@ if TYPE_CHECKING:
 OF_ORDER = ("prompt", "negative_prompt", "engine", "seed")  # axes that are not controls of an engine
 
 
-class NotReady(BadInput):
-    """An engine cannot paint, because its weights are missing or do not fit into memory."""
-
-
 def engine(workspace: Workspace, name: str) -> Engine:
     """The engine of that name, with this workspace's models. Raises BadInput for an unknown one."""
     return synthesis.engine_named(name, **options_of(workspace, name))

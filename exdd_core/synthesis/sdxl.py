@@ -7,7 +7,6 @@ imported when the model is loaded, not before.
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import Sequence
 from importlib import metadata
@@ -19,20 +18,22 @@ from exdd_core import extras
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.synthesis import blueprint, weights
-from exdd_core.synthesis.controls import Control, Settings, shared_controls
+from exdd_core.synthesis.controls import Settings
 from exdd_core.synthesis.engine import Engine
 from exdd_core.synthesis.request import Step, Window
+from exdd_core.synthesis.sdxl_adapters import listed, weighted
 from exdd_core.synthesis.sdxl_model import (
     PIPELINE_LOCK,
-    SCHEDULERS,
-    TOGETHER,
-    SDXLSettings,
     call_key,
     in_memory,
     load,
     unload,
     without_preview,
 )
+from exdd_core.synthesis.sdxl_settings import CONTROLS, TOGETHER, SDXLSettings
+
+REVISION = 2  # changes with all that makes the same request give other pixels
+LOOKED_THROUGH = 16  # native windows among which those of one size are painted together
 
 
 class SDXL(Engine[SDXLSettings]):
@@ -46,33 +47,7 @@ class SDXL(Engine[SDXLSettings]):
     NAME = "sdxl"
     TITLE = "SDXL"
     DESCRIPTION = "Diffusion: Stable Diffusion XL paints into the mask what the prompt says, as in the paper."
-    CONTROLS = (
-        Control("model", "Model", "text", "", help="a model id, a folder or a .safetensors file; empty: the usual"),
-        Control("steps", "Steps", "integer", 30, minimum=1, maximum=150, step=1),
-        Control(
-            "guidance", "Guidance", "number", 20.0, minimum=1, maximum=50, step=0.5,
-            help="how closely the prompt is followed; 1: the negative prompt has no effect",
-        ),
-        Control(
-            "strength", "Strength", "number", 0.99, minimum=0.01, maximum=1, step=0.01,
-            help="how much of what is under the mask is painted anew",
-        ),
-        Control(
-            "padding_mask_crop", "Padding of the mask's crop", "integer", 2, minimum=-1, maximum=512, step=1, unit="px",
-            help="the model sees the mask's surroundings this far, enlarged; -1: all of the window or image",
-        ),
-        Control(
-            "resolution", "Resolution", "integer", 1024, minimum=64, maximum=2048, step=64, unit="px",
-            help="side of the square that is painted (native: of its area); SD 1.5 was made for 512",
-        ),
-        Control(
-            "scheduler", "Scheduler", "choice", "the model's", choices=tuple(SCHEDULERS),
-            help="how noise is taken away step by step",
-        ),
-        Control("lora", "LoRA", "text", "", help="a .safetensors file, by its path or its name in the models' folder"),
-        Control("lora_weight", "LoRA weight", "number", 1.0, minimum=-2, maximum=2, step=0.05),
-        *shared_controls(geometry="paper", feather=4, match_brightness=False),
-    )  # fmt: skip
+    CONTROLS = CONTROLS
 
     def __init__(self, model: str = "", models: str | Path = "") -> None:
         super().__init__()
@@ -101,6 +76,8 @@ class SDXL(Engine[SDXLSettings]):
         asked = {name: value for name, value in settings.items() if name != TOGETHER.name}
         full = super().complete(asked)
         full["painted_together"] = int(TOGETHER.read(settings.get(TOGETHER.name, TOGETHER.default)))
+        if full["geometry"] == "native" and "padding_mask_crop" not in settings:
+            full["padding_mask_crop"] = -1  # 2 pixels, the paper's of its square, would show no surroundings
         full["model"] = full["model"] or weights.find(self.model, self.models).asked
         if int(full["steps"] * full["strength"]) < 1:
             raise BadInput(
@@ -114,9 +91,10 @@ class SDXL(Engine[SDXLSettings]):
         path = self._path(str(settings.get("model") or self.model))
         # Read without the lock, which a painting holds for long.
         resident = in_memory()
-        if resident is None or not resident.is_at(path):
+        precision = str(settings.get("precision") or "auto")
+        if resident is None or not resident.is_at(path, precision):
             with PIPELINE_LOCK:
-                load(path, progress or Progress())
+                load(path, progress or Progress(), precision)
 
     def _path(self, model: str) -> Path:
         path = weights.find(model, self.models).path
@@ -129,42 +107,55 @@ class SDXL(Engine[SDXLSettings]):
         if found.path is None:
             return f"{found.name}, not on this machine"
         words = [f"{found.name} {weights.fingerprint(found.path)}"]
-        if settings["lora"]:
-            words.append(f"LoRA {weights.fingerprint(self._lora(settings['lora']))}")
-        words.append(f"diffusers {metadata.version('diffusers')}")
+        words += [f"LoRA {weights.fingerprint(file)}" for file, _ in self._loras(settings)]
+        words += [f"word {weights.fingerprint(file)}" for file in self._embeddings(settings)]
+        words += [f"diffusers {metadata.version('diffusers')}", f"engine {REVISION}"]
         resident = in_memory()
-        if resident is not None and resident.is_at(found.path):
+        if resident is not None and resident.is_at(found.path, settings["precision"]):
             words.append(resident.manner)
         return ", ".join(words)
 
-    def _lora(self, name: str) -> Path:
+    def _loras(self, settings: SDXLSettings) -> list[tuple[Path, float]]:
+        factor = settings["lora_weight"]
+        return [(self._file(name, "LoRA"), own * factor) for name, own in weighted(settings["lora"])]
+
+    def _embeddings(self, settings: SDXLSettings) -> list[Path]:
+        return [self._file(name, "textual inversion") for name in listed(settings["embeddings"])]
+
+    def _file(self, name: str, kind: str) -> Path:
         for file in (Path(os.path.expanduser(name)), Path(self.models or ".") / name):
             if os.path.isfile(file):
                 return file
-        raise BadInput(f"The LoRA {name} does not exist; give the path of a .safetensors file.")
+        raise BadInput(f"The {kind} {name} does not exist; give the path of a .safetensors file.")
 
     def _resolution(self, settings: SDXLSettings) -> int:
         return settings["resolution"]
 
+    def _padding(self, settings: SDXLSettings) -> int:
+        return settings["padding_mask_crop"]
+
     def _at_once(self, settings: SDXLSettings) -> int:
         resident = in_memory()
         fitting = resident.fitting(settings["resolution"] ** 2) if resident else 1
+        if settings["geometry"] == "native" and fitting > 1:
+            fitting = max(fitting, LOOKED_THROUGH)
         return settings["painted_together"] or fitting
 
     def _render(self, window: Window[SDXLSettings], step: Step) -> np.ndarray:
         return self._render_batch([window], step)[0]
 
     def _render_batch(self, windows: Sequence[Window[SDXLSettings]], step: Step) -> list[np.ndarray]:
-        rendered: list[np.ndarray] = []
-        for _, alike in itertools.groupby(windows, call_key):
-            group = list(alike)
+        groups: dict[tuple[object, ...], list[int]] = {}
+        for number, window in enumerate(windows):
+            groups.setdefault(call_key(window), []).append(number)
+        rendered: dict[int, np.ndarray] = {}
+        for numbers in groups.values():
+            group = [windows[number] for number in numbers]
             settings = group[0].settings
             with PIPELINE_LOCK:
-                model = load(self._path(settings["model"]), Progress())
-                model.use_lora(
-                    self._lora(settings["lora"]) if settings["lora"] else None, settings["lora_weight"]
-                )
+                model = load(self._path(settings["model"]), Progress(), settings["precision"])
+                model.wear(self._loras(settings), self._embeddings(settings))
                 model.add_notes(group)
                 watched = step if not rendered else without_preview(step)
-                rendered += model.paint(group, watched)
-        return rendered
+                rendered |= zip(numbers, model.paint(group, watched), strict=True)
+        return [rendered[number] for number in range(len(windows))]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.synthesis import weights
+from exdd_core.synthesis.families import FAMILIES
 
 if TYPE_CHECKING:
     import torch
@@ -23,14 +24,16 @@ def read_pipeline(path: Path, dtype: torch.dtype, half: bool, progress: Progress
         return (
             _read_folder(path, dtype, half, progress) if path.is_dir() else _read_file(path, dtype, progress)
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, AttributeError) as error:
         if isinstance(error, BadInput):
             raise
-        raise BadInput(f"The model {path} cannot be loaded: {_first(error)} Download it again.") from error
+        raise BadInput(
+            f"The model {path} cannot be loaded: {_first(error)} Download it again, or choose another one."
+        ) from error
 
 
 def _read_folder(folder: Path, dtype: torch.dtype, half: bool, progress: Progress) -> Any:
-    from diffusers import AutoPipelineForInpainting
+    import diffusers
 
     content = weights.index(folder)
     sizes, read = weights.weigh(folder), 0
@@ -40,8 +43,8 @@ def _read_folder(folder: Path, dtype: torch.dtype, half: bool, progress: Progres
         library, class_name = content[part]
         if library not in ("diffusers", "transformers"):  # a downloaded file must not import other code
             raise BadInput(f"{folder} wants code of its own ({library}); choose another model.")
-        kind = getattr(import_module(library), class_name)
-        parts[part] = kind.from_pretrained(
+        network = getattr(import_module(library), class_name)
+        parts[part] = network.from_pretrained(
             folder,
             subfolder=part,
             variant=weights.variant(folder / part, half),
@@ -50,9 +53,9 @@ def _read_folder(folder: Path, dtype: torch.dtype, half: bool, progress: Progres
         )
         read += size
         progress.advance(100 * read // sum(sizes.values()) - progress.done)
-    return AutoPipelineForInpainting.from_pretrained(
-        folder, local_files_only=True, **parts, **_extras("text_encoder_2" in parts)
-    )
+    # SDXL stored with PAG is SDXL: the engine adds PAG by a setting.
+    kind = getattr(diffusers, FAMILIES["xl" if "text_encoder_2" in parts else "sd"].inpainting)
+    return kind.from_pretrained(folder, local_files_only=True, **parts, **_extras("text_encoder_2" in parts))
 
 
 def _read_file(file: Path, dtype: torch.dtype, progress: Progress) -> Any:

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 
+from exdd_core.synthesis.request import Window
+from exdd_core.synthesis.sdxl_settings import SDXLSettings
+
 if TYPE_CHECKING:
     from PIL import Image
 
@@ -54,6 +57,32 @@ class View:
         from PIL import Image
 
         return np.array(self.place(Image.fromarray(small).resize(self.image.size)))
+
+
+def view_of(pipe: Any, window: Window[SDXLSettings]) -> View:
+    """What a pipeline gets of a window."""
+    from PIL import Image
+
+    height, width = window.mask.shape
+    # A native window was cut out of the image with its padding; a second crop would enlarge its pixels once more.
+    padding = window.settings["padding_mask_crop"] if window.settings["geometry"] == "paper" else -1
+
+    def crop(mask: np.ndarray) -> tuple[int, int, int, int]:
+        if padding < 0:
+            return 0, 0, width, height
+        picture = Image.fromarray(mask.astype(np.uint8) * 255)
+        return pipe.mask_processor.get_crop_region(picture, width, height, pad=padding)
+
+    left, _, right, _ = crop(window.haloed)
+    cell = int(np.ceil(pipe.vae_scale_factor * (right - left) / width))
+    mask = widened(window.haloed, cell)
+    return View(
+        image=Image.fromarray(window.image),
+        mask=Image.fromarray(mask.astype(np.uint8) * 255),
+        padding=padding if padding >= 0 else None,
+        crop=crop(mask),
+        processor=pipe.image_processor,
+    )
 
 
 def pictures(views: Sequence[View]) -> dict[str, object]:

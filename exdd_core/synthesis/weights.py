@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from exdd_core.errors import BadInput
+from exdd_core.synthesis import families
 
 DEFAULT = "diffusers/stable-diffusion-xl-1.0-inpainting-0.1"
 # The folder of a workspace in which its own models and LoRAs for SDXL are looked for.
@@ -35,6 +36,8 @@ PREFIXES = {
     "conditioner.embedders.0.": "text_encoder",
     "conditioner.embedders.1.": "text_encoder_2",
 }
+REFINER = "is a refiner, which only finishes what another model began"
+CHANNELS = (4, 9)  # that a U-Net reads: noise, and for inpainting also the mask and what lies around it
 FIRST_LAYER = "model.diffusion_model.input_blocks.0.0.weight"
 # Parameters of DEFAULT, counted from its configuration: U-Net 2,567 million, text encoders 123 and 695, VAE 84.
 PARAMETERS = 3_468_852_267
@@ -175,14 +178,29 @@ def family(file: Path) -> str:
     first = tensors.get(FIRST_LAYER)
     kinds = [
         kind
-        for kind, prefix in (("xl", "conditioner.embedders.1."), ("sd", "cond_stage_model.transformer."))
+        for kind, prefix in (
+            ("xl", "conditioner.embedders.1."),
+            ("sd", "cond_stage_model.transformer."),
+            ("refiner", "conditioner.embedders.0.model."),
+        )
         if any(name.startswith(prefix) for name in tensors)
     ]
+    if kinds[:1] == ["refiner"]:
+        raise BadInput(f"{file} {REFINER}; give SDXL itself or its inpainting model.")
+    if first and kinds and first[1] not in CHANNELS:
+        raise BadInput(f"{file} {_channels(first[1])}; give a model for text to image or for inpainting.")
     if not first or not kinds:
         raise BadInput(
             f"{file} holds no Stable Diffusion model (a LoRA, perhaps); give a whole one (SD 1.5 or SDXL)."
         )
     return kinds[0] + ("-inpaint" if first[1] == 9 else "")
+
+
+def upcasts(path: Path) -> bool:
+    """Whether a model in half precision decodes in full precision: diffusers' pipelines of SDXL can."""
+    config = _configuration((path if path.is_dir() else path.with_suffix("")) / "vae")
+    large = "text_encoder_2" in parts(path) if path.is_dir() else family(path).startswith("xl")
+    return large and bool(config.get("force_upcast", True))
 
 
 def fingerprint(path: Path) -> str:
@@ -234,8 +252,16 @@ def _fault(place: Path) -> str:
         kind = str(index(place).get("_class_name"))
     except BadInput as fault:
         return str(fault).split(";")[0]
-    if not kind.startswith("StableDiffusion") or kind.startswith("StableDiffusion3"):
-        return f"{place} holds a {kind}, not a model of Stable Diffusion 1, 2 or XL"
+    known = families.of_pipeline(kind)
+    if known is None or not known.offered:
+        return (
+            f"{place} holds a {kind}, which does not inpaint here: the engine paints with {families.OFFERED}"
+        )
+    if not {"text_encoder", "unet", "vae"} <= set(parts(place)):
+        return f"{place} {REFINER if known.title.startswith('SDXL') else 'lacks a text encoder, U-Net or autoencoder'}"
+    channels = _configuration(place / "unet").get("in_channels", 4)
+    if channels not in CHANNELS:
+        return f"{place} {_channels(channels)}"
     lacking = [part for part in parts(place) if not _chosen(place / part)]
     if lacking:
         return f"{place} lacks the weights of {' and '.join(lacking)} (an unfinished download, perhaps)"
@@ -244,6 +270,19 @@ def _fault(place: Path) -> str:
     except BadInput as fault:
         return str(fault).split(";")[0]
     return ""
+
+
+def _channels(count: object) -> str:
+    return f"is a model for another task: its U-Net reads {count} channels, where 4 or 9 are for painting from a prompt"
+
+
+def _configuration(part: Path) -> Mapping[str, Any]:
+    """config.json of a part; empty where it cannot be read."""
+    try:
+        content = json.loads((part / "config.json").read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _configurations(folder: Path) -> list[Path]:

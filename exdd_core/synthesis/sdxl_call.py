@@ -1,0 +1,82 @@
+"""What one call of a Stable Diffusion pipeline gets: scheduler, guidance, and the sizes that SDXL is told.
+
+Knows settings and diffusers' arguments. Does not know images, prompts or memory.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from exdd_core.synthesis.families import FAMILIES
+from exdd_core.synthesis.request import Window
+from exdd_core.synthesis.sdxl_prompts import Prompts
+from exdd_core.synthesis.sdxl_settings import SCHEDULERS, SDXLSettings
+
+MOST_STRENGTH = 0.999  # issues 4858 and 8450 of diffusers
+
+
+def scheduler(usual: Any, name: str) -> Any:
+    """A new scheduler. Schedulers count steps, so a cancelled call would leave a used one in the middle."""
+    import diffusers
+
+    class_name, options = SCHEDULERS[name]
+    kind = getattr(diffusers, class_name) if class_name else type(usual)
+    return kind.from_config(usual.config, **options)
+
+
+def told(settings: SDXLSettings, size: tuple[int, int]) -> dict[str, object]:
+    """The arguments that SDXL's pipelines understand and those of Stable Diffusion 1 and 2 do not.
+
+    size: (height, width) of the picture. SDXL was trained with the size of each original, and paints what looks
+    like an enlarged small one where it is told of less than its own 1024 pixels.
+    """
+    side = FAMILIES["xl"].side
+    grown = max(1.0, side / math.sqrt(size[0] * size[1]))
+    target = round(size[0] * grown), round(size[1] * grown)
+    arguments: dict[str, object] = {
+        "guidance_rescale": settings["guidance_rescale"],
+        "original_size": (max(side, target[0]), max(side, target[1])),
+        "target_size": target,
+    }
+    if settings["negative_size"]:
+        arguments["negative_original_size"] = (settings["negative_size"],) * 2
+    if settings["pag_scale"]:
+        arguments["pag_scale"] = settings["pag_scale"]
+    return arguments
+
+
+def with_attention_guidance(pipe: Any) -> Any:
+    """A pipeline of the same networks with perturbed-attention guidance (PAG)."""
+    import diffusers
+
+    kind = getattr(diffusers, FAMILIES["xl-pag"].inpainting)
+    guided = kind(**pipe.components, add_watermarker=False, pag_applied_layers="mid")
+    guided.set_progress_bar_config(disable=True)
+    return guided
+
+
+def add_notes(model: str, pipe: Any, prompts: Prompts, windows: Sequence[Window[SDXLSettings]]) -> None:
+    """Add notes to windows whose request the `model` cannot follow in full."""
+    side = pipe.unet.config.sample_size * pipe.vae_scale_factor
+    large = hasattr(pipe, "text_encoder_2")
+    for window in windows:
+        settings = window.settings
+        resolution = settings["resolution"]
+        if resolution > 1.5 * side:
+            window.notes.append(f"{model} was made for {side} px; at {resolution} px it may repeat itself.")
+        if settings["strength"] > MOST_STRENGTH and large and pipe.unet.config.in_channels == 9:
+            window.notes.append(
+                "SDXL's inpainting models are known to go wrong at a strength above 0.999; 0.99 is the paper's."
+            )
+        unread = ("guidance_rescale", "pag_scale", "negative_size")
+        asked = [name for name in unread if settings[name]]  # type: ignore[literal-required]
+        if asked and not large:
+            window.notes.append(f"{model} is no SDXL and does not know {' and '.join(asked)}.")
+        for name in ("prompt", "negative_prompt"):
+            cut_off = prompts.cut_off(getattr(window.request, name))
+            if cut_off:
+                window.notes.append(
+                    f"The model does not read the end of the {name.replace('_', ' ')}: {cut_off}."
+                )

@@ -1,0 +1,109 @@
+"""The settings of SDXL's engine and its schedulers, by name.
+
+Knows names and options. Does not know torch, models or what a setting does to pixels.
+"""
+
+from __future__ import annotations
+
+from exdd_core.synthesis.controls import Control, SharedSettings, shared_controls
+from exdd_core.synthesis.sdxl_memory import MOST_AT_ONCE
+
+# diffusers' schedulers that start from a partly noised image and take one generator for each image.
+# LCM, TCD and those with trailing steps are for models and LoRAs that were distilled to few steps.
+SCHEDULERS: dict[str, tuple[str, dict[str, bool | str]]] = {
+    "the model's": ("", {}),
+    "Euler": ("EulerDiscreteScheduler", {}),
+    "Euler ancestral": ("EulerAncestralDiscreteScheduler", {}),
+    "DPM++ 2M": ("DPMSolverMultistepScheduler", {}),
+    "DPM++ 2M Karras": ("DPMSolverMultistepScheduler", {"use_karras_sigmas": True}),
+    "DPM++ 2M SDE": ("DPMSolverMultistepScheduler", {"algorithm_type": "sde-dpmsolver++"}),
+    "UniPC": ("UniPCMultistepScheduler", {}),
+    "DEIS": ("DEISMultistepScheduler", {}),
+    "Heun": ("HeunDiscreteScheduler", {}),
+    "LMS": ("LMSDiscreteScheduler", {}),
+    "PNDM": ("PNDMScheduler", {"skip_prk_steps": True}),
+    "DDIM": ("DDIMScheduler", {}),
+    "DDPM": ("DDPMScheduler", {}),
+    "LCM": ("LCMScheduler", {}),
+    "TCD": ("TCDScheduler", {}),
+    "Euler trailing": ("EulerDiscreteScheduler", {"timestep_spacing": "trailing"}),
+    "DDIM trailing": ("DDIMScheduler", {"timestep_spacing": "trailing"}),
+}
+PRECISIONS = ("auto", "float16", "bfloat16", "float32")
+CONTROLS = (
+    Control("model", "Model", "text", "", help="a model id, a folder or a .safetensors file; empty: the usual"),
+    Control("steps", "Steps", "integer", 30, minimum=1, maximum=150, step=1),
+    Control(
+        "guidance", "Guidance", "number", 20.0, minimum=1, maximum=50, step=0.5,
+        help="how closely the prompt is followed; 1: the negative prompt has no effect",
+    ),
+    Control(
+        "strength", "Strength", "number", 0.99, minimum=0.01, maximum=1, step=0.01,
+        help="how much of what is under the mask is painted anew",
+    ),
+    Control(
+        "padding_mask_crop", "Padding of the mask's crop", "integer", 2, minimum=-1, maximum=512, step=1, unit="px",
+        help="the model sees the mask's surroundings this far, enlarged; paper: pixels of the square, -1 for all of "
+        "it; native: pixels of the image, by default half of the mask's size",
+    ),
+    Control(
+        "resolution", "Resolution", "integer", 1024, minimum=64, maximum=2048, step=64, unit="px",
+        help="side of the square that is painted (native: of its area); SD 1.5 was made for 512",
+    ),
+    Control(
+        "scheduler", "Scheduler", "choice", "the model's", choices=tuple(SCHEDULERS),
+        help="how noise is taken away step by step",
+    ),
+    Control(
+        "lora", "LoRA", "text", "",
+        help="a .safetensors file, by its path or its name in the models' folder; several with semicolons between "
+        "them, each with a weight of its own after a colon: a.safetensors; b.safetensors:0.6",
+    ),
+    Control(
+        "lora_weight", "LoRA weight", "number", 1.0, minimum=-2, maximum=2, step=0.05, help="multiplies that of each"
+    ),
+    Control(
+        "embeddings", "Textual inversions", "text", "",
+        help=".safetensors files, found as LoRAs are; a file's name without its ending is its word in the prompt",
+    ),
+    Control(
+        "guidance_rescale", "Guidance rescale", "number", 0.0, minimum=0, maximum=1, step=0.05,
+        help="takes back the contrast that a high guidance adds (Lin et al. 2023); 0: not at all",
+    ),
+    Control(
+        "pag_scale", "Perturbed-attention guidance", "number", 0.0, minimum=0, maximum=20, step=0.5,
+        help="guides away from what the model paints without attention (Ahn et al. 2024); slower by half; 0: off",
+    ),
+    Control(
+        "negative_size", "Negative size", "integer", 0, minimum=0, maximum=2048, step=64, unit="px",
+        help="guides SDXL away from pictures of this size, such as 512; 0: off",
+    ),
+    Control(
+        "precision", "Precision", "choice", "auto", choices=PRECISIONS,
+        help="auto: float16 on a GPU; bfloat16 does not overflow and is less exact; float32 takes twice the memory",
+    ),
+    *shared_controls(geometry="paper", feather=0, match_brightness=False, halo=4),
+)  # fmt: skip
+# The number of images that shared a call. Records keep it, because GPUs round differently for another number: a
+# record is painted again with as many images. No engine offers it as a control.
+TOGETHER = Control("painted_together", "Painted together", "integer", 0, minimum=0, maximum=MOST_AT_ONCE)
+
+
+class SDXLSettings(SharedSettings):
+    """The settings of SDXL, checked and complete. `SDXL.CONTROLS` and `TOGETHER` explain each."""
+
+    model: str
+    steps: int
+    guidance: float
+    strength: float
+    padding_mask_crop: int
+    resolution: int
+    scheduler: str
+    lora: str
+    lora_weight: float
+    embeddings: str
+    guidance_rescale: float
+    pag_scale: float
+    negative_size: int
+    precision: str
+    painted_together: int

@@ -35,7 +35,7 @@ SWITCH, LOCAL = "EXDD_RAY_ADDRESS", "local"
 TRIES_MORE = 8  # times that a task is run again after its worker or its machine was lost
 LOOK = 0.2  # seconds between two looks at whether somebody cancelled
 AHEAD = 2  # tasks handed out for each that the cluster runs at once
-# What results depend on beside the code: all machines of a cluster must have the same.
+# What results depend on, with the code: all machines of a cluster must have the same.
 PACKAGES = (
     "torch",
     "openvino",

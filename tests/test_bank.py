@@ -79,7 +79,7 @@ def test_many_queries_are_exact(copies: int) -> None:
     rows = np.repeat(3 * rng.standard_normal((100, LENGTH)).astype(np.float32), copies, axis=0)
     queries = 3 * rng.standard_normal((MANY, LENGTH)).astype(np.float32)
     queries[:100] = rows[::copies]  # at distance zero
-    queries[100:200] = rows[::copies] + np.float32(1e-3) * queries[100:200]  # and very near
+    queries[100:200] = rows[::copies] + np.float32(1e-3) * queries[100:200]  # and almost the same
     check(bank_of(rows), queries, 6)
 
 
@@ -90,8 +90,8 @@ def test_rows_that_are_nearly_alike_are_told_apart(spread: float, k: int) -> Non
     rng = np.random.default_rng(2)
     places = np.repeat(3 * rng.standard_normal((100, LENGTH)), 4, axis=0)
     rows = (places + spread * rng.standard_normal(places.shape)).astype(np.float32)
-    near = places[rng.integers(0, 400, MANY)]
-    queries = (near + spread * rng.standard_normal(near.shape)).astype(np.float32)
+    centre = places[rng.integers(0, 400, MANY)]
+    queries = (centre + spread * rng.standard_normal(centre.shape)).astype(np.float32)
     check(bank_of(rows), queries, k)
 
 

@@ -216,7 +216,7 @@ def test_histograms_hold_all_patches_and_one_in_a_hundred_normal_ones_is_past_th
 
 def test_distances_leave_a_patchs_own_part_out(workspace):
     detector = load_detector(workspace)
-    near, far = histograms._of_defects(detector)["real"]
+    to_negative, to_positive = histograms._of_defects(detector)["real"]
     numbers = np.flatnonzero(detector.fitted.examples.defects.real)
     image = detector.fitted.examples.defects.images[detector.fitted.examples.defects.image[numbers[0]]]
     own = detector.positive.of(image.group, image.id, image.donor)
@@ -225,8 +225,8 @@ def test_distances_leave_a_patchs_own_part_out(workspace):
             detector.positive.rows[~own] - detector.fitted.examples.defects.rows[numbers[0]], axis=1
         )
     )
-    assert far is not None and far[0] == pytest.approx(expected[:5].mean(), rel=1e-3)
-    assert near[0] == pytest.approx(defect_distances(detector.fitted)[numbers[0]].mean(), rel=1e-5)
+    assert to_positive is not None and to_positive[0] == pytest.approx(expected[:5].mean(), rel=1e-3)
+    assert to_negative[0] == pytest.approx(defect_distances(detector.fitted)[numbers[0]].mean(), rel=1e-5)
 
 
 def test_without_defects_there_are_normal_patches_only(workspace):

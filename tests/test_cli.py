@@ -577,7 +577,7 @@ def test_json_holds_no_nan():
     }
 
 
-def test_a_missed_defect_is_taught_and_taken_back(demo_workspace, tmp_path, capsys):
+def test_a_missed_defect_joins_the_bank_and_is_taken_back(demo_workspace, tmp_path, capsys):
     shutil.copytree(demo_workspace.path, tmp_path / "workspace")
     workspace = Workspace.open(tmp_path / "workspace")
     row = next(row for row in workspace.images(split="test") if row.defect_type == "spot")

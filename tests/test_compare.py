@@ -1,4 +1,4 @@
-"""Bank versions beside each other: what is in and out, how far they drifted, what a rebuild takes, what is put back."""
+"""Comparisons of bank versions: rows in one only, drift, what a rebuild takes, what is put back."""
 
 from __future__ import annotations
 
@@ -94,8 +94,11 @@ def test_a_fresh_version_has_not_drifted_and_one_that_grew_far_has(workspace):
     ("drift", "words"),
     [
         (Drift(100, 201, 0.0, 4.0, 4.0), "its positive bank has grown from 100 to 201 rows"),
-        (Drift(100, 150, 0.0, 6.4, 4.0), "its rows lie 1.6 times as far apart as after a build"),
-        (Drift(100, 100, 0.06, 5.0, 4.0), "6% of the known defects' patches have no row near them any more"),
+        (Drift(100, 150, 0.0, 6.4, 4.0), "its covering radius is 1.6 times that of a fresh build"),
+        (
+            Drift(100, 100, 0.06, 5.0, 4.0),
+            "6% of the known defects' patches are not covered by bank rows any more",
+        ),
         (Drift(100, 200, 0.05, 6.0, 4.0), ""),
     ],
 )

@@ -229,10 +229,10 @@ def test_twenty_thousand_rows_as_a_plain_greedy_picks_them(many: np.ndarray) -> 
 
 def test_rows_far_from_the_origin_are_compared_as_precisely(many: np.ndarray) -> None:
     # A spread of 0.01 around 1000: |a|^2 - 2ab + |b|^2 in float32 is off by more than all of the spread.
-    far = np.float32(1000) + np.float32(0.01) * many
-    picked = greedy_coreset(far, 100, seed=1)
-    plain = plain_greedy(far, 100, int(picked[0]))
-    assert radius(far, picked) == pytest.approx(radius(far, plain), rel=0.02)
+    distant = np.float32(1000) + np.float32(0.01) * many
+    picked = greedy_coreset(distant, 100, seed=1)
+    plain = plain_greedy(distant, 100, int(picked[0]))
+    assert radius(distant, picked) == pytest.approx(radius(distant, plain), rel=0.02)
 
 
 def test_copies_wait_until_every_distinct_row_is_taken() -> None:

@@ -548,10 +548,10 @@ def test_the_first_deep_images_give_a_data_set_its_depth(workspace, tmp_path):
     joined = joining.join(workspace, "plates", source)
     assert workspace.dataset("plates").depth == Depth.of_bits(12)
     assert any("first images of more than 8 bits" in said for said in joined.sentences)
-    mixed = [said for said in joined.report["sentences"] if "of 8 bits beside" in said]
-    assert len(mixed) == 1 and "beside 3 images of more" in mixed[0]
+    mixed = [said for said in joined.report["sentences"] if "8 bits a channel" in said]
+    assert len(mixed) == 1 and "and 3 images have more" in mixed[0]
     more = joining.join(workspace, "plates", make(tmp_path / "shallow", 2, 0, seed=90))
-    mixed_again = [said for said in more.report["sentences"] if "of 8 bits beside" in said]
+    mixed_again = [said for said in more.report["sentences"] if "8 bits a channel" in said]
     assert len(mixed_again) == 1 and mixed_again != mixed and not more.report["healthy"]
     assert workspace.dataset("plates", 1).depth is None
 
@@ -689,7 +689,7 @@ def test_data_sets_of_different_depths_are_not_joined(bare, tmp_path):
         merging.join_datasets(bare, "all", ["a", "b"])
     both = merging.join_datasets(bare, "all", ["c", "a"])
     assert both.depth == Depth.of_bits(12) and not both.report["healthy"]
-    told = [said for said in both.report["sentences"] if "of 8 bits beside 4 images of more" in said]
+    told = [said for said in both.report["sentences"] if "8 bits a channel and 4 images have more" in said]
     assert len(told) == 1 and "c/" in told[0]
 
 
@@ -905,7 +905,7 @@ def test_images_of_8_bits_of_an_older_data_set_are_left_alone(workspace: Workspa
     assert workspace.dataset().state == state
 
 
-def test_an_image_that_was_retired_is_still_known_to_the_bank_that_learnt_it(
+def test_a_retired_image_is_still_known_to_the_bank_that_was_built_from_it(
     workspace: Workspace, tmp_path: Path
 ) -> None:
     bank = build_bank(workspace, positives="none")

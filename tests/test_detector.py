@@ -164,15 +164,15 @@ def test_thresholds_leave_the_asked_share_of_held_out_normals_above(backbone: Ba
 
 
 def test_many_normal_parts_earn_a_guaranteed_threshold(backbone: Backbone, tmp_path: Path) -> None:
-    """Parts set apart are in no bank and teach nothing, and the rate is that of split conformal prediction."""
+    """Held-out parts are in no bank and fit nothing, and the rate is that of split conformal prediction."""
     several = [normal(i) for i in range(17)]
     detector = Detector(backbone, replace(SMALL, false_alarm_rate=0.2)).fit(several, DEFECTS)
     assert detector.fitted.held_out is not None and detector.fitted.reference.guaranteed
-    apart = {image.group for image in detector.fitted.held_out.images}
-    assert len(apart) == 4  # 1 / 0.2 - 1; four times as many there are
+    held_out = {image.group for image in detector.fitted.held_out.images}
+    assert len(held_out) == 4  # 1 / 0.2 - 1; four times as many there are
     for bank in (detector.negative, detector.fitted.examples.normals):
-        assert len(bank) and not apart & {image.group for image in bank.images}
-    scores = [one.score for one in detector.score([s.source for s in several if s.group in apart])]
+        assert len(bank) and not held_out & {image.group for image in bank.images}
+    scores = [one.score for one in detector.score([s.source for s in several if s.group in held_out])]
     for _, calibration in detector.fusions.values():
         assert calibration.promised == 0.2
     assert detector.fusions[detector.fusion.name][1].threshold == pytest.approx(max(scores), rel=1e-4)
@@ -466,8 +466,8 @@ def test_weights_of_held_out_normals_look_at_no_row_of_their_own_part(spy: Spy) 
         bank = spy.bank(search.bank)
         others = bank.rows[bank.groups != search.group]
         matched = bank.rows[search.rows[0]]
-        beside = others[np.argsort(np.linalg.norm(others - matched, axis=1), kind="stable")[:3]]
-        expected = np.linalg.norm(beside - search.query, axis=1)
+        nearest = others[np.argsort(np.linalg.norm(others - matched, axis=1), kind="stable")[:3]]
+        expected = np.linalg.norm(nearest - search.query, axis=1)
         np.testing.assert_allclose(distances, expected, rtol=1e-3, err_msg=f"{search.image} {search.bank}")
 
 
@@ -833,7 +833,9 @@ def test_patches_off_the_mask_are_counted_once(backbone: Backbone) -> None:
     on = several.on_defect[0]
     assert not on[row, column].any() and len(set(zip(row, column, strict=True))) == len(row)
     assert marked.unmarked.each.sum() == pytest.approx((~on).sum())
-    assert marked.unmarked.each[0] < marked.unmarked.each[-1]  # what lies near is kept more often
+    assert (
+        marked.unmarked.each[0] < marked.unmarked.each[-1]
+    )  # patches close to the defect are kept more often
     assert np.array_equal(marked.unmarked.rows, several.features[0][row, column])
     assert np.array_equal(marked.unmarked.surroundings, context.around(several.features[0])[row, column])
     painted = replace(several, images=[replace(several.images[0], origin="synthetic")])
@@ -980,8 +982,8 @@ def test_a_version_from_before_unmarked_patches_loads_and_changes(
     exdd: Detector, saved: Path, backbone: Backbone
 ) -> None:
     (saved / "unmarked.safetensors").unlink()
-    learnt = load_file(saved / "direction.safetensors")
-    kept = {name: values for name, values in learnt.items() if name not in ("stand_for", "unmarked_near")}
+    arrays = load_file(saved / "direction.safetensors")
+    kept = {name: values for name, values in arrays.items() if name not in ("stand_for", "unmarked_near")}
     save_file(kept, saved / "direction.safetensors")
     back = Detector.load(saved, backbone)
     assert back.fusions == exdd.fusions and not len(back.fitted.examples.unmarked)
@@ -990,7 +992,7 @@ def test_a_version_from_before_unmarked_patches_loads_and_changes(
 
 
 def test_a_version_from_before_context_can_still_change(backbone: Backbone, tmp_path: Path) -> None:
-    """What it learnt from has no surroundings with it: it stays with a fusion that needs none."""
+    """Its training rows lack surroundings: it keeps a fusion that needs none."""
     settings = replace(SMALL, fusion="stacked")
     detector = Detector(backbone, settings).fit(NORMALS, DEFECTS)
     setup = replace(detector.fitted.setup, settings=replace(settings, fusion="auto"))

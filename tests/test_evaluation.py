@@ -534,13 +534,13 @@ def test_parts_without_a_row_in_the_bank_are_refused_too(tmp_path: Path, backbon
 
 
 def test_parts_that_set_a_threshold_are_refused_too(split: tuple[Detector, list[Row]]) -> None:
-    """Normal images that are kept apart for the threshold are in no bank."""
+    """Normal images that are held out for the threshold are in no bank."""
     detector, test = split
     judge = copy(detector)
-    held = replace(detector.fitted.held, images=[BankImage("set/apart.png", "kept apart")])
+    held = replace(detector.fitted.held, images=[BankImage("set/held.png", "held out")])
     judge.fitted = replace(detector.fitted, held_out=held)
-    with pytest.raises(BadInput, match="Part kept apart is on both sides"):
-        evaluate_split(judge, [*test, replace(test[0], id="set/new.png", group="kept apart")])
+    with pytest.raises(BadInput, match="Part held out is on both sides"):
+        evaluate_split(judge, [*test, replace(test[0], id="set/new.png", group="held out")])
 
 
 def test_without_a_normal_image_nothing_is_begun(split: tuple[Detector, list[Row]]) -> None:

@@ -127,8 +127,11 @@ def test_figure_two_has_a_row_for_each_image(
 ) -> None:
     chosen = disagreements(run, 2)
     images, scores = run.result["per_image"], np.array(list(run.result["calibrated"].values()))
-    part, apart = dict(zip(images["id"], images["group"], strict=True)), np.ptp(np.clip(scores, 0, 2), axis=0)
-    assert apart[images["id"].index(chosen[0])] == apart.max() and part[chosen[0]] != part[chosen[1]]
+    part, spread = (
+        dict(zip(images["id"], images["group"], strict=True)),
+        np.ptp(np.clip(scores, 0, 2), axis=0),
+    )
+    assert spread[images["id"].index(chosen[0])] == spread.max() and part[chosen[0]] != part[chosen[1]]
     assert sorted(disagreements(run, 99)) == sorted(images["id"])
     assert len(set(chosen)) == 2 and set(chosen) <= set(run.result["per_image"]["id"])
     one = figure_two(workspace, run, chosen[:1])

@@ -18,8 +18,8 @@ def bank(images: list[BankImage], each: int, middle: float, seed: int) -> Bank:
     count = each * len(images)
     image, position = np.repeat(np.arange(len(images)), each), np.zeros((count, 2))
     rows = rng.normal(middle, 1, (count, DIMENSION))
-    beside = rng.normal(middle / 2, 1, (count, context.width(DIMENSION)))
-    return Bank(rows, image, position, images, beside.astype(np.float32))
+    surroundings = rng.normal(middle / 2, 1, (count, context.width(DIMENSION)))
+    return Bank(rows, image, position, images, surroundings.astype(np.float32))
 
 
 def test_painted_defects_that_come_later_teach_as_if_they_had_been_there() -> None:
@@ -68,10 +68,10 @@ def test_neighbours_that_follow_a_bank_are_those_that_would_be_found_in_it(
     if come:
         new = new.joined(bank([BankImage(f"n{i}", f"part{i + 3}") for i in range(come)], 4, 0.5, 2))
     features = list(np.random.default_rng(3).normal(0, 1, (9, 7, DIMENSION)).astype(np.float16))
-    apart = [f"part{i}" for i in range(9)]
-    before = Neighbours.find(old, features, apart, 3)
-    followed = before.follow(old, new, kept, features, apart)
-    found = Neighbours.find(new, features, apart, 3)
+    parts = [f"part{i}" for i in range(9)]
+    before = Neighbours.find(old, features, parts, 3)
+    followed = before.follow(old, new, kept, features, parts)
+    found = Neighbours.find(new, features, parts, 3)
     np.testing.assert_allclose(followed.distances, found.distances, atol=1e-3)
     if len(new) - 8 >= 3:  # rows that are repeated for want of others may stand in any order
         np.testing.assert_array_equal(followed.rows, found.rows)

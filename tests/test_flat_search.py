@@ -56,11 +56,13 @@ def test_both_find_the_nearest_rows(seed: int, n: int, k: int, at_once: int, cop
         check(rows, queries, min(k, n))
 
 
-@pytest.mark.parametrize("far", [0.0, 1000.0])
-def test_both_are_as_precise_far_from_the_origin(far: float) -> None:
+@pytest.mark.parametrize("offset", [0.0, 1000.0])
+def test_both_are_as_precise_far_from_the_origin(offset: float) -> None:
     rng = np.random.default_rng(1)
-    spread = 0.01 if far else 1.0
-    rows, queries = ((far + spread * rng.standard_normal((n, 40))).astype(np.float32) for n in (5_000, 200))
+    spread = 0.01 if offset else 1.0
+    rows, queries = (
+        (offset + spread * rng.standard_normal((n, 40))).astype(np.float32) for n in (5_000, 200)
+    )
     queries[:50] = rows[:50]  # at distance 0
     check(rows, queries, 5, atol=1e-4)
 

@@ -61,10 +61,10 @@ def line() -> Distances:
     queries, parts = on_the_line(PATCHES), []
     for places in (NEGATIVE, POSITIVE):
         bank = line_bank(places)
-        near, rows = bank.search(queries)
-        parts.append((near.reshape(1, 3, 1), bank.around(queries, rows[:, 0], 3).reshape(1, 3, 3)))
-    (near, near_around), (far, far_around) = parts
-    return Distances(near, far, near_around, far_around)
+        distances, rows = bank.search(queries)
+        parts.append((distances.reshape(1, 3, 1), bank.around(queries, rows[:, 0], 3).reshape(1, 3, 3)))
+    (negative, negative_around), (positive, positive_around) = parts
+    return Distances(negative, positive, negative_around, positive_around)
 
 
 def distances(n: Any, p: Any = None, direction: Any = None) -> Distances:
@@ -341,8 +341,8 @@ def test_patchcore_scores_as_anomalib_does(
     anomalib_patchcore.memory_bank = torch.as_tensor(kept)
     flat = torch.as_tensor(queries).reshape(-1, 48)
     with torch.inference_mode():
-        near, rows_found = (v.reshape(4, 42) for v in anomalib_patchcore.nearest_neighbors(flat, 1))
-        expected = anomalib_patchcore.compute_anomaly_score(near, rows_found, flat).numpy()
+        nearest, rows_found = (v.reshape(4, 42) for v in anomalib_patchcore.nearest_neighbors(flat, 1))
+        expected = anomalib_patchcore.compute_anomaly_score(nearest, rows_found, flat).numpy()
 
     bank = Bank(kept, np.zeros(rows), np.zeros((rows, 2)), [BankImage("a", "a")])
     judge = PatchCore(neighbours=neighbours)
@@ -351,7 +351,7 @@ def test_patchcore_scores_as_anomalib_does(
         found, matched = bank.search(patches)
         around = bank.around(patches, matched[:, 0], judge.around).reshape(6, 7, -1) if judge.around else None
         seen = Distances(found.reshape(6, 7, 1), negative_around=around)
-        np.testing.assert_allclose(judge.patch_scores(seen).ravel(), near[i], rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(judge.patch_scores(seen).ravel(), nearest[i], rtol=1e-4, atol=1e-4)
         assert judge.image_score(seen) == pytest.approx(float(expected[i]), rel=1e-4)
 
 
@@ -509,9 +509,9 @@ def test_few_scores_that_lie_apart_leave_doubt() -> None:
 
 def test_what_stands_for_several_weighs_as_they_do() -> None:
     rng = np.random.default_rng(0)
-    usual, beside, defects = rng.normal(0, 1, 6000), rng.normal(1, 1, 3000), rng.normal(3, 1, 2000)
-    every = thresholds.odds(np.concatenate([usual, np.tile(beside, 4)]), defects, 0.1)
-    each = np.repeat([1.0, 4.0], [len(usual), len(beside)])
-    assert thresholds.odds(np.concatenate([usual, beside]), defects, 0.1, each) == pytest.approx(
+    usual, adjacent, defects = rng.normal(0, 1, 6000), rng.normal(1, 1, 3000), rng.normal(3, 1, 2000)
+    every = thresholds.odds(np.concatenate([usual, np.tile(adjacent, 4)]), defects, 0.1)
+    each = np.repeat([1.0, 4.0], [len(usual), len(adjacent)])
+    assert thresholds.odds(np.concatenate([usual, adjacent]), defects, 0.1, each) == pytest.approx(
         every, rel=2e-3
     )

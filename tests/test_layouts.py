@@ -51,7 +51,7 @@ def test_visa_takes_types_from_its_table_and_labels_of_masks(tmp_path: Path) -> 
     assert [area(found, f"Data/Images/Anomaly/{n:03d}.JPG") for n in range(4)] == [36] * 4
     assert not found.left_out and not found.questions
     assert Counter(r.split for r in found.records) == {"train": 6, "test": 4}
-    assert "There is no split_csv/1cls.csv beside candle/" in found.notes[0]
+    assert "There is no split_csv/1cls.csv next to candle/" in found.notes[0]
 
 
 @pytest.mark.parametrize("separator", [",", ";"])

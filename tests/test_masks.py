@@ -241,7 +241,7 @@ def test_the_background_is_what_is_even_and_reaches_the_border() -> None:
     shaded[:] = np.clip(shaded * np.linspace(0.15, 1.2, 300)[None, :, None], 0, 255)
     assert foreground.foreground(shaded).all()  # dark on one side, but there is no step
     assert foreground.foreground(np.full((64, 64, 3), 200, np.uint8)).all()
-    for level in (250, 0):  # a strip beside the part, whether the part is rough or even
+    for level in (250, 0):  # a strip next to the part, whether the part is rough or even
         for strip in (plain(140, 180), np.full((140, 180, 3), 120, np.uint8)):
             strip[:, :50] = level
             found = foreground.foreground(strip)

@@ -83,7 +83,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
         return len(detector.negative) + len(detector.positive or [])
 
     visit(page, f"{address}/banks")
-    # Two versions beside each other, by themselves.
+    # The last two versions are compared without being chosen.
     compared = page.locator("#compared .compared")
     compared.wait_for(timeout=SLOW)
     line = compared.locator("tr", has_text="Share of normal patches kept").inner_text().split()
@@ -132,7 +132,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     full = id if source == "Painted defect" else f"plates/{id}"
     assert squares == len(bank_map.patches_of_image(own, "v2", full, "positive")) > 0
 
-    # Dropped, with a name beside it; and undone.
+    # Dropped, with the name of who did it; and undone.
     before = rows("v2")
     side.get_by_role("button", name="Drop from the positive bank").click()
     page.locator(".st-message", has_text="Type your name first").wait_for()
@@ -217,7 +217,7 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         row.wait_for(timeout=SLOW)
         assert candidates.get(own, later).status == "accepted"
 
-        # So many come to it that a full rebuild is due, and the page says so.
+        # So many rows join the bank that a rebuild is due, and the page says so.
         curation.accept(
             own, [*plates.pending(own), *(plates.paint(own, seed).id for seed in (50, 51, 52))], "Anna"
         )

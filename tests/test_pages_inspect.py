@@ -503,7 +503,7 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         assert page.locator(".vw-was").inner_text().startswith("Before: ")
         line = page.locator(".vw-markline", has_text="Marked as a missed defect (spot) by Anna")
         line.wait_for()
-        assert page.locator(f".vw-thumb[data-id='{row.id}'] .vw-taught").inner_text() == "marked"
+        assert page.locator(f".vw-thumb[data-id='{row.id}'] .vw-marked").inner_text() == "marked"
         (decision,) = decisions.history(workspace)
         assert (decision.action, decision.who, decision.detail["defect_type"]) == ("missed", "Anna", "spot")
         rest = len(workspace.images(split="test")) - 1
@@ -519,7 +519,7 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         toast("Taken back")
         assert heatmap() == before and line.count() == 0
         page.get_by_text("All scored").wait_for()  # what was known before counts again
-        assert page.locator(".vw-stale, .vw-taught").count() == 0
+        assert page.locator(".vw-stale, .vw-marked").count() == 0
 
         page.locator(f".vw-thumb[data-id='{normal}']").click()
         scored(page, normal.partition("/")[2])

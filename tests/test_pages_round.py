@@ -65,13 +65,13 @@ def test_paint_accept_see_the_heatmap_change_undo_see_it_change_back(
         page.keyboard.press("a")
         said(page, "Accepted 1 candidate")
         until(page, lambda: status(workspace, first) == "accepted")
-        taught = positive_rows(workspace)
+        grown = positive_rows(workspace)
 
         step("Look at a heatmap")
         still, after = heatmaps()
         page.screenshot(path=SCREENSHOTS / "round-accepted.png")
         assert after != before and still == patchcore  # which has no positive bank
-        assert taught[0] > rows[0]
+        assert grown[0] > rows[0]
 
         page.goto(address + "curate")
         ready(page)

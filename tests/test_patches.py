@@ -237,7 +237,7 @@ def test_of_a_small_defect_the_most_covered_patch_is_left() -> None:
     mask = np.zeros((256, 256), bool)
     mask[10, 60:70] = True  # at a quarter of the size patches are 32 wide: 4 pixels in one, 6 in the next
     assert np.argwhere(defect_patches(mask, Size(64, 64), (8, 8))).tolist() == [[0, 2]]
-    mask[200, 100] = True  # a speck elsewhere is not lost beside it
+    mask[200, 100] = True  # a speck elsewhere is kept as well
     assert np.argwhere(defect_patches(mask, Size(64, 64), (8, 8))).tolist() == [[0, 2], [6, 3]]
 
 

@@ -74,7 +74,7 @@ def direction(mask: np.ndarray) -> float:
     return float(np.degrees(np.arctan2(vectors[1, 1], vectors[0, 1])) % 180)
 
 
-def apart(a: float, b: float) -> float:
+def turn(a: float, b: float) -> float:
     return abs((a - b + 90) % 180 - 90)
 
 
@@ -205,7 +205,7 @@ def test_an_image_takes_well_under_a_second(height, width):
     image, mask = brushed(height, width), np.zeros((height, width), np.uint8)
     cv2.line(mask, (20, 20), (width - 20, height - 20), 1, 25)
     for prompt in ("several scratches", "crack", "pit", "stain"):
-        began = time.process_time()  # not the wall's clock: other tests may run beside this one
+        began = time.process_time()  # not the wall's clock: other tests may run at the same time
         paint(prompt, mask > 0, image)
         assert time.process_time() - began < 1.5
 
@@ -274,7 +274,7 @@ def test_short_lines_are_shorter():
 def test_directions_turn_lines_in_a_broad_mask(word, degrees):
     image = brushed(angle=30)
     found = [direction(paint(f"single {word} dark crack", None, image, seed=seed).mask) for seed in range(4)]
-    assert np.median([apart(angle, degrees) for angle in found]) < 15
+    assert np.median([turn(angle, degrees) for angle in found]) < 15
 
 
 def test_a_surface_without_grain_is_said_where_words_refer_to_it():
@@ -286,7 +286,7 @@ def test_a_surface_without_grain_is_said_where_words_refer_to_it():
 
 def test_in_a_narrow_mask_the_mask_sets_the_direction_and_that_is_said():
     painting = paint("vertical scratch", brushstroke())
-    assert apart(direction(painting.mask), direction(brushstroke())) < 15
+    assert turn(direction(painting.mask), direction(brushstroke())) < 15
     assert any("direction" in note for note in painting.notes)
 
 
@@ -344,10 +344,10 @@ def test_broken_lines_have_gaps_and_unbroken_ones_none():
         way = lines.centreline(brushstroke(thickness=5))
         found = []
         for seed in range(6):
-            near = cv2.dilate(
+            around = cv2.dilate(
                 paint(prompt, brushstroke(thickness=5), seed=seed).mask.astype(np.uint8), np.ones((5, 5))
             )
-            found.append(lines.at(near, way).mean())
+            found.append(lines.at(around, way).mean())
         return float(np.mean(found))
 
     assert share("long broken dark scratch") < 0.8 * share("long continuous dark scratch")

@@ -192,10 +192,10 @@ def file_of(*rows: dict) -> str:
 def test_a_prompt_of_the_same_name_is_kept_apart_or_replaced_and_both_can_be_undone(workspace):
     before = prompts.library(workspace)
     other = file_of({"name": "White marks", "prompt": "chalk"}, {"name": "New", "prompt": "pits"})
-    apart = prompts.import_json(workspace, other)
-    assert apart.added == ["White marks 2", "New"] and apart.replaced == []
+    both = prompts.import_json(workspace, other)
+    assert both.added == ["White marks 2", "New"] and both.replaced == []
     assert prompts.get(workspace, "White marks").prompt == "white marks on the wall"
-    prompts.undo_import(workspace, apart)
+    prompts.undo_import(workspace, both)
     assert prompts.library(workspace) == before
 
     replaced = prompts.import_json(workspace, other, replace_same_names=True)

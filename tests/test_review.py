@@ -192,7 +192,7 @@ def test_an_old_row_is_told_as_stale_until_it_is_scored_again(tmp_path: Path) ->
     assert list(renamed.rows("called otherwise")) == ["a"] and renamed.rows("changed") == {}
 
 
-def test_a_missed_defect_is_learnt_at_once_and_forgotten_exactly(review: Review) -> None:
+def test_a_missed_defect_joins_the_bank_at_once_and_leaves_it_exactly(review: Review) -> None:
     id = next(i.id for i in review.images("demo/test") if i.label == "defect" and i.defect_type == "spot")
     before = review.compare(id)
     other = next(image.id for image in review.images("demo/test") if image.id != id)

@@ -144,8 +144,8 @@ def test_one_bright_pixel_leaves_the_score_where_it_is(
     written(tmp_path / "new" / "d.png", (values >> 8).astype(np.uint8))  # as 16 bits would show it
     plain, one, half, dark = scored(capsys, workspace, tmp_path / "new")["images"]
     for method in ("patchcore", "exdd"):
-        apart = abs(plain[f"{method}_calibrated"] - dark[f"{method}_calibrated"])
-        assert abs(plain[f"{method}_calibrated"] - one[f"{method}_calibrated"]) < apart / 3
+        difference = abs(plain[f"{method}_calibrated"] - dark[f"{method}_calibrated"])
+        assert abs(plain[f"{method}_calibrated"] - one[f"{method}_calibrated"]) < difference / 3
     assert plain["depth"] == one["depth"] == "12" and plain["clipped"] == 0
     assert one["clipped"] == pytest.approx(1 / values.size)
     assert any("beyond 12 bits" in note for note in one["notes"])

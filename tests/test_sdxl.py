@@ -331,7 +331,7 @@ def test_one_file_paints_as_its_folder_does(tmp_path: Path, engine: SDXL, tiny_s
     shutil.copytree(tiny_sdxl, tmp_path / "tiny")
     file = tiny.build_single(tmp_path / "tiny")
     for weight in (tmp_path / "tiny").glob("*/*.safetensors"):
-        weight.unlink()  # only the configuration stays beside the file
+        weight.unlink()  # only the configuration stays next to the file
     painting = SDXL(str(file)).paint(request())
     assert far_apart(painting.image, engine.paint(request()).image) <= 1
     assert painting.engine_version.startswith("tiny.safetensors ")

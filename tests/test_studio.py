@@ -55,9 +55,9 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
             mask = np.zeros((80, 96), bool)
             mask[26:42, 16 : 40 + 8 * (number % 2)] = True
             image[mask] //= 3
-            beside = folder / "small" / "masks" / place.name
-            beside.mkdir(parents=True, exist_ok=True)
-            (beside / f"{number}.png").write_bytes(encode_png(mask))
+            masks_folder = folder / "small" / "masks" / place.name
+            masks_folder.mkdir(parents=True, exist_ok=True)
+            (masks_folder / f"{number}.png").write_bytes(encode_png(mask))
         (place / f"{number}.png").write_bytes(encode_png(image))
     made = Workspace.create(folder / "workspace", backbone="efficientnet_lite0")
     import_dataset(made, folder / "small", name="small")
@@ -630,9 +630,9 @@ def test_without_a_place_in_the_region_the_reason_is_one_sentence(tmp_path):
     image = np.full((80, 96, 3), 20, np.uint8)  # a bright part on a dark ground
     image[20:60, 20:70] = 150
     image += np.random.default_rng(0).integers(0, 8, image.shape, dtype=np.uint8)
-    beside = boxed(0, 10, 0, 96)
+    elsewhere = boxed(0, 10, 0, 96)
     with pytest.raises(BadInput, match="Nothing of the part lies in the region of interest"):
-        masks.realise(mask_spec.MaskSpec("generated", vary=True), image, 0, None, beside)
+        masks.realise(mask_spec.MaskSpec("generated", vary=True), image, 0, None, elsewhere)
 
 
 @settings(max_examples=40, deadline=None)

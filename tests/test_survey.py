@@ -153,7 +153,7 @@ def test_masks_that_pair_with_nothing_are_no_images(tmp_path: Path) -> None:
 
 
 def test_folders_of_images_and_of_masks_side_by_side(tmp_path: Path) -> None:
-    """images/train/good beside masks/test/bad: nothing is a category, and every mask finds its image."""
+    """images/train/good and masks/test/bad: nothing is a category, and every mask finds its image."""
     for n in range(6):
         put(tmp_path / "images" / "train" / "good" / f"{n}.png", surface(n))
         put(tmp_path / "images" / "test" / "bad" / f"{n}.png", surface(n + 50, spot=True))
@@ -238,7 +238,8 @@ def test_images_of_8_bits_beside_deeper_ones_are_named(tmp_path: Path) -> None:
     report = checked(tmp_path)
     assert not report["healthy"]
     assert any(
-        "8 images (good/000.png" in s and "of 8 bits beside 4 images" in s for s in report["sentences"]
+        "8 images (good/000.png" in s and "8 bits a channel and 4 images have more" in s
+        for s in report["sentences"]
     )
     for n in range(8):
         put(tmp_path / "good" / f"{n:03}.png", surface(n).astype(np.uint16) * 16)
@@ -270,7 +271,7 @@ def test_images_that_show_nothing_are_named(tmp_path: Path) -> None:
 
 
 def test_outlines_beside_images_of_a_split_are_their_masks(tmp_path: Path) -> None:
-    """test/bad without ground_truth/, each image with LabelMe's JSON beside it."""
+    """test/bad without ground_truth/, each image with LabelMe's JSON next to it."""
     for n in range(4):
         put(tmp_path / "train" / "good" / f"{n}.png", surface(n))
         put(tmp_path / "test" / "bad" / f"{n}.png", surface(n + 50, spot=True))

@@ -83,25 +83,25 @@ def test_table_one_by_folds(
     with_synthetic: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Base is what an evaluation by folds measures; full learns from painted defects, but not of a held-out part."""
-    workspace, learnt = copy_of(with_synthetic, tmp_path), []
+    workspace, used = copy_of(with_synthetic, tmp_path), []
     fit_defects = fit.fit_defects
 
     def spy(fitted: Fitted, defects: Any, *more: Any, **given: Any) -> Fitted:
-        learnt.append([marked.image for marked in defects])
+        used.append([marked.image for marked in defects])
         return fit_defects(fitted, defects, *more, **given)
 
     monkeypatch.setattr(fit, "fit_defects", spy)
     rows = workspace.images("demo")
     sides = datasets.folds(rows, 2, 1)
     said = jobs.run_here(workspace, "table1", "", {"folds": 2, "seed": 1})
-    assert len(learnt) == 4  # base and full of each fold
+    assert len(used) == 4  # base and full of each fold
     for number, test in enumerate(sides):
-        base, full = learnt[2 * number : 2 * number + 2]
+        base, full = used[2 * number : 2 * number + 2]
         painted = [image for image in full if image.origin == "synthetic"]
         assert full == [*base, *painted] and all(image.origin == "real" for image in base)
         assert not {rows[i].group for i in test} & {name for i in full for name in (i.group, i.donor)}
     assert (
-        sum(image.origin == "synthetic" for images in learnt for image in images) == 3
+        sum(image.origin == "synthetic" for images in used for image in images) == 3
     )  # each in one of two folds
     run = runs.get(workspace, said["run"])
     assert list(run.result["methods"]) == ["patchcore", "exdd_base", "exdd_full"]
@@ -162,7 +162,7 @@ def test_more_synthetic_ones_hold_those_of_fewer(with_synthetic: Workspace) -> N
     assert len(few) == 1 and len(more) == 2 and few < more
 
 
-def test_parts_that_taught_a_bank_are_no_test(demo_workspace: Workspace) -> None:
+def test_parts_that_a_bank_was_built_from_are_no_test(demo_workspace: Workspace) -> None:
     test = demo_workspace.images("demo", split="test")
     everything, note = unseen.unseen_images(demo_workspace, "demo", [])
     assert everything == test and note == ""

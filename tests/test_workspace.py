@@ -606,8 +606,8 @@ def test_a_bank_version_knows_the_training_split_only(filled):
 
     detector = load_detector(filled)
     assert detector.positive is not None
-    learnt = {image.id for memory in (detector.negative, detector.positive) for image in memory.images}
-    assert learnt == {row.id for row in filled.images(split="train")}
+    used = {image.id for memory in (detector.negative, detector.positive) for image in memory.images}
+    assert used == {row.id for row in filled.images(split="train")}
     assert load_detector(filled, bank.id) is detector  # read once
     inspection = detector.score([filled.images(split="test", label="defect")[0].path])[0]
     assert inspection.map.shape == (48, 64) and inspection.verdict in ("normal", "defect")

@@ -104,7 +104,7 @@ def build_lora(file: Path, seed: int = 2) -> Path:
 
 
 def build_single(folder: Path) -> Path:
-    """The weights of `build` in one file beside its folder, named as trainers of SDXL name tensors."""
+    """The weights of `build` in one file next to its folder, named as trainers of SDXL name tensors."""
     tensors = {}
     for part, rename in (("unet", _old_unet), ("vae", _old_vae), ("text_encoder", _old_text)):
         for name, tensor in _state(folder / part).items():

@@ -14,7 +14,7 @@ const PLACES = [
 ];
 const NO_BANK = "This version has no positive bank.";
 // Of one part there is no other that a patch could be compared with.
-const ONE_PART = "There are no defect rows of other parts to be near to.";
+const ONE_PART = "There are no defect rows of other parts to measure the distance to.";
 
 /** @param {import("./state.js").Pane} pane */
 export function showHistograms({ page, store, voice }) {

@@ -82,7 +82,7 @@ function fillHover(box, map, bank, dot) {
 }
 
 /**
- * Beside the dot, inside the frame.
+ * Place the hover text next to the dot, inside the frame.
  * @param {HTMLElement} box
  * @param {HTMLElement} frame
  * @param {any} point of Plotly's

@@ -157,13 +157,13 @@ function followTable(page, known, show) {
  * @param {() => void} open
  */
 function whenNear(page, open) {
-  const near = new IntersectionObserver(
+  const watcher = new IntersectionObserver(
     (seen) => {
       if (!seen.some((one) => one.isIntersecting)) return;
-      near.disconnect();
+      watcher.disconnect();
       open();
     },
     { rootMargin: "400px" },
   );
-  near.observe(page);
+  watcher.observe(page);
 }

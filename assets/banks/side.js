@@ -1,4 +1,4 @@
-// The pane beside the map: the image of the chosen dot with its rows, and the button that drops it from the
+// The pane next to the map: the image of the chosen dot with its rows, and the button that drops it from the
 // bank. Knows one image; the page says how the bank is read again after a change.
 
 import { drawing, find, make } from "../shared/dom.js";
@@ -85,7 +85,7 @@ const nameField = () =>
     type: "text",
     class: "lm-who",
     maxlength: "40",
-    placeholder: "Your name stands beside what you decide",
+    placeholder: "Your name is stored with what you decide",
     "aria-label": "Your name",
   });
 

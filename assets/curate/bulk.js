@@ -131,7 +131,7 @@ function aboutThese(store, isAccept, advice) {
   const all = "Every pending candidate of this data set.";
   const which = titles.length ? `Every pending candidate with ${titles.join(", ")}.` : all;
   const fate = isAccept
-    ? "Their patches come to the positive bank of the active bank version."
+    ? "Their patches join the positive bank of the active bank version."
     : "They stay out of the bank.";
   return `${advice || which} ${fate} Undo takes all of it back.`;
 }

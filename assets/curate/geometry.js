@@ -38,7 +38,7 @@ export function boxOf(lines) {
 }
 
 /**
- * The zoom that shows a box with its surroundings, and no more beside the image than there has to be.
+ * The zoom that shows a box with its surroundings, with as little as possible outside the image.
  * @param {Size} pane
  * @param {Size} size
  * @param {Box} box

@@ -37,7 +37,7 @@ test("a defect of a few pixels is shown with at least 64 pixels of what is aroun
   assert.ok(Math.abs(Math.min(pane[0], pane[1]) / (scale * k) - 64) < 1e-9);
 });
 
-test("a defect at the edge shows nothing beside the image, a large one shows all", () => {
+test("a defect at the edge shows nothing outside the image, a large one shows all", () => {
   const { k, x } = zoomTo(pane, size, [0, 0, 10, 10]);
   assert.ok(k > 1 && Math.abs(212 + x) < 1e-9);
   assert.deepEqual(zoomTo(pane, size, [0, 0, 400, 400]), WHOLE);

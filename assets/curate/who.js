@@ -7,7 +7,7 @@ import { dialogOf, sheet } from "./sheet.js";
 /** @typedef {import("./state.js").Pane} Pane */
 
 const ABOUT =
-  "Your name stands beside every decision, and shows others what you have open. This browser remembers it.";
+  "Your name is stored with every decision, and shows others what you have open. This browser remembers it.";
 
 /** Ask for a name; where there is one already it can stay. @param {Pane} pane @returns {Promise<string>} */
 function ask({ page, store }) {

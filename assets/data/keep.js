@@ -59,7 +59,7 @@ function nameField() {
     maxlength: "40",
     placeholder: "your name",
     autocomplete: "name",
-    title: "Your name stands beside the change; this browser remembers it",
+    title: "Your name is stored with the change; this browser remembers it",
   });
   field.addEventListener("input", () => field.classList.remove("rg-wanted"));
   return field;

@@ -23,7 +23,7 @@ const CURVES = {
   patch_reliability: [
     "Reliability of patches",
     "The same of every patch. Nearly all are normal and lie at the left, so look at the points as well as " +
-      "at ECE. One that a mask covers by half is a defect; those beside it resemble it and count as " +
+      "at ECE. One that a mask covers by half is a defect; those next to it resemble it and count as " +
       "normal, so few patches reach a high probability.",
   ],
 };

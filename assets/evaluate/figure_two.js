@@ -11,7 +11,7 @@ import { thumbnailUrl } from "./words.js";
 
 const ABOUT =
   "Image, truth and each method's heatmap on one scale. Largest disagreement: where the methods' scores " +
-  "lie farthest apart.";
+  "differ most.";
 const NO_FOLD_BANKS =
   "Every fold had banks of its own, which are gone: Figure 2 is drawn of a measurement on the test split.";
 const NO_BANKS = "Its bank versions are deleted, so its heatmaps cannot be drawn any more.";

@@ -108,7 +108,7 @@ export function figureOf({ masks }, metric, share) {
 export const short = (title) => title.split(" (")[0];
 
 /**
- * What a method learnt from and how it fuses distances.
+ * What a method learned from and how it fuses distances.
  * @param {Measurement} data
  * @param {string} name
  */

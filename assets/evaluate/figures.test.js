@@ -25,7 +25,7 @@ test("a pixel figure says where there are no masks", () => {
   assert.equal(figureOf(result, "aupro", 0.5), "50.0");
 });
 
-test("a method tells what it learnt from and its fusions", () => {
+test("a method names what it learned from and its fusions", () => {
   const data = /** @type {any} */ ({
     titles: { patchcore: "PatchCore", exdd: "ExDD (real and synthetic)" },
     result: { fusion: ["ratio", "ratio"] },

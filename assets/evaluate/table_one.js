@@ -116,7 +116,7 @@ function differencesOf(data, names, theirs) {
     );
   });
   const title = make("tr", {}, group(1 + names.length, "Paired differences, points"), empty());
-  return make("tbody", { class: "ms-apart" }, title, ...rows);
+  return make("tbody", {}, title, ...rows);
 }
 
 /** @param {Measurement} data @param {boolean} isBesidePaper */

@@ -44,7 +44,7 @@ export const KINDS = {
   ],
   evaluate: [
     "One bank",
-    "A bank version as it stands, beside PatchCore with the same normal bank, on its test split.",
+    "A bank version as it is now, compared with PatchCore with the same normal bank, on its test split.",
   ],
 };
 

@@ -123,7 +123,7 @@ const nameField = (tools) =>
     "By",
     textField(tools, {
       ...{ class: "vw-who", maxlength: "40", value: knownName(), placeholder: "your name" },
-      ...{ autocomplete: "name", title: "Your name stands beside the mark; this browser remembers it" },
+      ...{ autocomplete: "name", title: "Your name is stored with the mark; this browser remembers it" },
     }),
   );
 

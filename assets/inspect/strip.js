@@ -56,7 +56,7 @@ export function stripPane({ viewer, store, call }, select) {
     for (const shown of all(strip, "[data-id]")) {
       const image = state.byId.get(shown.dataset.id || "");
       if (!image || rows.get(image.id) === state.rows.get(image.id)) continue;
-      shown.querySelectorAll(".vw-icon, .vw-taught").forEach((sign) => sign.remove());
+      shown.querySelectorAll(".vw-icon, .vw-marked").forEach((sign) => sign.remove());
       shown.append(...signs(image, state));
     }
     rows = state.rows;
@@ -100,7 +100,7 @@ function signs(image, { rows, marked }) {
     sign.classList.toggle("vw-stale", row.stale);
     shown.push(sign);
   }
-  if (marked.has(image.id)) shown.push(make("span", { class: "vw-taught" }, "marked"));
+  if (marked.has(image.id)) shown.push(make("span", { class: "vw-marked" }, "marked"));
   return shown;
 }
 

@@ -121,7 +121,7 @@ export const wordList = ({ call, attempt }, dialog) =>
     );
     const help =
       "Words of the negative prompt are excluded or reversed. " +
-      "Words it does not know are named beside the result.";
+      "Words it does not know are named next to the result.";
     dialog.open(
       "Words that the procedural engine knows",
       [table],

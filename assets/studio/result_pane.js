@@ -1,4 +1,4 @@
-// The pane on the right: one candidate beside its original or the one before, its facts, and what can
+// The pane on the right: one candidate next to its original or the one before, its facts, and what can
 // be done with it. Knows the store; what is done is the business of `acts`.
 
 import { find, make } from "../shared/dom.js";

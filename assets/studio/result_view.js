@@ -1,4 +1,4 @@
-// A result beside its original in one view: the handle between them, outlines, zoom. Knows pictures and
+// A result and its original in one view: the handle between them, outlines, zoom. Knows pictures and
 // the store's zoom, share and outline; does not know candidates.
 
 import { drag, drawing, find, make } from "../shared/dom.js";

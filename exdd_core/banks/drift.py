@@ -45,10 +45,12 @@ def state(workspace: Workspace, id: str | None = None) -> State:
     found = drift(detector.fitted)
     reasons = []
     if found.uncovered > UNCOVERED:
-        reasons.append(f"{found.uncovered:.0%} of the known defects' patches have no row near them any more")
+        reasons.append(
+            f"{found.uncovered:.0%} of the known defects' patches are not covered by bank rows any more"
+        )
     if found.fresh_radius and found.radius > LOOSE * found.fresh_radius:
         times = found.radius / found.fresh_radius
-        reasons.append(f"its rows lie {times:.1f} times as far apart as after a build")
+        reasons.append(f"its covering radius is {times:.1f} times that of a fresh build")
     if found.built and found.rows > GROWN * found.built:
         reasons.append(f"its positive bank has grown from {found.built:,} to {found.rows:,} rows")
     if not detector.fitted.can_change:

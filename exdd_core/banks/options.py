@@ -112,7 +112,7 @@ def rebuild_spec(workspace: Workspace, id: str | None = None, who: str = "") -> 
     kept = version.settings
     positives = kept.get("positives", "real")
     if positives == "real" and candidates.count(workspace, version.dataset, "accepted"):
-        positives = "both"  # what was accepted has come to it since, and is to stay
+        positives = "both"  # accepted defects have joined the bank since, and stay
     names = ("max_real_parts", "seed", "negative_ratio", "positive_ratio", "size", "keep_aspect")
     given = {name: kept.get(name) for name in (*names, "backbone", "fusion")}
     return BuildOptions.from_json({**given, "dataset": version.dataset, "positives": positives, "who": who})

@@ -39,7 +39,7 @@ class TrainingImages:
         if not known:
             return ""
         marked = known.startswith("file:") or self._workspace.image(known).split != "train"
-        how = "learnt from it" if marked else "was built from it"
+        how = "learned from it" if marked else "was built from it"
         itself = f"this image is in the bank itself ({self.version.name} {how})"
         return f"{itself}, so its score says nothing about new parts"
 

@@ -129,7 +129,7 @@ def accept_options(add: Add) -> None:
 
 
 def accept_candidates(options: argparse.Namespace) -> Decided | answers.NothingDecided:
-    """Accept candidates: they come to the positive bank of the active version before it is used next."""
+    """Accept candidates: they join the positive bank of the active version before it is used next."""
     from exdd_core import curation
 
     workspace = open_workspace(options)

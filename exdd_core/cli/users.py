@@ -21,7 +21,7 @@ ROLES = "viewer (looks), curator (scores, paints and decides) or admin (data set
 
 
 def _name(add: Add) -> None:
-    add("name", metavar="NAME", help="what they sign in with; it stands beside what they decide")
+    add("name", metavar="NAME", help="what they sign in with; it is stored with what they decide")
 
 
 def add_options(add: Add) -> None:

@@ -41,7 +41,7 @@ def drop(workspace: Workspace, image: str, side: str, who: str) -> changing.Deci
 def put_back(workspace: Workspace, image: str, who: str) -> changing.Decided:
     """Take the last `drop` of an image back. Where it was an undo of a decision, that decision is made again."""
     decided = _put_back(workspace, image, who)
-    return replace(decided, sentence=f"Put it back: {decided.rows:,} rows came to {decided.bank}.")
+    return replace(decided, sentence=f"Put it back: {decided.rows:,} rows joined {decided.bank}.")
 
 
 def _put_back(workspace: Workspace, image: str, who: str) -> changing.Decided:

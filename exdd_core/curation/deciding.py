@@ -45,7 +45,7 @@ def accept(
     progress: Progress | None = None,
     wait: bool = True,
 ) -> Decided:
-    """Accept pending candidates, whose patches come to the positive bank of their data set's active version.
+    """Accept pending candidates, whose patches join the positive bank of their data set's active version.
 
     wait: for the fit, to say how many rows came. Candidates that somebody else has decided on meanwhile, or has open,
     are left out and named. Raises BadInput where a single one was asked for and cannot be accepted.

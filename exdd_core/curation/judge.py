@@ -42,8 +42,8 @@ def _advised(advice: Advice, of: int) -> str:
     if trial.sure > 0:
         return f"{what}: {gain} on training parts held back."
     return (
-        f"{what}: no training part held back fares worse ({gain}), and painted defects weigh little beside real "
-        "ones, so they may help with defects still to come."
+        f"{what}: no training part held back fares worse ({gain}), and painted defects weigh little compared "
+        "with real ones, so they may help with defects still to come."
     )
 
 

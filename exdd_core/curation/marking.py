@@ -120,9 +120,7 @@ def _teach(
     name = keep_mask(workspace, mask)
     with changing_banks(workspace):
         if any(d.subject == image.id for d in in_force(workspace, action)):
-            raise BadInput(
-                "This image has taught the bank already; take that back first, then mark all at once."
-            )
+            raise BadInput("This image has such a mark already; take that back first, then mark all at once.")
         target = BankUpdate.active(workspace, origin["dataset"])
         changes: list[Change] = []
         if target is not None:
@@ -144,7 +142,7 @@ def _teach(
     decided = Gained.made(target.version.name if target else "", changes).told("", [image.id], {})
     said = "Remembered the missed defect" if action == "missed" else "Remembered the false alarm"
     rows = f"{decided.rows} {'row' if decided.rows == 1 else 'rows'}"
-    where = f"; {rows} came to the {side} bank of {decided.bank}" if target else ""
+    where = f"; {rows} joined the {side} bank of {decided.bank}" if target else ""
     return Decided(
         decided.ids, {}, decided.bank, decided.rows, f"{said}{where}. Evaluation leaves this part out."
     )

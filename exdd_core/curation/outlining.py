@@ -45,7 +45,7 @@ def keep(workspace: Workspace, id: str, mask: np.ndarray, who: str) -> Changed:
     Raises `BadInput` for an image that wants none, and for a mask that cannot be that of a defect.
     """
     if not who.strip():
-        raise BadInput("Say who you are; your name stands beside the mask.")
+        raise BadInput("Say who you are; your name is stored with the mask.")
     if not wanted(workspace, id):
         raise BadInput("Only an image with a defect and without a mask can be outlined here.")
     row = workspace.image(id)

@@ -152,8 +152,8 @@ class Marks:
             return
         annotation, lost = next(iter(self._missing.items()))
         raise BadInput(
-            f"None of the images that {annotation} lists lies in {tree.root} ({listed(lost)}); put it beside "
-            "its images."
+            f"None of the images that {annotation} lists lies in {tree.root} ({listed(lost)}); move it "
+            "next to its images."
         )
 
     def all_notes(self) -> list[str]:
@@ -171,9 +171,11 @@ class Marks:
                 f"{_regions(thin)} {_are(thin)} lines or points without a width: drawn 1/{LINE_SHARE} of the "
                 f"image's longer side wide, {LINE_LEAST} pixels at least."
             )
-        far = [name for name, own in self.outlines.items() for outline in own if beyond(outline)]
-        if far:
-            lines.append(f"{_regions(far)} reach{'es' if len(far) == 1 else ''} out of the image: clipped.")
+        outside = [name for name, own in self.outlines.items() for outline in own if beyond(outline)]
+        if outside:
+            lines.append(
+                f"{_regions(outside)} reach{'es' if len(outside) == 1 else ''} out of the image: clipped."
+            )
         for label, count in self._no_defect.items():
             lines.append(
                 f'{count} {"outline is" if count == 1 else "outlines are"} called "{label}": no defect.'

@@ -33,7 +33,7 @@ PART = re.compile(r"[sS]\d+")
 JSON_FOLDERS = ("", "realiad_jsons", "realiad_jsons/realiad_jsons")
 UNSEEN = (
     "views of defective parts without a mask, which may or may not show the defect; put the JSON file of the "
-    "object, which says so, beside its folder"
+    "object, which says so, next to its folder"
 )
 
 

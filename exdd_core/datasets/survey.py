@@ -255,4 +255,6 @@ def of_two_depths(deep: Sequence[str], shallow: Sequence[str]) -> list[str]:
     """Sentences on images of 8 bits among images of more, by their paths; none where all are alike."""
     if not deep or not shallow:
         return []
-    return [f"{counted(shallow)} of 8 bits beside {count(len(deep), 'image')} of more: {DIFFER}."]
+    have, others = ("has" if len(one) == 1 else "have" for one in (shallow, deep))
+    more = f"{count(len(deep), 'image')} {others} more"
+    return [f"{counted(shallow)} {have} 8 bits a channel and {more}: {DIFFER}."]

@@ -90,7 +90,7 @@ def _split(tree: Tree, rows: list[dict[str, str]], pictures: list[str]) -> tuple
     table = next((place / SPLIT for place in (root, root.parent) if (place / SPLIT).is_file()), None)
     made = split_made("image")
     if table is None:
-        return {}, [f"There is no {SPLIT} beside {tree.root.name}/, so {made}"]
+        return {}, [f"There is no {SPLIT} next to {tree.root.name}/, so {made}"]
     named = {name_key(row["image"].replace("\\", "/").split("/")[0]) for row in rows}
     named.add(name_key(tree.root.name))
     images = _by_key(pictures)

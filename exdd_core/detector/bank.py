@@ -168,10 +168,10 @@ class Bank:
         """
         b = min(b, len(self) - (0 if without is None else int(without.sum())))
         rows, which = np.unique(matched, return_inverse=True)
-        near = self._find(self.rows[rows], b, without)[1]
-        for i in np.flatnonzero(near[:, 0] != rows):  # among copies of a row the matched one is first
-            near[i] = np.concatenate([[rows[i]], near[i][near[i] != rows[i]]])[:b]
-        return np.linalg.norm(queries[:, None] - self.rows[near[which]], axis=-1)
+        nearest = self._find(self.rows[rows], b, without)[1]
+        for i in np.flatnonzero(nearest[:, 0] != rows):  # among copies of a row the matched one is first
+            nearest[i] = np.concatenate([[rows[i]], nearest[i][nearest[i] != rows[i]]])[:b]
+        return np.linalg.norm(queries[:, None] - self.rows[nearest[which]], axis=-1)
 
     def add(
         self, image: BankImage, rows: np.ndarray, position: np.ndarray, surroundings: np.ndarray | None = None

@@ -38,13 +38,13 @@ def bank_size(patches: int, ratio: float) -> int:
 
 def examine(fitted: Fitted, marked: Marked) -> Examined:
     """Find the clean patches: less normal than many normal patches, and in the region of interest."""
-    near = normality(fitted, marked.rows, marked.image)
-    usual, counts = near.mean(-1), _counts(fitted, marked)
+    distances = normality(fitted, marked.rows, marked.image)
+    usual, counts = distances.mean(-1), _counts(fitted, marked)
     clean = (usual > fitted.reference.too_normal) & counts
     if marked.image.origin == "real" and counts.any() and not clean.any():
         # A person has marked a real defect, so at least its least normal patch shows it.
         clean = counts & (usual == usual[counts].max())
-    return Examined(marked, near, clean)
+    return Examined(marked, distances, clean)
 
 
 def marks(fitted: Fitted, mask: np.ndarray) -> np.ndarray:

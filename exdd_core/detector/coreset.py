@@ -69,8 +69,8 @@ def select(
     """Eq. 8: `size` distinct row numbers whose rows cover all rows, in the order in which they were picked.
 
     projected: (n, p) float32 or float16 array, memory map or tensor; it is not changed. Needs 25 bytes a row
-    beside it, and a sixteenth of the rows in float32. Rows are compared by Euclidean distance as they are, and
-    of rows that are as far the first is picked. The first pick is drawn with `seed`; nothing else is random. state:
+    more than that, and a sixteenth of the rows in float32. Rows are compared by Euclidean distance as they are,
+    and of rows at one distance the first is picked. The first pick is drawn with `seed`; nothing else is random. state:
     a file that picks are written to now and then, and continued from where they are picks of the same rows; the
     result is the same. Its owner deletes it. Returns int64 (size,). Raises BadInput when size is not between 1 and
     n, or when a value is not finite.

@@ -111,8 +111,8 @@ def evidence(fitted: Fitted, held: Distances, progress: Progress) -> Evidence:
     some = held_out.sample(examples.defects, FIT_PATCHES, settings.seed)
     there = np.flatnonzero(examples.unmarked.of_images(i.id for i in examples.defects.images))
     known, each = examples.defects.take(some), examples.stand_for[there]
-    near = np.concatenate([defect_distances(fitted)[some], unmarked_distances(fitted)[there]])
-    found = _of_defects(fitted, known, examples.unmarked.take(there), near, progress)
+    to_negative = np.concatenate([defect_distances(fitted)[some], unmarked_distances(fitted)[there]])
+    found = _of_defects(fitted, known, examples.unmarked.take(there), to_negative, progress)
     real = [i.group if i.origin == "real" else "" for i in examples.defects.images]
     marked = int(examples.defects.real.sum()) or len(examples.defects)
     images = len(examples.normals.images)
@@ -134,24 +134,24 @@ def evidence(fitted: Fitted, held: Distances, progress: Progress) -> Evidence:
 
 
 def _of_defects(
-    fitted: Fitted, known: Bank, unmarked: Bank, near: np.ndarray, progress: Progress
+    fitted: Fitted, known: Bank, unmarked: Bank, to_negative: np.ndarray, progress: Progress
 ) -> Distances:
     """N, P, L and C of known defect patches and then of unmarked ones, each without the rows of its own part.
 
-    near: float32 (n, k), their distances to negative rows. Synthetic defects are included: measured, a few
+    to_negative: float32 (n, k), their distances to negative rows. Synthetic defects are included: measured, a few
     real parts alone say too little about the value of P and L.
     """
     positive, models = fitted.banks.positive, fitted.models
     assert positive is not None
     asked = known.joined(unmarked)
-    far, along = np.full_like(near, np.inf), np.zeros(len(near), np.float32)
+    to_positive, along = np.full_like(to_negative, np.inf), np.zeros(len(to_negative), np.float32)
     groups = asked.groups
     parts = np.unique(groups)
     folds = np.array_split(parts, min(len(parts), FIT_FOLDS))
     progress.begin("Fitting with each defective part left out", len(folds))
     for fold in folds:
         own = np.isin(groups, fold)
-        far[own] = positive.search(asked.rows[own], fusion.NEIGHBOURS, positive.of(*fold))[0]
+        to_positive[own] = positive.search(asked.rows[own], fusion.NEIGHBOURS, positive.of(*fold))[0]
         if (
             models.direction is not None and len(folds) >= fusion.FEWEST_PARTS
         ):  # else no fusion is fitted on L
@@ -159,7 +159,7 @@ def _of_defects(
             normals = fitted.examples.normals.rows
             along[own] = direction.fit_direction(normals, others, models.direction)(asked.rows[own])
         progress.advance()
-    return Distances(near, far, direction=along, context=_contexts(fitted, asked))
+    return Distances(to_negative, to_positive, direction=along, context=_contexts(fitted, asked))
 
 
 def _contexts(fitted: Fitted, known: Bank) -> np.ndarray | None:

@@ -146,8 +146,8 @@ def prepare(fitted: Fitted) -> Fitted:
     """Compute ahead what the first change to the positive bank needs and later ones reuse."""
     if fitted.banks.positive is None or fitted.held_out is None or fitted.refit.sums is not None:
         return fitted
-    near = fitted.held_out.negative.distances
-    every = Distances(near.reshape(len(near), *fitted.setup.grid, -1))
+    found = fitted.held_out.negative.distances
+    every = Distances(found.reshape(len(found), *fitted.setup.grid, -1))
     fitted, _ = _normal_scores(fitted, fitted.models.fusions[fusion.PatchCore.name][0], every)
     sums = _training_sums(fitted)
     return _with_sums(fitted, sums) if sums else fitted

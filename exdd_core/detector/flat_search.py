@@ -1,7 +1,7 @@
 """Exact search for the nearest rows (flat L2), with faiss or by PyTorch's matrix products.
 
 faiss searches on the CPU, and on the GPU where it has one. Without faiss, or where the device is a GPU that faiss has
-none of, PyTorch does. Both give the same distances within 2e-4 of them, and the same rows but for some that are as far.
+none of, PyTorch does. Both give the same distances within 2e-4 of them, and the same rows, except among equal ones.
 Arrays in, arrays out. Does not know banks or what a row means.
 """
 

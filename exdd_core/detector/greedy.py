@@ -260,9 +260,8 @@ class Greedy:
             hit = (least <= limits + slack).nonzero()[:, 0]
             row, pick = (products[hit] <= (limits + slack)[hit, None]).nonzero(as_tuple=True)
             points = self.points[some]
-            if len(row) > 8 * len(
-                rows
-            ):  # many picked rows are about as near: measuring all takes less memory
+            # With many picked rows at about the same distance, measuring all takes less memory.
+            if len(row) > 8 * len(rows):
                 found[hit] = torch.minimum(found[hit], distances(rows[hit], points).amin(1))
             else:
                 gaps = distances(rows[hit[row], None], points[pick, None])[:, 0, 0]

@@ -92,10 +92,10 @@ def _merge_images(
     _, n, k = rows.shape
     pieces = min(len(images), len(images) * n // nearest.QUERIES_AT_ONCE + 1)
     for several in np.array_split(images, pieces):
-        near, named = distances[several].reshape(-1, k), rows[several].reshape(-1, k)
+        known, named = distances[several].reshape(-1, k), rows[several].reshape(-1, k)
         queries = np.concatenate([_single(features[i]) for i in several])
-        nearest.merge(near, queries, further, named, numbers)
-        distances[several], rows[several] = near.reshape(-1, n, k), named.reshape(-1, n, k)
+        nearest.merge(known, queries, further, named, numbers)
+        distances[several], rows[several] = known.reshape(-1, n, k), named.reshape(-1, n, k)
 
 
 def rows_of_part(bank: Bank, part: str) -> np.ndarray | None:

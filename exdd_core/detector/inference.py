@@ -158,7 +158,7 @@ def _faster(backbone: Backbone, network: PatchNetwork, shape: tuple[int, int], w
 def measure(reference: Engine, other: Engine, shape: tuple[int, int]) -> Measured:
     """Compare OpenVINO with torch on the probe image, and time both in turn, for half a second or one round."""
     image = probe(shape)
-    apart = difference(other(image), reference(image))
+    found = difference(other(image), reference(image))
     best, began = [np.inf, np.inf], time.perf_counter()
     for _ in range(TIMING_ROUNDS):
         for at, engine in enumerate((reference, other)):
@@ -167,7 +167,7 @@ def measure(reference: Engine, other: Engine, shape: tuple[int, int]) -> Measure
             best[at] = min(best[at], time.perf_counter() - start)
         if time.perf_counter() - began > TIMING_SECONDS:
             break
-    return Measured(difference=apart, torch_seconds=best[0], openvino_seconds=best[1])
+    return Measured(difference=found, torch_seconds=best[0], openvino_seconds=best[1])
 
 
 def probe(shape: tuple[int, int]) -> np.ndarray:
@@ -186,23 +186,23 @@ def difference(features: np.ndarray, reference: np.ndarray) -> float:
     """
     exact = reference.astype(np.float64)
     spread = np.linalg.norm(exact - exact.mean((0, 1, 2)))
-    apart = np.linalg.norm(features - exact) / max(spread, np.finfo(np.float64).tiny)
-    return float(apart) if np.isfinite(apart) else np.inf
+    relative = np.linalg.norm(features - exact) / max(spread, np.finfo(np.float64).tiny)
+    return float(relative) if np.isfinite(relative) else np.inf
 
 
 def _on_gpu(network: PatchNetwork, shape: tuple[int, int]) -> Engine:
     """Half precision where its features agree with those of float32, measured at every start."""
     engine, image = TorchEngine(network, torch.float16), probe(shape)
     with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-        apart = difference(engine(image), TorchEngine(network)(image))
-    if apart <= HALF_TOLERANCE:
+        found = difference(engine(image), TorchEngine(network)(image))
+    if found <= HALF_TOLERANCE:
         return engine
-    log.warning("Features in half precision differ by %.1e, so float32 is used", apart)
-    return TorchEngine(network, note=f"half precision differs by {apart:.1e}")
+    log.warning("Features in half precision differ by %.1e, so float32 is used", found)
+    return TorchEngine(network, note=f"half precision differs by {found:.1e}")
 
 
 def _identity(backbone: Backbone) -> str:
-    """A digest of all that features of pixels depend on, beside the engine."""
+    """A digest of all that features of pixels depend on, except the engine."""
     told = backbone.fingerprint, backbone.layers, backbone.mean, backbone.std, str(backbone.device)
     return _digest(*told, type(backbone.network).__qualname__, _SOURCE)
 

@@ -203,7 +203,7 @@ class Inspection:
             else:
                 place += f" and farther from the nearest known defect, the {known}, than from normal surface"
                 if self.direction is not None and self.direction[matches.row, matches.column] > 0:
-                    place += ", yet what was learnt from all known defects speaks for one here"
+                    place += ", yet the direction learned from all known defects points to one here"
         if self.verdict == "defect":
             return f"Defect: {place}."
         if self.verdict == "not sure":

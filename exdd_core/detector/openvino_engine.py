@@ -144,9 +144,9 @@ def _converted(network: PatchNetwork, stored: Path | None) -> Any:
 def _write(file: Path, texts: bytes, weights: bytes) -> None:
     """Write the two files of a model; the one that is looked for gets its name last."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with files.whole(file) as unfinished, files.whole(file.with_suffix(".bin")) as beside:
+    with files.whole(file) as unfinished, files.whole(file.with_suffix(".bin")) as weights_file:
         unfinished.write_bytes(texts)
-        beside.write_bytes(weights)
+        weights_file.write_bytes(weights)
 
 
 def _openvino() -> ModuleType:

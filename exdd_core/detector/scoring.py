@@ -46,8 +46,8 @@ def compare(fitted: Fitted, sources: Sequence[Source]) -> list[tuple[Inspection,
     """The inspections of every image by PatchCore and by this detector, which share all distances."""
     plain, pairs = patchcore(fitted), []
     for found, shape in _features(fitted, sources):
-        near = _nearest(fitted, found, inside=_inside(fitted, shape))
-        pairs.append((_inspected(plain, found, shape, near), _inspected(fitted, found, shape, near)))
+        nearest = _nearest(fitted, found, inside=_inside(fitted, shape))
+        pairs.append((_inspected(plain, found, shape, nearest), _inspected(fitted, found, shape, nearest)))
     return pairs
 
 
@@ -124,12 +124,12 @@ def _nearest(
     negative, negative_rows, negative_around = _search(fitted.banks.negative, found, around)
     if positive is None:
         return Nearest(Distances(negative, negative_around=negative_around), negative_rows, None)
-    far, positive_rows, positive_around = _search(positive, found, around)
+    to_positive, positive_rows, positive_around = _search(positive, found, around)
     along = models.direction(found) if models.direction else None
     context = models.discriminant.of_image(found) if models.discriminant else None
     if context is not None and fitted.setup.region is not None and inside is not None:
         context = fitted.setup.region.spread(context, inside)
-    distances = Distances(negative, far, negative_around, positive_around, along, context)
+    distances = Distances(negative, to_positive, negative_around, positive_around, along, context)
     return Nearest(distances, negative_rows, positive_rows)
 
 
@@ -137,17 +137,17 @@ def _search(bank: Bank, found: np.ndarray, around: int) -> tuple[np.ndarray, np.
     """Distances (h, w, k) to the nearest rows, the matched row's number (h, w), and distances (h, w, b)
     around it."""
     shape, queries = found.shape[:2], found.reshape(-1, found.shape[-1])
-    near, rows = bank.search(queries, fusion.NEIGHBOURS)
-    near_match = bank.around(queries, rows[:, 0], around).reshape(*shape, -1) if around else None
-    return near.reshape(*shape, -1), rows[:, 0].reshape(shape), near_match
+    distances, rows = bank.search(queries, fusion.NEIGHBOURS)
+    of_match = bank.around(queries, rows[:, 0], around).reshape(*shape, -1) if around else None
+    return distances.reshape(*shape, -1), rows[:, 0].reshape(shape), of_match
 
 
-def _inspected(fitted: Fitted, found: np.ndarray, shape: Shape, near: Nearest | None = None) -> Inspection:
+def _inspected(fitted: Fitted, found: np.ndarray, shape: Shape, nearest: Nearest | None = None) -> Inspection:
     """Make the inspection of one image from its features, (h, w, d)."""
     setup, one, positive = fitted.setup, fitted.models.fusion, fitted.banks.positive
     inside = _inside(fitted, shape)
-    near = near or _nearest(fitted, found, inside=inside)
-    distances = near.distances
+    nearest = nearest or _nearest(fitted, found, inside=inside)
+    distances = nearest.distances
     scores = one.patch_scores(distances)
     # A search finds some row for what is no number, too, and a distance that looks like one.
     score = one.image_score(distances) if np.isfinite(found).all() else math.nan
@@ -170,8 +170,8 @@ def _inspected(fitted: Fitted, found: np.ndarray, shape: Shape, near: Nearest | 
         negative_distance=distances.negative[..., 0],
         positive_distance=None if to_positive is None else to_positive[..., 0],
         direction=distances.direction if one.uses_direction else None,
-        _negative_rows=near.negative_rows,
-        _positive_rows=near.positive_rows if positive is not None else None,
+        _negative_rows=nearest.negative_rows,
+        _positive_rows=nearest.positive_rows if positive is not None else None,
         _negative=fitted.banks.negative,
         _positive=positive,
         inside=inside,

@@ -225,5 +225,5 @@ def _refit(stored: _Stored) -> Refit:
     unmarked = {}
     if "unmarked_near" in stored.arrays:
         unmarked = examples.unmarked.by_image(stored.arrays["unmarked_near"])
-    near = examples.defects.by_image(stored.arrays["near"])
-    return Refit(near, unmarked, patchcore=patchcore, seen=stored.banks)
+    distances = examples.defects.by_image(stored.arrays["near"])
+    return Refit(distances, unmarked, patchcore=patchcore, seen=stored.banks)

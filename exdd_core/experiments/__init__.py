@@ -2,7 +2,7 @@
 
 The room knows the workspace, banks and evaluation. It does not know jobs or pages.
 
-The paper's own figures stand beside one's own, as shares:
+The paper's figures are shown next to one's own, as shares:
 
 >>> from exdd_core.experiments import PAPER, short_title
 >>> short_title("exdd_full"), PAPER["exdd_full"]["image_auroc"]

@@ -41,10 +41,10 @@ def unseen_images(
     left = [row for row in rows if row.group not in known_groups]
     if not left:
         raise BadInput(
-            f'Every test image of "{dataset}" has taught a bank; there is none left to measure with.'
+            f'A bank was built from the part of every test image of "{dataset}"; none is left to measure with.'
         )
     out = len(rows) - len(left)
-    return left, f"{out} test images are left out: their parts have taught a bank." if out else ""
+    return left, f"{out} test images are left out: a bank was built from their parts." if out else ""
 
 
 def accepted_by_id(accepted: Sequence[TrainingImage], wanted: Sequence[str] | None) -> list[TrainingImage]:

@@ -106,7 +106,7 @@ def mark_false_alarm(workspace: Workspace, id: str, mask: np.ndarray | None, who
 
 def _check(workspace: Workspace, id: str, who: str) -> None:
     if not who.strip():
-        raise BadInput("Say who you are; your name stands beside the mark.")
+        raise BadInput("Say who you are; your name is stored with the mark.")
     if sentence := why_not(workspace, id):
         raise BadInput(sentence)
 

@@ -110,7 +110,7 @@ def _generated(template: str, generate: Callable[[], Iterable[str]]) -> list[str
             "{copper|steel}, with weights {3::fine|1::deep}."
         ) from None
     if not all(found):
-        raise BadInput("One of the alternatives leaves the prompt empty; put a word beside it.")
+        raise BadInput("One of the alternatives leaves the prompt empty; add a word next to it.")
     return found
 
 

@@ -89,7 +89,7 @@ def _colour(words: str, rgb: tuple[int, int, int], tone: int = 0) -> Word:
 
 WORDS: tuple[Word, ...] = (
     _type(
-        "scratch", "scratch scratched scrape scraped score groove gouge", "a dark groove beside a bright lip"
+        "scratch", "scratch scratched scrape scraped score groove gouge", "a dark groove with a bright lip"
     ),
     _type(
         "scratch",

@@ -64,7 +64,7 @@ def _of_storage(error: OSError | sqlite3.Error | SafetensorError) -> str:
     if getattr(error, "sqlite_errorcode", None) in DAMAGED:
         return (
             f"The workspace's database is damaged ({error}); put a copy of {DATABASE} from a backup in its place, "
-            "or choose another folder with --workspace: the files beside it are still there."
+            "or choose another folder with --workspace: its other files are still there."
         )
     if isinstance(error, sqlite3.Error):
         return (

@@ -35,7 +35,7 @@ FUSION_HELP = {
     "auto": "Best for the defects there are",
     "context": "context: normal distance and what defects and their surroundings look like",
     "stacked": "stacked: weighs both banks and a learned direction",
-    "open_set": "open_set: normal distance, more where a known defect is near",
+    "open_set": "open_set: normal distance, raised close to known defects",
     "distance_ratio": "distance_ratio: normal distance times the ratio",
     "ratio": "ratio: normal distance over defect distance",
     "supervised": "supervised: the learned direction alone",

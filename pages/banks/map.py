@@ -81,7 +81,7 @@ def put_back(workspace: Workspace, asked: questions.Dropped) -> Answer:
 def _who(asked: questions.Dropped) -> str:
     who = person(asked.who)
     if not who:
-        raise BadInput("Type your name first: it stands beside what you decide.")
+        raise BadInput("Type your name first: it is stored with what you decide.")
     return who
 
 

@@ -144,7 +144,7 @@ class Versions:
 def _versions_html(rows: list[str], versions: int, ready: bool, former: BankVersion | None) -> str:
     if not rows and ready:
         return html.empty(
-            "No bank version yet", "Build the first one with the form beside this; it takes a minute or two."
+            "No bank version yet", "Build the first one with the form on this page; it takes a minute or two."
         )
     if not rows:
         action = '<a class="main-button" href="/data">Import images in Data</a>'

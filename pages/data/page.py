@@ -110,7 +110,7 @@ def _datasets_html(infos: list[DatasetInfo], active: str | None) -> str:
     if not infos:
         action = '<button type="button" class="main-button" data-act="demo">Make demo images</button>'
         hint = (
-            "Import a folder or a zip file with the form beside this, or let ExDD draw images to try it on."
+            "Import a folder or a zip file with the form on this page, or let ExDD draw images to try it on."
         )
         return html.empty("No data sets yet", hint, action)
     head = f'<p class="list-head"><strong>{count(len(infos), "data set")}</strong></p>'

@@ -199,8 +199,8 @@ def bright_pixel(runner: Runner) -> Wrong:
     for name, row in scores.items():
         other = scores.get(f"{name}_one_bright_pixel")
         if other is not None:
-            apart = abs(row["exdd_score"] - other["exdd_score"]) / row["exdd_score"]
-            same = row["exdd_verdict"] == other["exdd_verdict"] or apart < 0.25
+            difference = abs(row["exdd_score"] - other["exdd_score"]) / row["exdd_score"]
+            same = row["exdd_verdict"] == other["exdd_verdict"] or difference < 0.25
             yield from wants(
                 same, f"{name}: {row['exdd_score']:.2f}, with one bright pixel {other['exdd_score']:.2f}"
             )

@@ -1,4 +1,4 @@
-"""Real defects beside procedural and transplanted ones, to be looked at: one PNG a data set, 12 crops of each.
+"""Contact sheets of real, procedural and transplanted defects: one PNG a data set, 12 crops of each.
 
 All at the same scale, from the training split only. The engines paint into normal training images, with masks
 borrowed from real defects of other parts, one of every kind in turn, and moved to a place of their own.
@@ -112,7 +112,7 @@ def _painted(
 
 
 def _crop(image: np.ndarray, mask: np.ndarray, side: int) -> np.ndarray:
-    """uint8 (SIDE, SIDE, 3): the `side` pixels around a mask; where the image is smaller, black beside it."""
+    """uint8 (SIDE, SIDE, 3): the `side` pixels around a mask; black outside the image."""
     rows, columns = np.nonzero(mask)
     top = int(np.clip(rows.mean() - side / 2, 0, max(0, image.shape[0] - side)))
     left = int(np.clip(columns.mean() - side / 2, 0, max(0, image.shape[1] - side)))

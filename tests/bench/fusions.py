@@ -1,4 +1,4 @@
-"""All fusions on the real images, grouped 4-fold, beside the figures that SPEC.md gives for them.
+"""All fusions on the real images, grouped 4-fold, compared with the figures that SPEC.md gives for them.
 
 Goes through the command line, as a user would: import into a fresh workspace, then `evaluate --folds 4 --fusion all`.
 """

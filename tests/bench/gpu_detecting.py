@@ -96,7 +96,7 @@ def _told(progress: Progress) -> None:
 
 
 def coreset(sizes: Sizes, _: Path) -> Iterator[Figures]:
-    """Our coreset to 1 %, its covering radius, what greediness demands, and the plain algorithm beside it."""
+    """Our coreset to 1 %, its covering radius, what greediness demands, and the plain algorithm for comparison."""
     greedy_coreset(synthetic(2_000, sizes.dimension, 1), 20)  # loads kernels, outside of what is timed
     for number in sizes.rows:
         features, made = timed(synthetic, number, sizes.dimension, 0)
@@ -249,14 +249,14 @@ def search(sizes: Sizes, _: Path) -> Iterator[Figures]:
     )
     asked = queries[:each].cpu().numpy()
     bank.search(asked[:16], NEIGHBOURS)
-    (near, numbers), found = timed(bank.search, asked, NEIGHBOURS)
+    (distances, numbers), found = timed(bank.search, asked, NEIGHBOURS)
     exact = torch.cdist(queries[:some].double(), rows.double(), compute_mode="donot_use_mm_for_euclid_dist")
     true = exact.topk(NEIGHBOURS, largest=False).values.cpu().numpy()
     del exact
     yield {
         "index": f"Bank.search, {'faiss' if faiss_searches() else 'PyTorch'}",
         "seconds_per_image": found["seconds"],
-        "largest_error": float(abs(near[:some] - true).max()),
+        "largest_error": float(abs(distances[:some] - true).max()),
         "distance": float(true.mean()),
     }
     for kind in (torch.float32, torch.bfloat16, torch.float16):
@@ -269,8 +269,8 @@ def search(sizes: Sizes, _: Path) -> Iterator[Figures]:
             "seconds_per_image": statistics.median(times) / 8,
             "added_gb": memory.get("added_gb"),
             "largest_error": float(abs(got[:some] - true).max()),
-            "largest_difference": float(abs(got - near).max()),
-            "largest_relative_difference": float((abs(got - near) / near).max()),
+            "largest_difference": float(abs(got - distances).max()),
+            "largest_relative_difference": float((abs(got - distances) / distances).max()),
             "same_nearest": float((row[:, 0] == numbers[:, 0]).mean()),
         }
 

@@ -280,9 +280,9 @@ def anomalib(images: Images, detector: Detector, test: list[int]) -> dict[str, f
     with torch.inference_mode():
         for i in test:
             queries = torch.from_numpy(images.patches.features[i].reshape(-1, images.backbone.dimension))
-            near, where = model.nearest_neighbors(embedding=queries, n_neighbors=1)
-            scores.append(float(model.compute_anomaly_score(near[None], where[None], queries)))
-            whole = model.anomaly_map_generator(near.reshape(1, 1, *grid), shape)[0, 0].numpy()
+            distances, where = model.nearest_neighbors(embedding=queries, n_neighbors=1)
+            scores.append(float(model.compute_anomaly_score(distances[None], where[None], queries)))
+            whole = model.anomaly_map_generator(distances.reshape(1, 1, *grid), shape)[0, 0].numpy()
             maps.append(whole[::THINNED, ::THINNED])
     truth = np.array([images.records[i].label == DEFECT for i in test])
     return compute_metrics(

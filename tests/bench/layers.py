@@ -67,13 +67,13 @@ def run(images: Images, layers: dict[str, slice], seed: int, fold: int, found: F
     for layer, columns in layers.items():
         bank = _bank(detector, columns)
         fitted = [kind.fit(_evidence(detector, bank, columns)) for kind in KINDS]
-        near = [
+        distances = [
             replace(d, positive=_search(bank, images.patches.features[i], columns))
             for d, i in zip(seen, test, strict=True)
         ]
         for fusion in fitted:
-            scores = np.array([fusion.image_score(d) for d in near])
-            maps = np.stack([_map(detector, fusion, d) for d in near])
+            scores = np.array([fusion.image_score(d) for d in distances])
+            maps = np.stack([_map(detector, fusion, d) for d in distances])
             found.setdefault((layer, fusion.name), []).append(compute_metrics(scores, truth, maps, masks))
 
 
@@ -87,23 +87,23 @@ def _bank(detector: Detector, columns: slice) -> Bank:
 
 
 def _evidence(detector: Detector, bank: Bank, columns: slice) -> Evidence:
-    """Held-out normal images, none of which meets its own part, and how many parts taught the defects."""
+    """Held-out normal images, none of which meets its own part, and how many parts the defects come from."""
     held, usual = detector.fitted.held_out, held_out_distances(detector.fitted)
     assert held is not None and held.features is not None
     shape = usual.negative.shape[1:3]
-    near = [
+    positive = [
         _search(bank, np.asarray(f, np.float32).reshape(*shape, -1), columns, part)
         for f, part in zip(held.features, held.parts, strict=True)
     ]
     parts = np.where(detector.fitted.examples.defects.real, detector.fitted.examples.defects.groups, "")
-    return Evidence(replace(usual, positive=np.stack(near)), parts=parts)
+    return Evidence(replace(usual, positive=np.stack(positive)), parts=parts)
 
 
 def _search(bank: Bank, features: np.ndarray, columns: slice, part: str | None = None) -> np.ndarray:
     """Distances of features (h, w, d) to the nearest rows, (h, w, k)."""
     queries = np.ascontiguousarray(features[..., columns].reshape(features.shape[0] * features.shape[1], -1))
-    apart = None if part is None else rows_of_part(bank, part)
-    return bank.search(queries, NEIGHBOURS, apart)[0].reshape(*features.shape[:2], -1)
+    without = None if part is None else rows_of_part(bank, part)
+    return bank.search(queries, NEIGHBOURS, without)[0].reshape(*features.shape[:2], -1)
 
 
 def _map(detector: Detector, fusion: Fusion, distances: Distances) -> np.ndarray:

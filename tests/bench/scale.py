@@ -1,4 +1,4 @@
-"""How the coreset grows: 10^4 to 4 x 10^6 rows to 1 %, beside the products it is made of and anomalib's KCenterGreedy.
+"""How the coreset grows: 10^4 to 4 x 10^6 rows to 1 %, by us, by the products it is made of, and by anomalib.
 
 Rows are synthetic, 128 numbers each, as they are after the projection; half precision from a million on. Every figure
 comes from a process of its own, which says its peak of memory above that before the selection. The floor is the time

@@ -63,15 +63,15 @@ def report(
     settings: Settings,
     roi: np.ndarray | None = None,
 ) -> None:
-    """Print the hashes of a data set: the last third of its images are scored, the others taught."""
+    """Print the hashes of a data set: the last third of its images are scored, banks are built from the others."""
     began, (normals, defects) = time.monotonic(), images
     known, shown = [d for i, d in enumerate(defects) if i % 3 < 2], defects[2::3]
-    taught, free = normals[:-4], normals[-4:]
+    used, free = normals[:-4], normals[-4:]
     scored = [image.source for image in (free + shown)[-SCORED:]]
     backbone = backbones.load(settings.backbone)
     detector = Detector(backbone, settings, roi)
-    everything = patch_set(backbone, [*taught, *known, *shown, *free], settings.size, region=detector.region)
-    at = np.cumsum([0, len(taught), len(known), len(shown), len(free)])
+    everything = patch_set(backbone, [*used, *known, *shown, *free], settings.size, region=detector.region)
+    at = np.cumsum([0, len(used), len(known), len(shown), len(free)])
     several = [everything.take(range(*pair)) for pair in zip(at[:-1], at[1:], strict=True)]
     detector.fit_patches(several[0], several[1])
     fusions = list(detector.fusions)
@@ -87,7 +87,7 @@ def report(
 
 
 def _changed(detector: Detector, defects: Sequence[Marked], normals: PatchSet) -> Detector:
-    """Two defects, one of them painted, come to the positive bank, one leaves, and a normal patch comes."""
+    """Two defects, one of them painted, join the positive bank, one leaves it, and a normal patch joins."""
     painted = replace(defects[0], image=replace(defects[0].image, origin="synthetic"), unmarked=None)
     detector = detector.changed(detector.additions([painted]))
     detector = detector.changed(detector.additions([defects[1]]))

@@ -212,9 +212,7 @@ def _take(workspace: Workspace, id: str) -> bool:
         return bool(taken.rowcount == 1)
 
 
-def _run(
-    workspace: Workspace, job: Job, progress: Progress, draining: threading.Event | None = None
-) -> Json:
+def _run(workspace: Workspace, job: Job, progress: Progress, draining: threading.Event | None = None) -> Json:
     """Run a job's work, store how it ended and return its result. Raises the errors of the work."""
     with logs.job(job.id, job.who):
         log.info("%s begins", job.title)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -50,6 +50,48 @@ class Weights:
     name: str
     licence: str
     place: str
+
+
+class Bill(TypedDict):
+    """A bill of materials in the form of CycloneDX 1.6."""
+
+    bomFormat: str
+    specVersion: str
+    serialNumber: str
+    version: int
+    metadata: dict[str, object]
+    components: list[dict[str, object]]
+    dependencies: list[dict[str, object]]
+
+
+class Subject(TypedDict):
+    """The package that an OSV entry is about."""
+
+    ecosystem: str
+    name: str
+
+
+class Range(TypedDict, total=False):
+    """Versions as events in order, such as {"introduced": "0"} and {"fixed": "1.2"}."""
+
+    type: str
+    events: list[dict[str, str]]
+
+
+class Affected(TypedDict, total=False):
+    package: Subject
+    versions: list[str]
+    ranges: list[Range]
+
+
+class Entry(TypedDict, total=False):
+    """What is read of an entry of an OSV database (https://ossf.github.io/osv-schema/)."""
+
+    id: str
+    summary: str
+    details: str
+    withdrawn: str
+    affected: list[Affected]
 
 
 class Known(TypedDict):
@@ -138,17 +180,17 @@ def _package(name: str, needs: set[str]) -> Package:
 
 def _licence(about: metadata.Distribution) -> str:
     """The licence as a package states it: an SPDX expression, else its classifiers, else its own words."""
-    stated = about.metadata.get("License-Expression")
+    stated = next(iter(about.metadata.get_all("License-Expression") or []), "")
     classified = [
         line.split(" :: ")[-1]
         for line in about.metadata.get_all("Classifier") or []
         if line.startswith("License :: ") and line != "License :: OSI Approved"
     ]
-    own = (about.metadata.get("License") or "").strip().split("\n")[0][:80]
+    own = next(iter(about.metadata.get_all("License") or []), "").strip().split("\n")[0][:80]
     return stated or " and ".join(classified) or (own if own != "UNKNOWN" else "") or UNKNOWN
 
 
-def bill(packages: list[Package]) -> dict[str, Any]:
+def bill(packages: list[Package]) -> Bill:
     """The list of packages and weights in the form of CycloneDX 1.6, ready for JSON."""
     own = {
         "type": "application",
@@ -156,7 +198,7 @@ def bill(packages: list[Package]) -> dict[str, Any]:
         "name": "exdd-workbench",
         "version": __version__,
     }
-    libraries = [
+    libraries: list[dict[str, object]] = [
         {
             "type": "library",
             "bom-ref": one.purl,
@@ -167,7 +209,7 @@ def bill(packages: list[Package]) -> dict[str, Any]:
         }
         for one in packages
     ]
-    weights = [
+    weights: list[dict[str, object]] = [
         {
             "type": "machine-learning-model",
             "bom-ref": one.name,
@@ -178,7 +220,9 @@ def bill(packages: list[Package]) -> dict[str, Any]:
         for one in WEIGHTS
     ]
     places = {one.name: one.purl for one in packages}
-    needed = [{"ref": one.purl, "dependsOn": [places[name] for name in one.needs]} for one in packages]
+    needed: list[dict[str, object]] = [
+        {"ref": one.purl, "dependsOn": [places[name] for name in one.needs]} for one in packages
+    ]
     return {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
@@ -199,9 +243,14 @@ def vulnerabilities(packages: list[Package], database: Path) -> list[Known]:
     found: list[Known] = []
     for entry in _entries(database):
         for affected in entry.get("affected", ()):
-            about = affected.get("package", {})
-            name = canonicalize_name(about.get("name", ""))
-            if about.get("ecosystem") != "PyPI" or name not in versions or entry.get("withdrawn"):
+            about = affected.get("package")
+            name = canonicalize_name(about["name"]) if about else ""
+            if (
+                about is None
+                or about["ecosystem"] != "PyPI"
+                or name not in versions
+                or entry.get("withdrawn")
+            ):
                 continue
             if _is_affected(versions[name], affected):
                 fixed = [e["fixed"] for r in _ranges(affected) for e in r.get("events", ()) if "fixed" in e]
@@ -211,11 +260,11 @@ def vulnerabilities(packages: list[Package], database: Path) -> list[Known]:
     return sorted(found, key=lambda one: (one["package"], one["id"]))
 
 
-def _ranges(affected: dict[str, Any]) -> list[dict[str, Any]]:
+def _ranges(affected: Affected) -> list[Range]:
     return [one for one in affected.get("ranges", ()) if one.get("type") in ("ECOSYSTEM", "SEMVER")]
 
 
-def _is_affected(version: str, affected: dict[str, Any]) -> bool:
+def _is_affected(version: str, affected: Affected) -> bool:
     """Whether a version is listed, or lies in a range: from an `introduced` on, up to a `fixed` or `last_affected`."""
     if version in affected.get("versions", ()):
         return True
@@ -242,7 +291,7 @@ def _version(text: str) -> Version:
         return Version(".".join(re.findall(r"\d+", text)[:3]) or "0")
 
 
-def _entries(database: Path) -> Iterator[dict[str, Any]]:
+def _entries(database: Path) -> Iterator[Entry]:
     missing = BadInput(
         f"{database} is no OSV database; name its all.zip for PyPI, or a folder of its JSON files, fetched on a "
         "machine with network access."

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypedDict
 from exdd_core.cli.arguments import Add, Group, new_file
 from exdd_core.cli.terminal import print_result
 from exdd_core.sentences import count
+from exdd_core.spec import Json
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.packages import Known
@@ -26,14 +27,17 @@ class Audited(TypedDict):
     vulnerabilities: list[Known]
 
 
-def licences(options: argparse.Namespace) -> dict[str, object]:
+def licences(options: argparse.Namespace) -> Json:
     """List the licences of all packages and weights, as those state them."""
     from exdd_core import packages
 
     found = packages.installed()
     lines = [f"{one.name} {one.version}  {one.licence}" for one in found]
     lines += [f"weights {one.name}  {one.licence}; from {one.place}" for one in packages.WEIGHTS]
-    result = {"packages": [asdict(one) for one in found], "weights": [asdict(w) for w in packages.WEIGHTS]}
+    result: Json = {
+        "packages": [asdict(one) for one in found],
+        "weights": [asdict(w) for w in packages.WEIGHTS],
+    }
     return print_result("\n".join(lines), result, options)
 
 
@@ -41,13 +45,13 @@ def sbom_options(add: Add) -> None:
     add("--to", type=new_file(".json"), metavar="FILE", help="write it there and not to standard output")
 
 
-def sbom(options: argparse.Namespace) -> dict[str, object]:
+def sbom(options: argparse.Namespace) -> Json:
     """List all packages and weights in the form of CycloneDX 1.6."""
     from exdd_core import files, packages
 
     made = packages.bill(packages.installed())
     if options.to is None:
-        return print_result(json.dumps(made, indent=1), made, options)
+        return print_result(json.dumps(made, indent=1), {**made}, options)
     with files.whole(options.to) as place:
         place.write_text(json.dumps(made, indent=1), encoding="utf-8")
     said = f"{count(len(made['components']), 'component')} in {options.to}."

@@ -75,6 +75,16 @@ def test_painting_repeats_itself_and_gives_memory_back(record: dict[str, Any]) -
     assert not any(row["ran_out"] for row in rows(record, "budgets", "ran_out"))
 
 
+def test_what_is_not_finite_is_refused_and_a_lora_leaves_no_trace(record: dict[str, Any]) -> None:
+    (broken,) = rows(record, "painting", "not_finite")
+    assert broken["not_finite"]["unet"].startswith("refused: ") and broken["next_painting_same"]
+    assert "Decoded in" in broken["not_finite"]["autoencoder"]
+    (worn,) = rows(record, "lora", "worn_differs")
+    assert worn["worn_differs"] and worn["taken_off_exactly"]
+    assert {row.get("budget_gb") for row in rows(record, "lora", "seconds")} == {None, 12}
+    assert all(row["images_per_second"] > 0 for row in rows(record, "small networks", "side"))
+
+
 def test_a_step_that_fails_or_overruns_costs_only_itself(tmp_path: Path) -> None:
     def fails(sizes: Sizes, folder: Path) -> Iterator[Figures]:
         yield {"first": float("inf")}

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from exdd_core import cli, jobs
+from exdd_core import cli, device as card, jobs
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.jobs import kinds, running, table
 from exdd_core.progress import Progress
@@ -145,6 +145,28 @@ def test_the_order_is_that_of_coming_and_can_be_changed(workspace: Workspace, ki
     assert jobs.listed(workspace, active=True) == []
     with pytest.raises(BadInput, match="not waiting"):
         jobs.move(workspace, a.id, "first")
+
+
+@pytest.mark.parametrize(("clears", "left"), [(True, 2), (False, 0)])
+def test_a_job_that_needs_the_device_makes_painters_leave_it(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, clears: bool, left: int
+) -> None:
+    """Once where it runs itself, and once in a worker that sees it run elsewhere."""
+    leaving: list[str] = []
+    monkeypatch.setattr(card, "_leaving", {lambda: leaving.append("left")})
+
+    def work(*_: Any) -> dict[str, Any]:
+        assert len(leaving) == clears  # before it begins
+        worker = threading.Thread(target=running.run_next, args=(workspace,))
+        worker.start()
+        worker.join()
+        return {}
+
+    monkeypatch.setitem(kinds.KINDS, "test", kinds.Kind(dict, work, clears))
+    jobs.run_here(workspace, "test", "a build", {})
+    assert len(leaving) == left
+    assert {name for name, kind in kinds.KINDS.items() if kind.clears} >= {"build", "evaluate", "sweep"}
+    assert not kinds.KINDS["synthesize"].clears
 
 
 def test_an_unknown_kind_or_job_is_a_sentence(workspace: Workspace) -> None:

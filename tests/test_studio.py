@@ -25,6 +25,7 @@ from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
 from exdd_core.studio import editor, ordering
 from exdd_core.synthesis import mask_spec, masks
+from exdd_core.synthesis.engine import NotReady
 from exdd_core.synthesis.orders import Order
 from exdd_core.synthesis.procedural import Procedural
 from exdd_core.synthesis.sdxl import SDXL
@@ -328,6 +329,13 @@ def test_where_all_fail_the_job_fails_with_the_reason(workspace, monkeypatch):
     failing(monkeypatch, range(10, 14), BadInput("The model is tired; wait."))
     with pytest.raises(BadInput, match="^None of 4 could be painted. small/.*The model is tired; wait.$"):
         run(workspace, replace(ORDER, count=4), "all fail")
+
+
+def test_what_does_not_fit_into_memory_is_tried_once_and_told_once(workspace, monkeypatch):
+    tried = failing(monkeypatch, range(10, 14), NotReady("The memory does not hold it; lower the resolution."))
+    with pytest.raises(BadInput, match="^The memory does not hold it; lower the resolution.$"):
+        run(workspace, replace(ORDER, count=4), "too large")
+    assert tried == [10]
 
 
 def test_as_many_in_one_call_as_the_engine_takes_and_one_by_one_where_that_fails(workspace, monkeypatch):

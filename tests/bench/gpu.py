@@ -26,7 +26,7 @@ import numpy as np
 import psutil
 import torch
 
-from tests.bench import gpu_detecting, gpu_painting
+from tests.bench import gpu_detecting, gpu_painting, gpu_training
 from tests.bench.gpu_measuring import GB, REAL, SMALL, Figures, Sizes, Step, device, release, repeated
 
 MOST_SECONDS = 460  # of all steps together
@@ -84,6 +84,8 @@ STEPS: dict[str, tuple[Step, float]] = {
     "painting": (gpu_painting.painting, 100),
     "memory": (gpu_painting.memory, 60),
     "budgets": (gpu_painting.budgets, 110),
+    "lora": (gpu_training.lora, 70),
+    "small networks": (gpu_training.small_networks, 20),
 }
 
 

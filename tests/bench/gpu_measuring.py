@@ -57,6 +57,10 @@ REAL = Sizes(
         "resolution": 1024,
         "steps": 30,
         "budgets": (24, 16, 12, 8, 6, 4),
+        "taught": (512, 768, 1024),
+        "taught_within": (12, 16),
+        "small_sides": (64, 128),
+        "small_batch": 32,
     },
 )
 SMALL = Sizes(
@@ -75,6 +79,10 @@ SMALL = Sizes(
         "resolution": 128,
         "steps": 5,
         "budgets": (8,),
+        "taught": (64,),
+        "taught_within": (12,),
+        "small_sides": (32,),
+        "small_batch": 2,
     },
 )
 

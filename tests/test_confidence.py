@@ -11,12 +11,11 @@ from sklearn.metrics import roc_curve
 
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import best_f1, compute_metrics, found_by_type, threshold_at
+from exdd_core.evaluation.part_curves import Contributions, contributions
 from exdd_core.evaluation.resampling import (
     FIGURES,
-    Contributions,
     _draws as draws,
     compare,
-    contributions,
     figures_of as figures,
     interval,
     recall,

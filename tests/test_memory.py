@@ -35,7 +35,7 @@ from exdd_core.detector.patch_features import PatchFeatures
 from exdd_core.detector.unmarked import UnmarkedSample
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.evaluation.metrics import compute_metrics
-from exdd_core.evaluation.resampling import contributions
+from exdd_core.evaluation.part_curves import contributions
 from exdd_core.files import SEAL
 from exdd_core.images import Size, encode_png
 from exdd_core.progress import Progress
@@ -323,8 +323,8 @@ def test_figures_of_many_pixels_are_those_of_few(monkeypatch: pytest.MonkeyPatch
     for name, value in exact.items():
         assert on_disk[name] == pytest.approx(value, abs=5e-4)
     curves = [contributions(scores, labels, m, masks, ["a", "b", "c"] * 10, counted) for m in (maps, spill)]
-    np.testing.assert_array_equal(curves[0].pixels.overlap, curves[1].pixels.overlap)
-    np.testing.assert_array_equal(curves[0].pixels.negative, curves[1].pixels.negative)
+    np.testing.assert_array_equal(curves[0].pixels.overlap.toarray(), curves[1].pixels.overlap.toarray())
+    np.testing.assert_array_equal(curves[0].pixels.negative.toarray(), curves[1].pixels.negative.toarray())
 
 
 # --- features that computations share ---------------------------------------------------------------------

@@ -26,6 +26,7 @@ from exdd_core.detector.summary import knows, notes
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import aupro, compute_metrics, cross_validate, evaluate_split, resampling
 from exdd_core.evaluation.effect import Validation
+from exdd_core.evaluation.part_curves import contributions
 from exdd_core.images import Size
 from exdd_core.region import FILL, Region
 from exdd_core.workspace import Workspace
@@ -329,8 +330,8 @@ def test_pixel_figures_count_only_what_they_are_told_to() -> None:
     assert compute_metrics(scores, labels, maps, masks, np.ones_like(masks)) == whole
     wild = np.where(counted, maps, 1e6).astype(np.float32)
     groups = [f"g{i}" for i in range(6)]
-    one = resampling.replicates([resampling.contributions(scores, labels, maps, masks, groups, counted)])
-    crop = resampling.contributions(scores, labels, maps[..., :8], masks[..., :8], groups)
+    one = resampling.replicates([contributions(scores, labels, maps, masks, groups, counted)])
+    crop = contributions(scores, labels, maps[..., :8], masks[..., :8], groups)
     other = resampling.replicates([crop])
     assert compute_metrics(scores, labels, wild, masks, counted) == found
     for name in ("pixel_auroc", "pixel_ap", "aupro"):

@@ -50,13 +50,15 @@ def build_bank(
     options: BuildOptions | str | None = None,
     *,
     progress: Progress | None = None,
+    coreset_state: Path | None = None,
     **given: Any,
 ) -> BankVersion:
     """Build a bank version from the training split of a data set.
 
     options: what to build; in place of them a data set's name (None: the active one) with any other of their fields
-    by name. The negative bank also gets what people marked as false alarms. Raises BadInput where nothing can be
-    built of that.
+    by name. The negative bank also gets what people marked as false alarms. coreset_state: a file from which an
+    interrupted selection of normal rows goes on; its owner deletes it. Raises BadInput where nothing can be built of
+    that.
     """
     from exdd_core.detector import Detector
     from exdd_core.detector.summary import notes
@@ -70,7 +72,7 @@ def build_bank(
     settings = options.settings_on(info, network.name)
     with as_bad_input(), making(workspace, workspace.path / "banks", "build", progress) as temporary:
         detector = Detector(network, settings, workspace.region(info.name, info.state))
-        detector.fit(normals, defects, progress, features.shared(workspace, settings))
+        detector.fit(normals, defects, progress, features.shared(workspace, settings), coreset_state)
         said = [guessed, note, *notes(detector.fitted, larger_size(info, settings.size))]
         detector = teachers.without_false_alarms(workspace, info.name, detector, progress, options.state)
         progress.begin("Storing the bank version", 1)

@@ -6,6 +6,7 @@ Knows the projection and the selection of `coreset`. Does not know images, or wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -29,12 +30,14 @@ def coreset_of_blocks(
     size: int,
     seed: int = 0,
     progress: Progress | None = None,
+    state: Path | None = None,
 ) -> np.ndarray:
     """`greedy_coreset` of `count` rows that come in blocks, float32 (m, dimension) each: int64 (size,).
 
     Of more than MOST_ROWS rows, a coreset of every THINNED_AT_ONCE of them is taken first, MOST_ROWS in all, and then
     the coreset of these. Its covering radius is at most the sum of both steps' (Malkomes et al. 2015, "Fast distributed
-    k-center clustering with outliers on massive data"). Raises BadInput for a size above MOST_ROWS.
+    k-center clustering with outliers on massive data"). state: the file of the last selection, see `select`. Raises
+    BadInput for a size above MOST_ROWS.
     """
     check_size(size, count)
     if size > MOST_ROWS:
@@ -43,9 +46,9 @@ def coreset_of_blocks(
         )
     if count <= MOST_ROWS:
         projected = project_blocks(blocks, count, dimension, PROJECTION_DIM, seed)
-        return select(projected, size, seed=seed, progress=progress)
+        return select(projected, size, seed=seed, progress=progress, state=state)
     numbers, projected = _thinned(_projected(blocks, dimension, PROJECTION_DIM, seed), count, seed)
-    return numbers[select(projected, size, seed=seed, progress=progress)]
+    return numbers[select(projected, size, seed=seed, progress=progress, state=state)]
 
 
 def project_blocks(

@@ -69,9 +69,10 @@ class Detector:
         defects: Sequence[TrainingImage] = (),
         progress: Progress | None = None,
         cache: FeatureCache | None = None,
+        coreset_state: Path | None = None,
     ) -> Detector:
         """Build both banks and fit every fusion that they allow, as `fit.fit` does."""
-        self.fitted = fit.fit(self.fitted, normals, defects, progress, cache)
+        self.fitted = fit.fit(self.fitted, normals, defects, progress, cache, coreset_state)
         return self
 
     def fit_patches(

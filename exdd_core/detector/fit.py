@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -41,13 +42,15 @@ def fit(
     defects: Sequence[TrainingImage] = (),
     progress: Progress | None = None,
     cache: FeatureCache | None = None,
+    coreset_state: Path | None = None,
 ) -> Fitted:
     """Build both banks from training images and fit every fusion that they allow.
 
     normals: defect-free images, at least two. defects: images with masks; without any the detector is
     PatchCore. A defect whose mask marks nothing, or nothing in the region of interest, is left out, as
     `summary.notes` tells. cache: of features. Features of many images lie on its disk meanwhile, else on that of
-    temporary files; the memory that a build takes does not grow with their number. Raises BadInput for too few
+    temporary files; the memory that a build takes does not grow with their number. coreset_state: a file that the
+    selection of normal rows is continued from, see `coreset.select`. Raises BadInput for too few
     images, a missing mask or a disk without room, `Cancelled` when asked to stop.
     """
     for image in defects:
@@ -64,7 +67,7 @@ def fit(
     fitted = replace(fitted, setup=replace(setup, engine=engine))
     n = len(normals)
     of_defects = everything.take(range(n, n + len(defects)))
-    return fit_patches(fitted, everything.take(range(n)), of_defects, progress)
+    return fit_patches(fitted, everything.take(range(n)), of_defects, progress, None, coreset_state)
 
 
 def fit_patches(
@@ -73,6 +76,7 @@ def fit_patches(
     defects: PatchSet,
     progress: Progress | None = None,
     fusions: Sequence[str] | None = None,
+    coreset_state: Path | None = None,
 ) -> Fitted:
     """`fit` from computed features; `defects` may hold no image. fusions: see `fit_defects`."""
     if len(normals.images) < 2:
@@ -83,7 +87,7 @@ def fit_patches(
     )
     used = normals.take(np.flatnonzero(~reserved)) if reserved.any() else normals
     others = normals.take(np.flatnonzero(reserved)) if reserved.any() else used
-    negative = _coreset_bank(used, settings.negative_ratio, settings.seed, progress)
+    negative = _coreset_bank(used, settings.negative_ratio, settings.seed, progress, coreset_state)
     rng = np.random.default_rng(settings.seed)
     sampled = _sample_normals(used, rng, progress)
     examples = replace(fitted.examples, normals=sampled, mask_faults=defects.mask_faults)
@@ -119,7 +123,7 @@ def _reserved(groups: np.ndarray, defective: set[str], rate: float, seed: int) -
     return np.isin(groups, np.random.default_rng(seed).permutation(parts)[:count])
 
 
-def _coreset_bank(patches: PatchSet, ratio: float, seed: int, progress: Progress) -> Bank:
+def _coreset_bank(patches: PatchSet, ratio: float, seed: int, progress: Progress, state: Path | None) -> Bank:
     """The coreset of all patches, or of those in the region of interest, each with its origin."""
     features, inside = patches.features, patches.inside
     _, h, w, _ = features.shape
@@ -132,7 +136,8 @@ def _coreset_bank(patches: PatchSet, ratio: float, seed: int, progress: Progress
             yield found.reshape(h * w, -1) if inside is None else found[inside[number]]
             progress.advance()
 
-    kept = np.sort(coreset_of_blocks(blocks(), count, features.shape[-1], size, seed, progress))
+    dimension = features.shape[-1]
+    kept = np.sort(coreset_of_blocks(blocks(), count, dimension, size, seed, progress, state))
     number = kept if inside is None else np.flatnonzero(inside)[kept]
     image, place = np.divmod(number, h * w)
     row, column = np.divmod(place, w)

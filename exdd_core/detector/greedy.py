@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -316,7 +317,8 @@ class Greedy:
         ).hexdigest()
 
     def _save(self, file: Path) -> None:
-        with whole(file) as unfinished, unfinished.open("wb") as out:
+        """Write the picks; on a full disk nothing is, as the selection itself needs no file."""
+        with suppress(OSError), whole(file) as unfinished, unfinished.open("wb") as out:
             np.savez(out, picked=self.picked[: self.count].numpy(), mark=self._mark())
 
     def _continue(self, file: Path) -> None:

@@ -21,6 +21,7 @@ from exdd_core.errors import BadInput
 from exdd_core.evaluation import resampling
 from exdd_core.evaluation.account import account
 from exdd_core.evaluation.metrics import FALSE_ALARM_RATE, METRIC_THREADS, Labelled, Measured, compute_metrics
+from exdd_core.evaluation.part_curves import contributions
 from exdd_core.evaluation.test_images import (
     TestImages,
     judgeable,
@@ -145,8 +146,8 @@ def measure(
     for name in fusions:
         detector.with_fusion(name)
     scored = _score(detector, read, held_out, fusions, progress)
-    truth, masks, groups = read.labels[held_out], read.masks[held_out], read.patches.groups[held_out]
-    counted = None if read.counted is None else read.counted[held_out]
+    truth, masks, groups = read.labels[held_out], read.masks.take(held_out), read.patches.groups[held_out]
+    counted = None if read.counted is None else read.counted.take(held_out)
 
     def measured(number: int) -> Measured:
         calibration, scores = detector.fusions[fusions[number]][1], scored.scores[number]
@@ -160,7 +161,7 @@ def measure(
             unsure=(scores > calibration.doubt) & (scores <= calibration.threshold),
             probabilities=probability(scores, calibration.odds),
             patches=scored.tallies[number],
-            contributions=resampling.contributions(scores, truth, maps, masks, groups.tolist(), counted),
+            contributions=contributions(scores, truth, maps, masks, groups.tolist(), counted),
         )
 
     with ThreadPoolExecutor(METRIC_THREADS) as pool:  # sorting millions of pixels releases the GIL

@@ -16,7 +16,8 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import resampling
-from exdd_core.evaluation.resampling import FPR_LIMIT, Contributions, region_shares
+from exdd_core.evaluation.part_curves import Contributions, Several, pixel_curve, region_shares
+from exdd_core.evaluation.resampling import FPR_LIMIT
 from exdd_core.measurements import FoundByType, FoundOfType
 
 METRIC_THREADS = 2  # each takes some 50 bytes for each pixel
@@ -48,25 +49,27 @@ class Labelled(Protocol):
 def compute_metrics(
     scores: np.ndarray,
     labels: np.ndarray,
-    maps: Sequence[np.ndarray] | np.ndarray,
-    masks: np.ndarray,
-    counted: np.ndarray | None = None,
+    maps: Several,
+    masks: Several,
+    counted: Several | None = None,
 ) -> dict[str, float]:
     """AUROC and AP of images and pixels, the best F1 of images, and AUPRO; NaN where a class is missing.
 
-    scores: float (n,). labels: bool (n,), True for defective. maps: float32 (n, H, W), in memory or on disk.
-    masks: bool (n, H, W). counted: bool (n, H, W), the pixels that pixel figures count; None for all. Figures of
-    pixels are exact for EXACT_PIXELS of them, and for more off by less than 0.0005.
+    scores: float (n,). labels: bool (n,), True for defective. maps: n times float32 (H, W), in memory or on disk.
+    masks: n times bool (H, W). counted: as masks, the pixels that pixel figures count; None for all. Figures of
+    pixels are exact for EXACT_PIXELS of them, and for more off by less than 0.0005; memory then does not grow with
+    the number of images.
     """
     of_images = {
         "image_auroc": _if_both(roc_auc_score, labels, scores),
         "image_ap": _if_both(average_precision_score, labels, scores),
         "image_f1": _if_both(lambda truth, values: best_f1(values, truth)[0], labels, scores),
     }
-    if masks.size > EXACT_PIXELS or not isinstance(maps, np.ndarray):
-        curve = resampling.pixel_curve(maps, masks, np.zeros(len(masks), int), 1, counted, FINE_STEPS)
+    if len(masks) * np.size(masks[0]) > EXACT_PIXELS or not isinstance(maps, np.ndarray):
+        curve = pixel_curve(maps, masks, np.zeros(len(masks), int), 1, counted, FINE_STEPS)
         figures = resampling.figures_of(curve, np.ones((1, 1)))
         return of_images | {name: float(figures[name][0]) for name in resampling.PIXEL_FIGURES}
+    masks, counted = np.stack(list(masks)), None if counted is None else np.stack(list(counted))
     order = np.argsort(maps, axis=None)[::-1]  # sorted once: every metric sorts again, cheaply
     if counted is not None:
         order, masks = order[counted.ravel()[order]], masks & counted

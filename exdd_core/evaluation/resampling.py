@@ -3,58 +3,29 @@
 Images of one physical part resemble each other, so whole parts are drawn with replacement, and never single
 images. Parts with a defect and parts without are drawn separately, because their numbers are fixed by the
 data set. Every figure depends on sums over images alone: what a part adds to each step of a curve is computed
-once, and a replicate is a weighted sum of that. A thousand replicates of pixel figures cost one matrix
-product.
+once (`part_curves`), and a replicate is a weighted sum of that. A thousand replicates of pixel figures cost one
+matrix product.
 
-Knows scores, maps, masks and parts. Does not know detectors, how folds are made, or the database.
+Knows scores, curves of parts and parts. Does not know maps, masks, detectors, how folds are made, or the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 
+from exdd_core.evaluation.part_curves import Contributions, Curve
 from exdd_core.measurements import Bin, Reliability
 
 REPLICATES, SEED = 1000, 0
-STEPS = 512  # of a pixel curve; image curves have a step for every score and are exact
-SAMPLED = 500_000  # map values from which the steps are chosen
+AT_ONCE = 1 << 22  # numbers of an array of replicates that is computed at a time
 FPR_LIMIT = 0.3  # false-positive rate up to which AUPRO integrates (Bergmann et al. 2020)
 BINS = 10  # bins of probabilities, equally wide
 PIXEL_FIGURES = ("pixel_auroc", "pixel_ap", "aupro")  # the figures that need masks
 FIGURES = ("image_auroc", "image_ap", "image_f1", *PIXEL_FIGURES)
-
-
-@dataclass(frozen=True)
-class Curve:
-    """What each physical part adds to a curve, step by step from the highest score to the lowest.
-
-    positive, negative: float64 (parts, steps), the numbers of defective and normal images or pixels. overlap:
-    float64 (parts, steps), the summed shares of defect regions; regions: float64 (parts,), their number. Both
-    are None for curves of images.
-    """
-
-    positive: np.ndarray
-    negative: np.ndarray
-    overlap: np.ndarray | None = None
-    regions: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Contributions:
-    """What the parts of one fold add to its curves.
-
-    parts: names. defective: bool (parts,), whether a part has a defect. images, pixels: the curves of both.
-    """
-
-    parts: list[str]
-    defective: np.ndarray
-    images: Curve
-    pixels: Curve
 
 
 @dataclass(frozen=True)
@@ -67,89 +38,6 @@ class PairedDifference:
     p: float
 
 
-def contributions(
-    scores: np.ndarray,
-    labels: np.ndarray,
-    maps: Sequence[np.ndarray] | np.ndarray,
-    masks: np.ndarray,
-    groups: Sequence[str],
-    counted: np.ndarray | None = None,
-) -> Contributions:
-    """What the parts of n images add to the curves that all figures are computed from.
-
-    scores: float (n,). labels: bool (n,), True for defective. maps: float32 (n, H, W). masks: bool (n, H, W).
-    groups: the part of each image. counted: bool (n, H, W), the pixels that pixel figures count; None for
-    all.
-    """
-    parts, own = np.unique(np.asarray(groups, str), return_inverse=True)
-    defective = np.zeros(len(parts), bool)
-    np.logical_or.at(defective, own, labels)
-    values = np.unique(scores)
-    step = len(values) - 1 - np.searchsorted(values, scores)
-    images = [np.zeros((len(parts), len(values))) for _ in range(2)]
-    np.add.at(images[0], (own, step), labels)
-    np.add.at(images[1], (own, step), ~labels)
-    pixels = pixel_curve(maps, masks, own, len(parts), counted)
-    return Contributions(parts.tolist(), defective, Curve(*images), pixels)
-
-
-def pixel_curve(
-    maps: Sequence[np.ndarray] | np.ndarray,
-    masks: np.ndarray,
-    own: np.ndarray,
-    parts: int,
-    counted: np.ndarray | None,
-    steps: int = STEPS,
-) -> Curve:
-    """What the parts of n images add to the curve of their pixels, image by image.
-
-    maps, masks, counted: as for `contributions`. own: int (n,), the part of each image. steps: about so many.
-    """
-    if counted is not None:
-        masks = masks & counted
-    edges = _edges(maps, masks, steps)
-    count = len(edges) + 1
-    positive, negative, overlap = (np.zeros((parts, count)) for _ in range(3))
-    regions = np.zeros(parts)
-    for number, (values, mask, part) in enumerate(zip(maps, masks, own, strict=True)):
-        step = count - 1 - np.searchsorted(edges, values.ravel(), side="right")
-        marked = mask.ravel()
-        clean = ~marked if counted is None else ~marked & counted[number].ravel()
-        negative[part] += np.bincount(step[clean], minlength=count)
-        if marked.any():
-            positive[part] += np.bincount(step[marked], minlength=count)
-            shares, found = region_shares(mask)
-            overlap[part] += np.bincount(step, shares.ravel(), minlength=count)
-            regions[part] += found
-    return Curve(positive, negative, overlap, regions)
-
-
-def _edges(maps: Sequence[np.ndarray] | np.ndarray, masks: np.ndarray, steps: int) -> np.ndarray:
-    """The map values that separate the steps, ascending: quantiles of defect pixels and of all pixels.
-
-    The quantiles of all pixels lie in the upper tail, where false alarms are decided.
-    """
-    every = max(1, masks.size // SAMPLED)
-    # From pixel 0 of the first image on, as if all lay in one row.
-    some = [m.ravel()[-number * m.size % every :: every] for number, m in enumerate(maps)]
-    on = np.concatenate([m[mask] for m, mask in zip(maps, masks, strict=True)])
-    tail = 1 - np.logspace(-5, 0, steps // 2, endpoint=False)
-    edges = [np.quantile(np.concatenate(some), tail)]
-    if on.size:
-        edges.append(np.quantile(on[:: max(1, on.size // SAMPLED)], np.linspace(0, 1, steps // 2)))
-    return np.unique(np.concatenate(edges))
-
-
-def region_shares(mask: np.ndarray) -> tuple[np.ndarray, int]:
-    """The share that each pixel has in its region, and the number of regions (8-neighbourhood).
-
-    mask: bool (H, W). Returns float64 (H, W), 1 / area of the region inside and 0 outside.
-    """
-    count, region = cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)
-    areas = np.bincount(region.ravel(), minlength=count)
-    return np.concatenate([[0], 1 / areas[1:]])[region], count - 1
-
-
 def replicates(folds: Sequence[Contributions], count: int = REPLICATES) -> dict[str, np.ndarray]:
     """Every figure on resampled parts: {figure: float64 (1 + count,)}; the first is on all parts.
 
@@ -160,8 +48,21 @@ def replicates(folds: Sequence[Contributions], count: int = REPLICATES) -> dict[
     each = []
     for number, fold in enumerate(folds):
         drawn = _draws(fold.defective, count, [SEED, number])
-        each.append(figures_of(fold.images, drawn) | figures_of(fold.pixels, drawn))
+        each.append(_replicated(fold.images, drawn) | _replicated(fold.pixels, drawn))
     return {name: over_folds([figures[name] for figures in each]) for name in FIGURES}
+
+
+def _replicated(curve: Curve, drawn: np.ndarray) -> dict[str, np.ndarray]:
+    """`figures_of` by rows of draws, uint16 (r, parts), some at a time."""
+    parts = [figures_of(curve, weights) for weights in _in_parts(drawn, curve.positive.shape[1])]
+    return {name: np.concatenate([own[name] for own in parts]) for name in parts[0]}
+
+
+def _in_parts(drawn: np.ndarray, columns: int) -> Iterator[np.ndarray]:
+    """Draws, uint16 (r, parts), as weights, float64 (b, parts): so many that b rows of `columns` numbers are few."""
+    step = max(1, AT_ONCE // max(columns, drawn.shape[1]))
+    for start in range(0, len(drawn), step):
+        yield drawn[start : start + step].astype(np.float64)
 
 
 def over_folds(figures: Sequence[Any], combine: Any = np.mean) -> Any:
@@ -175,12 +76,12 @@ def over_folds(figures: Sequence[Any], combine: Any = np.mean) -> Any:
 
 
 def _draws(defective: np.ndarray, count: int, seed: Sequence[int]) -> np.ndarray:
-    """How often each part is drawn: float64 (1 + count, parts). The first row is all ones."""
+    """How often each part is drawn: uint16 (1 + count, parts). The first row is all ones."""
     rng = np.random.default_rng(seed)
-    drawn = np.ones((1 + count, len(defective)))
+    drawn = np.ones((1 + count, len(defective)), np.uint16)
     for side in (np.flatnonzero(defective), np.flatnonzero(~defective)):
-        if len(side):
-            drawn[1:, side] = rng.multinomial(len(side), np.full(len(side), 1 / len(side)), size=count)
+        for row in range(1, 1 + count if len(side) else 1):
+            drawn[row, side] = rng.multinomial(len(side), np.full(len(side), 1 / len(side)))
     return drawn
 
 
@@ -232,28 +133,39 @@ def recall(
     parts, own = np.unique(np.asarray(groups, str), return_inverse=True)
     defective = np.zeros(len(parts), bool)
     np.logical_or.at(defective, own, labels)
-    weights = _draws(defective, count, [SEED])[:, own]
+    kinds = np.asarray(types, str)
+    names = sorted(set(kinds[labels]))
+    sides = [~labels, labels, *(labels & (kinds == name) for name in names)]
+    found = [
+        _shares(weights[:, own], scores, labels, sides, rate)
+        for weights in _in_parts(_draws(defective, count, [SEED]), len(scores))
+    ]
+    shares = np.concatenate(found, axis=1)
+    for number, side in enumerate(sides):
+        if len(set(own[side])) < 2:
+            shares[number, 1:] = np.nan
+    return Recall(shares[0], shares[1], dict(zip(names, shares[2:], strict=True)))
+
+
+def _shares(
+    weights: np.ndarray,
+    scores: np.ndarray,
+    labels: np.ndarray,
+    sides: Sequence[np.ndarray],
+    rate: float | None,
+) -> np.ndarray:
+    """The share of alarms among the images of each side, bool (n,), by rows of weights (r, n): float64 (sides, r)."""
     alarm = np.broadcast_to(scores > 1, weights.shape)
     if rate is not None:
         falling = np.argsort(-scores, kind="stable")
         values = scores[falling]
-        last = np.flatnonzero(
-            np.diff(values, append=-np.inf)
-        )  # images of one score pass the threshold together
+        # Images of one score pass the threshold together.
+        last = np.flatnonzero(np.diff(values, append=-np.inf))
         false = np.cumsum(weights[:, falling] * ~labels[falling], axis=1)
         allowed = (false[:, last] <= rate * false[:, -1:] + 1e-9).sum(1)
         alarm = scores >= np.concatenate([[np.inf], values[last]])[allowed][:, None]
-
-    def share(which: np.ndarray) -> np.ndarray:
-        with np.errstate(invalid="ignore"):
-            shares = np.asarray((weights * alarm)[:, which].sum(1) / weights[:, which].sum(1))
-        if len(set(own[which])) < 2:
-            shares[1:] = np.nan
-        return shares
-
-    kinds = np.asarray(types, str)
-    by_type = {kind: share(labels & (kinds == kind)) for kind in sorted(set(kinds[labels]))}
-    return Recall(share(~labels), share(labels), by_type)
+    with np.errstate(invalid="ignore"):
+        return np.stack([(weights * alarm)[:, one].sum(1) / weights[:, one].sum(1) for one in sides])
 
 
 def _area(height: np.ndarray, along: np.ndarray) -> np.ndarray:

@@ -18,10 +18,11 @@ from exdd_core.detector.examples import PatchSet, TrainingImage, patch_set
 from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import resampling
+from exdd_core.evaluation.masks import Counted, Masks
 from exdd_core.evaluation.metrics import Labelled, threshold_at
 from exdd_core.measurements import FiguresWithMasks, MaskCounts
 from exdd_core.progress import Progress
-from exdd_core.region import HALF, Region
+from exdd_core.region import Region
 from exdd_core.sentences import count, listed
 
 
@@ -71,23 +72,23 @@ def require_measurable(rows: Sequence[Labelled], rate: float = 0.0) -> None:
 class TestImages:
     """n images that a detector is measured on, as the backbone reads them.
 
-    masks: bool (n, height, width) at the model's size. labels: bool (n,), True for defective. known: bool
-    (n,), False for a defective image whose mask is missing or empty, so that the labels of its pixels are
-    unknown. counted: bool (n, height, width), the pixels that pixel figures count; None for all.
+    masks: at the model's size. labels: bool (n,), True for defective. known: bool (n,), False for a defective
+    image whose mask is missing or empty, so that the labels of its pixels are unknown. counted: the pixels that
+    pixel figures count; None for all.
     """
 
     __test__ = False  # pytest must not collect this class
 
     patches: PatchSet
-    masks: np.ndarray
+    masks: Masks
     labels: np.ndarray
     known: np.ndarray
-    counted: np.ndarray | None
+    counted: Counted | None
 
     def take(self, numbers: Sequence[int]) -> TestImages:
         """The images with these numbers."""
-        counted = None if self.counted is None else self.counted[numbers]
-        patches, masks = self.patches.take(numbers), self.masks[numbers]
+        counted = None if self.counted is None else self.counted.take(numbers)
+        patches, masks = self.patches.take(numbers), self.masks.take(numbers)
         return TestImages(patches, masks, self.labels[numbers], self.known[numbers], counted)
 
     @property
@@ -130,20 +131,19 @@ def read_images(
     """
     size, labels = settings.size, np.array([r.label == "defect" for r in rows])
     training, known = [], np.ones(len(rows), bool)
-    masks = np.zeros((len(rows), size.height, size.width), bool)
-    counted = None
-    if region is not None:
-        counted = np.stack([region.share(size, images.probe(r.path)[::-1]) >= HALF for r in rows])
+    masks = Masks(size, labels & [r.mask is not None for r in rows])
     for i, row in enumerate(rows):
         mask = _truth(row)
         known[i] = row.label != "defect" or mask is not None
         place = None if mask is None else row.mask
         training.append(TrainingImage(row.id, row.path, row.group, place, row.defect_type))
         if mask is not None:
-            masks[i] = images.resize_mask(mask if region is None else mask & region.at(mask.shape), size)
-    if not known.all():
-        counted = np.ones_like(masks) if counted is None else counted
-        counted[~known] = False
+            inside = mask if region is None else mask & region.at(mask.shape)
+            masks.write(i, images.resize_mask(inside, size))
+    counted = None
+    if region is not None or not known.all():
+        shapes = [] if region is None else [images.probe(r.path)[::-1] for r in rows]
+        counted = Counted(size, shapes, known, region)
     patches = patch_set(backbone, training, size, progress, settings.read, region, cache)
     return TestImages(patches, masks, labels, known, counted)
 

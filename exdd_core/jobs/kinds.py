@@ -14,6 +14,7 @@ from exdd_core.banks.options import BuildOptions
 from exdd_core.experiments import EvaluateSpec, SweepSpec, TableOneSpec
 from exdd_core.jobs.results import Built, DemoMade, Exported, Imported, MapMade, Scored
 from exdd_core.jobs.specs import DemoSpec, ExportDatasetSpec, ExportSpec, ImportSpec, MapSpec, ScoreSpec
+from exdd_core.jobs.table import job_folder
 from exdd_core.measurements import RunResult
 from exdd_core.progress import Progress
 from exdd_core.synthesis.orders import Order
@@ -28,7 +29,8 @@ REASONS_KEPT = 5  # sentences on unreadable images; few, since every update of t
 def build(workspace: Workspace, options: BuildOptions, progress: Progress, job_id: str) -> Built:
     from exdd_core.banks.building import build_bank
 
-    bank = build_bank(workspace, options, progress=progress)
+    state = job_folder(workspace, job_id) / "coreset.npz"  # goes with the folder when the job is done
+    bank = build_bank(workspace, options, progress=progress, coreset_state=state)
     return {
         "bank": bank.id,
         "name": bank.name,

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from exdd_core import jobs
-from exdd_core.banks import build_bank, load_detector
+from exdd_core.banks import BuildOptions, build_bank, load_detector
 from exdd_core.datasets import demo
 from exdd_core.detector import greedy
 from exdd_core.jobs.table import job_folder
@@ -70,7 +70,7 @@ def test_a_killed_build_continues_its_coreset(tmp_path: Path, monkeypatch: pytes
     assert found == [(picked, picked, size)] and 1 < picked < size  # the progress begins with what is there
     assert not job_folder(workspace, job.id).exists()
 
-    same = build_bank(workspace, **OPTIONS)
+    same = build_bank(workspace, BuildOptions(**OPTIONS))
     one, other = (load_detector(workspace, bank).negative for bank in (done.result["bank"], same.id))
     np.testing.assert_array_equal(one.image, other.image)
     np.testing.assert_array_equal(one.position, other.position)

@@ -82,6 +82,11 @@ def holds(file: Path) -> bool | None:
     return total.digest() == end[len(SEAL) :]
 
 
+def unsealed(content: bytes) -> bytes:
+    """The content of a sealed file without its seal."""
+    return content[: -len(SEAL) - 32]
+
+
 def sync(file: Path) -> None:
     """Wait until the content of a file is on the disk. Raises OSError where the disk refuses it."""
     with file.open("rb") as opened:

@@ -23,7 +23,9 @@ from exdd_core.errors import BadInput
 from exdd_core.images import encode_jpeg, read_image, read_mask
 from exdd_core.studio import editor
 from exdd_core.workspace import Workspace, candidates
+from exdd_core.workspace.candidates import Candidate
 from pages.banks.parts import whole
+from pages.kept_pictures import kept_picture
 from pages.pictures import picture_svg, small_jpeg, small_svg
 
 HOUR, DAY = 3600, 86_400  # seconds that a browser keeps an answer
@@ -68,10 +70,14 @@ def _route(
 
 def _image(workspace: Workspace, asked: Asked) -> Picture:
     row = workspace.image(asked.get("image", ""))
-    pixels = read_image(row.path, row.id, row.depth)
-    outlined = row.mask is not None and asked.get("outline") != "0"
-    lines = drawing.outline(read_mask(row.mask, pixels.shape[:2])) if row.mask and outlined else []
-    return small_svg(pixels, THUMBNAIL_SIDE, lines), SVG
+    mask = row.mask if asked.get("outline") != "0" else None
+
+    def drawn() -> bytes:
+        pixels = read_image(row.path, row.id, row.depth)
+        lines = drawing.outline(read_mask(mask, pixels.shape[:2])) if mask else []
+        return small_svg(pixels, THUMBNAIL_SIDE, lines).encode()
+
+    return kept_picture(workspace, ("image", THUMBNAIL_SIDE, row.path, row.depth, mask), drawn), SVG
 
 
 def _candidate(workspace: Workspace, asked: Asked) -> Picture:
@@ -84,21 +90,34 @@ def _candidate(workspace: Workspace, asked: Asked) -> Picture:
     if what == "mask":
         return made.mask.read_bytes(), PNG
     if what == "close":
-        return small_jpeg(editor.painted_close_up(made), CANDIDATE_SIDE), JPEG
+        files = made.image, made.drawn
+        return kept_picture(workspace, ("close", CANDIDATE_SIDE, *files), lambda: _close_up(made)), JPEG
     if what not in ("image", "source", "thumb"):
         raise BadInput(f'A candidate has no picture "{what}"; ask for image, source, mask, thumb or close.')
     row = workspace.image(made.source) if what == "source" else None
     if asked.get("full") == "1" and row is None:
         return made.image.read_bytes(), PNG
-    pixels = read_image(row.path, row.id, row.depth) if row else read_image(made.image)
     if what == "thumb":
-        return small_jpeg(pixels, CANDIDATE_SIDE), JPEG
+        shown = ("whole", CANDIDATE_SIDE, made.image)
+        return kept_picture(
+            workspace, shown, lambda: small_jpeg(read_image(made.image), CANDIDATE_SIDE)
+        ), JPEG
+    pixels = read_image(row.path, row.id, row.depth) if row else read_image(made.image)
     return encode_jpeg(drawing.reduce(pixels, DISPLAY_SIDE), 95), JPEG
 
 
+def _close_up(made: Candidate) -> bytes:
+    return small_jpeg(editor.painted_close_up(made), CANDIDATE_SIDE)
+
+
 def _defect(workspace: Workspace, asked: Asked) -> Picture:
-    pixels, mask = editor.close_up(workspace, asked.get("image", ""))
-    return small_svg(pixels, CLOSE_UP_SIDE, drawing.outline(mask)), SVG
+    row = workspace.image(asked.get("image", ""))
+
+    def drawn() -> bytes:
+        pixels, mask = editor.close_up(workspace, row.id)
+        return small_svg(pixels, CLOSE_UP_SIDE, drawing.outline(mask)).encode()
+
+    return kept_picture(workspace, ("defect", CLOSE_UP_SIDE, row.path, row.depth, row.mask), drawn), SVG
 
 
 def _patch(workspace: Workspace, asked: Asked) -> Picture:
@@ -108,10 +127,14 @@ def _patch(workspace: Workspace, asked: Asked) -> Picture:
     if "row" in asked or "column" in asked:
         patches = [(whole(asked.get("row"), "row"), whole(asked.get("column"), "column"))]
     found = bank_map.source_image(workspace, asked.get("bank", ""), asked.get("image", ""), patches)
-    pixels = read_image(found.path, found.id, found.depth)
     squares = [[(x0, y0), (x1, y0), (x1, y1), (x0, y1)] for x0, y0, x1, y1 in found.boxes]
     side = LARGE_SIDE if asked.get("large") == "1" else THUMBNAIL_SIDE
-    return picture_svg(small_jpeg(pixels, side), found.shape, squares), SVG
+    jpeg = kept_picture(
+        workspace,
+        ("whole", side, found.path, found.depth),
+        lambda: small_jpeg(read_image(found.path, found.id, found.depth), side),
+    )
+    return picture_svg(jpeg, found.shape, squares), SVG
 
 
 def _plotly(request: Request) -> Response:

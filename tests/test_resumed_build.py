@@ -71,7 +71,7 @@ def test_a_killed_build_continues_its_coreset(tmp_path: Path, monkeypatch: pytes
     assert not job_folder(workspace, job.id).exists()
 
     same = build_bank(workspace, BuildOptions(**OPTIONS))
-    one, other = (load_detector(workspace, bank).negative for bank in (done.result["bank"], same.id))
+    one, other = (load_detector(workspace, bank).negative for bank in (str(done.result["bank"]), same.id))
     np.testing.assert_array_equal(one.image, other.image)
     np.testing.assert_array_equal(one.position, other.position)
     np.testing.assert_array_equal(one.rows, other.rows)

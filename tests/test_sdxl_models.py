@@ -70,7 +70,7 @@ def altered(tiny_sdxl: Path, folder: Path, index: dict[str, Any], unet: dict[str
         ({"_class_name": "StableDiffusionInstructPix2PixPipeline"}, {}, "which does not inpaint here"),
         ({"_class_name": "StableDiffusionXLPipeline"}, {"in_channels": 8}, "its U-Net reads 8 channels"),
         (
-            {"_class_name": "StableDiffusion3Pipeline"},
+            {"_class_name": "FluxPipeline"},
             {},
             "the engine paints with Stable Diffusion 1 and 2, SDXL",
         ),

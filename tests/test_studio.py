@@ -332,7 +332,9 @@ def test_where_all_fail_the_job_fails_with_the_reason(workspace, monkeypatch):
 
 
 def test_what_does_not_fit_into_memory_is_tried_once_and_told_once(workspace, monkeypatch):
-    tried = failing(monkeypatch, range(10, 14), NotReady("The memory does not hold it; lower the resolution."))
+    tried = failing(
+        monkeypatch, range(10, 14), NotReady("The memory does not hold it; lower the resolution.")
+    )
     with pytest.raises(BadInput, match="^The memory does not hold it; lower the resolution.$"):
         run(workspace, replace(ORDER, count=4), "too large")
     assert tried == [10]

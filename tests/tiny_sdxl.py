@@ -52,13 +52,13 @@ def build(folder: Path, half: bool = False) -> Path:
     """Save a tiny StableDiffusionXLInpaintPipeline with a 9-channel UNet into `folder`; half: as variant fp16."""
     logging.getLogger("diffusers").setLevel(logging.ERROR)
     torch.manual_seed(0)
-    first, second = _text(CLIPTextModel, 32), _text(CLIPTextModelWithProjection, 48)
+    first, second = text(CLIPTextModel, 32), text(CLIPTextModelWithProjection, 48)
     pipeline = StableDiffusionXLInpaintPipeline(
         vae=_autoencoder(),
         text_encoder=first,
         text_encoder_2=second,
-        tokenizer=_tokenizer(folder),
-        tokenizer_2=_tokenizer(folder),
+        tokenizer=tokenizer(folder),
+        tokenizer_2=tokenizer(folder),
         unet=_unet(9, **LARGE),
         scheduler=_scheduler(),
         add_watermarker=False,
@@ -71,8 +71,8 @@ def build_sd15(folder: Path, channels: int = 4) -> Path:
     torch.manual_seed(1)
     pipeline = StableDiffusionInpaintPipeline(
         vae=_autoencoder(),
-        text_encoder=_text(CLIPTextModel, 32),
-        tokenizer=_tokenizer(folder),
+        text_encoder=text(CLIPTextModel, 32),
+        tokenizer=tokenizer(folder),
         unet=_unet(channels, cross_attention_dim=32),
         scheduler=_scheduler(),
         safety_checker=None,
@@ -254,7 +254,7 @@ def _scheduler() -> EulerDiscreteScheduler:
     )
 
 
-def _text(kind: type, width: int) -> CLIPTextModel:
+def text(kind: type, width: int) -> CLIPTextModel:
     config = CLIPTextConfig(
         vocab_size=1000,
         hidden_size=width,
@@ -270,7 +270,7 @@ def _text(kind: type, width: int) -> CLIPTextModel:
     return kind(config).eval()
 
 
-def _tokenizer(folder: Path) -> CLIPTokenizer:
+def tokenizer(folder: Path) -> CLIPTokenizer:
     """Knows WORDS; everything else is spelt out letter by letter."""
     letters = [chr(code) for code in range(33, 127)]
     tokens = ["<|startoftext|>", "<|endoftext|>", *letters, *(letter + "</w>" for letter in letters)]

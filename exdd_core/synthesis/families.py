@@ -17,7 +17,8 @@ class Family:
 
     stored: how model_index.json may call it. inpainting: diffusers' class that paints. guidance: what that class
     calls the guidance scale. schedulers: `DIFFUSION` or `FLOW`. side: pixels of the square it was made for.
-    offered: whether the engine paints with it; the test suite paints with a tiny random one of each.
+    offered: whether the engine paints with it; the test suite paints with a tiny random one of each. negative:
+    whether it reads a negative prompt.
     """
 
     title: str
@@ -28,6 +29,11 @@ class Family:
     side: int
     licence: str
     offered: bool
+    negative: bool = True
+
+    @property
+    def flows(self) -> bool:
+        return self.schedulers == FLOW
 
 
 def _stored(name: str) -> tuple[str, ...]:
@@ -51,19 +57,19 @@ FAMILIES: dict[str, Family] = {
     ),
     "sd3": Family(
         "Stable Diffusion 3", _stored("StableDiffusion3"), "StableDiffusion3InpaintPipeline",
-        "guidance_scale", FLOW, 1024, "Stability AI Community License", offered=False,
+        "guidance_scale", FLOW, 1024, "Stability AI Community License", offered=True,
     ),
     "flux-fill": Family(
         "FLUX Fill", ("FluxFillPipeline",), "FluxFillPipeline",
-        "guidance_scale", FLOW, 1024, "FLUX.1 [dev] Non-Commercial License", offered=False,
+        "guidance_scale", FLOW, 1024, "FLUX.1 [dev] Non-Commercial License", offered=True, negative=False,
     ),
     "qwen-image": Family(
         "Qwen-Image", _stored("QwenImage"), "QwenImageInpaintPipeline",
-        "true_cfg_scale", FLOW, 1024, "Apache 2.0", offered=False,
+        "true_cfg_scale", FLOW, 1024, "Apache 2.0", offered=True,
     ),
     "z-image": Family(
         "Z-Image", _stored("ZImage"), "ZImageInpaintPipeline",
-        "guidance_scale", FLOW, 1024, "Apache 2.0", offered=False,
+        "guidance_scale", FLOW, 1024, "Apache 2.0", offered=True,
     ),
 }  # fmt: skip
 OFFERED = ", ".join(family.title for family in FAMILIES.values() if family.offered)

@@ -9,9 +9,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from exdd_core.synthesis.families import FAMILIES
+from exdd_core.errors import BadInput
+from exdd_core.synthesis.families import FAMILIES, Family
 from exdd_core.synthesis.request import Window
-from exdd_core.synthesis.sdxl_prompts import Prompts
+from exdd_core.synthesis.sdxl_prompts import Prompts, plain
 from exdd_core.synthesis.sdxl_settings import SCHEDULERS, SDXLSettings
 
 MOST_STRENGTH = 0.999  # issues 4858 and 8450 of diffusers
@@ -57,15 +58,20 @@ def with_attention_guidance(pipe: Any) -> Any:
     return guided
 
 
-def add_notes(model: str, pipe: Any, prompts: Prompts, windows: Sequence[Window[SDXLSettings]]) -> None:
+def add_notes(
+    model: str, family: Family, pipe: Any, prompts: Prompts, windows: Sequence[Window[SDXLSettings]]
+) -> None:
     """Add notes to windows whose request the `model` cannot follow in full."""
+    if family.flows:
+        _add_notes_of_flow(model, family, windows)
+        return
     side = pipe.unet.config.sample_size * pipe.vae_scale_factor
     large = hasattr(pipe, "text_encoder_2")
     for window in windows:
         settings = window.settings
         resolution = settings["resolution"]
         if resolution > 1.5 * side:
-            window.notes.append(f"{model} was made for {side} px; at {resolution} px it may repeat itself.")
+            window.notes.append(_too_large(model, side, resolution))
         if settings["strength"] > MOST_STRENGTH and large and pipe.unet.config.in_channels == 9:
             window.notes.append(
                 "SDXL's inpainting models are known to go wrong at a strength above 0.999; 0.99 is the paper's."
@@ -80,3 +86,29 @@ def add_notes(model: str, pipe: Any, prompts: Prompts, windows: Sequence[Window[
                 window.notes.append(
                     f"The model does not read the end of the {name.replace('_', ' ')}: {cut_off}."
                 )
+
+
+def _too_large(model: str, side: int, resolution: int) -> str:
+    return f"{model} was made for {side} px; at {resolution} px it may repeat itself."
+
+
+def _add_notes_of_flow(model: str, family: Family, windows: Sequence[Window[SDXLSettings]]) -> None:
+    for window in windows:
+        settings, request = window.settings, window.request
+        if window.image.shape[0] % 16 or window.image.shape[1] % 16:
+            raise BadInput(
+                f"{family.title} paints multiples of 16 pixels; choose such a resolution (resolution)."
+            )
+        unread = ("guidance_rescale", "pag_scale", "negative_size", "embeddings")
+        asked = [name for name in unread if settings[name]]  # type: ignore[literal-required]
+        resolution = settings["resolution"]
+        if resolution > 1.5 * family.side:
+            window.notes.append(_too_large(model, family.side, resolution))
+        if settings["scheduler"] != "the model's":
+            asked.append("other schedulers than its own")
+        if request.negative_prompt and not family.negative:
+            asked.append("negative prompts")
+        if any(plain(text) != text for text in (request.prompt, request.negative_prompt)):
+            asked.append("weights of words")
+        if asked:
+            window.notes.append(f"{model} ({family.title}) does not know {', '.join(asked)}.")

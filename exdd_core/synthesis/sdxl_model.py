@@ -113,11 +113,13 @@ class Model:
         self._memory = psutil.virtual_memory().available
         self._offload, self._arranged, self.ladder = "", False, Ladder()
         self.plan = self._planned(USUAL)
-        usual = "float32" if not self.plan.half else "bfloat16" if self.plan.device == "cpu" else "float16"
+        self.family = weights.family_of(path)
+        in_half = "bfloat16" if self.plan.device == "cpu" or self.family.flows else "float16"
+        usual = in_half if self.plan.half else "float32"
         self.dtype: torch.dtype = getattr(torch, usual if asked == "auto" else asked)
         silence_libraries()
         self.pipe = pipe = read_pipeline(path, self.dtype, self.dtype != torch.float32, progress)
-        self.large = hasattr(pipe, "text_encoder_2")  # SDXL, not Stable Diffusion 1 or 2
+        self.large = not self.family.flows and hasattr(pipe, "text_encoder_2")  # SDXL
         self.prompts, self.adapters = Prompts(pipe), Adapters(pipe, path.name)
         self.watched = Watched(pipe.vae)
         self._scheduler = pipe.scheduler
@@ -140,7 +142,7 @@ class Model:
     def wear(self, loras: Sequence[tuple[Path, float]], embeddings: Sequence[Path]) -> None:
         """Put on these LoRAs with their weights and these textual inversions, and no others. Raises `BadInput`."""
         self.adapters.use_loras(loras)
-        if self.adapters.use_embeddings(embeddings):
+        if not self.family.flows and self.adapters.use_embeddings(embeddings):
             self._arranged = False  # the networks that were replaced lie where they were made
 
     # --- memory ---
@@ -235,7 +237,7 @@ class Model:
 
     def add_notes(self, windows: Sequence[Window[SDXLSettings]]) -> None:
         """Add notes to windows whose request this model cannot follow in full."""
-        sdxl_call.add_notes(self.path.name, self.pipe, self.prompts, windows)
+        sdxl_call.add_notes(self.path.name, self.family, self.pipe, self.prompts, windows)
 
     def _call(self, windows: list[Window[SDXLSettings]], step: Step) -> list[np.ndarray]:
         import torch
@@ -243,27 +245,27 @@ class Model:
         settings = windows[0].settings
         height, width = windows[0].image.shape[:2]
         views = [view_of(self.pipe, window) for window in windows]
-        pairs = [(window.request.prompt, window.request.negative_prompt) for window in windows]
         self.watched.busy, self.watched.again = False, ""
         pipe = self.pipe
-        pipe.scheduler = sdxl_call.scheduler(self._scheduler, settings["scheduler"])
+        own = "the model's" if self.family.flows else settings["scheduler"]
+        pipe.scheduler = sdxl_call.scheduler(self._scheduler, own)
         if self.large and settings["pag_scale"]:
             pipe = sdxl_call.with_attention_guidance(pipe)
-        attention = dict(pipe.unet.attn_processors)
+        attention = dict(self.pipe.unet.attn_processors) if pipe is not self.pipe else {}
         with torch.no_grad(), torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             try:
                 painted = pipe(
-                    **self.prompts.encoded(pairs, self.adapters.worn),
-                    **pictures(views),
+                    **self._prompts(windows),
+                    **pictures(views, crops=not self.family.flows),
                     height=height,
                     width=width,
                     num_inference_steps=settings["steps"],
-                    guidance_scale=settings["guidance"],
                     strength=settings["strength"],
                     # With one CPU generator for each image, noise depends on neither other images nor the GPU.
                     generator=[torch.Generator("cpu").manual_seed(window.request.seed) for window in windows],
                     callback_on_step_end=self._after_step(views[0], step),
                     output_type="pil",
+                    **{self.family.guidance: settings["guidance"]},
                     **(sdxl_call.told(settings, (height, width)) if self.large else {}),
                 ).images
             finally:  # a pipeline does both only when it succeeds, and PAG's has no hooks to free
@@ -274,9 +276,19 @@ class Model:
             note = f"Decoded in {self.watched.again}, because {precision(self.pipe.vae.dtype)} overflowed."
             for window in {id(window): window for window in windows}.values():
                 window.notes.append(note)
-        if len(views) > 1:
+        if len(views) > 1 or self.family.flows:
             painted = [view.place(picture) for view, picture in zip(views, painted, strict=True)]
         return [np.array(picture) for picture in painted]
+
+    def _prompts(self, windows: Sequence[Window[SDXLSettings]]) -> dict[str, Any]:
+        """The pipeline's arguments for the prompts of windows."""
+        pairs = [(window.request.prompt, window.request.negative_prompt) for window in windows]
+        if not self.family.flows:
+            return self.prompts.encoded(pairs, self.adapters.worn)
+        arguments = {"prompt": [prompt for prompt, _ in pairs]}
+        if self.family.negative:
+            arguments["negative_prompt"] = [negative for _, negative in pairs]
+        return arguments
 
     def _after_step(self, view: View, step: Step) -> Callable[..., dict[str, torch.Tensor]]:
         """The pipeline's callback, which counts and shows steps and raises `Cancelled`."""
@@ -287,11 +299,12 @@ class Model:
             if not is_finite(tensors["latents"]):
                 raise NoPicture(
                     f"The model computed no picture: after step {done + 1} of {pipe.num_timesteps} its values are not "
-                    f"finite in {precision(pipe.unet.dtype)}. Choose another precision or scheduler, or a lower "
+                    f"finite in {precision(self.dtype)}. Choose another precision or scheduler, or a lower "
                     "guidance, or download the model again."
                 )
             pixels = None
-            if time.monotonic() - shown >= BETWEEN_PREVIEWS or done + 1 == pipe.num_timesteps:
+            due = time.monotonic() - shown >= BETWEEN_PREVIEWS or done + 1 == pipe.num_timesteps
+            if due and not self.family.flows:  # whose latents are no small picture
                 pixels = view.show(to_rgb(tensors["latents"][0].float().cpu().numpy(), self.large))
                 shown = time.monotonic()
             step(done + 1, pipe.num_timesteps, pixels)

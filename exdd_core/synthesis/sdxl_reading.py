@@ -53,6 +53,9 @@ def _read_folder(folder: Path, dtype: torch.dtype, half: bool, progress: Progres
         )
         read += size
         progress.advance(100 * read // sum(sizes.values()) - progress.done)
+    family = weights.family_of(folder)
+    if family.flows:
+        return getattr(diffusers, family.inpainting).from_pretrained(folder, local_files_only=True, **parts)
     # SDXL stored with PAG is SDXL: the engine adds PAG by a setting.
     kind = getattr(diffusers, FAMILIES["xl" if "text_encoder_2" in parts else "sd"].inpainting)
     return kind.from_pretrained(folder, local_files_only=True, **parts, **_extras("text_encoder_2" in parts))

@@ -85,9 +85,9 @@ def view_of(pipe: Any, window: Window[SDXLSettings]) -> View:
     )
 
 
-def pictures(views: Sequence[View]) -> dict[str, object]:
-    """The pipeline's arguments for these views. A pipeline crops by itself, but one picture only."""
-    if len(views) == 1:
+def pictures(views: Sequence[View], crops: bool) -> dict[str, object]:
+    """The pipeline's arguments for these views. Where a pipeline `crops` by itself, it does so for one picture only."""
+    if crops and len(views) == 1:
         view = views[0]
         return {"image": view.image, "mask_image": view.mask, "padding_mask_crop": view.padding}
     return {

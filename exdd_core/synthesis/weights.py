@@ -26,7 +26,7 @@ DEFAULT = "diffusers/stable-diffusion-xl-1.0-inpainting-0.1"
 # The folder of a workspace in which its own models and LoRAs for SDXL are looked for.
 MODELS = "models"
 # Parts that have weights, by their names in model_index.json.
-PARTS = ("text_encoder", "text_encoder_2", "unet", "vae")
+PARTS = ("text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer", "vae")
 SUFFIXES = (".safetensors", ".bin")
 # The same parts in a single file, by how their tensors' names begin.
 PREFIXES = {
@@ -130,7 +130,8 @@ def status(model: str = "", models: str | Path = "") -> Status:
         why = found.problem or f"no weights of {found.asked} on this machine"
         return {"present": False, "path": None, "sentence": why}
     size = sum(weigh(found.path).values()) * 2 / 1e9
-    sentence = f"weights in {found.path} ({size:.1f} GB in half precision)"
+    kind = family_of(found.path)
+    sentence = f"weights in {found.path} ({kind.title}, {kind.licence}, {size:.1f} GB in half precision)"
     return {"present": True, "path": str(found.path), "sentence": sentence}
 
 
@@ -196,11 +197,19 @@ def family(file: Path) -> str:
     return kinds[0] + ("-inpaint" if first[1] == 9 else "")
 
 
+def family_of(path: Path) -> families.Family:
+    """The family of a complete model. Raises `BadInput` for a file of none."""
+    if path.is_file():
+        return families.FAMILIES[family(path).split("-")[0]]
+    found = families.of_pipeline(str(index(path).get("_class_name")))
+    assert found is not None
+    return found
+
+
 def upcasts(path: Path) -> bool:
     """Whether a model in half precision decodes in full precision: diffusers' pipelines of SDXL can."""
     config = _configuration((path if path.is_dir() else path.with_suffix("")) / "vae")
-    large = "text_encoder_2" in parts(path) if path.is_dir() else family(path).startswith("xl")
-    return large and bool(config.get("force_upcast", True))
+    return family_of(path).title.startswith("SDXL") and bool(config.get("force_upcast", True))
 
 
 def fingerprint(path: Path) -> str:
@@ -257,8 +266,9 @@ def _fault(place: Path) -> str:
         return (
             f"{place} holds a {kind}, which does not inpaint here: the engine paints with {families.OFFERED}"
         )
-    if not {"text_encoder", "unet", "vae"} <= set(parts(place)):
-        return f"{place} {REFINER if known.title.startswith('SDXL') else 'lacks a text encoder, U-Net or autoencoder'}"
+    there = set(parts(place))
+    if not {"text_encoder", "vae"} <= there or there.isdisjoint({"unet", "transformer"}):
+        return f"{place} {REFINER if known.title.startswith('SDXL') else 'is not whole'}"
     channels = _configuration(place / "unet").get("in_channels", 4)
     if channels not in CHANNELS:
         return f"{place} {_channels(channels)}"

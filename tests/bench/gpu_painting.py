@@ -49,7 +49,7 @@ def write_weights(sizes: Sizes, folder: Path) -> Iterator[Figures]:
         write(place, "xl-inpaint")
         torch.manual_seed(0)
         content = weights.index(place)
-        for part in weights.PARTS:
+        for part in weights.parts(place):
             _save(place / part, *content[part])
     else:
         tiny_sdxl.build(place, half=True)

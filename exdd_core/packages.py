@@ -124,8 +124,8 @@ WEIGHTS = (
 
 
 def installed() -> list[Package]:
-    """The packages of requirements.txt and all that they need here, by name; of both kinds of faiss the one here."""
-    wanted = [Requirement(line) for line in _requirements(REQUIREMENTS.read_text("utf-8"))]
+    """The required packages and all that they need here, by name; of both kinds of faiss the one here."""
+    wanted = [Requirement(line) for line in _required()]
     wanted += [
         Requirement(one.name) for one in wanted if one.marker
     ]  # make installs either, whatever the machine
@@ -148,10 +148,12 @@ def installed() -> list[Package]:
     return [found[name] for name in sorted(found)]
 
 
-def _requirements(text: str) -> Iterator[str]:
-    for line in text.splitlines():
-        if words := line.partition("#")[0].strip():
-            yield words
+def _required() -> list[str]:
+    """The lines of requirements.txt; of a wheel, which has no such file, those of its metadata without extras."""
+    if not REQUIREMENTS.is_file():
+        return [line for line in metadata.requires("exdd-workbench") or [] if "extra ==" not in line]
+    lines = (line.partition("#")[0].strip() for line in REQUIREMENTS.read_text("utf-8").splitlines())
+    return [line for line in lines if line]
 
 
 def _applies(requirement: Requirement, extras: frozenset[str]) -> bool:

@@ -49,7 +49,7 @@ def workspace(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactor
     folder = tmp_path_factory.mktemp("accessible") / "workspace"
     shutil.copytree(demo_workspace.path, folder)
     workspace = Workspace.open(folder)
-    studio.run(workspace, replace(PAINTING, count=3), Progress(), "painting")
+    studio.run_batch(workspace, replace(PAINTING, count=3), Progress(), "painting")
     curation.accept(workspace, [candidates.listed(workspace, "demo")[0].id], "Anna")
     evaluate(workspace, EvaluateSpec(bank="v1"), Progress(), "measured")
     build_bank(workspace, "demo", negative_ratio=0.2)

@@ -253,7 +253,7 @@ def test_an_image_is_found_wherever_its_rows_came_from(workspace, tmp_path):
     shutil.copy(workspace.images(split="test", label="defect")[0].path, outside)
     mask = np.zeros((48, 64), bool)
     mask[10:30, 10:40] = True
-    curation.missed(workspace, f"file:{outside}", outside, mask, "Anna")
+    curation.mark_missed(workspace, f"file:{outside}", outside, mask, "Anna")
     for id in (real, painted, f"file:{outside}"):
         found = bank_map.source_image(workspace, "v1", id, [(0, 0)])
         assert found.path.is_file() and found.shape == (48, 64)

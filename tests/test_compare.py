@@ -204,9 +204,9 @@ def test_a_marked_image_that_is_dropped_is_marked_again(workspace, action):
     mask = np.zeros((48, 64), bool)
     mask[10:30, 10:40] = True
     if action == "missed":
-        curation.missed(workspace, row.id, row.path, mask, "Anna", "bar")
+        curation.mark_missed(workspace, row.id, row.path, mask, "Anna", "bar")
     else:
-        curation.false_alarm(workspace, row.id, row.path, "Anna", mask)
+        curation.mark_false_alarm(workspace, row.id, row.path, "Anna", mask)
     side = "positive" if action == "missed" else "negative"
     bank = getattr(load_detector(workspace), side)
     rows = bank.rows_by_image().get(row.id, 0)

@@ -375,12 +375,12 @@ def test_a_kill_while_accepting_leaves_history_and_bank_agreeing(workspace, mome
 def test_a_missed_defect_goes_into_the_positive_bank_and_out_of_evaluation(workspace):
     row = held_back(workspace)
     before = scores(workspace)
-    decided = curation.missed(workspace, row.id, row.path, truth(row), "Anna", "bar")
+    decided = curation.mark_missed(workspace, row.id, row.path, truth(row), "Anna", "bar")
     assert decided.rows > 0 and "Evaluation" in decided.sentence
     assert row.id in positive_ids(workspace) and row.id in teachers.marked_images(workspace, "plates")
     assert scores(workspace) != before
     with pytest.raises(BadInput, match="already"):
-        curation.missed(workspace, row.id, row.path, truth(row), "Anna")
+        curation.mark_missed(workspace, row.id, row.path, truth(row), "Anna")
     rebuilt = build_bank(workspace, negative_ratio=0.2)
     assert row.id in positive_ids(workspace) and rebuilt.active
     undone = curation.undo_last(workspace, "Anna")
@@ -401,7 +401,7 @@ def test_what_lies_off_the_mask_of_a_missed_defect_counts_from_the_next_build_on
     before = counted()
     for id, shown in names.items():
         path = tmp_path / "elsewhere.png" if id.startswith("file:") else shown.path
-        curation.missed(workspace, id, path, truth(shown), "Anna", "bar")
+        curation.mark_missed(workspace, id, path, truth(shown), "Anna", "bar")
     assert counted() == before  # on the spot only what the mask marks
     build_bank(workspace, negative_ratio=0.2)
     after, patches = counted(), np.prod(load_detector(workspace).grid)
@@ -416,11 +416,11 @@ def test_what_lies_off_the_mask_of_a_missed_defect_counts_from_the_next_build_on
 def test_a_missed_defect_needs_a_mask_and_an_image_that_is_not_trained_on(workspace):
     row, trained = held_back(workspace), workspace.images(split="train", label="defect")[0]
     with pytest.raises(BadInput, match="empty"):
-        curation.missed(workspace, row.id, row.path, np.zeros(SHAPE, bool), "Anna")
+        curation.mark_missed(workspace, row.id, row.path, np.zeros(SHAPE, bool), "Anna")
     with pytest.raises(BadInput, match="another size"):
-        curation.missed(workspace, row.id, row.path, np.ones((5, 5), bool), "Anna")
+        curation.mark_missed(workspace, row.id, row.path, np.ones((5, 5), bool), "Anna")
     with pytest.raises(BadInput, match="training image"):
-        curation.missed(workspace, trained.id, trained.path, np.ones(SHAPE, bool), "Anna")
+        curation.mark_missed(workspace, trained.id, trained.path, np.ones(SHAPE, bool), "Anna")
     assert not decisions.history(workspace)
 
 
@@ -467,7 +467,7 @@ def test_a_false_alarm_goes_into_the_negative_bank(workspace, tmp_path):
     id = f"file:{file}#1"
     detector = load_detector(workspace)
     before = detector.score([file])[0]
-    decided = curation.false_alarm(workspace, id, file, "Anna")
+    decided = curation.mark_false_alarm(workspace, id, file, "Anna")
     assert decided.rows > 0
     after = load_detector(workspace).score([file])[0]
     assert after.negative_distance.max() < before.negative_distance.max()
@@ -484,7 +484,7 @@ def test_a_false_alarm_goes_into_the_negative_bank(workspace, tmp_path):
 def test_a_defective_image_is_no_false_alarm_as_a_whole(workspace):
     row = held_back(workspace)
     with pytest.raises(BadInput, match="mark the place"):
-        curation.false_alarm(workspace, row.id, row.path, "Anna")
+        curation.mark_false_alarm(workspace, row.id, row.path, "Anna")
 
 
 def content(bank: Bank) -> list[bytes]:
@@ -508,7 +508,7 @@ def test_what_comes_back_to_a_bank_comes_with_exactly_its_rows(workspace):
     """An image of the build, normal or defective, and what was added later, whatever else came in between."""
     ids, row = pending(workspace), held_back(workspace)
     curation.accept(workspace, ids[:2], "Anna")
-    curation.missed(workspace, row.id, row.path, truth(row), "Anna", "bar")
+    curation.mark_missed(workspace, row.id, row.path, truth(row), "Anna", "bar")
     build_of = workspace.images(split="train")
     normal, defect = (next(r.id for r in build_of if r.label == label) for label in ("normal", "defect"))
     before, fitted = held(workspace), load_detector(workspace).fitted_state()

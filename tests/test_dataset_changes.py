@@ -797,7 +797,7 @@ def test_a_marked_image_teaches_once_where_it_trains_and_nothing_where_it_is_ret
     marked_ones = curated.images("plates", split="test", label="defect")[:2]
     before = build_bank(curated, negative_ratio=0.2, activate=False).summary["positive_images"]
     for r in marked_ones:
-        curation.missed(curated, r.id, r.path, read_mask(r.mask or b"", None), WHO, "bar")
+        curation.mark_missed(curated, r.id, r.path, read_mask(r.mask or b"", None), WHO, "bar")
     mark_of = decisions.in_force(curated, "missed")[0]
     assert mark_of.detail["state"] == 1
     assert build_bank(curated, negative_ratio=0.2, activate=False).summary["positive_images"] == before + 2
@@ -813,7 +813,7 @@ def test_a_false_alarm_on_a_retired_image_teaches_no_build(curated):
     normal = curated.images("plates", split="test", label="normal")[0]
     place = np.zeros((normal.height, normal.width), bool)
     place[4:20, 4:20] = True
-    curation.false_alarm(curated, normal.id, normal.path, WHO, place)
+    curation.mark_false_alarm(curated, normal.id, normal.path, WHO, place)
 
     def teachers() -> list[str]:
         bank = build_bank(curated, negative_ratio=0.2, activate=False)

@@ -106,7 +106,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     curation.accept(workspace, [first, second], "Anna")
     for name, seed in (("missed.png", 60), ("alarm.png", 61)):
         write(folder / name, encode_png(plates.painting(seed).image))
-    curation.missed(
+    curation.mark_missed(
         workspace,
         f"file:{folder / 'missed.png'}#1",
         folder / "missed.png",
@@ -114,9 +114,11 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
         "Bo",
         "dent",
     )
-    curation.false_alarm(workspace, f"file:{folder / 'alarm.png'}#1", folder / "alarm.png", "Bo", upper(61))
+    curation.mark_false_alarm(
+        workspace, f"file:{folder / 'alarm.png'}#1", folder / "alarm.png", "Bo", upper(61)
+    )
     normal = workspace.image("plates/test/good/5.png")
-    curation.missed(workspace, normal.id, normal.path, upper(62), "Bo", "dent")
+    curation.mark_missed(workspace, normal.id, normal.path, upper(62), "Bo", "dent")
     return workspace
 
 

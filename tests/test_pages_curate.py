@@ -67,7 +67,7 @@ def filled(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) 
             count=number,
             seed=5,
         )
-        studio.run(workspace, order, Progress(), f"painted {shape}")
+        studio.run_batch(workspace, order, Progress(), f"painted {shape}")
     assert candidates.count(workspace) == PAINTED
     return folder
 

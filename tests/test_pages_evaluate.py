@@ -40,7 +40,7 @@ def workspace(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactor
     workspace = Workspace.open(folder)
     mask = {"source": "generated", "shape": "blotch", "vary": True}
     order = orders.Order(dataset="demo", engine="procedural", template="dark scratch", count=3, mask=mask)
-    studio.run(workspace, order, Progress(), "painting")
+    studio.run_batch(workspace, order, Progress(), "painting")
     curation.accept(workspace, [made.id for made in candidates.listed(workspace, "demo")], "tester")
     return workspace
 

@@ -36,7 +36,7 @@ def workspace(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactor
     made = Workspace.open(folder)
     mask = MaskSpec(source="generated", shape="scratch", vary=True).to_json()
     order = Order(dataset="demo", engine="procedural", template="scratch", mask=mask, count=3, seed=5)
-    studio.run(made, order, Progress(), "painted")
+    studio.run_batch(made, order, Progress(), "painted")
     build_bank(made, "demo", positives="none", activate=False)
     return made
 

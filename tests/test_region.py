@@ -477,8 +477,8 @@ def test_marks_and_measurements_keep_to_the_region(workspace: Workspace) -> None
     test = [r for r in workspace.images("set", split="test") if r.label == "normal"]
     mask = np.zeros((SIDE, SIDE), bool)
     mask[20:36, 30:50] = True  # across the border
-    curation.missed(workspace, test[0].id, test[0].path, mask, "somebody", "spot")
-    curation.false_alarm(workspace, test[1].id, test[1].path, "somebody")
+    curation.mark_missed(workspace, test[0].id, test[0].path, mask, "somebody", "spot")
+    curation.mark_false_alarm(workspace, test[1].id, test[1].path, "somebody")
     detector = load_detector(workspace)
     assert (
         detector.positive is not None

@@ -78,7 +78,7 @@ test.__test__ = False  # type: ignore[attr-defined]
 
 def run(workspace: Workspace, order: Order, job: str, progress: Progress | None = None) -> dict[str, Any]:
     asked = Order.from_json(json.loads(json.dumps(order.to_json())))
-    return dict(studio.run(workspace, asked, progress or Progress(), job))
+    return dict(studio.run_batch(workspace, asked, progress or Progress(), job))
 
 
 def pixels(workspace: Workspace, job: str) -> list[np.ndarray]:

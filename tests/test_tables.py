@@ -35,7 +35,7 @@ def with_synthetic(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathF
     """The demo with three accepted procedural defects."""
     workspace = copy_of(demo_workspace, tmp_path_factory.mktemp("synthetic"))
     order = orders.Order(dataset="demo", engine="procedural", template="dark scratch", count=3, mask=MASK)
-    studio.run(workspace, order, Progress(), "painting")
+    studio.run_batch(workspace, order, Progress(), "painting")
     from exdd_core.workspace import candidates
 
     ids = [candidate.id for candidate in candidates.listed(workspace, "demo")]

@@ -261,7 +261,7 @@ def mark_missed(options: argparse.Namespace) -> answers.Marked:
 
     def mark(workspace: Workspace, id: str, path: Path, mask: np.ndarray | None) -> Decided:
         assert mask is not None  # --mask is required
-        return curation.missed(workspace, id, path, mask, options.who, options.type)
+        return curation.mark_missed(workspace, id, path, mask, options.who, options.type)
 
     return _marked(mark, options, check=True)
 
@@ -282,7 +282,7 @@ def mark_false_alarm(options: argparse.Namespace) -> answers.Marked:
     from exdd_core import curation
 
     def mark(workspace: Workspace, id: str, path: Path, mask: np.ndarray | None) -> Decided:
-        return curation.false_alarm(workspace, id, path, options.who, mask)
+        return curation.mark_false_alarm(workspace, id, path, options.who, mask)
 
     return _marked(mark, options)
 

@@ -15,6 +15,6 @@ from .marking import (
     align as align,
     check_missed as check_missed,
     drop as drop,
-    false_alarm as false_alarm,
-    missed as missed,
+    mark_false_alarm as mark_false_alarm,
+    mark_missed as mark_missed,
 )

@@ -59,5 +59,5 @@ def _put_back(workspace: Workspace, image: str, who: str) -> changing.Decided:
     path = workspace.path / before.detail["path"]
     mask = images.read_mask(workspace.path / drawn_masks.MASKS / before.detail["mask"], None, "the mask")
     if before.action == "missed":
-        return marking.missed(workspace, image, path, mask, who, before.detail["defect_type"])
-    return marking.false_alarm(workspace, image, path, who, mask)
+        return marking.mark_missed(workspace, image, path, mask, who, before.detail["defect_type"])
+    return marking.mark_false_alarm(workspace, image, path, who, mask)

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 MARKED = "taught"  # folder of marked images that are in no data set
 
 
-def missed(
+def mark_missed(
     workspace: Workspace, image: str, path: Path, mask: np.ndarray, who: str, defect_type: str = ""
 ) -> Decided:
     """Mark a missed defect: its patches are added to the positive bank, and evaluation leaves its part out.
@@ -51,15 +51,15 @@ def missed(
     check_missed(mask, images.probe(path)[::-1])
     origin = _origin(workspace, image, path)
     known = BankImage(image, origin["group"], type_name(defect_type))
-    return _teach(workspace, "missed", known, mask, who, origin)
+    return _mark(workspace, "missed", known, mask, who, origin)
 
 
-def false_alarm(
+def mark_false_alarm(
     workspace: Workspace, image: str, path: Path, who: str, mask: np.ndarray | None = None
 ) -> Decided:
     """Mark a false alarm: its patches are added to the negative bank, and evaluation leaves its part out.
 
-    mask: bool (H, W), or None for the pixels that raised the alarm. Raises BadInput as `missed` does, and for a
+    mask: bool (H, W), or None for the pixels that raised the alarm. Raises BadInput as `mark_missed` does, and for a
     defective image without a mask.
     """
     origin = _origin(workspace, image, path)
@@ -70,7 +70,7 @@ def false_alarm(
         mask = alarming(detector.score([pixels_of(workspace, image, path, detector)])[0])
     if not mask.any():
         raise BadInput("The mask is empty; draw over the false alarm.")
-    return _teach(workspace, "false_alarm", BankImage(image, origin["group"]), mask, who, origin)
+    return _mark(workspace, "false_alarm", BankImage(image, origin["group"]), mask, who, origin)
 
 
 def require_marked(mask: np.ndarray) -> None:
@@ -113,7 +113,7 @@ class Origin(TypedDict):
     state: NotRequired[int]
 
 
-def _teach(
+def _mark(
     workspace: Workspace, action: str, image: BankImage, mask: np.ndarray, who: str, origin: Origin
 ) -> Decided:
     side = "negative" if action == "false_alarm" else "positive"

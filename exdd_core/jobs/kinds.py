@@ -90,7 +90,7 @@ def export_dataset(
 def synthesize(workspace: Workspace, order: Order, progress: Progress, job_id: str) -> Painted:
     from exdd_core import studio
 
-    return studio.run(workspace, order, progress, job_id)
+    return studio.run_batch(workspace, order, progress, job_id)
 
 
 def evaluate(workspace: Workspace, spec: EvaluateSpec, progress: Progress, job_id: str) -> RunResult:

@@ -90,18 +90,18 @@ def why_not(workspace: Workspace, id: str, bank: str | None = None) -> str:
 
 
 def mark_missed(workspace: Workspace, id: str, mask: np.ndarray, who: str, defect_type: str = "") -> Decided:
-    """Mark a missed defect, see `curation.missed`. mask: bool (H, W). Raises BadInput."""
+    """Mark a missed defect, see `curation.mark_missed`. mask: bool (H, W). Raises BadInput."""
     _check(workspace, id, who)
-    return curation.missed(workspace, id, find_image(workspace, id).path, mask, who.strip(), defect_type)
+    return curation.mark_missed(workspace, id, find_image(workspace, id).path, mask, who.strip(), defect_type)
 
 
 def mark_false_alarm(workspace: Workspace, id: str, mask: np.ndarray | None, who: str) -> Decided:
-    """Mark a false alarm, see `curation.false_alarm`.
+    """Mark a false alarm, see `curation.mark_false_alarm`.
 
     mask: bool (H, W); None: the region above the threshold. Raises BadInput.
     """
     _check(workspace, id, who)
-    return curation.false_alarm(workspace, id, find_image(workspace, id).path, who.strip(), mask)
+    return curation.mark_false_alarm(workspace, id, find_image(workspace, id).path, who.strip(), mask)
 
 
 def _check(workspace: Workspace, id: str, who: str) -> None:

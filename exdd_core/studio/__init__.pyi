@@ -1,6 +1,6 @@
 from .batch import (
     NEXT_SEED as NEXT_SEED,
-    run as run,
+    run_batch as run_batch,
 )
 from .ordering import (
     axes_of as axes_of,

@@ -43,7 +43,7 @@ class Painted(TypedDict):
     candidates: list[str]
 
 
-def run(workspace: Workspace, order: Order, progress: Progress, job_id: str) -> Painted:
+def run_batch(workspace: Workspace, order: Order, progress: Progress, job_id: str) -> Painted:
     """Run the job "synthesize": paint an order and keep every painting as soon as it is finished.
 
     Paintings that the job made before are kept, so running it again finishes it. Failed paintings are counted, with

@@ -75,7 +75,7 @@ def _base(folder: Path) -> Workspace:
         mask={"source": "generated", "shape": "scratch"},
         count=BASE_PAINTED,
     )
-    studio.run(workspace, order, Progress(), "base")
+    studio.run_batch(workspace, order, Progress(), "base")
     made = [c.id for c in candidates.listed(workspace, NAME, "pending")]
     curation.accept(workspace, made[:BASE_ACCEPTED], WHO)
     Judge(workspace).measure(made[BASE_ACCEPTED:])

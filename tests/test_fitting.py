@@ -33,9 +33,10 @@ def test_painted_defects_that_come_later_teach_as_if_they_had_been_there() -> No
         TrainingSums.of(normals, real, folds),
     )
     assert at_once and before
-    one, several = at_once.discriminants()
-    other, others = before.plus(painted).discriminants()
-    assert not np.allclose(before.discriminants()[0].own, one.own, rtol=1e-3)
+    weights = [{"": 0.5}] * 4
+    one, several = at_once.discriminants(weights)
+    other, others = before.plus(painted).discriminants(weights)
+    assert not np.allclose(before.discriminants(weights)[0].own, one.own, rtol=1e-3)
     for a, b in zip([one, *several], [other, *others], strict=True):
         assert a is not None and b is not None
         np.testing.assert_allclose(a.own, b.own, rtol=1e-3, atol=1e-5)
@@ -47,7 +48,7 @@ def test_several_images_and_discriminants_at_once_are_each_alone() -> None:
     normals, defects = (bank([BankImage("i", "part")], 60, middle, 7) for middle in (0, 2))
     lessons = TrainingSums.of(normals, defects, [["other"]])
     assert lessons
-    one, (other,) = lessons.discriminants()
+    one, (other,) = lessons.discriminants([{}, {}])
     assert other is not None
     images = np.random.default_rng(4).normal(size=(3, 8, 7, DIMENSION)).astype(np.float32)
     for discriminant, found in zip([one, other], context.values([one, other], images), strict=True):

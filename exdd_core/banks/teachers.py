@@ -8,6 +8,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,9 +46,9 @@ def accepted(workspace: Workspace, dataset: str, lost: list[str] | None = None) 
 
     lost: gets the ids of those whose files cannot be read; None raises BadInput for the first of them.
     """
-    found = []
+    found, vouched = [], {d.subject for d in in_force(workspace, "accept", dataset=dataset) if _vouches(d)}
     for candidate in reversed(candidates.listed(workspace, dataset, status="accepted")):
-        image = bank_image(workspace, candidate)
+        image = bank_image(workspace, candidate, candidate.id in vouched)
         with _or_lost(candidate.id, lost):
             images.probe(candidate.image)
             mask = candidates.mask_of(workspace, candidate)
@@ -116,14 +117,20 @@ def without_false_alarms(
 
 
 def _training(image: BankImage, path: Path, mask: np.ndarray) -> TrainingImage:
-    return TrainingImage(image.id, path, image.group, mask, image.defect_type, image.origin, image.donor)
+    return TrainingImage(source=path, mask=mask, **asdict(image))
 
 
-def bank_image(workspace: Workspace, candidate: Candidate) -> BankImage:
+def _vouches(decision: Decision) -> bool:
+    """Whether a person accepted this candidate by itself; unknown of older decisions, so not."""
+    return bool(decision.detail.get("alone"))
+
+
+def bank_image(workspace: Workspace, candidate: Candidate, vouched: bool) -> BankImage:
     """A candidate as an image of a bank: it belongs to the part of its source and to that of its donor."""
     group = workspace.image(candidate.source).group
     donor = workspace.image(candidate.donor).group if candidate.donor else ""
-    return BankImage(candidate.id, group, candidate.defect_type, "synthetic", donor)
+    kind = candidate.defect_type
+    return BankImage(candidate.id, group, kind, "synthetic", donor, candidate.engine, vouched)
 
 
 def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Marked:
@@ -147,7 +154,8 @@ def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Ma
         surroundings = context.around(features)[touched]
         _keep(file, rows, position, surroundings)
     on = marks(detector.fitted, candidates.mask_of(workspace, candidate))[position[:, 0], position[:, 1]]
-    return Marked(bank_image(workspace, candidate), rows[on], position[on], surroundings[on])
+    vouched = any(_vouches(d) for d in in_force(workspace, "accept", subject=candidate.id))
+    return Marked(bank_image(workspace, candidate, vouched), rows[on], position[on], surroundings[on])
 
 
 def marked_patches(pixels: np.ndarray, mask: np.ndarray, image: BankImage, detector: Detector) -> Marked:

@@ -30,6 +30,7 @@ BANK = {
     "positive_ratio": "R",
     "size": "WxH",
     "backbone": "NAME",
+    "likeness": "L",
 }
 LARGEST = 2**32 - 1  # the largest seed that every random number generator accepts
 

@@ -47,10 +47,11 @@ def accept(
 ) -> Decided:
     """Accept pending candidates, whose patches join the positive bank of their data set's active version.
 
-    wait: for the fit, to say how many rows came. Candidates that somebody else has decided on meanwhile, or has open,
+    One that is accepted by itself is noted so: a person vouches for it. wait: for the fit, to say how many rows came.
+    Candidates that somebody else has decided on meanwhile, or has open,
     are left out and named. Raises BadInput where a single one was asked for and cannot be accepted.
     """
-    numbers, bank = [], ""
+    numbers, bank, alone = [], "", len(ids) == 1
     require_changeable(workspace)
     with workspace.writing() as db:
         chosen, left_out = _decidable(workspace, ids, who)
@@ -58,7 +59,7 @@ def accept(
             if defect_type is not None:
                 _retype(db, candidate, defect_type, who)
             _set_status(db, candidate.id, "pending", "accepted")
-            numbers.append(write(db, candidate.id, "accept", who, dataset=candidate.dataset))
+            numbers.append(write(db, candidate.id, "accept", who, dataset=candidate.dataset, alone=alone))
             bank = unfitted.enter(db, numbers[-1], candidate.dataset)
     found = of_decisions(workspace, numbers, bank, wait, progress)
     return found.told("Accepted", [c.id for c in chosen], left_out)

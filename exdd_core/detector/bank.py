@@ -25,8 +25,8 @@ from exdd_core.spec import Json
 class BankImage:
     """The image that rows come from: its id, the physical part it shows, and its defect.
 
-    origin: "real" or "synthetic". donor: the physical part whose defect was transplanted into the image, or
-    "".
+    origin: "real" or "synthetic". donor: the physical part whose defect was transplanted into the image, or "".
+    engine: what painted a synthetic one, and vouched: whether a person accepted it by itself, not among many.
     """
 
     id: str
@@ -34,6 +34,8 @@ class BankImage:
     defect_type: str = ""
     origin: str = "real"
     donor: str = ""
+    engine: str = ""
+    vouched: bool = False
 
 
 class Bank:

@@ -9,7 +9,7 @@ or what the values are used for.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
@@ -28,7 +28,6 @@ CHANNELS = 64  # averaged at a time
 SHARED = 0.9
 RIDGE = 0.1  # added to the variance of every standardised column, times 1 + FEW / number of defect patches
 FEW = 1000
-PAINTED = 0.1  # with real defects, largest share of painted ones in the weight of all defects; measured
 
 
 def width(dimension: int) -> int:
@@ -268,15 +267,14 @@ class TrainingSums:
     """Sums over the patches of discriminants, to which further painted defects add only their own.
 
     Each part has the weight of the square root of its number of patches, and so has each painted defect:
-    neither one large defect nor many small ones decide alone. With real defects, all painted ones together
-    have at most the share PAINTED of the weight. count: number of defect patches.
+    neither one large defect nor many small ones decide alone. painted: by engine. count: number of defect patches.
     """
 
     folds: Sequence[Sequence[str]]
     scale: Scale
     normals: Sums
     real: Sums
-    painted: Sums
+    painted: Mapping[str, Sums]
     count: int
 
     @classmethod
@@ -287,26 +285,51 @@ class TrainingSums:
             return None
         patches = _training_patches(normals, folds, np.ones(len(normals)))
         scale = Scale.of(patches)
-        real, painted = (
-            Sums.of(_training_patches(one, folds, _weights(one)), scale)
-            for one in (defects.take(np.flatnonzero(side)) for side in (defects.real, ~defects.real))
-        )
+        real = _sums(defects.take(np.flatnonzero(defects.real)), folds, scale)
+        painted = {engine: _sums(own, folds, scale) for engine, own in _by_engine(defects) if len(own)}
         return cls(folds, scale, Sums.of(patches, scale), real, painted, len(defects))
 
     def plus(self, painted: Bank) -> TrainingSums:
         """The sums with further painted defects."""
-        painted = painted.with_surroundings()
-        more = Sums.of(_training_patches(painted, self.folds, _weights(painted)), self.scale)
-        return replace(self, painted=self.painted.plus(more), count=self.count + len(painted))
+        painted, known = painted.with_surroundings(), dict(self.painted)
+        for engine, own in _by_engine(painted):
+            more = _sums(own, self.folds, self.scale)
+            known[engine] = known[engine].plus(more) if engine in known else more
+        return replace(self, painted=known, count=self.count + len(painted))
 
-    def discriminants(self) -> tuple[Discriminant, list[Discriminant | None]]:
-        """The discriminant of all patches, and one for each fold without its parts, as `fit` returns them."""
-        real, painted = self.real.every.weight, self.painted.every.weight
-        share = 1.0
-        if real > 0 and painted > 0:
-            share = min(1.0, PAINTED / (1 - PAINTED) * real / painted)
-        several = zip(self.normals.all(), self.real.all(), self.painted.all(), strict=True)
-        return solved(self.scale, ((n, r.plus(p, share)) for n, r, p in several), self.count)
+    def discriminants(
+        self, weights: Sequence[Mapping[str, float]]
+    ) -> tuple[Discriminant, list[Discriminant | None]]:
+        """The discriminant of all patches, and one for each fold without its parts, as `fit` returns them.
+
+        weights: of all patches and of each fold, what the paintings of each engine count for beside real defects, 0
+        to 1 (`transfer.Paintings.weight`). Where no defect is real, all painted ones count alike.
+        """
+        defects, alone = self.real.all(), self.real.every.weight <= 0
+        for engine, sums in self.painted.items():
+            shares = [1.0 if alone else one.get(engine, 0.0) for one in weights]
+            several = zip(defects, sums.all(), shares, strict=True)
+            defects = [known.plus(more, share) for known, more, share in several]
+        return solved(self.scale, zip(self.normals.all(), defects, strict=True), self.count)
+
+    def of_paintings(self, engine: str) -> tuple[Discriminant, list[Discriminant | None]]:
+        """Discriminants of the paintings of one engine alone, as `fit` returns them."""
+        pairs = zip(self.normals.all(), self.painted[engine].all(), strict=True)
+        return solved(self.scale, pairs, self.count)
+
+
+def _by_engine(defects: Bank) -> list[tuple[str, Bank]]:
+    """The painted defects of each engine."""
+    engines = np.array(["" if i.origin == "real" else i.engine for i in defects.images], str)[defects.image]
+    painted = ~defects.real
+    return [
+        (str(name), defects.take(np.flatnonzero(painted & (engines == name))))
+        for name in np.unique(engines[painted])
+    ]
+
+
+def _sums(defects: Bank, folds: Sequence[Sequence[str]], scale: Scale) -> Sums:
+    return Sums.of(_training_patches(defects, folds, _weights(defects)), scale)
 
 
 def _weights(defects: Bank) -> np.ndarray:

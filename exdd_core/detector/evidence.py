@@ -130,6 +130,7 @@ def evidence(fitted: Fitted, held: Distances, progress: Progress) -> Evidence:
         unmarked=found.each(lambda v: v[len(known) :]),
         each=each,
         each_normal=all_normal / len(some_normal),
+        painted=[(one.weight(), one.defects) for one in fitted.models.paintings],
     )
 
 

@@ -39,8 +39,7 @@ class TrainingImage:
     """An image to train on.
 
     source: a path, or uint8 (H, W, 3) RGB. group: the physical part it shows. mask: where its defect lies, a
-    path or bool (H, W) of the image's size. origin: "real" or "synthetic". donor: the physical part whose
-    defect was transplanted into the image, or "".
+    path or bool (H, W) of the image's size. origin, donor, engine, vouched: as of `BankImage`.
     """
 
     id: str
@@ -50,10 +49,14 @@ class TrainingImage:
     defect_type: str = ""
     origin: str = "real"
     donor: str = ""
+    engine: str = ""
+    vouched: bool = False
 
     @property
     def bank_image(self) -> BankImage:
-        return BankImage(self.id, self.group, self.defect_type, self.origin, self.donor)
+        return BankImage(
+            self.id, self.group, self.defect_type, self.origin, self.donor, self.engine, self.vouched
+        )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from exdd_core.detector import direction, fusion, held_out
+from exdd_core.detector import direction, fusion, held_out, transfer
+from exdd_core.detector.bank import Bank
 from exdd_core.detector.calibration import calibrate, normal_scores
 from exdd_core.detector.context import Discriminant, TrainingSums
 from exdd_core.detector.evidence import FIT_FOLDS, FIT_PATCHES, evidence, held_out_distances
@@ -103,7 +104,10 @@ def fit_discriminants(fitted: Fitted) -> Fitted:
     fitted = _with_sums(fitted, sums)
     if sums is None:
         return _with_discriminants(fitted, None, {})
-    whole, several = sums.discriminants()
+    painted = transfer.paintings(sums, *_patches_of_sums(fitted), fitted.setup.settings.likeness)
+    fitted = replace(fitted, models=replace(fitted.models, paintings=painted))
+    weights = {one.engine: one.weight() for one in painted}
+    whole, several = sums.discriminants([weights] * (1 + len(sums.folds)))
     pairs = zip(sums.folds, several, strict=True)
     without = {part: one for parts, one in pairs if one is not None for part in parts}
     return _with_discriminants(fitted, whole, without)
@@ -112,7 +116,8 @@ def fit_discriminants(fitted: Fitted) -> Fitted:
 def _with_discriminants(
     fitted: Fitted, whole: Discriminant | None, without: dict[str, Discriminant]
 ) -> Fitted:
-    return replace(fitted, models=replace(fitted.models, discriminant=whole, discriminants_without=without))
+    models = replace(fitted.models, discriminant=whole, discriminants_without=without)
+    return replace(fitted, models=models if whole else replace(models, paintings=()))
 
 
 def _with_sums(fitted: Fitted, sums: TrainingSums | None) -> Fitted:
@@ -128,8 +133,14 @@ def _training_sums(fitted: Fitted) -> TrainingSums | None:
     grown = known == before and all(image.origin != "real" for image in new)
     if sums and sums.folds == folds and grown and len(defects) <= FIT_PATCHES:
         return sums.plus(defects.take(np.flatnonzero(defects.image >= len(known))))
+    return TrainingSums.of(*_patches_of_sums(fitted), folds)
+
+
+def _patches_of_sums(fitted: Fitted) -> tuple[Bank, Bank]:
+    """The normal patches and those on defects that discriminants are fitted on."""
+    defects = fitted.examples.defects
     some = held_out.sample(defects, FIT_PATCHES, fitted.setup.settings.seed)
-    return TrainingSums.of(fitted.examples.normals, defects.take(some), folds)
+    return fitted.examples.normals, defects.take(some)
 
 
 def _folds(fitted: Fitted) -> list[list[str]]:

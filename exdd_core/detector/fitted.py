@@ -6,7 +6,7 @@ Does not know how any of its fields is computed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,7 @@ from exdd_core.detector.held_out import HeldOut, Neighbours
 from exdd_core.detector.records import Change
 from exdd_core.detector.settings import Settings
 from exdd_core.detector.thresholds import Calibration, NormalScores
+from exdd_core.detector.transfer import Paintings
 from exdd_core.errors import BadInput
 from exdd_core.region import Region
 
@@ -92,7 +93,8 @@ class Models:
     """What was fitted to the banks.
 
     fusions: every fitted fusion with its calibration, by name. fusion: the one that scores.
-    discriminants_without: by physical part, the discriminant of the fold that leaves the part out.
+    discriminants_without: by physical part, the discriminant of the fold that leaves the part out. paintings: of each
+    engine, what its paintings find of real defects and count for; empty without painted defects.
     """
 
     fusions: Mapping[str, tuple[Fusion, Calibration]] = field(default_factory=dict)
@@ -100,6 +102,7 @@ class Models:
     direction: Direction | None = None
     discriminant: Discriminant | None = None
     discriminants_without: Mapping[str, Discriminant] = field(default_factory=dict)
+    paintings: Sequence[Paintings] = ()
 
     def discriminant_for(self, part: str) -> Discriminant:
         """The discriminant without this part; the one of all parts where the part was not in training."""

@@ -11,7 +11,7 @@ good at both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
@@ -23,7 +23,7 @@ from exdd_core.errors import BadInput
 
 EPS = 1e-6  # of Eq. 20
 NEIGHBOURS = 5  # N and P are mean distances to this many rows where a fusion does not say otherwise
-# The weight of likeness in `Context`, measured: with painted defects alone, and at most with many real ones.
+# The weight of likeness in `Context`, measured: with unchecked painted defects alone, and at most with many real ones.
 WEIGHT_OF_PAINTED, LARGEST_WEIGHT = 0.03, 3.0
 PARTS_PER_WEIGHT = 8  # defective parts for each 1 of that weight, once they give more than 1
 FEWEST_PARTS = 3  # leave-one-part-out needs at least this many defective parts
@@ -76,7 +76,7 @@ class Evidence:
     for a painted one. pictures: int (b,), the number of each patch's image. share: of patches that lie on a
     defect, 0 to 1. images: the number of normal images. unmarked: of patches (c) outside the masks of the
     same images, or None. each: float (c,), how many patches each of `unmarked` stands for; each of `normals`
-    stands for `each_normal`.
+    stands for `each_normal`. painted: of each engine, the weight of its paintings and of how many defects they are.
     """
 
     normals: Distances
@@ -89,6 +89,7 @@ class Evidence:
     unmarked: Distances | None = None
     each: np.ndarray | None = None
     each_normal: float = 1.0
+    painted: Sequence[tuple[float, int]] = ()
 
     @property
     def real_parts(self) -> int:
@@ -328,8 +329,8 @@ class Context(Fusion):
     z standardises by held-out normal patches, so that one unit of each term is equally rare. N of the first
     term: distance to the nearest normal row, as in PatchCore. C: value of a patch and its surroundings under
     a linear discriminant fitted on defects. N/P: ratio of the mean distances to a few rows of each bank.
-    trust: set by the number of physical parts with a real defect and not fitted: few parts cannot determine
-    it, and painted defects, which a discriminant always detects, would set it too high.
+    trust: set by the number of known defects and not fitted: few parts cannot determine it, and painted defects, which
+    a discriminant always detects, would set it too high. These count by what they find of real ones (`transfer`).
 
     Assumes that a defect differs from normal surface, or resembles a known defect together with its
     surroundings; that all images come from one set-up (place, light and scale), since C compares
@@ -351,7 +352,7 @@ class Context(Fusion):
     @classmethod
     def fit(cls, evidence: Evidence) -> Context:
         n, c, ratio = ((float(v.mean()), max(float(v.std()), EPS)) for v in cls._columns(evidence.normals))
-        return cls(n, c, ratio, trust(evidence.real_parts))
+        return cls(n, c, ratio, trust(evidence.real_parts, evidence.painted))
 
     def patch_scores(self, distances: Distances) -> np.ndarray:
         scales = (self.strange, self.known, self.nearer)
@@ -368,10 +369,19 @@ class Context(Fusion):
         return distances.negative[..., 0], distances.context, ratio
 
 
-def trust(real_parts: int) -> float:
-    """The weight of likeness to known defects in `Context`, by the number of parts with a real defect."""
-    few = WEIGHT_OF_PAINTED + (1 - WEIGHT_OF_PAINTED) * min(1.0, real_parts / FEWEST_PARTS)
-    return max(few, min(LARGEST_WEIGHT, real_parts / PARTS_PER_WEIGHT))
+def trust(real_parts: int, painted: Sequence[tuple[float, int]] = ()) -> float:
+    """The weight of likeness to known defects in `Context`, by the number of parts with a real defect.
+
+    painted: of each engine, the weight of its paintings, 0 to 1, and of how many defects they are; at weight 1 each is
+    worth a real part.
+    """
+    alone = _trust_of(real_parts)
+    return max([alone, *(alone + w * (_trust_of(real_parts + number) - alone) for w, number in painted)])
+
+
+def _trust_of(parts: int) -> float:
+    few = WEIGHT_OF_PAINTED + (1 - WEIGHT_OF_PAINTED) * min(1.0, parts / FEWEST_PARTS)
+    return max(few, min(LARGEST_WEIGHT, parts / PARTS_PER_WEIGHT))
 
 
 KINDS = (PatchCore, Paper, PaperLiteral, Ratio, DistanceRatio, OpenSet, Supervised, Context, Stacked)

@@ -17,6 +17,7 @@ from exdd_core.detector.direction import Direction
 from exdd_core.detector.fitted import Models
 from exdd_core.detector.fusion import Fusion
 from exdd_core.detector.thresholds import Calibration
+from exdd_core.detector.transfer import Paintings, PaintingsState
 
 
 class DirectionState(TypedDict):
@@ -40,6 +41,7 @@ class ModelsState(TypedDict):
     discriminant: DiscriminantState | None
     fusion: str
     fusions: dict[str, FusionState]
+    paintings: list[PaintingsState]
 
 
 def state(models: Models) -> ModelsState:
@@ -50,6 +52,7 @@ def state(models: Models) -> ModelsState:
         "discriminant": models.discriminant.state() if models.discriminant else None,
         "fusion": models.fusion.name,
         "fusions": fusions_state(models),
+        "paintings": [one.state() for one in models.paintings],
     }
 
 
@@ -63,6 +66,7 @@ def restored(state: Mapping[str, Any], models: Models) -> Models:
         discriminant=Discriminant.restore(whole) if whole else None,
         fusions=fusions,
         fusion=fusions[state["fusion"]][0],
+        paintings=[Paintings.restore(kept) for kept in state.get("paintings", ())],
     )
 
 

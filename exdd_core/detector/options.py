@@ -20,8 +20,8 @@ def _share(bank: str, patches: str) -> Any:
 class DetectorOptions(Spec):
     """Settings of a detector with bounds.
 
-    seed: of the rows that are kept and of the folds. The ratios are the shares of patches kept, (0, 1]; None is the
-    default of `Settings`.
+    seed: of the rows that are kept and of the folds. The ratios are the shares of patches kept, (0, 1]. likeness:
+    how much painted defects look like the user's own, (0, 1]. None is the default of `Settings`.
     """
 
     seed: int = Field(
@@ -29,3 +29,10 @@ class DetectorOptions(Spec):
     )
     negative_ratio: float | None = _share("negative", "normal")
     positive_ratio: float | None = _share("positive", "defect")
+    likeness: float | None = Field(
+        default=None,
+        gt=0,
+        le=1,
+        title="likeness of painted defects",
+        description="how much painted defects look like yours, above 0 to 1; counts until real ones check it",
+    )

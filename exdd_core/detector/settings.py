@@ -41,6 +41,7 @@ class SettingsState(TypedDict):
     false_alarm_rate: float
     seed: int
     depth: str | None
+    likeness: float | None
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ class Settings:
 
     negative_ratio: share of normal patches in the negative bank. positive_ratio: share of defect patches in
     the positive bank, which never has fewer than `change.FEWEST_POSITIVE_ROWS` of them. fusion: a name, or
-    "auto". false_alarm_rate: share of held-out normal images that may score above the threshold. depth: by
+    "auto". false_alarm_rate: share of held-out normal images that may score above the threshold. likeness: how much
+    painted defects look like the user's own, 0 to 1, by a person's word; it counts until a real defect is known that
+    they can be tried on. None where nobody said so. depth: by
     which images of more than 8 bits a channel are read; None where the bank was built from none.
     by_brightest: the bank is older than stored depths, and each such image is read by its brightest values.
     """
@@ -62,11 +65,15 @@ class Settings:
     false_alarm_rate: float = 0.02
     seed: int = 0
     depth: Depth | None = None
+    likeness: float | None = None
     by_brightest: bool = False
 
     def __post_init__(self) -> None:
         DetectorOptions(
-            seed=self.seed, negative_ratio=self.negative_ratio, positive_ratio=self.positive_ratio
+            seed=self.seed,
+            negative_ratio=self.negative_ratio,
+            positive_ratio=self.positive_ratio,
+            likeness=self.likeness,
         )
         if not 0 < self.false_alarm_rate < 1:
             raise BadInput(f"The false-alarm rate is {self.false_alarm_rate}; give a number between 0 and 1.")
@@ -84,6 +91,7 @@ class Settings:
             "false_alarm_rate": self.false_alarm_rate,
             "seed": self.seed,
             "depth": str(self.depth) if self.depth else None,
+            "likeness": self.likeness,
         }
 
     @classmethod

@@ -37,6 +37,7 @@ from exdd_core.detector.settings import Settings
 from exdd_core.detector.soundness import Damaged
 from exdd_core.detector.storage_checks import require_sound
 from exdd_core.detector.thresholds import NormalScores
+from exdd_core.detector.transfer import Paintings
 from exdd_core.errors import BadInput
 from exdd_core.region import Region
 
@@ -98,6 +99,7 @@ def _state(fitted: Fitted) -> dict[str, object]:
         "distances": {n: getattr(reference, n) for n in ("radius", "too_normal", "visible_from")},
         "fusion": fitted.models.fusion.name,
         "fusions": models_state.fusions_state(fitted.models),
+        "paintings": [one.state() for one in fitted.models.paintings],
     }
     plain = fitted.refit.patchcore
     if plain is not None and plain[0] is fitted.held.negative:
@@ -171,10 +173,10 @@ def _read(folder: Path, state: Mapping[str, Any], dimension: int) -> _Stored:
     """Read a folder of any format and lift its data to the present one: all that knows of older formats.
 
     Format 1 has no examples, held-out images and reference distances. Folders of format 2 may be older than
-    the region of interest, guaranteed thresholds, the stored scores of PatchCore ("usual") and unmarked
-    patches ("stand_for").
+    the region of interest, guaranteed thresholds, the stored scores of PatchCore ("usual"), unmarked patches
+    ("stand_for") and the transfer of paintings.
     """
-    lifted = {"guaranteed": False, "roi": False, "usual": None} | dict(state)
+    lifted = {"guaranteed": False, "roi": False, "usual": None, "paintings": []} | dict(state)
     negative, positive, arrays = Bank.load(folder / "negative.safetensors"), None, {}
     if any(name != "patchcore" for name in state["fusions"]):
         positive = Bank.load(folder / "positive.safetensors")
@@ -212,7 +214,8 @@ def _models(stored: _Stored) -> Models:
         direction = Direction(arrays["weights"], float(arrays["bias"][0]))
     if "own" in arrays:
         discriminant = Discriminant(arrays["own"], arrays["beside"], float(arrays["middle"][0]))
-    return Models(fusions, fusions[stored.state["fusion"]][0], direction, discriminant)
+    painted = [Paintings.restore(kept) for kept in stored.state["paintings"]]
+    return Models(fusions, fusions[stored.state["fusion"]][0], direction, discriminant, paintings=painted)
 
 
 def _refit(stored: _Stored) -> Refit:

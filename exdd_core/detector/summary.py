@@ -71,7 +71,7 @@ def knows(fitted: Fitted, image_id: str) -> bool:
 
 
 def notes(fitted: Fitted, larger: str = "") -> list[str]:
-    """Sentences about defects in training that add less to the positive bank than one may expect.
+    """Sentences about defects in training that add less than one may expect, and about what paintings count for.
 
     larger: the size, as "WxH", at which defects that are smaller than a patch would show; "" where none is
     known.
@@ -95,6 +95,7 @@ def notes(fitted: Fitted, larger: str = "") -> list[str]:
         said.append(
             f"{few} smaller than a patch at {fitted.setup.settings.size}: {listed(of[SMALL])}{advice}."
         )
+    said += [one.sentence() for one in fitted.models.paintings]
     if said and fitted.banks.positive is None:
         said.insert(0, "No defect teaches the positive bank, so this is PatchCore.")
     return said

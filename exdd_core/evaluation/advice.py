@@ -61,7 +61,7 @@ def advise(
     with most candidates.
 
     Without such a trial, as when held-out parts are all detected already, the advice depends on the fusion. A
-    fusion with context weighs painted defects by a tenth at most (`context.PAINTED`), so those are advised
+    fusion with context weighs painted defects by what they find of real ones (`transfer`), so those are advised
     that make no part worse: they may show defects that the few known parts do not. In other fusions every row
     counts fully, and no group is advised.
     """

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import average_precision_score
 
-from exdd_core.detector import Change, Detector, context, nearest
+from exdd_core.detector import Change, Detector, context, nearest, transfer
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.context import Discriminant, TrainingSums
 from exdd_core.detector.direction import Direction, fit_direction
@@ -26,6 +26,7 @@ from exdd_core.detector.examples import DefectImage
 from exdd_core.detector.fusion import Distances, Evidence, Fusion
 from exdd_core.detector.held_out import sample
 from exdd_core.detector.scoring import spread
+from exdd_core.detector.transfer import Paintings
 from exdd_core.errors import BadInput
 from exdd_core.evaluation.fold_rows import NO_ROW, FoldRows, K
 from exdd_core.evaluation.outcome import Outcome
@@ -68,6 +69,7 @@ class Validation:
         start = detector.fitted.models.direction
         self.directions = self._directions(self.defects, [start] * len(self.folds))
         self.sums = self._sums()
+        self.paintings: Sequence[Paintings] = ()
         self.discriminants = self._discriminants()
         self.projected = self._projected(self.defects, self.directions, [start] * 2)
         self.before = self._outcome()
@@ -207,7 +209,11 @@ class Validation:
         """The discriminant of each fold, fitted without its parts; on all defects where none are left."""
         if self.sums is None:
             return None
-        whole, by_fold = self.sums.discriminants()
+        likeness = self.detector.settings.likeness
+        self.paintings = transfer.paintings(self.sums, self.fit_normals, self.defects, likeness)
+        without = [(), *self.folds]
+        weights = [{one.engine: one.weight(parts) for one in self.paintings} for parts in without]
+        whole, by_fold = self.sums.discriminants(weights)
         return [one or whole for one in by_fold]
 
     def _context(
@@ -261,7 +267,8 @@ class Validation:
         )
         real = np.where(self.defects.real, self.defects.groups, "")[others]
         dimension = self.detector.backbone.dimension
-        return self.kind.fit(Evidence(_some(normals), defects, dimension, real))
+        painted = [(one.weight(self.folds[number]), one.defects) for one in self.paintings]
+        return self.kind.fit(Evidence(_some(normals), defects, dimension, real, painted=painted))
 
     def _held_back(self, number: int, own: list[int]) -> Distances:
         """The distances of the images that a fold holds back. own: their numbers."""

@@ -29,6 +29,11 @@ POSITIVES = {
     "Accepted painted ones only": "synthetic",
     "None: normal images only, as PatchCore": "none",
 }
+LIKENESS = {
+    "Nobody has looked": None,
+    "Somewhat": 0.3,
+    "As mine do": 1.0,
+}  # a word, and `BankOptions.likeness`
 ALL_PARTS = "All of them"
 OWN_BACKBONE = ""  # the workspace's
 FUSION_HELP = {
@@ -62,6 +67,12 @@ class Builder:
                 label="Defects to learn from",
                 info="Patches that lie on a defect, by its mask.",
             )
+            self.likeness = gr.Radio(
+                list(LIKENESS),
+                value=next(iter(LIKENESS)),
+                label="Painted defects look",
+                info="Counts while no real defect is known; else what paintings find of real ones decides.",
+            )
             self.parts = gr.Textbox(
                 label="Defective parts",
                 info="At most so many, to see how few would do. Empty: all.",
@@ -74,7 +85,7 @@ class Builder:
             self.job = job_panel.JobPanel(workspace, "build")
             self.who = gr.Textbox(visible=False)  # FORM_JS fills it in
         self.given = [self.dataset, self.positives, self.parts, self.negative, self.positive, self.size]
-        self.given += [self.aspect, self.fusion, self.backbone, self.seed, self.who]
+        self.given += [self.aspect, self.fusion, self.backbone, self.seed, self.likeness, self.who]
         self.outputs = [self.dataset, self.positives, self.size, self.aspect, self.start]
 
     def _build_advanced(self) -> None:
@@ -148,7 +159,9 @@ class Builder:
         return str(size), size.keep_aspect
 
     def _begin(self, *given: Any) -> dict[Any, Any]:
-        dataset, positives, parts, negative, positive, size, aspect, fusion, backbone, seed, who = given
+        dataset, positives, parts, negative, positive, size, aspect, fusion, backbone, seed, likeness, who = (
+            given
+        )
         if not dataset:
             raise BadInput("There is no data set yet; import images on the Data page first.")
         wanted = options.BuildOptions(
@@ -162,6 +175,7 @@ class Builder:
             fusion=fusion,
             backbone=backbone or None,
             seed=whole(seed, "seed"),
+            likeness=LIKENESS[likeness],
             who=person(who),
         )
         self.job.begin("build", f"Building a bank version from {dataset}", wanted.to_json())

@@ -21,6 +21,7 @@ SETTINGS = {
     "negative_ratio": "Share of normal patches kept",
     "positive_ratio": "Share of defect patches kept",
     "keep_aspect": "Aspect ratio kept",
+    "likeness": "Painted defects look like yours, 0 to 1",
     "guaranteed": "False alarm rate guaranteed",
     "depth": "Bit depth",
     "state": "State of the data set",

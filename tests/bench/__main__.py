@@ -19,6 +19,7 @@ BENCHMARKS = (
     "grid",
     "guard",
     "layers",
+    "oracle",
     "people",
     "real_size",
     "scale",

@@ -1,0 +1,167 @@
+"""Transfer: how well paintings alone find real defects that they were not made from, and the weight that this earns.
+
+A discriminant is fitted on the paintings of one engine and on normal patches, without a physical part, and tried on
+the real defects of that part: the area under the ROC curve (AUROC) of its patches against normal ones. Believable
+paintings find real defects, while those of a crude engine share a look of their own and find them by chance. Where no
+real defect is known nobody can check, and a person's word decides. Knows sums over training patches and banks. Does
+not know scores, candidates, or how a painting was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import TypedDict
+
+import numpy as np
+
+from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.context import Discriminant, TrainingSums
+from exdd_core.sentences import count
+
+NONE_UP_TO, FULL_FROM = 0.7, 0.85  # transfer up to which paintings count for nothing, and from which in full
+PRIOR = 3.0  # weight of chance beside the known parts: that of a part with 9 patches
+ONE_BY_ONE = 0.1  # weight of paintings that a person accepted one by one, where no real defect is known
+EVERY = 3  # every third normal patch is compared
+
+
+@dataclass(frozen=True)
+class Found:
+    """One real part: AUROC of its patches by paintings alone, and the number of these patches."""
+
+    auroc: float
+    patches: int
+
+
+class PaintingsState(TypedDict):
+    """`Paintings` as JSON. found: by part, AUROC and number of patches."""
+
+    engine: str
+    images: int
+    defects: int
+    word: float
+    found: dict[str, tuple[float, int]]
+
+
+@dataclass(frozen=True)
+class Paintings:
+    """The paintings of one engine, and what they earn.
+
+    images: how many. defects: of how many defects they are, beyond the known real parts: transplants of one part are
+    of one. word: weight by a person's word, 0 to 1. found: by real part.
+    """
+
+    engine: str
+    images: int
+    defects: int
+    word: float
+    found: Mapping[str, Found]
+
+    def transfer(self, without: Collection[str] = ()) -> float | None:
+        """Mean AUROC over the real parts and one part of chance, 0.5; None where no part is known.
+
+        A part counts by the square root of its number of patches, as in the discriminant, and the part of chance by
+        PRIOR: one small defect that happens to be found says little. without: parts that must not be known.
+        """
+        known = [found for part, found in self.found.items() if part not in without]
+        if not known:
+            return None
+        weights = np.sqrt([found.patches for found in known])
+        total = float(weights @ [found.auroc for found in known]) + PRIOR / 2
+        return total / (float(weights.sum()) + PRIOR)
+
+    def weight(self, without: Collection[str] = ()) -> float:
+        """What a painting counts for: 0, nothing, to 1, as much as a real defect."""
+        tried = self.transfer(without)
+        if tried is None:
+            return self.word
+        return float(np.clip((tried - NONE_UP_TO) / (FULL_FROM - NONE_UP_TO), 0, 1))
+
+    def state(self) -> PaintingsState:
+        """The paintings as JSON; `restore` reads it."""
+        found = {part: (one.auroc, one.patches) for part, one in self.found.items()}
+        return {
+            "engine": self.engine,
+            "images": self.images,
+            "defects": self.defects,
+            "word": self.word,
+            "found": found,
+        }
+
+    @classmethod
+    def restore(cls, state: PaintingsState) -> Paintings:
+        """The paintings that `state` described."""
+        found = {part: Found(*one) for part, one in state["found"].items()}
+        return cls(**{**state, "found": found})
+
+    def sentence(self) -> str:
+        """What these paintings find of the known real defects, and what they count for."""
+        name = f"{count(self.images, 'painting')} by {self.engine or 'an engine that was not noted'}"
+        several, tried, weight = self.images > 1, self.transfer(), self.weight()
+        worth = f"for {100 * weight:.0f} % of a real defect"
+        if tried is None:
+            counts, little = "count" if several else "counts", "for little" if weight <= 0 else worth
+            if weight >= 1:
+                return f"{name} {counts} in full by your word; no real defect is known that could check it."
+            return (
+                f"{name} {counts} {little}, as no real defect is known that could check it: import or mark one, or say "
+                "how much paintings look like your defects."
+            )
+        seen = sum(one.auroc >= FULL_FROM for one in self.found.values())
+        parts = count(len(self.found), "defective part")
+        earned = "in full" if weight >= 1 else "for nothing" if weight <= 0 else worth
+        return (
+            f"{name} {'find' if several else 'finds'} {seen} of {parts} by themselves, so each counts {earned} "
+            f"(transfer {tried:.2f}, of which 0.50 is chance)."
+        )
+
+
+def paintings(sums: TrainingSums, normals: Bank, defects: Bank, likeness: float | None) -> list[Paintings]:
+    """The paintings in a bank of defects, by engine.
+
+    normals, defects: the patches that `sums` were made of. likeness: how much paintings look like the user's own
+    defects, 0 to 1, by a person's word; None where nobody said so.
+    """
+    normals, defects = normals.with_surroundings(), defects.with_surroundings()
+    real_parts = {image.group for image in _shown(defects, defects.real)}
+    several = []
+    for engine, _ in sorted(sums.painted.items()):
+        rows = ~defects.real & np.array([i.engine == engine for i in defects.images], bool)[defects.image]
+        own = _shown(defects, rows)
+        made_from = {image.donor or image.id for image in own} - real_parts
+        word = ONE_BY_ONE * sum(i.vouched for i in own) / len(own) if likeness is None else likeness
+        found = _found(sums, engine, normals, defects) if real_parts else {}
+        several.append(Paintings(engine, len(own), len(made_from), word, found))
+    return several
+
+
+def _shown(bank: Bank, rows: np.ndarray) -> list[BankImage]:
+    """The images that these rows, bool (n,), come from."""
+    return [bank.images[number] for number in np.unique(bank.image[rows])]
+
+
+def _found(sums: TrainingSums, engine: str, normals: Bank, defects: Bank) -> dict[str, Found]:
+    """By real part, how well the paintings of one engine find it; not of parts that a fold cannot leave out."""
+    whole, folds = sums.of_paintings(engine)
+    without = {part: one for parts, one in zip(sums.folds, folds, strict=True) for part in parts}
+    usual = _values(normals.take(np.arange(0, len(normals), EVERY)), without, whole)
+    usual = np.sort(usual[np.isfinite(usual)])
+    real = defects.take(np.flatnonzero(defects.real))
+    values, groups, found = _values(real, without, whole), real.groups, {}
+    for part in np.unique(groups):
+        own = values[groups == part]
+        if len(usual) and np.isfinite(own).all():
+            below = np.searchsorted(usual, own, "left") + np.searchsorted(usual, own, "right")
+            found[str(part)] = Found(float(below.mean() / (2 * len(usual))), len(own))
+    return found
+
+
+def _values(bank: Bank, without: Mapping[str, Discriminant | None], whole: Discriminant) -> np.ndarray:
+    """C of rows, each by the discriminant without its part, float32 (n,); NaN where there is none."""
+    assert bank.surroundings is not None
+    out, groups = np.full(len(bank), np.nan, np.float32), bank.groups
+    for part in np.unique(groups):
+        own, one = groups == part, without.get(str(part), whole)
+        if one is not None:
+            out[own] = one(bank.rows[own], bank.surroundings[own])
+    return out

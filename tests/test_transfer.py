@@ -1,0 +1,114 @@
+"""Transfer: what paintings find of real defects that they were not made from decides what they count for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, strategies as st
+
+from exdd_core.detector import context, fusion, transfer
+from exdd_core.detector.bank import Bank, BankImage
+from exdd_core.detector.context import TrainingSums
+from exdd_core.detector.transfer import Found, Paintings
+
+DIMENSION = 12
+PARTS = [f"part{i}" for i in range(20)]
+FOLDS = [PARTS[at::10] for at in range(10)]
+
+
+def bank(images: list[BankImage], each: int, shift: np.ndarray, seed: int) -> Bank:
+    """Patches around `shift`, float (DIMENSION,), with surroundings around half of it."""
+    rng = np.random.default_rng(seed)
+    count = each * len(images)
+    rows = rng.normal(0, 1, (count, DIMENSION)) + shift
+    around = rng.normal(0, 1, (count, context.width(DIMENSION))) + np.tile(shift / 2, context.LEVELS)
+    image = np.repeat(np.arange(len(images)), each)
+    return Bank(rows, image, np.zeros((count, 2)), images, around.astype(np.float32))
+
+
+def along(axis: int) -> np.ndarray:
+    return 3.0 * np.eye(DIMENSION)[axis]
+
+
+def painted(count: int, axis: int, engine: str, vouched: bool = False, donor: str = "") -> Bank:
+    """Paintings of one engine, whose patches differ from normal ones along one axis."""
+    images = [
+        BankImage(f"{engine}{i}", PARTS[i % 20], "", "synthetic", donor, engine, vouched)
+        for i in range(count)
+    ]
+    return bank(images, 9, along(axis), 5)
+
+
+NORMALS = bank([BankImage(f"n{i}", part) for i, part in enumerate(PARTS)], 60, np.zeros(DIMENSION), 1)
+REAL = bank([BankImage(f"r{i}", part) for i, part in enumerate(PARTS[:3])], 16, along(0), 2)
+
+
+def found_of(defects: Bank, likeness: float | None = None) -> list[Paintings]:
+    sums = TrainingSums.of(NORMALS, defects, FOLDS)
+    assert sums
+    return transfer.paintings(sums, NORMALS, defects, likeness)
+
+
+def test_transfer_and_weight_by_hand() -> None:
+    """(4 x 0.9 + 2 x 0.6 + 3 x 0.5) / (4 + 2 + 3) = 0.7, and without the second part (3.6 + 1.5) / 7 = 0.729."""
+    one = Paintings("e", 5, 5, 1.0, {"a": Found(0.9, 16), "b": Found(0.6, 4)})
+    assert one.transfer() == pytest.approx(0.7)
+    assert one.weight() == pytest.approx(0, abs=1e-9)
+    assert one.transfer(["b"]) == pytest.approx(5.1 / 7)
+    assert one.weight(["b"]) == pytest.approx((5.1 / 7 - 0.7) / 0.15)
+    assert (
+        one.transfer(["a", "b"]) is None and one.weight(["a", "b"]) == 1.0
+    )  # a word, where nothing can be tried
+
+
+def test_paintings_like_the_real_defects_count_in_full_and_others_for_nothing() -> None:
+    defects = REAL.joined(painted(30, 0, "good")).joined(painted(30, 1, "crude"))
+    crude, good = found_of(defects, likeness=1.0)  # a person vouches for both, and is wrong about one
+    assert (crude.engine, good.engine) == ("crude", "good") and set(good.found) == set(PARTS[:3])
+    assert good.weight() == 1 and min(one.auroc for one in good.found.values()) > 0.95
+    assert crude.weight() == 0 and abs(np.mean([one.auroc for one in crude.found.values()]) - 0.5) < 0.2
+
+
+def test_paintings_of_no_weight_leave_the_discriminant_of_real_defects_as_it_is() -> None:
+    both = TrainingSums.of(NORMALS, REAL.joined(painted(30, 1, "crude")), FOLDS)
+    alone = TrainingSums.of(NORMALS, REAL, FOLDS)
+    assert both and alone
+    alone = replace(alone, count=both.count)  # the ridge knows how many defect patches there are
+    nothing, full = ([{"crude": weight}] * 11 for weight in (0.0, 1.0))
+    expected = alone.discriminants([{}] * 11)[0].own
+    np.testing.assert_allclose(both.discriminants(nothing)[0].own, expected, rtol=1e-4, atol=1e-6)
+    assert abs(both.discriminants(full)[0].own[1]) > 5 * abs(expected[1])
+
+
+def test_a_transplant_is_never_tried_on_the_part_that_it_was_cut_from() -> None:
+    (own,) = found_of(REAL.joined(painted(10, 0, "transplant", donor=PARTS[0])))
+    assert PARTS[0] not in own.found and set(own.found) == set(PARTS[1:3])
+    assert own.defects == 0  # of a part that is known as real
+
+
+def test_where_no_defect_is_real_a_word_decides() -> None:
+    half = painted(10, 0, "e", vouched=True).joined(painted(20, 0, "f"))
+    one, other = found_of(half)
+    assert (one.weight(), other.weight()) == (transfer.ONE_BY_ONE, 0)
+    assert [o.weight() for o in found_of(half, likeness=0.6)] == [0.6, 0.6]
+    assert one.transfer() is None and "no real defect" in one.sentence() and "in full" not in one.sentence()
+
+
+def test_what_is_stored_is_read_again() -> None:
+    for one in found_of(REAL.joined(painted(30, 0, "good"))):
+        assert Paintings.restore(one.state()) == one
+        assert "find 3 of 3 defective parts by themselves, so each counts in full" in one.sentence()
+
+
+@given(st.integers(0, 40), st.integers(0, 200), st.floats(0, 1), st.floats(0, 1))
+def test_paintings_earn_trust_by_their_weight(real: int, number: int, one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    assert (
+        fusion.trust(real)
+        <= fusion.trust(real, [(low, number)])
+        <= fusion.trust(real, [(high, number)]) + 1e-12
+    )
+    assert fusion.trust(real, [(0.0, number)]) == fusion.trust(real)
+    assert fusion.trust(real, [(1.0, number)]) == pytest.approx(fusion.trust(real + number))

@@ -27,7 +27,7 @@ from exdd_core.banks import compare, teachers
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
 from exdd_core.banks.history import newest as newest_change
-from exdd_core.curation import aligning, judge
+from exdd_core.curation import aligning, finding, judge
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.change import examine
 from exdd_core.detector.context import TrainingSums
@@ -113,6 +113,29 @@ def test_what_is_prepared_before_the_first_decision_changes_nothing_but_its_time
         one, other_one = kept["calibration"], again["fusions"][name]["calibration"]
         assert one["threshold"] == pytest.approx(other_one["threshold"], rel=1e-4)
         assert one["map_threshold"] == pytest.approx(other_one["map_threshold"], rel=1e-4)
+
+
+def test_who_accepts_a_candidate_by_itself_vouches_for_it(workspace):
+    one, *others = pending(workspace)[:3]
+    curation.accept(workspace, [one], "Anna")
+    curation.accept(workspace, others, "Anna")
+    known = {image.id: image for image in load_detector(workspace).fitted.examples.defects.images}
+    built = {image.id: image for image in teachers.accepted(workspace, "plates")}
+    for images in (known, built):
+        assert images[one].vouched and not any(images[id].vouched for id in others)
+        assert {images[id].engine for id in (one, *others)} == {"procedural"}
+
+
+def test_candidates_are_tried_on_the_real_defects_before_anybody_accepts_them(workspace, capsys):
+    bank = workspace.bank().id
+    (found,) = finding.transfers(workspace, "plates")
+    assert (found.engine, found.images) == ("procedural", len(pending(workspace)))
+    real = {i.group for i in load_detector(workspace).fitted.examples.defects.images if i.origin == "real"}
+    assert found.found and set(found.found) <= real
+    assert cli.main(["candidates", "transfer", "--workspace", str(workspace.path), "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)["groups"]
+    assert row["transfer"] == pytest.approx(found.transfer()) and row["parts"] == len(found.found)
+    assert scores(workspace) and workspace.bank().id == bank and len(pending(workspace)) == row["candidates"]
 
 
 def test_another_process_sees_the_same_detector(workspace):

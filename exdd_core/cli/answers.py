@@ -188,6 +188,17 @@ class CandidateMeasured(TypedDict):
     measures: list[Measure]
 
 
+class Transfer(TypedDict):
+    """What the paintings of one group find of real defects: parts found of those tried, transfer, weight."""
+
+    group: str
+    candidates: int
+    found: int
+    parts: int
+    transfer: float | None
+    weight: float
+
+
 class Effect(TypedDict):
     """The effect of accepting several candidates together."""
 

@@ -196,6 +196,30 @@ def effect_of_candidates(
     return print_result(found.text, effect, options)
 
 
+def transfer_options(add: Add) -> None:
+    add("--dataset", metavar="NAME", help="default: the active one")
+    add("--by", default="engine", choices=("engine", "type", "prompt"), help="groups; default: engine")
+
+
+def transfer_of_candidates(options: argparse.Namespace) -> dict[str, list[answers.Transfer]]:
+    """Say what candidates find of real defects that they were not made from; changes nothing."""
+    from exdd_core.curation.finding import transfers
+
+    found = transfers(open_workspace(options), options.dataset, options.by, progress())
+    rows: list[answers.Transfer] = [
+        {
+            "group": one.engine,
+            "candidates": one.images,
+            "found": one.seen,
+            "parts": len(one.found),
+            "transfer": one.transfer(),
+            "weight": one.weight(),
+        }
+        for one in found
+    ]
+    return print_result("\n".join(one.sentence() for one in found), {"groups": rows}, options)
+
+
 def undo_options(add: Add) -> None:
     add(
         "decision",
@@ -242,6 +266,7 @@ CANDIDATES = Group(
         "accept": (accept_candidates, accept_options),
         "reject": (reject_candidates, reject_options),
         "effect": (effect_of_candidates, _choice_options),
+        "transfer": (transfer_of_candidates, transfer_options),
         "undo": (undo_decision, undo_options),
         "history": (decision_history, history_options),
     },

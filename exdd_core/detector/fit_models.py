@@ -19,6 +19,7 @@ from exdd_core.detector.evidence import FIT_FOLDS, FIT_PATCHES, evidence, held_o
 from exdd_core.detector.fitted import Fitted, Models
 from exdd_core.detector.fusion import Distances, Fusion
 from exdd_core.detector.thresholds import NormalScores
+from exdd_core.detector.transfer import Paintings
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 
@@ -104,7 +105,7 @@ def fit_discriminants(fitted: Fitted) -> Fitted:
     fitted = _with_sums(fitted, sums)
     if sums is None:
         return _with_discriminants(fitted, None, {})
-    painted = transfer.paintings(sums, *_patches_of_sums(fitted), fitted.setup.settings.likeness)
+    painted = _paintings(fitted, sums)
     fitted = replace(fitted, models=replace(fitted.models, paintings=painted))
     weights = {one.engine: one.weight() for one in painted}
     whole, several = sums.discriminants([weights] * (1 + len(sums.folds)))
@@ -134,6 +135,16 @@ def _training_sums(fitted: Fitted) -> TrainingSums | None:
     if sums and sums.folds == folds and grown and len(defects) <= FIT_PATCHES:
         return sums.plus(defects.take(np.flatnonzero(defects.image >= len(known))))
     return TrainingSums.of(*_patches_of_sums(fitted), folds)
+
+
+def paintings(fitted: Fitted) -> list[Paintings]:
+    """What the painted defects among the examples find of the real ones, by engine; none without known surroundings."""
+    sums = TrainingSums.of(*_patches_of_sums(fitted), _folds(fitted))
+    return _paintings(fitted, sums) if sums else []
+
+
+def _paintings(fitted: Fitted, sums: TrainingSums) -> list[Paintings]:
+    return transfer.paintings(sums, *_patches_of_sums(fitted), fitted.setup.settings.likeness)
 
 
 def _patches_of_sums(fitted: Fitted) -> tuple[Bank, Bank]:

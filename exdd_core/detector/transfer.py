@@ -70,6 +70,11 @@ class Paintings:
         total = float(weights @ [found.auroc for found in known]) + PRIOR / 2
         return total / (float(weights.sum()) + PRIOR)
 
+    @property
+    def seen(self) -> int:
+        """The number of real parts that they find."""
+        return sum(one.auroc >= FULL_FROM for one in self.found.values())
+
     def weight(self, without: Collection[str] = ()) -> float:
         """What a painting counts for: 0, nothing, to 1, as much as a real defect."""
         tried = self.transfer(without)
@@ -92,7 +97,7 @@ class Paintings:
     def restore(cls, state: PaintingsState) -> Paintings:
         """The paintings that `state` described."""
         found = {part: Found(*one) for part, one in state["found"].items()}
-        return cls(**{**state, "found": found})
+        return cls(state["engine"], state["images"], state["defects"], state["word"], found)
 
     def sentence(self) -> str:
         """What these paintings find of the known real defects, and what they count for."""
@@ -107,11 +112,10 @@ class Paintings:
                 f"{name} {counts} {little}, as no real defect is known that could check it: import or mark one, or say "
                 "how much paintings look like your defects."
             )
-        seen = sum(one.auroc >= FULL_FROM for one in self.found.values())
         parts = count(len(self.found), "defective part")
         earned = "in full" if weight >= 1 else "for nothing" if weight <= 0 else worth
         return (
-            f"{name} {'find' if several else 'finds'} {seen} of {parts} by themselves, so each counts {earned} "
+            f"{name} {'find' if several else 'finds'} {self.seen} of {parts} by themselves, so each counts {earned} "
             f"(transfer {tried:.2f}, of which 0.50 is chance)."
         )
 

@@ -1,0 +1,62 @@
+"""What candidates find of real defects, by engine, defect type or prompt, before anybody accepts them.
+
+The first figure for any engine, prompt and adapter (`detector.transfer`). Knows candidates and the active bank version
+of their data set. Does not know decisions, nor test images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exdd_core.banks import teachers
+from exdd_core.banks.detectors import load_detector
+from exdd_core.detector import change
+from exdd_core.detector.fit_models import paintings
+from exdd_core.detector.transfer import Paintings
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+from exdd_core.workspace import candidates
+from exdd_core.workspace.candidates import Candidate
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+BY: Mapping[str, Callable[[Candidate], str]] = {
+    "engine": lambda candidate: candidate.engine,
+    "type": lambda candidate: candidate.defect_type or "no type",
+    "prompt": lambda candidate: candidate.prompt or "no prompt",
+}
+
+
+def transfers(
+    workspace: Workspace, dataset: str | None = None, by: str = "engine", progress: Progress | None = None
+) -> list[Paintings]:
+    """What pending and accepted candidates of a data set find of its real defects, group by group.
+
+    by: a key of `BY`. The group's name stands in the place of the engine. Raises BadInput where there is no real defect
+    in the active version, or no candidate.
+    """
+    progress, name = progress or Progress(), workspace.dataset(dataset).name
+    several = [c for status in ("pending", "accepted") for c in candidates.listed(workspace, name, status)]
+    if not several:
+        raise BadInput(f'There are no candidates of "{name}"; paint some in the Studio first.')
+    detector = load_detector(workspace)
+    fitted, defects = detector.fitted, detector.fitted.examples.defects
+    real = defects.take(np.flatnonzero(defects.real))
+    if workspace.bank().dataset != name or not len(real):
+        raise BadInput(
+            f'The active bank version holds no real defect of "{name}" that paintings could be tried on; build one '
+            "with real defects."
+        )
+    progress.begin("Reading candidates", len(several))
+    fitted, examined = replace(fitted, examples=replace(fitted.examples, defects=real)), []
+    for candidate in several:
+        marked = teachers.marked(workspace, candidate, detector)
+        image = replace(marked.image, engine=BY[by](candidate))
+        examined.append(change.examine(fitted, replace(marked, image=image)).cleaned())
+        progress.advance()
+    return paintings(change.known(fitted, examined))

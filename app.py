@@ -24,6 +24,7 @@ from typing import Any, Literal, TypedDict
 # Read by Gradio and the hub's client when they are imported.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["FORWARDED_ALLOW_IPS"] = ""  # pages.guard.proxied says which proxies are believed, not uvicorn
 
 import gradio as gr
 from gradio.route_utils import CustomCORSMiddleware
@@ -45,9 +46,11 @@ from exdd_core.errors import BadInput
 from exdd_core.spec import Json
 from exdd_core.workspace import Workspace, failures, people
 from pages import banks, curate, data, evaluate, frame, health, inspect, routes, studio
-from pages.guard import Doors, sign_in
+from pages.guard import Doors, oidc, sign_in
 from pages.guard.checks import EVENTS, FUNCTIONS, UPLOAD
+from pages.guard.doors import provider
 from pages.guard.middleware import Guard
+from pages.guard.proxied import Proxied
 from pages.guard.visitors import Visitors, visitor_of_request
 from pages.who import WHO
 
@@ -98,7 +101,12 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
     doors = doors or Doors()
     visitors = Visitors(workspace, doors)
     counts = health.Counts(workspace)
-    ours = [*routes.routes(workspace), *sign_in.routes(visitors), *health.routes(workspace, counts)]
+    ours = [
+        *routes.routes(workspace),
+        *sign_in.routes(visitors),
+        *oidc.routes(visitors),
+        *health.routes(workspace, counts),
+    ]
     own, shown = frozenset(route.path for route in ours), frozenset(path for _, path in frame.PAGES)
     return {
         "theme": theme(),
@@ -108,6 +116,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
         "quiet": True,
         "ssr_mode": False,
         "enable_monitoring": False,
+        "root_path": doors.root,
         "allowed_paths": [str(workspace.path / "cache" / "exports")],
         "app_kwargs": {
             "lifespan": _without_cors,
@@ -116,6 +125,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
                 *ours,
             ],
             "middleware": [
+                Middleware(Proxied, doors=doors),
                 Middleware(health.Counting, counts=counts, known=own | shown | COUNTED),
                 Middleware(TrustedHostMiddleware, allowed_hosts=list(doors.hosts), www_redirect=False),
                 Middleware(Guard, doors=doors, visitors=visitors, pages=shown, own=own),
@@ -161,13 +171,15 @@ def _head(path: str) -> str:
     """
     lines = [f"<title>{TITLE}</title>", f"<script>{(ASSETS / 'frame.js').read_text('utf-8')}</script>"]
     for file in _looks("*.css", "*/*.css"):
-        lines.append(f'<link rel="stylesheet" href="/look/{file}">')
+        lines.append(f'<link rel="stylesheet" href="./look/{file}">')
     folders = [
         folder for folder in ("jobs", path.strip("/") or "inspect") if (ASSETS / folder / "page.js").is_file()
     ]
     for file in _looks(*(f"{folder}/*.js" for folder in ("shared", *folders))):
-        lines.append(f'<link rel="modulepreload" href="/look/{file}">')
-    imports = "".join(f'import {{ start as {folder} }} from "/look/{folder}/page.js"; ' for folder in folders)
+        lines.append(f'<link rel="modulepreload" href="./look/{file}">')
+    imports = "".join(
+        f'import {{ start as {folder} }} from "./look/{folder}/page.js"; ' for folder in folders
+    )
     lines.append(f'<script type="module">{imports}window.exdd = {{ {", ".join(folders)} }};</script>')
     return "\n".join(lines)
 
@@ -276,11 +288,18 @@ def main(arguments: list[str] | None = None) -> int:
             token=secrets.token_urlsafe(24) if options.token else "",
             sign_in=options.sign_in,
             read_only=options.read_only,
+            root=options.root_path,
+            proxies=tuple(options.proxy),
+            oidc=provider(options.oidc_issuer, options.oidc_client, options.oidc_claim),
             folders=None if options.folders is None else tuple(options.folders),
         )
         _check_tls(options.tls_cert, options.tls_key)
         workspace = _opened(options.workspace, options.demo)
-        if options.sign_in and not any(person.role == "admin" for person in people.listed(workspace)):
+        if (
+            doors.sign_in
+            and not doors.oidc
+            and not any(person.role == "admin" for person in people.listed(workspace))
+        ):
             raise BadInput(
                 "Nobody can sign in as admin yet; run 'python -m exdd_core users add NAME --role admin'."
             )

@@ -39,4 +39,5 @@ class Extra:
 MAP = Extra("map", "umap-learn", "umap", "The map by UMAP")
 SDXL_FILE = Extra("sdxl-file", "open-clip-torch", "open_clip", "A single .safetensors file as SDXL's model")
 CLUSTER = Extra("cluster", "ray", "ray", "Work on more than one machine")
-EXTRAS = (MAP, SDXL_FILE, CLUSTER)
+OIDC = Extra("oidc", "Authlib", "authlib", "Signing in by OpenID Connect")
+EXTRAS = (MAP, SDXL_FILE, CLUSTER, OIDC)

@@ -26,7 +26,7 @@ from pages.questions import Id, Question
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-# Title and path of every page, in the order of the header's links.
+# Title and path of every page, in the order of the header's links. Links are relative: a proxy may put a prefix before.
 PAGES = [
     ("Inspect", "/"),
     ("Studio", "/studio"),
@@ -71,11 +71,11 @@ def heading(title: str, hint: str) -> None:
 
 def _header(workspace: Workspace, path: str) -> None:
     links = "".join(
-        f'<a href="{url}"{" aria-current=page" if url == path else ""}>{text(title)}</a>'
+        f'<a href=".{url}"{" aria-current=page" if url == path else ""}>{text(title)}</a>'
         for title, url in PAGES
     )
     with gr.Row(elem_classes="frame-header"):
-        brand = f'<a class="brand" href="/">{MARK}<span>ExDD Workbench</span></a>'
+        brand = f'<a class="brand" href="./">{MARK}<span>ExDD Workbench</span></a>'
         markup(f'<div class="frame-links">{brand}<nav aria-label="Pages">{links}</nav></div>')
         markup(
             JOBS_HTML,
@@ -103,9 +103,9 @@ def look(workspace: Workspace, asked: Look) -> Answer:
     behind = " · being updated" if bank and unfitted.count(workspace, bank.id) else ""
     shown = {
         "chips": [
-            {"url": "/data", "label": "Data set", "value": workspace.setting("active_dataset")},
+            {"url": "./data", "label": "Data set", "value": workspace.setting("active_dataset")},
             {
-                "url": "/banks",
+                "url": "./banks",
                 "label": "Bank",
                 "value": f"{bank.name} · {bank.dataset}{behind}" if bank else None,
             },
@@ -157,7 +157,7 @@ def _first_steps(workspace: Workspace, path: str) -> None:
     Gradio shows rows at once and HTML a moment later; the row reserves the strip's space, so that nothing moves.
     """
     steps = "".join(
-        f'<li><a href="{url}"{" aria-current=step" if url == path else ""}><span class="step">{number}</span>'
+        f'<li><a href=".{url}"{" aria-current=step" if url == path else ""}><span class="step">{number}</span>'
         f'{text(title)} <span class="step-page">{text(page)}</span></a></li>'
         for number, (title, url, page) in enumerate(FIRST_STEPS, 1)
     )
@@ -183,7 +183,7 @@ def _signed_in_html(visitor: Visitor) -> str:
     if not visitor.name:
         return ""
     return (
-        f'<form class="signed-in" method="post" action="/sign-out">Signed in as {text(visitor.name)} '
+        f'<form class="signed-in" method="post" action="./sign-out">Signed in as {text(visitor.name)} '
         f'({visitor.role}) <button class="plain-button">Sign out</button></form>'
     )
 

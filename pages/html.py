@@ -63,17 +63,17 @@ def file_size(octets: int) -> str:
 
 def thumbnail_url(image_id: str) -> str:
     """The address of a small picture of an image, with its mask's outline."""
-    return f"/thumbnail?image={quote(image_id, safe='')}"
+    return f"./thumbnail?image={quote(image_id, safe='')}"
 
 
 def inspect_url(image_id: str) -> str:
     """The address of the Inspect page with this image open."""
-    return f"/?image={quote(image_id, safe='')}"
+    return f"./?image={quote(image_id, safe='')}"
 
 
 def download_url(path: Path) -> str:
     """The address of a file in the workspace's cache."""
-    return f"/gradio_api/file={quote(str(path))}"
+    return f"./gradio_api/file={quote(str(path))}"
 
 
 def empty(title: str, hint: str, action: str = "") -> str:

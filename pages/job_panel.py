@@ -141,36 +141,36 @@ def _built(job: jobs.Job, made: Built) -> Outcome:
     rows = f"{summary['negative_rows']:,} normal and {summary['positive_rows']:,} defect rows"
     active = " It is active now." if made["active"] else ""
     said = f"Built {made['name']} in {duration(made['seconds'])} from {made['dataset']}: {rows}.{active}"
-    return Outcome(said, ("Look at it in Inspect", "/"))
+    return Outcome(said, ("Look at it in Inspect", "./"))
 
 
 def _imported(job: jobs.Job, made: Imported) -> Outcome:
     images = count(made["images"], "image")
     if "joined" in made:
         return Outcome(
-            " ".join(made["sentences"]), ("Rebuild the bank", "/banks") if made["changed"] else None
+            " ".join(made["sentences"]), ("Rebuild the bank", "./banks") if made["changed"] else None
         )
     if not made["changed"]:
         return Outcome(f"{made['dataset']} is here already with the same {images}; nothing changed.")
-    return Outcome(f"Imported {images} as {made['dataset']}.", ("Build banks from them", "/banks"))
+    return Outcome(f"Imported {images} as {made['dataset']}.", ("Build banks from them", "./banks"))
 
 
 def _scored(job: jobs.Job, made: Scored) -> Outcome:
     broken = made["unreadable"]
     said = f"Scored, but {count(broken, 'image')} could not be read." if broken else "Scored."
-    return Outcome(said, ("Look at them in Inspect", "/"))
+    return Outcome(said, ("Look at them in Inspect", "./"))
 
 
 def _painted(job: jobs.Job, made: Painted) -> Outcome:
     failed = f"; {made['failed']:,} could not be painted: {made['reasons'][0]}" if made["failed"] else "."
     said = f"{count(made['made'], 'candidate')}{failed}"
-    return Outcome(said, ("Open in Studio", "/studio"))
+    return Outcome(said, ("Open in Studio", "./studio"))
 
 
 def _evaluated(job: jobs.Job, made: RunResult) -> Outcome:
     found = ", ".join(f"{name} {values['image_auroc']:.3f}" for name, values in made["methods"].items())
     said = f"Image AUROC on {made['dataset']}: {found}."
-    return Outcome(said, ("Open in Evaluate", f"/evaluate?run={made['run']}"))
+    return Outcome(said, ("Open in Evaluate", f"./evaluate?run={made['run']}"))
 
 
 def _exported(job: jobs.Job, made: Exported) -> Outcome:
@@ -183,7 +183,7 @@ OUTCOMES: dict[str, Callable[[jobs.Job, Any], Outcome]] = {
     "build": _built,
     "import": _imported,
     "demo": lambda job, made: Outcome(
-        "The demo images and a first bank version are made.", ("Look at them in Inspect", "/")
+        "The demo images and a first bank version are made.", ("Look at them in Inspect", "./")
     ),
     "score": _scored,
     "export": lambda job, made: Outcome(
@@ -195,6 +195,6 @@ OUTCOMES: dict[str, Callable[[jobs.Job, Any], Outcome]] = {
     "table1": _evaluated,
     "sweep": _evaluated,
     "map": lambda job, made: Outcome(
-        f"The map of {made['name']} by UMAP is made.", ("Look at it in Banks", "/banks")
+        f"The map of {made['name']} by UMAP is made.", ("Look at it in Banks", "./banks")
     ),
 }

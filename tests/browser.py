@@ -48,16 +48,19 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(workspace: Workspace, doors: Doors | None = None) -> Iterator[str]:
-    """The app in this process, on a free port of this machine; its address, which ends in /."""
+def serving(workspace: Workspace, doors: Doors | None = None, **tls: object) -> Iterator[str]:
+    """The app in this process, on a free port of this machine; its address, which ends in /.
+
+    tls: what Gradio needs for https.
+    """
     import app
 
     port = free_port()
     blocks = app.create_app(workspace)
-    options = app.launch_options(workspace, doors)
+    options = {**app.launch_options(workspace, doors), **tls}
     blocks.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, **options)
     try:
-        yield f"http://127.0.0.1:{port}/"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}/"
     finally:
         blocks.close(verbose=False)
 

@@ -321,7 +321,7 @@ def test_without_candidates_there_is_one_way_on(
         link = page.locator(".st-need a")
         link.wait_for(timeout=SLOW)
         page.screenshot(path=SCREENSHOTS / "curate-empty.png")
-        assert link.get_attribute("href") == "/studio"
+        assert link.get_attribute("href") == "./studio"
 
 
 def test_the_original_is_at_the_left_of_the_handle(browser: Browser, address: str) -> None:

@@ -243,7 +243,7 @@ def sweep(page: Page, workspace: Workspace) -> None:
 def test_without_a_data_set_there_is_one_way_on(tmp_path: Path) -> None:
     workspace = Workspace.create(tmp_path / "workspace", backbone="efficientnet_lite0")
     answer: Any = open_page(Evaluate(workspace), Question())
-    assert answer["need"]["link"] == "/data"
+    assert answer["need"]["link"] == "./data"
 
 
 def test_what_only_one_run_has_is_no_difference(workspace: Workspace) -> None:

@@ -172,7 +172,7 @@ def test_ten_more_images_join_and_a_rebuild_is_offered(
     sentence(page, "10 new images joined")
     page.locator("#datasets tr.selected", has_text="26").wait_for()
     page.locator("#data-due").get_by_text("joined").wait_for()
-    assert page.locator("#data-due a").get_attribute("href") == "/banks"
+    assert page.locator("#data-due a").get_attribute("href") == "./banks"
     shoot(page, "import-joined")
     info = filled.dataset("lids")
     assert info.state == 2 and str(info.depth) == "14" and len(filled.images("lids")) == 26

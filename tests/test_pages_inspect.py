@@ -368,7 +368,7 @@ def test_without_a_data_set_the_page_leads_to_data(browser: Browser, tmp_path: P
         page.goto(address)
         link = page.locator(".vw-need a")
         link.wait_for(timeout=SLOW)
-        assert link.get_attribute("href") == "/data"
+        assert link.get_attribute("href") == "./data"
         assert page.locator(".vw-view:visible").count() == 0
         page.screenshot(path=SCREENSHOTS / "inspect-no-data-set.png")
 
@@ -382,7 +382,7 @@ def test_without_a_bank_or_a_positive_bank_the_page_says_what_to_do(
         page.goto(address)
         link = page.locator(".vw-cover a")
         link.wait_for(timeout=SLOW)
-        assert link.get_attribute("href") == "/banks"
+        assert link.get_attribute("href") == "./banks"
         assert page.locator(".vw-view:visible").count() == 4  # the image can be looked at all the same
         page.screenshot(path=SCREENSHOTS / "inspect-no-bank.png")
         build_bank(fresh, "demo", positives="none")

@@ -255,7 +255,7 @@ def test_outside_of_a_drawn_region_the_map_is_empty_and_a_defect_changes_nothing
     editor.get_by_label("By").fill("Ann")
     save.click()
     editor.get_by_text("Saved: 25% of an image counts. Banks built before keep their own region.").wait_for()
-    assert editor.get_by_role("link", name="Rebuild in Banks").get_attribute("href") == "/banks"
+    assert editor.get_by_role("link", name="Rebuild in Banks").get_attribute("href") == "./banks"
     page.locator("#states").get_by_text("The region of interest is 25% of an image now.").wait_for(
         state="attached"
     )

@@ -626,7 +626,7 @@ def test_without_images_the_page_leads_to_data(browser: Browser, tmp_path: Path)
         page.goto(address + "studio")
         link = page.locator(".st-need a")
         link.wait_for(timeout=SLOW)
-        assert link.get_attribute("href") == "/data"
+        assert link.get_attribute("href") == "./data"
         page.screenshot(path=SCREENSHOTS / "studio-no-data-set.png")
 
 

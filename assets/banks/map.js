@@ -74,7 +74,7 @@ function fillHover(box, map, bank, dot) {
   const image = imageOf(map, dot);
   const asked = { bank, image: image.id, row: String(map.row[dot]), column: String(map.column[dot]) };
   box.replaceChildren(
-    make("img", { src: `/patch?${new URLSearchParams(asked)}`, alt: "" }),
+    make("img", { src: `./patch?${new URLSearchParams(asked)}`, alt: "" }),
     make("span", {}, make("b", {}, BANKS[image.side])),
     make("span", {}, kindOf(image)),
     make("span", { class: "st-quiet" }, nameOf(image)),

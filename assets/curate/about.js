@@ -60,7 +60,7 @@ const realDefect = (image, title, words) =>
   make(
     "a",
     { href: inspectUrl(image), title },
-    make("img", { alt: "", loading: "lazy", src: `/defect?image=${encodeURIComponent(image)}` }),
+    make("img", { alt: "", loading: "lazy", src: `./defect?image=${encodeURIComponent(image)}` }),
     make("span", {}, words),
   );
 

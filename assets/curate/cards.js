@@ -77,7 +77,7 @@ function emptyQueue({ store }, narrow) {
   const way =
     isFiltered || !isPending
       ? plain("Show all pending", () => narrow({ status: "pending" }, unfiltered(chosen)))
-      : make("a", { class: "main-button", href: "/studio" }, "Paint more in Studio");
+      : make("a", { class: "main-button", href: "./studio" }, "Paint more in Studio");
   const text = isFiltered ? "No candidate passes the filters." : all;
   return make("div", { class: "empty" }, ...empty(title, text, way));
 }

@@ -54,7 +54,7 @@ function lineOf(pane, line, undoOne) {
 
 /** @param {Pane} pane @param {Line} line */
 function thumbOf({ voice, desk }, { real, subject }) {
-  const source = real ? `/thumbnail?image=${encodeURIComponent(subject)}` : addressOf(subject, "close");
+  const source = real ? `./thumbnail?image=${encodeURIComponent(subject)}` : addressOf(subject, "close");
   const attributes = { disabled: real, title: real ? "A real image" : "Show it" };
   const onclick = voice.attempt(() => desk.show(subject));
   return make(

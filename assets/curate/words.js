@@ -84,10 +84,10 @@ export const MINUTE = 60_000;
 export const named = (name) => name[0].toUpperCase() + name.slice(1);
 
 /** @param {string} id @param {"close" | "source" | "image"} what */
-export const addressOf = (id, what) => `/candidate?id=${encodeURIComponent(id)}&what=${what}`;
+export const addressOf = (id, what) => `./candidate?id=${encodeURIComponent(id)}&what=${what}`;
 
 /** @param {string} id of a real image */
-export const inspectUrl = (id) => `/?image=${encodeURIComponent(id)}`;
+export const inspectUrl = (id) => `./?image=${encodeURIComponent(id)}`;
 
 /** Whether somebody else has it open. @param {Item} item @param {string} who */
 export const isElsewhere = ({ holder }, who) => Boolean(holder) && holder !== who;

@@ -114,7 +114,7 @@ export function changer({ store, call, drawing, voice, changed }) {
         changed();
       });
       drawing.settle();
-      const link = make("a", { href: "/banks" }, "Rebuild in Banks");
+      const link = make("a", { href: "./banks" }, "Rebuild in Banks");
       const undo = plain("Undo", takeBack, { class: "plain-button small" });
       say([made.said, " ", link, " ", undo], "done");
       changed();

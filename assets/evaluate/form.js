@@ -104,7 +104,7 @@ export function fillForm({ page, store }, choices) {
   const are = accepted === 1 ? "is" : "are";
   find(page, ".ev-accepted").replaceChildren(
     `${counted(accepted, "synthetic defect")} of ${dataset} ${are} accepted. `,
-    accepted ? "" : make("a", { href: "/curate" }, "Accept some in Curate"),
+    accepted ? "" : make("a", { href: "./curate" }, "Accept some in Curate"),
   );
   showKind(page, store.get().kind);
 }

@@ -72,10 +72,10 @@ export function lasted(seconds) {
 
 /** Where an image is looked at. @param {string} id @param {string | undefined} bank version */
 export const inspectUrl = (id, bank) =>
-  `/?image=${encodeURIComponent(id)}${bank ? `&bank=${encodeURIComponent(bank)}` : ""}`;
+  `./?image=${encodeURIComponent(id)}${bank ? `&bank=${encodeURIComponent(bank)}` : ""}`;
 
 /** @param {string} id */
-export const thumbnailUrl = (id) => `/thumbnail?image=${encodeURIComponent(id)}`;
+export const thumbnailUrl = (id) => `./thumbnail?image=${encodeURIComponent(id)}`;
 
 /** Those that pass the filters, in order. @param {Line[]} runs the newest first @param {Filters} filters */
 export function listed(runs, { kind, of, sort }) {

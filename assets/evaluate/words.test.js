@@ -68,6 +68,6 @@ test("a job that ended says what is left of it", () => {
 });
 
 test("an address names the image, and the bank version where there is one", () => {
-  assert.equal(inspectUrl("a/b c.png", "v1"), "/?image=a%2Fb%20c.png&bank=v1");
-  assert.equal(inspectUrl("a", undefined), "/?image=a");
+  assert.equal(inspectUrl("a/b c.png", "v1"), "./?image=a%2Fb%20c.png&bank=v1");
+  assert.equal(inspectUrl("a", undefined), "./?image=a");
 });

@@ -9,7 +9,7 @@ let loading = null;
 /** Plotly, whose types are not installed. */
 export function plotly() {
   loading ||= new Promise((done, fail) => {
-    const script = make("script", { src: "/plotly.js" });
+    const script = make("script", { src: "./plotly.js" });
     script.addEventListener("load", () => done(window.Plotly));
     script.addEventListener("error", () => {
       loading = null;

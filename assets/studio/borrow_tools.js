@@ -66,7 +66,7 @@ function tile({ id, name, type, split }, selected, lend) {
   return make(
     "button",
     { type: "button", ...properties, "aria-selected": String(selected), onclick: () => lend(id) },
-    make("img", { loading: "lazy", alt: "", src: `/defect?image=${encodeURIComponent(id)}` }),
+    make("img", { loading: "lazy", alt: "", src: `./defect?image=${encodeURIComponent(id)}` }),
     make("span", { class: "st-flag" }, isTest ? `test · ${type}` : type),
   );
 }

@@ -44,7 +44,7 @@ import { starts } from "./masks.js";
  * @param {string} id
  * @param {string} what
  */
-export const address = (id, what) => `/candidate?id=${encodeURIComponent(id)}&what=${what}`;
+export const address = (id, what) => `./candidate?id=${encodeURIComponent(id)}&what=${what}`;
 
 /** @param {Item} item */
 export const itemTitle = ({ prompt, title, seed }) => `${prompt}\n${title} · seed ${seed}`;

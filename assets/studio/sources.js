@@ -133,7 +133,7 @@ function showPlace(root, strip, { sourceCount, source, picture }) {
 
 /** @param {Source} source @param {(id: string) => void} open */
 function tile({ id, name }, open) {
-  const src = `/thumbnail?image=${encodeURIComponent(id)}&outline=0`;
+  const src = `./thumbnail?image=${encodeURIComponent(id)}&outline=0`;
   const properties = { role: "option", class: "st-tile", "data-id": id, title: name };
   return make(
     "button",

@@ -109,6 +109,29 @@ def door_options(add: Add) -> None:
         metavar="URL",
         help="https://NAME that a reverse proxy shows the workbench under",
     )
+    add("--root-path", default="", metavar="PATH", help="/PREFIX that a reverse proxy shows all pages under")
+    add(
+        "--proxy",
+        default=[],
+        nargs="+",
+        metavar="ADDRESS",
+        help="of reverse proxies whose X-Forwarded-For, -Host and -Proto count (default: of none)",
+    )
+    add(
+        "--oidc-issuer", default="", metavar="URL", help="people sign in by this OpenID Connect provider, too"
+    )
+    add(
+        "--oidc-client",
+        default="",
+        metavar="ID",
+        help="our name there; its secret, if any, in EXDD_OIDC_SECRET",
+    )
+    add(
+        "--oidc-claim",
+        default="roles",
+        metavar="NAME",
+        help="of the ID token, with the role (default: roles)",
+    )
     add(
         "--folders",
         type=Path,
@@ -125,8 +148,11 @@ def door_words(options: argparse.Namespace) -> list[str]:
     words = [
         f"--{name}" for name in ("sign-in", "token", "read-only") if getattr(options, name.replace("-", "_"))
     ]
-    if options.address:
-        words += ["--address", options.address]
+    for name in ("address", "root_path", "oidc_issuer", "oidc_client", "oidc_claim"):
+        if getattr(options, name):
+            words += [f"--{name.replace('_', '-')}", getattr(options, name)]
+    if options.proxy:
+        words += ["--proxy", *options.proxy]
     if options.folders is not None:
         words += ["--folders", *map(str, options.folders)]
     for name in ("tls_cert", "tls_key"):

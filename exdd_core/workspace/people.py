@@ -98,6 +98,27 @@ def sign_in(workspace: Workspace, name: str, password: str) -> str:
     return open_session(workspace, name.strip())
 
 
+def sign_in_by(workspace: Workspace, subject: str, name: str, role: str) -> str:
+    """Open a session of somebody whom another service knows as `subject`; returns its token.
+
+    Their account is made at the first time, under `name`, and has the `role` that the service gives now. Raises
+    BadInput where the name is another's.
+    """
+    name, role = _name(name), _role(role)
+    with workspace.writing() as db:
+        known = db.execute("select name, role from people where subject = ?", [subject]).fetchone()
+        if known is None:
+            if db.execute("select 1 from people where name = ?", [name]).fetchone():
+                raise BadInput(
+                    f'The account "{name}" is somebody else\'s here; ask whoever runs the workbench for another name.'
+                )
+            db.table("people").insert({"name": name, "role": role, "created": now(), "subject": subject})
+            known = name, role
+        elif known[1] != role:
+            db.table("people").update(known[0], {"role": role})
+    return open_session(workspace, known[0])
+
+
 def open_session(workspace: Workspace, name: str) -> str:
     """A new session of an account that somebody has proven to be theirs; returns its token."""
     token = secrets.token_urlsafe(32)

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from exdd_core.datasets.record import natural_text
 from exdd_core.workspace import bank_contents
 
-VERSION = 9
+VERSION = 10
 MEASURES = ("visible", "clean", "plausible", "new", "effect")
 # name -> (columns, primary key, indexes, unique indexes)
 TABLES: dict[str, tuple[Mapping[str, type], str, list[list[str]], list[list[str]]]] = {
@@ -128,7 +128,13 @@ TABLES: dict[str, tuple[Mapping[str, type], str, list[list[str]], list[list[str]
     # Decisions that a version's banks do not follow yet: they are fitted once, behind the decisions.
     "unfitted": ({"decision": int, "bank": str}, "decision", [["bank"]], []),
     "claims": ({"candidate": str, "who": str, "until": str}, "candidate", [], []),
-    "people": (dict.fromkeys(("name", "role", "password", "created"), str), "name", [], []),
+    # password: null for people who sign in by another service; subject: what that calls them, after its own name.
+    "people": (
+        dict.fromkeys(("name", "role", "password", "created", "subject"), str),
+        "name",
+        [],
+        [["subject"]],
+    ),
     "sessions": (dict.fromkeys(("token", "person", "until"), str), "token", [["person"]], []),
     "runs": (
         dict.fromkeys(("id", "kind", "title", "spec", "result", "bank", "created"), str) | {"seconds": float},

@@ -40,7 +40,7 @@ def under(line: str) -> str:
 def patch_url(bank: str, image: str, large: bool = False) -> str:
     """The address of a picture of an image with rows in a bank, see `pages.routes`."""
     asked = {"bank": bank, "image": image} | ({"large": "1"} if large else {})
-    return f"/patch?{urlencode(asked)}"
+    return f"./patch?{urlencode(asked)}"
 
 
 def whole(value: Any, what: str) -> int:
@@ -67,4 +67,4 @@ def page_of(workspace: Workspace, id: str) -> tuple[str, str] | None:
     try:
         return ("Open in Inspect", html.inspect_url(workspace.image(id).id))
     except BadInput:
-        return None if id.startswith("file:") else ("Open in Curate", f"/curate?{urlencode({'id': id})}")
+        return None if id.startswith("file:") else ("Open in Curate", f"./curate?{urlencode({'id': id})}")

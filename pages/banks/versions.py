@@ -147,7 +147,7 @@ def _versions_html(rows: list[str], versions: int, ready: bool, former: BankVers
             "No bank version yet", "Build the first one with the form on this page; it takes a minute or two."
         )
     if not rows:
-        action = '<a class="main-button" href="/data">Import images in Data</a>'
+        action = '<a class="main-button" href="./data">Import images in Data</a>'
         return html.empty(
             "No bank version yet", "Banks are learned from images, and there are none here yet.", action
         )

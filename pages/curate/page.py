@@ -32,13 +32,13 @@ TERMS = {"traits": TRAITS, "measures": MEASURES, "lights": LIGHTS}  # given to t
 NO_DATASET = {
     "title": "No images yet",
     "text": "Defects are painted into normal images and decided on here: import a data set that has some.",
-    "link": "/data",
+    "link": "./data",
     "button": "Import images in Data",
 }
 NO_CANDIDATES = {
     "title": "Nothing to decide on yet",
     "text": "Painted defects wait here until somebody accepts them into the positive bank or rejects them.",
-    "link": "/studio",
+    "link": "./studio",
     "button": "Paint defects in Studio",
 }
 

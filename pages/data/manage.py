@@ -137,7 +137,7 @@ def due_html(workspace: Workspace) -> str:
         return ""
     return (
         f'<p class="note info" role="status"><span class="note-icon" aria-hidden="true">i</span><span>{text(sentence)} '
-        '<a href="/banks">Rebuild in Banks</a></span></p>'
+        '<a href="./banks">Rebuild in Banks</a></span></p>'
     )
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 NO_DATASET = {
     "title": "No images yet",
     "text": "Methods are measured on test images whose defects are marked: import a data set that has some.",
-    "link": "/data",
+    "link": "./data",
     "button": "Import images in Data",
 }
 

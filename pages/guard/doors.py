@@ -6,6 +6,7 @@ Knows addresses of this machine. Does not know requests, sessions or pages.
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,13 +24,32 @@ UPLOAD = 2 << 30  # bytes of one upload, unless the start says otherwise: a data
 
 
 @dataclass(frozen=True)
+class Oidc:
+    """A provider of OpenID Connect. issuer: its address without a / at the end. client: our name there.
+
+    claim: of the ID token, with the roles; dots lead inwards, as in realm_access.roles.
+    """
+
+    issuer: str
+    client: str
+    claim: str = "roles"
+
+    @property
+    def host(self) -> str:
+        """Its name for people."""
+        return urlsplit(self.issuer).netloc
+
+
+@dataclass(frozen=True)
 class Doors:
     """How a server is reached and what it lets in.
 
     hosts: the names that a request may give as Host. origins: further origins, as https://name, that pages are
     shown under: that of a reverse proxy. token: what the address must carry once; "" for none. sign_in: people
     have accounts in the workspace. guest: the role of whoever has not signed in; None lets nobody in without.
-    folders: pages may name folders below these. largest_upload: in bytes.
+    folders: pages may name folders below these. largest_upload: in bytes. root: the prefix of every address, as
+    /exdd, that a reverse proxy shows the pages under; "" for none. proxies: addresses whose forwarded headers count.
+    oidc: a service that people may sign in by, besides accounts with passwords.
     """
 
     hosts: tuple[str, ...] = LOOPBACK
@@ -39,6 +59,9 @@ class Doors:
     guest: Role | None = "admin"
     folders: tuple[Path, ...] = (Path("/"),)
     largest_upload: int = UPLOAD
+    root: str = ""
+    proxies: tuple[str, ...] = ()
+    oidc: Oidc | None = None
 
     @classmethod
     def on(
@@ -50,6 +73,9 @@ class Doors:
         sign_in: bool = False,
         read_only: bool = False,
         folders: tuple[Path, ...] | None = None,
+        root: str = "",
+        proxies: tuple[str, ...] = (),
+        oidc: Oidc | None = None,
     ) -> Doors:
         """The doors of a server that listens on `host`.
 
@@ -57,6 +83,7 @@ class Doors:
         may look at everything and change nothing. Raises BadInput where a server that other machines reach would
         let anybody do everything.
         """
+        sign_in = sign_in or oidc is not None
         own = is_loopback(host)
         if not own and not (sign_in or token or read_only):
             raise BadInput(
@@ -64,7 +91,7 @@ class Doors:
                 "'python -m exdd_core users add NAME --role admin' and start with --sign-in, or show a read-only copy "
                 "with --read-only."
             )
-        doors = cls(token=token, sign_in=sign_in)
+        doors = cls(token=token, sign_in=sign_in, root=_root(root), proxies=_addresses(proxies), oidc=oidc)
         if not own:
             doors = replace(doors, hosts=(*LOOPBACK, *_names_of_this_machine(host)), folders=())
         if address:
@@ -77,6 +104,37 @@ class Doors:
             doors = replace(doors, folders=tuple(folder.expanduser().resolve() for folder in folders))
         guest: Role | None = "viewer" if read_only else None if sign_in or token else "admin"
         return replace(doors, guest=guest)
+
+
+def _root(root: str) -> str:
+    """A prefix with a / in front and none at the end; "" for none."""
+    bare = root.strip("/")
+    if bare and not re.fullmatch(r"[\w.~-]+(/[\w.~-]+)*", bare, re.ASCII):
+        raise BadInput(f'"{root}" is no path to be shown under; write it as /exdd.')
+    return f"/{bare}" if bare else ""
+
+
+def provider(issuer: str, client: str, claim: str) -> Oidc | None:
+    """The provider of these options; None without them. Raises `BadInput`."""
+    if not issuer and not client:
+        return None
+    parts = urlsplit(issuer)
+    if not client or not parts.hostname:
+        raise BadInput(
+            "OpenID Connect needs both --oidc-issuer, as https://login.example, and --oidc-client."
+        )
+    if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
+        raise BadInput(f"{issuer} could be read on the way; a provider's address begins with https://.")
+    return Oidc(issuer.rstrip("/"), client, claim)
+
+
+def _addresses(proxies: tuple[str, ...]) -> tuple[str, ...]:
+    for one in proxies:
+        try:
+            ipaddress.ip_address(one)
+        except ValueError:
+            raise BadInput(f'"{one}" is no address of a proxy; write it as 10.0.0.7.') from None
+    return proxies
 
 
 def is_loopback(host: str) -> bool:

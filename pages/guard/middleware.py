@@ -23,9 +23,12 @@ from pages.guard.doors import Doors
 from pages.guard.visitors import Visitor, Visitors, enter
 
 SIGN_IN = "/sign-in"
+OIDC, OIDC_BACK = "/oidc", "/oidc-back"
 OPEN = frozenset(
     (
         SIGN_IN,
+        OIDC,
+        OIDC_BACK,
         "/sign-out",
         "/healthz",
         "/readyz",
@@ -35,6 +38,7 @@ OPEN = frozenset(
         f"{checks.API}/startup-events",
     )
 )
+LINKED = (SIGN_IN, OIDC_BACK)  # a provider leads here from its own site
 # Gradio compiles templates and handlers from strings and writes styles into elements; all else is our own server's.
 POLICY = (
     secure.ContentSecurityPolicy()
@@ -93,7 +97,7 @@ class Guard:
         path, method, headers = scope["path"], scope["method"], Headers(scope=scope)
         send = begun = _Answer(_with_headers(send, path))
         try:
-            checks.check_origin(self._doors, method, headers, page=path in self._pages or path == SIGN_IN)
+            checks.check_origin(self._doors, method, headers, page=path in self._pages or path in LINKED)
             checks.check_address(path, self._own)
             visitor = self._visitors.of(HTTPConnection(scope))
             answer = self._at_the_door(scope, visitor)
@@ -135,7 +139,7 @@ class Guard:
         if path not in self._pages:
             raise Refused(401, "You are not signed in any more; reload the page and sign in.")
         asked = path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"{SIGN_IN}?next={quote(asked)}", 303)
+        return RedirectResponse(f".{SIGN_IN}?next={quote(asked)}", 303)
 
     async def _check_call(self, scope: Scope, visitor: Visitor, receive: Receive) -> Receive:
         """Refuse a call that is no proper one or not for this visitor; returns what receives it again."""

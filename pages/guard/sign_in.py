@@ -12,6 +12,7 @@ import asyncio
 import html
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -20,7 +21,8 @@ from starlette.routing import Route
 
 from exdd_core.errors import BadInput
 from exdd_core.workspace import people
-from pages.guard.middleware import SIGN_IN
+from pages.guard.doors import Oidc
+from pages.guard.middleware import OIDC, SIGN_IN
 from pages.guard.visitors import SESSION, Visitors
 
 TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "sign_in.html").read_text("utf-8")
@@ -61,25 +63,25 @@ class Tries:
 
 def routes(visitors: Visitors) -> list[Route]:
     """The addresses of signing in and out."""
-    tries = Tries()
+    tries, known = Tries(), visitors.doors.oidc
 
     async def show(request: Request) -> Response:
         if request.method == "GET":
-            return _form("", request.query_params.get("next", "/"))
+            return _form("", request.query_params.get("next", "/"), known=known)
         async with request.form(max_files=0, max_fields=5) as form:
             name, password, after = (str(form.get(field) or "") for field in ("name", "password", "next"))
         keys = (f"name {name.strip()}", f"from {request.client.host if request.client else ''}")
         wait = tries.wait(*keys)
         if wait > 0:
             return _form(
-                f"Too many wrong passwords; wait {wait:.0f} seconds and try again.", after, name, 429
+                f"Too many wrong passwords; wait {wait:.0f} seconds and try again.", after, name, 429, known
             )
         try:
             token = await run_in_threadpool(people.sign_in, visitors.workspace, name, password)
         except BadInput as error:
             tries.wrong(*keys)
             await asyncio.sleep(0.2)
-            return _form(str(error), after, name, 403)
+            return _form(str(error), after, name, 403, known)
         tries.right(*keys)
         return entered(request, token, after)
 
@@ -88,7 +90,7 @@ def routes(visitors: Visitors) -> list[Route]:
         if token:
             await run_in_threadpool(people.sign_out, visitors.workspace, token)
         visitors.forget()
-        answer = RedirectResponse(SIGN_IN, 303)
+        answer = RedirectResponse(f".{SIGN_IN}", 303)
         answer.delete_cookie(SESSION)
         return answer
 
@@ -100,7 +102,7 @@ def routes(visitors: Visitors) -> list[Route]:
 
 def entered(request: Request, token: str, after: str) -> Response:
     """Send somebody who has signed in to the page that they asked for, with the cookie of their session."""
-    answer = RedirectResponse(own_address(after), 303)
+    answer = RedirectResponse(f".{own_address(after)}", 303)
     answer.set_cookie(
         SESSION,
         token,
@@ -118,8 +120,22 @@ def own_address(asked: str) -> str:
     return asked if own else "/"
 
 
-def _form(sentence: str, after: str, name: str = "", status: int = 200) -> HTMLResponse:
+def refused(known: Oidc, sentence: str) -> HTMLResponse:
+    """The page where people sign in, with the reason why somebody could not by a provider."""
+    return _form(sentence, "/", status=403, known=known)
+
+
+def _link(known: Oidc | None, after: str) -> str:
+    if known is None:
+        return ""
+    address = f".{OIDC}?next={quote(after)}"
+    return f'<a class="provider" href="{html.escape(address)}">Sign in with {html.escape(known.host)}</a>'
+
+
+def _form(
+    sentence: str, after: str, name: str = "", status: int = 200, known: Oidc | None = None
+) -> HTMLResponse:
     said = f'<p class="note error" role="alert">{html.escape(sentence)}</p>' if sentence else ""
     page = TEMPLATE.replace("{note}", said).replace("{next}", html.escape(own_address(after)))
-    page = page.replace("{name}", html.escape(name))
+    page = page.replace("{name}", html.escape(name)).replace("{provider}", _link(known, own_address(after)))
     return HTMLResponse(page, status_code=status, headers={"Cache-Control": "no-store"})

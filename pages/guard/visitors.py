@@ -60,7 +60,7 @@ class Visitors:
         """The page without the token in its address, and a cookie in its place; None for a wrong one."""
         if not hmac.compare_digest(given.encode(), self.doors.token.encode()):
             return None
-        answer = RedirectResponse(path, 303)
+        answer = RedirectResponse(f".{path}", 303)
         secure = request.url.scheme == "https"
         answer.set_cookie(TOKEN, given, max_age=people.LASTS, httponly=True, samesite="lax", secure=secure)
         return answer

@@ -40,7 +40,7 @@ TERMS = {"opacity": round(100 * sheet.OPACITY)}
 NO_DATASET = {
     "title": "No images yet",
     "text": "Import a data set: a folder or zip with normal images and, if there are any, images of defects.",
-    "link": "/data",
+    "link": "./data",
     "button": "Import images in Data",
 }
 
@@ -76,7 +76,7 @@ def open_list(review: Review, asked: questions.OpenList) -> Answer:
     images = review.entries(key) if key else []
     return _known(review, bank_state, images) | {
         "need": None if review.workspace.datasets() else NO_DATASET,
-        "links": {"banks": "/banks"},
+        "links": {"banks": "./banks"},
         "lists": [_listed(known) for known in lists],
         "list": key,
         "images": [_entry(image) for image in images],

@@ -65,7 +65,7 @@ TEMPLATE = (Path(__file__).resolve().parents[2] / "assets" / "studio.html").read
 NO_DATASET = {
     "title": "No images yet",
     "text": "Defects are painted into normal images: import a data set that has some.",
-    "link": "/data",
+    "link": "./data",
     "button": "Import images in Data",
 }
 

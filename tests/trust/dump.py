@@ -17,7 +17,7 @@ SCHEMAS = Path(__file__).parent / "schemas"
 
 def dump() -> str:
     """The rows of the newest dump in tables of the present schema, as SQL."""
-    newest = max(SCHEMAS.glob("version-*.sql"), key=lambda file: file.stem)
+    newest = max(SCHEMAS.glob("version-*.sql"), key=lambda file: int(file.stem[len("version-") : -1]))
     connection = sqlite3.connect(":memory:")
     connection.executescript(newest.read_text(encoding="utf-8"))
     schema.bring_up_to_date(Database(connection, execute_plugins=False))

@@ -68,7 +68,7 @@ def test_a_function_that_nobody_named_is_an_admins() -> None:
 
 def test_nobody_who_is_not_signed_in_gets_anything(address: str) -> None:
     shown = httpx.get(address + "curate?candidate=1")
-    assert (shown.status_code, shown.headers["location"]) == (303, "/sign-in?next=/curate%3Fcandidate%3D1")
+    assert (shown.status_code, shown.headers["location"]) == (303, "./sign-in?next=/curate%3Fcandidate%3D1")
     for path in ("config", "thumbnail?image=x", "look/theme.css", "gradio_api/info", "gradio_api/file=/x"):
         assert httpx.get(address + path).status_code == 401, path
     for path in ("gradio_api/component_server", "gradio_api/queue/join", "gradio_api/upload"):
@@ -207,7 +207,7 @@ def test_a_token_in_the_printed_address_opens_and_is_remembered(workspace: Works
         assert httpx.get(address + "?token=wrong").status_code == 401
         with httpx.Client(base_url=address) as client:
             first = client.get("/?token=s3cret-token")
-            assert (first.status_code, first.headers["location"]) == (303, "/")
+            assert (first.status_code, first.headers["location"]) == (303, "./")
             assert client.get("/config").status_code == 200
 
 

@@ -1,0 +1,276 @@
+"""A reverse proxy shows the pages under another name, below a prefix or by https, or somebody pretends to be one."""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from exdd_core.errors import BadInput
+from exdd_core.images import encode_png
+from exdd_core.workspace import Workspace, people
+from pages import frame
+from pages.guard import Doors
+from pages.guard.proxied import _as_asked
+from tests import plates
+from tests.browser import SLOW, scored, serving, visit, visiting
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+PASSWORD = "correct horse battery"
+DROPPED = {"connection", "keep-alive", "transfer-encoding", "host", "content-length"}
+
+
+@contextmanager
+def proxied(address: str, prefix: str, *, strip: bool, told: dict[str, str] | None = None) -> Iterator[str]:
+    """A reverse proxy in front of `address`, below `prefix`: its own address, which ends in /.
+
+    strip: it takes the prefix away before it asks. told: headers that it adds. Anything not below the prefix is 404.
+    """
+    at = urlsplit(address)
+
+    class Handler(BaseHTTPRequestHandler):
+        def pass_on(self) -> None:
+            if not (self.path == prefix or self.path.startswith(f"{prefix}/")):
+                self.send_error(404)
+                return
+            length = int(self.headers.get("Content-Length") or 0)
+            path = self.path[len(prefix) :] if strip and self.path != prefix else self.path
+            headers = {k: v for k, v in self.headers.items() if k.lower() not in DROPPED}
+            headers |= {"Host": self.headers["Host"], **(told or {})}
+            upstream = http.client.HTTPConnection(str(at.hostname), at.port, timeout=120)
+            upstream.request(self.command, path, self.rfile.read(length) if length else None, headers)
+            answer = upstream.getresponse()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in DROPPED:
+                    self.send_header(name, value)
+            self.send_header("Connection", "close")
+            self.end_headers()
+            try:
+                while piece := answer.read1(1 << 16):
+                    self.wfile.write(piece)
+                    self.wfile.flush()
+            except OSError:
+                pass  # the browser has left
+            finally:
+                upstream.close()
+
+        do_GET = do_POST = do_HEAD = pass_on
+
+        def log_message(self, format: str, *words: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}{prefix}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def below(built: Path) -> Iterator[str]:
+    """The address of a server that is shown below /exdd."""
+    with serving(Workspace.open(built), Doors.on("127.0.0.1", root="/exdd")) as address:
+        yield address
+
+
+@pytest.mark.parametrize("strip", [True, False], ids=["stripped", "kept"])
+def test_every_page_script_and_call_works_below_a_prefix(
+    below: str, browser: Browser, strip: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "part.png").write_bytes(encode_png(plates.painting(901).image))
+    asked: list[tuple[str, int]] = []
+    with proxied(below, "/exdd", strip=strip) as address, visiting(browser, 1400, 900) as page:
+        page.set_default_timeout(SLOW)
+        page.add_init_script("localStorage.setItem('exdd.who', 'Ada')")
+        page.on("response", lambda answer: asked.append((answer.url, answer.status)))
+        page.goto(address.rstrip("/"))  # leads to the address with a / at its end
+        assert page.url == address
+        scored(page)  # functions of scripts
+        page.locator(".vw-files").set_input_files([tmp_path / "part.png"])  # an upload and a job
+        scored(page, "part.png")
+        for title, path in frame.PAGES[1:]:
+            page.locator(".frame-header nav a", has_text=title).click()
+            page.wait_for_url(f"{address}{path[1:]}*")
+            page.wait_for_selector(".frame-footer span")  # an event of Gradio
+            page.wait_for_timeout(2_000)  # what a script asks for after that
+        page.locator(".brand").click()
+        page.wait_for_url(f"{address}*")
+        scored(page)
+    own = [(url, status) for url, status in asked if url.startswith("http")]
+    assert len(own) > 100
+    outside = [url for url, _ in own if not url.startswith(address.rstrip("/"))]
+    assert not outside and [one for one in own if one[1] >= 400] == []
+    kinds = (
+        "look/",
+        "assets/",
+        "gradio_api/component_server",
+        "gradio_api/queue/join",
+        "thumbnail?",
+        "plotly.js",
+    )
+    for kind in (*kinds, "gradio_api/upload", "candidate?", "theme.css"):
+        assert any(url.startswith(address + kind) or kind in url for url, _ in own), kind
+
+
+def test_signing_in_and_out_stays_below_the_prefix(tmp_path: Path) -> None:
+    workspace = Workspace.create(tmp_path / "workspace", "efficientnet_lite0")
+    people.add(workspace, "ann", "viewer", PASSWORD)
+    doors = Doors.on("127.0.0.1", sign_in=True, root="exdd/")
+    with (
+        serving(workspace, doors) as server,
+        proxied(server, "/exdd", strip=True) as address,
+        httpx.Client(base_url=address, follow_redirects=True) as client,
+    ):
+        form = client.get("curate?candidate=1")
+        assert str(form.url) == f"{address}sign-in?next=/curate%3Fcandidate%3D1"
+        entered = client.post(
+            "sign-in", data={"name": "ann", "password": PASSWORD, "next": "/curate?candidate=1"}
+        )
+        assert (str(entered.url), entered.status_code) == (f"{address}curate?candidate=1", 200)
+        assert str(client.post("sign-out").url) == f"{address}sign-in"
+
+
+# --- forwarded headers ------------------------------------------------------------------------------------------------
+
+
+def request(client: str, **headers: str) -> dict[str, object]:
+    given = {"host": "127.0.0.1:7860"} | {name.replace("_", "-"): value for name, value in headers.items()}
+    pairs = [(name.encode(), value.encode()) for name, value in given.items()]
+    return {"type": "http", "client": (client, 1), "scheme": "http", "path": "/", "headers": pairs}
+
+
+FORWARDED = {
+    "x_forwarded_for": "6.6.6.6, 192.0.2.9, 10.0.0.8",
+    "x_forwarded_host": "inspect.example",
+    "x_forwarded_proto": "https",
+    "x_gradio_server": "http://evil.example",
+    "forwarded": "for=6.6.6.6",
+}
+
+
+def test_forwarded_headers_count_from_a_proxy_that_was_named_and_from_nobody_else() -> None:
+    doors = Doors.on("127.0.0.1", proxies=("10.0.0.7", "10.0.0.8"))
+    asked = _as_asked(request("10.0.0.7", **FORWARDED), doors)
+    assert (asked["client"][0], asked["scheme"]) == (
+        "192.0.2.9",
+        "https",
+    )  # what the last proxy saw, not the first word
+    assert asked["headers"] == [(b"host", b"inspect.example")]
+    forged = _as_asked(request("192.0.2.9", **FORWARDED), doors)
+    assert (forged["client"][0], forged["scheme"]) == ("192.0.2.9", "http")
+    assert forged["headers"] == [(b"host", b"127.0.0.1:7860")]
+
+
+def test_the_address_of_the_proxy_says_that_browsers_come_by_https() -> None:
+    doors = Doors.on("127.0.0.1", address="https://Inspect.example")
+    assert _as_asked(request("127.0.0.1", host="inspect.example"), doors)["scheme"] == "https"
+    assert _as_asked(request("127.0.0.1", host="127.0.0.1:7860"), doors)["scheme"] == "http"
+
+
+def test_a_prefix_or_a_proxy_that_cannot_be_is_refused() -> None:
+    for odd in ("a b", "/../x?", "http://x", "ä"):
+        with pytest.raises(BadInput, match="no path to be shown under"):
+            Doors.on("127.0.0.1", root=odd)
+    with pytest.raises(BadInput, match="no address of a proxy"):
+        Doors.on("127.0.0.1", proxies=("proxy.example",))
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_page_learns_its_address_from_a_trusted_proxy_alone(below: str, built: Path, trusted: bool) -> None:
+    told = {"X-Forwarded-Host": "inspect.example", "X-Forwarded-Proto": "https"}
+    doors = Doors.on(
+        "127.0.0.1", root="/exdd", address="https://inspect.example", proxies=("127.0.0.1",) * trusted
+    )
+    with (
+        serving(Workspace.open(built), doors) as server,
+        proxied(server, "/exdd", strip=True, told=told) as address,
+    ):
+        root = httpx.get(address + "config").json()["root"]
+    own = address.rstrip("/")
+    assert root == ("https://inspect.example/exdd" if trusted else own)
+
+
+# --- https ------------------------------------------------------------------------------------------------------------
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key, in PEM."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
+    return folder / "cert.pem", folder / "key.pem"
+
+
+def test_a_page_and_its_cookie_go_by_https_alone(tmp_path: Path, browser: Browser) -> None:
+    cert, key = certificate(tmp_path)
+    workspace = Workspace.create(tmp_path / "workspace", "efficientnet_lite0")
+    people.add(workspace, "ann", "viewer", PASSWORD)
+    tls = {"ssl_certfile": str(cert), "ssl_keyfile": str(key), "ssl_verify": False}
+    with serving(workspace, Doors.on("127.0.0.1", sign_in=True), **tls) as address:
+        trusted = ssl.create_default_context(cafile=str(cert))
+        with httpx.Client(base_url=address, verify=trusted) as client:
+            entered = client.post("sign-in", data={"name": "ann", "password": PASSWORD, "next": "/"})
+            assert "Secure" in entered.headers["set-cookie"]
+        with pytest.raises(httpx.ConnectError, match="certificate"):
+            httpx.get(address)
+        with pytest.raises(httpx.HTTPError):
+            httpx.get(address.replace("https", "http"))
+        context = browser.new_context(ignore_https_errors=True)
+        page = context.new_page()
+        page.goto(address)
+        page.get_by_label("Name").fill("ann")
+        page.get_by_label("Password").fill(PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(address)
+        visit(page, address + "data")
+        page.get_by_text("Signed in as ann (viewer)").wait_for()
+        context.close()
+
+
+def test_a_certificate_that_is_none_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import app
+
+    cert, key = certificate(tmp_path)
+    for words, said in (
+        (["--tls-cert", str(cert)], "needs both"),
+        (["--tls-cert", str(key), "--tls-key", str(key)], "no certificate and its key"),
+        (["--tls-cert", str(cert), "--tls-key", str(tmp_path / "none")], "no certificate and its key"),
+    ):
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr("app.logs.begin", lambda asks: None)
+            assert app.main(["--workspace", str(tmp_path / "w"), "--port", "0", *words]) == 2
+        assert said in capsys.readouterr().err

@@ -89,6 +89,7 @@ class LaunchOptions(TypedDict):
     quiet: bool
     ssr_mode: bool
     enable_monitoring: bool
+    root_path: str
     allowed_paths: list[str]
     app_kwargs: Json
 

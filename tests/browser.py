@@ -48,7 +48,7 @@ def free_port() -> int:
 
 
 @contextmanager
-def serving(workspace: Workspace, doors: Doors | None = None, **tls: object) -> Iterator[str]:
+def serving(workspace: Workspace, doors: Doors | None = None, **tls: Any) -> Iterator[str]:
     """The app in this process, on a free port of this machine; its address, which ends in /.
 
     tls: what Gradio needs for https.
@@ -57,8 +57,8 @@ def serving(workspace: Workspace, doors: Doors | None = None, **tls: object) -> 
 
     port = free_port()
     blocks = app.create_app(workspace)
-    options = {**app.launch_options(workspace, doors), **tls}
-    blocks.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, **options)
+    options = app.launch_options(workspace, doors)
+    blocks.launch(server_name="127.0.0.1", server_port=port, prevent_thread_lock=True, **options, **tls)
     try:
         yield f"{'https' if tls else 'http'}://127.0.0.1:{port}/"
     finally:

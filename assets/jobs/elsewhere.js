@@ -9,10 +9,10 @@ import { changedSince, toldOf } from "./words.js";
 
 /** Milliseconds after a press on this page in which a change is its own. */
 const OWN = 8000;
-/** Pages that look for themselves which version is active, and say so. */
-const TELLING = ["/"];
+/** Pages that look for themselves which version is active, and say so, by the end of their address. */
+const TELLING = [""];
 /** Pages on which one activates things: their own changes are not announced. */
-const CHANGING = ["/banks", "/data"];
+const CHANGING = ["banks", "data"];
 
 /** @param {HTMLElement} element @param {import("../shared/store.js").Store<{ chips: Chip[] }>} store */
 export function announce(element, store) {
@@ -20,12 +20,13 @@ export function announce(element, store) {
   /** What this page was opened with. @type {Chip[]} */
   let opened = [];
   let pressed = 0;
+  const here = location.pathname.split("/").at(-1) ?? ""; // a proxy may put a prefix before it
   document.addEventListener("click", () => (pressed = Date.now()), true);
   store.subscribe(["chips"], ({ chips }) => {
-    const isOwn = CHANGING.includes(location.pathname) && Date.now() - pressed < OWN;
+    const isOwn = CHANGING.includes(here) && Date.now() - pressed < OWN;
     if (!opened.length || isOwn) opened = chips;
     document.dispatchEvent(new CustomEvent("exdd-active"));
-    const changed = TELLING.includes(location.pathname) ? [] : changedSince(opened, chips);
+    const changed = TELLING.includes(here) ? [] : changedSince(opened, chips);
     box.hidden = !changed.length;
     if (!changed.length) return box.replaceChildren();
     const open = small("Open it here", () => location.reload(), { class: "main-button" });

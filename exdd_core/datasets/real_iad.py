@@ -17,10 +17,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from exdd_core import files
 from exdd_core.datasets.categories import choose_one, detect_category
 from exdd_core.datasets.groups import split_made
 from exdd_core.datasets.pairing import Pairs, joined, named_masks, readable
 from exdd_core.datasets.record import DEFECT, NORMAL, Reading, in_natural_order, record_of
+from exdd_core.datasets.texts import MOST_BYTES
 from exdd_core.datasets.tree import Tree, base, name_key, parent, stem
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
@@ -163,7 +165,7 @@ def _listing(tree: Tree) -> _Listing:
         return _Listing()
     found = _Listing(file=file)
     try:
-        content = json.loads(file.read_text(encoding="utf-8-sig"))
+        content = json.loads(files.read_regular(file, file.name, MOST_BYTES).decode("utf-8-sig"))
         normal = str(content.get("meta", {}).get("normal_class", "OK"))
         for side in ("train", "test"):
             for row in content.get(side, []):

@@ -19,12 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
+from exdd_core import files
 from exdd_core.errors import BadInput
 from exdd_core.synthesis import families
 
 DEFAULT = "diffusers/stable-diffusion-xl-1.0-inpainting-0.1"
 # The folder of a workspace in which its own models and LoRAs for SDXL are looked for.
 MODELS = "models"
+LARGEST_JSON = 16 << 20  # bytes of a file that says what a model is made of
 # Parts that have weights, by their names in model_index.json.
 PARTS = ("text_encoder", "text_encoder_2", "text_encoder_3", "unet", "transformer", "vae")
 SUFFIXES = (".safetensors", ".bin")
@@ -144,7 +146,7 @@ def hub_cache() -> Path:
 def index(folder: Path) -> Mapping[str, Any]:
     """model_index.json of a pipeline's folder. Raises `BadInput`."""
     try:
-        content = json.loads((folder / "model_index.json").read_text())
+        content = _json(folder / "model_index.json")
     except (OSError, ValueError) as error:
         raise BadInput(f"{folder / 'model_index.json'} cannot be read; download the model again.") from error
     return content if isinstance(content, dict) else {}
@@ -286,10 +288,15 @@ def _channels(count: object) -> str:
     return f"is a model for another task: its U-Net reads {count} channels, where 4 or 9 are for painting from a prompt"
 
 
+def _json(file: Path) -> object:
+    """The content of a small JSON file. Raises OSError, and ValueError where it is none or no ordinary file."""
+    return json.loads(files.read_regular(file, str(file), LARGEST_JSON))
+
+
 def _configuration(part: Path) -> Mapping[str, Any]:
     """config.json of a part; empty where it cannot be read."""
     try:
-        content = json.loads((part / "config.json").read_text())
+        content = _json(part / "config.json")
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -2,130 +2,26 @@
 
 from __future__ import annotations
 
-import http.client
 import ssl
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from exdd_core.errors import BadInput
-from exdd_core.images import encode_png
 from exdd_core.workspace import Workspace, people
-from pages import frame
 from pages.guard import Doors
 from pages.guard.proxied import _as_asked
-from tests import plates
-from tests.browser import SLOW, scored, serving, visit, visiting
+from tests.browser import serving, visit
+from tests.trust.proxy import proxied
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 PASSWORD = "correct horse battery"
-DROPPED = {"connection", "keep-alive", "transfer-encoding", "host", "content-length"}
-
-
-@contextmanager
-def proxied(address: str, prefix: str, *, strip: bool, told: dict[str, str] | None = None) -> Iterator[str]:
-    """A reverse proxy in front of `address`, below `prefix`: its own address, which ends in /.
-
-    strip: it takes the prefix away before it asks. told: headers that it adds. Anything not below the prefix is 404.
-    """
-    at = urlsplit(address)
-
-    class Handler(BaseHTTPRequestHandler):
-        def pass_on(self) -> None:
-            if not (self.path == prefix or self.path.startswith(f"{prefix}/")):
-                self.send_error(404)
-                return
-            length = int(self.headers.get("Content-Length") or 0)
-            path = self.path[len(prefix) :] if strip and self.path != prefix else self.path
-            headers = {k: v for k, v in self.headers.items() if k.lower() not in DROPPED}
-            headers |= {"Host": self.headers["Host"], **(told or {})}
-            upstream = http.client.HTTPConnection(str(at.hostname), at.port, timeout=120)
-            upstream.request(self.command, path, self.rfile.read(length) if length else None, headers)
-            answer = upstream.getresponse()
-            self.send_response(answer.status)
-            for name, value in answer.getheaders():
-                if name.lower() not in DROPPED:
-                    self.send_header(name, value)
-            self.send_header("Connection", "close")
-            self.end_headers()
-            try:
-                while piece := answer.read1(1 << 16):
-                    self.wfile.write(piece)
-                    self.wfile.flush()
-            except OSError:
-                pass  # the browser has left
-            finally:
-                upstream.close()
-
-        do_GET = do_POST = do_HEAD = pass_on
-
-        def log_message(self, format: str, *words: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}{prefix}/"
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture(scope="module")
-def below(built: Path) -> Iterator[str]:
-    """The address of a server that is shown below /exdd."""
-    with serving(Workspace.open(built), Doors.on("127.0.0.1", root="/exdd")) as address:
-        yield address
-
-
-@pytest.mark.parametrize("strip", [True, False], ids=["stripped", "kept"])
-def test_every_page_script_and_call_works_below_a_prefix(
-    below: str, browser: Browser, strip: bool, tmp_path: Path
-) -> None:
-    (tmp_path / "part.png").write_bytes(encode_png(plates.painting(901).image))
-    asked: list[tuple[str, int]] = []
-    with proxied(below, "/exdd", strip=strip) as address, visiting(browser, 1400, 900) as page:
-        page.set_default_timeout(SLOW)
-        page.add_init_script("localStorage.setItem('exdd.who', 'Ada')")
-        page.on("response", lambda answer: asked.append((answer.url, answer.status)))
-        page.goto(address.rstrip("/"))  # leads to the address with a / at its end
-        assert page.url == address
-        scored(page)  # functions of scripts
-        page.locator(".vw-files").set_input_files([tmp_path / "part.png"])  # an upload and a job
-        scored(page, "part.png")
-        for title, path in frame.PAGES[1:]:
-            page.locator(".frame-header nav a", has_text=title).click()
-            page.wait_for_url(f"{address}{path[1:]}*")
-            page.wait_for_selector(".frame-footer span")  # an event of Gradio
-            page.wait_for_timeout(2_000)  # what a script asks for after that
-        page.locator(".brand").click()
-        page.wait_for_url(f"{address}*")
-        scored(page)
-    own = [(url, status) for url, status in asked if url.startswith("http")]
-    assert len(own) > 100
-    outside = [url for url, _ in own if not url.startswith(address.rstrip("/"))]
-    assert not outside and [one for one in own if one[1] >= 400] == []
-    kinds = (
-        "look/",
-        "assets/",
-        "gradio_api/component_server",
-        "gradio_api/queue/join",
-        "thumbnail?",
-        "plotly.js",
-    )
-    for kind in (*kinds, "gradio_api/upload", "candidate?", "theme.css"):
-        assert any(url.startswith(address + kind) or kind in url for url, _ in own), kind
 
 
 def test_signing_in_and_out_stays_below_the_prefix(tmp_path: Path) -> None:
@@ -192,7 +88,7 @@ def test_a_prefix_or_a_proxy_that_cannot_be_is_refused() -> None:
 
 
 @pytest.mark.parametrize("trusted", [True, False])
-def test_a_page_learns_its_address_from_a_trusted_proxy_alone(below: str, built: Path, trusted: bool) -> None:
+def test_a_page_learns_its_address_from_a_trusted_proxy_alone(built: Path, trusted: bool) -> None:
     told = {"X-Forwarded-Host": "inspect.example", "X-Forwarded-Proto": "https"}
     doors = Doors.on(
         "127.0.0.1", root="/exdd", address="https://inspect.example", proxies=("127.0.0.1",) * trusted

@@ -217,6 +217,7 @@ def test_a_recommendation_shows_its_stages_can_be_stopped_in_each_and_then_begun
             judge.recommend(progress=Progress(told))
     assert [stage.split()[0] for stage in stages] == ["Holding", "Reading", "Trying"]
     found = judge.recommend(progress=Progress(told))
+    assert "by procedural find" in found.sentence and "(transfer " in found.sentence
     assert found == Judge(workspace).recommend() and found.of == len(pending(workspace))
     assert found.trials and set(found.ids) <= set(pending(workspace))
 

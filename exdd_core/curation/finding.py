@@ -6,7 +6,7 @@ of their data set. Does not know decisions, nor test images.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,9 @@ import numpy as np
 from exdd_core.banks import teachers
 from exdd_core.banks.detectors import load_detector
 from exdd_core.detector import change
+from exdd_core.detector.examples import Marked
 from exdd_core.detector.fit_models import paintings
+from exdd_core.detector.fitted import Fitted
 from exdd_core.detector.transfer import Paintings
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -45,18 +47,26 @@ def transfers(
     if not several:
         raise BadInput(f'There are no candidates of "{name}"; paint some in the Studio first.')
     detector = load_detector(workspace)
-    fitted, defects = detector.fitted, detector.fitted.examples.defects
-    real = defects.take(np.flatnonzero(defects.real))
-    if workspace.bank().dataset != name or not len(real):
+    if workspace.bank().dataset != name or not detector.fitted.examples.defects.real.any():
         raise BadInput(
             f'The active bank version holds no real defect of "{name}" that paintings could be tried on; build one '
             "with real defects."
         )
     progress.begin("Reading candidates", len(several))
-    fitted, examined = replace(fitted, examples=replace(fitted.examples, defects=real)), []
+    named = []
     for candidate in several:
-        marked = teachers.marked(workspace, candidate, detector)
-        image = replace(marked.image, engine=BY[by](candidate))
-        examined.append(change.examine(fitted, replace(marked, image=image)).cleaned())
+        named.append((BY[by](candidate), teachers.marked(workspace, candidate, detector)))
         progress.advance()
-    return paintings(change.known(fitted, examined))
+    return found_by(detector.fitted, named)
+
+
+def found_by(fitted: Fitted, candidates: Sequence[tuple[str, Marked]]) -> list[Paintings]:
+    """What these candidates, each with the name of its group, find of the real defects that a detector knows.
+
+    The groups stand in the place of engines; painted defects that the detector knows play no part.
+    """
+    defects = fitted.examples.defects
+    real = defects.take(np.flatnonzero(defects.real))
+    bare = replace(fitted, examples=replace(fitted.examples, defects=real))
+    named = [replace(marked, image=replace(marked.image, engine=group)) for group, marked in candidates]
+    return paintings(change.known(bare, [change.examine(bare, marked).cleaned() for marked in named]))

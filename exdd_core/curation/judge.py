@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core.banks import teachers
 from exdd_core.curation.bench import Bench
+from exdd_core.curation.finding import found_by
 from exdd_core.curation.measures import Measure, Quality, Recommendation
 from exdd_core.curation.queue import group_of, keep_quality, kept_quality
 from exdd_core.detector.examples import Marked
@@ -120,16 +121,20 @@ class Judge:
             return Recommendation([], len(chosen), f"Accept none: {bench.why_not}", [])
         progress.begin("Reading candidates", len(chosen))
         groups: dict[str, list[tuple[str, Marked]]] = {}
+        engines: list[tuple[str, Marked]] = []
         for candidate in chosen:
             marked = teachers.marked(self.workspace, candidate, bench.detector)
+            engines.append((candidate.engine, marked))
             kind = group_of(bench.detector, candidate.engine, marked)
             if kind and not bench.is_in(marked.image):
                 groups.setdefault(kind, []).append((candidate.id, marked))
             progress.advance()
         with self._lock:
             advice = advise(bench.validation, {k: [m for _, m in v] for k, v in groups.items()}, progress)
+            found = found_by(bench.detector.fitted, engines)
         accepted = [id for group in advice.groups for id, _ in groups[group]]
-        return Recommendation(accepted, len(chosen), _advised(advice, len(chosen)), advice.trials)
+        said = " ".join([_advised(advice, len(chosen)), *(one.sentence() for one in found)])
+        return Recommendation(accepted, len(chosen), said, advice.trials)
 
     def _ready(self, dataset: str, effect: bool, progress: Progress | None = None) -> Bench:
         version = self.workspace.active_bank()

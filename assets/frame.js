@@ -36,7 +36,7 @@
   document.addEventListener("click", (event) => {
     if (!clicked(event, "[data-theme-toggle]")) return;
     const next = theme() === "dark" ? "light" : "dark";
-    // Back at the system's own preference there is nothing to remember.
+    // The system's preference needs no entry.
     if (next === systemTheme()) localStorage.removeItem(KEY);
     else localStorage.setItem(KEY, next);
     apply();
@@ -44,10 +44,10 @@
 
   /** @param {HTMLTableRowElement} row @param {number} column */
   const value = (row, column) =>
-    // A row that is one question has one cell.
+    // A row that asks something has a single cell.
     row.cells[column]?.dataset.sort ?? row.cells[column]?.innerText.replaceAll(",", "") ?? "";
 
-  // A click on a column's title sorts the table by it, a second one the other way round.
+  // A click on a column's title sorts the table by it, a second click reverses the order.
   document.addEventListener("click", (event) => {
     const head = clicked(event, ".sortable .sort")?.closest("th");
     const body = head?.closest("table")?.tBodies[0];

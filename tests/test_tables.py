@@ -177,7 +177,7 @@ def test_parts_that_a_bank_was_built_from_are_no_test(demo_workspace: Workspace)
     left, _ = unseen.unseen_images(demo_workspace, "demo", [marked, BankImage(known.id, known.group)])
     assert {row.group for row in test} - {row.group for row in left} == {test[2].group}
     every = [replace(painted, group=row.group) for row in test]
-    with pytest.raises(BadInput, match="none left to measure with"):
+    with pytest.raises(BadInput, match="none is left to measure with"):
         unseen.unseen_images(demo_workspace, "demo", every)
 
 

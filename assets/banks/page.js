@@ -129,7 +129,7 @@ async function watch({ page, store, call }, known, read, hear, tell) {
       if (!known.own) tell(id());
       known.own = false;
     } catch {
-      // the next click says what is wrong
+      // a failure is shown on the next click
     }
   }
 }

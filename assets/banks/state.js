@@ -37,7 +37,7 @@ export function initial() {
   try {
     Object.assign(shown, JSON.parse(recall(STORED) || "{}"));
   } catch {
-    // what is stored is damaged: begin anew
+    // the stored value is damaged: use the default
   }
   const { colour, method } = /** @type {Pick<State, "colour" | "method">} */ (shown);
   return {

@@ -31,7 +31,7 @@ export function createAhead(call) {
       const { candidates } = await call("ahead", { ids });
       for (const one of candidates) if (records.has(one.id)) records.set(one.id, one);
     } catch {
-      // each is asked for when it is its turn
+      // a failure is shown when the candidate is opened
     } finally {
       for (const id of ids) if (records.get(id) === null) records.delete(id);
     }
@@ -42,7 +42,7 @@ export function createAhead(call) {
       const wanted = items.slice(place + 1, place + 1 + 2 * AHEAD).map((item) => item.id);
       for (const known of records.keys()) if (!wanted.includes(known)) records.delete(known);
       const missing = wanted.filter((one) => !records.has(one)).slice(0, AHEAD);
-      // Several at once: a question for each would be slower than the keys.
+      // Ask for several at once: one request each would be slower than the keys.
       if (missing.length >= AHEAD / 2 || wanted.slice(0, 2).some((one) => missing.includes(one)))
         ask(missing);
     },

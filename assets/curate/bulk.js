@@ -37,7 +37,7 @@ export function showBulk(pane, deciding, followed) {
     sheet(page, "Nothing is recommended", [make("p", {}, advice)], [close]);
   });
   store.subscribe(["counts", "status", "chosen"], ({ counts, status, chosen }) => {
-    // None that the list does not show.
+    // Leave out those that the list does not show.
     const number = ["pending", "all"].includes(status) ? counts.pending || 0 : 0;
     if (number < 2) return box.replaceChildren();
     const some = `${filtering(chosen).length ? "these" : "all"} ${number.toLocaleString("en")}…`;

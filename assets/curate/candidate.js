@@ -17,7 +17,7 @@ export function showCandidate(pane, deciding) {
     showHead(page, shown);
   });
   store.subscribe(["at", "shown"], ({ at, shown }) => {
-    // Its picture is on its way; keys decide on it all the same.
+    // Its picture is still loading; keys decide on it nevertheless.
     find(page, ".cu-decide").setAttribute("aria-busy", String(Boolean(at) && shown?.id !== at));
   });
   store.subscribe(["shown", "measured", "view", "tool"], () => showLeftOut(pane));
@@ -46,7 +46,7 @@ function showPicture({ page, store, viewer }, shown) {
   }
   const { id, width, height, outline } = shown;
   viewer.show({ before: addressOf(id, "source"), after: addressOf(id, "image"), width, height, outline });
-  // The pictures of the next two, so that they are there when it is their turn.
+  // Preload the pictures of the next two candidates.
   const { items } = store.get();
   const place = placeOf(items, id);
   for (const next of items.slice(place + 1, place + 3)) {

@@ -69,7 +69,7 @@ function emptyQueue({ store }, narrow) {
   const { status, chosen, counts } = store.get();
   const isFiltered = filtering(chosen).length > 0;
   const isPending = status === "pending";
-  // The queue is still being read where some wait and none is listed.
+  // Where candidates wait and none is listed, the queue is still loading.
   if (isPending && !isFiltered && counts.pending)
     return make("p", { class: "st-quiet" }, "Reading the queue…");
   const title = isPending && !isFiltered ? "All decided" : "None here";
@@ -94,7 +94,7 @@ function markCard({ page, store }, list) {
   const current = cards.find((card) => card.dataset.id === at);
   if (current) {
     const { offsetTop: top, offsetHeight: height } = current;
-    // Not scrollIntoView: the window stays where it is.
+    // Not scrollIntoView, which would scroll the window as well.
     const isAway = top < list.scrollTop || top + height > list.scrollTop + list.clientHeight;
     if (isAway) list.scrollTop = top - list.clientHeight / 3;
   }

@@ -27,7 +27,7 @@ const FEW = 24;
 export function createDeciding(pane, followed) {
   const { store, call, voice, desk } = pane;
   const inTurn = queueOf(pane);
-  // What was decided is shown again, even where the filters would hide it.
+  // Show the decided candidate again, even where the filters would hide it.
   /** @param {string[]} ids */
   const back = async (ids) => {
     if (ids.length) await desk.show(ids[0]);
@@ -105,7 +105,7 @@ function decide(pane, inTurn, takeBack, action, given) {
     asking: false,
     together: [],
     sending: new Set([...sending, id]),
-    held: "", // stays one's own until the decision has counted
+    held: "", // the claim lasts until the decision is stored
     items: isGone
       ? items.filter((item) => item.id !== id)
       : items.map((item) => (item.id === id ? { ...item, status } : item)),
@@ -135,7 +135,7 @@ async function send({ store, call, voice, desk }, action, asked, takeBack) {
   } finally {
     const sending = new Set([...store.get().sending].filter((one) => one !== id));
     store.patch({ sending });
-    call("leave", { id, who }).catch(() => {}); // a claim ends by itself
+    call("leave", { id, who }).catch(() => {}); // the claim expires without this call
     const { items, total } = store.get();
     if (!sending.size || items.length < Math.min(FEW, total)) await desk.settle();
   }

@@ -76,7 +76,7 @@ export function createDesk(store, call, seen) {
  */
 export function takeQueue(store, answer, show) {
   const { status, sending, counts: own, total } = store.get();
-  // The answer may be older than a decision.
+  // The answer may be from before the last decision.
   const isOpen = status === "pending";
   const items = isOpen ? answer.items.filter(({ id }) => !sending.has(id)) : answer.items;
   store.patch({ ...answer, items, ...(sending.size ? { counts: own, total } : {}) });
@@ -110,7 +110,7 @@ async function showCandidate(store, call, id, onward, show) {
   if (place >= 0) store.patch({ items: items.map((item, i) => (i === place ? { ...item, holder } : item)) });
   const free = onward && holder && following(store.get().items, id, who);
   if (free) {
-    // Not awaited: it runs when this one has ended.
+    // Not awaited: it starts when this request has ended.
     show(free.id, true);
     return false;
   }
@@ -151,7 +151,7 @@ function measurer(store, call, seen, refresh) {
       store.patch({ measured: { late, problem, quality: known || measured.quality } });
     }
     if (answer.left) timer = window.setTimeout(() => measure().catch(() => {}), 700);
-    // In the order that the measures say.
+    // Keep the order of the measures.
     else if (left && !store.get().deciding) await refresh();
   });
   return measure;

@@ -97,7 +97,7 @@ function enterer(pane) {
   const { page, store, call, voice, desk } = pane;
   const watch = watcher(pane, () => enter());
   const enter = voice.attempt(async () => {
-    // The switches show what this browser remembers.
+    // Set the switches to what this browser remembers.
     changeView(store, {});
     const wanted = new URL(location.href).searchParams.get("id");
     const { dataset, need, queue } = await call("open_page", queueAsked(store.get(), PAGE));
@@ -111,7 +111,7 @@ function enterer(pane) {
       (name) => !queue.filters[name].some((/** @type {any} */ { value }) => value === chosen[name]),
     );
     if (lost.length) {
-      // They are of another data set.
+      // The candidates are of another data set.
       store.patch({ chosen: { ...chosen, ...Object.fromEntries(lost.map((name) => [name, null])) } });
       await desk.refresh();
     } else takeQueue(store, queue, desk.show);
@@ -158,7 +158,7 @@ function watcher(pane, enter) {
           return enter();
         }
       } catch {
-        // the next click says what is wrong
+        // a failure is shown on the next click
       }
     }
   };

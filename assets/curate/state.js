@@ -78,7 +78,7 @@ export function initial({ traits, measures }) {
   try {
     stored = JSON.parse(recall(STORED) || "{}");
   } catch {
-    // what is stored is damaged: begin anew
+    // the stored value is damaged: use the default
   }
   const { status = "pending", sort = "effect", sifting = false } = stored;
   const { close = true, outlined = true, hatched = false, share = 0.5, brush = 16 } = stored;

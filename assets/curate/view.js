@@ -203,7 +203,7 @@ export class CurateView {
   /** The handle, the brush while a mask is trimmed, else the hand. @param {PointerEvent} event */
   #press(event) {
     if (!this.size) return;
-    // So that keys are the page's again.
+    // Return the focus, so that the page's keys work again.
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     if (event.target === this.split && event.button === 0) this.#dragSplit(event);
     else if (this.tool && event.button === 0) this.#paint(event);

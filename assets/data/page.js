@@ -78,7 +78,7 @@ function follow(element, root, { store, drawing, voice }, watch, open) {
     open(other ? 0 : (before.picture?.index ?? 0));
   };
   watch("value", settle);
-  // Nothing is asked for while the section is folded.
+  // Request nothing while the section is folded.
   new IntersectionObserver((seen) => {
     if (visible || !seen.some((one) => one.isIntersecting)) return;
     visible = true;

@@ -57,7 +57,8 @@ export function toolsPane(store, drawing, told) {
   };
   store.subscribe(["proposal"], show);
   show();
-  return make("div", { class: "rg-tools" }, toolRow, brightRow); // in one place: nothing moves
+  // One container, so that nothing moves when a tool changes.
+  return make("div", { class: "rg-tools" }, toolRow, brightRow);
 }
 
 /** @param {RegionStore} store */

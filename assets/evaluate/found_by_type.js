@@ -54,7 +54,7 @@ const share = (found, count, interval) =>
 function rowOf({ result, titles }, at, name, types) {
   const found = result[at][name];
   const isOwn = at === "at_threshold";
-  // Runs of older versions have none.
+  // Runs of older programs lack it.
   const sure = result.recall?.[at].intervals[name];
   const isSeveral = types.length > 1;
   /** @param {"found" | "count"} key */

@@ -63,7 +63,7 @@ export function plot(place, figure, height, name, more = {}) {
       responsive: true,
       displaylogo: false,
       toImageButtonOptions: { filename: name, scale: 2 },
-      // By name: the usual buttons offer to upload the figure.
+      // Buttons by name: Plotly's default set offers to upload the figure.
       modeBarButtons: [["toImage", ...zooming]],
     },
   );

@@ -35,7 +35,7 @@ export function followWork(pane, compareWith) {
     try {
       isBusy = !document.hidden && (await look(pane, known, show, compareWith));
     } catch {
-      // a click says what is wrong; the next look may succeed
+      // a failure is shown on the next click; the next request may succeed
     }
     isLooking = false;
     timer = window.setTimeout(follow, isBusy ? QUICK : SLOW);

@@ -15,7 +15,7 @@ test("an answer is asked for once, and the one used longest ago goes first", asy
   assert.equal(await get("a"), "A");
   await get("b");
   await get("a");
-  await get("c"); // b goes
+  await get("c"); // drops b, the least recently used
   await get("a");
   await get("b");
   assert.deepEqual(asked, ["a", "b", "c", "b"]);

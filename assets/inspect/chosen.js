@@ -17,7 +17,7 @@ export function chosenPane({ viewer, store }) {
     const place = id === null ? -1 : order.indexOf(id);
     find(viewer, ".vw-position").textContent = place < 0 ? "" : `${place + 1} of ${order.length}`;
   });
-  // The name is that of what the panes show, never of what is still on its way.
+  // Name the image that the panes show, not one that is still loading.
   store.subscribe(["pictured"], ({ pictured, byId }) => {
     const image = byId.get(pictured);
     if (image) Object.assign(find(viewer, ".vw-name"), { textContent: image.name, title: image.name });

@@ -23,7 +23,7 @@ export function layersPane({ viewer, store }, panes) {
   });
   store.subscribe(["box"], (state) => showBox(panes, state));
   store.subscribe(["cover"], (state) => showCover(panes, state));
-  // What stands above the hints will not move them any more.
+  // The elements above the hints have their final height now.
   store.subscribe(["cover", "match"], ({ cover, match }) => {
     if (match || (cover && cover.kind !== "waiting")) find(viewer, ".vw-hints").classList.add("vw-settled");
   });

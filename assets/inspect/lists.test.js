@@ -56,7 +56,7 @@ test("where no truth is known the verdict is filtered by, and marks only where t
   assert.deepEqual(keys({ images }), ["all", "doubt", "disagree", "found", "passed", "marked"]);
   const none = new Set(/** @type {string[]} */ ([]));
   assert.ok(!keys({ marked: none }).includes("marked"));
-  assert.ok(keys({ marked: none, filter: "marked" }).includes("marked")); // it is on
+  assert.ok(keys({ marked: none, filter: "marked" }).includes("marked")); // the filter is set
 });
 
 test("a column of numbers is sorted from the highest, one of words from the first", () => {
@@ -65,7 +65,7 @@ test("a column of numbers is sorted from the highest, one of words from the firs
   assert.deepEqual(first, { column: score, way: -1 });
   assert.deepEqual(arranged({ ...listed, sort: first }), ["a2", "b", "a10", "c"]);
   const again = sortedBy(first, score);
-  assert.deepEqual(arranged({ ...listed, sort: again }), ["a10", "b", "a2", "c"]); // not scored: last
+  assert.deepEqual(arranged({ ...listed, sort: again }), ["a10", "b", "a2", "c"]); // images without a score come last
   assert.deepEqual(arranged({ ...listed, sort: first, values: "raw" }), ["a10", "b", "a2", "c"]);
   assert.deepEqual(sortedBy(again, name), { column: name, way: 1 });
   assert.deepEqual(arranged({ ...listed, sort: { column: name, way: 1 } }), ["a2", "a10", "b", "c"]);

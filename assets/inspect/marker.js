@@ -56,7 +56,7 @@ export class Marker {
     this.brush ||= Math.max(4, Math.round(longest / 40));
     this.editor.open(...ground.shown);
     if (marking.layer) this.editor.load(marking.layer);
-    // Enter is ours now, and no button's that was pressed before.
+    // Take the focus from the button that was clicked before, so that Enter keeps the mark.
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     ground.stage.append(this.canvas);
     ground.view.append(this.cursor);
@@ -126,7 +126,7 @@ export class Marker {
       const [x, y] = at(now);
       return /** @type {Point} */ ([x * fit, y * fit]);
     };
-    // So that keys are the viewer's again.
+    // Return the focus, so that the viewer's keys work again.
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     event.preventDefault();
     view.setPointerCapture(event.pointerId);

@@ -110,7 +110,7 @@ export const keepMark = (inspect, kept) =>
       return;
     }
     const answer = await call("mark", { id, ...kept });
-    // The bar says what is going on until there is something new to see.
+    // The bar shows the progress until the new heatmap arrives.
     await showMarked(inspect, id, answer, () => leaveMarking(store));
     const { decision } = answer.marks.at(-1);
     store.patch({ undoable: [...store.get().undoable, { id, decision }] });

@@ -191,14 +191,14 @@ async function score(inspect, id, isMine) {
     if (isMine() && !store.get().result) store.patch({ cover: { kind: "waiting" } });
   }, WAIT);
   const result = await fetchResult(inspect, id).finally(() => clearTimeout(slow));
-  // A result that was kept may be older than what is active now.
+  // A cached result may be from an earlier active version.
   if (!isMine() || (await checkBank(inspect, { ...result, active: store.get().active }))) return;
   showResult(inspect, result);
   const { order, job } = store.get();
   const next = order[order.indexOf(id) + 1];
   if (!next || job) return;
   const ready = fetchPicture(inspect, next).then(() => fetchResult(inspect, next));
-  ready.catch(() => {}); // told when it is opened
+  ready.catch(() => {}); // a failure is shown when the image is opened
 }
 
 /**

@@ -91,7 +91,7 @@ function inspectOf(element, server, upload, terms) {
   return {
     ...{ viewer: find(element, ".viewer"), store, upload, terms, say, attempt },
     ...{ pictures: createCache(KEPT), results: createCache(KEPT) },
-    // The version that is looked with stays the same while another one is made active.
+    // Keep showing this version while another one is made active.
     call: (name, argument = {}) =>
       ask(name, { bank: store.get().wantedBank ?? store.get().bank, ...argument }),
     toast: (words, undo) => toast(words, undo, undo ? UNDOABLE : TOLD),
@@ -128,10 +128,10 @@ function wireDocument(inspect) {
     const { list, job, marking, seen } = store.get();
     if (document.hidden || !list || job || marking) return;
     const checked = call("progress", { seen }).then((answer) => checkBank(inspect, answer));
-    checked.catch(() => {}); // the next click says it
+    checked.catch(() => {}); // a failure is shown on the next click
   };
   document.addEventListener("visibilitychange", check);
-  document.addEventListener("exdd-active", check); // the header has seen something else
+  document.addEventListener("exdd-active", check); // the header noticed another active version or data set
   document.addEventListener("pointerdown", ({ target }) => {
     for (const menu of /** @type {HTMLDetailsElement[]} */ (all(viewer, "details[open]")))
       if (!(target instanceof Node && menu.contains(target))) menu.open = false;

@@ -132,7 +132,7 @@ function movePanes({ panes }, { fit, zoom, point, picture }) {
     stage.style.setProperty("--vw-zoom", String(zoom.k));
     const base = stage.querySelector("img");
     if (base) base.style.imageRendering = isSharp ? "pixelated" : "auto";
-    mark.hidden = !point || point.isPeak; // the box alone: a cross would hide a small defect
+    mark.hidden = !point || point.isPeak; // show only the box: a cross would hide a small defect
     if (!point) continue;
     const [left, top] = placeOf(point, fit, zoom);
     Object.assign(mark.style, { left: `${left}px`, top: `${top}px` });

@@ -95,7 +95,7 @@ async function look(inspect) {
   const { seen, job: followed } = store.get();
   const answer = await call("progress", { seen, job: followed?.id });
   store.patch(withRows(store.get(), answer));
-  if (!store.get().marking) await checkBank(inspect, answer); // somebody may decide meanwhile
+  if (!store.get().marking) await checkBank(inspect, answer); // somebody may have decided meanwhile
   /** @type {import("./state.js").Job} */
   const job = answer.job;
   if (job.running) {

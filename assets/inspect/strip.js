@@ -117,7 +117,7 @@ function thumbnails(strip, call) {
   let isAsking = false;
 
   const fetchSome = async () => {
-    const ids = [...wanted].slice(-AT_ONCE); // the latest asked for are the ones on the screen now
+    const ids = [...wanted].slice(-AT_ONCE); // the latest requests are for what is on the screen now
     ids.forEach((id) => wanted.delete(id));
     const answer = await call("thumbnails", { ids });
     for (const id of ids) {
@@ -134,7 +134,7 @@ function thumbnails(strip, call) {
     try {
       while (wanted.size) await fetchSome();
     } catch {
-      // the next scroll asks again
+      // the next scroll repeats the request
     } finally {
       isAsking = false;
     }

@@ -21,7 +21,7 @@ export function tablePane(inspect, select) {
   const body = find(box, "tbody");
   const part = windowed(box, body, {
     room: (pixels) => make("tr", { style: `height: ${pixels}px` }),
-    filled: () => tellReasons(inspect, body).catch(() => {}), // the next scroll asks again
+    filled: () => tellReasons(inspect, body).catch(() => {}), // the next scroll repeats the request
   });
   store.subscribe(["id"], ({ id, order }) => {
     if (!box.hidden && id !== null) part.reveal(order.indexOf(id));

@@ -50,7 +50,7 @@ function opacitySlider({ viewer, store }) {
     find(viewer, ".vw-percent").textContent = `${share} %`;
   };
   slider.addEventListener("input", () => store.patch({ mapsOn: true, opacity: Number(slider.value) }));
-  slider.addEventListener("pointerup", () => slider.blur()); // so that the arrow keys go back to the images
+  slider.addEventListener("pointerup", () => slider.blur()); // the arrow keys move between images again
   store.subscribe(["mapsOn", "opacity"], show);
   show();
 }

@@ -61,7 +61,7 @@ function showList(section, jobs, title, entryOf) {
       button.disabled = useless.includes(/** @type {Act} */ (button.dataset.act));
     }
   });
-  // An element that is moved loses the focus.
+  // Moving an element takes its focus away.
   if (focused && focused !== document.activeElement && list.contains(focused)) focused.focus();
 }
 

@@ -54,7 +54,7 @@ export function start(element, server) {
   announce(element, store);
   wireDrawer(element, store, ask, look);
   document.addEventListener("visibilitychange", look);
-  document.addEventListener("click", () => setTimeout(look, 700)); // it may have begun a job
+  document.addEventListener("click", () => setTimeout(look, 700)); // the click may have started a job
   look();
 }
 
@@ -88,10 +88,10 @@ function looker(element, store, call) {
     if (document.hidden || looking || !element.isConnected) return;
     looking = true;
     try {
-      // Where nothing has changed the answer is the stamp alone.
+      // Without a change the answer holds only the stamp.
       store.patch(await call("look", { stamp: store.get().stamp }));
     } catch {
-      store.patch({ stamp: "" }); // a click says what is wrong; the next look may succeed
+      store.patch({ stamp: "" }); // a failure is shown on the next click; the next request may succeed
     }
     looking = false;
     const { jobs, open } = store.get();
@@ -130,7 +130,7 @@ function wireDrawer(element, store, ask, look) {
   });
   element.addEventListener("keydown", (event) => {
     if (event.key === "Escape" && store.get().open) turn(false);
-    // The page below has keys of its own.
+    // The page below handles the same keys.
     if (event.target instanceof Node && drawer.contains(event.target)) event.stopPropagation();
   });
 }

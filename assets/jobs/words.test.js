@@ -70,7 +70,7 @@ test("another version or data set is told of, an update of the same one is not",
   ];
   const opened = chips("demo", "v2 · demo");
   assert.deepEqual(changedSince(opened, chips("demo", "v2 · demo · being updated")), []);
-  assert.deepEqual(changedSince(chips("demo", null), opened), []); // the first one: there was none to show
+  assert.deepEqual(changedSince(chips("demo", null), opened), []); // the first data set replaces none
   const changed = changedSince(opened, chips("tiles", "v3 · tiles"));
   assert.equal(
     toldOf(changed),

@@ -72,7 +72,7 @@ export class MaskEditor {
     return this.canvas.height;
   }
 
-  // ---- strokes: a round brush from point to point; what it touched is what undo gives back
+  // ---- strokes: a round brush from point to point; undo restores the pixels that it touched
 
   /** @param {Point} point @param {number} radius @param {boolean} erase */
   begin([x, y], radius, erase) {
@@ -231,7 +231,7 @@ export class MaskEditor {
     return this.canvas.toDataURL("image/png");
   }
 
-  // ---- a piece: a mask of its own, placed on this one
+  // ---- a piece: another mask, placed on this one
 
   /** @param {Picture} piece @param {Placement} placement */
   place(piece, { x, y, angle, scale, flip }) {

@@ -22,6 +22,6 @@ export function remember(key, value, where = "localStorage") {
   try {
     window[where].setItem(key, value);
   } catch {
-    // a private window
+    // storage is refused, as in a private window
   }
 }

@@ -70,7 +70,7 @@ function toaster(page, attempt) {
   /** @param {string} words @param {() => unknown} [undo] @param {number} [lasting] milliseconds */
   return (words, undo, lasting = undo ? 9000 : 4000) => {
     clearTimeout(fading);
-    (dialog?.open ? dialog : usual)?.append(box); // nothing outside of an open dialog can be pressed
+    (dialog?.open ? dialog : usual)?.append(box); // while a dialog is open, nothing outside it can be clicked
     box.hidden = false;
     const takeBack = attempt(async () => {
       box.hidden = true;

@@ -35,7 +35,7 @@ export function maskSources(studio) {
     store.patch({ kind: "drawn", vary: false, drawn: { layer, base: file } });
   });
 
-  // The first real defect lends its mask where none is chosen.
+  // Without a choice, borrow the mask of the first real defect.
   store.subscribe(["kind", "donors"], ({ kind, donors, real }) => {
     if (kind !== "real") return;
     if (donors === null) loadDonors();

@@ -57,7 +57,7 @@ export const opener = (studio, painter, maskShown) =>
     await maskShown();
     store.patch({ results: [] });
     take(store, answer.results);
-    store.patch({ results: [...store.get().results] }); // shown also where there is none
+    store.patch({ results: [...store.get().results] }); // render the results even if there are none
     if (view.shownId) await showCandidate(studio, view.shownId).catch(() => {});
     await showNewest(studio);
     const { comparison } = answer.results;
@@ -116,13 +116,13 @@ export async function watch(studio, open, refresh) {
       const answer = await call("news", { stamp });
       if (answer.dataset !== dataset) await open();
       else if (answer.changed && !store.get().run) {
-        await refresh(); // a preview's end brings everything by itself
+        await refresh(); // the end of a preview refreshes everything
         const { comparison } = store.get();
         if (comparison) await loadComparison(studio, comparison.job);
         await showNewest(studio);
       }
     } catch {
-      // the next click says it
+      // a failure is shown on the next click
     }
   }
 }

@@ -43,7 +43,7 @@ export function maskCanvas(studio, canvas, redrawn) {
   const painted = () => {
     const { drawn: before } = store.get();
     const drawn = editor.empty ? FORM.drawn : { ...before, layer: editor.toPng() };
-    seen = keyOf({ ...store.get(), drawn }); // it is on the canvas already
+    seen = keyOf({ ...store.get(), drawn }); // the canvas shows it already
     store.patch({ drawn, strokes: strokesOf(editor) });
   };
   const editor = new MaskEditor(canvas, painted);

@@ -95,7 +95,7 @@ function wirePress(pane, store, editor, settle) {
     const state = store.get();
     const target = /** @type {Element} */ (event.target);
     if (!state.picture || target.closest("button, a, label")) return;
-    // Keys are the editor's again.
+    // Return the focus, so that the editor's keys work again.
     if (document.activeElement instanceof HTMLElement) document.activeElement.blur();
     const mode = modeOf(state);
     if (event.button !== 0 || state.space || mode === "none") pan(event, pane, store);

@@ -49,7 +49,7 @@ export const editor = (studio) =>
 export const reseeder = (studio, painter) =>
   studio.attempt(async (/** @type {Candidate} */ record) => {
     await load(studio, record);
-    await painter.ended(); // what it said, it said
+    await painter.ended(); // its outcome does not matter here
     studio.store.patch({ seed: drawSeed(studio.root) });
     await painter.preview();
   });

@@ -83,7 +83,7 @@ function stripOf(studio, wordsOf) {
     strip.replaceChildren(...tiles(answer, words, open));
     showPlace(root, strip, store.get());
   });
-  const fill = () => ask().catch(() => {}); // the next click says what is wrong
+  const fill = () => ask().catch(() => {}); // a failure is shown on the next click
   /** Near an end of the strip it is filled anew. */
   const follow = () => {
     const { sourceCount, picture } = store.get();

@@ -4,7 +4,7 @@
 import { find } from "../shared/dom.js";
 import { pixelAt } from "./geometry.js";
 import { Marker } from "./marker.js";
-import { keepMark, shownSize } from "./marking.js";
+import { keepMark, shownSize, takeTruth } from "./marking.js";
 import { leaveMarking } from "./opening.js";
 import { placeIn } from "./pointing.js";
 
@@ -17,8 +17,9 @@ export function drawingPane(inspect, { view, stage }) {
   const marker = new Marker(find(viewer, ".vw-markbar"), {
     keep: (kept) => keepMark(inspect, kept),
     leave: () => leaveMarking(store),
+    truth: () => takeTruth(inspect),
   });
-  store.subscribe(["marking"], ({ marking, picture, types }) => {
+  store.subscribe(["marking"], ({ marking, picture, types, id, byId }) => {
     viewer.classList.toggle("vw-drawing", Boolean(marking));
     marker.end();
     if (!marking || !picture) return;
@@ -26,6 +27,8 @@ export function drawingPane(inspect, { view, stage }) {
     marker.begin(marking, {
       ...{ view, stage, size: [picture.width, picture.height], shown: shownSize(viewer) },
       types: marking.action === "outline" ? [] : types,
+      type: byId.get(id || "")?.type || "",
+      hasTruth: picture.truth.lines.length > 0,
     });
   });
   view.addEventListener("pointerdown", (event) => {

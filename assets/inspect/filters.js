@@ -39,6 +39,8 @@ export function filtersPane({ viewer, store }, { openList, select }) {
   showView();
 }
 
+const STALE = "Partly counted from scores before the bank changed; score the list again";
+
 /** @param {State} state */
 const options = ({ lists, list }) =>
   lists.map(({ key, title, count, left }) =>
@@ -52,14 +54,21 @@ const options = ({ lists, list }) =>
  */
 function chip({ key, words, tip, scored }, state, onclick) {
   const isMute = Boolean(scored) && !state.images.some(({ id }) => state.rows.has(id));
+  const isStale = Boolean(scored) && state.images.some(({ id }) => state.rows.get(id)?.stale);
   return make(
     "button",
     {
-      ...{ type: "button", class: "vw-chip", "data-filter": key, disabled: isMute, onclick },
+      ...{
+        type: "button",
+        class: isStale ? "vw-chip vw-stale" : "vw-chip",
+        "data-filter": key,
+        disabled: isMute,
+        onclick,
+      },
       "aria-pressed": String(state.filter === key),
-      title: isMute ? "Score the images first" : tip,
+      title: isMute ? "Score the images first" : isStale ? STALE : tip,
     },
     `${words} `,
-    make("b", {}, isMute ? "" : passing(state, key).length),
+    make("b", {}, isMute ? "" : `${isStale ? "~" : ""}${passing(state, key).length}`),
   );
 }

@@ -42,10 +42,10 @@ const WORDS = {
 /**
  * @param {Tools} tools
  * @param {Marking} marking
- * @param {string[]} types of defects that are known
+ * @param {import("./marker.js").Ground} ground
  * @param {number} most diameter of the brush
  */
-export function barOf(tools, { action, words, warning }, types, most) {
+export function barOf(tools, { action, words, warning, isTrue }, { types, type, hasTruth }, most) {
   const { title, what, keeps } = WORDS[action];
   const { editor } = tools;
   return [
@@ -68,7 +68,8 @@ export function barOf(tools, { action, words, warning }, types, most) {
       title: "Undo the last stroke (Ctrl+Z)",
     }),
     plain("Redo", () => editor.redo(), { class: "plain-button vw-again" }),
-    ...(action === "missed" ? [typeField(tools)] : []),
+    ...(action === "missed" && hasTruth && !isTrue ? [truthButton(tools)] : []),
+    ...(action === "missed" ? [typeField(tools, type)] : []),
     make("datalist", { id: "vw-types" }, ...types.map((value) => make("option", { value }))),
     nameField(tools),
     make("span", { class: "vw-noname", role: "alert", hidden: true }, NO_NAME),
@@ -104,13 +105,20 @@ function sizeField(tools, most) {
 }
 
 /** @param {Tools} tools */
-const typeField = (tools) =>
+const truthButton = (tools) =>
+  plain("Use the true outline", () => tools.told.truth(), {
+    class: "plain-button vw-usetruth",
+    title: "Begin with the mask that the data set has of this defect",
+  });
+
+/** @param {Tools} tools @param {string} type */
+const typeField = (tools, type) =>
   make(
     "label",
     { class: "vw-field" },
     "Type",
     textField(tools, {
-      ...{ class: "vw-type", list: "vw-types", maxlength: "60" },
+      ...{ class: "vw-type", list: "vw-types", maxlength: "60", value: type },
       ...{ placeholder: "optional", autocomplete: "off" },
     }),
   );

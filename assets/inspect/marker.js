@@ -20,12 +20,14 @@ import { barOf, showBar, typed } from "./mark_bar.js";
  * @property {[width: number, height: number]} size
  * @property {[width: number, height: number]} shown
  * @property {string[]} types of defects that are known
+ * @property {string} type of the defect, "" where it is not known
+ * @property {boolean} hasTruth whether the data set has its outline
  */
 
 export class Marker {
   /**
    * @param {HTMLElement} bar
-   * @param {{ keep: (kept: Kept) => Promise<unknown>, leave: () => void }} told
+   * @param {{ keep: (kept: Kept) => Promise<unknown>, leave: () => void, truth: () => unknown }} told
    */
   constructor(bar, told) {
     this.bar = bar;
@@ -61,7 +63,7 @@ export class Marker {
     ground.stage.append(this.canvas);
     ground.view.append(this.cursor);
     ground.view.classList.add("vw-marking");
-    this.bar.replaceChildren(...barOf(this, marking, ground.types, Math.max(8, Math.round(longest / 6))));
+    this.bar.replaceChildren(...barOf(this, marking, ground, Math.max(8, Math.round(longest / 6))));
     this.bar.hidden = false;
     this.show();
   }
@@ -102,7 +104,7 @@ export class Marker {
     this.isBusy = true;
     this.show();
     try {
-      const isAsGiven = layer && !this.editor.past.length;
+      const isAsGiven = layer && !this.marking?.isTrue && !this.editor.past.length;
       await this.told.keep({ action, who, type, layer: isAsGiven ? "" : this.editor.toPng() });
     } finally {
       this.isBusy = false;

@@ -7,6 +7,7 @@ import { WHOLE } from "./geometry.js";
 import { askName } from "./marks.js";
 import { leaveMarking, select, showResult, takeKnown } from "./opening.js";
 import { choosePeak } from "./point.js";
+import { scoreAgain } from "./scoring.js";
 import { CALLED, NO_BANK } from "./words.js";
 import { knownName } from "../shared/who.js";
 
@@ -30,7 +31,7 @@ export function shownSize(viewer) {
 /**
  * Ask for a region as the marker draws it.
  * @param {Inspect} inspect
- * @param {"alarm" | "proposal"} name
+ * @param {"alarm" | "proposal" | "truth"} name
  * @param {string | null} id
  * @returns {Promise<{ words: string, layer: HTMLImageElement | null }>}
  */
@@ -94,6 +95,19 @@ function begin(store, id, marking) {
 }
 
 /**
+ * Begin with the outline that the data set has of the defect.
+ * @param {Inspect} inspect
+ */
+export const takeTruth = (inspect) =>
+  inspect.attempt(async () => {
+    const { store } = inspect;
+    const { id, marking } = store.get();
+    const { layer } = await askRegion(inspect, "truth", id);
+    if (marking && store.get().marking === marking)
+      store.patch({ marking: { ...marking, layer, isTrue: true } });
+  })();
+
+/**
  * Keep what was drawn.
  * @param {Inspect} inspect
  * @param {Kept} kept
@@ -109,12 +123,14 @@ export const keepMark = (inspect, kept) =>
       showOutlined(inspect, id, answer, () => undoOutline(inspect, id));
       return;
     }
+    const { images, rows } = store.get();
     const answer = await call("mark", { id, ...kept });
     // The bar shows the progress until the new heatmap arrives.
     await showMarked(inspect, id, answer, () => leaveMarking(store));
     const { decision } = answer.marks.at(-1);
     store.patch({ undoable: [...store.get().undoable, { id, decision }] });
     toast(answer.said, () => undoMark(inspect, { id, decision }));
+    await scoreAgain(inspect, { images, rows });
   })();
 
 /**
@@ -185,10 +201,12 @@ export const undoMark = (inspect, wanted) =>
     const who = knownName();
     if (!who) return askName(viewer, () => undoMark(inspect, undone));
     const { id, decision } = undone;
+    const { images, rows } = store.get();
     const answer = await call("undo", { id, decision, who });
     const left = store.get().undoable.filter((one) => one.decision !== decision);
     store.patch({ undoable: left });
     if (id !== store.get().id && store.get().byId.has(id)) await select(inspect, id);
     await showMarked(inspect, id, answer);
     toast(`Taken back. ${answer.said}`);
+    await scoreAgain(inspect, { images, rows });
   })();

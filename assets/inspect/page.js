@@ -27,6 +27,7 @@ import { exportMenu, scoringPane } from "./scoring.js";
 import { initial, isBare, keep } from "./state.js";
 import { stripPane } from "./strip.js";
 import { tablePane } from "./table.js";
+import { thresholdPane } from "./threshold.js";
 import { viewingPane } from "./viewing.js";
 
 /** @typedef {import("./state.js").Inspect} Inspect */
@@ -71,6 +72,7 @@ export function start(element, server, upload, terms) {
   layoutPane(inspect, grid);
   wirePointer(store, grid, (x, y) => choosePoint(inspect, x, y));
   exportMenu(inspect);
+  thresholdPane(inspect);
   addMenu(inspect);
   wireKeys(inspect, marker);
   wireDocument(inspect);

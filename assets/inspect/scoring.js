@@ -2,6 +2,7 @@
 
 import { find, make, save } from "../shared/dom.js";
 import { sentence } from "../shared/server.js";
+import { changeWords } from "./cutting.js";
 import { unscored, withRows } from "./lists.js";
 import { checkBank } from "./opening.js";
 import { all } from "./parts.js";
@@ -75,6 +76,18 @@ export async function begin(inspect) {
   if (state.bank && !state.job && unscored(state).length) await scoreAll(inspect);
 }
 
+/**
+ * Score a list again whose images were scored before a mark changed the bank, and say what it changed.
+ * @param {Inspect} inspect
+ * @param {Pick<State, "images" | "rows">} before
+ */
+export async function scoreAgain(inspect, before) {
+  const wasScored = before.images.length - unscored(before).length;
+  if (wasScored * 2 < before.images.length) return;
+  inspect.store.patch({ compared: before });
+  await begin(inspect);
+}
+
 /** Show how far the job is until it has ended. @param {Inspect} inspect */
 async function follow(inspect) {
   const { store, say } = inspect;
@@ -102,7 +115,9 @@ async function look(inspect) {
     store.patch({ job });
     return;
   }
-  rearrange(store, { job: null });
+  const { compared, images, rows } = store.get();
+  rearrange(store, { job: null, compared: null });
+  if (compared && !job.error && !job.note) inspect.toast(`${changeWords(compared, { images, rows })}.`);
   if (job.error || job.note) say(job.error || job.note || "", job.error ? "error" : "info");
   if (job.download) save(job.download);
 }

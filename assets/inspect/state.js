@@ -55,7 +55,10 @@ import { ALL, arranged } from "./lists.js";
  *
  * The bank version that is looked with. stamp: another one where scores may differ; active: the active
  * version.
- * @typedef {{ bank: string | null, stamp: string, active: string | null }} Bank
+ * @typedef {{ bank: string | null, stamp: string, active: string | null, threshold: Threshold | null }} Bank
+ *
+ * Where the threshold of the version lies on its own scale, 1 being the one it was built with, and who chose it how.
+ * @typedef {{ value: number, chosen: { said: string, who: string, created: string } | null }} Threshold
  *
  * @typedef {{ address: string, name: string }} Download
  * @typedef {object} Job
@@ -106,6 +109,7 @@ import { ALL, arranged } from "./lists.js";
  * @property {string} warning
  * @property {HTMLImageElement | null} layer what is marked at first
  * @property {boolean} proposed
+ * @property {boolean} [isTrue] whether it began with the outline of the truth
  *
  * What ExDD said of it before a mark of it changed the bank.
  * @typedef {Pick<Side, "score" | "calibrated" | "verdict">} Before
@@ -123,6 +127,7 @@ import { ALL, arranged } from "./lists.js";
  * @property {Cover | null} cover
  * @property {Marking | null} marking
  * @property {Undoable[]} undoable marks that were made here, the last one last
+ * @property {Pick<Told, "images" | "rows"> | null} compared the list before a mark, while it is scored again
  * @typedef {{ id: string, decision: string }} Undoable
  *
  * How a person looks at it.
@@ -174,6 +179,7 @@ export const CLOSED = {
   picture: null,
   result: null,
   undoable: [],
+  compared: null,
 };
 
 /**
@@ -182,7 +188,7 @@ export const CLOSED = {
  * @returns {State}
  */
 export const initial = ({ opacity }, wantedBank) => ({
-  ...{ bank: null, active: null, stamp: "", need: null, types: [], links: { banks: "" } },
+  ...{ bank: null, active: null, stamp: "", threshold: null, need: null, types: [], links: { banks: "" } },
   ...{ lists: [], list: "", images: [], byId: new Map(), rows: new Map(), seen: 0, marked: new Set() },
   ...{ scales: null, job: null, was: null, point: null, box: null, match: null, cover: null, marking: null },
   ...CLOSED,

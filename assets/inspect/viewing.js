@@ -70,7 +70,7 @@ export function turnMaps({ store, terms }) {
  */
 function otherBankLine(inspect) {
   const { viewer, store } = inspect;
-  const box = find(viewer, ".vw-other");
+  const box = find(viewer, ".vw-other:not(.vw-blind)");
   store.subscribe(["bank", "active"], ({ bank, active, wantedBank }) => {
     box.hidden = !bank || bank === active;
     const other = wantedBank

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from exdd_core.banks import following, stored
+from exdd_core.workspace import thresholds
 
 if TYPE_CHECKING:
     from exdd_core.detector import Detector
@@ -24,3 +25,13 @@ def load_detector(workspace: Workspace, bank: str | None = None, until: int | No
     if until is None:
         following.follow(workspace, version)
     return stored.stored_detector(workspace, version.id, until)
+
+
+def judging_detector(workspace: Workspace, bank: str | None = None) -> Detector:
+    """`load_detector` with the threshold that people chose for the version, by which images are judged.
+
+    What is measured or fitted uses `load_detector`: its scale stays that of the build, whatever is chosen.
+    """
+    version = workspace.bank(bank)
+    detector, to = load_detector(workspace, version.id), thresholds.factor(workspace, version.id)
+    return detector if to == 1 else detector.with_threshold(to)

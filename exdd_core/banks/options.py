@@ -5,6 +5,7 @@ Knows names, types and bounds. Does not know how a bank is built.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, field_validator, model_validator
@@ -95,8 +96,20 @@ class BuildOptions(BankOptions):
 
     ABOUT: ClassVar[str] = "A build"
     positives: str = Field(default="real", description="real, synthetic, both or none; default: real")
+    false_alarm_rate: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        title="false-alarm rate",
+        description="share of held-out normal images that may lie above the threshold; default: 0.02",
+    )
     activate: bool = True
     who: str = ""
+
+    def settings_on(self, info: DatasetInfo, backbone: str) -> Settings:
+        settings = super().settings_on(info, backbone)
+        rate = self.false_alarm_rate
+        return settings if rate is None else dataclasses.replace(settings, false_alarm_rate=rate)
 
     @field_validator("positives")
     @classmethod
@@ -116,5 +129,5 @@ def rebuild_spec(workspace: Workspace, id: str | None = None, who: str = "") -> 
     if positives == "real" and candidates.count(workspace, version.dataset, "accepted"):
         positives = "both"  # accepted defects have joined the bank since, and stay
     names = ("max_real_parts", "seed", "negative_ratio", "positive_ratio", "size", "keep_aspect", "likeness")
-    given = {name: kept.get(name) for name in (*names, "backbone", "fusion")}
+    given = {name: kept.get(name) for name in (*names, "backbone", "fusion", "false_alarm_rate")}
     return BuildOptions.from_json({**given, "dataset": version.dataset, "positives": positives, "who": who})

@@ -33,6 +33,7 @@ from exdd_core.cli import (
     paint,
     run,
     score,
+    threshold,
     users,
 )
 from exdd_core.cli.arguments import Command, Group, folder, user
@@ -52,6 +53,7 @@ COMMANDS: dict[str, Command | Group] = {
     "candidates": judge.CANDIDATES,
     "mark": judge.MARK,
     "banks": banks.BANKS,
+    "threshold": threshold.THRESHOLD,
     "jobs": run.JOBS,
     "users": users.USERS,
     "workspace": keeping.WORKSPACE,

@@ -147,6 +147,7 @@ def build_options(add: Add) -> None:
     bank_option(add, "positives")
     add("--keep-active", action="store_true", help="do not make the new bank version the active one")
     bank_option(add, "fusion")
+    bank_option(add, "false_alarm_rate")
     bank_options(add)
     without_missing_option(add)
     who_option(add)
@@ -162,6 +163,7 @@ def build(options: argparse.Namespace) -> Built:
         "dataset": workspace.dataset(options.dataset).name,
         "positives": options.positives,
         "fusion": options.fusion,
+        "false_alarm_rate": options.false_alarm_rate,
         "activate": not options.keep_active,
         "who": options.who,
     }

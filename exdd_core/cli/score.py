@@ -89,12 +89,12 @@ class _Scoring:
     """Scores images in batches with one bank version, and writes their panes with --png."""
 
     def __init__(self, workspace: Workspace, bank: BankVersion, options: argparse.Namespace):
-        from exdd_core.banks.detectors import load_detector
+        from exdd_core.banks.detectors import judging_detector
         from exdd_core.banks.training_images import TrainingImages
 
         self.known = {row.path: row for info in workspace.datasets() for row in workspace.images(info.name)}
         self.bank, self.options = bank, options
-        self.detector = load_detector(workspace, bank.id)
+        self.detector = judging_detector(workspace, bank.id)
         self.training = TrainingImages(workspace, bank, self.detector)
 
     def score(self, paths: Sequence[Path]) -> tuple[list[answers.ScoredRow], list[answers.LeftOut]]:

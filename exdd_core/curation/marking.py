@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NotRequired, TypedDict
 import numpy as np
 
 from exdd_core import files, images
-from exdd_core.banks.detectors import load_detector
+from exdd_core.banks.detectors import judging_detector
 from exdd_core.banks.following import changing_banks
 from exdd_core.banks.teachers import marked, marked_patches, pixels_of
 from exdd_core.banks.update import BankUpdate
@@ -66,7 +66,7 @@ def mark_false_alarm(
     if mask is None:
         if origin["label"] == "defect":
             raise BadInput("This image has a defect; mark the place that was a false alarm.")
-        detector = load_detector(workspace, workspace.bank().id)
+        detector = judging_detector(workspace, workspace.bank().id)
         mask = alarming(detector.score([pixels_of(workspace, image, path, detector)])[0])
     if not mask.any():
         raise BadInput("The mask is empty; draw over the false alarm.")

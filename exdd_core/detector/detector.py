@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from exdd_core.detector import change, fit, fit_models, models_state, scoring, storage, summary
+from exdd_core.detector import change, fit, fit_models, models_state, scoring, storage, summary, thresholds
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.examples import Marked, PatchSet, TrainingImage
@@ -28,6 +28,7 @@ from exdd_core.detector.records import Change
 from exdd_core.detector.settings import Settings
 from exdd_core.detector.summary import Summary
 from exdd_core.detector.thresholds import Calibration
+from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.region import Region
 
@@ -121,6 +122,22 @@ class Detector:
         it."""
         self.fitted = fit_models.with_fitted(self.fitted, name)  # kept, as fitting takes a while
         return Detector.of(fit_models.scored_by(self.fitted, name))
+
+    def with_threshold(self, to: float) -> Detector:
+        """The same detector with the thresholds of its fusion at `to`, as `Calibration.moved` takes it."""
+        models = self.fitted.models
+        chosen, calibration = models.fusions[models.fusion.name]
+        fusions = {**models.fusions, chosen.name: (chosen, calibration.moved(to))}
+        return Detector.of(replace(self.fitted, models=replace(models, fusions=fusions)))
+
+    def at_rate(self, rate: float) -> float:
+        """Where the threshold lies, for `with_threshold`, that at most the share `rate` of normal images exceed, as
+        `thresholds.conformal_threshold` sets it. Raises BadInput for a rate outside 0 to 1 and an old version."""
+        if not 0 < rate < 1:
+            raise BadInput(f"The false-alarm rate is {rate:g}; give a number between 0 and 1.")
+        scores = fit_models.usual_scores(self.fitted)
+        limit, _ = thresholds.conformal_threshold(scores, self.fitted.held.parts, rate)
+        return self.fusions[self.fusion.name][1].calibrated(limit)
 
     def patchcore(self) -> Detector:
         """The same negative bank without the positive one."""

@@ -23,6 +23,12 @@ from exdd_core.images import Size
 from exdd_core.region import Region
 
 CANNOT_JUDGE = "cannot judge"
+# What the reason of a verdict begins with.
+REASONS = {
+    "defect": "Defect: ",
+    "not sure": "Not sure: close to the threshold, though below it; ",
+    "normal": "Normal: even the most suspicious spot stays below the threshold; ",
+}
 
 
 @dataclass(frozen=True)
@@ -105,9 +111,7 @@ class Inspection:
         something is no finite number."""
         if not self.is_judged:
             return CANNOT_JUDGE
-        if self.score > self.threshold:
-            return "defect"
-        return "not sure" if self.score > self.calibration.doubt else "normal"
+        return self.calibration.verdict(self.score)
 
     @property
     def probability(self) -> float | None:
@@ -127,8 +131,7 @@ class Inspection:
     @property
     def calibrated_score(self) -> float:
         """The score on a scale where 0 is the median of normal images and 1 the threshold."""
-        c = self.calibration
-        return (self.score - c.median) / (c.threshold - c.median)
+        return self.calibration.calibrated(self.score)
 
     @cached_property
     def map(self) -> np.ndarray:
@@ -204,11 +207,7 @@ class Inspection:
                 place += f" and farther from the nearest known defect, the {known}, than from normal surface"
                 if self.direction is not None and self.direction[matches.row, matches.column] > 0:
                     place += ", yet the direction learned from all known defects points to one here"
-        if self.verdict == "defect":
-            return f"Defect: {place}."
-        if self.verdict == "not sure":
-            return f"Not sure: close to the threshold, though below it; {place}."
-        return f"Normal: even the most suspicious spot stays below the threshold; {place}."
+        return f"{REASONS[self.verdict]}{place}."
 
     def _match(self, bank: Bank, rows: np.ndarray, distances: np.ndarray, row: int, column: int) -> Match:
         image, at_row, at_column = bank.origin(int(rows[row, column]))
@@ -223,6 +222,15 @@ class Inspection:
             self.patch_scores.shape,
             self.size,
         )
+
+
+def reworded(reason: str, before: str, after: str) -> str:
+    """The reason of a verdict `before` for the verdict `after`, of the same score at another threshold."""
+    for short in (REASONS[before], f"{before.capitalize()}: "):
+        if reason.startswith(short):
+            known = short != REASONS[before]
+            return (f"{after.capitalize()}: " if known else REASONS[after]) + reason.removeprefix(short)
+    return reason
 
 
 def probability(scores: np.ndarray | float, odds: tuple[float, float] | None) -> np.ndarray | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 import numpy as np
@@ -36,6 +36,28 @@ class Calibration:
     promised: float | None = None
     odds: tuple[float, float] | None = None
     patch_odds: tuple[float, float] | None = None
+
+    def verdict(self, score: float) -> str:
+        """ "defect" above the threshold, "not sure" above the level of doubt, else "normal"."""
+        if score > self.threshold:
+            return "defect"
+        return "not sure" if score > self.doubt else "normal"
+
+    def calibrated(self, score: float) -> float:
+        """A score on a scale where 0 is the median of normal images and 1 the threshold."""
+        return (score - self.median) / (self.threshold - self.median)
+
+    def moved(self, to: float) -> Calibration:
+        """With the thresholds of images and maps at another place, `to` > 0 on the scale of `calibrated`.
+
+        A higher threshold keeps the promised rate, a lower one promises nothing.
+        """
+        return replace(
+            self,
+            threshold=self.median + to * (self.threshold - self.median),
+            map_threshold=self.map_median + to * (self.map_threshold - self.map_median),
+            promised=self.promised if to >= 1 else None,
+        )
 
     @classmethod
     def restore(cls, state: Mapping[str, Any]) -> Calibration:

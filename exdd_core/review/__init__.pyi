@@ -33,3 +33,7 @@ from .table import (
     result_row as result_row,
     write_csv as write_csv,
 )
+from .thresholds import (
+    Found as Found,
+    Wanted as Wanted,
+)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exdd_core.banks.detectors import load_detector
+from exdd_core.banks.detectors import judging_detector
 from exdd_core.banks.training_images import TrainingImages, reason
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
@@ -157,7 +157,7 @@ class Comparing:
         """The detector of a bank version and the state of its banks, which must not change in between."""
         while True:
             state = require_state(self._workspace, bank)
-            detector = load_detector(self._workspace, state.version.id)
+            detector = judging_detector(self._workspace, state.version.id)
             if require_state(self._workspace, bank) == state:
                 return state, detector
 

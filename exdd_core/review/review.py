@@ -16,7 +16,7 @@ import numpy as np
 from exdd_core.curation import outlining
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
-from exdd_core.review import export, lists, marks, states
+from exdd_core.review import export, lists, marks, states, thresholds
 from exdd_core.review.comparing import ComparedImage, Comparing
 from exdd_core.review.lists import Entry, ImageList, ShownImage
 from exdd_core.review.marks import Mark
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from exdd_core.picture import Picture
     from exdd_core.workspace import BankVersion, Workspace
     from exdd_core.workspace.dataset_changes import Changed
+    from exdd_core.workspace.thresholds import Choice
 
 
 class Review:
@@ -88,6 +89,19 @@ class Review:
         self, images: Sequence[ShownImage], progress: Progress | None = None, bank: str | None = None
     ) -> list[str]:
         return self._comparing.score(images, progress, bank)
+
+    # --- the threshold that people choose -------------------------------------------------------------
+
+    def find_threshold(self, wanted: thresholds.Wanted, bank: str | None = None) -> thresholds.Found:
+        return thresholds.find(self._comparing, self.workspace, bank, wanted)
+
+    def choose_threshold(
+        self, wanted: thresholds.Wanted, who: str, bank: str | None = None
+    ) -> tuple[Choice, str]:
+        return thresholds.choose(self._comparing, self.workspace, bank, wanted, who)
+
+    def undo_threshold(self, who: str, bank: str | None = None) -> tuple[Choice, str]:
+        return thresholds.undo(self._comparing, self.workspace, bank, who)
 
     # --- marks and outlines ---------------------------------------------------------------------------
 

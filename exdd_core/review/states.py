@@ -14,7 +14,7 @@ from exdd_core.datasets import incoming
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.picture import Picture, read as read_picture
-from exdd_core.workspace import bank_contents
+from exdd_core.workspace import bank_contents, thresholds
 
 if TYPE_CHECKING:
     from exdd_core.review.lists import ShownImage
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class BankState:
     """A bank version in one state of its banks.
 
-    state: "" as the version was built, else a hash of the changes in force. Two states with the same changes
-    in force are the same, whatever was made and undone in between.
+    state: "" as the version was built, else a hash of the changes in force, with the threshold that somebody
+    chose. Two states with the same of both are the same, whatever was made and undone in between.
     """
 
     version: BankVersion
@@ -58,7 +58,9 @@ def require_state(workspace: Workspace, bank: str | None) -> BankState:
 
 def _state(workspace: Workspace, bank: BankVersion) -> str:
     with workspace.reading() as db:
-        return bank_contents.content(db, bank.id)[:16]
+        content = bank_contents.content(db, bank.id)[:16]
+    to = thresholds.factor(workspace, bank.id)
+    return content if to == 1 else f"{content}~{to:.9g}"
 
 
 def former_name(workspace: Workspace, bank: BankVersion) -> dict[str, str]:

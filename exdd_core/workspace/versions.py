@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from exdd_core.errors import BadInput
+from exdd_core.workspace import thresholds
 from exdd_core.workspace.placing import MARK
 from exdd_core.workspace.settings import get, put
 
@@ -71,6 +72,7 @@ def delete_bank(workspace: Workspace, id: str) -> None:
         db.table("banks").delete(bank.id)
         for table in ("bank_changes", "bank_states", "unfitted"):
             db.execute(f"delete from {table} where bank = ?", [bank.id])
+        thresholds.forget(db, bank.id)
         # If the process is killed before the folder is removed, the next sweep removes it.
         (bank.path / MARK).touch()
     shutil.rmtree(bank.path, ignore_errors=True)

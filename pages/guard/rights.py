@@ -33,6 +33,7 @@ frame: look _footer.<locals>.<lambda>
 inspect.image: inspect picture point
 inspect.page: known open_list rows thumbnails
 inspect.scoring: progress
+inspect.threshold: threshold
 job_panel: JobPanel.connect.<locals>.look
 studio.masks: donors drawn mask piece source sources
 studio.page: look open_page
@@ -49,8 +50,9 @@ curate.page: accept leave name_type reject stay undo undo_last
 evaluate.making: figure report stop
 evaluate.measuring: again cancel start
 frame: act _first_steps.<locals>.dismiss
-inspect.marking: alarm mark outline proposal undo undo_outline
+inspect.marking: alarm mark outline proposal truth undo undo_outline
 inspect.page: add_files add_folder
+inspect.threshold: undo_threshold use_threshold
 inspect.scoring: cancel export_all export_panes export_table score
 job_panel: JobPanel._cancel
 studio.masks: keep_mask

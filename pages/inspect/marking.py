@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core import curation, sentences
 from exdd_core.errors import BadInput
-from exdd_core.review import ComparedImage, Review, score_change
+from exdd_core.review import ComparedImage, Review, score_change, truth_of
 from exdd_core.studio import editor
 from exdd_core.synthesis import mask_layers
 from pages import html
@@ -27,6 +27,18 @@ def alarm(review: Review, asked: questions.Editor) -> Answer:
     region, words = review.alarm(asked.id)
     layer = mask_layers.to_editor(region, (asked.height, asked.width), editor.COLOUR)
     return {"layer": png_url(layer) if region.any() else "", "words": words}
+
+
+def truth(review: Review, asked: questions.Editor) -> Answer:
+    """The image's true mask as a layer of an editor of width x height."""
+    image = review.image(asked.id)
+    found = truth_of(image, review.read(image, asked.bank).pixels.shape[:2])
+    if found is None or not found.any():
+        raise BadInput("This image has no mask in its data set; draw over the defect.")
+    return {
+        "layer": png_url(mask_layers.to_editor(found, (asked.height, asked.width), editor.COLOUR)),
+        "words": "",
+    }
 
 
 def mark(review: Review, asked: questions.Marked) -> Answer:

@@ -22,9 +22,10 @@ from pages.guard.uploads import allowed_path, uploaded
 from pages.html import Answer
 from pages.inspect import questions
 from pages.inspect.image import inspect, picture, point
-from pages.inspect.marking import alarm, mark, outline, proposal, undo, undo_outline
+from pages.inspect.marking import alarm, mark, outline, proposal, truth, undo, undo_outline
 from pages.inspect.scoring import active_job, cancel, export_all, export_panes, export_table, progress, score
 from pages.inspect.state import asked_or_active, bank_answer, short_sides_of, sides_of
+from pages.inspect.threshold import threshold, undo_threshold, use_threshold
 from pages.pictures import jpeg_url, png_url
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def render(workspace: Workspace) -> None:
     functions: list[answers.Answerer] = [
         open_list, add_files, add_folder, thumbnails, picture, inspect, point,
         score, progress, cancel, known, rows, alarm, mark, undo, export_table, export_panes, export_all,
-        proposal, outline, undo_outline,
+        proposal, outline, truth, undo_outline, threshold, use_threshold, undo_threshold,
     ]  # fmt: skip
     answers.markup(
         "",

@@ -94,5 +94,22 @@ class Outlined(Owned):
     proposed: bool = False
 
 
+class Sought(Listed):
+    """How a threshold is to be found on a list. value: on the version's own scale, for the way "hand"."""
+
+    way: Literal["rate", "f1", "cost", "hand"]
+    rate: float = 0.02
+    miss: float = 10.0
+    value: float = 1.0
+
+
+class Chosen(Sought):
+    who: Id
+
+
+class Person(OfBank):
+    who: Id
+
+
 class Undone(Owned):
     decision: Whole

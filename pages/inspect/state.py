@@ -13,6 +13,7 @@ from exdd_core import drawing, jobs, sentences
 from exdd_core.errors import BadInput
 from exdd_core.jobs.results import Exported, Scored
 from exdd_core.review import BankState, Mark, Review
+from exdd_core.workspace import thresholds
 from pages import html
 from pages.html import Answer
 from pages.inspect import questions
@@ -22,10 +23,20 @@ def bank_answer(review: Review, bank_state: BankState | None) -> Answer:
     """The bank version in use. stamp: changes whenever scores may. active: the name of the active version."""
     active = review.workspace.active_bank()
     return {
+        "threshold": threshold_answer(review, bank_state),
         "bank": bank_state.version.name if bank_state else None,
         "stamp": bank_state.stamp if bank_state else "",
         "active": active.name if active else None,
     }
+
+
+def threshold_answer(review: Review, bank_state: BankState | None) -> Answer | None:
+    """Where a version's threshold lies on its own scale, and who chose it how; None without a version."""
+    if bank_state is None:
+        return None
+    choice = thresholds.in_force(review.workspace, bank_state.version.id)
+    chosen = {"said": choice.said, "who": choice.who, "created": choice.created} if choice else None
+    return {"value": choice.value if choice else 1.0, "chosen": chosen}
 
 
 def asked_or_active(review: Review, bank: str | None) -> tuple[BankState | None, str]:

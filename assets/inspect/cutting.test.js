@@ -1,0 +1,45 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { blindness, changeWords, dotsOf, rangeOf, shareOf, tally, tallyWords, valueOf } from "./cutting.js";
+
+/** @param {number} calibrated @param {import("./words.js").Verdict} verdict */
+const row = (calibrated, verdict, stale = false) => {
+  const side = { score: 1, threshold: 1, calibrated, verdict, probability: null, reason: null };
+  return { patchcore: side, exdd: side, stale };
+};
+const images = ["a", "b", "c"].map((id, at) => ({
+  ...{ id, name: id, type: "", ratio: 1 },
+  label: at ? "defect" : "normal",
+}));
+const rows = new Map([
+  ["a", row(0.5, "normal")],
+  ["b", row(0.8, "normal")],
+  ["c", row(2, "defect")],
+]);
+
+test("values are those of the version, whatever threshold they were judged by", () => {
+  const dots = dotsOf({ images, rows }, 0.5);
+  assert.deepEqual(
+    dots.map(({ value }) => value),
+    [0.25, 0.4, 1],
+  );
+  assert.equal(tallyWords(tally(dots, 0.3)), "finds 2 of 2 known defects, 0 false alarms of 1 normal");
+  assert.equal(blindness(tally(dots, 0.3)), "");
+  assert.match(blindness(tally(dots, 1)), /finds 0 of 2 known defects: set it/);
+});
+
+test("a place on the slider is a threshold, and back", () => {
+  const range = rangeOf([{ value: 12, label: null }]);
+  assert.ok(range[1] > 12);
+  for (const value of [0.5, 1, 7]) assert.ok(Math.abs(valueOf(shareOf(value, range), range) - value) < 1e-9);
+});
+
+test("what a mark changed is said of the images that were known before and are known again", () => {
+  const after = new Map([
+    ["a", row(1.2, "defect")],
+    ["b", row(1.1, "defect")],
+    ["c", row(0.9, "not sure", true)],
+  ]);
+  const said = changeWords({ images, rows }, { images, rows: after });
+  assert.equal(said, "1 more found, 1 new false alarms, 0 now not sure");
+});

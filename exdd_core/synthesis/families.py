@@ -72,7 +72,8 @@ FAMILIES: dict[str, Family] = {
         "guidance_scale", FLOW, 1024, "Apache 2.0", offered=True,
     ),
 }  # fmt: skip
-OFFERED = ", ".join(family.title for family in FAMILIES.values() if family.offered)
+# In words; SDXL with perturbed-attention guidance has the weights of SDXL.
+OFFERED = ", ".join(row.title for name, row in FAMILIES.items() if row.offered and name != "xl-pag")
 
 
 def of_pipeline(class_name: str) -> Family | None:

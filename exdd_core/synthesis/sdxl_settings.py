@@ -71,8 +71,8 @@ CONTROLS = (
         help="takes back the contrast that a high guidance adds (Lin et al. 2023); 0: not at all",
     ),
     Control(
-        "pag_scale", "Perturbed-attention guidance", "number", 0.0, minimum=0, maximum=20, step=0.5,
-        help="guides away from what the model paints without attention (Ahn et al. 2024); slower by half; 0: off",
+        "pag_scale", "PAG scale", "number", 0.0, minimum=0, maximum=20, step=0.5,
+        help="perturbed-attention guidance (Ahn et al. 2024); slower by half; 0: off",
     ),
     Control(
         "negative_size", "Negative size", "integer", 0, minimum=0, maximum=2048, step=64, unit="px",

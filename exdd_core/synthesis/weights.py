@@ -110,9 +110,9 @@ def missing(model: str = "", models: str | Path = "") -> str:
     half, full = PARAMETERS * 2 / 1e9, PARAMETERS * 4 / 1e9
     return (
         f"SDXL's weights {why}. Download {DEFAULT}, {half:.1f} GB in half precision ({full:.1f} GB in full), with: "
-        f"{download_command(place)}. Any other Stable Diffusion folder or single .safetensors file does as well: "
-        f"put it into {place}, or name its place in the environment variable EXDD_SDXL; the Hugging Face cache "
-        f"({hub_cache()}) is looked through too. {elsewhere}"
+        f"{download_command(place)}. A folder of another model ({families.OFFERED}) or a single .safetensors file of "
+        f"SDXL or SD 1.5 does as well: put it into {place}, or name its place in the environment variable EXDD_SDXL; "
+        f"the Hugging Face cache ({hub_cache()}) is looked through too. {elsewhere}"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -156,3 +157,57 @@ def test_a_phone_can_look_and_decide(browser: Browser, address: str, workspace: 
             assert page.evaluate(INSIDE, [inner, ".cu-middle"]), inner
         page.emulate_media(color_scheme="dark")
         shoot(page, "curate-390-dark")
+
+
+def test_a_threshold_is_found_used_and_taken_back_and_blindness_is_said(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    defects = len(chosen(workspace))
+    with visiting(browser, 1400, 900) as page:
+        known_as(page, "Anna")
+        opened(page, address, chosen(workspace)[0])
+        if page.locator(".vw-score").is_enabled():
+            page.click(".vw-score")
+        page.get_by_text("All scored").wait_for(timeout=SLOW)
+        menu, toast = page.locator(".vw-cut"), page.locator(".st-toast")
+        menu.locator("summary").click()
+        menu.get_by_role("button", name="By cost").click()
+        menu.locator(".vw-counts", has_text=f"of {defects}").filter(has_text="interval").wait_for(
+            timeout=SLOW
+        )
+        page.locator(".vw-cutline").focus()
+        page.keyboard.press("End")  # dragged beyond every score
+        menu.locator(".vw-counts", has_text=f"finds 0 of {defects} known").wait_for()
+        shoot(page, "inspect-threshold")
+        menu.get_by_role("button", name="Use this").click()
+        page.locator(".vw-blind", has_text=f"finds 0 of {defects} known defects").wait_for(timeout=SLOW)
+        scored(page)
+        assert page.locator(".vw-verdict.defect").count() <= 1  # PatchCore's own
+        menu.locator("summary").click()
+        menu.locator(".vw-help", has_text="by Anna").wait_for()
+        menu.locator(".vw-cutundo").click()
+        toast.filter(has_text="Took the threshold").wait_for(timeout=SLOW)
+        page.locator(".vw-blind").wait_for(state="hidden")
+
+
+def test_a_mark_scores_the_list_again_and_says_what_it_changed(
+    browser: Browser, demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    """M, the true outline, Keep: the list is scored again by itself, and after Undo shows what it showed before."""
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    own = Workspace.open(tmp_path / "workspace")
+    with serving(own) as address, visiting(browser, 1400, 900) as page:
+        known_as(page, "Anna")
+        opened(page, address, chosen(own)[0])
+        page.click(".vw-score")
+        page.get_by_text("All scored").wait_for(timeout=SLOW)
+        chips = page.locator(".vw-filters").inner_text()
+        page.keyboard.press("m")
+        page.locator(".vw-usetruth").click()
+        page.locator(".vw-keep:enabled").click()
+        page.locator(".st-toast", has_text="now not sure").wait_for(timeout=SLOW)
+        page.get_by_text("All scored").wait_for(timeout=SLOW)
+        assert "~" not in page.locator(".vw-filters").inner_text()
+        page.keyboard.press("u")
+        until(page, lambda: page.locator(".vw-marks").inner_text() == "")
+        until(page, lambda: page.locator(".vw-filters").inner_text() == chips)

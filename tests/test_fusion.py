@@ -16,7 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from exdd_core.detector import fusion, thresholds
+from exdd_core.detector import fusion, likeness, thresholds
 from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.direction import Direction
 from exdd_core.detector.fusion import (
@@ -450,12 +450,17 @@ def test_context_standardises_by_normal_patches_and_trusts_by_real_parts() -> No
     assert fitted.strange == pytest.approx((2, 1)) and fitted.known == pytest.approx((12, 2))
     ratios = np.log([1 / 2, 3 / 2])
     assert fitted.nearer == pytest.approx((ratios.mean(), ratios.std()), rel=1e-4)
-    assert fitted.trust == fusion.trust(3) == pytest.approx(1)  # painted defects are no parts
+    assert fitted.trust == likeness.trust(3) == pytest.approx(1)  # painted defects are no parts
 
 
 @given(parts=st.integers(0, 100))
 def test_more_real_parts_never_earn_less_trust(parts: int) -> None:
-    assert fusion.WEIGHT_OF_PAINTED <= fusion.trust(parts) <= fusion.trust(parts + 1) <= fusion.LARGEST_WEIGHT
+    assert (
+        likeness.WEIGHT_OF_PAINTED
+        <= likeness.trust(parts)
+        <= likeness.trust(parts + 1)
+        <= likeness.LARGEST_WEIGHT
+    )
 
 
 # --- thresholds and probabilities ----------------------------------------------------------------------------

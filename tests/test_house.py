@@ -1,4 +1,4 @@
-"""Tests stand alone: what several share lies in plain modules, never in another test."""
+"""How the code is kept: tests stand alone, and files, functions and types stay within the limits of CONTRIBUTING.md."""
 
 from __future__ import annotations
 
@@ -43,3 +43,27 @@ def test_scripts_and_pictures_outline_defects_in_one_colour() -> None:
     assert f"--defect: #{bytes(DEFECT).hex()};" in css
     former = {file for file in (TESTS.parent / "assets").glob("*.css") if "4fd8ff" in file.read_text("utf-8")}
     assert {file.name for file in former} == {"theme.css"}
+
+
+ROOT = TESTS.parent
+PYTHON = [ROOT / "app.py", *(ROOT / "exdd_core").rglob("*.py"), *(ROOT / "pages").rglob("*.py")]
+SHOWN = [
+    file
+    for file in (ROOT / "assets").rglob("*")
+    if file.suffix in (".js", ".css", ".html") and "node_modules" not in file.parts
+]
+
+
+def test_files_and_functions_stay_short() -> None:
+    assert len(PYTHON) > 200 and len(SHOWN) > 100
+    lines = {file: len(file.read_text("utf-8").splitlines()) for file in (*PYTHON, *SHOWN)}
+    long = {file.name: count for file, count in lines.items() if count > (400 if file in PYTHON else 300)}
+    for file in PYTHON:
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno:
+                long |= {node.name: n} if (n := node.end_lineno - node.lineno + 1) > 50 else {}
+    assert not long
+
+
+def test_values_are_typed_key_by_key() -> None:
+    assert not [file.name for file in PYTHON if "dict[str, Any]" in file.read_text("utf-8")]

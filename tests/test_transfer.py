@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 
-from exdd_core.detector import context, fusion, transfer
+from exdd_core.detector import context, likeness, transfer
 from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.context import TrainingSums
 from exdd_core.detector.transfer import Found, Paintings
@@ -106,9 +106,9 @@ def test_what_is_stored_is_read_again() -> None:
 def test_paintings_earn_trust_by_their_weight(real: int, number: int, one: float, other: float) -> None:
     low, high = sorted((one, other))
     assert (
-        fusion.trust(real)
-        <= fusion.trust(real, [(low, number)])
-        <= fusion.trust(real, [(high, number)]) + 1e-12
+        likeness.trust(real)
+        <= likeness.trust(real, [(low, number)])
+        <= likeness.trust(real, [(high, number)]) + 1e-12
     )
-    assert fusion.trust(real, [(0.0, number)]) == fusion.trust(real)
-    assert fusion.trust(real, [(1.0, number)]) == pytest.approx(fusion.trust(real + number))
+    assert likeness.trust(real, [(0.0, number)]) == likeness.trust(real)
+    assert likeness.trust(real, [(1.0, number)]) == pytest.approx(likeness.trust(real + number))

@@ -9,7 +9,7 @@ import json
 import tempfile
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,9 +40,10 @@ from exdd_core.workspace.settings import get, put
 from exdd_core.workspace.versions import make_active
 
 if TYPE_CHECKING:
-    from exdd_core.detector import Settings
+    from exdd_core.detector import Detector, Settings
     from exdd_core.detector.backbones import Backbone
     from exdd_core.detector.examples import TrainingImage
+    from exdd_core.detector.summary import StoredSummary
 
 
 def build_bank(
@@ -76,10 +77,8 @@ def build_bank(
         said = [guessed, note, *notes(detector.fitted, larger_size(info, settings.size))]
         detector = teachers.without_false_alarms(workspace, info.name, detector, progress, options.state)
         progress.begin("Storing the bank version", 1)
-        whole = temporary / "whole"
-        whole.mkdir()
+        (whole := temporary / "whole").mkdir()
         detector.save(whole)
-        summary = {**detector.summary(), "radius": detector.fitted.reference.radius}
         row = {
             "id": uuid.uuid4().hex[:12],
             "dataset": info.name,
@@ -87,11 +86,11 @@ def build_bank(
             "who": " ".join(options.who.split())[:40],
             "seconds": round(time.monotonic() - began, 2),
             "settings": _kept_settings(settings, options, network, info.state),
-            "summary": {**summary, "note": " ".join(filter(None, said))},
+            "summary": _kept_summary(detector, said),
         }
         features.keep(workspace, str(row["id"]), detector)
-        manifest = {**row, "backbone_weights": network.weights, "libraries": library_versions()}
-        manifest["files"] = version_files.digests(whole)
+        made_with = {"backbone_weights": network.weights, "libraries": library_versions()}
+        manifest = {**row, **made_with, "files": version_files.digests(whole)}
         (whole / version_files.MANIFEST).write_text(json.dumps(manifest, indent=2))
         row["files"] = version_files.kept(whole, str(row["created"]))
         progress.advance()
@@ -112,6 +111,11 @@ def _kept_settings(
         "max_real_parts": options.max_real_parts,
         "state": state,
     }
+
+
+def _kept_summary(detector: Detector, said: Sequence[str]) -> StoredSummary:
+    note = " ".join(filter(None, said))
+    return {**detector.summary(), "radius": detector.fitted.reference.radius, "note": note}
 
 
 def _place(workspace: Workspace, whole: Path, row: Mapping[str, object], activate: bool) -> None:

@@ -117,6 +117,19 @@ def door_options(add: Add) -> None:
         metavar="ADDRESS",
         help="of reverse proxies whose X-Forwarded-For, -Host and -Proto count (default: of none)",
     )
+    _oidc_options(add)
+    add(
+        "--folders",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="pages may import from these (default: from any on 127.0.0.1, from none else)",
+    )
+    add("--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate (PEM)")
+    add("--tls-key", type=Path, metavar="FILE", help="private key of the certificate")
+
+
+def _oidc_options(add: Add) -> None:
     add(
         "--oidc-issuer", default="", metavar="URL", help="people sign in by this OpenID Connect provider, too"
     )
@@ -132,15 +145,6 @@ def door_options(add: Add) -> None:
         metavar="NAME",
         help="of the ID token, with the role (default: roles)",
     )
-    add(
-        "--folders",
-        type=Path,
-        nargs="+",
-        metavar="DIR",
-        help="pages may import from these (default: from any on 127.0.0.1, from none else)",
-    )
-    add("--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate (PEM)")
-    add("--tls-key", type=Path, metavar="FILE", help="private key of the certificate")
 
 
 def door_words(options: argparse.Namespace) -> list[str]:

@@ -19,14 +19,11 @@ import numpy as np
 from scipy.special import expit
 
 from exdd_core.detector.direction import logistic
+from exdd_core.detector.likeness import FEWEST_PARTS, trust
 from exdd_core.errors import BadInput
 
 EPS = 1e-6  # of Eq. 20
 NEIGHBOURS = 5  # N and P are mean distances to this many rows where a fusion does not say otherwise
-# The weight of likeness in `Context`, measured: with unchecked painted defects alone, and at most with many real ones.
-WEIGHT_OF_PAINTED, LARGEST_WEIGHT = 0.03, 3.0
-PARTS_PER_WEIGHT = 8  # defective parts for each 1 of that weight, once they give more than 1
-FEWEST_PARTS = 3  # leave-one-part-out needs at least this many defective parts
 
 State = dict[str, str | int | float | list[float] | tuple[float, ...]]  # a fusion as JSON
 
@@ -367,21 +364,6 @@ class Context(Fusion):
         assert distances.context is not None
         ratio = np.log(distances.n + EPS) - np.log(distances.p + EPS)
         return distances.negative[..., 0], distances.context, ratio
-
-
-def trust(real_parts: int, painted: Sequence[tuple[float, int]] = ()) -> float:
-    """The weight of likeness to known defects in `Context`, by the number of parts with a real defect.
-
-    painted: of each engine, the weight of its paintings, 0 to 1, and of how many defects they are; at weight 1 each is
-    worth a real part.
-    """
-    alone = _trust_of(real_parts)
-    return max([alone, *(alone + w * (_trust_of(real_parts + number) - alone) for w, number in painted)])
-
-
-def _trust_of(parts: int) -> float:
-    few = WEIGHT_OF_PAINTED + (1 - WEIGHT_OF_PAINTED) * min(1.0, parts / FEWEST_PARTS)
-    return max(few, min(LARGEST_WEIGHT, parts / PARTS_PER_WEIGHT))
 
 
 KINDS = (PatchCore, Paper, PaperLiteral, Ratio, DistanceRatio, OpenSet, Supervised, Context, Stacked)

@@ -75,17 +75,19 @@ def blend(
         difference = cv2.cvtColor(donor - ground, cv2.COLOR_RGB2GRAY)
         deviation = _deviation(difference, defect, ring)
         replacing = np.clip((deviation - REPLACING[0]) / (REPLACING[1] - REPLACING[0]), 0, 1)
-        # In a faint defect, the pixels that deviate most count as the defect.
-        faint = min(1.0, float(np.quantile(deviation[defect], 0.9)) / DEFECTIVE[1])
-        share *= np.clip(
-            (deviation - faint * DEFECTIVE[0]) / (faint * (DEFECTIVE[1] - DEFECTIVE[0]) + 1e-3), 0, 1
-        )
+        share *= _deviating(deviation, defect)
         share *= _soft(difference, defect, surface > 0.5, ring)
     donor = ground + settings["strength"] * (donor - ground)
     painted = _composited(receiver, donor, ground, share, replacing)
     result = image.copy()
     result[top:bottom, left:right] = np.rint(np.clip(painted, 0, 255))
     return result
+
+
+def _deviating(deviation: Array, defect: Array) -> Array:
+    """How much a pixel's deviation makes it a part of the defect, 0 to 1; in a faint defect the largest ones do."""
+    faint = min(1.0, float(np.quantile(deviation[defect], 0.9)) / DEFECTIVE[1])
+    return np.clip((deviation - faint * DEFECTIVE[0]) / (faint * (DEFECTIVE[1] - DEFECTIVE[0]) + 1e-3), 0, 1)
 
 
 def faded(receiver: Array, painted: Array, region: Array) -> Array:

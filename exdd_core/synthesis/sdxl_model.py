@@ -9,7 +9,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -280,7 +280,7 @@ class Model:
             painted = [view.place(picture) for view, picture in zip(views, painted, strict=True)]
         return [np.array(picture) for picture in painted]
 
-    def _prompts(self, windows: Sequence[Window[SDXLSettings]]) -> dict[str, Any]:
+    def _prompts(self, windows: Sequence[Window[SDXLSettings]]) -> Mapping[str, object]:
         """The pipeline's arguments for the prompts of windows."""
         pairs = [(window.request.prompt, window.request.negative_prompt) for window in windows]
         if not self.family.flows:

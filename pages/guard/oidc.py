@@ -15,7 +15,7 @@ import os
 import secrets
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -40,13 +40,20 @@ MOST = 10_000  # people who are on their way at once
 log = logging.getLogger(__name__)
 
 
+class Flow(TypedDict, total=False):
+    """What is remembered of one person. next: the page to go to. authlib: what Authlib keeps between both requests."""
+
+    next: str
+    authlib: dict[str, object]
+
+
 class Flows:
     """What is remembered of those who are on their way to the provider, by the cookie of their browser."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._kept: dict[str, tuple[float, Flow]] = {}
 
-    def begin(self) -> tuple[str, dict[str, Any]]:
+    def begin(self) -> tuple[str, Flow]:
         """A new cookie, and what belongs to it."""
         now = time.monotonic()
         self._kept = {k: one for k, one in self._kept.items() if now - one[0] < LASTS}
@@ -56,7 +63,7 @@ class Flows:
         self._kept[cookie] = now, {}
         return cookie, self._kept[cookie][1]
 
-    def end(self, cookie: str) -> dict[str, Any] | None:
+    def end(self, cookie: str) -> Flow | None:
         """What belongs to a cookie, once; None for one that is unknown or too old."""
         at, kept = self._kept.pop(cookie, (0.0, {}))
         return kept if at and time.monotonic() - at < LASTS else None

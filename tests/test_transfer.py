@@ -86,6 +86,9 @@ def test_a_transplant_is_never_tried_on_the_part_that_it_was_cut_from() -> None:
     (own,) = found_of(REAL.joined(painted(10, 0, "transplant", donor=PARTS[0])))
     assert PARTS[0] not in own.found and set(own.found) == set(PARTS[1:3])
     assert own.defects == 0  # of a part that is known as real
+    real, copies = 3 * np.sqrt(16), 10 * np.sqrt(9)  # the weights of all real defects and of all transplants
+    assert own.share == pytest.approx(0.1 * real / copies)
+    assert found_of(REAL.joined(painted(10, 0, "good")))[0].share == 1  # ten defects of their own
 
 
 def test_where_no_defect_is_real_a_word_decides() -> None:

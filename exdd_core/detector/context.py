@@ -303,7 +303,7 @@ class TrainingSums:
         """The discriminant of all patches, and one for each fold without its parts, as `fit` returns them.
 
         weights: of all patches and of each fold, what the paintings of each engine count for beside real defects, 0
-        to 1 (`transfer.Paintings.weight`). Where no defect is real, all painted ones count alike.
+        to 1 (`transfer.Paintings`). Where no defect is real, all painted ones count alike.
         """
         defects, alone = self.real.all(), self.real.every.weight <= 0
         for engine, sums in self.painted.items():

@@ -118,7 +118,7 @@ def fit_discriminants(fitted: Fitted) -> Fitted:
         return _with_discriminants(fitted, None, {})
     painted = _paintings(fitted, sums)
     fitted = replace(fitted, models=replace(fitted.models, paintings=painted))
-    weights = {one.engine: one.weight() for one in painted}
+    weights = {one.engine: one.weight() * one.share for one in painted}
     whole, several = sums.discriminants([weights] * (1 + len(sums.folds)))
     pairs = zip(sums.folds, several, strict=True)
     without = {part: one for parts, one in pairs if one is not None for part in parts}

@@ -22,6 +22,7 @@ from exdd_core.sentences import count
 NONE_UP_TO, FULL_FROM = 0.7, 0.85  # transfer up to which paintings count for nothing, and from which in full
 PRIOR = 3.0  # weight of chance beside the known parts: that of a part with 9 patches
 ONE_BY_ONE = 0.1  # weight of paintings that a person accepted one by one, where no real defect is known
+COPIES = 0.1  # weight of copies of known defects, as a share of the weight of these; measured
 EVERY = 3  # every third normal patch is compared
 
 
@@ -41,6 +42,7 @@ class PaintingsState(TypedDict):
     defects: int
     word: float
     found: dict[str, tuple[float, int]]
+    share: float
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,8 @@ class Paintings:
     """The paintings of one engine, and what they earn.
 
     images: how many. defects: of how many defects they are, beyond the known real parts: transplants of one part are
-    of one. word: weight by a person's word, 0 to 1. found: by real part.
+    of one. word: what each counts for by a person's word, 0 to 1. found: by real part. share: what is left of a
+    painting's weight where many are copies of a few known defects, 0 to 1.
     """
 
     engine: str
@@ -56,6 +59,7 @@ class Paintings:
     defects: int
     word: float
     found: Mapping[str, Found]
+    share: float = 1.0
 
     def transfer(self, without: Collection[str] = ()) -> float | None:
         """Mean AUROC over the real parts and one part of chance, 0.5; None where no part is known.
@@ -76,7 +80,7 @@ class Paintings:
         return sum(one.auroc >= FULL_FROM for one in self.found.values())
 
     def weight(self, without: Collection[str] = ()) -> float:
-        """What a painting counts for: 0, nothing, to 1, as much as a real defect."""
+        """What paintings of as many defects count for: 0, nothing, to 1, as much as real defects."""
         tried = self.transfer(without)
         if tried is None:
             return self.word
@@ -91,18 +95,19 @@ class Paintings:
             "defects": self.defects,
             "word": self.word,
             "found": found,
+            "share": self.share,
         }
 
     @classmethod
     def restore(cls, state: PaintingsState) -> Paintings:
         """The paintings that `state` described."""
         found = {part: Found(*one) for part, one in state["found"].items()}
-        return cls(state["engine"], state["images"], state["defects"], state["word"], found)
+        return cls(state["engine"], state["images"], state["defects"], state["word"], found, state["share"])
 
     def sentence(self) -> str:
         """What these paintings find of the known real defects, and what they count for."""
         name = f"{count(self.images, 'painting')} by {self.engine or 'an engine that was not noted'}"
-        several, tried, weight = self.images > 1, self.transfer(), self.weight()
+        several, tried, weight = self.images > 1, self.transfer(), self.weight() * self.share
         worth = f"for {100 * weight:.0f} % of a real defect"
         if tried is None:
             counts, little = "count" if several else "counts", "for little" if weight <= 0 else worth
@@ -135,7 +140,9 @@ def paintings(sums: TrainingSums, normals: Bank, defects: Bank, likeness: float 
         made_from = {image.donor or image.id for image in own} - real_parts
         word = ONE_BY_ONE * sum(i.vouched for i in own) / len(own) if likeness is None else likeness
         found = _found(sums, engine, normals, defects) if real_parts else {}
-        several.append(Paintings(engine, len(own), len(made_from), word, found))
+        copies = COPIES * sums.real.every.weight / sums.painted[engine].every.weight
+        share = min(1.0, len(made_from) / len(own) + copies)
+        several.append(Paintings(engine, len(own), len(made_from), word, found, share))
     return several
 
 

@@ -212,7 +212,7 @@ class Validation:
         likeness = self.detector.settings.likeness
         self.paintings = transfer.paintings(self.sums, self.fit_normals, self.defects, likeness)
         without = [(), *self.folds]
-        weights = [{one.engine: one.weight(parts) for one in self.paintings} for parts in without]
+        weights = [{one.engine: one.weight(parts) * one.share for one in self.paintings} for parts in without]
         whole, by_fold = self.sums.discriminants(weights)
         return [one or whole for one in by_fold]
 

@@ -45,7 +45,7 @@ from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
 from exdd_core.spec import Json
 from exdd_core.workspace import Workspace, failures, people
-from pages import banks, curate, data, evaluate, frame, health, inspect, routes, studio
+from pages import banks, curate, data, evaluate, frame, health, idle, inspect, routes, studio
 from pages.guard import Doors, oidc, sign_in
 from pages.guard.checks import EVENTS, FUNCTIONS, UPLOAD
 from pages.guard.doors import provider
@@ -59,7 +59,6 @@ TITLE = "ExDD Workbench"
 COUNTED = frozenset((*EVENTS, FUNCTIONS, UPLOAD))  # addresses of Gradio that metrics name
 DRAIN = 25.0  # seconds that a running job has to stop; service managers wait 30 or more
 log = logging.getLogger(__name__)
-PAUSE = 0.02  # seconds between two checks of Gradio's queue for new events
 
 
 def create_app(workspace: Workspace, worker: jobs.Worker | None = None) -> gr.Blocks:
@@ -73,7 +72,7 @@ def create_app(workspace: Workspace, worker: jobs.Worker | None = None) -> gr.Bl
     for page in (studio, curate, evaluate, data, banks):
         with app.route(page.TITLE, page.PATH), frame.frame(workspace, page.PATH):
             page.render(workspace)
-    app._queue.sleep_when_free = PAUSE  # Gradio's default, a millisecond, takes 4 % of a core when idle
+    idle.rest(app._queue)
     if worker is None:  # the process that serves the pages also runs their jobs
         jobs.start_worker(workspace)
     return app
@@ -129,6 +128,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
                 Middleware(Proxied, doors=doors),
                 Middleware(health.Counting, counts=counts, known=own | shown | COUNTED),
                 Middleware(TrustedHostMiddleware, allowed_hosts=list(doors.hosts), www_redirect=False),
+                Middleware(idle.Resting, waking=shown | {*EVENTS}),
                 Middleware(Guard, doors=doors, visitors=visitors, pages=shown, own=own),
                 Middleware(HeadFirst, head=lambda path: _head(path) + frame.first_style(workspace) + _name()),
             ],

@@ -1,0 +1,50 @@
+"""The server rests while nobody is there, and looks for events often as soon as somebody comes."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pages import idle
+
+
+def test_a_page_or_an_event_wakes_the_queue_and_silence_lets_it_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue: Any = SimpleNamespace(sleep_when_free=0.001, progress_update_sleep_when_free=0.01)
+    idle.rest(queue)
+    served: list[str] = []
+
+    async def inner(scope: Any, receive: Any, send: Any) -> None:
+        served.append(scope["path"])
+
+    async def visit() -> None:
+        resting = idle.Resting(inner, {"/", "/queue/join"})
+
+        async def ask(path: str) -> float:
+            app = SimpleNamespace(get_blocks=lambda: SimpleNamespace(_queue=queue))
+            scope: Any = {"type": "http", "path": path, "app": app}
+            await resting(scope, None, None)  # type: ignore[arg-type]
+            return float(queue.sleep_when_free)
+
+        assert await ask("/look/theme.css") == idle.ASLEEP  # a picture needs no queue
+        assert await ask("/") == idle.AWAKE
+        first = resting._falls_asleep
+        assert first is not None and not first.cancelled()
+        assert await ask("/queue/join") == idle.AWAKE
+        assert first.cancelled()  # counted from the last event on
+        monkeypatch.setattr(idle, "FALLS_ASLEEP", 0.0)
+        assert await ask("/queue/join") == idle.AWAKE
+        await asyncio.sleep(0.05)
+        assert queue.sleep_when_free == idle.ASLEEP
+
+    asyncio.run(visit())
+    assert served == ["/look/theme.css", "/", "/queue/join", "/queue/join"]
+    assert queue.progress_update_sleep_when_free == idle.PROGRESS
+
+
+def test_gradio_still_has_what_is_set() -> None:
+    from gradio.queueing import Queue
+
+    assert {"sleep_when_free", "progress_update_sleep_when_free"} <= set(Queue.__init__.__code__.co_names)

@@ -32,6 +32,8 @@ SAVED_EVERY = 20.0  # seconds between two states of the file that a selection is
 STAGE = "Choosing the rows to keep"
 PRODUCT = 4_096, 256  # rows, and picked rows, in a matrix product: so few that it stays in the cache
 PRODUCT_ON_GPU = 65_536, 2_048
+MANY_AMONG = 8 * CANDIDATES  # up to so many, all distances among candidates are computed at once on a GPU,
+FEW_AMONG = 128  # and on a CPU
 FEW = 4  # up to this many picked rows are compared by subtraction at once
 
 
@@ -124,7 +126,7 @@ class Greedy:
         out = torch.empty(len(at), level.rows.shape[1], device=level.rows.device)
         for start in range(0, len(at), self.chunk):
             part = slice(start, start + self.chunk)
-            out[part] = self._centred(level.rows[at[part]])
+            torch.sub(level.rows[at[part]].float(), self.middle, out=out[part])
         return out
 
     # --- levels -----------------------------------------------------------------------------------
@@ -277,21 +279,37 @@ class Greedy:
             return
         at = at[level.numbers[at].argsort()]  # of rows that tie, the first is picked
         rows, bounds = self._gather(level, at), level.bounds[at].cpu().numpy()
-        # A GPU computes all distances among them at once, and the picking waits for it only once.
-        among = distances(rows, rows).cpu() if self.gpu and len(rows) <= 8 * CANDIDATES else None
+        left, some, among = np.arange(len(at)), rows, self._among(rows)  # those that may still be picked
         taken: list[int] = []
-        while self.count + len(taken) < len(self.picked):
+        while len(left) and self.count + len(taken) < len(self.picked):
             farthest = int(bounds.argmax())
             if bounds[farthest] <= floor:
                 break
-            taken.append(farthest)
-            gaps = distances(rows, rows[farthest, None])[:, 0].cpu() if among is None else among[farthest]
-            np.minimum(bounds, gaps.numpy(), out=bounds)
+            taken.append(int(left[farthest]))
+            gaps = distances(some, some[farthest, None])[:, 0].numpy() if among is None else among[farthest]
+            np.minimum(bounds, gaps, out=bounds)
             bounds[farthest] = -1
             self.progress.advance()
-        level.bounds[at] = torch.from_numpy(bounds).to(rows.device)
+            above = bounds > floor
+            if among is None and 2 * np.count_nonzero(above) < len(left):
+                self._note(level, at[left[~above]], bounds[~above], self.count + len(taken))
+                left, bounds, some = left[above], bounds[above], some[torch.from_numpy(above)]
+                among = self._among(some)
+        self._note(level, at[left], bounds, self.count + len(taken))
         self._add(level.numbers[at[taken]].cpu(), rows[taken])
-        level.compared[at] = self.count
+
+    def _among(self, rows: torch.Tensor) -> np.ndarray | None:
+        """All distances among rows, float32 (m, m); None for so many that those to the picked ones are found faster.
+
+        A GPU computes them at once, and the picking waits for it only once.
+        """
+        few = len(rows) <= (MANY_AMONG if self.gpu else FEW_AMONG)
+        return distances(rows, rows).cpu().numpy() if few else None
+
+    def _note(self, level: _Level, at: torch.Tensor, bounds: np.ndarray, compared: int) -> None:
+        """Note distances, float32 (m,), of rows at these places to the nearest of so many picked rows."""
+        level.bounds[at] = torch.from_numpy(bounds).to(level.bounds.device)
+        level.compared[at] = compared
 
     def _add(self, numbers: torch.Tensor, rows: torch.Tensor) -> None:
         """Note picked rows, float32 (m, p), centred, and their numbers."""

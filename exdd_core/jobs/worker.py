@@ -38,7 +38,8 @@ class Worker:
         look = queue(workspace, self._stopped, self._draining)
         look()
         self._consumer = _Consumer(look.huey, workers=1, max_delay=0.5, scheduler_interval=60)
-        self._consumer._stop_flag_timeout = 1.0  # `stop` wakes it; it looks for signals, which it does not get
+        # huey looks for signals ten times a second, which this consumer does not get; `stop` wakes it at once.
+        self._consumer._stop_flag_timeout = 1.0
         self._thread = threading.Thread(target=self._consumer.run, name="jobs", daemon=True)
         self._thread.start()
 

@@ -1,11 +1,11 @@
-"""Runs every benchmark, or those named on the command line."""
+"""Runs every benchmark, or those named on the command line; `bench.md` and `bench.json` in --out have all they say."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
+import sys
 
-from tests.bench import ROOT
+from tests.bench import ROOT, together
 
 # Each is a module here, imported when it is run: a machine that runs one need not have what others compare with.
 BENCHMARKS = (
@@ -56,5 +56,6 @@ if len(options.names) == 2 and options.names[0] == "cases":
 unknown = set(options.names) - set(BENCHMARKS)
 if unknown:
     parser.error(f"there is no benchmark named {', '.join(sorted(unknown))}")
-for name in options.names or [name for name in BENCHMARKS if name not in ON_REQUEST]:
-    importlib.import_module(f"tests.bench.{name}").main(options)
+asked = options.names or [name for name in BENCHMARKS if name not in ON_REQUEST]
+ended = together.run(asked, [name for name in BENCHMARKS if name not in asked], options)
+sys.exit(1 if any(one["error"] for one in ended) else 0)

@@ -132,6 +132,11 @@ def read_regular(file: Path, name: str, most: int) -> bytes:
     return file.read_bytes()
 
 
+def is_writable(folder: Path) -> bool:
+    """Whether this process may make files in a folder: neither the disk nor its rights forbid it."""
+    return os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
 def is_regular(file: Path) -> bool:
     """Whether there is a regular file at a path, through links."""
     try:

@@ -105,7 +105,10 @@ class Workspace:
 
     @classmethod
     def open(cls, path: Path | str) -> Workspace:
-        """Open an existing workspace and remove what killed processes left incomplete. Raises `BadInput`."""
+        """Open an existing workspace and remove what killed processes left incomplete. Raises `BadInput`.
+
+        One that cannot be written to is left as it is: it can be looked at, and scores images.
+        """
         workspace = cls(path)
         if not cls.exists(path):
             raise BadInput(
@@ -124,6 +127,9 @@ class Workspace:
                 f"The workspace {path} is of version {version}, this program uses version {schema.VERSION}; "
                 "use the program that it was made with."
             )
+        if not files.is_writable(workspace.path):
+            _require_present(path, version)
+            return workspace
         if version < schema.VERSION:
             _keep_copy(workspace, version)
             with workspace.writing() as db:
@@ -367,8 +373,20 @@ def _keep_copy(workspace: Workspace, version: int) -> None:
 def _connect(path: Path) -> sqlite3.Connection:
     if path.stat().st_size == 0:  # SQLite would treat it as a new database and remove its log
         raise damaged("it is empty")
-    # mode=rw does not create a file, so a workspace that was deleted meanwhile stays deleted.
-    return sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=30)
+    mode = "rw"  # does not create a file, so a workspace that was deleted meanwhile stays deleted
+    if not files.is_writable(path.parent):  # SQLite needs no locks where nobody writes, as a log would show
+        log = path.with_name(f"{path.name}-wal")
+        mode = "ro" if log.exists() and log.stat().st_size else "ro&immutable=1"
+    return sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=30)
+
+
+def _require_present(path: Path | str, version: int) -> None:
+    """Raise `BadInput` for a workspace of an older program in a place that cannot be written to."""
+    if version < schema.VERSION:
+        raise BadInput(
+            f"The workspace {path} is of version {version} and must be brought to version {schema.VERSION}, but "
+            "cannot be written to; copy it to another place and open it there."
+        )
 
 
 def _write_schema(path: Path, settings: dict[str, str]) -> None:

@@ -1,9 +1,12 @@
-"""A power cut at any moment of a day: what was not synced is lost, emptied or old."""
+"""A power cut or an I/O error at any moment of a day: what was not synced is lost, emptied or old."""
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +14,7 @@ import pytest
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
 from exdd_core.curation import accept, reject, undo
+from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png
 from exdd_core.review import Review
 from exdd_core.workspace import Workspace, checking, dataset_changes, decisions
@@ -76,3 +80,39 @@ def test_a_power_cut_at_any_of_30_moments_of_a_day_leaves_no_row_without_its_fil
         if turn % 50 == 0:
             assert [seen.verdict for seen in load_detector(again).score(unseen)] == ["normal", "defect"]
         shutil.rmtree(tmp_path / "cut")
+
+
+class Failing:
+    """A call of the system that fails once, after `left` calls that do not."""
+
+    def __init__(self, real: Callable, left: int, folder: Path):
+        self.real, self.left, self.folder = real, left, folder
+
+    def __call__(self, *args: object, **named: object) -> object:
+        self.left -= 1
+        if self.left == -1:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), str(self.folder))
+        return self.real(*args, **named)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["painting", "accepting", "rejecting"])
+def test_an_io_error_at_any_moment_is_one_sentence_and_leaves_nothing_half_made(
+    built, backbone, tmp_path, monkeypatch, name
+):
+    for call in ("fsync", "replace", "rename"):
+        for at in range(4):
+            folder = tmp_path / f"{call}-{at}"
+            shutil.copytree(built, folder)
+            workspace = opened(folder, backbone)
+            failing = Failing(getattr(os, call), at, folder)
+            with monkeypatch.context() as patched:
+                patched.setattr(os, call, failing)
+                try:
+                    STEPS[name](workspace)
+                except (BadInput, OSError) as error:
+                    assert "\n" not in str(error)
+            assert damage(opened(folder, backbone)) == []
+            shutil.rmtree(folder)
+            if failing.left >= 0:
+                break  # the step makes no more such calls

@@ -134,7 +134,7 @@ def table(about: Machine, found: Sequence[Ended], not_run: Sequence[str]) -> str
         "| benchmark | s | cpu s | end |",
         "|---|---|---|---|",
         *(f"| {e['name']} | {e['seconds']} | {e['cpu_seconds']} | {e['error'] or 'done'} |" for e in found),
-        *(f"| {name} | | | only where it is named |" for name in not_run),
+        *(f"| {name} | | | not run |" for name in not_run),
     ]
     for ended in found:
         lines += ["", f"## {ended['name']}", "", ended["printed"].strip()]

@@ -16,7 +16,7 @@ from exdd_core.errors import BadInput
 from exdd_core.experiments import disagreements, figure_two
 from exdd_core.progress import Progress
 from exdd_core.synthesis import orders
-from exdd_core.workspace import Workspace, candidates, runs
+from exdd_core.workspace import Workspace, candidates, runs, thresholds
 from exdd_core.workspace.runs import Run
 from pages.evaluate.listing import open_page
 from pages.evaluate.measuring import start
@@ -152,6 +152,15 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         page.locator(".ms-handle").press("End")
         assert counted(page)[1] == 0
         page.screenshot(path=SCREENSHOTS / "evaluate-threshold.png")
+        assert page.locator(".ms-use").is_hidden()  # PatchCore judges by no version of its own
+        page.evaluate("localStorage.setItem('exdd.who', 'Anna')")
+        page.locator(".ms-switch [data-method=exdd_base]").click()
+        page.locator(".ms-handle").press("End")
+        page.click(".ms-use")
+        page.locator(".st-toast", has_text="has its threshold at").wait_for(timeout=MEASURED)
+        used = thresholds.undo(workspace, run.spec["base"], "Anna")
+        assert used.who == "Anna" and used.value > 1
+        page.locator(".ms-switch [data-method=patchcore]").click()
 
         take_files_along(page, workspace, run, tmp_path)
         page.evaluate("scrollTo(0, 0)")

@@ -14,6 +14,8 @@ import { thresholdCard } from "./threshold.js";
  * @typedef {object} Addresses
  * @property {(id: string) => string} picture
  * @property {(id: string, method: string) => string} [link]
+ * @property {(method: string) => boolean} [isOwned] whether the method judges by a bank version that is there
+ * @property {(method: string, value: number) => unknown} [use] a threshold for the version of the method
  */
 
 /**

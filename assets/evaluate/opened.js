@@ -1,6 +1,7 @@
 // The measurement that is open: its title, the measurement itself, its record, and its buttons.
 
 import { find, make, save } from "../shared/dom.js";
+import { knownName, rememberName } from "../shared/who.js";
 import { made } from "./making.js";
 import { show as showMeasurement } from "./measured.js";
 import { factsOf, inspectUrl, thumbnailUrl } from "./words.js";
@@ -25,6 +26,11 @@ export function showOpened(pane, watch) {
     find(page, ".ev-facts").textContent = factsOf(line, shown.result);
     showMeasurement(find(page, ".ev-measured"), shown, {
       picture: thumbnailUrl,
+      isOwned: (method) => method !== "patchcore" && method in banks,
+      use: voice.attempt(async (/** @type {string} */ method, /** @type {number} */ value) => {
+        const who = rememberName(knownName() || prompt("Your name stands beside the threshold:") || "");
+        if (who) voice.toast((await call("use_threshold", { id: line.id, method, value, who })).said);
+      }),
       link: (image, method) => inspectUrl(image, banks[method] || Object.values(banks)[0]),
     });
     find(page, ".ev-record").replaceChildren(recordOf(opened));

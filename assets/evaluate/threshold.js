@@ -58,9 +58,20 @@ export function thresholdCard(data, addresses, moved) {
     button(`At ${rated(data.result.rate)} false alarms`, () =>
       line.move(data.result.at_rate[store.get().method].threshold),
     ),
+    useButton(store, addresses),
     csvButton(() => scoresOf(data, methods), "scores.csv", "Scores CSV"),
   );
   return { node, show: () => store.patch({ method: methods[methods.length - 1] }) };
+}
+
+/** @param {ThresholdStore} store @param {import("./measured.js").Addresses} addresses */
+function useButton(store, { isOwned, use }) {
+  if (!isOwned || !use) return "";
+  const useIt = () => use(store.get().method, store.get().value);
+  const title = "Let the bank version judge images by this threshold; Inspect takes it back";
+  const shown = button("Use this", useIt, { class: "ms-button ms-use", title });
+  store.subscribe(["method"], ({ method }) => (shown.style.display = isOwned(method) ? "" : "none"));
+  return shown;
 }
 
 /** @param {Measurement} data @param {string[]} methods @param {ThresholdStore} store */

@@ -17,6 +17,7 @@ from exdd_core.experiments import (
     short_title,
     shown,
 )
+from exdd_core.review import Review, Wanted
 from exdd_core.workspace import runs
 from pages.evaluate import questions
 from pages.evaluate.listing import line, listed
@@ -51,6 +52,16 @@ def run(shared: Evaluate, asked: One) -> Answer:
         "record": [[_named(name), _value(value)] for name, value in runs.settings(found).items()],
         "command": f"python -m exdd_core runs rerun {found.id} --workspace {workspace.path}",
     }
+
+
+def use_threshold(shared: Evaluate, asked: questions.Used) -> Answer:
+    """Judge with this threshold from now on, by the bank version that the method was measured with."""
+    found = runs.get(shared.workspace, asked.id)
+    bank = shared.workspace.bank(runs.banks_of(found).get(asked.method))
+    if found.spec.get("fusion") not in (None, bank.summary["fusion"]):
+        raise BadInput(f"{bank.name} judges by {bank.summary['fusion']}, which this run did not measure.")
+    wanted = Wanted("hand", value=asked.value)
+    return {"said": Review(shared.workspace).choose_threshold(wanted, asked.who, bank.id)[1]}
 
 
 def _named(setting: str) -> str:

@@ -13,7 +13,7 @@ from pages import answers
 from pages.evaluate.listing import listed, open_page
 from pages.evaluate.making import figure, look, report, stop
 from pages.evaluate.measuring import again, cancel, start, work
-from pages.evaluate.one_run import compare, delete, restore, run
+from pages.evaluate.one_run import compare, delete, restore, run, use_threshold
 from pages.evaluate.state import Evaluate
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def render(workspace: Workspace) -> None:
         compare,
         delete,
         restore,
+        use_threshold,
         start,
         again,
         work,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pages.questions import Id, Ids, One, Question
+from pages.questions import Id, Ids, Number, One, Question
 
 
 class Two(Question):
@@ -12,6 +12,14 @@ class Two(Question):
 
     first: Id
     second: Id
+
+
+class Used(One):
+    """A threshold of one method of a run, on the scale of its bank version, and who uses it."""
+
+    method: Id
+    value: Number
+    who: Id
 
 
 class Start(Question):

@@ -49,6 +49,7 @@ curate.candidate: trim
 curate.page: accept leave name_type reject stay undo undo_last
 evaluate.making: figure report stop
 evaluate.measuring: again cancel start
+evaluate.one_run: use_threshold
 frame: act _first_steps.<locals>.dismiss
 inspect.marking: alarm mark outline proposal truth undo undo_outline
 inspect.page: add_files add_folder

@@ -61,7 +61,7 @@ def test_a_port_in_use_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
         out, err = process.communicate(timeout=120)
     assert process.returncode == 2
     assert out == ""
-    assert re.fullmatch(r"Port \d+ of 127\.0\.0\.1 .*--port\.\n", err)
+    assert re.fullmatch(r"127\.0\.0\.1:\d+ cannot be used .*--port\.\n", err)
 
 
 def test_an_empty_workspace_is_made_and_says_what_to_do(page: Page, folder: Path, tmp_path: Path) -> None:

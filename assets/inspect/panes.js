@@ -66,7 +66,6 @@ export const frontPane = ({ panes }, { solo, marking }) => panes[solo && !markin
  */
 export function layoutPane({ viewer, store }, grid) {
   const layout = () => {
-    fitBar(viewer);
     const isNarrow = viewer.clientWidth > 0 && viewer.clientWidth < NARROW;
     if (isNarrow && !store.get().solo) return store.patch({ solo: FIRST_ALONE });
     const fit = fitPanes(viewer, grid, store.get());
@@ -87,14 +86,6 @@ export function layoutPane({ viewer, store }, grid) {
   new ResizeObserver(layout).observe(viewer);
   window.addEventListener("resize", layout);
   layout();
-}
-
-/** Where not all fits into one row, the filters have the second one. @param {HTMLElement} viewer */
-function fitBar(viewer) {
-  const bar = find(viewer, ".vw-bar");
-  bar.classList.remove("vw-tight");
-  const isTight = find(viewer, ".vw-export").offsetTop > find(viewer, ".vw-lists").offsetTop + 16;
-  bar.classList.toggle("vw-tight", isTight);
 }
 
 /**

@@ -129,8 +129,9 @@ export const keepMark = (inspect, kept) =>
     await showMarked(inspect, id, answer, () => leaveMarking(store));
     const { decision } = answer.marks.at(-1);
     store.patch({ undoable: [...store.get().undoable, { id, decision }] });
-    toast(answer.said, () => undoMark(inspect, { id, decision }));
-    await scoreAgain(inspect, { images, rows });
+    const undo = () => undoMark(inspect, { id, decision });
+    toast(answer.said, undo);
+    await scoreAgain(inspect, { images, rows, said: answer.said, undo });
   })();
 
 /**
@@ -207,6 +208,7 @@ export const undoMark = (inspect, wanted) =>
     store.patch({ undoable: left });
     if (id !== store.get().id && store.get().byId.has(id)) await select(inspect, id);
     await showMarked(inspect, id, answer);
-    toast(`Taken back. ${answer.said}`);
-    await scoreAgain(inspect, { images, rows });
+    const said = `Taken back. ${answer.said}`;
+    toast(said);
+    await scoreAgain(inspect, { images, rows, said });
   })();

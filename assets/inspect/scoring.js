@@ -79,7 +79,7 @@ export async function begin(inspect) {
 /**
  * Score a list again whose images were scored before a mark changed the bank, and say what it changed.
  * @param {Inspect} inspect
- * @param {Pick<State, "images" | "rows">} before
+ * @param {import("./state.js").Compared} before
  */
 export async function scoreAgain(inspect, before) {
   const wasScored = before.images.length - unscored(before).length;
@@ -117,7 +117,9 @@ async function look(inspect) {
   }
   const { compared, images, rows } = store.get();
   rearrange(store, { job: null, compared: null });
-  if (compared && !job.error && !job.note) inspect.toast(`${changeWords(compared, { images, rows })}.`);
+  if (compared && !job.error && !job.note) {
+    inspect.toast(`${compared.said} ${changeWords(compared, { images, rows })}.`, compared.undo);
+  }
   if (job.error || job.note) say(job.error || job.note || "", job.error ? "error" : "info");
   if (job.download) save(job.download);
 }

@@ -127,7 +127,8 @@ import { ALL, arranged } from "./lists.js";
  * @property {Cover | null} cover
  * @property {Marking | null} marking
  * @property {Undoable[]} undoable marks that were made here, the last one last
- * @property {Pick<Told, "images" | "rows"> | null} compared the list before a mark, while it is scored again
+ * @property {Compared | null} compared the list before a mark, while it is scored again
+ * @typedef {Pick<Told, "images" | "rows"> & { said: string, undo?: () => unknown }} Compared with what was said of it
  * @typedef {{ id: string, decision: string }} Undoable
  *
  * How a person looks at it.

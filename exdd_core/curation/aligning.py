@@ -53,7 +53,7 @@ def _put_back(workspace: Workspace, image: str, who: str) -> changing.Decided:
     if last is None or last.action != "undo" or before is None:
         raise BadInput("This image was not dropped, or somebody has decided on it since.")
     if before.action == "accept":
-        return deciding.accept(workspace, [image], who)
+        return deciding.accept(workspace, [image], who, alone=bool(before.detail.get("alone")))
     if before.action not in ("missed", "false_alarm"):
         raise BadInput("This image was not dropped, or somebody has decided on it since.")
     path = workspace.path / before.detail["path"]

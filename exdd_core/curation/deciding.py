@@ -44,14 +44,16 @@ def accept(
     defect_type: str | None = None,
     progress: Progress | None = None,
     wait: bool = True,
+    alone: bool | None = None,
 ) -> Decided:
     """Accept pending candidates, whose patches join the positive bank of their data set's active version.
 
-    One that is accepted by itself is noted so: a person vouches for it. wait: for the fit, to say how many rows came.
+    One that is accepted by itself is noted so: a person vouches for it. alone: as a former decision noted it, which is
+    made again. wait: for the fit, to say how many rows came.
     Candidates that somebody else has decided on meanwhile, or has open,
     are left out and named. Raises BadInput where a single one was asked for and cannot be accepted.
     """
-    numbers, bank, alone = [], "", len(ids) == 1
+    numbers, bank, alone = [], "", len(ids) == 1 if alone is None else alone
     require_changeable(workspace)
     with workspace.writing() as db:
         chosen, left_out = _decidable(workspace, ids, who)

@@ -158,7 +158,7 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         page.locator(".ms-handle").press("End")
         page.click(".ms-use")
         page.locator(".st-toast", has_text="has its threshold at").wait_for(timeout=MEASURED)
-        used = thresholds.undo(workspace, run.spec["base"], "Anna")
+        used = thresholds.undo(workspace, str(run.spec["base"]), "Anna")
         assert used.who == "Anna" and used.value > 1
         page.locator(".ms-switch [data-method=patchcore]").click()
 

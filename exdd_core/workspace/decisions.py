@@ -28,7 +28,7 @@ class DecisionDetail(TypedDict, total=False):
 
     mask: a file in the folder of drawn masks. path: of the marked image, in the workspace. group: its physical part.
     state: of the data set. side: of the banks, for drop. before, after: defect types. of: id of the decision that an
-    undo takes back.
+    undo takes back. alone: whether a candidate was accepted by itself.
     """
 
     dataset: str
@@ -41,6 +41,7 @@ class DecisionDetail(TypedDict, total=False):
     before: str
     after: str
     of: int
+    alone: bool
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ def test_the_number_that_a_page_shows_finds_its_line_with_the_account(
 ) -> None:
     monkeypatch.setattr("pages.frame.doctor.report", broken)  # an event of every page
     monkeypatch.setattr("pages.frame.jobs.listed", broken)  # a function of a script
-    monkeypatch.setattr("pages.routes.editor.close_up", broken)  # a route of ours
+    monkeypatch.setattr("pages.routes.candidates.get", broken)  # a route of ours
     with (
         serving(workspace, Doors(sign_in=True, guest=None)) as address,
         httpx.Client(base_url=address, follow_redirects=True) as client,
@@ -98,7 +98,7 @@ def test_the_number_that_a_page_shows_finds_its_line_with_the_account(
         call = {"session_hash": "x", "component_id": shown["id"], "fn_name": "look", "data": {}}
         answer = client.post("gradio_api/component_server", json=call)
         assert line_of(log, answer.json()["error"])["user"] == "ann"
-        route = client.get("defect?image=x", headers={"Sec-Fetch-Site": "same-origin"})
+        route = client.get("candidate?id=x", headers={"Sec-Fetch-Site": "same-origin"})
         assert route.status_code == 500
         assert line_of(log, route.json()["detail"])["user"] == "ann"
 

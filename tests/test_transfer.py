@@ -42,7 +42,7 @@ def painted(count: int, axis: int, engine: str, vouched: bool = False, donor: st
 
 
 NORMALS = bank([BankImage(f"n{i}", part) for i, part in enumerate(PARTS)], 60, np.zeros(DIMENSION), 1)
-REAL = bank([BankImage(f"r{i}", part) for i, part in enumerate(PARTS[:3])], 16, along(0), 2)
+REAL = bank([BankImage(f"r{i}", part) for i, part in enumerate(PARTS[:3])], 36, along(0), 2)
 
 
 def found_of(defects: Bank, likeness: float | None = None) -> list[Paintings]:
@@ -52,12 +52,13 @@ def found_of(defects: Bank, likeness: float | None = None) -> list[Paintings]:
 
 
 def test_transfer_and_weight_by_hand() -> None:
-    """(4 x 0.9 + 2 x 0.6 + 3 x 0.5) / (4 + 2 + 3) = 0.7, and without the second part (3.6 + 1.5) / 7 = 0.729."""
-    one = Paintings("e", 5, 5, 1.0, {"a": Found(0.9, 16), "b": Found(0.6, 4)})
-    assert one.transfer() == pytest.approx(0.7)
-    assert one.weight() == pytest.approx(0, abs=1e-9)
-    assert one.transfer(["b"]) == pytest.approx(5.1 / 7)
-    assert one.weight(["b"]) == pytest.approx((5.1 / 7 - 0.7) / 0.15)
+    """(8 x 0.95 + 2 x 0.6 + 3 x 0.5) / (8 + 2 + 3) = 0.792, and without the second part (7.6 + 1.5) / 11 = 0.827."""
+    one = Paintings("e", 5, 5, 1.0, {"a": Found(0.95, 64), "b": Found(0.6, 4)})
+    assert one.transfer() == pytest.approx(10.3 / 13)
+    assert one.weight() == pytest.approx((10.3 / 13 - 0.78) / 0.1)
+    assert one.transfer(["b"]) == pytest.approx(9.1 / 11)
+    assert one.weight(["b"]) == pytest.approx((9.1 / 11 - 0.78) / 0.1)
+    assert one.weight(["a"]) == 0  # (1.2 + 1.5) / 5 = 0.54
     assert (
         one.transfer(["a", "b"]) is None and one.weight(["a", "b"]) == 1.0
     )  # a word, where nothing can be tried
@@ -82,11 +83,28 @@ def test_paintings_of_no_weight_leave_the_discriminant_of_real_defects_as_it_is(
     assert abs(both.discriminants(full)[0].own[1]) > 5 * abs(expected[1])
 
 
+def test_paintings_have_at_most_their_share_of_the_weight_of_all_defects() -> None:
+    """At 0.2 and real weights 18 against 90, a painting has 0.2 / 0.8 x 18 / 90 = 0.05 of its own weight."""
+    both = TrainingSums.of(NORMALS, REAL.joined(painted(30, 1, "crude")), FOLDS)
+    alone = TrainingSums.of(NORMALS, REAL, FOLDS)
+    crude = TrainingSums.of(NORMALS, painted(30, 1, "crude"), FOLDS)
+    assert both and alone and crude
+    assert (alone.real.every.weight, crude.painted["crude"].every.weight) == (
+        pytest.approx(18),
+        pytest.approx(90),
+    )
+    mixed = replace(alone, real=alone.real.plus(crude.painted["crude"], 0.05), count=both.count)
+    expected = mixed.discriminants([{}] * 11)[0].own
+    np.testing.assert_allclose(
+        both.discriminants([{"crude": 0.2}] * 11)[0].own, expected, rtol=1e-3, atol=1e-5
+    )
+
+
 def test_a_transplant_is_never_tried_on_the_part_that_it_was_cut_from() -> None:
     (own,) = found_of(REAL.joined(painted(10, 0, "transplant", donor=PARTS[0])))
     assert PARTS[0] not in own.found and set(own.found) == set(PARTS[1:3])
     assert own.defects == 0  # of a part that is known as real
-    real, copies = 3 * np.sqrt(16), 10 * np.sqrt(9)  # the weights of all real defects and of all transplants
+    real, copies = 3 * np.sqrt(36), 10 * np.sqrt(9)  # the weights of all real defects and of all transplants
     assert own.share == pytest.approx(0.1 * real / copies)
     assert found_of(REAL.joined(painted(10, 0, "good")))[0].share == 1  # ten defects of their own
 

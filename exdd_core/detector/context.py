@@ -303,11 +303,13 @@ class TrainingSums:
         """The discriminant of all patches, and one for each fold without its parts, as `fit` returns them.
 
         weights: of all patches and of each fold, what the paintings of each engine count for beside real defects, 0
-        to 1 (`transfer.Paintings`). Where no defect is real, all painted ones count alike.
+        to 1 (`transfer.Paintings`): their largest share of the weight of both, and each at most the weight of a real
+        defect. Where no defect is real, all painted ones count alike.
         """
-        defects, alone = self.real.all(), self.real.every.weight <= 0
+        defects, real = self.real.all(), self.real.every.weight
         for engine, sums in self.painted.items():
-            shares = [1.0 if alone else one.get(engine, 0.0) for one in weights]
+            odds = real / sums.every.weight if sums.every.weight > 0 else 0.0
+            shares = [_factor(one.get(engine, 0.0), odds) if real > 0 else 1.0 for one in weights]
             several = zip(defects, sums.all(), shares, strict=True)
             defects = [known.plus(more, share) for known, more, share in several]
         return solved(self.scale, zip(self.normals.all(), defects, strict=True), self.count)
@@ -316,6 +318,14 @@ class TrainingSums:
         """Discriminants of the paintings of one engine alone, as `fit` returns them."""
         pairs = zip(self.normals.all(), self.painted[engine].all(), strict=True)
         return solved(self.scale, pairs, self.count)
+
+
+def _factor(share: float, odds: float) -> float:
+    """The factor, at most 1, that gives paintings this share of the weight.
+
+    odds: weight of real defects over that of the paintings.
+    """
+    return 1.0 if share >= 1 else min(1.0, share / (1 - share) * odds)
 
 
 def _by_engine(defects: Bank) -> list[tuple[str, Bank]]:

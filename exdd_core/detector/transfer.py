@@ -19,7 +19,7 @@ from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.context import Discriminant, TrainingSums
 from exdd_core.sentences import count
 
-NONE_UP_TO, FULL_FROM = 0.7, 0.85  # transfer up to which paintings count for nothing, and from which in full
+NONE_UP_TO, FULL_FROM = 0.78, 0.88  # transfer up to which paintings count for nothing, and from which in full
 PRIOR = 3.0  # weight of chance beside the known parts: that of a part with 9 patches
 ONE_BY_ONE = 0.1  # weight of paintings that a person accepted one by one, where no real defect is known
 COPIES = 0.1  # weight of copies of known defects, as a share of the weight of these; measured

@@ -120,7 +120,7 @@ def test_where_no_defect_is_real_a_word_decides() -> None:
 def test_what_is_stored_is_read_again() -> None:
     for one in found_of(REAL.joined(painted(30, 0, "good"))):
         assert Paintings.restore(one.state()) == one
-        assert "find 3 of 3 defective parts by themselves, so each counts in full" in one.sentence()
+        assert "find 3 of 3 defective parts by themselves, so they count in full" in one.sentence()
 
 
 @given(st.integers(0, 40), st.integers(0, 200), st.floats(0, 1), st.floats(0, 1))

@@ -21,7 +21,7 @@ from exdd_core.sentences import count
 
 NONE_UP_TO, FULL_FROM = 0.78, 0.88  # transfer up to which paintings count for nothing, and from which in full
 PRIOR = 3.0  # weight of chance beside the known parts: that of a part with 9 patches
-ONE_BY_ONE = 0.1  # weight of paintings that a person accepted one by one, where no real defect is known
+ONE_BY_ONE = 0.03  # weight of paintings accepted one by one, where no real defect is known; set with care, not measured
 COPIES = 0.1  # weight of copies of known defects, as a share of the weight of these; measured
 EVERY = 3  # every third normal patch is compared
 
@@ -80,7 +80,7 @@ class Paintings:
         return sum(one.auroc >= FULL_FROM for one in self.found.values())
 
     def weight(self, without: Collection[str] = ()) -> float:
-        """What paintings of as many defects count for: 0, nothing, to 1, as much as real defects."""
+        """What paintings count for: 0, nothing, to 1, as much as real defects; see `TrainingSums.discriminants`."""
         tried = self.transfer(without)
         if tried is None:
             return self.word
@@ -108,9 +108,12 @@ class Paintings:
         """What these paintings find of the known real defects, and what they count for."""
         name = f"{count(self.images, 'painting')} by {self.engine or 'an engine that was not noted'}"
         several, tried, weight = self.images > 1, self.transfer(), self.weight() * self.share
-        worth = f"for {100 * weight:.0f} % of a real defect"
+        percent = f"{100 * weight:.0f} %"
         if tried is None:
-            counts, little = "count" if several else "counts", "for little" if weight <= 0 else worth
+            counts, little = (
+                "count" if several else "counts",
+                "for little" if weight <= 0 else f"by {percent}",
+            )
             if weight >= 1:
                 return f"{name} {counts} in full by your word; no real defect is known that could check it."
             return (
@@ -118,9 +121,11 @@ class Paintings:
                 "how much paintings look like your defects."
             )
         parts = count(len(self.found), "defective part")
-        earned = "in full" if weight >= 1 else "for nothing" if weight <= 0 else worth
+        earned = f"have at most {percent} of the weight of all defects"
+        if weight in (0, 1):
+            earned = "count in full" if weight else "count for nothing"
         return (
-            f"{name} {'find' if several else 'finds'} {self.seen} of {parts} by themselves, so each counts {earned} "
+            f"{name} {'find' if several else 'finds'} {self.seen} of {parts} by themselves, so they {earned} "
             f"(transfer {tried:.2f}, of which 0.50 is chance)."
         )
 

@@ -30,9 +30,9 @@ POSITIVES = {
     "None: normal images only, as PatchCore": "none",
 }
 LIKENESS = {
-    "Nobody has looked": None,
-    "Somewhat": 0.3,
-    "As mine do": 1.0,
+    "Nobody has said": None,
+    "Somewhat": 0.1,
+    "Like mine": 1.0,
 }  # a word, and `BankOptions.likeness`
 ALL_PARTS = "All of them"
 OWN_BACKBONE = ""  # the workspace's
@@ -70,8 +70,8 @@ class Builder:
             self.likeness = gr.Radio(
                 list(LIKENESS),
                 value=next(iter(LIKENESS)),
-                label="Painted defects look",
-                info="Counts while no real defect is known; else what paintings find of real ones decides.",
+                label="How much do painted defects look like yours?",
+                info="Counts while no real defect is known; then what paintings find of real ones decides.",
             )
             self.parts = gr.Textbox(
                 label="Defective parts",

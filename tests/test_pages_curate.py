@@ -247,7 +247,7 @@ def test_a_filtered_selection_at_once_and_back(browser: Browser, address: str, w
         page.locator(".cu-count", has_text="3").wait_for()
         page.click("[data-bulk=accept]")
         page.locator(".cu-confirm", has_text="Accept 3 candidates").wait_for()
-        page.locator(".cu-together", has_text="held-back defects").wait_for(timeout=SLOW)
+        page.locator(".cu-together", has_text="held-out defects").wait_for(timeout=SLOW)
         page.screenshot(path=SCREENSHOTS / "curate-bulk.png")
         page.click(".cu-confirm")
         said(page, "Accepted 3 candidates")

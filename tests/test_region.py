@@ -295,7 +295,7 @@ def test_a_region_is_kept_with_the_bank(half: Detector, backbone: Backbone, tmp_
 
 
 def test_the_effect_of_further_rows_is_measured_inside(half: Detector) -> None:
-    """What is held back is looked at as a detector scores it: patches outside repeat the nearest inside."""
+    """What is held out is looked at as a detector scores it: patches outside repeat the nearest inside."""
     assert half.fitted.held.features is not None
     held = [
         DefectImage(image.bank_image, features(half.fitted, image.source).reshape(64, -1))

@@ -17,7 +17,7 @@ import { addressOf } from "./words.js";
 /** @typedef {(action: Action, ids: string[], reasons: string[]) => Promise<unknown>} Run */
 
 const RECOMMENDED =
-  "Finds out which of them help on training parts held back, maybe none; takes a moment, and asks before " +
+  "Finds out which of them help on held-out training parts, maybe none; takes a moment, and asks before " +
   "anything is accepted";
 
 /** @param {Pane} pane @param {Deciding} deciding @param {Followed} followed */

@@ -92,7 +92,7 @@ def _check_engine(name: str | None) -> None:
 def _choice_options(add: Add) -> None:
     add("ids", nargs="*", metavar="ID", help="of candidates, as candidates list shows them")
     add("--all", action="store_true", help="all pending candidates of the data set")
-    add("--recommended", action="store_true", help="those that help on training parts held back; maybe none")
+    add("--recommended", action="store_true", help="those that help on held-out training parts; maybe none")
     add("--dataset", metavar="NAME", help="default: the active one")
     add("--engine", metavar="NAME", help="--all: only those of one engine")
 
@@ -172,7 +172,7 @@ def reject_candidates(options: argparse.Namespace) -> Decided:
 def effect_of_candidates(
     options: argparse.Namespace,
 ) -> answers.Recommended | answers.CandidateMeasured | answers.Effect:
-    """Say what accepting candidates would change, on training parts held back; changes nothing."""
+    """Say what accepting candidates would change, on held-out training parts; changes nothing."""
     from exdd_core.curation.judge import Judge
 
     workspace = open_workspace(options)

@@ -36,14 +36,14 @@ def _advised(advice: Advice, of: int) -> str:
             if best
             else ""
         )
-        return f"Accept none: nothing tried helps for sure on training parts held back{tried}."
+        return f"Accept none: nothing tried helps for sure on held-out training parts{tried}."
     trial = advice.trial
     gain = f"image AUROC {100 * trial.gain:+.1f} ± {100 * trial.error:.1f}"
     what = f"Accept {trial.count} of {of} ({'; '.join(trial.groups)})"
     if trial.sure > 0:
-        return f"{what}: {gain} on training parts held back."
+        return f"{what}: {gain} on held-out training parts."
     return (
-        f"{what}: no training part held back fares worse ({gain}), and painted defects weigh little compared "
+        f"{what}: no held-out training part fares worse ({gain}), and painted defects weigh little compared "
         "with real ones, so they may help with defects still to come."
     )
 

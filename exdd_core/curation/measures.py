@@ -31,7 +31,7 @@ MEANINGS = {
     "different parts have among themselves. 1 is as alike as they are to each other.",
     "new": "Share of its patches that are farther from the positive bank than the bank's own rows cover. The others "
     "are known already.",
-    "effect": "What accepting it would change for defects of training parts that are held back, one part at a time. "
+    "effect": "What accepting it would change for defects of training parts that are held out, one part at a time. "
     "Test images play no role.",
 }
 
@@ -179,9 +179,9 @@ def effect_of(before: Outcome, after: Outcome) -> Measure:
     helps, harms = gain > 0.1 and ap > -1 and alarms <= 0, gain < -0.1 or found < 0
     light = AMBER if helps == harms else GREEN if helps else RED
     if found:
-        first = f"finds {abs(found)} {'more' if found > 0 else 'fewer'} of {after.defects} held-back defects"
+        first = f"finds {abs(found)} {'more' if found > 0 else 'fewer'} of {after.defects} held-out defects"
     else:
-        first = f"finds the same {after.found} of {after.defects} held-back defects"
+        first = f"finds the same {after.found} of {after.defects} held-out defects"
     which = "new false alarm" if alarms >= 0 else "false alarm fewer"
     second = (
         f"{abs(alarms)} {which}" if abs(alarms) == 1 else f"{abs(alarms)} {which.replace('alarm', 'alarms')}"

@@ -110,7 +110,7 @@ class Validation:
         self.normals = Pictures(Some(held_out.features, count))
 
     def _take_defects(self, defects: Sequence[DefectImage], progress: Progress) -> None:
-        """The images that are held back: parts, features (n, d) and negative distances (n, K) of each."""
+        """The images that are held out: parts, features (n, d) and negative distances (n, K) of each."""
         images = [d.image for d in defects]
         self.groups = [image.group for image in images]
         self.pictures = Pictures(FeaturesOf(defects))
@@ -300,7 +300,7 @@ class _PositiveDistances:
     """Distances to the nearest K positive rows.
 
     normals: float32 (folds, m, n, K), of held-out normal images as each fold sees the bank. pictures: float32
-    (n, K) each, of the images held back as their own fold sees it. defects: float32 (b, K), of the defect
+    (n, K) each, of the held-out images as their own fold sees it. defects: float32 (b, K), of the defect
     patches that fusions are fitted on, without rows of their own part.
     """
 

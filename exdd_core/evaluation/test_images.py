@@ -38,7 +38,7 @@ def require_unseen(detectors: Sequence[Detector], rows: Sequence[Labelled]) -> N
     """Raise BadInput where a detector was built from one of these images, or from their parts."""
     known = images_in_banks(*detectors)
     if {i.id for i in known} & {r.id for r in rows}:
-        raise BadInput("Some of these images are in the bank itself; evaluate on images that were held back.")
+        raise BadInput("Some of these images are in the bank itself; evaluate on held-out images.")
     leaking = {r.group for r in rows} & {i.group for i in known}
     if leaking:
         raise BadInput(

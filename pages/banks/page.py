@@ -44,8 +44,10 @@ def render(workspace: Workspace) -> None:
         return version_list.updates() | compared.updates() | builder.updates()
 
     def refresh(shown: str = "") -> dict[Any, Any]:
-        # The form is not updated, since somebody may be filling it in.
-        return version_list.updates() | version_list.state() | compared.updates() | rows.updates(shown)
+        # The form is not updated, since somebody may be filling it in. The list is read last: the other parts
+        # take seconds, and it would replace a newer answer by what was so before them.
+        slow = version_list.state() | compared.updates() | rows.updates(shown)
+        return slow | version_list.updates()
 
     def changed(
         pair: tuple[str, str] | None, bank: str, side: str, page: int, event: gr.EventData
@@ -53,7 +55,8 @@ def render(workspace: Workspace) -> None:
         """Update every part that shows a bank, after a change on the map or elsewhere."""
         meant = answers.told(event, "bank")
         told = rows.again(bank, side, page) if meant == bank else rows.updates(meant)
-        return version_list.listed() | version_list.state() | compared.again(pair) | told
+        slow = version_list.state() | compared.again(pair) | told
+        return slow | version_list.listed()
 
     builder.connect(refresh, changing)
     version_list.connect(refresh, rows, builder, compared, changing)

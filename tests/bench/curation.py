@@ -2,7 +2,7 @@
 
 Grouped 4-fold cross-validation on real images. In every fold the real defects of a few training parts are known; 100
 procedural defects and 100 transplants of those few are painted on training images. The recommendation sees training
-data only: each known part is held back in turn (`effect.advise`, as `candidates accept --recommended` does it). Prints
+data only: each known part is held out in turn (`effect.advise`, as `candidates accept --recommended` does it). Prints
 image and pixel figures on the held-out fold, for the default fusion and for `distance_ratio`. Folds are kept as JSON in
 OUT/curation, so that a run that was interrupted goes on.
 """

@@ -103,6 +103,11 @@ def open_to_decide(page: Page) -> bool:
     return page.locator(".cu-decide[aria-busy=false] .cu-accept:enabled").count() == 1
 
 
+def has_open(page: Page, workspace: Workspace, who: str) -> bool:
+    """Whether the candidate that the next key decides on is there, and held for this person."""
+    return open_to_decide(page) and decisions.claims(workspace).get(at(page)) == who
+
+
 def cards(page: Page) -> set[str]:
     return set(page.eval_on_selector_all(".cu-card", "nodes => nodes.map((node) => node.dataset.id)"))
 
@@ -205,9 +210,9 @@ def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, worksp
             return candidates.count(workspace, status="pending")
 
         while left():  # each decides once a round, and that has counted
-            for page, keys in ((anna, ["a"]), (ben, ["r", "Enter"])):
+            for page, who, keys in ((anna, "Anna", ["a"]), (ben, "Ben", ["r", "Enter"])):
                 if before := left():
-                    until(page, partial(open_to_decide, page))
+                    until(page, partial(has_open, page, workspace, who))
                     for key in keys:
                         page.keyboard.press(key)
                     until(page, partial(fewer, left, before))

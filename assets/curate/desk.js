@@ -39,8 +39,7 @@ export function createDesk(store, call, seen) {
   const show = (id, onward = false) => {
     const { items } = store.get();
     const record = ahead.take(items, id);
-    const shown = record && { shown: record, tool: /** @type {const} */ (""), measured: {}, asking: false };
-    store.patch({ at: id, ...shown });
+    store.patch(shownAnew(store.get(), id, record));
     ahead.fill(items, id);
     return open(id, onward);
   };
@@ -67,6 +66,20 @@ export function createDesk(store, call, seen) {
   const desk = { refresh, show, showFirst, showNone, readPast, measure, settle };
   return desk;
 }
+
+/**
+ * What changes where a candidate is shown. Reasons, tool and measures belong to one candidate: showing it again, as
+ * after a change by somebody else, leaves them.
+ * @param {Readonly<import("./state.js").State>} state
+ * @param {string} id
+ * @param {import("./words.js").Candidate | null} record of it, where it is there already
+ * @returns {Partial<import("./state.js").State>}
+ */
+export const shownAnew = ({ at, shown }, id, record) => ({
+  at: id,
+  ...((at !== id || (record && record.status !== "pending")) && { asking: false, tool: "" }),
+  ...(record && { shown: record, ...(shown?.id !== id && { measured: {} }) }),
+});
 
 /**
  * Take the queue's answer, and show the candidate anew where somebody else has changed it.
@@ -103,8 +116,10 @@ async function showCandidate(store, call, id, onward, show) {
   /** @type {import("./words.js").Candidate} */
   const record = await call("candidate", { id, who, before });
   store.patch({ held: record.status === "pending" && !record.holder ? id : "" });
-  const { at, items, shown, measured, asking } = store.get();
+  const { at, items, asking } = store.get();
   if (at !== id) return false;
+  // Who has begun to reject it goes on; where somebody else has it open, the answer to the decision says so.
+  if (asking) record.holder = "";
   const place = placeOf(items, id);
   const { holder } = record;
   if (place >= 0) store.patch({ items: items.map((item, i) => (i === place ? { ...item, holder } : item)) });
@@ -114,14 +129,9 @@ async function showCandidate(store, call, id, onward, show) {
     show(free.id, true);
     return false;
   }
-  const isOther = shown?.id !== id;
-  if (JSON.stringify(shown) === JSON.stringify(record)) return true;
-  store.patch({
-    shown: record,
-    tool: "",
-    measured: isOther ? {} : measured,
-    asking: !isOther && asking,
-  });
+  if (JSON.stringify(store.get().shown) !== JSON.stringify(record)) {
+    store.patch(shownAnew(store.get(), id, record));
+  }
   return true;
 }
 

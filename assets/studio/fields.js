@@ -19,7 +19,7 @@ export function tieText({ root, store }, selector, name) {
 /**
  * @param {import("./state.js").Studio} studio
  * @param {string} selector
- * @param {"newSeed" | "vary"} name
+ * @param {"newSeed" | "vary" | "prior"} name
  */
 export function tieCheck({ root, store }, selector, name) {
   const field = find(root, selector, HTMLInputElement);

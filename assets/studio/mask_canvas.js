@@ -67,7 +67,7 @@ export function maskCanvas(studio, canvas, redrawn) {
   store.subscribe(["picture", "kind", "vary", "drawn", "real", "generated", "uploaded"], () => {
     following = follow();
   });
-  store.subscribe(["seed"], ({ vary }) => vary && settle());
+  store.subscribe(["seed", "prior", "type"], ({ vary }) => vary && settle());
   return { editor, settle, shown: () => following };
 }
 

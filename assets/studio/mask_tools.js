@@ -48,6 +48,11 @@ export function maskTools(studio, editor, sources) {
     button.addEventListener("click", () => store.patch({ kind: /** @type {Kind} */ (button.dataset.kind) }));
   }
   tieCheck(studio, ".st-vary", "vary");
+  tieCheck(studio, ".st-prior", "prior");
+  const choosesPlace = (/** @type {{ vary: boolean }} */ { vary }) =>
+    (find(root, ".st-where-known").hidden = !vary);
+  store.subscribe(["vary"], choosesPlace);
+  choosesPlace(store.get());
   store.subscribe(["kind", "picture", "donors", "uploaded", "shapes"], show);
   store.subscribe(["real"], ({ real }) => {
     mark(all(box, ".st-donors button"), "aria-selected", ({ dataset }) => (dataset.id ?? "") === real.image);

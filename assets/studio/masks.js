@@ -36,8 +36,8 @@ export const KINDS = {
  * The mask as the server is to make it.
  * @param {import("./state.js").Form} form
  */
-export function maskSpec({ kind, vary, fromTest, drawn, real, generated, uploaded }) {
-  const shared = { source: kind, vary, from_test: fromTest };
+export function maskSpec({ kind, vary, prior, fromTest, drawn, real, generated, uploaded }) {
+  const shared = { source: kind, vary, prior, from_test: fromTest };
   if (kind === "drawn") return { ...shared, layer: drawn.layer, base: drawn.base };
   if (kind === "uploaded") return { ...shared, file: uploaded.file };
   return kind === "real" ? { ...shared, ...real, image: real.image || "" } : { ...shared, ...generated };

@@ -30,7 +30,7 @@ const slider = (name, minimum, maximum, step) =>
   });
 
 test("each kind of mask sends its own part of the form", () => {
-  const shared = { vary: false, from_test: false };
+  const shared = { vary: false, prior: true, from_test: false };
   assert.deepEqual(maskSpec(FORM), { source: "drawn", ...shared, layer: "", base: "" });
   assert.deepEqual(maskSpec({ ...FORM, kind: "uploaded" }), { source: "uploaded", ...shared, file: "" });
   const real = maskSpec({ ...FORM, kind: "real" });

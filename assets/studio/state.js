@@ -15,6 +15,7 @@
  * @property {string} source the normal image
  * @property {Kind} kind
  * @property {boolean} vary another mask for each painting
+ * @property {boolean} prior these lie about where known defects do
  * @property {boolean} fromTest masks of the test split may be borrowed
  * @property {Drawn} drawn
  * @property {Real} real
@@ -93,6 +94,7 @@ export const FORM = {
   source: "",
   kind: "drawn",
   vary: false,
+  prior: true,
   fromTest: false,
   drawn: { layer: "", base: "" },
   real: { image: null, x: 0.5, y: 0.5, angle: 0, scale: 1, flip: false },

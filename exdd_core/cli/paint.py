@@ -52,6 +52,11 @@ def synthesize_options(add: Add) -> None:
         help="of --masks procedural: scratch, spot, crack, blotch; default: scratch",
     )
     add(
+        "--anywhere",
+        action="store_true",
+        help="place masks anywhere on the part, not about where known defects of the type lie",
+    )
+    add(
         "--image",
         action="append",
         default=[],
@@ -144,7 +149,7 @@ def _mask(workspace: Workspace, options: argparse.Namespace) -> Json:
     elif options.masks != "real":
         file = drawn_masks.keep_mask(workspace, incoming.take_mask(Path(options.masks), None))
         spec = {"source": "uploaded", "file": file}
-    return spec | {"from_test": options.from_test}
+    return spec | {"from_test": options.from_test, "prior": not options.anywhere}
 
 
 def list_prompts(options: argparse.Namespace) -> dict[str, list[answers.PromptRow]]:

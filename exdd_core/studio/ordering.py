@@ -7,24 +7,29 @@ is painted.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from exdd_core import datasets, synthesis
 from exdd_core.errors import BadInput
-from exdd_core.synthesis import mask_spec, templates, weights
+from exdd_core.images import read_mask
+from exdd_core.synthesis import mask_spec, prior, templates, weights
 from exdd_core.synthesis.controls import Control
 from exdd_core.synthesis.engine import Engine
 from exdd_core.synthesis.orders import MOST, MOST_CELLS, MOST_SEED, Axis, Order, Recipe
+from exdd_core.synthesis.prior import Place
 from exdd_core.synthesis.request import Donor
 from exdd_core.workspace import candidates
 
 if TYPE_CHECKING:
     from exdd_core.workspace import ImageRow, Workspace
 
+MOST_KNOWN = 256  # known masks that say where defects lie
 OF_ORDER = ("prompt", "negative_prompt", "engine", "seed")  # axes that are not controls of an engine
 
 
@@ -53,12 +58,19 @@ def recipes(workspace: Workspace, order: Order) -> list[Recipe]:
     spec = replace(_checked(workspace, order), region=workspace.dataset(order.dataset).roi or "")
     texts = _prompts(order)
     sources = _sources(workspace, order, spec.from_test)
-    lenders = donors(workspace, order.dataset, spec.from_test) if _borrows(order, spec) else []
+    placed = spec.vary and spec.prior
+    known = donors(workspace, order.dataset, spec.from_test) if placed or _borrows(order, spec) else []
     found = []
     for number, text in enumerate(texts):
         seed = order.seed + number
         source = sources[number % len(sources)] if order.sources else sources[_draw(seed, 1, len(sources))]
-        donor = _lender(lenders, spec.image or order.donor, seed) if _borrows(order, spec) else None
+        donor = _lender(known, spec.image or order.donor, seed) if _borrows(order, spec) else None
+        kind = order.defect_type or (donor.defect_type if donor else "")
+        mask = replace(
+            spec,
+            image=donor.id if donor and spec.source == "real" else spec.image,
+            place=_place(known, kind, seed) if placed else None,
+        )
         found.append(
             Recipe(
                 number=number,
@@ -70,7 +82,7 @@ def recipes(workspace: Workspace, order: Order) -> list[Recipe]:
                 negative_prompt=order.negative_prompt,
                 prompt_id=order.prompt_id,
                 settings=order.settings,
-                mask=replace(spec, image=donor.id) if donor and spec.source == "real" else spec,
+                mask=mask,
                 seed=seed,
                 donor=donor.id if donor else "",
                 parent=order.parent,
@@ -166,6 +178,20 @@ def _lender(lenders: Sequence[Donor], wanted: str, seed: int) -> Donor:
     )
 
 
+def _place(known: Sequence[Donor], kind: str, seed: int) -> Place | None:
+    """Where a varied mask lies by the known defects of its type, of any type for ""; None for anywhere."""
+    alike = [donor for donor in known if kind in ("", donor.defect_type)]
+    alike = alike[:: -(-len(alike) // MOST_KNOWN) or 1]
+    lying = [(donor.id, _lying(donor.mask, donor.mask.stat().st_mtime_ns)) for donor in alike]
+    return prior.draw([(id, one) for id, one in lying if one], np.random.default_rng([seed, 3]))
+
+
+@functools.lru_cache(maxsize=4 * MOST_KNOWN)
+def _lying(mask: Path, changed: int) -> prior.Lying | None:
+    """How the mask of a file lies. changed: when the file was last changed."""
+    return prior.lying_of(read_mask(mask, None))
+
+
 def _draw(seed: int, stream: int, length: int) -> int:
     """A random number below `length`. Streams are independent of each other and of the engines' random numbers."""
     return int(np.random.default_rng([seed, stream]).integers(length))
@@ -212,9 +238,10 @@ def _cells(workspace: Workspace, order: Order) -> list[Recipe]:
         if found:
             cell = replace(cell, sources=[found[0].source])
         recipe = recipes(workspace, cell)[0]
+        mask = replace(recipe.mask, place=(found or [recipe])[0].mask.place)
         axes = [axis | {"index": place} for axis, place in zip(order.axes, places, strict=True)]
         template = str(chosen.get("prompt", order.template))
-        found.append(replace(recipe, number=len(found), axes=axes, template=template))
+        found.append(replace(recipe, number=len(found), axes=axes, template=template, mask=mask))
     return found
 
 

@@ -49,7 +49,7 @@ def noted(painting: Painting, sentence: str) -> Painting:
 
 
 def request_of(workspace: Workspace, recipe: Recipe) -> tuple[PaintRequest, str]:
-    """The engine's request, and a sentence on the part of the mask outside the region of interest, or ""."""
+    """The engine's request, and sentences on why its mask lies there and what of it was cut off, or ""."""
     row = workspace.image(recipe.source)
     image = read_image(row.path, row.id, row.depth)
     donor = _donor(workspace, recipe.donor) if recipe.donor else None
@@ -67,7 +67,7 @@ def request_of(workspace: Workspace, recipe: Recipe) -> tuple[PaintRequest, str]
         donor=donor,
         region=region,
     )
-    return request, cut
+    return request, " ".join(said for said in (recipe.mask.why, cut) if said)
 
 
 def region_of(workspace: Workspace, dataset: str, file: str, shape: tuple[int, int]) -> np.ndarray | None:

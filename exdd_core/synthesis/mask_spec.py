@@ -12,7 +12,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from exdd_core.errors import BadInput
-from exdd_core.synthesis.controls import Control, Value
+from exdd_core.spec import Json
+from exdd_core.synthesis.controls import Control
+from exdd_core.synthesis.prior import Place
 
 SOURCES = ("drawn", "uploaded", "real", "generated")
 SHAPES = ("scratch", "spot", "crack", "blotch")
@@ -53,8 +55,9 @@ class MaskSpec:
     file: of a drawn or uploaded mask. image: the defective image that lends a real mask, "" for any. x, y: the
     centre; of a borrowed mask, the centre of its bounding box. angle, scale and flip (left to right, before
     turning) move a real mask; shape, length, width, angle, irregularity, count and seed make a generated one.
-    vary: every painting gets another position, angle and size. region: the file of the region of interest that
-    the mask stays in, "" for none.
+    vary: every painting gets another position, angle and size; with `prior` they are like those of known defects.
+    place: where that was drawn to lie, None for anywhere. region: the file of the region of interest that the mask
+    stays in, "" for none.
     """
 
     source: str = "drawn"
@@ -72,6 +75,8 @@ class MaskSpec:
     count: int = 1
     seed: int = 0
     vary: bool = False
+    prior: bool = True
+    place: Place | None = None
     from_test: bool = False
     region: str = ""
 
@@ -80,8 +85,17 @@ class MaskSpec:
         _require_choice("shape", self.shape, SHAPES)
         for name, control in CONTROLS.items():
             object.__setattr__(self, name, control.read(getattr(self, name)))
+        if isinstance(self.place, Mapping):  # as JSON has it
+            object.__setattr__(self, "place", Place.from_json(self.place))
 
-    def to_json(self) -> dict[str, Value]:
+    @property
+    def why(self) -> str:
+        """A sentence on why a varied mask lies where it does; "" where a person placed it."""
+        if not (self.vary and self.prior):
+            return ""
+        return self.place.why if self.place else "Placed anywhere on the part."
+
+    def to_json(self) -> Json:
         return asdict(self)
 
     @classmethod

@@ -7,20 +7,23 @@ Knows masks, the part and random numbers. Does not know files, or which split ma
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from exdd_core.errors import BadInput
 from exdd_core.synthesis.foreground import foreground
 from exdd_core.synthesis.mask_geometry import Array, bounds, pixels_of_box
-from exdd_core.synthesis.mask_shapes import rasterised, rotated, strokes_of
+from exdd_core.synthesis.mask_shapes import generate, rasterised, rotated, strokes_of
 from exdd_core.synthesis.mask_spec import MaskSpec
+from exdd_core.synthesis.prior import Lying
 
 # The window of the image that a mask touches, the mask's pixels there, and its area before the window cut it.
 Placed = tuple[tuple[slice, slice], Array, float]
 
 ATTEMPTS = 24  # positions that are tried for a varied mask; the best is taken
 VARIED_ANGLE = 20.0  # degrees: standard deviation of the angle by which a varied mask is turned
+LARGER = 3.0  # a generated mask is enlarged or reduced by at most this factor to be as large as known defects
 VARIED_SIZE = 1.4  # a varied mask is larger or smaller by at most this factor, where the part has room
 
 
@@ -31,8 +34,8 @@ def varied(
 
     A lender that an edge of its image cuts off, such as a crack that starts there, is placed at the same edge
     of the part; one that several edges cut off is placed in the same corner. With a region of interest, only
-    the part inside it counts; if the first half of the attempts finds no such edge or corner there, any position
-    is taken.
+    the part inside it counts. With `spec.place` the position is like that known defect's, and so are angle and
+    area of a generated mask. If half of the attempts find the part in no such place, any position is taken.
     """
     part = foreground(image)
     if region is not None:
@@ -46,9 +49,10 @@ def varied(
     edges = [] if lender is None else _cut_off(lender)
     best, best_share = np.zeros(part.shape, bool), -1.0
     for attempt in range(ATTEMPTS):
-        # The edges of the part may lie outside the region of interest.
-        anywhere = region is not None and best_share < 0 and attempt >= ATTEMPTS // 2
-        window, patch, area = _tried(spec, part, lender, [] if anywhere else edges, attempt, rng)
+        # The edges of the part, or the known places, may lie outside the region of interest.
+        if best_share < 0 and attempt == ATTEMPTS // 2 and (region is not None or spec.place):
+            spec, edges = replace(spec, place=None), []
+        window, patch, area = _tried(spec, part, lender, edges, attempt, rng)
         share = np.count_nonzero(patch & part[window]) / max(area, 1)
         if share > best_share and (patch & part[window]).any():
             best_share, best = share, np.zeros(part.shape, bool)
@@ -77,18 +81,28 @@ def _tried(
     size = float(np.exp(rng.uniform(-1, 1) * math.log(VARIED_SIZE))) * 0.9**attempt
     angle = spec.angle + float(np.clip(rng.normal(0, VARIED_ANGLE), -90, 90))
     over = bool(rng.integers(2))  # a borrowed mask is flipped, a generated one is turned by 180 degrees
+    lying = spec.place.drawn(rng) if spec.place else None
     if lender is None:
+        if lying:
+            angle, size = lying.angle, _size_for(spec, lying.area, part.shape) * 0.9**attempt
         strokes = strokes_of(spec, part.shape, size, rng)
-        return rasterised(strokes, part.shape, *_anywhere(part, rng), angle + 180 * over)
+        x, y = (lying.x, lying.y) if lying else _anywhere(part, rng)
+        return rasterised(strokes, part.shape, x, y, angle + 180 * over)
     scale, flip = max(spec.scale * size, 0.05), spec.flip != over
     if not edges:
-        x, y = _anywhere(part, rng)
+        x, y = (lying.x, lying.y) if lying else _anywhere(part, rng)
         return _moved(lender, part.shape, x, y, angle + 180 * rng.integers(2), scale, flip)
     if len(edges) == 1:
-        return _at_edge(lender, edges[0], part, angle, scale, over, rng)
+        return _at_edge(lender, edges[0], part, angle, scale, over, lying, rng)
     sizes = spec.scale * np.exp(rng.uniform(-1, 1, 2) * math.log(VARIED_SIZE)) * 0.9**attempt
     patch = _in_corner(lender, edges, part.shape, sizes, flip)
     return np.s_[: part.shape[0], : part.shape[1]], patch, float(np.count_nonzero(patch))
+
+
+def _size_for(spec: MaskSpec, area: float, shape: tuple[int, int]) -> float:
+    """The factor by which a generated mask is enlarged to cover the share `area` of an image, at most LARGER."""
+    usual = np.count_nonzero(generate(replace(spec, x=0.5, y=0.5), shape)) / (shape[0] * shape[1])
+    return float(np.clip(math.sqrt(area / usual), 1 / LARGER, LARGER))
 
 
 def _anywhere(part: Array, rng: np.random.Generator) -> tuple[float, float]:
@@ -129,15 +143,28 @@ def _in_corner(lender: Array, edges: list[str], shape: tuple[int, int], size: Ar
 
 
 def _at_edge(
-    lender: Array, edge: str, part: Array, angle: float, scale: float, over: bool, rng: np.random.Generator
+    lender: Array,
+    edge: str,
+    part: Array,
+    angle: float,
+    scale: float,
+    over: bool,
+    lying: Lying | None,
+    rng: np.random.Generator,
 ) -> Placed:
-    """As `_moved`, with the lender's cut at that edge of the part; `over` mirrors it along the edge."""
+    """As `_moved`, with the lender's cut at that edge of the part; `over` mirrors it along the edge.
+
+    lying: where along the edge; None for anywhere.
+    """
     # Turn the edge to the right, place the mask there, and turn back.
     turns = {"right": 0, "bottom": 1, "left": 2, "top": 3}[edge]
     lender, field = np.rot90(lender, turns), np.rot90(part, turns)
     lender = lender[::-1] if over else lender
     rows = np.flatnonzero(field.any(axis=1))
     row = int(rows[rng.integers(len(rows))])
+    if lying:
+        along = {"right": lying.y, "bottom": 1 - lying.x, "left": 1 - lying.y, "top": lying.x}[edge]
+        row = int(rows[np.abs(rows + 0.5 - along * len(field)).argmin()])
     last = int(np.flatnonzero(field[row])[-1])
     touched = np.flatnonzero(lender[:, -1])
     reach = max(4, math.ceil(0.5 * len(touched)))  # extends the mask, so that a turn leaves no gap

@@ -51,6 +51,7 @@ class Mask(Question):
 
     source: Literal["drawn", "uploaded", "real", "generated"]
     vary: bool = False
+    prior: bool = True
     from_test: bool = False
     layer: Layer = ""
     base: Id = ""

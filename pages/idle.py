@@ -13,7 +13,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 AWAKE, ASLEEP = 0.02, 0.2  # seconds between two looks
 FALLS_ASLEEP = 10.0  # seconds after the last page or event
-PROGRESS = 0.5  # seconds between two messages of a progress bar
+# Seconds between two messages of a progress bar, and between two looks for one while nobody is there.
+PROGRESS, NO_PROGRESS = 0.5, 5.0
 
 
 class Resting:
@@ -31,10 +32,10 @@ class Resting:
     def _wake(self, queue: Any) -> None:
         if self._falls_asleep is not None:
             self._falls_asleep.cancel()
-        queue.sleep_when_free = AWAKE
+        queue.sleep_when_free, queue.progress_update_sleep_when_free = AWAKE, PROGRESS
         self._falls_asleep = asyncio.get_running_loop().call_later(FALLS_ASLEEP, rest, queue)
 
 
 def rest(queue: Any) -> None:
     """Let Gradio's queue look seldom. After a while of nothing, the next event waits up to ASLEEP seconds."""
-    queue.sleep_when_free, queue.progress_update_sleep_when_free = ASLEEP, PROGRESS
+    queue.sleep_when_free, queue.progress_update_sleep_when_free = ASLEEP, NO_PROGRESS

@@ -30,6 +30,7 @@ def test_a_page_or_an_event_wakes_the_queue_and_silence_lets_it_rest(monkeypatch
 
         assert await ask("/look/theme.css") == idle.ASLEEP  # a picture needs no queue
         assert await ask("/") == idle.AWAKE
+        assert queue.progress_update_sleep_when_free == idle.PROGRESS
         first = resting._falls_asleep
         assert first is not None and not first.cancelled()
         assert await ask("/queue/join") == idle.AWAKE
@@ -41,7 +42,7 @@ def test_a_page_or_an_event_wakes_the_queue_and_silence_lets_it_rest(monkeypatch
 
     asyncio.run(visit())
     assert served == ["/look/theme.css", "/", "/queue/join", "/queue/join"]
-    assert queue.progress_update_sleep_when_free == idle.PROGRESS
+    assert queue.progress_update_sleep_when_free == idle.NO_PROGRESS
 
 
 def test_gradio_still_has_what_is_set() -> None:

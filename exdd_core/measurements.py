@@ -29,6 +29,19 @@ class FoundByType(TypedDict):
     types: dict[str, FoundOfType]
 
 
+class RegionCounts(TypedDict):
+    """Regions of masks and of maps above their threshold, of the images whose mask is known.
+
+    count: regions of masks, and found: those that a region of the map touches. false: regions of maps that touch no
+    mask, on so many images.
+    """
+
+    found: int
+    count: int
+    false: int
+    images: int
+
+
 class MaskCounts(TypedDict):
     """The numbers of defective images with a usable mask and of those without."""
 
@@ -128,13 +141,15 @@ class Account(ProbabilityAccount, total=False):
 
     rate: the false-alarm rate that recall is read at. intervals: {method: {metric: interval}}. at_rate,
     at_threshold: {method: images found} at that rate and at the method's own threshold. recall: {"at_rate",
-    "at_threshold": how certain these are}. scores, calibrated: {method: a score for each image}.
+    "at_threshold": how certain these are}. regions: {method: regions found at its own threshold of maps}.
+    scores, calibrated: {method: a score for each image}.
     """
 
     rate: float
     intervals: dict[str, dict[str, Interval]]
     comparisons: list[MetricDifference]
     notes: list[str]
+    regions: dict[str, RegionCounts]
     at_rate: dict[str, FoundByType]
     at_threshold: dict[str, FoundByType]
     recall: dict[str, RecallAccount]

@@ -186,9 +186,7 @@ OUTCOMES: dict[str, Callable[[jobs.Job, Any], Outcome]] = {
         "The demo images and a first bank version are made.", ("Look at them in Inspect", "./")
     ),
     "score": _scored,
-    "export": lambda job, made: Outcome(
-        "The zip file is ready.", ("Download", download_url(Path(made["path"])))
-    ),
+    "export": lambda job, made: Outcome("The file is ready.", ("Download", download_url(Path(made["path"])))),
     "export_dataset": _exported,
     "synthesize": _painted,
     "evaluate": _evaluated,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import shutil
 import zipfile
@@ -92,6 +93,17 @@ def test_scores_verdicts_bank_and_reasons_are_those_of_the_detector(
             assert inspection.reason in page.locator(f".vw-why-{name.lower()}").inner_text()
         marks = page.locator(".vw-scale-score .vw-tick").all_inner_texts()
         assert [mark.split()[:2] for mark in marks] == [["2", "or"], ["1", "threshold"], ["0", "median"]]
+        highest, *_ = exdd.regions  # the table names every region, and a click zooms to it
+        lines = page.locator(".vw-regions tbody tr")
+        lines.first.wait_for()
+        assert lines.count() == min(12, len(exdd.regions)) and page.locator(".vw-outlines").count() == 1
+        x0, y0, x1, y1 = highest.region.box
+        cells = lines.first.locator("td").all_inner_texts()
+        assert cells[:2] == [f"x {x0}–{x1}, y {y0}–{y1}", f"{highest.region.area:,} px"]
+        assert cells[4] == (highest.defect_type or "defect")
+        lines.first.locator("button").click()
+        assert "scale(1)" not in str(page.locator(".vw-stage").nth(2).get_attribute("style"))
+        page.screenshot(path=SCREENSHOTS / "inspect-regions.png", full_page=True)
         page.click("[data-values=raw]")
         raw = page.locator(".vw-panes .vw-head").nth(2).inner_text()
         assert raw.split()[-1] == f"{exdd.score:.{1 if abs(exdd.score) >= 100 else 2}f}".replace("-", "−")
@@ -283,7 +295,7 @@ def test_export_as_csv_png_and_zip(
         page.get_by_text("All scored").wait_for(timeout=SLOW)
         page.click("[data-filter=defect]")
         taken = {}
-        for kind in ("csv", "png", "zip"):
+        for kind in ("csv", "png", "zip", "coco"):
             page.click(".vw-export summary")
             with page.expect_download(timeout=SLOW) as download:
                 page.click(f"[data-export={kind}]")
@@ -298,6 +310,11 @@ def test_export_as_csv_png_and_zip(
         row = next(row for row in rows if row["image"] == name)
         assert np.isclose(float(row["exdd_score"]), exdd.score, rtol=1e-4)
         assert row["exdd_verdict"] == exdd.verdict and row["patchcore_reason"] == patchcore.reason
+        assert len(json.loads(row["regions"])) == len(exdd.regions)
+        coco = json.loads(taken["coco"].read_text("utf-8"))
+        number = next(one["id"] for one in coco["images"] if one["file_name"] == name)
+        boxes = [a["bbox"][:2] for a in coco["annotations"] if a["image_id"] == number]
+        assert boxes == [list(known.region.box[:2]) for known in exdd.regions]
         assert Image.open(taken["png"]).width > 4 * 160
         with zipfile.ZipFile(taken["zip"]) as archive:
             assert sum(name.endswith(".png") for name in archive.namelist()) == len(defects)

@@ -53,6 +53,7 @@ import { counted } from "../shared/words.js";
  * @property {number} rate of false alarms
  * @property {PerImage} per_image
  * @property {Record<string, number[]>} calibrated scores of each method
+ * @property {Record<string, { found: number, count: number, false: number, images: number }>} [regions]
  * @property {string[]} [notes]
  * @property {number[]} counts of a sweep
  * @property {number} seeds

@@ -5,6 +5,7 @@
 import { make } from "../shared/dom.js";
 import { curves } from "./curves.js";
 import { foundCard } from "./found_by_type.js";
+import { regionsCard } from "./regions.js";
 import { sweepCard } from "./sweep.js";
 import { methodsCard } from "./table_one.js";
 import { thresholdCard } from "./threshold.js";
@@ -42,7 +43,7 @@ export function show(place, data, addresses) {
   const lines = curves(data);
   const threshold = thresholdCard(data, addresses, lines.mark);
   const two = make("div", { class: "ms-two" }, ...lines.nodes);
-  place.replaceChildren(...notes, methodsCard(data), foundCard(data), threshold.node, two);
+  place.replaceChildren(...notes, methodsCard(data), foundCard(data), regionsCard(data), threshold.node, two);
   lines.draw();
   threshold.show();
 }

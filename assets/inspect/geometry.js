@@ -98,6 +98,25 @@ export function keptInSight({ k, x, y }, fit, pane) {
   };
 }
 
+/** A box fills at most this share of a pane that is zoomed to it. */
+const FILLED = 1 / 3;
+
+/**
+ * The zoom that shows a box of the image, (x0, y0, x1, y1), in the middle of the pane.
+ * @param {[x0: number, y0: number, x1: number, y1: number]} box
+ * @param {Fit} fit
+ * @param {Size} pane
+ * @returns {Zoom}
+ */
+export function zoomedTo([x0, y0, x1, y1], fit, pane) {
+  const most = Math.min(pane.width / (x1 - x0), pane.height / (y1 - y0)) / fit.scale;
+  const k = clamped(most * FILLED, 1, MOST);
+  if (k === 1) return WHOLE;
+  const full = fit.scale * k;
+  const x = pane.width / 2 - fit.left - ((x0 + x1) / 2) * full;
+  return { k, x, y: pane.height / 2 - fit.top - ((y0 + y1) / 2) * full };
+}
+
 /**
  * The pixel of the image at a place, not rounded.
  * @param {Point} place

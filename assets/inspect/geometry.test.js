@@ -9,6 +9,7 @@ import {
   visibleColumns,
   WHOLE,
   zoomedAt,
+  zoomedTo,
 } from "./geometry.js";
 
 const pane = { width: 300, height: 200 };
@@ -65,4 +66,18 @@ test("a pane that is alone has the scale that belongs to it", () => {
     ],
   );
   assert.deepEqual(visibleColumns(4, true), [0, 2, 3]);
+});
+
+test("a box that is zoomed to lies in the middle and fills a third of the pane at most", () => {
+  const zoom = zoomedTo([10, 20, 20, 25], fit, pane);
+  assert.equal(zoom.k, 5); // 300 pixels of the pane over 10 of the image, a third of that, at scale 2
+  const corners = /** @type {const} */ ([
+    [10, 20],
+    [20, 25],
+  ]).map(([x, y]) => placeOf({ x: x - 0.5, y: y - 0.5 }, fit, zoom));
+  assert.deepEqual(corners, [
+    [100, 75],
+    [200, 125],
+  ]);
+  assert.equal(zoomedTo([0, 0, 90, 90], fit, pane), WHOLE);
 });

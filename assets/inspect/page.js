@@ -22,6 +22,7 @@ import { buildGrid, layoutPane } from "./panes.js";
 import { all } from "./parts.js";
 import { choosePoint } from "./point.js";
 import { wirePointer } from "./pointing.js";
+import { regionsPane } from "./regions.js";
 import { scalesPane } from "./scales.js";
 import { exportMenu, scoringPane } from "./scoring.js";
 import { initial, isBare, keep } from "./state.js";
@@ -68,6 +69,7 @@ export function start(element, server, upload, terms) {
     undoOutline: (id) => undoOutline(inspect, id),
   });
   matchPane(inspect);
+  regionsPane(inspect, grid);
   scoringPane(inspect);
   layoutPane(inspect, grid);
   wirePointer(store, grid, (x, y) => choosePoint(inspect, x, y));

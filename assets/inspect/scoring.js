@@ -134,6 +134,8 @@ export function exportMenu({ viewer, store, call, attempt }) {
       const { id } = store.get();
       if (id !== null) save((await call("export_panes", { id })).download);
     },
+    coco: async () =>
+      store.patch({ job: (await call("export_all", { ids: store.get().order, what: "regions" })).job }),
     zip: async () => store.patch({ job: (await call("export_all", { ids: store.get().order })).job }),
   };
   for (const button of all(menu, "[data-export]")) {

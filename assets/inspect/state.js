@@ -46,6 +46,7 @@ import { ALL, arranged } from "./lists.js";
  * @property {Side & Maps} patchcore
  * @property {Side & Maps} exdd
  * @property {string} difference address of a picture
+ * @property {import("./regions.js").Region[]} regions of ExDD's map, the highest peak first
  * @property {boolean} positive whether the bank knows defects
  * @property {[x: number, y: number]} peak pixel of the highest score
  * @property {Record<string, Row>} rows

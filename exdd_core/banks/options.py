@@ -75,9 +75,8 @@ class BankOptions(DetectorOptions):
         """A detector's settings on a data set, with a backbone by its name. Raises `BadInput`."""
         from exdd_core.detector import Settings
 
-        given = {
-            name: getattr(self, name) for name in ("negative_ratio", "positive_ratio", "fusion", "likeness")
-        }
+        names = ("negative_ratio", "positive_ratio", "fusion", "likeness", "region_area", "region_gap")
+        given = {name: getattr(self, name) for name in names}
         return Settings(
             backbone=backbone,
             size=self.size_on(info),
@@ -129,5 +128,6 @@ def rebuild_spec(workspace: Workspace, id: str | None = None, who: str = "") -> 
     if positives == "real" and candidates.count(workspace, version.dataset, "accepted"):
         positives = "both"  # accepted defects have joined the bank since, and stay
     names = ("max_real_parts", "seed", "negative_ratio", "positive_ratio", "size", "keep_aspect", "likeness")
-    given = {name: kept.get(name) for name in (*names, "backbone", "fusion", "false_alarm_rate")}
+    more = ("backbone", "fusion", "false_alarm_rate", "region_area", "region_gap")
+    given = {name: kept.get(name) for name in (*names, *more)}
     return BuildOptions.from_json({**given, "dataset": version.dataset, "positives": positives, "who": who})

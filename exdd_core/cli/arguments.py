@@ -69,7 +69,8 @@ def bank_option(add: Add, name: str) -> None:
     field = BuildOptions.model_fields[name]
     kinds = spec.types(field)
     read = share if float in kinds else at_least(spec.bound(field, Ge)) if int in kinds else str
-    metavar = {"positives": "WHICH", "false_alarm_rate": "R", **BANK}.get(name, "NAME")
+    others = {"positives": "WHICH", "false_alarm_rate": "R", "region_area": "PX", "region_gap": "PX"}
+    metavar = {**others, **BANK}.get(name, "NAME")
     add("--" + name.replace("_", "-"), type=read, metavar=metavar, help=field.description)
 
 

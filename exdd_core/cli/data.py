@@ -147,7 +147,8 @@ def build_options(add: Add) -> None:
     bank_option(add, "positives")
     add("--keep-active", action="store_true", help="do not make the new bank version the active one")
     bank_option(add, "fusion")
-    bank_option(add, "false_alarm_rate")
+    for name in ("false_alarm_rate", "region_area", "region_gap"):
+        bank_option(add, name)
     bank_options(add)
     without_missing_option(add)
     who_option(add)
@@ -164,6 +165,8 @@ def build(options: argparse.Namespace) -> Built:
         "positives": options.positives,
         "fusion": options.fusion,
         "false_alarm_rate": options.false_alarm_rate,
+        "region_area": options.region_area,
+        "region_gap": options.region_gap,
         "activate": not options.keep_active,
         "who": options.who,
     }

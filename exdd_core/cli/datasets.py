@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -190,6 +191,7 @@ def set_options(add: Add) -> None:
     add("--masks", metavar="RULE", help="labels, above:N, or either with inverted behind it")
     add("--size", metavar="WxH", help="what banks are built at, width x height")
     add("--keep-aspect", action="store_true", help="letterbox images into --size instead of stretching them")
+    add("--mm-per-pixel", type=float, metavar="MM", help="side of a pixel, for areas in mm²; 0 for unknown")
     who_option(add)
 
 
@@ -197,12 +199,19 @@ def set_choices(options: argparse.Namespace) -> Changed:
     """Change how a data set's images and masks are read, or what size banks are built at."""
     from exdd_core.depth import Depth
     from exdd_core.mask_rules import MaskRule
-    from exdd_core.workspace import dataset_settings
+    from exdd_core.workspace import dataset_changes, dataset_settings, scales
 
-    if not (options.depth or options.masks or options.size):
-        raise BadInput("Say what to set: --depth, --masks or --size.")
+    millimetres = options.mm_per_pixel
+    if not (options.depth or options.masks or options.size or millimetres is not None):
+        raise BadInput("Say what to set: --depth, --masks, --size or --mm-per-pixel.")
+    workspace, said = open_workspace(options), ""
+    if millimetres is not None:
+        said = scales.set_scale(workspace, options.name, millimetres)
+        if not (options.depth or options.masks or options.size):
+            info = workspace.dataset(options.name)
+            return _changed(dataset_changes.Changed(info.name, info.state, [], said), options)
     changed = dataset_settings.set_choices(
-        open_workspace(options),
+        workspace,
         options.name,
         options.who,
         Depth.parse(options.depth) if options.depth else None,
@@ -210,7 +219,7 @@ def set_choices(options: argparse.Namespace) -> Changed:
         model_size(options),
         progress(),
     )
-    return _changed(changed, options)
+    return _changed(replace(changed, sentence=f"{said} {changed.sentence}".strip()), options)
 
 
 def roi_options(add: Add) -> None:

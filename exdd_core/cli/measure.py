@@ -367,8 +367,19 @@ def _print_recall(result: RunResult) -> None:
                 f"{kind or 'defect'} {n['found']}/{n['count']}" for kind, n in found["types"].items()
             )
             print(f"{name} {words}: found {kinds}; false alarms {found['false_alarms']}/{found['normal']}")
+    _print_regions(result)
     _print_calibration(result)
     _print_notes(result)
+
+
+def _print_regions(result: RunResult) -> None:
+    """Print the regions of masks that are found, and false regions an image, at each method's own threshold."""
+    for name, n in result.get("regions", {}).items():
+        if n["count"]:
+            print(
+                f"{name} at its own threshold: found {n['found']}/{n['count']} regions of masks; "
+                f"{n['false'] / n['images']:.2f} false regions an image"
+            )
 
 
 def _print_calibration(result: RunResult) -> None:

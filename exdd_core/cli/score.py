@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # commands import what they need when they run, so that --hel
     from exdd_core.cli import answers
     from exdd_core.detector import Inspection
     from exdd_core.picture import Picture
+    from exdd_core.review import ImageRegions
+    from exdd_core.review.regions import RegionRow
     from exdd_core.workspace import BankVersion, ImageRow, Workspace
 
 BATCH = 8  # images scored at a time, few because a map has its image's size
@@ -33,6 +35,7 @@ def score_options(add: Add) -> None:
     add("paths", type=Path, nargs="+", metavar="PATH", help="images, or folders of images")
     add("--bank", metavar="VERSION", help="such as v3; default: the active one")
     add("--csv", type=new_file(), metavar="FILE", help="write the table of results")
+    add("--coco", type=new_file(".json"), metavar="FILE", help="write the regions as COCO annotations")
     add(
         "--png",
         type=Path,
@@ -53,17 +56,19 @@ class ReadImage:
 def score(options: argparse.Namespace) -> answers.Scored:
     """Score images or whole folders with PatchCore and ExDD, by the active bank version."""
     from exdd_core.datasets import incoming
-    from exdd_core.review import write_csv
+    from exdd_core.review import write_coco, write_csv
 
     workspace = open_workspace(options)
     (paths, left_out), bank = _images_in(options.paths), workspace.bank(options.bank)
-    for target in (options.png, options.csv.parent if options.csv else None):
+    for target in (options.png, *(file.parent for file in (options.csv, options.coco) if file)):
         if target:
             target.mkdir(parents=True, exist_ok=True)
     scoring = _Scoring(workspace, bank, options)
     rows, unreadable = scoring.score(paths)
     if options.csv:
         write_csv(options.csv, rows)
+    if options.coco:
+        write_coco(options.coco, scoring.found)
     for item in unreadable:
         say(f"Left out: {item['reason']}")
     for item in left_out:
@@ -91,9 +96,12 @@ class _Scoring:
     def __init__(self, workspace: Workspace, bank: BankVersion, options: argparse.Namespace):
         from exdd_core.banks.detectors import judging_detector
         from exdd_core.banks.training_images import TrainingImages
+        from exdd_core.workspace import scales
 
         self.known = {row.path: row for info in workspace.datasets() for row in workspace.images(info.name)}
         self.bank, self.options = bank, options
+        self.mm_per_pixel = scales.scale(workspace, bank.dataset)
+        self.found: list[ImageRegions] = []
         self.detector = judging_detector(workspace, bank.id)
         self.training = TrainingImages(workspace, bank, self.detector)
 
@@ -140,12 +148,16 @@ class _Scoring:
 
     def _row(self, image: ReadImage, patchcore: Inspection, exdd: Inspection) -> answers.ScoredRow:
         from exdd_core.datasets import incoming
-        from exdd_core.review import result_row
+        from exdd_core.review import ImageRegions, result_row, scaled
 
         settings, truth, picture = self.detector.settings, image.truth, image.picture
         in_bank = self.training.sentence(truth.id if truth else _id_of(image.path), image.path)
         label, defect_type = (truth.label, truth.defect_type) if truth else ("", "")
-        row = result_row(str(image.path), label, defect_type, patchcore, exdd, self.bank.name, in_bank)
+        about = str(image.path), label, defect_type
+        row = result_row(*about, patchcore, exdd, self.bank.name, in_bank)
+        row["regions"] = regions = scaled(row["regions"] or (), self.mm_per_pixel)
+        height, width = exdd.shape
+        self.found.append(ImageRegions(str(image.path), width, height, regions))
         like_a_mask = incoming.mask_note(image.path)
         notes = incoming.notes(picture, self.bank.name, settings.depth, settings.by_brightest)
         notes += filter(None, [like_a_mask])
@@ -262,8 +274,19 @@ def _print_scores(rows: list[answers.ScoredRow]) -> None:
         chance = row["exdd_probability"]
         likely = "" if chance is None else f" Probability of a defect: {chance:.0%}."
         print(f"{patchcore}  {exdd}  {row['image']}\n    {row['exdd_reason']}{likely}")
+        for region in row["regions"] or ():
+            print(f"    {_region(region)}")
         for note in row["notes"]:
             print(f"    {note}")
+
+
+def _region(region: RegionRow) -> str:
+    """A region in words, in pixels of the image."""
+    x0, y0, x1, y1 = region["box"]
+    area = f"{region['area']} px" if region["area_mm2"] is None else f"{region['area_mm2']:.3g} mm²"
+    known = "" if region["nearest_type"] is None else f", nearest to {region['nearest_type'] or 'a defect'}"
+    likely = "" if region["probability"] is None else f", probability {region['probability']:.0%}"
+    return f"Region x {x0} to {x1}, y {y0} to {y1}: {area}, peak {region['peak']:.2f}{known}{likely}."
 
 
 def _cell(score: float | None, threshold: float | None, verdict: str) -> str:

@@ -16,6 +16,7 @@ from scipy.special import expit
 
 from exdd_core import images
 from exdd_core.detector import fusion
+from exdd_core.detector.anomaly_regions import AnomalyRegion, RegionRules, on_image, regions_above
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.thresholds import Calibration
 from exdd_core.errors import BadInput
@@ -66,6 +67,19 @@ class Matches:
         return self.negative.distance / (self.positive.distance + fusion.EPS) if self.positive else None
 
 
+@dataclass(frozen=True)
+class KnownRegion:
+    """A region of an inspected image, in pixels of it. peak and mean are calibrated: 1 is the map's threshold.
+
+    defect_type: of the defect nearest to its peak; None without a positive bank. probability: of a defect at its peak,
+    0 to 1; None where unknown.
+    """
+
+    region: AnomalyRegion
+    defect_type: str | None
+    probability: float | None
+
+
 @dataclass
 class Inspection:
     """The result of one detector for one image.
@@ -75,7 +89,7 @@ class Inspection:
     and blurred (Eq. 21-23). direction: float32 (h, w), the values of the supervised direction where the
     fusion uses it. inside: bool (h, w), the patches in the region of interest, None without a region. Outside
     it, patch scores are lower than inside, maps have the median of normal images, and distances repeat the
-    nearest patch inside.
+    nearest patch inside. rules: which regions count.
     """
 
     score: float
@@ -94,6 +108,7 @@ class Inspection:
     _positive: Bank | None = field(repr=False)
     inside: np.ndarray | None = None
     _region: Region | None = field(repr=False, default=None)
+    rules: RegionRules = RegionRules()
 
     @property
     def threshold(self) -> float:
@@ -155,6 +170,36 @@ class Inspection:
     def calibrated_map(self) -> np.ndarray:
         """`map` on a scale where 0 is the median of normal maps and 1 the threshold; float32 (H, W)."""
         return self.within(images.restore_map(self.calibrated_model_map, self.size, self.shape))
+
+    @cached_property
+    def regions(self) -> list[KnownRegion]:
+        """What lies above the map's threshold, the highest peak first; empty for an image that cannot be judged.
+
+        A defect has at least one: where nothing of the map lies above, the patch with the highest score.
+        """
+        if not self.is_judged:
+            return []
+        above = regions_above(self.calibrated_model_map, 1.0, self.rules)
+        found = [on_image(region, self.size, self.shape) for region in above]
+        if not found and self.verdict == "defect":
+            found = [self._highest_patch()]
+        return [self._known(region) for region in found]
+
+    def _highest_patch(self) -> AnomalyRegion:
+        y, x = self.peak
+        x0, y0, x1, y1 = self.at(y, x).box
+        inside = images.restore_map(self.calibrated_model_map, self.size, self.shape)[y0:y1, x0:x1]
+        line = tuple((float(a), float(b)) for a, b in ((x0, y0), (x1, y0), (x1, y1), (x0, y1)))
+        peak, mean = float(inside.max()), float(inside.mean())
+        return AnomalyRegion((x0, y0, x1, y1), (line,), inside.size, peak, mean, (x, y))
+
+    def _known(self, region: AnomalyRegion) -> KnownRegion:
+        x, y = region.at
+        matches, likely = self.at(y, x), self.patch_probabilities
+        probability = None if likely is None else float(likely[matches.row, matches.column])
+        return KnownRegion(
+            region, matches.positive.defect_type if matches.positive is not None else None, probability
+        )
 
     @property
     def peak(self) -> tuple[int, int]:

@@ -21,7 +21,8 @@ class DetectorOptions(Spec):
     """Settings of a detector with bounds.
 
     seed: of the rows that are kept and of the folds. The ratios are the shares of patches kept, (0, 1]. likeness:
-    how much painted defects look like the user's own, (0, 1]. None is the default of `Settings`.
+    how much painted defects look like the user's own, (0, 1]. region_area, region_gap: see
+    `anomaly_regions.RegionRules`. None is the default of `Settings`.
     """
 
     seed: int = Field(
@@ -35,4 +36,17 @@ class DetectorOptions(Spec):
         le=1,
         title="likeness of painted defects",
         description="how much painted defects look like yours, above 0 to 1; counts until real ones check it",
+    )
+    region_area: int | None = Field(
+        default=None,
+        ge=0,
+        title="smallest region",
+        description="leave out regions of fewer pixels of the model's input; default: 0",
+    )
+    region_gap: int | None = Field(
+        default=None,
+        ge=0,
+        le=1000,
+        title="gap between regions",
+        description="join regions with at most this many pixels of the model's input between them; default: 0",
     )

@@ -13,6 +13,7 @@ import numpy as np
 
 from exdd_core.detector import fusion, inference, patches
 from exdd_core.detector.anomaly_map import anomaly_map, enlarged
+from exdd_core.detector.anomaly_regions import RegionRules
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.fit_models import patchcore
 from exdd_core.detector.fitted import Fitted
@@ -176,4 +177,5 @@ def _inspected(fitted: Fitted, found: np.ndarray, shape: Shape, nearest: Nearest
         _positive=positive,
         inside=inside,
         _region=setup.region,
+        rules=RegionRules(setup.settings.region_area, setup.settings.region_gap),
     )

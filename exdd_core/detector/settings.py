@@ -42,6 +42,8 @@ class SettingsState(TypedDict):
     seed: int
     depth: str | None
     likeness: float | None
+    region_area: int
+    region_gap: int
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,9 @@ class Settings:
     the positive bank, which never has fewer than `change.FEWEST_POSITIVE_ROWS` of them. fusion: a name, or
     "auto". false_alarm_rate: share of held-out normal images that may score above the threshold. likeness: how much
     painted defects look like the user's own, 0 to 1, by a person's word; it counts until a real defect is known that
-    they can be tried on. None where nobody said so. depth: by
-    which images of more than 8 bits a channel are read; None where the bank was built from none.
+    they can be tried on. None where nobody said so. region_area, region_gap: of the regions that a verdict lists
+    (`anomaly_regions.RegionRules`). depth: by which images of more than 8 bits a channel are read; None where the
+    bank was built from none.
     by_brightest: the bank is older than stored depths, and each such image is read by its brightest values.
     """
 
@@ -66,6 +69,8 @@ class Settings:
     seed: int = 0
     depth: Depth | None = None
     likeness: float | None = None
+    region_area: int = 0
+    region_gap: int = 0
     by_brightest: bool = False
 
     def __post_init__(self) -> None:
@@ -74,6 +79,8 @@ class Settings:
             negative_ratio=self.negative_ratio,
             positive_ratio=self.positive_ratio,
             likeness=self.likeness,
+            region_area=self.region_area,
+            region_gap=self.region_gap,
         )
         if not 0 < self.false_alarm_rate < 1:
             raise BadInput(f"The false-alarm rate is {self.false_alarm_rate}; give a number between 0 and 1.")
@@ -92,6 +99,8 @@ class Settings:
             "seed": self.seed,
             "depth": str(self.depth) if self.depth else None,
             "likeness": self.likeness,
+            "region_area": self.region_area,
+            "region_gap": self.region_gap,
         }
 
     @classmethod

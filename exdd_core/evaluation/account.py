@@ -20,6 +20,7 @@ from exdd_core.evaluation.metrics import (
     found_by_type,
     threshold_at,
 )
+from exdd_core.evaluation.regions import summed
 from exdd_core.evaluation.resampling import PairedDifference
 from exdd_core.measurements import (
     Account,
@@ -64,6 +65,7 @@ def account(
         },
         "comparisons": _differences(replicates, figures, images),
         "notes": images.notes(),
+        "regions": {name: summed(fold.regions for fold in each) for name, each in measured.items()},
         "at_rate": _found(calibrated, images, lambda own: threshold_at(own[~images.defective], rate)),
         "at_threshold": _found(calibrated, images, lambda own: 1.0),
         "recall": {

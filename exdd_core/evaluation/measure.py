@@ -15,6 +15,7 @@ from typing import NotRequired
 import numpy as np
 
 from exdd_core.detector import Detector
+from exdd_core.detector.anomaly_regions import RegionRules
 from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.detector.inspection import probability
 from exdd_core.errors import BadInput
@@ -22,6 +23,7 @@ from exdd_core.evaluation import resampling
 from exdd_core.evaluation.account import account
 from exdd_core.evaluation.metrics import FALSE_ALARM_RATE, METRIC_THREADS, Labelled, Measured, compute_metrics
 from exdd_core.evaluation.part_curves import contributions
+from exdd_core.evaluation.regions import region_counts
 from exdd_core.evaluation.test_images import (
     TestImages,
     judgeable,
@@ -148,6 +150,7 @@ def measure(
     scored = _score(detector, read, held_out, fusions, progress)
     truth, masks, groups = read.labels[held_out], read.masks.take(held_out), read.patches.groups[held_out]
     counted = None if read.counted is None else read.counted.take(held_out)
+    rules = RegionRules(detector.settings.region_area, detector.settings.region_gap)
 
     def measured(number: int) -> Measured:
         calibration, scores = detector.fusions[fusions[number]][1], scored.scores[number]
@@ -162,6 +165,9 @@ def measure(
             probabilities=probability(scores, calibration.odds),
             patches=scored.tallies[number],
             contributions=contributions(scores, truth, maps, masks, groups.tolist(), counted),
+            regions=region_counts(
+                maps, masks, calibration.map_threshold, rules, read.known[held_out], counted
+            ),
         )
 
     with ThreadPoolExecutor(METRIC_THREADS) as pool:  # sorting millions of pixels releases the GIL

@@ -18,7 +18,7 @@ from exdd_core.errors import BadInput
 from exdd_core.evaluation import resampling
 from exdd_core.evaluation.part_curves import Contributions, Several, pixel_curve, region_shares
 from exdd_core.evaluation.resampling import FPR_LIMIT
-from exdd_core.measurements import FoundByType, FoundOfType
+from exdd_core.measurements import FoundByType, FoundOfType, RegionCounts
 
 METRIC_THREADS = 2  # each takes some 50 bytes for each pixel
 EXACT_PIXELS = 25_000_000  # figures of more pixels are read off curves of FINE_STEPS, image by image
@@ -171,7 +171,7 @@ class Measured:
     the calibrated score above which the verdict is "not sure" and no longer "normal". unsure: bool (n,), the
     images with that verdict. probabilities: float (n,), of a defect. patches: the probabilities of all
     patches, as `resampling.tally`. Both are None where the fusion gives no probability. contributions: what
-    the parts add to the curves.
+    the parts add to the curves. regions: found at the method's own threshold of maps.
     """
 
     figures: dict[str, float]
@@ -183,6 +183,7 @@ class Measured:
     probabilities: np.ndarray | None
     patches: np.ndarray | None
     contributions: Contributions
+    regions: RegionCounts
 
 
 def _if_both(

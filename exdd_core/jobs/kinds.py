@@ -76,7 +76,9 @@ def score(workspace: Workspace, spec: ScoreSpec, progress: Progress, job_id: str
 def export(workspace: Workspace, spec: ExportSpec, progress: Progress, job_id: str) -> Exported:
     from exdd_core.review import Review
 
-    return {"path": str(Review(workspace).export_all(spec.ids, progress, spec.bank))}
+    review = Review(workspace)
+    write = review.export_coco if spec.what == "regions" else review.export_all
+    return {"path": str(write(spec.ids, progress, spec.bank))}
 
 
 def export_dataset(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field
 
@@ -92,9 +92,10 @@ class ScoreSpec(_Tolerant):
 
 
 class ExportSpec(_Tolerant):
-    """Export panes as one zip file. ids: of images. bank: id of a version, None for the active one."""
+    """Export panes as one zip file, or regions as COCO. ids: of images. bank: id of a version, None for the active."""
 
     ids: list[str]
+    what: Literal["panes", "regions"] = "panes"
     bank: str | None = None
 
 

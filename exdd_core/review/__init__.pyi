@@ -11,6 +11,13 @@ from .lists import (
 from .marks import (
     Mark as Mark,
 )
+from .regions import (
+    ImageRegions as ImageRegions,
+    RegionRow as RegionRow,
+    region_rows as region_rows,
+    scaled as scaled,
+    write_coco as write_coco,
+)
 from .results import (
     Results as Results,
     StoredRow as StoredRow,

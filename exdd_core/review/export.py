@@ -16,6 +16,7 @@ import numpy as np
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png
 from exdd_core.progress import Progress
+from exdd_core.review.regions import ImageRegions, region_rows, write_coco
 from exdd_core.review.sheet import panes
 from exdd_core.review.table import ResultRow, csv_text, write_csv
 
@@ -68,6 +69,26 @@ def write_zip(
         unfinished.rename(path)
     finally:
         unfinished.unlink(missing_ok=True)
+    return path
+
+
+def write_regions(
+    workspace: Workspace,
+    bank: BankVersion,
+    ids: Sequence[str],
+    compare: Callable[[str], ComparedImage],
+    progress: Progress,
+) -> Path:
+    """Write the regions of many images as COCO annotations. compare: as in `write_zip`."""
+    path = _folder(workspace) / f"regions-bank-{bank.name}.json"
+    progress.begin("Finding regions", len(ids))
+    found = []
+    for id in ids:
+        compared = compare(id)
+        height, width = compared.exdd.shape
+        found.append(ImageRegions(compared.image.name, width, height, region_rows(compared.exdd)))
+        progress.advance()
+    write_coco(path, found)
     return path
 
 

@@ -16,12 +16,14 @@ import numpy as np
 from exdd_core.curation import outlining
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
-from exdd_core.review import export, lists, marks, states, thresholds
+from exdd_core.review import export, lists, marks, regions as regions_of, states, thresholds
 from exdd_core.review.comparing import ComparedImage, Comparing
 from exdd_core.review.lists import Entry, ImageList, ShownImage
 from exdd_core.review.marks import Mark
+from exdd_core.review.regions import RegionRow
 from exdd_core.review.results import Results, StoredRow
 from exdd_core.review.states import BankState
+from exdd_core.workspace import scales
 
 if TYPE_CHECKING:
     from exdd_core.curation import Decided
@@ -143,15 +145,32 @@ class Review:
         """The results of these images as CSV, in this order; images that are not scored yet are left out."""
         state = states.require_state(self.workspace, bank)
         rows = self.results(state.version).rows(state.state)
-        chosen = [self._labelled(rows[id]) for id in ids if id in rows]
+        mm_per_pixel = scales.scale(self.workspace, state.version.dataset)
+        chosen = [self._present(rows[id], mm_per_pixel) for id in ids if id in rows]
         return export.write_table(self.workspace, state.version, chosen)
 
-    def _labelled(self, row: StoredRow) -> StoredRow:
-        """A row with the present label and type of its image, which may have changed since it was scored."""
+    def _present(self, row: StoredRow, mm_per_pixel: float | None) -> StoredRow:
+        """A row with the present label, type and scale of its image, which may have changed since it was scored."""
         with suppress(BadInput):  # the image may be gone
             image = self.image(row["id"])
-            return {**row, "truth": image.label, "defect_type": image.defect_type}
+            row = {**row, "truth": image.label, "defect_type": image.defect_type}
+        if regions := row.get("regions"):
+            row["regions"] = regions_of.scaled(regions, mm_per_pixel)
         return row
+
+    def regions(self, compared: ComparedImage) -> list[RegionRow]:
+        """The regions of a compared image, with areas in square millimetres where its data set has a scale."""
+        mm_per_pixel = scales.scale(self.workspace, compared.bank.dataset)
+        return regions_of.scaled(regions_of.region_rows(compared.exdd), mm_per_pixel)
+
+    def export_coco(self, ids: Sequence[str], progress: Progress, bank: str | None = None) -> Path:
+        """The regions of many images as COCO annotations."""
+        version = states.require_state(self.workspace, bank).version
+
+        def compare(id: str) -> ComparedImage:
+            return self.compare(id, version.id)
+
+        return export.write_regions(self.workspace, version, ids, compare, progress)
 
     def export_panes(self, id: str, bank: str | None = None) -> Path:
         """The panes of one image as PNG."""

@@ -6,12 +6,14 @@ Knows inspections. Does not know where rows are kept.
 from __future__ import annotations
 
 import io
+import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict
 
 from exdd_core import files, tables
+from exdd_core.review.regions import RegionRow, region_rows
 
 if TYPE_CHECKING:
     from exdd_core.detector import Inspection
@@ -21,7 +23,8 @@ class ResultRow(TypedDict):
     """What both methods say of one image; the keys are the columns of the CSV file, in this order.
 
     truth: "normal", "defect" or "" where it is unknown. The probabilities are None where the fusion gives
-    none. Scores are None where they are no finite number; the verdict is "cannot judge" then.
+    none. Scores are None where they are no finite number; the verdict is "cannot judge" then. regions: of ExDD's map;
+    None where the threshold was changed since the image was scored.
     """
 
     image: str
@@ -41,6 +44,7 @@ class ResultRow(TypedDict):
     bank_version: str
     patchcore_reason: str
     exdd_reason: str
+    regions: list[RegionRow] | None
 
 
 COLUMNS = tuple(ResultRow.__annotations__)
@@ -81,6 +85,7 @@ def result_row(
         "exdd_reason": reason(exdd.verdict, in_bank, exdd.reason),
         "fusion": exdd.fusion,
         "bank_version": bank_version,
+        "regions": region_rows(exdd),
     }
 
 
@@ -90,10 +95,19 @@ def finite(value: float) -> float | None:
 
 
 def csv_text(rows: Iterable[Mapping[str, object]]) -> str:
-    """A header and one line for each row. Missing values are empty; keys that are no columns are left out."""
+    """A header and one line for each row. Missing values are empty; keys that are no columns are left out.
+
+    Regions are one cell of JSON, without contours.
+    """
     text = io.StringIO()
-    tables.write(text, COLUMNS, rows)
+    tables.write(text, COLUMNS, ({**row, "regions": _cell(row.get("regions"))} for row in rows))
     return text.getvalue()
+
+
+def _cell(regions: object) -> str:
+    if not isinstance(regions, list):
+        return ""
+    return json.dumps([{name: value for name, value in one.items() if name != "contour"} for one in regions])
 
 
 def write_csv(path: Path | str, rows: Iterable[Mapping[str, object]]) -> None:

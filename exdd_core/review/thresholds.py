@@ -146,7 +146,7 @@ def _carry(comparing: Comparing, workspace: Workspace, before: BankState) -> str
 
 def _judged(row: StoredRow, own: Calibration, sides: tuple[str, ...]) -> StoredRow:
     """The row of an image by another threshold of the same scores."""
-    changes: dict[str, object] = {}
+    changes: dict[str, object] = {"regions": None}  # those above the former threshold
     for side in sides:
         score, verdict = row[f"{side}_score"], row[f"{side}_verdict"]  # type: ignore[literal-required]
         if score is None or verdict == CANNOT_JUDGE:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.sentences import count, listed
-from exdd_core.workspace import dataset_files, failures, placing, settings, versions
+from exdd_core.workspace import dataset_files, failures, placing, scales, settings, versions
 from exdd_core.workspace.placing import making
 
 if TYPE_CHECKING:
@@ -139,6 +139,7 @@ def _forget(db: Database, name: str, banks: list[str]) -> None:
     """Remove the rows, within the caller's transaction."""
     values = {"name": name}
     dataset_files.forget(db, name)
+    scales.forget(db, name)
     for table, ids in (("runs", _runs(db, name)), ("decisions", _decisions(db, name))):
         for id in ids:
             db.execute(f"delete from {table} where id = ?", [id])

@@ -46,6 +46,12 @@ class Images(OfBank):
     ids: Ids
 
 
+class Exported(Images):
+    """what: the panes as a zip file, or the regions as COCO."""
+
+    what: Literal["panes", "regions"] = "panes"
+
+
 class OneImage(OfBank):
     id: Id
 

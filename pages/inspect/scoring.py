@@ -64,12 +64,11 @@ def export_panes(review: Review, asked: questions.OneImage) -> Answer:
     return {"download": download_answer(review.export_panes(asked.id, asked.bank))}
 
 
-def export_all(review: Review, asked: questions.Images) -> Answer:
-    """Queue the export of these images' panes as one zip file."""
+def export_all(review: Review, asked: questions.Exported) -> Answer:
+    """Queue the export of these images' panes as one zip file, or of their regions as COCO."""
     ids = list(asked.ids)
     if not ids:
         raise BadInput("The list shows no image; choose another filter.")
     title = f"Exporting {sentences.count(len(ids), 'image')}"
-    return {
-        "job": job_answer(jobs.submit(review.workspace, "export", title, {"ids": ids} | asked_bank(asked)))
-    }
+    spec = {"ids": ids, "what": asked.what} | asked_bank(asked)
+    return {"job": job_answer(jobs.submit(review.workspace, "export", title, spec))}

@@ -67,6 +67,14 @@ def change(prompt: str, mask: np.ndarray | None = None, seeds: int = 6, **chosen
     return [paint(prompt, mask, seed=seed, **chosen).image.mean(axis=2) - before for seed in range(seeds)]
 
 
+def test_a_lip_goes_on_in_the_halo_and_beyond_it_nothing_changes() -> None:
+    mask, image = brushstroke(thickness=5), brushed()
+    reach = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5) <= 3
+    changed = [(paint("wide shiny scratch", mask, seed=s, halo=3).image != image).any(2) for s in range(4)]
+    assert sum((one & ~mask).sum() for one in changed) > 50
+    assert not any((one & ~reach).any() for one in changed)
+
+
 def direction(mask: np.ndarray) -> float:
     """Degrees 0..180 of a mask's longer axis, y downwards."""
     rows, columns = np.nonzero(mask)

@@ -25,9 +25,11 @@ from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
 from exdd_core.studio import editor, ordering
 from exdd_core.synthesis import mask_spec, masks
+from exdd_core.synthesis.compositing import with_halo
 from exdd_core.synthesis.engine import NotReady
 from exdd_core.synthesis.orders import Order
 from exdd_core.synthesis.procedural import Procedural
+from exdd_core.synthesis.request import PaintRequest
 from exdd_core.synthesis.sdxl import SDXL
 from exdd_core.workspace import Workspace, candidates, drawn_masks
 from exdd_core.workspace.dataset_settings import set_region
@@ -210,7 +212,8 @@ def test_the_same_record_gives_the_same_pixels(workspace, engine, mask):
         assert np.array_equal(painting.image, read_image(candidate.image))
         assert np.array_equal(painting.mask, read_mask(candidate.mask, None))
         assert painting.engine_version == candidate.engine_version
-        outside = ~read_mask(candidate.drawn, None)
+        request = PaintRequest(painting.image, read_mask(candidate.drawn, None))
+        outside = ~with_halo(request, int(str(painting.settings["halo"])))
         source = read_image(again.image(candidate.source).path)
         assert np.array_equal(source[outside], painting.image[outside])
     different = {read_mask(candidate.drawn, None).tobytes() for candidate in made}

@@ -61,7 +61,9 @@ def patch(
 def paint(
     donor: Donor | None, image: np.ndarray, mask: np.ndarray, seed: int = 0, **settings: object
 ) -> Painting:
-    return ENGINE.paint(PaintRequest(image, mask, donor=donor, seed=seed, settings=settings))
+    """Without a halo, unless the settings have one."""
+    chosen = {"halo": 0, **settings}
+    return ENGINE.paint(PaintRequest(image, mask, donor=donor, seed=seed, settings=chosen))
 
 
 @given(
@@ -86,6 +88,16 @@ def test_only_the_mask_changes_and_the_same_request_gives_the_same_pixels(
     assert painting.mask.any() and not (painting.mask & ~mask).any()
     assert np.ptp(painting.image, axis=2).max() == 0  # grey stays grey
     assert np.array_equal(painting.image, paint(pit, image, mask, seed, **settings).image)
+
+
+def test_a_defect_fades_out_in_the_halo_where_the_mask_would_cut_it_off(pit: Donor) -> None:
+    """The pit is 10 px wide and the mask 6: without a halo it ends at the mask's edge."""
+    image, mask = surface(seed=3), patch(box=(60, 66, 70, 92))
+    hard, soft = (paint(pit, image, mask, 1, halo=halo).image.mean(2) - image.mean(2) for halo in (0, 4))
+    beyond = cv2.distanceTransform((~mask).astype(np.uint8), cv2.DIST_L2, 5)
+    assert not hard[~mask].any() and not soft[beyond > 4].any()
+    assert soft[beyond == 1].mean() < soft[beyond == 3].mean() <= 0 and soft[beyond == 1].mean() < -3
+    assert Transplant().complete({})["halo"] == 4
 
 
 def test_the_defect_arrives_whole_at_its_own_size_and_as_dark_as_it_was(pit: Donor) -> None:

@@ -148,7 +148,7 @@ def _stroke(
     press *= np.clip(0.85 + 0.3 * look.rough * lines.wave(n, 9 * unit, rng), 0.15, 1.2)
     if look.strands > 1:
         press *= rng.uniform(0.35, 1.0)
-    band = lines.band(course, 4.5 * float(width.max()) + 1, piece.mask)
+    band = lines.band(course, 4.5 * float(width.max()) + 1, piece.reach)
     if not len(band.rows):
         return
     # Texture deflects the tool, so the groove's edges follow the surface's noise.
@@ -238,7 +238,7 @@ def _cleft(
         * (0.75 + 0.25 * _unbroken(n, look.gaps, unit, rng))
     )
     open_ *= np.clip(0.9 + 0.22 * lines.wave(n, 24 * unit, rng), 0.3, 1.15)
-    band = lines.band(line, 3.5 * float(widths.max()) + 1, piece.mask)
+    band = lines.band(line, 3.5 * float(widths.max()) + 1, piece.reach)
     if not len(band.rows):
         return
     # A crack finer than a pixel covers part of the pixel, which makes it lighter.

@@ -20,6 +20,7 @@ from exdd_core.synthesis.compositing import is_grey
 from exdd_core.synthesis.controls import Control, SharedSettings, shared_controls
 from exdd_core.synthesis.engine import Engine
 from exdd_core.synthesis.line_defects import crack, scratch
+from exdd_core.synthesis.mask_geometry import grown
 from exdd_core.synthesis.request import Step, Window
 from exdd_core.synthesis.surfaces import (
     DARKEST,
@@ -115,6 +116,7 @@ def _pieces(window: Window) -> list[MaskPiece]:
     if len(order) > PIECES:
         window.notes.append(f"The mask has {len(order)} pieces; the largest {PIECES} were painted.")
     height, width = window.mask.shape
+    halo = window.settings["halo"] * _scale(window)
     pieces = []
     for number in order[:PIECES]:
         x, y, w, h, area = (int(value) for value in stats[number])
@@ -127,8 +129,14 @@ def _pieces(window: Window) -> list[MaskPiece]:
         mask = labels[box[1] : box[3], box[0] : box[2]] == number
         course = lines.centreline(mask)
         length = len(course) * lines.SPACING
-        pieces.append(MaskPiece(box, mask, course if length * length > lines.LONG * area else None))
+        reach = grown(mask, halo) & window.haloed[box[1] : box[3], box[0] : box[2]] | mask
+        pieces.append(MaskPiece(box, mask, reach, course if length * length > lines.LONG * area else None))
     return pieces
+
+
+def _scale(window: Window) -> float:
+    """Pixels of the window a pixel of the image."""
+    return window.image.shape[1] / (window.box[2] - window.box[0])
 
 
 def _suitable(look: Look, piece: MaskPiece, rng: np.random.Generator) -> str:
@@ -144,11 +152,10 @@ def _paint(
     left, top, right, bottom = piece.box
     area = pixels[top:bottom, left:right]
     height, width = window.request.image.shape[:2]
-    scale = window.image.shape[1] / (window.box[2] - window.box[0])
-    unit = float(np.clip(scale * np.sqrt(height * width) / 400, 0.6, 8.0))
+    unit = float(np.clip(_scale(window) * np.sqrt(height * width) / 400, 0.6, 8.0))
     # A change has no detail finer than the camera's blur, so a large one is computed in a reduced copy.
     by = int(np.ceil(np.sqrt(area.shape[0] * area.shape[1] / LARGE)))
-    mask = piece.mask
+    reach = piece.reach
     reduced, piece = (area, piece) if by == 1 else _reduced(area, piece, by)
     surface = surface_of(reduced, lamp, unit / by)
     if look.to_grain is not None and surface.coherence < GRAINED and NO_GRAIN not in window.notes:
@@ -164,14 +171,17 @@ def _paint(
         size = (area.shape[1], area.shape[0])
         change = Change(*(cv2.resize(values, size) for values in vars(change).values()))
         base, blur = cv2.resize(base, size), 0.7
-    area[mask] = _applied(change, look, area[mask], base[mask], blur, mask)
+    area[reach] = _applied(change, look, area[reach], base[reach], blur, reach)
 
 
 def _reduced(area: np.ndarray, piece: MaskPiece, by: int) -> tuple[np.ndarray, MaskPiece]:
     size = (max(1, area.shape[1] // by), max(1, area.shape[0] // by))
-    mask = cv2.resize(piece.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+    mask, reach = (
+        cv2.resize(layer.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+        for layer in (piece.mask, piece.reach)
+    )
     course = None if piece.course is None else lines.resample(piece.course / by)
-    return cv2.resize(area, size, interpolation=cv2.INTER_AREA), MaskPiece(piece.box, mask, course)
+    return cv2.resize(area, size, interpolation=cv2.INTER_AREA), MaskPiece(piece.box, mask, reach, course)
 
 
 def _varied(look: Look, rng: np.random.Generator) -> Look:

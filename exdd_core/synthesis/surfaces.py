@@ -23,12 +23,14 @@ LIGHTEST = 232.0  # grey level that bright defects hardly exceed
 class MaskPiece:
     """One connected piece of the mask with its surroundings.
 
-    box: (left, top, right, bottom) in the window. mask: bool (h, w) of the box. course: the centreline, float
+    box: (left, top, right, bottom) in the window. mask: bool (h, w) of the box. reach: bool (h, w), the
+    mask with its halo, which may change. course: the centreline, float
     (n, 2), of a long and narrow piece, else None.
     """
 
     box: tuple[int, int, int, int]
     mask: np.ndarray
+    reach: np.ndarray
     course: np.ndarray | None
 
 

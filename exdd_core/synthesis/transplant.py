@@ -21,6 +21,8 @@ from exdd_core.synthesis.mask_geometry import Array
 from exdd_core.synthesis.posing import find_pose
 from exdd_core.synthesis.request import Step, Window
 
+HALO = 4  # pixels: without a halo, cracks end in steps where a borrowed mask is narrower than they are
+
 
 class Transplant(Engine[TransplantSettings]):
     NAME = "transplant"
@@ -51,12 +53,12 @@ class Transplant(Engine[TransplantSettings]):
             unit="px",
             help="how far around the defect its own surroundings come along, fading out",
         ),
-        *shared_controls(geometry="native", feather=1.0, match_brightness=False),
+        *shared_controls(geometry="native", feather=1.0, match_brightness=False, halo=HALO),
     )
 
     @property
     def version(self) -> str:
-        return "1"
+        return "2"
 
     def _render(self, window: Window[TransplantSettings], step: Step) -> Array:
         donor = window.request.donor
@@ -79,4 +81,4 @@ class Transplant(Engine[TransplantSettings]):
             f"The {kind}defect of {donor.id}, turned by {pose.angle:.0f}°, scaled by {pose.scale:.2f}{flipped}."
         )
         painted = blend(window.image, part, piece, pose, squeeze, window.settings)
-        return faded(window.image, painted, region)
+        return faded(window.image, painted, window.haloed & part)

@@ -138,6 +138,17 @@ def test_candidates_are_tried_on_the_real_defects_before_anybody_accepts_them(wo
     assert scores(workspace) and workspace.bank().id == bank and len(pending(workspace)) == row["candidates"]
 
 
+def test_candidates_are_compared_with_real_defects_of_their_type(workspace, capsys):
+    assert cli.main(["candidates", "measure", "--workspace", str(workspace.path), "--json"]) == 0
+    groups = json.loads(capsys.readouterr().out)["groups"]
+    for group in groups:
+        figures = group["figures"]
+        assert group["engine"] == "procedural" and figures["painted"] and figures["real"]
+        assert group["verdict"] == ("too few" if figures["own"] is None else group["verdict"])
+        assert "They lie" in group["sentence"] and 0 <= group["gap"] <= 1
+    assert groups
+
+
 def test_another_process_sees_the_same_detector(workspace):
     curation.accept(workspace, pending(workspace)[:2], "Anna")
     here = scores(workspace)

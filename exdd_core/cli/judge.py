@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from exdd_core.cli.arguments import Add, Group, at_least, open_workspace, who_option
+from exdd_core.cli.resemblance import measure_candidates, measure_options
 from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
 
@@ -267,6 +268,7 @@ CANDIDATES = Group(
         "reject": (reject_candidates, reject_options),
         "effect": (effect_of_candidates, _choice_options),
         "transfer": (transfer_of_candidates, transfer_options),
+        "measure": (measure_candidates, measure_options),
         "undo": (undo_decision, undo_options),
         "history": (decision_history, history_options),
     },

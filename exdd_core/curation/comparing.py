@@ -1,0 +1,214 @@
+"""How much candidates are like the real defects of their type, group by group: told apart or not, and how they lie.
+
+Knows candidates, training defects and the active bank version's features. Does not know decisions, test images, or
+how a figure is computed (`evaluation.resemblance`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import cv2
+import numpy as np
+from scipy.stats import ks_2samp
+
+from exdd_core import datasets
+from exdd_core.banks import teachers
+from exdd_core.banks.detectors import load_detector
+from exdd_core.detector import Detector, scoring
+from exdd_core.detector.change import marks
+from exdd_core.errors import BadInput
+from exdd_core.evaluation.resemblance import Pooled, Resemblance, Verdict, compare
+from exdd_core.images import read_image, read_mask
+from exdd_core.progress import Progress
+from exdd_core.synthesis.prior import Lying, lying_of
+from exdd_core.workspace import candidates
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import Workspace
+
+T = TypeVar("T")
+MOST = 200  # images of a group that are read
+INNER, OUTER = 1, 3  # patches from the mask at which the ring around it begins and ends
+
+
+@dataclass(frozen=True)
+class Lies:
+    """Where defects lie, as shares of the image: means and standard deviations across and down."""
+
+    x: float
+    x_spread: float
+    y: float
+    y_spread: float
+
+    @classmethod
+    def of(cls, several: Sequence[Lying]) -> Lies:
+        x, y = np.array([(one.x, one.y) for one in several]).T
+        return cls(float(x.mean()), float(x.std()), float(y.mean()), float(y.std()))
+
+
+@dataclass(frozen=True)
+class Compared:
+    """The candidates of one engine and type against real defects of that type.
+
+    gap: the largest difference of both distributions across and down (Kolmogorov and Smirnov), 0 to 1.
+    """
+
+    engine: str
+    defect_type: str
+    figures: Resemblance
+    verdict: Verdict
+    real: Lies
+    painted: Lies
+    gap: float
+    sentence: str
+
+
+def resemblances(
+    workspace: Workspace, dataset: str | None = None, progress: Progress | None = None
+) -> list[Compared]:
+    """Compare pending and accepted candidates of a data set with its training defects, by engine and type.
+
+    Types are never pooled: candidates without a type are compared where the data set has one type only. Raises
+    BadInput where the active version is of another data set, or nothing can be compared.
+    """
+    name, progress = workspace.dataset(dataset).name, progress or Progress()
+    detector = load_detector(workspace)
+    if workspace.bank().dataset != name:
+        raise BadInput(f'The active bank version is not of "{name}"; build or activate one of it.')
+    rows = [row for row in workspace.images(name, split="train", label=datasets.DEFECT) if row.mask]
+    types = {row.defect_type for row in rows}
+    groups: dict[tuple[str, str], list[candidates.Candidate]] = {}
+    for status in ("pending", "accepted"):
+        for one in candidates.listed(workspace, name, status):
+            kind = one.defect_type if one.defect_type or len(types) != 1 else next(iter(types))
+            if kind in types:
+                groups.setdefault((one.engine, kind), []).append(one)
+    if not groups:
+        raise BadInput(
+            f'No candidate of "{name}" has the type of a real training defect with a mask; paint some, and say what '
+            "type they are."
+        )
+    groups = {key: _some(groups[key]) for key in sorted(groups)}
+    real = {kind: _some([row for row in rows if row.defect_type == kind]) for _, kind in groups}
+    progress.begin(
+        "Reading defects", sum(len(one) for one in groups.values()) + sum(len(one) for one in real.values())
+    )
+    known = {}
+    for kind, several in real.items():
+        read = _Defects(detector, progress)
+        for row in several:
+            pixels = teachers.pixels_of(workspace, row.id, row.path, detector)
+            assert row.mask is not None
+            read.add(pixels, read_mask(row.mask, pixels.shape[:2]), row.group)
+        known[kind] = read
+    return [
+        _compared(engine, kind, known[kind], _painted(workspace, several, detector, progress))
+        for (engine, kind), several in groups.items()
+    ]
+
+
+def _some(several: Sequence[T]) -> list[T]:
+    """At most MOST of them, evenly."""
+    return list(several[:: -(-len(several) // MOST) or 1])
+
+
+class _Defects:
+    """The pooled features of defects that are read one by one, and how they lie."""
+
+    def __init__(self, detector: Detector, progress: Progress):
+        self._detector, self._progress = detector, progress
+        self._rows: list[tuple[np.ndarray, np.ndarray, str]] = []
+        self.lying: list[Lying] = []
+
+    def add(self, pixels: np.ndarray, mask: np.ndarray, part: str) -> None:
+        """pixels: uint8 (H, W, 3). mask: bool (H, W); one that marks no patch or leaves no ring is left out."""
+        on = marks(self._detector.fitted, mask)
+        inner, outer = (
+            cv2.dilate(on.astype(np.uint8), np.ones((2 * n + 1,) * 2)) > 0 for n in (INNER, OUTER)
+        )
+        ring, lying = outer & ~inner, lying_of(mask)
+        if on.any() and ring.any() and lying:
+            features = scoring.features(self._detector.fitted, pixels)
+            self._rows.append((features[on].mean(0), features[ring].mean(0), part))
+            self.lying.append(lying)
+        self._progress.advance()
+
+    @property
+    def pooled(self) -> Pooled:
+        if not self._rows:
+            raise BadInput(
+                "No mask marks a patch with its surroundings; build a version of a larger image size."
+            )
+        own, ring, parts = zip(*self._rows, strict=True)
+        return Pooled(np.stack(own), np.stack(ring), parts)
+
+
+def _painted(
+    workspace: Workspace, several: Sequence[candidates.Candidate], detector: Detector, progress: Progress
+) -> _Defects:
+    read = _Defects(detector, progress)
+    for one in several:
+        mask = candidates.mask_of(workspace, one)
+        read.add(read_image(one.image), mask, workspace.image(one.source).group)
+    return read
+
+
+def _compared(engine: str, kind: str, real: _Defects, painted: _Defects) -> Compared:
+    figures = compare(real.pooled, painted.pooled)
+    where = Lies.of(real.lying), Lies.of(painted.lying)
+    gap = max(
+        float(
+            ks_2samp(
+                [getattr(one, axis) for one in real.lying], [getattr(one, axis) for one in painted.lying]
+            )[0]
+        )
+        for axis in ("x", "y")
+    )
+    said = f"{_heading(engine, kind, figures)} {_told(figures)} {_figures(figures)}{_lies(*where)}"
+    return Compared(engine, kind, figures, figures.verdict, *where, gap, said)
+
+
+def _heading(engine: str, kind: str, figures: Resemblance) -> str:
+    painted = f"{figures.painted} painting{'' if figures.painted == 1 else 's'}"
+    parts = f"{figures.real_parts} part{'' if figures.real_parts == 1 else 's'}"
+    return f"{engine}, {kind or 'no type'}: {painted} against {figures.real} real on {parts}."
+
+
+def _told(figures: Resemblance) -> str:
+    own, ring = figures.own, figures.ring
+    if own is None or ring is None:
+        return "Too few to tell apart; 4 real parts and 4 paintings are needed."
+    if figures.verdict == "surroundings differ":
+        return (
+            f"Surroundings differ (AUROC {ring.auroc:.2f} around them, chance up to {ring.high:.2f}), so there is no "
+            "verdict on the paintings: place them as real ones lie."
+        )
+    if figures.verdict == "told apart":
+        return f"Told apart (AUROC {own.auroc:.2f}, chance up to {own.high:.2f})."
+    seen = f"with so few defects only a value above {own.high:.2f} could be seen"
+    return f"Not told apart (AUROC {own.auroc:.2f}); {seen}."
+
+
+def _figures(figures: Resemblance) -> str:
+    said = ""
+    if figures.kid is not None:
+        said = (
+            f"Kernel distance {figures.kid:.2f}, of real from real ones {figures.kid_real:.2f} +- "
+            f"{figures.kid_spread:.2f}. "
+        )
+    if figures.diversity is not None:
+        said += (
+            f"Diversity {figures.diversity:.2f} of real ones'; {100 * (figures.copies or 0):.0f} % nearly repeat a "
+            "real defect. "
+        )
+    return said
+
+
+def _lies(real: Lies, painted: Lies) -> str:
+    def words(lies: Lies) -> str:
+        return f"{lies.x:.2f} +- {lies.x_spread:.2f} across, {lies.y:.2f} +- {lies.y_spread:.2f} down"
+
+    return f"They lie {words(painted)}; real ones {words(real)}."

@@ -20,6 +20,7 @@ BENCHMARKS = (
     "guard",
     "layers",
     "oracle",
+    "painting",
     "people",
     "real_size",
     "scale",
@@ -28,20 +29,23 @@ BENCHMARKS = (
     "tables",
     "year",
 )
-ON_REQUEST = ("big_workspace", "people", "real_size", "year")  # only where they are named
+ON_REQUEST = ("big_workspace", "painting", "people", "real_size", "year")  # only where they are named
 
 parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
 parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(BENCHMARKS)}; default: all")
 parser.add_argument("--seeds", default="0,1,2", help="of all tables; default: 0,1,2")
 parser.add_argument("--datasets", default="tiles,commutators", help="of all tables; default: both")
 parser.add_argument("--out", default="build", help="folder of what is written; default: build")
+parser.add_argument("--folds", type=int, help="of painting: so many of the four; default: all")
 parser.add_argument("--cells", default="every", help="of the grid: names of its cells; default: every one")
 folder = str(ROOT.parent / "shared" / "cases")
 parser.add_argument("--cases", default=folder, help="folder of cases; default: ../shared/cases")
 parser.add_argument(
     "--json", default="", help="of gpu, real_size and scale: file of figures; default: NAME.json in --out"
 )
-parser.add_argument("--steps", default="", help="of gpu and real_size: names of steps; default: all")
+parser.add_argument(
+    "--steps", default="", help="of gpu, painting and real_size: names of steps; default: all"
+)
 parser.add_argument(
     "--path", default="", help="of big_workspace and people: the workspace; default: build/big"
 )

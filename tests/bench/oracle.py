@@ -67,21 +67,23 @@ def run(images: Images, kept: Path, seed: int, fold: int) -> Iterator[tuple[str,
         _, defects, _ = images.sides(seed, fold, parts)
         real = list(images.patches.take(defects).marked())
         others = [
-            _as_painted(marked) for marked in images.patches.take(sorted({*every} - {*defects})).marked()
+            as_painted(marked) for marked in images.patches.take(sorted({*every} - {*defects})).marked()
         ]
         for paintings, several in (("none", []), ("perfect", others), ("crude", crude)):
             if paintings != "perfect" or several:
                 vouched = paintings == "perfect" or parts != 0
-                yield f"{known}, {paintings}", _cell(images, detector, [*real, *several], test, vouched)
+                yield f"{known}, {paintings}", cell_of(images, detector, [*real, *several], test, vouched)
 
 
-def _as_painted(marked: Marked) -> Marked:
+def as_painted(marked: Marked) -> Marked:
     """A real defect, labelled as a painting."""
     image = replace(marked.image, id=f"perfect/{marked.image.id}", origin="synthetic", engine="perfect")
     return replace(marked, image=image, unmarked=None)
 
 
-def _cell(images: Images, detector: Detector, defects: list[Marked], test: list[int], vouched: bool) -> Cell:
+def cell_of(
+    images: Images, detector: Detector, defects: list[Marked], test: list[int], vouched: bool
+) -> Cell:
     setup = detector.fitted.setup
     settings = replace(setup.settings, likeness=1.0 if vouched else None)
     detector.fitted = replace(detector.fitted, setup=replace(setup, settings=settings))

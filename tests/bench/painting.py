@@ -1,0 +1,355 @@
+"""What each way of painting is worth: transfer on training parts first, then figures of the detector on held-out folds.
+
+Transfer: on the training side of each grouped fold, normal and defective parts are cut in halves. A discriminant
+(`detector/context.py`) learns normal patches of one half from PAINTED paintings on them, made after that half's
+defects alone, and is tried on the real defects of the other half against normal patches of parts that it does not
+know: the area under the ROC curve (AUROC) of patches, pooled and as the mean over defective images. Then the halves
+change places. No test image is looked at.
+
+Table: what the same ways of painting give on the held-out fold where 0, 3, 8 or all defective parts are known and
+lend what is painted; they are accepted unseen. Folds are kept as JSON in OUT/painting, so that a run that was
+interrupted goes on. `--steps transfer --datasets tiles --seeds 0 --folds 1` takes minutes, all of it hours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypedDict
+
+import numpy as np
+
+from exdd_core import datasets, synthesis
+from exdd_core.datasets import DEFECT, Record
+from exdd_core.detector import Detector, Settings, backbones, context
+from exdd_core.detector.backbones import Backbone
+from exdd_core.detector.examples import Marked, TrainingImage, patch_set
+from exdd_core.errors import BadInput
+from exdd_core.images import Size, probe, read_image, read_mask
+from exdd_core.synthesis import prior
+from exdd_core.synthesis.mask_spec import SHAPES, MaskSpec
+from exdd_core.synthesis.masks import realise
+from exdd_core.synthesis.request import Donor, PaintRequest
+from tests.bench import oracle, real_images
+from tests.bench.grid import FOLDERS, FOLDS, Images
+
+PAINTED = 40
+KNOWN = {known: parts for known, parts in oracle.KNOWN.items() if known != "1"}
+SAMPLED, EVERY = 60, 8  # normal images of a half whose patches are compared, and every how many of these
+Painted = tuple[
+    np.ndarray, np.ndarray, Record, str
+]  # image, measured mask, what it was painted into, donor's part
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way of painting.
+
+    shapes: of generated masks; () borrows the masks of real defects. placed: by the prior of known defects.
+    """
+
+    engine: str
+    settings: Mapping[str, object] = field(default_factory=dict)
+    shapes: tuple[str, ...] = SHAPES
+    placed: bool = True
+
+    @property
+    def lent(self) -> bool:
+        """Whether it needs real defects."""
+        return self.engine == "transplant"
+
+
+WAYS = {
+    "procedural, anywhere": Way("procedural", placed=False),
+    "procedural": Way("procedural"),
+    "transplant, no halo": Way("transplant", {"halo": 0}, ()),
+    "transplant": Way("transplant", shapes=()),
+}
+
+
+class Tried(TypedDict):
+    """Transfer of one way on one half. types: mean AUROC over the images of each type of defect."""
+
+    pooled: float
+    mean: float
+    types: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Side:
+    """Images to learn from, or to try on."""
+
+    normals: list[Record]
+    defects: list[Record]
+
+
+def main(options: argparse.Namespace) -> None:
+    data, kept = real_images(), Path(options.out) / "painting"
+    kept.mkdir(parents=True, exist_ok=True)
+    steps = options.steps.split(",") if options.steps else ["transfer", "table"]
+    seeds = [int(seed) for seed in options.seeds.split(",")]
+    chosen = [(seed, fold) for seed in seeds for fold in range(options.folds or FOLDS)]
+    for name in options.datasets.split(","):
+        began, (folder, size) = time.monotonic(), FOLDERS[name]
+        if "transfer" in steps:
+            show_transfer(name, [transferred(data / folder, size, kept, name, *one) for one in chosen])
+        if "table" in steps:
+            show_table(name, list(tables(data / folder, size, kept, name, chosen)))
+        print(f"({name}: {time.monotonic() - began:.0f} s)")
+
+
+# --- transfer -----------------------------------------------------------------------------------------
+
+
+def transferred(
+    root: Path, size: Size, kept: Path, name: str, seed: int, fold: int
+) -> dict[str, list[Tried]]:
+    """By way, its transfer from each half of a fold's training side to the other."""
+    file = kept / f"transfer_{name}_{seed}_{fold}.json"
+    found: dict[str, list[Tried]] = json.loads(file.read_text()) if file.is_file() else {}
+    missing = [way for way in ("perfect", *WAYS) if way not in found]
+    if missing:
+        _, records = datasets.read_layout(root)
+        test = datasets.folds(records, FOLDS, seed)[fold]
+        training = [record for number, record in enumerate(records) if number not in test]
+        sides = halves(training, np.random.default_rng([seed, fold]))
+        read = Reader(root, size)
+        for way in missing:
+            found[way] = [
+                tried(read, way, *sides, [seed, fold]),
+                tried(read, way, *sides[::-1], [seed, fold]),
+            ]
+            file.write_text(json.dumps(found))
+    return found
+
+
+def halves(training: Sequence[Record], rng: np.random.Generator) -> tuple[Side, Side]:
+    """The training images in two halves that share no physical part; each has SAMPLED normal images at most."""
+    defective = {record.group for record in training if record.label == DEFECT}
+    first: set[str] = set()
+    for groups in (defective, {record.group for record in training} - defective):
+        first.update(rng.permutation(sorted(groups))[::2].tolist())
+    sides = []
+    for own in ([r for r in training if r.group in first], [r for r in training if r.group not in first]):
+        normals = [record for record in own if record.label != DEFECT]
+        chosen = [normals[int(i)] for i in rng.permutation(len(normals))[:SAMPLED]]
+        sides.append(Side(chosen, [r for r in own if r.label == DEFECT and r.mask]))
+    return sides[0], sides[1]
+
+
+class Reader:
+    """Reads patches of images, each set of images once."""
+
+    def __init__(self, root: Path, size: Size, backbone: Backbone | None = None):
+        self.root, self.size = root, size
+        self.backbone = backbone or backbones.load(backbones.EMBEDDED)
+        self._kept: dict[tuple[str, ...], context.TrainingPatches] = {}
+
+    def normals(self, records: Sequence[Record]) -> context.TrainingPatches:
+        """Every EVERYth patch of these images, with its surroundings."""
+        key = tuple(record.path for record in records)
+        if key not in self._kept:
+            several = patch_set(self.backbone, [self._training(r) for r in records], self.size)
+            rows, around = [], []
+            for features in several.features:
+                rows.append(features.reshape(-1, features.shape[-1])[::EVERY])
+                around.append(
+                    context.around(features).reshape(-1, context.width(features.shape[-1]))[::EVERY]
+                )
+            self._kept[key] = _patches(np.concatenate(rows), np.concatenate(around))
+        return self._kept[key]
+
+    def real(self, records: Sequence[Record]) -> list[Marked]:
+        return self.marked([self._training(record) for record in records])
+
+    def marked(self, training: Sequence[TrainingImage]) -> list[Marked]:
+        return list(patch_set(self.backbone, training, self.size).marked())
+
+    def painted(self, way: str, made: Sequence[Painted]) -> list[Marked]:
+        return self.marked(
+            [
+                TrainingImage(f"{way}/{i}", image, record.group, mask, "", "synthetic", donor, way)
+                for i, (image, mask, record, donor) in enumerate(made)
+            ]
+        )
+
+    def _training(self, record: Record) -> TrainingImage:
+        mask = self.root / record.mask if record.mask and record.label == DEFECT else None
+        return TrainingImage(record.path, self.root / record.path, record.group, mask, record.defect_type)
+
+
+def _patches(
+    rows: np.ndarray, around: np.ndarray, weights: np.ndarray | None = None
+) -> context.TrainingPatches:
+    return context.TrainingPatches(
+        rows, around, np.zeros((0, len(rows)), bool), np.ones(len(rows)) if weights is None else weights
+    )
+
+
+def tried(read: Reader, name: str, learn: Side, other: Side, seed: list[int]) -> Tried:
+    """The transfer of one way from a half's defects to the other half's."""
+    if name == "perfect":
+        paintings = read.real(learn.defects)
+    else:
+        made = paint(read.root, WAYS[name], learn, np.random.default_rng(seed), PAINTED)
+        paintings = read.painted(name, made)
+    weights = np.concatenate([np.full(len(m.rows), len(m.rows) ** -0.5) for m in paintings])
+    found, _ = context.fit(read.normals(learn.normals), _patches(*_joined(paintings), weights))
+    usual = read.normals(other.normals)
+    at_normals = np.sort(found(usual.rows, usual.around))
+    real = read.real(other.defects)
+    values = [found(*_joined([marked])) for marked in real]
+    each = [_auroc(value, at_normals) for value in values]
+    types: dict[str, list[float]] = {}
+    for marked, value in zip(real, each, strict=True):
+        types.setdefault(marked.image.defect_type, []).append(value)
+    return {
+        "pooled": _auroc(np.concatenate(values), at_normals),
+        "mean": float(np.mean(each)),
+        "types": {kind: float(np.mean(several)) for kind, several in sorted(types.items())},
+    }
+
+
+def _joined(several: Sequence[Marked]) -> tuple[np.ndarray, np.ndarray]:
+    """Patches (n, d) and their surroundings (n, e)."""
+    around = [marked.surroundings for marked in several if marked.surroundings is not None]
+    return np.concatenate([marked.rows for marked in several]), np.concatenate(around)
+
+
+def _auroc(values: np.ndarray, usual: np.ndarray) -> float:
+    """usual: sorted. Ties count half."""
+    below = np.searchsorted(usual, values, "left") + np.searchsorted(usual, values, "right")
+    return float(below.mean() / (2 * len(usual)))
+
+
+def show_transfer(name: str, folds: list[dict[str, list[Tried]]]) -> None:
+    every = {way: [one for fold in folds for one in fold[way]] for way in folds[0]}
+    kinds = sorted(every["perfect"][0]["types"])
+    print(
+        f"\n{name}: transfer of {PAINTED} paintings, mean over {len(every['perfect'])} halves of {len(folds)} folds"
+    )
+    print(f"{'':22s} pooled  mean" + "".join(f"{kind:>10s}" for kind in kinds))
+    for way, several in every.items():
+        types = [np.mean([one["types"][kind] for one in several if kind in one["types"]]) for kind in kinds]
+        line = f"{way:22s} {_mean(several, 'pooled'):6.2f} {_mean(several, 'mean'):5.2f}"
+        print(line + "".join(f"{value:10.2f}" for value in types))
+
+
+def _mean(several: Sequence[Mapping[str, object]], name: str) -> float:
+    return float(np.mean([float(str(one[name])) for one in several]))
+
+
+# --- painting -----------------------------------------------------------------------------------------
+
+
+def paint(root: Path, way: Way, side: Side, rng: np.random.Generator, count: int) -> list[Painted]:
+    """`count` paintings on normal images after a side's defects; those that change nothing visible do not count."""
+    lying = {r.path: prior.lying_of(read_mask(root / str(r.mask), None)) for r in side.defects}
+    parts = sorted({record.group for record in side.defects})
+    made: list[Painted] = []
+    while len(made) < count:
+        source, seed = side.normals[int(rng.integers(len(side.normals)))], int(rng.integers(2**31))
+        lender = None
+        if way.lent:
+            part = parts[int(rng.integers(len(parts)))]
+            own = [record for record in side.defects if record.group == part]
+            lender = own[int(rng.integers(len(own)))]
+        kind = lender.defect_type if lender else None
+        known = [(r.path, lying[r.path]) for r in side.defects if kind in (None, r.defect_type)]
+        place = prior.draw([(p, one) for p, one in known if one], rng) if way.placed else None
+        image = read_image(root / source.path)
+        try:
+            request = _request(root, way, image, place, lender, seed)
+            painting = synthesis.engine_named(way.engine).paint(request)
+        except BadInput:  # nothing visible, or a mask that misses the part
+            continue
+        made.append((painting.image, painting.mask, source, lender.group if lender else ""))
+    return made
+
+
+def _request(
+    root: Path, way: Way, image: np.ndarray, place: prior.Place | None, lender: Record | None, seed: int
+) -> PaintRequest:
+    donor, lent = None, None
+    if lender:
+        paths = root / lender.path, root / str(lender.mask)
+        donor = Donor(lender.path, *paths, lender.defect_type, lender.group, "train")
+        lent = read_mask(paths[1], probe(paths[0])[::-1])
+    shape = way.shapes[seed % len(way.shapes)] if way.shapes else SHAPES[0]
+    source = "generated" if way.shapes else "real"
+    spec = MaskSpec(source, shape=shape, seed=seed, vary=True, place=place)
+    mask = realise(spec, image, seed, lent)
+    return PaintRequest(image, mask, settings=way.settings, seed=seed, donor=donor)
+
+
+# --- on held-out folds --------------------------------------------------------------------------------
+
+
+def tables(
+    root: Path, size: Size, kept: Path, name: str, chosen: Sequence[tuple[int, int]]
+) -> Iterator[dict[str, oracle.Cell]]:
+    """Of each seed and fold, the figures by "known parts, way"."""
+    images: Images | None = None
+    for seed, fold in chosen:
+        file = kept / f"table_{name}_{seed}_{fold}.json"
+        found: dict[str, oracle.Cell] = json.loads(file.read_text()) if file.is_file() else {}
+        if set(cells()) - set(found):
+            images = images or Images.read(root, size)
+            for cell, figures in _measured(images, seed, fold, found):
+                found[cell] = figures
+                file.write_text(json.dumps(found))
+        yield found
+
+
+def cells() -> list[str]:
+    """ "known parts, way" of every row of the table; what lends itself needs a known part."""
+    rows = [(known, way) for known in KNOWN for way in ("none", "perfect", *WAYS)]
+    return [
+        f"{known}, {way}"
+        for known, way in rows
+        if (known, way) != ("all", "perfect") and not (known == "0" and way in WAYS and WAYS[way].lent)
+    ]
+
+
+def _measured(
+    images: Images, seed: int, fold: int, there: Mapping[str, oracle.Cell]
+) -> Iterator[tuple[str, oracle.Cell]]:
+    """The figures of the cells that are not there yet, all on one negative bank."""
+    normals, every, test = images.sides(seed, fold, None)
+    detector = Detector(images.backbone, Settings(size=images.size, seed=seed))
+    detector.fit_patches(images.patches.take(normals), images.patches.take([]))
+    read = Reader(images.root, images.size, images.backbone)
+    for cell in cells():
+        known, way = cell.split(", ", 1)
+        if cell in there:
+            continue
+        _, defects, _ = images.sides(seed, fold, KNOWN[known])
+        paintings: list[Marked] = []
+        if way == "perfect":
+            others = images.patches.take(sorted({*every} - {*defects}))
+            paintings = [oracle.as_painted(marked) for marked in others.marked()]
+        elif way != "none":
+            side = Side([images.records[i] for i in normals], [images.records[i] for i in defects])
+            made = paint(images.root, WAYS[way], side, np.random.default_rng([seed, fold]), PAINTED)
+            paintings = read.painted(way, made)
+        real = list(images.patches.take(defects).marked())
+        yield cell, oracle.cell_of(images, detector, [*real, *paintings], test, way == "perfect")
+
+
+def show_table(name: str, folds: list[dict[str, oracle.Cell]]) -> None:
+    """Means over folds, and what each way gains over none with the same known parts."""
+    print(f"\n{name}: mean over {len(folds)} folds, percent; in brackets against none")
+    print(f"{'known':>6s} {'painted':<22s}" + "".join(f"{c.replace('_', ' '):>20s}" for c in oracle.COLUMNS))
+    mean = {
+        cell: np.array([100 * np.mean([f[cell]["figures"][c] for f in folds]) for c in oracle.COLUMNS])
+        for cell in cells()
+    }
+    for cell, own in mean.items():
+        known, way = cell.split(", ", 1)
+        both = zip(own, own - mean[f"{known}, none"], strict=True)
+        columns = [f"{value:.1f} ({gain:+.1f})" for value, gain in both]
+        print(f"{known:>6s} {way:<22s}" + "".join(f"{column:>20s}" for column in columns))

@@ -300,13 +300,20 @@ def test_generated_varied_and_uploaded_masks(
         preview(page)
         spec = newest(workspace).mask_spec
         assert (spec["source"], spec["shape"], spec["length"]) == ("generated", "blotch", 40)
+        known = page.locator(".st-where-known")
+        assert known.is_hidden()  # a mask that stays lies where it was put
         page.check(".st-vary")
+        known.wait_for()
+        page.screenshot(path=SCREENSHOTS / "studio-vary.png")
         page.fill(".st-number", "4")
         page.locator(".st-sum", has_text="each with another mask").wait_for()
         page.click(".st-queue")
         until(page, lambda: candidates.count(workspace) == 5)
         drawn = [read_mask(made.drawn, None) for made in candidates.listed(workspace, limit=4)]
         assert len({mask.tobytes() for mask in drawn}) == 4
+        assert any(
+            "laced about where" in " ".join(made.notes) for made in candidates.listed(workspace, limit=4)
+        )
         page.uncheck(".st-vary")
         page.click("[data-kind=uploaded]")
         page.locator(".st-file").set_input_files(tmp_path / "wrong.png")

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-import cv2
 import numpy as np
 from scipy.stats import ks_2samp
 
@@ -20,7 +19,7 @@ from exdd_core.banks.detectors import load_detector
 from exdd_core.detector import Detector, scoring
 from exdd_core.detector.change import marks
 from exdd_core.errors import BadInput
-from exdd_core.evaluation.resemblance import Pooled, Resemblance, Verdict, compare
+from exdd_core.evaluation.resemblance import Pooled, Resemblance, Verdict, compare, pooled
 from exdd_core.images import read_image, read_mask
 from exdd_core.progress import Progress
 from exdd_core.synthesis.prior import Lying, lying_of
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST = 200  # images of a group that are read
-INNER, OUTER = 1, 3  # patches from the mask at which the ring around it begins and ends
 
 
 @dataclass(frozen=True)
@@ -125,14 +123,10 @@ class _Defects:
 
     def add(self, pixels: np.ndarray, mask: np.ndarray, part: str) -> None:
         """pixels: uint8 (H, W, 3). mask: bool (H, W); one that marks no patch or leaves no ring is left out."""
-        on = marks(self._detector.fitted, mask)
-        inner, outer = (
-            cv2.dilate(on.astype(np.uint8), np.ones((2 * n + 1,) * 2)) > 0 for n in (INNER, OUTER)
-        )
-        ring, lying = outer & ~inner, lying_of(mask)
-        if on.any() and ring.any() and lying:
-            features = scoring.features(self._detector.fitted, pixels)
-            self._rows.append((features[on].mean(0), features[ring].mean(0), part))
+        fitted, lying = self._detector.fitted, lying_of(mask)
+        found = pooled(scoring.features(fitted, pixels), marks(fitted, mask))
+        if found and lying:
+            self._rows.append((*found, part))
             self.lying.append(lying)
         self._progress.advance()
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import cv2
 import numpy as np
 from scipy.stats import rankdata
 from sklearn.preprocessing import StandardScaler
@@ -20,6 +21,7 @@ SHUFFLES = 200  # of the parts' labels, for the band of chance
 HALVINGS = 50  # of real parts, for distances of real from real ones
 BAND = (2.5, 97.5)  # percent
 RIDGE = 0.1  # of the classifier, as a share of the mean squared length of a row: there are more columns than defects
+INNER, OUTER = 1, 3  # patches from the mask at which the ring around it begins and ends
 COPY = 0.05  # quantile of distances of real defects of different parts, below which a painting is a copy
 
 Verdict = Literal["told apart", "not told apart", "surroundings differ", "too few"]
@@ -39,6 +41,18 @@ class Pooled:
 
     def __len__(self) -> int:
         return len(self.own)
+
+
+def pooled(features: np.ndarray, on: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Mean features in a mask and in the ring around it, float32 (d,) each; None where one has no patch.
+
+    features: float32 (h, w, d). on: bool (h, w), the patches that the mask marks.
+    """
+    inner, outer = (
+        cv2.dilate(on.astype(np.uint8), np.ones((2 * reach + 1,) * 2)) > 0 for reach in (INNER, OUTER)
+    )
+    ring = outer & ~inner
+    return (features[on].mean(0), features[ring].mean(0)) if on.any() and ring.any() else None
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ defects alone, and is tried on the real defects of the other half against normal
 know: the area under the ROC curve (AUROC) of patches, pooled and as the mean over defective images. Then the halves
 change places. No test image is looked at.
 
+Apart: whether a classifier tells paintings of one type from real defects of it (`evaluation/resemblance.py`).
+
 Table: what the same ways of painting give on the held-out fold where 0, 3, 8 or all defective parts are known and
 lend what is painted; they are accepted unseen. Folds are kept as JSON in OUT/painting, so that a run that was
 interrupted goes on. `--steps transfer --datasets tiles --seeds 0 --folds 1` takes minutes, all of it hours.
@@ -14,61 +16,31 @@ interrupted goes on. `--steps transfer --datasets tiles --seeds 0 --folds 1` tak
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 
-from exdd_core import datasets, synthesis
+from exdd_core import datasets
 from exdd_core.datasets import DEFECT, Record
-from exdd_core.detector import Detector, Settings, backbones, context
-from exdd_core.detector.backbones import Backbone
-from exdd_core.detector.examples import Marked, TrainingImage, patch_set
-from exdd_core.errors import BadInput
-from exdd_core.images import Size, probe, read_image, read_mask
-from exdd_core.synthesis import prior
-from exdd_core.synthesis.mask_spec import SHAPES, MaskSpec
-from exdd_core.synthesis.masks import realise
-from exdd_core.synthesis.request import Donor, PaintRequest
+from exdd_core.detector import Detector, Settings, context
+from exdd_core.detector.examples import Marked
+from exdd_core.evaluation.resemblance import Pooled, Resemblance, Test, compare
+from exdd_core.images import Size
 from tests.bench import oracle, real_images
+from tests.bench.contact_sheet import PROMPTS
 from tests.bench.grid import FOLDERS, FOLDS, Images
+from tests.bench.ways import WAYS, Reader, Side, paint, patches_of
 
 PAINTED = 40
+APART = 12  # paintings of each type
 KNOWN = {known: parts for known, parts in oracle.KNOWN.items() if known != "1"}
-SAMPLED, EVERY = 60, 8  # normal images of a half whose patches are compared, and every how many of these
-Painted = tuple[
-    np.ndarray, np.ndarray, Record, str
-]  # image, measured mask, what it was painted into, donor's part
-
-
-@dataclass(frozen=True)
-class Way:
-    """A way of painting.
-
-    shapes: of generated masks; () borrows the masks of real defects. placed: by the prior of known defects.
-    """
-
-    engine: str
-    settings: Mapping[str, object] = field(default_factory=dict)
-    shapes: tuple[str, ...] = SHAPES
-    placed: bool = True
-
-    @property
-    def lent(self) -> bool:
-        """Whether it needs real defects."""
-        return self.engine == "transplant"
-
-
-WAYS = {
-    "procedural, anywhere": Way("procedural", placed=False),
-    "procedural": Way("procedural"),
-    "transplant, no halo": Way("transplant", {"halo": 0}, ()),
-    "transplant": Way("transplant", shapes=()),
-}
+SAMPLED = 60  # normal images of a half whose patches are compared
 
 
 class Tried(TypedDict):
@@ -79,24 +51,18 @@ class Tried(TypedDict):
     types: dict[str, float]
 
 
-@dataclass(frozen=True)
-class Side:
-    """Images to learn from, or to try on."""
-
-    normals: list[Record]
-    defects: list[Record]
-
-
 def main(options: argparse.Namespace) -> None:
     data, kept = real_images(), Path(options.out) / "painting"
     kept.mkdir(parents=True, exist_ok=True)
-    steps = options.steps.split(",") if options.steps else ["transfer", "table"]
+    steps = options.steps.split(",") if options.steps else ["transfer", "apart", "table"]
     seeds = [int(seed) for seed in options.seeds.split(",")]
     chosen = [(seed, fold) for seed in seeds for fold in range(options.folds or FOLDS)]
     for name in options.datasets.split(","):
         began, (folder, size) = time.monotonic(), FOLDERS[name]
         if "transfer" in steps:
             show_transfer(name, [transferred(data / folder, size, kept, name, *one) for one in chosen])
+        if "apart" in steps:
+            show_apart(name, apart(data / folder, size, kept, name, *chosen[0]))
         if "table" in steps:
             show_table(name, list(tables(data / folder, size, kept, name, chosen)))
         print(f"({name}: {time.monotonic() - began:.0f} s)")
@@ -141,55 +107,6 @@ def halves(training: Sequence[Record], rng: np.random.Generator) -> tuple[Side, 
     return sides[0], sides[1]
 
 
-class Reader:
-    """Reads patches of images, each set of images once."""
-
-    def __init__(self, root: Path, size: Size, backbone: Backbone | None = None):
-        self.root, self.size = root, size
-        self.backbone = backbone or backbones.load(backbones.EMBEDDED)
-        self._kept: dict[tuple[str, ...], context.TrainingPatches] = {}
-
-    def normals(self, records: Sequence[Record]) -> context.TrainingPatches:
-        """Every EVERYth patch of these images, with its surroundings."""
-        key = tuple(record.path for record in records)
-        if key not in self._kept:
-            several = patch_set(self.backbone, [self._training(r) for r in records], self.size)
-            rows, around = [], []
-            for features in several.features:
-                rows.append(features.reshape(-1, features.shape[-1])[::EVERY])
-                around.append(
-                    context.around(features).reshape(-1, context.width(features.shape[-1]))[::EVERY]
-                )
-            self._kept[key] = _patches(np.concatenate(rows), np.concatenate(around))
-        return self._kept[key]
-
-    def real(self, records: Sequence[Record]) -> list[Marked]:
-        return self.marked([self._training(record) for record in records])
-
-    def marked(self, training: Sequence[TrainingImage]) -> list[Marked]:
-        return list(patch_set(self.backbone, training, self.size).marked())
-
-    def painted(self, way: str, made: Sequence[Painted]) -> list[Marked]:
-        return self.marked(
-            [
-                TrainingImage(f"{way}/{i}", image, record.group, mask, "", "synthetic", donor, way)
-                for i, (image, mask, record, donor) in enumerate(made)
-            ]
-        )
-
-    def _training(self, record: Record) -> TrainingImage:
-        mask = self.root / record.mask if record.mask and record.label == DEFECT else None
-        return TrainingImage(record.path, self.root / record.path, record.group, mask, record.defect_type)
-
-
-def _patches(
-    rows: np.ndarray, around: np.ndarray, weights: np.ndarray | None = None
-) -> context.TrainingPatches:
-    return context.TrainingPatches(
-        rows, around, np.zeros((0, len(rows)), bool), np.ones(len(rows)) if weights is None else weights
-    )
-
-
 def tried(read: Reader, name: str, learn: Side, other: Side, seed: list[int]) -> Tried:
     """The transfer of one way from a half's defects to the other half's."""
     if name == "perfect":
@@ -198,7 +115,7 @@ def tried(read: Reader, name: str, learn: Side, other: Side, seed: list[int]) ->
         made = paint(read.root, WAYS[name], learn, np.random.default_rng(seed), PAINTED)
         paintings = read.painted(name, made)
     weights = np.concatenate([np.full(len(m.rows), len(m.rows) ** -0.5) for m in paintings])
-    found, _ = context.fit(read.normals(learn.normals), _patches(*_joined(paintings), weights))
+    found, _ = context.fit(read.normals(learn.normals), patches_of(*_joined(paintings), weights))
     usual = read.normals(other.normals)
     at_normals = np.sort(found(usual.rows, usual.around))
     real = read.real(other.defects)
@@ -243,47 +160,50 @@ def _mean(several: Sequence[Mapping[str, object]], name: str) -> float:
     return float(np.mean([float(str(one[name])) for one in several]))
 
 
-# --- painting -----------------------------------------------------------------------------------------
+# --- told apart? --------------------------------------------------------------------------------------
 
 
-def paint(root: Path, way: Way, side: Side, rng: np.random.Generator, count: int) -> list[Painted]:
-    """`count` paintings on normal images after a side's defects; those that change nothing visible do not count."""
-    lying = {r.path: prior.lying_of(read_mask(root / str(r.mask), None)) for r in side.defects}
-    parts = sorted({record.group for record in side.defects})
-    made: list[Painted] = []
-    while len(made) < count:
-        source, seed = side.normals[int(rng.integers(len(side.normals)))], int(rng.integers(2**31))
-        lender = None
-        if way.lent:
-            part = parts[int(rng.integers(len(parts)))]
-            own = [record for record in side.defects if record.group == part]
-            lender = own[int(rng.integers(len(own)))]
-        kind = lender.defect_type if lender else None
-        known = [(r.path, lying[r.path]) for r in side.defects if kind in (None, r.defect_type)]
-        place = prior.draw([(p, one) for p, one in known if one], rng) if way.placed else None
-        image = read_image(root / source.path)
-        try:
-            request = _request(root, way, image, place, lender, seed)
-            painting = synthesis.engine_named(way.engine).paint(request)
-        except BadInput:  # nothing visible, or a mask that misses the part
+def apart(
+    root: Path, size: Size, kept: Path, name: str, seed: int, fold: int
+) -> dict[str, dict[str, Resemblance]]:
+    """By way and type, APART paintings against all real defects of a fold's training side."""
+    file = kept / f"apart_{name}_{seed}_{fold}.json"
+    found = json.loads(file.read_text()) if file.is_file() else {}
+    _, records = datasets.read_layout(root)
+    test = datasets.folds(records, FOLDS, seed)[fold]
+    training = [record for number, record in enumerate(records) if number not in test]
+    read, real = Reader(root, size), dict[str, Pooled]()
+    normals = [record for record in training if record.label != DEFECT]
+    kinds = sorted({record.defect_type for record in training if record.label == DEFECT})
+    for way, kind in itertools.product(WAYS, kinds):
+        if kind in found.setdefault(way, {}):
             continue
-        made.append((painting.image, painting.mask, source, lender.group if lender else ""))
-    return made
+        defects = [r for r in training if r.label == DEFECT and r.mask and r.defect_type == kind]
+        if kind not in real:
+            real[kind] = read.pooled([read.training(record) for record in defects])
+        prompt, rng = PROMPTS[kind] if WAYS[way].shapes else "", np.random.default_rng([seed, fold])
+        made = paint(root, WAYS[way], Side(normals, defects), rng, APART, prompt)
+        found[way][kind] = asdict(compare(real[kind], read.pooled(read.paintings(way, made))))
+        file.write_text(json.dumps(found))
+    return {way: {kind: restored(one) for kind, one in several.items()} for way, several in found.items()}
 
 
-def _request(
-    root: Path, way: Way, image: np.ndarray, place: prior.Place | None, lender: Record | None, seed: int
-) -> PaintRequest:
-    donor, lent = None, None
-    if lender:
-        paths = root / lender.path, root / str(lender.mask)
-        donor = Donor(lender.path, *paths, lender.defect_type, lender.group, "train")
-        lent = read_mask(paths[1], probe(paths[0])[::-1])
-    shape = way.shapes[seed % len(way.shapes)] if way.shapes else SHAPES[0]
-    source = "generated" if way.shapes else "real"
-    spec = MaskSpec(source, shape=shape, seed=seed, vary=True, place=place)
-    mask = realise(spec, image, seed, lent)
-    return PaintRequest(image, mask, settings=way.settings, seed=seed, donor=donor)
+def restored(values: dict[str, Any]) -> Resemblance:
+    own, ring = (Test(**values[name]) if values[name] else None for name in ("own", "ring"))
+    return Resemblance(**values | {"own": own, "ring": ring})
+
+
+def show_apart(name: str, found: dict[str, dict[str, Resemblance]]) -> None:
+    print(f"\n{name}: {APART} paintings of each type against real defects of the training side of one fold")
+    for way, several in found.items():
+        for kind, one in several.items():
+            if one.own and one.ring:
+                print(
+                    f"{way:22s} {kind:9s} {one.real_parts:3d} parts: {one.own.auroc:.2f} (chance up to "
+                    f"{one.own.high:.2f}), ring {one.ring.auroc:.2f} ({one.ring.high:.2f}): {one.verdict}; kernel "
+                    f"distance {one.kid:.2f} (real {one.kid_real:.2f} +- {one.kid_spread:.2f}), diversity "
+                    f"{one.diversity:.2f}, copies {100 * (one.copies or 0):.0f} %"
+                )
 
 
 # --- on held-out folds --------------------------------------------------------------------------------

@@ -70,6 +70,7 @@ class Reader:
         self.root, self.size = root, size
         self.backbone = backbone or backbones.load(backbones.EMBEDDED)
         self._kept: dict[tuple[str, ...], context.TrainingPatches] = {}
+        self._real: dict[tuple[str, ...], list[Marked]] = {}
 
     def normals(self, records: Sequence[Record]) -> context.TrainingPatches:
         """Every EVERYth patch of these images, with its surroundings."""
@@ -86,7 +87,11 @@ class Reader:
         return self._kept[key]
 
     def real(self, records: Sequence[Record]) -> list[Marked]:
-        return self.marked([self.training(record) for record in records])
+        """The patches on the defects of these images."""
+        key = tuple(record.path for record in records)
+        if key not in self._real:
+            self._real[key] = self.marked([self.training(record) for record in records])
+        return self._real[key]
 
     def marked(self, training: Sequence[TrainingImage]) -> list[Marked]:
         return list(patch_set(self.backbone, training, self.size).marked())

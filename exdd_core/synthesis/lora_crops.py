@@ -130,10 +130,12 @@ def crops(
     allowed: Sequence[Symmetry],
     each: int,
     seed: int,
+    empty: float = EMPTY_SHARE,
 ) -> Iterator[Crop]:
     """`each` crops of every piece of every defect, and then normal ones, 30 % of all, with the masks of others.
 
-    side: of a crop in pixels. allowed: `symmetries`. Without normal pictures there are no normal crops.
+    side: of a crop in pixels. allowed: `symmetries`. empty: share of prompts that are left empty. Without normal
+    pictures there are no normal crops.
     """
     masks: list[tuple[np.ndarray, int]] = []
     made = 0
@@ -148,25 +150,31 @@ def crops(
                 drawn = grown(resized_mask(mask[here], (side, side)), rng.uniform(0, GROWN))
                 if variant == 0:
                     masks.append((np.packbits(drawn), cut))
-                yield _crop(pixels[here], drawn, words.of(picture.defect_type), picture, allowed, True, rng)
+                said = "" if rng.uniform() < empty else words.of(picture.defect_type)
+                yield _crop(pixels[here], drawn, said, picture, allowed, True, rng)
                 made += 1
-    wanted = round(made * NORMAL_SHARE / (1 - NORMAL_SHARE)) if normals and masks else 0
+    wanted = count_of_normal(made, len(normals))
     for number, picture in enumerate(normals):
         first = wanted * number // len(normals)
         if first < wanted * (number + 1) // len(normals):
             pixels, _ = picture.read()
             for variant in range(first, wanted * (number + 1) // len(normals)):
                 rng = np.random.default_rng([seed, 1, variant])
-                yield _normal(
-                    picture, pixels, masks[int(rng.integers(len(masks)))], words, side, allowed, rng
-                )
+                said = "" if rng.uniform() < empty else words.surface
+                lent = masks[int(rng.integers(len(masks)))]
+                yield _normal(picture, pixels, lent, said, side, allowed, rng)
+
+
+def count_of_normal(made: int, normals: int) -> int:
+    """The number of normal crops beside `made` crops of defects, from so many normal pictures."""
+    return round(made * NORMAL_SHARE / (1 - NORMAL_SHARE)) if normals else 0
 
 
 def _normal(
     picture: Picture,
     pixels: np.ndarray,
     lent: tuple[np.ndarray, int],
-    words: Words,
+    prompt: str,
     side: int,
     allowed: Sequence[Symmetry],
     rng: np.random.Generator,
@@ -178,7 +186,7 @@ def _normal(
     mask = np.unpackbits(packed, count=side * side).reshape(side, side).astype(bool)
     mask = _turned(mask, (bool(rng.integers(2)), int(rng.integers(4))))  # lies otherwise than the defect did
     here = pixels[top : top + cut, left : left + cut]
-    return _crop(here, mask, words.surface, picture, allowed, False, rng)
+    return _crop(here, mask, prompt, picture, allowed, False, rng)
 
 
 def _crop(
@@ -194,8 +202,7 @@ def _crop(
     symmetry = allowed[int(rng.integers(len(allowed)))]
     bright = resized(pixels, (mask.shape[1], mask.shape[0])) * rng.uniform(1 - BRIGHTNESS, 1 + BRIGHTNESS)
     shown = np.rint(np.clip(bright, 0, 255)).astype(np.uint8)
-    said = "" if rng.uniform() < EMPTY_SHARE else prompt
-    return Crop(_turned(shown, symmetry), _turned(mask, symmetry), said, picture.id, picture.part, defect)
+    return Crop(_turned(shown, symmetry), _turned(mask, symmetry), prompt, picture.id, picture.part, defect)
 
 
 def _turned(layer: np.ndarray, symmetry: Symmetry) -> np.ndarray:

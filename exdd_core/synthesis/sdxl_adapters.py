@@ -6,15 +6,32 @@ Knows diffusers' loaders of adapters. Does not know prompts, images or memory.
 from __future__ import annotations
 
 import copy
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from exdd_core.errors import BadInput
 from exdd_core.synthesis import weights
 
 WEIGHTED = re.compile(r"(.+):(-?\d*\.?\d+)", re.DOTALL)  # "file.safetensors:0.6"
+
+
+ADAPTER = "adapter.safetensors"  # the LoRA in the folder of an adapter that was taught here
+TAUGHT_BY = "exdd_parts"  # in a file's metadata: the physical parts whose images a LoRA was taught with
+
+
+def taught_by(file: Path) -> list[str]:
+    """The physical parts whose images a LoRA was taught with here; [] for one that was made elsewhere."""
+    try:
+        with safe_open(file, "numpy") as opened:
+            parts = json.loads((opened.metadata() or {}).get(TAUGHT_BY, "[]"))
+    except (OSError, SafetensorError, ValueError):
+        return []
+    return [str(part) for part in parts] if isinstance(parts, list) else []
 
 
 def listed(text: str) -> list[str]:

@@ -203,7 +203,7 @@ class Model:
                 self._arrange(pixels)
                 return work()
             except Exception as error:
-                if not _out_of_memory(error):
+                if not out_of_memory(error):
                     raise
             decoding, self.watched.busy = self.watched.busy, False
             _give_back()
@@ -313,6 +313,6 @@ class Model:
         return after
 
 
-def _out_of_memory(error: Exception) -> bool:
+def out_of_memory(error: Exception) -> bool:
     """Whether memory ran out; libraries below torch say so in errors of other types."""
     return isinstance(error, MemoryError) or "out of memory" in str(error).lower()

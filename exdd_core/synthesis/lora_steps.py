@@ -1,0 +1,239 @@
+"""One training step of a LoRA on the attention of a Stable Diffusion U-Net, and its loss on held-out examples.
+
+Learns to predict the noise in what lies under a mask (Hu et al. 2021, LoRA; Hang et al. 2023, min-SNR weighting).
+Knows torch, peft and diffusers' networks. Does not know images, files or how long one trains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, TypedDict
+
+import torch
+from diffusers import DDPMScheduler
+from diffusers.training_utils import EMAModel, cast_training_params, compute_snr
+from diffusers.utils import convert_state_dict_to_diffusers
+from peft import LoraConfig
+from peft.utils import get_peft_model_state_dict
+
+from exdd_core.synthesis.families import FAMILIES
+
+NAME = "defects"
+ATTENTION = ["to_k", "to_q", "to_v", "to_out.0"]
+OUTSIDE = 0.1  # weight of a cell outside the mask; inside it is 1
+GAMMA = 5.0  # Hang et al. 2023
+WARM_UP = 100  # steps
+LARGEST_GRADIENT = 1.0
+DECAY = 0.995  # of the moving average; diffusers begins with less
+INPAINTING = 9  # channels of a U-Net that also reads the mask and what lies around it
+TIMES = (0.2, 0.4, 0.6, 0.8)  # of all timesteps, at which held-out examples are tried
+
+
+@dataclass(frozen=True)
+class Examples:
+    """n crops in the autoencoder's latent space, (h, w) cells each.
+
+    clean, surroundings: float32 (n, 4, h, w), the crop, and the crop without what lies under its mask. mask: float32
+    (n, 1, h, w), as the pipeline gives it to the U-Net. covered: the same, 1 for each cell that the mask touches. text:
+    int64 (n,), the row of its prompt in `Texts`.
+    """
+
+    clean: torch.Tensor
+    surroundings: torch.Tensor
+    mask: torch.Tensor
+    covered: torch.Tensor
+    text: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.clean)
+
+    def at(self, rows: torch.Tensor | slice) -> Examples:
+        return Examples(*(value[rows] for value in vars(self).values()))
+
+    def without_text(self) -> Examples:
+        """The same with the first of `Texts`, the empty prompt."""
+        return replace(self, text=torch.zeros_like(self.text))
+
+    def to(self, device: torch.device) -> Examples:
+        return Examples(*(value.to(device) for value in vars(self).values()))
+
+
+@dataclass(frozen=True)
+class Texts:
+    """Encoded prompts. words: float (p, tokens, d). pooled: float (p, e) for SDXL, else None."""
+
+    words: torch.Tensor
+    pooled: torch.Tensor | None
+
+
+class LearnerState(TypedDict):
+    """All that a learner's next step depends on but its examples."""
+
+    steps: int
+    adapter: list[torch.Tensor]
+    optimiser: Any
+    average: Any
+    noise: torch.Tensor
+
+
+def weighted_loss(
+    predicted: torch.Tensor, target: torch.Tensor, covered: torch.Tensor, outside: float = OUTSIDE
+) -> torch.Tensor:
+    """The mean squared error of each example, float32 (n,), in which a cell outside its mask weighs `outside`.
+
+    Weights are normalised by their sum, so that the size of a mask does not matter. predicted, target: (n, c, h, w).
+    covered: (n, 1, h, w), 0 or 1.
+    """
+    weights = outside + (1 - outside) * covered.float()
+    errors = (predicted.float() - target.float()) ** 2 * weights
+    return errors.sum((1, 2, 3)) / (weights.sum((1, 2, 3)) * predicted.shape[1]).clamp(min=1e-8)
+
+
+def min_snr(schedule: Any, times: torch.Tensor, gamma: float = GAMMA) -> torch.Tensor:
+    """The weight of each timestep, float32 (n,): min(SNR, gamma) / SNR, over SNR + 1 where velocity is predicted."""
+    snr = compute_snr(schedule, times)
+    velocity = schedule.config.prediction_type == "v_prediction"
+    return snr.clamp(max=gamma) / (snr + 1 if velocity else snr)
+
+
+class Learner:
+    """A pipeline's U-Net with a LoRA, its optimiser, its moving average and its random numbers.
+
+    pipe: with its U-Net on the device to train on. The U-Net's own weights never change.
+    """
+
+    def __init__(self, pipe: Any, texts: Texts, rank: int, rate: float, seed: int):
+        self.pipe, self.unet, self.rate, self.steps = pipe, pipe.unet, rate, 0
+        self.device: torch.device = pipe.unet.device
+        self.texts = Texts(
+            texts.words.to(self.device), None if texts.pooled is None else texts.pooled.to(self.device)
+        )
+        # Schedules for sampling, such as Euler's, add noise in units of their own.
+        self.schedule: Any = DDPMScheduler.from_config(pipe.scheduler.config)
+        self.schedule.alphas_cumprod = self.schedule.alphas_cumprod.to(self.device)
+        self.unet.requires_grad_(False)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.unet.add_adapter(
+                LoraConfig(r=rank, lora_alpha=rank, init_lora_weights="gaussian", target_modules=ATTENTION),
+                NAME,
+            )
+        cast_training_params(self.unet, torch.float32)
+        self.unet.enable_gradient_checkpointing()
+        self.unet.train()
+        self.parameters = [value for value in self.unet.parameters() if value.requires_grad]
+        self.optimiser = torch.optim.AdamW(self.parameters, rate)
+        self.average = EMAModel(self.parameters, decay=DECAY)
+        self.random = torch.Generator().manual_seed(seed)  # of the CPU: the same numbers for any device
+
+    # --- learning -------------------------------------------------------------------------------------
+
+    def step(self, examples: Examples, pictures: int, at_once: int) -> float:
+        """Learn from `pictures` of the examples, drawn at random, `at_once` in one pass; returns their mean loss."""
+        rows = torch.randint(len(examples), (pictures,), generator=self.random)
+        times = torch.randint(len(self.schedule.alphas_cumprod), (pictures,), generator=self.random)
+        noise = torch.randn(pictures, *examples.clean.shape[1:], generator=self.random)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.rate * min(1.0, (self.steps + 1) / WARM_UP)
+        total = 0.0
+        for start in range(0, pictures, at_once):
+            some = slice(start, start + at_once)
+            losses = self._losses(examples.at(rows[some]), times[some], noise[some], OUTSIDE)
+            loss = losses.sum() / pictures
+            loss.backward()
+            total += float(loss.detach())
+        torch.nn.utils.clip_grad_norm_(self.parameters, LARGEST_GRADIENT)
+        self.optimiser.step()
+        self.optimiser.zero_grad(set_to_none=True)
+        self.average.step(self.parameters)
+        self.steps += 1
+        return total
+
+    def held_out_loss(self, examples: Examples, seed: int) -> float:
+        """The mean loss under the masks of examples, with the same noise at the same timesteps every time."""
+        random, losses = torch.Generator().manual_seed(seed), []
+        count = len(self.schedule.alphas_cumprod)
+        times = torch.tensor([int(share * count) for share in TIMES])
+        with torch.no_grad():
+            for row in range(len(examples)):
+                one = examples.at(torch.full((len(times),), row))
+                noise = torch.randn(one.clean.shape, generator=random)
+                losses.append(float(self._losses(one, times, noise, 0.0).mean()))
+        return sum(losses) / len(losses)
+
+    def _losses(
+        self, examples: Examples, times: torch.Tensor, noise: torch.Tensor, outside: float
+    ) -> torch.Tensor:
+        """The loss of each example, float32 (n,)."""
+        batch, noise, times = examples.to(self.device), noise.to(self.device), times.to(self.device)
+        noisy = self.schedule.add_noise(batch.clean, noise, times)
+        target = noise
+        if self.schedule.config.prediction_type == "v_prediction":
+            target = self.schedule.get_velocity(batch.clean, noise, times)
+        predicted = self.predicted(noisy, times, batch)
+        return weighted_loss(predicted, target, batch.covered, outside) * min_snr(self.schedule, times)
+
+    def predicted(self, noisy: torch.Tensor, times: torch.Tensor, batch: Examples) -> torch.Tensor:
+        """What the U-Net makes of noisy latents (n, 4, h, w) at timesteps (n,)."""
+        seen, asked = noisy, {}
+        if self.unet.config.in_channels == INPAINTING:
+            seen = torch.cat([noisy, batch.mask, batch.surroundings], dim=1)
+        if self.texts.pooled is not None:
+            cells = noisy.shape[-1] * self.pipe.vae_scale_factor
+            side = max(FAMILIES["xl"].side, cells)  # what the engine tells SDXL of such a picture
+            sizes = torch.tensor([[side, side, 0, 0, side, side]], dtype=torch.float32, device=self.device)
+            asked["added_cond_kwargs"] = {
+                "text_embeds": self.texts.pooled[batch.text],
+                "time_ids": sizes.expand(len(noisy), -1),
+            }
+        words, kind = self.texts.words[batch.text], self.unet.dtype
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=kind != torch.float32):
+            return self.unet(seen, times, words, return_dict=False, **asked)[0]
+
+    # --- state ----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The U-Net with the moving average of the LoRA's weights."""
+        self.average.store(self.parameters)
+        self.average.copy_to(self.parameters)
+        self.unet.eval()
+        try:
+            yield
+        finally:
+            self.average.restore(self.parameters)
+            self.unet.train()
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """The LoRA as it is now, by the names that diffusers' loaders read."""
+        state = convert_state_dict_to_diffusers(get_peft_model_state_dict(self.unet, adapter_name=NAME))
+        return {f"unet.{name}": value.detach().cpu().clone().contiguous() for name, value in state.items()}
+
+    def state(self) -> LearnerState:
+        """For `restore`; all of it can be written by torch.save and read without running code."""
+        return {
+            "steps": self.steps,
+            "adapter": [value.detach().clone() for value in self.parameters],
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average.state_dict(),
+            "noise": self.random.get_state(),
+        }
+
+    def restore(self, state: LearnerState) -> None:
+        """Go on from a state as if there had been no interruption."""
+        for value, kept in zip(self.parameters, state["adapter"], strict=True):
+            value.data.copy_(kept)
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.average.load_state_dict(state["average"])
+        self.average.to(self.device)
+        self.random.set_state(state["noise"])
+        self.steps = state["steps"]
+
+
+def joined(several: Sequence[Examples]) -> Examples:
+    """Examples one after another."""
+    return Examples(
+        *(torch.cat(values) for values in zip(*(vars(one).values() for one in several), strict=True))
+    )

@@ -1,6 +1,6 @@
 """The training steps of the GPU benchmark: a LoRA of full-size SDXL, and small networks trained from nothing.
 
-Knows peft, diffusers' networks and the training that is planned for them. Weights and pictures are random: figures
+Knows the step of a LoRA's training (`lora_steps`), and diffusers' networks. Weights and pictures are random: figures
 are seconds and memory, and that what is saved loads, changes pixels and is taken off exactly.
 """
 
@@ -14,21 +14,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 
 from exdd_core.synthesis import sdxl, sdxl_model
+from exdd_core.synthesis.lora_settings import needed
+from exdd_core.synthesis.lora_steps import Examples, Learner, Texts
 from tests.bench.gpu_measuring import GB, Figures, Sizes, device, release, repeated, timed
 from tests.bench.gpu_painting import MODEL, card_of, request, unet_input
 
 RANK, RATE = 16, 1e-2  # a rate at which a few steps change pixels
 STEPS = 3  # of each measurement
-ATTENTION = ["to_k", "to_q", "to_v", "to_out.0"]
 
 
 def lora(sizes: Sizes, folder: Path) -> Iterator[Figures]:
     """Training steps of a LoRA by size of picture and on smaller cards; then saved, put on and taken off."""
-    from diffusers.training_utils import cast_training_params
-    from peft import LoraConfig
-
     sdxl_model.unload()
     engine = sdxl.SDXL(str(folder / MODEL))
     engine.prepare({"precision": "bfloat16"})
@@ -38,27 +37,36 @@ def lora(sizes: Sizes, folder: Path) -> Iterator[Figures]:
     for part in (pipe.vae, pipe.text_encoder, pipe.text_encoder_2):
         part.to("cpu")  # their work is done before training begins
     release()
-    unet = pipe.unet
-    unet.add_adapter(
-        LoraConfig(r=RANK, lora_alpha=RANK, init_lora_weights="gaussian", target_modules=ATTENTION), "defects"
-    )
-    cast_training_params(unet, torch.float32)
-    unet.enable_gradient_checkpointing()
-    learnt = [parameter for parameter in unet.parameters() if parameter.requires_grad]
-    yield {"parameters": sum(parameter.numel() for parameter in learnt), "rank": RANK}
-    unet.train()
-    optimiser = torch.optim.AdamW(learnt, RATE)
+    learner = Learner(pipe, _texts(pipe), RANK, RATE, seed=0)
+    yield {"parameters": sum(parameter.numel() for parameter in learner.parameters), "rank": RANK}
     for side in sizes.painting["taught"]:
-        yield {"side": side, **_training(partial(_step, pipe, optimiser, side))}
+        needs = needed(side, sum(p.numel() for p in pipe.unet.parameters()), RANK) / GB
+        found = _training(partial(learner.step, _examples(pipe, side), 1, 1))
+        yield {"side": side, "planned_gb": needs, **found}
     for gb in sizes.painting["taught_within"]:
         with card_of(gb * GB):
             for side in sizes.painting["taught"]:
-                yield {"budget_gb": gb, "side": side, **_training(partial(_step, pipe, optimiser, side))}
-    _save(pipe, folder / "lora.safetensors")
-    del pipe, unet, resident, optimiser, learnt
+                found = _training(partial(learner.step, _examples(pipe, side), 1, 1))
+                yield {"budget_gb": gb, "side": side, **found}
+    save_file(learner.weights(), folder / "lora.safetensors")
+    del pipe, resident, learner
     sdxl_model.unload()
     yield _worn(sdxl.SDXL(str(folder / MODEL)), sizes, folder / "lora.safetensors")
     sdxl_model.unload()
+
+
+def _texts(pipe: Any) -> Texts:
+    """Two prompts' random embeddings."""
+    given = unet_input(pipe, 1, 64)
+    return Texts(given["encoder_hidden_states"], given["added_cond_kwargs"]["text_embeds"])
+
+
+def _examples(pipe: Any, side: int) -> Examples:
+    """Two random crops of that size."""
+    cells = side // pipe.vae_scale_factor
+    clean, surroundings = torch.randn(2, 2, 4, cells, cells)
+    mask = (torch.rand(2, 1, cells, cells) > 0.8).float()
+    return Examples(clean, surroundings, mask, mask, torch.tensor([0, 1]))
 
 
 def _training(step: Callable[[], float]) -> Figures:
@@ -72,36 +80,6 @@ def _training(step: Callable[[], float]) -> Figures:
         return {"sentence": "The card does not hold it."}
     finally:
         release()
-
-
-def _step(pipe: Any, optimiser: torch.optim.Optimizer, side: int) -> float:
-    """One training step on one random picture: the noise is predicted, and counts ten times in the mask."""
-    given = {
-        name: value[:1] if isinstance(value, torch.Tensor) and value.ndim else value
-        for name, value in unet_input(pipe, 1, side).items()
-    }
-    given["added_cond_kwargs"] = {name: rows[:1] for name, rows in given["added_cond_kwargs"].items()}
-    sample = given.pop("sample")
-    noise = torch.randn_like(sample[:, :4])
-    mask = (torch.rand_like(sample[:, 4:5]) > 0.8).to(sample.dtype)
-    seen = torch.cat([sample[:, :4], mask, sample[:, 5:9]], dim=1)
-    with torch.autocast(seen.device.type, torch.bfloat16):
-        predicted = pipe.unet(seen, **given)[0]
-    loss = ((predicted.float() - noise.float()) ** 2 * (0.1 + 0.9 * mask.float())).mean()
-    loss.backward()
-    optimiser.step()
-    optimiser.zero_grad(set_to_none=True)
-    return float(loss.detach())
-
-
-def _save(pipe: Any, file: Path) -> None:
-    from diffusers.utils import convert_state_dict_to_diffusers
-    from peft.utils import get_peft_model_state_dict
-
-    state = get_peft_model_state_dict(pipe.unet, adapter_name="defects")
-    pipe.save_lora_weights(
-        file.parent, unet_lora_layers=convert_state_dict_to_diffusers(state), weight_name=file.name
-    )
 
 
 def _worn(engine: sdxl.SDXL, sizes: Sizes, file: Path) -> Figures:

@@ -51,6 +51,11 @@ def folders(workspace: Workspace) -> set[str]:
     return {path.name for path in (workspace.path / "candidates").iterdir() if path.name != ".lock"}
 
 
+def raw_notes(workspace: Workspace, id: str) -> str:
+    with workspace.reading() as db:
+        return str(db.execute("select notes from candidates where id = ?", [id]).fetchone()[0])
+
+
 def test_a_candidate_is_kept_with_its_whole_record(workspace):
     made = candidates.add(workspace, PAINTING, RECIPE, DRAWN, job="j1", number=4)
     kept = candidates.get(Workspace.open(workspace.path), made.id)
@@ -68,7 +73,10 @@ def test_a_candidate_is_kept_with_its_whole_record(workspace):
     assert (kept.job, kept.number, kept.mask_spec) == ("j1", 4, RECIPE.mask.to_json())
     for name in set(vars(RECIPE)) - {"number", "mask", "settings"}:
         assert getattr(kept, name) == getattr(RECIPE, name), name
-    assert folders(workspace) == {kept.id}
+    assert kept.taught_by == [] and "taught_by" not in raw_notes(workspace, kept.id)
+    other = candidates.add(workspace, replace(PAINTING, taught_by=["part 1", "part 2"]), RECIPE, DRAWN)
+    assert other.taught_by == ["part 1", "part 2"]
+    assert folders(workspace) == {kept.id, other.id}
     assert sorted(path.name for path in kept.folder.iterdir()) == ["drawn.png", "image.png", "mask.png"]
 
 

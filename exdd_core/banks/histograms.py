@@ -114,7 +114,7 @@ def _of_defects(detector: Detector) -> dict[str, Pair]:
     n, p = defect_distances(detector.fitted).mean(-1), np.full(len(bank), np.inf, np.float32)
     for number, image in enumerate(bank.images):
         own = bank.image == number
-        others = detector.positive.of(image.group, image.id, image.donor)
+        others = detector.positive.of(image.id, *image.parts)
         p[own] = _mean(detector.positive, bank.rows[own], others)
     kinds = {"real": bank.real, "synthetic": ~bank.real}
     return {name: (_finite([n[own]]), _finite([p[own]])) for name, own in kinds.items()}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,7 +45,7 @@ class Changes:
 def record(db: Database, bank: str, change: Change, decision: int) -> None:
     """Write a change into a transaction that the caller has begun."""
     detail: Json = {
-        "image": asdict(change.image),
+        "image": change.image.to_json(),
         "position": change.position.tolist(),
         "kept": np.flatnonzero(change.kept).tolist(),
         "dimension": change.rows.shape[1],  # cannot be told from the bytes of a change without rows

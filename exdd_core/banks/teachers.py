@@ -126,11 +126,11 @@ def _vouches(decision: Decision) -> bool:
 
 
 def bank_image(workspace: Workspace, candidate: Candidate, vouched: bool) -> BankImage:
-    """A candidate as an image of a bank: it belongs to the part of its source and to that of its donor."""
+    """A candidate as an image of a bank: of the part of its source, that of its donor, and those of its adapters."""
     group = workspace.image(candidate.source).group
     donor = workspace.image(candidate.donor).group if candidate.donor else ""
-    kind = candidate.defect_type
-    return BankImage(candidate.id, group, kind, "synthetic", donor, candidate.engine, vouched)
+    kind, taught_by = candidate.defect_type, tuple(candidate.taught_by)
+    return BankImage(candidate.id, group, kind, "synthetic", donor, candidate.engine, vouched, taught_by)
 
 
 def marked(workspace: Workspace, candidate: Candidate, detector: Detector) -> Marked:

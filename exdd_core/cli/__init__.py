@@ -33,6 +33,7 @@ from exdd_core.cli import (
     paint,
     run,
     score,
+    teach,
     threshold,
     users,
 )
@@ -50,6 +51,8 @@ COMMANDS: dict[str, Command | Group] = {
     "runs": measure.RUNS,
     "synthesize": (paint.synthesize, paint.synthesize_options),
     "prompts": paint.PROMPTS,
+    "teach": (teach.teach, teach.teach_options),
+    "adapters": teach.ADAPTERS,
     "candidates": judge.CANDIDATES,
     "mark": judge.MARK,
     "banks": banks.BANKS,

@@ -128,6 +128,31 @@ class PromptsImported(TypedDict):
     replaced: list[str]
 
 
+# --- teach, adapters ----------------------------------------------------------------------------------------
+
+
+class AdapterRow(TypedDict):
+    """An adapter as `adapters.Adapter` has it. in_use: whether it paints by default. images: their number."""
+
+    name: str
+    in_use: bool
+    dataset: str
+    base: str
+    images: int
+    parts: list[str]
+    held_out: list[str]
+    best: int
+    losses: list[Json]
+    created: str
+
+
+class AdapterNow(TypedDict):
+    """An adapter that is used from now on, or not any more; adapter: "" for none."""
+
+    adapter: str
+    in_use: bool
+
+
 # --- candidates, mark ---------------------------------------------------------------------------------------
 
 

@@ -186,7 +186,7 @@ class Bench:
         return 1.0 if bank is None else float((bank.search(rows)[0][:, 0] > self.reach).mean())
 
     def _plausible(self, rows: np.ndarray, image: BankImage) -> Measure:
-        others = ~self.real.of(image.donor) if image.donor else np.ones(len(self.real), bool)
+        others = ~self.real.of(image.donor, *image.taught_by)
         if not len(rows):
             return unknown("plausible", "none of its patches differs from normal surface")
         if self.usual_distance is None or not others.any():

@@ -27,6 +27,7 @@ class BankImage:
 
     origin: "real" or "synthetic". donor: the physical part whose defect was transplanted into the image, or "".
     engine: what painted a synthetic one, and vouched: whether a person accepted it by itself, not among many.
+    taught_by: the physical parts whose images its engine was taught with.
     """
 
     id: str
@@ -36,6 +37,19 @@ class BankImage:
     donor: str = ""
     engine: str = ""
     vouched: bool = False
+    taught_by: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "taught_by", tuple(self.taught_by))  # JSON has lists
+
+    @property
+    def parts(self) -> frozenset[str]:
+        """Every physical part that the image may show something of."""
+        return frozenset((self.group, self.donor, *self.taught_by)) - {""}
+
+    def to_json(self) -> Json:
+        """For a file, which older versions of the program read where nothing was taught."""
+        return {name: value for name, value in asdict(self).items() if value or name != "taught_by"}
 
 
 class Bank:
@@ -90,10 +104,11 @@ class Bank:
     def of(self, *names: str) -> np.ndarray:
         """Which rows come from the physical parts, or the images, of these names: bool (n,).
 
-        A transplanted defect comes from two parts: the part of its image and the part of its donor.
+        A painted defect comes from several parts: that of its image, that of its donor, and those that its engine
+        was taught by.
         """
         wanted = set(names) - {""}
-        mine = np.array([not wanted.isdisjoint((i.group, i.id, i.donor)) for i in self.images], bool)
+        mine = np.array([not wanted.isdisjoint((i.id, *i.parts)) for i in self.images], bool)
         return mine[self.image]
 
     def by_image(self, values: np.ndarray) -> dict[str, np.ndarray]:
@@ -247,7 +262,7 @@ class Bank:
         arrays: dict[str, np.ndarray] = {"rows": self.rows, "image": self.image, "position": self.position}
         if self.surroundings is not None:
             arrays["beside"] = self.surroundings
-        save_file(arrays, file, metadata={"images": json.dumps([asdict(i) for i in self.images])})
+        save_file(arrays, file, metadata={"images": json.dumps([i.to_json() for i in self.images])})
 
     @classmethod
     def load(cls, file: Path) -> Bank:

@@ -39,7 +39,8 @@ class TrainingImage:
     """An image to train on.
 
     source: a path, or uint8 (H, W, 3) RGB. group: the physical part it shows. mask: where its defect lies, a
-    path or bool (H, W) of the image's size. origin, donor, engine, vouched: as of `BankImage`.
+    path or bool (H, W) of the image's size. origin, donor, engine, vouched, taught_by: as of
+    `BankImage`.
     """
 
     id: str
@@ -51,12 +52,24 @@ class TrainingImage:
     donor: str = ""
     engine: str = ""
     vouched: bool = False
+    taught_by: tuple[str, ...] = ()
 
     @property
     def bank_image(self) -> BankImage:
         return BankImage(
-            self.id, self.group, self.defect_type, self.origin, self.donor, self.engine, self.vouched
+            self.id,
+            self.group,
+            self.defect_type,
+            self.origin,
+            self.donor,
+            self.engine,
+            self.vouched,
+            self.taught_by,
         )
+
+    @property
+    def parts(self) -> frozenset[str]:
+        return self.bank_image.parts
 
 
 @dataclass(frozen=True)

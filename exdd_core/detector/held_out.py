@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +106,7 @@ def rows_of_part(bank: Bank, part: str) -> np.ndarray | None:
 
 def _rows_of_each(bank: Bank, parts: Sequence[str]) -> list[np.ndarray | None]:
     """`rows_of_part` for each of these parts, of which few are in the bank."""
-    there = {name for i in bank.images for name in (i.group, i.id, i.donor)}
+    there = {name for i in bank.images for name in (i.id, *i.parts)}
     return [rows_of_part(bank, part) if part in there else None for part in parts]
 
 
@@ -150,7 +150,7 @@ class HeldOut:
         arrays = {f"{s}_{n}": a for s, found in sides.items() if found for n, a in vars(found).items()}
         if self.inside is not None:
             arrays["inside"] = self.inside
-        text = json.dumps([[asdict(i) for i in self.images], self.parts])
+        text = json.dumps([[i.to_json() for i in self.images], self.parts])
         save_file(arrays, file, metadata={"images": text})
 
     @classmethod

@@ -146,7 +146,7 @@ class Validation:
         flat, (n, d) = normals.reshape(len(folds), -1, K), self.normals[0].shape
         for part, several in self.normals.together():
             kept.merge_into(flat[:, part.start * n : part.stop * n], several.reshape(-1, d), folds)
-        owners = {name for image in kept.bank.images for name in (image.id, image.group, image.donor)}
+        owners = {name for image in kept.bank.images for name in (image.id, *image.parts)}
         # Normal images of the same part must not be compared with its rows: they begin again without them.
         for i in (i for i, part in enumerate(self.normal_parts) if part in owners):
             normals[:, i] = self.positive.normals[:, i]
@@ -165,7 +165,7 @@ class Validation:
             own = defects.image == number
             if own.any():
                 fold = self.fold_of.get(image.group, -1)
-                out[own] = rows.seen_by(fold, rows.nearest(defects.rows[own], image.group, image.donor))
+                out[own] = rows.seen_by(fold, rows.nearest(defects.rows[own], *image.parts))
         return out
 
     # --- directions and discriminants -----------------------------------------------------------------

@@ -24,8 +24,7 @@ class FoldRows:
     """
 
     def __init__(self, bank: Bank, fold_of: dict[str, int]):
-        names = [{i.group, i.donor} - {""} for i in bank.images]
-        sets = [frozenset(fold_of[n] for n in own if n in fold_of) for own in names]
+        sets = [frozenset(fold_of[n] for n in i.parts if n in fold_of) for i in bank.images]
         self.hidden = sorted(set(sets), key=sorted)
         self.group = np.array([self.hidden.index(s) for s in sets], int)[bank.image]
         self.rows, self.bank = bank.rows, bank

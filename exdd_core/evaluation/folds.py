@@ -228,4 +228,4 @@ class _Training:
     def _synthetic(self, held_out: list[int]) -> list[Marked]:
         """The synthetic defects that show nothing of a held-out part."""
         parts = {self.rows[i].group for i in held_out}
-        return [one for one in self.synthetic if not parts & {one.image.group, one.image.donor}]
+        return [one for one in self.synthetic if not parts & one.image.parts]

@@ -37,7 +37,7 @@ def unseen_images(
     trained = {row.id for row in workspace.images(dataset, split="train", state=state)}
     for image in known:  # also marks that were undone after the version was built
         if image.origin == "synthetic" or image.id not in trained:
-            known_groups |= {image.group, image.donor} - {""}
+            known_groups |= image.parts
     left = [row for row in rows if row.group not in known_groups]
     if not left:
         raise BadInput(

@@ -17,12 +17,15 @@ from exdd_core.jobs.specs import DemoSpec, ExportDatasetSpec, ExportSpec, Import
 from exdd_core.jobs.table import job_folder
 from exdd_core.measurements import RunResult
 from exdd_core.progress import Progress
+from exdd_core.synthesis.lora_settings import TeachSpec
 from exdd_core.synthesis.orders import Order
 
 if TYPE_CHECKING:
     from exdd_core.studio.batch import Painted
+    from exdd_core.studio.teaching import TaughtAdapter
     from exdd_core.workspace import Workspace, exporting
 
+TRAINING = "training"  # folder in that of a job "teach": checkpoints, losses and samples
 REASONS_KEPT = 5  # sentences on unreadable images; few, since every update of the list reads all results
 
 
@@ -95,6 +98,13 @@ def synthesize(workspace: Workspace, order: Order, progress: Progress, job_id: s
     return studio.run_batch(workspace, order, progress, job_id)
 
 
+def teach(workspace: Workspace, spec: TeachSpec, progress: Progress, job_id: str) -> TaughtAdapter:
+    """Teach a model the defects of a data set, from the last checkpoint in the job's folder."""
+    from exdd_core.studio import teaching
+
+    return teaching.run_teaching(workspace, spec, progress, job_folder(workspace, job_id) / TRAINING)
+
+
 def evaluate(workspace: Workspace, spec: EvaluateSpec, progress: Progress, job_id: str) -> RunResult:
     from exdd_core import experiments
 
@@ -142,6 +152,7 @@ KINDS = {
     "export": Kind(ExportSpec.from_json, export),
     "export_dataset": Kind(ExportDatasetSpec.from_json, export_dataset),
     "synthesize": Kind(Order.from_json, synthesize),
+    "teach": Kind(TeachSpec.from_json, teach, clears=True),
     "evaluate": Kind(EvaluateSpec.from_json, evaluate, clears=True),
     "table1": Kind(TableOneSpec.from_json, table1, clears=True),
     "sweep": Kind(SweepSpec.from_json, sweep, clears=True),

@@ -24,7 +24,7 @@ from exdd_core.synthesis.engine import Engine
 from exdd_core.synthesis.orders import MOST, MOST_CELLS, MOST_SEED, Axis, Order, Recipe
 from exdd_core.synthesis.prior import Place
 from exdd_core.synthesis.request import Donor
-from exdd_core.workspace import candidates
+from exdd_core.workspace import adapters, candidates
 
 if TYPE_CHECKING:
     from exdd_core.workspace import ImageRow, Workspace
@@ -45,7 +45,13 @@ def default_engine(workspace: Workspace) -> str:
 
 def options_of(workspace: Workspace, name: str) -> dict[str, str]:
     """What the engine of that name is told of this workspace."""
-    return {"models": str(workspace.path / weights.MODELS)} if name == "sdxl" else {}
+    if name != "sdxl":
+        return {}
+    return {
+        "models": str(workspace.path / weights.MODELS),
+        "adapters": str(adapters.folder(workspace)),
+        "adapter": adapters.in_use(workspace),
+    }
 
 
 def recipes(workspace: Workspace, order: Order) -> list[Recipe]:

@@ -73,6 +73,10 @@ class Engine(ABC, Generic[S]):
         """The version of code and model for these settings."""
         return self.version
 
+    def _taught_by(self, settings: S) -> list[str]:
+        """The physical parts of the user's data whose images the model was taught with."""
+        return []
+
     def _resolution(self, settings: S) -> int:
         """The side in pixels of the square that this engine paints, 0 for the image's own size."""
         return 0
@@ -177,6 +181,7 @@ class Engine(ABC, Generic[S]):
                 seed=request.seed,
                 notes=window.notes,
                 seconds=seconds,
+                taught_by=self._taught_by(window.settings),
             )
 
     def _window(self, request: PaintRequest) -> Window[S]:

@@ -172,12 +172,12 @@ def _axis(mask: Array) -> tuple[float, float]:
 
 def _grain_turns(piece: Cutout, window: Window[TransplantSettings]) -> tuple[float, float] | None:
     """The turn in degrees from the donor's grain to the receiver's, unflipped and flipped; None without grain."""
-    donor = _grain(piece.image, piece.surface & ~grown(piece.mask | piece.beyond, 3))
-    receiver = _grain(window.image, np.ones(window.mask.shape, bool))
+    donor = grain(piece.image, piece.surface & ~grown(piece.mask | piece.beyond, 3))
+    receiver = grain(window.image, np.ones(window.mask.shape, bool))
     return None if donor is None or receiver is None else (receiver - donor, receiver + donor)
 
 
-def _grain(image: Array, where: Array) -> float | None:
+def grain(image: Array, where: Array) -> float | None:
     """The direction of a surface's lines in degrees, from the structure tensor; None where it has none."""
     top, left = (max(0, (side - GRAIN_SIDE) // 2) for side in where.shape)  # the middle of the image suffices
     middle = np.s_[top : top + GRAIN_SIDE, left : left + GRAIN_SIDE]

@@ -53,7 +53,8 @@ class Painting:
     """The result of one request.
 
     image: uint8 (H, W, 3), outside the mask and its halo bit-identical to the request's. mask: bool (H, W), True
-    where the two differ visibly, as measured. settings: complete. notes: sentences for people.
+    where the two differ visibly, as measured. settings: complete. notes: sentences for people. taught_by: the physical
+    parts whose images the engine was taught with.
     """
 
     image: np.ndarray
@@ -64,6 +65,7 @@ class Painting:
     seed: int
     notes: list[str]
     seconds: float
+    taught_by: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

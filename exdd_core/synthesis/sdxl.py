@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from exdd_core.synthesis import blueprint, weights
 from exdd_core.synthesis.controls import Settings
 from exdd_core.synthesis.engine import Engine
 from exdd_core.synthesis.request import Step, Window
-from exdd_core.synthesis.sdxl_adapters import listed, weighted
+from exdd_core.synthesis.sdxl_adapters import ADAPTER, listed, taught_by, weighted
 from exdd_core.synthesis.sdxl_model import (
     PIPELINE_LOCK,
     call_key,
@@ -41,7 +42,8 @@ class SDXL(Engine[SDXLSettings]):
 
     model: an id, a folder or a .safetensors file; "" for the environment's EXDD_SDXL, else the paper's model.
     models: a folder in which models are looked for, such as a workspace's. A request's setting `model`
-    overrides both.
+    overrides both. adapters: a folder with a folder for each LoRA that was taught here. adapter: the name of the one
+    that paints where a request has no setting `lora`.
     """
 
     NAME = "sdxl"
@@ -49,9 +51,16 @@ class SDXL(Engine[SDXLSettings]):
     DESCRIPTION = "Diffusion: Stable Diffusion XL paints into the mask what the prompt says, as in the paper."
     CONTROLS = CONTROLS
 
-    def __init__(self, model: str = "", models: str | Path = "") -> None:
+    def __init__(
+        self, model: str = "", models: str | Path = "", adapters: str = "", adapter: str = ""
+    ) -> None:
         super().__init__()
-        self.model, self.models = model, str(models)
+        self.model, self.models, self.adapters = model, str(models), adapters
+        if adapter:
+            self.CONTROLS = tuple(
+                replace(control, default=adapter) if control.name == "lora" else control
+                for control in CONTROLS
+            )
 
     @property
     def version(self) -> str:
@@ -115,6 +124,9 @@ class SDXL(Engine[SDXLSettings]):
             words.append(resident.manner)
         return ", ".join(words)
 
+    def _taught_by(self, settings: SDXLSettings) -> list[str]:
+        return sorted({part for file, _ in self._loras(settings) for part in taught_by(file)})
+
     def _loras(self, settings: SDXLSettings) -> list[tuple[Path, float]]:
         factor = settings["lora_weight"]
         return [(self._file(name, "LoRA"), own * factor) for name, own in weighted(settings["lora"])]
@@ -123,7 +135,8 @@ class SDXL(Engine[SDXLSettings]):
         return [self._file(name, "textual inversion") for name in listed(settings["embeddings"])]
 
     def _file(self, name: str, kind: str) -> Path:
-        for file in (Path(os.path.expanduser(name)), Path(self.models or ".") / name):
+        taught = [Path(self.adapters) / name / ADAPTER] if self.adapters else []
+        for file in (*taught, Path(os.path.expanduser(name)), Path(self.models or ".") / name):
             if os.path.isfile(file):
                 return file
         raise BadInput(f"The {kind} {name} does not exist; give the path of a .safetensors file.")

@@ -56,7 +56,8 @@ CONTROLS = (
     ),
     Control(
         "lora", "LoRA", "text", "",
-        help="a .safetensors file, by its path or its name in the models' folder; several with semicolons between "
+        help="an adapter that was taught here, by its name, or a .safetensors file, by its path or its name in the "
+        "models' folder; several with semicolons between "
         "them, each with a weight of its own after a colon: a.safetensors; b.safetensors:0.6",
     ),
     Control(

@@ -46,10 +46,11 @@ class Candidate:
     """One painted defect with its complete record: the same record gives the same pixels.
 
     source: id of the image it was painted into. mask_spec: the `MaskSpec` as JSON. settings: the engine's, complete.
-    notes: sentences of the engine. donor: id of the image that lent a mask or a defect, "" for none. parent: the
-    candidate that it is a variant of. axes: its cell of a comparison, a list of {"name", "values", "index"}. job,
-    number: the job and the number of its recipe; "" and None without a job. quality: measures of curation, {} before
-    they are computed. seconds: time that painting took.
+    notes: sentences of the engine. donor: id of the image that lent a mask or a defect, "" for none. taught_by: the
+    physical parts whose images the engine was taught with. parent: the candidate that it is a variant of. axes: its
+    cell of a comparison, a list of {"name", "values", "index"}. job, number: the job and the number of its recipe; ""
+    and None without a job. quality: measures of curation, {} before they are computed. seconds: time that painting
+    took.
     """
 
     id: str
@@ -66,6 +67,7 @@ class Candidate:
     mask_spec: Json
     notes: list[str]
     donor: str
+    taught_by: list[str]
     axes: list[Axis]
     defect_type: str
     parent: str
@@ -127,6 +129,7 @@ def add(
 
 def _row(painting: Painting, recipe: Recipe, job: str, number: int | None) -> Json:
     extra = {"notes": painting.notes, "donor": recipe.donor, "axes": recipe.axes}
+    extra |= {"taught_by": painting.taught_by} if painting.taught_by else {}
     return {
         "id": uuid.uuid4().hex[:12],
         "dataset": recipe.dataset,
@@ -232,6 +235,7 @@ def _candidate(workspace: Workspace, row: Mapping[str, Any]) -> Candidate:
     del values["mask_source"]  # a copy of a field of `mask`
     extra = values.pop("notes")  # the column "notes" also holds the fields without a column
     values |= {name: extra[name] for name in ("notes", "donor", "axes")}
+    values["taught_by"] = extra.get("taught_by", [])
     values["mask_spec"] = json.loads(values.pop("mask"))
     return Candidate(**values | {"job": row["job"] or "", "folder": workspace.path / FOLDER / row["id"]})
 

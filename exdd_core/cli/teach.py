@@ -1,0 +1,136 @@
+"""The commands that teach an engine the user's defects, and keep what it learnt: teach, adapters.
+
+Knows the fields of a training. Does not know how one trains.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from exdd_core.cli.arguments import Add, Group, open_workspace, user
+from exdd_core.cli.terminal import print_result, progress
+
+if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
+    from exdd_core.cli import answers
+    from exdd_core.studio.teaching import TaughtAdapter
+
+TAKES = {  # the fields of `TeachSpec` that are options, and what stands for their values
+    "dataset": "NAME",
+    "name": "NAME",
+    "surface": "WORDS",
+    "trigger": "WORD",
+    "model": "MODEL",
+    "resolution": "PIXELS",
+    "steps": "N",
+    "rank": "R",
+    "rate": "X",
+    "variants": "N",
+    "every": "N",
+    "seed": "S",
+}
+
+
+def teach_options(add: Add) -> None:
+    from exdd_core import spec
+    from exdd_core.synthesis.lora_settings import TeachSpec
+
+    for name, metavar in TAKES.items():
+        field = TeachSpec.model_fields[name]
+        kind = next(kind for kind in (float, int, str) if kind in spec.types(field))
+        usual = "the active one" if name == "dataset" else field.default
+        told = field.description or field.title or ""
+        said = told if "default" in told or not usual else f"{told}; default: {usual}"
+        add("--" + name, type=kind, metavar=metavar, help=said)
+
+
+def teach(options: argparse.Namespace) -> TaughtAdapter:
+    """Teach the diffusion model the defects of the training split; the result is an adapter."""
+    from exdd_core import jobs
+    from exdd_core.studio import teaching
+    from exdd_core.synthesis.lora_settings import TeachSpec
+
+    workspace = open_workspace(options)
+    given = {name: getattr(options, name) for name in TAKES}
+    spec = TeachSpec(**given, who=user())
+    name, _ = teaching.checked(workspace, spec)  # before a job is queued
+    settled = spec.to_json() | {"name": name, "dataset": workspace.dataset(spec.dataset).name}
+    result: TaughtAdapter = jobs.run_here(workspace, "teach", f"Teaching {name}", settled, progress())
+    if not options.json:
+        print(result["sentence"])
+        print(f'Use it with: adapters use "{name}"; a prompt for it: {result["prompt"]}')
+    return result
+
+
+def list_adapters(options: argparse.Namespace) -> dict[str, list[answers.AdapterRow]]:
+    """List what was taught here."""
+    from exdd_core.workspace import adapters
+
+    workspace = open_workspace(options)
+    used = adapters.in_use(workspace)
+    rows: list[answers.AdapterRow] = [
+        {
+            "name": one.name,
+            "in_use": one.name == used,
+            "dataset": one.dataset,
+            "base": one.base,
+            "images": len(one.images),
+            "parts": one.parts,
+            "held_out": one.held_out,
+            "best": one.best,
+            "losses": one.losses,
+            "created": one.created,
+        }
+        for one in adapters.listed(workspace)
+    ]
+    if not options.json:
+        for row in rows:
+            mark = "*" if row["in_use"] else " "
+            images = f"{row['images']} images of {row['dataset']}"
+            print(f"{mark} {row['name']}  {images}, {row['best']} steps, for {row['base']}")
+        print(
+            "Nothing was taught yet."
+            if not rows
+            else "* paints by default"
+            if used
+            else "None paints by default."
+        )
+    return {"adapters": rows}
+
+
+def use_options(add: Add) -> None:
+    add("name", nargs="?", metavar="NAME", help="an adapter; without a name, paintings are made without one")
+
+
+def use_adapter(options: argparse.Namespace) -> answers.AdapterNow:
+    """Paint with an adapter by default."""
+    from exdd_core.workspace import adapters
+
+    name = options.name or ""
+    adapters.use(open_workspace(options), name)
+    answer: answers.AdapterNow = {"adapter": name, "in_use": bool(name)}
+    said = f"{name} paints by default now." if name else "Paintings are made without an adapter now."
+    return print_result(said, answer, options)
+
+
+def drop_options(add: Add) -> None:
+    add("name", metavar="NAME", help="an adapter")
+
+
+def drop_adapter(options: argparse.Namespace) -> answers.AdapterNow:
+    """Delete an adapter; what it painted stays."""
+    from exdd_core.workspace import adapters
+
+    adapters.drop(open_workspace(options), options.name)
+    answer: answers.AdapterNow = {"adapter": options.name, "in_use": False}
+    return print_result(f"{options.name} is deleted; what it painted stays.", answer, options)
+
+
+ADAPTERS = Group(
+    "What engines were taught",
+    {
+        "list": (list_adapters, None),
+        "use": (use_adapter, use_options),
+        "drop": (drop_adapter, drop_options),
+    },
+)

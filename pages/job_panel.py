@@ -189,6 +189,7 @@ OUTCOMES: dict[str, Callable[[jobs.Job, Any], Outcome]] = {
     "export": lambda job, made: Outcome("The file is ready.", ("Download", download_url(Path(made["path"])))),
     "export_dataset": _exported,
     "synthesize": _painted,
+    "teach": lambda job, made: Outcome(made["sentence"], ("Paint with it in Studio", "./studio")),
     "evaluate": _evaluated,
     "table1": _evaluated,
     "sweep": _evaluated,

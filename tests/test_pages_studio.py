@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,9 +16,13 @@ import pytest
 
 from exdd_core import jobs
 from exdd_core.images import encode_jpeg, encode_png, read_image, read_mask
+from exdd_core.jobs import kinds
+from exdd_core.jobs.table import job_folder
+from exdd_core.progress import Progress
 from exdd_core.synthesis import mask_spec, masks
+from exdd_core.synthesis.lora_settings import TeachSpec
 from exdd_core.synthesis.procedural import Procedural
-from exdd_core.workspace import Workspace, candidates, prompts
+from exdd_core.workspace import Workspace, adapters, candidates, prompts
 from exdd_core.workspace.imports import import_dataset
 from tests.browser import SCREENSHOTS, SLOW, serving, stroke, until, visiting
 
@@ -535,6 +540,9 @@ def test_without_weights_the_page_says_what_to_download_and_offers_the_others(
         told = page.locator(".st-missing").inner_text()
         assert "hf download diffusers/stable-diffusion-xl-1.0-inpainting-0.1" in told and "GB" in told
         assert str(workspace.path) in told
+        page.click(".st-teach summary")
+        assert "weights are not on this machine" in page.locator(".st-cannot").inner_text()
+        assert page.locator(".st-begin").count() == 0
         assert page.locator(".st-preview").is_disabled() and page.locator(".st-queue").is_disabled()
         assert page.locator("[data-control=guidance] input[type=number]").input_value() == "20"
         page.screenshot(path=SCREENSHOTS / "studio-no-weights.png")
@@ -543,6 +551,64 @@ def test_without_weights_the_page_says_what_to_download_and_offers_the_others(
         page.wait_for_timeout(300)
         preview(page)
     assert newest(workspace).engine == "transplant"
+
+
+def test_an_engine_is_taught_and_its_adapter_used_and_dropped(
+    browser: Browser,
+    address: str,
+    workspace: Workspace,
+    tiny_sdxl: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shutil.copytree(tiny_sdxl, workspace.path / "models" / "tiny")
+    monkeypatch.setenv("EXDD_SDXL", str(workspace.path / "models" / "tiny"))
+    asked, go_on = [], threading.Event()
+
+    def train(workspace: Workspace, spec: TeachSpec, progress: Progress, job_id: str) -> dict[str, str]:
+        """What a training shows, without its hours."""
+        asked.append(spec)
+        folder = job_folder(workspace, job_id) / kinds.TRAINING
+        folder.mkdir(parents=True)
+        (folder / "sample-0.png").write_bytes(encode_png(np.full((64, 64, 3), 90, np.uint8)))
+        (folder / "lora").write_bytes(b"a LoRA")
+        progress.begin("Teaching, loss 0.5000, held-out 0.4000", 4)
+        progress.advance(2)
+        go_on.wait(SLOW / 1000)
+        adapter = adapters.Adapter(
+            name=spec.name, dataset="demo", state=1, base="tiny", fingerprint="0", surface=spec.surface,
+            trigger=spec.trigger, types=["scratch"], images=["a", "b"], parts=["1", "2"], held_out=["2"], settings={},
+            resolution=64, crops=2, best=4, created="2026-01-01T00:00:00", seconds=1.0,
+            losses=[{"step": 0, "held_out": 0.5}, {"step": 4, "held_out": 0.25}],
+        )  # fmt: skip
+        adapters.keep(workspace, adapter, folder / "lora", [folder / "sample-0.png"])
+        return {"adapter": spec.name, "sentence": "It was taught."}
+
+    monkeypatch.setitem(kinds.KINDS, "teach", kinds.Kind(TeachSpec.from_json, train))
+    with studio(browser, address) as page:
+        page.click("[data-engine=sdxl]")
+        page.click(".st-teach summary")
+        page.fill(".st-surface", "copper metal")
+        page.click(".st-begin")
+        page.locator(".st-training", has_text="held-out 0.4000: 2 of 4").wait_for(timeout=SLOW)
+        assert page.locator(".st-training img").count() == 1 and page.locator(".st-begin").count() == 0
+        page.screenshot(path=SCREENSHOTS / "studio-teaching.png")
+        go_on.set()
+        row = page.locator(".st-adapter[data-name=demo-1]")
+        row.get_by_text("held-out loss 0.5000 → 0.2500 after 4 steps").wait_for(timeout=SLOW)
+        assert [(spec.surface, spec.trigger, spec.dataset) for spec in asked] == [
+            ("copper metal", "exdd", "demo")
+        ]
+        row.get_by_role("button", name="Use", exact=True).click()
+        row.get_by_role("button", name="Stop using").wait_for()
+        assert adapters.in_use(workspace) == "demo-1"
+        page.click(".st-moresettings summary")
+        assert page.locator("[data-control=lora] input").input_value() == "demo-1"
+        page.locator(".st-teach").scroll_into_view_if_needed()
+        page.screenshot(path=SCREENSHOTS / "studio-taught.png")
+        row.get_by_role("button", name="Drop").click()
+        row.get_by_role("button", name="Drop for good").click()
+        row.wait_for(state="detached")
+    assert adapters.listed(workspace) == [] and adapters.in_use(workspace) == ""
 
 
 def test_a_slow_preview_shows_its_steps_and_can_be_cancelled(

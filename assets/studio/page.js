@@ -29,6 +29,7 @@ import { resultsPane } from "./results_pane.js";
 import { editor as editorOf, reseeder } from "./reuse.js";
 import { shuffler, sourcesPane, stepper } from "./sources.js";
 import { FRESH } from "./state.js";
+import { teachingPane } from "./teaching.js";
 import { watchRoom } from "./zooming.js";
 
 /** @typedef {import("./state.js").Studio} Studio */
@@ -56,6 +57,7 @@ export async function start(root, server, upload) {
   sourcesPane(studio);
   promptPane(studio, dialogs);
   enginePane(studio, sources.loadDonors, dialogs.words);
+  teachingPane(studio);
   actionsPane(studio, painter, dialogs.compare, refresh);
   resultsPane(studio, refresh, painter.preview);
   comparisonPane(studio);

@@ -80,6 +80,19 @@ export function changedSettings({ engines, engine, settings }) {
 }
 
 /**
+ * The engines with another default of one control; null where all have it already.
+ * @param {Engine[]} engines
+ * @param {string} name
+ * @param {unknown} normal
+ */
+export function withDefault(engines, name, normal) {
+  const differs = (/** @type {Control} */ one) => one.name === name && one.default !== normal;
+  if (!engines.some(({ controls }) => controls.some(differs))) return null;
+  const changed = (/** @type {Control} */ one) => (differs(one) ? { ...one, default: normal } : one);
+  return engines.map((engine) => ({ ...engine, controls: engine.controls.map(changed) }));
+}
+
+/**
  * An engine's settings that are always in sight, and those that are folded away.
  * @param {Control[]} controls
  */

@@ -9,6 +9,7 @@ import {
   shownValue,
   splitControls,
   valueOf,
+  withDefault,
   withSetting,
 } from "./settings.js";
 
@@ -50,6 +51,14 @@ test("only what differs from the default is sent; a setting can be set back", ()
   assert.deepEqual(changedSettings({ ...set, settings: withSetting(set, "strength", 1) }), {});
   assert.deepEqual(withSetting(set, "strength", undefined), { a: {} });
   assert.deepEqual(state.settings, {});
+});
+
+test("another default leaves all other controls as they are", () => {
+  const engines = [engine("a"), engine("b", { controls: [control("lora", { kind: "text", default: "" })] })];
+  const changed = withDefault(engines, "lora", "mine");
+  assert.deepEqual(changed?.[0], engines[0]);
+  assert.equal(changed?.[1].controls[0].default, "mine");
+  assert.equal(changed && withDefault(changed, "lora", "mine"), null);
 });
 
 test("six settings are in sight, never a text", () => {

@@ -39,6 +39,7 @@ studio.masks: donors drawn mask piece source sources
 studio.page: look open_page
 studio.prompts: differences expand export_prompts scoreboard words
 studio.results: candidate comparison news results
+studio.teaching: teaching
 """
 # Score, paint, decide and measure: whatever can be undone.
 CURATOR = """
@@ -60,6 +61,7 @@ studio.masks: keep_mask
 studio.page: cancel_job compare preview queue stop warm
 studio.prompts: delete_prompt import_prompts save_prompt undo_import
 studio.results: delete restore
+studio.teaching: teach use_adapter
 """
 # Bring in data sets and delete them, build versions and choose the active one, delete what others measured.
 ADMIN = """
@@ -71,6 +73,7 @@ data.manage: Manage.connect.<locals>.act Manage.connect.<locals>.change
 data.page: DatasetList.connect.<locals>.act
 data.region: propose remove save take undo
 evaluate.one_run: delete restore
+studio.teaching: drop_adapter
 """
 
 

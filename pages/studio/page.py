@@ -54,6 +54,7 @@ from pages.studio.results import (
     results,
 )
 from pages.studio.state import GROWING_SIDE, KIND, Studio
+from pages.studio.teaching import drop_adapter, teach, teaching, use_adapter
 
 if TYPE_CHECKING:
     from exdd_core.synthesis.controls import Control
@@ -77,6 +78,7 @@ def render(workspace: Workspace) -> None:
         open_page, source, sources, donors, piece, mask, keep_mask, drawn, expand, words,
         preview, look, stop, warm, queue, compare, comparison, cancel_job,
         results, news, candidate, delete, restore,
+        teaching, teach, use_adapter, drop_adapter,
         save_prompt, delete_prompt, scoreboard, differences, export_prompts, import_prompts, undo_import,
     ]  # fmt: skip
     answers.markup(

@@ -34,6 +34,11 @@ class Sources(Question):
     start: Whole
 
 
+class Teach(Question):
+    surface: Text
+    trigger: Id
+
+
 class Donors(Question):
     from_test: bool
 

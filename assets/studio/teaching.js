@@ -1,0 +1,158 @@
+// Teaching the engine one's own defects: starts a training, shows how far it is and what it paints meanwhile, and the
+// adapters that came of it, with Use and Drop. Asks the server only while its panel is open.
+
+import { find, make } from "../shared/dom.js";
+import { small } from "../shared/parts.js";
+import { sentence } from "../shared/server.js";
+import { bar, pause } from "./parts.js";
+import { withDefault } from "./settings.js";
+
+/**
+ * @typedef {import("./state.js").Studio} Studio
+ *
+ * @typedef {object} Adapter
+ * @property {string} name
+ * @property {number} images
+ * @property {string} dataset
+ * @property {number} best step that was kept, 0 where none was better than no adapter
+ * @property {number} before loss on held-out defects without it
+ * @property {number} after
+ * @property {boolean} inUse
+ * @property {string[]} samples
+ *
+ * @typedef {object} Teaching
+ * @property {string} problem why nothing can be taught, "" where something can
+ * @property {string} surface
+ * @property {string} trigger
+ * @property {{ id: string, title: string, active: boolean, text: string, fraction: number, samples: string[] } | null} job
+ * @property {string} inUse
+ * @property {Adapter[]} adapters
+ */
+
+const BETWEEN = 1500; // milliseconds
+
+/** @param {Studio} studio */
+export function teachingPane(studio) {
+  const { root, store, call, attempt, say } = studio;
+  const panel = find(root, ".st-teach", HTMLDetailsElement);
+  const form = formOf((surface, trigger) => act("teach", { surface, trigger }));
+  let watching = false;
+
+  const show = (/** @type {Teaching} */ told) => {
+    form.fill(told);
+    const running = told.job?.active;
+    find(panel, ".st-taught").replaceChildren(
+      told.problem && !running ? make("p", { class: "st-quiet st-cannot" }, told.problem) : "",
+      told.problem || running ? "" : form.node,
+      told.job ? jobOf(told.job, (id) => act("cancel_job", { id })) : "",
+      ...told.adapters.map((one) =>
+        adapterOf(
+          one,
+          () => act("use_adapter", { id: one.inUse ? "" : one.name }),
+          () => act("drop_adapter", { id: one.name }),
+        ),
+      ),
+    );
+    const engines = withDefault(store.get().engines, "lora", told.inUse);
+    if (engines) store.patch({ engines });
+  };
+  const refresh = async () => {
+    /** @type {Teaching} */
+    const told = await call("teaching");
+    show(told);
+    return Boolean(told.job?.active);
+  };
+  const act = attempt(async (/** @type {string} */ name, /** @type {object} */ given) => {
+    await call(name, given);
+    await watch();
+  });
+  const watch = async () => {
+    if (watching) return void (await refresh());
+    watching = true;
+    try {
+      while (panel.open && root.isConnected && (await refresh())) await pause(BETWEEN);
+    } catch (error) {
+      say(sentence(error));
+    } finally {
+      watching = false;
+    }
+  };
+  panel.addEventListener("toggle", () => panel.open && watch());
+  store.subscribe(["engine", "engines"], ({ engine, engines }) => {
+    panel.hidden = !engines.find(({ name, loads }) => name === engine && loads);
+  });
+}
+
+/** @param {(surface: string, trigger: string) => unknown} teach */
+function formOf(teach) {
+  const surface = make("input", { type: "text", class: "st-surface", maxlength: "200", required: true });
+  const trigger = make("input", { type: "text", class: "st-trigger", maxlength: "40" });
+  const submit = (/** @type {SubmitEvent} */ event) => {
+    event.preventDefault();
+    teach(surface.value.trim(), trigger.value.trim());
+  };
+  const node = make(
+    "form",
+    { class: "st-teachform", onsubmit: submit },
+    make("label", { class: "st-typed-as" }, make("b", {}, "Surface"), surface),
+    make("label", { class: "st-typed-as" }, make("b", {}, "Trigger word"), trigger),
+    make(
+      "p",
+      { class: "st-quiet" },
+      "Learns the marked defects of the training split: hours on a GPU, far longer without. Paintings wait meanwhile. " +
+        "Prompts then read: surface with trigger word and type.",
+    ),
+    make("button", { type: "submit", class: "plain-button st-begin" }, "Teach"),
+  );
+  let isFilled = false;
+  const fill = (/** @type {Teaching} */ told) => {
+    if (isFilled) return;
+    isFilled = true;
+    surface.value = told.surface;
+    trigger.value = told.trigger;
+  };
+  return { node, fill };
+}
+
+/** @param {NonNullable<Teaching["job"]>} job @param {(id: string) => unknown} cancel */
+function jobOf({ id, title, active, text, fraction, samples }, cancel) {
+  const words = make("span", { title }, active ? text : `${title}: ${text}`);
+  return make(
+    "div",
+    { class: "st-job st-training" },
+    active ? bar(title, fraction) : "",
+    make("div", { class: "st-joblines" }, words, active && small("Cancel", () => cancel(id))),
+    pictures(samples, "painted by the training"),
+  );
+}
+
+/** @param {Adapter} adapter @param {() => unknown} use @param {() => unknown} drop */
+function adapterOf({ name, images, dataset, best, before, after, inUse, samples }, use, drop) {
+  const gain = best
+    ? `held-out loss ${before.toFixed(4)} → ${after.toFixed(4)} after ${best} steps`
+    : "no step helped on held-out defects";
+  const dropping = small("Drop", () => {
+    if (dropping.dataset.sure) drop();
+    dropping.dataset.sure = "yes";
+    dropping.textContent = "Drop for good";
+  });
+  return make(
+    "div",
+    { class: "st-adapter", "data-name": name },
+    make(
+      "div",
+      { class: "st-joblines" },
+      make("b", {}, name),
+      small(inUse ? "Stop using" : "Use", use, {
+        title: "Whether paintings are made with it where nothing else is said",
+      }),
+      dropping,
+    ),
+    make("p", { class: "st-quiet" }, `${images} images of ${dataset}; ${gain}${inUse ? "; in use" : ""}`),
+    pictures(samples, `painted by ${name}`),
+  );
+}
+
+/** @param {string[]} urls @param {string} alt */
+const pictures = (urls, alt) =>
+  urls.length > 0 && make("div", { class: "st-samples" }, ...urls.map((src) => make("img", { src, alt })));

@@ -50,6 +50,7 @@ export function start(page, server) {
     const run = runs.find(({ id }) => id === wanted) || runs[0];
     follow();
     if (run) await pane.open(run.id);
+    if (answer.damaged) spoken.say(answer.damaged);
   });
   enter();
 }

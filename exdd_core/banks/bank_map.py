@@ -117,8 +117,10 @@ def map_bank(workspace: Workspace, bank: str | None = None, method: str = "pca")
         place, explained = principal_components(every.rows, every.positive)
         return every.on(method, place, np.ones(len(place), bool), explained)
     known = _kept(_file(workspace, version.id))
+    if known is None and has_umap(workspace, version.id):
+        _file(workspace, version.id).unlink(missing_ok=True)
+        raise BadInput(f"The map of {version.name} by UMAP was damaged and is gone; make it again.")
     if known is None:
-        _file(workspace, version.id).unlink(missing_ok=True)  # a damaged file counts as no map
         raise BadInput(f"The map of {version.name} by UMAP is not made yet; make it, which takes a minute.")
     keys = every.keys()
     there = np.array([key in known for key in keys], bool)

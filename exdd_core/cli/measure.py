@@ -205,6 +205,8 @@ def list_runs(options: argparse.Namespace) -> dict[str, list[answers.RunRow]]:
         for run in listed:
             print(f"{run.id}  {run.created}  {run.title}")
         print(f"{len(listed)} stored measurements")
+        for sentence in runs.damaged(open_workspace(options)):
+            print(sentence)
     return {"runs": [_run_row(run) for run in listed]}
 
 

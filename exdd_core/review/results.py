@@ -1,10 +1,11 @@
-"""Stored results: one file of JSON lines for each bank version, one line for each scored image.
+"""Stored results: one file for each bank version, one line of JSON and its digest for each scored image.
 
 Knows rows and files. Does not know how a score is computed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 from collections.abc import Iterable, Mapping
@@ -29,7 +30,7 @@ class Results:
     """The results of one bank version, by state of its banks and by image id.
 
     Rows are written as they are added, and rows that other threads and processes add are read as well. A line
-    that a crash has cut short is skipped.
+    that a crash has cut short, or that is not what was written, is skipped: its image counts as not scored.
     """
 
     def __init__(self, path: Path, called: Mapping[str, str] | None = None):
@@ -81,8 +82,8 @@ class Results:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab") as file:
                 cut_short = file.tell() > self._read
-                lines = "".join(json.dumps(row) + "\n" for row in fresh)
-                file.write((("\n" if cut_short else "") + lines).encode())
+                lines = b"".join(_line(row) for row in fresh)
+                file.write((b"\n" if cut_short else b"") + lines)
             self._catch_up()
 
     def since(self, seen: int, state: str = "") -> tuple[int, list[StoredRow]]:
@@ -102,7 +103,7 @@ class Results:
         self._read += len(whole)
         for line in whole.splitlines():
             try:
-                row = {"state": ""} | json.loads(line)
+                row = {"state": ""} | json.loads(_content(line))
                 row["state"] = self._called.get(row["state"], row["state"])
                 there = self._rows.setdefault(row["state"], {})
                 fresh = row["id"] not in there
@@ -112,3 +113,23 @@ class Results:
                 there[row["id"]] = row
                 self._order.append(row)
                 self._latest[row["id"]] = row
+
+
+def _line(row: Mapping[str, object]) -> bytes:
+    """A row as JSON and the digest of that."""
+    content = json.dumps(row).encode()
+    return b"%b %b\n" % (content, _digest(content))
+
+
+def _content(line: bytes) -> bytes:
+    """The JSON of a line. Raises ValueError where it is not what was written; older lines have no digest."""
+    if line.endswith(b"}"):
+        return line
+    content, _, digest = line.rpartition(b" ")
+    if digest != _digest(content):
+        raise ValueError("damaged")
+    return content
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest()[:16].encode()

@@ -15,7 +15,7 @@ from exdd_core import files
 from exdd_core.errors import BadInput
 from exdd_core.images import probe
 from exdd_core.progress import Progress
-from exdd_core.workspace import candidates, dataset_files, decisions, version_files
+from exdd_core.workspace import candidates, dataset_files, decisions, runs, version_files
 from exdd_core.workspace.drawn_masks import MASKS
 from exdd_core.workspace.placing import MADE, TEMPORARY
 
@@ -45,7 +45,7 @@ def check(workspace: Workspace, repair: bool = False, progress: Progress | None 
         found = dataset_files.faults(workspace, workspace.images(info.name))
         said += [f"{id}: {what}." for id, what in found.items()]
     progress.advance()
-    said += [*_candidates(workspace), *_marks(workspace)]
+    said += [*_candidates(workspace), *_marks(workspace), *runs.damaged(workspace)]
     progress.advance()
     return [Finding(what=what, repaired="") for what in said] + _left_over(workspace, repair)
 

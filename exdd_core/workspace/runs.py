@@ -1,7 +1,8 @@
 """Stored measurements ("runs"): their settings, bank version and all figures.
 
 Every number on a page, in a table or in a report is from a run, so it can be traced and measured again: a run's `spec`
-is the input of `jobs.kinds.KINDS[run.kind]`. Knows rows and JSON. Does not know how anything is measured.
+is the input of `jobs.kinds.KINDS[run.kind]`. A run that is not what was stored, by its digest, is never returned. Knows
+rows and JSON. Does not know how anything is measured.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from exdd_core.errors import BadInput
 from exdd_core.measurements import RunResult
 from exdd_core.spec import Json
-from exdd_core.workspace import dataset_states
+from exdd_core.workspace import dataset_states, run_digests
 from exdd_core.workspace.clock import now
 
 if TYPE_CHECKING:
@@ -93,16 +94,20 @@ def _insert(workspace: Workspace, row: Json) -> None:
     marks = ", ".join(f":{name}" for name in row)
     with workspace.writing() as db:
         db.execute(f"insert or replace into runs ({', '.join(row)}) values ({marks})", row)
+        run_digests.take(db, "id = ?", [row["id"]])
 
 
 def listed(workspace: Workspace, dataset: str | None = None, kind: str | None = None) -> list[Run]:
-    """All runs, or those of one data set or kind, the newest first, with results without `BULKY`."""
+    """All runs, or those of one data set or kind, the newest first, with results without `BULKY`.
+
+    Without damaged ones, which `damaged` names.
+    """
     paths = ", ".join(f"'$.{name}'" for name in BULKY)
     columns = f"id, kind, title, spec, json_remove(result, {paths}) as result, bank, created, seconds"
+    query = f"select {columns} from runs where {run_digests.WHOLE} order by created desc, rowid desc"
     with workspace.reading() as db:
-        found = [
-            _run(row) for row in db.query(f"select {columns} from runs order by created desc, rowid desc")
-        ]
+        run_digests.prepare(db)
+        found = [_run(row) for row in db.query(query)]
     return [
         run
         for run in found
@@ -115,6 +120,22 @@ def without_bulky(result: RunResult) -> RunResult:
     return cast(RunResult, {key: value for key, value in result.items() if key not in BULKY})
 
 
+def damaged(workspace: Workspace) -> list[str]:
+    """A sentence on each run whose row is not what was stored."""
+    query = f"select cast(id as blob) from runs where not {run_digests.WHOLE}"
+    with workspace.reading() as db:
+        run_digests.prepare(db)
+        ids = [row[0].decode(errors="replace") for row in db.execute(query)]
+    return [_damaged(id) for id in ids]
+
+
+def _damaged(id: str) -> str:
+    return (
+        f"The stored measurement {id} is damaged: its figures are not what was measured, so they are not shown. "
+        "Measure again, or restore a backup."
+    )
+
+
 def stamp(workspace: Workspace) -> str:
     """A text that changes whenever a run is added, deleted or replaced. Cheap."""
     with workspace.reading() as db:
@@ -124,14 +145,21 @@ def stamp(workspace: Workspace) -> str:
 def get(workspace: Workspace, id: str = LAST) -> Run:
     """The run of that id or prefix of an id; "last" for the newest. Raises `BadInput`."""
     with workspace.reading() as db:
-        ids = [row[0] for row in db.execute("select id from runs order by created desc, rowid desc")]
+        query = "select cast(id as blob) from runs order by created desc, rowid desc"
+        ids = [row[0].decode(errors="replace") for row in db.execute(query)]
         matching = ids[:1] if id == LAST else [one for one in ids if one.startswith(id) and id]
         if id in ids:
             matching = [id]
         if len(matching) != 1:
             known = "is more than one" if matching else "is no"
             raise BadInput(f'There {known} stored measurement "{id}"; "runs list" shows them all.')
-        return _run(next(iter(db.query("select * from runs where id = ?", matching))))
+        run_digests.prepare(db)
+        columns = "id, kind, title, spec, result, bank, created, seconds"
+        query = f"select {columns} from runs where id = ? and {run_digests.WHOLE}"
+        row = next(iter(db.query(query, matching)), None)
+    if row is None:
+        raise BadInput(_damaged(matching[0]))
+    return _run(row)
 
 
 def delete(workspace: Workspace, id: str) -> Run:

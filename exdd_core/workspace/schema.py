@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from sqlite_utils import Database
 
 from exdd_core.datasets.record import natural_text
-from exdd_core.workspace import bank_contents
+from exdd_core.workspace import bank_contents, run_digests
 
-VERSION = 10
+VERSION = 11
 MEASURES = ("visible", "clean", "plausible", "new", "effect")
 # name -> (columns, primary key, indexes, unique indexes)
 TABLES: dict[str, tuple[Mapping[str, type], str, list[list[str]], list[list[str]]]] = {
@@ -67,6 +67,8 @@ TABLES: dict[str, tuple[Mapping[str, type], str, list[list[str]], list[list[str]
         | {"result": str, "error": str, "pid": int, "cancel": int}
         # who: ordered it. turn: number of its end among all ends, which orders ended jobs whatever the clock says.
         | {"who": str, "turn": int}
+        # retries: how often it still continues by itself after a crash.
+        | {"retries": int}
         | dict.fromkeys(("created", "started", "ended"), str),
         "id",
         [["state", "position"]],
@@ -137,7 +139,9 @@ TABLES: dict[str, tuple[Mapping[str, type], str, list[list[str]], list[list[str]
     ),
     "sessions": (dict.fromkeys(("token", "person", "until"), str), "token", [["person"]], []),
     "runs": (
-        dict.fromkeys(("id", "kind", "title", "spec", "result", "bank", "created"), str) | {"seconds": float},
+        dict.fromkeys(("id", "kind", "title", "spec", "result", "bank", "created"), str)
+        # digest: SHA-256 of what the row says; null in rows from before there were digests.
+        | {"seconds": float, "digest": str},
         "id",
         [["created"]],
         [],
@@ -174,6 +178,8 @@ def bring_up_to_date(db: Database) -> None:
         db.execute(
             "update jobs set turn = (select count(*) from jobs j where j.ended <= jobs.ended) where ended <> ''"
         )
+    if 0 < before < 11:
+        run_digests.take(db, "json_valid(spec) and json_valid(result)")
     db.execute(f"PRAGMA user_version = {VERSION}")
 
 

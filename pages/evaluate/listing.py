@@ -48,6 +48,7 @@ def open_page(shared: Evaluate, asked: Question) -> Answer:
         ],
         "accepted": accepted,
         "counts": sorted({*counts, accepted} if accepted < COUNTS[-1] else counts),
+        "damaged": " ".join(runs.damaged(workspace)),
         **listed(shared, asked),
     }
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
 from exdd_core import files
+from exdd_core.banks import bank_map
 from exdd_core.banks.detectors import load_detector
 from exdd_core.banks.options import rebuild_spec
 from exdd_core.cli import main
 from exdd_core.detector import Detector
 from exdd_core.errors import BadInput
-from exdd_core.workspace import Workspace, doctor, version_files
+from exdd_core.review.results import Results, StoredRow
+from exdd_core.workspace import Workspace, checking, doctor, runs, version_files
 from tests.trust.conftest import opened
 
 
@@ -191,3 +194,72 @@ def test_of_200_flipped_bits_in_all_files_of_a_version_each_is_found_or_changes_
             found += 1
         file.write_bytes(whole)
     assert found == 200 - sum(1 for turn in range(200) if kept[turn % len(kept)] in cached)
+
+
+# --- stored results ---------------------------------------------------------------------------------------------------
+
+
+def test_a_stored_measurement_with_a_flipped_byte_is_named_and_never_shown(workspace):
+    figures = {"methods": {"exdd": {"aupro": 0.91}}}
+    for id in ("good", "poor"):
+        runs.store(workspace, id, "evaluate", "One", {"dataset": "d"}, figures, "b", 2.29)
+    healthy = runs.listed(workspace)
+    assert runs.damaged(workspace) == [] and len(healthy) == 2
+    columns = ("kind", "title", "spec", "result", "bank", "created", "digest")
+    for column in columns:
+        with workspace.writing() as db:
+            was = db.execute(f"select cast({column} as blob) from runs where id = 'poor'").fetchone()[0]
+        for at in {0, len(was) // 2, len(was) - 1}:
+            for bit in (1, 0x80):  # 0x80: the text cannot be decoded any more
+                now = was[:at] + bytes([was[at] ^ bit]) + was[at + 1 :]
+                with workspace.writing() as db:
+                    db.execute(f"update runs set {column} = cast(? as text) where id = 'poor'", [now])
+                assert [run.id for run in runs.listed(workspace)] == ["good"]
+                assert ["poor is damaged" in said for said in runs.damaged(workspace)] == [True]
+                with pytest.raises(BadInput, match="poor is damaged.*Measure again"):
+                    runs.get(workspace, "poor")
+        with workspace.writing() as db:
+            db.execute(f"update runs set {column} = cast(? as text) where id = 'poor'", [was])
+    assert runs.listed(workspace) == healthy
+    with workspace.writing() as db:
+        db.execute("update runs set seconds = 3.29 where id = 'poor'")
+    assert any("poor is damaged" in finding["what"] for finding in checking.check(workspace))
+
+
+def test_a_measurement_from_before_digests_is_shown_while_it_can_be_read(workspace):
+    runs.store(workspace, "old", "evaluate", "One", {"dataset": "d"}, {"methods": {}})
+    with workspace.writing() as db:
+        db.execute("update runs set digest = null")
+    assert [run.id for run in runs.listed(workspace)] == ["old"] and not runs.damaged(workspace)
+    with workspace.writing() as db:
+        db.execute("update runs set result = substr(result, 2)")
+    assert runs.listed(workspace) == [] and len(runs.damaged(workspace)) == 1
+
+
+def test_a_flipped_byte_in_results_of_inspect_shows_no_other_score(tmp_path):
+    file = tmp_path / "results.jsonl"
+    rows = [cast(StoredRow, {"id": name, "exdd_score": 0.25}) for name in ("a", "b")]
+    Results(file).add("s", rows)
+    written = file.read_bytes()
+    healthy, end = Results(file).rows("s"), written.index(b"\n")
+    for at in range(end):
+        for bit in (1, 0x10):
+            flip(file, at, bit)
+            assert Results(file).rows("s") == {"b": healthy["b"]}, at
+            file.write_bytes(written)
+    file.write_bytes(
+        b'{"id": "old", "state": "s", "reason": "a} b"}\n' + written
+    )  # before there were digests
+    assert set(Results(file).rows("s")) == {"old", "a", "b"}
+
+
+def test_a_damaged_map_is_said_to_be_damaged(workspace):
+    kept = bank_map.cache_of(workspace, workspace.bank().id) / "map.npz"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with files.sealed(kept) as place:
+        np.savez(place.open("wb"), place=np.zeros((1, 2)))
+    flip(kept, 100)
+    with pytest.raises(BadInput, match="was damaged and is gone"):
+        bank_map.map_bank(workspace, method="umap")
+    with pytest.raises(BadInput, match="is not made yet"):
+        bank_map.map_bank(workspace, method="umap")

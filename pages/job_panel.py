@@ -98,7 +98,8 @@ class JobPanel:
         elif job.state == "failed":
             said = say("error", job.error)
         elif job.state == "interrupted":
-            said = say("info", f"{job.title}: interrupted when the program ended. Resume it in Jobs above.")
+            why = job.error or "interrupted when the program ended; resume it in Jobs above."
+            said = say("info", f"{job.title}: {why}")
         else:
             said = say("info", f"{job.title}: cancelled, and nothing was changed.")
         return {self.panel: gr.update(visible=False), self.note: said}

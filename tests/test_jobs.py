@@ -312,7 +312,7 @@ def test_a_running_job_is_cancelled_from_another_process_within_a_second(workspa
 # --- kills ------------------------------------------------------------------------------------------------------
 
 
-def test_a_kill_loses_nothing_doubles_nothing_and_resume_finishes(workspace: Workspace) -> None:
+def test_a_kill_loses_nothing_doubles_nothing_and_the_next_worker_finishes(workspace: Workspace) -> None:
     long, short = files(workspace, "Long", 12, 0.1), files(workspace, "Short", 2, 0.05)
     with process(workspace) as running:
         # The list of jobs follows the files by a moment.
@@ -322,6 +322,8 @@ def test_a_kill_loses_nothing_doubles_nothing_and_resume_finishes(workspace: Wor
         assert [job.state for job in jobs.listed(workspace)] == ["running", "queued"]
         running.kill()
         running.wait()
+    kept = len(made(workspace, long))
+    assert 3 <= kept < 12
     # Seen as it is, before anybody has written it down.
     assert [(job.title, job.state) for job in jobs.listed(workspace)] == [
         ("Short", "queued"),
@@ -329,36 +331,50 @@ def test_a_kill_loses_nothing_doubles_nothing_and_resume_finishes(workspace: Wor
     ]
     with process(workspace):
         until(lambda: jobs.get(workspace, short.id).state == "done")
-        lost = jobs.get(workspace, long.id)
-        assert lost.state == "interrupted" and lost.ended
-        assert lost.text.startswith("Interrupted at: Making files: ")
-        kept = len(made(workspace, long))
-        assert 3 <= kept < 12
-        assert jobs.resume(workspace, long.id).id == long.id
-        done = until(lambda: (seen := jobs.get(workspace, long.id)).state == "done" and seen)
-        assert done.result == {"made": 12, "before": kept}
+        done = jobs.get(workspace, long.id)  # it went on first, by itself
+        assert (done.state, done.result) == ("done", {"made": 12, "before": kept})
         assert len(made(workspace, long)) == 12
 
 
-def test_a_job_of_a_living_process_number_without_its_lock_is_interrupted(
-    workspace: Workspace, kind: Any
-) -> None:
-    job = jobs.submit(workspace, kind(lambda progress: {}), "Old", {})
-    with workspace.writing() as db:  # as after a container's restart: our number is that of the killed one
-        db.execute("update jobs set state = 'running', pid = ? where id = ?", [os.getpid(), job.id])
-    assert jobs.get(workspace, job.id).state == "interrupted"
-    assert jobs.run_next(workspace) is None  # a resume is a person's decision
-    assert jobs.resume(workspace, job.id).state == "queued"
-
-
-def test_what_a_kill_left_is_written_down_when_a_worker_begins(workspace: Workspace, kind: Any) -> None:
-    job = jobs.submit(workspace, kind(lambda progress: {}), "Old", {})
+def crash(workspace: Workspace, id: str) -> None:
+    """Leave a job as a killed process does. After a container's restart its number may be ours."""
     with workspace.writing() as db:
-        db.execute("update jobs set state = 'running', pid = 1 where id = ?", [job.id])
+        db.execute("update jobs set state = 'running', pid = ? where id = ?", [os.getpid(), id])
+    assert jobs.get(workspace, id).state == "interrupted"
+
+
+def test_a_killed_job_goes_on_when_a_worker_begins(workspace: Workspace, kind: Any) -> None:
+    job = jobs.submit(workspace, kind(lambda progress: {}), "Old", {})
+    crash(workspace, job.id)
     worker = jobs.start_worker(workspace)
     until(lambda: jobs.get(workspace, job.id).ended)
     worker.stop()
-    assert jobs.get(workspace, job.id).state == "interrupted"
+    assert jobs.get(workspace, job.id).state == "done"
+
+
+def test_a_job_that_runs_at_two_crashes_in_a_row_waits_for_a_person(
+    workspace: Workspace, kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deadly = jobs.submit(workspace, kind(lambda progress: {}), "Deadly", {})
+    behind = jobs.submit(workspace, kind(lambda progress: {}), "Behind", {})
+    for _ in range(2):  # once as it was ordered, once as a person resumed it
+        crash(workspace, deadly.id)
+        taken = running._first(workspace)
+        assert taken and taken.id == deadly.id  # it goes on by itself, in its former place
+        crash(workspace, deadly.id)
+        taken = running._first(workspace)
+        assert taken and taken.id == behind.id  # and holds nobody up
+        stopped = jobs.get(workspace, deadly.id)
+        assert stopped.state == "interrupted" and "ended twice while this ran" in stopped.text
+        assert jobs.resume(workspace, deadly.id).state == "queued"
+
+
+def test_a_killed_job_that_somebody_had_cancelled_does_not_go_on(workspace: Workspace, kind: Any) -> None:
+    job = jobs.submit(workspace, kind(lambda progress: {}), "Old", {})
+    with workspace.writing() as db:
+        db.execute("update jobs set state = 'running', cancel = 1 where id = ?", [job.id])
+    assert jobs.run_next(workspace) is None
+    assert jobs.get(workspace, job.id).state == "cancelled"
 
 
 def test_only_the_last_that_ended_stay_listed(

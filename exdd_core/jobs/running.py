@@ -8,10 +8,11 @@ needs a file.
 
 The process that runs a job holds `RUN_LOCK`, a lock of the operating system. Each running job, and each job that a
 command line runs itself, also has its own lock, which shows whether its process is alive: a lock ends with its process,
-while a process id may be reused. If a process is killed, queued jobs stay queued and the running job reads as
-interrupted; `resume` queues it again under its id, and its function continues from the existing results. A process that
-is asked to end (`Worker.drain`) stops its job at the next step and queues it again itself. Knows kinds by
-their name (`kinds.KINDS`). Does not know what they do.
+while a process id may be reused. If a process is killed, queued jobs stay queued, and the next worker continues the
+running job under its id from the existing results. It does so once: a job that was running at two crashes in a row
+waits for a person (`resume`), since it may be what ends the program. A process that is asked to end (`Worker.drain`)
+stops its job at the next step and queues it again itself. Knows kinds by their name (`kinds.KINDS`). Does not know what
+they do.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ from exdd_core.workspace.clock import now
 from exdd_core.workspace.failures import sentence_of
 
 if TYPE_CHECKING:
+    from sqlite_utils import Database
+
     from exdd_core.workspace import Workspace
 
 RUN_LOCK = ".jobs.lock"
@@ -76,7 +79,9 @@ WAITING = {
     "error": None,
     "pid": None,
     "cancel": 0,
+    "retries": 1,
 }
+TWICE = "The program ended twice while this ran; look into its log, then resume or cancel it."
 log = logging.getLogger(__name__)
 
 
@@ -190,8 +195,8 @@ def _first(workspace: Workspace, mine: str = "") -> Job | None:
     The caller holds `RUN_LOCK`, so a job whose row says that it runs was killed.
     """
     with workspace.writing() as db:
-        for (id,) in db.execute("select id from jobs where state = 'running'").fetchall():
-            end_job(db, id, state="interrupted")
+        for row in list(db.query("select * from jobs where state = 'running'")):
+            _after_crash(db, cast(JobRow, row))
         for row in list(db.query(QUEUED)):
             if row["id"] == mine or (row["pid"] is None and not mine):
                 return job_of_row(workspace, cast(JobRow, row))
@@ -199,6 +204,16 @@ def _first(workspace: Workspace, mine: str = "") -> Job | None:
                 return None  # its command line will run it
             end_job(db, row["id"], state="interrupted")  # killed while it waited
     return None
+
+
+def _after_crash(db: Database, row: JobRow) -> None:
+    """Queue a job again whose process was killed, or end it."""
+    if row["cancel"]:
+        end_job(db, row["id"], state="cancelled")
+    elif row["retries"]:
+        update_job(db, row["id"], **WAITING | {"retries": 0})
+    else:
+        end_job(db, row["id"], state="interrupted", error=None if row["retries"] is None else TWICE)
 
 
 def _take(workspace: Workspace, id: str) -> bool:

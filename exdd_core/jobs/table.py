@@ -136,6 +136,7 @@ class JobRow(Standing):
 
     pid: the process that runs the job or, while it is queued, the command line that will run it. turn: the number of
     ends before this one, as ended jobs are ordered; null for a job that has not ended, 0 in rows of older programs.
+    retries: how often it still continues by itself after a crash; null for a job of a command line, which never does.
     """
 
     id: str
@@ -153,6 +154,7 @@ class JobRow(Standing):
     ended: str | None
     who: str | None
     turn: int | None
+    retries: int | None
 
 
 def standing_of(progress: Progress) -> Standing:
@@ -211,6 +213,7 @@ def insert_job(
         if first:
             place = min([place] + [queued["position"] - 1 for queued in db.query(QUEUED)])
         row |= {"position": place, "pid": pid, "cancel": 0, "created": now(), "who": logs.user()}
+        row["retries"] = 1 if pid is None else None
         db.table("jobs").insert(row)
 
 
@@ -266,4 +269,5 @@ def _text(state: State, row: JobRow, left: float | None) -> str:
     if state == "failed":
         return str(row["error"])
     where = f" at: {standing}" if row["stage"] and state != "done" else ""
-    return state.capitalize() + where
+    reason = f". {row['error']}" if row["error"] else ""
+    return state.capitalize() + where + reason

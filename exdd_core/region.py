@@ -11,7 +11,6 @@ import hashlib
 
 import cv2
 import numpy as np
-from scipy import ndimage
 
 from exdd_core.errors import BadInput
 from exdd_core.geometry import Size, mask_share
@@ -74,9 +73,15 @@ class Region:
 
         inside: bool (h, w). So averages and maxima over an image only contain features of patches inside.
         """
+        row, column = self.nearest(inside)
+        return features[row, column]
+
+    def nearest(self, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Row and column of the patch inside that is closest to each patch, int (h, w) each. inside: bool (h, w)."""
+        from scipy import ndimage  # here, as bundles score without scipy
+
         key = inside.tobytes()
         if key not in self._nearest:
             found = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
             self._nearest[key] = found[0], found[1]
-        row, column = self._nearest[key]
-        return features[row, column]
+        return self._nearest[key]

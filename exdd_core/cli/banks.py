@@ -16,6 +16,7 @@ from exdd_core.jobs.results import Built
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.banks.compare import Comparison
+    from exdd_core.bundle.writing import Written
     from exdd_core.cli import bank_answers
     from exdd_core.workspace import BankVersion
 
@@ -250,6 +251,24 @@ def put_back_image(options: argparse.Namespace) -> bank_answers.ImagePutBack:
     return print_result(decided.sentence, answer, options)
 
 
+def export_options(add: Add) -> None:
+    add("file", type=new_file(".zip"), metavar="FILE.zip", help="the bundle to write")
+    add("version", nargs="?", metavar="VERSION", help="such as v3; default: the active one")
+
+
+def export_bundle(options: argparse.Namespace) -> Written:
+    """Write a version as a bundle, which scores images elsewhere without PyTorch: exdd-score FILE.zip IMAGES."""
+    from exdd_core.bundle import writing
+
+    options.file.parent.mkdir(parents=True, exist_ok=True)
+    made = writing.write(open_workspace(options), options.file, options.version, progress())
+    said = (
+        f"{made['bank']} is in {made['path']} ({made['bytes'] / 2**20:.1f} MB), with {len(made['golden'])} golden "
+        f"images and a tolerance of {made['tolerance']:.0%}. python {made['path']} IMAGES scores with it."
+    )
+    return print_result(said, made, options)
+
+
 def map_options(add: Add) -> None:
     version_or_active(add)
     add("--method", default="pca", choices=("pca", "umap"), help="default: pca; umap takes a minute")
@@ -293,5 +312,6 @@ BANKS = Group(
         "drop": (drop_image, drop_options),
         "put-back": (put_back_image, put_back_options),
         "map": (map_bank, map_options),
+        "export": (export_bundle, export_options),
     },
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from exdd_core.geometry import Size, frame
+from exdd_core.geometry import Size, frame, patch_box, restore_map
 
 Line = tuple[tuple[float, float], ...]
 
@@ -88,6 +88,33 @@ def _region(values: np.ndarray, pixels: np.ndarray) -> AnomalyRegion:
         mean=float(own.mean(dtype=np.float64)),
         at=(int(columns[highest]), int(rows[highest])),
     )
+
+
+def regions_of_image(
+    calibrated: np.ndarray,
+    scores: np.ndarray,
+    rules: RegionRules,
+    size: Size,
+    shape: tuple[int, int],
+    is_defect: bool,
+) -> list[AnomalyRegion]:
+    """The regions of an image in pixels of it, the highest peak first.
+
+    calibrated: its map at the model's size, 1 being the threshold. scores: of its patches, float (h, w), -inf for those
+    that do not count. shape: (H, W) of the image. A defect has at least one region: where nothing of the map lies above
+    the threshold, the patch with the highest score.
+    """
+    found = [on_image(region, size, shape) for region in regions_above(calibrated, 1.0, rules)]
+    if found or not is_defect:
+        return found
+    row, column = np.unravel_index(int(scores.argmax()), scores.shape)
+    x0, y0, x1, y1 = patch_box(int(row), int(column), (scores.shape[0], scores.shape[1]), size, shape)
+    inside = restore_map(calibrated, size, shape)[y0:y1, x0:x1]
+    line = tuple((float(x), float(y)) for x, y in ((x0, y0), (x1, y0), (x1, y1), (x0, y1)))
+    at = (x0 + x1 - 1) // 2, (y0 + y1 - 1) // 2
+    return [
+        AnomalyRegion((x0, y0, x1, y1), (line,), inside.size, float(inside.max()), float(inside.mean()), at)
+    ]
 
 
 def on_image(region: AnomalyRegion, size: Size, shape: tuple[int, int]) -> AnomalyRegion:

@@ -16,9 +16,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import expit
 
-from exdd_core.detector.direction import logistic
 from exdd_core.detector.likeness import FEWEST_PARTS, trust
 from exdd_core.errors import BadInput
 
@@ -300,6 +298,8 @@ class Stacked(Fusion):
 
     @classmethod
     def fit(cls, evidence: Evidence) -> Stacked:
+        from exdd_core.detector.direction import logistic  # here, as bundles score without scikit-learn
+
         assert evidence.defects is not None
         normals, defects = cls._columns(evidence.normals), cls._columns(evidence.defects)
         x = np.concatenate([normals, defects])
@@ -311,6 +311,8 @@ class Stacked(Fusion):
 
     def probability(self, distances: Distances) -> np.ndarray:
         """The score as a probability, 0 to 1, if normal and defective patches were equally frequent."""
+        from scipy.special import expit  # here, as bundles score without scipy
+
         return expit(self.patch_scores(distances))
 
     @staticmethod

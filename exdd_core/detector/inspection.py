@@ -16,7 +16,7 @@ from scipy.special import expit
 
 from exdd_core import images
 from exdd_core.detector import fusion
-from exdd_core.detector.anomaly_regions import AnomalyRegion, RegionRules, on_image, regions_above
+from exdd_core.detector.anomaly_regions import AnomalyRegion, RegionRules, regions_of_image
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.thresholds import Calibration
 from exdd_core.errors import BadInput
@@ -179,19 +179,11 @@ class Inspection:
         """
         if not self.is_judged:
             return []
-        above = regions_above(self.calibrated_model_map, 1.0, self.rules)
-        found = [on_image(region, self.size, self.shape) for region in above]
-        if not found and self.verdict == "defect":
-            found = [self._highest_patch()]
+        found = regions_of_image(
+            *(self.calibrated_model_map, self._counting_scores, self.rules, self.size, self.shape),
+            is_defect=self.verdict == "defect",
+        )
         return [self._known(region) for region in found]
-
-    def _highest_patch(self) -> AnomalyRegion:
-        y, x = self.peak
-        x0, y0, x1, y1 = self.at(y, x).box
-        inside = images.restore_map(self.calibrated_model_map, self.size, self.shape)[y0:y1, x0:x1]
-        line = tuple((float(a), float(b)) for a, b in ((x0, y0), (x1, y0), (x1, y1), (x0, y1)))
-        peak, mean = float(inside.max()), float(inside.mean())
-        return AnomalyRegion((x0, y0, x1, y1), (line,), inside.size, peak, mean, (x, y))
 
     def _known(self, region: AnomalyRegion) -> KnownRegion:
         x, y = region.at
@@ -202,11 +194,14 @@ class Inspection:
         )
 
     @property
+    def _counting_scores(self) -> np.ndarray:
+        """Patch scores (h, w), -inf outside the region of interest."""
+        return self.patch_scores if self.inside is None else np.where(self.inside, self.patch_scores, -np.inf)
+
+    @property
     def peak(self) -> tuple[int, int]:
         """(y, x), in pixels of the image, of the centre of the patch with the highest score."""
-        scores = (
-            self.patch_scores if self.inside is None else np.where(self.inside, self.patch_scores, -np.inf)
-        )
+        scores = self._counting_scores
         row, column = np.unravel_index(scores.argmax(), scores.shape)
         x0, y0, x1, y1 = images.patch_box(
             int(row), int(column), self.patch_scores.shape, self.size, self.shape

@@ -126,6 +126,17 @@ def _converted(network: PatchNetwork, stored: Path | None) -> Any:
     if stored is not None and stored.is_file():
         with suppress(RuntimeError):  # a damaged file
             return openvino.Core().read_model(stored)
+    texts, weights = serialized(network)
+    if stored is not None:
+        with suppress(OSError):  # nothing is lost without it but time
+            _write(stored, texts, weights)
+    # A model that was read back rounds otherwise than the one that was written: take what every process will read.
+    return openvino.Core().read_model(model=texts, weights=weights)
+
+
+def serialized(network: PatchNetwork) -> tuple[bytes, bytes]:
+    """The network as OpenVINO stores it, for images of any size: the text of its .xml file and the .bin file."""
+    openvino = _openvino()
     example = torch.zeros(1, EXAMPLE_SIDE, EXAMPLE_SIDE, 3, dtype=torch.uint8)
     with torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.jit.trace, which OpenVINO calls, is deprecated
@@ -133,12 +144,7 @@ def _converted(network: PatchNetwork, stored: Path | None) -> Any:
     with tempfile.TemporaryDirectory(prefix="exdd-network-") as folder:
         written = Path(folder) / "network.xml"
         openvino.serialize(model, written, written.with_suffix(".bin"))
-        texts, weights = written.read_bytes(), written.with_suffix(".bin").read_bytes()
-    if stored is not None:
-        with suppress(OSError):  # nothing is lost without it but time
-            _write(stored, texts, weights)
-    # A model that was read back rounds otherwise than the one that was written: take what every process will read.
-    return openvino.Core().read_model(model=texts, weights=weights)
+        return written.read_bytes(), written.with_suffix(".bin").read_bytes()
 
 
 def _write(file: Path, texts: bytes, weights: bytes) -> None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any, TypedDict
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 SMALLEST_SPREAD = 1e-6
 
@@ -132,6 +131,8 @@ def odds(
     counts: float (a,), how many patches each of the normals stands for; None where all stand for as many. The
     targets are Platt's (1999): few scores give no certainty, even where the classes do not overlap.
     """
+    from sklearn.linear_model import LogisticRegression  # here, as bundles score without scikit-learn
+
     a, b = len(normals), len(defects)
     x = np.concatenate([normals, defects]).astype(np.float64)
     middle, spread = x.mean(), max(x.std(), SMALLEST_SPREAD)

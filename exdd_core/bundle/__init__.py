@@ -1,0 +1,5 @@
+"""Bundles: a bank version as one zip file that scores images on machines without PyTorch and proves itself there.
+
+`scorer`, `reading` and `program` need numpy, OpenCV and OpenVINO alone, and lie in every bundle; `writing` makes one of
+a workspace. The room knows detectors and bank versions. It does not know pages or who asks.
+"""

@@ -1,0 +1,81 @@
+"""The program `exdd-score BUNDLE IMAGES...`, which is also `python BUNDLE IMAGES...`: verdicts without a workspace.
+
+Knows the terminal. Does not know how a score is computed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exdd_core.errors import BadInput
+
+if TYPE_CHECKING:
+    from exdd_core.bundle import scorer
+
+
+def main(words: Sequence[str] | None = None, bundle: str | None = None) -> int:
+    """Score images and print a line for each; 2 with one sentence for bad input, an image that cannot be read included.
+
+    bundle: the file to score with, in place of the first word.
+    """
+    parser = argparse.ArgumentParser(prog="exdd-score", description="Score images with a bundle.")
+    if bundle is None:
+        parser.add_argument("bundle", metavar="BUNDLE", help="made with `banks export`")
+    parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
+    parser.add_argument("--json", action="store_true", help="one line of JSON for each image")
+    options = parser.parse_args(words)
+    from exdd_core.bundle import scorer
+
+    try:
+        opened = scorer.load(bundle or options.bundle)
+    except BadInput as error:
+        print(error, file=sys.stderr)
+        return 2
+    code = 0
+    for path in options.images:
+        try:
+            made = opened.score(path)
+        except BadInput as error:
+            print(error, file=sys.stderr)
+            code = 2
+            continue
+        print(json.dumps(_told(path, made)) if options.json else _line(path, made))
+    return code
+
+
+def run() -> int:
+    return main()
+
+
+def _line(path: Path, made: scorer.BundleVerdict) -> str:
+    places = "; ".join("x {0} to {2}, y {1} to {3}".format(*one.region.box) for one in made.regions)
+    return f"{made.verdict:>12} {made.calibrated:8.3f}  {path}{f'  ({places})' if places else ''}"
+
+
+def _told(path: Path, made: scorer.BundleVerdict) -> dict[str, object]:
+    known = math.isfinite(made.score)
+    return {
+        "image": str(path),
+        "verdict": made.verdict,
+        "score": made.score if known else None,
+        "threshold": made.threshold,
+        "calibrated": made.calibrated if known else None,
+        "probability": made.probability,
+        "regions": [
+            {
+                "box": one.region.box,
+                "area": one.region.area,
+                "area_mm2": one.area_mm2,
+                "peak": one.region.peak,
+                "mean": one.region.mean,
+                "nearest_type": one.nearest_type,
+            }
+            for one in made.regions
+        ],
+    }

@@ -1,0 +1,317 @@
+"""Scores images with a bundle: network -> distances to both banks -> fusion -> map, score, verdict and regions.
+
+Before its first verdict a bundle scores its golden images and compares them with what was expected: a difference beyond
+the stated tolerance is an error and no verdict. Knows the files of a bundle, numpy, OpenCV and OpenVINO. Does not know
+PyTorch, workspaces or how a bank is built.
+
+>>> from exdd_core.bundle.scorer import load
+>>> load("no.zip")
+Traceback (most recent call last):
+exdd_core.errors.BadInput: no.zip is no bundle: No such file or directory; make one with `banks export`.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+import cv2
+import numpy as np
+
+from exdd_core.bundle.reading import Source, read
+from exdd_core.depth import Depth
+from exdd_core.detector import fusion
+from exdd_core.detector.anomaly_map import anomaly_map, enlarged
+from exdd_core.detector.anomaly_regions import AnomalyRegion, RegionRules, regions_of_image
+from exdd_core.detector.fusion import Distances
+from exdd_core.detector.thresholds import Calibration
+from exdd_core.errors import BadInput
+from exdd_core.geometry import Size, patch_at, resize_image, restore_map
+from exdd_core.region import HALF, Region
+
+FORMAT = 1
+MANIFEST, ARRAYS, NETWORK, WEIGHTS = "bundle.json", "banks.npz", "network.xml", "network.bin"
+QUERIES_AT_ONCE, CANDIDATES = 256, 16
+DAMAGED = (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, RuntimeError)
+
+
+class Golden(TypedDict):
+    """A golden image and what is expected of it. image, map: names in the bundle; the map has the model's size."""
+
+    name: str
+    image: str
+    map: str
+    score: float
+    verdict: str
+
+
+class MadeWith(TypedDict):
+    """The program's version, and those of the libraries that the bank was built with."""
+
+    program: str
+    libraries: dict[str, str]
+
+
+class InputSize(TypedDict):
+    """`Size` as JSON."""
+
+    width: int
+    height: int
+    keep_aspect: bool
+
+
+class Manifest(TypedDict):
+    """The content of bundle.json.
+
+    tolerance: the largest difference of a golden score, in shares of the distance from the median of normal images to
+    the threshold, and of a golden map, in shares of that of maps. windows: sides of the squares of the discriminant.
+    types: of defects, by the number that `banks.npz` has for each positive row.
+    """
+
+    format: int
+    bank: str
+    dataset: str
+    created: str
+    exported: str
+    backbone: dict[str, str]
+    licences: dict[str, str]
+    made_with: MadeWith
+    size: InputSize
+    depth: str | None
+    grid: list[int]
+    fusion: fusion.State
+    calibration: dict[str, float | tuple[float, float] | None]
+    region_area: int
+    region_gap: int
+    mm_per_pixel: float | None
+    windows: list[int]
+    types: list[str]
+    tolerance: float
+    golden: list[Golden]
+
+
+@dataclass(frozen=True)
+class BundleRegion:
+    """A region in pixels of its image; peak and mean are calibrated. nearest_type: None without a positive bank."""
+
+    region: AnomalyRegion
+    area_mm2: float | None
+    nearest_type: str | None
+
+
+@dataclass(frozen=True)
+class BundleVerdict:
+    """What a bundle says of an image.
+
+    score, threshold: raw. calibrated: 0 is the median of normal images, 1 the threshold. verdict: "defect", "not sure",
+    "normal" or "cannot judge". probability: of a defect, 0 to 1; None where unknown. model_map: float32 at the model's
+    size; map: float32 (H, W) of the image, both raw.
+    """
+
+    score: float
+    threshold: float
+    calibrated: float
+    verdict: str
+    probability: float | None
+    regions: list[BundleRegion]
+    model_map: np.ndarray
+    map: np.ndarray
+
+
+def load(path: str | Path) -> Bundle:
+    """Open a bundle and check it by its golden images. Raises BadInput for a damaged one and one that differs."""
+    bundle = Bundle(path)
+    bundle.check()
+    return bundle
+
+
+class Bundle:
+    """An opened bundle, not checked yet; see `load`."""
+
+    def __init__(self, path: str | Path):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                manifest: Manifest = json.loads(archive.read(MANIFEST))
+                if manifest["format"] > FORMAT:
+                    raise BadInput(f"{path} was made by a newer program; use that or a later one.")
+                with np.load(io.BytesIO(archive.read(ARRAYS)), allow_pickle=False) as arrays:
+                    self._arrays: Mapping[str, np.ndarray] = dict(arrays)
+                self._golden = [
+                    (one, archive.read(one["image"]), np.load(io.BytesIO(archive.read(one["map"]))))
+                    for one in manifest["golden"]
+                ]
+                network = archive.read(NETWORK), archive.read(WEIGHTS)
+            self.manifest, self.path = manifest, Path(path)
+            self.size = Size(**manifest["size"])
+            self.calibration = Calibration.restore(manifest["calibration"])
+            self.fusion = fusion.restore(manifest["fusion"])
+            self._depth = Depth.parse(manifest["depth"]) if manifest["depth"] else None
+            roi = self._arrays.get("roi")
+            self._region = None if roi is None else Region(roi)
+            self._network = _compiled(network, self.size)
+        except BadInput:
+            raise
+        except DAMAGED as error:
+            why = getattr(error, "strerror", None) or "files are missing or damaged"
+            raise BadInput(f"{path} is no bundle: {why}; make one with `banks export`.") from error
+
+    def check(self) -> None:
+        """Score the golden images. Raises BadInput where one differs by more than the bundle's tolerance."""
+        c, most = self.calibration, self.manifest["tolerance"]
+        for golden, content, expected in self._golden:
+            found = self.score(content)
+            off = abs(found.score - golden["score"]) / (c.threshold - c.median)
+            map_off = np.abs(found.model_map - expected).max() / (c.map_threshold - c.map_median)
+            if not (off <= most and map_off <= most) or found.verdict != golden["verdict"]:
+                raise BadInput(
+                    f"{self.path.name} does not judge here as it did where it was made: the score of its golden image "
+                    f"{golden['name']} is off by {off:.2%}, its map by {map_off:.2%}, and {most:.2%} are allowed; "
+                    "nothing is scored with it."
+                )
+
+    def score(self, image: Source) -> BundleVerdict:
+        """Judge a file, its bytes, or a uint8 (H, W, 3) RGB array. Raises BadInput for one that cannot be read."""
+        pixels = read(image, self._depth)
+        shape = pixels.shape[0], pixels.shape[1]
+        if self._region is not None:
+            pixels = self._region.painted_over(pixels)
+        found = self._network(resize_image(pixels, self.size)[None])[0]
+        if self._region is not None:
+            found = self._spread(found)
+        distances, rows = self._distances(found)
+        scores = self.fusion.patch_scores(distances)
+        score = self.fusion.image_score(distances) if np.isfinite(found).all() else math.nan
+        model_map = self._within(anomaly_map(scores, self.fusion.sigma, self.size), shape)
+        verdict, c = "cannot judge", self.calibration
+        if math.isfinite(score) and np.isfinite(model_map).all():
+            verdict = c.verdict(score)
+        return BundleVerdict(
+            score=score,
+            threshold=c.threshold,
+            calibrated=c.calibrated(score),
+            verdict=verdict,
+            probability=self._probability(score) if verdict != "cannot judge" else None,
+            regions=self._regions(verdict, scores, model_map, rows, shape),
+            model_map=model_map,
+            map=restore_map(model_map, self.size, shape),
+        )
+
+    def _probability(self, score: float) -> float | None:
+        if self.calibration.odds is None:
+            return None
+        slope, offset = self.calibration.odds
+        return 1 / (1 + math.exp(-min(max(slope * score + offset, -700.0), 700.0)))
+
+    def _distances(self, found: np.ndarray) -> tuple[Distances, np.ndarray | None]:
+        """The distances of an image's features (h, w, d), and the nearest positive row of each patch, (h, w)."""
+        arrays, (h, w, d) = self._arrays, found.shape
+        flat = found.reshape(-1, d)
+        negative, _ = _nearest(arrays["negative"], flat)
+        if "positive" not in arrays:
+            return Distances(negative.reshape(h, w, -1)), None
+        positive, rows = _nearest(arrays["positive"], flat)
+        along = context = None
+        if "direction" in arrays:
+            along = found @ arrays["direction"] + np.float32(arrays["direction_bias"])
+        if "own" in arrays:
+            context = self._context(flat).reshape(h, w)
+            if self._region is not None:
+                context = self._spread(context)
+        both = Distances(
+            negative.reshape(h, w, -1), positive.reshape(h, w, -1), direction=along, context=context
+        )
+        return both, rows[:, 0].reshape(h, w)
+
+    def _context(self, flat: np.ndarray) -> np.ndarray:
+        """The discriminant's value of every patch, as `context.Discriminant.of_image` computes it; (h * w,)."""
+        h, w = self.manifest["grid"]
+        parts = flat @ self._arrays["around"].T
+        value = flat @ self._arrays["own"] + np.float32(self._arrays["bias"]) + parts[:, -1].mean()
+        for level, side in enumerate(self.manifest["windows"]):
+            level_map = np.ascontiguousarray(parts[:, level].reshape(h, w))
+            value += cv2.blur(level_map, (side, side), borderType=cv2.BORDER_REFLECT).ravel()
+        return value
+
+    def _spread(self, values: np.ndarray) -> np.ndarray:
+        """Values of patches (h, w, ...), those outside the region repeating the nearest patch inside."""
+        row, column = self._arrays["nearest"]
+        return values[row, column]
+
+    def _within(self, model_map: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+        if self._region is None:
+            return model_map
+        shown = enlarged(self._arrays["inside"], self.size) & (self._region.share(self.size, shape) >= HALF)
+        return np.where(shown, model_map, np.float32(self.calibration.map_median))
+
+    def _regions(
+        self,
+        verdict: str,
+        scores: np.ndarray,
+        model_map: np.ndarray,
+        rows: np.ndarray | None,
+        shape: tuple[int, int],
+    ) -> list[BundleRegion]:
+        if verdict == "cannot judge":
+            return []
+        m, c = self.manifest, self.calibration
+        calibrated = (model_map - np.float32(c.map_median)) / np.float32(c.map_threshold - c.map_median)
+        rules, is_defect = RegionRules(m["region_area"], m["region_gap"]), verdict == "defect"
+        if self._region is not None:
+            scores = np.where(self._arrays["inside"], scores, -np.inf)
+        squared = None if m["mm_per_pixel"] is None else m["mm_per_pixel"] ** 2
+        found = []
+        for region in regions_of_image(calibrated, scores, rules, self.size, shape, is_defect):
+            row, column = patch_at(region.at[1], region.at[0], scores.shape, self.size, shape)
+            known = (
+                None if rows is None else m["types"][int(self._arrays["positive_type"][rows[row, column]])]
+            )
+            found.append(BundleRegion(region, None if squared is None else region.area * squared, known))
+        return found
+
+
+def _nearest(rows: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Distances float32 (q, k) to the nearest rows, ascending, and their numbers; the last is repeated where few.
+
+    Dot products choose candidates, subtraction measures them.
+    """
+    middle = rows.mean(0)
+    there, k = rows - middle, fusion.NEIGHBOURS
+    lengths = np.einsum("nd,nd->n", there, there)
+    distances, numbers = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
+    few = min(k + CANDIDATES, len(rows))
+    for start in range(0, len(queries), QUERIES_AT_ONCE):
+        part = queries[start : start + QUERIES_AT_ONCE] - middle
+        products = lengths - 2 * part @ there.T
+        some = np.argpartition(products, few - 1, axis=1)[:, :few]
+        gap = part[:, None] - there[some]
+        exact = np.sqrt(np.einsum("qkd,qkd->qk", gap, gap))
+        order = exact.argsort(axis=1, kind="stable")[:, np.minimum(np.arange(k), few - 1)]
+        stop = start + len(part)
+        distances[start:stop] = np.take_along_axis(exact, order, 1)
+        numbers[start:stop] = np.take_along_axis(some, order, 1)
+    return distances, numbers
+
+
+class _compiled:
+    """The network for images of one size, computed by OpenVINO in float32."""
+
+    def __init__(self, network: tuple[bytes, bytes], size: Size):
+        try:
+            import openvino
+        except ImportError:
+            raise BadInput("OpenVINO computes the network; install it (pip install openvino).") from None
+        core = openvino.Core()
+        model = core.read_model(model=network[0], weights=network[1])
+        model.reshape([1, size.height, size.width, 3])
+        compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        self._request = compiled.create_infer_request()
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Patch features: uint8 (1, H, W, 3) in, float32 (1, h, w, d) out."""
+        return np.array(self._request.infer([np.ascontiguousarray(images)])[0])

@@ -1,0 +1,213 @@
+"""Writes a bundle of a bank version: its banks, models and network, golden images, licences, and the program itself.
+
+Knows bank versions, detectors and the files of a bundle. Does not know how a bundle scores.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict
+
+import numpy as np
+
+import exdd_core
+from exdd_core import datasets, files, packages
+from exdd_core.banks.detectors import judging_detector
+from exdd_core.bundle import scorer
+from exdd_core.detector import context, coreset, openvino_engine, patches
+from exdd_core.detector.patch_network import PatchNetwork
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+from exdd_core.workspace import scales, version_files
+
+if TYPE_CHECKING:
+    from exdd_core.detector import Detector
+    from exdd_core.workspace import BankVersion, ImageRow, Workspace
+
+TOLERANCE = 0.01
+GOLDEN_OF_EACH = 2  # golden images with and without a defect
+# The files of this package that score: every bundle holds them, so that `python FILE.zip IMAGES` needs no installation.
+PROGRAM = (
+    *("__init__.py", "errors.py", "geometry.py", "region.py", "depth.py"),
+    *("bundle/__init__.py", "bundle/program.py", "bundle/reading.py", "bundle/scorer.py"),
+    *("detector/__init__.py", "detector/anomaly_map.py", "detector/anomaly_regions.py"),
+    *("detector/fusion.py", "detector/likeness.py", "detector/thresholds.py"),
+)
+MAIN = "import sys\n\nfrom exdd_core.bundle.program import main\n\nsys.exit(main(bundle=sys.argv[0]))\n"
+
+
+class Written(TypedDict):
+    """A bundle that was written. golden: names of its golden images."""
+
+    path: Path
+    bank: str
+    bytes: int
+    golden: list[str]
+    tolerance: float
+
+
+def write(
+    workspace: Workspace, path: Path, bank: str | None = None, progress: Progress | None = None
+) -> Written:
+    """Write a bundle of a bank version (None: the active one), and check it by its own golden images.
+
+    Raises BadInput for a version that bundles cannot hold, and where its scores differ from the workspace's.
+    """
+    progress, version = progress or Progress(), workspace.bank(bank)
+    detector = judging_detector(workspace, version.id)
+    _require_possible(detector)
+    progress.begin("Writing the bundle", 3)
+    arrays, types = _arrays(detector)
+    network = openvino_engine.serialized(PatchNetwork(detector.backbone))
+    progress.advance()
+    rows = _golden_rows(workspace, version)
+    golden = [_golden(detector, row, number) for number, row in enumerate(rows)]
+    manifest = _manifest(workspace, version, detector, types, [one for one, _, _ in golden])
+    progress.advance()
+    with files.whole(path) as unfinished:
+        with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(scorer.MANIFEST, json.dumps(manifest, indent=1))
+            archive.writestr(scorer.ARRAYS, _npz(arrays))
+            archive.writestr(scorer.NETWORK, network[0])
+            archive.writestr(scorer.WEIGHTS, network[1])
+            for one, content, expected in golden:
+                archive.writestr(one["image"], content)
+                archive.writestr(one["map"], _npy(expected))
+            archive.writestr("__main__.py", MAIN)
+            root = Path(exdd_core.__file__).parent
+            for name in PROGRAM:
+                archive.write(root / name, f"exdd_core/{name}")
+            archive.write(_licence(), "LICENSE")
+        scorer.load(unfinished)  # raises where it judges otherwise than the workspace
+    progress.advance()
+    return {
+        "path": path,
+        "bank": version.name,
+        "bytes": path.stat().st_size,
+        "golden": [row.id for row in rows],
+        "tolerance": TOLERANCE,
+    }
+
+
+def _require_possible(detector: Detector) -> None:
+    if detector.fusion.around:
+        raise BadInput(
+            f"The fusion {detector.fusion.name} looks at neighbours within a bank, which bundles do not; build with "
+            "another fusion."
+        )
+    if detector.region is not None and detector.settings.size.keep_aspect:
+        raise BadInput(
+            "Bundles hold no region of interest of letterboxed images; build without --keep-aspect or without a region."
+        )
+
+
+def _arrays(detector: Detector) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays of banks.npz, and the types of defects that `positive_type` numbers."""
+    arrays: dict[str, np.ndarray] = {"negative": detector.negative.rows}
+    types: list[str] = []
+    models, positive, region = detector.fitted.models, detector.positive, detector.region
+    if positive is not None:
+        types = sorted({image.defect_type for image in positive.images})
+        numbers = np.array([types.index(image.defect_type) for image in positive.images], np.int32)
+        arrays |= {"positive": positive.rows, "positive_type": numbers[positive.image]}
+    if models.direction is not None and detector.fusion.uses_direction:
+        arrays |= {
+            "direction": models.direction.weights,
+            "direction_bias": np.array(models.direction.bias, np.float32),
+        }
+    if models.discriminant is not None and detector.fusion.uses_context:
+        one, d = models.discriminant, len(models.discriminant.own)
+        around = one.surrounding
+        if d > context.WIDEST:  # longer features are projected first; both products are one
+            around = around @ coreset.projection(d, context.WIDEST, seed=0).numpy().T
+        arrays |= {"own": one.own, "around": around.astype(np.float32), "bias": np.array(one.bias)}
+    if region is not None:
+        inside = patches.inside(region, detector.settings.size, detector.grid)
+        arrays |= {"roi": region.mask, "inside": inside, "nearest": np.stack(region.nearest(inside))}
+    return arrays, types
+
+
+def _golden_rows(workspace: Workspace, version: BankVersion) -> list[ImageRow]:
+    """Test images of the version's data set, and training images where a class has none."""
+    rows = [row for split in ("test", "train") for row in workspace.images(version.dataset, split=split)]
+    found = []
+    for label in (datasets.NORMAL, datasets.DEFECT):
+        found += [row for row in rows if row.label == label and row.path.is_file()][:GOLDEN_OF_EACH]
+    if not found:
+        raise BadInput("The data set of this version has no image left, so a bundle could not prove itself.")
+    return found
+
+
+def _golden(detector: Detector, row: ImageRow, number: int) -> tuple[scorer.Golden, bytes, np.ndarray]:
+    seen = detector.score([detector.settings.read(row.path)])[0]
+    golden: scorer.Golden = {
+        "name": row.id,
+        "image": f"golden/{number}{row.path.suffix}",
+        "map": f"golden/{number}.npy",
+        "score": float(seen.score),
+        "verdict": seen.verdict,
+    }
+    return golden, row.path.read_bytes(), seen.model_map.astype(np.float32)
+
+
+def _manifest(
+    workspace: Workspace,
+    version: BankVersion,
+    detector: Detector,
+    types: list[str],
+    golden: list[scorer.Golden],
+) -> scorer.Manifest:
+    backbone, settings, size = detector.backbone, detector.settings, detector.settings.size
+    told = json.loads((version.path / version_files.MANIFEST).read_text("utf-8"))
+    return {
+        "format": scorer.FORMAT,
+        "bank": f"{version.name} ({version.id})",
+        "dataset": f"{version.dataset}, state {version.state}",
+        "created": version.created,
+        "exported": datetime.now(UTC).isoformat(timespec="seconds"),
+        "backbone": {"name": backbone.name, "weights": backbone.weights, "fingerprint": backbone.fingerprint},
+        "licences": {
+            "program": "Apache-2.0",
+            **{one.name: one.licence for one in packages.WEIGHTS if backbone.name in one.name.split(", ")},
+        },
+        "made_with": {"program": exdd_core.__version__, "libraries": told.get("libraries", {})},
+        "size": {"width": size.width, "height": size.height, "keep_aspect": size.keep_aspect},
+        "depth": str(settings.depth) if settings.depth else None,
+        "grid": list(detector.grid),
+        "fusion": detector.fusion.state(),
+        "calibration": asdict(detector.fusions[detector.fusion.name][1]),
+        "region_area": settings.region_area,
+        "region_gap": settings.region_gap,
+        "mm_per_pixel": scales.scale(workspace, version.dataset),
+        "windows": list(context.WINDOWS),
+        "types": types,
+        "tolerance": TOLERANCE,
+        "golden": golden,
+    }
+
+
+def _npz(arrays: dict[str, np.ndarray]) -> bytes:
+    stream = io.BytesIO()
+    np.savez(stream, allow_pickle=False, **arrays)
+    return stream.getvalue()
+
+
+def _npy(array: np.ndarray) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, array, allow_pickle=False)
+    return stream.getvalue()
+
+
+def _licence() -> Path:
+    """The program's licence: beside the package where it was checked out, in its metadata where it was installed."""
+    return next(place for place in _places() if place.is_file())
+
+
+def _places() -> list[Path]:
+    root = Path(exdd_core.__file__).parent.parent
+    return [root / "LICENSE", *sorted(root.glob("exdd_workbench-*.dist-info/licenses/LICENSE"))]

@@ -1,0 +1,170 @@
+"""Bundles: the same verdicts in a process without PyTorch, refused where they differ, and what they cannot hold."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import exdd_core
+from exdd_core import cli
+from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
+from exdd_core.bundle import reading, scorer, writing
+from exdd_core.depth import Depth
+from exdd_core.errors import BadInput
+from exdd_core.images import encode_png, read_image
+from exdd_core.workspace import Workspace, dataset_settings
+from tests import plates
+
+# What a machine with a bundle need not have.
+ABSENT = (
+    "torch",
+    "torchvision",
+    "timm",
+    "faiss",
+    "scipy",
+    "sklearn",
+    "PIL",
+    "pydantic",
+    "safetensors",
+    "sqlite_utils",
+)
+RUN = f"""
+import runpy, sys
+sys.modules |= dict.fromkeys({ABSENT})
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
+
+
+@pytest.fixture(scope="module")
+def bundle(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("bundle") / "demo.zip"
+    assert cli.main(["banks", "export", str(file), "--workspace", str(demo_workspace.path)]) == 0
+    return file
+
+
+def started(bundle: Path, *words: object) -> subprocess.CompletedProcess[str]:
+    """Run a bundle as a program, elsewhere, where only numpy, OpenCV and OpenVINO can be imported."""
+    command = [sys.executable, "-I", "-c", RUN, str(bundle), *map(str, words)]
+    return subprocess.run(command, cwd=bundle.parent, capture_output=True, text=True, timeout=300)
+
+
+def changed(bundle: Path, file: Path, change: Callable[[str, bytes], bytes]) -> Path:
+    with zipfile.ZipFile(bundle) as source, zipfile.ZipFile(file, "w") as target:
+        for name in source.namelist():
+            target.writestr(name, change(name, source.read(name)))
+    return file
+
+
+def test_the_same_verdicts_without_pytorch(bundle: Path, demo_workspace: Workspace) -> None:
+    rows = demo_workspace.images("demo", split="test")
+    ended = started(bundle, *(row.path for row in rows), "--json")
+    assert ended.returncode == 0, ended.stderr
+    told = [json.loads(line) for line in ended.stdout.splitlines()]
+    seen = load_detector(demo_workspace).score([row.path for row in rows])
+    assert [one["verdict"] for one in told] == [one.verdict for one in seen]
+    assert {one["verdict"] for one in told} >= {"normal", "defect"}
+    for one, expected in zip(told, seen, strict=True):
+        assert abs(one["calibrated"] - expected.calibrated_score) < writing.TOLERANCE
+        assert one["probability"] == pytest.approx(expected.probability, abs=0.01)
+        assert [r["nearest_type"] for r in one["regions"]] == [r.defect_type for r in expected.regions]
+        boxes = [
+            np.subtract(r["box"], k.region.box) for r, k in zip(one["regions"], expected.regions, strict=True)
+        ]
+        assert np.abs([[0] * 4, *boxes]).max() <= 1
+
+
+def test_a_damaged_network_is_refused_by_its_golden_images(bundle: Path, tmp_path: Path) -> None:
+    def weaker(name: str, content: bytes) -> bytes:
+        middle = len(content) // 2
+        return (
+            content[:middle] + bytes(4096) + content[middle + 4096 :] if name == scorer.WEIGHTS else content
+        )
+
+    damaged = changed(bundle, tmp_path / "damaged.zip", weaker)
+    with pytest.raises(
+        BadInput, match=r"damaged.zip does not judge here as it did .* golden image demo/.* off by"
+    ):
+        exdd_core.load(damaged)
+    ended = started(damaged, "any.png")
+    assert ended.returncode == 2 and "nothing is scored" in ended.stderr and not ended.stdout
+
+
+def test_python_scores_files_bytes_and_arrays(
+    bundle: Path, demo_workspace: Workspace, tmp_path: Path
+) -> None:
+    path = demo_workspace.images("demo", split="test")[0].path
+    opened = exdd_core.load(bundle)
+    made = [opened.score(source) for source in (path, path.read_bytes(), read_image(path))]
+    assert len({one.score for one in made}) == 1 and made[0].map.shape == read_image(path).shape[:2]
+    licences = opened.manifest["licences"]
+    assert licences["program"] == "Apache-2.0" and "Apache-2.0" in licences["efficientnet_lite0"]
+    with pytest.raises(BadInput, match="no uint8"):
+        opened.score(np.zeros((8, 8), np.uint8))
+    (tmp_path / "no.zip").write_bytes(b"PK no")
+    with pytest.raises(BadInput, match="no bundle"):
+        exdd_core.load(tmp_path / "no.zip")
+    ended = started(bundle, tmp_path / "none.png")
+    assert ended.returncode == 2 and ended.stderr.count("\n") == 1 and "cannot be opened" in ended.stderr
+
+
+def test_what_bundles_cannot_hold_is_refused(
+    demo_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper = load_detector(demo_workspace).with_fusion("paper")
+    monkeypatch.setattr(writing, "judging_detector", lambda *_: paper)
+    with pytest.raises(BadInput, match="fusion paper"):
+        writing.write(demo_workspace, demo_workspace.path / "paper.zip")
+    assert not (demo_workspace.path / "paper.zip").exists()
+
+
+@pytest.mark.slow
+def test_a_region_of_interest_and_the_supervised_direction_go_along(tmp_path: Path) -> None:
+    own = Workspace.open(plates.build(tmp_path))
+    info = own.dataset()
+    width, height = info.commonest_size
+    mask = np.zeros((height, width), bool)
+    mask[: height * 2 // 3, width // 4 :] = True
+    dataset_settings.set_region(own, info.name, mask)
+    version = build_bank(own, negative_ratio=0.2, fusion="stacked")
+    writing.write(own, tmp_path / "own.zip", version.id)  # checks itself
+    opened = exdd_core.load(tmp_path / "own.zip")
+    detector = load_detector(own, version.id)
+    for row in own.images(info.name, split="test"):
+        found, expected = opened.score(row.path), detector.score([row.path])[0]
+        assert found.verdict == expected.verdict
+        assert [r.region.box for r in found.regions] == [k.region.box for k in expected.regions]
+
+
+def test_pictures_are_read_as_the_workbench_reads_them(tmp_path: Path) -> None:
+    import cv2
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (20, 30, 3), np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(pixels).save(tmp_path / "turned.jpg", exif=exif, quality=95)
+    Image.fromarray(pixels[..., 0]).save(tmp_path / "grey.png")
+    (tmp_path / "plain.png").write_bytes(encode_png(pixels))
+    alpha = np.dstack([pixels, rng.integers(0, 2, (20, 30), np.uint8) * 255])
+    (tmp_path / "clear.png").write_bytes(encode_png(alpha))
+    Image.fromarray(pixels).quantize(16).save(tmp_path / "palette.png")
+    for file in sorted(tmp_path.iterdir()):
+        np.testing.assert_array_equal(reading.read(file, None), read_image(file), err_msg=file.name)
+    deep = rng.integers(0, 4096, (20, 30), np.uint16)
+    cv2.imwrite(str(tmp_path / "deep.png"), deep)
+    twelve = Depth.of_bits(12)
+    np.testing.assert_array_equal(
+        reading.read(tmp_path / "deep.png", twelve), read_image(tmp_path / "deep.png", None, twelve)
+    )
+    with pytest.raises(BadInput, match="more than 8 bits"):
+        reading.read(tmp_path / "deep.png", None)

@@ -130,7 +130,7 @@ def test_pending_ones_are_put_away_and_come_back(workspace):
     ids = [candidates.add(workspace, PAINTING, RECIPE, DRAWN, "j", n).id for n in range(3)]
     with workspace.writing() as db:
         db.execute("update candidates set status = 'accepted' where id = ?", [ids[2]])
-    assert candidates.delete_pending(workspace, [*ids, "nobody"]) == ids[:2]  # what was decided on stays
+    assert candidates.delete_undecided(workspace, [*ids, "nobody"]) == ids[:2]  # what was decided on stays
     assert [c.id for c in candidates.listed(workspace)] == [ids[2]] and candidates.count(workspace) == 1
     assert {c.id for c in candidates.listed(workspace, status="deleted")} == set(ids[:2])
     assert candidates.get(workspace, ids[0]).image.is_file()

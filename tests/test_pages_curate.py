@@ -317,16 +317,27 @@ def test_trim_the_mask_and_name_the_type(browser: Browser, address: str, workspa
 def test_without_candidates_there_is_one_way_on(
     browser: Browser, demo_workspace: Workspace, tmp_path: Path
 ) -> None:
+    """What is painted to try it is a draft: the bank says whether it finds it, and once kept it waits here."""
     shutil.copytree(demo_workspace.path, tmp_path / "workspace")
-    with (
-        serving(Workspace.open(tmp_path / "workspace")) as address,
-        visiting(browser, 1400, 900) as page,
-    ):
+    workspace = Workspace.open(tmp_path / "workspace")
+    with serving(workspace) as address, visiting(browser, 1400, 900) as page:
+        mask = MaskSpec(source="generated", shape="scratch", vary=True).to_json()
+        order = Order("demo", "procedural", template="deep dark scratches", mask=mask, seed=5)
+        draft = studio.paint_one(workspace, order, draft=True)
         page.goto(address + "curate")
         link = page.locator(".st-need a")
         link.wait_for(timeout=SLOW)
         page.screenshot(path=SCREENSHOTS / "curate-empty.png")
         assert link.get_attribute("href") == "./studio"
+        link.click()
+        page.locator(".st-seen", has_text="are new to the positive bank").wait_for(timeout=SLOW)
+        assert "inds it" in page.locator(".st-seen b").inner_text()  # or "does not find it", of this bank
+        page.keyboard.press("h")
+        page.wait_for_function("document.querySelector('.st-heatmap')?.naturalWidth > 0")
+        page.screenshot(path=SCREENSHOTS / "studio-draft.png")
+        page.keyboard.press("g")
+        said(page, "it waits on Curate")
+        assert status(workspace, draft.id) == "pending"
 
 
 def test_the_original_is_at_the_left_of_the_handle(browser: Browser, address: str) -> None:

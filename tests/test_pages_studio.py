@@ -120,10 +120,9 @@ def test_draw_preview_queue_twenty_close_the_tab_and_find_them(
         assert time.monotonic() - began < 3
         made = newest(workspace)
         assert (
-            made.status == "pending"
-            and made.engine == "procedural"
-            and made.prompt == "copper metal scratches"
+            made.status == "draft" and made.engine == "procedural" and made.prompt == "copper metal scratches"
         )
+        page.locator(".st-seen", has_text="build or activate one first").wait_for()
         page.screenshot(path=SCREENSHOTS / f"studio-preview-{theme}.png", full_page=True)
         page.fill(".st-number", "20")
         page.locator(".st-queue", has_text="Queue 20").wait_for()
@@ -134,7 +133,7 @@ def test_draw_preview_queue_twenty_close_the_tab_and_find_them(
         page = context.new_page()
         until(page, lambda: candidates.count(workspace) == 21, 60)
         opened(page, address)
-        page.locator(".st-count", has_text="21 candidates").wait_for()
+        page.locator(".st-count", has_text="21 results").wait_for()
         assert page.locator(".st-result").count() == 21
         assert page.locator(
             ".st-share", has_text="of the image"
@@ -147,6 +146,8 @@ def test_draw_preview_queue_twenty_close_the_tab_and_find_them(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")  # nothing sticks out
     images = {made.source for made in candidates.listed(workspace, status="pending")}
     rows = [workspace.image(image) for image in images]
+    masks = [made.mask_spec for made in candidates.listed(workspace, status="pending")]
+    assert len(masks) == 20 and all(spec["vary"] for spec in masks)  # the preview is a draft
     assert len(rows) > 3 and all(row.split == "train" and row.label == "normal" for row in rows)
     assert len({made.seed for made in candidates.listed(workspace)}) >= 20
 
@@ -462,6 +463,10 @@ def test_a_comparison_is_a_grid_whose_cells_lend_their_settings(
         page.locator(".st-cell img").nth(5).wait_for(timeout=SLOW)  # it stays
         cell = candidates.get(workspace, str(page.locator(".st-cell").nth(5).get_attribute("data-id")))
         assert cell.settings["strength"] == 2 and cell.prompt == "white marks on the wall"
+        assert candidates.count(workspace, status="draft") == 6
+        page.get_by_role("button", name="Keep all").click()
+        page.locator(".st-toast", has_text="Kept 6 drafts").wait_for()
+        assert candidates.count(workspace, status="pending") == 6
     assert len({made.seed for made in candidates.listed(workspace)}) == 1
 
 
@@ -713,7 +718,7 @@ def test_a_finished_job_is_opened_by_its_link(browser: Browser, address: str, wo
         until(page, lambda: candidates.count(workspace) == 4)
         job = next(job for job in jobs.listed(workspace) if job.kind == "synthesize")
         opened(page, f"{address}?job={job.id}")
-        page.locator(".st-count", has_text="3 candidates of one job").wait_for()
+        page.locator(".st-count", has_text="3 results of one job").wait_for()
         assert page.locator(".st-result").count() == 3
         page.locator(".st-count").get_by_role("button", name="Show all").click()
-        page.locator(".st-count", has_text="4 candidates").wait_for()
+        page.locator(".st-count", has_text="4 results").wait_for()

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from exdd_core import jobs, studio
+from exdd_core import curation, jobs, studio
+from exdd_core.curation import sifting
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
@@ -31,7 +32,7 @@ from exdd_core.synthesis.orders import Order
 from exdd_core.synthesis.procedural import Procedural
 from exdd_core.synthesis.request import PaintRequest
 from exdd_core.synthesis.sdxl import SDXL
-from exdd_core.workspace import Workspace, candidates, drawn_masks
+from exdd_core.workspace import Workspace, candidates, drawn_masks, prompts
 from exdd_core.workspace.dataset_settings import set_region
 from exdd_core.workspace.imports import import_dataset
 
@@ -264,6 +265,22 @@ def test_a_mask_that_is_not_there_is_a_sentence(workspace, file):
 def test_a_preview_is_kept_too(workspace):
     made = studio.paint_one(workspace, replace(ORDER, seed=77))
     assert made.status == "pending" and made.job == "" and made == candidates.listed(workspace, limit=1)[0]
+
+
+def test_a_draft_waits_for_no_decision_until_it_is_kept(workspace):
+    def waiting() -> tuple[int, int]:
+        found = sifting.sift(workspace, "small", dict.fromkeys(sifting.FILTERS), "all", "newest", 99)
+        return found.total, sum(score.made for score in prompts.scoreboard(workspace))
+
+    before, draft = waiting(), studio.paint_one(workspace, replace(ORDER, seed=78), draft=True)
+    assert draft.status == "draft" and waiting() == before
+    with pytest.raises(BadInput, match="it is a draft; keep it first"):
+        curation.accept(workspace, [draft.id], "Anna")
+    assert candidates.delete_undecided(workspace, [draft.id]) == [draft.id]
+    assert candidates.restore(workspace, [draft.id], draft=True) == [draft.id] and waiting() == before
+    assert candidates.keep(workspace, [draft.id, draft.id]) == [draft.id]
+    assert candidates.get(workspace, draft.id).status == "pending"
+    assert waiting() == (before[0] + 1, before[1] + 1)
 
 
 # --- batches ----------------------------------------------------------------------------------------------
@@ -507,7 +524,7 @@ def test_a_comparisons_results_are_candidates_that_know_their_place(workspace):
     order = studio.grid(workspace, ORDER, ("feather", [0, 6]), ("seed", [1, 2]))
     run(workspace, order, "compared")
     made = candidates.listed(Workspace.open(workspace.path), job="compared")
-    assert len(made) == 4
+    assert len(made) == 4 and {c.status for c in made} == {"draft"}
     for candidate in made:
         x, y = candidate.axes
         assert (x["name"], x["values"], y["name"], y["values"]) == ("feather", [0, 6], "seed", [1, 2])

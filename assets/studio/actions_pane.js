@@ -21,6 +21,7 @@ export function actionsPane(studio, painter, compare, refresh) {
   tieText(studio, ".st-seed", "seed");
   tieText(studio, ".st-number", "count");
   tieText(studio, ".st-where", "where");
+  tieText(studio, ".st-masks", "masks");
   tieCheck(studio, ".st-newseed", "newSeed");
   const buttons = {
     preview: find(root, ".st-preview", HTMLButtonElement),
@@ -34,7 +35,7 @@ export function actionsPane(studio, painter, compare, refresh) {
     for (const button of Object.values(buttons)) button.disabled = !isReady(state);
     if (state.run) buttons.preview.disabled = true;
   });
-  store.subscribe(["expanded", "where", "vary", "count"], (state) => {
+  store.subscribe(["expanded", "where", "masks", "vary", "count"], (state) => {
     const { error, total } = state.expanded;
     const sum = find(root, ".st-sum");
     sum.textContent = sum.title = batchWords(state);

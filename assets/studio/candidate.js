@@ -36,6 +36,16 @@ import { starts } from "./masks.js";
  * @property {boolean} compares_prompts whether a comparison varied its prompt
  * @typedef {Item & Whole} Candidate
  *
+ * What the active bank version says of one, as pages/studio/eyes.py tells of it.
+ * @typedef {object} Seen
+ * @property {string} id
+ * @property {string} version
+ * @property {boolean} found
+ * @property {string} verdict
+ * @property {number | null} score 0 for the median of normal images, 1 for the threshold
+ * @property {{ light: string, text: string, meaning: string }[]} measures
+ * @property {string} map address of the heatmap
+ *
  * @typedef {import("./state.js").State} State
  */
 
@@ -53,6 +63,16 @@ export const itemTitle = ({ prompt, title, seed }) => `${prompt}\n${title} · se
 export function madeWords({ status, seconds, parent }) {
   const time = seconds < 10 ? seconds.toFixed(1) : Math.round(seconds);
   return `${status}, painted in ${time} s${parent ? `, edited from ${parent.slice(0, 6)}` : ""}`;
+}
+
+/** Whether nobody has decided on it. @param {Item} item */
+export const isUndecided = ({ status }) => status === "pending" || status === "draft";
+
+/** @param {Seen} seen */
+export function seenWords({ found, verdict, score, version }) {
+  const at = score === null ? "" : `: score ${score.toFixed(2)}, threshold 1`;
+  const words = found ? "finds it" : verdict === "not sure" ? "is not sure" : "does not find it";
+  return `Bank ${version} ${words}${at}`;
 }
 
 /**

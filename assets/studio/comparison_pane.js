@@ -9,8 +9,8 @@ import { reuse } from "./reuse.js";
 
 /** @typedef {import("./results.js").Comparison} Comparison */
 
-/** @param {import("./state.js").Studio} studio */
-export function comparisonPane(studio) {
+/** @param {import("./state.js").Studio} studio @param {(ids: string[]) => unknown} keep drafts */
+export function comparisonPane(studio, keep) {
   const { root, store, attempt } = studio;
   const box = find(root, ".st-compared");
   const open = attempt(async (/** @type {string} */ id) => {
@@ -24,14 +24,19 @@ export function comparisonPane(studio) {
     mark(all(box, "[data-id]"), "aria-current", ({ dataset }) => dataset.id === shown?.id);
   };
   store.subscribe(["comparison"], ({ comparison }) => {
-    box.replaceChildren(comparison ? section(comparison, open, close) : "");
+    box.replaceChildren(comparison ? section(comparison, open, close, keep) : "");
     markShown();
   });
   store.subscribe(["shown"], markShown);
 }
 
-/** @param {Comparison} comparison @param {(id: string) => void} open @param {() => void} close */
-const section = (comparison, open, close) =>
+/**
+ * @param {Comparison} comparison
+ * @param {(id: string) => void} open
+ * @param {() => void} close
+ * @param {(ids: string[]) => unknown} keep
+ */
+const section = (comparison, open, close, keep) =>
   make(
     "section",
     { class: "st-comparison", "aria-label": "Comparison" },
@@ -42,6 +47,9 @@ const section = (comparison, open, close) =>
       make("span", { class: "st-quiet" }, comparison.text),
       make("span", { class: "st-space" }),
       make("span", { class: "st-quiet" }, "A click shows a result and reuses its settings."),
+      small("Keep all", () => keep(comparison.cells.flat().filter((id) => id !== null)), {
+        title: "Its results are drafts; kept, they wait on Curate",
+      }),
       small("Close", close),
     ),
     make("div", { class: "st-gridbox" }, grid(comparison, open)),

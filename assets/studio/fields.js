@@ -5,7 +5,7 @@ import { find } from "../shared/dom.js";
 /**
  * @param {import("./state.js").Studio} studio
  * @param {string} selector
- * @param {"prompt" | "negative" | "type" | "seed" | "count" | "where"} name
+ * @param {"prompt" | "negative" | "type" | "seed" | "count" | "where" | "masks"} name
  */
 export function tieText({ root, store }, selector, name) {
   const field = /** @type {HTMLInputElement} */ (find(root, selector));

@@ -23,7 +23,7 @@ import { nextBrush } from "./masks.js";
 import { painter as painterOf } from "./painting.js";
 import { all } from "./parts.js";
 import { promptPane } from "./prompt_pane.js";
-import { refresher, remover } from "./results.js";
+import { keeper, looker, refresher, remover } from "./results.js";
 import { resultPane } from "./result_pane.js";
 import { resultsPane } from "./results_pane.js";
 import { editor as editorOf, reseeder } from "./reuse.js";
@@ -52,7 +52,9 @@ export async function start(root, server, upload) {
   maskTools(studio, mask.editor, sources);
   maskWords(studio);
   const edit = editorOf(studio);
-  resultPane(studio, { edit, reseed: reseeder(studio, painter), remove: remover(studio, refresh) });
+  const keepDrafts = keeper(studio, refresh);
+  const acts = { edit, reseed: reseeder(studio, painter), remove: remover(studio, refresh) };
+  resultPane(studio, { ...acts, keep: keepDrafts, look: looker(studio) });
   watchRoom(studio);
   sourcesPane(studio);
   promptPane(studio, dialogs);
@@ -60,8 +62,8 @@ export async function start(root, server, upload) {
   teachingPane(studio);
   actionsPane(studio, painter, dialogs.compare, refresh);
   resultsPane(studio, refresh, painter.preview);
-  comparisonPane(studio);
-  wireKeys(root, keyActs(studio, painter, mask, dialogs.library));
+  comparisonPane(studio, keepDrafts);
+  wireKeys(root, keyActs(studio, painter, mask, { library: dialogs.library, keep: keepDrafts }));
   wireDrop(root, sources.takeFile);
   wireWindow(root);
   keep(studio);
@@ -87,10 +89,10 @@ function dialogsOf(studio, painter) {
  * @param {Studio} studio
  * @param {import("./painting.js").Painter} painter
  * @param {ReturnType<typeof maskPane>} mask
- * @param {() => unknown} library
+ * @param {{ library: () => unknown, keep: (ids: string[]) => unknown }} more
  * @returns {import("./keys.js").Acts}
  */
-function keyActs(studio, { preview, queue }, { editor, zoomToMask }, library) {
+function keyActs(studio, { preview, queue }, { editor, zoomToMask }, { library, keep }) {
   const { store } = studio;
   const step = stepper(studio);
   const size = (/** @type {boolean} */ up) => store.patch({ brush: nextBrush(store.get(), up) });
@@ -110,6 +112,11 @@ function keyActs(studio, { preview, queue }, { editor, zoomToMask }, library) {
     j: () => step(1),
     k: () => step(-1),
     o: () => store.patch({ outlined: !store.get().outlined }),
+    h: () => store.patch({ heated: !store.get().heated }),
+    g: () => {
+      const { shown } = store.get();
+      if (shown?.status === "draft") keep([shown.id]);
+    },
     l: library,
     0: () => store.patch({ zoom: WHOLE }),
   };

@@ -4,7 +4,7 @@ import { counted } from "../shared/words.js";
 import { showing } from "./candidate.js";
 import { maskSpec } from "./masks.js";
 import { drawSeed, pause } from "./parts.js";
-import { isUntouched } from "./prompts.js";
+import { isUntouched, isVaried } from "./prompts.js";
 import { loadComparison, refresher } from "./results.js";
 import { changedSettings } from "./settings.js";
 
@@ -64,7 +64,9 @@ export function painter(studio) {
   });
 
   const queue = attempt(async () => {
-    const { count } = await call("queue", orderOf(store.get()));
+    const state = store.get();
+    const vary = isVaried(state, state.expanded.total);
+    const { count } = await call("queue", orderOf({ ...state, vary }));
     const many = counted(count, "candidate");
     toast(`Queued ${many}. They land below as they are made; you may close this page.`);
     await refresh();

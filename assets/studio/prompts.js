@@ -44,6 +44,13 @@ export function loading({ engines, settings }, prompt) {
   return { ...words, engine, settings: { ...settings, [engine]: { ...prompt.settings } } };
 }
 
+/**
+ * Whether each painting of a batch gets another mask.
+ * @param {Pick<State, "masks" | "vary">} state
+ * @param {number} total paintings
+ */
+export const isVaried = ({ masks, vary }, total) => vary || (masks === "different" && total > 1);
+
 /** @param {Expanded} expanded */
 export const expandedWords = ({ prompts, each }) =>
   each
@@ -52,13 +59,13 @@ export const expandedWords = ({ prompts, each }) =>
 
 /**
  * What a batch would be.
- * @param {Pick<State, "expanded" | "where" | "vary" | "count">} state
+ * @param {Pick<State, "expanded" | "where" | "masks" | "vary" | "count">} state
  */
-export function batchWords({ expanded: { prompts, each, total, error }, where, vary, count }) {
+export function batchWords({ expanded: { prompts, each, total, error }, where, masks, vary, count }) {
   if (error) return error;
   const number = Number(count).toLocaleString("en");
   const many = each && prompts.length > 1 ? `${number} for each of ${prompts.length} prompts: ` : "";
   const on = where === "this" ? "on this image" : "on random normal images";
-  const mask = vary ? "each with another mask" : "with this mask";
+  const mask = isVaried({ masks, vary }, total) ? "each with another mask" : "with this mask";
   return `${many}${counted(total, "candidate")} ${on}, ${mask}.`;
 }

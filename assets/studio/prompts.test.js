@@ -30,16 +30,17 @@ test("a loaded prompt brings its engine where there is one, and leaves other eng
 
 test("a batch is told in one sentence", () => {
   const expanded = { prompts: ["a", "b", "c", "d"], each: true, total: 8, error: "" };
-  const state = { expanded, where: "random", vary: false, count: "2" };
+  const state = { expanded, where: "random", masks: "this", vary: false, count: "2" };
   assert.equal(
     batchWords(state),
     "2 for each of 4 prompts: 8 candidates on random normal images, with this mask.",
   );
   const one = { prompts: ["a"], each: true, total: 1, error: "" };
   assert.equal(
-    batchWords({ expanded: one, where: "this", vary: true, count: 1 }),
-    "1 candidate on this image, each with another mask.",
+    batchWords({ expanded: one, where: "this", masks: "different", vary: false, count: 2 }),
+    "1 candidate on this image, with this mask.",
   );
+  assert.match(batchWords({ ...state, masks: "different" }), /each with another mask/);
   assert.equal(batchWords({ ...state, expanded: { ...expanded, error: "Too many." } }), "Too many.");
   assert.equal(expandedWords(expanded), "4 prompts from the alternatives");
   assert.match(expandedWords({ ...expanded, each: false }), /such as$/);

@@ -3,9 +3,10 @@
 
 import { find, make } from "../shared/dom.js";
 import { small, warning } from "../shared/parts.js";
-import { address, changesBetween, isComparable, madeWords } from "./candidate.js";
+import { address, changesBetween, isComparable, isUndecided, madeWords } from "./candidate.js";
 import { all, mark } from "./parts.js";
 import { resultView } from "./result_view.js";
+import { seenPane } from "./seen_pane.js";
 
 /**
  * @typedef {import("./state.js").Studio} Studio
@@ -14,13 +15,16 @@ import { resultView } from "./result_view.js";
  * @property {(record: Candidate) => unknown} edit
  * @property {(record: Candidate) => unknown} reseed
  * @property {(id: string) => unknown} remove
+ * @property {(ids: string[]) => unknown} keep
+ * @property {() => unknown} look asks what the bank says of the one that is shown
  */
 
 /**
  * @param {Studio} studio
  * @param {Acts} acts
  */
-export function resultPane({ root, store }, acts) {
+export function resultPane(studio, acts) {
+  const { root, store } = studio;
   const view = resultView(find(root, "[data-pane=result]"), store);
   const against = find(root, ".st-against");
   const outline = find(root, ".st-outline");
@@ -62,6 +66,7 @@ export function resultPane({ root, store }, acts) {
   for (const button of all(against, "button")) {
     button.addEventListener("click", () => store.patch({ against: button.dataset.against }));
   }
+  seenPane(studio, view, acts.look);
   showNone();
 }
 
@@ -96,16 +101,22 @@ function buttonRow(record, isThere, acts) {
     /** @type {string} */ words,
     /** @type {() => unknown} */ act,
   ) => small(words, act, { class: `plain-button small ${name}`, disabled: name !== "st-delete" && !isThere });
+  const isDraft = record.status === "draft";
+  const keep = small("Keep", () => acts.keep([record.id]), {
+    class: "main-button small st-keepdraft",
+    title: "A draft waits for no decision; kept, it waits on Curate (G)",
+  });
   const edit = button("st-editfrom", "Edit from here", () => acts.edit(record));
   edit.title = "Load its image, mask, prompt, settings and seed";
   const png = { href: `${address(record.id, "image")}&full=1`, download: `${record.id}.png` };
   return make(
     "div",
     { class: "st-do" },
+    isDraft && keep,
     edit,
     button("st-otherseed", "Same settings, other seed", () => acts.reseed(record)),
     make("a", { class: "plain-button small", ...png }, "PNG"),
-    record.status === "pending" && button("st-delete", "Delete", () => acts.remove(record.id)),
+    isUndecided(record) && button("st-delete", "Delete", () => acts.remove(record.id)),
   );
 }
 

@@ -4,6 +4,7 @@
 import { drag, drawing, find, make } from "../shared/dom.js";
 import { polygon } from "../shared/words.js";
 import { fit, WHOLE } from "./geometry.js";
+import { all } from "./parts.js";
 import { moveStage, pan, placeIn, roomOf, wireWheel } from "./zooming.js";
 
 /**
@@ -69,7 +70,16 @@ export function resultView(view, store) {
   store.subscribe(["zoom", "room"], move);
   store.subscribe(["share", "outlined"], cut);
   const isGrowing = () => view.querySelector(".st-growing") !== null;
-  return { show, showGrowing, showEmpty, isGrowing };
+  const showHeat = (/** @type {string} */ map) => layHeat(pane, map, cut);
+  return { show, showGrowing, showHeat, showEmpty, isGrowing };
+}
+
+/** Lay a heatmap over the result; "" for none. @param {Pane} pane @param {string} map @param {() => void} cut */
+function layHeat({ view, stage }, map, cut) {
+  view.querySelector(".st-heatmap")?.remove();
+  if (!map || !stage) return;
+  stage.querySelector(".st-afterpicture")?.after(picture(map, "st-heatmap"));
+  cut();
 }
 
 /** @param {string} src @param {string} name */
@@ -139,7 +149,9 @@ function showCut(pane, { zoom, share, outlined }) {
   const [from, to] = visible(pane, zoom);
   const place = from + share * (to - from);
   const at = (place - left - zoom.x) / (size[0] * scale * zoom.k);
-  find(stage, ".st-afterpicture").style.clipPath = `inset(0 0 0 ${Math.min(1, Math.max(0, at)) * 100}%)`;
+  for (const over of all(stage, ".st-afterpicture, .st-heatmap")) {
+    over.style.clipPath = `inset(0 0 0 ${Math.min(1, Math.max(0, at)) * 100}%)`;
+  }
   handle.style.left = `${place}px`;
   handle.setAttribute("aria-valuenow", String(Math.round(share * 100)));
   find(view, ".st-before").hidden = share < 0.2;

@@ -1,6 +1,7 @@
 // Asks the server for results: the list, one candidate, a comparison; and deletes one. Knows the store.
 
 import { latest, sentence } from "../shared/server.js";
+import { counted } from "../shared/words.js";
 import { isSameList, showing } from "./candidate.js";
 
 /**
@@ -53,6 +54,38 @@ export async function showCandidate({ store, call }, id) {
   store.patch(showing(store.get(), record));
 }
 
+/**
+ * A function that asks what the active bank version says of the candidate that is shown.
+ * @param {Studio} studio
+ */
+export const looker = ({ store, call }) =>
+  latest(async () => {
+    const { shown, seen } = store.get();
+    if (!shown || shown.status === "accepted" || seen?.id === shown.id) return;
+    store.patch({ unseen: "" });
+    try {
+      const answer = await call("seen", { id: shown.id });
+      if (store.get().shown?.id === answer.id) store.patch({ seen: answer });
+    } catch (error) {
+      if (store.get().shown?.id === shown.id) store.patch({ unseen: sentence(error) });
+    }
+  });
+
+/**
+ * A function that makes drafts candidates, which wait on Curate.
+ * @param {Studio} studio
+ * @param {() => Promise<unknown>} refresh
+ */
+export const keeper = (studio, refresh) =>
+  studio.attempt(async (/** @type {string[]} */ drafts) => {
+    const { store, call, toast } = studio;
+    const { ids } = await call("keep", { ids: drafts });
+    const { shown } = store.get();
+    if (shown && ids.includes(shown.id)) store.patch({ shown: { ...shown, status: "pending" } });
+    await refresh();
+    toast(`Kept ${counted(ids.length, "draft")}: ${ids.length === 1 ? "it waits" : "they wait"} on Curate.`);
+  });
+
 /** Show the newest candidate where none is shown. @param {Studio} studio */
 export async function showNewest(studio) {
   const { shown, results } = studio.store.get();
@@ -67,12 +100,13 @@ export async function showNewest(studio) {
 export const remover = (studio, refresh) =>
   studio.attempt(async (/** @type {string} */ id) => {
     const { store, call, toast } = studio;
+    const draft = store.get().shown?.status === "draft";
     await call("delete", { id });
     if (store.get().shown?.id === id) store.patch({ shown: null, shownId: "" });
     await refresh();
     await showNewest(studio);
     toast("Deleted one candidate.", async () => {
-      await call("restore", { id });
+      await call("restore", { id, draft });
       await refresh();
       await showCandidate(studio, id);
     });

@@ -19,6 +19,7 @@ import { ALL_RESULTS } from "./state.js";
 /** @type {[status: string, words: string][]} */
 const STATUSES = [
   ["all", "All"],
+  ["draft", "Drafts"],
   ["pending", "Pending"],
   ["accepted", "Accepted"],
   ["rejected", "Rejected"],
@@ -112,9 +113,11 @@ function emptyNote(state, showAll, preview) {
  * @param {(id: string) => void} open
  */
 function showCards(box, results, open) {
-  const known = new Map(all(box, "[data-id]").map((node) => [`${node.dataset.id}${node.title}`, node]));
+  const known = new Map(
+    all(box, "[data-id]").map((node) => [`${node.dataset.id}${node.dataset.status}${node.title}`, node]),
+  );
   const cards = results.map((item) => {
-    const old = item.status === "pending" && known.get(`${item.id}${itemTitle(item)}`);
+    const old = known.get(`${item.id}${item.status}${itemTitle(item)}`);
     return old || card(item, open);
   });
   box.replaceChildren(...cards);
@@ -124,7 +127,13 @@ function showCards(box, results, open) {
 function card(item, open) {
   const { id, title, seed, status } = item;
   const facts = `${title} · seed ${seed}${status === "pending" ? "" : ` · ${status}`}`;
-  const properties = { role: "option", class: "st-result", "data-id": id, title: itemTitle(item) };
+  const properties = {
+    role: "option",
+    class: "st-result",
+    "data-id": id,
+    "data-status": status,
+    title: itemTitle(item),
+  };
   return make(
     "button",
     { type: "button", ...properties, "aria-selected": "false", onclick: () => open(id) },
@@ -142,7 +151,7 @@ function card(item, open) {
 function showFilterRow({ root, store }, filterBy, showAll) {
   const { total, counts, filter, engines, prompts } = store.get();
   const job = filter.job ? make("span", {}, " of one job ", link("Show all", showAll)) : "";
-  find(root, ".st-count").replaceChildren(total ? counted(total, "candidate") : "", job);
+  find(root, ".st-count").replaceChildren(total ? counted(total, "result") : "", job);
   const known = STATUSES.filter(([key]) => key === "all" || key === filter.status || counts[key]);
   const chips = known.map(([key, words]) => {
     const number = key === "all" ? "" : (counts[key] || 0).toLocaleString("en");

@@ -31,6 +31,7 @@
  * @property {boolean} newSeed for each preview
  * @property {number | string} count as typed
  * @property {string} where "random" or "this"
+ * @property {string} masks of a batch: "different" or "this"
  * @property {string} parent the candidate that this is edited from, or ""
  * @property {string} type of the defect
  *
@@ -40,6 +41,7 @@
  * @property {number} share of the result pane that shows the original
  * @property {boolean} outlined
  * @property {string} against "original" or "previous"
+ * @property {boolean} heated whether the heatmap of the active bank version lies over the result
  * @property {boolean} moreSettings whether they are unfolded
  * @property {string} shownId the candidate that is shown
  * @property {string} closed the comparison that was closed
@@ -68,6 +70,8 @@
  * @property {string} stamp
  * @property {import("./candidate.js").Candidate | null} shown
  * @property {import("./candidate.js").Candidate | null} previous
+ * @property {import("./candidate.js").Seen | null} seen what the bank says of the one that is shown
+ * @property {string} unseen why it says nothing
  * @property {import("./painting.js").Run | null} run the preview that is painted
  * @property {import("./results.js").Comparison | null} comparison
  * @property {import("./geometry.js").Zoom} zoom of both panes
@@ -110,6 +114,7 @@ export const FORM = {
   newSeed: false,
   count: 50,
   where: "random",
+  masks: "different",
   parent: "",
   type: "",
 };
@@ -124,6 +129,7 @@ export const VIEW = {
   share: 0.08,
   outlined: false,
   against: "original",
+  heated: false,
   moreSettings: false,
   shownId: "",
   closed: "",
@@ -154,6 +160,8 @@ export const FRESH = {
   stamp: "",
   shown: null,
   previous: null,
+  seen: null,
+  unseen: "",
   run: null,
   comparison: null,
   zoom: { k: 1, x: 0, y: 0 },

@@ -35,7 +35,7 @@ def list_options(add: Add) -> None:
     add(
         "--status",
         default="pending",
-        choices=("pending", "accepted", "rejected", "deleted"),
+        choices=("pending", "accepted", "rejected", "draft", "deleted"),
         help="default: pending",
     )
     add("--engine", metavar="NAME", help="only those of one engine")

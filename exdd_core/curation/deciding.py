@@ -159,6 +159,8 @@ def _decidable(workspace: Workspace, ids: Sequence[str], who: str) -> tuple[list
 
 
 def _already(workspace: Workspace, candidate: Candidate) -> str:
+    if candidate.status == "draft":
+        return "it is a draft; keep it first"
     last = next(
         (d for d in history(workspace, candidate.id) if d.undone is None and d.action != "undo"), None
     )

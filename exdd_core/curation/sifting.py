@@ -40,7 +40,7 @@ class Sifted:
 def sift(workspace: Workspace, dataset: str, filters: Filters, status: str, sort: str, limit: int) -> Sifted:
     """The first `limit` candidates that pass, best first by a measure, or "newest" or "oldest" first.
 
-    Those without the measure come last. status: "all" for every one that is not deleted.
+    Those without the measure come last. status: "all" for every one that is neither deleted nor a draft.
     """
     where, values = _condition(filters)
     of_status, values["status"] = ":status in ('all', status)", status
@@ -73,7 +73,7 @@ def passing(workspace: Workspace, dataset: str, filters: Filters) -> list[str]:
 
 @contextmanager
 def _every(workspace: Workspace, dataset: str) -> Iterator[Database]:
-    """A connection with the table `every`: a narrow row for each candidate that is not deleted."""
+    """A connection with the table `every`: a narrow row for each candidate that is neither deleted nor a draft."""
     lights = ", ".join(f"coalesce({name}_light, 'grey') as {name}" for name in MEASURES)
     figures = ", ".join(f"measures.{name} as {name}_value" for name in MEASURES)
     with workspace.reading() as db:
@@ -81,7 +81,8 @@ def _every(workspace: Workspace, dataset: str) -> Iterator[Database]:
             f"""create temp table every as
             select candidates.rowid as row, id, status, coalesce(nullif(template, ''), prompt) as prompt, engine,
                    coalesce(mask_source, '') as mask, defect_type as type, {lights}, {figures}
-            from candidates left join measures on candidate = id where dataset = ? and status <> 'deleted'""",
+            from candidates left join measures on candidate = id where dataset = ?
+            and status not in ('deleted', 'draft')""",
             [dataset],
         )
         yield db

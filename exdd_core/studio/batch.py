@@ -46,8 +46,8 @@ class Painted(TypedDict):
 def run_batch(workspace: Workspace, order: Order, progress: Progress, job_id: str) -> Painted:
     """Run the job "synthesize": paint an order and keep every painting as soon as it is finished.
 
-    Paintings that the job made before are kept, so running it again finishes it. Failed paintings are counted, with
-    reasons. Raises `BadInput` with a reason where all fail.
+    Paintings that the job made before are kept, so running it again finishes it. The cells of a comparison are drafts.
+    Failed paintings are counted, with reasons. Raises `BadInput` with a reason where all fail.
     """
     wanted = recipes(workspace, order)
     there = candidates.numbers(workspace, job_id)
@@ -58,7 +58,8 @@ def run_batch(workspace: Workspace, order: Order, progress: Progress, job_id: st
         if isinstance(made, Exception):
             failures.append(_reason(recipe, made))
         else:
-            candidates.add(workspace, made[0], recipe, made[1], job_id, recipe.number)
+            draft = bool(recipe.axes)  # the cells of a comparison
+            candidates.add(workspace, made[0], recipe, made[1], job_id, recipe.number, draft)
         progress.advance()
     reasons = list(dict.fromkeys(failures))
     if len(failures) == len(wanted):

@@ -119,15 +119,20 @@ def _lent(workspace: Workspace, spec: mask_spec.MaskSpec, donor: Donor | None) -
 
 
 def paint_one(
-    workspace: Workspace, order: Order, progress: Progress | None = None, preview: OnStep | None = None
+    workspace: Workspace,
+    order: Order,
+    progress: Progress | None = None,
+    preview: OnStep | None = None,
+    draft: bool = False,
 ) -> Candidate:
-    """Paint the first recipe of an order now and keep it as a candidate. Waits for at most one other painting."""
+    """Paint the first recipe of an order now and store it as a candidate or a draft. Waits for at most one other
+    painting."""
     from exdd_core.workspace import device
 
     recipe = recipes(workspace, order)[0]
     with device.device(workspace):
         painting, drawn = paint(workspace, recipe, progress, preview)
-    return candidates.add(workspace, painting, recipe, drawn)
+    return candidates.add(workspace, painting, recipe, drawn, draft=draft)
 
 
 def recipe_of(candidate: Candidate) -> Recipe:

@@ -51,7 +51,7 @@ class Previews:
         self._adding = threading.Lock()
 
     def begin(self, order: orders.Order) -> PreviewRun:
-        """Paint the first recipe of an order and keep it. Raises `BadInput` at once for an unusable order."""
+        """Paint the first recipe of an order as a draft. Raises `BadInput` at once for an unusable order."""
         ordering.recipes(self.workspace, order)
 
         def paint(run: PreviewRun) -> Candidate:
@@ -59,7 +59,7 @@ class Previews:
                 run.picture, run.pictures = picture, run.pictures + 1
 
             run.progress.begin("Waiting for the engine", 1)
-            return painting.paint_one(self.workspace, order, run.progress, seen)
+            return painting.paint_one(self.workspace, order, run.progress, seen, draft=True)
 
         return self._start(paint, paints=True)
 

@@ -5,8 +5,9 @@
     candidates/ID/drawn.png    the drawn mask: where the engine was allowed to paint
 
 A folder is written whole and renamed into place before its row is inserted. No file is ever removed: a deleted
-candidate has the status "deleted" and can be restored. Knows how candidates are stored and found. Does not know how
-they are painted, measured or decided on; every new one is "pending".
+candidate has the status "deleted" and can be restored. A new one is "pending", or a "draft", which waits for no
+decision until somebody keeps it. Knows how candidates are stored and found. Does not know how they are painted,
+measured or decided on.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 FOLDER = "candidates"
-STATUSES = ("pending", "accepted", "rejected", "deleted")
+STATUSES = ("draft", "pending", "accepted", "rejected", "deleted")
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,10 @@ def add(
     drawn: np.ndarray,
     job: str = "",
     number: int | None = None,
+    draft: bool = False,
 ) -> Candidate:
-    """Store a painting as a pending candidate. A second one with the same `job` and `number` changes nothing.
+    """Store a painting as a pending candidate or a draft. A second one with the same `job` and `number` changes
+    nothing.
 
     drawn: the mask it was painted into, bool (H, W). Raises `BadInput` where it cannot be stored.
     """
@@ -114,7 +117,7 @@ def add(
         return known
     files = {"image.png": painting.image, "mask.png": painting.mask, "drawn.png": drawn}
     encoded = {name: encode_png(pixels) for name, pixels in files.items()}  # encoded before the lock is taken
-    row = _row(painting, recipe, job, number)
+    row = _row(painting, recipe, job, number) | {"status": "draft" if draft else "pending"}
     with making(workspace, workspace.path / FOLDER, "painting", Progress()) as temporary:
         if job and (known := of_job(workspace, job, number)):
             return known
@@ -150,7 +153,6 @@ def _row(painting: Painting, recipe: Recipe, job: str, number: int | None) -> Js
         "number": number if job else None,
         "seconds": round(painting.seconds, 3),
         "created": now(),
-        "status": "pending",
         "quality": "{}",
         "mask_source": recipe.mask.source,
     }
@@ -240,14 +242,21 @@ def _candidate(workspace: Workspace, row: Mapping[str, Any]) -> Candidate:
     return Candidate(**values | {"job": row["job"] or "", "folder": workspace.path / FOLDER / row["id"]})
 
 
-def delete_pending(workspace: Workspace, ids: Iterable[str]) -> list[str]:
-    """Delete pending candidates and return the ids of those that were pending; `restore` brings them back."""
-    return _change(workspace, ids, "pending", "deleted")
+def keep(workspace: Workspace, ids: Iterable[str]) -> list[str]:
+    """Make drafts pending candidates and return the ids of those that were drafts."""
+    return _change(workspace, ids, "draft", "pending")
 
 
-def restore(workspace: Workspace, ids: Iterable[str]) -> list[str]:
-    """Make deleted candidates pending again and return the ids of those that were deleted."""
-    return _change(workspace, ids, "deleted", "pending")
+def delete_undecided(workspace: Workspace, ids: Iterable[str]) -> list[str]:
+    """Delete drafts and pending candidates and return the ids of those; `restore` brings them back."""
+    chosen = list(ids)
+    drafts = _change(workspace, chosen, "draft", "deleted")
+    return [*drafts, *_change(workspace, chosen, "pending", "deleted")]
+
+
+def restore(workspace: Workspace, ids: Iterable[str], draft: bool = False) -> list[str]:
+    """Make deleted candidates pending or drafts again and return the ids of those that were deleted."""
+    return _change(workspace, ids, "deleted", "draft" if draft else "pending")
 
 
 def _change(workspace: Workspace, ids: Iterable[str], old: str, new: str) -> list[str]:

@@ -271,7 +271,7 @@ def _read_row(row: Any, number: int) -> Prompt:
 def scoreboard(workspace: Workspace, dataset: str | None = None) -> list[Score]:
     """The results of every prompt, in the library or only typed, the best first.
 
-    A candidate counts for the prompt of its order, or else for the library's prompt of the same text.
+    A candidate counts for the prompt of its order, or else for the library's prompt of the same text; a draft for none.
     """
     prompts = library(workspace)
     by_id = {prompt.id: prompt.id for prompt in prompts}
@@ -282,7 +282,8 @@ def scoreboard(workspace: Workspace, dataset: str | None = None) -> list[Score]:
         rows = db.query(
             "select prompt_id, template, status, count(*) as n, sum(json_extract(quality, '$.overall')) as quality,"
             " count(json_extract(quality, '$.overall')) as measured from candidates"
-            " where :dataset is null or dataset = :dataset group by prompt_id, template, status",
+            " where (:dataset is null or dataset = :dataset) and status <> 'draft'"
+            " group by prompt_id, template, status",
             {"dataset": dataset},
         )
         for row in rows:

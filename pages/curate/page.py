@@ -65,7 +65,9 @@ def open_page(shared: Curate, asked: questions.Sought) -> Answer:
     info = shared.workspace.active_dataset()
     if info is None:
         return {"need": NO_DATASET, "dataset": ""}
-    if not candidates.count(shared.workspace, info.name):
+    if candidates.count(shared.workspace, info.name) == candidates.count(
+        shared.workspace, info.name, "draft"
+    ):
         return {"need": NO_CANDIDATES, "dataset": info.name}
     shared.measuring.want()  # also loads the active version, so that the first decision does not wait for it
     return {"need": None, "dataset": info.name, "queue": queue(shared, asked)}

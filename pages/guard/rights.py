@@ -38,6 +38,7 @@ job_panel: JobPanel.connect.<locals>.look
 studio.masks: donors drawn mask piece source sources
 studio.page: look open_page
 studio.prompts: differences expand export_prompts scoreboard words
+studio.eyes: seen
 studio.results: candidate comparison news results
 studio.teaching: teaching
 """
@@ -60,7 +61,7 @@ job_panel: JobPanel._cancel
 studio.masks: keep_mask
 studio.page: cancel_job compare preview queue stop warm
 studio.prompts: delete_prompt import_prompts save_prompt undo_import
-studio.results: delete restore
+studio.results: delete keep restore
 studio.teaching: teach use_adapter
 """
 # Bring in data sets and delete them, build versions and choose the active one, delete what others measured.

@@ -19,6 +19,7 @@ from pages.html import Answer
 from pages.pictures import jpeg_url
 from pages.questions import One
 from pages.studio import questions
+from pages.studio.eyes import seen
 from pages.studio.masks import (
     donors,
     drawn,
@@ -49,6 +50,7 @@ from pages.studio.results import (
     candidate_answer,
     comparison,
     delete,
+    keep,
     news,
     restore,
     results,
@@ -77,7 +79,7 @@ def render(workspace: Workspace) -> None:
     functions: list[answers.Answerer] = [
         open_page, source, sources, donors, piece, mask, keep_mask, drawn, expand, words,
         preview, look, stop, warm, queue, compare, comparison, cancel_job,
-        results, news, candidate, delete, restore,
+        results, news, candidate, seen, keep, delete, restore,
         teaching, teach, use_adapter, drop_adapter,
         save_prompt, delete_prompt, scoreboard, differences, export_prompts, import_prompts, undo_import,
     ]  # fmt: skip

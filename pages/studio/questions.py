@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pages.questions import Count, Few, Id, Ids, Layer, Number, Question, Setting, Settings, Text, Whole
+from pages.questions import Count, Few, Id, Ids, Layer, Number, One, Question, Setting, Settings, Text, Whole
 
 PAGE = 48  # results that are shown at first
 
@@ -157,6 +157,12 @@ class Two(Question):
 
 class Several(Question):
     ids: Ids
+
+
+class Restored(One):
+    """A deleted candidate. draft: whether it was one."""
+
+    draft: bool = False
 
 
 class File(Question):

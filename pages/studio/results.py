@@ -183,11 +183,16 @@ def words_of(value: Any) -> str:
 
 
 def delete(shared: Studio, asked: One) -> Answer:
-    if not candidates.delete_pending(shared.workspace, [asked.id]):
-        raise BadInput("Only a pending candidate can be deleted; this one has been decided on.")
+    if not candidates.delete_undecided(shared.workspace, [asked.id]):
+        raise BadInput("Only a draft or a pending candidate can be deleted; this one has been decided on.")
     return {}
 
 
-def restore(shared: Studio, asked: One) -> Answer:
-    candidates.restore(shared.workspace, [asked.id])
+def restore(shared: Studio, asked: questions.Restored) -> Answer:
+    candidates.restore(shared.workspace, [asked.id], asked.draft)
     return {}
+
+
+def keep(shared: Studio, asked: questions.Several) -> Answer:
+    """Make drafts candidates, which wait on Curate."""
+    return {"ids": candidates.keep(shared.workspace, asked.ids)}

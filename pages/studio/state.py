@@ -1,12 +1,13 @@
 """The state that the functions of the Studio page share while it is served.
 
-Knows previews. Does not know Gradio's layout.
+Knows previews and the judge of curation. Does not know Gradio's layout.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from exdd_core.curation.judge import Judge
 from exdd_core.studio.previews import PreviewRun, Previews
 
 if TYPE_CHECKING:
@@ -23,4 +24,5 @@ class Studio:
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         self.previews = Previews(workspace)
+        self.judge = Judge(workspace)
         self.loading: dict[str, PreviewRun] = {}  # engines that are loading or loaded

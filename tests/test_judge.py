@@ -135,6 +135,25 @@ def test_a_decision_outdates_what_it_can_have_changed_and_nothing_else(workspace
     assert current()[third] == (True, True)
 
 
+def test_effects_stay_measured_against_the_banks_of_the_sessions_start(workspace):
+    first, second = pending(workspace)[:2]
+    judge, bank = Judge(workspace, keeps_start=True), workspace.bank().id
+    made = judge.quality(first)
+    curation.accept(workspace, [second], "Anna")
+    again = judge.quality(first)
+    assert again.state != made.state
+    assert (again.effect, again.effect_state) == (made.effect, made.effect_state)
+
+    def current(start: int | None) -> tuple[bool, bool]:
+        (one,) = queue.waiting(workspace, "plates", [first], start)
+        return one.measured, one.effect
+
+    assert current(judge.start(bank)) == (True, True) and current(None) == (True, False)
+    judge.start_anew()
+    assert judge.start(bank) is None and judge.quality(first).effect_state == again.state
+    assert current(judge.start(bank)) == (True, True)
+
+
 def test_the_scoreboard_has_the_mean_of_what_was_measured(workspace):
     first, second = pending(workspace)[:2]
     judge = Judge(workspace)
@@ -231,11 +250,26 @@ def test_without_a_bank_version_nothing_is_measured(workspace):
 
 @pytest.mark.parametrize(
     ("gain", "found", "light"),
-    [(0.01, 1, "green"), (0.01, -1, "amber"), (0.0, -1, "red"), (-0.01, 1, "red"), (0.0, 0, "amber")],
+    [
+        (0.01, 1, "green"),
+        (0.01, -1, "amber"),
+        (0.0, -1, "red"),
+        (-0.01, 1, "red"),
+        (0.0, 1, "amber"),
+        (0.0, 0, "grey"),
+    ],
 )
 def test_an_effect_is_green_only_where_nothing_contradicts_it(gain: float, found: int, light: str) -> None:
     before, after = (
         Outcome({}, auroc, 0.5, number, 9, 0.0, 9) for auroc, number in ((0.9, 5), (0.9 + gain, 5 + found))
     )
     assert measures.effect_of(before, after).light == light
+    # A gain of 1.0 ± 1.5 over two parts is noise, one of 1.0 ± 0.1 is not.
+    for apart, seen in ((0.03, "grey"), (0.002, "green")):
+        parts = {"a": 0.81 - apart / 2, "b": 0.81 + apart / 2}
+        two = (
+            Outcome(auroc, 0.9 + i / 100, 0.5, 5, 9, 0.0, 9)
+            for i, auroc in enumerate(({"a": 0.8, "b": 0.8}, parts))
+        )
+        assert measures.effect_of(*two).light == seen
     assert "-0.0" not in measures.effect_of(before, Outcome({}, 0.9 - 1e-5, 0.5 - 1e-5, 5, 9, 0.0, 9)).text

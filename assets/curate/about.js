@@ -1,9 +1,10 @@
 // What is known of the candidate that is shown: measures, the most alike real defects, how it was made.
 
 import { find, make } from "../shared/dom.js";
-import { warning } from "../shared/parts.js";
+import { small, warning } from "../shared/parts.js";
+import { counted } from "../shared/words.js";
 import { lamp } from "./parts.js";
-import { addressOf, inspectUrl, isLate, named, waitOf } from "./words.js";
+import { addressOf, inspectUrl, isLate, named, placeOf, waitOf } from "./words.js";
 
 /** @typedef {import("./state.js").Pane} Pane */
 /** @typedef {import("./words.js").Quality} Quality */
@@ -12,6 +13,10 @@ import { addressOf, inspectUrl, isLate, named, waitOf } from "./words.js";
 /** @param {Pane} pane */
 export function showAbout(pane) {
   const box = find(pane.page, ".cu-about");
+  const alike = make("p", { class: "st-quiet cu-alikehead" });
+  pane.store.subscribe(["shown", "items"], ({ shown, items }) => {
+    alike.replaceChildren(...(shown ? alikeOf(pane, items[placeOf(items, shown.id)]) : []));
+  });
   pane.store.subscribe(["shown", "measured"], ({ shown, measured }) => {
     if (!shown) return box.replaceChildren();
     const facts = shown.facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
@@ -19,11 +24,27 @@ export function showAbout(pane) {
       heading("Measures", make("span", { class: "st-quiet cu-waits", role: "status" }, waitOf(measured))),
       ...(measured.problem ? [warning(measured.problem)] : []),
       ...(measured.quality ? qualityOf(pane, measured.quality, measured.late) : []),
+      alike,
       heading("How it was made"),
       make("dl", { class: "cu-facts" }, ...facts),
       ...shown.notes.map(warning),
     );
   });
+}
+
+/**
+ * How many candidates are folded into the card of this one.
+ * @param {Pane} pane
+ * @param {import("./words.js").Item | undefined} item
+ */
+function alikeOf({ store, desk }, item) {
+  if (!item?.more) return [];
+  const unfold = () => {
+    store.patch({ unfolded: new Set([...store.get().unfolded, item.alike || item.id]) });
+    desk.refresh();
+  };
+  const words = `${counted(item.more, "candidate")} in the queue nearly the same. `;
+  return [words, small("Unfold", unfold, { class: "plain-button small cu-unfold" })];
 }
 
 /** @param {string} words @param {...HTMLElement} more */

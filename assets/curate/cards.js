@@ -13,18 +13,18 @@ import { addressOf, isElsewhere, placeOf, SIGNS } from "./words.js";
 export function showCards(pane, narrow) {
   const { page, store, voice, desk } = pane;
   const list = find(page, ".cu-cards");
-  store.subscribe(["items", "total"], ({ items, total, who }) => {
+  store.subscribe(["items", "total", "hidden"], ({ items, total, hidden, who }) => {
     const known = new Map(cardsIn(list).map((card) => [card.dataset.key, card]));
     const cards = items.map((item) => {
       const holder = isElsewhere(item, who) ? item.holder : "";
-      const key = JSON.stringify([item.id, item.status, holder, item.type, item.effect]);
+      const key = JSON.stringify([item.id, item.status, holder, item.type, item.effect, item.more]);
       return known.get(key) || cardOf(pane, item, holder, key);
     });
-    const more = Math.min(PAGE, total - items.length);
+    const more = Math.min(PAGE, total - hidden - items.length);
     const showMore = voice.attempt(() => desk.refresh(queueAsked(store.get()).limit + PAGE));
     const button = plain(`Show ${more} more`, showMore, { class: "plain-button small cu-more" });
     const shown = cards.length ? cards : [emptyQueue(pane, narrow)];
-    list.replaceChildren(...shown, items.length < total ? button : "");
+    list.replaceChildren(...shown, more > 0 ? button : "");
   });
   store.subscribe(["items", "total", "at", "shown"], () => markCard(pane, list));
 }
@@ -58,6 +58,8 @@ function cardOf({ voice, desk, terms }, item, holder, key) {
     },
     make("img", { loading: "lazy", alt: "", src: addressOf(id, "close") }),
     flag && make("span", { class: "cu-flag" }, flag),
+    item.more &&
+      make("span", { class: "cu-more-alike", title: "Folded into this card" }, `+${item.more} alike`),
     make("span", { class: "cu-words" }, item.prompt || item.title),
     (type || effect) &&
       make("span", { class: "cu-words st-quiet" }, measured, effect && type ? " · " : "", type),

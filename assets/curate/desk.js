@@ -4,14 +4,15 @@
 import { latest } from "../shared/server.js";
 import { createAhead } from "./ahead.js";
 import { queueAsked } from "./state.js";
-import { firstFree, following, isElsewhere, placeOf } from "./words.js";
+import { BY_TIME, firstFree, folded, following, inOrder, isElsewhere, placeOf } from "./words.js";
 
 /** @typedef {import("../shared/store.js").Store<import("./state.js").State>} CurateStore */
 /** @typedef {(name: string, argument?: object) => Promise<any>} Call */
 
 /**
  * @typedef {object} Desk
- * @property {(limit?: number) => Promise<void>} refresh the queue
+ * @property {(limit?: number) => Promise<void>} refresh the queue; with a limit in the order of its measures now, else
+ *   in the order in which it is seen
  * @property {(id: string, onward?: boolean) => Promise<void>} show a candidate, at once where its record is there;
  *   `onward`: nobody chose this one, so where somebody else has it open, the next one is shown instead
  * @property {() => Promise<void>} showFirst the first one that is free, or none
@@ -29,7 +30,8 @@ import { firstFree, following, isElsewhere, placeOf } from "./words.js";
  */
 export function createDesk(store, call, seen) {
   const refresh = latest(async (/** @type {number | undefined} */ limit = undefined) => {
-    takeQueue(store, await call("queue", queueAsked(store.get(), limit)), desk.show);
+    const answer = await call("queue", queueAsked(store.get(), limit));
+    takeQueue(store, answer, desk.show, limit !== undefined);
   });
   const ahead = createAhead(call);
   const open = latest(async (/** @type {string} */ id, /** @type {boolean} */ onward) => {
@@ -86,13 +88,21 @@ export const shownAnew = ({ at, shown }, id, record) => ({
  * @param {CurateStore} store
  * @param {import("./words.js").Queue} answer
  * @param {Desk["show"]} show
+ * @param {boolean} [asked] whether somebody asked for the order of the measures
  */
-export function takeQueue(store, answer, show) {
-  const { status, sending, counts: own, total } = store.get();
+export function takeQueue(store, answer, show, asked = true) {
+  const { status, sending, counts: own, total, sort, order, unfolded, at: here } = store.get();
   // The answer may be from before the last decision.
   const isOpen = status === "pending";
-  const items = isOpen ? answer.items.filter(({ id }) => !sending.has(id)) : answer.items;
-  store.patch({ ...answer, items, ...(sending.size ? { counts: own, total } : {}) });
+  const left = isOpen ? answer.items.filter(({ id }) => !sending.has(id)) : answer.items;
+  const isPinned = !asked && !BY_TIME.includes(sort);
+  const known = inOrder(left, isPinned ? order : []);
+  const items = folded(known.items, unfolded, here);
+  store.patch({
+    ...{ ...answer, items, hidden: left.length - items.length },
+    ...{ order: known.order, reordered: known.isOther },
+    ...(sending.size ? { counts: own, total } : {}),
+  });
   const { shown, at, deciding, tool, counts, who } = store.get();
   if (!shown || shown.id !== at || deciding || tool) return;
   const item = items.find(({ id }) => id === shown.id);
@@ -161,8 +171,11 @@ function measurer(store, call, seen, refresh) {
       store.patch({ measured: { late, problem, quality: known || measured.quality } });
     }
     if (answer.left) timer = window.setTimeout(() => measure().catch(() => {}), 700);
-    // Keep the order of the measures.
-    else if (left && !store.get().deciding) await refresh();
+    else if (left && !store.get().deciding) {
+      // Once somebody has decided on one, the order stays as they see it.
+      const { times } = store.get();
+      await refresh(times.length ? undefined : queueAsked(store.get()).limit);
+    }
   });
   return measure;
 }

@@ -3,6 +3,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { PAGE } from "./state.js";
+import { counted } from "../shared/words.js";
 import { countOf, progressLine, recent, SORTS, STATUSES } from "./words.js";
 
 /** @typedef {import("./state.js").Pane} Pane */
@@ -26,7 +27,7 @@ export const narrower = ({ page, store, voice, desk }) =>
   });
 
 /** @param {Pane} pane @param {Narrow} narrow */
-export function showQueue({ page, store }, narrow) {
+export function showQueue({ page, store, call, voice, desk }, narrow) {
   const order = find(page, ".cu-sort", HTMLSelectElement);
   order.addEventListener("change", () => {
     order.blur();
@@ -49,6 +50,23 @@ export function showQueue({ page, store }, narrow) {
   });
   store.subscribe(["types"], ({ types }) => {
     find(page, "#cu-types").replaceChildren(...types.map((value) => make("option", { value })));
+  });
+  const start = find(page, ".cu-since");
+  const again = make("button", { type: "button", class: "plain-button small cu-reorder" }, "Order again");
+  again.title = "By the measures as they are now; until then the order stays as you see it";
+  again.addEventListener("click", () => narrow({}));
+  const anew = make("button", { type: "button", class: "plain-button small cu-anew" }, "Measure anew");
+  anew.addEventListener(
+    "click",
+    voice.attempt(async () => {
+      await call("start_anew");
+      await narrow({});
+      await desk.measure();
+    }),
+  );
+  store.subscribe(["behind", "reordered"], ({ behind, reordered }) => {
+    anew.title = `Effects are measured against the bank before its last ${counted(behind, "change")}`;
+    start.replaceChildren(...(behind ? [anew] : []), ...(reordered ? [again] : []));
   });
   const progress = () => showProgress(page, store);
   store.subscribe(["counts", "total", "times", "doing", "left", "fitting"], progress);

@@ -36,6 +36,11 @@ export const LINES = 60;
  * @property {string[]} reasons
  * @property {string[]} types
  * @property {string} stamp
+ * @property {number} behind images that joined or left the bank since effects are measured
+ * @property {string[]} order of the queue, ids, until somebody asks for another one
+ * @property {boolean} reordered whether the measures would order it otherwise by now
+ * @property {ReadonlySet<string>} unfolded near-duplicates whose cards are all shown
+ * @property {number} hidden candidates that are folded into the cards of others
  * @property {string} at id of the candidate that is shown or about to be
  * @property {import("./words.js").Candidate | null} shown
  * @property {import("./words.js").Measured} measured of the one that is shown
@@ -85,6 +90,7 @@ export function initial({ traits, measures }) {
   const names = [...traits, ...measures];
   return {
     ...{ dataset: "", items: [], total: 0, counts: {}, filters: {}, reasons: [], types: [], stamp: "" },
+    ...{ behind: 0, order: [], reordered: false, unfolded: new Set(), hidden: 0 },
     ...{ at: "", shown: null, measured: {}, held: "", past: [], pastTotal: 0, lines: LINES },
     ...{ times: [], deciding: 0, doing: "", left: 0, fitting: 0, sending: new Set(), together: [] },
     ...{ asking: false, tool: "", strokes: 0, who: knownName() },

@@ -13,6 +13,8 @@
  * @property {Status} status
  * @property {string} holder
  * @property {{ light: Light, text: string, short: string } | null} effect
+ * @property {string} [alike] the pending candidate that it nearly repeats, or its own id
+ * @property {number} [more] candidates that nearly repeat it and are folded into its card
  *
  * @typedef {{ value: string, title: string, count: number }} Option
  *
@@ -25,6 +27,7 @@
  * @property {string[]} types
  * @property {string[]} reasons
  * @property {string} stamp
+ * @property {number} behind images that joined or left the bank since effects are measured
  *
  * A line of the history.
  * @typedef {object} Line
@@ -67,6 +70,8 @@ export const SORTS = [
   ["newest", "Newest first"],
   ["oldest", "Oldest first"],
 ];
+/** Orders in which no measure plays a part. */
+export const BY_TIME = ["newest", "oldest"];
 /** @type {[status: Status | "all", words: string][]} */
 export const STATUSES = [
   ["pending", "Pending"],
@@ -94,6 +99,45 @@ export const isElsewhere = ({ holder }, who) => Boolean(holder) && holder !== wh
 
 /** @param {Item[]} items @param {string} id */
 export const placeOf = (items, id) => items.findIndex((item) => item.id === id);
+
+/**
+ * One card for candidates that nearly repeat each other: the first of them in the queue, which tells how many more.
+ * @param {Item[]} items
+ * @param {ReadonlySet<string>} unfolded what they repeat, where every one is to be seen
+ * @param {string} [at] the one that is shown, which keeps its card
+ */
+export function folded(items, unfolded, at = "") {
+  /** @type {Map<string, Item>} */
+  const first = new Map();
+  /** @type {Item[]} */
+  const cards = [];
+  for (const item of items) {
+    const { id, status, alike = id } = item;
+    const isAlone = status !== "pending" || id === at || unfolded.has(alike);
+    const card = isAlone ? undefined : first.get(alike);
+    if (card) card.more = (card.more || 0) + 1;
+    else {
+      const own = { ...item };
+      if (!isAlone) first.set(alike, own);
+      cards.push(own);
+    }
+  }
+  return cards;
+}
+
+/**
+ * A queue in an order that was seen before; what is new in it comes last.
+ * @param {Item[]} items in the order of the measures as they are now
+ * @param {string[]} order ids
+ * @returns {{ items: Item[], order: string[], isOther: boolean }} isOther: whether the measures order it otherwise
+ */
+export function inOrder(items, order) {
+  const fresh = items.filter(({ id }) => !order.includes(id)).map(({ id }) => id);
+  const whole = [...order, ...fresh];
+  const place = new Map(whole.map((id, at) => [id, at]));
+  const sorted = [...items].sort((a, b) => (place.get(a.id) || 0) - (place.get(b.id) || 0));
+  return { items: sorted, order: whole, isOther: sorted.some(({ id }, at) => id !== items[at].id) };
+}
 
 /**
  * The next one that waits for a decision and that nobody else has open, further down or else from the top.

@@ -1,6 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { countOf, firstFree, following, isLate, progressLine, recent, timeOf, waitOf } from "./words.js";
+import {
+  countOf,
+  firstFree,
+  folded,
+  following,
+  inOrder,
+  isLate,
+  progressLine,
+  recent,
+  timeOf,
+  waitOf,
+} from "./words.js";
 
 /**
  * @param {string} id
@@ -19,6 +30,32 @@ const item = (id, more = {}) => ({
 });
 
 const items = [item("a"), item("b", { holder: "Ben" }), item("c", { status: "accepted" }), item("d")];
+
+test("near-duplicates lie folded in the first one's card, but for the one that is shown", () => {
+  const [a, b, c, d] = ["a", "b", "c", "d"].map((id) => item(id, { alike: id === "d" ? "d" : "a" }));
+  const seen = (/** @type {import("./words.js").Item[]} */ cards) => cards.map(({ id, more }) => [id, more]);
+  assert.deepEqual(seen(folded([a, d, b, c], new Set())), [
+    ["a", 2],
+    ["d", undefined],
+  ]);
+  assert.deepEqual(seen(folded([a, b, c], new Set(), "b")), [
+    ["a", 1],
+    ["b", undefined],
+  ]);
+  assert.equal(a.more, undefined);
+  assert.equal(folded([a, b, c], new Set(["a"])).length, 3);
+  assert.equal(folded([a, { ...b, status: "accepted" }], new Set()).length, 2);
+});
+
+test("an order that was seen stays, what comes back takes its place, what is new comes last", () => {
+  const ids = (/** @type {import("./words.js").Item[]} */ items) => items.map(({ id }) => id).join("");
+  const [a, b, c, d] = ["a", "b", "c", "d"].map((id) => item(id, {}));
+  const first = inOrder([b, a, c], []);
+  assert.deepEqual([ids(first.items), first.isOther], ["bac", false]);
+  const later = inOrder([c, a], first.order); // b is decided on, and the measures have changed
+  assert.deepEqual([ids(later.items), later.isOther], ["ac", true]);
+  assert.equal(ids(inOrder([d, c, b, a], later.order).items), "bacd");
+});
 
 test("the next one waits for a decision and is free, further down or from the top", () => {
   assert.equal(following(items, "a", "Anna")?.id, "d");

@@ -49,13 +49,17 @@ TWIN = 0.8  # a near-duplicate has this share of its patches within half the rea
 class Bench:
     """One version, ready to measure candidates against."""
 
-    def __init__(self, version: BankVersion):
-        self.version = version
+    def __init__(self, version: BankVersion, keeps_start: bool = False):
+        """keeps_start: whether effects stay measured against the banks as they were first."""
+        self.version, self.keeps_start = version, keeps_start
         self.last = -1  # the number of the last change that was applied
         self.grounds = 0  # number of changes to normal images or real defects
         self.detector: Detector
         self.validation: Validation | None = None
         self.why_not = ""  # why effects cannot be measured
+        # What effects are measured against, and the detector of it, as the banks were at `start_last`.
+        self.start: tuple[Validation, Detector] | None = None
+        self.start_last = -1
         self._base: Validation | None = None  # without the painted defects of `_since`
         self._since: list[Change] = []
 
@@ -77,6 +81,9 @@ class Bench:
         self.last = later.last
         if effect and self.validation is None and not self.why_not:
             self._validate(workspace, progress)
+        if effect and not (self.start and self.keeps_start):
+            self.start = (self.validation, self.detector) if self.validation else None
+            self.start_last = self.last
 
     def _take(self, changes: Sequence[Change]) -> None:
         """Extend the validation by changes of painted defects; after any other change it is made again."""
@@ -88,7 +95,7 @@ class Bench:
             elif painted and known:
                 self._since.remove(known[0])
             else:
-                self._base, self._since = None, []
+                self._base, self._since, self.start = None, [], None
             self.grounds += not painted
         if changes:
             self.validation, self.why_not = None, ""
@@ -126,10 +133,14 @@ class Bench:
         return float(np.median(np.concatenate(found)))
 
     def state(self, workspace: Workspace, candidate: Candidate) -> str:
-        """A string that changes whenever a candidate's measures may have changed."""
+        """A string that changes whenever a candidate's measures, but for its effect, may have changed."""
         with workspace.reading() as db:
             query = f"select {TRIMMED} from candidates where id = ?"
             return f"{self.version.id}:{self.last}:{db.execute(query, [candidate.id]).fetchone()[0]}"
+
+    def effect_state(self, state: str) -> str:
+        """What the effect of a candidate of that `state` is measured against."""
+        return f"{self.version.id}:{self.start_last}:{state.rpartition(':')[2]}"
 
     def quality(
         self, workspace: Workspace, candidate: Candidate, kept: Quality | None, effect: bool
@@ -147,7 +158,7 @@ class Bench:
             what[np.flatnonzero(seen.clean)[change.kept]] = "kept"
         places = [(int(y), int(x)) for y, x in marked.position]
         grid, size = self.detector.grid, self.detector.settings.size
-        measured = self.effect([marked]) if effect else kept.effect if kept else None
+        measured = self._alone(marked) if effect else kept.effect if kept else None
         return Quality(
             visible=known.visible if known else visible(seen, self.detector.fitted.reference.visible_from),
             clean=known.clean if known else clean(workspace, candidate),
@@ -164,10 +175,19 @@ class Bench:
             ],
             basis=basis,
             state=state,
-            effect_state=state if effect else kept.effect_state if kept else "",
+            effect_state=self.effect_state(state) if effect else kept.effect_state if kept else "",
         )
 
+    def _alone(self, marked: Marked) -> Measure:
+        """The effect of one candidate on the banks as they were when the session began."""
+        if self.start is None:
+            return unknown("effect", self.why_not)
+        validation, detector = self.start
+        additions = [] if _holds(detector, marked.image) else detector.additions([marked])
+        return effect_of(validation.before, validation.outcome(additions))
+
     def effect(self, several: Sequence[Marked]) -> Measure:
+        """The effect of several together on the banks as they are."""
         if self.validation is None:
             return unknown("effect", self.why_not)
         fresh = [m for m in several if not self.is_in(m.image)]
@@ -175,8 +195,7 @@ class Bench:
         return effect_of(self.validation.before, after)
 
     def is_in(self, image: BankImage) -> bool:
-        bank = self.detector.positive
-        return bank is not None and any(known.id == image.id for known in bank.images)
+        return _holds(self.detector, image)
 
     def _beyond(self, rows: np.ndarray) -> float:
         """Share of rows that are farther from the positive bank than it covers."""
@@ -240,3 +259,8 @@ class Bench:
                 if twins := self._repeated(nearest.values.numpy(), image[nearest.indices.numpy()]):
                     found[several[number].image.id] = several[twins[0]].image.id
         return found
+
+
+def _holds(detector: Detector, image: BankImage) -> bool:
+    bank = detector.positive
+    return bank is not None and any(known.id == image.id for known in bank.images)

@@ -55,9 +55,12 @@ class Judge:
     candidates are accepted.
     """
 
-    def __init__(self, workspace: Workspace, pause: Callable[[], None] = lambda: None):
-        """pause: called between the steps of a long computation; it may block."""
-        self.workspace, self.pause = workspace, pause
+    def __init__(
+        self, workspace: Workspace, pause: Callable[[], None] = lambda: None, keeps_start: bool = False
+    ):
+        """pause: called between the steps of a long computation; it may block. keeps_start: whether the effects of
+        single candidates stay measured against the banks as they were first, until `start_anew`."""
+        self.workspace, self.pause, self.keeps_start = workspace, pause, keeps_start
         self._lock = threading.RLock()
         self._bench: Bench | None = None
 
@@ -74,12 +77,25 @@ class Judge:
         with self._lock:
             bench = self._ready(candidate.dataset, effect)
             kept, state = kept_quality(candidate), bench.state(self.workspace, candidate)
-            if kept and kept.state == state and (kept.effect_state == state or not effect):
+            of_effect = bench.effect_state(state)
+            if kept and kept.state == state and (kept.effect_state == of_effect or not effect):
                 return kept
             made = bench.quality(self.workspace, candidate, kept, effect)
         with self.workspace.writing() as db:
             keep_quality(db, id, made)
         return made
+
+    def start(self, bank: str) -> int | None:
+        """The number of the change of a version's banks that effects are measured after; None: of the last one."""
+        bench = self._bench
+        kept = self.keeps_start and bench is not None and bench.start is not None and bench.version.id == bank
+        return bench.start_last if bench is not None and kept else None
+
+    def start_anew(self) -> None:
+        """Measure effects against the banks as they are now, from now on."""
+        with self._lock:
+            if self._bench is not None:
+                self._bench.start = None
 
     def measure(self, ids: Sequence[str], progress: Progress | None = None) -> None:
         """Measure many candidates and store their measures."""
@@ -142,6 +158,6 @@ class Judge:
             raise BadInput(f'The active bank version is not one of "{dataset}"; build or activate one first.')
         with self._lock:
             if self._bench is None or not self._bench.fits(version):
-                self._bench = Bench(version)
+                self._bench = Bench(version, self.keeps_start)
             self._bench.follow(self.workspace, effect, progress or Progress(lambda _: self.pause()))
             return self._bench

@@ -39,13 +39,15 @@ MEANINGS = {
 @dataclass(frozen=True)
 class Measure:
     """One measure. value: a share, a ratio, or percentage points of image AUROC for the effect; None where it cannot
-    be taken. light: green, amber, red or grey. text: the value in a sentence. meaning: what it is."""
+    be taken. light: green, amber, red or grey. text: the value in a sentence. meaning: what it is. error: the standard
+    error of an effect over held-out parts, in the value's unit."""
 
     name: str
     value: float | None
     light: str
     text: str
     meaning: str
+    error: float | None = None
 
 
 @dataclass(frozen=True)
@@ -172,12 +174,20 @@ def clean(workspace: Workspace, candidate: Candidate) -> Measure:
 
 
 def effect_of(before: Outcome, after: Outcome) -> Measure:
-    """The difference of two outcomes, as a measure."""
-    gain = 100 * (after.auroc - before.auroc)
+    """The difference of two outcomes, as a measure.
+
+    Green where nothing contradicts a gain beyond the error over held-out parts, grey where no figure changes by more.
+    """
+    gain, error = 100 * (after.auroc - before.auroc), _error(before, after)
     found, alarms = after.found - before.found, round(after.false_alarms - before.false_alarms)
-    ap = 100 * (after.ap - before.ap)
-    helps, harms = gain > 0.1 and ap > -1 and alarms <= 0, gain < -0.1 or found < 0
-    light = AMBER if helps == harms else GREEN if helps else RED
+    ap, noise = 100 * (after.ap - before.ap), max(0.1, round(error, 1))
+    shown = round(gain, 1)  # light and figures say the same
+    helps, harms = shown > noise, shown < -noise or found < 0
+    contradicted = harms or alarms > 0 or ap < -1
+    if helps or harms:
+        light = GREEN if not contradicted else AMBER if helps else RED
+    else:
+        light = AMBER if contradicted or found else GREY
     if found:
         first = f"finds {abs(found)} {'more' if found > 0 else 'fewer'} of {after.defects} held-out defects"
     else:
@@ -186,5 +196,13 @@ def effect_of(before: Outcome, after: Outcome) -> Measure:
     second = (
         f"{abs(alarms)} {which}" if abs(alarms) == 1 else f"{abs(alarms)} {which.replace('alarm', 'alarms')}"
     )
-    third = f"image AUROC {round(gain, 1) + 0:+.1f}, AP {round(ap, 1) + 0:+.1f}"  # + 0: no "-0.0"
-    return Measure("effect", gain, light, f"{first}; {second}; {third}", MEANINGS["effect"])
+    # + 0: no "-0.0"
+    third = f"image AUROC {round(gain, 1) + 0:+.1f} ± {error:.1f}, AP {round(ap, 1) + 0:+.1f}"
+    text = f"{first}; {second}; {third}" + ("; within noise" if light == GREY else "")
+    return Measure("effect", gain, light, text, MEANINGS["effect"], error)
+
+
+def _error(before: Outcome, after: Outcome) -> float:
+    """The standard error of the gain over held-out parts, percentage points; 0 with fewer than two."""
+    gains = [100 * (after.parts[part] - auroc) for part, auroc in before.parts.items()]
+    return float(np.std(gains, ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else 0.0

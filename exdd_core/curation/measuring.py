@@ -12,12 +12,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from exdd_core.banks import compare
 from exdd_core.curation import judge, queue
 from exdd_core.workspace.failures import sentence_of
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
+MOST_COMPARED = 500  # candidates that are searched for near-duplicates
 log = logging.getLogger(__name__)
 
 
@@ -29,7 +31,9 @@ class Measuring:
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
-        self.judge = judge.Judge(workspace, self._rest)
+        self.judge = judge.Judge(workspace, self._rest, keeps_start=True)
+        self.alike: dict[str, str] = {}  # pending candidates that nearly repeat another one: which
+        self._compared: list[str] = []  # the ids that `alike` holds for
         self._unable: dict[str, str] = {}  # by candidate: why it cannot be measured against `_bank`
         self._bank = ""
         self._wanted: list[str] = []
@@ -40,12 +44,27 @@ class Measuring:
     def standing(self, ids: Sequence[str]) -> list[queue.Waiting]:
         """Those of these candidates that are pending in the active data set."""
         info = self.workspace.active_dataset()
-        return queue.waiting(self.workspace, info.name, ids) if info else []
+        return queue.waiting(self.workspace, info.name, ids, self._start()) if info else []
 
     def late(self) -> int:
         """How many pending candidates of the active data set wait for being measured."""
         info = self.workspace.active_dataset()
-        return queue.late(self.workspace, info.name, self._unable) if info else 0
+        return queue.late(self.workspace, info.name, self._unable, self._start()) if info else 0
+
+    def _start(self) -> int | None:
+        bank = self.workspace.active_bank()
+        return self.judge.start(bank.id) if bank else None
+
+    def behind(self) -> int:
+        """How many images have other rows in the banks of the active version than those that effects are measured
+        against."""
+        bank, start = self.workspace.active_bank(), self._start()
+        return 0 if bank is None or start is None else compare.changes(self.workspace, bank.id, start)
+
+    def start_anew(self) -> None:
+        """Measure all effects against the banks as they are now."""
+        self.judge.start_anew()
+        self.want()
 
     def problem(self, id: str) -> str:
         """Why this candidate cannot be measured, or ""."""
@@ -86,6 +105,19 @@ class Measuring:
                 self.judge.quality(*step)
             except Exception as error:
                 self._unable[step[0]] = sentence_of(error)
+        with suppress(Exception):  # without it every candidate is shown by itself
+            self._compare()
+
+    def _compare(self) -> None:
+        """Find the pending candidates that nearly repeat an earlier one, once all are measured."""
+        info = self.workspace.active_dataset()
+        ids = [one.id for one in queue.waiting(self.workspace, info.name)][::-1] if info else []
+        if ids == self._compared or len(ids) > MOST_COMPARED:
+            return
+        first = self.judge.repeats(ids)
+        for id, other in first.items():
+            first[id] = first.get(other, other)  # `other` is an earlier one, whose own first is known
+        self.alike, self._compared = first, ids
 
     def _prepare(self) -> None:
         info, bank = self.workspace.active_dataset(), self.workspace.active_bank()
@@ -99,7 +131,8 @@ class Measuring:
             if self._bank != (now := bank.id if bank else ""):
                 self._bank, self._unable = now, {}
             info = self.workspace.active_dataset()
-            found = queue.next_late(self.workspace, info.name, self._unable, self._wanted) if info else None
+            start, wanted = self._start(), self._wanted
+            found = queue.next_late(self.workspace, info.name, self._unable, wanted, start) if info else None
             if found is None:
                 self._running = False
                 return None

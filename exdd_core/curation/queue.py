@@ -66,31 +66,44 @@ class Waiting:
     effect: bool
 
 
-# Pending candidates of :dataset with whether their measures and their effect hold for the version :bank as it is now.
+# The number of the last change of the version :bank.
+NEWEST = "coalesce((select max(id) from bank_changes where bank = :bank), 0)"
+# Pending candidates of :dataset with whether their measures hold for the version :bank as it is now, and their effect
+# for its banks after the change :start (null: the last one).
 WAITING = f"""
-    with now as (select id, rowid as row, :bank || ':' ||
-                        coalesce((select max(id) from bank_changes where bank = :bank), 0) || ':' || {TRIMMED} as state
+    with now as (select id, rowid as row, :bank || ':' || {NEWEST} || ':' || {TRIMMED} as state,
+                        :bank || ':' || coalesce(:start, {NEWEST}) || ':' || {TRIMMED} as start
                  from candidates where dataset = :dataset and status = 'pending'),
     every as (select id, row, coalesce(measures.state = now.state, false) as measured,
-                     coalesce(effect_state = now.state, false) as effect
+                     coalesce(effect_state = now.start, false) as effect
               from now left join measures on candidate = id)"""
 
 
-def waiting(workspace: Workspace, dataset: str, ids: Sequence[str] | None = None) -> list[Waiting]:
-    """The pending candidates of a data set (ids: of these), the newest first. Looks at no picture and at no bank."""
+def waiting(
+    workspace: Workspace, dataset: str, ids: Sequence[str] | None = None, start: int | None = None
+) -> list[Waiting]:
+    """The pending candidates of a data set (ids: of these), the newest first. Looks at no picture and at no bank.
+
+    start: as `Judge.start` tells.
+    """
     where = "" if ids is None else "where id in (select value from json_each(:ids))"
-    return _waiting(workspace, dataset, f"{where} order by row desc", ids=json.dumps(list(ids or [])))
+    chosen = json.dumps(list(ids or []))
+    return _waiting(workspace, dataset, f"{where} order by row desc", ids=chosen, start=start)
 
 
-def late(workspace: Workspace, dataset: str, without: Collection[str]) -> int:
+def late(workspace: Workspace, dataset: str, without: Collection[str], start: int | None = None) -> int:
     """How many pending candidates wait for being measured. without: ids that do not count."""
-    values = _values(workspace, dataset) | {"without": json.dumps(list(without))}
+    values = _values(workspace, dataset) | {"start": start, "without": json.dumps(list(without))}
     with workspace.reading() as db:
         return int(db.execute(f"{WAITING} select count(*) from every where {LATE}", values).fetchone()[0])
 
 
 def next_late(
-    workspace: Workspace, dataset: str, without: Collection[str], wanted: Sequence[str]
+    workspace: Workspace,
+    dataset: str,
+    without: Collection[str],
+    wanted: Sequence[str],
+    start: int | None = None,
 ) -> Waiting | None:
     """The candidate to measure next: the first of those that are wanted, then the others of them, then the rest.
 
@@ -98,22 +111,22 @@ def next_late(
     """
     first = wanted[0] if wanted else ""
     order = "id <> :first, id not in (select value from json_each(:wanted)), measured, row desc"
-    given = {"without": json.dumps(list(without)), "first": first, "wanted": json.dumps(list(wanted))}
-    found = _waiting(workspace, dataset, f"where {LATE} order by {order} limit 1", **given)
+    given = {"first": first, "wanted": json.dumps(list(wanted)), "without": json.dumps(list(without))}
+    found = _waiting(workspace, dataset, f"where {LATE} order by {order} limit 1", start=start, **given)
     return found[0] if found else None
 
 
 LATE = "not (measured and effect) and id not in (select value from json_each(:without))"
 
 
-def _waiting(workspace: Workspace, dataset: str, clause: str, **given: str) -> list[Waiting]:
+def _waiting(workspace: Workspace, dataset: str, clause: str, **given: str | int | None) -> list[Waiting]:
     query = f"{WAITING} select id, measured, effect from every {clause}"
     with workspace.reading() as db:
         rows = db.execute(query, _values(workspace, dataset) | given).fetchall()
     return [Waiting(id, bool(measured), bool(effect)) for id, measured, effect in rows]
 
 
-def _values(workspace: Workspace, dataset: str) -> dict[str, str]:
+def _values(workspace: Workspace, dataset: str) -> dict[str, str | int | None]:
     version = workspace.active_bank()
     return {"bank": version.id if version else "", "dataset": dataset}
 

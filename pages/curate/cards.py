@@ -30,7 +30,10 @@ def queue(shared: Curate, asked: questions.Sought) -> Answer:
     found = sifting.sift(workspace, dataset, asked.filters, asked.status, asked.sort, asked.limit)
     holders = decisions.claims(workspace)
     return {
-        "items": [card(workspace, made, holders) for made in candidates.of_ids(workspace, found.ids)],
+        "items": [
+            card(workspace, made, holders) | {"alike": shared.measuring.alike.get(made.id, made.id)}
+            for made in candidates.of_ids(workspace, found.ids)
+        ],
         "total": found.total,
         "counts": found.counts,
         "filters": {
@@ -40,7 +43,8 @@ def queue(shared: Curate, asked: questions.Sought) -> Answer:
         "types": _types(workspace, dataset),
         "reasons": _reasons(workspace),
         "fitting": unfitted.count(workspace),
-        "stamp": queue_stamp(workspace, dataset),
+        "behind": shared.measuring.behind(),
+        "stamp": queue_stamp(shared, dataset),
     }
 
 
@@ -95,8 +99,9 @@ def card(workspace: Workspace, made: Candidate, holders: dict[str, str]) -> Answ
 def effect_answer(known: Quality | None) -> Answer | None:
     if known is None or known.effect.value is None:
         return None
+    error = "" if known.effect.error is None else f" ± {known.effect.error:.1f}"
     return {
         "light": known.effect.light,
         "text": known.effect.text,
-        "short": f"{round(known.effect.value, 1) + 0:+.1f}",
+        "short": f"{round(known.effect.value, 1) + 0:+.1f}{error}",
     }

@@ -21,6 +21,7 @@ from pages.curate.candidate import ahead, candidate, effect, history, mask, meas
 from pages.curate.cards import queue
 from pages.curate.state import LIGHTS, MEASURES, Curate, decided_answer, queue_stamp
 from pages.html import Answer
+from pages.questions import Question
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -49,7 +50,7 @@ def render(workspace: Workspace) -> None:
     shared.refitting.wake()  # for decisions that a killed program has left
     functions: list[answers.Answerer] = [
         open_page, queue, candidate, ahead, stay, leave, accept, reject, name_type, mask, trim,
-        undo, undo_last, undo_all, history, chosen, recommend, bulk, look, stop, news, measures, effect,
+        undo, undo_last, undo_all, history, chosen, recommend, bulk, look, stop, news, start_anew, measures, effect,
     ]  # fmt: skip
     answers.markup(
         "",
@@ -76,9 +77,15 @@ def open_page(shared: Curate, asked: questions.Sought) -> Answer:
 def news(shared: Curate, asked: questions.Stamp) -> Answer:
     """Whether anything has changed since `stamp`. Called every few seconds."""
     info = shared.workspace.active_dataset()
-    stamp = queue_stamp(shared.workspace, info.name) if info else ""
+    stamp = queue_stamp(shared, info.name) if info else ""
     shared.refitting.wake()  # the command line decides, too
     return {"dataset": info.name if info else "", "changed": stamp != asked.stamp}
+
+
+def start_anew(shared: Curate, asked: Question) -> Answer:
+    """Measure effects against the bank as it is now."""
+    shared.measuring.start_anew()
+    return {}
 
 
 def stay(shared: Curate, asked: questions.Owned) -> Answer:

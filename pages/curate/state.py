@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 MEASURES = tuple(measures.MEANINGS)
-LIGHTS = {"green": "good", "amber": "so-so", "red": "poor", "grey": "not known"}
+LIGHTS = {"green": "good", "amber": "so-so", "red": "poor", "grey": "not known, or within noise"}
 
 
 class Curate:
@@ -37,11 +37,12 @@ class Curate:
         return decided_answer(decided)
 
 
-def queue_stamp(workspace: Workspace, dataset: str) -> str:
+def queue_stamp(shared: Curate, dataset: str) -> str:
     """A text that changes whenever the page has something new to show."""
+    workspace, alike = shared.workspace, len(shared.measuring.alike)
     counts = [candidates.count(workspace, dataset, status) for status in candidates.STATUSES]
     held = sorted(decisions.claims(workspace).items())
-    return str([dataset, counts, decisions.newest(workspace), held, unfitted.count(workspace)])
+    return str([dataset, counts, decisions.newest(workspace), held, unfitted.count(workspace), alike])
 
 
 def decided_answer(decided: Decided) -> Answer:

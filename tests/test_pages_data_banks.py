@@ -187,7 +187,7 @@ def test_build_activate_and_delete(page: Page, address: str) -> None:
 
     page.get_by_label("None: normal images only, as PatchCore").check()
     page.get_by_role("button", name="More settings").click()
-    labelled(page, "Size").fill("1024x1024")  # long enough to be seen
+    labelled(page, "Size").fill("768x768")  # long enough to be seen
     page.get_by_role("button", name="Build", exact=True).click()
     page.locator(".job .bar").wait_for()
     page.locator(".frame-job").wait_for()
@@ -205,6 +205,12 @@ def test_build_activate_and_delete(page: Page, address: str) -> None:
     page.locator("#rows", has_text="Rows of v2 by image").wait_for()
     assert labelled(page, "Size").input_value() == "320x320"
     shoot(page, "banks-built")
+    # Its AUROC fills itself in.
+    measured = page.locator("#versions tr", has_text="v2").locator(
+        "td", has_text=re.compile(r"^[01]\.\d{3}$")
+    )
+    measured.wait_for(timeout=SLOW)
+    page.locator("#compared .note.done").wait_for(timeout=SLOW)
 
     page.get_by_role("button", name="Delete v1").click()
     asked = page.get_by_role("alertdialog")

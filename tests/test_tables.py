@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from exdd_core import curation, datasets, images, jobs, studio
+from exdd_core.banks import compare
 from exdd_core.banks.building import build_bank
 from exdd_core.detector import fit
 from exdd_core.detector.bank import BankImage
@@ -53,6 +54,9 @@ def test_table_one_without_synthetic_defects_says_so(demo_workspace: Workspace, 
     assert workspace.bank().id == before  # measuring activates nothing
     # The same as measuring that bank version, and a base that is named is not built again.
     bank = workspace.bank(run.spec["base"])
+    assert bank.is_measurement and [one.id for one in runs.using(workspace, bank.id)] == [run.id]
+    filled = compare.measured(workspace)[bank.id]
+    assert filled.metrics["image_auroc"] == run.result["methods"]["exdd_base"]["image_auroc"]
     alone = jobs.run_here(workspace, "evaluate", "", {"bank": bank.id})
     assert alone["methods"]["exdd"] == run.result["methods"]["exdd_base"]
     assert alone["methods"]["patchcore"] == run.result["methods"]["patchcore"]

@@ -110,6 +110,7 @@ def _kept_settings(
         "positives": options.positives,
         "max_real_parts": options.max_real_parts,
         "state": state,
+        **({"made_for": options.made_for} if options.made_for else {}),
     }
 
 

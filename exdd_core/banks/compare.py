@@ -63,7 +63,7 @@ def compare(workspace: Workspace, first: str, second: str) -> Comparison:
         raise BadInput(f"{a.name} cannot be compared with itself; choose two bank versions.")
     sides_a, held_a = _sides(workspace, a)
     sides_b, held_b = _sides(workspace, b)
-    keys = sorted(set(a.settings) | set(b.settings))
+    keys = sorted((set(a.settings) | set(b.settings)) - {"made_for"})
     pairs = {key: (a.settings.get(key), b.settings.get(key)) for key in keys}
     pairs["region_of_interest"] = _region(workspace, a), _region(workspace, b)
     last = measured(workspace)
@@ -109,15 +109,28 @@ def _images(bank: Bank | None) -> set[str]:
 def measured(workspace: Workspace) -> dict[str, Measured]:
     """The last measurement of every version that was measured on the test split of its data set, by its id."""
     found: dict[str, Measured] = {}
-    for run in runs.listed(workspace, kind="evaluate"):
-        own = run.result.get("methods", {}).get("exdd")
-        last = run.result.get("changes")
-        if run.bank in found or own is None or not isinstance(last, int):
-            continue
-        since = changes(workspace, run.bank, last)
-        metrics = {name: own.get(name) for name in METRICS}
-        found[run.bank] = Measured(run.id, metrics, run.result.get("images", 0), since)
+    for run in runs.listed(workspace):
+        for bank, method, last in _versions_of(run):
+            own = run.result.get("methods", {}).get(method)
+            if bank in found or own is None or not isinstance(last, int):
+                continue
+            metrics = {name: own.get(name) for name in METRICS}
+            found[bank] = Measured(
+                run.id, metrics, run.result.get("images", 0), changes(workspace, bank, last)
+            )
     return found
+
+
+def _versions_of(run: runs.Run) -> list[tuple[str, str, Any]]:
+    """The versions that a run measured on the test split: id, name of the method, and their last change then."""
+    if run.kind == "evaluate":
+        return [(run.bank, "exdd", run.result.get("changes"))]
+    if run.kind != "table1":
+        return []
+    last = run.spec.get("changes")
+    numbers = last if isinstance(last, dict) else {}
+    of_method = runs.banks_of(run)
+    return [(bank, name, numbers.get(name.removeprefix("exdd_"))) for name, bank in of_method.items()]
 
 
 def changes(workspace: Workspace, id: str, after: int = 0) -> int:

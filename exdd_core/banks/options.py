@@ -90,7 +90,8 @@ class BuildOptions(BankOptions):
     """Everything that a build takes, which is also the specification of the job "build".
 
     positives: which defects teach the positive bank, one of `POSITIVES`: real ones, accepted synthetic ones, both or
-    none. activate: make the new version the active one. who: whoever asked for it.
+    none. activate: make the new version the active one. who: whoever asked for it. made_for: the measurement that
+    builds the version for itself, "" where a person does.
     """
 
     ABOUT: ClassVar[str] = "A build"
@@ -104,6 +105,7 @@ class BuildOptions(BankOptions):
     )
     activate: bool = True
     who: str = ""
+    made_for: str = ""
 
     def settings_on(self, info: DatasetInfo, backbone: str) -> Settings:
         settings = super().settings_on(info, backbone)

@@ -97,7 +97,9 @@ def _version(
         return workspace.bank(built)
     names = ("state", "seed", "max_real_parts", "negative_ratio", "positive_ratio", "backbone", "fusion")
     given = {name: getattr(spec, name) for name in names}
-    options = BuildOptions(dataset=spec.dataset, positives=positives, activate=False, **given)
+    options = BuildOptions(
+        dataset=spec.dataset, positives=positives, activate=False, made_for="table1", **given
+    )
     return build_bank(workspace, options, progress=progress)
 
 

@@ -74,6 +74,14 @@ def panes(
     return np.asarray(sheet)
 
 
+def single(image: np.ndarray, inspection: Inspection, truth: np.ndarray | None = None) -> np.ndarray:
+    """One heatmap over its image: uint8 (H, W, 3) like `image`, with the outline of `truth`, bool of any size."""
+    colours = heatmap(small_map(inspection, max(image.shape[:2])))
+    lines = outline(truth) if truth is not None and truth.any() else []
+    scale = image.shape[1] / truth.shape[1] if truth is not None else 1.0
+    return outlined(_over_grey(image, colours), lines, scale)
+
+
 def write_panes(
     path: Path | str,
     image: np.ndarray,

@@ -96,7 +96,7 @@ class BankSettings(TypedDict, total=False):
 
     size: "256x632", the model's input in pixels. layers: of the backbone. negative_ratio, positive_ratio: shares of
     patches kept, (0, 1]. fusion: a name, or "auto". depth: as `Depth.parse` reads it. positives, max_real_parts, state:
-    as in `banks.options`.
+    as in `banks.options`. made_for: the measurement that built it for itself.
     """
 
     backbone: str
@@ -112,6 +112,7 @@ class BankSettings(TypedDict, total=False):
     positives: str
     max_real_parts: int | None
     state: int
+    made_for: str
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,11 @@ class BankVersion:
     def state(self) -> int:
         """The state of its data set that it was built from."""
         return int(self.settings.get("state", dataset_states.FIRST))
+
+    @property
+    def is_measurement(self) -> bool:
+        """Whether a measurement built it for itself and nobody has taken it over: lists for people leave it out."""
+        return bool(self.settings.get("made_for")) and not (self.active or self.pinned)
 
 
 def dataset_info(row: DatasetColumns, changed: bool = True) -> DatasetInfo:

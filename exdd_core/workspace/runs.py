@@ -191,6 +191,11 @@ def banks_of(run: Run) -> dict[str, str]:
     return {name: bank for name, bank in named.items() if bank and not run.spec.get("folds")}
 
 
+def using(workspace: Workspace, bank: str) -> list[Run]:
+    """The runs that measured a bank version, by its id, and cannot be measured again without it."""
+    return [run for run in listed(workspace) if bank in banks_of(run).values()]
+
+
 def settings(run: Run) -> Json:
     """The spec of a run and the facts of its result that describe it, flat."""
     made = (

@@ -14,6 +14,7 @@ import gradio as gr
 from exdd_core.sentences import count
 from pages import answers, html, job_panel
 from pages.banks.parts import fact, figure, page_of, patch_url, setting
+from pages.banks.verdicts import Verdicts
 from pages.html import text
 
 if TYPE_CHECKING:
@@ -46,13 +47,15 @@ class Compared:
                 self.second = version(label="Second version")
                 self.go = gr.Button("Compare", size="sm", min_width=96, scale=0, elem_id="compare-go")
             self.note = answers.note()
-            self.job = job_panel.JobPanel(workspace, "evaluate")
+            self.job = job_panel.JobPanel(workspace, "evaluate", "score")
             self.result = answers.buttons(visible=False)
+            self.verdicts = Verdicts(workspace)
             self.pair = gr.State(None)  # ids of the shown versions
         self.outputs = [self.section, self.first, self.second]
+        self.shown = [self.result, *self.verdicts.outputs]  # what a comparison shows
 
     def updates(self) -> dict[Any, Any]:
-        banks = self.workspace.banks()
+        banks = [bank for bank in self.workspace.banks() if not bank.is_measurement]
         first, second = self._usual()
         choices = [(f"{bank.name} · {bank.dataset}", bank.id) for bank in banks]
         return {
@@ -65,7 +68,7 @@ class Compared:
         """The active version and the formerly active one, or else the newest other one."""
         from exdd_core.banks.compare import former
 
-        banks = self.workspace.banks()
+        banks = [bank for bank in self.workspace.banks() if not bank.is_measurement]
         active = next((bank.id for bank in banks if bank.active), None)
         before = former(self.workspace)
         return active, before.id if before else next((bank.id for bank in banks if bank.id != active), None)
@@ -74,7 +77,8 @@ class Compared:
         from exdd_core.banks.compare import compare
 
         found = compare(self.workspace, first, second)
-        return {self.result: gr.update(value=_comparison_html(self.workspace, found), visible=True)}
+        shown = {self.result: gr.update(value=_comparison_html(self.workspace, found), visible=True)}
+        return shown | self.verdicts.updates(first, second)
 
     def again(self, pair: tuple[str, str] | None) -> dict[Any, Any]:
         """Update the shown comparison."""
@@ -83,7 +87,7 @@ class Compared:
 
     def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
         said = answers.sentences(self.note)
-        shown = [self.note, self.result, self.pair]
+        shown = [self.note, *self.shown, self.pair]
 
         def compare(first: str, second: str) -> dict[Any, Any]:
             return self._compare(first, second) | {self.pair: (first, second)}
@@ -113,7 +117,8 @@ class Compared:
             shown,
             **answers.HIDDEN,
         )
-        self.job.connect(measured, [*outputs, self.result, self.pair])
+        self.job.connect(measured, [*outputs, *self.shown, self.pair])
+        self.verdicts.connect(self.pair, self.job, self.note)
         self.job.look_after(self.result.act(said(measure), None, self.note, **answers.HIDDEN))
 
 

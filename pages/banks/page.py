@@ -66,7 +66,7 @@ def render(workspace: Workspace) -> None:
     bank_picture.act(
         said(changed),
         [compared.pair, rows.bank, rows.side, rows.page],
-        [*changing, compared.result],
+        [*changing, *compared.shown],
         show_progress="hidden",
         api_visibility="private",
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from exdd_core.sentences import count
+from exdd_core.workspace import runs
 from exdd_core.workspace.versions import activate_bank, delete_bank, pin_bank, roll_back
 from pages import answers, html
 from pages.banks.builder import Builder
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from exdd_core.banks.compare import Measured
     from exdd_core.banks.drift import State
     from exdd_core.workspace import BankVersion, Workspace
+    from exdd_core.workspace.runs import Run
 
 VERSION_COLUMNS = [
     ("Version", "", ""),
@@ -64,23 +66,32 @@ class Versions:
     def updates(self) -> dict[Any, Any]:
         return self.listed()
 
-    def listed(self, asking: str = "", gone: tuple[int, str] | None = None) -> dict[Any, Any]:
+    def listed(
+        self, asking: str = "", gone: tuple[int, str] | None = None, every: bool = False
+    ) -> dict[Any, Any]:
         """The table. asking: id of a version whose deletion is to be confirmed, in its own row. gone: place and name
-        of one that was just deleted, whose row says so: nothing else moves under the pointer."""
+        of one that was just deleted, whose row says so: nothing else moves under the pointer. every: also those that
+        measurements built for themselves."""
         from exdd_core.banks import compare
 
         ready = bool(self.workspace.datasets())
         before, found = compare.former(self.workspace), compare.measured(self.workspace)
+        banks = self._shown(asking, every)
         rows = [
-            _confirm_row(bank)
+            _confirm_row(bank, runs.using(self.workspace, bank.id))
             if bank.id == asking
             else _version_row(bank, found.get(bank.id), compare.changes(self.workspace, bank.id))
-            for bank in self.workspace.banks()
+            for bank in banks
         ]
-        count_of = len(rows)
+        hidden = len(self.workspace.banks()) - len(banks)
         if gone is not None:
             rows.insert(gone[0], _row_of(f"<p>{text(gone[1])} is deleted.</p>"))
-        return {self.table: _versions_html(rows, count_of, ready, before)}
+        return {self.table: _versions_html(rows, len(banks), hidden, ready, before)}
+
+    def _shown(self, asking: str = "", every: bool = False) -> list[BankVersion]:
+        banks = self.workspace.banks()
+        every = every or any(bank.id == asking and bank.is_measurement for bank in banks)
+        return [bank for bank in banks if every or not bank.is_measurement]
 
     def state(self) -> dict[Any, Any]:
         """A banner if the active version should be rebuilt. Slow: loads the bank."""
@@ -104,8 +115,10 @@ class Versions:
         @answers.sentences(self.note)
         def act(event: gr.EventData) -> dict[Any, Any]:
             asked = answers.told(
-                event, "act", "back", "rows", "activate", "pin", "unpin", "delete", "keep", "confirm"
+                event, "act", "back", "every", "rows", "activate", "pin", "unpin", "delete", "keep", "confirm"
             )
+            if asked == "every":
+                return self.listed(every=True)
             if asked == "back":
                 bank = roll_back(self.workspace)
                 return refresh(bank.id) | {self.note: answers.say("done", f"{bank.name} is active again.")}
@@ -120,7 +133,7 @@ class Versions:
                 return self.updates()
             if asked != "confirm":
                 return self.listed(asking=bank.id if asked == "delete" else "")
-            place = [other.id for other in self.workspace.banks()].index(bank.id)
+            place = [other.id for other in self._shown(bank.id)].index(bank.id)
             delete_bank(self.workspace, bank.id)
             return refresh() | self.listed(gone=(place, bank.name))
 
@@ -137,11 +150,14 @@ class Versions:
 
         self.table.act(act, None, outputs, **answers.HIDDEN)
         builder.job.look_after(
-            self.due.act(mend, compared.pair, [*outputs, compared.result], **answers.HIDDEN)
+            self.due.act(mend, compared.pair, [*outputs, *compared.shown], **answers.HIDDEN)
         )
 
 
-def _versions_html(rows: list[str], versions: int, ready: bool, former: BankVersion | None) -> str:
+def _versions_html(
+    rows: list[str], versions: int, hidden: int, ready: bool, former: BankVersion | None
+) -> str:
+    """hidden: how many versions are left out, which measurements built for themselves."""
     if not rows and ready:
         return html.empty(
             "No bank version yet", "Build the first one with the form on this page; it takes a minute or two."
@@ -157,7 +173,13 @@ def _versions_html(rows: list[str], versions: int, ready: bool, former: BankVers
         if former
         else ""
     )
-    head = f'<p class="list-head"><strong>{count(versions, "bank version")}</strong>{back}</p>'
+    more = (
+        f'<span class="aside">and {hidden:,} that measurements built</span>'
+        '<button type="button" class="plain-button small" data-act="every">Show all</button>'
+        if hidden
+        else ""
+    )
+    head = f'<p class="list-head"><strong>{count(versions, "bank version")}</strong>{more}{back}</p>'
     return head + html.table(VERSION_COLUMNS, rows)
 
 
@@ -225,8 +247,9 @@ def _due_html(bank: BankVersion, found: State, grown: str) -> str:
     return f'<p class="note info due" role="status">{sign}{said}{buttons}</p>'
 
 
-def _confirm_row(bank: BankVersion) -> str:
-    """The question in place of the version's row. Keep it lies where the button was that asked."""
+def _confirm_row(bank: BankVersion, needed: list[Run]) -> str:
+    """The question in place of the version's row. Keep it lies where the button was that asked. needed: the runs that
+    measured it."""
     rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"
     where = f"learned from {bank.dataset}, {_disk(bank)}"
 
@@ -238,9 +261,20 @@ def _confirm_row(bank: BankVersion) -> str:
 
     return _row_of(
         f'<div class="confirm" role="alertdialog" aria-label="Delete {text(bank.name)}">'
-        f"<p><strong>Delete {text(bank.name)}?</strong> Its {rows} ({text(where)}) go for good. The images stay.</p>"
+        f"<p><strong>Delete {text(bank.name)}?</strong> Its {rows} ({text(where)}) go for good. The images stay."
+        f"{_needed_html(needed)}</p>"
         f'<span class="actions">{button("confirm", f"Delete {bank.name}")}{button("keep", "Keep it")}</span></div>'
     )
+
+
+def _needed_html(runs: list[Run]) -> str:
+    if not runs:
+        return ""
+    named = "; ".join(text(run.title) for run in runs[:3]) + (
+        f" and {len(runs) - 3} more" if len(runs) > 3 else ""
+    )
+    need = f"{count(len(runs), 'measurement')} {'needs' if len(runs) == 1 else 'need'} it ({named})."
+    return f" <strong>{need}</strong> Without it, neither can the figures be measured again nor the images be opened."
 
 
 def _row_of(content: str) -> str:

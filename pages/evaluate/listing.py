@@ -45,6 +45,7 @@ def open_page(shared: Evaluate, asked: Question) -> Answer:
         "banks": [
             {"id": bank.id, "title": f"{bank.name} · {bank.dataset}{' · active' if bank.active else ''}"}
             for bank in workspace.banks()
+            if not bank.is_measurement
         ],
         "accepted": accepted,
         "counts": sorted({*counts, accepted} if accepted < COUNTS[-1] else counts),

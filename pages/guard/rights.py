@@ -16,6 +16,7 @@ banks.comparison: Compared.connect.<locals>.compare Compared.connect.<locals>.fo
 banks.map: histograms image news open_picture
 banks.page: render.<locals>.changed render.<locals>.lists
 banks.rows: Rows.connect.<locals>.change Rows.connect.<locals>.turn Rows.updates
+banks.verdicts: Verdicts.connect.<locals>.look
 banks.versions: Versions.state
 curate.bulk: look
 curate.candidate: ahead candidate effect history mask measures
@@ -45,10 +46,11 @@ studio.teaching: teaching
 # Score, paint, decide and measure: whatever can be undone.
 CURATOR = """
 banks.comparison: Compared.connect.<locals>.measure
+banks.verdicts: Verdicts.connect.<locals>.act
 banks.map: cancel_map drop order_map put_back
 curate.bulk: bulk chosen recommend stop undo_all
 curate.candidate: trim
-curate.page: accept leave name_type reject stay undo undo_last
+curate.page: accept leave name_type reject start_anew stay undo undo_last
 evaluate.making: figure report stop
 evaluate.measuring: again cancel start
 evaluate.one_run: use_threshold

@@ -77,7 +77,8 @@ def test_a_candidate_is_kept_with_its_whole_record(workspace):
     other = candidates.add(workspace, replace(PAINTING, taught_by=["part 1", "part 2"]), RECIPE, DRAWN)
     assert other.taught_by == ["part 1", "part 2"]
     assert folders(workspace) == {kept.id, other.id}
-    assert sorted(path.name for path in kept.folder.iterdir()) == ["drawn.png", "image.png", "mask.png"]
+    names = ["candidate.json", "drawn.png", "image.png", "mask.png"]
+    assert sorted(path.name for path in kept.folder.iterdir()) == names
 
 
 def test_the_same_number_of_a_job_is_kept_once(workspace):

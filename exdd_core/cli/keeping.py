@@ -1,4 +1,4 @@
-"""The workspace as a whole: workspace check, backup, restore.
+"""The workspace as a whole: workspace check, backup, restore, adopt.
 
 Knows folders and archives. Does not know what is in them.
 """
@@ -14,6 +14,7 @@ from exdd_core.cli.terminal import print_result, progress
 from exdd_core.sentences import count
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
+    from exdd_core.workspace.adopting import Adopted
     from exdd_core.workspace.backup import Saved
     from exdd_core.workspace.checking import Finding
 
@@ -65,11 +66,32 @@ def restore(options: argparse.Namespace) -> Saved:
     return print_result(f"Restored {count(made['files'], 'file')} in {made['path']}.", made, options)
 
 
+def adopt_options(add: Add) -> None:
+    add("folder", type=Path, metavar="FOLDER", help="a workspace's folder whose database is lost or damaged")
+
+
+def adopt(options: argparse.Namespace) -> Adopted:
+    """Give a workspace's folder a new database, made from the files that lie there; nothing is overwritten."""
+    from exdd_core.workspace import adopting
+
+    made = adopting.adopt(options.folder, progress())
+    came = [
+        count(made["datasets"], "data set") + " with " + count(made["images"], "image"),
+        count(made["banks"], "bank version"),
+        count(made["candidates"], "candidate"),
+        count(made["decisions"], "decision"),
+    ]
+    said = [f"Adopted {made['path']}: {', '.join(came)} came back."]
+    said += [f"The damaged database is kept as {made['kept']}."] if made["kept"] else []
+    return print_result("\n".join([*said, *made["missing"]]), made, options)
+
+
 WORKSPACE = Group(
     "The workspace",
     {
         "check": (check, check_options),
         "backup": (backup, backup_options),
         "restore": (restore, restore_options),
+        "adopt": (adopt, adopt_options),
     },
 )

@@ -49,6 +49,15 @@ def copy_database(source: Path, target: Path) -> None:
     files.sync(target)
 
 
+def keep_before_migration(folder: Path, version: int) -> None:
+    """Copy a workspace's database as an older program left it, before its tables change."""
+    place = folder / LEFT_OUT[-1]
+    with failures.as_bad_input():
+        place.mkdir(exist_ok=True)
+        with files.whole(place / f"version-{version}.db") as file:
+            copy_database(folder / failures.DATABASE, file)
+
+
 def save(workspace: Workspace, target: Path, progress: Progress | None = None) -> Saved:
     """Write an archive of a workspace and read it again to compare it. Raises BadInput where it cannot be made."""
     progress, digests, total = progress or Progress(), {}, 0

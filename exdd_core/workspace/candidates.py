@@ -3,6 +3,7 @@
     candidates/ID/image.png    the image with the defect, lossless
     candidates/ID/mask.png     the measured mask: where the image visibly differs from its source
     candidates/ID/drawn.png    the drawn mask: where the engine was allowed to paint
+    candidates/ID/candidate.json    a copy of its row
 
 A folder is written whole and renamed into place before its row is inserted. No file is ever removed: a deleted
 candidate has the status "deleted" and can be restored. A new one is "pending", or a "draft", which waits for no
@@ -26,7 +27,7 @@ from exdd_core.images import encode_png, probe, read_mask
 from exdd_core.progress import Progress
 from exdd_core.spec import Json
 from exdd_core.synthesis.orders import Axis
-from exdd_core.workspace import decisions
+from exdd_core.workspace import copies, decisions
 from exdd_core.workspace.clock import now
 from exdd_core.workspace.drawn_masks import MASKS
 from exdd_core.workspace.placing import making, placed
@@ -125,6 +126,7 @@ def add(
         whole.mkdir()
         for name, content in encoded.items():
             (whole / name).write_bytes(content)
+        (whole / copies.CANDIDATE).write_text(copies.candidate_text(row), encoding="utf-8")
         with placed(workspace, whole, workspace.path / FOLDER / str(row["id"])) as db:
             db.table("candidates").insert(row)
     return get(workspace, str(row["id"]))

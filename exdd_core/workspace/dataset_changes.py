@@ -26,7 +26,7 @@ from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.spec import Json
 from exdd_core.synthesis.masks import TOO_LARGE
-from exdd_core.workspace import dataset_files, dataset_reports, dataset_states, failures, imports
+from exdd_core.workspace import copies, dataset_files, dataset_reports, dataset_states, failures, imports
 from exdd_core.workspace.columns import DatasetColumns, ImageColumns
 from exdd_core.workspace.dataset_states import RETIRED, UNDONE, Change
 from exdd_core.workspace.placing import making
@@ -123,6 +123,7 @@ def changing(
                 file.unlink(missing_ok=True)
             raise
         _write_manifests(draft.folder, draft.after(), temporary)
+        copies.keep_dataset(workspace, name)
 
 
 def _move_files(draft: Draft) -> list[Path]:
@@ -174,6 +175,7 @@ def undo(workspace: Workspace, dataset: str | None, who: str) -> Changed:
             info, rows = dataset_states.at(db, name)
             require_own_name(db, name, info["called"])
         _write_manifests(place / name, dataset_states.counting(rows), temporary)
+        copies.keep_dataset(workspace, name)
     return Changed(name, dataset_states.current(info), [], f"Took back: {last.sentence}")
 
 

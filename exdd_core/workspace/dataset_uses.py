@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.sentences import count, listed
-from exdd_core.workspace import dataset_files, failures, placing, scales, settings, versions
+from exdd_core.workspace import copies, dataset_files, failures, placing, scales, settings, versions
 from exdd_core.workspace.placing import making
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def delete(workspace: Workspace, dataset: str) -> str:
             _forget(db, info.name, list(banks))
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
+        copies.forget_dataset(workspace, info.name)
     for id in banks:
         shutil.rmtree(versions.cache_of(workspace, id), ignore_errors=True)
     gone = f", with {found.sentence}" if found.sentence else ""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypedDict
 
 from exdd_core.errors import BadInput
+from exdd_core.workspace import copies
 from exdd_core.workspace.clock import now
 from exdd_core.workspace.columns import DecisionColumns, decision_rows
 
@@ -183,6 +184,7 @@ def write(
     number = int(
         db.execute(f"insert into decisions ({names}) values (?, ?, ?, ?, ?, ?, ?)", row).lastrowid or 0
     )
+    copies.note_decision(db, number)
     if action == "undo":
         db.execute("update decisions set undone = ? where id = ?", [number, detail["of"]])
     return number

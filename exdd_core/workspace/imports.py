@@ -26,7 +26,7 @@ from exdd_core.datasets.survey import Survey
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png, probe, read_image
 from exdd_core.progress import Progress
-from exdd_core.workspace import clock, dataset_files, failures, settings
+from exdd_core.workspace import clock, copies, dataset_files, failures, settings
 from exdd_core.workspace.columns import DatasetColumns, ImageColumns
 from exdd_core.workspace.placing import making, placed
 from exdd_core.workspace.rows import DatasetPreview, dataset_info
@@ -143,6 +143,7 @@ def enter(workspace: Workspace, whole: Path, record: DatasetColumns, rows: Seque
             db, folder, [name for row in rows for name in (row["path"], row["mask"]) if name]
         )
         settings.put(db, "active_dataset", record["name"])
+    copies.keep_dataset(workspace, record["name"])
 
 
 def preview_dataset(

@@ -6,6 +6,7 @@
                       drawn masks in exdd-masks/, regions of interest in roi-STATE.png
     banks/ID/         one bank version, which never changes; later changes are in the database
     candidates/ID/    one painted defect: image, measured mask, drawn mask
+    copies/           copies of rows, in case the database is lost
     cache/            results that can be computed again
 
 Knows files, rows and which of both belong together. Does not know pages or commands, or how a bank is computed.
@@ -20,7 +21,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,8 +34,8 @@ from exdd_core import datasets, files
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
-from exdd_core.workspace import columns, dataset_states, schema
-from exdd_core.workspace.backup import copy_database
+from exdd_core.workspace import columns, copies, dataset_states, schema
+from exdd_core.workspace.backup import keep_before_migration
 from exdd_core.workspace.columns import BankColumns, DatasetColumns, ImageColumns
 from exdd_core.workspace.failures import DATABASE, as_bad_input, damaged
 from exdd_core.workspace.placing import LOCK, MADE, bring_caches_up_to_date, sweep
@@ -93,7 +94,7 @@ class Workspace:
                 temporary = workspace.path / f".{DATABASE}"
                 try:
                     temporary.unlink(missing_ok=True)
-                    _write_schema(temporary, chosen)
+                    write_schema(temporary, chosen)
                     temporary.rename(workspace.path / DATABASE)
                 except BaseException:
                     for left in workspace.path.glob(f".{DATABASE}*"):
@@ -131,9 +132,11 @@ class Workspace:
             _require_present(path, version)
             return workspace
         if version < schema.VERSION:
-            _keep_copy(workspace, version)
+            keep_before_migration(workspace.path, version)
             with workspace.writing() as db:
                 schema.bring_up_to_date(db)
+            if version < 11:
+                copies.keep_all(workspace)
         with as_bad_input():
             for name in (*MADE, "cache"):
                 (workspace.path / name).mkdir(exist_ok=True)
@@ -361,15 +364,6 @@ class Workspace:
         )
 
 
-def _keep_copy(workspace: Workspace, version: int) -> None:
-    """Copy the database as an older program left it, before its tables change."""
-    folder = workspace.path / "before-migration"
-    with as_bad_input():
-        folder.mkdir(exist_ok=True)
-        with files.whole(folder / f"version-{version}.db") as place:
-            copy_database(workspace.path / DATABASE, place)
-
-
 def _connect(path: Path) -> sqlite3.Connection:
     if path.stat().st_size == 0:  # SQLite would treat it as a new database and remove its log
         raise damaged("it is empty")
@@ -377,7 +371,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     if not files.is_writable(path.parent):  # SQLite needs no locks where nobody writes, as a log would show
         log = path.with_name(f"{path.name}-wal")
         mode = "ro" if log.exists() and log.stat().st_size else "ro&immutable=1"
-    return sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=30)
+    return sqlite3.connect(f"{path.as_uri()}?mode={mode}", uri=True, timeout=30, factory=copies.Connection)
 
 
 def _require_present(path: Path | str, version: int) -> None:
@@ -389,7 +383,8 @@ def _require_present(path: Path | str, version: int) -> None:
         )
 
 
-def _write_schema(path: Path, settings: dict[str, str]) -> None:
+def write_schema(path: Path, settings: Mapping[str, object]) -> None:
+    """Make a database with all tables and these settings."""
     with closing(sqlite3.connect(path)) as connection:
         db = Database(connection, execute_plugins=False)
         db.enable_wal()

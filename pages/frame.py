@@ -93,7 +93,7 @@ class Look(Question):
 
 
 class Act(Question):
-    act: Literal["clear", "up", "down", "first", "cancel", "resume"]
+    act: Literal["clear", "up", "down", "first", "cancel", "resume", "without"]
     id: Id = ""
 
 
@@ -122,8 +122,8 @@ def act(workspace: Workspace, asked: Act) -> Answer:
         jobs.clear_ended(workspace)
     elif asked.act == "cancel":
         jobs.cancel(workspace, asked.id)
-    elif asked.act == "resume":
-        jobs.resume(workspace, asked.id)
+    elif asked.act == "resume" or asked.act == "without":
+        jobs.resume(workspace, asked.id, without_missing=asked.act == "without")
     else:
         jobs.move(workspace, asked.id, asked.act)
     return look(workspace, Look())
@@ -139,6 +139,7 @@ def _job_told(job: jobs.Job) -> Answer:
         "link": outcome.link,
         "fraction": job.fraction,
         "ended": job.ended,
+        "lost": job.lost,
     }
 
 

@@ -67,7 +67,7 @@ class JobPanel:
         everything = [self.panel, self.note, self._shown, *outputs]
         self._look = look, self._shown, everything
         self._timer.tick(*self._look, **QUIET)
-        self.panel.act(self._cancel, None, self.panel, **QUIET)
+        self.panel.act(self._act, None, self.panel, **QUIET)
 
     def begin(self, kind: str, title: str, spec: Mapping[str, Any], upload: Path | None = None) -> None:
         """Queue a job; chain `look_after` to the event. Raises `BadInput` where the same job waits or runs."""
@@ -102,7 +102,8 @@ class JobPanel:
             said = say("info", f"{job.title}: {why}")
         else:
             said = say("info", f"{job.title}: cancelled, and nothing was changed.")
-        return {self.panel: gr.update(visible=False), self.note: said}
+        offer = gr.update(value=_without_html(job), visible=True) if job.lost else gr.update(visible=False)
+        return {self.panel: offer, self.note: said}
 
     def _refreshed(self, refresh: Callable[[], dict[Any, Any]]) -> dict[Any, Any]:
         try:
@@ -111,7 +112,10 @@ class JobPanel:
             return {self.note: say("error", explained(error))}
 
     @toasted
-    def _cancel(self, event: gr.EventData) -> Any:
+    def _act(self, event: gr.EventData) -> Any:
+        if told(event, "act", "cancel", "without") == "without":
+            jobs.resume(self.workspace, told(event, "id"), without_missing=True)
+            return gr.update(visible=False)
         jobs.cancel(self.workspace, told(event, "id"))
         return gr.skip()
 
@@ -123,6 +127,11 @@ def _job_html(job: jobs.Job, others: int) -> str:
         f'<p class="job-line"><span>{text(job.text)}{behind}</span>'
         f'<button type="button" class="plain-button" data-act="cancel" data-id="{job.id}">Cancel</button></p></div>'
     )
+
+
+def _without_html(job: jobs.Job) -> str:
+    act = f'data-act="without" data-id="{job.id}"'
+    return f'<button type="button" class="plain-button" {act}>Go on without them</button>'
 
 
 class Outcome(NamedTuple):

@@ -87,7 +87,7 @@ def program(workspace: Path, *, kill: bool = False) -> Iterator[str]:
         yield address
     finally:
         process.kill() if kill else process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 # --- a visitor --------------------------------------------------------------------------------------------------

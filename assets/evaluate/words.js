@@ -30,6 +30,7 @@ import { percent } from "./figures.js";
  * @property {number} fraction 0 to 1
  * @property {string} error
  * @property {string} run that it has stored, or ""
+ * @property {boolean} lost whether it failed as files are lost, and can go on without them
  */
 
 /** What can be measured: a name, and what it is. @type {Record<Kind, [name: string, about: string]>} */

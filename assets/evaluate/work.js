@@ -1,6 +1,7 @@
 // What is being measured: a line for each job, and what happens when one ends. Knows jobs, not their results.
 
 import { find, make } from "../shared/dom.js";
+import { small } from "../shared/parts.js";
 import { endOf } from "./words.js";
 
 /** @typedef {import("./words.js").Job} Job */
@@ -33,7 +34,7 @@ export function followWork(pane, compareWith) {
     isLooking = true;
     let isBusy = false;
     try {
-      isBusy = !document.hidden && (await look(pane, known, show, compareWith));
+      isBusy = !document.hidden && (await look(pane, known, show, compareWith, watch));
     } catch {
       // a failure is shown on the next click; the next request may succeed
     }
@@ -66,8 +67,9 @@ export function followWork(pane, compareWith) {
  * @param {Known} known
  * @param {(jobs: Job[]) => void} show
  * @param {CompareWith} compareWith
+ * @param {(job: Job, compared: string) => void} watch
  */
-async function look(pane, known, show, compareWith) {
+async function look(pane, known, show, compareWith, watch) {
   const { store, call } = pane;
   /** @type {{ jobs: Job[], stamp: string }} */
   const { jobs, stamp } = await call("work", { watched: known.watched.map(({ id }) => id) });
@@ -85,7 +87,7 @@ async function look(pane, known, show, compareWith) {
   }
   for (const one of ended) {
     const job = over.get(one.id);
-    if (job) await showEnd(pane, job, one, compareWith);
+    if (job) await showEnd(pane, job, one, compareWith, watch);
   }
   const { at, runs } = store.get();
   if (!at && runs.length) await pane.open(runs[0].id);
@@ -125,9 +127,13 @@ function showLines(box, lines) {
  * @param {Job} job
  * @param {Watched} watched
  * @param {CompareWith} compareWith
+ * @param {(job: Job, compared: string) => void} watch
  */
-async function showEnd({ voice, open }, job, { mine, compared }, compareWith) {
-  if (job.state === "failed") return voice.say(job.error);
+async function showEnd({ voice, open, call }, job, { mine, compared }, compareWith, watch) {
+  if (job.state === "failed") {
+    const without = voice.attempt(async () => watch((await call("without", { id: job.id })).job, compared));
+    return voice.say(job.lost ? [`${job.error} `, small("Go on without them", without)] : job.error);
+  }
   if (job.state !== "done") return voice.say(endOf(job), "info");
   if (mine) await open(job.run);
   if (compared) await compareWith(compared);

@@ -2,7 +2,7 @@
 // An entry stays the same element from one look to the next, so that nobody's focus is taken away.
 
 import { find, make } from "../shared/dom.js";
-import { ACTS, BUTTONS, split, stateOf, textOf, uselessActs } from "./words.js";
+import { actsOf, BUTTONS, split, stateOf, textOf, uselessActs } from "./words.js";
 
 /** @typedef {import("./words.js").Job} Job */
 /** @typedef {import("./words.js").Act} Act */
@@ -98,8 +98,9 @@ function emptyEntry() {
 function fillEntry(entry, job, onAct) {
   const now = JSON.stringify(job);
   if (entry.dataset.shown === now) return;
-  const changed = entry.dataset.state !== job.state;
-  Object.assign(entry.dataset, { shown: now, state: job.state });
+  const acts = actsOf(job).join(" ");
+  const changed = entry.dataset.state !== job.state || entry.dataset.acts !== acts;
+  Object.assign(entry.dataset, { shown: now, state: job.state, acts });
   find(entry, ".jobs-title").textContent = job.title;
   find(entry, ".jobs-state").textContent = stateOf(job, new Date());
   const text = find(entry, ".jobs-text");
@@ -109,7 +110,7 @@ function fillEntry(entry, job, onAct) {
   showBar(bar, job);
   bar.hidden = !["running", "interrupted"].includes(job.state);
   if (!changed) return;
-  const buttons = ACTS[job.state].map((act) => actButton(act, job, onAct));
+  const buttons = actsOf(job).map((act) => actButton(act, job, onAct));
   find(entry, ".jobs-acts").replaceChildren(...buttons);
 }
 

@@ -11,8 +11,9 @@
  * @property {[words: string, url: string] | null} link
  * @property {number} fraction 0 to 1
  * @property {string | null} ended ISO time
+ * @property {boolean} [lost] whether it failed as files are lost, and can go on without them
  *
- * @typedef {"first" | "up" | "down" | "cancel" | "resume" | "again"} Act
+ * @typedef {"first" | "up" | "down" | "cancel" | "resume" | "again" | "without"} Act
  */
 
 /** @type {Record<State, string>} */
@@ -25,8 +26,8 @@ const STATES = {
   interrupted: "‖ Interrupted",
 };
 
-/** What can be done in each state. @type {Record<State, Act[]>} */
-export const ACTS = {
+/** @type {Record<State, Act[]>} */
+const ACTS = {
   running: ["cancel"],
   queued: ["first", "up", "down", "cancel"],
   done: [],
@@ -43,7 +44,11 @@ export const BUTTONS = {
   cancel: ["Cancel", "Cancel"],
   resume: ["Resume", "Resume"],
   again: ["Try again", "Try again"],
+  without: ["Go on without them", "Go on without the files that are lost or replaced"],
 };
+
+/** What can be done with a job. @param {Job} job @returns {Act[]} */
+export const actsOf = ({ state, lost }) => [...ACTS[state], ...(lost ? /** @type {Act[]} */ (["without"]) : [])];
 
 /**
  * The jobs that are to do, in their order, and those that have ended.

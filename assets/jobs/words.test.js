@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { changedSince, countOf, split, stateOf, textOf, toldOf, uselessActs } from "./words.js";
+import { actsOf, changedSince, countOf, split, stateOf, textOf, toldOf, uselessActs } from "./words.js";
 
 /**
  * @param {string} id
@@ -76,4 +76,9 @@ test("another version or data set is told of, an update of the same one is not",
     toldOf(changed),
     "Data set tiles is active now; this page shows demo. Bank v3 · tiles is active now; this page shows v2 · demo.",
   );
+});
+
+test("a job that failed as files are lost can go on without them", () => {
+  assert.deepEqual(actsOf(job("a", "failed")), ["again"]);
+  assert.deepEqual(actsOf(job("a", "failed", { lost: true })), ["again", "without"]);
 });

@@ -9,7 +9,7 @@ const ICONS = { info: "i", done: "✓", error: "!" };
 
 /**
  * A coloured line with an icon, and a Close button where `close` is given.
- * @param {import("./dom.js").Child} words
+ * @param {import("./dom.js").Child | import("./dom.js").Child[]} words
  * @param {Kind} kind
  * @param {() => void} [close]
  */
@@ -31,10 +31,10 @@ export function note(words, kind, close) {
 export function voice(page) {
   const message = find(page, ".st-message");
 
-  /** @param {string} words @param {Kind} [kind] */
+  /** @param {string | import("./dom.js").Child[]} words @param {Kind} [kind] */
   const say = (words, kind = "error") => {
-    message.hidden = !words;
-    message.replaceChildren(words ? note(words, kind, () => say("")) : "");
+    message.hidden = !words.length;
+    message.replaceChildren(words.length ? note(words, kind, () => say("")) : "");
   };
 
   /**

@@ -120,7 +120,7 @@ def _table_one(workspace: Workspace, options: argparse.Namespace) -> RunResult:
         raise BadInput("--table1 builds its own bank versions; --bank and --size do not go with it.")
     dataset = workspace.dataset(options.dataset).name
     spec = bank_spec(options) | {"dataset": dataset, "rate": options.false_alarm_rate}
-    spec |= {"folds": options.folds, "fusion": options.fusion}
+    spec |= {"folds": options.folds, "fusion": options.fusion, "without_missing": options.without_missing}
     del spec["size"]
     title, spec = f"Evaluating {dataset}: Table 1", TableOneSpec.from_json(spec).to_json()
     result = jobs.run_here(workspace, "table1", title, spec, progress())
@@ -169,6 +169,7 @@ def sweep_options(add: Add) -> None:
     add("--seeds", type=at_least(1), default=3, metavar="K", help="draws of each count; default: 3")
     for name in SWEPT:
         bank_option(add, name)
+    without_missing_option(add)
 
 
 def _counts(text: str) -> list[int]:
@@ -183,7 +184,7 @@ def sweep(options: argparse.Namespace) -> RunResult:
 
     workspace = open_workspace(options)
     dataset = workspace.dataset(options.dataset).name
-    given = {name: getattr(options, name) for name in SWEPT}
+    given = {name: getattr(options, name) for name in (*SWEPT, "without_missing")}
     spec = SweepSpec(dataset=dataset, counts=options.counts, seeds=options.seeds, **given).to_json()
     title = f"Measuring {dataset} with {', '.join(map(str, options.counts))} synthetic defects"
     result = jobs.run_here(workspace, "sweep", title, spec, progress())

@@ -20,7 +20,7 @@ from exdd_core.experiments.unseen import accepted, accepted_by_id, unseen_images
 from exdd_core.measurements import ByCount, Cell, FiguresWithMasks, MaskCounts, RunResult
 from exdd_core.progress import Progress
 from exdd_core.spec import Json
-from exdd_core.workspace import dataset_settings, runs
+from exdd_core.workspace import dataset_files, dataset_settings, runs
 
 if TYPE_CHECKING:
     from exdd_core.detector import Detector
@@ -130,7 +130,9 @@ class _Sweep:
         dataset, state = info.name, info.state
         self.workspace, self.dataset, self.progress = workspace, dataset, progress
         kind = "both" if accepted(workspace, dataset) else "real"
-        options = BuildOptions(positives=kind, max_real_parts=spec.max_real_parts)
+        options = BuildOptions(
+            positives=kind, max_real_parts=spec.max_real_parts, without_missing=spec.without_missing
+        )
         self.normals, defects, _ = training_split(workspace, info, options)
         self.real = [image for image in defects if image.origin != "synthetic"]
         synthetic = [image for image in defects if image.origin == "synthetic"]
@@ -141,8 +143,9 @@ class _Sweep:
         self.region = None if roi is None else Region(roi)
         self.cache = features.shared(workspace, self.settings)
         rows, left_out = unseen_images(workspace, dataset, self.pool, state)
+        rows, lost = dataset_files.intact(workspace, rows, spec.without_missing)
         self.rows, outside = without_outside(rows, self.region)
-        self.notes = [*([left_out] if left_out else []), *outside]
+        self.notes = [*filter(None, [left_out, lost]), *outside]
         require_measurable(self.rows)
         self._begun: tuple[int, Detector] | None = None
         self._features: PatchSet | None = None

@@ -21,7 +21,7 @@ from exdd_core.experiments.unseen import accepted, accepted_by_id, unseen_images
 from exdd_core.measurements import RunResult
 from exdd_core.progress import Progress
 from exdd_core.spec import Json
-from exdd_core.workspace import dataset_settings, runs
+from exdd_core.workspace import dataset_files, dataset_settings, runs
 
 if TYPE_CHECKING:
     from exdd_core.workspace import BankVersion, DatasetInfo, Workspace
@@ -76,6 +76,7 @@ def _by_test_split(
     }
     known = images_in_banks(*detectors.values())
     rows, left_out = unseen_images(workspace, dataset, known, info.state)
+    rows, lost = dataset_files.intact(workspace, rows, spec.without_missing)
     methods = {"patchcore": detectors["exdd_base"].patchcore(), **detectors}
     cache = features.shared(workspace, detectors["exdd_base"].settings)
     measured = evaluate_methods(methods, rows, progress, rate=rate, cache=cache)
@@ -83,7 +84,7 @@ def _by_test_split(
         "banks": {name: bank.name for name, bank in banks.items()},
         "synthetic": len({image.id for image in known if image.origin == "synthetic"}),
         **measured,
-        "notes": [sentence for sentence in (note, left_out, *measured["notes"]) if sentence],
+        "notes": [sentence for sentence in (note, left_out, lost, *measured["notes"]) if sentence],
     }
     ids = {name.removeprefix("exdd_"): bank.id for name, bank in banks.items()}
     return result, {**ids, "changes": changes}
@@ -95,7 +96,8 @@ def _version(
     """The named bank version, or a new one, which does not become the active one."""
     if built:
         return workspace.bank(built)
-    names = ("state", "seed", "max_real_parts", "negative_ratio", "positive_ratio", "backbone", "fusion")
+    names = ["state", "seed", "max_real_parts", "negative_ratio", "positive_ratio", "backbone", "fusion"]
+    names.append("without_missing")
     given = {name: getattr(spec, name) for name in names}
     options = BuildOptions(
         dataset=spec.dataset, positives=positives, activate=False, made_for="table1", **given
@@ -113,8 +115,10 @@ def _by_folds(
     assert spec.folds is not None
     backbone = workspace.backbone(spec.backbone)
     settings = spec.settings_on(info, backbone.name)
-    painted = accepted_by_id(teachers.accepted(workspace, info.name), spec.synthetic)
-    rows = workspace.images(info.name, state=info.state)
+    gone: list[str] | None = [] if spec.without_missing else None
+    painted = accepted_by_id(teachers.accepted(workspace, info.name, gone), spec.synthetic)
+    every_row = workspace.images(info.name, state=info.state)
+    rows, lost = dataset_files.intact(workspace, every_row, spec.without_missing)
     result = cross_validate(
         rows,
         backbone,
@@ -130,6 +134,6 @@ def _by_folds(
     )
     labels = result["per_image"]["label"]  # without the images that were left out
     counts: RunResult = {"images": len(labels), "defective": labels.count("defect")}
-    notes = [*([] if painted else [NO_FULL]), *result["notes"]]
+    notes = [*([] if painted else [NO_FULL]), *filter(None, [lost]), *result["notes"]]
     found: RunResult = {**counts, "synthetic": len(painted), **result, "notes": notes}
     return found, {"synthetic": [image.id for image in painted]}

@@ -34,7 +34,7 @@ from filelock import FileLock, Timeout
 from huey.api import TaskWrapper
 
 from exdd_core import device, logs
-from exdd_core.errors import BadInput, Cancelled
+from exdd_core.errors import BadInput, Cancelled, LostFiles
 from exdd_core.jobs import kinds
 from exdd_core.jobs.messages import opened
 from exdd_core.jobs.table import (
@@ -80,6 +80,7 @@ WAITING = {
     "pid": None,
     "cancel": 0,
     "retries": 1,
+    "lost": None,
 }
 TWICE = "The program ended twice while this ran; look into its log, then resume or cancel it."
 log = logging.getLogger(__name__)
@@ -114,13 +115,19 @@ def _require_kind(kind: str) -> None:
         raise BadInput(f'There is no job of the kind "{kind}"; those there are: {", ".join(kinds.KINDS)}.')
 
 
-def resume(workspace: Workspace, id: str) -> Job:
-    """Queue an interrupted, cancelled or failed job again, in its former position. Raises `BadInput`."""
+def resume(workspace: Workspace, id: str, without_missing: bool = False) -> Job:
+    """Queue an interrupted, cancelled or failed job again, in its former position. Raises `BadInput`.
+
+    without_missing: it goes on without the files that it failed for (`Job.lost`).
+    """
     with workspace.writing() as db:
         job = job_of_row(workspace, row_of(db, id))
         if job.active or job.state == "done":
             raise BadInput(f'"{job.title}" is {job.state}; only what did not get to its end can be resumed.')
-        update_job(db, id, **WAITING)
+        if without_missing and not job.lost:
+            raise BadInput(f'"{job.title}" did not fail as files are lost; try it again as it is.')
+        spec = {**job.spec, "without_missing": True} if without_missing else job.spec
+        update_job(db, id, **WAITING, spec=json.dumps(dict(spec)))
     _wake(workspace)
     return get(workspace, id)
 
@@ -238,7 +245,7 @@ def _watched(workspace: Workspace, job: Job, progress: Progress, draining: threa
     over = threading.Event()
     watcher = threading.Thread(target=_watch, args=(workspace, job.id, progress, over, draining), daemon=True)
     watcher.start()
-    end = {"state": "cancelled"}
+    end: dict[str, object] = {"state": "cancelled"}
     try:
         kind = kinds.KINDS[job.kind]
         if kind.clears:
@@ -250,6 +257,7 @@ def _watched(workspace: Workspace, job: Job, progress: Progress, draining: threa
         raise
     except BaseException as error:
         end = {"state": "failed", "error": sentence_of(error, job.title)}
+        end["lost"] = isinstance(error, LostFiles)
         raise
     finally:
         over.set()

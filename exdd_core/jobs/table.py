@@ -52,6 +52,7 @@ class Job:
     started: str
     ended: str
     who: str  # who ordered it, "" where nobody signs in
+    lost: bool  # whether it failed as files are lost, and can go on without them
 
     @property
     def active(self) -> bool:
@@ -137,6 +138,7 @@ class JobRow(Standing):
     pid: the process that runs the job or, while it is queued, the command line that will run it. turn: the number of
     ends before this one, as ended jobs are ordered; null for a job that has not ended, 0 in rows of older programs.
     retries: how often it still continues by itself after a crash; null for a job of a command line, which never does.
+    lost: 1 where the job failed as files are lost.
     """
 
     id: str
@@ -154,6 +156,7 @@ class JobRow(Standing):
     ended: str | None
     who: str | None
     turn: int | None
+    lost: int | None
     retries: int | None
 
 
@@ -257,6 +260,7 @@ def job_of_row(workspace: Workspace, row: JobRow) -> Job:
         started=row["started"] or "",
         ended=row["ended"] or "",
         who=row["who"] or "",
+        lost=state == "failed" and bool(row["lost"]),
     )
 
 

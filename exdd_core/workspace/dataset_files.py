@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exdd_core import files
-from exdd_core.errors import BadInput
+from exdd_core.errors import BadInput, LostFiles
 from exdd_core.sentences import count, counted
 
 if TYPE_CHECKING:
@@ -71,14 +71,14 @@ def faults(workspace: Workspace, rows: Iterable[ImageRow]) -> dict[str, str]:
 def intact(workspace: Workspace, rows: Sequence[ImageRow], without: bool) -> tuple[list[ImageRow], str]:
     """The images whose files are as they were imported, and one sentence on the others ("" for none).
 
-    without: whether to go on without the others. Raises BadInput where there are some and it is False.
+    without: whether to go on without the others. Raises `LostFiles` where there are some and it is False.
     """
     found = faults(workspace, rows)
     if not found:
         return list(rows), ""
     named = counted([f"{id}: {what}" for id, what in found.items()])
     if not without:
-        raise BadInput(
+        raise LostFiles(
             f"Files of {named} differ from what was imported; restore them from a backup, or go on without them "
             "(--without-missing)."
         )

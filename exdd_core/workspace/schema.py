@@ -68,7 +68,8 @@ TABLES: dict[str, tuple[Mapping[str, type], str, list[list[str]], list[list[str]
         # who: ordered it. turn: number of its end among all ends, which orders ended jobs whatever the clock says.
         | {"who": str, "turn": int}
         # retries: how often it still continues by itself after a crash.
-        | {"retries": int}
+        # lost: 1 where it failed as files are lost.
+        | {"retries": int, "lost": int}
         | dict.fromkeys(("created", "started", "ended"), str),
         "id",
         [["state", "position"]],

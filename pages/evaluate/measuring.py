@@ -97,6 +97,11 @@ def cancel(shared: Evaluate, asked: One) -> Answer:
     return {"job": _job(jobs.cancel(shared.workspace, asked.id))}
 
 
+def without(shared: Evaluate, asked: One) -> Answer:
+    """Queue a measurement again that failed as files are lost; it goes on without them."""
+    return {"job": _job(jobs.resume(shared.workspace, asked.id, without_missing=True))}
+
+
 def _job(job: Job) -> Answer:
-    shown = ("id", "kind", "title", "state", "active", "text", "fraction", "error")
+    shown = ("id", "kind", "title", "state", "active", "text", "fraction", "error", "lost")
     return {name: getattr(job, name) for name in shown} | {"run": (job.result or {}).get("run", "")}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pages import answers
 from pages.evaluate.listing import listed, open_page
 from pages.evaluate.making import figure, look, report, stop
-from pages.evaluate.measuring import again, cancel, start, work
+from pages.evaluate.measuring import again, cancel, start, without, work
 from pages.evaluate.one_run import compare, delete, restore, run, use_threshold
 from pages.evaluate.state import Evaluate
 
@@ -37,6 +37,7 @@ def render(workspace: Workspace) -> None:
         use_threshold,
         start,
         again,
+        without,
         work,
         cancel,
         figure,

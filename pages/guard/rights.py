@@ -52,14 +52,14 @@ curate.bulk: bulk chosen recommend stop undo_all
 curate.candidate: trim
 curate.page: accept leave name_type reject start_anew stay undo undo_last
 evaluate.making: figure report stop
-evaluate.measuring: again cancel start
+evaluate.measuring: again cancel start without
 evaluate.one_run: use_threshold
 frame: act _first_steps.<locals>.dismiss
 inspect.marking: alarm mark outline proposal truth undo undo_outline
 inspect.page: add_files add_folder
 inspect.threshold: undo_threshold use_threshold
 inspect.scoring: cancel export_all export_panes export_table score
-job_panel: JobPanel._cancel
+job_panel: JobPanel._act
 studio.masks: keep_mask
 studio.page: cancel_job compare preview queue stop warm
 studio.prompts: delete_prompt import_prompts save_prompt undo_import

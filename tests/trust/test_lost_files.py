@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from exdd_core import jobs
 from exdd_core.banks.building import build_bank
 from exdd_core.cli import main
 from exdd_core.errors import BadInput
@@ -58,7 +59,13 @@ def test_an_evaluation_goes_on_without_lost_files_where_a_person_says_so_and_the
     spec = {"dataset": "plates", "bank": workspace.bank().id}
     with pytest.raises(BadInput, match=row.id):
         run_here(workspace, "evaluate", "Measuring", spec, Progress())
-    run_here(workspace, "evaluate", "Measuring", spec | {"without_missing": True}, Progress())
+    failed = jobs.listed(workspace)[0]
+    assert (failed.state, failed.lost) == ("failed", True)
+    jobs.resume(workspace, failed.id, without_missing=True)
+    again = jobs.run_next(workspace)
+    assert again is not None and (again.state, again.lost, again.error) == ("done", False, "")
+    with pytest.raises(BadInput, match="is done"):
+        jobs.resume(workspace, failed.id, without_missing=True)
     assert any(row.id in note for note in runs.get(workspace).result["notes"])
     assert runs.get(workspace).spec["without_missing"]
 

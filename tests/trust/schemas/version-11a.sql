@@ -142,7 +142,7 @@ CREATE TABLE "jobs" (
    "created" TEXT,
    "started" TEXT,
    "ended" TEXT
-, "turn" INTEGER, "who" TEXT, "retries" INTEGER);
+, "turn" INTEGER, "who" TEXT, "lost" INTEGER, "retries" INTEGER);
 CREATE TABLE "measures" (
    "candidate" TEXT PRIMARY KEY,
    "visible" REAL,

@@ -174,7 +174,7 @@ def precise(backbone: backbones.Backbone, images: np.ndarray, precision: str) ->
 def network(sizes: Sizes, folder: Path) -> Iterator[Figures]:
     """Images a second, and how far features in each precision are from the CPU's."""
     precisions = ("float32", "float32 without TF32", "bfloat16", "float16")
-    for name in (backbones.EMBEDDED, backbones.PREFERRED):
+    for name in sizes.backbones:
         backbone, on_cpu = loaded(name, folder), loaded(name, folder, "cpu")
         for size in sizes.images:
             some = pictures(2, size)
@@ -187,12 +187,14 @@ def network(sizes: Sizes, folder: Path) -> Iterator[Figures]:
                 for count in sizes.batches:
                     images = pictures(count, size)
                     _, memory = timed(precise, backbone, images, precision)
-                    times = repeated(sizes.seconds, precise, backbone, images, precision)
+                    times = repeated(
+                        sizes.seconds, precise, backbone, images, precision, fewest=sizes.repeats
+                    )
                     memory["images_per_second"] = count / statistics.median(times)
                     yield row | {"batch": count} | memory
             for count in sizes.batches:
                 images = pictures(count, size)
-                times = repeated(sizes.seconds, patches.features, backbone, images)
+                times = repeated(sizes.seconds, patches.features, backbone, images, fewest=sizes.repeats)
                 each = count / statistics.median(times)
                 whole = {"backbone": name, "size": str(size), "precision": "patches.features"}
                 yield whole | {"batch": count, "images_per_second": each}
@@ -316,7 +318,7 @@ def scoring(sizes: Sizes, folder: Path) -> Iterator[Figures]:
         for batch in (1, sizes.batches[-1]):
             some = list(pictures(batch, size, seed=1))
             _, memory = timed(detector.score, some)
-            times = repeated(4 * sizes.seconds, detector.score, some, fewest=5)
+            times = repeated(4 * sizes.seconds, detector.score, some, fewest=sizes.repeats)
             alone = repeated(sizes.seconds, _one_by_one, backbone, some)
             yield whole | {
                 "batch": batch,

@@ -27,6 +27,7 @@ class Sizes:
     rows: of each coreset. dimension: of synthetic features. bank: rows that are searched.
 
     images: (width, height) that backbones see. training: of one detector: backbone, size, images, share of rows kept.
+    repeats: the fewest calls of which the median is taken.
     """
 
     name: str
@@ -36,7 +37,9 @@ class Sizes:
     images: tuple[Size, ...]
     batches: tuple[int, ...]
     training: tuple[tuple[str, Size, int, float], ...]
+    backbones: tuple[str, str]
     seconds: float  # how long one throughput is measured
+    repeats: int
     painting: dict[str, Any]
 
 
@@ -49,7 +52,9 @@ REAL = Sizes(
     images=(Size(256, 256), KSDD2),
     batches=(1, 8, 32),
     training=((backbones.EMBEDDED, Size(256, 256), 104, 0.2), (backbones.PREFERRED, KSDD2, 24, 0.2)),
+    backbones=(backbones.EMBEDDED, backbones.PREFERRED),
     seconds=0.25,
+    repeats=5,
     painting={
         "full": True,
         "sides": (512, 768, 1024, 1536, 2048),
@@ -71,7 +76,9 @@ SMALL = Sizes(
     images=(Size(64, 64),),
     batches=(1, 2),
     training=((backbones.EMBEDDED, Size(64, 64), 12, 0.3),),
+    backbones=(backbones.EMBEDDED, "resnet50"),
     seconds=0.0,
+    repeats=1,
     painting={
         "full": False,
         "sides": (64,),

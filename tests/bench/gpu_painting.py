@@ -33,7 +33,6 @@ MODEL, UPCAST = (
     "sdxl-upcast",
 )  # folders: with the paper's mended autoencoder, and one like SDXL base's
 BUDGET_STEPS = 3  # memory does not grow with their number
-REPEATS = 5  # of one pass of the U-Net
 LEAVES = 0.2  # GB that may stay behind when a model is unloaded
 
 
@@ -293,7 +292,7 @@ def _flags(pipe: Any, sizes: Sizes) -> Iterator[Figures]:
             torch.no_grad(),
             torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=deterministic),
         ):
-            times = repeated(0, partial(pipe.unet, **given), fewest=REPEATS)
+            times = repeated(0, partial(pipe.unet, **given), fewest=sizes.repeats)
         flags = {"deterministic": deterministic, "channels_last": channels_last, "fused": fused}
         yield {"part": "one pass of the U-Net", **flags, "seconds": statistics.median(times)}
 

@@ -70,7 +70,7 @@ export const isUndecided = ({ status }) => status === "pending" || status === "d
 
 /** @param {Seen} seen */
 export function seenWords({ found, verdict, score, version }) {
-  const at = score === null ? "" : `: score ${score.toFixed(2)}, threshold 1`;
+  const at = score === null ? "" : `: score ${score.toFixed(2).replace("-", "−")}, threshold 1`;
   const words = found ? "finds it" : verdict === "not sure" ? "is not sure" : "does not find it";
   return `Bank ${version} ${words}${at}`;
 }

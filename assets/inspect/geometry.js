@@ -38,9 +38,15 @@ export function visibleColumns(solo, isMarking, isNarrow = false) {
   return [own, own === 0 || own === DIFFERENCE ? DIFFERENCES : SCORES];
 }
 
+/** Pixels of a pane's head and the edge below it; and of the notes below the panes. */
+const EDGES = 44;
+const NOTES = 296;
+/** The most that panes need before the notes below them get room as well. */
+const ENOUGH = 560;
+
 /**
- * The height of the panes: what the image needs at their width, but all heads, maps and notes stay on one
- * screen.
+ * The height of the panes: what the image needs at their width, but the whole of it stays on the screen, and where
+ * there is room for both the notes below it as well.
  * @param {object} given
  * @param {Size} given.image
  * @param {number} given.width of a pane
@@ -49,9 +55,8 @@ export function visibleColumns(solo, isMarking, isNarrow = false) {
  * @param {boolean} given.isAlone one pane is shown alone, or drawn on
  */
 export function paneHeight({ image, width, top, screen, isAlone }) {
-  const room = isAlone
-    ? Math.max(360, screen - top - 88)
-    : Math.max(screen - top - 296, Math.min(screen - 200, 560));
+  const most = screen - top - (isAlone ? 2 * EDGES : EDGES);
+  const room = Math.max(240, isAlone ? most : Math.max(screen - top - NOTES, Math.min(most, ENOUGH)));
   return Math.round(Math.max(176, Math.min((width * image.height) / image.width, room)));
 }
 

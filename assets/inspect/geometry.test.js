@@ -48,7 +48,11 @@ test("the place of a pixel is the place of its centre", () => {
 test("the panes keep one screen, but one that is alone takes the room below", () => {
   const image = { width: 100, height: 400 };
   const given = { image, width: 250, top: 300, screen: 800 };
-  assert.equal(paneHeight({ ...given, isAlone: false }), 560);
+  assert.equal(paneHeight({ ...given, isAlone: false }), 456);
+  assert.equal(paneHeight({ ...given, screen: 1200, isAlone: false }), 604);
+  // The defect at the lower end of a tall image is on the screen, with its pane's head above it.
+  const portrait = { image: { width: 256, height: 632 }, width: 270, top: 460, screen: 900, isAlone: false };
+  assert.ok(460 + 44 + paneHeight(portrait) <= 900);
   assert.equal(paneHeight({ ...given, isAlone: true }), 412);
   assert.equal(paneHeight({ ...given, image: { width: 400, height: 100 }, isAlone: false }), 176);
   assert.equal(paneHeight({ ...given, image: { width: 100, height: 100 }, isAlone: false }), 250);

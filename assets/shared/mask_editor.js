@@ -178,6 +178,35 @@ export class MaskEditor {
     this.#keep([left, top, right, bottom]);
   }
 
+  /** Set what lies within a closed line. @param {Point[]} corners */
+  polygon(corners) {
+    const { context } = this;
+    context.fillStyle = MaskEditor.COLOUR;
+    context.beginPath();
+    for (const [x, y] of corners) context.lineTo(x, y);
+    context.fill();
+    this.#keep([0, 0, this.width, this.height]);
+  }
+
+  /**
+   * Replace the mask by what a function of `mask_shapes.js` makes of it.
+   * @param {(mask: Uint8Array, width: number, height: number) => ArrayLike<number>} change
+   */
+  reshape(change) {
+    const { context, width, height } = this;
+    const picture = context.getImageData(0, 0, width, height);
+    const pixels = new Uint32Array(picture.data.buffer);
+    const changed = change(
+      Uint8Array.from(pixels, (pixel) => pixel >>> 31),
+      width,
+      height,
+    );
+    for (let at = 0; at < pixels.length; at++) pixels[at] = changed[at] ? 0xffffffff : 0;
+    context.putImageData(picture, 0, 0);
+    this.#fill("source-in");
+    this.#keep([0, 0, width, height]);
+  }
+
   /** What is set becomes empty and the other way round. */
   invert() {
     this.#fill("xor");

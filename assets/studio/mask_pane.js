@@ -5,6 +5,7 @@ import { drag, find } from "../shared/dom.js";
 import { dragged, fit, pixelAt, placeOf, WHOLE, zoomedTo } from "./geometry.js";
 import { maskCanvas } from "./mask_canvas.js";
 import { brushOn, modeOf, placedAt, reductionOf } from "./masks.js";
+import { polygonTool } from "./mask_polygon.js";
 import { moveStage, pan, placeIn, roomOf, wireWheel } from "./zooming.js";
 
 /**
@@ -28,7 +29,10 @@ export function maskPane(studio) {
   const base = find(view, ".st-base", HTMLImageElement);
   /** @type {import("./zooming.js").Pane} */
   const pane = { view, stage, size: null };
-  const frame = () => drawFrame(view, store, editor);
+  const frame = () => {
+    drawFrame(view, store, editor);
+    drawCorners(view, store, polygon.corners());
+  };
   const move = () => {
     moveStage(pane, store.get().zoom, reductionOf(store.get().picture));
     frame();
@@ -42,6 +46,7 @@ export function maskPane(studio) {
   const { editor, settle, shown } = maskCanvas(studio, find(view, ".st-mask", HTMLCanvasElement), () =>
     frame(),
   );
+  const polygon = polygonTool(store, editor, frame);
   store.subscribe(["picture", "zoom", "room"], move);
   store.subscribe(["kind", "vary", "real", "tool"], (state) => {
     const mode = modeOf(state);
@@ -51,7 +56,7 @@ export function maskPane(studio) {
   });
   store.subscribe(["space"], ({ space }) => view.classList.toggle("st-panning", space));
   wireWheel(pane, store);
-  wirePress(pane, store, editor, settle);
+  wirePress(pane, store, editor, polygon, settle);
   wireCursor(view, store);
 
   const zoomToMask = () => {
@@ -87,9 +92,10 @@ function pixelUnder(view, store, event) {
  * @param {import("./zooming.js").Pane} pane
  * @param {StudioStore} store
  * @param {MaskEditor} editor
+ * @param {ReturnType<typeof polygonTool>} polygon
  * @param {() => void} settle
  */
-function wirePress(pane, store, editor, settle) {
+function wirePress(pane, store, editor, polygon, settle) {
   const { view } = pane;
   view.addEventListener("pointerdown", (event) => {
     const state = store.get();
@@ -100,7 +106,10 @@ function wirePress(pane, store, editor, settle) {
     const mode = modeOf(state);
     if (event.button !== 0 || state.space || mode === "none") pan(event, pane, store);
     else if (mode === "place") dragPiece(event, view, store, editor, settle);
-    else {
+    else if (mode === "polygon") {
+      const scale = fitted(view, store).scale * state.zoom.k * reductionOf(state.picture);
+      polygon.press(pixelUnder(view, store, event), scale, event.detail > 1);
+    } else {
       const radius = Math.max(0.5, brushOn(state) / reductionOf(state.picture) / 2);
       editor.begin(pixelUnder(view, store, event), radius, mode === "eraser");
       const extend = (/** @type {PointerEvent} */ now) => {
@@ -198,6 +207,16 @@ function drawFrame(view, store, editor) {
     svgPart("circle", { class: "st-turn", cx: kx, cy: ky, r: 6 }),
     svgPart("rect", { class: "st-size", x, y, width: 10, height: 10, rx: 2 }),
   );
+}
+
+/** The corners of a polygon that is not closed yet. @param {HTMLElement} view @param {StudioStore} store @param {Point[]} corners */
+function drawCorners(view, store, corners) {
+  if (!corners.length) return;
+  const { zoom, picture } = store.get();
+  const seen = corners.map((corner) => placeOf(corner, fitted(view, store), zoom, reductionOf(picture)));
+  const d = `M${seen.map((point) => point.join(" ")).join("L")}`;
+  const dots = seen.map(([cx, cy]) => svgPart("circle", { cx, cy, r: 4 }));
+  find(view, ".st-frame", SVGSVGElement).replaceChildren(svgPart("path", { d }), ...dots);
 }
 
 /** @param {string} tag @param {Record<string, string | number>} attributes */

@@ -2,7 +2,8 @@
 // mask editor for Undo, Redo and Clear, and what asks the server for masks.
 
 import { find, make } from "../shared/dom.js";
-import { plain } from "../shared/parts.js";
+import { grown, withoutHoles } from "../shared/mask_shapes.js";
+import { plain, small } from "../shared/parts.js";
 import { borrowTools } from "./borrow_tools.js";
 import { tieCheck } from "./fields.js";
 import { brushAt, brushOn, KINDS, modeOf, starts, stepOf } from "./masks.js";
@@ -60,7 +61,7 @@ export function maskTools(studio, editor, sources) {
   store.subscribe(["real", "generated", "fromTest", "vary", "tool", "brush", "drawn", "strokes"], showValues);
 }
 
-/** Choose brush or eraser, and go to painting. @param {Studio} studio @param {"brush" | "eraser"} tool */
+/** Choose a tool, and go to painting. @param {Studio} studio @param {import("./state.js").Tool} tool */
 export const pickTool = ({ store }, tool) => store.patch({ tool, kind: "drawn" });
 
 /** @param {Studio} studio @param {MaskEditor} editor */
@@ -79,7 +80,7 @@ function drawTools(studio, editor) {
   );
   const output = make("output", { class: "st-brushpx" });
   const size = make("label", { class: "st-slider st-brushsize" }, make("span", {}, "Size"), output, range);
-  const button = (/** @type {"brush" | "eraser"} */ tool, /** @type {string} */ words) => {
+  const button = (/** @type {import("./state.js").Tool} */ tool, /** @type {string} */ words) => {
     const title = `${words} (${words[0]})`;
     const onclick = () => pickTool(studio, tool);
     return make("button", { type: "button", "data-tool": tool, title, onclick }, words);
@@ -87,7 +88,7 @@ function drawTools(studio, editor) {
   const brushes = make(
     "div",
     { class: "st-switch", role: "group", "aria-label": "Tool" },
-    ...[button("brush", "Brush"), button("eraser", "Eraser")],
+    ...[button("brush", "Brush"), button("eraser", "Eraser"), button("polygon", "Polygon")],
   );
   const act = (/** @type {"undo" | "redo" | "clear"} */ name, /** @type {string} */ title) => {
     const words = name[0].toUpperCase() + name.slice(1);
@@ -98,8 +99,30 @@ function drawTools(studio, editor) {
     act("redo", "Paint it again (Ctrl+Shift+Z)"),
     act("clear", "Empty the mask; Undo brings it back"),
   ];
-  return [make("div", { class: "st-row" }, brushes, size, make("span", { class: "st-space" }), ...acts)];
+  return [
+    make("div", { class: "st-row" }, brushes, size, make("span", { class: "st-space" }), ...acts),
+    make("div", { class: "st-row st-shaping" }, ...shaping(editor)),
+  ];
 }
+
+/** Pixels by which a mask grows or shrinks at a click. */
+const STEP = 2;
+
+/** Buttons that change the whole mask. @param {MaskEditor} editor */
+const shaping = (editor) => [
+  small("Grow", () => editor.reshape((...mask) => grown(...mask, STEP)), {
+    title: "Wider by 2 pixels all around",
+  }),
+  small("Shrink", () => editor.reshape((...mask) => grown(...mask, -STEP)), {
+    title: "Narrower by 2 pixels",
+  }),
+  small("Fill holes", () => editor.reshape(withoutHoles), { title: "Set what the mask encloses" }),
+  make(
+    "span",
+    { class: "st-quiet" },
+    "Polygon: click corners; a double click or Enter closes it, Esc drops it.",
+  ),
+];
 
 /** @param {ParentNode} box @param {Readonly<import("./state.js").State>} state */
 function showBrush(box, state) {

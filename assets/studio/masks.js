@@ -50,7 +50,7 @@ export const isMovable = ({ kind, vary, real }) =>
 /**
  * What a pointer on the mask does.
  * @param {Pick<State, "kind" | "vary" | "real" | "tool">} state
- * @returns {"brush" | "eraser" | "place" | "none"}
+ * @returns {import("./state.js").Tool | "place" | "none"}
  */
 export function modeOf({ kind, vary, real, tool }) {
   if (kind === "drawn" && !vary) return tool;

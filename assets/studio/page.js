@@ -105,6 +105,7 @@ function keyActs(studio, { preview, queue }, { editor, zoomToMask }, { library, 
   const keys = {
     b: () => pickTool(studio, "brush"),
     e: () => pickTool(studio, "eraser"),
+    p: () => pickTool(studio, "polygon"),
     "[": () => size(false),
     "]": () => size(true),
     z: zoomToMask,

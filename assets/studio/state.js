@@ -35,8 +35,10 @@
  * @property {string} parent the candidate that this is edited from, or ""
  * @property {string} type of the defect
  *
+ * @typedef {"brush" | "eraser" | "polygon"} Tool
+ *
  * @typedef {object} View
- * @property {"brush" | "eraser"} tool
+ * @property {Tool} tool
  * @property {number} brush diameter in pixels of the image
  * @property {number} share of the result pane that shows the original
  * @property {boolean} outlined

@@ -49,6 +49,15 @@ def test_rows_of_few_parts_are_few() -> None:
     assert compare(defects(9, 0, 0, 1, "r", each=3), defects(40, 0, 0, 2, "p")).verdict == "too few"
 
 
+def test_a_copy_is_held_out_with_its_original() -> None:
+    """Copies of all real defects differ from them in nothing: near 0.5, and 0 where an original gives its copy away."""
+    real = defects(24, 0, 0, 1, "r")
+    apart = Pooled(real.own, real.ring, [f"p{i}" for i in range(24)])
+    together = Pooled(real.own, real.ring, apart.parts, real.parts)
+    seen, unseen = compare(real, apart).own, compare(real, together).own
+    assert seen and unseen and seen.auroc < 0.1 and unseen.auroc == pytest.approx(0.5, abs=0.05)
+
+
 def test_copies_are_told() -> None:
     real = defects(30, 0, 0, 1, "r")
     copied = Pooled(real.own[:20] + 0.01, real.ring[:20], [f"p{i}" for i in range(20)])
@@ -66,3 +75,11 @@ def test_the_classifier_is_blind_to_the_held_out_labels(seed: int) -> None:
     labels = rng.permutation(np.arange(20) < 8)
     one, other, same = model.auroc(np.stack([labels, ~labels, labels | True]))
     assert one == pytest.approx(other) and same == 0.5
+
+
+def test_a_ring_begins_a_patch_from_the_mask_and_is_two_wide() -> None:
+    features, on = np.zeros((9, 9, 1), np.float32), np.zeros((9, 9), bool)
+    on[4, 4], features[4, 4], features[3, 3], features[1, 1] = True, 5, 7, 40
+    found = resemblance.pooled(features, on)
+    assert found and found[0] == 5 and found[1] == pytest.approx(40 / (49 - 9))
+    assert resemblance.pooled(features, ~on | on) is None

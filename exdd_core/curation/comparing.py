@@ -118,15 +118,15 @@ class _Defects:
 
     def __init__(self, detector: Detector, progress: Progress):
         self._detector, self._progress = detector, progress
-        self._rows: list[tuple[np.ndarray, np.ndarray, str]] = []
+        self._rows: list[tuple[np.ndarray, np.ndarray, str, str]] = []
         self.lying: list[Lying] = []
 
-    def add(self, pixels: np.ndarray, mask: np.ndarray, part: str) -> None:
+    def add(self, pixels: np.ndarray, mask: np.ndarray, part: str, donor: str = "") -> None:
         """pixels: uint8 (H, W, 3). mask: bool (H, W); one that marks no patch or leaves no ring is left out."""
         fitted, lying = self._detector.fitted, lying_of(mask)
         found = pooled(scoring.features(fitted, pixels), marks(fitted, mask))
         if found and lying:
-            self._rows.append((*found, part))
+            self._rows.append((*found, part, donor))
             self.lying.append(lying)
         self._progress.advance()
 
@@ -136,8 +136,8 @@ class _Defects:
             raise BadInput(
                 "No mask marks a patch with its surroundings; build a version of a larger image size."
             )
-        own, ring, parts = zip(*self._rows, strict=True)
-        return Pooled(np.stack(own), np.stack(ring), parts)
+        own, ring, parts, donors = zip(*self._rows, strict=True)
+        return Pooled(np.stack(own), np.stack(ring), parts, donors)
 
 
 def _painted(
@@ -146,7 +146,8 @@ def _painted(
     read = _Defects(detector, progress)
     for one in several:
         mask = candidates.mask_of(workspace, one)
-        read.add(read_image(one.image), mask, workspace.image(one.source).group)
+        donor = workspace.image(one.donor).group if one.donor else ""
+        read.add(read_image(one.image), mask, workspace.image(one.source).group, donor)
     return read
 
 

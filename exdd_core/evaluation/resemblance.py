@@ -32,12 +32,20 @@ class Pooled:
     """Defects of one type, each as one row.
 
     own, ring: float32 (n, d), mean features in the mask and in the ring around it. parts: the physical part of
-    each; of a painting that of the image that it was painted into.
+    each; of a painting that of the image that it was painted into. donors: the part that lent each painting its
+    defect, "" for none; a copy and its original are held out together, or one would give the other away.
     """
 
     own: np.ndarray
     ring: np.ndarray
     parts: Sequence[str]
+    donors: Sequence[str] = ()
+
+    @property
+    def origins(self) -> list[str]:
+        """The part that each defect itself comes from."""
+        donors = self.donors or [""] * len(self.parts)
+        return [donor or part for donor, part in zip(donors, self.parts, strict=True)]
 
     def __len__(self) -> int:
         return len(self.own)
@@ -105,7 +113,7 @@ class Resemblance:
 def compare(real: Pooled, painted: Pooled, seed: int = 0) -> Resemblance:
     """Compare paintings with real defects of the same type; figures that need more of either are None."""
     parts, enough = len(set(real.parts)), min(len(set(real.parts)), len(painted)) >= LEAST_PARTS
-    own = told_apart(real.own, real.parts, painted.own, painted.parts, seed) if enough else None
+    own = told_apart(real.own, real.parts, painted.own, painted.origins, seed) if enough else None
     ring = told_apart(real.ring, real.parts, painted.ring, painted.parts, seed) if enough else None
     kids = _kids(real, painted, np.random.default_rng(seed)) if enough else (None, None, None)
     near = _distances(real, painted) if parts > 1 and len(painted) > 1 else (None, None, None)

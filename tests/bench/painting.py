@@ -20,7 +20,7 @@ import itertools
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -39,6 +39,14 @@ from tests.bench.ways import WAYS, Reader, Side, paint, patches_of
 
 PAINTED = 40
 APART = 12  # paintings of each type
+SHAPES_OF = {  # generated masks for a defect of this kind
+    "blowhole": ("spot",),
+    "break": ("blotch",),
+    "crack": ("crack", "scratch"),
+    "fray": ("blotch",),
+    "uneven": ("blotch",),
+    "defect": ("crack",),  # the commutators'
+}
 KNOWN = {known: parts for known, parts in oracle.KNOWN.items() if known != "1"}
 SAMPLED = 60  # normal images of a half whose patches are compared
 
@@ -181,8 +189,10 @@ def apart(
         defects = [r for r in training if r.label == DEFECT and r.mask and r.defect_type == kind]
         if kind not in real:
             real[kind] = read.pooled([read.training(record) for record in defects])
-        prompt, rng = PROMPTS[kind] if WAYS[way].shapes else "", np.random.default_rng([seed, fold])
-        made = paint(root, WAYS[way], Side(normals, defects), rng, APART, prompt)
+        one, prompt, rng = WAYS[way], "", np.random.default_rng([seed, fold])
+        if one.shapes:  # as a person would order it
+            one, prompt = replace(one, shapes=SHAPES_OF[kind]), PROMPTS[kind]
+        made = paint(root, one, Side(normals, defects), rng, APART, prompt)
         found[way][kind] = asdict(compare(real[kind], read.pooled(read.paintings(way, made))))
         file.write_text(json.dumps(found))
     return {way: {kind: restored(one) for kind, one in several.items()} for way, several in found.items()}

@@ -110,11 +110,12 @@ class Reader:
         """Mean features of defects and of the rings around them."""
         several = patch_set(self.backbone, training, self.size)
         rows = [pooled(f, on) for f, on in zip(several.features, several.on_defect, strict=True)]
-        known = [(row, image.group) for row, image in zip(rows, several.images, strict=True) if row]
+        known = [(row, image) for row, image in zip(rows, several.images, strict=True) if row]
         return Pooled(
             np.stack([own for (own, _), _ in known]),
             np.stack([ring for (_, ring), _ in known]),
-            [part for _, part in known],
+            [image.group for _, image in known],
+            [image.donor for _, image in known],
         )
 
     def training(self, record: Record) -> TrainingImage:

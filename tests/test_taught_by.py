@@ -13,6 +13,7 @@ import pytest
 from safetensors import safe_open
 
 from exdd_core.banks import teachers
+from exdd_core.curation.bench import TAUGHT, Bench
 from exdd_core.detector import held_out
 from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.examples import Marked, TrainingImage
@@ -89,3 +90,14 @@ def test_a_candidate_brings_its_adapters_parts_to_the_bank() -> None:
     )
     image = teachers.bank_image(workspace, candidate, vouched=False)
     assert image == BankImage("c1", "part of s", "scratch", "synthetic", "", "sdxl", False, ("a", "b"))
+
+
+def test_what_every_part_taught_cannot_be_measured_by_them(bank: Bank) -> None:
+    judge: Any = object.__new__(Bench)
+    judge.real, judge.usual_distance = bank.take(np.array([0, 1])), 1.0
+    judge.validation = SimpleNamespace(groups=["a", "b"])
+    judge.detector = SimpleNamespace(positive=None)
+    marked = Marked(PAINTED, ROWS[:1], np.zeros((1, 2)), None)
+    assert judge.effect([marked]).text == f"{TAUGHT} every part that could be held out"
+    assert judge._plausible(ROWS, PAINTED).text == f"{TAUGHT} every part that has a real defect"
+    assert judge._plausible(ROWS, OTHER).value is not None

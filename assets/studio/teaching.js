@@ -99,8 +99,8 @@ function formOf(teach) {
     make(
       "p",
       { class: "st-quiet" },
-      "Learns the marked defects of the training split: hours on a GPU, far longer without. Paintings wait meanwhile. " +
-        "Prompts then read: surface with trigger word and type.",
+      "Learns the marked defects of the training split, which takes long, most of all without a GPU. Paintings wait " +
+        "meanwhile. Prompts then read: surface with trigger word and type.",
     ),
     make("button", { type: "submit", class: "plain-button st-begin" }, "Teach"),
   );

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 ALIKE = 3  # real defects that a candidate is shown with
 FEW = 16  # patches of a candidate that are compared with those of many others
+TAUGHT = "the adapter that painted it was taught with"
 TWIN = 0.8  # a near-duplicate has this share of its patches within half the reach of one other image
 
 
@@ -191,6 +192,8 @@ class Bench:
         if self.validation is None:
             return unknown("effect", self.why_not)
         fresh = [m for m in several if not self.is_in(m.image)]
+        if fresh and all(set(self.validation.groups) <= {*m.image.taught_by} for m in fresh):
+            return unknown("effect", f"{TAUGHT} every part that could be held out")
         after = self.validation.outcome(self.detector.additions(fresh)) if fresh else self.validation.before
         return effect_of(self.validation.before, after)
 
@@ -208,6 +211,8 @@ class Bench:
         others = ~self.real.of(image.donor, *image.taught_by)
         if not len(rows):
             return unknown("plausible", "none of its patches differs from normal surface")
+        if image.taught_by and self.real.of(*image.taught_by).all():
+            return unknown("plausible", f"{TAUGHT} every part that has a real defect")
         if self.usual_distance is None or not others.any():
             return unknown("plausible", "there are no real defects of two parts to compare with")
         distance = float(np.median(self.real.search(rows, 1, ~others)[0][:, 0]))

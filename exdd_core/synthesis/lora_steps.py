@@ -107,6 +107,7 @@ class Learner:
     def __init__(self, pipe: Any, texts: Texts, rank: int, rate: float, seed: int):
         self.pipe, self.unet, self.rate, self.steps = pipe, pipe.unet, rate, 0
         self.device: torch.device = pipe.unet.device
+        self.precision: torch.dtype = pipe.unet.dtype
         self.texts = Texts(
             texts.words.to(self.device), None if texts.pooled is None else texts.pooled.to(self.device)
         )
@@ -188,8 +189,8 @@ class Learner:
                 "text_embeds": self.texts.pooled[batch.text],
                 "time_ids": sizes.expand(len(noisy), -1),
             }
-        words, kind = self.texts.words[batch.text], self.unet.dtype
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=kind != torch.float32):
+        words, is_half = self.texts.words[batch.text], self.precision != torch.float32
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=is_half):
             return self.unet(seen, times, words, return_dict=False, **asked)[0]
 
     # --- state ----------------------------------------------------------------------------------------

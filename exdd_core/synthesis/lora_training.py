@@ -29,7 +29,7 @@ from exdd_core.synthesis.lora_encoding import decode, encode_crops, encode_texts
 from exdd_core.synthesis.lora_settings import EFFECTIVE, GB, TeachingSettings, at_once, side_for
 from exdd_core.synthesis.lora_steps import Learner, LearnerState, joined
 from exdd_core.synthesis.sdxl_adapters import ADAPTER, TAUGHT_BY
-from exdd_core.synthesis.sdxl_model import out_of_memory
+from exdd_core.synthesis.sdxl_model import give_back, out_of_memory
 from exdd_core.synthesis.sdxl_reading import read_pipeline, silence_libraries
 
 CHECKPOINT, LOSSES = "checkpoint.pt", "losses.json"
@@ -103,6 +103,8 @@ def teach(
         raise BadInput(
             "The memory does not hold this training; choose a smaller resolution, such as 512, or close other programs."
         ) from error
+    finally:
+        give_back()
 
 
 class _Training:

@@ -47,10 +47,10 @@ def unload() -> None:
     with PIPELINE_LOCK:
         was_there, _resident = _resident is not None, None
         if was_there:
-            _give_back()
+            give_back()
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Return unused memory of the GPU to the driver, so that it counts as free."""
     import torch
 
@@ -107,7 +107,7 @@ class Model:
         import psutil
         import torch
 
-        _give_back()
+        give_back()
         self.path, self.fingerprint, self.asked = path, weights.fingerprint(path), asked
         self._parts = weights.weigh(path)
         self._memory = psutil.virtual_memory().available
@@ -206,7 +206,7 @@ class Model:
                 if not out_of_memory(error):
                     raise
             decoding, self.watched.busy = self.watched.busy, False
-            _give_back()
+            give_back()
             if not self.ladder.down(self.plan, pixels, count, decoding):
                 raise NotReady(
                     "The memory does not hold one such image, however it is divided; close other programs, or lower "

@@ -114,7 +114,8 @@ def lesson_of(workspace: Workspace, spec: TeachSpec) -> Lesson:
     parts = _parts(info.called, known)
     rng = np.random.default_rng(spec.seed)
     held_out = set(rng.permutation(parts)[: max(1, len(parts) // HELD_OUT)].tolist())
-    rows = workspace.images(info.name, split="train", label=datasets.NORMAL)
+    every = workspace.images(info.name, split="train", label=datasets.NORMAL)
+    rows = [row for row in every if row.group not in held_out]
     some = rng.permutation(len(rows))[: len(known)]
     normals = [rows[at] for at in sorted(some.tolist())]
     return Lesson(

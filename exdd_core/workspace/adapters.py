@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 FOLDER, ABOUT = "adapters", "adapter.json"
 IN_USE = "adapter"  # the setting with the name of the adapter that engines paint with by default
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,59}")  # the setting `lora` has other signs between files
+# The setting `lora` has other signs between files.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,59}(?<! )")
 LARGEST = 64 << 20  # bytes of adapter.json
 
 
@@ -80,10 +81,14 @@ def listed(workspace: Workspace) -> list[Adapter]:
 
 def get(workspace: Workspace, name: str) -> Adapter:
     """The adapter of that name. Raises `BadInput` where there is none."""
+    _require(workspace, name)
+    return _read(workspace, name)
+
+
+def _require(workspace: Workspace, name: str) -> None:
     if not NAME.fullmatch(name) or not files.is_regular(folder(workspace) / name / ABOUT):
         names = ", ".join(adapter.name for adapter in listed(workspace)) or "none"
         raise BadInput(f'There is no adapter "{name}"; those here are: {names}.')
-    return _read(workspace, name)
 
 
 def _read(workspace: Workspace, name: str) -> Adapter:
@@ -143,7 +148,7 @@ def use(workspace: Workspace, name: str) -> None:
 
 def drop(workspace: Workspace, name: str) -> None:
     """Delete an adapter. Its paintings stay, and know which parts it was taught with. Raises `BadInput`."""
-    get(workspace, name)
+    _require(workspace, name)
     if in_use(workspace) == name:
         use(workspace, "")
     place = folder(workspace)

@@ -173,6 +173,9 @@ def _real(workspace: Workspace, info: DatasetInfo, row: ImageRow, marks: Sequenc
 
 
 def _painted(workspace: Workspace, candidate: candidates.Candidate) -> Item:
+    notes = [f"its defect or mask is lent by {candidate.donor}"] if candidate.donor else []
+    if candidate.taught_by:
+        notes.append(f"its engine was taught with the parts {', '.join(candidate.taught_by)}")
     about: dict[str, str | int] = {
         "origin": "painted",
         "engine": candidate.engine,
@@ -182,7 +185,7 @@ def _painted(workspace: Workspace, candidate: candidates.Candidate) -> Item:
         "source": candidate.source,
         "depth": "8",
         "dataset": candidate.dataset,
-        "note": f"its defect or mask is lent by {candidate.donor}" if candidate.donor else "",
+        "note": "; ".join(notes),
     }
     return Item(
         file=candidate.image,

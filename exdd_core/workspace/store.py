@@ -7,6 +7,7 @@
     banks/ID/         one bank version, which never changes; later changes are in the database
     candidates/ID/    one painted defect: image, measured mask, drawn mask
     copies/           copies of rows, in case the database is lost
+    adapters/NAME/    what an engine was taught: a LoRA, samples, and what it was taught with
     cache/            results that can be computed again
 
 Knows files, rows and which of both belong together. Does not know pages or commands, or how a bank is computed.

@@ -14,9 +14,9 @@ from exdd_core.banks.building import build_bank
 from exdd_core.progress import Progress
 from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.orders import Order
-from exdd_core.workspace import Workspace
+from exdd_core.workspace import Workspace, candidates
 from exdd_core.workspace.versions import activate_bank
-from tests.browser import SLOW, chosen, opened, ready, scored, serving, shoot, until, visiting
+from tests.browser import SLOW, chosen, opened, ready, said, scored, serving, shoot, until, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -211,3 +211,41 @@ def test_a_mark_scores_the_list_again_and_says_what_it_changed(
         page.keyboard.press("u")
         until(page, lambda: page.locator(".vw-marks").inner_text() == "")
         until(page, lambda: page.locator(".vw-filters").inner_text() == chips)
+        more_like_this(page, own)
+
+
+def more_like_this(page: Page, own: Workspace) -> None:
+    """From a missed defect to ten painted candidates like it, curated by the recommendation: at most 6 clicks."""
+    page.keyboard.press("m")
+    page.locator(".vw-usetruth").click()
+    page.locator(".vw-keep:enabled").click()
+    page.locator(".st-toast", has_text="now not sure").wait_for(timeout=SLOW)
+    clicks: list[str] = []
+
+    def click(selector: str) -> None:
+        clicks.append(selector)
+        page.locator(selector).click()
+
+    shoot(page, "inspect-more-like-this")
+    click(".vw-like.main-button")
+    page.locator(".st-toast", has_text="Loaded the mask of").wait_for(timeout=SLOW)
+    type_of = own.image(chosen(own)[0]).defect_type
+    assert page.input_value(".st-type") == type_of and page.locator(".st-vary").is_checked()
+    assert type_of in page.input_value(".st-prompt")
+    page.locator(".st-queue", has_text="Queue 10").wait_for()
+    shoot(page, "studio-more-like-this")
+    click(".st-queue")
+    until(page, lambda: candidates.count(own) == 10)
+    page.locator(".next-do", has_text="Decide").wait_for(timeout=SLOW)
+    click(".next-do")
+    ready(page)
+    click("[data-bulk=recommended]")
+    sheet = page.locator(".st-dialog .st-sheet")
+    sheet.wait_for(timeout=SLOW)
+    shoot(page, "curate-more-like-this")
+    confirm = sheet.locator(".cu-confirm")
+    if confirm.count():  # none may be recommended, which is an answer too
+        click(".cu-confirm")
+        said(page, "Accepted")
+    assert len(clicks) <= 6
+    assert {made.mask_spec["file"] for made in candidates.listed(own)} != {""}

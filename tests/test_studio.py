@@ -682,3 +682,23 @@ def test_any_varied_mask_lies_in_any_region_or_is_refused(box, kind, seed):
     mask = masks.realise(spec, image, seed, lender, region)
     assert mask.any() and not (mask & ~region).any()
     assert np.array_equal(mask, masks.realise(spec, image, seed, lender, region))
+
+
+def test_more_like_a_known_defect_has_its_mask_type_and_words(workspace: Workspace) -> None:
+    """Pixel for pixel at its own place; a test image's mask says so, and what was accepted gives the words."""
+    row = next(row for row in workspace.images("small", label="defect") if row.split == "test")
+    normals = workspace.images("small", split="train", label="normal")
+    made = studio.more_like(workspace, row.id, normals[3].id)
+    assert row.mask is not None
+    wanted = read_mask(row.mask, (80, 96))
+    assert np.array_equal(read_mask(workspace.path / drawn_masks.MASKS / made.file, None), wanted)
+    assert (made.source, made.defect_type, made.from_test) == (normals[3].id, row.defect_type, True)
+    assert row.defect_type in made.words.template
+    mask = {"source": "drawn", "file": made.file, "vary": True}
+    order = replace(ORDER, template=f"a faint {row.defect_type}", mask=mask, defect_type=row.defect_type)
+    painted = studio.paint_one(workspace, order)
+    with workspace.writing() as db:
+        db.execute("update candidates set status = 'accepted' where id = ?", [painted.id])
+    assert studio.more_like(workspace, row.id).words.template == order.template
+    with pytest.raises(BadInput, match="no mask that marks a defect"):
+        studio.more_like(workspace, normals[0].id)

@@ -1,5 +1,6 @@
 // The keys of the Inspect page. Knows which keys are whose; what they do is done elsewhere.
 
+import { find } from "../shared/dom.js";
 import { WHOLE } from "./geometry.js";
 import { startMark, startOutline, undoMark } from "./marking.js";
 import { step } from "./opening.js";
@@ -28,6 +29,7 @@ function actsOf(inspect) {
     m: () => startMark(inspect, "missed"),
     f: () => startMark(inspect, "false_alarm"),
     u: () => undoMark(inspect),
+    p: () => find(inspect.viewer, ".vw-like").click(),
   };
 }
 

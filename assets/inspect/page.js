@@ -17,6 +17,7 @@ import { layersPane } from "./layers.js";
 import { startMark, startOutline, undoMark, undoOutline } from "./marking.js";
 import { marksPane } from "./marks.js";
 import { matchPane } from "./match.js";
+import { moreLikeLink } from "./more_like.js";
 import { addressed, checkBank, openAddress, openList, select } from "./opening.js";
 import { buildGrid, layoutPane } from "./panes.js";
 import { all } from "./parts.js";
@@ -70,6 +71,7 @@ export function start(element, server, upload, terms) {
   });
   matchPane(inspect);
   regionsPane(inspect, grid);
+  moreLikeLink(inspect);
   scoringPane(inspect);
   layoutPane(inspect, grid);
   wirePointer(store, grid, (x, y) => choosePoint(inspect, x, y));

@@ -53,6 +53,7 @@ import { ALL, arranged } from "./lists.js";
  * @property {Mark[]} marks
  * @property {string} why_not why the image cannot be marked, or ""
  * @property {boolean} test an image of a test split
+ * @property {string} surface the normal image that is nearest at the peak, or ""
  *
  * The bank version that is looked with. stamp: another one where scores may differ; active: the active
  * version.

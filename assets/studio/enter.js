@@ -3,8 +3,10 @@
 
 import { find, make } from "../shared/dom.js";
 import { recall, remember } from "../shared/memory.js";
+import { sentence } from "../shared/server.js";
 import { elsewhere, fromText, toText } from "./kept.js";
 import { starts } from "./masks.js";
+import { beginLike } from "./more_like.js";
 import { pause, settled } from "./parts.js";
 import { asked, loadComparison, showCandidate, showNewest, take } from "./results.js";
 import { openWhich } from "./sources.js";
@@ -54,6 +56,7 @@ export const opener = (studio, painter, maskShown) =>
     await openWhich(studio, { id: wanted, instead: true });
     const isWanted = store.get().source === wanted && wanted === form.source;
     store.patch({ parent: isWanted ? form.parent : "" });
+    await beginLike(studio).catch((error) => studio.say(sentence(error)));
     await maskShown();
     store.patch({ results: [] });
     take(store, answer.results);

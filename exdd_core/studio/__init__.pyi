@@ -2,6 +2,11 @@ from .batch import (
     NEXT_SEED as NEXT_SEED,
     run_batch as run_batch,
 )
+from .more_like import (
+    Words as Words,
+    more_like as more_like,
+    words_for as words_for,
+)
 from .ordering import (
     axes_of as axes_of,
     default_engine as default_engine,

@@ -135,6 +135,26 @@ def drawn(shared: Studio, asked: One) -> Answer:
     return _mask(shown) | {"file": file}
 
 
+def like(shared: Studio, asked: questions.Like) -> Answer:
+    """Where to begin with paintings like a defect: source, mask, type and words."""
+    found = studio.more_like(shared.workspace, asked.id, asked.surface)
+    if found.dataset != shared.workspace.dataset().name:
+        raise BadInput(
+            f'This image is of the data set "{found.dataset}"; make that the active one in Data to paint more like it.'
+        )
+    told = {"file": found.file, "source": found.source, "fromTest": found.from_test}
+    return _mask(found.shown) | told | _words(found.words) | {"type": found.defect_type}
+
+
+def words_for(shared: Studio, asked: questions.OfType) -> Answer:
+    """The words for a type of defect."""
+    return _words(studio.words_for(shared.workspace, shared.workspace.dataset().name, asked.type))
+
+
+def _words(words: studio.Words) -> Answer:
+    return {"prompt": words.template, "negative": words.negative_prompt, "promptId": words.prompt_id}
+
+
 def order_of(shared: Studio, asked: questions.Painting) -> Order:
     """The order of the page's form. Stores a mask that was drawn in the browser first."""
     spec = asked.mask.to_json()

@@ -24,12 +24,14 @@ from pages.studio.masks import (
     donors,
     drawn,
     keep_mask,
+    like,
     mask,
     order_of,
     piece,
     source,
     sources,
     usable_sources,
+    words_for,
 )
 from pages.studio.prompts import (
     _prompts,
@@ -77,7 +79,7 @@ def render(workspace: Workspace) -> None:
     """Build the page's content between header and footer."""
     shared = Studio(workspace)
     functions: list[answers.Answerer] = [
-        open_page, source, sources, donors, piece, mask, keep_mask, drawn, expand, words,
+        open_page, source, sources, donors, piece, mask, keep_mask, drawn, like, words_for, expand, words,
         preview, look, stop, warm, queue, compare, comparison, cancel_job,
         results, news, candidate, seen, keep, delete, restore,
         teaching, teach, use_adapter, drop_adapter,

@@ -29,6 +29,19 @@ class Source(Question):
     instead: bool = False
 
 
+class Like(Question):
+    """An image with a defect, and the normal image to paint on, "" for any."""
+
+    id: Id
+    surface: Id = ""
+
+
+class OfType(Question):
+    """A type of defect."""
+
+    type: Id
+
+
 class Sources(Question):
     words: Id
     start: Whole

@@ -1,0 +1,52 @@
+// Begins with paintings like a known defect, or with those of a type, where the page's address names one: a mask on a
+// normal image, the type, and the words for it. Knows the store and the server.
+
+import { openSource } from "./sources.js";
+import { formOf } from "./state.js";
+
+/** How many are ordered at first. */
+const COUNT = 10;
+
+/** @param {import("./state.js").Studio} studio */
+export async function beginLike(studio) {
+  const address = new URL(location.href);
+  const { like, surface, type } = Object.fromEntries(address.searchParams);
+  if (!like && !type) return;
+  for (const name of ["like", "surface", "type"]) address.searchParams.delete(name);
+  history.replaceState(history.state, "", address); // a reload shows the form as it was left
+  const { store, toast } = studio;
+  const before = formOf(store.get());
+  const said = like ? await takeDefect(studio, like, surface || "") : await takeType(studio, type);
+  toast(said, () => openSource(studio, before.source, { ...before, donors: null }));
+}
+
+/**
+ * @param {import("./state.js").Studio} studio
+ * @param {string} id of the image with the defect
+ * @param {string} surface the normal image to paint on, or ""
+ */
+async function takeDefect(studio, id, surface) {
+  const { store, call } = studio;
+  const answer = await call("like", { id, surface });
+  const { source, layer, file, type, fromTest } = answer;
+  await openSource(studio, source, {
+    ...{ kind: "drawn", drawn: { layer, base: file }, vary: true, fromTest, donors: null },
+    ...{ ...wordsOf(answer, store.get()), type, count: COUNT, where: "random" },
+  });
+  const test = fromTest ? " It is of a test image, as every record says." : "";
+  return `Loaded the mask of ${id.split("/").at(-1)}, placed anew each time, its type and its words.${test}`;
+}
+
+/** @param {import("./state.js").Studio} studio @param {string} type */
+async function takeType({ store, call }, type) {
+  const words = wordsOf(await call("words_for", { type }), store.get());
+  store.patch({ ...words, type, vary: true, count: COUNT, where: "random" });
+  return `Loaded the words for ${type}, with another mask each time.`;
+}
+
+/**
+ * @param {{ prompt: string, negative: string, promptId: string }} answer
+ * @param {Pick<import("./state.js").State, "negative">} state
+ */
+const wordsOf = ({ prompt, negative, promptId }, state) =>
+  prompt ? { prompt, negative: negative || state.negative, promptId } : {};

@@ -130,7 +130,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
                 Middleware(TrustedHostMiddleware, allowed_hosts=list(doors.hosts), www_redirect=False),
                 Middleware(idle.Resting, waking=shown | {*EVENTS}),
                 Middleware(Guard, doors=doors, visitors=visitors, pages=shown, own=own),
-                Middleware(HeadFirst, head=lambda path: _head(path) + frame.first_style(workspace) + _name()),
+                Middleware(HeadFirst, head=lambda path: _head(path) + _name()),
             ],
         },
     }
@@ -174,7 +174,9 @@ def _head(path: str) -> str:
     for file in _looks("*.css", "*/*.css"):
         lines.append(f'<link rel="stylesheet" href="./look/{file}">')
     folders = [
-        folder for folder in ("jobs", path.strip("/") or "inspect") if (ASSETS / folder / "page.js").is_file()
+        folder
+        for folder in ("jobs", "next", path.strip("/") or "inspect")
+        if (ASSETS / folder / "page.js").is_file()
     ]
     for file in _looks(*(f"{folder}/*.js" for folder in ("shared", *folders))):
         lines.append(f'<link rel="modulepreload" href="./look/{file}">')

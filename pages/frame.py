@@ -1,4 +1,4 @@
-"""The frame around every page: header, first steps, the drawer of jobs, footer.
+"""The frame around every page: header, what is next, the drawer of jobs, footer.
 
 Knows the workspace, jobs and what `doctor` reports. Does not know what any one page shows.
 """
@@ -10,14 +10,14 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import gradio as gr
 
 from exdd_core import jobs
-from exdd_core.errors import BadInput
 from exdd_core.workspace import doctor, unfitted
-from pages.answers import answering, buttons, markup, on_load
+from pages import next_steps
+from pages.answers import answering, markup, on_load
 from pages.guard.visitors import Visitor, visitor_of_request
 from pages.html import Answer, text
 from pages.job_panel import Outcome, outcome_of
@@ -35,12 +35,6 @@ PAGES = [
     ("Data", "/data"),
     ("Banks", "/banks"),
 ]
-FIRST_STEPS = [
-    ("Look at a heatmap", "/", "Inspect"),
-    ("Paint a defect", "/studio", "Studio"),
-    ("Accept it and look again", "/curate", "Curate"),
-]
-FIRST_STEPS_DISMISSED = "first_steps_dismissed"
 MARK = """<svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
 <circle cx="11.5" cy="16" r="8.5" fill="currentColor"/>
 <circle cx="20.5" cy="16" r="8.5" fill="none" stroke="currentColor" stroke-width="2.5"/>
@@ -54,17 +48,17 @@ JOBS_HTML = (Path(__file__).resolve().parent.parent / "assets" / "jobs.html").re
 
 @contextmanager
 def frame(workspace: Workspace, path: str) -> Iterator[None]:
-    """Header, first steps and footer around a page's own components."""
+    """Header, what is next, and footer around a page's own components."""
     gr.Navbar(visible=False)
     _header(workspace, path)
-    _first_steps(workspace, path)
+    next_steps.render(workspace)
     with gr.Column(elem_classes="page"):
         yield
     _footer(workspace)
 
 
 def heading(title: str, hint: str) -> None:
-    """The page's title with one line on its purpose. As in `_first_steps`, the row reserves its space."""
+    """The page's title with one line on its purpose. The row reserves its space: Gradio shows HTML a moment later."""
     with gr.Row(elem_classes="heading-slot"):
         markup(f'<h1 class="title">{text(title)}</h1><p class="hint">{text(hint)}</p>')
 
@@ -141,38 +135,6 @@ def _job_told(job: jobs.Job) -> Answer:
         "ended": job.ended,
         "lost": job.lost,
     }
-
-
-def first_style(workspace: Workspace) -> str:
-    """A style for a page's <head> that hides the strip of first steps if it was dismissed."""
-    try:
-        dismissed = workspace.setting(FIRST_STEPS_DISMISSED, False)
-    except BadInput:  # the page itself will show the error
-        return ""
-    return "<style>.gradio-container .first-steps-slot { display: none; }</style>" if dismissed else ""
-
-
-def _first_steps(workspace: Workspace, path: str) -> None:
-    """The strip for newcomers, until they dismiss it permanently.
-
-    Gradio shows rows at once and HTML a moment later; the row reserves the strip's space, so that nothing moves.
-    """
-    steps = "".join(
-        f'<li><a href=".{url}"{" aria-current=step" if url == path else ""}><span class="step">{number}</span>'
-        f'{text(title)} <span class="step-page">{text(page)}</span></a></li>'
-        for number, (title, url, page) in enumerate(FIRST_STEPS, 1)
-    )
-    with gr.Row(elem_classes="first-steps-slot") as slot:
-        strip = buttons(
-            f'<div class="first-steps"><span class="first-steps-title">First steps</span><ol>{steps}</ol>'
-            '<button type="button" class="plain-button" data-act="dismiss">Dismiss</button></div>'
-        )
-
-    def dismiss() -> Any:
-        workspace.set_setting(FIRST_STEPS_DISMISSED, True)
-        return gr.update(visible=False)
-
-    strip.act(dismiss, None, slot, queue=False, show_progress="hidden", api_visibility="private")
 
 
 def _footer(workspace: Workspace) -> None:

@@ -311,20 +311,22 @@ def test_nothing_moves_while_a_page_loads(page: Page, address: str) -> None:
         page.locator(selector).first.wait_for(timeout=SLOW)
         page.wait_for_timeout(1000)
         moved[path] = page.evaluate("window.moved")
-        assert page.locator(".first-steps").is_visible()
+        assert page.locator(".next-said").is_visible()
     assert max(moved.values()) < 0.05, moved
 
 
-def test_first_steps_are_dismissed_for_good(page: Page, address: str) -> None:
+def test_what_is_next_is_dismissed_a_kind_at_a_time(page: Page, address: str) -> None:
+    """And remembered in the browser; the strip keeps its height, and what is hidden can be shown again."""
     visit(page, f"{address}/data")
-    assert page.locator(".first-steps li").count() == 3
-    page.locator(".first-steps").get_by_role("button", name="Dismiss").click()
-    page.locator(".first-steps").wait_for(state="hidden")
-    page.goto(f"{address}/banks", wait_until="domcontentloaded")
-    page.locator(".page").wait_for()
-    assert not page.locator(".first-steps-slot").is_visible()  # from the first paint on
+    strip, do = page.locator(".next"), page.locator(".next-do")
+    do.wait_for()
+    height, first = strip.bounding_box(), do.get_attribute("href")
+    while do.is_visible():
+        page.locator(".next-later").click()
+    strip.get_by_text("Nothing waits for you.").wait_for()
     visit(page, f"{address}/banks")
-    assert not page.locator(".first-steps").is_visible()
+    strip.get_by_role("button", name="Show hidden").click()
+    assert do.get_attribute("href") == first and strip.bounding_box() == height
 
 
 def test_tables_sort_by_a_click(page: Page, address: str, folder: Path) -> None:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def test_paint_accept_see_the_heatmap_change_undo_see_it_change_back(
     browser: Browser, demo_workspace: Workspace, tmp_path: Path
 ) -> None:
-    """The issue's own round. Every step is one click away, on the strip of first steps."""
+    """The issue's own round. Every step is one click away, on the strip of what is next."""
     shutil.copytree(demo_workspace.path, tmp_path / "workspace")
     workspace = Workspace.open(tmp_path / "workspace")
     image, rows = chosen(workspace)[0], positive_rows(workspace)
@@ -44,11 +44,14 @@ def test_paint_accept_see_the_heatmap_change_undo_see_it_change_back(
             scored(page, image.partition("/")[2])
             return [page.locator(".vw-over").nth(number).get_attribute("src") for number in (0, 1)]
 
-        def step(words: str) -> None:
-            page.locator(".first-steps a", has_text=words).click()
+        def step(words: str, done: int) -> None:
+            """Go on by the strip, on which the first steps are ticked off."""
+            page.locator(".next-do", has_text=words).wait_for()
+            assert page.locator(".next-done").count() == done
+            page.locator(".next-do").click()
 
         patchcore, before = heatmaps()
-        step("Paint a defect")
+        step("Paint", 1)
         page.locator(".st-results .empty").wait_for()
         page.wait_for_function("document.querySelector('.st-base').complete")
         stroke(page, (0.3, 0.35), (0.5, 0.45), (0.7, 0.6))
@@ -57,7 +60,7 @@ def test_paint_accept_see_the_heatmap_change_undo_see_it_change_back(
         page.click(".st-queue")
         until(page, lambda: candidates.count(workspace) == 2)
 
-        step("Accept it and look again")
+        step("Accept one", 2)
         page.fill(".cu-askwho", "Anna")
         page.click(".st-dialog .main-button")
         ready(page)
@@ -67,7 +70,9 @@ def test_paint_accept_see_the_heatmap_change_undo_see_it_change_back(
         until(page, lambda: status(workspace, first) == "accepted")
         grown = positive_rows(workspace)
 
-        step("Look at a heatmap")
+        step("Look at what changes most", 3)
+        scored(page)
+        assert "image=" in page.url
         still, after = heatmaps()
         page.screenshot(path=SCREENSHOTS / "round-accepted.png")
         assert after != before and still == patchcore  # which has no positive bank

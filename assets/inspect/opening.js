@@ -32,7 +32,7 @@ const WAIT = 120;
 /** And after which the image before is not shown any longer. */
 const SLOW = 600;
 
-/** What the page's address names. @param {"image" | "bank" | "filter"} name */
+/** What the page's address names. @param {"image" | "bank" | "filter" | "threshold"} name */
 export const addressed = (name) => new URL(location.href).searchParams.get(name);
 
 /** Stop drawing on the image. @param {InspectStore} store */
@@ -172,7 +172,7 @@ export async function select(inspect, id) {
  */
 export function showAddress(id, { wantedBank, filter }) {
   const address = new URL(location.href);
-  const named = { image: id, bank: wantedBank, filter: filter === ALL ? null : filter };
+  const named = { image: id, bank: wantedBank, filter: filter === ALL ? null : filter, threshold: null };
   for (const [name, value] of Object.entries(named)) {
     if (value) address.searchParams.set(name, value);
     else address.searchParams.delete(name);

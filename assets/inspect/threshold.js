@@ -4,8 +4,8 @@
 import { find, make } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
 import { knownName } from "../shared/who.js";
-import { blindness, dotsOf, tally } from "./cutting.js";
-import { select, takeKnown } from "./opening.js";
+import { blindness, dotsOf, tally, unscoredWords } from "./cutting.js";
+import { addressed, select, takeKnown } from "./opening.js";
 import { sheetOf } from "./threshold_sheet.js";
 
 /**
@@ -38,11 +38,18 @@ export function thresholdPane(inspect) {
   menu.addEventListener("toggle", () => {
     if (menu.open) choose({ way: "hand", value: store.get().threshold?.value ?? 1 }, "");
   });
+  let isAsked = Boolean(addressed("threshold")); // the address asks for the menu once
   store.subscribe(["bank", "threshold", "images", "rows"], (state) => {
     menu.hidden = !state.bank;
+    if (isAsked && state.bank) {
+      isAsked = false;
+      menu.open = true;
+    }
     if (menu.open) parts.show(state, wanted.value, "");
     const at = state.threshold?.value ?? 1;
-    const words = blindness(tally(dotsOf(state, at), at));
+    const dots = dotsOf(state, at);
+    const blind = blindness(tally(dots, at));
+    const words = blind && blind + unscoredWords(state.images.length, dots);
     const box = find(viewer, ".vw-blind");
     box.hidden = !words;
     const open = () => {

@@ -36,7 +36,8 @@ inspect.page: known open_list rows thumbnails
 inspect.scoring: progress
 inspect.threshold: threshold
 job_panel: JobPanel.connect.<locals>.look
-studio.masks: donors drawn mask piece source sources
+next_steps: next_steps
+studio.masks: donors drawn like mask piece source sources words_for
 studio.page: look open_page
 studio.prompts: differences expand export_prompts scoreboard words
 studio.eyes: seen
@@ -54,7 +55,7 @@ curate.page: accept leave name_type reject start_anew stay undo undo_last
 evaluate.making: figure report stop
 evaluate.measuring: again cancel start without
 evaluate.one_run: use_threshold
-frame: act _first_steps.<locals>.dismiss
+frame: act
 inspect.marking: alarm mark outline proposal truth undo undo_outline
 inspect.page: add_files add_folder
 inspect.threshold: undo_threshold use_threshold

@@ -16,6 +16,7 @@ from exdd_core.detector import reduced_map
 from exdd_core.detector.inspection import Calibration, Inspection
 from exdd_core.images import Size
 from exdd_core.review import COLUMNS, panes, result_row, write_csv, write_panes
+from exdd_core.review.table import agreeing
 
 
 def luminance(rgb: np.ndarray) -> np.ndarray:
@@ -100,19 +101,36 @@ def test_reduce_keeps_proportions_and_never_enlarges(height: int, width: int, lo
     assert abs(made[0] - height * scale) < 1 and abs(made[1] - width * scale) < 1
 
 
-def test_small_map_has_the_proportions_of_the_image_and_its_calibrated_values() -> None:
+def test_small_map_has_the_proportions_of_the_image_and_raw_scores_the_same_place() -> None:
     made = inspection(7.0, 30.0)
-    small = reduced_map.small_map(made, 30)
+    small, raw = reduced_map.small_map(made, 30), reduced_map.small_map(made, 30, raw=True)
     assert small.shape == (30, 20)
-    assert np.isclose(small.min(), 0.25)  # (3 - 2) / (6 - 2)
-    assert np.isclose(reduced_map.small_map(made, 30, raw=True).min(), 3.0)
+    np.testing.assert_allclose(raw, 2 + 4 * small, rtol=1e-5)
     y, x = np.unravel_index(small.argmax(), small.shape)
     assert abs(y - 5.5 / 24 * 30) <= 1 and abs(x - 4.5 / 16 * 20) <= 1
 
 
-def test_raw_range_holds_the_map_its_median_and_its_threshold() -> None:
-    assert reduced_map.raw_range(inspection(7.0, 30.0)) == (2.0, 30.0)
-    assert reduced_map.raw_range(inspection(3.0, 1.0)) == (1.0, 6.0)
+@given(st.floats(-20, 60), st.floats(-20, 60))
+def test_the_shown_map_has_the_score_of_the_image_where_that_comes_from(score: float, there: float) -> None:
+    """And nowhere a higher one: what is red on the map is what made the verdict."""
+    made = inspection(score, 3.0)
+    made.patch_scores[1, 1] = 1.0
+    made.model_map[12, 12] = there
+    calibrated = made.calibrated_score
+    assert reduced_map.score_at(made, 1, 1) == pytest.approx(calibrated, rel=1e-5, abs=1e-5)
+    assert reduced_map.score_map(made).max() <= np.float32(calibrated)
+    low, high = reduced_map.raw_range(made)
+    assert low <= min(score, 2.0) + 1e-4 and high == pytest.approx(max(score, 6.0), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "likely", "shown"),
+    [("defect", 0.38, None), ("defect", 0.62, 0.62), ("normal", 0.7, None), ("not sure", 0.3, 0.3)],
+)
+def test_no_probability_stands_beside_a_verdict_that_it_contradicts(
+    verdict: str, likely: float, shown: float | None
+) -> None:
+    assert agreeing(verdict, likely) == shown and agreeing(verdict, None) is None
 
 
 def test_an_outline_runs_around_the_defect_and_not_over_it() -> None:

@@ -49,6 +49,16 @@ export function tallyWords({ found, defects, alarms, normals, above, all }) {
 }
 
 /**
+ * How many images of a list are not scored, of which nothing is known; "" where all are.
+ * @param {number} all
+ * @param {Dot[]} dots
+ */
+export const unscoredWords = (all, dots) =>
+  all > dots.length
+    ? ` ${all - dots.length} of ${all} images ${all === 1 ? "is" : "are"} not scored and not counted.`
+    : "";
+
+/**
  * What the threshold in force is blind to, or "".
  * @param {Tally} counts
  */

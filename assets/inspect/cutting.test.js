@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { blindness, changeWords, dotsOf, rangeOf, shareOf, tally, tallyWords, valueOf } from "./cutting.js";
+import {
+  blindness,
+  changeWords,
+  dotsOf,
+  rangeOf,
+  shareOf,
+  tally,
+  tallyWords,
+  unscoredWords,
+  valueOf,
+} from "./cutting.js";
 
 /** @param {number} calibrated @param {import("./words.js").Verdict} verdict */
 const row = (calibrated, verdict, stale = false) => {
@@ -42,4 +52,12 @@ test("what a mark changed is said of the images that were known before and are k
   ]);
   const said = changeWords({ images, rows }, { images, rows: after });
   assert.equal(said, "1 more found, 1 new false alarms, 0 now not sure");
+});
+
+test("images that are not scored are told of: they are neither found nor missed", () => {
+  assert.equal(
+    unscoredWords(32, [{ value: 2, label: "defect" }]),
+    " 31 of 32 images are not scored and not counted.",
+  );
+  assert.equal(unscoredWords(1, [{ value: 2, label: "defect" }]), "");
 });

@@ -72,7 +72,8 @@ function methodNotes(method, image, result, { was, values }) {
     notes.push(make("span", { class: "vw-probability", title: FREQUENT }, words));
   }
   const bank = `Bank ${result.bank} · ${side.fusion}`;
-  return [...notes, quiet(bank, { class: "vw-quiet vw-bank" }), quiet(otherScore(side, values))];
+  const raw = values === "raw" ? [quiet(otherScore(side))] : [];
+  return [...notes, quiet(bank, { class: "vw-quiet vw-bank" }), ...raw];
 }
 
 /** @param {Method} method @param {Result} result */

@@ -4,7 +4,7 @@
 import { make } from "../shared/dom.js";
 import { plain } from "../shared/parts.js";
 import { knownName, rememberName } from "../shared/who.js";
-import { dotsOf, rangeOf, shareOf, tally, tallyWords, valueOf } from "./cutting.js";
+import { dotsOf, rangeOf, shareOf, tally, tallyWords, valueOf, unscoredWords } from "./cutting.js";
 import { fixed, when } from "./words.js";
 
 /**
@@ -48,7 +48,8 @@ export function sheetOf(store, { move, look, use, undo }) {
     const range = rangeOf(dots);
     value.textContent = fixed(at);
     slider.value = String(Math.round(shareOf(at, range) * STEPS));
-    counts.textContent = said || effectOf(dots, at);
+    counts.textContent =
+      (said || effectOf(dots, at)) + (dots.length ? unscoredWords(state.images.length, dots) : "");
     picture.replaceChildren(
       ...dots.map(({ value: one, label }) =>
         make("i", { class: `vw-dot-${label || "unknown"}`, style: `left: ${shareOf(one, range) * 100}%` }),

@@ -93,14 +93,11 @@ export function meaning({ promised, doubt }) {
 }
 
 /**
- * The score that the head of a pane does not show, with its threshold.
- * @param {Side} side
- * @param {Values} values
+ * The score that the head of a pane does not show where it shows raw ones.
+ * @param {Pick<Side, "calibrated" | "threshold">} side
  */
-export const otherScore = (side, values) =>
-  values === "raw"
-    ? `calibrated ${fixed(side.calibrated)}, threshold 1`
-    : `raw ${fixed(side.score)}, threshold ${fixed(side.threshold)}`;
+export const otherScore = ({ calibrated, threshold }) =>
+  `threshold ${fixed(threshold)}, calibrated ${fixed(calibrated)}`;
 
 /**
  * What the button says that has a list scored.

@@ -201,12 +201,16 @@ class Inspection:
     @property
     def peak(self) -> tuple[int, int]:
         """(y, x), in pixels of the image, of the centre of the patch with the highest score."""
+        row, column = self.peak_patch
+        x0, y0, x1, y1 = images.patch_box(row, column, self.patch_scores.shape, self.size, self.shape)
+        return (y0 + y1 - 1) // 2, (x0 + x1 - 1) // 2
+
+    @property
+    def peak_patch(self) -> tuple[int, int]:
+        """(row, column) on the patch grid of the patch with the highest score."""
         scores = self._counting_scores
         row, column = np.unravel_index(scores.argmax(), scores.shape)
-        x0, y0, x1, y1 = images.patch_box(
-            int(row), int(column), self.patch_scores.shape, self.size, self.shape
-        )
-        return (y0 + y1 - 1) // 2, (x0 + x1 - 1) // 2
+        return int(row), int(column)
 
     def at(self, y: int, x: int) -> Matches:
         """The matched rows of both banks for the patch at pixel (y, x) of the image. Raises BadInput for an image that
@@ -237,8 +241,9 @@ class Inspection:
             )
         y, x = self.peak
         matches = self.at(y, x)
-        times = matches.negative.distance / self.calibration.usual_distance
-        place = f"the patch at x {x}, y {y} is {times:.1f} times as far from normal surface as usual"
+        usual = matches.negative.distance <= self.calibration.usual_distance
+        place = f"the patch at x {x}, y {y} is {'as close to' if usual else 'farther from'} normal surface "
+        place += "as usual" if usual else "than usual"
         if matches.positive is not None:
             known = f"{matches.positive.defect_type or 'defect'} in {matches.positive.image}"
             if matches.negative.distance > matches.positive.distance:

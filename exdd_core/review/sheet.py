@@ -25,6 +25,7 @@ from exdd_core.drawing import (
     outline,
     outlined,
 )
+from exdd_core.review.table import agreeing
 
 if TYPE_CHECKING:
     from exdd_core.detector import Inspection
@@ -112,7 +113,7 @@ def _over_grey(image: np.ndarray, rgba: np.ndarray) -> np.ndarray:
 def _caption(inspection: Inspection) -> str:
     if not inspection.is_judged:
         return f"{inspection.verdict}, {inspection.fusion}"
-    chance = inspection.probability
+    chance = agreeing(inspection.verdict, inspection.probability)
     likely = "" if chance is None else f", probability {chance:.0%}"
     return (
         f"{inspection.verdict}: {inspection.calibrated_score:.2f} (threshold 1){likely}, {inspection.fusion}"

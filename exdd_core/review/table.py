@@ -50,6 +50,18 @@ class ResultRow(TypedDict):
 COLUMNS = tuple(ResultRow.__annotations__)
 
 
+def agreeing(verdict: str, likely: float | None) -> float | None:
+    """A probability that may stand beside a verdict: None where it says the opposite.
+
+    The threshold keeps a rate of false alarms, and a probability counts how frequent defects were in training: where
+    these were rare, an image above the threshold can have a low one, which reads as a contradiction.
+    """
+    if likely is None or verdict == "cannot judge":
+        return None
+    opposite = (verdict == "defect" and likely < 0.5) or (verdict == "normal" and likely > 0.5)
+    return None if opposite else likely
+
+
 def result_row(
     image: str,
     truth: str,

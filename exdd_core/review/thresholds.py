@@ -59,7 +59,7 @@ def find(comparing: Comparing, workspace: Workspace, bank: str | None, wanted: W
     if wanted.way == "rate":
         value = load_detector(workspace, state.version.id).at_rate(wanted.rate)
         return _found(value, f"for {wanted.rate:.1%} false alarms, by held-out normal images")
-    scores, labels, parts = _known(comparing, workspace, state, wanted.images)
+    scores, labels, parts, unscored = _known(comparing, workspace, state, wanted.images)
     if wanted.way == "f1":
         cut, how = cutting.by_f1(scores, labels, parts), "the largest F1"
     else:
@@ -68,7 +68,8 @@ def find(comparing: Comparing, workspace: Workspace, bank: str | None, wanted: W
     value = max(cut.value, FEWEST)
     made = cutting.counted(scores, labels, value)
     counts = f"finds {made.defects - made.missed} of {made.defects}, {made.false_alarms} of {made.normals} false alarms"
-    said = f"{how} on {wanted.images}: {counts}; 95 % interval {cut.low:.2f} to {cut.high:.2f}"
+    left = f", {unscored} more not scored" if unscored else ""
+    said = f"{how} on {wanted.images}: {counts}{left}; 95 % interval {cut.low:.2f} to {cut.high:.2f}"
     return Found(value, cut.low, cut.high, said)
 
 
@@ -107,9 +108,10 @@ def _found(value: float, said: str) -> Found:
 
 def _known(
     comparing: Comparing, workspace: Workspace, state: BankState, key: str
-) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Scores on the version's own scale, labels and physical parts of the images of a list that are scored."""
-    images = lists.images_of(workspace, key)
+) -> tuple[np.ndarray, np.ndarray, list[str], int]:
+    """Scores on the version's own scale, labels and physical parts of the images of a list that are scored; how many
+    of those with a label are not."""
+    images = [image for image in lists.images_of(workspace, key) if image.label]
     rows, to = (
         comparing.results(state.version).rows(state.state),
         thresholds.factor(workspace, state.version.id),
@@ -117,7 +119,7 @@ def _known(
     scored = [
         (image, score)
         for image in images
-        if image.label and image.id in rows and (score := rows[image.id]["exdd_calibrated"]) is not None
+        if image.id in rows and (score := rows[image.id]["exdd_calibrated"]) is not None
     ]
     labels = np.array([image.label == "defect" for image, _ in scored], bool)
     if not labels.any() or labels.all():
@@ -126,7 +128,8 @@ def _known(
         )
     dataset, _, split = key.rpartition("/")
     groups = {row.id: row.group for row in workspace.images(dataset, split=split)}
-    return np.array([score for _, score in scored]) * to, labels, [groups[image.id] for image, _ in scored]
+    found = [groups[image.id] for image, _ in scored]
+    return np.array([score for _, score in scored]) * to, labels, found, len(images) - len(scored)
 
 
 def _carry(comparing: Comparing, workspace: Workspace, before: BankState) -> str:

@@ -14,6 +14,7 @@ from exdd_core.detector import reduced_map
 from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
 from exdd_core.review import ComparedImage, Review, finite, truth_of
+from exdd_core.review.table import agreeing
 from pages.html import Answer
 from pages.inspect import questions
 from pages.inspect.state import bank_answer, mark_answer, sides_of
@@ -76,6 +77,7 @@ def inspection_answer(review: Review, made: ComparedImage) -> Answer:
         "marks": [mark_answer(mark) for mark in review.marks(made.image.id)],
         "why_not": review.why_not(made.image.id, made.bank.id),
         "test": not made.image.id.startswith("file:"),
+        "surface": made.exdd.at(y, x).negative.image if made.exdd.is_judged else "",
     }
 
 
@@ -87,13 +89,13 @@ def _side(inspection: Inspection) -> Answer:
         "threshold": finite(inspection.threshold),
         "calibrated": finite(inspection.calibrated_score),
         "verdict": inspection.verdict,
-        "probability": inspection.probability,
+        "probability": agreeing(inspection.verdict, inspection.probability),
         "promised": marks.promised,
         "doubt": (min(marks.doubt, marks.threshold) - marks.median) / (marks.threshold - marks.median),
         "fusion": inspection.fusion,
         "map": png_url(drawing.heatmap(reduced_map.small_map(inspection, MAP_SIDE))),
         "raw_map": png_url(drawing.heatmap(reduced_map.small_map(inspection, MAP_SIDE, raw=True), low, high)),
-        "raw_marks": {"low": low, "high": high, "median": marks.map_median, "threshold": marks.map_threshold},
+        "raw_marks": {"low": low, "high": high, "median": marks.median, "threshold": marks.threshold},
     }
 
 
@@ -105,16 +107,17 @@ def point(review: Review, asked: questions.Point) -> Answer:
         raise BadInput(f"There is no pixel ({asked.x:g}, {asked.y:g}) in an image of {width} x {height}.")
     x, y = int(asked.x), int(asked.y)
     found = made.exdd.at(y, x)
-    probabilities = made.exdd.patch_probabilities
+    sides, probabilities = {"patchcore": made.patchcore, "exdd": made.exdd}, made.exdd.patch_probabilities
+    here = {side: reduced_map.score_at(seen, found.row, found.column) for side, seen in sides.items()}
+    likely = None if probabilities is None else float(probabilities[found.row, found.column])
     return {
         "here": _crop(made.pixels, found.box)
         | {
             "at": [int(edge) for edge in found.box],
             "row": found.row,
             "column": found.column,
-            "patchcore": float(made.patchcore.calibrated_map[y, x]),
-            "exdd": float(made.exdd.calibrated_map[y, x]),
-            "probability": (None if probabilities is None else float(probabilities[found.row, found.column])),
+            **here,
+            "probability": agreeing("defect" if here["exdd"] > 1 else "normal", likely),
         },
         "normal": _neighbour(review, found.negative),
         "defect": _neighbour(review, found.positive) if found.positive else None,

@@ -13,10 +13,13 @@ from exdd_core import drawing, jobs, sentences
 from exdd_core.errors import BadInput
 from exdd_core.jobs.results import Exported, Scored
 from exdd_core.review import BankState, Mark, Review
+from exdd_core.review.table import agreeing
 from exdd_core.workspace import thresholds
 from pages import html
 from pages.html import Answer
 from pages.inspect import questions
+
+METHODS = ("patchcore", "exdd")
 
 
 def bank_answer(review: Review, bank_state: BankState | None) -> Answer:
@@ -48,18 +51,22 @@ def asked_or_active(review: Review, bank: str | None) -> tuple[BankState | None,
 
 
 def sides_of(row: Mapping[str, Any]) -> Answer:
-    parts = ("score", "threshold", "calibrated", "verdict", "probability", "reason")
-    sides = {m: {part: row.get(f"{m}_{part}") for part in parts} for m in ("patchcore", "exdd")}
-    return sides | {"stale": row.get("stale", False)}
+    return _sides(row, "score", "threshold", "calibrated", "verdict", "reason")
 
 
 def short_sides_of(row: Mapping[str, Any]) -> Answer:
     """As `sides_of`, with what filters and orders need alone: the reason is None until somebody asks for it."""
-    parts = ("score", "calibrated", "verdict", "probability")
-    sides = {
-        m: {**{part: row.get(f"{m}_{part}") for part in parts}, "reason": None} for m in ("patchcore", "exdd")
-    }
-    return sides | {"stale": row.get("stale", False)}
+    sides = _sides(row, "score", "calibrated", "verdict")
+    return sides | {method: sides[method] | {"reason": None} for method in METHODS}
+
+
+def _sides(row: Mapping[str, Any], *parts: str) -> Answer:
+    """Some columns of a row, by method, with the probability where it agrees with the verdict."""
+    sides: Answer = {"stale": row.get("stale", False)}
+    for method in METHODS:
+        likely = agreeing(row.get(f"{method}_verdict", ""), row.get(f"{method}_probability"))
+        sides[method] = {part: row.get(f"{method}_{part}") for part in parts} | {"probability": likely}
+    return sides
 
 
 def asked_bank(asked: questions.OfBank) -> Answer:

@@ -5,6 +5,7 @@ Knows threads and progress. Does not know the work, or jobs: work that must surv
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import uuid
 from collections.abc import Callable
@@ -28,7 +29,8 @@ class Background(Generic[T]):
         self.over = threading.Event()
         self.result: T | None = None
         self.error: Exception | None = None
-        threading.Thread(target=self._run, args=(work,), name=f"{name} {self.id}", daemon=True).start()
+        run = contextvars.copy_context().run  # it works on what the request works on
+        threading.Thread(target=run, args=(self._run, work), name=f"{name} {self.id}", daemon=True).start()
 
     def _run(self, work: Callable[[Progress], T]) -> None:
         try:

@@ -15,6 +15,7 @@ import gradio as gr
 from gradio.context import Context
 
 from exdd_core.errors import BadInput
+from exdd_core.workspace import context
 from exdd_core.workspace.failures import sentence_of
 from pages.html import Answer, text
 from pages.questions import Question
@@ -64,7 +65,9 @@ def answering(question: Answerer, about: Any) -> Callable[[Answer], Answer]:
     @functools.wraps(question)
     def answer(asked: Answer) -> Answer:
         try:
-            return question(about, asks.from_json(asked))
+            read = asks.from_json(asked)
+            with context.working_on(read.dataset):
+                return question(about, read)
         except Exception as error:
             return {"error": explained(error)}
 

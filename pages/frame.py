@@ -35,6 +35,7 @@ PAGES = [
     ("Data", "/data"),
     ("Banks", "/banks"),
 ]
+OFFERED = 12  # versions that the header offers
 MARK = """<svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
 <circle cx="11.5" cy="16" r="8.5" fill="currentColor"/>
 <circle cx="20.5" cy="16" r="8.5" fill="none" stroke="currentColor" stroke-width="2.5"/>
@@ -92,22 +93,43 @@ class Act(Question):
 
 
 def look(workspace: Workspace, asked: Look) -> Answer:
-    """The active data set and bank version, and the jobs; only the `stamp` where it equals the script's."""
-    bank = workspace.active_bank()
-    behind = " · being updated" if bank and unfitted.count(workspace, bank.id) else ""
+    """The data set and bank version that the tab works with, those to choose from, and the jobs; only the `stamp` where
+    it equals the script's."""
     shown = {
-        "chips": [
-            {"url": "./data", "label": "Data set", "value": workspace.setting("active_dataset")},
-            {
-                "url": "./banks",
-                "label": "Bank",
-                "value": f"{bank.name} · {bank.dataset}{behind}" if bank else None,
-            },
-        ],
+        "dataset": workspace.active_name() or "",
+        "active": workspace.setting("active_dataset") or "",
+        "chips": _chips(workspace),
         "jobs": [_job_told(job) for job in jobs.listed(workspace)],
     }
     stamp = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
     return {"stamp": stamp} if asked.stamp == stamp else {"stamp": stamp, **shown}
+
+
+def _chips(workspace: Workspace) -> list[Answer]:
+    """What the header names, each with what else can be chosen. warning: why the two do not belong together, or ""."""
+    name, bank, infos = workspace.active_name(), workspace.active_bank(), workspace.datasets()
+    behind = " · being updated" if bank and unfitted.count(workspace, bank.id) else ""
+    strange = bool(bank and name and bank.dataset != name)
+    versions = workspace.banks(name)[:OFFERED] if name else []
+    return [
+        {
+            "url": "./data",
+            "label": "Data set",
+            "value": name,
+            "warning": "",
+            "others": [{"title": info.called, "query": {"dataset": info.name}} for info in infos],
+        },
+        {
+            "url": "./banks",
+            "label": "Bank",
+            "value": f"{bank.name} · {bank.dataset}{behind}" if bank else None,
+            "warning": f"This version was built from another data set than {name}." if strange else "",
+            "others": [
+                {"title": f"Look with {one.name}", "query": {"bank": one.name, "dataset": one.dataset}}
+                for one in versions
+            ],
+        },
+    ]
 
 
 def act(workspace: Workspace, asked: Act) -> Answer:

@@ -26,11 +26,17 @@ Setting = bool | int | float | Text
 Settings = Annotated[dict[Id, Setting], Field(max_length=100)]
 
 
-class Question(Spec):
-    """What a script asks: JSON of exactly these fields and types. null stands for a field's default."""
+class Part(Spec):
+    """A part of what a script asks: JSON of exactly these fields and types. null stands for a field's default."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     ABOUT = "This call"
+
+
+class Question(Part):
+    """What a script asks. dataset: the data set that the browser's tab works on; "" for the active one."""
+
+    dataset: Id = ""
 
 
 class One(Question):

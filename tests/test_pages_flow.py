@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,12 @@ import pytest
 
 from exdd_core import studio
 from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
 from exdd_core.progress import Progress
 from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates
+from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import activate_bank
 from tests.browser import SLOW, chosen, opened, ready, said, scored, serving, shoot, until, visiting
 
@@ -214,6 +217,55 @@ def test_a_mark_scores_the_list_again_and_says_what_it_changed(
         more_like_this(page, own)
 
 
+@pytest.mark.slow
+def test_two_tabs_on_two_data_sets_leave_each_other_alone(
+    browser: Browser, demo_workspace: Workspace, demo_dataset: Path, tmp_path: Path
+) -> None:
+    """A whole round in both, step by step in turn: look, paint, accept, look again."""
+    shutil.copytree(demo_workspace.path, tmp_path / "workspace")
+    own = Workspace.open(tmp_path / "workspace")
+    import_dataset(own, demo_dataset, name="other")
+    build_bank(own, "other", positives="real", activate=False)
+    names = ("demo", "other")
+    before = {name: rows_of(own, name) for name in names}
+    with serving(own) as address, visiting(browser, 1400, 900) as one, visiting(browser, 1024, 768) as two:
+        tabs = dict(zip(names, (one, two), strict=True))
+        for name, page in tabs.items():
+            known_as(page, "Anna" if name == "demo" else "Ben")
+            opened(page, f"{address}?dataset={name}", "")
+            assert page.locator(".vw-lists").input_value().startswith(f"{name}/")
+            page.locator(".frame-chips", has_text=f"· {name}").wait_for(timeout=SLOW)
+        for name, page in tabs.items():
+            page.get_by_role("link", name="Studio").click()
+            page.locator(".studio.st-ready").wait_for(timeout=SLOW)
+            page.locator(f".st-sources [data-id^='{name}/']").first.wait_for(timeout=SLOW)
+            page.click("[data-kind=generated]")
+            page.fill(".st-number", "2")
+            page.locator(".st-queue", has_text="Queue 2").click()
+        until(page, lambda: all(candidates.count(own, name) == 2 for name in names))
+        for page in tabs.values():
+            page.get_by_role("link", name="Curate").click()
+            ready(page)
+        for page in tabs.values():
+            page.keyboard.press("a")
+            said(page, "Accepted 1 candidate")
+        until(page, lambda: all(candidates.count(own, name, "accepted") == 1 for name in names))
+        for name, page in tabs.items():
+            page.get_by_role("link", name="Inspect").click()
+            scored(page)
+            assert f"dataset={name}" in page.url
+            assert page.locator(".vw-other:visible, .frame-elsewhere:visible").count() == 0
+            shoot(page, f"two-tabs-{name}")
+    assert all(rows_of(own, name) > before[name] for name in names)  # each accepted into its own bank
+
+
+def rows_of(workspace: Workspace, dataset: str) -> int:
+    """Rows of the positive bank that judges a data set."""
+    bank = workspace.active_bank(dataset)
+    positive = load_detector(workspace, bank.id).positive if bank else None
+    return len(positive) if positive else 0
+
+
 def more_like_this(page: Page, own: Workspace) -> None:
     """From a missed defect to ten painted candidates like it, curated by the recommendation: at most 6 clicks."""
     page.keyboard.press("m")
@@ -241,7 +293,7 @@ def more_like_this(page: Page, own: Workspace) -> None:
     ready(page)
     click("[data-bulk=recommended]")
     sheet = page.locator(".st-dialog .st-sheet")
-    sheet.wait_for(timeout=SLOW)
+    sheet.locator("h2", has_text=re.compile("Accept|Nothing is recommended")).wait_for(timeout=SLOW)
     shoot(page, "curate-more-like-this")
     confirm = sheet.locator(".cu-confirm")
     if confirm.count():  # none may be recommended, which is an answer too

@@ -103,6 +103,7 @@ def test_reduce_keeps_proportions_and_never_enlarges(height: int, width: int, lo
 
 def test_small_map_has_the_proportions_of_the_image_and_raw_scores_the_same_place() -> None:
     made = inspection(7.0, 30.0)
+    made.model_map[4, 4] = 30.0  # the middle of the first patch
     small, raw = reduced_map.small_map(made, 30), reduced_map.small_map(made, 30, raw=True)
     assert small.shape == (30, 20)
     np.testing.assert_allclose(raw, 2 + 4 * small, rtol=1e-5)

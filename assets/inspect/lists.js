@@ -189,3 +189,7 @@ export function withRows({ rows, seen }, answer) {
     seen: Math.max(seen, answer.seen || 0),
   };
 }
+
+/** The data set of a list, by the list's key; "" for a folder and for uploads. @param {string} key */
+export const datasetOf = (key) =>
+  key.startsWith("folder:") ? "" : key.slice(0, Math.max(0, key.lastIndexOf("/")));

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { arranged, COLUMNS, filtersShown, passing, sortedBy, unscored, withRows } from "./lists.js";
+import {
+  arranged,
+  COLUMNS,
+  filtersShown,
+  passing,
+  sortedBy,
+  unscored,
+  withRows,
+  datasetOf,
+} from "./lists.js";
 
 /** @typedef {import("./words.js").Verdict} Verdict */
 
@@ -90,4 +99,10 @@ test("the rows of an answer replace those of before; where it has none the Map i
   const none = withRows({ rows, seen }, {});
   assert.equal(none.rows, rows);
   assert.equal(none.seen, 7);
+});
+
+test("a list of a data set names it; folders and uploads belong to none", () => {
+  assert.equal(datasetOf("tiles/two/test"), "tiles/two");
+  assert.equal(datasetOf("folder:/a/b"), "");
+  assert.equal(datasetOf("uploads"), "");
 });

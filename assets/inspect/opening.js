@@ -2,8 +2,9 @@
 // Opens both again when the bank has changed. Knows no element.
 
 import { sentence } from "../shared/server.js";
+import { pin, tabDataset } from "../shared/tab.js";
 import { WHOLE } from "./geometry.js";
-import { ALL, FILTERS, withRows } from "./lists.js";
+import { ALL, datasetOf, FILTERS, withRows } from "./lists.js";
 import { choosePeak } from "./point.js";
 import { CLOSED, isBare, rearrange } from "./state.js";
 
@@ -42,15 +43,34 @@ export function leaveMarking(store) {
 
 // ---- a list
 
+/**
+ * The bank follows the data set: this tab works from now on with that of a list.
+ * @param {Inspect} inspect
+ * @param {string} list its key
+ * @returns {object} what the next question says of the version
+ */
+function follow({ store }, list) {
+  const dataset = datasetOf(list);
+  if (!dataset || dataset === tabDataset()) return {};
+  pin(dataset);
+  store.patch({ wantedBank: null });
+  return { bank: null };
+}
+
 /** @param {Inspect} inspect @param {string} list */
 export const openList = (inspect, list) =>
-  inspect.attempt(async () => enter(inspect, await inspect.call("open_list", { list })))();
+  inspect.attempt(async () =>
+    enter(inspect, await inspect.call("open_list", { list, ...follow(inspect, list) })),
+  )();
 
 /** Open the list of the image that the page's address names. @param {Inspect} inspect */
 export const openAddress = (inspect) =>
-  inspect.attempt(async () =>
-    enter(inspect, await inspect.call("open_list", { image: addressed("image") })),
-  )();
+  inspect.attempt(async () => {
+    const image = addressed("image");
+    const answer = await inspect.call("open_list", { image });
+    const isOther = Boolean(image) && !addressed("bank") && "bank" in follow(inspect, answer.list);
+    await enter(inspect, isOther ? await inspect.call("open_list", { image, bank: null }) : answer);
+  })();
 
 /** Look with the active version again. @param {Inspect} inspect */
 export const leaveOtherBank = (inspect) =>

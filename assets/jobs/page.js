@@ -1,13 +1,15 @@
 // The right half of every page's header: running job, active data set and bank version; and the drawer with all
 // jobs. pages/_shared.py answers `look` and `act`; this shows it, and keeps nothing but whether the drawer is open.
 
-import { find, make } from "../shared/dom.js";
+import { find } from "../shared/dom.js";
 import { recall, remember } from "../shared/memory.js";
 import { caller, sentence } from "../shared/server.js";
 import { createStore } from "../shared/store.js";
 import { note } from "../shared/voice.js";
 import { announce } from "./elsewhere.js";
 import { jobLists, showBar } from "./list.js";
+import { pin } from "../shared/tab.js";
+import { pickers } from "./pickers.js";
 import { countOf, split } from "./words.js";
 
 /**
@@ -15,6 +17,8 @@ import { countOf, split } from "./words.js";
  * @typedef {object} State
  * @property {import("./words.js").Job[]} jobs
  * @property {Chip[]} chips
+ * @property {string} dataset that this tab works on
+ * @property {string} active the workspace's own
  * @property {string} stamp of what the server told last
  * @property {string} said what went wrong, or ""
  * @property {boolean} open whether the drawer is
@@ -37,14 +41,21 @@ export function start(element, server) {
   const isOpen = Boolean(recall(OPEN, "sessionStorage"));
   /** @type {JobsStore} */
   const store = createStore(
-    /** @type {State} */ ({ jobs: [], chips: [], stamp: "", said: "", open: isOpen }),
+    /** @type {State} */ ({
+      jobs: [],
+      chips: [],
+      dataset: "",
+      active: "",
+      stamp: "",
+      said: "",
+      open: isOpen,
+    }),
   );
   const ask = asker(store, call);
   const look = looker(element, store, call);
   const showLists = jobLists(element, (act, { id }) => ask({ act: act === "again" ? "resume" : act, id }));
-  store.subscribe(["chips"], ({ chips }) =>
-    find(element, ".frame-chips").replaceChildren(...chips.map(chip)),
-  );
+  pickers(element, store);
+  followData(store, () => look());
   store.subscribe(["jobs"], ({ jobs }) => showButton(element, jobs));
   store.subscribe(["jobs"], ({ jobs }) => showLists(jobs));
   store.subscribe(["said"], ({ said }) => {
@@ -56,6 +67,22 @@ export function start(element, server) {
   document.addEventListener("visibilitychange", look);
   document.addEventListener("click", () => setTimeout(look, 700)); // the click may have started a job
   look();
+}
+
+/**
+ * Let this tab work on the data set that it began with; on Data, where one is opened for the workspace, on that.
+ * @param {JobsStore} store
+ * @param {() => unknown} look
+ */
+function followData(store, look) {
+  const isData = location.pathname.endsWith("/data");
+  let active = "";
+  store.subscribe(["dataset", "active"], (state) => {
+    const isOpened = isData && active && state.active !== active;
+    active = state.active;
+    pin(isOpened ? active : state.dataset);
+    if (isOpened) look();
+  });
 }
 
 /**
@@ -133,17 +160,6 @@ function wireDrawer(element, store, ask, look) {
     // The page below handles the same keys.
     if (event.target instanceof Node && drawer.contains(event.target)) event.stopPropagation();
   });
-}
-
-/** @param {Chip} chip */
-function chip({ url, label, value }) {
-  const shown = value || "none yet";
-  return make(
-    "a",
-    { class: "chip", href: url, title: shown },
-    make("span", { class: "chip-label" }, label),
-    ` ${shown}`,
-  );
 }
 
 /**

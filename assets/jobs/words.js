@@ -107,7 +107,15 @@ export function stateOf(job, now) {
 export const textOf = ({ state, text }) =>
   state === "queued" ? "" : text.replace(/^(Cancelled|Interrupted)( at: |$)/, "");
 
-/** What the header names as active. @typedef {{ url: string, label: string, value: string | null }} Chip */
+/**
+ * What the header names as active, and what else can be chosen, by what changes in the address.
+ * @typedef {object} Chip
+ * @property {string} url where it is managed
+ * @property {string} label
+ * @property {string | null} value
+ * @property {string} warning why data set and version do not belong together, or ""
+ * @property {{ title: string, query: Record<string, string> }[]} others
+ */
 
 /** A version with what is going on with it: "v2 · demo" of "v2 · demo · being updated". @param {Chip} chip */
 const settled = ({ value }) => (value || "").split(" · ").slice(0, 2).join(" · ");

@@ -65,8 +65,8 @@ test("a text does not repeat the state", () => {
 test("another version or data set is told of, an update of the same one is not", () => {
   /** @param {string} dataset @param {string | null} bank */
   const chips = (dataset, bank) => [
-    { url: "/data", label: "Data set", value: dataset },
-    { url: "/banks", label: "Bank", value: bank },
+    { url: "/data", label: "Data set", value: dataset, warning: "", others: [] },
+    { url: "/banks", label: "Bank", value: bank, warning: "", others: [] },
   ];
   const opened = chips("demo", "v2 · demo");
   assert.deepEqual(changedSince(opened, chips("demo", "v2 · demo · being updated")), []);

@@ -1,6 +1,8 @@
 // Asks the functions of a Gradio component's server, and turns what goes wrong into a sentence.
 // Knows no element and no page.
 
+import { tabDataset } from "./tab.js";
+
 /**
  * What Gradio hands to `js_on_load`: the component's functions on the server.
  * @typedef {Record<string, (argument: object) => Promise<any>>} Server
@@ -32,7 +34,9 @@ export function caller(server) {
    */
   return async (name, argument = {}) => {
     // Gradio's client turns a request that failed into no answer at all.
-    const answer = await server[name](argument).catch(() => undefined);
+    const dataset = tabDataset();
+    const asked = dataset ? { dataset, ...argument } : argument;
+    const answer = await server[name](asked).catch(() => undefined);
     if (answer === undefined) {
       throw new Sentence(
         "The workbench does not answer. Is it still running? Start it and reload this page.",

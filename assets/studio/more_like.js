@@ -31,7 +31,7 @@ async function takeDefect(studio, id, surface) {
   const { source, layer, file, type, fromTest } = answer;
   await openSource(studio, source, {
     ...{ kind: "drawn", drawn: { layer, base: file }, vary: true, fromTest, donors: null },
-    ...{ ...wordsOf(answer, store.get()), type, count: COUNT, where: "random" },
+    ...{ ...wordsOf(answer), type, count: COUNT, where: "random" },
   });
   const test = fromTest ? " It is of a test image, as every record says." : "";
   return `Loaded the mask of ${id.split("/").at(-1)}, placed anew each time, its type and its words.${test}`;
@@ -39,14 +39,10 @@ async function takeDefect(studio, id, surface) {
 
 /** @param {import("./state.js").Studio} studio @param {string} type */
 async function takeType({ store, call }, type) {
-  const words = wordsOf(await call("words_for", { type }), store.get());
+  const words = wordsOf(await call("words_for", { type }));
   store.patch({ ...words, type, vary: true, count: COUNT, where: "random" });
   return `Loaded the words for ${type}, with another mask each time.`;
 }
 
-/**
- * @param {{ prompt: string, negative: string, promptId: string }} answer
- * @param {Pick<import("./state.js").State, "negative">} state
- */
-const wordsOf = ({ prompt, negative, promptId }, state) =>
-  prompt ? { prompt, negative: negative || state.negative, promptId } : {};
+/** @param {{ prompt: string, negative: string, promptId: string }} answer */
+const wordsOf = ({ prompt, negative, promptId }) => (prompt ? { prompt, negative, promptId } : {});

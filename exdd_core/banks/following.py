@@ -39,12 +39,11 @@ _mine = threading.local()  # whether this thread holds the lock
 def changing_banks(workspace: Workspace) -> Iterator[None]:
     """One change of banks at a time, over all threads and processes; a killed process releases the lock.
 
-    Within the block the active version follows every decision that was made before it.
+    Within the block every version follows the decisions that were made before it.
     """
     with _locked(workspace):
-        active = workspace.active_bank()
-        if active is not None:
-            _follow(workspace, active, Progress())
+        for id in unfitted.versions(workspace):
+            _follow(workspace, workspace.bank(id), Progress())
         yield
 
 

@@ -34,8 +34,8 @@ class BankUpdate:
 
     @classmethod
     def active(cls, workspace: Workspace, dataset: str) -> BankUpdate | None:
-        """The active version, where it was built from this data set."""
-        version = workspace.active_bank()
+        """The version that judges this data set, where one was built from it."""
+        version = workspace.active_bank(dataset)
         return cls(workspace, version) if version and version.dataset == dataset else None
 
     def holds(self, id: str, side: str) -> bool:

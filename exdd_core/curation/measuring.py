@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core.banks import compare
 from exdd_core.curation import judge, queue
+from exdd_core.workspace import context
 from exdd_core.workspace.failures import sentence_of
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Measuring:
         self._unable: dict[str, str] = {}  # by candidate: why it cannot be measured against `_bank`
         self._bank = ""
         self._wanted: list[str] = []
+        self._datasets: list[str] = []  # that somebody looks at, the last one first
+        self._last = ""
         self._deciding = 0
         self._running = False
         self._lock = threading.Lock()
@@ -74,6 +77,8 @@ class Measuring:
         """Measure these, the first one before the others, and then the rest."""
         with self._lock:
             self._wanted = list(ids) or self._wanted
+            here = self._last = context.dataset()
+            self._datasets = [here, *(name for name in self._datasets if name != here)]
             if self._running:
                 return
             self._running = True
@@ -96,16 +101,19 @@ class Measuring:
 
     def _run(self) -> None:
         self._rest()
-        with suppress(Exception):  # the first measure says what is wrong
+        # The first measure says what is wrong.
+        with suppress(Exception), context.working_on(self._last):
             self._prepare()
         # The program waits for the running step when it ends: torch would crash in a thread that is cut off.
         while threading.main_thread().is_alive() and (step := self._next()):
             self._rest()
+            dataset, id, measured = step
             try:
-                self.judge.quality(*step)
+                with context.working_on(dataset):
+                    self.judge.quality(id, measured)
             except Exception as error:
-                self._unable[step[0]] = sentence_of(error)
-        with suppress(Exception):  # without it every candidate is shown by itself
+                self._unable[id] = sentence_of(error)
+        with suppress(Exception), context.working_on(self._last):  # without it each is shown by itself
             self._compare()
 
     def _compare(self) -> None:
@@ -124,16 +132,22 @@ class Measuring:
         if info and bank and bank.dataset == info.name:
             self.judge.prepare(info.name)
 
-    def _next(self) -> tuple[str, bool] | None:
-        """The candidate to measure next, and whether its effect is due; None when all are measured."""
+    def _next(self) -> tuple[str, str, bool] | None:
+        """The data set and the candidate to measure next, and whether its effect is due; None when all are measured."""
         with self._lock:
-            bank = self.workspace.active_bank()
-            if self._bank != (now := bank.id if bank else ""):
-                self._bank, self._unable = now, {}
-            info = self.workspace.active_dataset()
-            start, wanted = self._start(), self._wanted
-            found = queue.next_late(self.workspace, info.name, self._unable, wanted, start) if info else None
-            if found is None:
-                self._running = False
-                return None
-            return found.id, found.measured
+            for dataset in self._datasets:
+                with context.working_on(dataset):
+                    found = self._late()
+                if found is not None:
+                    return dataset, found.id, found.measured
+            self._running, self._datasets = False, []
+            return None
+
+    def _late(self) -> queue.Waiting | None:
+        """The candidate of the data set that is worked on to measure next."""
+        bank = self.workspace.active_bank()
+        if self._bank != (now := bank.id if bank else ""):
+            self._bank, self._unable = now, {}
+        info = self.workspace.active_dataset()
+        start, wanted = self._start(), self._wanted
+        return queue.next_late(self.workspace, info.name, self._unable, wanted, start) if info else None

@@ -64,7 +64,7 @@ class ImageList:
 def every_list(workspace: Workspace) -> list[ImageList]:
     """The splits of the active data set, of the other data sets, the uploaded files, and the folders."""
     found = []
-    active = workspace.setting("active_dataset")
+    active = workspace.active_name()
     for info in sorted(workspace.datasets(), key=lambda info: info.name != active):
         for split in ("test", "train"):
             count = image_windows.count(workspace, image_windows.Which(info.name, split))

@@ -70,7 +70,8 @@ def why_not(workspace: Workspace, id: str, bank: str | None = None) -> str:
     if state is None:
         return "There is no bank version that could learn from it; build one in Banks."
     version = state.version
-    if not version.active:
+    judging = workspace.active_bank(version.dataset)
+    if judging is None or judging.id != version.id:
         return f"Bank {version.name} is not the active one; activate it in Banks to mark this image."
     if not id.startswith("file:"):
         row = workspace.image(id)

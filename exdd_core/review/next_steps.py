@@ -105,7 +105,8 @@ def _everyday(facts: Facts) -> Iterator[Step]:
     elif facts.accepted and not facts.again:
         yield Step("again", f"Bank {facts.bank} has changed since it was looked at.", *_look(facts))
     if facts.marks:
-        said = f"{count(facts.marks, 'mark')}: no test of {facts.bank} has looked at what they changed."
+        they = "it" if facts.marks == 1 else "they"
+        said = f"{count(facts.marks, 'mark')}: no test of {facts.bank} has looked at what {they} changed."
         yield Step("test", said, "Test it", "./evaluate")
     if facts.new_normals:
         said = f"{count(facts.new_normals, 'new normal image')} that bank {facts.bank} does not know."

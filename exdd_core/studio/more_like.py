@@ -76,8 +76,8 @@ def more_like(workspace: Workspace, image: str, surface: str = "") -> MoreLike:
 def _defect(workspace: Workspace, image: str) -> tuple[np.ndarray, str, str, bool]:
     """Mask, bool (H, W), data set and type of an image's defect, and whether evaluation counts the image."""
     for mark in decisions.in_force(workspace, "missed", subject=image):
-        mask = read_mask(workspace.path / drawn_masks.MASKS / mark.detail["mask"], None, "the mask")
-        return mask, mark.detail["dataset"], mark.detail["defect_type"], False
+        drawn = read_mask(workspace.path / drawn_masks.MASKS / mark.detail["mask"], None, "the mask")
+        return drawn, mark.detail["dataset"], mark.detail["defect_type"], False
     row = None if image.startswith("file:") else workspace.image(image)
     mask = read_mask(row.mask, (row.height, row.width)) if row and row.mask else None
     if row is None or mask is None or not mask.any():

@@ -27,7 +27,7 @@ from exdd_core.workspace import copies, dataset_files, schema, version_files
 from exdd_core.workspace.failures import DATABASE, as_bad_input
 from exdd_core.workspace.placing import LOCK, MADE, MARK, TEMPORARY
 from exdd_core.workspace.settings import put
-from exdd_core.workspace.store import Workspace, write_schema
+from exdd_core.workspace.store import Workspace
 
 GONE = (
     "Only the database had these: accounts, the prompt library, measurements, chosen thresholds, pins, jobs, deleted "
@@ -236,7 +236,7 @@ def _write(folder: Path, found: _Found) -> None:
     temporary = folder / f".{DATABASE}"
     try:
         temporary.unlink(missing_ok=True)
-        write_schema(temporary, settings)
+        schema.write(temporary, settings)
         with closing(sqlite3.connect(temporary)) as connection:
             db = Database(connection, execute_plugins=False)
             for table, rows in found.rows.items():

@@ -6,12 +6,16 @@ Knows columns, keys and indexes. Does not know what the rows mean or who writes 
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
 
 from sqlite_utils import Database
 
 from exdd_core.datasets.record import natural_text
 from exdd_core.workspace import bank_contents, run_digests
+from exdd_core.workspace.settings import put
 
 VERSION = 11
 MEASURES = ("visible", "clean", "plausible", "new", "effect")
@@ -211,3 +215,15 @@ def _fill_decisions(db: Database) -> None:
         if action == "undo":
             undone[told["of"]] = id
     db.conn.executemany("update decisions set undone = ? where id = ?", [(u, d) for d, u in undone.items()])
+
+
+def write(path: Path, settings: Mapping[str, object]) -> None:
+    """Make the database of a new workspace, with these settings."""
+    with closing(sqlite3.connect(path)) as connection:
+        db = Database(connection, execute_plugins=False)
+        db.enable_wal()
+        db.table("settings").create({"key": str, "value": str}, pk="key")
+        bring_up_to_date(db)
+        for key, value in settings.items():
+            put(db, key, value)
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # only the main file is renamed into place

@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,7 @@ from exdd_core import datasets, files
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
-from exdd_core.workspace import columns, copies, dataset_states, schema
+from exdd_core.workspace import columns, context, copies, dataset_states, schema
 from exdd_core.workspace.backup import keep_before_migration
 from exdd_core.workspace.columns import BankColumns, DatasetColumns, ImageColumns
 from exdd_core.workspace.failures import DATABASE, as_bad_input, damaged
@@ -48,7 +48,7 @@ from exdd_core.workspace.rows import (
     dataset_info,
 )
 from exdd_core.workspace.settings import get, put
-from exdd_core.workspace.versions import PINNED
+from exdd_core.workspace.versions import PINNED, leading
 
 if TYPE_CHECKING:
     from exdd_core.detector.backbones import Backbone
@@ -95,7 +95,7 @@ class Workspace:
                 temporary = workspace.path / f".{DATABASE}"
                 try:
                     temporary.unlink(missing_ok=True)
-                    write_schema(temporary, chosen)
+                    schema.write(temporary, chosen)
                     temporary.rename(workspace.path / DATABASE)
                 except BaseException:
                     for left in workspace.path.glob(f".{DATABASE}*"):
@@ -197,14 +197,19 @@ class Workspace:
 
     def active_dataset(self) -> DatasetInfo | None:
         """The active data set, None where there is no data set."""
-        return self.dataset() if self.setting("active_dataset") else None
+        return self.dataset() if self.active_name() else None
+
+    def active_name(self) -> str | None:
+        """The name of the data set that is worked on here (`context`), else of the active one."""
+        named = context.dataset()
+        return named if named and self.dataset_row(named) else self.setting("active_dataset")
 
     def dataset(self, name: str | None = None, state: int | None = None) -> DatasetInfo:
         """The data set of that name (None: the active one) in a state (None: the current one).
 
         The name may also be the one for people. Raises `BadInput` where there is no such data set.
         """
-        wanted = name or self.setting("active_dataset")
+        wanted = name or self.active_name()
         if wanted is None:
             raise BadInput("There is no data set yet; import one first.")
         row = self.dataset_row(wanted)
@@ -327,7 +332,7 @@ class Workspace:
         """All bank versions, or those built from one data set; the newest first."""
         where = "where dataset = :dataset" if dataset else ""
         with self.reading() as db:
-            active, pinned = (json.loads(get(db, key, "null")) for key in ("active_bank", PINNED))
+            active, pinned = leading(db, context.dataset()), json.loads(get(db, PINNED, "null"))
             query = f"select * from banks {where} order by number desc"
             found = columns.bank_rows(db, query, {"dataset": dataset})
         return [self._bank_version(row, active, pinned or []) for row in found]
@@ -345,8 +350,10 @@ class Workspace:
         names = ", ".join(bank.name for bank in self.banks()) or "none"
         raise BadInput(f'There is no bank version "{id}"; those here are: {names}.')
 
-    def active_bank(self) -> BankVersion | None:
-        return next((bank for bank in self.banks() if bank.active), None)
+    def active_bank(self, dataset: str = "") -> BankVersion | None:
+        """The active version; that of a data set where one is named or worked on (`context`) and has one."""
+        with context.working_on(dataset):
+            return next((bank for bank in self.banks() if bank.active), None)
 
     def _bank_version(self, row: BankColumns, active: str | None, pinned: list[str]) -> BankVersion:
         return BankVersion(
@@ -382,15 +389,3 @@ def _require_present(path: Path | str, version: int) -> None:
             f"The workspace {path} is of version {version} and must be brought to version {schema.VERSION}, but "
             "cannot be written to; copy it to another place and open it there."
         )
-
-
-def write_schema(path: Path, settings: Mapping[str, object]) -> None:
-    """Make a database with all tables and these settings."""
-    with closing(sqlite3.connect(path)) as connection:
-        db = Database(connection, execute_plugins=False)
-        db.enable_wal()
-        db.table("settings").create({"key": str, "value": str}, pk="key")
-        schema.bring_up_to_date(db)
-        for key, value in settings.items():
-            put(db, key, value)
-        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # only the main file is renamed into place

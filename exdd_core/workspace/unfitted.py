@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from exdd_core.workspace import settings
+from exdd_core.workspace import versions as versions_of
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def enter(db: Database, decision: int, dataset: str | None) -> str:
-    """Enter that the active version has to follow a decision, within the caller's transaction; the version's name.
+    """Enter that the version of a data set has to follow a decision, within the caller's transaction; its name.
 
-    "" where the active version is of another data set, or there is none: then no bank changes.
+    "" where the data set has no version: then no bank changes.
     """
-    bank = json.loads(settings.get(db, "active_bank", "null"))
+    bank = versions_of.leading(db, dataset or "")
     row = db.execute("select number from banks where id = ? and dataset = ?", [bank, dataset]).fetchone()
     if row is None:
         return ""

@@ -33,6 +33,18 @@ def make_active(db: Database, id: str) -> None:
     put(db, "active_bank", id)
 
 
+def leading(db: Database, dataset: str) -> str | None:
+    """The id of the version that judges a data set: the active one where it was built from it, else the version of it
+    that was active last, else its newest. The active one for "" and for a data set without a version."""
+    active = json.loads(get(db, "active_bank", "null"))
+    query = "select id from banks where dataset = ? order by number desc"
+    own = [row[0] for row in db.execute(query, [dataset])] if dataset else []
+    if not own or active in own:
+        return active
+    former = [id for id in json.loads(get(db, FORMER, "[]")) if id in own]
+    return former[-1] if former else own[0]
+
+
 def activate_bank(workspace: Workspace, id: str) -> None:
     """Make the bank version of that id, name or number the active one. Raises `BadInput` for an unknown one."""
     bank = workspace.bank(id)

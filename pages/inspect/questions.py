@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pages.questions import Count, Id, Ids, Layer, Number, Question, Side, Text, Whole
+from pages.questions import Count, Id, Ids, Layer, Number, Part, Question, Side, Text, Whole
 
 
 class OfBank(Question):
@@ -24,7 +24,7 @@ class Listed(OfBank):
     list: Id
 
 
-class File(Question):
+class File(Part):
     """An uploaded file: where it is, and what it was called."""
 
     path: Text

@@ -24,7 +24,7 @@ METHODS = ("patchcore", "exdd")
 
 def bank_answer(review: Review, bank_state: BankState | None) -> Answer:
     """The bank version in use. stamp: changes whenever scores may. active: the name of the active version."""
-    active = review.workspace.active_bank()
+    active = review.workspace.active_bank(bank_state.version.dataset if bank_state else "")
     return {
         "threshold": threshold_answer(review, bank_state),
         "bank": bank_state.version.name if bank_state else None,
@@ -56,16 +56,18 @@ def sides_of(row: Mapping[str, Any]) -> Answer:
 
 def short_sides_of(row: Mapping[str, Any]) -> Answer:
     """As `sides_of`, with what filters and orders need alone: the reason is None until somebody asks for it."""
-    sides = _sides(row, "score", "calibrated", "verdict")
-    return sides | {method: sides[method] | {"reason": None} for method in METHODS}
+    return _sides(row, "score", "calibrated", "verdict", reason=None)
 
 
-def _sides(row: Mapping[str, Any], *parts: str) -> Answer:
-    """Some columns of a row, by method, with the probability where it agrees with the verdict."""
+def _sides(row: Mapping[str, Any], *parts: str, **more: None) -> Answer:
+    """Some columns of a row, by method, with the probability where it agrees with the verdict, and `more`."""
     sides: Answer = {"stale": row.get("stale", False)}
     for method in METHODS:
         likely = agreeing(row.get(f"{method}_verdict", ""), row.get(f"{method}_probability"))
-        sides[method] = {part: row.get(f"{method}_{part}") for part in parts} | {"probability": likely}
+        sides[method] = {part: row.get(f"{method}_{part}") for part in parts} | {
+            "probability": likely,
+            **more,
+        }
     return sides
 
 

@@ -140,7 +140,7 @@ def like(shared: Studio, asked: questions.Like) -> Answer:
     found = studio.more_like(shared.workspace, asked.id, asked.surface)
     if found.dataset != shared.workspace.dataset().name:
         raise BadInput(
-            f'This image is of the data set "{found.dataset}"; make that the active one in Data to paint more like it.'
+            f'This image is of the data set "{found.dataset}"; choose that one above to paint more like it.'
         )
     told = {"file": found.file, "source": found.source, "fromTest": found.from_test}
     return _mask(found.shown) | told | _words(found.words) | {"type": found.defect_type}

@@ -64,7 +64,7 @@ def _prompts(workspace: Workspace) -> list[Answer]:
 
 
 def _prompt(asked: questions.Saved) -> Prompt:
-    return Prompt(**asked.model_dump(exclude={"changed"}))
+    return Prompt(**asked.model_dump(exclude={"changed", "dataset"}))
 
 
 def save_prompt(shared: Studio, asked: questions.Saved) -> Answer:

@@ -6,7 +6,21 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pages.questions import Count, Few, Id, Ids, Layer, Number, One, Question, Setting, Settings, Text, Whole
+from pages.questions import (
+    Count,
+    Few,
+    Id,
+    Ids,
+    Layer,
+    Number,
+    One,
+    Part,
+    Question,
+    Setting,
+    Settings,
+    Text,
+    Whole,
+)
 
 PAGE = 48  # results that are shown at first
 
@@ -64,7 +78,7 @@ class KeptMask(Question):
     source: Id
 
 
-class Mask(Question):
+class Mask(Part):
     """A mask as `MaskSpec` has it; one that is drawn has its layer, and its base: the file that it began from."""
 
     source: Literal["drawn", "uploaded", "real", "generated"]
@@ -96,7 +110,6 @@ class Painting(Question):
     mask: Mask
     seed: Whole
     keep: bool = False
-    dataset: Id = ""
     where: Id = ""
     engine: Id = ""
     settings: Settings = {}
@@ -109,7 +122,7 @@ class Painting(Question):
     defect_type: Id = ""
 
 
-class Axis(Question):
+class Axis(Part):
     """A setting that varies in a comparison, and its values."""
 
     name: Id
@@ -147,7 +160,7 @@ class Stamp(Question):
     stamp: Text
 
 
-class Saved(Question):
+class Kept(Part):
     """A prompt of the library; a new one has no id."""
 
     name: Id
@@ -159,6 +172,10 @@ class Saved(Question):
     id: Id = ""
     created: Id = ""
     changed: Id = ""
+
+
+class Saved(Kept, Question):
+    """A prompt to save."""
 
 
 class Two(Question):
@@ -182,10 +199,10 @@ class File(Question):
     path: Text
 
 
-Prompts = Annotated[list[Saved], Field(max_length=100_000)]
+Prompts = Annotated[list[Kept], Field(max_length=100_000)]
 
 
-class Imported(Question):
+class Imported(Part):
     """What an import has changed."""
 
     added: Ids

@@ -1,0 +1,33 @@
+// The data set that this browser tab works on: it stands in the page's address, and the tab remembers it from page to
+// page. Another tab's choice never changes it. Knows the address and the tab's own storage.
+
+import { recall, remember } from "./memory.js";
+
+const KEY = "exdd.dataset";
+
+/** Its name; "" for the workspace's active one, before anything is known. */
+export function tabDataset() {
+  if (typeof location === "undefined") return "";
+  return new URL(location.href).searchParams.get("dataset") || recall(KEY, "sessionStorage");
+}
+
+/**
+ * Let this tab work on a data set, and its address say so.
+ * @param {string} dataset
+ */
+export function pin(dataset) {
+  if (!dataset) return;
+  remember(KEY, dataset, "sessionStorage");
+  const address = new URL(location.href);
+  if (address.searchParams.get("dataset") === dataset) return;
+  address.searchParams.set("dataset", dataset);
+  history.replaceState(history.state, "", address);
+}
+
+/** Follow the workspace's active data set again. */
+export function unpin() {
+  remember(KEY, "", "sessionStorage");
+  const address = new URL(location.href);
+  address.searchParams.delete("dataset");
+  history.replaceState(history.state, "", address);
+}

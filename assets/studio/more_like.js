@@ -26,8 +26,7 @@ export async function beginLike(studio) {
  * @param {string} surface the normal image to paint on, or ""
  */
 async function takeDefect(studio, id, surface) {
-  const { store, call } = studio;
-  const answer = await call("like", { id, surface });
+  const answer = await studio.call("like", { id, surface });
   const { source, layer, file, type, fromTest } = answer;
   await openSource(studio, source, {
     ...{ kind: "drawn", drawn: { layer, base: file }, vary: true, fromTest, donors: null },

@@ -271,7 +271,7 @@ def more_like_this(page: Page, own: Workspace) -> None:
     page.keyboard.press("m")
     page.locator(".vw-usetruth").click()
     page.locator(".vw-keep:enabled").click()
-    page.locator(".st-toast", has_text="now not sure").wait_for(timeout=SLOW)
+    page.locator(".vw-like.main-button").wait_for(timeout=SLOW)
     clicks: list[str] = []
 
     def click(selector: str) -> None:

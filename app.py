@@ -170,7 +170,8 @@ def _head(path: str) -> str:
     A module's `start` becomes `exdd.FOLDER` for Gradio's `js_on_load`. Gradio adds its own `head` only after the page
     is shown, which would flash in the wrong colours.
     """
-    lines = [f"<title>{TITLE}</title>", f"<script>{(ASSETS / 'frame.js').read_text('utf-8')}</script>"]
+    icon = '<link rel="icon" href="./look/logo.svg">'  # else browsers ask for one above the prefix
+    lines = [f"<title>{TITLE}</title>", icon, f"<script>{(ASSETS / 'frame.js').read_text('utf-8')}</script>"]
     for file in _looks("*.css", "*/*.css"):
         lines.append(f'<link rel="stylesheet" href="./look/{file}">')
     folders = [
@@ -200,7 +201,10 @@ def _looks(*patterns: str) -> list[str]:
 
 
 class HeadFirst:
-    """ASGI middleware that inserts `head(path)` at the start of the <head> of pages, and changes nothing else."""
+    """ASGI middleware that inserts `head(path)` at the start of the <head> of pages.
+
+    It also makes the one address relative that Gradio's page does not find below a prefix.
+    """
 
     def __init__(self, app: ASGIApp, head: Callable[[str], str]):
         self._app, self._head = app, head
@@ -221,6 +225,7 @@ class HeadFirst:
                 return
             head = await run_in_threadpool(self._head, scope["path"])
             whole = bytes(body).replace(b"<head>", b"<head>" + head.encode(), 1)
+            whole = whole.replace(b'href="/manifest.json"', b'href="./manifest.json"', 1)
             headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
             start["headers"] = [*headers, (b"content-length", str(len(whole)).encode())]
             await send(start)

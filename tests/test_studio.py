@@ -185,6 +185,19 @@ def test_only_the_training_split_lends_unless_switched_and_recorded(workspace):
         assert made.mask_spec["from_test"] is True
 
 
+def test_varied_masks_lie_where_known_training_defects_of_the_type_lie(workspace):
+    def places(**changes):
+        order = replace(ORDER, count=40, **changes)
+        return [recipe.mask.place for recipe in studio.recipes(workspace, order)]
+
+    placed, known = places(), train(workspace, "defect")
+    assert 0 < sum(place is None for place in placed) < 12  # one in ten lies anywhere
+    assert len(known) >= 3 and {place.image for place in placed if place} == set(known)
+    assert not any(places(mask=GENERATED | {"prior": False}))
+    assert not any(places(defect_type="of which no mask is known"))
+    assert not any(places(mask={"source": "generated", "shape": "spot"}))  # it lies where a person put it
+
+
 def test_a_defective_image_is_not_painted_on(workspace):
     with pytest.raises(BadInput, match="has a defect already"):
         studio.recipes(workspace, replace(ORDER, sources=[train(workspace, "defect")[0]]))

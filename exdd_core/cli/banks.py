@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import Add, Group, new_file, open_workspace, who_option
-from exdd_core.cli.terminal import print_result, progress
+from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
 from exdd_core.jobs.results import Built
 
@@ -145,11 +145,22 @@ def align_bank(options: argparse.Namespace) -> bank_answers.BankAligned:
     return print_result(decided.sentence, answer, options)
 
 
+def activate_options(add: Add) -> None:
+    one_version(add)
+    add("--anyway", action="store_true", help="though it fails marked images or its figures fell")
+
+
 def activate_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
-    """Make a version the active one."""
+    """Make a version the active one, unless it fails images that were marked."""
+    from exdd_core.curation import gate
     from exdd_core.workspace import versions
 
     workspace = open_workspace(options)
+    found = gate.look(workspace, options.version)
+    for line in found.lines:
+        say(line)
+    if found.holds and not options.anyway:
+        raise BadInput(f"{found.sentence} --anyway makes it active all the same.")
     versions.activate_bank(workspace, options.version)
     return _of_bank(workspace.bank(), "is active now.", options)
 
@@ -303,7 +314,7 @@ BANKS = Group(
         "compare": (compare_banks, compare_options),
         "state": (bank_state, version_or_active),
         "align": (align_bank, who_option),
-        "activate": (activate_bank, one_version),
+        "activate": (activate_bank, activate_options),
         "rollback": (roll_back, None),
         "pin": (pin_bank, one_version),
         "unpin": (unpin_bank, one_version),

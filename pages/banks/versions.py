@@ -26,6 +26,7 @@ from pages.who import WHO_JS
 if TYPE_CHECKING:
     from exdd_core.banks.compare import Measured
     from exdd_core.banks.drift import State
+    from exdd_core.curation.gate import Gate
     from exdd_core.workspace import BankVersion, Workspace
     from exdd_core.workspace.runs import Run
 
@@ -39,6 +40,8 @@ VERSION_COLUMNS = [
     ("Fusion", "", ""),
     ("", "", ""),
 ]
+# What the buttons of the table do; "anyway" activates a version that is held back.
+ACTS = ("back", "every", "rows", "activate", "anyway", "pin", "unpin", "delete", "keep", "confirm")
 NOBODY = "someone"  # the name of a person who gave none
 # Adds the name that this browser stored on Curate to the events of `answers.buttons`.
 DUE_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
@@ -67,18 +70,22 @@ class Versions:
         return self.listed()
 
     def listed(
-        self, asking: str = "", gone: tuple[int, str] | None = None, every: bool = False
+        self,
+        asking: str = "",
+        gone: tuple[int, str] | None = None,
+        every: bool = False,
+        held: Gate | None = None,
     ) -> dict[Any, Any]:
-        """The table. asking: id of a version whose deletion is to be confirmed, in its own row. gone: place and name
-        of one that was just deleted, whose row says so: nothing else moves under the pointer. every: also those that
-        measurements built for themselves."""
+        """The table. asking: id of a version whose deletion is to be confirmed, in its own row; with `held`, its
+        activation. gone: place and name of one that was just deleted, whose row says so: nothing else moves under the
+        pointer. every: also those that measurements built for themselves."""
         from exdd_core.banks import compare
 
         ready = bool(self.workspace.datasets())
         before, found = compare.former(self.workspace), compare.measured(self.workspace)
         banks = self._shown(asking, every)
         rows = [
-            _confirm_row(bank, runs.using(self.workspace, bank.id))
+            (_held_row(bank, held) if held else _confirm_row(bank, runs.using(self.workspace, bank.id)))
             if bank.id == asking
             else _version_row(bank, found.get(bank.id), compare.changes(self.workspace, bank.id))
             for bank in banks
@@ -104,6 +111,16 @@ class Versions:
         html = _due_html(bank, drift.state(self.workspace, bank.id), dataset_changes.due(self.workspace))
         return {self.due: gr.update(value=html, visible=True)}
 
+    def _activated(self, id: str, anyway: bool) -> Gate | None:
+        """Make a version active; what holds it back, where something does and nobody asked for it anyway."""
+        from exdd_core.curation import gate
+
+        found = None if anyway else gate.look(self.workspace, id)
+        if found is not None and found.holds:
+            return found
+        activate_bank(self.workspace, id)
+        return None
+
     def connect(
         self,
         refresh: Callable[..., dict[Any, Any]],
@@ -114,9 +131,7 @@ class Versions:
     ) -> None:
         @answers.sentences(self.note)
         def act(event: gr.EventData) -> dict[Any, Any]:
-            asked = answers.told(
-                event, "act", "back", "every", "rows", "activate", "pin", "unpin", "delete", "keep", "confirm"
-            )
+            asked = answers.told(event, "act", *ACTS)
             if asked == "every":
                 return self.listed(every=True)
             if asked == "back":
@@ -125,9 +140,9 @@ class Versions:
             bank = self.workspace.bank(answers.told(event, "id"))
             if asked == "rows":
                 return rows.updates(bank.id)
-            if asked == "activate":
-                activate_bank(self.workspace, bank.id)
-                return refresh(bank.id)
+            if asked in ("activate", "anyway"):
+                held = self._activated(bank.id, asked == "anyway")
+                return refresh(bank.id) if held is None else self.listed(asking=bank.id, held=held)
             if asked in ("pin", "unpin"):
                 pin_bank(self.workspace, bank.id, asked == "pin")
                 return self.updates()
@@ -275,6 +290,20 @@ def _needed_html(runs: list[Run]) -> str:
     )
     need = f"{count(len(runs), 'measurement')} {'needs' if len(runs) == 1 else 'need'} it ({named})."
     return f" <strong>{need}</strong> Without it, neither can the figures be measured again nor the images be opened."
+
+
+def _held_row(bank: BankVersion, held: Gate) -> str:
+    """What got better and worse, in place of the row of a version that is held back, and the question."""
+    lines = "".join(f"<li>{text(line)}</li>" for line in held.lines)
+    buttons = "".join(
+        f'<button type="button" class="plain-button small" data-act="{act}" data-id="{text(bank.id)}">{shown}</button>'
+        for act, shown in (("anyway", "Activate anyway"), ("keep", "Leave it"))
+    )
+    return _row_of(
+        f'<div class="confirm" role="alertdialog" aria-label="Activate {text(bank.name)}">'
+        f"<div><p><strong>{text(held.sentence)}</strong></p><ul>{lines}</ul></div>"
+        f'<span class="actions">{buttons}</span></div>'
+    )
 
 
 def _row_of(content: str) -> str:

@@ -1,0 +1,150 @@
+"""The gate before a bank version becomes active: every mark is a permanent test image, and figures keep their interval.
+
+Knows marks, detectors and stored measurements. Does not know pages, nor how a version becomes active.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from exdd_core.banks import compare
+from exdd_core.banks.detectors import judging_detector
+from exdd_core.banks.teachers import pixels_of
+from exdd_core.images import read_mask
+from exdd_core.sentences import count
+from exdd_core.workspace import drawn_masks, runs
+from exdd_core.workspace.decisions import Decision, in_force
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from exdd_core.detector import Inspection
+    from exdd_core.workspace import BankVersion, Workspace
+
+SAID = {"missed": "a missed defect", "false_alarm": "a false alarm"}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What one version says of a marked image. calibrated: its score, 1 being the threshold. passes: as it should."""
+
+    verdict: str
+    calibrated: float
+    passes: bool
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A marked image. action: "missed" or "false_alarm". before: by the active version; None where there is none."""
+
+    image: str
+    action: str
+    before: Seen | None
+    after: Seen
+
+    @property
+    def sentence(self) -> str:
+        """The image with both verdicts, and whether the version is better or worse."""
+        was = "" if self.before is None else f"{self.before.verdict} {self.before.calibrated:.2f}, now "
+        told = f"{was}{self.after.verdict} {self.after.calibrated:.2f}"
+        if self.after.passes:
+            how = "better" if self.before is not None and not self.before.passes else "passes"
+        else:
+            how = "worse" if self.before is not None and self.before.passes else "fails"
+        return f"{self.image}, marked as {SAID[self.action]}: {how} ({told})"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What stands between a version and its use. figures: one sentence for each that fell out of its interval."""
+
+    version: str
+    images: Sequence[Tried]
+    figures: Sequence[str]
+
+    @property
+    def failing(self) -> list[Tried]:
+        return [one for one in self.images if not one.after.passes]
+
+    @property
+    def holds(self) -> bool:
+        """Whether the version is held back until somebody asks for it all the same."""
+        return bool(self.failing or self.figures)
+
+    @property
+    def sentence(self) -> str:
+        if not self.holds:
+            return f"{self.version} passes {count(len(self.images), 'marked image')}."
+        failed = (
+            f"it fails {len(self.failing)} of {count(len(self.images), 'marked image')}"
+            if self.failing
+            else ""
+        )
+        fell = f"{count(len(self.figures), 'figure')} fell out of the interval" if self.figures else ""
+        return f"{self.version} is held back: {' and '.join(filter(None, (failed, fell)))}."
+
+    @property
+    def lines(self) -> list[str]:
+        """Image by image and figure by figure, what fails first."""
+        return [
+            *(one.sentence for one in sorted(self.images, key=lambda one: one.after.passes)),
+            *self.figures,
+        ]
+
+
+def look(workspace: Workspace, id: str) -> Gate:
+    """Try a version on the images that were marked in its data set, next to the active one.
+
+    A missed defect passes where the verdict is "defect". A false alarm passes where it is not, or, on an image with
+    another defect, where the map stays below its threshold in what was marked. Figures of images and pixels are
+    compared where both versions were measured on this data set. Raises BadInput for an unknown version.
+    """
+    version, active = workspace.bank(id), workspace.active_bank()
+    if active is not None and (active.id == version.id or active.dataset != version.dataset):
+        active = None
+    made = [
+        one
+        for one in in_force(workspace, "missed", "false_alarm", dataset=version.dataset)
+        if (workspace.path / one.detail["path"]).is_file()
+    ]
+    after = _seen(workspace, version, made)
+    before: Sequence[Seen | None] = _seen(workspace, active, made) if active else [None] * len(made)
+    tried = [
+        Tried(one.subject, one.action, was, now) for one, was, now in zip(made, before, after, strict=True)
+    ]
+    return Gate(version.name, tried, _fallen(workspace, version, active) if active else [])
+
+
+def _seen(workspace: Workspace, version: BankVersion, made: Sequence[Decision]) -> list[Seen]:
+    if not made:
+        return []
+    detector, found = judging_detector(workspace, version.id), []
+    for one in made:
+        pixels = pixels_of(workspace, one.subject, workspace.path / one.detail["path"], detector)
+        seen = detector.score([pixels])[0]
+        mask = read_mask(workspace.path / drawn_masks.MASKS / one.detail["mask"], pixels.shape[:2])
+        found.append(Seen(seen.verdict, float(seen.calibrated_score), _passes(one.action, seen, mask)))
+    return found
+
+
+def _passes(action: str, seen: Inspection, mask: np.ndarray) -> bool:
+    if action == "missed":
+        return seen.verdict == "defect"
+    return seen.verdict != "defect" or not (seen.calibrated_map[mask] > 1).any()
+
+
+def _fallen(workspace: Workspace, version: BankVersion, active: BankVersion) -> list[str]:
+    """The figures of a version that lie below the interval of the active one's."""
+    measured = compare.measured(workspace)
+    own, other = measured.get(version.id), measured.get(active.id)
+    if own is None or other is None:
+        return []
+    intervals = runs.get(workspace, other.run).result.get("intervals", {}).get("exdd", {})
+    return [
+        f"{name.replace('_', ' ')} is {value:.4f}, below the interval of {active.name}, "
+        f"{intervals[name][0]:.4f} to {intervals[name][1]:.4f}"
+        for name, value in own.metrics.items()
+        if value is not None and name in intervals and value < intervals[name][0]
+    ]

@@ -1,0 +1,94 @@
+"""The gate before a version becomes active: a worse one is held back and says by which images."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from exdd_core import cli, curation
+from exdd_core.banks import compare
+from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import judging_detector
+from exdd_core.curation import gate
+from exdd_core.curation.gate import Gate, Seen, Tried
+from exdd_core.images import read_mask
+from exdd_core.measurements import RunResult
+from exdd_core.workspace import Workspace, runs, thresholds
+from exdd_core.workspace.thresholds import Choice
+from pages.banks.versions import _held_row
+from tests import plates
+
+
+def test_a_worse_version_is_held_back_and_says_by_which_images(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = Workspace.open(plates.build(tmp_path))
+    dataset, place = own.dataset().name, ["--workspace", str(own.path)]
+    worse = build_bank(own, negative_ratio=0.2, activate=False)
+    assert not gate.look(own, worse.id).holds  # nothing is marked yet
+    defect = next(row for row in own.images(dataset, split="test") if row.label == "defect")
+    assert defect.mask is not None
+    mask = read_mask(defect.mask, (defect.height, defect.width))
+    curation.mark_missed(own, defect.id, defect.path, mask, "Anna", "bar")
+    normal = next(row for row in own.images(dataset, split="test") if row.label == "normal")
+    corner = np.zeros((normal.height, normal.width), bool)
+    corner[:16, :16] = True
+    curation.mark_false_alarm(own, normal.id, normal.path, "Anna", corner)
+    assert judging_detector(own).score([defect.path])[0].verdict == "defect"
+    # Made worse on purpose: with such a threshold it finds nothing.
+    thresholds.choose(own, worse.id, Choice(value=500, way="hand", who="Ben"))
+    found = gate.look(own, worse.id)
+    assert [(one.image, one.action) for one in found.failing] == [(defect.id, "missed")] and found.holds
+    capsys.readouterr()
+    assert cli.main(["banks", "activate", worse.name, *place]) == 2
+    said = capsys.readouterr().err
+    assert f"{worse.name} is held back: it fails 1 of 2 marked images" in said and "--anyway" in said
+    assert f"{defect.id}, marked as a missed defect: worse (defect" in said
+    assert f"{normal.id}, marked as a false alarm: passes" in said
+    assert own.bank().id != worse.id
+    thresholds.undo(own, worse.id, "Ben")
+    assert cli.main(["banks", "activate", worse.name, *place]) == 0 and own.bank().id == worse.id
+    thresholds.choose(own, own.banks()[-1].id, Choice(value=500, way="hand", who="Ben"))
+    assert cli.main(["banks", "activate", own.banks()[-1].name, "--anyway", *place]) == 0
+
+
+def test_a_figure_below_the_interval_holds_a_version_back(
+    demo_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active = demo_workspace.bank()
+    other = replace(active, id="other", number=9, active=False)
+    figures: dict[str, float | None] = dict.fromkeys(compare.METRICS, 0.9)
+    told = {
+        active.id: compare.Measured("run", figures, 6, 0),
+        "other": compare.Measured("run2", {**figures, "image_ap": 0.79, "pixel_auroc": 0.81}, 6, 0),
+    }
+    result: RunResult = {"intervals": {"exdd": dict.fromkeys(figures, [0.8, 1.0])}}
+    run = runs.Run("run", "evaluate", "", {}, result, active.id, "", 0.0)
+    monkeypatch.setattr(compare, "measured", lambda workspace: told)
+    monkeypatch.setattr(runs, "get", lambda workspace, id: run)
+    assert gate._fallen(demo_workspace, other, active) == [
+        "image ap is 0.7900, below the interval of v1, 0.8000 to 1.0000"
+    ]
+    row = _held_row(other, Gate("v9", [], ["<image ap> is low"]))
+    assert 'data-act="anyway" data-id="other"' in row and "<li>&lt;image ap&gt; is low</li>" in row
+    fallen = Gate("v9", [], ["image ap is low"])
+    assert fallen.holds and fallen.sentence == "v9 is held back: 1 figure fell out of the interval."
+
+
+def test_what_got_better_and_worse_is_said_in_words() -> None:
+    good, bad = Seen("defect", 1.5, True), Seen("normal", 0.25, False)
+    words = [
+        Tried("a.png", "missed", *pair).sentence
+        for pair in ((bad, good), (good, bad), (bad, bad), (None, good))
+    ]
+    assert [sentence.split(": ")[1] for sentence in words] == [
+        "better (normal 0.25, now defect 1.50)",
+        "worse (defect 1.50, now normal 0.25)",
+        "fails (normal 0.25, now normal 0.25)",
+        "passes (defect 1.50)",
+    ]
+    lines = Gate("v2", [Tried("a", "missed", None, good), Tried("b", "missed", None, bad)], []).lines
+    assert lines[0].startswith("b,")

@@ -3,6 +3,7 @@
     /thumbnail?image=ID                          an image of a data set with its mask's outline; &outline=0 without
     /candidate?id=ID&what=image                  a candidate; or its source, mask, thumb or close; &full=1 every pixel
     /defect?image=ID                             a close-up of a real defect with its outline
+    /contact?job=ID                              a contact sheet of results; &status= &engine= &prompt_id= filter, too
     /patch?bank=ID&image=ID                      an image that a bank has rows of; &row=..&column=.. marks a patch,
                                                  &large=1 is larger
     /plotly.js                                   Plotly, out of the Python package
@@ -20,8 +21,8 @@ from starlette.routing import Route
 
 from exdd_core import drawing
 from exdd_core.errors import BadInput
-from exdd_core.images import encode_jpeg, read_image, read_mask
-from exdd_core.studio import editor
+from exdd_core.images import encode_jpeg, encode_png, read_image, read_mask
+from exdd_core.studio import contact_sheet, editor
 from exdd_core.workspace import Workspace, candidates
 from exdd_core.workspace.candidates import Candidate
 from pages.banks.parts import whole
@@ -47,6 +48,7 @@ def routes(workspace: Workspace) -> list[Route]:
         _route("/thumbnail", workspace, _image, HOUR),
         _route("/candidate", workspace, _candidate, DAY),  # its files never change
         _route("/defect", workspace, _defect, HOUR),
+        _route("/contact", workspace, _contact, 0),
         _route("/patch", workspace, _patch, HOUR),
         Route("/plotly.js", _plotly),
     ]
@@ -104,6 +106,12 @@ def _candidate(workspace: Workspace, asked: Asked) -> Picture:
         ), JPEG
     pixels = read_image(row.path, row.id, row.depth) if row else read_image(made.image)
     return encode_jpeg(drawing.reduce(pixels, DISPLAY_SIDE), 95), JPEG
+
+
+def _contact(workspace: Workspace, asked: Asked) -> Picture:
+    wanted = {name: asked.get(name) or None for name in ("status", "engine", "job", "prompt_id")}
+    found = candidates.listed(workspace, workspace.dataset().name, **wanted, limit=contact_sheet.MOST)
+    return encode_png(contact_sheet.contact_sheet(workspace, found)), PNG
 
 
 def _close_up(made: Candidate) -> bytes:

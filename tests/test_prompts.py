@@ -289,6 +289,7 @@ def test_every_use_counts_for_its_prompt(workspace):
     first = board["Copper scratches"]
     assert (first.made, first.accepted, first.rejected, first.pending, first.deleted) == (4, 2, 1, 0, 1)
     assert first.rate == pytest.approx(2 / 3) and first.quality == pytest.approx(0.7)
+    assert first.interval == pytest.approx((0.2077, 0.9385), abs=1e-4)  # Wilson's, by hand
     assert (board["White marks"].made, board["White marks"].pending) == (1, 1)
     assert board["White marks"].rate is None and board["White marks"].quality is None
     assert (board["typed only"].made, board["typed only"].prompt) == (2, None)

@@ -24,7 +24,7 @@ from exdd_core.curation import sifting
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
-from exdd_core.studio import editor, ordering
+from exdd_core.studio import contact_sheet, editor, ordering
 from exdd_core.synthesis import mask_spec, masks
 from exdd_core.synthesis.compositing import with_halo
 from exdd_core.synthesis.engine import NotReady
@@ -291,6 +291,8 @@ def test_a_draft_waits_for_no_decision_until_it_is_kept(workspace):
         curation.accept(workspace, [draft.id], "Anna")
     assert candidates.delete_undecided(workspace, [draft.id]) == [draft.id]
     assert candidates.restore(workspace, [draft.id], draft=True) == [draft.id] and waiting() == before
+    sheet = contact_sheet.contact_sheet(workspace, [draft] * 7)
+    assert sheet.shape == (16 + 2 * 308, 16 + 6 * 256, 3) and sheet.std() > 20
     assert candidates.keep(workspace, [draft.id, draft.id]) == [draft.id]
     assert candidates.get(workspace, draft.id).status == "pending"
     assert waiting() == (before[0] + 1, before[1] + 1)

@@ -76,12 +76,12 @@ export function seenWords({ found, verdict, score, version }) {
 }
 
 /**
- * What changes when a candidate is shown. The one before stays the previous one, unless it is shown again.
- * @param {Pick<State, "shown" | "previous">} state
+ * What changes when a candidate is shown. The one that is compared with stays, else the one before.
+ * @param {Pick<State, "shown" | "previous" | "pinned">} state
  * @param {Candidate} record
  */
-export function showing({ shown, previous }, record) {
-  const before = shown && shown.id !== record.id ? shown : previous;
+export function showing({ shown, previous, pinned }, record) {
+  const before = pinned || (shown && shown.id !== record.id ? shown : previous);
   return { shown: record, shownId: record.id, previous: before };
 }
 

@@ -44,8 +44,13 @@ const candidate = (id, more = {}) => ({
 
 test("the result shown before stays the previous one", () => {
   const [a, b] = [candidate("a"), candidate("b")];
-  assert.deepEqual(showing({ shown: a, previous: null }, b), { shown: b, shownId: "b", previous: a });
-  assert.equal(showing({ shown: b, previous: a }, b).previous, a);
+  assert.deepEqual(showing({ shown: a, previous: null, pinned: null }, b), {
+    shown: b,
+    shownId: "b",
+    previous: a,
+  });
+  assert.equal(showing({ shown: b, previous: a, pinned: null }, b).previous, a);
+  assert.equal(showing({ shown: b, previous: b, pinned: a }, candidate("c")).previous, a);
   assert.equal(isComparable(a, b), true);
   assert.equal(isComparable(a, candidate("c", { width: 11 })), false);
   assert.equal(isComparable(null, b), false);

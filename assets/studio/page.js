@@ -23,7 +23,7 @@ import { nextBrush } from "./masks.js";
 import { painter as painterOf } from "./painting.js";
 import { all } from "./parts.js";
 import { promptPane } from "./prompt_pane.js";
-import { keeper, looker, refresher, remover } from "./results.js";
+import { keeper, looker, pinner, refresher, remover } from "./results.js";
 import { resultPane } from "./result_pane.js";
 import { resultsPane } from "./results_pane.js";
 import { editor as editorOf, reseeder } from "./reuse.js";
@@ -54,7 +54,8 @@ export async function start(root, server, upload) {
   const edit = editorOf(studio);
   const keepDrafts = keeper(studio, refresh);
   const acts = { edit, reseed: reseeder(studio, painter), remove: remover(studio, refresh) };
-  resultPane(studio, { ...acts, keep: keepDrafts, look: looker(studio) });
+  const pin = pinner(studio);
+  resultPane(studio, { ...acts, pin, keep: keepDrafts, look: looker(studio) });
   watchRoom(studio);
   sourcesPane(studio);
   promptPane(studio, dialogs);
@@ -113,6 +114,10 @@ function keyActs(studio, { preview, queue }, { editor, zoomToMask }, { library, 
     j: () => step(1),
     k: () => step(-1),
     o: () => store.patch({ outlined: !store.get().outlined }),
+    c: () => {
+      const { shown } = store.get();
+      if (shown) pinner(studio)(shown);
+    },
     h: () => store.patch({ heated: !store.get().heated }),
     g: () => {
       const { shown } = store.get();

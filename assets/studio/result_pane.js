@@ -16,6 +16,7 @@ import { seenPane } from "./seen_pane.js";
  * @property {(record: Candidate) => unknown} reseed
  * @property {(id: string) => unknown} remove
  * @property {(ids: string[]) => unknown} keep
+ * @property {(record: Candidate) => unknown} pin compare others with it, or no longer
  * @property {() => unknown} look asks what the bank says of the one that is shown
  */
 
@@ -51,7 +52,7 @@ export function resultPane(studio, acts) {
     outline.hidden = false;
     showAbout(root, store.get(), record, acts);
   };
-  store.subscribe(["shown", "previous", "against"], show);
+  store.subscribe(["shown", "previous", "pinned", "against"], show);
   let growing = "";
   store.subscribe(["run"], ({ run, picture }) => {
     if (run && picture && run.picture !== growing) {
@@ -86,16 +87,23 @@ const picturesOf = ({ id, width, height, outline }, other) => ({
  * @param {Candidate} record
  * @param {Acts} acts
  */
-function showAbout(root, { previous }, record, acts) {
+function showAbout(root, { previous, pinned }, record, acts) {
   const facts = find(root, ".st-facts");
   facts.textContent = `${record.title} · seed ${record.seed}`;
   facts.title = `${record.id} · ${record.created} · ${record.version}`;
-  const rows = [buttonRow(record, record.isThere, acts), ...aboutRows(record, previous)];
+  const isPinned = pinned?.id === record.id;
+  const rows = [buttonRow(record, isPinned, acts), ...aboutRows(record, previous)];
   find(root, ".st-underresult").replaceChildren(...rows);
 }
 
-/** @param {Candidate} record @param {boolean} isThere whether its image still is @param {Acts} acts */
-function buttonRow(record, isThere, acts) {
+/** @param {Candidate} record @param {boolean} isPinned whether others are compared with it @param {Acts} acts */
+function buttonRow(record, isPinned, acts) {
+  const { isThere } = record;
+  const pin = small("Compare with this", () => acts.pin(record), {
+    class: "plain-button small st-pin",
+    "aria-pressed": String(isPinned),
+    title: "Every result shown from now on says what changed against this one (C)",
+  });
   const button = (
     /** @type {string} */ name,
     /** @type {string} */ words,
@@ -115,6 +123,7 @@ function buttonRow(record, isThere, acts) {
     isDraft && keep,
     edit,
     button("st-otherseed", "Same settings, other seed", () => acts.reseed(record)),
+    pin,
     make("a", { class: "plain-button small", ...png }, "PNG"),
     isUndecided(record) && button("st-delete", "Delete", () => acts.remove(record.id)),
   );
@@ -134,7 +143,7 @@ function aboutRows(record, previous) {
   );
   const line = make(
     "p",
-    { class: "st-changes", title: "Against the result shown before" },
+    { class: "st-changes", title: "Against the result compared with" },
     make("span", { class: "st-quiet" }, "Changed"),
     ...changed,
   );

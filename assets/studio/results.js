@@ -72,6 +72,17 @@ export const looker = ({ store, call }) =>
   });
 
 /**
+ * A function that compares every result shown from now on with one, or no longer.
+ * @param {Studio} studio
+ */
+export const pinner =
+  ({ store }) =>
+  (/** @type {import("./candidate.js").Candidate} */ record) => {
+    const isPinned = store.get().pinned?.id === record.id;
+    store.patch(isPinned ? { pinned: null } : { pinned: record, previous: record });
+  };
+
+/**
  * A function that makes drafts candidates, which wait on Curate.
  * @param {Studio} studio
  * @param {() => Promise<unknown>} refresh

@@ -161,6 +161,11 @@ function showFilterRow({ root, store }, filterBy, showAll) {
   });
   const isUseful = chips.length > 2 || filter.status !== "all";
   find(root, ".st-chips").replaceChildren(...(isUseful ? chips : []));
+  const { status, engine, prompt } = filter;
+  const asked = { job: filter.job, engine, prompt_id: prompt, status: status === "all" ? "" : status };
+  const contact = find(root, ".st-contact", HTMLAnchorElement);
+  contact.href = `./contact?${new URLSearchParams(asked)}`;
+  contact.hidden = !total;
   const byEngine = engines.map(({ name, title }) => ({ value: name, words: title }));
   fillSelect(find(root, ".st-byengine", HTMLSelectElement), "Every engine", byEngine, filter.engine);
   const byPrompt = prompts.map(({ id, name }) => ({ value: id, words: name }));

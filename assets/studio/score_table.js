@@ -14,6 +14,7 @@ import { small } from "../shared/parts.js";
  * @property {number} pending
  * @property {number | null} rate 0 to 1
  * @property {number | null} quality 0 to 1
+ * @property {[low: number, high: number] | null} interval of the rate
  *
  * @typedef {object} Acts
  * @property {(prompt: import("./prompts.js").Prompt, tags: string[]) => unknown} tag
@@ -27,7 +28,10 @@ import { small } from "../shared/parts.js";
 
 const TITLES = ["", "Prompt", "Tags", "Made", "Accepted", "Rejected", "Pending", "Rate", "Quality", ""];
 /** @type {Record<string, string>} */
-const HELP = { Rate: "Accepted, of those that were decided on", Quality: "Mean of the measured quality" };
+const HELP = {
+  Rate: "Accepted, of those that were decided on, with its 95 % interval",
+  Quality: "Mean of the measures' lights: green 1, amber 0.5, red 0",
+};
 
 /** @param {Score[]} rows @param {Engine[]} engines @param {Set<string>} ticked @param {Acts} acts */
 export function scoreTable(rows, engines, ticked, acts) {
@@ -41,7 +45,10 @@ export function scoreTable(rows, engines, ticked, acts) {
     make("thead", {}, make("tr", {}, ...heads)),
     make("tbody", {}, ...lines),
   );
-  return make("div", { class: "wide" }, table);
+  const told = Object.entries(HELP).map(
+    ([name, words]) => `${name}: ${words[0].toLowerCase()}${words.slice(1)}.`,
+  );
+  return make("div", { class: "wide" }, table, make("p", { class: "st-quiet" }, told.join(" ")));
 }
 
 /** @param {Score} row @param {Engine[]} engines @param {Set<string>} ticked @param {Acts} acts */
@@ -50,7 +57,13 @@ function line(row, engines, ticked, acts) {
   const numbers = [row.made, row.accepted, row.rejected, row.pending].map((value) =>
     make("td", { class: "number" }, value.toLocaleString("en")),
   );
-  const shares = [row.rate, row.quality].map((value) => make("td", { class: "number" }, share(value)));
+  const [low, high] = row.interval || [];
+  const range =
+    low === undefined || high === undefined ? "" : `${Math.round(100 * low)}–${Math.round(100 * high)} %`;
+  const shares = [
+    make("td", { class: "number" }, share(row.rate), range && make("span", { class: "under" }, range)),
+    make("td", { class: "number" }, share(row.quality)),
+  ];
   const buttons = [small("Load", () => acts.load(row)), prompt && small("Delete", () => acts.remove(prompt))];
   return make(
     "tr",

@@ -72,6 +72,7 @@
  * @property {string} stamp
  * @property {import("./candidate.js").Candidate | null} shown
  * @property {import("./candidate.js").Candidate | null} previous
+ * @property {import("./candidate.js").Candidate | null} pinned the one that others are compared with
  * @property {import("./candidate.js").Seen | null} seen what the bank says of the one that is shown
  * @property {string} unseen why it says nothing
  * @property {import("./painting.js").Run | null} run the preview that is painted
@@ -162,6 +163,7 @@ export const FRESH = {
   stamp: "",
   shown: null,
   previous: null,
+  pinned: null,
   seen: null,
   unseen: "",
   run: null,

@@ -6,6 +6,7 @@ Knows the tables of prompts and candidates. Does not know pages or how a prompt 
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -60,6 +61,7 @@ class Score:
     deleted: int
     rate: float | None
     quality: float | None
+    interval: tuple[float, float] | None = None  # of the rate, 95 %
 
 
 @dataclass(frozen=True)
@@ -316,4 +318,16 @@ def _score(prompt: Prompt | None, template: str, total: Mapping[str, float]) -> 
         deleted=int(total.get("deleted", 0)),
         rate=accepted / (accepted + rejected) if accepted + rejected else None,
         quality=total["quality"] / total["measured"] if total.get("measured") else None,
+        interval=rate_interval(accepted, accepted + rejected),
     )
+
+
+def rate_interval(accepted: int, decided: int) -> tuple[float, float] | None:
+    """The 95 % interval of a rate (Wilson, 1927), 0 to 1; None where nothing was decided on."""
+    if not decided:
+        return None
+    z = 1.959964  # the normal distribution's 97.5 % point
+    rate, spread = accepted / decided, z * z / decided
+    middle = (rate + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * math.sqrt(rate * (1 - rate) / decided + spread / (4 * decided))
+    return max(0.0, middle - half), min(1.0, middle + half)

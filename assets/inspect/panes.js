@@ -65,9 +65,17 @@ export const frontPane = ({ panes }, { solo, marking }) => panes[solo && !markin
  * @param {Grid} grid
  */
 export function layoutPane({ viewer, store }, grid) {
+  let isByItself = false; // whether one pane is alone for want of room
   const layout = () => {
     const isNarrow = viewer.clientWidth > 0 && viewer.clientWidth < NARROW;
-    if (isNarrow && !store.get().solo) return store.patch({ solo: FIRST_ALONE });
+    if (isNarrow && !store.get().solo) {
+      isByItself = true;
+      return store.patch({ solo: FIRST_ALONE });
+    }
+    if (!isNarrow && isByItself && viewer.clientWidth) {
+      isByItself = false;
+      return store.patch({ solo: 0 });
+    }
     const fit = fitPanes(viewer, grid, store.get());
     if (fit) store.patch({ fit });
   };

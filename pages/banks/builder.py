@@ -125,8 +125,9 @@ class Builder:
         self.dataset.input(self._size_of, self.dataset, [self.size, self.aspect], **answers.HIDDEN)
 
         def built() -> dict[Any, Any]:
-            self._measure_newest()
-            return refresh()
+            shown = refresh()
+            self._measure_newest()  # afterwards, so that the page does not wait for a busy processor
+            return shown
 
         self.job.connect(built, outputs)
         self.job.look_after(self.start.click(begin, self.given, self.note, js=FORM_JS, **answers.HIDDEN))

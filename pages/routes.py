@@ -3,7 +3,7 @@
     /thumbnail?image=ID                          an image of a data set with its mask's outline; &outline=0 without
     /candidate?id=ID&what=image                  a candidate; or its source, mask, thumb or close; &full=1 every pixel
     /defect?image=ID                             a close-up of a real defect with its outline
-    /contact?job=ID                              a contact sheet of results; &status= &engine= &prompt_id= filter, too
+    /contact?dataset=NAME                        a contact sheet of results; &job= &status= &engine= &prompt_id= filter
     /patch?bank=ID&image=ID                      an image that a bank has rows of; &row=..&column=.. marks a patch,
                                                  &large=1 is larger
     /plotly.js                                   Plotly, out of the Python package
@@ -109,8 +109,15 @@ def _candidate(workspace: Workspace, asked: Asked) -> Picture:
 
 
 def _contact(workspace: Workspace, asked: Asked) -> Picture:
-    wanted = {name: asked.get(name) or None for name in ("status", "engine", "job", "prompt_id")}
-    found = candidates.listed(workspace, workspace.dataset().name, **wanted, limit=contact_sheet.MOST)
+    found = candidates.listed(
+        workspace,
+        asked.get("dataset") or workspace.dataset().name,
+        asked.get("status") or None,
+        asked.get("engine") or None,
+        asked.get("prompt_id") or None,
+        asked.get("job") or None,
+        limit=contact_sheet.MOST,
+    )
     return encode_png(contact_sheet.contact_sheet(workspace, found)), PNG
 
 

@@ -149,7 +149,7 @@ function card(item, open) {
  * @param {() => unknown} showAll
  */
 function showFilterRow({ root, store }, filterBy, showAll) {
-  const { total, counts, filter, engines, prompts } = store.get();
+  const { total, counts, filter, engines, prompts, dataset } = store.get();
   const job = filter.job ? make("span", {}, " of one job ", link("Show all", showAll)) : "";
   find(root, ".st-count").replaceChildren(total ? counted(total, "result") : "", job);
   const known = STATUSES.filter(([key]) => key === "all" || key === filter.status || counts[key]);
@@ -162,7 +162,13 @@ function showFilterRow({ root, store }, filterBy, showAll) {
   const isUseful = chips.length > 2 || filter.status !== "all";
   find(root, ".st-chips").replaceChildren(...(isUseful ? chips : []));
   const { status, engine, prompt } = filter;
-  const asked = { job: filter.job, engine, prompt_id: prompt, status: status === "all" ? "" : status };
+  const asked = {
+    dataset,
+    job: filter.job,
+    engine,
+    prompt_id: prompt,
+    status: status === "all" ? "" : status,
+  };
   const contact = find(root, ".st-contact", HTMLAnchorElement);
   contact.href = `./contact?${new URLSearchParams(asked)}`;
   contact.hidden = !total;

@@ -13,9 +13,10 @@ from PIL import Image
 
 from exdd_core import drawing
 from exdd_core.detector import reduced_map
+from exdd_core.detector.fusion import FUSIONS
 from exdd_core.detector.inspection import Calibration, Inspection
 from exdd_core.images import Size
-from exdd_core.review import COLUMNS, panes, result_row, write_csv, write_panes
+from exdd_core.review import COLUMNS, panes, result_row, sheet as sheet_of, write_csv, write_panes
 from exdd_core.review.table import agreeing
 
 
@@ -186,9 +187,15 @@ def test_panes_hold_the_image_four_times_side_by_side(shape: tuple[int, int], tm
     quiet = np.asarray(panes(image, calm, calm, truth, "part 7")).astype(int)
     assert sheet.shape == quiet.shape
     changed = np.flatnonzero(np.abs(sheet - quiet).sum((0, 2)))
-    column = max(round(shape[1] * max(160, min(640, max(shape))) / max(shape)), 200) + 16
+    column = max(round(shape[1] * max(160, min(640, max(shape))) / max(shape)), sheet_of.CAPTION_WIDTH) + 16
     # Only ExDD's pane and the difference differ: nothing left of the third column has changed.
     assert changed.min() >= 16 + 2 * column and changed.max() >= 16 + 3 * column
+
+
+def test_the_longest_caption_of_a_pane_does_not_reach_the_next_one() -> None:
+    caption = "not sure: -123.45 (threshold 1), probability 100%, "
+    longest = max(FUSIONS, key=len)
+    assert drawing.font(11).getlength(caption + longest) <= sheet_of.CAPTION_WIDTH
 
 
 def test_csv_has_every_column_in_order_and_survives_commas_and_umlauts(tmp_path: Path) -> None:

@@ -65,6 +65,19 @@ export const unscoredWords = (all, dots) =>
 export const blindness = ({ found, defects }) =>
   defects && !found ? `At its threshold this bank finds 0 of ${defects} known defects: set it.` : "";
 
+/** Images of unknown truth from which on "all above the threshold" says something. */
+const SEVERAL = 3;
+
+/**
+ * That all images of a list whose truth nobody knows lie above the threshold, as those of another product do; or "".
+ * @param {Dot[]} dots
+ * @param {number} at
+ */
+export const strangeness = (dots, at) =>
+  dots.length >= SEVERAL && dots.every(({ label, value }) => !label && value > at)
+    ? `All ${dots.length} images lie above the threshold, unlike anything in the bank: another product, camera or size?`
+    : "";
+
 /**
  * The range that a threshold can be dragged over: all scores, and some room.
  * @param {Dot[]} dots

@@ -8,6 +8,7 @@ import {
   shareOf,
   tally,
   tallyWords,
+  strangeness,
   unscoredWords,
   valueOf,
 } from "./cutting.js";
@@ -60,4 +61,18 @@ test("images that are not scored are told of: they are neither found nor missed"
     " 31 of 32 images are not scored and not counted.",
   );
   assert.equal(unscoredWords(1, [{ value: 2, label: "defect" }]), "");
+});
+
+test("uploads that are all above the threshold are told to be of another kind", () => {
+  const upload = (/** @type {number} */ value) => ({ value, label: "" });
+  assert.match(strangeness([3, 4, 5].map(upload), 1), /^All 3 images .* another product, camera or size\?$/);
+  assert.equal(strangeness([3, 4, 0.5].map(upload), 1), "");
+  assert.equal(strangeness([3, 4].map(upload), 1), ""); // two may well be defects
+  assert.equal(
+    strangeness(
+      [3, 4, 5].map((value) => ({ value, label: "defect" })),
+      1,
+    ),
+    "",
+  );
 });

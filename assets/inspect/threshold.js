@@ -4,7 +4,7 @@
 import { find, make } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
 import { knownName } from "../shared/who.js";
-import { blindness, dotsOf, tally, unscoredWords } from "./cutting.js";
+import { blindness, dotsOf, strangeness, tally, unscoredWords } from "./cutting.js";
 import { addressed, select, takeKnown } from "./opening.js";
 import { sheetOf } from "./threshold_sheet.js";
 
@@ -49,14 +49,14 @@ export function thresholdPane(inspect) {
     const at = state.threshold?.value ?? 1;
     const dots = dotsOf(state, at);
     const blind = blindness(tally(dots, at));
-    const words = blind && blind + unscoredWords(state.images.length, dots);
+    const words = blind ? blind + unscoredWords(state.images.length, dots) : strangeness(dots, at);
     const box = find(viewer, ".vw-blind");
     box.hidden = !words;
     const open = () => {
       menu.open = true;
       find(sheet, "input").focus();
     };
-    box.replaceChildren(words ? make("span", {}, words) : "", words ? small("Set the threshold", open) : "");
+    box.replaceChildren(words && make("span", {}, words), blind && small("Set the threshold", open));
   });
 }
 

@@ -48,7 +48,10 @@ export const BUTTONS = {
 };
 
 /** What can be done with a job. @param {Job} job @returns {Act[]} */
-export const actsOf = ({ state, lost }) => [...ACTS[state], ...(lost ? /** @type {Act[]} */ (["without"]) : [])];
+export const actsOf = ({ state, lost }) => [
+  ...ACTS[state],
+  ...(lost ? /** @type {Act[]} */ (["without"]) : []),
+];
 
 /**
  * The jobs that are to do, in their order, and those that have ended.

@@ -15,6 +15,8 @@
 /** Pixels around the whole image: a brush begins beyond its edge. */
 const AROUND = 12;
 const MOST = 40;
+/** Pixels of the image that are seen at least around what is zoomed to. */
+const CONTEXT = 64;
 
 /** @type {Zoom} */
 export const WHOLE = { k: 1, x: 0, y: 0 };
@@ -87,7 +89,9 @@ export function inSight({ k, x, y }, image, pane) {
  */
 export function zoomedTo([boxLeft, boxTop, width, height], image, pane) {
   const { scale, left, top } = fit(image, pane);
-  const k = clamp(Math.min(pane[0] / (2 * width * scale), pane[1] / (2 * height * scale)), 1, MOST);
+  const seen = Math.max(2 * width, CONTEXT) * scale;
+  const high = Math.max(2 * height, CONTEXT) * scale;
+  const k = clamp(Math.min(pane[0] / seen, pane[1] / high), 1, MOST);
   if (k === 1) return WHOLE;
   const x = pane[0] / 2 - left - (boxLeft + width / 2) * scale * k;
   const y = pane[1] / 2 - top - (boxTop + height / 2) * scale * k;

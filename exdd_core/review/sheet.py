@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 SMALLEST, LARGEST = 160, 640  # pixels of the longer side of a pane
 MARGIN, SCALE_WIDTH = 16, 132
-CAPTION_WIDTH = 200  # a caption needs this much room even over a very narrow image
+CAPTION_WIDTH = 340  # the longest caption needs this much room, however narrow the image is
 OPACITY = 0.65  # of a heatmap over its image
 INK, PAPER, QUIET = (28, 30, 34), (255, 255, 255), (96, 100, 108)
 

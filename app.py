@@ -46,7 +46,7 @@ from exdd_core.errors import BadInput
 from exdd_core.spec import Json
 from exdd_core.workspace import Workspace, failures, people
 from pages import banks, curate, data, evaluate, frame, health, idle, inspect, routes, studio
-from pages.guard import Doors, oidc, sign_in
+from pages.guard import Doors, controls, oidc, sign_in
 from pages.guard.checks import EVENTS, FUNCTIONS, UPLOAD
 from pages.guard.doors import provider
 from pages.guard.middleware import Guard
@@ -130,7 +130,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
                 Middleware(TrustedHostMiddleware, allowed_hosts=list(doors.hosts), www_redirect=False),
                 Middleware(idle.Resting, waking=shown | {*EVENTS}),
                 Middleware(Guard, doors=doors, visitors=visitors, pages=shown, own=own),
-                Middleware(HeadFirst, head=lambda path: _head(path) + _name()),
+                Middleware(HeadFirst, head=lambda path: _head(path) + _visitor()),
             ],
         },
     }
@@ -188,11 +188,15 @@ def _head(path: str) -> str:
     return "\n".join(lines)
 
 
-def _name() -> str:
-    """Where people sign in, scripts know whose account it is; the guard tells the server's functions by itself."""
-    name = visitor_of_request().name
-    told = json.dumps(name).replace("<", "\\u003c")
-    return f"<script>localStorage.setItem('{WHO}', {told});</script>" if name else ""
+def _visitor() -> str:
+    """What a page knows of its visitor: the account, where there is one, and which controls the role lacks.
+
+    The guard tells the server's functions by itself who asks.
+    """
+    visitor = visitor_of_request()
+    told = json.dumps(visitor.name).replace("<", "\\u003c")
+    named = f"<script>localStorage.setItem('{WHO}', {told});</script>" if visitor.name else ""
+    return controls.style(visitor.role) + named
 
 
 def _looks(*patterns: str) -> list[str]:

@@ -1,5 +1,6 @@
-// Runs first on every page: light or dark before anything is painted, the button that switches and remembers it, and
-// the sorting of tables. It knows nothing of pages; Gradio asks matchMedia what the system prefers, so it answers.
+// Runs first on every page: light or dark before anything is painted, the button that switches and remembers it, the
+// sorting of tables, and the sentence of an event that was refused. It knows nothing of pages; Gradio asks matchMedia
+// what the system prefers, so it answers.
 // It stands in the page's <head> itself and is no module: a module would run after the first paint.
 (() => {
   const KEY = "exdd-theme";
@@ -28,6 +29,31 @@
   apply();
   document.addEventListener("DOMContentLoaded", apply);
   system.addEventListener("change", apply);
+
+  /** Say on the page why an event was refused. @param {string} words */
+  const sayRefused = (words) => {
+    const page = document.querySelector(".gradio-container .page");
+    const said = document.querySelector(".frame-refused") || document.createElement("p");
+    said.className = "note error frame-refused";
+    said.setAttribute("role", "alert");
+    said.textContent = words;
+    page?.prepend(said);
+  };
+
+  // Gradio would show the reason in an overlay of its own; an empty list of reasons ends the event without one.
+  const send = window.fetch.bind(window);
+  window.fetch = async (...asked) => {
+    const answer = await send(...asked);
+    const isEvent = /\/(queue\/join|run\/predict)\b/.test(
+      asked[0] instanceof Request ? asked[0].url : `${asked[0]}`,
+    );
+    if (!isEvent || (answer.status !== 401 && answer.status !== 403)) return answer;
+    sayRefused((await answer.json()).detail);
+    return new Response('{"detail": []}', {
+      status: answer.status,
+      headers: { "Content-Type": "application/json" },
+    });
+  };
 
   /** @param {MouseEvent} event @param {string} selector */
   const clicked = (event, selector) =>

@@ -47,6 +47,7 @@ function lineOf(pane, line, undoOne) {
       !line.bank &&
       plain("Undo", () => undoOne(line), {
         class: "plain-button small",
+        "data-needs": "curator",
         "aria-label": `Undo: ${line.said}`,
       }),
   );

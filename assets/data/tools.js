@@ -16,10 +16,11 @@ import { TOOLS } from "./state.js";
  * @param {{ propose: (threshold: number) => void, take: (file: File) => void }} told
  */
 export function toolsPane(store, drawing, told) {
-  const bright = plain("By brightness…", () => {
+  const propose = () => {
     told.propose(Number(level.value));
     level.focus();
-  });
+  };
+  const bright = plain("By brightness…", propose, { "data-needs": "admin" });
   const { row: brightRow, level } = brightnessRow(store, drawing, told.propose);
   const { editor } = drawing;
   const file = make("input", {

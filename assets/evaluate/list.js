@@ -105,6 +105,10 @@ function nothingMeasured({ store }, begin) {
   return [
     make("p", { class: "empty-title" }, "Nothing measured yet"),
     make("p", {}, about),
-    make("button", { type: "button", class: "main-button", onclick: measure }, "Measure Table 1"),
+    make(
+      "button",
+      { type: "button", class: "main-button", "data-needs": "curator", onclick: measure },
+      "Measure Table 1",
+    ),
   ];
 }

@@ -56,7 +56,8 @@ export function thresholdPane(inspect) {
       menu.open = true;
       find(sheet, "input").focus();
     };
-    box.replaceChildren(words && make("span", {}, words), blind && small("Set the threshold", open));
+    const set = blind && small("Set the threshold", open, { "data-needs": "curator" });
+    box.replaceChildren(words && make("span", {}, words), set);
   });
 }
 

@@ -151,7 +151,7 @@ function footerOf(studio, dialog, ticked, changed, show) {
   };
   tell();
   const words = make("span", { class: "st-quiet" }, "of two ticked prompts");
-  const choose = plain("Import…", () => file.click());
+  const choose = plain("Import…", () => file.click(), { "data-needs": "curator" });
   return { footer: [two, words, make("span", { class: "st-space" }), choose, file, given], tell };
 }
 

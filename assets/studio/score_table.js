@@ -64,7 +64,10 @@ function line(row, engines, ticked, acts) {
     make("td", { class: "number" }, share(row.rate), range && make("span", { class: "under" }, range)),
     make("td", { class: "number" }, share(row.quality)),
   ];
-  const buttons = [small("Load", () => acts.load(row)), prompt && small("Delete", () => acts.remove(prompt))];
+  const buttons = [
+    small("Load", () => acts.load(row)),
+    prompt && small("Delete", () => acts.remove(prompt), { "data-needs": "curator" }),
+  ];
   return make(
     "tr",
     { "data-id": prompt?.id },

@@ -10,6 +10,7 @@ import pytest
 
 from exdd_core import cli, jobs, studio
 from exdd_core.errors import BadInput, Cancelled
+from exdd_core.images import read_image
 from exdd_core.jobs.table import job_folder
 from exdd_core.progress import Progress
 from exdd_core.studio import teaching
@@ -90,10 +91,7 @@ def test_a_killed_training_goes_on_and_its_adapter_is_used_recorded_and_dropped(
     assert worn.settings["lora"] == "mine" and worn.taught_by == kept.parts
     assert worn.image.read_bytes() != plain.image.read_bytes()
     assert painted(workspace, lora="").image.read_bytes() == plain.image.read_bytes()
-    assert (
-        studio.remake(workspace, plain).image
-        == studio.remake(workspace, candidates.get(workspace, plain.id)).image
-    ).all()
+    assert (studio.remake(workspace, plain).image == read_image(plain.image)).all()
     capsys.readouterr()
     assert cli.main(["adapters", "list", "--workspace", str(workspace.path), "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out.splitlines()[-1])["adapters"]

@@ -230,6 +230,7 @@ async function score(inspect, id, isMine) {
 export function showResult(inspect, result, was = null) {
   const { store } = inspect;
   store.patch({ result, was, cover: null, ...withRows(store.get(), result) });
+  document.dispatchEvent(new CustomEvent("exdd-done")); // what is next may be another thing now
   choosePeak(inspect);
 }
 

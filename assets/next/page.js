@@ -43,7 +43,8 @@ export function start(element, server) {
     show();
   });
   for (const kind of ["click", "keyup"]) document.addEventListener(kind, askSoon);
-  document.addEventListener("exdd-active", askSoon); // the header noticed that something has changed
+  // The header noticed that something has changed, or a page did something without a press.
+  for (const kind of ["exdd-active", "exdd-done"]) document.addEventListener(kind, askSoon);
   document.addEventListener("visibilitychange", ask);
   requestAnimationFrame(() => setTimeout(ask)); // the page is painted first
 }

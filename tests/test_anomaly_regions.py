@@ -147,16 +147,17 @@ def test_every_verdict_lists_its_regions(demo_workspace: Workspace) -> None:
     defects = 0
     for image in review.images("demo/test"):
         seen = review.compare(image.id).exdd
-        above = seen.calibrated_model_map > 1
-        assert (seen.verdict == "defect") <= bool(seen.regions)
-        if above.any():
-            assert (
-                sum(known.region.area for known in seen.regions) == above.sum()
-            )  # images have the model's size
-            y, x = (int(v) for v in np.unravel_index(seen.calibrated_model_map.argmax(), above.shape))
-            assert seen.regions[0].region.at == (x, y)
+        above = seen.shown_model_map > 1
+        assert (seen.verdict == "defect") == bool(seen.regions) == above.any()
+        # Images have the model's size.
+        assert sum(known.region.area for known in seen.regions) == above.sum()
+        for known in seen.regions:
+            x, y = known.region.at
+            assert known.region.peak == seen.shown_model_map[y, x]
             match = seen.at(y, x).positive
-            assert match is not None and seen.regions[0].defect_type == match.defect_type
+            assert match is not None and known.defect_type == match.defect_type
+        if seen.regions:
+            assert seen.regions[0].region.peak == pytest.approx(seen.calibrated_score)
         defects += seen.verdict == "defect"
     assert defects
 

@@ -27,7 +27,7 @@ import numpy as np
 from exdd_core.bundle.reading import Source, read
 from exdd_core.depth import Depth
 from exdd_core.detector import fusion
-from exdd_core.detector.anomaly_map import anomaly_map, enlarged
+from exdd_core.detector.anomaly_map import anomaly_map, enlarged, on_scale_of_score
 from exdd_core.detector.anomaly_regions import AnomalyRegion, RegionRules, regions_of_image
 from exdd_core.detector.fusion import Distances
 from exdd_core.detector.thresholds import Calibration
@@ -98,7 +98,10 @@ class Manifest(TypedDict):
 
 @dataclass(frozen=True)
 class BundleRegion:
-    """A region in pixels of its image; peak and mean are calibrated. nearest_type: None without a positive bank."""
+    """A region in pixels of its image.
+
+    peak, mean: of the map on the scale of the score, 1 being the threshold. nearest_type: None without a positive bank.
+    """
 
     region: AnomalyRegion
     area_mm2: float | None
@@ -197,7 +200,7 @@ class Bundle:
             calibrated=c.calibrated(score),
             verdict=verdict,
             probability=self._probability(score) if verdict != "cannot judge" else None,
-            regions=self._regions(verdict, scores, model_map, rows, shape),
+            regions=self._regions(verdict, score, scores, model_map, rows, shape),
             model_map=model_map,
             map=restore_map(model_map, self.size, shape),
         )
@@ -252,6 +255,7 @@ class Bundle:
     def _regions(
         self,
         verdict: str,
+        score: float,
         scores: np.ndarray,
         model_map: np.ndarray,
         rows: np.ndarray | None,
@@ -264,9 +268,10 @@ class Bundle:
         rules, is_defect = RegionRules(m["region_area"], m["region_gap"]), verdict == "defect"
         if self._region is not None:
             scores = np.where(self._arrays["inside"], scores, -np.inf)
+        shown = on_scale_of_score(calibrated, c.calibrated(score), scores)
         squared = None if m["mm_per_pixel"] is None else m["mm_per_pixel"] ** 2
         found = []
-        for region in regions_of_image(calibrated, scores, rules, self.size, shape, is_defect):
+        for region in regions_of_image(shown, scores, rules, self.size, shape, is_defect):
             row, column = patch_at(region.at[1], region.at[0], scores.shape, self.size, shape)
             known = (
                 None if rows is None else m["types"][int(self._arrays["positive_type"][rows[row, column]])]

@@ -21,6 +21,30 @@ def anomaly_map(patch_scores: np.ndarray, sigma: float, size: Size) -> np.ndarra
     return cv2.GaussianBlur(large, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
 
 
+def on_scale_of_score(calibrated: np.ndarray, score: float, patch_scores: np.ndarray) -> np.ndarray:
+    """A calibrated map on the scale of calibrated scores, float32 at the model's size.
+
+    0 is the median of normal images, 1 the threshold, and the patch with the highest score has the image's; nowhere is
+    a higher value.
+
+    A map is calibrated by the maps of held-out normal images and a score by their scores, so the same place would have
+    two numbers. A score above the median stretches the map from 0, the median of normal maps; any other moves it as a
+    whole. score: of the image, calibrated. patch_scores: float (h, w), -inf for patches that do not count.
+    """
+    there = float(calibrated[middle_of_patch(patch_scores, calibrated.shape)])
+    shown = calibrated * (score / there) if score > 0 and there > 0 else calibrated + (score - there)
+    return np.minimum(shown, score).astype(np.float32)
+
+
+def middle_of_patch(
+    patch_scores: np.ndarray, shape: tuple[int, ...], patch: tuple[int, int] | None = None
+) -> tuple[int, int]:
+    """(y, x) of the middle of a patch, (row, column), in a map of that shape; by default of the highest score's."""
+    height, width = patch_scores.shape
+    row, column = patch or divmod(int(patch_scores.argmax()), width)
+    return int((row + 0.5) * shape[0] / height), int((column + 0.5) * shape[1] / width)
+
+
 def enlarged(of_patches: np.ndarray, size: Size) -> np.ndarray:
     """bool (h, w) of patches to bool (size.height, size.width) of pixels."""
     whole = (size.width, size.height)

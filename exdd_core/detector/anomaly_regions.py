@@ -91,7 +91,7 @@ def _region(values: np.ndarray, pixels: np.ndarray) -> AnomalyRegion:
 
 
 def regions_of_image(
-    calibrated: np.ndarray,
+    shown: np.ndarray,
     scores: np.ndarray,
     rules: RegionRules,
     size: Size,
@@ -100,16 +100,16 @@ def regions_of_image(
 ) -> list[AnomalyRegion]:
     """The regions of an image in pixels of it, the highest peak first.
 
-    calibrated: its map at the model's size, 1 being the threshold. scores: of its patches, float (h, w), -inf for those
-    that do not count. shape: (H, W) of the image. A defect has at least one region: where nothing of the map lies above
-    the threshold, the patch with the highest score.
+    shown: its map at the model's size on the scale of its score (`anomaly_map.on_scale_of_score`), 1 being the
+    threshold. scores: of its patches, float (h, w), -inf for those that do not count. shape: (H, W) of the image. A
+    defect has at least one region: where every one is too small to count, the patch with the highest score.
     """
-    found = [on_image(region, size, shape) for region in regions_above(calibrated, 1.0, rules)]
+    found = [on_image(region, size, shape) for region in regions_above(shown, 1.0, rules)]
     if found or not is_defect:
         return found
     row, column = np.unravel_index(int(scores.argmax()), scores.shape)
     x0, y0, x1, y1 = patch_box(int(row), int(column), (scores.shape[0], scores.shape[1]), size, shape)
-    inside = restore_map(calibrated, size, shape)[y0:y1, x0:x1]
+    inside = restore_map(shown, size, shape)[y0:y1, x0:x1]
     line = tuple((float(x), float(y)) for x, y in ((x0, y0), (x1, y0), (x1, y1), (x0, y1)))
     at = (x0 + x1 - 1) // 2, (y0 + y1 - 1) // 2
     return [

@@ -16,6 +16,7 @@ from scipy.special import expit
 
 from exdd_core import images
 from exdd_core.detector import fusion
+from exdd_core.detector.anomaly_map import on_scale_of_score
 from exdd_core.detector.anomaly_regions import AnomalyRegion, RegionRules, regions_of_image
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.thresholds import Calibration
@@ -69,7 +70,7 @@ class Matches:
 
 @dataclass(frozen=True)
 class KnownRegion:
-    """A region of an inspected image, in pixels of it. peak and mean are calibrated: 1 is the map's threshold.
+    """A region of an inspected image, in pixels of it. peak and mean are of the shown map: 1 is the threshold.
 
     defect_type: of the defect nearest to its peak; None without a positive bank. probability: of a defect at its peak,
     0 to 1; None where unknown.
@@ -167,20 +168,29 @@ class Inspection:
         return (self.model_map - np.float32(c.map_median)) / np.float32(c.map_threshold - c.map_median)
 
     @cached_property
+    def shown_model_map(self) -> np.ndarray:
+        """The map on the scale of the image's score (`anomaly_map.on_scale_of_score`); `calibrated_model_map` for an
+        image that cannot be judged."""
+        values = self.calibrated_model_map
+        if not self.is_judged:
+            return values
+        return on_scale_of_score(values, self.calibrated_score, self._counting_scores)
+
+    @cached_property
     def calibrated_map(self) -> np.ndarray:
         """`map` on a scale where 0 is the median of normal maps and 1 the threshold; float32 (H, W)."""
         return self.within(images.restore_map(self.calibrated_model_map, self.size, self.shape))
 
     @cached_property
     def regions(self) -> list[KnownRegion]:
-        """What lies above the map's threshold, the highest peak first; empty for an image that cannot be judged.
+        """Where the shown map is above the threshold, the highest peak first; empty for an image that cannot be judged.
 
-        A defect has at least one: where nothing of the map lies above, the patch with the highest score.
+        A defect has at least one: where every region is too small to count, the patch with the highest score.
         """
         if not self.is_judged:
             return []
         found = regions_of_image(
-            *(self.calibrated_model_map, self._counting_scores, self.rules, self.size, self.shape),
+            *(self.shown_model_map, self._counting_scores, self.rules, self.size, self.shape),
             is_defect=self.verdict == "defect",
         )
         return [self._known(region) for region in found]

@@ -177,7 +177,7 @@ def test_the_effect_speaks_of_held_back_training_defects(workspace):
     training = {row.id for row in workspace.images(split="train", label="defect")}
     for found in (one, many):
         assert f"of {len(training)} held-out defects" in found.text and "false alarm" in found.text
-        assert found.value is not None and found.light in ("green", "amber", "red")
+        assert found.value is not None and found.light in ("green", "amber", "red", "grey")
     with pytest.raises(BadInput, match="at least one"):
         Judge(workspace).effect([])
 

@@ -36,7 +36,7 @@ def grave(page: Page, name: str) -> list[str]:
     """The faults of a page in light, and then in dark."""
     found = []
     for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=theme)
         page.wait_for_function(
             f"document.documentElement.classList.contains('dark') == {str(theme == 'dark').lower()}"
         )

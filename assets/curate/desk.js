@@ -91,13 +91,13 @@ export const shownAnew = ({ at, shown }, id, record) => ({
  * @param {boolean} [asked] whether somebody asked for the order of the measures
  */
 export function takeQueue(store, answer, show, asked = true) {
-  const { status, sending, counts: own, total, sort, order, unfolded, at: here } = store.get();
+  const { status, sending, counts: own, total, sort, order } = store.get();
   // The answer may be from before the last decision.
   const isOpen = status === "pending";
   const left = isOpen ? answer.items.filter(({ id }) => !sending.has(id)) : answer.items;
   const isPinned = !asked && !BY_TIME.includes(sort);
   const known = inOrder(left, isPinned ? order : []);
-  const items = folded(known.items, unfolded, here);
+  const items = folded(known.items, store.get());
   store.patch({
     ...{ ...answer, items, hidden: left.length - items.length },
     ...{ order: known.order, reordered: known.isOther },

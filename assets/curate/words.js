@@ -101,19 +101,21 @@ export const isElsewhere = ({ holder }, who) => Boolean(holder) && holder !== wh
 export const placeOf = (items, id) => items.findIndex((item) => item.id === id);
 
 /**
- * One card for candidates that nearly repeat each other: the first of them in the queue, which tells how many more.
+ * One card for candidates that nearly repeat each other: the first of them in the queue, which tells how many more. One
+ * that somebody else has open has a card of its own, so that it keeps the others from nobody.
  * @param {Item[]} items
- * @param {ReadonlySet<string>} unfolded what they repeat, where every one is to be seen
- * @param {string} [at] the one that is shown, which keeps its card
+ * @param {{ who: string, unfolded: ReadonlySet<string>, at: string }} state who decides, what they repeat where every
+ *   one is to be seen, and the one that is shown, which keeps its card
  */
-export function folded(items, unfolded, at = "") {
+export function folded(items, { who, unfolded, at }) {
   /** @type {Map<string, Item>} */
   const first = new Map();
   /** @type {Item[]} */
   const cards = [];
   for (const item of items) {
     const { id, status, alike = id } = item;
-    const isAlone = status !== "pending" || id === at || unfolded.has(alike);
+    const isTaken = status !== "pending" || isElsewhere(item, who);
+    const isAlone = isTaken || id === at || unfolded.has(alike);
     const card = isAlone ? undefined : first.get(alike);
     if (card) card.more = (card.more || 0) + 1;
     else {

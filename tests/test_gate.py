@@ -28,7 +28,8 @@ def test_a_worse_version_is_held_back_and_says_by_which_images(
     own = Workspace.open(plates.build(tmp_path))
     dataset, place = own.dataset().name, ["--workspace", str(own.path)]
     worse = build_bank(own, negative_ratio=0.2, activate=False)
-    assert not gate.look(own, worse.id).holds  # nothing is marked yet
+    unmarked = gate.look(own, worse.id)
+    assert not unmarked.holds and unmarked.sentence.endswith("was tried on no image: none is marked.")
     defect = next(row for row in own.images(dataset, split="test") if row.label == "defect")
     assert defect.mask is not None
     mask = read_mask(defect.mask, (defect.height, defect.width))
@@ -53,6 +54,12 @@ def test_a_worse_version_is_held_back_and_says_by_which_images(
     assert cli.main(["banks", "activate", worse.name, *place]) == 0 and own.bank().id == worse.id
     thresholds.choose(own, own.banks()[-1].id, Choice(value=500, way="hand", who="Ben"))
     assert cli.main(["banks", "activate", own.banks()[-1].name, "--anyway", *place]) == 0
+    next((own.path / "masks").glob("*")).unlink()  # what was left out is said
+    left = gate.look(own, worse.id)
+    assert (
+        len(left.images) == 1
+        and left.lines[-1] == f"{left.lost[0]}: not tried, as its file or the mask of its mark is gone"
+    )
 
 
 def test_a_figure_below_the_interval_holds_a_version_back(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exdd_core.banks import compare
@@ -58,11 +59,16 @@ class Tried:
 
 @dataclass(frozen=True)
 class Gate:
-    """What stands between a version and its use. figures: one sentence for each that fell out of its interval."""
+    """What stands between a version and its use.
+
+    figures: one sentence for each that fell out of its interval. lost: ids of marked images that could not be tried, as
+    their file or the mask of the mark is gone.
+    """
 
     version: str
     images: Sequence[Tried]
     figures: Sequence[str]
+    lost: Sequence[str] = ()
 
     @property
     def failing(self) -> list[Tried]:
@@ -76,6 +82,9 @@ class Gate:
     @property
     def sentence(self) -> str:
         if not self.holds:
+            if not self.images:
+                there = " that is still there" if self.lost else ""
+                return f"{self.version} was tried on no image: none is marked{there}."
             return f"{self.version} passes {count(len(self.images), 'marked image')}."
         failed = (
             f"it fails {len(self.failing)} of {count(len(self.images), 'marked image')}"
@@ -91,6 +100,7 @@ class Gate:
         return [
             *(one.sentence for one in sorted(self.images, key=lambda one: one.after.passes)),
             *self.figures,
+            *(f"{id}: not tried, as its file or the mask of its mark is gone" for id in self.lost),
         ]
 
 
@@ -104,17 +114,23 @@ def look(workspace: Workspace, id: str) -> Gate:
     version, active = workspace.bank(id), workspace.active_bank()
     if active is not None and (active.id == version.id or active.dataset != version.dataset):
         active = None
-    made = [
-        one
-        for one in in_force(workspace, "missed", "false_alarm", dataset=version.dataset)
-        if (workspace.path / one.detail["path"]).is_file()
-    ]
+    made, lost = [], []
+    for one in in_force(workspace, "missed", "false_alarm", dataset=version.dataset):
+        if (workspace.path / one.detail["path"]).is_file() and _mask(workspace, one).is_file():
+            made.append(one)
+        else:
+            lost.append(one.subject)
     after = _seen(workspace, version, made)
     before: Sequence[Seen | None] = _seen(workspace, active, made) if active else [None] * len(made)
     tried = [
         Tried(one.subject, one.action, was, now) for one, was, now in zip(made, before, after, strict=True)
     ]
-    return Gate(version.name, tried, _fallen(workspace, version, active) if active else [])
+    return Gate(version.name, tried, _fallen(workspace, version, active) if active else [], lost)
+
+
+def _mask(workspace: Workspace, mark: Decision) -> Path:
+    """The file of what was marked."""
+    return workspace.path / drawn_masks.MASKS / str(mark.detail["mask"])
 
 
 def _seen(workspace: Workspace, version: BankVersion, made: Sequence[Decision]) -> list[Seen]:
@@ -124,7 +140,7 @@ def _seen(workspace: Workspace, version: BankVersion, made: Sequence[Decision]) 
     for one in made:
         pixels = pixels_of(workspace, one.subject, workspace.path / one.detail["path"], detector)
         seen = detector.score([pixels])[0]
-        mask = read_mask(workspace.path / drawn_masks.MASKS / one.detail["mask"], pixels.shape[:2])
+        mask = read_mask(_mask(workspace, one), pixels.shape[:2])
         found.append(Seen(seen.verdict, float(seen.calibrated_score), _passes(one.action, seen, mask)))
     return found
 
@@ -132,7 +148,7 @@ def _seen(workspace: Workspace, version: BankVersion, made: Sequence[Decision]) 
 def _passes(action: str, seen: Inspection, mask: np.ndarray) -> bool:
     if action == "missed":
         return seen.verdict == "defect"
-    return seen.verdict != "defect" or not (seen.calibrated_map[mask] > 1).any()
+    return seen.verdict != "defect" or not (seen.shown_map[mask] > 1).any()
 
 
 def _fallen(workspace: Workspace, version: BankVersion, active: BankVersion) -> list[str]:

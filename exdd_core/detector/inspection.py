@@ -176,6 +176,11 @@ class Inspection:
             return values
         return on_scale_of_score(values, self.calibrated_score, self._counting_scores)
 
+    @property
+    def shown_map(self) -> np.ndarray:
+        """`shown_model_map` at the image's size; float32 (H, W)."""
+        return self.within(images.restore_map(self.shown_model_map, self.size, self.shape))
+
     @cached_property
     def calibrated_map(self) -> np.ndarray:
         """`map` on a scale where 0 is the median of normal maps and 1 the threshold; float32 (H, W)."""

@@ -30,8 +30,8 @@ from exdd_core.workspace.settings import put
 from exdd_core.workspace.store import Workspace
 
 GONE = (
-    "Only the database had these: accounts, the prompt library, measurements, chosen thresholds, pins, jobs, deleted "
-    "candidates' state, and what decisions changed in bank versions after their build; build again to apply decisions."
+    "Only the database had these: accounts, the prompt library, measurements, chosen thresholds, pins, jobs, which "
+    "candidates were deleted, and what decisions changed in bank versions after their build; build again to apply them."
 )
 
 

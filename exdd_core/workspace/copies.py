@@ -69,10 +69,10 @@ def _append(folder: Path, rows: list[Json]) -> None:
     place = folder / FOLDER / "decisions.jsonl"
     try:
         place.parent.mkdir(exist_ok=True)
+        # Each line begins with a line break, which ends one that a crash cut short.
+        text = "".join(f"\n{json.dumps(row)}" for row in rows)
         with place.open("a", encoding="utf-8") as file:
-            file.write(
-                "".join(f"\n{json.dumps(row)}" for row in rows)
-            )  # first an end of a line that was cut short
+            file.write(text)
     except OSError as error:
         log.warning("The copy of a decision could not be written: %s", error)
 

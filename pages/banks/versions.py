@@ -112,14 +112,13 @@ class Versions:
         return {self.due: gr.update(value=html, visible=True)}
 
     def _activated(self, id: str, anyway: bool) -> Gate | None:
-        """Make a version active; what holds it back, where something does and nobody asked for it anyway."""
+        """Make a version active unless the gate holds it back; what the gate said, None where nobody asked it."""
         from exdd_core.curation import gate
 
         found = None if anyway else gate.look(self.workspace, id)
-        if found is not None and found.holds:
-            return found
-        activate_bank(self.workspace, id)
-        return None
+        if found is None or not found.holds:
+            activate_bank(self.workspace, id)
+        return found
 
     def connect(
         self,
@@ -141,8 +140,11 @@ class Versions:
             if asked == "rows":
                 return rows.updates(bank.id)
             if asked in ("activate", "anyway"):
-                held = self._activated(bank.id, asked == "anyway")
-                return refresh(bank.id) if held is None else self.listed(asking=bank.id, held=held)
+                found = self._activated(bank.id, asked == "anyway")
+                if found is not None and found.holds:
+                    return self.listed(asking=bank.id, held=found)
+                untried = found.lines[-len(found.lost) :] if found is not None and found.lost else []
+                return refresh(bank.id) | {self.note: answers.say("info", ". ".join(untried))}
             if asked in ("pin", "unpin"):
                 pin_bank(self.workspace, bank.id, asked == "pin")
                 return self.updates()

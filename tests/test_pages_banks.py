@@ -140,6 +140,7 @@ def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
     side.get_by_role("button", name="Drop from the positive bank").click()
     toast = page.locator(".landscape .st-toast")
     toast.get_by_role("button", name="Undo").wait_for(timeout=SLOW)
+    toast.hover()  # so it stays
     drawn(page, "v2", before - squares)
     assert rows("v2") == before - squares
     assert decisions.history(own)[0].who == "Anna"

@@ -318,11 +318,11 @@ def test_nothing_moves_while_a_page_loads(page: Page, address: str) -> None:
 def test_what_is_next_is_dismissed_a_kind_at_a_time(page: Page, address: str) -> None:
     """And remembered in the browser; the strip keeps its height, and what is hidden can be shown again."""
     visit(page, f"{address}/data")
-    strip, do = page.locator(".next"), page.locator(".next-do")
-    do.wait_for()
+    strip, do, later = page.locator(".next"), page.locator(".next-do"), page.locator(".next-later")
+    later.wait_for()
     height, first = strip.bounding_box(), do.get_attribute("href")
-    while do.is_visible():
-        page.locator(".next-later").click()
+    while later.is_visible():
+        later.click()
     strip.get_by_text("Nothing waits for you.").wait_for()
     visit(page, f"{address}/banks")
     strip.get_by_role("button", name="Show hidden").click()

@@ -11,6 +11,8 @@ import { chosenStep, dismissedOf } from "./steps.js";
 const DISMISSED = "exdd.next.dismissed";
 /** Milliseconds after a click or key until it is asked again: what was done needs a moment. */
 const SETTLED = 1500;
+/** Milliseconds until a server that did not answer is asked again. */
+const AGAIN = 5000;
 
 /**
  * Called by Gradio once the strip stands.
@@ -25,12 +27,16 @@ export function start(element, server) {
   const show = () => showStep(element, steps, dismissedOf(recall(DISMISSED)));
   const ask = latest(async () => {
     if (document.hidden || !element.isConnected) return;
-    steps = (await call("next_steps").catch(() => ({ steps }))).steps; // the page's own calls say what is wrong
+    try {
+      steps = (await call("next_steps")).steps;
+    } catch {
+      askSoon(AGAIN); // the page's own calls say what is wrong
+    }
     show();
   });
-  const askSoon = () => {
+  const askSoon = (wait = SETTLED) => {
     clearTimeout(timer);
-    timer = window.setTimeout(ask, SETTLED);
+    timer = window.setTimeout(ask, wait);
   };
   find(element, ".next-later").addEventListener("click", () => {
     const kinds = dismissedOf(recall(DISMISSED));
@@ -42,9 +48,9 @@ export function start(element, server) {
     remember(DISMISSED, "");
     show();
   });
-  for (const kind of ["click", "keyup"]) document.addEventListener(kind, askSoon);
+  for (const kind of ["click", "keyup"]) document.addEventListener(kind, () => askSoon());
   // The header noticed that something has changed, or a page did something without a press.
-  for (const kind of ["exdd-active", "exdd-done"]) document.addEventListener(kind, askSoon);
+  for (const kind of ["exdd-active", "exdd-done"]) document.addEventListener(kind, () => askSoon());
   document.addEventListener("visibilitychange", ask);
   requestAnimationFrame(() => setTimeout(ask)); // the page is painted first
 }
@@ -59,7 +65,8 @@ function showStep(element, steps, dismissed) {
   const link = find(element, ".next-do", HTMLAnchorElement);
   find(element, ".next-said").textContent = step ? step.said : "Nothing waits for you.";
   find(element, ".next-said").title = step?.said || "";
-  link.hidden = find(element, ".next-later").hidden = !step;
+  find(element, ".next-later").hidden = !step;
+  link.hidden = !step || new URL(step.link, location.href).href === location.origin + location.pathname; // one is there
   find(element, ".next-all").hidden = Boolean(step) || !steps.length;
   const ticks = find(element, ".next-ticks");
   ticks.hidden = !step?.ticks.length;

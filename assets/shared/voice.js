@@ -66,10 +66,17 @@ function toaster(page, attempt) {
   const dialog = /** @type {HTMLDialogElement | null} */ (page.querySelector("dialog.st-dialog"));
   const usual = box.parentElement;
   let fading = 0;
+  /** @param {number} lasting milliseconds; longer while it is pointed at or a key would press its button */
+  const fade = (lasting) => {
+    clearTimeout(fading);
+    fading = window.setTimeout(() => {
+      if (box.matches(":hover, :focus-within")) fade(1000);
+      else box.hidden = true;
+    }, lasting);
+  };
 
   /** @param {string} words @param {() => unknown} [undo] @param {number} [lasting] milliseconds */
   return (words, undo, lasting = undo ? 9000 : 4000) => {
-    clearTimeout(fading);
     (dialog?.open ? dialog : usual)?.append(box); // while a dialog is open, nothing outside it can be clicked
     box.hidden = false;
     const takeBack = attempt(async () => {
@@ -79,6 +86,6 @@ function toaster(page, attempt) {
     const button = undo && make("button", { type: "button", onclick: takeBack }, "Undo");
     box.replaceChildren(make("span", {}, words), button || "");
     box.style.paddingRight = undo ? "8px" : "16px";
-    fading = window.setTimeout(() => (box.hidden = true), lasting);
+    fade(lasting);
   };
 }

@@ -7,6 +7,7 @@ other machines: no analytics, no web fonts, no scripts. Knows addresses and file
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import json
 import logging
@@ -264,6 +265,7 @@ def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping
     app.close(verbose=False)
     if not stopped:
         os._exit(0)  # the job is queued, and goes on where its results end
+    gc.freeze()  # what is left ends with the program; Python would search it for garbage several times
 
 
 def _asked_to_stop() -> threading.Event:

@@ -5,6 +5,7 @@ A thing that is not there skips the test with a reason; where EXDD_REQUIRE_ALL i
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ if os.environ.get("EXDD_REQUIRE_ALL"):
 # Nothing leaves the machine, and no test sees the workspace of the person who runs it. Set before any import.
 os.environ.update(HF_HUB_OFFLINE="1", GRADIO_ANALYTICS_ENABLED="False", MPLBACKEND="Agg")
 os.environ.pop("EXDD_WORKSPACE", None)
+# The programs that tests start keep what they compile of our modules; otherwise each of them compiles all of it again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Workers in parallel share the cores: each of them, and each process it starts, computes in so many threads.
 if "PYTEST_XDIST_WORKER_COUNT" in os.environ:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -49,6 +52,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("browser")
             long.add(item.path)
     items.sort(key=lambda item: item.path not in long)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector off all that is imported by now, which it would walk again and again."""
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -142,8 +142,9 @@ def test_coco_is_read_by_its_own_reader(tmp_path: Path, capsys: pytest.CaptureFi
     assert [one["area_mm2"] for one in scaled([scratch], 0.5)] == [3.0]
 
 
-def test_every_verdict_lists_its_regions(demo_workspace: Workspace) -> None:
-    review = Review(demo_workspace)
+def test_every_verdict_lists_its_regions(demo_workspace: Workspace, tmp_path: Path) -> None:
+    shutil.copytree(demo_workspace.path, tmp_path / "own")
+    review = Review(Workspace.open(tmp_path / "own"))
     defects = 0
     for image in review.images("demo/test"):
         seen = review.compare(image.id).exdd

@@ -169,10 +169,12 @@ def test_a_map_in_the_making_can_be_cancelled(workspace, umap):
     assert not bank_map.has_umap(workspace, workspace.bank().id)
 
 
-def test_a_damaged_map_is_as_none(workspace, umap):
+def test_a_damaged_map_is_said_once_and_then_as_none(workspace, umap):
     bank_map.make_umap(workspace)
     file = next((workspace.path / "cache" / "banks").rglob("map.npz"))
     file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(BadInput, match="was damaged and is gone; make it again"):
+        bank_map.map_bank(workspace, method="umap")
     with pytest.raises(BadInput, match="not made yet"):
         bank_map.map_bank(workspace, method="umap")
     with pytest.raises(BadInput, match='no map "tsne"'):

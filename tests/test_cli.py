@@ -117,7 +117,7 @@ def test_a_source_or_workspace_that_cannot_be_leaves_nothing_behind(demo_dataset
         (["datasets", "move", "a/b.png"], "--split"),
         (["datasets", "move", "a/b.png", "--split", "train"], 'no image "a/b.png"'),
         (["datasets", "relabel", "a/b.png", "--label", "odd"], "odd"),
-        (["datasets", "set", "tiles"], "--depth, --masks or --size"),
+        (["datasets", "set", "tiles"], "--depth, --masks, --size or --mm-per-pixel"),
         (["datasets", "roi", "tiles"], "Say one of"),
         (["datasets", "roi", "tiles", "--clear", "--threshold", "3"], "Say one of"),
         (["datasets", "delete", "tiles"], 'no data set "tiles"'),

@@ -39,9 +39,9 @@ def quality(id, effect):
     time.sleep(0.3)
     print("measured", flush=True)
 
-measuring.judge, measuring._next = SimpleNamespace(quality=quality), lambda: ("one", False)
+measuring.judge, measuring._next = SimpleNamespace(quality=quality), lambda: ("demo", "one", False)
 measuring.want()
-begun.wait()
+assert begun.wait(60), "nothing was measured"
 """
 PAINTED = 9
 

@@ -91,6 +91,23 @@ def test_an_empty_workspace_is_made_and_says_what_to_do(page: Page, folder: Path
 # --- Data -------------------------------------------------------------------------------------------------
 
 
+def test_what_is_next_is_dismissed_a_kind_at_a_time(page: Page, address: str) -> None:
+    """And remembered in the browser; the strip keeps its height, and what is hidden can be shown again.
+
+    It stands first in the file, while the workspace is fresh and has first steps.
+    """
+    visit(page, f"{address}/data")
+    strip, do, later = page.locator(".next"), page.locator(".next-do"), page.locator(".next-later")
+    later.wait_for()
+    height, first = strip.bounding_box(), do.get_attribute("href")
+    while later.is_visible():
+        later.click()
+    strip.get_by_text("Nothing waits for you.").wait_for()
+    visit(page, f"{address}/banks")
+    strip.get_by_role("button", name="Show hidden").click()
+    assert do.get_attribute("href") == first and strip.bounding_box() == height
+
+
 def test_import_shows_the_split_before_it_is_made(page: Page, address: str, folder: Path) -> None:
     visit(page, f"{address}/data")
     look_at(page, folder)
@@ -313,20 +330,6 @@ def test_nothing_moves_while_a_page_loads(page: Page, address: str) -> None:
         moved[path] = page.evaluate("window.moved")
         assert page.locator(".next-said").is_visible()
     assert max(moved.values()) < 0.05, moved
-
-
-def test_what_is_next_is_dismissed_a_kind_at_a_time(page: Page, address: str) -> None:
-    """And remembered in the browser; the strip keeps its height, and what is hidden can be shown again."""
-    visit(page, f"{address}/data")
-    strip, do, later = page.locator(".next"), page.locator(".next-do"), page.locator(".next-later")
-    later.wait_for()
-    height, first = strip.bounding_box(), do.get_attribute("href")
-    while later.is_visible():
-        later.click()
-    strip.get_by_text("Nothing waits for you.").wait_for()
-    visit(page, f"{address}/banks")
-    strip.get_by_role("button", name="Show hidden").click()
-    assert do.get_attribute("href") == first and strip.bounding_box() == height
 
 
 def test_tables_sort_by_a_click(page: Page, address: str, folder: Path) -> None:

@@ -182,7 +182,8 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         scored(page, str(id).rpartition("/")[2])
         opened = parse_qs(urlparse(page.url).query)
         bank = workspace.bank(run.spec["full"])  # of the method whose threshold is shown at first
-        assert opened == {"image": [id], "bank": [bank.id]} and workspace.image(str(id)).label == "defect"
+        assert opened == {"dataset": ["demo"], "image": [id], "bank": [bank.id]}
+        assert workspace.image(str(id)).label == "defect"
         page.locator(".vw-bank", has_text=f"Bank {bank.name}").first.wait_for()
 
 

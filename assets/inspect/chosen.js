@@ -6,7 +6,7 @@ import { all, lineOf } from "./parts.js";
 
 /** @param {import("./state.js").Inspect} inspect */
 export function chosenPane({ viewer, store }) {
-  const lists = [".vw-strip", ".vw-table tbody"].map((list) => find(viewer, list));
+  const lists = [".vw-strip", ".vw-tablebox tbody"].map((list) => find(viewer, list));
   store.subscribe(["id", "order", "view", "marking"], ({ id, order }) => {
     for (const list of lists) {
       for (const line of all(list, "[data-id]"))

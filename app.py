@@ -7,7 +7,6 @@ other machines: no analytics, no web fonts, no scripts. Knows addresses and file
 from __future__ import annotations
 
 import argparse
-import gc
 import importlib
 import json
 import logging
@@ -240,7 +239,7 @@ class HeadFirst:
 
 
 def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping[str, Any]) -> None:
-    """Serve until SIGTERM or Ctrl+C, and then let the running job stop. tls: what Gradio needs for https."""
+    """Serve until SIGTERM or Ctrl+C, let the running job stop, and end the program. tls: what Gradio needs for https."""
     stop, worker = _asked_to_stop(), jobs.start_worker(workspace)
     app = create_app(workspace, worker)
     options = launch_options(workspace, doors)
@@ -261,11 +260,11 @@ def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping
     print(f"ExDD Workbench: {address}  (workspace {workspace.path}; Ctrl+C stops it)", flush=True)
     stop.wait()
     log.info("Stopping: no further job begins, and the running one stops at its next step.")
-    stopped = worker.drain(DRAIN)
+    worker.drain(DRAIN)  # one that does not stop in time is queued, and goes on where its results end
     app.close(verbose=False)
-    if not stopped:
-        os._exit(0)  # the job is queued, and goes on where its results end
-    gc.freeze()  # what is left ends with the program; Python would search it for garbage several times
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(0)  # threads in the middle of a step leave whole files, and Python need not clear up for a minute
 
 
 def _asked_to_stop() -> threading.Event:

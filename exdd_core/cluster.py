@@ -47,7 +47,6 @@ PACKAGES = (
     "timm",
     "diffusers",
 )
-KERNEL = "OPENBLAS_CORETYPE"
 _connecting = threading.Lock()
 
 
@@ -176,12 +175,8 @@ def _connected() -> ModuleType:
 
     with _connecting:
         if not ray.is_initialized():
-            # The kernel that detector/bank.py chooses here for faiss is not for what workers load before faiss.
-            kernel = os.environ.pop(KERNEL, None)
+            connect = functools.partial(ray.init, address(), logging_level=logging.ERROR, log_to_driver=False)
             try:
-                connect = functools.partial(
-                    ray.init, address(), logging_level=logging.ERROR, log_to_driver=False
-                )
                 if address() == LOCAL:
                     connect(include_dashboard=False, _node_ip_address="127.0.0.1")
                 else:
@@ -190,7 +185,4 @@ def _connected() -> ModuleType:
                 raise BadInput(
                     f"No Ray cluster can be used at {address()}: start one as docs/CLUSTER.md says, or unset {SWITCH}."
                 ) from error
-            finally:
-                if kernel is not None:
-                    os.environ[KERNEL] = kernel
     return ray

@@ -93,7 +93,6 @@ def machines() -> Iterator[Machines]:
     from ray.cluster_utils import Cluster
 
     head = {"num_cpus": 1, "object_store_memory": MEMORY, "include_dashboard": False, "_system_config": WATCH}
-    os.environ.pop(cluster.KERNEL, None)  # as in the shell where people start Ray
     made = Cluster(initialize_head=True, head_node_args=head)
     machines = Machines(made, None)
     machines.add_second()

@@ -209,13 +209,17 @@ def test_two_browsers_decide_on_one_queue(browser: Browser, address: str, worksp
         def left() -> int:
             return candidates.count(workspace, status="pending")
 
-        while left():  # each decides once a round, and that has counted
-            for page, who, keys in ((anna, "Anna", ["a"]), (ben, "Ben", ["r", "Enter"])):
-                if before := left():
-                    until(page, partial(has_open, page, workspace, who))
-                    for key in keys:
-                        page.keyboard.press(key)
-                    until(page, partial(fewer, left, before))
+        def deciding() -> list[tuple[Page, str, list[str]]]:
+            return [turn for turn in turns if has_open(turn[0], workspace, turn[1])]
+
+        turns = [(anna, "Anna", ["a"]), (ben, "Ben", ["r", "Enter"])]
+        while before := left():  # in turns, but for the last one, which may be open with either; each counts
+            until(anna, lambda: len(deciding()) == min(left(), 2))
+            page, _, keys = deciding()[0]
+            for key in keys:
+                page.keyboard.press(key)
+            until(page, partial(fewer, left, before))
+            turns.reverse()
         decided = [decision.subject for decision in decisions.history(workspace)]
         assert sorted(decided) == sorted({made.id for made in candidates.listed(workspace)})
         anna.locator(".empty-title", has_text="All decided").wait_for()

@@ -478,6 +478,8 @@ def test_the_library_saves_loads_compares_deletes_and_travels(
         assert "smooth, plain" in page.locator(".st-negative").input_value()
         stroke(page, (0.3, 0.3), (0.6, 0.6))
         preview(page)
+        page.click(".st-keepdraft")
+        until(page, lambda: newest(workspace).status == "pending")
         page.fill(".st-prompt", "fine {copper|steel} scratches")
         page.locator("[data-control=strength] input[type=number]").fill("1.5")
         page.click(".st-save summary")

@@ -21,7 +21,7 @@ from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, candidates, decisions
 from exdd_core.workspace.versions import roll_back
 from tests import plates, tiny_umap
-from tests.browser import SLOW, program, shoot, visit
+from tests.browser import SLOW, serving, shoot, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -53,8 +53,8 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture
 def address(workspace: Workspace, tmp_path: Path) -> Iterator[str]:
     shutil.copytree(workspace.path, tmp_path / "workspace")
-    with program(tmp_path / "workspace") as address:
-        yield address
+    with serving(Workspace.open(tmp_path / "workspace")) as address:
+        yield address.rstrip("/")
 
 
 def still(page: Page, dot: list[int]) -> list[float]:
@@ -204,8 +204,8 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
     curation.accept(own, [later], "Anna")
     roll_back(own)
     page.add_init_script("localStorage.setItem('exdd.who', 'Ben')")
-    with program(own.path) as address:
-        visit(page, f"{address}/banks")
+    with serving(own) as address:
+        visit(page, f"{address}banks")
         due = page.locator("#due")
         due.get_by_text("1 accepted candidate is not in it").wait_for(timeout=SLOW)
         shoot(page, "banks-behind")

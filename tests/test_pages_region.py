@@ -18,7 +18,7 @@ from exdd_core.images import Size, encode_png, read_image
 from exdd_core.workspace import Workspace, dataset_settings
 from exdd_core.workspace.imports import import_dataset
 from pages.data import questions, region
-from tests.browser import program, shoot, visit
+from tests.browser import serving, shoot, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -215,8 +215,8 @@ def test_a_mask_of_a_large_image_keeps_every_pixel_that_is_left_alone(
 def served(parts: Path, tmp_path: Path) -> Iterator[tuple[str, Path]]:
     folder = tmp_path / "served"
     shutil.copytree(parts, folder)
-    with program(folder) as address:
-        yield address, folder
+    with serving(Workspace.open(folder)) as address:
+        yield address.rstrip("/"), folder
 
 
 def unfolded(page: Page, address: str) -> Locator:

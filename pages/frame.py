@@ -16,7 +16,7 @@ import gradio as gr
 
 from exdd_core import jobs
 from exdd_core.workspace import doctor, unfitted
-from pages import next_steps
+from pages import html, next_steps
 from pages.answers import answering, markup, on_load
 from pages.guard.visitors import Visitor, visitor_of_request
 from pages.html import Answer, text
@@ -26,15 +26,7 @@ from pages.questions import Id, Question
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-# Title and path of every page, in the order of the header's links. Links are relative: a proxy may put a prefix before.
-PAGES = [
-    ("Inspect", "/"),
-    ("Studio", "/studio"),
-    ("Curate", "/curate"),
-    ("Evaluate", "/evaluate"),
-    ("Data", "/data"),
-    ("Banks", "/banks"),
-]
+PAGES = [*html.PAGES.items()]  # title and path of every page, in the order of the header's links
 OFFERED = 12  # versions that the header offers
 MARK = """<svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
 <circle cx="11.5" cy="16" r="8.5" fill="currentColor"/>
@@ -53,7 +45,7 @@ def frame(workspace: Workspace, path: str) -> Iterator[None]:
     gr.Navbar(visible=False)
     _header(workspace, path)
     next_steps.render(workspace)
-    with gr.Column(elem_classes="page"):
+    with gr.Column(elem_classes="page", elem_id="content"):
         yield
     _footer(workspace)
 
@@ -70,8 +62,9 @@ def _header(workspace: Workspace, path: str) -> None:
         for title, url in PAGES
     )
     with gr.Row(elem_classes="frame-header"):
+        skip = '<a class="skip" href="#content">Skip to the page</a>'
         brand = f'<a class="brand" href="./">{MARK}<span>ExDD Workbench</span></a>'
-        markup(f'<div class="frame-links">{brand}<nav aria-label="Pages">{links}</nav></div>')
+        markup(f'<div class="frame-links">{skip}{brand}<nav aria-label="Pages">{links}</nav></div>')
         markup(
             JOBS_HTML,
             js_on_load="exdd.jobs(element, server)",
@@ -110,7 +103,7 @@ def _chips(workspace: Workspace) -> list[Answer]:
     name, bank, infos = workspace.active_name(), workspace.active_bank(), workspace.datasets()
     behind = " · being updated" if bank and unfitted.count(workspace, bank.id) else ""
     strange = bool(bank and name and bank.dataset != name)
-    versions = workspace.banks(name)[:OFFERED] if name else []
+    versions = [one for one in workspace.banks(name) if not one.is_measurement][:OFFERED] if name else []
     return [
         {
             "url": "./data",

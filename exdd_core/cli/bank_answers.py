@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class BankRow(TypedDict):
-    """A version in a list. rows: by side. changes: how many images' rows have changed since it was built."""
+    """A version in a list. rows: by side. changes: how many images' rows have changed since it was built.
+    made_for: kind of the measurement that built it for itself, "" where a person did."""
 
     id: str
     name: str
@@ -24,6 +25,7 @@ class BankRow(TypedDict):
     state: int
     created: str
     who: str
+    made_for: str
     active: bool
     pinned: bool
     rows: dict[str, int]

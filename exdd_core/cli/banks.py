@@ -39,6 +39,7 @@ def list_banks(options: argparse.Namespace) -> dict[str, list[bank_answers.BankR
                 "state": bank.state,
                 "created": bank.created,
                 "who": bank.who,
+                "made_for": bank.made_for,
                 "active": bank.active,
                 "pinned": bank.pinned,
                 "rows": counts,
@@ -57,7 +58,7 @@ def list_banks(options: argparse.Namespace) -> dict[str, list[bank_answers.BankR
             marks = (", active" if row["active"] else "") + (", pinned" if row["pinned"] else "")
             print(
                 f"{row['name']:<8} {row['created'][:19]:<20} {rows_of} {shown:>6}  "
-                f"{row['who'] or '-':<12} {row['dataset']}, state {row['state']}{marks}"
+                f"{row['who'] or row['made_for'] or '-':<12} {row['dataset']}, state {row['state']}{marks}"
             )
     return {"banks": rows}
 
@@ -191,12 +192,21 @@ def unpin_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
     return _of_bank(workspace.bank(options.version), "is not pinned any more.", options)
 
 
+def remove_options(add: Add) -> None:
+    one_version(add)
+    add("--yes", action="store_true", help="delete it though a measurement or a job needs it")
+
+
 def remove_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
-    """Delete a version and its changes."""
+    """Delete a version and its changes; one that a measurement or a job needs only with --yes."""
+    from exdd_core import jobs
     from exdd_core.workspace import versions
 
     workspace = open_workspace(options)
     bank = workspace.bank(options.version)
+    needed = jobs.needing(workspace, bank.id)
+    if needed and not options.yes:
+        raise BadInput(f"{bank.name} is still needed: {needed} Add --yes to delete it all the same.")
     versions.delete_bank(workspace, bank.id)
     return _of_bank(bank, "is deleted.", options)
 
@@ -318,7 +328,7 @@ BANKS = Group(
         "rollback": (roll_back, None),
         "pin": (pin_bank, one_version),
         "unpin": (unpin_bank, one_version),
-        "delete": (remove_bank, one_version),
+        "delete": (remove_bank, remove_options),
         "rebuild": (rebuild_bank, rebuild_options),
         "drop": (drop_image, drop_options),
         "put-back": (put_back_image, put_back_options),

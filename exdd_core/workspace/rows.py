@@ -119,7 +119,8 @@ class BankSettings(TypedDict, total=False):
 class BankVersion:
     """One bank version.
 
-    seconds: time that the build took. who: the person who built it, "" if unknown.
+    seconds: time that the build took. who: the person who built it, "" if unknown. made_for: kind of the measurement
+    that built it for itself, "" where a person did.
     """
 
     id: str
@@ -134,6 +135,7 @@ class BankVersion:
     pinned: bool = False  # cannot be deleted
     who: str = ""
     files: FileDigests | None = None  # None for one that was built before there were digests
+    made_for: str = ""
 
     @property
     def name(self) -> str:
@@ -147,7 +149,7 @@ class BankVersion:
     @property
     def is_measurement(self) -> bool:
         """Whether a measurement built it for itself and nobody has taken it over: lists for people leave it out."""
-        return bool(self.settings.get("made_for")) and not (self.active or self.pinned)
+        return bool(self.made_for) and not (self.active or self.pinned)
 
 
 def dataset_info(row: DatasetColumns, changed: bool = True) -> DatasetInfo:

@@ -22,7 +22,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,6 +41,7 @@ from exdd_core.workspace.columns import BankColumns, DatasetColumns, ImageColumn
 from exdd_core.workspace.failures import DATABASE, as_bad_input, damaged
 from exdd_core.workspace.placing import LOCK, MADE, bring_caches_up_to_date, sweep
 from exdd_core.workspace.rows import (
+    BankSettings,
     BankVersion,
     DatasetInfo,
     FileDigests,
@@ -48,7 +49,7 @@ from exdd_core.workspace.rows import (
     dataset_info,
 )
 from exdd_core.workspace.settings import get, put
-from exdd_core.workspace.versions import PINNED, leading
+from exdd_core.workspace.versions import PINNED, built_to_measure, leading
 
 if TYPE_CHECKING:
     from exdd_core.detector.backbones import Backbone
@@ -335,7 +336,8 @@ class Workspace:
             active, pinned = leading(db, context.dataset()), json.loads(get(db, PINNED, "null"))
             query = f"select * from banks {where} order by number desc"
             found = columns.bank_rows(db, query, {"dataset": dataset})
-        return [self._bank_version(row, active, pinned or []) for row in found]
+            measured = built_to_measure(db)
+        return [self._bank_version(row, active, pinned or [], measured) for row in found]
 
     def bank(self, id: str | None = None) -> BankVersion:
         """The bank version of that id, name ("v3") or number (None: the active one). Raises `BadInput`."""
@@ -355,20 +357,24 @@ class Workspace:
         with context.working_on(dataset):
             return next((bank for bank in self.banks() if bank.active), None)
 
-    def _bank_version(self, row: BankColumns, active: str | None, pinned: list[str]) -> BankVersion:
+    def _bank_version(
+        self, row: BankColumns, active: str | None, pinned: list[str], measured: Mapping[str, str]
+    ) -> BankVersion:
+        settings: BankSettings = json.loads(row["settings"])
         return BankVersion(
             id=row["id"],
             number=row["number"],
             dataset=row["dataset"],
             created=row["created"],
             seconds=row["seconds"],
-            settings=json.loads(row["settings"]),
+            settings=settings,
             summary=json.loads(row["summary"]),
             active=row["id"] == active,
             path=self._banks / row["id"],
             pinned=row["id"] in pinned,
             who=row["who"] or "",
             files=FileDigests(**json.loads(row["files"])) if row["files"] else None,
+            made_for=settings.get("made_for") or measured.get(row["id"], ""),
         )
 
 

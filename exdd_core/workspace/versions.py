@@ -45,6 +45,18 @@ def leading(db: Database, dataset: str) -> str | None:
     return former[-1] if former else own[0]
 
 
+def built_to_measure(db: Database) -> dict[str, str]:
+    """Id of a version -> kind of the measurement that built it for itself, of those that do not say so: programs
+    before there was `made_for` stored the versions of Table 1 without a name while it was measured."""
+    return dict(
+        db.execute(
+            "select banks.id, runs.kind from banks join runs on runs.kind = 'table1' and banks.id in "
+            "(json_extract(spec, '$.base'), json_extract(spec, '$.full')) where coalesce(banks.who, '') = '' "
+            "and 86400 * (julianday(runs.created) - julianday(banks.created)) between -2 and runs.seconds + 2"
+        ).fetchall()
+    )
+
+
 def activate_bank(workspace: Workspace, id: str) -> None:
     """Make the bank version of that id, name or number the active one. Raises `BadInput` for an unknown one."""
     bank = workspace.bank(id)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from exdd_core import jobs
 from exdd_core.sentences import count
-from exdd_core.workspace import runs
 from exdd_core.workspace.versions import activate_bank, delete_bank, pin_bank, roll_back
 from pages import answers, html
 from pages.banks.builder import Builder
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from exdd_core.banks.drift import State
     from exdd_core.curation.gate import Gate
     from exdd_core.workspace import BankVersion, Workspace
-    from exdd_core.workspace.runs import Run
 
 VERSION_COLUMNS = [
     ("Version", "", ""),
@@ -42,6 +41,7 @@ VERSION_COLUMNS = [
 ]
 # What the buttons of the table do; "anyway" activates a version that is held back.
 ACTS = ("back", "every", "rows", "activate", "anyway", "pin", "unpin", "delete", "keep", "confirm")
+MEASUREMENTS = {"table1": "Table 1"}  # that build versions for themselves
 NOBODY = "someone"  # the name of a person who gave none
 # Adds the name that this browser stored on Curate to the events of `answers.buttons`.
 DUE_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
@@ -85,7 +85,7 @@ class Versions:
         before, found = compare.former(self.workspace), compare.measured(self.workspace)
         banks = self._shown(asking, every)
         rows = [
-            (_held_row(bank, held) if held else _confirm_row(bank, runs.using(self.workspace, bank.id)))
+            (_held_row(bank, held) if held else _confirm_row(bank, jobs.needing(self.workspace, bank.id)))
             if bank.id == asking
             else _version_row(bank, found.get(bank.id), compare.changes(self.workspace, bank.id))
             for bank in banks
@@ -206,7 +206,8 @@ def _version_row(bank: BankVersion, found: Measured | None, changes: int) -> str
     tags += ' <span class="tag">pinned</span>' if bank.pinned else ""
     since = f"{count(changes, 'change')} since" if changes else ""
     took = f"Took {html.duration(bank.seconds)}, {_disk(bank)}"
-    made = f"{_when(bank.created)}{under(bank.who or '–')}"
+    by = f"for {MEASUREMENTS.get(bank.made_for, bank.made_for)}" if bank.made_for else bank.who
+    made = f"{_when(bank.created)}{under(by) if by else ''}"
     version = f"<strong>{text(bank.name)}</strong>{tags}{under(since)}"
     images = f"of {summary['negative_images']:,} · {summary['positive_images']:,} images"
     reached = summary.get("radius") if summary["positive_rows"] else None
@@ -264,9 +265,9 @@ def _due_html(bank: BankVersion, found: State, grown: str) -> str:
     return f'<p class="note info due" role="status">{sign}{said}{buttons}</p>'
 
 
-def _confirm_row(bank: BankVersion, needed: list[Run]) -> str:
-    """The question in place of the version's row. Keep it lies where the button was that asked. needed: the runs that
-    measured it."""
+def _confirm_row(bank: BankVersion, needed: str) -> str:
+    """The question in place of the version's row. Keep it lies where the button was that asked. needed: by what, in
+    sentences."""
     rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"
     where = f"learned from {bank.dataset}, {_disk(bank)}"
 
@@ -279,19 +280,9 @@ def _confirm_row(bank: BankVersion, needed: list[Run]) -> str:
     return _row_of(
         f'<div class="confirm" role="alertdialog" aria-label="Delete {text(bank.name)}">'
         f"<p><strong>Delete {text(bank.name)}?</strong> Its {rows} ({text(where)}) go for good. The images stay."
-        f"{_needed_html(needed)}</p>"
+        f" <strong>{text(needed)}</strong></p>"
         f'<span class="actions">{button("confirm", f"Delete {bank.name}")}{button("keep", "Keep it")}</span></div>'
     )
-
-
-def _needed_html(runs: list[Run]) -> str:
-    if not runs:
-        return ""
-    named = "; ".join(text(run.title) for run in runs[:3]) + (
-        f" and {len(runs) - 3} more" if len(runs) > 3 else ""
-    )
-    need = f"{count(len(runs), 'measurement')} {'needs' if len(runs) == 1 else 'need'} it ({named})."
-    return f" <strong>{need}</strong> Without it, neither can the figures be measured again nor the images be opened."
 
 
 def _held_row(bank: BankVersion, held: Gate) -> str:

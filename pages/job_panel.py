@@ -172,13 +172,24 @@ def _scored(job: jobs.Job, made: Scored) -> Outcome:
 
 
 def _painted(job: jobs.Job, made: Painted) -> Outcome:
-    failed = f"; {made['failed']:,} could not be painted: {made['reasons'][0]}" if made["failed"] else "."
-    said = f"{count(made['made'], 'candidate')}{failed}"
-    return Outcome(said, ("Open in Studio", "./studio"))
+    said = f"Painted {count(made['made'], 'candidate')}."
+    if made["failed"]:
+        said = f"Painted {made['made']:,} of {count(made['ordered'], 'candidate')}; "
+        said += f"{made['failed']:,} could not be painted: {made['reasons'][0]}"
+    drafts = bool(job.spec.get("axes"))  # the cells of a comparison
+    return Outcome(
+        said, ("Compare them in Studio", "./studio") if drafts else ("Decide on them in Curate", "./curate")
+    )
 
 
 def _evaluated(job: jobs.Job, made: RunResult) -> Outcome:
-    found = ", ".join(f"{name} {values['image_auroc']:.3f}" for name, values in made["methods"].items())
+    from exdd_core.experiments import short_title  # scikit-learn lies behind it
+
+    named = "with {} painted" if job.kind == "sweep" else "{}"
+    found = ", ".join(
+        f"{named.format(short_title(name))} {values['image_auroc']:.3f}"
+        for name, values in made["methods"].items()
+    )
     said = f"Image AUROC on {made['dataset']}: {found}."
     return Outcome(said, ("Open in Evaluate", f"./evaluate?run={made['run']}"))
 

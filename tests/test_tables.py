@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from exdd_core import curation, datasets, images, jobs, studio
+from exdd_core import cli, curation, datasets, images, jobs, studio
 from exdd_core.banks import compare
 from exdd_core.banks.building import build_bank
 from exdd_core.detector import fit
 from exdd_core.detector.bank import BankImage
 from exdd_core.detector.fitted import Fitted
 from exdd_core.errors import BadInput, Cancelled
-from exdd_core.experiments import names, run_differences, sweeping, unseen
+from exdd_core.experiments import curves, names, run_differences, sweeping, unseen
 from exdd_core.experiments.specs import SweepSpec
 from exdd_core.progress import Progress
 from exdd_core.synthesis import orders
@@ -44,7 +44,9 @@ def with_synthetic(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathF
     return workspace
 
 
-def test_table_one_without_synthetic_defects_says_so(demo_workspace: Workspace, tmp_path: Path) -> None:
+def test_table_one_without_synthetic_defects_says_so(
+    demo_workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     workspace = copy_of(demo_workspace, tmp_path)
     before = workspace.bank().id
     said = jobs.run_here(workspace, "table1", "", {})
@@ -62,6 +64,18 @@ def test_table_one_without_synthetic_defects_says_so(demo_workspace: Workspace, 
     assert alone["methods"]["patchcore"] == run.result["methods"]["patchcore"]
     again = runs.get(workspace, jobs.run_here(workspace, "table1", "", run.spec)["run"])
     assert run_differences.differences(run, again) == [] and len(workspace.banks()) == 2
+    with workspace.writing() as db:  # as programs stored it that did not say what built a version
+        db.execute("update banks set settings = json_remove(settings, '$.made_for')")
+    assert [(one.made_for, one.is_measurement) for one in workspace.banks()] == [
+        ("table1", True),
+        ("", False),
+    ]
+    # It is deleted only by who says so, since the runs need it.
+    needed = jobs.needing(workspace, bank.id)
+    assert needed.startswith("3 measurements need it (demo: ") and jobs.needing(workspace, before) == ""
+    asked = ["banks", "delete", bank.name, "--workspace", str(workspace.path)]
+    assert cli.main(asked) == 2 and "--yes" in capsys.readouterr().err and len(workspace.banks()) == 2
+    assert cli.main([*asked, "--yes"]) == 0 and len(workspace.banks()) == 1
 
 
 def test_table_one_and_the_sweep_with_synthetic_defects(with_synthetic: Workspace) -> None:
@@ -76,6 +90,8 @@ def test_table_one_and_the_sweep_with_synthetic_defects(with_synthetic: Workspac
     }
     swept = jobs.run_here(workspace, "sweep", "", {"counts": [3, 0], "seeds": 1})
     assert swept["counts"] == [0, 3] and swept["complete"] and swept["synthetic"] == 3
+    curve = curves.sweep_curves(runs.get(workspace, swept["run"]))["image_auroc"]
+    assert [trace.name for trace in curve.data][:1] == ["ExDD, one draw"]  # which has no deviation
     # All of them, and none, are what Table 1 has.
     for count, name in (("0", "exdd_base"), ("3", "exdd_full")):
         assert swept["methods"][count] == pytest.approx(table["methods"][name], abs=1e-6)

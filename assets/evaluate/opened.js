@@ -2,6 +2,7 @@
 
 import { find, make, save } from "../shared/dom.js";
 import { knownName, rememberName } from "../shared/who.js";
+import { nameInAddress } from "./address.js";
 import { made } from "./making.js";
 import { show as showMeasurement } from "./measured.js";
 import { factsOf, inspectUrl, thumbnailUrl } from "./words.js";
@@ -74,6 +75,7 @@ async function remove({ store, call, voice, open }, at) {
   const { runs } = await call("delete", { id: at });
   store.patch({ runs, at: "", shown: null });
   if (runs.length) await open(runs[0].id);
+  else nameInAddress("");
   const undo = async () => {
     store.patch({ runs: (await call("restore", { id: at })).runs });
     await open(at);

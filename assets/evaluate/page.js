@@ -6,6 +6,7 @@ import { plotly } from "../shared/plotly.js";
 import { caller } from "../shared/server.js";
 import { createStore } from "../shared/store.js";
 import { voice } from "../shared/voice.js";
+import { addressed, nameInAddress } from "./address.js";
 import { showCompared } from "./compared.js";
 import { showFigureTwo } from "./figure_two.js";
 import { fillForm, wireForm } from "./form.js";
@@ -45,11 +46,12 @@ export function start(page, server) {
     fillForm(pane, answer);
     showFields();
     showRuns();
-    const wanted = new URL(location.href).searchParams.get("run");
+    const wanted = addressed();
     const { runs } = store.get();
     const run = runs.find(({ id }) => id === wanted) || runs[0];
     follow();
     if (run) await pane.open(run.id);
+    else nameInAddress("");
     if (answer.damaged) spoken.say(answer.damaged);
   });
   enter();
@@ -67,9 +69,7 @@ function opener(store, call) {
     const shown = await call("run", { id });
     await plotly();
     if (store.get().at !== id) return;
-    const address = new URL(location.href);
-    address.searchParams.set("run", id);
-    history.replaceState(null, "", address);
+    nameInAddress(id);
     store.patch({ shown });
   };
 }

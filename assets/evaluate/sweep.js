@@ -21,13 +21,18 @@ import { layoutOf, MARGIN, plot } from "./plots.js";
 /** @typedef {import("./figures.js").Measurement} Measurement */
 
 const THEIRS = ["image_auroc", "pixel_auroc"];
-const ABOUT =
-  "The band is one standard deviation over the seeds, each of which draws other synthetic defects. The " +
-  "paper's figures are its authors' own, of other images and another backbone.";
+const ABOUT = "The paper's figures are its authors' own, of other images and another backbone.";
+
+const ABOUT_BAND =
+  "The band is one standard deviation over the seeds, each of which draws other synthetic defects. ";
+
+/** Whether figures spread: one draw has no deviation. @param {Measurement} data */
+const isSpread = ({ result }) => result.seeds > 1;
 
 /** @param {Measurement} data */
 export function sweepCard(data) {
   const { metrics, figures } = data;
+  const about = (isSpread(data) ? ABOUT_BAND : "") + ABOUT;
   const place = make("div", { class: "ms-plot" });
   const names = Object.keys(metrics);
   const table = tableOf(data, names);
@@ -40,7 +45,7 @@ export function sweepCard(data) {
     const yaxis = { ...layoutOf(figures[name].layout).yaxis, tickformat: ".1%" };
     plot(place, figures[name], 340, `sweep-${name}`, { yaxis, margin: { ...MARGIN, l: 72 } });
   };
-  const { node, head } = card("Table 2", place, make("div", { class: "ms-wide" }, table), said(ABOUT));
+  const { node, head } = card("Table 2", place, make("div", { class: "ms-wide" }, table), said(about));
   const csv = csvButton(() => rowsOf(table), "table-2.csv");
   head.append(switchOf("Figure", ...buttons), space(), csv);
   return { node, show: () => show(names[0]) };
@@ -51,7 +56,8 @@ function tableOf(data, names) {
   const { result, metrics, paper } = data;
   const counts = [...Object.keys(result.methods), ...Object.keys(paper.figures)].map(Number);
   const every = [...new Set(counts)].sort((a, b) => a - b);
-  const own = `Measured here, percent: mean of ${counted(result.seeds, "seed")} ± standard deviation`;
+  const spread = isSpread(data) ? " ± standard deviation" : "";
+  const own = `Measured here, percent: mean of ${counted(result.seeds, "seed")}${spread}`;
   const groups = make(
     "tr",
     {},
@@ -78,11 +84,12 @@ function tableOf(data, names) {
 }
 
 /** @param {Measurement} data @param {number} count @param {string[]} names */
-function rowOf({ result, paper }, count, names) {
+function rowOf(data, count, names) {
+  const { result, paper } = data;
   const cells = names.map((name) => {
     const mean = result.methods[count]?.[name];
     if (mean === undefined) return cell("");
-    const spread = mean !== null && under(`± ${percent(result.deviation[count]?.[name])}`);
+    const spread = isSpread(data) && mean !== null && under(`± ${percent(result.deviation[count]?.[name])}`);
     return cell(make("b", {}, figureOf(result, name, mean)), spread);
   });
   const theirs = THEIRS.map((name) => {

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import (
@@ -22,9 +21,11 @@ from exdd_core.cli.arguments import (
     open_workspace,
     without_missing_option,
 )
+from exdd_core.cli.printing import print_differences, print_metrics, print_notes, print_recall
 from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
 from exdd_core.measurements import RunResult
+from exdd_core.sentences import count
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.cli import answers
@@ -62,7 +63,7 @@ def evaluate_options(add: Add) -> None:
         "--false-alarm-rate",
         type=_rate,
         metavar="R",
-        help="share of normal test images at which recall is read, from 0 to below 1; default: 0.05",
+        help="share of normal test images at which recall is read, from 0 to below 1; default: 0.02",
     )
     bank_options(add)
     without_missing_option(add)
@@ -107,14 +108,14 @@ def evaluate(options: argparse.Namespace) -> RunResult:
     result = jobs.run_here(workspace, "evaluate", title, EvaluateSpec.from_json(spec).to_json(), progress())
     if not options.json:
         print(f"{result['dataset']}: {_how(options)}")
-        _print_metrics(result["methods"], result)
-        _print_recall(result)
+        print_metrics(result["methods"], result)
+        print_recall(result)
     return result
 
 
 def _table_one(workspace: Workspace, options: argparse.Namespace) -> RunResult:
     from exdd_core import jobs
-    from exdd_core.experiments import PAPER, PAPER_DATASET, TITLES, TableOneSpec
+    from exdd_core.experiments import PAPER, PAPER_DATASET, TableOneSpec
 
     if options.bank or options.size:
         raise BadInput("--table1 builds its own bank versions; --bank and --size do not go with it.")
@@ -129,27 +130,12 @@ def _table_one(workspace: Workspace, options: argparse.Namespace) -> RunResult:
             f"{dataset}: Table 1, {_how(options)}, {result['images']} images, "
             f"{result['synthetic']} synthetic defects"
         )
-        _print_metrics({TITLES[name]: values for name, values in result["methods"].items()}, result)
+        print_metrics(result["methods"], result)
         print(f"The paper's own figures, of its own experiments on {PAPER_DATASET}:")
-        _print_metrics({TITLES[name]: values for name, values in PAPER.items()})
-        _print_differences(result)
-        _print_recall(result)
+        print_metrics(PAPER)
+        print_differences(result)
+        print_recall(result)
     return result | {"paper": PAPER}
-
-
-def _print_differences(result: RunResult) -> None:
-    from exdd_core.experiments import METRIC_TITLES, TITLES, without_masks
-
-    print("Differences, 95 % intervals and p, parts resampled:")
-    for item in result["comparisons"]:
-        wanted = item["metric"] in ("image_auroc", "pixel_auroc")
-        if wanted and not without_masks(result, item["metric"]):
-            what = f"{TITLES[item['method']]} - {TITLES[item['against']]}"
-            interval = f"[{item['low']:+.4f}, {item['high']:+.4f}]"
-            print(
-                f"{what}, {METRIC_TITLES[item['metric']]}: "
-                f"{item['difference']:+.4f} {interval}, {_p(item['p'])}"
-            )
 
 
 def _how(options: argparse.Namespace) -> str:
@@ -157,10 +143,6 @@ def _how(options: argparse.Namespace) -> str:
         return "test split"
     parts = f", {options.max_real_parts} defective parts each" if options.max_real_parts is not None else ""
     return f"{options.folds} grouped folds, seed {options.seed or 0}{parts}"
-
-
-def _p(value: float | None) -> str:
-    return "too few parts for p" if value is None or math.isnan(value) else f"p = {value:.3f}"
 
 
 def sweep_options(add: Add) -> None:
@@ -189,11 +171,12 @@ def sweep(options: argparse.Namespace) -> RunResult:
     title = f"Measuring {dataset} with {', '.join(map(str, options.counts))} synthetic defects"
     result = jobs.run_here(workspace, "sweep", title, spec, progress())
     if not options.json:
-        print(f"{dataset}: mean of {options.seeds} seeds by the number of synthetic defects")
-        _print_metrics(result["methods"], result)
-        print("standard deviation")
-        _print_metrics(result["deviation"], result)
-        _print_notes(result)
+        print(f"{dataset}: mean of {count(options.seeds, 'seed')} by the number of synthetic defects")
+        print_metrics(result["methods"], result)
+        if options.seeds > 1:
+            print("standard deviation")
+            print_metrics(result["deviation"], result)
+        print_notes(result)
     return result
 
 
@@ -236,8 +219,8 @@ def show_run(options: argparse.Namespace) -> Run:
         state = found.result.get("state")
         seen = f", state {state} of the data set" if state else ""
         print(f"{found.title}, {found.created}{seen}")
-        _print_metrics(found.result["methods"], found.result)
-        _print_recall(found.result)
+        print_metrics(found.result["methods"], found.result)
+        print_recall(found.result)
     return found
 
 
@@ -341,58 +324,3 @@ RUNS = Group(
         "figure": (figure, figure_options),
     },
 )
-
-
-def _print_metrics(
-    methods: Mapping[str, Mapping[str, float | None]], result: RunResult | None = None
-) -> None:
-    """Print a table of figures. result: of the same measurement, which explains missing figures."""
-    from exdd_core.experiments import METRIC_TITLES, NO_MASKS, without_masks
-
-    width = max(len(name) for name in methods) + 2
-    print(" " * width + "".join(f"{title:>13}" for title in METRIC_TITLES.values()))
-    for name, values in methods.items():
-        shown = []
-        for metric in METRIC_TITLES:
-            cell = values.get(metric)
-            missing = NO_MASKS if without_masks(result or {}, metric) else "-"
-            shown.append(missing if cell is None or math.isnan(cell) else f"{cell:.4f}")
-        print(f"{name:<{width}}" + "".join(f"{cell:>13}" for cell in shown))
-
-
-def _print_recall(result: RunResult) -> None:
-    """Print the recall by type of defect, at the wanted false-alarm rate and at each method's own threshold."""
-    at_rate, at_threshold = result.get("at_rate", {}), result.get("at_threshold", {})
-    rate = f"at {result.get('rate', 0):.1%} false alarms"
-    for words, methods in ((rate, at_rate), ("at its own threshold", at_threshold)):
-        for name, found in methods.items():
-            kinds = ", ".join(
-                f"{kind or 'defect'} {n['found']}/{n['count']}" for kind, n in found["types"].items()
-            )
-            print(f"{name} {words}: found {kinds}; false alarms {found['false_alarms']}/{found['normal']}")
-    _print_regions(result)
-    _print_calibration(result)
-    _print_notes(result)
-
-
-def _print_regions(result: RunResult) -> None:
-    """Print the regions of masks that are found, and false regions an image, at each method's own threshold."""
-    for name, n in result.get("regions", {}).items():
-        if n["count"]:
-            print(
-                f"{name} at its own threshold: found {n['found']}/{n['count']} regions of masks; "
-                f"{n['false'] / n['images']:.2f} false regions an image"
-            )
-
-
-def _print_calibration(result: RunResult) -> None:
-    """Print the expected calibration errors of image and patch probabilities, in percentage points."""
-    for name, images in result.get("reliability", {}).items():
-        patches = result.get("patch_reliability", {}).get(name)
-        more = f", of patches {100 * patches['ece']:.1f}" if patches else ""
-        print(f"{name}: probabilities are off by {100 * images['ece']:.1f} points (ECE) of images{more}")
-
-
-def _print_notes(result: RunResult) -> None:
-    for sentence in result.get("notes", ()):
-        print(sentence)

@@ -24,9 +24,8 @@ METRIC_THREADS = 2  # each takes some 50 bytes for each pixel
 EXACT_PIXELS = 25_000_000  # figures of more pixels are read off curves of FINE_STEPS, image by image
 FINE_STEPS = 1 << 14
 METRICS = resampling.FIGURES
-FALSE_ALARM_RATE = (
-    0.05  # the default share of normal test images that may be false alarms when recall is read
-)
+# The default share of normal test images that may be false alarms when recall is read: as that of `Settings`.
+FALSE_ALARM_RATE = 0.02
 
 
 class Labelled(Protocol):

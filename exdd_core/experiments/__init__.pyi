@@ -14,6 +14,7 @@ from .names import (
     PAPER_DATASET as PAPER_DATASET,
     TITLES as TITLES,
     short_title as short_title,
+    title as title,
     without_masks as without_masks,
 )
 from .report import (

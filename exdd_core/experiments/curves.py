@@ -108,19 +108,21 @@ def _sweep_curve(run: Run, metric: str) -> go.Figure:
     mean, spread = (
         np.array([run.result[of][str(c)][metric] for c in counts], float) for of in ("methods", "deviation")
     )
-    figure = go.Figure()
-    band = {"x": [*counts, *counts[::-1]], "y": [*(mean + spread), *(mean - spread)[::-1]]}
-    figure.add_scatter(
-        **band,
-        fill="toself",
-        mode="lines",
-        line={"width": 0, "color": COLOURS["exdd"]},
-        fillcolor="rgba(76,120,230,0.2)",
-        name="one standard deviation",
-        hoverinfo="skip",
-    )
+    figure, several = go.Figure(), run.result.get("seeds", 1) > 1  # one draw has no deviation
+    if several:
+        figure.add_scatter(
+            x=[*counts, *counts[::-1]],
+            y=[*(mean + spread), *(mean - spread)[::-1]],
+            fill="toself",
+            mode="lines",
+            line={"width": 0, "color": COLOURS["exdd"]},
+            fillcolor="rgba(76,120,230,0.2)",
+            name="one standard deviation",
+            hoverinfo="skip",
+        )
     line = {"color": COLOURS["exdd"], "width": 2}
-    figure.add_scatter(x=counts, y=mean, name="ExDD, mean over seeds", mode="lines+markers", line=line)
+    name = "ExDD, mean over seeds" if several else "ExDD, one draw"
+    figure.add_scatter(x=counts, y=mean, name=name, mode="lines+markers", line=line)
     theirs = {count: values[metric] for count, values in names.PAPER_SWEEP.items() if metric in values}
     if theirs:
         figure.add_scatter(

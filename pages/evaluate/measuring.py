@@ -63,7 +63,7 @@ def _percent(words: str) -> float:
         value = -1.0
     if not 0 <= value < 1:
         raise BadInput(
-            f'"{words}" is no rate of false alarms; give a number of percent from 0 to below 100, such as 5.'
+            f'"{words}" is no rate of false alarms; give a number of percent from 0 to below 100, such as 2.'
         )
     return value
 

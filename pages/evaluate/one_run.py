@@ -65,7 +65,12 @@ def use_threshold(shared: Evaluate, asked: questions.Used) -> Answer:
 
 
 def _named(setting: str) -> str:
-    return SETTINGS.get(setting, setting.replace("_", " "))
+    return SETTINGS.get(setting, _titled(setting))
+
+
+def _titled(name: str) -> str:
+    """A name with commas, such as "banks, exdd_base", for people: "banks, ExDD base"."""
+    return ", ".join(short_title(part).replace("_", " ") for part in name.split(", "))
 
 
 def _value(value: Any) -> str:
@@ -93,7 +98,7 @@ def compare(shared: Evaluate, asked: questions.Two) -> Answer:
             _, method, metric = found.name.split(", ")
             figures.append({"name": f"{short_title(method)}, {METRIC_TITLES[metric]}", **one})
         else:
-            others.append({"name": found.name.replace("_", " "), **{k: _value(v) for k, v in one.items()}})
+            others.append({"name": _titled(found.name), **{k: _value(v) for k, v in one.items()}})
     both = [
         name for name in first.result.get("calibrated", {}) if name in second.result.get("calibrated", {})
     ]

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import gradio as gr
 import numpy as np
 import pytest
 
@@ -22,6 +23,7 @@ from exdd_core.jobs import kinds
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, candidates, decisions, runs
 from exdd_core.workspace.versions import roll_back
+from pages.banks.comparison import Compared
 from tests.plates import build, pending, plate
 
 
@@ -230,6 +232,14 @@ def test_the_command_line_does_the_same(workspace, tmp_path, capsys):
     assert [(b["name"], b["active"], b["changes"]) for b in listed] == [("v2", True, 0), ("v1", False, 1)]
     compared = banks("compare", "v2", "v1")
     assert compared["values"]["positives"] == ["both", "real"] and compared["only"]["v1"]["positive"] == []
+    with workspace.writing() as db:  # versions of two data sets are compared only where somebody chooses them
+        db.execute("update banks set dataset = 'other' where number = 1")
+    with gr.Blocks():
+        usual = Compared(workspace)._usual
+    assert usual() == (workspace.bank("v2").id,) * 2
+    with workspace.writing() as db:
+        db.execute("update banks set dataset = ? where number = 1", [workspace.bank("v2").dataset])
+    assert usual() == (workspace.bank("v2").id, workspace.bank("v1").id)
     assert banks("rollback")["name"] == "v1"
     assert banks("activate", "v2")["name"] == "v2" and workspace.bank().name == "v2"
     banks("pin", "v1")

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
 
 from exdd_core import curation, review as review_module
 from exdd_core.banks.building import build_bank
+from exdd_core.banks.detectors import load_detector
 from exdd_core.curation import outlining
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.experiments import unseen
@@ -20,6 +22,7 @@ from exdd_core.images import encode_png, read_image, read_mask
 from exdd_core.progress import Progress
 from exdd_core.review import Results, Review, comparing
 from exdd_core.workspace import Workspace, dataset_changes, decisions
+from pages.banks.comparison import Compared
 
 
 @pytest.fixture
@@ -165,6 +168,35 @@ def test_uploads_are_copied_once_whatever_they_are_called(review: Review, tmp_pa
     review.add_files([(tmp_path / "upload1", "part.png")])
     assert len(review.images("uploads")) == 1
     assert review.list_of(review.images("uploads")[0].id) == "uploads"
+    review.open_folder(tmp_path)
+    assert review.clear(f"folder:{tmp_path}").startswith("Took ") and (tmp_path / "upload1").is_file()
+    assert review.clear("uploads") == "Removed 1 uploaded image." and not image.path.parent.exists()
+    assert not {"uploads", f"folder:{tmp_path}"} & {known.key for known in review.lists()}
+    with pytest.raises(BadInput, match="Only uploaded images and folders"):
+        review.clear("demo/test")
+
+
+def test_one_version_is_looked_at_by_two_of_its_fusions_without_keeping_what_the_other_says(
+    review: Review,
+) -> None:
+    id = review.images("demo/test")[0].id
+    own, other = review.fusions()[:2]
+    seen, usual = review.by_fusion(id, None, other), review.by_fusion(id, None, own)
+    assert (seen.exdd.fusion, usual.exdd.fusion) == (other, own) and usual is review.compare(id)
+    assert seen.exdd.score == load_detector(review.workspace).with_fusion(other).score([seen.pixels])[0].score
+    kept = review.results(seen.bank).rows(seen.bank_state.state)
+    assert list(kept) == [id] and kept[id]["exdd_score"] == usual.exdd.score
+    with pytest.raises(BadInput):
+        review.by_fusion(id, None, "nothing")
+    with gr.Blocks():
+        compared = Compared(review.workspace)
+    first, second = compared._usual()
+    assert first == second == seen.bank.id  # there is no other version
+    shown = compared._compare(seen.bank.id, seen.bank.id)
+    assert [shown[side]["value"] for side in compared.verdicts.sides] == [
+        f"{first}/{own}",
+        f"{first}/{other}",
+    ]
 
 
 def test_exports_of_what_is_not_scored_are_refused_and_a_cancelled_zip_leaves_nothing(review: Review) -> None:

@@ -2,6 +2,7 @@
 // Knows the menu for that; the server keeps the images and opens their list.
 
 import { find } from "../shared/dom.js";
+import { counted } from "../shared/words.js";
 import { enter } from "./opening.js";
 import { begin } from "./scoring.js";
 
@@ -23,6 +24,33 @@ export function addMenu(inspect) {
     open();
   });
   wireDrop(viewer, add);
+  wireClear(inspect);
+}
+
+/** Let files that belong to no data set be taken off again; uploads, which go for good, by a second click. @param {Inspect} inspect */
+function wireClear(inspect) {
+  const { viewer, store, call, attempt, toast } = inspect;
+  const button = find(viewer, ".vw-clear");
+  const show = (/** @type {boolean} */ isAsking) => {
+    const { list, images } = store.get();
+    const [isUploads, isFolder] = [list === "uploads", list.startsWith("folder:")];
+    button.hidden = !isUploads && !isFolder;
+    button.dataset.asking = isAsking ? "1" : "";
+    const these = counted(images.length, "uploaded image");
+    if (isFolder) button.textContent = "Take this folder off the list";
+    else button.textContent = isAsking ? `Really remove ${these}?` : `Remove ${these}…`;
+  };
+  const clear = attempt(async () => {
+    const { list } = store.get();
+    if (list === "uploads" && !button.dataset.asking) return show(true);
+    menuOf(viewer).open = false;
+    const answer = await call("clear_list", { list });
+    await enter(inspect, answer);
+    toast(answer.said);
+  });
+  store.subscribe(["list", "images"], () => show(false));
+  menuOf(viewer).addEventListener("toggle", () => show(false));
+  button.addEventListener("click", clear);
 }
 
 /** @param {HTMLElement} viewer */

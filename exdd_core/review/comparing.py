@@ -105,6 +105,18 @@ class Comparing:
                 self._remembered.popitem(last=False)
         return compared
 
+    def by_fusion(self, id: str, bank: str | None, fusion: str) -> ComparedImage:
+        """Both methods on one image, with ExDD by any fusion of a bank version; that of the version is `compare`'s.
+
+        Another one is neither stored nor remembered, since it judges nothing. Raises BadInput.
+        """
+        state, detector = self._detector(bank)
+        if fusion == detector.fusion.name:
+            return self.compare(id, bank)
+        image = find_image(self._workspace, id)
+        picture = read(self._workspace, image, state.version.id)
+        return self._inspected(state, detector.with_fusion(fusion), [image], [picture])[0]
+
     def score(
         self, images: Sequence[ShownImage], progress: Progress | None = None, bank: str | None = None
     ) -> list[str]:
@@ -136,9 +148,16 @@ class Comparing:
         self, bank: str | None, images: Sequence[ShownImage], pictures: Sequence[Picture]
     ) -> list[ComparedImage]:
         state, detector = self._detector(bank)
+        compared = self._inspected(state, detector, images, pictures)
+        self.results(state.version).add(state.state, [one.row() for one in compared])
+        return compared
+
+    def _inspected(
+        self, state: BankState, detector: Detector, images: Sequence[ShownImage], pictures: Sequence[Picture]
+    ) -> list[ComparedImage]:
         training = self._training_files(state, detector)
         inspected = detector.compare([picture.pixels for picture in pictures])
-        compared = [
+        return [
             ComparedImage(
                 image,
                 state,
@@ -150,8 +169,6 @@ class Comparing:
             )
             for image, picture, (patchcore, exdd) in zip(images, pictures, inspected, strict=True)
         ]
-        self.results(state.version).add(state.state, [one.row() for one in compared])
-        return compared
 
     def _detector(self, bank: str | None) -> tuple[BankState, Detector]:
         """The detector of a bank version and the state of its banks, which must not change in between."""

@@ -11,7 +11,8 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,6 +23,7 @@ from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.formats import FORMATS_TEXT, is_system_file
 from exdd_core.images import probe
+from exdd_core.sentences import count
 from exdd_core.workspace import image_windows
 
 if TYPE_CHECKING:
@@ -67,9 +69,9 @@ def every_list(workspace: Workspace) -> list[ImageList]:
     active = workspace.active_name()
     for info in sorted(workspace.datasets(), key=lambda info: info.name != active):
         for split in ("test", "train"):
-            count = image_windows.count(workspace, image_windows.Which(info.name, split))
-            if count:
-                found.append(ImageList(f"{info.name}/{split}", f"{info.name} · {split}", count))
+            number = image_windows.count(workspace, image_windows.Which(info.name, split))
+            if number:
+                found.append(ImageList(f"{info.name}/{split}", f"{info.name} · {split}", number))
     uploads = _uploads(workspace)
     uploaded = len(image_files(uploads)) if uploads.is_dir() else 0
     if uploaded:
@@ -190,6 +192,26 @@ def add_files(workspace: Workspace, files: Sequence[tuple[Path, str]]) -> tuple[
         except BadInput as error:
             refused.append(str(error))
     return ids, refused
+
+
+def clear(workspace: Workspace, key: str, keep: Container[str]) -> str:
+    """Delete the uploaded files but for the ids in `keep`, or forget a folder; a sentence on what was done."""
+    if key != UPLOADS:
+        folder = key.removeprefix("folder:")
+        known = workspace.setting(FOLDERS, [])
+        if folder not in known:
+            raise BadInput("Only uploaded images and folders can be taken off; Data deletes a data set.")
+        workspace.set_setting(FOLDERS, [other for other in known if other != folder])
+        return f"Took {folder} off the lists; its files stay where they are."
+    there = images_of(workspace, key)
+    gone = [image.path for image in there if image.id not in keep]
+    for path in gone:
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # another file is in there
+            path.parent.rmdir()
+    left = len(there) - len(gone)
+    stays = f" {count(left, 'image')} with a mark {'stays' if left == 1 else 'stay'}." if left else ""
+    return f"Removed {count(len(gone), 'uploaded image')}.{stays}"
 
 
 def _of_row(row: ImageRow) -> ShownImage:

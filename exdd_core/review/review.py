@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from exdd_core.banks.detectors import load_detector
 from exdd_core.curation import outlining
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -70,6 +71,9 @@ class Review:
     def add_files(self, files: Sequence[tuple[Path, str]]) -> tuple[list[str], list[str]]:
         return lists.add_files(self.workspace, files)
 
+    def clear(self, key: str) -> str:
+        return lists.clear(self.workspace, key, marks.marked(self.workspace))
+
     # --- what both methods say ------------------------------------------------------------------------
 
     def bank_state(self, bank: str | None = None) -> BankState | None:
@@ -86,6 +90,14 @@ class Review:
 
     def compare(self, id: str, bank: str | None = None) -> ComparedImage:
         return self._comparing.compare(id, bank)
+
+    def by_fusion(self, id: str, bank: str | None, fusion: str) -> ComparedImage:
+        return self._comparing.by_fusion(id, bank, fusion)
+
+    def fusions(self, bank: str | None = None) -> tuple[str, ...]:
+        """The fusions that a bank version has, its own first."""
+        detector = load_detector(self.workspace, bank)
+        return tuple(dict.fromkeys((detector.fusion.name, *detector.fusions)))
 
     def score(
         self, images: Sequence[ShownImage], progress: Progress | None = None, bank: str | None = None

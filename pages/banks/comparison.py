@@ -59,25 +59,35 @@ class Compared:
         first, second = self._usual()
         choices = [(f"{bank.name} · {bank.dataset}", bank.id) for bank in banks]
         return {
-            self.section: gr.update(visible=len(banks) > 1),
+            self.section: gr.update(visible=bool(banks)),
             self.first: gr.update(choices=choices, value=first),
             self.second: gr.update(choices=choices, value=second),
         }
 
     def _usual(self) -> tuple[str | None, str | None]:
-        """The active version and the formerly active one, or else the newest other one."""
+        """The active version and the formerly active one, or else the newest other one, of the same data set: others
+        are compared only where somebody chooses them. Where there is no other, the active one twice, by its fusions."""
         from exdd_core.banks.compare import former
 
-        banks = [bank for bank in self.workspace.banks() if not bank.is_measurement]
-        active = next((bank.id for bank in banks if bank.active), None)
+        active = self.workspace.active_bank()
+        if active is None:
+            return None, None
         before = former(self.workspace)
-        return active, before.id if before else next((bank.id for bank in banks if bank.id != active), None)
+        if before is not None and before.dataset == active.dataset:
+            return active.id, before.id
+        alike = [bank for bank in self.workspace.banks(active.dataset) if not bank.is_measurement]
+        return active.id, next((bank.id for bank in alike if bank.id != active.id), active.id)
 
     def _compare(self, first: str, second: str) -> dict[Any, Any]:
+        """Two versions, or one by two of its fusions, which has nothing else to compare."""
         from exdd_core.banks.compare import compare
 
-        found = compare(self.workspace, first, second)
-        shown = {self.result: gr.update(value=_comparison_html(self.workspace, found), visible=True)}
+        html = (
+            ""
+            if first == second
+            else _comparison_html(self.workspace, compare(self.workspace, first, second))
+        )
+        shown = {self.result: gr.update(value=html, visible=bool(html))}
         return shown | self.verdicts.updates(first, second)
 
     def again(self, pair: tuple[str, str] | None) -> dict[Any, Any]:
@@ -118,7 +128,7 @@ class Compared:
             **answers.HIDDEN,
         )
         self.job.connect(measured, [*outputs, *self.shown, self.pair])
-        self.verdicts.connect(self.pair, self.job, self.note)
+        self.verdicts.connect(self.job, self.note)
         self.job.look_after(self.result.act(said(measure), None, self.note, **answers.HIDDEN))
 
 

@@ -1,16 +1,15 @@
-"""One image as two versions see it, and the images whose verdict differs between them.
+"""One image as two versions or two fusions see it, and the images whose verdict differs between two versions.
 
 Knows Gradio and the review. Does not know how an image is scored.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gradio as gr
 
 from exdd_core.drawing import reduce
-from exdd_core.errors import BadInput
 from exdd_core.review import Review, sheet
 from exdd_core.review.differing import Differing, differing
 from exdd_core.sentences import count
@@ -24,7 +23,21 @@ if TYPE_CHECKING:
 SHOWN = 24  # largest number of images listed whose verdict differs
 SIDE = 720  # pixels of the longer side of a picture
 
-Pair = tuple[str, str] | None  # ids of the two versions
+
+class _Seen(NamedTuple):
+    """A version that looks at a picture by one of its fusions."""
+
+    bank: BankVersion
+    fusion: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.bank.id}/{self.fusion}"
+
+    @property
+    def title(self) -> str:
+        own = "" if self.fusion == self.bank.summary["fusion"] else ", not as built"
+        return f"{self.bank.name} by {self.fusion}{own}"
 
 
 class Verdicts:
@@ -34,22 +47,42 @@ class Verdicts:
         self.workspace, self.review = workspace, Review(workspace)
         with gr.Column(visible=False, elem_id="verdicts") as self.section:
             self.list = answers.buttons()
-            self.image = gr.Dropdown([], label="One picture, both versions", filterable=True)
+            with gr.Row():
+                self.image = gr.Dropdown([], label="One picture", filterable=True, min_width=200)
+                self.left, self.right = (
+                    gr.Dropdown([], label=f"On the {side}", min_width=160) for side in ("left", "right")
+                )
             self.both = answers.markup()
-        self.outputs = [self.section, self.list, self.image, self.both]
+        self.sides = [self.left, self.right]
+        self.outputs = [self.section, self.list, self.image, *self.sides, self.both]
 
     def updates(self, first: str, second: str) -> dict[Any, Any]:
-        """What these versions, by id, judge otherwise; nothing where they are of two data sets."""
+        """What these versions, by id, judge otherwise; nothing where they are of two data sets. One version alone is
+        looked at by two of its fusions."""
         versions = self.workspace.bank(first), self.workspace.bank(second)
-        ids = self._images(versions)
+        ids, alone = self._images(versions), versions[0].id == versions[1].id
         if not ids:
             return {self.section: gr.update(visible=False), self.both: ""}
-        found, missing = differing(self.review, versions[0].id, versions[1].id, ids)
+        found, missing = ([], (0, 0)) if alone else differing(self.review, first, second, ids)
         choices = [(id.partition("/")[2], id) for id in [*(one.id for one in found), *ids]]
+        seen = [
+            _Seen(bank, name)
+            for bank in versions[: 1 if alone else 2]
+            for name in self.review.fusions(bank.id)
+        ]
+        left = seen[0]
+        right = (
+            seen[min(1, len(seen) - 1)]
+            if alone
+            else next(one for one in seen if one.bank.id == versions[1].id)
+        )
+        by = [(one.title, one.key) for one in seen]
         return {
             self.section: gr.update(visible=True),
-            self.list: _list_html(versions, found, missing, len(ids)),
+            self.list: "" if alone else _list_html(versions, found, missing, len(ids)),
             self.image: gr.update(choices=list(dict.fromkeys(choices)), value=None),
+            self.left: gr.update(choices=by, value=left.key),
+            self.right: gr.update(choices=by, value=right.key),
             self.both: "",
         }
 
@@ -59,32 +92,33 @@ class Verdicts:
             return []
         return [row.id for row in self.workspace.images(first.dataset, split="test")]
 
-    def connect(self, pair: gr.State, job: job_panel.JobPanel, note: gr.HTML) -> None:
+    def connect(self, job: job_panel.JobPanel, note: gr.HTML) -> None:
         said = answers.sentences(note)
 
-        def look(pair: Pair, id: str | None) -> dict[Any, Any]:
-            return {self.both: self._both_html(pair, id) if pair and id else ""}
+        def look(id: str | None, left: str | None, right: str | None) -> dict[Any, Any]:
+            return {self.both: self._both_html(id, left, right) if id and left and right else ""}
 
-        def act(pair: Pair, event: gr.EventData) -> dict[Any, Any]:
+        def act(left: str, right: str, event: gr.EventData) -> dict[Any, Any]:
             if answers.told(event, "act", "look", "score") == "look":
                 id = answers.told(event, "id")
-                return {self.image: id, self.both: self._both_html(pair, id)}
+                return {self.image: id, self.both: self._both_html(id, left, right)}
             bank = self.workspace.bank(answers.told(event, "id"))
             title = f"Scoring the test images of {bank.dataset} with {bank.name}"
             job.begin("score", title, {"list": f"{bank.dataset}/test", "bank": bank.id})
             return {}
 
         shown = [note, self.image, self.both]
-        self.image.input(said(look), [pair, self.image], [note, self.both], **answers.HIDDEN)
-        job.look_after(self.list.act(said(act), pair, shown, **answers.HIDDEN))
+        chosen = [self.image, *self.sides]
+        changed = [one.input for one in chosen]
+        gr.on(changed, said(look), chosen, [note, self.both], **answers.HIDDEN)
+        job.look_after(self.list.act(said(act), self.sides, shown, **answers.HIDDEN))
 
-    def _both_html(self, pair: Pair, id: str) -> str:
-        if not pair:
-            raise BadInput("Compare two versions first.")
-        return f'<div class="both">{"".join(self._one_html(id, bank) for bank in pair)}</div>'
+    def _both_html(self, id: str, *sides: str) -> str:
+        return f'<div class="both">{"".join(self._one_html(id, side) for side in sides)}</div>'
 
-    def _one_html(self, id: str, bank: str) -> str:
-        made = self.review.compare(id, bank)
+    def _one_html(self, id: str, side: str) -> str:
+        bank, _, fusion = side.partition("/")
+        made = self.review.by_fusion(id, bank, fusion)
         picture = sheet.single(reduce(made.pixels, SIDE), made.exdd, made.truth)
         score = f"{made.exdd.calibrated_score:.2f}" if made.exdd.is_judged else "–"
         said = (

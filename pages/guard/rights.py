@@ -41,7 +41,7 @@ studio.masks: donors drawn like mask piece source sources words_for
 studio.page: look open_page
 studio.prompts: differences expand export_prompts scoreboard words
 studio.eyes: seen
-studio.results: candidate comparison news results
+studio.results: candidate comparison ended news results
 studio.teaching: teaching
 """
 # Score, paint, decide and measure: whatever can be undone.
@@ -57,7 +57,7 @@ evaluate.measuring: again cancel start without
 evaluate.one_run: use_threshold
 frame: act
 inspect.marking: alarm mark outline proposal truth undo undo_outline
-inspect.page: add_files add_folder
+inspect.page: add_files add_folder clear_list
 inspect.threshold: undo_threshold use_threshold
 inspect.scoring: cancel export_all export_panes export_table score
 job_panel: JobPanel._act

@@ -50,7 +50,7 @@ def render(workspace: Workspace) -> None:
     """Build the page's content between header and footer."""
     review = Review(workspace)
     functions: list[answers.Answerer] = [
-        open_list, add_files, add_folder, thumbnails, picture, inspect, point,
+        open_list, add_files, add_folder, clear_list, thumbnails, picture, inspect, point,
         score, progress, cancel, known, rows, alarm, mark, undo, export_table, export_panes, export_all,
         proposal, outline, truth, undo_outline, threshold, use_threshold, undo_threshold,
     ]  # fmt: skip
@@ -168,6 +168,12 @@ def add_files(review: Review, asked: questions.AddFiles) -> Answer:
 
 def add_folder(review: Review, asked: questions.AddFolder) -> Answer:
     return open_list(review, questions.OpenList(list=review.open_folder(allowed_path(asked.path))))
+
+
+def clear_list(review: Review, asked: questions.Listed) -> Answer:
+    """Delete the uploaded images, or take a folder off the lists, and open another list."""
+    said = review.clear(asked.list)
+    return open_list(review, questions.OpenList(bank=asked.bank, list=asked.list)) | {"said": said}
 
 
 def thumbnails(review: Review, asked: questions.Images) -> Answer:

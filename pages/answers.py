@@ -17,7 +17,7 @@ from gradio.context import Context
 from exdd_core.errors import BadInput
 from exdd_core.workspace import context
 from exdd_core.workspace.failures import sentence_of
-from pages.html import Answer, text
+from pages.html import Answer, linked, text
 from pages.questions import Question
 
 MOST_TOLD = 1000  # characters of a text that comes with an event
@@ -139,7 +139,7 @@ def _note_html(kind: str, sentence: str, link: tuple[str, str] | None = None) ->
     role = "alert" if kind == "error" else "status"
     sign = f'<span class="note-icon" aria-hidden="true">{icon}</span>'
     after = f' <a href="{text(link[1])}">{text(link[0])}</a>' if link else ""
-    return f'<p class="note {kind}" role="{role}">{sign}<span>{text(sentence)}{after}</span></p>'
+    return f'<p class="note {kind}" role="{role}">{sign}<span>{linked(sentence)}{after}</span></p>'
 
 
 def explained(error: BaseException) -> str:

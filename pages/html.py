@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -18,6 +19,15 @@ if TYPE_CHECKING:
     import numpy as np
 
 
+# Title -> address below the server's. Links are relative: a proxy may put a prefix before.
+PAGES = {
+    "Inspect": "/",
+    "Studio": "/studio",
+    "Curate": "/curate",
+    "Evaluate": "/evaluate",
+    "Data": "/data",
+    "Banks": "/banks",
+}
 Answer = dict[
     str, object
 ]  # JSON between a page's script and the functions that it calls, in either direction
@@ -42,6 +52,23 @@ def layer_of(address: str) -> bytes:
 def drawn(address: str) -> np.ndarray:
     """The mask in a data URL, bool (h, w) of the editor's copy. Raises `BadInput`."""
     return read_layer(layer_of(address), "The drawing")
+
+
+def linked(sentence: str, here: str = "") -> str:
+    """A sentence escaped for HTML, where the names of other pages, and "Jobs above", lead there.
+
+    here: address of the page it is on.
+    """
+
+    def link(found: re.Match[str]) -> str:
+        words, place, name = found[1], found[2], found[3]
+        address = PAGES.get(name)
+        if address == here:
+            return found[0]
+        return f'{words}<a href="{f".{address}" if address else "#jobs"}">{place}</a>'
+
+    places = "|".join([*PAGES, "Jobs above"])
+    return re.sub(rf"\b((?:in|on|to|see) (?:the )?)(({places})(?: page)?)\b", link, text(sentence))
 
 
 def duration(seconds: float) -> str:

@@ -88,7 +88,7 @@ def test_the_drawer_shows_orders_cancels_and_clears(page: Page, workspace: Works
         entry(page, "Import nothing").get_by_text("/nowhere does not exist; check the path.").wait_for()
         done = entry(page, "Paint scratches")
         done.get_by_text("3 candidates.").wait_for(timeout=SLOW)
-        assert done.get_by_role("link").get_attribute("href") == "./studio"
+        assert done.get_by_role("link").get_attribute("href") == "./curate"
         shoot(page, "jobs-ended")
         drawer.get_by_role("button", name="Clear list").click()
         drawer.get_by_text("No jobs", exact=True).wait_for()

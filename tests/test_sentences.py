@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from hypothesis import given, strategies as st
 
+from exdd_core.jobs import Job
 from exdd_core.sentences import count, counted, listed
+from pages.html import linked
+from pages.job_panel import Outcome, outcome_of
 
 
 def test_one_is_one_and_thousands_are_told_apart() -> None:
@@ -22,3 +25,43 @@ def test_names_that_stand_and_those_that_are_counted_are_all(names: list[str], m
 def test_images_are_counted_before_they_are_named() -> None:
     assert counted(["a.png"]) == "1 image (a.png)"
     assert counted(["a", "b", "c", "d"]) == "4 images (a, b, c and 1 more)"
+
+
+def test_a_sentence_that_names_the_page_to_go_to_leads_there() -> None:
+    assert linked("A < B; import images on the Data page.") == (
+        'A &lt; B; import images on the <a href="./data">Data page</a>.'
+    )
+    assert linked("Resume it in Jobs above.") == 'Resume it in <a href="#jobs">Jobs above</a>.'
+    assert linked("Activate it in Banks.", "/banks") == "Activate it in Banks."
+    assert linked("Lost in Datasets") == "Lost in Datasets"
+
+
+def test_how_a_job_ended_is_said_with_what_is_next_and_methods_by_their_titles() -> None:
+    def ended(kind: str, result: dict[str, object]) -> Outcome:
+        words = dict.fromkeys(("id", "title", "text", "error", "created", "started", "ended", "who"), "")
+        return outcome_of(
+            Job(
+                kind=kind,
+                spec={},
+                state="done",
+                fraction=1.0,
+                seconds_left=None,
+                result=result,
+                lost=False,
+                **words,
+            )
+        )
+
+    counts = {"ordered": 24, "made": 22, "failed": 2, "reasons": ["a.png: nothing visible changed."]}
+    assert ended("synthesize", counts) == (
+        "Painted 22 of 24 candidates; 2 could not be painted: a.png: nothing visible changed.",
+        ("Decide on them in Curate", "./curate"),
+    )
+    measured: dict[str, object] = {
+        "dataset": "tiles",
+        "run": "r",
+        "methods": {"exdd_base": {"image_auroc": 0.9}},
+    }
+    assert ended("table1", measured).said == "Image AUROC on tiles: ExDD base 0.900."
+    measured["methods"] = {"50": {"image_auroc": 0.9}}
+    assert ended("sweep", measured).said == "Image AUROC on tiles: with 50 painted 0.900."

@@ -27,6 +27,10 @@ export function showCards(pane, narrow) {
     list.replaceChildren(...shown, more > 0 ? button : "");
   });
   store.subscribe(["items", "total", "at", "shown"], () => markCard(pane, list));
+  // Counts may come before the cards, as after an undo: nothing then says that all is decided.
+  store.subscribe(["counts"], ({ items }) => {
+    if (!items.length) list.replaceChildren(emptyQueue(pane, narrow));
+  });
 }
 
 /** @param {HTMLElement} list */

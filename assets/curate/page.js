@@ -5,6 +5,7 @@ import { find, make } from "../shared/dom.js";
 import { remember } from "../shared/memory.js";
 import { caller } from "../shared/server.js";
 import { createStore } from "../shared/store.js";
+import { taken } from "../shared/tab.js";
 import { voice } from "../shared/voice.js";
 import { showAbout } from "./about.js";
 import { showBulk } from "./bulk.js";
@@ -99,7 +100,7 @@ function enterer(pane) {
   const enter = voice.attempt(async () => {
     // Set the switches to what this browser remembers.
     changeView(store, {});
-    const wanted = new URL(location.href).searchParams.get("id");
+    const wanted = taken("id");
     const { dataset, need, queue } = await call("open_page", queueAsked(store.get(), PAGE));
     store.patch({ dataset });
     showNeed(page, need);

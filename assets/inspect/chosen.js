@@ -9,8 +9,10 @@ export function chosenPane({ viewer, store }) {
   const lists = [".vw-strip", ".vw-tablebox tbody"].map((list) => find(viewer, list));
   store.subscribe(["id", "order", "view", "marking"], ({ id, order }) => {
     for (const list of lists) {
-      for (const line of all(list, "[data-id]"))
+      for (const line of all(list, "[data-id]")) {
         line.setAttribute("aria-selected", String(line.dataset.id === id));
+        if (line.matches("button")) line.tabIndex = line.dataset.id === id ? 0 : -1; // arrow keys lead to the others
+      }
       const chosen = id === null ? null : lineOf(list, id);
       if (chosen) scrollTo(chosen);
     }

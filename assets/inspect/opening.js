@@ -33,8 +33,14 @@ const WAIT = 120;
 /** And after which the image before is not shown any longer. */
 const SLOW = 600;
 
-/** What the page's address names. @param {"image" | "bank" | "filter" | "threshold"} name */
-export const addressed = (name) => new URL(location.href).searchParams.get(name);
+/**
+ * What the page's address names. A file that belongs to no data set is not named there, since its id is a path of the
+ * server: the browser keeps it with the entry of its history, so that a reloaded page shows it again.
+ * @param {"image" | "bank" | "filter" | "threshold"} name
+ * @returns {string | null}
+ */
+export const addressed = (name) =>
+  new URL(location.href).searchParams.get(name) || (name === "image" && history.state?.file) || null;
 
 /** Stop drawing on the image. @param {InspectStore} store */
 export function leaveMarking(store) {
@@ -192,12 +198,14 @@ export async function select(inspect, id) {
  */
 export function showAddress(id, { wantedBank, filter }) {
   const address = new URL(location.href);
-  const named = { image: id, bank: wantedBank, filter: filter === ALL ? null : filter, threshold: null };
+  const file = id.startsWith("file:") ? id : null;
+  const image = file ? null : id;
+  const named = { image, bank: wantedBank, filter: filter === ALL ? null : filter, threshold: null };
   for (const [name, value] of Object.entries(named)) {
     if (value) address.searchParams.set(name, value);
     else address.searchParams.delete(name);
   }
-  history.replaceState(history.state, "", address);
+  history.replaceState({ ...history.state, file }, "", address);
 }
 
 /**

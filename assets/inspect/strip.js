@@ -78,6 +78,7 @@ function thumb(image, state, address, select, ratio) {
       ...{ type: "button", role: "option", class: address === "" ? "vw-thumb vw-broken" : "vw-thumb" },
       ...{ "data-id": image.id, title: `${image.name} (${labelOf(image)})`, style: `width: ${width}px` },
       "aria-selected": String(image.id === state.id),
+      tabindex: image.id === state.id ? 0 : -1,
       onclick: () => select(image.id),
     },
     make("img", { alt: "", src: address || EMPTY }),

@@ -110,6 +110,6 @@ function cells(image, { rows, marked, values }) {
       make("td", {}, row ? verdict(image, row[method]) : ""),
     ]),
     number(probability === null ? "" : percent(probability)),
-    make("td", { class: "vw-reason", title: reason }, reason ?? "not scored yet"),
+    make("td", { class: "vw-reason", title: reason }, make("span", {}, reason ?? "not scored yet")),
   ];
 }

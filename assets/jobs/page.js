@@ -150,6 +150,11 @@ function wireDrawer(element, store, ask, look) {
   store.subscribe(["open"], show);
   show();
   button.addEventListener("click", () => turn(drawer.hidden));
+  document.addEventListener("click", (event) => {
+    if (!(event.target instanceof Element) || !event.target.closest('a[href="#jobs"]')) return;
+    event.preventDefault(); // a sentence that names this list leads to it
+    turn(true);
+  });
   find(drawer, ".jobs-close").addEventListener("click", () => turn(false));
   find(drawer, ".jobs-clear").addEventListener("click", async () => {
     await ask({ act: "clear" });

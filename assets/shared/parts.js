@@ -1,6 +1,7 @@
 // Small elements that several pages use: plain buttons and a line that warns. Knows no page.
 
 import { make } from "./dom.js";
+import { linked } from "./words.js";
 
 /**
  * @param {string} words
@@ -18,11 +19,17 @@ export const plain = (words, onclick, more = {}) =>
 export const small = (words, onclick, more = {}) =>
   plain(words, onclick, { class: "plain-button small", ...more });
 
+/** A sentence whose names of other pages lead there. @param {string} words */
+export const withLinks = (words) =>
+  linked(words, location.pathname.split("/").pop() || "").map((piece) =>
+    piece.href ? make("a", { href: piece.href }, piece.words) : piece.words,
+  );
+
 /** A line with a sign in front. @param {string} words */
 export const warning = (words) =>
   make(
     "p",
     { class: "st-told st-warn" },
     make("span", { class: "st-sign", "aria-hidden": "true" }, "i"),
-    make("span", {}, words),
+    make("span", {}, withLinks(words)),
   );

@@ -24,6 +24,19 @@ export function pin(dataset) {
   history.replaceState(history.state, "", address);
 }
 
+/**
+ * What a link to this page named in the address, which forgets it: once the page is worked with, a reload shows it as it
+ * was left, and not what the link asked for.
+ * @param {string} name
+ */
+export function taken(name) {
+  const address = new URL(location.href);
+  const value = address.searchParams.get(name);
+  address.searchParams.delete(name);
+  if (value !== null) history.replaceState(history.state, "", address);
+  return value;
+}
+
 /** Follow the workspace's active data set again. */
 export function unpin() {
   remember(KEY, "", "sessionStorage");

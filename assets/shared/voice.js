@@ -2,6 +2,7 @@
 // where a page has one, dialog.st-dialog; knows no page.
 
 import { find, make } from "./dom.js";
+import { withLinks } from "./parts.js";
 import { sentence } from "./server.js";
 
 /** @typedef {"info" | "done" | "error"} Kind */
@@ -18,7 +19,7 @@ export function note(words, kind, close) {
     "div",
     { class: `note ${kind}`, role: kind === "error" ? "alert" : "status" },
     make("span", { class: "note-icon", "aria-hidden": "true" }, ICONS[kind]),
-    make("span", { style: "flex: 1" }, words),
+    make("span", { style: "flex: 1" }, typeof words === "string" ? withLinks(words) : words),
     close && make("button", { type: "button", class: "plain-button small", onclick: close }, "Close"),
   );
 }
@@ -84,7 +85,7 @@ function toaster(page, attempt) {
       await undo?.();
     });
     const button = undo && make("button", { type: "button", onclick: takeBack }, "Undo");
-    box.replaceChildren(make("span", {}, words), button || "");
+    box.replaceChildren(make("span", {}, withLinks(words)), button || "");
     box.style.paddingRight = undo ? "8px" : "16px";
     fade(lasting);
   };

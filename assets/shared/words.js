@@ -15,3 +15,32 @@ export const counted = (number, one, many = `${one}s`) =>
  */
 export const polygon = (lines) =>
   lines.map((line) => `M${line.map(([x, y]) => `${x + 0.5} ${y + 0.5}`).join("L")}Z`).join("");
+
+/** Where the pages and the list of jobs (jobs/page.js) are, by the words for them. @type {Record<string, string>} */
+const PLACES = {
+  ...{ Inspect: "./", Studio: "./studio", Curate: "./curate" },
+  ...{ Evaluate: "./evaluate", Data: "./data", Banks: "./banks", "Jobs above": "#jobs" },
+};
+const NAMED = new RegExp(
+  `\\b(?:in|on|to|see) (?:the )?((${Object.keys(PLACES).join("|")})(?: page)?)\\b`,
+  "g",
+);
+
+/**
+ * A sentence in pieces: where it names a place to go to, that piece has its address.
+ * @param {string} words
+ * @param {string} here the last part of the address of the page that is open, such as "studio"
+ * @returns {{ words: string, href?: string }[]}
+ */
+export function linked(words, here) {
+  /** @type {{ words: string, href?: string }[]} */
+  const pieces = [];
+  let end = 0;
+  for (const { 0: whole, 1: place, 2: name, index } of words.matchAll(NAMED)) {
+    if (PLACES[name] === `./${here}`) continue;
+    const start = index + whole.length - place.length;
+    pieces.push({ words: words.slice(end, start) }, { words: place, href: PLACES[name] });
+    end = index + whole.length;
+  }
+  return [...pieces, { words: words.slice(end) }].filter((piece) => piece.words);
+}

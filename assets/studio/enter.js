@@ -4,6 +4,7 @@
 import { find, make } from "../shared/dom.js";
 import { recall, remember } from "../shared/memory.js";
 import { sentence } from "../shared/server.js";
+import { taken } from "../shared/tab.js";
 import { elsewhere, fromText, toText } from "./kept.js";
 import { starts } from "./masks.js";
 import { beginLike } from "./more_like.js";
@@ -43,7 +44,7 @@ export const opener = (studio, painter, maskShown) =>
     const answer = await call("open_page", asked(filter));
     showNeed(studio, answer.need);
     if (answer.need) return;
-    const view = { ...kept.view, filter, ...(kept.dataset === answer.dataset ? {} : { shownId: "" }) };
+    const view = { ...kept.view, filter, ...(kept.dataset === answer.dataset ? {} : { shownId: "", compared: "" }) };
     const known = kept.dataset === answer.dataset ? kept.form : elsewhere(kept.form);
     const form = completed(known, answer);
     const { dataset, sourceCount, engines, prompts, shapes, borrowed, cells, page: pageSize } = answer;
@@ -52,7 +53,7 @@ export const opener = (studio, painter, maskShown) =>
       ...answer.types.map((/** @type {string} */ value) => make("option", { value })),
     );
     store.patch({ ...told, ...form, ...view, picture: null, donors: null, shown: null, previous: null });
-    const wanted = address.get("image") || form.source;
+    const wanted = taken("image") || form.source;
     await openWhich(studio, { id: wanted, instead: true });
     const isWanted = store.get().source === wanted && wanted === form.source;
     store.patch({ parent: isWanted ? form.parent : "" });

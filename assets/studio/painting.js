@@ -36,6 +36,9 @@ const orderOf = (state) => ({
   defect_type: state.type,
 });
 
+/** An order that was just queued. @param {string} id @param {string} title */
+const waiting = (id, title) => ({ id, title, state: "queued", text: "Waiting for its turn", fraction: 0 });
+
 /** @param {Studio} studio */
 export function painter(studio) {
   const { root, store, call, attempt, toast } = studio;
@@ -66,8 +69,9 @@ export function painter(studio) {
   const queue = attempt(async () => {
     const state = store.get();
     const vary = isVaried(state, state.expanded.total);
-    const { count } = await call("queue", orderOf({ ...state, vary }));
+    const { job, count } = await call("queue", orderOf({ ...state, vary }));
     const many = counted(count, "candidate");
+    store.patch({ jobs: [...store.get().jobs, waiting(job, many)] });
     toast(`Queued ${many}. They land below as they are made; you may close this page.`);
     await refresh();
   });

@@ -32,15 +32,27 @@ export function take(store, { items, total, counts, jobs, stamp }) {
  * A function that asks for what has come since; how many are shown stays as it is.
  * @param {Studio} studio
  */
-export const refresher = ({ store, call, say }) =>
+export const refresher = (studio) =>
   latest(async () => {
+    const { store, call, say } = studio;
     try {
       const { filter, pageSize, results } = store.get();
-      take(store, await call("results", asked(filter, Math.max(pageSize, results.length))));
+      const answer = await call("results", asked(filter, Math.max(pageSize, results.length)));
+      const before = store.get().jobs;
+      take(store, answer);
+      const active = new Set(store.get().jobs.map(({ id }) => id));
+      for (const { id } of before) if (!active.has(id)) await tellEnd(studio, id);
     } catch (error) {
       say(sentence(error));
     }
   });
+
+/** Say how an order ended: what could not be painted, and why, stays until it is closed. @param {Studio} studio @param {string} id */
+async function tellEnd({ call, say, toast }, id) {
+  const { said, way, whole } = await call("ended", { id });
+  if (said && whole) toast(`${said} ${way}`);
+  else if (said) say(`${said} ${way}`.trim(), way ? "info" : "error");
+}
 
 /** Show more of them. @param {Studio} studio */
 export async function showMore({ store, call }) {

@@ -3,6 +3,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { plain } from "../shared/parts.js";
+import { taken } from "../shared/tab.js";
 import { counted } from "../shared/words.js";
 import { address, itemTitle } from "./candidate.js";
 import { all, link, mark } from "./parts.js";
@@ -37,7 +38,7 @@ export function resultsPane(studio, refresh, preview) {
     refresh();
   };
   const showAll = () => {
-    history.replaceState(history.state, "", location.pathname);
+    taken("job");
     filterBy(ALL_RESULTS);
   };
   const open = attempt(async (/** @type {string} */ id) => {

@@ -29,6 +29,7 @@ import { small } from "../shared/parts.js";
 const TITLES = ["", "Prompt", "Tags", "Made", "Accepted", "Rejected", "Pending", "Rate", "Quality", ""];
 /** @type {Record<string, string>} */
 const HELP = {
+  Made: "Candidates, also deleted ones; a draft counts once it is kept",
   Rate: "Accepted, of those that were decided on, with its 95 % interval",
   Quality: "Mean of the measures' lights: green 1, amber 0.5, red 0",
 };

@@ -18,7 +18,7 @@ from exdd_core.images import Size
 from exdd_core.jobs.specs import ImportSpec
 from exdd_core.mask_rules import MaskRule
 from exdd_core.progress import Progress
-from exdd_core.workspace.imports import preview_dataset
+from exdd_core.workspace.imports import check_name, preview_dataset
 from pages import answers, job_panel
 from pages.data.preview import asked_of, details_html, questions_html, summary_html
 from pages.guard.uploads import allowed_path
@@ -290,20 +290,22 @@ class Importer:
             into,
             who,
         ) = values
-        source = _chosen(kind, path, file)
+        source, is_taken = _chosen(kind, path, file), False
         choices = _choices(layout, grouping, rule, roles, depth, masks)
         if into != NEW:
             spec = ImportSpec.of(None, None, choices, into, who_of(who)).to_json()
             title = f"Joining {PurePosixPath(source).name} to {self.workspace.dataset(into).called}"
         else:
             size = Size.parse(f"{width}x{height}", keep_aspect)
+            is_taken = check_name(self.workspace, Path(source), name.strip() or None)
             spec = ImportSpec.of(name.strip() or None, size, choices).to_json()
             title = f"Importing {name.strip() or PurePosixPath(source).name}"
         if kind == ZIP:
             self.job.begin("import", title, spec, upload=Path(source))
         else:
             self.job.begin("import", title, spec | {"source": str(Path(source).expanduser().resolve())})
-        return self._back()
+        # Images of a name that is taken may be refused only once they are read: the form then stays for another name.
+        return {} if is_taken else self._back()
 
     def make_demo(self) -> None:
         """Queue the job that makes demo images and a first bank version, for people without images."""

@@ -52,6 +52,7 @@ from pages.studio.results import (
     candidate_answer,
     comparison,
     delete,
+    ended,
     keep,
     news,
     restore,
@@ -81,7 +82,7 @@ def render(workspace: Workspace) -> None:
     functions: list[answers.Answerer] = [
         open_page, source, sources, donors, piece, mask, keep_mask, drawn, like, words_for, expand, words,
         preview, look, stop, warm, queue, compare, comparison, cancel_job,
-        results, news, candidate, seen, keep, delete, restore,
+        results, news, ended, candidate, seen, keep, delete, restore,
         teaching, teach, use_adapter, drop_adapter,
         save_prompt, delete_prompt, scoreboard, differences, export_prompts, import_prompts, undo_import,
     ]  # fmt: skip

@@ -14,6 +14,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
 from exdd_core.workspace import candidates, image_windows
 from pages.html import Answer
+from pages.job_panel import outcome_of
 from pages.questions import One
 from pages.studio import questions
 from pages.studio.masks import usable_sources
@@ -137,6 +138,19 @@ def _item(shared: Studio, made: Candidate) -> Answer:
     title = studio.engine(shared.workspace, made.engine).TITLE
     known = {"id": made.id, "prompt": made.prompt, "title": title, "seed": made.seed, "status": made.status}
     return known | {"engine": made.engine}
+
+
+def ended(shared: Studio, asked: One) -> Answer:
+    """How an order ended, in a sentence ("" where somebody cancelled it), where to go on, and whether it was painted
+    as a whole."""
+    job = jobs.get(shared.workspace, asked.id)
+    if job.state != "done":
+        return {"said": job.error, "way": "", "whole": False}
+    outcome = outcome_of(job)
+    whole = not (job.result or {}).get("failed")
+    if whole and job.spec.get("axes"):
+        return {"said": "", "way": "", "whole": True}  # the comparison shows itself
+    return {"said": outcome.said, "way": f"{outcome.link[0]}." if outcome.link else "", "whole": whole}
 
 
 def candidate(shared: Studio, asked: One) -> Answer:

@@ -106,11 +106,13 @@ def crop_around(
     """A square view of a patch and its context, uint8 (S, S, 3), and the patch's box in the view.
 
     box: (x0, y0, x1, y1). The view is `context` times the longer side of the box and at least 48 pixels. At
-    the border of the image it is moved inwards, and it is smaller if the image is.
+    the border of the image it is moved inwards. Where the image is smaller, so is the view: it has less context as
+    long as it stays square, since a page that shows a square of it could cut off the patch.
     """
     height, width = image.shape[:2]
     x0, y0, x1, y1 = box
-    side = int(max(48, context * max(x1 - x0, y1 - y0)))
+    longer = max(x1 - x0, y1 - y0)
+    side = min(int(max(48, context * longer)), max(48, min(height, width), longer))
     side_x, side_y = min(side, width), min(side, height)
     left = int(np.clip((x0 + x1) // 2 - side_x // 2, 0, width - side_x))
     top = int(np.clip((y0 + y1) // 2 - side_y // 2, 0, height - side_y))

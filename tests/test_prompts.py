@@ -276,7 +276,7 @@ def test_every_use_counts_for_its_prompt(workspace):
         },
         {"prompt_id": copper.id, "status": "rejected"},
         {"prompt_id": copper.id, "status": "deleted"},
-        {"template": white.prompt},  # typed, but word for word the library's
+        {"template": f" {white.prompt.replace(' ', '  ')} "},  # typed, but word for word the library's
         {"template": "typed only", "status": "rejected", "prompt_id": "deleted prompt"},
         {"template": "typed only", "dataset": "other"},
     ]

@@ -169,6 +169,11 @@ def test_a_crop_shows_the_whole_patch_wherever_it_lies(x0: int, y0: int, side: i
     np.testing.assert_array_equal(view[b0:b1, a0:a1], pixels[box[1] : box[3], box[0] : box[2]])
 
 
+def test_a_crop_of_a_narrow_image_stays_square() -> None:
+    view, box = drawing.crop_around(np.zeros((300, 60, 3), np.uint8), (20, 250, 24, 290))
+    assert view.shape == (60, 60, 3) and box == (20, 10, 24, 50)
+
+
 def test_a_crop_of_an_image_smaller_than_the_view_is_the_image() -> None:
     view, box = drawing.crop_around(np.zeros((20, 30, 3), np.uint8), (28, 18, 30, 20))
     assert view.shape == (20, 30, 3) and box == (28, 18, 30, 20)

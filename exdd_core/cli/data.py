@@ -56,6 +56,7 @@ def import_(options: argparse.Namespace) -> dataset_answers.DatasetImported:
     """Copy a data set (a folder or a zip file) into the workspace, making the workspace if there is none."""
     from exdd_core import jobs
     from exdd_core.jobs.specs import ImportSpec
+    from exdd_core.workspace.imports import dataset_name
 
     size = model_size(options)
     choices = _choices(options)
@@ -64,6 +65,8 @@ def import_(options: argparse.Namespace) -> dataset_answers.DatasetImported:
             "--into brings images to a data set that has a name and a size; leave --name and --size out."
         )
     source = options.source.expanduser().absolute()
+    if not options.into:
+        dataset_name(source, options.name)  # raises before a workspace is made and a job stored
     workspace = _workspace_for(options, source)
     into = workspace.dataset(options.into).name if options.into else None
     spec = ImportSpec.of(options.name, size, choices, into, options.who).to_json() | {"source": str(source)}

@@ -181,6 +181,18 @@ def dataset_name(source: Path, name: str | None) -> str:
     return name
 
 
+def check_name(workspace: Workspace, source: Path, name: str | None) -> bool:
+    """Raise `BadInput` for a name that no import could use; whether a data set has it already.
+
+    Such a one stays possible, since importing the same again changes nothing.
+    """
+    name = dataset_name(source, name)
+    known = workspace.dataset_row(name)
+    if known is not None and known["name"] != name:
+        raise BadInput(f'There is a data set called "{name}"; choose another name.')
+    return known is not None
+
+
 def read(
     source: Path, unpacked: Path, choices: datasets.Choices, progress: Progress
 ) -> tuple[str, datasets.Survey]:

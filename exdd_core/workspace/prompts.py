@@ -289,7 +289,11 @@ def scoreboard(workspace: Workspace, dataset: str | None = None) -> list[Score]:
             {"dataset": dataset},
         )
         for row in rows:
-            key = by_id.get(row["prompt_id"]) or by_text.get(row["template"]) or f"text {row['template']}"
+            key = (
+                by_id.get(row["prompt_id"])
+                or by_text.get(squeezed(row["template"]))
+                or f"text {row['template']}"
+            )
             templates.setdefault(key, row["template"])
             total = sums.setdefault(key, {})
             for name, value in (

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 EXPORTS = "exports"  # folder of the cache for exported files
+HELD_SAID = 3  # lines of the gate that the end of a build repeats
 END_SAID = 3  # number of updates, one a second, that show a job's end
 STARTED = now()  # pages show jobs that ended after this
 
@@ -151,6 +152,11 @@ def _built(job: jobs.Job, made: Built) -> Outcome:
     rows = f"{summary['negative_rows']:,} normal and {summary['positive_rows']:,} defect rows"
     active = " It is active now." if made["active"] else ""
     said = f"Built {made['name']} in {duration(made['seconds'])} from {made['dataset']}: {rows}.{active}"
+    if held := made.get("held"):
+        why = "; ".join(made["lines"][:HELD_SAID])
+        said += (
+            f" {held} {why}{'. ' if why else ''}Activate on Banks shows every image, and activates it anyway."
+        )
     return Outcome(said, ("Look at it in Inspect", "./"))
 
 

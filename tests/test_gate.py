@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from exdd_core import cli, curation
+from exdd_core import cli, curation, jobs
 from exdd_core.banks import compare
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import judging_detector
@@ -19,6 +20,7 @@ from exdd_core.measurements import RunResult
 from exdd_core.workspace import Workspace, runs, thresholds
 from exdd_core.workspace.thresholds import Choice
 from pages.banks.versions import _held_row
+from pages.job_panel import outcome_of
 from tests import plates
 
 
@@ -54,6 +56,19 @@ def test_a_worse_version_is_held_back_and_says_by_which_images(
     assert cli.main(["banks", "activate", worse.name, *place]) == 0 and own.bank().id == worse.id
     thresholds.choose(own, own.banks()[-1].id, Choice(value=500, way="hand", who="Ben"))
     assert cli.main(["banks", "activate", own.banks()[-1].name, "--anyway", *place]) == 0
+    # A build ends at the gate too: this one knows no defect, and one was marked that looks like normal surface.
+    plain = [row for row in own.images(dataset, split="test") if row.label == "normal"][1]
+    curation.mark_missed(own, plain.id, plain.path, corner, "Anna", "stain")
+    active, building = own.bank().id, ["build", "--positives", "none", "--negative-ratio", "0.2", *place]
+    capsys.readouterr()
+    assert cli.main([*building, "--json"]) == 0
+    out, err = capsys.readouterr()
+    built = json.loads(out.splitlines()[-1])
+    assert not built["active"] and own.bank().id == active
+    assert f"{built['name']} is held back" in built["held"] and plain.id in built["lines"][0]
+    assert f"banks activate {built['name']} --anyway makes it active all the same." in err
+    assert built["held"] in (said := outcome_of(jobs.listed(own)[0]).said) and "Activate on Banks" in said
+    curation.undo_last(own, "Anna")
     next((own.path / "masks").glob("*")).unlink()  # what was left out is said
     left = gate.look(own, worse.id)
     assert (

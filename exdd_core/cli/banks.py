@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import Add, Group, new_file, open_workspace, who_option
+from exdd_core.cli.data import say_held
 from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
 from exdd_core.jobs.results import Built
@@ -153,16 +154,14 @@ def activate_options(add: Add) -> None:
 
 def activate_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
     """Make a version the active one, unless it fails images that were marked."""
-    from exdd_core.curation import gate
-    from exdd_core.workspace import versions
+    from exdd_core.curation.releasing import release
 
     workspace = open_workspace(options)
-    found = gate.look(workspace, options.version)
-    for line in found.lines:
+    found = release(workspace, options.version, options.anyway)
+    for line in found.lines if found else ():
         say(line)
-    if found.holds and not options.anyway:
+    if found and found.holds:
         raise BadInput(f"{found.sentence} --anyway makes it active all the same.")
-    versions.activate_bank(workspace, options.version)
     return _of_bank(workspace.bank(), "is active now.", options)
 
 
@@ -230,8 +229,10 @@ def rebuild_bank(options: argparse.Namespace) -> bank_answers.BankRebuilt:
     bank = workspace.bank(options.version)
     spec = rebuild_spec(workspace, bank.id, options.who).to_json()
     made: Built = jobs.run_here(workspace, "build", f"Rebuilding {bank.name}", spec, progress())
-    said = f"Built {made['name']} from what is known and decided now; it is active."
+    active = "it is active" if made["active"] else "it is not active"
+    said = f"Built {made['name']} from what is known and decided now; {active}."
     answer: bank_answers.BankRebuilt = {**made, "rebuilt": bank.name, "sentence": said}
+    say_held(made)
     return print_result(said, answer, options)
 
 

@@ -182,7 +182,16 @@ def build(options: argparse.Namespace) -> Built:
         for key, value in result["summary"].items():
             if value != "":
                 print(f"  {key.replace('_', ' ')}: {_shown(value)}")
+    say_held(result)
     return result
+
+
+def say_held(made: Built) -> None:
+    """Say why a version that was built is not active, image by image; nothing for one that is."""
+    if made.get("held"):
+        for line in made["lines"]:
+            say(line)
+        say(f"{made['held']} banks activate {made['name']} --anyway makes it active all the same.")
 
 
 def _shown(value: object) -> str:

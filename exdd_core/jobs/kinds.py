@@ -30,10 +30,10 @@ REASONS_KEPT = 5  # sentences on unreadable images; few, since every update of t
 
 
 def build(workspace: Workspace, options: BuildOptions, progress: Progress, job_id: str) -> Built:
-    from exdd_core.banks.building import build_bank
+    from exdd_core.curation.releasing import build_and_release
 
     state = job_folder(workspace, job_id) / "coreset.npz"  # goes with the folder when the job is done
-    bank = build_bank(workspace, options, progress=progress, coreset_state=state)
+    bank, held, lines = build_and_release(workspace, options, progress, state)
     return {
         "bank": bank.id,
         "name": bank.name,
@@ -43,6 +43,8 @@ def build(workspace: Workspace, options: BuildOptions, progress: Progress, job_i
         "settings": bank.settings,
         "summary": bank.summary,
         "path": str(bank.path),
+        "held": held,
+        "lines": list(lines),
     }
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Built(TypedDict):
-    """A bank version. bank: its id; the rest as in `workspace.BankVersion`."""
+    """A bank version. bank: its id; the rest as in `workspace.BankVersion`. held, lines: as in `releasing.Released`."""
 
     bank: str
     name: str
@@ -23,6 +23,8 @@ class Built(TypedDict):
     settings: BankSettings
     summary: StoredSummary
     path: str
+    held: NotRequired[str]
+    lines: NotRequired[list[str]]
 
 
 class Imported(TypedDict):

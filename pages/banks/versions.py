@@ -13,7 +13,7 @@ import gradio as gr
 
 from exdd_core import jobs
 from exdd_core.sentences import count
-from exdd_core.workspace.versions import activate_bank, delete_bank, pin_bank, roll_back
+from exdd_core.workspace.versions import delete_bank, pin_bank, roll_back
 from pages import answers, html
 from pages.banks.builder import Builder
 from pages.banks.comparison import Compared
@@ -111,15 +111,6 @@ class Versions:
         html = _due_html(bank, drift.state(self.workspace, bank.id), dataset_changes.due(self.workspace))
         return {self.due: gr.update(value=html, visible=True)}
 
-    def _activated(self, id: str, anyway: bool) -> Gate | None:
-        """Make a version active unless the gate holds it back; what the gate said, None where nobody asked it."""
-        from exdd_core.curation import gate
-
-        found = None if anyway else gate.look(self.workspace, id)
-        if found is None or not found.holds:
-            activate_bank(self.workspace, id)
-        return found
-
     def connect(
         self,
         refresh: Callable[..., dict[Any, Any]],
@@ -140,7 +131,9 @@ class Versions:
             if asked == "rows":
                 return rows.updates(bank.id)
             if asked in ("activate", "anyway"):
-                found = self._activated(bank.id, asked == "anyway")
+                from exdd_core.curation.releasing import release
+
+                found = release(self.workspace, bank.id, asked == "anyway")
                 if found is not None and found.holds:
                     return self.listed(asking=bank.id, held=found)
                 untried = found.lines[-len(found.lost) :] if found is not None and found.lost else []

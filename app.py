@@ -39,18 +39,19 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assets.theme import theme
-from exdd_core import jobs, logs
+from exdd_core import api, jobs, logs
 from exdd_core.cli.run import check_port, door_options
 from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
 from exdd_core.spec import Json
 from exdd_core.workspace import Workspace, failures, people
 from pages import banks, curate, data, evaluate, frame, health, idle, inspect, routes, studio
-from pages.guard import Doors, controls, oidc, sign_in
+from pages.guard import Doors, controls, oidc, person, sign_in
 from pages.guard.checks import EVENTS, FUNCTIONS, UPLOAD
 from pages.guard.doors import provider
 from pages.guard.middleware import Guard
 from pages.guard.proxied import Proxied
+from pages.guard.uploads import allowed_path
 from pages.guard.visitors import Visitors, visitor_of_request
 from pages.who import WHO
 
@@ -122,6 +123,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
             "lifespan": _without_cors,
             "routes": [
                 Mount("/look", Look(directory=ASSETS)),
+                Mount(api.PREFIX, api.create(workspace, person, allowed_path)),
                 *ours,
             ],
             "middleware": [

@@ -187,4 +187,4 @@ def on_load(handler: Callable[..., Any], **options: Any) -> None:
     """Run `handler` whenever somebody opens the page under construction."""
     page = Context.root_block
     assert page is not None, "on_load belongs inside a page"
-    page.load(handler, show_progress="hidden", **options)
+    page.load(handler, **HIDDEN, **options)

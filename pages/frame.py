@@ -154,7 +154,7 @@ def _job_told(job: jobs.Job) -> Answer:
 
 def _footer(workspace: Workspace) -> None:
     line = markup(elem_classes="frame-footer-slot")
-    on_load(lambda: _footer_html(workspace), outputs=line, api_visibility="private")
+    on_load(lambda: _footer_html(workspace), outputs=line)
 
 
 def _signed_in_html(visitor: Visitor) -> str:

@@ -9,6 +9,7 @@ import dataclasses
 from typing import TYPE_CHECKING, ClassVar
 
 from pydantic import Field, field_validator, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from exdd_core.detector.options import DetectorOptions
 from exdd_core.errors import BadInput
@@ -105,7 +106,7 @@ class BuildOptions(BankOptions):
     )
     activate: bool = True
     who: str = ""
-    made_for: str = ""
+    made_for: SkipJsonSchema[str] = ""
 
     def settings_on(self, info: DatasetInfo, backbone: str) -> Settings:
         settings = super().settings_on(info, backbone)

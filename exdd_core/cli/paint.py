@@ -142,14 +142,16 @@ def _mask(workspace: Workspace, options: argparse.Namespace) -> Json:
 
     if options.shape and options.masks != "procedural":
         raise BadInput("--shape needs --masks procedural.")
-    spec: Json = {"source": "real", "vary": True}
-    if options.masks == "procedural":
-        shape = options.shape or mask_spec.SHAPES[0]
-        spec = {"source": "generated", "shape": shape, "vary": True} | mask_spec.STARTS.get(shape, {})
-    elif options.masks != "real":
-        file = drawn_masks.keep_mask(workspace, incoming.take_mask(Path(options.masks), None))
-        spec = {"source": "uploaded", "file": file}
-    return spec | {"from_test": options.from_test, "prior": not options.anywhere}
+    if options.masks in ("real", "procedural"):
+        shape = "" if options.masks == "real" else options.shape or mask_spec.SHAPES[0]
+        return mask_spec.varied(shape, anywhere=options.anywhere, from_test=options.from_test)
+    file = drawn_masks.keep_mask(workspace, incoming.take_mask(Path(options.masks), None))
+    return {
+        "source": "uploaded",
+        "file": file,
+        "from_test": options.from_test,
+        "prior": not options.anywhere,
+    }
 
 
 def list_prompts(options: argparse.Namespace) -> dict[str, list[answers.PromptRow]]:

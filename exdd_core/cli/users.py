@@ -1,4 +1,4 @@
-"""Accounts of people who sign in to the workbench: users add, set, remove, list.
+"""Accounts of people who sign in to the workbench: users add, set, remove, key, list.
 
 Knows the terminal, where passwords are typed unseen. Does not know what a role may do.
 """
@@ -11,7 +11,7 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from exdd_core.cli.arguments import Add, Group, open_workspace
+from exdd_core.cli.arguments import Add, Group, at_least, open_workspace
 from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -73,6 +73,21 @@ def remove_user(options: argparse.Namespace) -> dict[str, object]:
     return {"name": options.name, "removed": True}
 
 
+def key_options(add: Add) -> None:
+    _name(add)
+    add("--days", type=at_least(1), default=365, metavar="N", help="until it ends; default: 365")
+
+
+def key_for_user(options: argparse.Namespace) -> dict[str, object]:
+    """Print a key by which programs act as an account, as header Authorization: Bearer KEY; users set ends it."""
+    from exdd_core.workspace import people
+
+    key = people.open_session(open_workspace(options), options.name, options.days * 86_400)
+    if not options.json:
+        print(key)
+    return {"name": options.name, "key": key}
+
+
 def list_users(options: argparse.Namespace) -> dict[str, object]:
     """List the accounts."""
     from exdd_core.workspace import people
@@ -114,6 +129,7 @@ USERS = Group(
         "add": (add_user, add_options),
         "set": (set_user, set_options),
         "remove": (remove_user, _name),
+        "key": (key_for_user, key_options),
         "list": (list_users, None),
     },
 )

@@ -11,6 +11,10 @@ from .lists import (
 from .marks import (
     Mark as Mark,
 )
+from .pointing import (
+    Pointed as Pointed,
+    at_pixel as at_pixel,
+)
 from .regions import (
     ImageRegions as ImageRegions,
     RegionRow as RegionRow,

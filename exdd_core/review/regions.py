@@ -8,7 +8,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple
+
+from typing_extensions import TypedDict  # pydantic reads it, from Python 3.12 on also that of typing
 
 from exdd_core import files
 

@@ -104,6 +104,10 @@ class Review:
     ) -> list[str]:
         return self._comparing.score(images, progress, bank)
 
+    def rows(self, ids: Iterable[str], bank: str | None = None) -> list[StoredRow]:
+        """The results of these images, in this order; images that are not scored yet are left out."""
+        return self._rows(states.require_state(self.workspace, bank), ids)
+
     # --- the threshold that people choose -------------------------------------------------------------
 
     def find_threshold(self, wanted: thresholds.Wanted, bank: str | None = None) -> thresholds.Found:
@@ -156,10 +160,12 @@ class Review:
     def export_table(self, ids: Iterable[str], bank: str | None = None) -> Path:
         """The results of these images as CSV, in this order; images that are not scored yet are left out."""
         state = states.require_state(self.workspace, bank)
+        return export.write_table(self.workspace, state.version, self._rows(state, ids))
+
+    def _rows(self, state: BankState, ids: Iterable[str]) -> list[StoredRow]:
         rows = self.results(state.version).rows(state.state)
         mm_per_pixel = scales.scale(self.workspace, state.version.dataset)
-        chosen = [self._present(rows[id], mm_per_pixel) for id in ids if id in rows]
-        return export.write_table(self.workspace, state.version, chosen)
+        return [self._present(rows[id], mm_per_pixel) for id in ids if id in rows]
 
     def _present(self, row: StoredRow, mm_per_pixel: float | None) -> StoredRow:
         """A row with the present label, type and scale of its image, which may have changed since it was scored."""

@@ -10,7 +10,9 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
+
+from typing_extensions import TypedDict  # as in `regions`
 
 from exdd_core import files, tables
 from exdd_core.review.regions import RegionRow, region_rows

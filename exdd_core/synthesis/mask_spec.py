@@ -107,6 +107,17 @@ class MaskSpec:
         return cls(**values)
 
 
+def varied(shape: str = "", *, anywhere: bool = False, from_test: bool = False) -> Json:
+    """A `MaskSpec` as JSON for masks that differ from painting to painting: like real defects, or of a generated shape.
+
+    anywhere: they lie anywhere on the part, not where known defects do. from_test: the test split lends masks too.
+    """
+    spec: Json = {"source": "real"}
+    if shape:
+        spec = {"source": "generated", "shape": shape} | STARTS.get(shape, {})
+    return spec | {"vary": True, "from_test": from_test, "prior": not anywhere}
+
+
 def controls(source: str, shape: str = "scratch") -> tuple[Control, ...]:
     """The sliders of a "real" or a "generated" mask, with the shape's starting values; none for other sources."""
     if source == "real":

@@ -119,13 +119,13 @@ def sign_in_by(workspace: Workspace, subject: str, name: str, role: str) -> str:
     return open_session(workspace, known[0])
 
 
-def open_session(workspace: Workspace, name: str) -> str:
-    """A new session of an account that somebody has proven to be theirs; returns its token."""
+def open_session(workspace: Workspace, name: str, lasts: int = LASTS) -> str:
+    """A new session of an account that somebody has proven to be theirs; returns its token. lasts: in seconds."""
     token = secrets.token_urlsafe(32)
     with workspace.writing() as db:
         _require(db, name)
         db.execute("delete from sessions where until < ?", [now()])
-        db.table("sessions").insert({"token": _digest(token), "person": name, "until": now(later=LASTS)})
+        db.table("sessions").insert({"token": _digest(token), "person": name, "until": now(later=lasts)})
     return token
 
 

@@ -21,6 +21,8 @@ API = "/gradio_api"
 EVENTS = (f"{API}/queue/join", f"{API}/run/predict")  # run what an event of a page starts
 FUNCTIONS = f"{API}/component_server"  # runs a function that a script asks
 UPLOAD = f"{API}/upload"
+REST = "/api/v1"  # what programs ask (`exdd_core.api`)
+UPLOADS = (UPLOAD, f"{REST}/score")  # take files as large as a data set
 LARGEST_CALL = 64 << 20  # bytes of a function call; the largest holds a drawn mask
 # Addresses of Gradio that our pages ask for. The rest of its addresses, such as its proxy, is not served.
 SERVED = re.compile(
@@ -29,6 +31,7 @@ SERVED = re.compile(
     r"|/gradio_api/(queue/(join|data|status)|run/predict|component_server|upload|upload_progress|cancel|reset|info|startup-events"
     r"|heartbeat/[\w-]+|theme\.css|app_id|user)/?"
     r"|/gradio_api/file=.*"
+    r"|/api/v1/.*"
 )
 SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
@@ -63,20 +66,30 @@ def check_address(path: str, own: frozenset[str]) -> None:
 
 def check_type(path: str, method: str, headers: Headers, doors: Doors) -> None:
     """Refuse bodies that are not JSON, which a form of another site could send, and bodies that are too large."""
-    if method not in WRITING or not path.startswith(API):
+    if method not in WRITING or not path.startswith((API, f"{REST}/")):
         return
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
-    wanted = "multipart/form-data" if path.rstrip("/") == UPLOAD else "application/json"
-    if kind != wanted:
-        raise Refused(415, f"This address takes {wanted} and nothing else.")
+    kind, wanted = content_type(headers), ["application/json"]
+    if path.rstrip("/") == UPLOAD:
+        wanted = ["multipart/form-data"]
+    elif path.startswith(f"{REST}/"):
+        wanted.append("multipart/form-data")
+        if headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
+            wanted.append(kind)  # it has no body
+    if kind not in wanted:
+        raise Refused(415, f"This address takes {' or '.join(wanted)} and nothing else.")
     length = headers.get("content-length", "0")
     if not length.isdecimal() or int(length) > largest(path, doors):
         raise too_large(path, doors)
 
 
+def content_type(headers: Headers) -> str:
+    """The type of a body, without its parameters."""
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def largest(path: str, doors: Doors) -> int:
     """Bytes that a request to this address may have."""
-    return doors.largest_upload if path.rstrip("/") == UPLOAD else LARGEST_CALL
+    return doors.largest_upload if path.rstrip("/") in UPLOADS else LARGEST_CALL
 
 
 def too_large(path: str, doors: Doors) -> Refused:

@@ -16,6 +16,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from exdd_core import api
 from exdd_core.workspace.failures import sentence_of
 from pages.guard import checks, rights, roles, uploads
 from pages.guard.checks import Refused
@@ -37,6 +38,10 @@ OPEN = frozenset(
         "/look/logo.svg",
         f"{checks.API}/startup-events",
     )
+)
+PROGRAMS = (
+    "Send the header Authorization: Bearer, with the token of the address that the workbench printed, or with the key "
+    "that 'python -m exdd_core users key NAME' prints."
 )
 LINKED = (SIGN_IN, OIDC_BACK)  # a provider leads here from its own site
 # Gradio compiles templates and handlers from strings and writes styles into elements; all else is our own server's.
@@ -108,6 +113,8 @@ class Guard:
             receive = _counting(receive, path, self._doors)
             if path.rstrip("/") in (*checks.EVENTS, checks.FUNCTIONS) and method in checks.WRITING:
                 receive = await self._check_call(scope, visitor, receive)
+            elif path.startswith(f"{checks.REST}/"):
+                receive = await _check_program(scope, visitor, receive)
             elif path.rstrip("/") == checks.UPLOAD and not roles.may(visitor.role, "curator"):
                 raise Refused(403, "Your account may look and not upload; ask for the role of a curator.")
             enter(scope, visitor, self._doors)
@@ -134,6 +141,8 @@ class Guard:
 
     def _not_in(self, path: str, request: HTTPConnection) -> Response:
         """Where somebody goes who must sign in first; functions and pictures are refused."""
+        if path.startswith(f"{checks.REST}/"):
+            raise Refused(401, PROGRAMS)
         if not self._doors.sign_in:
             raise Refused(401, "Open the address that the workbench printed when it started, with its token.")
         if path not in self._pages:
@@ -153,17 +162,39 @@ class Guard:
             checks.check_event(call)
             function = roles.event_function(blocks, call)
             given = call.get("event_data")
-        wanted = rights.role_of(function)
-        if not roles.may(visitor.role, wanted):
-            raise Refused(
-                403, f"This needs the role {wanted}; yours is {visitor.role}. Ask whoever runs the workbench."
-            )
+        _require(visitor, function)
         if not checks.finite(call):
             raise Refused(422, "A number in this call is not finite, so nothing was done.")
         if visitor.name and isinstance(given, dict) and "who" in given:
             given["who"] = visitor.name  # the session says who decides, never the page
             body = json.dumps(call).encode()
         return _again(body, receive)
+
+
+def _require(visitor: Visitor, function: object) -> None:
+    """Refuse what asks for another role than the visitor has."""
+    wanted = rights.role_of(function)
+    if not roles.may(visitor.role, wanted):
+        raise Refused(
+            403, f"This needs the role {wanted}; yours is {visitor.role}. Ask whoever runs the workbench."
+        )
+
+
+async def _check_program(scope: Scope, visitor: Visitor, receive: Receive) -> Receive:
+    """Refuse a program's call that is not for this visitor or no proper JSON; returns what receives it again."""
+    headers = Headers(scope=scope)
+    function = api.endpoint_of(scope["method"], scope["path"].removeprefix(checks.REST))
+    if function is None:
+        raise Refused(
+            404, f"Nothing answers {scope['method']} at this address; {checks.REST}/openapi.json lists all."
+        )
+    _require(visitor, function)
+    if scope["method"] not in checks.WRITING or checks.content_type(headers) != "application/json":
+        return receive
+    body = await _whole(receive)
+    if body and not checks.finite(checks.parse_call(body)):
+        raise Refused(422, "A number in this call is not finite, so nothing was done.")
+    return _again(body, receive)
 
 
 class _Answer:

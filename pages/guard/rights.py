@@ -1,7 +1,7 @@
-"""Who may do what: the role that each function of the pages asks for, all in one place.
+"""Who may do what: the role that each function of the pages and of the API asks for, all in one place.
 
-Every function that a browser can call is named here by its module and name; a test compares the table with the
-pages. One that is missing is an admin's, so that nothing opens by being forgotten. Knows names. Does not know what
+Every function that a browser or a program can call is named here by its module and name; a test compares the table
+with both. One that is missing is an admin's, so that nothing opens by being forgotten. Knows names. Does not know what
 the functions do.
 """
 
@@ -43,6 +43,11 @@ studio.prompts: differences expand export_prompts scoreboard words
 studio.eyes: seen
 studio.results: candidate comparison ended news results
 studio.teaching: teaching
+exdd_core.api.application: description
+exdd_core.api.candidates: candidates effect
+exdd_core.api.images: images lists map_ neighbours regions results
+exdd_core.api.making: job list_jobs
+exdd_core.api.versions: threshold versions
 """
 # Score, paint, decide and measure: whatever can be undone.
 CURATOR = """
@@ -66,6 +71,11 @@ studio.page: cancel_job compare preview queue stop warm
 studio.prompts: delete_prompt import_prompts save_prompt undo_import
 studio.results: delete keep restore
 studio.teaching: teach use_adapter
+exdd_core.api.candidates: accept reject
+exdd_core.api.images: score score_list
+exdd_core.api.making: cancel synthesize
+exdd_core.api.marking: mark_false_alarm mark_missed undo
+exdd_core.api.versions: choose_threshold undo_threshold
 """
 # Bring in data sets and delete them, build versions and choose the active one, delete what others measured.
 ADMIN = """
@@ -78,6 +88,8 @@ data.page: DatasetList.connect.<locals>.act
 data.region: propose remove save take undo
 evaluate.one_run: delete restore
 studio.teaching: drop_adapter
+exdd_core.api.making: build
+exdd_core.api.versions: activate
 """
 
 
@@ -85,7 +97,8 @@ def _read(table: str, role: Role) -> dict[str, Role]:
     rights: dict[str, Role] = {}
     for line in table.strip().splitlines():
         module, _, names = line.partition(": ")
-        rights.update({f"pages.{module}.{name}": role for name in names.split()})
+        module = module if module.startswith("exdd_core.") else f"pages.{module}"
+        rights.update({f"{module}.{name}": role for name in names.split()})
     return rights
 
 

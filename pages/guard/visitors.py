@@ -45,14 +45,17 @@ class Visitors:
         self._known: dict[str, tuple[float, Visitor]] = {}  # by session
 
     def of(self, request: HTTPConnection) -> Visitor:
-        """The visitor behind a request."""
-        session = request.cookies.get(SESSION)
+        """The visitor behind a request; a program sends a session or the token as a header in place of a cookie."""
+        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
+        bearer = bearer.strip() if scheme.lower() == "bearer" else ""
+        session = bearer or request.cookies.get(SESSION)
         if self.doors.sign_in and session:
             found = self._signed_in(session)
             if found:
                 return found
         token = self.doors.token
-        if token and hmac.compare_digest(request.cookies.get(TOKEN, "").encode(), token.encode()):
+        given = bearer or request.cookies.get(TOKEN, "")
+        if token and hmac.compare_digest(given.encode(), token.encode()):
             return Visitor("", "admin")
         return Visitor("", self.doors.guest)
 

@@ -13,7 +13,7 @@ from exdd_core.curation import outlining
 from exdd_core.detector import reduced_map
 from exdd_core.errors import BadInput
 from exdd_core.images import thumbnail
-from exdd_core.review import ComparedImage, Review, finite, truth_of
+from exdd_core.review import ComparedImage, Review, at_pixel, finite, truth_of
 from exdd_core.review.table import agreeing
 from pages.html import Answer
 from pages.inspect import questions
@@ -102,22 +102,17 @@ def _side(inspection: Inspection) -> Answer:
 def point(review: Review, asked: questions.Point) -> Answer:
     """The patch at pixel (x, y) and its nearest patches in both banks."""
     made = review.compare(asked.id, asked.bank)
-    height, width = made.pixels.shape[:2]
-    if not (0 <= asked.x < width and 0 <= asked.y < height):
-        raise BadInput(f"There is no pixel ({asked.x:g}, {asked.y:g}) in an image of {width} x {height}.")
-    x, y = int(asked.x), int(asked.y)
-    found = made.exdd.at(y, x)
-    sides, probabilities = {"patchcore": made.patchcore, "exdd": made.exdd}, made.exdd.patch_probabilities
-    here = {side: reduced_map.score_at(seen, found.row, found.column) for side, seen in sides.items()}
-    likely = None if probabilities is None else float(probabilities[found.row, found.column])
+    pointed = at_pixel(made, asked.x, asked.y)
+    found = pointed.matches
     return {
         "here": _crop(made.pixels, found.box)
         | {
             "at": [int(edge) for edge in found.box],
             "row": found.row,
             "column": found.column,
-            **here,
-            "probability": agreeing("defect" if here["exdd"] > 1 else "normal", likely),
+            "patchcore": pointed.patchcore,
+            "exdd": pointed.exdd,
+            "probability": pointed.probability,
         },
         "normal": _neighbour(review, found.negative),
         "defect": _neighbour(review, found.positive) if found.positive else None,

@@ -1,0 +1,97 @@
+"""What the functions of the API share: the workspace, who decides, and errors as one sentence of JSON.
+
+Knows FastAPI. Does not know any address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, HTTPException
+from fastapi.exceptions import RequestValidationError
+from fastapi.requests import Request
+from fastapi.responses import JSONResponse, Response
+from fastapi.routing import APIRoute
+from pydantic import BaseModel, Field
+
+from exdd_core.errors import BadInput
+from exdd_core.workspace.failures import sentence_of
+
+if TYPE_CHECKING:
+    from exdd_core.curation.judge import Judge
+    from exdd_core.review import Review
+    from exdd_core.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Served:
+    """What one application serves. person, allowed: as `application.create` takes them."""
+
+    workspace: Workspace
+    person: Callable[[str], str]
+    allowed: Callable[[str], str]
+
+    @cached_property
+    def review(self) -> Review:
+        from exdd_core.review import Review
+
+        return Review(self.workspace)
+
+    @cached_property
+    def judge(self) -> Judge:
+        from exdd_core.curation.judge import Judge
+
+        return Judge(self.workspace)
+
+
+def _served(request: Request) -> Served:
+    found = request.app.state.served
+    assert isinstance(found, Served)
+    return found
+
+
+Here = Annotated[Served, Depends(_served)]
+
+
+class Refusal(BaseModel):
+    """Why nothing was done, in one sentence."""
+
+    detail: str = Field(examples=["There is no bank version yet; build one first."])
+
+
+class Sentences(APIRoute):
+    """A route whose errors are a `Refusal`."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def answer(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except HTTPException:
+                raise
+            except RequestValidationError as error:
+                return refused(422, _sentence(error))
+            except Exception as error:
+                return refused(400 if isinstance(error, BadInput) else 500, sentence_of(error))
+
+        return answer
+
+
+def refused(status: int, sentence: str) -> JSONResponse:
+    """A `Refusal` with a status of HTTP."""
+    return JSONResponse(Refusal(detail=sentence).model_dump(), status)
+
+
+def _sentence(error: RequestValidationError) -> str:
+    """What is wrong with the first field of a call that cannot be used."""
+    first = error.errors()[0]
+    if first["type"] == "value_error":  # raised by one of our models
+        return str(first["ctx"]["error"])
+    name = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    if first["type"] == "missing":
+        return f'This call needs "{name}"; give it.'
+    return f'"{name}" cannot be used: {first["msg"]}.'

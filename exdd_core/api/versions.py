@@ -1,0 +1,90 @@
+"""Answers programs that ask which bank version judges, and by which threshold.
+
+Knows versions, the gate and the review. Does not know how a version is built.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, Response
+
+from exdd_core.api import answers, questions
+from exdd_core.api.questions import Bank
+from exdd_core.api.served import Here, Sentences, Served
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import BankVersion
+
+router = APIRouter(route_class=Sentences, tags=["versions"])
+
+
+@router.get("/versions")
+def versions(here: Here) -> list[answers.Version]:
+    """The bank versions, the newest first."""
+    return [_version(bank) for bank in here.workspace.banks()]
+
+
+@router.post(
+    "/versions/{version}/activate",
+    response_model=answers.Activated,
+    responses={409: {"model": answers.HeldBack}},
+)
+def activate(here: Here, version: str, asked: questions.Activate) -> answers.Activated | Response:
+    """Make a version the active one, unless the gate holds it back."""
+    from exdd_core.curation.releasing import release
+
+    bank = here.workspace.bank(version)
+    found = release(here.workspace, bank.id, asked.anyway)
+    lines = found.lines if found else []
+    if found and found.holds:
+        return JSONResponse(answers.HeldBack(detail=found.sentence, lines=lines).model_dump(), 409)
+    return answers.Activated(sentence=f"{bank.name} is active now.", lines=lines)
+
+
+@router.get("/threshold")
+def threshold(here: Here, bank: Bank = None) -> answers.Threshold:
+    """The threshold by which a version judges."""
+    return _threshold(here, bank)
+
+
+@router.post("/threshold")
+def choose_threshold(here: Here, asked: questions.FindThreshold) -> answers.Threshold:
+    """Find a threshold and judge by it from now on."""
+    from exdd_core.review import Wanted
+
+    wanted = Wanted(asked.way, asked.list, asked.rate, asked.miss, asked.value)
+    here.review.choose_threshold(wanted, here.person(asked.who), asked.bank)
+    return _threshold(here, asked.bank)
+
+
+@router.post("/threshold/undo")
+def undo_threshold(here: Here, asked: questions.UndoThreshold) -> answers.Threshold:
+    """Take the threshold that holds back; the one before holds again."""
+    here.review.undo_threshold(here.person(asked.who), asked.bank)
+    return _threshold(here, asked.bank)
+
+
+def _version(bank: BankVersion) -> answers.Version:
+    return answers.Version(
+        id=bank.id,
+        name=bank.name,
+        dataset=bank.dataset,
+        created=bank.created,
+        who=bank.who,
+        active=bank.active,
+        pinned=bank.pinned,
+        negative_rows=bank.summary["negative_rows"],
+        positive_rows=bank.summary["positive_rows"],
+    )
+
+
+def _threshold(here: Served, bank: str | None) -> answers.Threshold:
+    from exdd_core.workspace import thresholds
+
+    version = here.workspace.bank(bank)
+    choice = thresholds.in_force(here.workspace, version.id)
+    if choice is None:
+        return answers.Threshold(bank=version.name, value=1.0, said="set by the build", who="")
+    return answers.Threshold(bank=version.name, value=choice.value, said=choice.said, who=choice.who)

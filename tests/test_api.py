@@ -1,0 +1,197 @@
+"""The API: a whole round by HTTP, who may do what, errors as sentences, and its description in the tree."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+from collections.abc import Iterator
+
+import httpx
+import numpy as np
+import pytest
+
+from exdd_core.api import __main__ as described
+from exdd_core.cli import main
+from exdd_core.images import encode_png
+from exdd_core.workspace import Workspace, people
+from pages.guard import Doors
+from tests import plates
+from tests.browser import serving
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    made = Workspace.open(plates.build(tmp_path_factory.mktemp("api")))
+    for name, role in (("ann", "admin"), ("vic", "viewer")):
+        people.add(made, name, role, None)
+    return made
+
+
+@pytest.fixture(scope="module")
+def address(workspace: Workspace) -> Iterator[str]:
+    with serving(
+        workspace, Doors(sign_in=True, guest=None, folders=(workspace.path.parent / "plates",))
+    ) as at:
+        yield f"{at}api/v1/"
+
+
+def program(
+    workspace: Workspace, address: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> httpx.Client:
+    """A client that acts as an account by a key of the command line."""
+    capsys.readouterr()
+    assert main(["users", "key", name, "--workspace", str(workspace.path)]) == 0
+    bearer = {"Authorization": f"Bearer {capsys.readouterr().out.strip()}"}
+    return httpx.Client(base_url=address, headers=bearer, timeout=60)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    return encode_png(pixels)
+
+
+def ended(client: httpx.Client, job: dict) -> dict:
+    """The result of a job once it is done."""
+    for _ in range(600):
+        job = client.get(f"jobs/{job['id']}").raise_for_status().json()
+        if job["state"] not in ("queued", "running"):
+            break
+        time.sleep(0.1)
+    assert job["state"] == "done", job
+    return job["result"]
+
+
+def test_a_whole_round(workspace: Workspace, address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    ann = program(workspace, address, "ann", capsys)
+
+    def post(path: str, **more: object) -> dict:
+        answer = ann.post(path, **more)  # type: ignore[arg-type]
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    # Score uploads; what is no image is said.
+    painted = plates.painting(77)
+    uploads = {"plain.png": png(plates.plate(600)), "bar.png": png(painted.image), "notes.txt": b"no image"}
+    scored = post("score", files=[("files", item) for item in uploads.items()])
+    plain, bar = scored["images"]
+    assert (plain["image"], plain["exdd_verdict"], bar["exdd_verdict"]) == ("plain.png", "normal", "defect")
+    assert len(scored["refused"]) == 1 and scored["refused"][0].startswith("notes.txt")
+
+    # Regions, map and nearest patches of one of them agree.
+    here = {"image": bar["id"]}
+    regions = ann.get("regions", params=here).json()
+    assert (regions["width"], regions["height"]) == (64, 48) and regions["regions"] == bar["regions"]
+    floats = np.load(io.BytesIO(ann.get("map", params=here | {"form": "npy"}).content))
+    assert floats.shape == (48, 64) and floats.dtype == np.float32
+    assert floats.max() == pytest.approx(bar["exdd_calibrated"], abs=0.05)
+    assert ann.get("map", params=here).content.startswith(b"\x89PNG")
+    x, y = regions["regions"][0]["at"]
+    patch = ann.get("neighbours", params=here | {"x": x, "y": y}).json()
+    assert patch["box"][0] <= x < patch["box"][2] and patch["exdd"] == pytest.approx(floats[y, x], abs=0.1)
+    assert patch["normal"]["distance"] > patch["defect"]["distance"] and patch["defect"]["box"]
+
+    # A list, as a job.
+    queued = post("score/list", json={"list": "plates/test"})
+    ended(ann, queued["job"])
+    before = ann.get("results", params={"list": queued["list"]}).json()
+    assert len(before) == len(ann.get("images", params={"list": "plates/test"}).json()) > 4
+    folder = str(workspace.path.parent / "plates" / "good")
+    assert ended(ann, post("score/list", json={"folder": folder})["job"]) == {"unreadable": 0, "reasons": []}
+
+    # Mark a false alarm and a missed defect; take the first back. Who decided is the account.
+    mask = ("mask.png", png(painted.mask), "image/png")
+    alarm = post("marks/false-alarm", data={"image": plain["id"]})
+    assert post(f"decisions/{alarm['numbers'][0]}/undo", json={})["ids"] == [plain["id"]]
+    missed = post(
+        "marks/missed", data={"image": bar["id"], "type": "bar", "who": "Ben"}, files={"mask": mask}
+    )
+    assert missed["rows"] > 0 and missed["verdict"] == "defect" and "still Defect" in missed["sentence"]
+    assert workspace_who(workspace, bar["id"]) == "ann"
+
+    # Paint, look, accept and reject.
+    assert (
+        ended(ann, post("synthesize", json={"engine": "procedural", "prompt": "scratch", "count": 1}))["made"]
+        == 1
+    )
+    pending = ann.get("candidates").json()
+    ids = [one["id"] for one in pending]
+    measures = {
+        one["name"]: one["light"] for one in ann.get("candidates/effect", params={"id": ids[-1]}).json()
+    }
+    assert measures.keys() == {"visible", "clean", "plausible", "new", "effect"}
+    assert post("candidates/accept", json={"ids": ids[-2:]})["ids"] == ids[-2:]
+    assert (
+        post("candidates/reject", json={"ids": [ids[0]], "reasons": ["artefact"]})["sentence"]
+        == "Rejected 1 candidate."
+    )
+    assert [one["id"] for one in ann.get("candidates").json()] == ids[1:-2]
+
+    # Build of what was decided, and score again with the new version.
+    built = ended(ann, post("build", json={"positives": "both", "negative_ratio": 0.2}))
+    assert built["active"] and not built["held"] and len(built["lines"]) == 1
+    again = post("score", files={"files": ("bar.png", uploads["bar.png"])})["images"][0]
+    assert (again["bank_version"], again["exdd_verdict"]) == (built["name"], "defect")
+
+    # A threshold by which nothing is a defect: the gate refuses to go back to that version.
+    first = ann.get("versions").json()[-1]
+    chosen = post("threshold", json={"way": "hand", "value": 500, "bank": first["id"]})
+    assert (chosen["value"], chosen["who"]) == (500, "ann")
+    held = ann.post(f"versions/{first['name']}/activate", json={})
+    assert held.status_code == 409 and "fails 1 of 1 marked image" in held.json()["detail"]
+    assert post("threshold/undo", json={"bank": first["id"]})["value"] == 1
+    assert (
+        post(f"versions/{first['name']}/activate", json={"anyway": True})["sentence"] == "v1 is active now."
+    )
+
+
+def workspace_who(workspace: Workspace, subject: str) -> str:
+    from exdd_core.workspace import decisions
+
+    return decisions.history(workspace, subject, limit=1)[0].who
+
+
+def test_what_cannot_be_done_is_one_sentence(
+    workspace: Workspace, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ann, vic = (program(workspace, address, name, capsys) for name in ("ann", "vic"))
+    away = str(workspace.path)
+    for client, method, path, more, status, said in (
+        (ann, "get", "regions?image=nothing", {}, 400, "There is no image"),
+        (ann, "get", "regions?image=x&bank=v99", {}, 400, "v99"),
+        (ann, "get", "regions", {}, 422, 'This call needs "image"; give it.'),
+        (ann, "get", "nothing", {}, 404, "openapi.json lists all"),
+        (ann, "post", "build", {"json": {"negative_ratio": 2}}, 422, "The negative kept share is 2"),
+        (ann, "post", "build", {"json": {"colour": 2}}, 422, 'A build has no "colour"'),
+        (ann, "post", "build", {"content": b'{"seed": NaN}', "headers": JSON}, 422, "no proper JSON"),
+        (ann, "post", "build", {"content": b"seed=1"}, 415, "takes application/json"),
+        (ann, "post", "score/list", {"json": {"folder": away}}, 400, "not in a folder that pages may read"),
+        (ann, "post", "score/list", {"json": {}}, 400, "Give either"),
+        (ann, "post", "synthesize", {"json": {"engine": "chalk"}}, 400, "chalk"),
+        (ann, "post", "jobs/none/cancel", {}, 400, 'There is no job "none"'),
+        (vic, "post", "build", {"json": {}}, 403, "This needs the role admin; yours is viewer."),
+        (vic, "post", "marks/missed", {"data": {"image": "x"}, "files": {"mask": b"x"}}, 403, "curator"),
+        (vic, "get", "versions", {}, 200, '"active":true'),
+        (httpx.Client(base_url=address), "get", "versions", {}, 401, "Authorization: Bearer"),
+        (
+            httpx.Client(base_url=address, headers={"Authorization": "Bearer x"}),
+            "get",
+            "lists",
+            {},
+            401,
+            "users key",
+        ),
+    ):
+        answer = getattr(client, method)(path, **more)
+        assert answer.status_code == status and said in answer.text, (path, answer.text)
+        assert status == 200 or list(answer.json()) == ["detail"], answer.text
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+def test_the_description_in_the_tree_is_that_of_the_api() -> None:
+    text = described.FILE.read_text(encoding="utf-8")
+    assert text == described.written(), "run: python -m exdd_core.api"
+    for path, calls in json.loads(text)["paths"].items():
+        for call in calls.values():
+            assert call["description"], path

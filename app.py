@@ -241,7 +241,7 @@ class HeadFirst:
 
 
 def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping[str, Any]) -> None:
-    """Serve until SIGTERM or Ctrl+C, let the running job stop, and end the program. tls: what Gradio needs for https."""
+    """Serve until SIGTERM or Ctrl+C, let the running job stop, and end the program. tls: what Gradio takes for https."""
     stop, worker = _asked_to_stop(), jobs.start_worker(workspace)
     app = create_app(workspace, worker)
     options = launch_options(workspace, doors)

@@ -155,9 +155,15 @@ def _rows(here: Served, ids: Sequence[str], bank: str | None) -> list[answers.Sc
 
 
 def _neighbour(here: Served, match: Match) -> answers.Neighbour:
-    made = answers.Neighbour.model_validate(match)
     try:
-        image = here.review.image(match.image)
-        return made.model_copy(update={"box": match.box(here.review.read(image).pixels.shape[:2])})
+        box = match.box(here.review.read(here.review.image(match.image)).pixels.shape[:2])
     except BadInput:  # the image is gone
-        return made
+        box = None
+    return answers.Neighbour(
+        image=match.image,
+        group=match.group,
+        defect_type=match.defect_type,
+        origin=match.origin,
+        distance=match.distance,
+        box=box,
+    )

@@ -241,7 +241,7 @@ class HeadFirst:
 
 
 def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping[str, Any]) -> None:
-    """Serve until SIGTERM or Ctrl+C, let the running job stop, and end the program. tls: what Gradio takes for https."""
+    """Serve until SIGTERM or Ctrl+C, let the running job stop, and end the program. tls: what Gradio takes for TLS."""
     stop, worker = _asked_to_stop(), jobs.start_worker(workspace)
     app = create_app(workspace, worker)
     options = launch_options(workspace, doors)
@@ -266,7 +266,9 @@ def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping
     app.close(verbose=False)
     logging.shutdown()
     sys.stdout.flush()
-    os._exit(0)  # threads in the middle of a step leave whole files, and Python need not clear up for a minute
+    os._exit(
+        0
+    )  # threads in the middle of a step leave whole files, and Python need not clear up for a minute
 
 
 def _asked_to_stop() -> threading.Event:

@@ -44,7 +44,11 @@ export const opener = (studio, painter, maskShown) =>
     const answer = await call("open_page", asked(filter));
     showNeed(studio, answer.need);
     if (answer.need) return;
-    const view = { ...kept.view, filter, ...(kept.dataset === answer.dataset ? {} : { shownId: "", compared: "" }) };
+    const view = {
+      ...kept.view,
+      filter,
+      ...(kept.dataset === answer.dataset ? {} : { shownId: "", compared: "" }),
+    };
     const known = kept.dataset === answer.dataset ? kept.form : elsewhere(kept.form);
     const form = completed(known, answer);
     const { dataset, sourceCount, engines, prompts, shapes, borrowed, cells, page: pageSize } = answer;

@@ -237,5 +237,5 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
             (f"bank={bank}&image={later}&row=999&column=1", "patch grid"),
             ("", "no bank version"),
         ):
-            answer: Any = page.request.get(f"{address}/patch?{asked}")
+            answer: Any = page.request.get(f"{address}patch?{asked}")
             assert answer.status == 404 and words in answer.text()

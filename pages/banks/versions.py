@@ -111,6 +111,16 @@ class Versions:
         html = _due_html(bank, drift.state(self.workspace, bank.id), dataset_changes.due(self.workspace))
         return {self.due: gr.update(value=html, visible=True)}
 
+    def _release(self, id: str, anyway: bool, refresh: Callable[..., dict[Any, Any]]) -> dict[Any, Any]:
+        """Make a version active, or ask again where the gate holds it back; says which marked images are lost."""
+        from exdd_core.curation.releasing import release
+
+        found = release(self.workspace, id, anyway)
+        if found is not None and found.holds:
+            return self.listed(asking=id, held=found)
+        untried = found.lines[-len(found.lost) :] if found is not None and found.lost else []
+        return refresh(id) | {self.note: answers.say("info", ". ".join(untried))}
+
     def connect(
         self,
         refresh: Callable[..., dict[Any, Any]],
@@ -131,13 +141,7 @@ class Versions:
             if asked == "rows":
                 return rows.updates(bank.id)
             if asked in ("activate", "anyway"):
-                from exdd_core.curation.releasing import release
-
-                found = release(self.workspace, bank.id, asked == "anyway")
-                if found is not None and found.holds:
-                    return self.listed(asking=bank.id, held=found)
-                untried = found.lines[-len(found.lost) :] if found is not None and found.lost else []
-                return refresh(bank.id) | {self.note: answers.say("info", ". ".join(untried))}
+                return self._release(bank.id, asked == "anyway", refresh)
             if asked in ("pin", "unpin"):
                 pin_bank(self.workspace, bank.id, asked == "pin")
                 return self.updates()

@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import ssl
 import sys
 import threading
@@ -58,6 +59,7 @@ from pages.who import WHO
 ASSETS = Path(__file__).resolve().parent / "assets"
 TITLE = "ExDD Workbench"
 COUNTED = frozenset((*EVENTS, FUNCTIONS, UPLOAD))  # addresses of Gradio that metrics name
+STOPS = (signal.SIGTERM, signal.SIGINT)
 DRAIN = 25.0  # seconds that a running job has to stop; service managers wait 30 or more
 log = logging.getLogger(__name__)
 
@@ -242,7 +244,7 @@ class HeadFirst:
 
 def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping[str, Any]) -> None:
     """Serve until SIGTERM or Ctrl+C, let the running job stop, and end the program. tls: what Gradio takes for TLS."""
-    stop, worker = _asked_to_stop(), jobs.start_worker(workspace)
+    wait, worker = _asked_to_stop(), jobs.start_worker(workspace)
     app = create_app(workspace, worker)
     options = launch_options(workspace, doors)
     try:
@@ -260,29 +262,43 @@ def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping
         f"?token={doors.token}" if doors.token else ""
     )
     print(f"ExDD Workbench: {address}  (workspace {workspace.path}; Ctrl+C stops it)", flush=True)
-    stop.wait()
+    wait()
     log.info("Stopping: no further job begins, and the running one stops at its next step.")
     worker.drain(DRAIN)  # one that does not stop in time is queued, and goes on where its results end
     app.close(verbose=False)
     logging.shutdown()
     sys.stdout.flush()
-    os._exit(
-        0
-    )  # threads in the middle of a step leave whole files, and Python need not clear up for a minute
+    # Threads in the middle of a step leave whole files, and Python need not clear up for a minute.
+    os._exit(0)
 
 
-def _asked_to_stop() -> threading.Event:
-    """An event that SIGTERM and Ctrl+C set; a second one ends the program at once."""
-    stop = threading.Event()
+def _asked_to_stop() -> Callable[[], None]:
+    """What waits for SIGTERM or Ctrl+C, from now on; a second one ends the program at once.
+
+    It waits for what the handler in C writes to a socket: the kernel may hand a signal to any thread, and Python's own
+    handler runs in the main thread, which nobody would wake from waiting for a lock.
+    """
+    woken, wakes = socket.socketpair()
+    wakes.setblocking(False)
+    seen: list[int] = []
 
     def asked(number: int, frame: object) -> None:
-        if stop.is_set():
+        seen.append(number)
+        if len(seen) > 1:
             os._exit(128 + number)
-        stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOPS:
         signal.signal(number, asked)
-    return stop
+    signal.set_wakeup_fd(wakes.fileno())
+
+    def wait() -> None:
+        while woken.recv(1)[0] not in STOPS:  # some other signal
+            pass
+        signal.set_wakeup_fd(-1)
+        woken.close()
+        wakes.close()
+
+    return wait
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 
 import pytest
 
+import app
 from exdd_core import jobs
 from exdd_core.jobs import kinds, table
 from exdd_core.progress import Progress
@@ -75,6 +77,29 @@ def until(found: Callable[[], Any], seconds: float = SOON) -> Any:
 def started(workspace: Workspace) -> subprocess.Popen[str]:
     words = [sys.executable, "-c", PROGRAM, "--workspace", str(workspace.path), "--port", str(free_port())]
     return subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@pytest.mark.parametrize("number", app.STOPS)
+def test_a_signal_that_another_thread_receives_ends_the_wait(number: signal.Signals, monkeypatch) -> None:
+    """The kernel may hand a process's signal to any thread, and the main one has to learn of it."""
+    exits: list[int] = []
+    monkeypatch.setattr(os, "_exit", exits.append)
+    before = [signal.getsignal(one) for one in app.STOPS]
+    try:
+        wait = app._asked_to_stop()
+        main = threading.get_ident()
+        threading.Timer(0.2, lambda: signal.pthread_kill(threading.get_ident(), number)).start()
+        late = threading.Timer(20, lambda: signal.pthread_kill(main, number))
+        late.start()
+        wait()
+        late.cancel()
+        assert exits == []  # it was the first one that ended it
+        os.kill(os.getpid(), number)
+        time.sleep(0.01)
+        assert exits == [128 + number]
+    finally:
+        for one, handler in zip(app.STOPS, before, strict=True):
+            signal.signal(one, handler)
 
 
 @pytest.mark.slow

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import re
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -17,7 +22,7 @@ from exdd_core.images import encode_png
 from exdd_core.workspace import Workspace, people
 from pages.guard import Doors
 from tests import plates
-from tests.browser import serving
+from tests.browser import ROOT, serving
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +55,14 @@ def png(pixels: np.ndarray) -> bytes:
     return encode_png(pixels)
 
 
-def ended(client: httpx.Client, job: dict) -> dict:
-    """The result of a job once it is done."""
+def ended(client: httpx.Client, job: dict, state: str = "done") -> dict:
+    """The result of a job once it has ended so."""
     for _ in range(600):
         job = client.get(f"jobs/{job['id']}").raise_for_status().json()
         if job["state"] not in ("queued", "running"):
             break
         time.sleep(0.1)
-    assert job["state"] == "done", job
+    assert job["state"] == state, job
     return job["result"]
 
 
@@ -100,7 +105,7 @@ def test_a_whole_round(workspace: Workspace, address: str, capsys: pytest.Captur
 
     # Mark a false alarm and a missed defect; take the first back. Who decided is the account.
     mask = ("mask.png", png(painted.mask), "image/png")
-    alarm = post("marks/false-alarm", data={"image": plain["id"]})
+    alarm = post("marks/false-alarm", files={"image": (None, plain["id"])})
     assert post(f"decisions/{alarm['numbers'][0]}/undo", json={})["ids"] == [plain["id"]]
     missed = post(
         "marks/missed", data={"image": bar["id"], "type": "bar", "who": "Ben"}, files={"mask": mask}
@@ -119,29 +124,73 @@ def test_a_whole_round(workspace: Workspace, address: str, capsys: pytest.Captur
         one["name"]: one["light"] for one in ann.get("candidates/effect", params={"id": ids[-1]}).json()
     }
     assert measures.keys() == {"visible", "clean", "plausible", "new", "effect"}
-    assert post("candidates/accept", json={"ids": ids[-2:]})["ids"] == ids[-2:]
+    [together] = ann.get("candidates/effect", params={"id": ids[-2:]}).json()
+    assert together["name"] == "effect" and together["meaning"]
+    accepted = post("candidates/accept", json={"ids": ids[-2:]})
+    assert accepted["ids"] == ids[-2:] and len(accepted["numbers"]) == 2
+    assert post(f"decisions/{accepted['numbers'][0]}/undo", json={})["ids"] == ids[-2:-1]
+    assert [one["id"] for one in ann.get("candidates?status=accepted").json()] == ids[-1:]
+    assert post("candidates/accept", json={"ids": ids[-2:-1]})["ids"] == ids[-2:-1]
     assert (
         post("candidates/reject", json={"ids": [ids[0]], "reasons": ["artefact"]})["sentence"]
         == "Rejected 1 candidate."
     )
     assert [one["id"] for one in ann.get("candidates").json()] == ids[1:-2]
 
-    # Build of what was decided, and score again with the new version.
-    built = ended(ann, post("build", json={"positives": "both", "negative_ratio": 0.2}))
-    assert built["active"] and not built["held"] and len(built["lines"]) == 1
-    again = post("score", files={"files": ("bar.png", uploads["bar.png"])})["images"][0]
+    # A job that waits ends at once, one that runs at its next step.
+    order = {"engine": "procedural", "prompt": "scratch", "count": 500}
+    runs, waits = post("synthesize", json=order), post("synthesize", json=order | {"seed": 9})
+    assert post(f"jobs/{waits['id']}/cancel")["state"] == "cancelled"
+    post(f"jobs/{runs['id']}/cancel")
+    ended(ann, runs, "cancelled")
+    assert [job["id"] for job in ann.get("jobs").json()[:2]] == [runs["id"], waits["id"]]
+    assert ann.get("jobs?active=true").json() == []
+
+
+def test_the_round_that_is_documented_with_curl(
+    workspace: Workspace, address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = re.findall(r"^```sh\n(.*?)^```", (ROOT / "docs" / "API.md").read_text("utf-8"), re.M | re.S)
+    painted = plates.painting(88)
+    (tmp_path / "part.png").write_bytes(encode_png(painted.image))
+    (tmp_path / "mask.png").write_bytes(encode_png(painted.mask))
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    here = {"API": address.rstrip("/"), "EXDD_WORKSPACE": str(workspace.path), "PYTHONPATH": str(ROOT)}
+    made = subprocess.run(
+        ["bash", "-eu", "-o", "pipefail", "-c", "".join(lines)],
+        cwd=tmp_path,
+        env=os.environ | here | {"PATH": path},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert made.returncode == 0, made.stderr + made.stdout
+    told = {file.stem: json.loads(file.read_text("utf-8")) for file in tmp_path.glob("*.json")}
+    assert told["scored"]["images"][0]["image"] == "part.png" and told["regions"]["width"] == 64
+    assert told["neighbours"]["box"] and np.load(tmp_path / "map.npy").shape == (48, 64)
+    assert (tmp_path / "map.png").read_bytes().startswith(b"\x89PNG")
+    assert told["marked"]["rows"] >= 0 and "missed defect" in told["marked"]["sentence"]
+    assert told["painted"]["result"]["made"] == len(told["candidates"]) == 2
+    assert len(told["effect"]) == 5 and told["accepted"]["numbers"] and told["rejected"]["numbers"]
+    built = told["built"]["result"]
+    assert (
+        built["active"] and not built["held"] and len(built["lines"]) == 2
+    )  # with the mark of the round above
+    assert told["active"]["sentence"] == f"{built['name']} is active now."
+    assert (told["threshold"]["bank"], told["threshold"]["who"]) == (built["name"], "ann")
+    again = told["again"]["images"][0]
     assert (again["bank_version"], again["exdd_verdict"]) == (built["name"], "defect")
 
     # A threshold by which nothing is a defect: the gate refuses to go back to that version.
+    ann = program(workspace, address, "ann", capsys)
     first = ann.get("versions").json()[-1]
-    chosen = post("threshold", json={"way": "hand", "value": 500, "bank": first["id"]})
+    chosen = ann.post("threshold", json={"way": "hand", "value": 500, "bank": first["id"]}).json()
     assert (chosen["value"], chosen["who"]) == (500, "ann")
     held = ann.post(f"versions/{first['name']}/activate", json={})
-    assert held.status_code == 409 and "fails 1 of 1 marked image" in held.json()["detail"]
-    assert post("threshold/undo", json={"bank": first["id"]})["value"] == 1
-    assert (
-        post(f"versions/{first['name']}/activate", json={"anyway": True})["sentence"] == "v1 is active now."
-    )
+    assert held.status_code == 409 and "fails 2 of 2 marked images" in held.json()["detail"]
+    assert ann.post("threshold/undo", json={"bank": first["id"]}).json()["value"] == 1
+    activated = ann.post(f"versions/{first['name']}/activate", json={"anyway": True})
+    assert activated.json()["sentence"] == "v1 is active now."
 
 
 def workspace_who(workspace: Workspace, subject: str) -> str:
@@ -182,7 +231,8 @@ def test_what_cannot_be_done_is_one_sentence(
         ),
     ):
         answer = getattr(client, method)(path, **more)
-        assert answer.status_code == status and said in answer.text, (path, answer.text)
+        text = answer.text.replace('\\"', '"')
+        assert answer.status_code == status and said in text, (path, text)
         assert status == 200 or list(answer.json()) == ["detail"], answer.text
 
 
@@ -192,6 +242,18 @@ JSON = {"Content-Type": "application/json"}
 def test_the_description_in_the_tree_is_that_of_the_api() -> None:
     text = described.FILE.read_text(encoding="utf-8")
     assert text == described.written(), "run: python -m exdd_core.api"
-    for path, calls in json.loads(text)["paths"].items():
+    whole = json.loads(text)
+    for path, calls in whole["paths"].items():
         for call in calls.values():
-            assert call["description"], path
+            unsaid = [one["name"] for one in call.get("parameters", ()) if not said(one, one["name"], call)]
+            assert call["description"] and not unsaid, (path, unsaid)
+    for name, schema in whole["components"]["schemas"].items():
+        if not name.endswith("ValidationError"):  # FastAPI's own, which we never answer
+            fields = schema.get("properties", {}).items()
+            assert [field for field, its in fields if not said(its, field, schema)] == [], name
+
+
+def said(its: dict, name: str, of: dict) -> bool:
+    """Whether a field or a parameter is described, by itself or by name in the description of what it belongs to."""
+    name = name.removeprefix("patchcore_").removeprefix("exdd_")
+    return bool(its.get("description")) or bool(re.search(rf"\b{name}\b", of.get("description", "")))

@@ -23,7 +23,8 @@ class Answer(BaseModel):
 
 
 class ImageListed(Answer):
-    """A list of images. key: names it in other calls. left_out: files that it does not show."""
+    """A list of images. key: names it in other calls. title: for people. count: of its images. left_out: of files that
+    it does not show."""
 
     key: str
     title: str
@@ -32,7 +33,8 @@ class ImageListed(Answer):
 
 
 class Image(Answer):
-    """An image of a list. label: normal, defect or "" where the truth is unknown."""
+    """An image of a list. id: names it in other calls. name: of its file. label: normal, defect or "" where the truth
+    is unknown. defect_type: of its defect, "" for none and for one without a name."""
 
     id: str
     name: str
@@ -41,7 +43,15 @@ class Image(Answer):
 
 
 class Scored(ResultRow):
-    """What both methods say of an image; `id` names it in other calls."""
+    """What both methods say of an image.
+
+    id: names it in other calls. image: its name. truth: normal, defect or "" where it is unknown; defect_type: of
+    that. fusion, bank_version: that ExDD judged by. patchcore_... and exdd_...: what either method says. score,
+    threshold: raw, on the fusion's own scale. calibrated: the score where 0 is the median of normal images and 1 the
+    threshold. Scores are null where they are no finite number. verdict: defect, not sure, normal or cannot judge;
+    reason: of it, one sentence. probability: of a defect, 0 to 1; null where it is unknown or contradicts the
+    verdict. regions: of ExDD's map; null where the threshold was changed since.
+    """
 
     id: str
 
@@ -63,7 +73,9 @@ class Regions(Answer):
 
 
 class Neighbour(Answer):
-    """The bank row nearest to a patch. box: (x0, y0, x1, y1) in pixels of its image; None where that is gone."""
+    """The bank row nearest to a patch. image: that it comes from. group: the physical part that this shows.
+    defect_type: "" in the negative bank. origin: real or synthetic. distance: Euclidean, between features. box: (x0,
+    y0, x1, y1) in pixels of its image, ends excluded; null where that is gone."""
 
     image: str
     group: str
@@ -74,8 +86,10 @@ class Neighbour(Answer):
 
 
 class Patch(Answer):
-    """A patch, and its nearest rows in both banks. box: in pixels of the image. patchcore, exdd: the shown maps, 1
-    being the threshold. ratio: normal over defect distance, above 1 nearer to a defect."""
+    """A patch, and its nearest rows in both banks. row, column: on the patch grid. box: (x0, y0, x1, y1) in pixels of
+    the image, ends excluded. patchcore, exdd: the shown maps there, 1 being the threshold. probability: of a defect,
+    0 to 1, or null. normal, defect: the rows; null without a positive bank. ratio: normal over defect distance, above
+    1 nearer to a defect."""
 
     row: int
     column: int
@@ -89,8 +103,10 @@ class Patch(Answer):
 
 
 class Decision(Answer):
-    """What a decision did. left_out: by id, why it was not decided on. rows: that the banks have gained; 0 while they
-    wait to be fitted. numbers: of the decisions, by which they can be undone."""
+    """What a decision did. ids: that it was made on. left_out: by id, why it was not decided on. bank: the version
+    whose banks follow it, "" for none. rows: that the banks have gained; 0 while they wait to be fitted. sentence:
+    all that for people. waits: whether the banks follow later. numbers: of the decisions, by which they can be
+    undone."""
 
     ids: list[str]
     left_out: dict[str, str]
@@ -102,15 +118,18 @@ class Decision(Answer):
 
 
 class Marked(Decision):
-    """A mark, and the image's score before and after it, 1 being the threshold."""
+    """A mark: ids, left_out, bank, rows, sentence, waits, numbers as in `Decision`. before, after: the image's
+    calibrated score, 1 being the threshold; null where it is no finite number. verdict: the one after."""
 
-    before: float
-    after: float
+    before: float | None
+    after: float | None
     verdict: str
 
 
 class Candidate(Answer):
-    """A painted defect. measures: by name, None where none was taken."""
+    """A painted defect. id: names it in other calls. dataset: that it was painted for. status: draft, pending,
+    accepted, rejected or deleted. engine, prompt, seed: that painted it. defect_type: "" for none. source: id of the
+    normal image below. created: when. measures: by name, null where none was taken."""
 
     id: str
     dataset: str
@@ -125,17 +144,23 @@ class Candidate(Answer):
 
 
 class Measure(Answer):
-    """A measure in its unit and in words. error: the standard error of an effect."""
+    """A measure. name: visible, clean, plausible, new or effect; meaning: what it is. value: a share, a ratio, or
+    percentage points of image AUROC for the effect; null where it cannot be taken. light: how good that is. text: the
+    value in a sentence. error: the standard error of an effect, in its unit."""
 
     name: str
     value: float | None
     light: Literal["green", "amber", "red", "grey"]
     text: str
+    meaning: str
     error: float | None
 
 
 class Job(Answer):
-    """A long computation. fraction: done of the current stage, 0 to 1. result: as the command line's --json."""
+    """A long computation. id: names it in other calls. kind: such as score, synthesize or build. title: for people.
+    state: where it is. text: its progress in a line. fraction: done of the current stage, 0 to 1. seconds_left:
+    about, or null. result: as the command line's --json, once it is done. error: one sentence, where it failed.
+    created, started, ended: when. who: ordered it, "" where nobody signs in."""
 
     id: str
     kind: str
@@ -160,7 +185,9 @@ class ScoreQueued(Answer):
 
 
 class Version(Answer):
-    """A bank version. active: whether it judges."""
+    """A bank version. id, name: either names it in other calls. dataset: that it was built from. created: when. who:
+    built it. active: whether it judges. pinned: whether it is kept from deletion. negative_rows, positive_rows: of
+    patches in either bank when it was built."""
 
     id: str
     name: str
@@ -174,21 +201,24 @@ class Version(Answer):
 
 
 class Activated(Answer):
-    """A version that is active now. lines: what the gate said of it, image by image."""
+    """A version that is active now. sentence: that. lines: what the gate said of it, image by image."""
 
     sentence: str
     lines: list[str]
 
 
 class HeldBack(Answer):
-    """Why the gate held a version back. lines: image by image and figure by figure, what fails first."""
+    """Why the gate held a version back. detail: one sentence. lines: image by image and figure by figure, what fails
+    first."""
 
     detail: str
     lines: list[str]
 
 
 class Threshold(Answer):
-    """Where a version's threshold lies on its own scale, 1 being the one it was built with. said: how it was found."""
+    """Where a version's threshold lies. bank: the version's name. value: on its own scale, where 0 is the median of
+    normal images and 1 the threshold that it was built with. said: how it was found. who: chose it, "" for the
+    build."""
 
     bank: str
     value: float

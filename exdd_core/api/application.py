@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from fastapi.requests import Request
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
 
 from exdd_core import __version__
 from exdd_core.api import candidates, images, making, marking, versions
@@ -23,6 +24,7 @@ ROUTERS = (images.router, marking.router, candidates.router, making.router, vers
 SAID = """What the workbench does, for programs. Errors are JSON with one sentence in `detail`: 400 for what cannot be
 done, 422 for a call whose fields do not fit. `bank` names a bank version by id or name; without one it is the active
 one."""
+BEARER = "a key of `users key NAME`, or the token of `--token`; where everybody may come in, none is needed"
 own = APIRouter(route_class=Sentences)
 
 
@@ -58,10 +60,13 @@ def _application() -> FastAPI:
         servers=[{"url": "."}],  # relative to the description, so that it holds below any prefix
         root_path_in_servers=False,
         openapi_url=None,  # ours is an address with a role like all others
+        dependencies=[Depends(HTTPBearer(auto_error=False, description=BEARER))],  # the guard asks for it
         docs_url=None,  # FastAPI's pages load scripts from other machines
         redoc_url=None,
         responses={
             400: {"model": Refusal, "description": "It cannot be done"},
+            401: {"model": Refusal, "description": "Nobody may come in without a key"},
+            403: {"model": Refusal, "description": "The account has another role"},
             422: {"model": Refusal, "description": "A field of the call does not fit"},
         },
         generate_unique_id_function=lambda route: route.name,

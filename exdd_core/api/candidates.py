@@ -31,7 +31,8 @@ def candidates(
     limit: Limit = 1000,
     offset: Offset = 0,
 ) -> list[answers.Candidate]:
-    """Painted defects with the measures kept of them, the newest first."""
+    """Painted defects of a status with the measures kept of them, the newest first: all, or those of one engine or of
+    one job, by its id."""
     from exdd_core.curation.queue import kept_quality
     from exdd_core.workspace import candidates as stored
 
@@ -48,7 +49,8 @@ def candidates(
 
 @router.get("/candidates/effect")
 def effect(here: Here, ids: Annotated[list[Id], Query(alias="id", min_length=1)]) -> list[answers.Measure]:
-    """What accepting would change, by held-out training parts: every measure of one candidate, or the effect of all."""
+    """What accepting would change, by held-out training parts: every measure of one candidate, or, where id is given
+    several times, the effect of all."""
     found = here.judge.quality(ids[0]).measures if len(ids) == 1 else [here.judge.effect(ids)]
     return [answers.Measure.model_validate(one) for one in found]
 

@@ -95,7 +95,8 @@ def regions(here: Here, image: ImageId, bank: Bank = None) -> answers.Regions:
 def neighbours(
     here: Here, image: ImageId, x: float | None = None, y: float | None = None, bank: Bank = None
 ) -> answers.Patch:
-    """The patch at a pixel (by default where the score comes from) and its nearest patches in both banks."""
+    """The patch at pixel (x, y) of the image, by default where the score comes from, and its nearest patches in both
+    banks."""
     from exdd_core.review import at_pixel
 
     made = here.review.compare(image, bank)
@@ -123,7 +124,8 @@ def map_(
     form: Literal["png", "npy"] = "png",
     bank: Bank = None,
 ) -> Response:
-    """An image's anomaly map as it is shown, 1 being the threshold: coloured, or its values."""
+    """An image's anomaly map by a method as it is shown, 1 being the threshold. form: png, coloured, or npy, its
+    values, float32 (height, width)."""
     import numpy as np
 
     from exdd_core import drawing

@@ -61,13 +61,13 @@ def list_jobs(here: Here, active: bool = False) -> list[answers.Job]:
 
 @router.get("/jobs/{id}")
 def job(here: Here, id: str) -> answers.Job:
-    """A job with its progress, and its result once it is done."""
+    """The job of an id with its progress, and its result once it is done."""
     return answers.Job.model_validate(jobs.get(here.workspace, id))
 
 
 @router.post("/jobs/{id}/cancel")
 def cancel(here: Here, id: str) -> answers.Job:
-    """Cancel a job: one that waits at once, one that runs at its next step."""
+    """Cancel the job of an id: one that waits at once, one that runs at its next step."""
     return answers.Job.model_validate(jobs.cancel(here.workspace, id))
 
 

@@ -23,14 +23,15 @@ if TYPE_CHECKING:
 
 router = APIRouter(route_class=Sentences, tags=["marks"])
 Image = Annotated[Id, Form(description="id of an image, as lists and results have it")]
+Type = Annotated[Id, Form(description='of the defect, such as scratch; "" for none')]
 Who = Annotated[Id, Form(description="who decides; where somebody is signed in, the account")]
-Mask = Annotated[UploadFile, File(description="as large as the image, white on what is meant")]
+MEANT = "as large as the image, white on what is meant"
+Mask = Annotated[UploadFile, File(description=MEANT)]
+OwnMask = Annotated[UploadFile | None, File(description=f"{MEANT}; default: what lies above the threshold")]
 
 
 @router.post("/marks/missed")
-def mark_missed(
-    here: Here, image: Image, mask: Mask, type: Annotated[Id, Form()] = "", who: Who = ""
-) -> answers.Marked:
+def mark_missed(here: Here, image: Image, mask: Mask, type: Type = "", who: Who = "") -> answers.Marked:
     """Mark a missed defect: its patches go into the positive bank of the active version."""
     from exdd_core.curation import check_missed
 
@@ -41,7 +42,7 @@ def mark_missed(
 
 
 @router.post("/marks/false-alarm")
-def mark_false_alarm(here: Here, image: Image, mask: Mask | None = None, who: Who = "") -> answers.Marked:
+def mark_false_alarm(here: Here, image: Image, mask: OwnMask = None, who: Who = "") -> answers.Marked:
     """Mark a false alarm: what the mask marks, or what lies above the threshold, goes into the negative bank."""
     drawn = None
     if mask is not None:
@@ -52,7 +53,7 @@ def mark_false_alarm(here: Here, image: Image, mask: Mask | None = None, who: Wh
 
 @router.post("/decisions/{number}/undo")
 def undo(here: Here, number: int, asked: questions.By) -> answers.Decision:
-    """Take a decision or a mark back exactly."""
+    """Take a decision or a mark back exactly, by its number, which its answer had in `numbers`."""
     from exdd_core import curation
 
     made = curation.undo(here.workspace, number, here.person(asked.who), wait=False)
@@ -70,7 +71,7 @@ def _mask(here: Served, image: str, place: Path, name: str) -> np.ndarray:
 
 def _marked(here: Served, image: str, mark: Callable[[], Decided]) -> answers.Marked:
     """Mark, and say what became of the image's score."""
-    from exdd_core.review import score_change
+    from exdd_core.review import finite, score_change
     from exdd_core.workspace import decisions
 
     before = here.review.compare(image).exdd
@@ -80,5 +81,5 @@ def _marked(here: Served, image: str, mark: Callable[[], Decided]) -> answers.Ma
         "sentence": f"{made.sentence} {score_change(before, after)}.",
         "numbers": [decisions.history(here.workspace, image, limit=1)[0].id],
     }
-    scores = {"before": before.calibrated_score, "after": after.calibrated_score, "verdict": after.verdict}
-    return answers.Marked.model_validate(told | scores)
+    scores = {"before": finite(before.calibrated_score), "after": finite(after.calibrated_score)}
+    return answers.Marked.model_validate(told | scores | {"verdict": after.verdict})

@@ -15,8 +15,10 @@ from exdd_core.workspace.thresholds import Way
 
 Id = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
 Text = Annotated[str, StringConstraints(max_length=20_000, pattern=r"^[^\x00]*$")]
-Ids = Annotated[list[Id], Field(min_length=1, max_length=10_000)]
-Bank = Annotated[Id | None, Query(description="id or name of a bank version; default: the active one")]
+Ids = Annotated[list[Id], Field(min_length=1, max_length=10_000, description="of candidates")]
+OF_BANK = "id or name of a bank version; default: the active one"
+Bank = Annotated[Id | None, Query(description=OF_BANK)]
+NamedBank = Annotated[Id | None, Field(description=OF_BANK)]  # in a body
 Limit = Annotated[int, Query(ge=1, le=10_000, description="at most so many")]
 Offset = Annotated[int, Query(ge=0, description="without the first so many")]
 
@@ -28,9 +30,11 @@ class Call(Spec):
 
 
 class By(Call):
-    """who: the name of who decides; where somebody is signed in, the account's name stands in its place."""
+    """Who decides."""
 
-    who: Id = ""
+    who: Id = Field(
+        default="", description="who decides; where somebody is signed in, the account stands in its place"
+    )
 
 
 class ScoreList(Call):
@@ -38,7 +42,7 @@ class ScoreList(Call):
 
     list: Id = ""
     folder: Text = ""
-    bank: Id | None = None
+    bank: NamedBank = None
 
 
 class Accept(By):
@@ -70,18 +74,22 @@ class FindThreshold(By):
     rate: float = Field(default=0.02, gt=0, lt=1)
     miss: float = Field(default=10.0, gt=0)
     value: float = Field(default=1.0, gt=0, le=1000)
-    bank: Id | None = None
+    bank: NamedBank = None
 
 
 class UndoThreshold(By):
-    bank: Id | None = None
+    """Whose threshold is taken back."""
+
+    bank: NamedBank = None
 
 
 class Paint(Call):
-    """What to paint, as in an order of the Studio. dataset, engine: None for the active and the default one. images:
-    ids of normal images to paint on, used in turn; [] draws them. shape: of generated masks, such as scratch; "" for
-    masks like real defects. anywhere: masks lie anywhere on the part. each: `count` of every prompt of the
-    alternatives."""
+    """What to paint, as in an order of the Studio. dataset, engine: null for the active and the default one. prompt:
+    with alternatives, as in {thin|wide} scratch; negative_prompt: what not to paint. images: ids of normal images to
+    paint on, used in turn; [] draws them. settings: of the engine, by name, with its units. shape: of generated
+    masks, such as scratch; "" for masks like real defects. anywhere: masks lie anywhere on the part. each: `count` of
+    every prompt of the alternatives. seed: of the first painting; each further one has the next. defect_type: of all
+    of them."""
 
     dataset: Id | None = None
     engine: Id | None = None

@@ -57,7 +57,7 @@ Here = Annotated[Served, Depends(_served)]
 
 
 class Refusal(BaseModel):
-    """Why nothing was done, in one sentence."""
+    """Why nothing was done. detail: in one sentence."""
 
     detail: str = Field(examples=["There is no bank version yet; build one first."])
 

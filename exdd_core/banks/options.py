@@ -92,7 +92,8 @@ class BuildOptions(BankOptions):
 
     positives: which defects teach the positive bank, one of `POSITIVES`: real ones, accepted synthetic ones, both or
     none. activate: make the new version the active one. who: whoever asked for it. made_for: the measurement that
-    builds the version for itself, "" where a person does.
+    builds the version for itself, "" where a person does. state, keep_aspect: as in `BankOptions`. without_missing:
+    go on without files that are lost or were replaced.
     """
 
     ABOUT: ClassVar[str] = "A build"

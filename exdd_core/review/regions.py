@@ -24,9 +24,10 @@ DIGITS = 2  # of a contour's points, in pixels
 class RegionRow(TypedDict):
     """One region, in pixels of the image.
 
-    box: [x0, y0, x1, y1], ends excluded. contour: closed lines of [x, y]. area_mm2: None without a scale. peak, mean:
-    of the shown map, 1 being the threshold. at: [x, y] of the peak. nearest_type: of the known defect nearest to
-    the peak, "" for one of no named type; None without a positive bank. probability: at the peak, 0 to 1, or None.
+    box: [x0, y0, x1, y1], ends excluded. contour: closed lines of [x, y]. area: in pixels. area_mm2: None without a
+    scale. peak, mean: of the shown map, 1 being the threshold. at: [x, y] of the peak. nearest_type: of the known
+    defect nearest to the peak, "" for one of no named type; None without a positive bank. probability: at the peak, 0
+    to 1, or None.
     """
 
     box: list[int]

@@ -37,8 +37,10 @@ endef
 run: .venv/run.stamp
 	@exec $(PY) -m exdd_core serve --demo --host $(HOST) --port $(PORT)
 
-# One worker a core; the tests of a file stay together, since they share what is costly to make.
-PYTEST := $(PY) -m pytest -n logical --maxprocesses=4 --dist loadfile --no-loadscope-reorder
+# A worker more than cores, as tests in a browser wait a lot, and 4 at most; the tests of a file stay together, since they
+# share what is costly to make.
+WORKERS := $(shell cores=$$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2); echo $$((cores < 4 ? cores + 1 : 4)))
+PYTEST := $(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 test: .venv/test.stamp browser
 	$(PYTEST)

@@ -188,7 +188,9 @@ def test_figures_without_masks_are_said_on_the_command_line_and_in_reports(
     assert cli.main(["evaluate", *folder]) == 0
     table, rest = capsys.readouterr().out.split(" at ")[0], "No defective image has a mask"
     titles = [f"{title(name)}  " for name in ("patchcore", "exdd")]
-    lines = [line.removeprefix(name) for line in table.splitlines() for name in titles if line.startswith(name)]
+    lines = [
+        line.removeprefix(name) for line in table.splitlines() for name in titles if line.startswith(name)
+    ]
     assert len(lines) == 2
     for line in lines:
         assert line.count("no masks") == 3 and "-" not in line and float(line.split()[0]) > 0.9

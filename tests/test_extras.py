@@ -22,7 +22,7 @@ from exdd_core import extras, jobs
 from exdd_core.errors import BadInput
 from exdd_core.workspace import Workspace
 from tests import plates
-from tests.browser import SLOW, program, shoot, visit, visiting
+from tests.browser import SLOW, serving, shoot, visit, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -100,9 +100,13 @@ def test_the_command_line_says_what_to_install(
 
 
 @pytest.mark.slow
-def test_the_pages_say_what_to_install(workspace: Workspace, bare: None, browser: Browser) -> None:
-    with program(workspace.path) as address, visiting(browser, errors=False) as page:
-        visit(page, f"{address}/banks")
+def test_the_pages_say_what_to_install(
+    workspace: Workspace, bare: None, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for extra in extras.EXTRAS:
+        monkeypatch.setitem(sys.modules, extra.module, None)
+    with serving(workspace) as address, visiting(browser, errors=False) as page:
+        visit(page, f"{address}banks")
         page.locator(".lm-told", has_text="Every dot is a row of a bank").wait_for(
             timeout=SLOW
         )  # this map needs no extra
@@ -110,7 +114,7 @@ def test_the_pages_say_what_to_install(workspace: Workspace, bare: None, browser
         page.locator(".lm-order").get_by_role("button", name="Make it").click()
         page.locator(".st-message", has_text=sentence(extras.MAP)).wait_for(timeout=SLOW)
         shoot(page, "extras-banks")
-        visit(page, f"{address}/studio")
+        visit(page, f"{address}studio")
         page.click("[data-engine=sdxl]")
         page.get_by_text(sentence(extras.SDXL_FILE)).wait_for(timeout=SLOW)
         shoot(page, "extras-studio")

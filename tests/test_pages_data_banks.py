@@ -1,4 +1,4 @@
-"""The frame, the Data page and the Banks page in a real browser, served by the real program."""
+"""The frame, the Data page and the Banks page in a real browser; an empty workspace is served by the real program."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from exdd_core.workspace import Workspace
-from tests.browser import SLOW, labelled, look_at, program, sentence, shoot, start, visit
+from tests.browser import SLOW, labelled, look_at, program, sentence, serving, shoot, start, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -43,11 +43,11 @@ def folder(demo_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 @pytest.fixture(scope="module")
 def address(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The program on a copy of the demo workspace: 24 images, one bank version."""
+    """The app on a copy of the demo workspace: 24 images, one bank version."""
     copy = tmp_path_factory.mktemp("pages") / "workspace"
     shutil.copytree(demo_workspace.path, copy)
-    with program(copy) as address:
-        yield address
+    with serving(Workspace.open(copy)) as address:
+        yield address.rstrip("/")
 
 
 # --- the program ------------------------------------------------------------------------------------------

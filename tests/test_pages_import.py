@@ -16,7 +16,7 @@ from exdd_core.banks.building import build_bank
 from exdd_core.images import read_image, read_mask
 from exdd_core.workspace import Workspace
 from exdd_core.workspace.imports import import_dataset
-from tests.browser import labelled, look_at, program, sentence, shoot, visit
+from tests.browser import labelled, look_at, sentence, serving, shoot, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -58,8 +58,8 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path]]:
     folder = tmp_path_factory.mktemp("import") / "workspace"
     Workspace.create(folder, "efficientnet_lite0")
-    with program(folder) as address:
-        yield address, folder
+    with serving(Workspace.open(folder)) as address:
+        yield address.rstrip("/"), folder
 
 
 def test_an_odd_folder_comes_in_as_it_was_meant(page: Page, served: tuple[str, Path], odd: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from exdd_core import jobs
 from exdd_core.workspace import Workspace
-from tests.browser import SLOW, program, shoot, visit
+from tests.browser import SLOW, program, serving, shoot, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -49,7 +49,7 @@ def until(found: Callable[[], Any]) -> Any:
 
 
 def test_the_drawer_shows_orders_cancels_and_clears(page: Page, workspace: Workspace) -> None:
-    with program(workspace.path) as address:
+    with serving(workspace) as address:
         visit(page, address)
         button, drawer = page.locator(".jobs-button"), page.locator(".jobs-drawer")
         assert not drawer.is_visible() and button.get_attribute("aria-expanded") == "false"

@@ -101,12 +101,12 @@ def test_scores_verdicts_bank_and_reasons_are_those_of_the_detector(
         cells = lines.first.locator("td").all_inner_texts()
         assert cells[:2] == [f"x {x0}–{x1}, y {y0}–{y1}", f"{highest.region.area:,} px"]
         assert cells[4] == (highest.defect_type or "defect")
-        place = page.locator(".vw-card-here", has_text=f"ExDD {cells[2]}")
-        place.wait_for()  # the highest patch is looked at first
+        card = page.locator(".vw-card-here", has_text=f"ExDD {cells[2]}")
+        card.wait_for()  # the highest patch is looked at first
         page.locator(".vw-view").nth(2).click(position={"x": 8, "y": 8})
-        place.wait_for(state="detached")
+        card.wait_for(state="detached")
         lines.first.locator("button").click()
-        place.wait_for()
+        card.wait_for()
         page.screenshot(path=SCREENSHOTS / "inspect-regions.png", full_page=True)
         page.click("[data-values=raw]")
         raw = page.locator(".vw-panes .vw-head").nth(2).inner_text()
@@ -541,17 +541,15 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         page.locator(f".vw-thumb[data-id='{normal}']").click()
         scored(page, normal.partition("/")[2])
         before, path = heatmap(), workspace.image(normal).path
-        (score,) = load_detector(workspace).score([path])
+        (known,) = load_detector(workspace).score([path])
         page.keyboard.press("f")
         page.locator(".vw-marktop", has_text="goes into the negative bank").wait_for()
         page.keyboard.press("Enter")
         toast("came to bank")
         page.locator(".vw-markline", has_text="Marked as a false alarm by Anna").wait_for()
         assert decisions.history(workspace)[0].action == "false_alarm"
-        (less,) = load_detector(workspace).score(
-            [path]
-        )  # the heatmap of normal surface may be black before and after
-        assert less.score < score.score
+        (less,) = load_detector(workspace).score([path])
+        assert less.score < known.score  # the heatmap of normal surface may be black before and after
         page.locator(".vw-toast button").click()
         toast("Taken back")
         assert heatmap() == before

@@ -80,7 +80,9 @@ def started(workspace: Workspace) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", app.STOPS)
-def test_a_signal_that_another_thread_receives_ends_the_wait(number: signal.Signals, monkeypatch) -> None:
+def test_a_signal_that_another_thread_receives_ends_the_wait(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The kernel may hand a process's signal to any thread, and the main one has to learn of it."""
     exits: list[int] = []
     monkeypatch.setattr(os, "_exit", exits.append)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
+from exdd_core.workspace.failures import STORAGE, sentence_of
 
 if TYPE_CHECKING:
     from exdd_core.detector import Change
@@ -85,10 +86,10 @@ def of_decisions(
 
     try:
         follow(workspace, workspace.bank(bank), progress)
-    except (
-        BadInput
-    ) as error:  # a full disk, say: the decision stands, and whoever needs the banks next fits them
-        log.warning("Bank %s does not follow decision %d yet: %s", bank, numbers[-1], error)
+    except (BadInput, *STORAGE) as error:
+        # A full disk, say: the decision stands, and whoever needs the banks next fits them.
+        said = sentence_of(error)
+        log.warning("Bank %s does not follow decision %d yet: %s", bank, numbers[-1], said)
         return Gained(bank, None)
     query = """select action, json_array_length(detail, '$.kept') from bank_changes
                where decision in (select value from json_each(?))"""

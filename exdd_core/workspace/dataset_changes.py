@@ -8,6 +8,7 @@ groups and masks. Does not know banks; `due` only counts the changes since one w
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from exdd_core.workspace import ImageRow, Workspace
 
+log = logging.getLogger(__name__)
 LABELS = (datasets.NORMAL, datasets.DEFECT)
 
 
@@ -144,12 +146,16 @@ def _move_files(draft: Draft) -> list[Path]:
 
 
 def _write_manifests(folder: Path, rows: Sequence[ImageColumns], temporary: Path) -> None:
+    """Write the manifests for people. The change is in force already, so that an error is logged and stops nothing."""
     records = [
         Record(row["path"], row["label"], row["defect_type"], row["mask"], row["split"], row["group"])
         for row in rows
     ]
-    for file in datasets.write_manifests(records, temporary):
-        os.replace(file, folder / file.name)
+    try:
+        for file in datasets.write_manifests(records, temporary):
+            os.replace(file, folder / file.name)
+    except OSError as error:
+        log.warning("The manifests of %s could not be written: %s", folder.name, error)
 
 
 def changed(draft: Draft) -> Changed:

@@ -13,8 +13,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from exdd_core.workspace import copies
+
 DATABASES = ("workspace.db", "workspace.db-wal", "jobs.db", "jobs.db-wal", "workspace.db-shm", "jobs.db-shm")
-DRAWS = 2  # of what is lost at one moment
+FOLDERS = ("cache", "datasets", "banks", "candidates")  # that a workspace always has
+DRAWS = 6  # of what is lost at one moment
 State = dict[str, bytes]  # content by path in the workspace
 
 
@@ -28,15 +31,13 @@ class Disk:
         self.certain = self._now()
         for path in self.certain:
             self._synced[(root / path).stat().st_ino] = self.certain[path]
-        for name, after in (
-            ("fsync", self._fsync),
-            ("sync", self._sync),
-            ("replace", None),
-            ("rename", None),
-        ):
-            monkeypatch.setattr(os, name, self._watched(getattr(os, name), after))
+        after = {"fsync": self._fsync, "sync": self._sync}
+        for name in ("fsync", "sync", "replace", "rename", "mkdir", "unlink"):
+            monkeypatch.setattr(os, name, self._watched(getattr(os, name), after.get(name)))
+        commit = self._watched(copies.Connection.commit)
+        monkeypatch.setattr(copies.Connection, "commit", lambda *args: commit(*args))  # a method
 
-    def _watched(self, real: Callable, after: Callable | None) -> Callable:
+    def _watched(self, real: Callable, after: Callable | None = None) -> Callable:
         def call(*args: object, **named: object) -> object:
             self.cut()
             result = real(*args, **named)
@@ -48,7 +49,9 @@ class Disk:
 
     def cut(self) -> None:
         """Note several states that a power cut may leave now."""
-        self.states += [self.left() for _ in range(DRAWS)]
+        now = self._now()
+        databases = {n: (self.root / n).read_bytes() for n in DATABASES[:4] if (self.root / n).exists()}
+        self.states += [self._left(now) | databases for _ in range(DRAWS)]
 
     def _fsync(self, number: int) -> None:
         path = Path(os.readlink(f"/proc/self/fd/{number}"))
@@ -73,10 +76,10 @@ class Disk:
         for path, content in self.certain.items():
             self._synced[(self.root / path).stat().st_ino] = content
 
-    def left(self) -> State:
+    def _left(self, now: State) -> State:
         """What a power cut may leave now: of each folder that is not certain, its new state, its old one, or names
         without content."""
-        now, chosen, left = self._now(), dict[str, int](), dict[str, bytes]()
+        chosen, left = dict[str, int](), dict[str, bytes]()
         for path in now.keys() | self.certain.keys():
             choice = chosen.setdefault(os.path.dirname(path), int(self.rng.integers(3)))
             if now.get(path) == self.certain.get(path) or choice == 0:
@@ -86,7 +89,7 @@ class Disk:
                 content = now.get(path) if known or choice == 1 else b""
             if content is not None:
                 left[path] = content
-        return left | {n: (self.root / n).read_bytes() for n in DATABASES[:4] if (self.root / n).exists()}
+        return left
 
     def _now(self) -> State:
         found = {}
@@ -105,11 +108,32 @@ class Disk:
         return self._read[about.st_ino][1]
 
 
-def write(state: State, folder: Path) -> Path:
-    """A workspace as a power cut has left it."""
-    for name in ("cache", "datasets", "banks", "candidates"):
-        (folder / name).mkdir(parents=True, exist_ok=True)
-    for path, content in state.items():
-        (folder / path).parent.mkdir(parents=True, exist_ok=True)
-        (folder / path).write_bytes(content)
-    return folder
+class Replayed:
+    """A folder that has one state after another. Only what differs is written, so that many states are cheap."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self._written: dict[str, tuple[bytes, tuple[int, ...]]] = {}  # content, and the file as it was left
+
+    def show(self, state: State) -> Path:
+        """The folder in that state, whatever became of it since the last one."""
+        for name in FOLDERS:
+            (self.root / name).mkdir(parents=True, exist_ok=True)
+        found = {path.relative_to(self.root).as_posix(): path for path in self.root.rglob("*")}
+        for name, path in reversed(found.items()):  # what lies in a folder before the folder
+            if path.is_file() and name not in state:
+                path.unlink()
+            elif path.is_dir() and name not in FOLDERS and not any(path.iterdir()):
+                path.rmdir()
+        for name, content in state.items():
+            path = self.root / name
+            if name not in found or self._written.get(name) != (content, _stamp(path)):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+                self._written[name] = content, _stamp(path)
+        return self.root
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    about = path.stat()
+    return about.st_ino, about.st_mtime_ns, about.st_size

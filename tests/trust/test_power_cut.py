@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
-import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,13 +18,17 @@ from exdd_core.curation import accept, reject, undo
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png
 from exdd_core.review import Review
-from exdd_core.workspace import Workspace, checking, dataset_changes, decisions
+from exdd_core.workspace import Workspace, checking, copies, dataset_changes, decisions
+from exdd_core.workspace.failures import STORAGE, sentence_of
 from exdd_core.workspace.imports import import_dataset
 from tests import plates
 from tests.trust.conftest import opened
-from tests.trust.disk import Disk, write
+from tests.trust.disk import Disk, Replayed
 
-POINTS = 30
+POINTS = 200
+MANY = 10**6  # calls, more than any step makes
+CALLS = ("fsync", "replace", "rename", "open", "commit")
+COUNTED = ("datasets", "images", "dataset_changes", "banks", "candidates", "decisions")
 
 
 def marks(workspace: Workspace) -> None:
@@ -63,7 +68,7 @@ def damage(workspace: Workspace) -> list[str]:
 
 
 @pytest.mark.slow
-def test_a_power_cut_at_any_of_30_moments_of_a_day_leaves_no_row_without_its_files(
+def test_a_power_cut_at_any_of_200_moments_of_a_day_leaves_no_row_without_its_files(
     workspace, backbone, unseen, tmp_path, monkeypatch
 ):
     with monkeypatch.context() as patched:
@@ -71,48 +76,91 @@ def test_a_power_cut_at_any_of_30_moments_of_a_day_leaves_no_row_without_its_fil
         for step in STEPS.values():
             step(workspace)
             disk.cut()
-    chosen = np.random.default_rng(0).permutation(len(disk.states))[:POINTS]
+    distinct = list({frozenset(state.items()): state for state in disk.states}.values())
+    chosen = np.sort(np.random.default_rng(0).permutation(len(distinct))[:POINTS])
     assert len(chosen) == POINTS
-    for turn, number in enumerate(np.sort(chosen)):
-        folder = write(disk.states[number], tmp_path / "cut" / "workspace")
-        again = opened(folder, backbone)
+    replayed = Replayed(tmp_path / "cut")
+    for turn, number in enumerate(chosen):
+        again = opened(replayed.show(distinct[number]), backbone)
         assert damage(again) == [], f"moment {number}"
-        if turn % 50 == 0:
+        if turn == POINTS // 2:
             assert [seen.verdict for seen in load_detector(again).score(unseen)] == ["normal", "defect"]
-        shutil.rmtree(tmp_path / "cut")
 
 
 class Failing:
-    """A call of the system that fails once, after `left` calls that do not."""
+    """A call of the system that fails once, after `left` calls that do not.
 
-    def __init__(self, real: Callable, left: int, folder: Path):
-        self.real, self.left, self.folder = real, left, folder
+    Counts calls that name a file in `folder`, or none.
+    """
+
+    def __init__(self, real: Callable, left: int, folder: Path, error: Exception):
+        self.real, self.left, self.folder, self.error = real, left, folder, error
 
     def __call__(self, *args: object, **named: object) -> object:
-        self.left -= 1
-        if self.left == -1:
-            raise OSError(errno.EIO, os.strerror(errno.EIO), str(self.folder))
+        if not isinstance(args[0], str | Path) or Path(args[0]).is_relative_to(self.folder):
+            self.left -= 1
+            if self.left == -1:
+                raise self.error
         return self.real(*args, **named)
 
 
+def failing(patched: pytest.MonkeyPatch, call: str, left: int, folder: Path) -> Failing:
+    """Have one kind of call fail: a function of `os`, opening a file (`open`), or a commit of the database."""
+    owner = {"open": io, "commit": copies.Connection}.get(call, os)
+    error: Exception = OSError(errno.EIO, os.strerror(errno.EIO), str(folder))
+    if call == "commit":
+        error = sqlite3.OperationalError("disk I/O error")
+    made = Failing(getattr(owner, call), left, folder, error)
+    patched.setattr(owner, call, lambda *args, **named: made(*args, **named))  # a method, too
+    return made
+
+
+def counts(workspace: Workspace) -> dict[str, int]:
+    """How many rows of each kind there are: what a step changes wholly or not at all. An image that could not be read
+    has no row, and the import names it."""
+    images = {
+        f"{info.name}/{item['path']}" for info in workspace.datasets() for item in info.report["unreadable"]
+    }
+    with workspace.reading() as db:
+        rows = {table: db.execute(f"select count(*) from {table}").fetchone()[0] for table in COUNTED}
+        return rows | {
+            "images": len(images | {id for (id,) in db.execute("select id from images")}),
+            "retired": db.execute("select count(*) from images where retired is not null").fetchone()[0],
+            "pending": db.execute("select count(*) from candidates where status = 'pending'").fetchone()[0],
+        }
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["painting", "accepting", "rejecting"])
+@pytest.mark.parametrize("name", [name for name in STEPS if name != "building"])
 def test_an_io_error_at_any_moment_is_one_sentence_and_leaves_nothing_half_made(
     built, backbone, tmp_path, monkeypatch, name
 ):
-    for call in ("fsync", "replace", "rename"):
-        for at in range(4):
-            folder = tmp_path / f"{call}-{at}"
-            shutil.copytree(built, folder)
-            workspace = opened(folder, backbone)
-            failing = Failing(getattr(os, call), at, folder)
-            with monkeypatch.context() as patched:
-                patched.setattr(os, call, failing)
-                try:
-                    STEPS[name](workspace)
-                except (BadInput, OSError) as error:
-                    assert "\n" not in str(error)
-            assert damage(opened(folder, backbone)) == []
-            shutil.rmtree(folder)
-            if failing.left >= 0:
-                break  # the step makes no more such calls
+    place = Replayed(tmp_path / "workspace")
+    start = {
+        path.relative_to(built).as_posix(): path.read_bytes() for path in built.rglob("*") if path.is_file()
+    }
+
+    def step(**left: int) -> tuple[dict[str, int], dict[str, int]]:
+        """Let calls fail after so many; how many of each kind there were, and the rows afterwards."""
+        said = ""
+        with monkeypatch.context() as patched:
+            workspace = opened(place.show(start), backbone)
+            made = {call: failing(patched, call, left.get(call, MANY), workspace.path) for call in CALLS}
+            try:
+                STEPS[name](workspace)
+            except (BadInput, *STORAGE) as error:
+                assert left, error
+                said = sentence_of(error)
+                assert "\n" not in said and said.endswith("."), said
+        again = opened(workspace.path, backbone)
+        assert damage(again) == []
+        after = counts(again)
+        assert not said or after == before, f"{left}: {said}"  # whoever is told of an error may try again
+        return {call: MANY - one.left for call, one in made.items()}, after
+
+    before = counts(opened(place.show(start), backbone))
+    calls, done = step()
+    assert done != before
+    for call, count in calls.items():
+        for at in sorted({0, count // 2, count - 1}) if count else ():
+            assert step(**{call: at})[1] in (before, done), f"{call} {at} of {count}"

@@ -102,7 +102,9 @@ def visiting(
     `errors` says whether what the console calls an error fails the test, too.
     """
     context = browser.new_context(
-        viewport={"width": width, "height": height}, color_scheme="dark" if dark else "light"
+        viewport={"width": width, "height": height},
+        color_scheme="dark" if dark else "light",
+        ignore_https_errors=True,  # certificates of tests sign themselves
     )
     page = context.new_page()
     foreign: list[str] = []

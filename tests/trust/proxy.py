@@ -1,4 +1,4 @@
-"""A small reverse proxy for tests: passes requests on below a prefix, and streams the answers.
+"""A small reverse proxy for tests: passes requests on below a prefix, by https too, and streams the answers.
 
 Knows HTTP. Does not know what it passes on.
 """
@@ -6,20 +6,32 @@ Knows HTTP. Does not know what it passes on.
 from __future__ import annotations
 
 import http.client
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
 from urllib.parse import urlsplit
 
 DROPPED = {"connection", "keep-alive", "transfer-encoding", "host", "content-length"}
 
 
 @contextmanager
-def proxied(address: str, prefix: str, *, strip: bool, told: dict[str, str] | None = None) -> Iterator[str]:
+def proxied(
+    address: str,
+    prefix: str,
+    *,
+    strip: bool,
+    told: dict[str, str] | None = None,
+    tls: tuple[Path, Path] | None = None,
+) -> Iterator[str]:
     """A reverse proxy in front of `address`, below `prefix`: its own address, which ends in /.
 
-    strip: it takes the prefix away before it asks. told: headers that it adds. Anything not below the prefix is 404.
+    strip: it takes the prefix away before it asks. told: headers that it adds. tls: certificate and key, where it is
+    reached by https. Anything not below the prefix is 404.
     """
     at = urlsplit(address)
 
@@ -56,9 +68,40 @@ def proxied(address: str, prefix: str, *, strip: bool, told: dict[str, str] | No
             """Say nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    if tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*tls)
+        # Hands are shaken in the thread of the connection: one that sends nothing keeps no other waiting.
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}{prefix}/"
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}{prefix}/"
     finally:
         server.shutdown()
         server.server_close()
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that signs itself, and its key, in PEM."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    form = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "key.pem").write_bytes(key.private_bytes(serialization.Encoding.PEM, *form))
+    return folder / "cert.pem", folder / "key.pem"

@@ -1,4 +1,4 @@
-"""A reverse proxy shows the pages below a prefix."""
+"""A reverse proxy shows the pages below a prefix and by https."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pages import frame
 from pages.guard import Doors
 from tests import plates
 from tests.browser import SLOW, scored, serving, until, visiting
-from tests.trust.proxy import proxied
+from tests.trust.proxy import certificate, proxied
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -32,21 +32,22 @@ KINDS = (
 
 
 @pytest.mark.slow
-def test_every_page_script_and_call_works_below_a_prefix(
+def test_every_page_script_and_call_works_below_a_prefix_by_https(
     built: Path, browser: Browser, tmp_path: Path
 ) -> None:
     (tmp_path / "part.png").write_bytes(encode_png(plates.painting(901).image))
     asked: list[tuple[str, int]] = []
+    told = {"X-Forwarded-Proto": "https"}
     with (
-        serving(Workspace.open(built), Doors.on("127.0.0.1", root="/exdd")) as server,
-        proxied(server, "/exdd", strip=True) as address,
+        serving(Workspace.open(built), Doors.on("127.0.0.1", root="/exdd", proxies=("127.0.0.1",))) as server,
+        proxied(server, "/exdd", strip=True, told=told, tls=certificate(tmp_path)) as address,
         visiting(browser, 1400, 900) as page,
     ):
         page.set_default_timeout(SLOW)
         page.add_init_script("localStorage.setItem('exdd.who', 'Ada')")
         page.on("response", lambda answer: asked.append((answer.url, answer.status)))
         page.goto(address.rstrip("/"))  # leads to the address with a / at its end
-        assert page.url == address
+        assert page.url == address and address.startswith("https://")
         scored(page)  # functions of scripts
         page.locator(".vw-files").set_input_files([tmp_path / "part.png"])  # an upload and a job
         scored(page, "part.png")

@@ -134,7 +134,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
                 Middleware(TrustedHostMiddleware, allowed_hosts=list(doors.hosts), www_redirect=False),
                 Middleware(idle.Resting, waking=shown | {*EVENTS}),
                 Middleware(Guard, doors=doors, visitors=visitors, pages=shown, own=own),
-                Middleware(HeadFirst, head=lambda path: _head(path) + _visitor()),
+                Middleware(HeadFirst, head=lambda path: _head(path) + _visitor(path)),
             ],
         },
     }
@@ -192,15 +192,15 @@ def _head(path: str) -> str:
     return "\n".join(lines)
 
 
-def _visitor() -> str:
-    """What a page knows of its visitor: the account, where there is one, and which controls the role lacks.
+def _visitor(path: str) -> str:
+    """What a page knows of its visitor: the account, where there is one, and the controls and keys that the role lacks.
 
     The guard tells the server's functions by itself who asks.
     """
     visitor = visitor_of_request()
     told = json.dumps(visitor.name).replace("<", "\\u003c")
     named = f"<script>localStorage.setItem('{WHO}', {told});</script>" if visitor.name else ""
-    return controls.style(visitor.role) + named
+    return controls.head(visitor.role, path) + named
 
 
 def _looks(*patterns: str) -> list[str]:

@@ -1,6 +1,6 @@
 // Runs first on every page: light or dark before anything is painted, the button that switches and remembers it, the
-// sorting of tables, and the sentence of an event that was refused. It knows nothing of pages; Gradio asks matchMedia
-// what the system prefers, so it answers.
+// sorting of tables, the sentence of an event that was refused, and the keys that a visitor's role lacks. It knows
+// nothing of pages; Gradio asks matchMedia what the system prefers, so it answers.
 // It stands in the page's <head> itself and is no module: a module would run after the first paint.
 (() => {
   const KEY = "exdd-theme";
@@ -58,6 +58,18 @@
   /** @param {MouseEvent} event @param {string} selector */
   const clicked = (event, selector) =>
     event.target instanceof Element ? event.target.closest(selector) : null;
+
+  // The keys that this visitor's role lacks reach no script (pages/guard/controls.py); what is typed does.
+  const TYPED = "input:not([type=range], [type=checkbox]), textarea, select, [contenteditable=true]";
+  /** @param {KeyboardEvent} event */
+  const stopLacking = (event) => {
+    const isCommand = event.ctrlKey || event.metaKey;
+    const lacking = document.querySelector("meta[name=exdd-lacking-keys]")?.getAttribute("content") ?? "";
+    const key = `${isCommand ? "ctrl+" : ""}${String(event.key).toLowerCase()}`; // a filled-in form brings none
+    const isTyped = !isCommand && event.target instanceof Element && event.target.closest(TYPED);
+    if (!isTyped && lacking.split(" ").includes(key)) event.stopImmediatePropagation();
+  };
+  window.addEventListener("keydown", stopLacking, true);
 
   document.addEventListener("click", (event) => {
     if (!clicked(event, "[data-theme-toggle]")) return;

@@ -125,7 +125,7 @@ async function showCandidate(store, call, id, onward, show) {
   const before = held && held !== id ? held : "";
   /** @type {import("./words.js").Candidate} */
   const record = await call("candidate", { id, who, before });
-  store.patch({ held: record.status === "pending" && !record.holder ? id : "" });
+  store.patch({ held: who && record.status === "pending" && !record.holder ? id : "" });
   const { at, items, asking } = store.get();
   if (at !== id) return false;
   // Who has begun to reject it goes on; where somebody else has it open, the answer to the decision says so.

@@ -1,6 +1,6 @@
 // Who decides: one name a browser.
 
-import { make } from "../shared/dom.js";
+import { find, make } from "../shared/dom.js";
 import { rememberName } from "../shared/who.js";
 import { dialogOf, sheet } from "./sheet.js";
 
@@ -42,9 +42,10 @@ function ask({ page, store }) {
   });
 }
 
-/** Ask who decides where nobody knows yet. @param {Pane} pane */
+/** Ask who decides where nobody knows yet; who may only look has no name. @param {Pane} pane */
 export async function knowWho(pane) {
-  if (!pane.store.get().who) keep(pane, await ask(pane));
+  if (getComputedStyle(find(pane.page, ".cu-you")).display === "none") pane.store.patch({ who: "" });
+  else if (!pane.store.get().who) keep(pane, await ask(pane));
 }
 
 /** @param {Pane} pane @param {string} who */

@@ -44,7 +44,7 @@ export function keepPane(store, change) {
   show();
   const row = make(
     "div",
-    { class: "rg-bar" },
+    { class: "rg-bar rg-keep" },
     make("label", { class: "rg-field" }, "By", who),
     make("span", { class: "rg-space" }),
     away,

@@ -20,7 +20,7 @@ export function toolsPane(store, drawing, told) {
     told.propose(Number(level.value));
     level.focus();
   };
-  const bright = plain("By brightness…", propose, { "data-needs": "admin" });
+  const bright = plain("By brightness…", propose);
   const { row: brightRow, level } = brightnessRow(store, drawing, told.propose);
   const { editor } = drawing;
   const file = make("input", {

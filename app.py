@@ -41,7 +41,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assets.theme import theme
 from exdd_core import api, jobs, logs
-from exdd_core.cli.run import check_port, door_options
+from exdd_core.cli.run import check_port, door_options, place_options
 from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
 from exdd_core.spec import Json
@@ -308,8 +308,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--workspace", type=Path, default=default, metavar="DIR", help="made if there is none"
     )
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=7860)
+    place_options(parser.add_argument)
     door_options(parser.add_argument)
     options = parser.parse_args(arguments)
     try:

@@ -84,9 +84,19 @@ JOBS = Group(
 
 
 def serve_options(add: Add) -> None:
-    add("--host", default="127.0.0.1", help="default: 127.0.0.1, this machine only")
-    add("--port", type=_port, default=7860, help="default: 7860")
+    place_options(add)
     door_options(add)
+
+
+def place_options(add: Add) -> None:
+    """Where the app listens, which containers say as Gradio reads it; app.py takes the same."""
+    host, port = (os.environ.get(f"GRADIO_SERVER_{what}") for what in ("NAME", "PORT"))
+    add(
+        "--host",
+        default=host or "127.0.0.1",
+        help="default: GRADIO_SERVER_NAME, or else 127.0.0.1, this machine only",
+    )
+    add("--port", type=_port, default=port or "7860", help="default: GRADIO_SERVER_PORT, or else 7860")
 
 
 def door_options(add: Add) -> None:

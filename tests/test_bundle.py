@@ -16,11 +16,12 @@ import exdd_core
 from exdd_core import cli
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
-from exdd_core.bundle import reading, scorer, writing
+from exdd_core.bundle import importing, reading, scorer, writing
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_image
 from exdd_core.workspace import Workspace, dataset_settings
+from exdd_core.workspace.imports import import_dataset
 from tests import plates
 
 # What a machine with a bundle need not have.
@@ -116,6 +117,69 @@ def test_python_scores_files_bytes_and_arrays(
     assert ended.returncode == 2 and ended.stderr.count("\n") == 1 and "cannot be opened" in ended.stderr
 
 
+def test_a_bundle_becomes_a_version_of_another_workspace(
+    bundle: Path,
+    demo_workspace: Workspace,
+    demo_dataset: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    own = Workspace.create(tmp_path / "own", backbone="efficientnet_lite0")
+
+    def ran(*words: object, code: int = 0) -> str:
+        capsys.readouterr()
+        assert cli.main([*map(str, words), "--workspace", str(own.path)]) == code
+        out, err = capsys.readouterr()
+        return err if code else out
+
+    def told(name: str, content: bytes) -> bytes:
+        return content.replace(b'"verdict": "defect"', b'"verdict": "normal"')
+
+    assert "there is none here; import one before demo.zip" in ran("banks", "import", bundle, code=2)
+    import_dataset(own, demo_dataset, name="parts")
+    assert 'no data set "demo" here; say which' in ran("banks", "import", bundle, code=2)
+    to = ("--dataset", "parts")
+    cut = changed(
+        bundle, tmp_path / "cut.zip", lambda name, kept: kept[:-1] if name.endswith("/0.npy") else kept
+    )
+    assert "golden/0.npy in it is not what was exported" in ran("banks", "import", cut, *to, code=2)
+    lies = changed(
+        bundle, tmp_path / "lies.zip", lambda n, kept: told(n, kept) if n == scorer.MANIFEST else kept
+    )
+    assert "lies.zip does not judge here as it did" in ran("banks", "import", lies, *to, code=2)
+    (tmp_path / "no.zip").write_bytes(b"PK no")
+    assert "no.zip is no bundle to import" in ran("banks", "import", tmp_path / "no.zip", *to, code=2)
+    assert own.banks() == [] and not [f for f in (own.path / "banks").iterdir() if f.name[0] != "."]
+
+    # It says where it came from, judges the same, and says what it cannot do.
+    assert "v1 came from demo.zip: v1 (" in ran("banks", "import", bundle, *to) and own.bank().active
+    assert "imported" in ran("banks", "list") and "Imported from demo.zip" in own.bank().summary["note"]
+    rows = demo_workspace.images("demo", split="test")
+    seen, expected = (load_detector(one).score([row.path for row in rows]) for one in (own, demo_workspace))
+    assert [one.score for one in seen] == [one.score for one in expected]
+    assert [one.verdict for one in seen] == [one.verdict for one in expected]
+    assert seen[0].reason == expected[0].reason  # names the same nearest images
+    assert [one[0].score for one in load_detector(own).compare([rows[0].path])] == [
+        one[0].score for one in load_detector(demo_workspace).compare([rows[0].path])
+    ]
+    known, other = (load_detector(one).fitted for one in (own, demo_workspace))
+    assert {image.id for image in known.known()} == {image.id for image in other.known()}
+    assert "No rebuild is due" in ran("banks", "state")
+    assert "is imported or too old to tell scores" in ran(
+        "threshold", "set", "--false-alarm-rate", "0.1", code=2
+    )
+
+    # Exported again it scores the same; a second one is deleted with all its files.
+    ran("banks", "export", tmp_path / "again.zip")
+    again, first = exdd_core.load(tmp_path / "again.zip"), exdd_core.load(bundle)
+    assert [again.score(row.path).score for row in rows] == [first.score(row.path).score for row in rows]
+    assert "becomes active by banks activate v2" in ran("banks", "import", bundle, *to)
+    second = own.bank("v2")
+    assert not second.active and "negative rows" in ran("banks", "compare", "v1", "v2")
+    ran("banks", "delete", "v2")
+    assert not second.path.exists() and len(own.banks()) == 1
+
+
 def test_what_bundles_cannot_hold_is_refused(
     demo_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -142,6 +206,11 @@ def test_a_region_of_interest_and_the_supervised_direction_go_along(tmp_path: Pa
         found, expected = opened.score(row.path), detector.score([row.path])[0]
         assert found.verdict == expected.verdict
         assert [r.region.box for r in found.regions] == [k.region.box for k in expected.regions]
+    came = load_detector(own, importing.import_bundle(own, tmp_path / "own.zip").id)
+    assert came.fusion == detector.fusion and came.region is not None
+    paths = [row.path for row in own.images(info.name, split="test")]
+    for one, other in zip(came.score(paths), detector.score(paths), strict=True):
+        assert one.score == other.score and np.array_equal(one.map, other.map)
 
 
 def test_pictures_are_read_as_the_workbench_reads_them(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from exdd_core import curation
 from exdd_core.banks import bank_map
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
+from exdd_core.bundle import writing
 from exdd_core.experiments import evaluation
 from exdd_core.experiments.specs import EvaluateSpec
 from exdd_core.progress import Progress
@@ -228,6 +229,15 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         page.locator("#versions tr.selected", has_text="v3").wait_for(timeout=SLOW)
         due.get_by_text("v3: No rebuild is due").wait_for(timeout=SLOW)
         assert own.bank().settings["positives"] == "both" and own.bank().who == "Ben"
+
+        # A bundle becomes a version that says so.
+        writing.write(own, tmp_path / "line 3.zip", "v1")
+        page.get_by_test_id("Import a bundle-upload-button").set_input_files(tmp_path / "line 3.zip")
+        page.locator(".note.done", has_text="v4 came from line 3.zip: v1 (").wait_for(timeout=SLOW)
+        page.locator("#versions tr", has_text="imported").get_by_role("button", name="Activate v4").wait_for()
+        (tmp_path / "no.zip").write_bytes(b"PK no")
+        page.get_by_test_id("Import a bundle-upload-button").set_input_files(tmp_path / "no.zip")
+        page.locator(".note.error", has_text="is no bundle to import").wait_for(timeout=SLOW)
 
         bank = own.bank("v1").id
         for asked, words in (

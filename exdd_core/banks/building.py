@@ -40,8 +40,7 @@ from exdd_core.workspace.settings import get, put
 from exdd_core.workspace.versions import make_active
 
 if TYPE_CHECKING:
-    from exdd_core.detector import Detector, Settings
-    from exdd_core.detector.backbones import Backbone
+    from exdd_core.detector import Detector
     from exdd_core.detector.examples import TrainingImage
     from exdd_core.detector.summary import StoredSummary
 
@@ -77,40 +76,57 @@ def build_bank(
         said = [guessed, note, *notes(detector.fitted, larger_size(info, settings.size))]
         detector = teachers.without_false_alarms(workspace, info.name, detector, progress, options.state)
         progress.begin("Storing the bank version", 1)
-        (whole := temporary / "whole").mkdir()
-        detector.save(whole)
-        row = {
-            "id": uuid.uuid4().hex[:12],
-            "dataset": info.name,
-            "created": now(),
-            "who": " ".join(options.who.split())[:40],
-            "seconds": round(time.monotonic() - began, 2),
-            "settings": _kept_settings(settings, options, network, info.state),
-            "summary": _kept_summary(detector, said),
-        }
-        features.keep(workspace, str(row["id"]), detector)
-        made_with = {"backbone_weights": network.weights, "libraries": library_versions()}
-        manifest = {**row, **made_with, "files": version_files.digests(whole)}
-        (whole / version_files.MANIFEST).write_text(json.dumps(manifest, indent=2))
-        row["files"] = version_files.kept(whole, str(row["created"]))
+        id, made = uuid.uuid4().hex[:12], {"made_for": options.made_for} if options.made_for else {}
+        features.keep(workspace, id, detector)
+        store(workspace, temporary, detector, info, options, said, time.monotonic() - began, id, made)
         progress.advance()
-        _place(workspace, whole, row, options.activate)
-    return workspace.bank(str(row["id"]))
+    return workspace.bank(id)
 
 
-def _kept_settings(
-    settings: Settings, options: BuildOptions, network: Backbone, state: int
-) -> dict[str, object]:
+def store(
+    workspace: Workspace,
+    temporary: Path,
+    detector: Detector,
+    info: DatasetInfo,
+    options: BuildOptions,
+    said: Sequence[str],
+    seconds: float,
+    id: str,
+    more: Mapping[str, object],
+) -> None:
+    """Make a detector a bank version of that id. temporary: an unfinished folder of `making`.
+
+    info: the data set that it judges. said: the sentences of its note. more: settings of its own.
+    """
+    (whole := temporary / "whole").mkdir()
+    detector.save(whole)
+    row = {
+        "id": id,
+        "dataset": info.name,
+        "created": now(),
+        "who": " ".join(options.who.split())[:40],
+        "seconds": round(seconds, 2),
+        "settings": {**_kept_settings(detector, options, info.state), **more},
+        "summary": _kept_summary(detector, said),
+    }
+    made_with = {"backbone_weights": detector.backbone.weights, "libraries": library_versions()}
+    manifest = {**row, **made_with, "files": version_files.digests(whole)}
+    (whole / version_files.MANIFEST).write_text(json.dumps(manifest, indent=2))
+    row["files"] = version_files.kept(whole, str(row["created"]))
+    _place(workspace, whole, row, options.activate)
+
+
+def _kept_settings(detector: Detector, options: BuildOptions, state: int) -> dict[str, object]:
     """What a version keeps of how it was built, ready for JSON."""
+    settings = detector.settings
     return {
         **settings.to_json(),
         "size": str(settings.size),
         "keep_aspect": settings.size.keep_aspect,
-        "layers": network.layers,
+        "layers": detector.backbone.layers,
         "positives": options.positives,
         "max_real_parts": options.max_real_parts,
         "state": state,
-        **({"made_for": options.made_for} if options.made_for else {}),
     }
 
 

@@ -53,7 +53,7 @@ def state(workspace: Workspace, id: str | None = None) -> State:
         reasons.append(f"its covering radius is {times:.1f} times that of a fresh build")
     if found.built and found.rows > GROWN * found.built:
         reasons.append(f"its positive bank has grown from {found.built:,} to {found.rows:,} rows")
-    if not detector.fitted.can_change:
+    if not detector.fitted.can_change and not version.imported:
         reasons.append("it is of an older kind whose banks cannot be changed")
     more = found.rows - found.built
     grown = f" ({abs(more):,} {'more' if more > 0 else 'fewer'} than were built)" if more else ""

@@ -1,5 +1,6 @@
 """Bundles: a bank version as one zip file that scores images on machines without PyTorch and proves itself there.
 
 `scorer`, `reading` and `program` need numpy, OpenCV and OpenVINO alone, and lie in every bundle; `writing` makes one of
-a workspace. The room knows detectors and bank versions. It does not know pages or who asks.
+a workspace, and `importing` a version of one. The room knows detectors and bank versions. It does not know pages or who
+asks.
 """

@@ -19,7 +19,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import cv2
 import numpy as np
@@ -35,8 +35,12 @@ from exdd_core.errors import BadInput
 from exdd_core.geometry import Size, patch_at, resize_image, restore_map
 from exdd_core.region import HALF, Region
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from exdd_core.detector.inspection import Inspection
+
+FORMAT = 2  # format 1 had the rows of both banks in banks.npz, and no version to import
 MANIFEST, ARRAYS, NETWORK, WEIGHTS = "bundle.json", "banks.npz", "network.xml", "network.bin"
+VERSION = "version/"  # the files of the bank version, by which a workspace imports it
 QUERIES_AT_ONCE, CANDIDATES = 256, 16
 DAMAGED = (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, RuntimeError)
 
@@ -71,7 +75,8 @@ class Manifest(TypedDict):
 
     tolerance: the largest difference of a golden score, in shares of the distance from the median of normal images to
     the threshold, and of a golden map, in shares of that of maps. windows: sides of the squares of the discriminant.
-    types: of defects, by the number that `banks.npz` has for each positive row.
+    types: of defects, by the number that `banks.npz` has for each positive row. positives: as in `banks.options`.
+    digests: SHA-256 of every other file but the program and licences.
     """
 
     format: int
@@ -94,6 +99,8 @@ class Manifest(TypedDict):
     types: list[str]
     tolerance: float
     golden: list[Golden]
+    positives: str
+    digests: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -134,6 +141,22 @@ def load(path: str | Path) -> Bundle:
     return bundle
 
 
+def require_same(
+    path: Path, manifest: Manifest, golden: Golden, expected: np.ndarray, found: BundleVerdict | Inspection
+) -> None:
+    """Raise `BadInput` where a golden image is judged otherwise than expected. expected: its map, of the model's
+    size."""
+    c, most = Calibration.restore(manifest["calibration"]), manifest["tolerance"]
+    off = abs(found.score - golden["score"]) / (c.threshold - c.median)
+    map_off = np.abs(found.model_map - expected).max() / (c.map_threshold - c.map_median)
+    if not (off <= most and map_off <= most) or found.verdict != golden["verdict"]:
+        raise BadInput(
+            f"{path.name} does not judge here as it did where it was made: the score of its golden image "
+            f"{golden['name']} is off by {off:.2%}, its map by {map_off:.2%}, and {most:.2%} are allowed; nothing is "
+            "scored with it."
+        )
+
+
 class Bundle:
     """An opened bundle, not checked yet; see `load`."""
 
@@ -144,7 +167,7 @@ class Bundle:
                 if manifest["format"] > FORMAT:
                     raise BadInput(f"{path} was made by a newer program; use that or a later one.")
                 with np.load(io.BytesIO(archive.read(ARRAYS)), allow_pickle=False) as arrays:
-                    self._arrays: Mapping[str, np.ndarray] = dict(arrays)
+                    self._arrays: Mapping[str, np.ndarray] = dict(arrays) | _rows(archive)
                 self._golden = [
                     (one, archive.read(one["image"]), np.load(io.BytesIO(archive.read(one["map"]))))
                     for one in manifest["golden"]
@@ -166,17 +189,8 @@ class Bundle:
 
     def check(self) -> None:
         """Score the golden images. Raises BadInput where one differs by more than the bundle's tolerance."""
-        c, most = self.calibration, self.manifest["tolerance"]
         for golden, content, expected in self._golden:
-            found = self.score(content)
-            off = abs(found.score - golden["score"]) / (c.threshold - c.median)
-            map_off = np.abs(found.model_map - expected).max() / (c.map_threshold - c.map_median)
-            if not (off <= most and map_off <= most) or found.verdict != golden["verdict"]:
-                raise BadInput(
-                    f"{self.path.name} does not judge here as it did where it was made: the score of its golden image "
-                    f"{golden['name']} is off by {off:.2%}, its map by {map_off:.2%}, and {most:.2%} are allowed; "
-                    "nothing is scored with it."
-                )
+            require_same(self.path, self.manifest, golden, expected, self.score(content))
 
     def score(self, image: Source) -> BundleVerdict:
         """Judge a file, its bytes, or a uint8 (H, W, 3) RGB array. Raises BadInput for one that cannot be read."""
@@ -278,6 +292,19 @@ class Bundle:
             )
             found.append(BundleRegion(region, None if squared is None else region.area * squared, known))
         return found
+
+
+def _rows(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
+    """The rows of both banks, float32 (n, d), by side, from their safetensors files; none for format 1."""
+    found = {}
+    for side in ("negative", "positive"):
+        if (name := f"{VERSION}{side}.safetensors") in archive.namelist():
+            content = archive.read(name)
+            start = 8 + int.from_bytes(content[:8], "little")
+            told = json.loads(content[8:start])["rows"]
+            n, d = told["shape"]
+            found[side] = np.frombuffer(content, "<f4", n * d, start + told["data_offsets"][0]).reshape(n, d)
+    return found
 
 
 def _nearest(rows: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,8 +5,10 @@ Knows bank versions, detectors and the files of a bundle. Does not know how a bu
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
+import tempfile
 import zipfile
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -19,14 +21,13 @@ import exdd_core
 from exdd_core import datasets, files, packages
 from exdd_core.banks.detectors import judging_detector
 from exdd_core.bundle import scorer
-from exdd_core.detector import context, coreset, openvino_engine, patches
+from exdd_core.detector import Detector, context, coreset, openvino_engine, patches
 from exdd_core.detector.patch_network import PatchNetwork
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.workspace import scales, version_files
 
 if TYPE_CHECKING:
-    from exdd_core.detector import Detector
     from exdd_core.workspace import BankVersion, ImageRow, Workspace
 
 TOLERANCE = 0.01
@@ -63,21 +64,22 @@ def write(
     _require_possible(detector)
     progress.begin("Writing the bundle", 3)
     arrays, types = _arrays(detector)
+    kept = _version(detector)
     network = openvino_engine.serialized(PatchNetwork(detector.backbone))
     progress.advance()
     rows = _golden_rows(workspace, version)
     golden = [_golden(detector, row, number) for number, row in enumerate(rows)]
+    held = {scorer.ARRAYS: _npz(arrays), scorer.NETWORK: network[0], scorer.WEIGHTS: network[1], **kept}
+    for one, content, expected in golden:
+        held |= {one["image"]: content, one["map"]: _npy(expected)}
     manifest = _manifest(workspace, version, detector, types, [one for one, _, _ in golden])
+    manifest["digests"] = {name: hashlib.sha256(content).hexdigest() for name, content in held.items()}
     progress.advance()
     with files.whole(path) as unfinished:
         with zipfile.ZipFile(unfinished, "w", zipfile.ZIP_DEFLATED) as archive:
             archive.writestr(scorer.MANIFEST, json.dumps(manifest, indent=1))
-            archive.writestr(scorer.ARRAYS, _npz(arrays))
-            archive.writestr(scorer.NETWORK, network[0])
-            archive.writestr(scorer.WEIGHTS, network[1])
-            for one, content, expected in golden:
-                archive.writestr(one["image"], content)
-                archive.writestr(one["map"], _npy(expected))
+            for name, content in held.items():
+                archive.writestr(name, content)
             archive.writestr("__main__.py", MAIN)
             root = Path(exdd_core.__file__).parent
             for name in PROGRAM:
@@ -108,13 +110,13 @@ def _require_possible(detector: Detector) -> None:
 
 def _arrays(detector: Detector) -> tuple[dict[str, np.ndarray], list[str]]:
     """The arrays of banks.npz, and the types of defects that `positive_type` numbers."""
-    arrays: dict[str, np.ndarray] = {"negative": detector.negative.rows}
+    arrays: dict[str, np.ndarray] = {}
     types: list[str] = []
     models, positive, region = detector.fitted.models, detector.positive, detector.region
     if positive is not None:
         types = sorted({image.defect_type for image in positive.images})
         numbers = np.array([types.index(image.defect_type) for image in positive.images], np.int32)
-        arrays |= {"positive": positive.rows, "positive_type": numbers[positive.image]}
+        arrays |= {"positive_type": numbers[positive.image]}
     if models.direction is not None and detector.fusion.uses_direction:
         arrays |= {
             "direction": models.direction.weights,
@@ -130,6 +132,13 @@ def _arrays(detector: Detector) -> tuple[dict[str, np.ndarray], list[str]]:
         inside = patches.inside(region, detector.settings.size, detector.grid)
         arrays |= {"roi": region.mask, "inside": inside, "nearest": np.stack(region.nearest(inside))}
     return arrays, types
+
+
+def _version(detector: Detector) -> dict[str, bytes]:
+    """The files of a bank version that judges as the detector does, by their names in the bundle."""
+    with tempfile.TemporaryDirectory(prefix="exdd-bundle-") as folder:
+        Detector.of(detector.fitted.judging_alone()).save(Path(folder))
+        return {f"{scorer.VERSION}{file.name}": file.read_bytes() for file in sorted(Path(folder).iterdir())}
 
 
 def _golden_rows(workspace: Workspace, version: BankVersion) -> list[ImageRow]:
@@ -188,6 +197,8 @@ def _manifest(
         "types": types,
         "tolerance": TOLERANCE,
         "golden": golden,
+        "positives": version.settings.get("positives", "real"),
+        "digests": {},
     }
 
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 class BankRow(TypedDict):
     """A version in a list. rows: by side. changes: how many images' rows have changed since it was built.
-    made_for: kind of the measurement that built it for itself, "" where a person did."""
+    made_for: kind of the measurement that built it for itself, "" where a person did. imported: the bundle that it
+    came in, or ""."""
 
     id: str
     name: str
@@ -26,6 +27,7 @@ class BankRow(TypedDict):
     created: str
     who: str
     made_for: str
+    imported: str
     active: bool
     pinned: bool
     rows: dict[str, int]

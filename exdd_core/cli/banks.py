@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import Add, Group, new_file, open_workspace, who_option
@@ -41,6 +42,7 @@ def list_banks(options: argparse.Namespace) -> dict[str, list[bank_answers.BankR
                 "created": bank.created,
                 "who": bank.who,
                 "made_for": bank.made_for,
+                "imported": bank.imported,
                 "active": bank.active,
                 "pinned": bank.pinned,
                 "rows": counts,
@@ -60,6 +62,7 @@ def list_banks(options: argparse.Namespace) -> dict[str, list[bank_answers.BankR
             print(
                 f"{row['name']:<8} {row['created'][:19]:<20} {rows_of} {shown:>6}  "
                 f"{row['who'] or row['made_for'] or '-':<12} {row['dataset']}, state {row['state']}{marks}"
+                f"{', imported' if row['imported'] else ''}"
             )
     return {"banks": rows}
 
@@ -291,6 +294,22 @@ def export_bundle(options: argparse.Namespace) -> Written:
     return print_result(said, made, options)
 
 
+def import_options(add: Add) -> None:
+    add("file", type=Path, metavar="FILE.zip", help="a bundle of banks export")
+    add("--dataset", metavar="NAME", help="that it is to judge; default: the one named as the bundle's")
+    who_option(add)
+
+
+def import_bundle(options: argparse.Namespace) -> bank_answers.BankSaid:
+    """Make a bundle a version here, once its files and golden images are what they were."""
+    from exdd_core.bundle import importing
+
+    workspace = open_workspace(options)
+    made = importing.import_bundle(workspace, options.file, options.dataset, options.who, progress())
+    active = "is active" if made.active else f"becomes active by banks activate {made.name}"
+    return _of_bank(made, f"came from {made.imported}; it {active}.", options)
+
+
 def map_options(add: Add) -> None:
     version_or_active(add)
     add("--method", default="pca", choices=("pca", "umap"), help="default: pca; umap takes a minute")
@@ -335,5 +354,6 @@ BANKS = Group(
         "put-back": (put_back_image, put_back_options),
         "map": (map_bank, map_options),
         "export": (export_bundle, export_options),
+        "import": (import_bundle, import_options),
     },
 )

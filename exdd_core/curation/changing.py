@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 log = logging.getLogger(__name__)
-HELD_OUT = "held_out.safetensors"  # a version of an older kind, whose banks cannot be changed, lacks it
+HELD_OUT = "held_out.safetensors"  # a version whose banks cannot be changed lacks it
 
 
 @dataclass(frozen=True)
@@ -103,5 +103,5 @@ def require_changeable(workspace: Workspace) -> None:
     active = workspace.active_bank()
     if active is not None and not (active.path / HELD_OUT).is_file():
         raise BadInput(
-            "This bank version is of an older kind whose banks cannot be changed; build a new one."
+            "This bank version is imported or of an older kind, whose banks cannot be changed; build a new one."
         )

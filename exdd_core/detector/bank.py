@@ -151,6 +151,10 @@ class Bank:
         )
         return self.take(np.flatnonzero(there))
 
+    def without_surroundings(self) -> Bank:
+        """The same rows, for searches alone."""
+        return Bank(self.rows, self.image, self.position, self.images)
+
     def origin(self, row: int) -> tuple[BankImage, int, int]:
         """The image of a row, and its row and column on that image's patch grid."""
         y, x = self.position[row]

@@ -100,10 +100,12 @@ def _normal_scores(fitted: Fitted, one: Fusion, every: Distances) -> tuple[Fitte
 def usual_scores(fitted: Fitted) -> np.ndarray:
     """Scores of the held-out normal images by the fusion in use, float (m,); `HeldOut.parts` names their parts.
 
-    Raises BadInput for a version from before held-out images were stored.
+    Raises BadInput for a version without held-out images.
     """
     if not fitted.can_change:
-        raise BadInput("This bank version is too old to tell scores of normal images; build a new one.")
+        raise BadInput(
+            "This bank version is imported or too old to tell scores of normal images; build a new one."
+        )
     fitted = fit_discriminants(follow(fitted))
     return _normal_scores(fitted, fitted.models.fusion, held_out_distances(fitted))[1].scores
 

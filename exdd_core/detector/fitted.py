@@ -6,14 +6,14 @@ Does not know how any of its fields is computed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from exdd_core.detector import context
 from exdd_core.detector.backbones import Backbone
-from exdd_core.detector.bank import Bank
+from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.context import Discriminant, TrainingSums
 from exdd_core.detector.direction import Direction
 from exdd_core.detector.fusion import Fusion, PatchCore
@@ -24,6 +24,8 @@ from exdd_core.detector.thresholds import Calibration, NormalScores
 from exdd_core.detector.transfer import Paintings
 from exdd_core.errors import BadInput
 from exdd_core.region import Region
+
+FIXED = "imported or of an older kind, whose banks cannot be changed"
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ class Refit:
 
 @dataclass(frozen=True)
 class Fitted:
-    """Everything that a detector consists of. held_out: None for format 1, whose banks cannot change."""
+    """Everything that a detector consists of. held_out: None where banks cannot change: in format 1, and in what judges
+    alone."""
 
     setup: Setup
     banks: Banks
@@ -146,13 +149,26 @@ class Fitted:
         """Whether images can be added to the banks and removed, once the held-out features are there."""
         return self.held_out is not None
 
+    def known(self) -> Iterator[BankImage]:
+        """Every image that a bank, a fusion or a threshold was made from; some several times."""
+        banks, examples = self.banks, self.examples
+        places = (banks.negative, banks.positive, examples.normals, examples.defects, self.held_out)
+        return (image for place in places if place is not None for image in place.images)
+
+    def judging_alone(self) -> Fitted:
+        """What scores need: without the patches and the held-out images by which banks change, but with their names."""
+        none = unfitted(self.setup.backbone, self.setup.settings).examples
+        names = replace(none, normals=empty_examples(self.setup.backbone.dimension))
+        names.normals.images = list({image.id: image for image in self.known()}.values())
+        negative, positive = self.banks.negative, self.banks.positive
+        banks = Banks(negative.without_surroundings(), positive and positive.without_surroundings())
+        return replace(self, banks=banks, examples=names, held_out=None, refit=Refit())
+
     @property
     def held(self) -> HeldOut:
-        """The held-out images. Raises BadInput for a version of format 1."""
+        """The held-out images. Raises BadInput where there are none."""
         if self.held_out is None:
-            raise BadInput(
-                "This bank version is of an older kind whose banks cannot be changed; build a new one."
-            )
+            raise BadInput(f"This bank version is {FIXED}; build a new one.")
         return self.held_out
 
     @property

@@ -58,7 +58,8 @@ def save(fitted: Fitted, folder: Path) -> None:
         save_file({"roi": fitted.setup.region.mask}, folder / ROI)
     fitted.examples.normals.save(folder / "learnt.safetensors")
     fitted.examples.defects.save(folder / "defects.safetensors")
-    fitted.held.save(folder / "held_out.safetensors")
+    if fitted.held_out is not None:
+        fitted.held_out.save(folder / "held_out.safetensors")
     (folder / "detector.json").write_text(json.dumps(_state(fitted), indent=1))
 
 
@@ -96,13 +97,14 @@ def _state(fitted: Fitted) -> dict[str, object]:
         "grid": list(setup.grid),
         "guaranteed": reference.guaranteed,
         "roi": setup.region is not None,
+        "held_out": fitted.held_out is not None,
         "distances": {n: getattr(reference, n) for n in ("radius", "too_normal", "visible_from")},
         "fusion": fitted.models.fusion.name,
         "fusions": models_state.fusions_state(fitted.models),
         "paintings": [one.state() for one in fitted.models.paintings],
     }
     plain = fitted.refit.patchcore
-    if plain is not None and plain[0] is fitted.held.negative:
+    if plain is not None and fitted.held_out is not None and plain[0] is fitted.held_out.negative:
         state["usual"] = plain[1].state()
     return state
 
@@ -112,7 +114,7 @@ class _Stored:
     """The content of a folder in the present format. state: of detector.json. arrays: of
     direction.safetensors.
 
-    held_out: None where the folder has format 1.
+    held_out: None where the folder has format 1, or holds what judges alone.
     """
 
     state: Mapping[str, Any]
@@ -174,9 +176,11 @@ def _read(folder: Path, state: Mapping[str, Any], dimension: int) -> _Stored:
 
     Format 1 has no examples, held-out images and reference distances. Folders of format 2 may be older than
     the region of interest, guaranteed thresholds, the stored scores of PatchCore ("usual"), unmarked patches
-    ("stand_for") and the transfer of paintings.
+    ("stand_for"), the transfer of paintings and versions without held-out images.
     """
-    lifted = {"guaranteed": False, "roi": False, "usual": None, "paintings": []} | dict(state)
+    lifted = {"guaranteed": False, "roi": False, "usual": None, "paintings": [], "held_out": True} | dict(
+        state
+    )
     negative, positive, arrays = Bank.load(folder / "negative.safetensors"), None, {}
     if any(name != "patchcore" for name in state["fusions"]):
         positive = Bank.load(folder / "positive.safetensors")
@@ -191,7 +195,7 @@ def _read(folder: Path, state: Mapping[str, Any], dimension: int) -> _Stored:
     if "stand_for" in arrays:
         unmarked = Bank.load(folder / "unmarked.safetensors")
     examples = Examples(normals, defects, unmarked, arrays.get("stand_for", np.zeros(0, np.float32)))
-    held = HeldOut.load(folder / "held_out.safetensors")
+    held = HeldOut.load(folder / "held_out.safetensors") if lifted["held_out"] else None
     return _Stored(lifted, arrays, banks, examples, held, region)
 
 

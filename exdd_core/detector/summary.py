@@ -65,9 +65,7 @@ def summary(fitted: Fitted) -> Summary:
 
 def knows(fitted: Fitted, image_id: str) -> bool:
     """Whether a bank, a fusion or a threshold was made from the image of this id."""
-    banks, examples = fitted.banks, fitted.examples
-    places = (banks.negative, banks.positive, examples.normals, examples.defects, fitted.held_out)
-    return any(image.id == image_id for place in places if place is not None for image in place.images)
+    return any(image.id == image_id for image in fitted.known())
 
 
 def notes(fitted: Fitted, larger: str = "") -> list[str]:

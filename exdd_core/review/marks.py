@@ -12,6 +12,7 @@ import numpy as np
 
 from exdd_core import curation
 from exdd_core.banks.detectors import load_detector
+from exdd_core.detector.fitted import FIXED
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
 from exdd_core.review.lists import find_image
@@ -86,7 +87,7 @@ def why_not(workspace: Workspace, id: str, bank: str | None = None) -> str:
                 f'"{row.dataset}" in Banks to mark this image.'
             )
     if not load_detector(workspace, version.id).fitted.can_change:
-        return f"Bank {version.name} cannot be changed any more, it is too old; build a new one in Banks."
+        return f"Bank {version.name} is {FIXED}; build a new one in Banks."
     return ""
 
 

@@ -96,7 +96,7 @@ class BankSettings(TypedDict, total=False):
 
     size: "256x632", the model's input in pixels. layers: of the backbone. negative_ratio, positive_ratio: shares of
     patches kept, (0, 1]. fusion: a name, or "auto". depth: as `Depth.parse` reads it. positives, max_real_parts, state:
-    as in `banks.options`. made_for: the measurement that built it for itself.
+    as in `banks.options`. made_for: the measurement that built it for itself. imported: the bundle that it came in.
     """
 
     backbone: str
@@ -113,6 +113,7 @@ class BankSettings(TypedDict, total=False):
     max_real_parts: int | None
     state: int
     made_for: str
+    imported: str
 
 
 @dataclass(frozen=True)
@@ -145,6 +146,11 @@ class BankVersion:
     def state(self) -> int:
         """The state of its data set that it was built from."""
         return int(self.settings.get("state", dataset_states.FIRST))
+
+    @property
+    def imported(self) -> str:
+        """The bundle that it came in, in words; "" for one that was built here."""
+        return self.settings.get("imported", "")
 
     @property
     def is_measurement(self) -> bool:

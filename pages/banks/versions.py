@@ -20,6 +20,7 @@ from pages.banks.comparison import Compared
 from pages.banks.parts import figure, under
 from pages.banks.rows import Rows
 from pages.guard import person
+from pages.guard.uploads import uploaded
 from pages.html import text
 from pages.who import WHO_JS
 
@@ -64,6 +65,12 @@ class Versions:
         self.note = answers.note()
         self.table = answers.buttons(elem_id="versions")
         self.due = answers.markup(visible=False, elem_id="due", js_on_load=DUE_JS)
+        self.bundle = gr.UploadButton(
+            "Import a bundle",
+            type="filepath",  # of any type, so that what is wrong with it is said on the page
+            size="sm",
+            elem_id="bundle",
+        )
         self.outputs = [self.note, self.table, self.due]
 
     def updates(self) -> dict[Any, Any]:
@@ -162,7 +169,17 @@ class Versions:
             decided = aligning.catch_up(self.workspace, who or NOBODY)
             return refresh() | compared.again(pair) | {self.note: answers.say("done", decided.sentence)}
 
+        @answers.sentences(self.note)
+        def bring(file: str) -> dict[Any, Any]:
+            from exdd_core.bundle import importing
+
+            made = importing.import_bundle(self.workspace, uploaded(file), who=person(""))
+            return refresh(made.id) | {
+                self.note: answers.say("done", f"{made.name} came from {made.imported}.")
+            }
+
         self.table.act(act, None, outputs, **answers.HIDDEN)
+        self.bundle.upload(bring, self.bundle, outputs, **answers.PRIVATE)
         builder.job.look_after(
             self.due.act(mend, compared.pair, [*outputs, *compared.shown], **answers.HIDDEN)
         )
@@ -204,6 +221,7 @@ def _version_row(bank: BankVersion, found: Measured | None, changes: int) -> str
     since = f"{count(changes, 'change')} since" if changes else ""
     took = f"Took {html.duration(bank.seconds)}, {_disk(bank)}"
     by = f"for {MEASUREMENTS.get(bank.made_for, bank.made_for)}" if bank.made_for else bank.who
+    by = f"imported {by}".strip() if bank.imported else by
     made = f"{_when(bank.created)}{under(by) if by else ''}"
     version = f"<strong>{text(bank.name)}</strong>{tags}{under(since)}"
     images = f"of {summary['negative_images']:,} · {summary['positive_images']:,} images"

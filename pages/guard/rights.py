@@ -80,7 +80,7 @@ exdd_core.api.versions: choose_threshold undo_threshold
 # Bring in data sets and delete them, build versions and choose the active one, delete what others measured.
 ADMIN = """
 banks.builder: Builder._begin
-banks.versions: Versions.connect.<locals>.act Versions.connect.<locals>.mend
+banks.versions: Versions.connect.<locals>.act Versions.connect.<locals>.bring Versions.connect.<locals>.mend
 data.gallery: Gallery.connect.<locals>.act
 data.importer: Importer._answer Importer._begin Importer._look Importer._look_again
 data.manage: Manage.connect.<locals>.act Manage.connect.<locals>.change

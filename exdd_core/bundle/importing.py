@@ -1,0 +1,133 @@
+"""Imports a bundle as a bank version of a workspace, once its files and its golden images are what they were.
+
+Knows the files of a bundle, detectors and bank versions. Does not know how a bundle is written, or who asks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import time
+import uuid
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from exdd_core.banks.building import store
+from exdd_core.banks.options import BuildOptions
+from exdd_core.bundle import scorer
+from exdd_core.bundle.scorer import DAMAGED, Manifest
+from exdd_core.detector import Detector
+from exdd_core.errors import BadInput
+from exdd_core.progress import Progress
+from exdd_core.workspace.placing import making
+
+if TYPE_CHECKING:
+    from exdd_core.workspace import BankVersion, DatasetInfo, Workspace
+
+LARGEST = 16 << 30  # bytes of all files of a bundle, unpacked
+
+
+def import_bundle(
+    workspace: Workspace,
+    path: Path,
+    dataset: str | None = None,
+    who: str = "",
+    progress: Progress | None = None,
+) -> BankVersion:
+    """Make a bundle a bank version, which judges as the bundle does and whose banks do not change.
+
+    dataset: that it is to judge; None for the one that has the name of the bundle's. It becomes active only where no
+    version is. Raises BadInput for a damaged bundle, and where its golden images are judged otherwise here.
+    """
+    progress, began = progress or Progress(), time.monotonic()
+    progress.begin("Checking the bundle", 3)
+    try:
+        manifest, held = _read(path)
+        info = _dataset(workspace, path, dataset, manifest)
+        options = BuildOptions(positives=manifest["positives"], activate=False, who=who)
+        came = (
+            f"{path.name}: {manifest['bank']} of {manifest['dataset']}, exported {manifest['exported'][:10]}"
+        )
+        progress.advance()
+        with making(workspace, workspace.path / "banks", "import", progress) as temporary:
+            (unpacked := temporary / "version").mkdir()
+            for name in held:
+                if name.startswith(scorer.VERSION):
+                    (unpacked / Path(name).name).write_bytes(held[name])
+            detector = Detector.load(unpacked, workspace.backbone(manifest["backbone"]["name"]))
+            _require_same(path, manifest, held, detector, temporary)
+            progress.advance()
+            id, said = uuid.uuid4().hex[:12], [f"Imported from {came}."]
+            store(
+                workspace,
+                temporary,
+                detector,
+                info,
+                options,
+                said,
+                time.monotonic() - began,
+                id,
+                {"imported": came},
+            )
+        progress.advance()
+        return workspace.bank(id)
+    except BadInput:
+        raise
+    except DAMAGED as error:
+        raise _damaged(path, getattr(error, "strerror", None) or "files are missing or damaged") from error
+
+
+def _read(path: Path) -> tuple[Manifest, dict[str, bytes]]:
+    """What a bundle says of itself, and its files by name, each compared with its digest."""
+    with zipfile.ZipFile(path) as archive:
+        if sum(file.file_size for file in archive.infolist()) > LARGEST:
+            raise _damaged(path, f"it unpacks to more than {LARGEST >> 30} GB")
+        manifest: Manifest = json.loads(archive.read(scorer.MANIFEST))
+        if manifest["format"] != scorer.FORMAT:
+            age = (
+                "a newer program"
+                if manifest["format"] > scorer.FORMAT
+                else "a program that imported none yet"
+            )
+            raise BadInput(f"{path.name} was made by {age}; export it again with this one.")
+        held = {name: archive.read(name) for name in manifest["digests"]}
+    for name, content in held.items():
+        if hashlib.sha256(content).hexdigest() != manifest["digests"][name]:
+            raise _damaged(path, f"{name} in it is not what was exported")
+    if not manifest["golden"]:
+        raise _damaged(path, "it has no golden images, by which it could prove itself")
+    return manifest, held
+
+
+def _dataset(workspace: Workspace, path: Path, name: str | None, manifest: Manifest) -> DatasetInfo:
+    there = [info.name for info in workspace.datasets()]
+    name = name or manifest["dataset"].rpartition(", state ")[0]
+    if name in there:
+        return workspace.dataset(name)
+    if not there:
+        raise BadInput(
+            f"A version judges images of a data set, and there is none here; import one before {path.name}."
+        )
+    raise BadInput(
+        f'There is no data set "{name}" here; say which one {path.name} is to judge, such as --dataset {there[0]}.'
+    )
+
+
+def _require_same(
+    path: Path, manifest: Manifest, held: dict[str, bytes], detector: Detector, temporary: Path
+) -> None:
+    """Raise `BadInput` where a golden image is judged otherwise than where the bundle was made."""
+    for golden in manifest["golden"]:
+        image = temporary / f"golden{Path(golden['image']).suffix}"
+        image.write_bytes(held[golden["image"]])
+        expected = np.load(io.BytesIO(held[golden["map"]]), allow_pickle=False)
+        found = detector.score([detector.settings.read(image)])[0]
+        scorer.require_same(path, manifest, golden, expected, found)
+
+
+def _damaged(path: Path, why: str) -> BadInput:
+    return BadInput(f"{path.name} is no bundle to import: {why}; make one with `banks export`.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,8 @@ import pytest
 from exdd_core import cli, curation, jobs
 from exdd_core.banks import compare
 from exdd_core.banks.building import build_bank
-from exdd_core.banks.detectors import judging_detector
-from exdd_core.curation import gate
+from exdd_core.banks.detectors import judging_detector, load_detector
+from exdd_core.curation import blaming, gate
 from exdd_core.curation.gate import Gate, Seen, Tried
 from exdd_core.images import read_mask
 from exdd_core.measurements import RunResult
@@ -24,10 +25,52 @@ from pages.job_panel import outcome_of
 from tests import plates
 
 
-def test_a_worse_version_is_held_back_and_says_by_which_images(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return plates.build(tmp_path_factory.mktemp("gate"))
+
+
+@pytest.fixture
+def own(built: Path, tmp_path: Path) -> Workspace:
+    return Workspace.open(shutil.copytree(built, tmp_path / "own"))
+
+
+def test_blame_begins_with_the_good_image_that_hides_a_defect(
+    own: Workspace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    own = Workspace.open(plates.build(tmp_path))
+    assert blaming.blame(own).sentence == "Nothing is marked that v1 could be blamed for."
+    hides, missed, other = [row for row in own.images("plates", split="test") if row.label == "defect"][:3]
+    masks = [read_mask(row.mask, (row.height, row.width)) for row in (hides, missed, other) if row.mask]
+    curation.mark_false_alarm(
+        own, hides.id, hides.path, "Anna", masks[0]
+    )  # now the negative bank knows a bar
+    curation.mark_missed(own, missed.id, missed.path, masks[1], "Anna", "bar")
+    curation.mark_missed(own, other.id, other.path, masks[2], "Anna", "bar")
+    found = blaming.blame(own)
+    first = found.images[0]
+    assert (first.image, first.side, first.marked) == (hides.id, "negative", [missed.id, other.id])
+    assert 0.2 < first.alone / first.patches < 1 and found.tried == 3 and not found.lost
+    alarms = [one for one in found.images if one.side == "positive"]
+    assert alarms == found.images[-len(alarms) :] and all(one.marked == [hides.id] for one in alarms)
+    assert alarms[0].defect_type == "bar" and alarms[0].image in load_detector(own).positive.rows_by_image()
+    capsys.readouterr()
+    place = ["--workspace", str(own.path)]
+    assert cli.main(["banks", "blame", *place]) == 0
+    assert (
+        f"{hides.id}: nearest to {first.patches} patches of 2 missed defects, by" in capsys.readouterr().out
+    )
+    assert cli.main(["banks", "blame", "--most", "1", "--json", *place]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert [one["image"] for one in told["images"]] == [hides.id] and told["tried"] == 3
+    missed.path.unlink()
+    left = blaming.blame(own)
+    assert left.lost == [missed.id] and left.images[0].marked == [other.id]
+    assert left.sentence.endswith("to what 2 marked images show. 1 marked image could not be read.")
+
+
+def test_a_worse_version_is_held_back_and_says_by_which_images(
+    own: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
     dataset, place = own.dataset().name, ["--workspace", str(own.path)]
     worse = build_bank(own, negative_ratio=0.2, activate=False)
     unmarked = gate.look(own, worse.id)

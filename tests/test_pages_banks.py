@@ -18,6 +18,7 @@ from exdd_core.banks.detectors import load_detector
 from exdd_core.bundle import writing
 from exdd_core.experiments import evaluation
 from exdd_core.experiments.specs import EvaluateSpec
+from exdd_core.images import read_mask
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, candidates, decisions
 from exdd_core.workspace.versions import roll_back
@@ -230,11 +231,18 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         due.get_by_text("v3: No rebuild is due").wait_for(timeout=SLOW)
         assert own.bank().settings["positives"] == "both" and own.bank().who == "Ben"
 
-        # A bundle becomes a version that says so.
+        # A bundle becomes a version that says so, and marks say which of its images are to blame.
+        defect = next(row for row in own.images("plates", split="test") if row.mask is not None)
+        assert defect.mask is not None
+        curation.mark_missed(own, defect.id, defect.path, read_mask(defect.mask, None, ""), "Ben")
         writing.write(own, tmp_path / "line 3.zip", "v1")
         page.get_by_test_id("Import a bundle-upload-button").set_input_files(tmp_path / "line 3.zip")
         page.locator(".note.done", has_text="v4 came from line 3.zip: v1 (").wait_for(timeout=SLOW)
         page.locator("#versions tr", has_text="imported").get_by_role("button", name="Activate v4").wait_for()
+        page.get_by_role("button", name="Which images cause misses and false alarms?").click()
+        page.locator("#blame li a[href*='good']").first.wait_for(timeout=SLOW)
+        page.locator("#blame li", has_text="of 1 missed defect, by").first.scroll_into_view_if_needed()
+        shoot(page, "banks-blame")
         (tmp_path / "no.zip").write_bytes(b"PK no")
         page.get_by_test_id("Import a bundle-upload-button").set_input_files(tmp_path / "no.zip")
         page.locator(".note.error", has_text="is no bundle to import").wait_for(timeout=SLOW)

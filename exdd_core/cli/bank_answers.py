@@ -43,6 +43,26 @@ class BanksCompared(TypedDict):
     only: dict[str, dict[str, list[str]]]
 
 
+class BlamedImage(TypedDict):
+    """A bank image that causes marked misses or false alarms, as `blaming.Blamed`."""
+
+    image: str
+    side: str
+    defect_type: str
+    patches: int
+    alone: float
+    marked: list[str]
+
+
+class BankBlamed(TypedDict):
+    """What causes marked misses and false alarms, as `blaming.Blame`."""
+
+    name: str
+    tried: int
+    lost: list[str]
+    images: list[BlamedImage]
+
+
 class BankSaid(TypedDict):
     """A version, and what was done to it."""
 

@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from exdd_core.cli.arguments import Add, Group, new_file, open_workspace, who_option
+from exdd_core.cli.arguments import Add, Group, at_least, new_file, open_workspace, who_option
 from exdd_core.cli.data import say_held
 from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
@@ -239,6 +239,26 @@ def rebuild_bank(options: argparse.Namespace) -> bank_answers.BankRebuilt:
     return print_result(said, answer, options)
 
 
+def blame_options(add: Add) -> None:
+    version_or_active(add)
+    add("--most", type=at_least(1), default=10, metavar="N", help="images to list; default: 10")
+
+
+def blame_images(options: argparse.Namespace) -> bank_answers.BankBlamed:
+    """List the bank images that cause marked misses and false alarms, suspicious good images first."""
+    from exdd_core.curation import blaming
+
+    found = blaming.blame(open_workspace(options), options.version)
+    if not options.json:
+        print("\n  ".join([found.sentence, *(one.sentence for one in found.images[: options.most])]))
+    return {
+        "name": found.version,
+        "tried": found.tried,
+        "lost": found.lost,
+        "images": [asdict(one) for one in found.images[: options.most]],  # type: ignore[misc]
+    }
+
+
 def drop_options(add: Add) -> None:
     add(
         "image", metavar="IMAGE", help="id of an image or a candidate, as banks compare and banks map show it"
@@ -350,6 +370,7 @@ BANKS = Group(
         "unpin": (unpin_bank, one_version),
         "delete": (remove_bank, remove_options),
         "rebuild": (rebuild_bank, rebuild_options),
+        "blame": (blame_images, blame_options),
         "drop": (drop_image, drop_options),
         "put-back": (put_back_image, put_back_options),
         "map": (map_bank, map_options),

@@ -116,7 +116,7 @@ def look(workspace: Workspace, id: str) -> Gate:
         active = None
     made, lost = [], []
     for one in in_force(workspace, "missed", "false_alarm", dataset=version.dataset):
-        if (workspace.path / one.detail["path"]).is_file() and _mask(workspace, one).is_file():
+        if there(workspace, one):
             made.append(one)
         else:
             lost.append(one.subject)
@@ -128,7 +128,12 @@ def look(workspace: Workspace, id: str) -> Gate:
     return Gate(version.name, tried, _fallen(workspace, version, active) if active else [], lost)
 
 
-def _mask(workspace: Workspace, mark: Decision) -> Path:
+def there(workspace: Workspace, mark: Decision) -> bool:
+    """Whether a marked image and the mask of its mark still have their files."""
+    return (workspace.path / mark.detail["path"]).is_file() and mask_of(workspace, mark).is_file()
+
+
+def mask_of(workspace: Workspace, mark: Decision) -> Path:
     """The file of what was marked."""
     return workspace.path / drawn_masks.MASKS / str(mark.detail["mask"])
 
@@ -140,7 +145,7 @@ def _seen(workspace: Workspace, version: BankVersion, made: Sequence[Decision]) 
     for one in made:
         pixels = pixels_of(workspace, one.subject, workspace.path / one.detail["path"], detector)
         seen = detector.score([pixels])[0]
-        mask = read_mask(_mask(workspace, one), pixels.shape[:2])
+        mask = read_mask(mask_of(workspace, one), pixels.shape[:2])
         found.append(Seen(seen.verdict, float(seen.calibrated_score), _passes(one.action, seen, mask)))
     return found
 

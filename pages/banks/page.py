@@ -60,6 +60,7 @@ def render(workspace: Workspace) -> None:
 
     builder.connect(refresh, changing)
     version_list.connect(refresh, rows, builder, compared, changing)
+    version_list.connect_bundle(refresh, changing)
     compared.connect(refresh, changing)
     rows.connect()
     said = answers.sentences(version_list.note)

@@ -11,15 +11,22 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from exdd_core.banks.detectors import load_detector
+from exdd_core.banks.teachers import marked_images
 from exdd_core.sentences import count
 from pages import answers, html
 from pages.banks.parts import fact, page_of, patch_url, setting
 from pages.html import text
 
 if TYPE_CHECKING:
+    from exdd_core.curation.blaming import Blame
     from exdd_core.workspace import BankVersion, Workspace
 
 ROWS_PAGE = 20
+BLAMED_SHOWN = 10
+_BLAME = (
+    '<button type="button" class="plain-button small" data-act="blame">Which images cause misses and false alarms?'
+    "</button>"
+)
 
 
 class Rows:
@@ -37,9 +44,19 @@ class Rows:
                 elem_classes="compact-radio",
             )
             self.list = answers.buttons()
+            self.blame = answers.buttons(visible=False, elem_id="blame")
         self.bank = gr.State("")
         self.page = gr.State(0)
-        self.outputs = [self.about, self.section, self.title, self.side, self.list, self.bank, self.page]
+        self.outputs = [
+            self.about,
+            self.section,
+            self.title,
+            self.side,
+            self.list,
+            self.blame,
+            self.bank,
+            self.page,
+        ]
 
     def updates(self, id: str = "") -> dict[Any, Any]:
         """Show the rows of that bank version, or of the active one."""
@@ -53,6 +70,7 @@ class Rows:
             self.title: f'<h2 class="section-title">Rows of {text(bank.name)} by image</h2>',
             self.side: side,
             self.list: self._list(bank.id, side, 0),
+            self.blame: gr.update(value=_BLAME, visible=bool(marked_images(self.workspace, bank.dataset))),
             self.bank: bank.id,
             self.page: 0,
         }
@@ -71,6 +89,13 @@ class Rows:
             page = max(0, page + (1 if answers.told(event, "act", "next", "previous") == "next" else -1))
             return {self.list: self._list(bank, side, page), self.page: page}
 
+        @answers.toasted
+        def blame(bank: str) -> str:
+            from exdd_core.curation import blaming
+
+            return _blamed_html(self.workspace, blaming.blame(self.workspace, bank))
+
+        self.blame.act(blame, self.bank, self.blame, **answers.HIDDEN)
         self.side.input(change, [self.bank, self.side], [self.list, self.page], **answers.HIDDEN)
         self.list.act(turn, [self.bank, self.side, self.page], [self.list, self.page], **answers.HIDDEN)
 
@@ -82,6 +107,16 @@ class Rows:
                 "No defect rows", "This version knows normal surface only and scores as PatchCore does."
             )
         return _rows_html(self.workspace, id, list(bank.rows_by_image().items()), page)
+
+
+def _blamed_html(workspace: Workspace, found: Blame) -> str:
+    shown = found.images[:BLAMED_SHOWN]
+    links = ((one, text((page_of(workspace, one.image) or ("", "#picture"))[1])) for one in shown)
+    lines = "".join(
+        f'<li><a href="{address}">{text(_name(one.image))}</a>{text(one.sentence.removeprefix(one.image))}</li>'
+        for one, address in links
+    )
+    return f'<p class="list-head"><strong>{text(found.sentence)}</strong></p><ul class="blamed">{lines}</ul>'
 
 
 def _told(bank: BankVersion, alone: bool) -> str:

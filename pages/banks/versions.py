@@ -169,6 +169,12 @@ class Versions:
             decided = aligning.catch_up(self.workspace, who or NOBODY)
             return refresh() | compared.again(pair) | {self.note: answers.say("done", decided.sentence)}
 
+        self.table.act(act, None, outputs, **answers.HIDDEN)
+        builder.job.look_after(
+            self.due.act(mend, compared.pair, [*outputs, *compared.shown], **answers.HIDDEN)
+        )
+
+    def connect_bundle(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
         @answers.sentences(self.note)
         def bring(file: str) -> dict[Any, Any]:
             from exdd_core.bundle import importing
@@ -178,11 +184,7 @@ class Versions:
                 self.note: answers.say("done", f"{made.name} came from {made.imported}.")
             }
 
-        self.table.act(act, None, outputs, **answers.HIDDEN)
         self.bundle.upload(bring, self.bundle, outputs, **answers.PRIVATE)
-        builder.job.look_after(
-            self.due.act(mend, compared.pair, [*outputs, *compared.shown], **answers.HIDDEN)
-        )
 
 
 def _versions_html(

@@ -15,7 +15,7 @@ banks.builder: Builder._size_of Builder.choices
 banks.comparison: Compared.connect.<locals>.compare Compared.connect.<locals>.follow
 banks.map: histograms image news open_picture
 banks.page: render.<locals>.changed render.<locals>.lists
-banks.rows: Rows.connect.<locals>.change Rows.connect.<locals>.turn Rows.updates
+banks.rows: Rows.connect.<locals>.blame Rows.connect.<locals>.change Rows.connect.<locals>.turn Rows.updates
 banks.verdicts: Verdicts.connect.<locals>.look
 banks.versions: Versions.state
 curate.bulk: look
@@ -80,7 +80,7 @@ exdd_core.api.versions: choose_threshold undo_threshold
 # Bring in data sets and delete them, build versions and choose the active one, delete what others measured.
 ADMIN = """
 banks.builder: Builder._begin
-banks.versions: Versions.connect.<locals>.act Versions.connect.<locals>.bring Versions.connect.<locals>.mend
+banks.versions: Versions.connect.<locals>.act Versions.connect_bundle.<locals>.bring Versions.connect.<locals>.mend
 data.gallery: Gallery.connect.<locals>.act
 data.importer: Importer._answer Importer._begin Importer._look Importer._look_again
 data.manage: Manage.connect.<locals>.act Manage.connect.<locals>.change

@@ -84,6 +84,6 @@ def endpoints() -> list[APIRoute]:
 def endpoint_of(method: str, path: str) -> Callable[..., object] | None:
     """The function that answers a path below `PREFIX`; None where none does."""
     for route in endpoints():
-        if method in route.methods and route.path_regex.match(path):
+        if method in (route.methods or ()) and route.path_regex.match(path):
             return route.endpoint
     return None

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from fastapi import APIRouter, File, Query, UploadFile
 from fastapi.responses import Response
@@ -22,6 +22,7 @@ from exdd_core.api.questions import Bank, Id, Limit, Offset
 from exdd_core.api.served import Here, Sentences, Served
 from exdd_core.errors import BadInput
 from exdd_core.sentences import count
+from exdd_core.spec import Json
 
 if TYPE_CHECKING:
     from exdd_core.detector.inspection import Match
@@ -31,7 +32,7 @@ Key = Annotated[Id, Query(alias="list", description="key of a list of images, as
 ImageId = Annotated[Id, Query(description="id of an image, as lists and results have it")]
 Files = Annotated[list[UploadFile], File(description="one image or several")]
 FLOATS = "application/octet-stream"
-MAP = {
+MAP: dict[int | str, Json] = {
     200: {
         "description": "A picture, or float32 (height, width) as NumPy's .npy",
         "content": {
@@ -153,7 +154,7 @@ def received(files: Sequence[UploadFile]) -> Iterator[list[tuple[Path, str]]]:
 
 
 def _rows(here: Served, ids: Sequence[str], bank: str | None) -> list[answers.Scored]:
-    return [{**row} for row in here.review.rows(ids, bank)]
+    return cast("list[answers.Scored]", here.review.rows(ids, bank))
 
 
 def _neighbour(here: Served, match: Match) -> answers.Neighbour:

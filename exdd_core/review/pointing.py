@@ -34,6 +34,6 @@ def at_pixel(made: ComparedImage, x: float, y: float) -> Pointed:
     if not (0 <= x < width and 0 <= y < height):
         raise BadInput(f"There is no pixel ({x:g}, {y:g}) in an image of {width} x {height}.")
     found, probabilities = made.exdd.at(int(y), int(x)), made.exdd.patch_probabilities
-    here = [reduced_map.score_at(seen, found.row, found.column) for seen in (made.patchcore, made.exdd)]
+    patchcore, exdd = (reduced_map.score_at(s, found.row, found.column) for s in (made.patchcore, made.exdd))
     likely = None if probabilities is None else float(probabilities[found.row, found.column])
-    return Pointed(found, *here, agreeing("defect" if here[1] > 1 else "normal", likely))
+    return Pointed(found, patchcore, exdd, agreeing("defect" if exdd > 1 else "normal", likely))

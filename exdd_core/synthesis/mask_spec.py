@@ -114,7 +114,7 @@ def varied(shape: str = "", *, anywhere: bool = False, from_test: bool = False) 
     """
     spec: Json = {"source": "real"}
     if shape:
-        spec = {"source": "generated", "shape": shape} | STARTS.get(shape, {})
+        spec = {"source": "generated", "shape": shape, **STARTS.get(shape, {})}
     return spec | {"vary": True, "from_test": from_test, "prior": not anywhere}
 
 

@@ -38,6 +38,8 @@ def synthesize(here: Here, asked: questions.Paint) -> answers.Job:
         seed=asked.seed,
         defect_type=asked.defect_type,
     )
+    for path in studio.files_of(order):
+        here.allowed(path)
     number = len(studio.recipes(here.workspace, order))
     painter = studio.engine(here.workspace, order.engine)
     title = f"Painting {count(number, 'defect')} with {painter.TITLE}"

@@ -12,6 +12,7 @@ from .ordering import (
     default_engine as default_engine,
     donors as donors,
     engine as engine,
+    files_of as files_of,
     grid as grid,
     recipes as recipes,
 )

@@ -8,6 +8,7 @@ is painted.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -24,12 +25,14 @@ from exdd_core.synthesis.engine import Engine
 from exdd_core.synthesis.orders import MOST, MOST_CELLS, MOST_SEED, Axis, Order, Recipe
 from exdd_core.synthesis.prior import Place
 from exdd_core.synthesis.request import Donor
+from exdd_core.synthesis.sdxl_adapters import weighted
 from exdd_core.workspace import adapters, candidates
 
 if TYPE_CHECKING:
     from exdd_core.workspace import ImageRow, Workspace
 
 MOST_KNOWN = 256  # known masks that say where defects lie
+FILES = ("model", "lora", "embeddings")  # settings of engines that may name files of this machine
 OF_ORDER = ("prompt", "negative_prompt", "engine", "seed")  # axes that are not controls of an engine
 
 
@@ -52,6 +55,20 @@ def options_of(workspace: Workspace, name: str) -> dict[str, str]:
         "adapters": str(adapters.folder(workspace)),
         "adapter": adapters.in_use(workspace),
     }
+
+
+def files_of(order: Order) -> list[str]:
+    """The paths on this machine that an order's settings name; names among the workspace's models are none."""
+    given = [order.settings.get(name) for name in FILES]
+    given += [value for axis in order.axes if axis["name"] in FILES for value in axis["values"]]
+    texts = [value.strip() for value in given if isinstance(value, str)]
+    names = [name for text in texts for name, _ in weighted(text)]
+    return sorted(name for name in {*texts, *names} if _is_path(name))
+
+
+def _is_path(name: str) -> bool:
+    place = os.path.expanduser(name)
+    return os.path.isabs(place) or ".." in Path(place).parts or (name != "" and os.path.exists(place))
 
 
 def recipes(workspace: Workspace, order: Order) -> list[Recipe]:

@@ -15,7 +15,7 @@ from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import candidates, drawn_masks, image_windows
 from exdd_core.workspace.image_windows import Which
 from pages import html
-from pages.guard.uploads import uploaded
+from pages.guard.uploads import allowed_path, uploaded
 from pages.html import Answer
 from pages.pictures import jpeg_url, png_url
 from pages.questions import One
@@ -161,7 +161,7 @@ def order_of(shared: Studio, asked: questions.Painting) -> Order:
     layer, _ = spec.pop("layer", ""), spec.pop("base", "")
     if asked.mask.source == "drawn":
         spec["file"] = drawn_masks.keep_mask(shared.workspace, _drawn(shared, asked)) if layer else ""
-    return Order(
+    order = Order(
         dataset=shared.workspace.dataset().name,
         engine=asked.engine,
         sources=[] if asked.where == "random" else [asked.source],
@@ -176,6 +176,14 @@ def order_of(shared: Studio, asked: questions.Painting) -> Order:
         parent=asked.parent,
         defect_type=asked.defect_type,
     )
+    return allowed(order)
+
+
+def allowed(order: Order) -> Order:
+    """The order, unless its settings name files where pages may not look. Raises `BadInput` then."""
+    for path in studio.files_of(order):
+        allowed_path(path)
+    return order
 
 
 def _drawn(shared: Studio, asked: questions.Painting) -> np.ndarray:

@@ -21,6 +21,7 @@ from pages.questions import One
 from pages.studio import questions
 from pages.studio.eyes import seen
 from pages.studio.masks import (
+    allowed,
     donors,
     drawn,
     keep_mask,
@@ -207,7 +208,7 @@ def compare(shared: Studio, asked: questions.Comparison) -> Answer:
     """Queue the cells of a grid over one or two axes, before all waiting jobs, since somebody is waiting for it."""
     axes = [(axis.name, axis.values) for axis in asked.axes]
     order = replace(order_of(shared, asked), count=1, sources=[asked.source])
-    made = studio.grid(shared.workspace, order, axes[0], axes[1] if len(axes) > 1 else None)
+    made = allowed(studio.grid(shared.workspace, order, axes[0], axes[1] if len(axes) > 1 else None))
     titles = [axis_title(shared, order.engine, name) for name, _ in axes]
     number = len(studio.recipes(shared.workspace, made))
     title = f"Compare {' × '.join(titles)}: {sentences.count(number, 'candidate')}"

@@ -71,7 +71,7 @@ def types(field: FieldInfo) -> tuple[Any, ...]:
 def _sentence(spec: type[Spec], error: ValidationError) -> str:
     """What is wrong with the first value that cannot be used, and what to give in its place."""
     first = error.errors()[0]
-    name = str(first["loc"][0]) if first["loc"] else ""
+    name = str(first["loc"][0])[:LONGEST] if first["loc"] else ""
     if first["type"] == "value_error":  # raised by a validator of ours
         return str(first["ctx"]["error"])
     if first["type"] == "extra_forbidden":

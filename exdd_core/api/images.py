@@ -57,6 +57,7 @@ def images(here: Here, key: Key, limit: Limit = 1000, offset: Offset = 0) -> lis
 @router.post("/score")
 def score(here: Here, files: Files, bank: Bank = None) -> answers.ScoredUploads:
     """Score uploaded images, and keep them on the list "uploads"."""
+    here.review.bank_state(bank)  # raises for a version that does not exist, before anything is kept
     with received(files) as places:
         ids, refused = here.review.add_files(places)
     refused += here.review.score([here.review.image(id) for id in ids], None, bank)
@@ -68,7 +69,7 @@ def score_list(here: Here, asked: questions.ScoreList) -> answers.ScoreQueued:
     """Queue the scoring of a list's images, or of a folder's, which becomes a list."""
     if bool(asked.list) == bool(asked.folder):
         raise BadInput("Give either the key of a list or the path of a folder.")
-    here.review.bank_state(asked.bank)  # raises for a version that does not exist
+    here.review.bank_state(asked.bank)
     key = asked.list or here.review.open_folder(here.allowed(asked.folder))
     title = f"Scoring {count(len(here.review.images(key)), 'image')}"
     spec = {"list": key} | ({"bank": asked.bank} if asked.bank else {})

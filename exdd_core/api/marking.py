@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import APIRouter, File, Form, UploadFile
+from fastapi import APIRouter, File, Form, Path as InPath, UploadFile
 
 from exdd_core.api import answers, questions
 from exdd_core.api.images import received
@@ -28,6 +28,7 @@ Who = Annotated[Id, Form(description="who decides; where somebody is signed in, 
 MEANT = "as large as the image, white on what is meant"
 Mask = Annotated[UploadFile, File(description=MEANT)]
 OwnMask = Annotated[UploadFile | None, File(description=f"{MEANT}; default: what lies above the threshold")]
+Number = Annotated[int, InPath(ge=1, le=2**53)]
 
 
 @router.post("/marks/missed")
@@ -52,7 +53,7 @@ def mark_false_alarm(here: Here, image: Image, mask: OwnMask = None, who: Who = 
 
 
 @router.post("/decisions/{number}/undo")
-def undo(here: Here, number: int, asked: questions.By) -> answers.Decision:
+def undo(here: Here, number: Number, asked: questions.By) -> answers.Decision:
     """Take a decision or a mark back exactly, by its number, which its answer had in `numbers`."""
     from exdd_core import curation
 

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Depends, HTTPException
+from fastapi import Depends
 from fastapi.exceptions import RequestValidationError
 from fastapi.requests import Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
 
 from exdd_core.errors import BadInput
+from exdd_core.spec import LONGEST
 from exdd_core.workspace.failures import sentence_of
 
 if TYPE_CHECKING:
@@ -71,8 +73,8 @@ class Sentences(APIRoute):
         async def answer(request: Request) -> Response:
             try:
                 return await handle(request)
-            except HTTPException:
-                raise
+            except HTTPException as error:  # Starlette's, of a form that is no proper one
+                return refused(error.status_code, f"{error.detail.rstrip('.')}.")
             except RequestValidationError as error:
                 return refused(422, _sentence(error))
             except Exception as error:
@@ -89,9 +91,12 @@ def refused(status: int, sentence: str) -> JSONResponse:
 def _sentence(error: RequestValidationError) -> str:
     """What is wrong with the first field of a call that cannot be used."""
     first = error.errors()[0]
-    if first["type"] == "value_error":  # raised by one of our models
-        return str(first["ctx"]["error"])
-    name = ".".join(str(part) for part in first["loc"][1:]) or "body"
+    own = first.get("ctx", {}).get("error")
+    if isinstance(own, BadInput):  # raised by one of our models
+        return str(own)
+    name = ".".join(str(part) for part in first["loc"][1:])[:LONGEST] or "body"
     if first["type"] == "missing":
         return f'This call needs "{name}"; give it.'
+    if first["type"] == "value_error":  # FastAPI's, of a text in place of a file
+        return f'"{name}" cannot be used; send a file.'
     return f'"{name}" cannot be used: {first["msg"]}.'

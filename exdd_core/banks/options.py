@@ -13,7 +13,6 @@ from pydantic.json_schema import SkipJsonSchema
 
 from exdd_core.detector.options import DetectorOptions
 from exdd_core.errors import BadInput
-from exdd_core.spec import Json
 
 if TYPE_CHECKING:  # imported by what needs them: --help reads the fields without numpy
     from exdd_core.detector import Settings
@@ -51,10 +50,10 @@ class BankOptions(DetectorOptions):
 
     @model_validator(mode="before")
     @classmethod
-    def _split_size(cls, values: Json) -> Json:
-        size = values.get("size")
-        if size is None or not hasattr(size, "keep_aspect"):
+    def _split_size(cls, values: object) -> object:  # whatever a program sends
+        if not isinstance(values, dict) or not hasattr(values.get("size"), "keep_aspect"):
             return values
+        size = values["size"]
         return {**values, "size": str(size), "keep_aspect": size.keep_aspect}
 
     @field_validator("size")

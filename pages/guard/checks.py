@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
-from typing import NoReturn
+from collections.abc import Iterable, Mapping
 
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 
 from pages.guard.doors import Doors
 
@@ -33,16 +33,16 @@ SERVED = re.compile(
     r"|/gradio_api/file=.*"
     r"|/api/v1/.*"
 )
-SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+DEEPEST = 50  # values within each other; the deepest of a page has a dozen
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 
 
-class Refused(Exception):
-    """A request goes no further. status: of HTTP. The message is one sentence."""
+class Refused(HTTPException):
+    """A request goes no further. status: of HTTP. detail: one sentence. What reads a form lets it through."""
 
     def __init__(self, status: int, sentence: str):
-        super().__init__(sentence)
-        self.status = status
+        super().__init__(status, sentence)
 
 
 def check_origin(doors: Doors, method: str, headers: Headers, *, page: bool) -> None:
@@ -100,20 +100,34 @@ def too_large(path: str, doors: Doors) -> Refused:
 
 
 def parse_call(body: bytes) -> dict[str, object]:
-    """The JSON object of a function call. Refuses what no page sends: NaN, halves of characters, other values."""
+    """The JSON object of a function call, in UTF-8. Refuses what no page sends: numbers that are not finite, halves of
+    characters, values within more values than ours are, other values."""
     try:
-        call = json.loads(body, parse_constant=_not_a_number)
-        if SURROGATE.search(body):  # most bodies hold none, and a whole check costs milliseconds for a mask
+        text = body.decode()  # json.loads itself takes bytes in UTF-16, and halves of characters
+        call = json.loads(text, parse_constant=_finite, parse_float=_finite)
+        if SURROGATE.search(text):  # most bodies hold none, and a whole check costs milliseconds for a mask
             json.dumps(call, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise Refused(422, "This is no proper JSON, so nothing was done.") from None
     if not isinstance(call, dict):
         raise Refused(422, "A call is one JSON object; this is something else.")
-    return call
+    within: list[object] = [call]
+    for _ in range(DEEPEST):
+        within = [inner for outer in within for inner in _inner(outer) if isinstance(inner, dict | list)]
+        if not within:
+            return call
+    raise Refused(422, f"This has values within more than {DEEPEST} others, so nothing was done.")
 
 
-def _not_a_number(name: str) -> NoReturn:
-    raise ValueError(name)
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):  # 1e999 is read as infinity without a constant's name
+        raise ValueError(text)
+    return number
+
+
+def _inner(value: object) -> Iterable[object]:
+    return value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
 
 
 def check_server_call(call: Mapping[str, object]) -> None:
@@ -128,12 +142,3 @@ def check_event(call: Mapping[str, object]) -> None:
     number = call.get("fn_index")
     if type(number) is not int or not isinstance(call.get("data"), list):
         raise Refused(422, "An event has fn_index, a whole number, and data, a list.")
-
-
-def finite(value: object) -> bool:
-    """Whether every number in a JSON value is finite: 1e999 is read as infinity without a constant's name."""
-    if isinstance(value, float):
-        return math.isfinite(value)
-    if isinstance(value, dict):
-        return all(map(finite, value.values()))
-    return not isinstance(value, list) or all(map(finite, value))

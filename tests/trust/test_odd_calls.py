@@ -11,39 +11,19 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import HealthCheck, given, settings
 
 from exdd_core import jobs
 from exdd_core.detector.backbones import Backbone
 from exdd_core.errors import BadInput
-from exdd_core.spec import Spec
 from exdd_core.workspace import Workspace, decisions
 from pages import answers, banks, curate, data, evaluate, frame, inspect, studio
 from pages.html import Answer
 from pages.questions import Question
 from tests import plates
 from tests.trust.conftest import opened
+from tests.trust.odd import calls
 
-ODD: list[Any] = [
-    None,
-    True,
-    -1,
-    0,
-    1,
-    2**63,
-    1.5,
-    -1e300,
-    "",
-    "a",
-    "0",
-    "\0",
-    "x" * 2000,
-    "../..",
-    [],
-    [None],
-    ["a"],
-]
-ODD += [{}, {"a": 1}, {"source": "drawn"}, [[]], "data:image/png;base64,AAAA", "'; drop table jobs; --", "😀"]
 # Calls that paint, load a model or measure for minutes where they are proper; only odd ones are made here.
 SLOW = (
     "pages.studio.page.preview",
@@ -101,43 +81,6 @@ def unforeseen(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[BaseException]]
     yield found
 
 
-def fitting(kind: object, known: list[Any]) -> st.SearchStrategy[Any]:
-    """Values that a field of this JSON schema may take, or nearly."""
-    schema: dict[str, Any] = kind  # type: ignore[assignment]
-    names = st.sampled_from([*known, "gone", "", "a"])
-    if "enum" in schema:
-        return st.sampled_from(schema["enum"])
-    if "anyOf" in schema:
-        return st.one_of([fitting(one, known) for one in schema["anyOf"]])
-    if schema.get("type") == "array":
-        return st.lists(fitting(schema["items"], known), max_size=3)
-    return {
-        "string": names,
-        "integer": st.sampled_from([0, 1, 7, -1, 2**53]),
-        "number": st.sampled_from([0.5, 0, -3.5, 1e9]),
-        "boolean": st.booleans(),
-        "null": st.none(),
-    }.get(schema.get("type", ""), st.just({"source": "drawn"}))
-
-
-def calls(model: type[Spec], known: list[Any]) -> st.SearchStrategy[Answer]:
-    """Calls that fit the model, and those with a field missing, odd, or too many."""
-    schema = model.model_json_schema()
-    given = schema.get("properties", {})
-    fields = {name: fitting(_resolved(kind, schema), known) for name, kind in given.items()}
-    odd = st.sampled_from(ODD)
-    proper = st.fixed_dictionaries(fields)
-    changed = st.fixed_dictionaries({}, optional={name: one | odd for name, one in fields.items()})
-    more = st.builds(
-        lambda call, name, value: {**call, name: value}, proper, st.sampled_from([*fields, "self", "x"]), odd
-    )
-    return st.one_of(proper, changed, more)
-
-
-def _resolved(kind: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
-    return schema["$defs"][kind["$ref"].rpartition("/")[2]] if "$ref" in kind else kind
-
-
 def test_every_function_says_what_it_is_asked(server: Server) -> None:
     assert len(server.functions) > 80
     for name in server.functions:
@@ -153,6 +96,8 @@ def test_odd_calls_get_a_sentence_and_change_nothing(server: Server, unforeseen:
 def _ask_oddly(
     name: str, function: Any, model: type[Question], server: Server, unforeseen: list[BaseException]
 ) -> None:
+    schema = model.model_json_schema()
+
     @settings(
         max_examples=4,
         deadline=None,
@@ -160,7 +105,7 @@ def _ask_oddly(
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(calls(model, server.known))
+    @given(calls(schema, schema.get("$defs", {}), server.known))
     def ask(call: Answer) -> None:
         try:
             model.from_json(call)

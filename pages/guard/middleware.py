@@ -6,6 +6,7 @@ function that a call runs. Knows requests. Does not know what functions do.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from urllib.parse import quote
 
@@ -20,7 +21,7 @@ from exdd_core import api
 from exdd_core.workspace.failures import sentence_of
 from pages.guard import checks, rights, roles, uploads
 from pages.guard.checks import Refused
-from pages.guard.doors import Doors
+from pages.guard.doors import Doors, Role
 from pages.guard.visitors import Visitor, Visitors, enter
 
 SIGN_IN = "/sign-in"
@@ -43,6 +44,9 @@ PROGRAMS = (
     "Send the header Authorization: Bearer, with the token of the address that the workbench printed, or with the key "
     "that 'python -m exdd_core users key NAME' prints."
 )
+# Functions that run at a time, of the 40 threads that all share: files, probes and signing in always find a free one,
+# and so do those who look where the writers wait for the database.
+LOOKING, WRITING = 20, 12
 LINKED = (SIGN_IN, OIDC_BACK)  # a provider leads here from its own site
 # Gradio compiles templates and handlers from strings and writes styles into elements; all else is our own server's.
 POLICY = (
@@ -89,6 +93,7 @@ class Guard:
     ):
         self._app, self._doors, self._visitors = app, doors, visitors
         self._pages, self._own = pages, own | pages | OPEN
+        self._looking, self._writing = asyncio.Semaphore(LOOKING), asyncio.Semaphore(WRITING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -101,6 +106,7 @@ class Guard:
             return
         path, method, headers = scope["path"], scope["method"], Headers(scope=scope)
         send = begun = _Answer(_with_headers(send, path))
+        wanted: Role | None = None
         try:
             checks.check_origin(self._doors, method, headers, page=path in self._pages or path in LINKED)
             checks.check_address(path, self._own)
@@ -112,15 +118,19 @@ class Guard:
             checks.check_type(path, method, headers, self._doors)
             receive = _counting(receive, path, self._doors)
             if path.rstrip("/") in (*checks.EVENTS, checks.FUNCTIONS) and method in checks.WRITING:
-                receive = await self._check_call(scope, visitor, receive)
+                receive, wanted = await self._check_call(scope, visitor, receive)
             elif path.startswith(f"{checks.REST}/"):
-                receive = await _check_program(scope, visitor, receive)
+                receive, wanted = await _check_program(scope, visitor, receive)
             elif path.rstrip("/") == checks.UPLOAD and not roles.may(visitor.role, "curator"):
                 raise Refused(403, "Your account may look and not upload; ask for the role of a curator.")
             enter(scope, visitor, self._doors)
             if path.rstrip("/") == checks.UPLOAD:
                 send = _renaming(send, scope)
-            await self._app(scope, receive, send)
+            if wanted is None:
+                await self._app(scope, receive, send)
+            else:
+                async with self._looking if wanted == "viewer" else self._writing:
+                    await self._app(scope, receive, send)
         except Refused as refusal:
             await _refusal(refusal, path, headers)(scope, receive, send)
         except Exception as error:
@@ -150,8 +160,9 @@ class Guard:
         asked = path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f".{SIGN_IN}?next={quote(asked)}", 303)
 
-    async def _check_call(self, scope: Scope, visitor: Visitor, receive: Receive) -> Receive:
-        """Refuse a call that is no proper one or not for this visitor; returns what receives it again."""
+    async def _check_call(self, scope: Scope, visitor: Visitor, receive: Receive) -> tuple[Receive, Role]:
+        """Refuse a call that is no proper one or not for this visitor; returns what receives it again, and the role
+        that it asks for."""
         body, blocks = await _whole(receive), scope["app"].get_blocks()
         call = checks.parse_call(body)
         if scope["path"].rstrip("/") == checks.FUNCTIONS:
@@ -162,37 +173,38 @@ class Guard:
             checks.check_event(call)
             function = roles.event_function(blocks, call)
             given = call.get("event_data")
-        _require(visitor, function)
+        wanted = _require(visitor, function)
         if visitor.name and isinstance(given, dict) and "who" in given:
             given["who"] = visitor.name  # the session says who decides, never the page
             body = json.dumps(call).encode()
-        return _again(body, receive)
+        return _again(body, receive), wanted
 
 
-def _require(visitor: Visitor, function: object) -> None:
-    """Refuse what asks for another role than the visitor has."""
+def _require(visitor: Visitor, function: object) -> Role:
+    """Refuse what asks for another role than the visitor has; returns the role."""
     wanted = rights.role_of(function)
     if not roles.may(visitor.role, wanted):
         raise Refused(
             403, f"This needs the role {wanted}; yours is {visitor.role}. Ask whoever runs the workbench."
         )
+    return wanted
 
 
-async def _check_program(scope: Scope, visitor: Visitor, receive: Receive) -> Receive:
-    """Refuse a program's call that is not for this visitor or no proper JSON; returns what receives it again."""
+async def _check_program(scope: Scope, visitor: Visitor, receive: Receive) -> tuple[Receive, Role]:
+    """Refuse a program's call that is not for this visitor or no proper JSON; returns as `_check_call`."""
     headers = Headers(scope=scope)
     function = api.endpoint_of(scope["method"], scope["path"].removeprefix(checks.REST))
     if function is None:
         raise Refused(
             404, f"Nothing answers {scope['method']} at this address; {checks.REST}/openapi.json lists all."
         )
-    _require(visitor, function)
+    wanted = _require(visitor, function)
     if scope["method"] not in checks.WRITING or checks.content_type(headers) != "application/json":
-        return receive
+        return receive, wanted
     body = await _whole(receive)
     if body:
         checks.parse_call(body)
-    return _again(body, receive)
+    return _again(body, receive), wanted
 
 
 class _Answer:

@@ -1,0 +1,53 @@
+"""One visitor asks for so much at once that nothing is left for the others."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+import app
+from exdd_core import jobs
+from exdd_core.review import Review
+from exdd_core.workspace import Workspace
+from pages.guard.middleware import LOOKING, WRITING
+
+MANY = 60  # more than there are threads
+
+
+def test_many_slow_calls_leave_threads_for_files_and_writers_leave_some_for_those_who_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = app.launch_options(Workspace.create(tmp_path / "workspace"))["app_kwargs"]
+    server = Starlette(routes=options["routes"], middleware=options["middleware"])  # type: ignore[arg-type]
+    over, begun = threading.Event(), {"write": threading.Semaphore(0), "look": threading.Semaphore(0)}
+
+    def slow(kind: str) -> object:
+        begun[kind].release()
+        assert over.wait(60)
+        return [] if kind == "look" else None
+
+    monkeypatch.setattr(jobs, "cancel", lambda workspace, id: slow("write"))
+    monkeypatch.setattr(Review, "lists", lambda review: slow("look"))
+    with (
+        TestClient(server, base_url="http://127.0.0.1", raise_server_exceptions=False) as client,
+        ThreadPoolExecutor(2 * MANY + 1) as pool,
+    ):
+        try:
+            for kind, method, path, number in (
+                ("write", "POST", "/api/v1/jobs/1/cancel", WRITING),
+                ("look", "GET", "/api/v1/lists", LOOKING),
+            ):
+                for _ in range(MANY):
+                    pool.submit(client.request, method, path)
+                for _ in range(number):
+                    assert begun[kind].acquire(timeout=30)
+            file = pool.submit(client.get, "/look/theme.css")
+            assert file.result(timeout=30).status_code == 200
+            assert not any(one.acquire(blocking=False) for one in begun.values())
+        finally:
+            over.set()

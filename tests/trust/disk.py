@@ -31,7 +31,7 @@ class Disk:
         self.certain = self._now()
         for path in self.certain:
             self._synced[(root / path).stat().st_ino] = self.certain[path]
-        after = {"fsync": self._fsync, "sync": self._sync}
+        after: dict[str, Callable] = {"fsync": self._fsync, "sync": self._sync}
         for name in ("fsync", "sync", "replace", "rename", "mkdir", "unlink"):
             monkeypatch.setattr(os, name, self._watched(getattr(os, name), after.get(name)))
         commit = self._watched(copies.Connection.commit)

@@ -148,7 +148,8 @@ def test_a_key_cannot_be_guessed_is_kept_as_a_digest_and_ends_with_its_account(
     monkeypatch.setattr(visitors, "FRESH", 0.0)  # else a session is known for some seconds more
     people.change(workspace, "eve", role="viewer")
     for header in (secret, secret[:-1], f"{secret}x", "", "\u00e9", "a b", "x" * 4000):
-        answer = client.get("versions", headers={"Authorization": f"Bearer {header}".encode("latin-1")})
+        wrong = {b"Authorization": f"Bearer {header}".encode("latin-1")}
+        answer = client.get("versions", headers=wrong)
         assert answer.status_code == 401 and "users key" in sentence(answer), header
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import gradio as gr
 from gradio.events import Dependency
@@ -20,6 +20,7 @@ from pages.answers import QUIET, buttons, explained, note, say, toasted, told
 from pages.html import bar, download_url, duration, text
 
 if TYPE_CHECKING:
+    from exdd_core.curation.searching import Searched
     from exdd_core.jobs.results import Built, Exported, Imported, Scored
     from exdd_core.measurements import RunResult
     from exdd_core.studio.batch import Painted
@@ -182,10 +183,19 @@ def _painted(job: jobs.Job, made: Painted) -> Outcome:
     if made["failed"]:
         said = f"Painted {made['made']:,} of {count(made['ordered'], 'candidate')}; "
         said += f"{made['failed']:,} could not be painted: {made['reasons'][0]}"
-    drafts = bool(job.spec.get("axes"))  # the cells of a comparison
+    if job.spec.get("search"):
+        said = " ".join((said, *_searched(cast("Searched", made))))
+    drafts = bool(job.spec.get("axes")) and not job.spec.get("search")  # the cells of a comparison
     return Outcome(
         said, ("Compare them in Studio", "./studio") if drafts else ("Decide on them in Curate", "./curate")
     )
+
+
+def _searched(made: Searched) -> list[str]:
+    """What a search found: the best combination, and why it ended early."""
+    best, *_ = made["arms"]
+    found = f"Of most use: {best['words']}, {best['useful']} of {best['painted']} useful."
+    return [found if best["useful"] else "", made["stopped"]]
 
 
 def _evaluated(job: jobs.Job, made: RunResult) -> Outcome:

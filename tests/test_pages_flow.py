@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from exdd_core import studio
+from exdd_core import jobs, studio
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
 from exdd_core.progress import Progress
@@ -301,3 +301,26 @@ def more_like_this(page: Page, own: Workspace) -> None:
         said(page, "Accepted")
     assert len(clicks) <= 6
     assert {made.mask_spec["file"] for made in candidates.listed(own)} != {""}
+
+
+def test_a_search_spends_its_paintings_on_what_proves_useful(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    with visiting(browser, 1400, 900) as page:
+        page.goto(f"{address}studio")
+        page.locator(".studio.st-ready").wait_for(timeout=SLOW)
+        page.click("[data-kind=generated]")
+        page.fill(".st-prompt", "{deep dark|faint} scratch")
+        page.click(".st-compare")
+        page.select_option(".st-axis-x", "strength")
+        page.fill(".st-values-strength", "0.2, 2")
+        page.fill(".st-spent", "8")
+        shoot(page, "studio-search-axes")
+        page.click(".st-startsearch")
+        page.locator(".st-toast", has_text="Searching with 8 candidates").wait_for()
+        until(page, lambda: jobs.listed(workspace)[0].state == "done")
+        page.get_by_text("Of most use: ").first.wait_for(timeout=SLOW)
+        shoot(page, "studio-search-done")
+    (job,) = jobs.listed(workspace)
+    assert job.result and sum(arm["painted"] for arm in job.result["arms"]) == 8
+    assert job.title == "Search 4 combinations: 8 candidates"

@@ -444,6 +444,8 @@ def test_a_comparison_is_a_grid_whose_cells_lend_their_settings(
         page.click(".st-startcompare")
         sentence(page, "Strength (strength) cannot be 9")
         page.fill(".st-values-strength", "0.5, 1, 2")
+        page.click(".st-startsearch")
+        sentence(page, "build or activate one first")  # a search needs a bank that measures
         page.locator(".st-form", has_text="3 × 2 = 6 candidates").wait_for()
         page.screenshot(path=SCREENSHOTS / "studio-compare-axes.png")
         page.click(".st-startcompare")

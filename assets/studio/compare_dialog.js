@@ -1,4 +1,4 @@
-// Asks for the axes of a comparison and their values. Knows the store; painting is left to `compare`.
+// Asks for the axes of a comparison or a search and their values. Knows the store; painting is left to `painter`.
 
 import { make } from "../shared/dom.js";
 import {
@@ -15,6 +15,10 @@ import {
 } from "./axes.js";
 import { engineOf, valueOf } from "./settings.js";
 
+const SEARCH =
+  "Search paints with different images and masks, measures as it goes, and spends most paintings on the combinations, " +
+  "also of the prompt's alternatives, that the active bank finds visible, plausible and new.";
+
 /**
  * How the values of an axis are chosen.
  * @typedef {{ read: () => unknown[], node: HTMLElement }} Values
@@ -26,11 +30,12 @@ import { engineOf, valueOf } from "./settings.js";
  * A function that opens the dialog.
  * @param {import("./state.js").Studio} studio
  * @param {import("./dialog.js").Dialog} dialog
- * @param {(axes: { name: string, values: unknown[] }[]) => Promise<void>} compare
+ * @param {Pick<import("./painting.js").Painter, "compare" | "search">} painter
  */
-export function compareDialog({ store }, dialog, compare) {
-  /** The axes of the last time. */
+export function compareDialog({ store }, dialog, painter) {
+  /** The axes and the paintings of the last time. */
   let last = { x: "", y: "" };
+  let spent = "60";
   return () => {
     const state = store.get();
     const engine = engineOf(state);
@@ -44,18 +49,21 @@ export function compareDialog({ store }, dialog, compare) {
         const values = axes[which];
         return values ? [{ name: last[which], values: values.read() }] : [];
       });
-    const start = dialog.within(async () => {
-      await compare(chosen());
+    const start = dialog.within(async (/** @type {() => Promise<void>} */ paint) => {
+      await paint();
       dialog.close();
     });
     const sum = make("p", { class: "st-quiet st-full" });
-    const button = { type: "button", class: "main-button st-startcompare", onclick: start };
-    const go = make("button", button, "Compare");
+    const go = action("main-button st-startcompare", "Compare", () => start(() => painter.compare(chosen())));
+    const seek = action("plain-button st-startsearch", "Search", () =>
+      start(() => painter.search(chosen(), Math.round(Number(spent)))),
+    );
+    const budget = paintings(spent, (value) => (spent = value));
     const tell = () => {
       const counts = chosen().map(({ values }) => values.length);
       const problem = gridProblem(counts, state.cells);
       sum.textContent = problem || gridWords(counts);
-      go.disabled = Boolean(problem);
+      go.disabled = seek.disabled = Boolean(problem);
     };
     const axis = (/** @type {Which} */ which, /** @type {string} */ words) =>
       axisRows(which, words, names, engine, last[which], (name, holder) => {
@@ -64,10 +72,21 @@ export function compareDialog({ store }, dialog, compare) {
         holder.replaceChildren(axes[which]?.node || "");
         tell();
       });
-    const rows = [...axis("x", "Columns"), ...axis("y", "Rows"), sum];
-    const footer = [make("span", { class: "st-space" }), go];
+    const help = make("p", { class: "st-quiet st-full" }, SEARCH);
+    const rows = [...axis("x", "Columns"), ...axis("y", "Rows"), sum, help];
+    const footer = [seek, budget, make("span", { class: "st-space" }), go];
     dialog.open("Compare", [make("div", { class: "st-form" }, ...rows)], footer, true);
   };
+}
+
+/** @param {string} name @param {string} words @param {() => unknown} onclick */
+const action = (name, words, onclick) => make("button", { type: "button", class: name, onclick }, words);
+
+/** The number of paintings of a search. @param {string} value @param {(value: string) => unknown} change */
+function paintings(value, change) {
+  const field = make("input", { type: "number", class: "st-spent", min: "2", max: "2000", step: "1", value });
+  field.addEventListener("input", () => change(field.value));
+  return make("label", { class: "st-field" }, "with", field, "paintings");
 }
 
 /**

@@ -81,7 +81,7 @@ function dialogsOf(studio, painter) {
   return {
     askName: nameAsker(dialog),
     library: libraryDialog(studio, dialog),
-    compare: compareDialog(studio, dialog, painter.compare),
+    compare: compareDialog(studio, dialog, painter),
     words: wordList(studio, dialog),
   };
 }

@@ -47,10 +47,7 @@ export function painter(studio) {
   let followed = Promise.resolve();
 
   /** @param {string} id */
-  const follow = (id) => {
-    followed = followRun(studio, id).then(() => void refresh());
-    return followed;
-  };
+  const follow = (id) => (followed = followRun(studio, id).then(() => void refresh()));
 
   const preview = attempt(async () => {
     if (store.get().run) return;
@@ -88,8 +85,28 @@ export function painter(studio) {
     root.querySelector(".st-compared")?.scrollIntoView({ behavior: "smooth", block: "nearest" });
   };
 
-  return { preview, queue, compare, follow, ended: () => followed.catch(() => {}) };
+  const search = searcher(studio, refresh);
+  return { preview, queue, compare, search, follow, ended: () => followed.catch(() => {}) };
 }
+
+/**
+ * A function that spends paintings on what proves useful of a grid and of the prompt's alternatives. What is wrong
+ * with them is said in the dialog.
+ * @param {Studio} studio
+ * @param {() => Promise<unknown>} refresh
+ */
+const searcher =
+  ({ store, call, toast }, refresh) =>
+  /** @param {{ name: string, values: unknown[] }[]} axes @param {number} count */
+  async (axes, count) => {
+    const state = store.get();
+    const order = orderOf({ ...state, vary: isVaried(state, count) });
+    const { job } = await call("search", { ...order, count, axes });
+    const many = counted(count, "candidate");
+    store.patch({ jobs: [...store.get().jobs, waiting(job, `Search with ${many}`)] });
+    toast(`Searching with ${many}. They land below as they are made; you may close this page.`);
+    await refresh();
+  };
 
 /**
  * Follow a preview to its end and show what came of it.

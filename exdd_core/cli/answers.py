@@ -8,12 +8,13 @@ Knows names and types. Does not know how an answer is computed.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from exdd_core.review.table import ResultRow
 
 if TYPE_CHECKING:
     from exdd_core.curation.measures import Measure
+    from exdd_core.curation.searching import Arm
     from exdd_core.experiments import Difference
     from exdd_core.jobs import State
     from exdd_core.spec import Json
@@ -89,7 +90,7 @@ class RunRow(TypedDict):
 
 
 class Synthesized(TypedDict):
-    """The answer of `synthesize`: the data set and the engine, and what `Painted` says."""
+    """The answer of `synthesize`: the data set and the engine, and what `Painted` or `Searched` says."""
 
     dataset: str
     engine: str
@@ -98,6 +99,8 @@ class Synthesized(TypedDict):
     failed: int
     reasons: list[str]
     candidates: list[str]
+    arms: NotRequired[list[Arm]]
+    stopped: NotRequired[str]
 
 
 class PromptRow(TypedDict):

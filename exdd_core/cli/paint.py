@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from exdd_core.cli.arguments import Add, Group, at_least, new_file, open_workspace
 from exdd_core.cli.terminal import print_result, progress, say
@@ -16,9 +16,10 @@ from exdd_core.errors import BadInput
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.cli import answers
+    from exdd_core.curation.searching import Searched
     from exdd_core.spec import Json
     from exdd_core.studio.batch import Painted
-    from exdd_core.synthesis.orders import Order
+    from exdd_core.synthesis.orders import Axis, Order
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.prompts import Score
 
@@ -39,6 +40,18 @@ def synthesize_options(add: Add) -> None:
     add("--saved", metavar="NAME", help="a prompt of the library, with its negative prompt and settings")
     add("--count", type=at_least(1), default=10, metavar="N", help="how many paintings; default: 10")
     add("--each", action="store_true", help="as many of every prompt that --prompt can become")
+    add(
+        "--search",
+        action="store_true",
+        help="measure as it goes, and spend most paintings on what the active bank finds visible, plausible and new",
+    )
+    add(
+        "--vary",
+        action="append",
+        default=[],
+        metavar="NAME=A,B",
+        help="values that --search tries of a setting, or of engine; may be repeated",
+    )
     add("--seed", type=at_least(0), default=0, metavar="S", help="of the first painting; default: 0")
     add(
         "--masks",
@@ -72,6 +85,7 @@ def synthesize_options(add: Add) -> None:
 def synthesize(options: argparse.Namespace) -> answers.Synthesized:
     """Paint defects into normal images; every result waits as a pending candidate in the workspace."""
     from exdd_core import jobs, studio
+    from exdd_core.curation import searching
     from exdd_core.workspace import candidates
 
     workspace = open_workspace(options)
@@ -79,7 +93,8 @@ def synthesize(options: argparse.Namespace) -> answers.Synthesized:
     painter = studio.engine(workspace, order.engine)
     if not order.settings.get("model") and (missing := painter.missing()):
         raise BadInput(missing)  # before a job is queued
-    number = len(studio.recipes(workspace, order))
+    arms = searching.arms_of(workspace, order) if order.search else []
+    number = order.count if arms else len(studio.recipes(workspace, order))
     title = f"Painting {number} {'defect' if number == 1 else 'defects'} with {painter.TITLE}"
     result: Painted = jobs.run_here(workspace, "synthesize", title, order.to_json(), progress())
     made = [candidates.get(workspace, id) for id in result["candidates"]]
@@ -87,9 +102,33 @@ def synthesize(options: argparse.Namespace) -> answers.Synthesized:
         for candidate in made:
             print("  ".join((candidate.id, candidate.source, candidate.prompt, *candidate.notes)))
         print(f"Painted {len(made)} of {result['ordered']}; they wait as pending candidates.")
+        if order.search:
+            _print_search(cast("Searched", result))
     for reason in result["reasons"]:
         say(reason)
     return {"dataset": order.dataset, "engine": order.engine, **result}
+
+
+def _print_search(result: Searched) -> None:
+    print(
+        "Useful: visible, not unlike real defects, new to the bank, and no near repeat of an earlier painting."
+    )
+    for arm in result["arms"]:
+        between = " ({:.0%} to {:.0%})".format(*arm["interval"]) if arm["interval"] else ""
+        print(f"{arm['useful']:>5} of {arm['painted']:>3} useful{between}: {arm['words']}")
+    if result["stopped"]:
+        say(result["stopped"])
+
+
+def _axes(pairs: Sequence[str]) -> list[Axis]:
+    found: list[Axis] = []
+    for pair in pairs:
+        name, equals, values = pair.partition("=")
+        if not equals or not values:
+            raise BadInput(f'--vary "{pair}" is no NAME=A,B; write it like --vary strength=0.5,1.')
+        different = dict.fromkeys(value.strip() for value in values.split(","))
+        found.append({"name": name.strip(), "values": [*different]})
+    return found
 
 
 def _order(workspace: Workspace, options: argparse.Namespace) -> Order:
@@ -98,6 +137,10 @@ def _order(workspace: Workspace, options: argparse.Namespace) -> Order:
     from exdd_core.synthesis import orders
     from exdd_core.workspace import prompts
 
+    if options.vary and not options.search:
+        raise BadInput("--vary needs --search.")
+    if options.each and options.search:
+        raise BadInput("--search chooses among prompts, --each paints all of them; give one of the two.")
     saved = prompts.get(workspace, options.saved) if options.saved else None
     engine = options.engine or (saved and saved.engine) or studio.default_engine(workspace)
     dataset = workspace.dataset(options.dataset).name
@@ -121,6 +164,8 @@ def _order(workspace: Workspace, options: argparse.Namespace) -> Order:
         each=options.each,
         seed=options.seed,
         defect_type=options.defect_type or "",
+        axes=_axes(options.vary),
+        search=options.search,
     )
 
 

@@ -25,7 +25,7 @@ from exdd_core.progress import Progress
 from exdd_core.workspace import candidates
 
 if TYPE_CHECKING:
-    from exdd_core.workspace import Workspace
+    from exdd_core.workspace import BankVersion, Workspace
 
 
 def _advised(advice: Advice, of: int) -> str:
@@ -46,6 +46,14 @@ def _advised(advice: Advice, of: int) -> str:
         f"{what}: no held-out training part fares worse ({gain}), and painted defects weigh little compared "
         "with real ones, so they may help with defects still to come."
     )
+
+
+def require_bank(workspace: Workspace, dataset: str) -> BankVersion:
+    """The active bank version. Raises BadInput where there is none, or where it is of another data set."""
+    version = workspace.active_bank()
+    if version is None or version.dataset != dataset:
+        raise BadInput(f'The active bank version is not one of "{dataset}"; build or activate one first.')
+    return version
 
 
 class Judge:
@@ -153,9 +161,7 @@ class Judge:
         return Recommendation(accepted, len(chosen), said, advice.trials)
 
     def _ready(self, dataset: str, effect: bool, progress: Progress | None = None) -> Bench:
-        version = self.workspace.active_bank()
-        if version is None or version.dataset != dataset:
-            raise BadInput(f'The active bank version is not one of "{dataset}"; build or activate one first.')
+        version = require_bank(self.workspace, dataset)
         with self._lock:
             if self._bench is None or not self._bench.fits(version):
                 self._bench = Bench(version, self.keeps_start)

@@ -96,7 +96,11 @@ def export_dataset(
 
 def synthesize(workspace: Workspace, order: Order, progress: Progress, job_id: str) -> Painted:
     from exdd_core import studio
+    from exdd_core.curation import searching
 
+    if order.search:
+        state = job_folder(workspace, job_id) / "search.json"
+        return searching.search(workspace, order, progress, job_id, state)
     return studio.run_batch(workspace, order, progress, job_id)
 
 

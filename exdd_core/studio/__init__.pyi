@@ -8,6 +8,7 @@ from .more_like import (
     words_for as words_for,
 )
 from .ordering import (
+    arms as arms,
     axes_of as axes_of,
     default_engine as default_engine,
     donors as donors,

@@ -54,36 +54,52 @@ def run_batch(workspace: Workspace, order: Order, progress: Progress, job_id: st
     left = [recipe for recipe in wanted if recipe.number not in there]
     failures: list[str] = []
     progress.begin(PAINTING, len(wanted), len(there))
-    for recipe, made in _paint_all(workspace, left, len(wanted), progress):
-        if isinstance(made, Exception):
-            failures.append(_reason(recipe, made))
-        else:
-            draft = bool(recipe.axes)  # the cells of a comparison
-            candidates.add(workspace, made[0], recipe, made[1], job_id, recipe.number, draft)
+    for _, reason in painted(workspace, left, len(there), len(wanted), progress, job_id):
+        failures += [reason] if reason else []
         progress.advance()
+    return summary(workspace, job_id, len(wanted), failures)
+
+
+def summary(workspace: Workspace, job_id: str, ordered: int, failures: Sequence[str]) -> Painted:
+    """What became of an order. failures: a reason for each painting that failed. Raises `BadInput` where all did."""
     reasons = list(dict.fromkeys(failures))
-    if len(failures) == len(wanted):
+    if len(failures) == ordered:
         raise BadInput(
-            reasons[0] if len(reasons) == 1 else f"None of {len(wanted)} could be painted. {reasons[0]}"
+            reasons[0] if len(reasons) == 1 else f"None of {ordered} could be painted. {reasons[0]}"
         )
     return {
-        "ordered": len(wanted),
-        "made": len(wanted) - len(failures),
+        "ordered": ordered,
+        "made": ordered - len(failures),
         "failed": len(failures),
         "reasons": reasons[:SENTENCES_KEPT],
         "candidates": [c.id for c in reversed(candidates.listed(workspace, job=job_id))],
     }
 
 
+def painted(
+    workspace: Workspace, left: Sequence[Recipe], done: int, total: int, progress: Progress, job_id: str
+) -> Iterator[tuple[Recipe, str]]:
+    """Paint recipes and keep each painting as a candidate; each recipe with why it could not be painted, or "".
+
+    The caller counts them in `progress`, which has `total` steps, `done` of them before these.
+    """
+    for recipe, made in _paint_all(workspace, left, done, total, progress):
+        if isinstance(made, Exception):
+            yield recipe, _reason(recipe, made)
+        else:
+            draft = bool(recipe.axes)  # the cells of a comparison
+            candidates.add(workspace, made[0], recipe, made[1], job_id, recipe.number, draft)
+            yield recipe, ""
+
+
 def _paint_all(
-    workspace: Workspace, left: Sequence[Recipe], total: int, progress: Progress
+    workspace: Workspace, left: Sequence[Recipe], done: int, total: int, progress: Progress
 ) -> Iterator[tuple[Recipe, Made]]:
-    """Each recipe with its painting or error. The caller counts them in `progress`."""
+    """Each recipe with its painting or error."""
     if cluster.address():
         seeds = [attempt * NEXT_SEED for attempt in range(TRIES)]
         yield from on_cluster.painted(workspace, left, seeds, progress)
         return
-    done = total - len(left)
     for (name, settings), alike in itertools.groupby(left, lambda recipe: (recipe.engine, recipe.settings)):
         group = list(alike)
         try:

@@ -247,6 +247,47 @@ def grid(
     return compared
 
 
+def arms(workspace: Workspace, order: Order) -> list[Order]:
+    """What a search chooses from: each combination of the axes' values and the template's prompts, as an order.
+
+    Raises `BadInput`, also for fewer than two and for more than `MOST_CELLS`.
+    """
+    if any(axis["name"] == "seed" for axis in order.axes):
+        raise BadInput("Every painting of a search has a seed of its own; vary something else.")
+    plain = replace(order, axes=[], each=False, search=False, count=1)
+    counts = [len(axis["values"]) for axis in order.axes]
+    varied = [_arm(workspace, plain, order.axes, places) for places in _places(counts)] if counts else [plain]
+    found = [replace(arm, template=text) for arm in varied for text in _every(arm)]
+    if not 2 <= len(found) <= MOST_CELLS:
+        raise BadInput(
+            f"A search chooses from 2 to {MOST_CELLS} combinations, and these are {len(found)}; write alternatives "
+            "such as {fine|deep} into the prompt, or vary a setting."
+            if len(found) < 2
+            else f"That would be {len(found)} combinations; a search chooses from at most {MOST_CELLS}."
+        )
+    for arm in found:
+        recipes(workspace, arm)  # raises before anything is painted
+    return found
+
+
+def _arm(workspace: Workspace, order: Order, axes: Sequence[Axis], places: Sequence[int]) -> Order:
+    chosen = {axis["name"]: axis["values"][place] for axis, place in zip(axes, places, strict=True)}
+    for name in sorted(
+        chosen, key=lambda name: name != "engine"
+    ):  # the engine first: it defines the controls
+        if name == "prompt":  # with its alternatives, which are arms of their own
+            order = replace(order, template=str(chosen[name]), prompt_id="")
+        else:
+            order = _varied(workspace, order, name, chosen[name], compared="engine" in chosen)
+    return order
+
+
+def _every(order: Order) -> list[str]:
+    """The prompts of an order's template."""
+    bare = not order.template.strip() and order.engine == "transplant"
+    return [""] if bare else templates.every(order.template)
+
+
 def _cells(workspace: Workspace, order: Order) -> list[Recipe]:
     pinned = replace(order, axes=[], count=1, each=False)
     if order.template.strip() and all(axis["name"] != "prompt" for axis in order.axes):

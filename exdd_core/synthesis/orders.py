@@ -32,8 +32,9 @@ class Order:
     sources: ids of normal images, used in turn; with [] each painting draws one at random. template: the prompt,
     with alternatives. each: `count` paintings of every prompt of the template, instead of `count` in all. mask:
     a `MaskSpec` as JSON. donor: the real defect to transplant, "" for any. parent: the candidate that this order
-    varies. axes: those of a comparison. The i-th painting has the seed `seed + i`; a batch tries another seed
-    where that one changes nothing visible.
+    varies. axes: those of a comparison. search: spend `count` paintings on the axes' values, and the template's
+    prompts, that turn out to be of use (`curation.searching`). The i-th painting has the seed `seed + i`; a batch
+    tries another seed where that one changes nothing visible.
     """
 
     dataset: str
@@ -51,6 +52,7 @@ class Order:
     parent: str = ""
     defect_type: str = ""
     axes: list[Axis] = field(default_factory=list)
+    search: bool = False
 
     def to_json(self) -> dict[str, object]:
         return asdict(self)

@@ -17,7 +17,7 @@ NEEDED: dict[Role, str] = {
     "curator": """
 .vw-add .vw-export .vw-missed .vw-false .vw-score .vw-cancel .vw-wantsmask>button .vw-markline>button .vw-use
 .vw-cutundo label:has(.vw-cutwho)
-.st-preview .st-compare .st-queue .st-stop .st-delete [data-save]
+.st-preview .st-compare .st-queue .st-startsearch .st-stop .st-delete [data-save]
 .cu-accept .cu-reject .cu-skip .cu-undo .cu-trim .cu-bulk .cu-typefield .cu-you
 .ev-start .ev-again .ev-report .ms-use .ev-job>button
 .lm-drop .lm-who .lm-make [data-act=measure]

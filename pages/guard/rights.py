@@ -67,7 +67,7 @@ inspect.threshold: undo_threshold use_threshold
 inspect.scoring: cancel export_all export_panes export_table score
 job_panel: JobPanel._act
 studio.masks: keep_mask
-studio.page: cancel_job compare preview queue stop warm
+studio.page: cancel_job compare preview queue search stop warm
 studio.prompts: delete_prompt import_prompts save_prompt undo_import
 studio.results: delete keep restore
 studio.teaching: teach use_adapter

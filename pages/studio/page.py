@@ -82,7 +82,7 @@ def render(workspace: Workspace) -> None:
     shared = Studio(workspace)
     functions: list[answers.Answerer] = [
         open_page, source, sources, donors, piece, mask, keep_mask, drawn, like, words_for, expand, words,
-        preview, look, stop, warm, queue, compare, comparison, cancel_job,
+        preview, look, stop, warm, queue, compare, search, comparison, cancel_job,
         results, news, ended, candidate, seen, keep, delete, restore,
         teaching, teach, use_adapter, drop_adapter,
         save_prompt, delete_prompt, scoreboard, differences, export_prompts, import_prompts, undo_import,
@@ -213,6 +213,18 @@ def compare(shared: Studio, asked: questions.Comparison) -> Answer:
     number = len(studio.recipes(shared.workspace, made))
     title = f"Compare {' × '.join(titles)}: {sentences.count(number, 'candidate')}"
     return {"job": jobs.submit(shared.workspace, KIND, title, made.to_json(), first=True).id}
+
+
+def search(shared: Studio, asked: questions.Search) -> Answer:
+    """Queue a search: `count` paintings, most of them of the combinations that prove useful."""
+    axes: list[orders.Axis] = [{"name": axis.name, "values": axis.values} for axis in asked.axes]
+    order = replace(order_of(shared, asked), axes=axes, search=True)
+    from exdd_core.curation.searching import arms_of
+
+    arms = arms_of(shared.workspace, order)
+    number = sentences.count(order.count, "candidate")
+    title = f"Search {len(arms)} combinations: {number}"
+    return {"job": jobs.submit(shared.workspace, KIND, title, order.to_json()).id, "count": order.count}
 
 
 def cancel_job(shared: Studio, asked: One) -> Answer:

@@ -133,6 +133,10 @@ class Comparison(Painting):
     axes: Annotated[list[Axis], Field(min_length=1, max_length=2)]
 
 
+class Search(Painting):
+    axes: Annotated[list[Axis], Field(max_length=2)]
+
+
 class Expand(Question):
     prompt: Text
     count: Whole

@@ -123,8 +123,12 @@ def _jobs(workspace: Workspace, dataset: str) -> list[Answer]:
 
 def _latest_comparison(workspace: Workspace, dataset: str) -> str:
     """The id of the last comparison's job, "" without one."""
-    asked = [job for job in _mine(workspace, dataset) if job.spec.get("axes") and job.state != "cancelled"]
+    asked = [job for job in _mine(workspace, dataset) if _compares(job) and job.state != "cancelled"]
     return max(asked, key=lambda job: job.created).id if asked else ""
+
+
+def _compares(job: Job) -> bool:
+    return bool(job.spec.get("axes")) and not job.spec.get("search")
 
 
 def news(shared: Studio, asked: questions.Stamp) -> Answer:
@@ -148,7 +152,7 @@ def ended(shared: Studio, asked: One) -> Answer:
         return {"said": job.error, "way": "", "whole": False}
     outcome = outcome_of(job)
     whole = not (job.result or {}).get("failed")
-    if whole and job.spec.get("axes"):
+    if whole and _compares(job):
         return {"said": "", "way": "", "whole": True}  # the comparison shows itself
     return {"said": outcome.said, "way": f"{outcome.link[0]}." if outcome.link else "", "whole": whole}
 

@@ -184,7 +184,7 @@ def _painted(job: jobs.Job, made: Painted) -> Outcome:
         said = f"Painted {made['made']:,} of {count(made['ordered'], 'candidate')}; "
         said += f"{made['failed']:,} could not be painted: {made['reasons'][0]}"
     if job.spec.get("search"):
-        said = " ".join((said, *_searched(cast("Searched", made))))
+        said = " ".join((said, *_searched(cast("Searched", made)))).strip()
     drafts = bool(job.spec.get("axes")) and not job.spec.get("search")  # the cells of a comparison
     return Outcome(
         said, ("Compare them in Studio", "./studio") if drafts else ("Decide on them in Curate", "./curate")
@@ -194,8 +194,8 @@ def _painted(job: jobs.Job, made: Painted) -> Outcome:
 def _searched(made: Searched) -> list[str]:
     """What a search found: the best combination, and why it ended early."""
     best, *_ = made["arms"]
-    found = f"Of most use: {best['words']}, {best['useful']} of {best['painted']} useful."
-    return [found if best["useful"] else "", made["stopped"]]
+    found = f"Of most use: {best['words']}, {best['useful']} of {best['painted']}."
+    return [found if best["useful"] else "None was visible, plausible and new.", made["stopped"]]
 
 
 def _evaluated(job: jobs.Job, made: RunResult) -> Outcome:

@@ -6,7 +6,7 @@ import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -322,5 +322,6 @@ def test_a_search_spends_its_paintings_on_what_proves_useful(
         page.get_by_text("Of most use: ").first.wait_for(timeout=SLOW)
         shoot(page, "studio-search-done")
     (job,) = jobs.listed(workspace)
-    assert job.result and sum(arm["painted"] for arm in job.result["arms"]) == 8
+    result: Any = job.result
+    assert sum(arm["painted"] for arm in result["arms"]) == 8
     assert job.title == "Search 4 combinations: 8 candidates"

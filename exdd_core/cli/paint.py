@@ -40,18 +40,7 @@ def synthesize_options(add: Add) -> None:
     add("--saved", metavar="NAME", help="a prompt of the library, with its negative prompt and settings")
     add("--count", type=at_least(1), default=10, metavar="N", help="how many paintings; default: 10")
     add("--each", action="store_true", help="as many of every prompt that --prompt can become")
-    add(
-        "--search",
-        action="store_true",
-        help="measure as it goes, and spend most paintings on what the active bank finds visible, plausible and new",
-    )
-    add(
-        "--vary",
-        action="append",
-        default=[],
-        metavar="NAME=A,B",
-        help="values that --search tries of a setting, or of engine; may be repeated",
-    )
+    _search_options(add)
     add("--seed", type=at_least(0), default=0, metavar="S", help="of the first painting; default: 0")
     add(
         "--masks",
@@ -80,6 +69,21 @@ def synthesize_options(add: Add) -> None:
     add("--sdxl-model", metavar="MODEL", help="a folder, a .safetensors file or a model id")
     add("--from-test", action="store_true", help="let the test split lend too; every record will say so")
     add("--defect-type", metavar="TYPE", help="what the painted defects are called in the positive bank")
+
+
+def _search_options(add: Add) -> None:
+    add(
+        "--search",
+        action="store_true",
+        help="measure as it goes, and spend most paintings on what the active bank finds visible, plausible and new",
+    )
+    add(
+        "--vary",
+        action="append",
+        default=[],
+        metavar="NAME=A,B",
+        help="values that --search tries of a setting, or of engine; may be repeated",
+    )
 
 
 def synthesize(options: argparse.Namespace) -> answers.Synthesized:

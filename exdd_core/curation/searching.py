@@ -164,17 +164,17 @@ def _measure(
 
 
 def _told(arms: Sequence[Order], steps: Sequence[_Step]) -> list[Arm]:
-    counts = _counts(steps, len(arms))
-    order = sorted(range(len(arms)), key=lambda arm: (-(counts[arm, 0] + 1) / (counts[arm].sum() + 2), arm))
-    return [
+    """The arms, those first whose share of useful paintings is surely the largest."""
+    told: list[Arm] = [
         {
-            "words": words,
-            "painted": int(counts[arm].sum()),
-            "useful": int(counts[arm, 0]),
-            "interval": prompts.rate_interval(int(counts[arm, 0]), int(counts[arm].sum())),
+            "words": _words(arms, arm),
+            "painted": int(useful + other),
+            "useful": int(useful),
+            "interval": prompts.rate_interval(int(useful), int(useful + other)),
         }
-        for arm, words in ((arm, _words(arms, arms[arm])) for arm in order)
+        for arm, (useful, other) in zip(arms, _counts(steps, len(arms)), strict=True)
     ]
+    return sorted(told, key=lambda arm: -(arm["interval"] or (-1, 0))[0])
 
 
 def _words(arms: Sequence[Order], arm: Order) -> str:

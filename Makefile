@@ -96,8 +96,9 @@ $(PY):
 	elif [ -e /dev/nvidiactl ] || [ -e /dev/dxg ] || command -v nvidia-smi >/dev/null; then faiss=gpu; \
 	else faiss=cpu; fi; \
 	{ if [ "$(TORCH)" = cpu ]; then echo "--extra-index-url $(TORCH_INDEX)"; fi; \
-	  if [ -n "$(LOCKED)" ]; then other=$$([ $$faiss = cpu ] && echo gpu || echo cpu); \
-	    awk -v other="^faiss-$$other==" '/^[a-zA-Z]/ { kept = $$0 !~ other } kept' docs/requirements.lock; \
+	  if [ -n "$(LOCKED)" ]; then out=faiss-cpu; \
+	    if [ $$faiss = cpu ]; then out='(faiss-gpu|nvidia-[a-z-]+-cu12)'; fi; \
+	    awk -v out="^$$out==" '/^[a-zA-Z]/ { kept = $$0 !~ out } kept' docs/requirements.lock; \
 	  elif [ $$faiss = gpu ]; then cat requirements.txt; \
 	  else sed -e '/^faiss-gpu/d' -e '/^faiss-cpu/s/;.*//' requirements.txt; fi; } >$@.new; \
 	if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi

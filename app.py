@@ -46,7 +46,7 @@ from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
 from exdd_core.spec import Json
 from exdd_core.workspace import Workspace, failures, people
-from pages import banks, curate, data, evaluate, frame, health, idle, inspect, routes, studio
+from pages import banks, curate, data, evaluate, frame, health, idle, inspect, programs, routes, studio
 from pages.guard import Doors, controls, oidc, person, sign_in
 from pages.guard.checks import EVENTS, FUNCTIONS, UPLOAD
 from pages.guard.doors import provider
@@ -72,6 +72,10 @@ def create_app(workspace: Workspace, worker: jobs.Worker | None = None) -> gr.Bl
     app = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400))
     with app, frame.frame(workspace, inspect.PATH):
         inspect.render(workspace)
+    with app.route(
+        "Programs", "/programs"
+    ):  # a page that nobody is shown, so that none of the others carries them
+        programs.render(api.Served(workspace, person, allowed_path))
     for page in (studio, curate, evaluate, data, banks):
         with app.route(page.TITLE, page.PATH), frame.frame(workspace, page.PATH):
             page.render(workspace)

@@ -11,10 +11,12 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
+from gradio_client.exceptions import AppError
 
 from exdd_core.api import __main__ as described
 from exdd_core.cli import main
@@ -191,6 +193,45 @@ def test_the_round_that_is_documented_with_curl(
     assert ann.post("threshold/undo", json={"bank": first["id"]}).json()["value"] == 1
     activated = ann.post(f"versions/{first['name']}/activate", json={"anyway": True})
     assert activated.json()["sentence"] == "v1 is active now."
+
+
+def test_gradio_client_does_what_the_docs_show(
+    workspace: Workspace,
+    address: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    [lines] = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "API.md").read_text("utf-8"), re.M | re.S)
+    painted = plates.painting(99)
+    (tmp_path / "part.png").write_bytes(encode_png(painted.image))
+    (tmp_path / "mask.png").write_bytes(encode_png(painted.mask))
+    monkeypatch.chdir(tmp_path)
+    root = address.removesuffix("api/v1/")
+
+    def client(name: str) -> dict[str, Any]:
+        bearer = program(workspace, address, name, capsys).headers["Authorization"]
+        return {"address": root, "key": bearer.removeprefix("Bearer ")}
+
+    told = client("ann")
+    exec(lines, told)
+    assert told["scored"]["images"][0]["image"] == "part.png" and told["regions"]["width"] == 64
+    assert "missed defect" in told["marked"]["sentence"] and told["undone"]["ids"] == [told["image"]]
+    assert told["accepted"]["ids"] == [told["one"]] and workspace_who(workspace, told["one"]) == "ann"
+    ended(program(workspace, address, "ann", capsys), told["job"], "cancelled")
+    workbench = told["workbench"]
+    for call, given, said in (
+        ("/regions", {"image": "nothing"}, "There is no image"),
+        ("/accept", {"asked": {"ids": ["none"], "colour": 1}}, 'This call has no "colour"'),
+        ("/score", {"files": [{"path": str(workspace.path / "workspace.db")}]}, "was not uploaded here"),
+        ("/list_jobs", {"active": "perhaps"}, '"active" cannot be used'),
+    ):
+        with pytest.raises(AppError, match=said):
+            workbench.predict(**given, api_name=call)
+    looks = client("vic")
+    exec("".join(lines.splitlines(True)[:3]), looks)
+    with pytest.raises(httpx.HTTPStatusError, match="403"):
+        looks["workbench"].predict(asked={}, api_name="/build")
 
 
 def workspace_who(workspace: Workspace, subject: str) -> str:

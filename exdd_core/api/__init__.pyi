@@ -4,3 +4,7 @@ from .application import (
     endpoint_of as endpoint_of,
     endpoints as endpoints,
 )
+from .served import (
+    Served as Served,
+    what_is_wrong as what_is_wrong,
+)

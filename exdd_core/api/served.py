@@ -5,7 +5,7 @@ Knows FastAPI. Does not know any address.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any
@@ -76,7 +76,9 @@ class Sentences(APIRoute):
             except HTTPException as error:  # Starlette's, of a form that is no proper one
                 return refused(error.status_code, f"{error.detail.rstrip('.')}.")
             except RequestValidationError as error:
-                return refused(422, _sentence(error))
+                first = error.errors()[0]
+                name = ".".join(str(part) for part in first["loc"][1:]) or "body"
+                return refused(422, what_is_wrong(first, name))
             except Exception as error:
                 return refused(400 if isinstance(error, BadInput) else 500, sentence_of(error))
 
@@ -88,13 +90,11 @@ def refused(status: int, sentence: str) -> JSONResponse:
     return JSONResponse(Refusal(detail=sentence).model_dump(), status)
 
 
-def _sentence(error: RequestValidationError) -> str:
-    """What is wrong with the first field of a call that cannot be used."""
-    first = error.errors()[0]
-    own = first.get("ctx", {}).get("error")
+def what_is_wrong(first: Mapping[str, Any], name: str) -> str:
+    """A sentence on the first error of pydantic in a call. name: of the field or the parameter."""
+    own, name = first.get("ctx", {}).get("error"), name[:LONGEST]
     if isinstance(own, BadInput):  # raised by one of our models
         return str(own)
-    name = ".".join(str(part) for part in first["loc"][1:])[:LONGEST] or "body"
     if first["type"] == "missing":
         return f'This call needs "{name}"; give it.'
     if first["type"] == "value_error":  # FastAPI's, of a text in place of a file

@@ -1,6 +1,6 @@
 // Runs first on every page: light or dark before anything is painted, the button that switches and remembers it, the
-// sorting of tables, the sentence of an event that was refused, and the keys that a visitor's role lacks. It knows
-// nothing of pages; Gradio asks matchMedia what the system prefers, so it answers.
+// sorting of tables, hints of what is cut off, the sentence of an event that was refused, and the keys that a visitor's
+// role lacks. It knows nothing of pages; Gradio asks matchMedia what the system prefers, so it answers.
 // It stands in the page's <head> itself and is no module: a module would run after the first paint.
 (() => {
   const KEY = "exdd-theme";
@@ -80,6 +80,14 @@
     apply();
   });
 
+  document.addEventListener("click", (event) => {
+    const content = clicked(event, ".skip") && document.getElementById("content");
+    if (!content) return;
+    event.preventDefault(); // Gradio's <base> would make the address of another page of it
+    content.tabIndex = -1;
+    content.focus();
+  });
+
   /** @param {HTMLTableRowElement} row @param {number} column */
   const value = (row, column) =>
     // A row that asks something has a single cell.
@@ -98,5 +106,25 @@
       order.compare(value(a, head.cellIndex), value(b, head.cellIndex)),
     );
     body.append(...(down ? rows.reverse() : rows));
+  });
+
+  /** Whether the words of an element end in dots. @param {HTMLElement} element */
+  const isCut = (element) => {
+    const { textOverflow, webkitLineClamp } = getComputedStyle(element);
+    if (webkitLineClamp !== "none") return element.scrollHeight > element.clientHeight + 1;
+    return textOverflow === "ellipsis" && element.scrollWidth > element.clientWidth;
+  };
+
+  // Words that are cut off are whole in a hint, where the page gives none.
+  document.addEventListener("pointerover", ({ target }) => {
+    for (let at = target; at instanceof HTMLElement && !at.matches(".page"); at = at.parentElement) {
+      if (at.title && at.dataset.cut === undefined) return;
+      const words = at instanceof HTMLSelectElement ? at.selectedOptions[0]?.text : isCut(at) && at.innerText;
+      if (words) {
+        at.title = words;
+        at.dataset.cut = "";
+        return;
+      }
+    }
   });
 })();

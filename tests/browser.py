@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 SCREENSHOTS = Path(__file__).parent / "screenshots"
 SLOW = 120_000  # milliseconds; a busy machine loads the network and builds banks slowly
+# Pixels by which a page is wider than its window, and those between the header's links and its list of jobs.
+SIDEWAYS = "document.documentElement.scrollWidth - window.innerWidth"
+APART = """document.querySelector('.jobs-button').getBoundingClientRect().left -
+document.querySelector('.frame-links nav').getBoundingClientRect().right"""
 
 
 # --- the app ----------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -12,7 +13,7 @@ from exdd_core.workspace.versions import activate_bank
 
 @pytest.fixture(scope="module")
 def two(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """Two data sets: "demo" with version v1, active, and "tiles" with v2 and v3, as rows alone."""
+    """Two data sets: "demo" with version v1, active, and "tiles" with v2, v3 and a measurement's v4, as rows alone."""
     folder = tmp_path_factory.mktemp("context") / "workspace"
     shutil.copytree(demo_workspace.path, folder)
     made = Workspace.open(folder)
@@ -21,6 +22,9 @@ def two(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) -> 
         db.table("datasets").insert({**dataset, "name": "tiles", "called": "tiles"})
         for number in (2, 3):
             db.table("banks").insert({**bank, "id": f"b{number}", "number": number, "dataset": "tiles"})
+        settings = json.dumps(json.loads(bank["settings"]) | {"made_for": "table1"})
+        measured = {"id": "b4", "number": 4, "dataset": "tiles", "settings": settings}
+        db.table("banks").insert({**bank, **measured})
     return made
 
 
@@ -34,7 +38,7 @@ def test_the_version_follows_the_data_set(two: Workspace) -> None:
     assert (two.active_name(), name(two)) == ("demo", "v1")
     with context.working_on("tiles"):
         assert two.dataset().name == two.active_name() == "tiles"
-        assert name(two) == "v3"  # the newest, as none of them was active yet
+        assert name(two) == "v3"  # the newest that a person built, as none of them was active yet
         with context.working_on(""):
             assert name(two) == "v3"
     assert (two.dataset().name, name(two), name(two, "tiles")) == ("demo", "v1", "v3")

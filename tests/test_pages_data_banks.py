@@ -8,6 +8,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlparse
 
 import pytest
 
@@ -297,6 +298,18 @@ def test_every_page_is_in_the_frame(page: Page, address: str) -> None:
         assert all(word in footer for word in ("Device", "Backbone", "faiss", "SDXL", "Disk", "Versions"))
         assert page.title() == "ExDD Workbench"
         assert "Gradio" not in page.locator("body").inner_text().replace("gradio 6", "")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.innerText") == "Skip to the page"
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        assert page.evaluate("Boolean(document.activeElement.closest('#content'))")
+        assert urlparse(page.url).path == path
+    page.evaluate(
+        "document.querySelector('.page').innerHTML = '<p id=cut style=\"width: 64px; overflow: hidden; "
+        "white-space: nowrap; text-overflow: ellipsis\">a name that is too long</p>'"
+    )
+    page.hover("#cut")  # what is cut off is whole in a hint
+    assert page.get_attribute("#cut", "title") == "a name that is too long"
 
 
 def test_the_theme_is_switched_and_remembered(page: Page, address: str) -> None:

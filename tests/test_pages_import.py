@@ -16,10 +16,12 @@ from exdd_core.banks.building import build_bank
 from exdd_core.images import read_image, read_mask
 from exdd_core.workspace import Workspace
 from exdd_core.workspace.imports import import_dataset
-from tests.browser import labelled, look_at, sentence, serving, shoot, visit
+from tests.browser import APART, SIDEWAYS, labelled, look_at, sentence, serving, shoot, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
+
+LONG = "covers_" + "abcdefg_" * 7  # as many characters as a name may have, but for one
 
 
 def fourteen_bits(seed: int, spot: bool = False) -> np.ndarray:
@@ -217,21 +219,24 @@ def test_a_data_set_is_renamed_exported_and_deleted(
     page.get_by_role("button", name="State of the data set").click()
     manage = page.locator("#manage")
     field = manage.get_by_label("Called")
-    field.fill("covers")
+    field.fill(LONG)
     page.locator("#manage-keep").click()
-    sentence(page, '"lids" is called "covers" now.')
-    page.locator("#datasets tr.selected", has_text="covers").wait_for()
+    sentence(page, f'"lids" is called "{LONG}" now.')
+    page.locator("#datasets tr.selected", has_text=LONG).wait_for()
 
     manage.get_by_role("button", name="Export as COCO").click()
     with page.expect_download(timeout=60_000) as taken:
         manage.get_by_role("link", name="Download").click(timeout=60_000)
-    assert taken.value.suggested_filename == "covers-coco.zip"
+    assert taken.value.suggested_filename == f"{LONG}-coco.zip"
 
+    page.set_viewport_size({"width": 933, "height": 600})  # 1400x900 at 150 %
+    page.locator(".frame-chips", has_text=LONG).wait_for()
+    assert page.evaluate(APART) > 0 and page.evaluate(SIDEWAYS) <= 0
     manage.get_by_role("button", name="Delete…").click()
     manage.get_by_text("and with it 1 bank version (v1)").wait_for()
     shoot(page, "data-delete")
     manage.get_by_role("button", name="Keep it").click()
     manage.get_by_role("button", name="Delete…").click()
     manage.get_by_role("button", name="Delete for good").click()
-    page.locator("#datasets tr", has_text="covers").wait_for(state="detached")
+    page.locator("#datasets tr", has_text=LONG).wait_for(state="detached")
     assert "lids" not in [info.name for info in filled.datasets()] and filled.banks() == []

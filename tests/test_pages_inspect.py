@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import cv2
 import numpy as np
@@ -360,6 +360,23 @@ def test_uploads_and_a_folder_with_a_file_that_is_no_image(
         page.keyboard.press("ArrowLeft")
         scored(page, "a.png")
         assert page.locator(".vw-cover").count() == 0
+        # The address holds no path of the server, and yet a reload shows the same.
+        assert str(tmp_path) not in unquote(page.url)
+        page.reload()
+        scored(page, "a.png")
+        # Both are taken off the lists again: a folder at once, uploads, which go for good, by a second click.
+        page.click(".vw-add summary")
+        page.locator(".vw-clear", has_text="Take this folder off the list").click()
+        page.locator(".st-toast", has_text=f"Took {folder} off the lists").wait_for(timeout=SLOW)
+        assert page.locator(".vw-lists option", has_text="line 3").count() == 0
+        page.locator(".vw-lists").select_option("uploads")
+        scored(page, sources[0].name)
+        page.click(".vw-add summary")
+        page.locator(".vw-clear", has_text="Remove 1 uploaded image…").click()
+        page.locator(".vw-clear", has_text="Really remove 1 uploaded image?").click()
+        page.locator(".st-toast", has_text="Removed 1 uploaded image.").wait_for(timeout=SLOW)
+        assert page.locator(".vw-lists option[value=uploads]").count() == 0
+        scored(page)
 
 
 def test_scoring_can_be_cancelled_and_keeps_what_it_has(

@@ -73,6 +73,10 @@ def test_table_one_without_synthetic_defects_says_so(
     # It is deleted only by who says so, since the runs need it.
     needed = jobs.needing(workspace, bank.id)
     assert needed.startswith("3 measurements need it (demo: ") and jobs.needing(workspace, before) == ""
+    for called in (before, workspace.bank(before).name):
+        waits = jobs.submit(workspace, "score", "Scoring 3 images", {"list": "demo/test", "bank": called})
+        assert jobs.needing(workspace, before) == "1 job needs it (Scoring 3 images), and would fail."
+        jobs.cancel(workspace, waits.id)
     asked = ["banks", "delete", bank.name, "--workspace", str(workspace.path)]
     assert cli.main(asked) == 2 and "--yes" in capsys.readouterr().err and len(workspace.banks()) == 2
     assert cli.main([*asked, "--yes"]) == 0 and len(workspace.banks()) == 1

@@ -28,10 +28,12 @@ def needing(workspace: Workspace, bank: str) -> str:
             f"{_many(measured, 'measurement')}. Without it, neither can the figures be measured again nor the images "
             "be opened."
         )
+    version = workspace.bank(bank)
+    called = {version.id, version.name, str(version.number)}  # whatever `Workspace.bank` takes
     at_work = [
         job.title
         for job in listed(workspace, active=True)
-        if bank in [job.spec.get(name) for name in BY_NAME]
+        if not called.isdisjoint(str(job.spec.get(name)) for name in BY_NAME)
     ]
     if at_work:
         said.append(f"{_many(at_work, 'job')}, and would fail.")

@@ -52,7 +52,7 @@ class Gatherer:
         if state is None:
             return Facts(info.name, info.called)
         version = state.version
-        own = next((bank.name for bank in workspace.banks(info.name)), "")
+        own = next((bank.name for bank in workspace.banks(info.name) if not bank.is_measurement), "")
         named = Facts(info.name, info.called, version.name, version.dataset, own)
         return named if version.dataset != info.name else self._judged(info, state, named)
 

@@ -35,14 +35,20 @@ def make_active(db: Database, id: str) -> None:
 
 def leading(db: Database, dataset: str) -> str | None:
     """The id of the version that judges a data set: the active one where it was built from it, else the version of it
-    that was active last, else its newest. The active one for "" and for a data set without a version."""
+    that was active last, else the newest that a person built. The active one for "" and for a data set
+    without a version."""
     active = json.loads(get(db, "active_bank", "null"))
-    query = "select id from banks where dataset = ? order by number desc"
-    own = [row[0] for row in db.execute(query, [dataset])] if dataset else []
+    query = (
+        "select id, json_extract(settings, '$.made_for') from banks where dataset = ? order by number desc"
+    )
+    own = dict(db.execute(query, [dataset]).fetchall()) if dataset else {}
     if not own or active in own:
         return active
     former = [id for id in json.loads(get(db, FORMER, "[]")) if id in own]
-    return former[-1] if former else own[0]
+    if former:
+        return former[-1]
+    measured = built_to_measure(db)
+    return next((id for id, made_for in own.items() if not made_for and id not in measured), next(iter(own)))
 
 
 def built_to_measure(db: Database) -> dict[str, str]:

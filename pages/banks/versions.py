@@ -231,7 +231,7 @@ def _version_row(bank: BankVersion, found: Measured | None, changes: int) -> str
     cells = [
         f'<td class="whole" data-sort="{bank.number}">{version}</td>',
         f'<td class="whole" data-sort="{bank.created}" title="{took}">{made}</td>',
-        f"<td>{text(bank.dataset)}{under(settings['size'])}</td>",
+        f'<td class="named">{text(bank.dataset)}{under(settings["size"])}</td>',
         f'<td class="number">{summary["negative_rows"]:,} · {summary["positive_rows"]:,}{under(images)}</td>',
         f'<td class="number" data-sort="{reached or 0}">{figure(reached, 2)}</td>',
         f'<td class="number">{_measured_html(found)}</td>',

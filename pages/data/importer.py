@@ -121,6 +121,7 @@ class Importer:
                 info="Images of one part never go to both training and test.",
             )
             self.rule = gr.Textbox(label="Rule", visible=False, max_lines=1)
+            self.read = gr.State("")  # the rule that the preview was made by
             with gr.Row() as self.sizes:
                 self.width = gr.Number(label="Width", info="Pixels, for banks.", precision=0, min_width=96)
                 self.height = gr.Number(label="Height", info="Pixels, for banks.", precision=0, min_width=96)
@@ -160,6 +161,7 @@ class Importer:
             self.details,
             self.start,
             self.sizes,
+            self.read,
             *self.settings,
         ]
         said = answers.sentences(self.note)
@@ -167,9 +169,10 @@ class Importer:
         self.kind.input(_fields_of_source, self.kind, [self.path, self.file], **answers.HIDDEN)
         gr.on([self.look.click, self.path.submit], said(self._look), self.origin, shown, **answers.PRIVATE)
         asked = [*self.origin, *self.said]
-        again = [self.layout.input, self.grouping.input, self.rule.submit, self.rule.blur]
+        again = [self.layout.input, self.grouping.input, self.rule.submit]
         again += [self.depth.input, self.masks.input]
         gr.on(again, said(self._look_again), asked, shown, **answers.HIDDEN)
+        self.rule.blur(said(self._left), [self.read, *asked], shown, **answers.HIDDEN)
         self.questions.act(said(self._answer), asked, shown, **answers.HIDDEN)
         self.back.click(self._back, None, shown, **answers.HIDDEN)
         own = [self.name, self.sizes, self.aspect]
@@ -201,6 +204,7 @@ class Importer:
             self.layout: "auto",
             self.grouping: gr.update(value=next(iter(GROUPINGS)), visible=_takes_groups(preview)),
             self.rule: gr.update(value="", visible=False),
+            self.read: "",
             self.depth: _depth_field(preview),
             self.masks: _mask_field(preview),
             self.width: preview.size.width,
@@ -218,11 +222,16 @@ class Importer:
         preview = self._previewed(_chosen(kind, path, file), choices)
         takes = _takes_groups(preview)
         return self._shown(preview, roles) | {
+            self.read: rule,
             self.grouping: gr.update(visible=takes),
             self.rule: field if takes else gr.update(visible=False),
             self.depth: gr.update(visible=_is_deep(preview)),
             self.masks: gr.update(visible=_has_masks(preview)),
         }
+
+    def _left(self, read: str, *values: Any) -> dict[Any, Any]:
+        """Preview again with a rule that was typed without Enter. With the same one, what was said since stays."""
+        return {self.note: gr.skip()} if read == values[5] else self._look_again(*values)
 
     def _answer(
         self,

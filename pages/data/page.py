@@ -131,7 +131,7 @@ def _dataset_row(info: DatasetInfo, active: bool) -> str:
         button = f'data-act="open" data-name="{text(info.name)}" {label}'
         last = f'<button type="button" class="plain-button small" {button}>Open</button>'
     selected, images = ' class="selected"' if active else "", f"{info.report['images']:,}"
-    return f"""<tr{selected}><td>{name}</td><td class="number">{images}</td>{sides}
+    return f"""<tr{selected}><td class="named">{name}</td><td class="number">{images}</td>{sides}
 <td>{text(info.size)}</td><td class="whole">{health}</td><td class="end">{last}</td></tr>"""
 
 

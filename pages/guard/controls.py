@@ -23,9 +23,9 @@ NEEDED: dict[Role, str] = {
 .lm-drop .lm-who .lm-make [data-act=measure]
 .jobs-acts .jobs-clear .job-panel>button .job-panel_[data-act]
 """,
-    # Evaluate; Banks; Data
+    # Inspect; Evaluate; Banks; Data
     "admin": """
-.ev-delete #build #bundle #versions_[data-act] #due_[data-act]
+.vw-clear .ev-delete #build #bundle #versions_[data-act] #due_[data-act]
 #import #datasets_[data-act] #data-due_[data-act] #gallery_[data-act] #states_[data-act] #manage-keep #manage-actions
 .rg-tools .rg-keep
 """,

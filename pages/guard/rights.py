@@ -62,7 +62,7 @@ evaluate.measuring: again cancel start without
 evaluate.one_run: use_threshold
 frame: act
 inspect.marking: alarm mark outline proposal truth undo undo_outline
-inspect.page: add_files add_folder clear_list
+inspect.page: add_files add_folder
 inspect.threshold: undo_threshold use_threshold
 inspect.scoring: cancel export_all export_panes export_table score
 job_panel: JobPanel._act
@@ -82,11 +82,12 @@ ADMIN = """
 banks.builder: Builder._begin
 banks.versions: Versions.connect.<locals>.act Versions.connect_bundle.<locals>.bring Versions.connect.<locals>.mend
 data.gallery: Gallery.connect.<locals>.act
-data.importer: Importer._answer Importer._begin Importer._look Importer._look_again
+data.importer: Importer._answer Importer._begin Importer._left Importer._look Importer._look_again
 data.manage: Manage.connect.<locals>.act Manage.connect.<locals>.change
 data.page: DatasetList.connect.<locals>.act
 data.region: propose remove save take undo
 evaluate.one_run: delete restore
+inspect.page: clear_list
 studio.teaching: drop_adapter
 exdd_core.api.making: build
 exdd_core.api.versions: activate

@@ -171,7 +171,9 @@ class Importer:
         asked = [*self.origin, *self.said]
         again = [self.layout.input, self.grouping.input, self.rule.submit]
         again += [self.depth.input, self.masks.input]
-        gr.on(again, said(self._look_again), asked, shown, **answers.HIDDEN)
+        # What is chosen while a preview is made counts after it: by default Gradio drops it.
+        last: Any = {**answers.HIDDEN, "trigger_mode": "always_last"}
+        gr.on(again, said(self._look_again), asked, shown, **last)
         self.rule.blur(said(self._left), [self.read, *asked], shown, **answers.HIDDEN)
         self.questions.act(said(self._answer), asked, shown, **answers.HIDDEN)
         self.back.click(self._back, None, shown, **answers.HIDDEN)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from exdd_core.curation.comparing import _compared, _Defects
 from exdd_core.evaluation import resemblance
 from exdd_core.evaluation.resemblance import Pooled, compare, kid, told_apart
+from exdd_core.progress import Progress
+from exdd_core.synthesis.prior import Lying
 
 
 def defects(count: int, shift: float, ring: float, seed: int, named: str, each: int = 1) -> Pooled:
@@ -83,3 +88,26 @@ def test_a_ring_begins_a_patch_from_the_mask_and_is_two_wide() -> None:
     found = resemblance.pooled(features, on)
     assert found and found[0] == 5 and found[1] == pytest.approx(40 / (49 - 9))
     assert resemblance.pooled(features, ~on | on) is None
+
+
+def test_real_parts_that_taught_an_engine_do_not_judge_its_paintings() -> None:
+    """Paintings that repeat what taught them are like nothing else: without the rule they would pass for real."""
+    known, others = defects(12, 0, 0, 1, "r"), defects(12, 9, 9, 2, "q")
+    real = read(np.concatenate([known.own, others.own]), [*known.parts, *others.parts])
+    painted = read(known.own + 1e-3, [f"p{i}" for i in range(12)])
+    naive = _compared("sdxl", "scratch", real, painted)
+    painted.taught_by = set(known.parts)
+    found = _compared("sdxl", "scratch", real, painted)
+    assert (naive.figures.real, found.figures.real, found.figures.real_parts) == (24, 12, 12)
+    assert found.figures.copies == 0 and naive.figures.copies and naive.figures.copies > 0.9
+    assert "Real ones of 12 parts that taught the engine are left out." in found.sentence
+    painted.taught_by |= {*others.parts}
+    assert _compared("sdxl", "scratch", real, painted).verdict == "too few"
+
+
+def read(own: np.ndarray, parts: list[str]) -> _Defects:
+    """Defects as they are when they were read, with rings that are all alike."""
+    made = _Defects(cast(Any, None), Progress())
+    made._rows = [(row, np.zeros_like(row), part, "") for row, part in zip(own, parts, strict=True)]
+    made.lying = [Lying(0.5, 0.5, 0, 0.1)] * len(parts)
+    return made

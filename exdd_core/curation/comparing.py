@@ -22,6 +22,7 @@ from exdd_core.errors import BadInput
 from exdd_core.evaluation.resemblance import Pooled, Resemblance, Verdict, compare, pooled
 from exdd_core.images import read_image, read_mask
 from exdd_core.progress import Progress
+from exdd_core.sentences import count
 from exdd_core.synthesis.prior import Lying, lying_of
 from exdd_core.workspace import candidates
 
@@ -69,7 +70,8 @@ def resemblances(
 ) -> list[Compared]:
     """Compare pending and accepted candidates of a data set with its training defects, by engine and type.
 
-    Types are never pooled: candidates without a type are compared where the data set has one type only. Raises
+    Types are never pooled: candidates without a type are compared where the data set has one type only. Real defects
+    of parts that taught an engine do not say how good its paintings are, and are left out of its figures. Raises
     BadInput where the active version is of another data set, or nothing can be compared.
     """
     name, progress = workspace.dataset(dataset).name, progress or Progress()
@@ -120,6 +122,7 @@ class _Defects:
         self._detector, self._progress = detector, progress
         self._rows: list[tuple[np.ndarray, np.ndarray, str, str]] = []
         self.lying: list[Lying] = []
+        self.taught_by: set[str] = set()  # parts whose images the engine was taught with
 
     def add(self, pixels: np.ndarray, mask: np.ndarray, part: str, donor: str = "") -> None:
         """pixels: uint8 (H, W, 3). mask: bool (H, W); one that marks no patch or leaves no ring is left out."""
@@ -148,11 +151,12 @@ def _painted(
         mask = candidates.mask_of(workspace, one)
         donor = workspace.image(one.donor).group if one.donor else ""
         read.add(read_image(one.image), mask, workspace.image(one.source).group, donor)
+        read.taught_by.update(one.taught_by)
     return read
 
 
 def _compared(engine: str, kind: str, real: _Defects, painted: _Defects) -> Compared:
-    figures = compare(real.pooled, painted.pooled)
+    figures = compare(real.pooled.without(painted.taught_by), painted.pooled)
     where = Lies.of(real.lying), Lies.of(painted.lying)
     gap = max(
         float(
@@ -162,7 +166,11 @@ def _compared(engine: str, kind: str, real: _Defects, painted: _Defects) -> Comp
         )
         for axis in ("x", "y")
     )
-    said = f"{_heading(engine, kind, figures)} {_told(figures)} {_figures(figures)}{_lies(*where)}"
+    left_out = len(set(real.pooled.parts) & painted.taught_by)
+    taught = (
+        f" Real ones of {count(left_out, 'part')} that taught the engine are left out." if left_out else ""
+    )
+    said = f"{_heading(engine, kind, figures)}{taught} {_told(figures)} {_figures(figures)}{_lies(*where)}"
     return Compared(engine, kind, figures, figures.verdict, *where, gap, said)
 
 

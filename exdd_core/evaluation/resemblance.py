@@ -6,7 +6,7 @@ parts. Does not know images, detectors or the database.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -49,6 +49,12 @@ class Pooled:
 
     def __len__(self) -> int:
         return len(self.own)
+
+    def without(self, parts: Collection[str]) -> Pooled:
+        """Those of other parts."""
+        kept = [number for number, part in enumerate(self.parts) if part not in parts]
+        donors = [self.donors[number] for number in kept] if self.donors else ()
+        return Pooled(self.own[kept], self.ring[kept], [self.parts[number] for number in kept], donors)
 
 
 def pooled(features: np.ndarray, on: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:

@@ -129,8 +129,8 @@ class Guard:
             if wanted is None:
                 await self._app(scope, receive, send)
             else:
-                async with self._looking if wanted == "viewer" else self._writing:
-                    await self._app(scope, receive, send)
+                turn = _Turn(self._looking if wanted == "viewer" else self._writing, path)
+                await turn.run(self._app, scope, receive, send)
         except Refused as refusal:
             await _refusal(refusal, path, headers)(scope, receive, send)
         except Exception as error:
@@ -205,6 +205,34 @@ async def _check_program(scope: Scope, visitor: Visitor, receive: Receive) -> tu
     if body:
         checks.parse_call(body)
     return _again(body, receive), wanted
+
+
+class _Turn:
+    """A call's turn among those that may run at a time. One with large files takes it once they are here: a slow line
+    keeps nobody waiting."""
+
+    def __init__(self, places: asyncio.Semaphore, path: str):
+        self._places, self._waits, self._taken = places, path in checks.UPLOADS, False
+
+    async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        async def received() -> Message:
+            message = await receive()
+            if not message.get("more_body"):
+                await self._take()
+            return message
+
+        try:
+            if not self._waits:
+                await self._take()
+            await app(scope, received if self._waits else receive, send)
+        finally:
+            if self._taken:
+                self._places.release()
+
+    async def _take(self) -> None:
+        if not self._taken:
+            await self._places.acquire()
+            self._taken = True
 
 
 class _Answer:

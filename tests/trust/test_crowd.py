@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from starlette.types import Message, Receive, Scope, Send
 
 import app
 from exdd_core import jobs
 from exdd_core.review import Review
 from exdd_core.workspace import Workspace
-from pages.guard.middleware import LOOKING, WRITING
+from pages.guard import checks
+from pages.guard.middleware import LOOKING, WRITING, _Turn
 
 MANY = 60  # more than there are threads
 
@@ -51,3 +54,37 @@ def test_many_slow_calls_leave_threads_for_files_and_writers_leave_some_for_thos
             assert not any(one.acquire(blocking=False) for one in begun.values())
         finally:
             over.set()
+
+
+def test_a_file_on_a_slow_line_takes_no_turn_before_it_is_here() -> None:
+    ran: list[str] = []
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        ran.append(scope["path"])
+
+    async def go() -> None:
+        places, here = asyncio.Semaphore(1), asyncio.Event()
+
+        async def slowly() -> Message:
+            await here.wait()
+            return {"type": "http.request", "body": b"x", "more_body": False}
+
+        async def at_once() -> Message:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def nobody(message: Message) -> None:
+            """Nothing is answered."""
+
+        def called(path: str, receive: Receive) -> asyncio.Future[None]:
+            return asyncio.ensure_future(_Turn(places, path).run(answer, {"path": path}, receive, nobody))
+
+        slow = [called(checks.UPLOADS[-1], slowly) for _ in range(3)]
+        await asyncio.wait_for(called("/other", at_once), 30)
+        assert ran == ["/other"]
+        here.set()
+        await asyncio.wait_for(asyncio.gather(*slow), 30)
+        assert len(ran) == 4 and not places.locked()
+
+    asyncio.run(go())

@@ -46,7 +46,9 @@ def _named(function: Callable[..., Any], here: api.Served) -> Callable[..., Any]
         try:
             with ExitStack() as opened:
                 read = {
-                    name: _read(name, reads[name], value) if name in reads else _files(value, opened)
+                    name: _read(name, reads[name], value)
+                    if name in reads
+                    else _files(_bare(hints[name]), value, opened)
                     for name, value in given.items()
                 }
                 return jsonable_encoder(function(here, **read))
@@ -74,18 +76,26 @@ def _is_file(hint: object) -> bool:
 
 def _plain(hint: object) -> object:
     """A type that Gradio describes, in place of a model or an upload."""
-    bare = typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+    bare = _bare(hint)
     if _is_file(bare):
         return list[dict] if typing.get_origin(bare) is list else dict
     return dict if inspect.isclass(bare) and issubclass(bare, BaseModel) else bare
 
 
-def _files(value: Any, opened: ExitStack) -> Any:
-    """The files that a client has uploaded, one or a list, as the API takes them; None for none."""
-    if value is None:
+def _bare(hint: object) -> object:
+    return typing.get_args(hint)[0] if typing.get_origin(hint) is typing.Annotated else hint
+
+
+def _files(wanted: object, value: Any, opened: ExitStack) -> UploadFile | list[UploadFile] | None:
+    """The files that a client has uploaded, as the API takes them. wanted: the type of one, several, or one or None."""
+    if typing.get_origin(wanted) is list:
+        return [_file(one, opened) for one in (value if isinstance(value, list) and value else [value])]
+    if value is None and type(None) in typing.get_args(wanted):
         return None
-    if isinstance(value, list):
-        return [_files(one, opened) for one in value]
+    return _file(value, opened)
+
+
+def _file(value: Any, opened: ExitStack) -> UploadFile:
     if not isinstance(value, dict):
         raise BadInput("A file comes as gradio_client's handle_file gives it.")
     file = uploaded(value.get("path"))

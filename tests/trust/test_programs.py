@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shutil
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import gradio as gr
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from starlette.applications import Starlette
@@ -16,11 +18,13 @@ from starlette.testclient import TestClient
 
 import app
 from exdd_core import api, jobs
-from exdd_core.api import __main__ as described
+from exdd_core.api import Served, __main__ as described
 from exdd_core.detector.backbones import Backbone
 from exdd_core.images import encode_png
 from exdd_core.workspace import Workspace, decisions, people
+from pages import programs
 from pages.guard import Doors, checks, rights, visitors
+from pages.guard.uploads import allowed_path
 from tests import plates
 from tests.trust.conftest import opened
 from tests.trust.odd import ODD, Schema, calls, fitting, resolved
@@ -267,6 +271,36 @@ def _ask_oddly(
         if answer.status_code >= 400:
             sentence(answer)
             assert kept(workspace) == before, (path, given, body)
+
+    ask()
+
+
+def test_odd_values_of_named_endpoints_get_a_sentence_and_change_nothing(workspace: Workspace) -> None:
+    """What gradio_client sends is checked as the API's own calls are."""
+    served = Served(workspace, str.strip, allowed_path)
+    for route in api.endpoints():
+        if route.name not in programs.LEFT_OUT:
+            _ask_named(programs._named(route.endpoint, served), workspace)
+
+
+def _ask_named(named: Any, workspace: Workspace) -> None:
+    count = len(inspect.signature(named).parameters)
+
+    @settings(
+        max_examples=6,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.lists(st.sampled_from(ODD), min_size=count, max_size=count))
+    def ask(values: list[Any]) -> None:
+        before = kept(workspace)
+        try:
+            named(*values)
+        except gr.Error as error:
+            assert "Something went wrong" not in error.message, (named.__name__, values, error.message)
+            assert kept(workspace) == before, (named.__name__, values)
 
     ask()
 

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from exdd_core.detector.examples import TrainingImage
     from exdd_core.detector.summary import StoredSummary
 
+WHOLE = "whole"  # folder of a version that is complete, in an unfinished one
+
 
 def build_bank(
     workspace: Workspace,
@@ -76,32 +78,31 @@ def build_bank(
         said = [guessed, note, *notes(detector.fitted, larger_size(info, settings.size))]
         detector = teachers.without_false_alarms(workspace, info.name, detector, progress, options.state)
         progress.begin("Storing the bank version", 1)
-        id, made = uuid.uuid4().hex[:12], {"made_for": options.made_for} if options.made_for else {}
-        features.keep(workspace, id, detector)
-        store(workspace, temporary, detector, info, options, said, time.monotonic() - began, id, made)
+        made = {"made_for": options.made_for} if options.made_for else {}
+        row = written(temporary, detector, info, options, said, time.monotonic() - began, made)
+        features.keep(workspace, str(row["id"]), detector)
         progress.advance()
-    return workspace.bank(id)
+        place(workspace, temporary, row, options.activate)
+    return workspace.bank(str(row["id"]))
 
 
-def store(
-    workspace: Workspace,
+def written(
     temporary: Path,
     detector: Detector,
     info: DatasetInfo,
     options: BuildOptions,
     said: Sequence[str],
     seconds: float,
-    id: str,
     more: Mapping[str, object],
-) -> None:
-    """Make a detector a bank version of that id. temporary: an unfinished folder of `making`.
+) -> dict[str, object]:
+    """Write a detector as a whole version in an unfinished folder of `making`; returns its row, for `place`.
 
     info: the data set that it judges. said: the sentences of its note. more: settings of its own.
     """
-    (whole := temporary / "whole").mkdir()
+    (whole := temporary / WHOLE).mkdir()
     detector.save(whole)
-    row = {
-        "id": id,
+    row: dict[str, object] = {
+        "id": uuid.uuid4().hex[:12],
         "dataset": info.name,
         "created": now(),
         "who": " ".join(options.who.split())[:40],
@@ -112,8 +113,7 @@ def store(
     made_with = {"backbone_weights": detector.backbone.weights, "libraries": library_versions()}
     manifest = {**row, **made_with, "files": version_files.digests(whole)}
     (whole / version_files.MANIFEST).write_text(json.dumps(manifest, indent=2))
-    row["files"] = version_files.kept(whole, str(row["created"]))
-    _place(workspace, whole, row, options.activate)
+    return row | {"files": version_files.kept(whole, str(row["created"]))}
 
 
 def _kept_settings(detector: Detector, options: BuildOptions, state: int) -> dict[str, object]:
@@ -135,10 +135,10 @@ def _kept_summary(detector: Detector, said: Sequence[str]) -> StoredSummary:
     return {**detector.summary(), "radius": detector.fitted.reference.radius, "note": note}
 
 
-def _place(workspace: Workspace, whole: Path, row: Mapping[str, object], activate: bool) -> None:
-    """Move a version's whole folder to its place and enter its row; the first version always becomes active."""
+def place(workspace: Workspace, temporary: Path, row: Mapping[str, object], activate: bool) -> None:
+    """Move a version that was `written` to its place and enter its row; the first version always becomes active."""
     id = str(row["id"])
-    with placed(workspace, whole, workspace.path / "banks" / id) as db:
+    with placed(workspace, temporary / WHOLE, workspace.path / "banks" / id) as db:
         dataset_states.at(db, str(row["dataset"]))  # raises where it was deleted meanwhile
         number = json.loads(get(db, "last_bank_number", "0")) + 1  # a deleted number never comes back
         put(db, "last_bank_number", number)

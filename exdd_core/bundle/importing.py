@@ -9,14 +9,13 @@ import hashlib
 import io
 import json
 import time
-import uuid
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from exdd_core.banks.building import store
+from exdd_core.banks.building import place, written
 from exdd_core.banks.options import BuildOptions
 from exdd_core.bundle import scorer
 from exdd_core.bundle.scorer import DAMAGED, Manifest
@@ -44,11 +43,11 @@ def import_bundle(
     version is. Raises BadInput for a damaged bundle, and where its golden images are judged otherwise here.
     """
     progress, began = progress or Progress(), time.monotonic()
-    progress.begin("Checking the bundle", 3)
+    progress.begin("Checking the bundle", 2)
     try:
         manifest, held = _read(path)
         info = _dataset(workspace, path, dataset, manifest)
-        options = BuildOptions(positives=manifest["positives"], activate=False, who=who)
+        options = BuildOptions(positives=manifest["positives"], who=who)
         came = (
             f"{path.name}: {manifest['bank']} of {manifest['dataset']}, exported {manifest['exported'][:10]}"
         )
@@ -60,21 +59,11 @@ def import_bundle(
                     (unpacked / Path(name).name).write_bytes(held[name])
             detector = Detector.load(unpacked, workspace.backbone(manifest["backbone"]["name"]))
             _require_same(path, manifest, held, detector, temporary)
+            said, seconds = [f"Imported from {came}."], time.monotonic() - began
+            row = written(temporary, detector, info, options, said, seconds, {"imported": came})
             progress.advance()
-            id, said = uuid.uuid4().hex[:12], [f"Imported from {came}."]
-            store(
-                workspace,
-                temporary,
-                detector,
-                info,
-                options,
-                said,
-                time.monotonic() - began,
-                id,
-                {"imported": came},
-            )
-        progress.advance()
-        return workspace.bank(id)
+            place(workspace, temporary, row, activate=False)
+        return workspace.bank(str(row["id"]))
     except BadInput:
         raise
     except DAMAGED as error:

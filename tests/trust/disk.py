@@ -17,7 +17,7 @@ from exdd_core.workspace import copies
 
 DATABASES = ("workspace.db", "workspace.db-wal", "jobs.db", "jobs.db-wal", "workspace.db-shm", "jobs.db-shm")
 FOLDERS = ("cache", "datasets", "banks", "candidates")  # that a workspace always has
-DRAWS = 6  # of what is lost at one moment
+DRAWS = 12  # of what is lost at one moment
 State = dict[str, bytes]  # content by path in the workspace
 
 
@@ -80,7 +80,7 @@ class Disk:
         """What a power cut may leave now: of each folder that is not certain, its new state, its old one, or names
         without content."""
         chosen, left = dict[str, int](), dict[str, bytes]()
-        for path in now.keys() | self.certain.keys():
+        for path in sorted(now.keys() | self.certain.keys()):
             choice = chosen.setdefault(os.path.dirname(path), int(self.rng.integers(3)))
             if now.get(path) == self.certain.get(path) or choice == 0:
                 content = self.certain.get(path)

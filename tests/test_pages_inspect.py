@@ -394,8 +394,10 @@ def test_scoring_can_be_cancelled_and_keeps_what_it_has(
             ".vw-told", has_text=re.compile(r"Scoring images: \d+ of \d+, about \d+ s left")
         ).wait_for(timeout=SLOW)
         page.screenshot(path=SCREENSHOTS / "inspect-scoring.png")
+        height = page.evaluate("document.querySelector('.vw-bar').clientHeight")
         page.click(".vw-cancel")
         page.locator(".note", has_text="Cancelled").wait_for(timeout=SLOW)
+        assert page.evaluate("document.querySelector('.vw-bar').clientHeight") == height  # nothing moved
         words = page.locator(".vw-score").inner_text()
         assert re.fullmatch(r"Score other \d+", words) and 0 < int(words.split()[-1]) < 120
 

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 SCREENSHOTS = Path(__file__).parent / "screenshots"
+LEFT = (
+    "AbortError: signal is aborted without reason"  # Gradio's client, of a page that is left while it answers
+)
 SLOW = 120_000  # milliseconds; a busy machine loads the network and builds banks slowly
 # Pixels by which a page is wider than its window, and those between the header's links and its list of jobs.
 SIDEWAYS = "document.documentElement.scrollWidth - window.innerWidth"
@@ -41,7 +44,7 @@ document.querySelector('.frame-links nav').getBoundingClientRect().right"""
 
 def chromium() -> str | None:
     """The browser's program; None where there is none."""
-    names = ("chromium", "chromium-browser", "google-chrome")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     return os.environ.get("EXDD_CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
 
 
@@ -120,7 +123,7 @@ def visiting(
 
     page.on("request", lambda request: note(request.url))
     page.on("websocket", lambda socket: note(socket.url))
-    page.on("pageerror", lambda error: failures.append(str(error)))
+    page.on("pageerror", lambda error: None if LEFT in str(error) else failures.append(str(error)))
     page.on("response", lambda answer: failures.append(answer.url) if answer.status >= 500 else None)
     if errors:
         page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)

@@ -46,12 +46,14 @@ def missing(reason: str) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what needs a browser, for `make test-fast` to leave out; begin with the files that take longest."""
-    long = set()
+    rank: dict[Path, int] = {}
     for item in items:
-        if "browser" in getattr(item, "fixturenames", ()):
+        browses = "browser" in getattr(item, "fixturenames", ())
+        if browses:
             item.add_marker("browser")
-            long.add(item.path)
-    items.sort(key=lambda item: item.path not in long)
+        its = 2 if browses else 1 if item.get_closest_marker("slow") else 0
+        rank[item.path] = max(rank.get(item.path, 0), its)
+    items.sort(key=lambda item: -rank[item.path])
 
 
 def pytest_collection_finish() -> None:

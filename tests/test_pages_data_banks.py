@@ -13,7 +13,7 @@ from urllib.parse import urlparse
 import pytest
 
 from exdd_core.workspace import Workspace
-from tests.browser import SLOW, labelled, look_at, program, sentence, serving, shoot, start, visit
+from tests.browser import SLOW, labelled, look_at, program, sentence, serving, shoot, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -54,13 +54,18 @@ def address(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory)
 # --- the program ------------------------------------------------------------------------------------------
 
 
-def test_a_port_in_use_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
+def test_a_port_in_use_is_one_sentence_and_exit_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import app
+
+    monkeypatch.setattr("app.logs.begin", lambda asks: None)
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        process = start(tmp_path / "workspace", taken.getsockname()[1])
-        out, err = process.communicate(timeout=120)
-    assert process.returncode == 2
+        words = ["--workspace", str(tmp_path / "workspace"), "--port", str(taken.getsockname()[1])]
+        assert app.main(words) == 2
+    out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(r"127\.0\.0\.1:\d+ cannot be used .*--port\.\n", err)
 

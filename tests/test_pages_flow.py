@@ -317,10 +317,9 @@ def test_a_search_spends_its_paintings_on_what_proves_useful(
         shoot(page, "studio-search-axes")
         page.click(".st-startsearch")
         page.locator(".st-toast", has_text="Searching with 8 candidates").wait_for()
-        until(page, lambda: jobs.listed(workspace)[0].state == "done")
+        (job,) = (one for one in jobs.listed(workspace) if one.title == "Search 4 combinations: 8 candidates")
+        until(page, lambda: jobs.get(workspace, job.id).state == "done")
         page.get_by_text("Of most use: ").first.wait_for(timeout=SLOW)
         shoot(page, "studio-search-done")
-    (job,) = jobs.listed(workspace)
-    result: Any = job.result
+    result: Any = jobs.get(workspace, job.id).result
     assert sum(arm["painted"] for arm in result["arms"]) == 8
-    assert job.title == "Search 4 combinations: 8 candidates"

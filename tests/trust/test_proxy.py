@@ -13,7 +13,7 @@ from exdd_core.errors import BadInput
 from exdd_core.workspace import Workspace, people
 from pages.guard import Doors
 from pages.guard.proxied import _as_asked
-from tests.browser import serving, visit
+from tests.browser import free_port, serving, visit
 from tests.trust.proxy import certificate, proxied
 
 if TYPE_CHECKING:
@@ -133,6 +133,7 @@ def test_a_certificate_that_is_none_is_said(tmp_path: Path, capsys: pytest.Captu
     import app
 
     cert, key = certificate(tmp_path)
+    port = str(free_port())
     for words, said in (
         (["--tls-cert", str(cert)], "needs both"),
         (["--tls-cert", str(key), "--tls-key", str(key)], "no certificate and its key"),
@@ -140,5 +141,5 @@ def test_a_certificate_that_is_none_is_said(tmp_path: Path, capsys: pytest.Captu
     ):
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr("app.logs.begin", lambda asks: None)
-            assert app.main(["--workspace", str(tmp_path / "w"), "--port", "0", *words]) == 2
+            assert app.main(["--workspace", str(tmp_path / "w"), "--port", port, *words]) == 2
         assert said in capsys.readouterr().err

@@ -79,21 +79,30 @@ class Compared:
         return active.id, next((bank.id for bank in alike if bank.id != active.id), active.id)
 
     def _compare(self, first: str, second: str) -> dict[Any, Any]:
-        """Two versions, or one by two of its fusions, which has nothing else to compare."""
+        """Two versions, or one by two of its fusions, which has nothing else to compare; anew where their banks change
+        meanwhile, since another answer that was quicker may show the change already."""
         from exdd_core.banks.compare import compare
 
-        html = (
-            ""
-            if first == second
-            else _comparison_html(self.workspace, compare(self.workspace, first, second))
-        )
-        shown = {self.result: gr.update(value=html, visible=bool(html))}
-        return shown | self.verdicts.updates(first, second)
+        before = None
+        while before != (before := self._newest(first, second)):
+            found = None if first == second else compare(self.workspace, first, second)
+            html = _comparison_html(self.workspace, found) if found else ""
+            shown = {self.result: gr.update(value=html, visible=bool(html))}
+            shown |= self.verdicts.updates(first, second)
+        return shown
+
+    def _newest(self, *versions: str) -> list[int]:
+        """The numbers of the last changes of versions."""
+        from exdd_core.banks import history
+
+        with self.workspace.reading() as db:
+            return [history.newest(db, self.workspace.bank(version).id) for version in versions]
 
     def again(self, pair: tuple[str, str] | None) -> dict[Any, Any]:
-        """Update the shown comparison."""
+        """Update the shown comparison, or the one that is about to be shown."""
+        first, second = pair or self._usual()
         there = {bank.id for bank in self.workspace.banks()}
-        return self._compare(*pair) if pair and there >= set(pair) else {}
+        return self._compare(first, second) if first and second and there >= {first, second} else {}
 
     def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
         said = answers.sentences(self.note)

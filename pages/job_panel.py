@@ -194,7 +194,7 @@ def _painted(job: jobs.Job, made: Painted) -> Outcome:
 def _searched(made: Searched) -> list[str]:
     """What a search found: the best combination, and why it ended early."""
     best, *_ = made["arms"]
-    found = f"Of most use: {best['words']}, {best['useful']} of {best['painted']}."
+    found = f"Of most use: {best['words']}, {best['useful']} of {best['tried']}."
     return [found if best["useful"] else "None was visible, plausible and new.", made["stopped"]]
 
 

@@ -123,7 +123,7 @@ def visiting(
 
     page.on("request", lambda request: note(request.url))
     page.on("websocket", lambda socket: note(socket.url))
-    page.on("pageerror", lambda error: None if LEFT in str(error) else failures.append(str(error)))
+    page.on("pageerror", lambda error: failures.append(str(error)))
     page.on("response", lambda answer: failures.append(answer.url) if answer.status >= 500 else None)
     if errors:
         page.on("console", lambda said: failures.append(said.text) if said.type == "error" else None)

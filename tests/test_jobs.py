@@ -302,7 +302,7 @@ def test_a_running_job_is_cancelled_from_another_process_within_a_second(workspa
         began = time.monotonic()
         assert jobs.cancel(workspace, job.id).state == "running"  # it stops at its next step
         until(lambda: jobs.get(workspace, job.id).state == "cancelled")
-        assert time.monotonic() - began < 5  # of 500 s; a second on an idle machine
+        assert time.monotonic() - began < 1.5
         kept = len(made(workspace, job))
         time.sleep(0.3)
         assert len(made(workspace, job)) == kept > 2

@@ -325,4 +325,4 @@ def test_a_search_spends_its_paintings_on_what_proves_useful(
         ended.wait_for(timeout=SLOW)
         shoot(page, "studio-search-done")
     result: Any = jobs.get(workspace, job.id).result
-    assert sum(arm["painted"] for arm in result["arms"]) == 8
+    assert sum(arm["tried"] for arm in result["arms"]) == 8

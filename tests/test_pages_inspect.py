@@ -107,6 +107,15 @@ def test_scores_verdicts_bank_and_reasons_are_those_of_the_detector(
         card.wait_for(state="detached")
         lines.first.locator("button").click()
         card.wait_for()
+        width, height = (
+            page.locator(".vw-view").nth(2).evaluate("(view) => [view.clientWidth, view.clientHeight]")
+        )
+        scale = min(width / exdd.map.shape[1], height / exdd.map.shape[0])
+        small = (
+            max((x1 - x0) * scale / width, (y1 - y0) * scale / height) < 1 / 3
+        )  # only then it is zoomed to
+        moved = str(page.locator(".vw-stage").nth(2).get_attribute("style"))
+        assert ("scale(1)" not in moved) == small
         page.screenshot(path=SCREENSHOTS / "inspect-regions.png", full_page=True)
         page.click("[data-values=raw]")
         raw = page.locator(".vw-panes .vw-head").nth(2).inner_text()

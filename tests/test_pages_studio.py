@@ -115,7 +115,7 @@ def test_draw_preview_queue_twenty_close_the_tab_and_find_them(
         page.click(".st-preview")
         page.locator(".st-editfrom").wait_for()
         page.wait_for_function("document.querySelector('.st-afterpicture')?.naturalWidth > 0")
-        assert time.monotonic() - began < 15  # 1 s on an idle machine
+        assert time.monotonic() - began < 3
         made = newest(workspace)
         assert (
             made.status == "draft" and made.engine == "procedural" and made.prompt == "copper metal scratches"
@@ -644,7 +644,7 @@ def test_a_slow_preview_shows_its_steps_and_can_be_cancelled(
         began = time.monotonic()
         page.click(".st-stop")
         page.locator(".st-running").wait_for(state="hidden")
-        assert time.monotonic() - began < 8  # long before it would have ended
+        assert time.monotonic() - began < 2
         assert page.locator(".st-message").is_hidden()
         page.locator(".st-empty").wait_for()
     assert candidates.count(workspace) == 0

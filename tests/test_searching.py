@@ -63,6 +63,9 @@ def test_arms_are_the_combinations_of_values_and_alternatives(workspace: Workspa
             "at most 36",
         ),
         (replace(ORDER, axes=[{"name": "seed", "values": [1, 2]}]), "has a seed of its own"),
+        (replace(ORDER, count=99_999), "99999 paintings cannot be ordered"),
+        (replace(ORDER, count=1), "compares nothing; give at least 2"),
+        (replace(ORDER, count=0), "0 paintings cannot be ordered"),
         (replace(ORDER, axes=[{"name": "strength", "values": [9]}]), "give a number from 0.2"),
     ):
         with pytest.raises(BadInput, match=words):
@@ -75,9 +78,9 @@ def test_most_paintings_are_of_what_proves_useful_also_after_an_interruption(
     found = searching.search(workspace, ORDER, Progress(), "whole", tmp_path / "whole.json")
     best, *others = found["arms"]
     assert best["words"] == '"deep dark scratch", strength 2.0'
-    assert sum(arm["painted"] for arm in found["arms"]) == found["made"] == found["ordered"] == 24
-    assert best["painted"] > sum(arm["painted"] for arm in others) and best["useful"] > 6
-    assert best["interval"] and best["interval"][0] < best["useful"] / best["painted"] < best["interval"][1]
+    assert sum(arm["tried"] for arm in found["arms"]) == found["made"] == found["ordered"] == 24
+    assert best["tried"] > sum(arm["tried"] for arm in others) and best["useful"] > 6
+    assert best["interval"] and best["interval"][0] < best["useful"] / best["tried"] < best["interval"][1]
     pending = candidates.listed(workspace, "demo", "pending", job="whole")
     assert len(pending) == 24 and len({made.source for made in pending}) > 1
 

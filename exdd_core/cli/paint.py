@@ -119,7 +119,7 @@ def _print_search(result: Searched) -> None:
     )
     for arm in result["arms"]:
         between = " ({:.0%} to {:.0%})".format(*arm["interval"]) if arm["interval"] else ""
-        print(f"{arm['useful']:>5} of {arm['painted']:>3} useful{between}: {arm['words']}")
+        print(f"{arm['useful']:>5} of {arm['tried']:>3} useful{between}: {arm['words']}")
     if result["stopped"]:
         say(result["stopped"])
 

@@ -33,10 +33,11 @@ STREAM = 4  # of random numbers: `ordering` draws from others
 
 
 class Arm(TypedDict):
-    """One combination. interval: of the share that is of use, 95 %, 0 to 1; None where nothing was painted."""
+    """One combination. tried: its paintings, also failed ones. interval: of the share that is of use, 95 %, 0 to 1;
+    None where nothing was tried."""
 
     words: str
-    painted: int
+    tried: int
     useful: int
     interval: tuple[float, float] | None
 
@@ -168,7 +169,7 @@ def _told(arms: Sequence[Order], steps: Sequence[_Step]) -> list[Arm]:
     told: list[Arm] = [
         {
             "words": _words(arms, arm),
-            "painted": int(useful + other),
+            "tried": int(useful + other),
             "useful": int(useful),
             "interval": prompts.rate_interval(int(useful), int(useful + other)),
         }

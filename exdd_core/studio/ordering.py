@@ -252,6 +252,9 @@ def arms(workspace: Workspace, order: Order) -> list[Order]:
 
     Raises `BadInput`, also for fewer than two and for more than `MOST_CELLS`.
     """
+    _checked(workspace, order)
+    if order.count < 2:
+        raise BadInput("A search of one painting compares nothing; give at least 2.")
     if any(axis["name"] == "seed" for axis in order.axes):
         raise BadInput("Every painting of a search has a seed of its own; vary something else.")
     plain = replace(order, axes=[], each=False, search=False, count=1)

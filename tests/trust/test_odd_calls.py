@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 
 from exdd_core import jobs
 from exdd_core.detector.backbones import Backbone
@@ -22,7 +22,7 @@ from pages.html import Answer
 from pages.questions import Question
 from tests import plates
 from tests.trust.conftest import opened
-from tests.trust.odd import calls
+from tests.trust.odd import SAME, calls
 
 # Calls that paint, load a model or measure for minutes where they are proper; only odd ones are made here.
 SLOW = (
@@ -98,13 +98,7 @@ def _ask_oddly(
 ) -> None:
     schema = model.model_json_schema()
 
-    @settings(
-        max_examples=4,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(SAME, max_examples=4)
     @given(calls(schema, schema.get("$defs", {}), server.known))
     def ask(call: Answer) -> None:
         try:

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import gradio as gr
 import pytest
-from hypothesis import HealthCheck, given, settings, strategies as st
+from hypothesis import given, settings, strategies as st
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
@@ -27,7 +27,7 @@ from pages.guard import Doors, checks, rights, visitors
 from pages.guard.uploads import allowed_path
 from tests import plates
 from tests.trust.conftest import opened
-from tests.trust.odd import ODD, Schema, calls, fitting, resolved
+from tests.trust.odd import ODD, SAME, Schema, calls, fitting, resolved
 
 API = json.loads(described.written())
 CALLS = [(method, path, call) for path, found in API["paths"].items() for method, call in found.items()]
@@ -250,13 +250,7 @@ def _ask_oddly(
     content = call.get("requestBody", {}).get("content", {})
     schema = {kind: resolved(one["schema"], defined) for kind, one in content.items()}
 
-    @settings(
-        max_examples=5,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(SAME, max_examples=5)
     @given(values, calls(schema.get(JSON) or schema.get(FORM, {}), defined, known))
     def ask(given: dict[str, Any], body: dict[str, Any]) -> None:
         query = {name: value for name, value in given.items() if fields[name]["in"] == "query"}
@@ -286,13 +280,7 @@ def test_odd_values_of_named_endpoints_get_a_sentence_and_change_nothing(workspa
 def _ask_named(named: Any, workspace: Workspace) -> None:
     count = len(inspect.signature(named).parameters)
 
-    @settings(
-        max_examples=6,
-        deadline=None,
-        derandomize=True,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(SAME, max_examples=6)
     @given(st.lists(st.sampled_from(ODD), min_size=count, max_size=count))
     def ask(values: list[Any]) -> None:
         before = kept(workspace)

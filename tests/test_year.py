@@ -24,6 +24,7 @@ from exdd_core.banks.detectors import load_detector
 from exdd_core.curation import queue, sifting
 from exdd_core.curation.refitting import Refitting
 from exdd_core.workspace import Workspace, candidates, decisions, store, unfitted
+from pages.curate.state import Curate, queue_stamp
 from tests import plates
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -75,6 +76,8 @@ def round_of(workspace: Workspace, steps: Callable[[Callable[[], Any]], int]) ->
         "reject": steps(lambda: curation.reject(workspace, [id], "Ada", ["artefact"])),
         "undo a rejection": steps(lambda: curation.undo_last(workspace, "Ada", wait=False)),
         "its decisions": steps(lambda: decisions.in_force(workspace, "accept", "reject", subject=id)),
+        "the history": steps(lambda: decisions.past(workspace, "plates", 3)),
+        "whether there is news": steps(lambda: queue_stamp(Curate(workspace), "plates")),
         "marks": steps(lambda: decisions.in_force(workspace, "missed", "false_alarm")),
         "what waits": steps(lambda: unfitted.count(workspace, bank)),
         "its mask": steps(lambda: candidates.mask_of(workspace, candidates.get(workspace, id))),
@@ -82,6 +85,7 @@ def round_of(workspace: Workspace, steps: Callable[[Callable[[], Any]], int]) ->
 
 
 def test_a_decision_after_thousands_needs_no_more_steps_than_the_first(workspace, steps):
+    round_of(workspace, steps)  # as many decisions as the history that is compared shows
     before = round_of(workspace, steps)
     version = workspace.bank().id
     with workspace.writing() as db:
@@ -91,6 +95,7 @@ def test_a_decision_after_thousands_needs_no_more_steps_than_the_first(workspace
     after = round_of(workspace, steps)
     # A tree of an index that holds thousands is a little deeper.
     assert {name: count for name, count in after.items() if count > 1.2 * before[name] + 50} == {}
+    assert decisions.past(workspace, "plates", 1)[1] == HISTORY // 2 + 6
     assert load_detector(workspace).fitted.can_change and version == workspace.bank().id
 
 

@@ -110,10 +110,10 @@ def past(workspace: Workspace, dataset: str, limit: int) -> tuple[list[tuple[Dec
                left join decisions as back on back.id = decisions.undone
                where decisions.dataset = :dataset and decisions.action <> 'undo'
                order by decisions.id desc limit :limit"""
-    number = "select count(*) from decisions where dataset = ? and action <> 'undo'"
+    length = "select coalesce(max(length), 0) from histories where dataset = ?"
     with workspace.reading() as db:
         rows = decision_rows(db, query, {"dataset": dataset, "limit": limit})
-        total = int(db.execute(number, [dataset]).fetchone()[0])
+        total = int(db.execute(length, [dataset]).fetchone()[0])
     return [(_decision(row), row["undone_by"]) for row in rows], total
 
 

@@ -17,7 +17,7 @@ from exdd_core.datasets.record import natural_text
 from exdd_core.workspace import bank_contents, run_digests
 from exdd_core.workspace.settings import put
 
-VERSION = 11
+VERSION = 12
 MEASURES = ("visible", "clean", "plausible", "new", "effect")
 # name -> (columns, primary key, indexes, unique indexes)
 TABLES: dict[str, tuple[Mapping[str, type], str, list[list[str]], list[list[str]]]] = {
@@ -116,6 +116,8 @@ TABLES: dict[str, tuple[Mapping[str, type], str, list[list[str]], list[list[str]
         [["candidate"], ["undone", "action"], ["dataset", "action"]],
         [],
     ),
+    # Decisions of a data set that its history shows, kept by triggers: counting them would cost more with each.
+    "histories": ({"dataset": str, "length": int}, "dataset", [], []),
     "bank_changes": (
         {"id": int, "bank": str, "image": str, "bank_side": str, "action": str, "rows": bytes}
         # digest: SHA-256 of what the row says; null in rows from before there were digests.
@@ -153,6 +155,20 @@ TABLES: dict[str, tuple[Mapping[str, type], str, list[list[str]], list[list[str]
     ),
 }
 
+# The newest decisions of a data set are found, and counted, in the same time among any number of decisions.
+HISTORIES = (
+    "create index if not exists decisions_to_show on decisions (dataset, id) where action <> 'undo'",
+    """create trigger if not exists history_grows after insert on decisions
+       when new.action <> 'undo' and new.dataset is not null begin
+           insert into histories (dataset, length) values (new.dataset, 1)
+           on conflict (dataset) do update set length = length + 1;
+       end""",
+    """create trigger if not exists history_shrinks after delete on decisions
+       when old.action <> 'undo' and old.dataset is not null begin
+           update histories set length = length - 1 where dataset = old.dataset;
+       end""",
+)
+
 
 def version(db: Database) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
@@ -177,11 +193,18 @@ def bring_up_to_date(db: Database) -> None:
         "create index if not exists decisions_to_undo on decisions (who, id) "
         "where undone is null and action not in ('undo', 'align')"
     )
+    for statement in HISTORIES:
+        db.execute(statement)
     if 0 < before < 6:
         _fill_columns(db)
     if 0 < before < 9:
         db.execute(
             "update jobs set turn = (select count(*) from jobs j where j.ended <= jobs.ended) where ended <> ''"
+        )
+    if 0 < before < 12:
+        db.execute(
+            "insert or replace into histories (dataset, length) select dataset, count(*) from decisions "
+            "where action <> 'undo' and dataset is not null group by dataset"
         )
     if 0 < before < 11:
         run_digests.take(db, "json_valid(spec) and json_valid(result)")

@@ -37,6 +37,8 @@ def test_a_workspace_of_every_schema_there_ever_was_opens_with_all_that_it_held(
     assert workspace.backbone_name == "efficientnet_lite0"
     if "'Ada'" in dump.read_text():
         assert [one.who for one in decisions.history(workspace)] == ["Ada"]
+    lines, length = decisions.past(workspace, "d", 5)
+    assert length == len(lines)
     assert len(list((workspace.path / "before-migration").glob("*.db"))) == (
         not dump.stem.startswith(f"version-{schema.VERSION}")
     )

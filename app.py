@@ -18,7 +18,8 @@ import ssl
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
@@ -40,13 +41,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assets.theme import theme
-from exdd_core import api, jobs, logs
+from exdd_core import api, extras, jobs, logs
 from exdd_core.cli.run import check_port, door_options, place_options
 from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
 from exdd_core.spec import Json
 from exdd_core.workspace import Workspace, failures, people
-from pages import banks, curate, data, evaluate, frame, health, idle, inspect, programs, routes, studio
+from pages import banks, curate, data, evaluate, frame, health, idle, inspect, mcp, programs, routes, studio
 from pages.guard import Doors, controls, oidc, person, sign_in
 from pages.guard.checks import EVENTS, FUNCTIONS, UPLOAD
 from pages.guard.doors import provider
@@ -114,6 +115,8 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
         *oidc.routes(visitors),
         *health.routes(workspace, counts),
     ]
+    tools = mcp.Tools(api.Served(workspace, person, allowed_path)) if doors.mcp else None
+    ours += [tools.route] if tools else []
     own, shown = frozenset(route.path for route in ours), frozenset(path for _, path in frame.PAGES)
     return {
         "theme": theme(),
@@ -126,7 +129,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
         "root_path": doors.root,
         "allowed_paths": [str(workspace.path / "cache" / "exports")],
         "app_kwargs": {
-            "lifespan": _without_cors,
+            "lifespan": partial(_lifespan, tools=tools),
             "routes": [
                 Mount("/look", Look(directory=ASSETS)),
                 Mount(api.PREFIX, api.create(workspace, person, allowed_path)),
@@ -145,11 +148,12 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
 
 
 @asynccontextmanager
-async def _without_cors(app: Starlette) -> AsyncIterator[None]:
+async def _lifespan(app: Starlette, tools: mcp.Tools | None) -> AsyncIterator[None]:
     """Take out what Gradio adds after our own middleware: it lets pages of other ports of this machine read answers."""
     app.user_middleware = [one for one in app.user_middleware if one.cls is not CustomCORSMiddleware]
     app.middleware_stack = app.build_middleware_stack()
-    yield
+    async with tools.running() if tools else nullcontext():
+        yield
 
 
 class Look(StaticFiles):
@@ -318,6 +322,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         logs.begin(lambda: visitor_of_request().name)
         check_port(options.host, options.port)
+        if options.mcp:
+            extras.MCP.require()
         doors = Doors.on(
             options.host,
             address=options.address,
@@ -328,6 +334,7 @@ def main(arguments: list[str] | None = None) -> int:
             proxies=tuple(options.proxy),
             oidc=provider(options.oidc_issuer, options.oidc_client, options.oidc_claim),
             folders=None if options.folders is None else tuple(options.folders),
+            mcp=options.mcp,
         )
         _check_tls(options.tls_cert, options.tls_key)
         workspace = _opened(options.workspace, options.demo)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import io
 import json
 import os
@@ -9,7 +11,8 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +41,7 @@ def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
 @pytest.fixture(scope="module")
 def address(workspace: Workspace) -> Iterator[str]:
     with serving(
-        workspace, Doors(sign_in=True, guest=None, folders=(workspace.path.parent / "plates",))
+        workspace, Doors(sign_in=True, guest=None, folders=(workspace.path.parent / "plates",), mcp=True)
     ) as at:
         yield f"{at}api/v1/"
 
@@ -232,6 +235,99 @@ def test_gradio_client_does_what_the_docs_show(
     exec("".join(lines.splitlines(True)[:3]), looks)
     with pytest.raises(httpx.HTTPStatusError, match="403"):
         looks["workbench"].predict(asked={}, api_name="/build")
+
+
+def test_an_mcp_client_does_a_whole_round(
+    workspace: Workspace, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the protocol with a handshake and by the one without; a viewer sees fewer tools and may call no other."""
+    keys = {who: program(workspace, address, who, capsys).headers["Authorization"] for who in ("ann", "vic")}
+    painted = plates.painting(111)
+    part, mask = (
+        {"name": "part.png", "data": base64.b64encode(png(one)).decode()}
+        for one in (painted.image, painted.mask)
+    )
+
+    async def rounds() -> None:
+        async with tools(address, keys["ann"], "legacy") as ask:
+            [scored] = (await ask("score", files=[part]))["images"]
+            assert (scored["image"], scored["exdd_verdict"]) == ("part.png", "defect")
+            here = {"image": scored["id"]}
+            assert (await ask("regions", **here))["regions"] == scored["regions"]
+            marked = await ask("mark_missed", mask=mask, type="bar", **here)
+            assert "missed defect" in marked["sentence"]
+            [one, *_] = (await ask("candidates"))["result"]
+            assert (await ask("accept", asked={"ids": [one["id"]]}))["ids"] == [one["id"]]
+            assert workspace_who(workspace, one["id"]) == "ann"
+            job = await ask("build", asked={"positives": "both"})
+            built = ended(program(workspace, address, "ann", capsys), job)
+            await ask("activate", version=built["name"], asked={"anyway": True})
+            [again] = (await ask("score", files=[part]))["images"]
+            assert (again["bank_version"], again["exdd_verdict"]) == (built["name"], "defect")
+        async with tools(address, keys["vic"], "auto") as ask:
+            [picture] = (await ask.call("map", here)).content
+            assert base64.b64decode(picture.data).startswith(b"\x89PNG")
+            named = {one.name: one for one in (await ask.client.list_tools()).tools}
+            assert named.keys() >= {"versions", "regions"} and "accept" not in named
+            assert named["results"].input_schema["required"] == ["key"]
+            for name, given, said in (
+                ("accept", {"asked": {"ids": [one["id"]]}}, "This needs the role curator; yours is viewer."),
+                ("regions", {"image": "nothing"}, "There is no image"),
+                ("regions", {"path": "/etc/passwd"}, 'This call has no "path"'),
+                ("regions", {}, 'This call needs "image"; give it.'),
+                ("chalk", {}, 'There is no tool "chalk"'),
+            ):
+                refused = await ask.call(name, given)
+                assert refused.is_error and said in refused.content[0].text
+        async with tools(address, keys["ann"], "auto") as ask:
+            assert "build" in {one.name for one in (await ask.client.list_tools()).tools}
+            refused = await ask.call("score", {"files": [{"path": "/etc/passwd"}]})
+            assert refused.is_error and "in base64" in refused.content[0].text
+            refused = await ask.call("score_list", {"asked": {"folder": "/etc"}})
+            assert refused.is_error and "not in a folder that pages may read" in refused.content[0].text
+
+    asyncio.run(rounds())
+    root = address.removesuffix("api/v1/")
+    for headers, method, status, said in (
+        ({}, "post", 401, "Authorization: Bearer"),
+        ({"Authorization": keys["ann"], "Origin": "http://evil.example"}, "post", 403, "Another website"),
+        ({"Authorization": keys["ann"]}, "get", 405, "by POST"),
+    ):
+        answer = httpx.request(method, f"{root}mcp", headers=headers | JSON)
+        assert answer.status_code == status and said in answer.json()["detail"]
+
+
+class Asking:
+    """A client of MCP that asks tools and wants an answer."""
+
+    def __init__(self, client: Any):
+        self.client = client
+
+    async def call(self, name: str, given: dict[str, Any]) -> Any:
+        return await self.client.call_tool(name, given)
+
+    async def __call__(self, name: str, **given: Any) -> Any:
+        answer = await self.call(name, given)
+        assert not answer.is_error, answer.content
+        assert json.loads(answer.content[0].text) in (
+            answer.structured_content,
+            *answer.structured_content.values(),
+        )
+        return answer.structured_content
+
+
+@asynccontextmanager
+async def tools(address: str, bearer: str, mode: str) -> AsyncIterator[Asking]:
+    import httpx2
+    from mcp import Client
+    from mcp.client.streamable_http import streamable_http_client
+
+    url = f"{address.removesuffix('api/v1/')}mcp"
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": bearer}, timeout=120) as http,
+        Client(streamable_http_client(url, http_client=http), mode=mode) as client,
+    ):
+        yield Asking(client)
 
 
 def workspace_who(workspace: Workspace, subject: str) -> str:

@@ -85,8 +85,9 @@ def test_the_project_and_the_tests_name_every_extra_with_the_same_versions() -> 
     [
         (("banks", "map", "--method", "umap", "--json"), extras.MAP),
         (("synthesize", "--engine", "sdxl", "--prompt", "scratch", "--count", "1"), extras.SDXL_FILE),
+        (("serve", "--mcp"), extras.MCP),
     ],
-    ids=["map", "sdxl-file"],
+    ids=["map", "sdxl-file", "mcp"],
 )
 @pytest.mark.slow
 def test_the_command_line_says_what_to_install(

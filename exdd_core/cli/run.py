@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from exdd_core import extras
 from exdd_core.cli.arguments import Add, Group, open_workspace
 from exdd_core.cli.terminal import print_result, say
 from exdd_core.errors import BadInput
@@ -108,6 +109,7 @@ def door_options(add: Add) -> None:
         action="store_true",
         help="the printed address carries a secret, and nobody gets in without it",
     )
+    add("--mcp", action="store_true", help="offer the calls of the API as tools by MCP, at /mcp")
     add(
         "--read-only",
         action="store_true",
@@ -160,7 +162,9 @@ def _oidc_options(add: Add) -> None:
 def door_words(options: argparse.Namespace) -> list[str]:
     """The same options for another program."""
     words = [
-        f"--{name}" for name in ("sign-in", "token", "read-only") if getattr(options, name.replace("-", "_"))
+        f"--{name}"
+        for name in ("sign-in", "token", "read-only", "mcp")
+        if getattr(options, name.replace("-", "_"))
     ]
     for name in ("address", "root_path", "oidc_issuer", "oidc_client", "oidc_claim"):
         if getattr(options, name):
@@ -178,6 +182,8 @@ def door_words(options: argparse.Namespace) -> list[str]:
 def serve(options: argparse.Namespace) -> NoReturn:
     """Start the workbench in the browser."""
     check_port(options.host, options.port)  # before anything is imported, which takes seconds
+    if options.mcp:
+        extras.MCP.require()
     from exdd_core.workspace import Workspace
 
     if Workspace.exists(options.workspace):

@@ -22,6 +22,7 @@ EVENTS = (f"{API}/queue/join", f"{API}/run/predict")  # run what an event of a p
 FUNCTIONS = f"{API}/component_server"  # runs a function that a script asks
 UPLOAD = f"{API}/upload"
 REST = "/api/v1"  # what programs ask (`exdd_core.api`)
+MCP = "/mcp"  # tools (`pages.mcp`), where they are served
 UPLOADS = (UPLOAD, f"{REST}/score")  # take files as large as a data set
 LARGEST_CALL = 64 << 20  # bytes of a function call; the largest holds a drawn mask
 # Addresses of Gradio that our pages ask for. The rest of its addresses, such as its proxy, is not served.
@@ -66,7 +67,7 @@ def check_address(path: str, own: frozenset[str]) -> None:
 
 def check_type(path: str, method: str, headers: Headers, doors: Doors) -> None:
     """Refuse bodies that are not JSON, which a form of another site could send, and bodies that are too large."""
-    if method not in WRITING or not path.startswith((API, f"{REST}/")):
+    if method not in WRITING or not path.startswith((API, f"{REST}/", MCP)):
         return
     kind, wanted = content_type(headers), ["application/json"]
     if path.rstrip("/") == UPLOAD:

@@ -49,7 +49,7 @@ class Doors:
     have accounts in the workspace. guest: the role of whoever has not signed in; None lets nobody in without.
     folders: pages may name folders below these. largest_upload: in bytes. root: the prefix of every address, as
     /exdd, that a reverse proxy shows the pages under; "" for none. proxies: addresses whose forwarded headers count.
-    oidc: a service that people may sign in by, besides accounts with passwords.
+    oidc: a service that people may sign in by, besides accounts with passwords. mcp: whether tools are offered by MCP.
     """
 
     hosts: tuple[str, ...] = LOOPBACK
@@ -62,6 +62,7 @@ class Doors:
     root: str = ""
     proxies: tuple[str, ...] = ()
     oidc: Oidc | None = None
+    mcp: bool = False
 
     @classmethod
     def on(
@@ -76,6 +77,7 @@ class Doors:
         root: str = "",
         proxies: tuple[str, ...] = (),
         oidc: Oidc | None = None,
+        mcp: bool = False,
     ) -> Doors:
         """The doors of a server that listens on `host`.
 
@@ -91,7 +93,9 @@ class Doors:
                 "'python -m exdd_core users add NAME --role admin' and start with --sign-in, or show a read-only copy "
                 "with --read-only."
             )
-        doors = cls(token=token, sign_in=sign_in, root=_root(root), proxies=_addresses(proxies), oidc=oidc)
+        doors = cls(
+            token=token, sign_in=sign_in, root=_root(root), proxies=_addresses(proxies), oidc=oidc, mcp=mcp
+        )
         if not own:
             doors = replace(doors, hosts=(*LOOPBACK, *_names_of_this_machine(host)), folders=())
         if address:

@@ -121,6 +121,8 @@ class Guard:
                 receive, wanted = await self._check_call(scope, visitor, receive)
             elif path.startswith(f"{checks.REST}/"):
                 receive, wanted = await _check_program(scope, visitor, receive)
+            elif path == checks.MCP:
+                receive, wanted = await _check_message(method, receive)
             elif path.rstrip("/") == checks.UPLOAD and not roles.may(visitor.role, "curator"):
                 raise Refused(403, "Your account may look and not upload; ask for the role of a curator.")
             enter(scope, visitor, self._doors)
@@ -151,7 +153,7 @@ class Guard:
 
     def _not_in(self, path: str, request: HTTPConnection) -> Response:
         """Where somebody goes who must sign in first; functions and pictures are refused."""
-        if path.startswith(f"{checks.REST}/"):
+        if path.startswith((f"{checks.REST}/", checks.MCP)):
             raise Refused(401, PROGRAMS)
         if not self._doors.sign_in:
             raise Refused(401, "Open the address that the workbench printed when it started, with its token.")
@@ -183,10 +185,8 @@ class Guard:
 def _require(visitor: Visitor, function: object) -> Role:
     """Refuse what asks for another role than the visitor has; returns the role."""
     wanted = rights.role_of(function)
-    if not roles.may(visitor.role, wanted):
-        raise Refused(
-            403, f"This needs the role {wanted}; yours is {visitor.role}. Ask whoever runs the workbench."
-        )
+    if sentence := roles.refusal(visitor.role, wanted):
+        raise Refused(403, sentence)
     return wanted
 
 
@@ -205,6 +205,15 @@ async def _check_program(scope: Scope, visitor: Visitor, receive: Receive) -> tu
     if body:
         checks.parse_call(body)
     return _again(body, receive), wanted
+
+
+async def _check_message(method: str, receive: Receive) -> tuple[Receive, Role]:
+    """Refuse a message of MCP that is no proper JSON; returns as `_check_call`. The tool refuses by itself whoever may
+    not call it, so that clients show why."""
+    if method != "POST":
+        raise Refused(405, "Tools are asked by POST; there are no streams here.")
+    body = await _whole(receive)
+    return _again(body, receive), roles.of_message(checks.parse_call(body))
 
 
 class _Turn:

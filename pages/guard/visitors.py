@@ -91,6 +91,11 @@ def enter(scope: Scope, visitor: Visitor, doors: Doors) -> None:
     _scope.set(scope)
 
 
+def resume(scope: Scope) -> None:
+    """Serve a request that was entered, in another task."""
+    _scope.set(scope)
+
+
 def person(typed: object) -> str:
     """Who decides: the account that is signed in, and the name that somebody `typed` only where nobody is."""
     return visitor_of_request().name or " ".join(str(typed or "").split())[:40]

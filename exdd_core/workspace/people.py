@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import threading
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
 from exdd_core.errors import BadInput
+from exdd_core.files import is_writable
 from exdd_core.workspace.clock import now
+from exdd_core.workspace.failures import DATABASE, as_bad_input
 
 if TYPE_CHECKING:
     from argon2 import PasswordHasher
@@ -129,15 +133,48 @@ def open_session(workspace: Workspace, name: str, lasts: int = LASTS) -> str:
     return token
 
 
+class Sessions(threading.local):
+    """Looks sessions up anew each time, by a connection that each thread keeps open: what ends one anywhere, in another
+    process too, ends it at once. A new connection would take many times as long."""
+
+    def __init__(self, workspace: Workspace):
+        self._workspace = workspace
+        self._file: tuple[int, int] | None = None  # that the connection has open
+        self._open = ExitStack()
+
+    def person(self, token: str) -> Person | None:
+        """The account of a session; None where there is none or it has ended."""
+        try:
+            with as_bad_input():
+                found = (self._workspace.path / DATABASE).stat()
+                if self._file != (found.st_dev, found.st_ino):
+                    self.close()
+                    self._db = self._open.enter_context(self._workspace.reading())
+                    if is_writable(self._workspace.path):  # else SQLite looks for no changes of others
+                        self._file = found.st_dev, found.st_ino
+                rows = self._db.execute(
+                    "select name, role, people.created from sessions "
+                    "join people on name = person where token = ? and until >= ?",
+                    [_digest(token), now()],
+                ).fetchall()  # all of them, so that no transaction stays open
+        except BadInput:
+            self.close()
+            raise
+        return Person(*rows[0]) if rows else None
+
+    def close(self) -> None:
+        """Close this thread's connection; the next call opens one."""
+        self._file = None
+        self._open.close()
+
+
 def signed_in(workspace: Workspace, token: str) -> Person | None:
     """The account of a session; None where there is none or it has ended."""
-    with workspace.reading() as db:
-        row = db.execute(
-            "select name, role, people.created from sessions join people on name = person "
-            "where token = ? and until >= ?",
-            [_digest(token), now()],
-        ).fetchone()
-    return Person(*row) if row else None
+    sessions = Sessions(workspace)
+    try:
+        return sessions.person(token)
+    finally:
+        sessions.close()
 
 
 def sign_out(workspace: Workspace, token: str) -> None:

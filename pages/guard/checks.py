@@ -36,6 +36,14 @@ SERVED = re.compile(
 )
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 DEEPEST = 50  # values within each other; the deepest of a page has a dozen
+PROGRAMS = (
+    "Send the header Authorization: Bearer, with the token of the address that the workbench printed, or with the key "
+    "that 'python -m exdd_core users key NAME' prints."
+)
+FROM_NOWHERE = (
+    "This request has a cookie and does not say from which page it comes, so nothing was done. Programs send a key in "
+    "the header Authorization: Bearer in place of a cookie, or the header Origin with the address of the workbench."
+)
 WRITING = ("POST", "PUT", "PATCH", "DELETE")
 
 
@@ -57,6 +65,10 @@ def check_origin(doors: Doors, method: str, headers: Headers, *, page: bool) -> 
         opened = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
         if not (page and opened and method in ("GET", "HEAD")):
             raise Refused(403, "Another website sent this request, so nothing was done.")
+    # A browser that says nothing of where a request comes from; none lets another site's page add an Authorization.
+    silent = origin is None and "sec-fetch-site" not in headers and "cookie" in headers
+    if silent and method in WRITING and not headers.get("authorization", "").lower().startswith("bearer "):
+        raise Refused(403, FROM_NOWHERE)
 
 
 def check_address(path: str, own: frozenset[str]) -> None:

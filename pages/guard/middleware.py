@@ -40,10 +40,6 @@ OPEN = frozenset(
         f"{checks.API}/startup-events",
     )
 )
-PROGRAMS = (
-    "Send the header Authorization: Bearer, with the token of the address that the workbench printed, or with the key "
-    "that 'python -m exdd_core users key NAME' prints."
-)
 # Functions that run at a time, of the 40 threads that all share: files, probes and signing in always find a free one,
 # and so do those who look where the writers wait for the database.
 LOOKING, WRITING = 20, 12
@@ -154,7 +150,7 @@ class Guard:
     def _not_in(self, path: str, request: HTTPConnection) -> Response:
         """Where somebody goes who must sign in first; functions and pictures are refused."""
         if path.startswith((f"{checks.REST}/", checks.MCP)):
-            raise Refused(401, PROGRAMS)
+            raise Refused(401, checks.PROGRAMS)
         if not self._doors.sign_in:
             raise Refused(401, "Open the address that the workbench printed when it started, with its token.")
         if path not in self._pages:

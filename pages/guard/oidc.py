@@ -153,6 +153,4 @@ def _enter(visitors: Visitors, known: Oidc, claims: Mapping[str, Any]) -> str:
             "whoever runs the workbench."
         )
     name = str(claims.get("preferred_username") or claims.get("email") or claims.get("name") or claims["sub"])
-    session = people.sign_in_by(visitors.workspace, f"{known.issuer} {claims['sub']}", name[:40], role)
-    visitors.forget()
-    return session
+    return people.sign_in_by(visitors.workspace, f"{known.issuer} {claims['sub']}", name[:40], role)

@@ -5,8 +5,9 @@ Knows cookies and the accounts of a workspace. Does not know what a role may do.
 
 from __future__ import annotations
 
+import hashlib
 import hmac
-import time
+import math
 from contextvars import ContextVar
 from dataclasses import dataclass
 
@@ -16,12 +17,11 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
 
 from exdd_core.workspace import Workspace, people
+from pages.guard.checks import PROGRAMS, Refused
 from pages.guard.doors import Doors, Role
+from pages.guard.tries import Tries, sender
 
 SESSION, TOKEN = "exdd_session", "exdd_token"  # names of cookies
-FRESH = (
-    10.0  # seconds that a session is known without asking the database: a page asks for many files at once
-)
 VISITOR, DOORS = "exdd.visitor", "exdd.doors"  # what a request carries
 
 
@@ -42,22 +42,41 @@ class Visitors:
 
     def __init__(self, workspace: Workspace, doors: Doors):
         self.workspace, self.doors = workspace, doors
-        self._known: dict[str, tuple[float, Visitor]] = {}  # by session
+        self.tries = Tries()
+        self._sessions = people.Sessions(workspace)
 
     def of(self, request: HTTPConnection) -> Visitor:
-        """The visitor behind a request; a program sends a session or the token as a header in place of a cookie."""
+        """The visitor behind a request; a program sends a session or the token as a header in place of a cookie.
+
+        Raises `Refused` for a wrong key: a program that sent one did not come as a guest.
+        """
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        bearer = bearer.strip() if scheme.lower() == "bearer" else ""
-        session = bearer or request.cookies.get(SESSION)
-        if self.doors.sign_in and session:
-            found = self._signed_in(session)
-            if found:
-                return found
-        token = self.doors.token
-        given = bearer or request.cookies.get(TOKEN, "")
-        if token and hmac.compare_digest(given.encode(), token.encode()):
+        if scheme.lower() == "bearer" and (self.doors.sign_in or self.doors.token):
+            return self._by_key(bearer.strip(), sender(request.client.host if request.client else ""))
+        found = self._known(request.cookies.get(SESSION, ""), request.cookies.get(TOKEN, ""))
+        return found or Visitor("", self.doors.guest)
+
+    def _by_key(self, key: str, host: str) -> Visitor:
+        """The visitor of a key. Wrong ones are slowed by their address, where keys that were right go on as before."""
+        tries, place, own = self.tries, f"key from {host}", hashlib.sha256(key.encode()).hexdigest()
+        wait = 0.0 if tries.was_right(own) else tries.wait(place)
+        if wait > 0:
+            raise Refused(429, f"Too many wrong keys; wait {math.ceil(wait)} seconds and try again.")
+        found = self._known(key, key)
+        if found is None:
+            tries.wrong(place)
+            raise Refused(401, f"This key opens nothing, or not any more. {PROGRAMS}")
+        tries.remember(own)
+        return found
+
+    def _known(self, session: str, token: str) -> Visitor | None:
+        """Whom a session belongs to, or who knows the token."""
+        account = self._sessions.person(session) if self.doors.sign_in and session else None
+        if account is not None:
+            return Visitor(account.name, account.role)  # type: ignore[arg-type]
+        if self.doors.token and hmac.compare_digest(token.encode(), self.doors.token.encode()):
             return Visitor("", "admin")
-        return Visitor("", self.doors.guest)
+        return None
 
     def welcomed(self, request: HTTPConnection, given: str, path: str) -> Response | None:
         """The page without the token in its address, and a cookie in its place; None for a wrong one."""
@@ -67,22 +86,6 @@ class Visitors:
         secure = request.url.scheme == "https"
         answer.set_cookie(TOKEN, given, max_age=people.LASTS, httponly=True, samesite="lax", secure=secure)
         return answer
-
-    def forget(self) -> None:
-        """Ask the database again: somebody has signed in or out."""
-        self._known.clear()
-
-    def _signed_in(self, session: str) -> Visitor | None:
-        at, visitor = self._known.get(session, (0.0, GUEST))
-        if time.monotonic() - at < FRESH and visitor.name:
-            return visitor
-        person = people.signed_in(self.workspace, session)
-        if person is None:
-            self._known.pop(session, None)
-            return None
-        visitor = Visitor(person.name, person.role)  # type: ignore[arg-type]
-        self._known[session] = time.monotonic(), visitor
-        return visitor
 
 
 def enter(scope: Scope, visitor: Visitor, doors: Doors) -> None:

@@ -1,13 +1,15 @@
 """A year in a day: `python -m tests.bench year`. Does a decision, a score or a build get slower with history?
 
-10,000 decisions, 5,000 images scored and 50 rebuilds on small plates; the first tenth against the last. Ratios within
-one run: the machine's speed cancels out as far as it is steady. Knows the library. Does not know pages.
+10,000 decisions, 5,000 images scored and 50 rebuilds on small plates. A peer without history, a copy of the workspace
+as it began, does the same acts in turn with it, so that a machine that slows down slows both: what counts is the
+last tenth against the peer's in those rounds. Knows the library. Does not know pages.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import tempfile
 import time
 from collections import defaultdict
@@ -29,6 +31,7 @@ from tests import plates
 
 PAINTED, WHO = 60, "Ada"
 DECISIONS_A_FIT = 50  # quick decisions that one fit follows
+OF_PEER = 12  # decisions of the peer a round: it has a year's hundredth before it begins anew
 KEPT = 3  # bank versions that stay
 
 
@@ -41,40 +44,67 @@ def main(options: argparse.Namespace) -> None:
 def year(workspace: Workspace, decided: int, scored: int, rebuilt: int) -> dict[str, Any]:
     """Live through so many decisions, scored images and rebuilds, evenly mixed.
 
-    Returns, by kind, the p95 of the first and of the last tenth in milliseconds of processor time and their ratio;
-    memory, open files and threads after the first tenth and at the end; bytes of the database a decision.
+    Returns, by kind, what `compared` does; memory, open files and threads after the first tenth and at the end; bytes
+    of the database a decision.
     """
     for seed in range(6, PAINTED):
         plates.paint(workspace, seed)
-    clock, size = Clock(), workspace.path / "workspace.db"
-    process, began = psutil.Process(), None
     rounds = decided // DECISIONS_A_FIT
-    review, first_size = Review(workspace), size.stat().st_size
-    for number in range(rounds):
-        if rebuilt and number % max(1, rounds // rebuilt) == 0:
-            with clock.timed("rebuild"):
-                build_bank(workspace, negative_ratio=0.2)
-            for old in workspace.banks()[KEPT:]:
-                delete_bank(workspace, old.id)
-        _decide(workspace, clock, number)
-        with clock.timed("fit"):
-            load_detector(workspace)
-        images = review.images("plates/test")[: max(1, scored // rounds)]
-        with clock.timed("score"):
-            for image in images:
-                review.compare(image.id)
-        if number == rounds // 10:
-            began = _held(process)
+    old, fresh = Clock(), Clock()
+    size, process, began = workspace.path / "workspace.db", psutil.Process(), None
+    first_size = size.stat().st_size
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(workspace.path, Path(folder) / "begun")
+        for number in range(rounds):
+            if number % max(1, rounds // 10) == 0:
+                peer = _anew(Path(folder), workspace)
+            due = bool(rebuilt) and number % max(1, rounds // rebuilt) == 0
+            images = max(1, scored // rounds)
+            _round(workspace, old, number, due, DECISIONS_A_FIT, images)
+            _round(peer, fresh, number, due, OF_PEER, min(images, 5))
+            if number == rounds // 10:
+                began = _held(process)
     end = _held(process)
     grown = (size.stat().st_size - first_size) / max(1, decided)
-    return {"times": clock.ratios(), "held": {"then": began, "now": end}, "bytes a decision": round(grown)}
+    return {
+        "times": compared(old, fresh),
+        "held": {"then": began, "now": end},
+        "bytes a decision": round(grown),
+    }
 
 
-def _decide(workspace: Workspace, clock: Clock, number: int) -> None:
+def _anew(folder: Path, workspace: Workspace) -> Workspace:
+    """The workspace as it began, with a detector in memory."""
+    shutil.rmtree(folder / "peer", ignore_errors=True)
+    shutil.copytree(folder / "begun", folder / "peer")
+    peer = Workspace.open(folder / "peer")
+    peer._backbones |= workspace._backbones
+    load_detector(peer)
+    return peer
+
+
+def _round(workspace: Workspace, clock: Clock, number: int, due: bool, decided: int, scored: int) -> None:
+    """A rebuild if one is due, decisions, the fit that follows them, and scores."""
+    if due:
+        with clock.timed("rebuild"):
+            build_bank(workspace, negative_ratio=0.2)
+        for old in workspace.banks()[KEPT:]:
+            delete_bank(workspace, old.id)
+    _decide(workspace, clock, number, decided)
+    with clock.timed("fit"):
+        load_detector(workspace)
+    review = Review(workspace)
+    images = review.images("plates/test")[:scored]
+    for image in images:
+        with clock.timed("score"):
+            review.compare(image.id)
+
+
+def _decide(workspace: Workspace, clock: Clock, number: int, decided: int) -> None:
     """Accept, reject and take back; as many are pending afterwards as before."""
     waiting = plates.pending(workspace)
     acts: list[tuple[str, Callable[[], Any]]] = []
-    for turn in range(DECISIONS_A_FIT // 2):
+    for turn in range(decided // 2):
         id = waiting[(number + turn) % len(waiting)]
         if turn % 3:
             acts.append(("accept", partial(curation.accept, workspace, [id], WHO, wait=False)))
@@ -86,7 +116,7 @@ def _decide(workspace: Workspace, clock: Clock, number: int) -> None:
         with clock.timed(kind):
             act()
     with clock.timed("history"):
-        decisions.past(workspace, "plates", 60)
+        decisions.past(workspace, "plates", 6)
     load_detector(workspace)
     acts[-1][1]()
 
@@ -103,18 +133,29 @@ class Clock:
         yield
         self.taken[kind].append(1e3 * (time.process_time() - began))
 
-    def ratios(self) -> dict[str, dict[str, float]]:
-        found = {}
-        for kind, taken in self.taken.items():
-            tenth = max(1, len(taken) // 10)
-            first, last = (_p95(some) for some in (taken[:tenth], taken[-tenth:]))
-            found[kind] = {
-                "n": len(taken),
-                "first": round(first, 2),
-                "last": round(last, 2),
-                "ratio": round(last / max(first, 1e-3), 2),
-            }
-        return found
+    def tenths(self, kind: str) -> tuple[float, float]:
+        """The p95 of the first and of the last tenth."""
+        taken = self.taken[kind]
+        tenth = max(1, len(taken) // 10)
+        return _p95(taken[:tenth]), _p95(taken[-tenth:])
+
+
+def compared(old: Clock, fresh: Clock) -> dict[str, dict[str, float]]:
+    """By kind: how often, the p95 of the first and last tenth in milliseconds of processor time, and their ratio; the
+    peer's; and the last tenth against the peer's, which is what history costs."""
+    found = {}
+    for kind, taken in old.taken.items():
+        (first, last), (peer_first, peer_last) = old.tenths(kind), fresh.tenths(kind)
+        found[kind] = {
+            "n": len(taken),
+            "first": round(first, 2),
+            "last": round(last, 2),
+            "ratio": round(last / max(first, 1e-3), 2),
+            "peer first": round(peer_first, 2),
+            "peer last": round(peer_last, 2),
+            "against the peer": round(last / max(peer_last, 1e-3), 2),
+        }
+    return found
 
 
 def _p95(taken: list[float]) -> float:

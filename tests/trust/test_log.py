@@ -90,7 +90,7 @@ def test_the_number_that_a_page_shows_finds_its_line_with_the_account(
     monkeypatch.setattr("pages.routes.candidates.get", broken)  # a route of ours
     with (
         serving(workspace, Doors(sign_in=True, guest=None)) as address,
-        httpx.Client(base_url=address, follow_redirects=True) as client,
+        httpx.Client(base_url=address, headers={"Sec-Fetch-Site": "none"}, follow_redirects=True) as client,
     ):
         client.post("sign-in", data={"name": "ann", "password": "correct horse battery", "next": "/"})
         config = client.get("config").json()

@@ -7,6 +7,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import quote
 
@@ -23,7 +24,7 @@ from exdd_core.detector.backbones import Backbone
 from exdd_core.images import encode_png
 from exdd_core.workspace import Workspace, decisions, people
 from pages import programs
-from pages.guard import Doors, checks, rights, visitors
+from pages.guard import Doors, checks, rights, tries, visitors
 from pages.guard.uploads import allowed_path
 from tests import plates
 from tests.trust.conftest import opened
@@ -47,12 +48,22 @@ def workspace(built: Path, backbone: Backbone, tmp_path_factory: pytest.TempPath
 
 
 @pytest.fixture(scope="module")
-def client(workspace: Workspace) -> Iterator[TestClient]:
+def server(workspace: Workspace) -> Starlette:
     """The guard and all behind it but Gradio."""
     doors = Doors(sign_in=True, guest=None, folders=(workspace.path.parent / "open",))
     options = app.launch_options(workspace, doors)["app_kwargs"]
-    server = Starlette(routes=options["routes"], middleware=options["middleware"])  # type: ignore[arg-type]
-    with TestClient(server, base_url="http://127.0.0.1/api/v1", raise_server_exceptions=False) as made:
+    return Starlette(routes=options["routes"], middleware=options["middleware"])  # type: ignore[arg-type]
+
+
+def at(server: Starlette, sender: str) -> TestClient:
+    """A client at an address of its own."""
+    base = "http://127.0.0.1/api/v1"
+    return TestClient(server, base_url=base, raise_server_exceptions=False, client=(sender, 1))
+
+
+@pytest.fixture(scope="module")
+def client(server: Starlette) -> Iterator[TestClient]:
+    with at(server, "10.0.0.1") as made:
         yield made
 
 
@@ -61,7 +72,8 @@ def key(workspace: Workspace, role: str) -> dict[str, str]:
 
 
 def cookie(workspace: Workspace, role: str) -> dict[str, str]:
-    return {"Cookie": f"{visitors.SESSION}={people.open_session(workspace, role)}"}
+    session = people.open_session(workspace, role)
+    return {"Cookie": f"{visitors.SESSION}={session}", "Origin": "http://127.0.0.1"}
 
 
 def kept(workspace: Workspace) -> tuple[object, ...]:
@@ -140,7 +152,7 @@ def test_what_no_call_answers_is_refused_however_it_is_written(
 
 
 def test_a_key_cannot_be_guessed_is_kept_as_a_digest_and_ends_with_its_account(
-    client: TestClient, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    client: TestClient, server: Starlette, workspace: Workspace
 ) -> None:
     people.add(workspace, "eve", "admin", None)
     bearer = key(workspace, "eve")
@@ -149,12 +161,62 @@ def test_a_key_cannot_be_guessed_is_kept_as_a_digest_and_ends_with_its_account(
     assert client.get("versions", headers=bearer).status_code == 200
     content = b"".join(file.read_bytes() for file in workspace.path.glob("workspace.db*"))
     assert b"eve" in content and secret.encode() not in content
-    monkeypatch.setattr(visitors, "FRESH", 0.0)  # else a session is known for some seconds more
     people.change(workspace, "eve", role="viewer")
-    for header in (secret, secret[:-1], f"{secret}x", "", "\u00e9", "a b", "x" * 4000):
+    for number, header in enumerate(
+        (secret, secret[:-1], f"{secret}x", "", "\u00e9", "a b", "x" * 4000), start=2
+    ):
         wrong = {b"Authorization": f"Bearer {header}".encode("latin-1")}
-        answer = client.get("versions", headers=wrong)
+        answer = at(server, f"10.0.0.{number}").get("versions", headers=wrong)
         assert answer.status_code == 401 and "users key" in sentence(answer), header
+
+
+def test_a_key_that_is_taken_back_anywhere_opens_nothing_from_then_on(
+    server: Starlette, workspace: Workspace
+) -> None:
+    people.add(workspace, "bob", "viewer", None)
+    bearer, client = key(workspace, "bob"), at(server, "10.0.1.1")
+    elsewhere = Workspace.open(workspace.path)  # as another process has it
+    for end in (
+        lambda: people.change(elsewhere, "bob", role="curator"),
+        lambda: people.remove(elsewhere, "bob"),
+    ):
+        bearer = key(workspace, "bob")
+        assert [client.get("versions", headers=bearer).status_code for _ in range(2)] == [200, 200]
+        end()
+        assert client.get("versions", headers=bearer).status_code == 401
+
+
+def test_wrong_keys_are_slowed_and_make_nobody_else_wait(
+    server: Starlette, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(tries, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    right, later, here = key(workspace, "viewer"), key(workspace, "viewer"), at(server, "10.0.2.1")
+    assert here.get("versions", headers=right).status_code == 200
+    guesses = [
+        here.get("versions", headers={"Authorization": f"Bearer {number}"})
+        for number in range(tries.FREE_TRIES + 2)
+    ]
+    assert [one.status_code for one in guesses] == [401] * tries.FREE_TRIES + [429] * 2
+    assert sentence(guesses[-1]) == "Too many wrong keys; wait 1 seconds and try again."
+    assert here.get("versions", headers=right).status_code == 200  # it was right before
+    assert here.get("versions", headers=later).status_code == 429
+    assert at(server, "10.0.2.2").get("versions", headers=later).status_code == 200
+    clock[0] = 1.0
+    assert here.get("versions", headers=later).status_code == 200
+
+
+def test_a_cookie_from_nobody_knows_where_changes_nothing(client: TestClient, workspace: Workspace) -> None:
+    before, silent = kept(workspace), {"Cookie": cookie(workspace, "admin")["Cookie"]}
+    for method, path, call in CALLS:
+        if method.upper() in checks.WRITING:
+            for body in bodies(call):
+                answer = client.request(method, place(path), headers=silent, **body)
+                assert answer.status_code == 403 and "from which page it comes" in sentence(answer), path
+    assert kept(workspace) == before
+    assert client.get("versions", headers=silent).status_code == 200  # looking changes nothing
+    by_key = client.post("threshold/undo", json={}, headers=silent | key(workspace, "admin"))
+    assert "from which page" not in by_key.text
 
 
 # --- odd calls --------------------------------------------------------------------------------------------------------

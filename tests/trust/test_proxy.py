@@ -29,7 +29,7 @@ def test_signing_in_and_out_stays_below_the_prefix(tmp_path: Path) -> None:
     with (
         serving(workspace, doors) as server,
         proxied(server, "/exdd", strip=True) as address,
-        httpx.Client(base_url=address, follow_redirects=True) as client,
+        httpx.Client(base_url=address, headers={"Sec-Fetch-Site": "none"}, follow_redirects=True) as client,
     ):
         form = client.get("curate?candidate=1")
         assert str(form.url) == f"{address}sign-in?next=/curate%3Fcandidate%3D1"

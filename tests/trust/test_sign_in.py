@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from exdd_core.cli import main
 from exdd_core.errors import BadInput
 from exdd_core.workspace import Workspace, people
 from pages import programs
-from pages.guard import Doors, rights, sign_in
+from pages.guard import Doors, rights, sign_in, tries
 from pages.guard.doors import ROLES
 from pages.guard.roles import may
 from tests.browser import serving
@@ -43,7 +44,8 @@ def address(workspace: Workspace) -> Iterator[str]:
 
 @contextmanager
 def signed_in(address: str, name: str) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=address, follow_redirects=True) as client:
+    by_hand = {"Sec-Fetch-Site": "none"}  # a browser says where a request comes from
+    with httpx.Client(base_url=address, headers=by_hand, follow_redirects=True) as client:
         client.post("sign-in", data={"name": name, "password": PASSWORD, "next": "/curate"})
         yield client
 
@@ -151,30 +153,48 @@ def test_whoever_only_looks_claims_no_candidate(address: str, monkeypatch: pytes
     assert claimed == ["curator-ann"]
 
 
-def test_wrong_passwords_are_slowed_down(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_passwords_are_slowed_down_also_many_at_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     # A stopped clock: on a busy machine the first wait, of a second, is over before the next request.
-    monkeypatch.setattr(sign_in, "time", SimpleNamespace(monotonic=lambda: 0.0))
-    with serving(workspace, Doors(sign_in=True, guest=None)) as address:
-        wrong = {"name": "viewer-ann", "password": "not the password", "next": "/"}
-        statuses = [
-            httpx.post(address + "sign-in", data=wrong).status_code for _ in range(sign_in.FREE_TRIES + 1)
-        ]
-        assert statuses == [403] * sign_in.FREE_TRIES + [429]
-        right = wrong | {"password": PASSWORD}
-        assert httpx.post(address + "sign-in", data=right).status_code == 429
+    monkeypatch.setattr(tries, "time", SimpleNamespace(monotonic=lambda: 0.0))
+    with serving(workspace, Doors(sign_in=True, guest=None, proxies=("127.0.0.1",))) as address:
+
+        def enter(sender: str, password: str) -> int:
+            form = {"name": "viewer-ann", "password": password, "next": "/"}
+            return httpx.post(
+                address + "sign-in", data=form, headers={"X-Forwarded-For": sender}, timeout=60
+            ).status_code
+
+        assert enter("10.0.0.1", PASSWORD) == 303
+        with ThreadPoolExecutor(12) as pool:
+            statuses = list(pool.map(enter, ["10.0.0.2"] * 12, ["not the password"] * 12))
+        assert sorted(statuses) == [403] * tries.FREE_TRIES + [429] * (12 - tries.FREE_TRIES)
+        assert enter("10.0.0.2", PASSWORD) == enter("10.0.0.3", PASSWORD) == 429
+        assert enter("10.0.0.1", PASSWORD) == 303  # whoever guesses keeps her out nowhere she has been
+
+
+def test_all_addresses_of_one_machine_wait_together_and_fill_no_memory() -> None:
+    assert tries.sender("2001:db8::1") == tries.sender("2001:db8::ffff:2") != tries.sender("2001:db8:0:1::1")
+    assert tries.sender("::ffff:10.0.0.1") == tries.sender("10.0.0.1")
+    counted = tries.Tries()
+    for number in range(tries.MOST + 5):
+        counted.wrong(f"from {number}")
+        counted.remember(f"{number}")
+    assert len(counted._wrong) == len(counted._right) == tries.MOST and counted.was_right(f"{number}")
 
 
 def test_the_wait_doubles_and_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(sign_in.time, "monotonic", lambda: clock[0])
-    tries, waits = sign_in.Tries(), []
-    for _ in range(sign_in.FREE_TRIES + 8):
-        tries.wrong("name ann")
-        waits.append(tries.wait("name ann"))
-    assert waits == [0] * (sign_in.FREE_TRIES - 1) + [1, 2, 4, 8, 16, 32, 60, 60, 60]
-    assert tries.wait("name bob") == 0
-    clock[0] = sign_in.FORGOTTEN + 1
-    assert tries.wait("name ann") == 0
+    monkeypatch.setattr(tries.time, "monotonic", lambda: clock[0])
+    counted, waits = tries.Tries(), []
+    for _ in range(tries.FREE_TRIES + 8):
+        counted.wrong("name ann")
+        waits.append(counted.wait("name ann"))
+    assert waits == [0] * (tries.FREE_TRIES - 1) + [1, 2, 4, 8, 16, 32, 60, 60, 60]
+    assert counted.wait("name bob") == 0
+    clock[0] = tries.FORGOTTEN + 1
+    assert counted.wait("name ann") == 0
 
 
 @pytest.mark.parametrize("asked", ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a\nb"])

@@ -16,8 +16,10 @@ import exdd_core
 from exdd_core import cli
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
-from exdd_core.bundle import importing, reading, scorer, writing
+from exdd_core.bundle import engines, importing, reading, scorer, writing
 from exdd_core.depth import Depth
+from exdd_core.detector import openvino_engine
+from exdd_core.detector.patch_network import PatchNetwork
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_image
 from exdd_core.workspace import Workspace, dataset_settings
@@ -36,6 +38,7 @@ ABSENT = (
     "pydantic",
     "safetensors",
     "sqlite_utils",
+    "onnx",
 )
 RUN = f"""
 import runpy, sys
@@ -52,8 +55,23 @@ def bundle(demo_workspace: Workspace, tmp_path_factory: pytest.TempPathFactory) 
     return file
 
 
+@pytest.fixture(scope="module")
+def old(bundle: Path, demo_workspace: Workspace) -> Path:
+    """The bundle as format 2 was, with the network as OpenVINO stores it."""
+    network = openvino_engine.serialized(PatchNetwork(load_detector(demo_workspace).backbone))
+    with zipfile.ZipFile(bundle) as source, zipfile.ZipFile(bundle.with_name("old.zip"), "w") as target:
+        told = json.loads(source.read(scorer.MANIFEST)) | {"format": 2}
+        told["digests"].pop(engines.NETWORK)
+        for name in set(source.namelist()) - {engines.NETWORK, scorer.MANIFEST}:
+            target.writestr(name, source.read(name))
+        for name, content in zip((engines.OLD_NETWORK, engines.OLD_WEIGHTS), network, strict=True):
+            target.writestr(name, content)
+        target.writestr(scorer.MANIFEST, json.dumps(told))
+    return bundle.with_name("old.zip")
+
+
 def started(bundle: Path, *words: object) -> subprocess.CompletedProcess[str]:
-    """Run a bundle as a program, elsewhere, where only numpy, OpenCV and OpenVINO can be imported."""
+    """Run a bundle as a program, elsewhere, where only numpy, OpenCV and the engines can be imported."""
     command = [sys.executable, "-I", "-c", RUN, str(bundle), *map(str, words)]
     return subprocess.run(command, cwd=bundle.parent, capture_output=True, text=True, timeout=300)
 
@@ -65,9 +83,10 @@ def changed(bundle: Path, file: Path, change: Callable[[str, bytes], bytes]) -> 
     return file
 
 
-def test_the_same_verdicts_without_pytorch(bundle: Path, demo_workspace: Workspace) -> None:
+@pytest.mark.parametrize("engine", engines.ENGINES)
+def test_the_same_verdicts_without_pytorch(bundle: Path, demo_workspace: Workspace, engine: str) -> None:
     rows = demo_workspace.images("demo", split="test")
-    ended = started(bundle, *(row.path for row in rows), "--json")
+    ended = started(bundle, *(row.path for row in rows), "--json", "--engine", engine)
     assert ended.returncode == 0, ended.stderr
     told = [json.loads(line) for line in ended.stdout.splitlines()]
     seen = load_detector(demo_workspace).score([row.path for row in rows])
@@ -87,7 +106,7 @@ def test_a_damaged_network_is_refused_by_its_golden_images(bundle: Path, tmp_pat
     def weaker(name: str, content: bytes) -> bytes:
         middle = len(content) // 2
         return (
-            content[:middle] + bytes(4096) + content[middle + 4096 :] if name == scorer.WEIGHTS else content
+            content[:middle] + bytes(4096) + content[middle + 4096 :] if name == engines.NETWORK else content
         )
 
     damaged = changed(bundle, tmp_path / "damaged.zip", weaker)
@@ -97,6 +116,28 @@ def test_a_damaged_network_is_refused_by_its_golden_images(bundle: Path, tmp_pat
         exdd_core.load(damaged)
     ended = started(damaged, "any.png")
     assert ended.returncode == 2 and "nothing is scored" in ended.stderr and not ended.stdout
+
+
+def test_what_is_installed_computes_the_network(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exdd_core.load(bundle).engine == "onnxruntime"
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    assert exdd_core.load(bundle).engine == "openvino"
+    with pytest.raises(BadInput, match="asked for and is not installed; install it .pip install onnxruntime"):
+        scorer.load(bundle, "onnxruntime")
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(BadInput, match="install one .pip install onnxruntime, or openvino"):
+        exdd_core.load(bundle)
+
+
+def test_a_bundle_with_openvinos_network_scores(
+    old: Path, demo_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = demo_workspace.images("demo", split="test")[0].path
+    expected = load_detector(demo_workspace).score([path])[0].score
+    assert exdd_core.load(old).score(path).score == pytest.approx(expected, rel=1e-4)
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(BadInput, match="an older program made; install it .pip install openvino"):
+        exdd_core.load(old)
 
 
 def test_python_scores_files_bytes_and_arrays(
@@ -119,6 +160,7 @@ def test_python_scores_files_bytes_and_arrays(
 
 def test_a_bundle_becomes_a_version_of_another_workspace(
     bundle: Path,
+    old: Path,
     demo_workspace: Workspace,
     demo_dataset: Path,
     tmp_path: Path,
@@ -169,11 +211,11 @@ def test_a_bundle_becomes_a_version_of_another_workspace(
         "threshold", "set", "--false-alarm-rate", "0.1", code=2
     )
 
-    # Exported again it scores the same; a second one is deleted with all its files.
+    # Exported again it scores the same; a second one, of format 2, is deleted with all its files.
     ran("banks", "export", tmp_path / "again.zip")
     again, first = exdd_core.load(tmp_path / "again.zip"), exdd_core.load(bundle)
     assert [again.score(row.path).score for row in rows] == [first.score(row.path).score for row in rows]
-    assert "becomes active by banks activate v2" in ran("banks", "import", bundle, *to)
+    assert "becomes active by banks activate v2" in ran("banks", "import", old, *to)
     second = own.bank("v2")
     assert not second.active and "negative rows" in ran("banks", "compare", "v1", "v2")
     ran("banks", "delete", "v2")

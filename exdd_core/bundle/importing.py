@@ -27,6 +27,7 @@ from exdd_core.workspace.placing import making
 if TYPE_CHECKING:
     from exdd_core.workspace import BankVersion, DatasetInfo, Workspace
 
+OLDEST = 2  # format 1 had no version to import
 LARGEST = 16 << 30  # bytes of all files of a bundle, unpacked
 
 
@@ -76,7 +77,7 @@ def _read(path: Path) -> tuple[Manifest, dict[str, bytes]]:
         if sum(file.file_size for file in archive.infolist()) > LARGEST:
             raise _damaged(path, f"it unpacks to more than {LARGEST >> 30} GB")
         manifest: Manifest = json.loads(archive.read(scorer.MANIFEST))
-        if manifest["format"] != scorer.FORMAT:
+        if not OLDEST <= manifest["format"] <= scorer.FORMAT:
             age = (
                 "a newer program"
                 if manifest["format"] > scorer.FORMAT

@@ -28,12 +28,15 @@ def main(words: Sequence[str] | None = None, bundle: str | None = None) -> int:
     if bundle is None:
         parser.add_argument("bundle", metavar="BUNDLE", help="made with `banks export`")
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path)
+    parser.add_argument(
+        "--engine", choices=("onnxruntime", "openvino"), help="default: the first that is installed"
+    )
     parser.add_argument("--json", action="store_true", help="one line of JSON for each image")
     options = parser.parse_args(words)
     from exdd_core.bundle import scorer
 
     try:
-        opened = scorer.load(bundle or options.bundle)
+        opened = scorer.load(bundle or options.bundle, options.engine)
     except BadInput as error:
         print(error, file=sys.stderr)
         return 2

@@ -1,8 +1,8 @@
 """Scores images with a bundle: network -> distances to both banks -> fusion -> map, score, verdict and regions.
 
 Before its first verdict a bundle scores its golden images and compares them with what was expected: a difference beyond
-the stated tolerance is an error and no verdict. Knows the files of a bundle, numpy, OpenCV and OpenVINO. Does not know
-PyTorch, workspaces or how a bank is built.
+the stated tolerance is an error and no verdict. Knows the files of a bundle, numpy and OpenCV. Does not know PyTorch,
+workspaces or how a bank is built.
 
 >>> from exdd_core.bundle.scorer import load
 >>> load("no.zip")
@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, TypedDict
 import cv2
 import numpy as np
 
+from exdd_core.bundle.engines import compiled
 from exdd_core.bundle.reading import Source, read
 from exdd_core.depth import Depth
 from exdd_core.detector import fusion
@@ -38,8 +39,10 @@ from exdd_core.region import HALF, Region
 if TYPE_CHECKING:
     from exdd_core.detector.inspection import Inspection
 
-FORMAT = 2  # format 1 had the rows of both banks in banks.npz, and no version to import
-MANIFEST, ARRAYS, NETWORK, WEIGHTS = "bundle.json", "banks.npz", "network.xml", "network.bin"
+FORMAT = (
+    3  # 1 had the rows of both banks in banks.npz, and no version to import; 1 and 2 had OpenVINO's network
+)
+MANIFEST, ARRAYS = "bundle.json", "banks.npz"
 VERSION = "version/"  # the files of the bank version, by which a workspace imports it
 QUERIES_AT_ONCE, CANDIDATES = 256, 16
 DAMAGED = (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, RuntimeError)
@@ -134,9 +137,12 @@ class BundleVerdict:
     map: np.ndarray
 
 
-def load(path: str | Path) -> Bundle:
-    """Open a bundle and check it by its golden images. Raises BadInput for a damaged one and one that differs."""
-    bundle = Bundle(path)
+def load(path: str | Path, engine: str | None = None) -> Bundle:
+    """Open a bundle and check it by its golden images. Raises BadInput for a damaged one and one that differs.
+
+    engine: onnxruntime or openvino; None for what is installed.
+    """
+    bundle = Bundle(path, engine)
     bundle.check()
     return bundle
 
@@ -158,9 +164,9 @@ def require_same(
 
 
 class Bundle:
-    """An opened bundle, not checked yet; see `load`."""
+    """An opened bundle, not checked yet; see `load`. engine: the package that computes its network."""
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, engine: str | None = None):
         try:
             with zipfile.ZipFile(path) as archive:
                 manifest: Manifest = json.loads(archive.read(MANIFEST))
@@ -172,7 +178,7 @@ class Bundle:
                     (one, archive.read(one["image"]), np.load(io.BytesIO(archive.read(one["map"]))))
                     for one in manifest["golden"]
                 ]
-                network = archive.read(NETWORK), archive.read(WEIGHTS)
+                network = {name: archive.read(name) for name in archive.namelist() if "network." in name}
             self.manifest, self.path = manifest, Path(path)
             self.size = Size(**manifest["size"])
             self.calibration = Calibration.restore(manifest["calibration"])
@@ -180,7 +186,7 @@ class Bundle:
             self._depth = Depth.parse(manifest["depth"]) if manifest["depth"] else None
             roi = self._arrays.get("roi")
             self._region = None if roi is None else Region(roi)
-            self._network = _compiled(network, self.size)
+            self.engine, self._network = compiled(network, self.size, engine)
         except BadInput:
             raise
         except DAMAGED as error:
@@ -328,22 +334,3 @@ def _nearest(rows: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndar
         distances[start:stop] = np.take_along_axis(exact, order, 1)
         numbers[start:stop] = np.take_along_axis(some, order, 1)
     return distances, numbers
-
-
-class _compiled:
-    """The network for images of one size, computed by OpenVINO in float32."""
-
-    def __init__(self, network: tuple[bytes, bytes], size: Size):
-        try:
-            import openvino
-        except ImportError:
-            raise BadInput("OpenVINO computes the network; install it (pip install openvino).") from None
-        core = openvino.Core()
-        model = core.read_model(model=network[0], weights=network[1])
-        model.reshape([1, size.height, size.width, 3])
-        compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        self._request = compiled.create_infer_request()
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Patch features: uint8 (1, H, W, 3) in, float32 (1, h, w, d) out."""
-        return np.array(self._request.infer([np.ascontiguousarray(images)])[0])

@@ -20,8 +20,8 @@ import numpy as np
 import exdd_core
 from exdd_core import datasets, files, packages
 from exdd_core.banks.detectors import judging_detector
-from exdd_core.bundle import scorer
-from exdd_core.detector import Detector, context, coreset, openvino_engine, patches
+from exdd_core.bundle import engines, scorer
+from exdd_core.detector import Detector, context, coreset, onnx_network, patches
 from exdd_core.detector.patch_network import PatchNetwork
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -35,7 +35,13 @@ GOLDEN_OF_EACH = 2  # golden images with and without a defect
 # The files of this package that score: every bundle holds them, so that `python FILE.zip IMAGES` needs no installation.
 PROGRAM = (
     *("__init__.py", "errors.py", "geometry.py", "region.py", "depth.py"),
-    *("bundle/__init__.py", "bundle/program.py", "bundle/reading.py", "bundle/scorer.py"),
+    *(
+        "bundle/__init__.py",
+        "bundle/engines.py",
+        "bundle/program.py",
+        "bundle/reading.py",
+        "bundle/scorer.py",
+    ),
     *("detector/__init__.py", "detector/anomaly_map.py", "detector/anomaly_regions.py"),
     *("detector/fusion.py", "detector/likeness.py", "detector/thresholds.py"),
 )
@@ -65,11 +71,11 @@ def write(
     progress.begin("Writing the bundle", 3)
     arrays, types = _arrays(detector)
     kept = _version(detector)
-    network = openvino_engine.serialized(PatchNetwork(detector.backbone))
+    network = onnx_network.serialized(PatchNetwork(detector.backbone))
     progress.advance()
     rows = _golden_rows(workspace, version)
     golden = [_golden(detector, row, number) for number, row in enumerate(rows)]
-    held = {scorer.ARRAYS: _npz(arrays), scorer.NETWORK: network[0], scorer.WEIGHTS: network[1], **kept}
+    held = {scorer.ARRAYS: _npz(arrays), engines.NETWORK: network, **kept}
     for one, content, expected in golden:
         held |= {one["image"]: content, one["map"]: _npy(expected)}
     manifest = _manifest(workspace, version, detector, types, [one for one, _, _ in golden])

@@ -7,7 +7,6 @@ other machines: no analytics, no web fonts, no scripts. Knows addresses and file
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import logging
 import os
@@ -41,7 +40,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assets.theme import theme
-from exdd_core import api, extras, jobs, logs
+from exdd_core import api, extras, jobs, later, logs
 from exdd_core.cli.run import check_port, door_options, place_options
 from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
@@ -262,10 +261,8 @@ def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping
         check_port(host, port)
         raise
     logs.take_over("uvicorn")
-    # Import torch in the background, so that the first heatmap appears sooner.
-    threading.Thread(
-        target=importlib.import_module, args=("exdd_core.detector.detector",), daemon=True
-    ).start()
+    # In the background, so that the first heatmap appears sooner.
+    threading.Thread(target=later.load, daemon=True).start()
     address = f"{'https' if tls else 'http'}://{host}:{port}/" + (
         f"?token={doors.token}" if doors.token else ""
     )

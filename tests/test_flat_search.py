@@ -21,7 +21,7 @@ def both(rows: np.ndarray) -> tuple[FlatIndex, FlatIndex]:
     """The index with faiss and the one with PyTorch."""
     first = FlatIndex(rows)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(flat_search, "faiss", None)
+        patch.setattr(flat_search, "_faiss", lambda: None)
         second = FlatIndex(rows)
     assert isinstance(second.index, TorchProducts) and not isinstance(first.index, TorchProducts)
     return first, second
@@ -70,7 +70,7 @@ def test_both_are_as_precise_far_from_the_origin(offset: float) -> None:
 def test_pytorch_searches_where_faiss_has_no_gpu_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[torch.device] = []
     monkeypatch.setattr(flat_search, "chosen", lambda: torch.device("cuda"))
-    monkeypatch.setattr(flat_search, "faiss", SimpleNamespace(get_num_gpus=lambda: 0))
+    monkeypatch.setattr(flat_search, "_faiss", lambda: SimpleNamespace(get_num_gpus=lambda: 0))
     monkeypatch.setattr(flat_search, "TorchProducts", lambda rows, device: used.append(device))
     FlatIndex(np.eye(3, dtype=np.float32))
     assert used == [torch.device("cuda")]
@@ -78,7 +78,7 @@ def test_pytorch_searches_where_faiss_has_no_gpu_for_it(monkeypatch: pytest.Monk
 
 def test_faiss_leaves_its_gpu_alone_where_the_cpu_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EXDD_DEVICE", "cpu")
-    monkeypatch.setattr(flat_search.faiss, "get_num_gpus", lambda: 1, raising=False)
+    monkeypatch.setattr(flat_search._faiss(), "get_num_gpus", lambda: 1, raising=False)
     rows = np.eye(3, dtype=np.float32)
     assert FlatIndex(rows).search(rows, 1)[1].tolist() == [[0], [1], [2]]
 

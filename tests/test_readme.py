@@ -100,6 +100,29 @@ def test_help_and_version_answer_without_the_heavy_packages(words: list[str]) ->
     assert not imported & HEAVY
 
 
+PAGES = """
+import sys
+from pathlib import Path
+import app
+from exdd_core.workspace import Workspace, schema
+folder = Path(sys.argv[1])
+schema.write(folder / "workspace.db", {"backbone": "efficientnet_lite0"})
+workspace = Workspace.open(folder)
+app.create_app(workspace, worker=True)
+app.launch_options(workspace)
+print(*{name.partition(".")[0] for name in sys.modules})
+"""
+
+
+def test_the_pages_are_made_without_what_takes_long_to_load(tmp_path: Path) -> None:
+    program = [sys.executable, "-c", PAGES, str(tmp_path)]
+    ended = subprocess.run(program, capture_output=True, text=True, cwd=ROOT)
+    assert ended.returncode == 0, ended.stderr
+    loaded = set(ended.stdout.split())
+    assert {"gradio", "exdd_core"} <= loaded  # the listing is what we take it for
+    assert not loaded & (HEAVY - {"gradio", "numpy", "cv2"} | {"openvino", "scipy", "timm"})
+
+
 def test_the_version_stands_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         cli.main(["--version"])

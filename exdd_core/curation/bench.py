@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from exdd_core import images
 from exdd_core.banks import features, following, history, teachers
@@ -35,6 +34,7 @@ from exdd_core.detector.change import examine
 from exdd_core.detector.examples import Marked
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import Validation
+from exdd_core.later import torch
 from exdd_core.progress import Progress
 from exdd_core.workspace.candidates import Candidate
 

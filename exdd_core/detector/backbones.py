@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from exdd_core.detector.settings import EMBEDDED
 from exdd_core.device import chosen
 from exdd_core.errors import BadInput
+from exdd_core.later import nn, torch
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 PREFERRED = "wide_resnet50_2"  # the backbone of the paper
@@ -60,23 +59,24 @@ class Backbone:
         about = (self.name, self.layers, self.dimension, self.weights, self.fingerprint)
         return _received, (about, network, self.mean, self.std)
 
-    @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> list[torch.Tensor]:
         """Feature maps of a batch.
 
         images: uint8 (b, H, W, 3) RGB. Returns one float32 (b, c, h, w) per layer, the shallowest first (Eq.
         1).
         """
-        batch = (
-            torch.from_numpy(np.ascontiguousarray(images))
-            .to(self.device)
-            .permute(0, 3, 1, 2)
-            .float()
-            .div_(255)
-        )
-        mean = torch.tensor(self.mean, device=self.device).view(1, 3, 1, 1)
-        std = torch.tensor(self.std, device=self.device).view(1, 3, 1, 1)
-        return self.network((batch - mean) / std)
+        with torch.inference_mode():
+            batch = (
+                torch.from_numpy(np.ascontiguousarray(images))
+                .to(self.device)
+                .permute(0, 3, 1, 2)
+                .float()
+                .div_(255)
+            )
+            mean = torch.tensor(self.mean, device=self.device).view(1, 3, 1, 1)
+            std = torch.tensor(self.std, device=self.device).view(1, 3, 1, 1)
+            maps: list[torch.Tensor] = self.network((batch - mean) / std)
+        return maps
 
 
 def _received(
@@ -128,29 +128,12 @@ def load(name: str = EMBEDDED, weights: str | Path | None = None, device: str = 
         stages = {"stem": nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)}
         stages |= {layer: net.get_submodule(layer) for layer in ("layer1", "layer2", "layer3", "layer4")}
         layers, mean, std = ("layer2", "layer3"), IMAGENET_MEAN, IMAGENET_STD
-    network = _Taps(stages, layers).eval().requires_grad_(False).to(where)
+    from exdd_core.detector.taps import Taps  # here, as its base is a class of torch
+
+    network = Taps(stages, layers).eval().requires_grad_(False).to(where)
     with torch.inference_mode():
         dimension = sum(m.shape[1] for m in network(torch.zeros(1, 3, 64, 64, device=where)))
     return Backbone(name, layers, dimension, source, _fingerprint(network), where, network, mean, std)
-
-
-class _Taps(nn.Module):
-    """The stages of a network up to the last of the given layers; returns the outputs of these layers."""
-
-    def __init__(self, stages: dict[str, nn.Module], layers: tuple[str, ...]):
-        super().__init__()
-        last = list(stages).index(layers[-1])
-        self.names = list(stages)[: last + 1]
-        self.stages = nn.ModuleList(stages[name] for name in self.names)
-        self.layers = layers
-
-    def forward(self, batch: torch.Tensor) -> list[torch.Tensor]:
-        maps = []
-        for name, stage in zip(self.names, self.stages, strict=True):
-            batch = stage(batch)
-            if name in self.layers:
-                maps.append(batch)
-        return maps
 
 
 def _check(name: str) -> None:

@@ -15,10 +15,10 @@ from typing import TypedDict
 
 import cv2
 import numpy as np
-import scipy.linalg
 
 from exdd_core.detector.bank import Bank
 from exdd_core.detector.coreset import project
+from exdd_core.later import linalg
 
 WINDOWS = (5, 11)  # sides, in patches, of the squares that are averaged around a patch
 LEVELS = len(WINDOWS) + 1  # the last level averages the whole image
@@ -141,7 +141,7 @@ def _line(within: np.ndarray, difference: np.ndarray, least: float) -> np.ndarra
     floating point: then no axis of it varies by less than `least`.
     """
     try:
-        return scipy.linalg.solve(within, difference, assume_a="pos", check_finite=False)
+        return linalg.solve(within, difference, assume_a="pos", check_finite=False)
     except np.linalg.LinAlgError:
         variance, axes = np.linalg.eigh(within)
         return axes @ (axes.T @ difference / np.maximum(variance, least))

@@ -11,11 +11,11 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from exdd_core.detector.greedy import Greedy
 from exdd_core.device import chosen
 from exdd_core.errors import BadInput
+from exdd_core.later import torch
 from exdd_core.progress import Progress
 
 CHUNK = 16_384  # rows projected at a time

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from exdd_core.detector.coreset import CHUNK, check_size, projection, select
 from exdd_core.device import chosen
 from exdd_core.errors import BadInput
+from exdd_core.later import torch
 from exdd_core.progress import Progress
 
 PROJECTION_DIM = 128

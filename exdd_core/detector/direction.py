@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
+
+from exdd_core.later import linear_model, preprocessing
 
 # Longer features are fitted with gradients, as Newton's method needs a matrix of their length squared.
 LONG = 512
@@ -65,12 +65,12 @@ def logistic(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, float]:
 
     x: float (n, d). y: int (n,), 0 or 1.
     """
-    scaler = StandardScaler().fit(x)
+    scaler = preprocessing.StandardScaler().fit(x)
     # Newton's method needs few passes over the data, but a matrix of the number of columns squared.
     solver = "newton-cholesky" if x.shape[1] <= LONG else "lbfgs"
-    model = LogisticRegression(class_weight="balanced", max_iter=1000, tol=1e-6, solver=solver).fit(
-        scaler.transform(x), y
-    )
+    model = linear_model.LogisticRegression(
+        class_weight="balanced", max_iter=1000, tol=1e-6, solver=solver
+    ).fit(scaler.transform(x), y)
     spread = np.where(scaler.scale_ > 0, scaler.scale_, 1)
     weights = model.coef_[0] / spread
     return weights, float(model.intercept_[0] - (weights * scaler.mean_).sum())

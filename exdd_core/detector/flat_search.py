@@ -8,33 +8,39 @@ Arrays in, arrays out. Does not know banks or what a row means.
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 from collections.abc import Iterator
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 
 from exdd_core.device import chosen
+from exdd_core.later import torch
 
 # faiss brings an OpenBLAS that takes a newer processor for one of 2004 and is then half as fast (measured:
 # 13.8 ms against 6.7). It reads the variable once, when it is loaded. Any core with AVX2 can run the code for
 # Haswell. SciPy's own OpenBLAS must not see it: its last digits would depend on what is imported first.
 KERNEL = "OPENBLAS_CORETYPE"
-_chosen = KERNEL not in os.environ and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512")
-if _chosen:
-    os.environ[KERNEL] = "Haswell"
-faiss: Any
-try:
-    import faiss
-except ImportError:
-    faiss = None
-if _chosen:
-    del os.environ[KERNEL]
-
 QUERIES_AT_ONCE = 8192
 ROWS_AT_ONCE = 4096  # of PyTorch's search
 SPARE = 16  # further candidates where rounding may have changed the order of neighbours
+
+
+@functools.cache
+def _faiss() -> Any:
+    """The package, loaded once; None where it is not installed."""
+    importlib.import_module("scipy.linalg")  # has read the variable before it is set
+    given = os.environ.get(KERNEL)
+    if given is None and torch.backends.cpu.get_cpu_capability() in ("AVX2", "AVX512"):
+        os.environ[KERNEL] = "Haswell"
+    try:
+        return importlib.import_module("faiss")
+    except ImportError:
+        return None
+    finally:
+        if given is None:
+            os.environ.pop(KERNEL, None)
 
 
 class Products(Protocol):
@@ -94,6 +100,7 @@ def _products(rows: np.ndarray) -> Products:
     device = chosen()
     if not faiss_searches():
         return TorchProducts(rows, device)
+    faiss = _faiss()
     index = faiss.IndexFlatL2(rows.shape[1])
     if device.type == "cuda":
         index = faiss.index_cpu_to_gpu(_gpu_resources(), 0, index)
@@ -103,12 +110,13 @@ def _products(rows: np.ndarray) -> Products:
 
 def faiss_searches() -> bool:
     """Whether faiss is there for the device that EXDD_DEVICE says; faiss-cpu lacks the function or answers 0."""
+    faiss = _faiss()
     return faiss is not None and (chosen().type == "cpu" or bool(getattr(faiss, "get_num_gpus", int)()))
 
 
 @functools.cache
 def _gpu_resources() -> Any:
-    return faiss.StandardGpuResources()  # reserves GPU memory, so all indexes share one
+    return _faiss().StandardGpuResources()  # reserves GPU memory, so all indexes share one
 
 
 class TorchProducts:

@@ -20,10 +20,10 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-import torch
 
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.files import whole
+from exdd_core.later import torch
 from exdd_core.progress import Progress
 
 CANDIDATES = 2048  # rows whose distances are found at a time, at least

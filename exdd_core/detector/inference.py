@@ -15,18 +15,20 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
-import torch
 from pydantic import BaseModel, ValidationError
 
 from exdd_core import files
-from exdd_core.detector import backbones, openvino_engine, patch_network
+from exdd_core.detector import openvino_engine
 from exdd_core.detector.backbones import Backbone
 from exdd_core.detector.openvino_engine import OpenVinoEngine
-from exdd_core.detector.patch_network import PatchNetwork
 from exdd_core.errors import BadInput
+from exdd_core.later import torch
+
+if TYPE_CHECKING:
+    from exdd_core.detector.patch_network import PatchNetwork
 
 SWITCH = "EXDD_ENGINE"
 TORCH, OPENVINO, AUTO = "torch", "openvino", "auto"
@@ -72,12 +74,14 @@ class TorchEngine:
         self.name += f" ({note})" if note else ""
         self._network, self._half, self._device = network, half, network.mean.device
 
-    @torch.inference_mode()
     def __call__(self, images: np.ndarray) -> np.ndarray:
         batch = torch.from_numpy(np.ascontiguousarray(images))
         if self._device.type == "cuda":
             batch = batch.pin_memory().to(self._device, non_blocking=True)
-        with torch.autocast(self._device.type, dtype=self._half, enabled=self._half is not None):
+        with (
+            torch.inference_mode(),
+            torch.autocast(self._device.type, dtype=self._half, enabled=self._half is not None),
+        ):
             found = self._network(batch)
         if self._device.type == "cuda":
             pinned = torch.empty(found.shape, dtype=found.dtype, pin_memory=True)
@@ -113,6 +117,8 @@ def asked() -> str:
 
 
 def _chosen(backbone: Backbone, shape: tuple[int, int], wanted: str) -> Engine:
+    from exdd_core.detector.patch_network import PatchNetwork  # here, as its base is a class of torch
+
     network = PatchNetwork(backbone)
     if backbone.device.type == "cuda":
         return _on_gpu(network, shape)
@@ -211,7 +217,8 @@ def _digest(*values: object) -> str:
     return hashlib.sha256(repr(values).encode()).hexdigest()[:32]
 
 
-_SOURCE = _digest(*(Path(module.__file__ or "").read_bytes() for module in (backbones, patch_network)))
+_HERE = Path(__file__).parent
+_SOURCE = _digest(*((_HERE / f"{name}.py").read_bytes() for name in ("backbones", "taps", "patch_network")))
 
 
 def _folder() -> Path | None:

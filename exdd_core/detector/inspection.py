@@ -12,7 +12,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
 
 from exdd_core import images
 from exdd_core.detector import fusion
@@ -22,6 +21,7 @@ from exdd_core.detector.bank import Bank
 from exdd_core.detector.thresholds import Calibration
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
+from exdd_core.later import special
 from exdd_core.region import Region
 
 CANNOT_JUDGE = "cannot judge"
@@ -298,4 +298,4 @@ def probability(scores: np.ndarray | float, odds: tuple[float, float] | None) ->
     if odds is None:
         return None
     slope, offset = odds
-    return expit(slope * np.asarray(scores, np.float64) + offset)
+    return special.expit(slope * np.asarray(scores, np.float64) + offset)

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import torch
+
+from exdd_core.later import torch
 
 QUERIES_AT_ONCE = 8_192
 

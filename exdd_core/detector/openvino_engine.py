@@ -15,13 +15,15 @@ from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from exdd_core import files
-from exdd_core.detector.patch_network import PatchNetwork
+from exdd_core.later import torch
+
+if TYPE_CHECKING:
+    from exdd_core.detector.patch_network import PatchNetwork
 
 MOST_STREAMS = 16  # images computed at once, each of which takes the memory of an image
 EXAMPLE_SIDE = 64  # pixels; the network is traced with an image of this size and read with any

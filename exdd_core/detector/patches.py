@@ -14,8 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import psutil
-import torch
-import torch.nn.functional as F
 
 from exdd_core import cluster, images
 from exdd_core.detector import inference
@@ -24,6 +22,7 @@ from exdd_core.detector.feature_cache import FeatureCache
 from exdd_core.detector.patch_features import PatchFeatures
 from exdd_core.errors import BadInput
 from exdd_core.images import Size
+from exdd_core.later import nn, torch
 from exdd_core.progress import Progress
 from exdd_core.region import HALF, Region
 from exdd_core.spill import said
@@ -221,7 +220,7 @@ def covered(mask: np.ndarray, grid: tuple[int, int]) -> np.ndarray:
     float32 (h, w), 0 to 1.
     """
     area = torch.from_numpy(mask.astype(np.float32))[None, None]
-    return F.adaptive_avg_pool2d(area, grid)[0, 0].numpy()
+    return nn.functional.adaptive_avg_pool2d(area, grid)[0, 0].numpy()
 
 
 def inside(

@@ -15,7 +15,6 @@ from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import average_precision_score
 
 from exdd_core.detector import Change, Detector, context, nearest, transfer
 from exdd_core.detector.bank import Bank
@@ -31,6 +30,7 @@ from exdd_core.errors import BadInput
 from exdd_core.evaluation.fold_rows import NO_ROW, FoldRows, K
 from exdd_core.evaluation.outcome import Outcome
 from exdd_core.evaluation.pictures import FeaturesOf, Pictures, Some
+from exdd_core.later import metrics
 from exdd_core.progress import Progress
 
 MOST_FOLDS = 8  # more defective parts than this are left out several at a time
@@ -286,7 +286,7 @@ class Validation:
         keep = 1 - self.detector.settings.false_alarm_rate
         above = (normal < defective[:, None]).mean(1) + (normal == defective[:, None]).mean(1) / 2
         truth = np.repeat([False, True], [len(normal), len(defective)])
-        ap = average_precision_score(truth, np.concatenate([normal, defective]))
+        ap = metrics.average_precision_score(truth, np.concatenate([normal, defective]))
         # Alarms are counted in each half of the normal images by the threshold of the other half.
         halves = (normal[::2], normal[1::2])
         limits = [np.quantile(half, keep, method="higher") for half in halves]

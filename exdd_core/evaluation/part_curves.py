@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.sparse import coo_array, csr_array
+
+from exdd_core.later import sparse
 
 STEPS = 512  # of a pixel curve; image curves have a step for every score and are exact
 SAMPLED = 500_000  # map values from which the steps are chosen
@@ -30,9 +31,9 @@ class Curve:
     are None for curves of images.
     """
 
-    positive: csr_array
-    negative: csr_array
-    overlap: csr_array | None = None
+    positive: sparse.csr_array
+    negative: sparse.csr_array
+    overlap: sparse.csr_array | None = None
     regions: np.ndarray | None = None
 
 
@@ -68,7 +69,8 @@ def contributions(
     values = np.unique(scores)
     step, shape = len(values) - 1 - np.searchsorted(values, scores), (len(parts), len(values))
     images = [
-        coo_array((np.ones(side.sum()), (own[side], step[side])), shape).tocsr() for side in (labels, ~labels)
+        sparse.coo_array((np.ones(side.sum()), (own[side], step[side])), shape).tocsr()
+        for side in (labels, ~labels)
     ]
     pixels = pixel_curve(maps, masks, own, len(parts), counted)
     return Contributions(parts.tolist(), defective, Curve(*images), pixels)
@@ -114,10 +116,10 @@ class _Rows:
         self.columns.append(at.astype(np.int32))
         self.values.append(row[at])
 
-    def stacked(self) -> csr_array:
+    def stacked(self) -> sparse.csr_array:
         starts = np.cumsum([0, *map(len, self.columns)])
         content = np.concatenate(self.values), np.concatenate(self.columns), starts
-        return csr_array(content, shape=(len(self.columns), self.width))
+        return sparse.csr_array(content, shape=(len(self.columns), self.width))
 
 
 def _counted_mask(masks: Several, counted: Several | None, number: int) -> np.ndarray:

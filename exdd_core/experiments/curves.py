@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.metrics import precision_recall_curve, roc_curve
 
 from exdd_core.errors import BadInput
 from exdd_core.experiments import names
+from exdd_core.later import metrics
 from exdd_core.measurements import Reliability
 from exdd_core.workspace.runs import Run
 
@@ -44,8 +44,8 @@ def curves(run: Run) -> dict[str, go.Figure]:
         scores = np.array(run.result["calibrated"][name])
         given = {"name": names.short_title(name), "line": {"color": colour, "width": 2}, "mode": "lines"}
         if both:
-            false, found, _ = roc_curve(labels, scores)
-            precision, recall, _ = precision_recall_curve(labels, scores)
+            false, found, _ = metrics.roc_curve(labels, scores)
+            precision, recall, _ = metrics.precision_recall_curve(labels, scores)
             roc.add_scatter(x=false, y=found, **given)
             pr.add_scatter(x=recall, y=precision, **given, line_shape="hv")
         doubt = run.result.get("doubt", {}).get(name, [])

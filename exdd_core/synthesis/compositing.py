@@ -9,10 +9,10 @@ import math
 
 import cv2
 import numpy as np
-from scipy.ndimage import distance_transform_edt
 
 from exdd_core.errors import BadInput
 from exdd_core.images import Size, resize_image
+from exdd_core.later import ndimage
 from exdd_core.synthesis.request import PaintRequest, Window
 
 CONTEXT = 0.5  # share of the mask's longer side that a native window shows around the mask
@@ -134,7 +134,7 @@ def _feathered(mask: np.ndarray, feather: float, halo: int = 0) -> np.ndarray:
     np.maximum.at(deepest, pieces[mask], depth[mask])
     width = np.clip(deepest - 1, 0, feather)[pieces]
     if halo and not mask.all():
-        away, nearest = distance_transform_edt(~mask, return_indices=True)
+        away, nearest = ndimage.distance_transform_edt(~mask, return_indices=True)
         depth, width = np.where(mask, depth, 1 - away), width[tuple(nearest)]
     return np.clip((depth + halo) / (width + 1 + halo), 0, 1).astype(np.float32)
 

@@ -1,0 +1,38 @@
+"""Packages that take seconds to import, each imported when something of it is used: the pages start without them.
+
+    from exdd_core.later import torch
+
+Types are in the stub beside this file. Knows names of packages. Does not know what they do.
+"""
+
+from __future__ import annotations
+
+import importlib
+
+
+class _Later:
+    """A module that is imported when the first of its attributes is asked for; safe in any thread, as imports are."""
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __getattr__(self, attribute: str) -> object:
+        return getattr(importlib.import_module(self._name), attribute)
+
+
+def load() -> None:
+    """Import them all now, so that nobody waits for them later."""
+    for one in globals().copy().values():
+        if isinstance(one, _Later):
+            importlib.import_module(one._name)
+
+
+torch = _Later("torch")
+nn = _Later("torch.nn")
+sparse = _Later("scipy.sparse")
+ndimage = _Later("scipy.ndimage")
+linalg = _Later("scipy.linalg")
+special = _Later("scipy.special")
+linear_model = _Later("sklearn.linear_model")
+metrics = _Later("sklearn.metrics")
+preprocessing = _Later("sklearn.preprocessing")

@@ -5,6 +5,7 @@ Steps are counted by SQLite itself, so that a busy machine changes nothing.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -115,6 +117,15 @@ def test_a_pair_of_decisions_keeps_next_to_nothing(workspace):
     (rows, states), (more, same) = pair(), pair()
     assert same == states and more - rows < 4_000
     assert positive(workspace) == set()
+
+
+def test_a_workspace_that_nobody_uses_any_more_leaves_the_memory_with_its_detectors(workspace):
+    again = Workspace.open(workspace.path)
+    load_detector(again)
+    known = weakref.ref(again)
+    del again
+    gc.collect()
+    assert known() is None
 
 
 def test_many_quick_decisions_are_one_fit(workspace, monkeypatch):

@@ -9,7 +9,6 @@ import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
 
 from exdd_core.banks import features, history
 from exdd_core.workspace import version_files
@@ -31,13 +30,14 @@ class _Kept:
     lock: threading.RLock = field(default_factory=threading.RLock)
 
 
-_OF_WORKSPACE: WeakKeyDictionary[Workspace, _Kept] = WeakKeyDictionary()
 _LOCK = threading.Lock()
 
 
 def _kept(workspace: Workspace) -> _Kept:
+    # A detector knows its workspace: kept anywhere else, both would stay for as long as the process.
     with _LOCK:
-        return _OF_WORKSPACE.setdefault(workspace, _Kept())
+        kept: _Kept = vars(workspace).setdefault("kept_detectors", _Kept())
+    return kept
 
 
 def stored_detector(workspace: Workspace, bank: str | None = None, until: int | None = None) -> Detector:

@@ -230,6 +230,10 @@ OUTCOMES: dict[str, Callable[[jobs.Job, Any], Outcome]] = {
     "evaluate": _evaluated,
     "table1": _evaluated,
     "sweep": _evaluated,
+    "compare": lambda job, made: Outcome(
+        f"The candidates of {made['dataset']} are compared with its real defects.",
+        ("Read it in Curate", "./curate"),
+    ),
     "map": lambda job, made: Outcome(
         f"The map of {made['name']} by UMAP is made.", ("Look at it in Banks", "./banks")
     ),

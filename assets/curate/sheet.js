@@ -10,6 +10,7 @@ import { plain } from "../shared/parts.js";
 /** @param {HTMLElement} page @param {string} title @param {Child[]} inside @param {HTMLElement[]} buttons */
 export function sheet(page, title, inside, buttons) {
   const dialog = dialogOf(page);
+  dialog.oncancel = null; // what another question did with Escape
   const header = make("header", {}, make("h2", { class: "st-title" }, title));
   const footer = make("footer", {}, make("span", { class: "st-space" }), ...buttons);
   const body = make("div", { class: "st-inside cu-inside" }, ...inside);

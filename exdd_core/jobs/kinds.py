@@ -12,8 +12,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from exdd_core.banks.options import BuildOptions
 from exdd_core.experiments import EvaluateSpec, SweepSpec, TableOneSpec
-from exdd_core.jobs.results import Built, DemoMade, Exported, Imported, MapMade, Scored
-from exdd_core.jobs.specs import DemoSpec, ExportDatasetSpec, ExportSpec, ImportSpec, MapSpec, ScoreSpec
+from exdd_core.jobs.results import Built, DemoMade, Exported, Imported, MapMade, Resembled, Scored
+from exdd_core.jobs.specs import (
+    CompareSpec,
+    DemoSpec,
+    ExportDatasetSpec,
+    ExportSpec,
+    ImportSpec,
+    MapSpec,
+    ScoreSpec,
+)
 from exdd_core.jobs.table import job_folder
 from exdd_core.measurements import RunResult
 from exdd_core.progress import Progress
@@ -138,6 +146,14 @@ def map_(workspace: Workspace, spec: MapSpec, progress: Progress, job_id: str) -
     return {"bank": bank.id, "name": bank.name, "rows": len(made.place), "left_out": made.left_out}
 
 
+def compare(workspace: Workspace, spec: CompareSpec, progress: Progress, job_id: str) -> Resembled:
+    """Compare candidates with real defects; what is found is kept with the data set."""
+    from exdd_core.curation import resembling
+
+    found = resembling.compare_and_keep(workspace, spec.dataset, progress)
+    return {"dataset": spec.dataset, "groups": len(found["groups"])}
+
+
 class Kind(NamedTuple):
     """Reads a job's specification from JSON (raises `BadInput`), and runs the job.
 
@@ -163,4 +179,5 @@ KINDS = {
     "table1": Kind(TableOneSpec.from_json, table1, clears=True),
     "sweep": Kind(SweepSpec.from_json, sweep, clears=True),
     "map": Kind(MapSpec.from_json, map_),
+    "compare": Kind(CompareSpec.from_json, compare, clears=True),
 }

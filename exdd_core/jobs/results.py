@@ -68,3 +68,10 @@ class MapMade(TypedDict):
     name: str
     rows: int
     left_out: int
+
+
+class Resembled(TypedDict):
+    """A data set whose candidates were compared with real defects, and the number of engines and types."""
+
+    dataset: str
+    groups: int

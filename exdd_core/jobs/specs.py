@@ -114,3 +114,9 @@ class MapSpec(_Tolerant):
     """Compute a map by UMAP. bank: id of a version."""
 
     bank: str
+
+
+class CompareSpec(_Tolerant):
+    """Compare the candidates of a data set with its real defects. dataset: its name."""
+
+    dataset: str

@@ -141,6 +141,7 @@ def _forget(db: Database, name: str, banks: list[str]) -> None:
     values = {"name": name}
     dataset_files.forget(db, name)
     scales.forget(db, name)
+    settings.forget(db, name)
     for table, ids in (("runs", _runs(db, name)), ("decisions", _decisions(db, name))):
         for id in ids:
             db.execute(f"delete from {table} where id = ?", [id])

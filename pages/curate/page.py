@@ -16,9 +16,11 @@ from exdd_core.curation.sifting import TRAITS
 from exdd_core.workspace import candidates, decisions
 from pages import answers
 from pages.curate import questions
+from pages.curate.blind import answer_blind, begin_blind, blind_tests, end_blind
 from pages.curate.bulk import bulk, chosen, look, recommend, stop, undo_all
 from pages.curate.candidate import ahead, candidate, effect, history, mask, measures, trim
 from pages.curate.cards import queue
+from pages.curate.likeness import compare_all, likeness, stop_comparing
 from pages.curate.state import LIGHTS, MEASURES, Curate, decided_answer, queue_stamp
 from pages.html import Answer
 from pages.questions import Question
@@ -51,6 +53,7 @@ def render(workspace: Workspace) -> None:
     functions: list[answers.Answerer] = [
         open_page, queue, candidate, ahead, stay, leave, accept, reject, name_type, mask, trim,
         undo, undo_last, undo_all, history, chosen, recommend, bulk, look, stop, news, start_anew, measures, effect,
+        likeness, compare_all, stop_comparing, blind_tests, begin_blind, answer_blind, end_blind,
     ]  # fmt: skip
     answers.markup(
         "",

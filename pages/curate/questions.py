@@ -70,6 +70,13 @@ class Person(Question):
     who: Id
 
 
+class Blind(Person):
+    """What somebody says of the crop of this number in their blind test."""
+
+    number: Count
+    said: Literal["real", "painted"]
+
+
 class Several(Question):
     ids: Ids
 

@@ -18,7 +18,7 @@ NEEDED: dict[Role, str] = {
 .vw-add .vw-export .vw-missed .vw-false .vw-score .vw-cancel .vw-wantsmask>button .vw-markline>button .vw-use
 .vw-cutundo label:has(.vw-cutwho)
 .st-preview .st-compare .st-queue .st-startsearch .st-stop .st-delete [data-save]
-.cu-accept .cu-reject .cu-skip .cu-undo .cu-trim .cu-bulk .cu-typefield .cu-you
+.cu-accept .cu-reject .cu-skip .cu-undo .cu-trim .cu-bulk .cu-blind .cu-compare .cu-typefield .cu-you
 .ev-start .ev-again .ev-report .ms-use .ev-job>button
 .lm-drop .lm-who .lm-make [data-act=measure]
 .jobs-acts .jobs-clear .job-panel>button .job-panel_[data-act]

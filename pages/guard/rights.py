@@ -18,9 +18,11 @@ banks.page: render.<locals>.changed render.<locals>.lists
 banks.rows: Rows.connect.<locals>.blame Rows.connect.<locals>.change Rows.connect.<locals>.turn Rows.updates
 banks.verdicts: Verdicts.connect.<locals>.look
 banks.versions: Versions.state
+curate.blind: blind_tests
 curate.bulk: look
 curate.candidate: ahead candidate effect history mask measures
 curate.cards: queue
+curate.likeness: likeness
 curate.page: news open_page
 data.gallery: Gallery.connect.<locals>.filtered
 data.importer: Importer.connect.<locals>.<lambda> _fields_of_source Importer._back
@@ -54,6 +56,8 @@ CURATOR = """
 banks.comparison: Compared.connect.<locals>.measure
 banks.verdicts: Verdicts.connect.<locals>.act
 banks.map: cancel_map drop order_map put_back
+curate.blind: answer_blind begin_blind end_blind
+curate.likeness: compare_all stop_comparing
 curate.bulk: bulk chosen recommend stop undo_all
 curate.candidate: trim
 curate.page: accept leave name_type reject start_anew stay undo undo_last

@@ -1,0 +1,127 @@
+// The blind test: one crop after another, real or painted? The server says which it was only in the result.
+
+import { find, make } from "../shared/dom.js";
+import { plain } from "../shared/parts.js";
+import { quiet } from "./parts.js";
+import { dialogOf, sheet } from "./sheet.js";
+import { timeOf } from "./words.js";
+
+/**
+ * @typedef {import("./state.js").Pane} Pane
+ * @typedef {{ who: string, ended: string, lines: { name: string, said: string }[] }} Result
+ * @typedef {{ number: number, total: number, picture: string, result?: undefined } | { result: Result }} Standing
+ */
+
+const ABOUT =
+  "You see defects of the training split and painted ones of the same types, cut out and in random order, and say " +
+  "which are which. Stop whenever you like: your test waits for you. The result stays here with your name.";
+
+/** @param {Pane} pane */
+export function showBlind(pane) {
+  const { page, voice } = pane;
+  const open = voice.attempt(() => showTests(pane));
+  find(page, ".cu-blind").addEventListener("click", open);
+}
+
+/** What was found so far, and the way into a test. @param {Pane} pane */
+async function showTests(pane) {
+  const { page, call, store, voice } = pane;
+  const who = store.get().who;
+  /** @type {{ most: number, mine: [number, number] | null, over: Result[] }} */
+  const { most, mine, over } = await call("blind_tests", { who });
+  const words = mine ? `Go on, ${mine[0]} of ${mine[1]} answered` : "Begin";
+  const begin = voice.attempt(async () => showCrops(pane, await call("begin_blind", { who })));
+  const go = plain(words, begin, { class: "main-button cu-begin" });
+  const none = quiet(
+    `Nobody has taken it yet. It has at most ${most} pictures and takes about three minutes.`,
+  );
+  const about = make("p", { class: "st-quiet cu-blindabout" }, ABOUT);
+  const inside = [about, ...(over.length ? over.map(resultOf) : [none])];
+  sheet(page, "Blind test", inside, [go, plain("Close", () => dialogOf(page).close())]);
+  go.focus();
+}
+
+/** @typedef {"real" | "painted"} Said */
+/** @type {Record<string, Said>} */
+const KEYS = { r: "real", p: "painted" };
+
+/** @param {Pane} pane @param {Standing} first */
+function showCrops(pane, first) {
+  const { page, call, store, voice } = pane;
+  const { who } = store.get();
+  const dialog = dialogOf(page);
+  const picture = make("img", { class: "cu-crop", width: 320, height: 320, alt: "Real or painted?" });
+  const line = make("p", { class: "st-quiet", role: "status" });
+  let number = 0;
+  let isBusy = false;
+  /** @param {Standing} standing */
+  const show = (standing) => {
+    if (standing.result) return over();
+    number = standing.number;
+    picture.src = standing.picture;
+    line.textContent = `Picture ${number + 1} of ${standing.total}`;
+  };
+  const say = voice.attempt(async (/** @type {Said} */ said) => {
+    if (isBusy) return;
+    isBusy = true;
+    try {
+      await show(await call("answer_blind", { who, number, said }));
+    } finally {
+      isBusy = false;
+    }
+  });
+  const leave = whileOpen(dialog, say);
+  const over = () => {
+    leave();
+    return showTests(pane);
+  };
+  const end = voice.attempt(async () => {
+    await call("end_blind", { who });
+    await over();
+  });
+  const real = sayer("real", "Real", () => say("real"));
+  const stops = [plain("End and see", end), plain("Stop here", () => dialog.close())];
+  sheet(
+    page,
+    "Real or painted?",
+    [picture, line],
+    [real, sayer("painted", "Painted", () => say("painted")), ...stops],
+  );
+  show(first);
+  real.focus();
+}
+
+/** A button with its key. @param {Said} said @param {string} title @param {() => unknown} onclick */
+const sayer = (said, title, onclick) =>
+  make(
+    "button",
+    { type: "button", class: `plain-button cu-say-${said}`, onclick },
+    `${title} `,
+    make("kbd", {}, title[0]),
+  );
+
+/**
+ * Listen to the keys while the dialog is open; a function that ends it.
+ * @param {HTMLDialogElement} dialog
+ * @param {(said: Said) => unknown} say
+ */
+function whileOpen(dialog, say) {
+  /** @param {KeyboardEvent} event */
+  const press = (event) => {
+    const said = KEYS[event.key.toLowerCase()];
+    if (said && !event.repeat && !event.ctrlKey && !event.metaKey && !event.altKey) say(said);
+  };
+  const leave = () => dialog.removeEventListener("keydown", press);
+  dialog.addEventListener("keydown", press);
+  dialog.addEventListener("close", leave, { once: true });
+  return leave;
+}
+
+/** @param {Result} result */
+const resultOf = ({ who, ended, lines }) =>
+  make(
+    "section",
+    { class: "cu-likegroup" },
+    make("h3", {}, `${who}, ${timeOf(ended, new Date())}`),
+    make("dl", {}, ...lines.flatMap(({ name, said }) => [make("dt", {}, name), make("dd", {}, said)])),
+  );

@@ -1,0 +1,58 @@
+"""Keeps what was found of how much candidates are like real defects, and says whether it still holds.
+
+Knows candidates, the active bank version and a setting. Does not know how anything is compared (`comparing`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from exdd_core.curation.comparing import resemblances
+from exdd_core.workspace import candidates, context, decisions
+from exdd_core.workspace.clock import now
+from exdd_core.workspace.settings import RESEMBLANCE, get, put
+
+if TYPE_CHECKING:
+    from exdd_core.progress import Progress
+    from exdd_core.workspace import Workspace
+
+
+class Resembling(TypedDict):
+    """What was found. groups: `comparing.Compared` as JSON. stamp: of what was compared. made: ISO time."""
+
+    groups: list[dict[str, Any]]
+    stamp: str
+    made: str
+
+
+def compare_and_keep(workspace: Workspace, dataset: str, progress: Progress) -> Resembling:
+    """Compare the candidates of a data set with its real defects, and keep what is found. Raises `BadInput`."""
+    with context.working_on(dataset):
+        stamp = stamp_of(workspace, dataset)
+        groups = [asdict(one) for one in resemblances(workspace, dataset, progress)]
+    found: Resembling = {"groups": groups, "stamp": stamp, "made": now()}
+    with workspace.writing() as db:
+        put(db, RESEMBLANCE, json.loads(get(db, RESEMBLANCE, "{}")) | {dataset: found})
+    return found
+
+
+def kept(workspace: Workspace, dataset: str) -> Resembling | None:
+    """What was found last of a data set's candidates; None where nothing was."""
+    found: Resembling | None = workspace.setting(RESEMBLANCE, {}).get(dataset)
+    return found
+
+
+def stamp_of(workspace: Workspace, dataset: str) -> str:
+    """A text that changes with what would be compared: the candidates, their types and masks, and the bank version."""
+    several = [
+        (one.id, one.defect_type)
+        for status in ("pending", "accepted")
+        for one in candidates.listed(workspace, dataset, status)
+    ]
+    bank = workspace.active_bank()
+    trimmed = [one.id for one in decisions.in_force(workspace, "trim", dataset=dataset)]
+    told = json.dumps([sorted(several), trimmed, bank.id if bank else ""])
+    return hashlib.sha256(told.encode()).hexdigest()[:16]

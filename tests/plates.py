@@ -61,8 +61,8 @@ def paint(workspace: Workspace, seed: int, strength: int = 110, **changed: objec
     return candidates.add(workspace, made, recipe(seed, **changed), made.mask)
 
 
-def build(folder: Path) -> Path:
-    """A workspace with 15 normal plates, 12 with a bar, one bank version and six pending candidates: its path."""
+def files(folder: Path) -> Path:
+    """A folder of 15 normal plates and 12 with a bar, with masks."""
     source = folder / "plates"
     for i in range(15):
         (source / "good").mkdir(parents=True, exist_ok=True)
@@ -72,6 +72,12 @@ def build(folder: Path) -> Path:
         for place, pixels in (("defect/bar", made.image), ("masks/bar", made.mask)):
             (source / place).mkdir(parents=True, exist_ok=True)
             (source / place / f"{i}.png").write_bytes(encode_png(pixels))
+    return source
+
+
+def build(folder: Path) -> Path:
+    """A workspace with 15 normal plates, 12 with a bar, one bank version and six pending candidates: its path."""
+    source = files(folder)
     workspace = Workspace.create(source.parent / "workspace", backbone="efficientnet_lite0")
     import_dataset(workspace, source, size=SMALL)
     build_bank(workspace, negative_ratio=0.2)

@@ -315,17 +315,20 @@ def export_bundle(options: argparse.Namespace) -> Written:
 
 
 def import_options(add: Add) -> None:
-    add("file", type=Path, metavar="FILE.zip", help="a bundle of banks export")
+    add(
+        "file", type=Path, metavar="FILE", help="a bundle of banks export, or a .ckpt of anomalib's PatchCore"
+    )
     add("--dataset", metavar="NAME", help="that it is to judge; default: the one named as the bundle's")
     who_option(add)
 
 
 def import_bundle(options: argparse.Namespace) -> bank_answers.BankSaid:
-    """Make a bundle a version here, once its files and golden images are what they were."""
-    from exdd_core.bundle import importing
+    """Make a bundle a version here, or the bank of an anomalib checkpoint, once it is known to be the same network."""
+    from exdd_core.bundle import checkpoint, importing
 
     workspace = open_workspace(options)
-    made = importing.import_bundle(workspace, options.file, options.dataset, options.who, progress())
+    read = checkpoint.import_checkpoint if options.file.suffix == ".ckpt" else importing.import_bundle
+    made = read(workspace, options.file, options.dataset, options.who, progress())
     active = "is active" if made.active else f"becomes active by banks activate {made.name}"
     return _of_bank(made, f"came from {made.imported}; it {active}.", options)
 

@@ -71,9 +71,10 @@ class Detector:
         progress: Progress | None = None,
         cache: FeatureCache | None = None,
         coreset_state: Path | None = None,
+        negative: Bank | None = None,
     ) -> Detector:
         """Build both banks and fit every fusion that they allow, as `fit.fit` does."""
-        self.fitted = fit.fit(self.fitted, normals, defects, progress, cache, coreset_state)
+        self.fitted = fit.fit(self.fitted, normals, defects, progress, cache, coreset_state, negative)
         return self
 
     def fit_patches(

@@ -43,6 +43,7 @@ def fit(
     progress: Progress | None = None,
     cache: FeatureCache | None = None,
     coreset_state: Path | None = None,
+    negative: Bank | None = None,
 ) -> Fitted:
     """Build both banks from training images and fit every fusion that they allow.
 
@@ -50,8 +51,9 @@ def fit(
     PatchCore. A defect whose mask marks nothing, or nothing in the region of interest, is left out, as
     `summary.notes` tells. cache: of features. Features of many images lie on its disk meanwhile, else on that of
     temporary files; the memory that a build takes does not grow with their number. coreset_state: a file that the
-    selection of normal rows is continued from, see `coreset.select`. Raises BadInput for too few
-    images, a missing mask or a disk without room, `Cancelled` when asked to stop.
+    selection of normal rows is continued from, see `coreset.select`. negative: the bank of other normal images that
+    these are compared with, in place of rows of these. Raises BadInput for too few images, a missing mask or a disk
+    without room, `Cancelled` when asked to stop.
     """
     for image in defects:
         if image.mask is None:
@@ -67,7 +69,7 @@ def fit(
     fitted = replace(fitted, setup=replace(setup, engine=engine))
     n = len(normals)
     of_defects = everything.take(range(n, n + len(defects)))
-    return fit_patches(fitted, everything.take(range(n)), of_defects, progress, None, coreset_state)
+    return fit_patches(fitted, everything.take(range(n)), of_defects, progress, None, coreset_state, negative)
 
 
 def fit_patches(
@@ -77,6 +79,7 @@ def fit_patches(
     progress: Progress | None = None,
     fusions: Sequence[str] | None = None,
     coreset_state: Path | None = None,
+    negative: Bank | None = None,
 ) -> Fitted:
     """`fit` from computed features; `defects` may hold no image. fusions: see `fit_defects`."""
     if len(normals.images) < 2:
@@ -87,7 +90,8 @@ def fit_patches(
     )
     used = normals.take(np.flatnonzero(~reserved)) if reserved.any() else normals
     others = normals.take(np.flatnonzero(reserved)) if reserved.any() else used
-    negative = _coreset_bank(used, settings.negative_ratio, settings.seed, progress, coreset_state)
+    if negative is None:
+        negative = _coreset_bank(used, settings.negative_ratio, settings.seed, progress, coreset_state)
     rng = np.random.default_rng(settings.seed)
     sampled = _sample_normals(used, rng, progress)
     examples = replace(fitted.examples, normals=sampled, mask_faults=defects.mask_faults)

@@ -46,7 +46,21 @@ from exdd_core.cli.terminal import progress
 from exdd_core.errors import BadInput
 from exdd_core.spec import Json
 from exdd_core.workspace import Workspace, failures, people
-from pages import banks, curate, data, evaluate, frame, health, idle, inspect, mcp, programs, routes, studio
+from pages import (
+    banks,
+    curate,
+    data,
+    evaluate,
+    frame,
+    health,
+    idle,
+    inspect,
+    mcp,
+    programs,
+    routes,
+    studio,
+    tab,
+)
 from pages.guard import Doors, controls, oidc, person, sign_in
 from pages.guard.checks import EVENTS, FUNCTIONS, UPLOAD
 from pages.guard.doors import provider
@@ -79,6 +93,7 @@ def create_app(workspace: Workspace, worker: jobs.Worker | None = None) -> gr.Bl
     for page in (studio, curate, evaluate, data, banks):
         with app.route(page.TITLE, page.PATH), frame.frame(workspace, page.PATH):
             page.render(workspace)
+    tab.keep_data_sets_apart(app)
     idle.rest(app._queue)
     if worker is None:  # the process that serves the pages also runs their jobs
         jobs.start_worker(workspace)

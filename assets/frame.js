@@ -40,14 +40,22 @@
     page?.prepend(said);
   };
 
-  // Gradio would show the reason in an overlay of its own; an empty list of reasons ends the event without one.
+  /** The data set that this tab works on, as shared/tab.js has it. */
+  const tabDataset = () =>
+    new URL(location.href).searchParams.get("dataset") || sessionStorage.getItem("exdd.dataset") || "";
+
+  // An event says which data set the tab works on (pages/tab.py). Gradio would show why one was refused in an overlay of
+  // its own; an empty list of reasons ends the event without one.
   const send = window.fetch.bind(window);
-  window.fetch = async (...asked) => {
-    const answer = await send(...asked);
+  window.fetch = async (address, options) => {
     const isEvent = /\/(queue\/join|run\/predict)\b/.test(
-      asked[0] instanceof Request ? asked[0].url : `${asked[0]}`,
+      address instanceof Request ? address.url : `${address}`,
     );
-    if (!isEvent || (answer.status !== 401 && answer.status !== 403)) return answer;
+    if (!isEvent) return send(address, options);
+    const headers = new Headers(options?.headers ?? (address instanceof Request ? address.headers : {}));
+    headers.set("X-ExDD-Dataset", encodeURIComponent(tabDataset()));
+    const answer = await send(address, { ...options, headers });
+    if (answer.status !== 401 && answer.status !== 403) return answer;
     sayRefused((await answer.json()).detail);
     return new Response('{"detail": []}', {
       status: answer.status,

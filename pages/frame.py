@@ -90,7 +90,6 @@ def look(workspace: Workspace, asked: Look) -> Answer:
     it equals the script's."""
     shown = {
         "dataset": workspace.active_name() or "",
-        "active": workspace.setting("active_dataset") or "",
         "chips": _chips(workspace),
         "jobs": [_job_told(job) for job in jobs.listed(workspace)],
     }

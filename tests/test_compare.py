@@ -22,7 +22,7 @@ from exdd_core.experiments.specs import EvaluateSpec
 from exdd_core.jobs import kinds
 from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, candidates, decisions, runs
-from exdd_core.workspace.versions import roll_back
+from exdd_core.workspace.versions import former, roll_back
 from pages.banks.comparison import Compared
 from tests.plates import build, pending, plate
 
@@ -117,7 +117,7 @@ def test_a_version_that_somebody_rolled_back_to_lacks_what_was_accepted_since(wo
     first, second = pending(workspace)[:2]
     curation.accept(workspace, [first], "Anna")
     build_bank(workspace, positives="both", negative_ratio=0.2)
-    before = compare.former(workspace)
+    before = former(workspace)
     assert before is not None and before.name == "v1"
     curation.accept(workspace, [second], "Anna")
     accepted = next(d for d in decisions.history(workspace, first) if d.action == "accept")

@@ -255,6 +255,22 @@ def test_two_tabs_on_two_data_sets_leave_each_other_alone(
             assert f"dataset={name}" in page.url
             assert page.locator(".vw-other:visible, .frame-elsewhere:visible").count() == 0
             shoot(page, f"two-tabs-{name}")
+        for name, page in tabs.items():
+            page.get_by_role("navigation", name="Pages").get_by_role("link", name="Banks").click()
+            bank = own.active_bank(name)
+            assert bank
+            page.locator("#versions tr.selected", has_text=bank.name).wait_for(timeout=SLOW)
+            page.locator("#rows .section-title", has_text=f"Rows of {bank.name} by image").wait_for(
+                timeout=SLOW
+            )
+            page.locator("#due", has_text=bank.name).wait_for(timeout=SLOW)
+            assert page.locator("#build input").first.input_value() == name
+        other = two.context.new_page()  # Banks is still being answered
+        other.goto(f"{address}data?dataset=other")
+        other.locator(".section-title", has_text="Images of other").wait_for(timeout=SLOW)
+        other.get_by_role("button", name="Open demo").click()
+        other.locator(".section-title", has_text="Images of demo").wait_for(timeout=SLOW)
+        until(other, lambda: "dataset=demo" in other.url)
     assert all(rows_of(own, name) > before[name] for name in names)  # each accepted into its own bank
 
 

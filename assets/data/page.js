@@ -6,6 +6,7 @@ import { make } from "../shared/dom.js";
 import { plain } from "../shared/parts.js";
 import { caller } from "../shared/server.js";
 import { createStore } from "../shared/store.js";
+import { pin } from "../shared/tab.js";
 import { changer, opener, proposer, stepper, taker } from "./changes.js";
 import { keepPane } from "./keep.js";
 import { voiceIn } from "./parts.js";
@@ -54,8 +55,8 @@ export function start(element, server, { upload, watch, changed }) {
 }
 
 /**
- * Begin anew whenever the page names another data set or another state of it, unless something is
- * being drawn.
+ * Let this tab work on the data set that the page shows, and begin anew whenever that is another one or in another state,
+ * unless something is being drawn.
  * @param {HTMLElement} element
  * @param {HTMLElement} root
  * @param {import("./changes.js").Region} region
@@ -67,6 +68,7 @@ function follow(element, root, { store, drawing, voice }, watch, open) {
   const settle = () => {
     const now = /** @type {HTMLElement | null} */ (element.querySelector("[data-dataset]"));
     if (!root.isConnected) element.append(root);
+    pin(now?.dataset.dataset ?? "");
     if (!now || !visible) return;
     const { dataset = "", state: number = "" } = now.dataset;
     const before = store.get();
@@ -78,6 +80,7 @@ function follow(element, root, { store, drawing, voice }, watch, open) {
     open(other ? 0 : (before.picture?.index ?? 0));
   };
   watch("value", settle);
+  settle();
   // Request nothing while the section is folded.
   new IntersectionObserver((seen) => {
     if (visible || !seen.some((one) => one.isIntersecting)) return;

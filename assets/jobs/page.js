@@ -18,7 +18,6 @@ import { countOf, split } from "./words.js";
  * @property {import("./words.js").Job[]} jobs
  * @property {Chip[]} chips
  * @property {string} dataset that this tab works on
- * @property {string} active the workspace's own
  * @property {string} stamp of what the server told last
  * @property {string} said what went wrong, or ""
  * @property {boolean} open whether the drawer is
@@ -45,7 +44,6 @@ export function start(element, server) {
       jobs: [],
       chips: [],
       dataset: "",
-      active: "",
       stamp: "",
       said: "",
       open: isOpen,
@@ -55,7 +53,7 @@ export function start(element, server) {
   const look = looker(element, store, call);
   const showLists = jobLists(element, (act, { id }) => ask({ act: act === "again" ? "resume" : act, id }));
   pickers(element, store);
-  followData(store, () => look());
+  store.subscribe(["dataset"], ({ dataset }) => pin(dataset)); // that it began with, or where that is gone, another
   store.subscribe(["jobs"], ({ jobs }) => showButton(element, jobs));
   store.subscribe(["jobs"], ({ jobs }) => showLists(jobs));
   store.subscribe(["said"], ({ said }) => {
@@ -67,22 +65,6 @@ export function start(element, server) {
   document.addEventListener("visibilitychange", look);
   document.addEventListener("click", () => setTimeout(look, 700)); // the click may have started a job
   look();
-}
-
-/**
- * Let this tab work on the data set that it began with; on Data, where one is opened for the workspace, on that.
- * @param {JobsStore} store
- * @param {() => unknown} look
- */
-function followData(store, look) {
-  const isData = location.pathname.endsWith("/data");
-  let active = "";
-  store.subscribe(["dataset", "active"], (state) => {
-    const isOpened = isData && active && state.active !== active;
-    active = state.active;
-    pin(isOpened ? active : state.dataset);
-    if (isOpened) look();
-  });
 }
 
 /**
@@ -174,10 +156,8 @@ function wireDrawer(element, store, ask, look) {
 function showButton(element, jobs) {
   const job = split(jobs).waiting[0];
   find(element, ".frame-job").hidden = !job;
-  if (job) {
-    showBar(find(element, ".frame-job .bar"), job);
-    find(element, ".frame-told").textContent = job.state === "running" ? job.text : job.title;
-  }
+  if (job) showBar(find(element, ".frame-job .bar"), job);
+  find(element, ".frame-told").textContent = job ? (job.state === "running" ? job.text : job.title) : "";
   find(element, ".jobs-button").title = job ? job.title : "";
   const count = find(element, ".jobs-count");
   count.textContent = countOf(jobs);

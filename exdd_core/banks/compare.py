@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from exdd_core.banks.detectors import load_detector
 from exdd_core.detector.coreset import covering_radius
 from exdd_core.errors import BadInput
-from exdd_core.workspace import FORMER, bank_contents, runs
+from exdd_core.workspace import bank_contents, runs
 
 if TYPE_CHECKING:
     from exdd_core.detector.bank import Bank
@@ -141,10 +141,3 @@ def changes(workspace: Workspace, id: str, after: int = 0) -> int:
     with workspace.reading() as db:
         then, now = bank_contents.differing(db, id, after), bank_contents.differing(db, id)
     return sum(then.get(key) != now.get(key) for key in then.keys() | now.keys())
-
-
-def former(workspace: Workspace) -> BankVersion | None:
-    """The version that `workspace.versions.roll_back` would make active again."""
-    there = {bank.id: bank for bank in workspace.banks() if not bank.active}
-    known = [id for id in workspace.setting(FORMER, []) if id in there]
-    return there[known[-1]] if known else None

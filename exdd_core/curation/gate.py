@@ -105,13 +105,14 @@ class Gate:
 
 
 def look(workspace: Workspace, id: str) -> Gate:
-    """Try a version on the images that were marked in its data set, next to the active one.
+    """Try a version on the images that were marked in its data set, next to the one that judges it now.
 
     A missed defect passes where the verdict is "defect". A false alarm passes where it is not, or, on an image with
     another defect, where the map stays below its threshold in what was marked. Figures of images and pixels are
     compared where both versions were measured on this data set. Raises BadInput for an unknown version.
     """
-    version, active = workspace.bank(id), workspace.active_bank()
+    version = workspace.bank(id)
+    active = workspace.active_bank(version.dataset)
     if active is not None and (active.id == version.id or active.dataset != version.dataset):
         active = None
     made, lost = [], []

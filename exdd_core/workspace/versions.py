@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from exdd_core.errors import BadInput
-from exdd_core.workspace import thresholds
+from exdd_core.workspace import context, thresholds
 from exdd_core.workspace.placing import MARK
 from exdd_core.workspace.settings import get, put
 
@@ -70,17 +70,35 @@ def activate_bank(workspace: Workspace, id: str) -> None:
         make_active(db, bank.id)
 
 
+def judging(workspace: Workspace) -> dict[str, str]:
+    """Id of the version that judges a data set -> name of the data set, of each that has versions."""
+    with workspace.reading() as db:
+        names = [name for (name,) in db.execute("select distinct dataset from banks").fetchall()]
+        return {id: name for name in names if (id := leading(db, name))}
+
+
+def former(workspace: Workspace) -> BankVersion | None:
+    """The version that `roll_back` would make active again: of the data set that is worked on (`context`), if any."""
+    banks = workspace.banks(context.dataset() and workspace.active_name())
+    there = {bank.id: bank for bank in banks if not bank.active}
+    known = [id for id in workspace.setting(FORMER, []) if id in there]
+    return there[known[-1]] if known else None
+
+
 def roll_back(workspace: Workspace) -> BankVersion:
     """Activate the formerly active version, and return it. Raises `BadInput` where there is none."""
-    there = {bank.id for bank in workspace.banks()}
+    there = {bank.id for bank in workspace.banks(context.dataset() and workspace.active_name())}
     with workspace.writing() as db:
-        active = json.loads(get(db, "active_bank", "null"))
-        former = [id for id in json.loads(get(db, FORMER, "[]")) if id in there and id != active]
-        if not former:
+        active, first = json.loads(get(db, "active_bank", "null")), leading(db, context.dataset())
+        former = json.loads(get(db, FORMER, "[]"))
+        at = next((at for at in reversed(range(len(former))) if former[at] in there - {first}), None)
+        if at is None:
             raise BadInput("No other bank version was active before; choose one from the list.")
-        put(db, "active_bank", former.pop())
-        put(db, FORMER, former)
-    return workspace.bank()
+        back = former.pop(at)
+        put(db, "active_bank", back)
+        kept = [id for id in former if id != first]
+        put(db, FORMER, kept if active in there else [*kept, active])  # which still judges its own data set
+    return workspace.bank(back)
 
 
 def pin_bank(workspace: Workspace, id: str, pinned: bool = True) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from exdd_core.sentences import count
+from exdd_core.workspace.versions import former
 from pages import answers, html, job_panel
 from pages.banks.parts import fact, figure, page_of, patch_url, setting
 from pages.banks.verdicts import Verdicts
@@ -67,8 +68,6 @@ class Compared:
     def _usual(self) -> tuple[str | None, str | None]:
         """The active version and the formerly active one, or else the newest other one, of the same data set: others
         are compared only where somebody chooses them. Where there is no other, the active one twice, by its fusions."""
-        from exdd_core.banks.compare import former
-
         active = self.workspace.active_bank()
         if active is None:
             return None, None

@@ -13,7 +13,7 @@ import gradio as gr
 
 from exdd_core import jobs
 from exdd_core.sentences import count
-from exdd_core.workspace.versions import delete_bank, pin_bank, roll_back
+from exdd_core.workspace.versions import delete_bank, former, judging, pin_bank, roll_back
 from pages import answers, html
 from pages.banks.builder import Builder
 from pages.banks.comparison import Compared
@@ -89,12 +89,15 @@ class Versions:
         from exdd_core.banks import compare
 
         ready = bool(self.workspace.datasets())
-        before, found = compare.former(self.workspace), compare.measured(self.workspace)
+        before, found = former(self.workspace), compare.measured(self.workspace)
+        judges = judging(self.workspace)
         banks = self._shown(asking, every)
         rows = [
             (_held_row(bank, held) if held else _confirm_row(bank, jobs.needing(self.workspace, bank.id)))
             if bank.id == asking
-            else _version_row(bank, found.get(bank.id), compare.changes(self.workspace, bank.id))
+            else _version_row(
+                bank, found.get(bank.id), compare.changes(self.workspace, bank.id), judges.get(bank.id, "")
+            )
             for bank in banks
         ]
         hidden = len(self.workspace.banks()) - len(banks)
@@ -126,7 +129,11 @@ class Versions:
         if found is not None and found.holds:
             return self.listed(asking=id, held=found)
         untried = found.lines[-len(found.lost) :] if found is not None and found.lost else []
-        return refresh(id) | {self.note: answers.say("info", ". ".join(untried))}
+        bank = self.workspace.bank(id)
+        others = (
+            [] if bank.active else [f"{bank.name} judges {bank.dataset} now, which this tab does not work on"]
+        )
+        return refresh(id) | {self.note: answers.say("info", ". ".join([*untried, *others]))}
 
     def connect(
         self,
@@ -216,9 +223,11 @@ def _versions_html(
     return head + html.table(VERSION_COLUMNS, rows)
 
 
-def _version_row(bank: BankVersion, found: Measured | None, changes: int) -> str:
+def _version_row(bank: BankVersion, found: Measured | None, changes: int, judges: str) -> str:
+    """judges: the data set that this version judges, "" for none."""
     summary, settings = bank.summary, bank.settings
     tags = ' <span class="tag active">active</span>' if bank.active else ""
+    tags += f' <span class="tag">for {text(judges)}</span>' if judges and not bank.active else ""
     tags += ' <span class="tag">pinned</span>' if bank.pinned else ""
     since = f"{count(changes, 'change')} since" if changes else ""
     took = f"Took {html.duration(bank.seconds)}, {_disk(bank)}"

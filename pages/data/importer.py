@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from exdd_core import datasets, sentences
+from exdd_core import datasets, jobs, sentences
 from exdd_core.datasets import Choices, GroupRule
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
@@ -317,6 +317,13 @@ class Importer:
             self.job.begin("import", title, spec | {"source": str(Path(source).expanduser().resolve())})
         # Images of a name that is taken may be refused only once they are read: the form then stays for another name.
         return {} if is_taken else self._back()
+
+    def newest(self) -> str:
+        """The data set that the last job brought in, "" for none."""
+        done = [
+            job for job in jobs.listed(self.workspace) if job.kind in self.job.kinds and job.state == "done"
+        ]
+        return str((done[0].result or {}).get("dataset", "")) if done else ""
 
     def make_demo(self) -> None:
         """Queue the job that makes demo images and a first bank version, for people without images."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from exdd_core.sentences import count
+from exdd_core.workspace import context
 from pages import answers, frame, html
 from pages.data.gallery import Gallery
 from pages.data.importer import Importer
@@ -69,7 +70,11 @@ def render(workspace: Workspace) -> None:
             updates |= section.updates(info)
         return updates
 
-    importer.connect(refresh, everything)
+    def imported() -> dict[Any, Any]:
+        with context.working_on(importer.newest()):
+            return refresh()
+
+    importer.connect(imported, everything)
     sets.connect(refresh, everything, importer)
     manage.connect(refresh, everything)
     gallery.connect(refresh, everything)
@@ -81,7 +86,7 @@ def render(workspace: Workspace) -> None:
 
 
 class DatasetList:
-    """The table of data sets. Opening one makes it active for the gallery, banks and Inspect."""
+    """The table of data sets. Opening one lets the tab work on it, and those that are opened later."""
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
@@ -90,8 +95,7 @@ class DatasetList:
         self.outputs = [self.table, self.note]
 
     def updates(self) -> dict[Any, Any]:
-        active = self.workspace.setting("active_dataset")
-        return {self.table: _datasets_html(self.workspace.datasets(), active)}
+        return {self.table: _datasets_html(self.workspace.datasets(), self.workspace.active_name())}
 
     def connect(self, refresh: Any, outputs: list[Any], importer: Importer) -> None:
         @answers.sentences(self.note)
@@ -99,8 +103,10 @@ class DatasetList:
             if answers.told(event, "act") == "demo":
                 importer.make_demo()
                 return {}
-            self.workspace.activate_dataset(answers.told(event, "name"))
-            return refresh()
+            name = answers.told(event, "name")
+            self.workspace.activate_dataset(name)
+            with context.working_on(name):
+                return refresh()
 
         acted = self.table.act(act, None, outputs, show_progress="hidden", api_visibility="private")
         importer.job.look_after(acted)

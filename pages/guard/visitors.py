@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 
 from gradio.context import LocalContext
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import Scope
@@ -112,6 +113,12 @@ def visitor_of_request() -> Visitor:
 def doors_of_request() -> Doors:
     """The doors that the request came through."""
     return _found().get(DOORS, Doors())
+
+
+def header_of_request(name: str) -> str:
+    """A header of the request that is served; "" where it has none."""
+    found = _found()
+    return Headers(scope=found).get(name, "") if "headers" in found else ""
 
 
 def _found() -> Scope:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 import gradio as gr
 
 from exdd_core import jobs
-from exdd_core.workspace import doctor, unfitted
+from exdd_core.workspace import context, doctor, unchanged, unfitted
 from pages import html, next_steps
 from pages.answers import answering, markup, on_load
 from pages.guard.visitors import Visitor, visitor_of_request
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 PAGES = [*html.PAGES.items()]  # title and path of every page, in the order of the header's links
+TABS = 100  # whose last look is remembered
 OFFERED = 12  # versions that the header offers
 MARK = """<svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
 <circle cx="11.5" cy="16" r="8.5" fill="currentColor"/>
@@ -37,6 +38,9 @@ aria-label="Switch between light and dark"><svg viewBox="0 0 24 24" aria-hidden=
 <circle cx="12" cy="12" r="8" fill="none" stroke="currentColor" stroke-width="2"/>
 <path d="M12 4a8 8 0 0 1 0 16z" fill="currentColor"/></svg></button>"""
 JOBS_HTML = (Path(__file__).resolve().parent.parent / "assets" / "jobs.html").read_text("utf-8")
+
+# By workspace, data set and stamp: the state of the database with which that stamp was right.
+_LOOKED: dict[tuple[str, str, str], unchanged.State] = {}
 
 
 @contextmanager
@@ -88,13 +92,22 @@ class Act(Question):
 def look(workspace: Workspace, asked: Look) -> Answer:
     """The data set and bank version that the tab works with, those to choose from, and the jobs; only the `stamp` where
     it equals the script's."""
+    known, state = (str(workspace.path), context.dataset(), asked.stamp), unchanged.state(workspace)
+    if state is not None and _LOOKED.get(known) == state:
+        return {"stamp": asked.stamp}
     shown = {
         "dataset": workspace.active_name() or "",
         "chips": _chips(workspace),
         "jobs": [_job_told(job) for job in jobs.listed(workspace)],
     }
     stamp = hashlib.sha256(json.dumps(shown).encode()).hexdigest()
-    return {"stamp": stamp} if asked.stamp == stamp else {"stamp": stamp, **shown}
+    if asked.stamp != stamp:
+        return {"stamp": stamp, **shown}
+    if state is not None:
+        while len(_LOOKED) >= TABS:
+            _LOOKED.pop(next(iter(_LOOKED)), None)
+        _LOOKED[known] = state
+    return {"stamp": stamp}
 
 
 def _chips(workspace: Workspace) -> list[Answer]:

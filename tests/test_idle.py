@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from pages import idle
+from exdd_core.workspace import Workspace, context, schema
+from pages import frame, idle
 
 
 def test_a_page_or_an_event_wakes_the_queue_and_silence_lets_it_rest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,3 +52,33 @@ def test_gradio_still_has_what_is_set() -> None:
     from gradio.queueing import Queue
 
     assert {"sleep_when_free", "progress_update_sleep_when_free"} <= set(Queue.__init__.__code__.co_names)
+
+
+def test_the_header_reads_nothing_where_the_database_is_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    schema.write(tmp_path / "workspace.db", {"backbone": "efficientnet_lite0"})
+    workspace, read = Workspace.open(tmp_path), []
+    monkeypatch.setattr(frame.jobs, "listed", lambda workspace: read.append(1) or [])
+
+    def look(stamp: str) -> dict[str, Any]:
+        return frame.look(workspace, frame.Look(stamp=stamp))
+
+    def settle(when: float) -> None:  # as though its files had been changed long ago
+        for file in tmp_path.glob("workspace.db*"):
+            os.utime(file, (when, when))
+
+    stamp = look("")["stamp"]
+    look(stamp)
+    look(stamp)
+    assert len(read) == 3  # a change in the same moment would look alike
+    settle(1.0)
+    assert look(stamp) == look(stamp) == {"stamp": stamp} and len(read) == 4
+    assert "jobs" in look("another") and len(read) == 5
+    with context.working_on("other"):
+        look(stamp)
+    assert len(read) == 6  # another tab's data set
+    workspace.set_setting("seen", 1)
+    settle(2.0)
+    look(stamp)
+    assert len(read) == 7

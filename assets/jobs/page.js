@@ -26,9 +26,11 @@ import { countOf, split } from "./words.js";
 /** @typedef {(name: string, argument: object) => Promise<any>} Call */
 
 const OPEN = "exdd.jobs.open";
-// Milliseconds between two looks: while something runs or is watched, and otherwise.
+// Milliseconds between two looks: while something runs or is watched, otherwise, and while nobody is there.
 const QUICK = 1000;
 const SLOW = 3000;
+const SELDOM = 15_000;
+const AWAY = 60_000; // after the last move of a pointer or press of a key
 
 /**
  * Called by Gradio once the header stands.
@@ -92,7 +94,21 @@ function asker(store, call) {
 function looker(element, store, call) {
   let timer = 0;
   let looking = false;
-  return async function look() {
+  let there = Date.now();
+  for (const kind of ["pointermove", "keydown", "wheel", "touchstart"]) {
+    const came = () => {
+      const wasAway = Date.now() - there > AWAY;
+      there = Date.now();
+      if (wasAway) look();
+    };
+    document.addEventListener(kind, came, { passive: true });
+  }
+  const wait = () => {
+    const { jobs, open } = store.get();
+    if (open || split(jobs).waiting.length) return QUICK;
+    return Date.now() - there > AWAY ? SELDOM : SLOW;
+  };
+  async function look() {
     clearTimeout(timer);
     if (document.hidden || looking || !element.isConnected) return;
     looking = true;
@@ -103,9 +119,9 @@ function looker(element, store, call) {
       store.patch({ stamp: "" }); // a failure is shown on the next click; the next request may succeed
     }
     looking = false;
-    const { jobs, open } = store.get();
-    timer = window.setTimeout(look, open || split(jobs).waiting.length ? QUICK : SLOW);
-  };
+    timer = window.setTimeout(look, wait());
+  }
+  return look;
 }
 
 /**

@@ -25,6 +25,7 @@ from exdd_core.errors import BadInput
 File = Callable[
     [Any, ExitStack], tuple[BinaryIO, str]
 ]  # opens what a program gives as a file: it and its name
+MOST_FILES = 1000  # as many as FastAPI takes of a form
 
 
 class Call:
@@ -89,7 +90,10 @@ def _files(
 ) -> UploadFile | list[UploadFile] | None:
     """Files as the API takes them. wanted: the type of one, several, or one or None."""
     if typing.get_origin(wanted) is list:
-        return [upload(one) for one in (value if isinstance(value, list) and value else [value])]
+        several = value if isinstance(value, list) and value else [value]
+        if len(several) > MOST_FILES:
+            raise BadInput(f"A call takes at most {MOST_FILES:,} files; send the others in a further one.")
+        return [upload(one) for one in several]
     if value is None and type(None) in typing.get_args(wanted):
         return None
     return upload(value)

@@ -47,7 +47,7 @@ def workspace(built: Path, tmp_path: Path) -> Workspace:
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], int]:
     """How many instructions the database needs for something."""
-    count, connect = [0], store._connect
+    count, connect = [0], store.connect
 
     def counting(path: Path) -> Any:
         connection = connect(path)
@@ -59,7 +59,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], int]
         act()
         return count[0]
 
-    monkeypatch.setattr(store, "_connect", counting)
+    monkeypatch.setattr(store, "connect", counting)
     return needed
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import secrets
 import threading
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -18,14 +17,19 @@ from exdd_core.errors import BadInput
 from exdd_core.files import is_writable
 from exdd_core.workspace.clock import now
 from exdd_core.workspace.failures import DATABASE, as_bad_input
+from exdd_core.workspace.store import connect
 
 if TYPE_CHECKING:
+    from sqlite3 import Connection
+
     from argon2 import PasswordHasher
     from sqlite_utils import Database
 
     from exdd_core.workspace import Workspace
 
 ROLES = ("viewer", "curator", "admin")
+SESSION = """select name, role, people.created from sessions join people on name = person
+             where token = ? and until >= ?"""
 LASTS = 14 * 86_400  # seconds after signing in that a session ends
 SHORTEST = 10  # characters of a password
 
@@ -140,23 +144,14 @@ class Sessions(threading.local):
     def __init__(self, workspace: Workspace):
         self._workspace = workspace
         self._file: tuple[int, int] | None = None  # that the connection has open
-        self._open = ExitStack()
+        self._connection: Connection | None = None
 
     def person(self, token: str) -> Person | None:
         """The account of a session; None where there is none or it has ended."""
         try:
             with as_bad_input():
-                found = (self._workspace.path / DATABASE).stat()
-                if self._file != (found.st_dev, found.st_ino):
-                    self.close()
-                    self._db = self._open.enter_context(self._workspace.reading())
-                    if is_writable(self._workspace.path):  # else SQLite looks for no changes of others
-                        self._file = found.st_dev, found.st_ino
-                rows = self._db.execute(
-                    "select name, role, people.created from sessions "
-                    "join people on name = person where token = ? and until >= ?",
-                    [_digest(token), now()],
-                ).fetchall()  # all of them, so that no transaction stays open
+                # All rows, so that no transaction stays open.
+                rows = self._connected().execute(SESSION, [_digest(token), now()]).fetchall()
         except BadInput:
             self.close()
             raise
@@ -164,8 +159,20 @@ class Sessions(threading.local):
 
     def close(self) -> None:
         """Close this thread's connection; the next call opens one."""
-        self._file = None
-        self._open.close()
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = self._file = None
+
+    def _connected(self) -> Connection:
+        place = self._workspace.path / DATABASE
+        told = place.stat()
+        found = told.st_dev, told.st_ino
+        if self._connection is None or self._file != found:
+            self.close()
+            self._connection = connect(place)
+            if is_writable(place.parent):  # else SQLite looks for no changes of others
+                self._file = found
+        return self._connection
 
 
 def signed_in(workspace: Workspace, token: str) -> Person | None:

@@ -164,7 +164,7 @@ class Workspace:
     @contextmanager
     def reading(self) -> Iterator[Database]:
         """A new connection to the database."""
-        with as_bad_input(), closing(_connect(self.path / DATABASE)) as connection:
+        with as_bad_input(), closing(connect(self.path / DATABASE)) as connection:
             yield Database(connection, execute_plugins=False)
 
     @contextmanager
@@ -378,7 +378,8 @@ class Workspace:
         )
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def connect(path: Path) -> sqlite3.Connection:
+    """A new connection to a workspace's database. Raises `BadInput` for an empty file, OSError without one."""
     if path.stat().st_size == 0:  # SQLite would treat it as a new database and remove its log
         raise damaged("it is empty")
     mode = "rw"  # does not create a file, so a workspace that was deleted meanwhile stays deleted

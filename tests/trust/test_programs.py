@@ -21,9 +21,11 @@ import app
 from exdd_core import api, jobs
 from exdd_core.api import Served, __main__ as described
 from exdd_core.detector.backbones import Backbone
+from exdd_core.errors import BadInput
 from exdd_core.images import encode_png
 from exdd_core.workspace import Workspace, decisions, people
 from pages import programs
+from pages.calls import Call
 from pages.guard import Doors, checks, rights, tries, visitors
 from pages.guard.uploads import allowed_path
 from tests import plates
@@ -381,6 +383,13 @@ def test_no_call_names_a_file_or_a_folder_that_was_not_allowed(
     for query in ("images?list=folder:/etc", "results?list=folder:/etc", "map?image=file:/etc/passwd%231"):
         assert client.get(query, headers=admin).status_code == 400, query
     assert kept(workspace) == before
+
+
+def test_a_call_with_too_many_files_opens_none_of_them(workspace: Workspace) -> None:
+    score = next(one.endpoint for one in api.endpoints() if one.name == "score")
+    served = Served(workspace, str.strip, allowed_path)
+    with pytest.raises(BadInput, match="at most 1,000 files"):
+        Call(score).ask(served, {"files": ["x"] * 1001}, lambda *_: pytest.fail("opened one"))
 
 
 def test_a_call_that_is_too_large_is_stopped(

@@ -177,6 +177,11 @@ def test_the_round_that_is_documented_with_curl(
     assert told["marked"]["rows"] >= 0 and "missed defect" in told["marked"]["sentence"]
     assert told["painted"]["result"]["made"] == len(told["candidates"]) == 2
     assert len(told["effect"]) == 5 and told["accepted"]["numbers"] and told["rejected"]["numbers"]
+    assert told["blame"]["version"] == "v1" and told["blame"]["tried"] == 2 and not told["blame"]["lost"]
+    first = told["blame"]["images"][0]
+    assert (
+        first["side"] == "negative" and first["patches"] > 0 and first["sentence"].endswith("hide a defect?")
+    )
     built = told["built"]["result"]
     assert (
         built["active"] and not built["held"] and len(built["lines"]) == 2

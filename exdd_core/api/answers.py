@@ -215,6 +215,32 @@ class HeldBack(Answer):
     lines: list[str]
 
 
+class Blamed(Answer):
+    """An image of a bank that marked patches are nearest to. image: its id. side: negative for missed defects, positive
+    for false alarms. defect_type: of it, "" in the negative bank. patches: how many. alone: sum of the shares, 0 to 1,
+    by which each is nearer to it than to any other image. marked: ids of the marked images. sentence: all that for
+    people."""
+
+    image: str
+    side: Literal["negative", "positive"]
+    defect_type: str
+    patches: int
+    alone: float
+    marked: list[str]
+    sentence: str
+
+
+class Blame(Answer):
+    """What the marks of a version lead to. version: its name. tried: how many marked images. images: those blamed.
+    lost: ids of marked images whose file or mask is gone. sentence: all that for people."""
+
+    version: str
+    tried: int
+    images: list[Blamed]
+    lost: list[str]
+    sentence: str
+
+
 class Threshold(Answer):
     """Where a version's threshold lies. bank: the version's name. value: on its own scale, where 0 is the median of
     normal images and 1 the threshold that it was built with. said: how it was found. who: chose it, "" for the

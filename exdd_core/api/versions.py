@@ -11,7 +11,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse, Response
 
 from exdd_core.api import answers, questions
-from exdd_core.api.questions import Bank
+from exdd_core.api.questions import Bank, Limit
 from exdd_core.api.served import Here, Sentences, Served
 
 if TYPE_CHECKING:
@@ -41,6 +41,15 @@ def activate(here: Here, version: str, asked: questions.Activate) -> answers.Act
     if found and found.holds:
         return JSONResponse(answers.HeldBack(detail=found.sentence, lines=lines).model_dump(), 409)
     return answers.Activated(sentence=f"{bank.name} is active now.", lines=lines)
+
+
+@router.get("/blame")
+def blame(here: Here, bank: Bank = None, limit: Limit = 10) -> answers.Blame:
+    """Which images of a version's banks cause the marked misses and false alarms, suspicious good images first."""
+    from exdd_core.curation import blaming
+
+    found = answers.Blame.model_validate(blaming.blame(here.workspace, bank))
+    return found.model_copy(update={"images": found.images[:limit]})
 
 
 @router.get("/threshold")

@@ -49,7 +49,7 @@ exdd_core.api.application: description
 exdd_core.api.candidates: candidates effect
 exdd_core.api.images: images lists map_ neighbours regions results
 exdd_core.api.making: job list_jobs
-exdd_core.api.versions: threshold versions
+exdd_core.api.versions: blame threshold versions
 """
 # Score, paint, decide and measure: whatever can be undone.
 CURATOR = """

@@ -26,6 +26,7 @@ from pages.guard.visitors import Visitor, Visitors, enter
 
 SIGN_IN = "/sign-in"
 OIDC, OIDC_BACK = "/oidc", "/oidc-back"
+METRICS = "/metrics"
 OPEN = frozenset(
     (
         SIGN_IN,
@@ -40,8 +41,8 @@ OPEN = frozenset(
         f"{checks.API}/startup-events",
     )
 )
-# Functions that run at a time, of the 40 threads that all share: files, probes and signing in always find a free one,
-# and so do those who look where the writers wait for the database.
+# Functions that run and pictures that are drawn at a time, of the 40 threads that all share: files, probes and signing
+# in always find a free one, and so do those who look where the writers wait for the database.
 LOOKING, WRITING = 20, 12
 LINKED = (SIGN_IN, OIDC_BACK)  # a provider leads here from its own site
 # Gradio compiles templates and handlers from strings and writes styles into elements; all else is our own server's.
@@ -89,6 +90,7 @@ class Guard:
     ):
         self._app, self._doors, self._visitors = app, doors, visitors
         self._pages, self._own = pages, own | pages | OPEN
+        self._drawn = own - pages - OPEN - {METRICS}
         self._looking, self._writing = asyncio.Semaphore(LOOKING), asyncio.Semaphore(WRITING)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -119,6 +121,8 @@ class Guard:
                 receive, wanted = await _check_program(scope, visitor, receive)
             elif path == checks.MCP:
                 receive, wanted = await _check_message(method, receive)
+            elif path in self._drawn:
+                wanted = "viewer"
             elif path.rstrip("/") == checks.UPLOAD and not roles.may(visitor.role, "curator"):
                 raise Refused(403, "Your account may look and not upload; ask for the role of a curator.")
             enter(scope, visitor, self._doors)

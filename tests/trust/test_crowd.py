@@ -22,12 +22,12 @@ from pages.guard.middleware import LOOKING, WRITING, _Turn
 MANY = 60  # more than there are threads
 
 
-def test_many_slow_calls_leave_threads_for_files_and_writers_leave_some_for_those_who_look(
+def test_many_slow_calls_and_pictures_leave_threads_for_files_and_writers_leave_some_for_those_who_look(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = app.launch_options(Workspace.create(tmp_path / "workspace"))["app_kwargs"]
     server = Starlette(routes=options["routes"], middleware=options["middleware"])  # type: ignore[arg-type]
-    over, begun = threading.Event(), {"write": threading.Semaphore(0), "look": threading.Semaphore(0)}
+    over, begun = threading.Event(), {kind: threading.Semaphore(0) for kind in ("write", "look")}
 
     def slow(kind: str) -> object:
         begun[kind].release()
@@ -36,6 +36,7 @@ def test_many_slow_calls_leave_threads_for_files_and_writers_leave_some_for_thos
 
     monkeypatch.setattr(jobs, "cancel", lambda workspace, id: slow("write"))
     monkeypatch.setattr(Review, "lists", lambda review: slow("look"))
+    monkeypatch.setattr("pages.routes.candidates.listed", lambda *given, **limit: slow("look"))
     with (
         TestClient(server, base_url="http://127.0.0.1", raise_server_exceptions=False) as client,
         ThreadPoolExecutor(2 * MANY + 1) as pool,
@@ -45,8 +46,9 @@ def test_many_slow_calls_leave_threads_for_files_and_writers_leave_some_for_thos
                 ("write", "POST", "/api/v1/jobs/1/cancel", WRITING),
                 ("look", "GET", "/api/v1/lists", LOOKING),
             ):
-                for _ in range(MANY):
-                    pool.submit(client.request, method, path)
+                for turn in range(MANY):  # pictures are looked at as well
+                    drawn = kind == "look" and turn % 2
+                    pool.submit(client.request, method, "/contact?dataset=x" if drawn else path)
                 for _ in range(number):
                     assert begun[kind].acquire(timeout=30)
             file = pool.submit(client.get, "/look/theme.css")

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from exdd_core import jobs
 from exdd_core.workspace import Workspace, context, schema
 from pages import frame, idle
 
@@ -58,8 +59,14 @@ def test_the_header_reads_nothing_where_the_database_is_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     schema.write(tmp_path / "workspace.db", {"backbone": "efficientnet_lite0"})
-    workspace, read = Workspace.open(tmp_path), []
-    monkeypatch.setattr(frame.jobs, "listed", lambda workspace: read.append(1) or [])
+    workspace = Workspace.open(tmp_path)
+    read: list[Workspace] = []
+
+    def listed(workspace: Workspace) -> list[jobs.Job]:
+        read.append(workspace)
+        return []
+
+    monkeypatch.setattr(frame.jobs, "listed", listed)
 
     def look(stamp: str) -> dict[str, Any]:
         return frame.look(workspace, frame.Look(stamp=stamp))

@@ -54,12 +54,20 @@ class Refused(HTTPException):
         super().__init__(status, sentence)
 
 
-def check_origin(doors: Doors, method: str, headers: Headers, *, page: bool) -> None:
-    """Refuse what another site's page sends. page: the address is one that people open, so links lead to it."""
+def check_origin(doors: Doors, method: str, headers: Headers, *, page: bool, scheme: str = "http") -> None:
+    """Refuse what another site's page sends. page: the address is one that people open, so links lead to it.
+
+    scheme: that the request came by. Over https a page that came by http is another's: anybody on the way wrote it.
+    """
     origin = headers.get("origin")
     if origin is not None:
         netloc = origin.lower().partition("://")[2]
-        if not netloc or (netloc != headers.get("host", "").lower() and origin.lower() not in doors.origins):
+        plain = scheme == "https" and origin.lower().startswith("http:")
+        if (
+            plain
+            or not netloc
+            or (netloc != headers.get("host", "").lower() and origin.lower() not in doors.origins)
+        ):
             raise Refused(403, "Another website sent this request, so nothing was done.")
     if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
         opened = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"

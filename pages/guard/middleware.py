@@ -106,7 +106,8 @@ class Guard:
         send = begun = _Answer(_with_headers(send, path))
         wanted: Role | None = None
         try:
-            checks.check_origin(self._doors, method, headers, page=path in self._pages or path in LINKED)
+            page = path in self._pages or path in LINKED
+            checks.check_origin(self._doors, method, headers, page=page, scheme=scope["scheme"])
             checks.check_address(path, self._own)
             visitor = self._visitors.of(HTTPConnection(scope))
             answer = self._at_the_door(scope, visitor)

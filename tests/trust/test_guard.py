@@ -334,6 +334,19 @@ def test_a_proxys_address_is_a_name_and_an_origin_of_ours() -> None:
             Doors.on("127.0.0.1", address=odd)
 
 
+def test_over_https_a_page_that_came_by_http_is_another_website() -> None:
+    given = {"host": "inspect.example", "origin": "http://inspect.example"}
+    with pytest.raises(checks.Refused, match="Another website"):
+        checks.check_origin(Doors(), "POST", Headers(given), page=False, scheme="https")
+    for origin, scheme in (
+        ("https", "https"),
+        ("https", "http"),
+        ("http", "http"),
+    ):  # a proxy may speak TLS for us
+        own = Headers(given | {"origin": f"{origin}://inspect.example"})
+        checks.check_origin(Doors(), "POST", own, page=False, scheme=scheme)
+
+
 # --- running it -----------------------------------------------------------------------------------------------------
 
 

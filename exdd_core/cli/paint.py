@@ -29,7 +29,7 @@ def synthesize_options(add: Add) -> None:
     add(
         "--engine",
         metavar="NAME",
-        help="sdxl, procedural or transplant; default: sdxl where its weights are, else procedural",
+        help="sdxl, procedural, transplant or quilt; default: sdxl where its weights are, else procedural",
     )
     add(
         "--prompt",

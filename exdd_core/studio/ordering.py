@@ -22,6 +22,7 @@ from exdd_core.images import read_mask
 from exdd_core.synthesis import mask_spec, prior, templates, weights
 from exdd_core.synthesis.controls import Control
 from exdd_core.synthesis.engine import Engine
+from exdd_core.synthesis.engines import LENDING
 from exdd_core.synthesis.orders import MOST, MOST_CELLS, MOST_SEED, Axis, Order, Recipe
 from exdd_core.synthesis.prior import Place
 from exdd_core.synthesis.request import Donor
@@ -110,7 +111,7 @@ def recipes(workspace: Workspace, order: Order) -> list[Recipe]:
                 donor=donor.id if donor else "",
                 parent=order.parent,
                 defect_type=order.defect_type
-                or (donor.defect_type if donor and order.engine == "transplant" else ""),
+                or (donor.defect_type if donor and order.engine in LENDING else ""),
                 axes=[],
             )
         )
@@ -132,8 +133,8 @@ def _checked(workspace: Workspace, order: Order) -> mask_spec.MaskSpec:
 
 def _prompts(order: Order) -> list[str]:
     """The prompt of every painting."""
-    if not order.template.strip() and order.engine == "transplant":
-        return [""] * order.count  # a transplant needs no prompt
+    if not order.template.strip() and order.engine in LENDING:
+        return [""] * order.count  # a real defect needs no prompt
     if not order.each:
         return templates.expand(order.template, order.count, order.seed)
     texts = [text for text in templates.every(order.template) for _ in range(order.count)]
@@ -168,7 +169,7 @@ def _refused(id: str) -> str:
 
 
 def _borrows(order: Order, spec: mask_spec.MaskSpec) -> bool:
-    return spec.source == "real" or order.engine == "transplant"
+    return spec.source == "real" or order.engine in LENDING
 
 
 def donors(workspace: Workspace, dataset: str | None = None, from_test: bool = False) -> list[Donor]:
@@ -189,7 +190,7 @@ def _lender(lenders: Sequence[Donor], wanted: str, seed: int) -> Donor:
     if not lenders:
         raise BadInput(
             "No defective image of the training split has a mask that could be borrowed; draw a mask or generate "
-            "one, and choose another engine than transplant."
+            "one, and choose an engine that needs no real defect."
         )
     if not wanted:
         return lenders[_draw(seed, 2, len(lenders))]
@@ -287,7 +288,7 @@ def _arm(workspace: Workspace, order: Order, axes: Sequence[Axis], places: Seque
 
 def _every(order: Order) -> list[str]:
     """The prompts of an order's template."""
-    bare = not order.template.strip() and order.engine == "transplant"
+    bare = not order.template.strip() and order.engine in LENDING
     return [""] if bare else templates.every(order.template)
 
 

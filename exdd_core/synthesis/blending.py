@@ -68,8 +68,8 @@ def blend(
     if not surrounded:  # only the receiver's level under the defect is known
         ring = grown(defect, margin + 2) & part
     donor = _matched(donor, receiver, ring)
-    donor += _spread(receiver - donor, ring)
-    ground = _spread(receiver, ring)
+    donor += spread(receiver - donor, ring)
+    ground = spread(receiver, ring)
     share, replacing = _share(defect, known > 0.5, margin) * part, defect.astype(np.float32)
     if surrounded and defect.any():
         difference = cv2.cvtColor(donor - ground, cv2.COLOR_RGB2GRAY)
@@ -123,12 +123,12 @@ def _matched(donor: Array, receiver: Array, ring: Array) -> Array:
     if not ring.any():
         return donor
     donor = donor * float(np.clip((receiver[ring].mean() + 4) / (donor[ring].mean() + 4), *GAIN))
-    rough_donor, rough = (_roughness(pixels, ring) for pixels in (donor, receiver))
+    rough_donor, rough = (roughness(pixels, ring) for pixels in (donor, receiver))
     mean = donor[ring].mean(axis=0)
     return mean + float(np.clip(math.sqrt((rough + 0.5) / (rough_donor + 0.5)), *TEXTURE)) * (donor - mean)
 
 
-def _roughness(image: Array, where: Array) -> float:
+def roughness(image: Array, where: Array) -> float:
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     return float(np.median(np.abs(grey - cv2.GaussianBlur(grey, (0, 0), 3))[where]))
 
@@ -209,7 +209,7 @@ def _composited(receiver: Array, donor: Array, ground: Array, share: Array, repl
     return faint + (share * replacing)[..., None] * (donor - faint)
 
 
-def _spread(values: Array, where: Array) -> Array:
+def spread(values: Array, where: Array) -> Array:
     """A smooth field, float32 (h, w, 3), that follows `values` where they are known and continues elsewhere."""
     layer = np.dstack([values, np.ones(where.shape)]).astype(np.float32) * where[..., None]
     layers = [layer]  # sums, and their weights in the last channel

@@ -17,7 +17,11 @@ PLACES = {
     "sdxl": ("exdd_core.synthesis.sdxl", "SDXL"),
     "procedural": ("exdd_core.synthesis.procedural", "Procedural"),
     "transplant": ("exdd_core.synthesis.transplant", "Transplant"),
+    "quilt": ("exdd_core.synthesis.quilt", "Quilt"),
 }
+
+# Those that need a real defect, and no prompt.
+LENDING = frozenset({"transplant", "quilt"})
 
 
 class _Engines(Mapping[str, type[Engine]]):

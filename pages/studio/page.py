@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core import datasets, drawing, jobs, sentences, studio, synthesis
 from exdd_core.synthesis import mask_spec, orders, weights
+from exdd_core.synthesis.engines import LENDING
 from exdd_core.workspace import image_windows
 from pages import answers
 from pages.html import Answer
@@ -141,7 +142,7 @@ def _engine(workspace: Workspace, name: str) -> Answer:
         "command": weights.download_command(workspace.path / weights.MODELS) if name == "sdxl" else "",
         "controls": [_control(control) for control in engine.CONTROLS],
         "words": name == "procedural",
-        "lends": name == "transplant",
+        "lends": name in LENDING,
         "loads": name == "sdxl",
         "axes": list(studio.axes_of(name)),
     }

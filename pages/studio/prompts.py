@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
 from exdd_core.synthesis import templates, vocabulary
+from exdd_core.synthesis.engines import LENDING
 from exdd_core.workspace import prompts
 from exdd_core.workspace.prompts import Prompt
 from pages.guard.uploads import uploaded
@@ -42,7 +43,7 @@ def expand(shared: Studio, asked: questions.Expand) -> Answer:
 def expanded(template: str, count: int, seed: int, engine: str) -> Expanded:
     """The prompts of a template, of which `count` images each, or in all, would be painted."""
     count = max(1, count)
-    if not template.strip() and engine == "transplant":
+    if not template.strip() and engine in LENDING:
         return Expanded([""], True, count)
     try:
         found = templates.every(template)

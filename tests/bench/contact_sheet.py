@@ -1,4 +1,4 @@
-"""Contact sheets of real, procedural and transplanted defects: one PNG a data set, 12 crops of each.
+"""Contact sheets of real, procedural, transplanted and quilted defects: one PNG a data set, 12 crops of each.
 
 All at the same scale, from the training split only. The engines paint into normal training images, with masks
 borrowed from real defects of other parts, one of every kind in turn, and moved to a place of their own.
@@ -45,17 +45,17 @@ def main(options: argparse.Namespace) -> None:
     for name, (folder, side) in SHEETS.items():
         path = out / f"contact_sheet_{name}.png"
         path.write_bytes(encode_png(sheet(data / folder, side)))
-        print(f"{path}: {COUNT} each, real, procedural, transplanted; {side} pixels a crop")
+        print(f"{path}: {COUNT} each, real, procedural, transplanted, quilted; {side} pixels a crop")
 
 
 def sheet(root: Path, side: int) -> np.ndarray:
-    """uint8 (H, W, 3): three blocks of crops, labelled."""
+    """uint8 (H, W, 3): four blocks of crops, labelled."""
     _, records = datasets.read_layout(root)
     training = [record for record in records if record.split == "train"]
     lenders = _in_turn([r for r in training if r.label == DEFECT and r.mask])
     normals = _one_a_part([r for r in training if r.label == NORMAL])
     blocks = {"real": [_real(root, record, side) for record in lenders[:COUNT]]}
-    for name in ("procedural", "transplant"):
+    for name in ("procedural", "transplant", "quilt"):
         blocks[name] = []
         for i in range(COUNT):
             # Other donors than those shown above, so that nobody compares a defect with its own copy.

@@ -20,6 +20,7 @@ from exdd_core.errors import BadInput
 from exdd_core.evaluation.resemblance import Pooled, pooled
 from exdd_core.images import Size, probe, read_image, read_mask
 from exdd_core.synthesis import prior
+from exdd_core.synthesis.engines import LENDING
 from exdd_core.synthesis.mask_spec import SHAPES, MaskSpec
 from exdd_core.synthesis.masks import realise
 from exdd_core.synthesis.request import Donor, PaintRequest
@@ -44,7 +45,7 @@ class Way:
     @property
     def lent(self) -> bool:
         """Whether it needs real defects."""
-        return self.engine == "transplant"
+        return self.engine in LENDING
 
 
 WAYS = {
@@ -52,6 +53,7 @@ WAYS = {
     "procedural": Way("procedural"),
     "transplant, anywhere": Way("transplant", {"halo": 0}, (), placed=False),  # nor with a halo
     "transplant": Way("transplant", shapes=()),
+    "quilt": Way("quilt", shapes=()),
 }
 
 

@@ -43,8 +43,9 @@ FORMAT = (
     3  # 1 had the rows of both banks in banks.npz, and no version to import; 1 and 2 had OpenVINO's network
 )
 MANIFEST, ARRAYS = "bundle.json", "banks.npz"
+SIDES = ("negative", "positive")
 VERSION = "version/"  # the files of the bank version, by which a workspace imports it
-QUERIES_AT_ONCE, CANDIDATES = 256, 16
+QUERIES_AT_ONCE, CANDIDATES, BLOCK = 256, 4, 16
 DAMAGED = (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, RuntimeError)
 
 
@@ -179,6 +180,7 @@ class Bundle:
                     for one in manifest["golden"]
                 ]
                 network = {name: archive.read(name) for name in archive.namelist() if "network." in name}
+            self._banks = {side: _Rows(self._arrays[side]) for side in SIDES if side in self._arrays}
             self.manifest, self.path = manifest, Path(path)
             self.size = Size(**manifest["size"])
             self.calibration = Calibration.restore(manifest["calibration"])
@@ -235,10 +237,10 @@ class Bundle:
         """The distances of an image's features (h, w, d), and the nearest positive row of each patch, (h, w)."""
         arrays, (h, w, d) = self._arrays, found.shape
         flat = found.reshape(-1, d)
-        negative, _ = _nearest(arrays["negative"], flat)
+        negative, _ = self._banks["negative"].nearest(flat)
         if "positive" not in arrays:
             return Distances(negative.reshape(h, w, -1)), None
-        positive, rows = _nearest(arrays["positive"], flat)
+        positive, rows = self._banks["positive"].nearest(flat)
         along = context = None
         if "direction" in arrays:
             along = found @ arrays["direction"] + np.float32(arrays["direction_bias"])
@@ -303,7 +305,7 @@ class Bundle:
 def _rows(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     """The rows of both banks, float32 (n, d), by side, from their safetensors files; none for format 1."""
     found = {}
-    for side in ("negative", "positive"):
+    for side in SIDES:
         if (name := f"{VERSION}{side}.safetensors") in archive.namelist():
             content = archive.read(name)
             start = 8 + int.from_bytes(content[:8], "little")
@@ -313,24 +315,45 @@ def _rows(archive: zipfile.ZipFile) -> dict[str, np.ndarray]:
     return found
 
 
-def _nearest(rows: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distances float32 (q, k) to the nearest rows, ascending, and their numbers; the last is repeated where few.
+class _Rows:
+    """The rows of a bank, float32 (n, d), ready to be searched.
 
-    Dot products choose candidates, subtraction measures them.
+    Dot products choose candidates, subtraction measures them. Row j belongs to block j modulo their number: the blocks
+    with the smallest minima hold the nearest rows, and are found without ordering all.
     """
-    middle = rows.mean(0)
-    there, k = rows - middle, fusion.NEIGHBOURS
-    lengths = np.einsum("nd,nd->n", there, there)
-    distances, numbers = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
-    few = min(k + CANDIDATES, len(rows))
-    for start in range(0, len(queries), QUERIES_AT_ONCE):
-        part = queries[start : start + QUERIES_AT_ONCE] - middle
-        products = lengths - 2 * part @ there.T
-        some = np.argpartition(products, few - 1, axis=1)[:, :few]
-        gap = part[:, None] - there[some]
-        exact = np.sqrt(np.einsum("qkd,qkd->qk", gap, gap))
-        order = exact.argsort(axis=1, kind="stable")[:, np.minimum(np.arange(k), few - 1)]
-        stop = start + len(part)
-        distances[start:stop] = np.take_along_axis(exact, order, 1)
-        numbers[start:stop] = np.take_along_axis(some, order, 1)
-    return distances, numbers
+
+    def __init__(self, rows: np.ndarray):
+        self._count, d = rows.shape
+        self._middle, self._blocks = rows.mean(0), -(-self._count // BLOCK)
+        self._there = np.zeros((self._blocks * BLOCK, d), np.float32)
+        self._there[: self._count] = rows - self._middle
+        self._lengths = np.full(len(self._there), np.inf, np.float32)
+        self._lengths[: self._count] = np.einsum("nd,nd->n", self._there, self._there)[: self._count]
+        self._factors = np.ascontiguousarray(-2 * self._there.T)
+
+    def nearest(self, queries: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Distances float32 (q, k) to the nearest rows, ascending, and their numbers; the last repeats where few."""
+        k = fusion.NEIGHBOURS
+        distances, numbers = np.empty((len(queries), k), np.float32), np.empty((len(queries), k), np.int64)
+        few = min(k + CANDIDATES, self._count)
+        for start in range(0, len(queries), QUERIES_AT_ONCE):
+            part = queries[start : start + QUERIES_AT_ONCE] - self._middle
+            some = self._candidates(part, few)
+            gap = part[:, None] - self._there[some]
+            exact = np.sqrt(np.einsum("qkd,qkd->qk", gap, gap))
+            order = exact.argsort(axis=1, kind="stable")[:, np.minimum(np.arange(k), few - 1)]
+            stop = start + len(part)
+            distances[start:stop] = np.take_along_axis(exact, order, 1)
+            numbers[start:stop] = np.take_along_axis(some, order, 1)
+        return distances, np.minimum(numbers, self._count - 1)  # queries that are no numbers find anything
+
+    def _candidates(self, part: np.ndarray, few: int) -> np.ndarray:
+        """The numbers of the rows with the smallest products, int (q, few), in any order. part: float32 (q, d)."""
+        products = part @ self._factors
+        products += self._lengths
+        smallest = products.reshape(len(part), BLOCK, self._blocks).min(axis=1)
+        among = min(few, self._blocks)
+        chosen = np.argpartition(smallest, among - 1, axis=1)[:, :among]
+        members = (chosen[:, None] + self._blocks * np.arange(BLOCK)[:, None]).reshape(len(part), -1)
+        values = np.take_along_axis(products, members, 1)
+        return np.take_along_axis(members, np.argpartition(values, few - 1, axis=1)[:, :few], 1)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
-from scipy.stats import ks_2samp
 
 from exdd_core import datasets
 from exdd_core.banks import teachers
@@ -21,6 +20,7 @@ from exdd_core.detector.change import marks
 from exdd_core.errors import BadInput
 from exdd_core.evaluation.resemblance import Pooled, Resemblance, Verdict, compare, pooled
 from exdd_core.images import read_image, read_mask
+from exdd_core.later import stats
 from exdd_core.progress import Progress
 from exdd_core.sentences import count
 from exdd_core.synthesis.prior import Lying, lying_of
@@ -160,7 +160,7 @@ def _compared(engine: str, kind: str, real: _Defects, painted: _Defects) -> Comp
     where = Lies.of(real.lying), Lies.of(painted.lying)
     gap = max(
         float(
-            ks_2samp(
+            stats.ks_2samp(
                 [getattr(one, axis) for one in real.lying], [getattr(one, axis) for one in painted.lying]
             )[0]
         )

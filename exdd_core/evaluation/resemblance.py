@@ -12,8 +12,8 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from scipy.stats import rankdata
-from sklearn.preprocessing import StandardScaler
+
+from exdd_core.later import preprocessing, stats
 
 FOLDS = 5
 LEAST_PARTS = 4  # real parts of a type from which it is compared
@@ -139,7 +139,7 @@ def told_apart(
     features, folds by part. For the band, the labels of parts are shuffled; a part with both, such as one whose
     normal side was painted on, counts as two in one fold.
     """
-    values = StandardScaler().fit_transform(np.concatenate([real, painted]).astype(np.float64))
+    values = preprocessing.StandardScaler().fit_transform(np.concatenate([real, painted]).astype(np.float64))
     labels = np.repeat([False, True], [len(real), len(painted)])
     rng = np.random.default_rng(seed)
     groups, group = np.unique(np.array([*real_parts, *painted_parts], str), return_inverse=True)
@@ -178,7 +178,7 @@ class HeldOut:
                 known, 1 - share, -share
             )  # Fisher's coding, times a constant; 0 where all are alike
             scores[:, out] = weights / np.maximum(share * (1 - share), 1 / known.shape[1] ** 2) @ map.T
-        ranks, positives = rankdata(scores, axis=1), labels.sum(axis=1)
+        ranks, positives = stats.rankdata(scores, axis=1), labels.sum(axis=1)
         pairs = positives * (labels.shape[1] - positives)
         above = np.where(labels, ranks, 0).sum(axis=1) - positives * (positives + 1) / 2
         return np.where(pairs > 0, above / np.maximum(pairs, 1), 0.5)
@@ -201,7 +201,7 @@ def _kids(real: Pooled, painted: Pooled, rng: np.random.Generator) -> tuple[floa
 
     Features are standardised by the real ones.
     """
-    scaler = StandardScaler().fit(real.own)
+    scaler = preprocessing.StandardScaler().fit(real.own)
     values, made = scaler.transform(real.own), scaler.transform(painted.own)
     names, parts = np.array(real.parts, str), np.unique(real.parts)
     to_painted, to_real = [], []
@@ -215,7 +215,7 @@ def _kids(real: Pooled, painted: Pooled, rng: np.random.Generator) -> tuple[floa
 
 def _distances(real: Pooled, painted: Pooled) -> tuple[float, float, float]:
     """Diversity, and distance to the nearest real defect, of paintings over that of real ones; share of copies."""
-    scaler = StandardScaler().fit(real.own)
+    scaler = preprocessing.StandardScaler().fit(real.own)
     values, made = scaler.transform(real.own), scaler.transform(painted.own)
     names = np.array(real.parts, str)
     among = np.linalg.norm(values[:, None] - values[None], axis=2)

@@ -35,6 +35,19 @@ LEFT = (
 SLOW = 120_000  # milliseconds; a busy machine loads the network and builds banks slowly
 # Pixels by which a page is wider than its window, and those between the header's links and its list of jobs.
 SIDEWAYS = "document.documentElement.scrollWidth - window.innerWidth"
+# Sum of layout shifts since a page was opened, from 0 to 1, without those that a press brings about; and what moved.
+MOVED = """window.moved = 0; window.movers = []; new PerformanceObserver((list) => {
+  const named = ({ node }) => (node?.nodeType === 1 ? node : node?.parentElement)?.outerHTML.slice(0, 90);
+  for (const one of list.getEntries()) if (!one.hadRecentInput) {
+    window.moved += one.value;
+    window.movers.push([one.value.toFixed(4), ...one.sources.map(named)].join(' '));
+  }
+}).observe({ type: 'layout-shift', buffered: true });"""
+# Count anew from now on.
+STILL = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(() => {
+  [window.moved, window.movers] = [0, []];
+  done();
+}))))"""
 APART = """document.querySelector('.jobs-button').getBoundingClientRect().left -
 document.querySelector('.frame-links nav').getBoundingClientRect().right"""
 

@@ -84,8 +84,9 @@ class Builder:
             )
             self._build_advanced()
             self.start = gr.Button("Build", variant="primary", elem_id="build-start")
-            self.note = answers.note()
-            self.job = job_panel.JobPanel(workspace, "build")
+            with gr.Column(elem_classes="job-slot"):
+                self.note = answers.note()
+                self.job = job_panel.JobPanel(workspace, "build")
             self.who = gr.Textbox(visible=False)  # FORM_JS fills it in
         self.given = [self.dataset, self.positives, self.parts, self.negative, self.positive, self.size]
         self.given += [self.aspect, self.fusion, self.backbone, self.seed, self.likeness, self.who]

@@ -66,7 +66,7 @@ class Rows:
         side = "positive" if bank.summary["positive_rows"] else "negative"
         return {
             self.section: gr.update(visible=True),
-            self.about: _told(bank, alone=len(self.workspace.banks()) == 1),
+            self.about: _told(bank),
             self.title: f'<h2 class="section-title">Rows of {text(bank.name)} by image</h2>',
             self.side: side,
             self.list: self._list(bank.id, side, 0),
@@ -119,8 +119,8 @@ def _blamed_html(workspace: Workspace, found: Blame) -> str:
     return f'<p class="list-head"><strong>{text(found.sentence)}</strong></p><ul class="blamed">{lines}</ul>'
 
 
-def _told(bank: BankVersion, alone: bool) -> str:
-    """The note of the build, and every setting, folded unless the version is the only one."""
+def _told(bank: BankVersion) -> str:
+    """The note of the build, and every setting, folded."""
     note = f'<p class="aside">{text(bank.summary["note"])}</p>' if bank.summary.get("note") else ""
     facts = {**bank.settings, **bank.summary}
     lines = "".join(
@@ -129,8 +129,7 @@ def _told(bank: BankVersion, alone: bool) -> str:
         if name != "note" and value is not None
     )
     title = f"Every setting and count of {text(bank.name)}"
-    opened = " open" if alone else ""
-    return f'{note}<details class="settings"{opened}><summary>{title}</summary><dl>{lines}</dl></details>'
+    return f'{note}<details class="settings"><summary>{title}</summary><dl>{lines}</dl></details>'
 
 
 def _rows_html(workspace: Workspace, bank: str, rows: list[tuple[str, int]], page: int) -> str:

@@ -46,12 +46,12 @@ class Verdicts:
     def __init__(self, workspace: Workspace):
         self.workspace, self.review = workspace, Review(workspace)
         with gr.Column(visible=False, elem_id="verdicts") as self.section:
-            self.list = answers.buttons()
             with gr.Row():
                 self.image = gr.Dropdown([], label="One picture", filterable=True, min_width=200)
                 self.left, self.right = (
                     gr.Dropdown([], label=f"On the {side}", min_width=160) for side in ("left", "right")
                 )
+            self.list = answers.buttons()  # below the choice, which it does not move
             self.both = answers.markup()
         self.sides = [self.left, self.right]
         self.outputs = [self.section, self.list, self.image, *self.sides, self.both]

@@ -64,7 +64,8 @@ class Versions:
         self.workspace = workspace
         self.note = answers.note()
         self.table = answers.buttons(elem_id="versions")
-        self.due = answers.markup(visible=False, elem_id="due", js_on_load=DUE_JS)
+        with gr.Row(elem_classes="due-slot"):
+            self.due = answers.markup(visible=False, elem_id="due", js_on_load=DUE_JS)
         self.bundle = gr.UploadButton(
             "Import a bundle",
             type="filepath",  # of any type, so that what is wrong with it is said on the page

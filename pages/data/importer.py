@@ -60,8 +60,9 @@ class Importer:
             answers.markup('<h2 class="card-title">Import images</h2>')
             self._build_source()
             self._build_preview()
-            self.note = answers.note()
-            self.job = job_panel.JobPanel(workspace, "import", "demo")
+            with gr.Column(elem_classes="job-slot"):
+                self.note = answers.note()
+                self.job = job_panel.JobPanel(workspace, "import", "demo")
         self.origin = [self.kind, self.path, self.file]
         self.said = [self.layout, self.grouping, self.rule, self.roles, self.depth, self.masks]
         self.settings = [*self.said, self.name, self.width, self.height, self.aspect, self.into]

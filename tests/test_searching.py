@@ -56,7 +56,13 @@ def test_arms_are_the_combinations_of_values_and_alternatives(workspace: Workspa
     engines: Axis = {"name": "engine", "values": ["procedural", "transplant"]}
     prompts: Axis = {"name": "prompt", "values": ["dark scratch", "{bright|dull} spot"]}
     assert len(studio.arms(workspace, replace(ORDER, axes=[prompts, engines]))) == 6
+    shapes: Axis = {"name": "mask_shape", "values": ["spot", "real"]}
+    arms = studio.arms(workspace, replace(ORDER, template="dark", axes=[shapes]))
+    assert [arm.mask["source"] for arm in arms] == ["generated", "real"] and arms[0].mask["length"] == 6.0
+    assert all(arm.mask["vary"] for arm in arms)
+    assert [words for arm in arms if (words := searching._words(arms, arm))] == ["mask spot", "mask real"]
     for order, words in (
+        (replace(ORDER, axes=[{"name": "mask_shape", "values": ["star", "spot"]}]), 'shape is "star"'),
         (replace(ORDER, axes=[], template="scratch"), "chooses from 2 to 36 combinations, and these are 1"),
         (
             replace(ORDER, axes=[{"name": "strength", "values": [0.5 + n / 50 for n in range(19)]}]),

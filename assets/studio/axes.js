@@ -7,7 +7,13 @@
  */
 
 /** Besides the engine's own settings. @type {Record<string, string>} */
-const OTHERS = { prompt: "Prompt", negative_prompt: "Negative prompt", engine: "Engine", seed: "Seed" };
+const OTHERS = {
+  prompt: "Prompt",
+  negative_prompt: "Negative prompt",
+  engine: "Engine",
+  mask_shape: "Mask shape",
+  seed: "Seed",
+};
 
 /**
  * What can be varied with an engine, by name.

@@ -30,7 +30,14 @@ const engine = /** @type {import("./settings.js").Engine} */ (
 );
 
 test("an engine's axes are its settings that exist, then what every engine has", () => {
-  assert.deepEqual(axisNames(engine), ["strength", "prompt", "negative_prompt", "engine", "seed"]);
+  assert.deepEqual(axisNames(engine), [
+    "strength",
+    "prompt",
+    "negative_prompt",
+    "engine",
+    "mask_shape",
+    "seed",
+  ]);
   assert.deepEqual(
     ["strength", "seed", ""].map((name) => axisTitle(engine, name)),
     ["Strength", "Seed", "Nothing"],

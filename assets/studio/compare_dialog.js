@@ -132,6 +132,10 @@ function valuesOf(name, state, tell) {
       tell,
     );
   }
+  if (name === "mask_shape") {
+    const shapes = Object.keys(state.shapes).map((shape) => /** @type {[string, string]} */ ([shape, shape]));
+    return picks([...shapes, ["real", "like a known defect"]], tell, shapes.length);
+  }
   if (name === "prompt") return promptPicks(state, tell);
   if (name === "negative_prompt") return lines([...new Set([state.negative, ""])], tell);
   const seeds = [0, 1, 2, 3].map((more) => Number(state.seed) + more);

@@ -1,4 +1,4 @@
-"""Prompt search: spends a batch on the prompts, engines and settings whose paintings are of use.
+"""Prompt search: spends a batch on the prompts, masks, engines and settings whose paintings are of use.
 
 A bandit by Thompson sampling (Thompson, 1933): the share of useful paintings of each combination, an arm, has a beta
 distribution that begins uniform, and every painting takes the arm with the highest of one draw from each. What is of
@@ -9,7 +9,7 @@ orders, batches and the judge. Does not know who decides on the paintings, or pa
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
@@ -185,6 +185,8 @@ def _words(arms: Sequence[Order], arm: Order) -> str:
         for name in ("template", "negative_prompt", "engine")
         if any(getattr(other, name) != getattr(arm, name) for other in arms)
     ]
+    masks = [_shape_of(other.mask) for other in arms]
+    told += [("mask", _shape_of(arm.mask))] if len(set(masks)) > 1 else []
     names = dict.fromkeys(name for other in arms for name in other.settings)
     told += [
         (name.replace("_", " "), arm.settings.get(name, "as usual"))
@@ -192,6 +194,13 @@ def _words(arms: Sequence[Order], arm: Order) -> str:
         if any(other.settings.get(name) != arm.settings.get(name) for other in arms)
     ]
     return ", ".join(f'"{value}"' if name == "template" else f"{name} {value}" for name, value in told)
+
+
+def _shape_of(mask: Mapping[str, object]) -> str:
+    """The shape of an arm's masks."""
+    return str(
+        mask.get("shape", "scratch") if mask.get("source") == "generated" else mask.get("source", "drawn")
+    )
 
 
 def _read(state: Path) -> list[_Step]:

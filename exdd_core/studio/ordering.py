@@ -34,7 +34,13 @@ if TYPE_CHECKING:
 
 MOST_KNOWN = 256  # known masks that say where defects lie
 FILES = ("model", "lora", "embeddings")  # settings of engines that may name files of this machine
-OF_ORDER = ("prompt", "negative_prompt", "engine", "seed")  # axes that are not controls of an engine
+OF_ORDER = (
+    "prompt",
+    "negative_prompt",
+    "engine",
+    "mask_shape",
+    "seed",
+)  # axes that are not controls of an engine
 
 
 def engine(workspace: Workspace, name: str) -> Engine:
@@ -229,8 +235,8 @@ def grid(
 ) -> Order:
     """An order for a comparison: one painting for every value of `x` (columns), or of `x` and `y` (rows).
 
-    An axis is a name ("prompt", "negative_prompt", "engine", "seed" or a control of the engine) and its values. All
-    cells share source image and mask, and the seed unless it is an axis. Raises `BadInput`.
+    An axis is a name (of `OF_ORDER` or a control of the engine) and its values. All cells share source image, mask and
+    seed, unless one of these is an axis. Raises `BadInput`.
     """
     if y is not None and x[0] == y[0]:
         raise BadInput(f"Both axes are {_title(x[0])}; choose another one for the rows.")
@@ -329,6 +335,8 @@ def _varied(workspace: Workspace, order: Order, name: str, value: Any, compared:
         return replace(order, negative_prompt=str(value))
     if name == "seed":
         return replace(order, seed=_whole(value))
+    if name == "mask_shape":
+        return replace(order, mask=mask_spec.shaped(order.mask, str(value)))
     if name == "engine":
         known = {control.name for control in engine(workspace, str(value)).CONTROLS}
         settings = {key: setting for key, setting in order.settings.items() if key in known}

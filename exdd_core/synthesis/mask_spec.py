@@ -18,6 +18,7 @@ from exdd_core.synthesis.prior import Place
 
 SOURCES = ("drawn", "uploaded", "real", "generated")
 SHAPES = ("scratch", "spot", "crack", "blotch")
+BORROWED_SHAPE = "real"  # of a known defect, among shapes to compare
 CONTROLS = {
     control.name: control
     for control in (
@@ -116,6 +117,20 @@ def varied(shape: str = "", *, anywhere: bool = False, from_test: bool = False) 
     if shape:
         spec = {"source": "generated", "shape": shape, **STARTS.get(shape, {})}
     return spec | {"vary": True, "from_test": from_test, "prior": not anywhere}
+
+
+def shaped(mask: Mapping[str, object], shape: str) -> Json:
+    """A `MaskSpec` as JSON with another shape, at its starting values, or "real" for borrowed ones; the rest stays.
+
+    Raises `BadInput` for an unknown shape.
+    """
+    _require_choice("shape", shape, (*SHAPES, BORROWED_SHAPE))
+    if mask.get("source") == "generated" and mask.get("shape") == shape:
+        return dict(mask)
+    kept = {name: mask[name] for name in ("x", "y", "vary", "prior", "from_test", "region") if name in mask}
+    if shape == BORROWED_SHAPE:
+        return {**kept, "source": "real"}
+    return {**kept, "source": "generated", "shape": shape, **STARTS[shape]}
 
 
 def controls(source: str, shape: str = "scratch") -> tuple[Control, ...]:

@@ -14,6 +14,7 @@ BENCHMARKS = (
     "cases",
     "contact_sheet",
     "curation",
+    "exported",
     "fusions",
     "gpu",
     "grid",

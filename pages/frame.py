@@ -127,10 +127,10 @@ def _chips(workspace: Workspace) -> list[Answer]:
         {
             "url": "./banks",
             "label": "Bank",
-            "value": f"{bank.name} · {bank.dataset}{behind}" if bank else None,
+            "value": f"{bank.title} · {bank.dataset}{behind}" if bank else None,
             "warning": f"This version was built from another data set than {name}." if strange else "",
             "others": [
-                {"title": f"Look with {one.name}", "query": {"bank": one.name, "dataset": one.dataset}}
+                {"title": f"Look with {one.title}", "query": {"bank": one.name, "dataset": one.dataset}}
                 for one in versions
             ],
         },

@@ -43,3 +43,9 @@ class One(Question):
     """One thing of those that a page shows."""
 
     id: Id
+
+
+class Named(One):
+    """One thing and its new name."""
+
+    name: Id

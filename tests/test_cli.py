@@ -388,6 +388,10 @@ def test_a_measurement_is_made_again_on_the_images_of_then(demo_workspace, tmp_p
     assert now["result"]["state"] == 4 and now["result"]["images"] == first["result"]["images"] - 2
     assert now["result"]["fingerprint"] != first["result"]["fingerprint"]
     assert spoken(capsys, "banks", "list", *place)["banks"][0]["state"] == 1
+    spoken(capsys, "runs", "rename", now["id"], "With the new lamp", *place)
+    assert spoken(capsys, "runs", "show", "last", *place)["title"] == "With the new lamp"
+    spoken(capsys, "runs", "delete", now["id"], *place)
+    assert now["id"] not in {run["id"] for run in spoken(capsys, "runs", "list", *place)["runs"]}
 
 
 # --- painting -----------------------------------------------------------------------------------------------

@@ -242,6 +242,14 @@ def test_the_command_line_does_the_same(workspace, tmp_path, capsys):
     assert usual() == (workspace.bank("v2").id, workspace.bank("v1").id)
     assert banks("rollback")["name"] == "v1"
     assert banks("activate", "v2")["name"] == "v2" and workspace.bank().name == "v2"
+    assert banks("rename", "v1", "new lamp")["bank"] == workspace.bank("new lamp").id
+    assert workspace.bank("v1").title == "v1 new lamp" and banks("list")["banks"][1]["called"] == "new lamp"
+    for name, why in (
+        ("new lamp", "Another version"),
+        ("v3", "number of another"),
+        ("n" * 64, "63 characters"),
+    ):
+        assert why in banks("rename", "v2", name, code=2)["error"]
     banks("pin", "v1")
     assert "v1 is pinned" in banks("delete", "v1", code=2)["error"]
     banks("unpin", "v1")

@@ -246,6 +246,16 @@ def test_build_activate_and_delete(page: Page, address: str) -> None:
     asked.get_by_role("button", name="Keep it").click()
     asked.wait_for(state="hidden")
 
+    page.get_by_role("button", name="Rename v2").click()
+    field = page.get_by_label("Name of v2 for people")
+    field.fill("v7")
+    page.get_by_role("button", name="Save").click()
+    sentence(page, '"v7" could be the number of another version')
+    assert field.input_value() == "v7"
+    field.fill("n" * 63)
+    field.press("Enter")
+    page.locator("#versions strong", has_text="v2 " + "n" * 63).wait_for()
+    shoot(page, "banks-renamed")
     page.get_by_role("button", name="Activate v1").click()
     page.locator("#versions tr.selected", has_text="v1").wait_for()
     page.locator("#rows", has_text="Rows of v1 by image").wait_for()

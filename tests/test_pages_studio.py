@@ -612,6 +612,13 @@ def test_an_engine_is_taught_and_its_adapter_used_and_dropped(
         assert page.locator("[data-control=lora] input").input_value() == "demo-1"
         page.locator(".st-teach").scroll_into_view_if_needed()
         page.screenshot(path=SCREENSHOTS / "studio-taught.png")
+        row.get_by_role("button", name="Rename").click()
+        row.locator(".rename input").fill("../cracks")
+        row.get_by_role("button", name="Save").click()
+        page.locator(".st-message", has_text="An adapter cannot be called").wait_for()
+        row.locator(".rename input").fill("cracks")
+        row.locator(".rename input").press("Enter")
+        row = page.locator(".st-adapter[data-name=cracks]", has_text="in use")
         row.get_by_role("button", name="Drop").click()
         row.get_by_role("button", name="Drop for good").click()
         row.wait_for(state="detached")

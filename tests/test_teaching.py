@@ -99,7 +99,9 @@ def test_a_killed_training_goes_on_and_its_adapter_is_used_recorded_and_dropped(
 
     with pytest.raises(BadInput, match='an adapter "mine" already'):
         teaching.checked(workspace, spec)
-    assert cli.main(["adapters", "drop", "mine", "--workspace", str(workspace.path)]) == 0
+    assert cli.main(["adapters", "rename", "mine", "our cracks", "--workspace", str(workspace.path)]) == 0
+    assert adapters.in_use(workspace) == "our cracks"
+    assert cli.main(["adapters", "drop", "our cracks", "--workspace", str(workspace.path)]) == 0
     assert adapters.listed(workspace) == [] and adapters.in_use(workspace) == ""
     assert candidates.get(workspace, worn.id).taught_by == kept.parts
     assert painted(workspace).settings["lora"] == ""

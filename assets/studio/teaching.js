@@ -3,6 +3,7 @@
 
 import { find, make } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
+import { editName } from "../shared/renaming.js";
 import { sentence } from "../shared/server.js";
 import { bar, pause } from "./parts.js";
 import { withDefault } from "./settings.js";
@@ -45,13 +46,7 @@ export function teachingPane(studio) {
       told.problem && !running ? make("p", { class: "st-quiet st-cannot" }, told.problem) : "",
       told.problem || running ? "" : form.node,
       told.job ? jobOf(told.job, (id) => act("cancel_job", { id })) : "",
-      ...told.adapters.map((one) =>
-        adapterOf(
-          one,
-          () => act("use_adapter", { id: one.inUse ? "" : one.name }),
-          () => act("drop_adapter", { id: one.name }),
-        ),
-      ),
+      ...told.adapters.map((one) => adapterOf(one, act)),
     );
     const engines = withDefault(store.get().engines, "lora", told.inUse);
     if (engines) store.patch({ engines });
@@ -126,26 +121,30 @@ function jobOf({ id, title, active, text, fraction, samples }, cancel) {
   );
 }
 
-/** @param {Adapter} adapter @param {() => unknown} use @param {() => unknown} drop */
-function adapterOf({ name, images, dataset, best, before, after, inUse, samples }, use, drop) {
+/** @param {Adapter} adapter @param {(name: string, given: object) => unknown} act */
+function adapterOf({ name, images, dataset, best, before, after, inUse, samples }, act) {
+  const use = () => act("use_adapter", { id: inUse ? "" : name });
+  const rename = (/** @type {string} */ other) => act("rename_adapter", { id: name, name: other });
   const gain = best
     ? `held-out loss ${before.toFixed(4)} → ${after.toFixed(4)} after ${best} steps`
     : "no step helped on held-out defects";
   const dropping = small("Drop", () => {
-    if (dropping.dataset.sure) drop();
+    if (dropping.dataset.sure) act("drop_adapter", { id: name });
     dropping.dataset.sure = "yes";
     dropping.textContent = "Drop for good";
   });
+  const title = make("b", {}, name);
   return make(
     "div",
     { class: "st-adapter", "data-name": name },
     make(
       "div",
       { class: "st-joblines" },
-      make("b", {}, name),
+      title,
       small(inUse ? "Stop using" : "Use", use, {
         title: "Whether paintings are made with it where nothing else is said",
       }),
+      small("Rename", () => editName(title, rename), { class: "plain-button small st-rename" }),
       dropping,
     ),
     make("p", { class: "st-quiet" }, `${images} images of ${dataset}; ${gain}${inUse ? "; in use" : ""}`),

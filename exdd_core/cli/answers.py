@@ -67,6 +67,13 @@ class Compared(TypedDict):
     differences: list[Difference]
 
 
+class RunSaid(TypedDict):
+    """A measurement that was renamed or deleted."""
+
+    run: str
+    title: str
+
+
 class Written(TypedDict):
     """A measurement and the file that was written from it."""
 

@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 class BankRow(TypedDict):
     """A version in a list. rows: by side. changes: how many images' rows have changed since it was built.
     made_for: kind of the measurement that built it for itself, "" where a person did. imported: the bundle that it
-    came in, or ""."""
+    came in, or "". called: its name for people, or ""."""
 
     id: str
     name: str
+    called: str
     dataset: str
     state: int
     created: str

@@ -37,6 +37,7 @@ def list_banks(options: argparse.Namespace) -> dict[str, list[bank_answers.BankR
             {
                 "id": bank.id,
                 "name": bank.name,
+                "called": bank.called,
                 "dataset": bank.dataset,
                 "state": bank.state,
                 "created": bank.created,
@@ -192,6 +193,21 @@ def unpin_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
     workspace = open_workspace(options)
     versions.pin_bank(workspace, options.version, False)
     return _of_bank(workspace.bank(options.version), "is not pinned any more.", options)
+
+
+def rename_options(add: Add) -> None:
+    one_version(add)
+    add("name", metavar="NAME", help='a name for people beside its own; "" takes it away')
+
+
+def rename_bank(options: argparse.Namespace) -> bank_answers.BankSaid:
+    """Give a version a name for people."""
+    from exdd_core.workspace import versions
+
+    bank = versions.rename_bank(open_workspace(options), options.version, options.name)
+    return _of_bank(
+        bank, f'is called "{bank.called}" now.' if bank.called else "has no other name now.", options
+    )
 
 
 def remove_options(add: Add) -> None:
@@ -371,6 +387,7 @@ BANKS = Group(
         "rollback": (roll_back, None),
         "pin": (pin_bank, one_version),
         "unpin": (unpin_bank, one_version),
+        "rename": (rename_bank, rename_options),
         "delete": (remove_bank, remove_options),
         "rebuild": (rebuild_bank, rebuild_options),
         "blame": (blame_images, blame_options),

@@ -22,7 +22,7 @@ from exdd_core.cli.arguments import (
     without_missing_option,
 )
 from exdd_core.cli.printing import print_differences, print_metrics, print_notes, print_recall
-from exdd_core.cli.terminal import progress
+from exdd_core.cli.terminal import print_result, progress
 from exdd_core.errors import BadInput
 from exdd_core.measurements import RunResult
 from exdd_core.sentences import count
@@ -313,6 +313,29 @@ def _written(run: Run, options: argparse.Namespace) -> answers.Written:
     return {"run": run.id, "path": options.to}
 
 
+def rename_options(add: Add) -> None:
+    one_run(add)
+    add("title", metavar="NAME", help="its new name")
+
+
+def rename_run(options: argparse.Namespace) -> answers.RunSaid:
+    """Give a measurement another name."""
+    from exdd_core.workspace import runs
+
+    run = runs.rename(open_workspace(options), options.id, options.title)
+    answer: answers.RunSaid = {"run": run.id, "title": run.title}
+    return print_result(f'{run.id} is called "{run.title}" now.', answer, options)
+
+
+def delete_run(options: argparse.Namespace) -> answers.RunSaid:
+    """Delete a measurement; bank versions stay."""
+    from exdd_core.workspace import runs
+
+    run = runs.delete(open_workspace(options), options.id)
+    answer: answers.RunSaid = {"run": run.id, "title": run.title}
+    return print_result(f'"{run.title}" is deleted.', answer, options)
+
+
 RUNS = Group(
     "Stored measurements",
     {
@@ -322,5 +345,7 @@ RUNS = Group(
         "rerun": (rerun, one_run),
         "report": (report, report_options),
         "figure": (figure, figure_options),
+        "rename": (rename_run, rename_options),
+        "delete": (delete_run, one_run),
     },
 )

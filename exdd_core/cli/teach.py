@@ -113,6 +113,21 @@ def use_adapter(options: argparse.Namespace) -> answers.AdapterNow:
     return print_result(said, answer, options)
 
 
+def rename_options(add: Add) -> None:
+    add("name", metavar="NAME", help="an adapter")
+    add("new", metavar="NEW", help="its new name")
+
+
+def rename_adapter(options: argparse.Namespace) -> answers.AdapterNow:
+    """Give an adapter another name; prompts that paint with it follow."""
+    from exdd_core.workspace import adapters
+
+    workspace = open_workspace(options)
+    new = adapters.rename(workspace, options.name, options.new)
+    answer: answers.AdapterNow = {"adapter": new, "in_use": adapters.in_use(workspace) == new}
+    return print_result(f"{options.name} is called {new} now.", answer, options)
+
+
 def drop_options(add: Add) -> None:
     add("name", metavar="NAME", help="an adapter")
 
@@ -131,6 +146,7 @@ ADAPTERS = Group(
     {
         "list": (list_adapters, None),
         "use": (use_adapter, use_options),
+        "rename": (rename_adapter, rename_options),
         "drop": (drop_adapter, drop_options),
     },
 )

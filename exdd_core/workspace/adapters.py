@@ -25,6 +25,7 @@ from exdd_core.errors import BadInput
 from exdd_core.spec import Json, Spec
 from exdd_core.synthesis.sdxl_adapters import ADAPTER as FILE
 from exdd_core.workspace.failures import as_bad_input
+from exdd_core.workspace.settings import get as get_setting, put
 
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
@@ -144,6 +145,27 @@ def in_use(workspace: Workspace) -> str:
 def use(workspace: Workspace, name: str) -> None:
     """Paint with this adapter by default, or for "" with none. Raises `BadInput` where there is no such adapter."""
     workspace.set_setting(IN_USE, get(workspace, name).name if name else "")
+
+
+def rename(workspace: Workspace, name: str, new: str) -> str:
+    """Give an adapter another name, and return it; stored prompts and the default follow. Raises `BadInput`.
+
+    What it has painted keeps the name that the adapter had then.
+    """
+    _require(workspace, name)
+    if not new.strip():
+        raise BadInput("An adapter needs a name; type one.")
+    new = new_name(workspace, new.strip(), "")
+    with as_bad_input(), workspace.writing() as db:
+        lora = "json_extract(settings, '$.lora')"
+        db.execute(
+            f"update prompts set settings = json_set(settings, '$.lora', ?) where {lora} = ?", [new, name]
+        )
+        if json.loads(get_setting(db, IN_USE, "null")) == name:
+            put(db, IN_USE, new)
+        (folder(workspace) / name).rename(folder(workspace) / new)
+        files.sync_folder(folder(workspace))
+    return new
 
 
 def drop(workspace: Workspace, name: str) -> None:

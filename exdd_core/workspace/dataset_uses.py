@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
 from exdd_core.sentences import count, listed
-from exdd_core.workspace import copies, dataset_files, failures, placing, scales, settings, versions
+from exdd_core.workspace import copies, dataset_files, failures, names, placing, scales, settings, versions
 from exdd_core.workspace.placing import making
 
 if TYPE_CHECKING:
@@ -154,6 +154,7 @@ def _forget(db: Database, name: str, banks: list[str]) -> None:
     for bank in banks:
         for table in ("bank_changes", "bank_states", "unfitted"):
             db.execute(f"delete from {table} where bank = ?", [bank])
+        names.call_bank(db, bank, "")
     db.execute(f"delete from images where dataset = :name and id not in ({LENT})", values)
     for table in ("candidates", "banks", "dataset_changes"):
         db.execute(f"delete from {table} where dataset = :name", values)
@@ -168,6 +169,6 @@ def _fall_back(db: Database) -> None:
     if json.loads(settings.get(db, "active_bank", "null")) not in there:
         settings.put(db, "active_bank", former.pop() if former else there[-1] if there else None)
     settings.put(db, versions.FORMER, former)
-    names = [row[0] for row in db.execute("select name from datasets order by rowid").fetchall()]
-    if json.loads(settings.get(db, "active_dataset", "null")) not in names:
-        settings.put(db, "active_dataset", names[-1] if names else None)
+    left = [row[0] for row in db.execute("select name from datasets order by rowid").fetchall()]
+    if json.loads(settings.get(db, "active_dataset", "null")) not in left:
+        settings.put(db, "active_dataset", left[-1] if left else None)

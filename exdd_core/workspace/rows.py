@@ -121,7 +121,7 @@ class BankVersion:
     """One bank version.
 
     seconds: time that the build took. who: the person who built it, "" if unknown. made_for: kind of the measurement
-    that built it for itself, "" where a person did.
+    that built it for itself, "" where a person did. called: its name for people, "" for none.
     """
 
     id: str
@@ -137,10 +137,16 @@ class BankVersion:
     who: str = ""
     files: FileDigests | None = None  # None for one that was built before there were digests
     made_for: str = ""
+    called: str = ""
 
     @property
     def name(self) -> str:
         return f"v{self.number}"
+
+    @property
+    def title(self) -> str:
+        """Its name with that for people, such as "v3 new lamp"."""
+        return f"{self.name} {self.called}".strip()
 
     @property
     def state(self) -> int:

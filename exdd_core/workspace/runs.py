@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 from exdd_core.errors import BadInput
 from exdd_core.measurements import RunResult
 from exdd_core.spec import Json
-from exdd_core.workspace import dataset_states, run_digests
+from exdd_core.workspace import dataset_states, names, run_digests
 from exdd_core.workspace.clock import now
 
 if TYPE_CHECKING:
@@ -160,6 +160,17 @@ def get(workspace: Workspace, id: str = LAST) -> Run:
     if row is None:
         raise BadInput(_damaged(matching[0]))
     return _run(row)
+
+
+def rename(workspace: Workspace, id: str, title: str) -> Run:
+    """Give a run another title, and return it. Raises `BadInput`."""
+    run, title = get(workspace, id), names.checked(title)
+    if not title:
+        raise BadInput("A measurement needs a name; type one.")
+    with workspace.writing() as db:
+        db.execute("update runs set title = ? where id = ?", [title, run.id])
+        run_digests.take(db, "id = ?", [run.id])
+    return get(workspace, run.id)
 
 
 def delete(workspace: Workspace, id: str) -> Run:

@@ -35,7 +35,7 @@ from exdd_core import datasets, files
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
 from exdd_core.images import read_mask
-from exdd_core.workspace import columns, context, copies, dataset_states, schema
+from exdd_core.workspace import columns, context, copies, dataset_states, names, schema
 from exdd_core.workspace.backup import keep_before_migration
 from exdd_core.workspace.columns import BankColumns, DatasetColumns, ImageColumns
 from exdd_core.workspace.failures import DATABASE, as_bad_input, damaged
@@ -53,6 +53,8 @@ from exdd_core.workspace.versions import PINNED, built_to_measure, leading
 
 if TYPE_CHECKING:
     from exdd_core.detector.backbones import Backbone
+
+    ById = Mapping[str, str]
 
 
 class Workspace:
@@ -206,10 +208,8 @@ class Workspace:
         return named if named and self.dataset_row(named) else self.setting("active_dataset")
 
     def dataset(self, name: str | None = None, state: int | None = None) -> DatasetInfo:
-        """The data set of that name (None: the active one) in a state (None: the current one).
-
-        The name may also be the one for people. Raises `BadInput` where there is no such data set.
-        """
+        """The data set of that name, its own or that for people (None: the active one), in a state (None: the current
+        one). Raises `BadInput` where there is none."""
         wanted = name or self.active_name()
         if wanted is None:
             raise BadInput("There is no data set yet; import one first.")
@@ -336,21 +336,21 @@ class Workspace:
             active, pinned = leading(db, context.dataset()), json.loads(get(db, PINNED, "null"))
             query = f"select * from banks {where} order by number desc"
             found = columns.bank_rows(db, query, {"dataset": dataset})
-            measured = built_to_measure(db)
-        return [self._bank_version(row, active, pinned or [], measured) for row in found]
+            measured, called = built_to_measure(db), names.of_banks(db)
+        return [self._bank_version(row, active, pinned or [], measured, called) for row in found]
 
     def bank(self, id: str | None = None) -> BankVersion:
-        """The bank version of that id, name ("v3") or number (None: the active one). Raises `BadInput`."""
+        """The bank version of that id, name ("v3", or its other one) or number (None: the active one)."""
         if id is None:
             bank = self.active_bank()
             if bank is None:
                 raise BadInput("There is no bank version yet; build one first.")
             return bank
         for bank in self.banks():
-            if str(id) in (bank.id, bank.name, str(bank.number)):
+            if str(id) in (bank.id, bank.name, str(bank.number), bank.called or bank.id):
                 return bank
-        names = ", ".join(bank.name for bank in self.banks()) or "none"
-        raise BadInput(f'There is no bank version "{id}"; those here are: {names}.')
+        there = ", ".join(bank.name for bank in self.banks()) or "none"
+        raise BadInput(f'There is no bank version "{id}"; those here are: {there}.')
 
     def active_bank(self, dataset: str = "") -> BankVersion | None:
         """The active version; that of a data set where one is named or worked on (`context`) and has one."""
@@ -358,7 +358,7 @@ class Workspace:
             return next((bank for bank in self.banks() if bank.active), None)
 
     def _bank_version(
-        self, row: BankColumns, active: str | None, pinned: list[str], measured: Mapping[str, str]
+        self, row: BankColumns, active: str | None, pinned: list[str], measured: ById, called: ById
     ) -> BankVersion:
         settings: BankSettings = json.loads(row["settings"])
         return BankVersion(
@@ -375,6 +375,7 @@ class Workspace:
             who=row["who"] or "",
             files=FileDigests(**json.loads(row["files"])) if row["files"] else None,
             made_for=settings.get("made_for") or measured.get(row["id"], ""),
+            called=called.get(row["id"], ""),
         )
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from sqlite_utils import Database
 
 from exdd_core.errors import BadInput
-from exdd_core.workspace import context, thresholds
+from exdd_core.workspace import context, names, thresholds
 from exdd_core.workspace.placing import MARK
 from exdd_core.workspace.settings import get, put
 
@@ -109,6 +109,14 @@ def pin_bank(workspace: Workspace, id: str, pinned: bool = True) -> None:
         put(db, PINNED, [*others, bank.id] if pinned else others)
 
 
+def rename_bank(workspace: Workspace, id: str, name: str) -> BankVersion:
+    """Give a version a name for people beside its own, "" for none. Raises `BadInput`."""
+    bank = workspace.bank(id)
+    with workspace.writing() as db:
+        names.call_bank(db, bank.id, name)
+    return workspace.bank(bank.id)
+
+
 def delete_bank(workspace: Workspace, id: str) -> None:
     """Delete a bank version and its changes. Raises `BadInput` for the active one and a pinned one."""
     bank = workspace.bank(id)
@@ -121,6 +129,7 @@ def delete_bank(workspace: Workspace, id: str) -> None:
         for table in ("bank_changes", "bank_states", "unfitted"):
             db.execute(f"delete from {table} where bank = ?", [bank.id])
         thresholds.forget(db, bank.id)
+        names.call_bank(db, bank.id, "")
         # If the process is killed before the folder is removed, the next sweep removes it.
         (bank.path / MARK).touch()
     shutil.rmtree(bank.path, ignore_errors=True)

@@ -59,7 +59,7 @@ class Compared:
     def updates(self) -> dict[Any, Any]:
         banks = [bank for bank in self.workspace.banks() if not bank.is_measurement]
         first, second = self._usual()
-        choices = [(f"{bank.name} · {bank.dataset}", bank.id) for bank in banks]
+        choices = [(f"{bank.title} · {bank.dataset}", bank.id) for bank in banks]
         return {
             self.section: gr.update(visible=bool(banks)),
             self.first: gr.update(choices=choices, value=first),

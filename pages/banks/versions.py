@@ -13,7 +13,7 @@ import gradio as gr
 
 from exdd_core import jobs
 from exdd_core.sentences import count
-from exdd_core.workspace.versions import delete_bank, former, judging, pin_bank, roll_back
+from exdd_core.workspace.versions import delete_bank, former, judging, pin_bank, rename_bank, roll_back
 from pages import answers, html
 from pages.banks.builder import Builder
 from pages.banks.comparison import Compared
@@ -41,9 +41,32 @@ VERSION_COLUMNS = [
     ("", "", ""),
 ]
 # What the buttons of the table do; "anyway" activates a version that is held back.
-ACTS = ("back", "every", "rows", "activate", "anyway", "pin", "unpin", "delete", "keep", "confirm")
+ACTS = (
+    "back",
+    "every",
+    "rows",
+    "activate",
+    "anyway",
+    "pin",
+    "unpin",
+    "delete",
+    "keep",
+    "confirm",
+    "name",
+    "called",
+)
 MEASUREMENTS = {"table1": "Table 1"}  # that build versions for themselves
 NOBODY = "someone"  # the name of a person who gave none
+# Adds the name that is typed for a version; Enter presses the button beside it.
+TABLE_JS = answers.BUTTONS_JS.replace(
+    "...button.dataset", "...button.dataset, called: element.querySelector('.version-called')?.value ?? ''"
+)
+TABLE_JS += """
+element.addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || !event.target.matches('.version-called')) return;
+  element.querySelector('[data-act=called]').click();
+});
+"""
 # Adds the name that this browser stored on Curate to the events of `answers.buttons`.
 DUE_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
 # Ignores further clicks until the first is answered; after an error the button works again.
@@ -63,7 +86,7 @@ class Versions:
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
         self.note = answers.note()
-        self.table = answers.buttons(elem_id="versions")
+        self.table = answers.markup(elem_id="versions", js_on_load=TABLE_JS)
         with gr.Row(elem_classes="due-slot"):
             self.due = answers.markup(visible=False, elem_id="due", js_on_load=DUE_JS)
         self.bundle = gr.UploadButton(
@@ -83,10 +106,11 @@ class Versions:
         gone: tuple[int, str] | None = None,
         every: bool = False,
         held: Gate | None = None,
+        naming: bool = False,
     ) -> dict[Any, Any]:
         """The table. asking: id of a version whose deletion is to be confirmed, in its own row; with `held`, its
-        activation. gone: place and name of one that was just deleted, whose row says so: nothing else moves under the
-        pointer. every: also those that measurements built for themselves."""
+        activation; with `naming`, its name. gone: place and name of one just deleted, whose row says so: nothing
+        else moves under the pointer. every: also those that measurements built for themselves."""
         from exdd_core.banks import compare
 
         ready = bool(self.workspace.datasets())
@@ -94,7 +118,7 @@ class Versions:
         judges = judging(self.workspace)
         banks = self._shown(asking, every)
         rows = [
-            (_held_row(bank, held) if held else _confirm_row(bank, jobs.needing(self.workspace, bank.id)))
+            self._asking_row(bank, held, naming)
             if bank.id == asking
             else _version_row(
                 bank, found.get(bank.id), compare.changes(self.workspace, bank.id), judges.get(bank.id, "")
@@ -105,6 +129,11 @@ class Versions:
         if gone is not None:
             rows.insert(gone[0], _row_of(f"<p>{text(gone[1])} is deleted.</p>"))
         return {self.table: _versions_html(rows, len(banks), hidden, ready, before)}
+
+    def _asking_row(self, bank: BankVersion, held: Gate | None, naming: bool) -> str:
+        if naming:
+            return _name_row(bank)
+        return _held_row(bank, held) if held else _confirm_row(bank, jobs.needing(self.workspace, bank.id))
 
     def _shown(self, asking: str = "", every: bool = False) -> list[BankVersion]:
         banks = self.workspace.banks()
@@ -160,8 +189,15 @@ class Versions:
             if asked in ("pin", "unpin"):
                 pin_bank(self.workspace, bank.id, asked == "pin")
                 return self.updates()
+            if asked == "called":
+                named = rename_bank(self.workspace, bank.id, answers.told(event, "called"))
+                return refresh(bank.id) | {
+                    self.note: answers.say("done", f"{named.name} is {_called(named)} now.")
+                }
             if asked != "confirm":
-                return self.listed(asking=bank.id if asked == "delete" else "")
+                return self.listed(
+                    naming=asked == "name", asking=bank.id if asked in ("delete", "name") else ""
+                )
             place = [other.id for other in self._shown(bank.id)].index(bank.id)
             delete_bank(self.workspace, bank.id)
             return refresh() | self.listed(gone=(place, bank.name))
@@ -235,7 +271,7 @@ def _version_row(bank: BankVersion, found: Measured | None, changes: int, judges
     by = f"for {MEASUREMENTS.get(bank.made_for, bank.made_for)}" if bank.made_for else bank.who
     by = f"imported {by}".strip() if bank.imported else by
     made = f"{_when(bank.created)}{under(by) if by else ''}"
-    version = f"<strong>{text(bank.name)}</strong>{tags}{under(since)}"
+    version = f"<strong>{text(bank.title)}</strong>{tags}{under(since)}"
     images = f"of {summary['negative_images']:,} · {summary['positive_images']:,} images"
     reached = summary.get("radius") if summary["positive_rows"] else None
     cells = [
@@ -267,7 +303,8 @@ def _actions(bank: BankVersion) -> str:
     pin = button("unpin", "Unpin", "Unpin") if bank.pinned else button("pin", "Pin", "Pin")
     activate = "" if bank.active else button("activate", "Activate", "Activate")
     delete = "" if bank.active or bank.pinned else button("delete", "Delete", "✕")
-    return f'<span class="actions">{button("rows", "Show", "Show")}{activate}{pin}{delete}</span>'
+    name = button("name", "Rename", "✎")
+    return f'<span class="actions">{button("rows", "Show", "Show")}{activate}{pin}{name}{delete}</span>'
 
 
 def _due_html(bank: BankVersion, found: State, grown: str) -> str:
@@ -309,6 +346,25 @@ def _confirm_row(bank: BankVersion, needed: str) -> str:
         f"<p><strong>Delete {text(bank.name)}?</strong> Its {rows} ({text(where)}) go for good. The images stay."
         f" <strong>{text(needed)}</strong></p>"
         f'<span class="actions">{button("confirm", f"Delete {bank.name}")}{button("keep", "Keep it")}</span></div>'
+    )
+
+
+def _called(bank: BankVersion) -> str:
+    return f'called "{bank.called}"' if bank.called else "called nothing else"
+
+
+def _name_row(bank: BankVersion) -> str:
+    """The field for the name of a version, in place of its row."""
+    buttons = "".join(
+        f'<button type="button" class="plain-button small" data-act="{act}" data-id="{text(bank.id)}">{shown}</button>'
+        for act, shown in (("called", "Save"), ("keep", "Leave it"))
+    )
+    field = (
+        f'<input class="version-called" value="{text(bank.called)}" placeholder="no other name" autofocus>'
+    )
+    return _row_of(
+        f'<div class="confirm"><label>Name of {text(bank.name)} for people {field}</label>'
+        f'<span class="actions">{buttons}</span></div>'
     )
 
 

@@ -43,7 +43,7 @@ def open_page(shared: Evaluate, asked: Question) -> Answer:
         "kinds": KINDS,
         "fusions": [fusion.name for fusion in reversed(FUSIONS.values())],
         "banks": [
-            {"id": bank.id, "title": f"{bank.name} · {bank.dataset}{' · active' if bank.active else ''}"}
+            {"id": bank.id, "title": f"{bank.title} · {bank.dataset}{' · active' if bank.active else ''}"}
             for bank in workspace.banks()
             if not bank.is_measurement
         ],

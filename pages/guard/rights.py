@@ -92,7 +92,7 @@ data.page: DatasetList.connect.<locals>.act
 data.region: propose remove save take undo
 evaluate.one_run: delete restore
 inspect.page: clear_list
-studio.teaching: drop_adapter
+studio.teaching: drop_adapter rename_adapter
 exdd_core.api.making: build
 exdd_core.api.versions: activate
 """

@@ -61,7 +61,7 @@ from pages.studio.results import (
     results,
 )
 from pages.studio.state import GROWING_SIDE, KIND, Studio
-from pages.studio.teaching import drop_adapter, teach, teaching, use_adapter
+from pages.studio.teaching import drop_adapter, rename_adapter, teach, teaching, use_adapter
 
 if TYPE_CHECKING:
     from exdd_core.synthesis.controls import Control
@@ -85,7 +85,7 @@ def render(workspace: Workspace) -> None:
         open_page, source, sources, donors, piece, mask, keep_mask, drawn, like, words_for, expand, words,
         preview, look, stop, warm, queue, compare, search, comparison, cancel_job,
         results, news, ended, candidate, seen, keep, delete, restore,
-        teaching, teach, use_adapter, drop_adapter,
+        teaching, teach, use_adapter, drop_adapter, rename_adapter,
         save_prompt, delete_prompt, scoreboard, differences, export_prompts, import_prompts, undo_import,
     ]  # fmt: skip
     answers.markup(

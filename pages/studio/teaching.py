@@ -18,7 +18,7 @@ from exdd_core.synthesis.lora_settings import TeachSpec
 from exdd_core.workspace import adapters
 from pages.html import Answer
 from pages.pictures import jpeg_url
-from pages.questions import One, Question
+from pages.questions import Named, One, Question
 from pages.studio import questions
 from pages.studio.state import Studio
 
@@ -106,4 +106,9 @@ def use_adapter(shared: Studio, asked: One) -> Answer:
 
 def drop_adapter(shared: Studio, asked: One) -> Answer:
     adapters.drop(shared.workspace, asked.id)
+    return {}
+
+
+def rename_adapter(shared: Studio, asked: Named) -> Answer:
+    adapters.rename(shared.workspace, asked.id, asked.name)
     return {}

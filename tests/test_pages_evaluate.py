@@ -158,8 +158,14 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         page.locator(".ms-handle").press("End")
         page.click(".ms-use")
         page.locator(".st-toast", has_text="has its threshold at").wait_for(timeout=MEASURED)
+        page.locator(".ms-note", has_text="Somebody chose another threshold for").wait_for()
+        page.locator(".ms-switch [data-method=exdd_base]").click()
+        assert page.locator(".ms-value").inner_text() == "1.00"  # the threshold, as on Inspect
         used = thresholds.undo(workspace, str(run.spec["base"]), "Anna")
         assert used.who == "Anna" and used.value > 1
+        assert counted(page) == wrong(run, "exdd_base", used.value)
+        page.click(".ev-run")
+        page.locator(".ms-note", has_text="Somebody chose another").wait_for(state="detached")
         page.locator(".ms-switch [data-method=patchcore]").click()
 
         take_files_along(page, workspace, run, tmp_path)

@@ -30,7 +30,10 @@ export function showOpened(pane, watch) {
       isOwned: (method) => method !== "patchcore" && method in banks,
       use: voice.attempt(async (/** @type {string} */ method, /** @type {number} */ value) => {
         const who = rememberName(knownName() || prompt("Your name stands beside the threshold:") || "");
-        if (who) voice.toast((await call("use_threshold", { id: line.id, method, value, who })).said);
+        if (!who) return;
+        const { said } = await call("use_threshold", { id: line.id, method, value, who });
+        await pane.open(line.id); // whose scores have it at 1 now
+        voice.toast(said);
       }),
       link: (image, method) => inspectUrl(image, banks[method] || Object.values(banks)[0]),
     });

@@ -5,7 +5,8 @@ Knows runs and their figures. Does not know jobs.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from exdd_core.errors import BadInput
 from exdd_core.experiments import (
@@ -18,12 +19,15 @@ from exdd_core.experiments import (
     shown,
 )
 from exdd_core.review import Review, Wanted
-from exdd_core.workspace import runs
+from exdd_core.workspace import runs, thresholds
 from pages.evaluate import questions
 from pages.evaluate.listing import line, listed
 from pages.evaluate.state import Evaluate
 from pages.html import Answer
 from pages.questions import One, Question
+
+if TYPE_CHECKING:
+    from exdd_core.experiments.report import Shown
 
 # Names of settings for people, where the name in the record is not clear.
 SETTINGS = {
@@ -46,12 +50,44 @@ def run(shared: Evaluate, asked: One) -> Answer:
     ids = found.result.get("per_image", {}).get("id", [])
     return {
         "line": line(workspace, found),
-        "shown": shown(found),
+        "shown": _as_inspect(shared, found, banks),
         "banks": banks,
         "rows": disagreements(found, len(ids)) if banks and ids else [],
         "record": [[_named(name), _value(value)] for name, value in runs.settings(found).items()],
         "command": f"python -m exdd_core runs rerun {found.id} --workspace {workspace.path}",
     }
+
+
+def _as_inspect(shared: Evaluate, run: runs.Run, banks: Mapping[str, str]) -> Shown:
+    """What is shown of a run, with scores as on Inspect: 1 is the threshold that somebody chose for the version since.
+
+    banks: ids of the existing versions of its methods.
+    """
+    found, scores = shown(run), dict(run.result.get("calibrated", {}))
+    notes = list(run.result.get("notes", []))
+    for method, own in scores.items():
+        factor = _factor(shared, run, banks.get(method, ""))
+        if factor == 1:
+            continue
+        scores[method] = [score / factor for score in own]
+        name = shared.workspace.bank(banks[method]).name
+        notes.append(
+            f"Somebody chose another threshold for {name}, at {factor:.2f} of the one that it was measured with. "
+            "In the scores and counts by image it is 1, as on Inspect; tables and curves are as measured."
+        )
+    if scores:
+        found["result"] = {**found["result"], "calibrated": scores, "notes": notes}
+    return found
+
+
+def _factor(shared: Evaluate, run: runs.Run, bank: str) -> float:
+    """Where the threshold in force of a version lies on the scale that a run measured; 1 where it measured another."""
+    if not bank:
+        return 1.0
+    version = shared.workspace.bank(bank)
+    if run.spec.get("fusion") not in (None, version.summary["fusion"]):
+        return 1.0
+    return thresholds.factor(shared.workspace, version.id)
 
 
 def use_threshold(shared: Evaluate, asked: questions.Used) -> Answer:
@@ -60,7 +96,7 @@ def use_threshold(shared: Evaluate, asked: questions.Used) -> Answer:
     bank = shared.workspace.bank(runs.banks_of(found).get(asked.method))
     if found.spec.get("fusion") not in (None, bank.summary["fusion"]):
         raise BadInput(f"{bank.name} judges by {bank.summary['fusion']}, which this run did not measure.")
-    wanted = Wanted("hand", value=asked.value)
+    wanted = Wanted("hand", value=asked.value * _factor(shared, found, bank.id))
     return {"said": Review(shared.workspace).choose_threshold(wanted, asked.who, bank.id)[1]}
 
 

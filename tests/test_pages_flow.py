@@ -123,6 +123,11 @@ def test_a_filter_outlives_a_reload(browser: Browser, address: str, workspace: W
         scored(page)
         assert page.locator("[data-filter=defect]").get_attribute("aria-pressed") == "true"
         assert page.locator(".vw-thumb").count() == len(chosen(workspace))
+        # Where there is room, the strip lies at the side.
+        page.set_viewport_size({"width": 1920, "height": 1080})
+        strip, panes = page.locator(".vw-strip").bounding_box(), page.locator(".vw-panes").bounding_box()
+        assert strip and panes and strip["x"] + strip["width"] <= panes["x"] and strip["height"] > 600
+        shoot(page, "inspect-1920")
 
 
 def test_nothing_overlaps_on_curate_whatever_the_window(browser: Browser, address: str) -> None:

@@ -32,5 +32,5 @@ function scrollTo(chosen) {
   if (!box) return;
   if (box.classList.contains("vw-strip"))
     box.scrollLeft = chosen.offsetLeft - box.offsetLeft - (box.clientWidth - chosen.clientWidth) / 2;
-  else box.scrollTop = chosen.offsetTop - (box.clientHeight - chosen.clientHeight) / 2;
+  box.scrollTop = chosen.offsetTop - (box.clientHeight - chosen.clientHeight) / 2;
 }

@@ -12,6 +12,8 @@ import { labelOf, outcome } from "./words.js";
 /** @typedef {import("./words.js").Entry} Entry */
 
 const EMPTY = "data:image/gif;base64,R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw==";
+/** Whether there is room for the strip at the side, as inspect.css has it. */
+const atSide = matchMedia("(min-width: 1900px)");
 /** Pixels between two small pictures. */
 const GAP = 4;
 /** Small pictures in one question. */
@@ -25,8 +27,11 @@ export function stripPane({ viewer, store, call }, select) {
   const strip = find(viewer, ".vw-strip");
   const { known, watch } = thumbnails(strip, call);
   const part = windowed(strip, strip, {
-    sideways: true,
-    room: (pixels) => make("span", { style: `flex: none; width: ${Math.max(0, pixels - GAP)}px` }),
+    sideways: () => !atSide.matches,
+    room: (pixels) =>
+      make("span", {
+        style: `flex: none; ${atSide.matches ? "height" : "width"}: ${Math.max(0, pixels - GAP)}px`,
+      }),
     filled: () => watch(all(strip, "[data-id]")),
   });
   store.subscribe(["id"], ({ id, order }) => {
@@ -35,7 +40,7 @@ export function stripPane({ viewer, store, call }, select) {
   /** The rows that are shown. @type {State["rows"]} */
   let rows = new Map();
 
-  store.subscribe(["order", "view", "need", "lists"], (state) => {
+  const show = (/** @type {State} */ state) => {
     strip.hidden = state.view === "table" || isBare(state);
     if (strip.hidden) return;
     rows = state.rows;
@@ -50,7 +55,9 @@ export function stripPane({ viewer, store, call }, select) {
       strip.append(
         make("p", { class: "vw-help" }, ...nothingPasses(() => rearrange(store, { filter: ALL }))),
       );
-  });
+  };
+  store.subscribe(["order", "view", "need", "lists"], show);
+  atSide.addEventListener("change", () => show(store.get()));
   store.subscribe(["rows"], (state) => {
     if (strip.hidden || rows === state.rows) return;
     for (const shown of all(strip, "[data-id]")) {
@@ -148,7 +155,7 @@ function thumbnails(strip, call) {
       }
       fetchAll();
     },
-    { root: strip, rootMargin: "0px 400px" },
+    { root: strip, rootMargin: "400px" },
   );
   /** @param {HTMLElement[]} thumbs */
   const watch = (thumbs) => {

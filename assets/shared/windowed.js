@@ -26,20 +26,20 @@ export function around(total, first, seen) {
  * @param {HTMLElement} box that scrolls
  * @param {HTMLElement} list whose children are the elements
  * @param {object} options
- * @param {boolean} [options.sideways]
+ * @param {() => boolean} [options.sideways]
  * @param {(pixels: number) => HTMLElement} options.room an empty element of this length
  * @param {() => void} options.filled called when other elements are in the list
  * @returns {Windowed}
  */
-export function windowed(box, list, { sideways = false, room, filled }) {
+export function windowed(box, list, { sideways = () => false, room, filled }) {
   let total = 0;
   /** @type {(number: number) => HTMLElement} */
   let make = () => list;
   let shown = { from: 0, to: 0 };
   /** Pixels of an element with the gap behind it. */
   let step = 0;
-  const length = (/** @type {Element} */ one) => one.getBoundingClientRect()[sideways ? "width" : "height"];
-  const seen = () => (step ? Math.ceil((sideways ? box.clientWidth : box.clientHeight) / step) : 1);
+  const length = (/** @type {Element} */ one) => one.getBoundingClientRect()[sideways() ? "width" : "height"];
+  const seen = () => (step ? Math.ceil((sideways() ? box.clientWidth : box.clientHeight) / step) : 1);
   const fill = (/** @type {{ from: number, to: number }} */ wanted) => {
     shown = wanted;
     const elements = [];
@@ -52,11 +52,11 @@ export function windowed(box, list, { sideways = false, room, filled }) {
     const [one, other] = [list.children[1], list.children[2]];
     if (!other) return;
     const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
-    step = (sideways ? b.left - a.left : b.top - a.top) || length(one);
+    step = (sideways() ? b.left - a.left : b.top - a.top) || length(one);
   };
   box.addEventListener("scroll", () => {
     if (total <= MOST || !step) return;
-    const first = Math.floor((sideways ? box.scrollLeft : box.scrollTop) / step);
+    const first = Math.floor((sideways() ? box.scrollLeft : box.scrollTop) / step);
     const isCovered =
       (first >= shown.from + 20 || shown.from === 0) &&
       (first + seen() <= shown.to - 20 || shown.to === total);

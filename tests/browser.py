@@ -48,6 +48,12 @@ STILL = """() => new Promise((done) => requestAnimationFrame(() => requestAnimat
   [window.moved, window.movers] = [0, []];
   done();
 }))))"""
+# Whether a diagram's own buttons lie over its legend.
+COVERED = """[...document.querySelectorAll('.js-plotly-plot')].some((plot) => {
+  const [legend, buttons] = ['.legend', '.modebar'].map((one) => plot.querySelector(one)?.getBoundingClientRect());
+  return legend?.width && buttons?.width && legend.right > buttons.left && legend.left < buttons.right &&
+    legend.bottom > buttons.top && legend.top < buttons.bottom;
+})"""
 APART = """document.querySelector('.jobs-button').getBoundingClientRect().left -
 document.querySelector('.frame-links nav').getBoundingClientRect().right"""
 

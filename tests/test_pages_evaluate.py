@@ -24,7 +24,7 @@ from pages.evaluate.one_run import compare
 from pages.evaluate.questions import Start, Two
 from pages.evaluate.state import Evaluate
 from pages.questions import Question
-from tests.browser import SCREENSHOTS, SLOW, scored, serving, visiting
+from tests.browser import COVERED, SCREENSHOTS, SLOW, scored, serving, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -152,6 +152,7 @@ def test_from_nothing_to_a_missed_defect_in_inspect(
         page.locator(".ms-handle").press("End")
         assert counted(page)[1] == 0
         page.screenshot(path=SCREENSHOTS / "evaluate-threshold.png")
+        assert not page.evaluate(COVERED)
         assert page.locator(".ms-use").is_hidden()  # PatchCore judges by no version of its own
         page.evaluate("localStorage.setItem('exdd.who', 'Anna')")
         page.locator(".ms-switch [data-method=exdd_base]").click()

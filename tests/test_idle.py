@@ -13,6 +13,7 @@ import pytest
 from exdd_core import jobs
 from exdd_core.workspace import Workspace, context, schema
 from pages import frame, idle
+from pages.html import Answer
 
 
 def test_a_page_or_an_event_wakes_the_queue_and_silence_lets_it_rest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,7 +69,7 @@ def test_the_header_reads_nothing_where_the_database_is_as_it_was(
 
     monkeypatch.setattr(frame.jobs, "listed", listed)
 
-    def look(stamp: str) -> dict[str, Any]:
+    def look(stamp: str) -> Answer:
         return frame.look(workspace, frame.Look(stamp=stamp))
 
     def settle(when: float) -> None:  # as though its files had been changed long ago

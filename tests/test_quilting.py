@@ -14,7 +14,7 @@ from exdd_core.synthesis.mask_geometry import depth_of, grown
 from exdd_core.synthesis.quilt import HALO, Quilt
 from exdd_core.synthesis.quilting import Source, _path, quilted
 from exdd_core.synthesis.request import Donor, Painting, PaintRequest
-from tests.test_transplant import lend, patch, surface
+from tests.donors import lend, patch, surface
 
 ENGINE = Quilt()
 

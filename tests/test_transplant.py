@@ -10,26 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
 from exdd_core.errors import BadInput
-from exdd_core.images import encode_png, read_image, read_mask
+from exdd_core.images import read_image, read_mask
 from exdd_core.synthesis import engine_named, mask_shapes, masks, placing
 from exdd_core.synthesis.cutouts import cut
 from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.request import Donor, Painting, PaintRequest
 from exdd_core.synthesis.transplant import Transplant
+from tests.donors import lend, patch, surface
 
 ENGINE = Transplant()
-
-
-def surface(height: int = 140, width: int = 180, level: float = 120, seed: int = 0) -> np.ndarray:
-    """Even, a little rough, grey."""
-    rough = cv2.GaussianBlur(np.random.default_rng(seed).normal(0, 10, (height, width)), (0, 0), 0.8)
-    return np.clip(level + rough * level / 120, 0, 255).astype(np.uint8)[..., None].repeat(3, 2)
-
-
-def lend(folder: Path, name: str, image: np.ndarray, mask: np.ndarray, kind: str = "pit") -> Donor:
-    (folder / f"{name}.png").write_bytes(encode_png(image))
-    (folder / f"{name}_mask.png").write_bytes(encode_png(mask))
-    return Donor(name, folder / f"{name}.png", folder / f"{name}_mask.png", kind, name, "train")
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +37,6 @@ def crack(tmp_path_factory: pytest.TempPathFactory) -> Donor:
     cv2.line(mask, (120, 60), (179, 75), 1, 5)
     image[mask > 0] = image[mask > 0] // 3
     return lend(tmp_path_factory.mktemp("crack"), "crack", image, mask > 0, "crack")
-
-
-def patch(
-    shape: tuple[int, ...] = (140, 180), box: tuple[int, int, int, int] = (40, 90, 60, 130)
-) -> np.ndarray:
-    mask = np.zeros(shape[:2], bool)
-    mask[box[0] : box[1], box[2] : box[3]] = True
-    return mask
 
 
 def paint(

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, TypedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from exdd_core.curation.comparing import resemblances
+from pydantic import TypeAdapter
+
+from exdd_core.curation.comparing import Compared, resemblances
 from exdd_core.workspace import candidates, context, decisions
 from exdd_core.workspace.clock import now
 from exdd_core.workspace.settings import RESEMBLANCE, get, put
@@ -20,29 +22,32 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 
-class Resembling(TypedDict):
-    """What was found. groups: `comparing.Compared` as JSON. stamp: of what was compared. made: ISO time."""
+@dataclass(frozen=True)
+class Resembling:
+    """What was found. stamp: of what was compared. made: ISO time."""
 
-    groups: list[dict[str, Any]]
+    groups: list[Compared]
     stamp: str
     made: str
+
+
+_KEPT = TypeAdapter(Resembling)
 
 
 def compare_and_keep(workspace: Workspace, dataset: str, progress: Progress) -> Resembling:
     """Compare the candidates of a data set with its real defects, and keep what is found. Raises `BadInput`."""
     with context.working_on(dataset):
         stamp = stamp_of(workspace, dataset)
-        groups = [asdict(one) for one in resemblances(workspace, dataset, progress)]
-    found: Resembling = {"groups": groups, "stamp": stamp, "made": now()}
+        found = Resembling(resemblances(workspace, dataset, progress), stamp, now())
     with workspace.writing() as db:
-        put(db, RESEMBLANCE, json.loads(get(db, RESEMBLANCE, "{}")) | {dataset: found})
+        put(db, RESEMBLANCE, json.loads(get(db, RESEMBLANCE, "{}")) | {dataset: _KEPT.dump_python(found)})
     return found
 
 
 def kept(workspace: Workspace, dataset: str) -> Resembling | None:
     """What was found last of a data set's candidates; None where nothing was."""
-    found: Resembling | None = workspace.setting(RESEMBLANCE, {}).get(dataset)
-    return found
+    found = workspace.setting(RESEMBLANCE, {}).get(dataset)
+    return _KEPT.validate_python(found) if found else None
 
 
 def stamp_of(workspace: Workspace, dataset: str) -> str:

@@ -151,7 +151,7 @@ def compare(workspace: Workspace, spec: CompareSpec, progress: Progress, job_id:
     from exdd_core.curation import resembling
 
     found = resembling.compare_and_keep(workspace, spec.dataset, progress)
-    return {"dataset": spec.dataset, "groups": len(found["groups"])}
+    return {"dataset": spec.dataset, "groups": len(found.groups)}
 
 
 class Kind(NamedTuple):

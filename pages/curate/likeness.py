@@ -5,7 +5,7 @@ Knows jobs and what is kept. Does not know how anything is compared.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exdd_core import jobs, studio
 from exdd_core.curation import resembling
@@ -17,6 +17,8 @@ from pages.html import Answer
 from pages.questions import Question
 
 if TYPE_CHECKING:
+    from exdd_core.curation.comparing import Compared, Lies
+    from exdd_core.evaluation.resemblance import Test
     from exdd_core.workspace import Workspace
 
 KIND = "compare"
@@ -40,9 +42,9 @@ def likeness(shared: Curate, asked: Question) -> Answer:
     found = resembling.kept(workspace, dataset)
     return {
         "job": _job(workspace, dataset),
-        "made": found["made"] if found else "",
-        "stale": found is not None and found["stamp"] != resembling.stamp_of(workspace, dataset),
-        "groups": [_group(workspace, one) for one in found["groups"]] if found else [],
+        "made": found.made if found else "",
+        "stale": found is not None and found.stamp != resembling.stamp_of(workspace, dataset),
+        "groups": [_group(workspace, one) for one in found.groups] if found else [],
         "any": any(candidates.count(workspace, dataset, status) for status in ("pending", "accepted")),
     }
 
@@ -57,37 +59,36 @@ def _job(workspace: Workspace, dataset: str) -> Answer | None:
     return {"id": job.id, "active": job.active, "text": said, "fraction": job.fraction}
 
 
-def _group(workspace: Workspace, one: dict[str, Any]) -> Answer:
+def _group(workspace: Workspace, one: Compared) -> Answer:
     """One engine and type as lines (name, value)."""
-    figures, real, painted = one["figures"], one["real"], one["painted"]
+    figures = one.figures
     lines = [
-        (title, _test(figures[name])) for name, title in (("own", "Told apart"), ("ring", "Around them"))
+        (title, _test(test)) for test, title in ((figures.own, "Told apart"), (figures.ring, "Around them"))
     ]
-    if figures["kid"] is not None:
-        spread = f"{figures['kid_real']:.2f} ± {figures['kid_spread']:.2f}"
-        lines.append(("Kernel distance (KID)", f"{figures['kid']:.2f}; of real from real ones {spread}"))
-    if figures["diversity"] is not None:
-        lines.append(("Diversity", f"{figures['diversity']:.2f} of that of real ones"))
-        lines.append(("Nearly repeat a real one", f"{100 * (figures['copies'] or 0):.0f} %"))
-    lines.append(("They lie", _lies(painted)))
-    lines.append(("Real ones lie", f"{_lies(real)}; largest gap {one['gap']:.2f} of 1"))
+    if figures.kid is not None:
+        spread = f"{figures.kid_real:.2f} ± {figures.kid_spread:.2f}"
+        lines.append(("Kernel distance (KID)", f"{figures.kid:.2f}; of real from real ones {spread}"))
+    if figures.diversity is not None:
+        lines.append(("Diversity", f"{figures.diversity:.2f} of that of real ones"))
+        lines.append(("Nearly repeat a real one", f"{100 * (figures.copies or 0):.0f} %"))
+    lines.append(("They lie", _lies(one.painted)))
+    lines.append(("Real ones lie", f"{_lies(one.real)}; largest gap {one.gap:.2f} of 1"))
     return {
-        "title": f"{studio.engine(workspace, one['engine']).TITLE}, {one['defect_type'] or 'no type'}",
-        "counts": f"{figures['painted']} painted, {figures['real']} real on {count(figures['real_parts'], 'part')}",
-        "verdict": TOLD[one["verdict"]],
-        "light": {"told apart": "red", "not told apart": "green"}.get(one["verdict"], "grey"),
-        "meaning": MEANING[one["verdict"]],
+        "title": f"{studio.engine(workspace, one.engine).TITLE}, {one.defect_type or 'no type'}",
+        "counts": f"{figures.painted} painted, {figures.real} real on {count(figures.real_parts, 'part')}",
+        "verdict": TOLD[one.verdict],
+        "light": {"told apart": "red", "not told apart": "green"}.get(one.verdict, "grey"),
+        "meaning": MEANING[one.verdict],
         "lines": [(name, value) for name, value in lines if value],
     }
 
 
-def _test(test: dict[str, float] | None) -> str:
-    return f"AUROC {test['auroc']:.2f}, chance up to {test['high']:.2f}" if test else ""
+def _test(test: Test | None) -> str:
+    return f"AUROC {test.auroc:.2f}, chance up to {test.high:.2f}" if test else ""
 
 
-def _lies(lies: dict[str, float]) -> str:
-    across, down = (f"{lies[axis]:.2f} ± {lies[f'{axis}_spread']:.2f}" for axis in ("x", "y"))
-    return f"{across} across, {down} down"
+def _lies(lies: Lies) -> str:
+    return f"{lies.x:.2f} ± {lies.x_spread:.2f} across, {lies.y:.2f} ± {lies.y_spread:.2f} down"
 
 
 def compare_all(shared: Curate, asked: Question) -> Answer:

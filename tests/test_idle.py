@@ -69,7 +69,7 @@ def test_the_header_reads_nothing_where_the_database_is_as_it_was(
 
     monkeypatch.setattr(frame.jobs, "listed", listed)
 
-    def look(stamp: str) -> Answer:
+    def look(stamp: Any) -> Answer:
         return frame.look(workspace, frame.Look(stamp=stamp))
 
     def settle(when: float) -> None:  # as though its files had been changed long ago

@@ -165,6 +165,10 @@ class Versions:
         )
         return refresh(id) | {self.note: answers.say("info", ". ".join([*untried, *others]))}
 
+    def _rename(self, id: str, called: str, refresh: Callable[..., dict[Any, Any]]) -> dict[Any, Any]:
+        named = rename_bank(self.workspace, id, called)
+        return refresh(id) | {self.note: answers.say("done", f"{named.name} is {_called(named)} now.")}
+
     def connect(
         self,
         refresh: Callable[..., dict[Any, Any]],
@@ -190,10 +194,7 @@ class Versions:
                 pin_bank(self.workspace, bank.id, asked == "pin")
                 return self.updates()
             if asked == "called":
-                named = rename_bank(self.workspace, bank.id, answers.told(event, "called"))
-                return refresh(bank.id) | {
-                    self.note: answers.say("done", f"{named.name} is {_called(named)} now.")
-                }
+                return self._rename(bank.id, answers.told(event, "called"), refresh)
             if asked != "confirm":
                 return self.listed(
                     naming=asked == "name", asking=bank.id if asked in ("delete", "name") else ""

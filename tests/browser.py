@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 SCREENSHOTS = Path(__file__).parent / "screenshots"
-LEFT = (
-    "AbortError: signal is aborted without reason"  # Gradio's client, of a page that is left while it answers
-)
 SLOW = 120_000  # milliseconds; a busy machine loads the network and builds banks slowly
 # Pixels by which a page is wider than its window, and those between the header's links and its list of jobs.
 SIDEWAYS = "document.documentElement.scrollWidth - window.innerWidth"

@@ -581,7 +581,7 @@ def test_outlines_outside_of_the_image_mark_nothing_and_thin_ones_mark_something
     assert pixels("polygon", -1e8, -1e8, 1e8, -1e8, 1e8, 1e8, -1e8, 1e8) == HEIGHT * WIDTH
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 30), st.integers(1, 30), st.randoms(use_true_random=False))
 def test_run_lengths_are_those_of_pycocotools(height: int, width: int, random: Any) -> None:
     share = random.random()
@@ -592,7 +592,7 @@ def test_run_lengths_are_those_of_pycocotools(height: int, width: int, random: A
     assert unpacked(packed) == outline.runs
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(-90, 150), st.integers(-90, 150)), min_size=3, max_size=8, unique=True))
 def test_polygons_are_clipped_at_the_border(points: list[tuple[int, int]]) -> None:
     """A polygon on a canvas that holds it all, cut out, is what the clipped one marks, but for its rim."""
@@ -636,7 +636,7 @@ def places(content: Any, at: tuple = ()) -> list[tuple]:
     return [*([at] if at else []), *(place for key, value in inner for place in places(value, (*at, key)))]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.randoms(use_true_random=False), st.sampled_from(["coco", "labelme", "label_studio"]))
 def test_damaged_annotations_are_refused_in_a_sentence_or_read(random: Any, kind: str) -> None:
     """And no image of which an outline was damaged becomes a normal one because of that."""
@@ -674,7 +674,7 @@ def test_damaged_annotations_are_refused_in_a_sentence_or_read(random: Any, kind
                 found.mask_of(record)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(st.text(alphabet="0123456789:;<=>?@PQRSTopn[]{} ", max_size=30))
 def test_damaged_run_lengths_are_never_drawn(text: str) -> None:
     try:

@@ -54,7 +54,7 @@ def test_distances_to_three_points() -> None:
     assert numbers.tolist() == [[2, 1, 0]]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     seed=st.integers(0, 10_000),
     n=st.integers(1, 60),
@@ -117,7 +117,7 @@ def test_searching_for_nothing_gives_nothing() -> None:
     assert distances.shape == numbers.shape == (0, 2)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 40), k=st.integers(1, 6), share=st.floats(0, 1))
 def test_rows_to_be_left_out_are_never_found(seed: int, n: int, k: int, share: float) -> None:
     rng = np.random.default_rng(seed)
@@ -215,7 +215,7 @@ def test_arrays_of_different_lengths_make_no_bank() -> None:
         Bank(np.zeros((3, 2)), np.zeros(2), np.zeros((3, 2)), [BankImage("a", "a")])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10_000), n=st.integers(0, 30), added=st.integers(0, 10), before=st.booleans())
 def test_adding_then_removing_restores_the_bank(seed: int, n: int, added: int, before: bool) -> None:
     rng = np.random.default_rng(seed)

@@ -158,7 +158,7 @@ def test_several_folds_are_averaged() -> None:
 # --- thresholds -------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), rate=st.floats(0, 0.95), ties=st.booleans())
 def test_recall_at_a_rate_is_scikit_learns_roc(seed: int, rate: float, ties: bool) -> None:
     rng = np.random.default_rng(seed)
@@ -172,7 +172,7 @@ def test_recall_at_a_rate_is_scikit_learns_roc(seed: int, rate: float, ties: boo
     assert recall == pytest.approx(true[false <= rate + 1e-9].max())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 10_000), ties=st.booleans())
 def test_best_f1_is_the_best_of_all_thresholds(seed: int, ties: bool) -> None:
     from sklearn.metrics import f1_score

@@ -120,7 +120,7 @@ def test_covering_radius_on_a_line() -> None:
     assert covering_radius(line, line) == pytest.approx(0, abs=1e-6)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     points=hnp.arrays(
         np.float32,
@@ -138,7 +138,7 @@ def test_radius_is_at_most_twice_the_best(points: np.ndarray, data: st.DataObjec
     assert radius(points, picked) <= 2 * best + 1e-5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), size=st.integers(1, 7))
 def test_projected_rows_have_the_same_guarantee(seed: int, size: int) -> None:
     rows = np.random.default_rng(seed).standard_normal((7, 6), np.float32)
@@ -149,7 +149,7 @@ def test_projected_rows_have_the_same_guarantee(seed: int, size: int) -> None:
     assert radius(flat, picked) <= 2 * best + 1e-5
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     points=hnp.arrays(
         np.float32, st.tuples(st.integers(4, 60), st.just(2)), elements=st.integers(0, 5).map(float)

@@ -143,7 +143,7 @@ def files(folder: Path) -> dict[str, bytes]:
 ACTIONS = ("move", "relabel", "mask", "retire", "restore", "rename", "size", "masks", "roi", "join", "undo")
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(st.tuples(st.sampled_from(ACTIONS), st.integers(0, 9)), min_size=3, max_size=7))
 def test_every_state_comes_back_as_it_was(imported, tmp_path_factory, steps):
     folder = tmp_path_factory.mktemp("states")

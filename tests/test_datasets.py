@@ -372,7 +372,7 @@ tables = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(rows=tables, k=st.integers(2, 14), seed=st.integers(0, 5))
 def test_folds_hold_every_row_once_and_no_group_twice(rows: list[Row], k: int, seed: int) -> None:
     groups = {row.group for row in rows}
@@ -404,7 +404,7 @@ def test_one_fold_is_refused() -> None:
         folds([Row("a", NORMAL), Row("b", NORMAL), Row("c", DEFECT)], 1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows=tables, m=st.integers(0, 14), seed=st.integers(0, 5))
 def test_limit_parts_keeps_normals_and_grows_with_m(rows: list[Row], m: int, seed: int) -> None:
     kept = limit_parts(rows, m, seed)
@@ -424,7 +424,7 @@ def test_limit_parts_without_and_with_a_wrong_limit() -> None:
         limit_parts(rows, -1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(rows=tables, every=st.tuples(st.integers(2, 4), st.integers(2, 4)))
 def test_grouped_split_tears_no_group(rows: list[Row], every: tuple[int, int]) -> None:
     records = [Record(f"{i}.png", row.label, "", None, "", row.group) for i, row in enumerate(rows)]

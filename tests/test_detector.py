@@ -1019,7 +1019,9 @@ def test_the_rooms_example_runs() -> None:
 
 
 def test_the_room_imports_torch_only_where_it_is_needed() -> None:
-    code = "import sys, exdd_core.detector as room; assert 'torch' not in sys.modules; room.Settings(); "
+    code = (
+        "import sys, numpy, exdd_core.detector as room; assert 'torch' not in sys.modules; room.Settings(); "
+    )
     code += "room.Detector; assert 'torch' not in sys.modules; "
-    code += "room.greedy_coreset([[0.0], [9.0]], 1); assert 'torch' in sys.modules"
+    code += "room.greedy_coreset(numpy.float32([[0], [9]]), 1); assert 'torch' in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)

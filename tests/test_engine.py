@@ -78,7 +78,7 @@ def paint(image: np.ndarray, mask: np.ndarray, resolution: int = 0, **chosen: ob
     return Flat(resolution).paint(PaintRequest(image, mask, settings=chosen))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     shape=st.tuples(st.integers(16, 90), st.integers(16, 90)),
     corner=st.tuples(st.floats(0, 0.75), st.floats(0, 0.75)),

@@ -134,7 +134,7 @@ def test_aupro_joins_pixels_that_touch_at_a_corner() -> None:
     assert aupro(maps, masks) == pytest.approx(1 / 3 + 2 / 3 * 0.15)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000))
 def test_aupro_of_one_region_up_to_the_end_is_auroc(seed: int) -> None:
     rng = np.random.default_rng(seed)

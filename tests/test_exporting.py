@@ -325,7 +325,7 @@ def exported(draw: st.DrawFn) -> list[Item]:
 
 
 @LAYOUTS
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(items=exported())
 def test_any_names_and_types_come_in_with_their_own_masks(layout, items, tmp_path):
     """Through the reader of the layout: every image, on its side, with its label, its spelled type and its mask."""

@@ -39,7 +39,7 @@ def check(rows: np.ndarray, queries: np.ndarray, k: int, atol: float = 1e-5) -> 
         np.testing.assert_allclose(np.take_along_axis(exact, numbers, 1), expected, rtol=2e-4, atol=atol)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     seed=st.integers(0, 10_000),
     n=st.integers(1, 50),

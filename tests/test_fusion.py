@@ -145,7 +145,7 @@ def test_only_the_plus_sign_gives_an_isolated_match_more_weight() -> None:
     assert w_n(isolated, -1) < w_n(crowded, -1)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     hnp.arrays(np.float32, (4, 3), elements=st.floats(0, 5000, width=32)),
     st.sampled_from([1.0, 12.3, -1.0, -12.3]),
@@ -482,7 +482,7 @@ def test_a_part_photographed_often_weighs_as_one() -> None:
     assert thresholds.conformal_threshold(scores, parts, 0.7)[0] == 3.0
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(count=st.integers(5, 60), rate=st.sampled_from([0.05, 0.1, 0.25]), seed=st.integers(0, 1000))
 def test_new_parts_exceed_the_threshold_no_more_often_than_promised(
     count: int, rate: float, seed: int

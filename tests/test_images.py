@@ -228,7 +228,7 @@ def test_messages_use_the_name_that_is_given(tmp_path: Path) -> None:
         read_image(tmp_path / "upload-3fa9.tmp", name="part7.png")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     data=st.binary(max_size=200), cut=st.integers(0, 400), at=st.integers(0, 400), kind=st.sampled_from("PJT")
 )
@@ -357,7 +357,7 @@ sizes = st.builds(Size, st.integers(32, 300), st.integers(32, 300), st.booleans(
 grids = st.tuples(st.integers(1, 40), st.integers(1, 40))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(shape=shapes, size=sizes)
 def test_restore_map_undoes_resizing(shape: tuple[int, int], size: Size) -> None:
     """A plane resized to the model and restored is the same plane, but for the edges' half pixel."""
@@ -377,7 +377,7 @@ def test_restore_map_refuses_a_map_of_another_size() -> None:
         restore_map(np.zeros((10, 10), np.float32), Size(32, 32), (50, 50))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(shape=shapes, size=sizes, grid=grids, data=st.data())
 def test_every_pixel_lies_in_the_box_of_its_patch(
     shape: tuple[int, int], size: Size, grid: tuple[int, int], data: st.DataObject
@@ -389,7 +389,7 @@ def test_every_pixel_lies_in_the_box_of_its_patch(
     assert x0 <= x < x1 and y0 <= y < y1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(shape=shapes, size=sizes, grid=grids)
 def test_boxes_stay_inside_and_tile_the_image(
     shape: tuple[int, int], size: Size, grid: tuple[int, int]

@@ -218,7 +218,7 @@ LAST = st.sampled_from(["c", "b-c", "C", "a.b"])
 NAMES = st.sampled_from(["a", "A", "a-b", "b", "b-c", "c", "é", "e\u0301", "-", "x" * 90])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.lists(
         st.tuples(NAMES, NAMES, st.sampled_from(["c", "b-c", "C", "a.b"])),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from exdd_core.synthesis import lora_crops
 from exdd_core.synthesis.lora_crops import Crop, Picture, Words, crops, pieces, symmetries, window
@@ -31,7 +31,6 @@ def made(each: int = 20, seed: int = 0, allowed: tuple[tuple[bool, int], ...] = 
     return list(crops(defects, normals, WORDS, 64, allowed, each, seed))
 
 
-@settings(deadline=None)
 @given(st.data())
 def test_a_window_lies_in_the_image_and_shows_the_defect(data: st.DataObject) -> None:
     height, width = (data.draw(st.integers(8, 400)) for _ in range(2))

@@ -24,7 +24,7 @@ SIZE = Size(14, 12)
 
 @pytest.mark.parametrize("in_memory", [0, 1 << 20])
 @given(seed=st.integers(0, 1000))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_masks_give_back_what_was_written(in_memory: int, seed: int) -> None:
     rng, before = np.random.default_rng(seed), masks_module.IN_MEMORY
     wanted = rng.random((9, 12, 14)) < rng.random((9, 1, 1))

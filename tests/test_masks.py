@@ -88,7 +88,7 @@ def test_a_spec_without_its_mask_is_a_sentence() -> None:
 
 
 @given(GENERATED, SHAPES)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_shape_at_every_slider_is_a_mask(spec: MaskSpec, shape: tuple[int, int]) -> None:
     mask = mask_shapes.generate(spec, shape)
     assert mask.shape == shape and mask.dtype == bool and mask.any()
@@ -127,7 +127,6 @@ def test_a_quarter_turn_is_clockwise() -> None:
 
 
 @given(ANY_MASK)
-@settings(deadline=None)
 def test_a_borrowed_mask_at_its_own_place_is_itself(mask: np.ndarray) -> None:
     x, y = placing.centre(mask)
     assert np.array_equal(placing.place(mask, mask.shape, x, y), mask)
@@ -136,7 +135,6 @@ def test_a_borrowed_mask_at_its_own_place_is_itself(mask: np.ndarray) -> None:
 @given(
     ANY_MASK, st.booleans(), st.sampled_from([0, 90, 180, -90]), st.integers(-30, 30), st.integers(-30, 30)
 )
-@settings(deadline=None)
 def test_moved_flipped_and_turned_by_right_angles_every_pixel_is_found_again(
     mask: np.ndarray, flip: bool, angle: int, right: int, down: int
 ) -> None:
@@ -154,7 +152,7 @@ def test_moved_flipped_and_turned_by_right_angles_every_pixel_is_found_again(
 
 @given(ANY_MASK, slider("angle"), slider("scale"), st.booleans(), slider("x"), slider("y"))
 @example(np.ones((1, 1), bool), 1.0, 1.0, False, 0.0, 0.0)  # a single pixel between four
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_borrowed_mask_grows_with_its_scale_and_is_cut_at_the_edge(
     mask: np.ndarray, angle: float, scale: float, flip: bool, x: float, y: float
 ) -> None:
@@ -192,7 +190,7 @@ def test_a_varied_mask_differs_each_time_and_lies_on_the_part(source: str) -> No
 
 
 @given(GENERATED, st.integers(0, 2**40))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_varied_shapes_are_never_empty(spec: MaskSpec, seed: int) -> None:
     image, _ = on_white(90, 110)
     mask = masks.realise(replace(spec, vary=True), image, seed)
@@ -297,7 +295,7 @@ def editor_shape(shape: tuple[int, int], side: int = 1024) -> tuple[int, int]:
 
 
 @given(IMAGE_SHAPES, st.sampled_from([64, 1024]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_painted_editor_is_a_full_mask_and_its_rim_the_rim(shape: tuple[int, int], side: int) -> None:
     small = editor_shape(shape, side)
     assert max(small) <= side
@@ -314,7 +312,7 @@ def test_a_painted_editor_is_a_full_mask_and_its_rim_the_rim(shape: tuple[int, i
 @given(
     arrays.arrays(bool, st.tuples(st.integers(1, 40), st.integers(1, 40))), st.floats(1, 5), st.floats(1, 5)
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_what_was_painted_comes_back_to_the_editor_unchanged(
     painted: np.ndarray, down: float, across: float
 ) -> None:
@@ -326,7 +324,7 @@ def test_what_was_painted_comes_back_to_the_editor_unchanged(
 
 
 @given(st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_fine_mask_that_was_only_shown_keeps_its_own_pixels(data: st.DataObject) -> None:
     mask = data.draw(arrays.arrays(bool, st.tuples(st.integers(20, 60), st.integers(20, 60))))
     small = (mask.shape[0] // 3, mask.shape[1] // 2)

@@ -515,7 +515,12 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
             return page.locator(".vw-over").nth(1).get_attribute("src")
 
         def toast(words: str) -> None:
-            page.locator(".vw-toast:not([hidden])", has_text=words).wait_for()
+            import playwright.sync_api as playwright
+
+            try:
+                page.locator(".vw-toast:not([hidden])", has_text=words).wait_for()
+            except playwright.TimeoutError as error:  # what the page says instead
+                raise AssertionError(page.locator(".note, .vw-toast").all_inner_texts()) from error
             scored(page)
 
         page.click(".vw-score")

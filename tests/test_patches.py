@@ -241,7 +241,7 @@ def test_of_a_small_defect_the_most_covered_patch_is_left() -> None:
     assert np.argwhere(defect_patches(mask, Size(64, 64), (8, 8))).tolist() == [[0, 2], [6, 3]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     shape=st.sampled_from([(1024, 1024), (160, 6000), (700, 300), (40, 50)]),
     box=st.tuples(*[st.floats(0, 1)] * 2, st.integers(1, 3), st.integers(1, 400)),

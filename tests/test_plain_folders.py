@@ -467,7 +467,7 @@ def require_labels(found: Survey, answers: Mapping[str, str]) -> None:
             assert told == {NORMAL}, record
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(files=trees, data=st.data())
 def test_whatever_a_folder_holds_every_picture_is_an_image_a_mask_or_named(
     files: tuple[list[tuple[str, str, str]], list[tuple[str, str]]], data: st.DataObject
@@ -494,7 +494,7 @@ def test_whatever_a_folder_holds_every_picture_is_an_image_a_mask_or_named(
         assert ASKED not in left_out(found).values()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(files=trees)
 def test_what_is_imported_is_what_the_preview_shows(
     files: tuple[list[tuple[str, str, str]], list[tuple[str, str]]],

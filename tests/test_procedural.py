@@ -89,7 +89,7 @@ def turn(a: float, b: float) -> float:
 # --- what every painting keeps --------------------------------------------------------------------
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     shape=st.tuples(st.integers(20, 120), st.integers(20, 120)),
     place=st.tuples(st.floats(0, 0.9), st.floats(0, 0.9)),

@@ -76,7 +76,7 @@ def test_a_broken_template_is_a_sentence(template, words):
 
 
 @given(st.text(alphabet="ab {}|:$@_%~\\#()19\n", max_size=40), st.integers(0, 2**31))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_whatever_is_typed_becomes_prompts_or_a_sentence(template, seed):
     try:
         found = templates.expand(template, 3, seed)

@@ -40,7 +40,7 @@ def paint(donor: Donor | None, image: np.ndarray, mask: np.ndarray, seed: int = 
     thick=st.integers(2, 60),
     colour=st.booleans(),
 )
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_only_the_mask_and_its_halo_change_and_the_same_request_gives_the_same_pixels(
     worn: Donor, seed: int, height: int, width: int, top: float, thick: int, colour: bool
 ) -> None:

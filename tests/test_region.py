@@ -243,7 +243,7 @@ def test_a_region_of_everything_changes_nothing(backbone: Backbone) -> None:
 UNSEEN = [texture(500), spotted(2000, LEFT)[0], spotted(2001, RIGHT)[0]]
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 10_000))
 def test_any_region_hides_what_lies_outside(backbone: Backbone, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -12,7 +12,7 @@ from hypothesis import given, strategies
 from exdd_core.datasets.record import natural_key, natural_text
 from exdd_core.workspace import Workspace, bank_contents, decisions, schema
 
-NEW_TABLES = ("measures", "bank_states", "unfitted")
+NEW_TABLES = ("measures", "bank_states", "unfitted", "histories")
 NEW_COLUMNS = {
     "images": ("place",),
     "candidates": ("mask_source",),
@@ -36,11 +36,9 @@ def older(tmp_path: Path) -> Workspace:
     """As version 5 would have left it."""
     workspace = Workspace.create(tmp_path / "w", backbone="efficientnet_lite0")
     with workspace.writing() as db:
-        names = db.execute(
-            "select name from sqlite_master where type = 'index' and sql is not null"
-        ).fetchall()
-        for (index,) in names:
-            db.execute(f"drop index [{index}]")
+        made = "type in ('index', 'trigger') and sql is not null"
+        for kind, name in db.execute(f"select type, name from sqlite_master where {made}").fetchall():
+            db.execute(f"drop {kind} [{name}]")
         for table in NEW_TABLES:
             db.execute(f"drop table {table}")
         for table, columns in NEW_COLUMNS.items():

@@ -206,7 +206,7 @@ def test_a_scratch_of_one_pixel_is_still_a_mask_for_the_model(
     assert np.array_equal(painting.image[~mask], asked.image[~mask])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.data())
 def test_widening_reaches_every_cell_that_a_mask_touches_in_passing(data: st.DataObject) -> None:
     cell = data.draw(st.integers(2, 9))

@@ -202,7 +202,7 @@ def test_native_windows_have_the_sizes_that_sdxl_was_trained_on() -> None:
     assert all(size % 8 == 0 for side in (64, 72, 512, 768, 2048) for pair in buckets(side) for size in pair)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.data())
 def test_a_window_of_such_a_size_shows_all_of_its_box_without_leaving_the_image(data: st.DataObject) -> None:
     width, height = data.draw(st.integers(20, 2000)), data.draw(st.integers(20, 2000))

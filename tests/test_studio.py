@@ -680,7 +680,7 @@ def test_without_a_place_in_the_region_the_reason_is_one_sentence(tmp_path):
         masks.realise(mask_spec.MaskSpec("generated", vary=True), image, 0, None, elsewhere)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.tuples(st.integers(0, 60), st.integers(4, 40), st.integers(0, 70), st.integers(4, 40)),
     st.sampled_from(["scratch", "spot", "crack", "blotch", "corner", "edge", "free"]),

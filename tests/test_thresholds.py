@@ -45,7 +45,7 @@ def test_the_cheapest_threshold_is_the_one_of_all_that_there_are() -> None:
     ),
     st.sampled_from([0.25, 1.0, 4.0]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_no_threshold_costs_less(pairs: list[tuple[int, bool]], miss: float) -> None:
     scores, labels = np.array([s for s, _ in pairs], float), np.array([d for _, d in pairs])
     cut = cutting.by_cost(scores, labels, [str(n) for n in range(len(pairs))], miss)

@@ -58,7 +58,7 @@ def paint(
     angle=st.floats(-180, 180),
     scale=st.floats(0.5, 2),
 )
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_only_the_mask_changes_and_the_same_request_gives_the_same_pixels(
     pit: Donor, seed: int, top: int, left: int, height: int, width: int, **settings: object
 ) -> None:

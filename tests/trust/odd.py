@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings, strategies as st
 
 Schema = dict[str, Any]
 # The same calls in every run, however long each takes.
-SAME = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+SAME = settings(derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 ODD: list[Any] = [
     None,
     True,

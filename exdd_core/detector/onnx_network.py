@@ -27,7 +27,7 @@ def serialized(network: PatchNetwork) -> bytes:
         warnings.catch_warnings(),
     ):
         written = Path(folder) / "network.onnx"
-        # The exporter by tracing is deprecated; the one after it needs the packages onnx and onnxscript.
+        # The exporter by tracing is deprecated; the one after it needs onnxscript, too.
         warnings.simplefilter("ignore")
         torch.onnx.export(
             network,

@@ -2,7 +2,8 @@
 
     from exdd_core.later import torch
 
-Types are in the stub beside this file. Knows names of packages. Does not know what they do.
+Types are in the stub beside this file. Knows names of packages. Does not know what they do. Python's own
+`importlib.util.LazyLoader`, on which lazy_loader rests, has no lock in 3.11.7: threads may see a module half loaded.
 """
 
 from __future__ import annotations

@@ -92,6 +92,7 @@ def test_an_empty_workspace_is_made_and_says_what_to_do(page: Page, folder: Path
         page.locator(".frame-state", has_text="brackets").wait_for()
         visit(page, f"{address}/banks")
         page.locator(".empty-title", has_text="No bank version yet").wait_for()
+        page.goto("about:blank")  # what it asks a server that ends would be refused
 
 
 # --- Data -------------------------------------------------------------------------------------------------

@@ -276,7 +276,7 @@ def _version_row(bank: BankVersion, found: Measured | None, changes: int, judges
     images = f"of {summary['negative_images']:,} · {summary['positive_images']:,} images"
     reached = summary.get("radius") if summary["positive_rows"] else None
     cells = [
-        f'<td class="whole" data-sort="{bank.number}">{version}</td>',
+        f'<td class="{"whole" if bank.title == bank.name else "named"}" data-sort="{bank.number}">{version}</td>',
         f'<td class="whole" data-sort="{bank.created}" title="{took}">{made}</td>',
         f'<td class="named">{text(bank.dataset)}{under(settings["size"])}</td>',
         f'<td class="number">{summary["negative_rows"]:,} · {summary["positive_rows"]:,}{under(images)}</td>',

@@ -121,7 +121,9 @@ def test_whoever_always_says_the_same_is_right_half_of_the_time(workspace: Works
         again = blind.answer(workspace, "demo", again, again.answered, "real")
         again, crop = blind.standing(workspace, "demo", again)
     assert again.ended and lost not in {one.id for one in again.shown}  # whose picture is gone is left out
-    assert len(again.shown) == len(test.shown) - 1
+    assert len(again.shown) == len(test.shown) - 1 and again.lost == 1
+    newest: Any = page_of.blind_tests(state.Curate(workspace), ANNA)["over"]
+    assert newest[0]["lines"][-1] == {"name": "Left out", "said": "1 picture, whose files are gone"}
 
 
 def test_without_painted_defects_of_a_real_type_there_is_no_test(workspace: Workspace) -> None:

@@ -73,9 +73,9 @@ def test_its_bank_scores_as_in_anomalib(
     with pytest.raises(BadInput, match="random.ckpt was made with other weights of tf_efficientnet_lite0"):
         import_checkpoint(workspace, stored(patchcore, tmp_path / "random.ckpt"))
     teach(patchcore, workspace.backbone())
-    file = stored(patchcore, tmp_path / "model.ckpt")
+    file = stored(patchcore, tmp_path / "model.bin")
     assert cli.main(["banks", "import", str(file), "--workspace", str(workspace.path)]) == 0
-    assert "came from model.ckpt" in capsys.readouterr().out
+    assert "came from model.bin" in capsys.readouterr().out
     detector = load_detector(workspace)
     np.testing.assert_array_equal(detector.negative.rows, patchcore.model.memory_bank.numpy())
     assert detector.positive is None and workspace.bank().summary["positive_rows"] == 0

@@ -14,7 +14,7 @@ import { timeOf } from "./words.js";
 
 const ABOUT =
   "You see defects of the training split and painted ones of the same types, cut out and in random order, and say " +
-  "which are which. Stop whenever you like: your test waits for you. The result stays here with your name.";
+  "which are which. Stop whenever you like: your test waits for you. The result stays here with your name; the last ";
 
 /** @param {Pane} pane */
 export function showBlind(pane) {
@@ -27,15 +27,15 @@ export function showBlind(pane) {
 async function showTests(pane) {
   const { page, call, store, voice } = pane;
   const who = store.get().who;
-  /** @type {{ most: number, mine: [number, number] | null, over: Result[] }} */
-  const { most, mine, over } = await call("blind_tests", { who });
+  /** @type {{ most: number, kept: number, mine: [number, number] | null, over: Result[] }} */
+  const { most, kept, mine, over } = await call("blind_tests", { who });
   const words = mine ? `Go on, ${mine[0]} of ${mine[1]} answered` : "Begin";
   const begin = voice.attempt(async () => showCrops(pane, await call("begin_blind", { who })));
   const go = plain(words, begin, { class: "main-button cu-begin" });
   const none = quiet(
-    `Nobody has taken it yet. It has at most ${most} pictures and takes about three minutes.`,
+    `Nobody has taken it yet. It has at most ${most} pictures.`,
   );
-  const about = make("p", { class: "st-quiet cu-blindabout" }, ABOUT);
+  const about = make("p", { class: "st-quiet cu-blindabout" }, `${ABOUT}${kept} are kept.`);
   const inside = [about, ...(over.length ? over.map(resultOf) : [none])];
   sheet(page, "Blind test", inside, [go, plain("Close", () => dialogOf(page).close())]);
   go.focus();

@@ -38,12 +38,17 @@ def import_bundle(
     who: str = "",
     progress: Progress | None = None,
 ) -> BankVersion:
-    """Make a bundle a bank version, which judges as the bundle does and whose banks do not change.
+    """Make a bundle a bank version, which judges as the bundle does and whose banks do not change; a checkpoint of
+    anomalib's PatchCore, told by its content, is read by `checkpoint.import_checkpoint`.
 
     dataset: that it is to judge; None for the one that has the name of the bundle's. It becomes active only where no
     version is. Raises BadInput for a damaged bundle, and where its golden images are judged otherwise here.
     """
     progress, began = progress or Progress(), time.monotonic()
+    if _is_checkpoint(path):
+        from exdd_core.bundle.checkpoint import import_checkpoint
+
+        return import_checkpoint(workspace, path, dataset, who, progress)
     progress.begin("Checking the bundle", 2)
     try:
         manifest, held = _read(path)
@@ -69,6 +74,15 @@ def import_bundle(
         raise
     except DAMAGED as error:
         raise _damaged(path, getattr(error, "strerror", None) or "files are missing or damaged") from error
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Whether a file is what torch.save writes."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return any(name.endswith("/data.pkl") for name in archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
 
 
 def _read(path: Path) -> tuple[Manifest, dict[str, bytes]]:

@@ -340,11 +340,10 @@ def import_options(add: Add) -> None:
 
 def import_bundle(options: argparse.Namespace) -> bank_answers.BankSaid:
     """Make a bundle a version here, or the bank of an anomalib checkpoint, once it is known to be the same network."""
-    from exdd_core.bundle import checkpoint, importing
+    from exdd_core.bundle import importing
 
     workspace = open_workspace(options)
-    read = checkpoint.import_checkpoint if options.file.suffix == ".ckpt" else importing.import_bundle
-    made = read(workspace, options.file, options.dataset, options.who, progress())
+    made = importing.import_bundle(workspace, options.file, options.dataset, options.who, progress())
     active = "is active" if made.active else f"becomes active by banks activate {made.name}"
     return _of_bank(made, f"came from {made.imported}; it {active}.", options)
 

@@ -50,7 +50,8 @@ class Shown(Spec):
 
 
 class BlindTest(Spec):
-    """One test of one person. created, ended: ISO times, `ended` "" while it goes on."""
+    """One test of one person. created, ended: ISO times, `ended` "" while it goes on. lost: crops left out since their
+    pictures are gone."""
 
     model_config = ConfigDict(extra="ignore")
     ABOUT = "A blind test"
@@ -59,6 +60,7 @@ class BlindTest(Spec):
     created: str
     shown: list[Shown]
     ended: str = ""
+    lost: int = 0
 
     @property
     def answered(self) -> int:
@@ -164,7 +166,7 @@ def _box(mask: np.ndarray) -> tuple[int, int, int, int]:
 def standing(workspace: Workspace, dataset: str, test: BlindTest) -> tuple[BlindTest, np.ndarray | None]:
     """The test, and the crop to be answered next, uint8 (SIDE, SIDE, 3); None once it is over.
 
-    Crops whose pictures are gone meanwhile are left out.
+    Crops whose pictures are gone meanwhile are left out, and counted in `lost`.
     """
     while not test.ended:
         try:
@@ -172,7 +174,8 @@ def standing(workspace: Workspace, dataset: str, test: BlindTest) -> tuple[Blind
         except (BadInput, OSError):
             shown = [one for i, one in enumerate(test.shown) if i != test.answered]
             ended = now() if test.answered == len(shown) else ""
-            test = _keep(workspace, dataset, test.model_copy(update={"shown": shown, "ended": ended}))
+            changed = {"shown": shown, "ended": ended, "lost": test.lost + 1}
+            test = _keep(workspace, dataset, test.model_copy(update=changed))
     return test, None
 
 

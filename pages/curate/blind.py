@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from exdd_core import studio
 from exdd_core.curation import blind
 from exdd_core.errors import BadInput
+from exdd_core.sentences import count
 from pages.curate import questions
 from pages.curate.state import Curate
 from pages.html import Answer
@@ -18,16 +19,15 @@ from pages.pictures import png_url
 if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
-LISTED = 10  # tests, the newest
-
 
 def blind_tests(shared: Curate, asked: questions.Person) -> Answer:
     """The tests that are over, the newest first, and how far this person is with one."""
     dataset = shared.workspace.dataset().name
     mine = blind.going_on(shared.workspace, dataset, asked.who)
-    over = [test for test in blind.listed(shared.workspace, dataset) if test.ended][:LISTED]
+    over = [test for test in blind.listed(shared.workspace, dataset) if test.ended]
     return {
         "most": 2 * blind.PAIRS,
+        "kept": blind.KEPT,
         "mine": [mine.answered, len(mine.shown)] if mine else None,
         "over": [_result(shared.workspace, test) for test in over],
     }
@@ -68,11 +68,10 @@ def _standing(workspace: Workspace, dataset: str, test: blind.BlindTest) -> Answ
 
 
 def _result(workspace: Workspace, test: blind.BlindTest) -> Answer:
-    return {
-        "who": test.who,
-        "ended": test.ended,
-        "lines": [_line(workspace, o) for o in blind.outcomes(test)],
-    }
+    lines = [_line(workspace, outcome) for outcome in blind.outcomes(test)]
+    if test.lost:
+        lines.append({"name": "Left out", "said": f"{count(test.lost, 'picture')}, whose files are gone"})
+    return {"who": test.who, "ended": test.ended, "lines": lines}
 
 
 def _line(workspace: Workspace, outcome: blind.Outcome) -> Answer:

@@ -32,9 +32,7 @@ async function showTests(pane) {
   const words = mine ? `Go on, ${mine[0]} of ${mine[1]} answered` : "Begin";
   const begin = voice.attempt(async () => showCrops(pane, await call("begin_blind", { who })));
   const go = plain(words, begin, { class: "main-button cu-begin" });
-  const none = quiet(
-    `Nobody has taken it yet. It has at most ${most} pictures.`,
-  );
+  const none = quiet(`Nobody has taken it yet. It has at most ${most} pictures.`);
   const about = make("p", { class: "st-quiet cu-blindabout" }, `${ABOUT}${kept} are kept.`);
   const inside = [about, ...(over.length ? over.map(resultOf) : [none])];
   sheet(page, "Blind test", inside, [go, plain("Close", () => dialogOf(page).close())]);

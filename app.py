@@ -7,7 +7,6 @@ other machines: no analytics, no web fonts, no scripts. Knows addresses and file
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import secrets
@@ -30,14 +29,9 @@ os.environ["FORWARDED_ALLOW_IPS"] = ""  # pages.guard.proxied says which proxies
 import gradio as gr
 from gradio.route_utils import CustomCORSMiddleware
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import Response
 from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assets.theme import theme
 from exdd_core import api, extras, jobs, later, logs
@@ -52,6 +46,7 @@ from pages import (
     data,
     evaluate,
     frame,
+    head,
     health,
     idle,
     inspect,
@@ -61,17 +56,14 @@ from pages import (
     studio,
     tab,
 )
-from pages.guard import Doors, controls, oidc, person, sign_in
+from pages.guard import Doors, oidc, person, sign_in
 from pages.guard.checks import EVENTS, FUNCTIONS, UPLOAD
 from pages.guard.doors import provider
 from pages.guard.middleware import Guard
 from pages.guard.proxied import Proxied
 from pages.guard.uploads import allowed_path
 from pages.guard.visitors import Visitors, visitor_of_request
-from pages.who import WHO
 
-ASSETS = Path(__file__).resolve().parent / "assets"
-TITLE = "ExDD Workbench"
 COUNTED = frozenset((*EVENTS, FUNCTIONS, UPLOAD))  # addresses of Gradio that metrics name
 STOPS = (signal.SIGTERM, signal.SIGINT)
 DRAIN = 25.0  # seconds that a running job has to stop; service managers wait 30 or more
@@ -83,7 +75,7 @@ def create_app(workspace: Workspace, worker: jobs.Worker | None = None) -> gr.Bl
 
     worker: runs the workspace's jobs; one is started where there is none.
     """
-    app = gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400))
+    app = gr.Blocks(title=head.TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400))
     with app, frame.frame(workspace, inspect.PATH):
         inspect.render(workspace)
     with app.route(
@@ -134,7 +126,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
     own, shown = frozenset(route.path for route in ours), frozenset(path for _, path in frame.PAGES)
     return {
         "theme": theme(),
-        "favicon_path": str(ASSETS / "logo.svg"),
+        "favicon_path": str(head.ASSETS / "logo.svg"),
         "footer_links": [],
         "run_history": False,
         "quiet": True,
@@ -145,7 +137,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
         "app_kwargs": {
             "lifespan": partial(_lifespan, tools=tools),
             "routes": [
-                Mount("/look", Look(directory=ASSETS)),
+                Mount("/look", head.Look(directory=head.ASSETS)),
                 Mount(api.PREFIX, api.create(workspace, person, allowed_path)),
                 *ours,
             ],
@@ -155,7 +147,7 @@ def launch_options(workspace: Workspace, doors: Doors | None = None) -> LaunchOp
                 Middleware(TrustedHostMiddleware, allowed_hosts=list(doors.hosts), www_redirect=False),
                 Middleware(idle.Resting, waking=shown | {*EVENTS}),
                 Middleware(Guard, doors=doors, visitors=visitors, pages=shown, own=own),
-                Middleware(HeadFirst, head=lambda path: _head(path) + _visitor(path)),
+                Middleware(head.HeadFirst),
             ],
         },
     }
@@ -168,100 +160,6 @@ async def _lifespan(app: Starlette, tools: mcp.Tools | None) -> AsyncIterator[No
     app.middleware_stack = app.build_middleware_stack()
     async with tools.running() if tools else nullcontext():
         yield
-
-
-class Look(StaticFiles):
-    """Serves only the scripts, styles and pictures in `assets`.
-
-    Modules import each other by plain relative addresses, which do not change with a file's content. So browsers ask
-    whether a file has changed (ETag) before they use their copy.
-    """
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        if not _is_served(ASSETS / path):
-            raise HTTPException(status_code=404)
-        response = await super().get_response(path, scope)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
-
-
-def _is_served(file: Path) -> bool:
-    tools = "node_modules" in file.parts or file.name.endswith((".test.js", ".config.js"))
-    return file.suffix in {".css", ".js", ".png", ".svg"} and not tools
-
-
-def _head(path: str) -> str:
-    """The first elements in the <head> of the page at `path`: title, theme, styles and the page's modules.
-
-    A module's `start` becomes `exdd.FOLDER` for Gradio's `js_on_load`. Gradio adds its own `head` only after the page
-    is shown, which would flash in the wrong colours.
-    """
-    icon = '<link rel="icon" href="./look/logo.svg">'  # else browsers ask for one above the prefix
-    lines = [f"<title>{TITLE}</title>", icon, f"<script>{(ASSETS / 'frame.js').read_text('utf-8')}</script>"]
-    for file in _looks("*.css", "*/*.css"):
-        lines.append(f'<link rel="stylesheet" href="./look/{file}">')
-    folders = [
-        folder
-        for folder in ("jobs", "next", path.strip("/") or "inspect")
-        if (ASSETS / folder / "page.js").is_file()
-    ]
-    for file in _looks(*(f"{folder}/*.js" for folder in ("shared", *folders))):
-        lines.append(f'<link rel="modulepreload" href="./look/{file}">')
-    imports = "".join(
-        f'import {{ start as {folder} }} from "./look/{folder}/page.js"; ' for folder in folders
-    )
-    lines.append(f'<script type="module">{imports}window.exdd = {{ {", ".join(folders)} }};</script>')
-    return "\n".join(lines)
-
-
-def _visitor(path: str) -> str:
-    """What a page knows of its visitor: the account, where there is one, and the controls and keys that the role lacks.
-
-    The guard tells the server's functions by itself who asks.
-    """
-    visitor = visitor_of_request()
-    told = json.dumps(visitor.name).replace("<", "\\u003c")
-    named = f"<script>localStorage.setItem('{WHO}', {told});</script>" if visitor.name else ""
-    return controls.head(visitor.role, path) + named
-
-
-def _looks(*patterns: str) -> list[str]:
-    files = [file for pattern in patterns for file in sorted(ASSETS.glob(pattern)) if _is_served(file)]
-    return [file.relative_to(ASSETS).as_posix() for file in files]
-
-
-class HeadFirst:
-    """ASGI middleware that inserts `head(path)` at the start of the <head> of pages.
-
-    It also makes the one address relative that Gradio's page does not find below a prefix.
-    """
-
-    def __init__(self, app: ASGIApp, head: Callable[[str], str]):
-        self._app, self._head = app, head
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] not in {path for _, path in frame.PAGES}:
-            await self._app(scope, receive, send)
-            return
-        body, start = bytearray(), {}
-
-        async def collect(message: Message) -> None:
-            nonlocal start
-            if message["type"] == "http.response.start":
-                start = dict(message)
-                return
-            body.extend(message.get("body", b""))
-            if message.get("more_body"):
-                return
-            head = await run_in_threadpool(self._head, scope["path"])
-            whole = bytes(body).replace(b"<head>", b"<head>" + head.encode(), 1)
-            whole = whole.replace(b'href="/manifest.json"', b'href="./manifest.json"', 1)
-            headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
-            start["headers"] = [*headers, (b"content-length", str(len(whole)).encode())]
-            await send(start)
-            await send({"type": "http.response.body", "body": whole})
-
-        await self._app(scope, receive, collect)
 
 
 def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -131,6 +132,16 @@ def test_only_what_pages_show_is_served_of_assets(address: str) -> None:
     ):
         assert httpx.get(f"{address}look/{path}").status_code == 404, path
     assert httpx.get(address + "look/theme.css").status_code == 200
+    [named] = set(re.findall(r"\./look/([0-9a-f]{12})/", httpx.get(address).text))
+    asked = {
+        edition: httpx.get(f"{address}look/{edition}theme.css")
+        for edition in ("", f"{named}/", "0" * 12 + "/")
+    }
+    assert len({answer.text for answer in asked.values()}) == 1
+    kept = [answer.headers["cache-control"].endswith("immutable") for answer in asked.values()]
+    assert kept == [False, True, False]  # a browser asks again for files of an edition that no page named
+    for path in ("README.md", "../app.py", "node_modules/axe-core/axe.js"):
+        assert httpx.get(f"{address}look/{named}/{path}").status_code == 404, path
 
 
 # --- odd calls ----------------------------------------------------------------------------------------------------

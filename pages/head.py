@@ -1,0 +1,134 @@
+"""What the <head> of every page holds, and the files in `assets` that it names.
+
+Knows files, and who visits. Does not know what pages show.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pages import html
+from pages.guard import controls
+from pages.guard.visitors import visitor_of_request
+from pages.who import WHO
+
+TITLE = "ExDD Workbench"
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+EDITION = re.compile("[0-9a-f]{12}/")
+_NAMED: set[str] = set()  # editions that pages of this process have named
+
+
+class Look(StaticFiles):
+    """Serves only the scripts, styles and pictures in `assets`, below the edition that a page names.
+
+    Modules import each other by relative addresses, so all of them carry the edition of their page, and a browser keeps
+    its copies without asking. Below an edition of another program it gets the files of this one, and asks each time.
+    """
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        edition, _, file = path.partition("/") if EDITION.match(path) else ("", "", path)
+        if not _is_served(ASSETS / file):
+            raise HTTPException(status_code=404)
+        response = await super().get_response(file, scope)
+        kept = edition in _NAMED
+        response.headers["Cache-Control"] = "private, max-age=31536000, immutable" if kept else "no-cache"
+        return response
+
+
+def _edition() -> str:
+    """A name that changes with any file in `assets` that a page loads."""
+    told = hashlib.sha256()
+    for file in _looks("*", "*/*"):
+        found = (ASSETS / file).stat()
+        told.update(f"{file} {found.st_size} {found.st_mtime_ns}\n".encode())
+    _NAMED.add(name := told.hexdigest()[:12])
+    return name
+
+
+def _is_served(file: Path) -> bool:
+    tools = "node_modules" in file.parts or file.name.endswith((".test.js", ".config.js"))
+    return file.suffix in {".css", ".js", ".png", ".svg"} and not tools
+
+
+def _head(path: str) -> str:
+    """The first elements in the <head> of the page at `path`: title, theme, styles and the page's modules.
+
+    A module's `start` becomes `exdd.FOLDER` for Gradio's `js_on_load`. Gradio adds its own `head` only after the page
+    is shown, which would flash in the wrong colours.
+    """
+    icon = '<link rel="icon" href="./look/logo.svg">'  # else browsers ask for one above the prefix
+    lines = [f"<title>{TITLE}</title>", icon, f"<script>{(ASSETS / 'frame.js').read_text('utf-8')}</script>"]
+    look = f"./look/{_edition()}"
+    for file in _looks("*.css", "*/*.css"):
+        lines.append(f'<link rel="stylesheet" href="{look}/{file}">')
+    folders = [
+        folder
+        for folder in ("jobs", "next", path.strip("/") or "inspect")
+        if (ASSETS / folder / "page.js").is_file()
+    ]
+    for file in _looks(*(f"{folder}/*.js" for folder in ("shared", *folders))):
+        lines.append(f'<link rel="modulepreload" href="{look}/{file}">')
+    imports = "".join(
+        f'import {{ start as {folder} }} from "{look}/{folder}/page.js"; ' for folder in folders
+    )
+    lines.append(f'<script type="module">{imports}window.exdd = {{ {", ".join(folders)} }};</script>')
+    return "\n".join(lines) + _visitor(path)
+
+
+def _visitor(path: str) -> str:
+    """What a page knows of its visitor: the account, where there is one, and the controls and keys that the role lacks.
+
+    The guard tells the server's functions by itself who asks.
+    """
+    visitor = visitor_of_request()
+    told = json.dumps(visitor.name).replace("<", "\\u003c")
+    named = f"<script>localStorage.setItem('{WHO}', {told});</script>" if visitor.name else ""
+    return controls.head(visitor.role, path) + named
+
+
+def _looks(*patterns: str) -> list[str]:
+    files = [file for pattern in patterns for file in sorted(ASSETS.glob(pattern)) if _is_served(file)]
+    return [file.relative_to(ASSETS).as_posix() for file in files]
+
+
+class HeadFirst:
+    """ASGI middleware that inserts what a page loads and knows at the start of the <head> of pages.
+
+    It also makes the one address relative that Gradio's page does not find below a prefix.
+    """
+
+    def __init__(self, app: ASGIApp):
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] not in html.PAGES.values():
+            await self._app(scope, receive, send)
+            return
+        body, start = bytearray(), {}
+
+        async def collect(message: Message) -> None:
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = dict(message)
+                return
+            body.extend(message.get("body", b""))
+            if message.get("more_body"):
+                return
+            head = await run_in_threadpool(_head, scope["path"])
+            whole = bytes(body).replace(b"<head>", b"<head>" + head.encode(), 1)
+            whole = whole.replace(b'href="/manifest.json"', b'href="./manifest.json"', 1)
+            headers = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+            start["headers"] = [*headers, (b"content-length", str(len(whole)).encode())]
+            await send(start)
+            await send({"type": "http.response.body", "body": whole})
+
+        await self._app(scope, receive, collect)

@@ -15,8 +15,8 @@ import socket
 import ssl
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict
@@ -76,20 +76,30 @@ def create_app(workspace: Workspace, worker: jobs.Worker | None = None) -> gr.Bl
     worker: runs the workspace's jobs; one is started where there is none.
     """
     app = gr.Blocks(title=head.TITLE, analytics_enabled=False, fill_width=True, delete_cache=(3600, 86400))
-    with app, frame.frame(workspace, inspect.PATH):
-        inspect.render(workspace)
-    with app.route(
-        "Programs", "/programs"
-    ):  # a page that nobody is shown, so that none of the others carries them
-        programs.render(api.Served(workspace, person, allowed_path))
-    for page in (studio, curate, evaluate, data, banks):
-        with app.route(page.TITLE, page.PATH), frame.frame(workspace, page.PATH):
-            page.render(workspace)
+    with app:
+        with frame.frame(workspace, inspect.PATH):
+            inspect.render(workspace)
+        with _page(app, "Programs", "/programs"):  # nobody is shown it, so that no other page carries it
+            programs.render(api.Served(workspace, person, allowed_path))
+        for page in (studio, curate, evaluate, data, banks):
+            with _page(app, page.TITLE, page.PATH), frame.frame(workspace, page.PATH):
+                page.render(workspace)
     tab.keep_data_sets_apart(app)
     idle.rest(app._queue)
     if worker is None:  # the process that serves the pages also runs their jobs
         jobs.start_worker(workspace)
     return app
+
+
+@contextmanager
+def _page(app: gr.Blocks, title: str, path: str) -> Iterator[None]:
+    """A page of its own for what is made meanwhile, as `gr.Blocks.route` does.
+
+    That one wants to leave the app in between, and Gradio makes all of its addresses anew each time somebody does.
+    """
+    app.pages.append((path.strip("/"), title, True))
+    app.current_page = path.strip("/")
+    yield
 
 
 class LaunchOptions(TypedDict):

@@ -89,11 +89,13 @@
   });
 
   document.addEventListener("click", (event) => {
-    const content = clicked(event, ".skip") && document.getElementById("content");
-    if (!content) return;
+    const link = clicked(event, ".skip, .jump");
+    const content = link && document.querySelector(link.getAttribute("href") ?? "");
+    if (!(content instanceof HTMLElement)) return;
     event.preventDefault(); // Gradio's <base> would make the address of another page of it
     content.tabIndex = -1;
-    content.focus();
+    content.focus({ preventScroll: true });
+    content.scrollIntoView();
   });
 
   /** @param {HTMLTableRowElement} row @param {number} column */

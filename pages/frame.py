@@ -54,10 +54,12 @@ def frame(workspace: Workspace, path: str) -> Iterator[None]:
     _footer(workspace)
 
 
-def heading(title: str, hint: str) -> None:
-    """The page's title with one line on its purpose. The row reserves its space: Gradio shows HTML a moment later."""
-    with gr.Row(elem_classes="heading-slot"):
+def heading(title: str, hint: str) -> gr.Row:
+    """The page's title with one line on its purpose. The row reserves its space: Gradio shows HTML a moment later. A
+    page may show beside it what comes and goes."""
+    with gr.Row(elem_classes="heading-slot") as row:
         markup(f'<h1 class="title">{text(title)}</h1><p class="hint">{text(hint)}</p>')
+    return row
 
 
 def _header(workspace: Workspace, path: str) -> None:

@@ -123,6 +123,16 @@ def table(columns: list[tuple[str, str, str]], rows: list[str]) -> str:
     return f'<div class="wide"><table class="table sortable">{inside}</table></div>'
 
 
+def row_of(content: str, columns: int) -> str:
+    """A row of a table that asks or says something in place of one of its cells."""
+    return f'<tr class="asked"><td colspan="{columns}">{content}</td></tr>'
+
+
+def coming_row(title: str, columns: int) -> str:
+    """The row of what a job is making, where that will stand: the job's end moves nothing."""
+    return row_of(f"<p><strong>{text(title)}…</strong></p>", columns)
+
+
 def pager(page: int, size: int, number: int) -> str:
     """Buttons previous and next (data-act) around "61 to 120"; "" where one page holds all `number`."""
     if number <= size:

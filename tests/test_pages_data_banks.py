@@ -211,6 +211,9 @@ def test_build_activate_and_delete(page: Page, address: str) -> None:
     versions.first.wait_for()
     assert versions.count() == 1
     page.locator("#rows .row-bars li").first.wait_for(timeout=SLOW)
+    list_of, picture = (page.locator(name).bounding_box() for name in ("#versions .wide", ".lm-picture"))
+    assert list_of and picture
+    assert picture["y"] - list_of["y"] - list_of["height"] < 32  # and no room is kept for more versions
 
     page.get_by_label("None: normal images only, as PatchCore").check()
     page.get_by_role("button", name="More settings").click()
@@ -218,6 +221,7 @@ def test_build_activate_and_delete(page: Page, address: str) -> None:
     page.get_by_role("button", name="Build", exact=True).click()
     page.locator(".job .bar").wait_for()
     page.locator(".frame-job").wait_for()
+    assert versions.first.inner_text() == "Building a bank version from demo…" and versions.count() == 2
     shoot(page, "banks-building")
     page.reload()  # a reloaded page shows the build that goes on
     page.wait_for_selector(".job, .note.done", timeout=SLOW)

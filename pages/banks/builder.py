@@ -20,6 +20,7 @@ from exdd_core.workspace import candidates, image_windows
 from exdd_core.workspace.image_windows import Which
 from pages import answers, job_panel
 from pages.banks.parts import whole
+from pages.banks.version_rows import BEGUN_JS
 from pages.guard import person
 from pages.who import WHO_JS
 
@@ -51,13 +52,13 @@ FUSION_HELP = {
     "paper_literal": "paper_literal: Eq. 12-20 with the paper's sign",
     "patchcore": "patchcore: the normal bank alone",
 }
-FORM_JS = f"(...given) => [...given.slice(0, -1), {WHO_JS}]"
+FORM_JS = f"(...given) => {{ {BEGUN_JS} return [...given.slice(0, -1), {WHO_JS}]; }}"
 
 
 class Builder:
-    """The form that queues a build, with its progress and result."""
+    """The form that queues a build, with its progress and result. below: parts to show between these."""
 
-    def __init__(self, workspace: Workspace):
+    def __init__(self, workspace: Workspace, *below: gr.components.Component):
         self.workspace = workspace
         with gr.Column(elem_id="build", elem_classes="card form-card"):
             answers.markup('<h2 class="card-title">Build a bank version</h2>')
@@ -84,10 +85,12 @@ class Builder:
             )
             self._build_advanced()
             self.start = gr.Button("Build", variant="primary", elem_id="build-start")
-            with gr.Column(elem_classes="job-slot"):
-                self.note = answers.note()
-                self.job = job_panel.JobPanel(workspace, "build")
+            self.note = answers.note()
             self.who = gr.Textbox(visible=False)  # FORM_JS fills it in
+        for part in below:
+            part.render()
+        with gr.Column(elem_classes="build-job"):  # last, so that a build that begins or ends moves nothing
+            self.job = job_panel.JobPanel(workspace, "build")
         self.given = [self.dataset, self.positives, self.parts, self.negative, self.positive, self.size]
         self.given += [self.aspect, self.fusion, self.backbone, self.seed, self.likeness, self.who]
         self.outputs = [self.dataset, self.positives, self.size, self.aspect, self.start]
@@ -121,7 +124,14 @@ class Builder:
                 info="The network that describes patches.",
             )
 
-    def connect(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
+    def connect(
+        self,
+        refresh: Callable[..., dict[Any, Any]],
+        outputs: list[Any],
+        begun: Callable[[], dict[Any, Any]],
+        listed: list[Any],
+    ) -> None:
+        """refresh: updates `outputs` when a build has ended; begun: updates `listed` when one was ordered."""
         begin = answers.sentences(self.note)(self._begin)
         self.dataset.input(self._size_of, self.dataset, [self.size, self.aspect], **answers.HIDDEN)
 
@@ -131,7 +141,9 @@ class Builder:
             return shown
 
         self.job.connect(built, outputs)
-        self.job.look_after(self.start.click(begin, self.given, self.note, js=FORM_JS, **answers.HIDDEN))
+        ordered = self.start.click(begin, self.given, self.note, js=FORM_JS, **answers.HIDDEN)
+        ordered.then(begun, None, listed, **answers.HIDDEN)
+        self.job.look_after(ordered)
 
     def _measure_newest(self) -> None:
         """Queue a measurement of the version that the last build made, where the test split can show anything."""

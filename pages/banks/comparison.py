@@ -48,8 +48,7 @@ class Compared:
                 self.second = version(label="Second version")
                 self.go = gr.Button("Compare", size="sm", min_width=96, scale=0, elem_id="compare-go")
             self.note = answers.note()
-            with gr.Column(elem_classes="job-slot wide-slot"):
-                self.job = job_panel.JobPanel(workspace, "evaluate", "score")
+            self.job = job_panel.JobPanel(workspace, "evaluate", "score")
             self.verdicts = Verdicts(workspace)
             self.result = answers.buttons(visible=False)
             self.pair = gr.State(None)  # ids of the shown versions

@@ -32,12 +32,11 @@ def render(workspace: Workspace) -> None:
     with gr.Row(equal_height=False):
         with gr.Column(scale=5, min_width=560):
             version_list = Versions(workspace)
-            about = answers.markup(elem_id="about")
-            compared = Compared(workspace)
+            bank_picture = _bank_picture(workspace)
+            rows = Rows(workspace)
+            compared = Compared(workspace)  # last, since what it shows comes late and is long
         with gr.Column(scale=2, min_width=368):
-            builder = Builder(workspace)
-    bank_picture = _bank_picture(workspace)
-    rows = Rows(workspace, about)
+            builder = Builder(workspace, version_list.bundle, version_list.due)
     changing = [*version_list.outputs, *compared.outputs, *rows.outputs]
 
     def lists() -> dict[Any, Any]:
@@ -58,7 +57,7 @@ def render(workspace: Workspace) -> None:
         slow = version_list.state() | compared.again(pair) | told
         return slow | version_list.listed()
 
-    builder.connect(refresh, changing)
+    builder.connect(refresh, changing, version_list.updates, version_list.outputs)
     version_list.connect(refresh, rows, builder, compared, changing)
     version_list.connect_bundle(refresh, changing)
     compared.connect(refresh, changing)

@@ -30,10 +30,10 @@ _BLAME = (
 
 
 class Rows:
-    """The number of rows of each image in a bank version, most first. about: the component with its settings."""
+    """The number of rows of each image in a bank version, most first, and its settings."""
 
-    def __init__(self, workspace: Workspace, about: gr.HTML):
-        self.workspace, self.about = workspace, about
+    def __init__(self, workspace: Workspace):
+        self.workspace = workspace
         with gr.Column(visible=False, elem_classes="section", elem_id="rows") as self.section:
             self.title = answers.markup()
             self.side = gr.Radio(
@@ -45,6 +45,7 @@ class Rows:
             )
             self.list = answers.buttons()
             self.blame = answers.buttons(visible=False, elem_id="blame")
+            self.about = answers.markup(elem_id="about")
         self.bank = gr.State("")
         self.page = gr.State(0)
         self.outputs = [

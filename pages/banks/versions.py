@@ -19,6 +19,7 @@ from pages.banks.builder import Builder
 from pages.banks.comparison import Compared
 from pages.banks.parts import figure, under
 from pages.banks.rows import Rows
+from pages.banks.version_rows import BEGUN_JS, COLUMNS, confirm_row, disk, gone_row, held_row, name_row
 from pages.guard import person
 from pages.guard.uploads import uploaded
 from pages.html import text
@@ -75,9 +76,10 @@ element.addEventListener('click', (event) => {
   const button = event.target.closest('[data-act]'), words = button?.textContent;
   if (!button) return;
   Object.assign(button, { disabled: true, textContent: `${words}…` });
+  if (button.dataset.act === 'rebuild') { BEGUN }
   setTimeout(() => Object.assign(button, { disabled: false, textContent: words }), 10000);
 });
-"""
+""".replace("BEGUN", BEGUN_JS)
 
 
 class Versions:
@@ -87,13 +89,14 @@ class Versions:
         self.workspace = workspace
         self.note = answers.note()
         self.table = answers.markup(elem_id="versions", js_on_load=TABLE_JS)
-        with gr.Row(elem_classes="due-slot"):
-            self.due = answers.markup(visible=False, elem_id="due", js_on_load=DUE_JS)
+        # The page shows these two below the form.
+        self.due = answers.markup(visible=False, elem_id="due", js_on_load=DUE_JS, render=False)
         self.bundle = gr.UploadButton(
             "Import a bundle",
             type="filepath",  # of any type, so that what is wrong with it is said on the page
             size="sm",
             elem_id="bundle",
+            render=False,
         )
         self.outputs = [self.note, self.table, self.due]
 
@@ -127,13 +130,15 @@ class Versions:
         ]
         hidden = len(self.workspace.banks()) - len(banks)
         if gone is not None:
-            rows.insert(gone[0], _row_of(f"<p>{text(gone[1])} is deleted.</p>"))
+            rows.insert(gone[0], gone_row(gone[1]))
+        built = [job for job in jobs.listed(self.workspace, active=True) if job.kind == "build"]
+        rows = [*(html.coming_row(job.title, COLUMNS) for job in built), *rows]
         return {self.table: _versions_html(rows, len(banks), hidden, ready, before)}
 
     def _asking_row(self, bank: BankVersion, held: Gate | None, naming: bool) -> str:
         if naming:
-            return _name_row(bank)
-        return _held_row(bank, held) if held else _confirm_row(bank, jobs.needing(self.workspace, bank.id))
+            return name_row(bank)
+        return held_row(bank, held) if held else confirm_row(bank, jobs.needing(self.workspace, bank.id))
 
     def _shown(self, asking: str = "", every: bool = False) -> list[BankVersion]:
         banks = self.workspace.banks()
@@ -210,7 +215,7 @@ class Versions:
             who = person(answers.told(event, "who"))
             if answers.told(event, "act", "rebuild", "align") == "rebuild":
                 builder.rebuild(answers.told(event, "id"), who)
-                return {}
+                return self.updates()
             decided = aligning.catch_up(self.workspace, who or NOBODY)
             return refresh() | compared.again(pair) | {self.note: answers.say("done", decided.sentence)}
 
@@ -257,7 +262,8 @@ def _versions_html(
         if hidden
         else ""
     )
-    head = f'<p class="list-head"><strong>{count(versions, "bank version")}</strong>{more}{back}</p>'
+    jump = '<a class="plain-button small jump" href="#compared">Compare ↓</a>'
+    head = f'<p class="list-head"><strong>{count(versions, "bank version")}</strong>{more}{back}{jump}</p>'
     return head + html.table(VERSION_COLUMNS, rows)
 
 
@@ -268,7 +274,7 @@ def _version_row(bank: BankVersion, found: Measured | None, changes: int, judges
     tags += f' <span class="tag">for {text(judges)}</span>' if judges and not bank.active else ""
     tags += ' <span class="tag">pinned</span>' if bank.pinned else ""
     since = f"{count(changes, 'change')} since" if changes else ""
-    took = f"Took {html.duration(bank.seconds)}, {_disk(bank)}"
+    took = f"Took {html.duration(bank.seconds)}, {disk(bank)}"
     by = f"for {MEASUREMENTS.get(bank.made_for, bank.made_for)}" if bank.made_for else bank.who
     by = f"imported {by}".strip() if bank.imported else by
     made = f"{_when(bank.created)}{under(by) if by else ''}"
@@ -330,67 +336,10 @@ def _due_html(bank: BankVersion, found: State, grown: str) -> str:
     return f'<p class="note info due" role="status">{sign}{said}{buttons}</p>'
 
 
-def _confirm_row(bank: BankVersion, needed: str) -> str:
-    """The question in place of the version's row. Keep it lies where the button was that asked. needed: by what, in
-    sentences."""
-    rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"
-    where = f"learned from {bank.dataset}, {_disk(bank)}"
-
-    def button(act: str, shown: str) -> str:
-        id = f'data-id="{text(bank.id)}"'
-        return (
-            f'<button type="button" class="plain-button small" data-act="{act}" {id}>{text(shown)}</button>'
-        )
-
-    return _row_of(
-        f'<div class="confirm" role="alertdialog" aria-label="Delete {text(bank.name)}">'
-        f"<p><strong>Delete {text(bank.name)}?</strong> Its {rows} ({text(where)}) go for good. The images stay."
-        f" <strong>{text(needed)}</strong></p>"
-        f'<span class="actions">{button("confirm", f"Delete {bank.name}")}{button("keep", "Keep it")}</span></div>'
-    )
-
-
 def _called(bank: BankVersion) -> str:
     return f'called "{bank.called}"' if bank.called else "called nothing else"
-
-
-def _name_row(bank: BankVersion) -> str:
-    """The field for the name of a version, in place of its row."""
-    buttons = "".join(
-        f'<button type="button" class="plain-button small" data-act="{act}" data-id="{text(bank.id)}">{shown}</button>'
-        for act, shown in (("called", "Save"), ("keep", "Leave it"))
-    )
-    field = (
-        f'<input class="version-called" value="{text(bank.called)}" placeholder="no other name" autofocus>'
-    )
-    return _row_of(
-        f'<div class="confirm"><label>Name of {text(bank.name)} for people {field}</label>'
-        f'<span class="actions">{buttons}</span></div>'
-    )
-
-
-def _held_row(bank: BankVersion, held: Gate) -> str:
-    """What got better and worse, in place of the row of a version that is held back, and the question."""
-    lines = "".join(f"<li>{text(line)}</li>" for line in held.lines)
-    buttons = "".join(
-        f'<button type="button" class="plain-button small" data-act="{act}" data-id="{text(bank.id)}">{shown}</button>'
-        for act, shown in (("anyway", "Activate anyway"), ("keep", "Leave it"))
-    )
-    return _row_of(
-        f'<div class="confirm" role="alertdialog" aria-label="Activate {text(bank.name)}">'
-        f"<div><p><strong>{text(held.sentence)}</strong></p><ul>{lines}</ul></div>"
-        f'<span class="actions">{buttons}</span></div>'
-    )
-
-
-def _row_of(content: str) -> str:
-    return f'<tr class="asked"><td colspan="{len(VERSION_COLUMNS)}">{content}</td></tr>'
 
 
 def _when(created: str) -> str:
     """Local day and time of a time in ISO 8601, UTC."""
     return f"{datetime.fromisoformat(created).astimezone():%d %b %H:%M}"
-
-
-def _disk(bank: BankVersion) -> str:
-    return html.file_size(sum(file.stat().st_size for file in bank.path.rglob("*") if file.is_file()))

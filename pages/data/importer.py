@@ -52,17 +52,17 @@ MASK_RULES = [
 
 
 class Importer:
-    """The card with the form; `job` shows the progress of the import."""
+    """The card with the form; `job` shows the progress of the import in the row of the page's heading."""
 
-    def __init__(self, workspace: Workspace):
+    def __init__(self, workspace: Workspace, heading: gr.Row):
         self.workspace = workspace
         with gr.Column(elem_id="import", elem_classes="card form-card"):
             answers.markup('<h2 class="card-title">Import images</h2>')
             self._build_source()
             self._build_preview()
-            with gr.Column(elem_classes="job-slot"):
-                self.note = answers.note()
-                self.job = job_panel.JobPanel(workspace, "import", "demo")
+            self.note = answers.note()
+        with heading, gr.Column(elem_classes="heading-job"):
+            self.job = job_panel.JobPanel(workspace, "import", "demo")
         self.origin = [self.kind, self.path, self.file]
         self.said = [self.layout, self.grouping, self.rule, self.roles, self.depth, self.masks]
         self.settings = [*self.said, self.name, self.width, self.height, self.aspect, self.into]
@@ -152,7 +152,8 @@ class Importer:
             elem_id="import-depth",
         )
 
-    def connect(self, refresh: Any, outputs: list[Any]) -> None:
+    def connect(self, refresh: Any, outputs: list[Any], begun: Any, listed: list[Any]) -> None:
+        """refresh: updates `outputs` when an import has ended; begun: updates `listed` when one was ordered."""
         shown = [
             self.note,
             self.source,
@@ -185,7 +186,9 @@ class Importer:
         given = [*self.origin, *self.settings, self.who]
         whose = f"(...given) => [...given.slice(0, -1), {WHO_JS}]"
         self.job.connect(refresh, outputs)
-        self.job.look_after(self.start.click(said(self._begin), given, shown, js=whose, **answers.HIDDEN))
+        ordered = self.start.click(said(self._begin), given, shown, js=whose, **answers.HIDDEN)
+        ordered.then(begun, None, listed, **answers.HIDDEN)
+        self.job.look_after(ordered)
 
     # --- preview ---------------------------------------------------------------------------------------------
 
@@ -285,23 +288,8 @@ class Importer:
     # --- import ----------------------------------------------------------------------------------------------
 
     def _begin(self, *values: Any) -> dict[Any, Any]:
-        (
-            kind,
-            path,
-            file,
-            layout,
-            grouping,
-            rule,
-            roles,
-            depth,
-            masks,
-            name,
-            width,
-            height,
-            keep_aspect,
-            into,
-            who,
-        ) = values
+        kind, path, file, layout, grouping, rule, roles, depth, masks, *own = values
+        name, width, height, keep_aspect, into, who = own
         source, is_taken = _chosen(kind, path, file), False
         choices = _choices(layout, grouping, rule, roles, depth, masks)
         if into != NEW:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from exdd_core import jobs
 from exdd_core.sentences import count
 from exdd_core.workspace import context
 from pages import answers, frame, html
@@ -38,8 +39,7 @@ DATASET_COLUMNS = [
 
 
 def render(workspace: Workspace) -> None:
-    frame.heading(TITLE, HINT)
-    due = answers.markup(visible=False, elem_id="data-due")
+    heading = frame.heading(TITLE, HINT)
     with gr.Row(equal_height=False):
         with gr.Column(scale=7, min_width=560):
             sets = DatasetList(workspace)
@@ -47,8 +47,9 @@ def render(workspace: Workspace) -> None:
             gallery = Gallery(workspace)
             region = Region(workspace)
         with gr.Column(scale=4, min_width=368):
-            importer = Importer(workspace)
+            importer = Importer(workspace, heading)
             report = answers.markup(visible=False, elem_id="report")
+            due = answers.markup(visible=False, elem_id="data-due")  # last: it comes and goes
     everything = [
         due,
         *sets.outputs,
@@ -74,7 +75,7 @@ def render(workspace: Workspace) -> None:
         with context.working_on(importer.newest()):
             return refresh()
 
-    importer.connect(imported, everything)
+    importer.connect(imported, everything, sets.updates, sets.outputs)
     sets.connect(refresh, everything, importer)
     manage.connect(refresh, everything)
     gallery.connect(refresh, everything)
@@ -95,7 +96,12 @@ class DatasetList:
         self.outputs = [self.table, self.note]
 
     def updates(self) -> dict[Any, Any]:
-        return {self.table: _datasets_html(self.workspace.datasets(), self.workspace.active_name())}
+        coming = [
+            job.title
+            for job in jobs.listed(self.workspace, active=True)
+            if job.kind == "demo" or (job.kind == "import" and not job.spec.get("into"))
+        ]
+        return {self.table: _datasets_html(self.workspace.datasets(), self.workspace.active_name(), coming)}
 
     def connect(self, refresh: Any, outputs: list[Any], importer: Importer) -> None:
         @answers.sentences(self.note)
@@ -112,7 +118,8 @@ class DatasetList:
         importer.job.look_after(acted)
 
 
-def _datasets_html(infos: list[DatasetInfo], active: str | None) -> str:
+def _datasets_html(infos: list[DatasetInfo], active: str | None, coming: list[str]) -> str:
+    """coming: what data sets on their way are called, each of which has its row already."""
     if not infos:
         action = '<button type="button" class="main-button" data-act="demo">Make demo images</button>'
         hint = (
@@ -120,7 +127,9 @@ def _datasets_html(infos: list[DatasetInfo], active: str | None) -> str:
         )
         return html.empty("No data sets yet", hint, action)
     head = f'<p class="list-head"><strong>{count(len(infos), "data set")}</strong></p>'
-    return head + html.table(DATASET_COLUMNS, [_dataset_row(info, info.name == active) for info in infos])
+    rows = [html.coming_row(title, len(DATASET_COLUMNS)) for title in coming]
+    rows += [_dataset_row(info, info.name == active) for info in infos]
+    return head + html.table(DATASET_COLUMNS, rows)
 
 
 def _dataset_row(info: DatasetInfo, active: bool) -> str:

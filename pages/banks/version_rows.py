@@ -1,0 +1,83 @@
+"""Rows of the table of versions that ask or say something in place of a version.
+
+Knows rows of versions and jobs. Does not know Gradio or what an answer does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pages import html
+from pages.html import text
+
+if TYPE_CHECKING:
+    from exdd_core.curation.gate import Gate
+    from exdd_core.workspace import BankVersion
+
+COLUMNS = 8  # of the table
+# Adds such a row when a build is ordered; the answer says more in its place.
+BEGUN_JS = (
+    "document.querySelector('#versions tbody')?.insertAdjacentHTML('afterbegin', "
+    f"'<tr class=asked><td colspan={COLUMNS}><p><strong>Building…</strong></p></td></tr>');"
+)
+
+
+def confirm_row(bank: BankVersion, needed: str) -> str:
+    """The question in place of the version's row. Keep it lies where the button was that asked. needed: by what, in
+    sentences."""
+    rows = f"{bank.summary['negative_rows']:,} normal and {bank.summary['positive_rows']:,} defect rows"
+    where = f"learned from {bank.dataset}, {disk(bank)}"
+
+    def button(act: str, shown: str) -> str:
+        id = f'data-id="{text(bank.id)}"'
+        return (
+            f'<button type="button" class="plain-button small" data-act="{act}" {id}>{text(shown)}</button>'
+        )
+
+    return _row_of(
+        f'<div class="confirm" role="alertdialog" aria-label="Delete {text(bank.name)}">'
+        f"<p><strong>Delete {text(bank.name)}?</strong> Its {rows} ({text(where)}) go for good. The images stay."
+        f" <strong>{text(needed)}</strong></p>"
+        f'<span class="actions">{button("confirm", f"Delete {bank.name}")}{button("keep", "Keep it")}</span></div>'
+    )
+
+
+def name_row(bank: BankVersion) -> str:
+    """The field for the name of a version, in place of its row."""
+    buttons = "".join(
+        f'<button type="button" class="plain-button small" data-act="{act}" data-id="{text(bank.id)}">{shown}</button>'
+        for act, shown in (("called", "Save"), ("keep", "Leave it"))
+    )
+    field = (
+        f'<input class="version-called" value="{text(bank.called)}" placeholder="no other name" autofocus>'
+    )
+    return _row_of(
+        f'<div class="confirm"><label>Name of {text(bank.name)} for people {field}</label>'
+        f'<span class="actions">{buttons}</span></div>'
+    )
+
+
+def held_row(bank: BankVersion, held: Gate) -> str:
+    """What got better and worse, in place of the row of a version that is held back, and the question."""
+    lines = "".join(f"<li>{text(line)}</li>" for line in held.lines)
+    buttons = "".join(
+        f'<button type="button" class="plain-button small" data-act="{act}" data-id="{text(bank.id)}">{shown}</button>'
+        for act, shown in (("anyway", "Activate anyway"), ("keep", "Leave it"))
+    )
+    return _row_of(
+        f'<div class="confirm" role="alertdialog" aria-label="Activate {text(bank.name)}">'
+        f"<div><p><strong>{text(held.sentence)}</strong></p><ul>{lines}</ul></div>"
+        f'<span class="actions">{buttons}</span></div>'
+    )
+
+
+def gone_row(name: str) -> str:
+    return _row_of(f"<p>{text(name)} is deleted.</p>")
+
+
+def _row_of(content: str) -> str:
+    return html.row_of(content, COLUMNS)
+
+
+def disk(bank: BankVersion) -> str:
+    return html.file_size(sum(file.stat().st_size for file in bank.path.rglob("*") if file.is_file()))

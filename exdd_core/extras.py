@@ -41,4 +41,5 @@ SDXL_FILE = Extra("sdxl-file", "open-clip-torch", "open_clip", "A single .safete
 CLUSTER = Extra("cluster", "ray", "ray", "Work on more than one machine")
 OIDC = Extra("oidc", "Authlib", "authlib", "Signing in by OpenID Connect")
 MCP = Extra("mcp", "mcp", "mcp", "Offering tools by MCP")
-EXTRAS = (MAP, SDXL_FILE, CLUSTER, OIDC, MCP)
+INT8 = Extra("int8", "onnxruntime", "onnxruntime", "A bundle in int8")
+EXTRAS = (MAP, SDXL_FILE, CLUSTER, OIDC, MCP, INT8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -11,16 +12,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 import exdd_core
 from exdd_core import cli
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
-from exdd_core.bundle import engines, importing, reading, scorer, writing
+from exdd_core.bundle import engines, importing, quantizing, reading, scorer, writing
+from exdd_core.bundle.manifest import Cost, Figures
 from exdd_core.depth import Depth
 from exdd_core.detector import openvino_engine
 from exdd_core.detector.patch_network import PatchNetwork
 from exdd_core.errors import BadInput
+from exdd_core.evaluation.masks import Counted, Masks
+from exdd_core.geometry import Size
 from exdd_core.images import encode_png, read_image
 from exdd_core.workspace import Workspace, dataset_settings
 from exdd_core.workspace.imports import import_dataset
@@ -220,6 +225,57 @@ def test_a_bundle_becomes_a_version_of_another_workspace(
     assert not second.active and "negative rows" in ran("banks", "compare", "v1", "v2")
     ran("banks", "delete", "v2")
     assert not second.path.exists() and len(own.banks()) == 1
+
+
+def test_int8_is_measured_and_judges_alike_by_both_engines(
+    demo_workspace: Workspace,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    file, to = tmp_path / "int8.zip", ("--workspace", str(demo_workspace.path))
+    assert cli.main(["banks", "export", str(file), "--int8", *to]) == 0  # it checks itself by both engines
+    by_each = [exdd_core.load(file), scorer.load(file, "openvino")]
+    told = by_each[0].manifest["int8"]
+    assert f"{told['otherwise']} verdicts" in capsys.readouterr().out
+    assert told["int8"]["bytes"] < told["float32"]["bytes"] / 2 and told["calibrated_by"] > 4
+    rows = demo_workspace.images("demo", split="test")
+    truth = [row.label == "defect" for row in rows]
+    ours = load_detector(demo_workspace).score([row.path for row in rows])
+    eight, other = ([bundle.score(row.path) for row in rows] for bundle in by_each)
+    for figures, made in ((told["float32"], ours), (told["int8"], eight)):
+        assert figures["image_auroc"] == pytest.approx(roc_auc_score(truth, [one.score for one in made]))
+    differ = [one.verdict != known.verdict for one, known in zip(eight, ours, strict=True)]
+    assert (told["images"], told["defective"], told["otherwise"]) == (len(rows), sum(truth), sum(differ))
+    off = [abs(one.calibrated - two.calibrated) for one, two in zip(eight, other, strict=True)]
+    far = [abs(one.calibrated - known.calibrated_score) for one, known in zip(eight, ours, strict=True)]
+    assert max(off) < by_each[0].manifest["tolerance"] and max(far) > writing.TOLERANCE
+
+    # Imported it is the version itself, in float32.
+    own = Workspace.open(shutil.copytree(demo_workspace.path, tmp_path / "own"))
+    version = importing.import_bundle(own, file)
+    assert load_detector(own, version.id).score([rows[0].path])[0].score == ours[0].score
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(BadInput, match="A bundle in int8 needs the package onnxruntime"):
+        writing.write(demo_workspace, file, int8=True)
+
+
+def test_what_int8_costs_is_not_made_up() -> None:
+    size = Size(8, 8)
+    known = Counted(size, [], np.ones(2, bool), None)
+    maps = np.zeros((2, 8, 8), np.float32)
+    none = quantizing._figures(np.zeros(2), np.zeros(2, bool), maps, Masks(size, [False] * 2), known)
+    assert none == {"image_auroc": None, "pixel_auroc": None}
+    one: Figures = {**none, "milliseconds": 4.0, "bytes": 1 << 20}
+    cost: Cost = {
+        "float32": one,
+        "int8": one,
+        "images": 2,
+        "defective": 0,
+        "otherwise": 0,
+        "calibrated_by": 9,
+    }
+    assert "its cost was not measured" in quantizing.sentence(cost)
 
 
 def test_what_bundles_cannot_hold_is_refused(

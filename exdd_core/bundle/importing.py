@@ -18,7 +18,8 @@ import numpy as np
 from exdd_core.banks.building import place, written
 from exdd_core.banks.options import BuildOptions
 from exdd_core.bundle import scorer
-from exdd_core.bundle.scorer import DAMAGED, Manifest
+from exdd_core.bundle.manifest import Manifest
+from exdd_core.bundle.scorer import DAMAGED
 from exdd_core.detector import Detector
 from exdd_core.errors import BadInput
 from exdd_core.progress import Progress
@@ -124,8 +125,8 @@ def _dataset(workspace: Workspace, path: Path, name: str | None, manifest: Manif
 def _require_same(
     path: Path, manifest: Manifest, held: dict[str, bytes], detector: Detector, temporary: Path
 ) -> None:
-    """Raise `BadInput` where a golden image is judged otherwise than where the bundle was made."""
-    for golden in manifest["golden"]:
+    """Raise `BadInput` where a golden image is judged otherwise than where the bundle was made, before any int8."""
+    for golden in manifest.get("golden_of_version", manifest["golden"]):
         image = temporary / f"golden{Path(golden['image']).suffix}"
         image.write_bytes(held[golden["image"]])
         expected = np.load(io.BytesIO(held[golden["map"]]), allow_pickle=False)

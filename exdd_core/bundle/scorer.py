@@ -17,14 +17,16 @@ import json
 import math
 import zipfile
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from exdd_core.bundle.engines import compiled
+from exdd_core.bundle.engines import NETWORK, compiled
+from exdd_core.bundle.manifest import Golden, Manifest
 from exdd_core.bundle.reading import Source, read
 from exdd_core.depth import Depth
 from exdd_core.detector import fusion
@@ -47,64 +49,6 @@ SIDES = ("negative", "positive")
 VERSION = "version/"  # the files of the bank version, by which a workspace imports it
 QUERIES_AT_ONCE, CANDIDATES, BLOCK = 256, 4, 16
 DAMAGED = (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile, RuntimeError)
-
-
-class Golden(TypedDict):
-    """A golden image and what is expected of it. image, map: names in the bundle; the map has the model's size."""
-
-    name: str
-    image: str
-    map: str
-    score: float
-    verdict: str
-
-
-class MadeWith(TypedDict):
-    """The program's version, and those of the libraries that the bank was built with."""
-
-    program: str
-    libraries: dict[str, str]
-
-
-class InputSize(TypedDict):
-    """`Size` as JSON."""
-
-    width: int
-    height: int
-    keep_aspect: bool
-
-
-class Manifest(TypedDict):
-    """The content of bundle.json.
-
-    tolerance: the largest difference of a golden score, in shares of the distance from the median of normal images to
-    the threshold, and of a golden map, in shares of that of maps. windows: sides of the squares of the discriminant.
-    types: of defects, by the number that `banks.npz` has for each positive row. positives: as in `banks.options`.
-    digests: SHA-256 of every other file but the program and licences.
-    """
-
-    format: int
-    bank: str
-    dataset: str
-    created: str
-    exported: str
-    backbone: dict[str, str]
-    licences: dict[str, str]
-    made_with: MadeWith
-    size: InputSize
-    depth: str | None
-    grid: list[int]
-    fusion: fusion.State
-    calibration: dict[str, float | tuple[float, float] | None]
-    region_area: int
-    region_gap: int
-    mm_per_pixel: float | None
-    windows: list[int]
-    types: list[str]
-    tolerance: float
-    golden: list[Golden]
-    positives: str
-    digests: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -204,11 +148,7 @@ class Bundle:
         """Judge a file, its bytes, or a uint8 (H, W, 3) RGB array. Raises BadInput for one that cannot be read."""
         pixels = read(image, self._depth)
         shape = pixels.shape[0], pixels.shape[1]
-        if self._region is not None:
-            pixels = self._region.painted_over(pixels)
-        found = self._network(resize_image(pixels, self.size)[None])[0]
-        if self._region is not None:
-            found = self._spread(found)
+        found = self.features(pixels)
         distances, rows = self._distances(found)
         scores = self.fusion.patch_scores(distances)
         score = self.fusion.image_score(distances) if np.isfinite(found).all() else math.nan
@@ -226,6 +166,24 @@ class Bundle:
             model_map=model_map,
             map=restore_map(model_map, self.size, shape),
         )
+
+    def prepared(self, image: Source) -> np.ndarray:
+        """An image as the network gets it, uint8 (1, H, W, 3) of the model's size. Raises BadInput as `score`."""
+        pixels = read(image, self._depth)
+        if self._region is not None:
+            pixels = self._region.painted_over(pixels)
+        return resize_image(pixels, self.size)[None]
+
+    def features(self, image: Source) -> np.ndarray:
+        """Patch features of an image, float32 (h, w, d). Raises BadInput as `score`."""
+        found = self._network(self.prepared(image))[0]
+        return found if self._region is None else self._spread(found)
+
+    def with_network(self, network: bytes, engine: str) -> Bundle:
+        """The same bundle, not checked, with another network, an ONNX file. engine: the package that computes it."""
+        other = copy(self)
+        other.engine, other._network = compiled({NETWORK: network}, self.size, engine)
+        return other
 
     def _probability(self, score: float) -> float | None:
         if self.calibration.odds is None:

@@ -315,6 +315,7 @@ def put_back_image(options: argparse.Namespace) -> bank_answers.ImagePutBack:
 def export_options(add: Add) -> None:
     add("file", type=new_file(".zip"), metavar="FILE.zip", help="the bundle to write")
     add("version", nargs="?", metavar="VERSION", help="such as v3; default: the active one")
+    add("--int8", action="store_true", help="quantize its network, and measure what that costs and saves")
 
 
 def export_bundle(options: argparse.Namespace) -> Written:
@@ -322,12 +323,10 @@ def export_bundle(options: argparse.Namespace) -> Written:
     from exdd_core.bundle import writing
 
     options.file.parent.mkdir(parents=True, exist_ok=True)
-    made = writing.write(open_workspace(options), options.file, options.version, progress())
-    said = (
-        f"{made['bank']} is in {made['path']} ({made['bytes'] / 2**20:.1f} MB), with {len(made['golden'])} golden "
-        f"images and a tolerance of {made['tolerance']:.0%}. python {made['path']} IMAGES scores with it."
+    made = writing.write(
+        open_workspace(options), options.file, options.version, progress(), int8=options.int8
     )
-    return print_result(said, made, options)
+    return print_result(writing.sentence(made), made, options)
 
 
 def import_options(add: Add) -> None:

@@ -17,12 +17,16 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
 # Read by Gradio and the hub's client when they are imported.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ.pop(
+    "SYSTEM", None
+)  # says that this is a Space, where Gradio would load changed files of ours again
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ["FORWARDED_ALLOW_IPS"] = ""  # pages.guard.proxied says which proxies are believed, not uvicorn
 
@@ -56,7 +60,7 @@ from pages import (
     studio,
     tab,
 )
-from pages.guard import Doors, oidc, person, sign_in
+from pages.guard import Doors, oidc, person, sign_in, space
 from pages.guard.checks import EVENTS, FUNCTIONS, UPLOAD
 from pages.guard.doors import provider
 from pages.guard.middleware import Guard
@@ -238,6 +242,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     place_options(parser.add_argument)
     door_options(parser.add_argument)
+    parser.set_defaults(**space.defaults(os.environ))
     options = parser.parse_args(arguments)
     try:
         logs.begin(lambda: visitor_of_request().name)
@@ -256,6 +261,8 @@ def main(arguments: list[str] | None = None) -> int:
             folders=None if options.folders is None else tuple(options.folders),
             mcp=options.mcp,
         )
+        if space.is_space(os.environ):
+            doors = replace(doors, framed_by=space.FRAMES)
         _check_tls(options.tls_cert, options.tls_key)
         workspace = _opened(options.workspace, options.demo)
         if (

@@ -18,7 +18,7 @@ from exdd_core import jobs
 from exdd_core.workspace import context, doctor, unchanged, unfitted
 from pages import html, next_steps
 from pages.answers import answering, markup, on_load
-from pages.guard.visitors import Visitor, visitor_of_request
+from pages.guard.visitors import Visitor, visitor_of_request, without_places
 from pages.html import Answer, text
 from pages.job_panel import Outcome, outcome_of
 from pages.questions import Id, Question
@@ -181,8 +181,8 @@ def _signed_in_html(visitor: Visitor) -> str:
 
 
 def _footer_html(workspace: Workspace) -> str:
-    parts = [_signed_in_html(visitor_of_request())]
-    for line in doctor.lines(doctor.report(workspace)):
+    parts, told = [_signed_in_html(visitor_of_request())], "\n".join(doctor.lines(doctor.report(workspace)))
+    for line in without_places(told, workspace).splitlines():
         label, _, value = line.partition(":")
         if label == "Versions":  # too long for one line
             parts.append(f"<details><summary>{label}</summary>{text(value.strip())}</details>")

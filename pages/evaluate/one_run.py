@@ -23,6 +23,7 @@ from exdd_core.workspace import runs, thresholds
 from pages.evaluate import questions
 from pages.evaluate.listing import line, listed
 from pages.evaluate.state import Evaluate
+from pages.guard.visitors import without_places
 from pages.html import Answer
 from pages.questions import One, Question
 
@@ -48,13 +49,14 @@ def run(shared: Evaluate, asked: One) -> Answer:
     there = {bank.id for bank in workspace.banks()}
     banks = {name: id for name, id in runs.banks_of(found).items() if id in there}
     ids = found.result.get("per_image", {}).get("id", [])
+    command = f"python -m exdd_core runs rerun {found.id} --workspace {workspace.path}"
     return {
         "line": line(workspace, found),
         "shown": _as_inspect(shared, found, banks),
         "banks": banks,
         "rows": disagreements(found, len(ids)) if banks and ids else [],
         "record": [[_named(name), _value(value)] for name, value in runs.settings(found).items()],
-        "command": f"python -m exdd_core runs rerun {found.id} --workspace {workspace.path}",
+        "command": without_places(command, workspace),
     }
 
 

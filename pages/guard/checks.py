@@ -70,7 +70,8 @@ def check_origin(doors: Doors, method: str, headers: Headers, *, page: bool, sch
         ):
             raise Refused(403, "Another website sent this request, so nothing was done.")
     if headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-        opened = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
+        shown = ("document", "iframe") if doors.framed_by else ("document",)
+        opened = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") in shown
         if not (page and opened and method in ("GET", "HEAD")):
             raise Refused(403, "Another website sent this request, so nothing was done.")
     # A browser that says nothing of where a request comes from; none lets another site's page add an Authorization.

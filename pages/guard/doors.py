@@ -50,6 +50,7 @@ class Doors:
     folders: pages may name folders below these. largest_upload: in bytes. root: the prefix of every address, as
     /exdd, that a reverse proxy shows the pages under; "" for none. proxies: addresses whose forwarded headers count.
     oidc: a service that people may sign in by, besides accounts with passwords. mcp: whether tools are offered by MCP.
+    framed_by: origins of sites that may show pages inside of theirs.
     """
 
     hosts: tuple[str, ...] = LOOPBACK
@@ -63,6 +64,7 @@ class Doors:
     proxies: tuple[str, ...] = ()
     oidc: Oidc | None = None
     mcp: bool = False
+    framed_by: tuple[str, ...] = ()
 
     @classmethod
     def on(

@@ -45,29 +45,35 @@ OPEN = frozenset(
 # in always find a free one, and so do those who look where the writers wait for the database.
 LOOKING, WRITING = 20, 12
 LINKED = (SIGN_IN, OIDC_BACK)  # a provider leads here from its own site
-# Gradio compiles templates and handlers from strings and writes styles into elements; all else is our own server's.
-POLICY = (
-    secure.ContentSecurityPolicy()
-    .default_src("'self'")
-    .script_src("'self'", "'unsafe-inline'", "'unsafe-eval'", "blob:")
-    .style_src("'self'", "'unsafe-inline'")
-    .img_src("'self'", "data:", "blob:")
-    .font_src("'self'", "data:")
-    .worker_src("'self'", "blob:")
-    .connect_src("'self'", "data:", "blob:")
-    .object_src("'none'")
-    .base_uri("'self'")
-    .form_action("'self'")
-    .frame_ancestors("'none'")
-)
-HEADERS = secure.Secure(
-    csp=POLICY,
-    xcto=secure.XContentTypeOptions(),
-    xfo=secure.XFrameOptions().deny(),
-    referrer=secure.ReferrerPolicy().same_origin(),
-    coop=secure.CrossOriginOpenerPolicy().same_origin(),
-    corp=secure.CrossOriginResourcePolicy().same_origin(),
-).headers
+
+
+def _headers(framed_by: tuple[str, ...]) -> dict[str, str]:
+    """What binds browsers in every answer. framed_by: origins of sites that may show pages inside of theirs."""
+    # Gradio compiles templates and handlers from strings and writes styles into elements; all else is our own server's.
+    policy = (
+        secure.ContentSecurityPolicy()
+        .default_src("'self'")
+        .script_src("'self'", "'unsafe-inline'", "'unsafe-eval'", "blob:")
+        .style_src("'self'", "'unsafe-inline'")
+        .img_src("'self'", "data:", "blob:")
+        .font_src("'self'", "data:")
+        .worker_src("'self'", "blob:")
+        .connect_src("'self'", "data:", "blob:")
+        .object_src("'none'")
+        .base_uri("'self'")
+        .form_action("'self'")
+        .frame_ancestors(*framed_by or ("'none'",))
+    )
+    return secure.Secure(
+        csp=policy,
+        xcto=secure.XContentTypeOptions(),
+        xfo=None if framed_by else secure.XFrameOptions().deny(),
+        referrer=secure.ReferrerPolicy().same_origin(),
+        coop=secure.CrossOriginOpenerPolicy().same_origin(),
+        corp=secure.CrossOriginResourcePolicy().same_origin(),
+    ).headers
+
+
 # A file that somebody uploaded runs nothing, whatever it is: its own origin, no scripts.
 OF_FILES = {
     "content-security-policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -89,6 +95,7 @@ class Guard:
         own: frozenset[str],
     ):
         self._app, self._doors, self._visitors = app, doors, visitors
+        self._headers = _headers(doors.framed_by)
         self._pages, self._own = pages, own | pages | OPEN
         self._drawn = own - pages - OPEN - {METRICS}
         self._looking, self._writing = asyncio.Semaphore(LOOKING), asyncio.Semaphore(WRITING)
@@ -103,7 +110,7 @@ class Guard:
             )
             return
         path, method, headers = scope["path"], scope["method"], Headers(scope=scope)
-        send = begun = _Answer(_with_headers(send, path))
+        send = begun = _Answer(_with_headers(send, path, self._headers))
         wanted: Role | None = None
         try:
             page = path in self._pages or path in LINKED
@@ -266,13 +273,13 @@ def _refusal(refusal: Refused, path: str, headers: Headers) -> Response:
     return JSONResponse({"detail": refusal.detail}, refusal.status_code)
 
 
-def _with_headers(send: Send, path: str) -> Send:
+def _with_headers(send: Send, path: str, own: dict[str, str]) -> Send:
     of_file = path.startswith(f"{checks.API}/file=")
 
     async def sent(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, value in HEADERS.items():
+            for name, value in own.items():
                 headers[name] = value
             if of_file:
                 headers.update(OF_FILES)

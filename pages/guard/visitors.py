@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
+import sys
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 
 from gradio.context import LocalContext
 from starlette.datastructures import Headers
@@ -108,6 +110,19 @@ def person(typed: object) -> str:
 def visitor_of_request() -> Visitor:
     """Who sent the request that is served; an admin where the program itself asks, as tests do."""
     return _found().get(VISITOR, Visitor("", "admin"))
+
+
+def without_places(told: str, workspace: Workspace) -> str:
+    """A sentence for the visitor of this request: only admins are told where files of the server lie."""
+    if visitor_of_request().role == "admin":
+        return told
+    for place, name in (
+        (workspace.path, "WORKSPACE"),
+        (Path(sys.executable).parent, "."),
+        (Path.home(), "~"),
+    ):
+        told = told.replace(str(place), name) if place != Path("/") else told
+    return told
 
 
 def doors_of_request() -> Doors:

@@ -16,6 +16,7 @@ from exdd_core.synthesis import mask_spec, orders, weights
 from exdd_core.synthesis.engines import LENDING
 from exdd_core.workspace import image_windows
 from pages import answers
+from pages.guard.visitors import without_places
 from pages.html import Answer
 from pages.pictures import jpeg_url
 from pages.questions import One
@@ -134,12 +135,13 @@ def _no_normals(dataset: str) -> Answer:
 
 def _engine(workspace: Workspace, name: str) -> Answer:
     engine = studio.engine(workspace, name)
+    command = weights.download_command(workspace.path / weights.MODELS) if name == "sdxl" else ""
     return {
         "name": name,
         "title": engine.TITLE,
         "about": engine.DESCRIPTION,
-        "missing": engine.missing(),
-        "command": weights.download_command(workspace.path / weights.MODELS) if name == "sdxl" else "",
+        "missing": without_places(engine.missing(), workspace),
+        "command": without_places(command, workspace),
         "controls": [_control(control) for control in engine.CONTROLS],
         "words": name == "procedural",
         "lends": name in LENDING,

@@ -548,6 +548,13 @@ def test_prompts_go_out_and_come_in(painted, tmp_path, capsys):
     assert result("prompts", "import", file, "--replace")["replaced"] == ["Copper scratches"]
     texts = [row["prompt"] for row in result("prompts", "list")["prompts"]]
     assert texts.count("brass metal scratches") == 2 and "copper metal scratches" not in texts
+    assert result("prompts", "delete", "Copper scratches 2")["deleted"]
+    texts = [row["prompt"] for row in result("prompts", "list")["prompts"]]
+    assert texts.count("brass metal scratches") == 1
+    assert "no prompt named" in refusal(capsys, "prompts", "delete", "Copper", "--workspace", painted)
+    done = jobs.submit(Workspace(painted), "demo", "Making demo images", {})
+    jobs.cancel(Workspace(painted), done.id)
+    assert result("jobs", "clear") == {"cleared": 1} and result("jobs", "list") == {"jobs": []}
     file.write_bytes(b"\xff\xfe")
     assert "no text file" in refusal(capsys, "prompts", "import", file, "--workspace", painted)
 

@@ -1,6 +1,7 @@
 // The measurement that is open: its title, the measurement itself, its record, and its buttons.
 
 import { find, make, save } from "../shared/dom.js";
+import { editName } from "../shared/renaming.js";
 import { knownName, rememberName } from "../shared/who.js";
 import { nameInAddress } from "./address.js";
 import { made } from "./making.js";
@@ -23,7 +24,8 @@ export function showOpened(pane, watch) {
     if (!opened) return;
     const { line, shown, banks } = opened;
     find(page, ".ev-making").replaceChildren();
-    find(page, ".ev-title").textContent = `${line.title}: ${line.dataset}`;
+    find(page, ".ev-called").textContent = line.title;
+    find(page, ".ev-of").textContent = `: ${line.dataset}`;
     find(page, ".ev-facts").textContent = factsOf(line, shown.result);
     showMeasurement(find(page, ".ev-measured"), shown, {
       picture: thumbnailUrl,
@@ -46,6 +48,13 @@ export function showOpened(pane, watch) {
       voice.attempt(() => action(store.get().at)),
     );
   wire(".ev-delete", (at) => remove(pane, at));
+  wire(".ev-rename", async (at) => {
+    const keep = voice.attempt(async (/** @type {string} */ name) => {
+      store.patch({ runs: (await call("rename", { id: at, name })).runs });
+      if (store.get().at === at) await pane.open(at);
+    });
+    editName(find(page, ".ev-called"), keep);
+  });
   wire(".ev-again", async (at) => watch((await call("again", { id: at })).job, at));
   wire(".ev-report", async (at) => {
     const [file] = await made(call, "report", { id: at }, find(page, ".ev-making"));

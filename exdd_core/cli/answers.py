@@ -138,6 +138,13 @@ class PromptsImported(TypedDict):
     replaced: list[str]
 
 
+class PromptDeleted(TypedDict):
+    """The name of a prompt that was deleted."""
+
+    name: str
+    deleted: bool
+
+
 # --- teach, adapters ----------------------------------------------------------------------------------------
 
 
@@ -274,6 +281,12 @@ class JobRow(TypedDict):
     created: str
     started: str
     ended: str
+
+
+class JobsCleared(TypedDict):
+    """How many jobs that had ended were taken off the list."""
+
+    cleared: int
 
 
 class JobNow(TypedDict):

@@ -277,11 +277,29 @@ def _text(path: Path) -> str:
         ) from None
 
 
+def delete_prompt_options(add: Add) -> None:
+    add("name", metavar="NAME", help="of the prompt, as prompts list shows it")
+
+
+def delete_prompt(options: argparse.Namespace) -> answers.PromptDeleted:
+    """Delete a prompt of the library; what was painted with it stays."""
+    from exdd_core.workspace import prompts
+
+    workspace = open_workspace(options)
+    found = next((one for one in prompts.library(workspace) if one.name == options.name), None)
+    if found is None:
+        raise BadInput(f'The library has no prompt named "{options.name}"; prompts list shows their names.')
+    prompts.delete(workspace, found.id)
+    answer: answers.PromptDeleted = {"name": found.name, "deleted": True}
+    return print_result(f'"{found.name}" is deleted.', answer, options)
+
+
 PROMPTS = Group(
     "The library of prompts",
     {
         "list": (list_prompts, None),
         "export": (export_prompts, export_options),
         "import": (import_prompts, import_prompts_options),
+        "delete": (delete_prompt, delete_prompt_options),
     },
 )

@@ -17,6 +17,7 @@ from exdd_core import extras
 from exdd_core.cli.arguments import Add, Group, open_workspace
 from exdd_core.cli.terminal import print_result, say
 from exdd_core.errors import BadInput
+from exdd_core.sentences import count
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
     from exdd_core.cli import answers
@@ -78,9 +79,22 @@ def _job_now(job: Job, options: argparse.Namespace) -> answers.JobNow:
     return print_result(f"{job.title}: {after.get(job.state, job.state)}.", answer, options)
 
 
+def clear_jobs(options: argparse.Namespace) -> answers.JobsCleared:
+    """Take jobs off the list that are done, cancelled or failed; what they made stays."""
+    from exdd_core import jobs
+
+    answer: answers.JobsCleared = {"cleared": jobs.clear_ended(open_workspace(options))}
+    return print_result(f"Took {count(answer['cleared'], 'job')} off the list.", answer, options)
+
+
 JOBS = Group(
     "Background jobs",
-    {"list": (list_jobs, None), "cancel": (cancel_job, one_job), "resume": (resume_job, one_job)},
+    {
+        "list": (list_jobs, None),
+        "cancel": (cancel_job, one_job),
+        "resume": (resume_job, one_job),
+        "clear": (clear_jobs, None),
+    },
 )
 
 

@@ -5,6 +5,7 @@ Knows runs, bank versions and data sets. Does not know how anything is measured.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from exdd_core import sentences
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.runs import Run
 
+# Titles that exdd_core/experiments gives: the data set and what was measured.
+GIVEN_BY_ITSELF = re.compile(
+    r".*: (Table 1(, \d+ grouped folds)?|\d+ grouped folds|test split, .+|synthetic defects [\d, ]*)"
+)
 NO_DATASET = {
     "title": "No images yet",
     "text": "Methods are measured on test images whose defects are marked: import a data set that has some.",
@@ -64,7 +69,7 @@ def line(workspace: Workspace, run: Run) -> Answer:
     return {
         "id": run.id,
         "kind": run.kind,
-        "title": "By folds" if run.kind == "evaluate" and run.spec.get("folds") else KINDS[run.kind],
+        "title": _title(run),
         "dataset": run.spec.get("dataset", ""),
         "how": _how(run),
         "created": run.created,
@@ -75,6 +80,13 @@ def line(workspace: Workspace, run: Run) -> Answer:
             for name, values in methods.items()
         ],
     }
+
+
+def _title(run: Run) -> str:
+    """The name that somebody gave a run, or else its kind: the page shows data set and settings beside it."""
+    if not GIVEN_BY_ITSELF.fullmatch(run.title):
+        return run.title
+    return "By folds" if run.kind == "evaluate" and run.spec.get("folds") else KINDS[run.kind]
 
 
 def _how(run: Run) -> str:

@@ -1,4 +1,4 @@
-"""Answers the Evaluate page's script on one run: show, compare, delete and restore it.
+"""Answers the Evaluate page's script on one run: show, compare, rename, delete and restore it.
 
 Knows runs and their figures. Does not know jobs.
 """
@@ -25,7 +25,7 @@ from pages.evaluate.listing import line, listed
 from pages.evaluate.state import Evaluate
 from pages.guard.visitors import without_places
 from pages.html import Answer
-from pages.questions import One, Question
+from pages.questions import Named, One, Question
 
 if TYPE_CHECKING:
     from exdd_core.experiments.report import Shown
@@ -154,6 +154,11 @@ def compare(shared: Evaluate, asked: questions.Two) -> Answer:
         "others": others,
         "changed": {name: found for name, found in changed.items() if any(found.values())},
     }
+
+
+def rename(shared: Evaluate, asked: Named) -> Answer:
+    runs.rename(shared.workspace, asked.id, asked.name)
+    return listed(shared, Question())
 
 
 def delete(shared: Evaluate, asked: One) -> Answer:

@@ -13,7 +13,7 @@ from pages import answers
 from pages.evaluate.listing import listed, open_page
 from pages.evaluate.making import figure, look, report, stop
 from pages.evaluate.measuring import again, cancel, start, without, work
-from pages.evaluate.one_run import compare, delete, restore, run, use_threshold
+from pages.evaluate.one_run import compare, delete, rename, restore, run, use_threshold
 from pages.evaluate.state import Evaluate
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ def render(workspace: Workspace) -> None:
         run,
         compare,
         delete,
+        rename,
         restore,
         use_threshold,
         start,

@@ -90,7 +90,7 @@ data.importer: Importer._answer Importer._begin Importer._left Importer._look Im
 data.manage: Manage.connect.<locals>.act Manage.connect.<locals>.change
 data.page: DatasetList.connect.<locals>.act
 data.region: propose remove save take undo
-evaluate.one_run: delete restore
+evaluate.one_run: delete rename restore
 inspect.page: clear_list
 studio.teaching: drop_adapter rename_adapter
 exdd_core.api.making: build

@@ -45,11 +45,14 @@ STILL = """() => new Promise((done) => requestAnimationFrame(() => requestAnimat
   [window.moved, window.movers] = [0, []];
   done();
 }))))"""
-# Whether a diagram's own buttons lie over its legend.
+# Whether a diagram's own buttons lie over what it shows, its legend or a title.
 COVERED = """[...document.querySelectorAll('.js-plotly-plot')].some((plot) => {
-  const [legend, buttons] = ['.legend', '.modebar'].map((one) => plot.querySelector(one)?.getBoundingClientRect());
-  return legend?.width && buttons?.width && legend.right > buttons.left && legend.left < buttons.right &&
-    legend.bottom > buttons.top && legend.top < buttons.bottom;
+  const buttons = plot.querySelector('.modebar')?.getBoundingClientRect();
+  const { x, y } = plot.getBoundingClientRect(), { l, t, w, h } = plot._fullLayout._size;
+  const words = [...plot.querySelectorAll('.legend, .gtitle, .xtitle, .ytitle')];
+  return buttons?.width && [new DOMRect(x + l, y + t, w, h), ...words.map((one) => one.getBoundingClientRect())].some(
+    (one) => one.width && one.right > buttons.left && one.left < buttons.right && one.bottom > buttons.top &&
+      one.top < buttons.bottom);
 })"""
 APART = """document.querySelector('.jobs-button').getBoundingClientRect().left -
 document.querySelector('.frame-links nav').getBoundingClientRect().right"""

@@ -23,7 +23,7 @@ from exdd_core.progress import Progress
 from exdd_core.workspace import Workspace, candidates, decisions
 from exdd_core.workspace.versions import roll_back
 from tests import plates, tiny_umap
-from tests.browser import SLOW, serving, shoot, visit
+from tests.browser import COVERED, SLOW, serving, shoot, visit
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -73,6 +73,7 @@ def drawn(page: Page, name: str, dots: int) -> None:
     page.wait_for_function(
         f"() => document.querySelector('.lm-plot').data && {DOTS} === {dots}", timeout=SLOW
     )
+    assert not page.evaluate(COVERED)
 
 
 def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(

@@ -1,5 +1,6 @@
 // The map and the histograms as Plotly draws them. Pure: colours are handed in, nothing is drawn here.
 
+import { BESIDE, buttonsOf } from "../shared/plotly.js";
 import { COLOURINGS, typesByRows } from "./words.js";
 
 /** @typedef {import("./words.js").BankMap} BankMap */
@@ -138,8 +139,8 @@ function layoutOf({ ink, line, muted, accent, family }, more) {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family, size: 12, color: ink },
-    modebar: { bgcolor: "rgba(0,0,0,0)", color: muted, activecolor: accent },
-    margin: { l: 40, r: 16, t: 40, b: 40 },
+    modebar: buttonsOf(muted, accent),
+    margin: { l: 40, r: BESIDE, t: 40, b: 40 },
     hoverdistance: 12,
     showlegend: true,
     legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom", itemsizing: "constant", font: { size: 13 } },

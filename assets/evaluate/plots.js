@@ -1,7 +1,9 @@
 // Draws the figures of a measurement in the colours of the page, light or dark. Plotly must be on the window
 // already.
 
-export const MARGIN = { l: 56, r: 40, t: 36, b: 48 };
+import { BESIDE, buttonsOf } from "../shared/plotly.js";
+
+export const MARGIN = { l: 56, r: BESIDE, t: 36, b: 48 };
 
 /**
  * A plot of Plotly's, with what it adds to the element.
@@ -41,7 +43,7 @@ export function layoutOf(given, height) {
     legend: { orientation: "h", x: 0, y: 1, yref: "container", yanchor: "top", bgcolor: "rgba(0,0,0,0)" },
     xaxis: axis(given.xaxis),
     yaxis: axis(given.yaxis),
-    modebar: { orientation: "v", bgcolor: "rgba(0,0,0,0)", color: muted, activecolor: ink }, // beside the legend
+    modebar: buttonsOf(muted, ink),
   };
 }
 

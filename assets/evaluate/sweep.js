@@ -43,7 +43,8 @@ export function sweepCard(data) {
   const show = (name) => {
     for (const one of buttons) one.setAttribute("aria-pressed", String(one.dataset.metric === name));
     const yaxis = { ...layoutOf(figures[name].layout).yaxis, tickformat: ".1%" };
-    plot(place, figures[name], 340, `sweep-${name}`, { yaxis, margin: { ...MARGIN, l: 72 } });
+    yaxis.title = { ...yaxis.title, standoff: 12 };
+    plot(place, figures[name], 340, `sweep-${name}`, { yaxis, margin: { ...MARGIN, l: 80 } });
   };
   const { node, head } = card("Table 2", place, make("div", { class: "ms-wide" }, table), said(about));
   const csv = csvButton(() => rowsOf(table), "table-2.csv");

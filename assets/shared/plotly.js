@@ -3,6 +3,17 @@
 import { make } from "./dom.js";
 import { Sentence } from "./server.js";
 
+/** Pixels on the right of every diagram for its own buttons, which stand there one below the other. */
+export const BESIDE = 40;
+
+/** The buttons of a diagram. @param {string} color @param {string} activecolor */
+export const buttonsOf = (color, activecolor) => ({
+  orientation: "v",
+  bgcolor: "rgba(0,0,0,0)",
+  color,
+  activecolor,
+});
+
 /** @type {Promise<any> | null} */
 let loading = null;
 

@@ -244,6 +244,10 @@ def test_a_borrowed_mask_is_moved_turned_and_flipped_on_the_image(
         tile.wait_for()
         donor = tile.get_attribute("data-id")
         assert donor and workspace.image(donor).split == "train"
+        close_up = page.request.get(f"{address.removesuffix('studio')}defect?image={donor}").text()
+        assert '<path d="M' in close_up  # its outline, which nothing covers
+        picture, kind = tile.locator("img").bounding_box(), tile.locator(".st-flag").bounding_box()
+        assert picture and kind and picture["y"] + picture["height"] <= kind["y"]
         image = page.locator(".st-stage .st-mask").bounding_box()
         assert image
         page.locator(".st-frame path").first.wait_for()
@@ -496,6 +500,14 @@ def test_the_library_saves_loads_compares_deletes_and_travels(
         row.locator("input[type=checkbox]").check()
         page.locator(".st-scores tr", has_text="Fine scratches").locator("input[type=checkbox]").check()
         page.screenshot(path=SCREENSHOTS / "studio-library.png")
+        size = page.viewport_size
+        page.set_viewport_size({"width": 933, "height": 600})  # 1400x900 at 150 %
+        assert page.evaluate(
+            "[...document.querySelectorAll('.st-dialog, .st-dialog .wide')].every((e) => e.scrollWidth <= e.clientWidth)"
+        )
+        page.screenshot(path=SCREENSHOTS / "studio-library-150.png")
+        assert size
+        page.set_viewport_size(size)
         page.click(".st-differences")
         told = page.locator(".st-difftable").inner_text()
         assert "strength" in told and "1.5" in told and "fine {copper|steel} scratches" in told

@@ -22,6 +22,7 @@ export function showList(pane, begin) {
     find(page, ".ev-runs").replaceChildren(...lines);
     const none = find(page, ".ev-none");
     none.hidden = runs.length > 0;
+    find(page, ".ev-list").hidden = !runs.length;
     find(page, ".ev-one").hidden = !runs.length || !shown;
     if (!runs.length) none.replaceChildren(...nothingMeasured(pane, begin));
   };

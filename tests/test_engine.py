@@ -351,7 +351,7 @@ def test_what_is_missing_is_said():
 
 
 def test_engines_are_found_by_name_made_once_and_described():
-    assert list(ENGINES) == ["sdxl", "procedural", "transplant", "quilt"]
+    assert list(ENGINES) == ["sdxl", "procedural", "transplant", "quilt", "learned"]
     assert engine_named("procedural") is engine_named("procedural")
     with pytest.raises(BadInput, match="sdxl, procedural, transplant, quilt"):
         engine_named("dall-e")

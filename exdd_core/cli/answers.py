@@ -153,6 +153,7 @@ class AdapterRow(TypedDict):
 
     name: str
     in_use: bool
+    engine: str
     dataset: str
     base: str
     images: int

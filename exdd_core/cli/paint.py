@@ -29,7 +29,7 @@ def synthesize_options(add: Add) -> None:
     add(
         "--engine",
         metavar="NAME",
-        help="sdxl, procedural, transplant or quilt; default: sdxl where its weights are, else procedural",
+        help="sdxl, procedural, transplant, quilt or learned; default: sdxl where its weights are, else procedural",
     )
     add(
         "--prompt",
@@ -95,7 +95,8 @@ def synthesize(options: argparse.Namespace) -> answers.Synthesized:
     workspace = open_workspace(options)
     order = _order(workspace, options)
     painter = studio.engine(workspace, order.engine)
-    if not order.settings.get("model") and (missing := painter.missing()):
+    named = order.settings.get("model") or order.settings.get("taught")
+    if not named and (missing := painter.missing()):
         raise BadInput(missing)  # before a job is queued
     arms = searching.arms_of(workspace, order) if order.search else []
     number = order.count if arms else len(studio.recipes(workspace, order))

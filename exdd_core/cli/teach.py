@@ -16,6 +16,7 @@ if TYPE_CHECKING:  # commands import what they need when they run, so that --hel
     from exdd_core.studio.teaching import TaughtAdapter
 
 TAKES = {  # the fields of `TeachSpec` that are options, and what stands for their values
+    "engine": "NAME",
     "dataset": "NAME",
     "name": "NAME",
     "surface": "WORDS",
@@ -37,7 +38,7 @@ def teach_options(add: Add) -> None:
 
     for name, metavar in TAKES.items():
         field = TeachSpec.model_fields[name]
-        kind = next(kind for kind in (float, int, str) if kind in spec.types(field))
+        kind = next((kind for kind in (float, int) if kind in spec.types(field)), str)
         usual = "the active one" if name == "dataset" else field.default
         told = field.description or field.title or ""
         said = told if "default" in told or not usual else f"{told}; default: {usual}"
@@ -45,7 +46,7 @@ def teach_options(add: Add) -> None:
 
 
 def teach(options: argparse.Namespace) -> TaughtAdapter:
-    """Teach the diffusion model the defects of the training split; the result is an adapter."""
+    """Teach an engine the defects of the training split; the result is an adapter."""
     from exdd_core import jobs
     from exdd_core.studio import teaching
     from exdd_core.synthesis.lora_settings import TeachSpec
@@ -58,7 +59,10 @@ def teach(options: argparse.Namespace) -> TaughtAdapter:
     result: TaughtAdapter = jobs.run_here(workspace, "teach", f"Teaching {name}", settled, progress())
     if not options.json:
         print(result["sentence"])
-        print(f'Use it with: adapters use "{name}"; a prompt for it: {result["prompt"]}')
+        if spec.engine == "sdxl":
+            print(f'Use it with: adapters use "{name}"; a prompt for it: {result["prompt"]}')
+        else:
+            print("Paint with it: synthesize --engine learned")
     return result
 
 
@@ -67,11 +71,12 @@ def list_adapters(options: argparse.Namespace) -> dict[str, list[answers.Adapter
     from exdd_core.workspace import adapters
 
     workspace = open_workspace(options)
-    used = adapters.in_use(workspace)
+    used = {adapters.in_use(workspace, engine) for engine in adapters.IN_USE} - {""}
     rows: list[answers.AdapterRow] = [
         {
             "name": one.name,
-            "in_use": one.name == used,
+            "in_use": one.name in used,
+            "engine": one.engine,
             "dataset": one.dataset,
             "base": one.base,
             "images": len(one.images),
@@ -87,7 +92,7 @@ def list_adapters(options: argparse.Namespace) -> dict[str, list[answers.Adapter
         for row in rows:
             mark = "*" if row["in_use"] else " "
             images = f"{row['images']} images of {row['dataset']}"
-            print(f"{mark} {row['name']}  {images}, {row['best']} steps, for {row['base']}")
+            print(f"{mark} {row['name']}  {images}, {row['best']} steps, for {row['base'] or row['engine']}")
         print(
             "Nothing was taught yet."
             if not rows
@@ -124,7 +129,8 @@ def rename_adapter(options: argparse.Namespace) -> answers.AdapterNow:
 
     workspace = open_workspace(options)
     new = adapters.rename(workspace, options.name, options.new)
-    answer: answers.AdapterNow = {"adapter": new, "in_use": adapters.in_use(workspace) == new}
+    used = adapters.in_use(workspace, adapters.get(workspace, new).engine)
+    answer: answers.AdapterNow = {"adapter": new, "in_use": used == new}
     return print_result(f"{options.name} is called {new} now.", answer, options)
 
 

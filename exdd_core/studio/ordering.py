@@ -22,7 +22,7 @@ from exdd_core.images import read_mask
 from exdd_core.synthesis import mask_spec, prior, templates, weights
 from exdd_core.synthesis.controls import Control
 from exdd_core.synthesis.engine import Engine
-from exdd_core.synthesis.engines import LENDING
+from exdd_core.synthesis.engines import LENDING, TEACHABLE
 from exdd_core.synthesis.orders import MOST, MOST_CELLS, MOST_SEED, Axis, Order, Recipe
 from exdd_core.synthesis.prior import Place
 from exdd_core.synthesis.request import Donor
@@ -55,13 +55,10 @@ def default_engine(workspace: Workspace) -> str:
 
 def options_of(workspace: Workspace, name: str) -> dict[str, str]:
     """What the engine of that name is told of this workspace."""
-    if name != "sdxl":
+    if name not in TEACHABLE:
         return {}
-    return {
-        "models": str(workspace.path / weights.MODELS),
-        "adapters": str(adapters.folder(workspace)),
-        "adapter": adapters.in_use(workspace),
-    }
+    taught = {"adapters": str(adapters.folder(workspace)), "adapter": adapters.in_use(workspace, name)}
+    return taught | ({"models": str(workspace.path / weights.MODELS)} if name == "sdxl" else {})
 
 
 def files_of(order: Order) -> list[str]:

@@ -55,7 +55,7 @@ def run_teaching(workspace: Workspace, spec: TeachSpec, progress: Progress, fold
 
     Raises `BadInput` where there are too few defects, no model or too little memory, and `Cancelled`.
     """
-    from exdd_core.synthesis import lora_training
+    from exdd_core.synthesis import learned_training, lora_training
     from exdd_core.workspace import device
 
     began = time.monotonic()
@@ -64,13 +64,17 @@ def run_teaching(workspace: Workspace, spec: TeachSpec, progress: Progress, fold
     lesson = lesson_of(workspace, spec)
     progress.begin("Waiting for paintings to end", 1)
     with device.device(workspace):  # so that no painting loads its model beside the training
-        taught = lora_training.teach(model, lesson, spec.training(), folder, progress)
+        taught = (
+            lora_training.teach(model, lesson, spec.training(), folder, progress)
+            if model
+            else learned_training.teach(lesson, spec.training(), folder, progress)
+        )
     adapter = adapters.Adapter(
         name=name,
         dataset=info.name,
         state=info.state,
-        base=model.name,
-        fingerprint=weights.fingerprint(model),
+        base=model.name if model else "",
+        fingerprint=weights.fingerprint(model) if model else "",
         surface=spec.surface,
         trigger=spec.trigger,
         types=sorted({picture.defect_type for picture in lesson.defects}),
@@ -85,15 +89,24 @@ def run_teaching(workspace: Workspace, spec: TeachSpec, progress: Progress, fold
         created=now(),
         seconds=round(time.monotonic() - began, 1),
         who=spec.who,
+        engine=spec.engine,
     )
     adapters.keep(workspace, adapter, taught.file, sorted(folder.glob("sample-*.png")))
+    if spec.engine == "learned" and adapter.best and not adapters.in_use(workspace, spec.engine):
+        adapters.use(workspace, name)  # without one this engine cannot paint
     return _result(adapter, lesson.words, taught.steps)
 
 
-def checked(workspace: Workspace, spec: TeachSpec) -> tuple[str, Path]:
-    """The name of the adapter and the place of the model. Raises `BadInput` where a training could not begin."""
+def checked(workspace: Workspace, spec: TeachSpec) -> tuple[str, Path | None]:
+    """The name of the adapter and the place of the model, None where the engine needs none.
+
+    Raises `BadInput` where a training could not begin.
+    """
     info = workspace.dataset(spec.dataset)
     name = adapters.new_name(workspace, spec.name, info.called)
+    if spec.engine == "learned":
+        _parts(info.called, donors(workspace, info.name))
+        return name, None
     models = workspace.path / weights.MODELS
     path = weights.find(spec.model, models).path
     if path is None:

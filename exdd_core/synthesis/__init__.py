@@ -4,7 +4,7 @@ Knows masks, prompts, pixels and weights. Does not know the workspace or what a 
 
     >>> from exdd_core.synthesis import ENGINES, engine_named
     >>> list(ENGINES)
-    ['sdxl', 'procedural', 'transplant', 'quilt']
+    ['sdxl', 'procedural', 'transplant', 'quilt', 'learned']
     >>> engine_named("procedural").complete({"strength": "1.5"})["strength"]
     1.5
 """

@@ -18,10 +18,14 @@ PLACES = {
     "procedural": ("exdd_core.synthesis.procedural", "Procedural"),
     "transplant": ("exdd_core.synthesis.transplant", "Transplant"),
     "quilt": ("exdd_core.synthesis.quilt", "Quilt"),
+    "learned": ("exdd_core.synthesis.learned", "Learned"),
 }
 
 # Those that need a real defect, and no prompt.
-LENDING = frozenset({"transplant", "quilt"})
+LENDING = frozenset({"transplant", "quilt", "learned"})
+
+# Those that can be taught, and the setting that names what was taught.
+TEACHABLE = {"sdxl": "lora", "learned": "taught"}
 
 
 class _Engines(Mapping[str, type[Engine]]):

@@ -184,7 +184,7 @@ def _normal(
     cut = min(size, *pixels.shape[:2])
     top, left = (int(rng.integers(length - cut + 1)) for length in pixels.shape[:2])
     mask = np.unpackbits(packed, count=side * side).reshape(side, side).astype(bool)
-    mask = _turned(mask, (bool(rng.integers(2)), int(rng.integers(4))))  # lies otherwise than the defect did
+    mask = turned(mask, (bool(rng.integers(2)), int(rng.integers(4))))  # lies otherwise than the defect did
     here = pixels[top : top + cut, left : left + cut]
     return _crop(here, mask, prompt, picture, allowed, False, rng)
 
@@ -202,9 +202,9 @@ def _crop(
     symmetry = allowed[int(rng.integers(len(allowed)))]
     bright = resized(pixels, (mask.shape[1], mask.shape[0])) * rng.uniform(1 - BRIGHTNESS, 1 + BRIGHTNESS)
     shown = np.rint(np.clip(bright, 0, 255)).astype(np.uint8)
-    return Crop(_turned(shown, symmetry), _turned(mask, symmetry), prompt, picture.id, picture.part, defect)
+    return Crop(turned(shown, symmetry), turned(mask, symmetry), prompt, picture.id, picture.part, defect)
 
 
-def _turned(layer: np.ndarray, symmetry: Symmetry) -> np.ndarray:
+def turned(layer: np.ndarray, symmetry: Symmetry) -> np.ndarray:
     mirrored, turns = symmetry
     return np.ascontiguousarray(np.rot90(layer[:, ::-1] if mirrored else layer, turns))

@@ -5,7 +5,7 @@ Knows names, bounds and bytes. Does not know torch, networks or defects.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
@@ -72,7 +72,7 @@ class TeachingSettings(Spec):
 
 
 class TeachSpec(TeachingSettings):
-    """Teach a model the defects of a data set. model: a folder, a file or an id; "" for the usual one."""
+    """Teach an engine the defects of a data set. model: a folder, a file or an id; "" for the usual one."""
 
     ABOUT: ClassVar[str] = "Teaching"
 
@@ -91,6 +91,12 @@ class TeachSpec(TeachingSettings):
         description="a word that stands for these defects in prompts",
     )
     model: str = Field(default="", title="model", description="a folder, a .safetensors file or a model id")
+    engine: Literal["sdxl", "learned"] = Field(
+        default="sdxl",
+        title="engine",
+        description="sdxl learns a LoRA; learned, an experiment, a small network that refines transplants, on a CPU in "
+        "half an hour, of which number of steps, interval and seed can be set",
+    )
     who: str = ""
 
     def training(self) -> TeachingSettings:

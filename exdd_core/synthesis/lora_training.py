@@ -96,7 +96,7 @@ def teach(
             f"{family.title} cannot be taught here; choose a Stable Diffusion model, such as SDXL."
         )
     try:
-        return _Training(model, lesson, settings, folder, progress).run()
+        return Training(model, lesson, settings, folder, progress).run()
     except Exception as error:
         if not out_of_memory(error):
             raise
@@ -107,7 +107,7 @@ def teach(
         give_back()
 
 
-class _Training:
+class Training:
     """One training: the pipeline, its encoded crops, the learner and the losses so far."""
 
     def __init__(
@@ -126,7 +126,7 @@ class _Training:
         self.pipe: Any = read_pipeline(model, torch.bfloat16 if on_gpu else torch.float32, on_gpu, progress)
         self._encode()
         self.pipe.unet.to(self.device)
-        self.learner = Learner(self.pipe, self.texts, settings.rank, settings.rate, settings.seed)
+        self.learner: Any = Learner(self.pipe, self.texts, settings.rank, settings.rate, settings.seed)
         self.losses: list[Losses] = []
         asked = [settings.to_json(), vars(lesson.words), lesson.parts, len(self.examples), self.side]
         self.made_for = json.dumps([weights.fingerprint(model), *asked])
@@ -149,7 +149,7 @@ class _Training:
         count = pieces * each + lora_crops.count_of_normal(pieces * each, len(lesson.normals))
         self.examples = encode_crops(self.pipe, learnt, count, prompts, self.device, progress)
         tried = list(lora_crops.crops(lesson.held_out, [], *taken, 1, settings.seed, empty=0))[:MOST_HELD_OUT]
-        self.held_out = encode_crops(self.pipe, tried, len(tried), prompts, self.device, progress)
+        self.held_out: Any = encode_crops(self.pipe, tried, len(tried), prompts, self.device, progress)
         self.shown: list[Crop] = tried[:SAMPLES]
 
     # --- training -------------------------------------------------------------------------------------
@@ -164,7 +164,7 @@ class _Training:
         while learner.steps < steps:
             if progress.cancelled:
                 raise Cancelled(progress.stage)
-            recent.append(learner.step(self.examples, EFFECTIVE, self.at_once))
+            recent.append(self._learn())
             mean = sum(recent) / len(recent)
             if learner.steps % self.settings.every == 0 or learner.steps == steps:
                 self._validate(mean)
@@ -174,6 +174,13 @@ class _Training:
         best = min(self.losses, key=lambda row: row["held_out"])
         found = self.folder / ADAPTER
         return Taught(found, self.losses, best["step"], steps, self.side, len(self.examples))
+
+    def _learn(self) -> float:
+        """One step; returns its loss."""
+        return self.learner.step(self.examples, EFFECTIVE, self.at_once)
+
+    def _save(self, place: Path) -> None:
+        save_file(self.learner.weights(), place, metadata={TAUGHT_BY: json.dumps(self.lesson.parts)})
 
     def _stage(self, learnt: float | None) -> str:
         said = "" if learnt is None else f" {learnt:.4f},"
@@ -194,9 +201,8 @@ class _Training:
                 )
             known = [row["held_out"] for row in self.losses if row["step"]]
             if learner.steps and loss < min(known, default=np.inf):
-                parts = json.dumps(self.lesson.parts)
                 with files.whole(self.folder / ADAPTER) as place:
-                    save_file(learner.weights(), place, metadata={TAUGHT_BY: parts})
+                    self._save(place)
             self._paint_samples()
         self.losses.append({"step": learner.steps, "learnt": learnt, "held_out": loss})
         with files.whole(self.folder / LOSSES) as place:

@@ -1,6 +1,6 @@
-"""Adapters: LoRAs that were taught the defects of this workspace, each a folder.
+"""Adapters: what engines were taught of the defects of this workspace, each a folder.
 
-    adapters/NAME/adapter.safetensors    the LoRA, which also names the parts that taught it
+    adapters/NAME/adapter.safetensors    a LoRA, or a network, which also names the parts that taught it
     adapters/NAME/adapter.json           what it was taught with, and its losses
     adapters/NAME/sample-0.png ...       what it painted into crops of held-out parts
 
@@ -23,6 +23,7 @@ from pydantic import ConfigDict
 from exdd_core import files
 from exdd_core.errors import BadInput
 from exdd_core.spec import Json, Spec
+from exdd_core.synthesis.engines import TEACHABLE
 from exdd_core.synthesis.sdxl_adapters import ADAPTER as FILE
 from exdd_core.workspace.failures import as_bad_input
 from exdd_core.workspace.settings import get as get_setting, put
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from exdd_core.workspace import Workspace
 
 FOLDER, ABOUT = "adapters", "adapter.json"
-IN_USE = "adapter"  # the setting with the name of the adapter that engines paint with by default
+# The setting with the name of the adapter that an engine paints with by default.
+IN_USE = {"sdxl": "adapter", "learned": "adapter_learned"}
 # The setting `lora` has other signs between files.
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _.-]{0,59}(?<! )")
 LARGEST = 64 << 20  # bytes of adapter.json
@@ -40,9 +42,9 @@ LARGEST = 64 << 20  # bytes of adapter.json
 class Adapter(Spec):
     """What is known of an adapter.
 
-    base, fingerprint: the model that it was taught on. images, parts: of all that it was taught with; held_out: parts
-    that chose the checkpoint, which are among `parts`. losses: rows of step, learnt and held_out. best: the step that
-    was kept, 0 where none was better than the model without it.
+    engine: which one paints with it. base, fingerprint: the model that it was taught on, "" for none. images, parts: of
+    all that it was taught with; held_out: parts that chose the checkpoint, which are among `parts`. losses: rows of
+    step, learnt and held_out. best: the step that was kept, 0 where none was better than what it began with.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -67,6 +69,7 @@ class Adapter(Spec):
     created: str
     seconds: float
     who: str = ""
+    engine: str = "sdxl"
 
 
 def folder(workspace: Workspace) -> Path:
@@ -136,15 +139,15 @@ def keep(workspace: Workspace, adapter: Adapter, made: Path, samples: Sequence[P
     return adapter
 
 
-def in_use(workspace: Workspace) -> str:
-    """The name of the adapter that engines paint with by default; "" for none, or where it is gone."""
-    name = str(workspace.setting(IN_USE) or "")
+def in_use(workspace: Workspace, engine: str = "sdxl") -> str:
+    """The name of the adapter that an engine paints with by default; "" for none, or where it is gone."""
+    name = str(workspace.setting(IN_USE[engine]) or "")
     return name if name and files.is_regular(folder(workspace) / name / FILE) else ""
 
 
-def use(workspace: Workspace, name: str) -> None:
-    """Paint with this adapter by default, or for "" with none. Raises `BadInput` where there is no such adapter."""
-    workspace.set_setting(IN_USE, get(workspace, name).name if name else "")
+def use(workspace: Workspace, name: str, engine: str = "sdxl") -> None:
+    """Let its engine paint with this adapter by default, or for "" `engine` with none. Raises `BadInput`."""
+    workspace.set_setting(IN_USE[get(workspace, name).engine if name else engine], name)
 
 
 def rename(workspace: Workspace, name: str, new: str) -> str:
@@ -157,12 +160,14 @@ def rename(workspace: Workspace, name: str, new: str) -> str:
         raise BadInput("An adapter needs a name; type one.")
     new = new_name(workspace, new.strip(), "")
     with as_bad_input(), workspace.writing() as db:
-        lora = "json_extract(settings, '$.lora')"
-        db.execute(
-            f"update prompts set settings = json_set(settings, '$.lora', ?) where {lora} = ?", [new, name]
-        )
-        if json.loads(get_setting(db, IN_USE, "null")) == name:
-            put(db, IN_USE, new)
+        for place in (f"$.{setting}" for setting in TEACHABLE.values()):
+            db.execute(
+                "update prompts set settings = json_set(settings, ?, ?) where json_extract(settings, ?) = ?",
+                [place, new, place, name],
+            )
+        for setting in IN_USE.values():
+            if json.loads(get_setting(db, setting, "null")) == name:
+                put(db, setting, new)
         (folder(workspace) / name).rename(folder(workspace) / new)
         files.sync_folder(folder(workspace))
     return new
@@ -171,8 +176,9 @@ def rename(workspace: Workspace, name: str, new: str) -> str:
 def drop(workspace: Workspace, name: str) -> None:
     """Delete an adapter. Its paintings stay, and know which parts it was taught with. Raises `BadInput`."""
     _require(workspace, name)
-    if in_use(workspace) == name:
-        use(workspace, "")
+    for engine in IN_USE:
+        if in_use(workspace, engine) == name:
+            use(workspace, "", engine)
     place = folder(workspace)
     gone = place / f".{uuid.uuid4().hex[:12]}"
     with as_bad_input():

@@ -565,6 +565,11 @@ def test_without_weights_the_page_says_what_to_download_and_offers_the_others(
         assert page.locator(".st-preview").is_disabled() and page.locator(".st-queue").is_disabled()
         assert page.locator("[data-control=guidance] input[type=number]").input_value() == "20"
         page.screenshot(path=SCREENSHOTS / "studio-no-weights.png")
+        page.click("[data-engine=learned]")  # the open panel is about this engine then
+        page.locator(".st-missing", has_text="has not been taught yet").wait_for()
+        page.locator(".st-begin").wait_for()
+        assert page.locator(".st-surface").is_hidden() and page.locator(".st-queue").is_disabled()
+        page.screenshot(path=SCREENSHOTS / "studio-learned.png")
         page.get_by_role("button", name="Use Transplant").click()
         stroke(page, (0.3, 0.3), (0.6, 0.6))
         page.wait_for_timeout(300)

@@ -24,6 +24,7 @@
  * @property {boolean} words whether it knows certain words only
  * @property {boolean} lends whether it transplants a real defect
  * @property {boolean} loads whether a model is loaded first
+ * @property {boolean} teaches whether it can be taught
  * @property {string[]} axes settings that a comparison offers
  */
 
@@ -91,6 +92,17 @@ export function withDefault(engines, name, normal) {
   const changed = (/** @type {Control} */ one) => (differs(one) ? { ...one, default: normal } : one);
   return engines.map((engine) => ({ ...engine, controls: engine.controls.map(changed) }));
 }
+
+/**
+ * The engines where one lacks something else now, or null where nothing changes.
+ * @param {Engine[]} engines
+ * @param {string} name
+ * @param {string} missing
+ */
+export const withMissing = (engines, name, missing) =>
+  engines.some((one) => one.name === name && one.missing !== missing)
+    ? engines.map((one) => (one.name === name ? { ...one, missing } : one))
+    : null;
 
 /**
  * An engine's settings that are always in sight, and those that are folded away.

@@ -10,6 +10,7 @@ import {
   splitControls,
   valueOf,
   withDefault,
+  withMissing,
   withSetting,
 } from "./settings.js";
 
@@ -39,6 +40,7 @@ const engine = (name, more = {}) => ({
   words: false,
   lends: false,
   loads: false,
+  teaches: false,
   axes: [],
   ...more,
 });
@@ -59,6 +61,12 @@ test("another default leaves all other controls as they are", () => {
   assert.deepEqual(changed?.[0], engines[0]);
   assert.equal(changed?.[1].controls[0].default, "mine");
   assert.equal(changed && withDefault(changed, "lora", "mine"), null);
+});
+
+test("what an engine lacks is told to that engine alone", () => {
+  const engines = [engine("a", { missing: "x" }), engine("b", { missing: "Teach it." })];
+  assert.deepEqual(withMissing(engines, "b", ""), [engines[0], { ...engines[1], missing: "" }]);
+  assert.equal(withMissing(engines, "a", "x"), null);
 });
 
 test("six settings are in sight, never a text", () => {

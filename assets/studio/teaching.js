@@ -6,7 +6,7 @@ import { small } from "../shared/parts.js";
 import { editName } from "../shared/renaming.js";
 import { sentence } from "../shared/server.js";
 import { bar, pause } from "./parts.js";
-import { withDefault } from "./settings.js";
+import { withDefault, withMissing } from "./settings.js";
 
 /**
  * @typedef {import("./state.js").Studio} Studio
@@ -22,6 +22,9 @@ import { withDefault } from "./settings.js";
  * @property {string[]} samples
  *
  * @typedef {object} Teaching
+ * @property {string} engine
+ * @property {string} setting its control that names what was taught
+ * @property {string} missing what is to be done before it can paint, or ""
  * @property {string} problem why nothing can be taught, "" where something can
  * @property {string} surface
  * @property {string} trigger
@@ -32,30 +35,45 @@ import { withDefault } from "./settings.js";
 
 const BETWEEN = 1500; // milliseconds
 
+/** @type {Record<string, string>} */
+const ABOUT = {
+  sdxl:
+    "Learns the marked defects of the training split, which takes long, most of all without a GPU. Paintings wait " +
+    "meanwhile. Prompts then read: surface with trigger word and type.",
+  learned:
+    "Learns the normal surface and the marked defects of the training split, about 20 minutes without a GPU. " +
+    "Paintings wait meanwhile.",
+};
+
 /** @param {Studio} studio */
 export function teachingPane(studio) {
   const { root, store, call, attempt, say } = studio;
   const panel = find(root, ".st-teach", HTMLDetailsElement);
-  const form = formOf((surface, trigger) => act("teach", { surface, trigger }));
+  const form = formOf((surface, trigger) => act("teach", { ...ours(), surface, trigger }));
+  const ours = () => ({ engine: store.get().engine });
   let watching = false;
+  let shown = ""; // the engine that the panel is about
 
-  const show = (/** @type {Teaching} */ told) => {
-    form.fill(told);
-    const running = told.job?.active;
+  const show = (/** @type {Teaching} */ { engine, problem, job, ...told }) => {
+    form.fill({ engine, ...told });
+    const running = job?.active;
     find(panel, ".st-taught").replaceChildren(
-      told.problem && !running ? make("p", { class: "st-quiet st-cannot" }, told.problem) : "",
-      told.problem || running ? "" : form.node,
-      told.job ? jobOf(told.job, (id) => act("cancel_job", { id })) : "",
-      ...told.adapters.map((one) => adapterOf(one, act)),
+      problem && !running ? make("p", { class: "st-quiet st-cannot" }, problem) : "",
+      problem || running ? "" : form.node,
+      job ? jobOf(job, (id) => act("cancel_job", { id })) : "",
+      ...told.adapters.map((one) => adapterOf(one, engine, act)),
     );
-    const engines = withDefault(store.get().engines, "lora", told.inUse);
-    if (engines) store.patch({ engines });
+    const { engines } = store.get();
+    const ready = withMissing(engines, engine, told.missing);
+    const changed = withDefault(ready || engines, told.setting, told.inUse) || ready;
+    if (changed) store.patch({ engines: changed });
   };
   const refresh = async () => {
     /** @type {Teaching} */
-    const told = await call("teaching");
-    show(told);
-    return Boolean(told.job?.active);
+    const answer = await call("teaching", ours());
+    shown = answer.engine;
+    show(answer);
+    return Boolean(answer.job?.active);
   };
   const act = attempt(async (/** @type {string} */ name, /** @type {object} */ given) => {
     await call(name, given);
@@ -74,7 +92,8 @@ export function teachingPane(studio) {
   };
   panel.addEventListener("toggle", () => panel.open && watch());
   store.subscribe(["engine", "engines"], ({ engine, engines }) => {
-    panel.hidden = !engines.find(({ name, loads }) => name === engine && loads);
+    panel.hidden = !engines.some((one) => one.name === engine && one.teaches);
+    if (!panel.hidden && panel.open && shown !== engine) watch();
   });
 }
 
@@ -86,21 +105,17 @@ function formOf(teach) {
     event.preventDefault();
     teach(surface.value.trim(), trigger.value.trim());
   };
-  const node = make(
-    "form",
-    { class: "st-teachform", onsubmit: submit },
+  const words = [
     make("label", { class: "st-typed-as" }, make("b", {}, "Surface"), surface),
     make("label", { class: "st-typed-as" }, make("b", {}, "Trigger word"), trigger),
-    make(
-      "p",
-      { class: "st-quiet" },
-      "Learns the marked defects of the training split, which takes long, most of all without a GPU. Paintings wait " +
-        "meanwhile. Prompts then read: surface with trigger word and type.",
-    ),
-    make("button", { type: "submit", class: "plain-button st-begin" }, "Teach"),
-  );
+  ];
+  const about = make("p", { class: "st-quiet" });
+  const begin = make("button", { type: "submit", class: "plain-button st-begin" }, "Teach");
+  const node = make("form", { class: "st-teachform", onsubmit: submit }, ...words, about, begin);
   let isFilled = false;
-  const fill = (/** @type {Teaching} */ told) => {
+  const fill = (/** @type {Pick<Teaching, "engine" | "surface" | "trigger">} */ told) => {
+    about.textContent = ABOUT[told.engine];
+    for (const label of words) label.hidden = told.engine !== "sdxl";
     if (isFilled) return;
     isFilled = true;
     surface.value = told.surface;
@@ -121,9 +136,9 @@ function jobOf({ id, title, active, text, fraction, samples }, cancel) {
   );
 }
 
-/** @param {Adapter} adapter @param {(name: string, given: object) => unknown} act */
-function adapterOf({ name, images, dataset, best, before, after, inUse, samples }, act) {
-  const use = () => act("use_adapter", { id: inUse ? "" : name });
+/** @param {Adapter} adapter @param {string} engine @param {(name: string, given: object) => unknown} act */
+function adapterOf({ name, images, dataset, best, before, after, inUse, samples }, engine, act) {
+  const use = () => act("use_adapter", { engine, id: inUse ? "" : name });
   const rename = (/** @type {string} */ other) => act("rename_adapter", { id: name, name: other });
   const gain = best
     ? `held-out loss ${before.toFixed(4)} → ${after.toFixed(4)} after ${best} steps`

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from exdd_core import datasets, drawing, jobs, sentences, studio, synthesis
 from exdd_core.synthesis import mask_spec, orders, weights
-from exdd_core.synthesis.engines import LENDING
+from exdd_core.synthesis.engines import LENDING, TEACHABLE
 from exdd_core.workspace import image_windows
 from pages import answers
 from pages.guard.visitors import without_places
@@ -146,6 +146,7 @@ def _engine(workspace: Workspace, name: str) -> Answer:
         "words": name == "procedural",
         "lends": name in LENDING,
         "loads": name == "sdxl",
+        "teaches": name in TEACHABLE,
         "axes": list(studio.axes_of(name)),
     }
 

@@ -61,7 +61,19 @@ class Sources(Question):
     start: Whole
 
 
-class Teach(Question):
+class Teaching(Question):
+    """engine: one that can be taught."""
+
+    engine: Literal["sdxl", "learned"]
+
+
+class UsedAdapter(Teaching):
+    """id: an adapter of that engine, or "" for none."""
+
+    id: Id
+
+
+class Teach(Teaching):
     surface: Text
     trigger: Id
 

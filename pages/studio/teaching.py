@@ -13,12 +13,13 @@ from exdd_core.errors import BadInput
 from exdd_core.images import read_image
 from exdd_core.jobs.kinds import TRAINING
 from exdd_core.jobs.table import job_folder
-from exdd_core.studio import teaching as taught
+from exdd_core.studio import engine, teaching as taught
+from exdd_core.synthesis.engines import TEACHABLE
 from exdd_core.synthesis.lora_settings import TeachSpec
 from exdd_core.workspace import adapters
 from pages.html import Answer
 from pages.pictures import jpeg_url
-from pages.questions import Named, One, Question
+from pages.questions import Named, One
 from pages.studio import questions
 from pages.studio.state import Studio
 
@@ -29,22 +30,26 @@ KIND = "teach"
 SAMPLE_SIDE = 160  # pixels
 
 
-def teaching(shared: Studio, asked: Question) -> Answer:
-    """Why nothing can be taught, if so; the training that runs or waits, with its samples; and the adapters."""
+def teaching(shared: Studio, asked: questions.Teaching) -> Answer:
+    """Why an engine cannot be taught, if so; the training that runs or waits, with its samples; and its adapters."""
     workspace = shared.workspace
     problem = ""
     try:
-        taught.checked(workspace, TeachSpec())
+        taught.checked(workspace, TeachSpec(engine=asked.engine))
     except BadInput as reason:
         problem = str(reason)
-    used = adapters.in_use(workspace)
+    used = adapters.in_use(workspace, asked.engine)
+    ours = [one for one in adapters.listed(workspace) if one.engine == asked.engine]
     return {
+        "engine": asked.engine,
+        "setting": TEACHABLE[asked.engine],
+        "missing": engine(workspace, asked.engine).missing(),
         "problem": problem,
         "surface": TeachSpec.model_fields["surface"].default,
         "trigger": TeachSpec.model_fields["trigger"].default,
         "job": _job(workspace),
         "inUse": used,
-        "adapters": [_adapter(workspace, one, one.name == used) for one in adapters.listed(workspace)],
+        "adapters": [_adapter(workspace, one, one.name == used) for one in ours],
     }
 
 
@@ -92,15 +97,15 @@ def teach(shared: Studio, asked: questions.Teach) -> Answer:
     """Queue a training on the active data set. Raises `BadInput` where it could not begin."""
     workspace = shared.workspace
     dataset = workspace.dataset().name
-    given = TeachSpec(dataset=dataset, surface=asked.surface, trigger=asked.trigger)
+    given = TeachSpec(dataset=dataset, surface=asked.surface, trigger=asked.trigger, engine=asked.engine)
     name, _ = taught.checked(workspace, given)
     job = jobs.submit(workspace, KIND, f"Teaching {name}", given.to_json() | {"name": name})
     return {"job": job.id}
 
 
-def use_adapter(shared: Studio, asked: One) -> Answer:
+def use_adapter(shared: Studio, asked: questions.UsedAdapter) -> Answer:
     """Paint with an adapter by default, or for "" with none."""
-    adapters.use(shared.workspace, asked.id)
+    adapters.use(shared.workspace, asked.id, asked.engine)
     return {}
 
 

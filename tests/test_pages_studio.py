@@ -503,7 +503,8 @@ def test_the_library_saves_loads_compares_deletes_and_travels(
         size = page.viewport_size
         page.set_viewport_size({"width": 933, "height": 600})  # 1400x900 at 150 %
         assert page.evaluate(
-            "[...document.querySelectorAll('.st-dialog, .st-dialog .wide')].every((e) => e.scrollWidth <= e.clientWidth)"
+            "[...document.querySelectorAll('.st-dialog, .st-dialog .wide')]"
+            ".every((one) => one.scrollWidth <= one.clientWidth)"
         )
         page.screenshot(path=SCREENSHOTS / "studio-library-150.png")
         assert size

@@ -162,6 +162,10 @@ def test_a_comparison_is_kept_and_stale_once_candidates_change(workspace: Worksp
     assert found is not None and found.made == answer["made"] and found.groups[0].engine == "procedural"
 
 
+def refuse(*given: object) -> None:
+    raise BadInput("There is nothing to show.")
+
+
 def test_both_are_used_on_a_phone_and_nothing_moves(browser: Browser, workspace: Workspace) -> None:
     with serving(workspace) as address, visiting(browser, 390, 780) as page:
         page.goto(f"{address}curate")
@@ -198,6 +202,15 @@ def test_both_are_used_on_a_phone_and_nothing_moves(browser: Browser, workspace:
         assert page.evaluate(SIDEWAYS) <= 0
         assert page.evaluate("window.moved") < 0.01
         assert all(one.said for one in blind.listed(workspace, "demo")[0].shown)
+        # What is wrong is said in the dialog, which covers the page, and goes with it.
+        page.keyboard.press("Escape")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(blind, "begin", refuse)
+            page.click(".cu-blind")
+            page.click(".cu-begin")
+            page.locator(".st-dialog .note.error", has_text="There is nothing to show.").wait_for()
+        page.keyboard.press("Escape")
+        page.locator(".curate .st-message").wait_for(state="hidden")
 
 
 def watch(page: Page) -> None:

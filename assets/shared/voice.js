@@ -31,9 +31,21 @@ export function note(words, kind, close) {
  */
 export function voice(page) {
   const message = find(page, ".st-message");
+  const usual = make("span", { hidden: true });
+  message.before(usual);
+  const dialog = /** @type {HTMLDialogElement | null} */ (page.querySelector("dialog.st-dialog"));
+  dialog?.addEventListener("close", () => {
+    if (usual.nextSibling === message) return;
+    usual.after(message);
+    message.hidden = true; // it was about what the dialog held
+  });
 
   /** @param {string | import("./dom.js").Child[]} words @param {Kind} [kind] */
   const say = (words, kind = "error") => {
+    // An open dialog covers the page.
+    const inside = dialog?.open && dialog.querySelector(".st-inside");
+    if (inside) inside.prepend(message);
+    else usual.after(message);
     message.hidden = !words.length;
     message.replaceChildren(words.length ? note(words, kind, () => say("")) : "");
   };

@@ -1,5 +1,5 @@
 // The right half of every page's header: running job, active data set and bank version; and the drawer with all
-// jobs. pages/_shared.py answers `look` and `act`; this shows it, and keeps nothing but whether the drawer is open.
+// jobs. pages/frame.py answers `look` and `act`; this shows it, and keeps nothing but whether the drawer is open.
 
 import { find } from "../shared/dom.js";
 import { recall, remember } from "../shared/memory.js";

@@ -1,7 +1,7 @@
 // What the Jobs drawer says about jobs, and what can be done with them. Pure: knows no element and no server.
 
 /**
- * A job as pages/_shared.py tells of it.
+ * A job as pages/frame.py tells of it.
  * @typedef {"running" | "queued" | "done" | "cancelled" | "failed" | "interrupted"} State
  * @typedef {object} Job
  * @property {string} id

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
 from urllib.parse import quote
 
 import secure
@@ -47,7 +48,7 @@ LOOKING, WRITING = 20, 12
 LINKED = (SIGN_IN, OIDC_BACK)  # a provider leads here from its own site
 
 
-def _headers(framed_by: tuple[str, ...]) -> dict[str, str]:
+def _headers(framed_by: tuple[str, ...]) -> Mapping[str, str]:
     """What binds browsers in every answer. framed_by: origins of sites that may show pages inside of theirs."""
     # Gradio compiles templates and handlers from strings and writes styles into elements; all else is our own server's.
     policy = (
@@ -273,7 +274,7 @@ def _refusal(refusal: Refused, path: str, headers: Headers) -> Response:
     return JSONResponse({"detail": refusal.detail}, refusal.status_code)
 
 
-def _with_headers(send: Send, path: str, own: dict[str, str]) -> Send:
+def _with_headers(send: Send, path: str, own: Mapping[str, str]) -> Send:
     of_file = path.startswith(f"{checks.API}/file=")
 
     async def sent(message: Message) -> None:

@@ -20,7 +20,7 @@ from exdd_core.images import read_mask
 from exdd_core.measurements import RunResult
 from exdd_core.workspace import Workspace, runs, thresholds
 from exdd_core.workspace.thresholds import Choice
-from pages.banks.versions import _held_row
+from pages.banks.versions import held_row
 from pages.job_panel import outcome_of
 from tests import plates
 
@@ -137,7 +137,7 @@ def test_a_figure_below_the_interval_holds_a_version_back(
     assert gate._fallen(demo_workspace, other, active) == [
         "image ap is 0.7900, below the interval of v1, 0.8000 to 1.0000"
     ]
-    row = _held_row(other, Gate("v9", [], ["<image ap> is low"]))
+    row = held_row(other, Gate("v9", [], ["<image ap> is low"]))
     assert 'data-act="anyway" data-id="other"' in row and "<li>&lt;image ap&gt; is low</li>" in row
     fallen = Gate("v9", [], ["image ap is low"])
     assert fallen.holds and fallen.sentence == "v9 is held back: 1 figure fell out of the interval."

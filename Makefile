@@ -4,6 +4,8 @@
 #   make test-fast   without the browser and without what starts and kills programs: under 3 minutes on 2 cores
 #   make lint    style and types, and the tests of the scripts (these need Node, nothing else does)
 #   make bench   what the README claims about speed and accuracy
+#   make docs    the documentation site, into build/docs
+#   make screenshots   the README's pictures, into docs/pages
 #   make extra-NAME  a package that few people need; pyproject.toml names them under optional-dependencies
 # Everything is installed into .venv; delete that folder to begin again. Three switches say what a new one takes:
 #   TORCH=cpu    PyTorch without CUDA, from PyTorch's own index
@@ -13,7 +15,7 @@
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := run
-.PHONY: run test test-fast lint bench lock browser chosen
+.PHONY: run test test-fast lint bench docs screenshots lock browser chosen
 .DELETE_ON_ERROR:
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -66,6 +68,12 @@ lock: .venv/run.stamp
 
 bench: .venv/test.stamp
 	$(PY) -m tests.bench
+
+docs: .venv/test.stamp
+	$(PY) -m docs.build
+
+screenshots: .venv/test.stamp browser
+	$(PY) -m tests.page_pictures
 
 EXTRAS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["$*"])
 extra-%: .venv/run.stamp

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import platform
 import subprocess
 import sys
 
 import numpy as np
+import psutil
 import pytest
 import torch
 
@@ -51,3 +53,13 @@ def test_another_word_is_refused_by_the_command_line(monkeypatch: pytest.MonkeyP
     assert answer.returncode == 2
     assert "EXDD_DEVICE is 'gpu0', which is no device; set it to auto, cpu or cuda." in answer.stderr
     assert "Traceback" not in answer.stderr
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries keep no freed memory")
+def test_freed_memory_between_pieces_in_use_is_given_back() -> None:
+    process, pieces = psutil.Process(), [bytes(range(256)) * 80 for _ in range(5_000)]  # 100 MB
+    held = process.memory_info().rss
+    in_use = pieces[::50]
+    del pieces
+    device.trim()
+    assert held - process.memory_info().rss > 80 << 20 and len(in_use) == 100

@@ -158,6 +158,7 @@ def run_next(workspace: Workspace, draining: threading.Event | None = None) -> J
                 return None  # cancelled meanwhile
             with suppress(Exception):  # the table has its sentence, and the log the rest
                 _run(workspace, job, Progress(), draining)
+    device.trim()
     return get(workspace, job.id)
 
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import psutil
 
-from exdd_core import curation
+from exdd_core import curation, device
 from exdd_core.banks.building import build_bank
 from exdd_core.banks.detectors import load_detector
 from exdd_core.review import Review
@@ -90,6 +90,7 @@ def _round(workspace: Workspace, clock: Clock, number: int, due: bool, decided: 
             build_bank(workspace, negative_ratio=0.2)
         for old in workspace.banks()[KEPT:]:
             delete_bank(workspace, old.id)
+        device.trim()  # as the worker does after a job
     _decide(workspace, clock, number, decided)
     with clock.timed("fit"):
         load_detector(workspace)

@@ -17,7 +17,7 @@ banks.map: histograms image news open_picture
 banks.page: render.<locals>.changed render.<locals>.lists
 banks.rows: Rows.connect.<locals>.blame Rows.connect.<locals>.change Rows.connect.<locals>.turn Rows.updates
 banks.verdicts: Verdicts.connect.<locals>.look
-banks.versions: Versions.state
+banks.versions: Versions.state Versions.updates
 curate.blind: blind_tests
 curate.bulk: look
 curate.candidate: ahead candidate effect history mask measures
@@ -26,7 +26,7 @@ curate.likeness: likeness
 curate.page: news open_page
 data.gallery: Gallery.connect.<locals>.filtered
 data.importer: Importer.connect.<locals>.<lambda> _fields_of_source Importer._back
-data.page: render.<locals>.refresh
+data.page: DatasetList.updates render.<locals>.refresh
 data.region: look Region.connect.<locals>.changed
 evaluate.listing: listed open_page
 evaluate.making: look

@@ -554,7 +554,8 @@ def test_prompts_go_out_and_come_in(painted, tmp_path, capsys):
     assert "no prompt named" in refusal(capsys, "prompts", "delete", "Copper", "--workspace", painted)
     done = jobs.submit(Workspace(painted), "demo", "Making demo images", {})
     jobs.cancel(Workspace(painted), done.id)
-    assert result("jobs", "clear") == {"cleared": 1} and result("jobs", "list") == {"jobs": []}
+    ended = len(result("jobs", "list")["jobs"])
+    assert result("jobs", "clear") == {"cleared": ended} and ended and result("jobs", "list") == {"jobs": []}
     file.write_bytes(b"\xff\xfe")
     assert "no text file" in refusal(capsys, "prompts", "import", file, "--workspace", painted)
 

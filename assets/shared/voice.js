@@ -88,16 +88,23 @@ function toaster(page, attempt) {
     }, lasting);
   };
 
+  const said = make("span", {});
+  const button = make("button", { type: "button" }, "Undo");
+  box.append(said);
+
   /** @param {string} words @param {() => unknown} [undo] @param {number} [lasting] milliseconds */
   return (words, undo, lasting = undo ? 9000 : 4000) => {
-    (dialog?.open ? dialog : usual)?.append(box); // while a dialog is open, nothing outside it can be clicked
+    const place = dialog?.open ? dialog : usual; // while a dialog is open, nothing outside it can be clicked
+    if (box.parentElement !== place) place?.append(box);
     box.hidden = false;
-    const takeBack = attempt(async () => {
+    said.replaceChildren(...withLinks(words));
+    button.onclick = attempt(async () => {
       box.hidden = true;
       await undo?.();
     });
-    const button = undo && make("button", { type: "button", onclick: takeBack }, "Undo");
-    box.replaceChildren(make("span", {}, withLinks(words)), button || "");
+    // What is pressed just as the words change stays the same button, or the browser would count no click.
+    if (!undo) button.remove();
+    else if (!button.parentElement) box.append(button);
     box.style.paddingRight = undo ? "8px" : "16px";
     fade(lasting);
   };

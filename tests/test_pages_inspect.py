@@ -583,7 +583,12 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         assert decisions.history(workspace)[0].action == "false_alarm"
         (less,) = load_detector(workspace).score([path])
         assert less.score < known.score  # the heatmap of normal surface may be black before and after
-        page.locator(".vw-toast button").click()
+        button = page.locator(".vw-toast button").bounding_box()
+        assert button
+        page.mouse.move(button["x"] + 4, button["y"] + 4)
+        page.mouse.down()
+        page.eval_on_selector(".vw-toast span", "words => words.append(' and moves the button'.repeat(9))")
+        page.mouse.up()
         toast("Taken back")
         assert heatmap() == before
 

@@ -91,6 +91,8 @@ function toaster(page, attempt) {
   const said = make("span", {});
   const button = make("button", { type: "button" }, "Undo");
   box.append(said);
+  // A press counts where it began, also if the words change meanwhile and move the button away.
+  button.addEventListener("pointerdown", (event) => button.setPointerCapture(event.pointerId));
 
   /** @param {string} words @param {() => unknown} [undo] @param {number} [lasting] milliseconds */
   return (words, undo, lasting = undo ? 9000 : 4000) => {
@@ -102,7 +104,6 @@ function toaster(page, attempt) {
       box.hidden = true;
       await undo?.();
     });
-    // What is pressed just as the words change stays the same button, or the browser would count no click.
     if (!undo) button.remove();
     else if (!button.parentElement) box.append(button);
     box.style.paddingRight = undo ? "8px" : "16px";

@@ -77,7 +77,7 @@ def drawn(page: Page, name: str, dots: int) -> None:
 
 
 def test_versions_are_compared_and_a_map_shows_what_is_dropped_and_put_back(
-    page: Page, address: str, workspace: Workspace, tmp_path: Path
+    address: str, page: Page, workspace: Workspace, tmp_path: Path
 ) -> None:
     own = Workspace.open(tmp_path / "workspace")
 

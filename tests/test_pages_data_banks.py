@@ -98,7 +98,7 @@ def test_an_empty_workspace_is_made_and_says_what_to_do(page: Page, folder: Path
 # --- Data -------------------------------------------------------------------------------------------------
 
 
-def test_what_is_next_is_dismissed_a_kind_at_a_time(page: Page, address: str) -> None:
+def test_what_is_next_is_dismissed_a_kind_at_a_time(address: str, page: Page) -> None:
     """And remembered in the browser; the strip keeps its height, and what is hidden can be shown again.
 
     It stands first in the file, while the workspace is fresh and has first steps.
@@ -115,7 +115,7 @@ def test_what_is_next_is_dismissed_a_kind_at_a_time(page: Page, address: str) ->
     assert do.get_attribute("href") == first and strip.bounding_box() == height
 
 
-def test_import_shows_the_split_before_it_is_made(page: Page, address: str, folder: Path) -> None:
+def test_import_shows_the_split_before_it_is_made(address: str, page: Page, folder: Path) -> None:
     visit(page, f"{address}/data")
     look_at(page, folder)
     preview = page.locator("#import-preview")
@@ -142,7 +142,7 @@ def test_import_shows_the_split_before_it_is_made(page: Page, address: str, fold
     assert page.locator(".jobs-entry", has_text="by part").count() == 0  # nothing to try again
 
 
-def test_importing_twice_changes_nothing(page: Page, address: str, folder: Path) -> None:
+def test_importing_twice_changes_nothing(address: str, page: Page, folder: Path) -> None:
     visit(page, f"{address}/data")
     import_from(page, folder, 12)
     sentence(page, "Imported 12 images as brackets.")
@@ -156,7 +156,7 @@ def test_importing_twice_changes_nothing(page: Page, address: str, folder: Path)
     page.locator("#datasets tr.selected", has_text="demo").wait_for()
 
 
-def test_a_zip_can_be_uploaded(page: Page, address: str, folder: Path, tmp_path: Path) -> None:
+def test_a_zip_can_be_uploaded(address: str, page: Page, folder: Path, tmp_path: Path) -> None:
     packed = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", folder))
     visit(page, f"{address}/data")
     page.get_by_label("A zip file to upload").check()
@@ -169,7 +169,7 @@ def test_a_zip_can_be_uploaded(page: Page, address: str, folder: Path, tmp_path:
     page.locator("#datasets tr.selected", has_text="demo").wait_for()
 
 
-def test_the_gallery_filters_and_counts(page: Page, address: str) -> None:
+def test_the_gallery_filters_and_counts(address: str, page: Page) -> None:
     visit(page, f"{address}/data")
     head = page.locator("#gallery .list-head")
     head.get_by_text("24 images", exact=True).wait_for()
@@ -194,7 +194,7 @@ def test_the_gallery_filters_and_counts(page: Page, address: str) -> None:
     page.wait_for_url(re.compile(r"/\?image=demo"))
 
 
-def test_a_thumbnail_of_nothing_is_a_sentence(page: Page, address: str) -> None:
+def test_a_thumbnail_of_nothing_is_a_sentence(address: str, page: Page) -> None:
     answer = page.request.get(f"{address}/thumbnail?image=demo/nothing.png")
     assert answer.status == 404
     assert answer.text() == 'There is no image "demo/nothing.png" in this workspace.'
@@ -203,7 +203,7 @@ def test_a_thumbnail_of_nothing_is_a_sentence(page: Page, address: str) -> None:
 # --- Banks ------------------------------------------------------------------------------------------------
 
 
-def test_build_activate_and_delete(page: Page, address: str) -> None:
+def test_build_activate_and_delete(address: str, page: Page) -> None:
     """Nothing moves while the build, and then the measurement of what it has made, go on and end."""
     page.add_init_script(MOVED + "localStorage.setItem('exdd.who', 'Anna')")
     visit(page, f"{address}/banks")
@@ -284,7 +284,7 @@ def test_build_activate_and_delete(page: Page, address: str) -> None:
     )
 
 
-def test_a_build_can_be_cancelled(page: Page, address: str) -> None:
+def test_a_build_can_be_cancelled(address: str, page: Page) -> None:
     visit(page, f"{address}/banks")
     before = page.locator("#versions tbody tr")
     before.first.wait_for()
@@ -305,7 +305,7 @@ def test_a_build_can_be_cancelled(page: Page, address: str) -> None:
         ("Negative share kept", "0", "above 0 and at most 100 %"),
     ],
 )
-def test_wrong_settings_are_a_sentence(page: Page, address: str, label: str, value: str, words: str) -> None:
+def test_wrong_settings_are_a_sentence(address: str, page: Page, label: str, value: str, words: str) -> None:
     visit(page, f"{address}/banks")
     page.locator("#versions tbody tr").first.wait_for()
     page.get_by_role("button", name="More settings").click()
@@ -318,7 +318,7 @@ def test_wrong_settings_are_a_sentence(page: Page, address: str, label: str, val
 # --- the frame --------------------------------------------------------------------------------------------
 
 
-def test_every_page_is_in_the_frame(page: Page, address: str) -> None:
+def test_every_page_is_in_the_frame(address: str, page: Page) -> None:
     for title, path in (("Inspect", "/"), ("Data", "/data"), ("Banks", "/banks")):
         visit(page, f"{address}{path}")
         assert page.locator(".frame-header nav [aria-current]").inner_text() == title
@@ -341,7 +341,7 @@ def test_every_page_is_in_the_frame(page: Page, address: str) -> None:
     assert page.get_attribute("#cut", "title") == "a name that is too long"
 
 
-def test_the_theme_is_switched_and_remembered(page: Page, address: str) -> None:
+def test_the_theme_is_switched_and_remembered(address: str, page: Page) -> None:
     def colour() -> str:
         return str(page.evaluate("getComputedStyle(document.querySelector('.frame-header')).backgroundColor"))
 
@@ -358,7 +358,7 @@ def test_the_theme_is_switched_and_remembered(page: Page, address: str) -> None:
     assert colour() == light
 
 
-def test_nothing_moves_while_a_page_loads(page: Page, address: str) -> None:
+def test_nothing_moves_while_a_page_loads(address: str, page: Page) -> None:
     """Sum of layout shifts, from 0 to 1: in the order in which Gradio loads parts, 0.10 (Data) to 0.36 (Banks)."""
     page.add_init_script(MOVED)
     last = {"/": ".vw-settled", "/studio": ".st-ready", "/curate": ".curate", "/evaluate": ".evaluate"}
@@ -373,7 +373,7 @@ def test_nothing_moves_while_a_page_loads(page: Page, address: str) -> None:
     assert max(moved.values()) < 0.01, moved
 
 
-def test_tables_sort_by_a_click(page: Page, address: str, folder: Path) -> None:
+def test_tables_sort_by_a_click(address: str, page: Page, folder: Path) -> None:
     visit(page, f"{address}/data")
     import_from(page, folder, 12)
     sentence(page, "brackets")

@@ -64,7 +64,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Path
         yield address.rstrip("/"), folder
 
 
-def test_an_odd_folder_comes_in_as_it_was_meant(page: Page, served: tuple[str, Path], odd: Path) -> None:
+def test_an_odd_folder_comes_in_as_it_was_meant(served: tuple[str, Path], page: Page, odd: Path) -> None:
     address, folder = served
     visit(page, f"{address}/data")
     look_at(page, odd)
@@ -105,7 +105,7 @@ def test_an_odd_folder_comes_in_as_it_was_meant(page: Page, served: tuple[str, P
 
 
 def test_a_folder_that_says_nothing_is_asked_for(
-    page: Page, served: tuple[str, Path], tmp_path: Path
+    served: tuple[str, Path], page: Page, tmp_path: Path
 ) -> None:
     address, _ = served
     for n in range(3):
@@ -125,7 +125,7 @@ def test_a_folder_that_says_nothing_is_asked_for(
     page.locator("#import-preview").get_by_text("as you chose").wait_for()
 
 
-def test_nonsense_for_a_depth_is_one_sentence(page: Page, served: tuple[str, Path], odd: Path) -> None:
+def test_nonsense_for_a_depth_is_one_sentence(served: tuple[str, Path], page: Page, odd: Path) -> None:
     address, _ = served
     visit(page, f"{address}/data")
     look_at(page, odd)
@@ -160,7 +160,7 @@ def filled(served: tuple[str, Path], tmp_path_factory: pytest.TempPathFactory) -
 
 
 def test_ten_more_images_join_and_a_rebuild_is_offered(
-    page: Page, served: tuple[str, Path], filled: Workspace, tmp_path: Path
+    served: tuple[str, Path], page: Page, filled: Workspace, tmp_path: Path
 ) -> None:
     address, _ = served
     for n in range(10):
@@ -182,7 +182,7 @@ def test_ten_more_images_join_and_a_rebuild_is_offered(
 
 
 def test_ticked_images_are_moved_and_taken_back(
-    page: Page, served: tuple[str, Path], filled: Workspace
+    served: tuple[str, Path], page: Page, filled: Workspace
 ) -> None:
     address, _ = served
     before = {row.id: row.split for row in filled.images("lids")}
@@ -212,7 +212,7 @@ def test_ticked_images_are_moved_and_taken_back(
 
 
 def test_a_data_set_is_renamed_exported_and_deleted(
-    page: Page, served: tuple[str, Path], filled: Workspace
+    served: tuple[str, Path], page: Page, filled: Workspace
 ) -> None:
     address, _ = served
     visit(page, f"{address}/data")

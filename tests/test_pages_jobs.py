@@ -98,7 +98,7 @@ def test_the_drawer_shows_orders_cancels_and_clears(page: Page, workspace: Works
 
 
 def test_a_killed_program_loses_no_job(page: Page, workspace: Workspace) -> None:
-    killed = jobs.submit(workspace, "synthesize", "Paint many", PAINTING | {"count": 150})
+    killed = jobs.submit(workspace, "synthesize", "Paint many", PAINTING | {"count": 900})
     jobs.submit(workspace, "synthesize", "Paint few", PAINTING | {"count": 2, "seed": 1000})
 
     def made() -> int:
@@ -113,7 +113,7 @@ def test_a_killed_program_loses_no_job(page: Page, workspace: Workspace) -> None
         page.locator(".jobs-button").click()
         lost = entry(page, "Paint many")
         lost.get_by_text("Running").wait_for(timeout=SLOW)  # by itself
-        lost.get_by_text(re.compile(r"Painting defects: \d+ of 150")).wait_for()
+        lost.get_by_text(re.compile(r"Painting defects: \d+ of 900")).wait_for()
         until(lambda: made() > kept)
         lost.get_by_role("button", name="Cancel").click()
         lost.get_by_text("Cancelled").wait_for(timeout=SLOW)

@@ -241,7 +241,7 @@ def drag(page: Page, editor: Locator, start: tuple[float, float], end: tuple[flo
 
 
 def test_outside_of_a_drawn_region_the_map_is_empty_and_a_defect_changes_nothing(
-    page: Page, served: tuple[str, Path]
+    served: tuple[str, Path], page: Page
 ) -> None:
     address, folder = served
     editor = unfolded(page, address)
@@ -285,7 +285,7 @@ def test_outside_of_a_drawn_region_the_map_is_empty_and_a_defect_changes_nothing
     shoot(page, "region-inspect")
 
 
-def test_tools_undo_other_images_and_the_way_back(page: Page, served: tuple[str, Path]) -> None:
+def test_tools_undo_other_images_and_the_way_back(served: tuple[str, Path], page: Page) -> None:
     address, folder = served
     editor = unfolded(page, address)
     share = editor.locator(".rg-share")
@@ -335,7 +335,7 @@ def test_tools_undo_other_images_and_the_way_back(page: Page, served: tuple[str,
 
 
 def test_files_that_do_not_fit_are_one_sentence_and_dark_is_as_good(
-    page: Page, served: tuple[str, Path], tmp_path: Path
+    served: tuple[str, Path], page: Page, tmp_path: Path
 ) -> None:
     address, folder = served
     page.emulate_media(color_scheme="dark")

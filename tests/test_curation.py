@@ -34,6 +34,7 @@ from exdd_core.detector.context import TrainingSums
 from exdd_core.detector.examples import defect_patches
 from exdd_core.errors import BadInput
 from exdd_core.images import encode_png, read_mask
+from exdd_core.review import Review, Wanted
 from exdd_core.studio import editor
 from exdd_core.workspace import ImageRow, Workspace, candidates, decisions, drawn_masks
 from exdd_core.workspace.versions import activate_bank, delete_bank, pin_bank, roll_back
@@ -99,6 +100,26 @@ def test_accepting_changes_the_detector_at_once_and_undo_changes_it_back(workspa
     assert scores(workspace) == before  # to the last bit: what was fitted then is what is taken again
     assert candidates.get(workspace, first).status == "pending"
     agree(workspace)
+
+
+def test_whoever_looks_before_the_fit_sees_the_decision_all_the_same(workspace):
+    """What was remembered, scored or chosen a threshold by before an undo is not what holds after it."""
+    shown, first = Review(workspace), pending(workspace)[0]
+    ids = [row.id for row in workspace.images(split="test")]
+    images, bank = [shown.image(id) for id in ids], workspace.bank()
+    before = [shown.compare(id).exdd.score for id in ids]
+    curation.accept(workspace, [first], "Anna")
+    after = [shown.compare(id).exdd.score for id in ids]
+    assert after != before
+    number = decisions.history(workspace, first)[0].id
+    curation.undo(workspace, number, "Anna", wait=False)
+    assert [shown.compare(id).exdd.score for id in ids] == before
+    curation.accept(workspace, [first], "Anna", wait=False)
+    assert shown.score(images) == [] and [shown.compare(id).exdd.score for id in ids] == after
+    curation.undo_last(workspace, "Anna", wait=False)
+    shown.choose_threshold(Wanted("rate", rate=0.2), "Anna")
+    kept = shown.results(bank).rows(shown.bank_state().state)
+    assert [kept[id]["exdd_score"] for id in ids] == pytest.approx(before, rel=1e-4)
 
 
 def test_what_is_prepared_before_the_first_decision_changes_nothing_but_its_time(workspace, monkeypatch):

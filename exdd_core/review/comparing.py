@@ -23,7 +23,7 @@ from exdd_core.images import read_mask
 from exdd_core.progress import Progress
 from exdd_core.review.lists import ShownImage, find_image
 from exdd_core.review.results import Results, StoredRow
-from exdd_core.review.states import BankState, former_name, read, require_state
+from exdd_core.review.states import BankState, followed_state, former_name, read, require_state
 from exdd_core.review.table import result_row
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class Comparing:
 
     def compare(self, id: str, bank: str | None = None) -> ComparedImage:
         """Both methods on one image with a bank version (None: the active one). Raises BadInput."""
-        key, image = (require_state(self._workspace, bank).stamp, id), find_image(self._workspace, id)
+        key, image = (followed_state(self._workspace, bank).stamp, id), find_image(self._workspace, id)
         with self._lock:
             known = self._remembered.get(key)
             if known is not None and known.image == image:  # its label, mask and depth may have changed
@@ -125,7 +125,7 @@ class Comparing:
         Returns one sentence for each image that cannot be read. Results are stored batch by batch, so
         cancelling loses none.
         """
-        progress, state = progress or Progress(), require_state(self._workspace, bank)
+        progress, state = progress or Progress(), followed_state(self._workspace, bank)
         known = self.results(state.version).rows(state.state)
         left = [image for image in images if image.id not in known]
         progress.begin("Scoring images", len(left))

@@ -1,6 +1,6 @@
 """A bank version in one state of its banks, and how that version reads an image.
 
-Knows bank versions, their changes and image files. Does not know detectors or scores.
+Knows bank versions, the decisions that they follow and image files. Does not know detectors or scores.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from exdd_core.banks import following
 from exdd_core.datasets import incoming
 from exdd_core.depth import Depth
 from exdd_core.errors import BadInput
@@ -37,6 +38,11 @@ class BankState:
         """A text that differs wherever scores may differ."""
         return f"{self.version.id} {self.state}"
 
+    @property
+    def content(self) -> str:
+        """The state without the threshold: the same wherever the banks hold the same rows."""
+        return self.state.partition("~")[0]
+
 
 def bank_state(workspace: Workspace, bank: str | None = None) -> BankState | None:
     """A bank version as its banks are now.
@@ -54,6 +60,12 @@ def require_state(workspace: Workspace, bank: str | None) -> BankState:
     if state is None:
         raise BadInput("There is no bank version yet; build one first.")
     return state
+
+
+def followed_state(workspace: Workspace, bank: str | None) -> BankState:
+    """`require_state`, once the banks follow every decision made so far: what is computed begins with it."""
+    following.follow(workspace, require_state(workspace, bank).version)
+    return require_state(workspace, bank)
 
 
 def _state(workspace: Workspace, bank: BankVersion) -> str:

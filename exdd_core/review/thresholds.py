@@ -53,7 +53,7 @@ class Found:
 
 def find(comparing: Comparing, workspace: Workspace, bank: str | None, wanted: Wanted) -> Found:
     """Find a threshold for a version. Raises BadInput where too little is known for it."""
-    state = states.require_state(workspace, bank)
+    state = states.followed_state(workspace, bank)
     if wanted.way == "hand":
         return _found(wanted.value, "set by hand")
     if wanted.way == "rate":
@@ -77,7 +77,7 @@ def choose(
     comparing: Comparing, workspace: Workspace, bank: str | None, wanted: Wanted, who: str
 ) -> tuple[Choice, str]:
     """Store the threshold for a version, by which its images are judged from then on; and that in words."""
-    before = states.require_state(workspace, bank)
+    before = states.followed_state(workspace, bank)
     found = find(comparing, workspace, bank, wanted)
     choice = Choice(value=found.value, way=wanted.way, said=found.said, who=who)
     kept = thresholds.choose(workspace, before.version.id, choice)
@@ -87,7 +87,7 @@ def choose(
 
 def undo(comparing: Comparing, workspace: Workspace, bank: str | None, who: str) -> tuple[Choice, str]:
     """Take the threshold that holds back: the one before holds again; and that in words."""
-    before = states.require_state(workspace, bank)
+    before = states.followed_state(workspace, bank)
     back = thresholds.undo(workspace, before.version.id, who)
     changed = _carry(comparing, workspace, before)
     now = thresholds.factor(workspace, before.version.id)
@@ -134,10 +134,12 @@ def _known(
 
 def _carry(comparing: Comparing, workspace: Workspace, before: BankState) -> str:
     """Judge every image that is scored by the threshold as it is now; how many verdicts changed, in words."""
-    after = states.require_state(workspace, before.version.id)
     results = comparing.results(before.version)
     to = thresholds.factor(workspace, before.version.id)
     detector = load_detector(workspace, before.version.id)
+    after = states.require_state(workspace, before.version.id)
+    if after.content != before.content:
+        return " Its banks have changed meanwhile; score the images again."
     own = detector.fusions[detector.fusion.name][1].moved(to)
     sides = ("exdd",) if detector.positive is not None else ("exdd", "patchcore")
     rows = results.rows(before.state)

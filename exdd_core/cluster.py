@@ -44,7 +44,6 @@ PACKAGES = (
     "opencv-python",
     "faiss-cpu",
     "faiss-gpu",
-    "timm",
     "diffusers",
 )
 _connecting = threading.Lock()

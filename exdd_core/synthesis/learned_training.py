@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from diffusers.training_utils import EMAModel
 
 from exdd_core import device, files
 from exdd_core.images import encode_png
@@ -24,13 +21,14 @@ from exdd_core.progress import Progress
 from exdd_core.synthesis import learned_crops as crops, learned_network as networks
 from exdd_core.synthesis.learned_crops import Squares
 from exdd_core.synthesis.lora_settings import TeachingSettings
-from exdd_core.synthesis.lora_steps import DECAY, LARGEST_GRADIENT, LearnerState, weighted_loss
+from exdd_core.synthesis.lora_steps import LARGEST_GRADIENT, weighted_loss
 from exdd_core.synthesis.lora_training import SAMPLES, Lesson, Losses, Taught, Training
+from exdd_core.synthesis.optimised import Optimised
 
 BATCH = 16  # squares that a step learns from
 STEPS = 1500  # where none are asked for
 RATE, WARM_UP = 5e-4, 50  # of AdamW, falling to 0 by half a cosine
-NOISE = (0.02, 0.75)  # s: paintings are refined from 0.3 to 0.6
+NOISE = (0.02, 0.75)  # s, the share of noise, at which a step learns
 TRIED = (0.15, 0.3, 0.45, 0.6)  # s, at which held-out squares are tried
 MOST_TRIED = 48  # held-out squares
 SAMPLE_NOISE, SAMPLE_STEPS = 0.6, 8
@@ -87,18 +85,15 @@ class _Training(Training):
                 place.write_bytes(encode_png(shown))
 
 
-class Learner:
+class Learner(Optimised):
     """The network, its optimiser, its moving average and its random numbers."""
 
     def __init__(self, types: int, total: int, seed: int, at: torch.device):
-        self.total, self.steps, self.device = total, 0, at
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            self.network: Any = networks.new_network(types).to(at).train()
-        self.parameters = list(self.network.parameters())
-        self.optimiser = torch.optim.AdamW(self.parameters, RATE)
-        self.average = EMAModel(self.parameters, decay=DECAY)
-        self.random = torch.Generator().manual_seed(seed)  # of the CPU: the same numbers for any device
+            network = networks.new_network(types)
+        super().__init__(network.to(at).train(), RATE, seed, at)
+        self.total = total
 
     def step(self, defects: Squares, normals: Squares) -> float:
         """Learn from one batch; returns its mean loss."""
@@ -146,36 +141,3 @@ class Learner:
         return weighted_loss(
             networks.velocity(self.network, noised, s, mask, clean, kinds), noise - clean, mask, outside
         )
-
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """The network with the moving average of its weights."""
-        self.average.store(self.parameters)
-        self.average.copy_to(self.parameters)
-        self.network.eval()
-        try:
-            yield
-        finally:
-            self.average.restore(self.parameters)
-            self.network.train()
-
-    def state(self) -> LearnerState:
-        """For `restore`; all of it can be written by torch.save and read without running code."""
-        return {
-            "steps": self.steps,
-            "adapter": [value.detach().clone() for value in self.parameters],
-            "optimiser": self.optimiser.state_dict(),
-            "average": self.average.state_dict(),
-            "noise": self.random.get_state(),
-        }
-
-    def restore(self, state: LearnerState) -> None:
-        """Go on from a state as if there had been no interruption."""
-        with torch.no_grad():
-            for value, kept in zip(self.parameters, state["adapter"], strict=True):
-                value.copy_(kept)
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.average.load_state_dict(state["average"])
-        self.average.to(self.device)
-        self.random.set_state(state["noise"])
-        self.steps = state["steps"]

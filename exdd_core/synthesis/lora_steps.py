@@ -6,19 +6,19 @@ Knows torch, peft and diffusers' networks. Does not know images, files or how lo
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypedDict
+from typing import Any
 
 import torch
 from diffusers import DDPMScheduler
-from diffusers.training_utils import EMAModel, cast_training_params, compute_snr
+from diffusers.training_utils import cast_training_params, compute_snr
 from diffusers.utils import convert_state_dict_to_diffusers
 from peft import LoraConfig
 from peft.utils import get_peft_model_state_dict
 
 from exdd_core.synthesis.families import FAMILIES
+from exdd_core.synthesis.optimised import Optimised
 
 NAME = "defects"
 ATTENTION = ["to_k", "to_q", "to_v", "to_out.0"]
@@ -26,7 +26,6 @@ OUTSIDE = 0.1  # weight of a cell outside the mask; inside it is 1
 GAMMA = 5.0  # Hang et al. 2023
 WARM_UP = 100  # steps
 LARGEST_GRADIENT = 1.0
-DECAY = 0.995  # of the moving average; diffusers begins with less
 INPAINTING = 9  # channels of a U-Net that also reads the mask and what lies around it
 TIMES = (0.2, 0.4, 0.6, 0.8)  # of all timesteps, at which held-out examples are tried
 
@@ -68,16 +67,6 @@ class Texts:
     pooled: torch.Tensor | None
 
 
-class LearnerState(TypedDict):
-    """All that a learner's next step depends on but its examples."""
-
-    steps: int
-    adapter: list[torch.Tensor]
-    optimiser: Any
-    average: Any
-    noise: torch.Tensor
-
-
 def weighted_loss(
     predicted: torch.Tensor, target: torch.Tensor, covered: torch.Tensor, outside: float = OUTSIDE
 ) -> torch.Tensor:
@@ -98,22 +87,15 @@ def min_snr(schedule: Any, times: torch.Tensor, gamma: float = GAMMA) -> torch.T
     return snr.clamp(max=gamma) / (snr + 1 if velocity else snr)
 
 
-class Learner:
+class Learner(Optimised):
     """A pipeline's U-Net with a LoRA, its optimiser, its moving average and its random numbers.
 
     pipe: with its U-Net on the device to train on. The U-Net's own weights never change.
     """
 
     def __init__(self, pipe: Any, texts: Texts, rank: int, rate: float, seed: int):
-        self.pipe, self.unet, self.rate, self.steps = pipe, pipe.unet, rate, 0
-        self.device: torch.device = pipe.unet.device
+        self.pipe, self.unet, self.rate = pipe, pipe.unet, rate
         self.precision: torch.dtype = pipe.unet.dtype
-        self.texts = Texts(
-            texts.words.to(self.device), None if texts.pooled is None else texts.pooled.to(self.device)
-        )
-        # Schedules for sampling, such as Euler's, add noise in units of their own.
-        self.schedule: Any = DDPMScheduler.from_config(pipe.scheduler.config)
-        self.schedule.alphas_cumprod = self.schedule.alphas_cumprod.to(self.device)
         self.unet.requires_grad_(False)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
@@ -124,10 +106,13 @@ class Learner:
         cast_training_params(self.unet, torch.float32)
         self.unet.enable_gradient_checkpointing()
         self.unet.train()
-        self.parameters = [value for value in self.unet.parameters() if value.requires_grad]
-        self.optimiser = torch.optim.AdamW(self.parameters, rate)
-        self.average = EMAModel(self.parameters, decay=DECAY)
-        self.random = torch.Generator().manual_seed(seed)  # of the CPU: the same numbers for any device
+        super().__init__(self.unet, rate, seed, self.unet.device)
+        self.texts = Texts(
+            texts.words.to(self.device), None if texts.pooled is None else texts.pooled.to(self.device)
+        )
+        # Schedules for sampling, such as Euler's, add noise in units of their own.
+        self.schedule: Any = DDPMScheduler.from_config(pipe.scheduler.config)
+        self.schedule.alphas_cumprod = self.schedule.alphas_cumprod.to(self.device)
 
     # --- learning -------------------------------------------------------------------------------------
 
@@ -193,44 +178,10 @@ class Learner:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=is_half):
             return self.unet(seen, times, words, return_dict=False, **asked)[0]
 
-    # --- state ----------------------------------------------------------------------------------------
-
-    @contextmanager
-    def averaged(self) -> Iterator[None]:
-        """The U-Net with the moving average of the LoRA's weights."""
-        self.average.store(self.parameters)
-        self.average.copy_to(self.parameters)
-        self.unet.eval()
-        try:
-            yield
-        finally:
-            self.average.restore(self.parameters)
-            self.unet.train()
-
     def weights(self) -> dict[str, torch.Tensor]:
         """The LoRA as it is now, by the names that diffusers' loaders read."""
         state = convert_state_dict_to_diffusers(get_peft_model_state_dict(self.unet, adapter_name=NAME))
         return {f"unet.{name}": value.detach().cpu().clone().contiguous() for name, value in state.items()}
-
-    def state(self) -> LearnerState:
-        """For `restore`; all of it can be written by torch.save and read without running code."""
-        return {
-            "steps": self.steps,
-            "adapter": [value.detach().clone() for value in self.parameters],
-            "optimiser": self.optimiser.state_dict(),
-            "average": self.average.state_dict(),
-            "noise": self.random.get_state(),
-        }
-
-    def restore(self, state: LearnerState) -> None:
-        """Go on from a state as if there had been no interruption."""
-        for value, kept in zip(self.parameters, state["adapter"], strict=True):
-            value.data.copy_(kept)
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.average.load_state_dict(state["average"])
-        self.average.to(self.device)
-        self.random.set_state(state["noise"])
-        self.steps = state["steps"]
 
 
 def joined(several: Sequence[Examples]) -> Examples:

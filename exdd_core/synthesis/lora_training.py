@@ -27,7 +27,8 @@ from exdd_core.synthesis import lora_crops, sdxl_call, weights
 from exdd_core.synthesis.lora_crops import Crop, Picture, Symmetry, Words
 from exdd_core.synthesis.lora_encoding import decode, encode_crops, encode_texts
 from exdd_core.synthesis.lora_settings import EFFECTIVE, GB, TeachingSettings, at_once, side_for
-from exdd_core.synthesis.lora_steps import Learner, LearnerState, joined
+from exdd_core.synthesis.lora_steps import Learner, joined
+from exdd_core.synthesis.optimised import LearnerState
 from exdd_core.synthesis.sdxl_adapters import ADAPTER, TAUGHT_BY
 from exdd_core.synthesis.sdxl_model import give_back, out_of_memory
 from exdd_core.synthesis.sdxl_reading import read_pipeline, silence_libraries

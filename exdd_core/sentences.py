@@ -15,6 +15,16 @@ def count(number: int, one: str, many: str | None = None) -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
 
 
+def percent(share: float, digits: int = 0) -> str:
+    """A share from 0 to 1: "12 %"."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """A change with its sign: "+0.8", "−1.2"; one that rounds to nothing: "+0.0"."""
+    return f"{round(value, digits) + 0:+.{digits}f}".replace("-", "−")
+
+
 def listed(names: Sequence[str], most: int = NAMED) -> str:
     """The first names and the number of others: "a.png, b.png, c.png and 2 more"."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""

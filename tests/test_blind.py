@@ -174,6 +174,9 @@ def test_both_are_used_on_a_phone_and_nothing_moves(browser: Browser, workspace:
         page.locator(".cu-card").first.wait_for(timeout=SLOW)
         page.click(".cu-likeness")
         page.locator(".cu-likestatus", has_text="Nothing was compared yet").wait_for()
+        sheet, told = (page.locator(name).bounding_box() for name in (".st-dialog", ".cu-likestatus"))
+        assert sheet and told
+        assert sheet["y"] + sheet["height"] - told["y"] - told["height"] < 48  # no room is kept for results
         watch(page)
         page.keyboard.press("Tab")
         page.click(".cu-compare")

@@ -99,7 +99,7 @@ def test_a_fresh_version_has_not_drifted_and_one_that_grew_far_has(workspace):
         (Drift(100, 150, 0.0, 6.4, 4.0), "its covering radius is 1.6 times that of a fresh build"),
         (
             Drift(100, 100, 0.06, 5.0, 4.0),
-            "6% of the known defects' patches are not covered by bank rows any more",
+            "6 % of the known defects' patches are not covered by bank rows any more",
         ),
         (Drift(100, 200, 0.05, 6.0, 4.0), ""),
     ],

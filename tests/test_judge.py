@@ -40,7 +40,7 @@ def test_a_defect_like_the_real_ones_is_visible_clean_and_plausible(workspace):
     found = Judge(workspace).quality(pending(workspace)[0])
     assert [m.name for m in found.measures] == list(measures.MEANINGS)
     assert found.visible.light == found.clean.light == found.plausible.light == "green"
-    assert found.clean.value == 0 and "0%" in found.clean.text
+    assert found.clean.value == 0 and "0 %" in found.clean.text
     assert len(found.alike) == 3 and found.alike[0].distance <= found.alike[2].distance
     assert all(workspace.image(alike.image).split == "train" for alike in found.alike)
     assert {what for *_, what in found.patches} <= {"kept", "known", "too normal"}

@@ -123,6 +123,10 @@ def test_a_filter_outlives_a_reload(browser: Browser, address: str, workspace: W
         scored(page)
         assert page.locator("[data-filter=defect]").get_attribute("aria-pressed") == "true"
         assert page.locator(".vw-thumb").count() == len(chosen(workspace))
+        assert not page.evaluate("document.getAnimations().length")  # this visitor prefers reduced motion
+        cover = "Object.assign(document.createElement('p'), { className: 'vw-cover vw-waiting' })"
+        add = "(one) => document.querySelector('.vw-view').append(one) || getComputedStyle(one).animationName"
+        assert page.evaluate(f"({add})({cover})") == "none"
         # Where there is room, the strip lies at the side.
         page.set_viewport_size({"width": 1920, "height": 1080})
         strip, panes = page.locator(".vw-strip").bounding_box(), page.locator(".vw-panes").bounding_box()
@@ -139,6 +143,7 @@ def test_nothing_overlaps_on_curate_whatever_the_window(browser: Browser, addres
             page.set_viewport_size({"width": width, "height": 720})
             for inner in (".cu-type", ".cu-undo", ".cu-next"):
                 assert page.evaluate(INSIDE, [inner, ".cu-middle"]), (inner, width)
+            assert page.evaluate("document.querySelector('.cu-type').offsetWidth") >= 92, width  # a type's name
             assert page.evaluate(SIDEWAYS) <= 0
 
 

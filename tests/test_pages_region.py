@@ -110,7 +110,7 @@ def test_what_is_drawn_is_kept_as_drawn_with_a_name_and_can_be_taken_back(worksp
     drawn[10:50, 20:90] = True
     made: Any = region.save(editor, asked(questions.Save, layer=layer_of(drawn)))
     assert made["state"] == workspace.dataset().state == 2 and made["said"].startswith(
-        "Saved: 23% of an image counts."
+        "Saved: 23 % of an image counts."
     )
     assert np.array_equal(kept(workspace), drawn)
     shown = region.look(editor, asked(questions.Look, index=0))
@@ -248,15 +248,15 @@ def test_outside_of_a_drawn_region_the_map_is_empty_and_a_defect_changes_nothing
     share, save = editor.locator(".rg-share"), editor.get_by_role("button", name="Save")
     assert share.inner_text() == "Nothing is drawn: all of an image counts" and save.is_disabled()
     drag(page, editor, (0.25, 0.25), (0.75, 0.75))
-    assert share.inner_text() == "25% of the image counts"
+    assert share.inner_text() == "25 % of the image counts"
     shoot(page, "region-drawn")
     save.click()
     editor.get_by_text("Type your name in the field By").wait_for()
     editor.get_by_label("By").fill("Ann")
     save.click()
-    editor.get_by_text("Saved: 25% of an image counts. Banks built before keep their own region.").wait_for()
+    editor.get_by_text("Saved: 25 % of an image counts. Banks built before keep their own region.").wait_for()
     assert editor.get_by_role("link", name="Rebuild in Banks").get_attribute("href") == "./banks"
-    page.locator("#states").get_by_text("The region of interest is 25% of an image now.").wait_for(
+    page.locator("#states").get_by_text("The region of interest is 25 % of an image now.").wait_for(
         state="attached"
     )
     shoot(page, "region-saved")
@@ -291,26 +291,26 @@ def test_tools_undo_other_images_and_the_way_back(served: tuple[str, Path], page
     share = editor.locator(".rg-share")
     stage = editor.locator(".rg-stage")
     drag(page, editor, (0.0, 0.0), (0.5, 1.0))
-    assert share.inner_text() == "50% of the image counts"
+    assert share.inner_text() == "50 % of the image counts"
     page.keyboard.press("e")
     assert editor.get_by_role("button", name="Eraser").get_attribute("aria-pressed") == "true"
     drag(page, editor, (0.25, 0.3), (0.25, 0.7))
-    assert share.inner_text() != "50% of the image counts"
+    assert share.inner_text() != "50 % of the image counts"
     page.keyboard.press("Control+z")
-    assert share.inner_text() == "50% of the image counts"
+    assert share.inner_text() == "50 % of the image counts"
     page.keyboard.press("r")
     editor.get_by_role("button", name="Invert").click()
     drag(page, editor, (0.0, 0.0), (0.25, 1.0))
-    assert share.inner_text() == "75% of the image counts"
+    assert share.inner_text() == "75 % of the image counts"
     editor.get_by_role("button", name="Undo").click()
     editor.get_by_role("button", name="Redo").click()
-    assert share.inner_text() == "75% of the image counts"
+    assert share.inner_text() == "75 % of the image counts"
     before = editor.locator(".rg-caption").inner_text()
     editor.get_by_role("button", name="Next ›").click()
     editor.get_by_text("2 of 16").wait_for()
     assert (
         editor.locator(".rg-caption").inner_text() != before
-        and share.inner_text() == "75% of the image counts"
+        and share.inner_text() == "75 % of the image counts"
     )
 
     editor.get_by_role("button", name="By brightness…").click()

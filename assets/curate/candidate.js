@@ -58,7 +58,7 @@ function showPicture({ page, store, viewer }, shown) {
 /** @param {HTMLElement} page @param {Candidate | null} shown */
 function showHead(page, shown) {
   const name = find(page, ".cu-name");
-  name.textContent = name.title = shown ? shown.prompt || `${shown.title}, no prompt` : "";
+  name.textContent = name.title = shown ? shown.prompt || shown.title : "";
   find(page, ".cu-status").replaceChildren(shown ? tagOf(shown) : "");
   const isFree = shown?.status === "pending" && !shown.holder;
   for (const action of ["accept", "reject", "trim"]) {

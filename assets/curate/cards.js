@@ -65,8 +65,7 @@ function cardOf({ voice, desk, terms }, item, holder, key) {
     item.more &&
       make("span", { class: "cu-more-alike", title: "Folded into this card" }, `+${item.more} alike`),
     make("span", { class: "cu-words" }, item.prompt || item.title),
-    (type || effect) &&
-      make("span", { class: "cu-words st-quiet" }, measured, effect && type ? " · " : "", type),
+    make("span", { class: "cu-told st-quiet" }, measured, type && make("span", {}, type)),
   );
 }
 

@@ -30,7 +30,7 @@ function traitSelect({ store }, narrow, name) {
       `${title} (${count.toLocaleString("en")})`,
     ),
   );
-  const every = make("option", { value: "*" }, `Every ${name}`);
+  const every = make("option", { value: "*" }, `Any ${name}`);
   const select = make(
     "select",
     {

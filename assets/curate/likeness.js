@@ -44,7 +44,7 @@ export function showLikeness(pane) {
   const open = voice.attempt(async () => {
     const mine = (opened += 1);
     const parts = partsOf(pane);
-    sheet(page, "Like real defects?", parts.inside, [parts.go, plain("Close", () => dialog.close())]);
+    sheet(page, "Like real defects?", parts.inside);
     while (dialog.open && mine === opened && parts.status.isConnected) {
       parts.fill(await call("likeness"));
       await new Promise((done) => setTimeout(done, BETWEEN));
@@ -60,7 +60,6 @@ function partsOf(pane) {
   const fraction = make("span");
   const progress = make("span", { class: "bar", role: "progressbar", "aria-label": "Comparing" }, fraction);
   const line = make("span", { class: "st-quiet" });
-  const working = make("div", { class: "cu-likework" }, progress, line);
   const groups = make("div", { class: "cu-likegroups" });
   let isActive = false;
   let shown = "";
@@ -69,7 +68,7 @@ function partsOf(pane) {
     isActive = Boolean(told.job?.active);
     go.textContent = isActive ? "Cancel" : told.made ? "Compare again" : "Compare";
     go.disabled = !isActive && !told.any;
-    working.style.visibility = isActive ? "visible" : "hidden";
+    progress.style.visibility = isActive ? "visible" : "hidden";
     fraction.style.width = `${100 * (told.job?.fraction || 0)}%`;
     progress.setAttribute("aria-valuenow", String(Math.round(100 * (told.job?.fraction || 0))));
     line.textContent = told.job?.active ? told.job.text : "";
@@ -88,7 +87,8 @@ function partsOf(pane) {
       disabled: true,
     },
   );
-  return { inside: [quiet(ABOUT), working, status, groups], go, status, fill };
+  const working = make("div", { class: "cu-likework" }, go, progress, line);
+  return { inside: [quiet(ABOUT), working, status, groups], status, fill };
 }
 
 /** @param {Likeness} told */

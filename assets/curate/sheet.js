@@ -7,12 +7,20 @@ import { plain } from "../shared/parts.js";
 
 /** What a question that was begun in the background tells at its end. @typedef {any} Ended */
 
-/** @param {HTMLElement} page @param {string} title @param {Child[]} inside @param {HTMLElement[]} buttons */
-export function sheet(page, title, inside, buttons) {
+/**
+ * Show a question. Without buttons below it, it is closed at its head, and nothing moves where what is inside grows.
+ * @param {HTMLElement} page
+ * @param {string} title
+ * @param {Child[]} inside
+ * @param {HTMLElement[]} [buttons]
+ */
+export function sheet(page, title, inside, buttons = []) {
   const dialog = dialogOf(page);
   dialog.oncancel = null; // what another question did with Escape
-  const header = make("header", {}, make("h2", { class: "st-title" }, title));
-  const footer = make("footer", {}, make("span", { class: "st-space" }), ...buttons);
+  const space = make("span", { class: "st-space" });
+  const footer = buttons.length > 0 && make("footer", {}, space, ...buttons);
+  const ends = buttons.length ? [] : [space, plain("Close", () => dialog.close())];
+  const header = make("header", {}, make("h2", { class: "st-title" }, title), ...ends);
   const body = make("div", { class: "st-inside cu-inside" }, ...inside);
   dialog.replaceChildren(make("div", { class: "st-sheet" }, header, body, footer));
   if (!dialog.open) dialog.showModal();

@@ -2,8 +2,8 @@
 
 /** @param {number} part 0 to 1 */
 export function percent(part) {
-  if (part > 0 && part < 0.01) return "under 1%";
-  return part < 1 && part > 0.99 ? "over 99%" : `${Math.round(100 * part)}%`;
+  if (part > 0 && part < 0.01) return "under 1 %";
+  return part < 1 && part > 0.99 ? "over 99 %" : `${Math.round(100 * part)} %`;
 }
 
 /**

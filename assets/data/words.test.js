@@ -3,18 +3,24 @@ import { test } from "node:test";
 import { brushesFor, captionOf, nextBrush, percent, shareWords } from "./words.js";
 
 test("a share that is not all or nothing is never rounded to it", () => {
-  assert.deepEqual([0, 0.004, 0.25, 0.996, 1].map(percent), ["0%", "under 1%", "25%", "over 99%", "100%"]);
+  assert.deepEqual([0, 0.004, 0.25, 0.996, 1].map(percent), [
+    "0 %",
+    "under 1 %",
+    "25 %",
+    "over 99 %",
+    "100 %",
+  ]);
 });
 
 test("the line under the picture tells what is drawn or proposed", () => {
   const drawn = { undoable: true, redoable: false, empty: false, share: 0.5 };
   const layer = /** @type {any} */ ({});
   const proposal = { layer: null, base: "", share: 0 };
-  assert.equal(shareWords({ drawn, proposal: null }), "50% of the image counts");
+  assert.equal(shareWords({ drawn, proposal: null }), "50 % of the image counts");
   assert.equal(shareWords({ drawn, proposal }), "Looking at the normal images…");
   assert.equal(
     shareWords({ drawn, proposal: { ...proposal, layer, share: 0.2 } }),
-    "20% of the image would count",
+    "20 % of the image would count",
   );
   assert.match(shareWords({ drawn: { ...drawn, empty: true }, proposal: null }), /^Nothing is drawn/);
 });

@@ -32,7 +32,7 @@ export function controlRow(control, value, change) {
     { class: `st-control ${control.kind === "text" ? "st-wider" : ""}`, "data-control": control.name },
     make("label", { for: id }, control.title, unit, reset),
     ...fields,
-    make("span", { class: "st-help", title: control.help }, rangeWords(control) + control.help),
+    make("span", { class: "st-help" }, rangeWords(control) + control.help),
   );
   return box;
 }

@@ -35,7 +35,7 @@ export function enginePane(studio, loadDonors, showWords) {
     if (!engine) return;
     find(root, ".st-engines").replaceChildren(...state.engines.map((one) => button(one, engine, choose)));
     const about = find(root, ".st-about");
-    about.textContent = about.title = engine.missing ? "" : engine.about;
+    about.textContent = engine.missing ? "" : engine.about;
     const words = find(root, ".st-aboutwords");
     words.hidden = Boolean(engine.missing);
     words.replaceChildren(engine.words ? link("Words it knows", showWords) : "");

@@ -14,6 +14,8 @@
 
 /** Pixels around the whole image: a brush begins beyond its edge. */
 const AROUND = 12;
+/** Pixels for the head of a pane and, below it, what is said of a result; and for the head and the window's edge. */
+export const [BELOW, LEAST_BELOW] = [120, 48];
 const MOST = 40;
 /** Pixels of the image that are seen at least around what is zoomed to. */
 const CONTEXT = 64;
@@ -38,13 +40,13 @@ export function fit(image, pane) {
 export const isWide = ([width, height]) => width / height > 2;
 
 /**
- * How high the panes are.
+ * How high the panes are: below them there is room for what is said of a result, or else they end with the window.
  * @param {Size} image
  * @param {number} width of a pane
- * @param {number} room below the panes' upper edge, without the page's end
+ * @param {number} room below the panes' upper edge, without what is said below them
  */
 export function paneHeight(image, width, room) {
-  const most = clamp(room, 320, 720);
+  const most = clamp(room, clamp(room + BELOW - LEAST_BELOW, 240, 320), 720);
   const wanted = ((width - 2 * AROUND) * image[1]) / image[0] + 2 * AROUND;
   return Math.round(Math.max(isWide(image) ? 96 : 240, Math.min(wanted, most)));
 }

@@ -23,6 +23,10 @@ test("an image fits with a margin on every side", () => {
   assert.equal(paneHeight(IMAGE, 500, 1000), 500);
   assert.equal(paneHeight(IMAGE, 900, 400), 400);
   assert.equal(paneHeight([900, 100], 500, 1000), 96);
+  assert.deepEqual(
+    [219, 67, 300].map((room) => paneHeight(IMAGE, 900, room)),
+    [291, 240, 320],
+  );
 });
 
 test("the place under the pointer stays when the wheel zooms", () => {

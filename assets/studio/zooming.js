@@ -2,7 +2,7 @@
 // not know what is shown on a stage.
 
 import { drag, find } from "../shared/dom.js";
-import { fit, inSight, isWide, paneHeight, zoomedAt } from "./geometry.js";
+import { BELOW, fit, inSight, isWide, paneHeight, zoomedAt } from "./geometry.js";
 
 /**
  * @typedef {import("./geometry.js").Size} Size
@@ -99,7 +99,7 @@ export function watchRoom({ root, store }) {
     const image = [picture.width, picture.height];
     panes.classList.toggle("st-wide", isWide(image));
     const top = panes.getBoundingClientRect().top + window.scrollY;
-    const height = paneHeight(image, view.clientWidth, window.innerHeight - top - 120);
+    const height = paneHeight(image, view.clientWidth, window.innerHeight - top - BELOW);
     panes.style.setProperty("--st-height", `${height + 2}px`);
     store.patch({ room: roomOf(view) });
   };

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from exdd_core.banks.detectors import load_detector
 from exdd_core.detector.coreset import covering_radius
 from exdd_core.errors import BadInput
+from exdd_core.sentences import percent
 from exdd_core.workspace import bank_contents, runs
 
 if TYPE_CHECKING:
@@ -99,7 +100,11 @@ def _sides(workspace: Workspace, version: BankVersion) -> tuple[dict[str, Side],
 def _region(workspace: Workspace, version: BankVersion) -> str:
     """The share of an image that counts for a version, and a digest that tells regions of the same share apart."""
     region = load_detector(workspace, version.id).region
-    return "all of an image" if region is None else f"{region.mask.mean():.0%} of an image ({region.digest})"
+    return (
+        "all of an image"
+        if region is None
+        else f"{percent(region.mask.mean())} of an image ({region.digest})"
+    )
 
 
 def _images(bank: Bank | None) -> set[str]:

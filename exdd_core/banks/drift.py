@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from exdd_core.banks.compare import TOLERANCE
 from exdd_core.banks.detectors import load_detector
 from exdd_core.detector.change import drift
-from exdd_core.sentences import count
+from exdd_core.sentences import count, percent
 from exdd_core.workspace import decisions
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def state(workspace: Workspace, id: str | None = None) -> State:
     reasons = []
     if found.uncovered > UNCOVERED:
         reasons.append(
-            f"{found.uncovered:.0%} of the known defects' patches are not covered by bank rows any more"
+            f"{percent(found.uncovered)} of the known defects' patches are not covered by bank rows any more"
         )
     if found.fresh_radius and found.radius > LOOSE * found.fresh_radius:
         times = found.radius / found.fresh_radius
@@ -63,7 +63,7 @@ def state(workspace: Workspace, id: str | None = None) -> State:
         said = "No rebuild is due: this version knows normal surface only."
     else:
         said = f"No rebuild is due: {found.rows:,} defect rows{grown} cover what is known as well as a build would."
-        said += f" Scores agree with one within {TOLERANCE:.0%} of their spread." if more else ""
+        said += f" Scores agree with one within {percent(TOLERANCE)} of their spread." if more else ""
     behind = _behind(workspace, version)
     return State(found, bool(reasons), bool(behind), f"{behind} {said}".strip())
 

@@ -18,7 +18,7 @@ from exdd_core.curation.gate import mask_of, there
 from exdd_core.detector import scoring
 from exdd_core.detector.change import marks
 from exdd_core.images import read_mask
-from exdd_core.sentences import count
+from exdd_core.sentences import count, percent
 from exdd_core.workspace.decisions import in_force
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Blamed:
     @property
     def sentence(self) -> str:
         by = f"{self.image}: nearest to {count(self.patches, 'patch', 'patches')} of"
-        more = f"by {self.alone / self.patches:.0%} nearer than any other"
+        more = f"by {percent(self.alone / self.patches)} nearer than any other"
         if self.side == "negative":
             return (
                 f"{by} {count(len(self.marked), 'missed defect')}, {more} good image; does it hide a defect?"

@@ -22,6 +22,7 @@ from exdd_core.detector.fit_models import prepare
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import Advice, advise
 from exdd_core.progress import Progress
+from exdd_core.sentences import signed
 from exdd_core.workspace import candidates
 
 if TYPE_CHECKING:
@@ -32,13 +33,13 @@ def _advised(advice: Advice, of: int) -> str:
     if advice.trial is None:
         best = advice.trials[0] if advice.trials else None
         tried = (
-            f"; the best of {len(advice.trials)} groups tried gains {100 * best.gain:+.1f} points of image AUROC"
+            f"; the best of {len(advice.trials)} groups tried gains {signed(100 * best.gain)} points of image AUROC"
             if best
             else ""
         )
         return f"Accept none: nothing tried helps for sure on held-out training parts{tried}."
     trial = advice.trial
-    gain = f"image AUROC {100 * trial.gain:+.1f} ± {100 * trial.error:.1f}"
+    gain = f"image AUROC {signed(100 * trial.gain)} ± {100 * trial.error:.1f}"
     what = f"Accept {trial.count} of {of} ({'; '.join(trial.groups)})"
     if trial.sure > 0:
         return f"{what}: {gain} on held-out training parts."

@@ -14,6 +14,7 @@ import numpy as np
 from exdd_core import images
 from exdd_core.detector.records import Examined
 from exdd_core.evaluation import Outcome, Trial
+from exdd_core.sentences import percent, signed
 from exdd_core.spec import Json
 from exdd_core.workspace.candidates import Candidate
 
@@ -143,14 +144,14 @@ def visible(seen: Examined, visible_from: float) -> Measure:
         "visible",
         share,
         light,
-        f"{share:.0%} of its patches stand out from normal surface",
+        f"{percent(share)} of its patches stand out from normal surface",
         MEANINGS["visible"],
     )
 
 
 def new(beyond: float, clean: int, marked: int) -> Measure:
     light = GREEN if beyond >= 0.3 else AMBER if beyond > 0 else RED
-    text = f"{beyond:.0%} of its patches are new to the positive bank"
+    text = f"{percent(beyond)} of its patches are new to the positive bank"
     if clean < marked:
         text += f"; {marked - clean} of {marked} are too much like normal surface and are left out"
     return Measure("new", beyond, light, text, MEANINGS["new"])
@@ -168,7 +169,7 @@ def clean(workspace: Workspace, candidate: Candidate) -> Measure:
     beyond = difference[outside] if outside.any() else np.zeros(1)
     largest, mean = int(beyond.max()), float(beyond.mean())
     light = GREEN if missed <= 0.1 else AMBER if missed <= 0.3 else RED
-    text = f"{missed:.0%} of what changed lies outside the mask"
+    text = f"{percent(missed)} of what changed lies outside the mask"
     text += f"; there it is {largest} of 255 at most, {mean:.2f} on average" if largest else ""
     return Measure("clean", missed, light, text, MEANINGS["clean"])
 
@@ -196,8 +197,7 @@ def effect_of(before: Outcome, after: Outcome) -> Measure:
     second = (
         f"{abs(alarms)} {which}" if abs(alarms) == 1 else f"{abs(alarms)} {which.replace('alarm', 'alarms')}"
     )
-    # + 0: no "-0.0"
-    third = f"image AUROC {round(gain, 1) + 0:+.1f} ± {error:.1f}, AP {round(ap, 1) + 0:+.1f}"
+    third = f"image AUROC {signed(gain)} ± {error:.1f}, AP {signed(ap)}"
     text = f"{first}; {second}; {third}" + ("; within noise" if light == GREY else "")
     return Measure("effect", gain, light, text, MEANINGS["effect"], error)
 

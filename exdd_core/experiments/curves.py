@@ -157,7 +157,7 @@ def _histogram(scores: np.ndarray, labels: np.ndarray, doubt: float | None) -> g
     if doubt is not None and doubt < 1:
         figure.add_vrect(
             x0=doubt, x1=1, line_width=0, fillcolor=NORMAL, opacity=0.25, layer="below",
-            label={"text": "not sure", "textposition": "top center", "font": {"size": 11}},
+            label={"text": "not sure", "textposition": "top right", "font": {"size": 11}},
         )  # fmt: skip
     room = 0.04 * (high - low)
     figure.update_xaxes(range=[low - room, high + room])

@@ -26,6 +26,7 @@ from exdd_core.drawing import (
     outlined,
 )
 from exdd_core.review.table import agreeing
+from exdd_core.sentences import percent
 
 if TYPE_CHECKING:
     from exdd_core.detector import Inspection
@@ -114,7 +115,7 @@ def _caption(inspection: Inspection) -> str:
     if not inspection.is_judged:
         return f"{inspection.verdict}, {inspection.fusion}"
     chance = agreeing(inspection.verdict, inspection.probability)
-    likely = "" if chance is None else f", probability {chance:.0%}"
+    likely = "" if chance is None else f", probability {percent(chance)}"
     return (
         f"{inspection.verdict}: {inspection.calibrated_score:.2f} (threshold 1){likely}, {inspection.fusion}"
     )

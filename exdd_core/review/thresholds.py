@@ -16,6 +16,7 @@ from exdd_core.detector.inspection import CANNOT_JUDGE, reworded
 from exdd_core.errors import BadInput
 from exdd_core.evaluation import cutting
 from exdd_core.review import lists, states
+from exdd_core.sentences import percent
 from exdd_core.workspace import thresholds
 from exdd_core.workspace.thresholds import Choice, Way
 
@@ -58,7 +59,7 @@ def find(comparing: Comparing, workspace: Workspace, bank: str | None, wanted: W
         return _found(wanted.value, "set by hand")
     if wanted.way == "rate":
         value = load_detector(workspace, state.version.id).at_rate(wanted.rate)
-        return _found(value, f"for {wanted.rate:.1%} false alarms, by held-out normal images")
+        return _found(value, f"for {percent(wanted.rate, 1)} false alarms, by held-out normal images")
     scores, labels, parts, unscored = _known(comparing, workspace, state, wanted.images)
     if wanted.way == "f1":
         cut, how = cutting.by_f1(scores, labels, parts), "the largest F1"

@@ -78,7 +78,7 @@ class Transplant(Engine[TransplantSettings]):
         kind = f"{donor.defect_type} " if donor.defect_type else ""
         flipped = ", flipped" if pose.flip else ""
         window.notes.append(
-            f"The {kind}defect of {donor.id}, turned by {pose.angle:.0f}°, scaled by {pose.scale:.2f}{flipped}."
+            f"The {kind}defect of {donor.id}, turned by {round(pose.angle)}°, scaled by {pose.scale:.2f}{flipped}."
         )
         painted = blend(window.image, part, piece, pose, squeeze, window.settings)
         return faded(window.image, painted, window.haloed & part)

@@ -21,6 +21,7 @@ from exdd_core.errors import BadInput
 from exdd_core.images import Size, encode_png
 from exdd_core.mask_rules import USUAL, MaskRule
 from exdd_core.progress import Progress
+from exdd_core.sentences import percent
 from exdd_core.workspace import dataset_reports, dataset_states, imports
 from exdd_core.workspace.columns import ImageColumns
 from exdd_core.workspace.dataset_changes import Changed, Draft, changed, changing, require_own_name
@@ -154,7 +155,7 @@ def set_region(
             name = f"roi-{dataset_states.current(draft.info) + 1}.png"
             (draft.new / name).write_bytes(encode_png(mask))
             draft.settings = {"roi": name}
-            draft.sentence = f"The region of interest is {mask.mean():.0%} of an image now."
+            draft.sentence = f"The region of interest is {percent(mask.mean())} of an image now."
     changed(draft)
     return workspace.dataset(draft.info["name"])
 

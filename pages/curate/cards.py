@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from exdd_core import curation, studio
 from exdd_core.curation import sifting
 from exdd_core.curation.queue import kept_quality
+from exdd_core.sentences import signed
 from exdd_core.workspace import candidates, decisions, image_windows, unfitted
 from pages.curate import questions
 from pages.curate.state import LIGHTS, MEASURES, Curate, queue_stamp
@@ -103,5 +104,5 @@ def effect_answer(known: Quality | None) -> Answer | None:
     return {
         "light": known.effect.light,
         "text": known.effect.text,
-        "short": f"{round(known.effect.value, 1) + 0:+.1f}{error}",
+        "short": signed(known.effect.value) + error,
     }

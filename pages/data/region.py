@@ -15,7 +15,7 @@ import numpy as np
 
 from exdd_core import images, region
 from exdd_core.errors import BadInput
-from exdd_core.sentences import count
+from exdd_core.sentences import count, percent
 from exdd_core.studio.editor import COLOUR
 from exdd_core.synthesis import mask_layers
 from exdd_core.workspace import dataset_changes, dataset_settings, image_windows
@@ -218,7 +218,7 @@ def save(shared: Editor, asked: questions.Save) -> Answer:
 
 def _percent(mask: np.ndarray) -> str:
     share = float(mask.mean())
-    return "Less than 1%" if share < 0.01 else "More than 99%" if share > 0.99 else f"{share:.0%}"
+    return "Less than 1 %" if share < 0.01 else "More than 99 %" if share > 0.99 else percent(share)
 
 
 def remove(shared: Editor, asked: questions.Owned) -> Answer:

@@ -554,7 +554,9 @@ def test_prompts_go_out_and_come_in(painted, tmp_path, capsys):
     assert result("prompts", "import", file, "--replace")["replaced"] == ["Copper scratches"]
     texts = [row["prompt"] for row in result("prompts", "list")["prompts"]]
     assert texts.count("brass metal scratches") == 2 and "copper metal scratches" not in texts
-    assert result("prompts", "delete", "Copper scratches 2")["deleted"]
+    assert result("prompts", "rename", "Copper scratches 2", "Brass")["name"] == "Brass"
+    assert "named" in refusal(capsys, "prompts", "rename", "Brass", "White marks", "--workspace", painted)
+    assert result("prompts", "delete", "Brass")["deleted"]
     texts = [row["prompt"] for row in result("prompts", "list")["prompts"]]
     assert texts.count("brass metal scratches") == 1
     assert "no prompt named" in refusal(capsys, "prompts", "delete", "Copper", "--workspace", painted)

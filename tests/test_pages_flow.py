@@ -143,7 +143,9 @@ def test_nothing_overlaps_on_curate_whatever_the_window(browser: Browser, addres
             page.set_viewport_size({"width": width, "height": 720})
             for inner in (".cu-type", ".cu-undo", ".cu-next"):
                 assert page.evaluate(INSIDE, [inner, ".cu-middle"]), (inner, width)
-            assert page.evaluate("document.querySelector('.cu-type').offsetWidth") >= 92, width  # a type's name
+            assert page.evaluate("document.querySelector('.cu-type').offsetWidth") >= 92, (
+                width
+            )  # a type's name
             assert page.evaluate(SIDEWAYS) <= 0
 
 

@@ -526,6 +526,11 @@ def test_the_library_saves_loads_compares_deletes_and_travels(
         page.keyboard.press("Enter")
         page.locator(".st-dialog .st-chip", has_text="line 3").click()
         page.wait_for_function("document.querySelectorAll('.st-scores tbody tr').length == 1")
+        page.get_by_role("button", name="Rename Fine scratches").click()
+        page.locator(".st-scores .rename input").fill("Finer scratches")
+        page.keyboard.press("Enter")
+        page.locator(".st-toast", has_text='"Fine scratches" is called "Finer scratches" now').wait_for()
+        page.locator(".st-toast").get_by_role("button", name="Undo").click()
         page.locator(".st-scores tr", has_text="Fine scratches").get_by_role("button", name="Load").click()
         page.locator(".st-expanded summary", has_text="2 prompts").wait_for()
         assert page.locator("[data-control=strength] input[type=number]").input_value() == "1.5"

@@ -24,7 +24,9 @@ export function editName(place, keep) {
   /** @param {KeyboardEvent} event */
   const onkeydown = (event) => {
     event.stopPropagation(); // the page has keys of its own
-    if (event.key === "Escape") leave();
+    if (event.key !== "Escape") return;
+    event.preventDefault(); // a dialog around it stays open
+    leave();
   };
   const kept = make("button", { type: "submit", class: "plain-button small" }, "Save");
   place.replaceChildren(

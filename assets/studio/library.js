@@ -105,6 +105,14 @@ function rowActs(studio, dialog, ticked, changed, show) {
       if (dialog.isOpen()) await show();
     });
   });
+  const rename = dialog.within(async (/** @type {Prompt} */ prompt, /** @type {string} */ name) => {
+    changed((await call("save_prompt", { ...prompt, name })).prompts);
+    await show();
+    toast(`"${prompt.name}" is called "${name}" now.`, async () => {
+      changed((await call("save_prompt", prompt)).prompts);
+      if (dialog.isOpen()) await show();
+    });
+  });
   const load = (/** @type {Score} */ { prompt, template }) => {
     dialog.close();
     if (prompt) loadPrompt(studio, prompt.id);
@@ -112,7 +120,7 @@ function rowActs(studio, dialog, ticked, changed, show) {
   };
   const tick = (/** @type {string} */ id, /** @type {boolean} */ on) =>
     void (on ? ticked.add(id) : ticked.delete(id));
-  return { tag, remove, load, tick };
+  return { tag, remove, rename, load, tick };
 }
 
 /**

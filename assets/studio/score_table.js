@@ -2,6 +2,7 @@
 
 import { make } from "../shared/dom.js";
 import { small } from "../shared/parts.js";
+import { editName } from "../shared/renaming.js";
 
 /**
  * What became of a prompt: of the library, or one that was only typed (prompt null).
@@ -19,6 +20,7 @@ import { small } from "../shared/parts.js";
  * @typedef {object} Acts
  * @property {(prompt: import("./prompts.js").Prompt, tags: string[]) => unknown} tag
  * @property {(prompt: import("./prompts.js").Prompt) => unknown} remove
+ * @property {(prompt: import("./prompts.js").Prompt, name: string) => unknown} rename
  * @property {(score: Score) => unknown} load
  * @property {(id: string, on: boolean) => void} tick
  * @property {() => void} [ticked]
@@ -65,15 +67,23 @@ function line(row, engines, ticked, acts) {
     make("td", { class: "number" }, share(row.rate), range && make("span", { class: "under" }, range)),
     make("td", { class: "number" }, share(row.quality)),
   ];
+  const name = make("span", {}, prompt?.name);
+  const call = {
+    class: "plain-button small st-rename",
+    "aria-label": `Rename ${prompt?.name}`,
+    title: "Rename",
+  };
+  const edit = () => prompt && editName(name, (other) => acts.rename(prompt, other));
   const buttons = [
     small("Load", () => acts.load(row)),
+    prompt && small("✎", edit, { ...call, "data-needs": "curator" }),
     prompt && small("Delete", () => acts.remove(prompt), { "data-needs": "curator" }),
   ];
   return make(
     "tr",
     { "data-id": prompt?.id },
     make("td", {}, prompt && tickField(prompt, ticked.has(prompt.id), acts)),
-    make("td", { class: "st-text" }, ...nameOf(row, engines)),
+    make("td", { class: "st-text" }, ...nameOf(row, name, engines)),
     make("td", {}, prompt && tagField(prompt, acts)),
     ...numbers,
     ...shares,
@@ -84,12 +94,12 @@ function line(row, engines, ticked, acts) {
 /** @param {number | null} value */
 const share = (value) => (value === null ? "–" : `${Math.round(100 * value)} %`);
 
-/** @param {Score} row @param {Engine[]} engines */
-function nameOf({ prompt, template }, engines) {
+/** @param {Score} row @param {HTMLElement} name @param {Engine[]} engines */
+function nameOf({ prompt, template }, name, engines) {
   const engine = prompt && engines.find(({ name }) => name === prompt.engine);
   const title = engine ? make("span", { class: "st-quiet" }, ` · ${engine.title}`) : "";
   return [
-    prompt && make("b", { class: "st-two" }, prompt.name, title),
+    prompt && make("b", { class: "st-two" }, name, title),
     make("span", { class: "st-two st-quiet", title: template }, template || "No words"),
   ];
 }

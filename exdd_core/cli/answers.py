@@ -138,6 +138,13 @@ class PromptsImported(TypedDict):
     replaced: list[str]
 
 
+class PromptRenamed(TypedDict):
+    """The new name of a prompt, and that before."""
+
+    name: str
+    was: str
+
+
 class PromptDeleted(TypedDict):
     """The name of a prompt that was deleted."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:  # commands import what they need when they run, so that --hel
     from exdd_core.studio.batch import Painted
     from exdd_core.synthesis.orders import Axis, Order
     from exdd_core.workspace import Workspace
-    from exdd_core.workspace.prompts import Score
+    from exdd_core.workspace.prompts import Prompt, Score
 
 
 def synthesize_options(add: Add) -> None:
@@ -278,8 +279,23 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def delete_prompt_options(add: Add) -> None:
+def name_options(add: Add) -> None:
     add("name", metavar="NAME", help="of the prompt, as prompts list shows it")
+
+
+def rename_prompt_options(add: Add) -> None:
+    name_options(add)
+    add("new", metavar="NEW", help="its new name")
+
+
+def rename_prompt(options: argparse.Namespace) -> answers.PromptRenamed:
+    """Give a prompt of the library another name; what was painted with it stays its."""
+    from exdd_core.workspace import prompts
+
+    workspace = open_workspace(options)
+    saved = prompts.save(workspace, replace(_named(workspace, options.name), name=options.new))
+    answer: answers.PromptRenamed = {"name": saved.name, "was": options.name}
+    return print_result(f'"{options.name}" is called "{saved.name}" now.', answer, options)
 
 
 def delete_prompt(options: argparse.Namespace) -> answers.PromptDeleted:
@@ -287,12 +303,19 @@ def delete_prompt(options: argparse.Namespace) -> answers.PromptDeleted:
     from exdd_core.workspace import prompts
 
     workspace = open_workspace(options)
-    found = next((one for one in prompts.library(workspace) if one.name == options.name), None)
-    if found is None:
-        raise BadInput(f'The library has no prompt named "{options.name}"; prompts list shows their names.')
+    found = _named(workspace, options.name)
     prompts.delete(workspace, found.id)
     answer: answers.PromptDeleted = {"name": found.name, "deleted": True}
     return print_result(f'"{found.name}" is deleted.', answer, options)
+
+
+def _named(workspace: Workspace, name: str) -> Prompt:
+    from exdd_core.workspace import prompts
+
+    found = next((one for one in prompts.library(workspace) if one.name == name), None)
+    if found is None:
+        raise BadInput(f'The library has no prompt named "{name}"; prompts list shows their names.')
+    return found
 
 
 PROMPTS = Group(
@@ -301,6 +324,7 @@ PROMPTS = Group(
         "list": (list_prompts, None),
         "export": (export_prompts, export_options),
         "import": (import_prompts, import_prompts_options),
-        "delete": (delete_prompt, delete_prompt_options),
+        "rename": (rename_prompt, rename_prompt_options),
+        "delete": (delete_prompt, name_options),
     },
 )

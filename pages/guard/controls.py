@@ -25,7 +25,7 @@ NEEDED: dict[Role, str] = {
 """,
     # Inspect; Evaluate; Banks; Data
     "admin": """
-.vw-clear .ev-delete .ev-rename .st-rename #build #bundle #versions_[data-act] #due_[data-act]
+.vw-clear .ev-delete .ev-rename .st-adapter_.st-rename #build #bundle #versions_[data-act] #due_[data-act]
 #import #datasets_[data-act] #data-due_[data-act] #gallery_[data-act] #states_[data-act] #manage-keep #manage-actions
 .rg-tools .rg-keep
 """,

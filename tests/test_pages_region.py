@@ -314,7 +314,7 @@ def test_tools_undo_other_images_and_the_way_back(served: tuple[str, Path], page
     )
 
     editor.get_by_role("button", name="By brightness…").click()
-    editor.get_by_text(f"{round(100 * part_mask().mean())}% of the image would count").wait_for()
+    editor.get_by_text(f"{round(100 * part_mask().mean())} % of the image would count").wait_for()
     shoot(page, "region-brightness")
     editor.get_by_role("button", name="Use it").click()
     editor.get_by_label("By", exact=True).fill("Ann")
@@ -350,7 +350,7 @@ def test_files_that_do_not_fit_are_one_sentence_and_dark_is_as_good(
     ring[40:56, 50:80] = False
     file.write_bytes(encode_png(ring))
     editor.locator("input[type=file]").set_input_files(file)
-    editor.locator(".rg-share").get_by_text(f"{round(100 * ring.mean())}% of the image counts").wait_for()
+    editor.locator(".rg-share").get_by_text(f"{round(100 * ring.mean())} % of the image counts").wait_for()
     shoot(page, "region-dark")
     editor.get_by_label("By", exact=True).fill("Ann")
     editor.get_by_label("By", exact=True).press("Enter")

@@ -469,7 +469,7 @@ def test_versions_of_other_regions_differ_in_a_setting(workspace: Workspace) -> 
     set_region(workspace, "set", None)
     build_bank(workspace, negative_ratio=0.2)
     first, second = compare.compare(workspace, "v1", "v2").settings["region_of_interest"]
-    assert first.startswith(f"{ROI.mean():.0%} of an image (") and second == "all of an image"
+    assert first.startswith(f"{round(100 * ROI.mean())} % of an image (") and second == "all of an image"
 
 
 def test_marks_and_measurements_keep_to_the_region(workspace: Workspace) -> None:

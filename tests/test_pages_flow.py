@@ -123,7 +123,7 @@ def test_a_filter_outlives_a_reload(browser: Browser, address: str, workspace: W
         scored(page)
         assert page.locator("[data-filter=defect]").get_attribute("aria-pressed") == "true"
         assert page.locator(".vw-thumb").count() == len(chosen(workspace))
-        assert not page.evaluate("document.getAnimations().length")  # this visitor prefers reduced motion
+        page.emulate_media(reduced_motion="reduce")
         cover = "Object.assign(document.createElement('p'), { className: 'vw-cover vw-waiting' })"
         add = "(one) => document.querySelector('.vw-view').append(one) || getComputedStyle(one).animationName"
         assert page.evaluate(f"({add})({cover})") == "none"

@@ -221,7 +221,8 @@ def test_build_activate_and_delete(address: str, page: Page) -> None:
     page.get_by_role("button", name="Build", exact=True).click()
     page.locator(".job .bar").wait_for()
     page.locator(".frame-job").wait_for()
-    assert versions.first.inner_text() == "Building a bank version from demo…" and versions.count() == 2
+    versions.first.get_by_text("Building a bank version from demo…", exact=True).wait_for()
+    assert versions.count() == 2
     shoot(page, "banks-building")
     page.reload()  # a reloaded page shows the build that goes on
     page.wait_for_selector(".job, .note.done", timeout=SLOW)

@@ -20,7 +20,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from exdd_core import datasets, images
 from exdd_core.detector import Detector, Settings, backbones
 from exdd_core.detector.backbones import Backbone
-from exdd_core.detector.bank import BankImage
+from exdd_core.detector.bank import Bank, BankImage
 from exdd_core.detector.examples import PatchSet, TrainingImage
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.evaluation import (
@@ -28,6 +28,7 @@ from exdd_core.evaluation import (
     aupro,
     compute_metrics,
     cross_validate,
+    evaluate_methods,
     evaluate_split,
 )
 from exdd_core.images import Size
@@ -483,6 +484,23 @@ def test_split_compares_patchcore_and_exdd(split: tuple[Detector, list[Row]]) ->
     for name, judge in (("patchcore", detector.patchcore()), ("exdd", detector)):
         scores = [i.score for i in judge.score([r.path for r in test])]
         assert result["methods"][name]["image_auroc"] == pytest.approx(roc_auc_score(labels, scores))
+
+
+def test_both_methods_share_one_search_and_are_as_if_alone(
+    split: tuple[Detector, list[Row]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector, test = split
+    alone = evaluate_methods({"patchcore": detector.patchcore()}, test)["methods"]["patchcore"]
+    searched, search = list[Bank](), Bank.search
+
+    def counted(bank: Bank, queries: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+        searched.append(bank)
+        return search(bank, queries, count)
+
+    monkeypatch.setattr(Bank, "search", counted)
+    both = evaluate_split(detector, test)["methods"]
+    assert both["patchcore"] == alone != both["exdd"]
+    assert sum(bank is detector.negative for bank in searched) == len(test)
 
 
 def test_split_by_another_fusion(split: tuple[Detector, list[Row]]) -> None:

@@ -103,10 +103,10 @@ def evaluate_methods(
     rows, read, unknown = judgeable(rows, read)
     require_measurable(rows, rate)
     everything = list(range(len(rows)))
-    measured = {
-        name: [measure(detector, read, everything, {"exdd": ""}, progress)["exdd"]]
-        for name, detector in detectors.items()
-    }
+    found: dict[str, Measured] = {}
+    for searched, methods in _searched_once(detectors):
+        found |= measure(searched, read, everything, methods, progress)
+    measured = {name: [found[name]] for name in detectors}
     told = account(rows, [everything], measured, rate, progress)
     return {
         "methods": {name: read.told(folds[0].figures) for name, folds in measured.items()},
@@ -117,6 +117,30 @@ def evaluate_methods(
         "masks": read.masked,
         "notes": [*left_out, *unknown, *read.notes, *told["notes"]],
     }
+
+
+def _searched_once(detectors: Mapping[str, Detector]) -> list[tuple[Detector, dict[str, str]]]:
+    """The methods {method: fusion} that can be measured by one search of the banks, with the detector that searches.
+
+    So can PatchCore, as `Detector.patchcore` has it, by the detector whose normal bank and calibration it shares.
+    """
+    by_bank: dict[int, tuple[Detector, dict[str, str]]] = {}
+    for method, detector in detectors.items():
+        name = detector.fusion.name
+        whole = next((d for d in detectors.values() if d is not detector and _shares(d, detector)), detector)
+        by_bank.setdefault(id(whole), (whole, {}))[1][method] = name
+    return list(by_bank.values())
+
+
+def _shares(whole: Detector, plain: Detector) -> bool:
+    """Whether PatchCore's figures by one detector are those of the other."""
+    name = plain.fusion.name
+    return (
+        plain.positive is None
+        and whole.positive is not None
+        and whole.negative is plain.negative
+        and whole.fusions.get(name) is plain.fusions[name]
+    )
 
 
 def measure_images(

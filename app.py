@@ -193,11 +193,20 @@ def serve(workspace: Workspace, host: str, port: int, doors: Doors, tls: Mapping
     wait()
     log.info("Stopping: no further job begins, and the running one stops at its next step.")
     worker.drain(DRAIN)  # one that does not stop in time is queued, and goes on where its results end
-    app.close(verbose=False)
+    close(app)
     logging.shutdown()
     sys.stdout.flush()
     # Threads in the middle of a step leave whole files, and Python need not clear up for a minute.
     os._exit(0)
+
+
+def close(app: gr.Blocks) -> None:
+    """Close the server. Gradio wakes its streams from this thread, which fails where one of them ends meanwhile: then
+    the server is still to be closed."""
+    try:
+        app.close(verbose=False)
+    except RuntimeError:
+        app.server.close()
 
 
 def _asked_to_stop() -> Callable[[], None]:

@@ -88,7 +88,7 @@ def serving(workspace: Workspace, doors: Doors | None = None, **tls: Any) -> Ite
     try:
         yield f"{'https' if tls else 'http'}://127.0.0.1:{port}/"
     finally:
-        blocks.close(verbose=False)
+        app.close(blocks)
 
 
 def start(workspace: Path, port: int) -> subprocess.Popen[str]:

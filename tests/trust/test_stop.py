@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 import signal
@@ -215,3 +216,19 @@ def test_what_a_start_refuses_is_refused_before_the_demo_is_made(
     words = ["--workspace", str(place), "--demo", "--port", str(free_port()), "--host", "0.0.0.0"]
     assert app.main(words) == 2
     assert "people must sign in" in capsys.readouterr().err and not place.exists()
+
+
+def test_a_stream_that_ends_while_the_server_closes_stops_nothing(
+    demo_workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ending(asyncio.Event):
+        def set(self) -> None:
+            raise RuntimeError("deque mutated during iteration")
+
+    blocks = app.create_app(demo_workspace)
+    blocks.launch(prevent_thread_lock=True, **app.launch_options(demo_workspace))
+    thread = blocks.server.thread
+    monkeypatch.setattr(blocks.app, "stop_event", Ending())
+    app.close(blocks)
+    thread.join(10)
+    assert not thread.is_alive()

@@ -13,7 +13,19 @@ from urllib.parse import urlparse
 import pytest
 
 from exdd_core.workspace import Workspace
-from tests.browser import MOVED, SLOW, STILL, labelled, look_at, program, sentence, serving, shoot, visit
+from tests.browser import (
+    MOVED,
+    SLOW,
+    STILL,
+    labelled,
+    look_at,
+    program,
+    sentence,
+    serving,
+    shoot,
+    until,
+    visit,
+)
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -308,12 +320,16 @@ def test_a_build_can_be_cancelled(address: str, page: Page) -> None:
 )
 def test_wrong_settings_are_a_sentence(address: str, page: Page, label: str, value: str, words: str) -> None:
     visit(page, f"{address}/banks")
-    page.locator("#versions tbody tr").first.wait_for()
+    versions = page.locator("#versions tbody tr")
+    versions.first.wait_for()
+    before = versions.all_inner_texts()
     page.get_by_role("button", name="More settings").click()
     labelled(page, label).fill(value)
     page.get_by_role("button", name="Build", exact=True).click()
-    sentence(page, words)
+    said = sentence(page, words)
+    until(page, lambda: said.evaluate("(note) => note.getBoundingClientRect().bottom <= innerHeight"))
     assert page.locator(".job").count() == 0
+    until(page, lambda: versions.all_inner_texts() == before)  # no row says that a build has begun
 
 
 # --- the frame --------------------------------------------------------------------------------------------

@@ -28,6 +28,7 @@ class PaddedConv(nn.Conv2d):
         shape = batch.shape[-2:]
         height, width = [(size + stride - 1) // stride * stride - stride + kernel - size for size in shape]
         top, left = height // 2, width // 2
+        # With its value named, the padding joins the convolution in ONNX; by itself, in int8, it is computed wrongly.
         return super().forward(functional.pad(batch, (left, width - left, top, height - top), value=0))
 
 

@@ -28,7 +28,7 @@ from exdd_core.synthesis.optimised import Optimised
 BATCH = 16  # squares that a step learns from
 STEPS = 1500  # where none are asked for
 RATE, WARM_UP = 5e-4, 50  # of AdamW, falling to 0 by half a cosine
-NOISE = (0.02, 0.75)  # s, the share of noise, at which a step learns
+NOISE = (0.02, 0.75)  # the range of s, the share of noise, from which each square of a step draws
 TRIED = (0.15, 0.3, 0.45, 0.6)  # s, at which held-out squares are tried
 MOST_TRIED = 48  # held-out squares
 SAMPLE_NOISE, SAMPLE_STEPS = 0.6, 8

@@ -20,7 +20,7 @@ from exdd_core.workspace import candidates, image_windows
 from exdd_core.workspace.image_windows import Which
 from pages import answers, job_panel
 from pages.banks.parts import whole
-from pages.banks.version_rows import BEGUN_JS
+from pages.banks.version_rows import ANSWERED_JS, BEGUN_JS
 from pages.guard import person
 from pages.who import WHO_JS
 
@@ -142,7 +142,7 @@ class Builder:
 
         self.job.connect(built, outputs)
         ordered = self.start.click(begin, self.given, self.note, js=FORM_JS, **answers.HIDDEN)
-        ordered.then(begun, None, listed, **answers.HIDDEN)
+        ordered.then(begun, None, listed, **answers.HIDDEN).then(None, js=ANSWERED_JS)
         self.job.look_after(ordered)
 
     def _measure_newest(self) -> None:

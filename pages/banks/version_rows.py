@@ -18,8 +18,13 @@ COLUMNS = 8  # of the table
 # Adds such a row when a build is ordered; the answer says more in its place.
 BEGUN_JS = (
     "document.querySelector('#versions tbody')?.insertAdjacentHTML('afterbegin', "
-    f"'<tr class=asked><td colspan={COLUMNS}><p><strong>Building…</strong></p></td></tr>');"
+    f"'<tr class=\"asked begun\"><td colspan={COLUMNS}><p><strong>Building…</strong></p></td></tr>');"
 )
+# Takes that row away where the answer refused: it drew no other table. And shows what it said below the form.
+ANSWERED_JS = """() => requestAnimationFrame(() => requestAnimationFrame(() => {
+  document.querySelector('#versions tr.begun')?.remove();
+  document.querySelector('#build .note')?.scrollIntoView({ block: 'nearest' });
+}))"""
 
 
 def confirm_row(bank: BankVersion, needed: str) -> str:

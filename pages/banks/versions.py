@@ -19,7 +19,16 @@ from pages.banks.builder import Builder
 from pages.banks.comparison import Compared
 from pages.banks.parts import figure, under
 from pages.banks.rows import Rows
-from pages.banks.version_rows import BEGUN_JS, COLUMNS, confirm_row, disk, gone_row, held_row, name_row
+from pages.banks.version_rows import (
+    ANSWERED_JS,
+    BEGUN_JS,
+    COLUMNS,
+    confirm_row,
+    disk,
+    gone_row,
+    held_row,
+    name_row,
+)
 from pages.guard import person
 from pages.guard.uploads import uploaded
 from pages.html import text
@@ -220,9 +229,9 @@ class Versions:
             return refresh() | compared.again(pair) | {self.note: answers.say("done", decided.sentence)}
 
         self.table.act(act, None, outputs, **answers.HIDDEN)
-        builder.job.look_after(
-            self.due.act(mend, compared.pair, [*outputs, *compared.shown], **answers.HIDDEN)
-        )
+        mended = self.due.act(mend, compared.pair, [*outputs, *compared.shown], **answers.HIDDEN)
+        mended.then(None, js=ANSWERED_JS)
+        builder.job.look_after(mended)
 
     def connect_bundle(self, refresh: Callable[..., dict[Any, Any]], outputs: list[Any]) -> None:
         @answers.sentences(self.note)

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
 
@@ -16,19 +17,22 @@ from exdd_core.banks.detectors import load_detector
 from exdd_core.progress import Progress
 from exdd_core.synthesis.mask_spec import MaskSpec
 from exdd_core.synthesis.orders import Order
-from exdd_core.workspace import Workspace, candidates
+from exdd_core.workspace import Workspace, candidates, thresholds
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import activate_bank
 from tests.browser import SIDEWAYS, SLOW, chosen, opened, ready, said, scored, serving, shoot, until, visiting
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Route
 
 # Whether an element ends within another one, with a pixel for rounding.
 INSIDE = """([inner, outer]) => {
   const [a, b] = [inner, outer].map((one) => document.querySelector(one).getBoundingClientRect());
   return a.left >= b.left - 1 && a.right <= b.right + 1 && a.width > 0;
 }"""
+
+# What the header sends when somebody made another version active: the page looks whether its bank has changed.
+LOOK = "document.dispatchEvent(new CustomEvent('exdd-active'))"
 
 
 @pytest.fixture(scope="module")
@@ -202,6 +206,55 @@ def test_a_threshold_is_found_used_and_taken_back_and_blindness_is_said(
         menu.locator(".vw-cutundo").click()
         toast.filter(has_text="Took the threshold").wait_for(timeout=SLOW)
         page.locator(".vw-blind").wait_for(state="hidden")
+
+
+def test_a_key_counts_before_the_scores_are_there_and_no_drawing_is_thrown_away(
+    browser: Browser, address: str, workspace: Workspace
+) -> None:
+    """M while an image is scored marks it then; and M while the page asks what a changed bank knows stays."""
+    bank = workspace.active_bank("demo")
+    assert bank
+    held: list[Route] = []
+    holding = {"inspect"}
+
+    def hold(route: Route) -> None:
+        if route.request.post_data_json["fn_name"] in holding:
+            held.append(route)
+        else:
+            route.continue_()
+
+    def let_go() -> None:
+        holding.clear()
+        while held:
+            held.pop().continue_()
+
+    with visiting(browser, 1400, 900) as page:
+        known_as(page, "Anna")
+        page.route("**/component_server**", hold)
+        page.goto(f"{address}?image={quote(chosen(workspace)[0], safe='')}")
+        until(page, lambda: held)
+        page.keyboard.press("m")
+        page.locator(".st-toast", has_text="still being scored").wait_for(timeout=SLOW)
+        assert page.locator(".vw-markbar").is_hidden()
+        let_go()
+        page.locator(".vw-usetruth").wait_for(timeout=SLOW)
+        page.keyboard.press("Escape")
+
+        scored(page)
+        holding.add("known")
+        thresholds.choose(workspace, bank.id, thresholds.Choice(value=1.5, way="hand", who="Ben"))
+        page.evaluate(LOOK)
+        until(page, lambda: held)
+        page.keyboard.press("m")
+        page.locator(".vw-usetruth").wait_for(timeout=SLOW)
+        let_go()
+        with page.expect_response(lambda answer: "progress" in (answer.request.post_data or "")):
+            page.locator(".vw-usetruth").click()
+            page.keyboard.press("Escape")
+            page.evaluate(LOOK)
+        page.locator(".vw-cut summary").click()
+        page.locator(".vw-cut .vw-help", has_text="by Ben").wait_for(timeout=SLOW)
+        thresholds.undo(workspace, bank.id, "Ben")
 
 
 def test_a_mark_scores_the_list_again_and_says_what_it_changed(

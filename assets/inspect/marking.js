@@ -5,7 +5,7 @@ import { find } from "../shared/dom.js";
 import { loaded } from "../shared/pictures.js";
 import { WHOLE } from "./geometry.js";
 import { askName } from "./marks.js";
-import { leaveMarking, select, showResult, takeKnown } from "./opening.js";
+import { leaveMarking, resultOf, select, showResult, takeKnown } from "./opening.js";
 import { choosePeak } from "./point.js";
 import { scoreAgain } from "./scoring.js";
 import { CALLED, NO_BANK } from "./words.js";
@@ -17,6 +17,15 @@ import { knownName } from "../shared/who.js";
 /** @typedef {import("./marker.js").Kept} Kept */
 
 const SCORING = "One moment: this image is still being scored.";
+
+/**
+ * What is known of the image that is open, once it is scored: a key counts that was pressed before.
+ * @param {Inspect} inspect
+ */
+function scored({ store, toast }) {
+  if (!store.get().result) toast(SCORING);
+  return resultOf(store);
+}
 
 /**
  * The size of the picture that is drawn on.
@@ -48,11 +57,12 @@ async function askRegion({ viewer, call }, name, id) {
  */
 export const startMark = (inspect, action) =>
   inspect.attempt(async () => {
-    const { store, say, toast } = inspect;
-    const { picture, result, id, bank, marking } = store.get();
+    const { store, say } = inspect;
+    const { picture, id, bank, marking } = store.get();
     if (!picture || marking) return;
     if (!bank) return say(NO_BANK, "info");
-    if (!result) return toast(SCORING);
+    const result = await scored(inspect);
+    if (!result) return;
     if (result.why_not) return say(result.why_not, "info");
     if (result.marks.some((mark) => mark.action === action)) return say(already(action), "info");
     const isAlarm = action === "false_alarm";
@@ -75,10 +85,10 @@ const already = (action) =>
  */
 export const startOutline = (inspect, proposed) =>
   inspect.attempt(async () => {
-    const { store, toast } = inspect;
-    const { picture, result, id, marking } = store.get();
+    const { store } = inspect;
+    const { picture, id, marking } = store.get();
     if (!picture?.outline.wanted || marking) return;
-    if (proposed && !result) return toast(SCORING);
+    if (proposed && !(await scored(inspect))) return;
     const { words, layer } = proposed ? await askRegion(inspect, "proposal", id) : { words: "", layer: null };
     const hint = `${words}: keep it as the mask of the defect, or draw and erase to correct it.`;
     begin(store, id, { action: "outline", layer, proposed, words: proposed ? hint : "", warning: "" });
@@ -194,8 +204,10 @@ export const undoOutline = (inspect, id) =>
 export const undoMark = (inspect, wanted) =>
   inspect.attempt(async () => {
     const { store, viewer, call, toast } = inspect;
-    const { id: open, result, picture, undoable } = store.get();
-    const own = open !== null ? result?.marks.at(-1) : undefined;
+    const { id: open, picture, undoable, bank } = store.get();
+    const result = !wanted && open !== null && bank ? await scored(inspect) : null;
+    if (store.get().id !== open) return;
+    const own = result?.marks.at(-1);
     if (!wanted && !own && open !== null && picture?.outline.by?.last) return undoOutline(inspect, open);
     const undone = wanted || (own ? { id: open || "", decision: own.decision } : undoable.at(-1));
     if (!undone) return toast("There is no mark to take back.");

@@ -131,7 +131,8 @@ export function takeKnown(store, { stamp, active, threshold, seen, rows, marked 
 
 /**
  * Whether the banks of the version that is looked with have changed, perhaps in another tab: then all that is
- * shown is asked for anew. Another active version is only told of: what is looked at stays.
+ * shown is asked for anew. Another active version is only told of: what is looked at stays. While somebody draws,
+ * nothing is asked for anew, which would throw the drawing away; the next look finds the change again.
  * @param {Inspect} inspect
  * @param {Bank} answer
  */
@@ -140,13 +141,15 @@ export async function checkBank(inspect, { bank, active, stamp }) {
   const now = store.get();
   if (!now.list) return false;
   if (active !== now.active) store.patch({ active });
-  if (stamp === now.stamp) return false;
+  if (stamp === now.stamp || now.marking) return false;
   results.clear();
   if (bank !== now.bank) {
     pictures.clear(); // their notes depend on the bank version
     await openList(inspect, now.list);
   } else {
-    takeKnown(store, await call("known", { list: now.list }));
+    const known = await call("known", { list: now.list });
+    if (store.get().marking) return false;
+    takeKnown(store, known);
     if (now.id !== null) await select(inspect, now.id);
   }
   return true;
@@ -228,6 +231,24 @@ async function score(inspect, id, isMine) {
   if (!next || job) return;
   const ready = fetchPicture(inspect, next).then(() => fetchResult(inspect, next));
   ready.catch(() => {}); // a failure is shown when the image is opened
+}
+
+/**
+ * The result of the image that is open, once it is there; null where that failed or another image was opened.
+ * @param {InspectStore} store
+ * @returns {Promise<Result | null>}
+ */
+export function resultOf(store) {
+  const { id } = store.get();
+  return new Promise((resolve) => {
+    const look = (/** @type {import("./state.js").State} */ state) => {
+      if (!state.result && state.id === id && state.cover?.kind !== "failed") return;
+      stop();
+      resolve(state.id === id ? state.result : null);
+    };
+    const stop = store.subscribe(["result", "id", "cover"], look);
+    look(store.get());
+  });
 }
 
 /**

@@ -108,7 +108,7 @@ async function look(inspect) {
   const { seen, job: followed } = store.get();
   const answer = await call("progress", { seen, job: followed?.id });
   store.patch(withRows(store.get(), answer));
-  if (!store.get().marking) await checkBank(inspect, answer); // somebody may have decided meanwhile
+  await checkBank(inspect, answer); // somebody may have decided meanwhile
   /** @type {import("./state.js").Job} */
   const job = answer.job;
   if (job.running) {
@@ -118,7 +118,7 @@ async function look(inspect) {
   const { compared, images, rows } = store.get();
   rearrange(store, { job: null, compared: null });
   if (compared && !job.error && !job.note) {
-    inspect.toast(`${compared.said} ${changeWords(compared, { images, rows })}.`, compared.undo);
+    inspect.toast(`${compared.said} · ${changeWords(compared, { images, rows })}`, compared.undo);
   }
   if (job.error || job.note) say(job.error || job.note || "", job.error ? "error" : "info");
   if (job.download) save(job.download);

@@ -91,8 +91,6 @@ function toaster(page, attempt) {
   const said = make("span", {});
   const button = make("button", { type: "button" }, "Undo");
   box.append(said);
-  // A press counts where it began, also if the words change meanwhile and move the button away.
-  button.addEventListener("pointerdown", (event) => button.setPointerCapture(event.pointerId));
 
   /** @param {string} words @param {() => unknown} [undo] @param {number} [lasting] milliseconds */
   return (words, undo, lasting = undo ? 9000 : 4000) => {

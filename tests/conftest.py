@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,15 +47,23 @@ def missing(reason: str) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what needs a browser, for `make test-fast` to leave out; begin with the files that take longest."""
-    rank: dict[Path, int] = {}
+    """Mark what needs a browser, for `make test-fast` to leave out; mix files that wait for it with others.
+
+    So the cores are busy all the time. Of each kind, the files that take longest come first.
+    """
+    browsing: Counter[Path] = Counter()
+    computing: dict[Path, bool] = {}
     for item in items:
-        browses = "browser" in getattr(item, "fixturenames", ())
-        if browses:
+        if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker("browser")
-        its = 2 if browses else 1 if item.get_closest_marker("slow") else 0
-        rank[item.path] = max(rank.get(item.path, 0), its)
-    items.sort(key=lambda item: -rank[item.path])
+            browsing[item.path] += 1
+        computing[item.path] = computing.get(item.path, False) or bool(item.get_closest_marker("slow"))
+    place: dict[Path, float] = {}
+    longest = [path for path, _ in browsing.most_common()]
+    others = sorted(computing.keys() - browsing.keys(), key=lambda path: (not computing[path], path))
+    for paths, until in ((longest, 0.8), (others, 1.0)):
+        place |= {path: until * number / len(paths) for number, path in enumerate(paths)}
+    items.sort(key=lambda item: place[item.path])
 
 
 def pytest_collection_finish() -> None:

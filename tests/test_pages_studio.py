@@ -483,7 +483,8 @@ def test_the_library_saves_loads_compares_deletes_and_travels(
         stroke(page, (0.3, 0.3), (0.6, 0.6))
         preview(page)
         page.click(".st-keepdraft")
-        until(page, lambda: newest(workspace).status == "pending")
+        page.locator(".st-toast", has_text="Kept 1 draft").wait_for()
+        assert newest(workspace).status == "pending"
         page.fill(".st-prompt", "fine {copper|steel} scratches")
         page.locator("[data-control=strength] input[type=number]").fill("1.5")
         page.click(".st-save summary")

@@ -540,6 +540,22 @@ def test_sdxl_paints_by_the_command_line_with_a_model_of_ones_own(painted, tiny_
     assert score.made == 2
 
 
+def test_candidates_are_deleted_and_restored(painted, capsys):
+    first, second = made(capsys, painted, "--prompt", "pits", "--count", "2")["candidates"]
+    place = ["--workspace", str(painted)]
+    assert cli.main(["candidates", "reject", second, "--who", "Anna", *place]) == 0
+    assert cli.main(["candidates", "delete", first, second, *place]) == 0
+    said = capsys.readouterr().out
+    assert f"1 candidate deleted. Left as they are, being decided on or deleted: {second}." in said
+    assert candidates.get(Workspace.open(painted), first).status == "deleted"
+    assert "candidates undo" in refusal(capsys, "candidates", "delete", first, second, *place)
+    assert "no candidate" in refusal(capsys, "candidates", "restore", first, "x", *place)
+    assert cli.main(["candidates", "restore", first, second, *place]) == 0
+    assert "1 candidate restored." in capsys.readouterr().out
+    assert candidates.get(Workspace.open(painted), first).status == "pending"
+    assert "--status deleted" in refusal(capsys, "candidates", "restore", first, *place)
+
+
 def test_prompts_go_out_and_come_in(painted, tmp_path, capsys):
     file = tmp_path / "prompts.json"
     place = ["--workspace", str(painted), "--json"]

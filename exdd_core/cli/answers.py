@@ -204,6 +204,19 @@ class CandidatesListed(TypedDict):
     candidates: list[CandidateRow]
 
 
+class CandidatesDeleted(TypedDict):
+    """Ids of candidates that were deleted, and of those that were not."""
+
+    deleted: list[str]
+    left_out: list[str]
+
+
+class CandidatesRestored(TypedDict):
+    """Ids of candidates that were deleted and wait for a decision again."""
+
+    restored: list[str]
+
+
 class NothingDecided(TypedDict):
     """The answer where there was no candidate to decide on."""
 

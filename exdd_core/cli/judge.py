@@ -1,4 +1,4 @@
-"""The commands for decisions on candidates and for marks on misjudged images: candidates, mark.
+"""The commands for candidates: list, accept, reject, delete, and what they would change.
 
 Knows who decides, and how to print a decision. Does not know what a decision does to a bank.
 """
@@ -6,28 +6,21 @@ Knows who decides, and how to print a decision. Does not know what a decision do
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
-from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from exdd_core.cli.arguments import Add, Group, at_least, open_workspace, who_option
 from exdd_core.cli.resemblance import measure_candidates, measure_options
 from exdd_core.cli.terminal import print_result, progress, say
 from exdd_core.errors import BadInput
+from exdd_core.sentences import count
 
 if TYPE_CHECKING:  # commands import what they need when they run, so that --help answers at once
-    import numpy as np
-
     from exdd_core.cli import answers
     from exdd_core.curation import Decided
     from exdd_core.curation.measures import Quality
-    from exdd_core.detector.inspection import Inspection
     from exdd_core.workspace import Workspace
     from exdd_core.workspace.candidates import Candidate
     from exdd_core.workspace.decisions import Decision
-
-    # Marks one image: the workspace, the image's id and file, and a mask, bool (H, W).
-    Mark: TypeAlias = Callable[[Workspace, str, Path, np.ndarray | None], Decided]
 
 
 def list_options(add: Add) -> None:
@@ -260,119 +253,52 @@ def decision_history(options: argparse.Namespace) -> dict[str, list[Decision]]:
     return {"decisions": found}
 
 
+def ids_options(add: Add) -> None:
+    add("ids", nargs="+", metavar="ID", help="of candidates, as candidates list shows them")
+
+
+def delete_candidates(options: argparse.Namespace) -> answers.CandidatesDeleted:
+    """Delete candidates that nobody has decided on; candidates restore brings them back."""
+    from exdd_core.workspace import candidates
+
+    workspace = open_workspace(options)
+    every = [candidates.get(workspace, id).id for id in options.ids]
+    deleted = candidates.delete_undecided(workspace, every)
+    left = [id for id in every if id not in deleted]
+    if not deleted:
+        raise BadInput("All of them are decided on or deleted; take a decision back first: candidates undo.")
+    said = f"{count(len(deleted), 'candidate')} deleted."
+    if left:
+        said += f" Left as they are, being decided on or deleted: {', '.join(left)}."
+    answer: answers.CandidatesDeleted = {"deleted": deleted, "left_out": left}
+    return print_result(said, answer, options)
+
+
+def restore_candidates(options: argparse.Namespace) -> answers.CandidatesRestored:
+    """Bring deleted candidates back; they wait for a decision again."""
+    from exdd_core.workspace import candidates
+
+    workspace = open_workspace(options)
+    every = [candidates.get(workspace, id).id for id in options.ids]
+    restored = candidates.restore(workspace, every)
+    if not restored:
+        raise BadInput("None of them is deleted; candidates list --status deleted shows those that are.")
+    answer: answers.CandidatesRestored = {"restored": restored}
+    return print_result(f"{count(len(restored), 'candidate')} restored.", answer, options)
+
+
 CANDIDATES = Group(
     "What was painted, and decisions on it",
     {
         "list": (list_candidates, list_options),
         "accept": (accept_candidates, accept_options),
         "reject": (reject_candidates, reject_options),
+        "delete": (delete_candidates, ids_options),
+        "restore": (restore_candidates, ids_options),
         "effect": (effect_of_candidates, _choice_options),
         "transfer": (transfer_of_candidates, transfer_options),
         "measure": (measure_candidates, measure_options),
         "undo": (undo_decision, undo_options),
         "history": (decision_history, history_options),
     },
-)
-
-
-def missed_options(add: Add) -> None:
-    add("image", metavar="IMAGE", help="the id of an image, or a file")
-    add("--mask", type=Path, required=True, metavar="FILE", help="as large as the image, white on the defect")
-    add("--type", default="", metavar="TYPE", help="the defect's type")
-    who_option(add)
-
-
-def mark_missed(options: argparse.Namespace) -> answers.Marked:
-    """Teach the active version a defect that it missed: into the positive bank."""
-    from exdd_core import curation
-
-    def mark(workspace: Workspace, id: str, path: Path, mask: np.ndarray | None) -> Decided:
-        assert mask is not None  # --mask is required
-        return curation.mark_missed(workspace, id, path, mask, options.who, options.type)
-
-    return _marked(mark, options, check=True)
-
-
-def false_alarm_options(add: Add) -> None:
-    add("image", metavar="IMAGE", help="the id of an image, or a file")
-    add(
-        "--mask",
-        type=Path,
-        metavar="FILE",
-        help="as large as the image, white where it is normal; default: what lies above the threshold",
-    )
-    who_option(add)
-
-
-def mark_false_alarm(options: argparse.Namespace) -> answers.Marked:
-    """Teach the active version that what it took for a defect is normal: into the negative bank."""
-    from exdd_core import curation
-
-    def mark(workspace: Workspace, id: str, path: Path, mask: np.ndarray | None) -> Decided:
-        return curation.mark_false_alarm(workspace, id, path, options.who, mask)
-
-    return _marked(mark, options)
-
-
-def _marked(mark: Mark, options: argparse.Namespace, check: bool = False) -> answers.Marked:
-    """Run `mark`, and return the image's score before and after it. check: whether the mask must mark a defect."""
-    from exdd_core import curation
-    from exdd_core.datasets import incoming
-    from exdd_core.images import probe
-    from exdd_core.review import Review, score_change
-    from exdd_core.workspace import decisions
-
-    workspace = open_workspace(options)
-    id, path = _image_named(workspace, options.image)
-    if reason := Review(workspace).why_not(id):
-        raise BadInput(reason)
-    mask = None
-    if options.mask:
-        shape = probe(path)[::-1]
-        mask = incoming.take_mask(options.mask, shape, image=path)
-        if check:
-            curation.check_missed(mask, shape)
-    before = _seen(workspace, id, path)
-    decided = mark(workspace, id, path, mask)
-    after = _seen(workspace, id, path)
-    number = decisions.history(workspace, id, limit=1)[0].id
-    said = f"{decided.sentence} {score_change(before, after)}. Take it back with: candidates undo {number}"
-    answer: answers.Marked = {
-        "ids": decided.ids,
-        "left_out": decided.left_out,
-        "bank": decided.bank,
-        "rows": decided.rows,
-        "sentence": said,
-        "before": before.calibrated_score,
-        "after": after.calibrated_score,
-        "verdict": after.verdict,
-        "decision": number,
-    }
-    return print_result(said, answer, options)
-
-
-def _seen(workspace: Workspace, id: str, path: Path) -> Inspection:
-    """The active version's inspection of an image."""
-    from exdd_core.banks import teachers
-    from exdd_core.banks.detectors import load_detector
-
-    detector = load_detector(workspace)
-    return detector.score([teachers.pixels_of(workspace, id, path, detector)])[0]
-
-
-def _image_named(workspace: Workspace, name: str) -> tuple[str, Path]:
-    """The id and file of an image: an image of a data set by its id or file, or any other file."""
-    path = Path(name).expanduser().resolve()
-    for info in workspace.datasets():
-        for row in workspace.images(info.name):
-            if name == row.id or path == row.path:
-                return row.id, row.path
-    if not path.is_file():
-        raise BadInput(f"{name} is neither an image's id nor a file; check it.")
-    return f"file:{path}#{path.stat().st_mtime_ns}", path
-
-
-MARK = Group(
-    "Images that the active version judged wrongly",
-    {"missed": (mark_missed, missed_options), "false-alarm": (mark_false_alarm, false_alarm_options)},
 )

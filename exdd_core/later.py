@@ -9,23 +9,36 @@ Types are in the stub beside this file. Knows names of packages. Does not know w
 from __future__ import annotations
 
 import importlib
+from types import ModuleType
 
 
 class _Later:
-    """A module that is imported when the first of its attributes is asked for; safe in any thread, as imports are."""
+    """A module that is imported when the first of its attributes is asked for; safe in any thread."""
 
     def __init__(self, name: str):
         self._name = name
 
     def __getattr__(self, attribute: str) -> object:
-        return getattr(importlib.import_module(self._name), attribute)
+        return getattr(_imported(self._name), attribute)
+
+
+def _imported(name: str) -> ModuleType:
+    """A module, imported after the packages that it lies in.
+
+    A thread that asks for a part of a package at once, while another thread imports the package, holds what that one
+    needs next, and Python then gives them half a package.
+    """
+    package, _, _ = name.rpartition(".")
+    if package:
+        _imported(package)
+    return importlib.import_module(name)
 
 
 def load() -> None:
     """Import them all now, so that nobody waits for them later."""
     for one in globals().copy().values():
         if isinstance(one, _Later):
-            importlib.import_module(one._name)
+            _imported(one._name)
 
 
 torch = _Later("torch")

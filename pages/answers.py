@@ -43,6 +43,36 @@ element.addEventListener('click', (event) => {
   if (button && element.contains(button)) { event.preventDefault(); trigger('act', { ...button.dataset }); }
 });
 """
+# A list that grows though nobody pressed a button here, as by a job of another tab, keeps its height and what it shows
+# in place, until somebody presses the button that it offers.
+GROWING_JS = """
+let height = 0, rows = 0, held = false, pressed = -Infinity;
+document.addEventListener('click', ({ target, timeStamp }) => {
+  if (target.closest('#content button')) pressed = timeStamp;
+}, true);
+const hold = (frame) => {
+  frame.style.maxHeight = `${height}px`;
+  frame.scrollTop = frame.scrollHeight;
+  const show = document.createElement('button');
+  Object.assign(show, { type: 'button', className: 'plain-button small', textContent: 'Show what is new' });
+  show.onclick = () => {
+    held = false;
+    frame.style.maxHeight = '';
+    height = frame.offsetHeight;
+    show.remove();
+  };
+  element.querySelector('.list-head')?.append(show);
+};
+new MutationObserver(() => {
+  const frame = element.querySelector('.wide');
+  if (!frame || frame.style.maxHeight) return;
+  const now = frame.querySelectorAll('tbody tr').length, isUnasked = performance.now() - pressed > 10000;
+  held = height > 0 && frame.offsetHeight > height && (held || (now > rows && isUnasked));
+  if (held) hold(frame);
+  else height = frame.offsetHeight;
+  rows = now;
+}).observe(element, { childList: true, subtree: true });
+"""
 
 
 def markup(value: str = "", **options: Any) -> gr.HTML:
@@ -147,17 +177,18 @@ def explained(error: BaseException) -> str:
     return sentence_of(error)
 
 
-def sentences(place: gr.HTML) -> Callable[[Handler], Handler]:
+def sentences(place: gr.HTML, clears: bool = True) -> Callable[[Handler], Handler]:
     """A decorator for handlers that return {component: update}: shows their errors in the note `place`.
 
     A handler that succeeds clears the note unless it updates the note itself. `place` must be an output.
+    clears: False for what nobody pressed, as the note may say how something else ended.
     """
 
     def decorate(handler: Handler) -> Handler:
         @functools.wraps(handler)
         def run(*values: Any) -> dict[Any, Any]:
             try:
-                return {place: say("info", "")} | (handler(*values) or {})
+                return ({place: say("info", "")} if clears else {}) | (handler(*values) or {})
             except Exception as error:
                 return {place: say("error", explained(error))}
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 
 from exdd_core import curation
@@ -238,7 +239,15 @@ def test_a_version_behind_what_was_decided_is_brought_in_line(
         curation.mark_missed(own, defect.id, defect.path, read_mask(defect.mask, None, ""), "Ben")
         writing.write(own, tmp_path / "line 3.zip", "v1")
         page.get_by_test_id("Import a bundle-upload-button").set_input_files(tmp_path / "line 3.zip")
-        page.locator(".note.done", has_text="v4 came from line 3.zip: v1 (").wait_for(timeout=SLOW)
+        said = page.locator(".note.done", has_text="v4 came from line 3.zip: v1 (")
+        said.wait_for(timeout=SLOW)
+        normal = own.images("plates", split="test", label="normal")[0]
+        curation.mark_false_alarm(
+            own, normal.id, normal.path, "Ben", np.ones((normal.height, normal.width), bool)
+        )
+        rows = f"^Normal rows {len(load_detector(own, 'v3').negative):,} "
+        page.locator("#compared").get_by_role("row", name=re.compile(rows)).wait_for(timeout=SLOW)
+        assert said.is_visible()  # also though the bank has changed elsewhere since then
         page.locator("#versions tr", has_text="imported").get_by_role("button", name="Activate v4").wait_for()
         page.get_by_role("button", name="Which images cause misses and false alarms?").click()
         page.locator("#blame li a[href*='good']").first.wait_for(timeout=SLOW)

@@ -227,6 +227,13 @@ def test_build_activate_and_delete(address: str, page: Page) -> None:
     assert list_of and picture
     assert picture["y"] - list_of["y"] - list_of["height"] < 32  # and no room is kept for more versions
 
+    other = page.context.new_page()  # where nobody presses anything
+    other.add_init_script(MOVED)
+    visit(other, f"{address}/banks")
+    other.locator("#rows .row-bars li").first.wait_for(timeout=SLOW)
+    other.locator("#due p").wait_for(timeout=SLOW)
+    other.evaluate(STILL)
+
     page.get_by_label("None: normal images only, as PatchCore").check()
     page.get_by_role("button", name="More settings").click()
     labelled(page, "Size").fill("640x640")  # long enough to be seen
@@ -257,6 +264,10 @@ def test_build_activate_and_delete(address: str, page: Page) -> None:
     measured.wait_for(timeout=SLOW)
     page.locator("#compared .note.done").wait_for(timeout=SLOW)
     assert page.evaluate("window.moved") < 0.01, "\n".join(page.evaluate("window.movers"))
+    other.get_by_role("button", name="Show what is new").click(timeout=SLOW)
+    assert other.evaluate("window.moved") < 0.01, "\n".join(other.evaluate("window.movers"))
+    assert other.locator("#versions tbody tr").first.inner_text().startswith("v2")
+    other.close()
 
     page.get_by_role("button", name="Delete v1").click()
     asked = page.get_by_role("alertdialog")

@@ -62,7 +62,7 @@ def render(workspace: Workspace) -> None:
     version_list.connect_bundle(refresh, changing)
     compared.connect(refresh, changing)
     rows.connect()
-    said = answers.sentences(version_list.note)
+    said = answers.sentences(version_list.note, clears=False)
     bank_picture.act(
         said(changed),
         [compared.pair, rows.bank, rows.side, rows.page],

@@ -77,6 +77,7 @@ element.addEventListener('keydown', (event) => {
   element.querySelector('[data-act=called]').click();
 });
 """
+TABLE_JS += answers.GROWING_JS
 # Adds the name that this browser stored on Curate to the events of `answers.buttons`.
 DUE_JS = answers.BUTTONS_JS.replace("...button.dataset", f"...button.dataset, who: {WHO_JS}")
 # Ignores further clicks until the first is answered; after an error the button works again.

@@ -80,7 +80,7 @@ def render(workspace: Workspace) -> None:
     manage.connect(refresh, everything)
     gallery.connect(refresh, everything)
     region.connect(refresh, everything)
-    answers.on_load(answers.sentences(sets.note)(refresh), outputs=everything)
+    answers.on_load(answers.sentences(sets.note, clears=False)(refresh), outputs=everything)
 
 
 # --- the data sets --------------------------------------------------------------------------------------
@@ -91,7 +91,7 @@ class DatasetList:
 
     def __init__(self, workspace: Workspace):
         self.workspace = workspace
-        self.table = answers.buttons(elem_id="datasets")
+        self.table = answers.markup(elem_id="datasets", js_on_load=answers.BUTTONS_JS + answers.GROWING_JS)
         self.note = answers.note()
         self.outputs = [self.table, self.note]
 

@@ -9,7 +9,48 @@ Types are in the stub beside this file. Knows names of packages. Does not know w
 from __future__ import annotations
 
 import importlib
+import sys
+import threading
+from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+
+
+class _OneByOne(MetaPathFinder):
+    """Has PyTorch and scipy.stats imported one after the other, whichever threads want them.
+
+    As soon as `sys.modules` has torch, SciPy compares arrays with its tensors. It does so while scipy.stats is imported
+    too, which fails where another thread is in the middle of importing torch.
+    """
+
+    NAMES = ("torch", "scipy.stats")
+
+    def __init__(self) -> None:
+        self._turn = threading.RLock()
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(name, path, target) if name in self.NAMES else None
+        if spec is not None and spec.loader is not None:
+            create, execute = spec.loader.create_module, spec.loader.exec_module
+
+            def create_module(spec: ModuleSpec) -> ModuleType | None:
+                self._turn.acquire()  # before the module is in sys.modules
+                return create(spec)
+
+            def exec_module(module: ModuleType) -> None:
+                try:
+                    execute(module)
+                finally:
+                    self._turn.release()
+
+            vars(spec.loader).update(create_module=create_module, exec_module=exec_module)
+        return spec
+
+
+sys.meta_path.insert(0, _OneByOne())
 
 
 class _Later:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +17,14 @@ from exdd_core.banks.detectors import load_detector
 from exdd_core.curation import bench, measures, queue
 from exdd_core.curation.judge import Judge
 from exdd_core.curation.measures import Quality
+from exdd_core.curation.measuring import Measuring
 from exdd_core.detector import Change, Detector
 from exdd_core.detector.examples import Marked
 from exdd_core.errors import BadInput, Cancelled
 from exdd_core.evaluation import Outcome
 from exdd_core.images import encode_png
 from exdd_core.progress import Progress
-from exdd_core.workspace import Workspace, candidates, prompts
+from exdd_core.workspace import Workspace, candidates, context, prompts
 from tests.plates import SHAPE, build, paint, painting, pending, recipe
 
 
@@ -198,6 +201,34 @@ def test_a_judge_follows_the_bank_as_it_grows_and_shrinks(workspace):
     assert followed.value == pytest.approx(fresh.value, abs=2.0)  # sampled otherwise, not measured otherwise
     curation.undo_last(workspace, "Anna")
     assert judge.effect(ids[:1]).value == pytest.approx(Judge(workspace).effect(ids[:1]).value, abs=2.0)
+
+
+def test_what_is_decided_while_others_are_measured_is_not_measured(workspace, monkeypatch):
+    """Though it was sought, with others, before: those to measure next are sought together."""
+    measuring = Measuring(workspace)
+    every, took, sought = pending(workspace), list[str](), list[int]()
+    quality, next_late = measuring.judge.quality, queue.next_late
+
+    def decide_after_the_first(id: str, *more: Any) -> Any:
+        took.append(id)
+        if len(took) == 1:
+            curation.reject(workspace, [next(one for one in every if one != id)], "Ada")
+        return quality(id, *more)
+
+    def counted(*given: Any) -> list[queue.Waiting]:
+        sought.append(1)
+        return next_late(*given)
+
+    monkeypatch.setattr(measuring.judge, "quality", decide_after_the_first)
+    monkeypatch.setattr(queue, "next_late", counted)
+    with context.working_on("plates"):
+        measuring.want()
+        for thread in threading.enumerate():
+            if thread.name == "measuring candidates":
+                thread.join(120)
+        assert measuring.late() == 0
+    assert set(took) == set(pending(workspace)) and len(pending(workspace)) == len(every) - 1
+    assert len(sought) < len(took), (sought, took)
 
 
 def test_the_queue_is_sorted_by_any_measure(workspace):

@@ -221,5 +221,5 @@ def test_filters_and_orders_of_the_queue(workspace):
     assert sift("rejected").ids == [ids[0]] and sift("rejected", effect="red").total == 0
     assert sifting.passing(workspace, "plates", nothing | {"effect": "green"}) == [ids[3], ids[1]]
     assert json.dumps(queue.late(workspace, "plates", [ids[1]])) == "4"
-    first = queue.next_late(workspace, "plates", [ids[2]], [ids[2], ids[4]])
-    assert first is not None and first.id == ids[4]
+    [first] = queue.next_late(workspace, "plates", [ids[2]], [ids[2], ids[4]])
+    assert first.id == ids[4]

@@ -73,10 +73,13 @@ NEWEST = "coalesce((select max(id) from bank_changes where bank = :bank), 0)"
 WAITING = f"""
     with now as (select id, rowid as row, :bank || ':' || {NEWEST} || ':' || {TRIMMED} as state,
                         :bank || ':' || coalesce(:start, {NEWEST}) || ':' || {TRIMMED} as start
-                 from candidates where dataset = :dataset and status = 'pending'),
+                 from candidates where +dataset = :dataset and +status = 'pending' and OF),
     every as (select id, row, coalesce(measures.state = now.state, false) as measured,
                      coalesce(effect_state = now.start, false) as effect
               from now left join measures on candidate = id)"""
+# In place of OF: of all candidates, by the index on these columns, or of a few, by their ids.
+ALL = "dataset = :dataset and status = 'pending'"
+FEW = "id in (select value from json_each(:ids))"
 
 
 def waiting(
@@ -86,16 +89,16 @@ def waiting(
 
     start: as `Judge.start` tells.
     """
-    where = "" if ids is None else "where id in (select value from json_each(:ids))"
-    chosen = json.dumps(list(ids or []))
-    return _waiting(workspace, dataset, f"{where} order by row desc", ids=chosen, start=start)
+    chosen, of = json.dumps(list(ids or [])), ALL if ids is None else FEW
+    return _waiting(workspace, dataset, "order by row desc", of, ids=chosen, start=start)
 
 
 def late(workspace: Workspace, dataset: str, without: Collection[str], start: int | None = None) -> int:
     """How many pending candidates wait for being measured. without: ids that do not count."""
     values = _values(workspace, dataset) | {"start": start, "without": json.dumps(list(without))}
     with workspace.reading() as db:
-        return int(db.execute(f"{WAITING} select count(*) from every where {LATE}", values).fetchone()[0])
+        query = f"{WAITING.replace('OF', ALL)} select count(*) from every where {LATE}"
+        return int(db.execute(query, values).fetchone()[0])
 
 
 def next_late(
@@ -104,23 +107,25 @@ def next_late(
     without: Collection[str],
     wanted: Sequence[str],
     start: int | None = None,
-) -> Waiting | None:
-    """The candidate to measure next: the first of those that are wanted, then the others of them, then the rest.
+    most: int = 1,
+) -> list[Waiting]:
+    """The candidates to measure next: the first of those that are wanted, then the others of them, then the rest.
 
     Among these, one that was not measured at all comes before one whose effect alone is late, the newest first.
     """
     first = wanted[0] if wanted else ""
     order = "id <> :first, id not in (select value from json_each(:wanted)), measured, row desc"
     given = {"first": first, "wanted": json.dumps(list(wanted)), "without": json.dumps(list(without))}
-    found = _waiting(workspace, dataset, f"where {LATE} order by {order} limit 1", start=start, **given)
-    return found[0] if found else None
+    return _waiting(workspace, dataset, f"where {LATE} order by {order} limit {most}", start=start, **given)
 
 
 LATE = "not (measured and effect) and id not in (select value from json_each(:without))"
 
 
-def _waiting(workspace: Workspace, dataset: str, clause: str, **given: str | int | None) -> list[Waiting]:
-    query = f"{WAITING} select id, measured, effect from every {clause}"
+def _waiting(
+    workspace: Workspace, dataset: str, clause: str, of: str = ALL, **given: str | int | None
+) -> list[Waiting]:
+    query = f"{WAITING.replace('OF', of)} select id, measured, effect from every {clause}"
     with workspace.reading() as db:
         rows = db.execute(query, _values(workspace, dataset) | given).fetchall()
     return [Waiting(id, bool(measured), bool(effect)) for id, measured, effect in rows]

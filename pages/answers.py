@@ -12,7 +12,10 @@ from contextlib import contextmanager
 from typing import Any, Literal, TypedDict, TypeVar
 
 import gradio as gr
+import orjson
+from fastapi.encoders import jsonable_encoder
 from gradio.context import Context
+from starlette.responses import Response
 
 from exdd_core.errors import BadInput
 from exdd_core.workspace import context
@@ -36,6 +39,7 @@ class EventOptions(TypedDict, total=False):
 PRIVATE: EventOptions = {"api_visibility": "private"}
 HIDDEN: EventOptions = {"show_progress": "hidden", "api_visibility": "private"}
 QUIET: EventOptions = {"show_progress": "hidden", "queue": False, "api_visibility": "private"}
+ENCODED = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
 # A click on any [data-act] inside the component triggers one event `act` with the data- attributes.
 BUTTONS_JS = """
 element.addEventListener('click', (event) => {
@@ -85,21 +89,23 @@ def buttons(value: str = "", **options: Any) -> gr.HTML:
     return markup(value, js_on_load=BUTTONS_JS, **options)
 
 
-def answering(question: Answerer, about: Any) -> Callable[[Answer], Answer]:
+def answering(question: Answerer, about: Any) -> Callable[[Answer], Response]:
     """A function that a script in the browser calls: one object in, one out, with errors as a sentence in `error`.
 
-    question: a function of `about` and a `Question`, which the object is read as before anything is done.
+    question: a function of `about` and a `Question`, which the object is read as before anything is done. The answer is
+    encoded here, in a thread of the call: FastAPI would hold all other requests up for half a second by a long list.
     """
     asks = asked_by(question)
 
     @functools.wraps(question)
-    def answer(asked: Answer) -> Answer:
+    def answer(asked: Answer) -> Response:
         try:
             read = asks.from_json(asked)
             with context.working_on(read.dataset):
-                return question(about, read)
+                found = question(about, read)
         except Exception as error:
-            return {"error": explained(error)}
+            found = {"error": explained(error)}
+        return Response(orjson.dumps(found, jsonable_encoder, ENCODED), media_type="application/json")
 
     del answer.__wrapped__  # else Gradio would read the signature of `question`, which has two parameters
     return answer

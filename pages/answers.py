@@ -105,10 +105,15 @@ def answering(question: Answerer, about: Any) -> Callable[[Answer], Response]:
                 found = question(about, read)
         except Exception as error:
             found = {"error": explained(error)}
-        return Response(orjson.dumps(found, jsonable_encoder, ENCODED), media_type="application/json")
+        return encoded(found)
 
     del answer.__wrapped__  # else Gradio would read the signature of `question`, which has two parameters
     return answer
+
+
+def encoded(found: Answer) -> Response:
+    """An answer as JSON; numbers that are not finite become null."""
+    return Response(orjson.dumps(found, jsonable_encoder, ENCODED), media_type="application/json")
 
 
 def asked_by(question: Answerer) -> type[Question]:

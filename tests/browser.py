@@ -245,7 +245,14 @@ def status(workspace: Workspace, id: str) -> str:
 
 
 def said(page: Page, words: str) -> None:
-    page.locator(".st-toast", has_text=words).wait_for(timeout=SLOW)
+    """Wait until the page says so in passing; tells what it says instead where it does not."""
+    import playwright.sync_api as playwright
+
+    try:
+        page.locator(".st-toast", has_text=words).wait_for(timeout=SLOW)
+    except playwright.TimeoutError as error:
+        places = page.locator(".st-toast, .note, .st-dialogmessage")
+        raise AssertionError(f"{words!r} is not said, but {places.all_inner_texts()}") from error
 
 
 def positive_rows(workspace: Workspace) -> tuple[int, ...]:

@@ -234,7 +234,7 @@ def test_a_key_counts_before_the_scores_are_there_and_no_drawing_is_thrown_away(
         page.goto(f"{address}?image={quote(chosen(workspace)[0], safe='')}")
         until(page, lambda: held)
         page.keyboard.press("m")
-        page.locator(".st-toast", has_text="still being scored").wait_for(timeout=SLOW)
+        said(page, "still being scored")
         assert page.locator(".vw-markbar").is_hidden()
         let_go()
         page.locator(".vw-usetruth").wait_for(timeout=SLOW)
@@ -272,7 +272,7 @@ def test_a_mark_scores_the_list_again_and_says_what_it_changed(
         page.keyboard.press("m")
         page.locator(".vw-usetruth").click()
         page.locator(".vw-keep:enabled").click()
-        page.locator(".st-toast", has_text="now not sure").wait_for(timeout=SLOW)
+        said(page, "now not sure")
         page.get_by_text("All scored").wait_for(timeout=SLOW)
         assert "~" not in page.locator(".vw-filters").inner_text()
         page.keyboard.press("u")
@@ -360,7 +360,7 @@ def more_like_this(page: Page, own: Workspace) -> None:
 
     shoot(page, "inspect-more-like-this")
     click(".vw-like.main-button")
-    page.locator(".st-toast", has_text="Loaded the mask of").wait_for(timeout=SLOW)
+    said(page, "Loaded the mask of")
     type_of = own.image(chosen(own)[0]).defect_type
     assert page.input_value(".st-type") == type_of and page.locator(".st-vary").is_checked()
     assert type_of in page.input_value(".st-prompt")
@@ -397,7 +397,7 @@ def test_a_search_spends_its_paintings_on_what_proves_useful(
         page.fill(".st-spent", "8")
         shoot(page, "studio-search-axes")
         page.click(".st-startsearch")
-        page.locator(".st-toast", has_text="Searching with 8 candidates").wait_for()
+        said(page, "Searching with 8 candidates")
         (job,) = (one for one in jobs.listed(workspace) if one.title == "Search 4 combinations: 8 candidates")
         until(page, lambda: jobs.get(workspace, job.id).state == "done")
         # What the tests before have left in the bank decides whether any is new to it.

@@ -28,7 +28,7 @@ from exdd_core.review import COLUMNS
 from exdd_core.workspace import Workspace, dataset_changes, decisions
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import activate_bank
-from tests.browser import SCREENSHOTS, SLOW, chosen, opened, scored, serving, visiting
+from tests.browser import SCREENSHOTS, SLOW, chosen, opened, said, scored, serving, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -376,14 +376,14 @@ def test_uploads_and_a_folder_with_a_file_that_is_no_image(
         # Both are taken off the lists again: a folder at once, uploads, which go for good, by a second click.
         page.click(".vw-add summary")
         page.locator(".vw-clear", has_text="Take this folder off the list").click()
-        page.locator(".st-toast", has_text=f"Took {folder} off the lists").wait_for(timeout=SLOW)
+        said(page, f"Took {folder} off the lists")
         assert page.locator(".vw-lists option", has_text="line 3").count() == 0
         page.locator(".vw-lists").select_option("uploads")
         scored(page, sources[0].name)
         page.click(".vw-add summary")
         page.locator(".vw-clear", has_text="Remove 1 uploaded image…").click()
         page.locator(".vw-clear", has_text="Really remove 1 uploaded image?").click()
-        page.locator(".st-toast", has_text="Removed 1 uploaded image.").wait_for(timeout=SLOW)
+        said(page, "Removed 1 uploaded image.")
         assert page.locator(".vw-lists option[value=uploads]").count() == 0
         scored(page)
 

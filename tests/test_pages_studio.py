@@ -24,7 +24,7 @@ from exdd_core.synthesis.lora_settings import TeachSpec
 from exdd_core.synthesis.procedural import Procedural
 from exdd_core.workspace import Workspace, adapters, candidates, prompts
 from exdd_core.workspace.imports import import_dataset
-from tests.browser import SCREENSHOTS, SLOW, serving, stroke, until, visiting
+from tests.browser import SCREENSHOTS, SLOW, said, serving, stroke, until, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -125,7 +125,7 @@ def test_draw_preview_queue_twenty_close_the_tab_and_find_them(
         page.fill(".st-number", "20")
         page.locator(".st-queue", has_text="Queue 20").wait_for()
         page.click(".st-queue")
-        page.locator(".st-toast", has_text="Queued 20 candidates").wait_for()
+        said(page, "Queued 20 candidates")
         context = page.context
         page.close()
         page = context.new_page()
@@ -419,7 +419,7 @@ def test_edit_from_here_brings_everything_back(browser: Browser, address: str, w
         page.click(".st-random")
         page.wait_for_timeout(500)
         page.click(".st-editfrom")
-        page.locator(".st-toast", has_text="Loaded").wait_for()
+        said(page, "Loaded")
         assert page.locator(".st-prompt").input_value() == "deep scratch"
         assert page.locator(".st-seed").input_value() == "77"
         assert page.locator("[data-control=strength] input[type=number]").input_value() == "1.6"
@@ -459,7 +459,7 @@ def test_a_comparison_is_a_grid_whose_cells_lend_their_settings(
         rows = page.locator(".st-grid tbody th").all_inner_texts()
         assert rows == ["copper metal scratches", "white marks on the wall"]
         page.locator(".st-cell").nth(5).click()
-        page.locator(".st-toast", has_text="Took the settings").wait_for()
+        said(page, "Took the settings")
         assert page.locator("[data-control=strength] input[type=number]").input_value() == "2"
         assert page.locator(".st-prompt").input_value() == "white marks on the wall"
         page.screenshot(path=SCREENSHOTS / "studio-comparison.png", full_page=True)
@@ -469,7 +469,7 @@ def test_a_comparison_is_a_grid_whose_cells_lend_their_settings(
         assert cell.settings["strength"] == 2 and cell.prompt == "white marks on the wall"
         assert candidates.count(workspace, status="draft") == 6
         page.get_by_role("button", name="Keep all").click()
-        page.locator(".st-toast", has_text="Kept 6 drafts").wait_for()
+        said(page, "Kept 6 drafts")
         assert candidates.count(workspace, status="pending") == 6
     assert len({made.seed for made in candidates.listed(workspace)}) == 1
 
@@ -483,7 +483,7 @@ def test_the_library_saves_loads_compares_deletes_and_travels(
         stroke(page, (0.3, 0.3), (0.6, 0.6))
         preview(page)
         page.click(".st-keepdraft")
-        page.locator(".st-toast", has_text="Kept 1 draft").wait_for()
+        said(page, "Kept 1 draft")
         assert newest(workspace).status == "pending"
         page.fill(".st-prompt", "fine {copper|steel} scratches")
         page.locator("[data-control=strength] input[type=number]").fill("1.5")
@@ -491,7 +491,7 @@ def test_the_library_saves_loads_compares_deletes_and_travels(
         page.click("[data-save=as]")
         page.fill(".st-newname", "Fine scratches")
         page.keyboard.press("Enter")
-        page.locator(".st-toast", has_text='Saved "Fine scratches"').wait_for()
+        said(page, 'Saved "Fine scratches"')
         saved = prompts.get(workspace, "Fine scratches")
         assert saved.engine == "procedural" and saved.settings == {"strength": 1.5}
         page.click(".st-library")
@@ -519,10 +519,10 @@ def test_the_library_saves_loads_compares_deletes_and_travels(
         download.value.save_as(tmp_path / "prompts.json")
         assert len(json.loads((tmp_path / "prompts.json").read_text())["prompts"]) == 2
         page.locator(".st-scores tr", has_text="Fine scratches").get_by_role("button", name="Delete").click()
-        page.locator(".st-toast", has_text='Deleted "Fine scratches"').wait_for()
+        said(page, 'Deleted "Fine scratches"')
         assert len(prompts.library(workspace)) == 2
         page.locator(".st-importfile").set_input_files(tmp_path / "prompts.json")
-        page.locator(".st-toast", has_text="Imported 1 prompt").wait_for()
+        said(page, "Imported 1 prompt")
         page.locator(".st-scores tr", has_text="Fine scratches").locator(".st-tags").fill("copper, line 3")
         page.keyboard.press("Enter")
         page.locator(".st-dialog .st-chip", has_text="line 3").click()
@@ -530,7 +530,7 @@ def test_the_library_saves_loads_compares_deletes_and_travels(
         page.get_by_role("button", name="Rename Fine scratches").click()
         page.locator(".st-scores .rename input").fill("Finer scratches")
         page.keyboard.press("Enter")
-        page.locator(".st-toast", has_text='"Fine scratches" is called "Finer scratches" now').wait_for()
+        said(page, '"Fine scratches" is called "Finer scratches" now')
         page.locator(".st-toast").get_by_role("button", name="Undo").click()
         page.locator(".st-scores tr", has_text="Fine scratches").get_by_role("button", name="Load").click()
         page.locator(".st-expanded summary", has_text="2 prompts").wait_for()
@@ -552,7 +552,7 @@ def test_a_deleted_candidate_and_a_deleted_prompt_come_back(
         assert candidates.count(workspace) == 1
         page.keyboard.press("l")
         page.locator(".st-scores tr", has_text="White marks").get_by_role("button", name="Delete").click()
-        page.locator(".st-toast", has_text="Deleted").wait_for()
+        said(page, "Deleted")
         assert len(prompts.library(workspace)) == 1
         page.locator(".st-toast").get_by_role("button", name="Undo").click()  # within the dialog
         until(page, lambda: len(prompts.library(workspace)) == 2)

@@ -192,9 +192,11 @@ def _painted(job: jobs.Job, made: Painted) -> Outcome:
 
 
 def _searched(made: Searched) -> list[str]:
-    """What a search found: the best combination, and why it ended early."""
-    best, *_ = made["arms"]
-    found = f"Of most use: {best['words']}, {best['useful']} of {best['tried']}."
+    """What a search found: the best combination, how many are as good, and why it ended early."""
+    best, *others = made["arms"]
+    alike = sum(one["useful"] * best["tried"] == best["useful"] * one["tried"] > 0 for one in others)
+    also = f"; {alike} more as much" if alike else ""
+    found = f"Of most use: {best['words']}, {best['useful']} of {best['tried']}{also}."
     return [found if best["useful"] else "None was visible, plausible and new.", made["stopped"]]
 
 

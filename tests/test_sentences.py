@@ -6,6 +6,7 @@ from hypothesis import given, strategies as st
 
 from exdd_core.jobs import Job
 from exdd_core.sentences import count, counted, listed
+from pages import job_panel
 from pages.html import linked
 from pages.job_panel import Outcome, outcome_of
 
@@ -65,3 +66,16 @@ def test_how_a_job_ended_is_said_with_what_is_next_and_methods_by_their_titles()
     assert ended("table1", measured).said == "Image AUROC on tiles: ExDD base 0.900."
     measured["methods"] = {"50": {"image_auroc": 0.9}}
     assert ended("sweep", measured).said == "Image AUROC on tiles: with 50 painted 0.900."
+
+
+def test_a_search_names_the_best_and_how_many_are_as_good() -> None:
+    def said(*arms: tuple[int, int]) -> str:
+        found = [
+            {"words": f"arm {number}", "useful": useful, "tried": tried, "interval": None}
+            for number, (useful, tried) in enumerate(arms)
+        ]
+        return job_panel._searched({"arms": found, "stopped": ""})[0]  # type: ignore[typeddict-item]
+
+    assert said((3, 4), (1, 2), (0, 0)) == "Of most use: arm 0, 3 of 4."
+    assert said((1, 2), (2, 4), (1, 2), (0, 0)) == "Of most use: arm 0, 1 of 2; 2 more as much."
+    assert said((0, 2), (0, 2)) == "None was visible, plausible and new."

@@ -223,3 +223,17 @@ def test_filters_and_orders_of_the_queue(workspace):
     assert json.dumps(queue.late(workspace, "plates", [ids[1]])) == "4"
     [first] = queue.next_late(workspace, "plates", [ids[2]], [ids[2], ids[4]])
     assert first.id == ids[4]
+
+
+def test_a_detector_that_a_decision_replaced_leaves_memory_at_once(workspace):
+    """Without waiting for the garbage collector, which knows nothing of how much memory a bank takes."""
+    first, *_ = plates.pending(workspace)
+    before = weakref.ref(load_detector(workspace))
+    gc.collect()
+    gc.disable()
+    try:
+        curation.accept(workspace, [first], "Ada")
+        assert positive(workspace) == {first}
+        assert before() is None
+    finally:
+        gc.enable()

@@ -29,6 +29,7 @@ from exdd_core.workspace.versions import cache_of
 if TYPE_CHECKING:
     from exdd_core.detector import Detector, Settings
     from exdd_core.detector.bank import BankImage
+    from exdd_core.detector.fitted import Setup
     from exdd_core.workspace import Workspace
 
 HELD_OUT = "held_out"
@@ -76,7 +77,9 @@ def defects(workspace: Workspace, bank: str, detector: Detector) -> Sequence[Def
     if not chosen:
         return []
     names = hashlib.sha256(json.dumps([image.id for image in chosen]).encode()).hexdigest()[:12]
-    found = _features(workspace, bank, f"defects-{names}", [image.id for image in chosen], detector)
+    found = _features(
+        workspace, bank, f"defects-{names}", [image.id for image in chosen], detector.fitted.setup
+    )
     return _DefectImages(chosen, found)
 
 
@@ -84,7 +87,8 @@ class HeldOutFeatures(Sequence):
     """The features of a version's held-out images, float16 (n, d) each."""
 
     def __init__(self, workspace: Workspace, bank: str, detector: Detector):
-        self._workspace, self._bank, self._detector = workspace, bank, detector
+        # Not the detector itself, whose banks would then stay in memory as long as these features.
+        self._workspace, self._bank, self._setup = workspace, bank, detector.fitted.setup
         self._ids = [image.id for image in detector.fitted.held.images]
         self._read: _Stored | None = None
 
@@ -93,7 +97,7 @@ class HeldOutFeatures(Sequence):
 
     def __getitem__(self, number: Any) -> Any:
         if self._read is None:
-            self._read = _features(self._workspace, self._bank, HELD_OUT, self._ids, self._detector)
+            self._read = _features(self._workspace, self._bank, HELD_OUT, self._ids, self._setup)
         return self._read[number]
 
 
@@ -126,10 +130,10 @@ class _Stored(Sequence):
         return np.array(np.load(self._file, mmap_mode="r")[number])
 
 
-def _features(workspace: Workspace, bank: str, name: str, ids: Sequence[str], detector: Detector) -> _Stored:
+def _features(workspace: Workspace, bank: str, name: str, ids: Sequence[str], setup: Setup) -> _Stored:
     """Features of m images, float16 (m, n, d), from the cache or else from the image files."""
-    height, width = detector.grid
-    shape = (len(ids), height * width, detector.backbone.dimension)
+    height, width = setup.grid
+    shape = (len(ids), height * width, setup.backbone.dimension)
     file = _file(workspace, bank, name)
     try:
         found = _Stored(file)
@@ -137,14 +141,14 @@ def _features(workspace: Workspace, bank: str, name: str, ids: Sequence[str], de
             return found
     except (OSError, ValueError):
         pass  # the file is gone or damaged: compute it again
-    paths, settings = [workspace.image(id).path for id in ids], detector.settings
+    paths, settings = [workspace.image(id).path for id in ids], setup.settings
     cache = shared(workspace, settings)
     features = patches.extract(
-        detector.backbone,
+        setup.backbone,
         paths,
         settings.size,
         reader=settings.read,
-        region=detector.region,
+        region=setup.region,
         cache=cache,
     )
     return _store(file, FlatFeatures(features))

@@ -8,6 +8,7 @@ last tenth against the peer's in those rounds. Knows the library. Does not know 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import shutil
 import tempfile
@@ -74,7 +75,8 @@ def year(workspace: Workspace, decided: int, scored: int, rebuilt: int) -> dict[
 
 
 def _anew(folder: Path, workspace: Workspace) -> Workspace:
-    """The workspace as it began, with a detector in memory."""
+    """The workspace as it began, with a detector in memory. The peer before is gone from memory by then."""
+    gc.collect()
     shutil.rmtree(folder / "peer", ignore_errors=True)
     shutil.copytree(folder / "begun", folder / "peer")
     peer = Workspace.open(folder / "peer")

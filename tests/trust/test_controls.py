@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,7 +57,7 @@ def test_an_admin_lacks_nothing_and_a_guest_the_most() -> None:
 
 @pytest.mark.slow
 def test_a_guest_presses_every_button_and_key_of_every_page_and_is_refused_nothing(
-    built: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[str, str]] = []
     role_of = rights.role_of
@@ -69,7 +68,7 @@ def test_a_guest_presses_every_button_and_key_of_every_page_and_is_refused_nothi
 
     monkeypatch.setattr("pages.guard.middleware.rights.role_of", noted)
     with (
-        serving(Workspace.open(built), Doors.on("127.0.0.1", read_only=True)) as address,
+        serving(workspace, Doors.on("127.0.0.1", read_only=True)) as address,
         visiting(browser, 1400, 1000, errors=False) as page,
     ):
         page.set_default_timeout(SLOW)

@@ -35,14 +35,14 @@ OF_LEAVING = ("AbortError: signal is aborted", "Unexpected error Connection erro
 
 @pytest.mark.slow
 def test_every_page_script_and_call_works_below_a_prefix_by_https(
-    built: Path, browser: Browser, tmp_path: Path
+    workspace: Workspace, browser: Browser, tmp_path: Path
 ) -> None:
     (tmp_path / "part.png").write_bytes(encode_png(plates.painting(901).image))
     asked: list[tuple[str, int]] = []
     errors: list[str] = []  # of the console
     told = {"X-Forwarded-Proto": "https"}
     with (
-        serving(Workspace.open(built), Doors.on("127.0.0.1", root="/exdd", proxies=("127.0.0.1",))) as server,
+        serving(workspace, Doors.on("127.0.0.1", root="/exdd", proxies=("127.0.0.1",))) as server,
         proxied(server, "/exdd", strip=True, told=told, tls=certificate(tmp_path)) as address,
         visiting(browser, 1400, 900, errors=False) as page,
     ):

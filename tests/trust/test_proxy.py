@@ -86,13 +86,13 @@ def test_a_prefix_or_a_proxy_that_cannot_be_is_refused() -> None:
 
 
 @pytest.mark.parametrize("trusted", [True, False])
-def test_a_page_learns_its_address_from_a_trusted_proxy_alone(built: Path, trusted: bool) -> None:
+def test_a_page_learns_its_address_from_a_trusted_proxy_alone(workspace: Workspace, trusted: bool) -> None:
     told = {"X-Forwarded-Host": "inspect.example", "X-Forwarded-Proto": "https"}
     doors = Doors.on(
         "127.0.0.1", root="/exdd", address="https://inspect.example", proxies=("127.0.0.1",) * trusted
     )
     with (
-        serving(Workspace.open(built), doors) as server,
+        serving(workspace, doors) as server,
         proxied(server, "/exdd", strip=True, told=told) as address,
     ):
         root = httpx.get(address + "config").json()["root"]

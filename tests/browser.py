@@ -23,7 +23,7 @@ from exdd_core.banks.detectors import load_detector
 from exdd_core.workspace import Workspace, candidates
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Locator, Page
+    from playwright.sync_api import Browser, Locator, Page, Route
 
     from pages.guard import Doors
 
@@ -158,6 +158,24 @@ def until(page: Page, true: Callable[[], Any], seconds: float = 90) -> None:
     while not true():
         assert time.monotonic() < end, "it did not happen"
         page.wait_for_timeout(50)
+
+
+@contextmanager
+def holding(page: Page, function: str) -> Iterator[list[Route]]:
+    """Hold what the page's script asks of a function of its server, and let it go afterwards; those that are held."""
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        if (route.request.post_data_json or {}).get("fn_name") == function:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/component_server**", hold)
+    yield held
+    for route in held:
+        route.continue_()
+    page.unroute("**/component_server**", hold)
 
 
 def shoot(page: Page, name: str) -> None:

@@ -20,10 +20,23 @@ from exdd_core.synthesis.orders import Order
 from exdd_core.workspace import Workspace, candidates, thresholds
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import activate_bank
-from tests.browser import SIDEWAYS, SLOW, chosen, opened, ready, said, scored, serving, shoot, until, visiting
+from tests.browser import (
+    SIDEWAYS,
+    SLOW,
+    chosen,
+    holding,
+    opened,
+    ready,
+    said,
+    scored,
+    serving,
+    shoot,
+    until,
+    visiting,
+)
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route
+    from playwright.sync_api import Browser, Page
 
 # Whether an element ends within another one, with a pixel for rounding.
 INSIDE = """([inner, outer]) => {
@@ -214,40 +227,24 @@ def test_a_key_counts_before_the_scores_are_there_and_no_drawing_is_thrown_away(
     """M while an image is scored marks it then; and M while the page asks what a changed bank knows stays."""
     bank = workspace.active_bank("demo")
     assert bank
-    held: list[Route] = []
-    holding = {"inspect"}
-
-    def hold(route: Route) -> None:
-        if (route.request.post_data_json or {}).get("fn_name") in holding:
-            held.append(route)
-        else:
-            route.continue_()
-
-    def let_go() -> None:
-        holding.clear()
-        while held:
-            held.pop().continue_()
-
     with visiting(browser, 1400, 900) as page:
         known_as(page, "Anna")
-        page.route("**/component_server**", hold)
-        page.goto(f"{address}?image={quote(chosen(workspace)[0], safe='')}")
-        until(page, lambda: held)
-        page.keyboard.press("m")
-        said(page, "still being scored")
-        assert page.locator(".vw-markbar").is_hidden()
-        let_go()
+        with holding(page, "inspect") as held:
+            page.goto(f"{address}?image={quote(chosen(workspace)[0], safe='')}")
+            until(page, lambda: held)
+            page.keyboard.press("m")
+            said(page, "still being scored")
+            assert page.locator(".vw-markbar").is_hidden()
         page.locator(".vw-usetruth").wait_for(timeout=SLOW)
         page.keyboard.press("Escape")
 
         scored(page)
-        holding.add("known")
         thresholds.choose(workspace, bank.id, thresholds.Choice(value=1.5, way="hand", who="Ben"))
-        page.evaluate(LOOK)
-        until(page, lambda: held)
-        page.keyboard.press("m")
-        page.locator(".vw-usetruth").wait_for(timeout=SLOW)
-        let_go()
+        with holding(page, "known") as held:
+            page.evaluate(LOOK)
+            until(page, lambda: held)
+            page.keyboard.press("m")
+            page.locator(".vw-usetruth").wait_for(timeout=SLOW)
         with page.expect_response(lambda answer: "progress" in (answer.request.post_data or "")):
             page.locator(".vw-usetruth").click()
             page.keyboard.press("Escape")

@@ -28,7 +28,7 @@ from exdd_core.review import COLUMNS
 from exdd_core.workspace import Workspace, dataset_changes, decisions
 from exdd_core.workspace.imports import import_dataset
 from exdd_core.workspace.versions import activate_bank
-from tests.browser import SCREENSHOTS, SLOW, chosen, opened, said, scored, serving, visiting
+from tests.browser import SCREENSHOTS, SLOW, chosen, holding, opened, said, scored, serving, visiting
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -577,18 +577,22 @@ def test_mark_a_missed_defect_and_a_false_alarm_with_the_keyboard_and_take_both_
         (known,) = load_detector(workspace).score([path])
         page.keyboard.press("f")
         page.locator(".vw-marktop", has_text="goes into the negative bank").wait_for()
-        page.keyboard.press("Enter")
-        toast("came to bank")
-        page.locator(".vw-markline", has_text="Marked as a false alarm by Anna").wait_for()
-        assert decisions.history(workspace)[0].action == "false_alarm"
-        (less,) = load_detector(workspace).score([path])
-        assert less.score < known.score  # the heatmap of normal surface may be black before and after
-        button = page.locator(".vw-toast button").bounding_box()
-        assert button
-        page.eval_on_selector(".vw-toast span", "words => words.append(' and no button moves'.repeat(9))")
-        assert page.locator(".vw-toast button").bounding_box() == button
-        page.mouse.click(button["x"] + 4, button["y"] + 4)
-        toast("Taken back")
+        with holding(page, "progress"):  # the list is being scored again until the end of it
+            page.keyboard.press("Enter")
+            toast("came to bank")
+            page.locator(".vw-markline", has_text="Marked as a false alarm by Anna").wait_for()
+            assert decisions.history(workspace)[0].action == "false_alarm"
+            (less,) = load_detector(workspace).score([path])
+            assert less.score < known.score  # the heatmap of normal surface may be black before and after
+            button = page.locator(".vw-toast button").bounding_box()
+            assert button
+            page.eval_on_selector(".vw-toast span", "words => words.append(' and no button moves'.repeat(9))")
+            assert page.locator(".vw-toast button").bounding_box() == button
+            page.mouse.click(button["x"] + 4, button["y"] + 4)
+            toast("Taken back")
+        page.get_by_text("All scored").wait_for()
+        page.wait_for_timeout(200)  # after which it would say what the mark had changed, with an Undo
+        assert page.locator(".vw-toast").inner_text().startswith("Taken back")
         assert heatmap() == before
 
         older = workspace.bank()

@@ -215,6 +215,7 @@ export const undoMark = (inspect, wanted) =>
     if (!who) return askName(viewer, () => undoMark(inspect, undone));
     const { id, decision } = undone;
     const { images, rows } = store.get();
+    store.patch({ compared: null }); // what the mark changes is not said any more, with an Undo, once it is taken back
     const answer = await call("undo", { id, decision, who });
     const left = store.get().undoable.filter((one) => one.decision !== decision);
     store.patch({ undoable: left });

@@ -86,6 +86,7 @@ export async function scoreAgain(inspect, before) {
   if (wasScored * 2 < before.images.length) return;
   inspect.store.patch({ compared: before });
   await begin(inspect);
+  if (!inspect.store.get().job) inspect.store.patch({ compared: null }); // nothing is scored that it could be said after
 }
 
 /** Show how far the job is until it has ended. @param {Inspect} inspect */

@@ -551,7 +551,7 @@ def test_candidates_are_deleted_and_restored(painted, capsys):
     assert "candidates undo" in refusal(capsys, "candidates", "delete", first, second, *place)
     assert "no candidate" in refusal(capsys, "candidates", "restore", first, "x", *place)
     assert cli.main(["candidates", "restore", first, second, *place]) == 0
-    assert "1 candidate restored." in capsys.readouterr().out
+    assert f"1 candidate restored. Left as they are, not being deleted: {second}." in capsys.readouterr().out
     assert candidates.get(Workspace.open(painted), first).status == "pending"
     assert "--status deleted" in refusal(capsys, "candidates", "restore", first, *place)
 

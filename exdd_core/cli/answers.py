@@ -212,9 +212,10 @@ class CandidatesDeleted(TypedDict):
 
 
 class CandidatesRestored(TypedDict):
-    """Ids of candidates that were deleted and wait for a decision again."""
+    """Ids of candidates that wait for a decision again, and of those that were not deleted."""
 
     restored: list[str]
+    left_out: list[str]
 
 
 class NothingDecided(TypedDict):

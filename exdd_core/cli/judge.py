@@ -283,8 +283,12 @@ def restore_candidates(options: argparse.Namespace) -> answers.CandidatesRestore
     restored = candidates.restore(workspace, every)
     if not restored:
         raise BadInput("None of them is deleted; candidates list --status deleted shows those that are.")
-    answer: answers.CandidatesRestored = {"restored": restored}
-    return print_result(f"{count(len(restored), 'candidate')} restored.", answer, options)
+    left = [id for id in every if id not in restored]
+    said = f"{count(len(restored), 'candidate')} restored."
+    if left:
+        said += f" Left as they are, not being deleted: {', '.join(left)}."
+    answer: answers.CandidatesRestored = {"restored": restored, "left_out": left}
+    return print_result(said, answer, options)
 
 
 CANDIDATES = Group(

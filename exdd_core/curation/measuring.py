@@ -39,8 +39,8 @@ class Measuring:
         self._unable: dict[str, str] = {}  # by candidate: why it cannot be measured against `_bank`
         self._bank = ""
         self._wanted: list[str] = []
-        self._ahead: list[str] = []  # to measure next, as sought for `_sought`
-        self._sought: object = None
+        self._ahead: list[str] = []  # ids of the candidates to measure next, found for `_sought`
+        self._sought: object = None  # data set, version, start and wanted candidates that they hold for
         self._datasets: list[str] = []  # that somebody looks at, the last one first
         self._last = ""
         self._deciding = 0

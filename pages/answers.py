@@ -47,36 +47,8 @@ element.addEventListener('click', (event) => {
   if (button && element.contains(button)) { event.preventDefault(); trigger('act', { ...button.dataset }); }
 });
 """
-# A list that grows though nobody pressed a button here, as by a job of another tab, keeps its height and what it shows
-# in place, until somebody presses the button that it offers.
-GROWING_JS = """
-let height = 0, rows = 0, held = false, pressed = -Infinity;
-document.addEventListener('click', ({ target, timeStamp }) => {
-  if (target.closest('#content button')) pressed = timeStamp;
-}, true);
-const hold = (frame) => {
-  frame.style.maxHeight = `${height}px`;
-  frame.scrollTop = frame.scrollHeight;
-  const show = document.createElement('button');
-  Object.assign(show, { type: 'button', className: 'plain-button small', textContent: 'Show what is new' });
-  show.onclick = () => {
-    held = false;
-    frame.style.maxHeight = '';
-    height = frame.offsetHeight;
-    show.remove();
-  };
-  element.querySelector('.list-head')?.append(show);
-};
-new MutationObserver(() => {
-  const frame = element.querySelector('.wide');
-  if (!frame || frame.style.maxHeight) return;
-  const now = frame.querySelectorAll('tbody tr').length, isUnasked = performance.now() - pressed > 10000;
-  held = height > 0 && frame.offsetHeight > height && (held || (now > rows && isUnasked));
-  if (held) hold(frame);
-  else height = frame.offsetHeight;
-  rows = now;
-}).observe(element, { childList: true, subtree: true });
-"""
+# Keeps a table in place while it grows (assets/lists).
+GROWING_JS = "exdd.lists(element);"
 
 
 def markup(value: str = "", **options: Any) -> gr.HTML:

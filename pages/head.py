@@ -72,7 +72,7 @@ def _head(path: str) -> str:
         lines.append(f'<link rel="stylesheet" href="{look}/{file}">')
     folders = [
         folder
-        for folder in ("jobs", "next", path.strip("/") or "inspect")
+        for folder in ("jobs", "lists", "next", path.strip("/") or "inspect")
         if (ASSETS / folder / "page.js").is_file()
     ]
     for file in _looks(*(f"{folder}/*.js" for folder in ("shared", *folders))):

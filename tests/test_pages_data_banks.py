@@ -30,6 +30,9 @@ from tests.browser import (
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+# Where the buttons of the demo's own version begin, which another one replaces.
+TOP_OF_FORMER = "document.querySelector('#versions [aria-label=\"Show v1\"]').getBoundingClientRect().top"
+
 
 def import_from(page: Page, source: Path, number: int) -> None:
     look_at(page, source)
@@ -232,6 +235,7 @@ def test_build_activate_and_delete(address: str, page: Page) -> None:
     visit(other, f"{address}/banks")
     other.locator("#rows .row-bars li").first.wait_for(timeout=SLOW)
     other.locator("#due p").wait_for(timeout=SLOW)
+    top_before = other.evaluate(TOP_OF_FORMER)
     other.evaluate(STILL)
 
     page.get_by_label("None: normal images only, as PatchCore").check()
@@ -264,7 +268,13 @@ def test_build_activate_and_delete(address: str, page: Page) -> None:
     measured.wait_for(timeout=SLOW)
     page.locator("#compared .note.done").wait_for(timeout=SLOW)
     assert page.evaluate("window.moved") < 0.01, "\n".join(page.evaluate("window.movers"))
-    other.get_by_role("button", name="Show what is new").click(timeout=SLOW)
+    new = other.get_by_role("button", name="Show what is new")
+    new.wait_for(timeout=SLOW)
+    other.wait_for_function(f"Math.abs({TOP_OF_FORMER} - {top_before}) < 1")
+    other.locator(".frame-chips", has_text="v2 · demo").wait_for(timeout=SLOW)
+    assert other.locator(".frame-elsewhere").is_hidden()  # the list, the picture and the header say so
+    shoot(other, "banks-held")
+    new.click()
     assert other.evaluate("window.moved") < 0.01, "\n".join(other.evaluate("window.movers"))
     assert other.locator("#versions tbody tr").first.inner_text().startswith("v2")
     other.close()

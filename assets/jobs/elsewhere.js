@@ -9,8 +9,8 @@ import { changedSince, toldOf } from "./words.js";
 
 /** Milliseconds after a press on this page in which a change is its own. */
 const OWN = 8000;
-/** Pages that look for themselves which version is active, and say so, by the end of their address. */
-const TELLING = [""];
+/** What pages look at for themselves, and show or say, by the end of their address. @type {Record<string, string[]>} */
+const OWN_LOOK = { "": ["Data set", "Bank"], banks: ["Bank"] };
 /** Pages on which one activates things: their own changes are not announced. */
 const CHANGING = ["banks", "data"];
 
@@ -26,7 +26,7 @@ export function announce(element, store) {
     const isOwn = CHANGING.includes(here) && Date.now() - pressed < OWN;
     if (!opened.length || isOwn) opened = chips;
     document.dispatchEvent(new CustomEvent("exdd-active"));
-    const changed = TELLING.includes(here) ? [] : changedSince(opened, chips);
+    const changed = changedSince(opened, chips).filter(({ label }) => !OWN_LOOK[here]?.includes(label));
     box.hidden = !changed.length;
     if (!changed.length) return box.replaceChildren();
     const open = small("Open it here", () => location.reload(), { class: "main-button" });

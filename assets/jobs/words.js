@@ -138,6 +138,7 @@ export const changedSince = (opened, now) =>
 export const toldOf = (changed) =>
   changed
     .map(
-      ({ label, before, after }) => `${label} ${after || "none"} is active now; this page shows ${before}.`,
+      ({ label, before, after }) =>
+        `${label} ${after || "none"} is active now; it was ${before} when this page was opened.`,
     )
     .join(" ");

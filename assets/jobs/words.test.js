@@ -74,7 +74,8 @@ test("another version or data set is told of, an update of the same one is not",
   const changed = changedSince(opened, chips("tiles", "v3 · tiles"));
   assert.equal(
     toldOf(changed),
-    "Data set tiles is active now; this page shows demo. Bank v3 · tiles is active now; this page shows v2 · demo.",
+    "Data set tiles is active now; it was demo when this page was opened. " +
+      "Bank v3 · tiles is active now; it was v2 · demo when this page was opened.",
   );
 });
 
